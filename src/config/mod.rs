@@ -1,0 +1,131 @@
+//! The configuration: every setting with its type, default, unit and reason.
+//!
+//! Rule: a [`Config`] that exists can be used as it is; whatever could be wrong was reported while parsing.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The settings of the daemon.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// `cache_time`: how long a result counts, from its end; `None` is for ever, zero shares running probes only.
+    pub cache_time: Option<Duration>,
+    /// `healthcheck_timeout`: the deadline of a probe, from connect to last byte, waiting for a slot included.
+    pub healthcheck_timeout: Duration,
+    /// `max_clients`: probes that run at once.
+    pub max_clients: usize,
+    /// `max_probes_per_target`: probes that run at once against one host and port.
+    pub max_probes_per_target: usize,
+    /// `service_name_header`: the request header that tells an HTTP upstream the service's name.
+    pub service_name_header: Option<String>,
+    /// `http_headers_to_copy`: headers of the poller that HTTP probes pass on.
+    pub http_headers_to_copy: Vec<String>,
+    /// `allow_remote_spool_changes`: whether `POST /spool/…` works.
+    pub allow_remote_spool_changes: bool,
+    /// `check_hosts`: the networks that hosts named in request headers must lie in, besides this host's own addresses.
+    pub check_hosts: Vec<Network>,
+    /// `tls_verify`: whether the certificates of HTTPS upstreams are verified.
+    pub tls_verify: bool,
+    /// `tls_ca_file`: the certificates to trust, PEM; the system's when unset.
+    pub tls_ca_file: Option<PathBuf>,
+    /// `log_path`: where the log goes.
+    pub log_path: LogPath,
+    /// `log_level`: what is logged without `-v`.
+    pub log_level: log::LevelFilter,
+    /// `rlimit_nofile`: the soft limit of open files.
+    pub rlimit_nofile: Option<FileLimit>,
+    /// `mysql_username`: the user that MySQL probes log in as.
+    pub mysql_username: Option<String>,
+    /// `mysql_password`: that user's password.
+    pub mysql_password: Option<Secret>,
+    /// `max_body`: most of an upstream's body that is relayed, in bytes; a longer one fails the check.
+    pub max_body: usize,
+    /// `cache_entries`: results that are kept at once.
+    pub cache_entries: usize,
+    /// `cache_bytes`: memory for the bodies of kept results, in bytes.
+    pub cache_bytes: usize,
+    /// `max_services`: service names that statistics remember.
+    pub max_services: usize,
+    /// `max_connections`: connections of pollers at once; `None` follows the limit of open files.
+    pub max_connections: Option<usize>,
+    /// `header_timeout`: how long a poller may take to send its request head, and idle between two requests.
+    pub header_timeout: Duration,
+    /// `shutdown_timeout`: how long running requests may take to end after SIGTERM.
+    pub shutdown_timeout: Duration,
+}
+
+/// Where the log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogPath {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, opened anew after it was renamed.
+    File(PathBuf),
+}
+
+/// A soft limit of open files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileLimit {
+    /// As high as the hard limit.
+    Max,
+    /// This many.
+    Number(u64),
+}
+
+/// A text that never shows in logs, messages or debug output.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    #[must_use]
+    pub fn new(text: String) -> Self {
+        Self(text)
+    }
+
+    /// The secret itself, for the one place that sends it.
+    #[must_use]
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("***")
+    }
+}
+
+mod network;
+pub use network::{Network, is_metadata};
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            cache_time: Some(Duration::from_secs(10)),
+            healthcheck_timeout: Duration::from_secs(10),
+            max_clients: 1024,
+            max_probes_per_target: 64,
+            service_name_header: None,
+            http_headers_to_copy: vec!["Host".into()],
+            allow_remote_spool_changes: false,
+            check_hosts: Network::private(),
+            tls_verify: false,
+            tls_ca_file: None,
+            log_path: LogPath::Stderr,
+            log_level: log::LevelFilter::Info,
+            rlimit_nofile: None,
+            mysql_username: None,
+            mysql_password: None,
+            max_body: 8 << 20,
+            cache_entries: 10_000,
+            cache_bytes: 64 << 20,
+            max_services: 100_000,
+            max_connections: None,
+            header_timeout: Duration::from_secs(10),
+            shutdown_timeout: Duration::from_secs(1),
+        }
+    }
+}

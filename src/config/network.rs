@@ -1,0 +1,142 @@
+//! Networks of addresses, for the lists of who may ask and what may be probed.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// A network in CIDR notation; a bare address is the network of that one address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Network {
+    base: IpAddr,
+    prefix: u8,
+}
+
+impl Network {
+    /// Parses `10.0.0.0/8`, `fc00::/7` or `10.1.2.3`.
+    ///
+    /// # Errors
+    /// A sentence that says what is wrong with it.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
+        };
+        let base: IpAddr =
+            address.parse().map_err(|_| format!("'{address}' is not an address; write 10.0.0.0/8 or fc00::/7"))?;
+        let bits = if base.is_ipv4() { 32 } else { 128 };
+        let prefix = match prefix {
+            None => bits,
+            Some(p) => p
+                .parse()
+                .ok()
+                .filter(|p| *p <= bits)
+                .ok_or_else(|| format!("'/{p}' is not a prefix length; give 0 to {bits}"))?,
+        };
+        Ok(Self { base, prefix })
+    }
+
+    /// Loopback, RFC 1918 and RFC 4193: where services behind a load balancer live.
+    #[must_use]
+    pub fn private() -> Vec<Self> {
+        let v4 = |a, b, c, d, prefix| Self { base: Ipv4Addr::new(a, b, c, d).into(), prefix };
+        vec![
+            v4(127, 0, 0, 0, 8),
+            v4(10, 0, 0, 0, 8),
+            v4(172, 16, 0, 0, 12),
+            v4(192, 168, 0, 0, 16),
+            Self { base: Ipv6Addr::LOCALHOST.into(), prefix: 128 },
+            Self { base: Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0).into(), prefix: 7 },
+        ]
+    }
+
+    /// Whether an address lies in the network. IPv4-mapped IPv6 addresses count as IPv4.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.base, address.to_canonical()) {
+            (IpAddr::V4(base), IpAddr::V4(a)) => {
+                same_prefix(base.to_bits().into(), a.to_bits().into(), 32, self.prefix)
+            }
+            (IpAddr::V6(base), IpAddr::V6(a)) => same_prefix(base.to_bits(), a.to_bits(), 128, self.prefix),
+            _ => false,
+        }
+    }
+}
+
+fn same_prefix(a: u128, b: u128, bits: u32, prefix: u8) -> bool {
+    let rest = bits - u32::from(prefix);
+    a.checked_shr(rest).unwrap_or(0) == b.checked_shr(rest).unwrap_or(0)
+}
+
+impl fmt::Display for Network {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}", self.base, self.prefix)
+    }
+}
+
+/// Whether an address serves cloud metadata, in any of the forms that reach it: never probed, whatever the
+/// configuration allows.
+#[must_use]
+pub fn is_metadata(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(a) => {
+            a.is_link_local() || a == Ipv4Addr::new(100, 100, 100, 200) || a == Ipv4Addr::new(168, 63, 129, 16)
+        }
+        IpAddr::V6(a) => {
+            a.is_unicast_link_local()
+                || a == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
+                || embedded_v4(a).is_some_and(|a| is_metadata(a.into()))
+        }
+    }
+}
+
+/// The IPv4 address inside a NAT64 (RFC 6052), 6to4 (RFC 3056) or IPv4-compatible address.
+fn embedded_v4(a: Ipv6Addr) -> Option<Ipv4Addr> {
+    let s = a.segments();
+    let v4 = |high: u16, low: u16| Ipv4Addr::from_bits(u32::from(high) << 16 | u32::from(low));
+    match s {
+        [0x64, 0xff9b, ..] | [0, 0, 0, 0, 0, 0, ..] if !a.is_loopback() && !a.is_unspecified() => Some(v4(s[6], s[7])),
+        [0x2002, high, low, ..] => Some(v4(high, low)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes_are_compared_bit_by_bit() {
+        let contains = |net: &str, a: &str| Network::parse(net).unwrap().contains(a.parse().unwrap());
+        assert!(contains("172.16.0.0/12", "172.31.255.255") && !contains("172.16.0.0/12", "172.32.0.0"));
+        assert!(contains("0.0.0.0/0", "8.8.8.8") && !contains("0.0.0.0/0", "::1"));
+        assert!(contains("::/0", "::1") && contains("10.1.2.3", "10.1.2.3") && !contains("10.1.2.3", "10.1.2.4"));
+        assert!(contains("127.0.0.0/8", "::ffff:127.0.0.1"));
+    }
+
+    #[test]
+    fn bad_networks_are_refused() {
+        for bad in ["", "10.0.0.0/33", "::/129", "10/8", "a/8", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8"] {
+            assert!(Network::parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn metadata_addresses_are_known_in_every_form() {
+        for a in [
+            "169.254.169.254",
+            "169.254.170.2",
+            "fe80::1",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "168.63.129.16",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::",
+            "::a9fe:a9fe",
+        ] {
+            assert!(is_metadata(a.parse().unwrap()), "{a}");
+        }
+        for a in ["127.0.0.1", "::1", "10.0.0.1", "fd00:ec2::253", "100.100.100.201"] {
+            assert!(!is_metadata(a.parse().unwrap()), "{a}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! One GET over a given stream.
+//!
+//! Rule: everything that is read is bounded, and nothing is followed, kept or tried again.
+
+use std::error::Error as _;
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::{HeaderMap, Request, StatusCode};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Most headers of an answer.
+const HEADERS_MAX: usize = 1000;
+
+/// Most bytes of an answer's head.
+const HEAD_MAX: usize = 256 << 10;
+
+/// What an upstream answered.
+#[derive(Debug, Clone)]
+pub struct Answer {
+    /// Its status.
+    pub status: StatusCode,
+    /// Its body, cut at the limit.
+    pub body: Bytes,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum ClientError {
+    /// The path cannot stand in a request.
+    Request(hyper::http::Error),
+    /// The exchange failed.
+    Exchange(hyper::Error),
+    /// The upstream changed the protocol (101).
+    Switched,
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Request(e) => write!(f, "the path cannot be asked for: {e}"),
+            Self::Switched => write!(f, "the upstream answered 101 Switching Protocols"),
+            Self::Exchange(e) if e.is_incomplete_message() => {
+                write!(f, "the upstream closed the connection before its answer was complete")
+            }
+            Self::Exchange(e) if e.is_parse() => write!(f, "the upstream's answer is not HTTP/1: {e}"),
+            Self::Exchange(e) => match e.source() {
+                Some(cause) => write!(f, "{e}: {}", cause.to_string().to_lowercase()),
+                None => write!(f, "{e}"),
+            },
+        }
+    }
+}
+
+impl std::error::Error for ClientError {}
+
+/// Sends one GET and reads the answer, of its body at most `max_body` bytes. It ends when the caller drops it.
+///
+/// # Errors
+/// [`ClientError`] when no complete answer came.
+pub async fn get<S>(stream: S, path: &str, headers: HeaderMap, max_body: usize) -> Result<Answer, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut request = Request::get(path).body(Empty::<Bytes>::new()).map_err(ClientError::Request)?;
+    *request.headers_mut() = headers;
+    let (mut sender, connection) = http1::Builder::new()
+        .max_headers(HEADERS_MAX)
+        .max_buf_size(HEAD_MAX)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(ClientError::Exchange)?;
+    let exchange = async {
+        let response = sender.send_request(request).await.map_err(ClientError::Exchange)?;
+        let status = response.status();
+        if status == StatusCode::SWITCHING_PROTOCOLS {
+            return Err(ClientError::Switched);
+        }
+        let body = read_body(response.into_body(), max_body).await.map_err(ClientError::Exchange)?;
+        Ok(Answer { status, body })
+    };
+    tokio::pin!(exchange, connection);
+    tokio::select! {
+        biased;
+        answer = &mut exchange => answer,
+        // The connection is done; what it delivered is still to be picked up.
+        _ = &mut connection => exchange.await,
+    }
+}
+
+async fn read_body(mut body: Incoming, max: usize) -> Result<Bytes, hyper::Error> {
+    let mut whole = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else { continue };
+        let room = max - whole.len();
+        whole.extend_from_slice(&data[..data.len().min(room)]);
+        if data.len() > room {
+            break;
+        }
+    }
+    Ok(whole.freeze())
+}

@@ -1,0 +1,36 @@
+//! hacheck: a health-check proxy and an operator's switch.
+//!
+//! # The map
+//! - [`applet`]: one file per command name; the table of names.
+//! - [`config`]: the settings, typed, with every fault reported at once.
+//! - [`spool`]: downtimes in files; the gate that the daemon asks first.
+//! - [`probe`]: one check of one target; the table of protocols.
+//! - [`cache`]: results that still count, and sharing of running probes.
+//! - [`check`]: the policy on one screen: spool, then cache, then probe.
+//! - [`stats`]: who asked for what lately, and what was answered.
+//! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
+//! - [`http`]: the listener for pollers and the one request of a probe.
+//! - [`logging`]: the log and its file. [`sys`]: what the operating system knows.
+//!
+//! # The story of one request
+//! 1. [`http::listen`] accepts the connection and hands request and peer to the daemon's handler.
+//! 2. `daemon::route` turns method and path into a route, or 404, or 405.
+//! 3. `daemon::target` applies the headers of HAProxy and nerve and finds the spool entries to ask.
+//! 4. [`check::Checker`] asks the spool: `all`, the service, the instance. Down is answered at once, never cached.
+//! 5. Else the cache has a result, or a running probe to join, or a new one is started in a task of its own, so that a
+//!    poller that hangs up does not cancel it.
+//! 6. [`probe::run`] sets the one deadline; the outcome is recorded in [`stats`] and answered.
+//!
+//! Arrows never turn back: `probe` knows nothing of spool, cache or daemon; `spool` nothing of HTTP.
+
+pub mod applet;
+pub mod cache;
+pub mod check;
+pub mod config;
+pub mod daemon;
+pub mod http;
+pub mod logging;
+pub mod probe;
+pub mod spool;
+pub mod stats;
+pub mod sys;

@@ -1,0 +1,14 @@
+//! The binary: collects the arguments, runs the applet, turns its end into text and an exit code.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args_os().collect();
+    match hacheck::applet::main(&args) {
+        Ok(code) => code.into(),
+        Err(failure) => {
+            eprintln!("{}", failure.message);
+            failure.code.into()
+        }
+    }
+}

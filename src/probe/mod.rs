@@ -1,0 +1,216 @@
+//! Probes: one check of one target, now.
+//!
+//! [`PROTOCOLS`] is the list of what can be probed; a new protocol is a file beside this one and a row in the table.
+//! A failed probe is an [`Outcome`], never an error, and a probe knows nothing of spool, cache or daemon.
+//!
+//! Rule: [`run`] sets the one deadline, from the wait for a slot to the last byte. A probe itself never times out.
+
+mod context;
+mod http;
+mod stream;
+mod tcp;
+mod tls;
+mod trace;
+
+use std::fmt;
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::{HeaderMap, StatusCode};
+
+pub use context::{Context, ContextError};
+pub use trace::{Step, Trace};
+
+/// Everything that can be probed. Router, metrics, `hacheck probe` and the documentation's tests read this table.
+pub const PROTOCOLS: &[Protocol] = &[http::HTTP, http::HTTPS, tcp::TCP];
+
+/// One row of [`PROTOCOLS`].
+pub struct Protocol {
+    /// The first part of a check's path.
+    pub name: &'static str,
+    /// The check's path needs a slash behind the port, as the originals' HTTP routes do.
+    pub needs_slash: bool,
+    /// Path, query string and copied headers reach the target, so they are part of the cache key.
+    pub uses_request: bool,
+    /// The service's name decides the result, so it is part of the cache key.
+    pub keyed_by_service: bool,
+    /// Where such a service usually listens.
+    pub default_port: Option<u16>,
+    /// The body on timeout is the originals' `Connection timed out after N.NNs` alone.
+    pub bare_timeout: bool,
+    /// The probe.
+    pub probe: ProbeFn,
+}
+
+/// A probe: reads what it needs from [`Probe`], gives the outcome.
+pub type ProbeFn = for<'a> fn(&'a Probe<'a>) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+impl fmt::Debug for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name)
+    }
+}
+
+impl Protocol {
+    /// The row of a name.
+    #[must_use]
+    pub fn find(name: &str) -> Option<&'static Self> {
+        PROTOCOLS.iter().find(|p| p.name == name)
+    }
+}
+
+/// Where a probe goes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// This host: 127.0.0.1.
+    Local,
+    /// Another address, or one of this host's own that is not 127.0.0.1.
+    Address(IpAddr),
+    /// A name that is looked up for each probe.
+    Name(Box<str>),
+}
+
+impl fmt::Display for Host {
+    /// As it stands in front of `:port`: IPv6 addresses in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("127.0.0.1"),
+            Self::Address(IpAddr::V6(a)) => write!(f, "[{a}]"),
+            Self::Address(a) => a.fmt(f),
+            Self::Name(n) => f.write_str(n),
+        }
+    }
+}
+
+/// What is probed, and how it is asked.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The service's name, as the poller gave it.
+    pub service: Box<str>,
+    /// The host.
+    pub host: Host,
+    /// The port, 1 to 65535.
+    pub port: u16,
+    /// Path and query string as they came, still percent-encoded; begins with `/`.
+    pub path: Box<str>,
+    /// The request headers for an HTTP upstream; `Host` only when it was copied from the poller.
+    pub headers: HeaderMap,
+}
+
+impl Target {
+    /// The query string, without the question mark; empty when there is none.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        self.path.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The path without the query string.
+    #[must_use]
+    pub fn bare_path(&self) -> &str {
+        self.path.split_once('?').map_or(&self.path, |(path, _)| path)
+    }
+}
+
+/// What came of a probe.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The status that the poller is answered with; 200 is healthy.
+    pub status: StatusCode,
+    /// The body of the answer.
+    pub body: Bytes,
+    /// The body is a sentence of ours, not a relayed one, so that it may also be the reason phrase.
+    pub ours: bool,
+    /// What the body leaves unsaid, for the log and `hacheck probe`.
+    pub cause: Option<Box<str>>,
+}
+
+impl Outcome {
+    /// A sentence of ours with a status.
+    pub fn new(status: StatusCode, body: impl Into<String>) -> Self {
+        Self { status, body: Bytes::from(body.into()), ours: true, cause: None }
+    }
+
+    /// Healthy, with a body.
+    pub fn healthy(body: impl Into<String>) -> Self {
+        Self::new(StatusCode::OK, body)
+    }
+
+    /// 503 with a body.
+    pub fn unavailable(body: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, body)
+    }
+
+    /// Adds what the body leaves unsaid.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<str>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Whether the check passes for the originals' clients: 200 to 399.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.status.is_success() || self.status.is_redirection()
+    }
+}
+
+/// One probe under way: what a [`ProbeFn`] gets.
+pub struct Probe<'a> {
+    /// The row that is run.
+    pub protocol: &'static Protocol,
+    /// What is probed.
+    pub target: &'a Target,
+    /// Settings and shared means.
+    pub context: &'a Context,
+    /// What was done so far.
+    pub trace: &'a Trace,
+}
+
+impl Probe<'_> {
+    /// `http 127.0.0.1:8080`, for messages.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        format!("{} {}:{}", self.protocol.name, self.target.host, self.target.port)
+    }
+
+    /// A failure that names protocol, address, cause and duration.
+    pub fn failed(&self, cause: impl fmt::Display) -> Outcome {
+        Outcome::unavailable(format!("{}: {cause} after {}", self.subject(), self.trace.elapsed()))
+    }
+}
+
+/// Runs one probe within its deadline.
+pub async fn run(protocol: &'static Protocol, target: &Target, context: &Context, trace: &Trace) -> Outcome {
+    let probe = Probe { protocol, target, context, trace };
+    let limit = context.config.healthcheck_timeout;
+    let work = async {
+        trace.stage("waiting for a free slot (max_clients)");
+        match context.slot(target).await {
+            Ok(_slot) => (protocol.probe)(&probe).await,
+            Err(full) => full,
+        }
+    };
+    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| timed_out(&probe))
+}
+
+fn timed_out(probe: &Probe<'_>) -> Outcome {
+    let text = format!("Connection timed out after {}", probe.trace.elapsed());
+    let detail = format!("{}, {}", probe.subject(), probe.trace.current());
+    if probe.protocol.bare_timeout {
+        Outcome::unavailable(text).because(detail)
+    } else {
+        Outcome::unavailable(format!("{text}: {detail}"))
+    }
+}
+
+/// A duration as the originals print it: `0.05s`.
+pub(crate) struct Seconds(pub Duration);
+
+impl fmt::Display for Seconds {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2}s", self.0.as_secs_f64())
+    }
+}

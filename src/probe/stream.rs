@@ -1,0 +1,52 @@
+//! Connections of probes.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use tokio::net::TcpStream;
+
+use super::{Outcome, Probe};
+
+/// Connects to the target: every address of a name is tried within the deadline, each with its share of what is left.
+pub(super) async fn connect(probe: &Probe<'_>) -> Result<TcpStream, Outcome> {
+    probe.trace.stage("looking up the host");
+    let end = Instant::now() + probe.context.config.healthcheck_timeout;
+    let addresses = probe.context.addresses(probe.target).await?;
+    probe.trace.stage("connecting");
+    let mut last = None;
+    for (i, address) in addresses.iter().enumerate() {
+        let share = addresses.len() - i;
+        let left = end.saturating_duration_since(Instant::now());
+        match connect_one(*address, (share > 1).then(|| left / u32::try_from(share).unwrap_or(u32::MAX))).await {
+            Ok(stream) => {
+                probe.trace.note(|| format!("connected to {address}"));
+                return Ok(stream);
+            }
+            Err(e) => {
+                probe.trace.note(|| format!("{address}: {}", describe(&e)));
+                last = Some(e);
+            }
+        }
+    }
+    Err(probe.failed(last.map_or_else(|| "the host has no address".into(), |e| describe(&e))))
+}
+
+/// Connects to one address; without a limit the probe's deadline ends it.
+async fn connect_one(address: SocketAddr, limit: Option<Duration>) -> io::Result<TcpStream> {
+    let connecting = TcpStream::connect(address);
+    let stream = match limit {
+        None => connecting.await?,
+        Some(limit) => tokio::time::timeout(limit, connecting).await.map_err(|_| io::ErrorKind::TimedOut)??,
+    };
+    stream.set_nodelay(true)?;
+    Ok(stream)
+}
+
+/// An I/O error in words, without Rust's "(os error N)", in the middle of a sentence.
+pub(super) fn describe(e: &io::Error) -> String {
+    let text = e.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}

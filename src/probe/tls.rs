@@ -1,0 +1,139 @@
+//! TLS towards targets. Certificates are not verified unless the configuration says so: a health check asks whether
+//! the service works, and most of them sit on 127.0.0.1 behind a certificate for another name.
+//!
+//! Servers that offer only RSA key exchange, DHE, CBC suites or TLS 1.1 cannot be talked to.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use hyper::header::HOST;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
+use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::pem::PemObject as _;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+
+use super::context::ContextError;
+use super::{Host, Outcome, Probe, stream};
+use crate::config::Config;
+
+/// Where Debian, and most others, keep the certificates to trust.
+const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// The TLS side of all probes.
+pub(super) struct TlsClient {
+    connector: TlsConnector,
+}
+
+impl TlsClient {
+    pub(super) fn new(config: &Config) -> Result<Self, ContextError> {
+        let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(|e| ContextError(format!("cannot set up TLS: {e}")))?;
+        let client = if config.tls_verify {
+            let file = config.tls_ca_file.as_deref().unwrap_or(Path::new(SYSTEM_CAS));
+            builder.with_root_certificates(roots(file)?).with_no_client_auth()
+        } else {
+            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate)).with_no_client_auth()
+        };
+        Ok(Self { connector: TlsConnector::from(Arc::new(client)) })
+    }
+}
+
+fn roots(file: &Path) -> Result<RootCertStore, ContextError> {
+    let fail = |cause: String| {
+        ContextError(format!(
+            "tls_verify: cannot read certificates from {}: {cause}; install ca-certificates or set tls_ca_file",
+            file.display()
+        ))
+    };
+    let mut store = RootCertStore::empty();
+    let certificates = CertificateDer::pem_file_iter(file).map_err(|e| fail(e.to_string()))?;
+    let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(|e| fail(e.to_string()))?;
+    store.add_parsable_certificates(certificates);
+    if store.is_empty() { Err(fail("there is none in it".into())) } else { Ok(store) }
+}
+
+/// Shakes hands with the target. The name that is asked for, and verified, is the target's host name, else the
+/// poller's copied `Host`, else the address.
+pub(super) async fn wrap(probe: &Probe<'_>, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Outcome> {
+    probe.trace.stage("in the TLS handshake");
+    let name = server_name(probe).map_err(|e| probe.failed(e))?;
+    probe.trace.note(|| format!("TLS name {}", name.to_str()));
+    let handshake = probe.context.tls.connector.connect(name, tcp).await;
+    handshake.map_err(|e| probe.failed(format_args!("TLS handshake failed: {}", stream::describe(&e))))
+}
+
+fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, String> {
+    let address = match &probe.target.host {
+        Host::Name(name) => return ServerName::try_from(name.to_string()).map_err(|e| e.to_string()),
+        Host::Address(a) => *a,
+        Host::Local => std::net::Ipv4Addr::LOCALHOST.into(),
+    };
+    let copied = probe.target.headers.get(HOST).and_then(|h| h.to_str().ok()).map(without_port);
+    match copied.map(|h| ServerName::try_from(h.to_owned())) {
+        Some(Ok(name @ ServerName::DnsName(_))) => Ok(name),
+        _ => Ok(ServerName::IpAddress(address.into())),
+    }
+}
+
+fn without_port(host: &str) -> &str {
+    host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(host, _)| host)
+}
+
+/// Takes any certificate and any signature by its key: expired, self-signed, too short, of another name.
+#[derive(Debug)]
+struct AnyCertificate;
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _end_entity: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _name: &ServerName<'_>,
+        _ocsp: &[u8],
+        _now: UnixTime,
+    ) -> Result<ServerCertVerified, Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _message: &[u8],
+        _certificate: &CertificateDer<'_>,
+        _signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, Error> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        use SignatureScheme as S;
+        vec![
+            S::ED25519,
+            S::ECDSA_NISTP256_SHA256,
+            S::ECDSA_NISTP384_SHA384,
+            S::ECDSA_NISTP521_SHA512,
+            S::RSA_PSS_SHA256,
+            S::RSA_PSS_SHA384,
+            S::RSA_PSS_SHA512,
+            S::RSA_PKCS1_SHA256,
+            S::RSA_PKCS1_SHA384,
+            S::RSA_PKCS1_SHA512,
+            S::ECDSA_SHA1_Legacy,
+            S::RSA_PKCS1_SHA1,
+            S::ED448,
+        ]
+    }
+}

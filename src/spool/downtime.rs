@@ -1,0 +1,192 @@
+//! One downtime: what a spool file says, and the text that a balancer gets to read.
+//!
+//! Rule: any content is a downtime. A JSON object gives reason, expiration and creation; everything else, even
+//! nothing, is a reason. Values of a wrong type are ignored, never a cause to be up.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use serde_json::{Map, Value};
+
+/// Longest reason phrase that is put on an HTTP status line, in bytes.
+const PHRASE_MAX: usize = 100;
+
+/// A downtime as it stands in a spool file.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Downtime {
+    /// Why; empty when the file gives no reason. Control characters are still in it: see [`Downtime::one_line`].
+    pub reason: String,
+    /// When it ends, in seconds of unix time; `None` is never.
+    pub expiration: Option<f64>,
+    /// When it began, in seconds of unix time, where known.
+    pub creation: Option<f64>,
+    /// Further keys of the JSON object, kept as they are. The originals ignore them.
+    pub extra: Map<String, Value>,
+    /// The content was no JSON object; its final line break is part of the answer.
+    pub legacy: bool,
+}
+
+impl Downtime {
+    /// Reads the content of a spool file. It cannot fail: what is not a JSON object is a reason.
+    #[must_use]
+    pub fn parse(content: &[u8]) -> Self {
+        let Ok(Value::Object(mut object)) = serde_json::from_slice::<Value>(content) else {
+            let reason = String::from_utf8_lossy(content).into_owned();
+            return Self { reason, legacy: true, ..Self::default() };
+        };
+        let reason = match object.remove("reason") {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text,
+            Some(other) => other.to_string(),
+        };
+        let mut time = |key: &str| object.remove(key).and_then(|v| v.as_f64());
+        let (expiration, creation) = (time("expiration"), time("creation"));
+        object.remove("service");
+        Self { reason, expiration, creation, extra: object, legacy: false }
+    }
+
+    /// The JSON text of a spool file. ASCII only: the originals read it in the locale's encoding.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        let mut object = self.extra.clone();
+        object.insert("reason".into(), self.reason.as_str().into());
+        object.insert("expiration".into(), self.expiration.into());
+        object.insert("creation".into(), self.creation.into());
+        ascii_only(&Value::Object(object).to_string())
+    }
+
+    /// Whether the downtime is over at a time of the wall clock.
+    #[must_use]
+    pub fn is_over(&self, now: SystemTime) -> bool {
+        self.expiration.is_some_and(|e| e < unix_seconds(now))
+    }
+
+    /// The body that balancers and their tools parse, on one line:
+    /// `Service <name> in down state[ since %f][ until %f][: reason]`.
+    #[must_use]
+    pub fn body(&self, service: &str) -> String {
+        use std::fmt::Write as _;
+        let mut body = format!("Service {service} in down state");
+        // Writing to a String cannot fail.
+        if let Some(creation) = self.creation {
+            let _ = write!(body, " since {creation:.6}");
+        }
+        if let Some(expiration) = self.expiration {
+            let _ = write!(body, " until {expiration:.6}");
+        }
+        if !self.reason.is_empty() {
+            body.push_str(": ");
+            body.push_str(&self.one_line());
+            if self.legacy && self.reason.ends_with('\n') {
+                body.push('\n');
+            }
+        }
+        body
+    }
+
+    /// The reason on one line: control characters and line breaks inside become spaces, a final line break goes.
+    #[must_use]
+    pub fn one_line(&self) -> String {
+        let text = self.reason.strip_suffix('\n').unwrap_or(&self.reason);
+        text.chars().map(|c| if breaks_lines(c) { ' ' } else { c }).collect()
+    }
+
+    /// The reason as an HTTP reason phrase, which HAProxy shows in its log and statistics: printable ASCII, short.
+    /// `None` when nothing is left of it.
+    #[must_use]
+    pub fn phrase(&self) -> Option<String> {
+        phrase(&self.reason)
+    }
+}
+
+/// A text as an HTTP reason phrase (RFC 9112 section 4): printable ASCII, at most 100 bytes; `None` when empty.
+#[must_use]
+pub fn phrase(text: &str) -> Option<String> {
+    let clean = |c: char| match c {
+        ' '..='~' => c,
+        c if breaks_lines(c) => ' ',
+        _ => '?',
+    };
+    let text: String = text.trim().chars().take(PHRASE_MAX).map(clean).collect();
+    Some(text.trim().to_owned()).filter(|t| !t.is_empty())
+}
+
+fn breaks_lines(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
+}
+
+/// Seconds of unix time; negative before 1970.
+#[must_use]
+pub fn unix_seconds(time: SystemTime) -> f64 {
+    match time.duration_since(UNIX_EPOCH) {
+        Ok(since) => since.as_secs_f64(),
+        Err(before) => -before.duration().as_secs_f64(),
+    }
+}
+
+/// The wall clock now, in seconds of unix time, to the microsecond.
+#[must_use]
+pub fn unix_now() -> f64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or(u64::MAX)).as_secs_f64()
+}
+
+fn ascii_only(json: &str) -> String {
+    use std::fmt::Write as _;
+    let mut out = String::with_capacity(json.len());
+    let mut units = [0; 2];
+    for c in json.chars() {
+        if c.is_ascii() {
+            out.push(c);
+        } else {
+            // Characters outside ASCII stand only inside JSON strings. Writing to a String cannot fail.
+            for unit in c.encode_utf16(&mut units) {
+                let _ = write!(out, "\\u{unit:04x}");
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn content_that_is_no_object_is_a_reason() {
+        for text in ["", "1", "[\"a\"]", "\"quoted\"", "true", "null", "{\"reason\": NaN}", "plain\n"] {
+            let d = Downtime::parse(text.as_bytes());
+            assert_eq!((d.reason.as_str(), d.expiration, d.creation), (text, None, None));
+        }
+        assert_eq!(Downtime::parse(b"\xff\xfe").body("web"), "Service web in down state: \u{fffd}\u{fffd}");
+    }
+
+    #[test]
+    fn times_of_a_wrong_type_are_ignored() {
+        for text in [r#"{"expiration": "soon"}"#, r#"{"expiration": [1]}"#, r#"{"expiration": true}"#] {
+            assert!(!Downtime::parse(text.as_bytes()).is_over(SystemTime::now()), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_body_is_one_line_but_for_a_legacy_final_newline() {
+        assert_eq!(Downtime::parse(b"a\nb\r\n").body("w"), "Service w in down state: a b \n");
+        let json = Downtime::parse(br#"{"reason":"a\nb\u2028c\n","creation":1000.5,"expiration":4e9}"#);
+        assert_eq!(json.body("w"), "Service w in down state since 1000.500000 until 4000000000.000000: a b c");
+        assert_eq!(Downtime::parse(b"{}").body("w"), "Service w in down state");
+    }
+
+    #[test]
+    fn json_is_ascii_and_comes_back_whole() {
+        let d = Downtime::parse("{\"reason\":\"caf\u{e9} \u{1f600}\",\"expiration\":5.5,\"soft\":true}".as_bytes());
+        let json = d.to_json();
+        assert!(json.is_ascii(), "{json}");
+        assert_eq!(Downtime::parse(json.as_bytes()), d);
+    }
+
+    #[test]
+    fn a_reason_phrase_is_short_and_printable() {
+        assert_eq!(phrase(" de\r\nploy\u{e9}\x07 ").as_deref(), Some("de  ploy?"));
+        assert_eq!(phrase("\n \t"), None);
+        assert_eq!(phrase(&"x".repeat(5000)).map(|p| p.len()), Some(100));
+    }
+}

@@ -1,0 +1,202 @@
+//! The spool: one file per downtime in a folder that daemon and command line share.
+//!
+//! Files are named by [`Key`] and hold a [`Downtime`]; they are interchangeable with those of Yelp's hacheck, so that
+//! a host can be switched over, or back, with downtimes in force. [`Spool`] reads and writes them; [`Gate`] is the
+//! daemon's view, which never lets an unreadable spool look like "up".
+//!
+//! Rule: files are replaced, never written in place; every change happens under the lock after reading anew.
+
+mod downtime;
+mod gate;
+mod key;
+mod read;
+mod replace;
+
+use std::fmt;
+use std::fs;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+pub use downtime::{Downtime, phrase, unix_now, unix_seconds};
+pub use gate::{Closed, Gate};
+pub use key::{ALL, Key, NameError, ServiceName, parse_port};
+use replace::Writer;
+
+/// Where the spool lies unless told otherwise.
+pub const DEFAULT_ROOT: &str = "/var/spool/hacheck";
+
+/// Why the spool could not be read or changed.
+#[derive(Debug)]
+pub struct SpoolError {
+    doing: &'static str,
+    path: PathBuf,
+    cause: io::Error,
+}
+
+impl SpoolError {
+    fn new(doing: &'static str, path: impl Into<PathBuf>, cause: io::Error) -> Self {
+        Self { doing, path: path.into(), cause }
+    }
+
+    /// The kind of the underlying I/O error.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        self.cause.kind()
+    }
+}
+
+impl fmt::Display for SpoolError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cause = cause_text(&self.cause);
+        write!(f, "cannot {} {}: {cause}", self.doing, self.path.display())?;
+        match self.cause.kind() {
+            ErrorKind::PermissionDenied => {
+                write!(f, "; run as root, or as a user who may write to the spool folder")
+            }
+            ErrorKind::NotFound => write!(f, "; create the folder above it, or give another --spool-root"),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+                write!(f, "; what was there is unchanged; make room and try again")
+            }
+            ErrorKind::ReadOnlyFilesystem => write!(f, "; the file system is mounted read-only"),
+            ErrorKind::IsADirectory => write!(f, "; it is not a downtime: move it away by hand"),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl std::error::Error for SpoolError {}
+
+/// The text of an I/O error, without Rust's "(os error N)".
+fn cause_text(e: &io::Error) -> String {
+    let text = e.to_string();
+    let text = text.split(" (os error").next().unwrap_or_default();
+    let mut chars = text.chars();
+    // "Permission denied" -> "permission denied", in the middle of a sentence.
+    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+}
+
+/// A spool folder.
+#[derive(Debug, Clone)]
+pub struct Spool {
+    root: PathBuf,
+}
+
+/// What [`Spool::list`] found.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// The downtimes in force, by file name.
+    pub downtimes: Vec<(Key, Downtime)>,
+    /// Entries that are no downtime, each with the cause: odd names, folders, files that cannot be read.
+    pub odd: Vec<(String, String)>,
+}
+
+impl Spool {
+    /// A spool folder that need not exist.
+    #[must_use]
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Makes the folder with mode 0750 if it is missing; the folder above it must exist.
+    ///
+    /// # Errors
+    /// When it cannot be made.
+    pub fn create_root(&self) -> Result<(), SpoolError> {
+        match fs::DirBuilder::new().mode(0o750).create(&self.root) {
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(e) => Err(SpoolError::new("create spool folder", &self.root, e)),
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// The downtime in force for exactly this key, if any; an expired one is removed where that is possible.
+    ///
+    /// # Errors
+    /// When the entry cannot be read: whether it is a downtime is then unknown.
+    pub fn read(&self, key: &Key) -> Result<Option<Downtime>, SpoolError> {
+        let name = key.file_name();
+        let found = self.read_raw(&name)?;
+        if found.as_ref().is_some_and(|d| d.is_over(SystemTime::now())) {
+            self.remove_expired(&name);
+            return Ok(None);
+        }
+        Ok(found)
+    }
+
+    fn read_raw(&self, name: &str) -> Result<Option<Downtime>, SpoolError> {
+        read::entry(&self.root, name).map_err(|e| SpoolError::new("read", self.root.join(name), e))
+    }
+
+    /// Writes a downtime. Where one is in force for the same reason, and the new one has no `creation`, the old one's
+    /// `creation` stays, so that an operator can prolong a downtime and still see how long it has lasted.
+    ///
+    /// Returns the downtime that was in force before.
+    ///
+    /// # Errors
+    /// When nothing was written; what was there is then unchanged.
+    pub fn down(&self, key: &Key, new: Downtime) -> Result<Option<Downtime>, SpoolError> {
+        let name = key.file_name();
+        let fail = |e| SpoolError::new("write", self.root.join(&name), e);
+        let writer = Writer::begin(&self.root).map_err(fail)?;
+        // An entry that cannot be read is replaced: down is what the operator wants.
+        let before = self.read_raw(&name).ok().flatten().filter(|d| !d.is_over(SystemTime::now()));
+        let kept = before.as_ref().filter(|old| old.reason == new.reason).and_then(|old| old.creation);
+        let creation = new.creation.or(kept).or_else(|| Some(unix_now()));
+        writer.replace(&name, Downtime { creation, ..new }.to_json().as_bytes()).map_err(fail)?;
+        Ok(before)
+    }
+
+    /// Lifts a downtime; `false` when there was none.
+    ///
+    /// # Errors
+    /// When it could not be removed.
+    pub fn up(&self, key: &Key) -> Result<bool, SpoolError> {
+        let name = key.file_name();
+        let fail = |e| SpoolError::new("remove", self.root.join(&name), e);
+        Writer::begin(&self.root).map_err(fail)?.remove(&name).map_err(fail)
+    }
+
+    /// All downtimes in force, in the order of their names.
+    ///
+    /// # Errors
+    /// When the folder cannot be listed.
+    pub fn list(&self) -> Result<Listing, SpoolError> {
+        let fail = |e| SpoolError::new("list", &self.root, e);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.root).map_err(fail)? {
+            names.push(entry.map_err(fail)?.file_name());
+        }
+        names.sort();
+        let mut listing = Listing::default();
+        for name in names.iter().map(|n| n.to_string_lossy()).filter(|n| !n.contains(key::TEMP_MARK)) {
+            let read = |key: Key| self.read(&key).map(|d| d.map(|d| (key, d))).map_err(|e| cause_text(&e.cause));
+            match Key::parse(&name).map_err(|e| e.to_string()).and_then(read) {
+                Ok(found) => listing.downtimes.extend(found),
+                Err(why) => listing.odd.push((name.into_owned(), why)),
+            }
+        }
+        Ok(listing)
+    }
+
+    /// Removes a downtime that is over: under the lock, after reading it anew, since it may just have been prolonged.
+    /// Nothing is waited for, and a failure changes nothing: expired is up, whether the file goes or not.
+    fn remove_expired(&self, name: &str) {
+        if let Ok(Some(writer)) = Writer::begin_now(&self.root)
+            && let Ok(Some(downtime)) = self.read_raw(name)
+            && downtime.is_over(SystemTime::now())
+        {
+            let _ = writer.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

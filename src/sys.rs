@@ -1,0 +1,137 @@
+//! What the operating system knows of this host and process: addresses, users, limits, figures.
+//!
+//! The only module that may allow unsafe code. At present none of it is needed.
+
+use std::collections::HashSet;
+use std::fs;
+use std::net::{IpAddr, ToSocketAddrs as _};
+use std::sync::{PoisonError, RwLock};
+use std::time::{Duration, Instant};
+
+use nix::ifaddrs::getifaddrs;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::unistd::{Uid, User, gethostname};
+
+use crate::config::FileLimit;
+
+/// How long a list of this host's addresses counts.
+const REFRESH: Duration = Duration::from_secs(5);
+
+/// The addresses of this host.
+#[derive(Debug, Default)]
+pub struct LocalAddresses {
+    interfaces: RwLock<Option<(HashSet<IpAddr>, Instant)>>,
+    by_name: RwLock<Option<IpAddr>>,
+}
+
+impl LocalAddresses {
+    /// Whether an address belongs to an interface of this host.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        let fresh = |known: &Option<(HashSet<IpAddr>, Instant)>| {
+            known.as_ref().filter(|(_, at)| at.elapsed() < REFRESH).map(|(set, _)| set.contains(&address))
+        };
+        if let Some(answer) = fresh(&self.interfaces.read().unwrap_or_else(PoisonError::into_inner)) {
+            return answer;
+        }
+        let now = interface_addresses();
+        let answer = now.contains(&address);
+        *self.interfaces.write().unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
+        answer
+    }
+
+    /// The address that this host's own name resolves to, once [`LocalAddresses::look_up_own_name`] found it.
+    #[must_use]
+    pub fn by_own_name(&self) -> Option<IpAddr> {
+        *self.by_name.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Resolves this host's own name, first to IPv4 as the originals did. Blocks for as long as the resolver does.
+    pub fn look_up_own_name(&self) {
+        let found = gethostname().ok().and_then(|name| {
+            let all: Vec<_> = (name.to_str()?, 0).to_socket_addrs().ok()?.map(|a| a.ip()).collect();
+            all.iter().find(|a| a.is_ipv4()).or(all.first()).copied()
+        });
+        *self.by_name.write().unwrap_or_else(PoisonError::into_inner) = found;
+    }
+}
+
+fn interface_addresses() -> HashSet<IpAddr> {
+    let address = |a: nix::sys::socket::SockaddrStorage| {
+        let v4 = a.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+        v4.or_else(|| a.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
+    };
+    getifaddrs().map(|all| all.filter_map(|i| i.address.and_then(address)).collect()).unwrap_or_default()
+}
+
+/// The name of the user that this process acts as; the number where it has no name.
+#[must_use]
+pub fn effective_user() -> String {
+    let uid = Uid::effective();
+    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |u| u.name)
+}
+
+/// Sets the soft limit of open files; the hard one stays.
+///
+/// # Errors
+/// A sentence that names the limit that is in the way.
+pub fn set_file_limit(limit: FileLimit) -> Result<(), String> {
+    let (_, hard) =
+        getrlimit(Resource::RLIMIT_NOFILE).map_err(|e| format!("rlimit_nofile: cannot read limits: {e}"))?;
+    let soft = match limit {
+        FileLimit::Max => hard,
+        FileLimit::Number(n) if n > hard => {
+            return Err(format!(
+                "rlimit_nofile: {n} is above the hard limit of {hard}; raise that (LimitNOFILE= in the unit) or use max"
+            ));
+        }
+        FileLimit::Number(n) => n,
+    };
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).map_err(|e| format!("rlimit_nofile: cannot set {soft}: {e}"))
+}
+
+/// The soft limit of open files.
+#[must_use]
+pub fn file_limit() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft)
+}
+
+/// Figures of this process, from /proc.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct ProcessFigures {
+    /// Resident memory, in bytes.
+    pub rss_bytes: u64,
+    /// Virtual memory, in bytes.
+    pub vsz_bytes: u64,
+    /// CPU time in user mode, in seconds.
+    pub user_seconds: f64,
+    /// CPU time in kernel mode, in seconds.
+    pub system_seconds: f64,
+    /// Threads.
+    pub threads: u64,
+    /// Open file descriptors.
+    pub open_files: u64,
+}
+
+/// Reads the figures; what cannot be read is 0.
+#[must_use]
+pub fn process_figures() -> ProcessFigures {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Fields behind the name in brackets, which may hold anything; proc(5) counts them from 3.
+    let fields: Vec<&str> = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').collect()).unwrap_or_default();
+    let field = |n: usize| fields.get(n - 3).and_then(|f| f.trim().parse::<u64>().ok()).unwrap_or(0);
+    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(4096);
+    #[allow(clippy::cast_precision_loss)] // seconds of CPU time fit
+    let seconds = |t: u64| t as f64 / ticks as f64;
+    ProcessFigures {
+        rss_bytes: field(24) * u64::try_from(page).unwrap_or(4096),
+        vsz_bytes: field(23),
+        user_seconds: seconds(field(14)),
+        system_seconds: seconds(field(15)),
+        threads: field(20),
+        // Reading the folder opens one more.
+        open_files: fs::read_dir("/proc/self/fd").map_or(0, |d| d.count() as u64).saturating_sub(1),
+    }
+}
