@@ -1,1 +1,349 @@
-//! Under construction.
+//! Results that still count, and the sharing of running probes.
+//!
+//! Rule: for each key at most one running probe can be joined, and entries and bytes are bounded: the result that was
+//! stored first goes first. A poller that demands a fresh result never gets one that began before it asked.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use tokio::sync::watch;
+
+use crate::probe::{Host, Outcome};
+
+/// What a result belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key {
+    /// The protocol's name.
+    pub protocol: &'static str,
+    /// Where the probe goes.
+    pub host: Host,
+    /// The port there.
+    pub port: u16,
+    /// The service, where it decides the result.
+    pub service: Option<Box<str>>,
+    /// Path, query string and copied headers, where the protocol uses them.
+    pub request: Option<Box<str>>,
+}
+
+impl Key {
+    fn bytes(&self) -> usize {
+        size_of::<Self>() + self.service.as_ref().map_or(0, |s| s.len()) + self.request.as_ref().map_or(0, |r| r.len())
+    }
+}
+
+/// How results are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// How long a result counts, from its end; `None` is for ever.
+    pub time: Option<Duration>,
+    /// Most results.
+    pub entries: usize,
+    /// Most memory for results, in bytes.
+    pub bytes: usize,
+}
+
+/// Counts since the start; the names are those of the originals' `/status`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Results found too old.
+    pub expirations: u64,
+    /// Probes begun and results stored.
+    pub sets: u64,
+    /// Look-ups.
+    pub gets: u64,
+    /// Look-ups that found a result or a probe to join.
+    pub hits: u64,
+    /// Look-ups that began a probe.
+    pub misses: u64,
+    /// Results dropped for want of room.
+    pub evictions: u64,
+}
+
+/// What a look-up gives.
+pub enum Found {
+    /// A result that counts.
+    Result(Arc<Outcome>),
+    /// A running probe to wait for.
+    Running(Running),
+    /// Nothing: the caller runs the probe and hands its outcome to the ticket; all wait on the `Running`.
+    Begin(Ticket, Running),
+}
+
+/// A probe that runs, as those see it who wait for it.
+#[derive(Clone)]
+pub struct Running(watch::Receiver<Option<Arc<Outcome>>>);
+
+impl Running {
+    /// Waits for the outcome.
+    pub async fn outcome(mut self) -> Arc<Outcome> {
+        match self.0.wait_for(Option::is_some).await.map(|o| o.clone()) {
+            Ok(Some(outcome)) => outcome,
+            _ => Arc::new(Outcome::unavailable("the check was broken off: hacheck is shutting down")),
+        }
+    }
+}
+
+/// The duty to deliver an outcome. A probe that panics drops it, and everyone who waits gets a failure.
+pub struct Ticket {
+    cache: Arc<Cache>,
+    key: Key,
+    number: u64,
+    sender: watch::Sender<Option<Arc<Outcome>>>,
+    delivered: bool,
+}
+
+impl Ticket {
+    /// Stores the outcome and wakes those who wait for it.
+    pub fn deliver(mut self, outcome: Outcome) {
+        self.finish(outcome);
+    }
+
+    fn finish(&mut self, outcome: Outcome) {
+        self.delivered = true;
+        let outcome = Arc::new(outcome);
+        self.cache.store(&self.key, self.number, &outcome);
+        self.sender.send_replace(Some(outcome));
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if !self.delivered {
+            self.finish(Outcome::unavailable("the check broke off inside hacheck; its log says more"));
+        }
+    }
+}
+
+/// The results of all probes.
+pub struct Cache {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    limits: Limits,
+    entries: HashMap<Key, Entry>,
+    /// Keys of stored results, the first one stored first; a key stands here with the number of its result.
+    order: VecDeque<(Key, u64)>,
+    bytes: usize,
+    next: u64,
+    counts: Counts,
+}
+
+/// The newest probe begun for a key, and the newest result.
+#[derive(Default)]
+struct Entry {
+    running: Option<(u64, Running)>,
+    result: Option<Stored>,
+}
+
+struct Stored {
+    number: u64,
+    outcome: Arc<Outcome>,
+    until: Option<Instant>,
+    bytes: usize,
+}
+
+impl Cache {
+    /// An empty cache.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        let inner = Inner {
+            limits,
+            entries: HashMap::new(),
+            order: VecDeque::new(),
+            bytes: 0,
+            next: 0,
+            counts: Counts::default(),
+        };
+        Self { inner: Mutex::new(inner) }
+    }
+
+    /// Changes the limits for what is stored from now on.
+    pub fn set_limits(&self, limits: Limits) {
+        self.lock().limits = limits;
+    }
+
+    /// Looks a key up; with `fresh` neither a stored result nor a probe that runs already will do.
+    pub fn find(self: &Arc<Self>, key: &Key, fresh: bool) -> Found {
+        let mut inner = self.lock();
+        inner.counts.gets += 1;
+        if let Some(found) = inner.usable(key, fresh) {
+            inner.counts.hits += 1;
+            return found;
+        }
+        inner.counts.misses += 1;
+        inner.counts.sets += 1;
+        let number = inner.next;
+        inner.next += 1;
+        let (sender, receiver) = watch::channel(None);
+        let running = Running(receiver);
+        inner.entries.entry(key.clone()).or_default().running = Some((number, running.clone()));
+        let ticket = Ticket { cache: Arc::clone(self), key: key.clone(), number, sender, delivered: false };
+        Found::Begin(ticket, running)
+    }
+
+    fn store(&self, key: &Key, number: u64, outcome: &Arc<Outcome>) {
+        self.lock().store(key, number, outcome);
+    }
+
+    /// The counts so far.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.lock().counts
+    }
+
+    /// Stored results and their bytes.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize) {
+        let inner = self.lock();
+        (inner.order.len(), inner.bytes)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn usable(&mut self, key: &Key, fresh: bool) -> Option<Found> {
+        let entry = self.entries.get_mut(key)?;
+        if let Some(stored) = &entry.result {
+            if !fresh && stored.until.is_none_or(|until| Instant::now() < until) {
+                return Some(Found::Result(Arc::clone(&stored.outcome)));
+            }
+            self.counts.expirations += 1;
+            self.bytes -= stored.bytes;
+            entry.result = None;
+        }
+        let running = entry.running.as_ref().filter(|_| !fresh)?;
+        Some(Found::Running(running.1.clone()))
+    }
+
+    fn store(&mut self, key: &Key, number: u64, outcome: &Arc<Outcome>) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if entry.running.as_ref().is_some_and(|(n, _)| *n == number) {
+            entry.running = None;
+        }
+        // A probe that began later, and ended earlier, knows better.
+        if entry.result.as_ref().is_some_and(|r| r.number > number) {
+            return;
+        }
+        let bytes = key.bytes() + outcome.body.len() + size_of::<Entry>() + size_of::<Stored>();
+        let until = self.limits.time.and_then(|t| Instant::now().checked_add(t));
+        if let Some(old) = entry.result.replace(Stored { number, outcome: Arc::clone(outcome), until, bytes }) {
+            self.bytes -= old.bytes;
+        }
+        self.bytes += bytes;
+        self.order.push_back((key.clone(), number));
+        self.make_room();
+    }
+
+    /// Drops what has expired, then what was stored first, until all limits hold.
+    fn make_room(&mut self) {
+        let now = Instant::now();
+        while let Some((key, number)) = self.order.front() {
+            let current = self.entries.get(key).and_then(|e| e.result.as_ref()).filter(|r| r.number == *number);
+            let expired = current.is_none_or(|r| r.until.is_some_and(|until| until <= now));
+            let over = self.order.len() > self.limits.entries || self.bytes > self.limits.bytes;
+            if !expired && !over {
+                break;
+            }
+            self.counts.evictions += u64::from(!expired);
+            let Some((key, number)) = self.order.pop_front() else { break };
+            self.remove(&key, number);
+        }
+    }
+
+    fn remove(&mut self, key: &Key, number: u64) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        if let Some(stored) = entry.result.take_if(|r| r.number == number) {
+            self.bytes -= stored.bytes;
+        }
+        if entry.result.is_none() && entry.running.is_none() {
+            self.entries.remove(key);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn cache(time: f64, entries: usize, bytes: usize) -> Arc<Cache> {
+        Arc::new(Cache::new(Limits { time: Some(Duration::from_secs_f64(time)), entries, bytes }))
+    }
+
+    fn key(port: u16) -> Key {
+        Key { protocol: "tcp", host: Host::Local, port, service: None, request: None }
+    }
+
+    fn begin(cache: &Arc<Cache>, port: u16, fresh: bool) -> (Ticket, Running) {
+        match cache.find(&key(port), fresh) {
+            Found::Begin(ticket, running) => (ticket, running),
+            _ => panic!("expected to begin a probe of port {port}"),
+        }
+    }
+
+    fn body(found: &Found) -> Option<&[u8]> {
+        match found {
+            Found::Result(outcome) => Some(&outcome.body),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn a_result_is_found_until_it_expires() {
+        let cache = cache(3600.0, 10, 1 << 20);
+        begin(&cache, 1, false).0.deliver(Outcome::healthy("a"));
+        assert_eq!(body(&cache.find(&key(1), false)), Some(&b"a"[..]));
+        cache.set_limits(Limits { time: Some(Duration::ZERO), entries: 10, bytes: 1 << 20 });
+        begin(&cache, 2, false).0.deliver(Outcome::healthy("b"));
+        begin(&cache, 2, false).0.deliver(Outcome::healthy("c"));
+    }
+
+    #[test]
+    fn a_running_probe_is_joined_but_not_by_who_wants_a_fresh_result() {
+        let cache = cache(3600.0, 10, 1 << 20);
+        let (first, _) = begin(&cache, 1, false);
+        assert!(matches!(cache.find(&key(1), false), Found::Running(_)));
+        let (second, _) = begin(&cache, 1, true);
+        second.deliver(Outcome::healthy("new"));
+        first.deliver(Outcome::healthy("old"));
+        assert_eq!(body(&cache.find(&key(1), false)), Some(&b"new"[..]), "the older probe overwrote the newer one");
+    }
+
+    #[tokio::test]
+    async fn a_dropped_ticket_is_a_failure_for_all_who_wait() {
+        let cache = cache(3600.0, 10, 1 << 20);
+        let (ticket, running) = begin(&cache, 1, false);
+        drop(ticket);
+        assert_eq!(running.outcome().await.status, 503);
+    }
+
+    #[test]
+    fn entries_and_bytes_are_bounded() {
+        let by_entries = cache(3600.0, 10, 1 << 20);
+        let by_bytes = cache(3600.0, 1000, 20_000);
+        for port in 0..500 {
+            for cache in [&by_entries, &by_bytes] {
+                begin(cache, port, false).0.deliver(Outcome::healthy("x".repeat(1000)));
+            }
+        }
+        assert_eq!(by_entries.size().0, 10);
+        assert_eq!(by_entries.counts().evictions, 490);
+        assert!(by_bytes.size().1 <= 20_000 && by_bytes.size().0 > 5, "{:?}", by_bytes.size());
+        let entries = by_bytes.lock().entries.len();
+        assert_eq!(entries, by_bytes.size().0, "entries without a result stay behind");
+    }
+
+    #[test]
+    fn counts_are_those_of_the_originals() {
+        let cache = cache(3600.0, 10, 1 << 20);
+        begin(&cache, 1, false).0.deliver(Outcome::healthy(""));
+        cache.find(&key(1), false);
+        let expected = Counts { gets: 2, hits: 1, misses: 1, sets: 1, expirations: 0, evictions: 0 };
+        assert_eq!(cache.counts(), expected);
+    }
+}

@@ -1,1 +1,116 @@
-//! Under construction.
+//! The policy, on one screen: the spool first, then the cache, then a probe.
+//!
+//! Rule: a downtime is answered at once and never cached; a probe runs in a task of its own, so that a poller that
+//! hangs up does not cancel what others wait for.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use crate::cache::{self, Cache, Found};
+use crate::probe::{self, Context, Outcome, Protocol, Target, Trace};
+use crate::spool::{Closed, Gate};
+
+/// What a poller wants to know.
+pub struct Question<'a> {
+    /// How to probe; `None` asks the spool only.
+    pub protocol: Option<&'static Protocol>,
+    /// The service.
+    pub service: &'a str,
+    /// The spool entries that can take it down, besides `all`, in the order to ask.
+    pub spool_names: &'a [String],
+    /// Where to probe, or why that is refused.
+    pub target: Result<Target, Outcome>,
+    /// Neither a stored result nor a probe under way will do.
+    pub fresh: bool,
+}
+
+/// What it is told.
+pub enum Verdict {
+    /// An operator took it down.
+    Down(Closed),
+    /// Nobody took it down, and nothing more was asked.
+    NotDown,
+    /// It may not or cannot be probed.
+    Refused(Outcome),
+    /// The result of a probe.
+    Probed(Arc<Outcome>),
+}
+
+/// Told of each probe that was run: protocol, outcome, seconds.
+pub type Observer = dyn Fn(&'static Protocol, &Outcome, f64) + Send + Sync;
+
+/// The policy with its means.
+pub struct Checker {
+    gate: Gate,
+    cache: Arc<Cache>,
+    observer: Arc<Observer>,
+}
+
+impl Checker {
+    /// Puts the means together.
+    #[must_use]
+    pub fn new(gate: Gate, cache: Arc<Cache>, observer: Arc<Observer>) -> Self {
+        Self { gate, cache, observer }
+    }
+
+    /// The spool's side.
+    #[must_use]
+    pub fn gate(&self) -> &Gate {
+        &self.gate
+    }
+
+    /// The results.
+    #[must_use]
+    pub fn cache(&self) -> &Arc<Cache> {
+        &self.cache
+    }
+
+    /// Answers a question.
+    pub async fn check(&self, question: Question<'_>, context: &Arc<Context>) -> Verdict {
+        let names = question.spool_names.iter().map(String::as_str);
+        if let Some(closed) = self.gate.ask(question.service, names) {
+            return Verdict::Down(closed);
+        }
+        let Some(protocol) = question.protocol else { return Verdict::NotDown };
+        let target = match question.target {
+            Ok(target) => target,
+            Err(refused) => return Verdict::Refused(refused),
+        };
+        let key = key(protocol, &target, context);
+        Verdict::Probed(match self.cache.find(&key, question.fresh) {
+            Found::Result(outcome) => outcome,
+            Found::Running(running) => running.outcome().await,
+            Found::Begin(ticket, running) => {
+                let (context, observer) = (Arc::clone(context), Arc::clone(&self.observer));
+                tokio::spawn(async move {
+                    let start = Instant::now();
+                    let outcome = probe::run(protocol, &target, &context, &Trace::start(false)).await;
+                    observer(protocol, &outcome, start.elapsed().as_secs_f64());
+                    ticket.deliver(outcome);
+                });
+                running.outcome().await
+            }
+        })
+    }
+}
+
+fn key(protocol: &'static Protocol, target: &Target, context: &Context) -> cache::Key {
+    let by_service = protocol.keyed_by_service || context.config.service_name_header.is_some();
+    let request = || {
+        let mut text = String::from(&*target.path);
+        for (name, value) in &target.headers {
+            text.push('\n');
+            text.push_str(name.as_str());
+            text.push(':');
+            text.extend(value.as_bytes().iter().map(|b| char::from(*b)));
+        }
+        text.into_boxed_str()
+    };
+    cache::Key {
+        protocol: protocol.name,
+        host: target.host.clone(),
+        port: target.port,
+        service: by_service.then(|| target.service.clone()),
+        request: protocol.uses_request.then(request),
+    }
+}

@@ -1,1 +1,172 @@
-//! Under construction.
+//! The log: env_logger writes lines, a thread of its own brings them to standard output, standard error or a file.
+//!
+//! Rule: logging never makes a check wait. When the reader of the log hangs, lines are dropped and counted. A log file
+//! that was renamed is opened anew before the next line, so that logrotate needs no signal.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::time::Duration;
+
+use env_logger::Target;
+use log::LevelFilter;
+
+use crate::config::LogPath;
+
+/// Lines that may wait for a slow log.
+const QUEUE: usize = 16_384;
+
+/// How long the end of the process waits for the last lines.
+const FLUSH_WAIT: Duration = Duration::from_millis(500);
+
+static WRITER: OnceLock<SyncSender<Message>> = OnceLock::new();
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+
+enum Message {
+    Line(Vec<u8>),
+    Sink(Sink),
+    Flush(SyncSender<()>),
+}
+
+/// Opens the log and starts to write to it. Called once.
+///
+/// # Errors
+/// A sentence that says why the log file cannot be opened.
+pub fn start(path: &LogPath, level: LevelFilter) -> Result<(), String> {
+    let sink = Sink::open(path)?;
+    let (sender, receiver) = sync_channel(QUEUE);
+    let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(sink, &receiver));
+    thread.map_err(|e| format!("cannot start the log thread: {e}"))?;
+    let _ = WRITER.set(sender);
+    let started = env_logger::Builder::new()
+        .filter_level(LevelFilter::Warn)
+        .filter_module("hacheck", LevelFilter::Trace)
+        .format(|out, record| {
+            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+            let message = record.args().to_string();
+            let message =
+                if message.chars().any(char::is_control) { message.escape_debug().to_string() } else { message };
+            writeln!(out, "{now} {} {}: {message}", record.level(), record.target())
+        })
+        .target(Target::Pipe(Box::new(Queue)))
+        .try_init();
+    started.map_err(|e| e.to_string())?;
+    set_level(level);
+    Ok(())
+}
+
+/// Changes what is logged.
+pub fn set_level(level: LevelFilter) {
+    log::set_max_level(level);
+}
+
+/// Changes where the log goes.
+///
+/// # Errors
+/// A sentence that says why the file cannot be opened; the log then stays where it was.
+pub fn redirect(path: &LogPath) -> Result<(), String> {
+    let sink = Sink::open(path)?;
+    if let Some(writer) = WRITER.get() {
+        // The receiver lives as long as the process.
+        let _ = writer.send(Message::Sink(sink));
+    }
+    Ok(())
+}
+
+/// Waits for what was logged so far to be written, but not for long.
+pub fn flush() {
+    let (done, wait) = sync_channel(1);
+    if WRITER.get().is_some_and(|w| w.try_send(Message::Flush(done)).is_ok()) {
+        let _ = wait.recv_timeout(FLUSH_WAIT);
+    }
+}
+
+/// Lines that were dropped because the log did not keep up.
+#[must_use]
+pub fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+/// The side of env_logger: one write is one line.
+struct Queue;
+
+impl Write for Queue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(Err(TrySendError::Full(_))) = WRITER.get().map(|w| w.try_send(Message::Line(line.to_vec()))) {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_all(mut sink: Sink, messages: &Receiver<Message>) {
+    for message in messages {
+        match message {
+            Message::Line(line) => sink.write(&line),
+            Message::Sink(new) => sink = new,
+            Message::Flush(done) => {
+                let _ = done.try_send(());
+            }
+        }
+    }
+}
+
+enum Sink {
+    Stdout,
+    Stderr,
+    File { path: PathBuf, file: File },
+}
+
+impl Sink {
+    fn open(path: &LogPath) -> Result<Self, String> {
+        Ok(match path {
+            LogPath::Stdout => Self::Stdout,
+            LogPath::Stderr => Self::Stderr,
+            LogPath::File(path) => {
+                let file = append(path).map_err(|e| {
+                    format!("log_path: cannot open {}: {e}; create its folder, or use stdout or stderr", path.display())
+                })?;
+                Self::File { path: path.clone(), file }
+            }
+        })
+    }
+
+    /// Writes a line. There is nobody to tell that the log cannot be written.
+    fn write(&mut self, line: &[u8]) {
+        let written = match self {
+            Self::Stdout => io::stdout().write_all(line),
+            Self::Stderr => io::stderr().write_all(line),
+            Self::File { path, file } => {
+                if was_moved(path, file)
+                    && let Ok(new) = append(path)
+                {
+                    *file = new;
+                }
+                file.write_all(line)
+            }
+        };
+        if written.is_err() {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// Whether the path names another file now, or none.
+fn was_moved(path: &Path, file: &File) -> bool {
+    match (path.metadata(), file.metadata()) {
+        (Ok(there), Ok(here)) => (there.dev(), there.ino()) != (here.dev(), here.ino()),
+        _ => true,
+    }
+}

@@ -1,1 +1,210 @@
-//! Under construction.
+//! Who asked for what lately, and what was answered.
+//!
+//! Rule: what is remembered is bounded. When there is no room, a service that was asked for once gives way before one
+//! that came again, so that made-up names cannot push out real ones.
+
+use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::spool::unix_now;
+
+/// Most poller addresses that are counted for one service.
+const CLIENTS_MAX: usize = 256;
+
+/// Most instances of one service whose changes are noticed.
+const INSTANCES_MAX: usize = 64;
+
+/// The last answer for a service.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Last {
+    /// Its status code.
+    pub code: u16,
+    /// Who got it.
+    pub remote_ip: IpAddr,
+    /// When, in seconds of unix time.
+    pub ts: f64,
+}
+
+/// A service as it was seen.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Seen {
+    /// Its name.
+    pub name: Arc<str>,
+    /// When it was asked for last, in seconds of unix time.
+    pub at: f64,
+    /// The last answer; `None` while the first check runs.
+    pub last: Option<Last>,
+    /// Requests by address.
+    pub counts: Vec<(IpAddr, u64)>,
+}
+
+/// The memory.
+pub struct Stats {
+    inner: Mutex<Inner>,
+}
+
+struct Inner {
+    limit: usize,
+    services: HashMap<Arc<str>, Service>,
+    /// The order of eviction, by second chance.
+    order: VecDeque<Arc<str>>,
+    evictions: u64,
+}
+
+struct Service {
+    seen: f64,
+    came_again: bool,
+    last: Option<Last>,
+    counts: Vec<(IpAddr, u64)>,
+    /// Whether each instance passed last; named by protocol, host and port.
+    passed: Vec<(Box<str>, bool)>,
+}
+
+impl Stats {
+    /// Remembers at most this many services.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        let inner = Inner { limit: limit.max(1), services: HashMap::new(), order: VecDeque::new(), evictions: 0 };
+        Self { inner: Mutex::new(inner) }
+    }
+
+    /// Notes that somebody asks.
+    pub fn asked(&self, service: &str, from: IpAddr) {
+        let now = unix_now();
+        let mut inner = self.lock();
+        let entry = inner.entry(service);
+        entry.seen = now;
+        match entry.counts.iter_mut().find(|(ip, _)| *ip == from) {
+            Some((_, count)) => *count += 1,
+            None => {
+                if entry.counts.len() >= CLIENTS_MAX {
+                    let least = entry.counts.iter().enumerate().min_by_key(|(_, (_, n))| *n).map_or(0, |(i, _)| i);
+                    entry.counts.swap_remove(least);
+                }
+                entry.counts.push((from, 1));
+            }
+        }
+    }
+
+    /// Notes the answer. Gives `Some(passes)` when it is the first for this instance, or another than the one before.
+    pub fn answered(&self, service: &str, instance: &str, from: IpAddr, code: u16, passes: bool) -> Option<bool> {
+        let last = Last { code, remote_ip: from, ts: unix_now() };
+        let mut inner = self.lock();
+        let entry = inner.services.get_mut(service)?;
+        entry.last = Some(last);
+        match entry.passed.iter_mut().find(|(name, _)| **name == *instance) {
+            Some((_, before)) if *before == passes => None,
+            Some((_, before)) => {
+                *before = passes;
+                Some(passes)
+            }
+            None => {
+                if entry.passed.len() >= INSTANCES_MAX {
+                    entry.passed.remove(0);
+                }
+                entry.passed.push((instance.into(), passes));
+                Some(passes)
+            }
+        }
+    }
+
+    /// Everything that is remembered, by name.
+    #[must_use]
+    pub fn snapshot(&self) -> Vec<Seen> {
+        let mut all: Vec<Seen> = {
+            let inner = self.lock();
+            let seen = |(name, s): (&Arc<str>, &Service)| Seen {
+                name: Arc::clone(name),
+                at: s.seen,
+                last: s.last,
+                counts: s.counts.clone(),
+            };
+            inner.services.iter().map(seen).collect()
+        };
+        all.sort_by(|a, b| a.name.cmp(&b.name));
+        all
+    }
+
+    /// Services remembered, instances that failed last, and services forgotten for want of room.
+    #[must_use]
+    pub fn figures(&self) -> (usize, usize, u64) {
+        let inner = self.lock();
+        let failing = inner.services.values().flat_map(|s| &s.passed).filter(|(_, passed)| !passed).count();
+        (inner.services.len(), failing, inner.evictions)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Inner {
+    fn entry(&mut self, service: &str) -> &mut Service {
+        if !self.services.contains_key(service) {
+            self.make_room();
+            let name: Arc<str> = service.into();
+            self.order.push_back(Arc::clone(&name));
+            let new = Service { seen: 0.0, came_again: false, last: None, counts: Vec::new(), passed: Vec::new() };
+            return self.services.entry(name).or_insert(new);
+        }
+        let known = self.services.get_mut(service).expect("it was found the line before, under the same lock");
+        known.came_again = true;
+        known
+    }
+
+    fn make_room(&mut self) {
+        while self.services.len() >= self.limit {
+            let Some(name) = self.order.pop_front() else { return };
+            match self.services.get_mut(&name) {
+                Some(service) if service.came_again => {
+                    service.came_again = false;
+                    self.order.push_back(name);
+                }
+                _ => {
+                    self.services.remove(&name);
+                    self.evictions += 1;
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const POLLER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    #[test]
+    fn names_that_came_once_do_not_push_out_one_that_came_again() {
+        let stats = Stats::new(100);
+        for i in 0..10_000 {
+            stats.asked("real", POLLER);
+            stats.asked(&format!("junk{i}"), POLLER);
+        }
+        let names = stats.snapshot();
+        assert_eq!(names.len(), 100);
+        assert!(names.iter().any(|s| &*s.name == "real" && s.counts == [(POLLER, 10_000)]));
+    }
+
+    #[test]
+    fn only_a_change_of_an_instance_is_told() {
+        let stats = Stats::new(10);
+        stats.asked("web", POLLER);
+        let answer = |instance: &str, code| stats.answered("web", instance, POLLER, code, code == 200);
+        assert_eq!(answer("http 80", 200), Some(true));
+        assert_eq!(answer("http 81", 503), Some(false));
+        assert_eq!(answer("http 80", 200), None);
+        assert_eq!(answer("http 80", 503), Some(false));
+    }
+
+    #[test]
+    fn addresses_of_pollers_are_bounded() {
+        let stats = Stats::new(10);
+        for i in 0..1000u32 {
+            stats.asked("web", std::net::Ipv4Addr::from_bits(i).into());
+        }
+        assert_eq!(stats.snapshot()[0].counts.len(), CLIENTS_MAX);
+    }
+}

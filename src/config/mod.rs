@@ -129,3 +129,19 @@ impl Default for Config {
         }
     }
 }
+
+/// TEMPORARY.
+pub struct Loaded {
+    /// c
+    pub config: Config,
+    /// w
+    pub warnings: Vec<String>,
+}
+/// TEMPORARY.
+pub fn load(_: &std::path::Path) -> Result<Loaded, String> {
+    Ok(Loaded { config: Config::default(), warnings: vec![] })
+}
+/// TEMPORARY.
+pub fn needs_restart(_: &Config, _: &Config) -> Vec<&'static str> {
+    vec![]
+}

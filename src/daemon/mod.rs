@@ -1,7 +1,37 @@
-//! The daemon.
+//! The daemon: its start, its threads, its signals, its end.
+//!
+//! Each thread runs a tokio runtime of its own and accepts from the same sockets; cache, counts and connections are
+//! shared, so `-n` changes nothing but the number of cores used.
 
-use std::net::IpAddr;
+mod handler;
+mod metrics;
+mod pages;
+mod route;
+mod spool_change;
+mod state;
+mod target;
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+
+use crate::config::{self, Config};
+use crate::http::listen;
+use crate::logging;
+use crate::spool::{Gate, Spool};
+use crate::sys::{self, LocalAddresses};
+use handler::Pollers;
+use state::{Live, State};
+
+/// How often this host's own name is looked up again.
+const OWN_NAME_EVERY: Duration = Duration::from_secs(60);
 
 /// How the daemon is started: the command line, parsed.
 #[derive(Debug, Clone)]
@@ -24,7 +54,208 @@ pub struct Options {
 ///
 /// # Errors
 /// A sentence that says why it cannot start.
-pub fn run(options: Options) -> Result<(), String> {
-    let _ = options;
+pub fn run(options: &Options) -> Result<(), String> {
+    let config = load(options)?;
+    if let Some(limit) = config.rlimit_nofile {
+        sys::set_file_limit(limit)?;
+    }
+    logging::start(&config.log_path, level(options, &config))?;
+    let gate = Gate::open(Spool::at(&options.spool_root)).map_err(|e| e.to_string())?;
+    let own = own_addresses();
+    let live = Live::new(config, &own).map_err(|e| e.to_string())?;
+    let state = Arc::new(State::new(gate, live, own));
+    let main = runtime()?;
+    let ended = main.block_on(serve(options, &state));
+    // Name look-ups may hang in threads of the runtime: they must not hold up the end.
+    main.shutdown_background();
+    logging::flush();
+    ended
+}
+
+fn load(options: &Options) -> Result<Config, String> {
+    let Some(file) = &options.config_file else { return Ok(Config::default()) };
+    let loaded = config::load(file).map_err(|faults| faults.to_string())?;
+    for warning in &loaded.warnings {
+        // The log is not open yet.
+        eprintln!("hacheck: warning: {warning}");
+    }
+    Ok(loaded.config)
+}
+
+fn level(options: &Options, config: &Config) -> log::LevelFilter {
+    if options.verbose { config.log_level.max(log::LevelFilter::Debug) } else { config.log_level }
+}
+
+/// Learns this host's addresses, and goes on learning its own name in a thread that may hang without harm.
+fn own_addresses() -> Arc<LocalAddresses> {
+    let own = Arc::new(LocalAddresses::default());
+    let (known, wait) = std::sync::mpsc::sync_channel(1);
+    let learning = Arc::clone(&own);
+    let thread = std::thread::Builder::new().name("own-name".into()).spawn(move || {
+        loop {
+            learning.look_up_own_name();
+            let _ = known.try_send(());
+            std::thread::sleep(OWN_NAME_EVERY);
+        }
+    });
+    if let Err(e) = thread {
+        log::warn!("cannot start the thread that looks up this host's own name: {e}");
+    }
+    // With /etc/hosts this takes no time; a name server that hangs must not hold up the start.
+    let _ = wait.recv_timeout(Duration::from_millis(500));
+    own
+}
+
+fn runtime() -> Result<Runtime, String> {
+    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    built.map_err(|e| format!("cannot start the runtime: {e}"))
+}
+
+async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
+    let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
+    let mut sockets = Vec::new();
+    for port in &options.ports {
+        let address = SocketAddr::new(options.bind_address, *port);
+        let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
+        let socket = listener.into_std().map_err(|e| cannot_listen(address, &e))?;
+        log::info!("listening on {}", socket.local_addr().unwrap_or(address));
+        sockets.push(socket);
+    }
+    let (stop, stopped) = watch::channel(false);
+    let mut threads = Vec::new();
+    for number in 1..options.threads {
+        let sockets = clone_all(&sockets).map_err(|e| format!("cannot share the sockets: {e}"))?;
+        threads.push(worker(number, sockets, Arc::clone(state), stopped.clone())?);
+    }
+    accept_all(sockets, state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
+    while signals.next().await == Event::Reload {
+        reload(options, state);
+    }
+    log::info!("stopping");
+    // The receivers live as long as the threads.
+    let _ = stop.send(true);
+    let limit = state.live().config.shutdown_timeout;
+    if tokio::time::timeout(limit, state.connections.drained()).await.is_err() {
+        log::warn!("{} connections were still open after {limit:?}", state.connections.count());
+    }
     Ok(())
+}
+
+fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {
+    let remedy = match e.kind() {
+        io::ErrorKind::AddrNotAvailable => "the address is not one of this host's; see --bind-address",
+        io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another --port",
+        io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+        _ => "see --bind-address and --port",
+    };
+    format!("cannot listen on {address}: {e}; {remedy}")
+}
+
+fn clone_all(sockets: &[std::net::TcpListener]) -> io::Result<Vec<std::net::TcpListener>> {
+    sockets.iter().map(std::net::TcpListener::try_clone).collect()
+}
+
+/// Starts accepting from all sockets on this thread's runtime.
+fn accept_all(
+    sockets: Vec<std::net::TcpListener>,
+    state: &Arc<State>,
+    stopped: &watch::Receiver<bool>,
+) -> io::Result<()> {
+    for socket in sockets {
+        let listener = TcpListener::from_std(socket)?;
+        let pollers = Pollers(Arc::clone(state));
+        tokio::spawn(listen::serve(listener, Arc::clone(&state.connections), pollers, stopped.clone()));
+    }
+    Ok(())
+}
+
+/// A further thread that serves until `stopped` and its connections are drained.
+fn worker(
+    number: usize,
+    sockets: Vec<std::net::TcpListener>,
+    state: Arc<State>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<std::thread::JoinHandle<()>, String> {
+    let runtime = runtime()?;
+    let work = move || {
+        runtime.block_on(async {
+            if let Err(e) = accept_all(sockets, &state, &stopped) {
+                log::error!("thread {number} cannot use the sockets: {e}");
+            }
+            let _ = stopped.wait_for(|stop| *stop).await;
+            state.connections.drained().await;
+        });
+        runtime.shutdown_background();
+    };
+    let named = std::thread::Builder::new().name(format!("serve-{number}"));
+    named.spawn(work).map_err(|e| format!("cannot start thread {number}: {e}"))
+}
+
+/// Reads the configuration anew; a bad one changes nothing.
+fn reload(options: &Options, state: &Arc<State>) {
+    let Some(file) = &options.config_file else {
+        log::info!("SIGHUP: there is no configuration file to read");
+        return;
+    };
+    let loaded = match config::load(file) {
+        Ok(loaded) => loaded,
+        Err(faults) => {
+            log::error!("SIGHUP: the configuration stays as it was: {faults}");
+            return;
+        }
+    };
+    for warning in &loaded.warnings {
+        log::warn!("{warning}");
+    }
+    let old = state.live();
+    for key in config::needs_restart(&old.config, &loaded.config) {
+        log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
+    }
+    if loaded.config.log_path != old.config.log_path
+        && let Err(e) = logging::redirect(&loaded.config.log_path)
+    {
+        log::error!("SIGHUP: {e}; the log stays where it was");
+    }
+    let level = level(options, &loaded.config);
+    match Live::new(loaded.config, &state.own) {
+        Ok(live) => {
+            logging::set_level(level);
+            state.set_live(live);
+            log::info!("SIGHUP: configuration read from {}", file.display());
+        }
+        Err(e) => log::error!("SIGHUP: the configuration stays as it was: {e}"),
+    }
+}
+
+#[derive(PartialEq)]
+enum Event {
+    Reload,
+    Stop,
+}
+
+struct Signals {
+    hangup: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    quit: Signal,
+}
+
+impl Signals {
+    fn new() -> io::Result<Self> {
+        Ok(Self {
+            hangup: signal(SignalKind::hangup())?,
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+        })
+    }
+
+    async fn next(&mut self) -> Event {
+        tokio::select! {
+            _ = self.hangup.recv() => Event::Reload,
+            _ = self.terminate.recv() => Event::Stop,
+            _ = self.interrupt.recv() => Event::Stop,
+            _ = self.quit.recv() => Event::Stop,
+        }
+    }
 }

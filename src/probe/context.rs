@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use hyper::StatusCode;
@@ -23,6 +24,7 @@ pub struct Context {
     pub(super) tls: TlsClient,
     local: Arc<LocalAddresses>,
     slots: Semaphore,
+    waiting: AtomicUsize,
     lookups: Arc<Semaphore>,
     busy: Mutex<HashMap<(Host, u16), usize>>,
 }
@@ -41,8 +43,7 @@ impl std::error::Error for ContextError {}
 
 /// The right to probe a target, given back when dropped.
 pub(super) struct Slot<'a> {
-    context: &'a Context,
-    target: (Host, u16),
+    _reserved: Reserved<'a>,
     _global: SemaphorePermit<'a>,
 }
 
@@ -55,6 +56,7 @@ impl Context {
         Ok(Self {
             tls: TlsClient::new(&config)?,
             slots: Semaphore::new(config.max_clients.min(Semaphore::MAX_PERMITS)),
+            waiting: AtomicUsize::new(0),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             busy: Mutex::default(),
             config,
@@ -66,6 +68,12 @@ impl Context {
     #[must_use]
     pub fn running(&self) -> usize {
         self.config.max_clients.saturating_sub(self.slots.available_permits())
+    }
+
+    /// Probes that wait for a slot.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
     }
 
     /// Waits for one of the `max_clients` slots. A target that has all of its own taken is answered at once, so that
@@ -84,10 +92,12 @@ impl Context {
             }
             *running += 1;
         }
-        let held = Reserved { context: self, target: key };
+        let reserved = Reserved { context: self, target: key };
+        let waiting = Waiting::begin(&self.waiting);
         // The semaphore is never closed.
         let permit = self.slots.acquire().await.map_err(|e| Outcome::unavailable(e.to_string()))?;
-        Ok(held.into_slot(permit))
+        drop(waiting);
+        Ok(Slot { _reserved: reserved, _global: permit })
     }
 
     fn release(&self, target: &(Host, u16)) {
@@ -158,17 +168,10 @@ impl Context {
     }
 }
 
-/// A place at the target, while the global slot is still waited for.
+/// A place at the target, given back when dropped.
 struct Reserved<'a> {
     context: &'a Context,
     target: (Host, u16),
-}
-
-impl<'a> Reserved<'a> {
-    fn into_slot(mut self, permit: SemaphorePermit<'a>) -> Slot<'a> {
-        let target = std::mem::replace(&mut self.target, (Host::Local, 0));
-        Slot { context: self.context, target, _global: permit }
-    }
 }
 
 impl Drop for Reserved<'_> {
@@ -177,8 +180,18 @@ impl Drop for Reserved<'_> {
     }
 }
 
-impl Drop for Slot<'_> {
+/// Counts who waits, also when the deadline ends the waiting.
+struct Waiting<'a>(&'a AtomicUsize);
+
+impl<'a> Waiting<'a> {
+    fn begin(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        self.context.release(&self.target);
+        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

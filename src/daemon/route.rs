@@ -1,0 +1,228 @@
+//! From method and path to what is asked for. Pure.
+//!
+//! Rule: the paths are those of the originals, matched before percent-decoding: a service name is letters, digits,
+//! `.`, `_` and `-`, a port is decimal digits.
+
+use hyper::Method;
+
+use crate::probe::Protocol;
+use crate::spool::{NameError, ServiceName};
+
+/// What a request asks for.
+#[derive(Debug)]
+pub enum Route<'a> {
+    /// `/<protocol>/<service>/<port>/<query>`.
+    Check(Check<'a>),
+    /// `POST /spool/<service>/<port>`.
+    SpoolChange(ServiceName, u16),
+    /// `/status`.
+    Status,
+    /// `/status/count`.
+    Count,
+    /// `/recent`.
+    Recent,
+    /// `/mutornadomon`.
+    Mutornadomon,
+    /// `/metrics`.
+    Metrics,
+    /// `/healthz`.
+    Health,
+}
+
+/// A check, as the path names it.
+#[derive(Debug)]
+pub struct Check<'a> {
+    /// How to probe; `None` is `spool`.
+    pub protocol: Option<&'static Protocol>,
+    /// The service.
+    pub service: ServiceName,
+    /// The port; `None` when it is above 65535, which may still be replaced by HAProxy's header.
+    pub port: Option<u16>,
+    /// What comes behind the port, without the slash there.
+    pub rest: &'a str,
+}
+
+/// Why a request leads nowhere.
+#[derive(Debug)]
+pub enum Refusal {
+    /// 404: there is no such path.
+    NotFound,
+    /// 405, with the methods that work.
+    Method(&'static str),
+    /// 400: the service cannot be named so.
+    Name(NameError),
+    /// 400: the port is above 65535.
+    Port,
+}
+
+const READ: &str = "GET, HEAD, OPTIONS";
+const READ_AND_POST: &str = "GET, HEAD, OPTIONS, POST";
+
+/// Finds the route.
+///
+/// # Errors
+/// [`Refusal`] when there is none.
+pub fn parse<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refusal> {
+    let page = match path {
+        "/status" => Route::Status,
+        "/status/count" => Route::Count,
+        "/recent" => Route::Recent,
+        "/mutornadomon" => Route::Mutornadomon,
+        "/metrics" => Route::Metrics,
+        "/healthz" => Route::Health,
+        _ => {
+            let check = check(path)?;
+            return match *method {
+                Method::GET | Method::HEAD | Method::OPTIONS => reading(check),
+                Method::POST if check.protocol.is_none() => {
+                    Ok(Route::SpoolChange(check.service, check.port.ok_or(Refusal::Port)?))
+                }
+                _ if check.protocol.is_none() => Err(Refusal::Method(READ_AND_POST)),
+                _ => Err(Refusal::Method(READ)),
+            };
+        }
+    };
+    match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS => Ok(page),
+        _ => Err(Refusal::Method(READ)),
+    }
+}
+
+/// A spool check needs a port that a spool file can have; a probe says itself what is wrong with the port.
+fn reading(check: Check<'_>) -> Result<Route<'_>, Refusal> {
+    match (check.protocol, check.port) {
+        (None, None) => Err(Refusal::Port),
+        _ => Ok(Route::Check(check)),
+    }
+}
+
+fn check(path: &str) -> Result<Check<'_>, Refusal> {
+    let mut parts = path.strip_prefix('/').ok_or(Refusal::NotFound)?.splitn(3, '/');
+    let (protocol, service, rest) = (parts.next(), parts.next(), parts.next());
+    let (protocol, service, rest) =
+        (protocol.ok_or(Refusal::NotFound)?, service.ok_or(Refusal::NotFound)?, rest.ok_or(Refusal::NotFound)?);
+    let protocol = match protocol {
+        "spool" => None,
+        name => Some(Protocol::find(name).ok_or(Refusal::NotFound)?),
+    };
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    let (port, rest) = rest.split_at(digits);
+    let needs_slash = protocol.is_some_and(|p| p.needs_slash);
+    let rest = match rest.strip_prefix('/') {
+        Some(rest) => rest,
+        None if rest.is_empty() && !needs_slash => rest,
+        None => return Err(Refusal::NotFound),
+    };
+    if port.is_empty() {
+        return Err(Refusal::NotFound);
+    }
+    Ok(Check { protocol, service: service_name(service)?, port: port.parse().ok(), rest })
+}
+
+/// A name of characters that the originals' routes do not take is no path of ours (404); one that could not be a
+/// spool file, even behind percent-encoding, is a fault of the request (400).
+fn service_name(text: &str) -> Result<ServiceName, Refusal> {
+    if text.is_empty() {
+        return Err(Refusal::NotFound);
+    }
+    let decoded = percent_decoded(text);
+    let name = match ServiceName::parse(&decoded) {
+        Err(NameError::Character(c)) if !c.is_control() && c != '/' => return Err(Refusal::NotFound),
+        parsed => parsed.map_err(Refusal::Name)?,
+    };
+    if name.as_str() == text && name.fits_url() { Ok(name) } else { Err(Refusal::NotFound) }
+}
+
+fn percent_decoded(text: &str) -> String {
+    let mut out = Vec::with_capacity(text.len());
+    let mut bytes = text.as_bytes().iter();
+    while let Some(&b) = bytes.next() {
+        let rest = bytes.as_slice();
+        let hex = rest.get(..2).filter(|h| b == b'%' && h.iter().all(u8::is_ascii_hexdigit));
+        let escape = hex.and_then(|h| u8::from_str_radix(str::from_utf8(h).ok()?, 16).ok());
+        match escape {
+            Some(decoded) => {
+                out.push(decoded);
+                bytes.nth(1);
+            }
+            None => out.push(b),
+        }
+    }
+    String::from_utf8_lossy(&out).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn get(path: &str) -> Result<Route<'_>, Refusal> {
+        parse(&Method::GET, path)
+    }
+
+    #[test]
+    fn checks_are_found_as_the_originals_find_them() {
+        for (path, protocol, port, rest) in [
+            ("/http/web/80/", Some("http"), Some(80), ""),
+            ("/http/web/80/a/b", Some("http"), Some(80), "a/b"),
+            ("/http/web/80//a", Some("http"), Some(80), "/a"),
+            ("/tcp/web.main/8080", Some("tcp"), Some(8080), ""),
+            ("/tcp/web/8080/x", Some("tcp"), Some(8080), "x"),
+            ("/tcp/web/70000", Some("tcp"), None, ""),
+            ("/spool/a_b-C.1/0", None, Some(0), ""),
+        ] {
+            match get(path) {
+                Ok(Route::Check(c)) => {
+                    assert_eq!((c.protocol.map(|p| p.name), c.port, c.rest), (protocol, port, rest), "{path}");
+                }
+                other => panic!("{path}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn other_paths_are_not_found() {
+        for path in [
+            "",
+            "/",
+            "/nope",
+            "/nope/svc/80/x",
+            "/HTTP/svc/80/x",
+            "/http/svc/80",
+            "/http//80/x",
+            "/http/svc/http/x",
+            "/tcp/svc/-1",
+            "/tcp/svc/+80",
+            "/tcp/svc/80abc",
+            "/http/svc/%38/x",
+            "//spool/svc/80",
+            "/status/",
+            "/spool/a%20b/80",
+            "/spool/a:b/80",
+            "/spool/a~b/80",
+            "/spool/svc",
+            "/spool/svc/",
+            "/spool/%41/80",
+        ] {
+            assert!(matches!(get(path), Err(Refusal::NotFound)), "{path}: {:?}", get(path));
+        }
+    }
+
+    #[test]
+    fn names_that_could_not_be_spool_files_are_bad_requests() {
+        let long = format!("/spool/{}/80", "x".repeat(300));
+        for path in ["/spool/../80", "/spool/./80", "/tcp/%2e%2E/80", "/spool/a%2fb/80", "/spool/a%00b/80", &long] {
+            assert!(matches!(get(path), Err(Refusal::Name(_))), "{path}: {:?}", get(path));
+        }
+        assert!(matches!(get("/spool/svc/70000"), Err(Refusal::Port)));
+    }
+
+    #[test]
+    fn only_the_spool_takes_posts() {
+        assert!(matches!(parse(&Method::POST, "/spool/web/80/x"), Ok(Route::SpoolChange(_, 80))));
+        for path in ["/http/web/80/", "/status", "/recent", "/metrics"] {
+            assert!(matches!(parse(&Method::POST, path), Err(Refusal::Method(READ))), "{path}");
+        }
+        assert!(matches!(parse(&Method::DELETE, "/spool/web/80"), Err(Refusal::Method(READ_AND_POST))));
+        assert!(matches!(parse(&Method::HEAD, "/http/web/80/"), Ok(Route::Check(_))));
+    }
+}

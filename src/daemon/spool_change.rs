@@ -1,0 +1,175 @@
+//! `POST /spool/<service>/<port>`: operators' tools take services down and up from afar.
+//!
+//! Rule: nothing is read of a request before it is known to be allowed, and every change is logged with who made it.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
+use hyper::header::CONTENT_TYPE;
+use hyper::{Request, StatusCode};
+
+use super::state::State;
+use crate::http::reply::{self, Reply};
+use crate::spool::{Downtime, Key, ServiceName, SpoolError};
+
+/// Most bytes of a form: a reason of 100,000 characters, encoded.
+const BODY_MAX: usize = 2 << 20;
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// What is to be done.
+enum Change {
+    Up,
+    Down(Downtime),
+}
+
+/// Answers the request: 200 with an empty body when done.
+pub async fn post(
+    state: &Arc<State>,
+    service: ServiceName,
+    port: u16,
+    request: Request<Incoming>,
+    from: IpAddr,
+) -> Reply {
+    let live = state.live();
+    if !live.config.allow_remote_spool_changes {
+        log::warn!("refused a spool change of {service} from {from}: allow_remote_spool_changes is not set");
+        return reply::text(StatusCode::FORBIDDEN, "remote spool changes are not enabled");
+    }
+    let arguments = match tokio::time::timeout(live.config.header_timeout, arguments(request)).await {
+        Ok(Ok(arguments)) => arguments,
+        Ok(Err(refused)) => return refused,
+        Err(_) => return reply::text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
+    };
+    let change = match change(&arguments) {
+        Ok(change) => change,
+        Err(why) => {
+            log::warn!("refused a spool change of {service} from {from}: {why}");
+            return reply::text(StatusCode::BAD_REQUEST, why);
+        }
+    };
+    // Port 0 means the whole service, as in the original.
+    let key = match port {
+        0 => Ok(Key::service(service)),
+        port => Key::instance(service, None, port),
+    };
+    match key {
+        Ok(key) => apply(state, key, change, from).await,
+        Err(e) => reply::text(StatusCode::BAD_REQUEST, e.to_string()),
+    }
+}
+
+async fn apply(state: &Arc<State>, key: Key, change: Change, from: IpAddr) -> Reply {
+    let spool = state.checker.gate().spool().clone();
+    // Writing waits for the lock and the disk.
+    let done = tokio::task::spawn_blocking(move || -> Result<String, SpoolError> {
+        match change {
+            Change::Up => spool.up(&key).map(|was_down| {
+                format!("{key} taken up from {from}{}", if was_down { "" } else { " (it was not down)" })
+            }),
+            Change::Down(downtime) => {
+                let text = format!("{key} taken down from {from}: {}", downtime.one_line());
+                spool.down(&key, downtime).map(|_| text)
+            }
+        }
+    });
+    match done.await {
+        Ok(Ok(what)) => {
+            state.counters.spool_changes.fetch_add(1, Ordering::Relaxed);
+            log::info!("{what}");
+            reply::text(StatusCode::OK, "")
+        }
+        Ok(Err(e)) => {
+            log::error!("spool change from {from}: {e}");
+            reply::text(StatusCode::INTERNAL_SERVER_ERROR, e.to_string())
+        }
+        Err(e) => reply::text(StatusCode::INTERNAL_SERVER_ERROR, format!("the change broke off: {e}")),
+    }
+}
+
+/// The arguments of query string and form; of repeated ones the last counts, the form's after the query's.
+async fn arguments(request: Request<Incoming>) -> Result<HashMap<String, String>, Reply> {
+    let query = request.uri().query().unwrap_or_default().to_owned();
+    let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let is_form = kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case(FORM));
+    let body = match Limited::new(request.into_body(), BODY_MAX).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(e) if e.is::<LengthLimitError>() => {
+            return Err(reply::text(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over {BODY_MAX} bytes")));
+        }
+        Err(e) => return Err(reply::text(StatusCode::BAD_REQUEST, format!("the body cannot be read: {e}"))),
+    };
+    let form = if is_form { body } else { Bytes::new() };
+    let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&form));
+    Ok(pairs.map(|(name, value)| (name.into_owned(), cleaned(&value))).collect())
+}
+
+/// White space around goes, control characters become spaces, as in the original.
+fn cleaned(value: &str) -> String {
+    let visible = |c: char| if c.is_control() && !matches!(c, '\t' | '\n' | '\r') { ' ' } else { c };
+    value.chars().map(visible).collect::<String>().trim().to_owned()
+}
+
+fn change(arguments: &HashMap<String, String>) -> Result<Change, String> {
+    let required = |name: &str| {
+        let missing = || format!("Missing argument {name}; send it in the query string or as {FORM}");
+        arguments.get(name).ok_or_else(missing)
+    };
+    match required("status")?.as_str() {
+        "up" => Ok(Change::Up),
+        "down" => Ok(Change::Down(Downtime {
+            reason: required("reason")?.clone(),
+            expiration: time(arguments, "expiration")?,
+            creation: time(arguments, "creation")?,
+            ..Downtime::default()
+        })),
+        _ => Err("status must be up or down".into()),
+    }
+}
+
+fn time(arguments: &HashMap<String, String>, name: &str) -> Result<Option<f64>, String> {
+    let Some(text) = arguments.get(name) else { return Ok(None) };
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds.is_finite() => Ok(Some(seconds)),
+        _ => Err(format!("{name} must be a unix time in seconds, not '{}'", text.escape_debug())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(pairs: &[(&str, &str)]) -> Result<Change, String> {
+        change(&pairs.iter().map(|(n, v)| ((*n).to_owned(), cleaned(v))).collect())
+    }
+
+    #[test]
+    fn bad_arguments_are_named() {
+        for (pairs, text) in [
+            (vec![], "status"),
+            (vec![("status", "sideways")], "status must be up or down"),
+            (vec![("status", "DOWN"), ("reason", "r")], "status must be up or down"),
+            (vec![("status", "down")], "reason"),
+            (vec![("status", "down"), ("reason", "r"), ("expiration", "soon")], "expiration"),
+            (vec![("status", "down"), ("reason", "r"), ("expiration", "inf")], "expiration"),
+            (vec![("status", "down"), ("reason", "r"), ("creation", "nan")], "creation"),
+        ] {
+            let Err(why) = parsed(&pairs) else { panic!("{pairs:?} was taken") };
+            assert!(why.contains(text), "{pairs:?}: {why}");
+        }
+    }
+
+    #[test]
+    fn arguments_are_trimmed_and_stripped_of_control_characters() {
+        let Ok(Change::Down(d)) = parsed(&[("status", " down "), ("reason", "  a\u{1}b "), ("expiration", "4e9")])
+        else {
+            panic!("refused")
+        };
+        assert_eq!((d.reason.as_str(), d.expiration), ("a b", Some(4e9)));
+    }
+}

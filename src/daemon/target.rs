@@ -1,0 +1,268 @@
+//! From route and headers to spool entries and target. Pure.
+//!
+//! HAProxy's `http-check send-state` tells the server's own address and port (`X-Haproxy-Server-State`, HAProxy manual,
+//! "http-check send-state"), nerve tells an address (`X-Nerve-Check-IP`); both win over the URL.
+//!
+//! Rule: a host is an address or a host name, nothing else of a header reaches a probe's address.
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use hyper::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::{StatusCode, Uri};
+
+use super::route::Check;
+use crate::config::Config;
+use crate::probe::{Host, Outcome, Target};
+use crate::spool::{Key, parse_port};
+
+/// What the probes call themselves, as the originals did.
+const AGENT: &str = concat!("hastate ", env!("CARGO_PKG_VERSION"));
+
+/// Longest host name (RFC 1035 section 2.3.4).
+const NAME_MAX: usize = 253;
+
+/// A check, with everything that headers say of it.
+#[derive(Debug)]
+pub struct Asked {
+    /// The spool entries that can take it down, besides `all`.
+    pub spool_names: Vec<String>,
+    /// Where to probe, or why not.
+    pub target: Result<Target, Outcome>,
+}
+
+/// Which addresses are this host's own.
+pub trait Own {
+    /// The address of an interface.
+    fn is_own(&self, address: IpAddr) -> bool;
+    /// The address that this host's own name resolves to, which counts as 127.0.0.1.
+    fn by_name(&self) -> Option<IpAddr>;
+}
+
+/// Applies the headers.
+pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config, own: &dyn Own) -> Asked {
+    let state = State::parse(headers);
+    let port = match state.port() {
+        Ok(None) => check.port.ok_or_else(|| bad("the port in the path is above 65535")),
+        Ok(Some(port)) => Ok(port),
+        Err(bad) => Err(bad),
+    };
+    let host = host(&state, headers, own);
+    let mut spool_names = vec![check.service.as_str().to_owned()];
+    if let (Ok(port), Ok(host)) = (&port, &host) {
+        spool_names.extend(instances(check, host, *port, own));
+    }
+    let target = port.and_then(|port| {
+        let host = host?;
+        if port == 0 && check.protocol.is_some() {
+            return Err(Outcome::unavailable(
+                "port 0 cannot be checked: neither the path nor HAProxy's header names one",
+            ));
+        }
+        Ok(Target {
+            service: check.service.as_str().into(),
+            host,
+            port,
+            path: path(check.rest, uri.query()),
+            headers: request_headers(check, headers, config),
+        })
+    });
+    Asked { spool_names, target: target.map_err(|refused| as_failure(check, refused)) }
+}
+
+/// A port that cannot be is a failing check for a balancer that probes, as the originals' 5xx was.
+fn as_failure(check: &Check<'_>, refused: Outcome) -> Outcome {
+    if check.port.is_none() { Outcome { status: StatusCode::SERVICE_UNAVAILABLE, ..refused } } else { refused }
+}
+
+fn bad(text: impl Into<String>) -> Outcome {
+    Outcome::new(StatusCode::BAD_REQUEST, text)
+}
+
+/// The instance's spool entries: `service:port` on this host, `service:host:port` for every host that was named.
+fn instances(check: &Check<'_>, host: &Host, port: u16, own: &dyn Own) -> Vec<String> {
+    let name = |host: Option<&str>| Key::instance(check.service.clone(), host, port).ok().map(|k| k.file_name());
+    match host {
+        Host::Local => vec![name(None), own.by_name().and_then(|a| name(Some(&a.to_string())))],
+        Host::Address(a) if own.is_own(*a) => vec![name(None), name(Some(&a.to_string()))],
+        Host::Address(a) => vec![name(Some(&a.to_string()))],
+        Host::Name(n) => vec![name(Some(n))],
+    }
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+fn host(state: &State<'_>, headers: &HeaderMap, own: &dyn Own) -> Result<Host, Outcome> {
+    let nerve = headers.get("x-nerve-check-ip").map(|v| v.to_str().unwrap_or("?")).map(str::trim);
+    // A server behind a unix socket has no address: it can only be on this host.
+    let named = state.address.filter(|a| *a != "unix").or(nerve).filter(|h| !h.is_empty());
+    let Some(text) = named else { return Ok(Host::Local) };
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+    if let Ok(address) = bare.parse::<IpAddr>() {
+        let address = address.to_canonical();
+        let local = address == Ipv4Addr::LOCALHOST || Some(address) == own.by_name();
+        return Ok(if local { Host::Local } else { Host::Address(address) });
+    }
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
+    if text.len() <= NAME_MAX && text.bytes().all(fits) {
+        return Ok(Host::Name(text.to_ascii_lowercase().into()));
+    }
+    Err(bad(format!("'{}' is not a host to check: give an address or a host name", text.escape_debug())))
+}
+
+/// What the answer's path is asked for: as it came, still encoded.
+fn path(rest: &str, query: Option<&str>) -> Box<str> {
+    let slash = if rest.starts_with('/') { "" } else { "/" };
+    match query.filter(|q| !q.is_empty()) {
+        Some(query) => format!("{slash}{rest}?{query}"),
+        None => format!("{slash}{rest}"),
+    }
+    .into()
+}
+
+/// The headers for an HTTP upstream: who asks, what was to be copied, the service's name.
+fn request_headers(check: &Check<'_>, from: &HeaderMap, config: &Config) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if !check.protocol.is_some_and(|p| p.uses_request) {
+        return headers;
+    }
+    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    // The configuration holds only names and values that can be headers; others would be left out here.
+    for name in config.http_headers_to_copy.iter().filter_map(|n| n.parse::<HeaderName>().ok()) {
+        let values: Vec<&[u8]> = from.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+        if let Some(value) = (!values.is_empty()).then(|| HeaderValue::from_bytes(&values.join(&b", "[..]))) {
+            headers.extend(value.ok().map(|value| (name, value)));
+        }
+    }
+    let own = config.service_name_header.as_ref().and_then(|n| n.parse::<HeaderName>().ok());
+    if let (Some(name), Ok(value)) = (own, HeaderValue::from_str(check.service.as_str())) {
+        headers.insert(name, value);
+    }
+    headers
+}
+
+/// The parts of `X-Haproxy-Server-State` that say where the server is. Of repeated parts the last one counts, and a
+/// part with two equals signs none.
+#[derive(Debug, Default)]
+struct State<'a> {
+    address: Option<&'a str>,
+    port: Option<&'a str>,
+}
+
+impl<'a> State<'a> {
+    fn parse(headers: &'a HeaderMap) -> Self {
+        let mut state = Self::default();
+        let values = headers.get_all("x-haproxy-server-state").iter().filter_map(|v| v.to_str().ok());
+        for part in values.flat_map(|v| v.split(';')) {
+            let Some((name, value)) = part.split_once('=').filter(|(_, v)| !v.contains('=')) else { continue };
+            match name.trim() {
+                "address" => state.address = Some(value.trim()),
+                "port" => state.port = Some(value.trim()),
+                _ => {}
+            }
+        }
+        state
+    }
+
+    /// HAProxy sends an empty port for a unix socket and 0 for a server without one; the path's port counts then.
+    fn port(&self) -> Result<Option<u16>, Outcome> {
+        match self.port {
+            None | Some("" | "0") => Ok(None),
+            Some(text) => match parse_port(text) {
+                Ok(port) => Ok(Some(port)),
+                Err(e) => Err(bad(format!("X-Haproxy-Server-State: {e}"))),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::daemon::route::{self, Route};
+    use hyper::Method;
+
+    struct Host10;
+
+    impl Own for Host10 {
+        fn is_own(&self, address: IpAddr) -> bool {
+            address == IpAddr::from([10, 0, 0, 7]) || address == IpAddr::from([10, 0, 0, 8])
+        }
+        fn by_name(&self) -> Option<IpAddr> {
+            Some([10, 0, 0, 7].into())
+        }
+    }
+
+    fn asked(uri: &str, headers: &[(&'static str, &str)]) -> Asked {
+        let uri: Uri = uri.parse().unwrap();
+        let Ok(Route::Check(check)) = route::parse(&Method::GET, uri.path()) else { panic!("{uri} is no check") };
+        let headers = headers.iter().map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap())).collect();
+        build(&check, &uri, &headers, &Config::default(), &Host10)
+    }
+
+    const STATE: &str = "x-haproxy-server-state";
+    const NERVE: &str = "x-nerve-check-ip";
+
+    #[test]
+    fn headers_move_the_check_to_the_servers_own_address() {
+        for (headers, host, port) in [
+            (vec![], "127.0.0.1", 80),
+            (vec![(STATE, "UP 2/3; address=10.1.2.3; port=8080; name=b/s")], "10.1.2.3", 8080),
+            (vec![(STATE, "UP;\t address = srv2 ;port = 81 ;")], "srv2", 81),
+            (vec![(STATE, "UP; address=::1; port=81")], "[::1]", 81),
+            (vec![(STATE, "UP; address=unix; port=; name=b/s")], "127.0.0.1", 80),
+            (vec![(STATE, "UP; address=10.1.2.3; port=0")], "10.1.2.3", 80),
+            (vec![(STATE, "UP; port=2; port=3; port=4=5")], "127.0.0.1", 3),
+            (vec![(NERVE, "10.1.2.3"), (STATE, "UP; port=81")], "10.1.2.3", 81),
+            (vec![(NERVE, "")], "127.0.0.1", 80),
+            (vec![(NERVE, "10.0.0.7")], "127.0.0.1", 80),
+            (vec![(NERVE, "10.0.0.8")], "10.0.0.8", 80),
+            (vec![(NERVE, "::ffff:127.0.0.1")], "127.0.0.1", 80),
+        ] {
+            let target = asked("/http/web/80/x", &headers).target.unwrap();
+            assert_eq!((target.host.to_string().as_str(), target.port), (host, port), "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn hosts_and_ports_that_cannot_be_are_refused() {
+        for headers in [
+            vec![(NERVE, "a@b")],
+            vec![(NERVE, "127.0.0.1:80/other?")],
+            vec![(STATE, "UP; port=abc")],
+            vec![(STATE, "UP; port=+80")],
+            vec![(STATE, "UP; port=70000")],
+        ] {
+            let refused = asked("/http/web/80/x", &headers).target.unwrap_err();
+            assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{headers:?}");
+        }
+        assert_eq!(asked("/tcp/web/70000", &[]).target.unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(asked("/tcp/web/70000", &[(STATE, "UP; port=80")]).target.unwrap().port, 80);
+        assert_eq!(asked("/tcp/web/0", &[]).target.unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+    }
+
+    #[test]
+    fn spool_entries_name_service_and_instance() {
+        for (headers, names) in [
+            (vec![], vec!["web", "web:80", "web:10.0.0.7:80"]),
+            (vec![(NERVE, "10.0.0.7")], vec!["web", "web:80", "web:10.0.0.7:80"]),
+            (vec![(NERVE, "10.0.0.8")], vec!["web", "web:80", "web:10.0.0.8:80"]),
+            (vec![(NERVE, "10.9.9.9")], vec!["web", "web:10.9.9.9:80"]),
+            (vec![(STATE, "UP; address=::1; port=81")], vec!["web", "web:::1:81"]),
+        ] {
+            assert_eq!(asked("/spool/web/80", &headers).spool_names, names, "{headers:?}");
+        }
+    }
+
+    #[test]
+    fn the_path_goes_on_as_it_came() {
+        for (uri, path) in [
+            ("/http/web/80/", "/"),
+            ("/http/web/80/a%20b%3F/c?d=e?f", "/a%20b%3F/c?d=e?f"),
+            ("/http/web/80/x?", "/x"),
+            ("/http/web/80//x", "/x"),
+        ] {
+            assert_eq!(&*asked(uri, &[]).target.unwrap().path, path, "{uri}");
+        }
+    }
+}
