@@ -5,6 +5,7 @@
 
 mod handler;
 mod metrics;
+pub mod once;
 mod pages;
 mod route;
 mod spool_change;

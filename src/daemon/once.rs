@@ -1,0 +1,100 @@
+//! One check without a daemon, by the same routes, headers, spool and probes, for `hacheck probe`.
+
+use std::sync::Arc;
+
+use hyper::header::HeaderMap;
+use hyper::{Method, StatusCode, Uri};
+
+use super::route::{self, Refusal, Route};
+use super::state::Live;
+use super::target;
+use crate::config::Config;
+use crate::probe::{self, Outcome, Step, Trace};
+use crate::spool::{ALL, Downtime, Key, Spool, SpoolError};
+use crate::sys::LocalAddresses;
+
+/// What the daemon would answer, and how it comes about.
+#[derive(Debug)]
+pub struct Answer {
+    /// The status.
+    pub status: StatusCode,
+    /// The body.
+    pub body: Vec<u8>,
+    /// Why, in one sentence.
+    pub why: String,
+    /// What the probe did, step by step.
+    pub steps: Vec<Step>,
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+pub enum OnceError {
+    /// The daemon would not take the path: what is wrong with it.
+    Path(String),
+    /// A part of the daemon cannot be set up.
+    Setup(String),
+}
+
+/// Asks for a path, such as `/http/web/8080/health`, with the headers of a poller.
+///
+/// # Errors
+/// [`OnceError`] when a daemon could not even begin.
+pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Result<Answer, OnceError> {
+    let uri: Uri = path.parse().map_err(|e| OnceError::Path(format!("'{path}' cannot be asked for: {e}")))?;
+    let check = match route::parse(&Method::GET, uri.path()) {
+        Ok(Route::Check(check)) => check,
+        Ok(_) | Err(Refusal::NotFound | Refusal::Method(_)) => {
+            return Err(OnceError::Path(format!(
+                "'{path}' is no check; service names are letters, digits, '.', '_', '-'"
+            )));
+        }
+        Err(Refusal::Name(e)) => return Err(OnceError::Path(e.to_string())),
+        Err(Refusal::Port) => return Err(OnceError::Path("the port must be 0 to 65535".into())),
+    };
+    let own = Arc::new(LocalAddresses::default());
+    own.look_up_own_name();
+    let live = Live::new(config, &own).map_err(|e| OnceError::Setup(e.to_string()))?;
+    let asked = target::build(&check, &uri, headers, &live.config, &*own);
+    let names = std::iter::once(ALL.to_owned()).chain(asked.spool_names);
+    if let Some((name, downtime)) = first_down(spool, names).map_err(|e| OnceError::Setup(e.to_string()))? {
+        let shown = if name == ALL { ALL } else { check.service.as_str() };
+        let why = format!("the spool entry {} takes it down", spool.root().join(&name).display());
+        return Ok(Answer {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            body: downtime.body(shown).into_bytes(),
+            why,
+            steps: Vec::new(),
+        });
+    }
+    let Some(protocol) = check.protocol else {
+        let why = format!("nothing in {} takes it down", spool.root().display());
+        return Ok(Answer { status: StatusCode::OK, body: Vec::new(), why, steps: Vec::new() });
+    };
+    let target = match asked.target {
+        Ok(target) => target,
+        Err(refused) => return Ok(answer(&refused, "it was refused before a probe".into(), Vec::new())),
+    };
+    let trace = Trace::start(true);
+    let runtime = super::runtime().map_err(OnceError::Setup)?;
+    let outcome = runtime.block_on(probe::run(protocol, &target, &live.context, &trace));
+    let why = format!("{} {}:{} answered so in {}", protocol.name, target.host, target.port, trace.elapsed());
+    runtime.shutdown_background();
+    Ok(answer(&outcome, outcome.cause.as_ref().map_or(why, ToString::to_string), trace.steps()))
+}
+
+fn answer(outcome: &Outcome, why: String, steps: Vec<Step>) -> Answer {
+    Answer { status: outcome.status, body: outcome.body.to_vec(), why, steps }
+}
+
+fn first_down(spool: &Spool, names: impl Iterator<Item = String>) -> Result<Option<(String, Downtime)>, SpoolError> {
+    for name in names {
+        // Names of the daemon's own making are keys.
+        let Ok(key) = Key::parse(&name) else { continue };
+        match spool.read(&key) {
+            Ok(Some(downtime)) => return Ok(Some((name, downtime))),
+            Ok(None) => {}
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(None)
+}
