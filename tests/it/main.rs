@@ -9,4 +9,5 @@ mod cli_install;
 mod cli_list;
 mod cli_options;
 mod cli_status;
+mod haproxy;
 mod support;
