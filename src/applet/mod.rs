@@ -5,6 +5,8 @@
 
 use std::ffi::OsString;
 
+pub mod config;
+
 /// Why an applet could not do its work: the text for standard error, and the exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
