@@ -27,17 +27,29 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Problem> {
     })
 }
 
-/// Takes a byte order mark away and refuses what YAML allows nowhere, where the parser would not name the line.
+/// The most brackets that may be open at once. The parser's time grows with their number times the file's length.
+const MAX_OPEN: usize = 256;
+
+/// Takes a byte order mark away and refuses what YAML allows nowhere, where the parser would not name the line, and
+/// brackets in such numbers that the parser would not end.
 pub(super) fn check_characters(text: &str) -> Result<&str, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    match text.char_indices().find(|(_, c)| !allowed(*c)) {
-        None => Ok(text),
-        Some((at, c)) => {
-            let (line, column) = place(&text[..at]);
-            let text = format!("the invisible character U+{:04X} is not allowed; remove it", u32::from(c));
-            Err(Problem { line: Some(line), column: Some(column), text })
+    let mut open = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '[' | '{' => open += 1,
+            ']' | '}' => open = open.saturating_sub(1),
+            _ => {}
         }
+        let problem = match c {
+            _ if open > MAX_OPEN => format!("{open} brackets are open here; close them"),
+            _ if allowed(c) => continue,
+            _ => format!("the invisible character U+{:04X} is not allowed; remove it", u32::from(c)),
+        };
+        let (line, column) = place(&text[..at]);
+        return Err(Problem { line: Some(line), column: Some(column), text: problem });
     }
+    Ok(text)
 }
 
 /// The characters of YAML 1.1 §4.1.1.

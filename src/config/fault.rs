@@ -7,8 +7,12 @@ use std::fmt;
 
 use super::raw::Mark;
 
-/// Faults and warnings that are kept, each; the rest is counted. A line costs a look through the file.
+/// Faults and warnings that are kept, each; the rest is counted. A line costs a look through the file, so that of
+/// a large file fewer are kept.
 const KEPT: usize = 100;
+const KEPT_OF_LARGE: usize = 10;
+/// The size from which a file is large, in bytes.
+const LARGE: usize = 64 << 10;
 
 /// One thing that is wrong, or odd, in a configuration file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,7 +45,7 @@ impl fmt::Display for Fault {
 /// Everything that is wrong with a file: why there is no configuration. Displays one fault per line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Faults {
-    /// The faults in the order of the file, 100 at most.
+    /// The faults in the order of the file, 100 at most, 10 of a file over 64 KiB.
     pub list: Vec<Fault>,
     /// How many more there are.
     pub more: usize,
@@ -76,8 +80,8 @@ impl fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 /// Where readers of values leave faults and warnings; shared by all of them.
-#[derive(Default)]
 pub struct Sink {
+    kept: usize,
     faults: RefCell<Noted>,
     warnings: RefCell<Noted>,
 }
@@ -97,19 +101,26 @@ struct Note {
 }
 
 impl Sink {
+    /// A sink for a file of `size` bytes.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        let kept = if size < LARGE { KEPT } else { KEPT_OF_LARGE };
+        Self { kept, faults: RefCell::default(), warnings: RefCell::default() }
+    }
+
     /// Notes a fault: the configuration cannot be used.
     pub fn fault(&self, mark: Mark, key: &str, text: impl Into<String>) {
-        self.faults.borrow_mut().push(Note { mark, other: None, key: key.into(), text: text.into() });
+        self.faults.borrow_mut().push(self.kept, Note { mark, other: None, key: key.into(), text: text.into() });
     }
 
     /// Notes a fault that concerns two places: ` in line N` of the other one is put where the text says `{}`.
     pub fn fault_with_other(&self, mark: Mark, other: Mark, key: &str, text: &str) {
-        self.faults.borrow_mut().push(Note { mark, other: Some(other), key: key.into(), text: text.into() });
+        self.faults.borrow_mut().push(self.kept, Note { mark, other: Some(other), key: key.into(), text: text.into() });
     }
 
     /// Notes something odd that the configuration can be used with.
     pub fn warn(&self, mark: Mark, key: &str, text: impl Into<String>) {
-        self.warnings.borrow_mut().push(Note { mark, other: None, key: key.into(), text: text.into() });
+        self.warnings.borrow_mut().push(self.kept, Note { mark, other: None, key: key.into(), text: text.into() });
     }
 
     /// The faults, if there are any, and the warnings, with their lines looked up.
@@ -121,8 +132,8 @@ impl Sink {
 }
 
 impl Noted {
-    fn push(&mut self, note: Note) {
-        if self.list.len() < KEPT { self.list.push(note) } else { self.more += 1 }
+    fn push(&mut self, kept: usize, note: Note) {
+        if self.list.len() < kept { self.list.push(note) } else { self.more += 1 }
     }
 
     fn finish(mut self, file: &str, line: &impl Fn(Mark) -> Option<usize>) -> Faults {
@@ -142,7 +153,7 @@ mod tests {
 
     #[test]
     fn faults_are_shown_one_per_line_in_the_order_of_the_file() {
-        let sink = Sink::default();
+        let sink = Sink::new(0);
         sink.fault(Mark(7), "b", "is bad; mend it");
         sink.fault_with_other(Mark(3), Mark(1), "a", "stands already{}; keep one of the two");
         sink.warn(Mark(1), "c", "is odd");
@@ -156,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_flood_of_faults_is_counted_not_shown() {
-        let sink = Sink::default();
+        let sink = Sink::new(0);
         for i in 0..250 {
             sink.fault(Mark(i), "", "x");
         }

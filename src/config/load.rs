@@ -16,7 +16,7 @@ use super::{Config, tree};
 pub struct Loaded {
     /// The settings.
     pub config: Config,
-    /// What the operator should know; at most 100.
+    /// What the operator should know; as many as [`Faults`] has faults at most.
     pub warnings: Vec<Fault>,
 }
 
@@ -54,7 +54,7 @@ pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
         Faults::one(Fault { file: name.into(), line: p.line, column: p.column, key: String::new(), text: p.text })
     };
     let mut document = Document::parse(decode(text).map_err(problem)?).map_err(problem)?;
-    let sink = Sink::default();
+    let sink = Sink::new(text.len());
     tree::tidy(&mut document.root, "", &sink);
     let config = settings(&document.root, &sink);
     let (faults, warnings) = sink.finish(name, |mark| document.line(mark));

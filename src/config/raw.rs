@@ -93,7 +93,7 @@ impl<'t> Document<'t> {
         }
         let shapes = survey.shapes;
         let mut walk = Walk { shapes: &shapes, next: 0, stop: usize::MAX, text_left: MAX_TEXT };
-        let root = Build(&mut walk).deserialize(yaml(text)).map_err(|e| odd(&e, None))?;
+        let root = Build(&mut walk).deserialize(yaml(text)).map_err(|e| odd(&e, Some(TOO_MANY_ALIASES)))?;
         Ok(Self { text, shapes, root })
     }
 
@@ -112,10 +112,14 @@ fn yaml(text: &str) -> serde_yaml::Deserializer<'_> {
 
 /// A file whose syntax is right and that is refused all the same. The library's own words may quote a secret.
 fn odd(error: &serde_yaml::Error, problem: Option<&'static str>) -> Problem {
-    let text = problem
-        .unwrap_or("a value does not fit its tag, or aliases grow too large; write the value out, without either");
+    let text = problem.unwrap_or_else(|| match error.to_string() {
+        limit if limit.contains("limit exceeded") => TOO_MANY_ALIASES,
+        _ => "a value does not fit its tag (!!name); write the value without the tag",
+    });
     Problem { line: error.location().map(|l| l.line()), column: None, text: text.into() }
 }
+
+const TOO_MANY_ALIASES: &str = "the aliases (*name) make too many values; write the values out";
 
 /// The first walk: the shape of every value.
 struct Survey {
@@ -131,7 +135,7 @@ impl Survey {
 
     fn push<E: Error>(&mut self, shape: Shape) -> Result<(), E> {
         if self.shapes.len() >= MAX_VALUES {
-            return Err(self.refuse("the aliases (*name) make too many values; write the values out"));
+            return Err(self.refuse(TOO_MANY_ALIASES));
         }
         self.shapes.push(shape);
         Ok(())

@@ -110,8 +110,8 @@ impl<'a> Reader<'a> {
 
     /// A path of a file, absolute or relative to where hacheck is started.
     #[must_use]
-    pub fn path(&self) -> Option<std::path::PathBuf> {
-        self.parsed("is not the path of a file", "write one such as /etc/hacheck/ca.pem", |t| {
+    pub fn path(&self, example: &str) -> Option<std::path::PathBuf> {
+        self.parsed("is not the path of a file", &format!("write one such as {example}"), |t| {
             (!t.trim().is_empty() && !t.contains('\0')).then(|| t.into())
         })
     }
@@ -137,7 +137,12 @@ impl<'a> Reader<'a> {
     pub fn whole_or(&self, min: u64, max: u64, or: &str) -> Option<u64> {
         let remedy = format!("write a whole number from {min} to {max}{or}");
         let Some(text) = self.scalar().and_then(digits) else {
-            self.fault("is not a whole number", remedy);
+            let octal =
+                self.scalar().is_some_and(|t| t.trim().bytes().all(|b| b.is_ascii_digit()) && !t.trim().is_empty());
+            self.fault(
+                if octal { "has a leading zero, which may mean octal" } else { "is not a whole number" },
+                remedy,
+            );
             return None;
         };
         let value = text.parse().ok().filter(|n| (min..=max).contains(n));

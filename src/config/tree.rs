@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::fault::Sink;
 use super::raw::{Entry, Node, Value};
+use super::settings::SETTINGS;
 
 /// Notes a fault for every key that stands twice in one map, where the library would silently take the last, and
 /// replaces the merge key `<<` by the entries of the maps it names, which the map's own keys override.
@@ -18,7 +19,10 @@ pub fn tidy(node: &mut Node, path: &str, sink: &Sink) {
                 if let Some(other) = first.insert(entry.key.clone(), entry.mark) {
                     sink.fault_with_other(entry.mark, other, &key, "stands already{}; keep one of the two");
                 }
-                tidy(&mut entry.node, &key, sink);
+                // A map in a secret's place is a fault anyway, and its keys may be the secret.
+                if !SETTINGS.iter().any(|s| s.secret && s.name == key) {
+                    tidy(&mut entry.node, &key, sink);
+                }
             }
             merge(entries);
         }

@@ -20,7 +20,7 @@ pub fn cache_time(reader: &Reader<'_>) -> Option<Option<Duration>> {
     let remedy = "write a number of seconds, 0 for no caching, or .inf to keep results for ever";
     let seconds = reader.number(remedy)?;
     if seconds < 0.0 {
-        reader.fault("is less than nothing", remedy);
+        reader.fault("is less than 0", remedy);
         return None;
     }
     Some(if seconds > FOR_EVER { None } else { Duration::try_from_secs_f64(seconds).ok() })
@@ -68,7 +68,7 @@ pub fn log_path(reader: &Reader<'_>) -> Option<LogPath> {
     match reader.word().as_deref() {
         Some("stdout") => Some(LogPath::Stdout),
         Some("stderr") => Some(LogPath::Stderr),
-        _ => reader.path().map(LogPath::File),
+        _ => reader.path("/var/log/hacheck/hacheck.log").map(LogPath::File),
     }
 }
 
