@@ -8,6 +8,6 @@ mod cli_install;
 mod cli_list;
 mod cli_options;
 mod cli_status;
-mod haproxy;
 mod config;
+mod haproxy;
 mod support;

@@ -26,10 +26,7 @@ impl Upstream {
         Self::start_on("127.0.0.1:0".parse().unwrap(), script)
     }
 
-    pub fn start_on(
-        address: SocketAddr,
-        script: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static,
-    ) -> Self {
+    pub fn start_on(address: SocketAddr, script: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind(address).unwrap_or_else(|e| panic!("cannot listen on {address}: {e}"));
         let address = listener.local_addr().unwrap();
         let (seen, stop) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<AtomicBool>::default());
