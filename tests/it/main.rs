@@ -9,5 +9,7 @@ mod cli_list;
 mod cli_options;
 mod cli_status;
 mod config;
+mod crash;
 mod haproxy;
+mod hung;
 mod support;
