@@ -6,12 +6,12 @@
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{ALL, Downtime, Spool, SpoolError, cause_text, read};
+use super::read::Root;
+use super::{ALL, Downtime, Spool, SpoolError, cause_text};
 
 /// How often the same trouble is logged at the most.
 const LOG_EVERY: Duration = Duration::from_secs(60);
@@ -56,9 +56,9 @@ impl Gate {
         spool.create_root()?;
         let fail = |e| SpoolError::new("read spool folder", spool.root(), e);
         fs::read_dir(spool.root()).map_err(fail)?;
-        let root = fs::metadata(spool.root()).map_err(fail)?;
+        let root = Root::open(spool.root()).and_then(|root| root.identity()).map_err(fail)?;
         spool.sweep();
-        let trouble = Trouble { root: Some((root.dev(), root.ino())), ..Trouble::default() };
+        let trouble = Trouble { root: Some(root), ..Trouble::default() };
         Ok(Self {
             spool,
             last_down: Mutex::default(),
@@ -76,39 +76,43 @@ impl Gate {
 
     /// The first downtime in force among `all` and the given keys, in their order.
     pub fn ask<'a>(&self, service: &str, names: impl IntoIterator<Item = &'a str>) -> Option<Closed> {
-        let mut absent = Absent::default();
-        let found = std::iter::once(ALL).chain(names).find_map(|name| {
+        let root = self.open_root();
+        std::iter::once(ALL).chain(names).find_map(|name| {
             let shown = if name == ALL { ALL } else { service };
-            self.entry(name, &mut absent).map(|(downtime, held)| Closed { name: shown.into(), downtime, held })
-        });
-        // Entries were missing: is it they, or the whole root?
-        if found.is_some() || absent.names.is_empty() {
-            return found;
-        }
-        match self.look_at_root() {
-            Ok(()) => {
-                self.forget(&absent.names);
-                None
-            }
-            Err(e) => {
-                self.note(&format!("spool folder {}: {}", self.spool.root().display(), cause_text(&e)));
-                absent.names.iter().find_map(|name| {
-                    let shown = if *name == ALL { ALL } else { service };
-                    self.remembered(name).map(|downtime| Closed { name: shown.into(), downtime, held: true })
-                })
-            }
-        }
+            let (downtime, held) = match &root {
+                Some(root) => self.entry(root, name)?,
+                None => (self.remembered(name)?, true),
+            };
+            Some(Closed { name: shown.into(), downtime, held })
+        })
     }
 
-    /// The downtime of one entry, and whether it is held; `None` is up, or missing, which is noted in `absent`.
-    fn entry<'a>(&self, name: &'a str, absent: &mut Absent<'a>) -> Option<(Arc<Downtime>, bool)> {
-        match read::entry(self.spool.root(), name) {
+    /// The downtimes in force in the whole spool; `None` while it cannot be listed.
+    pub fn count(&self) -> Option<usize> {
+        let listed = self.spool.list().map_err(|e| self.note_root(&e.cause));
+        listed.ok().map(|l| l.downtimes.len())
+    }
+
+    /// The root, unless it is gone; warns when it has become another folder.
+    fn open_root(&self) -> Option<Root<'_>> {
+        let opened = Root::open(self.spool.root()).and_then(|root| Ok((root.identity()?, root)));
+        let (now, root) = opened.map_err(|e| self.note_root(&e)).ok()?;
+        let mut trouble = self.trouble();
+        if trouble.root.replace(now).is_some_and(|before| before != now) {
+            log::warn!("spool folder {} was replaced by another one, which counts now", self.spool.root().display());
+        }
+        Some(root)
+    }
+
+    /// The downtime of one entry, and whether it is held; `None` is up.
+    fn entry(&self, root: &Root<'_>, name: &str) -> Option<(Arc<Downtime>, bool)> {
+        match root.entry(name) {
             Ok(None) => {
-                absent.names.push(name);
+                self.forget(name);
                 None
             }
             Ok(Some(downtime)) if downtime.is_over(SystemTime::now()) => {
-                self.forget(&[name]);
+                self.forget(name);
                 self.spool.remove_expired(name);
                 None
             }
@@ -119,18 +123,6 @@ impl Gate {
                 self.remembered(name).map(|downtime| (downtime, true))
             }
         }
-    }
-
-    /// Fails when the root is gone; warns when it has become another folder.
-    fn look_at_root(&self) -> io::Result<()> {
-        let now = fs::metadata(self.spool.root())?;
-        let mut trouble = self.trouble();
-        let now = Some((now.dev(), now.ino()));
-        if trouble.root != now {
-            trouble.root = now;
-            log::warn!("spool folder {} was replaced by another one, which counts now", self.spool.root().display());
-        }
-        Ok(())
     }
 
     fn remember(&self, name: &str, mut downtime: Downtime) -> Arc<Downtime> {
@@ -157,16 +149,18 @@ impl Gate {
         self.last_down().get(name).filter(|d| !d.is_over(now)).cloned()
     }
 
-    fn forget(&self, names: &[&str]) {
+    fn forget(&self, name: &str) {
         // Mostly nothing is down, and then there is nothing to lock for.
         if !self.any_down.load(Ordering::Acquire) {
             return;
         }
         let mut last = self.last_down();
-        for name in names {
-            last.remove(*name);
-        }
+        last.remove(name);
         self.any_down.store(!last.is_empty(), Ordering::Release);
+    }
+
+    fn note_root(&self, e: &io::Error) {
+        self.note(&format!("spool folder {}: {}", self.spool.root().display(), cause_text(e)));
     }
 
     /// Counts a trouble; logs it when it is new or was last logged a minute ago.
@@ -201,9 +195,4 @@ impl Gate {
     fn trouble(&self) -> MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-#[derive(Default)]
-struct Absent<'a> {
-    names: Vec<&'a str>,
 }
