@@ -12,4 +12,5 @@ mod config;
 mod crash;
 mod haproxy;
 mod hung;
+mod spool_faults;
 mod support;
