@@ -12,7 +12,7 @@ mod spool_change;
 mod state;
 mod target;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -77,8 +77,8 @@ fn load(options: &Options) -> Result<Config, String> {
     let Some(file) = &options.config_file else { return Ok(Config::default()) };
     let loaded = config::load(file).map_err(|faults| faults.to_string())?;
     for warning in &loaded.warnings {
-        // The log is not open yet.
-        eprintln!("hacheck: warning: {warning}");
+        // The log is not open yet. Where standard error is closed, the warning must not stop the start.
+        let _ = writeln!(io::stderr(), "hacheck: warning: {warning}");
     }
     Ok(loaded.config)
 }
