@@ -209,23 +209,24 @@ fn reload(options: &Options, state: &Arc<State>) {
         log::warn!("{warning}");
     }
     let old = state.live();
-    for key in config::needs_restart(&old.config, &loaded.config) {
+    let restart = config::needs_restart(&old.config, &loaded.config);
+    let new = Live::new(loaded.config, &state.own).map_err(|e| e.to_string()).and_then(|new| {
+        let path = &new.config.log_path;
+        if *path != old.config.log_path { logging::redirect(path).map(|()| new) } else { Ok(new) }
+    });
+    let new = match new {
+        Ok(new) => new,
+        Err(e) => {
+            log::error!("SIGHUP: the configuration stays as it was: {e}");
+            return;
+        }
+    };
+    for key in restart {
         log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
     }
-    if loaded.config.log_path != old.config.log_path
-        && let Err(e) = logging::redirect(&loaded.config.log_path)
-    {
-        log::error!("SIGHUP: {e}; the log stays where it was");
-    }
-    let level = level(options, &loaded.config);
-    match Live::new(loaded.config, &state.own) {
-        Ok(live) => {
-            logging::set_level(level);
-            state.set_live(live);
-            log::info!("SIGHUP: configuration read from {}", file.display());
-        }
-        Err(e) => log::error!("SIGHUP: the configuration stays as it was: {e}"),
-    }
+    logging::set_level(level(options, &new.config));
+    state.set_live(new);
+    log::info!("SIGHUP: configuration read from {}", file.display());
 }
 
 #[derive(PartialEq)]
