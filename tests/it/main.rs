@@ -10,6 +10,7 @@ mod cli_options;
 mod cli_status;
 mod config;
 mod crash;
+mod daemon_life;
 mod haproxy;
 mod hung;
 mod spool_faults;
