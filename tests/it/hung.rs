@@ -101,7 +101,7 @@ fn a_poller_that_hangs_up_does_not_cancel_what_another_one_waits_for() {
 
 #[test]
 fn a_probe_that_everybody_left_still_brings_its_result() {
-    let mut daemon = Daemon::with_config("cache_time: null\nhealthcheck_timeout: 300\n");
+    let mut daemon = Daemon::with_config("cache_time: 3600\nhealthcheck_timeout: 300\n");
     let (go, upstream) = on_command();
     let path = format!("/http/web/{}/", upstream.port());
     let alone = ask(&daemon, &path);

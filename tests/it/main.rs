@@ -12,6 +12,7 @@ mod config;
 mod crash;
 mod daemon_life;
 mod haproxy;
+mod hostile;
 mod hung;
 mod spool_faults;
 mod support;
