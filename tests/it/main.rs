@@ -15,5 +15,7 @@ mod daemon_life;
 mod haproxy;
 mod hostile;
 mod hung;
+mod pages;
 mod spool_faults;
+mod spool_garbage;
 mod support;

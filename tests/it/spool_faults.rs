@@ -103,7 +103,7 @@ fn states_are_held_while_permissions_are_missing() {
     let (root, file) = (daemon.spool.root(), daemon.spool.path("web"));
     for path in [&root, &file] {
         let before = fs::metadata(path).unwrap().permissions();
-        fs::set_permissions(path, Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(path, Permissions::from_mode(0o000)).unwrap();
         for _ in 0..20 {
             daemon.get("/spool/web/80").is(503, DOWN);
         }
