@@ -57,7 +57,6 @@ pub struct Applet {
     run: fn(&Call) -> Result<u8, Failure>,
 }
 
-
 /// Why an applet could not do its work: the text for standard error, and the exit code.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
