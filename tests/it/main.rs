@@ -9,4 +9,5 @@ mod cli_list;
 mod cli_options;
 mod cli_status;
 mod config;
+mod docs;
 mod support;
