@@ -42,7 +42,7 @@ pub struct Config {
     pub mysql_username: Option<String>,
     /// `mysql_password`: that user's password.
     pub mysql_password: Option<Secret>,
-    /// `max_body`: most of an upstream's body that is relayed, in bytes; a longer one fails the check.
+    /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
     pub cache_entries: usize,

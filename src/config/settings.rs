@@ -178,7 +178,7 @@ pub const SETTINGS: &[Setting] = &[
         name: "max_body",
         kind: "size",
         unit: "bytes, or with KiB, MiB, GiB",
-        doc: "Most of an upstream's body that is relayed; a longer one fails the check. At most 1GiB.",
+        doc: "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB.",
         parse: |c, r| set(&mut c.max_body, r.bytes(1, 1 << 30)),
         show: |c| size_words(c.max_body),
         ..USUAL
@@ -187,7 +187,6 @@ pub const SETTINGS: &[Setting] = &[
         name: "cache_entries",
         unit: "results",
         doc: "Results that are kept at once; the oldest make room.",
-        restart: true,
         parse: |c, r| set(&mut c.cache_entries, r.count(1, 10_000_000)),
         show: |c| c.cache_entries.to_string(),
         ..USUAL
@@ -197,7 +196,6 @@ pub const SETTINGS: &[Setting] = &[
         kind: "size",
         unit: "bytes, or with KiB, MiB, GiB",
         doc: "Memory for the bodies of kept results.",
-        restart: true,
         parse: |c, r| set(&mut c.cache_bytes, r.bytes(0, MOST_MEMORY)),
         show: |c| size_words(c.cache_bytes),
         ..USUAL
