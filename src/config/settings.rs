@@ -118,7 +118,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "tls_ca_file",
         kind: "path of a PEM file",
-        doc: "The certificates to trust; the system's when unset. Of use with `tls_verify: true` only.",
+        doc: "The certificates to trust; the system's when unset. A server's own must be made with CA:FALSE. Of use with `tls_verify: true` only.",
         parse: |c, r| set(&mut c.tls_ca_file, r.path("/etc/ssl/certs/ca.pem").map(Some)),
         show: |c| or_null(c.tls_ca_file.as_ref(), |p| quoted(&p.to_string_lossy())),
         ..USUAL

@@ -12,3 +12,4 @@ mod config;
 mod docs;
 mod haproxy;
 mod support;
+mod tls;
