@@ -1,6 +1,10 @@
 //! The configuration: every setting with its type, default, unit and reason.
 //!
 //! Rule: a [`Config`] that exists can be used as it is; whatever could be wrong was reported while parsing.
+//!
+//! The way of a file: `decode` makes bytes text, [`raw`] makes text a tree whose nodes know their lines, `tree` settles
+//! keys that stand twice and merge keys, [`SETTINGS`] has a row for each key that reads its value with a
+//! [`read::Reader`], and every complaint lands in a [`Sink`], so that all are shown together.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -104,8 +108,26 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+mod decode;
+mod fault;
+mod load;
+mod nearest;
 mod network;
+pub mod raw;
+pub mod read;
+mod settings;
+mod show;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod values;
+
+pub use fault::{Fault, Faults, Sink};
+pub use load::{Loaded, load, parse};
+pub use nearest::nearest;
 pub use network::{Network, is_metadata};
+pub use settings::{SETTINGS, Setting, needs_restart};
+pub use show::{effective, reference_markdown};
 
 impl Default for Config {
     fn default() -> Self {
@@ -137,20 +159,4 @@ impl Default for Config {
             shutdown_timeout: Duration::from_secs(1),
         }
     }
-}
-
-/// TEMPORARY.
-pub struct Loaded {
-    /// c
-    pub config: Config,
-    /// w
-    pub warnings: Vec<String>,
-}
-/// TEMPORARY.
-pub fn load(_: &std::path::Path) -> Result<Loaded, String> {
-    Ok(Loaded { config: Config::default(), warnings: vec![] })
-}
-/// TEMPORARY.
-pub fn needs_restart(_: &Config, _: &Config) -> Vec<&'static str> {
-    vec![]
 }
