@@ -48,7 +48,7 @@ pub struct Config {
     pub redis_password: Option<Secret>,
     /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
     pub redis_tls: bool,
-    /// `max_body`: most of an upstream's body that is relayed, in bytes; a longer one fails the check.
+    /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
     pub cache_entries: usize,

@@ -197,6 +197,11 @@ pub(super) fn quote(answer: &[u8]) -> String {
     format!("\"{}\"", show(answer, QUOTED))
 }
 
+/// A text of the poller's or the peer's on one line, for a body that shows it as it stands.
+pub(super) fn on_one_line(text: &str) -> String {
+    show(text.as_bytes(), SHOWN)
+}
+
 /// Puts an answer on one line and cuts it.
 fn show(answer: &[u8], max: usize) -> String {
     let mut text = String::new();

@@ -1,13 +1,12 @@
 //! `redis-info` and `sentinel-info`: the fields of `INFO` as JSON, or whether one of them has a value: the path
 //! `match?role=master&role=slave` passes when any of its pairs does (Redis command reference, INFO).
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
 
 use bytes::Bytes;
 
-use super::lines::Lines;
+use super::lines::{Lines, on_one_line};
 use super::redis::{self, LINE_MAX, refused};
 use super::{Outcome, Probe, Protocol};
 
@@ -42,7 +41,7 @@ async fn check(probe: &Probe<'_>, mark: &'static [u8]) -> Result<Outcome, Outcom
         info.add_master(&String::from_utf8_lossy(&reply));
     }
     let asked = probe.target.bare_path().trim_matches('/') == "match" && !probe.target.query().is_empty();
-    if asked { Ok(info.find(probe.target.query(), &lines)) } else { info.json().map_err(|e| probe.failed(e)) }
+    if asked { Ok(info.find(probe.target.query())) } else { info.json().map_err(|e| probe.failed(e)) }
 }
 
 /// Reads the reply: a string counted in bytes, an error, or lines as they are. The latter come from no Redis, but the
@@ -94,11 +93,14 @@ impl Info {
         self.0.get(field).map(String::as_str).or_else(inner)
     }
 
-    fn find(&self, query: &str, lines: &Lines<'_>) -> Outcome {
-        let shown = |text: Cow<'_, str>| lines.shown(text.as_bytes());
+    fn find(&self, query: &str) -> Outcome {
         for (field, value) in form_urlencoded::parse(query.as_bytes()) {
             if self.get(&field) == Some(&*value) {
-                return Outcome::healthy(format!("Match found: field {}, value {}", shown(field), shown(value)));
+                return Outcome::healthy(format!(
+                    "Match found: field {}, value {}",
+                    on_one_line(&field),
+                    on_one_line(&value)
+                ));
             }
         }
         refused("No matching field found".into())
