@@ -42,6 +42,12 @@ pub struct Config {
     pub mysql_username: Option<String>,
     /// `mysql_password`: that user's password.
     pub mysql_password: Option<Secret>,
+    /// `redis_username`: the user that Redis and Sentinel probes log in as; the server's default user when unset.
+    pub redis_username: Option<String>,
+    /// `redis_password`: that user's password; no login when neither is set.
+    pub redis_password: Option<Secret>,
+    /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
+    pub redis_tls: bool,
     /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
@@ -141,6 +147,9 @@ impl Default for Config {
             rlimit_nofile: None,
             mysql_username: None,
             mysql_password: None,
+            redis_username: None,
+            redis_password: None,
+            redis_tls: false,
             max_body: 8 << 20,
             cache_entries: 10_000,
             cache_bytes: 64 << 20,

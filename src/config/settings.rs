@@ -175,6 +175,31 @@ pub const SETTINGS: &[Setting] = &[
         ..USUAL
     },
     Setting {
+        name: "redis_username",
+        kind: "text",
+        doc: "The user that Redis and Sentinel probes log in as; the server's default user when unset.",
+        parse: |c, r| set(&mut c.redis_username, r.text().map(Some)),
+        show: |c| or_null(c.redis_username.as_ref(), |t| quoted(t)),
+        ..USUAL
+    },
+    Setting {
+        name: "redis_password",
+        kind: "text",
+        doc: "That user's password, exactly as written; without user and password there is no login. A Sentinel that wants none is checked all the same. Never shown.",
+        secret: true,
+        parse: |c, r| set(&mut c.redis_password, r.any_text().map(|t| Some(Secret::new(t)))),
+        show: |c| secret(c.redis_password.as_ref()),
+        ..USUAL
+    },
+    Setting {
+        name: "redis_tls",
+        kind: "true or false",
+        doc: "Whether Redis and Sentinel probes speak TLS.",
+        parse: |c, r| set(&mut c.redis_tls, r.boolean()),
+        show: |c| c.redis_tls.to_string(),
+        ..USUAL
+    },
+    Setting {
         name: "max_body",
         kind: "size",
         unit: "bytes, or with KiB, MiB, GiB",
