@@ -1,5 +1,6 @@
 //! The binary: collects the arguments, runs the applet, turns its end into text and an exit code.
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
@@ -7,7 +8,8 @@ fn main() -> ExitCode {
     match hacheck::applet::main(&args) {
         Ok(code) => code.into(),
         Err(failure) => {
-            eprintln!("{}", failure.message);
+            // Where standard error is closed, the exit code alone has to do.
+            let _ = writeln!(std::io::stderr(), "{}", failure.message);
             failure.code.into()
         }
     }

@@ -57,6 +57,7 @@ impl Gate {
         let fail = |e| SpoolError::new("read spool folder", spool.root(), e);
         fs::read_dir(spool.root()).map_err(fail)?;
         let root = fs::metadata(spool.root()).map_err(fail)?;
+        spool.sweep();
         let trouble = Trouble { root: Some((root.dev(), root.ino())), ..Trouble::default() };
         Ok(Self {
             spool,

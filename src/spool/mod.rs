@@ -176,14 +176,32 @@ impl Spool {
         }
         names.sort();
         let mut listing = Listing::default();
-        for name in names.iter().map(|n| n.to_string_lossy()).filter(|n| !n.contains(key::TEMP_MARK)) {
-            let read = |key: Key| self.read(&key).map(|d| d.map(|d| (key, d))).map_err(|e| cause_text(&e.cause));
-            match Key::parse(&name).map_err(|e| e.to_string()).and_then(read) {
+        for name in names.iter().filter(|n| !n.to_string_lossy().contains(key::TEMP_MARK)) {
+            let found = name.to_str().ok_or_else(|| "its name is not UTF-8".to_owned()).and_then(|n| self.listed(n));
+            match found {
                 Ok(found) => listing.downtimes.extend(found),
-                Err(why) => listing.odd.push((name.into_owned(), why)),
+                Err(why) => listing.odd.push((name.to_string_lossy().into_owned(), why)),
             }
         }
         Ok(listing)
+    }
+
+    /// One entry of the list, by its file name.
+    fn listed(&self, name: &str) -> Result<Option<(Key, Downtime)>, String> {
+        let key = Key::parse(name).map_err(|e| e.to_string())?;
+        let asked = key.file_name();
+        if asked != name {
+            // `web:080`, `web:127.0.0.1:80`: to read `web:80` instead would show another entry's state.
+            return Err(format!("no check asks for this name; they ask for {asked}"));
+        }
+        self.read(&key).map(|d| d.map(|d| (key, d))).map_err(|e| cause_text(&e.cause))
+    }
+
+    /// Clears what killed writers left behind. Nothing is waited for, and what cannot be cleared does no harm.
+    fn sweep(&self) {
+        if let Ok(Some(writer)) = Writer::begin_now(&self.root) {
+            writer.sweep();
+        }
     }
 
     /// Removes a downtime that is over: under the lock, after reading it anew, since it may just have been prolonged.

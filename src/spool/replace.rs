@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a writer waits for the lock before it goes on without: the rename is atomic anyway.
 const LOCK_WAIT: Duration = Duration::from_secs(2);
@@ -16,6 +16,9 @@ const LOCK_WAIT: Duration = Duration::from_secs(2);
 /// left without having to list the folder.
 const LOCKED_TEMP: &str = "~hacheck";
 
+/// Age from which the temporary file of a writer without the lock is a killed one's.
+const STALE: Duration = Duration::from_secs(60);
+
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 /// The right to change the spool: an exclusive flock(2) on the root folder, or, after two seconds of waiting for a
@@ -23,7 +26,7 @@ static COUNTER: AtomicU32 = AtomicU32::new(0);
 pub(super) struct Writer<'a> {
     root: &'a Path,
     temp: PathBuf,
-    _lock: Option<File>,
+    lock: Option<File>,
 }
 
 impl<'a> Writer<'a> {
@@ -37,8 +40,7 @@ impl<'a> Writer<'a> {
             std::thread::sleep(Duration::from_millis(1));
         }
         log::warn!("another process has held the lock of {} for over 2 s; writing without it", root.display());
-        let unique = format!("{LOCKED_TEMP}-{}-{}", std::process::id(), COUNTER.fetch_add(1, Ordering::Relaxed));
-        Ok(Self { root, temp: root.join(unique), _lock: None })
+        Ok(Self { root, temp: unique_temp(root), lock: None })
     }
 
     /// Takes the lock if it is free.
@@ -47,12 +49,27 @@ impl<'a> Writer<'a> {
         match folder.try_lock() {
             Ok(()) => {
                 let temp = root.join(LOCKED_TEMP);
-                // Mostly there is none; where it cannot be removed, creating it says why.
-                let _ = fs::remove_file(&temp);
-                Ok(Some(Self { root, temp, _lock: Some(folder) }))
+                // Mostly there is none. Another user's may be there to stay, in a folder with the sticky bit.
+                let temp = match fs::remove_file(&temp) {
+                    Err(e) if e.kind() != ErrorKind::NotFound => unique_temp(root),
+                    _ => temp,
+                };
+                Ok(Some(Self { root, temp, lock: Some(folder) }))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(e),
+        }
+    }
+
+    /// Removes the temporary files of writers that were killed while they wrote without the lock.
+    pub(super) fn sweep(&self) {
+        let Some(folder) = self.lock.as_ref().and_then(|_| fs::read_dir(self.root).ok()) else { return };
+        for entry in folder.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(LOCKED_TEMP)) {
+            let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+            if age.is_some_and(|a| a > STALE) {
+                // What stays does no harm.
+                let _ = fs::remove_file(entry.path());
+            }
         }
     }
 
@@ -76,6 +93,13 @@ impl<'a> Writer<'a> {
             Err(e) => Err(e),
         }
     }
+}
+
+fn unique_temp(root: &Path) -> PathBuf {
+    // Containers that share a spool have the same process ids; they hardly have the same nanosecond.
+    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    let count = COUNTER.fetch_add(1, Ordering::Relaxed);
+    root.join(format!("{LOCKED_TEMP}-{}-{count}-{nanos}", std::process::id()))
 }
 
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {

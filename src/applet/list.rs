@@ -1,0 +1,97 @@
+//! `halist`: what the running daemon was asked for in the last ten minutes, and what it answered last.
+
+use std::io;
+use std::time::Duration;
+
+use argh::ArgsInfo as _;
+use bytes::Bytes;
+use hyper::header::{HOST, HeaderMap, HeaderValue};
+use serde_json::Value;
+use serde_json::ser::{Formatter, Serializer};
+use tokio::net::TcpStream;
+
+use super::show::Format;
+use super::switch::{self, Action, Request};
+use super::{Applet, Failure, output};
+use crate::http::client;
+
+/// How long the daemon may take, from connect to last byte.
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+/// Most that is read of the daemon's answer, in bytes.
+const ANSWER_MAX: usize = 64 << 20;
+
+/// The row of the table.
+pub(super) const APPLET: Applet = Applet {
+    name: "list",
+    alias: Some("halist"),
+    usage: "[options]",
+    about: "lists what the running daemon was asked for lately",
+    info: switch::Args::get_args_info,
+    run: |call| switch::run(call, Action::List),
+};
+
+pub(super) fn act(request: &Request) -> Result<u8, Failure> {
+    let port = request.port;
+    let body = ask(port).map_err(Failure::failed)?;
+    let strange = || Failure::failed(format!("what answers on port {port} is no hacheck; give its port with -p"));
+    let answer: Value = serde_json::from_slice(&body).map_err(|_| strange())?;
+    let mut seen: Vec<_> = answer["seen_services"].as_array().ok_or_else(strange)?.iter().map(line).collect();
+    seen.sort();
+    match request.format {
+        Format::Json => output::print(&format!("{}\n", String::from_utf8_lossy(&body).trim_end())),
+        Format::Tsv | Format::Uber => output::print(&seen.concat()),
+    }
+    .map(|()| 0)
+}
+
+/// `web last_response={"code": 200, …}`; older daemons tell names only.
+fn line(seen: &Value) -> String {
+    let name = |v: &Value| v.as_str().unwrap_or("?").replace(char::is_control, " ");
+    match seen.as_array().map(Vec::as_slice) {
+        Some([service, last, ..]) => format!("{} last_response={}\n", name(service), spaced(last)),
+        _ => format!("{}\n", name(seen)),
+    }
+}
+
+fn ask(port: u16) -> Result<Bytes, String> {
+    let silent = || format!("hacheck on port {port} did not answer within {} s; look at its log", TIMEOUT.as_secs());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| format!("cannot wait for the daemon's answer: {e}"))?;
+    runtime.block_on(async { tokio::time::timeout(TIMEOUT, fetch(port)).await.map_err(|_| silent())? })
+}
+
+async fn fetch(port: u16) -> Result<Bytes, String> {
+    let down = |e| format!("no hacheck answers on port {port} of 127.0.0.1 ({e}); start it, or give its port with -p");
+    let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(|e: io::Error| down(e.kind().to_string()))?;
+    let host = HeaderValue::try_from(format!("127.0.0.1:{port}")).map_err(|e| down(e.to_string()))?;
+    let headers = HeaderMap::from_iter([(HOST, host)]);
+    let answer = client::get(stream, "/recent", headers, ANSWER_MAX).await.map_err(|e| down(e.to_string()))?;
+    match answer.status.as_u16() {
+        200 => Ok(answer.body),
+        status => Err(format!("port {port} answered {status} to /recent; give the port of hacheck with -p")),
+    }
+}
+
+/// JSON with a space behind colons and commas, as the originals print it.
+fn spaced(value: &Value) -> String {
+    let mut out = Vec::new();
+    let written = serde::Serialize::serialize(value, &mut Serializer::with_formatter(&mut out, Spaced));
+    written.map(|()| String::from_utf8_lossy(&out).into_owned()).unwrap_or_default()
+}
+
+struct Spaced;
+
+impl Formatter for Spaced {
+    fn begin_object_key<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + io::Write>(&mut self, out: &mut W) -> io::Result<()> {
+        out.write_all(b": ")
+    }
+
+    fn begin_array_value<W: ?Sized + io::Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { out.write_all(b", ") }
+    }
+}

@@ -1,0 +1,163 @@
+//! The gate: what it says while the spool changes, breaks, vanishes and comes back.
+
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::*;
+
+/// What the gate says of the service `web`: the reason, and whether it is held.
+fn web(gate: &Gate) -> Option<(String, bool)> {
+    gate.ask("web", ["web"]).map(|closed| (closed.downtime.reason.clone(), closed.held))
+}
+
+fn down(reason: &str) -> Option<(String, bool)> {
+    Some((reason.into(), false))
+}
+
+fn held(reason: &str) -> Option<(String, bool)> {
+    Some((reason.into(), true))
+}
+
+#[test]
+fn the_gate_asks_all_then_the_names_in_order() {
+    let f = Fixture::new();
+    let gate = f.gate();
+    let ask = || gate.ask("web", ["web", "web:80"]).map(|c| (c.name.to_string(), c.downtime.reason.clone()));
+    assert_eq!(ask(), None);
+    for (file, name) in [("web:80", "web"), ("web", "web"), ("all", "all")] {
+        f.put(file, file);
+        assert_eq!(ask(), Some((name.into(), file.into())));
+    }
+}
+
+#[test]
+fn the_gate_follows_every_change() {
+    let f = Fixture::new();
+    let gate = f.gate();
+    assert_eq!(web(&gate), None);
+    f.spool.down(&key("web"), because("r")).unwrap();
+    assert_eq!(web(&gate), down("r"));
+    f.spool.down(&key("web"), because("s")).unwrap();
+    assert_eq!(web(&gate), down("s"));
+    f.spool.up(&key("web")).unwrap();
+    assert_eq!(web(&gate), None);
+    f.put("web", r#"{"expiration": 1000}"#);
+    assert_eq!((web(&gate), f.files()), (None, vec![]));
+    assert_eq!(gate.errors(), 0);
+}
+
+#[test]
+fn an_entry_that_cannot_be_read_keeps_its_last_state() {
+    type Break = fn(&Fixture);
+    let breaks: [(&str, Break); 5] = [
+        ("a folder", |f| fs::create_dir(f.path("web")).unwrap()),
+        ("a FIFO", |f| f.fifo("web")),
+        ("a dangling link", |f| symlink("nowhere", f.path("web")).unwrap()),
+        ("a link out of the root", |f| symlink("/etc/hostname", f.path("web")).unwrap()),
+        ("a link to itself", |f| symlink("web", f.path("web")).unwrap()),
+    ];
+    for (what, damage) in breaks {
+        let f = Fixture::new();
+        let (knows, fresh) = (f.gate(), f.gate());
+        f.put("web", "r");
+        assert_eq!(web(&knows), down("r"), "{what}");
+        fs::remove_file(f.path("web")).unwrap();
+        damage(&f);
+        assert_eq!(web(&knows), held("r"), "{what}: down was not held");
+        assert_eq!(web(&fresh), None, "{what}: a key that was never read is not up");
+        assert_eq!((knows.errors(), fresh.errors()), (1, 1), "{what}");
+        assert!(knows.trouble_within(Duration::from_secs(60)).is_some_and(|t| t.contains("web")), "{what}");
+        let broken = f.path("web");
+        if broken.is_dir() { fs::remove_dir(broken) } else { fs::remove_file(broken) }.unwrap();
+        assert_eq!(web(&knows), None, "{what}: removed is up");
+    }
+}
+
+#[test]
+fn a_root_that_is_gone_or_no_folder_keeps_every_state() {
+    type Break = fn(&Fixture);
+    let breaks: [(&str, Break); 3] = [
+        ("renamed away", |_| ()),
+        ("a file", |f| fs::write(f.spool.root(), "").unwrap()),
+        ("a dangling link", |f| symlink("nowhere", f.spool.root()).unwrap()),
+    ];
+    for (what, damage) in breaks {
+        let f = Fixture::new();
+        let gate = f.gate();
+        f.put("web", "r");
+        assert_eq!((web(&gate), gate.ask("mail", ["mail"]).is_some()), (down("r"), false), "{what}");
+        let aside = f.folder.path().join("aside");
+        fs::rename(f.spool.root(), &aside).unwrap();
+        damage(&f);
+        assert_eq!(web(&gate), held("r"), "{what}");
+        assert!(gate.ask("mail", ["mail"]).is_none(), "{what}: what was up went down");
+        assert!(gate.errors() > 0, "{what}");
+        let _ = fs::remove_file(f.spool.root());
+        fs::rename(&aside, f.spool.root()).unwrap();
+        assert_eq!(web(&gate), down("r"), "{what}: back again");
+        f.spool.up(&key("web")).unwrap();
+        assert_eq!(web(&gate), None, "{what}: lifted after it was back");
+    }
+}
+
+#[test]
+fn all_is_held_too_when_the_root_is_gone() {
+    let f = Fixture::new();
+    let gate = f.gate();
+    f.put("all", "reboot");
+    assert_eq!(web(&gate), down("reboot"));
+    fs::rename(f.spool.root(), f.folder.path().join("aside")).unwrap();
+    let closed = gate.ask("mail", ["mail"]).expect("the host went back into traffic");
+    assert_eq!((&*closed.name, closed.held), ("all", true));
+}
+
+#[test]
+fn a_held_downtime_still_ends_when_it_expires() {
+    let f = Fixture::new();
+    let gate = f.gate();
+    let soon = unix_now() + 0.3;
+    f.spool.down(&key("web"), Downtime { expiration: Some(soon), ..because("r") }).unwrap();
+    assert_eq!(web(&gate), down("r"));
+    fs::rename(f.spool.root(), f.folder.path().join("aside")).unwrap();
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while web(&gate).is_some() {
+        assert!(Instant::now() < deadline, "held beyond its end");
+        thread::yield_now();
+    }
+    assert!(unix_now() >= soon, "let go before its end");
+}
+
+#[test]
+fn a_root_replaced_by_another_folder_counts_at_once() {
+    let f = Fixture::new();
+    let gate = f.gate();
+    f.put("web", "r");
+    assert_eq!(web(&gate), down("r"));
+    fs::rename(f.spool.root(), f.folder.path().join("aside")).unwrap();
+    fs::create_dir(f.spool.root()).unwrap();
+    assert_eq!(web(&gate), None);
+    f.put("web", "new");
+    assert_eq!(web(&gate), down("new"));
+}
+
+#[test]
+fn a_gate_does_not_open_on_a_root_that_cannot_be_listed() {
+    let folder = TempDir::new();
+    fs::write(folder.path().join("file"), "").unwrap();
+    assert!(Gate::open(Spool::at(folder.path().join("file"))).is_err());
+    assert!(Gate::open(Spool::at(folder.path().join("no/such"))).is_err());
+}
+
+#[test]
+fn a_huge_reason_is_answered_whole_but_remembered_in_part() {
+    let f = Fixture::new();
+    let gate = f.gate();
+    let reason = "x".repeat(1 << 19);
+    f.spool.down(&key("web"), because(&reason)).unwrap();
+    assert_eq!(web(&gate), down(&reason));
+    fs::rename(f.spool.root(), f.folder.path().join("aside")).unwrap();
+    let (kept, is_held) = web(&gate).unwrap();
+    assert!(is_held && kept.len() < 1 << 17, "{} bytes kept", kept.len());
+}

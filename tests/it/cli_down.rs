@@ -1,0 +1,219 @@
+//! `hadown` and `haup`.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::process::CommandExt as _;
+use std::process::{Command, Stdio};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::support::{BINARY, Ran, Spool, wait_until};
+
+fn now() -> f64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
+}
+
+fn expiration(args: &[&str]) -> f64 {
+    let spool = Spool::new();
+    spool.run("hadown", &[&["-r", "x"], args, &["web"]].concat()).is(0, "");
+    spool.json("web")["expiration"].as_f64().expect("an expiration")
+}
+
+#[test]
+fn down_and_up_of_services_and_instances_are_silent() {
+    let spool = Spool::new();
+    spool.run("hadown", &["-r", "why", "web", "web:8080", "web:10.0.0.7:8080", "web:::1:80", "all"]).is(0, "");
+    assert_eq!(spool.files(), ["all", "web", "web:10.0.0.7:8080", "web:8080", "web:::1:80"]);
+    let json = spool.json("web:8080");
+    assert_eq!((&json["reason"], json["expiration"].is_null()), (&"why".into(), true), "{json}");
+    assert!((json["creation"].as_f64().unwrap() - now()).abs() < 60.0, "{json}");
+    spool.run("haup", &["web:8080", "never-down", "all", "web:::1:80"]).is(0, "");
+    assert_eq!(spool.files(), ["web", "web:10.0.0.7:8080"]);
+    spool.run("haup", &["-P", "8080", "-H", "10.0.0.7", "web"]).is(0, "");
+    assert_eq!(spool.files(), ["web"]);
+}
+
+#[test]
+fn a_duration_counts_from_now() {
+    let before = now();
+    let end = expiration(&["--for", "2h30m"]);
+    assert!((before + 9000.0..now() + 9000.0 + 1.0).contains(&end), "{end}");
+}
+
+#[test]
+fn a_time_is_local_unless_marked() {
+    assert_eq!(expiration(&["--until", "2100-12-01T18:00Z"]), 4_131_367_200.0);
+    assert_eq!(expiration(&["--until", "2100-12-01T18:00+01:00"]), 4_131_363_600.0);
+    assert_eq!(expiration(&["--until", "2100-12-01 18:00"]), 4_131_367_200.0, "TZ is UTC here");
+    assert_eq!(expiration(&["--until", "2100-12-01"]), 4_131_302_400.0);
+    let spool = Spool::new();
+    let mut command = spool.command("hadown", &["-r", "x", "--until", "2100-12-01 18:00", "web"]);
+    Ran::from(command.env("TZ", "EST5").output().unwrap()).is(0, "");
+    assert_eq!(spool.json("web")["expiration"].as_f64(), Some(4_131_385_200.0), "18:00 at UTC-5");
+}
+
+#[test]
+fn a_time_of_day_lies_within_the_next_day() {
+    for time in ["00:00", "12:00", "23:59:59"] {
+        let (before, end) = (now(), expiration(&["--until", time]));
+        assert!((before..now() + 86_400.0).contains(&end), "{time}: {end}");
+    }
+}
+
+#[test]
+fn a_time_zone_that_is_unknown_is_said_not_guessed() {
+    let spool = Spool::new();
+    let mut command = spool.command("hadown", &["-r", "x", "--until", "18:00", "web"]);
+    let ran = Ran::from(command.env("TZ", "Nowhere/Land").output().unwrap());
+    ran.is_with(2, "", "the local time zone is unknown");
+    assert_eq!(spool.files(), [""; 0]);
+}
+
+#[test]
+fn the_reason_is_who_did_it_unless_given() {
+    let user = Ran::from(Command::new("id").arg("-un").output().unwrap()).out;
+    for (sudo, ssh, args, expected) in [
+        (Some("alice"), Some("bob"), &[][..], "alice"),
+        (None, Some("bob"), &[], "bob"),
+        (Some(""), Some("bob"), &["-r", ""], "bob"),
+        (Some(""), Some(""), &[], user.trim()),
+        (None, None, &["--reason="], user.trim()),
+        (Some("alice"), None, &["-r", "given"], "given"),
+    ] {
+        let spool = Spool::new();
+        let mut command = spool.command("hadown", &[args, &["web"]].concat());
+        sudo.map(|name| command.env("SUDO_USER", name));
+        ssh.map(|name| command.env("SSH_USER", name));
+        Ran::from(command.output().unwrap()).is(0, "");
+        assert_eq!(spool.json("web")["reason"], expected, "{sudo:?} {ssh:?} {args:?}");
+    }
+}
+
+#[test]
+fn a_replaced_downtime_is_told_and_a_prolonged_one_is_not() {
+    let spool = Spool::new();
+    spool.put("web", r#"{"reason": "disk\nswap", "creation": 1000000000.0, "expiration": 4e9}"#);
+    let expected = "hadown: note: web was already down since 2001-09-09 01:46:40 +00:00 until 2096-10-02 07:06:40 +00:00, \
+                    for \"disk swap\"; replaced\n";
+    let ran = spool.run("hadown", &["-r", "reboot", "web"]);
+    ran.is_with(0, "", expected);
+    spool.run("hadown", &["-r", "reboot", "--for", "1h", "web"]).is(0, "");
+    spool.put("web", "");
+    spool.run("hadown", &["-r", "reboot", "web"]).is_with(0, "", "since an unknown time, without a reason; replaced");
+}
+
+#[test]
+fn a_name_that_no_check_can_carry_is_written_and_told() {
+    let spool = Spool::new();
+    spool.run("hadown", &["-r", "x", "caf\u{e9}"]).is_with(
+        0,
+        "",
+        "note: no check can ask for a service named \"caf\u{e9}\"",
+    );
+    assert_eq!(spool.files(), ["caf\u{e9}"]);
+}
+
+#[test]
+fn a_missing_root_is_made_for_its_owner_and_group() {
+    for name in ["hadown", "haup"] {
+        let spool = Spool::missing();
+        spool.run(name, &["-r", "x", "web"]).is(0, "");
+        let mode = fs::metadata(spool.root()).unwrap().permissions().mode();
+        assert_eq!(mode & 0o027, 0, "{name}: {mode:o}");
+    }
+}
+
+#[test]
+fn a_missing_parent_is_a_failure() {
+    let spool = Spool::missing();
+    let root = spool.path("no/such");
+    for name in ["hadown", "haup"] {
+        let ran = crate::support::run(name, &["-r", "x", "--spool-root", root.to_str().unwrap(), "web"]);
+        ran.is_with(1, "", "create the folder above it");
+    }
+}
+
+#[test]
+fn one_service_that_fails_does_not_stop_the_others() {
+    let spool = Spool::new();
+    fs::create_dir(spool.path("bad")).unwrap();
+    spool.put("old", "x");
+    let ran = spool.run("hadown", &["-r", "x", "a", "bad", "z"]);
+    ran.is_with(1, "", &format!("hadown: cannot write {}", spool.path("bad").display()));
+    assert_eq!(spool.files(), ["a", "bad", "old", "z"]);
+    let ran = spool.run("haup", &["a", "bad", "z"]);
+    ran.is_with(1, "", &format!("haup: cannot remove {}", spool.path("bad").display()));
+    assert_eq!(spool.files(), ["bad", "old"]);
+}
+
+#[test]
+fn a_write_that_fails_leaves_what_was_there() {
+    let spool = Spool::new();
+    spool.put("web", "old");
+    // Files may not grow at all, which is what a full disk looks like.
+    let root = spool.root();
+    let limits = "trap '' XFSZ; ulimit -f 0; exec \"$0\" down -r new --spool-root \"$1\" web";
+    let ran = Ran::from(Command::new("sh").args(["-c", limits, BINARY]).arg(root).output().unwrap());
+    ran.is_with(1, "", "hacheck down: cannot write");
+    assert_eq!((spool.files(), fs::read_to_string(spool.path("web")).unwrap()), (vec!["web".into()], "old".into()));
+}
+
+#[test]
+fn without_permission_nothing_changes_and_the_remedy_is_said() {
+    let spool = Spool::new();
+    spool.put("web", "old");
+    fs::set_permissions(spool.root(), fs::Permissions::from_mode(0o555)).unwrap();
+    fs::set_permissions(spool.path("web"), fs::Permissions::from_mode(0o644)).unwrap();
+    for (name, doing) in [("hadown", "cannot write"), ("haup", "cannot remove")] {
+        let ran = unprivileged(&spool, name, &["-r", "x", "web"]);
+        ran.is_with(1, "", doing);
+        assert!(ran.err.contains("permission denied; run as root, or as a user who may write"), "{}", ran.err);
+    }
+    unprivileged(&spool, "hastatus", &["web"]).is(1, "DOWN\tinf\tweb\told\n");
+    unprivileged(&spool, "hashowdowned", &[]).is(0, "DOWN\tinf\tweb\told\n");
+    fs::set_permissions(spool.path("web"), fs::Permissions::from_mode(0o000)).unwrap();
+    unprivileged(&spool, "hastatus", &["web", "mail"]).is_with(1, "UP\tmail\n", "cannot read");
+    unprivileged(&spool, "hashowdowned", &[]).is_with(0, "", "note: \"web\" in");
+    fs::set_permissions(spool.root(), fs::Permissions::from_mode(0o000)).unwrap();
+    unprivileged(&spool, "hastatus", &["web"]).is_with(1, "", "permission denied");
+    unprivileged(&spool, "hashowdowned", &[]).is_with(1, "", "cannot list");
+    fs::set_permissions(spool.root(), fs::Permissions::from_mode(0o755)).unwrap();
+    assert_eq!(spool.files(), ["web"]);
+}
+
+/// Runs a copy of the binary for which permissions count, also where the tests run as root.
+fn unprivileged(spool: &Spool, name: &str, args: &[&str]) -> Ran {
+    fs::set_permissions(spool.outside(), fs::Permissions::from_mode(0o755)).unwrap();
+    let copy = spool.outside().join("hacheck");
+    if !copy.exists() {
+        fs::copy(BINARY, &copy).unwrap();
+        fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
+    }
+    let mut command = Command::new(copy);
+    command.arg0(name).arg("--spool-root").arg(spool.root()).args(args);
+    if nix::unistd::geteuid().is_root() {
+        command.uid(65534).gid(65534);
+    }
+    command.output().unwrap().into()
+}
+
+#[test]
+fn a_lock_that_is_held_for_too_long_is_told_and_does_not_stop_an_operator() {
+    let spool = Spool::new();
+    let lock = fs::File::open(spool.root()).unwrap();
+    lock.lock().unwrap();
+    let mut child = spool.command("hadown", &["-r", "x", "web"]).stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(Duration::from_secs(20), "hadown went on without the lock", || child.try_wait().unwrap().is_some());
+    Ran::from(child.wait_with_output().unwrap()).is_with(0, "", "warning: another process has held the lock of");
+    assert_eq!(spool.files(), ["web"]);
+}
+
+#[test]
+fn a_link_in_the_spool_is_replaced_not_written_through() {
+    let spool = Spool::new();
+    let victim = spool.outside().join("victim");
+    fs::write(&victim, "precious").unwrap();
+    symlink(&victim, spool.path("web")).unwrap();
+    spool.run("hadown", &["-r", "x", "web"]).is(0, "");
+    assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
+    assert_eq!(spool.json("web")["reason"], "x");
+}

@@ -1,0 +1,127 @@
+//! What the tests share: running the binary, temporary folders, waiting for a condition.
+
+mod temp;
+
+use std::fs;
+use std::os::unix::process::CommandExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+pub use temp::TempDir;
+
+/// The binary under test.
+pub const BINARY: &str = env!("CARGO_BIN_EXE_hacheck");
+
+/// How a run ended.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Ran {
+    pub code: Option<i32>,
+    pub out: String,
+    pub err: String,
+}
+
+impl Ran {
+    /// Checks exit code and standard output, and that standard error is empty.
+    #[track_caller]
+    pub fn is(&self, code: i32, out: &str) {
+        assert_eq!((self.code, self.out.as_str(), self.err.as_str()), (Some(code), out, ""));
+    }
+
+    /// Checks exit code and standard output, and that standard error holds a text.
+    #[track_caller]
+    pub fn is_with(&self, code: i32, out: &str, err: &str) {
+        assert_eq!((self.code, self.out.as_str()), (Some(code), out), "standard error: {}", self.err);
+        assert!(self.err.contains(err), "expected in standard error: {err:?}\ngot: {}", self.err);
+        assert!(!self.err.contains("panicked"), "{}", self.err);
+    }
+}
+
+impl From<Output> for Ran {
+    fn from(output: Output) -> Self {
+        let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
+        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+    }
+}
+
+/// The binary, called by a name, as no user in particular.
+pub fn command(name: &str) -> Command {
+    let mut command = Command::new(BINARY);
+    command.arg0(name).stdin(Stdio::null()).env_remove("SUDO_USER").env_remove("SSH_USER").env("TZ", "UTC0");
+    command
+}
+
+/// Runs the binary, called by a name.
+pub fn run(name: &str, args: &[&str]) -> Ran {
+    command(name).args(args).output().unwrap().into()
+}
+
+/// A spool folder of a test's own.
+pub struct Spool {
+    folder: TempDir,
+}
+
+impl Spool {
+    /// An empty one.
+    pub fn new() -> Self {
+        let spool = Self::missing();
+        fs::create_dir(spool.root()).unwrap();
+        spool
+    }
+
+    /// One that is not there yet.
+    pub fn missing() -> Self {
+        Self { folder: TempDir::new() }
+    }
+
+    /// The folder around the spool.
+    pub fn outside(&self) -> &Path {
+        self.folder.path()
+    }
+
+    pub fn root(&self) -> PathBuf {
+        self.folder.path().join("spool")
+    }
+
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.root().join(name)
+    }
+
+    pub fn put(&self, name: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(name), content).unwrap();
+    }
+
+    /// The names of all files, sorted.
+    pub fn files(&self) -> Vec<String> {
+        let name = |e: std::io::Result<fs::DirEntry>| e.unwrap().file_name().into_string().unwrap();
+        let mut names: Vec<_> = fs::read_dir(self.root()).unwrap().map(name).collect();
+        names.sort();
+        names
+    }
+
+    /// A file's JSON.
+    pub fn json(&self, name: &str) -> serde_json::Value {
+        serde_json::from_slice(&fs::read(self.path(name)).unwrap()).unwrap()
+    }
+
+    /// The binary, called by a name, on this spool.
+    pub fn command(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = command(name);
+        command.arg("--spool-root").arg(self.root()).args(args);
+        command
+    }
+
+    pub fn run(&self, name: &str, args: &[&str]) -> Ran {
+        self.command(name, args).output().unwrap().into()
+    }
+}
+
+/// Waits until a condition holds, and fails when it does not in time.
+#[track_caller]
+pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < deadline, "not within {deadline:?}: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
