@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use crate::cache::{self, Cache, Found};
-use crate::probe::{self, Context, Outcome, Protocol, Target, Trace};
+use crate::probe::{self, Context, Outcome, Protocol, Request, Target, Trace};
 use crate::spool::{Closed, Gate};
 
 /// What a poller wants to know.
@@ -76,7 +76,10 @@ impl Checker {
             Ok(target) => target,
             Err(refused) => return Verdict::Refused(refused),
         };
-        let key = key(protocol, &target, context);
+        let key = match key(protocol, &target, context) {
+            Ok(key) => key,
+            Err(refused) => return Verdict::Refused(refused),
+        };
         Verdict::Probed(match self.cache.find(&key, question.fresh) {
             Found::Result(outcome) => outcome,
             Found::Running(running) => running.outcome().await,
@@ -94,9 +97,9 @@ impl Checker {
     }
 }
 
-fn key(protocol: &'static Protocol, target: &Target, context: &Context) -> cache::Key {
+fn key(protocol: &'static Protocol, target: &Target, context: &Context) -> Result<cache::Key, Outcome> {
     let by_service = protocol.keyed_by_service || context.config.service_name_header.is_some();
-    let request = || {
+    let whole = || {
         let mut text = String::from(&*target.path);
         for (name, value) in &target.headers {
             text.push('\n');
@@ -106,11 +109,16 @@ fn key(protocol: &'static Protocol, target: &Target, context: &Context) -> cache
         }
         text.into_boxed_str()
     };
-    cache::Key {
+    let request = match protocol.request {
+        Request::Ignored => None,
+        Request::Whole => Some(whole()),
+        Request::Options(read) => Some(read(target.query()).map_err(Outcome::bad_request)?.into_boxed_str()),
+    };
+    Ok(cache::Key {
         protocol: protocol.name,
         host: target.host.clone(),
         port: target.port,
         service: by_service.then(|| target.service.clone()),
-        request: protocol.uses_request.then(request),
-    }
+        request,
+    })
 }

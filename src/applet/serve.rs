@@ -52,7 +52,7 @@ struct Args {
 }
 
 fn run(call: &Call) -> Result<u8, Failure> {
-    daemon::run(options(call.parse()?)?).map(|()| 0).map_err(Failure::failed)
+    daemon::run(&options(call.parse()?)?).map(|()| 0).map_err(Failure::failed)
 }
 
 fn options(args: Args) -> Result<Options, Failure> {
