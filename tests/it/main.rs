@@ -9,4 +9,7 @@ mod cli_install;
 mod cli_list;
 mod cli_options;
 mod cli_status;
+mod mariadb;
+mod mysql;
+mod mysql_peers;
 mod support;

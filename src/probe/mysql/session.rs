@@ -176,15 +176,12 @@ fn io_error(e: io::Error) -> Error {
         K::UnexpectedEof if text == "connection closed" => Error::Broken("the server closed the connection".into()),
         K::ConnectionReset | K::BrokenPipe => Error::Broken(text),
         // rustls wraps its errors so.
-        K::InvalidData
-            if e.get_ref().is_some_and(
-                <(dyn std::error::Error + std::marker::Send + std::marker::Sync + 'static)>::is::<
-                    tokio_rustls::rustls::Error,
-                >,
-            ) =>
-        {
-            Error::Broken(format!("TLS handshake failed: {text}"))
-        }
+        K::InvalidData if is_tls(&e) => Error::Broken(format!("TLS handshake failed: {text}")),
         _ => Error::Broken(format!("the answer is not MySQL's: {text}")),
     }
+}
+
+fn is_tls(e: &io::Error) -> bool {
+    let Some(inner) = e.get_ref() else { return false };
+    inner.is::<tokio_rustls::rustls::Error>()
 }

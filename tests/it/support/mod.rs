@@ -1,5 +1,7 @@
 //! What the tests share: running the binary, temporary folders, waiting for a condition.
 
+pub mod probing;
+pub mod server;
 mod temp;
 
 use std::fs;
