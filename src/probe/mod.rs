@@ -9,6 +9,7 @@ mod context;
 mod http;
 mod mysql;
 mod options;
+mod postgres;
 mod stream;
 mod tcp;
 mod tls;
@@ -27,7 +28,7 @@ pub use context::{Context, ContextError};
 pub use trace::{Step, Trace};
 
 /// Everything that can be probed. Router, metrics, `hacheck probe` and the documentation's tests read this table.
-pub const PROTOCOLS: &[Protocol] = &[http::HTTP, http::HTTPS, tcp::TCP, mysql::MYSQL];
+pub const PROTOCOLS: &[Protocol] = &[http::HTTP, http::HTTPS, tcp::TCP, mysql::MYSQL, postgres::POSTGRES];
 
 /// One row of [`PROTOCOLS`].
 pub struct Protocol {
