@@ -112,7 +112,10 @@ fn key(protocol: &'static Protocol, target: &Target, context: &Context) -> Resul
     let request = match protocol.request {
         Request::Ignored => None,
         Request::Whole => Some(whole()),
-        Request::Options(read) => Some(read(target.query()).map_err(Outcome::bad_request)?.into_boxed_str()),
+        Request::Options(read) => {
+            let options = read(target.query());
+            Some(options.map_err(|e| Outcome::bad_request(format!("{}: {e}", protocol.name)))?.into_boxed_str())
+        }
     };
     Ok(cache::Key {
         protocol: protocol.name,
@@ -121,4 +124,33 @@ fn key(protocol: &'static Protocol, target: &Target, context: &Context) -> Resul
         service: by_service.then(|| target.service.clone()),
         request,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::probe::Host;
+    use crate::sys::LocalAddresses;
+
+    fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
+        let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
+        let headers = hyper::HeaderMap::new();
+        let target = Target { service: "s".into(), host: Host::Local, port: 1, path: path.into(), headers };
+        key(Protocol::find(protocol).unwrap(), &target, &context)
+    }
+
+    #[test]
+    fn a_made_up_request_cannot_multiply_probes_of_those_that_do_not_use_it() {
+        for (protocol, a, b, same) in [
+            ("tcp", "/a?b", "/c?d", true),
+            ("http", "/a?b", "/a?c", false),
+            ("mysql", "/a", "/b?", true),
+            ("mysql", "/?max_lag=3&role=replica", "/x?role=replica&max_lag=03", true),
+            ("mysql", "/?max_lag=3", "/?max_lag=4", false),
+        ] {
+            assert_eq!(key_of(protocol, a).unwrap() == key_of(protocol, b).unwrap(), same, "{protocol} {a} {b}");
+        }
+        assert_eq!(key_of("mysql", "/?x=1").unwrap_err().status, hyper::StatusCode::BAD_REQUEST);
+    }
 }

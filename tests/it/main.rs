@@ -12,4 +12,6 @@ mod cli_status;
 mod mariadb;
 mod mysql;
 mod mysql_peers;
+mod postgres;
+mod postgresql;
 mod support;

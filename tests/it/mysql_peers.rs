@@ -268,3 +268,52 @@ fn garbage_after_the_login_is_a_failure() {
         assert_eq!(probed.status, 503, "{noise:?}: {probed:?}");
     }
 }
+
+/// A column of text, as a definition.
+fn column(name: &str) -> Vec<u8> {
+    let length = u8::try_from(name.len()).unwrap();
+    [b"\x03def\0\0\0", &[length][..], name.as_bytes(), b"\0\x0c\x21\0\x40\0\0\0\xfd\0\0\0\0\0"].concat()
+}
+
+/// Answers a statement with one row; the values are below 251 bytes.
+fn send_row(stream: &mut TcpStream, row: &[(&str, &str)]) {
+    let mut number = 1;
+    let mut send_next = |payload: &[u8]| {
+        send(stream, number, payload);
+        number += 1;
+    };
+    send_next(&[u8::try_from(row.len()).unwrap()]);
+    row.iter().for_each(|(name, _)| send_next(&column(name)));
+    send_next(b"\xfe\0\0\x02\0");
+    let value = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
+    send_next(&row.iter().flat_map(|(_, text)| value(text)).collect::<Vec<_>>());
+    send_next(b"\xfe\0\0\x02\0");
+}
+
+#[test]
+fn the_replica_status_of_mysql_8_and_before_is_understood() {
+    const NEW: [&str; 3] = ["Replica_IO_Running", "Replica_SQL_Running", "Seconds_Behind_Source"];
+    const OLD: [&str; 3] = ["Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master"];
+    for (statement, names) in [("SHOW REPLICA STATUS", NEW), ("SHOW SLAVE STATUS", OLD)] {
+        for (values, status, text) in [
+            (["Yes", "Yes", "7"], 200, "; replica, lag 7 s"),
+            (["Yes", "Yes", "31"], 503, ": lag 31 s is over 30 s after"),
+            (["Connecting", "Yes", "0"], 503, ": replica, IO thread running: Connecting: cannot connect after"),
+            (["Yes", "No", "0"], 503, ": replica, SQL thread running: No after"),
+            (["Yes", "Yes", ""], 503, ": replica, lag unknown after"),
+        ] {
+            let probed = ask("max_lag=30", move |mut stream| {
+                let_in(&mut stream);
+                while let [3, asked @ ..] = &receive(&mut stream)[..] {
+                    if asked == statement.as_bytes() {
+                        let [io, sql, lag] = [0, 1, 2].map(|i| (names[i], values[i]));
+                        send_row(&mut stream, &[io, sql, ("Last_IO_Error", "cannot connect"), lag]);
+                    } else {
+                        send(&mut stream, 1, b"\xff\x28\x04#42000You have an error in your SQL syntax");
+                    }
+                }
+            });
+            probed.is(status, text);
+        }
+    }
+}
