@@ -235,7 +235,7 @@ fn an_rsa_key_that_is_none_is_a_failure() {
         send(&mut stream, 4, b"\x01garbage");
         receive(&mut stream);
     });
-    probed.is(503, "the server's answer cannot be made sense of");
+    probed.is(503, "the server's key cannot be made sense of");
 }
 
 #[test]
@@ -315,5 +315,19 @@ fn the_replica_status_of_mysql_8_and_before_is_understood() {
             });
             probed.is(status, text);
         }
+    }
+}
+
+#[test]
+fn lengths_that_a_server_makes_up_are_not_believed() {
+    // A column count of 2^48, and a value of 2^63 bytes.
+    for noise in [&b"\xfe\0\0\0\0\0\0\x01\0"[..], b"\xfc\xff\xff", b"\xfe\0\0\0\0\0\0\0\x80"] {
+        let probed = ask("role=primary", move |mut stream| {
+            let_in(&mut stream);
+            receive(&mut stream);
+            send(&mut stream, 1, noise);
+            receive(&mut stream);
+        });
+        probed.is(503, "SELECT @@global.read_only: the server's answer to a statement is malformed");
     }
 }

@@ -2,22 +2,17 @@
 //!
 //! Rule: every message is bounded, and so is all that a server sends in one probe.
 
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
 use super::message::{Message, TERMINATE};
-use crate::probe::stream::describe;
+use crate::probe::stream::{Stream, describe};
 
 /// Longest message that is read, in bytes.
 const MESSAGE_MAX: usize = 64 << 10;
 
 /// Most bytes of all messages of one probe.
 const TOTAL_MAX: usize = 256 << 10;
-
-/// What carries the bytes.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// A connection.
 pub(super) struct Wire<S = Box<dyn Stream>> {
