@@ -2,6 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,7 @@ use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::support::TempDir;
 use crate::support::probing::{Probed, Prober, secret};
-use crate::support::server::{certificate, peer};
+use crate::support::server::{certificate, peer, run_to_end};
 
 const NONCE: &[u8; 20] = b"abcdefghijklmnopqrst";
 const OK: &[u8] = b"\0\0\0\x02\0\0\0";
@@ -330,4 +331,28 @@ fn lengths_that_a_server_makes_up_are_not_believed() {
         });
         probed.is(503, "SELECT @@global.read_only: the server's answer to a statement is malformed");
     }
+}
+
+#[test]
+fn caching_sha2_password_encrypts_the_password_for_the_servers_key_where_there_is_no_tls() {
+    let folder = Arc::new(TempDir::new());
+    let key = folder.path().join("rsa.pem");
+    run_to_end(Command::new("openssl").args(["genrsa", "-out"]).arg(&key).arg("2048"));
+    let public = run_to_end(Command::new("openssl").args(["rsa", "-pubout", "-in"]).arg(&key));
+    let port = peer(move |mut stream| {
+        send(&mut stream, 0, &greeting(CAPABILITIES, "caching_sha2_password"));
+        expect_login(&mut stream);
+        send(&mut stream, 2, b"\x01\x04");
+        assert_eq!(receive(&mut stream), b"\x02", "the question for the key");
+        send(&mut stream, 4, &[b"\x01", public.as_bytes()].concat());
+        let secret = folder.path().join("secret");
+        std::fs::write(&secret, receive(&mut stream)).unwrap();
+        let mut decrypt = Command::new("openssl");
+        decrypt.args(["pkeyutl", "-decrypt", "-pkeyopt", "rsa_padding_mode:oaep", "-inkey"]).arg(&key);
+        let masked = decrypt.arg("-in").arg(&secret).output().unwrap().stdout;
+        let password: Vec<u8> = masked.iter().zip(NONCE.iter()).map(|(a, b)| a ^ b).collect();
+        send(&mut stream, 6, if password == b"s3cret\0" { OK } else { b"\xff\x15\x04#28000no" });
+        receive(&mut stream);
+    });
+    prober(TlsUse::Off, Duration::from_secs(5)).probe("mysql", port, "").is(200, "MySQLResponse(OK)");
 }
