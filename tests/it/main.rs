@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod answers;
 mod cli_dispatch;
 mod cli_down;
 mod cli_install;
@@ -9,17 +10,24 @@ mod cli_list;
 mod cli_options;
 mod cli_status;
 mod config;
+mod crash;
+mod daemon_life;
 mod docs;
 mod haproxy;
 mod haproxy_check;
+mod hostile;
+mod hung;
 mod mariadb;
 mod memcached;
 mod mysql;
 mod mysql_peers;
+mod pages;
 mod postgres;
 mod postgresql;
 mod redis;
 mod smtp;
+mod spool_faults;
+mod spool_garbage;
 mod support;
 mod tls;
 mod zookeeper;
