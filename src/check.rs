@@ -3,11 +3,14 @@
 //! Rule: a downtime is answered at once and never cached; a probe runs in a task of its own, so that a poller that
 //! hangs up does not cancel what others wait for.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use hyper::header::{HOST, HeaderValue};
+
 use crate::cache::{self, Cache, Found};
-use crate::probe::{self, Context, Outcome, Protocol, Target, Trace};
+use crate::probe::{self, Context, Outcome, Protocol, Request, Target, Trace};
 use crate::spool::{Closed, Gate};
 
 /// What a poller wants to know.
@@ -76,7 +79,10 @@ impl Checker {
             Ok(target) => target,
             Err(refused) => return Verdict::Refused(refused),
         };
-        let key = key(protocol, &target, context);
+        let (key, without_host) = match keys(protocol, &target, context) {
+            Ok(keys) => keys,
+            Err(refused) => return Verdict::Refused(refused),
+        };
         Verdict::Probed(match self.cache.find(&key, question.fresh) {
             Found::Result(outcome) => outcome,
             Found::Running(running) => running.outcome().await,
@@ -86,7 +92,7 @@ impl Checker {
                     let start = Instant::now();
                     let outcome = probe::run(protocol, &target, &context, &Trace::start(false)).await;
                     observer(protocol, &outcome, start.elapsed().as_secs_f64());
-                    ticket.deliver(outcome);
+                    ticket.deliver(outcome, without_host.as_ref());
                 });
                 running.outcome().await
             }
@@ -94,23 +100,95 @@ impl Checker {
     }
 }
 
-fn key(protocol: &'static Protocol, target: &Target, context: &Context) -> cache::Key {
+/// The cache key of a check; and the one of pollers who name no virtual host, where this one does.
+fn keys(
+    protocol: &'static Protocol,
+    target: &Target,
+    context: &Context,
+) -> Result<(cache::Key, Option<cache::Key>), Outcome> {
     let by_service = protocol.keyed_by_service || context.config.service_name_header.is_some();
-    let request = || {
-        let mut text = String::from(&*target.path);
-        for (name, value) in &target.headers {
-            text.push('\n');
-            text.push_str(name.as_str());
-            text.push(':');
-            text.extend(value.as_bytes().iter().map(|b| char::from(*b)));
-        }
-        text.into_boxed_str()
-    };
-    cache::Key {
+    let key = |request: Option<Box<str>>| cache::Key {
         protocol: protocol.name,
         host: target.host.clone(),
         port: target.port,
         service: by_service.then(|| target.service.clone()),
-        request: protocol.uses_request.then(request),
+        request,
+    };
+    Ok(match protocol.request {
+        Request::Ignored => (key(None), None),
+        Request::Options(read) => {
+            let options = read(target.query());
+            let options = options.map_err(|e| Outcome::bad_request(format!("{}: {e}", protocol.name)))?;
+            (key(Some(options.into_boxed_str())), None)
+        }
+        Request::Whole => {
+            let plain = key(Some(request(target, false)));
+            if target.headers.get(HOST).is_some_and(names_virtual_host) {
+                (key(Some(request(target, true))), Some(plain))
+            } else {
+                (plain, None)
+            }
+        }
+    })
+}
+
+/// Path, query string and copied headers as one text.
+fn request(target: &Target, with_host: bool) -> Box<str> {
+    let mut text = String::from(&*target.path);
+    for (name, value) in target.headers.iter().filter(|(name, _)| with_host || *name != HOST) {
+        text.push('\n');
+        text.push_str(name.as_str());
+        text.push(':');
+        text.extend(value.as_bytes().iter().map(|b| char::from(*b)));
+    }
+    text.into_boxed_str()
+}
+
+/// Whether a `Host` asks for a certain site. A balancer that was not told one sends the address that it connects to,
+/// which differs from balancer to balancer and means nothing to the service.
+fn names_virtual_host(host: &HeaderValue) -> bool {
+    let Ok(host) = host.to_str() else { return true };
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let is_address = bare.parse::<IpAddr>().is_ok() || host.parse::<SocketAddr>().is_ok();
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    !(is_address || name.is_empty() || name.eq_ignore_ascii_case("localhost"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+    use crate::probe::Host;
+    use crate::sys::LocalAddresses;
+
+    fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
+        let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
+        let headers = hyper::HeaderMap::new();
+        let target = Target { service: "s".into(), host: Host::Local, port: 1, path: path.into(), headers };
+        keys(Protocol::find(protocol).unwrap(), &target, &context).map(|(key, _)| key)
+    }
+
+    #[test]
+    fn a_made_up_request_cannot_multiply_probes_of_those_that_do_not_use_it() {
+        for (protocol, a, b, same) in [
+            ("tcp", "/a?b", "/c?d", true),
+            ("http", "/a?b", "/a?c", false),
+            ("mysql", "/a", "/b?", true),
+            ("mysql", "/?max_lag=3&role=replica", "/x?role=replica&max_lag=03", true),
+            ("mysql", "/?max_lag=3", "/?max_lag=4", false),
+        ] {
+            assert_eq!(key_of(protocol, a).unwrap() == key_of(protocol, b).unwrap(), same, "{protocol} {a} {b}");
+        }
+        assert_eq!(key_of("mysql", "/?x=1").unwrap_err().status, hyper::StatusCode::BAD_REQUEST);
+    }
+
+    #[test]
+    fn an_address_is_no_virtual_host() {
+        for host in ["", "127.0.0.1", "127.0.0.1:3333", "[::1]:3333", "[::1]", "::1", "localhost:80", "LOCALHOST"] {
+            assert!(!names_virtual_host(&HeaderValue::from_static(host)), "{host}");
+        }
+        for host in ["a.example", "a.example:8080", "web", "1.2.3.4.example"] {
+            assert!(names_virtual_host(&HeaderValue::from_static(host)), "{host}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 //! Rule: what cannot be read keeps the state that was read last; a key that was never read is up. So a spool that
 //! vanishes, loses its permissions or breaks never lets a host back into traffic.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
@@ -10,6 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::names::Names;
 use super::read::Root;
 use super::{ALL, Downtime, Spool, SpoolError, cause_text};
 
@@ -33,6 +35,7 @@ pub struct Closed {
 /// The spool as the daemon asks it.
 pub struct Gate {
     spool: Spool,
+    names: Names,
     /// The downtime last read for each key that was down then. Bounded by the files that the spool has held.
     last_down: Mutex<HashMap<Box<str>, Arc<Downtime>>>,
     any_down: AtomicBool,
@@ -44,7 +47,6 @@ pub struct Gate {
 struct Trouble {
     last: Option<(String, Instant)>,
     logged: Option<(String, Instant)>,
-    root: Option<(u64, u64)>,
 }
 
 impl Gate {
@@ -56,14 +58,15 @@ impl Gate {
         spool.create_root()?;
         let fail = |e| SpoolError::new("read spool folder", spool.root(), e);
         fs::read_dir(spool.root()).map_err(fail)?;
-        let root = Root::open(spool.root()).and_then(|root| root.identity()).map_err(fail)?;
+        let names = Names::default();
+        names.met(spool.root(), Root::open(spool.root()).and_then(|root| root.identity()).map_err(fail)?);
         spool.sweep();
-        let trouble = Trouble { root: Some(root), ..Trouble::default() };
         Ok(Self {
             spool,
+            names,
             last_down: Mutex::default(),
             any_down: AtomicBool::new(false),
-            trouble: Mutex::new(trouble),
+            trouble: Mutex::default(),
             errors: AtomicU64::new(0),
         })
     }
@@ -76,13 +79,19 @@ impl Gate {
 
     /// The first downtime in force among `all` and the given keys, in their order.
     pub fn ask<'a>(&self, service: &str, names: impl IntoIterator<Item = &'a str>) -> Option<Closed> {
-        let root = self.open_root();
+        let certain = self.names.certain(self.spool.root());
+        // Mostly nothing is down, and then the folder need not be opened.
+        let root = OnceCell::new();
         std::iter::once(ALL).chain(names).find_map(|name| {
-            let shown = if name == ALL { ALL } else { service };
-            let (downtime, held) = match &root {
+            if certain.as_ref().is_some_and(|names| !names.contains(name)) {
+                self.forget(name);
+                return None;
+            }
+            let (downtime, held) = match root.get_or_init(|| self.open_root()) {
                 Some(root) => self.entry(root, name)?,
                 None => (self.remembered(name)?, true),
             };
+            let shown = if name == ALL { ALL } else { service };
             Some(Closed { name: shown.into(), downtime, held })
         })
     }
@@ -93,14 +102,11 @@ impl Gate {
         listed.ok().map(|l| l.downtimes.len())
     }
 
-    /// The root, unless it is gone; warns when it has become another folder.
+    /// The root, unless it is gone.
     fn open_root(&self) -> Option<Root<'_>> {
         let opened = Root::open(self.spool.root()).and_then(|root| Ok((root.identity()?, root)));
-        let (now, root) = opened.map_err(|e| self.note_root(&e)).ok()?;
-        let mut trouble = self.trouble();
-        if trouble.root.replace(now).is_some_and(|before| before != now) {
-            log::warn!("spool folder {} was replaced by another one, which counts now", self.spool.root().display());
-        }
+        let (identity, root) = opened.map_err(|e| self.note_root(&e)).ok()?;
+        self.names.met(self.spool.root(), identity);
         Some(root)
     }
 

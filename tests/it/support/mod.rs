@@ -1,11 +1,14 @@
 //! What the tests share: running the binary and the daemon, servers to check, temporary folders, waiting for a
 //! condition.
 
+pub mod checks;
 pub mod client;
 pub mod daemon;
 pub mod haproxy;
+pub mod probing;
 pub mod process;
 pub mod random;
+pub mod server;
 mod temp;
 pub mod upstream;
 
