@@ -10,7 +10,7 @@ use std::time::Instant;
 use hyper::header::{HOST, HeaderValue};
 
 use crate::cache::{self, Cache, Found};
-use crate::probe::{self, Context, Outcome, Protocol, Target, Trace};
+use crate::probe::{self, Context, Outcome, Protocol, Request, Target, Trace};
 use crate::spool::{Closed, Gate};
 
 /// What a poller wants to know.
@@ -79,7 +79,10 @@ impl Checker {
             Ok(target) => target,
             Err(refused) => return Verdict::Refused(refused),
         };
-        let (key, without_host) = keys(protocol, &target, context);
+        let (key, without_host) = match keys(protocol, &target, context) {
+            Ok(keys) => keys,
+            Err(refused) => return Verdict::Refused(refused),
+        };
         Verdict::Probed(match self.cache.find(&key, question.fresh) {
             Found::Result(outcome) => outcome,
             Found::Running(running) => running.outcome().await,
@@ -98,7 +101,11 @@ impl Checker {
 }
 
 /// The cache key of a check; and the one of pollers who name no virtual host, where this one does.
-fn keys(protocol: &'static Protocol, target: &Target, context: &Context) -> (cache::Key, Option<cache::Key>) {
+fn keys(
+    protocol: &'static Protocol,
+    target: &Target,
+    context: &Context,
+) -> Result<(cache::Key, Option<cache::Key>), Outcome> {
     let by_service = protocol.keyed_by_service || context.config.service_name_header.is_some();
     let key = |request: Option<Box<str>>| cache::Key {
         protocol: protocol.name,
@@ -107,15 +114,21 @@ fn keys(protocol: &'static Protocol, target: &Target, context: &Context) -> (cac
         service: by_service.then(|| target.service.clone()),
         request,
     };
-    if !protocol.uses_request {
-        return (key(None), None);
-    }
-    let plain = request(target, false);
-    if target.headers.get(HOST).is_some_and(names_virtual_host) {
-        (key(Some(request(target, true))), Some(key(Some(plain))))
-    } else {
-        (key(Some(plain)), None)
-    }
+    Ok(match protocol.request {
+        Request::Ignored => (key(None), None),
+        Request::Options(read) => {
+            let options = read(target.query()).map_err(Outcome::bad_request)?;
+            (key(Some(options.into_boxed_str())), None)
+        }
+        Request::Whole => {
+            let plain = key(Some(request(target, false)));
+            if target.headers.get(HOST).is_some_and(names_virtual_host) {
+                (key(Some(request(target, true))), Some(plain))
+            } else {
+                (plain, None)
+            }
+        }
+    })
 }
 
 /// Path, query string and copied headers as one text.

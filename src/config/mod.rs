@@ -42,6 +42,14 @@ pub struct Config {
     pub mysql_username: Option<String>,
     /// `mysql_password`: that user's password.
     pub mysql_password: Option<Secret>,
+    /// `mysql_tls`: whether MySQL probes log in over TLS.
+    pub mysql_tls: TlsUse,
+    /// `postgres_username`: the user that PostgreSQL probes log in as; without one they only ask for readiness.
+    pub postgres_username: Option<String>,
+    /// `postgres_password`: that user's password.
+    pub postgres_password: Option<Secret>,
+    /// `postgres_tls`: whether PostgreSQL probes speak over TLS.
+    pub postgres_tls: TlsUse,
     /// `max_body`: most of an upstream's body that is relayed, in bytes; a longer one fails the check.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
@@ -76,6 +84,17 @@ pub enum FileLimit {
     Max,
     /// This many.
     Number(u64),
+}
+
+/// Whether a database's probes use TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsUse {
+    /// Never.
+    Off,
+    /// When it is needed or offered, as far as the protocol lets a client find out.
+    Auto,
+    /// Always; a server without TLS fails the check.
+    Required,
 }
 
 /// A text that never shows in logs, messages or debug output.
@@ -141,6 +160,10 @@ impl Default for Config {
             rlimit_nofile: None,
             mysql_username: None,
             mysql_password: None,
+            mysql_tls: TlsUse::Auto,
+            postgres_username: None,
+            postgres_password: None,
+            postgres_tls: TlsUse::Auto,
             max_body: 8 << 20,
             cache_entries: 10_000,
             cache_bytes: 64 << 20,

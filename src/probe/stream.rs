@@ -46,7 +46,15 @@ async fn connect_one(address: SocketAddr, limit: Option<Duration>) -> io::Result
 /// An I/O error in words, without Rust's "(os error N)", in the middle of a sentence.
 pub(super) fn describe(e: &io::Error) -> String {
     let text = e.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
+    sentence(text.split(" (os error").next().unwrap_or_default())
+}
+
+/// A text that was a sentence of its own, for the middle of one; "TLS" and the like stay.
+pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+    let Some(first) = chars.next() else { return String::new() };
+    if chars.clone().next().is_some_and(char::is_uppercase) {
+        return text.to_owned();
+    }
+    first.to_lowercase().chain(chars).collect()
 }
