@@ -6,6 +6,7 @@
 //! keys that stand twice and merge keys, [`SETTINGS`] has a row for each key that reads its value with a
 //! [`read::Reader`], and every complaint lands in a [`Sink`], so that all are shown together.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,6 +51,14 @@ pub struct Config {
     pub postgres_password: Option<Secret>,
     /// `postgres_tls`: whether PostgreSQL probes speak over TLS.
     pub postgres_tls: TlsUse,
+    /// `exec`: the commands of `exec` checks, by name.
+    pub exec: BTreeMap<String, Argv>,
+    /// `http_rules`: what the answers of HTTP upstreams must be like, by service.
+    pub http_rules: BTreeMap<String, HttpRule>,
+    /// `sockets`: the unix sockets of services on this host, by service.
+    pub sockets: BTreeMap<String, PathBuf>,
+    /// `timeouts`: deadlines of probes in place of `healthcheck_timeout`, by service.
+    pub timeouts: BTreeMap<String, Duration>,
     /// `max_body`: most of an upstream's body that is relayed, in bytes; a longer one fails the check.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
@@ -121,13 +130,17 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+mod argv;
 mod decode;
 mod fault;
+mod http_rule;
 mod load;
+mod maps;
 mod nearest;
 mod network;
 pub mod raw;
 pub mod read;
+mod secrets;
 mod settings;
 mod show;
 #[cfg(test)]
@@ -135,12 +148,30 @@ mod tests;
 mod tree;
 mod values;
 
+pub use argv::Argv;
 pub use fault::{Fault, Faults, Sink};
+pub use http_rule::{HttpRule, Pattern};
 pub use load::{Loaded, load, parse};
 pub use nearest::nearest;
 pub use network::{Network, is_metadata};
 pub use settings::{SETTINGS, Setting, needs_restart};
 pub use show::{effective, reference_markdown};
+
+impl Config {
+    /// The deadline of a service's probes.
+    #[must_use]
+    pub fn timeout_of(&self, service: &str) -> Duration {
+        self.timeouts.get(service).copied().unwrap_or(self.healthcheck_timeout)
+    }
+
+    /// Whether a service's name decides how it is probed.
+    #[must_use]
+    pub fn is_special(&self, service: &str) -> bool {
+        self.http_rules.contains_key(service)
+            || self.sockets.contains_key(service)
+            || self.timeouts.contains_key(service)
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {
@@ -164,6 +195,10 @@ impl Default for Config {
             postgres_username: None,
             postgres_password: None,
             postgres_tls: TlsUse::Auto,
+            exec: BTreeMap::new(),
+            http_rules: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+            timeouts: BTreeMap::new(),
             max_body: 8 << 20,
             cache_entries: 10_000,
             cache_bytes: 64 << 20,

@@ -53,7 +53,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 /// Tries the addresses of the host in turn, each with its share of the time that is left.
 async fn log_in(probe: &Probe<'_>, user: &str, password: &Secret) -> Result<Session, Outcome> {
     probe.trace.stage("looking up the host");
-    let end = Instant::now() + probe.context.config.healthcheck_timeout;
+    let end = Instant::now() + probe.limit();
     let addresses = probe.context.addresses(probe.target).await?;
     probe.trace.stage("logging in");
     let mut last = None;
