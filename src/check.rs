@@ -3,7 +3,7 @@
 //! Rule: a downtime is answered at once and never cached; a probe runs in a task of its own, so that a poller that
 //! hangs up does not cancel what others wait for.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -150,12 +150,10 @@ fn request(target: &Target, with_host: bool) -> Box<str> {
 /// which differs from balancer to balancer and means nothing to the service.
 fn names_virtual_host(host: &HeaderValue) -> bool {
     let Ok(host) = host.to_str() else { return true };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let bare = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name);
-    !(name.is_empty() || name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok())
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let is_address = bare.parse::<IpAddr>().is_ok() || host.parse::<SocketAddr>().is_ok();
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    !(is_address || name.is_empty() || name.eq_ignore_ascii_case("localhost"))
 }
 
 #[cfg(test)]
@@ -164,7 +162,7 @@ mod tests {
 
     #[test]
     fn an_address_is_no_virtual_host() {
-        for host in ["", "127.0.0.1", "127.0.0.1:3333", "[::1]:3333", "::1", "localhost:80", "LOCALHOST"] {
+        for host in ["", "127.0.0.1", "127.0.0.1:3333", "[::1]:3333", "[::1]", "::1", "localhost:80", "LOCALHOST"] {
             assert!(!names_virtual_host(&HeaderValue::from_static(host)), "{host}");
         }
         for host in ["a.example", "a.example:8080", "web", "1.2.3.4.example"] {

@@ -59,7 +59,13 @@ pub struct Config {
     pub sockets: BTreeMap<String, PathBuf>,
     /// `timeouts`: deadlines of probes in place of `healthcheck_timeout`, by service.
     pub timeouts: BTreeMap<String, Duration>,
-    /// `max_body`: most of an upstream's body that is relayed, in bytes; a longer one fails the check.
+    /// `redis_username`: the user that Redis and Sentinel probes log in as; the server's default user when unset.
+    pub redis_username: Option<String>,
+    /// `redis_password`: that user's password; no login when neither is set.
+    pub redis_password: Option<Secret>,
+    /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
+    pub redis_tls: bool,
+    /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
     pub cache_entries: usize,
@@ -199,6 +205,9 @@ impl Default for Config {
             http_rules: BTreeMap::new(),
             sockets: BTreeMap::new(),
             timeouts: BTreeMap::new(),
+            redis_username: None,
+            redis_password: None,
+            redis_tls: false,
             max_body: 8 << 20,
             cache_entries: 10_000,
             cache_bytes: 64 << 20,

@@ -118,7 +118,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "tls_ca_file",
         kind: "path of a PEM file",
-        doc: "The certificates to trust; the system's when unset. Of use with `tls_verify: true` only.",
+        doc: "The certificates to trust; the system's when unset. A server's own must be made with CA:FALSE. Of use with `tls_verify: true` only.",
         parse: |c, r| set(&mut c.tls_ca_file, r.path("/etc/ssl/certs/ca.pem").map(Some)),
         show: |c| or_null(c.tls_ca_file.as_ref(), |p| quoted(&p.to_string_lossy())),
         ..USUAL
@@ -208,10 +208,35 @@ pub const SETTINGS: &[Setting] = &[
         ..USUAL
     },
     Setting {
+        name: "redis_username",
+        kind: "text",
+        doc: "The user that Redis and Sentinel probes log in as; the server's default user when unset.",
+        parse: |c, r| set(&mut c.redis_username, r.text().map(Some)),
+        show: |c| or_null(c.redis_username.as_ref(), |t| quoted(t)),
+        ..USUAL
+    },
+    Setting {
+        name: "redis_password",
+        kind: "text",
+        doc: "That user's password, exactly as written; without user and password there is no login. A Sentinel that wants none is checked all the same. Never shown.",
+        secret: true,
+        parse: |c, r| set(&mut c.redis_password, r.any_text().map(|t| Some(Secret::new(t)))),
+        show: |c| secret(c.redis_password.as_ref()),
+        ..USUAL
+    },
+    Setting {
+        name: "redis_tls",
+        kind: "true or false",
+        doc: "Whether Redis and Sentinel probes speak TLS.",
+        parse: |c, r| set(&mut c.redis_tls, r.boolean()),
+        show: |c| c.redis_tls.to_string(),
+        ..USUAL
+    },
+    Setting {
         name: "max_body",
         kind: "size",
         unit: "bytes, or with KiB, MiB, GiB",
-        doc: "Most of an upstream's body that is relayed; a longer one fails the check. At most 1GiB.",
+        doc: "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB.",
         parse: |c, r| set(&mut c.max_body, r.bytes(1, 1 << 30)),
         show: |c| size_words(c.max_body),
         ..USUAL
@@ -220,7 +245,6 @@ pub const SETTINGS: &[Setting] = &[
         name: "cache_entries",
         unit: "results",
         doc: "Results that are kept at once; the oldest make room.",
-        restart: true,
         parse: |c, r| set(&mut c.cache_entries, r.count(1, 10_000_000)),
         show: |c| c.cache_entries.to_string(),
         ..USUAL
@@ -230,7 +254,6 @@ pub const SETTINGS: &[Setting] = &[
         kind: "size",
         unit: "bytes, or with KiB, MiB, GiB",
         doc: "Memory for the bodies of kept results.",
-        restart: true,
         parse: |c, r| set(&mut c.cache_bytes, r.bytes(0, MOST_MEMORY)),
         show: |c| size_words(c.cache_bytes),
         ..USUAL

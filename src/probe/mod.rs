@@ -9,14 +9,21 @@ mod connection;
 mod context;
 mod exec;
 mod grpc;
+mod haproxy;
 mod http;
 mod http_rules;
+mod lines;
+mod memcached;
 mod mysql;
 mod options;
+mod redis;
+mod redis_info;
+mod smtp;
 mod stream;
 mod tcp;
 mod tls;
 mod trace;
+mod zookeeper;
 
 use std::fmt;
 use std::future::Future;
@@ -31,8 +38,23 @@ pub use context::{Context, ContextError};
 pub use trace::{Step, Trace};
 
 /// Everything that can be probed. Router, metrics, `hacheck probe` and the documentation's tests read this table.
-pub const PROTOCOLS: &[Protocol] =
-    &[http::HTTP, http::HTTPS, tcp::TCP, mysql::MYSQL, grpc::GRPC, grpc::GRPCS, exec::EXEC];
+pub const PROTOCOLS: &[Protocol] = &[
+    http::HTTP,
+    http::HTTPS,
+    tcp::TCP,
+    redis::REDIS,
+    redis_info::REDIS_INFO,
+    redis::SENTINEL,
+    redis_info::SENTINEL_INFO,
+    haproxy::HAPROXY,
+    smtp::SMTP,
+    memcached::MEMCACHED,
+    zookeeper::ZOOKEEPER,
+    mysql::MYSQL,
+    grpc::GRPC,
+    grpc::GRPCS,
+    exec::EXEC,
+];
 
 /// One row of [`PROTOCOLS`].
 pub struct Protocol {
