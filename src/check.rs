@@ -167,7 +167,8 @@ mod tests {
     fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
         let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
         let headers = hyper::HeaderMap::new();
-        let target = Target { service: "s".into(), host: Host::Local, port: 1, path: path.into(), headers };
+        let target =
+            Target { service: "s".into(), host: Host::Local, port: 1, path: path.into(), headers, limit: None };
         keys(Protocol::find(protocol).unwrap(), &target, &context).map(|(key, _)| key)
     }
 
