@@ -61,6 +61,12 @@ pub fn command(name: &str) -> Command {
     command
 }
 
+/// Copies the binary, in a process of its own: a copy that this one held open for writing while another test forks
+/// could not be run ("text file busy").
+pub fn copy_binary(to: &Path) {
+    assert!(Command::new("cp").arg(BINARY).arg(to).status().unwrap().success());
+}
+
 /// Runs the binary, called by a name.
 pub fn run(name: &str, args: &[&str]) -> Ran {
     command(name).args(args).output().unwrap().into()
