@@ -1,7 +1,7 @@
 //! Secrets that do not stand in the file.
 
 use super::{good, warned};
-use crate::config::Config;
+use crate::config::{Config, Secret};
 
 fn password(config: &Config) -> Option<&str> {
     config.mysql_password.as_ref().map(Secret::reveal)
