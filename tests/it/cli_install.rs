@@ -5,7 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{BINARY, Ran, TempDir, copy_binary, run};
+use crate::support::{Ran, TempDir, copy_binary, run};
 
 const ALIASES: &[&str] = &["hadown", "halist", "hashowdowned", "hastatus", "haup"];
 
