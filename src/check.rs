@@ -76,8 +76,19 @@ impl Checker {
             Ok(target) => target,
             Err(refused) => return Verdict::Refused(refused),
         };
+        Verdict::Probed(self.probe(protocol, target, question.fresh, context).await)
+    }
+
+    /// Asks the target, whatever the spool says; `fresh` does without a stored result and a probe under way.
+    pub async fn probe(
+        &self,
+        protocol: &'static Protocol,
+        target: Target,
+        fresh: bool,
+        context: &Arc<Context>,
+    ) -> Arc<Outcome> {
         let key = key(protocol, &target, context);
-        Verdict::Probed(match self.cache.find(&key, question.fresh) {
+        match self.cache.find(&key, fresh) {
             Found::Result(outcome) => outcome,
             Found::Running(running) => running.outcome().await,
             Found::Begin(ticket, running) => {
@@ -90,7 +101,7 @@ impl Checker {
                 });
                 running.outcome().await
             }
-        })
+        }
     }
 }
 

@@ -10,10 +10,11 @@ use hyper::{HeaderMap, Method, Request, StatusCode};
 
 use super::route::{self, Check, Refusal, Route};
 use super::state::State;
-use super::{pages, spool_change, target};
+use super::{pages, pollers, spool_change, target};
 use crate::check::{Question, Verdict};
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
+use crate::ledger::{Asked, Told, Who};
 use crate::probe::Outcome;
 use crate::spool::{Closed, phrase};
 
@@ -48,6 +49,8 @@ async fn answer(state: &Arc<State>, request: Request<Incoming>, from: IpAddr) ->
         Route::Status => pages::status(state),
         Route::Count => pages::count(state),
         Route::Recent => pages::recent(state, uri.query()),
+        Route::Pollers => pollers::page(state, uri.query()),
+        Route::PollersHealth => pollers::health(state, uri.query(), from).await,
         Route::Mutornadomon => pages::mutornadomon(state, from),
         Route::Metrics => pages::metrics(state),
         Route::Health => reply::text(StatusCode::OK, "ok\n"),
@@ -74,6 +77,7 @@ async fn check(state: &Arc<State>, check: &Check<'_>, request: &Request<Incoming
     let live = state.live();
     let asked = target::build(check, request.uri(), request.headers(), &live.config, &*state.own);
     let instance = instance(check, &asked);
+    let who = polled(state, check, &asked, &instance, from);
     let question = Question {
         protocol: check.protocol,
         service,
@@ -94,8 +98,37 @@ async fn check(state: &Arc<State>, check: &Check<'_>, request: &Request<Incoming
         }
         Verdict::Probed(outcome) => probed(outcome),
     };
+    state.ledger().answered(state.now(), &who, told(&verdict), reply.status().as_u16());
     record(state, service, &instance, from, &verdict, reply.status());
     reply
+}
+
+/// Notes the poll in the ledger.
+fn polled(state: &State, check: &Check<'_>, asked: &target::Asked, instance: &str, from: IpAddr) -> Who {
+    let who = Who {
+        service: check.service.as_str().into(),
+        check: instance.into(),
+        address: from,
+        node: asked.node.clone(),
+        server: asked.server.clone(),
+    };
+    let question = match (check.protocol, &asked.target) {
+        (None, _) => Asked::Spool,
+        (Some(protocol), Ok(target)) => Asked::Check(protocol, target),
+        (Some(_), Err(_)) => Asked::Refused,
+    };
+    state.ledger().polled(state.now(), &who, asked.stated.clone(), &asked.spool_names, question);
+    who
+}
+
+fn told(verdict: &Verdict) -> Told {
+    match verdict {
+        Verdict::Down(_) => Told::Down,
+        Verdict::NotDown => Told::Up,
+        Verdict::Refused(_) => Told::Fail,
+        Verdict::Probed(outcome) if outcome.passes() => Told::Up,
+        Verdict::Probed(_) => Told::Fail,
+    }
 }
 
 /// What changes of a service's state are told apart by.
