@@ -95,15 +95,17 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Stores the outcome and wakes those who wait for it.
-    pub fn deliver(mut self, outcome: Outcome) {
-        self.finish(outcome);
+    /// Stores the outcome, under a second key too if there is one, and wakes those who wait for it.
+    pub fn deliver(mut self, outcome: Outcome, also: Option<&Key>) {
+        self.finish(outcome, also);
     }
 
-    fn finish(&mut self, outcome: Outcome) {
+    fn finish(&mut self, outcome: Outcome, also: Option<&Key>) {
         self.delivered = true;
         let outcome = Arc::new(outcome);
-        self.cache.store(&self.key, self.number, &outcome);
+        for key in [Some(&self.key), also].into_iter().flatten() {
+            self.cache.lock().store(key, self.number, &outcome);
+        }
         self.sender.send_replace(Some(outcome));
     }
 }
@@ -111,7 +113,7 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.delivered {
-            self.finish(Outcome::unavailable("the check broke off inside hacheck; its log says more"));
+            self.finish(Outcome::unavailable("the check broke off inside hacheck; its log says more"), None);
         }
     }
 }
@@ -184,10 +186,6 @@ impl Cache {
         Found::Begin(ticket, running)
     }
 
-    fn store(&self, key: &Key, number: u64, outcome: &Arc<Outcome>) {
-        self.lock().store(key, number, outcome);
-    }
-
     /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> Counts {
@@ -222,7 +220,7 @@ impl Inner {
     }
 
     fn store(&mut self, key: &Key, number: u64, outcome: &Arc<Outcome>) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
+        let entry = self.entries.entry(key.clone()).or_default();
         if entry.running.as_ref().is_some_and(|(n, _)| *n == number) {
             entry.running = None;
         }
@@ -296,11 +294,11 @@ mod tests {
     #[test]
     fn a_result_is_found_until_it_expires() {
         let cache = cache(3600.0, 10, 1 << 20);
-        begin(&cache, 1, false).0.deliver(Outcome::healthy("a"));
+        begin(&cache, 1, false).0.deliver(Outcome::healthy("a"), None);
         assert_eq!(body(&cache.find(&key(1), false)), Some(&b"a"[..]));
         cache.set_limits(Limits { time: Some(Duration::ZERO), entries: 10, bytes: 1 << 20 });
-        begin(&cache, 2, false).0.deliver(Outcome::healthy("b"));
-        begin(&cache, 2, false).0.deliver(Outcome::healthy("c"));
+        begin(&cache, 2, false).0.deliver(Outcome::healthy("b"), None);
+        begin(&cache, 2, false).0.deliver(Outcome::healthy("c"), None);
     }
 
     #[test]
@@ -309,8 +307,8 @@ mod tests {
         let (first, _) = begin(&cache, 1, false);
         assert!(matches!(cache.find(&key(1), false), Found::Running(_)));
         let (second, _) = begin(&cache, 1, true);
-        second.deliver(Outcome::healthy("new"));
-        first.deliver(Outcome::healthy("old"));
+        second.deliver(Outcome::healthy("new"), None);
+        first.deliver(Outcome::healthy("old"), None);
         assert_eq!(body(&cache.find(&key(1), false)), Some(&b"new"[..]), "the older probe overwrote the newer one");
     }
 
@@ -328,7 +326,7 @@ mod tests {
         let by_bytes = cache(3600.0, 1000, 20_000);
         for port in 0..500 {
             for cache in [&by_entries, &by_bytes] {
-                begin(cache, port, false).0.deliver(Outcome::healthy("x".repeat(1000)));
+                begin(cache, port, false).0.deliver(Outcome::healthy("x".repeat(1000)), None);
             }
         }
         assert_eq!(by_entries.size().0, 10);
@@ -341,7 +339,7 @@ mod tests {
     #[test]
     fn counts_are_those_of_the_originals() {
         let cache = cache(3600.0, 10, 1 << 20);
-        begin(&cache, 1, false).0.deliver(Outcome::healthy(""));
+        begin(&cache, 1, false).0.deliver(Outcome::healthy(""), None);
         cache.find(&key(1), false);
         let expected = Counts { gets: 2, hits: 1, misses: 1, sets: 1, expirations: 0, evictions: 0 };
         assert_eq!(cache.counts(), expected);

@@ -3,8 +3,11 @@
 //! Rule: a downtime is answered at once and never cached; a probe runs in a task of its own, so that a poller that
 //! hangs up does not cancel what others wait for.
 
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
+
+use hyper::header::{HOST, HeaderValue};
 
 use crate::cache::{self, Cache, Found};
 use crate::probe::{self, Context, Outcome, Protocol, Target, Trace};
@@ -87,7 +90,7 @@ impl Checker {
         fresh: bool,
         context: &Arc<Context>,
     ) -> Arc<Outcome> {
-        let key = key(protocol, &target, context);
+        let (key, without_host) = keys(protocol, &target, context);
         match self.cache.find(&key, fresh) {
             Found::Result(outcome) => outcome,
             Found::Running(running) => running.outcome().await,
@@ -97,7 +100,7 @@ impl Checker {
                     let start = Instant::now();
                     let outcome = probe::run(protocol, &target, &context, &Trace::start(false)).await;
                     observer(protocol, &outcome, start.elapsed().as_secs_f64());
-                    ticket.deliver(outcome);
+                    ticket.deliver(outcome, without_host.as_ref());
                 });
                 running.outcome().await
             }
@@ -105,23 +108,60 @@ impl Checker {
     }
 }
 
-fn key(protocol: &'static Protocol, target: &Target, context: &Context) -> cache::Key {
+/// The cache key of a check; and the one of pollers who name no virtual host, where this one does.
+fn keys(protocol: &'static Protocol, target: &Target, context: &Context) -> (cache::Key, Option<cache::Key>) {
     let by_service = protocol.keyed_by_service || context.config.service_name_header.is_some();
-    let request = || {
-        let mut text = String::from(&*target.path);
-        for (name, value) in &target.headers {
-            text.push('\n');
-            text.push_str(name.as_str());
-            text.push(':');
-            text.extend(value.as_bytes().iter().map(|b| char::from(*b)));
-        }
-        text.into_boxed_str()
-    };
-    cache::Key {
+    let key = |request: Option<Box<str>>| cache::Key {
         protocol: protocol.name,
         host: target.host.clone(),
         port: target.port,
         service: by_service.then(|| target.service.clone()),
-        request: protocol.uses_request.then(request),
+        request,
+    };
+    if !protocol.uses_request {
+        return (key(None), None);
+    }
+    let plain = request(target, false);
+    if target.headers.get(HOST).is_some_and(names_virtual_host) {
+        (key(Some(request(target, true))), Some(key(Some(plain))))
+    } else {
+        (key(Some(plain)), None)
+    }
+}
+
+/// Path, query string and copied headers as one text.
+fn request(target: &Target, with_host: bool) -> Box<str> {
+    let mut text = String::from(&*target.path);
+    for (name, value) in target.headers.iter().filter(|(name, _)| with_host || *name != HOST) {
+        text.push('\n');
+        text.push_str(name.as_str());
+        text.push(':');
+        text.extend(value.as_bytes().iter().map(|b| char::from(*b)));
+    }
+    text.into_boxed_str()
+}
+
+/// Whether a `Host` asks for a certain site. A balancer that was not told one sends the address that it connects to,
+/// which differs from balancer to balancer and means nothing to the service.
+fn names_virtual_host(host: &HeaderValue) -> bool {
+    let Ok(host) = host.to_str() else { return true };
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let is_address = bare.parse::<IpAddr>().is_ok() || host.parse::<SocketAddr>().is_ok();
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    !(is_address || name.is_empty() || name.eq_ignore_ascii_case("localhost"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_no_virtual_host() {
+        for host in ["", "127.0.0.1", "127.0.0.1:3333", "[::1]:3333", "[::1]", "::1", "localhost:80", "LOCALHOST"] {
+            assert!(!names_virtual_host(&HeaderValue::from_static(host)), "{host}");
+        }
+        for host in ["a.example", "a.example:8080", "web", "1.2.3.4.example"] {
+            assert!(names_virtual_host(&HeaderValue::from_static(host)), "{host}");
+        }
     }
 }

@@ -1,14 +1,20 @@
-//! `hacheck config`: under construction.
+//! `hacheck config -c FILE`: every fault of a configuration file, or the settings that it amounts to.
+//!
+//! Rule: nothing but the file is read, nothing is written, and no secret is shown.
+
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{Applet, Call, Failure};
+use super::{Applet, Call, Failure, output};
+use crate::config;
 
 /// The row of the table.
 pub(super) const APPLET: Applet = Applet {
     name: "config",
     alias: None,
-    usage: "[options]",
+    usage: "-c FILE",
     about: "checks a config file: prints every fault with its line, or the settings in force",
     info: Args::get_args_info,
     run,
@@ -16,9 +22,38 @@ pub(super) const APPLET: Applet = Applet {
 
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
-struct Args {}
+#[argh(example = "hacheck config -c /etc/hacheck/hacheck.yml")]
+struct Args {
+    /// the YAML file
+    #[argh(option, short = 'c', arg_name = "file")]
+    config_file: Option<String>,
+    /// the YAML file, the same as -c
+    #[argh(positional)]
+    files: Vec<String>,
+}
 
 fn run(call: &Call) -> Result<u8, Failure> {
-    let Args {} = call.parse()?;
-    Err(Failure::failed("this is not built yet"))
+    let args: Args = call.parse()?;
+    let file = match (args.config_file.as_deref(), args.files.as_slice()) {
+        (Some(file), []) => file,
+        (None, [file]) => file,
+        (None, []) => return Err(Failure::usage("which file? write -c FILE")),
+        _ => return Err(Failure::usage("several files are named; check one at a time")),
+    };
+    match config::load(Path::new(file)) {
+        Ok(loaded) => {
+            loaded.warnings.iter().for_each(|w| complain(&format!("warning: {w}")));
+            output::print(&config::effective(&loaded.config)).map(|()| 0)
+        }
+        Err(faults) => {
+            // FILE:LINE: stands first on each line, where editors look for it.
+            complain(&faults.to_string());
+            Ok(1)
+        }
+    }
+}
+
+fn complain(text: &str) {
+    // Where standard error is closed, nobody wants to know.
+    let _ = writeln!(io::stderr(), "{text}");
 }

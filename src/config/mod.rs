@@ -1,6 +1,10 @@
 //! The configuration: every setting with its type, default, unit and reason.
 //!
 //! Rule: a [`Config`] that exists can be used as it is; whatever could be wrong was reported while parsing.
+//!
+//! The way of a file: `decode` makes bytes text, [`raw`] makes text a tree whose nodes know their lines, `tree` settles
+//! keys that stand twice and merge keys, [`SETTINGS`] has a row for each key that reads its value with a
+//! [`read::Reader`], and every complaint lands in a [`Sink`], so that all are shown together.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -38,7 +42,13 @@ pub struct Config {
     pub mysql_username: Option<String>,
     /// `mysql_password`: that user's password.
     pub mysql_password: Option<Secret>,
-    /// `max_body`: most of an upstream's body that is relayed, in bytes; a longer one fails the check.
+    /// `redis_username`: the user that Redis and Sentinel probes log in as; the server's default user when unset.
+    pub redis_username: Option<String>,
+    /// `redis_password`: that user's password; no login when neither is set.
+    pub redis_password: Option<Secret>,
+    /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
+    pub redis_tls: bool,
+    /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
     pub cache_entries: usize,
@@ -106,8 +116,26 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+mod decode;
+mod fault;
+mod load;
+mod nearest;
 mod network;
+pub mod raw;
+pub mod read;
+mod settings;
+mod show;
+#[cfg(test)]
+mod tests;
+mod tree;
+mod values;
+
+pub use fault::{Fault, Faults, Sink};
+pub use load::{Loaded, load, parse};
+pub use nearest::nearest;
 pub use network::{Network, is_metadata};
+pub use settings::{SETTINGS, Setting, needs_restart};
+pub use show::{effective, reference_markdown};
 
 impl Default for Config {
     fn default() -> Self {
@@ -127,6 +155,9 @@ impl Default for Config {
             rlimit_nofile: None,
             mysql_username: None,
             mysql_password: None,
+            redis_username: None,
+            redis_password: None,
+            redis_tls: false,
             max_body: 8 << 20,
             cache_entries: 10_000,
             cache_bytes: 64 << 20,
@@ -140,20 +171,4 @@ impl Default for Config {
             shutdown_timeout: Duration::from_secs(1),
         }
     }
-}
-
-/// TEMPORARY.
-pub struct Loaded {
-    /// c
-    pub config: Config,
-    /// w
-    pub warnings: Vec<String>,
-}
-/// TEMPORARY.
-pub fn load(_: &std::path::Path) -> Result<Loaded, String> {
-    Ok(Loaded { config: Config::default(), warnings: vec![] })
-}
-/// TEMPORARY.
-pub fn needs_restart(_: &Config, _: &Config) -> Vec<&'static str> {
-    vec![]
 }

@@ -48,6 +48,15 @@ impl Network {
         ]
     }
 
+    /// All addresses of both families.
+    #[must_use]
+    pub fn any() -> Vec<Self> {
+        vec![
+            Self { base: Ipv4Addr::UNSPECIFIED.into(), prefix: 0 },
+            Self { base: Ipv6Addr::UNSPECIFIED.into(), prefix: 0 },
+        ]
+    }
+
     /// Whether an address lies in the network. IPv4-mapped IPv6 addresses count as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -4,9 +4,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
-use hyper::body::{Body as _, Incoming};
+use hyper::body::Incoming;
 use hyper::header::PRAGMA;
-use hyper::{HeaderMap, Method, Request, StatusCode};
+use hyper::{HeaderMap, Request, StatusCode};
 
 use super::route::{self, Check, Refusal, Route};
 use super::state::State;
@@ -42,21 +42,18 @@ async fn answer(state: &Arc<State>, request: Request<Incoming>, from: IpAddr) ->
         Ok(route) => route,
         Err(refusal) => return refused(&refusal),
     };
-    let (uri, is_head) = (request.uri(), request.method() == Method::HEAD);
-    let reply = match route {
+    match route {
         Route::Check(check) => self::check(state, &check, &request, from).await,
-        Route::SpoolChange(service, port) => return spool_change::post(state, service, port, request, from).await,
+        Route::SpoolChange(service, port) => spool_change::post(state, service, port, request, from).await,
         Route::Status => pages::status(state),
         Route::Count => pages::count(state),
-        Route::Recent => pages::recent(state, uri.query()),
-        Route::Pollers => pollers::page(state, uri.query()),
-        Route::PollersHealth => pollers::health(state, uri.query(), from).await,
+        Route::Recent => pages::recent(state, request.uri().query()),
+        Route::Pollers => pollers::page(state, request.uri().query()),
+        Route::PollersHealth => pollers::health(state, request.uri().query(), from).await,
         Route::Mutornadomon => pages::mutornadomon(state, from),
         Route::Metrics => pages::metrics(state),
         Route::Health => reply::text(StatusCode::OK, "ok\n"),
-    };
-    debug_assert!(!is_head || reply.body().size_hint().exact().is_some(), "HEAD needs a known length");
-    reply
+    }
 }
 
 fn refused(refusal: &Refusal) -> Reply {

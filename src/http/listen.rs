@@ -26,8 +26,8 @@ use super::reply::Reply;
 /// Connections that the kernel keeps ready to be accepted.
 const BACKLOG: u32 = 4096;
 
-/// Most bytes of a request head; above, the answer is 431.
-const HEAD_MAX: usize = 64 << 10;
+/// Bytes of a request head that always fit; above twice that the answer is always 431.
+const HEAD_MAX: usize = 32 << 10;
 
 /// How long to wait after accepting failed for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);

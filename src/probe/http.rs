@@ -66,7 +66,7 @@ where
 }
 
 /// 200 and every registered status above it pass as they are, with the body; anything else is 503.
-fn outcome(answer: Answer) -> Outcome {
+pub(super) fn outcome(answer: Answer) -> Outcome {
     let status = answer.status;
     let passes = status.as_u16() >= 200 && status.canonical_reason().is_some();
     let relayed = Outcome { status, body: answer.body, ours: false, cause: None };

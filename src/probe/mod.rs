@@ -6,11 +6,18 @@
 //! Rule: [`run`] sets the one deadline, from the wait for a slot to the last byte. A probe itself never times out.
 
 mod context;
+mod haproxy;
 mod http;
+mod lines;
+mod memcached;
+mod redis;
+mod redis_info;
+mod smtp;
 mod stream;
 mod tcp;
 mod tls;
 mod trace;
+mod zookeeper;
 
 use std::fmt;
 use std::future::Future;
@@ -25,7 +32,19 @@ pub use context::{Context, ContextError};
 pub use trace::{Step, Trace};
 
 /// Everything that can be probed. Router, metrics, `hacheck probe` and the documentation's tests read this table.
-pub const PROTOCOLS: &[Protocol] = &[http::HTTP, http::HTTPS, tcp::TCP];
+pub const PROTOCOLS: &[Protocol] = &[
+    http::HTTP,
+    http::HTTPS,
+    tcp::TCP,
+    redis::REDIS,
+    redis_info::REDIS_INFO,
+    redis::SENTINEL,
+    redis_info::SENTINEL_INFO,
+    haproxy::HAPROXY,
+    smtp::SMTP,
+    memcached::MEMCACHED,
+    zookeeper::ZOOKEEPER,
+];
 
 /// One row of [`PROTOCOLS`].
 pub struct Protocol {

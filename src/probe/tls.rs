@@ -1,6 +1,9 @@
 //! TLS towards targets. Certificates are not verified unless the configuration says so: a health check asks whether
 //! the service works, and most of them sit on 127.0.0.1 behind a certificate for another name.
 //!
+//! With verification, a certificate that may sign others (`CA:TRUE`, as `openssl req -x509` makes by default) is refused
+//! as a server's own, also where it is the one to trust.
+//!
 //! Servers that offer only RSA key exchange, DHE, CBC suites or TLS 1.1 cannot be talked to.
 
 use std::path::Path;

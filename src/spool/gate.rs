@@ -5,12 +5,11 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use super::names::Names;
 use super::{ALL, Downtime, Spool, SpoolError, cause_text, read};
 
 /// How often the same trouble is logged at the most.
@@ -33,6 +32,7 @@ pub struct Closed {
 /// The spool as the daemon asks it.
 pub struct Gate {
     spool: Spool,
+    names: Names,
     /// The downtime last read for each key that was down then. Bounded by the files that the spool has held.
     last_down: Mutex<HashMap<Box<str>, Arc<Downtime>>>,
     any_down: AtomicBool,
@@ -44,7 +44,6 @@ pub struct Gate {
 struct Trouble {
     last: Option<(String, Instant)>,
     logged: Option<(String, Instant)>,
-    root: Option<(u64, u64)>,
 }
 
 impl Gate {
@@ -56,14 +55,15 @@ impl Gate {
         spool.create_root()?;
         let fail = |e| SpoolError::new("read spool folder", spool.root(), e);
         fs::read_dir(spool.root()).map_err(fail)?;
-        let root = fs::metadata(spool.root()).map_err(fail)?;
+        let names = Names::default();
+        names.look_at(spool.root()).map_err(fail)?;
         spool.sweep();
-        let trouble = Trouble { root: Some((root.dev(), root.ino())), ..Trouble::default() };
         Ok(Self {
             spool,
+            names,
             last_down: Mutex::default(),
             any_down: AtomicBool::new(false),
-            trouble: Mutex::new(trouble),
+            trouble: Mutex::default(),
             errors: AtomicU64::new(0),
         })
     }
@@ -76,35 +76,41 @@ impl Gate {
 
     /// The first downtime in force among `all` and the given keys, in their order.
     pub fn ask<'a>(&self, service: &str, names: impl IntoIterator<Item = &'a str>) -> Option<Closed> {
-        let mut absent = Absent::default();
-        let found = std::iter::once(ALL).chain(names).find_map(|name| {
+        let certain = self.names.certain(self.spool.root());
+        let closed = |name: &str, (downtime, held)| {
             let shown = if name == ALL { ALL } else { service };
-            self.entry(name, &mut absent).map(|(downtime, held)| Closed { name: shown.into(), downtime, held })
+            Closed { name: shown.into(), downtime, held }
+        };
+        let mut absent = Vec::new();
+        let found = std::iter::once(ALL).chain(names).find_map(|name| {
+            if certain.as_ref().is_some_and(|certain| !certain.contains(name)) {
+                self.forget(&[name]);
+                return None;
+            }
+            self.entry(name, &mut absent).map(|found| closed(name, found))
         });
-        // Entries were missing: is it they, or the whole root?
-        if found.is_some() || absent.names.is_empty() {
+        if absent.is_empty() {
             return found;
         }
-        match self.look_at_root() {
+        // Entries were missing: is it they, or the whole root?
+        match self.names.look_at(self.spool.root()) {
             Ok(()) => {
-                self.forget(&absent.names);
-                None
+                self.forget(&absent);
+                found
             }
             Err(e) => {
                 self.note(&format!("spool folder {}: {}", self.spool.root().display(), cause_text(&e)));
-                absent.names.iter().find_map(|name| {
-                    let shown = if *name == ALL { ALL } else { service };
-                    self.remembered(name).map(|downtime| Closed { name: shown.into(), downtime, held: true })
-                })
+                let held = |name: &&str| self.remembered(name).map(|downtime| closed(name, (downtime, true)));
+                absent.iter().find_map(held).or(found)
             }
         }
     }
 
     /// The downtime of one entry, and whether it is held; `None` is up, or missing, which is noted in `absent`.
-    fn entry<'a>(&self, name: &'a str, absent: &mut Absent<'a>) -> Option<(Arc<Downtime>, bool)> {
+    fn entry<'a>(&self, name: &'a str, absent: &mut Vec<&'a str>) -> Option<(Arc<Downtime>, bool)> {
         match read::entry(self.spool.root(), name) {
             Ok(None) => {
-                absent.names.push(name);
+                absent.push(name);
                 None
             }
             Ok(Some(downtime)) if downtime.is_over(SystemTime::now()) => {
@@ -119,18 +125,6 @@ impl Gate {
                 self.remembered(name).map(|downtime| (downtime, true))
             }
         }
-    }
-
-    /// Fails when the root is gone; warns when it has become another folder.
-    fn look_at_root(&self) -> io::Result<()> {
-        let now = fs::metadata(self.spool.root())?;
-        let mut trouble = self.trouble();
-        let now = Some((now.dev(), now.ino()));
-        if trouble.root != now {
-            trouble.root = now;
-            log::warn!("spool folder {} was replaced by another one, which counts now", self.spool.root().display());
-        }
-        Ok(())
     }
 
     fn remember(&self, name: &str, mut downtime: Downtime) -> Arc<Downtime> {
@@ -201,9 +195,4 @@ impl Gate {
     fn trouble(&self) -> MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-#[derive(Default)]
-struct Absent<'a> {
-    names: Vec<&'a str>,
 }

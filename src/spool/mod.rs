@@ -9,6 +9,7 @@
 mod downtime;
 mod gate;
 mod key;
+mod names;
 mod read;
 mod replace;
 

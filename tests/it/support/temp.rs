@@ -16,6 +16,11 @@ impl TempDir {
         Self(path)
     }
 
+    /// Leaves the folder to somebody else.
+    pub fn keep(mut self) -> PathBuf {
+        std::mem::take(&mut self.0)
+    }
+
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -23,6 +28,8 @@ impl TempDir {
 
 impl Drop for TempDir {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        if !self.0.as_os_str().is_empty() {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
     }
 }

@@ -1,0 +1,178 @@
+//! What is wrong with a configuration file, as sentences that name the line, the key and the remedy.
+//!
+//! Rule: faults are collected, never thrown one by one, and none ever quotes a secret.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use super::raw::Mark;
+
+/// Faults and warnings that are kept, each; the rest is counted. A line costs a look through the file, so that of
+/// a large file fewer are kept.
+const KEPT: usize = 100;
+const KEPT_OF_LARGE: usize = 10;
+/// The size from which a file is large, in bytes.
+const LARGE: usize = 64 << 10;
+
+/// One thing that is wrong, or odd, in a configuration file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The file, as the operator named it.
+    pub file: String,
+    /// The line, from 1; none when the fault is of the whole file.
+    pub line: Option<usize>,
+    /// The column, from 1; for faults of syntax alone.
+    pub column: Option<usize>,
+    /// The key, with its parents: `groups.node.require`; empty when there is none.
+    pub key: String,
+    /// What is wrong and what to do: one line, without a full stop.
+    pub text: String,
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.file)?;
+        for number in self.line.iter().chain(&self.column) {
+            write!(f, "{number}:")?;
+        }
+        if !self.key.is_empty() {
+            write!(f, " {}:", self.key)?;
+        }
+        write!(f, " {}", self.text)
+    }
+}
+
+/// Everything that is wrong with a file: why there is no configuration. Displays one fault per line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Faults {
+    /// The faults in the order of the file, 100 at most, 10 of a file over 64 KiB.
+    pub list: Vec<Fault>,
+    /// How many more there are.
+    pub more: usize,
+}
+
+impl Faults {
+    /// The one fault that keeps a file from being read at all.
+    #[must_use]
+    pub fn whole_file(file: &str, text: impl Into<String>) -> Self {
+        Self::one(Fault { file: file.into(), line: None, column: None, key: String::new(), text: text.into() })
+    }
+
+    /// A single fault.
+    #[must_use]
+    pub fn one(fault: Fault) -> Self {
+        Self { list: vec![fault], more: 0 }
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, fault) in self.list.iter().enumerate() {
+            write!(f, "{}{fault}", if i == 0 { "" } else { "\n" })?;
+        }
+        match (self.more, self.list.first()) {
+            (0, _) | (_, None) => Ok(()),
+            (more, Some(first)) => write!(f, "\n{}: and {more} more faults; mend these first", first.file),
+        }
+    }
+}
+
+impl std::error::Error for Faults {}
+
+/// Where readers of values leave faults and warnings; shared by all of them.
+pub struct Sink {
+    kept: usize,
+    faults: RefCell<Noted>,
+    warnings: RefCell<Noted>,
+}
+
+#[derive(Default)]
+struct Noted {
+    list: Vec<Note>,
+    more: usize,
+}
+
+struct Note {
+    mark: Mark,
+    /// Another place that the text speaks of: its line follows "line ".
+    other: Option<Mark>,
+    key: String,
+    text: String,
+}
+
+impl Sink {
+    /// A sink for a file of `size` bytes.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        let kept = if size < LARGE { KEPT } else { KEPT_OF_LARGE };
+        Self { kept, faults: RefCell::default(), warnings: RefCell::default() }
+    }
+
+    /// Notes a fault: the configuration cannot be used.
+    pub fn fault(&self, mark: Mark, key: &str, text: impl Into<String>) {
+        self.faults.borrow_mut().push(self.kept, Note { mark, other: None, key: key.into(), text: text.into() });
+    }
+
+    /// Notes a fault that concerns two places: ` in line N` of the other one is put where the text says `{}`.
+    pub fn fault_with_other(&self, mark: Mark, other: Mark, key: &str, text: &str) {
+        self.faults.borrow_mut().push(self.kept, Note { mark, other: Some(other), key: key.into(), text: text.into() });
+    }
+
+    /// Notes something odd that the configuration can be used with.
+    pub fn warn(&self, mark: Mark, key: &str, text: impl Into<String>) {
+        self.warnings.borrow_mut().push(self.kept, Note { mark, other: None, key: key.into(), text: text.into() });
+    }
+
+    /// The faults, if there are any, and the warnings, with their lines looked up.
+    pub fn finish(self, file: &str, line: impl Fn(Mark) -> Option<usize>) -> (Option<Faults>, Vec<Fault>) {
+        let faults = self.faults.into_inner().finish(file, &line);
+        let warnings = self.warnings.into_inner().finish(file, &line);
+        ((!faults.list.is_empty()).then_some(faults), warnings.list)
+    }
+}
+
+impl Noted {
+    fn push(&mut self, kept: usize, note: Note) {
+        if self.list.len() < kept { self.list.push(note) } else { self.more += 1 }
+    }
+
+    fn finish(mut self, file: &str, line: &impl Fn(Mark) -> Option<usize>) -> Faults {
+        self.list.sort_by_key(|note| note.mark);
+        let list = self.list.into_iter().map(|note| {
+            let place = note.other.and_then(line).map(|n| format!(" in line {n}")).unwrap_or_default();
+            let text = if note.other.is_some() { note.text.replacen("{}", &place, 1) } else { note.text };
+            Fault { file: file.into(), line: line(note.mark), column: None, key: note.key, text }
+        });
+        Faults { list: list.collect(), more: self.more }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn faults_are_shown_one_per_line_in_the_order_of_the_file() {
+        let sink = Sink::new(0);
+        sink.fault(Mark(7), "b", "is bad; mend it");
+        sink.fault_with_other(Mark(3), Mark(1), "a", "stands already{}; keep one of the two");
+        sink.warn(Mark(1), "c", "is odd");
+        let (faults, warnings) = sink.finish("f.yml", |mark| Some(mark.0 * 2));
+        assert_eq!(
+            faults.unwrap().to_string(),
+            "f.yml:6: a: stands already in line 2; keep one of the two\nf.yml:14: b: is bad; mend it"
+        );
+        assert_eq!(warnings[0].to_string(), "f.yml:2: c: is odd");
+    }
+
+    #[test]
+    fn a_flood_of_faults_is_counted_not_shown() {
+        let sink = Sink::new(0);
+        for i in 0..250 {
+            sink.fault(Mark(i), "", "x");
+        }
+        let faults = sink.finish("f", |_| None).0.unwrap();
+        assert_eq!((faults.list.len(), faults.more), (100, 150));
+        assert!(faults.to_string().ends_with("\nf: and 150 more faults; mend these first"));
+    }
+}

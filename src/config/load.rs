@@ -1,0 +1,107 @@
+//! From a file to a [`Config`], with everything that is wrong with it.
+
+use std::fs::File;
+use std::io::{ErrorKind, Read};
+use std::path::Path;
+
+use super::decode::{MAX_FILE, decode};
+use super::fault::{Fault, Faults, Sink};
+use super::raw::{Document, Node, Problem, Value};
+use super::read::{Fields, Reader};
+use super::settings::SETTINGS;
+use super::{Config, tree};
+
+/// A configuration that can be used, and what is odd about its file.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The settings.
+    pub config: Config,
+    /// What the operator should know; as many as [`Faults`] has faults at most.
+    pub warnings: Vec<Fault>,
+}
+
+/// Reads a configuration file.
+///
+/// # Errors
+/// Everything that is wrong with the file; it cannot be used then.
+pub fn load(path: &Path) -> Result<Loaded, Faults> {
+    let name = path.to_string_lossy();
+    let mut bytes = Vec::new();
+    let most = MAX_FILE as u64 + 1;
+    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    match read {
+        Ok(_) => parse(&bytes, &name),
+        Err(e) => Err(Faults::whole_file(&name, unreadable(&e))),
+    }
+}
+
+fn unreadable(error: &std::io::Error) -> String {
+    match error.kind() {
+        ErrorKind::NotFound => "there is no such file; check the path given with -c".into(),
+        ErrorKind::PermissionDenied => "permission denied; run as a user who may read the file".into(),
+        ErrorKind::IsADirectory => "this is a folder; name a file in it".into(),
+        ErrorKind::NotADirectory => "a part of the path is not a folder; check the path given with -c".into(),
+        _ => format!("the file cannot be read: {error}; check the path given with -c"),
+    }
+}
+
+/// Reads the text of a configuration file; `name` is the file's name in messages.
+///
+/// # Errors
+/// Everything that is wrong with the text.
+pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
+    let problem = |p: Problem| {
+        Faults::one(Fault { file: name.into(), line: p.line, column: p.column, key: String::new(), text: p.text })
+    };
+    let mut document = Document::parse(decode(text).map_err(problem)?).map_err(problem)?;
+    let sink = Sink::new(text.len());
+    tree::tidy(&mut document.root, "", &sink);
+    let config = settings(&document.root, &sink);
+    let (faults, warnings) = sink.finish(name, |mark| document.line(mark));
+    match faults {
+        Some(faults) => Err(faults),
+        None => Ok(Loaded { config, warnings }),
+    }
+}
+
+fn settings(root: &Node, sink: &Sink) -> Config {
+    let mut config = Config::default();
+    let what = match root.value {
+        Value::Null => return config,
+        Value::Map(_) => None,
+        Value::List(_) => Some("a list"),
+        Value::Scalar(_) => Some("a single word or text"),
+    };
+    if let Some(what) = what {
+        sink.fault(root.mark, "", format!("the file holds {what}, not settings; write lines such as 'cache_time: 10'"));
+        return config;
+    }
+    let known: Vec<_> = SETTINGS.iter().map(|s| s.name).collect();
+    let Some(fields) = Reader::root(root, sink).fields(&known) else { return config };
+    for setting in SETTINGS {
+        if let Some(reader) = fields.get(setting.name) {
+            let reader = if setting.secret { reader.clone().secret() } else { reader.clone() };
+            (setting.parse)(&mut config, &reader);
+        }
+    }
+    relations(&config, &fields);
+    config
+}
+
+/// What is odd about settings together.
+fn relations(config: &Config, fields: &Fields<'_>) {
+    let warn = |key, text: &str| {
+        if let Some(reader) = fields.get(key) {
+            reader.warn(text);
+        }
+    };
+    if !config.tls_verify {
+        warn("tls_ca_file", "the certificates are not used while tls_verify is false; set tls_verify: true");
+    }
+    if fields.get("mysql_password").is_none() {
+        warn("mysql_username", "there is no mysql_password beside it, so MySQL probes will not log in; set both");
+    }
+    if fields.get("mysql_username").is_none() {
+        warn("mysql_password", "there is no mysql_username beside it, so MySQL probes will not log in; set both");
+    }
+}

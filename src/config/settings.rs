@@ -1,0 +1,288 @@
+//! The table of settings: every key stands here once, with type, unit, meaning, and how it is read and shown.
+//!
+//! Rule: parsing, suggestions, `hacheck config`, the reference and the advice after SIGHUP all follow this table. A new
+//! key is a field of [`Config`] with its default, and a row here.
+
+use std::time::Duration;
+
+use super::read::{Reader, size_words};
+use super::show::{list, or_null, quoted};
+use super::{Config, FileLimit, LogPath, Network, Secret, values};
+
+/// One key of the configuration file.
+pub struct Setting {
+    /// The key.
+    pub name: &'static str,
+    /// Its type, in words for people.
+    pub kind: &'static str,
+    /// The unit of its values; empty when there is none.
+    pub unit: &'static str,
+    /// What it does and why one would change it: sentences on one line.
+    pub doc: &'static str,
+    /// Whether a change needs a restart: the daemon reads the value only once. All others apply at SIGHUP.
+    pub restart: bool,
+    /// Whether its value is never shown.
+    pub secret: bool,
+    /// Reads the value into the configuration, or notes faults.
+    pub parse: fn(&mut Config, &Reader<'_>),
+    /// The value as YAML; two configurations that show the same have the same value (but for secrets).
+    pub show: fn(&Config) -> String,
+}
+
+/// What most rows have in common.
+const USUAL: Setting = Setting {
+    name: "",
+    kind: "number",
+    unit: "",
+    doc: "",
+    restart: false,
+    secret: false,
+    parse: |_, _| {},
+    show: |_| String::new(),
+};
+
+/// All settings, in the order of the reference.
+pub const SETTINGS: &[Setting] = &[
+    Setting {
+        name: "cache_time",
+        unit: "seconds",
+        doc: "How long a result counts, from its end. 0 keeps none, yet polls at the same time still share one probe; `.inf` keeps results for ever.",
+        parse: |c, r| set(&mut c.cache_time, values::cache_time(r)),
+        show: |c| c.cache_time.map_or_else(|| ".inf".into(), seconds),
+        ..USUAL
+    },
+    Setting {
+        name: "healthcheck_timeout",
+        unit: "seconds",
+        doc: "The deadline of a probe, from connect to last byte, waiting for a slot included. At most 3600.",
+        parse: |c, r| set(&mut c.healthcheck_timeout, r.seconds(0.001, 3600.0)),
+        show: |c| seconds(c.healthcheck_timeout),
+        ..USUAL
+    },
+    Setting {
+        name: "max_clients",
+        unit: "probes",
+        doc: "Probes that run at once.",
+        parse: |c, r| set(&mut c.max_clients, r.count(1, 1_000_000)),
+        show: |c| c.max_clients.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "max_probes_per_target",
+        unit: "probes",
+        doc: "Probes that run at once against one host and port, so that one hung service cannot starve the others.",
+        parse: |c, r| set(&mut c.max_probes_per_target, r.count(1, 1_000_000)),
+        show: |c| c.max_probes_per_target.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "service_name_header",
+        kind: "header name",
+        doc: "A request header that tells HTTP upstreams the service's name.",
+        parse: |c, r| set(&mut c.service_name_header, values::header(r).map(Some)),
+        show: |c| or_null(c.service_name_header.as_ref(), |t| quoted(t)),
+        ..USUAL
+    },
+    Setting {
+        name: "http_headers_to_copy",
+        kind: "list of header names",
+        doc: "Headers of the poller that HTTP probes pass on. Their values are part of the cache key.",
+        parse: |c, r| set(&mut c.http_headers_to_copy, values::headers(r)),
+        show: |c| list(&c.http_headers_to_copy),
+        ..USUAL
+    },
+    Setting {
+        name: "allow_remote_spool_changes",
+        kind: "true or false",
+        doc: "Whether `POST /spool/…` may take services down and up.",
+        parse: |c, r| set(&mut c.allow_remote_spool_changes, r.boolean()),
+        show: |c| c.allow_remote_spool_changes.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "check_hosts",
+        kind: "list of networks",
+        doc: "Where hosts named in request headers must lie, besides this host's own addresses. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything. Cloud metadata addresses are refused always.",
+        parse: |c, r| set(&mut c.check_hosts, values::networks(r)),
+        show: |c| if c.check_hosts == Network::private() { "private".into() } else { list(&c.check_hosts) },
+        ..USUAL
+    },
+    Setting {
+        name: "tls_verify",
+        kind: "true or false",
+        doc: "Whether the certificates of HTTPS upstreams are verified.",
+        parse: |c, r| set(&mut c.tls_verify, r.boolean()),
+        show: |c| c.tls_verify.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "tls_ca_file",
+        kind: "path of a PEM file",
+        doc: "The certificates to trust; the system's when unset. A server's own must be made with CA:FALSE. Of use with `tls_verify: true` only.",
+        parse: |c, r| set(&mut c.tls_ca_file, r.path("/etc/ssl/certs/ca.pem").map(Some)),
+        show: |c| or_null(c.tls_ca_file.as_ref(), |p| quoted(&p.to_string_lossy())),
+        ..USUAL
+    },
+    Setting {
+        name: "log_path",
+        kind: "`stdout`, `stderr` or a path",
+        doc: "Where the log goes. A file is opened anew after it was renamed, as logrotate does.",
+        parse: |c, r| set(&mut c.log_path, values::log_path(r)),
+        show: |c| match &c.log_path {
+            LogPath::Stdout => "stdout".into(),
+            LogPath::Stderr => "stderr".into(),
+            LogPath::File(path) => quoted(&path.to_string_lossy()),
+        },
+        ..USUAL
+    },
+    Setting {
+        name: "log_level",
+        kind: "`error`, `warn`, `info`, `debug`, `trace` or `off`",
+        doc: "What is logged without `-v`. Changes of a service are info, each request is debug.",
+        parse: |c, r| set(&mut c.log_level, values::log_level(r)),
+        show: |c| c.log_level.to_string().to_ascii_lowercase(),
+        ..USUAL
+    },
+    Setting {
+        name: "rlimit_nofile",
+        kind: "number or `max`",
+        unit: "files",
+        doc: "The soft limit of open files; `max` is the hard limit, unset leaves what was inherited.",
+        restart: true,
+        parse: |c, r| set(&mut c.rlimit_nofile, values::file_limit(r).map(Some)),
+        show: |c| match c.rlimit_nofile {
+            None => "null".into(),
+            Some(FileLimit::Max) => "max".into(),
+            Some(FileLimit::Number(n)) => n.to_string(),
+        },
+        ..USUAL
+    },
+    Setting {
+        name: "mysql_username",
+        kind: "text",
+        doc: "The user that MySQL probes log in as.",
+        parse: |c, r| set(&mut c.mysql_username, r.text().map(Some)),
+        show: |c| or_null(c.mysql_username.as_ref(), |t| quoted(t)),
+        ..USUAL
+    },
+    Setting {
+        name: "mysql_password",
+        kind: "text",
+        doc: "That user's password, exactly as written. Never shown.",
+        secret: true,
+        parse: |c, r| set(&mut c.mysql_password, r.any_text().map(|t| Some(Secret::new(t)))),
+        show: |c| secret(c.mysql_password.as_ref()),
+        ..USUAL
+    },
+    Setting {
+        name: "redis_username",
+        kind: "text",
+        doc: "The user that Redis and Sentinel probes log in as; the server's default user when unset.",
+        parse: |c, r| set(&mut c.redis_username, r.text().map(Some)),
+        show: |c| or_null(c.redis_username.as_ref(), |t| quoted(t)),
+        ..USUAL
+    },
+    Setting {
+        name: "redis_password",
+        kind: "text",
+        doc: "That user's password, exactly as written; without user and password there is no login. A Sentinel that wants none is checked all the same. Never shown.",
+        secret: true,
+        parse: |c, r| set(&mut c.redis_password, r.any_text().map(|t| Some(Secret::new(t)))),
+        show: |c| secret(c.redis_password.as_ref()),
+        ..USUAL
+    },
+    Setting {
+        name: "redis_tls",
+        kind: "true or false",
+        doc: "Whether Redis and Sentinel probes speak TLS.",
+        parse: |c, r| set(&mut c.redis_tls, r.boolean()),
+        show: |c| c.redis_tls.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "max_body",
+        kind: "size",
+        unit: "bytes, or with KiB, MiB, GiB",
+        doc: "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB.",
+        parse: |c, r| set(&mut c.max_body, r.bytes(1, 1 << 30)),
+        show: |c| size_words(c.max_body),
+        ..USUAL
+    },
+    Setting {
+        name: "cache_entries",
+        unit: "results",
+        doc: "Results that are kept at once; the oldest make room.",
+        parse: |c, r| set(&mut c.cache_entries, r.count(1, 10_000_000)),
+        show: |c| c.cache_entries.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "cache_bytes",
+        kind: "size",
+        unit: "bytes, or with KiB, MiB, GiB",
+        doc: "Memory for the bodies of kept results.",
+        parse: |c, r| set(&mut c.cache_bytes, r.bytes(0, MOST_MEMORY)),
+        show: |c| size_words(c.cache_bytes),
+        ..USUAL
+    },
+    Setting {
+        name: "max_services",
+        unit: "names",
+        doc: "Service names that statistics remember.",
+        restart: true,
+        parse: |c, r| set(&mut c.max_services, r.count(1, 10_000_000)),
+        show: |c| c.max_services.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "max_connections",
+        unit: "connections",
+        doc: "Connections of pollers at once; unset follows the limit of open files.",
+        restart: true,
+        parse: |c, r| set(&mut c.max_connections, r.count(1, 10_000_000).map(Some)),
+        show: |c| or_null(c.max_connections.as_ref(), ToString::to_string),
+        ..USUAL
+    },
+    Setting {
+        name: "header_timeout",
+        unit: "seconds",
+        doc: "How long a poller may take to send its request head, and stay idle between two requests.",
+        restart: true,
+        parse: |c, r| set(&mut c.header_timeout, r.seconds(0.1, 3600.0)),
+        show: |c| seconds(c.header_timeout),
+        ..USUAL
+    },
+    Setting {
+        name: "shutdown_timeout",
+        unit: "seconds",
+        doc: "How long running requests may take to end after SIGTERM.",
+        restart: true,
+        parse: |c, r| set(&mut c.shutdown_timeout, r.seconds(0.0, 3600.0)),
+        show: |c| seconds(c.shutdown_timeout),
+        ..USUAL
+    },
+];
+
+/// The largest memory that can be asked for, in bytes: 1 TiB, or what a pointer can count.
+const MOST_MEMORY: usize = if usize::BITS > 40 { 1 << 40 } else { 1 << 30 };
+
+/// The changed keys that take effect at the next start only.
+#[must_use]
+pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    let changed = |s: &&Setting| s.restart && (s.show)(old) != (s.show)(new);
+    SETTINGS.iter().filter(changed).map(|s| s.name).collect()
+}
+
+fn set<T>(field: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *field = value;
+    }
+}
+
+fn seconds(duration: Duration) -> String {
+    duration.as_secs_f64().to_string()
+}
+
+fn secret(value: Option<&Secret>) -> String {
+    or_null(value, |_| "\"***\"".into())
+}

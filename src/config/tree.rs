@@ -1,0 +1,46 @@
+//! What YAML means by maps, done to the tree before it is read: keys that stand twice, and merge keys.
+
+use std::collections::{HashMap, HashSet};
+
+use super::fault::Sink;
+use super::raw::{Entry, Node, Value};
+use super::settings::SETTINGS;
+
+/// Notes a fault for every key that stands twice in one map, where the library would silently take the last, and
+/// replaces the merge key `<<` by the entries of the maps it names, which the map's own keys override.
+pub fn tidy(node: &mut Node, path: &str, sink: &Sink) {
+    match &mut node.value {
+        Value::Null | Value::Scalar(_) => {}
+        Value::List(list) => list.iter_mut().for_each(|item| tidy(item, path, sink)),
+        Value::Map(entries) => {
+            let mut first = HashMap::new();
+            for entry in entries.iter_mut() {
+                let key = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
+                if let Some(other) = first.insert(entry.key.clone(), entry.mark) {
+                    sink.fault_with_other(entry.mark, other, &key, "stands already{}; keep one of the two");
+                }
+                // A map in a secret's place is a fault anyway, and its keys may be the secret.
+                if !SETTINGS.iter().any(|s| s.secret && s.name == key) {
+                    tidy(&mut entry.node, &key, sink);
+                }
+            }
+            merge(entries);
+        }
+    }
+}
+
+fn merge(entries: &mut Vec<Entry>) {
+    let merges = |e: &mut Entry| e.key == "<<" && matches!(e.node.value, Value::Map(_) | Value::List(_));
+    let merged: Vec<Entry> = entries.extract_if(.., merges).collect();
+    let mut known: HashSet<String> = entries.iter().map(|e| e.key.clone()).collect();
+    for source in merged {
+        let maps = match source.node.value {
+            Value::List(list) => list,
+            _ => vec![source.node],
+        };
+        for map in maps {
+            let Value::Map(inner) = map.value else { continue };
+            entries.extend(inner.into_iter().filter(|e| known.insert(e.key.clone())));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! Readers of the values that only one setting has.
+
+use std::time::Duration;
+
+use hyper::header::HeaderName;
+
+use super::read::Reader;
+use super::{FileLimit, LogPath, Network};
+
+/// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
+const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
+
+/// Headers that belong to one connection (RFC 9110 §7.6.1) or frame a body: passing them on breaks the request.
+const HOP_BY_HOP: [&str; 8] =
+    ["connection", "keep-alive", "transfer-encoding", "content-length", "te", "trailer", "trailers", "upgrade"];
+
+/// How long results count: `Some(None)` is for ever.
+#[expect(clippy::option_option, reason = "the outer one says whether the value could be read")]
+pub fn cache_time(reader: &Reader<'_>) -> Option<Option<Duration>> {
+    let remedy = "write a number of seconds, 0 for no caching, or .inf to keep results for ever";
+    let seconds = reader.number(remedy)?;
+    if seconds < 0.0 {
+        reader.fault("is less than 0", remedy);
+        return None;
+    }
+    Some(if seconds > FOR_EVER { None } else { Duration::try_from_secs_f64(seconds).ok() })
+}
+
+/// The name of a request header that may be passed on.
+pub fn header(reader: &Reader<'_>) -> Option<String> {
+    let name = reader.parsed("is not the name of a header", "write one such as X-Request-Id", |t| {
+        HeaderName::from_bytes(t.as_bytes()).ok().map(|_| t.to_owned())
+    })?;
+    let lower = name.to_ascii_lowercase();
+    if HOP_BY_HOP.contains(&lower.as_str()) || lower.starts_with("proxy-") {
+        reader.fault("belongs to one connection and cannot be passed on", "remove it");
+        return None;
+    }
+    Some(name)
+}
+
+/// Names of request headers, each once.
+pub fn headers(reader: &Reader<'_>) -> Option<Vec<String>> {
+    let mut names: Vec<String> = Vec::new();
+    for name in reader.each(header)? {
+        if !names.iter().any(|n| n.eq_ignore_ascii_case(&name)) {
+            names.push(name);
+        }
+    }
+    Some(names)
+}
+
+/// Networks; `private` and `any` stand for several.
+pub fn networks(reader: &Reader<'_>) -> Option<Vec<Network>> {
+    let groups = reader.each(|item| {
+        let remedy = "write one such as 10.0.0.0/8, or 'private', or 'any'";
+        item.parsed("is not a network", remedy, |t| match t.trim() {
+            "private" => Some(Network::private()),
+            "any" => Some(Network::any()),
+            other => Network::parse(other).ok().map(|n| vec![n]),
+        })
+    })?;
+    Some(groups.concat())
+}
+
+/// `stdout`, `stderr` or a file.
+pub fn log_path(reader: &Reader<'_>) -> Option<LogPath> {
+    match reader.word().as_deref() {
+        Some("stdout") => Some(LogPath::Stdout),
+        Some("stderr") => Some(LogPath::Stderr),
+        _ => reader.path("/var/log/hacheck/hacheck.log").map(LogPath::File),
+    }
+}
+
+/// A level of the log.
+pub fn log_level(reader: &Reader<'_>) -> Option<log::LevelFilter> {
+    let remedy = "write error, warn, info, debug, trace or off";
+    reader.parsed("is not a level of the log", remedy, |t| match t.trim().to_ascii_lowercase().as_str() {
+        "warning" => Some(log::LevelFilter::Warn),
+        level => level.parse().ok(),
+    })
+}
+
+/// `max` or a number of files. Below 64 the daemon could not serve at all; the kernel ends at 2^31.
+pub fn file_limit(reader: &Reader<'_>) -> Option<FileLimit> {
+    const MOST: u64 = 1 << 31;
+    if reader.word().as_deref() == Some("max") {
+        return Some(FileLimit::Max);
+    }
+    reader.whole_or(64, MOST, " or 'max'").map(FileLimit::Number)
+}

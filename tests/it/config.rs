@@ -1,0 +1,86 @@
+//! A corpus of configuration files, one mistake each, with the exact message beside it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use hacheck::config::{self, Config};
+
+use crate::support::run;
+
+/// The corpus, relative to the folder that tests run in: messages name the file as it was given.
+fn corpus(folder: &str, least: usize) -> Vec<PathBuf> {
+    let folder = Path::new("tests/data/config").join(folder);
+    let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
+    let files: BTreeSet<_> = files.filter(|p| p.extension().is_some_and(|e| e == "yml")).collect();
+    assert!(files.len() >= least, "only {} files in {}", files.len(), folder.display());
+    files.into_iter().collect()
+}
+
+fn beside(file: &Path, extension: &str) -> String {
+    let file = file.with_extension(extension);
+    fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()))
+}
+
+#[test]
+fn every_bad_file_is_refused_with_its_exact_message() {
+    let mut wrong = String::new();
+    for file in corpus("bad", 40) {
+        let ran = run("hacheck", &["config", "-c", file.to_str().unwrap()]);
+        let expected = beside(&file, "err");
+        if ran.code != Some(1) || ran.err.trim_end() != expected.trim_end() || !ran.out.is_empty() {
+            wrong += &format!("{}\n expected: {expected} got:      {}\n", file.display(), ran.err);
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn every_good_file_gives_its_settings_and_warnings() {
+    let mut wrong = String::new();
+    for file in corpus("good", 5) {
+        let loaded = config::load(&file).unwrap_or_else(|faults| panic!("{faults}"));
+        let mut got: String = loaded.warnings.iter().map(|w| format!("{w}\n")).collect();
+        let shown = config::effective(&loaded.config);
+        got.extend(shown.lines().filter(|l| l.contains("# default")).map(|l| format!("{l}\n")));
+        let expected = beside(&file, "out");
+        if got != expected {
+            wrong += &format!("{}\n expected:\n{expected} got:\n{got}", file.display());
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_a_sentence() {
+    let said = |path: &str| config::load(Path::new(path)).unwrap_err().to_string();
+    assert_eq!(said("tests/data/none.yml"), "tests/data/none.yml: there is no such file; check the path given with -c");
+    assert_eq!(said("tests/data"), "tests/data: this is a folder; name a file in it");
+    assert_eq!(said("Cargo.toml/x"), "Cargo.toml/x: a part of the path is not a folder; check the path given with -c");
+    assert_eq!(said("/dev/zero"), "/dev/zero: the file is larger than 1 MiB; is it a configuration?");
+    assert_eq!(config::load(Path::new("/dev/null")).unwrap().config, Config::default());
+}
+
+#[test]
+fn the_applet_shows_settings_and_keeps_secrets() {
+    let folder = crate::support::TempDir::new();
+    let file = folder.path().join("h.yml");
+    fs::write(&file, "mysql_password: hunter2\nmysql_username: me\nmax_client: 5\ncache_time: 3\n").unwrap();
+    let ran = run("hacheck", &["config", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(ran.out.contains("cache_time: 3  # default 10\n"), "{}", ran.out);
+    assert!(ran.out.contains("mysql_password: \"***\"  # default null\n"), "{}", ran.out);
+    assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"));
+    assert!(
+        ran.err.contains(":3: max_client: there is no such setting") && ran.err.contains("max_clients"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
+fn wrong_arguments_are_usage_errors() {
+    for args in [&["config"][..], &["config", "-c"], &["config", "-c", "a", "b"], &["config", "a", "b"]] {
+        assert_eq!(run("hacheck", args).code, Some(2), "{args:?}");
+    }
+}
