@@ -69,6 +69,11 @@ pub fn list<T: ToString>(items: &[T]) -> String {
     format!("[{}]", items.iter().map(|i| quoted(&i.to_string())).collect::<Vec<_>>().join(", "))
 }
 
+/// A list of numbers as YAML.
+pub fn plain_list<T: ToString>(items: &[T]) -> String {
+    format!("[{}]", items.iter().map(T::to_string).collect::<Vec<_>>().join(", "))
+}
+
 /// An optional value as YAML.
 pub fn or_null<T>(value: Option<&T>, show: impl FnOnce(&T) -> String) -> String {
     value.map_or_else(|| "null".into(), show)

@@ -137,9 +137,16 @@ impl Row {
         let label = match (&self.node, &self.server) {
             (Some(node), Some(server)) => format!("{node} {server}"),
             (Some(name), None) | (None, Some(name)) => format!("{name} ({})", self.address),
+            (None, None) if self.is_agent() => format!("agent of {}", self.address),
             (None, None) => self.address.to_string(),
         };
         label.replace(char::is_control, " ")
+    }
+
+    /// Whether it asks by HAProxy's agent-check.
+    #[must_use]
+    pub fn is_agent(&self) -> bool {
+        self.check.starts_with("agent ")
     }
 
     /// Whether it polled within the last three of its own intervals.

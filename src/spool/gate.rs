@@ -76,6 +76,16 @@ impl Gate {
 
     /// The first downtime in force among `all` and the given keys, in their order.
     pub fn ask<'a>(&self, service: &str, names: impl IntoIterator<Item = &'a str>) -> Option<Closed> {
+        self.ask_for(service, names, &|_| true)
+    }
+
+    /// The first downtime in force among `all` and the given keys that is wanted, in their order.
+    pub fn ask_for<'a>(
+        &self,
+        service: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        wanted: &dyn Fn(&Downtime) -> bool,
+    ) -> Option<Closed> {
         let certain = self.names.certain(self.spool.root());
         let closed = |name: &str, (downtime, held)| {
             let shown = if name == ALL { ALL } else { service };
@@ -87,7 +97,7 @@ impl Gate {
                 self.forget(&[name]);
                 return None;
             }
-            self.entry(name, &mut absent).map(|found| closed(name, found))
+            self.entry(name, &mut absent).filter(|(downtime, _)| wanted(downtime)).map(|found| closed(name, found))
         });
         if absent.is_empty() {
             return found;
@@ -100,7 +110,9 @@ impl Gate {
             }
             Err(e) => {
                 self.note(&format!("spool folder {}: {}", self.spool.root().display(), cause_text(&e)));
-                let held = |name: &&str| self.remembered(name).map(|downtime| closed(name, (downtime, true)));
+                let held = |name: &&str| {
+                    self.remembered(name).filter(|d| wanted(d)).map(|downtime| closed(name, (downtime, true)))
+                };
                 absent.iter().find_map(held).or(found)
             }
         }
