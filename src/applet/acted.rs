@@ -79,7 +79,9 @@ impl Rules {
             (Some(true), _) if row.after_closed => Stand::Done(sees),
             (Some(true), _) => Stand::Waiting(format!("{sees}; its next poll counts")),
             (Some(false), _) => Stand::Waiting(format!("still {sees}, told {}", times(row))),
-            (None, Some(Told::Drain)) if !row.is_agent() => Stand::Waiting("does not say whether it drains (no send-state)".into()),
+            (None, Some(Told::Drain)) if !row.is_agent() => {
+                Stand::Waiting("does not say whether it drains (no send-state)".into())
+            }
             (None, _) if row.run >= self.polls => Stand::Done(format!("told {}", times(row))),
             (None, _) => Stand::Waiting(format!("told {} of {} times", row.run, self.polls)),
         }

@@ -17,4 +17,5 @@ mod redis;
 mod smtp;
 mod support;
 mod tls;
+mod wait;
 mod zookeeper;
