@@ -14,6 +14,7 @@ mod haproxy;
 mod haproxy_check;
 mod memcached;
 mod redis;
+mod roll;
 mod smtp;
 mod support;
 mod tls;
