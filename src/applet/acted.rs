@@ -82,7 +82,7 @@ impl Rules {
             (None, Some(Told::Drain)) if !row.is_agent() => {
                 Stand::Waiting("does not say whether it drains (no send-state)".into())
             }
-            (None, _) if row.run >= self.polls => Stand::Done(format!("told {}", times(row))),
+            (None, _) if row.run >= self.polls => Stand::Done(format!("told {} often enough", told(row))),
             (None, _) => Stand::Waiting(format!("told {} of {} times", row.run, self.polls)),
         }
     }
@@ -111,7 +111,7 @@ impl Rules {
         match row.view {
             Some(View::Up) if !weightless => Stand::Done(sees),
             Some(_) => Stand::Waiting(format!("still {sees}, told {}", times(row))),
-            None if row.run >= self.polls => Stand::Done(format!("told {}", times(row))),
+            None if row.run >= self.polls => Stand::Done(format!("told {} often enough", told(row))),
             None => Stand::Waiting(format!("told {} of {} times", row.run, self.polls)),
         }
     }
@@ -151,6 +151,7 @@ mod tests {
             node: None,
             server: None,
             interval: Some(2.0),
+            by_hand: false,
             polls: 9,
             polled_at: 100.0,
             view: view.map(|(v, _)| v),
@@ -198,7 +199,7 @@ mod tests {
         let mut row = row(Told::Down, None);
         is(Goal::Out, &row, false, "told 2 of 3 times");
         row.run = 3;
-        is(Goal::Out, &row, true, "told 503 3 times");
+        is(Goal::Out, &row, true, "told 503 often enough");
         row.told = Some(Told::Drain);
         is(Goal::Out, &row, false, "does not say whether it drains (no send-state)");
     }

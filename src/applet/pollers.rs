@@ -44,7 +44,8 @@ fn line(row: &Row, all: &[Row], now: f64) -> String {
     if !row.is_polling(now) {
         return format!("{line} stopped polling {} ago", ago(age));
     }
-    match row.interval {
+    match row.interval.filter(|_| !row.is_person()) {
+        None if row.by_hand => line.push_str(" asked by hand"),
         Some(interval) => line.push_str(&format!(" every {}", ago(interval))),
         None => line.push_str(" polled once"),
     }
@@ -122,6 +123,7 @@ mod tests {
             node: Some(node.into()),
             server: Some("web/s1".into()),
             interval: Some(2.0),
+            by_hand: false,
             polls: 5,
             polled_at: 99.5,
             view: Some(view),

@@ -121,7 +121,7 @@ impl Roll {
     fn run(&mut self) -> Result<u8, Failure> {
         self.spool.create_root().map_err(|e| Failure::failed(e.to_string()))?;
         let before = self.may_begin()?;
-        let has_pollers = before.pollers.iter().any(|row| row.is_polling(before.now));
+        let has_pollers = before.pollers.iter().any(|row| row.is_polling(before.now) && !row.is_person());
         self.step("down", Self::take_down).map_err(|e| self.left_down(&e))?;
         self.step("drained", |roll| roll.wait(&before, Goal::Drained)).map_err(|e| self.left_down(&e))?;
         let status = self.step("command", Self::run_command).map_err(|e| self.left_down(&e))?;

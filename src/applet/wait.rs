@@ -2,7 +2,7 @@
 //!
 //! Who counts is settled on the daemon's clock: the ledger is read right before the change, and everyone who polled
 //! within the last three of its own intervals then counts, and whoever polls later. Answers count from the first look
-//! after the change.
+//! after the change. A person who looks once or twice, with curl or a browser, is no poller.
 //!
 //! Rule: nobody is taken for granted. A poller that counts once counts until the end, also when it falls silent or the
 //! daemon starts anew.
@@ -112,7 +112,7 @@ impl Wait<'_> {
 
 impl Counted {
     fn new(before: &Page, goal: Goal, polls: u64) -> Self {
-        let polling = before.pollers.iter().filter(|row| row.is_polling(before.now));
+        let polling = before.pollers.iter().filter(|row| row.is_polling(before.now) && !row.is_person());
         Self {
             rows: polling.map(|row| (row.id(), row.clone())).collect(),
             from: before.now,
@@ -137,7 +137,7 @@ impl Counted {
         (self.now, self.rules.weights) = (page.now, page.agent_weights);
         for row in &page.pollers {
             let id = row.id();
-            if row.polled_at > self.from || self.rows.contains_key(&id) {
+            if row.polled_at > self.from && !row.is_person() || self.rows.contains_key(&id) {
                 self.rows.insert(id, row.clone());
             }
         }

@@ -3,12 +3,15 @@
 //!
 //! Rule: of repeated parts the last one counts, and a part with two equals signs none. What does not parse is not said.
 
-use hyper::header::HeaderMap;
+use hyper::header::{HeaderMap, USER_AGENT};
 
 use crate::ledger::{Stated, View};
 
 /// Longest name that is kept, in characters.
 const NAME_MAX: usize = 128;
+
+/// How the tools of people call themselves. A look with one of them is no poll that anybody would have to wait for.
+const BY_HAND: [&[u8]; 4] = [b"curl/", b"Wget/", b"HTTPie/", b"Mozilla/"];
 
 /// The parts of the header.
 #[derive(Debug, Default)]
@@ -23,12 +26,15 @@ pub struct ServerState<'a> {
     words: Option<&'a str>,
     weight: Option<[u32; 2]>,
     sessions: Option<[u32; 2]>,
+    by_hand: bool,
 }
 
 impl<'a> ServerState<'a> {
     /// Reads the header; without it all parts are empty.
     pub fn parse(headers: &'a HeaderMap) -> Self {
-        let mut state = Self::default();
+        let by_hand =
+            headers.get(USER_AGENT).is_some_and(|v| BY_HAND.iter().any(|tool| v.as_bytes().starts_with(tool)));
+        let mut state = Self { by_hand, ..Self::default() };
         let values = headers.get_all("x-haproxy-server-state").iter().filter_map(|v| v.to_str().ok());
         for part in values.flat_map(|v| v.split(';')) {
             match part.split_once('=') {
@@ -62,7 +68,8 @@ impl<'a> ServerState<'a> {
     /// What the balancer says of itself.
     pub fn stated(&self) -> Stated {
         let view = self.words.and_then(view);
-        Stated { view, words: self.words.map(Into::into), sessions: self.sessions, weight: self.weight }
+        let words = self.words.map(Into::into);
+        Stated { view, words, sessions: self.sessions, weight: self.weight, by_hand: self.by_hand }
     }
 }
 
@@ -105,6 +112,7 @@ mod tests {
             words: Some("UP 1/2".into()),
             sessions: Some([3, 7]),
             weight: Some([1, 51]),
+            by_hand: false,
         };
         assert_eq!(state.stated(), expected);
     }

@@ -1,7 +1,8 @@
 //! How often a poller polls, measured.
 //!
 //! Balancers change their interval with their view (HAProxy's `inter`, `fastinter`, `downinter`), so each view has a
-//! measure of its own, and the longest counts. One odd gap, such as a restart, does not move a measure.
+//! measure of its own, and the longest counts. Of the last gaps it is the longest too: several balancers behind one
+//! address look like one with uneven gaps, and to take a live one for silent is worse than to wait for a dead one.
 
 use std::time::Duration;
 
@@ -9,6 +10,9 @@ use super::View;
 
 /// Gaps that are kept for each view.
 const KEPT: usize = 3;
+
+/// A busy host delays polls by more than shorter intervals, in seconds.
+const SHORTEST: f64 = 0.2;
 
 /// The last gaps between polls, by view.
 #[derive(Debug, Default, Clone)]
@@ -38,18 +42,14 @@ impl Gaps {
 
     /// The poller's interval in seconds; `None` while it polled only once.
     pub(super) fn interval(&self) -> Option<f64> {
-        self.0.iter().filter_map(Recent::middle).reduce(f64::max)
+        let longest = self.0.iter().filter_map(Recent::longest).reduce(f32::max)?;
+        Some(f64::from(longest).max(SHORTEST))
     }
 }
 
 impl Recent {
-    /// The median; of two the longer.
-    fn middle(&self) -> Option<f64> {
-        let count = usize::from(self.count);
-        let mut seconds = self.seconds;
-        let known = &mut seconds[..count];
-        known.sort_by(f32::total_cmp);
-        known.get(count / 2).map(|s| f64::from(*s))
+    fn longest(&self) -> Option<f32> {
+        self.seconds[..usize::from(self.count)].iter().copied().reduce(f32::max)
     }
 }
 
@@ -71,10 +71,16 @@ mod tests {
     }
 
     #[test]
-    fn a_single_break_does_not_count_as_the_interval() {
+    fn a_break_is_forgotten_after_three_polls() {
         let up = |s| (View::Up, "UP", s);
-        assert_eq!(interval(&[up(2), up(2), up(600)]), Some(2.0));
-        assert_eq!(interval(&[up(2), up(600), up(2)]), Some(2.0));
-        assert_eq!(interval(&[up(2), up(2), up(10), up(10)]), Some(10.0), "a changed interval is learned");
+        assert_eq!(interval(&[up(2), up(600), up(2), up(2)]), Some(600.0));
+        assert_eq!(interval(&[up(2), up(600), up(2), up(2), up(2)]), Some(2.0));
+    }
+
+    #[test]
+    fn two_balancers_that_look_like_one_are_not_taken_for_silent() {
+        let up = |s| (View::Up, "UP", s);
+        assert_eq!(interval(&[up(0), up(9), up(0), up(9), up(0)]), Some(9.0));
+        assert_eq!(interval(&[up(0), up(0)]), Some(SHORTEST));
     }
 }

@@ -49,6 +49,8 @@ pub struct Stated {
     pub sessions: Option<[u32; 2]>,
     /// The server's own weight and that of its whole backend.
     pub weight: Option<[u32; 2]>,
+    /// A person's tool asks, such as curl or a browser: by its `User-Agent`.
+    pub by_hand: bool,
 }
 
 /// A check as a poller asks it, to be asked again without one.
@@ -176,7 +178,8 @@ impl Ledger {
     pub fn asks(&self, now: Duration, wanted: impl Fn(&str, &[Box<str>]) -> bool) -> Asks {
         let mut found = Asks::default();
         for (who, entry) in &self.entries {
-            if !wanted(&who.service, &entry.names) || !entry.is_polling(who, now) {
+            let counts = entry.is_polling(who, now) && !row::is_person(entry.stated.by_hand, entry.polls);
+            if !counts || !wanted(&who.service, &entry.names) {
                 continue;
             }
             match &entry.ask {
@@ -273,6 +276,7 @@ impl Entry {
             node: who.node.as_deref().map(str::to_owned),
             server: who.server.as_deref().map(str::to_owned),
             interval: self.gaps.interval(),
+            by_hand: self.stated.by_hand,
             polls: self.polls,
             polled_at: self.polled_at.as_secs_f64(),
             view: self.stated.view,

@@ -15,6 +15,9 @@ const PRESUMED_BALANCER: f64 = 20.0;
 /// The same for a poller that does not say what it is: HAProxy's default. It may be a person who looked once.
 const PRESUMED: f64 = 2.0;
 
+/// Requests by hand from which on it is a poller after all: somebody wrote a loop.
+const LOOP: u64 = 3;
+
 /// A balancer's view of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -69,6 +72,8 @@ pub struct Row {
     pub server: Option<String>,
     /// Its interval in seconds, once it polled twice.
     pub interval: Option<f64>,
+    /// A person's tool asked, such as curl or a browser.
+    pub by_hand: bool,
     /// How often it polled.
     pub polls: u64,
     /// When it polled last.
@@ -149,6 +154,12 @@ impl Row {
         self.check.starts_with("agent ")
     }
 
+    /// Whether a person looked, rather than a balancer polled.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        is_person(self.by_hand, self.polls)
+    }
+
     /// Whether it polled within the last three of its own intervals.
     #[must_use]
     pub fn is_polling(&self, now: f64) -> bool {
@@ -166,6 +177,10 @@ impl Row {
     pub fn is_last(&self) -> bool {
         self.is_out() == Some(false) && self.weight.is_some_and(|[own, total]| own == total)
     }
+}
+
+pub(super) fn is_person(by_hand: bool, polls: u64) -> bool {
+    by_hand && polls < LOOP
 }
 
 pub(super) fn is_polling(interval: Option<f64>, is_balancer: bool, polled_at: f64, now: f64) -> bool {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod agent;
 mod cli_dispatch;
 mod cli_down;
 mod cli_install;
@@ -13,6 +14,7 @@ mod docs;
 mod haproxy;
 mod haproxy_check;
 mod memcached;
+mod pollers;
 mod redis;
 mod roll;
 mod smtp;
