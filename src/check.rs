@@ -10,7 +10,7 @@ use std::time::Instant;
 use hyper::header::{HOST, HeaderValue};
 
 use crate::cache::{self, Cache, Found};
-use crate::probe::{self, Context, Outcome, Protocol, Target, Trace};
+use crate::probe::{self, Context, Outcome, Protocol, Request, Target, Trace};
 use crate::spool::{Closed, Downtime, Gate, Mark};
 
 /// What a poller wants to know.
@@ -82,7 +82,10 @@ impl Checker {
             Ok(target) => target,
             Err(refused) => return (Verdict::Refused(refused), draining),
         };
-        (Verdict::Probed(self.probe(protocol, target, question.fresh, context).await), draining)
+        match self.probe(protocol, target, question.fresh, context).await {
+            Ok(outcome) => (Verdict::Probed(outcome), draining),
+            Err(refused) => (Verdict::Refused(refused), draining),
+        }
     }
 
     /// The downtime that counts: one that is told as usual before a soft one, a soft one before a drain.
@@ -99,15 +102,18 @@ impl Checker {
     }
 
     /// Asks the target, whatever the spool says; `fresh` does without a stored result and a probe under way.
+    ///
+    /// # Errors
+    /// The outcome of a question that is refused, since it makes no sense.
     pub async fn probe(
         &self,
         protocol: &'static Protocol,
         target: Target,
         fresh: bool,
         context: &Arc<Context>,
-    ) -> Arc<Outcome> {
-        let (key, without_host) = keys(protocol, &target, context);
-        match self.cache.find(&key, fresh) {
+    ) -> Result<Arc<Outcome>, Outcome> {
+        let (key, without_host) = keys(protocol, &target, context)?;
+        Ok(match self.cache.find(&key, fresh) {
             Found::Result(outcome) => outcome,
             Found::Running(running) => running.outcome().await,
             Found::Begin(ticket, running) => {
@@ -120,12 +126,16 @@ impl Checker {
                 });
                 running.outcome().await
             }
-        }
+        })
     }
 }
 
 /// The cache key of a check; and the one of pollers who name no virtual host, where this one does.
-fn keys(protocol: &'static Protocol, target: &Target, context: &Context) -> (cache::Key, Option<cache::Key>) {
+fn keys(
+    protocol: &'static Protocol,
+    target: &Target,
+    context: &Context,
+) -> Result<(cache::Key, Option<cache::Key>), Outcome> {
     let by_service = protocol.keyed_by_service || context.config.service_name_header.is_some();
     let key = |request: Option<Box<str>>| cache::Key {
         protocol: protocol.name,
@@ -134,15 +144,22 @@ fn keys(protocol: &'static Protocol, target: &Target, context: &Context) -> (cac
         service: by_service.then(|| target.service.clone()),
         request,
     };
-    if !protocol.uses_request {
-        return (key(None), None);
-    }
-    let plain = request(target, false);
-    if target.headers.get(HOST).is_some_and(names_virtual_host) {
-        (key(Some(request(target, true))), Some(key(Some(plain))))
-    } else {
-        (key(Some(plain)), None)
-    }
+    Ok(match protocol.request {
+        Request::Ignored => (key(None), None),
+        Request::Options(read) => {
+            let options = read(target.query());
+            let options = options.map_err(|e| Outcome::bad_request(format!("{}: {e}", protocol.name)))?;
+            (key(Some(options.into_boxed_str())), None)
+        }
+        Request::Whole => {
+            let plain = key(Some(request(target, false)));
+            if target.headers.get(HOST).is_some_and(names_virtual_host) {
+                (key(Some(request(target, true))), Some(plain))
+            } else {
+                (plain, None)
+            }
+        }
+    })
 }
 
 /// Path, query string and copied headers as one text.
@@ -170,6 +187,30 @@ fn names_virtual_host(host: &HeaderValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::probe::Host;
+    use crate::sys::LocalAddresses;
+
+    fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
+        let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
+        let headers = hyper::HeaderMap::new();
+        let target = Target { service: "s".into(), host: Host::Local, port: 1, path: path.into(), headers };
+        keys(Protocol::find(protocol).unwrap(), &target, &context).map(|(key, _)| key)
+    }
+
+    #[test]
+    fn a_made_up_request_cannot_multiply_probes_of_those_that_do_not_use_it() {
+        for (protocol, a, b, same) in [
+            ("tcp", "/a?b", "/c?d", true),
+            ("http", "/a?b", "/a?c", false),
+            ("mysql", "/a", "/b?", true),
+            ("mysql", "/?max_lag=3&role=replica", "/x?role=replica&max_lag=03", true),
+            ("mysql", "/?max_lag=3", "/?max_lag=4", false),
+        ] {
+            assert_eq!(key_of(protocol, a).unwrap() == key_of(protocol, b).unwrap(), same, "{protocol} {a} {b}");
+        }
+        assert_eq!(key_of("mysql", "/?x=1").unwrap_err().status, hyper::StatusCode::BAD_REQUEST);
+    }
 
     #[test]
     fn an_address_is_no_virtual_host() {

@@ -48,6 +48,14 @@ pub struct Config {
     pub redis_password: Option<Secret>,
     /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
     pub redis_tls: bool,
+    /// `mysql_tls`: whether MySQL probes log in over TLS.
+    pub mysql_tls: TlsUse,
+    /// `postgres_username`: the user that PostgreSQL probes log in as; without one they only ask for readiness.
+    pub postgres_username: Option<String>,
+    /// `postgres_password`: that user's password.
+    pub postgres_password: Option<Secret>,
+    /// `postgres_tls`: whether PostgreSQL probes speak over TLS.
+    pub postgres_tls: TlsUse,
     /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
@@ -92,6 +100,17 @@ pub enum FileLimit {
     Number(u64),
 }
 
+/// Whether a database's probes use TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsUse {
+    /// Never.
+    Off,
+    /// When it is needed or offered, as far as the protocol lets a client find out.
+    Auto,
+    /// Always; a server without TLS fails the check.
+    Required,
+}
+
 /// A text that never shows in logs, messages or debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -119,7 +138,6 @@ impl std::fmt::Debug for Secret {
 mod decode;
 mod fault;
 mod load;
-mod nearest;
 mod network;
 pub mod raw;
 pub mod read;
@@ -132,7 +150,6 @@ mod values;
 
 pub use fault::{Fault, Faults, Sink};
 pub use load::{Loaded, load, parse};
-pub use nearest::nearest;
 pub use network::{Network, is_metadata};
 pub use settings::{SETTINGS, Setting, needs_restart};
 pub use show::{effective, reference_markdown};
@@ -158,6 +175,10 @@ impl Default for Config {
             redis_username: None,
             redis_password: None,
             redis_tls: false,
+            mysql_tls: TlsUse::Auto,
+            postgres_username: None,
+            postgres_password: None,
+            postgres_tls: TlsUse::Auto,
             max_body: 8 << 20,
             cache_entries: 10_000,
             cache_bytes: 64 << 20,

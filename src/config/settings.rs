@@ -175,6 +175,39 @@ pub const SETTINGS: &[Setting] = &[
         ..USUAL
     },
     Setting {
+        name: "mysql_tls",
+        kind: "`off`, `auto` or `required`",
+        doc: "Whether MySQL probes log in over TLS: `auto` tries without and, where the account demands it, with; `required` fails without.",
+        parse: |c, r| set(&mut c.mysql_tls, values::tls_use(r)),
+        show: |c| values::tls_word(c.mysql_tls).into(),
+        ..USUAL
+    },
+    Setting {
+        name: "postgres_username",
+        kind: "text",
+        doc: "The user that PostgreSQL probes log in as; without one they only ask whether the server takes connections.",
+        parse: |c, r| set(&mut c.postgres_username, r.text().map(Some)),
+        show: |c| or_null(c.postgres_username.as_ref(), |t| quoted(t)),
+        ..USUAL
+    },
+    Setting {
+        name: "postgres_password",
+        kind: "text",
+        doc: "That user's password, exactly as written. Never shown.",
+        secret: true,
+        parse: |c, r| set(&mut c.postgres_password, r.any_text().map(|t| Some(Secret::new(t)))),
+        show: |c| secret(c.postgres_password.as_ref()),
+        ..USUAL
+    },
+    Setting {
+        name: "postgres_tls",
+        kind: "`off`, `auto` or `required`",
+        doc: "Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without.",
+        parse: |c, r| set(&mut c.postgres_tls, values::tls_use(r)),
+        show: |c| values::tls_word(c.postgres_tls).into(),
+        ..USUAL
+    },
+    Setting {
         name: "redis_username",
         kind: "text",
         doc: "The user that Redis and Sentinel probes log in as; the server's default user when unset.",

@@ -15,7 +15,7 @@ mod spool_change;
 mod state;
 mod target;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -82,8 +82,8 @@ fn load(options: &Options) -> Result<Config, String> {
     let Some(file) = &options.config_file else { return Ok(Config::default()) };
     let loaded = config::load(file).map_err(|faults| faults.to_string())?;
     for warning in &loaded.warnings {
-        // The log is not open yet.
-        eprintln!("hacheck: warning: {warning}");
+        // The log is not open yet. Where standard error is closed, the warning must not stop the start.
+        let _ = writeln!(io::stderr(), "hacheck: warning: {warning}");
     }
     Ok(loaded.config)
 }
@@ -231,23 +231,24 @@ fn reload(options: &Options, state: &Arc<State>) {
         log::warn!("{warning}");
     }
     let old = state.live();
-    for key in config::needs_restart(&old.config, &loaded.config) {
+    let restart = config::needs_restart(&old.config, &loaded.config);
+    let new = Live::new(loaded.config, &state.own).map_err(|e| e.to_string()).and_then(|new| {
+        let path = &new.config.log_path;
+        if *path != old.config.log_path { logging::redirect(path).map(|()| new) } else { Ok(new) }
+    });
+    let new = match new {
+        Ok(new) => new,
+        Err(e) => {
+            log::error!("SIGHUP: the configuration stays as it was: {e}");
+            return;
+        }
+    };
+    for key in restart {
         log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
     }
-    if loaded.config.log_path != old.config.log_path
-        && let Err(e) = logging::redirect(&loaded.config.log_path)
-    {
-        log::error!("SIGHUP: {e}; the log stays where it was");
-    }
-    let level = level(options, &loaded.config);
-    match Live::new(loaded.config, &state.own) {
-        Ok(live) => {
-            logging::set_level(level);
-            state.set_live(live);
-            log::info!("SIGHUP: configuration read from {}", file.display());
-        }
-        Err(e) => log::error!("SIGHUP: the configuration stays as it was: {e}"),
-    }
+    logging::set_level(level(options, &new.config));
+    state.set_live(new);
+    log::info!("SIGHUP: configuration read from {}", file.display());
 }
 
 #[derive(PartialEq)]

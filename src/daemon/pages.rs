@@ -26,6 +26,8 @@ pub fn status(state: &State) -> Reply {
     let (entries, bytes) = state.checker.cache().size();
     let (services, failing, forgotten) = state.stats.figures();
     let gate = state.checker.gate();
+    // Counting them may be what finds the trouble.
+    let downtimes = state.downtimes();
     let trouble = gate.trouble_within(TROUBLE);
     reply::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -44,7 +46,7 @@ pub fn status(state: &State) -> Reply {
             "readable": trouble.is_none(),
             "error": trouble,
             "errors": gate.errors(),
-            "downtimes": state.downtimes(),
+            "downtimes": downtimes,
         },
         "services": {"known": services, "failing_checks": failing, "forgotten": forgotten},
         "probes_running": live.context.running(),
@@ -146,10 +148,11 @@ fn cache(page: &mut Page, state: &State) {
 fn spool(page: &mut Page, state: &State) {
     let gate = state.checker.gate();
     let (services, failing, forgotten) = state.stats.figures();
+    let downtimes = state.downtimes();
     let readable = u8::from(gate.trouble_within(TROUBLE).is_none());
     page.single("spool_readable", "gauge", "0 while the spool cannot be read and states are held.", readable);
     page.single("spool_errors_total", "counter", "Reads of the spool that failed.", gate.errors());
-    if let Some(downtimes) = state.downtimes() {
+    if let Some(downtimes) = downtimes {
         page.single("downtimes", "gauge", "Downtimes in force in the spool.", downtimes);
     }
     pollers(page, state);

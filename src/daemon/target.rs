@@ -14,7 +14,7 @@ use super::route::Check;
 use super::server_state::ServerState;
 use crate::config::Config;
 use crate::ledger::Stated;
-use crate::probe::{Host, Outcome, Target};
+use crate::probe::{Host, Outcome, Request, Target};
 use crate::spool::{Key, parse_port};
 
 /// What the probes call themselves, as the originals did.
@@ -133,7 +133,7 @@ fn path(rest: &str, query: Option<&str>) -> Box<str> {
 /// The headers for an HTTP upstream: who asks, what was to be copied, the service's name.
 fn request_headers(check: &Check<'_>, from: &HeaderMap, config: &Config) -> HeaderMap {
     let mut headers = HeaderMap::new();
-    if !check.protocol.is_some_and(|p| p.uses_request) {
+    if !check.protocol.is_some_and(|p| matches!(p.request, Request::Whole)) {
         return headers;
     }
     headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));

@@ -10,7 +10,7 @@ use hyper::StatusCode;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::tls::TlsClient;
-use super::{Host, Outcome, Target};
+use super::{Host, Outcome, Target, mysql};
 use crate::config::{Config, is_metadata};
 use crate::sys::LocalAddresses;
 
@@ -22,6 +22,7 @@ pub struct Context {
     /// The settings.
     pub config: Arc<Config>,
     pub(super) tls: TlsClient,
+    pub(super) mysql: mysql::Ways,
     local: Arc<LocalAddresses>,
     slots: Semaphore,
     waiting: AtomicUsize,
@@ -55,6 +56,7 @@ impl Context {
     pub fn new(config: Arc<Config>, local: Arc<LocalAddresses>) -> Result<Self, ContextError> {
         Ok(Self {
             tls: TlsClient::new(&config)?,
+            mysql: mysql::Ways::default(),
             slots: Semaphore::new(config.max_clients.min(Semaphore::MAX_PERMITS)),
             waiting: AtomicUsize::new(0),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),

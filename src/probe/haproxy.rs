@@ -3,7 +3,7 @@
 
 use hyper::{HeaderMap, StatusCode};
 
-use super::{Outcome, Probe, Protocol, http};
+use super::{Outcome, Probe, Protocol, Request, http};
 
 /// The page, as CSV.
 const PAGE: &str = "/;csv";
@@ -12,7 +12,7 @@ const PAGE: &str = "/;csv";
 pub(super) const HAPROXY: Protocol = Protocol {
     name: "haproxy",
     needs_slash: false,
-    uses_request: false,
+    request: Request::Ignored,
     keyed_by_service: true,
     default_port: Some(8404),
     bare_timeout: false,

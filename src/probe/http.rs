@@ -7,14 +7,14 @@ use hyper::header::{HOST, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Outcome, Probe, Protocol, stream, tls};
+use super::{Outcome, Probe, Protocol, Request, stream, tls};
 use crate::http::client::{self, Answer};
 
 /// The row of `http`.
 pub(super) const HTTP: Protocol = Protocol {
     name: "http",
     needs_slash: true,
-    uses_request: true,
+    request: Request::Whole,
     keyed_by_service: false,
     default_port: Some(80),
     bare_timeout: false,

@@ -1,7 +1,7 @@
 //! `memcached`: `version` is answered (memcached's doc/protocol.txt, "version").
 
 use super::lines::{self, Lines};
-use super::{Outcome, Probe, Protocol};
+use super::{Outcome, Probe, Protocol, Request};
 
 /// Longest answer line, in bytes.
 const LINE_MAX: usize = 512;
@@ -10,7 +10,7 @@ const LINE_MAX: usize = 512;
 pub(super) const MEMCACHED: Protocol = Protocol {
     name: "memcached",
     needs_slash: false,
-    uses_request: false,
+    request: Request::Ignored,
     keyed_by_service: false,
     default_port: Some(11211),
     bare_timeout: false,

@@ -10,6 +10,9 @@ mod haproxy;
 mod http;
 mod lines;
 mod memcached;
+mod mysql;
+mod options;
+mod postgres;
 mod redis;
 mod redis_info;
 mod smtp;
@@ -36,6 +39,8 @@ pub const PROTOCOLS: &[Protocol] = &[
     http::HTTP,
     http::HTTPS,
     tcp::TCP,
+    mysql::MYSQL,
+    postgres::POSTGRES,
     redis::REDIS,
     redis_info::REDIS_INFO,
     redis::SENTINEL,
@@ -52,8 +57,8 @@ pub struct Protocol {
     pub name: &'static str,
     /// The check's path needs a slash behind the port, as the originals' HTTP routes do.
     pub needs_slash: bool,
-    /// Path, query string and copied headers reach the target, so they are part of the cache key.
-    pub uses_request: bool,
+    /// What of the request decides the result, and so is part of the cache key.
+    pub request: Request,
     /// The service's name decides the result, so it is part of the cache key.
     pub keyed_by_service: bool,
     /// Where such a service usually listens.
@@ -66,6 +71,23 @@ pub struct Protocol {
 
 /// A probe: reads what it needs from [`Probe`], gives the outcome.
 pub type ProbeFn = for<'a> fn(&'a Probe<'a>) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+
+/// What of a poller's request decides the result of a probe.
+#[derive(Clone, Copy)]
+pub enum Request {
+    /// Nothing: a made-up path or query cannot multiply probes.
+    Ignored,
+    /// Path, query string and copied headers reach the target.
+    Whole,
+    /// Some options of the query string.
+    Options(ReadOptions),
+}
+
+/// Reads the options of a query string: gives a text that is the same for queries that mean the same.
+///
+/// # Errors
+/// A sentence, for options that are unknown or contradict each other.
+pub type ReadOptions = fn(query: &str) -> Result<String, String>;
 
 impl fmt::Debug for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -160,6 +182,11 @@ impl Outcome {
     /// 503 with a body.
     pub fn unavailable(body: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, body)
+    }
+
+    /// 400 with a body.
+    pub fn bad_request(body: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, body)
     }
 
     /// Adds what the body leaves unsaid.

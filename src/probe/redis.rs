@@ -4,7 +4,7 @@
 use hyper::StatusCode;
 
 use super::lines::Lines;
-use super::{Outcome, Probe, Protocol, stream, tls};
+use super::{Outcome, Probe, Protocol, Request, stream, tls};
 use crate::config::Secret;
 
 /// Longest line of an answer, in bytes.
@@ -14,7 +14,7 @@ pub(super) const LINE_MAX: usize = 4096;
 pub(super) const REDIS: Protocol = Protocol {
     name: "redis",
     needs_slash: false,
-    uses_request: false,
+    request: Request::Ignored,
     keyed_by_service: false,
     default_port: Some(6379),
     bare_timeout: false,

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::lines::{Lines, on_one_line};
 use super::redis::{self, LINE_MAX, refused};
-use super::{Outcome, Probe, Protocol};
+use super::{Outcome, Probe, Protocol, Request};
 
 /// Longest reply, in bytes. A busy server's is about 10 KiB.
 const INFO_MAX: usize = 1 << 20;
@@ -16,7 +16,7 @@ const INFO_MAX: usize = 1 << 20;
 /// The row of `redis-info`.
 pub(super) const REDIS_INFO: Protocol = Protocol {
     name: "redis-info",
-    uses_request: true,
+    request: Request::Whole,
     probe: |probe| Box::pin(async move { check(probe, b"Keyspace").await.unwrap_or_else(|failed| failed) }),
     ..redis::REDIS
 };
@@ -24,7 +24,7 @@ pub(super) const REDIS_INFO: Protocol = Protocol {
 /// The row of `sentinel-info`.
 pub(super) const SENTINEL_INFO: Protocol = Protocol {
     name: "sentinel-info",
-    uses_request: true,
+    request: Request::Whole,
     probe: |probe| Box::pin(async move { check(probe, b"sentinels").await.unwrap_or_else(|failed| failed) }),
     ..redis::SENTINEL
 };

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::lines::{Broken, Lines};
-use super::{Outcome, Probe, Protocol};
+use super::{Outcome, Probe, Protocol, Request};
 
 /// Longest line, in bytes. RFC 5321 says 512 (section 4.5.3.1.5); greetings are known to be longer.
 const LINE_MAX: usize = 4096;
@@ -15,7 +15,7 @@ const LINES_MAX: usize = 100;
 pub(super) const SMTP: Protocol = Protocol {
     name: "smtp",
     needs_slash: false,
-    uses_request: false,
+    request: Request::Ignored,
     keyed_by_service: false,
     default_port: Some(25),
     bare_timeout: true,

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
 use super::{Outcome, Probe};
@@ -43,10 +44,23 @@ async fn connect_one(address: SocketAddr, limit: Option<Duration>) -> io::Result
     Ok(stream)
 }
 
+/// What carries bytes: TCP, or TLS over it.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 /// An I/O error in words, without Rust's "(os error N)", in the middle of a sentence.
 pub(super) fn describe(e: &io::Error) -> String {
     let text = e.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
+    sentence(text.split(" (os error").next().unwrap_or_default())
+}
+
+/// A text that was a sentence of its own, for the middle of one; "TLS" and the like stay.
+pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+    let Some(first) = chars.next() else { return String::new() };
+    if chars.clone().next().is_some_and(char::is_uppercase) {
+        return text.to_owned();
+    }
+    first.to_lowercase().chain(chars).collect()
 }

@@ -2,7 +2,7 @@
 //! (ZooKeeper Administrator's Guide, "The Four Letter Words": each is a connection of its own, closed by the server).
 
 use super::lines::{self, Lines};
-use super::{Outcome, Probe, Protocol};
+use super::{Outcome, Probe, Protocol, Request};
 
 /// Longest answer, in bytes. That to `srvr` is about 200.
 const ANSWER_MAX: usize = 64 << 10;
@@ -11,7 +11,7 @@ const ANSWER_MAX: usize = 64 << 10;
 pub(super) const ZOOKEEPER: Protocol = Protocol {
     name: "zookeeper",
     needs_slash: false,
-    uses_request: false,
+    request: Request::Ignored,
     keyed_by_service: false,
     default_port: Some(2181),
     bare_timeout: false,

@@ -133,7 +133,11 @@ impl Spool {
     }
 
     fn read_raw(&self, name: &str) -> Result<Option<Downtime>, SpoolError> {
-        read::entry(&self.root, name).map_err(|e| SpoolError::new("read", self.root.join(name), e))
+        let found = match read::Root::open(&self.root) {
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            root => root.and_then(|root| root.entry(name)),
+        };
+        found.map_err(|e| SpoolError::new("read", self.root.join(name), e))
     }
 
     /// Writes a downtime. Where one is in force for the same reason, and the new one has no `creation`, the old one's

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
 mod agent;
+mod answers;
 mod cli_dispatch;
 mod cli_down;
 mod cli_install;
@@ -10,14 +11,26 @@ mod cli_list;
 mod cli_options;
 mod cli_status;
 mod config;
+mod crash;
+mod daemon_life;
 mod docs;
 mod haproxy;
 mod haproxy_check;
+mod hostile;
+mod hung;
+mod mariadb;
 mod memcached;
+mod mysql;
+mod mysql_peers;
+mod pages;
 mod pollers;
+mod postgres;
+mod postgresql;
 mod redis;
 mod roll;
 mod smtp;
+mod spool_faults;
+mod spool_garbage;
 mod support;
 mod tls;
 mod wait;

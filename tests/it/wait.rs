@@ -63,7 +63,7 @@ impl Site {
         wait_until(LONG, "the balancers are known", || {
             let pollers = self.daemon.get("/pollers").json()["pollers"].as_array().unwrap().clone();
             let known = |node: &&str| pollers.iter().any(|p| p["node"] == **node && p["polls"].as_u64() > Some(3));
-            nodes.iter().all(|n| known(n))
+            nodes.iter().all(known)
         });
     }
 

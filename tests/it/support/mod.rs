@@ -6,6 +6,7 @@ pub mod client;
 pub mod daemon;
 pub mod haproxy;
 pub mod load;
+pub mod probing;
 pub mod process;
 pub mod random;
 pub mod server;
