@@ -41,7 +41,8 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
 
 /// Says when a timed downtime ends, in a form for people.
 pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
-    if let Some(end) = downtime.expiration {
+    // Beyond the calendar is never.
+    if let Some(end) = downtime.expiration.filter(|end| *end <= times::LATEST) {
         call.note(&format!("the downtime of '{key}' ends at {}", times::show(end)));
     }
 }

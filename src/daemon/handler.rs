@@ -17,11 +17,14 @@ use crate::config::Config;
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{Asked, Told, Who};
-use crate::probe::Outcome;
+use crate::probe::{Outcome, Request as Part};
 use crate::spool::{Closed, Downtime, Mark, phrase};
 
 /// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
 const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");
+
+/// Longest text that tells checks apart, in characters: a made-up path must not be remembered whole.
+const CHECK_MAX: usize = 300;
 
 /// Answers the requests of all connections.
 #[derive(Clone)]
@@ -110,7 +113,7 @@ pub async fn decide(
     let asked = target::build(check, uri, headers, &live.config, &*state.own);
     let who = Who {
         service: service.into(),
-        check: format!("{kind}{}", instance(check, &asked)).into(),
+        check: format!("{kind}{}", instance(check, &asked)).chars().take(CHECK_MAX).collect(),
         address: from,
         node: asked.node.clone(),
         server: asked.server.clone(),
@@ -169,6 +172,9 @@ impl Decided {
 fn instance(check: &Check<'_>, asked: &target::Asked) -> String {
     let protocol = check.protocol.map_or("spool", |p| p.name);
     match &asked.target {
+        Ok(target) if check.protocol.is_some_and(|p| matches!(p.request, Part::Segment)) => {
+            format!("{protocol} {} {}:{}", target.segment(), target.host, target.port)
+        }
         Ok(target) => format!("{protocol} {}:{}", target.host, target.port),
         Err(_) => protocol.to_owned(),
     }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -64,6 +65,18 @@ impl Context {
             config,
             local,
         })
+    }
+
+    /// The unix socket of a service that is checked on this host.
+    #[must_use]
+    pub fn socket(&self, target: &Target) -> Option<&Path> {
+        let path = self.config.sockets.get(&*target.service)?;
+        let here = match &target.host {
+            Host::Local => true,
+            Host::Address(a) => a.is_loopback() || self.local.contains(*a),
+            Host::Name(name) => &**name == "localhost",
+        };
+        here.then_some(path)
     }
 
     /// Probes that run now.
