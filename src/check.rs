@@ -11,7 +11,7 @@ use hyper::header::{HOST, HeaderValue};
 
 use crate::cache::{self, Cache, Found};
 use crate::probe::{self, Context, Outcome, Protocol, Request, Target, Trace};
-use crate::spool::{Closed, Gate};
+use crate::spool::{Closed, Downtime, Gate, Mark};
 
 /// What a poller wants to know.
 pub struct Question<'a> {
@@ -23,6 +23,8 @@ pub struct Question<'a> {
     pub spool_names: &'a [String],
     /// Where to probe, or why that is refused.
     pub target: Result<Target, Outcome>,
+    /// Downtimes that ask for it are told by weights of the agent protocol.
+    pub weights: bool,
     /// Neither a stored result nor a probe under way will do.
     pub fresh: bool,
 }
@@ -68,22 +70,50 @@ impl Checker {
         &self.cache
     }
 
-    /// Answers a question.
-    pub async fn check(&self, question: Question<'_>, context: &Arc<Context>) -> Verdict {
-        let names = question.spool_names.iter().map(String::as_str);
-        if let Some(closed) = self.gate.ask(question.service, names) {
-            return Verdict::Down(closed);
-        }
-        let Some(protocol) = question.protocol else { return Verdict::NotDown };
+    /// Answers a question; beside it stands the downtime that is told by weights alone, if any.
+    pub async fn check(&self, question: Question<'_>, context: &Arc<Context>) -> (Verdict, Option<Closed>) {
+        let draining = match self.closed(&question) {
+            Some(closed) if question.weights && closed.downtime.mark() == Some(Mark::Drain) => Some(closed),
+            Some(closed) => return (Verdict::Down(closed), None),
+            None => None,
+        };
+        let Some(protocol) = question.protocol else { return (Verdict::NotDown, draining) };
         let target = match question.target {
             Ok(target) => target,
-            Err(refused) => return Verdict::Refused(refused),
+            Err(refused) => return (Verdict::Refused(refused), draining),
         };
-        let (key, without_host) = match keys(protocol, &target, context) {
-            Ok(keys) => keys,
-            Err(refused) => return Verdict::Refused(refused),
+        match self.probe(protocol, target, question.fresh, context).await {
+            Ok(outcome) => (Verdict::Probed(outcome), draining),
+            Err(refused) => (Verdict::Refused(refused), draining),
+        }
+    }
+
+    /// The downtime that counts: one that is told as usual before a soft one, a soft one before a drain.
+    fn closed(&self, question: &Question<'_>) -> Option<Closed> {
+        let find = |wanted: &dyn Fn(&Downtime) -> bool| {
+            self.gate.ask_for(question.service, question.spool_names.iter().map(String::as_str), wanted)
         };
-        Verdict::Probed(match self.cache.find(&key, question.fresh) {
+        let any = find(&|_| true)?;
+        if any.downtime.mark().is_none() {
+            return Some(any);
+        }
+        let is_usual = |d: &Downtime| d.mark().is_none() || !question.weights && d.mark() == Some(Mark::Drain);
+        find(&is_usual).or_else(|| find(&|d| d.mark() == Some(Mark::Soft))).or(Some(any))
+    }
+
+    /// Asks the target, whatever the spool says; `fresh` does without a stored result and a probe under way.
+    ///
+    /// # Errors
+    /// The outcome of a question that is refused, since it makes no sense.
+    pub async fn probe(
+        &self,
+        protocol: &'static Protocol,
+        target: Target,
+        fresh: bool,
+        context: &Arc<Context>,
+    ) -> Result<Arc<Outcome>, Outcome> {
+        let (key, without_host) = keys(protocol, &target, context)?;
+        Ok(match self.cache.find(&key, fresh) {
             Found::Result(outcome) => outcome,
             Found::Running(running) => running.outcome().await,
             Found::Begin(ticket, running) => {

@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::read::{Reader, size_words};
-use super::show::{list, map, or_null, quoted};
+use super::show::{list, map, or_null, plain_list, quoted};
 use super::{Config, FileLimit, HttpRule, LogPath, Network, Secret, maps, values};
 
 /// One key of the configuration file.
@@ -298,6 +298,40 @@ pub const SETTINGS: &[Setting] = &[
         restart: true,
         parse: |c, r| set(&mut c.max_services, r.count(1, 10_000_000)),
         show: |c| c.max_services.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "max_pollers",
+        unit: "pollers",
+        doc: "Load balancers that `/pollers`, `hadown --wait` and `haroll` remember.",
+        restart: true,
+        parse: |c, r| set(&mut c.max_pollers, r.count(2, 1_000_000)),
+        show: |c| c.max_pollers.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "agent_ports",
+        kind: "list of ports",
+        doc: "Ports on which HAProxy's `agent-check` is answered; `--agent-port` wins.",
+        restart: true,
+        parse: |c, r| set(&mut c.agent_ports, values::ports(r)),
+        show: |c| plain_list(&c.agent_ports),
+        ..USUAL
+    },
+    Setting {
+        name: "agent_weights",
+        kind: "true or false",
+        doc: "Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the weight: what an admin sets with `set weight` is undone at the next answer.",
+        parse: |c, r| set(&mut c.agent_weights, r.boolean()),
+        show: |c| c.agent_weights.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "envoy_immediate_fail",
+        kind: "true or false",
+        doc: "Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without waiting for its unhealthy threshold.",
+        parse: |c, r| set(&mut c.envoy_immediate_fail, r.boolean()),
+        show: |c| c.envoy_immediate_fail.to_string(),
         ..USUAL
     },
     Setting {

@@ -56,6 +56,17 @@ pub fn headers(reader: &Reader<'_>) -> Option<Vec<String>> {
     Some(names)
 }
 
+/// Ports, each once.
+pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
+    let mut ports: Vec<u16> = Vec::new();
+    for port in reader.each(|item| item.count(1, 65535))?.into_iter().filter_map(|p| u16::try_from(p).ok()) {
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
+    }
+    Some(ports)
+}
+
 /// Networks; `private` and `any` stand for several.
 pub fn networks(reader: &Reader<'_>) -> Option<Vec<Network>> {
     let groups = reader.each(|item| {

@@ -3,11 +3,14 @@
 //! Each thread runs a tokio runtime of its own and accepts from the same sockets; cache, counts and connections are
 //! shared, so `-n` changes nothing but the number of cores used.
 
+mod agent;
 mod handler;
 mod metrics;
 pub mod once;
 mod pages;
+mod pollers;
 mod route;
+mod server_state;
 mod spool_change;
 mod state;
 mod target;
@@ -41,6 +44,8 @@ pub struct Options {
     pub config_file: Option<PathBuf>,
     /// The ports to listen on.
     pub ports: Vec<u16>,
+    /// Ports for HAProxy's agent-check; those of the configuration when empty.
+    pub agent_ports: Vec<u16>,
     /// The address to listen on.
     pub bind_address: IpAddr,
     /// Threads that serve requests; they share cache and counts.
@@ -122,7 +127,11 @@ async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
         log::info!("listening on {}", socket.local_addr().unwrap_or(address));
         sockets.push(socket);
     }
+    let agents = agent_sockets(options, state)?;
     let (stop, stopped) = watch::channel(false);
+    for agents in agents {
+        tokio::spawn(agent::serve(agents, Arc::clone(state), stopped.clone()));
+    }
     let mut threads = Vec::new();
     for number in 1..options.threads {
         let sockets = clone_all(&sockets).map_err(|e| format!("cannot share the sockets: {e}"))?;
@@ -140,6 +149,19 @@ async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
         log::warn!("{} connections were still open after {limit:?}", state.connections.count());
     }
     Ok(())
+}
+
+/// The sockets for HAProxy's agent-check. Answers there are so short that the main thread serves them all.
+fn agent_sockets(options: &Options, state: &State) -> Result<Vec<TcpListener>, String> {
+    let config = state.live().config.clone();
+    let ports = if options.agent_ports.is_empty() { &config.agent_ports } else { &options.agent_ports };
+    let open = |port: &u16| {
+        let address = SocketAddr::new(options.bind_address, *port);
+        let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
+        log::info!("answering agent-checks on {}", listener.local_addr().unwrap_or(address));
+        Ok(listener)
+    };
+    ports.iter().map(open).collect()
 }
 
 fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {

@@ -155,9 +155,21 @@ fn spool(page: &mut Page, state: &State) {
     if let Some(downtimes) = downtimes {
         page.single("downtimes", "gauge", "Downtimes in force in the spool.", downtimes);
     }
+    pollers(page, state);
     page.single("failing_checks", "gauge", "Checks whose last answer was a failure.", failing);
     page.single("services", "gauge", "Services remembered.", services);
     page.single("services_forgotten_total", "counter", "Services forgotten for want of room.", forgotten);
+}
+
+fn pollers(page: &mut Page, state: &State) {
+    let figures = state.ledger().figures(state.now());
+    page.metric("pollers", "gauge", "Load balancers that poll, by their view of the server.");
+    for (view, count) in ["up", "down", "nolb", "unknown"].iter().zip(figures.polling) {
+        page.sample("pollers", &format!("{{view=\"{view}\"}}"), count);
+    }
+    page.single("pollers_silent", "gauge", "Load balancers that stopped polling.", figures.silent);
+    let forgotten = figures.forgotten;
+    page.single("pollers_forgotten_total", "counter", "Pollers forgotten for want of room.", forgotten);
 }
 
 fn process(page: &mut Page, state: &State) {

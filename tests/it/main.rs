@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod agent;
 mod answers;
 mod cli_dispatch;
 mod cli_down;
@@ -25,13 +26,16 @@ mod memcached;
 mod mysql;
 mod mysql_peers;
 mod pages;
+mod pollers;
 mod postgres;
 mod postgresql;
 mod redis;
+mod roll;
 mod smtp;
 mod sockets;
 mod spool_faults;
 mod spool_garbage;
 mod support;
 mod tls;
+mod wait;
 mod zookeeper;
