@@ -5,6 +5,8 @@
 use std::collections::HashSet;
 use std::fs;
 use std::net::{IpAddr, ToSocketAddrs as _};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -68,7 +70,16 @@ fn interface_addresses() -> HashSet<IpAddr> {
 /// The name of the user that this process acts as; the number where it has no name.
 #[must_use]
 pub fn effective_user() -> String {
-    let uid = Uid::effective();
+    user_name(Uid::effective())
+}
+
+/// The name of the user who owns a file.
+#[must_use]
+pub fn owner(file: &Path) -> Option<String> {
+    std::fs::symlink_metadata(file).ok().map(|m| user_name(Uid::from_raw(m.uid())))
+}
+
+fn user_name(uid: Uid) -> String {
     User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |u| u.name)
 }
 
