@@ -107,7 +107,15 @@ fn instance(check: &Check<'_>, asked: &target::Asked) -> String {
     }
 }
 
-fn record(state: &State, service: &str, instance: &str, from: IpAddr, verdict: &Verdict, status: StatusCode) {
+/// Remembers an answer, and logs it where it is another one than before.
+pub(super) fn record(
+    state: &State,
+    service: &str,
+    instance: &str,
+    from: IpAddr,
+    verdict: &Verdict,
+    status: StatusCode,
+) {
     let passes = status.is_success() || status.is_redirection();
     let Some(passes) = state.stats.answered(service, instance, from, status.as_u16(), passes) else { return };
     let now = if passes { "up" } else { "DOWN" };
@@ -130,7 +138,8 @@ fn said(outcome: &Outcome) -> String {
     format!("{}{cause} {body}", outcome.status.as_u16())
 }
 
-fn down(closed: &Closed) -> Reply {
+/// The answer of a downtime.
+pub(super) fn down(closed: &Closed) -> Reply {
     let reply = reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.downtime.body(&closed.name));
     reply::phrased(reply, closed.downtime.phrase())
 }

@@ -3,6 +3,7 @@
 //! Each thread runs a tokio runtime of its own and accepts from the same sockets; cache, counts and connections are
 //! shared, so `-n` changes nothing but the number of cores used.
 
+mod groups;
 mod handler;
 mod metrics;
 pub mod once;
@@ -28,6 +29,7 @@ use crate::http::listen;
 use crate::logging;
 use crate::spool::{Gate, Spool};
 use crate::sys::{self, LocalAddresses};
+use groups::Groups;
 use handler::Pollers;
 use state::{Live, State};
 
@@ -129,12 +131,16 @@ async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
         threads.push(worker(number, sockets, Arc::clone(state), stopped.clone())?);
     }
     accept_all(sockets, state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
+    let mut groups = Groups::start(state)?;
     while signals.next().await == Event::Reload {
-        reload(options, state);
+        if reload(options, state) {
+            groups.reload();
+        }
     }
     log::info!("stopping");
     // The receivers live as long as the threads.
     let _ = stop.send(true);
+    groups.stop();
     let limit = state.live().config.shutdown_timeout;
     if tokio::time::timeout(limit, state.connections.drained()).await.is_err() {
         log::warn!("{} connections were still open after {limit:?}", state.connections.count());
@@ -192,17 +198,17 @@ fn worker(
     named.spawn(work).map_err(|e| format!("cannot start thread {number}: {e}"))
 }
 
-/// Reads the configuration anew; a bad one changes nothing.
-fn reload(options: &Options, state: &Arc<State>) {
+/// Reads the configuration anew; a bad one changes nothing. Gives whether there is a new one.
+fn reload(options: &Options, state: &Arc<State>) -> bool {
     let Some(file) = &options.config_file else {
         log::info!("SIGHUP: there is no configuration file to read");
-        return;
+        return false;
     };
     let loaded = match config::load(file) {
         Ok(loaded) => loaded,
         Err(faults) => {
             log::error!("SIGHUP: the configuration stays as it was: {faults}");
-            return;
+            return false;
         }
     };
     for warning in &loaded.warnings {
@@ -223,8 +229,12 @@ fn reload(options: &Options, state: &Arc<State>) {
             logging::set_level(level);
             state.set_live(live);
             log::info!("SIGHUP: configuration read from {}", file.display());
+            true
         }
-        Err(e) => log::error!("SIGHUP: the configuration stays as it was: {e}"),
+        Err(e) => {
+            log::error!("SIGHUP: the configuration stays as it was: {e}");
+            false
+        }
     }
 }
 
