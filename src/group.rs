@@ -206,7 +206,8 @@ impl Result {
 }
 
 /// Status and first line of an outcome.
-fn said(outcome: &Outcome) -> String {
+#[must_use]
+pub fn said(outcome: &Outcome) -> String {
     let body = String::from_utf8_lossy(&outcome.body);
     let line = body.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
     let line: String = line.chars().take(SAID_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();

@@ -109,7 +109,11 @@ fn own_addresses() -> Arc<LocalAddresses> {
     own
 }
 
-fn runtime() -> Result<Runtime, String> {
+/// A runtime on this thread.
+///
+/// # Errors
+/// A sentence, when the kernel gives no means for one.
+pub(crate) fn runtime() -> Result<Runtime, String> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
     built.map_err(|e| format!("cannot start the runtime: {e}"))
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 
 use crate::support::{BINARY, Ran, TempDir, run};
 
-const ALIASES: &[&str] = &["hadown", "halist", "hashowdowned", "hastatus", "haup"];
+const ALIASES: &[&str] = &["hadown", "halist", "hashowdowned", "hastatus", "haup", "health-checker", "heartbeat"];
 
 fn names(folder: &Path) -> Vec<String> {
     let name = |e: std::io::Result<fs::DirEntry>| e.unwrap().file_name().into_string().unwrap();

@@ -15,6 +15,8 @@ mod groups;
 mod grpc;
 mod haproxy;
 mod haproxy_check;
+mod health_checker;
+mod heartbeat;
 mod http_rules;
 mod memcached;
 mod redis;

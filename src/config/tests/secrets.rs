@@ -4,7 +4,7 @@ use super::{good, warned};
 use crate::config::Config;
 
 fn password(config: &Config) -> Option<&str> {
-    config.mysql_password.as_ref().map(|p| p.reveal())
+    config.mysql_password.as_ref().map(crate::config::Secret::reveal)
 }
 
 #[test]
