@@ -96,7 +96,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
         return output::print(&help::of_applet(&APPLET, &call.program)).map(|()| 0);
     }
     let debug = std::env::var("HEALTH_CHECKER_DEBUG").is_ok_and(|v| v.eq_ignore_ascii_case("true"));
-    let mut options = options(call.parse()?)?;
+    let mut options = options(&call.parse()?)?;
     if debug {
         options.level = options.level.max(LevelFilter::Debug);
     }
@@ -108,7 +108,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
     ended.map(|()| 0).map_err(Failure::failed)
 }
 
-fn options(args: Args) -> Result<Options, Failure> {
+fn options(args: &Args) -> Result<Options, Failure> {
     if let Some(stray) = args.stray.first() {
         return Err(Failure::usage(format!(
             "there are options only, not {stray:?}; quote a script with its arguments"
@@ -318,7 +318,7 @@ mod tests {
     use super::*;
 
     fn read(args: &[&str]) -> Result<Options, Failure> {
-        options(Args::from_args(&["health-checker"], args).unwrap())
+        options(&Args::from_args(&["health-checker"], args).unwrap())
     }
 
     #[test]

@@ -87,7 +87,7 @@ impl Ini {
             }
             match (current, option(bare)) {
                 (_, None) => {
-                    faults.push(fault(number, format!("'{}' is neither [section] nor name = value", short(bare))))
+                    faults.push(fault(number, format!("'{}' is neither [section] nor name = value", short(bare))));
                 }
                 (None, Some(_)) => faults.push(fault(number, "stands before the first [section]; put it into one")),
                 (Some(section), Some((name, value))) => {

@@ -154,7 +154,7 @@ impl Reader<'_> {
             watch.checks.extend(self.check(section, line));
             match self.get(section, "action") {
                 None => {
-                    self.fault(line, format!("[{section}] has no action; name one of [promotions] and [demotions]"))
+                    self.fault(line, format!("[{section}] has no action; name one of [promotions] and [demotions]"));
                 }
                 Some(found) => {
                     let name = found.text.to_lowercase();
@@ -191,7 +191,7 @@ impl Reader<'_> {
         let found = self.get(section, name)?;
         let argv = Argv::split(&found.text);
         argv.map_err(|what| {
-            self.fault(found.line, format!("[{section}] {name}: '{}' {what}; write a command", found.text))
+            self.fault(found.line, format!("[{section}] {name}: '{}' {what}; write a command", found.text));
         })
         .ok()
     }
