@@ -15,7 +15,7 @@ use crate::cache::{self, Cache, Found, Ticket};
 use crate::config::Group;
 use crate::group::{self, Ask, Asked, Memory};
 use crate::probe::{Context, GROUP, Host, Outcome, Protocol, Request, Target, Trace};
-use crate::spool::{Closed, Gate};
+use crate::spool::{Closed, Downtime, Gate, Mark};
 
 /// What a poller wants to know.
 pub struct Question<'a> {
@@ -27,6 +27,8 @@ pub struct Question<'a> {
     pub spool_names: &'a [String],
     /// Where to probe, or why that is refused.
     pub target: Result<Target, Outcome>,
+    /// Downtimes that ask for it are told by weights of the agent protocol.
+    pub weights: bool,
     /// Neither a stored result nor a probe under way will do.
     pub fresh: bool,
 }
@@ -154,23 +156,53 @@ impl Checker {
         &self.shared.groups
     }
 
-    /// Answers a question.
-    pub async fn check(&self, question: Question<'_>, context: &Arc<Context>) -> Verdict {
-        let names = question.spool_names.iter().map(String::as_str);
-        if let Some(closed) = self.gate.ask(question.service, names) {
-            return Verdict::Down(closed);
-        }
-        let Some(protocol) = question.protocol else { return Verdict::NotDown };
+    /// Answers a question; beside it stands the downtime that is told by weights alone, if any.
+    pub async fn check(&self, question: Question<'_>, context: &Arc<Context>) -> (Verdict, Option<Closed>) {
+        let draining = match self.closed(&question) {
+            Some(closed) if question.weights && closed.downtime.mark() == Some(Mark::Drain) => Some(closed),
+            Some(closed) => return (Verdict::Down(closed), None),
+            None => None,
+        };
+        let Some(protocol) = question.protocol else { return (Verdict::NotDown, draining) };
         let target = match question.target {
             Ok(target) => target,
-            Err(refused) => return Verdict::Refused(refused),
+            Err(refused) => return (Verdict::Refused(refused), draining),
         };
-        let outcome = if question.fresh {
+        match self.probe(protocol, target, question.fresh, context).await {
+            Ok(outcome) => (Verdict::Probed(outcome), draining),
+            Err(refused) => (Verdict::Refused(refused), draining),
+        }
+    }
+
+    /// The downtime that counts: one that is told as usual before a soft one, a soft one before a drain.
+    fn closed(&self, question: &Question<'_>) -> Option<Closed> {
+        let find = |wanted: &dyn Fn(&Downtime) -> bool| {
+            self.gate.ask_for(question.service, question.spool_names.iter().map(String::as_str), wanted)
+        };
+        let any = find(&|_| true)?;
+        if any.downtime.mark().is_none() {
+            return Some(any);
+        }
+        let is_usual = |d: &Downtime| d.mark().is_none() || !question.weights && d.mark() == Some(Mark::Drain);
+        find(&is_usual).or_else(|| find(&|d| d.mark() == Some(Mark::Soft))).or(Some(any))
+    }
+
+    /// Asks the target, whatever the spool says; `fresh` does without a stored result and a probe under way.
+    ///
+    /// # Errors
+    /// The outcome of a question that is refused, since it makes no sense.
+    pub async fn probe(
+        &self,
+        protocol: &'static Protocol,
+        target: Target,
+        fresh: bool,
+        context: &Arc<Context>,
+    ) -> Result<Arc<Outcome>, Outcome> {
+        if fresh {
             self.shared.fresh().outcome(protocol, target, context).await
         } else {
             self.shared.outcome(protocol, target, context).await
-        };
-        outcome.map_or_else(Verdict::Refused, Verdict::Probed)
+        }
     }
 }
 
@@ -202,7 +234,8 @@ fn keys(
         Request::Ignored => (key(None), None),
         Request::Segment => (key(Some(target.segment().into())), None),
         Request::Options(read) => {
-            let options = read(target.query()).map_err(Outcome::bad_request)?;
+            let options = read(target.query());
+            let options = options.map_err(|e| Outcome::bad_request(format!("{}: {e}", protocol.name)))?;
             (key(Some(options.into_boxed_str())), None)
         }
         Request::Whole => {
@@ -241,6 +274,38 @@ fn names_virtual_host(host: &HeaderValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::probe::Host;
+    use crate::sys::LocalAddresses;
+
+    fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
+        let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
+        let headers = hyper::HeaderMap::new();
+        let target = Target {
+            service: "s".into(),
+            host: Host::Local,
+            port: 1,
+            path: path.into(),
+            headers,
+            limit: None,
+            trusted: false,
+        };
+        keys(Protocol::find(protocol).unwrap(), &target, &context).map(|(key, _)| key)
+    }
+
+    #[test]
+    fn a_made_up_request_cannot_multiply_probes_of_those_that_do_not_use_it() {
+        for (protocol, a, b, same) in [
+            ("tcp", "/a?b", "/c?d", true),
+            ("http", "/a?b", "/a?c", false),
+            ("mysql", "/a", "/b?", true),
+            ("mysql", "/?max_lag=3&role=replica", "/x?role=replica&max_lag=03", true),
+            ("mysql", "/?max_lag=3", "/?max_lag=4", false),
+        ] {
+            assert_eq!(key_of(protocol, a).unwrap() == key_of(protocol, b).unwrap(), same, "{protocol} {a} {b}");
+        }
+        assert_eq!(key_of("mysql", "/?x=1").unwrap_err().status, hyper::StatusCode::BAD_REQUEST);
+    }
 
     #[test]
     fn an_address_is_no_virtual_host() {

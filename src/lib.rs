@@ -9,7 +9,7 @@
 //! - [`process`]: one program, run to its end or killed with its group.
 //! - [`cache`]: results that still count, and sharing of running probes.
 //! - [`check`]: the policy on one screen: spool, then cache, then probe.
-//! - [`stats`]: who asked for what lately, and what was answered.
+//! - [`stats`]: who asked for what lately, and what was answered. [`ledger`]: the balancers that poll, and what they see.
 //! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
 //! - [`http`]: the listener for pollers and the one request of a probe.
 //! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`nearest`]: "did you mean".
@@ -32,6 +32,7 @@ pub mod config;
 pub mod daemon;
 pub mod group;
 pub mod http;
+pub mod ledger;
 pub mod logging;
 pub mod nearest;
 pub mod probe;

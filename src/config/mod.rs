@@ -75,6 +75,14 @@ pub struct Config {
     pub cache_bytes: usize,
     /// `max_services`: service names that statistics remember.
     pub max_services: usize,
+    /// `max_pollers`: load balancers that `/pollers` and `hadown --wait` remember.
+    pub max_pollers: usize,
+    /// `agent_ports`: ports on which HAProxy's agent-check is answered.
+    pub agent_ports: Vec<u16>,
+    /// `agent_weights`: agents are told weights too, so that `hadown --drain` works; hacheck then owns the weight.
+    pub agent_weights: bool,
+    /// `envoy_immediate_fail`: down answers tell Envoy to act at once, without its unhealthy threshold.
+    pub envoy_immediate_fail: bool,
     /// `max_connections`: connections of pollers at once; `None` follows the limit of open files.
     pub max_connections: Option<usize>,
     /// `header_timeout`: how long a poller may take to send its request head, and idle between two requests.
@@ -146,7 +154,6 @@ mod groups;
 mod http_rule;
 mod load;
 mod maps;
-mod nearest;
 mod network;
 pub mod raw;
 pub mod read;
@@ -163,7 +170,6 @@ pub use fault::{Fault, Faults, Sink};
 pub use group::{Group, GroupCheck, Require};
 pub use http_rule::{HttpRule, Pattern};
 pub use load::{Loaded, load, parse};
-pub use nearest::nearest;
 pub use network::{Network, is_metadata};
 pub use settings::{SETTINGS, Setting, needs_restart};
 pub use show::{effective, reference_markdown};
@@ -218,6 +224,10 @@ impl Default for Config {
             cache_entries: 10_000,
             cache_bytes: 64 << 20,
             max_services: 100_000,
+            max_pollers: 10_000,
+            agent_ports: Vec::new(),
+            agent_weights: false,
+            envoy_immediate_fail: false,
             max_connections: None,
             header_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(1),

@@ -7,8 +7,8 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::fault::Sink;
-use super::nearest::nearest;
 use super::raw::{Entry, Mark, Node, Value};
+use crate::nearest::nearest;
 
 /// The most of a value that a message quotes, in characters.
 const QUOTED: usize = 60;

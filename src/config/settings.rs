@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use super::read::{Reader, size_words};
-use super::show::{list, map, or_null, quoted};
+use super::show::{list, map, or_null, plain_list, quoted};
 use super::{Config, FileLimit, Group, HttpRule, LogPath, Network, Secret, groups, maps, values};
 
 /// One key of the configuration file.
@@ -175,6 +175,39 @@ pub const SETTINGS: &[Setting] = &[
         ..USUAL
     },
     Setting {
+        name: "mysql_tls",
+        kind: "`off`, `auto` or `required`",
+        doc: "Whether MySQL probes log in over TLS: `auto` tries without and, where the account demands it, with; `required` fails without.",
+        parse: |c, r| set(&mut c.mysql_tls, values::tls_use(r)),
+        show: |c| values::tls_word(c.mysql_tls).into(),
+        ..USUAL
+    },
+    Setting {
+        name: "postgres_username",
+        kind: "text",
+        doc: "The user that PostgreSQL probes log in as; without one they only ask whether the server takes connections.",
+        parse: |c, r| set(&mut c.postgres_username, r.text().map(Some)),
+        show: |c| or_null(c.postgres_username.as_ref(), |t| quoted(t)),
+        ..USUAL
+    },
+    Setting {
+        name: "postgres_password",
+        kind: "text",
+        doc: "That user's password, exactly as written. Never shown.",
+        secret: true,
+        parse: |c, r| set(&mut c.postgres_password, r.any_text().map(|t| Some(Secret::new(t)))),
+        show: |c| secret(c.postgres_password.as_ref()),
+        ..USUAL
+    },
+    Setting {
+        name: "postgres_tls",
+        kind: "`off`, `auto` or `required`",
+        doc: "Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without.",
+        parse: |c, r| set(&mut c.postgres_tls, values::tls_use(r)),
+        show: |c| values::tls_word(c.postgres_tls).into(),
+        ..USUAL
+    },
+    Setting {
         name: "exec",
         kind: "map of commands",
         doc: "The commands of `exec` checks: `zk: [/usr/local/bin/zk.sh, --port, \"2181\"]`, asked for by `/exec/<service>/<port>/zk`. A list is taken as it is, a text is split like a shell would; there is no shell.",
@@ -276,6 +309,40 @@ pub const SETTINGS: &[Setting] = &[
         restart: true,
         parse: |c, r| set(&mut c.max_services, r.count(1, 10_000_000)),
         show: |c| c.max_services.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "max_pollers",
+        unit: "pollers",
+        doc: "Load balancers that `/pollers`, `hadown --wait` and `haroll` remember.",
+        restart: true,
+        parse: |c, r| set(&mut c.max_pollers, r.count(2, 1_000_000)),
+        show: |c| c.max_pollers.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "agent_ports",
+        kind: "list of ports",
+        doc: "Ports on which HAProxy's `agent-check` is answered; `--agent-port` wins.",
+        restart: true,
+        parse: |c, r| set(&mut c.agent_ports, values::ports(r)),
+        show: |c| plain_list(&c.agent_ports),
+        ..USUAL
+    },
+    Setting {
+        name: "agent_weights",
+        kind: "true or false",
+        doc: "Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the weight: what an admin sets with `set weight` is undone at the next answer.",
+        parse: |c, r| set(&mut c.agent_weights, r.boolean()),
+        show: |c| c.agent_weights.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "envoy_immediate_fail",
+        kind: "true or false",
+        doc: "Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without waiting for its unhealthy threshold.",
+        parse: |c, r| set(&mut c.envoy_immediate_fail, r.boolean()),
+        show: |c| c.envoy_immediate_fail.to_string(),
         ..USUAL
     },
     Setting {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::header::HeaderName;
 
 use super::read::Reader;
-use super::{FileLimit, LogPath, Network};
+use super::{FileLimit, LogPath, Network, TlsUse};
 
 /// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
 const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
@@ -56,6 +56,17 @@ pub fn headers(reader: &Reader<'_>) -> Option<Vec<String>> {
     Some(names)
 }
 
+/// Ports, each once.
+pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
+    let mut ports: Vec<u16> = Vec::new();
+    for port in reader.each(|item| item.count(1, 65535))?.into_iter().filter_map(|p| u16::try_from(p).ok()) {
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
+    }
+    Some(ports)
+}
+
 /// Networks; `private` and `any` stand for several.
 pub fn networks(reader: &Reader<'_>) -> Option<Vec<Network>> {
     let groups = reader.each(|item| {
@@ -85,6 +96,27 @@ pub fn log_level(reader: &Reader<'_>) -> Option<log::LevelFilter> {
         "warning" => Some(log::LevelFilter::Warn),
         level => level.parse().ok(),
     })
+}
+
+/// Whether a database's probes use TLS. `off` is also how YAML 1.1 writes false.
+pub fn tls_use(reader: &Reader<'_>) -> Option<TlsUse> {
+    reader.parsed("is no such choice", "write off, auto or required", |t| {
+        match t.trim().to_ascii_lowercase().as_str() {
+            "off" | "no" | "false" => Some(TlsUse::Off),
+            "auto" => Some(TlsUse::Auto),
+            "required" => Some(TlsUse::Required),
+            _ => None,
+        }
+    })
+}
+
+/// The word for it.
+pub fn tls_word(tls: TlsUse) -> &'static str {
+    match tls {
+        TlsUse::Off => "off",
+        TlsUse::Auto => "auto",
+        TlsUse::Required => "required",
+    }
 }
 
 /// `max` or a number of files. Below 64 the daemon could not serve at all; the kernel ends at 2^31.

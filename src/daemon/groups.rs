@@ -5,19 +5,20 @@
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use hyper::body::Incoming;
-use hyper::{HeaderMap, Request, StatusCode};
+use hyper::{Request, StatusCode};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::handler;
+use super::route::Check;
 use super::state::State;
-use crate::check::{Question, Verdict};
+use crate::check::Verdict;
 use crate::http::listen::{self, Handler};
 use crate::http::reply::{self, Reply};
-use crate::probe::{GROUP, Host, Protocol, Target};
+use crate::probe::{GROUP, Outcome, Protocol};
+use crate::spool::ServiceName;
 use crate::watch::{self as watching, Means};
 
 /// The listeners and watches that run.
@@ -97,7 +98,8 @@ impl Groups {
                 Ok(listener) => {
                     log::info!("group {name}: listening on {address}");
                     let (stop, stopped) = watch::channel(false);
-                    let poller = GroupPollers { state: Arc::clone(&self.state), name: name.as_str().into() };
+                    let Ok(service) = ServiceName::parse(&name) else { continue };
+                    let poller = GroupPollers { state: Arc::clone(&self.state), name: service };
                     let connections = Arc::clone(&self.state.connections);
                     tokio::spawn(listen::serve(listener, connections, poller, stopped));
                     self.listeners.insert((address, name), stop);
@@ -126,53 +128,35 @@ impl Groups {
 #[derive(Clone)]
 struct GroupPollers {
     state: Arc<State>,
-    name: Arc<str>,
+    name: ServiceName,
 }
 
 impl Handler for GroupPollers {
-    async fn handle(&self, _request: Request<Incoming>, poller: SocketAddr) -> Reply {
+    async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {
+        let check = Check { protocol: Protocol::find(GROUP), service: self.name.clone(), port: Some(0), rest: "" };
         let from = poller.ip().to_canonical();
-        let state = &self.state;
-        state.stats.asked(&self.name, from);
-        let live = state.live();
-        let target = Target {
-            service: (&*self.name).into(),
-            host: Host::Local,
-            port: 0,
-            path: "/".into(),
-            headers: HeaderMap::new(),
-            limit: None,
-            trusted: false,
-        };
-        let question = Question {
-            protocol: Protocol::find(GROUP),
-            service: &self.name,
-            spool_names: &[self.name.to_string()],
-            target: Ok(target),
-            fresh: false,
-        };
-        let verdict = state.checker.check(question, &live.context).await;
-        let reply = answer(state, &verdict);
-        state.counters.answered(reply.status().as_u16());
-        handler::record(state, &self.name, "group's own listener", from, &verdict, reply.status());
+        let kind = "listener ";
+        let decided = handler::decide(&self.state, &check, request.uri(), request.headers(), from, kind).await;
+        let reply = answer(&self.state, &decided.verdict);
+        let status = reply.status();
+        self.state.counters.answered(status.as_u16());
+        decided.note(&self.state, status.as_u16(), status.is_success());
         reply
     }
 }
 
 fn answer(state: &State, verdict: &Verdict) -> Reply {
     match verdict {
-        Verdict::Down(closed) => {
-            state.counters.down.fetch_add(1, Ordering::Relaxed);
-            handler::down(closed)
-        }
+        Verdict::Down(closed) => handler::down(closed, &state.live().config),
         Verdict::NotDown => reply::text(StatusCode::OK, "OK"),
-        Verdict::Refused(outcome) => failed(&String::from_utf8_lossy(&outcome.body)),
         Verdict::Probed(outcome) if outcome.passes() => reply::text(StatusCode::OK, "OK"),
-        Verdict::Probed(outcome) => failed(&String::from_utf8_lossy(&outcome.body)),
+        Verdict::Probed(outcome) => failed(outcome),
+        Verdict::Refused(outcome) => failed(outcome),
     }
 }
 
 /// As health-checker answers, and what failed.
-fn failed(why: &str) -> Reply {
+fn failed(outcome: &Outcome) -> Reply {
+    let why = String::from_utf8_lossy(&outcome.body);
     reply::text(StatusCode::GATEWAY_TIMEOUT, format!("At least one health check failed\n\n{why}"))
 }

@@ -3,17 +3,20 @@
 //! Each thread runs a tokio runtime of its own and accepts from the same sockets; cache, counts and connections are
 //! shared, so `-n` changes nothing but the number of cores used.
 
+mod agent;
 mod groups;
 mod handler;
 mod metrics;
 pub mod once;
 mod pages;
+mod pollers;
 mod route;
+mod server_state;
 mod spool_change;
 mod state;
 mod target;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -43,6 +46,8 @@ pub struct Options {
     pub config_file: Option<PathBuf>,
     /// The ports to listen on.
     pub ports: Vec<u16>,
+    /// Ports for HAProxy's agent-check; those of the configuration when empty.
+    pub agent_ports: Vec<u16>,
     /// The address to listen on.
     pub bind_address: IpAddr,
     /// Threads that serve requests; they share cache and counts.
@@ -79,8 +84,8 @@ fn load(options: &Options) -> Result<Config, String> {
     let Some(file) = &options.config_file else { return Ok(Config::default()) };
     let loaded = config::load(file).map_err(|faults| faults.to_string())?;
     for warning in &loaded.warnings {
-        // The log is not open yet.
-        eprintln!("hacheck: warning: {warning}");
+        // The log is not open yet. Where standard error is closed, the warning must not stop the start.
+        let _ = writeln!(io::stderr(), "hacheck: warning: {warning}");
     }
     Ok(loaded.config)
 }
@@ -128,7 +133,11 @@ async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
         log::info!("listening on {}", socket.local_addr().unwrap_or(address));
         sockets.push(socket);
     }
+    let agents = agent_sockets(options, state)?;
     let (stop, stopped) = watch::channel(false);
+    for agents in agents {
+        tokio::spawn(agent::serve(agents, Arc::clone(state), stopped.clone()));
+    }
     let mut threads = Vec::new();
     for number in 1..options.threads {
         let sockets = clone_all(&sockets).map_err(|e| format!("cannot share the sockets: {e}"))?;
@@ -150,6 +159,19 @@ async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
         log::warn!("{} connections were still open after {limit:?}", state.connections.count());
     }
     Ok(())
+}
+
+/// The sockets for HAProxy's agent-check. Answers there are so short that the main thread serves them all.
+fn agent_sockets(options: &Options, state: &State) -> Result<Vec<TcpListener>, String> {
+    let config = state.live().config.clone();
+    let ports = if options.agent_ports.is_empty() { &config.agent_ports } else { &options.agent_ports };
+    let open = |port: &u16| {
+        let address = SocketAddr::new(options.bind_address, *port);
+        let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
+        log::info!("answering agent-checks on {}", listener.local_addr().unwrap_or(address));
+        Ok(listener)
+    };
+    ports.iter().map(open).collect()
 }
 
 fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {
@@ -219,27 +241,25 @@ fn reload(options: &Options, state: &Arc<State>) -> bool {
         log::warn!("{warning}");
     }
     let old = state.live();
-    for key in config::needs_restart(&old.config, &loaded.config) {
-        log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
-    }
-    if loaded.config.log_path != old.config.log_path
-        && let Err(e) = logging::redirect(&loaded.config.log_path)
-    {
-        log::error!("SIGHUP: {e}; the log stays where it was");
-    }
-    let level = level(options, &loaded.config);
-    match Live::new(loaded.config, &state.own) {
-        Ok(live) => {
-            logging::set_level(level);
-            state.set_live(live);
-            log::info!("SIGHUP: configuration read from {}", file.display());
-            true
-        }
+    let restart = config::needs_restart(&old.config, &loaded.config);
+    let new = Live::new(loaded.config, &state.own).map_err(|e| e.to_string()).and_then(|new| {
+        let path = &new.config.log_path;
+        if *path != old.config.log_path { logging::redirect(path).map(|()| new) } else { Ok(new) }
+    });
+    let new = match new {
+        Ok(new) => new,
         Err(e) => {
             log::error!("SIGHUP: the configuration stays as it was: {e}");
-            false
+            return false;
         }
+    };
+    for key in restart {
+        log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
     }
+    logging::set_level(level(options, &new.config));
+    state.set_live(new);
+    log::info!("SIGHUP: configuration read from {}", file.display());
+    true
 }
 
 #[derive(PartialEq)]

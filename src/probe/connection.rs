@@ -16,6 +16,16 @@ pub(super) enum Connection {
     Unix(UnixStream),
 }
 
+impl Connection {
+    /// Whether nothing of it leaves this host, so that nobody on the network can listen.
+    pub(super) fn stays_here(&self) -> bool {
+        match self {
+            Self::Tcp(s) => s.peer_addr().is_ok_and(|a| a.ip().is_loopback()),
+            Self::Unix(_) => true,
+        }
+    }
+}
+
 impl AsyncRead for Connection {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {

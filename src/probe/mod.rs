@@ -16,6 +16,7 @@ mod lines;
 mod memcached;
 mod mysql;
 mod options;
+mod postgres;
 mod redis;
 mod redis_info;
 mod smtp;
@@ -42,6 +43,8 @@ pub const PROTOCOLS: &[Protocol] = &[
     http::HTTP,
     http::HTTPS,
     tcp::TCP,
+    mysql::MYSQL,
+    postgres::POSTGRES,
     redis::REDIS,
     redis_info::REDIS_INFO,
     redis::SENTINEL,
@@ -50,7 +53,6 @@ pub const PROTOCOLS: &[Protocol] = &[
     smtp::SMTP,
     memcached::MEMCACHED,
     zookeeper::ZOOKEEPER,
-    mysql::MYSQL,
     grpc::GRPC,
     grpc::GRPCS,
     exec::EXEC,
@@ -305,5 +307,18 @@ pub(crate) struct Seconds(pub Duration);
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2}s", self.0.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protocol_stands_once_in_the_table() {
+        let mut names: Vec<_> = PROTOCOLS.iter().map(|p| p.name).chain(["spool"]).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), PROTOCOLS.len() + 1, "a name stands twice, or is 'spool'");
     }
 }

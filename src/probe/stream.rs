@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 
 use super::connection::Connection;
@@ -50,6 +51,11 @@ async fn connect_one(address: SocketAddr, limit: Option<Duration>) -> io::Result
     stream.set_nodelay(true)?;
     Ok(stream)
 }
+
+/// What carries bytes: TCP, or TLS over it.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
 
 /// An I/O error in words, without Rust's "(os error N)", in the middle of a sentence.
 pub(super) fn describe(e: &io::Error) -> String {

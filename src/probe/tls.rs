@@ -24,7 +24,7 @@ use super::{Host, Outcome, Probe, stream};
 use crate::config::Config;
 
 /// Where Debian, and most others, keep the certificates to trust.
-pub(super) const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
+const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The TLS side of all probes.
 pub(super) struct TlsClient {
@@ -92,7 +92,7 @@ where
     handshake.map_err(|e| probe.failed(format_args!("TLS handshake failed: {}", stream::describe(&e))))
 }
 
-pub(super) fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, String> {
+fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, String> {
     let address = match &probe.target.host {
         Host::Name(name) => return ServerName::try_from(name.to_string()).map_err(|e| e.to_string()),
         Host::Address(a) => *a,

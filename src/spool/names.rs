@@ -74,15 +74,12 @@ impl Stamp {
 }
 
 impl Names {
-    /// Fails when the folder is not there; warns when it has become another one.
-    pub(super) fn look_at(&self, root: &Path) -> io::Result<()> {
-        let now = fs::metadata(root)?;
-        let now = (now.dev(), now.ino());
+    /// Notes which folder the path names now, by device and inode; warns when it has become another one.
+    pub(super) fn met(&self, root: &Path, now: (u64, u64)) {
         let before = self.folder.lock().unwrap_or_else(PoisonError::into_inner).replace(now);
         if before.is_some_and(|before| before != now) {
             log::warn!("spool folder {} was replaced by another one, which counts now", root.display());
         }
-        Ok(())
     }
 
     /// All names in the folder, if they are certain; else each entry is to be asked for.
@@ -99,7 +96,7 @@ impl Names {
         if !stamp.is_settled(SystemTime::now()) {
             return None;
         }
-        self.look_at(root).ok()?;
+        self.met(root, (stamp.device, stamp.inode));
         // One thread lists; the others ask for each entry meanwhile.
         let mut known = self.known.try_write().ok()?;
         let start = Instant::now();

@@ -78,9 +78,14 @@ impl Stage {
     /// Starts it in the background and waits until it has written its number.
     #[track_caller]
     fn start(&self) -> Pid {
+        let before = self.pid();
         self.run(&["-d"]).is(0, "");
-        wait_until(PATIENCE, "the pid file", || self.pid().is_some_and(|pid| kill(pid, None).is_ok()));
-        self.pid().unwrap()
+        let mut found = None;
+        wait_until(PATIENCE, "the pid file", || {
+            found = self.pid().filter(|pid| Some(*pid) != before && kill(*pid, None).is_ok());
+            found.is_some()
+        });
+        found.unwrap()
     }
 
     #[track_caller]
@@ -250,7 +255,7 @@ fn with_repeat_actions_run_at_every_check() {
 fn a_second_instance_names_the_first_and_a_stale_pid_file_is_taken_over() {
     let stage = Stage::new();
     stage.conf("", &tcp(free_port()));
-    fs::write(stage.path("heartbeat.pid"), "1\n").unwrap();
+    fs::write(stage.path("heartbeat.pid"), "999999999\n").unwrap();
     let first = stage.start();
     let second = stage.run(&[]);
     second.is_with(1, "", &format!("heartbeat: heartbeat runs already, with pid {first} ("));

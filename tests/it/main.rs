@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod agent;
+mod answers;
 mod cli_dispatch;
 mod cli_down;
 mod cli_install;
@@ -9,6 +11,8 @@ mod cli_list;
 mod cli_options;
 mod cli_status;
 mod config;
+mod crash;
+mod daemon_life;
 mod docs;
 mod exec;
 mod groups;
@@ -17,12 +21,25 @@ mod haproxy;
 mod haproxy_check;
 mod health_checker;
 mod heartbeat;
+mod hostile;
 mod http_rules;
+mod hung;
+mod mariadb;
 mod memcached;
+mod mysql;
+mod mysql_peers;
+mod pages;
+mod pollers;
+mod postgres;
+mod postgresql;
 mod redis;
+mod roll;
 mod smtp;
 mod sockets;
+mod spool_faults;
+mod spool_garbage;
 mod support;
 mod tls;
+mod wait;
 mod watches;
 mod zookeeper;

@@ -3,20 +3,18 @@
 //! Rule: no statement is sent unless an option needs one, and the server's address is one that was allowed.
 
 mod ask;
+mod auth;
 mod session;
 mod state;
 mod way;
-
-use std::net::SocketAddr;
-use std::time::Instant;
+mod wire;
 
 use hyper::StatusCode;
-use mysql_async::ServerError;
 
 use self::ask::Ask;
-use self::session::{Error, Login, Session};
+use self::session::{Error, ServerError, Session};
 pub(super) use self::way::Ways;
-use super::{Outcome, Probe, Protocol, Request, stream, tls};
+use super::{Outcome, Probe, Protocol, Request, stream};
 use crate::config::{Secret, TlsUse};
 
 /// The row of the table.
@@ -37,8 +35,8 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
         let text = "No MySQL username/password in config file";
         return Err(Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text));
     };
-    let mut session = log_in(probe, user, password).await?;
-    let mut text = format!("MySQL connect response: MySQLResponse(OK)<{}>", session.message());
+    let mut session = log_in(probe, user, password).await.map_err(|e| login_failed(probe, e))?;
+    let mut text = format!("MySQL connect response: MySQLResponse(OK)<{}>", session.message);
     let result = state::check(probe, &mut session, &ask).await;
     if result.is_ok() {
         probe.trace.stage("saying good-bye");
@@ -50,61 +48,26 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     Ok(Outcome::healthy(text))
 }
 
-/// Tries the addresses of the host in turn, each with its share of the time that is left.
-async fn log_in(probe: &Probe<'_>, user: &str, password: &Secret) -> Result<Session, Outcome> {
-    probe.trace.stage("looking up the host");
-    let end = Instant::now() + probe.limit();
-    let addresses = probe.context.addresses(probe.target).await?;
-    probe.trace.stage("logging in");
-    let mut last = None;
-    for (i, address) in addresses.iter().enumerate() {
-        let share = u32::try_from(addresses.len() - i).unwrap_or(u32::MAX);
-        let work = with_or_without_tls(probe, *address, user, password);
-        let result = if share == 1 {
-            work.await
-        } else {
-            let limit = end.saturating_duration_since(Instant::now()) / share;
-            let late = |_| Err(Error::Unreachable(std::io::ErrorKind::TimedOut.into()));
-            tokio::time::timeout(limit, work).await.unwrap_or_else(late)
-        };
-        match result {
-            Err(Error::Unreachable(e)) => {
-                probe.trace.note(|| format!("{address}: {}", stream::describe(&e)));
-                last = Some(Error::Unreachable(e));
-            }
-            result => return result.map_err(|e| login_failed(probe, e)),
-        }
-    }
-    Err(last.map_or_else(|| probe.failed("the host has no address"), |e| login_failed(probe, e)))
-}
-
 fn login_failed(probe: &Probe<'_>, error: Error) -> Outcome {
     match error {
-        Error::Refused(e) => {
+        Error::Refused(e) | Error::RefusedWithoutTls(e) => {
             let text = format!("MySQL sez MySQLResponse(ERR)<{}>", e.message);
-            let cause = format!("{}: error {} ({})", probe.subject(), e.code, e.state);
+            let cause = format!("{}: error {}", probe.subject(), e.code);
             Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text).because(cause)
         }
         Error::NoTls => probe.failed("the server offers no TLS, and mysql_tls is required"),
-        Error::Unreachable(e) => probe.failed(stream::describe(&e)),
         Error::Broken(cause) => probe.failed(cause),
+        Error::Failed(outcome) => outcome,
     }
 }
 
-/// Logs in as `mysql_tls` says. `auto` begins without TLS, for one connection has to do with servers that offer none,
+/// Logs in as `mysql_tls` says. `auto` begins without TLS, which costs less and which a server with outdated TLS takes,
 /// and takes TLS when a plain login is refused: that is all one is told when an account requires it.
-async fn with_or_without_tls(
-    probe: &Probe<'_>,
-    address: SocketAddr,
-    user: &str,
-    password: &Secret,
-) -> Result<Session, Error> {
-    let name = tls::server_name(probe).map_err(Error::Broken)?;
-    let name = name.to_str();
-    let open = |tls: bool| {
-        probe.trace.note(|| format!("{address}: logging in {} TLS", if tls { "over" } else { "without" }));
-        let tls = tls.then(|| way::tls_options(&probe.context.config));
-        Session::open(address, Login { user, password: password.reveal(), name: &name, tls })
+async fn log_in(probe: &Probe<'_>, user: &str, password: &Secret) -> Result<Session, Error> {
+    let open = async |tls: bool| {
+        probe.trace.note(|| format!("logging in {} TLS", if tls { "over" } else { "without" }));
+        let tcp = stream::connect(probe).await.map_err(Error::Failed)?;
+        Session::open(probe, tcp, tls, user, password.reveal()).await
     };
     match probe.context.config.mysql_tls {
         TlsUse::Off => return open(false).await,
@@ -121,18 +84,15 @@ async fn with_or_without_tls(
         }
     }
     let refused = match open(false).await {
-        Err(Error::Refused(e)) if known.is_none() && may_want_tls(&e) => e,
+        Err(Error::RefusedWithoutTls(e)) if known.is_none() && may_want_tls(&e) => e,
         result => return result,
     };
     let second = open(true).await;
     ways.learn(probe.target, Some(matches!(second, Ok(_) | Err(Error::Refused(_)))));
-    match second {
-        Ok(session) => Ok(session),
-        Err(e) => {
-            probe.trace.note(|| format!("over TLS: {e:?}"));
-            Err(Error::Refused(refused))
-        }
-    }
+    second.map_err(|e| {
+        probe.trace.note(|| format!("over TLS: {e:?}"));
+        Error::Refused(refused)
+    })
 }
 
 /// ER_ACCESS_DENIED_ERROR, of which a missing TLS may be the cause, and ER_SECURE_TRANSPORT_REQUIRED.

@@ -1,9 +1,7 @@
 //! Role, lag and Galera state: the statements that ask for them, and what their rows mean.
 
-use mysql_async::{Row, ServerError, Value};
-
 use super::ask::{Ask, Galera};
-use super::session::{Error, Session};
+use super::session::{Error, Row, ServerError, Session};
 use crate::probe::options::Role;
 use crate::probe::{Outcome, Probe};
 
@@ -59,16 +57,15 @@ async fn replica_status(probe: &Probe<'_>, session: &mut Session) -> Result<Vec<
 
 fn statement_failed(probe: &Probe<'_>, statement: &str, error: Error) -> Outcome {
     let cause = match error {
-        Error::Refused(ServerError { code, message, .. }) => format!("error {code}: {message}"),
+        Error::Refused(ServerError { code, message }) => format!("error {code}: {message}"),
         Error::Broken(cause) => cause,
-        Error::Unreachable(e) => e.to_string(),
-        Error::NoTls => "no TLS".into(),
+        e => format!("{e:?}"),
     };
     probe.failed(format_args!("{statement}: {cause}"))
 }
 
 fn primary(rows: &[Row]) -> Result<String, String> {
-    match rows.first().and_then(|row| text(row.as_ref(0)?)).as_deref() {
+    match rows.first().and_then(|row| value(row, 0)) {
         Some("0" | "OFF") => Ok("primary".into()),
         Some(value) => Err(format!("read_only is {value}: not a primary")),
         None => Err("the server did not tell its read_only".into()),
@@ -92,9 +89,9 @@ fn replica(rows: &[Row], max_lag: Option<u64>) -> Result<String, String> {
 fn lag(row: &Row) -> Result<u64, String> {
     for thread in ["IO", "SQL"] {
         let state = either(row, &format!("Replica_{thread}_Running"), &format!("Slave_{thread}_Running"));
-        if state.as_deref() != Some("Yes") {
+        if state != Some("Yes") {
             let error = column(row, &format!("Last_{thread}_Error")).filter(|e| !e.is_empty());
-            let state = state.as_deref().unwrap_or("unknown");
+            let state = state.unwrap_or("unknown");
             let error = error.map(|e| format!(": {e}")).unwrap_or_default();
             return Err(format!("replica, {thread} thread running: {state}{error}"));
         }
@@ -104,7 +101,7 @@ fn lag(row: &Row) -> Result<u64, String> {
 }
 
 fn galera(rows: &[Row], wanted: Galera) -> Result<String, String> {
-    let Some(value) = rows.first().and_then(|row| text(row.as_ref(1)?)) else {
+    let Some(value) = rows.first().and_then(|row| value(row, 1)) else {
         return Err("no wsrep_local_state: the server is not part of a Galera cluster".into());
     };
     let number = value.parse::<usize>().ok();
@@ -117,22 +114,15 @@ fn galera(rows: &[Row], wanted: Galera) -> Result<String, String> {
     }
 }
 
-fn either(row: &Row, new: &str, old: &str) -> Option<String> {
+fn either<'a>(row: &'a Row, new: &str, old: &str) -> Option<&'a str> {
     column(row, new).or_else(|| column(row, old))
 }
 
 /// A column by its name, which versions write in different cases; `None` for NULL too.
-fn column(row: &Row, name: &str) -> Option<String> {
-    let index = row.columns_ref().iter().position(|c| c.name_str().eq_ignore_ascii_case(name))?;
-    text(row.as_ref(index)?)
+fn column<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
+    row.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?.1.as_deref()
 }
 
-fn text(value: &Value) -> Option<String> {
-    match value {
-        Value::NULL => None,
-        Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
-        Value::Int(n) => Some(n.to_string()),
-        Value::UInt(n) => Some(n.to_string()),
-        _ => Some("?".into()),
-    }
+fn value(row: &Row, index: usize) -> Option<&str> {
+    row.get(index)?.1.as_deref()
 }

@@ -1,17 +1,13 @@
 //! Whether a server's account wants TLS, remembered for a while.
 //!
-//! A server does not say that an account requires TLS, it refuses the login; and a TLS client that leaves because
-//! there is no TLS counts as a connection error there (`max_connect_errors`). So neither is tried with every probe.
+//! A server does not say that an account requires TLS, it refuses the login. So that is not tried with every probe, which
+//! would fill the server's log.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use mysql_async::SslOpts;
-
-use crate::config::Config;
-use crate::probe::{Host, Target, tls};
+use crate::probe::{Host, Target};
 
 /// How long what was learned counts.
 const KEPT: Duration = Duration::from_secs(300);
@@ -49,16 +45,5 @@ impl Ways {
 
     fn lock(&self) -> MutexGuard<'_, Known> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// TLS as the configuration wants it. The library checks a certificate's form and signature even where nobody is to
-/// verify who it belongs to: X.509 version 1 and RSA keys below 2048 bits do not pass.
-pub(super) fn tls_options(config: &Config) -> SslOpts {
-    if config.tls_verify {
-        let roots = config.tls_ca_file.as_deref().unwrap_or(Path::new(tls::SYSTEM_CAS)).to_owned();
-        SslOpts::default().with_root_certs(vec![roots.into()]).with_disable_built_in_roots(true)
-    } else {
-        SslOpts::default().with_danger_accept_invalid_certs(true).with_danger_skip_domain_validation(true)
     }
 }

@@ -18,17 +18,16 @@ pub const START: Duration = Duration::from_secs(60);
 /// A running server with a folder of its own.
 pub struct Server {
     guard: Child,
-    folder: PathBuf,
+    folder: TempDir,
 }
 
 impl Server {
     /// Starts a program that stays in the foreground; its output goes to `log` in the folder.
     pub fn start(folder: TempDir, command: &Command) -> Self {
-        let folder = folder.keep();
-        let log = File::create(folder.join("log")).unwrap();
+        let log = File::create(folder.path().join("log")).unwrap();
         let guard = Command::new("sh")
             .args(["-c", GUARD, "guard"])
-            .arg(&folder)
+            .arg(folder.path())
             .arg(command.get_program())
             .args(command.get_args())
             .stdin(Stdio::piped())
@@ -41,11 +40,11 @@ impl Server {
     }
 
     pub fn folder(&self) -> &Path {
-        &self.folder
+        self.folder.path()
     }
 
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.folder.join("log")).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
     }
 
     /// Waits until the server does its work, and shows its log when it does not.
