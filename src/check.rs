@@ -3,14 +3,18 @@
 //! Rule: a downtime is answered at once and never cached; a probe runs in a task of its own, so that a poller that
 //! hangs up does not cancel what others wait for.
 
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::header::{HOST, HeaderValue};
 
-use crate::cache::{self, Cache, Found};
-use crate::probe::{self, Context, Outcome, Protocol, Request, Target, Trace};
+use crate::cache::{self, Cache, Found, Ticket};
+use crate::config::Group;
+use crate::group::{self, Ask, Asked, Memory};
+use crate::probe::{Context, GROUP, Host, Outcome, Protocol, Request, Target, Trace};
 use crate::spool::{Closed, Downtime, Gate, Mark};
 
 /// What a poller wants to know.
@@ -44,18 +48,88 @@ pub enum Verdict {
 /// Told of each probe that was run: protocol, outcome, seconds.
 pub type Observer = dyn Fn(&'static Protocol, &Outcome, f64) + Send + Sync;
 
+/// Checks through the cache: a result that counts, a running probe to join, or a new one.
+#[derive(Clone)]
+pub struct Shared {
+    cache: Arc<Cache>,
+    observer: Arc<Observer>,
+    groups: Arc<Memory>,
+    /// Neither a stored result nor a probe under way will do.
+    fresh: bool,
+}
+
+impl Shared {
+    /// The same, for who wants results that are new.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self { fresh: true, ..self.clone() }
+    }
+
+    /// The outcome of a check.
+    ///
+    /// # Errors
+    /// The answer, where the check cannot be made.
+    async fn outcome(
+        &self,
+        protocol: &'static Protocol,
+        target: Target,
+        context: &Arc<Context>,
+    ) -> Result<Arc<Outcome>, Outcome> {
+        let (key, without_host) = keys(protocol, &target, context)?;
+        Ok(match self.cache.find(&key, self.fresh) {
+            Found::Result(outcome) => outcome,
+            Found::Running(running) => running.outcome().await,
+            Found::Begin(ticket, running) => {
+                tokio::spawn(self.clone().run(protocol, target, Arc::clone(context), ticket, without_host));
+                running.outcome().await
+            }
+        })
+    }
+
+    /// Runs a check in a task of its own, so that a poller that hangs up does not cancel what others wait for.
+    fn run(
+        self,
+        protocol: &'static Protocol,
+        target: Target,
+        context: Arc<Context>,
+        ticket: Ticket,
+        also: Option<cache::Key>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let start = Instant::now();
+            let outcome = group::check(&self, protocol, &target, &context, &Trace::start(false)).await;
+            (self.observer)(protocol, &outcome, start.elapsed().as_secs_f64());
+            if protocol.name == GROUP {
+                // Its checks are kept; kept twice, they would be twice as old.
+                ticket.share(outcome);
+            } else {
+                ticket.deliver(outcome, also.as_ref());
+            }
+        })
+    }
+}
+
+impl Ask for Shared {
+    fn ask<'a>(&'a self, protocol: &'static Protocol, target: Target, context: &'a Arc<Context>) -> Asked<'a> {
+        Box::pin(async move { self.outcome(protocol, target, context).await.unwrap_or_else(Arc::new) })
+    }
+
+    fn checked(&self, result: &group::Result, group: &Group) {
+        self.groups.checked(result, group.every.is_some());
+    }
+}
+
 /// The policy with its means.
 pub struct Checker {
     gate: Gate,
-    cache: Arc<Cache>,
-    observer: Arc<Observer>,
+    shared: Shared,
 }
 
 impl Checker {
     /// Puts the means together.
     #[must_use]
     pub fn new(gate: Gate, cache: Arc<Cache>, observer: Arc<Observer>) -> Self {
-        Self { gate, cache, observer }
+        Self { gate, shared: Shared { cache, observer, groups: Arc::default(), fresh: false } }
     }
 
     /// The spool's side.
@@ -67,7 +141,19 @@ impl Checker {
     /// The results.
     #[must_use]
     pub fn cache(&self) -> &Arc<Cache> {
-        &self.cache
+        &self.shared.cache
+    }
+
+    /// The side of the cache, without the spool.
+    #[must_use]
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// What is remembered of groups.
+    #[must_use]
+    pub fn groups(&self) -> &Arc<Memory> {
+        &self.shared.groups
     }
 
     /// Answers a question; beside it stands the downtime that is told by weights alone, if any.
@@ -112,21 +198,11 @@ impl Checker {
         fresh: bool,
         context: &Arc<Context>,
     ) -> Result<Arc<Outcome>, Outcome> {
-        let (key, without_host) = keys(protocol, &target, context)?;
-        Ok(match self.cache.find(&key, fresh) {
-            Found::Result(outcome) => outcome,
-            Found::Running(running) => running.outcome().await,
-            Found::Begin(ticket, running) => {
-                let (context, observer) = (Arc::clone(context), Arc::clone(&self.observer));
-                tokio::spawn(async move {
-                    let start = Instant::now();
-                    let outcome = probe::run(protocol, &target, &context, &Trace::start(false)).await;
-                    observer(protocol, &outcome, start.elapsed().as_secs_f64());
-                    ticket.deliver(outcome, without_host.as_ref());
-                });
-                running.outcome().await
-            }
-        })
+        if fresh {
+            self.shared.fresh().outcome(protocol, target, context).await
+        } else {
+            self.shared.outcome(protocol, target, context).await
+        }
     }
 }
 
@@ -139,11 +215,19 @@ fn keys(
     let by_service = protocol.keyed_by_service
         || context.config.service_name_header.is_some()
         || context.config.is_special(&target.service);
+    // A host that the configuration names may be one that requests must not: they do not share results.
+    let service = match target.host {
+        Host::Local => by_service.then(|| target.service.clone()),
+        _ if target.trusted => Some(format!("group:{}", target.service).into_boxed_str()),
+        _ => by_service.then(|| target.service.clone()),
+    };
+    // Nothing of a request but the name decides what a group is.
+    let (host, port) = if protocol.name == GROUP { (Host::Local, 0) } else { (target.host.clone(), target.port) };
     let key = |request: Option<Box<str>>| cache::Key {
         protocol: protocol.name,
-        host: target.host.clone(),
-        port: target.port,
-        service: by_service.then(|| target.service.clone()),
+        host: host.clone(),
+        port,
+        service: service.clone(),
         request,
     };
     Ok(match protocol.request {
@@ -197,8 +281,15 @@ mod tests {
     fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
         let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
         let headers = hyper::HeaderMap::new();
-        let target =
-            Target { service: "s".into(), host: Host::Local, port: 1, path: path.into(), headers, limit: None };
+        let target = Target {
+            service: "s".into(),
+            host: Host::Local,
+            port: 1,
+            path: path.into(),
+            headers,
+            limit: None,
+            trusted: false,
+        };
         keys(Protocol::find(protocol).unwrap(), &target, &context).map(|(key, _)| key)
     }
 

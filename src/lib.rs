@@ -5,6 +5,7 @@
 //! - [`config`]: the settings, typed, with every fault reported at once.
 //! - [`spool`]: downtimes in files; the gate that the daemon asks first.
 //! - [`probe`]: one check of one target; the table of protocols.
+//! - [`group`]: a named set of checks. [`watch`]: asks a group unasked, and acts when its state changes.
 //! - [`process`]: one program, run to its end or killed with its group.
 //! - [`cache`]: results that still count, and sharing of running probes.
 //! - [`check`]: the policy on one screen: spool, then cache, then probe.
@@ -29,6 +30,7 @@ pub mod cache;
 pub mod check;
 pub mod config;
 pub mod daemon;
+pub mod group;
 pub mod http;
 pub mod ledger;
 pub mod logging;
@@ -38,3 +40,4 @@ pub mod process;
 pub mod spool;
 pub mod stats;
 pub mod sys;
+pub mod watch;

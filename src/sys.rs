@@ -3,6 +3,7 @@
 //! The only module that may allow unsafe code. At present none of it is needed.
 
 use std::collections::HashSet;
+use std::ffi::CString;
 use std::fs;
 use std::net::{IpAddr, ToSocketAddrs as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -12,7 +13,7 @@ use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{Uid, User, gethostname};
+use nix::unistd::{Gid, Group, Uid, User, gethostname, getresuid, initgroups, setgroups, setresgid, setresuid, setuid};
 
 use crate::config::FileLimit;
 
@@ -106,6 +107,90 @@ pub fn set_file_limit(limit: FileLimit) -> Result<(), String> {
 #[must_use]
 pub fn file_limit() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft)
+}
+
+/// Another user and group to go on as.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The user's name and number; `None` changes the group alone.
+    user: Option<(CString, Uid)>,
+    gid: Gid,
+}
+
+impl Identity {
+    /// Finds a user, by default with that user's own group; `None` when neither is named.
+    ///
+    /// # Errors
+    /// A sentence about a name that there is not.
+    pub fn find(user: Option<&str>, group: Option<&str>) -> Result<Option<Self>, String> {
+        let found = |name: &str| match User::from_name(name) {
+            Ok(Some(user)) => Ok(user),
+            Ok(None) => Err(format!("there is no user {name}; create it, or name another")),
+            Err(e) => Err(format!("cannot look for user {name}: {e}")),
+        };
+        let user = user.map(found).transpose()?;
+        let gid = match group.map(|name| (name, Group::from_name(name))) {
+            Some((_, Ok(Some(group)))) => group.gid,
+            Some((name, Ok(None))) => return Err(format!("there is no group {name}; create it, or name another")),
+            Some((name, Err(e))) => return Err(format!("cannot look for group {name}: {e}")),
+            None => match &user {
+                Some(user) => user.gid,
+                None => return Ok(None),
+            },
+        };
+        let named = |u: User| CString::new(u.name).map(|name| (name, u.uid)).map_err(|e| e.to_string());
+        Ok(Some(Self { user: user.map(named).transpose()?, gid }))
+    }
+
+    /// The user's number; this process's where only the group is another.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.user.as_ref().map_or_else(Uid::effective, |(_, uid)| *uid).as_raw()
+    }
+
+    /// The group's number.
+    #[must_use]
+    pub fn gid(&self) -> u32 {
+        self.gid.as_raw()
+    }
+
+    /// Becomes this user and group for good, with the user's further groups and no others.
+    ///
+    /// # Errors
+    /// A sentence, when that is not possible or could be undone.
+    pub fn assume(&self) -> Result<(), String> {
+        let uid = Uid::from_raw(self.uid());
+        let already = uid == Uid::current() && uid == Uid::effective() && self.gid == Gid::effective();
+        if already && !uid.is_root() {
+            return Ok(());
+        }
+        let failed = |what: &str, e: nix::Error| {
+            format!("cannot {what}: {}; start as root, or set user and group to None", e.desc())
+        };
+        match &self.user {
+            Some((name, _)) => initgroups(name, self.gid).map_err(|e| failed("take the user's groups", e))?,
+            None => setgroups(&[self.gid]).map_err(|e| failed("give up other groups", e))?,
+        }
+        setresgid(self.gid, self.gid, self.gid).map_err(|e| failed("change the group", e))?;
+        setresuid(uid, uid, uid).map_err(|e| failed("change the user", e))?;
+        let now = getresuid().map_err(|e| failed("tell the user", e))?;
+        let undone = !uid.is_root() && setuid(Uid::from_raw(0)).is_ok();
+        if undone || [now.real, now.effective, now.saved] != [uid, uid, uid] {
+            return Err(
+                "root's rights could be regained after they were given up; this is not safe to go on with".into()
+            );
+        }
+        Ok(())
+    }
+}
+
+/// Goes on in the background, in a session of its own, with standard input and outputs closed; the folder stays. To be
+/// called before there is a second thread. The process that was started ends with success.
+///
+/// # Errors
+/// A sentence, when the kernel does not allow it.
+pub fn go_into_background() -> Result<(), String> {
+    nix::unistd::daemon(true, false).map_err(|e| format!("cannot go into the background: {}", e.desc()))
 }
 
 /// Figures of this process, from /proc.

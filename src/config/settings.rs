@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::read::{Reader, size_words};
 use super::show::{list, map, or_null, plain_list, quoted};
-use super::{Config, FileLimit, HttpRule, LogPath, Network, Secret, maps, values};
+use super::{Config, FileLimit, Group, HttpRule, LogPath, Network, Secret, groups, maps, values};
 
 /// One key of the configuration file.
 pub struct Setting {
@@ -263,6 +263,17 @@ pub const SETTINGS: &[Setting] = &[
         doc: "Whether Redis and Sentinel probes speak TLS.",
         parse: |c, r| set(&mut c.redis_tls, r.boolean()),
         show: |c| c.redis_tls.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "groups",
+        kind: "map of groups",
+        doc: "Named sets of checks, asked for by `/group/<name>/0/`, on listeners of their own, or watched: see [Groups](#groups).",
+        parse: |c, r| {
+            let groups = groups::read(c, r);
+            set(&mut c.groups, groups);
+        },
+        show: |c| map(&c.groups, Group::show),
         ..USUAL
     },
     Setting {

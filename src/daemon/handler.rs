@@ -195,7 +195,8 @@ pub fn down_status(downtime: &Downtime) -> StatusCode {
     }
 }
 
-fn down(closed: &Closed, config: &Config) -> Reply {
+/// The answer of a downtime.
+pub fn down(closed: &Closed, config: &Config) -> Reply {
     let downtime = &closed.downtime;
     let reply = reply::phrased(reply::text(down_status(downtime), downtime.body(&closed.name)), downtime.phrase());
     match config.envoy_immediate_fail {

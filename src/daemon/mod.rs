@@ -4,6 +4,7 @@
 //! shared, so `-n` changes nothing but the number of cores used.
 
 mod agent;
+mod groups;
 mod handler;
 mod metrics;
 pub mod once;
@@ -31,6 +32,7 @@ use crate::http::listen;
 use crate::logging;
 use crate::spool::{Gate, Spool};
 use crate::sys::{self, LocalAddresses};
+use groups::Groups;
 use handler::Pollers;
 use state::{Live, State};
 
@@ -112,7 +114,11 @@ fn own_addresses() -> Arc<LocalAddresses> {
     own
 }
 
-fn runtime() -> Result<Runtime, String> {
+/// A runtime on this thread.
+///
+/// # Errors
+/// A sentence, when the kernel gives no means for one.
+pub(crate) fn runtime() -> Result<Runtime, String> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
     built.map_err(|e| format!("cannot start the runtime: {e}"))
 }
@@ -138,12 +144,16 @@ async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
         threads.push(worker(number, sockets, Arc::clone(state), stopped.clone())?);
     }
     accept_all(sockets, state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
+    let mut groups = Groups::start(state)?;
     while signals.next().await == Event::Reload {
-        reload(options, state);
+        if reload(options, state) {
+            groups.reload();
+        }
     }
     log::info!("stopping");
     // The receivers live as long as the threads.
     let _ = stop.send(true);
+    groups.stop();
     let limit = state.live().config.shutdown_timeout;
     if tokio::time::timeout(limit, state.connections.drained()).await.is_err() {
         log::warn!("{} connections were still open after {limit:?}", state.connections.count());
@@ -214,17 +224,17 @@ fn worker(
     named.spawn(work).map_err(|e| format!("cannot start thread {number}: {e}"))
 }
 
-/// Reads the configuration anew; a bad one changes nothing.
-fn reload(options: &Options, state: &Arc<State>) {
+/// Reads the configuration anew; a bad one changes nothing. Gives whether there is a new one.
+fn reload(options: &Options, state: &Arc<State>) -> bool {
     let Some(file) = &options.config_file else {
         log::info!("SIGHUP: there is no configuration file to read");
-        return;
+        return false;
     };
     let loaded = match config::load(file) {
         Ok(loaded) => loaded,
         Err(faults) => {
             log::error!("SIGHUP: the configuration stays as it was: {faults}");
-            return;
+            return false;
         }
     };
     for warning in &loaded.warnings {
@@ -240,7 +250,7 @@ fn reload(options: &Options, state: &Arc<State>) {
         Ok(new) => new,
         Err(e) => {
             log::error!("SIGHUP: the configuration stays as it was: {e}");
-            return;
+            return false;
         }
     };
     for key in restart {
@@ -249,6 +259,7 @@ fn reload(options: &Options, state: &Arc<State>) {
     logging::set_level(level(options, &new.config));
     state.set_live(new);
     log::info!("SIGHUP: configuration read from {}", file.display());
+    true
 }
 
 #[derive(PartialEq)]

@@ -9,7 +9,8 @@ use super::route::{self, Refusal, Route};
 use super::state::Live;
 use super::{handler, target};
 use crate::config::Config;
-use crate::probe::{self, Outcome, Step, Trace};
+use crate::group::{self, Alone};
+use crate::probe::{Outcome, Step, Trace};
 use crate::spool::{ALL, Downtime, Key, Mark, Spool, SpoolError};
 use crate::sys::LocalAddresses;
 
@@ -77,7 +78,7 @@ pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Re
     };
     let trace = Trace::start(true);
     let runtime = super::runtime().map_err(OnceError::Setup)?;
-    let outcome = runtime.block_on(probe::run(protocol, &target, &live.context, &trace));
+    let outcome = runtime.block_on(group::check(&Alone, protocol, &target, &live.context, &trace));
     let why = format!("{} {}:{} answered so in {}", protocol.name, target.host, target.port, trace.elapsed());
     runtime.shutdown_background();
     Ok(answer(&outcome, outcome.cause.as_ref().map_or(why, ToString::to_string), trace.steps()))

@@ -14,11 +14,8 @@ use super::route::Check;
 use super::server_state::ServerState;
 use crate::config::Config;
 use crate::ledger::Stated;
-use crate::probe::{Host, Outcome, Protocol, Request, Target};
+use crate::probe::{AGENT, Host, Outcome, Protocol, Request, Target};
 use crate::spool::{Key, parse_port};
-
-/// What the probes call themselves, as the originals did.
-const AGENT: &str = concat!("hastate ", env!("CARGO_PKG_VERSION"));
 
 /// Longest host name (RFC 1035 section 2.3.4).
 const NAME_MAX: usize = 253;
@@ -75,6 +72,7 @@ pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config,
             path: path(check.rest, uri.query()),
             headers: request_headers(check, headers, config),
             limit: None,
+            trusted: false,
         })
     });
     let target = target.map_err(|refused| as_failure(check, refused));

@@ -52,6 +52,10 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Answers requests; cloned for each connection.
 pub trait Handler: Clone + Send + Sync + 'static {
+    /// Whether pollers may close their sending side and still get an answer. Where they may not, a request ends as
+    /// soon as its poller is gone.
+    const HALF_CLOSE: bool = true;
+
     /// Answers one request of a poller.
     fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> impl Future<Output = Reply> + Send;
 }
@@ -259,7 +263,7 @@ async fn connection<H: Handler>(
         .header_read_timeout(header_timeout)
         .max_buf_size(HEAD_MAX)
         // Some checkers close their sending side behind the request.
-        .half_close(true)
+        .half_close(H::HALF_CLOSE)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(serving);
     let ended = tokio::select! {

@@ -56,7 +56,25 @@ pub const PROTOCOLS: &[Protocol] = &[
     grpc::GRPC,
     grpc::GRPCS,
     exec::EXEC,
+    GROUP_ROW,
 ];
+
+/// The name of the row for groups of checks, which `crate::group` runs.
+pub const GROUP: &str = "group";
+
+/// The row for groups: for router, metrics and check URLs.
+const GROUP_ROW: Protocol = Protocol {
+    name: GROUP,
+    needs_slash: false,
+    request: Request::Ignored,
+    keyed_by_service: true,
+    default_port: Some(0),
+    bare_timeout: false,
+    probe: |probe| Box::pin(async move { probe.failed("a group is not probed by itself") }),
+};
+
+/// What HTTP probes call themselves, as the originals did.
+pub const AGENT: &str = concat!("hastate ", env!("CARGO_PKG_VERSION"));
 
 /// One row of [`PROTOCOLS`].
 pub struct Protocol {
@@ -156,6 +174,8 @@ pub struct Target {
     pub headers: HeaderMap,
     /// The deadline of this probe, in place of the service's.
     pub limit: Option<Duration>,
+    /// The configuration named the host, not a request, so `check_hosts` does not apply.
+    pub trusted: bool,
 }
 
 impl Target {

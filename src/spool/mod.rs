@@ -10,6 +10,7 @@ mod downtime;
 mod gate;
 mod key;
 mod names;
+mod owned;
 mod read;
 mod replace;
 

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use crate::support::{Ran, TempDir, copy_binary, run};
 
-const ALIASES: &[&str] = &["hadown", "halist", "haroll", "hashowdowned", "hastatus", "haup"];
+const ALIASES: &[&str] =
+    &["hadown", "halist", "haroll", "hashowdowned", "hastatus", "haup", "health-checker", "heartbeat"];
 
 fn names(folder: &Path) -> Vec<String> {
     let name = |e: std::io::Result<fs::DirEntry>| e.unwrap().file_name().into_string().unwrap();

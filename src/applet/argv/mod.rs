@@ -97,6 +97,10 @@ impl<'a> Reader<'a> {
 
     /// `-v`, `-p80`, `-vp80`, `-vp` with the value behind it; `text` is without the dash.
     fn cluster(&mut self, text: &'a str) -> Result<(), String> {
+        if !self.flags.iter().any(|f| f.short.is_some()) {
+            // Go's programs have no short options, and take long ones behind one dash too.
+            return if text == "v" { self.ask(Read::Version) } else { self.long(text) };
+        }
         for (at, c) in text.char_indices() {
             let Some(flag) = self.flags.iter().find(|f| f.short == Some(c)) else {
                 match c {
