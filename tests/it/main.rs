@@ -10,4 +10,5 @@ mod cli_options;
 mod cli_status;
 mod config;
 mod docs;
+mod haproxy;
 mod support;

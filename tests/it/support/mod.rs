@@ -1,6 +1,13 @@
-//! What the tests share: running the binary, temporary folders, waiting for a condition.
+//! What the tests share: running the binary and the daemon, servers to check, temporary folders, waiting for a
+//! condition.
 
+pub mod client;
+pub mod daemon;
+pub mod haproxy;
+pub mod process;
+pub mod random;
 mod temp;
+pub mod upstream;
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;

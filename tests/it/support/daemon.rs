@@ -1,0 +1,184 @@
+//! The daemon under test, in a temporary folder of its own.
+
+use std::fs::{self, File};
+use std::net::{IpAddr, SocketAddr};
+use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+
+use super::client::{self, Response};
+use super::process::{Process, bound_to_us};
+use super::{BINARY, Ran, Spool, wait_until};
+
+/// How it is started.
+pub struct Setup {
+    pub spool: Spool,
+    config: Option<String>,
+    args: Vec<String>,
+    privileges: Vec<&'static str>,
+    bind: IpAddr,
+}
+
+impl Setup {
+    pub fn new() -> Self {
+        Self { spool: Spool::new(), config: None, args: vec![], privileges: vec![], bind: [127, 0, 0, 1].into() }
+    }
+
+    /// The text of its configuration.
+    pub fn config(mut self, text: impl Into<String>) -> Self {
+        self.config = Some(text.into());
+        self
+    }
+
+    pub fn args(mut self, args: &[&str]) -> Self {
+        self.args.extend(args.iter().map(|a| (*a).to_owned()));
+        self
+    }
+
+    pub fn bind(mut self, address: &str) -> Self {
+        self.bind = address.parse().unwrap();
+        self
+    }
+
+    /// Further options for `setpriv`.
+    pub fn privileges(mut self, options: &[&'static str]) -> Self {
+        self.privileges.extend(options);
+        self
+    }
+
+    /// Where a log file may go.
+    pub fn log_file(&self) -> PathBuf {
+        self.spool.outside().join("hacheck.log")
+    }
+
+    /// Starts it, without waiting for anything. Its output goes to a file.
+    pub fn spawn(self) -> Daemon {
+        let outside = self.spool.outside().to_owned();
+        let output = File::create(outside.join("output")).unwrap();
+        let mut command = bound_to_us(BINARY, &self.privileges);
+        command.arg("serve").args(["-B", &self.bind.to_string(), "-p", "0", "--spool-root"]).arg(self.spool.root());
+        if let Some(text) = &self.config {
+            fs::write(outside.join("config.yaml"), text).unwrap();
+            command.arg("-c").arg(outside.join("config.yaml"));
+        }
+        // A process group of its own: a terminal's Ctrl-C is for the tests, which end it themselves.
+        command.args(&self.args).stdin(Stdio::null()).process_group(0).env("TZ", "UTC0");
+        command.stdout(output.try_clone().unwrap()).stderr(output);
+        let address = SocketAddr::new(self.bind, 0);
+        Daemon { process: Process::spawn(&mut command), address, spool: self.spool }
+    }
+
+    /// Starts it and waits until it listens.
+    #[track_caller]
+    pub fn start(self) -> Daemon {
+        let mut daemon = self.spawn();
+        wait_until(Duration::from_secs(30), "the daemon listens", || {
+            let log = daemon.log();
+            if let Some(code) = daemon.process.ended() {
+                panic!("the daemon ended with {code}:\n{log}");
+            }
+            let (_, rest) = log.split_once("listening on ").unwrap_or_default();
+            let Some((address, _)) = rest.split_once('\n') else { return false };
+            daemon.address = address.parse().unwrap();
+            true
+        });
+        daemon
+    }
+}
+
+/// A running daemon; it is killed when this is dropped.
+pub struct Daemon {
+    pub process: Process,
+    pub address: SocketAddr,
+    pub spool: Spool,
+}
+
+impl Daemon {
+    /// One with defaults and an empty spool.
+    #[track_caller]
+    pub fn start() -> Self {
+        Setup::new().start()
+    }
+
+    #[track_caller]
+    pub fn with_config(text: &str) -> Self {
+        Setup::new().config(text).start()
+    }
+
+    pub fn get(&self, path: &str) -> Response {
+        client::request(self.address, "GET", path, &[])
+    }
+
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Response {
+        client::request(self.address, "GET", path, headers)
+    }
+
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+        client::request(self.address, method, path, headers)
+    }
+
+    /// A value of `/status`, e.g. `/spool/readable`.
+    pub fn status(&self, pointer: &str) -> serde_json::Value {
+        let status = self.get("/status").json();
+        status.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in {status}")).clone()
+    }
+
+    /// A sample of `/metrics`, with its labels.
+    pub fn metric(&self, sample: &str) -> f64 {
+        let page = self.get("/metrics").body;
+        let value = page.lines().find_map(|l| l.strip_prefix(sample)?.strip_prefix(' '));
+        value.and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("no {sample} in:\n{page}"))
+    }
+
+    /// Everything that it has printed, and its log file.
+    pub fn log(&self) -> String {
+        let read = |name: &str| fs::read(self.spool.outside().join(name)).unwrap_or_default();
+        let bytes = [read("output"), read("hacheck.log")].concat();
+        String::from_utf8_lossy(&bytes).into_owned()
+    }
+
+    /// Waits until the log holds a text.
+    #[track_caller]
+    pub fn wait_for_log(&self, text: &str) {
+        let what = format!("{text:?} in the log");
+        wait_until(Duration::from_secs(20), &what, || self.log().contains(text));
+    }
+
+    /// How often a text is in the log.
+    pub fn logged(&self, text: &str) -> usize {
+        self.log().matches(text).count()
+    }
+
+    pub fn write_config(&self, text: &str) {
+        fs::write(self.spool.outside().join("config.yaml"), text).unwrap();
+    }
+
+    /// Writes a configuration and has it read.
+    #[track_caller]
+    pub fn reload(&self, text: &str, expected_log: &str) {
+        let before = self.logged(expected_log);
+        self.write_config(text);
+        self.process.signal(Signal::SIGHUP);
+        let what = format!("{expected_log:?} in the log after SIGHUP");
+        wait_until(Duration::from_secs(20), &what, || self.logged(expected_log) > before);
+    }
+
+    /// An operator's command on its spool.
+    pub fn run(&self, name: &str, args: &[&str]) -> Ran {
+        self.spool.run(name, args)
+    }
+
+    /// Checks that it lives, answers, and has neither panicked nor answered 500.
+    #[track_caller]
+    pub fn is_sound(&mut self) {
+        let log = self.log();
+        assert!(self.process.ended().is_none(), "the daemon ended:\n{log}");
+        assert!(!log.contains("panicked"), "{log}");
+        self.get("/healthz").is(200, "ok\n");
+        let five = self.get("/metrics").body;
+        assert!(five.contains("hacheck_requests_total"), "{five}");
+    }
+}

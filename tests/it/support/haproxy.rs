@@ -1,0 +1,96 @@
+//! A real HAProxy in a temporary folder.
+
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use super::client::{PATIENCE, Response};
+use super::process::{Process, bound_to_us, find};
+use super::{TempDir, wait_until};
+
+/// A running HAProxy; it is killed when this is dropped.
+pub struct Haproxy {
+    _process: Process,
+    folder: TempDir,
+}
+
+impl Haproxy {
+    /// Starts it with these sections below `global` and `defaults`. The frontend that a test talks to is to listen on
+    /// `unix@front`, in its folder, so that no port has to be guessed.
+    #[track_caller]
+    pub fn start(sections: &str) -> Self {
+        let program = find("haproxy").expect("HAProxy is missing: apt-get install haproxy");
+        let folder = TempDir::new();
+        let config = format!(
+            "global\n  stats socket unix@stats mode 600 level admin\n  node balancer\n\
+             defaults\n  mode http\n  timeout connect 5s\n  timeout client 20s\n  timeout server 20s\n  retries 0\n\
+             {sections}"
+        );
+        fs::write(folder.path().join("haproxy.cfg"), &config).unwrap();
+        let mut command = bound_to_us(program.to_str().unwrap(), &[]);
+        let output = fs::File::create(folder.path().join("output")).unwrap();
+        command.args(["-db", "-f", "haproxy.cfg"]).current_dir(folder.path()).stdin(Stdio::null());
+        command.stdout(output.try_clone().unwrap()).stderr(output);
+        let mut haproxy = Self { _process: Process::spawn(&mut command), folder };
+        let deadline = Duration::from_secs(20);
+        wait_until(deadline, "HAProxy listens", || {
+            let said = || fs::read_to_string(haproxy.folder.path().join("output")).unwrap_or_default();
+            assert!(haproxy._process.ended().is_none(), "HAProxy ended:\n{}\n{config}", said());
+            UnixStream::connect(haproxy.folder.path().join("stats")).is_ok()
+        });
+        haproxy
+    }
+
+    /// The frontend's socket.
+    pub fn front(&self) -> PathBuf {
+        self.folder.path().join("front")
+    }
+
+    /// A column of `show stat` for a server.
+    pub fn stat(&self, backend: &str, server: &str, column: &str) -> String {
+        let mut socket = UnixStream::connect(self.folder.path().join("stats")).unwrap();
+        socket.write_all(b"show stat\n").unwrap();
+        let mut table = String::new();
+        socket.read_to_string(&mut table).unwrap();
+        let (header, rows) = table.strip_prefix("# ").unwrap().split_once('\n').unwrap();
+        let index = header.split(',').position(|c| c == column).unwrap_or_else(|| panic!("no {column} in {header}"));
+        let row = rows.lines().map(fields).find(|row| row[0] == backend && row[1] == server);
+        row.unwrap_or_else(|| panic!("no {backend}/{server} in {table}"))[index].clone()
+    }
+
+    /// Waits until a server has a status.
+    #[track_caller]
+    pub fn wait_for(&self, backend: &str, server: &str, status: &str) {
+        let what = format!("{backend}/{server} is {status}");
+        wait_until(Duration::from_secs(20), &what, || self.stat(backend, server, "status") == status);
+    }
+}
+
+/// The fields of a line of CSV, which may stand in quotes.
+fn fields(line: &str) -> Vec<String> {
+    let mut fields = vec![String::new()];
+    let mut quoted = false;
+    for c in line.chars() {
+        match c {
+            '"' => quoted = !quoted,
+            ',' if !quoted => fields.push(String::new()),
+            c => fields.last_mut().unwrap().push(c),
+        }
+    }
+    fields
+}
+
+/// One request of a client through a frontend; an error says what went wrong.
+pub fn through(front: &std::path::Path) -> Result<Response, String> {
+    let fail = |e: std::io::Error| e.to_string();
+    let mut stream = UnixStream::connect(front).map_err(fail)?;
+    stream.set_read_timeout(Some(PATIENCE)).map_err(fail)?;
+    stream.write_all(b"GET / HTTP/1.1\r\nHost: front\r\nConnection: close\r\n\r\n").map_err(fail)?;
+    let mut raw = Vec::new();
+    stream.read_to_end(&mut raw).map_err(fail)?;
+    let response = super::client::split_head(&raw).map(|_| Response::parse(&raw));
+    response.filter(|r| r.status == 200).ok_or_else(|| String::from_utf8_lossy(&raw).into_owned())
+}
