@@ -1,21 +1,22 @@
 //! The log: env_logger writes lines, a thread of its own brings them to standard output, standard error or a file.
 //!
 //! Rule: logging never makes a check wait. When the reader of the log hangs, lines are dropped and counted. A log file
-//! that was renamed is opened anew before the next line, so that logrotate needs no signal.
+//! that was renamed is opened anew before the next line, so that logrotate needs no signal. A message is always one line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::time::Duration;
 
 use env_logger::Target;
-use log::LevelFilter;
+use log::{Level, LevelFilter, Record};
 
-use crate::config::LogPath;
+use crate::config::{LogFormat, LogPath};
+use crate::systemd;
 
 /// Lines that may wait for a slow log.
 const QUEUE: usize = 16_384;
@@ -25,6 +26,10 @@ const FLUSH_WAIT: Duration = Duration::from_millis(500);
 
 static WRITER: OnceLock<SyncSender<Message>> = OnceLock::new();
 static DROPPED: AtomicU64 = AtomicU64::new(0);
+/// Whether lines are JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+/// Whether the journal reads the log, and wants levels in front of lines.
+static JOURNAL: AtomicBool = AtomicBool::new(false);
 
 enum Message {
     Line(Vec<u8>),
@@ -36,8 +41,10 @@ enum Message {
 ///
 /// # Errors
 /// A sentence that says why the log file cannot be opened.
-pub fn start(path: &LogPath, level: LevelFilter) -> Result<(), String> {
+pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<(), String> {
     let sink = Sink::open(path)?;
+    JOURNAL.store(sink.is_journal(), Ordering::Relaxed);
+    set_format(format);
     let (sender, receiver) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(sink, &receiver));
     thread.map_err(|e| format!("cannot start the log thread: {e}"))?;
@@ -46,17 +53,43 @@ pub fn start(path: &LogPath, level: LevelFilter) -> Result<(), String> {
         .filter_level(LevelFilter::Warn)
         .filter_module("hacheck", LevelFilter::Trace)
         .format(|out, record| {
-            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
-            let message = record.args().to_string();
-            let message =
-                if message.chars().any(char::is_control) { message.escape_debug().to_string() } else { message };
-            writeln!(out, "{now} {} {}: {message}", record.level(), record.target())
+            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+            let journal = JOURNAL.load(Ordering::Relaxed);
+            writeln!(out, "{}", line(&now, record, JSON.load(Ordering::Relaxed), journal))
         })
         .target(Target::Pipe(Box::new(Queue)))
         .try_init();
     started.map_err(|e| e.to_string())?;
     set_level(level);
     Ok(())
+}
+
+/// A record as it is written.
+fn line(now: &str, record: &Record<'_>, json: bool, journal: bool) -> String {
+    let message = record.args().to_string();
+    let prefix = if journal { syslog_level(record.level()) } else { "" };
+    if json {
+        let level = record.level().as_str().to_ascii_lowercase();
+        let fields = serde_json::json!({"time": now, "level": level, "target": record.target(), "message": message});
+        return format!("{prefix}{fields}");
+    }
+    let message = if message.chars().any(char::is_control) { message.escape_debug().to_string() } else { message };
+    format!("{prefix}{now} {} {}: {message}", record.level(), record.target())
+}
+
+/// The level as sd-daemon(3) reads it in front of a line.
+fn syslog_level(level: Level) -> &'static str {
+    match level {
+        Level::Error => "<3>",
+        Level::Warn => "<4>",
+        Level::Info => "<6>",
+        Level::Debug | Level::Trace => "<7>",
+    }
+}
+
+/// Changes how lines look.
+pub fn set_format(format: LogFormat) {
+    JSON.store(format == LogFormat::Json, Ordering::Relaxed);
 }
 
 /// Changes what is logged.
@@ -70,6 +103,7 @@ pub fn set_level(level: LevelFilter) {
 /// A sentence that says why the file cannot be opened; the log then stays where it was.
 pub fn redirect(path: &LogPath) -> Result<(), String> {
     let sink = Sink::open(path)?;
+    JOURNAL.store(sink.is_journal(), Ordering::Relaxed);
     if let Some(writer) = WRITER.get() {
         // The receiver lives as long as the process.
         let _ = writer.send(Message::Sink(sink));
@@ -139,6 +173,14 @@ impl Sink {
         })
     }
 
+    fn is_journal(&self) -> bool {
+        match self {
+            Self::Stdout => systemd::is_journal(io::stdout()),
+            Self::Stderr => systemd::is_journal(io::stderr()),
+            Self::File { .. } => false,
+        }
+    }
+
     /// Writes a line. There is nobody to tell that the log cannot be written.
     fn write(&mut self, line: &[u8]) {
         let written = match self {
@@ -168,5 +210,32 @@ fn was_moved(path: &Path, file: &File) -> bool {
     match (path.metadata(), file.metadata()) {
         (Ok(there), Ok(here)) => (there.dev(), there.ino()) != (here.dev(), here.ino()),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(level: Level, message: &str, json: bool, journal: bool) -> String {
+        let args = format_args!("{message}").to_string();
+        line("NOW", &Record::builder().level(level).target("t").args(format_args!("{args}")).build(), json, journal)
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_holds() {
+        assert_eq!(lines(Level::Info, "a\nb", false, false), "NOW INFO t: a\\nb");
+        let json = lines(Level::Warn, "a\n\"b", true, false);
+        assert_eq!(json, r#"{"level":"warn","message":"a\n\"b","target":"t","time":"NOW"}"#);
+    }
+
+    #[test]
+    fn the_journal_gets_levels() {
+        for (level, prefix) in
+            [(Level::Error, "<3>"), (Level::Warn, "<4>"), (Level::Info, "<6>"), (Level::Debug, "<7>")]
+        {
+            assert!(lines(level, "x", false, true).starts_with(prefix));
+            assert!(lines(level, "x", true, true).starts_with(&format!("{prefix}{{")));
+        }
     }
 }

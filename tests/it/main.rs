@@ -9,6 +9,8 @@ mod cli_list;
 mod cli_options;
 mod cli_status;
 mod config;
+mod container;
 mod docs;
 mod haproxy;
 mod support;
+mod systemd;

@@ -4,8 +4,10 @@
 pub mod client;
 pub mod daemon;
 pub mod haproxy;
+pub mod passed;
 pub mod process;
 pub mod random;
+pub mod root;
 mod temp;
 pub mod upstream;
 
