@@ -26,11 +26,13 @@ impl Container {
     fn start(before: &str) -> Self {
         let spool = Spool::new();
         fs::write(spool.outside().join("c.yml"), "log_path: stdout\n").unwrap();
+        // Where the tests run may be closed to others.
+        fs::copy(BINARY, spool.outside().join("hacheck")).unwrap();
         let script = format!(
             "mount --bind / /mnt && mount -o remount,ro,bind /mnt && mount --bind {root} /mnt{root} &&
              mount -o remount,ro,bind /mnt{root} && mount -t proc proc /mnt/proc && {before}
              exec chroot /mnt setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --no-new-privs \\
-                 --bounding-set=-all --inh-caps=-all {BINARY} -c {root}/c.yml -B 127.0.0.1 -p 0 --spool-root {root}/spool",
+                 --bounding-set=-all --inh-caps=-all {root}/hacheck -c {root}/c.yml -B 127.0.0.1 -p 0 --spool-root {root}/spool",
             root = spool.outside().display()
         );
         let mut command = as_root("unshare");
