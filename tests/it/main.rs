@@ -12,5 +12,6 @@ mod config;
 mod container;
 mod docs;
 mod haproxy;
+mod packaging;
 mod support;
 mod systemd;

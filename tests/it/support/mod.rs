@@ -4,6 +4,7 @@
 pub mod client;
 pub mod daemon;
 pub mod haproxy;
+pub mod package;
 pub mod passed;
 pub mod process;
 pub mod random;
