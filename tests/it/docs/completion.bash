@@ -17,7 +17,8 @@ _hacheck_services() {
 }
 
 _hacheck_downed() {
-    "$1" downed ${2:+--spool-root "$2"} 2>/dev/null | cut -f 3
+    # An instance of any host is shown with an empty one.
+    "$1" downed ${2:+--spool-root "$2"} 2>/dev/null | cut -f 3 | sed -E 's/^([^:]+)::([0-9]+)$/\1:\2/'
 }
 
 # Offers what begins with the current word.

@@ -37,11 +37,10 @@ impl Chroot {
     /// A shell command as root in it.
     pub fn command(&self, script: &str) -> Command {
         // /proc is mounted for this command alone, so that nothing is left to be unmounted.
-        let mount = "mount -t proc proc \"$1/proc\"; exec chroot \"$1\" sh -ec \"$2\"";
+        let enter = "mount -t proc proc \"$1/proc\"; exec chroot \"$1\" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
+                     LC_ALL=C DEBIAN_FRONTEND=noninteractive sh -ec \"$2\"";
         let mut command = as_root("unshare");
-        command.args(["--mount", "sh", "-ec", mount, "sh"]).arg(self.root()).arg(script);
-        command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("DEBIAN_FRONTEND", "noninteractive");
-        command.env("LC_ALL", "C");
+        command.args(["--mount", "sh", "-ec", enter, "sh"]).arg(self.root()).arg(script);
         command
     }
 
