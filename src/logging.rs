@@ -64,7 +64,7 @@ pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<()
     Ok(())
 }
 
-/// A record as it is written.
+/// A record as it is written. The journal has a time of its own.
 fn line(now: &str, record: &Record<'_>, json: bool, journal: bool) -> String {
     let message = record.args().to_string();
     let prefix = if journal { syslog_level(record.level()) } else { "" };
@@ -74,7 +74,8 @@ fn line(now: &str, record: &Record<'_>, json: bool, journal: bool) -> String {
         return format!("{prefix}{fields}");
     }
     let message = if message.chars().any(char::is_control) { message.escape_debug().to_string() } else { message };
-    format!("{prefix}{now} {} {}: {message}", record.level(), record.target())
+    let time = if journal { String::new() } else { format!("{now} ") };
+    format!("{prefix}{time}{} {}: {message}", record.level(), record.target())
 }
 
 /// The level as sd-daemon(3) reads it in front of a line.
@@ -234,7 +235,7 @@ mod tests {
         for (level, prefix) in
             [(Level::Error, "<3>"), (Level::Warn, "<4>"), (Level::Info, "<6>"), (Level::Debug, "<7>")]
         {
-            assert!(lines(level, "x", false, true).starts_with(prefix));
+            assert_eq!(lines(level, "x", false, true), format!("{prefix}{level} t: x"));
             assert!(lines(level, "x", true, true).starts_with(&format!("{prefix}{{")));
         }
     }

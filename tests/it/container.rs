@@ -68,6 +68,18 @@ impl Container {
     }
 }
 
+impl Drop for Container {
+    fn drop(&mut self) {
+        // A process that changed its user outlives whoever started it.
+        let pid = i32::try_from(self.unshare.child().id()).unwrap();
+        for (child, _) in
+            children(pid).into_iter().flat_map(|(child, _)| [vec![(child, String::new())], children(child)].concat())
+        {
+            let _ = as_root("kill").args(["-KILL", &child.to_string()]).output();
+        }
+    }
+}
+
 /// Number and state of the children of a process.
 fn children(parent: i32) -> Vec<(i32, String)> {
     let stat = |entry: fs::DirEntry| {

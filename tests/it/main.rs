@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod boot;
 mod cli_dispatch;
 mod cli_down;
 mod cli_install;

@@ -65,8 +65,9 @@ impl Installed {
              mount --bind {root} {root} && mount --bind {root}/var/log/hacheck {root}/var/log/hacheck
              mount -t proc proc {root}/proc && mount -o remount,ro,bind {root}
              umask {umask}
-             exec chroot {root} setpriv --reuid {user} --regid {group} --groups {groups} --no-new-privs \\
-                 --bounding-set=-all --inh-caps=-all sh -ec '{check}; HACHECK_OPTIONS=\"{options}\"; exec {start}'",
+             # Not exec: what changes its user outlives whoever started it, unlike this shell and all below it.
+             chroot {root} setpriv --reuid {user} --regid {group} --groups {groups} --no-new-privs \\
+                 --bounding-set=-all --inh-caps=-all sh -ec '{check}; HACHECK_OPTIONS=\"{options}\"; exec {start}' & wait $!",
             user = line("User="),
             group = line("Group="),
             groups = line("SupplementaryGroups="),
