@@ -34,7 +34,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// How long a connection without a request may stay after the stop: the request may be on its way, and closing the
 /// connection would lose it.
-const FIRST_REQUEST: Duration = Duration::from_millis(250);
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Opens a listening socket. Others may listen on the same port (`SO_REUSEPORT`), so that a new daemon can start
 /// before the old one ends.

@@ -1,11 +1,13 @@
 //! The links that the package installs, kept in git as links: one for each name in APPLETS, for the binary and for its
 //! completion.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use super::{holds_only, names, writing};
+use crate::support::{TempDir, run};
 
 #[test]
 fn the_package_has_a_link_for_every_name() {
@@ -26,4 +28,16 @@ fn the_package_has_a_link_for_every_name() {
         let all: Vec<String> = links.iter().chain(kept).map(|n| (*n).to_owned()).collect();
         holds_only(folder, &all);
     }
+}
+
+#[test]
+fn hacheck_install_makes_the_links_that_the_package_has() {
+    let folder = TempDir::new();
+    let ran = run("hacheck", &["install", folder.path().to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert_eq!(in_folder(folder.path()), in_folder(Path::new("packaging/links")));
+}
+
+fn in_folder(folder: &Path) -> BTreeSet<String> {
+    fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
 }
