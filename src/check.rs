@@ -3,15 +3,15 @@
 //! Rule: a downtime is answered at once and never cached; a probe runs in a task of its own, so that a poller that
 //! hangs up does not cancel what others wait for.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::header::{HOST, HeaderValue};
 
 use crate::cache::{self, Cache, Found};
-use crate::probe::{self, Context, Outcome, Protocol, Target, Trace};
-use crate::spool::{Closed, Gate};
+use crate::probe::{self, Context, Outcome, Protocol, Request, Target, Trace};
+use crate::spool::{Closed, Downtime, Gate, Mark};
 
 /// What a poller wants to know.
 pub struct Question<'a> {
@@ -23,6 +23,8 @@ pub struct Question<'a> {
     pub spool_names: &'a [String],
     /// Where to probe, or why that is refused.
     pub target: Result<Target, Outcome>,
+    /// Downtimes that ask for it are told by weights of the agent protocol.
+    pub weights: bool,
     /// Neither a stored result nor a probe under way will do.
     pub fresh: bool,
 }
@@ -68,19 +70,50 @@ impl Checker {
         &self.cache
     }
 
-    /// Answers a question.
-    pub async fn check(&self, question: Question<'_>, context: &Arc<Context>) -> Verdict {
-        let names = question.spool_names.iter().map(String::as_str);
-        if let Some(closed) = self.gate.ask(question.service, names) {
-            return Verdict::Down(closed);
-        }
-        let Some(protocol) = question.protocol else { return Verdict::NotDown };
+    /// Answers a question; beside it stands the downtime that is told by weights alone, if any.
+    pub async fn check(&self, question: Question<'_>, context: &Arc<Context>) -> (Verdict, Option<Closed>) {
+        let draining = match self.closed(&question) {
+            Some(closed) if question.weights && closed.downtime.mark() == Some(Mark::Drain) => Some(closed),
+            Some(closed) => return (Verdict::Down(closed), None),
+            None => None,
+        };
+        let Some(protocol) = question.protocol else { return (Verdict::NotDown, draining) };
         let target = match question.target {
             Ok(target) => target,
-            Err(refused) => return Verdict::Refused(refused),
+            Err(refused) => return (Verdict::Refused(refused), draining),
         };
-        let (key, without_host) = keys(protocol, &target, context);
-        Verdict::Probed(match self.cache.find(&key, question.fresh) {
+        match self.probe(protocol, target, question.fresh, context).await {
+            Ok(outcome) => (Verdict::Probed(outcome), draining),
+            Err(refused) => (Verdict::Refused(refused), draining),
+        }
+    }
+
+    /// The downtime that counts: one that is told as usual before a soft one, a soft one before a drain.
+    fn closed(&self, question: &Question<'_>) -> Option<Closed> {
+        let find = |wanted: &dyn Fn(&Downtime) -> bool| {
+            self.gate.ask_for(question.service, question.spool_names.iter().map(String::as_str), wanted)
+        };
+        let any = find(&|_| true)?;
+        if any.downtime.mark().is_none() {
+            return Some(any);
+        }
+        let is_usual = |d: &Downtime| d.mark().is_none() || !question.weights && d.mark() == Some(Mark::Drain);
+        find(&is_usual).or_else(|| find(&|d| d.mark() == Some(Mark::Soft))).or(Some(any))
+    }
+
+    /// Asks the target, whatever the spool says; `fresh` does without a stored result and a probe under way.
+    ///
+    /// # Errors
+    /// The outcome of a question that is refused, since it makes no sense.
+    pub async fn probe(
+        &self,
+        protocol: &'static Protocol,
+        target: Target,
+        fresh: bool,
+        context: &Arc<Context>,
+    ) -> Result<Arc<Outcome>, Outcome> {
+        let (key, without_host) = keys(protocol, &target, context)?;
+        Ok(match self.cache.find(&key, fresh) {
             Found::Result(outcome) => outcome,
             Found::Running(running) => running.outcome().await,
             Found::Begin(ticket, running) => {
@@ -98,8 +131,14 @@ impl Checker {
 }
 
 /// The cache key of a check; and the one of pollers who name no virtual host, where this one does.
-fn keys(protocol: &'static Protocol, target: &Target, context: &Context) -> (cache::Key, Option<cache::Key>) {
-    let by_service = protocol.keyed_by_service || context.config.service_name_header.is_some();
+fn keys(
+    protocol: &'static Protocol,
+    target: &Target,
+    context: &Context,
+) -> Result<(cache::Key, Option<cache::Key>), Outcome> {
+    let by_service = protocol.keyed_by_service
+        || context.config.service_name_header.is_some()
+        || context.config.is_special(&target.service);
     let key = |request: Option<Box<str>>| cache::Key {
         protocol: protocol.name,
         host: target.host.clone(),
@@ -107,15 +146,23 @@ fn keys(protocol: &'static Protocol, target: &Target, context: &Context) -> (cac
         service: by_service.then(|| target.service.clone()),
         request,
     };
-    if !protocol.uses_request {
-        return (key(None), None);
-    }
-    let plain = request(target, false);
-    if target.headers.get(HOST).is_some_and(names_virtual_host) {
-        (key(Some(request(target, true))), Some(key(Some(plain))))
-    } else {
-        (key(Some(plain)), None)
-    }
+    Ok(match protocol.request {
+        Request::Ignored => (key(None), None),
+        Request::Segment => (key(Some(target.segment().into())), None),
+        Request::Options(read) => {
+            let options = read(target.query());
+            let options = options.map_err(|e| Outcome::bad_request(format!("{}: {e}", protocol.name)))?;
+            (key(Some(options.into_boxed_str())), None)
+        }
+        Request::Whole => {
+            let plain = key(Some(request(target, false)));
+            if target.headers.get(HOST).is_some_and(names_virtual_host) {
+                (key(Some(request(target, true))), Some(plain))
+            } else {
+                (plain, None)
+            }
+        }
+    })
 }
 
 /// Path, query string and copied headers as one text.
@@ -134,21 +181,44 @@ fn request(target: &Target, with_host: bool) -> Box<str> {
 /// which differs from balancer to balancer and means nothing to the service.
 fn names_virtual_host(host: &HeaderValue) -> bool {
     let Ok(host) = host.to_str() else { return true };
-    let name = match host.rsplit_once(':') {
-        Some((name, port)) if port.bytes().all(|b| b.is_ascii_digit()) => name,
-        _ => host,
-    };
-    let bare = name.strip_prefix('[').and_then(|n| n.strip_suffix(']')).unwrap_or(name);
-    !(name.is_empty() || name.eq_ignore_ascii_case("localhost") || bare.parse::<IpAddr>().is_ok())
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let is_address = bare.parse::<IpAddr>().is_ok() || host.parse::<SocketAddr>().is_ok();
+    let name = host.split_once(':').map_or(host, |(name, _)| name);
+    !(is_address || name.is_empty() || name.eq_ignore_ascii_case("localhost"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Config;
+    use crate::probe::Host;
+    use crate::sys::LocalAddresses;
+
+    fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
+        let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
+        let headers = hyper::HeaderMap::new();
+        let target =
+            Target { service: "s".into(), host: Host::Local, port: 1, path: path.into(), headers, limit: None };
+        keys(Protocol::find(protocol).unwrap(), &target, &context).map(|(key, _)| key)
+    }
+
+    #[test]
+    fn a_made_up_request_cannot_multiply_probes_of_those_that_do_not_use_it() {
+        for (protocol, a, b, same) in [
+            ("tcp", "/a?b", "/c?d", true),
+            ("http", "/a?b", "/a?c", false),
+            ("mysql", "/a", "/b?", true),
+            ("mysql", "/?max_lag=3&role=replica", "/x?role=replica&max_lag=03", true),
+            ("mysql", "/?max_lag=3", "/?max_lag=4", false),
+        ] {
+            assert_eq!(key_of(protocol, a).unwrap() == key_of(protocol, b).unwrap(), same, "{protocol} {a} {b}");
+        }
+        assert_eq!(key_of("mysql", "/?x=1").unwrap_err().status, hyper::StatusCode::BAD_REQUEST);
+    }
 
     #[test]
     fn an_address_is_no_virtual_host() {
-        for host in ["", "127.0.0.1", "127.0.0.1:3333", "[::1]:3333", "::1", "localhost:80", "LOCALHOST"] {
+        for host in ["", "127.0.0.1", "127.0.0.1:3333", "[::1]:3333", "[::1]", "::1", "localhost:80", "LOCALHOST"] {
             assert!(!names_virtual_host(&HeaderValue::from_static(host)), "{host}");
         }
         for host in ["a.example", "a.example:8080", "web", "1.2.3.4.example"] {

@@ -1,15 +1,16 @@
 //! The log: env_logger writes lines, a thread of its own brings them to standard output, standard error or a file.
 //!
-//! Rule: logging never makes a check wait. When the reader of the log hangs, lines are dropped and counted. A log file
-//! that was renamed is opened anew before the next line, so that logrotate needs no signal. A message is always one line.
+//! Rule: logging never makes a check wait. When the reader of the log hangs, lines are dropped and counted, and moving
+//! the log elsewhere leaves the thread that waits for that reader behind. A log file that was renamed is opened anew
+//! before the next line, so that logrotate needs no signal. A message is always one line.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use env_logger::Target;
@@ -24,7 +25,8 @@ const QUEUE: usize = 16_384;
 /// How long the end of the process waits for the last lines.
 const FLUSH_WAIT: Duration = Duration::from_millis(500);
 
-static WRITER: OnceLock<SyncSender<Message>> = OnceLock::new();
+/// The way to the thread that writes; when this is replaced, the thread ends after what it was given.
+static WRITER: RwLock<Option<SyncSender<Message>>> = RwLock::new(None);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 /// Whether lines are JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
@@ -33,7 +35,6 @@ static JOURNAL: AtomicBool = AtomicBool::new(false);
 
 enum Message {
     Line(Vec<u8>),
-    Sink(Sink),
     Flush(SyncSender<()>),
 }
 
@@ -42,13 +43,8 @@ enum Message {
 /// # Errors
 /// A sentence that says why the log file cannot be opened.
 pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<(), String> {
-    let sink = Sink::open(path)?;
-    JOURNAL.store(sink.is_journal(), Ordering::Relaxed);
     set_format(format);
-    let (sender, receiver) = sync_channel(QUEUE);
-    let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(sink, &receiver));
-    thread.map_err(|e| format!("cannot start the log thread: {e}"))?;
-    let _ = WRITER.set(sender);
+    redirect(path)?;
     let started = env_logger::Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("hacheck", LevelFilter::Trace)
@@ -104,18 +100,24 @@ pub fn set_level(level: LevelFilter) {
 /// A sentence that says why the file cannot be opened; the log then stays where it was.
 pub fn redirect(path: &LogPath) -> Result<(), String> {
     let sink = Sink::open(path)?;
-    JOURNAL.store(sink.is_journal(), Ordering::Relaxed);
-    if let Some(writer) = WRITER.get() {
-        // The receiver lives as long as the process.
-        let _ = writer.send(Message::Sink(sink));
-    }
+    let is_journal = sink.is_journal();
+    let (sender, receiver) = sync_channel(QUEUE);
+    let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(sink, &receiver));
+    thread.map_err(|e| format!("cannot start the log thread: {e}"))?;
+    JOURNAL.store(is_journal, Ordering::Relaxed);
+    *WRITER.write().unwrap_or_else(PoisonError::into_inner) = Some(sender);
     Ok(())
+}
+
+/// Hands a message to the writer; `None` when there is none yet.
+fn send(message: Message) -> Option<Result<(), TrySendError<Message>>> {
+    WRITER.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|w| w.try_send(message))
 }
 
 /// Waits for what was logged so far to be written, but not for long.
 pub fn flush() {
     let (done, wait) = sync_channel(1);
-    if WRITER.get().is_some_and(|w| w.try_send(Message::Flush(done)).is_ok()) {
+    if matches!(send(Message::Flush(done)), Some(Ok(()))) {
         let _ = wait.recv_timeout(FLUSH_WAIT);
     }
 }
@@ -131,7 +133,7 @@ struct Queue;
 
 impl Write for Queue {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
-        if let Some(Err(TrySendError::Full(_))) = WRITER.get().map(|w| w.try_send(Message::Line(line.to_vec()))) {
+        if let Some(Err(TrySendError::Full(_))) = send(Message::Line(line.to_vec())) {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
         Ok(line.len())
@@ -146,7 +148,6 @@ fn write_all(mut sink: Sink, messages: &Receiver<Message>) {
     for message in messages {
         match message {
             Message::Line(line) => sink.write(&line),
-            Message::Sink(new) => sink = new,
             Message::Flush(done) => {
                 let _ = done.try_send(());
             }

@@ -5,11 +5,18 @@
 //!
 //! Rules: what follows an option that takes a value is its value, whatever it looks like. `--` ends the options. The last
 //! of a repeated option counts, as in the originals, unless it is one to be repeated. `-h`, `--help` and `--version` win
-//! over every mistake around them.
+//! over every mistake around them. An option of [`OPTIONAL`] takes a value behind `=` only. The user's own `--` is passed
+//! on to an applet that takes a command behind it.
 
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
 
 use crate::nearest::nearest;
+
+/// Options whose value may be left out, and what it is then.
+pub(super) const OPTIONAL: &[(&str, &str)] = &[("--wait", "seen")];
+
+/// The name of the positional arguments that hold a command behind a `--`.
+const COMMAND: &str = "command";
 
 /// What a command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +40,9 @@ pub(super) fn read(info: &CommandInfoWithArgs, args: &[String]) -> Result<Read, 
     while let Some(arg) = reader.next() {
         let step = match arg.strip_prefix('-') {
             Some("-") => {
+                if info.positionals.iter().any(|p| p.name == COMMAND) {
+                    plain.push(arg.clone());
+                }
                 plain.extend_from_slice(reader.rest);
                 break;
             }
@@ -109,6 +119,7 @@ impl<'a> Reader<'a> {
             (false, Some(_)) => return Err(format!("option {typed} takes no value")),
             (false, None) => None,
             (true, Some(value)) => Some(value),
+            (true, None) if left_out(flag).is_some() => left_out(flag),
             (true, None) => Some(self.next().ok_or_else(|| format!("option {typed} needs a value"))?.as_str()),
         };
         self.found.push((flag, value));
@@ -170,6 +181,11 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The value of an option that is given without one, where that is possible.
+pub(super) fn left_out(flag: &FlagInfo) -> Option<&'static str> {
+    OPTIONAL.iter().find(|(long, _)| *long == flag.long).map(|(_, value)| *value)
+}
+
 fn takes_value(flag: &FlagInfo) -> bool {
     matches!(flag.kind, FlagInfoKind::Option { .. })
 }
@@ -194,6 +210,9 @@ mod tests {
         /// once
         #[argh(option, short = 'E')]
         service_host: Option<String>,
+        /// with or without a value
+        #[argh(option)]
+        wait: Option<String>,
         /// switch
         #[argh(switch, short = 'v')]
         verbose: bool,
@@ -247,6 +266,35 @@ mod tests {
     fn the_last_of_a_repeated_option_counts_unless_it_is_to_be_repeated() {
         assert_eq!(parsed(&["-r", "a", "--reason=b"]).reason.as_deref(), Some("b"));
         assert_eq!(parsed(&["-p1", "--port", "2"]).port, ["1", "2"]);
+    }
+
+    #[test]
+    fn an_option_without_its_optional_value_takes_nothing_else() {
+        for (args, value) in [(&["--wait", "web"][..], "seen"), (&["--wait=drained", "web"], "drained")] {
+            let parsed = parsed(args);
+            assert_eq!((parsed.wait.as_deref(), &*parsed.rest), (Some(value), &["web".to_owned()][..]), "{args:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_keeps_its_two_dashes() {
+        /// Services and a command.
+        #[derive(FromArgs, ArgsInfo)]
+        struct Rolled {
+            /// words
+            #[argh(positional, arg_name = "command")]
+            words: Vec<String>,
+        }
+        for (typed, words) in [
+            (&["web", "--", "ls", "-l", "--", "x"][..], &["web", "--", "ls", "-l", "--", "x"][..]),
+            (&["--", "ls"], &["--", "ls"]),
+            (&["web"], &["web"]),
+        ] {
+            let typed: Vec<_> = typed.iter().map(|a| (*a).to_owned()).collect();
+            let Ok(Read::Args(args)) = read(&Rolled::get_args_info(), &typed) else { panic!("{typed:?}") };
+            let args: Vec<_> = args.iter().map(String::as_str).collect();
+            assert_eq!(Rolled::from_args(&["roll"], &args).unwrap().words, words);
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use argh::FlagInfoKind;
 
-use super::{APPLETS, Applet};
+use super::{APPLETS, Applet, argv};
 
 /// The answer to `--version`.
 pub(super) const VERSION: &str = concat!("hacheck ", env!("CARGO_PKG_VERSION"), "\n");
@@ -37,6 +37,7 @@ pub(super) fn of_applet(applet: &Applet, program: &str) -> String {
     for flag in info.flags.iter().filter(|f| !f.hidden && f.long != "--help") {
         let value = match flag.kind {
             FlagInfoKind::Switch => String::new(),
+            FlagInfoKind::Option { arg_name } if argv::left_out(flag).is_some() => format!("[={arg_name}]"),
             FlagInfoKind::Option { arg_name } => format!(" {}", arg_name.to_uppercase()),
         };
         text.push_str(&line(flag.short, &format!("{}{value}", flag.long), flag.description));

@@ -3,22 +3,32 @@
 //! Rule: an applet never ends the process. It returns an exit code, 0 yes or done, 1 no or failed, 2 usage, or a
 //! [`Failure`]; `main` alone turns those into text and a code. Help and version come before anything that can fail.
 
+mod acted;
 mod argv;
+mod ask;
 mod config;
 mod down;
 mod downed;
+mod guard;
+mod healthy;
 mod help;
 mod install;
+mod interrupt;
+mod limits;
 mod list;
 mod output;
+mod pollers;
 mod probe;
+mod progress;
 mod reason;
+mod roll;
 mod serve;
 mod show;
 mod status;
 mod switch;
 mod times;
 mod up;
+mod wait;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -36,6 +46,7 @@ pub const APPLETS: &[Applet] = &[
     status::APPLET,
     downed::APPLET,
     list::APPLET,
+    roll::APPLET,
     probe::APPLET,
     config::APPLET,
     install::APPLET,

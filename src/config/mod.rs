@@ -6,6 +6,7 @@
 //! keys that stand twice and merge keys, [`SETTINGS`] has a row for each key that reads its value with a
 //! [`read::Reader`], and every complaint lands in a [`Sink`], so that all are shown together.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,7 +45,29 @@ pub struct Config {
     pub mysql_username: Option<String>,
     /// `mysql_password`: that user's password.
     pub mysql_password: Option<Secret>,
-    /// `max_body`: most of an upstream's body that is relayed, in bytes; a longer one fails the check.
+    /// `mysql_tls`: whether MySQL probes log in over TLS.
+    pub mysql_tls: TlsUse,
+    /// `postgres_username`: the user that PostgreSQL probes log in as; without one they only ask for readiness.
+    pub postgres_username: Option<String>,
+    /// `postgres_password`: that user's password.
+    pub postgres_password: Option<Secret>,
+    /// `postgres_tls`: whether PostgreSQL probes speak over TLS.
+    pub postgres_tls: TlsUse,
+    /// `exec`: the commands of `exec` checks, by name.
+    pub exec: BTreeMap<String, Argv>,
+    /// `http_rules`: what the answers of HTTP upstreams must be like, by service.
+    pub http_rules: BTreeMap<String, HttpRule>,
+    /// `sockets`: the unix sockets of services on this host, by service.
+    pub sockets: BTreeMap<String, PathBuf>,
+    /// `timeouts`: deadlines of probes in place of `healthcheck_timeout`, by service.
+    pub timeouts: BTreeMap<String, Duration>,
+    /// `redis_username`: the user that Redis and Sentinel probes log in as; the server's default user when unset.
+    pub redis_username: Option<String>,
+    /// `redis_password`: that user's password; no login when neither is set.
+    pub redis_password: Option<Secret>,
+    /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
+    pub redis_tls: bool,
+    /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
     pub cache_entries: usize,
@@ -52,6 +75,14 @@ pub struct Config {
     pub cache_bytes: usize,
     /// `max_services`: service names that statistics remember.
     pub max_services: usize,
+    /// `max_pollers`: load balancers that `/pollers` and `hadown --wait` remember.
+    pub max_pollers: usize,
+    /// `agent_ports`: ports on which HAProxy's agent-check is answered.
+    pub agent_ports: Vec<u16>,
+    /// `agent_weights`: agents are told weights too, so that `hadown --drain` works; hacheck then owns the weight.
+    pub agent_weights: bool,
+    /// `envoy_immediate_fail`: down answers tell Envoy to act at once, without its unhealthy threshold.
+    pub envoy_immediate_fail: bool,
     /// `max_connections`: connections of pollers at once; `None` follows the limit of open files.
     pub max_connections: Option<usize>,
     /// `header_timeout`: how long a poller may take to send its request head, and idle between two requests.
@@ -89,6 +120,17 @@ pub enum FileLimit {
     Number(u64),
 }
 
+/// Whether a database's probes use TLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TlsUse {
+    /// Never.
+    Off,
+    /// When it is needed or offered, as far as the protocol lets a client find out.
+    Auto,
+    /// Always; a server without TLS fails the check.
+    Required,
+}
+
 /// A text that never shows in logs, messages or debug output.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
@@ -113,13 +155,16 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+mod argv;
 mod decode;
 mod fault;
+mod http_rule;
 mod load;
-mod nearest;
+mod maps;
 mod network;
 pub mod raw;
 pub mod read;
+mod secrets;
 mod settings;
 mod show;
 #[cfg(test)]
@@ -127,12 +172,29 @@ mod tests;
 mod tree;
 mod values;
 
+pub use argv::Argv;
 pub use fault::{Fault, Faults, Sink};
+pub use http_rule::{HttpRule, Pattern};
 pub use load::{Loaded, load, parse};
-pub use nearest::nearest;
 pub use network::{Network, is_metadata};
 pub use settings::{SETTINGS, Setting, needs_restart};
 pub use show::{effective, reference_markdown};
+
+impl Config {
+    /// The deadline of a service's probes.
+    #[must_use]
+    pub fn timeout_of(&self, service: &str) -> Duration {
+        self.timeouts.get(service).copied().unwrap_or(self.healthcheck_timeout)
+    }
+
+    /// Whether a service's name decides how it is probed.
+    #[must_use]
+    pub fn is_special(&self, service: &str) -> bool {
+        self.http_rules.contains_key(service)
+            || self.sockets.contains_key(service)
+            || self.timeouts.contains_key(service)
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {
@@ -153,10 +215,25 @@ impl Default for Config {
             rlimit_nofile: None,
             mysql_username: None,
             mysql_password: None,
+            mysql_tls: TlsUse::Auto,
+            postgres_username: None,
+            postgres_password: None,
+            postgres_tls: TlsUse::Auto,
+            exec: BTreeMap::new(),
+            http_rules: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+            timeouts: BTreeMap::new(),
+            redis_username: None,
+            redis_password: None,
+            redis_tls: false,
             max_body: 8 << 20,
             cache_entries: 10_000,
             cache_bytes: 64 << 20,
             max_services: 100_000,
+            max_pollers: 10_000,
+            agent_ports: Vec::new(),
+            agent_weights: false,
+            envoy_immediate_fail: false,
             max_connections: None,
             header_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(1),

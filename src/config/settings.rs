@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::read::{Reader, size_words};
-use super::show::{list, or_null, quoted};
-use super::{Config, FileLimit, LogFormat, LogPath, Network, Secret, values};
+use super::show::{list, map, or_null, plain_list, quoted};
+use super::{Config, FileLimit, HttpRule, LogFormat, LogPath, Network, Secret, maps, values};
 
 /// One key of the configuration file.
 pub struct Setting {
@@ -118,7 +118,7 @@ pub const SETTINGS: &[Setting] = &[
     Setting {
         name: "tls_ca_file",
         kind: "path of a PEM file",
-        doc: "The certificates to trust; the system's when unset. Of use with `tls_verify: true` only.",
+        doc: "The certificates to trust; the system's when unset. A server's own must be made with CA:FALSE. Of use with `tls_verify: true` only.",
         parse: |c, r| set(&mut c.tls_ca_file, r.path("/etc/ssl/certs/ca.pem").map(Some)),
         show: |c| or_null(c.tls_ca_file.as_ref(), |p| quoted(&p.to_string_lossy())),
         ..USUAL
@@ -186,10 +186,101 @@ pub const SETTINGS: &[Setting] = &[
         ..USUAL
     },
     Setting {
+        name: "mysql_tls",
+        kind: "`off`, `auto` or `required`",
+        doc: "Whether MySQL probes log in over TLS: `auto` tries without and, where the account demands it, with; `required` fails without.",
+        parse: |c, r| set(&mut c.mysql_tls, values::tls_use(r)),
+        show: |c| values::tls_word(c.mysql_tls).into(),
+        ..USUAL
+    },
+    Setting {
+        name: "postgres_username",
+        kind: "text",
+        doc: "The user that PostgreSQL probes log in as; without one they only ask whether the server takes connections.",
+        parse: |c, r| set(&mut c.postgres_username, r.text().map(Some)),
+        show: |c| or_null(c.postgres_username.as_ref(), |t| quoted(t)),
+        ..USUAL
+    },
+    Setting {
+        name: "postgres_password",
+        kind: "text",
+        doc: "That user's password, exactly as written. Never shown.",
+        secret: true,
+        parse: |c, r| set(&mut c.postgres_password, r.any_text().map(|t| Some(Secret::new(t)))),
+        show: |c| secret(c.postgres_password.as_ref()),
+        ..USUAL
+    },
+    Setting {
+        name: "postgres_tls",
+        kind: "`off`, `auto` or `required`",
+        doc: "Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without.",
+        parse: |c, r| set(&mut c.postgres_tls, values::tls_use(r)),
+        show: |c| values::tls_word(c.postgres_tls).into(),
+        ..USUAL
+    },
+    Setting {
+        name: "exec",
+        kind: "map of commands",
+        doc: "The commands of `exec` checks: `zk: [/usr/local/bin/zk.sh, --port, \"2181\"]`, asked for by `/exec/<service>/<port>/zk`. A list is taken as it is, a text is split like a shell would; there is no shell.",
+        parse: |c, r| set(&mut c.exec, maps::exec(r)),
+        show: |c| map(&c.exec, |argv| list(argv.words())),
+        ..USUAL
+    },
+    Setting {
+        name: "http_rules",
+        kind: "map by service",
+        doc: "What the answers of a service's HTTP upstream must be like: `web: {status: [200, 301-399], body_contains: ok, body_regex: ^ready, headers: {X-A: b}, method: HEAD}`. Bodies are searched up to 64KiB.",
+        parse: |c, r| set(&mut c.http_rules, maps::http_rules(r)),
+        show: |c| map(&c.http_rules, HttpRule::show),
+        ..USUAL
+    },
+    Setting {
+        name: "sockets",
+        kind: "map of paths by service",
+        doc: "Unix sockets that probes of a service connect to when it is checked on this host: `web: /run/web.sock`.",
+        parse: |c, r| set(&mut c.sockets, maps::sockets(r)),
+        show: |c| map(&c.sockets, |path| quoted(&path.to_string_lossy())),
+        ..USUAL
+    },
+    Setting {
+        name: "timeouts",
+        kind: "map of numbers by service",
+        unit: "seconds",
+        doc: "Deadlines of a service's probes in place of `healthcheck_timeout`: `db: 2`.",
+        parse: |c, r| set(&mut c.timeouts, maps::timeouts(r)),
+        show: |c| map(&c.timeouts, |limit| seconds(*limit)),
+        ..USUAL
+    },
+    Setting {
+        name: "redis_username",
+        kind: "text",
+        doc: "The user that Redis and Sentinel probes log in as; the server's default user when unset.",
+        parse: |c, r| set(&mut c.redis_username, r.text().map(Some)),
+        show: |c| or_null(c.redis_username.as_ref(), |t| quoted(t)),
+        ..USUAL
+    },
+    Setting {
+        name: "redis_password",
+        kind: "text",
+        doc: "That user's password, exactly as written; without user and password there is no login. A Sentinel that wants none is checked all the same. Never shown.",
+        secret: true,
+        parse: |c, r| set(&mut c.redis_password, r.any_text().map(|t| Some(Secret::new(t)))),
+        show: |c| secret(c.redis_password.as_ref()),
+        ..USUAL
+    },
+    Setting {
+        name: "redis_tls",
+        kind: "true or false",
+        doc: "Whether Redis and Sentinel probes speak TLS.",
+        parse: |c, r| set(&mut c.redis_tls, r.boolean()),
+        show: |c| c.redis_tls.to_string(),
+        ..USUAL
+    },
+    Setting {
         name: "max_body",
         kind: "size",
         unit: "bytes, or with KiB, MiB, GiB",
-        doc: "Most of an upstream's body that is relayed; a longer one fails the check. At most 1GiB.",
+        doc: "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB.",
         parse: |c, r| set(&mut c.max_body, r.bytes(1, 1 << 30)),
         show: |c| size_words(c.max_body),
         ..USUAL
@@ -198,7 +289,6 @@ pub const SETTINGS: &[Setting] = &[
         name: "cache_entries",
         unit: "results",
         doc: "Results that are kept at once; the oldest make room.",
-        restart: true,
         parse: |c, r| set(&mut c.cache_entries, r.count(1, 10_000_000)),
         show: |c| c.cache_entries.to_string(),
         ..USUAL
@@ -208,7 +298,6 @@ pub const SETTINGS: &[Setting] = &[
         kind: "size",
         unit: "bytes, or with KiB, MiB, GiB",
         doc: "Memory for the bodies of kept results.",
-        restart: true,
         parse: |c, r| set(&mut c.cache_bytes, r.bytes(0, MOST_MEMORY)),
         show: |c| size_words(c.cache_bytes),
         ..USUAL
@@ -220,6 +309,40 @@ pub const SETTINGS: &[Setting] = &[
         restart: true,
         parse: |c, r| set(&mut c.max_services, r.count(1, 10_000_000)),
         show: |c| c.max_services.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "max_pollers",
+        unit: "pollers",
+        doc: "Load balancers that `/pollers`, `hadown --wait` and `haroll` remember.",
+        restart: true,
+        parse: |c, r| set(&mut c.max_pollers, r.count(2, 1_000_000)),
+        show: |c| c.max_pollers.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "agent_ports",
+        kind: "list of ports",
+        doc: "Ports on which HAProxy's `agent-check` is answered; `--agent-port` wins.",
+        restart: true,
+        parse: |c, r| set(&mut c.agent_ports, values::ports(r)),
+        show: |c| plain_list(&c.agent_ports),
+        ..USUAL
+    },
+    Setting {
+        name: "agent_weights",
+        kind: "true or false",
+        doc: "Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the weight: what an admin sets with `set weight` is undone at the next answer.",
+        parse: |c, r| set(&mut c.agent_weights, r.boolean()),
+        show: |c| c.agent_weights.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "envoy_immediate_fail",
+        kind: "true or false",
+        doc: "Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without waiting for its unhealthy threshold.",
+        parse: |c, r| set(&mut c.envoy_immediate_fail, r.boolean()),
+        show: |c| c.envoy_immediate_fail.to_string(),
         ..USUAL
     },
     Setting {

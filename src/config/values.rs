@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::header::HeaderName;
 
 use super::read::Reader;
-use super::{FileLimit, LogFormat, LogPath, Network};
+use super::{FileLimit, LogFormat, LogPath, Network, TlsUse};
 
 /// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
 const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
@@ -24,6 +24,12 @@ pub fn cache_time(reader: &Reader<'_>) -> Option<Option<Duration>> {
         return None;
     }
     Some(if seconds > FOR_EVER { None } else { Duration::try_from_secs_f64(seconds).ok() })
+}
+
+/// Whether a text names a header that a check may send.
+pub fn may_be_sent(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    HeaderName::from_bytes(name.as_bytes()).is_ok() && !HOP_BY_HOP.contains(&lower.as_str())
 }
 
 /// The name of a request header that may be passed on.
@@ -48,6 +54,17 @@ pub fn headers(reader: &Reader<'_>) -> Option<Vec<String>> {
         }
     }
     Some(names)
+}
+
+/// Ports, each once.
+pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
+    let mut ports: Vec<u16> = Vec::new();
+    for port in reader.each(|item| item.count(1, 65535))?.into_iter().filter_map(|p| u16::try_from(p).ok()) {
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
+    }
+    Some(ports)
 }
 
 /// Networks; `private` and `any` stand for several.
@@ -89,6 +106,27 @@ pub fn log_level(reader: &Reader<'_>) -> Option<log::LevelFilter> {
         "warning" => Some(log::LevelFilter::Warn),
         level => level.parse().ok(),
     })
+}
+
+/// Whether a database's probes use TLS. `off` is also how YAML 1.1 writes false.
+pub fn tls_use(reader: &Reader<'_>) -> Option<TlsUse> {
+    reader.parsed("is no such choice", "write off, auto or required", |t| {
+        match t.trim().to_ascii_lowercase().as_str() {
+            "off" | "no" | "false" => Some(TlsUse::Off),
+            "auto" => Some(TlsUse::Auto),
+            "required" => Some(TlsUse::Required),
+            _ => None,
+        }
+    })
+}
+
+/// The word for it.
+pub fn tls_word(tls: TlsUse) -> &'static str {
+    match tls {
+        TlsUse::Off => "off",
+        TlsUse::Auto => "auto",
+        TlsUse::Required => "required",
+    }
 }
 
 /// `max` or a number of files. Below 64 the daemon could not serve at all; the kernel ends at 2^31.

@@ -3,18 +3,21 @@
 //! Each thread runs a tokio runtime of its own and accepts from the same sockets; cache, counts and connections are
 //! shared, so `-n` changes nothing but the number of cores used.
 
+mod agent;
 mod handler;
 mod metrics;
 pub mod once;
 mod pages;
+mod pollers;
 mod route;
+mod server_state;
 mod sockets;
 mod spool_change;
 mod state;
 mod target;
 mod watchdog;
 
-use std::io;
+use std::io::{self, Write as _};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -48,6 +51,8 @@ pub struct Options {
     pub config_file: Option<PathBuf>,
     /// The ports to listen on.
     pub ports: Vec<u16>,
+    /// Ports for HAProxy's agent-check; those of the configuration when empty.
+    pub agent_ports: Vec<u16>,
     /// The address to listen on.
     pub bind_address: IpAddr,
     /// Threads that serve requests; they share cache and counts.
@@ -85,8 +90,8 @@ fn load(options: &Options) -> Result<Config, String> {
     let Some(file) = &options.config_file else { return Ok(Config::default()) };
     let loaded = config::load(file).map_err(|faults| faults.to_string())?;
     for warning in &loaded.warnings {
-        // The log is not open yet.
-        eprintln!("hacheck: warning: {warning}");
+        // The log is not open yet. Where standard error is closed, the warning must not stop the start.
+        let _ = writeln!(io::stderr(), "hacheck: warning: {warning}");
     }
     Ok(loaded.config)
 }
@@ -125,12 +130,14 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
-    let sockets = sockets::open(passed, options)?;
-    if !sockets.agent.is_empty() {
-        log::warn!("a socket named {} was passed, which this version has no use for", sockets::AGENT);
-    }
+    let sockets = sockets::open(passed, options, &state.live().config.agent_ports)?;
     let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
     let (stop, stopped) = watch::channel(false);
+    // Answers to agent-checks are so short that the main thread serves them all.
+    for socket in sockets.agent {
+        let agents = TcpListener::from_std(socket).map_err(|e| format!("cannot use the agent's socket: {e}"))?;
+        tokio::spawn(agent::serve(agents, Arc::clone(state), stopped.clone()));
+    }
     let mut threads = Vec::new();
     for number in 1..options.threads {
         let sockets = clone_all(&sockets.http).map_err(|e| format!("cannot share the sockets: {e}"))?;
@@ -218,24 +225,25 @@ fn reload(options: &Options, state: &Arc<State>) {
         log::warn!("{warning}");
     }
     let old = state.live();
-    for key in config::needs_restart(&old.config, &loaded.config) {
+    let restart = config::needs_restart(&old.config, &loaded.config);
+    let new = Live::new(loaded.config, &state.own).map_err(|e| e.to_string()).and_then(|new| {
+        let path = &new.config.log_path;
+        if *path != old.config.log_path { logging::redirect(path).map(|()| new) } else { Ok(new) }
+    });
+    let new = match new {
+        Ok(new) => new,
+        Err(e) => {
+            log::error!("SIGHUP: the configuration stays as it was: {e}");
+            return;
+        }
+    };
+    for key in restart {
         log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
     }
-    if loaded.config.log_path != old.config.log_path
-        && let Err(e) = logging::redirect(&loaded.config.log_path)
-    {
-        log::error!("SIGHUP: {e}; the log stays where it was");
-    }
-    let level = level(options, &loaded.config);
-    match Live::new(loaded.config, &state.own) {
-        Ok(live) => {
-            logging::set_level(level);
-            logging::set_format(live.config.log_format);
-            state.set_live(live);
-            log::info!("SIGHUP: configuration read from {}", file.display());
-        }
-        Err(e) => log::error!("SIGHUP: the configuration stays as it was: {e}"),
-    }
+    logging::set_level(level(options, &new.config));
+    logging::set_format(new.config.log_format);
+    state.set_live(new);
+    log::info!("SIGHUP: configuration read from {}", file.display());
 }
 
 #[derive(PartialEq)]

@@ -26,6 +26,8 @@ pub fn status(state: &State) -> Reply {
     let (entries, bytes) = state.checker.cache().size();
     let (services, failing, forgotten) = state.stats.figures();
     let gate = state.checker.gate();
+    // Counting them may be what finds the trouble.
+    let downtimes = state.downtimes();
     let trouble = gate.trouble_within(TROUBLE);
     reply::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -44,7 +46,7 @@ pub fn status(state: &State) -> Reply {
             "readable": trouble.is_none(),
             "error": trouble,
             "errors": gate.errors(),
-            "downtimes": state.downtimes(),
+            "downtimes": downtimes,
         },
         "services": {"known": services, "failing_checks": failing, "forgotten": forgotten},
         "probes_running": live.context.running(),
@@ -146,15 +148,28 @@ fn cache(page: &mut Page, state: &State) {
 fn spool(page: &mut Page, state: &State) {
     let gate = state.checker.gate();
     let (services, failing, forgotten) = state.stats.figures();
+    let downtimes = state.downtimes();
     let readable = u8::from(gate.trouble_within(TROUBLE).is_none());
     page.single("spool_readable", "gauge", "0 while the spool cannot be read and states are held.", readable);
     page.single("spool_errors_total", "counter", "Reads of the spool that failed.", gate.errors());
-    if let Some(downtimes) = state.downtimes() {
+    if let Some(downtimes) = downtimes {
         page.single("downtimes", "gauge", "Downtimes in force in the spool.", downtimes);
     }
+    pollers(page, state);
     page.single("failing_checks", "gauge", "Checks whose last answer was a failure.", failing);
     page.single("services", "gauge", "Services remembered.", services);
     page.single("services_forgotten_total", "counter", "Services forgotten for want of room.", forgotten);
+}
+
+fn pollers(page: &mut Page, state: &State) {
+    let figures = state.ledger().figures(state.now());
+    page.metric("pollers", "gauge", "Load balancers that poll, by their view of the server.");
+    for (view, count) in ["up", "down", "nolb", "unknown"].iter().zip(figures.polling) {
+        page.sample("pollers", &format!("{{view=\"{view}\"}}"), count);
+    }
+    page.single("pollers_silent", "gauge", "Load balancers that stopped polling.", figures.silent);
+    let forgotten = figures.forgotten;
+    page.single("pollers_forgotten_total", "counter", "Pollers forgotten for want of room.", forgotten);
 }
 
 fn process(page: &mut Page, state: &State) {

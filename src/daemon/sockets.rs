@@ -1,7 +1,7 @@
 //! The sockets that the daemon listens on: those that the service manager passed, else its own.
 //!
-//! Rule: passed sockets replace `-p` and `-B` altogether, so that nobody listens where the unit does not say so. They
-//! stay open in the service manager while the daemon restarts, and connections wait in them.
+//! Rule: a passed socket replaces all of its kind that the daemon would open, so that nobody listens where the unit does
+//! not say so. Passed ones stay open in the service manager while the daemon restarts, and connections wait in them.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
@@ -22,29 +22,43 @@ pub struct Sockets {
 /// `FileDescriptorName=` of sockets for the agent protocol; all others are for HTTP.
 pub const AGENT: &str = "agent";
 
-/// Takes the passed sockets, or opens those of the command line.
+/// Takes the passed sockets, or opens those of the command line; `agent_ports` are those of the configuration, where
+/// the command line has none.
 ///
 /// # Errors
 /// A sentence that names the address that cannot be had.
-pub fn open(passed: Vec<PassedSocket>, options: &Options) -> Result<Sockets, String> {
+pub fn open(passed: Vec<PassedSocket>, options: &Options, agent_ports: &[u16]) -> Result<Sockets, String> {
     let mut sockets = Sockets::default();
     for PassedSocket { name, listener } in passed {
         let address = listener.local_addr().map_err(|e| format!("cannot use the passed socket {name}: {e}"))?;
-        log::info!("listening on {address}, a socket of the service manager ({name})");
-        if name == AGENT { sockets.agent.push(listener) } else { sockets.http.push(listener) }
+        let (what, sockets) = match name.as_str() {
+            AGENT => ("answering agent-checks", &mut sockets.agent),
+            _ => ("listening", &mut sockets.http),
+        };
+        log::info!("{what} on {address}, a socket of the service manager ({name})");
+        sockets.push(listener);
     }
-    if !sockets.http.is_empty() {
+    if sockets.http.is_empty() {
+        sockets.http = bind_all(options, &options.ports, "listening")?;
+    } else {
         log::info!("-p and -B are not used: the service manager says where to listen");
-        return Ok(sockets);
     }
-    for port in &options.ports {
+    if sockets.agent.is_empty() {
+        let ports = if options.agent_ports.is_empty() { agent_ports } else { &options.agent_ports };
+        sockets.agent = bind_all(options, ports, "answering agent-checks")?;
+    }
+    Ok(sockets)
+}
+
+fn bind_all(options: &Options, ports: &[u16], what: &str) -> Result<Vec<TcpListener>, String> {
+    let bind = |port: &u16| {
         let address = SocketAddr::new(options.bind_address, *port);
         let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
         let socket = listener.into_std().map_err(|e| cannot_listen(address, &e))?;
-        log::info!("listening on {}", socket.local_addr().unwrap_or(address));
-        sockets.http.push(socket);
-    }
-    Ok(sockets)
+        log::info!("{what} on {}", socket.local_addr().unwrap_or(address));
+        Ok(socket)
+    };
+    ports.iter().map(bind).collect()
 }
 
 fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {

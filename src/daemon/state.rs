@@ -1,7 +1,7 @@
 //! What all requests share.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::metrics::Counters;
@@ -10,8 +10,9 @@ use crate::cache::{self, Cache};
 use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::http::listen::Connections;
+use crate::ledger::Ledger;
 use crate::probe::{Context, ContextError};
-use crate::spool::Gate;
+use crate::spool::{Gate, unix_now};
 use crate::stats::Stats;
 use crate::sys::{self, LocalAddresses};
 
@@ -55,6 +56,9 @@ pub struct State {
     pub counters: Arc<Counters>,
     /// The pollers' connections.
     pub connections: Arc<Connections>,
+    /// Another one after each start.
+    pub id: String,
+    ledger: Mutex<Ledger>,
     live: RwLock<Arc<Live>>,
     downtimes: Mutex<Option<(Instant, Option<usize>)>>,
 }
@@ -81,9 +85,22 @@ impl State {
             connections: Arc::new(Connections::new(max, config.header_timeout)),
             counters,
             own,
+            id: format!("{}-{}", std::process::id(), unix_now()),
+            ledger: Mutex::new(Ledger::new(config.max_pollers)),
             live: RwLock::new(Arc::new(live)),
             downtimes: Mutex::default(),
         }
+    }
+
+    /// Time since the start: the ledger's clock.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The memory of pollers.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The configuration in force.
@@ -107,7 +124,7 @@ impl State {
         {
             return count;
         }
-        let count = self.checker.gate().spool().list().ok().map(|l| l.downtimes.len());
+        let count = self.checker.gate().count();
         *known = Some((Instant::now(), count));
         count
     }

@@ -1,16 +1,17 @@
 //! The listener for pollers: accept, limits, drain.
 //!
 //! Rule: a new connection is never refused. When there are too many, the oldest one without a complete request makes
-//! room, so that a flood of idle connections cannot blind the balancer.
+//! room, so that a flood of idle connections cannot blind the balancer; where all wait for an answer, the one that has
+//! waited longest, so that pollers of hung services, who may be gone, cannot either.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -26,8 +27,8 @@ use super::reply::Reply;
 /// Connections that the kernel keeps ready to be accepted.
 const BACKLOG: u32 = 4096;
 
-/// Most bytes of a request head; above, the answer is 431.
-const HEAD_MAX: usize = 64 << 10;
+/// Bytes of a request head that always fit; above twice that the answer is always 431.
+const HEAD_MAX: usize = 32 << 10;
 
 /// How long to wait after accepting failed for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
@@ -35,6 +36,10 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// How long a connection without a request may stay after the stop: the request may be on its way, and closing the
 /// connection would lose it.
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
+
+/// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
+/// two, which cannot be seen: they look like those that close their sending side behind the request.
+const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 /// Opens a listening socket. Others may listen on the same port (`SO_REUSEPORT`), so that a new daemon can start
 /// before the old one ends.
@@ -66,13 +71,17 @@ pub struct Connections {
     /// Listeners that may still bring connections.
     accepting: AtomicUsize,
     closed: Notify,
+    started: Instant,
 }
 
 struct Connection {
-    /// A complete request is being answered.
-    busy: Arc<AtomicBool>,
+    busy: Arc<Busy>,
     task: AbortHandle,
 }
+
+/// When the request that is being answered was complete, in milliseconds from the start, plus one; 0 without one.
+#[derive(Default)]
+struct Busy(AtomicU64);
 
 impl Connections {
     /// At most `max` connections; a request head must be complete, and the next one begun, within `header_timeout`.
@@ -87,6 +96,7 @@ impl Connections {
             dropped: AtomicU64::new(0),
             accepting: AtomicUsize::new(0),
             closed: Notify::new(),
+            started: Instant::now(),
         }
     }
 
@@ -120,20 +130,44 @@ impl Connections {
         }
     }
 
-    /// Waits until one more may be open, closing the oldest one without a complete request if need be.
+    /// Waits until one more may be open, closing one if need be.
     async fn room(&self) {
         loop {
             let closed = self.closed.notified();
             if self.count() < self.max {
                 return;
             }
-            let idle = self.open().values().find(|c| !c.busy.load(Ordering::Relaxed)).map(|c| c.task.clone());
-            if let Some(task) = idle {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-                task.abort();
+            match self.victim() {
+                Ok(task) => {
+                    self.dropped.fetch_add(1, Ordering::Relaxed);
+                    task.abort();
+                    closed.await;
+                }
+                // Elapsed or closed: both are reasons to look again.
+                Err(grace) => drop(tokio::time::timeout(grace, closed).await),
             }
-            closed.await;
         }
+    }
+
+    /// The connection to close: the oldest one without a complete request, else the one that has waited longest for
+    /// its answer. `Err` says after what time there will be one.
+    fn victim(&self) -> Result<AbortHandle, Duration> {
+        let open = self.open();
+        let since = |c: &Connection| c.busy.0.load(Ordering::Relaxed);
+        if let Some(idle) = open.values().find(|c| since(c) == 0) {
+            return Ok(idle.task.clone());
+        }
+        let Some(longest) = open.values().min_by_key(|c| since(c)) else { return Err(ANSWER_GRACE) };
+        let waited = self.now().saturating_sub(since(longest));
+        match ANSWER_GRACE.checked_sub(Duration::from_millis(waited)) {
+            None | Some(Duration::ZERO) => Ok(longest.task.clone()),
+            Some(grace) => Err(grace),
+        }
+    }
+
+    /// Milliseconds from the start, plus one.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
     }
 
     fn open(&self) -> MutexGuard<'_, BTreeMap<u64, Connection>> {
@@ -225,7 +259,7 @@ fn begin<H: Handler>(
     // Answers are short: nothing is gained by waiting for more to send. Where it fails, the connection is gone.
     let _ = stream.set_nodelay(true);
     let id = all.next.fetch_add(1, Ordering::Relaxed);
-    let busy = Arc::new(AtomicBool::new(false));
+    let busy = Arc::<Busy>::default();
     all.count.fetch_add(1, Ordering::Relaxed);
     let registered = Registered { all: Arc::clone(all), id };
     // The lock is held over the spawn, so that a connection that ends at once is removed after it was entered.
@@ -240,18 +274,18 @@ async fn connection<H: Handler>(
     poller: SocketAddr,
     header_timeout: Duration,
     handler: H,
-    busy: Arc<AtomicBool>,
+    busy: Arc<Busy>,
     mut stop: watch::Receiver<bool>,
-    _registered: Registered,
+    registered: Registered,
 ) {
     let begun = Notify::new();
     let service = service_fn(|request| {
         begun.notify_one();
-        let (handler, busy) = (handler.clone(), Arc::clone(&busy));
+        let (handler, busy, now) = (handler.clone(), Arc::clone(&busy), registered.all.now());
         async move {
-            busy.store(true, Ordering::Relaxed);
+            busy.0.store(now, Ordering::Relaxed);
             let reply = handler.handle(request, poller).await;
-            busy.store(false, Ordering::Relaxed);
+            busy.0.store(0, Ordering::Relaxed);
             Ok::<_, Infallible>(reply)
         }
     });

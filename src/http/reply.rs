@@ -5,7 +5,9 @@
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS};
+use hyper::header::{
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+};
 use hyper::{Response, StatusCode};
 
 /// An answer, ready to be sent.
@@ -66,9 +68,14 @@ pub fn phrased(mut reply: Reply, phrase: Option<String>) -> Reply {
 fn typed(status: StatusCode, body: Bytes, kind: HeaderValue) -> Reply {
     // These have no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5).
     let empty = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    let length = HeaderValue::from(body.len());
     let mut reply = Response::new(Full::new(if empty { Bytes::new() } else { body }));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
+    if !empty {
+        // An answer to HEAD would lack the length of an empty body.
+        headers.insert(CONTENT_LENGTH, length);
+    }
     headers.insert(CONTENT_TYPE, kind);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     reply

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +11,7 @@ use hyper::StatusCode;
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::tls::TlsClient;
-use super::{Host, Outcome, Target};
+use super::{Host, Outcome, Target, mysql};
 use crate::config::{Config, is_metadata};
 use crate::sys::LocalAddresses;
 
@@ -22,6 +23,7 @@ pub struct Context {
     /// The settings.
     pub config: Arc<Config>,
     pub(super) tls: TlsClient,
+    pub(super) mysql: mysql::Ways,
     local: Arc<LocalAddresses>,
     slots: Semaphore,
     waiting: AtomicUsize,
@@ -55,6 +57,7 @@ impl Context {
     pub fn new(config: Arc<Config>, local: Arc<LocalAddresses>) -> Result<Self, ContextError> {
         Ok(Self {
             tls: TlsClient::new(&config)?,
+            mysql: mysql::Ways::default(),
             slots: Semaphore::new(config.max_clients.min(Semaphore::MAX_PERMITS)),
             waiting: AtomicUsize::new(0),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
@@ -62,6 +65,18 @@ impl Context {
             config,
             local,
         })
+    }
+
+    /// The unix socket of a service that is checked on this host.
+    #[must_use]
+    pub fn socket(&self, target: &Target) -> Option<&Path> {
+        let path = self.config.sockets.get(&*target.service)?;
+        let here = match &target.host {
+            Host::Local => true,
+            Host::Address(a) => a.is_loopback() || self.local.contains(*a),
+            Host::Name(name) => &**name == "localhost",
+        };
+        here.then_some(path)
     }
 
     /// Probes that run now.

@@ -5,12 +5,26 @@
 //!
 //! Rule: [`run`] sets the one deadline, from the wait for a slot to the last byte. A probe itself never times out.
 
+mod connection;
 mod context;
+mod exec;
+mod grpc;
+mod haproxy;
 mod http;
+mod http_rules;
+mod lines;
+mod memcached;
+mod mysql;
+mod options;
+mod postgres;
+mod redis;
+mod redis_info;
+mod smtp;
 mod stream;
 mod tcp;
 mod tls;
 mod trace;
+mod zookeeper;
 
 use std::fmt;
 use std::future::Future;
@@ -25,7 +39,24 @@ pub use context::{Context, ContextError};
 pub use trace::{Step, Trace};
 
 /// Everything that can be probed. Router, metrics, `hacheck probe` and the documentation's tests read this table.
-pub const PROTOCOLS: &[Protocol] = &[http::HTTP, http::HTTPS, tcp::TCP];
+pub const PROTOCOLS: &[Protocol] = &[
+    http::HTTP,
+    http::HTTPS,
+    tcp::TCP,
+    mysql::MYSQL,
+    postgres::POSTGRES,
+    redis::REDIS,
+    redis_info::REDIS_INFO,
+    redis::SENTINEL,
+    redis_info::SENTINEL_INFO,
+    haproxy::HAPROXY,
+    smtp::SMTP,
+    memcached::MEMCACHED,
+    zookeeper::ZOOKEEPER,
+    grpc::GRPC,
+    grpc::GRPCS,
+    exec::EXEC,
+];
 
 /// One row of [`PROTOCOLS`].
 pub struct Protocol {
@@ -33,11 +64,11 @@ pub struct Protocol {
     pub name: &'static str,
     /// The check's path needs a slash behind the port, as the originals' HTTP routes do.
     pub needs_slash: bool,
-    /// Path, query string and copied headers reach the target, so they are part of the cache key.
-    pub uses_request: bool,
+    /// What of the request decides the result, and so is part of the cache key.
+    pub request: Request,
     /// The service's name decides the result, so it is part of the cache key.
     pub keyed_by_service: bool,
-    /// Where such a service usually listens.
+    /// Where such a service usually listens; `Some(0)` where nothing is connected to, so that a check needs no port.
     pub default_port: Option<u16>,
     /// The body on timeout is the originals' `Connection timed out after N.NNs` alone.
     pub bare_timeout: bool,
@@ -48,6 +79,25 @@ pub struct Protocol {
 /// A probe: reads what it needs from [`Probe`], gives the outcome.
 pub type ProbeFn = for<'a> fn(&'a Probe<'a>) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
+/// What of a poller's request decides the result of a probe.
+#[derive(Clone, Copy)]
+pub enum Request {
+    /// Nothing: a made-up path or query cannot multiply probes.
+    Ignored,
+    /// Path, query string and copied headers reach the target.
+    Whole,
+    /// Some options of the query string.
+    Options(ReadOptions),
+    /// The path's first segment.
+    Segment,
+}
+
+/// Reads the options of a query string: gives a text that is the same for queries that mean the same.
+///
+/// # Errors
+/// A sentence, for options that are unknown or contradict each other.
+pub type ReadOptions = fn(query: &str) -> Result<String, String>;
+
 impl fmt::Debug for Protocol {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name)
@@ -55,6 +105,12 @@ impl fmt::Debug for Protocol {
 }
 
 impl Protocol {
+    /// Whether a check needs a port.
+    #[must_use]
+    pub fn needs_port(&self) -> bool {
+        self.default_port != Some(0)
+    }
+
     /// The row of a name.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
@@ -98,6 +154,8 @@ pub struct Target {
     pub path: Box<str>,
     /// The request headers for an HTTP upstream; `Host` only when it was copied from the poller.
     pub headers: HeaderMap,
+    /// The deadline of this probe, in place of the service's.
+    pub limit: Option<Duration>,
 }
 
 impl Target {
@@ -105,6 +163,12 @@ impl Target {
     #[must_use]
     pub fn query(&self) -> &str {
         self.path.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The first part of the path, up to the next slash; empty when there is none.
+    #[must_use]
+    pub fn segment(&self) -> &str {
+        self.bare_path().trim_start_matches('/').split('/').next().unwrap_or_default()
     }
 
     /// The path without the query string.
@@ -143,6 +207,11 @@ impl Outcome {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, body)
     }
 
+    /// 400 with a body.
+    pub fn bad_request(body: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, body)
+    }
+
     /// Adds what the body leaves unsaid.
     #[must_use]
     pub fn because(mut self, cause: impl Into<Box<str>>) -> Self {
@@ -176,6 +245,12 @@ impl Probe<'_> {
         format!("{} {}:{}", self.protocol.name, self.target.host, self.target.port)
     }
 
+    /// The deadline, from the start.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.target.limit.unwrap_or_else(|| self.context.config.timeout_of(&self.target.service))
+    }
+
     /// A failure that names protocol, address, cause and duration.
     pub fn failed(&self, cause: impl fmt::Display) -> Outcome {
         Outcome::unavailable(format!("{}: {cause} after {}", self.subject(), self.trace.elapsed()))
@@ -185,7 +260,7 @@ impl Probe<'_> {
 /// Runs one probe within its deadline.
 pub async fn run(protocol: &'static Protocol, target: &Target, context: &Context, trace: &Trace) -> Outcome {
     let probe = Probe { protocol, target, context, trace };
-    let limit = context.config.healthcheck_timeout;
+    let limit = probe.limit();
     let work = async {
         trace.stage("waiting for a free slot (max_clients)");
         match context.slot(target).await {
@@ -212,5 +287,18 @@ pub(crate) struct Seconds(pub Duration);
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2}s", self.0.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protocol_stands_once_in_the_table() {
+        let mut names: Vec<_> = PROTOCOLS.iter().map(|p| p.name).chain(["spool"]).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), PROTOCOLS.len() + 1, "a name stands twice, or is 'spool'");
     }
 }

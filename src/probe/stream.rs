@@ -4,14 +4,23 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
 
+use super::connection::Connection;
 use super::{Outcome, Probe};
 
-/// Connects to the target: every address of a name is tried within the deadline, each with its share of what is left.
-pub(super) async fn connect(probe: &Probe<'_>) -> Result<TcpStream, Outcome> {
+/// Connects to the target: by the unix socket that the configuration has for it, else by TCP, where every address of a name is tried within the deadline, each with its share of what is left.
+pub(super) async fn connect(probe: &Probe<'_>) -> Result<Connection, Outcome> {
+    if let Some(path) = probe.context.socket(probe.target) {
+        probe.trace.stage("connecting");
+        let stream = UnixStream::connect(path).await;
+        let stream = stream.map_err(|e| probe.failed(format_args!("{}: {}", path.display(), describe(&e))))?;
+        probe.trace.note(|| format!("connected to {}", path.display()));
+        return Ok(Connection::Unix(stream));
+    }
     probe.trace.stage("looking up the host");
-    let end = Instant::now() + probe.context.config.healthcheck_timeout;
+    let end = Instant::now() + probe.limit();
     let addresses = probe.context.addresses(probe.target).await?;
     probe.trace.stage("connecting");
     let mut last = None;
@@ -21,7 +30,7 @@ pub(super) async fn connect(probe: &Probe<'_>) -> Result<TcpStream, Outcome> {
         match connect_one(*address, (share > 1).then(|| left / u32::try_from(share).unwrap_or(u32::MAX))).await {
             Ok(stream) => {
                 probe.trace.note(|| format!("connected to {address}"));
-                return Ok(stream);
+                return Ok(Connection::Tcp(stream));
             }
             Err(e) => {
                 probe.trace.note(|| format!("{address}: {}", describe(&e)));
@@ -43,10 +52,23 @@ async fn connect_one(address: SocketAddr, limit: Option<Duration>) -> io::Result
     Ok(stream)
 }
 
+/// What carries bytes: TCP, or TLS over it.
+pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+
 /// An I/O error in words, without Rust's "(os error N)", in the middle of a sentence.
 pub(super) fn describe(e: &io::Error) -> String {
     let text = e.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
+    sentence(text.split(" (os error").next().unwrap_or_default())
+}
+
+/// A text that was a sentence of its own, for the middle of one; "TLS" and the like stay.
+pub(super) fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
+    let Some(first) = chars.next() else { return String::new() };
+    if chars.clone().next().is_some_and(char::is_uppercase) {
+        return text.to_owned();
+    }
+    first.to_lowercase().chain(chars).collect()
 }

@@ -1,12 +1,12 @@
 //! `tcp`: a connection is made and closed; nothing is sent.
 
-use super::{Outcome, Probe, Protocol, stream};
+use super::{Outcome, Probe, Protocol, Request, stream};
 
 /// The row of the table.
 pub(super) const TCP: Protocol = Protocol {
     name: "tcp",
     needs_slash: false,
-    uses_request: false,
+    request: Request::Ignored,
     keyed_by_service: false,
     default_port: None,
     bare_timeout: true,

@@ -16,6 +16,8 @@ pub struct Trace {
 #[derive(Debug)]
 struct Now {
     stage: &'static str,
+    /// What came in this stage, quoted; empty for nothing.
+    received: String,
     steps: Vec<Step>,
 }
 
@@ -32,12 +34,20 @@ impl Trace {
     /// Starts the clock; with `verbose` all steps are kept, else only the current one.
     #[must_use]
     pub fn start(verbose: bool) -> Self {
-        Self { start: Instant::now(), verbose, now: Mutex::new(Now { stage: "starting", steps: Vec::new() }) }
+        Self {
+            start: Instant::now(),
+            verbose,
+            now: Mutex::new(Now { stage: "starting", received: String::new(), steps: Vec::new() }),
+        }
     }
 
     /// Begins a stage, e.g. `"connecting"`: what the probe was doing if the deadline comes now.
     pub fn stage(&self, stage: &'static str) {
-        self.lock().stage = stage;
+        {
+            let mut now = self.lock();
+            now.stage = stage;
+            now.received.clear();
+        }
         self.note(|| stage.to_owned());
     }
 
@@ -49,10 +59,16 @@ impl Trace {
         }
     }
 
-    /// The stage that the probe is in.
+    /// Keeps the beginning of an answer that is not complete yet, quoted, for the message if the deadline comes now.
+    pub(super) fn received(&self, quoted: String) {
+        self.lock().received = quoted;
+    }
+
+    /// The stage that the probe is in, and what came in it so far.
     #[must_use]
-    pub fn current(&self) -> &'static str {
-        self.lock().stage
+    pub fn current(&self) -> String {
+        let now = self.lock();
+        if now.received.is_empty() { now.stage.to_owned() } else { format!("{}, so far {}", now.stage, now.received) }
     }
 
     /// Time since the start, as messages show it.

@@ -3,15 +3,17 @@
 //! Rule: what cannot be read keeps the state that was read last; a key that was never read is up. So a spool that
 //! vanishes, loses its permissions or breaks never lets a host back into traffic.
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::{ALL, Downtime, Spool, SpoolError, cause_text, read};
+use super::names::Names;
+use super::read::Root;
+use super::{ALL, Downtime, Spool, SpoolError, cause_text};
 
 /// How often the same trouble is logged at the most.
 const LOG_EVERY: Duration = Duration::from_secs(60);
@@ -33,6 +35,7 @@ pub struct Closed {
 /// The spool as the daemon asks it.
 pub struct Gate {
     spool: Spool,
+    names: Names,
     /// The downtime last read for each key that was down then. Bounded by the files that the spool has held.
     last_down: Mutex<HashMap<Box<str>, Arc<Downtime>>>,
     any_down: AtomicBool,
@@ -44,7 +47,6 @@ pub struct Gate {
 struct Trouble {
     last: Option<(String, Instant)>,
     logged: Option<(String, Instant)>,
-    root: Option<(u64, u64)>,
 }
 
 impl Gate {
@@ -56,14 +58,15 @@ impl Gate {
         spool.create_root()?;
         let fail = |e| SpoolError::new("read spool folder", spool.root(), e);
         fs::read_dir(spool.root()).map_err(fail)?;
-        let root = fs::metadata(spool.root()).map_err(fail)?;
+        let names = Names::default();
+        names.met(spool.root(), Root::open(spool.root()).and_then(|root| root.identity()).map_err(fail)?);
         spool.sweep();
-        let trouble = Trouble { root: Some((root.dev(), root.ino())), ..Trouble::default() };
         Ok(Self {
             spool,
+            names,
             last_down: Mutex::default(),
             any_down: AtomicBool::new(false),
-            trouble: Mutex::new(trouble),
+            trouble: Mutex::default(),
             errors: AtomicU64::new(0),
         })
     }
@@ -76,39 +79,59 @@ impl Gate {
 
     /// The first downtime in force among `all` and the given keys, in their order.
     pub fn ask<'a>(&self, service: &str, names: impl IntoIterator<Item = &'a str>) -> Option<Closed> {
-        let mut absent = Absent::default();
-        let found = std::iter::once(ALL).chain(names).find_map(|name| {
-            let shown = if name == ALL { ALL } else { service };
-            self.entry(name, &mut absent).map(|(downtime, held)| Closed { name: shown.into(), downtime, held })
-        });
-        // Entries were missing: is it they, or the whole root?
-        if found.is_some() || absent.names.is_empty() {
-            return found;
-        }
-        match self.look_at_root() {
-            Ok(()) => {
-                self.forget(&absent.names);
-                None
-            }
-            Err(e) => {
-                self.note(&format!("spool folder {}: {}", self.spool.root().display(), cause_text(&e)));
-                absent.names.iter().find_map(|name| {
-                    let shown = if *name == ALL { ALL } else { service };
-                    self.remembered(name).map(|downtime| Closed { name: shown.into(), downtime, held: true })
-                })
-            }
-        }
+        self.ask_for(service, names, &|_| true)
     }
 
-    /// The downtime of one entry, and whether it is held; `None` is up, or missing, which is noted in `absent`.
-    fn entry<'a>(&self, name: &'a str, absent: &mut Absent<'a>) -> Option<(Arc<Downtime>, bool)> {
-        match read::entry(self.spool.root(), name) {
+    /// The first downtime in force among `all` and the given keys that is wanted, in their order.
+    pub fn ask_for<'a>(
+        &self,
+        service: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        wanted: &dyn Fn(&Downtime) -> bool,
+    ) -> Option<Closed> {
+        let certain = self.names.certain(self.spool.root());
+        // Mostly nothing is down, and then the folder need not be opened.
+        let root = OnceCell::new();
+        std::iter::once(ALL).chain(names).find_map(|name| {
+            if certain.as_ref().is_some_and(|names| !names.contains(name)) {
+                self.forget(name);
+                return None;
+            }
+            let (downtime, held) = match root.get_or_init(|| self.open_root()) {
+                Some(root) => self.entry(root, name)?,
+                None => (self.remembered(name)?, true),
+            };
+            if !wanted(&downtime) {
+                return None;
+            }
+            let shown = if name == ALL { ALL } else { service };
+            Some(Closed { name: shown.into(), downtime, held })
+        })
+    }
+
+    /// The downtimes in force in the whole spool; `None` while it cannot be listed.
+    pub fn count(&self) -> Option<usize> {
+        let listed = self.spool.list().map_err(|e| self.note_root(&e.cause));
+        listed.ok().map(|l| l.downtimes.len())
+    }
+
+    /// The root, unless it is gone.
+    fn open_root(&self) -> Option<Root<'_>> {
+        let opened = Root::open(self.spool.root()).and_then(|root| Ok((root.identity()?, root)));
+        let (identity, root) = opened.map_err(|e| self.note_root(&e)).ok()?;
+        self.names.met(self.spool.root(), identity);
+        Some(root)
+    }
+
+    /// The downtime of one entry, and whether it is held; `None` is up.
+    fn entry(&self, root: &Root<'_>, name: &str) -> Option<(Arc<Downtime>, bool)> {
+        match root.entry(name) {
             Ok(None) => {
-                absent.names.push(name);
+                self.forget(name);
                 None
             }
             Ok(Some(downtime)) if downtime.is_over(SystemTime::now()) => {
-                self.forget(&[name]);
+                self.forget(name);
                 self.spool.remove_expired(name);
                 None
             }
@@ -119,18 +142,6 @@ impl Gate {
                 self.remembered(name).map(|downtime| (downtime, true))
             }
         }
-    }
-
-    /// Fails when the root is gone; warns when it has become another folder.
-    fn look_at_root(&self) -> io::Result<()> {
-        let now = fs::metadata(self.spool.root())?;
-        let mut trouble = self.trouble();
-        let now = Some((now.dev(), now.ino()));
-        if trouble.root != now {
-            trouble.root = now;
-            log::warn!("spool folder {} was replaced by another one, which counts now", self.spool.root().display());
-        }
-        Ok(())
     }
 
     fn remember(&self, name: &str, mut downtime: Downtime) -> Arc<Downtime> {
@@ -157,16 +168,18 @@ impl Gate {
         self.last_down().get(name).filter(|d| !d.is_over(now)).cloned()
     }
 
-    fn forget(&self, names: &[&str]) {
+    fn forget(&self, name: &str) {
         // Mostly nothing is down, and then there is nothing to lock for.
         if !self.any_down.load(Ordering::Acquire) {
             return;
         }
         let mut last = self.last_down();
-        for name in names {
-            last.remove(*name);
-        }
+        last.remove(name);
         self.any_down.store(!last.is_empty(), Ordering::Release);
+    }
+
+    fn note_root(&self, e: &io::Error) {
+        self.note(&format!("spool folder {}: {}", self.spool.root().display(), cause_text(e)));
     }
 
     /// Counts a trouble; logs it when it is new or was last logged a minute ago.
@@ -201,9 +214,4 @@ impl Gate {
     fn trouble(&self) -> MutexGuard<'_, Trouble> {
         self.trouble.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-#[derive(Default)]
-struct Absent<'a> {
-    names: Vec<&'a str>,
 }

@@ -4,11 +4,12 @@
 //! blocking, so that a FIFO cannot hang the caller), and symbolic links only where they end inside the root.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::io::{self, Read as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
-use nix::fcntl::OFlag;
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::Mode;
 
 use super::downtime::Downtime;
 
@@ -18,19 +19,44 @@ const CONTENT_MAX: u64 = 1 << 20;
 /// How much of a file over the limit is shown as its reason, in characters.
 const EXCERPT: usize = 200;
 
-/// Reads an entry: `Ok(None)` when there is none.
-///
-/// # Errors
-/// The cause why the entry cannot be read; the entry may be a downtime or not.
-pub(super) fn entry(root: &Path, name: &str) -> io::Result<Option<Downtime>> {
-    let path = root.join(name);
-    let file = match open(&path) {
-        Ok(file) => file,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
-        // ELOOP: the entry is a symbolic link.
-        Err(e) if e.raw_os_error() == Some(nix::errno::Errno::ELOOP as i32) => open(&link_target(root, &path)?)?,
-        Err(e) => return Err(e),
-    };
+/// The root folder, held open: what is read through it comes from one and the same folder, while its path may name
+/// another one, or none, from one moment to the next. So an entry that is missing here is missing, and not the root.
+pub(super) struct Root<'a> {
+    path: &'a Path,
+    folder: File,
+}
+
+impl<'a> Root<'a> {
+    /// Opens the folder for as long as one question takes; kept longer, it would miss that it was replaced.
+    pub(super) fn open(path: &'a Path) -> io::Result<Self> {
+        // O_PATH asks for no right to list the folder.
+        let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
+        let folder = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+        Ok(Self { path, folder })
+    }
+
+    /// What tells this folder from any other one: device and inode.
+    pub(super) fn identity(&self) -> io::Result<(u64, u64)> {
+        self.folder.metadata().map(|m| (m.dev(), m.ino()))
+    }
+
+    /// Reads an entry: `Ok(None)` when there is none.
+    ///
+    /// # Errors
+    /// The cause why the entry cannot be read; the entry may be a downtime or not.
+    pub(super) fn entry(&self, name: &str) -> io::Result<Option<Downtime>> {
+        match openat(&self.folder, name, FLAGS, Mode::empty()) {
+            Ok(file) => content(File::from(file)).map(Some),
+            Err(nix::errno::Errno::ENOENT) => Ok(None),
+            Err(nix::errno::Errno::ELOOP) => content(linked(self.path, name)?).map(Some),
+            Err(e) => Err(e.into()),
+        }
+    }
+}
+
+const FLAGS: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+
+fn content(file: File) -> io::Result<Downtime> {
     let kind = file.metadata()?;
     if kind.is_dir() {
         return Err(io::Error::other("it is a folder, not a file"));
@@ -43,20 +69,16 @@ pub(super) fn entry(root: &Path, name: &str) -> io::Result<Option<Downtime>> {
     if content.len() as u64 > CONTENT_MAX {
         let start: String = String::from_utf8_lossy(&content[..EXCERPT * 4]).chars().take(EXCERPT).collect();
         let reason = format!("(spool file over 1 MiB) {start}");
-        return Ok(Some(Downtime { reason, legacy: true, ..Downtime::default() }));
+        return Ok(Downtime { reason, legacy: true, ..Downtime::default() });
     }
-    Ok(Some(Downtime::parse(&content)))
+    Ok(Downtime::parse(&content))
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new().read(true).custom_flags((OFlag::O_NONBLOCK | OFlag::O_NOFOLLOW).bits()).open(path)
-}
-
-/// Where a link of the root ends, if inside the root.
-fn link_target(root: &Path, path: &Path) -> io::Result<std::path::PathBuf> {
-    let target = fs::canonicalize(path).map_err(|e| io::Error::other(format!("broken link: {e}")))?;
+/// The file behind a link of the root, if it is inside the root too.
+fn linked(root: &Path, name: &str) -> io::Result<File> {
+    let target = fs::canonicalize(root.join(name)).map_err(|e| io::Error::other(format!("broken link: {e}")))?;
     if target.parent() != Some(&fs::canonicalize(root)?) {
         return Err(io::Error::other(format!("it is a link to {}, outside the spool", target.display())));
     }
-    Ok(target)
+    OpenOptions::new().read(true).custom_flags(FLAGS.bits()).open(target)
 }

@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::support::{BINARY, Ran, Spool, wait_until};
+use crate::support::{BINARY, Ran, Spool, copy_binary, wait_until};
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
@@ -185,7 +185,7 @@ fn unprivileged(spool: &Spool, name: &str, args: &[&str]) -> Ran {
     fs::set_permissions(spool.outside(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = spool.outside().join("hacheck");
     if !copy.exists() {
-        fs::copy(BINARY, &copy).unwrap();
+        copy_binary(&copy);
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let mut command = Command::new(copy);

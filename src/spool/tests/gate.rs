@@ -49,6 +49,47 @@ fn the_gate_follows_every_change() {
 }
 
 #[test]
+fn a_change_counts_at_once_also_when_the_listing_was_trusted() {
+    let f = Fixture::new();
+    let gate = f.gate();
+    for round in 0..5 {
+        until_trusted(&f);
+        assert_eq!(web(&gate), None, "round {round}");
+        fs::write(f.path("web"), "r").unwrap();
+        assert_eq!(web(&gate), down("r"), "round {round}: the new downtime was not seen");
+        until_trusted(&f);
+        assert_eq!(web(&gate), down("r"), "round {round}");
+        fs::write(f.path("web"), "s").unwrap();
+        assert_eq!(web(&gate), down("s"), "round {round}: the new content was not seen");
+        fs::remove_file(f.path("web")).unwrap();
+        assert_eq!(web(&gate), None, "round {round}: the end was not seen");
+    }
+}
+
+#[test]
+fn a_trusted_listing_does_not_outlive_the_root() {
+    let f = Fixture::new();
+    let gate = f.gate();
+    f.put("all", "r");
+    until_trusted(&f);
+    assert_eq!(web(&gate), down("r"));
+    let away = f.folder.path().join("away");
+    fs::rename(f.spool.root(), &away).unwrap();
+    assert_eq!(web(&gate), held("r"));
+    fs::create_dir(f.spool.root()).unwrap();
+    assert_eq!(web(&gate), None, "the new folder is the truth");
+}
+
+/// Waits until a listing of the spool is trusted.
+fn until_trusted(f: &Fixture) {
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while crate::spool::names::Names::default().certain(f.spool.root()).is_none() {
+        assert!(Instant::now() < deadline, "the listing is never trusted");
+        thread::yield_now();
+    }
+}
+
+#[test]
 fn an_entry_that_cannot_be_read_keeps_its_last_state() {
     type Break = fn(&Fixture);
     let breaks: [(&str, Break); 5] = [

@@ -1,6 +1,7 @@
 //! The spool on real folders, with everything in them that can go wrong.
 
 mod gate;
+#[allow(dead_code, reason = "the integration tests use more of it")]
 #[path = "../../../tests/it/support/temp.rs"]
 mod temp;
 

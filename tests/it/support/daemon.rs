@@ -171,14 +171,12 @@ impl Daemon {
         self.spool.run(name, args)
     }
 
-    /// Checks that it lives, answers, and has neither panicked nor answered 500.
+    /// Checks that it lives, answers, and has not panicked.
     #[track_caller]
     pub fn is_sound(&mut self) {
         let log = self.log();
         assert!(self.process.ended().is_none(), "the daemon ended:\n{log}");
         assert!(!log.contains("panicked"), "{log}");
         self.get("/healthz").is(200, "ok\n");
-        let five = self.get("/metrics").body;
-        assert!(five.contains("hacheck_requests_total"), "{five}");
     }
 }

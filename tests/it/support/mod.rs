@@ -1,14 +1,18 @@
 //! What the tests share: running the binary and the daemon, servers to check, temporary folders, waiting for a
 //! condition.
 
+pub mod checks;
 pub mod client;
 pub mod daemon;
 pub mod haproxy;
+pub mod load;
 pub mod package;
 pub mod passed;
+pub mod probing;
 pub mod process;
 pub mod random;
 pub mod root;
+pub mod server;
 mod temp;
 pub mod upstream;
 
@@ -59,6 +63,12 @@ pub fn command(name: &str) -> Command {
     let mut command = Command::new(BINARY);
     command.arg0(name).stdin(Stdio::null()).env_remove("SUDO_USER").env_remove("SSH_USER").env("TZ", "UTC0");
     command
+}
+
+/// Copies the binary, in a process of its own: a copy that this one held open for writing while another test forks
+/// could not be run ("text file busy").
+pub fn copy_binary(to: &Path) {
+    assert!(Command::new("cp").arg(BINARY).arg(to).status().unwrap().success());
 }
 
 /// Runs the binary, called by a name.

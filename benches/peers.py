@@ -1,0 +1,133 @@
+"""The servers that are measured, each on a free loopback port, in a folder of the run's own, ended by pid."""
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import urllib.request
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(('127.0.0.1', 0))
+        return s.getsockname()[1]
+
+
+def wait_for(port, process, deadline=20):
+    end = time.monotonic() + deadline
+    while time.monotonic() < end:
+        if process.poll() is not None:
+            raise RuntimeError('%s ended with %s' % (process.args, process.returncode))
+        try:
+            socket.create_connection(('127.0.0.1', port), 1).close()
+            return
+        except OSError:
+            time.sleep(0.001)
+    raise RuntimeError('%s does not listen on %d' % (process.args, port))
+
+
+class Bench:
+    """What a run starts and ends."""
+    def __init__(self, hacheck, bare):
+        self.hacheck_binary, self.bare_binary = hacheck, bare
+        self.folder = tempfile.mkdtemp(prefix='hacheck-bench-')
+        self.running = []
+
+    def start(self, argv, port, **kw):
+        p = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kw)
+        self.running.append(p)
+        wait_for(port, p)
+        return p
+
+    def stop(self, process):
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+        if process in self.running:
+            self.running.remove(process)
+
+    def close(self):
+        for p in list(self.running):
+            self.stop(p)
+        subprocess.run(['rm', '-rf', self.folder], check=False)
+
+    def file(self, name, text):
+        path = os.path.join(self.folder, name)
+        with open(path, 'w') as f:
+            f.write(text)
+        return path
+
+    def spool(self, name, files):
+        """A spool folder with so many downtimes, none of them for a service that is asked for."""
+        path = os.path.join(self.folder, name)
+        os.mkdir(path)
+        for i in range(files):
+            with open(os.path.join(path, 'down%d' % i), 'w') as f:
+                f.write('{"reason": "bench", "expiration": null, "creation": 1.0}')
+        return path
+
+    def hacheck(self, config='', threads=1, spool=None):
+        port = free_port()
+        path = self.file('hacheck-%d.yml' % port, config + '\nlog_level: "off"\n')
+        argv = [self.hacheck_binary, '-c', path, '-p', str(port), '-B', '127.0.0.1', '-n', str(threads),
+                '--spool-root', spool or self.spool('spool-%d' % port, 0)]
+        return port, self.start(argv, port)
+
+    def bare(self, threads=1):
+        port = free_port()
+        return port, self.start([self.bare_binary, str(port), str(threads)], port)
+
+    def nginx(self, upstream, workers=1):
+        """nginx with `return 200` at / and `proxy_pass` without kept connections at /proxy/."""
+        port = free_port()
+        d = os.path.join(self.folder, 'nginx-%d' % port)
+        os.mkdir(d)
+        conf = self.file('nginx-%d.conf' % port, '''
+daemon off; worker_processes %d; pid %s/pid; error_log /dev/null; %s
+events { worker_connections 4096; }
+http { access_log off; client_body_temp_path %s/b; proxy_temp_path %s/p; fastcgi_temp_path %s/f; uwsgi_temp_path %s/u;
+  scgi_temp_path %s/s;
+  server { listen 127.0.0.1:%d backlog=4096 reuseport;
+    location / { default_type text/plain; return 200 "ok"; }
+    location /proxy/ { proxy_pass http://127.0.0.1:%d/; } } }
+''' % (workers, d, 'user root;' if os.geteuid() == 0 else '', d, d, d, d, d, port, upstream))
+        return port, self.start(['nginx', '-c', conf, '-p', d], port)
+
+    def haproxy(self, threads=1):
+        port = free_port()
+        conf = self.file('haproxy-%d.cfg' % port, '''
+global
+ nbthread %d
+ maxconn 8000
+defaults
+ mode http
+ timeout client 10s
+ timeout connect 1s
+ timeout server 10s
+frontend f
+ bind 127.0.0.1:%d backlog 4096
+ http-request return status 200 content-type text/plain string ok
+''' % (threads, port))
+        return port, self.start(['haproxy', '-db', '-f', conf], port)
+
+
+def get(port, path, timeout=5):
+    with urllib.request.urlopen('http://127.0.0.1:%d%s' % (port, path), timeout=timeout) as r:
+        return r.read()
+
+
+def memory(process):
+    """Resident memory, in bytes."""
+    with open('/proc/%d/status' % process.pid) as f:
+        return next(int(line.split()[1]) * 1024 for line in f if line.startswith('VmRSS'))
+
+
+def cpu(process):
+    """CPU time used so far, in seconds."""
+    with open('/proc/%d/stat' % process.pid) as f:
+        fields = f.read().rsplit(') ', 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')

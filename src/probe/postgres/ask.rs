@@ -1,0 +1,61 @@
+//! What a check wants to know besides the login: `?role=`, and in which database: `?dbname=`.
+
+use crate::probe::options::{self, Role};
+
+/// Longest name of a database, in bytes (NAMEDATALEN - 1).
+const NAME_MAX: usize = 63;
+
+/// The options of one check.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct Ask {
+    /// A replica is in recovery, a primary is not.
+    pub role: Option<Role>,
+    /// The database to log in to; the user's name unless told.
+    pub database: Option<String>,
+}
+
+impl Ask {
+    /// Reads a query string.
+    pub(super) fn parse(query: &str) -> Result<Self, String> {
+        let mut ask = Self::default();
+        options::read(query, &["role", "dbname"], |name, value| {
+            match name {
+                "role" => ask.role = Some(Role::parse(&value)?),
+                _ if value.len() > NAME_MAX => return Err(format!("dbname is longer than {NAME_MAX} bytes")),
+                _ if value.contains(char::is_control) => return Err("dbname has a control character".into()),
+                _ => ask.database = Some(value.into_owned()),
+            }
+            Ok(())
+        })?;
+        Ok(ask)
+    }
+
+    /// The same text for queries that mean the same.
+    pub(super) fn canonical(query: &str) -> Result<String, String> {
+        Self::parse(query).map(|ask| if ask == Self::default() { String::new() } else { format!("{ask:?}") })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queries_that_mean_the_same_have_the_same_text() {
+        assert_eq!(Ask::canonical("role=primary&dbname=a+b"), Ask::canonical("dbname=a%20b&role=primary"));
+        assert_ne!(Ask::canonical("dbname=a"), Ask::canonical("dbname=b"));
+        assert_eq!(Ask::canonical("").unwrap(), "");
+    }
+
+    #[test]
+    fn options_that_cannot_be_are_named() {
+        for (query, sentence) in [
+            ("max_lag=3", "unknown option 'max_lag'; there are role, dbname"),
+            ("dbname=a%00b", "dbname has a control character"),
+            (&format!("dbname={}", "x".repeat(64)), "dbname is longer than 63 bytes"),
+            ("dbname=", "option dbname has no value; leave it out or give one"),
+        ] {
+            assert_eq!(Ask::parse(query).unwrap_err(), sentence);
+        }
+    }
+}

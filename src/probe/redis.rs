@@ -1,0 +1,123 @@
+//! `redis` and `sentinel`: `PING` is answered by `+PONG`, after a login where one is configured (Redis protocol
+//! specification, RESP; commands PING and AUTH).
+
+use hyper::StatusCode;
+
+use super::lines::Lines;
+use super::{Outcome, Probe, Protocol, Request, stream, tls};
+use crate::config::Secret;
+
+/// Longest line of an answer, in bytes.
+pub(super) const LINE_MAX: usize = 4096;
+
+/// The row of `redis`.
+pub(super) const REDIS: Protocol = Protocol {
+    name: "redis",
+    needs_slash: false,
+    request: Request::Ignored,
+    keyed_by_service: false,
+    default_port: Some(6379),
+    bare_timeout: false,
+    probe: |probe| Box::pin(async move { ping(probe).await.unwrap_or_else(|failed| failed) }),
+};
+
+/// The row of `sentinel`.
+pub(super) const SENTINEL: Protocol = Protocol { name: "sentinel", default_port: Some(26379), ..REDIS };
+
+async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+    let mut lines = open(probe).await?;
+    probe.trace.stage("waiting for the answer to PING");
+    let answer = async {
+        lines.send(b"PING\r\n").await?;
+        lines.line(LINE_MAX).await
+    };
+    let answer = answer.await.map_err(|e| probe.failed(e))?;
+    if answer.trim_ascii() == b"+PONG" {
+        return Ok(Outcome::healthy("Sent PING, got back +PONG"));
+    }
+    Err(refused(format!("Sent PING, got back {}", lines.shown(&answer))))
+}
+
+/// Connects and logs in, as the configuration says.
+pub(super) async fn open<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
+    let config = &probe.context.config;
+    let tcp = stream::connect(probe).await?;
+    let mut lines = if config.redis_tls {
+        Lines::over(tls::wrap(probe, tcp).await?, probe.trace)
+    } else {
+        Lines::over(tcp, probe.trace)
+    };
+    let user = config.redis_username.as_deref();
+    let password = config.redis_password.as_ref().map(Secret::reveal);
+    if user.is_some() || password.is_some() {
+        let password = password.unwrap_or_default();
+        lines.hide(password);
+        log_in(probe, &mut lines, user, password).await?;
+    }
+    Ok(lines)
+}
+
+async fn log_in(probe: &Probe<'_>, lines: &mut Lines<'_>, user: Option<&str>, password: &str) -> Result<(), Outcome> {
+    probe.trace.stage("waiting for the answer to AUTH");
+    let words: Vec<&str> = ["AUTH"].into_iter().chain(user).chain([password]).collect();
+    let answer = async {
+        lines.send(&command(&words)).await?;
+        lines.line(LINE_MAX).await
+    };
+    let answer = answer.await.map_err(|e| probe.failed(e))?;
+    let answer = without_arguments(answer.trim_ascii());
+    if answer == b"+OK" {
+        return Ok(());
+    }
+    let shown = lines.shown(answer);
+    if probe.protocol.name.starts_with("sentinel") && wants_no_password(answer) {
+        // `redis_password` is for Redis in the first place; Sentinels beside it mostly have none.
+        probe.trace.note(|| format!("AUTH is not needed: {shown}"));
+        return Ok(());
+    }
+    Err(refused(format!("Sent AUTH, got back {shown}")))
+}
+
+/// A 500, as the originals answer what the server itself said.
+pub(super) fn refused(text: String) -> Outcome {
+    Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+}
+
+/// A command in the form that takes any byte: an array of counted strings.
+fn command(words: &[&str]) -> Vec<u8> {
+    let mut command = format!("*{}\r\n", words.len());
+    for word in words {
+        command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
+    }
+    command.into_bytes()
+}
+
+/// Servers that do not know AUTH quote the beginning of its arguments, so perhaps a part of the password.
+fn without_arguments(answer: &[u8]) -> &[u8] {
+    const QUOTING: &[u8] = b"with args beginning with";
+    let end = answer.windows(QUOTING.len()).position(|w| w == QUOTING);
+    answer[..end.unwrap_or(answer.len())].trim_ascii_end()
+}
+
+/// What servers without a password say to AUTH: Redis 6 and later, before, and a Sentinel older than 5.0.1.
+fn wants_no_password(answer: &[u8]) -> bool {
+    let answer = String::from_utf8_lossy(answer);
+    ["without any password configured", "no password is set", "unknown command"].iter().any(|s| answer.contains(s))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn commands_are_arrays_of_counted_strings() {
+        assert_eq!(command(&["AUTH", "ü \r\n"]), "*2\r\n$4\r\nAUTH\r\n$5\r\nü \r\n\r\n".as_bytes());
+    }
+
+    #[test]
+    fn quoted_arguments_are_cut_off() {
+        let answer = b"-ERR unknown command 'AUTH', with args beginning with: 'hunt' ";
+        assert_eq!(without_arguments(answer), b"-ERR unknown command 'AUTH',");
+        assert_eq!(without_arguments(b"+OK"), b"+OK");
+    }
+}

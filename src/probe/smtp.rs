@@ -1,0 +1,113 @@
+//! `smtp`: a greeting of 220, then `QUIT`, which 221 answers (RFC 5321, sections 3.1 and 4.1.1.10).
+
+use bytes::Bytes;
+
+use super::lines::{Broken, Lines};
+use super::{Outcome, Probe, Protocol, Request};
+
+/// Longest line, in bytes. RFC 5321 says 512 (section 4.5.3.1.5); greetings are known to be longer.
+const LINE_MAX: usize = 4096;
+
+/// Most lines of one reply.
+const LINES_MAX: usize = 100;
+
+/// The row of the table.
+pub(super) const SMTP: Protocol = Protocol {
+    name: "smtp",
+    needs_slash: false,
+    request: Request::Ignored,
+    keyed_by_service: false,
+    default_port: Some(25),
+    bare_timeout: true,
+    probe: |probe| Box::pin(async move { check(probe).await.unwrap_or_else(|failed| failed) }),
+};
+
+async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+    let mut lines = Lines::connect(probe).await?;
+    probe.trace.stage("waiting for the greeting");
+    let greeting = reply(&mut lines).await.map_err(|e| broken(probe, &e))?;
+    expect(probe, &lines, &greeting, "220", "greeting")?;
+    probe.trace.stage("waiting for the answer to QUIT");
+    lines.send(b"QUIT\r\n").await.map_err(|e| broken(probe, &e))?;
+    let farewell = reply(&mut lines).await.map_err(|e| broken(probe, &e))?;
+    expect(probe, &lines, &farewell, "221", "QUIT response")?;
+    Ok(Outcome::healthy(format!("Connected in {}", probe.trace.elapsed())))
+}
+
+/// Reads a reply of one or more lines; gives the first.
+async fn reply(lines: &mut Lines<'_>) -> Result<Bytes, Broken> {
+    let first = lines.line(LINE_MAX).await?;
+    let mut last = first.clone();
+    let mut count = 1;
+    while goes_on(&last) && count < LINES_MAX {
+        last = lines.line(LINE_MAX).await?;
+        count += 1;
+    }
+    Ok(first)
+}
+
+/// Whether more lines follow: `220-text` (RFC 5321 section 4.2.1).
+fn goes_on(line: &[u8]) -> bool {
+    matches!(line, [a, b, c, b'-', ..] if [a, b, c].iter().all(|d| d.is_ascii_digit()))
+}
+
+fn has_code(line: &[u8], code: &str) -> bool {
+    let rest = line.strip_prefix(code.as_bytes());
+    rest.is_some_and(|rest| rest.first().is_none_or(|b| *b == b'-' || b.is_ascii_whitespace()))
+}
+
+fn expect(probe: &Probe<'_>, lines: &Lines<'_>, line: &[u8], code: &str, what: &str) -> Result<(), Outcome> {
+    let shown = lines.shown(line);
+    probe.trace.note(|| format!("{what} '{shown}'"));
+    if has_code(line, code) { Ok(()) } else { Err(Outcome::unavailable(format!("Got unexpected {what} '{shown}'"))) }
+}
+
+/// The originals' body for a connection that ended early.
+fn broken(probe: &Probe<'_>, e: &Broken) -> Outcome {
+    let failed = probe.failed(e);
+    if e.is_closed() {
+        let cause = String::from_utf8_lossy(&failed.body).into_owned();
+        return Outcome::unavailable("Peer unexpectedly closed connection").because(cause);
+    }
+    failed
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Trace;
+
+    async fn read(data: &[u8]) -> Option<Bytes> {
+        let trace = Trace::start(false);
+        let mut lines = Lines::over(tokio::io::join(data, tokio::io::sink()), &trace);
+        reply(&mut lines).await.ok()
+    }
+
+    #[test]
+    fn a_reply_is_read_to_its_last_line() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for (data, first) in [
+            ("220 ready\r\n", Some("220 ready")),
+            ("220-so\r\n220-long\r\n220 ready\r\n", Some("220-so")),
+            ("220-so\n220\n", Some("220-so")),
+            ("221\r\n", Some("221")),
+            ("\r\n", Some("")),
+            ("220-so\r\n", None),
+            ("220 no end", None),
+            ("", None),
+        ] {
+            assert_eq!(runtime.block_on(read(data.as_bytes())).as_deref(), first.map(str::as_bytes), "{data:?}");
+        }
+        assert!(runtime.block_on(read("220-x\r\n".repeat(1000).as_bytes())).is_some(), "the count of lines is bounded");
+    }
+
+    #[test]
+    fn a_code_stands_alone_or_before_a_blank_or_hyphen() {
+        for line in ["220", "220 x", "220-x", "220\tx"] {
+            assert!(has_code(line.as_bytes(), "220"), "{line}");
+        }
+        for line in ["", "22", "2200", "221 x", " 220", "x220"] {
+            assert!(!has_code(line.as_bytes(), "220"), "{line}");
+        }
+    }
+}

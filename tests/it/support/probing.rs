@@ -1,0 +1,62 @@
+//! Probes without a daemon around them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hacheck::config::{Config, Secret};
+use hacheck::probe::{self, Context, Host, Protocol, Target, Trace};
+use hacheck::sys::LocalAddresses;
+
+/// What came of a probe.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Probed {
+    pub status: u16,
+    pub body: String,
+}
+
+impl Probed {
+    /// Checks the status, and that the body holds a text.
+    #[track_caller]
+    pub fn is(&self, status: u16, text: &str) {
+        assert!(self.status == status && self.body.contains(text), "expected {status} with {text:?}, got {self:?}");
+    }
+}
+
+/// Settings to probe with. The context is kept from probe to probe, as the daemon does.
+pub struct Prober(Arc<Context>);
+
+impl Prober {
+    /// The usual settings with a deadline of 10 seconds, changed by `set`.
+    pub fn new(set: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config { healthcheck_timeout: Duration::from_secs(10), ..Config::default() };
+        set(&mut config);
+        Self(Arc::new(Context::new(Arc::new(config), Arc::new(LocalAddresses::default())).unwrap()))
+    }
+
+    /// Probes a port of 127.0.0.1.
+    pub fn probe(&self, protocol: &str, port: u16, query: &str) -> Probed {
+        self.probe_host(protocol, Host::Local, port, query)
+    }
+
+    /// Probes a port of a host.
+    pub fn probe_host(&self, protocol: &str, host: Host, port: u16, query: &str) -> Probed {
+        let protocol = Protocol::find(protocol).unwrap();
+        let path = if query.is_empty() { "/".into() } else { format!("/?{query}").into() };
+        let target = Target { service: "db".into(), host, port, path, headers: hyper::HeaderMap::new(), limit: None };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let outcome = runtime.block_on(probe::run(protocol, &target, &self.0, &Trace::start(false)));
+        let body = String::from_utf8_lossy(&outcome.body).into_owned();
+        for text in [&body, outcome.cause.as_deref().unwrap_or_default()] {
+            let secrets = [&self.0.config.mysql_password, &self.0.config.postgres_password];
+            for secret in secrets.into_iter().flatten() {
+                assert!(!text.contains(secret.reveal()), "a secret shows: {text}");
+            }
+        }
+        Probed { status: outcome.status.as_u16(), body }
+    }
+}
+
+/// A secret.
+pub fn secret(text: &str) -> Option<Secret> {
+    Some(Secret::new(text.into()))
+}
