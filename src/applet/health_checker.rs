@@ -15,7 +15,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::{Applet, Call, Failure, help, output};
-use crate::config::{Argv, Config, Group, GroupCheck, LogPath};
+use crate::config::{Argv, Config, Group, GroupCheck, LogFormat, LogPath};
 use crate::daemon;
 use crate::group::{self, Alone};
 use crate::http::listen::{self, Connections, Handler};
@@ -100,7 +100,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
     if debug {
         options.level = options.level.max(LevelFilter::Debug);
     }
-    logging::start(&LogPath::Stdout, options.level).map_err(Failure::failed)?;
+    logging::start(&LogPath::Stdout, LogFormat::Text, options.level).map_err(Failure::failed)?;
     let runtime = daemon::runtime().map_err(Failure::failed)?;
     let ended = runtime.block_on(serve(options));
     runtime.shutdown_background();
