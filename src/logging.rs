@@ -4,6 +4,8 @@
 //! the log elsewhere leaves the thread that waits for that reader behind. A log file that was renamed is opened anew
 //! before the next line, so that logrotate needs no signal.
 
+mod rate;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
@@ -17,6 +19,8 @@ use env_logger::Target;
 use log::LevelFilter;
 
 use crate::config::LogPath;
+use rate::Rate;
+pub use rate::{Seldom, Times};
 
 /// Lines that may wait for a slow log.
 const QUEUE: usize = 16_384;
@@ -27,6 +31,7 @@ const FLUSH_WAIT: Duration = Duration::from_millis(500);
 /// The way to the thread that writes; when this is replaced, the thread ends after what it was given.
 static WRITER: RwLock<Option<SyncSender<Message>>> = RwLock::new(None);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
+static RATE: Rate = Rate::new();
 
 enum Message {
     Line(Vec<u8>),
@@ -43,7 +48,14 @@ pub fn start(path: &LogPath, level: LevelFilter) -> Result<(), String> {
         .filter_level(LevelFilter::Warn)
         .filter_module("hacheck", LevelFilter::Trace)
         .format(|out, record| {
+            let Some(left_out) = RATE.line() else {
+                DROPPED.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            };
             let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+            if left_out > 0 {
+                writeln!(out, "{now} WARN {}: {left_out} lines were left out (log_rate)", module_path!())?;
+            }
             let message = record.args().to_string();
             let message =
                 if message.chars().any(char::is_control) { message.escape_debug().to_string() } else { message };
@@ -59,6 +71,11 @@ pub fn start(path: &LogPath, level: LevelFilter) -> Result<(), String> {
 /// Changes what is logged.
 pub fn set_level(level: LevelFilter) {
     log::set_max_level(level);
+}
+
+/// Changes how many lines may be logged in a second.
+pub fn set_rate(lines: usize) {
+    RATE.set(lines);
 }
 
 /// Changes where the log goes.
@@ -87,7 +104,7 @@ pub fn flush() {
     }
 }
 
-/// Lines that were dropped because the log did not keep up.
+/// Lines that were dropped because the log did not keep up, or there were too many (`log_rate`).
 #[must_use]
 pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)

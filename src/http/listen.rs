@@ -1,15 +1,13 @@
-//! The listener for pollers: accept, limits, drain.
+//! The listener for pollers: accept, answer, drain.
 //!
-//! Rule: a new connection is never refused. When there are too many, the oldest one without a complete request makes
-//! room, so that a flood of idle connections cannot blind the balancer.
+//! Rule: who may not ask is dropped before a byte is read; of all others a new connection is never refused (see
+//! [`super::connections`]).
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Request;
@@ -17,20 +15,28 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
-use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
+use nix::errno::Errno;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
+use tokio::sync::watch;
 
+use super::connections::Registered;
+pub use super::connections::{Connections, Limits};
 use super::reply::Reply;
+use super::stall::Stalling;
+use crate::logging::Seldom;
 
 /// Connections that the kernel keeps ready to be accepted.
 const BACKLOG: u32 = 4096;
 
-/// Bytes of a request head that always fit; above twice that the answer is always 431.
-const HEAD_MAX: usize = 32 << 10;
+/// Headers that hyper takes without being told; with this number it needs no memory of its own for them.
+const USUAL_HEADERS: usize = 100;
 
 /// How long to wait after accepting failed for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// How often trouble with accepting is logged.
+static TROUBLE: Seldom = Seldom::new();
 
 /// Opens a listening socket. Others may listen on the same port (`SO_REUSEPORT`), so that a new daemon can start
 /// before the old one ends.
@@ -47,110 +53,51 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Answers requests; cloned for each connection.
 pub trait Handler: Clone + Send + Sync + 'static {
+    /// Whether an address may ask; decided before anything is read.
+    fn admits(&self, poller: IpAddr) -> bool;
+
     /// Answers one request of a poller.
     fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> impl Future<Output = Reply> + Send;
 }
 
-/// The connections of all listeners.
-pub struct Connections {
-    max: usize,
-    header_timeout: Duration,
-    next: AtomicU64,
-    open: Mutex<BTreeMap<u64, Connection>>,
-    count: AtomicUsize,
-    dropped: AtomicU64,
-    closed: Notify,
+/// Where connections come from.
+pub trait Listener: Send {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Whether the peer's address says where it is; peers that are known to be on this host are always admitted.
+    const REMOTE: bool;
+
+    /// The next connection and its peer.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 }
 
-struct Connection {
-    /// A complete request is being answered.
-    busy: Arc<AtomicBool>,
-    task: AbortHandle,
-}
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+    const REMOTE: bool = true;
 
-impl Connections {
-    /// At most `max` connections; a request head must be complete, and the next one begun, within `header_timeout`.
-    #[must_use]
-    pub fn new(max: usize, header_timeout: Duration) -> Self {
-        Self {
-            max: max.max(1),
-            header_timeout,
-            next: AtomicU64::new(0),
-            open: Mutex::default(),
-            count: AtomicUsize::new(0),
-            dropped: AtomicU64::new(0),
-            closed: Notify::new(),
-        }
-    }
-
-    /// Connections that are open.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// Connections that had to make room for newer ones.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    /// The most that are open at once.
-    #[must_use]
-    pub fn max(&self) -> usize {
-        self.max
-    }
-
-    /// Waits until all connections are closed.
-    pub async fn drained(&self) {
-        loop {
-            let closed = self.closed.notified();
-            if self.count() == 0 {
-                return;
-            }
-            closed.await;
-        }
-    }
-
-    /// Waits until one more may be open, closing the oldest one without a complete request if need be.
-    async fn room(&self) {
-        loop {
-            let closed = self.closed.notified();
-            if self.count() < self.max {
-                return;
-            }
-            let idle = self.open().values().find(|c| !c.busy.load(Ordering::Relaxed)).map(|c| c.task.clone());
-            if let Some(task) = idle {
-                self.dropped.fetch_add(1, Ordering::Relaxed);
-                task.abort();
-            }
-            closed.await;
-        }
-    }
-
-    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, Connection>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, poller) = self.accept().await?;
+        // Answers are short: nothing is gained by waiting for more to send. Where it fails, the connection is gone.
+        let _ = stream.set_nodelay(true);
+        Ok((stream, poller))
     }
 }
 
-/// Takes a connection off the books, however its task ends.
-struct Registered {
-    all: Arc<Connections>,
-    id: u64,
-}
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+    const REMOTE: bool = false;
 
-impl Drop for Registered {
-    fn drop(&mut self) {
-        self.all.open().remove(&self.id);
-        self.all.count.fetch_sub(1, Ordering::Relaxed);
-        self.all.closed.notify_waiters();
+    async fn next(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let (stream, _) = self.accept().await?;
+        Ok((stream, (Ipv4Addr::LOCALHOST, 0).into()))
     }
 }
 
 /// Serves a listener until `stop` turns true; then no connection is accepted any more, and those that are open end
 /// after the request that they are at.
-pub async fn serve<H: Handler>(
-    listener: TcpListener,
+pub async fn serve<L: Listener, H: Handler>(
+    listener: L,
     all: Arc<Connections>,
     handler: H,
     mut stop: watch::Receiver<bool>,
@@ -159,22 +106,37 @@ pub async fn serve<H: Handler>(
         let accepted = tokio::select! {
             biased;
             () = told_to(&mut stop) => return,
-            accepted = listener.accept() => accepted,
+            accepted = listener.next() => accepted,
         };
         match accepted {
+            Ok((_, poller)) if L::REMOTE && !handler.admits(poller.ip().to_canonical()) => all.turn_away(),
             Ok((stream, poller)) => {
-                all.room().await;
+                tokio::select! {
+                    biased;
+                    () = told_to(&mut stop) => return,
+                    () = all.room() => {}
+                }
                 begin(stream, poller, &all, handler.clone(), stop.clone());
             }
-            Err(e) => {
-                // A connection that was reset before it was accepted is nothing; want of descriptors passes.
-                if !matches!(e.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
-                    log::warn!("cannot accept a connection: {e}");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+            Err(e) => failed(&e, &all).await,
         }
     }
+}
+
+/// A connection that was reset before it was accepted is nothing; want of descriptors passes, the sooner when a
+/// connection that nobody uses gives one back.
+async fn failed(e: &io::Error, all: &Connections) {
+    if matches!(e.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        return;
+    }
+    let wanting = [Errno::EMFILE, Errno::ENFILE].map(|e| e as i32);
+    if e.raw_os_error().is_some_and(|code| wanting.contains(&code)) {
+        all.shed();
+    }
+    if let Some(times) = TROUBLE.now() {
+        log::warn!("cannot accept a connection: {e}{times}");
+    }
+    tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
 /// Waits until the flag turns true, or nobody is left to turn it.
@@ -182,51 +144,47 @@ async fn told_to(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
-fn begin<H: Handler>(
-    stream: TcpStream,
+fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handler>(
+    stream: S,
     poller: SocketAddr,
     all: &Arc<Connections>,
     handler: H,
     stop: watch::Receiver<bool>,
 ) {
-    // Answers are short: nothing is gained by waiting for more to send. Where it fails, the connection is gone.
-    let _ = stream.set_nodelay(true);
-    let id = all.next.fetch_add(1, Ordering::Relaxed);
-    let busy = Arc::new(AtomicBool::new(false));
-    all.count.fetch_add(1, Ordering::Relaxed);
-    let registered = Registered { all: Arc::clone(all), id };
-    // The lock is held over the spawn, so that a connection that ends at once is removed after it was entered.
-    let mut open = all.open();
-    let timeout = all.header_timeout;
-    let task = tokio::spawn(connection(stream, poller, timeout, handler, Arc::clone(&busy), stop, registered));
-    open.insert(id, Connection { busy, task: task.abort_handle() });
+    let limits = *all.limits();
+    all.enter(poller.ip().to_canonical(), |registered| {
+        tokio::spawn(connection(stream, poller, limits, handler, stop, registered)).abort_handle()
+    });
 }
 
-async fn connection<H: Handler>(
-    stream: TcpStream,
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handler>(
+    stream: S,
     poller: SocketAddr,
-    header_timeout: Duration,
+    limits: Limits,
     handler: H,
-    busy: Arc<AtomicBool>,
     mut stop: watch::Receiver<bool>,
-    _registered: Registered,
+    registered: Registered,
 ) {
     let service = service_fn(|request| {
-        let (handler, busy) = (handler.clone(), Arc::clone(&busy));
+        let (handler, registered) = (&handler, &registered);
         async move {
-            busy.store(true, Ordering::Relaxed);
+            registered.busy();
             let reply = handler.handle(request, poller).await;
-            busy.store(false, Ordering::Relaxed);
+            registered.idle();
             Ok::<_, Infallible>(reply)
         }
     });
-    let serving = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    if limits.headers != USUAL_HEADERS {
+        builder.max_headers(limits.headers);
+    }
+    let serving = builder
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
-        .max_buf_size(HEAD_MAX)
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(limits.head)
         // Some checkers close their sending side behind the request.
         .half_close(true)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Stalling::new(stream, limits.write_timeout)), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

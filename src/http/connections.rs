@@ -1,0 +1,274 @@
+//! The books of all open connections: how many there are, of whom, and which of them wait for a request.
+//!
+//! Rule: a new connection is never refused. When there are too many, of all or of one address, the one that has been
+//! without a complete request for longest makes room, so that a flood of idle connections cannot blind the balancer.
+//! Finding it takes no search, however many connections there are.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+/// What pollers may use of the daemon.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Connections at once of one address.
+    pub per_address: usize,
+    /// How long a request head may take, and the time between two requests.
+    pub header_timeout: Duration,
+    /// How long an answer may stay unread.
+    pub write_timeout: Duration,
+    /// Bytes of a request head that always fit.
+    pub head: usize,
+    /// Most headers of a request.
+    pub headers: usize,
+}
+
+/// The connections of all listeners.
+pub struct Connections {
+    limits: Limits,
+    books: Mutex<Books>,
+    count: AtomicUsize,
+    dropped: AtomicU64,
+    dropped_for_address: AtomicU64,
+    turned_away: AtomicU64,
+    /// Told when a connection ended or became idle.
+    changed: Notify,
+}
+
+#[derive(Default)]
+struct Books {
+    next: u64,
+    open: HashMap<u64, Connection>,
+    /// Connections without a complete request, the one that is idle longest first: since when, in order, and which.
+    idle: BTreeMap<u64, u64>,
+    addresses: HashMap<IpAddr, Address>,
+    /// Connections that were told to make room and have not ended yet.
+    leaving: usize,
+}
+
+struct Connection {
+    address: IpAddr,
+    task: AbortHandle,
+    /// Where it stands among the idle ones; `None` while a request is answered, or when it is leaving.
+    idle: Option<u64>,
+    leaving: bool,
+}
+
+#[derive(Default)]
+struct Address {
+    /// Connections that are open and not leaving.
+    count: usize,
+    idle: BTreeMap<u64, u64>,
+}
+
+impl Connections {
+    /// No connections yet.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            books: Mutex::default(),
+            count: AtomicUsize::new(0),
+            dropped: AtomicU64::new(0),
+            dropped_for_address: AtomicU64::new(0),
+            turned_away: AtomicU64::new(0),
+            changed: Notify::new(),
+        }
+    }
+
+    /// The limits.
+    #[must_use]
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    /// Connections that had to make room for newer ones.
+    #[must_use]
+    pub fn dropped(&self) -> u64 {
+        self.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Those of them that made room for others of the same address.
+    #[must_use]
+    pub fn dropped_for_address(&self) -> u64 {
+        self.dropped_for_address.load(Ordering::Relaxed)
+    }
+
+    /// Connections that were closed unread, because their address may not ask.
+    #[must_use]
+    pub fn turned_away(&self) -> u64 {
+        self.turned_away.load(Ordering::Relaxed)
+    }
+
+    /// Counts a connection that was closed unread.
+    pub(super) fn turn_away(&self) {
+        self.turned_away.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Waits until all connections are closed.
+    pub async fn drained(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.count() == 0 {
+                return;
+            }
+            changed.await;
+        }
+    }
+
+    /// Waits until one more may be open, closing the one that is idle longest if need be.
+    pub(super) async fn room(&self) {
+        loop {
+            let changed = self.changed.notified();
+            if self.count() < self.limits.connections {
+                return;
+            }
+            self.make_room();
+            changed.await;
+        }
+    }
+
+    /// Those that are leaving already make room too.
+    fn make_room(&self) {
+        let mut books = self.books();
+        if self.count().saturating_sub(books.leaving) >= self.limits.connections {
+            self.drop_one(&mut books, None);
+        }
+    }
+
+    /// Closes the connection that is idle longest, for want of something else than connections.
+    pub(super) fn shed(&self) {
+        self.drop_one(&mut self.books(), None);
+    }
+
+    fn drop_one(&self, books: &mut Books, of: Option<IpAddr>) {
+        if books.dismiss(of) {
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+            if of.is_some() {
+                self.dropped_for_address.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+
+    /// Enters a connection and starts its task. The lock is held over the start, so that a connection that ends at
+    /// once is removed after it was entered.
+    pub(super) fn enter(self: &Arc<Self>, address: IpAddr, start: impl FnOnce(Registered) -> AbortHandle) {
+        let mut books = self.books();
+        if books.addresses.get(&address).is_some_and(|a| a.count >= self.limits.per_address) {
+            self.drop_one(&mut books, Some(address));
+        }
+        let id = books.next;
+        books.next += 1;
+        self.count.fetch_add(1, Ordering::Relaxed);
+        let task = start(Registered { all: Arc::clone(self), id });
+        books.open.insert(id, Connection { address, task, idle: None, leaving: false });
+        books.addresses.entry(address).or_default().count += 1;
+        books.rest(id);
+    }
+
+    fn books(&self) -> MutexGuard<'_, Books> {
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Books {
+    /// Puts a connection at the end of the idle ones.
+    fn rest(&mut self, id: u64) {
+        let since = self.next;
+        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving && c.idle.is_none()) else { return };
+        self.next += 1;
+        connection.idle = Some(since);
+        self.idle.insert(since, id);
+        self.addresses.entry(connection.address).or_default().idle.insert(since, id);
+    }
+
+    /// Takes a connection from the idle ones.
+    fn wake(&mut self, id: u64) {
+        let Some(connection) = self.open.get_mut(&id) else { return };
+        if let Some(since) = connection.idle.take() {
+            self.idle.remove(&since);
+            if let Some(address) = self.addresses.get_mut(&connection.address) {
+                address.idle.remove(&since);
+            }
+        }
+    }
+
+    /// Tells the connection that is idle longest, of all or of one address, to end. Whether there was one.
+    fn dismiss(&mut self, of: Option<IpAddr>) -> bool {
+        let idle = match of {
+            None => Some(&self.idle),
+            Some(address) => self.addresses.get(&address).map(|a| &a.idle),
+        };
+        let Some(id) = idle.and_then(BTreeMap::first_key_value).map(|(_, id)| *id) else { return false };
+        self.wake(id);
+        let Some(connection) = self.open.get_mut(&id) else { return false };
+        connection.leaving = true;
+        connection.task.abort();
+        let address = connection.address;
+        self.leaving += 1;
+        self.forget_one(address);
+        true
+    }
+
+    fn forget_one(&mut self, address: IpAddr) {
+        if let Some(known) = self.addresses.get_mut(&address) {
+            known.count -= 1;
+            if known.count == 0 {
+                self.addresses.remove(&address);
+            }
+        }
+    }
+
+    fn remove(&mut self, id: u64) {
+        self.wake(id);
+        let Some(connection) = self.open.remove(&id) else { return };
+        if connection.leaving {
+            self.leaving -= 1;
+        } else {
+            self.forget_one(connection.address);
+        }
+    }
+}
+
+/// A connection's own end of the books; takes it off them, however its task ends.
+pub(super) struct Registered {
+    all: Arc<Connections>,
+    id: u64,
+}
+
+impl Registered {
+    /// A complete request is there: the connection cannot be told to make room.
+    pub(super) fn busy(&self) {
+        self.all.books().wake(self.id);
+    }
+
+    /// It was answered.
+    pub(super) fn idle(&self) {
+        self.all.books().rest(self.id);
+        self.all.changed.notify_waiters();
+    }
+}
+
+impl Drop for Registered {
+    fn drop(&mut self) {
+        self.all.books().remove(self.id);
+        self.all.count.fetch_sub(1, Ordering::Relaxed);
+        self.all.changed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests;
