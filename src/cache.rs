@@ -224,6 +224,12 @@ impl Inner {
         if entry.running.as_ref().is_some_and(|(n, _)| *n == number) {
             entry.running = None;
         }
+        if outcome.overload {
+            if entry.result.is_none() && entry.running.is_none() {
+                self.entries.remove(key);
+            }
+            return;
+        }
         // A probe that began later, and ended earlier, knows better.
         if entry.result.as_ref().is_some_and(|r| r.number > number) {
             return;

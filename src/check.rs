@@ -88,9 +88,10 @@ impl Checker {
             Found::Running(running) => running.outcome().await,
             Found::Begin(ticket, running) => {
                 let (context, observer) = (Arc::clone(context), Arc::clone(&self.observer));
+                let name = Some(context.name(&key));
                 tokio::spawn(async move {
                     let start = Instant::now();
-                    let outcome = probe::run(protocol, &target, &context, &Trace::start(false)).await;
+                    let outcome = probe::run_as(name, protocol, &target, &context, &Trace::start(false)).await;
                     observer(protocol, &outcome, start.elapsed().as_secs_f64());
                     ticket.deliver(outcome, without_host.as_ref());
                 });
