@@ -14,6 +14,7 @@ use super::{pages, spool_change, target};
 use crate::check::{Question, Verdict};
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
+use crate::logging::Seldom;
 use crate::probe::Outcome;
 use crate::spool::{Closed, phrase};
 
@@ -21,7 +22,18 @@ use crate::spool::{Closed, phrase};
 #[derive(Clone)]
 pub struct Pollers(pub Arc<State>);
 
+/// How often connections of strangers are logged.
+static STRANGERS: Seldom = Seldom::new();
+
 impl Handler for Pollers {
+    fn admits(&self, poller: IpAddr) -> bool {
+        let admitted = self.0.live().config.allow_from.iter().any(|n| n.contains(poller));
+        if !admitted && let Some(times) = STRANGERS.now() {
+            log::warn!("dropped a connection of {poller}, which is outside allow_from{times}");
+        }
+        admitted
+    }
+
     async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {
         let start = Instant::now();
         let from = poller.ip().to_canonical();
@@ -135,7 +147,8 @@ fn down(closed: &Closed) -> Reply {
 fn probed(outcome: &Outcome) -> Reply {
     let reply = reply::text(outcome.status, outcome.body.clone());
     if outcome.ours && !outcome.passes() {
-        return reply::phrased(reply, phrase(&String::from_utf8_lossy(&outcome.body)));
+        let reply = reply::phrased(reply, phrase(&String::from_utf8_lossy(&outcome.body)));
+        return if outcome.overload { reply::retry_soon(reply) } else { reply };
     }
     reply
 }

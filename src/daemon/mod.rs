@@ -8,27 +8,27 @@ mod metrics;
 pub mod once;
 mod pages;
 mod route;
+mod sockets;
 mod spool_change;
 mod state;
 mod target;
+mod tokens;
 
 use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::{self, Config};
-use crate::http::listen;
 use crate::logging;
 use crate::spool::{Gate, Spool};
 use crate::sys::{self, LocalAddresses};
-use handler::Pollers;
+use sockets::Sockets;
 use state::{Live, State};
 
 /// How often this host's own name is looked up again.
@@ -60,10 +60,18 @@ pub fn run(options: &Options) -> Result<(), String> {
     if let Some(limit) = config.rlimit_nofile {
         sys::set_file_limit(limit)?;
     }
+    logging::set_rate(config.log_rate);
     logging::start(&config.log_path, level(options, &config))?;
+    if let Some(kind) = sys::network_file_system(&options.spool_root) {
+        log::warn!(
+            "the spool folder {} is on a network file system ({kind}), which is not supported: downtimes may be seen \
+             late, and checks hang with the network; use a local folder",
+            options.spool_root.display()
+        );
+    }
     let gate = Gate::open(Spool::at(&options.spool_root)).map_err(|e| e.to_string())?;
     let own = own_addresses();
-    let live = Live::new(config, &own).map_err(|e| e.to_string())?;
+    let live = Live::new(config, &own)?;
     let state = Arc::new(State::new(gate, live, own));
     let main = runtime()?;
     let ended = main.block_on(serve(options, &state));
@@ -114,21 +122,15 @@ fn runtime() -> Result<Runtime, String> {
 
 async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
     let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
-    let mut sockets = Vec::new();
-    for port in &options.ports {
-        let address = SocketAddr::new(options.bind_address, *port);
-        let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
-        let socket = listener.into_std().map_err(|e| cannot_listen(address, &e))?;
-        log::info!("listening on {}", socket.local_addr().unwrap_or(address));
-        sockets.push(socket);
-    }
+    let sockets = Sockets::open(options, &state.live().config)?;
     let (stop, stopped) = watch::channel(false);
     let mut threads = Vec::new();
     for number in 1..options.threads {
-        let sockets = clone_all(&sockets).map_err(|e| format!("cannot share the sockets: {e}"))?;
+        let sockets = sockets.share().map_err(|e| format!("cannot share the sockets: {e}"))?;
         threads.push(worker(number, sockets, Arc::clone(state), stopped.clone())?);
     }
-    accept_all(sockets, state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
+    // The name in the file system goes at the end of this function.
+    let _name = sockets.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
     while signals.next().await == Event::Reload {
         reload(options, state);
     }
@@ -142,45 +144,17 @@ async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
     Ok(())
 }
 
-fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {
-    let remedy = match e.kind() {
-        io::ErrorKind::AddrNotAvailable => "the address is not one of this host's; see --bind-address",
-        io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another --port",
-        io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
-        _ => "see --bind-address and --port",
-    };
-    format!("cannot listen on {address}: {e}; {remedy}")
-}
-
-fn clone_all(sockets: &[std::net::TcpListener]) -> io::Result<Vec<std::net::TcpListener>> {
-    sockets.iter().map(std::net::TcpListener::try_clone).collect()
-}
-
-/// Starts accepting from all sockets on this thread's runtime.
-fn accept_all(
-    sockets: Vec<std::net::TcpListener>,
-    state: &Arc<State>,
-    stopped: &watch::Receiver<bool>,
-) -> io::Result<()> {
-    for socket in sockets {
-        let listener = TcpListener::from_std(socket)?;
-        let pollers = Pollers(Arc::clone(state));
-        tokio::spawn(listen::serve(listener, Arc::clone(&state.connections), pollers, stopped.clone()));
-    }
-    Ok(())
-}
-
 /// A further thread that serves until `stopped` and its connections are drained.
 fn worker(
     number: usize,
-    sockets: Vec<std::net::TcpListener>,
+    sockets: Sockets,
     state: Arc<State>,
     mut stopped: watch::Receiver<bool>,
 ) -> Result<std::thread::JoinHandle<()>, String> {
     let runtime = runtime()?;
     let work = move || {
         runtime.block_on(async {
-            if let Err(e) = accept_all(sockets, &state, &stopped) {
+            if let Err(e) = sockets.accept_all(&state, &stopped) {
                 log::error!("thread {number} cannot use the sockets: {e}");
             }
             let _ = stopped.wait_for(|stop| *stop).await;
@@ -210,7 +184,7 @@ fn reload(options: &Options, state: &Arc<State>) {
     }
     let old = state.live();
     let restart = config::needs_restart(&old.config, &loaded.config);
-    let new = Live::new(loaded.config, &state.own).map_err(|e| e.to_string()).and_then(|new| {
+    let new = Live::new(loaded.config, &state.own).and_then(|new| {
         let path = &new.config.log_path;
         if *path != old.config.log_path { logging::redirect(path).map(|()| new) } else { Ok(new) }
     });
@@ -225,6 +199,7 @@ fn reload(options: &Options, state: &Arc<State>) {
         log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
     }
     logging::set_level(level(options, &new.config));
+    logging::set_rate(new.config.log_rate);
     state.set_live(new);
     log::info!("SIGHUP: configuration read from {}", file.display());
 }

@@ -6,11 +6,12 @@ use std::time::{Duration, Instant};
 
 use super::metrics::Counters;
 use super::target::Own;
+use super::tokens::Tokens;
 use crate::cache::{self, Cache};
 use crate::check::{Checker, Observer};
 use crate::config::Config;
-use crate::http::listen::Connections;
-use crate::probe::{Context, ContextError};
+use crate::http::listen::{Connections, Limits};
+use crate::probe::Context;
 use crate::spool::Gate;
 use crate::stats::Stats;
 use crate::sys::{self, LocalAddresses};
@@ -18,26 +19,26 @@ use crate::sys::{self, LocalAddresses};
 /// How long the number of downtimes counts before the spool is listed again.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
 
-/// File descriptors that connections leave to probes, spool and log.
-const FILE_RESERVE: u64 = 64;
-
 /// What a reload replaces.
 pub struct Live {
     /// The configuration in force.
     pub config: Arc<Config>,
     /// The probes' side of it.
     pub context: Arc<Context>,
+    /// Who may change the spool from afar.
+    pub tokens: Tokens,
 }
 
 impl Live {
     /// Puts a configuration to use.
     ///
     /// # Errors
-    /// When certificates that it names cannot be read.
-    pub fn new(config: Config, local: &Arc<LocalAddresses>) -> Result<Self, ContextError> {
+    /// When certificates or tokens that it names cannot be read.
+    pub fn new(config: Config, local: &Arc<LocalAddresses>) -> Result<Self, String> {
+        let tokens = Tokens::load(&config.remote_spool_tokens)?;
         let config = Arc::new(config);
-        let context = Arc::new(Context::new(Arc::clone(&config), Arc::clone(local))?);
-        Ok(Self { config, context })
+        let context = Context::new(Arc::clone(&config), Arc::clone(local)).map_err(|e| e.to_string())?;
+        Ok(Self { config, context: Arc::new(context), tokens })
     }
 }
 
@@ -69,16 +70,19 @@ impl State {
         let observer: Arc<Observer> =
             Arc::new(move |protocol, outcome, seconds| counting.probed(protocol.name, outcome.passes(), seconds));
         let cache = Arc::new(Cache::new(cache_limits(config)));
-        let max = config.max_connections.unwrap_or_else(|| {
-            let files = sys::file_limit().saturating_sub(FILE_RESERVE).max(1);
-            // Each connection may have a probe beside it.
-            usize::try_from(files / 2).unwrap_or(usize::MAX).max(16)
-        });
+        let limits = Limits {
+            connections: config.max_connections.unwrap_or_else(sys::places_for_connections),
+            per_address: config.max_connections_per_address,
+            header_timeout: config.header_timeout,
+            write_timeout: config.write_timeout,
+            head: config.max_head,
+            headers: config.max_headers,
+        };
         Self {
             started: Instant::now(),
             checker: Checker::new(gate, cache, observer),
-            stats: Stats::new(config.max_services),
-            connections: Arc::new(Connections::new(max, config.header_timeout)),
+            stats: Stats::new(config.max_services, config.max_addresses_per_service),
+            connections: Arc::new(Connections::new(limits)),
             counters,
             own,
             live: RwLock::new(Arc::new(live)),
@@ -95,6 +99,7 @@ impl State {
     /// Replaces the configuration. Running probes end under the old one.
     pub fn set_live(&self, live: Live) {
         self.checker.cache().set_limits(cache_limits(&live.config));
+        live.context.adopt(&self.live().context);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
     }
 
