@@ -107,7 +107,9 @@ fn keys(
     target: &Target,
     context: &Context,
 ) -> Result<(cache::Key, Option<cache::Key>), Outcome> {
-    let by_service = protocol.keyed_by_service || context.config.service_name_header.is_some();
+    let by_service = protocol.keyed_by_service
+        || context.config.service_name_header.is_some()
+        || context.config.is_special(&target.service);
     let key = |request: Option<Box<str>>| cache::Key {
         protocol: protocol.name,
         host: target.host.clone(),
@@ -117,6 +119,7 @@ fn keys(
     };
     Ok(match protocol.request {
         Request::Ignored => (key(None), None),
+        Request::Segment => (key(Some(target.segment().into())), None),
         Request::Options(read) => {
             let options = read(target.query());
             let options = options.map_err(|e| Outcome::bad_request(format!("{}: {e}", protocol.name)))?;
@@ -165,7 +168,8 @@ mod tests {
     fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
         let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
         let headers = hyper::HeaderMap::new();
-        let target = Target { service: "s".into(), host: Host::Local, port: 1, path: path.into(), headers };
+        let target =
+            Target { service: "s".into(), host: Host::Local, port: 1, path: path.into(), headers, limit: None };
         keys(Protocol::find(protocol).unwrap(), &target, &context).map(|(key, _)| key)
     }
 

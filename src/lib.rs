@@ -5,6 +5,7 @@
 //! - [`config`]: the settings, typed, with every fault reported at once.
 //! - [`spool`]: downtimes in files; the gate that the daemon asks first.
 //! - [`probe`]: one check of one target; the table of protocols.
+//! - [`process`]: one program, run to its end or killed with its group.
 //! - [`cache`]: results that still count, and sharing of running probes.
 //! - [`check`]: the policy on one screen: spool, then cache, then probe.
 //! - [`stats`]: who asked for what lately, and what was answered.
@@ -32,6 +33,7 @@ pub mod http;
 pub mod logging;
 pub mod nearest;
 pub mod probe;
+pub mod process;
 pub mod spool;
 pub mod stats;
 pub mod sys;

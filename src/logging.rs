@@ -32,6 +32,8 @@ const FLUSH_WAIT: Duration = Duration::from_millis(500);
 static WRITER: RwLock<Option<SyncSender<Message>>> = RwLock::new(None);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static RATE: Rate = Rate::new();
+/// Requests are counted apart, so that they cannot push out what an operator must know.
+static DETAIL_RATE: Rate = Rate::new();
 
 enum Message {
     Line(Vec<u8>),
@@ -48,7 +50,8 @@ pub fn start(path: &LogPath, level: LevelFilter) -> Result<(), String> {
         .filter_level(LevelFilter::Warn)
         .filter_module("hacheck", LevelFilter::Trace)
         .format(|out, record| {
-            let Some(left_out) = RATE.line() else {
+            let rate = if record.level() > log::Level::Info { &DETAIL_RATE } else { &RATE };
+            let Some(left_out) = rate.line() else {
                 DROPPED.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             };
@@ -76,6 +79,7 @@ pub fn set_level(level: LevelFilter) {
 /// Changes how many lines may be logged in a second.
 pub fn set_rate(lines: usize) {
     RATE.set(lines);
+    DETAIL_RATE.set(lines);
 }
 
 /// Changes where the log goes.

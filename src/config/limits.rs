@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting {
         name: "log_rate",
         unit: "lines per second",
-        doc: "Lines of the log; more are left out, counted, and their number is logged.",
+        doc: "Lines of the log; more are left out, counted, and their number is logged. Those of single requests (debug) are counted apart.",
         parse: |c, r| set(&mut c.log_rate, r.count(1, 10_000_000)),
         show: |c| c.log_rate.to_string(),
         limit: Some(|c| c.log_rate as f64),

@@ -9,7 +9,7 @@ use super::fault::{Fault, Faults, Sink};
 use super::raw::{Document, Node, Problem, Value};
 use super::read::{Fields, Reader};
 use super::settings::SETTINGS;
-use super::{Config, tree};
+use super::{Config, secrets, tree};
 
 /// A configuration that can be used, and what is odd about its file.
 #[derive(Debug)]
@@ -76,13 +76,11 @@ fn settings(root: &Node, sink: &Sink) -> Config {
         sink.fault(root.mark, "", format!("the file holds {what}, not settings; write lines such as 'cache_time: 10'"));
         return config;
     }
-    let known: Vec<_> = SETTINGS.iter().map(|s| s.name).collect();
+    let files: Vec<String> = SETTINGS.iter().filter(|s| s.secret).map(secrets::file_key).collect();
+    let known: Vec<&str> = SETTINGS.iter().map(|s| s.name).chain(files.iter().map(String::as_str)).collect();
     let Some(fields) = Reader::root(root, sink).fields(&known) else { return config };
     for setting in SETTINGS {
-        if let Some(reader) = fields.get(setting.name) {
-            let reader = if setting.secret { reader.clone().secret() } else { reader.clone() };
-            (setting.parse)(&mut config, &reader);
-        }
+        secrets::read(setting, &fields, &mut config);
     }
     relations(&config, &fields);
     config
@@ -104,10 +102,11 @@ fn relations(config: &Config, fields: &Fields<'_>) {
     if config.listen_unix.is_none() {
         warn("listen_unix_mode", "there is no listen_unix beside it, so it does nothing; set both");
     }
-    if fields.get("mysql_password").is_none() {
+    if config.mysql_password.is_none() {
         warn("mysql_username", "there is no mysql_password beside it, so MySQL probes will not log in; set both");
     }
     if fields.get("mysql_username").is_none() {
+        warn("mysql_password_file", "there is no mysql_username beside it, so MySQL probes will not log in; set both");
         warn("mysql_password", "there is no mysql_username beside it, so MySQL probes will not log in; set both");
     }
 }

@@ -6,6 +6,7 @@
 //! keys that stand twice and merge keys, [`SETTINGS`] has a row for each key that reads its value with a
 //! [`read::Reader`], and every complaint lands in a [`Sink`], so that all are shown together.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -42,12 +43,6 @@ pub struct Config {
     pub mysql_username: Option<String>,
     /// `mysql_password`: that user's password.
     pub mysql_password: Option<Secret>,
-    /// `redis_username`: the user that Redis and Sentinel probes log in as; the server's default user when unset.
-    pub redis_username: Option<String>,
-    /// `redis_password`: that user's password; no login when neither is set.
-    pub redis_password: Option<Secret>,
-    /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
-    pub redis_tls: bool,
     /// `mysql_tls`: whether MySQL probes log in over TLS.
     pub mysql_tls: TlsUse,
     /// `postgres_username`: the user that PostgreSQL probes log in as; without one they only ask for readiness.
@@ -56,6 +51,20 @@ pub struct Config {
     pub postgres_password: Option<Secret>,
     /// `postgres_tls`: whether PostgreSQL probes speak over TLS.
     pub postgres_tls: TlsUse,
+    /// `exec`: the commands of `exec` checks, by name.
+    pub exec: BTreeMap<String, Argv>,
+    /// `http_rules`: what the answers of HTTP upstreams must be like, by service.
+    pub http_rules: BTreeMap<String, HttpRule>,
+    /// `sockets`: the unix sockets of services on this host, by service.
+    pub sockets: BTreeMap<String, PathBuf>,
+    /// `timeouts`: deadlines of probes in place of `healthcheck_timeout`, by service.
+    pub timeouts: BTreeMap<String, Duration>,
+    /// `redis_username`: the user that Redis and Sentinel probes log in as; the server's default user when unset.
+    pub redis_username: Option<String>,
+    /// `redis_password`: that user's password; no login when neither is set.
+    pub redis_password: Option<Secret>,
+    /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
+    pub redis_tls: bool,
     /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
@@ -156,13 +165,17 @@ impl std::fmt::Debug for Secret {
 }
 
 mod access;
+mod argv;
 mod decode;
 mod fault;
+mod http_rule;
 mod limits;
 mod load;
+mod maps;
 mod network;
 pub mod raw;
 pub mod read;
+mod secrets;
 mod settings;
 mod show;
 #[cfg(test)]
@@ -171,11 +184,29 @@ mod tree;
 mod values;
 
 pub use access::Ports;
+pub use argv::Argv;
 pub use fault::{Fault, Faults, Sink};
+pub use http_rule::{HttpRule, Pattern};
 pub use load::{Loaded, load, parse};
 pub use network::{Network, is_metadata};
 pub use settings::{SETTINGS, Setting, needs_restart};
 pub use show::{effective, reference_markdown};
+
+impl Config {
+    /// The deadline of a service's probes.
+    #[must_use]
+    pub fn timeout_of(&self, service: &str) -> Duration {
+        self.timeouts.get(service).copied().unwrap_or(self.healthcheck_timeout)
+    }
+
+    /// Whether a service's name decides how it is probed.
+    #[must_use]
+    pub fn is_special(&self, service: &str) -> bool {
+        self.http_rules.contains_key(service)
+            || self.sockets.contains_key(service)
+            || self.timeouts.contains_key(service)
+    }
+}
 
 impl Default for Config {
     fn default() -> Self {
@@ -195,13 +226,17 @@ impl Default for Config {
             rlimit_nofile: None,
             mysql_username: None,
             mysql_password: None,
-            redis_username: None,
-            redis_password: None,
-            redis_tls: false,
             mysql_tls: TlsUse::Auto,
             postgres_username: None,
             postgres_password: None,
             postgres_tls: TlsUse::Auto,
+            exec: BTreeMap::new(),
+            http_rules: BTreeMap::new(),
+            sockets: BTreeMap::new(),
+            timeouts: BTreeMap::new(),
+            redis_username: None,
+            redis_password: None,
+            redis_tls: false,
             max_body: 8 << 20,
             cache_entries: 10_000,
             cache_bytes: 64 << 20,

@@ -41,6 +41,12 @@ impl<'a> Reader<'a> {
         self.sink.fault(self.mark, &self.key, format!("{} {what}; {remedy}", self.shown()));
     }
 
+    /// Notes a fault of the key that this value stands under: `what` follows the key.
+    pub fn fault_of_key(&self, what: impl Display, remedy: impl Display) {
+        let name = self.key.rsplit('.').next().unwrap_or_default();
+        self.sink.fault(self.mark, &self.key, format!("'{name}' {what}; {remedy}"));
+    }
+
     /// Notes something odd about this value that does not keep it from being used: a whole sentence.
     pub fn warn(&self, text: impl Into<String>) {
         self.sink.warn(self.mark, &self.key, text);
@@ -50,6 +56,27 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn is_null(&self) -> bool {
         matches!(self.node.value, Value::Null)
+    }
+
+    /// Whether the value is a list.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        matches!(self.node.value, Value::List(_))
+    }
+
+    /// Another value that stands for this one in messages.
+    #[must_use]
+    pub fn standing_for<'b>(&self, node: &'b Node) -> Reader<'b>
+    where
+        'a: 'b,
+    {
+        Reader { node, mark: self.mark, key: self.key.clone(), secret: self.secret, sink: self.sink }
+    }
+
+    /// The place of this value.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        self.mark
     }
 
     /// The value as a message shows it.
@@ -73,7 +100,12 @@ impl<'a> Reader<'a> {
         self.scalar().map(|t| t.trim().to_ascii_lowercase())
     }
 
-    /// The text of a scalar, without a complaint.
+    /// The text of a scalar, exactly as written, without a complaint.
+    #[must_use]
+    pub fn plain(&self) -> Option<&'a str> {
+        self.scalar()
+    }
+
     fn scalar(&self) -> Option<&'a str> {
         match &self.node.value {
             Value::Scalar(text) => Some(text),
@@ -226,7 +258,7 @@ impl<'a> Reader<'a> {
 
     /// A map whose keys are ours. A key that is not known is a warning that names the nearest.
     #[must_use]
-    pub fn fields(&self, known: &[&'static str]) -> Option<Fields<'a>> {
+    pub fn fields(&self, known: &[&str]) -> Option<Fields<'a>> {
         let mut found = HashMap::new();
         for (key, reader) in self.entries()? {
             if known.contains(&key) {

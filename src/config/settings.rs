@@ -6,8 +6,8 @@
 use std::time::Duration;
 
 use super::read::{Reader, size_words};
-use super::show::{list, or_null, quoted};
-use super::{Config, FileLimit, LogPath, Network, Secret, access, limits, values};
+use super::show::{list, map, or_null, quoted};
+use super::{Config, FileLimit, HttpRule, LogPath, Network, Secret, access, limits, maps, values};
 
 /// One key of the configuration file.
 #[derive(Clone, Copy)]
@@ -85,7 +85,7 @@ const ROWS: &[Setting] = &[
     Setting {
         name: "max_clients",
         unit: "probes",
-        doc: "Probes that run at once.",
+        doc: "Probes that run at once, as far as the limit of open files allows. A quarter of them is kept for checks that passed in the last ten minutes.",
         parse: |c, r| set(&mut c.max_clients, r.count(1, 1_000_000)),
         show: |c| c.max_clients.to_string(),
         limit: Some(|c| c.max_clients as f64),
@@ -94,7 +94,7 @@ const ROWS: &[Setting] = &[
     Setting {
         name: "max_probes_per_target",
         unit: "probes",
-        doc: "Probes that run at once against one host and port, so that one hung service cannot starve the others.",
+        doc: "Probes that run at once against one host and port, so that one hung service cannot starve the others. Where a check passed in the last ten minutes, a quarter is kept for such checks.",
         parse: |c, r| set(&mut c.max_probes_per_target, r.count(1, 1_000_000)),
         show: |c| c.max_probes_per_target.to_string(),
         limit: Some(|c| c.max_probes_per_target as f64),
@@ -230,6 +230,39 @@ const ROWS: &[Setting] = &[
         doc: "Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without.",
         parse: |c, r| set(&mut c.postgres_tls, values::tls_use(r)),
         show: |c| values::tls_word(c.postgres_tls).into(),
+        ..USUAL
+    },
+    Setting {
+        name: "exec",
+        kind: "map of commands",
+        doc: "The commands of `exec` checks: `zk: [/usr/local/bin/zk.sh, --port, \"2181\"]`, asked for by `/exec/<service>/<port>/zk`. A list is taken as it is, a text is split like a shell would; there is no shell.",
+        parse: |c, r| set(&mut c.exec, maps::exec(r)),
+        show: |c| map(&c.exec, |argv| list(argv.words())),
+        ..USUAL
+    },
+    Setting {
+        name: "http_rules",
+        kind: "map by service",
+        doc: "What the answers of a service's HTTP upstream must be like: `web: {status: [200, 301-399], body_contains: ok, body_regex: ^ready, headers: {X-A: b}, method: HEAD}`. Bodies are searched up to 64KiB.",
+        parse: |c, r| set(&mut c.http_rules, maps::http_rules(r)),
+        show: |c| map(&c.http_rules, HttpRule::show),
+        ..USUAL
+    },
+    Setting {
+        name: "sockets",
+        kind: "map of paths by service",
+        doc: "Unix sockets that probes of a service connect to when it is checked on this host: `web: /run/web.sock`.",
+        parse: |c, r| set(&mut c.sockets, maps::sockets(r)),
+        show: |c| map(&c.sockets, |path| quoted(&path.to_string_lossy())),
+        ..USUAL
+    },
+    Setting {
+        name: "timeouts",
+        kind: "map of numbers by service",
+        unit: "seconds",
+        doc: "Deadlines of a service's probes in place of `healthcheck_timeout`: `db: 2`.",
+        parse: |c, r| set(&mut c.timeouts, maps::timeouts(r)),
+        show: |c| map(&c.timeouts, |limit| seconds(*limit)),
         ..USUAL
     },
     Setting {

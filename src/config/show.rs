@@ -2,6 +2,8 @@
 //!
 //! Rule: what is shown as a value can be read back as that value, but for secrets, which show as `***`.
 
+use std::collections::BTreeMap;
+
 use super::Config;
 use super::settings::SETTINGS;
 
@@ -67,6 +69,12 @@ pub fn quoted(text: &str) -> String {
 /// A list of texts as YAML.
 pub fn list<T: ToString>(items: &[T]) -> String {
     format!("[{}]", items.iter().map(|i| quoted(&i.to_string())).collect::<Vec<_>>().join(", "))
+}
+
+/// A map as YAML.
+pub fn map<T>(entries: &BTreeMap<String, T>, show: impl Fn(&T) -> String) -> String {
+    let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{}: {}", quoted(key), show(value))).collect();
+    format!("{{{}}}", entries.join(", "))
 }
 
 /// An optional value as YAML.

@@ -27,6 +27,12 @@ pub fn cache_time(reader: &Reader<'_>) -> Option<Option<Duration>> {
     Some(if seconds > FOR_EVER { None } else { Duration::try_from_secs_f64(seconds).ok() })
 }
 
+/// Whether a text names a header that a check may send.
+pub fn may_be_sent(name: &str) -> bool {
+    let lower = name.to_ascii_lowercase();
+    HeaderName::from_bytes(name.as_bytes()).is_ok() && !HOP_BY_HOP.contains(&lower.as_str())
+}
+
 /// The name of a request header that may be passed on.
 pub fn header(reader: &Reader<'_>) -> Option<String> {
     let name = reader.parsed("is not the name of a header", "write one such as X-Request-Id", |t| {

@@ -15,7 +15,7 @@ use crate::check::{Question, Verdict};
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
 use crate::logging::Seldom;
-use crate::probe::Outcome;
+use crate::probe::{Outcome, Request as Part};
 use crate::spool::{Closed, phrase};
 
 /// Answers the requests of all connections.
@@ -111,6 +111,9 @@ async fn check(state: &Arc<State>, check: &Check<'_>, request: &Request<Incoming
 fn instance(check: &Check<'_>, asked: &target::Asked) -> String {
     let protocol = check.protocol.map_or("spool", |p| p.name);
     match &asked.target {
+        Ok(target) if check.protocol.is_some_and(|p| matches!(p.request, Part::Segment)) => {
+            format!("{protocol} {} {}:{}", target.segment(), target.host, target.port)
+        }
         Ok(target) => format!("{protocol} {}:{}", target.host, target.port),
         Err(_) => protocol.to_owned(),
     }

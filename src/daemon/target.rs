@@ -12,7 +12,7 @@ use hyper::{StatusCode, Uri};
 
 use super::route::Check;
 use crate::config::Config;
-use crate::probe::{Host, Outcome, Request, Target};
+use crate::probe::{Host, Outcome, Protocol, Request, Target};
 use crate::spool::{Key, parse_port};
 
 /// What the probes call themselves, as the originals did.
@@ -53,7 +53,9 @@ pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config,
     }
     let target = port.and_then(|port| {
         let host = host?;
-        if port == 0 && check.protocol.is_some() {
+        // A service behind a unix socket has no port, nor has HAProxy one to tell.
+        let needless = config.sockets.contains_key(check.service.as_str());
+        if port == 0 && !needless && check.protocol.is_some_and(Protocol::needs_port) {
             return Err(Outcome::unavailable(
                 "port 0 cannot be checked: neither the path nor HAProxy's header names one",
             ));
@@ -64,6 +66,7 @@ pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config,
             port,
             path: path(check.rest, uri.query()),
             headers: request_headers(check, headers, config),
+            limit: None,
         })
     });
     Asked { spool_names, target: target.map_err(|refused| as_failure(check, refused)) }

@@ -1,4 +1,4 @@
-//! One GET over a given stream.
+//! One request over a given stream.
 //!
 //! Rule: everything that is read is bounded, and nothing is followed, kept or tried again.
 
@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::{HeaderMap, Request, StatusCode};
+use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
@@ -58,7 +58,7 @@ impl fmt::Display for ClientError {
 
 impl std::error::Error for ClientError {}
 
-/// Sends one GET and reads the answer, of its body at most `max_body` bytes. It ends when the caller drops it.
+/// [`ask`] by GET.
 ///
 /// # Errors
 /// [`ClientError`] when no complete answer came.
@@ -66,7 +66,25 @@ pub async fn get<S>(stream: S, path: &str, headers: HeaderMap, max_body: usize) 
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let mut request = Request::get(path).body(Empty::<Bytes>::new()).map_err(ClientError::Request)?;
+    ask(stream, Method::GET, path, headers, max_body).await
+}
+
+/// Sends one request without a body and reads the answer, of its body at most `max_body` bytes. It ends when the caller drops it.
+///
+/// # Errors
+/// [`ClientError`] when no complete answer came.
+pub async fn ask<S>(
+    stream: S,
+    method: Method,
+    path: &str,
+    headers: HeaderMap,
+    max_body: usize,
+) -> Result<Answer, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let mut request =
+        Request::builder().method(method).uri(path).body(Empty::<Bytes>::new()).map_err(ClientError::Request)?;
     *request.headers_mut() = headers;
     let (mut sender, connection) = http1::Builder::new()
         .max_headers(HEADERS_MAX)

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::path::Path;
 use std::sync::Arc;
 
 use hyper::StatusCode;
@@ -58,6 +59,18 @@ impl Context {
             config,
             local,
         })
+    }
+
+    /// The unix socket of a service that is checked on this host.
+    #[must_use]
+    pub fn socket(&self, target: &Target) -> Option<&Path> {
+        let path = self.config.sockets.get(&*target.service)?;
+        let here = match &target.host {
+            Host::Local => true,
+            Host::Address(a) => a.is_loopback() || self.local.contains(*a),
+            Host::Name(name) => &**name == "localhost",
+        };
+        here.then_some(path)
     }
 
     /// Probes that run now.

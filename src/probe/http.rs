@@ -4,10 +4,10 @@ use std::future::Future;
 use std::pin::Pin;
 
 use hyper::header::{HOST, HeaderValue};
-use hyper::{HeaderMap, StatusCode};
+use hyper::{HeaderMap, Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Outcome, Probe, Protocol, Request, stream, tls};
+use super::{Outcome, Probe, Protocol, Request, http_rules, stream, tls};
 use crate::http::client::{self, Answer};
 
 /// The row of `http`.
@@ -26,29 +26,48 @@ pub(super) const HTTPS: Protocol =
     Protocol { name: "https", default_port: Some(443), probe: |probe| Box::pin(check(probe)), ..HTTP };
 
 async fn check(probe: &Probe<'_>) -> Outcome {
+    if let Some(rule) = probe.context.config.http_rules.get(&*probe.target.service) {
+        return http_rules::check(probe, rule).await;
+    }
     match get(probe, &probe.target.path, &probe.target.headers).await {
         Ok(answer) => outcome(answer),
         Err(failed) => failed,
     }
 }
 
-/// Asks the target for a path, over TLS if the protocol's name ends in `s`.
+/// Gets a path from the target, over TLS if the protocol's name ends in `s`.
 pub(super) fn get<'a>(
     probe: &'a Probe<'a>,
+    path: &'a str,
+    headers: &'a HeaderMap,
+) -> Pin<Box<dyn Future<Output = Result<Answer, Outcome>> + Send + 'a>> {
+    ask(probe, Method::GET, path, headers)
+}
+
+/// [`get`] by another method.
+pub(super) fn ask<'a>(
+    probe: &'a Probe<'a>,
+    method: Method,
     path: &'a str,
     headers: &'a HeaderMap,
 ) -> Pin<Box<dyn Future<Output = Result<Answer, Outcome>> + Send + 'a>> {
     Box::pin(async move {
         let tcp = stream::connect(probe).await?;
         if probe.protocol.name == "https" {
-            exchange(probe, tls::wrap(probe, tcp).await?, path, headers).await
+            exchange(probe, tls::wrap(probe, tcp).await?, method, path, headers).await
         } else {
-            exchange(probe, tcp, path, headers).await
+            exchange(probe, tcp, method, path, headers).await
         }
     })
 }
 
-async fn exchange<S>(probe: &Probe<'_>, stream: S, path: &str, headers: &HeaderMap) -> Result<Answer, Outcome>
+async fn exchange<S>(
+    probe: &Probe<'_>,
+    stream: S,
+    method: Method,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<Answer, Outcome>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -59,7 +78,7 @@ where
         headers.insert(HOST, host.map_err(|e| probe.failed(e))?);
     }
     probe.trace.stage("waiting for the answer");
-    let answer = client::get(stream, path, headers, probe.context.config.max_body).await;
+    let answer = client::ask(stream, method, path, headers, probe.context.config.max_body).await;
     answer.map_err(|e| probe.failed(e)).inspect(|a| {
         probe.trace.note(|| format!("answered {} with {} bytes", a.status, a.body.len()));
     })

@@ -5,9 +5,13 @@
 //!
 //! Rule: [`run`] sets the one deadline, from the wait for a slot to the last byte. A probe itself never times out.
 
+mod connection;
 mod context;
+mod exec;
+mod grpc;
 mod haproxy;
 mod http;
+mod http_rules;
 mod lines;
 mod memcached;
 mod mysql;
@@ -52,6 +56,10 @@ pub const PROTOCOLS: &[Protocol] = &[
     smtp::SMTP,
     memcached::MEMCACHED,
     zookeeper::ZOOKEEPER,
+    mysql::MYSQL,
+    grpc::GRPC,
+    grpc::GRPCS,
+    exec::EXEC,
 ];
 
 /// One row of [`PROTOCOLS`].
@@ -64,7 +72,7 @@ pub struct Protocol {
     pub request: Request,
     /// The service's name decides the result, so it is part of the cache key.
     pub keyed_by_service: bool,
-    /// Where such a service usually listens.
+    /// Where such a service usually listens; `Some(0)` where nothing is connected to, so that a check needs no port.
     pub default_port: Option<u16>,
     /// The body on timeout is the originals' `Connection timed out after N.NNs` alone.
     pub bare_timeout: bool,
@@ -84,6 +92,8 @@ pub enum Request {
     Whole,
     /// Some options of the query string.
     Options(ReadOptions),
+    /// The path's first segment.
+    Segment,
 }
 
 /// Reads the options of a query string: gives a text that is the same for queries that mean the same.
@@ -99,6 +109,12 @@ impl fmt::Debug for Protocol {
 }
 
 impl Protocol {
+    /// Whether a check needs a port.
+    #[must_use]
+    pub fn needs_port(&self) -> bool {
+        self.default_port != Some(0)
+    }
+
     /// The row of a name.
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
@@ -142,6 +158,8 @@ pub struct Target {
     pub path: Box<str>,
     /// The request headers for an HTTP upstream; `Host` only when it was copied from the poller.
     pub headers: HeaderMap,
+    /// The deadline of this probe, in place of the service's.
+    pub limit: Option<Duration>,
 }
 
 impl Target {
@@ -149,6 +167,12 @@ impl Target {
     #[must_use]
     pub fn query(&self) -> &str {
         self.path.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The first part of the path, up to the next slash; empty when there is none.
+    #[must_use]
+    pub fn segment(&self) -> &str {
+        self.bare_path().trim_start_matches('/').split('/').next().unwrap_or_default()
     }
 
     /// The path without the query string.
@@ -232,6 +256,12 @@ impl Probe<'_> {
         format!("{} {}:{}", self.protocol.name, self.target.host, self.target.port)
     }
 
+    /// The deadline, from the start.
+    #[must_use]
+    pub fn limit(&self) -> Duration {
+        self.target.limit.unwrap_or_else(|| self.context.config.timeout_of(&self.target.service))
+    }
+
     /// A failure that names protocol, address, cause and duration.
     pub fn failed(&self, cause: impl fmt::Display) -> Outcome {
         Outcome::unavailable(format!("{}: {cause} after {}", self.subject(), self.trace.elapsed()))
@@ -253,7 +283,7 @@ pub async fn run_as(
     trace: &Trace,
 ) -> Outcome {
     let probe = Probe { protocol, target, context, trace };
-    let limit = context.config.healthcheck_timeout;
+    let limit = probe.limit();
     let placed = AtomicBool::new(false);
     let work = async {
         trace.stage("waiting for a free slot (max_clients)");
@@ -269,7 +299,7 @@ pub async fn run_as(
         .await
         .unwrap_or_else(|_| Outcome { overload: !placed.load(Ordering::Relaxed), ..timed_out(&probe) });
     if let Some(check) = check.filter(|_| outcome.passes()) {
-        context.slots.note_passed(check);
+        context.slots.note_passed(check, target);
     }
     outcome
 }

@@ -1,6 +1,6 @@
 //! Places for probes that run at once: of all, and of each target.
 //!
-//! Rule: a quarter of the places, of all and of each target, is kept for checks that passed lately. Whoever floods the
+//! Rule: a quarter of the places, of all and of each target that is known, is kept for checks that passed lately. Whoever floods the
 //! daemon with made-up checks fills the other places only, and the balancer's own checks go on.
 
 use std::collections::HashMap;
@@ -49,6 +49,8 @@ pub(super) struct Limits {
 struct Passed {
     hasher: RandomState,
     checks: HashMap<Name, Instant>,
+    /// Hosts and ports of those checks.
+    targets: HashMap<(Host, u16), Instant>,
     swept: Option<Instant>,
 }
 
@@ -97,16 +99,18 @@ impl Slots {
         Name(self.passed().hasher.hash_one(check))
     }
 
-    /// Notes that a check passed.
-    pub(super) fn note_passed(&self, check: Name) {
+    /// Notes that a check of a target passed.
+    pub(super) fn note_passed(&self, check: Name, target: &Target) {
         let now = Instant::now();
         let mut passed = self.passed();
         if passed.checks.len() >= PASSED_MAX && passed.swept.is_none_or(|at| now - at > Duration::from_secs(1)) {
             passed.checks.retain(|_, at| now - *at < LATELY);
+            passed.targets.retain(|_, at| now - *at < LATELY);
             passed.swept = Some(now);
         }
         if passed.checks.len() < PASSED_MAX || passed.checks.contains_key(&check) {
             passed.checks.insert(check, now);
+            passed.targets.insert((target.host.clone(), target.port), now);
         }
     }
 
@@ -136,7 +140,8 @@ impl Slots {
 
     fn reserve(&self, target: &Target, known: bool) -> Result<Reserved<'_>, Outcome> {
         let key = (target.host.clone(), target.port);
-        let limit = if known { self.limits.target } else { for_strangers(self.limits.target) };
+        let kept = !known && self.passed().targets.get(&key).is_some_and(|at| at.elapsed() < LATELY);
+        let limit = if kept { for_strangers(self.limits.target) } else { self.limits.target };
         let mut busy = self.busy();
         let running = busy.get(&key).copied().unwrap_or(0);
         if running >= limit {

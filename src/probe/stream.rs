@@ -5,14 +5,22 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
+use tokio::net::{TcpStream, UnixStream};
 
+use super::connection::Connection;
 use super::{Outcome, Probe};
 
-/// Connects to the target: every address of a name is tried within the deadline, each with its share of what is left.
-pub(super) async fn connect(probe: &Probe<'_>) -> Result<TcpStream, Outcome> {
+/// Connects to the target: by the unix socket that the configuration has for it, else by TCP, where every address of a name is tried within the deadline, each with its share of what is left.
+pub(super) async fn connect(probe: &Probe<'_>) -> Result<Connection, Outcome> {
+    if let Some(path) = probe.context.socket(probe.target) {
+        probe.trace.stage("connecting");
+        let stream = UnixStream::connect(path).await;
+        let stream = stream.map_err(|e| probe.failed(format_args!("{}: {}", path.display(), describe(&e))))?;
+        probe.trace.note(|| format!("connected to {}", path.display()));
+        return Ok(Connection::Unix(stream));
+    }
     probe.trace.stage("looking up the host");
-    let end = Instant::now() + probe.context.config.healthcheck_timeout;
+    let end = Instant::now() + probe.limit();
     let addresses = probe.context.addresses(probe.target).await?;
     probe.trace.stage("connecting");
     let mut last = None;
@@ -22,7 +30,7 @@ pub(super) async fn connect(probe: &Probe<'_>) -> Result<TcpStream, Outcome> {
         match connect_one(*address, (share > 1).then(|| left / u32::try_from(share).unwrap_or(u32::MAX))).await {
             Ok(stream) => {
                 probe.trace.note(|| format!("connected to {address}"));
-                return Ok(stream);
+                return Ok(Connection::Tcp(stream));
             }
             Err(e) => {
                 probe.trace.note(|| format!("{address}: {}", describe(&e)));

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use hyper::header::HOST;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -29,6 +29,8 @@ const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
 /// The TLS side of all probes.
 pub(super) struct TlsClient {
     connector: TlsConnector,
+    /// The same for HTTP/2, which servers want to be agreed on in the handshake (RFC 9113 section 3.2).
+    h2: TlsConnector,
 }
 
 impl TlsClient {
@@ -42,7 +44,9 @@ impl TlsClient {
         } else {
             builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate)).with_no_client_auth()
         };
-        Ok(Self { connector: TlsConnector::from(Arc::new(client)) })
+        let mut h2 = client.clone();
+        h2.alpn_protocols = vec![b"h2".to_vec()];
+        Ok(Self { connector: TlsConnector::from(Arc::new(client)), h2: TlsConnector::from(Arc::new(h2)) })
     }
 }
 
@@ -62,11 +66,29 @@ fn roots(file: &Path) -> Result<RootCertStore, ContextError> {
 
 /// Shakes hands with the target. The name that is asked for, and verified, is the target's host name, else the
 /// poller's copied `Host`, else the address.
-pub(super) async fn wrap(probe: &Probe<'_>, tcp: TcpStream) -> Result<TlsStream<TcpStream>, Outcome> {
+pub(super) async fn wrap<S>(probe: &Probe<'_>, stream: S) -> Result<TlsStream<S>, Outcome>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    shake_hands(probe, &probe.context.tls.connector, stream).await
+}
+
+/// [`wrap`] for HTTP/2.
+pub(super) async fn wrap_h2<S>(probe: &Probe<'_>, stream: S) -> Result<TlsStream<S>, Outcome>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    shake_hands(probe, &probe.context.tls.h2, stream).await
+}
+
+async fn shake_hands<S>(probe: &Probe<'_>, connector: &TlsConnector, stream: S) -> Result<TlsStream<S>, Outcome>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     probe.trace.stage("in the TLS handshake");
     let name = server_name(probe).map_err(|e| probe.failed(e))?;
     probe.trace.note(|| format!("TLS name {}", name.to_str()));
-    let handshake = probe.context.tls.connector.connect(name, tcp).await;
+    let handshake = connector.connect(name, stream).await;
     handshake.map_err(|e| probe.failed(format_args!("TLS handshake failed: {}", stream::describe(&e))))
 }
 

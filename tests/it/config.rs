@@ -84,3 +84,17 @@ fn wrong_arguments_are_usage_errors() {
         assert_eq!(run("hacheck", args).code, Some(2), "{args:?}");
     }
 }
+
+#[test]
+fn secrets_from_credentials_and_the_environment_are_read_and_not_shown() {
+    let folder = crate::support::TempDir::new();
+    let file = folder.path().join("h.yml");
+    fs::write(folder.path().join("mysql"), "hunter2\n").unwrap();
+    fs::write(&file, "mysql_username: \"${WHO}\"\nmysql_password_file: mysql\n").unwrap();
+    let mut command = crate::support::command("hacheck");
+    command.arg("config").arg(&file).env("CREDENTIALS_DIRECTORY", folder.path()).env("WHO", "checker");
+    let ran = crate::support::Ran::from(command.output().unwrap());
+    assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
+    assert!(ran.out.contains("mysql_username: checker ") && ran.out.contains("mysql_password: \"***\""), "{}", ran.out);
+    assert!(!ran.out.contains("hunter2"));
+}

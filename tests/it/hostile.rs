@@ -137,11 +137,11 @@ fn requests_that_break_the_rules_get_the_answer_of_the_rules() {
     let long = |n| "x".repeat(n);
     let mut wrong = vec![];
     for (request, expected) in [
-        (format!("GET /status HTTP/1.1\r\nX: {}\r\n\r\n", long(300_000)), 431),
+        (format!("GET /status HTTP/1.1\r\nX: {}\r\n\r\n", long(70_000)), 431),
         (format!("GET /status HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(5000)), 431),
-        (format!("GET /spool/{}/80 HTTP/1.1\r\n\r\n", long(60_000)), 400),
+        (format!("GET /spool/{}/80 HTTP/1.1\r\n\r\n", long(20_000)), 400),
         (format!("GET /http/web/{}/ HTTP/1.1\r\n\r\n", "9".repeat(1000)), 503),
-        (format!("GET /tcp/web/1/{} HTTP/1.1\r\n\r\n", long(60_000)), 503),
+        (format!("GET /tcp/web/1/{} HTTP/1.1\r\n\r\n", long(20_000)), 503),
         ("get /status HTTP/1.1\r\n\r\n".into(), 405),
         ("BREW /http/web/80/ HTTP/1.1\r\n\r\n".into(), 405),
         ("CONNECT web:80 HTTP/1.1\r\n\r\n".into(), 404),

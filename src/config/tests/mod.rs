@@ -1,6 +1,7 @@
 //! Behaviour of the whole way from text to settings.
 
 mod hostile;
+mod secrets;
 
 use std::time::Duration;
 

@@ -2,8 +2,8 @@
 //!
 //! Rule: a password leaves in clear text only over TLS.
 
+use crate::probe::connection::Connection;
 use tokio::io::AsyncWriteExt as _;
-use tokio::net::TcpStream;
 
 use super::auth;
 use super::wire::{Reader, Wire};
@@ -68,7 +68,7 @@ impl Session {
     /// Greets and logs in.
     pub(super) async fn open(
         probe: &Probe<'_>,
-        tcp: TcpStream,
+        tcp: Connection,
         tls: bool,
         user: &str,
         password: &str,

@@ -103,7 +103,7 @@ async fn log_in(probe: &Probe<'_>, ask: &Ask, credentials: &Credentials<'_>) -> 
 /// Connects, and shakes hands for TLS when the server has it.
 async fn connect(probe: &Probe<'_>, tls: bool) -> Result<Wire, Outcome> {
     let tcp = stream::connect(probe).await?;
-    let loopback = tcp.peer_addr().is_ok_and(|a| a.ip().is_loopback());
+    let loopback = tcp.stays_here();
     let mut wire = Wire::new(tcp, loopback);
     if !tls {
         return Ok(wire.boxed());

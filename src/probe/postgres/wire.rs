@@ -2,8 +2,8 @@
 //!
 //! Rule: every message is bounded, and so is all that a server sends in one probe.
 
+use crate::probe::connection::Connection;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
 use super::message::{Message, TERMINATE};
 use crate::probe::stream::{Stream, describe};
@@ -79,7 +79,7 @@ impl<S: Stream> Wire<S> {
     }
 }
 
-impl Wire<TcpStream> {
+impl Wire<Connection> {
     /// Forgets what carries the bytes.
     pub(super) fn boxed(self) -> Wire {
         Wire { stream: Box::new(self.stream), private: self.private, left: self.left }

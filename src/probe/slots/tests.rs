@@ -7,7 +7,7 @@ fn slots(all: usize, target: usize, waiting: usize) -> Slots {
 }
 
 fn target(port: u16) -> Target {
-    Target { service: "web".into(), host: Host::Local, port, path: "/".into(), headers: HeaderMap::new() }
+    Target { service: "web".into(), host: Host::Local, port, path: "/".into(), headers: HeaderMap::new(), limit: None }
 }
 
 /// Whether a place is there now.
@@ -21,7 +21,7 @@ async fn is_there(slots: &Slots, port: u16, check: Option<Name>) -> bool {
 async fn made_up_checks_leave_places_for_those_that_passed() {
     let slots = slots(8, 100, 100);
     let known = slots.name(&"web");
-    slots.note_passed(known);
+    slots.note_passed(known, &target(80));
     let mut taken = Vec::new();
     for port in 1..=6 {
         taken.push(slots.take(&target(port), None).await.unwrap_or_else(|e| panic!("{e:?}")));
@@ -38,7 +38,7 @@ async fn made_up_checks_leave_places_for_those_that_passed() {
 async fn made_up_checks_of_one_target_leave_places_there_too() {
     let slots = slots(100, 4, 100);
     let known = slots.name(&"web");
-    slots.note_passed(known);
+    slots.note_passed(known, &target(80));
     let at = target(80);
     let (_a, _b, _c) = (slots.take(&at, None).await, slots.take(&at, None).await, slots.take(&at, None).await);
     let full = slots.take(&at, None).await.map(drop).unwrap_err();
@@ -62,9 +62,9 @@ async fn those_who_would_wait_behind_too_many_are_told_at_once() {
 fn the_memory_of_passed_checks_is_bounded_and_keeps_the_first() {
     let slots = slots(1, 1, 1);
     let real = slots.name(&"real");
-    slots.note_passed(real);
+    slots.note_passed(real, &target(80));
     for i in 0..2 * PASSED_MAX {
-        slots.note_passed(slots.name(&i));
+        slots.note_passed(slots.name(&i), &target(81));
     }
     let after = self::slots(1, 1, 1);
     after.adopt(&slots);

@@ -16,11 +16,6 @@ impl TempDir {
         Self(path)
     }
 
-    /// Leaves the folder to somebody else.
-    pub fn keep(mut self) -> PathBuf {
-        std::mem::take(&mut self.0)
-    }
-
     pub fn path(&self) -> &Path {
         &self.0
     }
@@ -28,8 +23,6 @@ impl TempDir {
 
 impl Drop for TempDir {
     fn drop(&mut self) {
-        if !self.0.as_os_str().is_empty() {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
+        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

@@ -1,0 +1,142 @@
+//! Values that need not stand in the file: `<key>_file` for every secret, and `${NAME}` from the environment in secrets
+//! and user names.
+//!
+//! Rule: what is read this way is never part of a message.
+
+use std::fs::OpenOptions;
+use std::io::Read as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use super::raw::{Node, Value};
+use super::read::{Fields, Reader};
+use super::settings::Setting;
+use super::{Config, fault};
+
+/// Most bytes of a secret's file.
+const FILE_MAX: u64 = 64 << 10;
+
+/// The key that names a secret's file.
+pub fn file_key(setting: &Setting) -> String {
+    format!("{}_file", setting.name)
+}
+
+/// Reads a setting from wherever it stands.
+pub fn read(setting: &Setting, fields: &Fields<'_>, config: &mut Config) {
+    let own = fields.get(setting.name).cloned();
+    let own = if setting.secret { own.map(Reader::secret) } else { own };
+    let file = if setting.secret { fields.get(&file_key(setting)) } else { None };
+    if let (Some(_), Some(file)) = (&own, file) {
+        file.fault(format_args!("stands beside {}", setting.name), "keep one of the two");
+        return;
+    }
+    let text = match (&own, file) {
+        (Some(own), _) if takes_variables(setting) => own.plain().and_then(|text| expanded(own, text)),
+        (None, Some(file)) => Some(file.path("/etc/hacheck/secret").and_then(|path| content(file, &path))),
+        _ => None,
+    };
+    match (text, own.as_ref().or(file)) {
+        // A fault was noted.
+        (Some(None), _) | (_, None) => {}
+        (None, Some(reader)) => (setting.parse)(config, reader),
+        (Some(Some(text)), Some(reader)) => {
+            let node = Node { value: Value::Scalar(text), mark: reader.mark() };
+            (setting.parse)(config, &reader.standing_for(&node).secret());
+        }
+    }
+}
+
+fn takes_variables(setting: &Setting) -> bool {
+    setting.secret || setting.name.ends_with("_username")
+}
+
+/// The text with `${NAME}` replaced; `$${` stands for `${`. `None` when there is nothing to replace, `Some(None)` when a
+/// fault was noted.
+#[expect(clippy::option_option, reason = "nothing to do and a fault are not the same")]
+fn expanded(reader: &Reader<'_>, text: &str) -> Option<Option<String>> {
+    if !text.contains("${") {
+        return None;
+    }
+    let mut out = String::new();
+    let mut rest = text;
+    while let Some(at) = rest.find("${") {
+        let (before, found) = rest.split_at(at);
+        if let Some(before) = before.strip_suffix('$') {
+            out.push_str(before);
+            out.push_str("${");
+            rest = &found[2..];
+            continue;
+        }
+        out.push_str(before);
+        let name = found[2..].split_once('}').map(|(name, after)| (name, after));
+        let Some((name, after)) = name.filter(|(name, _)| is_name(name)) else {
+            reader.fault("has '${' without a name and '}'", "write ${NAME}, or $${ for the characters themselves");
+            return Some(None);
+        };
+        let Ok(value) = std::env::var(name) else {
+            let what = format!("names the environment variable {name}, which is not set");
+            reader.fault(what, "set it where hacheck is started, as text in UTF-8");
+            return Some(None);
+        };
+        out.push_str(&value);
+        rest = after;
+    }
+    out.push_str(rest);
+    Some(Some(out))
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+/// The content of a secret's file without its final line break; `None` when a fault was noted.
+fn content(reader: &Reader<'_>, path: &Path) -> Option<String> {
+    let path = match located(path) {
+        Ok(path) => path,
+        Err(what) => {
+            reader.fault(what, "write the whole path, or LoadCredential= in the systemd unit");
+            return None;
+        }
+    };
+    match read_file(&path) {
+        Ok(text) => Some(text),
+        Err(what) => {
+            let what = format!("{what} ({})", path.display());
+            reader.fault(what, "put the secret there alone, readable for the user that hacheck runs as");
+            None
+        }
+    }
+}
+
+/// A name without a slash is a credential of systemd (systemd.exec(5), "LoadCredential=").
+fn located(path: &Path) -> Result<PathBuf, &'static str> {
+    if path.components().count() > 1 || path.is_absolute() {
+        return Ok(path.to_owned());
+    }
+    match std::env::var_os("CREDENTIALS_DIRECTORY") {
+        Some(folder) => Ok(Path::new(&folder).join(path)),
+        None => Err("is a name without a folder, and $CREDENTIALS_DIRECTORY is not set"),
+    }
+}
+
+fn read_file(path: &Path) -> Result<String, String> {
+    // A FIFO must not hang the start.
+    let file = OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path);
+    let file = file.map_err(|e| format!("cannot be read: {}", fault::io_text(&e)))?;
+    if !file.metadata().is_ok_and(|m| m.is_file()) {
+        return Err("is not a file".into());
+    }
+    let mut bytes = Vec::new();
+    file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {}", fault::io_text(&e)))?;
+    if bytes.len() as u64 > FILE_MAX {
+        return Err("is larger than 64 KiB".into());
+    }
+    let mut text = String::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
+    if text.ends_with('\n') {
+        text.truncate(text.len() - 1);
+        if text.ends_with('\r') {
+            text.truncate(text.len() - 1);
+        }
+    }
+    if text.is_empty() { Err("is empty".into()) } else { Ok(text) }
+}

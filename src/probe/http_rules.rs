@@ -1,0 +1,59 @@
+//! `http` and `https` for services with a rule: the answer must be as the configuration says.
+//!
+//! Rule: 200 with the upstream's body when everything holds, else 503 that names the first thing that does not.
+
+use hyper::Method;
+use hyper::header::{HeaderName, HeaderValue};
+
+use super::{Outcome, Probe, http};
+use crate::config::HttpRule;
+use crate::http::client::Answer;
+
+/// How far bodies are searched, in bytes.
+const SEARCHED: usize = 64 << 10;
+
+/// Asks as the rule says and judges the answer by it.
+pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
+    let mut headers = probe.target.headers.clone();
+    for (name, value) in &rule.headers {
+        // The configuration holds only names and values that can be headers.
+        let pair = (name.parse::<HeaderName>().ok(), HeaderValue::from_str(value.reveal()).ok());
+        if let (Some(name), Some(mut value)) = pair {
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
+    }
+    let method = rule.method.parse().unwrap_or(Method::GET);
+    let answer = match http::ask(probe, method, &probe.target.path, &headers).await {
+        Ok(answer) => answer,
+        Err(failed) => return failed,
+    };
+    match broken(rule, &answer) {
+        None => Outcome { body: answer.body, ours: false, ..Outcome::healthy("") },
+        Some(what) => probe.failed(format_args!("http_rules: {what}")),
+    }
+}
+
+/// What does not hold.
+fn broken(rule: &HttpRule, answer: &Answer) -> Option<String> {
+    let status = answer.status.as_u16();
+    if !rule.status.iter().any(|(from, to)| (*from..=*to).contains(&status)) {
+        return Some(format!("status {} is not one of those allowed", answer.status));
+    }
+    let body = &answer.body[..answer.body.len().min(SEARCHED)];
+    if let Some(text) = &rule.body_contains
+        && !contains(body, text.as_bytes())
+    {
+        return Some(format!("the body does not contain '{}'", text.escape_debug()));
+    }
+    match &rule.body_regex {
+        Some(pattern) if !pattern.matches(body) => {
+            Some(format!("the body does not match '{}'", pattern.text().escape_debug()))
+        }
+        _ => None,
+    }
+}
+
+fn contains(body: &[u8], text: &[u8]) -> bool {
+    text.is_empty() || body.windows(text.len()).any(|w| w == text)
+}

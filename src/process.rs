@@ -1,0 +1,318 @@
+//! One program, run to its end: for `exec` checks, and for the actions of watches.
+//!
+//! Rules: there is no shell. The program leads a process group of its own, has no standard input, and is killed with
+//! its whole group when the caller drops the run, so a deadline is the caller's. What it leaves behind when it ends by
+//! itself is left alone, even if that holds the pipes open: nothing is waited for but the program. Output beyond a
+//! bound is read and thrown away, so that a chatty program neither blocks nor fills memory. It is always reaped.
+
+use std::fmt;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{ExitStatus, Stdio};
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use tokio::net::unix::pipe::Receiver;
+use tokio::process::{Child, Command};
+
+use crate::config::Argv;
+
+/// Most bytes that are kept of each of the two outputs.
+const OUTPUT_MAX: usize = 64 << 10;
+
+/// How a program ended, and what it wrote.
+#[derive(Debug)]
+pub struct Ran {
+    /// Exit code or signal.
+    pub end: End,
+    /// The beginning of its standard output.
+    pub stdout: Vec<u8>,
+    /// The beginning of its standard error.
+    pub stderr: Vec<u8>,
+}
+
+/// How a program ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// By itself, with an exit code; 0 is success.
+    Exit(i32),
+    /// By a signal.
+    Signal(i32),
+}
+
+impl End {
+    /// Whether the program ended by itself with 0.
+    #[must_use]
+    pub fn is_success(self) -> bool {
+        self == Self::Exit(0)
+    }
+}
+
+impl fmt::Display for End {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Exit(code) => write!(f, "exit code {code}"),
+            Self::Signal(number) => match Signal::try_from(*number) {
+                Ok(signal) => write!(f, "killed by {signal}"),
+                Err(_) => write!(f, "killed by signal {number}"),
+            },
+        }
+    }
+}
+
+impl Ran {
+    /// The first line that is not empty, of standard output or else of standard error, without control characters, at
+    /// most `max` characters long.
+    #[must_use]
+    pub fn first_line(&self, max: usize) -> String {
+        let line = |output: &[u8]| {
+            let text = String::from_utf8_lossy(output);
+            let line = text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
+            line.chars().take(max).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
+        };
+        Some(line(&self.stdout)).filter(|l| !l.is_empty()).unwrap_or_else(|| line(&self.stderr))
+    }
+}
+
+/// Runs a program with the environment of this process and some variables more. Dropping the future kills it.
+///
+/// # Errors
+/// A sentence that says why the program could not be started.
+pub async fn run(argv: &Argv, variables: &[(&str, &str)]) -> Result<Ran, String> {
+    let failed = |e: &io::Error| format!("cannot run {}: {}", argv.program(), cause(e));
+    let (mut group, mut stdout, mut stderr) = start(argv, variables).map_err(|e| failed(&e))?;
+    let status = loop {
+        tokio::select! {
+            () = stdout.fill() => {}
+            () = stderr.fill() => {}
+            status = group.wait() => break status.map_err(|e| failed(&e))?,
+        }
+    };
+    // What was written before the end lies in the pipes; more is not waited for.
+    stdout.take_rest();
+    stderr.take_rest();
+    Ok(Ran { end: end(status), stdout: stdout.kept, stderr: stderr.kept })
+}
+
+fn end(status: ExitStatus) -> End {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => End::Exit(code),
+        (None, signal) => End::Signal(signal.unwrap_or_default()),
+    }
+}
+
+fn start(argv: &Argv, variables: &[(&str, &str)]) -> io::Result<(Group, Capture, Capture)> {
+    let (stdout, stdout_end) = io::pipe()?;
+    let (stderr, stderr_end) = io::pipe()?;
+    let mut command = Command::new(argv.program());
+    command
+        .args(argv.arguments())
+        .envs(variables.iter().copied())
+        .stdin(Stdio::null())
+        .stdout(stdout_end)
+        .stderr(stderr_end)
+        .process_group(0);
+    let child = command.spawn()?;
+    let group = Group { pid: child.id(), child: Some(child) };
+    // The command holds our ends for writing, which would keep the pipes open.
+    drop(command);
+    Ok((group, Capture::new(stdout.into())?, Capture::new(stderr.into())?))
+}
+
+/// Why a program cannot be started, with the remedy.
+fn cause(e: &io::Error) -> String {
+    let text = match e.raw_os_error() {
+        Some(libc_enoent) if libc_enoent == nix::errno::Errno::ENOENT as i32 => {
+            "there is no such program, or not the interpreter in its first line"
+        }
+        Some(code) if code == nix::errno::Errno::EACCES as i32 => {
+            "it may not be executed; see its mode, and the user that hacheck runs as"
+        }
+        Some(code) if code == nix::errno::Errno::ENOEXEC as i32 => {
+            "it is no program; a script needs a first line such as #!/bin/sh"
+        }
+        _ => return e.to_string(),
+    };
+    text.into()
+}
+
+/// The program and what it started in its process group.
+struct Group {
+    /// The leader while it was not reaped: only so long is its number certainly that of its group.
+    child: Option<Child>,
+    pid: Option<u32>,
+}
+
+impl Group {
+    async fn wait(&mut self) -> io::Result<ExitStatus> {
+        let Some(child) = &mut self.child else { return std::future::pending().await };
+        let status = child.wait().await;
+        self.child = None;
+        status
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let Some(mut child) = self.child.take() else { return };
+        if let Some(pid) = self.pid.and_then(|pid| i32::try_from(pid).ok()) {
+            // It fails only when nothing is left to kill.
+            let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
+        }
+        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+            runtime.spawn(async move { child.wait().await });
+        }
+    }
+}
+
+/// One output of a program, as far as it is kept.
+struct Capture {
+    pipe: Option<Receiver>,
+    kept: Vec<u8>,
+}
+
+impl Capture {
+    fn new(pipe: OwnedFd) -> io::Result<Self> {
+        Ok(Self { pipe: Some(Receiver::from_owned_fd(pipe)?), kept: Vec::new() })
+    }
+
+    /// Waits until something was read; for ever once the pipe is closed.
+    async fn fill(&mut self) {
+        let Some(pipe) = &self.pipe else { return std::future::pending().await };
+        if pipe.readable().await.is_err() {
+            self.pipe = None;
+            return;
+        }
+        self.read();
+    }
+
+    /// Reads once; whether there may be more now.
+    fn read(&mut self) -> bool {
+        let Some(pipe) = &self.pipe else { return false };
+        let mut buffer = [0; 8192];
+        match pipe.try_read(&mut buffer) {
+            Ok(0) => self.pipe = None,
+            Ok(count) => {
+                let room = OUTPUT_MAX - self.kept.len();
+                self.kept.extend_from_slice(&buffer[..count.min(room)]);
+            }
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
+            Err(_) => self.pipe = None,
+        }
+        self.pipe.is_some()
+    }
+
+    /// Reads what is there, up to the bound: someone else may go on writing.
+    fn take_rest(&mut self) {
+        while self.kept.len() < OUTPUT_MAX && self.read() {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::{Duration, Instant};
+
+    fn shell(script: &str) -> Argv {
+        Argv::new(vec!["/bin/sh".into(), "-c".into(), script.into()]).unwrap()
+    }
+
+    async fn ran(script: &str) -> Ran {
+        tokio::time::timeout(Duration::from_secs(20), run(&shell(script), &[])).await.expect("it hangs").unwrap()
+    }
+
+    fn exists(pid: &str) -> bool {
+        // A zombie is gone as far as its work is concerned, yet it must not stay: its folder counts.
+        std::path::Path::new("/proc").join(pid.trim()).exists()
+    }
+
+    async fn wait_until(what: &str, condition: impl Fn() -> bool) {
+        let start = Instant::now();
+        while !condition() {
+            assert!(start.elapsed() < Duration::from_secs(20), "not in time: {what}");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    #[tokio::test]
+    async fn exit_code_and_both_outputs_are_told() {
+        let ran = ran("echo; echo ' out\tx'; echo err >&2; exit 3").await;
+        assert_eq!(
+            (ran.end, ran.stdout.as_slice(), ran.stderr.as_slice()),
+            (End::Exit(3), &b"\n out\tx\n"[..], &b"err\n"[..])
+        );
+        assert_eq!(ran.first_line(80), "out x");
+        assert_eq!(ran.first_line(2), "ou");
+    }
+
+    #[tokio::test]
+    async fn standard_error_stands_in_for_silence() {
+        assert_eq!(ran("echo sorry >&2").await.first_line(80), "sorry");
+    }
+
+    #[tokio::test]
+    async fn a_signal_is_named() {
+        let ran = ran("kill -TERM $$").await;
+        assert_eq!((ran.end, ran.end.to_string().as_str()), (End::Signal(15), "killed by SIGTERM"));
+    }
+
+    #[tokio::test]
+    async fn output_is_bounded_and_does_not_block_the_writer() {
+        let ran = ran("head -c 5000000 /dev/zero; head -c 300000 /dev/zero >&2; exit 0").await;
+        assert_eq!((ran.end, ran.stdout.len(), ran.stderr.len()), (End::Exit(0), OUTPUT_MAX, OUTPUT_MAX));
+    }
+
+    #[tokio::test]
+    async fn a_grandchild_that_holds_the_pipes_is_neither_waited_for_nor_killed() {
+        let ran = ran("sleep 600 & echo $!").await;
+        let pid = ran.first_line(20);
+        assert!(ran.end.is_success() && exists(&pid), "{ran:?}");
+        let pid: i32 = pid.parse().unwrap();
+        nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();
+    }
+
+    #[tokio::test]
+    async fn dropping_the_run_kills_the_whole_group_and_leaves_no_zombie() {
+        let folder = std::env::temp_dir().join(format!("hacheck-process-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        let file = folder.join("pids");
+        let script = format!("sleep 600 & echo $$ $! > {}; trap '' TERM; wait", file.display());
+        let argv = shell(&script);
+        let pids = || std::fs::read_to_string(&file).unwrap_or_default();
+        {
+            let running = run(&argv, &[]);
+            tokio::pin!(running);
+            tokio::select! {
+                _ = &mut running => panic!("it ended"),
+                () = wait_until("the pids", || pids().ends_with('\n')) => {}
+            }
+        }
+        let pids = pids();
+        wait_until("both are gone", || pids.split_whitespace().next().is_some_and(|leader| !exists(leader))).await;
+        // The grandchild is reaped by whoever adopts orphans here, so a zombie of it is not ours.
+        let grandchild = pids.split_whitespace().nth(1).unwrap();
+        let stat = || std::fs::read_to_string(format!("/proc/{grandchild}/stat")).unwrap_or_default();
+        wait_until("the grandchild is dead", || stat().is_empty() || stat().contains(") Z ")).await;
+        std::fs::remove_dir_all(&folder).unwrap();
+    }
+
+    #[tokio::test]
+    async fn variables_are_added_to_the_environment() {
+        let argv = shell("echo \"$A-${PATH:+path}\"");
+        assert_eq!(run(&argv, &[("A", "b c")]).await.unwrap().stdout, b"b c-path\n");
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_started_is_a_sentence() {
+        let said = |program: &str| {
+            let argv = Argv::new(vec![program.to_owned()]).unwrap();
+            async move { run(&argv, &[]).await.unwrap_err() }
+        };
+        assert_eq!(
+            said("/nonexistent/x").await,
+            "cannot run /nonexistent/x: there is no such program, or not the interpreter in its first line"
+        );
+        assert!(said("/etc/passwd").await.contains("may not be executed"));
+    }
+}
