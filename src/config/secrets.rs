@@ -68,7 +68,7 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<Option<String>> {
             continue;
         }
         out.push_str(before);
-        let name = found[2..].split_once('}').map(|(name, after)| (name, after));
+        let name = found[2..].split_once('}');
         let Some((name, after)) = name.filter(|(name, _)| is_name(name)) else {
             reader.fault("has '${' without a name and '}'", "write ${NAME}, or $${ for the characters themselves");
             return Some(None);

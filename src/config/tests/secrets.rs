@@ -1,10 +1,10 @@
 //! Secrets that do not stand in the file.
 
 use super::{good, warned};
-use crate::config::Config;
+use crate::config::{Config, Secret};
 
 fn password(config: &Config) -> Option<&str> {
-    config.mysql_password.as_ref().map(|p| p.reveal())
+    config.mysql_password.as_ref().map(Secret::reveal)
 }
 
 #[test]
