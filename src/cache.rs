@@ -167,6 +167,14 @@ impl Cache {
         self.lock().limits = limits;
     }
 
+    /// Forgets all results. Probes that run go on and will be stored.
+    pub fn clear(&self) {
+        let mut inner = self.lock();
+        while let Some((key, number)) = inner.order.pop_front() {
+            inner.remove(&key, number);
+        }
+    }
+
     /// Looks a key up; with `fresh` neither a stored result nor a probe that runs already will do.
     pub fn find(self: &Arc<Self>, key: &Key, fresh: bool) -> Found {
         let mut inner = self.lock();

@@ -32,7 +32,7 @@ impl Sockets {
             let (socket, name) = unix::bind(path, config.listen_unix_mode).map_err(|e| {
                 format!("cannot listen on {}: {e}; see listen_unix, and make its folder writable", path.display())
             })?;
-            log::info!("listening on unix socket {}", path.display());
+            log::info!("the unix socket {} takes connections", path.display());
             (sockets.unix, sockets.name) = (Some(socket), Some(name));
         }
         for port in &options.ports {

@@ -99,8 +99,15 @@ impl State {
     /// Replaces the configuration. Running probes end under the old one.
     pub fn set_live(&self, live: Live) {
         self.checker.cache().set_limits(cache_limits(&live.config));
-        live.context.adopt(&self.live().context);
+        let before = self.live();
+        live.context.adopt(&before.context);
+        let reach = |c: &Config| (c.check_hosts.clone(), c.allowed_ports.clone());
+        let other_reach = reach(&live.config) != reach(&before.config);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+        if other_reach {
+            // What may no longer be probed must not be told from memory either.
+            self.checker.cache().clear();
+        }
     }
 
     /// Downtimes in force, counted at most once a second; `None` while the spool cannot be listed.

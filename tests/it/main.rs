@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod access;
 mod answers;
 mod cli_dispatch;
 mod cli_down;
@@ -9,6 +10,7 @@ mod cli_install;
 mod cli_list;
 mod cli_options;
 mod cli_status;
+mod clock;
 mod config;
 mod crash;
 mod daemon_life;
@@ -20,6 +22,7 @@ mod haproxy_check;
 mod hostile;
 mod http_rules;
 mod hung;
+mod limits;
 mod mariadb;
 mod memcached;
 mod mysql;
