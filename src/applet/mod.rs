@@ -7,6 +7,8 @@ mod argv;
 mod config;
 mod down;
 mod downed;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod help;
 mod install;
 mod list;

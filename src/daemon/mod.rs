@@ -3,6 +3,8 @@
 //! Each thread runs a tokio runtime of its own and accepts from the same sockets; cache, counts and connections are
 //! shared, so `-n` changes nothing but the number of cores used.
 
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod handler;
 mod metrics;
 pub mod once;

@@ -41,12 +41,12 @@ pub async fn post(
     let live = state.live();
     let who = match permitted(&live, request.headers(), from) {
         Ok(who) => who,
-        Err((why, reply)) => {
+        Err(denied) => {
             state.counters.spool_changes_refused.fetch_add(1, Ordering::Relaxed);
             if let Some(times) = REFUSED.now() {
-                log::warn!("refused a spool change of {service} from {from}: {why}{times}");
+                log::warn!("refused a spool change of {service} from {from}: {}{times}", denied.why);
             }
-            return reply;
+            return denied.reply();
         }
     };
     let most = live.config.max_request_body;
@@ -73,26 +73,42 @@ pub async fn post(
     }
 }
 
-/// Who makes the change, in words; or why it may not be made, and the answer.
-fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, (&'static str, Reply)> {
+/// Why a change may not be made: for the log, and as the answer.
+struct Denied {
+    why: &'static str,
+    status: StatusCode,
+    text: String,
+}
+
+impl Denied {
+    fn reply(self) -> Reply {
+        let reply = reply::text(self.status, self.text);
+        match self.status {
+            StatusCode::UNAUTHORIZED => reply::with(reply, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            _ => reply,
+        }
+    }
+}
+
+/// Who makes the change, in words.
+fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, Denied> {
+    let denied = |why, status, text: &str| Err(Denied { why, status, text: text.to_owned() });
     if !live.config.allow_remote_spool_changes {
-        let reply = reply::text(StatusCode::FORBIDDEN, "remote spool changes are not enabled");
-        return Err(("allow_remote_spool_changes is not set", reply));
+        let why = "allow_remote_spool_changes is not set";
+        return denied(why, StatusCode::FORBIDDEN, "remote spool changes are not enabled");
     }
     if !live.config.remote_spool_from.iter().any(|n| n.contains(from)) {
-        let reply =
-            reply::text(StatusCode::FORBIDDEN, format!("{from} may not change the spool: see remote_spool_from"));
-        return Err(("the address is outside remote_spool_from", reply));
+        let text = format!("{from} may not change the spool: see remote_spool_from");
+        return denied("the address is outside remote_spool_from", StatusCode::FORBIDDEN, &text);
     }
-    let denied = |why, text: &'static str| {
-        let reply = reply::text(StatusCode::UNAUTHORIZED, text);
-        Err((why, reply::with(reply, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))))
-    };
+    let unauthorized = |why, text| denied(why, StatusCode::UNAUTHORIZED, text);
     match live.tokens.bearer(headers) {
         Bearer::Free => Ok(from.to_string()),
         Bearer::Holds(name) => Ok(format!("{from} with the token {name}")),
-        Bearer::Missing => denied("it carries no token", "a spool change needs a token: Authorization: Bearer …"),
-        Bearer::Wrong => denied("its token is not one of remote_spool_tokens", "the token is not one that is known"),
+        Bearer::Missing => unauthorized("it carries no token", "a spool change needs a token: Authorization: Bearer …"),
+        Bearer::Wrong => {
+            unauthorized("its token is not one of remote_spool_tokens", "the token is not one that is known")
+        }
     }
 }
 
