@@ -2,7 +2,7 @@
 //!
 //! Rule: this is a translation of its flags into one group; checks and answers are the engine's.
 
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -18,11 +18,11 @@ use super::{Applet, Call, Failure, help, output};
 use crate::config::{Argv, Config, Group, GroupCheck, LogFormat, LogPath};
 use crate::daemon;
 use crate::group::{self, Alone};
-use crate::http::listen::{self, Connections, Handler};
+use crate::http::listen::{self, Connections, Handler, Limits};
 use crate::http::reply::{self, Reply};
+use crate::logging;
 use crate::probe::{Context, Host};
 use crate::sys::LocalAddresses;
-use crate::{logging, sys};
 
 /// The row of the table.
 pub(super) const APPLET: Applet = Applet {
@@ -211,8 +211,7 @@ async fn serve(options: Options) -> Result<(), String> {
         log::info!("the health check asks {}", check.text);
     }
     log::info!("listening on {}", socket.local_addr().unwrap_or(options.listener));
-    let files = usize::try_from(sys::file_limit() / 2).unwrap_or(usize::MAX).max(16);
-    let connections = Arc::new(Connections::new(files, Duration::from_secs(10)));
+    let connections = Arc::new(Connections::new(Limits::from(&Config::default())));
     let (stopping, stopped) = watch::channel(false);
     tokio::spawn(listen::serve(socket, Arc::clone(&connections), pollers, stopped));
     tokio::select! {
@@ -249,6 +248,10 @@ impl Drop for Flight {
 impl Handler for Pollers {
     // A client that is gone must be noticed while its checks run.
     const HALF_CLOSE: bool = false;
+
+    fn admits(&self, _: IpAddr) -> bool {
+        true
+    }
 
     async fn handle(&self, _request: Request<Incoming>, poller: SocketAddr) -> Reply {
         let result = match &self.flight {
