@@ -258,7 +258,7 @@ async fn run_one(name: &str, up: bool, argv: &Argv, limit: Duration) -> (String,
     log::debug!("group {name}: running {argv}");
     let start = Instant::now();
     let environment = [("HACHECK_GROUP", name), ("HACHECK_STATE", state)];
-    let ran = tokio::time::timeout(limit, process::run(argv, &environment)).await;
+    let ran = tokio::time::timeout(limit, process::run(argv, &environment, &[])).await;
     let (end, good) = match ran {
         Err(_) => (format!("killed after {:.2}s, action_timeout", limit.as_secs_f64()), false),
         Ok(Err(cause)) => (cause, false),

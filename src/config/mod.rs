@@ -121,6 +121,15 @@ pub struct Config {
     pub log_rate: usize,
 }
 
+impl Config {
+    /// All secrets, for whoever must keep them from others.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&str> {
+        let all = [&self.mysql_password, &self.postgres_password, &self.redis_password];
+        all.into_iter().flatten().map(Secret::reveal).collect()
+    }
+}
+
 /// Where the log goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LogPath {

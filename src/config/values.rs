@@ -33,6 +33,15 @@ pub fn may_be_sent(name: &str) -> bool {
     HeaderName::from_bytes(name.as_bytes()).is_ok() && !HOP_BY_HOP.contains(&lower.as_str())
 }
 
+/// A header name; an empty text means none, as in the originals.
+#[expect(clippy::option_option, reason = "none and a fault are not the same")]
+pub fn header_or_none(reader: &Reader<'_>) -> Option<Option<String>> {
+    match reader.word().as_deref() {
+        Some("") => Some(None),
+        _ => header(reader).map(Some),
+    }
+}
+
 /// The name of a request header that may be passed on.
 pub fn header(reader: &Reader<'_>) -> Option<String> {
     let name = reader.parsed("is not the name of a header", "write one such as X-Request-Id", |t| {

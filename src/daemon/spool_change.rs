@@ -157,6 +157,12 @@ async fn arguments(request: Request<Incoming>, most: usize) -> Result<HashMap<St
         Err(e) => return Err(reply::text(StatusCode::BAD_REQUEST, format!("the body cannot be read: {e}"))),
     };
     let form = if is_form { body } else { Bytes::new() };
+    // What is no UTF-8 becomes U+FFFD, which nobody types.
+    let is_text =
+        |bytes: &[u8]| form_urlencoded::parse(bytes).all(|(n, v)| !n.contains('\u{fffd}') && !v.contains('\u{fffd}'));
+    if !is_text(query.as_bytes()) || !is_text(&form) {
+        return Err(reply::text(StatusCode::BAD_REQUEST, "the arguments are not UTF-8"));
+    }
     let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&form));
     Ok(pairs.map(|(name, value)| (name.into_owned(), cleaned(&value))).collect())
 }

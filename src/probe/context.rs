@@ -128,13 +128,17 @@ impl Context {
         let first = found.first().map(SocketAddr::ip);
         found.retain(|a| self.may_probe(a.ip()));
         if found.is_empty() {
+            let why = match first {
+                Some(a) if is_metadata(a) => "cloud metadata is never checked",
+                _ => "it is outside check_hosts",
+            };
             let resolved = match (host, first) {
                 (Host::Name(_), Some(a)) => format!(" ({a})"),
                 _ => String::new(),
             };
             return Err(Outcome::new(
                 StatusCode::FORBIDDEN,
-                format!("host {host}{resolved} may not be checked from here: it is outside check_hosts"),
+                format!("host {host}{resolved} may not be checked from here: {why}"),
             ));
         }
         Ok(found)
