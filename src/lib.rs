@@ -12,7 +12,8 @@
 //! - [`stats`]: who asked for what lately, and what was answered. [`ledger`]: the balancers that poll, and what they see.
 //! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
 //! - [`http`]: the listener for pollers and the one request of a probe.
-//! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`nearest`]: "did you mean".
+//! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`systemd`]: what its service manager does. [`orphans`]: life as process 1.
+//! - [`nearest`]: "did you mean".
 //!
 //! # The story of one request
 //! 1. [`http::listen`] accepts the connection and hands request and peer to the daemon's handler.
@@ -35,9 +36,11 @@ pub mod http;
 pub mod ledger;
 pub mod logging;
 pub mod nearest;
+pub mod orphans;
 pub mod probe;
 pub mod process;
 pub mod spool;
 pub mod stats;
 pub mod sys;
+pub mod systemd;
 pub mod watch;

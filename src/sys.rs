@@ -1,11 +1,16 @@
 //! What the operating system knows of this host and process: addresses, users, limits, figures.
 //!
-//! The only module that may allow unsafe code. At present none of it is needed.
+//! The only module that may allow unsafe code.
 
 use std::collections::HashSet;
 use std::ffi::CString;
 use std::fs;
+use std::io;
 use std::net::{IpAddr, ToSocketAddrs as _};
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -69,7 +74,16 @@ fn interface_addresses() -> HashSet<IpAddr> {
 /// The name of the user that this process acts as; the number where it has no name.
 #[must_use]
 pub fn effective_user() -> String {
-    let uid = Uid::effective();
+    user_name(Uid::effective())
+}
+
+/// The name of the user who owns a file.
+#[must_use]
+pub fn owner(file: &Path) -> Option<String> {
+    std::fs::symlink_metadata(file).ok().map(|m| user_name(Uid::from_raw(m.uid())))
+}
+
+fn user_name(uid: Uid) -> String {
     User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |u| u.name)
 }
 
@@ -90,6 +104,23 @@ pub fn set_file_limit(limit: FileLimit) -> Result<(), String> {
         FileLimit::Number(n) => n,
     };
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard).map_err(|e| format!("rlimit_nofile: cannot set {soft}: {e}"))
+}
+
+/// The descriptors that a service manager passed to this process (sd_listen_fds(3)), with their names; they will not
+/// be inherited further. To be called before anything else is opened. Each is handed out once: a second call finds none.
+///
+/// # Errors
+/// When the variables name descriptors that are not open, or contradict each other.
+pub fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Ok(Vec::new());
+    }
+    let passed = sd_notify::listen_fds_with_names()?;
+    // SAFETY: LISTEN_PID names this process, so the descriptors from 3 on are ours by the protocol; sd-notify has just
+    // used each of them, so they are open; and the flag above lets nobody take them twice.
+    #[allow(unsafe_code)]
+    Ok(passed.map(|(fd, name)| (name, unsafe { OwnedFd::from_raw_fd(fd) })).collect())
 }
 
 /// The soft limit of open files.

@@ -12,7 +12,8 @@ use super::switch::{self, Action, Request, Target};
 use super::wait::Wait;
 use super::{Applet, Call, Failure, guard, output, reason, times};
 use crate::ledger::Page;
-use crate::spool::{Downtime, Key, Mark, unix_now};
+use crate::spool::{Downtime, Key, Mark, Spool, unix_now};
+use crate::sys;
 
 /// How long a plain `hadown` looks for what balancers say, after it is done.
 const GLANCE: Duration = Duration::from_millis(500);
@@ -54,15 +55,16 @@ pub(super) fn write(call: &Call, request: &Request, reason: &str) -> Vec<String>
     let mut errors = Vec::new();
     for target in &request.targets {
         note_unasked(call, target);
+        let owner = owner(&request.spool, &target.key);
         let new = downtime(request, reason);
         let written = match request.if_up {
             true => request.spool.down_if_up(&target.key, new),
             false => request.spool.down(&target.key, new),
         };
         match written {
-            Ok(Some(before)) if request.if_up => errors.push(already_down(&target.key, &before)),
+            Ok(Some(before)) if request.if_up => errors.push(already_down(&target.key, &before, owner)),
             Ok(Some(before)) if before.reason != reason => {
-                call.note(&format!("{} was already down {}; replaced", target.key, description(&before)));
+                call.note(&format!("{} was already down {}; replaced", target.key, description(&before, owner)));
             }
             Ok(_) => {}
             Err(e) => errors.push(e.to_string()),
@@ -76,12 +78,11 @@ fn downtime(request: &Request, reason: &str) -> Downtime {
     if let Some(mark) = request.mark {
         new.set_mark(mark);
     }
-    // Where the reason says what is done, the next operator also wants to know whom to ask.
-    if request.reason.is_some() {
-        let user = reason::user();
-        if user != reason {
-            new.extra.insert("by".into(), user.into());
-        }
+    // Where the reason says what is done, the next operator also wants to know whom to ask. A plain downtime stays as the
+    // originals write it: there the file's owner has to do.
+    let is_plain = request.wait.is_none() && request.mark.is_none() && !request.if_up;
+    if request.reason.is_some() && !is_plain {
+        new.set_by(&reason::user());
     }
     new
 }
@@ -92,15 +93,15 @@ fn refuse_if_down(request: &Request) -> Result<(), Failure> {
     for Target { key, .. } in &request.targets {
         match request.spool.read(key) {
             Ok(None) => {}
-            Ok(Some(before)) => down.push(already_down(key, &before)),
+            Ok(Some(before)) => down.push(already_down(key, &before, owner(&request.spool, key))),
             Err(e) => down.push(e.to_string()),
         }
     }
     switch::outcome(0, &down).map(|_| ())
 }
 
-fn already_down(key: &Key, before: &Downtime) -> String {
-    format!("{key} is already down {}; it stays as it is (--if-up)", description(before))
+fn already_down(key: &Key, before: &Downtime, owner: Option<String>) -> String {
+    format!("{key} is already down {}; it stays as it is (--if-up)", description(before, owner))
 }
 
 fn write_and_wait(call: &Call, request: &Request, reason: &str, keys: &[String], goal: Goal) -> Result<u8, Failure> {
@@ -161,11 +162,17 @@ fn note_unasked(call: &Call, target: &Target) {
     }
 }
 
+/// Who wrote an entry, as far as the file system knows.
+pub(super) fn owner(spool: &Spool, key: &Key) -> Option<String> {
+    sys::owner(&spool.root().join(key.file_name()))
+}
+
 /// `since 2026-12-01 18:00:00 +00:00 until …, by alice, for "reason"`.
-pub(super) fn description(downtime: &Downtime) -> String {
+pub(super) fn description(downtime: &Downtime, owner: Option<String>) -> String {
     let since = downtime.creation.map_or("since an unknown time".to_owned(), |t| format!("since {}", times::show(t)));
     let until = downtime.expiration.map(|t| format!(" until {}", times::show(t))).unwrap_or_default();
-    let by = downtime.by().map(|by| format!(", by {}", by.replace(char::is_control, " "))).unwrap_or_default();
+    let by = downtime.by().map(str::to_owned).or(owner);
+    let by = by.map(|by| format!(", by {}", by.replace(char::is_control, " "))).unwrap_or_default();
     let reason = downtime.one_line();
     format!(
         "{since}{until}{by}, {}",

@@ -66,8 +66,8 @@ pub struct Applet {
     pub usage: &'static str,
     /// What it does, in one line.
     pub about: &'static str,
-    /// The options, for the normaliser and the help text.
-    info: fn() -> CommandInfoWithArgs,
+    /// The options, for the normaliser, the help text, the man pages and the completion.
+    pub info: fn() -> CommandInfoWithArgs,
     /// Does the work.
     run: fn(&Call) -> Result<u8, Failure>,
 }

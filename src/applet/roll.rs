@@ -14,7 +14,7 @@ use nix::unistd::Pid;
 
 use super::acted::Goal;
 use super::ask::{self, Daemon};
-use super::down::description;
+use super::down::{description, owner};
 use super::interrupt::Interrupt;
 use super::limits::Limits;
 use super::progress::Progress;
@@ -155,7 +155,8 @@ impl Roll {
                 Ok(None) => {}
                 Ok(Some(before)) => {
                     let why = "so its end would lift another's downtime; --force takes it over";
-                    let already = format!("{key} is already down {}, {why}", description(&before));
+                    let already =
+                        format!("{key} is already down {}, {why}", description(&before, owner(&self.spool, key)));
                     return Err(nothing(already));
                 }
                 Err(e) => return Err(nothing(e.to_string())),
@@ -176,7 +177,8 @@ impl Roll {
 
     fn take_down(&mut self) -> Result<(), String> {
         for key in &self.keys {
-            let downtime = Downtime { reason: self.reason.clone(), ..Downtime::default() };
+            let mut downtime = Downtime { reason: self.reason.clone(), ..Downtime::default() };
+            downtime.set_by(&reason::user());
             self.spool.down(key, downtime).map_err(|e| e.to_string())?;
         }
         Ok(())

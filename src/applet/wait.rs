@@ -66,7 +66,8 @@ impl Wait<'_> {
         let mut is_first = true;
         loop {
             let asked = Instant::now();
-            match self.daemon.pollers(self.keys, ANSWER) {
+            let left = self.limits.timeout.saturating_sub(start.elapsed()).max(EVERY);
+            match self.daemon.pollers(self.keys, ANSWER.min(left)) {
                 Ok(page) => {
                     trouble = None;
                     counted.take(&page, is_first);

@@ -35,6 +35,8 @@ pub struct Config {
     pub tls_ca_file: Option<PathBuf>,
     /// `log_path`: where the log goes.
     pub log_path: LogPath,
+    /// `log_format`: how a line of the log looks.
+    pub log_format: LogFormat,
     /// `log_level`: what is logged without `-v`.
     pub log_level: log::LevelFilter,
     /// `rlimit_nofile`: the soft limit of open files.
@@ -100,6 +102,15 @@ pub enum LogPath {
     Stderr,
     /// A file, opened anew after it was renamed.
     File(PathBuf),
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Time, level, module and message.
+    Text,
+    /// The same as a JSON object.
+    Json,
 }
 
 /// A soft limit of open files.
@@ -204,6 +215,7 @@ impl Default for Config {
             tls_verify: false,
             tls_ca_file: None,
             log_path: LogPath::Stderr,
+            log_format: LogFormat::Text,
             log_level: log::LevelFilter::Info,
             rlimit_nofile: None,
             mysql_username: None,

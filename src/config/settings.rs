@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::read::{Reader, size_words};
 use super::show::{list, map, or_null, plain_list, quoted};
-use super::{Config, FileLimit, Group, HttpRule, LogPath, Network, Secret, groups, maps, values};
+use super::{Config, FileLimit, Group, HttpRule, LogFormat, LogPath, Network, Secret, groups, maps, values};
 
 /// One key of the configuration file.
 pub struct Setting {
@@ -132,6 +132,17 @@ pub const SETTINGS: &[Setting] = &[
             LogPath::Stdout => "stdout".into(),
             LogPath::Stderr => "stderr".into(),
             LogPath::File(path) => quoted(&path.to_string_lossy()),
+        },
+        ..USUAL
+    },
+    Setting {
+        name: "log_format",
+        kind: "`text` or `json`",
+        doc: "How a line of the log looks: for people, or one JSON object with `time`, `level`, `target` and `message`.",
+        parse: |c, r| set(&mut c.log_format, values::log_format(r)),
+        show: |c| match c.log_format {
+            LogFormat::Text => "text".into(),
+            LogFormat::Json => "json".into(),
         },
         ..USUAL
     },

@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::header::HeaderName;
 
 use super::read::Reader;
-use super::{FileLimit, LogPath, Network, TlsUse};
+use super::{FileLimit, LogFormat, LogPath, Network, TlsUse};
 
 /// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
 const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
@@ -87,6 +87,16 @@ pub fn log_path(reader: &Reader<'_>) -> Option<LogPath> {
         Some("stderr") => Some(LogPath::Stderr),
         _ => reader.path("/var/log/hacheck/hacheck.log").map(LogPath::File),
     }
+}
+
+/// `text` or `json`.
+pub fn log_format(reader: &Reader<'_>) -> Option<LogFormat> {
+    let remedy = "write text or json";
+    reader.parsed("is not a format of the log", remedy, |t| match t.trim().to_ascii_lowercase().as_str() {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    })
 }
 
 /// A level of the log.

@@ -104,7 +104,7 @@ impl Groups {
                     tokio::spawn(listen::serve(listener, connections, poller, stopped));
                     self.listeners.insert((address, name), stop);
                 }
-                Err(e) => faults.push(format!("group {name}: {}", super::cannot_listen(address, &e))),
+                Err(e) => faults.push(format!("group {name}: {}", super::sockets::cannot_listen(address, &e))),
             }
         }
         faults

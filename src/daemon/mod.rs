@@ -12,12 +12,14 @@ mod pages;
 mod pollers;
 mod route;
 mod server_state;
+mod sockets;
 mod spool_change;
 mod state;
 mod target;
+mod watchdog;
 
 use std::io::{self, Write as _};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,15 +31,20 @@ use tokio::sync::watch;
 
 use crate::config::{self, Config};
 use crate::http::listen;
-use crate::logging;
 use crate::spool::{Gate, Spool};
 use crate::sys::{self, LocalAddresses};
+use crate::systemd::{self, PassedSocket};
+use crate::{logging, orphans};
 use groups::Groups;
 use handler::Pollers;
 use state::{Live, State};
+use watchdog::Watchdog;
 
 /// How often this host's own name is looked up again.
 const OWN_NAME_EVERY: Duration = Duration::from_secs(60);
+
+/// What `systemctl status` shows of a daemon that is well.
+const SERVING: &str = "answering checks";
 
 /// How the daemon is started: the command line, parsed.
 #[derive(Debug, Clone)]
@@ -63,17 +70,18 @@ pub struct Options {
 /// # Errors
 /// A sentence that says why it cannot start.
 pub fn run(options: &Options) -> Result<(), String> {
+    let passed = systemd::passed_sockets()?;
     let config = load(options)?;
     if let Some(limit) = config.rlimit_nofile {
         sys::set_file_limit(limit)?;
     }
-    logging::start(&config.log_path, level(options, &config))?;
+    logging::start(&config.log_path, config.log_format, level(options, &config))?;
     let gate = Gate::open(Spool::at(&options.spool_root)).map_err(|e| e.to_string())?;
     let own = own_addresses();
     let live = Live::new(config, &own).map_err(|e| e.to_string())?;
     let state = Arc::new(State::new(gate, live, own));
     let main = runtime()?;
-    let ended = main.block_on(serve(options, &state));
+    let ended = main.block_on(serve(options, passed, &state));
     // Name look-ups may hang in threads of the runtime: they must not hold up the end.
     main.shutdown_background();
     logging::flush();
@@ -123,34 +131,39 @@ pub(crate) fn runtime() -> Result<Runtime, String> {
     built.map_err(|e| format!("cannot start the runtime: {e}"))
 }
 
-async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
+async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>) -> Result<(), String> {
     let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
-    let mut sockets = Vec::new();
-    for port in &options.ports {
-        let address = SocketAddr::new(options.bind_address, *port);
-        let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
-        let socket = listener.into_std().map_err(|e| cannot_listen(address, &e))?;
-        log::info!("listening on {}", socket.local_addr().unwrap_or(address));
-        sockets.push(socket);
+    if orphans::are_ours() {
+        tokio::spawn(orphans::reap());
     }
-    let agents = agent_sockets(options, state)?;
+    let sockets = sockets::open(passed, options, &state.live().config.agent_ports)?;
+    let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
     let (stop, stopped) = watch::channel(false);
-    for agents in agents {
+    // Answers to agent-checks are so short that the main thread serves them all.
+    for socket in sockets.agent {
+        let agents = TcpListener::from_std(socket).map_err(|e| format!("cannot use the agent's socket: {e}"))?;
         tokio::spawn(agent::serve(agents, Arc::clone(state), stopped.clone()));
     }
     let mut threads = Vec::new();
     for number in 1..options.threads {
-        let sockets = clone_all(&sockets).map_err(|e| format!("cannot share the sockets: {e}"))?;
-        threads.push(worker(number, sockets, Arc::clone(state), stopped.clone())?);
+        let sockets = clone_all(&sockets.http).map_err(|e| format!("cannot share the sockets: {e}"))?;
+        threads.push(worker(number, sockets, Arc::clone(state), stopped.clone(), dog.clone())?);
     }
-    accept_all(sockets, state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
+    accept_all(sockets.http, state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
     let mut groups = Groups::start(state)?;
+    if let Some(dog) = dog {
+        tokio::spawn(dog.report());
+    }
+    systemd::ready(SERVING);
     while signals.next().await == Event::Reload {
+        systemd::reloading();
         if reload(options, state) {
             groups.reload();
         }
+        systemd::ready(SERVING);
     }
     log::info!("stopping");
+    systemd::stopping();
     // The receivers live as long as the threads.
     let _ = stop.send(true);
     groups.stop();
@@ -159,29 +172,6 @@ async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
         log::warn!("{} connections were still open after {limit:?}", state.connections.count());
     }
     Ok(())
-}
-
-/// The sockets for HAProxy's agent-check. Answers there are so short that the main thread serves them all.
-fn agent_sockets(options: &Options, state: &State) -> Result<Vec<TcpListener>, String> {
-    let config = state.live().config.clone();
-    let ports = if options.agent_ports.is_empty() { &config.agent_ports } else { &options.agent_ports };
-    let open = |port: &u16| {
-        let address = SocketAddr::new(options.bind_address, *port);
-        let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
-        log::info!("answering agent-checks on {}", listener.local_addr().unwrap_or(address));
-        Ok(listener)
-    };
-    ports.iter().map(open).collect()
-}
-
-fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {
-    let remedy = match e.kind() {
-        io::ErrorKind::AddrNotAvailable => "the address is not one of this host's; see --bind-address",
-        io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another --port",
-        io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
-        _ => "see --bind-address and --port",
-    };
-    format!("cannot listen on {address}: {e}; {remedy}")
 }
 
 fn clone_all(sockets: &[std::net::TcpListener]) -> io::Result<Vec<std::net::TcpListener>> {
@@ -208,10 +198,14 @@ fn worker(
     sockets: Vec<std::net::TcpListener>,
     state: Arc<State>,
     mut stopped: watch::Receiver<bool>,
+    dog: Option<Watchdog>,
 ) -> Result<std::thread::JoinHandle<()>, String> {
     let runtime = runtime()?;
     let work = move || {
         runtime.block_on(async {
+            if let Some(dog) = dog {
+                tokio::spawn(dog.beat(number - 1));
+            }
             if let Err(e) = accept_all(sockets, &state, &stopped) {
                 log::error!("thread {number} cannot use the sockets: {e}");
             }
@@ -257,6 +251,7 @@ fn reload(options: &Options, state: &Arc<State>) -> bool {
         log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
     }
     logging::set_level(level(options, &new.config));
+    logging::set_format(new.config.log_format);
     state.set_live(new);
     log::info!("SIGHUP: configuration read from {}", file.display());
     true

@@ -208,7 +208,12 @@ fn spool(page: &mut Page, state: &State) {
 }
 
 fn pollers(page: &mut Page, state: &State) {
-    let figures = state.ledger().figures(state.now());
+    let now = state.now();
+    let figures = {
+        let mut ledger = state.ledger();
+        ledger.prune(now);
+        ledger.figures(now)
+    };
     page.metric("pollers", "gauge", "Load balancers that poll, by their view of the server.");
     for (view, count) in ["up", "down", "nolb", "unknown"].iter().zip(figures.polling) {
         page.sample("pollers", &format!("{{view=\"{view}\"}}"), count);

@@ -33,6 +33,10 @@ const HEAD_MAX: usize = 32 << 10;
 /// How long to wait after accepting failed for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// How long a connection without a request may stay after the stop: the request may be on its way, and closing the
+/// connection would lose it.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
+
 /// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
 /// two, which cannot be seen: they look like those that close their sending side behind the request.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
@@ -68,6 +72,8 @@ pub struct Connections {
     open: Mutex<BTreeMap<u64, Connection>>,
     count: AtomicUsize,
     dropped: AtomicU64,
+    /// Listeners that may still bring connections.
+    accepting: AtomicUsize,
     closed: Notify,
     started: Instant,
 }
@@ -92,6 +98,7 @@ impl Connections {
             open: Mutex::default(),
             count: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
+            accepting: AtomicUsize::new(0),
             closed: Notify::new(),
             started: Instant::now(),
         }
@@ -115,11 +122,12 @@ impl Connections {
         self.max
     }
 
-    /// Waits until all connections are closed.
+    /// Waits until all listeners have stopped and all connections are closed.
     pub async fn drained(&self) {
         loop {
             let closed = self.closed.notified();
-            if self.count() == 0 {
+            // In this order: a listener enters its last connection before it goes.
+            if self.accepting.load(Ordering::Acquire) == 0 && self.count() == 0 {
                 return;
             }
             closed.await;
@@ -185,6 +193,23 @@ impl Drop for Registered {
     }
 }
 
+/// A listener that may still bring connections.
+struct Accepting(Arc<Connections>);
+
+impl Accepting {
+    fn begin(all: &Arc<Connections>) -> Self {
+        all.accepting.fetch_add(1, Ordering::Relaxed);
+        Self(Arc::clone(all))
+    }
+}
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        self.0.accepting.fetch_sub(1, Ordering::Release);
+        self.0.closed.notify_waiters();
+    }
+}
+
 /// Serves a listener until `stop` turns true; then no connection is accepted any more, and those that are open end
 /// after the request that they are at.
 pub async fn serve<H: Handler>(
@@ -193,6 +218,7 @@ pub async fn serve<H: Handler>(
     handler: H,
     mut stop: watch::Receiver<bool>,
 ) {
+    let _accepting = Accepting::begin(&all);
     loop {
         let accepted = tokio::select! {
             biased;
@@ -218,6 +244,13 @@ pub async fn serve<H: Handler>(
 /// Waits until the flag turns true, or nobody is left to turn it.
 async fn told_to(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
+}
+
+/// Waits for the flag, and then for the first request, which may be on its way, though not for long.
+async fn told_to_and_begun(stop: &mut watch::Receiver<bool>, begun: &Notify) {
+    told_to(stop).await;
+    // A request that came before has left its mark.
+    let _ = tokio::time::timeout(FIRST_REQUEST, begun.notified()).await;
 }
 
 fn begin<H: Handler>(
@@ -249,7 +282,9 @@ async fn connection<H: Handler>(
     mut stop: watch::Receiver<bool>,
     registered: Registered,
 ) {
+    let begun = Notify::new();
     let service = service_fn(|request| {
+        begun.notify_one();
         let (handler, busy, now) = (handler.clone(), Arc::clone(&busy), registered.all.now());
         async move {
             busy.0.store(now, Ordering::Relaxed);
@@ -268,7 +303,7 @@ async fn connection<H: Handler>(
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        () = told_to(&mut stop) => {
+        () = told_to_and_begun(&mut stop, &begun) => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

@@ -75,6 +75,13 @@ impl Downtime {
         self.extra.get("by").and_then(Value::as_str).filter(|by| !by.is_empty())
     }
 
+    /// Sets the user who took it down, unless the reason begins with the name.
+    pub fn set_by(&mut self, user: &str) {
+        if !self.reason.starts_with(user) {
+            self.extra.insert("by".into(), user.into());
+        }
+    }
+
     /// The JSON text of a spool file. ASCII only: the originals read it in the locale's encoding.
     #[must_use]
     pub fn to_json(&self) -> String {

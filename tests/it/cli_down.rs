@@ -93,12 +93,13 @@ fn a_replaced_downtime_is_told_and_a_prolonged_one_is_not() {
     let spool = Spool::new();
     spool.put("web", r#"{"reason": "disk\nswap", "creation": 1000000000.0, "expiration": 4e9}"#);
     let expected = "hadown: note: web was already down since 2001-09-09 01:46:40 +00:00 until 2096-10-02 07:06:40 +00:00, \
-                    for \"disk swap\"; replaced\n";
+                    by ME, for \"disk swap\"; replaced\n";
+    let user = Ran::from(Command::new("id").arg("-un").output().unwrap()).out;
     let ran = spool.run("hadown", &["-r", "reboot", "web"]);
-    ran.is_with(0, "", expected);
+    ran.is_with(0, "", &expected.replace("ME", user.trim()));
     spool.run("hadown", &["-r", "reboot", "--for", "1h", "web"]).is(0, "");
     spool.put("web", "");
-    spool.run("hadown", &["-r", "reboot", "web"]).is_with(0, "", "since an unknown time, without a reason; replaced");
+    spool.run("hadown", &["-r", "reboot", "web"]).is_with(0, "", "without a reason; replaced");
 }
 
 #[test]

@@ -164,7 +164,7 @@ fn a_soft_downtime_ends_new_traffic_at_once_and_serves_old_sessions() {
 #[test]
 fn if_up_refuses_what_is_down_already_and_the_other_operator_is_named() {
     let daemon = Daemon::start();
-    let mut alice = daemon.spool.command("hadown", &["-r", "disk swap", "web"]);
+    let mut alice = daemon.spool.command("hadown", &["--if-up", "-r", "disk swap", "web"]);
     Ran::from(alice.env("SUDO_USER", "alice").output().unwrap()).is(0, "");
     let ran = daemon.run("hadown", &["--if-up", "-r", "mine", "api", "web"]);
     ran.is_with(1, "", "web is already down since ");

@@ -1,6 +1,6 @@
 //! `hadown --wait` and `haup --wait`, before two real HAProxies that differ in name, interval and patience.
 
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::time::Duration;
 
@@ -9,8 +9,9 @@ use nix::sys::signal::Signal;
 use crate::support::daemon::Daemon;
 use crate::support::haproxy::Haproxy;
 use crate::support::load::Load;
+use crate::support::process::{Process, bound_to_us};
 use crate::support::upstream::{Upstream, http};
-use crate::support::{Ran, Spool, wait_until};
+use crate::support::{BINARY, Ran, Spool, wait_until};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -244,6 +245,29 @@ fn without_pollers_there_is_nothing_to_wait_for_unless_some_are_demanded() {
     site.run("hadown", &["--wait", "-r", "x", "web"]).is_with(0, "", "no load balancer");
     let ran = site.run("hadown", &["--wait", "--min-pollers", "1", "--timeout", "0.5", "-r", "x", "web"]);
     ran.is_with(1, "", "0 of 1 load balancers are known");
+}
+
+#[test]
+fn a_daemon_that_starts_anew_meanwhile_forgets_nobody_who_counts() {
+    let mut site = Site::start();
+    let [lb1, lb2] = site.balancers();
+    lb2.process.signal(Signal::SIGSTOP);
+    let port = site.port();
+    let args = ["-p", &port, "--wait", "-r", "x", "web"];
+    let mut waiting = site.daemon.spool.command("hadown", &args).stderr(Stdio::piped()).spawn().unwrap();
+    lb1.wait_for("web", "s1", "DOWN");
+    site.daemon.process.signal(Signal::SIGKILL);
+    site.daemon.process.wait(LONG);
+    let mut again = bound_to_us(BINARY, &[]);
+    again.args(["serve", "-B", "127.0.0.1", "-p", &port, "--spool-root"]).arg(site.daemon.spool.root());
+    site.daemon.process = Process::spawn(again.stderr(Stdio::null()));
+    wait_until(LONG, "it listens again", || TcpStream::connect(site.daemon.address).is_ok());
+    site.known(&["lb1"]);
+    assert!(waiting.try_wait().unwrap().is_none(), "it did not wait for lb2, which the new daemon never saw");
+    lb2.process.signal(Signal::SIGCONT);
+    wait_until(LONG, "hadown returns", || waiting.try_wait().unwrap().is_some());
+    let ran = Ran::from(waiting.wait_with_output().unwrap());
+    assert_eq!((ran.code, lb2.stat("web", "s1", "status").as_str()), (Some(0), "DOWN"), "{}", ran.err);
 }
 
 #[test]

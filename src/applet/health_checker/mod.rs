@@ -11,7 +11,7 @@ use argh::{ArgsInfo, FromArgs};
 use log::LevelFilter;
 
 use super::{Applet, Call, Failure, help, output};
-use crate::config::{Argv, Config, Group, GroupCheck, LogPath};
+use crate::config::{Argv, Config, Group, GroupCheck, LogFormat, LogPath};
 use crate::daemon;
 use crate::logging;
 use crate::probe::Host;
@@ -89,7 +89,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
     if debug {
         options.level = options.level.max(LevelFilter::Debug);
     }
-    logging::start(&LogPath::Stdout, options.level).map_err(Failure::failed)?;
+    logging::start(&LogPath::Stdout, LogFormat::Text, options.level).map_err(Failure::failed)?;
     let runtime = daemon::runtime().map_err(Failure::failed)?;
     let ended = runtime.block_on(serve::run(options));
     runtime.shutdown_background();
