@@ -149,8 +149,9 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
         let sockets = clone_all(&sockets.http).map_err(|e| format!("cannot share the sockets: {e}"))?;
         threads.push(worker(number, sockets, Arc::clone(state), stopped.clone(), dog.clone())?);
     }
+    let own = sockets.http.iter().filter_map(|s| s.local_addr().ok()).collect();
     accept_all(sockets.http, state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
-    let mut groups = Groups::start(state)?;
+    let mut groups = Groups::start(state, own)?;
     if let Some(dog) = dog {
         tokio::spawn(dog.report());
     }

@@ -17,6 +17,7 @@ use crate::config::Group;
 use crate::group::{self, Alone};
 use crate::http::listen::{self, Connections, Handler};
 use crate::http::reply::{self, Reply};
+use crate::orphans;
 use crate::probe::Context;
 use crate::sys::{self, LocalAddresses};
 
@@ -32,6 +33,9 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
         verbose_body: options.verbose_body,
         flight: options.singleflight.then(Arc::default),
     };
+    if orphans::are_ours() {
+        tokio::spawn(orphans::reap());
+    }
     let mut stop = signal(SignalKind::terminate()).map_err(|e| format!("cannot listen for signals: {e}"))?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("cannot listen for signals: {e}"))?;
     let socket = listen::bind(options.listener).map_err(|e| {
