@@ -174,6 +174,14 @@ impl Cache {
         self.lock().limits = limits;
     }
 
+    /// Forgets all results. Probes that run go on and will be stored.
+    pub fn clear(&self) {
+        let mut inner = self.lock();
+        while let Some((key, number)) = inner.order.pop_front() {
+            inner.remove(&key, number);
+        }
+    }
+
     /// Looks a key up; with `fresh` neither a stored result nor a probe that runs already will do.
     pub fn find(self: &Arc<Self>, key: &Key, fresh: bool) -> Found {
         let mut inner = self.lock();
@@ -239,6 +247,12 @@ impl Inner {
         let entry = self.entries.entry(key.clone()).or_default();
         if entry.running.as_ref().is_some_and(|(n, _)| *n == number) {
             entry.running = None;
+        }
+        if outcome.overload {
+            if entry.result.is_none() && entry.running.is_none() {
+                self.entries.remove(key);
+            }
+            return;
         }
         // A probe that began later, and ended earlier, knows better.
         if entry.result.as_ref().is_some_and(|r| r.number > number) {

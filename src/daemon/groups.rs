@@ -3,7 +3,7 @@
 //! Rule: a reload stops what is gone, starts what is new, and leaves everything else running with its state.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -147,6 +147,10 @@ struct GroupPollers {
 }
 
 impl Handler for GroupPollers {
+    fn admits(&self, poller: IpAddr) -> bool {
+        self.state.admits(poller)
+    }
+
     async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {
         let check = Check { protocol: Protocol::find(GROUP), service: self.name.clone(), port: Some(0), rest: "" };
         let from = poller.ip().to_canonical();

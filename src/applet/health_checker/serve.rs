@@ -2,7 +2,7 @@
 //!
 //! Rule: nothing runs on for clients that are gone.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -13,13 +13,13 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::{GROUP, Options};
-use crate::config::Group;
+use crate::config::{Config, Group};
 use crate::group::{self, Alone};
-use crate::http::listen::{self, Connections, Handler};
+use crate::http::listen::{self, Connections, Handler, Limits};
 use crate::http::reply::{self, Reply};
 use crate::orphans;
 use crate::probe::Context;
-use crate::sys::{self, LocalAddresses};
+use crate::sys::LocalAddresses;
 
 /// How long running requests may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -45,8 +45,7 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
         log::info!("the health check asks {}", check.text);
     }
     log::info!("listening on {}", socket.local_addr().unwrap_or(options.listener));
-    let files = usize::try_from(sys::file_limit() / 2).unwrap_or(usize::MAX).max(16);
-    let connections = Arc::new(Connections::new(files, Duration::from_secs(10)));
+    let connections = Arc::new(Connections::new(Limits::from(&Config::default())));
     let (stopping, stopped) = watch::channel(false);
     tokio::spawn(listen::serve(socket, Arc::clone(&connections), pollers, stopped));
     tokio::select! {
@@ -83,6 +82,10 @@ impl Drop for Flight {
 impl Handler for Pollers {
     // A client that is gone must be noticed while its checks run.
     const HALF_CLOSE: bool = false;
+
+    fn admits(&self, _: IpAddr) -> bool {
+        true
+    }
 
     async fn handle(&self, _request: Request<Incoming>, poller: SocketAddr) -> Reply {
         let result = match &self.flight {
