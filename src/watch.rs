@@ -135,7 +135,8 @@ impl Watch {
         let passes = result.passes();
         if let Some(up) = self.judge.note(passes, group.rise, group.fall) {
             self.means.memory.is_now(&self.name, up);
-            log::info!("{} is now {}: {}", self.name, if up { "up" } else { "DOWN" }, summary);
+            let level = if up { log::Level::Info } else { log::Level::Warn };
+            log::log!(level, "{} is now {}: {summary}", self.name, if up { "up" } else { "DOWN" });
             self.released = false;
         } else if !passes {
             log::debug!("{summary}");

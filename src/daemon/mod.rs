@@ -147,6 +147,7 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
         tokio::spawn(orphans::reap());
     }
     let mut sockets = Sockets::open(passed, options, &state.live().config)?;
+    let own = sockets.addresses();
     let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
     let (stop, stopped) = watch::channel(false);
     // Answers to agent-checks are so short that the main thread serves them all.
@@ -161,7 +162,7 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
     }
     // The name in the file system goes at the end of this function.
     let _name = sockets.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
-    let mut groups = Groups::start(state)?;
+    let mut groups = Groups::start(state, own)?;
     if let Some(dog) = dog {
         tokio::spawn(dog.report());
     }

@@ -34,6 +34,11 @@ pub struct Sockets {
 pub const AGENT: &str = "agent";
 
 impl Sockets {
+    /// The addresses of all that have one.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.http.iter().chain(&self.agent).filter_map(|s| s.local_addr().ok()).collect()
+    }
+
     /// Takes the passed sockets, or opens those of the command line and the configuration.
     ///
     /// # Errors
