@@ -14,7 +14,7 @@ use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::statfs::statfs;
 use nix::unistd::{Uid, User, gethostname};
 
-use crate::config::FileLimit;
+use crate::config::{Config, FileLimit};
 
 /// How long a list of this host's addresses counts.
 const REFRESH: Duration = Duration::from_secs(5);
@@ -109,10 +109,16 @@ fn share_of_files() -> usize {
     usize::try_from((files - reserve) / 2).unwrap_or(usize::MAX).max(4)
 }
 
-/// Connections of pollers that the limit of open files allows at once.
+/// Connections of pollers at once: `max_connections`, or what the limit of open files allows.
 #[must_use]
-pub fn places_for_connections() -> usize {
-    share_of_files()
+pub fn max_connections(config: &Config) -> usize {
+    config.max_connections.unwrap_or_else(share_of_files).max(1)
+}
+
+/// Requests that may wait for a probe: `max_waiting`, or half of the connections.
+#[must_use]
+pub fn max_waiting(config: &Config) -> usize {
+    config.max_waiting.unwrap_or_else(|| max_connections(config) / 2).max(1)
 }
 
 /// Probes that the limit of open files allows at once.

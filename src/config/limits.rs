@@ -3,6 +3,7 @@
 //! Rule: every limit shows in `/metrics` as `hacheck_limit`, so each row here says its number.
 
 use super::read::size_words;
+use super::show::or_null;
 use super::settings::{Setting, USUAL, seconds, set};
 
 /// The rows.
@@ -61,11 +62,10 @@ pub(super) const ROWS: &[Setting] = &[
     },
     Setting {
         name: "max_waiting",
-        unit: "probes",
-        doc: "Probes that wait for one of the `max_clients` places; further ones get 503 with Retry-After at once.",
-        parse: |c, r| set(&mut c.max_waiting, r.count(1, 10_000_000)),
-        show: |c| c.max_waiting.to_string(),
-        limit: Some(|c| c.max_waiting as f64),
+        unit: "requests",
+        doc: "Requests that wait for the result of a probe, but for checks that passed in the last ten minutes; further ones get 503 with Retry-After at once. Unset is half of the connections, so that requests that wait never keep new pollers out.",
+        parse: |c, r| set(&mut c.max_waiting, r.count(1, 10_000_000).map(Some)),
+        show: |c| or_null(c.max_waiting.as_ref(), ToString::to_string),
         ..USUAL
     },
     Setting {

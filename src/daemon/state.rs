@@ -71,7 +71,7 @@ impl State {
             Arc::new(move |protocol, outcome, seconds| counting.probed(protocol.name, outcome.passes(), seconds));
         let cache = Arc::new(Cache::new(cache_limits(config)));
         let limits = Limits {
-            connections: config.max_connections.unwrap_or_else(sys::places_for_connections),
+            connections: sys::max_connections(config),
             per_address: config.max_connections_per_address,
             header_timeout: config.header_timeout,
             write_timeout: config.write_timeout,

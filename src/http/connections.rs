@@ -136,6 +136,8 @@ impl Connections {
             if self.count() < self.limits.connections {
                 return;
             }
+            // What was accepted a moment ago may have its request there already; it is not to be taken for idle.
+            tokio::task::yield_now().await;
             self.make_room();
             changed.await;
         }

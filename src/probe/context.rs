@@ -13,7 +13,7 @@ use super::slots::{Limits, Name, Slots};
 use super::tls::TlsClient;
 use super::{Host, Outcome, Target, mysql};
 use crate::config::{Config, is_metadata};
-use crate::sys::{LocalAddresses, places_for_probes};
+use crate::sys::{LocalAddresses, max_waiting, places_for_probes};
 
 /// Name look-ups at once. Each blocks a thread for as long as the resolver likes.
 const LOOKUPS: usize = 16;
@@ -53,7 +53,7 @@ impl Context {
             slots: Slots::new(Limits {
                 all: config.max_clients.min(places_for_probes()),
                 target: config.max_probes_per_target,
-                waiting: config.max_waiting,
+                waiting: max_waiting(&config),
             }),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             config,
@@ -95,6 +95,18 @@ impl Context {
     #[must_use]
     pub fn name(&self, check: &impl Hash) -> Name {
         self.slots.name(check)
+    }
+
+    /// Whether a check passed lately.
+    #[must_use]
+    pub fn passed_lately(&self, check: Name) -> bool {
+        self.slots.passed_lately(check)
+    }
+
+    /// The most requests that wait for probes, but for checks that passed lately.
+    #[must_use]
+    pub fn max_waiting(&self) -> usize {
+        self.slots.max_waiting()
     }
 
     /// Remembers which checks passed under the configuration before.

@@ -4,6 +4,7 @@
 
 mod access;
 mod answers;
+mod attack;
 mod cli_dispatch;
 mod cli_down;
 mod cli_install;

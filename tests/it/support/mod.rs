@@ -5,6 +5,7 @@ pub mod checks;
 pub mod client;
 pub mod daemon;
 pub mod haproxy;
+pub mod namespace;
 pub mod probing;
 pub mod process;
 pub mod random;
