@@ -100,6 +100,13 @@ impl Ticket {
         self.finish(outcome, also);
     }
 
+    /// Wakes those who wait for the outcome, and stores nothing.
+    pub fn share(mut self, outcome: Outcome) {
+        self.delivered = true;
+        self.cache.lock().ended(&self.key, self.number);
+        self.sender.send_replace(Some(Arc::new(outcome)));
+    }
+
     fn finish(&mut self, outcome: Outcome, also: Option<&Key>) {
         self.delivered = true;
         let outcome = Arc::new(outcome);
@@ -225,6 +232,15 @@ impl Inner {
         }
         let running = entry.running.as_ref().filter(|_| !fresh)?;
         Some(Found::Running(running.1.clone()))
+    }
+
+    /// Takes a probe off that leaves no result.
+    fn ended(&mut self, key: &Key, number: u64) {
+        let Some(entry) = self.entries.get_mut(key) else { return };
+        entry.running.take_if(|(n, _)| *n == number);
+        if entry.result.is_none() && entry.running.is_none() {
+            self.entries.remove(key);
+        }
     }
 
     fn store(&mut self, key: &Key, number: u64, outcome: &Arc<Outcome>) {

@@ -3,15 +3,22 @@
 //! Rule: a downtime is answered at once and never cached; a probe runs in a task of its own, so that a poller that
 //! hangs up does not cancel what others wait for.
 
+mod waits;
+
+use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::header::{HOST, HeaderValue};
 
-use crate::cache::{self, Cache, Found};
-use crate::probe::{self, Context, Outcome, Protocol, Request, Target, Trace};
-use crate::spool::{Closed, Gate};
+use self::waits::Waiting;
+use crate::cache::{self, Cache, Found, Ticket};
+use crate::config::Group;
+use crate::group::{self, Ask, Asked, Memory};
+use crate::probe::{Context, GROUP, Host, Name, Outcome, Protocol, Request, Target, Trace};
+use crate::spool::{Closed, Downtime, Gate, Mark};
 
 /// What a poller wants to know.
 pub struct Question<'a> {
@@ -23,6 +30,8 @@ pub struct Question<'a> {
     pub spool_names: &'a [String],
     /// Where to probe, or why that is refused.
     pub target: Result<Target, Outcome>,
+    /// Downtimes that ask for it are told by weights of the agent protocol.
+    pub weights: bool,
     /// Neither a stored result nor a probe under way will do.
     pub fresh: bool,
 }
@@ -42,18 +51,108 @@ pub enum Verdict {
 /// Told of each probe that was run: protocol, outcome, seconds.
 pub type Observer = dyn Fn(&'static Protocol, &Outcome, f64) + Send + Sync;
 
+/// Checks through the cache: a result that counts, a running probe to join, or a new one.
+#[derive(Clone)]
+pub struct Shared {
+    cache: Arc<Cache>,
+    observer: Arc<Observer>,
+    groups: Arc<Memory>,
+    /// Requests that wait for a probe, but for those of checks that passed lately.
+    waiting: Arc<Waiting>,
+    /// Neither a stored result nor a probe under way will do.
+    fresh: bool,
+}
+
+impl Shared {
+    /// The same, for who wants results that are new.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        Self { fresh: true, ..self.clone() }
+    }
+
+    /// The outcome of a check.
+    ///
+    /// # Errors
+    /// The answer, where the check cannot be made.
+    async fn outcome(
+        &self,
+        protocol: &'static Protocol,
+        target: Target,
+        context: &Arc<Context>,
+    ) -> Result<Arc<Outcome>, Outcome> {
+        let (key, without_host) = keys(protocol, &target, context)?;
+        let name = context.name(&key);
+        let running = match self.cache.find(&key, self.fresh) {
+            Found::Result(outcome) => return Ok(outcome),
+            Found::Running(running) => running,
+            Found::Begin(ticket, running) => {
+                let check = Begun { protocol, target, context: Arc::clone(context), name };
+                tokio::spawn(self.clone().run(check, ticket, without_host));
+                running
+            }
+        };
+        // A group's checks wait themselves; one that passed lately is not to be pushed aside by made-up ones.
+        if protocol.name == GROUP || context.passed_lately(name) {
+            return Ok(running.outcome().await);
+        }
+        let most = context.max_waiting();
+        let mut waits = self.waiting.begin(most);
+        tokio::select! {
+            biased;
+            outcome = running.outcome() => Ok(outcome),
+            () = waits.must_go() => {
+                let text = format!("{most} requests wait for their checks, and this one did so for longest (max_waiting)");
+                Ok(Arc::new(Outcome::overload(text)))
+            }
+        }
+    }
+
+    /// Runs a check in a task of its own, so that a poller that hangs up does not cancel what others wait for.
+    fn run(self, check: Begun, ticket: Ticket, also: Option<cache::Key>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(async move {
+            let Begun { protocol, target, context, name } = check;
+            let start = Instant::now();
+            let outcome = group::check_as(Some(name), &self, protocol, &target, &context, &Trace::start(false)).await;
+            (self.observer)(protocol, &outcome, start.elapsed().as_secs_f64());
+            if protocol.name == GROUP {
+                // Its checks are kept; kept twice, they would be twice as old.
+                ticket.share(outcome);
+            } else {
+                ticket.deliver(outcome, also.as_ref());
+            }
+        })
+    }
+}
+
+/// A check that is to be run.
+struct Begun {
+    protocol: &'static Protocol,
+    target: Target,
+    context: Arc<Context>,
+    name: Name,
+}
+
+impl Ask for Shared {
+    fn ask<'a>(&'a self, protocol: &'static Protocol, target: Target, context: &'a Arc<Context>) -> Asked<'a> {
+        Box::pin(async move { self.outcome(protocol, target, context).await.unwrap_or_else(Arc::new) })
+    }
+
+    fn checked(&self, result: &group::Result, group: &Group) {
+        self.groups.checked(result, group.every.is_some());
+    }
+}
+
 /// The policy with its means.
 pub struct Checker {
     gate: Gate,
-    cache: Arc<Cache>,
-    observer: Arc<Observer>,
+    shared: Shared,
 }
 
 impl Checker {
     /// Puts the means together.
     #[must_use]
     pub fn new(gate: Gate, cache: Arc<Cache>, observer: Arc<Observer>) -> Self {
-        Self { gate, cache, observer }
+        Self { gate, shared: Shared { cache, observer, groups: Arc::default(), waiting: Arc::default(), fresh: false } }
     }
 
     /// The spool's side.
@@ -65,39 +164,74 @@ impl Checker {
     /// The results.
     #[must_use]
     pub fn cache(&self) -> &Arc<Cache> {
-        &self.cache
+        &self.shared.cache
     }
 
-    /// Answers a question.
-    pub async fn check(&self, question: Question<'_>, context: &Arc<Context>) -> Verdict {
-        let names = question.spool_names.iter().map(String::as_str);
-        if let Some(closed) = self.gate.ask(question.service, names) {
-            return Verdict::Down(closed);
-        }
-        let Some(protocol) = question.protocol else { return Verdict::NotDown };
+    /// Requests that wait for a probe, but for those of checks that passed lately.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting.count()
+    }
+
+    /// The side of the cache, without the spool.
+    #[must_use]
+    pub fn shared(&self) -> &Shared {
+        &self.shared
+    }
+
+    /// What is remembered of groups.
+    #[must_use]
+    pub fn groups(&self) -> &Arc<Memory> {
+        &self.shared.groups
+    }
+
+    /// Answers a question; beside it stands the downtime that is told by weights alone, if any.
+    pub async fn check(&self, question: Question<'_>, context: &Arc<Context>) -> (Verdict, Option<Closed>) {
+        let draining = match self.closed(&question) {
+            Some(closed) if question.weights && closed.downtime.mark() == Some(Mark::Drain) => Some(closed),
+            Some(closed) => return (Verdict::Down(closed), None),
+            None => None,
+        };
+        let Some(protocol) = question.protocol else { return (Verdict::NotDown, draining) };
         let target = match question.target {
             Ok(target) => target,
-            Err(refused) => return Verdict::Refused(refused),
+            Err(refused) => return (Verdict::Refused(refused), draining),
         };
-        let (key, without_host) = match keys(protocol, &target, context) {
-            Ok(keys) => keys,
-            Err(refused) => return Verdict::Refused(refused),
+        match self.probe(protocol, target, question.fresh, context).await {
+            Ok(outcome) => (Verdict::Probed(outcome), draining),
+            Err(refused) => (Verdict::Refused(refused), draining),
+        }
+    }
+
+    /// The downtime that counts: one that is told as usual before a soft one, a soft one before a drain.
+    fn closed(&self, question: &Question<'_>) -> Option<Closed> {
+        let find = |wanted: &dyn Fn(&Downtime) -> bool| {
+            self.gate.ask_for(question.service, question.spool_names.iter().map(String::as_str), wanted)
         };
-        Verdict::Probed(match self.cache.find(&key, question.fresh) {
-            Found::Result(outcome) => outcome,
-            Found::Running(running) => running.outcome().await,
-            Found::Begin(ticket, running) => {
-                let (context, observer) = (Arc::clone(context), Arc::clone(&self.observer));
-                let name = Some(context.name(&key));
-                tokio::spawn(async move {
-                    let start = Instant::now();
-                    let outcome = probe::run_as(name, protocol, &target, &context, &Trace::start(false)).await;
-                    observer(protocol, &outcome, start.elapsed().as_secs_f64());
-                    ticket.deliver(outcome, without_host.as_ref());
-                });
-                running.outcome().await
-            }
-        })
+        let any = find(&|_| true)?;
+        if any.downtime.mark().is_none() {
+            return Some(any);
+        }
+        let is_usual = |d: &Downtime| d.mark().is_none() || !question.weights && d.mark() == Some(Mark::Drain);
+        find(&is_usual).or_else(|| find(&|d| d.mark() == Some(Mark::Soft))).or(Some(any))
+    }
+
+    /// Asks the target, whatever the spool says; `fresh` does without a stored result and a probe under way.
+    ///
+    /// # Errors
+    /// The outcome of a question that is refused, since it makes no sense.
+    pub async fn probe(
+        &self,
+        protocol: &'static Protocol,
+        target: Target,
+        fresh: bool,
+        context: &Arc<Context>,
+    ) -> Result<Arc<Outcome>, Outcome> {
+        if fresh {
+            self.shared.fresh().outcome(protocol, target, context).await
+        } else {
+            self.shared.outcome(protocol, target, context).await
+        }
     }
 }
 
@@ -110,11 +244,19 @@ fn keys(
     let by_service = protocol.keyed_by_service
         || context.config.service_name_header.is_some()
         || context.config.is_special(&target.service);
+    // A host that the configuration names may be one that requests must not: they do not share results.
+    let service = match target.host {
+        Host::Local => by_service.then(|| target.service.clone()),
+        _ if target.trusted => Some(format!("group:{}", target.service).into_boxed_str()),
+        _ => by_service.then(|| target.service.clone()),
+    };
+    // Nothing of a request but the name decides what a group is.
+    let (host, port) = if protocol.name == GROUP { (Host::Local, 0) } else { (target.host.clone(), target.port) };
     let key = |request: Option<Box<str>>| cache::Key {
         protocol: protocol.name,
-        host: target.host.clone(),
-        port: target.port,
-        service: by_service.then(|| target.service.clone()),
+        host: host.clone(),
+        port,
+        service: service.clone(),
         request,
     };
     Ok(match protocol.request {
@@ -168,8 +310,15 @@ mod tests {
     fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
         let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
         let headers = hyper::HeaderMap::new();
-        let target =
-            Target { service: "s".into(), host: Host::Local, port: 1, path: path.into(), headers, limit: None };
+        let target = Target {
+            service: "s".into(),
+            host: Host::Local,
+            port: 1,
+            path: path.into(),
+            headers,
+            limit: None,
+            trusted: false,
+        };
         keys(Protocol::find(protocol).unwrap(), &target, &context).map(|(key, _)| key)
     }
 

@@ -5,13 +5,15 @@
 //! - [`config`]: the settings, typed, with every fault reported at once.
 //! - [`spool`]: downtimes in files; the gate that the daemon asks first.
 //! - [`probe`]: one check of one target; the table of protocols.
+//! - [`group`]: a named set of checks. [`watch`]: asks a group unasked, and acts when its state changes.
 //! - [`process`]: one program, run to its end or killed with its group.
 //! - [`cache`]: results that still count, and sharing of running probes.
 //! - [`check`]: the policy on one screen: spool, then cache, then probe.
-//! - [`stats`]: who asked for what lately, and what was answered.
+//! - [`stats`]: who asked for what lately, and what was answered. [`ledger`]: the balancers that poll, and what they see.
 //! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
 //! - [`http`]: the listener for pollers and the one request of a probe.
-//! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`nearest`]: "did you mean".
+//! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`capacity`]: how much there is room for. [`systemd`]: what its service manager does. [`orphans`]: life as process 1.
+//! - [`nearest`]: "did you mean".
 //!
 //! # The story of one request
 //! 1. [`http::listen`] accepts the connection and hands request and peer to the daemon's handler.
@@ -26,14 +28,20 @@
 
 pub mod applet;
 pub mod cache;
+pub mod capacity;
 pub mod check;
 pub mod config;
 pub mod daemon;
+pub mod group;
 pub mod http;
+pub mod ledger;
 pub mod logging;
 pub mod nearest;
+pub mod orphans;
 pub mod probe;
 pub mod process;
 pub mod spool;
 pub mod stats;
 pub mod sys;
+pub mod systemd;
+pub mod watch;

@@ -2,7 +2,7 @@
 //!
 //! Rule: logging never makes a check wait. When the reader of the log hangs, lines are dropped and counted, and moving
 //! the log elsewhere leaves the thread that waits for that reader behind. A log file that was renamed is opened anew
-//! before the next line, so that logrotate needs no signal.
+//! before the next line, so that logrotate needs no signal. A message is always one line.
 
 mod rate;
 
@@ -10,15 +10,16 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use env_logger::Target;
-use log::LevelFilter;
+use log::{Level, LevelFilter, Record};
 
-use crate::config::LogPath;
+use crate::config::{LogFormat, LogPath};
+use crate::systemd;
 use rate::Rate;
 pub use rate::{Seldom, Times};
 
@@ -32,8 +33,10 @@ const FLUSH_WAIT: Duration = Duration::from_millis(500);
 static WRITER: RwLock<Option<SyncSender<Message>>> = RwLock::new(None);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static RATE: Rate = Rate::new();
-/// Requests are counted apart, so that they cannot push out what an operator must know.
-static DETAIL_RATE: Rate = Rate::new();
+/// Whether lines are JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+/// Whether the journal reads the log, and wants levels in front of lines.
+static JOURNAL: AtomicBool = AtomicBool::new(false);
 
 enum Message {
     Line(Vec<u8>),
@@ -44,31 +47,67 @@ enum Message {
 ///
 /// # Errors
 /// A sentence that says why the log file cannot be opened.
-pub fn start(path: &LogPath, level: LevelFilter) -> Result<(), String> {
+pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<(), String> {
+    set_format(format);
     redirect(path)?;
     let started = env_logger::Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("hacheck", LevelFilter::Trace)
         .format(|out, record| {
-            let rate = if record.level() > log::Level::Info { &DETAIL_RATE } else { &RATE };
-            let Some(left_out) = rate.line() else {
+            // Who asks for details wants them all, and they must not push out what an operator must know.
+            let place = if record.level() > Level::Info { Some(0) } else { RATE.line() };
+            let Some(left_out) = place else {
                 DROPPED.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             };
-            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
+            let line =
+                |record: &Record<'_>| line(&now, record, JSON.load(Ordering::Relaxed), JOURNAL.load(Ordering::Relaxed));
             if left_out > 0 {
-                writeln!(out, "{now} WARN {}: {left_out} lines were left out (log_rate)", module_path!())?;
+                let mut told = Record::builder();
+                told.level(Level::Warn).target(module_path!());
+                writeln!(
+                    out,
+                    "{}",
+                    line(&told.args(format_args!("{left_out} lines were left out (log_rate)")).build())
+                )?;
             }
-            let message = record.args().to_string();
-            let message =
-                if message.chars().any(char::is_control) { message.escape_debug().to_string() } else { message };
-            writeln!(out, "{now} {} {}: {message}", record.level(), record.target())
+            writeln!(out, "{}", line(record))
         })
         .target(Target::Pipe(Box::new(Queue)))
         .try_init();
     started.map_err(|e| e.to_string())?;
     set_level(level);
     Ok(())
+}
+
+/// A record as it is written. The journal has a time of its own.
+fn line(now: &str, record: &Record<'_>, json: bool, journal: bool) -> String {
+    let message = record.args().to_string();
+    let prefix = if journal { syslog_level(record.level()) } else { "" };
+    if json {
+        let level = record.level().as_str().to_ascii_lowercase();
+        let fields = serde_json::json!({"time": now, "level": level, "target": record.target(), "message": message});
+        return format!("{prefix}{fields}");
+    }
+    let message = if message.chars().any(char::is_control) { message.escape_debug().to_string() } else { message };
+    let time = if journal { String::new() } else { format!("{now} ") };
+    format!("{prefix}{time}{} {}: {message}", record.level(), record.target())
+}
+
+/// The level as sd-daemon(3) reads it in front of a line.
+fn syslog_level(level: Level) -> &'static str {
+    match level {
+        Level::Error => "<3>",
+        Level::Warn => "<4>",
+        Level::Info => "<6>",
+        Level::Debug | Level::Trace => "<7>",
+    }
+}
+
+/// Changes how lines look.
+pub fn set_format(format: LogFormat) {
+    JSON.store(format == LogFormat::Json, Ordering::Relaxed);
 }
 
 /// Changes what is logged.
@@ -79,7 +118,6 @@ pub fn set_level(level: LevelFilter) {
 /// Changes how many lines may be logged in a second.
 pub fn set_rate(lines: usize) {
     RATE.set(lines);
-    DETAIL_RATE.set(lines);
 }
 
 /// Changes where the log goes.
@@ -88,9 +126,11 @@ pub fn set_rate(lines: usize) {
 /// A sentence that says why the file cannot be opened; the log then stays where it was.
 pub fn redirect(path: &LogPath) -> Result<(), String> {
     let sink = Sink::open(path)?;
+    let is_journal = sink.is_journal();
     let (sender, receiver) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(sink, &receiver));
     thread.map_err(|e| format!("cannot start the log thread: {e}"))?;
+    JOURNAL.store(is_journal, Ordering::Relaxed);
     *WRITER.write().unwrap_or_else(PoisonError::into_inner) = Some(sender);
     Ok(())
 }
@@ -161,6 +201,14 @@ impl Sink {
         })
     }
 
+    fn is_journal(&self) -> bool {
+        match self {
+            Self::Stdout => systemd::is_journal(io::stdout()),
+            Self::Stderr => systemd::is_journal(io::stderr()),
+            Self::File { .. } => false,
+        }
+    }
+
     /// Writes a line. There is nobody to tell that the log cannot be written.
     fn write(&mut self, line: &[u8]) {
         let written = match self {
@@ -190,5 +238,32 @@ fn was_moved(path: &Path, file: &File) -> bool {
     match (path.metadata(), file.metadata()) {
         (Ok(there), Ok(here)) => (there.dev(), there.ino()) != (here.dev(), here.ino()),
         _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(level: Level, message: &str, json: bool, journal: bool) -> String {
+        let args = format_args!("{message}").to_string();
+        line("NOW", &Record::builder().level(level).target("t").args(format_args!("{args}")).build(), json, journal)
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_holds() {
+        assert_eq!(lines(Level::Info, "a\nb", false, false), "NOW INFO t: a\\nb");
+        let json = lines(Level::Warn, "a\n\"b", true, false);
+        assert_eq!(json, r#"{"level":"warn","message":"a\n\"b","target":"t","time":"NOW"}"#);
+    }
+
+    #[test]
+    fn the_journal_gets_levels() {
+        for (level, prefix) in
+            [(Level::Error, "<3>"), (Level::Warn, "<4>"), (Level::Info, "<6>"), (Level::Debug, "<7>")]
+        {
+            assert_eq!(lines(level, "x", false, true), format!("{prefix}{level} t: x"));
+            assert!(lines(level, "x", true, true).starts_with(&format!("{prefix}{{")));
+        }
     }
 }

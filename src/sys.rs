@@ -1,20 +1,24 @@
 //! What the operating system knows of this host and process: addresses, users, limits, figures.
 //!
-//! The only module that may allow unsafe code. At present none of it is needed.
+//! The only module that may allow unsafe code.
 
 use std::collections::HashSet;
+use std::ffi::CString;
 use std::fs;
+use std::io;
 use std::net::{IpAddr, ToSocketAddrs as _};
+use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::sys::statfs::statfs;
-use nix::unistd::{Uid, User, gethostname};
+use nix::unistd::{Gid, Group, Uid, User, gethostname, getresuid, initgroups, setgroups, setresgid, setresuid, setuid};
 
-use crate::config::{Config, FileLimit};
+use crate::config::FileLimit;
 
 /// How long a list of this host's addresses counts.
 const REFRESH: Duration = Duration::from_secs(5);
@@ -70,7 +74,16 @@ fn interface_addresses() -> HashSet<IpAddr> {
 /// The name of the user that this process acts as; the number where it has no name.
 #[must_use]
 pub fn effective_user() -> String {
-    let uid = Uid::effective();
+    user_name(Uid::effective())
+}
+
+/// The name of the user who owns a file.
+#[must_use]
+pub fn owner(file: &Path) -> Option<String> {
+    std::fs::symlink_metadata(file).ok().map(|m| user_name(Uid::from_raw(m.uid())))
+}
+
+fn user_name(uid: Uid) -> String {
     User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |u| u.name)
 }
 
@@ -93,68 +106,111 @@ pub fn set_file_limit(limit: FileLimit) -> Result<(), String> {
     setrlimit(Resource::RLIMIT_NOFILE, soft, hard).map_err(|e| format!("rlimit_nofile: cannot set {soft}: {e}"))
 }
 
+/// The descriptors that a service manager passed to this process (sd_listen_fds(3)), with their names; they will not
+/// be inherited further. To be called before anything else is opened. Each is handed out once: a second call finds none.
+///
+/// # Errors
+/// When the variables name descriptors that are not open, or contradict each other.
+pub fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
+    static TAKEN: AtomicBool = AtomicBool::new(false);
+    if TAKEN.swap(true, Ordering::Relaxed) {
+        return Ok(Vec::new());
+    }
+    let passed = sd_notify::listen_fds_with_names()?;
+    // SAFETY: LISTEN_PID names this process, so the descriptors from 3 on are ours by the protocol; sd-notify has just
+    // used each of them, so they are open; and the flag above lets nobody take them twice.
+    #[allow(unsafe_code)]
+    Ok(passed.map(|(fd, name)| (name, unsafe { OwnedFd::from_raw_fd(fd) })).collect())
+}
+
 /// The soft limit of open files.
 #[must_use]
 pub fn file_limit() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft)
 }
 
-/// File descriptors that connections and probes leave to sockets, spool and log.
-const FILE_RESERVE: u64 = 64;
-
-/// What the limit of open files allows, half of it to connections and half to the probes beside them.
-fn share_of_files() -> usize {
-    let files = file_limit();
-    let reserve = FILE_RESERVE.min(files / 2);
-    usize::try_from((files - reserve) / 2).unwrap_or(usize::MAX).max(4)
+/// Another user and group to go on as.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The user's name and number; `None` changes the group alone.
+    user: Option<(CString, Uid)>,
+    gid: Gid,
 }
 
-/// Connections of pollers at once: `max_connections`, or what the limit of open files allows.
-#[must_use]
-pub fn max_connections(config: &Config) -> usize {
-    config.max_connections.unwrap_or_else(share_of_files).max(1)
+impl Identity {
+    /// Finds a user, by default with that user's own group; `None` when neither is named.
+    ///
+    /// # Errors
+    /// A sentence about a name that there is not.
+    pub fn find(user: Option<&str>, group: Option<&str>) -> Result<Option<Self>, String> {
+        let found = |name: &str| match User::from_name(name) {
+            Ok(Some(user)) => Ok(user),
+            Ok(None) => Err(format!("there is no user {name}; create it, or name another")),
+            Err(e) => Err(format!("cannot look for user {name}: {e}")),
+        };
+        let user = user.map(found).transpose()?;
+        let gid = match group.map(|name| (name, Group::from_name(name))) {
+            Some((_, Ok(Some(group)))) => group.gid,
+            Some((name, Ok(None))) => return Err(format!("there is no group {name}; create it, or name another")),
+            Some((name, Err(e))) => return Err(format!("cannot look for group {name}: {e}")),
+            None => match &user {
+                Some(user) => user.gid,
+                None => return Ok(None),
+            },
+        };
+        let named = |u: User| CString::new(u.name).map(|name| (name, u.uid)).map_err(|e| e.to_string());
+        Ok(Some(Self { user: user.map(named).transpose()?, gid }))
+    }
+
+    /// The user's number; this process's where only the group is another.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        self.user.as_ref().map_or_else(Uid::effective, |(_, uid)| *uid).as_raw()
+    }
+
+    /// The group's number.
+    #[must_use]
+    pub fn gid(&self) -> u32 {
+        self.gid.as_raw()
+    }
+
+    /// Becomes this user and group for good, with the user's further groups and no others.
+    ///
+    /// # Errors
+    /// A sentence, when that is not possible or could be undone.
+    pub fn assume(&self) -> Result<(), String> {
+        let uid = Uid::from_raw(self.uid());
+        let already = uid == Uid::current() && uid == Uid::effective() && self.gid == Gid::effective();
+        if already && !uid.is_root() {
+            return Ok(());
+        }
+        let failed = |what: &str, e: nix::Error| {
+            format!("cannot {what}: {}; start as root, or set user and group to None", e.desc())
+        };
+        match &self.user {
+            Some((name, _)) => initgroups(name, self.gid).map_err(|e| failed("take the user's groups", e))?,
+            None => setgroups(&[self.gid]).map_err(|e| failed("give up other groups", e))?,
+        }
+        setresgid(self.gid, self.gid, self.gid).map_err(|e| failed("change the group", e))?;
+        setresuid(uid, uid, uid).map_err(|e| failed("change the user", e))?;
+        let now = getresuid().map_err(|e| failed("tell the user", e))?;
+        let undone = !uid.is_root() && setuid(Uid::from_raw(0)).is_ok();
+        if undone || [now.real, now.effective, now.saved] != [uid, uid, uid] {
+            return Err(
+                "root's rights could be regained after they were given up; this is not safe to go on with".into()
+            );
+        }
+        Ok(())
+    }
 }
 
-/// Requests that may wait for a probe: `max_waiting`, or half of the connections.
-#[must_use]
-pub fn max_waiting(config: &Config) -> usize {
-    config.max_waiting.unwrap_or_else(|| max_connections(config) / 2).max(1)
-}
-
-/// Probes that the limit of open files allows at once.
-#[must_use]
-pub fn places_for_probes() -> usize {
-    share_of_files()
-}
-
-/// The kind of a network file system (statfs(2)), where a path lies on one: locks and renames of other hosts, and
-/// what happens when the network is gone, are then out of hacheck's hands.
-#[must_use]
-pub fn network_file_system(path: &Path) -> Option<&'static str> {
-    let kind = statfs(path).ok()?.filesystem_type().0;
-    // The type's width differs between platforms; the numbers are 32 bits.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    network_kind(kind as u32)
-}
-
-/// The kinds of statfs(2) and linux/magic.h.
-fn network_kind(kind: u32) -> Option<&'static str> {
-    Some(match kind {
-        0x6969 => "NFS",
-        0x517b => "SMB",
-        0xff53_4d42 => "CIFS",
-        0xfe53_4d42 => "SMB2",
-        0x5346_414f | 0x6b41_4653 => "AFS",
-        0x00c3_6400 => "Ceph",
-        0x7375_7245 => "Coda",
-        0x0102_1997 => "9P",
-        0x0116_1970 => "GFS2",
-        0x7461_636f => "OCFS2",
-        0x0bd0_0bd0 => "Lustre",
-        0x4750_4653 => "GPFS",
-        0x6573_5546 => "FUSE",
-        _ => return None,
-    })
+/// Goes on in the background, in a session of its own, with standard input and outputs closed; the folder stays. To be
+/// called before there is a second thread. The process that was started ends with success.
+///
+/// # Errors
+/// A sentence, when the kernel does not allow it.
+pub fn go_into_background() -> Result<(), String> {
+    nix::unistd::daemon(true, false).map_err(|e| format!("cannot go into the background: {}", e.desc()))
 }
 
 /// Figures of this process, from /proc.
@@ -193,22 +249,5 @@ pub fn process_figures() -> ProcessFigures {
         threads: field(20),
         // Reading the folder opens one more.
         open_files: fs::read_dir("/proc/self/fd").map_or(0, |d| d.count() as u64).saturating_sub(1),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn network_file_systems_are_told_from_local_ones() {
-        for (kind, name) in [(0x6969, "NFS"), (0xff53_4d42, "CIFS"), (0x6573_5546, "FUSE")] {
-            assert_eq!(network_kind(kind), Some(name));
-        }
-        // ext4, XFS, Btrfs, tmpfs, overlayfs.
-        for kind in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630] {
-            assert_eq!(network_kind(kind), None, "{kind:#x}");
-        }
-        assert_eq!(network_file_system(Path::new("/proc")), None);
     }
 }

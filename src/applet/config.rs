@@ -14,7 +14,7 @@ use crate::config;
 pub(super) const APPLET: Applet = Applet {
     name: "config",
     alias: None,
-    usage: "-c FILE",
+    usage: "[-q] -c FILE",
     about: "checks a config file: prints every fault with its line, or the settings in force",
     info: Args::get_args_info,
     run,
@@ -27,6 +27,9 @@ struct Args {
     /// the YAML file
     #[argh(option, short = 'c', arg_name = "file")]
     config_file: Option<String>,
+    /// print faults and warnings only, as before a start
+    #[argh(switch, short = 'q')]
+    quiet: bool,
     /// the YAML file, the same as -c
     #[argh(positional)]
     files: Vec<String>,
@@ -43,6 +46,9 @@ fn run(call: &Call) -> Result<u8, Failure> {
     match config::load(Path::new(file)) {
         Ok(loaded) => {
             loaded.warnings.iter().for_each(|w| complain(&format!("warning: {w}")));
+            if args.quiet {
+                return Ok(0);
+            }
             output::print(&config::effective(&loaded.config)).map(|()| 0)
         }
         Err(faults) => {

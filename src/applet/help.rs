@@ -2,7 +2,7 @@
 
 use argh::FlagInfoKind;
 
-use super::{APPLETS, Applet};
+use super::{APPLETS, Applet, argv};
 
 /// The answer to `--version`.
 pub(super) const VERSION: &str = concat!("hacheck ", env!("CARGO_PKG_VERSION"), "\n");
@@ -12,7 +12,9 @@ const COLUMN: usize = 30;
 
 /// The applets, one line each.
 pub(super) fn table() -> String {
-    let row = |a: &Applet| format!("  {:<9}{:<14}{}\n", a.name, a.alias.unwrap_or(""), a.about);
+    let row = |a: &Applet| {
+        format!("  {:<15}{:<14}{}\n", a.name, a.alias.filter(|alias| *alias != a.name).unwrap_or(""), a.about)
+    };
     APPLETS.iter().map(row).collect::<String>().trim_end().to_owned()
 }
 
@@ -37,6 +39,7 @@ pub(super) fn of_applet(applet: &Applet, program: &str) -> String {
     for flag in info.flags.iter().filter(|f| !f.hidden && f.long != "--help") {
         let value = match flag.kind {
             FlagInfoKind::Switch => String::new(),
+            FlagInfoKind::Option { arg_name } if argv::left_out(flag).is_some() => format!("[={arg_name}]"),
             FlagInfoKind::Option { arg_name } => format!(" {}", arg_name.to_uppercase()),
         };
         text.push_str(&line(flag.short, &format!("{}{value}", flag.long), flag.description));

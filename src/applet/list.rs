@@ -12,8 +12,9 @@ use tokio::net::TcpStream;
 
 use super::show::Format;
 use super::switch::{self, Action, Request};
-use super::{Applet, Failure, output};
+use super::{Applet, Call, Failure, output, status};
 use crate::http::client;
+use crate::spool::ALL;
 
 /// How long the daemon may take, from connect to last byte.
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -25,13 +26,13 @@ const ANSWER_MAX: usize = 64 << 20;
 pub(super) const APPLET: Applet = Applet {
     name: "list",
     alias: Some("halist"),
-    usage: "[options]",
-    about: "lists what the running daemon was asked for lately",
+    usage: "[options] [--pollers [SERVICE...]]",
+    about: "lists what the running daemon was asked for lately, and by whom",
     info: switch::Args::get_args_info,
     run: |call| switch::run(call, Action::List),
 };
 
-pub(super) fn act(request: &Request) -> Result<u8, Failure> {
+pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let port = request.port;
     let body = ask(port).map_err(Failure::failed)?;
     let strange = || Failure::failed(format!("what answers on port {port} is no hacheck; give its port with -p"));
@@ -40,9 +41,24 @@ pub(super) fn act(request: &Request) -> Result<u8, Failure> {
     seen.sort();
     match request.format {
         Format::Json => output::print(&format!("{}\n", String::from_utf8_lossy(&body).trim_end())),
-        Format::Tsv | Format::Uber => output::print(&seen.concat()),
+        Format::Tsv | Format::Uber => {
+            output::print(&seen.concat())?;
+            note_ends(call, request, &answer);
+            Ok(())
+        }
     }
     .map(|()| 0)
+}
+
+/// Tells which of the services come back by themselves.
+fn note_ends(call: &Call, request: &Request, answer: &Value) {
+    // The list is the daemon's; the spool is only looked into where it can be.
+    let Ok(listing) = request.spool.list() else { return };
+    let seen = answer["seen_services"].as_array().map(Vec::as_slice).unwrap_or_default();
+    let is_seen = |name: &str| name == ALL || seen.iter().any(|s| s[0] == name || *s == name);
+    for (key, downtime) in listing.downtimes.iter().filter(|(key, _)| is_seen(key.service_name().as_str())) {
+        status::note_end(call, key, downtime);
+    }
 }
 
 /// `web last_response={"code": 200, …}`; older daemons tell names only.

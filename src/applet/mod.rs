@@ -3,24 +3,36 @@
 //! Rule: an applet never ends the process. It returns an exit code, 0 yes or done, 1 no or failed, 2 usage, or a
 //! [`Failure`]; `main` alone turns those into text and a code. Help and version come before anything that can fail.
 
+mod acted;
 mod argv;
+mod ask;
 mod config;
 mod down;
 mod downed;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod guard;
+mod health_checker;
+mod healthy;
+mod heartbeat;
 mod help;
 mod install;
+mod interrupt;
+mod limits;
 mod list;
 mod output;
+mod pollers;
 mod probe;
+mod progress;
 mod reason;
+mod roll;
 mod serve;
 mod show;
 mod status;
 mod switch;
 mod times;
 mod up;
+mod wait;
 
 use std::ffi::OsString;
 use std::io::Write as _;
@@ -38,9 +50,12 @@ pub const APPLETS: &[Applet] = &[
     status::APPLET,
     downed::APPLET,
     list::APPLET,
+    roll::APPLET,
     probe::APPLET,
     config::APPLET,
     install::APPLET,
+    health_checker::APPLET,
+    heartbeat::APPLET,
 ];
 
 /// One row of [`APPLETS`].
@@ -53,8 +68,8 @@ pub struct Applet {
     pub usage: &'static str,
     /// What it does, in one line.
     pub about: &'static str,
-    /// The options, for the normaliser and the help text.
-    info: fn() -> CommandInfoWithArgs,
+    /// The options, for the normaliser, the help text, the man pages and the completion.
+    pub info: fn() -> CommandInfoWithArgs,
     /// Does the work.
     run: fn(&Call) -> Result<u8, Failure>,
 }
@@ -190,7 +205,8 @@ mod tests {
 
     #[test]
     fn every_name_stands_once_in_the_table() {
-        let mut names: Vec<&str> = APPLETS.iter().flat_map(|a| [Some(a.name), a.alias]).flatten().collect();
+        let alias = |a: &Applet| a.alias.filter(|alias| *alias != a.name);
+        let mut names: Vec<&str> = APPLETS.iter().flat_map(|a| [Some(a.name), alias(a)]).flatten().collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();

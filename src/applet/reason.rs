@@ -9,11 +9,15 @@ const NONHUMANS: &str = "/etc/nonhumans";
 
 /// The user's name: who called sudo, else who came by ssh, else the effective user. `None` when that is no person.
 pub(super) fn of_user() -> Option<String> {
-    let from = |name| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned()).filter(|v| !v.is_empty());
-    let user = from("SUDO_USER").or_else(|| from("SSH_USER")).unwrap_or_else(sys::effective_user);
     // The file is optional.
     let nonhumans = fs::read(NONHUMANS).unwrap_or_default();
-    Some(user).filter(|user| !lists(&String::from_utf8_lossy(&nonhumans), user))
+    Some(user()).filter(|user| !lists(&String::from_utf8_lossy(&nonhumans), user))
+}
+
+/// The user, person or not.
+pub(super) fn user() -> String {
+    let from = |name| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned()).filter(|v| !v.is_empty());
+    from("SUDO_USER").or_else(|| from("SSH_USER")).unwrap_or_else(sys::effective_user)
 }
 
 fn lists(nonhumans: &str, user: &str) -> bool {

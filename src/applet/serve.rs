@@ -34,6 +34,9 @@ struct Args {
     /// port to listen on, 0 for any free one; may be repeated (default 3333)
     #[argh(option, short = 'p')]
     port: Vec<String>,
+    /// port for HAProxy's agent-check; may be repeated (default none, or agent_ports of the config file)
+    #[argh(option, arg_name = "port")]
+    agent_port: Vec<String>,
     /// address to listen on, IPv4 or IPv6 (default 0.0.0.0)
     #[argh(option, short = 'B', arg_name = "address")]
     bind_address: Option<String>,
@@ -61,7 +64,8 @@ fn options(args: Args) -> Result<Options, Failure> {
     }
     Ok(Options {
         config_file: args.config_file.map(Into::into),
-        ports: ports(&args.port)?,
+        ports: if args.port.is_empty() { vec![DEFAULT_PORT] } else { ports("-p", &args.port)? },
+        agent_ports: ports("--agent-port", &args.agent_port)?,
         bind_address: args.bind_address.map_or(Ok(Ipv4Addr::UNSPECIFIED.into()), |a| address(&a))?,
         threads: args.num_procs.map_or(Ok(1), |n| threads(&n))?,
         spool_root: args.spool_root.unwrap_or_else(|| spool::DEFAULT_ROOT.into()).into(),
@@ -69,13 +73,10 @@ fn options(args: Args) -> Result<Options, Failure> {
     })
 }
 
-fn ports(given: &[String]) -> Result<Vec<u16>, Failure> {
-    if given.is_empty() {
-        return Ok(vec![DEFAULT_PORT]);
-    }
+fn ports(option: &str, given: &[String]) -> Result<Vec<u16>, Failure> {
     let mut ports = Vec::new();
     for text in given {
-        let port = parse_port(text).map_err(|e| Failure::usage(format!("-p: {e}")))?;
+        let port = parse_port(text).map_err(|e| Failure::usage(format!("{option}: {e}")))?;
         // The same port twice is one socket; each 0 is another one.
         if port == 0 || !ports.contains(&port) {
             ports.push(port);

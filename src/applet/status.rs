@@ -6,10 +6,10 @@ use std::io::ErrorKind;
 
 use argh::ArgsInfo as _;
 
-use super::show::{self, Entry};
+use super::show::{self, Entry, Format};
 use super::switch::{self, Action, Request, Target};
-use super::{Applet, Call, Failure, output};
-use crate::spool::{ALL, Key, ServiceName, Spool};
+use super::{Applet, Call, Failure, output, times};
+use crate::spool::{ALL, Downtime, Key, ServiceName, Spool};
 
 /// The row of the table.
 pub(super) const APPLET: Applet = Applet {
@@ -32,8 +32,19 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
         }
     }
     output::print(&show::text(&entries, request.format))?;
+    if request.format != Format::Json {
+        entries.iter().for_each(|e| e.downtime.iter().for_each(|d| note_end(call, e.key, d)));
+    }
     note_wider_downtimes(call, &request.spool, &entries);
     switch::outcome(u8::from(entries.iter().any(|e| e.downtime.is_some())), &errors)
+}
+
+/// Says when a timed downtime ends, in a form for people.
+pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
+    // Beyond the calendar is never.
+    if let Some(end) = downtime.expiration.filter(|end| *end <= times::LATEST) {
+        call.note(&format!("the downtime of '{key}' ends at {}", times::show(end)));
+    }
 }
 
 /// No folder is no downtime, but perhaps also the wrong folder.

@@ -4,12 +4,20 @@
 //! Rule: a [`Request`] that exists is right in every part. All names are parsed before anything is changed.
 
 use std::io::Write as _;
+use std::time::Duration;
 
 use argh::{ArgsInfo, FromArgs};
 
+use super::acted::Goal;
+use super::ask::{self, Daemon};
+use super::limits::{self, Limits};
 use super::show::Format;
-use super::{Call, Failure, down, downed, list, serve, status, times, up};
-use crate::spool::{self, Key, ServiceName, Spool, parse_port, unix_now};
+use super::{Call, Failure, down, downed, list, pollers, serve, status, times, up};
+use crate::ledger::Page;
+use crate::spool::{self, Key, Mark, ServiceName, Spool, parse_port, unix_now};
+
+/// How long the daemon may take to tell who polls.
+const ANSWER: Duration = Duration::from_secs(3);
 
 /// The command line of all five.
 #[derive(FromArgs, ArgsInfo)]
@@ -18,6 +26,9 @@ use crate::spool::{self, Key, ServiceName, Spool, parse_port, unix_now};
     example = "hadown -r 'new kernel' all            until 'haup all'",
     example = "hadown --for 2h30m web mail           lifted by itself",
     example = "hadown --until 18:00 web:8080         one instance, local time",
+    example = "hadown --wait web                     returns when every load balancer has acted",
+    example = "hadown --wait=drained web             ... and the last session has ended",
+    example = "haup --when-healthy 3 --wait web      after three passed checks, until all see it up",
     example = "hastatus web && echo up               exit code 1 when down"
 )]
 pub(super) struct Args {
@@ -45,12 +56,42 @@ pub(super) struct Args {
     /// the instance on this host only; needs -P
     #[argh(option, short = 'H', arg_name = "host")]
     service_host: Option<String>,
-    /// port of the daemon (halist; default 3333)
+    /// port of the daemon on this host (default 3333)
     #[argh(option, short = 'p')]
     port: Option<String>,
     /// tsv, uber or json (hastatus, hashowdowned, halist; default tsv)
     #[argh(option, short = 'o', arg_name = "format")]
     output: Option<String>,
+    /// return only when every load balancer has acted; with =drained (hadown) also when its sessions have ended
+    #[argh(option, arg_name = "drained")]
+    wait: Option<String>,
+    /// how long to wait at most: 60, 90s, 5m (default 60 seconds)
+    #[argh(option, arg_name = "time")]
+    timeout: Option<String>,
+    /// equal answers after which a balancer without send-state counts as having acted (default 3)
+    #[argh(option, arg_name = "number")]
+    polls: Option<String>,
+    /// wait until at least so many balancers are known (default 0)
+    #[argh(option, arg_name = "number")]
+    min_pollers: Option<String>,
+    /// with --wait: also when that leaves a backend without a server
+    #[argh(switch)]
+    force: bool,
+    /// only after so many passed checks in a row (haup)
+    #[argh(option, arg_name = "number")]
+    when_healthy: Option<String>,
+    /// answer 404, for HAProxy's disable-on-404: old sessions are still served (hadown)
+    #[argh(switch)]
+    soft: bool,
+    /// take away the weight only, by HAProxy's agent-check; needs agent_weights (hadown)
+    #[argh(switch)]
+    drain: bool,
+    /// refuse when it is down already (hadown)
+    #[argh(switch)]
+    if_up: bool,
+    /// who polls, and what each load balancer sees (halist)
+    #[argh(switch)]
+    pollers: bool,
     /// services or instances
     #[argh(positional)]
     services: Vec<String>,
@@ -105,6 +146,16 @@ pub(super) struct Request {
     /// The daemon's port.
     pub(super) port: u16,
     pub(super) format: Format,
+    /// What to wait for after the change.
+    pub(super) wait: Option<Goal>,
+    pub(super) limits: Limits,
+    /// `haup`: passed checks in a row that come first.
+    pub(super) when_healthy: Option<u32>,
+    /// `hadown`: how a downtime is to be told, other than as usual.
+    pub(super) mark: Option<Mark>,
+    pub(super) if_up: bool,
+    /// `halist`: the pollers instead of the services.
+    pub(super) pollers: bool,
 }
 
 /// Runs one of the five: the one that `-a` says, else the one that was called.
@@ -114,11 +165,12 @@ pub(super) fn run(call: &Call, called: Action) -> Result<u8, Failure> {
     let action = args.action.as_deref().map_or(Ok(called), Action::parse)?;
     let request = request(args, action)?;
     match action {
-        Action::Up => up::act(&request),
+        Action::Up => up::act(call, &request),
         Action::Down => down::act(call, &request),
         Action::Status => status::act(call, &request),
         Action::Downed => downed::act(call, &request),
-        Action::List => list::act(&request),
+        Action::List if request.pollers => pollers::act(call, &request),
+        Action::List => list::act(call, &request),
     }
 }
 
@@ -133,8 +185,17 @@ fn request(args: Args, action: Action) -> Result<Request, Failure> {
         return Err(Failure::usage("-o: only hastatus, hashowdowned and halist have an output to format"));
     }
     let format = args.output.as_deref().map_or(Ok(Format::Tsv), Format::parse)?;
+    let wait = wait_options(&args, action)?;
+    let limits = Limits::parse(&args.timeout, &args.polls, &args.min_pollers, args.force)?;
+    let when_healthy = limits::number("--when-healthy", args.when_healthy.as_deref())?;
+    let mark = match (args.soft, args.drain) {
+        (true, true) => return Err(Failure::usage("give either --soft or --drain")),
+        (true, false) => Some(Mark::Soft),
+        (false, true) => Some(Mark::Drain),
+        (false, false) => None,
+    };
     let host = args.service_host.filter(|h| !h.is_empty());
-    let targets = if action.takes_services() {
+    let targets = if action.takes_services() || args.pollers && !args.services.is_empty() {
         targets(&args.services, host.as_deref(), service_port)?
     } else if let Some(stray) = args.services.first() {
         return Err(Failure::usage(format!("this lists all services, so {stray:?} has no place here; leave it out")));
@@ -143,7 +204,46 @@ fn request(args: Args, action: Action) -> Result<Request, Failure> {
     };
     let spool = Spool::at(args.spool_root.as_deref().unwrap_or(spool::DEFAULT_ROOT));
     let reason = args.reason.filter(|r| !r.is_empty());
-    Ok(Request { spool, reason, expiration, targets, port: daemon_port, format })
+    Ok(Request {
+        spool,
+        reason,
+        expiration,
+        targets,
+        port: daemon_port,
+        format,
+        wait,
+        limits,
+        when_healthy,
+        mark,
+        if_up: args.if_up,
+        pollers: args.pollers,
+    })
+}
+
+/// What to wait for; options that have no place at an action are errors.
+fn wait_options(args: &Args, action: Action) -> Result<Option<Goal>, Failure> {
+    let only = |given: bool, places: &[Action], says: &str| match given && !places.contains(&action) {
+        true => Err(Failure::usage(says)),
+        false => Ok(()),
+    };
+    only(
+        args.soft || args.drain || args.if_up,
+        &[Action::Down],
+        "--soft, --drain and --if-up: only hadown takes them",
+    )?;
+    only(args.when_healthy.is_some(), &[Action::Up], "--when-healthy: only haup waits for health")?;
+    only(args.pollers, &[Action::List], "--pollers: only halist lists them")?;
+    only(args.wait.is_some(), &[Action::Up, Action::Down], "--wait: only hadown and haup change what is waited for")?;
+    let Some(wait) = &args.wait else { return Ok(None) };
+    if let Some(value) = args.services.iter().find(|s| matches!(s.as_str(), "drained" | "seen")) {
+        return Err(Failure::usage(format!("{value:?} is no service here; write --wait={value}")));
+    }
+    match (action, wait.as_str()) {
+        (Action::Down, "seen") => Ok(Some(Goal::Out)),
+        (Action::Down, "drained") => Ok(Some(Goal::Drained)),
+        (Action::Up, "seen") => Ok(Some(Goal::Up)),
+        _ => Err(Failure::usage(format!("--wait={wait}: hadown waits for 'seen' or 'drained', haup for 'seen'"))),
+    }
 }
 
 fn expiration(args: &Args, action: Action) -> Result<Option<f64>, Failure> {
@@ -184,13 +284,26 @@ fn target(text: &str, host: Option<&str>, port: Option<u16>) -> Result<Target, F
     Ok(Target { key, host })
 }
 
+/// What the daemon says of the pollers right now; the inner error is a daemon that does not answer.
+///
+/// # Errors
+/// When the daemon looks into another spool: whatever is changed here, nobody would act on it.
+pub(super) fn asked(request: &Request, daemon: Daemon, keys: &[String]) -> Result<Result<Page, String>, Failure> {
+    let page = daemon.pollers(keys, ANSWER);
+    if let Ok(page) = &page {
+        let other = |e| Failure::failed(format!("{e}; nothing was changed"));
+        ask::same_root(page, &request.spool, request.port).map_err(other)?;
+    }
+    Ok(page)
+}
+
 /// What went wrong with single services, after the others were done.
 pub(super) fn outcome(code: u8, errors: &[String]) -> Result<u8, Failure> {
     if errors.is_empty() { Ok(code) } else { Err(Failure::failed(errors.join("\n"))) }
 }
 
 /// Shows on standard error what the spool logs, such as a lock that another process holds for too long.
-fn show_warnings() {
+pub(super) fn show_warnings() {
     struct Warnings;
     impl log::Log for Warnings {
         fn enabled(&self, metadata: &log::Metadata) -> bool {

@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan as _, Zoned};
 
 /// The end of the year 9999; a downtime beyond it is a slip of the finger.
-const LATEST: f64 = 253_402_300_799.0;
+pub(super) const LATEST: f64 = 253_402_300_799.0;
 
 /// The units of `--for`, in seconds.
 const UNITS: &[(char, u64)] = &[('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 604_800)];

@@ -2,8 +2,12 @@
 
 use argh::ArgsInfo as _;
 
+use super::ask::{self, Daemon};
+use super::interrupt::Interrupt;
+use super::progress::Progress;
 use super::switch::{self, Action, Request};
-use super::{Applet, Failure};
+use super::wait::Wait;
+use super::{Applet, Call, Failure, healthy};
 
 /// The row of the table.
 pub(super) const APPLET: Applet = Applet {
@@ -15,8 +19,31 @@ pub(super) const APPLET: Applet = Applet {
     run: |call| switch::run(call, Action::Up),
 };
 
-pub(super) fn act(request: &Request) -> Result<u8, Failure> {
+pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     request.spool.create_root().map_err(|e| Failure::failed(e.to_string()))?;
+    if request.wait.is_none() && request.when_healthy.is_none() {
+        return lift(request);
+    }
+    let interrupt = Interrupt::hold()?;
+    let mut progress = Progress::new(&call.program);
+    let daemon = Daemon { port: request.port };
+    let keys = ask::names(request.targets.iter().map(|t| &t.key));
+    let names = keys.join(", ");
+    if let Some(times) = request.when_healthy {
+        switch::asked(request, daemon, &keys)?
+            .and_then(|_| healthy::wait(daemon, &keys, times, request.limits.timeout, &interrupt, &mut progress))
+            .map_err(|why| Failure::failed(format!("{why}\n{names} stays as it was")))?;
+    }
+    let before = switch::asked(request, daemon, &keys)?;
+    let lifted = lift(request)?;
+    let Some(goal) = request.wait else { return Ok(lifted) };
+    let wait = Wait { daemon, keys: &keys, goal, limits: request.limits, interrupt: &interrupt };
+    let seen = before.and_then(|before| wait.run(&before, &mut progress, || None));
+    seen.map(|()| lifted)
+        .map_err(|why| Failure::failed(format!("{why}\nthe downtime of {names} is lifted all the same")))
+}
+
+fn lift(request: &Request) -> Result<u8, Failure> {
     let lifted = request.targets.iter().map(|target| request.spool.up(&target.key));
     let errors: Vec<_> = lifted.filter_map(Result::err).map(|e| e.to_string()).collect();
     switch::outcome(0, &errors)

@@ -64,7 +64,7 @@ pub(super) const ROWS: &[Setting] = &[
         name: "allowed_ports",
         kind: "list of ports or ranges",
         doc: "Ports that may be probed at all, such as `[80, 443, 8000-8999]`. Narrow it where pollers should learn nothing of other local services.",
-        parse: |c, r| set(&mut c.allowed_ports, values::ports(r)),
+        parse: |c, r| set(&mut c.allowed_ports, values::port_ranges(r)),
         show: |c| list(&c.allowed_ports),
         ..USUAL
     },

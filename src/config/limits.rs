@@ -3,8 +3,8 @@
 //! Rule: every limit shows in `/metrics` as `hacheck_limit`, so each row here says its number.
 
 use super::read::size_words;
-use super::show::or_null;
 use super::settings::{Setting, USUAL, seconds, set};
+use super::show::or_null;
 
 /// The rows.
 #[allow(clippy::cast_precision_loss)] // limits above 2^53 mean nothing
@@ -63,7 +63,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting {
         name: "max_waiting",
         unit: "requests",
-        doc: "Requests that wait for the result of a probe, but for checks that passed in the last ten minutes; further ones get 503 with Retry-After at once. Unset is half of the connections, so that requests that wait never keep new pollers out.",
+        doc: "Requests that wait for the result of a probe, but for checks that passed in the last ten minutes. When one more comes, the one that waited longest gets 503 with Retry-After. Unset is half of the connections, so that requests that wait never keep new pollers out.",
         parse: |c, r| set(&mut c.max_waiting, r.count(1, 10_000_000).map(Some)),
         show: |c| or_null(c.max_waiting.as_ref(), ToString::to_string),
         ..USUAL
@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting {
         name: "log_rate",
         unit: "lines per second",
-        doc: "Lines of the log; more are left out, counted, and their number is logged. Those of single requests (debug) are counted apart.",
+        doc: "Lines of the log; more are left out, counted, and their number is logged. Those of single requests (debug) are not bounded.",
         parse: |c, r| set(&mut c.log_rate, r.count(1, 10_000_000)),
         show: |c| c.log_rate.to_string(),
         limit: Some(|c| c.log_rate as f64),

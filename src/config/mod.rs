@@ -35,6 +35,8 @@ pub struct Config {
     pub tls_ca_file: Option<PathBuf>,
     /// `log_path`: where the log goes.
     pub log_path: LogPath,
+    /// `log_format`: how a line of the log looks.
+    pub log_format: LogFormat,
     /// `log_level`: what is logged without `-v`.
     pub log_level: log::LevelFilter,
     /// `rlimit_nofile`: the soft limit of open files.
@@ -65,6 +67,8 @@ pub struct Config {
     pub redis_password: Option<Secret>,
     /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
     pub redis_tls: bool,
+    /// `groups`: named sets of checks.
+    pub groups: BTreeMap<String, Group>,
     /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
     pub max_body: usize,
     /// `cache_entries`: results that are kept at once.
@@ -73,6 +77,14 @@ pub struct Config {
     pub cache_bytes: usize,
     /// `max_services`: service names that statistics remember.
     pub max_services: usize,
+    /// `max_pollers`: load balancers that `/pollers` and `hadown --wait` remember.
+    pub max_pollers: usize,
+    /// `agent_ports`: ports on which HAProxy's agent-check is answered.
+    pub agent_ports: Vec<u16>,
+    /// `agent_weights`: agents are told weights too, so that `hadown --drain` works; hacheck then owns the weight.
+    pub agent_weights: bool,
+    /// `envoy_immediate_fail`: down answers tell Envoy to act at once, without its unhealthy threshold.
+    pub envoy_immediate_fail: bool,
     /// `max_connections`: connections of pollers at once; `None` follows the limit of open files.
     pub max_connections: Option<usize>,
     /// `header_timeout`: how long a poller may take to send its request head, and idle between two requests.
@@ -118,6 +130,15 @@ pub enum LogPath {
     Stderr,
     /// A file, opened anew after it was renamed.
     File(PathBuf),
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Time, level, module and message.
+    Text,
+    /// The same as a JSON object.
+    Json,
 }
 
 /// A soft limit of open files.
@@ -168,6 +189,8 @@ mod access;
 mod argv;
 mod decode;
 mod fault;
+pub(crate) mod group;
+mod groups;
 mod http_rule;
 mod limits;
 mod load;
@@ -186,6 +209,7 @@ mod values;
 pub use access::Ports;
 pub use argv::Argv;
 pub use fault::{Fault, Faults, Sink};
+pub use group::{Group, GroupCheck, Require};
 pub use http_rule::{HttpRule, Pattern};
 pub use load::{Loaded, load, parse};
 pub use network::{Network, is_metadata};
@@ -222,6 +246,7 @@ impl Default for Config {
             tls_verify: false,
             tls_ca_file: None,
             log_path: LogPath::Stderr,
+            log_format: LogFormat::Text,
             log_level: log::LevelFilter::Info,
             rlimit_nofile: None,
             mysql_username: None,
@@ -237,10 +262,15 @@ impl Default for Config {
             redis_username: None,
             redis_password: None,
             redis_tls: false,
+            groups: BTreeMap::new(),
             max_body: 8 << 20,
             cache_entries: 10_000,
             cache_bytes: 64 << 20,
             max_services: 100_000,
+            max_pollers: 10_000,
+            agent_ports: Vec::new(),
+            agent_weights: false,
+            envoy_immediate_fail: false,
             max_connections: None,
             header_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(1),

@@ -19,6 +19,8 @@ pub struct Reader<'a> {
     node: &'a Node,
     mark: Mark,
     key: String,
+    /// The last part of the key.
+    name: String,
     secret: bool,
     sink: &'a Sink,
 }
@@ -27,7 +29,7 @@ impl<'a> Reader<'a> {
     /// The reader of the whole file.
     #[must_use]
     pub fn root(node: &'a Node, sink: &'a Sink) -> Self {
-        Self { node, mark: node.mark, key: String::new(), secret: false, sink }
+        Self { node, mark: node.mark, key: String::new(), name: String::new(), secret: false, sink }
     }
 
     /// The same value, never to be quoted in a message.
@@ -43,8 +45,7 @@ impl<'a> Reader<'a> {
 
     /// Notes a fault of the key that this value stands under: `what` follows the key.
     pub fn fault_of_key(&self, what: impl Display, remedy: impl Display) {
-        let name = self.key.rsplit('.').next().unwrap_or_default();
-        self.sink.fault(self.mark, &self.key, format!("'{name}' {what}; {remedy}"));
+        self.sink.fault(self.mark, &self.key, format!("'{}' {what}; {remedy}", self.name));
     }
 
     /// Notes something odd about this value that does not keep it from being used: a whole sentence.
@@ -70,7 +71,14 @@ impl<'a> Reader<'a> {
     where
         'a: 'b,
     {
-        Reader { node, mark: self.mark, key: self.key.clone(), secret: self.secret, sink: self.sink }
+        Reader {
+            node,
+            mark: self.mark,
+            key: self.key.clone(),
+            name: self.name.clone(),
+            secret: self.secret,
+            sink: self.sink,
+        }
     }
 
     /// The place of this value.
@@ -275,8 +283,8 @@ impl<'a> Reader<'a> {
 
     fn entry(&self, entry: &'a Entry) -> Reader<'a> {
         let name: String = entry.key.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTED).collect();
-        let key = if self.key.is_empty() { name } else { format!("{}.{name}", self.key) };
-        Reader { node: &entry.node, mark: entry.mark, key, secret: self.secret, sink: self.sink }
+        let key = if self.key.is_empty() { name.clone() } else { format!("{}.{name}", self.key) };
+        Reader { node: &entry.node, mark: entry.mark, key, name, secret: self.secret, sink: self.sink }
     }
 }
 

@@ -6,8 +6,10 @@
 use std::time::Duration;
 
 use super::read::{Reader, size_words};
-use super::show::{list, map, or_null, quoted};
-use super::{Config, FileLimit, HttpRule, LogPath, Network, Secret, access, limits, maps, values};
+use super::show::{list, map, or_null, plain_list, quoted};
+use super::{
+    Config, FileLimit, Group, HttpRule, LogFormat, LogPath, Network, Secret, access, groups, limits, maps, values,
+};
 
 /// One key of the configuration file.
 #[derive(Clone, Copy)]
@@ -161,6 +163,17 @@ const ROWS: &[Setting] = &[
         ..USUAL
     },
     Setting {
+        name: "log_format",
+        kind: "`text` or `json`",
+        doc: "How a line of the log looks: for people, or one JSON object with `time`, `level`, `target` and `message`.",
+        parse: |c, r| set(&mut c.log_format, values::log_format(r)),
+        show: |c| match c.log_format {
+            LogFormat::Text => "text".into(),
+            LogFormat::Json => "json".into(),
+        },
+        ..USUAL
+    },
+    Setting {
         name: "log_level",
         kind: "`error`, `warn`, `info`, `debug`, `trace` or `off`",
         doc: "What is logged without `-v`. Changes of a service are info, each request is debug.",
@@ -291,6 +304,17 @@ const ROWS: &[Setting] = &[
         ..USUAL
     },
     Setting {
+        name: "groups",
+        kind: "map of groups",
+        doc: "Named sets of checks, asked for by `/group/<name>/0/`, on listeners of their own, or watched: see [Groups](#groups).",
+        parse: |c, r| {
+            let groups = groups::read(c, r);
+            set(&mut c.groups, groups);
+        },
+        show: |c| map(&c.groups, Group::show),
+        ..USUAL
+    },
+    Setting {
         name: "max_body",
         kind: "size",
         unit: "bytes, or with KiB, MiB, GiB",
@@ -327,6 +351,40 @@ const ROWS: &[Setting] = &[
         parse: |c, r| set(&mut c.max_services, r.count(1, 10_000_000)),
         show: |c| c.max_services.to_string(),
         limit: Some(|c| c.max_services as f64),
+        ..USUAL
+    },
+    Setting {
+        name: "max_pollers",
+        unit: "pollers",
+        doc: "Load balancers that `/pollers`, `hadown --wait` and `haroll` remember.",
+        restart: true,
+        parse: |c, r| set(&mut c.max_pollers, r.count(2, 1_000_000)),
+        show: |c| c.max_pollers.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "agent_ports",
+        kind: "list of ports",
+        doc: "Ports on which HAProxy's `agent-check` is answered; `--agent-port` wins.",
+        restart: true,
+        parse: |c, r| set(&mut c.agent_ports, values::ports(r)),
+        show: |c| plain_list(&c.agent_ports),
+        ..USUAL
+    },
+    Setting {
+        name: "agent_weights",
+        kind: "true or false",
+        doc: "Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the weight: what an admin sets with `set weight` is undone at the next answer.",
+        parse: |c, r| set(&mut c.agent_weights, r.boolean()),
+        show: |c| c.agent_weights.to_string(),
+        ..USUAL
+    },
+    Setting {
+        name: "envoy_immediate_fail",
+        kind: "true or false",
+        doc: "Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without waiting for its unhealthy threshold.",
+        parse: |c, r| set(&mut c.envoy_immediate_fail, r.boolean()),
+        show: |c| c.envoy_immediate_fail.to_string(),
         ..USUAL
     },
     Setting {

@@ -71,6 +71,11 @@ pub fn list<T: ToString>(items: &[T]) -> String {
     format!("[{}]", items.iter().map(|i| quoted(&i.to_string())).collect::<Vec<_>>().join(", "))
 }
 
+/// A list of numbers as YAML.
+pub fn plain_list<T: ToString>(items: &[T]) -> String {
+    format!("[{}]", items.iter().map(T::to_string).collect::<Vec<_>>().join(", "))
+}
+
 /// A map as YAML.
 pub fn map<T>(entries: &BTreeMap<String, T>, show: impl Fn(&T) -> String) -> String {
     let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{}: {}", quoted(key), show(value))).collect();

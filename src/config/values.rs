@@ -6,7 +6,7 @@ use std::time::Duration;
 use hyper::header::HeaderName;
 
 use super::read::Reader;
-use super::{FileLimit, LogPath, Network, Ports, TlsUse};
+use super::{FileLimit, LogFormat, LogPath, Network, Ports, TlsUse};
 
 /// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
 const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
@@ -57,6 +57,17 @@ pub fn headers(reader: &Reader<'_>) -> Option<Vec<String>> {
     Some(names)
 }
 
+/// Ports, each once.
+pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
+    let mut ports: Vec<u16> = Vec::new();
+    for port in reader.each(|item| item.count(1, 65535))?.into_iter().filter_map(|p| u16::try_from(p).ok()) {
+        if !ports.contains(&port) {
+            ports.push(port);
+        }
+    }
+    Some(ports)
+}
+
 /// Networks; `private` and `any` stand for several.
 pub fn networks(reader: &Reader<'_>) -> Option<Vec<Network>> {
     let groups = reader.each(|item| {
@@ -77,6 +88,16 @@ pub fn log_path(reader: &Reader<'_>) -> Option<LogPath> {
         Some("stderr") => Some(LogPath::Stderr),
         _ => reader.path("/var/log/hacheck/hacheck.log").map(LogPath::File),
     }
+}
+
+/// `text` or `json`.
+pub fn log_format(reader: &Reader<'_>) -> Option<LogFormat> {
+    let remedy = "write text or json";
+    reader.parsed("is not a format of the log", remedy, |t| match t.trim().to_ascii_lowercase().as_str() {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    })
 }
 
 /// A level of the log.
@@ -119,7 +140,7 @@ pub fn file_limit(reader: &Reader<'_>) -> Option<FileLimit> {
 }
 
 /// Ports and ranges of ports; `any` stands for all.
-pub fn ports(reader: &Reader<'_>) -> Option<Vec<Ports>> {
+pub fn port_ranges(reader: &Reader<'_>) -> Option<Vec<Ports>> {
     reader.each(|item| {
         let remedy = "write one from 1 to 65535, a range such as 8000-8999, or 'any'";
         item.parsed("is not a port", remedy, |t| match t.trim() {

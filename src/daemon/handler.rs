@@ -2,21 +2,30 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use hyper::body::Incoming;
-use hyper::header::PRAGMA;
-use hyper::{HeaderMap, Request, StatusCode};
+use hyper::header::{HeaderName, HeaderValue, PRAGMA};
+use hyper::{HeaderMap, Request, StatusCode, Uri};
 
 use super::route::{self, Check, Refusal, Route};
 use super::state::State;
-use super::{pages, spool_change, target};
+use super::{pages, pollers, spool_change, target};
 use crate::check::{Question, Verdict};
+use crate::config::Config;
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
+use crate::ledger::{Asked, Told, Who};
 use crate::logging::Seldom;
 use crate::probe::{Outcome, Request as Part};
-use crate::spool::{Closed, phrase};
+use crate::spool::{Closed, Downtime, Mark, phrase};
+
+/// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
+const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");
+
+/// Longest text that tells checks apart, in characters: a made-up path must not be remembered whole.
+const CHECK_MAX: usize = 300;
 
 /// Answers the requests of all connections.
 #[derive(Clone)]
@@ -25,13 +34,18 @@ pub struct Pollers(pub Arc<State>);
 /// How often connections of strangers are logged.
 static STRANGERS: Seldom = Seldom::new();
 
+/// Whether an address may ask; that it may not is logged, though not each time.
+pub(super) fn admits(state: &State, poller: IpAddr) -> bool {
+    let admitted = state.live().config.allow_from.iter().any(|n| n.contains(poller));
+    if !admitted && let Some(times) = STRANGERS.now() {
+        log::warn!("dropped a connection of {poller}, which is outside allow_from{times}");
+    }
+    admitted
+}
+
 impl Handler for Pollers {
     fn admits(&self, poller: IpAddr) -> bool {
-        let admitted = self.0.live().config.allow_from.iter().any(|n| n.contains(poller));
-        if !admitted && let Some(times) = STRANGERS.now() {
-            log::warn!("dropped a connection of {poller}, which is outside allow_from{times}");
-        }
-        admitted
+        admits(&self.0, poller)
     }
 
     async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {
@@ -59,6 +73,8 @@ async fn answer(state: &Arc<State>, request: Request<Incoming>, from: IpAddr) ->
         Route::Status => pages::status(state),
         Route::Count => pages::count(state),
         Route::Recent => pages::recent(state, request.uri().query()),
+        Route::Pollers => pollers::page(state, request.uri().query()),
+        Route::PollersHealth => pollers::health(state, request.uri().query(), from).await,
         Route::Mutornadomon => pages::mutornadomon(state, from),
         Route::Metrics => pages::metrics(state),
         Route::Health => reply::text(StatusCode::OK, "ok\n"),
@@ -78,33 +94,95 @@ fn refused(refusal: &Refusal) -> Reply {
 }
 
 async fn check(state: &Arc<State>, check: &Check<'_>, request: &Request<Incoming>, from: IpAddr) -> Reply {
+    let decided = decide(state, check, request.uri(), request.headers(), from, "").await;
+    let reply = match &decided.verdict {
+        Verdict::Down(closed) => down(closed, &state.live().config),
+        Verdict::NotDown => reply::text(StatusCode::OK, ""),
+        Verdict::Refused(outcome) => probed(outcome),
+        Verdict::Probed(outcome) => probed(outcome),
+    };
+    let status = reply.status();
+    decided.note(state, status.as_u16(), status.is_success() || status.is_redirection());
+    reply
+}
+
+/// A check that was decided.
+pub struct Decided {
+    /// What the poller is told.
+    pub verdict: Verdict,
+    /// The downtime that is told by weights alone.
+    pub draining: Option<Closed>,
+    who: Who,
+}
+
+/// Decides a check, and notes in statistics and ledger that it was asked. `kind` stands in front of what is checked.
+pub async fn decide(
+    state: &Arc<State>,
+    check: &Check<'_>,
+    uri: &Uri,
+    headers: &HeaderMap,
+    from: IpAddr,
+    kind: &str,
+) -> Decided {
     let service = check.service.as_str();
     state.stats.asked(service, from);
     let live = state.live();
-    let asked = target::build(check, request.uri(), request.headers(), &live.config, &*state.own);
-    let instance = instance(check, &asked);
+    let asked = target::build(check, uri, headers, &live.config, &*state.own);
+    let who = Who {
+        service: service.into(),
+        check: format!("{kind}{}", instance(check, &asked)).chars().take(CHECK_MAX).collect(),
+        address: from,
+        node: asked.node.clone(),
+        server: asked.server.clone(),
+    };
+    let ask = match (check.protocol, &asked.target) {
+        (None, _) => Asked::Spool,
+        (Some(protocol), Ok(target)) => Asked::Check(protocol, target),
+        (Some(_), Err(_)) => Asked::Refused,
+    };
+    state.ledger().polled(state.now(), &who, asked.stated, &asked.spool_names, ask);
     let question = Question {
         protocol: check.protocol,
         service,
         spool_names: &asked.spool_names,
         target: asked.target,
-        fresh: wants_fresh(request.headers()),
+        fresh: wants_fresh(headers),
+        weights: live.config.agent_weights,
     };
-    let verdict = state.checker.check(question, &live.context).await;
-    let reply = match &verdict {
-        Verdict::Down(closed) => {
-            state.counters.down.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            down(closed)
+    let (verdict, draining) = state.checker.check(question, &live.context).await;
+    Decided { verdict, draining, who }
+}
+
+impl Decided {
+    /// Notes the answer in ledger, counters, statistics and log; `code` is 0 where there is none.
+    pub fn note(&self, state: &State, code: u16, passes: bool) {
+        let told = match (&self.verdict, &self.draining) {
+            (Verdict::Down(_), _) => Told::Down,
+            _ if !passes => Told::Fail,
+            (_, Some(_)) => Told::Drain,
+            _ => Told::Up,
+        };
+        state.ledger().answered(state.now(), &self.who, told, code);
+        let counter = match &self.verdict {
+            Verdict::Down(_) => Some(&state.counters.down),
+            Verdict::Refused(_) => Some(&state.counters.refused),
+            Verdict::NotDown | Verdict::Probed(_) => None,
+        };
+        counter.map(|c| c.fetch_add(1, Ordering::Relaxed));
+        let (service, instance, from) = (&self.who.service, &self.who.check, self.who.address);
+        let Some(passes) = state.stats.answered(service, instance, from, code, passes) else { return };
+        let now = if passes { "up" } else { "DOWN" };
+        match &self.verdict {
+            Verdict::Down(closed) => {
+                let held = if closed.held { " (the spool cannot be read; this is what it said last)" } else { "" };
+                let why = closed.downtime.one_line();
+                log::info!("{service} ({instance}) is now {now} for {from}: {} is down: {why}{held}", closed.name);
+            }
+            Verdict::NotDown => log::info!("{service} ({instance}) is now {now} for {from}"),
+            Verdict::Refused(o) => log::info!("{service} ({instance}) is now {now} for {from}: {}", said(o)),
+            Verdict::Probed(o) => log::info!("{service} ({instance}) is now {now} for {from}: {}", said(o)),
         }
-        Verdict::NotDown => reply::text(StatusCode::OK, ""),
-        Verdict::Refused(outcome) => {
-            state.counters.refused.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-            probed(outcome)
-        }
-        Verdict::Probed(outcome) => probed(outcome),
-    };
-    record(state, service, &instance, from, &verdict, reply.status());
-    reply
+    }
 }
 
 /// What changes of a service's state are told apart by.
@@ -119,22 +197,6 @@ fn instance(check: &Check<'_>, asked: &target::Asked) -> String {
     }
 }
 
-fn record(state: &State, service: &str, instance: &str, from: IpAddr, verdict: &Verdict, status: StatusCode) {
-    let passes = status.is_success() || status.is_redirection();
-    let Some(passes) = state.stats.answered(service, instance, from, status.as_u16(), passes) else { return };
-    let now = if passes { "up" } else { "DOWN" };
-    match verdict {
-        Verdict::Down(closed) => {
-            let held = if closed.held { " (the spool cannot be read; this is what it said last)" } else { "" };
-            let why = closed.downtime.one_line();
-            log::info!("{service} ({instance}) is now {now} for {from}: {} is down: {why}{held}", closed.name);
-        }
-        Verdict::NotDown => log::info!("{service} ({instance}) is now {now} for {from}"),
-        Verdict::Refused(outcome) => log::info!("{service} ({instance}) is now {now} for {from}: {}", said(outcome)),
-        Verdict::Probed(outcome) => log::info!("{service} ({instance}) is now {now} for {from}: {}", said(outcome)),
-    }
-}
-
 /// Status, cause and the beginning of the body, for the log.
 fn said(outcome: &Outcome) -> String {
     let cause = outcome.cause.as_ref().map(|c| format!(" ({c})")).unwrap_or_default();
@@ -142,9 +204,22 @@ fn said(outcome: &Outcome) -> String {
     format!("{}{cause} {body}", outcome.status.as_u16())
 }
 
-fn down(closed: &Closed) -> Reply {
-    let reply = reply::text(StatusCode::SERVICE_UNAVAILABLE, closed.downtime.body(&closed.name));
-    reply::phrased(reply, closed.downtime.phrase())
+/// The status of a downtime's answer.
+pub fn down_status(downtime: &Downtime) -> StatusCode {
+    match downtime.mark() {
+        Some(Mark::Soft) => StatusCode::NOT_FOUND,
+        Some(Mark::Drain) | None => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+/// The answer of a downtime.
+pub fn down(closed: &Closed, config: &Config) -> Reply {
+    let downtime = &closed.downtime;
+    let reply = reply::phrased(reply::text(down_status(downtime), downtime.body(&closed.name)), downtime.phrase());
+    match config.envoy_immediate_fail {
+        true => reply::with(reply, ENVOY_FAIL, HeaderValue::from_static("true")),
+        false => reply,
+    }
 }
 
 fn probed(outcome: &Outcome) -> Reply {

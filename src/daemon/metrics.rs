@@ -1,6 +1,6 @@
 //! What is counted, and its text for Prometheus (exposition format 0.0.4). Pure but for the counters.
 //!
-//! Rule: no label ever holds a service's or a poller's name, so the number of series is fixed.
+//! Rule: no label ever holds a name that a request made up, so the number of series is bounded by the configuration.
 
 use std::fmt::Write as _;
 use std::sync::atomic::{AtomicU64, Ordering};

@@ -3,18 +3,23 @@
 //! Each thread runs a tokio runtime of its own and accepts from the same sockets; cache, counts and connections are
 //! shared, so `-n` changes nothing but the number of cores used.
 
+mod agent;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
+mod groups;
 mod handler;
 mod metrics;
 pub mod once;
 mod pages;
+mod pollers;
 mod route;
+mod server_state;
 mod sockets;
 mod spool_change;
 mod state;
 mod target;
 mod tokens;
+mod watchdog;
 
 use std::io::{self, Write as _};
 use std::net::IpAddr;
@@ -22,19 +27,27 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::{self, Config};
-use crate::logging;
-use crate::spool::{Gate, Spool};
+use crate::spool::{self, Gate, Spool};
 use crate::sys::{self, LocalAddresses};
-use sockets::Sockets;
+use crate::systemd::{self, PassedSocket};
+use crate::{logging, orphans};
+use groups::Groups;
+use sockets::Listeners;
+pub(crate) use state::limits;
 use state::{Live, State};
+use watchdog::Watchdog;
 
 /// How often this host's own name is looked up again.
 const OWN_NAME_EVERY: Duration = Duration::from_secs(60);
+
+/// What `systemctl status` shows of a daemon that is well.
+const SERVING: &str = "answering checks";
 
 /// How the daemon is started: the command line, parsed.
 #[derive(Debug, Clone)]
@@ -43,6 +56,8 @@ pub struct Options {
     pub config_file: Option<PathBuf>,
     /// The ports to listen on.
     pub ports: Vec<u16>,
+    /// Ports for HAProxy's agent-check; those of the configuration when empty.
+    pub agent_ports: Vec<u16>,
     /// The address to listen on.
     pub bind_address: IpAddr,
     /// Threads that serve requests; they share cache and counts.
@@ -58,13 +73,14 @@ pub struct Options {
 /// # Errors
 /// A sentence that says why it cannot start.
 pub fn run(options: &Options) -> Result<(), String> {
+    let passed = systemd::passed_sockets()?;
     let config = load(options)?;
     if let Some(limit) = config.rlimit_nofile {
         sys::set_file_limit(limit)?;
     }
     logging::set_rate(config.log_rate);
-    logging::start(&config.log_path, level(options, &config))?;
-    if let Some(kind) = sys::network_file_system(&options.spool_root) {
+    logging::start(&config.log_path, config.log_format, level(options, &config))?;
+    if let Some(kind) = spool::network_file_system(&options.spool_root) {
         log::warn!(
             "the spool folder {} is on a network file system ({kind}), which is not supported: downtimes may be seen \
              late, and checks hang with the network; use a local folder",
@@ -76,7 +92,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     let live = Live::new(config, &own)?;
     let state = Arc::new(State::new(gate, live, own));
     let main = runtime()?;
-    let ended = main.block_on(serve(options, &state));
+    let ended = main.block_on(serve(options, passed, &state));
     // Name look-ups may hang in threads of the runtime: they must not hold up the end.
     main.shutdown_background();
     logging::flush();
@@ -117,28 +133,52 @@ fn own_addresses() -> Arc<LocalAddresses> {
     own
 }
 
-fn runtime() -> Result<Runtime, String> {
+/// A runtime on this thread.
+///
+/// # Errors
+/// A sentence, when the kernel gives no means for one.
+pub(crate) fn runtime() -> Result<Runtime, String> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
     built.map_err(|e| format!("cannot start the runtime: {e}"))
 }
 
-async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
+async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>) -> Result<(), String> {
     let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
-    let sockets = Sockets::open(options, &state.live().config)?;
+    if orphans::are_ours() {
+        tokio::spawn(orphans::reap());
+    }
+    let sockets = sockets::open(passed, options, &state.live().config)?;
+    let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
     let (stop, stopped) = watch::channel(false);
+    // Answers to agent-checks are so short that the main thread serves them all.
+    for socket in sockets.agent {
+        let agents = TcpListener::from_std(socket).map_err(|e| format!("cannot use the agent's socket: {e}"))?;
+        tokio::spawn(agent::serve(agents, Arc::clone(state), stopped.clone()));
+    }
     let mut threads = Vec::new();
     for number in 1..options.threads {
-        let sockets = sockets.share().map_err(|e| format!("cannot share the sockets: {e}"))?;
-        threads.push(worker(number, sockets, Arc::clone(state), stopped.clone())?);
+        let sockets = sockets.http.share().map_err(|e| format!("cannot share the sockets: {e}"))?;
+        threads.push(worker(number, sockets, Arc::clone(state), stopped.clone(), dog.clone())?);
     }
     // The name in the file system goes at the end of this function.
-    let _name = sockets.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
+    let _name = sockets.http.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
+    let mut groups = Groups::start(state)?;
+    if let Some(dog) = dog {
+        tokio::spawn(dog.report());
+    }
+    systemd::ready(SERVING);
     while signals.next().await == Event::Reload {
-        reload(options, state);
+        systemd::reloading();
+        if reload(options, state) {
+            groups.reload();
+        }
+        systemd::ready(SERVING);
     }
     log::info!("stopping");
+    systemd::stopping();
     // The receivers live as long as the threads.
     let _ = stop.send(true);
+    groups.stop();
     let limit = state.live().config.shutdown_timeout;
     if tokio::time::timeout(limit, state.connections.drained()).await.is_err() {
         log::warn!("{} connections were still open after {limit:?}", state.connections.count());
@@ -149,13 +189,17 @@ async fn serve(options: &Options, state: &Arc<State>) -> Result<(), String> {
 /// A further thread that serves until `stopped` and its connections are drained.
 fn worker(
     number: usize,
-    sockets: Sockets,
+    sockets: Listeners,
     state: Arc<State>,
     mut stopped: watch::Receiver<bool>,
+    dog: Option<Watchdog>,
 ) -> Result<std::thread::JoinHandle<()>, String> {
     let runtime = runtime()?;
     let work = move || {
         runtime.block_on(async {
+            if let Some(dog) = dog {
+                tokio::spawn(dog.beat(number - 1));
+            }
             if let Err(e) = sockets.accept_all(&state, &stopped) {
                 log::error!("thread {number} cannot use the sockets: {e}");
             }
@@ -168,17 +212,17 @@ fn worker(
     named.spawn(work).map_err(|e| format!("cannot start thread {number}: {e}"))
 }
 
-/// Reads the configuration anew; a bad one changes nothing.
-fn reload(options: &Options, state: &Arc<State>) {
+/// Reads the configuration anew; a bad one changes nothing. Gives whether there is a new one.
+fn reload(options: &Options, state: &Arc<State>) -> bool {
     let Some(file) = &options.config_file else {
         log::info!("SIGHUP: there is no configuration file to read");
-        return;
+        return false;
     };
     let loaded = match config::load(file) {
         Ok(loaded) => loaded,
         Err(faults) => {
             log::error!("SIGHUP: the configuration stays as it was: {faults}");
-            return;
+            return false;
         }
     };
     for warning in &loaded.warnings {
@@ -194,7 +238,7 @@ fn reload(options: &Options, state: &Arc<State>) {
         Ok(new) => new,
         Err(e) => {
             log::error!("SIGHUP: the configuration stays as it was: {e}");
-            return;
+            return false;
         }
     };
     for key in restart {
@@ -202,8 +246,10 @@ fn reload(options: &Options, state: &Arc<State>) {
     }
     logging::set_level(level(options, &new.config));
     logging::set_rate(new.config.log_rate);
+    logging::set_format(new.config.log_format);
     state.set_live(new);
     log::info!("SIGHUP: configuration read from {}", file.display());
+    true
 }
 
 #[derive(PartialEq)]

@@ -7,10 +7,11 @@ use hyper::{Method, StatusCode, Uri};
 
 use super::route::{self, Refusal, Route};
 use super::state::Live;
-use super::target;
+use super::{handler, target};
 use crate::config::Config;
-use crate::probe::{self, Outcome, Step, Trace};
-use crate::spool::{ALL, Downtime, Key, Spool, SpoolError};
+use crate::group::{self, Alone};
+use crate::probe::{Outcome, Step, Trace};
+use crate::spool::{ALL, Downtime, Key, Mark, Spool, SpoolError};
 use crate::sys::LocalAddresses;
 
 /// What the daemon would answer, and how it comes about.
@@ -58,11 +59,12 @@ pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Re
     let live = Live::new(config, &own).map_err(OnceError::Setup)?;
     let asked = target::build(&check, &uri, headers, &live.config, &*own);
     let names = std::iter::once(ALL.to_owned()).chain(asked.spool_names);
-    if let Some((name, downtime)) = first_down(spool, names).map_err(|e| OnceError::Setup(e.to_string()))? {
+    let weights = live.config.agent_weights;
+    if let Some((name, downtime)) = first_down(spool, names, weights).map_err(|e| OnceError::Setup(e.to_string()))? {
         let shown = if name == ALL { ALL } else { check.service.as_str() };
         let why = format!("the spool entry {} takes it down", spool.root().join(&name).display());
         return Ok(Answer {
-            status: StatusCode::SERVICE_UNAVAILABLE,
+            status: handler::down_status(&downtime),
             body: downtime.body(shown).into_bytes(),
             why,
             steps: Vec::new(),
@@ -78,7 +80,7 @@ pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Re
     };
     let trace = Trace::start(true);
     let runtime = super::runtime().map_err(OnceError::Setup)?;
-    let outcome = runtime.block_on(probe::run(protocol, &target, &live.context, &trace));
+    let outcome = runtime.block_on(group::check(&Alone, protocol, &target, &live.context, &trace));
     let why = format!("{} {}:{} answered so in {}", protocol.name, target.host, target.port, trace.elapsed());
     runtime.shutdown_background();
     Ok(answer(&outcome, outcome.cause.as_ref().map_or(why, ToString::to_string), trace.steps()))
@@ -88,15 +90,23 @@ fn answer(outcome: &Outcome, why: String, steps: Vec<Step>) -> Answer {
     Answer { status: outcome.status, body: outcome.body.to_vec(), why, steps }
 }
 
-fn first_down(spool: &Spool, names: impl Iterator<Item = String>) -> Result<Option<(String, Downtime)>, SpoolError> {
+/// The downtime that counts: one that is told as usual before a soft one. Drains are left out where weights tell them.
+fn first_down(
+    spool: &Spool,
+    names: impl Iterator<Item = String>,
+    weights: bool,
+) -> Result<Option<(String, Downtime)>, SpoolError> {
+    let mut soft = None;
     for name in names {
         // Names of the daemon's own making are keys.
         let Ok(key) = Key::parse(&name) else { continue };
         match spool.read(&key) {
+            Ok(Some(downtime)) if weights && downtime.mark() == Some(Mark::Drain) => {}
+            Ok(Some(downtime)) if downtime.mark() == Some(Mark::Soft) => soft = soft.or(Some((name, downtime))),
             Ok(Some(downtime)) => return Ok(Some((name, downtime))),
             Ok(None) => {}
             Err(e) => return Err(e),
         }
     }
-    Ok(None)
+    Ok(soft)
 }

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::metrics::Page;
 use super::state::State;
+use crate::capacity;
 use crate::config::SETTINGS;
 use crate::http::reply::{self, Reply};
 use crate::spool::unix_now;
@@ -50,6 +51,7 @@ pub fn status(state: &State) -> Reply {
             "downtimes": downtimes,
         },
         "services": {"known": services, "failing_checks": failing, "forgotten": forgotten},
+        "groups": groups(state),
         "probes_running": live.context.running(),
         "connections": {
             "open": state.connections.count(),
@@ -58,6 +60,24 @@ pub fn status(state: &State) -> Reply {
         },
         "log_lines_dropped": logging::dropped(),
     }))
+}
+
+/// The groups of the configuration by name, as far as they were checked.
+fn groups(state: &State) -> Map<String, Value> {
+    let live = state.live();
+    let group = |name: &String| {
+        let known = state.checker.groups().get(name);
+        let action = known.action.map(|a| json!({"command": a.command, "ts": a.at, "end": a.end, "good": a.good}));
+        let up = known.up.map(|up| if up { "up" } else { "down" });
+        json!({
+            "state": up,
+            "changed": known.changed,
+            "checked": known.checked,
+            "summary": known.summary,
+            "last_action": action,
+        })
+    };
+    live.config.groups.keys().map(|name| (name.clone(), group(name))).collect()
 }
 
 /// `/status/count`: requests by service and address.
@@ -94,7 +114,13 @@ pub fn recent(state: &State, query: Option<&str>) -> Reply {
         .filter(|s| is_recent(s.at))
         .map(|s| json!([&*s.name, s.last.map(last)]))
         .collect();
-    reply::json(&json!({"seen_services": seen, "threshold_seconds": threshold}))
+    let changed = |g: &Value| g["checked"].as_f64().is_some_and(is_recent);
+    let groups: Map<String, Value> = groups(state).into_iter().filter(|(_, g)| changed(g)).collect();
+    let mut page = json!({"seen_services": seen, "threshold_seconds": threshold});
+    if !groups.is_empty() {
+        page["groups"] = groups.into();
+    }
+    reply::json(&page)
 }
 
 /// `/mutornadomon`: figures of the process, for callers on this host, in the shape of that package.
@@ -128,6 +154,7 @@ pub fn metrics(state: &State) -> Reply {
     page.counters(&state.counters);
     cache(&mut page, state);
     spool(&mut page, state);
+    group_metrics(&mut page, state);
     process(&mut page, state);
     limits(&mut page, state);
     reply::metrics(page.finish())
@@ -149,6 +176,26 @@ fn cache(page: &mut Page, state: &State) {
     page.single("probes_waiting", "gauge", "Probes that wait for a slot (max_clients).", live.context.waiting());
 }
 
+fn group_metrics(page: &mut Page, state: &State) {
+    let live = state.live();
+    if live.config.groups.is_empty() {
+        return;
+    }
+    let known: Vec<_> = live.config.groups.keys().map(|name| (name, state.checker.groups().get(name))).collect();
+    page.metric("group_up", "gauge", "Whether a group is up, once that is known.");
+    for (name, up) in known.iter().filter_map(|(n, k)| Some((n, k.up?))) {
+        page.sample("group_up", &format!("{{group=\"{name}\"}}"), u8::from(up));
+    }
+    page.metric("group_changed_timestamp_seconds", "gauge", "When a group's state changed last.");
+    for (name, at) in known.iter().filter_map(|(n, k)| Some((n, k.changed?))) {
+        page.sample("group_changed_timestamp_seconds", &format!("{{group=\"{name}\"}}"), at);
+    }
+    page.metric("group_action_success", "gauge", "Whether a group's last action succeeded.");
+    for (name, good) in known.iter().filter_map(|(n, k)| Some((n, k.action.as_ref()?.good))) {
+        page.sample("group_action_success", &format!("{{group=\"{name}\"}}"), u8::from(good));
+    }
+}
+
 fn spool(page: &mut Page, state: &State) {
     let gate = state.checker.gate();
     let (services, failing, forgotten) = state.stats.figures();
@@ -159,9 +206,26 @@ fn spool(page: &mut Page, state: &State) {
     if let Some(downtimes) = downtimes {
         page.single("downtimes", "gauge", "Downtimes in force in the spool.", downtimes);
     }
+    pollers(page, state);
     page.single("failing_checks", "gauge", "Checks whose last answer was a failure.", failing);
     page.single("services", "gauge", "Services remembered.", services);
     page.single("services_forgotten_total", "counter", "Services forgotten for want of room.", forgotten);
+}
+
+fn pollers(page: &mut Page, state: &State) {
+    let now = state.now();
+    let figures = {
+        let mut ledger = state.ledger();
+        ledger.prune(now);
+        ledger.figures(now)
+    };
+    page.metric("pollers", "gauge", "Load balancers that poll, by their view of the server.");
+    for (view, count) in ["up", "down", "nolb", "unknown"].iter().zip(figures.polling) {
+        page.sample("pollers", &format!("{{view=\"{view}\"}}"), count);
+    }
+    page.single("pollers_silent", "gauge", "Load balancers that stopped polling.", figures.silent);
+    let forgotten = figures.forgotten;
+    page.single("pollers_forgotten_total", "counter", "Pollers forgotten for want of room.", forgotten);
 }
 
 fn process(page: &mut Page, state: &State) {
@@ -196,7 +260,7 @@ fn limits(page: &mut Page, state: &State) {
         #[allow(clippy::cast_precision_loss)] // numbers of connections and probes
         let value = match setting.name {
             "max_connections" => Some(state.connections.limits().connections as f64),
-            "max_waiting" => Some(sys::max_waiting(&live.config) as f64),
+            "max_waiting" => Some(capacity::waiting(&live.config) as f64),
             "max_clients" => Some(live.context.max() as f64),
             _ => configured,
         };

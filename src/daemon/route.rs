@@ -21,6 +21,10 @@ pub enum Route<'a> {
     Count,
     /// `/recent`.
     Recent,
+    /// `/pollers`.
+    Pollers,
+    /// `/pollers/health`.
+    PollersHealth,
     /// `/mutornadomon`.
     Mutornadomon,
     /// `/metrics`.
@@ -67,6 +71,8 @@ pub fn parse<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refusal> {
         "/status" => Route::Status,
         "/status/count" => Route::Count,
         "/recent" => Route::Recent,
+        "/pollers" => Route::Pollers,
+        "/pollers/health" => Route::PollersHealth,
         "/mutornadomon" => Route::Mutornadomon,
         "/metrics" => Route::Metrics,
         "/healthz" => Route::Health,

@@ -1,10 +1,14 @@
-//! Where the daemon listens: ports, and a unix socket for callers on this host.
+//! The sockets that the daemon listens on: those that the service manager passed, else its own.
+//!
+//! Rule: a passed socket replaces all of its kind that the daemon would open, so that nobody listens where the unit does
+//! not say so. Passed ones stay open in the service manager while the daemon restarts, and connections wait in them.
 
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
+use std::os::unix::net::UnixListener;
+use std::path::Path;
 use std::sync::Arc;
 
-use tokio::net::{TcpListener, UnixListener};
 use tokio::sync::watch;
 
 use super::Options;
@@ -12,37 +16,34 @@ use super::handler::Pollers;
 use super::state::State;
 use crate::config::Config;
 use crate::http::{listen, unix};
+use crate::systemd::PassedSocket;
 
-/// Listening sockets, of which each thread has its own handles.
+/// What to listen on.
+#[derive(Debug, Default)]
 pub struct Sockets {
-    ports: Vec<std::net::TcpListener>,
-    unix: Option<std::os::unix::net::UnixListener>,
+    /// For HTTP.
+    pub http: Listeners,
+    /// For HAProxy's agent checks: those named [`AGENT`] in their units.
+    pub agent: Vec<TcpListener>,
+}
+
+/// Listening sockets for HTTP, of which each thread has its own handles.
+#[derive(Debug, Default)]
+pub struct Listeners {
+    ports: Vec<TcpListener>,
+    unix: Option<UnixListener>,
     /// Kept by one of the threads.
     name: Option<unix::Name>,
 }
 
-impl Sockets {
-    /// Opens them all.
-    ///
-    /// # Errors
-    /// A sentence that says which one cannot be opened, and the remedy.
-    pub fn open(options: &Options, config: &Config) -> Result<Self, String> {
-        let mut sockets = Self { ports: Vec::new(), unix: None, name: None };
-        if let Some(path) = &config.listen_unix {
-            let (socket, name) = unix::bind(path, config.listen_unix_mode).map_err(|e| {
-                format!("cannot listen on {}: {e}; see listen_unix, and make its folder writable", path.display())
-            })?;
-            log::info!("the unix socket {} takes connections", path.display());
-            (sockets.unix, sockets.name) = (Some(socket), Some(name));
-        }
-        for port in &options.ports {
-            let address = SocketAddr::new(options.bind_address, *port);
-            let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
-            let socket = listener.into_std().map_err(|e| cannot_listen(address, &e))?;
-            log::info!("listening on {}", socket.local_addr().unwrap_or(address));
-            sockets.ports.push(socket);
-        }
-        Ok(sockets)
+impl Listeners {
+    fn open_unix(&mut self, path: &Path, mode: u32) -> Result<(), String> {
+        let (socket, name) = unix::bind(path, mode).map_err(|e| {
+            format!("cannot listen on {}: {e}; see listen_unix, and make its folder writable", path.display())
+        })?;
+        log::info!("the unix socket {} takes connections", path.display());
+        (self.unix, self.name) = (Some(socket), Some(name));
+        Ok(())
     }
 
     /// Handles for another thread.
@@ -51,8 +52,8 @@ impl Sockets {
     /// When file descriptors are wanting.
     pub fn share(&self) -> io::Result<Self> {
         Ok(Self {
-            ports: self.ports.iter().map(std::net::TcpListener::try_clone).collect::<io::Result<_>>()?,
-            unix: self.unix.as_ref().map(std::os::unix::net::UnixListener::try_clone).transpose()?,
+            ports: self.ports.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?,
+            unix: self.unix.as_ref().map(UnixListener::try_clone).transpose()?,
             name: None,
         })
     }
@@ -65,17 +66,62 @@ impl Sockets {
         let pollers = || (Arc::clone(&state.connections), Pollers(Arc::clone(state)), stopped.clone());
         for socket in self.ports {
             let (connections, pollers, stopped) = pollers();
-            tokio::spawn(listen::serve(TcpListener::from_std(socket)?, connections, pollers, stopped));
+            tokio::spawn(listen::serve(tokio::net::TcpListener::from_std(socket)?, connections, pollers, stopped));
         }
         if let Some(socket) = self.unix {
             let (connections, pollers, stopped) = pollers();
-            tokio::spawn(listen::serve(UnixListener::from_std(socket)?, connections, pollers, stopped));
+            tokio::spawn(listen::serve(tokio::net::UnixListener::from_std(socket)?, connections, pollers, stopped));
         }
         Ok(self.name)
     }
 }
 
-fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {
+/// `FileDescriptorName=` of sockets for the agent protocol; all others are for HTTP.
+pub const AGENT: &str = "agent";
+
+/// Takes the passed sockets, or opens those of the command line; the configuration names
+/// the agent's ports where the command line has none, and the unix socket.
+///
+/// # Errors
+/// A sentence that names the address that cannot be had.
+pub fn open(passed: Vec<PassedSocket>, options: &Options, config: &Config) -> Result<Sockets, String> {
+    let mut sockets = Sockets::default();
+    if let Some(path) = &config.listen_unix {
+        sockets.http.open_unix(path, config.listen_unix_mode)?;
+    }
+    for PassedSocket { name, listener } in passed {
+        let address = listener.local_addr().map_err(|e| format!("cannot use the passed socket {name}: {e}"))?;
+        let (what, sockets) = match name.as_str() {
+            AGENT => ("answering agent-checks", &mut sockets.agent),
+            _ => ("listening", &mut sockets.http.ports),
+        };
+        log::info!("{what} on {address}, a socket of the service manager ({name})");
+        sockets.push(listener);
+    }
+    if sockets.http.ports.is_empty() {
+        sockets.http.ports = bind_all(options, &options.ports, "listening")?;
+    } else {
+        log::info!("-p and -B are not used: the service manager says where to listen");
+    }
+    if sockets.agent.is_empty() {
+        let ports = if options.agent_ports.is_empty() { &config.agent_ports } else { &options.agent_ports };
+        sockets.agent = bind_all(options, ports, "answering agent-checks")?;
+    }
+    Ok(sockets)
+}
+
+fn bind_all(options: &Options, ports: &[u16], what: &str) -> Result<Vec<TcpListener>, String> {
+    let bind = |port: &u16| {
+        let address = SocketAddr::new(options.bind_address, *port);
+        let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
+        let socket = listener.into_std().map_err(|e| cannot_listen(address, &e))?;
+        log::info!("{what} on {}", socket.local_addr().unwrap_or(address));
+        Ok(socket)
+    };
+    ports.iter().map(bind).collect()
+}
+
+pub(super) fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {
     let remedy = match e.kind() {
         io::ErrorKind::AddrNotAvailable => "the address is not one of this host's; see --bind-address",
         io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another --port",

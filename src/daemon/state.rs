@@ -1,20 +1,22 @@
 //! What all requests share.
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::metrics::Counters;
 use super::target::Own;
 use super::tokens::Tokens;
 use crate::cache::{self, Cache};
+use crate::capacity;
 use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::http::listen::{Connections, Limits};
+use crate::ledger::Ledger;
 use crate::probe::Context;
-use crate::spool::Gate;
+use crate::spool::{Gate, unix_now};
 use crate::stats::Stats;
-use crate::sys::{self, LocalAddresses};
+use crate::sys::LocalAddresses;
 
 /// How long the number of downtimes counts before the spool is listed again.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
@@ -56,6 +58,9 @@ pub struct State {
     pub counters: Arc<Counters>,
     /// The pollers' connections.
     pub connections: Arc<Connections>,
+    /// Another one after each start.
+    pub id: String,
+    ledger: Mutex<Ledger>,
     live: RwLock<Arc<Live>>,
     downtimes: Mutex<Option<(Instant, Option<usize>)>>,
 }
@@ -70,24 +75,29 @@ impl State {
         let observer: Arc<Observer> =
             Arc::new(move |protocol, outcome, seconds| counting.probed(protocol.name, outcome.passes(), seconds));
         let cache = Arc::new(Cache::new(cache_limits(config)));
-        let limits = Limits {
-            connections: sys::max_connections(config),
-            per_address: config.max_connections_per_address,
-            header_timeout: config.header_timeout,
-            write_timeout: config.write_timeout,
-            head: config.max_head,
-            headers: config.max_headers,
-        };
         Self {
             started: Instant::now(),
             checker: Checker::new(gate, cache, observer),
             stats: Stats::new(config.max_services, config.max_addresses_per_service),
-            connections: Arc::new(Connections::new(limits)),
+            connections: Arc::new(Connections::new(limits(config))),
             counters,
             own,
+            id: format!("{}-{}", std::process::id(), unix_now()),
+            ledger: Mutex::new(Ledger::new(config.max_pollers)),
             live: RwLock::new(Arc::new(live)),
             downtimes: Mutex::default(),
         }
+    }
+
+    /// Time since the start: the ledger's clock.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// The memory of pollers.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The configuration in force.
@@ -122,6 +132,18 @@ impl State {
         let count = self.checker.gate().count();
         *known = Some((Instant::now(), count));
         count
+    }
+}
+
+/// What pollers may use of a listener.
+pub(crate) fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: capacity::connections(config),
+        per_address: config.max_connections_per_address,
+        header_timeout: config.header_timeout,
+        write_timeout: config.write_timeout,
+        head: config.max_head,
+        headers: config.max_headers,
     }
 }
 

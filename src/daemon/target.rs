@@ -1,7 +1,7 @@
 //! From route and headers to spool entries and target. Pure.
 //!
-//! HAProxy's `http-check send-state` tells the server's own address and port (`X-Haproxy-Server-State`, HAProxy manual,
-//! "http-check send-state"), nerve tells an address (`X-Nerve-Check-IP`); both win over the URL.
+//! HAProxy's `http-check send-state` tells the server's own address and port (see [`super::server_state`]), nerve tells
+//! an address (`X-Nerve-Check-IP`); both win over the URL.
 //!
 //! Rule: a host is an address or a host name, nothing else of a header reaches a probe's address.
 
@@ -11,12 +11,11 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{StatusCode, Uri};
 
 use super::route::Check;
+use super::server_state::ServerState;
 use crate::config::Config;
-use crate::probe::{Host, Outcome, Protocol, Request, Target};
+use crate::ledger::Stated;
+use crate::probe::{AGENT, Host, Outcome, Protocol, Request, Target};
 use crate::spool::{Key, parse_port};
-
-/// What the probes call themselves, as the originals did.
-const AGENT: &str = concat!("hastate ", env!("CARGO_PKG_VERSION"));
 
 /// Longest host name (RFC 1035 section 2.3.4).
 const NAME_MAX: usize = 253;
@@ -28,6 +27,12 @@ pub struct Asked {
     pub spool_names: Vec<String>,
     /// Where to probe, or why not.
     pub target: Result<Target, Outcome>,
+    /// What the balancer says of itself.
+    pub stated: Stated,
+    /// The balancer's node name.
+    pub node: Option<Box<str>>,
+    /// Its names of backend and server.
+    pub server: Option<Box<str>>,
 }
 
 /// Which addresses are this host's own.
@@ -40,8 +45,8 @@ pub trait Own {
 
 /// Applies the headers.
 pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config, own: &dyn Own) -> Asked {
-    let state = State::parse(headers);
-    let port = match state.port() {
+    let state = ServerState::parse(headers);
+    let port = match port(&state) {
         Ok(None) => check.port.ok_or_else(|| bad("the port in the path is above 65535")),
         Ok(Some(port)) => Ok(port),
         Err(bad) => Err(bad),
@@ -67,9 +72,12 @@ pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config,
             path: path(check.rest, uri.query()),
             headers: request_headers(check, headers, config),
             limit: None,
+            trusted: false,
         })
     });
-    Asked { spool_names, target: target.map_err(|refused| as_failure(check, refused)) }
+    let target = target.map_err(|refused| as_failure(check, refused));
+    let (node, server) = state.names();
+    Asked { spool_names, target, stated: state.stated(), node, server }
 }
 
 /// A port that cannot be is a failing check for a balancer that probes, as the originals' 5xx was.
@@ -95,7 +103,7 @@ fn instances(check: &Check<'_>, host: &Host, port: u16, own: &dyn Own) -> Vec<St
     .collect()
 }
 
-fn host(state: &State<'_>, headers: &HeaderMap, own: &dyn Own) -> Result<Host, Outcome> {
+fn host(state: &ServerState<'_>, headers: &HeaderMap, own: &dyn Own) -> Result<Host, Outcome> {
     let nerve = headers.get("x-nerve-check-ip").map(|v| v.to_str().unwrap_or("?")).map(str::trim);
     // A server behind a unix socket has no address: it can only be on this host.
     let named = state.address.filter(|a| *a != "unix").or(nerve).filter(|h| !h.is_empty());
@@ -144,38 +152,14 @@ fn request_headers(check: &Check<'_>, from: &HeaderMap, config: &Config) -> Head
     headers
 }
 
-/// The parts of `X-Haproxy-Server-State` that say where the server is. Of repeated parts the last one counts, and a
-/// part with two equals signs none.
-#[derive(Debug, Default)]
-struct State<'a> {
-    address: Option<&'a str>,
-    port: Option<&'a str>,
-}
-
-impl<'a> State<'a> {
-    fn parse(headers: &'a HeaderMap) -> Self {
-        let mut state = Self::default();
-        let values = headers.get_all("x-haproxy-server-state").iter().filter_map(|v| v.to_str().ok());
-        for part in values.flat_map(|v| v.split(';')) {
-            let Some((name, value)) = part.split_once('=').filter(|(_, v)| !v.contains('=')) else { continue };
-            match name.trim() {
-                "address" => state.address = Some(value.trim()),
-                "port" => state.port = Some(value.trim()),
-                _ => {}
-            }
-        }
-        state
-    }
-
-    /// HAProxy sends an empty port for a unix socket and 0 for a server without one; the path's port counts then.
-    fn port(&self) -> Result<Option<u16>, Outcome> {
-        match self.port {
-            None | Some("" | "0") => Ok(None),
-            Some(text) => match parse_port(text) {
-                Ok(port) => Ok(Some(port)),
-                Err(e) => Err(bad(format!("X-Haproxy-Server-State: {e}"))),
-            },
-        }
+/// HAProxy sends an empty port for a unix socket and 0 for a server without one; the path's port counts then.
+fn port(state: &ServerState<'_>) -> Result<Option<u16>, Outcome> {
+    match state.port {
+        None | Some("" | "0") => Ok(None),
+        Some(text) => match parse_port(text) {
+            Ok(port) => Ok(Some(port)),
+            Err(e) => Err(bad(format!("X-Haproxy-Server-State: {e}"))),
+        },
     }
 }
 

@@ -1,17 +1,22 @@
 //! The books of all open connections: how many there are, of whom, and which of them wait for a request.
 //!
 //! Rule: a new connection is never refused. When there are too many, of all or of one address, the one that has been
-//! without a complete request for longest makes room, so that a flood of idle connections cannot blind the balancer.
-//! Finding it takes no search, however many connections there are.
+//! without a complete request for longest makes room, so that a flood of idle connections cannot blind the balancer;
+//! where all wait for an answer, the one that has waited longest, so that pollers of hung services, who may be gone,
+//! cannot either. Finding it takes no search, however many connections there are.
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+
+/// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
+/// two, which cannot be seen: they look like those that close their sending side behind the request.
+const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 /// What pollers may use of the daemon.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +43,8 @@ pub struct Connections {
     dropped: AtomicU64,
     dropped_for_address: AtomicU64,
     turned_away: AtomicU64,
+    /// Listeners that may still bring connections.
+    accepting: AtomicUsize,
     /// Told when a connection ended or became idle.
     changed: Notify,
 }
@@ -48,6 +55,8 @@ struct Books {
     open: HashMap<u64, Connection>,
     /// Connections without a complete request, the one that is idle longest first: since when, in order, and which.
     idle: BTreeMap<u64, u64>,
+    /// Connections whose request is being answered, the one that waits longest first: which, and since when.
+    busy: BTreeMap<u64, (u64, Instant)>,
     addresses: HashMap<IpAddr, Address>,
     /// Connections that were told to make room and have not ended yet.
     leaving: usize,
@@ -56,8 +65,9 @@ struct Books {
 struct Connection {
     address: IpAddr,
     task: AbortHandle,
-    /// Where it stands among the idle ones; `None` while a request is answered, or when it is leaving.
+    /// Where it stands among the idle ones, or the busy ones.
     idle: Option<u64>,
+    busy: Option<u64>,
     leaving: bool,
 }
 
@@ -79,6 +89,7 @@ impl Connections {
             dropped: AtomicU64::new(0),
             dropped_for_address: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            accepting: AtomicUsize::new(0),
             changed: Notify::new(),
         }
     }
@@ -118,11 +129,12 @@ impl Connections {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Waits until all connections are closed.
+    /// Waits until all listeners have stopped and all connections are closed.
     pub async fn drained(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.count() == 0 {
+            // In this order: a listener enters its last connection before it goes.
+            if self.accepting.load(Ordering::Acquire) == 0 && self.count() == 0 {
                 return;
             }
             changed.await;
@@ -138,17 +150,35 @@ impl Connections {
             }
             // What was accepted a moment ago may have its request there already; it is not to be taken for idle.
             tokio::task::yield_now().await;
-            self.make_room();
-            changed.await;
+            match self.make_room() {
+                None => changed.await,
+                // Elapsed or changed: both are reasons to look again.
+                Some(grace) => drop(tokio::time::timeout(grace, changed).await),
+            }
         }
     }
 
-    /// Those that are leaving already make room too.
-    fn make_room(&self) {
+    /// Those that are leaving already make room too. Says after what time to look again, when none can be told to go.
+    fn make_room(&self) -> Option<Duration> {
         let mut books = self.books();
-        if self.count().saturating_sub(books.leaving) >= self.limits.connections {
-            self.drop_one(&mut books, None);
+        if self.count().saturating_sub(books.leaving) < self.limits.connections || self.drop_one(&mut books, None) {
+            return None;
         }
+        let Some((id, since)) = books.busy.first_key_value().map(|(_, (id, since))| (*id, *since)) else {
+            return Some(ANSWER_GRACE);
+        };
+        let grace = ANSWER_GRACE.checked_sub(since.elapsed()).filter(|g| !g.is_zero());
+        if grace.is_none() {
+            books.send_away(id);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        grace
+    }
+
+    /// Notes a listener that may still bring connections, until what is returned is dropped.
+    pub(super) fn accepting(self: &Arc<Self>) -> Accepting {
+        self.accepting.fetch_add(1, Ordering::Relaxed);
+        Accepting(Arc::clone(self))
     }
 
     /// Closes the connection that is idle longest, for want of something else than connections.
@@ -156,13 +186,16 @@ impl Connections {
         self.drop_one(&mut self.books(), None);
     }
 
-    fn drop_one(&self, books: &mut Books, of: Option<IpAddr>) {
-        if books.dismiss(of) {
+    /// Whether there was one to drop.
+    fn drop_one(&self, books: &mut Books, of: Option<IpAddr>) -> bool {
+        let dismissed = books.dismiss(of);
+        if dismissed {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             if of.is_some() {
                 self.dropped_for_address.fetch_add(1, Ordering::Relaxed);
             }
         }
+        dismissed
     }
 
     /// Enters a connection and starts its task. The lock is held over the start, so that a connection that ends at
@@ -176,7 +209,7 @@ impl Connections {
         books.next += 1;
         self.count.fetch_add(1, Ordering::Relaxed);
         let task = start(Registered { all: Arc::clone(self), id });
-        books.open.insert(id, Connection { address, task, idle: None, leaving: false });
+        books.open.insert(id, Connection { address, task, idle: None, busy: None, leaving: false });
         books.addresses.entry(address).or_default().count += 1;
         books.rest(id);
     }
@@ -189,17 +222,31 @@ impl Connections {
 impl Books {
     /// Puts a connection at the end of the idle ones.
     fn rest(&mut self, id: u64) {
+        self.take_out(id);
         let since = self.next;
-        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving && c.idle.is_none()) else { return };
+        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving) else { return };
         self.next += 1;
         connection.idle = Some(since);
         self.idle.insert(since, id);
         self.addresses.entry(connection.address).or_default().idle.insert(since, id);
     }
 
-    /// Takes a connection from the idle ones.
-    fn wake(&mut self, id: u64) {
+    /// Puts a connection at the end of the busy ones.
+    fn work(&mut self, id: u64) {
+        self.take_out(id);
+        let since = self.next;
+        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving) else { return };
+        self.next += 1;
+        connection.busy = Some(since);
+        self.busy.insert(since, (id, Instant::now()));
+    }
+
+    /// Takes a connection from the idle or busy ones.
+    fn take_out(&mut self, id: u64) {
         let Some(connection) = self.open.get_mut(&id) else { return };
+        if let Some(since) = connection.busy.take() {
+            self.busy.remove(&since);
+        }
         if let Some(since) = connection.idle.take() {
             self.idle.remove(&since);
             if let Some(address) = self.addresses.get_mut(&connection.address) {
@@ -215,14 +262,19 @@ impl Books {
             Some(address) => self.addresses.get(&address).map(|a| &a.idle),
         };
         let Some(id) = idle.and_then(BTreeMap::first_key_value).map(|(_, id)| *id) else { return false };
-        self.wake(id);
-        let Some(connection) = self.open.get_mut(&id) else { return false };
+        self.send_away(id);
+        true
+    }
+
+    /// Tells a connection to end.
+    fn send_away(&mut self, id: u64) {
+        self.take_out(id);
+        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving) else { return };
         connection.leaving = true;
         connection.task.abort();
         let address = connection.address;
         self.leaving += 1;
         self.forget_one(address);
-        true
     }
 
     fn forget_one(&mut self, address: IpAddr) {
@@ -235,7 +287,7 @@ impl Books {
     }
 
     fn remove(&mut self, id: u64) {
-        self.wake(id);
+        self.take_out(id);
         let Some(connection) = self.open.remove(&id) else { return };
         if connection.leaving {
             self.leaving -= 1;
@@ -252,9 +304,9 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    /// A complete request is there: the connection cannot be told to make room.
+    /// A complete request is there: idle connections make room first.
     pub(super) fn busy(&self) {
-        self.all.books().wake(self.id);
+        self.all.books().work(self.id);
     }
 
     /// It was answered.
@@ -269,6 +321,16 @@ impl Drop for Registered {
         self.all.books().remove(self.id);
         self.all.count.fetch_sub(1, Ordering::Relaxed);
         self.all.changed.notify_waiters();
+    }
+}
+
+/// A listener that may still bring connections.
+pub(super) struct Accepting(Arc<Connections>);
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        self.0.accepting.fetch_sub(1, Ordering::Release);
+        self.0.changed.notify_waiters();
     }
 }
 

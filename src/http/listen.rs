@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use nix::errno::Errno;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 
 use super::connections::Registered;
 pub use super::connections::{Connections, Limits};
@@ -34,6 +34,10 @@ const USUAL_HEADERS: usize = 100;
 
 /// How long to wait after accepting failed for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// How long a connection without a request may stay after the stop: the request may be on its way, and closing the
+/// connection would lose it.
+const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// How often trouble with accepting is logged.
 static TROUBLE: Seldom = Seldom::new();
@@ -53,8 +57,14 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Answers requests; cloned for each connection.
 pub trait Handler: Clone + Send + Sync + 'static {
+    /// Whether pollers may close their sending side and still get an answer. Where they may not, a request ends as
+    /// soon as its poller is gone.
+    const HALF_CLOSE: bool = true;
+
     /// Whether an address may ask; decided before anything is read.
-    fn admits(&self, poller: IpAddr) -> bool;
+    fn admits(&self, _poller: IpAddr) -> bool {
+        true
+    }
 
     /// Answers one request of a poller.
     fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> impl Future<Output = Reply> + Send;
@@ -102,6 +112,7 @@ pub async fn serve<L: Listener, H: Handler>(
     handler: H,
     mut stop: watch::Receiver<bool>,
 ) {
+    let _accepting = all.accepting();
     loop {
         let accepted = tokio::select! {
             biased;
@@ -144,6 +155,13 @@ async fn told_to(stop: &mut watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
+/// Waits for the flag, and then for the first request, which may be on its way, though not for long.
+async fn told_to_and_begun(stop: &mut watch::Receiver<bool>, begun: &Notify) {
+    told_to(stop).await;
+    // A request that came before has left its mark.
+    let _ = tokio::time::timeout(FIRST_REQUEST, begun.notified()).await;
+}
+
 fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handler>(
     stream: S,
     poller: SocketAddr,
@@ -165,7 +183,9 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handl
     mut stop: watch::Receiver<bool>,
     registered: Registered,
 ) {
+    let begun = Notify::new();
     let service = service_fn(|request| {
+        begun.notify_one();
         let (handler, registered) = (&handler, &registered);
         async move {
             registered.busy();
@@ -183,12 +203,12 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handl
         .header_read_timeout(limits.header_timeout)
         .max_buf_size(limits.head)
         // Some checkers close their sending side behind the request.
-        .half_close(true)
+        .half_close(H::HALF_CLOSE)
         .serve_connection(TokioIo::new(Stalling::new(stream, limits.write_timeout)), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        () = told_to(&mut stop) => {
+        () = told_to_and_begun(&mut stop, &begun) => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

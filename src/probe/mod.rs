@@ -56,11 +56,28 @@ pub const PROTOCOLS: &[Protocol] = &[
     smtp::SMTP,
     memcached::MEMCACHED,
     zookeeper::ZOOKEEPER,
-    mysql::MYSQL,
     grpc::GRPC,
     grpc::GRPCS,
     exec::EXEC,
+    GROUP_ROW,
 ];
+
+/// The name of the row for groups of checks, which `crate::group` runs.
+pub const GROUP: &str = "group";
+
+/// The row for groups: for router, metrics and check URLs.
+const GROUP_ROW: Protocol = Protocol {
+    name: GROUP,
+    needs_slash: false,
+    request: Request::Ignored,
+    keyed_by_service: true,
+    default_port: Some(0),
+    bare_timeout: false,
+    probe: |probe| Box::pin(async move { probe.failed("a group is not probed by itself") }),
+};
+
+/// What HTTP probes call themselves, as the originals did.
+pub const AGENT: &str = concat!("hastate ", env!("CARGO_PKG_VERSION"));
 
 /// One row of [`PROTOCOLS`].
 pub struct Protocol {
@@ -160,6 +177,8 @@ pub struct Target {
     pub headers: HeaderMap,
     /// The deadline of this probe, in place of the service's.
     pub limit: Option<Duration>,
+    /// The configuration named the host, not a request, so `check_hosts` does not apply.
+    pub trusted: bool,
 }
 
 impl Target {
@@ -320,5 +339,18 @@ pub(crate) struct Seconds(pub Duration);
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{:.2}s", self.0.as_secs_f64())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_protocol_stands_once_in_the_table() {
+        let mut names: Vec<_> = PROTOCOLS.iter().map(|p| p.name).chain(["spool"]).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), PROTOCOLS.len() + 1, "a name stands twice, or is 'spool'");
     }
 }

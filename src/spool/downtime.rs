@@ -10,6 +10,15 @@ use serde_json::{Map, Value};
 /// Longest reason phrase that is put on an HTTP status line, in bytes.
 const PHRASE_MAX: usize = 100;
 
+/// How a downtime is told to load balancers, other than as usual: keys of the JSON object that the originals ignore.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mark {
+    /// `"soft": true`: 404 instead of 503, for HAProxy's `http-check disable-on-404`.
+    Soft,
+    /// `"drain": true`: by weight 0 over the agent protocol, where the daemon owns the weights.
+    Drain,
+}
+
 /// A downtime as it stands in a spool file.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Downtime {
@@ -42,6 +51,35 @@ impl Downtime {
         let (expiration, creation) = (time("expiration"), time("creation"));
         object.remove("service");
         Self { reason, expiration, creation, extra: object, legacy: false }
+    }
+
+    /// How it is told, if not as usual.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        let set = |key: &str| self.extra.get(key) == Some(&Value::Bool(true));
+        if set("soft") { Some(Mark::Soft) } else { set("drain").then_some(Mark::Drain) }
+    }
+
+    /// Sets how it is told.
+    pub fn set_mark(&mut self, mark: Mark) {
+        let key = match mark {
+            Mark::Soft => "soft",
+            Mark::Drain => "drain",
+        };
+        self.extra.insert(key.into(), true.into());
+    }
+
+    /// The user who took it down, where the reason does not tell.
+    #[must_use]
+    pub fn by(&self) -> Option<&str> {
+        self.extra.get("by").and_then(Value::as_str).filter(|by| !by.is_empty())
+    }
+
+    /// Sets the user who took it down, unless the reason begins with the name.
+    pub fn set_by(&mut self, user: &str) {
+        if !self.reason.starts_with(user) {
+            self.extra.insert("by".into(), user.into());
+        }
     }
 
     /// The JSON text of a spool file. ASCII only: the originals read it in the locale's encoding.

@@ -79,6 +79,16 @@ impl Gate {
 
     /// The first downtime in force among `all` and the given keys, in their order.
     pub fn ask<'a>(&self, service: &str, names: impl IntoIterator<Item = &'a str>) -> Option<Closed> {
+        self.ask_for(service, names, &|_| true)
+    }
+
+    /// The first downtime in force among `all` and the given keys that is wanted, in their order.
+    pub fn ask_for<'a>(
+        &self,
+        service: &str,
+        names: impl IntoIterator<Item = &'a str>,
+        wanted: &dyn Fn(&Downtime) -> bool,
+    ) -> Option<Closed> {
         let certain = self.names.certain(self.spool.root());
         // Mostly nothing is down, and then the folder need not be opened.
         let root = OnceCell::new();
@@ -91,6 +101,9 @@ impl Gate {
                 Some(root) => self.entry(root, name)?,
                 None => (self.remembered(name)?, true),
             };
+            if !wanted(&downtime) {
+                return None;
+            }
             let shown = if name == ALL { ALL } else { service };
             Some(Closed { name: shown.into(), downtime, held })
         })

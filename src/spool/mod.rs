@@ -10,6 +10,8 @@ mod downtime;
 mod gate;
 mod key;
 mod names;
+mod network;
+mod owned;
 mod read;
 mod replace;
 
@@ -20,9 +22,10 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-pub use downtime::{Downtime, phrase, unix_now, unix_seconds};
+pub use downtime::{Downtime, Mark, phrase, unix_now, unix_seconds};
 pub use gate::{Closed, Gate};
 pub use key::{ALL, Key, NameError, ServiceName, parse_port};
+pub use network::network_file_system;
 use replace::Writer;
 
 /// Where the spool lies unless told otherwise.
@@ -148,11 +151,30 @@ impl Spool {
     /// # Errors
     /// When nothing was written; what was there is then unchanged.
     pub fn down(&self, key: &Key, new: Downtime) -> Result<Option<Downtime>, SpoolError> {
+        self.write(key, new, true)
+    }
+
+    /// Writes a downtime where none is in force; else it returns the one that is, and changes nothing.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    pub fn down_if_up(&self, key: &Key, new: Downtime) -> Result<Option<Downtime>, SpoolError> {
+        self.write(key, new, false)
+    }
+
+    fn write(&self, key: &Key, new: Downtime, replace: bool) -> Result<Option<Downtime>, SpoolError> {
         let name = key.file_name();
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
         let writer = Writer::begin(&self.root).map_err(fail)?;
-        // An entry that cannot be read is replaced: down is what the operator wants.
-        let before = self.read_raw(&name).ok().flatten().filter(|d| !d.is_over(SystemTime::now()));
+        let before = match self.read_raw(&name) {
+            Ok(found) => found.filter(|d| !d.is_over(SystemTime::now())),
+            // An entry that cannot be read is replaced: down is what the operator wants.
+            Err(_) if replace => None,
+            Err(e) => return Err(e),
+        };
+        if !replace && before.is_some() {
+            return Ok(before);
+        }
         let kept = before.as_ref().filter(|old| old.reason == new.reason).and_then(|old| old.creation);
         let creation = new.creation.or(kept).or_else(|| Some(unix_now()));
         writer.replace(&name, Downtime { creation, ..new }.to_json().as_bytes()).map_err(fail)?;

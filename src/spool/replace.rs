@@ -3,8 +3,9 @@
 //! Rule: a reader sees the old content or the new, never a part, whatever kills the writer. The lock is taken on the
 //! root folder itself, so that no lock file exists that another user could not open.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -18,6 +19,10 @@ const LOCKED_TEMP: &str = "~hacheck";
 
 /// Age from which the temporary file of a writer without the lock is a killed one's.
 const STALE: Duration = Duration::from_secs(60);
+
+/// The bits of modes that count here.
+const SETGID: u32 = 0o2000;
+const GROUP_READS: u32 = 0o040;
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
@@ -74,9 +79,12 @@ impl<'a> Writer<'a> {
     }
 
     /// Replaces a file of the root: temporary file beside it, fsync, rename, fsync of the folder. Mode 0666 less the
-    /// umask.
+    /// umask; but a folder with the setgid bit shares its files with its group, so there the group may read, or the
+    /// daemon would not see the downtime of an operator with umask 077.
     pub(super) fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let written = write_new(&self.temp, content).and_then(|()| fs::rename(&self.temp, self.root.join(name)));
+        let shared = fs::metadata(self.root).is_ok_and(|m| m.mode() & SETGID != 0);
+        let written =
+            write_new(&self.temp, content, shared).and_then(|()| fs::rename(&self.temp, self.root.join(name)));
         if let Err(e) = written {
             // The first error is the one to report.
             let _ = fs::remove_file(&self.temp);
@@ -102,8 +110,12 @@ fn unique_temp(root: &Path) -> PathBuf {
     root.join(format!("{LOCKED_TEMP}-{}-{count}-{nanos}", std::process::id()))
 }
 
-fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+fn write_new(path: &Path, content: &[u8], shared: bool) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    let mode = file.metadata()?.mode();
+    if shared && mode & GROUP_READS == 0 {
+        file.set_permissions(Permissions::from_mode(mode | GROUP_READS))?;
+    }
     file.write_all(content)?;
     file.sync_all()
 }

@@ -61,8 +61,11 @@ impl Site {
     }
 }
 
+/// What a client does, given the ports of daemon and service.
+type Attack = fn(Client, u16, u16);
+
 /// Runs attacks one by one, and looks at the balancer after each.
-fn withstands(hosts: &str, addresses: &[&str], attacks: &[(&str, fn(Client, u16, u16))]) {
+fn withstands(hosts: &str, addresses: &[&str], attacks: &[(&str, Attack)]) {
     let folder = TempDir::new();
     namespace::on_host(folder.path(), hosts, addresses, |host| {
         let mut site = Site::start();

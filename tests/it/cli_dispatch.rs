@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use crate::support::{BINARY, Ran, Spool, TempDir, run};
+use crate::support::{BINARY, Ran, Spool, TempDir, copy_binary, run};
 
 const NAMES: &[&str] = &["hacheck", "haup", "hadown", "hastatus", "halist", "hashowdowned"];
 const SUBCOMMANDS: &[&str] = &["serve", "up", "down", "status", "downed", "list", "probe", "config", "install"];
@@ -17,7 +17,7 @@ fn a_link_a_copy_and_a_subcommand_do_the_same() {
     let (link, copy) = (folder.path().join("hastatus"), folder.path().join("copy").join("hastatus"));
     fs::create_dir(folder.path().join("copy")).unwrap();
     symlink(BINARY, &link).unwrap();
-    fs::copy(BINARY, &copy).unwrap();
+    copy_binary(&copy);
     for program in [link, copy] {
         let output = Command::new(program).arg("--spool-root").arg(spool.root()).arg("web").output();
         Ran::from(output.unwrap()).is(1, "DOWN\tinf\tweb\twhy\n");

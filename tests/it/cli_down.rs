@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use crate::support::{BINARY, Ran, Spool, wait_until};
+use crate::support::{BINARY, Ran, Spool, copy_binary, wait_until};
 
 fn now() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
@@ -93,12 +93,13 @@ fn a_replaced_downtime_is_told_and_a_prolonged_one_is_not() {
     let spool = Spool::new();
     spool.put("web", r#"{"reason": "disk\nswap", "creation": 1000000000.0, "expiration": 4e9}"#);
     let expected = "hadown: note: web was already down since 2001-09-09 01:46:40 +00:00 until 2096-10-02 07:06:40 +00:00, \
-                    for \"disk swap\"; replaced\n";
+                    by ME, for \"disk swap\"; replaced\n";
+    let user = Ran::from(Command::new("id").arg("-un").output().unwrap()).out;
     let ran = spool.run("hadown", &["-r", "reboot", "web"]);
-    ran.is_with(0, "", expected);
+    ran.is_with(0, "", &expected.replace("ME", user.trim()));
     spool.run("hadown", &["-r", "reboot", "--for", "1h", "web"]).is(0, "");
     spool.put("web", "");
-    spool.run("hadown", &["-r", "reboot", "web"]).is_with(0, "", "since an unknown time, without a reason; replaced");
+    spool.run("hadown", &["-r", "reboot", "web"]).is_with(0, "", "without a reason; replaced");
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn unprivileged(spool: &Spool, name: &str, args: &[&str]) -> Ran {
     fs::set_permissions(spool.outside(), fs::Permissions::from_mode(0o755)).unwrap();
     let copy = spool.outside().join("hacheck");
     if !copy.exists() {
-        fs::copy(BINARY, &copy).unwrap();
+        copy_binary(&copy);
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let mut command = Command::new(copy);

@@ -5,9 +5,10 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{BINARY, Ran, TempDir, run};
+use crate::support::{Ran, TempDir, copy_binary, run};
 
-const ALIASES: &[&str] = &["hadown", "halist", "hashowdowned", "hastatus", "haup"];
+const ALIASES: &[&str] =
+    &["hadown", "halist", "haroll", "hashowdowned", "hastatus", "haup", "health-checker", "heartbeat"];
 
 fn names(folder: &Path) -> Vec<String> {
     let name = |e: std::io::Result<fs::DirEntry>| e.unwrap().file_name().into_string().unwrap();
@@ -24,7 +25,7 @@ fn install(folder: &TempDir, options: &[&str]) -> Ran {
 fn beside_the_binary_the_links_are_relative() {
     let folder = TempDir::new();
     let binary = folder.path().join("hacheck");
-    fs::copy(BINARY, &binary).unwrap();
+    copy_binary(&binary);
     let ran = Ran::from(Command::new(&binary).arg("install").output().unwrap());
     assert_eq!((ran.code, ran.out.lines().count(), ran.err.as_str()), (Some(0), ALIASES.len(), ""), "{}", ran.out);
     for alias in ALIASES {

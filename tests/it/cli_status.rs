@@ -12,7 +12,9 @@ fn status_prints_a_line_for_each_service_and_exits_1_when_one_is_down() {
     spool.put("mail", "plain");
     spool.put("empty", "");
     let expected = "DOWN\t4000000000.000000\tweb\twhy\nUP\tapi\nDOWN\tinf\tmail\tplain\nDOWN\tinf\tempty\t\n";
-    spool.run("hastatus", &["web", "api", "mail", "empty"]).is(1, expected);
+    let ran = spool.run("hastatus", &["web", "api", "mail", "empty"]);
+    ran.is_with(1, expected, "hastatus: note: the downtime of 'web' ends at 2096-10-02 07:06:40 +00:00\n");
+    assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
     spool.run("hastatus", &["api", "db"]).is(0, "UP\tapi\nUP\tdb\n");
 }
 
@@ -114,7 +116,8 @@ fn showdowned_fails_when_it_cannot_list() {
 fn the_original_format_has_no_expiration() {
     let spool = Spool::new();
     spool.put("web", r#"{"reason": "why", "expiration": 4e9}"#);
-    spool.run("hastatus", &["-o", "uber", "web", "api"]).is(1, "DOWN\tweb\twhy\nUP\tapi\n");
+    let ran = spool.run("hastatus", &["-o", "uber", "web", "api"]);
+    ran.is_with(1, "DOWN\tweb\twhy\nUP\tapi\n", "ends at 2096-10-02");
     spool.run("hashowdowned", &["--output=uber"]).is(0, "DOWN\tweb\twhy\n");
     spool.run("hastatus", &["-o", "xml", "web"]).is_with(2, "", "give tsv, uber or json");
 }

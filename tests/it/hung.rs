@@ -48,6 +48,27 @@ fn a_hung_service_is_answered_when_its_time_is_over() {
 }
 
 #[test]
+fn pollers_that_gave_up_on_hung_services_do_not_keep_others_out() {
+    let mut daemon = Daemon::with_config(&format!("{PATIENT}max_connections: 20\nmax_waiting: 1000\n"));
+    let hung: Vec<Upstream> = (0..5).map(|_| Upstream::hung()).collect();
+    // A poller with a deadline of its own hangs up and comes again; the daemon cannot tell it from one that only
+    // closed its sending side.
+    let poll = |n: usize| ask(&daemon, &format!("/http/hung/{}/", hung[n % 5].port()));
+    for n in 0..19 {
+        let poller = poll(n);
+        wait_until(Duration::from_secs(20), "the check was begun", || daemon.status("/cache/gets") == n + 1);
+        drop(poller);
+    }
+    let healthy = Upstream::answering("fine");
+    for n in 0..20 {
+        drop(poll(n));
+        assert_eq!(daemon.get(&format!("/http/web/{}/", healthy.port())).body, "fine");
+    }
+    assert!(daemon.status("/connections/dropped").as_u64().unwrap() > 0);
+    daemon.is_sound();
+}
+
+#[test]
 fn a_target_that_is_full_turns_away_its_own_checks_alone() {
     let mut daemon = Daemon::with_config(PATIENT);
     let (hung, healthy) = (Upstream::hung(), Upstream::answering("fine"));

@@ -56,7 +56,9 @@ fn other_answers_are_failures_that_are_shown() {
 fn the_deadline_has_the_originals_body() {
     let port = scripted(b"220-", &[b"", b""]);
     let checked = check_with(hasty(), &format!("/smtp/mail/{port}"));
-    checked.is(503, "Connection timed out after 0.40s");
+    checked.has(503, "Connection timed out after ");
+    let seconds = checked.body.trim_start_matches("Connection timed out after ").trim_end_matches('s');
+    assert!(seconds.parse::<f64>().is_ok(), "something else beside the time: {}", checked.body);
     assert!(checked.steps.contains("waiting for the greeting, so far \"220-\""), "{}", checked.steps);
 }
 

@@ -7,7 +7,15 @@ fn slots(all: usize, target: usize, waiting: usize) -> Slots {
 }
 
 fn target(port: u16) -> Target {
-    Target { service: "web".into(), host: Host::Local, port, path: "/".into(), headers: HeaderMap::new(), limit: None }
+    Target {
+        service: "web".into(),
+        host: Host::Local,
+        port,
+        path: "/".into(),
+        headers: HeaderMap::new(),
+        limit: None,
+        trusted: false,
+    }
 }
 
 /// Whether a place is there now.

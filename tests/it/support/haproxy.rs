@@ -13,7 +13,7 @@ use super::{TempDir, wait_until};
 
 /// A running HAProxy; it is killed when this is dropped.
 pub struct Haproxy {
-    _process: Process,
+    pub process: Process,
     folder: TempDir,
 }
 
@@ -22,10 +22,16 @@ impl Haproxy {
     /// `unix@front`, in its folder, so that no port has to be guessed.
     #[track_caller]
     pub fn start(sections: &str) -> Self {
+        Self::start_as("balancer", sections)
+    }
+
+    /// The same with a node name of its own.
+    #[track_caller]
+    pub fn start_as(node: &str, sections: &str) -> Self {
         let program = find("haproxy").expect("HAProxy is missing: apt-get install haproxy");
         let folder = TempDir::new();
         let config = format!(
-            "global\n  stats socket unix@stats mode 600 level admin\n  node balancer\n\
+            "global\n  stats socket unix@stats mode 600 level admin\n  node {node}\n\
              defaults\n  mode http\n  timeout connect 5s\n  timeout client 20s\n  timeout server 20s\n  retries 0\n\
              {sections}"
         );
@@ -34,11 +40,11 @@ impl Haproxy {
         let output = fs::File::create(folder.path().join("output")).unwrap();
         command.args(["-db", "-f", "haproxy.cfg"]).current_dir(folder.path()).stdin(Stdio::null());
         command.stdout(output.try_clone().unwrap()).stderr(output);
-        let mut haproxy = Self { _process: Process::spawn(&mut command), folder };
+        let mut haproxy = Self { process: Process::spawn(&mut command), folder };
         let deadline = Duration::from_secs(20);
         wait_until(deadline, "HAProxy listens", || {
             let said = || fs::read_to_string(haproxy.folder.path().join("output")).unwrap_or_default();
-            assert!(haproxy._process.ended().is_none(), "HAProxy ended:\n{}\n{config}", said());
+            assert!(haproxy.process.ended().is_none(), "HAProxy ended:\n{}\n{config}", said());
             UnixStream::connect(haproxy.folder.path().join("stats")).is_ok()
         });
         haproxy
@@ -49,12 +55,18 @@ impl Haproxy {
         self.folder.path().join("front")
     }
 
+    /// The answer to a command of its admin.
+    pub fn admin(&self, command: &str) -> String {
+        let mut socket = UnixStream::connect(self.folder.path().join("stats")).unwrap();
+        socket.write_all(format!("{command}\n").as_bytes()).unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).unwrap();
+        answer
+    }
+
     /// A column of `show stat` for a server.
     pub fn stat(&self, backend: &str, server: &str, column: &str) -> String {
-        let mut socket = UnixStream::connect(self.folder.path().join("stats")).unwrap();
-        socket.write_all(b"show stat\n").unwrap();
-        let mut table = String::new();
-        socket.read_to_string(&mut table).unwrap();
+        let table = self.admin("show stat");
         let (header, rows) = table.strip_prefix("# ").unwrap().split_once('\n').unwrap();
         let index = header.split(',').position(|c| c == column).unwrap_or_else(|| panic!("no {column} in {header}"));
         let row = rows.lines().map(fields).find(|row| row[0] == backend && row[1] == server);

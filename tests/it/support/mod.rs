@@ -5,10 +5,14 @@ pub mod checks;
 pub mod client;
 pub mod daemon;
 pub mod haproxy;
+pub mod load;
 pub mod namespace;
+pub mod package;
+pub mod passed;
 pub mod probing;
 pub mod process;
 pub mod random;
+pub mod root;
 pub mod server;
 mod temp;
 pub mod upstream;
@@ -60,6 +64,12 @@ pub fn command(name: &str) -> Command {
     let mut command = Command::new(BINARY);
     command.arg0(name).stdin(Stdio::null()).env_remove("SUDO_USER").env_remove("SSH_USER").env("TZ", "UTC0");
     command
+}
+
+/// Copies the binary, in a process of its own: a copy that this one held open for writing while another test forks
+/// could not be run ("text file busy").
+pub fn copy_binary(to: &Path) {
+    assert!(Command::new("cp").arg(BINARY).arg(to).status().unwrap().success());
 }
 
 /// Runs the binary, called by a name.

@@ -42,7 +42,15 @@ impl Prober {
     pub fn probe_host(&self, protocol: &str, host: Host, port: u16, query: &str) -> Probed {
         let protocol = Protocol::find(protocol).unwrap();
         let path = if query.is_empty() { "/".into() } else { format!("/?{query}").into() };
-        let target = Target { service: "db".into(), host, port, path, headers: hyper::HeaderMap::new(), limit: None };
+        let target = Target {
+            service: "db".into(),
+            host,
+            port,
+            path,
+            headers: hyper::HeaderMap::new(),
+            limit: None,
+            trusted: false,
+        };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let outcome = runtime.block_on(probe::run(protocol, &target, &self.0, &Trace::start(false)));
         let body = String::from_utf8_lossy(&outcome.body).into_owned();

@@ -5,11 +5,18 @@
 //!
 //! Rules: what follows an option that takes a value is its value, whatever it looks like. `--` ends the options. The last
 //! of a repeated option counts, as in the originals, unless it is one to be repeated. `-h`, `--help` and `--version` win
-//! over every mistake around them.
+//! over every mistake around them. An option of [`OPTIONAL`] takes a value behind `=` only. The user's own `--` is passed
+//! on to an applet that takes a command behind it.
 
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
 
 use crate::nearest::nearest;
+
+/// Options whose value may be left out, and what it is then.
+pub(super) const OPTIONAL: &[(&str, &str)] = &[("--wait", "seen")];
+
+/// The name of the positional arguments that hold a command behind a `--`.
+const COMMAND: &str = "command";
 
 /// What a command line asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,6 +40,9 @@ pub(super) fn read(info: &CommandInfoWithArgs, args: &[String]) -> Result<Read, 
     while let Some(arg) = reader.next() {
         let step = match arg.strip_prefix('-') {
             Some("-") => {
+                if info.positionals.iter().any(|p| p.name == COMMAND) {
+                    plain.push(arg.clone());
+                }
                 plain.extend_from_slice(reader.rest);
                 break;
             }
@@ -87,6 +97,10 @@ impl<'a> Reader<'a> {
 
     /// `-v`, `-p80`, `-vp80`, `-vp` with the value behind it; `text` is without the dash.
     fn cluster(&mut self, text: &'a str) -> Result<(), String> {
+        if !self.flags.iter().any(|f| f.short.is_some()) {
+            // Go's programs have no short options, and take long ones behind one dash too.
+            return if text == "v" { self.ask(Read::Version) } else { self.long(text) };
+        }
         for (at, c) in text.char_indices() {
             let Some(flag) = self.flags.iter().find(|f| f.short == Some(c)) else {
                 match c {
@@ -109,6 +123,7 @@ impl<'a> Reader<'a> {
             (false, Some(_)) => return Err(format!("option {typed} takes no value")),
             (false, None) => None,
             (true, Some(value)) => Some(value),
+            (true, None) if left_out(flag).is_some() => left_out(flag),
             (true, None) => Some(self.next().ok_or_else(|| format!("option {typed} needs a value"))?.as_str()),
         };
         self.found.push((flag, value));
@@ -170,111 +185,14 @@ impl<'a> Reader<'a> {
     }
 }
 
+/// The value of an option that is given without one, where that is possible.
+pub(super) fn left_out(flag: &FlagInfo) -> Option<&'static str> {
+    OPTIONAL.iter().find(|(long, _)| *long == flag.long).map(|(_, value)| *value)
+}
+
 fn takes_value(flag: &FlagInfo) -> bool {
     matches!(flag.kind, FlagInfoKind::Option { .. })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use argh::{ArgsInfo, FromArgs};
-
-    /// Options of every kind.
-    #[derive(FromArgs, ArgsInfo, Debug, PartialEq, Default)]
-    struct Sample {
-        /// repeated
-        #[argh(option, short = 'p')]
-        port: Vec<String>,
-        /// once
-        #[argh(option, short = 'r')]
-        reason: Option<String>,
-        /// once
-        #[argh(option)]
-        service_port: Option<String>,
-        /// once
-        #[argh(option, short = 'E')]
-        service_host: Option<String>,
-        /// switch
-        #[argh(switch, short = 'v')]
-        verbose: bool,
-        /// rest
-        #[argh(positional)]
-        rest: Vec<String>,
-    }
-
-    fn read_all(args: &[&str]) -> Result<Read, String> {
-        read(&Sample::get_args_info(), &args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>())
-    }
-
-    fn parsed(args: &[&str]) -> Sample {
-        let Ok(Read::Args(args)) = read_all(args) else { panic!("{args:?}: {:?}", read_all(args)) };
-        Sample::from_args(&["sample"], &args.iter().map(String::as_str).collect::<Vec<_>>()).unwrap()
-    }
-
-    #[test]
-    fn all_spellings_of_an_option_mean_the_same() {
-        for args in [
-            &["--port=80", "-v", "web"][..],
-            &["-p80", "-v", "web"],
-            &["-p", "80", "--verbose", "web"],
-            &["-vp", "80", "web"],
-            &["-vp80", "web"],
-            &["web", "--po", "80", "--verb"],
-            &["-vvp80", "--", "web"],
-        ] {
-            let expected =
-                Sample { port: vec!["80".into()], verbose: true, rest: vec!["web".into()], ..Sample::default() };
-            assert_eq!(parsed(args), expected, "{args:?}");
-        }
-    }
-
-    #[test]
-    fn a_value_is_never_taken_apart() {
-        for value in ["--a=b", "-5", "--", "-v", "--help", "help", "-", "", "a=b"] {
-            assert_eq!(parsed(&["-r", value]).reason.as_deref(), Some(value), "-r {value:?}");
-            assert_eq!(parsed(&["--reason", value]).reason.as_deref(), Some(value), "--reason {value:?}");
-            assert_eq!(parsed(&[&format!("--reason={value}")]).reason.as_deref(), Some(value), "--reason={value}");
-        }
-    }
-
-    #[test]
-    fn two_dashes_end_the_options_and_one_is_an_argument() {
-        assert_eq!(parsed(&["a", "--", "-v", "--", "--help"]).rest, ["a", "-v", "--", "--help"]);
-        assert_eq!(parsed(&["-", "help"]).rest, ["-", "help"]);
-    }
-
-    #[test]
-    fn the_last_of_a_repeated_option_counts_unless_it_is_to_be_repeated() {
-        assert_eq!(parsed(&["-r", "a", "--reason=b"]).reason.as_deref(), Some("b"));
-        assert_eq!(parsed(&["-p1", "--port", "2"]).port, ["1", "2"]);
-    }
-
-    #[test]
-    fn help_and_version_win_over_mistakes() {
-        for args in [&["--nonsense", "--help"][..], &["-h"], &["-vh"], &["web", "--he"], &["-r", "x", "-h", "-Z"]] {
-            assert_eq!(read_all(args), Ok(Read::Help), "{args:?}");
-        }
-        assert_eq!(read_all(&["--version"]), Ok(Read::Version));
-    }
-
-    #[test]
-    fn mistakes_name_the_option_and_what_is_near() {
-        for (args, expected) in [
-            (&["--raeson", "x"][..], "unknown option --raeson; did you mean --reason?"),
-            (&["--frobnicate=1"], "unknown option --frobnicate"),
-            (&["--service", "1"], "option --service is ambiguous: --service-port, --service-host"),
-            (&["--ver"], "option --ver is ambiguous: --verbose, --version"),
-            (&["--verbose=1"], "option --verbose takes no value"),
-            (&["--help=1"], "option --help takes no value"),
-            (&["--reason"], "option --reason needs a value"),
-            (&["-vp"], "option -p needs a value"),
-            (&["-vx"], "unknown option -x"),
-            (&["-e"], "unknown option -e; did you mean -E?"),
-            (&["-service-port"], "unknown option -s; did you mean --service-port?"),
-            (&["--=x"], "unknown option --"),
-            (&["-\u{e9}"], "unknown option -\u{e9}"),
-        ] {
-            assert_eq!(read_all(args), Err(expected.to_owned()), "{args:?}");
-        }
-    }
-}
+mod tests;

@@ -1,0 +1,239 @@
+//! Whether a load balancer has acted on a change. Pure.
+//!
+//! Rule: an answer that was given is not yet one that was processed. A balancer that tells its view has acted when a
+//! *later* poll says so; one that does not must have been told often enough.
+
+use super::pollers::{ago, told};
+use crate::ledger::{Row, Told, View};
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Goal {
+    /// No new traffic.
+    Out,
+    /// No new traffic, and the sessions have ended.
+    Drained,
+    /// Traffic again.
+    Up,
+}
+
+/// What counts.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Rules {
+    pub(super) goal: Goal,
+    /// Equal answers after which a balancer that does not tell its view has acted.
+    pub(super) polls: u64,
+    /// A time on the daemon's clock after the change: older answers do not count.
+    pub(super) since: f64,
+    /// The daemon also tells weights, so that "up" needs one.
+    pub(super) weights: bool,
+}
+
+/// How far a balancer is; both in words for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Stand {
+    /// It has acted.
+    Done(String),
+    /// It has not, and why.
+    Waiting(String),
+}
+
+impl Stand {
+    pub(super) fn is_done(&self) -> bool {
+        matches!(self, Self::Done(_))
+    }
+
+    pub(super) fn text(&self) -> &str {
+        match self {
+            Self::Done(text) | Self::Waiting(text) => text,
+        }
+    }
+}
+
+impl Rules {
+    /// Judges a poller at a time of the daemon's clock.
+    pub(super) fn judge(&self, row: &Row, now: f64) -> Stand {
+        let stand = match self.goal {
+            Goal::Out => self.out(row),
+            Goal::Drained => self.drained(row),
+            Goal::Up => self.up(row),
+        };
+        match stand {
+            Stand::Waiting(why) if !row.is_polling(now) => {
+                Stand::Waiting(format!("silent for {}, before that: {why}", ago(now - row.polled_at)))
+            }
+            stand => stand,
+        }
+    }
+
+    fn out(&self, row: &Row) -> Stand {
+        match row.told.filter(|_| row.told_at > self.since) {
+            None => return Stand::Waiting(not_asked(row)),
+            Some(Told::Up | Told::Fail) => {
+                return Stand::Waiting(format!("was told {}, not that it is down", told(row)));
+            }
+            Some(Told::Down | Told::Drain) => {}
+        }
+        let sees = sees(row);
+        match (row.is_out(), row.told) {
+            (Some(true), _) if row.after_closed => Stand::Done(sees),
+            (Some(true), _) => Stand::Waiting(format!("{sees}; its next poll counts")),
+            (Some(false), _) => Stand::Waiting(format!("still {sees}, told {}", times(row))),
+            (None, Some(Told::Drain)) if !row.is_agent() => {
+                Stand::Waiting("does not say whether it drains (no send-state)".into())
+            }
+            (None, _) if row.run >= self.polls => Stand::Done(format!("told {} often enough", told(row))),
+            (None, _) => Stand::Waiting(format!("told {} of {} times", row.run, self.polls)),
+        }
+    }
+
+    fn drained(&self, row: &Row) -> Stand {
+        match (self.out(row), row.sessions) {
+            (Stand::Done(text), Some([0, _])) => Stand::Done(format!("{text}, no sessions")),
+            (Stand::Done(text), Some([1, _])) => Stand::Waiting(format!("{text}, 1 session left")),
+            (Stand::Done(text), Some([n, _])) => Stand::Waiting(format!("{text}, {n} sessions left")),
+            (Stand::Done(text), None) => Stand::Done(format!("{text}; its sessions are unknown (no send-state)")),
+            (waiting, _) => waiting,
+        }
+    }
+
+    fn up(&self, row: &Row) -> Stand {
+        match row.told.filter(|_| row.told_at > self.since) {
+            None => return Stand::Waiting(not_asked(row)),
+            Some(Told::Up) => {}
+            Some(Told::Fail) => return Stand::Waiting(format!("the check fails: told {}", times(row))),
+            Some(Told::Down | Told::Drain) => {
+                return Stand::Waiting(format!("another downtime is in force: told {}", times(row)));
+            }
+        }
+        let sees = sees(row);
+        let weightless = self.weights && row.weight.is_some_and(|[own, _]| own == 0);
+        match row.view {
+            Some(View::Up) if !weightless => Stand::Done(sees),
+            Some(_) => Stand::Waiting(format!("still {sees}, told {}", times(row))),
+            None if row.run >= self.polls => Stand::Done(format!("told {} often enough", told(row))),
+            None => Stand::Waiting(format!("told {} of {} times", row.run, self.polls)),
+        }
+    }
+}
+
+/// `sees UP 1/3`, `sees UP with weight 0`.
+fn sees(row: &Row) -> String {
+    let weight = if row.weight.is_some_and(|[own, _]| own == 0) { " with weight 0" } else { "" };
+    format!("sees {}{weight}", row.state.as_deref().unwrap_or("?"))
+}
+
+/// `503 once`, `503 2 times`.
+fn times(row: &Row) -> String {
+    match row.run {
+        1 => format!("{} once", told(row)),
+        n => format!("{} {n} times", told(row)),
+    }
+}
+
+fn not_asked(row: &Row) -> String {
+    match &row.state {
+        Some(state) => format!("not asked since the change, last saw {state}"),
+        None => "not asked since the change".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(told: Told, view: Option<(View, &str)>) -> Row {
+        Row {
+            service: "web".into(),
+            check: "http 127.0.0.1:80".into(),
+            names: vec!["web".into()],
+            address: [10, 0, 0, 1].into(),
+            node: None,
+            server: None,
+            interval: Some(2.0),
+            by_hand: false,
+            polls: 9,
+            polled_at: 100.0,
+            view: view.map(|(v, _)| v),
+            state: view.map(|(_, words)| words.into()),
+            sessions: Some([2, 9]),
+            weight: Some([1, 2]),
+            told: Some(told),
+            code: if told == Told::Up { 200 } else { 503 },
+            told_at: 100.0,
+            run: 2,
+            after_closed: true,
+        }
+    }
+
+    fn rules(goal: Goal) -> Rules {
+        Rules { goal, polls: 3, since: 90.0, weights: false }
+    }
+
+    const UP: Option<(View, &str)> = Some((View::Up, "UP 1/3"));
+    const DOWN: Option<(View, &str)> = Some((View::Down, "DOWN"));
+    const NOLB: Option<(View, &str)> = Some((View::NoLb, "NOLB"));
+
+    #[track_caller]
+    fn is(goal: Goal, row: &Row, done: bool, text: &str) {
+        let stand = rules(goal).judge(row, 101.0);
+        assert_eq!((stand.is_done(), stand.text()), (done, text));
+    }
+
+    #[test]
+    fn a_balancer_has_acted_when_a_poll_after_the_answer_says_so() {
+        is(Goal::Out, &row(Told::Down, DOWN), true, "sees DOWN");
+        is(Goal::Out, &row(Told::Down, NOLB), true, "sees NOLB");
+        is(Goal::Out, &row(Told::Down, UP), false, "still sees UP 1/3, told 503 2 times");
+        let weightless = Row { weight: Some([0, 2]), ..row(Told::Down, Some((View::Up, "UP"))) };
+        is(Goal::Out, &weightless, true, "sees UP with weight 0");
+        let first = Row { after_closed: false, run: 1, ..row(Told::Down, DOWN) };
+        is(Goal::Out, &first, false, "sees DOWN; its next poll counts");
+        is(Goal::Out, &row(Told::Fail, DOWN), false, "was told 503, not that it is down");
+        let old = Row { told_at: 90.0, ..row(Told::Down, DOWN) };
+        is(Goal::Out, &old, false, "not asked since the change, last saw DOWN");
+    }
+
+    #[test]
+    fn a_balancer_without_send_state_must_have_been_told_often_enough() {
+        let mut row = row(Told::Down, None);
+        is(Goal::Out, &row, false, "told 2 of 3 times");
+        row.run = 3;
+        is(Goal::Out, &row, true, "told 503 often enough");
+        row.told = Some(Told::Drain);
+        is(Goal::Out, &row, false, "does not say whether it drains (no send-state)");
+    }
+
+    #[test]
+    fn drained_means_no_sessions_where_they_are_known() {
+        let mut row = row(Told::Down, DOWN);
+        is(Goal::Drained, &row, false, "sees DOWN, 2 sessions left");
+        row.sessions = Some([0, 7]);
+        is(Goal::Drained, &row, true, "sees DOWN, no sessions");
+        row.sessions = None;
+        is(Goal::Drained, &row, true, "sees DOWN; its sessions are unknown (no send-state)");
+        row.view = Some(View::Up);
+        assert!(!rules(Goal::Drained).judge(&row, 101.0).is_done());
+    }
+
+    #[test]
+    fn up_is_seen_when_the_balancer_says_so() {
+        is(Goal::Up, &row(Told::Up, Some((View::Up, "UP"))), true, "sees UP");
+        is(Goal::Up, &row(Told::Up, DOWN), false, "still sees DOWN, told 200 2 times");
+        is(Goal::Up, &row(Told::Fail, UP), false, "the check fails: told 503 2 times");
+        is(Goal::Up, &row(Told::Down, UP), false, "another downtime is in force: told 503 2 times");
+        let weightless = Row { weight: Some([0, 2]), ..row(Told::Up, Some((View::Up, "UP"))) };
+        is(Goal::Up, &weightless, true, "sees UP with weight 0");
+        let rules = Rules { weights: true, ..rules(Goal::Up) };
+        assert!(!rules.judge(&weightless, 101.0).is_done());
+    }
+
+    #[test]
+    fn one_that_fell_silent_after_it_acted_has_acted_and_one_before_has_not() {
+        let rules = rules(Goal::Out);
+        assert!(rules.judge(&row(Told::Down, DOWN), 500.0).is_done());
+        let stand = rules.judge(&row(Told::Down, UP), 140.0);
+        assert_eq!(stand.text(), "silent for 40 s, before that: still sees UP 1/3, told 503 2 times");
+        assert!(!stand.is_done());
+    }
+}

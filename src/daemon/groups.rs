@@ -1,0 +1,166 @@
+//! The groups of the daemon: their own listeners and their watches, kept in step with the configuration.
+//!
+//! Rule: a reload stops what is gone, starts what is new, and leaves everything else running with its state.
+
+use std::collections::HashMap;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::{Request, StatusCode};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::handler;
+use super::route::Check;
+use super::state::State;
+use crate::check::Verdict;
+use crate::http::listen::{self, Handler};
+use crate::http::reply::{self, Reply};
+use crate::probe::{GROUP, Outcome, Protocol};
+use crate::spool::ServiceName;
+use crate::watch::{self as watching, Means};
+
+/// The listeners and watches that run.
+pub struct Groups {
+    state: Arc<State>,
+    means: Arc<Means>,
+    reload: watch::Sender<()>,
+    watches: HashMap<String, JoinHandle<()>>,
+    listeners: HashMap<(SocketAddr, String), watch::Sender<bool>>,
+}
+
+impl Groups {
+    /// Starts everything on this thread's runtime.
+    ///
+    /// # Errors
+    /// When an address cannot be listened on.
+    pub fn start(state: &Arc<State>) -> Result<Self, String> {
+        let live = Arc::clone(state);
+        let means = Means {
+            ask: Arc::new(state.checker.shared().fresh()),
+            context: Box::new(move || Arc::clone(&live.live().context)),
+            memory: Arc::clone(state.checker.groups()),
+            spool: Some(state.checker.gate().spool().clone()),
+        };
+        let mut groups = Self {
+            state: Arc::clone(state),
+            means: Arc::new(means),
+            reload: watch::channel(()).0,
+            watches: HashMap::new(),
+            listeners: HashMap::new(),
+        };
+        match groups.listen().into_iter().next() {
+            Some(fault) => Err(fault),
+            None => {
+                groups.watch();
+                Ok(groups)
+            }
+        }
+    }
+
+    /// Brings everything in step with the configuration in force.
+    pub fn reload(&mut self) {
+        for fault in self.listen() {
+            log::error!("SIGHUP: {fault}");
+        }
+        self.reload.send_replace(());
+        self.watch();
+        let config = Arc::clone(&self.state.live().config);
+        self.means.memory.keep(|name| config.groups.contains_key(name));
+    }
+
+    /// Accepts no more connections.
+    pub fn stop(&mut self) {
+        for stop in self.listeners.values() {
+            stop.send_replace(true);
+        }
+    }
+
+    /// Opens and closes listeners; what could not be opened.
+    fn listen(&mut self) -> Vec<String> {
+        let config = Arc::clone(&self.state.live().config);
+        let wanted: Vec<_> = config.groups.iter().filter_map(|(n, g)| Some((g.listen?, n.clone()))).collect();
+        self.listeners.retain(|known, stop| {
+            let stays = wanted.contains(known);
+            if !stays {
+                log::info!("group {}: no longer listening on {}", known.1, known.0);
+                stop.send_replace(true);
+            }
+            stays
+        });
+        let mut faults = Vec::new();
+        for (address, name) in wanted {
+            if self.listeners.contains_key(&(address, name.clone())) {
+                continue;
+            }
+            match listen::bind(address) {
+                Ok(listener) => {
+                    log::info!("group {name}: listening on {address}");
+                    let (stop, stopped) = watch::channel(false);
+                    let Ok(service) = ServiceName::parse(&name) else { continue };
+                    let poller = GroupPollers { state: Arc::clone(&self.state), name: service };
+                    let connections = Arc::clone(&self.state.connections);
+                    tokio::spawn(listen::serve(listener, connections, poller, stopped));
+                    self.listeners.insert((address, name), stop);
+                }
+                Err(e) => faults.push(format!("group {name}: {}", super::sockets::cannot_listen(address, &e))),
+            }
+        }
+        faults
+    }
+
+    /// Starts the watches that do not run. Those that are gone end by themselves.
+    fn watch(&mut self) {
+        self.watches.retain(|_, task| !task.is_finished());
+        let config = Arc::clone(&self.state.live().config);
+        for (name, _) in config.groups.iter().filter(|(_, g)| g.every.is_some()) {
+            // One that has just been told to end, and is in the configuration again, reads that and goes on.
+            if !self.watches.contains_key(name) {
+                let run = watching::run(name.clone(), Arc::clone(&self.means), self.reload.subscribe());
+                self.watches.insert(name.clone(), tokio::spawn(run));
+            }
+        }
+    }
+}
+
+/// Answers any URL with the state of one group, for balancers that can ask for only one thing.
+#[derive(Clone)]
+struct GroupPollers {
+    state: Arc<State>,
+    name: ServiceName,
+}
+
+impl Handler for GroupPollers {
+    fn admits(&self, poller: IpAddr) -> bool {
+        handler::admits(&self.state, poller)
+    }
+
+    async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {
+        let check = Check { protocol: Protocol::find(GROUP), service: self.name.clone(), port: Some(0), rest: "" };
+        let from = poller.ip().to_canonical();
+        let kind = "listener ";
+        let decided = handler::decide(&self.state, &check, request.uri(), request.headers(), from, kind).await;
+        let reply = answer(&self.state, &decided.verdict);
+        let status = reply.status();
+        self.state.counters.answered(status.as_u16());
+        decided.note(&self.state, status.as_u16(), status.is_success());
+        reply
+    }
+}
+
+fn answer(state: &State, verdict: &Verdict) -> Reply {
+    match verdict {
+        Verdict::Down(closed) => handler::down(closed, &state.live().config),
+        Verdict::NotDown => reply::text(StatusCode::OK, "OK"),
+        Verdict::Probed(outcome) if outcome.passes() => reply::text(StatusCode::OK, "OK"),
+        Verdict::Probed(outcome) => failed(outcome),
+        Verdict::Refused(outcome) => failed(outcome),
+    }
+}
+
+/// As health-checker answers, and what failed.
+fn failed(outcome: &Outcome) -> Reply {
+    let why = String::from_utf8_lossy(&outcome.body);
+    reply::text(StatusCode::GATEWAY_TIMEOUT, format!("At least one health check failed\n\n{why}"))
+}

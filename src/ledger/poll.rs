@@ -1,0 +1,100 @@
+//! A poll, as the ledger is told of it: who, with which view, for what.
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use super::View;
+use crate::probe::{Protocol, Target};
+
+/// Longest path and headers of a check that are remembered, in bytes.
+const ASK_MAX: usize = 1024;
+
+/// Who a poller is. Default host names of balancers collide, so all parts together tell pollers apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Who {
+    /// The service that it asks for.
+    pub service: Box<str>,
+    /// What it has checked: protocol, host and port.
+    pub check: Box<str>,
+    /// Where it polls from.
+    pub address: IpAddr,
+    /// The balancer's node name, where it says it.
+    pub node: Option<Box<str>>,
+    /// Its backend and server, such as `web/s1`, where it says them.
+    pub server: Option<Box<str>>,
+}
+
+/// What a balancer says of itself with a poll: its view before this poll.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Stated {
+    /// Whether it sends traffic.
+    pub view: Option<View>,
+    /// Its own words, such as `UP 1/3`.
+    pub words: Option<Box<str>>,
+    /// Sessions of this server and of its backend.
+    pub sessions: Option<[u32; 2]>,
+    /// The server's own weight and that of its whole backend.
+    pub weight: Option<[u32; 2]>,
+    /// A person's tool asks, such as curl or a browser: by its `User-Agent`.
+    pub by_hand: bool,
+}
+
+/// A check as a poller asks it, to be asked again without one.
+#[derive(Debug, Clone)]
+pub struct Ask {
+    /// How to probe.
+    pub protocol: &'static Protocol,
+    /// Where, and with which request.
+    pub target: Target,
+}
+
+/// What pollers ask.
+#[derive(Debug, Default)]
+pub struct Asks {
+    /// The different checks.
+    pub checks: Vec<Arc<Ask>>,
+    /// Pollers that ask for downtimes only.
+    pub spool_only: usize,
+    /// Pollers whose checks are unknown: too long to be remembered, or refused.
+    pub unknown: usize,
+}
+
+/// What a poll asks, as [`Ledger::polled`] is told.
+#[derive(Debug, Clone, Copy)]
+pub enum Asked<'a> {
+    /// For downtimes only.
+    Spool,
+    /// For a check.
+    Check(&'static Protocol, &'a Target),
+    /// For something that is refused.
+    Refused,
+}
+
+impl<'a> Asked<'a> {
+    pub(super) fn check(self) -> Option<(&'static Protocol, &'a Target)> {
+        match self {
+            Self::Check(protocol, target) => Some((protocol, target)),
+            Self::Spool | Self::Refused => None,
+        }
+    }
+}
+
+/// Whether two checks are asked in the same way.
+pub(super) fn same_ask(known: Option<&Ask>, ask: Option<(&'static Protocol, &Target)>) -> bool {
+    match (known, ask) {
+        (None, None) => true,
+        (Some(known), Some((protocol, target))) => {
+            let (a, b) = (&known.target, target);
+            known.protocol.name == protocol.name
+                && (a.port, &a.host, &a.path, &a.headers) == (b.port, &b.host, &b.path, &b.headers)
+        }
+        _ => false,
+    }
+}
+
+/// A copy to keep, unless it is too long.
+pub(super) fn remembered(ask: Option<(&'static Protocol, &Target)>) -> Option<Arc<Ask>> {
+    let (protocol, target) = ask?;
+    let headers: usize = target.headers.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
+    (target.path.len() + headers <= ASK_MAX).then(|| Arc::new(Ask { protocol, target: target.clone() }))
+}

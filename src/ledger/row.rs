@@ -1,0 +1,189 @@
+//! A poller as `/pollers` tells of it, and what can be said of it: does it still poll, does it send traffic.
+//!
+//! Rule: times are seconds since the daemon's start, on a clock that only goes forward.
+
+use std::net::IpAddr;
+
+use serde::{Deserialize, Serialize};
+
+/// A poller that missed this many of its own intervals has stopped.
+const INTERVALS: f64 = 3.0;
+
+/// The interval of a balancer that polled only once, in seconds: on the safe side, as it certainly comes again.
+const PRESUMED_BALANCER: f64 = 20.0;
+
+/// The same for a poller that does not say what it is: HAProxy's default. It may be a person who looked once.
+const PRESUMED: f64 = 2.0;
+
+/// Requests by hand from which on it is a poller after all: somebody wrote a loop.
+const LOOP: u64 = 3;
+
+/// A balancer's view of a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum View {
+    /// It sends traffic.
+    Up,
+    /// It sends none.
+    Down,
+    /// It sends what belongs to old sessions only.
+    NoLb,
+}
+
+impl View {
+    /// Its place in [`super::Figures::polling`].
+    pub(super) fn index(self) -> usize {
+        match self {
+            Self::Up => 0,
+            Self::Down => 1,
+            Self::NoLb => 2,
+        }
+    }
+}
+
+/// What a poller was told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Told {
+    /// The check passes, or nothing is to be checked.
+    Up,
+    /// Nobody took it down, but the check fails.
+    Fail,
+    /// An operator took it down.
+    Down,
+    /// The check passes, while the agent takes the weight away.
+    Drain,
+}
+
+/// One poller.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// The service that it asks for.
+    pub service: String,
+    /// What it has checked: protocol, host and port.
+    pub check: String,
+    /// The spool entries that can take it down, besides `all`.
+    pub names: Vec<String>,
+    /// Where it polls from.
+    pub address: IpAddr,
+    /// The balancer's node name.
+    pub node: Option<String>,
+    /// Backend and server.
+    pub server: Option<String>,
+    /// Its interval in seconds, once it polled twice.
+    pub interval: Option<f64>,
+    /// A person's tool asked, such as curl or a browser.
+    pub by_hand: bool,
+    /// How often it polled.
+    pub polls: u64,
+    /// When it polled last.
+    pub polled_at: f64,
+    /// Its view before its last poll.
+    pub view: Option<View>,
+    /// The same in its own words.
+    pub state: Option<String>,
+    /// Sessions of this server and of the backend.
+    pub sessions: Option<[u32; 2]>,
+    /// Own weight and weight of the backend.
+    pub weight: Option<[u32; 2]>,
+    /// The last answer.
+    pub told: Option<Told>,
+    /// Its status code.
+    pub code: u16,
+    /// When it was given.
+    pub told_at: f64,
+    /// Equal answers in a row.
+    pub run: u64,
+    /// Its last poll came after an answer other than "up", so its view may show what it made of that.
+    pub after_closed: bool,
+}
+
+/// The spool folder of a daemon.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Root {
+    /// Its path, as the daemon was given it.
+    pub path: String,
+    /// Device and inode, by which another process knows it again.
+    pub id: Option<[u64; 2]>,
+}
+
+/// The answer of `/pollers`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Page {
+    /// Now.
+    pub now: f64,
+    /// Another one after each start of the daemon.
+    pub daemon: String,
+    /// The daemon's spool.
+    pub spool: Root,
+    /// Whether a drain is told by weights of the agent protocol.
+    pub agent_weights: bool,
+    /// The pollers, by service and name.
+    pub pollers: Vec<Row>,
+    /// How many were forgotten for want of room.
+    pub forgotten: u64,
+}
+
+impl Row {
+    /// What tells it from all others, also after a restart of the daemon.
+    #[must_use]
+    pub fn id(&self) -> String {
+        format!("{} {} {} {:?} {:?}", self.service, self.check, self.address, self.node, self.server)
+    }
+
+    /// The order to list it in.
+    pub(super) fn order(&self) -> (&str, Option<&str>, Option<&str>, IpAddr, &str) {
+        (&self.service, self.node.as_deref(), self.server.as_deref(), self.address, &self.check)
+    }
+
+    /// Its name for people: `lb1 web/s1`, else the address.
+    #[must_use]
+    pub fn label(&self) -> String {
+        let label = match (&self.node, &self.server) {
+            (Some(node), Some(server)) => format!("{node} {server}"),
+            (Some(name), None) | (None, Some(name)) => format!("{name} ({})", self.address),
+            (None, None) if self.is_agent() => format!("agent of {}", self.address),
+            (None, None) => self.address.to_string(),
+        };
+        label.replace(char::is_control, " ")
+    }
+
+    /// Whether it asks by HAProxy's agent-check.
+    #[must_use]
+    pub fn is_agent(&self) -> bool {
+        self.check.starts_with("agent ")
+    }
+
+    /// Whether a person looked, rather than a balancer polled.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        is_person(self.by_hand, self.polls)
+    }
+
+    /// Whether it polled within the last three of its own intervals.
+    #[must_use]
+    pub fn is_polling(&self, now: f64) -> bool {
+        is_polling(self.interval, self.server.is_some(), self.polled_at, now)
+    }
+
+    /// Whether the balancer says that it sends no new traffic; `None` when it says nothing.
+    #[must_use]
+    pub fn is_out(&self) -> Option<bool> {
+        self.view.map(|view| view != View::Up || self.weight.is_some_and(|[own, _]| own == 0))
+    }
+
+    /// Whether the balancer says that this server carries its whole backend.
+    #[must_use]
+    pub fn is_last(&self) -> bool {
+        self.is_out() == Some(false) && self.weight.is_some_and(|[own, total]| own == total)
+    }
+}
+
+pub(super) fn is_person(by_hand: bool, polls: u64) -> bool {
+    by_hand && polls < LOOP
+}
+
+pub(super) fn is_polling(interval: Option<f64>, is_balancer: bool, polled_at: f64, now: f64) -> bool {
+    let presumed = if is_balancer { PRESUMED_BALANCER } else { PRESUMED };
+    now - polled_at <= interval.unwrap_or(presumed) * INTERVALS
+}

@@ -1,0 +1,89 @@
+//! Reaping as process 1 of a container: what the commands of checks leave behind becomes our child, and its remains
+//! stay in the process table until somebody waits for them.
+//!
+//! Rule: children of our own are left to whoever started them. They are waited for at once; so what has been dead for
+//! a while has nobody.
+
+use std::collections::HashSet;
+use std::fs;
+use std::time::Duration;
+
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
+use nix::unistd::Pid;
+
+/// How often to look; what is dead at two looks in a row is reaped.
+const EVERY: Duration = Duration::from_secs(2);
+
+/// Whether this process is the one that orphans come to.
+#[must_use]
+pub fn are_ours() -> bool {
+    std::process::id() == 1
+}
+
+/// Reaps orphans for ever.
+pub async fn reap() {
+    let mut dead_before = HashSet::new();
+    loop {
+        tokio::time::sleep(EVERY).await;
+        dead_before = if any_dead() { look(&dead_before) } else { HashSet::new() };
+    }
+}
+
+/// Whether any child is dead: one system call, so that the process table is read only when there is something in it.
+fn any_dead() -> bool {
+    let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+    matches!(waitid(Id::All, peek), Ok(status) if status != WaitStatus::StillAlive)
+}
+
+/// Reaps what was dead before and still is; the others are those to reap at the next look.
+fn look(before: &HashSet<Dead>) -> HashSet<Dead> {
+    let (old, new): (HashSet<_>, HashSet<_>) = dead_children().partition(|dead| before.contains(dead));
+    for orphan in old {
+        // An error means that somebody was faster.
+        if waitpid(Pid::from_raw(orphan.pid), Some(WaitPidFlag::WNOHANG)).is_ok() {
+            log::debug!("reaped process {}, whose parent is gone", orphan.pid);
+        }
+    }
+    new
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Dead {
+    pid: i32,
+    /// In clock ticks since boot: tells a process from a later one of the same number.
+    started: u64,
+}
+
+fn dead_children() -> impl Iterator<Item = Dead> {
+    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
+    numbers.filter_map(|entry| {
+        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        dead(pid, std::process::id(), &stat)
+    })
+}
+
+/// Reads a line of /proc/PID/stat (proc(5)): a dead child of `parent`.
+fn dead(pid: i32, parent: u32, stat: &str) -> Option<Dead> {
+    // The name stands in brackets and may hold anything.
+    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
+    let is_dead = fields.first() == Some(&"Z") && fields.get(1)?.parse() == Ok(parent);
+    is_dead.then_some(Dead { pid, started: fields.get(19)?.parse().ok()? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_dead_children_of_ours_count() {
+        let line = |state: char, parent: u32| {
+            format!("42 (a) Z 1 b) {state} {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0")
+        };
+        assert_eq!(dead(42, 1, &line('Z', 1)), Some(Dead { pid: 42, started: 777 }));
+        assert_eq!(dead(42, 1, &line('S', 1)), None);
+        assert_eq!(dead(42, 1, &line('Z', 2)), None);
+        assert_eq!(dead(42, 1, "42 (cut"), None);
+        assert_eq!(dead(42, 1, "42 (cut) Z 1"), None);
+    }
+}

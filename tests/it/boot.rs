@@ -1,0 +1,116 @@
+//! The package under a real systemd, booted in a container of systemd-nspawn. Not every place where tests run may boot
+//! one, so this is run on demand, and by .ci/run: cargo test --test it -- --ignored booted
+
+use std::fs::File;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use crate::support::package::{Chroot, package};
+use crate::support::process::Process;
+use crate::support::root::{as_root, both, succeed};
+use crate::support::wait_until;
+
+const BOOT: Duration = Duration::from_secs(120);
+
+/// A booted system; it ends when this is dropped.
+struct Booted {
+    _nspawn: Process,
+    /// Process 1 of it, as seen from here.
+    leader: String,
+}
+
+impl Booted {
+    fn boot(chroot: &Chroot) -> Self {
+        let mut command = as_root("systemd-nspawn");
+        command.args(["--quiet", "--boot", "--keep-unit", "--register=no", "--private-network", "--directory"]);
+        let output = File::create(chroot.root().with_extension("console")).unwrap();
+        command.arg(chroot.root()).stdout(output.try_clone().unwrap()).stderr(output);
+        let mut nspawn = Process::spawn(&mut command);
+        let mut leader = String::new();
+        wait_until(BOOT, "the system boots", || {
+            let console = || std::fs::read_to_string(chroot.root().with_extension("console")).unwrap();
+            assert!(nspawn.ended().is_none(), "{}", console());
+            leader = leader_below(nspawn.child().id()).unwrap_or_default();
+            let state = || both(&Self::enter(&leader, "systemctl is-system-running"));
+            !leader.is_empty() && matches!(state().trim(), "running" | "degraded")
+        });
+        let _ = std::fs::remove_file(chroot.root().with_extension("console"));
+        Self { _nspawn: nspawn, leader }
+    }
+
+    fn enter(leader: &str, script: &str) -> Output {
+        let mut command = as_root("nsenter");
+        command.args(["--target", leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--", "sh", "-c", script]);
+        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C").output().unwrap()
+    }
+
+    #[track_caller]
+    fn run(&self, script: &str) -> String {
+        let ran = Self::enter(&self.leader, &format!("set -e; {script}"));
+        assert!(ran.status.success(), "{script}: {}\n{}", both(&ran), self.journal());
+        String::from_utf8_lossy(&ran.stdout).into_owned()
+    }
+
+    fn journal(&self) -> String {
+        both(&Self::enter(&self.leader, "journalctl --no-pager -u hacheck.service -u hacheck.socket"))
+    }
+}
+
+impl Drop for Booted {
+    fn drop(&mut self) {
+        // With its process 1, all of it ends.
+        let _ = as_root("kill").args(["-KILL", &self.leader]).output();
+    }
+}
+
+/// The child of systemd-nspawn, by sudo or not, that is process 1 of a system.
+fn leader_below(pid: u32) -> Option<String> {
+    let children = Command::new("ps").args(["-o", "pid=,comm=", "--ppid", &pid.to_string()]).output().unwrap();
+    let text = String::from_utf8_lossy(&children.stdout).into_owned();
+    text.lines().find_map(|line| {
+        let (child, name) = line.trim().split_once(' ')?;
+        if name.trim() == "systemd" { Some(child.to_owned()) } else { leader_below(child.parse().ok()?) }
+    })
+}
+
+/// A shell function that polls until told, and says what it saw.
+const POLL: &str = "poll() { n=0; bad=0; while [ ! -e /tmp/stop ]; do
+    curl -s -m 10 -o /dev/null -f http://127.0.0.1:3333/spool/web/80 || bad=$((bad + 1)); n=$((n + 1)); done
+    echo asked=$n lost=$bad; };";
+
+#[test]
+#[ignore = "boots a system in systemd-nspawn; .ci/run does it"]
+fn booted_the_unit_holds_what_it_promises() {
+    let chroot = Chroot::new();
+    let package = chroot.bring(package());
+    let packages = "systemd systemd-sysv dbus curl";
+    succeed(as_root("cp").arg("/etc/resolv.conf").arg(chroot.root().join("etc/resolv.conf")));
+    chroot.run(&format!("apt-get update -qq; apt-get install -qq -y --no-install-recommends {packages} >/dev/null"));
+    chroot.run(&format!("dpkg -i {package}"));
+    let system = Booted::boot(&chroot);
+
+    assert_eq!(system.run("systemctl is-active hacheck.service hacheck.socket"), "active\nactive\n");
+    let status = system.run("cat /proc/$(systemctl show -p MainPID --value hacheck)/status");
+    for line in ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
+        assert!(status.contains(line), "no {line:?} in {status}");
+    }
+    system.run("hadown -r disk web; curl -s http://127.0.0.1:3333/spool/web/80 | grep -q disk; haup web");
+    system.run("curl -s http://127.0.0.1:3333/http/self/3333/healthz | grep -qx ok");
+
+    let upgrade = format!("dpkg -i {package} >/dev/null 2>&1");
+    let restarts =
+        "systemctl restart hacheck; sleep 0.3; systemctl restart hacheck; sleep 0.3; systemctl reload hacheck";
+    let script =
+        format!("{POLL} poll > /tmp/polled & {restarts}; {upgrade}; sleep 0.3; touch /tmp/stop; wait; cat /tmp/polled");
+    let polled = system.run(&script);
+    assert!(polled.trim().ends_with(" lost=0") && !polled.contains("asked=0"), "{polled}\n{}", system.journal());
+
+    system.run("echo 'rlimit_nofile: max' >> /etc/hacheck/hacheck.yml; systemctl restart hacheck");
+    system.run("echo 'cache_time: bad' >> /etc/hacheck/hacheck.yml; ! systemctl reload hacheck 2>/dev/null");
+    system.run("systemctl is-active hacheck");
+    assert!(system.journal().contains("cache_time: 'bad' is not a number"), "{}", system.journal());
+    // A broken configuration does not make an upgrade end the daemon.
+    system.run(&format!("{upgrade}; curl -s -f http://127.0.0.1:3333/healthz"));
+
+    system.run("dpkg -r hacheck >/dev/null; ! systemctl is-active hacheck.socket; ! curl -s http://127.0.0.1:3333/");
+}

@@ -1,0 +1,58 @@
+//! The completion for bash: the tables as shell functions, and what uses them.
+
+use hacheck::applet::{APPLETS, Applet};
+use hacheck::probe::PROTOCOLS;
+
+use super::{DO_NOT_EDIT, is_generated, names, options};
+
+const FILE: &str = "packaging/bash-completion/hacheck";
+
+/// What an applet's arguments are, by the words of its usage line.
+fn arguments(applet: &Applet) -> &'static str {
+    let words = [("PROTOCOL", "probe"), ("SERVICE", "services"), ("DIR", "folders"), ("FILE", "files")];
+    match applet.name {
+        "up" => "downed",
+        _ => words.iter().find(|(word, _)| applet.usage.contains(word)).map_or("nothing", |(_, what)| what),
+    }
+}
+
+fn row(applet: &Applet) -> String {
+    let all = options::of(applet);
+    let words: Vec<_> = all
+        .iter()
+        .flat_map(|o| [o.short.map(|c| format!("-{c}")), Some(o.long.clone())].into_iter().flatten())
+        .chain(["-h", "--help", "--version"].map(str::to_owned))
+        .collect();
+    let values: Vec<_> = all
+        .iter()
+        .filter_map(|o| Some((o.value.as_ref()?, o)))
+        .flat_map(|(v, o)| {
+            let spellings = [o.short.map(|c| format!("-{c}")), Some(o.long.clone())];
+            spellings.into_iter().flatten().map(move |s| format!("{s}={v}"))
+        })
+        .collect();
+    format!(
+        "        {})\n            words='{}'\n            values='{}'\n            arguments={}\n            ;;\n",
+        applet.alias.map_or_else(|| applet.name.to_owned(), |alias| format!("{} | {alias}", applet.name)),
+        words.join(" "),
+        values.join(" "),
+        arguments(applet)
+    )
+}
+
+fn expected() -> String {
+    let table: String = APPLETS.iter().map(row).collect();
+    let subcommands: Vec<_> = APPLETS.iter().map(|a| a.name).collect();
+    let protocols: Vec<_> = PROTOCOLS.iter().map(|p| p.name).collect();
+    include_str!("completion.bash")
+        .replace("@DO_NOT_EDIT@", DO_NOT_EDIT)
+        .replace("@TABLE@\n", &table)
+        .replace("@SUBCOMMANDS@", &subcommands.join(" "))
+        .replace("@PROTOCOLS@", &protocols.join(" "))
+        .replace("@NAMES@", &names().join(" "))
+}
+
+#[test]
+fn the_completion_knows_all_names_and_options() {
+    is_generated(FILE, &expected());
+}

@@ -1,0 +1,178 @@
+//! Groups that are asked for: by URL and on listeners of their own.
+
+use std::fs;
+use std::net::{SocketAddr, TcpListener};
+use std::thread;
+
+use crate::support::TempDir;
+use crate::support::client::{self, Response};
+use crate::support::daemon::{Daemon, Setup};
+use crate::support::run;
+use crate::support::server::free_port;
+use crate::support::upstream::{Upstream, http};
+
+/// A listener that counts as a service.
+fn service() -> (TcpListener, u16) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    (listener, port)
+}
+
+fn ask(port: u16, path: &str) -> Response {
+    client::request(SocketAddr::from(([127, 0, 0, 1], port)), "GET", path, &[])
+}
+
+#[test]
+fn a_group_passes_when_all_any_or_so_many_of_its_checks_do() {
+    let (_up, good) = service();
+    let bad = free_port();
+    let config = format!(
+        "cache_time: 0\ngroups:\n\
+         \x20 all: {{checks: [tcp://localhost:{good}, tcp://127.0.0.1:{bad}]}}\n\
+         \x20 any: {{checks: [tcp://localhost:{good}, tcp://127.0.0.1:{bad}], require: any}}\n\
+         \x20 two: {{checks: [tcp://localhost:{good}, tcp://127.0.0.1:{bad}, group:any], require: 2}}\n\
+         \x20 none: {{checks: [tcp://localhost:{bad}], require: any}}\n"
+    );
+    let daemon = Daemon::with_config(&config);
+    let failed = daemon.get("/group/all/0/");
+    failed.says(503, &format!("group all: 1 of 2 checks passed, 2 must; failed: tcp://127.0.0.1:{bad}\n"));
+    failed.says(503, &format!("\npass tcp://localhost:{good} 0.0"));
+    failed.says(503, &format!("\nFAIL tcp://127.0.0.1:{bad} 0.0"));
+    assert!(failed.phrase.starts_with("group all: 1 of 2 checks passed"), "{failed:?}");
+    daemon.get("/group/any/0").says(200, "group any: 1 of 2 checks passed, 1 must; failed");
+    daemon.get("/group/two/80/x").says(200, "pass group:any 0.0");
+    daemon.get("/group/none/0").says(503, "0 of 1");
+    daemon.get("/group/other/0").is(404, "the configuration has no group 'other'; there are all, any, none, two");
+}
+
+#[test]
+fn every_kind_of_check_may_be_in_a_group_and_redirects_pass() {
+    let upstream = Upstream::start(|head| {
+        Some(if head.starts_with("GET /moved") { http("302 Found", "") } else { http("200 OK", "fine") })
+    });
+    let port = upstream.port();
+    let config = format!(
+        "exec: {{zk: [/bin/sh, -c, \"echo $HACHECK_SERVICE\"], no: \"false\"}}\n\
+         groups: {{node: {{timeout: 5, checks: [\"http://localhost:{port}/health?a=b\", http://127.0.0.1:{port}/moved, exec:zk]}},\n\
+         \x20 bad: {{checks: [exec:no]}}}}\n"
+    );
+    let daemon = Daemon::with_config(&config);
+    let answer = daemon.get("/group/node/0/");
+    answer.says(200, "200 fine\n");
+    answer.says(200, " 302\n");
+    answer.says(200, " 200 node\n");
+    daemon.get("/group/bad/0/").says(503, "FAIL exec:no 0.0");
+    assert!(
+        upstream.seen()[0].starts_with("GET /") && upstream.seen().iter().any(|h| h.starts_with("GET /health?a=b "))
+    );
+    // The group's probes and those of pollers share one cache.
+    let host = [("Host", "127.0.0.1:3333")];
+    daemon.get_with(&format!("/http/web/{port}/health?a=b"), &host).is(200, "fine");
+    assert_eq!(upstream.seen().len(), 2);
+}
+
+#[test]
+fn the_spool_comes_first_for_groups_too() {
+    let (_up, good) = service();
+    let listen = free_port();
+    let config = format!("groups: {{node: {{checks: [tcp://localhost:{good}], listen: 127.0.0.1:{listen}}}}}\n");
+    let daemon = Daemon::with_config(&config);
+    ask(listen, "/").is(200, "OK");
+    for name in ["node", "all"] {
+        daemon.run("hadown", &["-r", "work", name]).is(0, "");
+        daemon.get("/group/node/0/").says(503, &format!("Service {name} in down state since "));
+        ask(listen, "/").says(503, &format!("Service {name} in down state since "));
+        daemon.run("haup", &[name]).is(0, "");
+    }
+    daemon.get("/group/node/0/").says(200, "1 of 1");
+}
+
+#[test]
+fn a_listener_of_a_group_answers_any_url_as_health_checker_does() {
+    let (up, good) = service();
+    let (first, second) = (free_port(), free_port());
+    let config = format!(
+        "cache_time: 0\ngroups:\n  a: {{checks: [tcp://localhost:{good}], listen: 127.0.0.1:{first}}}\n  b: {{checks: [group:a], listen: 127.0.0.1:{second}}}\n"
+    );
+    let mut daemon = Daemon::with_config(&config);
+    for path in ["/", "/status", "/any/thing?x=1"] {
+        ask(first, path).is(200, "OK");
+        ask(second, path).is(200, "OK");
+    }
+    drop(up);
+    ask(first, "/").says(504, "At least one health check failed\n\ngroup a: 0 of 1 checks passed, 1 must");
+    ask(second, "/").says(504, "FAIL group:a");
+    daemon.get("/group/a/0/").says(503, "0 of 1");
+    assert_eq!(daemon.status("/groups/a/state"), "down");
+    assert_eq!(daemon.metric("hacheck_group_up{group=\"a\"}"), 0.0);
+    let recent = daemon.get("/recent").json();
+    assert_eq!(recent["groups"]["b"]["state"], "down", "{recent}");
+    daemon.is_sound();
+}
+
+#[test]
+fn a_group_with_a_hung_check_answers_in_time_and_names_it() {
+    let upstream = Upstream::hung();
+    let (_up, good) = service();
+    let config = format!(
+        "healthcheck_timeout: 30\ngroups: {{node: {{timeout: 0.5, checks: [http://localhost:{}/, tcp://localhost:{good}]}}}}\n",
+        upstream.port()
+    );
+    let daemon = Daemon::with_config(&config);
+    let answer = daemon.get("/group/node/0/");
+    answer.says(503, "503 Connection timed out after 0.5");
+    answer.says(503, &format!("pass tcp://localhost:{good}"));
+}
+
+#[test]
+fn concurrent_requests_share_one_run_of_a_group() {
+    let folder = TempDir::new();
+    let (runs, go) = (folder.path().join("runs"), folder.path().join("go"));
+    let script = format!("echo run >> {}; while [ ! -e {} ]; do sleep 0.01; done", runs.display(), go.display());
+    let listen = free_port();
+    let config = format!(
+        "cache_time: 0\nhealthcheck_timeout: 30\nexec: {{wait: [/bin/sh, -c, \"{script}\"]}}\n\
+         groups: {{node: {{checks: [exec:wait], listen: 127.0.0.1:{listen}}}}}\n"
+    );
+    let daemon = Setup::new().config(config).start();
+    let address = SocketAddr::from(([127, 0, 0, 1], listen));
+    let mut streams: Vec<_> = (0..200).map(|_| client::send(address, "GET", "/", &[])).collect();
+    crate::support::wait_until(client::PATIENCE, "all requests are in", || {
+        daemon.status("/connections/open").as_u64() >= Some(200)
+    });
+    fs::write(&go, "").unwrap();
+    let answers: Vec<_> = thread::scope(|s| {
+        streams.drain(..).map(|mut c| s.spawn(move || client::answer(&mut c))).map(|t| t.join().unwrap()).collect()
+    });
+    assert!(
+        answers.iter().all(|a| a.status == 200 && a.body == "OK"),
+        "{:?}",
+        answers.iter().find(|a| a.status != 200)
+    );
+    assert_eq!(fs::read_to_string(&runs).unwrap(), "run\n");
+}
+
+#[test]
+fn hosts_of_the_configuration_are_checked_outside_of_check_hosts_and_requests_get_nothing_of_that() {
+    let (_up, good) = service();
+    let config = format!(
+        "check_hosts: [10.0.0.0/8]\ngroups: {{node: {{checks: [tcp://localhost.localdomain:{good}, tcp://127.0.0.1:{good}], require: any}}}}\n"
+    );
+    let daemon = Daemon::with_config(&config);
+    daemon.get("/group/node/0/").says(200, "pass tcp://127.0.0.1");
+    daemon.get_with(&format!("/tcp/node/{good}"), &[("X-Nerve-Check-IP", "203.0.113.1")]).says(403, "check_hosts");
+}
+
+#[test]
+fn the_probe_command_asks_groups() {
+    let (_up, good) = service();
+    let folder = TempDir::new();
+    let file = folder.path().join("h.yml");
+    fs::write(&file, format!("groups: {{a: {{checks: [tcp://localhost:{good}]}}, b: {{checks: [group:a]}}}}\n"))
+        .unwrap();
+    let args =
+        ["probe", "-c", file.to_str().unwrap(), "--spool-root", folder.path().to_str().unwrap(), "group", "b", "0"];
+    let ran = run("hacheck", &args);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    assert!(ran.out.contains("group b: 1 of 1 checks passed, 1 must\npass group:a 0.0"), "{ran:?}");
+}
