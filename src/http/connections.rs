@@ -125,7 +125,7 @@ impl Connections {
     }
 
     /// Counts a connection that was closed unread.
-    pub(super) fn turn_away(&self) {
+    pub fn turn_away(&self) {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 

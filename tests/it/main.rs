@@ -44,6 +44,7 @@ mod prometheus;
 mod redis;
 mod roll;
 mod smtp;
+mod soak;
 mod sockets;
 mod spool_faults;
 mod spool_garbage;
