@@ -19,7 +19,7 @@ const LATELY: Duration = Duration::from_secs(600);
 /// Most checks that are remembered to have passed. When they are full, a flood cannot push out those that it found.
 const PASSED_MAX: usize = 16_384;
 
-/// What tells one check from another; see [`Slots::name`].
+/// What tells one check from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Name(u64);
 
