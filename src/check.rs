@@ -3,6 +3,8 @@
 //! Rule: a downtime is answered at once and never cached; a probe runs in a task of its own, so that a poller that
 //! hangs up does not cancel what others wait for.
 
+mod waits;
+
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
@@ -11,10 +13,11 @@ use std::time::Instant;
 
 use hyper::header::{HOST, HeaderValue};
 
+use self::waits::Waiting;
 use crate::cache::{self, Cache, Found, Ticket};
 use crate::config::Group;
 use crate::group::{self, Ask, Asked, Memory};
-use crate::probe::{self, Context, GROUP, Host, Name, Outcome, Protocol, Request, Target, Trace};
+use crate::probe::{Context, GROUP, Host, Name, Outcome, Protocol, Request, Target, Trace};
 use crate::spool::{Closed, Downtime, Gate, Mark};
 
 /// What a poller wants to know.
@@ -54,6 +57,8 @@ pub struct Shared {
     cache: Arc<Cache>,
     observer: Arc<Observer>,
     groups: Arc<Memory>,
+    /// Requests that wait for a probe, but for those of checks that passed lately.
+    waiting: Arc<Waiting>,
     /// Neither a stored result nor a probe under way will do.
     fresh: bool,
 }
@@ -76,33 +81,38 @@ impl Shared {
         context: &Arc<Context>,
     ) -> Result<Arc<Outcome>, Outcome> {
         let (key, without_host) = keys(protocol, &target, context)?;
-        Ok(match self.cache.find(&key, self.fresh) {
-            Found::Result(outcome) => outcome,
-            Found::Running(running) => running.outcome().await,
+        let name = context.name(&key);
+        let running = match self.cache.find(&key, self.fresh) {
+            Found::Result(outcome) => return Ok(outcome),
+            Found::Running(running) => running,
             Found::Begin(ticket, running) => {
-                let name = context.name(&key);
-                tokio::spawn(self.clone().run(protocol, target, Arc::clone(context), name, (ticket, without_host)));
-                running.outcome().await
+                let check = Begun { protocol, target, context: Arc::clone(context), name };
+                tokio::spawn(self.clone().run(check, ticket, without_host));
+                running
             }
-        })
+        };
+        // A group's checks wait themselves; one that passed lately is not to be pushed aside by made-up ones.
+        if protocol.name == GROUP || context.passed_lately(name) {
+            return Ok(running.outcome().await);
+        }
+        let most = context.max_waiting();
+        let mut waits = self.waiting.begin(most);
+        tokio::select! {
+            biased;
+            outcome = running.outcome() => Ok(outcome),
+            () = waits.must_go() => {
+                let text = format!("{most} requests wait for their checks, and this one did so for longest (max_waiting)");
+                Ok(Arc::new(Outcome::overload(text)))
+            }
+        }
     }
 
     /// Runs a check in a task of its own, so that a poller that hangs up does not cancel what others wait for.
-    fn run(
-        self,
-        protocol: &'static Protocol,
-        target: Target,
-        context: Arc<Context>,
-        name: Name,
-        (ticket, also): (Ticket, Option<cache::Key>),
-    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn run(self, check: Begun, ticket: Ticket, also: Option<cache::Key>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
+            let Begun { protocol, target, context, name } = check;
             let start = Instant::now();
-            let trace = Trace::start(false);
-            let outcome = match protocol.name {
-                GROUP => group::check(&self, protocol, &target, &context, &trace).await,
-                _ => probe::run_as(Some(name), protocol, &target, &context, &trace).await,
-            };
+            let outcome = group::check_as(Some(name), &self, protocol, &target, &context, &Trace::start(false)).await;
             (self.observer)(protocol, &outcome, start.elapsed().as_secs_f64());
             if protocol.name == GROUP {
                 // Its checks are kept; kept twice, they would be twice as old.
@@ -114,6 +124,14 @@ impl Shared {
             }
         })
     }
+}
+
+/// A check that is to be run.
+struct Begun {
+    protocol: &'static Protocol,
+    target: Target,
+    context: Arc<Context>,
+    name: Name,
 }
 
 impl Ask for Shared {
@@ -136,7 +154,7 @@ impl Checker {
     /// Puts the means together.
     #[must_use]
     pub fn new(gate: Gate, cache: Arc<Cache>, observer: Arc<Observer>) -> Self {
-        Self { gate, shared: Shared { cache, observer, groups: Arc::default(), fresh: false } }
+        Self { gate, shared: Shared { cache, observer, groups: Arc::default(), waiting: Arc::default(), fresh: false } }
     }
 
     /// The spool's side.
@@ -149,6 +167,12 @@ impl Checker {
     #[must_use]
     pub fn cache(&self) -> &Arc<Cache> {
         &self.shared.cache
+    }
+
+    /// Requests that wait for a probe, but for those of checks that passed lately.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.shared.waiting.count()
     }
 
     /// The side of the cache, without the spool.

@@ -50,8 +50,20 @@ pub async fn check(
     context: &Arc<Context>,
     trace: &Trace,
 ) -> Outcome {
+    check_as(None, ask, protocol, target, context, trace).await
+}
+
+/// The same for a check that has a name, by which it is known again; see [`probe::run_as`].
+pub async fn check_as(
+    name: Option<probe::Name>,
+    ask: &dyn Ask,
+    protocol: &'static Protocol,
+    target: &Target,
+    context: &Arc<Context>,
+    trace: &Trace,
+) -> Outcome {
     if protocol.name != GROUP {
-        return probe::run(protocol, target, context, trace).await;
+        return probe::run_as(name, protocol, target, context, trace).await;
     }
     let name = &*target.service;
     match context.config.groups.get(name) {

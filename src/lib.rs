@@ -12,7 +12,7 @@
 //! - [`stats`]: who asked for what lately, and what was answered. [`ledger`]: the balancers that poll, and what they see.
 //! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
 //! - [`http`]: the listener for pollers and the one request of a probe.
-//! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`systemd`]: what its service manager does. [`orphans`]: life as process 1.
+//! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`capacity`]: how much there is room for. [`systemd`]: what its service manager does. [`orphans`]: life as process 1.
 //! - [`nearest`]: "did you mean".
 //!
 //! # The story of one request
@@ -28,6 +28,7 @@
 
 pub mod applet;
 pub mod cache;
+pub mod capacity;
 pub mod check;
 pub mod config;
 pub mod daemon;

@@ -32,13 +32,11 @@ const FLUSH_WAIT: Duration = Duration::from_millis(500);
 /// The way to the thread that writes; when this is replaced, the thread ends after what it was given.
 static WRITER: RwLock<Option<SyncSender<Message>>> = RwLock::new(None);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
+static RATE: Rate = Rate::new();
 /// Whether lines are JSON.
 static JSON: AtomicBool = AtomicBool::new(false);
 /// Whether the journal reads the log, and wants levels in front of lines.
 static JOURNAL: AtomicBool = AtomicBool::new(false);
-static RATE: Rate = Rate::new();
-/// Requests are counted apart, so that they cannot push out what an operator must know.
-static DETAIL_RATE: Rate = Rate::new();
 
 enum Message {
     Line(Vec<u8>),
@@ -56,19 +54,25 @@ pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<()
         .filter_level(LevelFilter::Warn)
         .filter_module("hacheck", LevelFilter::Trace)
         .format(|out, record| {
-            let rate = if record.level() > Level::Info { &DETAIL_RATE } else { &RATE };
-            let Some(left_out) = rate.line() else {
+            // Who asks for details wants them all, and they must not push out what an operator must know.
+            let place = if record.level() > Level::Info { Some(0) } else { RATE.line() };
+            let Some(left_out) = place else {
                 DROPPED.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             };
             let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-            let (json, journal) = (JSON.load(Ordering::Relaxed), JOURNAL.load(Ordering::Relaxed));
+            let line =
+                |record: &Record<'_>| line(&now, record, JSON.load(Ordering::Relaxed), JOURNAL.load(Ordering::Relaxed));
             if left_out > 0 {
-                let text = format_args!("{left_out} lines were left out (log_rate)");
-                let note = Record::builder().level(Level::Warn).target(module_path!()).args(text).build();
-                writeln!(out, "{}", line(&now, &note, json, journal))?;
+                let mut told = Record::builder();
+                told.level(Level::Warn).target(module_path!());
+                writeln!(
+                    out,
+                    "{}",
+                    line(&told.args(format_args!("{left_out} lines were left out (log_rate)")).build())
+                )?;
             }
-            writeln!(out, "{}", line(&now, record, json, journal))
+            writeln!(out, "{}", line(record))
         })
         .target(Target::Pipe(Box::new(Queue)))
         .try_init();
@@ -114,7 +118,6 @@ pub fn set_level(level: LevelFilter) {
 /// Changes how many lines may be logged in a second.
 pub fn set_rate(lines: usize) {
     RATE.set(lines);
-    DETAIL_RATE.set(lines);
 }
 
 /// Changes where the log goes.

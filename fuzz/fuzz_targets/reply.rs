@@ -49,7 +49,7 @@ fn bench() -> Bench {
 
 fuzz_target!(|data: &[u8]| {
     let [choice, cut, reply @ ..] = data else { return };
-    let protocols: Vec<_> = PROTOCOLS.iter().filter(|p| p.name != "exec").collect();
+    let protocols: Vec<_> = PROTOCOLS.iter().filter(|p| p.name != "exec" && p.name != "group").collect();
     let protocol = protocols[usize::from(*choice) % protocols.len()];
     let target = Target {
         service: "web".into(),
@@ -58,6 +58,7 @@ fuzz_target!(|data: &[u8]| {
         path: if cut % 2 == 0 { "/" } else { "/match?role=master" }.into(),
         headers: hyper::HeaderMap::new(),
         limit: None,
+        trusted: false,
     };
     BENCH.with_borrow_mut(|bench| {
         let trace = Trace::start(true);

@@ -4,6 +4,7 @@
 
 use super::read::size_words;
 use super::settings::{Setting, USUAL, seconds, set};
+use super::show::or_null;
 
 /// The rows.
 #[allow(clippy::cast_precision_loss)] // limits above 2^53 mean nothing
@@ -61,11 +62,10 @@ pub(super) const ROWS: &[Setting] = &[
     },
     Setting {
         name: "max_waiting",
-        unit: "probes",
-        doc: "Probes that wait for one of the `max_clients` places; further ones get 503 with Retry-After at once.",
-        parse: |c, r| set(&mut c.max_waiting, r.count(1, 10_000_000)),
-        show: |c| c.max_waiting.to_string(),
-        limit: Some(|c| c.max_waiting as f64),
+        unit: "requests",
+        doc: "Requests that wait for the result of a probe, but for checks that passed in the last ten minutes. When one more comes, the one that waited longest gets 503 with Retry-After. Unset is half of the connections, so that requests that wait never keep new pollers out.",
+        parse: |c, r| set(&mut c.max_waiting, r.count(1, 10_000_000).map(Some)),
+        show: |c| or_null(c.max_waiting.as_ref(), ToString::to_string),
         ..USUAL
     },
     Setting {
@@ -81,7 +81,7 @@ pub(super) const ROWS: &[Setting] = &[
     Setting {
         name: "log_rate",
         unit: "lines per second",
-        doc: "Lines of the log; more are left out, counted, and their number is logged. Those of single requests (debug) are counted apart.",
+        doc: "Lines of the log; more are left out, counted, and their number is logged. Those of single requests (debug) are not bounded.",
         parse: |c, r| set(&mut c.log_rate, r.count(1, 10_000_000)),
         show: |c| c.log_rate.to_string(),
         limit: Some(|c| c.log_rate as f64),

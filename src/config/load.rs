@@ -96,10 +96,10 @@ fn relations(config: &Config, fields: &Fields<'_>) {
     if !config.tls_verify {
         warn("tls_ca_file", "the certificates are not used while tls_verify is false; set tls_verify: true");
     }
-    if !config.allow_remote_spool_changes {
+    if !config.allow_remote_spool_changes && !config.remote_spool_tokens.is_empty() {
         warn("remote_spool_tokens", "no spool change from afar is taken; set allow_remote_spool_changes: true");
     }
-    if config.listen_unix.is_none() {
+    if config.listen_unix.is_none() && config.listen_unix_mode != Config::default().listen_unix_mode {
         warn("listen_unix_mode", "there is no listen_unix beside it, so it does nothing; set both");
     }
     if config.mysql_password.is_none() {

@@ -113,8 +113,8 @@ pub struct Config {
     pub max_headers: usize,
     /// `max_request_body`: most bytes of a form.
     pub max_request_body: usize,
-    /// `max_waiting`: probes that may wait for one of the `max_clients` places.
-    pub max_waiting: usize,
+    /// `max_waiting`: requests that may wait for the result of a probe; `None` is half of the connections.
+    pub max_waiting: Option<usize>,
     /// `max_addresses_per_service`: pollers that are counted for one service.
     pub max_addresses_per_service: usize,
     /// `log_rate`: most lines of the log in one second.
@@ -294,7 +294,7 @@ impl Default for Config {
             max_head: 32 << 10,
             max_headers: 100,
             max_request_body: 2 << 20,
-            max_waiting: 4096,
+            max_waiting: None,
             max_addresses_per_service: 256,
             log_rate: 1000,
         }

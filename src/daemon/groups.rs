@@ -148,7 +148,7 @@ struct GroupPollers {
 
 impl Handler for GroupPollers {
     fn admits(&self, poller: IpAddr) -> bool {
-        self.state.admits(poller)
+        handler::admits(&self.state, poller)
     }
 
     async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {

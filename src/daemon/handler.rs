@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{Asked, Told, Who};
+use crate::logging::Seldom;
 use crate::probe::{Outcome, Request as Part};
 use crate::spool::{Closed, Downtime, Mark, phrase};
 
@@ -30,9 +31,21 @@ const CHECK_MAX: usize = 300;
 #[derive(Clone)]
 pub struct Pollers(pub Arc<State>);
 
+/// How often connections of strangers are logged.
+static STRANGERS: Seldom = Seldom::new();
+
+/// Whether an address may ask; that it may not is logged, though not each time.
+pub(super) fn admits(state: &State, poller: IpAddr) -> bool {
+    let admitted = state.live().config.allow_from.iter().any(|n| n.contains(poller));
+    if !admitted && let Some(times) = STRANGERS.now() {
+        log::warn!("dropped a connection of {poller}, which is outside allow_from{times}");
+    }
+    admitted
+}
+
 impl Handler for Pollers {
     fn admits(&self, poller: IpAddr) -> bool {
-        self.0.admits(poller)
+        admits(&self.0, poller)
     }
 
     async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {

@@ -33,12 +33,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::{self, Config};
-use crate::spool::{Gate, Spool};
+use crate::spool::{self, Gate, Spool};
 use crate::sys::{self, LocalAddresses};
 use crate::systemd::{self, PassedSocket};
 use crate::{logging, orphans};
 use groups::Groups;
-use sockets::Sockets;
+use sockets::Listeners;
+pub(crate) use state::limits;
 use state::{Live, State};
 use watchdog::Watchdog;
 
@@ -79,7 +80,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     }
     logging::set_rate(config.log_rate);
     logging::start(&config.log_path, config.log_format, level(options, &config))?;
-    if let Some(kind) = sys::network_file_system(&options.spool_root) {
+    if let Some(kind) = spool::network_file_system(&options.spool_root) {
         log::warn!(
             "the spool folder {} is on a network file system ({kind}), which is not supported: downtimes may be seen \
              late, and checks hang with the network; use a local folder",
@@ -146,22 +147,22 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
-    let mut sockets = Sockets::open(passed, options, &state.live().config)?;
+    let sockets = sockets::open(passed, options, &state.live().config)?;
     let own = sockets.addresses();
     let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
     let (stop, stopped) = watch::channel(false);
     // Answers to agent-checks are so short that the main thread serves them all.
-    for socket in std::mem::take(&mut sockets.agent) {
+    for socket in sockets.agent {
         let agents = TcpListener::from_std(socket).map_err(|e| format!("cannot use the agent's socket: {e}"))?;
         tokio::spawn(agent::serve(agents, Arc::clone(state), stopped.clone()));
     }
     let mut threads = Vec::new();
     for number in 1..options.threads {
-        let sockets = sockets.share().map_err(|e| format!("cannot share the sockets: {e}"))?;
+        let sockets = sockets.http.share().map_err(|e| format!("cannot share the sockets: {e}"))?;
         threads.push(worker(number, sockets, Arc::clone(state), stopped.clone(), dog.clone())?);
     }
     // The name in the file system goes at the end of this function.
-    let _name = sockets.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
+    let _name = sockets.http.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
     let mut groups = Groups::start(state, own)?;
     if let Some(dog) = dog {
         tokio::spawn(dog.report());
@@ -189,7 +190,7 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
 /// A further thread that serves until `stopped` and its connections are drained.
 fn worker(
     number: usize,
-    sockets: Sockets,
+    sockets: Listeners,
     state: Arc<State>,
     mut stopped: watch::Receiver<bool>,
     dog: Option<Watchdog>,
@@ -245,8 +246,8 @@ fn reload(options: &Options, state: &Arc<State>) -> bool {
         log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
     }
     logging::set_level(level(options, &new.config));
-    logging::set_format(new.config.log_format);
     logging::set_rate(new.config.log_rate);
+    logging::set_format(new.config.log_format);
     state.set_live(new);
     log::info!("SIGHUP: configuration read from {}", file.display());
     true

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::metrics::Page;
 use super::state::State;
+use crate::capacity;
 use crate::config::SETTINGS;
 use crate::http::reply::{self, Reply};
 use crate::spool::unix_now;
@@ -170,6 +171,8 @@ fn cache(page: &mut Page, state: &State) {
     page.single("cache_bytes", "gauge", "Memory of results stored.", bytes);
     let live = state.live();
     page.single("probes_running", "gauge", "Probes that run now.", live.context.running());
+    let requests = state.checker.waiting();
+    page.single("requests_waiting", "gauge", "Requests that wait for a probe (max_waiting).", requests);
     page.single("probes_waiting", "gauge", "Probes that wait for a slot (max_clients).", live.context.waiting());
 }
 
@@ -257,6 +260,7 @@ fn limits(page: &mut Page, state: &State) {
         #[allow(clippy::cast_precision_loss)] // numbers of connections and probes
         let value = match setting.name {
             "max_connections" => Some(state.connections.limits().connections as f64),
+            "max_waiting" => Some(capacity::waiting(&live.config) as f64),
             "max_clients" => Some(live.context.max() as f64),
             _ => configured,
         };

@@ -8,11 +8,11 @@ use super::metrics::Counters;
 use super::target::Own;
 use super::tokens::Tokens;
 use crate::cache::{self, Cache};
+use crate::capacity;
 use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::http::listen::{Connections, Limits};
 use crate::ledger::Ledger;
-use crate::logging::Seldom;
 use crate::probe::Context;
 use crate::spool::{Gate, unix_now};
 use crate::stats::Stats;
@@ -43,9 +43,6 @@ impl Live {
         Ok(Self { config, context: Arc::new(context), tokens })
     }
 }
-
-/// How often connections of strangers are logged.
-static STRANGERS: Seldom = Seldom::new();
 
 /// The daemon's memory.
 pub struct State {
@@ -82,7 +79,7 @@ impl State {
             started: Instant::now(),
             checker: Checker::new(gate, cache, observer),
             stats: Stats::new(config.max_services, config.max_addresses_per_service),
-            connections: Arc::new(Connections::new(Limits::from(&**config))),
+            connections: Arc::new(Connections::new(limits(config))),
             counters,
             own,
             id: format!("{}-{}", std::process::id(), unix_now()),
@@ -101,16 +98,6 @@ impl State {
     /// The memory of pollers.
     pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether an address may ask (`allow_from`); one that may not is logged now and then.
-    #[must_use]
-    pub fn admits(&self, poller: IpAddr) -> bool {
-        let admitted = self.live().config.allow_from.iter().any(|n| n.contains(poller));
-        if !admitted && let Some(times) = STRANGERS.now() {
-            log::warn!("dropped a connection of {poller}, which is outside allow_from{times}");
-        }
-        admitted
     }
 
     /// The configuration in force.
@@ -145,6 +132,18 @@ impl State {
         let count = self.checker.gate().count();
         *known = Some((Instant::now(), count));
         count
+    }
+}
+
+/// What pollers may use of a listener.
+pub(crate) fn limits(config: &Config) -> Limits {
+    Limits {
+        connections: capacity::connections(config),
+        per_address: config.max_connections_per_address,
+        header_timeout: config.header_timeout,
+        write_timeout: config.write_timeout,
+        head: config.max_head,
+        headers: config.max_headers,
     }
 }
 

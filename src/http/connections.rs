@@ -14,8 +14,9 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use crate::config::Config;
-use crate::sys;
+/// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
+/// two, which cannot be seen: they look like those that close their sending side behind the request.
+const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 /// What pollers may use of the daemon.
 #[derive(Debug, Clone, Copy)]
@@ -34,19 +35,6 @@ pub struct Limits {
     pub headers: usize,
 }
 
-impl From<&Config> for Limits {
-    fn from(config: &Config) -> Self {
-        Self {
-            connections: config.max_connections.unwrap_or_else(sys::places_for_connections),
-            per_address: config.max_connections_per_address,
-            header_timeout: config.header_timeout,
-            write_timeout: config.write_timeout,
-            head: config.max_head,
-            headers: config.max_headers,
-        }
-    }
-}
-
 /// The connections of all listeners.
 pub struct Connections {
     limits: Limits,
@@ -57,13 +45,9 @@ pub struct Connections {
     turned_away: AtomicU64,
     /// Listeners that may still bring connections.
     accepting: AtomicUsize,
-    /// Told when a connection ended or became idle, and when a listener ended.
+    /// Told when a connection ended or became idle.
     changed: Notify,
 }
-
-/// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
-/// two, which cannot be seen: they look like those that close their sending side behind the request.
-const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 #[derive(Default)]
 struct Books {
@@ -71,9 +55,9 @@ struct Books {
     open: HashMap<u64, Connection>,
     /// Connections without a complete request, the one that is idle longest first: since when, in order, and which.
     idle: BTreeMap<u64, u64>,
+    /// Connections whose request is being answered, the one that waits longest first: which, and since when.
+    busy: BTreeMap<u64, (u64, Instant)>,
     addresses: HashMap<IpAddr, Address>,
-    /// Connections whose request is being answered, the one that waits longest first: in order, and which.
-    busy: BTreeMap<u64, u64>,
     /// Connections that were told to make room and have not ended yet.
     leaving: usize,
 }
@@ -81,10 +65,9 @@ struct Books {
 struct Connection {
     address: IpAddr,
     task: AbortHandle,
-    /// Where it stands among the idle ones; `None` while a request is answered, or when it is leaving.
+    /// Where it stands among the idle ones, or the busy ones.
     idle: Option<u64>,
-    /// Where it stands among those whose request is being answered, and since when.
-    busy: Option<(u64, Instant)>,
+    busy: Option<u64>,
     leaving: bool,
 }
 
@@ -158,32 +141,44 @@ impl Connections {
         }
     }
 
-    /// Waits until one more may be open, closing one if need be.
+    /// Waits until one more may be open, closing the one that is idle longest if need be.
     pub(super) async fn room(&self) {
         loop {
             let changed = self.changed.notified();
             if self.count() < self.limits.connections {
                 return;
             }
+            // What was accepted a moment ago may have its request there already; it is not to be taken for idle.
+            tokio::task::yield_now().await;
             match self.make_room() {
-                Ok(()) => changed.await,
+                None => changed.await,
                 // Elapsed or changed: both are reasons to look again.
-                Err(grace) => drop(tokio::time::timeout(grace, changed).await),
+                Some(grace) => drop(tokio::time::timeout(grace, changed).await),
             }
         }
     }
 
-    /// Those that are leaving already make room too. `Err` says after what time one will have to leave.
-    fn make_room(&self) -> Result<(), Duration> {
+    /// Those that are leaving already make room too. Says after what time to look again, when none can be told to go.
+    fn make_room(&self) -> Option<Duration> {
         let mut books = self.books();
-        if self.count().saturating_sub(books.leaving) < self.limits.connections {
-            return Ok(());
+        if self.count().saturating_sub(books.leaving) < self.limits.connections || self.drop_one(&mut books, None) {
+            return None;
         }
-        if !books.dismiss(None) {
-            books.dismiss_waiting()?;
+        let Some((id, since)) = books.busy.first_key_value().map(|(_, (id, since))| (*id, *since)) else {
+            return Some(ANSWER_GRACE);
+        };
+        let grace = ANSWER_GRACE.checked_sub(since.elapsed()).filter(|g| !g.is_zero());
+        if grace.is_none() {
+            books.send_away(id);
+            self.dropped.fetch_add(1, Ordering::Relaxed);
         }
-        self.dropped.fetch_add(1, Ordering::Relaxed);
-        Ok(())
+        grace
+    }
+
+    /// Notes a listener that may still bring connections, until what is returned is dropped.
+    pub(super) fn accepting(self: &Arc<Self>) -> Accepting {
+        self.accepting.fetch_add(1, Ordering::Relaxed);
+        Accepting(Arc::clone(self))
     }
 
     /// Closes the connection that is idle longest, for want of something else than connections.
@@ -191,13 +186,16 @@ impl Connections {
         self.drop_one(&mut self.books(), None);
     }
 
-    fn drop_one(&self, books: &mut Books, of: Option<IpAddr>) {
-        if books.dismiss(of) {
+    /// Whether there was one to drop.
+    fn drop_one(&self, books: &mut Books, of: Option<IpAddr>) -> bool {
+        let dismissed = books.dismiss(of);
+        if dismissed {
             self.dropped.fetch_add(1, Ordering::Relaxed);
             if of.is_some() {
                 self.dropped_for_address.fetch_add(1, Ordering::Relaxed);
             }
         }
+        dismissed
     }
 
     /// Enters a connection and starts its task. The lock is held over the start, so that a connection that ends at
@@ -224,32 +222,30 @@ impl Connections {
 impl Books {
     /// Puts a connection at the end of the idle ones.
     fn rest(&mut self, id: u64) {
+        self.take_out(id);
         let since = self.next;
-        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving && c.idle.is_none()) else { return };
+        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving) else { return };
         self.next += 1;
-        if let Some((place, _)) = connection.busy.take() {
-            self.busy.remove(&place);
-        }
         connection.idle = Some(since);
         self.idle.insert(since, id);
         self.addresses.entry(connection.address).or_default().idle.insert(since, id);
     }
 
-    /// Puts a connection at the end of those whose request is being answered.
+    /// Puts a connection at the end of the busy ones.
     fn work(&mut self, id: u64) {
         self.take_out(id);
-        let place = self.next;
+        let since = self.next;
         let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving) else { return };
         self.next += 1;
-        connection.busy = Some((place, Instant::now()));
-        self.busy.insert(place, id);
+        connection.busy = Some(since);
+        self.busy.insert(since, (id, Instant::now()));
     }
 
-    /// Takes a connection from the idle ones and from the busy ones.
+    /// Takes a connection from the idle or busy ones.
     fn take_out(&mut self, id: u64) {
         let Some(connection) = self.open.get_mut(&id) else { return };
-        if let Some((place, _)) = connection.busy.take() {
-            self.busy.remove(&place);
+        if let Some(since) = connection.busy.take() {
+            self.busy.remove(&since);
         }
         if let Some(since) = connection.idle.take() {
             self.idle.remove(&since);
@@ -270,23 +266,10 @@ impl Books {
         true
     }
 
-    /// Tells the connection that has waited longest for its answer to end. `Err` says after what time there will be one.
-    fn dismiss_waiting(&mut self) -> Result<(), Duration> {
-        let longest = self.busy.first_key_value().map(|(_, id)| *id).ok_or(ANSWER_GRACE)?;
-        let since = self.open.get(&longest).and_then(|c| c.busy).map(|(_, at)| at);
-        let waited = since.map_or(ANSWER_GRACE, |at| at.elapsed());
-        match ANSWER_GRACE.checked_sub(waited) {
-            Some(grace) if grace > Duration::ZERO => Err(grace),
-            _ => {
-                self.send_away(longest);
-                Ok(())
-            }
-        }
-    }
-
+    /// Tells a connection to end.
     fn send_away(&mut self, id: u64) {
         self.take_out(id);
-        let Some(connection) = self.open.get_mut(&id) else { return };
+        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving) else { return };
         connection.leaving = true;
         connection.task.abort();
         let address = connection.address;
@@ -314,23 +297,6 @@ impl Books {
     }
 }
 
-/// A listener that may still bring connections.
-pub(super) struct Accepting(Arc<Connections>);
-
-impl Accepting {
-    pub(super) fn begin(all: &Arc<Connections>) -> Self {
-        all.accepting.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(all))
-    }
-}
-
-impl Drop for Accepting {
-    fn drop(&mut self) {
-        self.0.accepting.fetch_sub(1, Ordering::Release);
-        self.0.changed.notify_waiters();
-    }
-}
-
 /// A connection's own end of the books; takes it off them, however its task ends.
 pub(super) struct Registered {
     all: Arc<Connections>,
@@ -338,7 +304,7 @@ pub(super) struct Registered {
 }
 
 impl Registered {
-    /// A complete request is there: the connection makes room only when all others wait for an answer too.
+    /// A complete request is there: idle connections make room first.
     pub(super) fn busy(&self) {
         self.all.books().work(self.id);
     }
@@ -355,6 +321,16 @@ impl Drop for Registered {
         self.all.books().remove(self.id);
         self.all.count.fetch_sub(1, Ordering::Relaxed);
         self.all.changed.notify_waiters();
+    }
+}
+
+/// A listener that may still bring connections.
+pub(super) struct Accepting(Arc<Connections>);
+
+impl Drop for Accepting {
+    fn drop(&mut self) {
+        self.0.accepting.fetch_sub(1, Ordering::Release);
+        self.0.changed.notify_waiters();
     }
 }
 

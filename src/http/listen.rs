@@ -20,7 +20,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, watch};
 
-use super::connections::{Accepting, Registered};
+use super::connections::Registered;
 pub use super::connections::{Connections, Limits};
 use super::reply::Reply;
 use super::stall::Stalling;
@@ -62,7 +62,9 @@ pub trait Handler: Clone + Send + Sync + 'static {
     const HALF_CLOSE: bool = true;
 
     /// Whether an address may ask; decided before anything is read.
-    fn admits(&self, poller: IpAddr) -> bool;
+    fn admits(&self, _poller: IpAddr) -> bool {
+        true
+    }
 
     /// Answers one request of a poller.
     fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> impl Future<Output = Reply> + Send;
@@ -110,7 +112,7 @@ pub async fn serve<L: Listener, H: Handler>(
     handler: H,
     mut stop: watch::Receiver<bool>,
 ) {
-    let _accepting = Accepting::begin(&all);
+    let _accepting = all.accepting();
     loop {
         let accepted = tokio::select! {
             biased;

@@ -12,8 +12,9 @@ use tokio::sync::Semaphore;
 use super::slots::{Limits, Name, Slots};
 use super::tls::TlsClient;
 use super::{Host, Outcome, Target, mysql};
+use crate::capacity;
 use crate::config::{Config, is_metadata};
-use crate::sys::{LocalAddresses, places_for_probes};
+use crate::sys::LocalAddresses;
 
 /// Name look-ups at once. Each blocks a thread for as long as the resolver likes.
 const LOOKUPS: usize = 16;
@@ -51,9 +52,9 @@ impl Context {
             tls: TlsClient::new(&config)?,
             mysql: mysql::Ways::default(),
             slots: Slots::new(Limits {
-                all: config.max_clients.min(places_for_probes()),
+                all: capacity::probes(&config),
                 target: config.max_probes_per_target,
-                waiting: config.max_waiting,
+                waiting: capacity::waiting(&config),
             }),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
             config,
@@ -97,6 +98,18 @@ impl Context {
         self.slots.name(check)
     }
 
+    /// Whether a check passed lately.
+    #[must_use]
+    pub fn passed_lately(&self, check: Name) -> bool {
+        self.slots.passed_lately(check)
+    }
+
+    /// The most requests that wait for probes, but for checks that passed lately.
+    #[must_use]
+    pub fn max_waiting(&self) -> usize {
+        self.slots.max_waiting()
+    }
+
     /// Remembers which checks passed under the configuration before.
     pub fn adopt(&self, before: &Self) {
         self.slots.adopt(&before.slots);
@@ -106,9 +119,7 @@ impl Context {
     /// connected to: there is no second look-up.
     pub(super) async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, Outcome> {
         let port = target.port;
-        // Nothing listens on port 0: it stands for "none" in checks that need no port.
-        let free = port == 0 || target.trusted;
-        if !free && !self.config.allowed_ports.iter().any(|p| p.contains(port)) {
+        if port != 0 && !target.trusted && !self.config.allowed_ports.iter().any(|p| p.contains(port)) {
             let text = format!("port {port} may not be checked from here: it is outside allowed_ports");
             return Err(Outcome::new(StatusCode::FORBIDDEN, text));
         }

@@ -19,7 +19,7 @@ const LATELY: Duration = Duration::from_secs(600);
 /// Most checks that are remembered to have passed. When they are full, a flood cannot push out those that it found.
 const PASSED_MAX: usize = 16_384;
 
-/// What tells one check from another; see [`Slots::name`].
+/// What tells one check from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Name(u64);
 
@@ -99,6 +99,16 @@ impl Slots {
         Name(self.passed().hasher.hash_one(check))
     }
 
+    /// The most probes that wait, but for checks that passed lately.
+    pub(super) fn max_waiting(&self) -> usize {
+        self.limits.waiting
+    }
+
+    /// Whether a check passed lately.
+    pub(super) fn passed_lately(&self, check: Name) -> bool {
+        self.passed().checks.get(&check).is_some_and(|at| at.elapsed() < LATELY)
+    }
+
     /// Notes that a check of a target passed.
     pub(super) fn note_passed(&self, check: Name, target: &Target) {
         let now = Instant::now();
@@ -123,7 +133,7 @@ impl Slots {
     /// Takes one of the places. A target that has all of its own taken is answered at once, so that one hung service
     /// cannot make the others wait; so is a check for which too many wait already.
     pub(super) async fn take(&self, target: &Target, check: Option<Name>) -> Result<Slot<'_>, Outcome> {
-        let known = check.is_some_and(|c| self.passed().checks.get(&c).is_some_and(|at| at.elapsed() < LATELY));
+        let known = check.is_some_and(|c| self.passed_lately(c));
         let reserved = self.reserve(target, known)?;
         let waiting = Waiting::begin(&self.waiting);
         let must_wait = self.all.available_permits() == 0 || (!known && self.strangers.available_permits() == 0);

@@ -10,6 +10,7 @@ mod downtime;
 mod gate;
 mod key;
 mod names;
+mod network;
 mod owned;
 mod read;
 mod replace;
@@ -24,6 +25,7 @@ use std::time::SystemTime;
 pub use downtime::{Downtime, Mark, phrase, unix_now, unix_seconds};
 pub use gate::{Closed, Gate};
 pub use key::{ALL, Key, NameError, ServiceName, parse_port};
+pub use network::network_file_system;
 use replace::Writer;
 
 /// Where the spool lies unless told otherwise.

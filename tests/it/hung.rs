@@ -49,7 +49,7 @@ fn a_hung_service_is_answered_when_its_time_is_over() {
 
 #[test]
 fn pollers_that_gave_up_on_hung_services_do_not_keep_others_out() {
-    let mut daemon = Daemon::with_config(&format!("{PATIENT}max_connections: 20\n"));
+    let mut daemon = Daemon::with_config(&format!("{PATIENT}max_connections: 20\nmax_waiting: 1000\n"));
     let hung: Vec<Upstream> = (0..5).map(|_| Upstream::hung()).collect();
     // A poller with a deadline of its own hangs up and comes again; the daemon cannot tell it from one that only
     // closed its sending side.

@@ -32,7 +32,7 @@ fn every_limit_is_a_setting_and_shows_in_the_metrics() {
         ("max_connections_per_address", 1024.0),
         ("max_clients", 13.0),
         ("max_probes_per_target", 64.0),
-        ("max_waiting", 4096.0),
+        ("max_waiting", 38.0),
         ("cache_entries", 10000.0),
         ("cache_bytes", 67108864.0),
         ("max_services", 100000.0),
@@ -143,23 +143,26 @@ fn checks_without_a_place_are_told_to_come_again_and_are_not_remembered() {
     let hung = Upstream::hung();
     let healthy = Upstream::answering("fine");
     let config =
-        "max_clients: 1\nmax_waiting: 1\nhealthcheck_timeout: 300\ncache_time: 300\nmax_probes_per_target: 2\n";
+        "max_clients: 1\nmax_waiting: 2\nhealthcheck_timeout: 300\ncache_time: 300\nmax_probes_per_target: 2\n";
     let daemon = Daemon::with_config(config);
     let path = |i: usize| format!("/http/web/{}/{i}", hung.port());
-    let _running = send(daemon.address, "GET", &path(1), &[]);
+    let mut running = send(daemon.address, "GET", &path(1), &[]);
     hung.wait_for(1);
-    let waiting = send(daemon.address, "GET", &path(2), &[]);
+    let mut waiting = send(daemon.address, "GET", &path(2), &[]);
     wait_until(PATIENCE, "one waits", || daemon.metric("hacheck_probes_waiting") == 1.0);
-    let full = daemon.get(&path(3));
-    full.says(503, "max_probes_per_target");
-    assert_eq!(full.header("retry-after"), Some("1"));
+    wait_until(PATIENCE, "both are counted", || daemon.metric("hacheck_requests_waiting") == 2.0);
+    let told_to_come_again = |told: client::Response, why: &str| {
+        told.says(503, why);
+        assert_eq!(told.header("retry-after"), Some("1"));
+    };
     let other = format!("/http/web/{}/", healthy.port());
-    let told = daemon.get(&other);
-    told.says(503, "1 checks wait already (max_waiting)");
-    assert_eq!(told.header("retry-after"), Some("1"));
+    let mut last = send(daemon.address, "GET", &other, &[]);
+    told_to_come_again(client::answer(&mut running), "2 requests wait for their checks");
+    told_to_come_again(daemon.get(&path(3)), "max_probes_per_target");
+    told_to_come_again(client::answer(&mut waiting), "2 requests wait for their checks");
+    assert!(is_silent(&last));
     drop(hung);
-    drop(waiting);
-    wait_until(PATIENCE, "the place is free", || daemon.metric("hacheck_probes_running") == 0.0);
+    client::answer(&mut last).is(200, "fine");
     daemon.get(&other).is(200, "fine");
 }
 

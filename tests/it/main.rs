@@ -5,6 +5,7 @@
 mod access;
 mod agent;
 mod answers;
+mod attack;
 mod boot;
 mod cli_dispatch;
 mod cli_down;
@@ -43,6 +44,7 @@ mod prometheus;
 mod redis;
 mod roll;
 mod smtp;
+mod soak;
 mod sockets;
 mod spool_faults;
 mod spool_garbage;

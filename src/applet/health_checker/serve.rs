@@ -15,7 +15,7 @@ use tokio::task::AbortHandle;
 use super::{GROUP, Options};
 use crate::config::{Config, Group};
 use crate::group::{self, Alone};
-use crate::http::listen::{self, Connections, Handler, Limits};
+use crate::http::listen::{self, Connections, Handler};
 use crate::http::reply::{self, Reply};
 use crate::orphans;
 use crate::probe::Context;
@@ -45,7 +45,7 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
         log::info!("the health check asks {}", check.text);
     }
     log::info!("listening on {}", socket.local_addr().unwrap_or(options.listener));
-    let connections = Arc::new(Connections::new(Limits::from(&Config::default())));
+    let connections = Arc::new(Connections::new(crate::daemon::limits(&Config::default())));
     let (stopping, stopped) = watch::channel(false);
     tokio::spawn(listen::serve(socket, Arc::clone(&connections), pollers, stopped));
     tokio::select! {
