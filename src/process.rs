@@ -17,6 +17,7 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 
 use crate::config::Argv;
+use crate::systemd;
 
 /// Most bytes that are kept of each of the two outputs.
 const OUTPUT_MAX: usize = 64 << 10;
@@ -106,6 +107,10 @@ fn start(argv: &Argv, variables: &[(&str, &str)]) -> io::Result<(Group, Capture,
     let (stdout, stdout_end) = io::pipe()?;
     let (stderr, stderr_end) = io::pipe()?;
     let mut command = Command::new(argv.program());
+    // A command must not speak for the daemon to its service manager.
+    for name in systemd::VARIABLES {
+        command.env_remove(name);
+    }
     command
         .args(argv.arguments())
         .envs(variables.iter().copied())
