@@ -169,9 +169,21 @@ impl Cache {
         Self { inner: Mutex::new(inner) }
     }
 
-    /// Changes the limits for what is stored from now on.
+    /// Changes the limits. Results go when they would now count for another time.
     pub fn set_limits(&self, limits: Limits) {
-        self.lock().limits = limits;
+        let mut inner = self.lock();
+        if inner.limits.time != limits.time {
+            inner.clear();
+        }
+        inner.limits = limits;
+    }
+
+    /// Forgets all results. Probes that run go on and will be stored.
+    pub fn clear(&self) {
+        let mut inner = self.lock();
+        while let Some((key, number)) = inner.order.pop_front() {
+            inner.remove(&key, number);
+        }
     }
 
     /// Looks a key up; with `fresh` neither a stored result nor a probe that runs already will do.
@@ -240,6 +252,12 @@ impl Inner {
         if entry.running.as_ref().is_some_and(|(n, _)| *n == number) {
             entry.running = None;
         }
+        if outcome.overload {
+            if entry.result.is_none() && entry.running.is_none() {
+                self.entries.remove(key);
+            }
+            return;
+        }
         // A probe that began later, and ended earlier, knows better.
         if entry.result.as_ref().is_some_and(|r| r.number > number) {
             return;
@@ -254,20 +272,30 @@ impl Inner {
         self.make_room();
     }
 
-    /// Drops what has expired, then what was stored first, until all limits hold.
+    /// Drops what was stored first until all limits hold. What has expired stays until then, or until it is asked for,
+    /// which is when the originals count it.
     fn make_room(&mut self) {
         let now = Instant::now();
         while let Some((key, number)) = self.order.front() {
             let current = self.entries.get(key).and_then(|e| e.result.as_ref()).filter(|r| r.number == *number);
-            let expired = current.is_none_or(|r| r.until.is_some_and(|until| until <= now));
             let over = self.order.len() > self.limits.entries || self.bytes > self.limits.bytes;
-            if !expired && !over {
+            if current.is_some() && !over {
                 break;
             }
-            self.counts.evictions += u64::from(!expired);
+            let counts = current.is_some_and(|r| r.until.is_none_or(|until| until > now));
+            self.counts.evictions += u64::from(counts);
             let Some((key, number)) = self.order.pop_front() else { break };
             self.remove(&key, number);
         }
+    }
+
+    fn clear(&mut self) {
+        self.order.clear();
+        self.bytes = 0;
+        self.entries.retain(|_, entry| {
+            entry.result = None;
+            entry.running.is_some()
+        });
     }
 
     fn remove(&mut self, key: &Key, number: u64) {

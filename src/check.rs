@@ -14,7 +14,7 @@ use hyper::header::{HOST, HeaderValue};
 use crate::cache::{self, Cache, Found, Ticket};
 use crate::config::Group;
 use crate::group::{self, Ask, Asked, Memory};
-use crate::probe::{Context, GROUP, Host, Outcome, Protocol, Request, Target, Trace};
+use crate::probe::{self, Context, GROUP, Host, Name, Outcome, Protocol, Request, Target, Trace};
 use crate::spool::{Closed, Downtime, Gate, Mark};
 
 /// What a poller wants to know.
@@ -80,7 +80,8 @@ impl Shared {
             Found::Result(outcome) => outcome,
             Found::Running(running) => running.outcome().await,
             Found::Begin(ticket, running) => {
-                tokio::spawn(self.clone().run(protocol, target, Arc::clone(context), ticket, without_host));
+                let name = context.name(&key);
+                tokio::spawn(self.clone().run(protocol, target, Arc::clone(context), name, (ticket, without_host)));
                 running.outcome().await
             }
         })
@@ -92,17 +93,23 @@ impl Shared {
         protocol: &'static Protocol,
         target: Target,
         context: Arc<Context>,
-        ticket: Ticket,
-        also: Option<cache::Key>,
+        name: Name,
+        (ticket, also): (Ticket, Option<cache::Key>),
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let start = Instant::now();
-            let outcome = group::check(&self, protocol, &target, &context, &Trace::start(false)).await;
+            let trace = Trace::start(false);
+            let outcome = match protocol.name {
+                GROUP => group::check(&self, protocol, &target, &context, &trace).await,
+                _ => probe::run_as(Some(name), protocol, &target, &context, &trace).await,
+            };
             (self.observer)(protocol, &outcome, start.elapsed().as_secs_f64());
             if protocol.name == GROUP {
                 // Its checks are kept; kept twice, they would be twice as old.
                 ticket.share(outcome);
             } else {
+                // A site that fails, or that there is not, says nothing to those who name none.
+                let also = also.filter(|_| outcome.passes());
                 ticket.deliver(outcome, also.as_ref());
             }
         })
@@ -304,7 +311,8 @@ mod tests {
         ] {
             assert_eq!(key_of(protocol, a).unwrap() == key_of(protocol, b).unwrap(), same, "{protocol} {a} {b}");
         }
-        assert_eq!(key_of("mysql", "/?x=1").unwrap_err().status, hyper::StatusCode::BAD_REQUEST);
+        assert!(key_of("mysql", "/whatever?a=b").is_ok(), "the originals ignored the query");
+        assert_eq!(key_of("mysql", "/?rolle=primary").unwrap_err().status, hyper::StatusCode::BAD_REQUEST);
     }
 
     #[test]

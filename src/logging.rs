@@ -4,6 +4,8 @@
 //! the log elsewhere leaves the thread that waits for that reader behind. A log file that was renamed is opened anew
 //! before the next line, so that logrotate needs no signal. A message is always one line.
 
+mod rate;
+
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
@@ -18,6 +20,8 @@ use log::{Level, LevelFilter, Record};
 
 use crate::config::{LogFormat, LogPath};
 use crate::systemd;
+use rate::Rate;
+pub use rate::{Seldom, Times};
 
 /// Lines that may wait for a slow log.
 const QUEUE: usize = 16_384;
@@ -32,6 +36,9 @@ static DROPPED: AtomicU64 = AtomicU64::new(0);
 static JSON: AtomicBool = AtomicBool::new(false);
 /// Whether the journal reads the log, and wants levels in front of lines.
 static JOURNAL: AtomicBool = AtomicBool::new(false);
+static RATE: Rate = Rate::new();
+/// Requests are counted apart, so that they cannot push out what an operator must know.
+static DETAIL_RATE: Rate = Rate::new();
 
 enum Message {
     Line(Vec<u8>),
@@ -49,9 +56,19 @@ pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<()
         .filter_level(LevelFilter::Warn)
         .filter_module("hacheck", LevelFilter::Trace)
         .format(|out, record| {
+            let rate = if record.level() > Level::Info { &DETAIL_RATE } else { &RATE };
+            let Some(left_out) = rate.line() else {
+                DROPPED.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            };
             let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-            let journal = JOURNAL.load(Ordering::Relaxed);
-            writeln!(out, "{}", line(&now, record, JSON.load(Ordering::Relaxed), journal))
+            let (json, journal) = (JSON.load(Ordering::Relaxed), JOURNAL.load(Ordering::Relaxed));
+            if left_out > 0 {
+                let text = format_args!("{left_out} lines were left out (log_rate)");
+                let note = Record::builder().level(Level::Warn).target(module_path!()).args(text).build();
+                writeln!(out, "{}", line(&now, &note, json, journal))?;
+            }
+            writeln!(out, "{}", line(&now, record, json, journal))
         })
         .target(Target::Pipe(Box::new(Queue)))
         .try_init();
@@ -94,6 +111,12 @@ pub fn set_level(level: LevelFilter) {
     log::set_max_level(level);
 }
 
+/// Changes how many lines may be logged in a second.
+pub fn set_rate(lines: usize) {
+    RATE.set(lines);
+    DETAIL_RATE.set(lines);
+}
+
 /// Changes where the log goes.
 ///
 /// # Errors
@@ -122,7 +145,7 @@ pub fn flush() {
     }
 }
 
-/// Lines that were dropped because the log did not keep up.
+/// Lines that were dropped because the log did not keep up, or there were too many (`log_rate`).
 #[must_use]
 pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)

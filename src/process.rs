@@ -17,7 +17,6 @@ use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 
 use crate::config::Argv;
-use crate::systemd;
 
 /// Most bytes that are kept of each of the two outputs.
 const OUTPUT_MAX: usize = 64 << 10;
@@ -76,13 +75,25 @@ impl Ran {
     }
 }
 
-/// Runs a program with the environment of this process and some variables more. Dropping the future kills it.
+/// Variables that are between this process and its service manager.
+const PRIVATE: [&str; 7] = [
+    "CREDENTIALS_DIRECTORY",
+    "LISTEN_FDNAMES",
+    "LISTEN_FDS",
+    "LISTEN_PID",
+    "NOTIFY_SOCKET",
+    "WATCHDOG_PID",
+    "WATCHDOG_USEC",
+];
+
+/// Runs a program with the environment of this process, less what is private and what holds one of the `secrets`, and
+/// some variables more. Dropping the future kills it.
 ///
 /// # Errors
 /// A sentence that says why the program could not be started.
-pub async fn run(argv: &Argv, variables: &[(&str, &str)]) -> Result<Ran, String> {
+pub async fn run(argv: &Argv, variables: &[(&str, &str)], secrets: &[&str]) -> Result<Ran, String> {
     let failed = |e: &io::Error| format!("cannot run {}: {}", argv.program(), cause(e));
-    let (mut group, mut stdout, mut stderr) = start(argv, variables).map_err(|e| failed(&e))?;
+    let (mut group, mut stdout, mut stderr) = start(argv, variables, secrets).map_err(|e| failed(&e))?;
     let status = loop {
         tokio::select! {
             () = stdout.fill() => {}
@@ -103,12 +114,15 @@ fn end(status: ExitStatus) -> End {
     }
 }
 
-fn start(argv: &Argv, variables: &[(&str, &str)]) -> io::Result<(Group, Capture, Capture)> {
+fn start(argv: &Argv, variables: &[(&str, &str)], secrets: &[&str]) -> io::Result<(Group, Capture, Capture)> {
     let (stdout, stdout_end) = io::pipe()?;
     let (stderr, stderr_end) = io::pipe()?;
     let mut command = Command::new(argv.program());
-    // A command must not speak for the daemon to its service manager.
-    for name in systemd::VARIABLES {
+    for name in PRIVATE {
+        command.env_remove(name);
+    }
+    let holds_secret = |value: &str| secrets.iter().any(|s| !s.is_empty() && value.contains(s));
+    for (name, _) in std::env::vars_os().filter(|(_, value)| holds_secret(&value.to_string_lossy())) {
         command.env_remove(name);
     }
     command
@@ -224,7 +238,7 @@ mod tests {
     }
 
     async fn ran(script: &str) -> Ran {
-        tokio::time::timeout(Duration::from_secs(20), run(&shell(script), &[])).await.expect("it hangs").unwrap()
+        tokio::time::timeout(Duration::from_secs(20), run(&shell(script), &[], &[])).await.expect("it hangs").unwrap()
     }
 
     fn exists(pid: &str) -> bool {
@@ -286,7 +300,7 @@ mod tests {
         let argv = shell(&script);
         let pids = || std::fs::read_to_string(&file).unwrap_or_default();
         {
-            let running = run(&argv, &[]);
+            let running = run(&argv, &[], &[]);
             tokio::pin!(running);
             tokio::select! {
                 _ = &mut running => panic!("it ended"),
@@ -305,14 +319,14 @@ mod tests {
     #[tokio::test]
     async fn variables_are_added_to_the_environment() {
         let argv = shell("echo \"$A-${PATH:+path}\"");
-        assert_eq!(run(&argv, &[("A", "b c")]).await.unwrap().stdout, b"b c-path\n");
+        assert_eq!(run(&argv, &[("A", "b c")], &[]).await.unwrap().stdout, b"b c-path\n");
     }
 
     #[tokio::test]
     async fn what_cannot_be_started_is_a_sentence() {
         let said = |program: &str| {
             let argv = Argv::new(vec![program.to_owned()]).unwrap();
-            async move { run(&argv, &[]).await.unwrap_err() }
+            async move { run(&argv, &[], &[]).await.unwrap_err() }
         };
         assert_eq!(
             said("/nonexistent/x").await,

@@ -9,9 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::spool::unix_now;
 
-/// Most poller addresses that are counted for one service.
-const CLIENTS_MAX: usize = 256;
-
 /// Most instances of one service whose changes are noticed.
 const INSTANCES_MAX: usize = 64;
 
@@ -46,6 +43,8 @@ pub struct Stats {
 
 struct Inner {
     limit: usize,
+    /// Most poller addresses that are counted for one service.
+    addresses: usize,
     services: HashMap<Arc<str>, Service>,
     /// The order of eviction, by second chance.
     order: VecDeque<Arc<str>>,
@@ -62,10 +61,11 @@ struct Service {
 }
 
 impl Stats {
-    /// Remembers at most this many services.
+    /// Remembers at most this many services, and for each at most this many addresses of pollers.
     #[must_use]
-    pub fn new(limit: usize) -> Self {
-        let inner = Inner { limit: limit.max(1), services: HashMap::new(), order: VecDeque::new(), evictions: 0 };
+    pub fn new(limit: usize, addresses: usize) -> Self {
+        let (limit, addresses) = (limit.max(1), addresses.max(1));
+        let inner = Inner { limit, addresses, services: HashMap::new(), order: VecDeque::new(), evictions: 0 };
         Self { inner: Mutex::new(inner) }
     }
 
@@ -73,12 +73,13 @@ impl Stats {
     pub fn asked(&self, service: &str, from: IpAddr) {
         let now = unix_now();
         let mut inner = self.lock();
+        let most = inner.addresses;
         let entry = inner.entry(service);
         entry.seen = now;
         match entry.counts.iter_mut().find(|(ip, _)| *ip == from) {
             Some((_, count)) => *count += 1,
             None => {
-                if entry.counts.len() >= CLIENTS_MAX {
+                if entry.counts.len() >= most {
                     let least = entry.counts.iter().enumerate().min_by_key(|(_, (_, n))| *n).map_or(0, |(i, _)| i);
                     entry.counts.swap_remove(least);
                 }
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn names_that_came_once_do_not_push_out_one_that_came_again() {
-        let stats = Stats::new(100);
+        let stats = Stats::new(100, 8);
         for i in 0..10_000 {
             stats.asked("real", POLLER);
             stats.asked(&format!("junk{i}"), POLLER);
@@ -190,7 +191,7 @@ mod tests {
 
     #[test]
     fn only_a_change_of_an_instance_is_told() {
-        let stats = Stats::new(10);
+        let stats = Stats::new(10, 8);
         stats.asked("web", POLLER);
         let answer = |instance: &str, code| stats.answered("web", instance, POLLER, code, code == 200);
         assert_eq!(answer("http 80", 200), Some(true));
@@ -201,10 +202,10 @@ mod tests {
 
     #[test]
     fn addresses_of_pollers_are_bounded() {
-        let stats = Stats::new(10);
+        let stats = Stats::new(10, 8);
         for i in 0..1000u32 {
             stats.asked("web", std::net::Ipv4Addr::from_bits(i).into());
         }
-        assert_eq!(stats.snapshot()[0].counts.len(), CLIENTS_MAX);
+        assert_eq!(stats.snapshot()[0].counts.len(), 8);
     }
 }

@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::statfs::statfs;
 use nix::unistd::{Gid, Group, Uid, User, gethostname, getresuid, initgroups, setgroups, setresgid, setresuid, setuid};
 
 use crate::config::FileLimit;
@@ -213,6 +214,58 @@ pub fn go_into_background() -> Result<(), String> {
     nix::unistd::daemon(true, false).map_err(|e| format!("cannot go into the background: {}", e.desc()))
 }
 
+/// File descriptors that connections and probes leave to sockets, spool and log.
+const FILE_RESERVE: u64 = 64;
+
+/// What the limit of open files allows, half of it to connections and half to the probes beside them.
+fn share_of_files() -> usize {
+    let files = file_limit();
+    let reserve = FILE_RESERVE.min(files / 2);
+    usize::try_from((files - reserve) / 2).unwrap_or(usize::MAX).max(4)
+}
+
+/// Connections of pollers that the limit of open files allows at once.
+#[must_use]
+pub fn places_for_connections() -> usize {
+    share_of_files()
+}
+
+/// Probes that the limit of open files allows at once.
+#[must_use]
+pub fn places_for_probes() -> usize {
+    share_of_files()
+}
+
+/// The kind of a network file system (statfs(2)), where a path lies on one: locks and renames of other hosts, and
+/// what happens when the network is gone, are then out of hacheck's hands.
+#[must_use]
+pub fn network_file_system(path: &Path) -> Option<&'static str> {
+    let kind = statfs(path).ok()?.filesystem_type().0;
+    // The type's width differs between platforms; the numbers are 32 bits.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    network_kind(kind as u32)
+}
+
+/// The kinds of statfs(2) and linux/magic.h.
+fn network_kind(kind: u32) -> Option<&'static str> {
+    Some(match kind {
+        0x6969 => "NFS",
+        0x517b => "SMB",
+        0xff53_4d42 => "CIFS",
+        0xfe53_4d42 => "SMB2",
+        0x5346_414f | 0x6b41_4653 => "AFS",
+        0x00c3_6400 => "Ceph",
+        0x7375_7245 => "Coda",
+        0x0102_1997 => "9P",
+        0x0116_1970 => "GFS2",
+        0x7461_636f => "OCFS2",
+        0x0bd0_0bd0 => "Lustre",
+        0x4750_4653 => "GPFS",
+        0x6573_5546 => "FUSE",
+        _ => return None,
+    })
+}
+
 /// Figures of this process, from /proc.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ProcessFigures {
@@ -249,5 +302,22 @@ pub fn process_figures() -> ProcessFigures {
         threads: field(20),
         // Reading the folder opens one more.
         open_files: fs::read_dir("/proc/self/fd").map_or(0, |d| d.count() as u64).saturating_sub(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn network_file_systems_are_told_from_local_ones() {
+        for (kind, name) in [(0x6969, "NFS"), (0xff53_4d42, "CIFS"), (0x6573_5546, "FUSE")] {
+            assert_eq!(network_kind(kind), Some(name));
+        }
+        // ext4, XFS, Btrfs, tmpfs, overlayfs.
+        for kind in [0xef53, 0x5846_5342, 0x9123_683e, 0x0102_1994, 0x794c_7630] {
+            assert_eq!(network_kind(kind), None, "{kind:#x}");
+        }
+        assert_eq!(network_file_system(Path::new("/proc")), None);
     }
 }

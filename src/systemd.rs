@@ -13,10 +13,6 @@ use sd_notify::NotifyState;
 
 use crate::sys;
 
-/// The variables by which a service manager and its daemon find each other.
-pub const VARIABLES: &[&str] =
-    &["NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_FDS", "LISTEN_PID", "LISTEN_FDNAMES", "JOURNAL_STREAM"];
-
 /// A listening socket that the service manager opened.
 #[derive(Debug)]
 pub struct PassedSocket {

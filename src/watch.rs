@@ -135,7 +135,8 @@ impl Watch {
         let passes = result.passes();
         if let Some(up) = self.judge.note(passes, group.rise, group.fall) {
             self.means.memory.is_now(&self.name, up);
-            log::info!("{} is now {}: {}", self.name, if up { "up" } else { "DOWN" }, summary);
+            let level = if up { log::Level::Info } else { log::Level::Warn };
+            log::log!(level, "{} is now {}: {summary}", self.name, if up { "up" } else { "DOWN" });
             self.released = false;
         } else if !passes {
             log::debug!("{summary}");
@@ -258,7 +259,7 @@ async fn run_one(name: &str, up: bool, argv: &Argv, limit: Duration) -> (String,
     log::debug!("group {name}: running {argv}");
     let start = Instant::now();
     let environment = [("HACHECK_GROUP", name), ("HACHECK_STATE", state)];
-    let ran = tokio::time::timeout(limit, process::run(argv, &environment)).await;
+    let ran = tokio::time::timeout(limit, process::run(argv, &environment, &[])).await;
     let (end, good) = match ran {
         Err(_) => (format!("killed after {:.2}s, action_timeout", limit.as_secs_f64()), false),
         Ok(Err(cause)) => (cause, false),

@@ -9,6 +9,8 @@ mod ask;
 mod config;
 mod down;
 mod downed;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod guard;
 mod health_checker;
 mod healthy;

@@ -100,7 +100,9 @@ impl Roll {
             Some(at) if at > 0 && at + 1 < args.words.len() => (&args.words[..at], args.words[at + 1..].to_vec()),
             _ => return Err(Failure::usage("give services, two dashes, and a command: haroll web -- COMMAND")),
         };
-        let parse = |text: &String| Key::parse(text).map_err(|e| Failure::usage(format!("service {text:?}: {e}")));
+        let parse = |text: &String| {
+            Key::parse(text).map(Key::canonical).map_err(|e| Failure::usage(format!("service {text:?}: {e}")))
+        };
         let keys = services.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
         let port = args.port.as_deref().map_or(Ok(serve::DEFAULT_PORT), parse_port);
         let by_user = || format!("{}: {}", reason::user(), command.join(" "));

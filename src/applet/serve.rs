@@ -1,6 +1,6 @@
 //! `hacheck serve`, also `hacheck -c FILE -p PORT`: the daemon, with every flag of the originals.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
 
 use argh::{ArgsInfo, FromArgs};
 
@@ -40,7 +40,7 @@ struct Args {
     /// address to listen on, IPv4 or IPv6 (default 0.0.0.0)
     #[argh(option, short = 'B', arg_name = "address")]
     bind_address: Option<String>,
-    /// threads, which share cache and counts (default 1)
+    /// threads, which share cache and counts; 0 is one per core (default 1)
     #[argh(option, short = 'n', arg_name = "threads")]
     num_procs: Option<String>,
     /// folder of the downtimes (default /var/spool/hacheck)
@@ -86,12 +86,16 @@ fn ports(option: &str, given: &[String]) -> Result<Vec<u16>, Failure> {
 }
 
 fn address(text: &str) -> Result<IpAddr, Failure> {
-    let wrong = || format!("-B: {text:?} is not an IPv4 or IPv6 address; give one of this host's, 0.0.0.0 or ::");
-    text.parse().map_err(|_| Failure::usage(wrong()))
+    let wrong = || format!("-B: {text:?} is not an address or a name of this host; give one of its own, 0.0.0.0 or ::");
+    let named = || (text, 0).to_socket_addrs().ok()?.map(|a| a.ip()).min_by_key(IpAddr::is_ipv6);
+    text.parse().ok().or_else(named).ok_or_else(|| Failure::usage(wrong()))
 }
 
 fn threads(text: &str) -> Result<usize, Failure> {
-    let wrong = || format!("-n: {text:?} is not a number of threads; give 1 to {THREADS_MAX}");
+    let wrong = || format!("-n: {text:?} is not a number of threads; give 1 to {THREADS_MAX}, or 0 for one per core");
+    if text == "0" {
+        return Ok(std::thread::available_parallelism().map_or(1, Into::into));
+    }
     text.parse().ok().filter(|n| (1..=THREADS_MAX).contains(n)).ok_or_else(|| Failure::usage(wrong()))
 }
 
@@ -123,7 +127,7 @@ mod tests {
 
     #[test]
     fn wrong_values_are_usage_errors() {
-        for args in [["-p", "x"], ["-p", "65536"], ["-B", "nowhere"], ["-n", "0"], ["-n", "257"], ["--", "stray"]] {
+        for args in [["-p", "x"], ["-p", "65536"], ["-B", "nowhere"], ["-n", "257"], ["--", "stray"]] {
             assert_eq!(read(&args).map_err(|e| e.code).err(), Some(2), "{args:?}");
         }
     }

@@ -279,7 +279,7 @@ fn target(text: &str, host: Option<&str>, port: Option<u16>) -> Result<Target, F
         Some(port) => Key::instance(ServiceName::parse(text).map_err(wrong)?, host, port),
         None => Key::parse(text),
     };
-    let key = key.map_err(wrong)?;
+    let key = key.map_err(wrong)?.canonical();
     let host = host.or(key.host()).map(str::to_owned);
     Ok(Target { key, host })
 }

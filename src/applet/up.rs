@@ -20,7 +20,7 @@ pub(super) const APPLET: Applet = Applet {
 };
 
 pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
-    request.spool.create_root().map_err(|e| Failure::failed(e.to_string()))?;
+    // A folder that is gone is not made anew: an empty one would lift all that a daemon still holds.
     if request.wait.is_none() && request.when_healthy.is_none() {
         return lift(request);
     }

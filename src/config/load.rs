@@ -96,6 +96,12 @@ fn relations(config: &Config, fields: &Fields<'_>) {
     if !config.tls_verify {
         warn("tls_ca_file", "the certificates are not used while tls_verify is false; set tls_verify: true");
     }
+    if !config.allow_remote_spool_changes {
+        warn("remote_spool_tokens", "no spool change from afar is taken; set allow_remote_spool_changes: true");
+    }
+    if config.listen_unix.is_none() {
+        warn("listen_unix_mode", "there is no listen_unix beside it, so it does nothing; set both");
+    }
     if config.mysql_password.is_none() {
         warn("mysql_username", "there is no mysql_password beside it, so MySQL probes will not log in; set both");
     }

@@ -91,6 +91,43 @@ pub struct Config {
     pub header_timeout: Duration,
     /// `shutdown_timeout`: how long running requests may take to end after SIGTERM.
     pub shutdown_timeout: Duration,
+    /// `allow_from`: the networks that pollers may connect from.
+    pub allow_from: Vec<Network>,
+    /// `allowed_ports`: the ports that may be probed.
+    pub allowed_ports: Vec<Ports>,
+    /// `remote_spool_from`: the networks that `POST /spool/…` may come from.
+    pub remote_spool_from: Vec<Network>,
+    /// `remote_spool_tokens`: files with the bearer tokens for `POST /spool/…`; with none it needs no token.
+    pub remote_spool_tokens: Vec<PathBuf>,
+    /// `listen_unix`: the unix socket to listen on, besides the ports.
+    pub listen_unix: Option<PathBuf>,
+    /// `listen_unix_mode`: the permissions of that socket.
+    pub listen_unix_mode: u32,
+    /// `max_connections_per_address`: connections of pollers from one address at once.
+    pub max_connections_per_address: usize,
+    /// `write_timeout`: how long a poller may leave an answer unread.
+    pub write_timeout: Duration,
+    /// `max_head`: the request head that always fits, in bytes.
+    pub max_head: usize,
+    /// `max_headers`: most headers of a request.
+    pub max_headers: usize,
+    /// `max_request_body`: most bytes of a form.
+    pub max_request_body: usize,
+    /// `max_waiting`: probes that may wait for one of the `max_clients` places.
+    pub max_waiting: usize,
+    /// `max_addresses_per_service`: pollers that are counted for one service.
+    pub max_addresses_per_service: usize,
+    /// `log_rate`: most lines of the log in one second.
+    pub log_rate: usize,
+}
+
+impl Config {
+    /// All secrets, for whoever must keep them from others.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<&str> {
+        let all = [&self.mysql_password, &self.postgres_password, &self.redis_password];
+        all.into_iter().flatten().map(Secret::reveal).collect()
+    }
 }
 
 /// Where the log goes.
@@ -157,12 +194,14 @@ impl std::fmt::Debug for Secret {
     }
 }
 
+mod access;
 mod argv;
 mod decode;
 mod fault;
 pub(crate) mod group;
 mod groups;
 mod http_rule;
+mod limits;
 mod load;
 mod maps;
 mod network;
@@ -176,6 +215,7 @@ mod tests;
 mod tree;
 mod values;
 
+pub use access::Ports;
 pub use argv::Argv;
 pub use fault::{Fault, Faults, Sink};
 pub use group::{Group, GroupCheck, Require};
@@ -243,6 +283,20 @@ impl Default for Config {
             max_connections: None,
             header_timeout: Duration::from_secs(10),
             shutdown_timeout: Duration::from_secs(1),
+            allow_from: Network::any(),
+            allowed_ports: vec![Ports::ALL],
+            remote_spool_from: Network::any(),
+            remote_spool_tokens: Vec::new(),
+            listen_unix: None,
+            listen_unix_mode: 0o660,
+            max_connections_per_address: 1024,
+            write_timeout: Duration::from_secs(10),
+            max_head: 32 << 10,
+            max_headers: 100,
+            max_request_body: 2 << 20,
+            max_waiting: 4096,
+            max_addresses_per_service: 256,
+            log_rate: 1000,
         }
     }
 }

@@ -7,9 +7,12 @@ use std::time::Duration;
 
 use super::read::{Reader, size_words};
 use super::show::{list, map, or_null, plain_list, quoted};
-use super::{Config, FileLimit, Group, HttpRule, LogFormat, LogPath, Network, Secret, groups, maps, values};
+use super::{
+    Config, FileLimit, Group, HttpRule, LogFormat, LogPath, Network, Secret, access, groups, limits, maps, values,
+};
 
 /// One key of the configuration file.
+#[derive(Clone, Copy)]
 pub struct Setting {
     /// The key.
     pub name: &'static str,
@@ -27,10 +30,12 @@ pub struct Setting {
     pub parse: fn(&mut Config, &Reader<'_>),
     /// The value as YAML; two configurations that show the same have the same value (but for secrets).
     pub show: fn(&Config) -> String,
+    /// The number behind a limit, in bytes, seconds or pieces, for `/metrics`; `None` when the key is no limit.
+    pub limit: Option<fn(&Config) -> f64>,
 }
 
 /// What most rows have in common.
-const USUAL: Setting = Setting {
+pub(super) const USUAL: Setting = Setting {
     name: "",
     kind: "number",
     unit: "",
@@ -39,10 +44,29 @@ const USUAL: Setting = Setting {
     secret: false,
     parse: |_, _| {},
     show: |_| String::new(),
+    limit: None,
 };
 
 /// All settings, in the order of the reference.
-pub const SETTINGS: &[Setting] = &[
+pub const SETTINGS: &[Setting] = &joined::<{ ROWS.len() + access::ROWS.len() + limits::ROWS.len() }>();
+
+const fn joined<const N: usize>() -> [Setting; N] {
+    let mut all = [USUAL; N];
+    let groups = [ROWS, access::ROWS, limits::ROWS];
+    let (mut group, mut row, mut at) = (0, 0, 0);
+    while at < N {
+        if row == groups[group].len() {
+            (group, row) = (group + 1, 0);
+        } else {
+            all[at] = groups[group][row];
+            (row, at) = (row + 1, at + 1);
+        }
+    }
+    all
+}
+
+#[allow(clippy::cast_precision_loss)] // limits above 2^53 mean nothing
+const ROWS: &[Setting] = &[
     Setting {
         name: "cache_time",
         unit: "seconds",
@@ -57,29 +81,32 @@ pub const SETTINGS: &[Setting] = &[
         doc: "The deadline of a probe, from connect to last byte, waiting for a slot included. At most 3600.",
         parse: |c, r| set(&mut c.healthcheck_timeout, r.seconds(0.001, 3600.0)),
         show: |c| seconds(c.healthcheck_timeout),
+        limit: Some(|c| c.healthcheck_timeout.as_secs_f64()),
         ..USUAL
     },
     Setting {
         name: "max_clients",
         unit: "probes",
-        doc: "Probes that run at once.",
+        doc: "Probes that run at once, as far as the limit of open files allows. A quarter of them is kept for checks that passed in the last ten minutes.",
         parse: |c, r| set(&mut c.max_clients, r.count(1, 1_000_000)),
         show: |c| c.max_clients.to_string(),
+        limit: Some(|c| c.max_clients as f64),
         ..USUAL
     },
     Setting {
         name: "max_probes_per_target",
         unit: "probes",
-        doc: "Probes that run at once against one host and port, so that one hung service cannot starve the others.",
+        doc: "Probes that run at once against one host and port, so that one hung service cannot starve the others. Where a check passed in the last ten minutes, a quarter is kept for such checks.",
         parse: |c, r| set(&mut c.max_probes_per_target, r.count(1, 1_000_000)),
         show: |c| c.max_probes_per_target.to_string(),
+        limit: Some(|c| c.max_probes_per_target as f64),
         ..USUAL
     },
     Setting {
         name: "service_name_header",
         kind: "header name",
         doc: "A request header that tells HTTP upstreams the service's name.",
-        parse: |c, r| set(&mut c.service_name_header, values::header(r).map(Some)),
+        parse: |c, r| set(&mut c.service_name_header, values::header_or_none(r)),
         show: |c| or_null(c.service_name_header.as_ref(), |t| quoted(t)),
         ..USUAL
     },
@@ -294,6 +321,7 @@ pub const SETTINGS: &[Setting] = &[
         doc: "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB.",
         parse: |c, r| set(&mut c.max_body, r.bytes(1, 1 << 30)),
         show: |c| size_words(c.max_body),
+        limit: Some(|c| c.max_body as f64),
         ..USUAL
     },
     Setting {
@@ -302,6 +330,7 @@ pub const SETTINGS: &[Setting] = &[
         doc: "Results that are kept at once; the oldest make room.",
         parse: |c, r| set(&mut c.cache_entries, r.count(1, 10_000_000)),
         show: |c| c.cache_entries.to_string(),
+        limit: Some(|c| c.cache_entries as f64),
         ..USUAL
     },
     Setting {
@@ -311,6 +340,7 @@ pub const SETTINGS: &[Setting] = &[
         doc: "Memory for the bodies of kept results.",
         parse: |c, r| set(&mut c.cache_bytes, r.bytes(0, MOST_MEMORY)),
         show: |c| size_words(c.cache_bytes),
+        limit: Some(|c| c.cache_bytes as f64),
         ..USUAL
     },
     Setting {
@@ -320,6 +350,7 @@ pub const SETTINGS: &[Setting] = &[
         restart: true,
         parse: |c, r| set(&mut c.max_services, r.count(1, 10_000_000)),
         show: |c| c.max_services.to_string(),
+        limit: Some(|c| c.max_services as f64),
         ..USUAL
     },
     Setting {
@@ -372,6 +403,7 @@ pub const SETTINGS: &[Setting] = &[
         restart: true,
         parse: |c, r| set(&mut c.header_timeout, r.seconds(0.1, 3600.0)),
         show: |c| seconds(c.header_timeout),
+        limit: Some(|c| c.header_timeout.as_secs_f64()),
         ..USUAL
     },
     Setting {
@@ -381,6 +413,7 @@ pub const SETTINGS: &[Setting] = &[
         restart: true,
         parse: |c, r| set(&mut c.shutdown_timeout, r.seconds(0.0, 3600.0)),
         show: |c| seconds(c.shutdown_timeout),
+        limit: Some(|c| c.shutdown_timeout.as_secs_f64()),
         ..USUAL
     },
 ];
@@ -395,13 +428,13 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     SETTINGS.iter().filter(changed).map(|s| s.name).collect()
 }
 
-fn set<T>(field: &mut T, value: Option<T>) {
+pub(super) fn set<T>(field: &mut T, value: Option<T>) {
     if let Some(value) = value {
         *field = value;
     }
 }
 
-fn seconds(duration: Duration) -> String {
+pub(super) fn seconds(duration: Duration) -> String {
     duration.as_secs_f64().to_string()
 }
 

@@ -1,11 +1,12 @@
 //! Readers of the values that only one setting has.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use hyper::header::HeaderName;
 
 use super::read::Reader;
-use super::{FileLimit, LogFormat, LogPath, Network, TlsUse};
+use super::{FileLimit, LogFormat, LogPath, Network, Ports, TlsUse};
 
 /// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
 const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
@@ -30,6 +31,15 @@ pub fn cache_time(reader: &Reader<'_>) -> Option<Option<Duration>> {
 pub fn may_be_sent(name: &str) -> bool {
     let lower = name.to_ascii_lowercase();
     HeaderName::from_bytes(name.as_bytes()).is_ok() && !HOP_BY_HOP.contains(&lower.as_str())
+}
+
+/// A header name; an empty text means none, as in the originals.
+#[expect(clippy::option_option, reason = "none and a fault are not the same")]
+pub fn header_or_none(reader: &Reader<'_>) -> Option<Option<String>> {
+    match reader.word().as_deref() {
+        Some("") => Some(None),
+        _ => header(reader).map(Some),
+    }
 }
 
 /// The name of a request header that may be passed on.
@@ -136,4 +146,29 @@ pub fn file_limit(reader: &Reader<'_>) -> Option<FileLimit> {
         return Some(FileLimit::Max);
     }
     reader.whole_or(64, MOST, " or 'max'").map(FileLimit::Number)
+}
+
+/// Ports and ranges of ports; `any` stands for all.
+pub fn port_ranges(reader: &Reader<'_>) -> Option<Vec<Ports>> {
+    reader.each(|item| {
+        let remedy = "write one from 1 to 65535, a range such as 8000-8999, or 'any'";
+        item.parsed("is not a port", remedy, |t| match t.trim() {
+            "any" => Some(Ports::ALL),
+            other => Ports::parse(other),
+        })
+    })
+}
+
+/// Paths of files.
+pub fn paths(reader: &Reader<'_>, example: &str) -> Option<Vec<PathBuf>> {
+    reader.each(|item| item.path(example))
+}
+
+/// Permissions of a file, in octal digits.
+pub fn mode(reader: &Reader<'_>) -> Option<u32> {
+    reader.parsed("is not a mode", "write octal digits such as 0660", |t| {
+        let digits = t.trim().strip_prefix("0o").unwrap_or(t.trim());
+        let octal = digits.len() <= 4 && digits.bytes().all(|b| matches!(b, b'0'..=b'7'));
+        u32::from_str_radix(digits, 8).ok().filter(|m| octal && *m <= 0o777)
+    })
 }

@@ -56,6 +56,7 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, mut stop: watch::Re
             } => accepted,
         };
         match accepted {
+            (_, Ok((_, poller))) if !state.admits(poller.ip().to_canonical()) => state.connections.turn_away(),
             (place, Ok((stream, poller))) => {
                 let state = Arc::clone(&state);
                 tokio::spawn(async move {

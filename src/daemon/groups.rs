@@ -3,7 +3,7 @@
 //! Rule: a reload stops what is gone, starts what is new, and leaves everything else running with its state.
 
 use std::collections::HashMap;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use hyper::body::Incoming;
@@ -28,14 +28,15 @@ pub struct Groups {
     reload: watch::Sender<()>,
     watches: HashMap<String, JoinHandle<()>>,
     listeners: HashMap<(SocketAddr, String), watch::Sender<bool>>,
+    own: Vec<SocketAddr>,
 }
 
 impl Groups {
-    /// Starts everything on this thread's runtime.
+    /// Starts everything on this thread's runtime. `own` are the addresses that the daemon listens on already.
     ///
     /// # Errors
     /// When an address cannot be listened on.
-    pub fn start(state: &Arc<State>) -> Result<Self, String> {
+    pub fn start(state: &Arc<State>, own: Vec<SocketAddr>) -> Result<Self, String> {
         let live = Arc::clone(state);
         let means = Means {
             ask: Arc::new(state.checker.shared().fresh()),
@@ -49,6 +50,7 @@ impl Groups {
             reload: watch::channel(()).0,
             watches: HashMap::new(),
             listeners: HashMap::new(),
+            own,
         };
         match groups.listen().into_iter().next() {
             Some(fault) => Err(fault),
@@ -94,6 +96,10 @@ impl Groups {
             if self.listeners.contains_key(&(address, name.clone())) {
                 continue;
             }
+            if self.is_own(address) {
+                faults.push(format!("group {name}: hacheck itself listens on {address}; give the group another port"));
+                continue;
+            }
             match listen::bind(address) {
                 Ok(listener) => {
                     log::info!("group {name}: listening on {address}");
@@ -108,6 +114,15 @@ impl Groups {
             }
         }
         faults
+    }
+
+    /// Whether the daemon itself is there: the kernel would let a group in too, and deal requests out by chance.
+    fn is_own(&self, address: SocketAddr) -> bool {
+        let overlaps = |own: &SocketAddr| {
+            own.port() == address.port()
+                && (own.ip() == address.ip() || own.ip().is_unspecified() || address.ip().is_unspecified())
+        };
+        self.own.iter().any(overlaps)
     }
 
     /// Starts the watches that do not run. Those that are gone end by themselves.
@@ -132,6 +147,10 @@ struct GroupPollers {
 }
 
 impl Handler for GroupPollers {
+    fn admits(&self, poller: IpAddr) -> bool {
+        self.state.admits(poller)
+    }
+
     async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {
         let check = Check { protocol: Protocol::find(GROUP), service: self.name.clone(), port: Some(0), rest: "" };
         let from = poller.ip().to_canonical();

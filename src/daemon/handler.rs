@@ -31,6 +31,10 @@ const CHECK_MAX: usize = 300;
 pub struct Pollers(pub Arc<State>);
 
 impl Handler for Pollers {
+    fn admits(&self, poller: IpAddr) -> bool {
+        self.0.admits(poller)
+    }
+
     async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {
         let start = Instant::now();
         let from = poller.ip().to_canonical();
@@ -208,7 +212,8 @@ pub fn down(closed: &Closed, config: &Config) -> Reply {
 fn probed(outcome: &Outcome) -> Reply {
     let reply = reply::text(outcome.status, outcome.body.clone());
     if outcome.ours && !outcome.passes() {
-        return reply::phrased(reply, phrase(&String::from_utf8_lossy(&outcome.body)));
+        let reply = reply::phrased(reply, phrase(&String::from_utf8_lossy(&outcome.body)));
+        return if outcome.overload { reply::retry_soon(reply) } else { reply };
     }
     reply
 }

@@ -21,6 +21,8 @@ pub struct Counters {
     pub refused: AtomicU64,
     /// Changes of the spool by POST.
     pub spool_changes: AtomicU64,
+    /// Changes of the spool by POST that were not permitted.
+    pub spool_changes_refused: AtomicU64,
     probes: Vec<Probes>,
 }
 
@@ -109,6 +111,13 @@ impl Page {
         self.single("checks_down_total", "counter", "Checks answered from a downtime.", get(&counters.down));
         self.single("checks_refused_total", "counter", "Checks refused before a probe.", get(&counters.refused));
         self.single("spool_changes_total", "counter", "Spool changes by POST.", get(&counters.spool_changes));
+        let refused = get(&counters.spool_changes_refused);
+        self.single(
+            "spool_changes_refused_total",
+            "counter",
+            "Spool changes by POST that were not permitted.",
+            refused,
+        );
         self.metric("probes_total", "counter", "Probes run, by protocol and result.");
         for (protocol, probes) in PROTOCOLS.iter().zip(&counters.probes) {
             for (result, counter) in [("pass", &probes.passed), ("fail", &probes.failed)] {

@@ -4,6 +4,8 @@
 //! shared, so `-n` changes nothing but the number of cores used.
 
 mod agent;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod groups;
 mod handler;
 mod metrics;
@@ -16,6 +18,7 @@ mod sockets;
 mod spool_change;
 mod state;
 mod target;
+mod tokens;
 mod watchdog;
 
 use std::io::{self, Write as _};
@@ -30,13 +33,12 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::{self, Config};
-use crate::http::listen;
 use crate::spool::{Gate, Spool};
 use crate::sys::{self, LocalAddresses};
 use crate::systemd::{self, PassedSocket};
 use crate::{logging, orphans};
 use groups::Groups;
-use handler::Pollers;
+use sockets::Sockets;
 use state::{Live, State};
 use watchdog::Watchdog;
 
@@ -75,10 +77,18 @@ pub fn run(options: &Options) -> Result<(), String> {
     if let Some(limit) = config.rlimit_nofile {
         sys::set_file_limit(limit)?;
     }
+    logging::set_rate(config.log_rate);
     logging::start(&config.log_path, config.log_format, level(options, &config))?;
+    if let Some(kind) = sys::network_file_system(&options.spool_root) {
+        log::warn!(
+            "the spool folder {} is on a network file system ({kind}), which is not supported: downtimes may be seen \
+             late, and checks hang with the network; use a local folder",
+            options.spool_root.display()
+        );
+    }
     let gate = Gate::open(Spool::at(&options.spool_root)).map_err(|e| e.to_string())?;
     let own = own_addresses();
-    let live = Live::new(config, &own).map_err(|e| e.to_string())?;
+    let live = Live::new(config, &own)?;
     let state = Arc::new(State::new(gate, live, own));
     let main = runtime()?;
     let ended = main.block_on(serve(options, passed, &state));
@@ -136,21 +146,23 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
-    let sockets = sockets::open(passed, options, &state.live().config.agent_ports)?;
+    let mut sockets = Sockets::open(passed, options, &state.live().config)?;
+    let own = sockets.addresses();
     let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
     let (stop, stopped) = watch::channel(false);
     // Answers to agent-checks are so short that the main thread serves them all.
-    for socket in sockets.agent {
+    for socket in std::mem::take(&mut sockets.agent) {
         let agents = TcpListener::from_std(socket).map_err(|e| format!("cannot use the agent's socket: {e}"))?;
         tokio::spawn(agent::serve(agents, Arc::clone(state), stopped.clone()));
     }
     let mut threads = Vec::new();
     for number in 1..options.threads {
-        let sockets = clone_all(&sockets.http).map_err(|e| format!("cannot share the sockets: {e}"))?;
+        let sockets = sockets.share().map_err(|e| format!("cannot share the sockets: {e}"))?;
         threads.push(worker(number, sockets, Arc::clone(state), stopped.clone(), dog.clone())?);
     }
-    accept_all(sockets.http, state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
-    let mut groups = Groups::start(state)?;
+    // The name in the file system goes at the end of this function.
+    let _name = sockets.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
+    let mut groups = Groups::start(state, own)?;
     if let Some(dog) = dog {
         tokio::spawn(dog.report());
     }
@@ -174,28 +186,10 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
     Ok(())
 }
 
-fn clone_all(sockets: &[std::net::TcpListener]) -> io::Result<Vec<std::net::TcpListener>> {
-    sockets.iter().map(std::net::TcpListener::try_clone).collect()
-}
-
-/// Starts accepting from all sockets on this thread's runtime.
-fn accept_all(
-    sockets: Vec<std::net::TcpListener>,
-    state: &Arc<State>,
-    stopped: &watch::Receiver<bool>,
-) -> io::Result<()> {
-    for socket in sockets {
-        let listener = TcpListener::from_std(socket)?;
-        let pollers = Pollers(Arc::clone(state));
-        tokio::spawn(listen::serve(listener, Arc::clone(&state.connections), pollers, stopped.clone()));
-    }
-    Ok(())
-}
-
 /// A further thread that serves until `stopped` and its connections are drained.
 fn worker(
     number: usize,
-    sockets: Vec<std::net::TcpListener>,
+    sockets: Sockets,
     state: Arc<State>,
     mut stopped: watch::Receiver<bool>,
     dog: Option<Watchdog>,
@@ -206,7 +200,7 @@ fn worker(
             if let Some(dog) = dog {
                 tokio::spawn(dog.beat(number - 1));
             }
-            if let Err(e) = accept_all(sockets, &state, &stopped) {
+            if let Err(e) = sockets.accept_all(&state, &stopped) {
                 log::error!("thread {number} cannot use the sockets: {e}");
             }
             let _ = stopped.wait_for(|stop| *stop).await;
@@ -236,7 +230,7 @@ fn reload(options: &Options, state: &Arc<State>) -> bool {
     }
     let old = state.live();
     let restart = config::needs_restart(&old.config, &loaded.config);
-    let new = Live::new(loaded.config, &state.own).map_err(|e| e.to_string()).and_then(|new| {
+    let new = Live::new(loaded.config, &state.own).and_then(|new| {
         let path = &new.config.log_path;
         if *path != old.config.log_path { logging::redirect(path).map(|()| new) } else { Ok(new) }
     });
@@ -252,6 +246,7 @@ fn reload(options: &Options, state: &Arc<State>) -> bool {
     }
     logging::set_level(level(options, &new.config));
     logging::set_format(new.config.log_format);
+    logging::set_rate(new.config.log_rate);
     state.set_live(new);
     log::info!("SIGHUP: configuration read from {}", file.display());
     true

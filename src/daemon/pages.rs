@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::metrics::Page;
 use super::state::State;
+use crate::config::SETTINGS;
 use crate::http::reply::{self, Reply};
 use crate::spool::unix_now;
 use crate::stats::Last;
@@ -53,7 +54,7 @@ pub fn status(state: &State) -> Reply {
         "probes_running": live.context.running(),
         "connections": {
             "open": state.connections.count(),
-            "max": state.connections.max(),
+            "max": state.connections.limits().connections,
             "dropped": state.connections.dropped(),
         },
         "log_lines_dropped": logging::dropped(),
@@ -154,6 +155,7 @@ pub fn metrics(state: &State) -> Reply {
     spool(&mut page, state);
     group_metrics(&mut page, state);
     process(&mut page, state);
+    limits(&mut page, state);
     reply::metrics(page.finish())
 }
 
@@ -227,12 +229,39 @@ fn process(page: &mut Page, state: &State) {
     let figures = sys::process_figures();
     let connections = &state.connections;
     page.single("connections", "gauge", "Open connections of pollers.", connections.count());
-    page.single("connections_max", "gauge", "The most that may be open.", connections.max());
+    page.single("connections_max", "gauge", "The most that may be open.", connections.limits().connections);
     page.single("connections_dropped_total", "counter", "Connections that made room.", connections.dropped());
+    let of_address = connections.dropped_for_address();
+    page.single(
+        "connections_dropped_for_address_total",
+        "counter",
+        "Those that made room for their own address.",
+        of_address,
+    );
+    let strangers = connections.turned_away();
+    page.single("connections_refused_total", "counter", "Connections from outside allow_from.", strangers);
     page.single("log_lines_dropped_total", "counter", "Log lines dropped.", logging::dropped());
     page.single("resident_memory_bytes", "gauge", "Resident memory.", figures.rss_bytes);
     page.single("open_fds", "gauge", "Open file descriptors.", figures.open_files);
     page.single("threads", "gauge", "Threads.", figures.threads);
     let cpu = figures.user_seconds + figures.system_seconds;
     page.single("cpu_seconds_total", "counter", "CPU time.", cpu);
+}
+
+/// Every limit, with what it has become where the configuration leaves it open.
+fn limits(page: &mut Page, state: &State) {
+    let live = state.live();
+    page.metric("limit", "gauge", "The limits in force, in bytes, seconds or pieces.");
+    for setting in SETTINGS {
+        let configured = setting.limit.map(|limit| limit(&live.config));
+        #[allow(clippy::cast_precision_loss)] // numbers of connections and probes
+        let value = match setting.name {
+            "max_connections" => Some(state.connections.limits().connections as f64),
+            "max_clients" => Some(live.context.max() as f64),
+            _ => configured,
+        };
+        if let Some(value) = value {
+            page.sample("limit", &format!("{{name=\"{}\"}}", setting.name), value);
+        }
+    }
 }

@@ -3,7 +3,7 @@
 //!
 //! Rule: of repeated parts the last one counts, and a part with two equals signs none. What does not parse is not said.
 
-use hyper::header::{HeaderMap, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
 
 use crate::ledger::{Stated, View};
 
@@ -35,8 +35,10 @@ impl<'a> ServerState<'a> {
         let by_hand =
             headers.get(USER_AGENT).is_some_and(|v| BY_HAND.iter().any(|tool| v.as_bytes().starts_with(tool)));
         let mut state = Self { by_hand, ..Self::default() };
-        let values = headers.get_all("x-haproxy-server-state").iter().filter_map(|v| v.to_str().ok());
-        for part in values.flat_map(|v| v.split(';')) {
+        let values = headers.get_all("x-haproxy-server-state").iter().map(HeaderValue::as_bytes);
+        // A server's name may be in any encoding; that must not hide its address.
+        let parts = values.flat_map(|v| v.split(|b| *b == b';')).filter_map(|p| str::from_utf8(p).ok());
+        for part in parts {
             match part.split_once('=') {
                 Some((_, value)) if value.contains('=') => {}
                 Some((name, value)) => state.set(name.trim(), value.trim()),

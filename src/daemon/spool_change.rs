@@ -10,15 +10,17 @@ use std::sync::atomic::Ordering;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use hyper::header::CONTENT_TYPE;
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 
-use super::state::State;
+use super::state::{Live, State};
+use super::tokens::Bearer;
 use crate::http::reply::{self, Reply};
+use crate::logging::Seldom;
 use crate::spool::{Downtime, Key, ServiceName, SpoolError};
 
-/// Most bytes of a form: a reason of 100,000 characters, encoded.
-const BODY_MAX: usize = 2 << 20;
+/// How often refused changes are logged.
+static REFUSED: Seldom = Seldom::new();
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -37,11 +39,18 @@ pub async fn post(
     from: IpAddr,
 ) -> Reply {
     let live = state.live();
-    if !live.config.allow_remote_spool_changes {
-        log::warn!("refused a spool change of {service} from {from}: allow_remote_spool_changes is not set");
-        return reply::text(StatusCode::FORBIDDEN, "remote spool changes are not enabled");
-    }
-    let arguments = match tokio::time::timeout(live.config.header_timeout, arguments(request)).await {
+    let who = match permitted(&live, request.headers(), from) {
+        Ok(who) => who,
+        Err(denied) => {
+            state.counters.spool_changes_refused.fetch_add(1, Ordering::Relaxed);
+            if let Some(times) = REFUSED.now() {
+                log::warn!("refused a spool change of {service} from {from}: {}{times}", denied.why);
+            }
+            return denied.reply();
+        }
+    };
+    let most = live.config.max_request_body;
+    let arguments = match tokio::time::timeout(live.config.header_timeout, arguments(request, most)).await {
         Ok(Ok(arguments)) => arguments,
         Ok(Err(refused)) => return refused,
         Err(_) => return reply::text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
@@ -49,7 +58,7 @@ pub async fn post(
     let change = match change(&arguments) {
         Ok(change) => change,
         Err(why) => {
-            log::warn!("refused a spool change of {service} from {from}: {why}");
+            log::warn!("refused a spool change of {service} from {who}: {why}");
             return reply::text(StatusCode::BAD_REQUEST, why);
         }
     };
@@ -59,21 +68,61 @@ pub async fn post(
         port => Key::instance(service, None, port),
     };
     match key {
-        Ok(key) => apply(state, key, change, from).await,
+        Ok(key) => apply(state, key, change, &who).await,
         Err(e) => reply::text(StatusCode::BAD_REQUEST, e.to_string()),
     }
 }
 
-async fn apply(state: &Arc<State>, key: Key, change: Change, from: IpAddr) -> Reply {
+/// Why a change may not be made: for the log, and as the answer.
+struct Denied {
+    why: &'static str,
+    status: StatusCode,
+    text: String,
+}
+
+impl Denied {
+    fn reply(self) -> Reply {
+        let reply = reply::text(self.status, self.text);
+        match self.status {
+            StatusCode::UNAUTHORIZED => reply::with(reply, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            _ => reply,
+        }
+    }
+}
+
+/// Who makes the change, in words.
+fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, Denied> {
+    let denied = |why, status, text: &str| Err(Denied { why, status, text: text.to_owned() });
+    if !live.config.allow_remote_spool_changes {
+        let why = "allow_remote_spool_changes is not set";
+        return denied(why, StatusCode::FORBIDDEN, "remote spool changes are not enabled");
+    }
+    if !live.config.remote_spool_from.iter().any(|n| n.contains(from)) {
+        let text = format!("{from} may not change the spool: see remote_spool_from");
+        return denied("the address is outside remote_spool_from", StatusCode::FORBIDDEN, &text);
+    }
+    let unauthorized = |why, text| denied(why, StatusCode::UNAUTHORIZED, text);
+    match live.tokens.bearer(headers) {
+        Bearer::Free => Ok(from.to_string()),
+        Bearer::Holds(name) => Ok(format!("{from} with the token {name}")),
+        Bearer::Missing => unauthorized("it carries no token", "a spool change needs a token: Authorization: Bearer …"),
+        Bearer::Wrong => {
+            unauthorized("its token is not one of remote_spool_tokens", "the token is not one that is known")
+        }
+    }
+}
+
+async fn apply(state: &Arc<State>, key: Key, change: Change, who: &str) -> Reply {
     let spool = state.checker.gate().spool().clone();
+    let by = who.to_owned();
     // Writing waits for the lock and the disk.
     let done = tokio::task::spawn_blocking(move || -> Result<String, SpoolError> {
         match change {
             Change::Up => spool.up(&key).map(|was_down| {
-                format!("{key} taken up from {from}{}", if was_down { "" } else { " (it was not down)" })
+                format!("{key} taken up from {by}{}", if was_down { "" } else { " (it was not down)" })
             }),
             Change::Down(downtime) => {
-                let text = format!("{key} taken down from {from}: {}", downtime.one_line());
+                let text = format!("{key} taken down from {by}: {}", downtime.one_line());
                 spool.down(&key, downtime).map(|_| text)
             }
         }
@@ -85,7 +134,7 @@ async fn apply(state: &Arc<State>, key: Key, change: Change, from: IpAddr) -> Re
             reply::text(StatusCode::OK, "")
         }
         Ok(Err(e)) => {
-            log::error!("spool change from {from}: {e}");
+            log::error!("spool change from {who}: {e}");
             reply::text(StatusCode::INTERNAL_SERVER_ERROR, e.to_string())
         }
         Err(e) => reply::text(StatusCode::INTERNAL_SERVER_ERROR, format!("the change broke off: {e}")),
@@ -93,18 +142,27 @@ async fn apply(state: &Arc<State>, key: Key, change: Change, from: IpAddr) -> Re
 }
 
 /// The arguments of query string and form; of repeated ones the last counts, the form's after the query's.
-async fn arguments(request: Request<Incoming>) -> Result<HashMap<String, String>, Reply> {
+async fn arguments(request: Request<Incoming>, most: usize) -> Result<HashMap<String, String>, Reply> {
     let query = request.uri().query().unwrap_or_default().to_owned();
     let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
     let is_form = kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case(FORM));
-    let body = match Limited::new(request.into_body(), BODY_MAX).collect().await {
+    let body = match Limited::new(request.into_body(), most).collect().await {
         Ok(body) => body.to_bytes(),
         Err(e) if e.is::<LengthLimitError>() => {
-            return Err(reply::text(StatusCode::PAYLOAD_TOO_LARGE, format!("the body is over {BODY_MAX} bytes")));
+            return Err(reply::text(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is over {most} bytes (max_request_body)"),
+            ));
         }
         Err(e) => return Err(reply::text(StatusCode::BAD_REQUEST, format!("the body cannot be read: {e}"))),
     };
     let form = if is_form { body } else { Bytes::new() };
+    // What is no UTF-8 becomes U+FFFD, which nobody types.
+    let is_text =
+        |bytes: &[u8]| form_urlencoded::parse(bytes).all(|(n, v)| !n.contains('\u{fffd}') && !v.contains('\u{fffd}'));
+    if !is_text(query.as_bytes()) || !is_text(&form) {
+        return Err(reply::text(StatusCode::BAD_REQUEST, "the arguments are not UTF-8"));
+    }
     let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&form));
     Ok(pairs.map(|(name, value)| (name.into_owned(), cleaned(&value))).collect())
 }

@@ -6,21 +6,20 @@ use std::time::{Duration, Instant};
 
 use super::metrics::Counters;
 use super::target::Own;
+use super::tokens::Tokens;
 use crate::cache::{self, Cache};
 use crate::check::{Checker, Observer};
 use crate::config::Config;
-use crate::http::listen::Connections;
+use crate::http::listen::{Connections, Limits};
 use crate::ledger::Ledger;
-use crate::probe::{Context, ContextError};
+use crate::logging::Seldom;
+use crate::probe::Context;
 use crate::spool::{Gate, unix_now};
 use crate::stats::Stats;
-use crate::sys::{self, LocalAddresses};
+use crate::sys::LocalAddresses;
 
 /// How long the number of downtimes counts before the spool is listed again.
 const COUNT_EVERY: Duration = Duration::from_secs(1);
-
-/// File descriptors that connections leave to probes, spool and log.
-const FILE_RESERVE: u64 = 64;
 
 /// What a reload replaces.
 pub struct Live {
@@ -28,19 +27,25 @@ pub struct Live {
     pub config: Arc<Config>,
     /// The probes' side of it.
     pub context: Arc<Context>,
+    /// Who may change the spool from afar.
+    pub tokens: Tokens,
 }
 
 impl Live {
     /// Puts a configuration to use.
     ///
     /// # Errors
-    /// When certificates that it names cannot be read.
-    pub fn new(config: Config, local: &Arc<LocalAddresses>) -> Result<Self, ContextError> {
+    /// When certificates or tokens that it names cannot be read.
+    pub fn new(config: Config, local: &Arc<LocalAddresses>) -> Result<Self, String> {
+        let tokens = Tokens::load(&config.remote_spool_tokens)?;
         let config = Arc::new(config);
-        let context = Arc::new(Context::new(Arc::clone(&config), Arc::clone(local))?);
-        Ok(Self { config, context })
+        let context = Context::new(Arc::clone(&config), Arc::clone(local)).map_err(|e| e.to_string())?;
+        Ok(Self { config, context: Arc::new(context), tokens })
     }
 }
+
+/// How often connections of strangers are logged.
+static STRANGERS: Seldom = Seldom::new();
 
 /// The daemon's memory.
 pub struct State {
@@ -73,16 +78,11 @@ impl State {
         let observer: Arc<Observer> =
             Arc::new(move |protocol, outcome, seconds| counting.probed(protocol.name, outcome.passes(), seconds));
         let cache = Arc::new(Cache::new(cache_limits(config)));
-        let max = config.max_connections.unwrap_or_else(|| {
-            let files = sys::file_limit().saturating_sub(FILE_RESERVE).max(1);
-            // Each connection may have a probe beside it.
-            usize::try_from(files / 2).unwrap_or(usize::MAX).max(16)
-        });
         Self {
             started: Instant::now(),
             checker: Checker::new(gate, cache, observer),
-            stats: Stats::new(config.max_services),
-            connections: Arc::new(Connections::new(max, config.header_timeout)),
+            stats: Stats::new(config.max_services, config.max_addresses_per_service),
+            connections: Arc::new(Connections::new(Limits::from(&**config))),
             counters,
             own,
             id: format!("{}-{}", std::process::id(), unix_now()),
@@ -103,6 +103,16 @@ impl State {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether an address may ask (`allow_from`); one that may not is logged now and then.
+    #[must_use]
+    pub fn admits(&self, poller: IpAddr) -> bool {
+        let admitted = self.live().config.allow_from.iter().any(|n| n.contains(poller));
+        if !admitted && let Some(times) = STRANGERS.now() {
+            log::warn!("dropped a connection of {poller}, which is outside allow_from{times}");
+        }
+        admitted
+    }
+
     /// The configuration in force.
     #[must_use]
     pub fn live(&self) -> Arc<Live> {
@@ -112,7 +122,15 @@ impl State {
     /// Replaces the configuration. Running probes end under the old one.
     pub fn set_live(&self, live: Live) {
         self.checker.cache().set_limits(cache_limits(&live.config));
+        let before = self.live();
+        live.context.adopt(&before.context);
+        let reach = |c: &Config| (c.check_hosts.clone(), c.allowed_ports.clone());
+        let other_reach = reach(&live.config) != reach(&before.config);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
+        if other_reach {
+            // What may no longer be probed must not be told from memory either.
+            self.checker.cache().clear();
+        }
     }
 
     /// Downtimes in force, counted at most once a second; `None` while the spool cannot be listed.

@@ -55,6 +55,9 @@ pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config,
     let mut spool_names = vec![check.service.as_str().to_owned()];
     if let (Ok(port), Ok(host)) = (&port, &host) {
         spool_names.extend(instances(check, host, *port, own));
+        // Files of the originals' hadown have the host as it was typed.
+        let typed = named(&state, headers).and_then(|h| Key::instance(check.service.clone(), Some(h), *port).ok());
+        spool_names.extend(typed.map(|key| key.file_name()).filter(|name| !spool_names.contains(name)));
     }
     let target = port.and_then(|port| {
         let host = host?;
@@ -103,11 +106,15 @@ fn instances(check: &Check<'_>, host: &Host, port: u16, own: &dyn Own) -> Vec<St
     .collect()
 }
 
-fn host(state: &ServerState<'_>, headers: &HeaderMap, own: &dyn Own) -> Result<Host, Outcome> {
+/// The host that a header names.
+fn named<'a>(state: &ServerState<'a>, headers: &'a HeaderMap) -> Option<&'a str> {
     let nerve = headers.get("x-nerve-check-ip").map(|v| v.to_str().unwrap_or("?")).map(str::trim);
     // A server behind a unix socket has no address: it can only be on this host.
-    let named = state.address.filter(|a| *a != "unix").or(nerve).filter(|h| !h.is_empty());
-    let Some(text) = named else { return Ok(Host::Local) };
+    state.address.filter(|a| *a != "unix").or(nerve).filter(|h| !h.is_empty())
+}
+
+fn host(state: &ServerState<'_>, headers: &HeaderMap, own: &dyn Own) -> Result<Host, Outcome> {
+    let Some(text) = named(state, headers) else { return Ok(Host::Local) };
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     if let Ok(address) = bare.parse::<IpAddr>() {
         let address = address.to_canonical();

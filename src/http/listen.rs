@@ -1,34 +1,36 @@
-//! The listener for pollers: accept, limits, drain.
+//! The listener for pollers: accept, answer, drain.
 //!
-//! Rule: a new connection is never refused. When there are too many, the oldest one without a complete request makes
-//! room, so that a flood of idle connections cannot blind the balancer; where all wait for an answer, the one that has
-//! waited longest, so that pollers of hung services, who may be gone, cannot either.
+//! Rule: who may not ask is dropped before a byte is read; of all others a new connection is never refused (see
+//! [`super::connections`]).
 
-use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::future::Future;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use nix::errno::Errno;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, watch};
-use tokio::task::AbortHandle;
 
+use super::connections::{Accepting, Registered};
+pub use super::connections::{Connections, Limits};
 use super::reply::Reply;
+use super::stall::Stalling;
+use crate::logging::Seldom;
 
 /// Connections that the kernel keeps ready to be accepted.
 const BACKLOG: u32 = 4096;
 
-/// Bytes of a request head that always fit; above twice that the answer is always 431.
-const HEAD_MAX: usize = 32 << 10;
+/// Headers that hyper takes without being told; with this number it needs no memory of its own for them.
+const USUAL_HEADERS: usize = 100;
 
 /// How long to wait after accepting failed for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
@@ -37,9 +39,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 /// connection would lose it.
 const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
-/// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
-/// two, which cannot be seen: they look like those that close their sending side behind the request.
-const ANSWER_GRACE: Duration = Duration::from_secs(1);
+/// How often trouble with accepting is logged.
+static TROUBLE: Seldom = Seldom::new();
 
 /// Opens a listening socket. Others may listen on the same port (`SO_REUSEPORT`), so that a new daemon can start
 /// before the old one ends.
@@ -60,160 +61,51 @@ pub trait Handler: Clone + Send + Sync + 'static {
     /// soon as its poller is gone.
     const HALF_CLOSE: bool = true;
 
+    /// Whether an address may ask; decided before anything is read.
+    fn admits(&self, poller: IpAddr) -> bool;
+
     /// Answers one request of a poller.
     fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> impl Future<Output = Reply> + Send;
 }
 
-/// The connections of all listeners.
-pub struct Connections {
-    max: usize,
-    header_timeout: Duration,
-    next: AtomicU64,
-    open: Mutex<BTreeMap<u64, Connection>>,
-    count: AtomicUsize,
-    dropped: AtomicU64,
-    /// Listeners that may still bring connections.
-    accepting: AtomicUsize,
-    closed: Notify,
-    started: Instant,
+/// Where connections come from.
+pub trait Listener: Send {
+    /// A connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Whether the peer's address says where it is; peers that are known to be on this host are always admitted.
+    const REMOTE: bool;
+
+    /// The next connection and its peer.
+    fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 }
 
-struct Connection {
-    busy: Arc<Busy>,
-    task: AbortHandle,
-}
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+    const REMOTE: bool = true;
 
-/// When the request that is being answered was complete, in milliseconds from the start, plus one; 0 without one.
-#[derive(Default)]
-struct Busy(AtomicU64);
-
-impl Connections {
-    /// At most `max` connections; a request head must be complete, and the next one begun, within `header_timeout`.
-    #[must_use]
-    pub fn new(max: usize, header_timeout: Duration) -> Self {
-        Self {
-            max: max.max(1),
-            header_timeout,
-            next: AtomicU64::new(0),
-            open: Mutex::default(),
-            count: AtomicUsize::new(0),
-            dropped: AtomicU64::new(0),
-            accepting: AtomicUsize::new(0),
-            closed: Notify::new(),
-            started: Instant::now(),
-        }
-    }
-
-    /// Connections that are open.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.count.load(Ordering::Relaxed)
-    }
-
-    /// Connections that had to make room for newer ones.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    /// The most that are open at once.
-    #[must_use]
-    pub fn max(&self) -> usize {
-        self.max
-    }
-
-    /// Waits until all listeners have stopped and all connections are closed.
-    pub async fn drained(&self) {
-        loop {
-            let closed = self.closed.notified();
-            // In this order: a listener enters its last connection before it goes.
-            if self.accepting.load(Ordering::Acquire) == 0 && self.count() == 0 {
-                return;
-            }
-            closed.await;
-        }
-    }
-
-    /// Waits until one more may be open, closing one if need be.
-    async fn room(&self) {
-        loop {
-            let closed = self.closed.notified();
-            if self.count() < self.max {
-                return;
-            }
-            match self.victim() {
-                Ok(task) => {
-                    self.dropped.fetch_add(1, Ordering::Relaxed);
-                    task.abort();
-                    closed.await;
-                }
-                // Elapsed or closed: both are reasons to look again.
-                Err(grace) => drop(tokio::time::timeout(grace, closed).await),
-            }
-        }
-    }
-
-    /// The connection to close: the oldest one without a complete request, else the one that has waited longest for
-    /// its answer. `Err` says after what time there will be one.
-    fn victim(&self) -> Result<AbortHandle, Duration> {
-        let open = self.open();
-        let since = |c: &Connection| c.busy.0.load(Ordering::Relaxed);
-        if let Some(idle) = open.values().find(|c| since(c) == 0) {
-            return Ok(idle.task.clone());
-        }
-        let Some(longest) = open.values().min_by_key(|c| since(c)) else { return Err(ANSWER_GRACE) };
-        let waited = self.now().saturating_sub(since(longest));
-        match ANSWER_GRACE.checked_sub(Duration::from_millis(waited)) {
-            None | Some(Duration::ZERO) => Ok(longest.task.clone()),
-            Some(grace) => Err(grace),
-        }
-    }
-
-    /// Milliseconds from the start, plus one.
-    fn now(&self) -> u64 {
-        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX - 1) + 1
-    }
-
-    fn open(&self) -> MutexGuard<'_, BTreeMap<u64, Connection>> {
-        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let (stream, poller) = self.accept().await?;
+        // Answers are short: nothing is gained by waiting for more to send. Where it fails, the connection is gone.
+        let _ = stream.set_nodelay(true);
+        Ok((stream, poller))
     }
 }
 
-/// Takes a connection off the books, however its task ends.
-struct Registered {
-    all: Arc<Connections>,
-    id: u64,
-}
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+    const REMOTE: bool = false;
 
-impl Drop for Registered {
-    fn drop(&mut self) {
-        self.all.open().remove(&self.id);
-        self.all.count.fetch_sub(1, Ordering::Relaxed);
-        self.all.closed.notify_waiters();
-    }
-}
-
-/// A listener that may still bring connections.
-struct Accepting(Arc<Connections>);
-
-impl Accepting {
-    fn begin(all: &Arc<Connections>) -> Self {
-        all.accepting.fetch_add(1, Ordering::Relaxed);
-        Self(Arc::clone(all))
-    }
-}
-
-impl Drop for Accepting {
-    fn drop(&mut self) {
-        self.0.accepting.fetch_sub(1, Ordering::Release);
-        self.0.closed.notify_waiters();
+    async fn next(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let (stream, _) = self.accept().await?;
+        Ok((stream, (Ipv4Addr::LOCALHOST, 0).into()))
     }
 }
 
 /// Serves a listener until `stop` turns true; then no connection is accepted any more, and those that are open end
 /// after the request that they are at.
-pub async fn serve<H: Handler>(
-    listener: TcpListener,
+pub async fn serve<L: Listener, H: Handler>(
+    listener: L,
     all: Arc<Connections>,
     handler: H,
     mut stop: watch::Receiver<bool>,
@@ -223,22 +115,37 @@ pub async fn serve<H: Handler>(
         let accepted = tokio::select! {
             biased;
             () = told_to(&mut stop) => return,
-            accepted = listener.accept() => accepted,
+            accepted = listener.next() => accepted,
         };
         match accepted {
+            Ok((_, poller)) if L::REMOTE && !handler.admits(poller.ip().to_canonical()) => all.turn_away(),
             Ok((stream, poller)) => {
-                all.room().await;
+                tokio::select! {
+                    biased;
+                    () = told_to(&mut stop) => return,
+                    () = all.room() => {}
+                }
                 begin(stream, poller, &all, handler.clone(), stop.clone());
             }
-            Err(e) => {
-                // A connection that was reset before it was accepted is nothing; want of descriptors passes.
-                if !matches!(e.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
-                    log::warn!("cannot accept a connection: {e}");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
-                }
-            }
+            Err(e) => failed(&e, &all).await,
         }
     }
+}
+
+/// A connection that was reset before it was accepted is nothing; want of descriptors passes, the sooner when a
+/// connection that nobody uses gives one back.
+async fn failed(e: &io::Error, all: &Connections) {
+    if matches!(e.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+        return;
+    }
+    let wanting = [Errno::EMFILE, Errno::ENFILE].map(|e| e as i32);
+    if e.raw_os_error().is_some_and(|code| wanting.contains(&code)) {
+        all.shed();
+    }
+    if let Some(times) = TROUBLE.now() {
+        log::warn!("cannot accept a connection: {e}{times}");
+    }
+    tokio::time::sleep(ACCEPT_PAUSE).await;
 }
 
 /// Waits until the flag turns true, or nobody is left to turn it.
@@ -253,53 +160,49 @@ async fn told_to_and_begun(stop: &mut watch::Receiver<bool>, begun: &Notify) {
     let _ = tokio::time::timeout(FIRST_REQUEST, begun.notified()).await;
 }
 
-fn begin<H: Handler>(
-    stream: TcpStream,
+fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handler>(
+    stream: S,
     poller: SocketAddr,
     all: &Arc<Connections>,
     handler: H,
     stop: watch::Receiver<bool>,
 ) {
-    // Answers are short: nothing is gained by waiting for more to send. Where it fails, the connection is gone.
-    let _ = stream.set_nodelay(true);
-    let id = all.next.fetch_add(1, Ordering::Relaxed);
-    let busy = Arc::<Busy>::default();
-    all.count.fetch_add(1, Ordering::Relaxed);
-    let registered = Registered { all: Arc::clone(all), id };
-    // The lock is held over the spawn, so that a connection that ends at once is removed after it was entered.
-    let mut open = all.open();
-    let timeout = all.header_timeout;
-    let task = tokio::spawn(connection(stream, poller, timeout, handler, Arc::clone(&busy), stop, registered));
-    open.insert(id, Connection { busy, task: task.abort_handle() });
+    let limits = *all.limits();
+    all.enter(poller.ip().to_canonical(), |registered| {
+        tokio::spawn(connection(stream, poller, limits, handler, stop, registered)).abort_handle()
+    });
 }
 
-async fn connection<H: Handler>(
-    stream: TcpStream,
+async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handler>(
+    stream: S,
     poller: SocketAddr,
-    header_timeout: Duration,
+    limits: Limits,
     handler: H,
-    busy: Arc<Busy>,
     mut stop: watch::Receiver<bool>,
     registered: Registered,
 ) {
     let begun = Notify::new();
     let service = service_fn(|request| {
         begun.notify_one();
-        let (handler, busy, now) = (handler.clone(), Arc::clone(&busy), registered.all.now());
+        let (handler, registered) = (&handler, &registered);
         async move {
-            busy.0.store(now, Ordering::Relaxed);
+            registered.busy();
             let reply = handler.handle(request, poller).await;
-            busy.0.store(0, Ordering::Relaxed);
+            registered.idle();
             Ok::<_, Infallible>(reply)
         }
     });
-    let serving = http1::Builder::new()
+    let mut builder = http1::Builder::new();
+    if limits.headers != USUAL_HEADERS {
+        builder.max_headers(limits.headers);
+    }
+    let serving = builder
         .timer(TokioTimer::new())
-        .header_read_timeout(header_timeout)
-        .max_buf_size(HEAD_MAX)
+        .header_read_timeout(limits.header_timeout)
+        .max_buf_size(limits.head)
         // Some checkers close their sending side behind the request.
         .half_close(H::HALF_CLOSE)
-        .serve_connection(TokioIo::new(stream), service);
+        .serve_connection(TokioIo::new(Stalling::new(stream, limits.write_timeout)), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,

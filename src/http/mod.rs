@@ -1,5 +1,8 @@
 //! HTTP/1 on both sides: the listener for pollers, the answers they get, and the one request that a probe sends.
 
 pub mod client;
+pub mod connections;
 pub mod listen;
 pub mod reply;
+mod stall;
+pub mod unix;

@@ -1,19 +1,19 @@
 //! What all probes share: settings, slots, name look-ups, TLS.
 
-use std::collections::HashMap;
 use std::fmt;
+use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use hyper::StatusCode;
-use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::sync::Semaphore;
 
+use super::slots::{Limits, Name, Slots};
 use super::tls::TlsClient;
 use super::{Host, Outcome, Target, mysql};
 use crate::config::{Config, is_metadata};
-use crate::sys::LocalAddresses;
+use crate::sys::{LocalAddresses, places_for_probes};
 
 /// Name look-ups at once. Each blocks a thread for as long as the resolver likes.
 const LOOKUPS: usize = 16;
@@ -25,10 +25,8 @@ pub struct Context {
     pub(super) tls: TlsClient,
     pub(super) mysql: mysql::Ways,
     local: Arc<LocalAddresses>,
-    slots: Semaphore,
-    waiting: AtomicUsize,
+    pub(super) slots: Slots,
     lookups: Arc<Semaphore>,
-    busy: Mutex<HashMap<(Host, u16), usize>>,
 }
 
 /// Why a configuration cannot be put to use.
@@ -43,12 +41,6 @@ impl fmt::Display for ContextError {
 
 impl std::error::Error for ContextError {}
 
-/// The right to probe a target, given back when dropped.
-pub(super) struct Slot<'a> {
-    _reserved: Reserved<'a>,
-    _global: SemaphorePermit<'a>,
-}
-
 impl Context {
     /// Prepares for a configuration.
     ///
@@ -58,10 +50,12 @@ impl Context {
         Ok(Self {
             tls: TlsClient::new(&config)?,
             mysql: mysql::Ways::default(),
-            slots: Semaphore::new(config.max_clients.min(Semaphore::MAX_PERMITS)),
-            waiting: AtomicUsize::new(0),
+            slots: Slots::new(Limits {
+                all: config.max_clients.min(places_for_probes()),
+                target: config.max_probes_per_target,
+                waiting: config.max_waiting,
+            }),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
-            busy: Mutex::default(),
             config,
             local,
         })
@@ -82,53 +76,42 @@ impl Context {
     /// Probes that run now.
     #[must_use]
     pub fn running(&self) -> usize {
-        self.config.max_clients.saturating_sub(self.slots.available_permits())
+        self.slots.running()
     }
 
     /// Probes that wait for a slot.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.waiting.load(Ordering::Relaxed)
+        self.slots.waiting()
     }
 
-    /// Waits for one of the `max_clients` slots. A target that has all of its own taken is answered at once, so that
-    /// one hung service cannot make the others wait.
-    pub(super) async fn slot(&self, target: &Target) -> Result<Slot<'_>, Outcome> {
-        let key = (target.host.clone(), target.port);
-        let limit = self.config.max_probes_per_target;
-        {
-            let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-            let running = busy.entry(key.clone()).or_insert(0);
-            if *running >= limit {
-                return Err(Outcome::unavailable(format!(
-                    "{}:{}: {limit} checks are already running there (max_probes_per_target)",
-                    target.host, target.port
-                )));
-            }
-            *running += 1;
-        }
-        let reserved = Reserved { context: self, target: key };
-        let waiting = Waiting::begin(&self.waiting);
-        // The semaphore is never closed.
-        let permit = self.slots.acquire().await.map_err(|e| Outcome::unavailable(e.to_string()))?;
-        drop(waiting);
-        Ok(Slot { _reserved: reserved, _global: permit })
+    /// The most probes that run at once: `max_clients`, or what the limit of open files leaves.
+    #[must_use]
+    pub fn max(&self) -> usize {
+        self.slots.max()
     }
 
-    fn release(&self, target: &(Host, u16)) {
-        let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = busy.get_mut(target) {
-            *running -= 1;
-            if *running == 0 {
-                busy.remove(target);
-            }
-        }
+    /// The name of a check, from everything that decides its result.
+    #[must_use]
+    pub fn name(&self, check: &impl Hash) -> Name {
+        self.slots.name(check)
+    }
+
+    /// Remembers which checks passed under the configuration before.
+    pub fn adopt(&self, before: &Self) {
+        self.slots.adopt(&before.slots);
     }
 
     /// The addresses of a target that may be probed, in the order to try them. What is checked here is what is
     /// connected to: there is no second look-up.
     pub(super) async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, Outcome> {
         let port = target.port;
+        // Nothing listens on port 0: it stands for "none" in checks that need no port.
+        let free = port == 0 || target.trusted;
+        if !free && !self.config.allowed_ports.iter().any(|p| p.contains(port)) {
+            let text = format!("port {port} may not be checked from here: it is outside allowed_ports");
+            return Err(Outcome::new(StatusCode::FORBIDDEN, text));
+        }
         match &target.host {
             Host::Local => Ok(vec![(Ipv4Addr::LOCALHOST, port).into()]),
             Host::Address(a) => self.allowed(target, vec![(*a, port).into()]),
@@ -147,13 +130,17 @@ impl Context {
         let first = found.first().map(SocketAddr::ip);
         found.retain(|a| self.may_probe(a.ip()));
         if found.is_empty() {
+            let why = match first {
+                Some(a) if is_metadata(a) => "cloud metadata is never checked",
+                _ => "it is outside check_hosts",
+            };
             let resolved = match (host, first) {
                 (Host::Name(_), Some(a)) => format!(" ({a})"),
                 _ => String::new(),
             };
             return Err(Outcome::new(
                 StatusCode::FORBIDDEN,
-                format!("host {host}{resolved} may not be checked from here: it is outside check_hosts"),
+                format!("host {host}{resolved} may not be checked from here: {why}"),
             ));
         }
         Ok(found)
@@ -184,33 +171,5 @@ impl Context {
                 Err(failed(cause.to_owned()))
             }
         }
-    }
-}
-
-/// A place at the target, given back when dropped.
-struct Reserved<'a> {
-    context: &'a Context,
-    target: (Host, u16),
-}
-
-impl Drop for Reserved<'_> {
-    fn drop(&mut self) {
-        self.context.release(&self.target);
-    }
-}
-
-/// Counts who waits, also when the deadline ends the waiting.
-struct Waiting<'a>(&'a AtomicUsize);
-
-impl<'a> Waiting<'a> {
-    fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -38,7 +38,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let environment = [("HACHECK_SERVICE", &*probe.target.service), ("HACHECK_HOST", &host), ("HACHECK_PORT", &port)];
     probe.trace.stage("waiting for the command");
     probe.trace.note(|| argv.to_string());
-    let ran = process::run(argv, &environment).await.map_err(|e| probe.failed(e))?;
+    let ran = process::run(argv, &environment, &probe.context.config.secrets()).await.map_err(|e| probe.failed(e))?;
     probe.trace.note(|| ran.end.to_string());
     Ok(outcome(name, &ran))
 }

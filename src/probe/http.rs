@@ -88,7 +88,7 @@ where
 pub(super) fn outcome(answer: Answer) -> Outcome {
     let status = answer.status;
     let passes = status.as_u16() >= 200 && status.canonical_reason().is_some();
-    let relayed = Outcome { status, body: answer.body, ours: false, cause: None };
+    let relayed = Outcome { body: answer.body, ours: false, ..Outcome::new(status, "") };
     if passes {
         return relayed;
     }

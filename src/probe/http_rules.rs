@@ -2,8 +2,8 @@
 //!
 //! Rule: 200 with the upstream's body when everything holds, else 503 that names the first thing that does not.
 
+use hyper::Method;
 use hyper::header::{HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
 
 use super::{Outcome, Probe, http};
 use crate::config::HttpRule;
@@ -29,7 +29,7 @@ pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
         Err(failed) => return failed,
     };
     match broken(rule, &answer) {
-        None => Outcome { status: StatusCode::OK, body: answer.body, ours: false, cause: None },
+        None => Outcome { body: answer.body, ours: false, ..Outcome::healthy("") },
         Some(what) => probe.failed(format_args!("http_rules: {what}")),
     }
 }

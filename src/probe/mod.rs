@@ -19,6 +19,7 @@ mod options;
 mod postgres;
 mod redis;
 mod redis_info;
+mod slots;
 mod smtp;
 mod stream;
 mod tcp;
@@ -30,12 +31,14 @@ use std::fmt;
 use std::future::Future;
 use std::net::IpAddr;
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode};
 
 pub use context::{Context, ContextError};
+pub use slots::Name;
 pub use trace::{Step, Trace};
 
 /// Everything that can be probed. Router, metrics, `hacheck probe` and the documentation's tests read this table.
@@ -209,12 +212,14 @@ pub struct Outcome {
     pub ours: bool,
     /// What the body leaves unsaid, for the log and `hacheck probe`.
     pub cause: Option<Box<str>>,
+    /// There was no place for the probe: it says nothing of the target, so it is not stored, and worth asking again.
+    pub overload: bool,
 }
 
 impl Outcome {
     /// A sentence of ours with a status.
     pub fn new(status: StatusCode, body: impl Into<String>) -> Self {
-        Self { status, body: Bytes::from(body.into()), ours: true, cause: None }
+        Self { status, body: Bytes::from(body.into()), ours: true, cause: None, overload: false }
     }
 
     /// Healthy, with a body.
@@ -225,6 +230,11 @@ impl Outcome {
     /// 503 with a body.
     pub fn unavailable(body: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, body)
+    }
+
+    /// 503 for want of a place, whatever the target may be like.
+    pub fn overload(body: impl Into<String>) -> Self {
+        Self { overload: true, ..Self::unavailable(body) }
     }
 
     /// 400 with a body.
@@ -279,16 +289,38 @@ impl Probe<'_> {
 
 /// Runs one probe within its deadline.
 pub async fn run(protocol: &'static Protocol, target: &Target, context: &Context, trace: &Trace) -> Outcome {
+    run_as(None, protocol, target, context, trace).await
+}
+
+/// Runs the probe of a check that has a name, by which it is known again: one that passed lately finds a place among
+/// made-up ones.
+pub async fn run_as(
+    check: Option<Name>,
+    protocol: &'static Protocol,
+    target: &Target,
+    context: &Context,
+    trace: &Trace,
+) -> Outcome {
     let probe = Probe { protocol, target, context, trace };
     let limit = probe.limit();
+    let placed = AtomicBool::new(false);
     let work = async {
         trace.stage("waiting for a free slot (max_clients)");
-        match context.slot(target).await {
-            Ok(_slot) => (protocol.probe)(&probe).await,
+        match context.slots.take(target, check).await {
+            Ok(_slot) => {
+                placed.store(true, Ordering::Relaxed);
+                (protocol.probe)(&probe).await
+            }
             Err(full) => full,
         }
     };
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| timed_out(&probe))
+    let outcome = tokio::time::timeout(limit, work)
+        .await
+        .unwrap_or_else(|_| Outcome { overload: !placed.load(Ordering::Relaxed), ..timed_out(&probe) });
+    if let Some(check) = check.filter(|_| outcome.passes()) {
+        context.slots.note_passed(check, target);
+    }
+    outcome
 }
 
 fn timed_out(probe: &Probe<'_>) -> Outcome {

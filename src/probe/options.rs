@@ -1,8 +1,12 @@
 //! Options in the query string of a check, e.g. `?role=replica&max_lag=30`.
 //!
-//! Rule: an option that is unknown, empty or given twice is refused, so that a typing error cannot make a check weaker.
+//! Rule: an option that is empty, given twice, or nearly one of ours is refused, so that a typing error cannot make a
+//! check weaker. What has nothing to do with ours is ignored, as the originals ignored every query, unless ours stand
+//! beside it.
 
 use std::borrow::Cow;
+
+use crate::nearest::nearest;
 
 /// What a database is expected to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,8 +35,12 @@ pub(super) fn read<'a>(
     mut take: impl FnMut(&'static str, Cow<'a, str>) -> Result<(), String>,
 ) -> Result<(), String> {
     let mut seen = Vec::new();
+    let ours = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| known.contains(&&*name));
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let Some(name) = known.iter().copied().find(|k| *k == name) else {
+            if !ours && nearest(&name, known.iter().copied()).is_none() {
+                continue;
+            }
             return Err(format!("unknown option '{}'; there are {}", name.escape_debug(), known.join(", ")));
         };
         if seen.contains(&name) {

@@ -38,7 +38,9 @@ impl Downtime {
     /// Reads the content of a spool file. It cannot fail: what is not a JSON object is a reason.
     #[must_use]
     pub fn parse(content: &[u8]) -> Self {
-        let Ok(Value::Object(mut object)) = serde_json::from_slice::<Value>(content) else {
+        let read =
+            serde_json::from_slice(content).or_else(|_| serde_json::from_slice(&without_lone_surrogates(content)));
+        let Ok(Value::Object(mut object)) = read else {
             let reason = String::from_utf8_lossy(content).into_owned();
             return Self { reason, legacy: true, ..Self::default() };
         };
@@ -124,7 +126,7 @@ impl Downtime {
     /// The reason on one line: control characters and line breaks inside become spaces, a final line break goes.
     #[must_use]
     pub fn one_line(&self) -> String {
-        let text = self.reason.strip_suffix('\n').unwrap_or(&self.reason);
+        let text = self.reason.strip_suffix('\n').map_or(&*self.reason, |t| t.strip_suffix('\r').unwrap_or(t));
         text.chars().map(|c| if breaks_lines(c) { ' ' } else { c }).collect()
     }
 
@@ -168,6 +170,33 @@ pub fn unix_now() -> f64 {
     Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or(u64::MAX)).as_secs_f64()
 }
 
+/// JSON in which halves of surrogate pairs that stand alone are U+FFFD. Python writes them for bytes of a reason that
+/// are no text in its locale.
+fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
+    let unit = |at: usize| {
+        let escape = json.get(at..at + 6).filter(|e| e.starts_with(b"\\u"))?;
+        u16::from_str_radix(str::from_utf8(&escape[2..]).ok()?, 16).ok()
+    };
+    let mut out = Vec::with_capacity(json.len());
+    let mut at = 0;
+    while at < json.len() {
+        let length = match (json[at], unit(at), unit(at + 6)) {
+            (b'\\', Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
+            (b'\\', Some(0xd800..=0xdfff), _) => {
+                out.extend_from_slice(b"\\ufffd");
+                at += 6;
+                continue;
+            }
+            // An escaped backslash begins no other escape.
+            (b'\\', _, _) => 2,
+            _ => 1,
+        };
+        out.extend_from_slice(&json[at..(at + length).min(json.len())]);
+        at += length;
+    }
+    out
+}
+
 fn ascii_only(json: &str) -> String {
     use std::fmt::Write as _;
     let mut out = String::with_capacity(json.len());
@@ -207,7 +236,7 @@ mod tests {
 
     #[test]
     fn the_body_is_one_line_but_for_a_legacy_final_newline() {
-        assert_eq!(Downtime::parse(b"a\nb\r\n").body("w"), "Service w in down state: a b \n");
+        assert_eq!(Downtime::parse(b"a\nb\r\n").body("w"), "Service w in down state: a b\n");
         let json = Downtime::parse(br#"{"reason":"a\nb\u2028c\n","creation":1000.5,"expiration":4e9}"#);
         assert_eq!(json.body("w"), "Service w in down state since 1000.500000 until 4000000000.000000: a b c");
         assert_eq!(Downtime::parse(b"{}").body("w"), "Service w in down state");
@@ -219,6 +248,15 @@ mod tests {
         let json = d.to_json();
         assert!(json.is_ascii(), "{json}");
         assert_eq!(Downtime::parse(json.as_bytes()), d);
+    }
+
+    #[test]
+    fn halves_of_surrogate_pairs_do_not_hide_the_times() {
+        let d = Downtime::parse(br#"{"reason": "caf\udcc3\udca9 \ud83d\ude00 \\udcc3", "expiration": 1000}"#);
+        assert_eq!((d.reason.as_str(), d.expiration), ("caf\u{fffd}\u{fffd} \u{1f600} \\udcc3", Some(1000.0)));
+        for text in [&br"\"[..], br"\u", br"\ud8", br"\ud800\u", br"\\\ud800"] {
+            without_lone_surrogates(text);
+        }
     }
 
     #[test]

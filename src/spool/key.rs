@@ -148,6 +148,18 @@ impl Key {
         Self::instance(service, host, parse_port(port)?)
     }
 
+    /// The same key with its host as the daemon looks for it: addresses in their usual form, names in lower case.
+    #[must_use]
+    pub fn canonical(mut self) -> Self {
+        if let Some(Instance { host: Some(host), .. }) = &mut self.instance {
+            *host = match host.parse::<std::net::IpAddr>() {
+                Ok(address) => address.to_canonical().to_string().into(),
+                Err(_) => host.to_ascii_lowercase().into(),
+            };
+        }
+        self
+    }
+
     /// The name of the file in the spool root.
     #[must_use]
     pub fn file_name(&self) -> String {

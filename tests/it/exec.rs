@@ -38,8 +38,7 @@ fn exit_code_zero_passes_and_the_first_line_is_the_body() {
 
 #[test]
 fn nothing_of_a_request_reaches_the_command_but_service_host_and_port() {
-    let script =
-        "env | grep ^HACHECK_ | sort | tr '\\n' ' '; env | grep -c evil; tr '\\0' ' ' < /proc/$$/cmdline | tail -n 1";
+    let script = "env | grep -E '^HACHECK_(HOST|PORT|SERVICE)=' | sort | tr '\\n' ' '; env | grep -c evil; tr '\\0' ' ' < /proc/$$/cmdline | tail -n 1";
     let daemon = daemon(&[("env", script)]);
     let headers = [("X-Evil", "evil; id"), ("Host", "evil"), ("User-Agent", "evil")];
     let body = daemon.get_with("/exec/zk.main/2181/env/$(evil%20x)?a=`evil`", &headers).body;
@@ -95,6 +94,23 @@ fn a_command_is_killed_with_its_children_at_the_deadline() {
             stat.is_empty() || stat.contains(") Z ")
         });
     }
+}
+
+#[test]
+fn a_command_does_not_outlive_the_daemon() {
+    let folder = TempDir::new();
+    let pid = folder.path().join("pid");
+    let script = format!("echo $$ > {}; exec sleep 600", pid.display());
+    let mut daemon = daemon(&[("hang", &script)]);
+    let _request = client::send(daemon.address, "GET", "/exec/zk/0/hang", &[]);
+    wait_until(client::PATIENCE, "the command runs", || fs::read_to_string(&pid).is_ok_and(|t| t.ends_with('\n')));
+    daemon.process.signal(nix::sys::signal::Signal::SIGTERM);
+    assert_eq!(daemon.process.wait(client::PATIENCE), 0);
+    let pid = fs::read_to_string(&pid).unwrap();
+    wait_until(client::PATIENCE, "the command is gone", || {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
+        stat.is_empty() || stat.contains(") Z ")
+    });
 }
 
 #[test]

@@ -164,6 +164,25 @@ fn hosts_of_the_configuration_are_checked_outside_of_check_hosts_and_requests_ge
 }
 
 #[test]
+fn an_address_that_cannot_be_listened_on_ends_the_start_with_a_sentence() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = taken.local_addr().unwrap();
+    let own = free_port();
+    for (address, says) in [
+        (taken.to_string(), format!("group node: cannot listen on {taken}: ")),
+        (
+            format!("0.0.0.0:{own}"),
+            format!("group node: hacheck itself listens on 0.0.0.0:{own}; give the group another"),
+        ),
+    ] {
+        let config = format!("groups: {{node: {{checks: [tcp://localhost:1], listen: \"{address}\"}}}}\n");
+        let mut daemon = Setup::new().config(config).args(&["-p", &own.to_string()]).spawn();
+        assert_eq!(daemon.process.wait(client::PATIENCE), 1);
+        assert!(daemon.log().contains(&says), "expected {says}\n{}", daemon.log());
+    }
+}
+
+#[test]
 fn the_probe_command_asks_groups() {
     let (_up, good) = service();
     let folder = TempDir::new();

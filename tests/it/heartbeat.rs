@@ -134,7 +134,7 @@ fn the_documented_example_runs_once_and_tells_by_its_exit_code() {
     assert!(time.as_bytes()[4] == b'-' && time.as_bytes()[13] == b':', "{first}");
     assert!(rest.starts_with(" INFO     Heartbeat started (") && rest.ends_with("Mode: Run Once."), "{first}");
     assert!(log.contains(
-        " INFO     heartbeat is now DOWN: group heartbeat: 0 of 1 checks passed, 1 must; failed: ssh tcp://"
+        " WARNING  heartbeat is now DOWN: group heartbeat: 0 of 1 checks passed, 1 must; failed: ssh tcp://"
     ));
 }
 

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking, in its helpers too")]
 
+mod access;
 mod agent;
 mod answers;
 mod boot;
@@ -11,6 +12,7 @@ mod cli_install;
 mod cli_list;
 mod cli_options;
 mod cli_status;
+mod clock;
 mod completion;
 mod config;
 mod container;
@@ -27,6 +29,7 @@ mod heartbeat;
 mod hostile;
 mod http_rules;
 mod hung;
+mod limits;
 mod mariadb;
 mod memcached;
 mod mysql;

@@ -71,6 +71,11 @@ impl MariaDb {
         !self.client(statements).output().unwrap().status.success()
     }
 
+    /// Its unix socket.
+    pub fn socket(&self) -> PathBuf {
+        self.server.folder().join("socket")
+    }
+
     /// The certificate that it shows.
     pub fn certificate(&self) -> PathBuf {
         self.server.folder().join("cert.pem")

@@ -4,8 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::thread;
 
+use crate::mariadb::primary;
 use crate::support::TempDir;
 use crate::support::daemon::Setup;
+use crate::support::probing::{Prober, secret};
 use crate::support::server::free_port;
 use crate::support::upstream::{Upstream, http};
 
@@ -39,6 +41,16 @@ fn services_behind_unix_sockets_are_checked_there() {
     daemon.get_with(&elsewhere, &[("X-Nerve-Check-IP", "127.0.0.5")]).says(503, "/gone: ");
     daemon.get_with("/http/web/0/x", &[("X-Nerve-Check-IP", "169.254.169.254")]).says(403, "check_hosts");
     daemon.get(&format!("/tcp/other/{}", free_port())).says(503, "connection refused");
+}
+
+#[test]
+fn a_real_mariadb_is_logged_in_to_by_its_socket() {
+    let prober = Prober::new(|c| {
+        (c.mysql_username, c.mysql_password) = (Some("checker".into()), secret("s3cret"));
+        c.sockets.insert("db".into(), primary().socket());
+    });
+    // Nothing listens on port 1.
+    prober.probe("mysql", 1, "").is(200, "MySQL connect response: MySQLResponse(OK)<>");
 }
 
 #[test]

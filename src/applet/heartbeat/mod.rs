@@ -23,6 +23,7 @@ use super::{Applet, Call, Failure};
 use crate::config::Config;
 use crate::daemon;
 use crate::group::{Alone, Memory};
+use crate::orphans;
 use crate::probe::Context;
 use crate::sys::{self, LocalAddresses};
 use crate::watch::{self, Means, Watch};
@@ -167,6 +168,9 @@ async fn forever(means: Arc<Means>) -> Result<(), String> {
     let fail = |e: std::io::Error| format!("cannot listen for signals: {e}");
     let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
+    if orphans::are_ours() {
+        tokio::spawn(orphans::reap());
+    }
     let (_reload, never) = tokio::sync::watch::channel(());
     tokio::select! {
         () = watch::run(GROUP.into(), means, never) => {}

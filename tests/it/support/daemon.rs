@@ -19,12 +19,22 @@ pub struct Setup {
     config: Option<String>,
     args: Vec<String>,
     privileges: Vec<&'static str>,
+    environment: Vec<(&'static str, String)>,
+    files: Option<&'static str>,
     bind: IpAddr,
 }
 
 impl Setup {
     pub fn new() -> Self {
-        Self { spool: Spool::new(), config: None, args: vec![], privileges: vec![], bind: [127, 0, 0, 1].into() }
+        Self {
+            spool: Spool::new(),
+            config: None,
+            args: vec![],
+            privileges: vec![],
+            environment: vec![],
+            files: None,
+            bind: [127, 0, 0, 1].into(),
+        }
     }
 
     /// The text of its configuration.
@@ -54,11 +64,28 @@ impl Setup {
         self.spool.outside().join("hacheck.log")
     }
 
+    /// A variable of its environment.
+    pub fn env(mut self, name: &'static str, value: &str) -> Self {
+        self.environment.push((name, value.to_owned()));
+        self
+    }
+
+    /// Its limit of open files, soft and hard.
+    pub fn limit_files(mut self, files: &'static str) -> Self {
+        self.files = Some(files);
+        self
+    }
+
     /// Starts it, without waiting for anything. Its output goes to a file.
     pub fn spawn(self) -> Daemon {
         let outside = self.spool.outside().to_owned();
         let output = File::create(outside.join("output")).unwrap();
-        let mut command = bound_to_us(BINARY, &self.privileges);
+        let program = if self.files.is_some() { "/usr/bin/prlimit" } else { BINARY };
+        let mut command = bound_to_us(program, &self.privileges);
+        if let Some(files) = self.files {
+            command.args([&format!("--nofile={files}:{files}"), "--", BINARY]);
+        }
+        command.envs(self.environment.iter().map(|(n, v)| (n, v)));
         command.arg("serve").args(["-B", &self.bind.to_string(), "-p", "0", "--spool-root"]).arg(self.spool.root());
         if let Some(text) = &self.config {
             fs::write(outside.join("config.yaml"), text).unwrap();

@@ -2,27 +2,19 @@
 //!
 //! Rule: this is a translation of its flags into one group; checks and answers are the engine's.
 
+mod serve;
+
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use argh::{ArgsInfo, FromArgs};
-use hyper::body::Incoming;
-use hyper::{Request, StatusCode};
 use log::LevelFilter;
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
 use super::{Applet, Call, Failure, help, output};
 use crate::config::{Argv, Config, Group, GroupCheck, LogFormat, LogPath};
 use crate::daemon;
-use crate::group::{self, Alone};
-use crate::http::listen::{self, Connections, Handler};
-use crate::http::reply::{self, Reply};
-use crate::probe::{Context, Host};
-use crate::sys::LocalAddresses;
-use crate::{logging, sys};
+use crate::logging;
+use crate::probe::Host;
 
 /// The row of the table.
 pub(super) const APPLET: Applet = Applet {
@@ -42,9 +34,6 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Checks that run at once, over all requests.
 const CHECKS_MAX: usize = 100_000;
-
-/// How long running requests may take to end after SIGTERM.
-const DRAIN: Duration = Duration::from_secs(1);
 
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
@@ -102,7 +91,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
     }
     logging::start(&LogPath::Stdout, LogFormat::Text, options.level).map_err(Failure::failed)?;
     let runtime = daemon::runtime().map_err(Failure::failed)?;
-    let ended = runtime.block_on(serve(options));
+    let ended = runtime.block_on(serve::run(options));
     runtime.shutdown_background();
     logging::flush();
     ended.map(|()| 0).map_err(Failure::failed)
@@ -192,125 +181,6 @@ fn level(text: &str) -> Result<LevelFilter, Failure> {
             return Err(Failure::usage(format!("The log-level value \"{text}\" is invalid; give {words}")));
         }
     })
-}
-
-async fn serve(options: Options) -> Result<(), String> {
-    let own = Arc::new(LocalAddresses::default());
-    let context = Context::new(Arc::new(options.config), own).map_err(|e| e.to_string())?;
-    let pollers = Pollers {
-        context: Arc::new(context),
-        verbose_body: options.verbose_body,
-        flight: options.singleflight.then(Arc::default),
-    };
-    let mut stop = signal(SignalKind::terminate()).map_err(|e| format!("cannot listen for signals: {e}"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("cannot listen for signals: {e}"))?;
-    let socket = listen::bind(options.listener).map_err(|e| {
-        format!("cannot listen on {}: {e}; stop what listens there, or choose another --listener", options.listener)
-    })?;
-    for check in pollers.group().map(|g| &g.checks).into_iter().flatten() {
-        log::info!("the health check asks {}", check.text);
-    }
-    log::info!("listening on {}", socket.local_addr().unwrap_or(options.listener));
-    let files = usize::try_from(sys::file_limit() / 2).unwrap_or(usize::MAX).max(16);
-    let connections = Arc::new(Connections::new(files, Duration::from_secs(10)));
-    let (stopping, stopped) = watch::channel(false);
-    tokio::spawn(listen::serve(socket, Arc::clone(&connections), pollers, stopped));
-    tokio::select! {
-        _ = stop.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    log::info!("stopping");
-    let _ = stopping.send(true);
-    let _ = tokio::time::timeout(DRAIN, connections.drained()).await;
-    Ok(())
-}
-
-/// Answers every request.
-#[derive(Clone)]
-struct Pollers {
-    context: Arc<Context>,
-    verbose_body: bool,
-    /// The run that requests share; none without `--singleflight`.
-    flight: Option<Arc<Mutex<Weak<Flight>>>>,
-}
-
-/// A run that several requests wait for; it ends with the last of them.
-struct Flight {
-    result: watch::Receiver<Option<Arc<group::Result>>>,
-    task: AbortHandle,
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
-
-impl Handler for Pollers {
-    // A client that is gone must be noticed while its checks run.
-    const HALF_CLOSE: bool = false;
-
-    async fn handle(&self, _request: Request<Incoming>, poller: SocketAddr) -> Reply {
-        let result = match &self.flight {
-            None => self.run().await.map(Arc::new),
-            Some(flight) => self.join(flight).await,
-        };
-        let Some(result) = result else { return reply::text(StatusCode::GATEWAY_TIMEOUT, FAILED) };
-        for check in result.checks.iter().filter(|c| !c.outcome.passes()) {
-            log::warn!("{} FAILED after {:.2}s: {}", check.text, check.took.as_secs_f64(), group::said(&check.outcome));
-        }
-        log::debug!("{} for {}", result.summary(), poller.ip());
-        self.answer(&result)
-    }
-}
-
-/// The original's body.
-const FAILED: &str = "At least one health check failed";
-
-impl Pollers {
-    fn group(&self) -> Option<&Group> {
-        self.context.config.groups.get(GROUP)
-    }
-
-    async fn run(&self) -> Option<group::Result> {
-        Some(group::run(GROUP, self.group()?, &Alone, &self.context).await)
-    }
-
-    async fn join(&self, flight: &Mutex<Weak<Flight>>) -> Option<Arc<group::Result>> {
-        let flight = {
-            let mut known = flight.lock().unwrap_or_else(PoisonError::into_inner);
-            match known.upgrade().filter(|f| f.result.borrow().is_none()) {
-                Some(running) => running,
-                None => {
-                    let begun = self.begin();
-                    *known = Arc::downgrade(&begun);
-                    begun
-                }
-            }
-        };
-        let mut result = flight.result.clone();
-        let found = result.wait_for(Option::is_some).await.ok()?;
-        found.clone()
-    }
-
-    fn begin(&self) -> Arc<Flight> {
-        let (sender, result) = watch::channel(None);
-        let pollers = self.clone();
-        let task = tokio::spawn(async move {
-            let result = pollers.run().await.map(Arc::new);
-            sender.send_replace(result);
-        });
-        Arc::new(Flight { result, task: task.abort_handle() })
-    }
-
-    fn answer(&self, result: &group::Result) -> Reply {
-        let (status, body) =
-            if result.passes() { (StatusCode::OK, "OK") } else { (StatusCode::GATEWAY_TIMEOUT, FAILED) };
-        if self.verbose_body {
-            return reply::text(status, format!("{body}\n\n{}", result.list()));
-        }
-        reply::text(status, body)
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,122 @@
+//! The settings of who may do what: rows of [`SETTINGS`](super::SETTINGS), and the types that only they have.
+
+use std::fmt;
+
+use super::settings::{Setting, USUAL, set};
+use super::show::{list, or_null, quoted};
+use super::{Network, values};
+
+/// A range of ports.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ports {
+    first: u16,
+    last: u16,
+}
+
+impl Ports {
+    /// Every port.
+    pub const ALL: Self = Self { first: 1, last: u16::MAX };
+
+    /// Parses `8080` or `8000-8999`; `None` for anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let port = |t: &str| {
+            let t = t.trim();
+            let digits = !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
+            t.parse().ok().filter(|p| digits && *p > 0)
+        };
+        let (first, last) = match text.split_once('-') {
+            Some((first, last)) => (port(first)?, port(last)?),
+            None => (port(text)?, port(text)?),
+        };
+        (first <= last).then_some(Self { first, last })
+    }
+
+    /// Whether a port lies in the range.
+    #[must_use]
+    pub fn contains(self, port: u16) -> bool {
+        (self.first..=self.last).contains(&port)
+    }
+}
+
+impl fmt::Display for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
+    }
+}
+
+/// Networks as they are shown: the word that stands for all of them, where it fits.
+fn networks(networks: &[Network]) -> String {
+    if networks == Network::any() { "any".into() } else { list(networks) }
+}
+
+/// The rows.
+pub(super) const ROWS: &[Setting] = &[
+    Setting {
+        name: "allow_from",
+        kind: "list of networks",
+        doc: "Who may connect at all. Others are dropped before a byte is read, and counted. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything.",
+        parse: |c, r| set(&mut c.allow_from, values::networks(r)),
+        show: |c| networks(&c.allow_from),
+        ..USUAL
+    },
+    Setting {
+        name: "allowed_ports",
+        kind: "list of ports or ranges",
+        doc: "Ports that may be probed at all, such as `[80, 443, 8000-8999]`. Narrow it where pollers should learn nothing of other local services.",
+        parse: |c, r| set(&mut c.allowed_ports, values::port_ranges(r)),
+        show: |c| list(&c.allowed_ports),
+        ..USUAL
+    },
+    Setting {
+        name: "remote_spool_from",
+        kind: "list of networks",
+        doc: "Where `POST /spool/…` may come from, when `allow_remote_spool_changes` is set.",
+        parse: |c, r| set(&mut c.remote_spool_from, values::networks(r)),
+        show: |c| networks(&c.remote_spool_from),
+        ..USUAL
+    },
+    Setting {
+        name: "remote_spool_tokens",
+        kind: "list of paths",
+        doc: "Files with a bearer token each; with any, `POST /spool/…` must carry one of them (`Authorization: Bearer …`). Several make rotation possible. A token has 16 characters or more (`openssl rand -hex 32`). SIGHUP reads them again.",
+        parse: |c, r| set(&mut c.remote_spool_tokens, values::paths(r, "/etc/hacheck/spool.token")),
+        show: |c| list(&c.remote_spool_tokens.iter().map(|p| p.to_string_lossy()).collect::<Vec<_>>()),
+        ..USUAL
+    },
+    Setting {
+        name: "listen_unix",
+        kind: "path of a socket",
+        doc: "A unix socket to listen on too, for callers on this host; they count as 127.0.0.1. A socket that a dead daemon left behind is replaced.",
+        restart: true,
+        parse: |c, r| set(&mut c.listen_unix, r.path("/run/hacheck/hacheck.sock").map(Some)),
+        show: |c| or_null(c.listen_unix.as_ref(), |p| quoted(&p.to_string_lossy())),
+        ..USUAL
+    },
+    Setting {
+        name: "listen_unix_mode",
+        kind: "octal mode",
+        doc: "Who may connect to that socket: the file's permissions.",
+        restart: true,
+        parse: |c, r| set(&mut c.listen_unix_mode, values::mode(r)),
+        show: |c| format!("\"{:04o}\"", c.listen_unix_mode),
+        ..USUAL
+    },
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_single_or_ranges() {
+        for (text, shown) in [("80", "80"), ("8000-8999", "8000-8999"), (" 1 - 1 ", "1"), ("65535", "65535")] {
+            assert_eq!(Ports::parse(text).map(|p| p.to_string()).as_deref(), Some(shown), "{text}");
+        }
+        for bad in ["", "0", "65536", "9-8", "1-2-3", "+80", "-", "http", "0-80"] {
+            assert_eq!(Ports::parse(bad), None, "{bad}");
+        }
+        let range = Ports::parse("80-82").unwrap();
+        assert!(range.contains(80) && range.contains(82) && !range.contains(79) && !range.contains(83));
+    }
+}

@@ -1,0 +1,140 @@
+//! The bearer tokens (RFC 6750) for spool changes from afar.
+//!
+//! Rule: a token is compared in a time that says nothing of how much of it was right, and never shows in a log.
+
+use std::fs::File;
+use std::hint::black_box;
+use std::io::Read as _;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use hyper::header::{AUTHORIZATION, HeaderMap};
+
+/// Fewest bytes of a token; shorter ones could be guessed.
+const MIN: usize = 16;
+
+/// Most bytes of a token's file.
+const MAX: usize = 4096;
+
+/// The tokens of all files.
+#[derive(Default)]
+pub struct Tokens(Vec<Token>);
+
+struct Token {
+    /// The file's name, which tells in the log who made a change.
+    name: String,
+    text: Vec<u8>,
+}
+
+/// What became of a request's token.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Bearer<'a> {
+    /// No token is needed.
+    Free,
+    /// It carries the token of this file.
+    Holds(&'a str),
+    /// It carries none.
+    Missing,
+    /// It carries another one.
+    Wrong,
+}
+
+impl Tokens {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// A sentence that names the file that cannot be used, and the remedy.
+    pub fn load(files: &[PathBuf]) -> Result<Self, String> {
+        files.iter().map(|f| token(f)).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// Looks for a token among a request's headers.
+    #[must_use]
+    pub fn bearer(&self, headers: &HeaderMap) -> Bearer<'_> {
+        if self.0.is_empty() {
+            return Bearer::Free;
+        }
+        let Some(value) = headers.get(AUTHORIZATION) else { return Bearer::Missing };
+        let (scheme, given) = match value.as_bytes().split_first_chunk::<7>() {
+            Some((scheme, rest)) => (scheme, rest.trim_ascii()),
+            None => return Bearer::Wrong,
+        };
+        if !scheme.eq_ignore_ascii_case(b"bearer ") {
+            return Bearer::Wrong;
+        }
+        // All are looked at, so that the time does not tell which one was nearly right either.
+        let found = self.0.iter().fold(None, |found, token| if same(&token.text, given) { Some(token) } else { found });
+        found.map_or(Bearer::Wrong, |token| Bearer::Holds(&token.name))
+    }
+}
+
+fn token(path: &Path) -> Result<Token, String> {
+    let fail = |why: String| format!("remote_spool_tokens: {}: {why}", path.display());
+    let mut text = Vec::new();
+    let file = File::open(path).map_err(|e| fail(format!("{e}; it must hold a token and be readable by hacheck")))?;
+    let mode = file.metadata().map_err(|e| fail(e.to_string()))?.mode();
+    if mode & 0o007 != 0 {
+        log::warn!("remote_spool_tokens: everyone on this host may read {}; chmod o= it", path.display());
+    }
+    file.take(MAX as u64 + 1).read_to_end(&mut text).map_err(|e| fail(e.to_string()))?;
+    let text = text.trim_ascii().to_vec();
+    let fits = |b: &u8| b.is_ascii_graphic();
+    if text.len() > MAX || !text.iter().all(fits) {
+        return Err(fail("it must hold one token of visible characters; make one with openssl rand -hex 32".into()));
+    }
+    if text.len() < MIN {
+        let short =
+            format!("the token has {} characters, {MIN} are the least; make one with openssl rand -hex 32", text.len());
+        return Err(fail(short));
+    }
+    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    Ok(Token { name, text })
+}
+
+/// Compares all of a secret, whatever was given.
+fn same(secret: &[u8], given: &[u8]) -> bool {
+    let mut differs = u8::from(secret.len() != given.len());
+    for (i, byte) in secret.iter().enumerate() {
+        differs = black_box(differs | (byte ^ given.get(i).copied().unwrap_or(0)));
+    }
+    black_box(differs) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tokens() -> Tokens {
+        let token = |name: &str, text: &str| Token { name: name.into(), text: text.into() };
+        Tokens(vec![token("old", "0123456789abcdef"), token("new", "fedcba9876543210")])
+    }
+
+    fn bearer(value: &'static str) -> String {
+        let headers = [(AUTHORIZATION, value.parse().unwrap())].into_iter().collect();
+        format!("{:?}", tokens().bearer(&headers))
+    }
+
+    #[test]
+    fn each_of_several_tokens_is_good() {
+        assert_eq!(bearer("Bearer 0123456789abcdef"), r#"Holds("old")"#);
+        assert_eq!(bearer("bearer  fedcba9876543210 "), r#"Holds("new")"#);
+        assert_eq!(Tokens::default().bearer(&HeaderMap::new()), Bearer::Free);
+    }
+
+    #[test]
+    fn nothing_but_the_whole_token_is_good() {
+        for bad in [
+            "Bearer",
+            "Bearer ",
+            "Bearer 0123456789abcde",
+            "Bearer 0123456789abcdef0",
+            "Bearer 0123456789ABCDEF",
+            "Basic 0123456789abcdef",
+            "0123456789abcdef",
+            "Bearer 0123456789abcdef, Bearer fedcba9876543210",
+        ] {
+            assert_eq!(bearer(bad), "Wrong", "{bad}");
+        }
+        assert_eq!(tokens().bearer(&HeaderMap::new()), Bearer::Missing);
+    }
+}

@@ -1,0 +1,103 @@
+use super::*;
+
+const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+const TWO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+
+fn connections(connections: usize, per_address: usize) -> Arc<Connections> {
+    let second = Duration::from_secs(1);
+    let limits =
+        Limits { connections, per_address, header_timeout: second, write_timeout: second, head: 1 << 15, headers: 100 };
+    Arc::new(Connections::new(limits))
+}
+
+/// Enters a connection that stays until it is told to go; gives what its task has of the books.
+fn enter(all: &Arc<Connections>, address: IpAddr) -> Arc<Registered> {
+    let mut own = None;
+    all.enter(address, |registered| {
+        let registered = Arc::new(registered);
+        own = Some(Arc::downgrade(&registered));
+        tokio::spawn(async move {
+            let _registered = registered;
+            std::future::pending::<()>().await;
+        })
+        .abort_handle()
+    });
+    own.and_then(|o| o.upgrade()).expect("the task has it, and has not run yet")
+}
+
+fn ids(all: &Connections) -> Vec<u64> {
+    let mut ids: Vec<u64> = all.books().open.iter().filter(|(_, c)| !c.leaving).map(|(id, _)| *id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+#[tokio::test]
+async fn the_longest_idle_one_makes_room_and_a_busy_one_never_does() {
+    let all = connections(3, 100);
+    let first = enter(&all, ONE);
+    let second = enter(&all, ONE).id;
+    let third = enter(&all, TWO).id;
+    first.busy();
+    all.shed();
+    assert_eq!(ids(&all), [first.id, third]);
+    first.idle();
+    // It has just been answered, so the other one has waited for longer.
+    all.shed();
+    assert_eq!(ids(&all), [first.id]);
+    first.busy();
+    all.shed();
+    assert_eq!((ids(&all), all.dropped()), (vec![first.id], 2));
+    assert_ne!(second, third);
+}
+
+#[tokio::test]
+async fn an_address_with_too_many_gives_up_its_own() {
+    let all = connections(100, 2);
+    let other = enter(&all, TWO).id;
+    let old = enter(&all, ONE).id;
+    let kept = enter(&all, ONE).id;
+    let new = enter(&all, ONE).id;
+    assert_eq!(ids(&all), [other, kept, new]);
+    assert!(!ids(&all).contains(&old));
+    assert_eq!((all.dropped(), all.dropped_for_address()), (1, 1));
+}
+
+#[tokio::test]
+async fn room_comes_when_a_busy_connection_becomes_idle() {
+    let all = connections(1, 100);
+    let only = enter(&all, ONE);
+    only.busy();
+    let waiting = {
+        let all = Arc::clone(&all);
+        tokio::spawn(async move { all.room().await })
+    };
+    tokio::task::yield_now().await;
+    assert!(!waiting.is_finished());
+    only.idle();
+    drop(only);
+    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap().unwrap();
+    assert_eq!((all.count(), all.dropped()), (0, 1));
+}
+
+#[tokio::test]
+async fn nothing_stays_in_the_books() {
+    let all = connections(1000, 7);
+    for i in 0..500 {
+        let address = if i % 3 == 0 { ONE } else { TWO };
+        let registered = enter(&all, address);
+        match i % 4 {
+            0 => registered.busy(),
+            1 => {
+                registered.busy();
+                registered.idle();
+            }
+            _ => {}
+        }
+    }
+    let tasks: Vec<_> = all.books().open.values().map(|c| c.task.clone()).collect();
+    tasks.iter().for_each(AbortHandle::abort);
+    tokio::time::timeout(Duration::from_secs(20), all.drained()).await.unwrap();
+    let books = all.books();
+    assert!(books.open.is_empty() && books.idle.is_empty() && books.addresses.is_empty());
+    assert_eq!(books.leaving, 0);
+}

@@ -1,0 +1,218 @@
+//! What happens at each limit: a clear answer or an orderly end of the connection, and a number in `/metrics`.
+
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::os::fd::AsRawFd as _;
+use std::str::FromStr as _;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, socket};
+
+use crate::support::client::{self, connect, exchange, is_silent, send};
+use crate::support::daemon::{Daemon, Setup};
+use crate::support::upstream::Upstream;
+use crate::support::wait_until;
+
+const PATIENCE: Duration = Duration::from_secs(30);
+
+#[test]
+fn every_limit_is_a_setting_and_shows_in_the_metrics() {
+    let daemon = Daemon::with_config("max_connections: 77\nmax_clients: 13\nmax_body: 2MiB\n");
+    let limit = |name: &str| daemon.metric(&format!("hacheck_limit{{name=\"{name}\"}}"));
+    for (name, value) in [
+        ("header_timeout", 10.0),
+        ("write_timeout", 10.0),
+        ("healthcheck_timeout", 10.0),
+        ("max_head", 32768.0),
+        ("max_headers", 100.0),
+        ("max_request_body", 2097152.0),
+        ("max_body", 2097152.0),
+        ("max_connections", 77.0),
+        ("max_connections_per_address", 1024.0),
+        ("max_clients", 13.0),
+        ("max_probes_per_target", 64.0),
+        ("max_waiting", 4096.0),
+        ("cache_entries", 10000.0),
+        ("cache_bytes", 67108864.0),
+        ("max_services", 100000.0),
+        ("max_addresses_per_service", 256.0),
+        ("log_rate", 1000.0),
+    ] {
+        assert_eq!(limit(name), value, "{name}");
+    }
+}
+
+/// A connection from another loopback address.
+fn connect_from(from: &str, to: SocketAddr) -> TcpStream {
+    let socket = socket(AddressFamily::Inet, SockType::Stream, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    let port = |address: &str| SockaddrIn::from_str(&format!("{address}:0")).unwrap();
+    bind(socket.as_raw_fd(), &port(from)).unwrap();
+    nix::sys::socket::connect(socket.as_raw_fd(), &SockaddrIn::from_str(&to.to_string()).unwrap()).unwrap();
+    let stream = TcpStream::from(socket);
+    stream.set_read_timeout(Some(client::PATIENCE)).unwrap();
+    stream
+}
+
+/// Open connections, as somebody from 127.0.0.2 sees them, whose own one is left out.
+fn open(address: SocketAddr) -> u64 {
+    let mut stream = connect_from("127.0.0.2", address);
+    stream.write_all(b"GET /status HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    client::answer(&mut stream).json()["connections"]["open"].as_u64().unwrap() - 1
+}
+
+#[test]
+fn an_address_with_too_many_connections_loses_its_oldest_idle_one_and_no_other() {
+    let hung = Upstream::hung();
+    let config = "max_connections_per_address: 5\nhealthcheck_timeout: 300\nheader_timeout: 300\n";
+    let daemon = Daemon::with_config(config);
+    let address = daemon.address;
+    let other = connect_from("127.0.0.3", address);
+    let busy = send(address, "GET", &format!("/http/web/{}/", hung.port()), &[]);
+    hung.wait_for(1);
+    let mut idle: Vec<TcpStream> = Vec::new();
+    for i in 0..4 {
+        idle.push(connect(address));
+        wait_until(PATIENCE, "it is accepted", || open(address) >= i + 3);
+    }
+    for round in 0..20 {
+        idle.push(connect(address));
+        let oldest = idle.remove(0);
+        wait_until(PATIENCE, &format!("round {round}: the oldest one ended"), || !is_silent(&oldest));
+    }
+    assert!(is_silent(&busy) && is_silent(&other) && idle.iter().all(is_silent));
+    let metrics = || {
+        let mut stream = connect_from("127.0.0.2", address);
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        client::answer(&mut stream).body
+    };
+    assert!(metrics().contains("hacheck_connections_dropped_for_address_total 20\n"), "{}", metrics());
+}
+
+#[test]
+fn heads_with_too_many_headers_or_bytes_get_431() {
+    let daemon = Daemon::with_config("max_headers: 20\nmax_head: 8KiB\n");
+    let status = |request: String| {
+        let raw = exchange(daemon.address, request.as_bytes());
+        String::from_utf8_lossy(&raw[..raw.len().min(12)]).into_owned()
+    };
+    let head = |headers: usize, bytes: usize| {
+        let lines: String = (0..headers).map(|i| format!("X-{i}: y\r\n")).collect();
+        format!("GET /healthz HTTP/1.1\r\n{lines}X: {}\r\nConnection: close\r\n\r\n", "z".repeat(bytes))
+    };
+    assert_eq!(status(head(18, 10)), "HTTP/1.1 200");
+    assert_eq!(status(head(19, 10)), "HTTP/1.1 431");
+    assert_eq!(status(head(1, 7000)), "HTTP/1.1 200");
+    assert_eq!(status(head(1, 20_000)), "HTTP/1.1 431");
+    daemon.get("/healthz").is(200, "ok\n");
+}
+
+#[test]
+fn a_form_over_the_limit_is_refused() {
+    let daemon = Daemon::with_config("allow_remote_spool_changes: yes\nmax_request_body: 1KiB\n");
+    let post = |reason: usize| {
+        let body = format!("status=down&reason={}", "r".repeat(reason));
+        let head =
+            "POST /spool/web/0 HTTP/1.1\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\n";
+        let request = format!("{head}Content-Length: {}\r\n\r\n{body}", body.len());
+        client::Response::parse(&exchange(daemon.address, request.as_bytes()))
+    };
+    post(2000).says(413, "over 1024 bytes (max_request_body)");
+    assert!(daemon.spool.files().is_empty());
+    post(500).is(200, "");
+}
+
+#[test]
+fn a_poller_that_never_reads_its_answers_is_dropped() {
+    let body: &'static str = "b".repeat(8 << 20).leak();
+    let upstream = Upstream::answering(body);
+    let daemon = Daemon::with_config("write_timeout: 0.5\nheader_timeout: 300\n");
+    let path = format!("/http/web/{}/", upstream.port());
+    assert_eq!(daemon.get(&path).body.len(), body.len());
+    let mut greedy = connect(daemon.address);
+    greedy.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(3).as_bytes()).unwrap();
+    wait_until(PATIENCE, "it came in", || daemon.metric("hacheck_connections") >= 2.0);
+    wait_until(PATIENCE, "it is gone", || daemon.metric("hacheck_connections") < 2.0);
+    let mut rest = Vec::new();
+    let _ = greedy.read_to_end(&mut rest);
+    assert!(rest.len() < 3 * body.len(), "everything was sent: {} bytes", rest.len());
+}
+
+#[test]
+fn checks_without_a_place_are_told_to_come_again_and_are_not_remembered() {
+    let hung = Upstream::hung();
+    let healthy = Upstream::answering("fine");
+    let config =
+        "max_clients: 1\nmax_waiting: 1\nhealthcheck_timeout: 300\ncache_time: 300\nmax_probes_per_target: 2\n";
+    let daemon = Daemon::with_config(config);
+    let path = |i: usize| format!("/http/web/{}/{i}", hung.port());
+    let _running = send(daemon.address, "GET", &path(1), &[]);
+    hung.wait_for(1);
+    let waiting = send(daemon.address, "GET", &path(2), &[]);
+    wait_until(PATIENCE, "one waits", || daemon.metric("hacheck_probes_waiting") == 1.0);
+    let full = daemon.get(&path(3));
+    full.says(503, "max_probes_per_target");
+    assert_eq!(full.header("retry-after"), Some("1"));
+    let other = format!("/http/web/{}/", healthy.port());
+    let told = daemon.get(&other);
+    told.says(503, "1 checks wait already (max_waiting)");
+    assert_eq!(told.header("retry-after"), Some("1"));
+    drop(hung);
+    drop(waiting);
+    wait_until(PATIENCE, "the place is free", || daemon.metric("hacheck_probes_running") == 0.0);
+    daemon.get(&other).is(200, "fine");
+}
+
+#[test]
+fn with_hardly_any_file_descriptors_it_goes_on_answering() {
+    for files in ["32", "48", "64"] {
+        let mut daemon = Setup::new().limit_files(files).config("healthcheck_timeout: 1\n").start();
+        let hung = Upstream::hung();
+        daemon.spool.run("hadown", &["-r", "gone", "web"]);
+        let flood: Vec<TcpStream> = (0..200).map(|_| connect(daemon.address)).collect();
+        let checks: Vec<TcpStream> =
+            (0..100).map(|i| send(daemon.address, "GET", &format!("/http/x/{}/{i}", hung.port()), &[])).collect();
+        for _ in 0..50 {
+            daemon.get("/spool/web/0").says(503, "gone");
+            daemon.get("/spool/other/0").is(200, "");
+        }
+        drop((flood, checks));
+        wait_until(PATIENCE, "probes ended", || daemon.metric("hacheck_probes_running") == 0.0);
+        assert_eq!(daemon.metric("hacheck_spool_errors_total"), 0.0, "{}", daemon.log());
+        daemon.is_sound();
+    }
+}
+
+#[test]
+fn stopped_and_continued_it_goes_on_where_it_was() {
+    let upstream = Upstream::answering("fine");
+    let mut daemon = Daemon::with_config("cache_time: 0\n");
+    let path = format!("/http/web/{}/", upstream.port());
+    daemon.get(&path).is(200, "fine");
+    daemon.process.signal(Signal::SIGSTOP);
+    let mut asked: Vec<TcpStream> = (0..20).map(|_| send(daemon.address, "GET", &path, &[])).collect();
+    daemon.spool.run("hadown", &["-r", "while it slept", "other"]);
+    assert!(asked.iter().all(is_silent));
+    daemon.process.signal(Signal::SIGCONT);
+    for stream in &mut asked {
+        client::answer(stream).is(200, "fine");
+    }
+    daemon.get("/spool/other/0").says(503, "while it slept");
+    daemon.is_sound();
+}
+
+#[test]
+fn two_daemons_on_one_spool_say_the_same() {
+    let first = Daemon::start();
+    let second = Setup::new().args(&["--spool-root", first.spool.root().to_str().unwrap()]).start();
+    for round in 0..50 {
+        first.spool.run("hadown", &["-r", &round.to_string(), "web"]);
+        for daemon in [&first, &second] {
+            daemon.get("/spool/web/0").says(503, &format!(": {round}"));
+        }
+        first.spool.run("haup", &["web"]);
+        for daemon in [&first, &second] {
+            daemon.get("/spool/web/0").is(200, "");
+        }
+    }
+}
