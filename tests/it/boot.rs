@@ -94,23 +94,46 @@ fn booted_the_unit_holds_what_it_promises() {
     for line in ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
         assert!(status.contains(line), "no {line:?} in {status}");
     }
-    system.run("hadown -r disk web; curl -s http://127.0.0.1:3333/spool/web/80 | grep -q disk; haup web");
-    system.run("curl -s http://127.0.0.1:3333/http/self/3333/healthz | grep -qx ok");
+    system.run("hadown -r disk web; curl -s -m 10 http://127.0.0.1:3333/spool/web/80 | grep -q disk; haup web");
+    system.run("curl -s -m 10 http://127.0.0.1:3333/http/self/3333/healthz | grep -qx ok");
 
     let upgrade = format!("dpkg -i {package} >/dev/null 2>&1");
     let restarts =
         "systemctl restart hacheck; sleep 0.3; systemctl restart hacheck; sleep 0.3; systemctl reload hacheck";
-    let script =
-        format!("{POLL} poll > /tmp/polled & {restarts}; {upgrade}; sleep 0.3; touch /tmp/stop; wait; cat /tmp/polled");
+    let script = format!(
+        "{POLL} trap \"touch /tmp/stop\" EXIT; poll > /tmp/polled 2>&1 & {restarts}; {upgrade}; sleep 0.3; touch /tmp/stop; wait; cat /tmp/polled"
+    );
     let polled = system.run(&script);
     assert!(polled.trim().ends_with(" lost=0") && !polled.contains("asked=0"), "{polled}\n{}", system.journal());
 
     system.run("echo 'rlimit_nofile: max' >> /etc/hacheck/hacheck.yml; systemctl restart hacheck");
-    system.run("echo 'cache_time: bad' >> /etc/hacheck/hacheck.yml; ! systemctl reload hacheck 2>/dev/null");
+    system.run("echo 'cache_time: bad' >> /etc/hacheck/hacheck.yml; systemctl reload hacheck; sleep 0.5");
     system.run("systemctl is-active hacheck");
     assert!(system.journal().contains("cache_time: 'bad' is not a number"), "{}", system.journal());
     // A broken configuration does not make an upgrade end the daemon.
-    system.run(&format!("{upgrade}; curl -s -f http://127.0.0.1:3333/healthz"));
+    system.run(&format!("{upgrade}; curl -s -m 10 -f http://127.0.0.1:3333/healthz"));
 
-    system.run("dpkg -r hacheck >/dev/null; ! systemctl is-active hacheck.socket; ! curl -s http://127.0.0.1:3333/");
+    // A password that root alone can read, a command, and a unix socket, from within the unit's restrictions.
+    system.run(
+        "sed -i '$d' /etc/hacheck/hacheck.yml; umask 077; echo secret > /etc/hacheck/password; mkdir -p /etc/systemd/system/hacheck.service.d
+         umask 022; printf '[Service]\\nLoadCredential=mysql_password:/etc/hacheck/password\\n' \\
+             > /etc/systemd/system/hacheck.service.d/password.conf
+         printf '%s\\n' 'mysql_username: u' 'mysql_password_file: mysql_password' 'exec: {ok: [/bin/sh, -c, echo well]}' \\
+             'sockets: {bus: /run/dbus/system_bus_socket}' >> /etc/hacheck/hacheck.yml
+         systemctl daemon-reload; systemctl restart hacheck",
+    );
+    for (path, answer) in [("exec/web/1/ok", "well"), ("tcp/bus/1", "Connected in")] {
+        let ran = system.run(&format!("curl -s -m 10 http://127.0.0.1:3333/{path}"));
+        assert!(ran.contains(answer), "{path}: {ran}\n{}", system.journal());
+    }
+    system.run("! setpriv --reuid hacheck --clear-groups cat /etc/hacheck/password 2>/dev/null");
+    let reload = "systemctl reload hacheck; sleep 0.5";
+    assert!(system.run(&format!("{reload}; journalctl -u hacheck -n 3")).contains("configuration read from"));
+    system.run(&format!(
+        "{upgrade}; journalctl -u hacheck -n 3 | grep listening; curl -s -m 10 -f http://127.0.0.1:3333/healthz"
+    ));
+
+    system.run(
+        "dpkg -r hacheck >/dev/null; ! systemctl is-active hacheck.socket; ! curl -s -m 10 http://127.0.0.1:3333/",
+    );
 }

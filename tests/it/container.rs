@@ -24,13 +24,18 @@ struct Container {
 impl Container {
     /// `before` is a shell command that runs first as process 1, which then becomes the daemon.
     fn start(before: &str) -> Self {
+        Self::with(before, "")
+    }
+
+    /// The same, with more in its configuration.
+    fn with(before: &str, config: &str) -> Self {
         let spool = Spool::new();
-        fs::write(spool.outside().join("c.yml"), "log_path: stdout\n").unwrap();
+        fs::write(spool.outside().join("c.yml"), format!("log_path: stdout\n{config}")).unwrap();
         // Where the tests run may be closed to others.
         fs::copy(BINARY, spool.outside().join("hacheck")).unwrap();
         let script = format!(
             "mount --bind / /mnt && mount -o remount,ro,bind /mnt && mount --bind {root} /mnt{root} &&
-             mount -o remount,ro,bind /mnt{root} && mount -t proc proc /mnt/proc && {before}
+             mount -o remount,ro,bind /mnt{root} && mount -t proc proc /mnt/proc && mount --rbind /dev /mnt/dev && {before}
              exec chroot /mnt setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --no-new-privs \\
                  --bounding-set=-all --inh-caps=-all {root}/hacheck -c {root}/c.yml -B 127.0.0.1 -p 0 --spool-root {root}/spool",
             root = spool.outside().display()
@@ -124,4 +129,16 @@ fn as_process_1_it_reaps_what_others_leave_behind() {
     wait_until(LONG, "the orphans died", || children(pid).iter().all(|(_, state)| state == "Z"));
     wait_until(LONG, "the orphans are reaped", || children(pid).is_empty());
     client::request(container.address(), "GET", "/healthz", &[]).is(200, "ok\n");
+}
+
+#[test]
+fn as_process_1_it_reaps_what_the_commands_of_checks_leave_behind() {
+    // A grandchild in a session of its own survives the command that began it, and dies later.
+    let script = "setsid sh -c \"sleep 1\" >/dev/null 2>&1 </dev/null & sleep 0.2";
+    let mut container = Container::with("", &format!("exec: {{leave: [sh, -c, '{script}']}}\n"));
+    let pid = container.daemon();
+    let answer = client::request(container.address(), "GET", "/exec/web/80/leave", &[]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert!(!children(pid).is_empty(), "the grandchild has come to process 1");
+    wait_until(LONG, "the grandchild is reaped", || children(pid).is_empty());
 }

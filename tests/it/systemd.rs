@@ -81,6 +81,32 @@ fn several_passed_sockets_are_served_and_the_command_line_is_not() {
 }
 
 #[test]
+fn a_passed_socket_named_agent_answers_agent_checks() {
+    let manager = Manager::new();
+    let ((http, polled), (agent, asked)) = (listening(), listening());
+    let _daemon = manager.start(&[&http, &agent], "http:agent", &["--agent-port", "1"], &[]);
+    manager.wait_for("READY=1");
+    client::request(polled, "GET", "/spool/web/80", &[]).is(200, "");
+    assert_eq!(client::exchange(asked, b"web\n"), b"up\n");
+}
+
+#[test]
+fn commands_do_not_speak_to_the_service_manager() {
+    let manager = Manager::new();
+    let config = manager.spool.outside().join("c.yml");
+    fs::write(&config, "exec: {env: [sh, -c, env | tr '\\n' ' ']}\nlog_level: debug\n").unwrap();
+    let (http, polled) = listening();
+    let watched = [("WATCHDOG_USEC", "5000000")];
+    let _daemon = manager.start(&[&http], "http", &["-c", config.to_str().unwrap()], &watched);
+    let answer = client::request(polled, "GET", "/exec/web/80/env", &[]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    for name in ["NOTIFY_SOCKET", "LISTEN_", "WATCHDOG_"] {
+        assert!(!answer.body.contains(name), "{}", answer.body);
+    }
+    assert!(answer.body.contains("PATH="), "{}", answer.body);
+}
+
+#[test]
 fn what_is_passed_to_another_process_is_not_taken() {
     let spool = Spool::new();
     let mut command = bound_to_us(BINARY, &[]);
