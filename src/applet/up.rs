@@ -20,7 +20,16 @@ pub(super) const APPLET: Applet = Applet {
 };
 
 pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
-    // A folder that is gone is not made anew: an empty one would lift all that a daemon still holds.
+    let root = request.spool.root();
+    if !root.exists() {
+        // A folder that is gone is not made anew: an empty one would lift all that a daemon still holds.
+        if root.parent().is_some_and(|above| !above.as_os_str().is_empty() && !above.exists()) {
+            let text = format!("there is no spool folder {}; create the folder above it", root.display());
+            return Err(Failure::failed(format!("{text}, or give another --spool-root")));
+        }
+        call.note(&format!("there is no spool folder {}, so nothing is down in it", root.display()));
+        return Ok(0);
+    }
     if request.wait.is_none() && request.when_healthy.is_none() {
         return lift(request);
     }

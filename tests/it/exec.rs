@@ -51,7 +51,9 @@ fn nothing_of_a_request_reaches_the_command_but_service_host_and_port() {
 #[test]
 fn hosts_outside_of_check_hosts_are_not_handed_to_a_command() {
     let daemon = daemon(&[("env", "echo ran")]);
-    daemon.get_with("/exec/zk/1/env", &[("X-Nerve-Check-IP", "169.254.169.254")]).says(403, "check_hosts");
+    daemon
+        .get_with("/exec/zk/1/env", &[("X-Nerve-Check-IP", "169.254.169.254")])
+        .says(403, "may not be checked from here");
 }
 
 #[test]

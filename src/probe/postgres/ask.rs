@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn options_that_cannot_be_are_named() {
         for (query, sentence) in [
-            ("max_lag=3", "unknown option 'max_lag'; there are role, dbname"),
+            ("rol=primary", "unknown option 'rol'; there are role, dbname"),
             ("dbname=a%00b", "dbname has a control character"),
             (&format!("dbname={}", "x".repeat(64)), "dbname is longer than 63 bytes"),
             ("dbname=", "option dbname has no value; leave it out or give one"),
