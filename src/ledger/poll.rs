@@ -59,7 +59,7 @@ pub struct Asks {
     pub unknown: usize,
 }
 
-/// What a poll asks, as [`Ledger::polled`] is told.
+/// What a poll asks, as [`super::Ledger::polled`] is told.
 #[derive(Debug, Clone, Copy)]
 pub enum Asked<'a> {
     /// For downtimes only.
