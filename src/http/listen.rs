@@ -122,10 +122,12 @@ pub async fn serve<L: Listener, H: Handler>(
         match accepted {
             Ok((_, poller)) if L::REMOTE && !handler.admits(poller.ip().to_canonical()) => all.turn_away(),
             Ok((stream, poller)) => {
+                // In this order: what was accepted is served, even when the stop has come meanwhile; only a wait for
+                // room ends with it.
                 tokio::select! {
                     biased;
-                    () = told_to(&mut stop) => return,
                     () = all.room() => {}
+                    () = told_to(&mut stop) => return,
                 }
                 begin(stream, poller, &all, handler.clone(), stop.clone());
             }
