@@ -79,7 +79,7 @@ const POLL: &str = "poll() { n=0; bad=0; while [ ! -e /tmp/stop ]; do
     echo asked=$n lost=$bad; };";
 
 #[test]
-#[ignore = "boots a system in systemd-nspawn; .ci/run does it"]
+#[ignore = "boots a system in systemd-nspawn, which not every place may do: run it with --ignored"]
 fn booted_the_unit_holds_what_it_promises() {
     let chroot = Chroot::new();
     let package = chroot.bring(package());
