@@ -260,6 +260,7 @@ fn a_second_instance_names_the_first_and_a_stale_pid_file_is_taken_over() {
     let second = stage.run(&[]);
     second.is_with(1, "", &format!("heartbeat: heartbeat runs already, with pid {first} ("));
     assert_eq!(stage.pid(), Some(first), "the second instance touched the pid file");
+    stage.wait_for_actions(&["down"]);
     stage.stop(first, Signal::SIGKILL);
     assert_eq!(stage.pid(), Some(first));
     let third = stage.start();
