@@ -272,7 +272,8 @@ fn keys(
         Request::Whole => {
             let plain = key(Some(request(target, false)));
             if target.headers.get(HOST).is_some_and(names_virtual_host) {
-                (key(Some(request(target, true))), Some(plain))
+                // Over TLS the name also decides which certificate is asked for, and verified.
+                (key(Some(request(target, true))), Some(plain).filter(|_| protocol.name == "http"))
             } else {
                 (plain, None)
             }

@@ -137,8 +137,8 @@ impl<'a> Lines<'a> {
         Ok(self.buffer.split_to(count).freeze())
     }
 
-    /// Everything until `mark` has come, or, without one, until the peer closes the connection; at most `max` bytes. What
-    /// came along with the mark is part of it.
+    /// Everything until the peer closes the connection or `mark` has come; at most `max` bytes. What came along with
+    /// the mark is part of it.
     pub(super) async fn rest(&mut self, max: usize, mark: Option<&[u8]>) -> Result<Bytes, Broken> {
         let mut searched = 0;
         loop {
@@ -152,7 +152,7 @@ impl<'a> Lines<'a> {
             }
             match self.fill().await {
                 Ok(()) => {}
-                Err(e) if e.is_closed() && !self.buffer.is_empty() && mark.is_none() => break,
+                Err(e) if e.is_closed() && !self.buffer.is_empty() => break,
                 Err(e) => return Err(e),
             }
         }

@@ -62,7 +62,13 @@ async fn read(probe: &Probe<'_>, lines: &mut Lines<'_>, mark: &[u8]) -> Result<B
             let error = lines.line(LINE_MAX).await.map_err(failed)?;
             Err(refused(format!("Sent INFO, got back {}", lines.shown(&error))))
         }
-        _ => lines.rest(INFO_MAX, Some(mark)).await.map_err(failed),
+        _ => {
+            let reply = lines.rest(INFO_MAX, Some(mark)).await.map_err(failed)?;
+            match reply.windows(mark.len()).any(|w| w == mark) {
+                true => Ok(reply),
+                false => Err(probe.failed("the peer closed the connection in the middle of INFO, before its end")),
+            }
+        }
     }
 }
 

@@ -39,7 +39,9 @@ fn services_behind_unix_sockets_are_checked_there() {
     daemon.get("/tcp/gone/0").says(503, &format!("{}/gone: no such file or directory", folder.path().display()));
     let elsewhere = format!("/tcp/gone/{}", free_port());
     daemon.get_with(&elsewhere, &[("X-Nerve-Check-IP", "127.0.0.5")]).says(503, "/gone: ");
-    daemon.get_with("/http/web/0/x", &[("X-Nerve-Check-IP", "169.254.169.254")]).says(403, "check_hosts");
+    daemon
+        .get_with("/http/web/0/x", &[("X-Nerve-Check-IP", "169.254.169.254")])
+        .says(403, "may not be checked from here");
     daemon.get(&format!("/tcp/other/{}", free_port())).says(503, "connection refused");
 }
 
