@@ -14,7 +14,7 @@ use std::time::Instant;
 use hyper::header::{HOST, HeaderValue};
 
 use self::waits::Waiting;
-use crate::cache::{self, Cache, Found, Ticket};
+use crate::cache::{self, Cache, Found, Running, Ticket};
 use crate::config::Group;
 use crate::group::{self, Ask, Asked, Memory};
 use crate::probe::{Context, GROUP, Host, Name, Outcome, Protocol, Request, Target, Trace};
@@ -27,7 +27,7 @@ pub struct Question<'a> {
     /// The service.
     pub service: &'a str,
     /// The spool entries that can take it down, besides `all`, in the order to ask.
-    pub spool_names: &'a [String],
+    pub entries: &'a (dyn Fn() -> Vec<String> + Sync),
     /// Where to probe, or why that is refused.
     pub target: Result<Target, Outcome>,
     /// Downtimes that ask for it are told by weights of the agent protocol.
@@ -81,28 +81,30 @@ impl Shared {
         context: &Arc<Context>,
     ) -> Result<Arc<Outcome>, Outcome> {
         let (key, without_host) = keys(protocol, &target, context)?;
-        let name = context.name(&key);
         let running = match self.cache.find(&key, self.fresh) {
             Found::Result(outcome) => return Ok(outcome),
             Found::Running(running) => running,
             Found::Begin(ticket, running) => {
-                let check = Begun { protocol, target, context: Arc::clone(context), name };
+                let check = Begun { protocol, target, context: Arc::clone(context), name: context.name(&key) };
                 tokio::spawn(self.clone().run(check, ticket, without_host));
                 running
             }
         };
         // A group's checks wait themselves; one that passed lately is not to be pushed aside by made-up ones.
-        if protocol.name == GROUP || context.passed_lately(name) {
-            return Ok(running.outcome().await);
-        }
-        let most = context.max_waiting();
+        let waits_on = protocol.name == GROUP || context.passed_lately(context.name(&key));
+        Ok(Box::pin(self.wait(running, (!waits_on).then(|| context.max_waiting()))).await)
+    }
+
+    /// Waits for a probe; where there is a limit, as one of the requests that wait at most.
+    async fn wait(&self, running: Running, most: Option<usize>) -> Arc<Outcome> {
+        let Some(most) = most else { return running.outcome().await };
         let mut waits = self.waiting.begin(most);
         tokio::select! {
             biased;
-            outcome = running.outcome() => Ok(outcome),
+            outcome = running.outcome() => outcome,
             () = waits.must_go() => {
                 let text = format!("{most} requests wait for their checks, and this one did so for longest (max_waiting)");
-                Ok(Arc::new(Outcome::overload(text)))
+                Arc::new(Outcome::overload(text))
             }
         }
     }
@@ -207,9 +209,7 @@ impl Checker {
 
     /// The downtime that counts: one that is told as usual before a soft one, a soft one before a drain.
     fn closed(&self, question: &Question<'_>) -> Option<Closed> {
-        let find = |wanted: &dyn Fn(&Downtime) -> bool| {
-            self.gate.ask_for(question.service, question.spool_names.iter().map(String::as_str), wanted)
-        };
+        let find = |wanted: &dyn Fn(&Downtime) -> bool| self.gate.ask_for(question.service, question.entries, wanted);
         let any = find(&|_| true)?;
         if any.downtime.mark().is_none() {
             return Some(any);

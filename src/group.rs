@@ -12,10 +12,9 @@ use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
 use hyper::StatusCode;
-use hyper::header::{HeaderValue, USER_AGENT};
 
 use crate::config::{Group, GroupCheck};
-use crate::probe::{self, AGENT, Context, GROUP, Outcome, Protocol, Request, Target, Trace};
+use crate::probe::{self, Context, GROUP, Outcome, Protocol, Target, Trace};
 use crate::spool::unix_now;
 
 /// Most characters of a check's answer that a group's answer shows.
@@ -113,7 +112,7 @@ async fn one(name: &str, group: &Group, check: &GroupCheck, ask: &dyn Ask, conte
     let start = Instant::now();
     let limit = check.limit.or(group.timeout);
     let outcome = match Protocol::find(check.protocol) {
-        Some(protocol) => within(limit, ask.ask(protocol, target(name, check, limit, protocol), context)).await,
+        Some(protocol) => within(limit, ask.ask(protocol, target(name, check, limit), context)).await,
         // The configuration takes only protocols of the table.
         None => Arc::new(Outcome::unavailable(format!("unknown protocol {}", check.protocol))),
     };
@@ -131,18 +130,14 @@ async fn within(limit: Option<Duration>, asked: Asked<'_>) -> Arc<Outcome> {
     }
 }
 
-fn target(group: &str, check: &GroupCheck, limit: Option<Duration>, protocol: &Protocol) -> Target {
-    let mut headers = HeaderMap::new();
-    if matches!(protocol.request, Request::Whole) {
-        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
-    }
+fn target(group: &str, check: &GroupCheck, limit: Option<Duration>) -> Target {
     Target {
         // A group within is its own service.
         service: check.group().unwrap_or(group).into(),
         host: check.host.clone(),
         port: check.port,
         path: check.path.as_str().into(),
-        headers,
+        headers: HeaderMap::new(),
         limit,
         trusted: true,
     }

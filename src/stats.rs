@@ -74,18 +74,17 @@ impl Stats {
         let now = unix_now();
         let mut inner = self.lock();
         let most = inner.addresses;
-        let entry = inner.entry(service);
-        entry.seen = now;
-        match entry.counts.iter_mut().find(|(ip, _)| *ip == from) {
-            Some((_, count)) => *count += 1,
-            None => {
-                if entry.counts.len() >= most {
-                    let least = entry.counts.iter().enumerate().min_by_key(|(_, (_, n))| *n).map_or(0, |(i, _)| i);
-                    entry.counts.swap_remove(least);
-                }
-                entry.counts.push((from, 1));
-            }
+        if let Some(known) = inner.services.get_mut(service) {
+            known.came_again = true;
+            known.asked(now, from, most);
+            return;
         }
+        inner.make_room();
+        let name: Arc<str> = service.into();
+        inner.order.push_back(Arc::clone(&name));
+        let mut new = Service { seen: now, came_again: false, last: None, counts: Vec::new(), passed: Vec::new() };
+        new.asked(now, from, most);
+        inner.services.insert(name, new);
     }
 
     /// Notes the answer. Gives `Some(passes)` when it is the first for this instance, or another than the one before.
@@ -140,20 +139,23 @@ impl Stats {
     }
 }
 
-impl Inner {
-    fn entry(&mut self, service: &str) -> &mut Service {
-        if !self.services.contains_key(service) {
-            self.make_room();
-            let name: Arc<str> = service.into();
-            self.order.push_back(Arc::clone(&name));
-            let new = Service { seen: 0.0, came_again: false, last: None, counts: Vec::new(), passed: Vec::new() };
-            return self.services.entry(name).or_insert(new);
+impl Service {
+    /// Counts a request; at most so many addresses are counted.
+    fn asked(&mut self, now: f64, from: IpAddr, most: usize) {
+        self.seen = now;
+        if let Some((_, count)) = self.counts.iter_mut().find(|(ip, _)| *ip == from) {
+            *count += 1;
+            return;
         }
-        let known = self.services.get_mut(service).expect("it was found the line before, under the same lock");
-        known.came_again = true;
-        known
+        if self.counts.len() >= most {
+            let least = self.counts.iter().enumerate().min_by_key(|(_, (_, n))| *n).map_or(0, |(i, _)| i);
+            self.counts.swap_remove(least);
+        }
+        self.counts.push((from, 1));
     }
+}
 
+impl Inner {
     fn make_room(&mut self) {
         while self.services.len() >= self.limit {
             let Some(name) = self.order.pop_front() else { return };

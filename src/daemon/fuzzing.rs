@@ -26,10 +26,10 @@ pub fn request(method: &[u8], uri: &[u8], state: &[u8], nerve: &[u8]) {
     }
     static MEANS: LazyLock<(Config, LocalAddresses)> = LazyLock::new(Default::default);
     let asked = target::build(&check, &uri, &headers, &MEANS.0, &MEANS.1);
-    for name in &asked.spool_names {
+    for name in &asked.entries.names() {
         assert!(Key::parse(name).is_ok_and(|k| k.file_name() == *name), "{name:?} is no spool entry");
     }
-    if let Ok(target) = asked.target {
+    if let (Ok(target), Some(_)) = (&asked.target, check.protocol) {
         assert!(target.path.starts_with('/'), "{target:?}");
     }
 }

@@ -1,5 +1,6 @@
 //! One request: route, check or page, answer, log.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,9 +17,9 @@ use crate::check::{Question, Verdict};
 use crate::config::Config;
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
-use crate::ledger::{Asked, Told, Who};
+use crate::ledger::{Asked, Entries, Told, Who};
 use crate::logging::Seldom;
-use crate::probe::{Outcome, Request as Part};
+use crate::probe::{Host, Outcome, Request as Part, Target};
 use crate::spool::{Closed, Downtime, Mark, phrase};
 
 /// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
@@ -49,12 +50,12 @@ impl Handler for Pollers {
     }
 
     async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {
-        let start = Instant::now();
         let from = poller.ip().to_canonical();
-        let line = log::log_enabled!(log::Level::Debug).then(|| format!("{} {}", request.method(), request.uri()));
+        let told = log::log_enabled!(log::Level::Debug)
+            .then(|| (Instant::now(), format!("{} {}", request.method(), request.uri())));
         let reply = answer(&self.0, request, from).await;
         self.0.counters.answered(reply.status().as_u16());
-        if let Some(line) = line {
+        if let Some((start, line)) = told {
             let ms = start.elapsed().as_secs_f64() * 1000.0;
             log::debug!("{} {line} ({from}) {ms:.2}ms", reply.status().as_u16());
         }
@@ -69,12 +70,13 @@ async fn answer(state: &Arc<State>, request: Request<Incoming>, from: IpAddr) ->
     };
     match route {
         Route::Check(check) => self::check(state, &check, &request, from).await,
-        Route::SpoolChange(service, port) => spool_change::post(state, service, port, request, from).await,
+        // What is rare does not make the memory of each request larger.
+        Route::SpoolChange(service, port) => Box::pin(spool_change::post(state, service, port, request, from)).await,
         Route::Status => pages::status(state),
         Route::Count => pages::count(state),
         Route::Recent => pages::recent(state, request.uri().query()),
         Route::Pollers => pollers::page(state, request.uri().query()),
-        Route::PollersHealth => pollers::health(state, request.uri().query(), from).await,
+        Route::PollersHealth => Box::pin(pollers::health(state, request.uri().query(), from)).await,
         Route::Mutornadomon => pages::mutornadomon(state, from),
         Route::Metrics => pages::metrics(state),
         Route::Health => reply::text(StatusCode::OK, "ok\n"),
@@ -128,23 +130,19 @@ pub async fn decide(
     state.stats.asked(service, from);
     let live = state.live();
     let asked = target::build(check, uri, headers, &live.config, &*state.own);
-    let who = Who {
-        service: service.into(),
-        check: format!("{kind}{}", instance(check, &asked)).chars().take(CHECK_MAX).collect(),
-        address: from,
-        node: asked.node.clone(),
-        server: asked.server.clone(),
-    };
+    let who = Who::new(service.into(), instance(kind, check, &asked.target), from, (asked.node, asked.server));
+    let entries = || asked.entries.names();
     let ask = match (check.protocol, &asked.target) {
         (None, _) => Asked::Spool,
         (Some(protocol), Ok(target)) => Asked::Check(protocol, target),
         (Some(_), Err(_)) => Asked::Refused,
     };
-    state.ledger().polled(state.now(), &who, asked.stated, &asked.spool_names, ask);
+    let remembered = Entries { names: &entries, basis: asked.entries.basis() };
+    state.ledger().polled(state.now(), &who, asked.stated, &remembered, ask);
     let question = Question {
         protocol: check.protocol,
         service,
-        spool_names: &asked.spool_names,
+        entries: &entries,
         target: asked.target,
         fresh: wants_fresh(headers),
         weights: live.config.agent_weights,
@@ -185,16 +183,27 @@ impl Decided {
     }
 }
 
-/// What changes of a service's state are told apart by.
-fn instance(check: &Check<'_>, asked: &target::Asked) -> String {
-    let protocol = check.protocol.map_or("spool", |p| p.name);
-    match &asked.target {
-        Ok(target) if check.protocol.is_some_and(|p| matches!(p.request, Part::Segment)) => {
-            format!("{protocol} {} {}:{}", target.segment(), target.host, target.port)
+/// What changes of a service's state are told apart by, such as `http 127.0.0.1:8080`.
+fn instance(kind: &str, check: &Check<'_>, target: &Result<Target, Outcome>) -> String {
+    let mut text = String::with_capacity(64);
+    text.push_str(kind);
+    text.push_str(check.protocol.map_or("spool", |p| p.name));
+    if let Ok(target) = target {
+        if check.protocol.is_some_and(|p| matches!(p.request, Part::Segment)) {
+            text.push(' ');
+            text.push_str(target.segment());
         }
-        Ok(target) => format!("{protocol} {}:{}", target.host, target.port),
-        Err(_) => protocol.to_owned(),
+        text.push(' ');
+        // Writing to a string cannot fail.
+        let _ = match &target.host {
+            Host::Local => write!(text, "127.0.0.1:{}", target.port),
+            host => write!(text, "{host}:{}", target.port),
+        };
     }
+    if let Some((end, _)) = text.char_indices().nth(CHECK_MAX).filter(|_| text.len() > CHECK_MAX) {
+        text.truncate(end);
+    }
+    text
 }
 
 /// Status, cause and the beginning of the body, for the log.

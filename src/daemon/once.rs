@@ -58,7 +58,7 @@ pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Re
     let config = Config { remote_spool_tokens: Vec::new(), ..config };
     let live = Live::new(config, &own).map_err(OnceError::Setup)?;
     let asked = target::build(&check, &uri, headers, &live.config, &*own);
-    let names = std::iter::once(ALL.to_owned()).chain(asked.spool_names);
+    let names = std::iter::once(ALL.to_owned()).chain(asked.entries.names());
     let weights = live.config.agent_weights;
     if let Some((name, downtime)) = first_down(spool, names, weights).map_err(|e| OnceError::Setup(e.to_string()))? {
         let shown = if name == ALL { ALL } else { check.service.as_str() };

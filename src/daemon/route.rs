@@ -6,7 +6,7 @@
 use hyper::Method;
 
 use crate::probe::Protocol;
-use crate::spool::{NameError, ServiceName};
+use crate::spool::{self, NameError, ServiceName};
 
 /// What a request asks for.
 #[derive(Debug)]
@@ -131,12 +131,15 @@ fn service_name(text: &str) -> Result<ServiceName, Refusal> {
     if text.is_empty() {
         return Err(Refusal::NotFound);
     }
+    if spool::fits_url(text) {
+        return ServiceName::parse(text).map_err(Refusal::Name);
+    }
     let decoded = percent_decoded(text);
-    let name = match ServiceName::parse(&decoded) {
-        Err(NameError::Character(c)) if !c.is_control() && c != '/' => return Err(Refusal::NotFound),
-        parsed => parsed.map_err(Refusal::Name)?,
-    };
-    if name.as_str() == text && name.fits_url() { Ok(name) } else { Err(Refusal::NotFound) }
+    match ServiceName::parse(&decoded) {
+        Err(NameError::Character(c)) if !c.is_control() && c != '/' => Err(Refusal::NotFound),
+        Err(e) => Err(Refusal::Name(e)),
+        Ok(_) => Err(Refusal::NotFound),
+    }
 }
 
 fn percent_decoded(text: &str) -> String {

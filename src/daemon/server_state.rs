@@ -3,7 +3,7 @@
 //!
 //! Rule: of repeated parts the last one counts, and a part with two equals signs none. What does not parse is not said.
 
-use hyper::header::{HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::HeaderMap;
 
 use crate::ledger::{Stated, View};
 
@@ -16,8 +16,8 @@ const BY_HAND: [&[u8]; 4] = [b"curl/", b"Wget/", b"HTTPie/", b"Mozilla/"];
 /// The parts of the header.
 #[derive(Debug, Default)]
 pub struct ServerState<'a> {
-    /// The server's own address.
-    pub address: Option<&'a str>,
+    /// The host to check: the server's own address, or what nerve names; `None` is this host.
+    pub host: Option<&'a str>,
     /// The server's own port; empty for a unix socket, 0 for none.
     pub port: Option<&'a str>,
     /// Backend and server.
@@ -30,28 +30,39 @@ pub struct ServerState<'a> {
 }
 
 impl<'a> ServerState<'a> {
-    /// Reads the header; without it all parts are empty.
+    /// Reads the headers; without them all parts are empty.
     pub fn parse(headers: &'a HeaderMap) -> Self {
-        let by_hand =
-            headers.get(USER_AGENT).is_some_and(|v| BY_HAND.iter().any(|tool| v.as_bytes().starts_with(tool)));
-        let mut state = Self { by_hand, ..Self::default() };
-        let values = headers.get_all("x-haproxy-server-state").iter().map(HeaderValue::as_bytes);
+        let mut state = Self::default();
+        let mut nerve = None;
+        // One pass: most requests have none of these, and a look-up of each would cost more.
+        for (name, value) in headers {
+            match name.as_str() {
+                "x-haproxy-server-state" => state.read(value.as_bytes()),
+                "x-nerve-check-ip" => nerve = nerve.or(Some(value.to_str().unwrap_or("?").trim())),
+                "user-agent" => state.by_hand |= BY_HAND.iter().any(|tool| value.as_bytes().starts_with(tool)),
+                _ => {}
+            }
+        }
+        // A server behind a unix socket has no address: it can only be on this host.
+        state.host = state.host.filter(|a| *a != "unix").or(nerve).filter(|h| !h.is_empty());
+        state
+    }
+
+    fn read(&mut self, value: &'a [u8]) {
         // A server's name may be in any encoding; that must not hide its address.
-        let parts = values.flat_map(|v| v.split(|b| *b == b';')).filter_map(|p| str::from_utf8(p).ok());
-        for part in parts {
+        for part in value.split(|b| *b == b';').filter_map(|p| str::from_utf8(p).ok()) {
             match part.split_once('=') {
                 Some((_, value)) if value.contains('=') => {}
-                Some((name, value)) => state.set(name.trim(), value.trim()),
-                None if view(part).is_some() => state.words = Some(part.trim()),
+                Some((name, value)) => self.set(name.trim(), value.trim()),
+                None if view(part).is_some() => self.words = Some(part.trim()),
                 None => {}
             }
         }
-        state
     }
 
     fn set(&mut self, name: &str, value: &'a str) {
         match name {
-            "address" => self.address = Some(value),
+            "address" => self.host = Some(value),
             "port" => self.port = Some(value),
             "name" => self.server = Some(value),
             "node" => self.node = Some(value),
@@ -107,7 +118,7 @@ mod tests {
         let headers =
             headers("UP 1/2; address=127.0.0.1; port=48081; name=web/s1; node=mynode; weight=1/51; scur=3/7; qcur=0");
         let state = ServerState::parse(&headers);
-        assert_eq!((state.address, state.port), (Some("127.0.0.1"), Some("48081")));
+        assert_eq!((state.host, state.port), (Some("127.0.0.1"), Some("48081")));
         assert_eq!(state.names(), (Some("mynode".into()), Some("web/s1".into())));
         let expected = Stated {
             view: Some(View::Up),

@@ -7,24 +7,24 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use hyper::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{StatusCode, Uri};
 
 use super::route::Check;
 use super::server_state::ServerState;
 use crate::config::Config;
-use crate::ledger::Stated;
-use crate::probe::{AGENT, Host, Outcome, Protocol, Request, Target};
-use crate::spool::{Key, parse_port};
+use crate::ledger::{Basis, Stated};
+use crate::probe::{Host, Outcome, Protocol, Request, Target};
+use crate::spool::{Key, ServiceName, parse_port};
 
 /// Longest host name (RFC 1035 section 2.3.4).
 const NAME_MAX: usize = 253;
 
 /// A check, with everything that headers say of it.
 #[derive(Debug)]
-pub struct Asked {
+pub struct Asked<'a> {
     /// The spool entries that can take it down, besides `all`.
-    pub spool_names: Vec<String>,
+    pub entries: Entries<'a>,
     /// Where to probe, or why not.
     pub target: Result<Target, Outcome>,
     /// What the balancer says of itself.
@@ -33,6 +33,20 @@ pub struct Asked {
     pub node: Option<Box<str>>,
     /// Its names of backend and server.
     pub server: Option<Box<str>>,
+}
+
+/// The spool entries that can take a check down, besides `all`. They are written out only where they are needed:
+/// mostly nothing is down.
+#[derive(Debug)]
+pub struct Entries<'a> {
+    service: &'a ServiceName,
+    /// Host and port, unless they are refused.
+    place: Option<(Host, u16)>,
+    /// The host as the header has it.
+    typed: Option<&'a str>,
+    /// The address that this host's own name resolves to.
+    own_name: Option<IpAddr>,
+    is_own: bool,
 }
 
 /// Which addresses are this host's own.
@@ -44,21 +58,21 @@ pub trait Own {
 }
 
 /// Applies the headers.
-pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config, own: &dyn Own) -> Asked {
+pub fn build<'a>(check: &'a Check<'_>, uri: &Uri, headers: &'a HeaderMap, config: &Config, own: &dyn Own) -> Asked<'a> {
     let state = ServerState::parse(headers);
     let port = match port(&state) {
         Ok(None) => check.port.ok_or_else(|| bad("the port in the path is above 65535")),
         Ok(Some(port)) => Ok(port),
         Err(bad) => Err(bad),
     };
-    let host = host(&state, headers, own);
-    let mut spool_names = vec![check.service.as_str().to_owned()];
-    if let (Ok(port), Ok(host)) = (&port, &host) {
-        spool_names.extend(instances(check, host, *port, own));
-        // Files of the originals' hadown have the host as it was typed.
-        let typed = named(&state, headers).and_then(|h| Key::instance(check.service.clone(), Some(h), *port).ok());
-        spool_names.extend(typed.map(|key| key.file_name()).filter(|name| !spool_names.contains(name)));
-    }
+    let host = host(state.host, own);
+    let entries = Entries {
+        service: &check.service,
+        place: host.as_ref().ok().cloned().zip(port.as_ref().ok().copied()),
+        typed: state.host,
+        own_name: own.by_name(),
+        is_own: matches!(&host, Ok(Host::Address(a)) if own.is_own(*a)),
+    };
     let target = port.and_then(|port| {
         let host = host?;
         // A service behind a unix socket has no port, nor has HAProxy one to tell.
@@ -72,7 +86,8 @@ pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config,
             service: check.service.as_str().into(),
             host,
             port,
-            path: path(check.rest, uri.query()),
+            // Only a probe has use for them.
+            path: check.protocol.map(|_| path(check.rest, uri.query())).unwrap_or_default(),
             headers: request_headers(check, headers, config),
             limit: None,
             trusted: false,
@@ -80,7 +95,45 @@ pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config,
     });
     let target = target.map_err(|refused| as_failure(check, refused));
     let (node, server) = state.names();
-    Asked { spool_names, target, stated: state.stated(), node, server }
+    Asked { entries, target, stated: state.stated(), node, server }
+}
+
+impl Entries<'_> {
+    /// What decides the names, besides service, host and port.
+    pub fn basis(&self) -> Basis<&str> {
+        Basis { typed: self.typed, own_name: self.own_name, is_own: self.is_own }
+    }
+
+    /// The names of the entries, in the order to ask.
+    pub fn names(&self) -> Vec<String> {
+        let mut names = vec![self.service.as_str().to_owned()];
+        let Some((host, port)) = &self.place else { return names };
+        let mut add = |host: Option<&str>| {
+            let name = Key::instance(self.service.clone(), host, *port).ok().map(|key| key.file_name());
+            names.extend(name.filter(|name| !names.contains(name)));
+        };
+        // `service:port` on this host, `service:host:port` for every host that was named.
+        match host {
+            Host::Local => {
+                add(None);
+                if let Some(address) = self.own_name {
+                    add(Some(&address.to_string()));
+                }
+            }
+            Host::Address(address) => {
+                if self.is_own {
+                    add(None);
+                }
+                add(Some(&address.to_string()));
+            }
+            Host::Name(name) => add(Some(name)),
+        }
+        // Files of the originals' hadown have the host as it was typed.
+        if self.typed.is_some() {
+            add(self.typed);
+        }
+        names
+    }
 }
 
 /// A port that cannot be is a failing check for a balancer that probes, as the originals' 5xx was.
@@ -92,29 +145,9 @@ fn bad(text: impl Into<String>) -> Outcome {
     Outcome::new(StatusCode::BAD_REQUEST, text)
 }
 
-/// The instance's spool entries: `service:port` on this host, `service:host:port` for every host that was named.
-fn instances(check: &Check<'_>, host: &Host, port: u16, own: &dyn Own) -> Vec<String> {
-    let name = |host: Option<&str>| Key::instance(check.service.clone(), host, port).ok().map(|k| k.file_name());
-    match host {
-        Host::Local => vec![name(None), own.by_name().and_then(|a| name(Some(&a.to_string())))],
-        Host::Address(a) if own.is_own(*a) => vec![name(None), name(Some(&a.to_string()))],
-        Host::Address(a) => vec![name(Some(&a.to_string()))],
-        Host::Name(n) => vec![name(Some(n))],
-    }
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// The host that a header names.
-fn named<'a>(state: &ServerState<'a>, headers: &'a HeaderMap) -> Option<&'a str> {
-    let nerve = headers.get("x-nerve-check-ip").map(|v| v.to_str().unwrap_or("?")).map(str::trim);
-    // A server behind a unix socket has no address: it can only be on this host.
-    state.address.filter(|a| *a != "unix").or(nerve).filter(|h| !h.is_empty())
-}
-
-fn host(state: &ServerState<'_>, headers: &HeaderMap, own: &dyn Own) -> Result<Host, Outcome> {
-    let Some(text) = named(state, headers) else { return Ok(Host::Local) };
+/// The host to check, from what a header names.
+fn host(named: Option<&str>, own: &dyn Own) -> Result<Host, Outcome> {
+    let Some(text) = named else { return Ok(Host::Local) };
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
     if let Ok(address) = bare.parse::<IpAddr>() {
         let address = address.to_canonical();
@@ -138,13 +171,12 @@ fn path(rest: &str, query: Option<&str>) -> Box<str> {
     .into()
 }
 
-/// The headers for an HTTP upstream: who asks, what was to be copied, the service's name.
+/// The headers for an HTTP upstream: what was to be copied, the service's name.
 fn request_headers(check: &Check<'_>, from: &HeaderMap, config: &Config) -> HeaderMap {
     let mut headers = HeaderMap::new();
     if !check.protocol.is_some_and(|p| matches!(p.request, Request::Whole)) {
         return headers;
     }
-    headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     // The configuration holds only names and values that can be headers; others would be left out here.
     for name in config.http_headers_to_copy.iter().filter_map(|n| n.parse::<HeaderName>().ok()) {
         let values: Vec<&[u8]> = from.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
@@ -187,11 +219,12 @@ mod tests {
         }
     }
 
-    fn asked(uri: &str, headers: &[(&'static str, &str)]) -> Asked {
+    fn asked(uri: &str, headers: &[(&'static str, &str)]) -> (Vec<String>, Result<Target, Outcome>) {
         let uri: Uri = uri.parse().unwrap();
         let Ok(Route::Check(check)) = route::parse(&Method::GET, uri.path()) else { panic!("{uri} is no check") };
         let headers = headers.iter().map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap())).collect();
-        build(&check, &uri, &headers, &Config::default(), &Host10)
+        let asked = build(&check, &uri, &headers, &Config::default(), &Host10);
+        (asked.entries.names(), asked.target)
     }
 
     const STATE: &str = "x-haproxy-server-state";
@@ -213,7 +246,7 @@ mod tests {
             (vec![(NERVE, "10.0.0.8")], "10.0.0.8", 80),
             (vec![(NERVE, "::ffff:127.0.0.1")], "127.0.0.1", 80),
         ] {
-            let target = asked("/http/web/80/x", &headers).target.unwrap();
+            let target = asked("/http/web/80/x", &headers).1.unwrap();
             assert_eq!((target.host.to_string().as_str(), target.port), (host, port), "{headers:?}");
         }
     }
@@ -227,12 +260,12 @@ mod tests {
             vec![(STATE, "UP; port=+80")],
             vec![(STATE, "UP; port=70000")],
         ] {
-            let refused = asked("/http/web/80/x", &headers).target.unwrap_err();
+            let refused = asked("/http/web/80/x", &headers).1.unwrap_err();
             assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{headers:?}");
         }
-        assert_eq!(asked("/tcp/web/70000", &[]).target.unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
-        assert_eq!(asked("/tcp/web/70000", &[(STATE, "UP; port=80")]).target.unwrap().port, 80);
-        assert_eq!(asked("/tcp/web/0", &[]).target.unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(asked("/tcp/web/70000", &[]).1.unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(asked("/tcp/web/70000", &[(STATE, "UP; port=80")]).1.unwrap().port, 80);
+        assert_eq!(asked("/tcp/web/0", &[]).1.unwrap_err().status, StatusCode::SERVICE_UNAVAILABLE);
     }
 
     #[test]
@@ -244,7 +277,7 @@ mod tests {
             (vec![(NERVE, "10.9.9.9")], vec!["web", "web:10.9.9.9:80"]),
             (vec![(STATE, "UP; address=::1; port=81")], vec!["web", "web:::1:81"]),
         ] {
-            assert_eq!(asked("/spool/web/80", &headers).spool_names, names, "{headers:?}");
+            assert_eq!(asked("/spool/web/80", &headers).0, names, "{headers:?}");
         }
     }
 
@@ -256,7 +289,7 @@ mod tests {
             ("/http/web/80/x?", "/x"),
             ("/http/web/80//x", "/x"),
         ] {
-            assert_eq!(&*asked(uri, &[]).target.unwrap().path, path, "{uri}");
+            assert_eq!(&*asked(uri, &[]).1.unwrap().path, path, "{uri}");
         }
     }
 }

@@ -3,13 +3,17 @@
 //! Rule: a new connection is never refused. When there are too many, of all or of one address, the one that has been
 //! without a complete request for longest makes room, so that a flood of idle connections cannot blind the balancer;
 //! where all wait for an answer, the one that has waited longest, so that pollers of hung services, who may be gone,
-//! cannot either. Finding it takes no search, however many connections there are.
+//! cannot either. Finding it takes no search, however many connections there are. One that brings no request at all
+//! ends after its time limit.
 
-use std::collections::{BTreeMap, HashMap};
+mod books;
+
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
+
+use books::{Books, Id, Is};
 
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -45,37 +49,10 @@ pub struct Connections {
     turned_away: AtomicU64,
     /// Listeners that may still bring connections.
     accepting: AtomicUsize,
+    /// Somebody looks after those that bring no request.
+    swept: AtomicBool,
     /// Told when a connection ended or became idle.
     changed: Notify,
-}
-
-#[derive(Default)]
-struct Books {
-    next: u64,
-    open: HashMap<u64, Connection>,
-    /// Connections without a complete request, the one that is idle longest first: since when, in order, and which.
-    idle: BTreeMap<u64, u64>,
-    /// Connections whose request is being answered, the one that waits longest first: which, and since when.
-    busy: BTreeMap<u64, (u64, Instant)>,
-    addresses: HashMap<IpAddr, Address>,
-    /// Connections that were told to make room and have not ended yet.
-    leaving: usize,
-}
-
-struct Connection {
-    address: IpAddr,
-    task: AbortHandle,
-    /// Where it stands among the idle ones, or the busy ones.
-    idle: Option<u64>,
-    busy: Option<u64>,
-    leaving: bool,
-}
-
-#[derive(Default)]
-struct Address {
-    /// Connections that are open and not leaving.
-    count: usize,
-    idle: BTreeMap<u64, u64>,
 }
 
 impl Connections {
@@ -90,6 +67,7 @@ impl Connections {
             dropped_for_address: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
             accepting: AtomicUsize::new(0),
+            swept: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
@@ -164,10 +142,8 @@ impl Connections {
         if self.count().saturating_sub(books.leaving) < self.limits.connections || self.drop_one(&mut books, None) {
             return None;
         }
-        let Some((id, since)) = books.busy.first_key_value().map(|(_, (id, since))| (*id, *since)) else {
-            return Some(ANSWER_GRACE);
-        };
-        let grace = ANSWER_GRACE.checked_sub(since.elapsed()).filter(|g| !g.is_zero());
+        let Some((id, waited)) = books.busy_longest() else { return Some(ANSWER_GRACE) };
+        let grace = ANSWER_GRACE.checked_sub(waited).filter(|g| !g.is_zero());
         if grace.is_none() {
             books.send_away(id);
             self.dropped.fetch_add(1, Ordering::Relaxed);
@@ -202,16 +178,19 @@ impl Connections {
     /// once is removed after it was entered.
     pub(super) fn enter(self: &Arc<Self>, address: IpAddr, start: impl FnOnce(Registered) -> AbortHandle) {
         let mut books = self.books();
-        if books.addresses.get(&address).is_some_and(|a| a.count >= self.limits.per_address) {
+        if books.count_of(address) >= self.limits.per_address {
             self.drop_one(&mut books, Some(address));
         }
-        let id = books.next;
-        books.next += 1;
         self.count.fetch_add(1, Ordering::Relaxed);
-        let task = start(Registered { all: Arc::clone(self), id });
-        books.open.insert(id, Connection { address, task, idle: None, busy: None, leaving: false });
-        books.addresses.entry(address).or_default().count += 1;
-        books.rest(id);
+        books.enter(address, |id| start(Registered { all: Arc::clone(self), id }));
+    }
+
+    /// Ends connections that bring no request in time, from now on until there is no listener any more. The books know
+    /// which these are: timers of their own would cost each request more than all the rest of the books.
+    pub(super) fn sweep(self: &Arc<Self>) {
+        if !self.swept.swap(true, Ordering::Relaxed) {
+            tokio::spawn(sweep(Arc::downgrade(self), self.limits.header_timeout));
+        }
     }
 
     fn books(&self) -> MutexGuard<'_, Books> {
@@ -219,80 +198,15 @@ impl Connections {
     }
 }
 
-impl Books {
-    /// Puts a connection at the end of the idle ones.
-    fn rest(&mut self, id: u64) {
-        self.take_out(id);
-        let since = self.next;
-        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving) else { return };
-        self.next += 1;
-        connection.idle = Some(since);
-        self.idle.insert(since, id);
-        self.addresses.entry(connection.address).or_default().idle.insert(since, id);
-    }
-
-    /// Puts a connection at the end of the busy ones.
-    fn work(&mut self, id: u64) {
-        self.take_out(id);
-        let since = self.next;
-        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving) else { return };
-        self.next += 1;
-        connection.busy = Some(since);
-        self.busy.insert(since, (id, Instant::now()));
-    }
-
-    /// Takes a connection from the idle or busy ones.
-    fn take_out(&mut self, id: u64) {
-        let Some(connection) = self.open.get_mut(&id) else { return };
-        if let Some(since) = connection.busy.take() {
-            self.busy.remove(&since);
-        }
-        if let Some(since) = connection.idle.take() {
-            self.idle.remove(&since);
-            if let Some(address) = self.addresses.get_mut(&connection.address) {
-                address.idle.remove(&since);
-            }
-        }
-    }
-
-    /// Tells the connection that is idle longest, of all or of one address, to end. Whether there was one.
-    fn dismiss(&mut self, of: Option<IpAddr>) -> bool {
-        let idle = match of {
-            None => Some(&self.idle),
-            Some(address) => self.addresses.get(&address).map(|a| &a.idle),
-        };
-        let Some(id) = idle.and_then(BTreeMap::first_key_value).map(|(_, id)| *id) else { return false };
-        self.send_away(id);
-        true
-    }
-
-    /// Tells a connection to end.
-    fn send_away(&mut self, id: u64) {
-        self.take_out(id);
-        let Some(connection) = self.open.get_mut(&id).filter(|c| !c.leaving) else { return };
-        connection.leaving = true;
-        connection.task.abort();
-        let address = connection.address;
-        self.leaving += 1;
-        self.forget_one(address);
-    }
-
-    fn forget_one(&mut self, address: IpAddr) {
-        if let Some(known) = self.addresses.get_mut(&address) {
-            known.count -= 1;
-            if known.count == 0 {
-                self.addresses.remove(&address);
-            }
-        }
-    }
-
-    fn remove(&mut self, id: u64) {
-        self.take_out(id);
-        let Some(connection) = self.open.remove(&id) else { return };
-        if connection.leaving {
-            self.leaving -= 1;
-        } else {
-            self.forget_one(connection.address);
+async fn sweep(all: Weak<Connections>, limit: Duration) {
+    let every = (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1));
+    loop {
+        let start = Instant::now();
+        tokio::time::sleep(every).await;
+        let Some(all) = all.upgrade() else { return };
+        // After a stop (SIGSTOP, a suspended machine) requests may have arrived that nobody has looked at yet.
+        if start.elapsed() < every * 3 {
+            all.books().dismiss_idle_for(limit);
         }
     }
 }
@@ -300,18 +214,18 @@ impl Books {
 /// A connection's own end of the books; takes it off them, however its task ends.
 pub(super) struct Registered {
     all: Arc<Connections>,
-    id: u64,
+    id: Id,
 }
 
 impl Registered {
     /// A complete request is there: idle connections make room first.
     pub(super) fn busy(&self) {
-        self.all.books().work(self.id);
+        self.all.books().put(self.id, Is::Busy);
     }
 
     /// It was answered.
     pub(super) fn idle(&self) {
-        self.all.books().rest(self.id);
+        self.all.books().put(self.id, Is::Idle);
         self.all.changed.notify_waiters();
     }
 }

@@ -7,6 +7,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,8 +15,10 @@ use hyper::Request;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use nix::errno::Errno;
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::TcpNoDelay;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::{Notify, watch};
@@ -78,6 +81,9 @@ pub trait Listener: Send {
     /// Whether the peer's address says where it is; peers that are known to be on this host are always admitted.
     const REMOTE: bool;
 
+    /// Sets what its connections inherit.
+    fn prepare(&self) {}
+
     /// The next connection and its peer.
     fn next(&self) -> impl Future<Output = io::Result<(Self::Stream, SocketAddr)>> + Send;
 }
@@ -86,11 +92,13 @@ impl Listener for TcpListener {
     type Stream = TcpStream;
     const REMOTE: bool = true;
 
+    fn prepare(&self) {
+        // Answers are short: nothing is gained by waiting for more to send. Where it fails, they come a little later.
+        let _ = setsockopt(self, TcpNoDelay, &true);
+    }
+
     async fn next(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let (stream, poller) = self.accept().await?;
-        // Answers are short: nothing is gained by waiting for more to send. Where it fails, the connection is gone.
-        let _ = stream.set_nodelay(true);
-        Ok((stream, poller))
+        self.accept().await
     }
 }
 
@@ -110,13 +118,16 @@ pub async fn serve<L: Listener, H: Handler>(
     listener: L,
     all: Arc<Connections>,
     handler: H,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
     let _accepting = all.accepting();
+    all.sweep();
+    listener.prepare();
+    let mut told = pin!(told_to(stop.clone()));
     loop {
         let accepted = tokio::select! {
             biased;
-            () = told_to(&mut stop) => return,
+            () = &mut told => return,
             accepted = listener.next() => accepted,
         };
         match accepted {
@@ -127,7 +138,7 @@ pub async fn serve<L: Listener, H: Handler>(
                 tokio::select! {
                     biased;
                     () = all.room() => {}
-                    () = told_to(&mut stop) => return,
+                    () = &mut told => return,
                 }
                 begin(stream, poller, &all, handler.clone(), stop.clone());
             }
@@ -153,12 +164,12 @@ async fn failed(e: &io::Error, all: &Connections) {
 }
 
 /// Waits until the flag turns true, or nobody is left to turn it.
-async fn told_to(stop: &mut watch::Receiver<bool>) {
+async fn told_to(mut stop: watch::Receiver<bool>) {
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
 /// Waits for the flag, and then for the first request, which may be on its way, though not for long.
-async fn told_to_and_begun(stop: &mut watch::Receiver<bool>, begun: &Notify) {
+async fn told_to_and_begun(stop: watch::Receiver<bool>, begun: &Notify) {
     told_to(stop).await;
     // A request that came before has left its mark.
     let _ = tokio::time::timeout(FIRST_REQUEST, begun.notified()).await;
@@ -182,7 +193,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handl
     poller: SocketAddr,
     limits: Limits,
     handler: H,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
     registered: Registered,
 ) {
     let begun = Notify::new();
@@ -201,8 +212,8 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handl
         builder.max_headers(limits.headers);
     }
     let serving = builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.header_timeout)
+        // The books see to it (Connections::sweep).
+        .header_read_timeout(None)
         .max_buf_size(limits.head)
         // Some checkers close their sending side behind the request.
         .half_close(H::HALF_CLOSE)
@@ -210,7 +221,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handl
     tokio::pin!(serving);
     let ended = tokio::select! {
         ended = serving.as_mut() => ended,
-        () = told_to_and_begun(&mut stop, &begun) => {
+        () = told_to_and_begun(stop, &begun) => {
             serving.as_mut().graceful_shutdown();
             serving.await
         }

@@ -68,13 +68,13 @@ pub fn phrased(mut reply: Reply, phrase: Option<String>) -> Reply {
 fn typed(status: StatusCode, body: Bytes, kind: HeaderValue) -> Reply {
     // These have no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5).
     let empty = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
-    let length = HeaderValue::from(body.len());
+    let zero = body.is_empty() && !empty;
     let mut reply = Response::new(Full::new(if empty { Bytes::new() } else { body }));
     *reply.status_mut() = status;
     let headers = reply.headers_mut();
-    if !empty {
-        // An answer to HEAD would lack the length of an empty body.
-        headers.insert(CONTENT_LENGTH, length);
+    if zero {
+        // An answer to HEAD would lack it; of others hyper tells the length itself.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
     }
     headers.insert(CONTENT_TYPE, kind);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gaps::Gaps;
-pub use poll::{Ask, Asked, Asks, Stated, Who};
+pub use poll::{Ask, Asked, Asks, Basis, Entries, Stated, Who};
 use poll::{remembered, same_ask};
 pub use row::{Page, Root, Row, Told, View};
 
@@ -34,6 +34,7 @@ pub struct Figures {
 struct Entry {
     /// The spool entries that can take it down, besides `all`.
     names: Box<[Box<str>]>,
+    basis: Basis<Box<str>>,
     stated: Stated,
     ask: Option<Arc<Ask>>,
     asks_spool: bool,
@@ -66,12 +67,12 @@ impl Ledger {
     }
 
     /// Notes a poll, as it arrives.
-    pub fn polled(&mut self, now: Duration, who: &Who, stated: Stated, names: &[String], asked: Asked<'_>) {
+    pub fn polled(&mut self, now: Duration, who: &Who, stated: Stated, entries: &Entries<'_>, asked: Asked<'_>) {
         let Some(entry) = self.entries.get_mut(who) else {
             self.make_room();
             let who = Arc::new(who.clone());
             self.newcomers.push_back(Arc::clone(&who));
-            self.entries.insert(who, Entry::new(now, stated, names, asked));
+            self.entries.insert(who, Entry::new(now, stated, entries, asked));
             return;
         };
         entry.gaps.add(stated.view, stated.words.as_deref(), now.saturating_sub(entry.polled_at));
@@ -79,8 +80,9 @@ impl Ledger {
         entry.polls += 1;
         entry.polled_at = now;
         entry.after_closed = entry.told.is_some_and(|told| told != Told::Up);
-        if !same_names(&entry.names, names) {
-            entry.names = boxed(names);
+        if !entry.basis.is(&entries.basis) {
+            entry.names = boxed((entries.names)());
+            entry.basis = entries.basis.to_owned();
         }
         if !same_ask(entry.ask.as_deref(), asked.check()) {
             entry.ask = remembered(asked.check());
@@ -186,9 +188,10 @@ impl Ledger {
 }
 
 impl Entry {
-    fn new(now: Duration, stated: Stated, names: &[String], asked: Asked<'_>) -> Self {
+    fn new(now: Duration, stated: Stated, entries: &Entries<'_>, asked: Asked<'_>) -> Self {
         Self {
-            names: boxed(names),
+            names: boxed((entries.names)()),
+            basis: entries.basis.to_owned(),
             stated,
             ask: remembered(asked.check()),
             asks_spool: matches!(asked, Asked::Spool),
@@ -232,12 +235,8 @@ impl Entry {
     }
 }
 
-fn boxed(names: &[String]) -> Box<[Box<str>]> {
-    names.iter().map(|n| n.as_str().into()).collect()
-}
-
-fn same_names(known: &[Box<str>], names: &[String]) -> bool {
-    known.len() == names.len() && known.iter().zip(names).all(|(a, b)| **a == **b)
+fn boxed(names: Vec<String>) -> Box<[Box<str>]> {
+    names.into_iter().map(String::into_boxed_str).collect()
 }
 
 #[cfg(test)]

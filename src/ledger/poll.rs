@@ -1,7 +1,8 @@
 //! A poll, as the ledger is told of it: who, with which view, for what.
 
+use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use super::View;
 use crate::probe::{Protocol, Target};
@@ -10,18 +11,75 @@ use crate::probe::{Protocol, Target};
 const ASK_MAX: usize = 1024;
 
 /// Who a poller is. Default host names of balancers collide, so all parts together tell pollers apart.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who {
+    /// First, as it mostly tells two apart at once.
+    hash: u64,
     /// The service that it asks for.
     pub service: Box<str>,
     /// What it has checked: protocol, host and port.
-    pub check: Box<str>,
+    pub check: String,
     /// Where it polls from.
     pub address: IpAddr,
     /// The balancer's node name, where it says it.
     pub node: Option<Box<str>>,
     /// Its backend and server, such as `web/s1`, where it says them.
     pub server: Option<Box<str>>,
+}
+
+/// Of this process, so that nobody can make up pollers that fall together.
+static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+
+impl Who {
+    /// Puts the parts together. They are hashed once, for all look-ups of a poll.
+    #[must_use]
+    pub fn new(
+        service: Box<str>,
+        check: String,
+        address: IpAddr,
+        (node, server): (Option<Box<str>>, Option<Box<str>>),
+    ) -> Self {
+        let hash = HASHES.hash_one((&service, &check, address, &node, &server));
+        Self { hash, service, check, address, node, server }
+    }
+}
+
+impl Hash for Who {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// The spool entries that can take a check down, besides `all`; written out when they are new.
+pub struct Entries<'a> {
+    /// Writes them out.
+    pub names: &'a (dyn Fn() -> Vec<String> + Sync),
+    /// While it is the same, so are they.
+    pub basis: Basis<&'a str>,
+}
+
+/// What decides the names of spool entries, besides service, host and port.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Basis<T> {
+    /// The host as the poller wrote it.
+    pub typed: Option<T>,
+    /// The address that this host's own name resolves to.
+    pub own_name: Option<IpAddr>,
+    /// The check's host is one of this host's addresses.
+    pub is_own: bool,
+}
+
+impl<T: AsRef<str>> Basis<T> {
+    pub(super) fn is(&self, other: &Basis<&str>) -> bool {
+        let typed = self.typed.as_ref().map(AsRef::as_ref);
+        (typed, self.own_name, self.is_own) == (other.typed, other.own_name, other.is_own)
+    }
+}
+
+impl Basis<&str> {
+    pub(super) fn to_owned(self) -> Basis<Box<str>> {
+        Basis { typed: self.typed.map(Into::into), own_name: self.own_name, is_own: self.is_own }
+    }
 }
 
 /// What a balancer says of itself with a poll: its view before this poll.

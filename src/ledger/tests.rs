@@ -1,13 +1,8 @@
 use super::*;
 
 fn who(service: &str, node: &str) -> Who {
-    Who {
-        service: service.into(),
-        check: "http 127.0.0.1:80".into(),
-        address: [10, 0, 0, 1].into(),
-        node: Some(node.into()),
-        server: Some("web/s1".into()),
-    }
+    let names = (Some(node.into()), Some("web/s1".into()));
+    Who::new(service.into(), "http 127.0.0.1:80".into(), [10, 0, 0, 1].into(), names)
 }
 
 fn seconds(s: u64) -> Duration {
@@ -20,7 +15,8 @@ fn stated(words: &str) -> Stated {
 }
 
 fn poll(ledger: &mut Ledger, now: u64, who: &Who, words: &str, told: Told) {
-    ledger.polled(seconds(now), who, stated(words), &["web".into()], Asked::Spool);
+    let entries = Entries { names: &|| vec!["web".into()], basis: Basis::default() };
+    ledger.polled(seconds(now), who, stated(words), &entries, Asked::Spool);
     ledger.answered(seconds(now), who, told, 0);
 }
 

@@ -3,11 +3,11 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{HOST, HeaderValue, USER_AGENT};
 use hyper::{HeaderMap, Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Outcome, Probe, Protocol, Request, http_rules, stream, tls};
+use super::{AGENT, Outcome, Probe, Protocol, Request, http_rules, stream, tls};
 use crate::http::client::{self, Answer};
 
 /// The row of `http`.
@@ -73,6 +73,7 @@ where
 {
     let target = probe.target;
     let mut headers = headers.clone();
+    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
     if !headers.contains_key(HOST) {
         let host = HeaderValue::try_from(format!("{}:{}", target.host, target.port));
         headers.insert(HOST, host.map_err(|e| probe.failed(e))?);

@@ -77,23 +77,28 @@ impl Gate {
         &self.spool
     }
 
-    /// The first downtime in force among `all` and the given keys, in their order.
-    pub fn ask<'a>(&self, service: &str, names: impl IntoIterator<Item = &'a str>) -> Option<Closed> {
-        self.ask_for(service, names, &|_| true)
+    /// The first downtime in force among `all` and the entries of a service, in their order; the entries are its own
+    /// and those of its instances.
+    pub fn ask(&self, service: &str, entries: &dyn Fn() -> Vec<String>) -> Option<Closed> {
+        self.ask_for(service, entries, &|_| true)
     }
 
-    /// The first downtime in force among `all` and the given keys that is wanted, in their order.
-    pub fn ask_for<'a>(
+    /// [`Gate::ask`] for the first downtime that is wanted.
+    pub fn ask_for(
         &self,
         service: &str,
-        names: impl IntoIterator<Item = &'a str>,
+        entries: &dyn Fn() -> Vec<String>,
         wanted: &dyn Fn(&Downtime) -> bool,
     ) -> Option<Closed> {
         let certain = self.names.certain(self.spool.root());
-        // Mostly nothing is down, and then the folder need not be opened.
+        // Mostly nothing is down, and then there is nothing to open, and nothing to forget.
+        if certain.as_ref().is_some_and(|listing| !listing.concerns(service)) && !self.any_down() {
+            return None;
+        }
         let root = OnceCell::new();
-        std::iter::once(ALL).chain(names).find_map(|name| {
-            if certain.as_ref().is_some_and(|names| !names.contains(name)) {
+        let entries = entries();
+        std::iter::once(ALL).chain(entries.iter().map(String::as_str)).find_map(|name| {
+            if certain.as_ref().is_some_and(|listing| !listing.has(name)) {
                 self.forget(name);
                 return None;
             }
@@ -170,12 +175,17 @@ impl Gate {
 
     fn forget(&self, name: &str) {
         // Mostly nothing is down, and then there is nothing to lock for.
-        if !self.any_down.load(Ordering::Acquire) {
+        if !self.any_down() {
             return;
         }
         let mut last = self.last_down();
         last.remove(name);
         self.any_down.store(!last.is_empty(), Ordering::Release);
+    }
+
+    /// Whether the downtime of any key is remembered.
+    fn any_down(&self) -> bool {
+        self.any_down.load(Ordering::Acquire)
     }
 
     fn note_root(&self, e: &io::Error) {

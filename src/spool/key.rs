@@ -81,8 +81,14 @@ impl ServiceName {
     /// Whether a check URL can name this service: letters, digits, `.`, `_` and `-` only, as in the originals' routes.
     #[must_use]
     pub fn fits_url(&self) -> bool {
-        self.0.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+        fits_url(&self.0)
     }
+}
+
+/// Whether a text has only the characters that [`ServiceName::fits_url`] speaks of.
+#[must_use]
+pub fn fits_url(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
 }
 
 impl fmt::Display for ServiceName {

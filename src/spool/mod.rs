@@ -24,7 +24,7 @@ use std::time::SystemTime;
 
 pub use downtime::{Downtime, Mark, phrase, unix_now, unix_seconds};
 pub use gate::{Closed, Gate};
-pub use key::{ALL, Key, NameError, ServiceName, parse_port};
+pub use key::{ALL, Key, NameError, ServiceName, fits_url, parse_port};
 pub use network::network_file_system;
 use replace::Writer;
 

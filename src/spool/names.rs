@@ -6,13 +6,17 @@
 //! file system's clock look like one.
 
 use std::collections::HashSet;
-use std::fs::{self, Metadata};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use nix::fcntl::OFlag;
+
+use super::ALL;
 use super::downtime::unix_seconds;
 
 /// How long a folder must have been unchanged before its listing is trusted; some ticks of a kernel's coarse clock.
@@ -24,8 +28,15 @@ const SETTLED_COARSE: f64 = 3.0;
 /// A folder that changes all the time is listed for at most this part of the time: one in ten.
 const REST: u32 = 10;
 
+/// How long a folder that is held open is asked instead of its path. It tells of all changes of its own at once, also
+/// that it was moved or removed; this bounds how late another folder in its place is noticed, if one above it was moved.
+const HELD: Duration = Duration::from_millis(50);
+
 /// Most names that are kept. A folder with more is asked for each entry.
 const NAMES_MAX: usize = 1_000_000;
+
+/// How the folder is held open: without the right to list it, which its owner may take away.
+const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY);
 
 /// The names of the last trusted listing.
 #[derive(Debug, Default)]
@@ -37,8 +48,65 @@ pub(super) struct Names {
 
 #[derive(Debug, Default)]
 struct Known {
-    listing: Option<(Stamp, Arc<HashSet<Box<str>>>)>,
+    listed: Option<Listed>,
     next: Option<Instant>,
+}
+
+#[derive(Debug)]
+struct Listed {
+    /// The folder, held open: to ask it takes half the time of asking its path.
+    folder: File,
+    stamp: Stamp,
+    names: Arc<Listing>,
+    since: Instant,
+    /// When the path was asked last, in milliseconds after `since`.
+    asked: AtomicU64,
+}
+
+impl Listed {
+    /// Whether the folder is the same still, and unchanged.
+    fn holds(&self, root: &Path) -> bool {
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        if u128::from(now - self.asked.load(Ordering::Relaxed).min(now)) < HELD.as_millis() {
+            return self.folder.metadata().is_ok_and(|m| Stamp::of(&m) == self.stamp);
+        }
+        let holds = fs::metadata(root).is_ok_and(|m| Stamp::of(&m) == self.stamp);
+        if holds {
+            self.asked.store(now, Ordering::Relaxed);
+        }
+        holds
+    }
+}
+
+/// The names in a folder.
+#[derive(Debug, Default)]
+pub(super) struct Listing {
+    names: HashSet<Box<str>>,
+    /// The services of entries for single instances.
+    services: HashSet<Box<str>>,
+    all: bool,
+}
+
+impl Listing {
+    /// Whether there is an entry of this name.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.names.contains(name)
+    }
+
+    /// Whether any entry can take this service down, or an instance of it.
+    pub(super) fn concerns(&self, service: &str) -> bool {
+        self.all || self.names.contains(service) || self.services.contains(service)
+    }
+
+    fn add(&mut self, name: String) {
+        if let Some((service, _)) = name.split_once(':')
+            && !self.services.contains(service)
+        {
+            self.services.insert(service.into());
+        }
+        self.all |= name == ALL;
+        self.names.insert(name.into_boxed_str());
+    }
 }
 
 /// What changes with every change of a folder.
@@ -83,16 +151,17 @@ impl Names {
     }
 
     /// All names in the folder, if they are certain; else each entry is to be asked for.
-    pub(super) fn certain(&self, root: &Path) -> Option<Arc<HashSet<Box<str>>>> {
-        let stamp = Stamp::of(&fs::metadata(root).ok()?);
+    pub(super) fn certain(&self, root: &Path) -> Option<Arc<Listing>> {
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            match &known.listing {
-                Some((listed, names)) if *listed == stamp => return Some(Arc::clone(names)),
+            match &known.listed {
+                Some(listed) if listed.holds(root) => return Some(Arc::clone(&listed.names)),
                 _ if known.next.is_some_and(|next| Instant::now() < next) => return None,
                 _ => {}
             }
         }
+        let folder = OpenOptions::new().read(true).custom_flags(FOLDER.bits()).open(root).ok()?;
+        let stamp = Stamp::of(&folder.metadata().ok()?);
         if !stamp.is_settled(SystemTime::now()) {
             return None;
         }
@@ -100,27 +169,28 @@ impl Names {
         // One thread lists; the others ask for each entry meanwhile.
         let mut known = self.known.try_write().ok()?;
         let start = Instant::now();
-        let names = list(root);
+        let listing = list(root);
         known.next = Some(Instant::now() + start.elapsed().max(Duration::from_millis(1)) * REST);
         let unchanged = fs::metadata(root).is_ok_and(|now| Stamp::of(&now) == stamp);
-        let names = Arc::new(names.ok().flatten().filter(|_| unchanged)?);
-        known.listing = Some((stamp, Arc::clone(&names)));
+        let names = Arc::new(listing.ok().flatten().filter(|_| unchanged)?);
+        let since = Instant::now();
+        known.listed = Some(Listed { folder, stamp, names: Arc::clone(&names), since, asked: AtomicU64::new(0) });
         Some(names)
     }
 }
 
 /// The names in a folder; `None` when they are too many. A name that is not UTF-8 belongs to no service.
-fn list(root: &Path) -> io::Result<Option<HashSet<Box<str>>>> {
-    let mut names = HashSet::new();
+fn list(root: &Path) -> io::Result<Option<Listing>> {
+    let mut listing = Listing::default();
     for entry in fs::read_dir(root)? {
-        if names.len() >= NAMES_MAX {
+        if listing.names.len() >= NAMES_MAX {
             return Ok(None);
         }
         if let Ok(name) = entry?.file_name().into_string() {
-            names.insert(name.into_boxed_str());
+            listing.add(name);
         }
     }
-    Ok(Some(names))
+    Ok(Some(listing))
 }
 
 #[cfg(test)]

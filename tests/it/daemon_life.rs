@@ -286,9 +286,11 @@ fn a_spool_that_cannot_be_read_stops_the_start() {
 #[test]
 fn several_ports_and_threads_share_one_memory() {
     let daemon = Setup::new().args(&["-p", "0", "-n", "3"]).start();
+    // Both ports are there before the first answer, and so in the log.
+    daemon.get("/healthz").is(200, "ok\n");
     let log = daemon.log();
-    let second = log.rsplit_once("listening on ").and_then(|(_, rest)| rest.lines().next()?.parse().ok());
-    let second: std::net::SocketAddr = second.unwrap();
+    let mut ports = log.lines().filter_map(|line| line.rsplit_once("listening on ")?.1.parse().ok());
+    let second: std::net::SocketAddr = ports.next_back().unwrap();
     assert_ne!(second, daemon.address);
     let upstream = Upstream::answering("fine");
     let start = Instant::now();

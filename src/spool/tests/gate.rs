@@ -9,7 +9,7 @@ use super::*;
 
 /// What the gate says of the service `web`: the reason, and whether it is held.
 fn web(gate: &Gate) -> Option<(String, bool)> {
-    gate.ask("web", ["web"]).map(|closed| (closed.downtime.reason.clone(), closed.held))
+    gate.ask("web", &|| vec!["web".into()]).map(|closed| (closed.downtime.reason.clone(), closed.held))
 }
 
 fn down(reason: &str) -> Option<(String, bool)> {
@@ -24,7 +24,10 @@ fn held(reason: &str) -> Option<(String, bool)> {
 fn the_gate_asks_all_then_the_names_in_order() {
     let f = Fixture::new();
     let gate = f.gate();
-    let ask = || gate.ask("web", ["web", "web:80"]).map(|c| (c.name.to_string(), c.downtime.reason.clone()));
+    let ask = || {
+        gate.ask("web", &|| vec!["web".into(), "web:80".into()])
+            .map(|c| (c.name.to_string(), c.downtime.reason.clone()))
+    };
     assert_eq!(ask(), None);
     for (file, name) in [("web:80", "web"), ("web", "web"), ("all", "all")] {
         f.put(file, file);
@@ -128,12 +131,12 @@ fn a_root_that_is_gone_or_no_folder_keeps_every_state() {
         let f = Fixture::new();
         let gate = f.gate();
         f.put("web", "r");
-        assert_eq!((web(&gate), gate.ask("mail", ["mail"]).is_some()), (down("r"), false), "{what}");
+        assert_eq!((web(&gate), gate.ask("mail", &|| vec!["mail".into()]).is_some()), (down("r"), false), "{what}");
         let aside = f.folder.path().join("aside");
         fs::rename(f.spool.root(), &aside).unwrap();
         damage(&f);
         assert_eq!(web(&gate), held("r"), "{what}");
-        assert!(gate.ask("mail", ["mail"]).is_none(), "{what}: what was up went down");
+        assert!(gate.ask("mail", &|| vec!["mail".into()]).is_none(), "{what}: what was up went down");
         assert!(gate.errors() > 0, "{what}");
         let _ = fs::remove_file(f.spool.root());
         fs::rename(&aside, f.spool.root()).unwrap();
@@ -150,7 +153,7 @@ fn all_is_held_too_when_the_root_is_gone() {
     f.put("all", "reboot");
     assert_eq!(web(&gate), down("reboot"));
     fs::rename(f.spool.root(), f.folder.path().join("aside")).unwrap();
-    let closed = gate.ask("mail", ["mail"]).expect("the host went back into traffic");
+    let closed = gate.ask("mail", &|| vec!["mail".into()]).expect("the host went back into traffic");
     assert_eq!((&*closed.name, closed.held), ("all", true));
 }
 
