@@ -137,6 +137,11 @@ impl Spool {
     }
 }
 
+/// The time of day as the spool writes it.
+pub fn unix_now() -> f64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
+}
+
 /// Waits until a condition holds, and fails when it does not in time.
 #[track_caller]
 pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
