@@ -214,8 +214,16 @@ fn no_attack_blinds_a_balancer() {
     );
 }
 
-const METADATA: [&str; 5] =
-    ["169.254.169.254/32", "100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::254/128", "169.254.170.2/32"];
+const METADATA: [&str; 8] = [
+    "169.254.169.254/32",
+    "100.100.100.200/32",
+    "168.63.129.16/32",
+    "169.254.170.2/32",
+    "fd00:ec2::254/128",
+    "fd00:ec2::23/128",
+    "fd20:ce::254/128",
+    "64:ff9b:1:a9fe:a9:fe00::/128",
+];
 
 const NAMES: &str = "169.254.169.254 metadata.test\nfd00:ec2::254 metadata6.test\n127.0.0.1 both.test\n\
                      169.254.169.254 both.test\n100.100.100.200 alibaba.test\n";
@@ -262,6 +270,16 @@ fn metadata_is_out_of_reach_in_every_spelling_even_where_it_is_this_host() {
                 "100.100.100.200",
                 "168.63.129.16",
                 "169.254.170.2",
+                "192.0.0.192",
+                "fd00:ec2::23",
+                "fd20:ce::254",
+                "fd00:c1::a9fe:a9fe",
+                "fd00:42::42",
+                "::ffff:0:a9fe:a9fe",
+                "64:ff9b:1::a9fe:a9fe",
+                "64:ff9b:1:a9fe:a9:fe00::",
+                "2001::1:5601:5601",
+                "2001:db8::5efe:a9fe:a9fe",
             ];
             for spelling in spellings.iter().chain(names) {
                 for (name, value) in [
