@@ -6,6 +6,7 @@ pub mod client;
 pub mod daemon;
 pub mod haproxy;
 pub mod load;
+pub mod mounts;
 pub mod namespace;
 pub mod package;
 pub mod passed;

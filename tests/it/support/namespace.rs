@@ -54,6 +54,13 @@ pub fn on_host(folder: &Path, hosts: &str, addresses: &[&str], test: impl FnOnce
     });
 }
 
+/// Has names looked up at an address, for whoever is in the network of this thread, which must be separate.
+pub fn resolve_by(folder: &Path, address: &str) {
+    let file = folder.join("resolv.conf");
+    std::fs::write(&file, format!("nameserver {address}\noptions timeout:2 attempts:2\n")).unwrap();
+    shell("mount --bind \"$1\" /etc/resolv.conf", &[file.to_str().unwrap()]);
+}
+
 fn shell(script: &str, args: &[&str]) {
     let output = Command::new("sh").args(["-ec", script, "sh"]).args(args).stdin(Stdio::null()).output().unwrap();
     assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
