@@ -44,6 +44,7 @@ mod prometheus;
 mod rebinding;
 mod redis;
 mod roll;
+mod slowloris;
 mod smtp;
 mod soak;
 mod sockets;
