@@ -41,7 +41,9 @@ pub fn on_host(folder: &Path, hosts: &str, addresses: &[&str], test: impl FnOnce
                 shell("mount --make-rprivate / && mount --bind \"$1\" /etc/hosts", &[file.to_str().unwrap()]);
                 shell("ip link set lo up", &[]);
                 for address in addresses {
-                    shell("ip addr add \"$1\" dev lo", &[address]);
+                    // An address that is still looked for on the network cannot be used yet.
+                    let at_once = if address.contains(':') { "nodad" } else { "" };
+                    shell(&format!("ip addr add \"$1\" dev lo {at_once}"), &[address]);
                 }
             } else {
                 eprintln!("no network of our own (that needs root): the client is on the loopback network");
