@@ -310,19 +310,21 @@ mod tests {
     use crate::probe::Host;
     use crate::sys::LocalAddresses;
 
-    fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
-        let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
-        let headers = hyper::HeaderMap::new();
-        let target = Target {
+    fn target(path: &str) -> Target {
+        Target {
             service: "s".into(),
             host: Host::Local,
             port: 1,
             path: path.into(),
-            headers,
+            headers: hyper::HeaderMap::new(),
             limit: None,
             trusted: false,
-        };
-        keys(Protocol::find(protocol).unwrap(), &target, &context).map(|(key, _)| key)
+        }
+    }
+
+    fn key_of(protocol: &str, path: &str) -> Result<cache::Key, Outcome> {
+        let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
+        keys(Protocol::find(protocol).unwrap(), &target(path), &context).map(|(key, _)| key)
     }
 
     #[test]
@@ -338,6 +340,40 @@ mod tests {
         }
         assert!(key_of("mysql", "/whatever?a=b").is_ok(), "the originals ignored the query");
         assert_eq!(key_of("mysql", "/?rolle=primary").unwrap_err().status, hyper::StatusCode::BAD_REQUEST);
+    }
+
+    #[tokio::test]
+    async fn a_probe_that_panics_fails_its_check_and_no_other() {
+        static PANICS: Protocol = Protocol {
+            name: "panics",
+            needs_slash: false,
+            request: Request::Segment,
+            keyed_by_service: false,
+            default_port: Some(0),
+            bare_timeout: false,
+            probe: |probe| {
+                Box::pin(async move {
+                    tokio::task::yield_now().await;
+                    assert!(&*probe.target.path != "/panic", "on purpose");
+                    Outcome::new(hyper::StatusCode::OK, "fine")
+                })
+            },
+        };
+        let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
+        let context = Arc::new(context);
+        let cache = Arc::new(Cache::new(cache::Limits { time: None, entries: 10, bytes: 1 << 20 }));
+        let observer: Arc<Observer> = Arc::new(|_, _, _| {});
+        let shared = Shared { cache, observer, groups: Arc::default(), waiting: Arc::default(), fresh: true };
+        let ask = async |path: &str| shared.outcome(&PANICS, target(path), &context).await.unwrap();
+        for _ in 0..200 {
+            // All who wait are told, and places of probes that panicked are free again.
+            let (one, other) = tokio::join!(ask("/panic"), ask("/panic"));
+            for outcome in [one, other] {
+                assert_eq!(outcome.status, hyper::StatusCode::SERVICE_UNAVAILABLE);
+                assert!(String::from_utf8_lossy(&outcome.body).contains("broke off inside hacheck"), "{outcome:?}");
+            }
+        }
+        assert_eq!(ask("/well").await.status, hyper::StatusCode::OK);
     }
 
     #[test]

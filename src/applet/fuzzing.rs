@@ -1,6 +1,6 @@
 //! The door for fuzz/: what a command line goes through before anything is done. Built with the feature `fuzzing` only.
 
-use super::{APPLETS, argv};
+use super::{APPLETS, argv, heartbeat};
 
 /// Reads a command line as each applet would.
 ///
@@ -14,5 +14,18 @@ pub fn command_line(args: &[String]) {
             let again = argv::read(&info, &read);
             assert!(matches!(again, Ok(argv::Read::Args(_))), "{} {args:?}: {again:?}", applet.name);
         }
+    }
+}
+
+/// Reads a file of `heartbeat`.
+///
+/// # Panics
+/// When a fault names a line that is not there, or reading once more gives something else.
+pub fn heartbeat_file(text: &str) {
+    let read = heartbeat::fuzzed(text);
+    assert_eq!(read, heartbeat::fuzzed(text));
+    if let Err(lines) = read {
+        let last = text.lines().count().max(1);
+        assert!(!lines.is_empty() && lines.iter().all(|line| (1..=last).contains(line)), "{lines:?} of {last}");
     }
 }

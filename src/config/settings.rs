@@ -360,6 +360,7 @@ const ROWS: &[Setting] = &[
         restart: true,
         parse: |c, r| set(&mut c.max_pollers, r.count(2, 1_000_000)),
         show: |c| c.max_pollers.to_string(),
+        limit: Some(|c| c.max_pollers as f64),
         ..USUAL
     },
     Setting {

@@ -6,6 +6,9 @@
 //! Rule: health words only, `down` and `up`, never `maint`, `drain` or `ready`: those are the balancer admin's. Weights
 //! are told only where hacheck was given them (`agent_weights`). What cannot be answered is answered with a word that
 //! HAProxy does not know, which changes nothing there.
+//!
+//! Agents are connections like those of HTTP, in the same books: a new one is never refused, and the one that has been
+//! without a complete line for longest makes room.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -15,13 +18,14 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Uri};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::handler::{self, Decided};
 use super::route::{self, Check, Route};
 use super::state::State;
 use crate::check::Verdict;
+use crate::http::connections::Registered;
 use crate::spool::{ALL, Downtime, Key, phrase};
 
 /// How long a balancer may be silent before it is taken for one without `agent-send`.
@@ -36,37 +40,31 @@ const LINE_MAX: usize = 1024;
 /// How long the answer may take to be written.
 const WRITE: Duration = Duration::from_secs(5);
 
-/// Agents that are answered at once; more wait in the kernel.
-const CONNECTIONS_MAX: usize = 256;
-
 /// How long to wait after accepting failed for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
 /// Answers agents on a socket until `stop` turns true.
 pub async fn serve(listener: TcpListener, state: Arc<State>, mut stop: watch::Receiver<bool>) {
-    let places = Arc::new(Semaphore::new(CONNECTIONS_MAX));
     loop {
         let accepted = tokio::select! {
             biased;
             _ = stop.wait_for(|stop| *stop) => return,
-            accepted = async {
-                // The semaphore is never closed.
-                let place = Arc::clone(&places).acquire_owned().await;
-                (place, listener.accept().await)
-            } => accepted,
+            accepted = listener.accept() => accepted,
         };
         match accepted {
-            (_, Ok((_, poller))) if !handler::admits(&state, poller.ip().to_canonical()) => {
-                state.connections.turn_away();
-            }
-            (place, Ok((stream, poller))) => {
-                let state = Arc::clone(&state);
-                tokio::spawn(async move {
-                    answer(stream, poller, &state).await;
-                    drop(place);
+            Ok((_, poller)) if !handler::admits(&state, poller.ip().to_canonical()) => state.connections.turn_away(),
+            Ok((stream, poller)) => {
+                tokio::select! {
+                    biased;
+                    () = state.connections.room() => {}
+                    _ = stop.wait_for(|stop| *stop) => return,
+                }
+                let answering = Arc::clone(&state);
+                state.connections.enter(poller.ip().to_canonical(), |place| {
+                    tokio::spawn(async move { answer(stream, poller, &answering, &place).await }).abort_handle()
                 });
             }
-            (_, Err(e)) => {
+            Err(e) => {
                 log::warn!("cannot accept an agent-check: {e}");
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
@@ -74,7 +72,7 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, mut stop: watch::Re
     }
 }
 
-async fn answer(mut stream: TcpStream, poller: SocketAddr, state: &Arc<State>) {
+async fn answer(mut stream: TcpStream, poller: SocketAddr, state: &Arc<State>, place: &Registered) {
     let from = poller.ip().to_canonical();
     let line = match line(&mut stream).await {
         Ok(line) => line,
@@ -83,6 +81,7 @@ async fn answer(mut stream: TcpStream, poller: SocketAddr, state: &Arc<State>) {
             return;
         }
     };
+    place.busy();
     let text = match Wanted::parse(&line) {
         Ok(wanted) => {
             let check = wanted.check();

@@ -1,35 +1,80 @@
 //! The door for fuzz/: what a request's bytes go through before anything is done. Built with the feature `fuzzing` only.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::LazyLock;
+use std::time::Duration;
 
 use hyper::{HeaderMap, Method, Uri};
 
-use super::route::{self, Route};
-use super::target;
+use super::route::{self, Check, Route};
+use super::{spool_change, target};
 use crate::config::Config;
-use crate::spool::Key;
+use crate::ledger::{Asked, Entries, Ledger, Told, Who};
+use crate::spool::{Downtime, Key};
 use crate::sys::LocalAddresses;
 
-/// Takes a request's method, target and two headers as far as to spool entries and target.
+static MEANS: LazyLock<(Config, LocalAddresses)> = LazyLock::new(Default::default);
+
+/// Takes a request's method and target, and two headers or a form, as far as to spool entries, target, downtime and
+/// ledger.
 ///
 /// # Panics
-/// When a rule of the spool's names is broken.
-pub fn request(method: &[u8], uri: &[u8], state: &[u8], nerve: &[u8]) {
+/// When one of their rules is broken.
+pub fn request(method: &[u8], uri: &[u8], state: &[u8], nerve_or_form: &[u8]) {
     let Ok(method) = Method::from_bytes(method) else { return };
     let Ok(uri) = Uri::try_from(uri) else { return };
-    let Ok(Route::Check(check)) = route::parse(&method, uri.path()) else { return };
+    match route::parse(&method, uri.path()) {
+        Ok(Route::Check(check)) => asked(&check, &uri, state, nerve_or_form),
+        Ok(Route::SpoolChange(..)) => posted(uri.query().unwrap_or_default().as_bytes(), nerve_or_form),
+        Ok(_) | Err(_) => {}
+    }
+}
+
+fn asked(check: &Check<'_>, uri: &Uri, state: &[u8], nerve: &[u8]) {
     let mut headers = HeaderMap::new();
     for (name, value) in [("x-haproxy-server-state", state), ("x-nerve-check-ip", nerve)] {
         if let Ok(value) = value.try_into() {
             headers.insert(name, value);
         }
     }
-    static MEANS: LazyLock<(Config, LocalAddresses)> = LazyLock::new(Default::default);
-    let asked = target::build(&check, &uri, &headers, &MEANS.0, &MEANS.1);
+    let asked = target::build(check, uri, &headers, &MEANS.0, &MEANS.1);
     for name in &asked.entries.names() {
         assert!(Key::parse(name).is_ok_and(|k| k.file_name() == *name), "{name:?} is no spool entry");
     }
     if let (Ok(target), Some(_)) = (&asked.target, check.protocol) {
         assert!(target.path.starts_with('/'), "{target:?}");
     }
+    remembered(check, asked);
+}
+
+/// What a balancer states is remembered, in little room, and makes it one poller however often it asks.
+fn remembered(check: &Check<'_>, asked: target::Asked<'_>) {
+    let mut ledger = Ledger::new(2);
+    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let who = Who::new(check.service.as_str().into(), String::new(), address, (asked.node, asked.server));
+    let names = || asked.entries.names();
+    let entries = Entries { names: &names, basis: asked.entries.basis() };
+    for text in [&who.node, &who.server, &asked.stated.words].into_iter().flatten() {
+        assert!(text.len() <= 512 && !text.is_empty(), "{text:?}");
+    }
+    for second in 0..4 {
+        let now = Duration::from_secs(second);
+        ledger.polled(now, &who, asked.stated.clone(), &entries, Asked::Spool);
+        ledger.answered(now, &who, Told::Up, 200);
+    }
+    let rows = ledger.rows(|_, _| true);
+    assert_eq!(rows.len(), 1, "{who:?}");
+    assert!(!rows[0].label().is_empty() && !rows[0].id().is_empty());
+    let polling: usize = ledger.figures(Duration::from_secs(4)).polling.iter().sum();
+    assert_eq!(polling, 1, "{who:?}");
+}
+
+/// What is written for a form is read again as the same.
+fn posted(query: &[u8], form: &[u8]) {
+    let Some(downtime) = spool_change::downtime(query, form) else { return };
+    let again = Downtime::parse(downtime.to_json().as_bytes());
+    assert_eq!(
+        (&again.reason, again.expiration, again.creation),
+        (&downtime.reason, downtime.expiration, downtime.creation)
+    );
 }

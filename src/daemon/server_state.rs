@@ -10,6 +10,9 @@ use crate::ledger::{Stated, View};
 /// Longest name that is kept, in characters.
 const NAME_MAX: usize = 128;
 
+/// Longest view in words, in bytes: numbers may have any zeros in front.
+const WORDS_MAX: usize = 64;
+
 /// How the tools of people call themselves. A look with one of them is no poll that anybody would have to wait for.
 const BY_HAND: [&[u8]; 4] = [b"curl/", b"Wget/", b"HTTPie/", b"Mozilla/"];
 
@@ -54,7 +57,7 @@ impl<'a> ServerState<'a> {
             match part.split_once('=') {
                 Some((_, value)) if value.contains('=') => {}
                 Some((name, value)) => self.set(name.trim(), value.trim()),
-                None if view(part).is_some() => self.words = Some(part.trim()),
+                None if part.len() <= WORDS_MAX && view(part).is_some() => self.words = Some(part.trim()),
                 None => {}
             }
         }
@@ -151,8 +154,10 @@ mod tests {
     }
 
     #[test]
-    fn names_are_cut() {
-        let headers = headers(&format!("UP; node={}", "x".repeat(5000)));
-        assert_eq!(ServerState::parse(&headers).names().0.map(|n| n.len()), Some(128));
+    fn names_are_cut_and_words_are_few() {
+        let long = headers(&format!("UP; node={}", "x".repeat(5000)));
+        assert_eq!(ServerState::parse(&long).names().0.map(|n| n.len()), Some(128));
+        let padded = headers(&format!("UP {}1/2", "0".repeat(5000)));
+        assert_eq!(ServerState::parse(&padded).stated(), Stated::default());
     }
 }

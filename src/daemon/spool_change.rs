@@ -157,14 +157,16 @@ async fn arguments(request: Request<Incoming>, most: usize) -> Result<HashMap<St
         Err(e) => return Err(reply::text(StatusCode::BAD_REQUEST, format!("the body cannot be read: {e}"))),
     };
     let form = if is_form { body } else { Bytes::new() };
+    let arguments = merged(query.as_bytes(), &form);
+    arguments.ok_or_else(|| reply::text(StatusCode::BAD_REQUEST, "the arguments are not UTF-8"))
+}
+
+/// The arguments of both; `None` when they are no text.
+fn merged(query: &[u8], form: &[u8]) -> Option<HashMap<String, String>> {
+    let pairs = || form_urlencoded::parse(query).chain(form_urlencoded::parse(form));
     // What is no UTF-8 becomes U+FFFD, which nobody types.
-    let is_text =
-        |bytes: &[u8]| form_urlencoded::parse(bytes).all(|(n, v)| !n.contains('\u{fffd}') && !v.contains('\u{fffd}'));
-    if !is_text(query.as_bytes()) || !is_text(&form) {
-        return Err(reply::text(StatusCode::BAD_REQUEST, "the arguments are not UTF-8"));
-    }
-    let pairs = form_urlencoded::parse(query.as_bytes()).chain(form_urlencoded::parse(&form));
-    Ok(pairs.map(|(name, value)| (name.into_owned(), cleaned(&value))).collect())
+    let is_text = pairs().all(|(n, v)| !n.contains('\u{fffd}') && !v.contains('\u{fffd}'));
+    is_text.then(|| pairs().map(|(name, value)| (name.into_owned(), cleaned(&value))).collect())
 }
 
 /// White space around goes, control characters become spaces, as in the original.
@@ -195,6 +197,15 @@ fn time(arguments: &HashMap<String, String>, name: &str) -> Result<Option<f64>, 
     match text.parse::<f64>() {
         Ok(seconds) if seconds.is_finite() => Ok(Some(seconds)),
         _ => Err(format!("{name} must be a unix time in seconds, not '{}'", text.escape_debug())),
+    }
+}
+
+/// The door for fuzz/: the downtime that query and form would write, if any.
+#[cfg(feature = "fuzzing")]
+pub(super) fn downtime(query: &[u8], form: &[u8]) -> Option<Downtime> {
+    match change(&merged(query, form)?).ok()? {
+        Change::Up => None,
+        Change::Down(downtime) => Some(downtime),
     }
 }
 

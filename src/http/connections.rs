@@ -120,7 +120,7 @@ impl Connections {
     }
 
     /// Waits until one more may be open, closing the one that is idle longest if need be.
-    pub(super) async fn room(&self) {
+    pub(crate) async fn room(&self) {
         loop {
             let changed = self.changed.notified();
             if self.count() < self.limits.connections {
@@ -176,7 +176,7 @@ impl Connections {
 
     /// Enters a connection and starts its task. The lock is held over the start, so that a connection that ends at
     /// once is removed after it was entered.
-    pub(super) fn enter(self: &Arc<Self>, address: IpAddr, start: impl FnOnce(Registered) -> AbortHandle) {
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, start: impl FnOnce(Registered) -> AbortHandle) {
         let mut books = self.books();
         if books.count_of(address) >= self.limits.per_address {
             self.drop_one(&mut books, Some(address));
@@ -212,14 +212,14 @@ async fn sweep(all: Weak<Connections>, limit: Duration) {
 }
 
 /// A connection's own end of the books; takes it off them, however its task ends.
-pub(super) struct Registered {
+pub(crate) struct Registered {
     all: Arc<Connections>,
     id: Id,
 }
 
 impl Registered {
     /// A complete request is there: idle connections make room first.
-    pub(super) fn busy(&self) {
+    pub(crate) fn busy(&self) {
         self.all.books().put(self.id, Is::Busy);
     }
 

@@ -1,7 +1,10 @@
 //! HAProxy's agent-check, before a real HAProxy and over raw sockets.
 
+use std::collections::VecDeque;
 use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -214,4 +217,45 @@ fn a_drain_without_weights_is_a_downtime_like_any_other() {
     ran.is_with(0, "", "note: the daemon runs without agent_weights");
     assert_eq!(agent.daemon.get("/spool/web/80").status, 503);
     assert!(agent.ask(b"web\n").starts_with("down #"));
+}
+
+struct End<'a>(&'a AtomicBool);
+
+impl Drop for End<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_flood_of_agents_that_say_nothing_or_half_a_line_keeps_no_balancer_out() {
+    let service = Upstream::answering("fine");
+    let agent = Agent::start("max_connections: 50\n");
+    let haproxy = agent.balancer(&service, "agent-send \"web\\n\"");
+    let over = AtomicBool::new(false);
+    thread::scope(|scope| {
+        // Ends the flood also when the test fails.
+        let _end = End(&over);
+        scope.spawn(|| {
+            let mut open = VecDeque::new();
+            while !over.load(Ordering::Relaxed) {
+                let mut stream = TcpStream::connect(agent.address).unwrap();
+                let _ = stream.write_all(&b"web:8080"[..open.len() % 9]);
+                open.push_back(stream);
+                if open.len() > 300 {
+                    open.pop_front();
+                }
+            }
+        });
+        let dropped = || agent.daemon.metric("hacheck_connections_dropped_total");
+        wait_until(LONG, "connections make room", || dropped() > 300.0);
+        agent.ten_more();
+        agent.daemon.run("hadown", &["-r", "in a flood", "web"]).is(0, "");
+        haproxy.wait_for("web", "s1", "DOWN (agent)");
+        assert!(agent.daemon.metric("hacheck_connections") <= 50.0);
+        agent.daemon.run("haup", &["web"]).is(0, "");
+        wait_until(LONG, "s1 is up", || haproxy.stat("web", "s1", "status") == "no check");
+    });
+    let mut daemon = agent.daemon;
+    daemon.is_sound();
 }

@@ -13,25 +13,29 @@ use crate::support::{TempDir, wait_until};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
-const CONFIG: &str = "healthcheck_timeout: 2\ncache_time: 0\nmax_connections: 400\nmax_clients: 64\nheader_timeout: 5\n\
-                      max_services: 1000\nallow_remote_spool_changes: yes\n";
+const CONFIG: &str =
+    "healthcheck_timeout: 2\ncache_time: 0\nmax_clients: 64\nmax_services: 1000\nallow_remote_spool_changes: yes\n";
+
+/// So little that attacks meet it.
+const LIMITS: &str = "max_connections: 400\nheader_timeout: 5\n";
 
 /// A daemon, a service that it checks, and a balancer that asks it: `up` is well, `down` was taken down.
-struct Site {
-    daemon: Daemon,
+pub struct Site {
+    pub daemon: Daemon,
     service: Upstream,
     haproxy: Haproxy,
     since: Instant,
 }
 
 impl Site {
-    fn start() -> Self {
+    /// With further settings.
+    pub fn start(settings: &str) -> Self {
         // The service hangs on every page but one.
         let service = Upstream::start(|head| head.starts_with("GET /health ").then(|| http("200 OK", "well")));
         let setup = Setup::new().bind("0.0.0.0");
         let token = setup.spool.outside().join("token");
         std::fs::write(&token, TOKEN).unwrap();
-        let daemon = setup.config(format!("{CONFIG}remote_spool_tokens: {}\n", token.display())).start();
+        let daemon = setup.config(format!("{CONFIG}{settings}remote_spool_tokens: {}\n", token.display())).start();
         daemon.run("hadown", &["-r", "by an operator", "gone"]).is(0, "");
         let server = |name: &str| {
             let (at, port) = (service.address, daemon.address.port());
@@ -47,8 +51,15 @@ impl Site {
         Self { daemon, service, haproxy, since: Instant::now() }
     }
 
+    /// Waits for a few more checks of the balancer.
+    pub fn goes_on(&self) {
+        let seen = self.service.seen().len();
+        let checks = || self.service.seen()[seen..].iter().filter(|r| r.starts_with("GET /health ")).count();
+        wait_until(Duration::from_secs(30), "the balancer goes on checking", || checks() >= 3);
+    }
+
     /// The balancer has seen nothing but the truth since the start.
-    fn stands(&mut self, after: &str) {
+    pub fn stands(&mut self, after: &str) {
         let stat = |backend: &str, column: &str| self.haproxy.stat(backend, "s", column);
         assert_eq!(stat("web", "status"), "UP", "after {after}: {}\n{}", stat("web", "last_chk"), self.daemon.log());
         assert_eq!(stat("web", "chkdown"), "0", "after {after}: {}\n{}", stat("web", "last_chk"), self.daemon.log());
@@ -68,14 +79,12 @@ type Attack = fn(Client, u16, u16);
 fn withstands(hosts: &str, addresses: &[&str], attacks: &[(&str, Attack)]) {
     let folder = TempDir::new();
     namespace::on_host(folder.path(), hosts, addresses, |host| {
-        let mut site = Site::start();
+        let mut site = Site::start(LIMITS);
         let (port, service) = (site.daemon.address.port(), site.service.port());
         for (name, attack) in attacks {
             host.beside(|client| attack(client, port, service));
-            // A few more checks of the balancer, under what the attack left behind.
-            let seen = site.service.seen().len();
-            let checks = || site.service.seen()[seen..].iter().filter(|r| r.starts_with("GET /health ")).count();
-            wait_until(Duration::from_secs(30), "the balancer goes on checking", || checks() >= 3);
+            // Under what the attack left behind.
+            site.goes_on();
             site.stands(name);
         }
     });
@@ -214,8 +223,15 @@ fn no_attack_blinds_a_balancer() {
     );
 }
 
-const METADATA: [&str; 5] =
-    ["169.254.169.254/32", "100.100.100.200/32", "168.63.129.16/32", "fd00:ec2::254/128", "169.254.170.2/32"];
+const METADATA: [&str; 7] = [
+    "169.254.169.254/32",
+    "100.100.100.200/32",
+    "168.63.129.16/32",
+    "169.254.170.2/32",
+    "fd00:ec2::254/128",
+    "fd00:ec2::23/128",
+    "fd20:ce::254/128",
+];
 
 const NAMES: &str = "169.254.169.254 metadata.test\nfd00:ec2::254 metadata6.test\n127.0.0.1 both.test\n\
                      169.254.169.254 both.test\n100.100.100.200 alibaba.test\n";
@@ -262,6 +278,16 @@ fn metadata_is_out_of_reach_in_every_spelling_even_where_it_is_this_host() {
                 "100.100.100.200",
                 "168.63.129.16",
                 "169.254.170.2",
+                "192.0.0.192",
+                "fd00:ec2::23",
+                "fd20:ce::254",
+                "fd00:c1::a9fe:a9fe",
+                "fd00:42::42",
+                "::ffff:0:a9fe:a9fe",
+                "64:ff9b:1::a9fe:a9fe",
+                "64:ff9b:1:a9fe:a9:fe00::",
+                "2001::1:5601:5601",
+                "2001:db8::5efe:a9fe:a9fe",
             ];
             for spelling in spellings.iter().chain(names) {
                 for (name, value) in [

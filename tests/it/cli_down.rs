@@ -4,13 +4,9 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
-use crate::support::{BINARY, Ran, Spool, copy_binary, wait_until};
-
-fn now() -> f64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
-}
+use crate::support::{BINARY, Ran, Spool, copy_binary, unix_now as now, wait_until};
 
 fn expiration(args: &[&str]) -> f64 {
     let spool = Spool::new();

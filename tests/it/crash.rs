@@ -7,9 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use crate::support::Spool;
-use crate::support::daemon::Daemon;
+use nix::sys::signal::Signal;
+
+use crate::support::daemon::{Daemon, Setup};
 use crate::support::random::Random;
+use crate::support::upstream::Upstream;
+use crate::support::{Spool, client, wait_until};
 
 const WRITERS: usize = 8;
 const CALLS: usize = 125;
@@ -123,4 +126,34 @@ fn killed_writers_leave_whole_files_and_nothing_in_the_way() {
     daemon.get("/spool/web/80").says(503, ": after");
     assert_eq!(daemon.status("/spool/errors"), 0);
     daemon.is_sound();
+}
+
+#[test]
+fn a_killed_daemon_is_followed_by_one_that_says_the_same() {
+    let hung = Upstream::hung();
+    let mut spool = Daemon::start().spool;
+    for round in 0..20 {
+        let mut setup = Setup::new().config("allow_remote_spool_changes: yes\nhealthcheck_timeout: 300\n");
+        setup.spool = spool;
+        let mut daemon = setup.start();
+        if round > 0 {
+            daemon.get("/spool/web/0").says(503, &format!(": round {}.", round - 1));
+        }
+        // It dies with checks under way, and changes of which some may not have been answered.
+        let checks: Vec<_> = (0..10)
+            .map(|i| client::send(daemon.address, "GET", &format!("/http/db/{}/{i}", hung.port()), &[]))
+            .collect();
+        assert_eq!(daemon.run("hadown", &["-r", &format!("round {round}."), "web"]).code, Some(0));
+        let path = |i: usize| format!("/spool/other-{round}-{i}/0?status=down&reason=all+of+it.");
+        let changes: Vec<_> = (0..10).map(|i| client::send(daemon.address, "POST", &path(i), &[])).collect();
+        let made = || daemon.spool.files().iter().filter(|n| n.starts_with(&format!("other-{round}-"))).count();
+        wait_until(Duration::from_secs(20), "some changes are made", || made() >= round % 10);
+        daemon.process.signal(Signal::SIGKILL);
+        assert_eq!(daemon.process.wait(Duration::from_secs(20)), -9);
+        drop((checks, changes));
+        spool = std::mem::replace(&mut daemon.spool, Spool::new());
+        for name in spool.files().iter().filter(|n| n.starts_with("other") && !n.contains('~')) {
+            assert_eq!(spool.json(name)["reason"], "all of it.", "{name}");
+        }
+    }
 }

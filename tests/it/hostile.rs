@@ -169,6 +169,38 @@ fn requests_that_break_the_rules_get_the_answer_of_the_rules() {
 }
 
 #[test]
+fn no_answer_is_a_page_that_a_browser_would_render() {
+    let mut daemon = hostile_daemon();
+    let long = "x".repeat(70_000);
+    for (request, status) in [
+        ("<script>alert(1)</script>\r\n\r\n".into(), 400),
+        ("GET /<script>alert(1)</script> HTTP/1.1\r\n\r\n".into(), 400),
+        ("GET /status HTTP/9.9\r\n\r\n".into(), 400),
+        ("GET /status HTTP/1.1\r\n<b>: x\r\n\r\n".into(), 400),
+        ("POST /spool/w/80 HTTP/1.1\r\nContent-Length: <b>\r\n\r\n".into(), 400),
+        (format!("GET /status HTTP/1.1\r\nX: <b>{long}\r\n\r\n"), 431),
+        ("GET /spool/%2e%2e/80 HTTP/1.1\r\nConnection: close\r\n\r\n".into(), 400),
+        ("GET /%3Cb%3E HTTP/1.1\r\nConnection: close\r\n\r\n".into(), 404),
+        ("<B> /status HTTP/1.1\r\n\r\n".into(), 400),
+        ("BREW /status HTTP/1.1\r\nConnection: close\r\n\r\n".into(), 405),
+        ("POST /spool/w/80 HTTP/1.1\r\nConnection: close\r\nContent-Length: 3\r\n\r\n<b>".into(), 400),
+    ] {
+        let answer = client::Response::parse(&client::exchange(daemon.address, request.as_bytes()));
+        let shown = &request[..request.len().min(80)];
+        assert_eq!(answer.status, status, "{shown:?}: {answer:?}");
+        match answer.header("content-type") {
+            Some(kind) => {
+                assert_eq!(kind, "text/plain; charset=utf-8", "{shown:?}");
+                assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{shown:?}");
+            }
+            // What is no HTTP gets a bare status, with nothing in it to be sniffed.
+            None => assert_eq!((answer.header("content-length"), answer.body.as_str()), (Some("0"), ""), "{shown:?}"),
+        }
+    }
+    daemon.is_sound();
+}
+
+#[test]
 fn a_body_over_the_limit_is_refused_however_it_is_sent() {
     let mut daemon = hostile_daemon();
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";

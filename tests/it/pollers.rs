@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::upstream::{Upstream, http};
-use crate::support::{Ran, wait_until};
+use crate::support::{Ran, unix_now, wait_until};
 use crate::wait::Site;
 
 const LONG: Duration = Duration::from_secs(30);
@@ -211,7 +211,7 @@ fn options_without_a_meaning_are_usage_errors() {
 #[test]
 fn a_timed_downtime_that_ends_gives_way_to_the_check() {
     let daemon = Daemon::start();
-    let end = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64() + 1.0;
+    let end = unix_now() + 1.0;
     daemon.run("hadown", &["-r", "x", "-e", &end.to_string(), "web"]).is(0, "");
     daemon.get("/tcp/web/1").says(503, "in down state");
     let port = daemon.address.port().to_string();

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use nix::sys::stat::{Mode, SFlag, mknod};
+
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::process::{bound_to_us, permissions_count};
 use crate::support::{BINARY, Ran, Spool, wait_until};
@@ -129,11 +131,64 @@ fn a_state_is_held_while_its_name_is_a_folder() {
     daemon.get("/spool/web/80").is(200, "");
 }
 
+/// Something odd, made at a path.
+type Odd = fn(&Path);
+
+const ODD: [(&str, Odd); 9] = [
+    ("a folder", |p| fs::create_dir(p).unwrap()),
+    ("a FIFO", |p| nix::unistd::mkfifo(p, Mode::from_bits_truncate(0o666)).unwrap()),
+    ("a socket", |p| drop(UnixListener::bind(p).unwrap())),
+    ("a device", |p| {
+        // Who may not make one has a link to one.
+        let zero = nix::sys::stat::makedev(1, 5);
+        if mknod(p, SFlag::S_IFCHR, Mode::from_bits_truncate(0o666), zero).is_err() {
+            symlink("/dev/zero", p).unwrap();
+        }
+    }),
+    ("a link to a device", |p| symlink("/dev/zero", p).unwrap()),
+    ("a link out of the root", |p| symlink("../config.yaml", p).unwrap()),
+    ("a link to nothing", |p| symlink("nothing", p).unwrap()),
+    ("a link to itself", |p| symlink("web", p).unwrap()),
+    ("a link to the root", |p| symlink(".", p).unwrap()),
+];
+
+#[test]
+fn whatever_takes_the_place_of_a_downtime_holds_it() {
+    let mut daemon = daemon();
+    fs::write(daemon.spool.outside().join("config.yaml"), "outside").unwrap();
+    let path = daemon.spool.path("web");
+    for (what, make) in ODD {
+        fs::remove_file(&path).unwrap();
+        make(&path);
+        for _ in 0..5 {
+            let answer = daemon.get("/spool/web/80");
+            assert_eq!((answer.status, answer.body.as_str()), (503, DOWN), "{what}");
+            daemon.get("/spool/db/80").is(200, "");
+        }
+        assert_eq!(daemon.status("/spool/readable"), false, "{what}");
+        if what == "a folder" {
+            fs::remove_dir(&path).unwrap();
+        } else {
+            fs::remove_file(&path).unwrap();
+        }
+        daemon.spool.put("web", r#"{"reason": "old news"}"#);
+        daemon.get("/spool/web/80").is(503, DOWN);
+    }
+    // A huge file is a downtime like any other; little of it is read.
+    fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
+    daemon.get("/spool/web/80").says(503, "Service web in down state: (spool file over 1 MiB)");
+    let memory = daemon.metric("hacheck_resident_memory_bytes");
+    assert!(memory < f64::from(200 << 20), "{memory} bytes");
+    daemon.run("haup", &["web"]).is(0, "");
+    daemon.get("/spool/web/80").is(200, "");
+    daemon.is_sound();
+}
+
 #[test]
 fn things_that_are_no_files_neither_hang_nor_count() {
     let mut daemon = Daemon::start();
     let path = |name: &str| daemon.spool.path(name);
-    nix::unistd::mkfifo(&path("fifo"), nix::sys::stat::Mode::from_bits_truncate(0o666)).unwrap();
+    nix::unistd::mkfifo(&path("fifo"), Mode::from_bits_truncate(0o666)).unwrap();
     let _socket = UnixListener::bind(path("socket")).unwrap();
     fs::write(daemon.spool.outside().join("secret"), "a secret").unwrap();
     symlink("../secret", path("out")).unwrap();

@@ -180,3 +180,10 @@ async fn forever(means: Arc<Means>) -> Result<(), String> {
     ::log::info!("Heartbeat stopped.");
     Ok(())
 }
+
+/// The door for fuzz/: what a file's text says, or the lines of its faults.
+#[cfg(feature = "fuzzing")]
+pub(super) fn fuzzed(text: &str) -> Result<String, Vec<usize>> {
+    let settings = settings::read(text).map_err(|faults| faults.iter().map(|f| f.line).collect::<Vec<_>>())?;
+    Ok(format!("{settings:?}"))
+}

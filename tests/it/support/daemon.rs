@@ -183,6 +183,13 @@ impl Daemon {
         fs::write(self.spool.outside().join("config.yaml"), text).unwrap();
     }
 
+    /// The same in one step, for a daemon that may be reading it.
+    pub fn replace_config(&self, text: &str) {
+        let new = self.spool.outside().join("config.new");
+        fs::write(&new, text).unwrap();
+        fs::rename(new, self.spool.outside().join("config.yaml")).unwrap();
+    }
+
     /// Writes a configuration and has it read.
     #[track_caller]
     pub fn reload(&self, text: &str, expected_log: &str) {

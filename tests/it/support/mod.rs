@@ -6,6 +6,7 @@ pub mod client;
 pub mod daemon;
 pub mod haproxy;
 pub mod load;
+pub mod mounts;
 pub mod namespace;
 pub mod package;
 pub mod passed;
@@ -135,6 +136,11 @@ impl Spool {
     pub fn run(&self, name: &str, args: &[&str]) -> Ran {
         self.command(name, args).output().unwrap().into()
     }
+}
+
+/// The time of day as the spool writes it.
+pub fn unix_now() -> f64 {
+    std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
 }
 
 /// Waits until a condition holds, and fails when it does not in time.

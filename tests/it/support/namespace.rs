@@ -41,7 +41,9 @@ pub fn on_host(folder: &Path, hosts: &str, addresses: &[&str], test: impl FnOnce
                 shell("mount --make-rprivate / && mount --bind \"$1\" /etc/hosts", &[file.to_str().unwrap()]);
                 shell("ip link set lo up", &[]);
                 for address in addresses {
-                    shell("ip addr add \"$1\" dev lo", &[address]);
+                    // An address that is still looked for on the network cannot be used yet.
+                    let at_once = if address.contains(':') { "nodad" } else { "" };
+                    shell(&format!("ip addr add \"$1\" dev lo {at_once}"), &[address]);
                 }
             } else {
                 eprintln!("no network of our own (that needs root): the client is on the loopback network");
@@ -52,6 +54,13 @@ pub fn on_host(folder: &Path, hosts: &str, addresses: &[&str], test: impl FnOnce
             std::panic::resume_unwind(panic);
         }
     });
+}
+
+/// Has names looked up at an address, for whoever is in the network of this thread, which must be separate.
+pub fn resolve_by(folder: &Path, address: &str) {
+    let file = folder.join("resolv.conf");
+    std::fs::write(&file, format!("nameserver {address}\noptions timeout:2 attempts:2\n")).unwrap();
+    shell("mount --bind \"$1\" /etc/resolv.conf", &[file.to_str().unwrap()]);
 }
 
 fn shell(script: &str, args: &[&str]) {

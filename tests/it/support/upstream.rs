@@ -18,6 +18,7 @@ pub struct Upstream {
     pub address: SocketAddr,
     seen: Arc<Mutex<Vec<String>>>,
     stop: Arc<AtomicBool>,
+    forgets: Arc<AtomicBool>,
     accepting: Option<JoinHandle<()>>,
 }
 
@@ -30,10 +31,17 @@ impl Upstream {
         let listener = TcpListener::bind(address).unwrap_or_else(|e| panic!("cannot listen on {address}: {e}"));
         let address = listener.local_addr().unwrap();
         let (seen, stop) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<AtomicBool>::default());
-        let (noted, stopped) = (Arc::clone(&seen), Arc::clone(&stop));
-        let script: Arc<Script> = Arc::new(script);
-        let accepting = thread::spawn(move || accept(&listener, &script, &noted, &stopped));
-        Self { address, seen, stop, accepting: Some(accepting) }
+        let forgets = Arc::<AtomicBool>::default();
+        let means = Serving { script: Box::new(script), seen: Arc::clone(&seen), forgets: Arc::clone(&forgets) };
+        let stopped = Arc::clone(&stop);
+        let accepting = thread::spawn(move || accept(&listener, &Arc::new(means), &stopped));
+        Self { address, seen, stop, forgets, accepting: Some(accepting) }
+    }
+
+    /// Keeps neither requests nor connections that have ended, so that it can serve for hours.
+    pub fn forgetful(self) -> Self {
+        self.forgets.store(true, Ordering::SeqCst);
+        self
     }
 
     /// One that answers 200 with a body.
@@ -78,15 +86,25 @@ impl Drop for Upstream {
     }
 }
 
-fn accept(listener: &TcpListener, script: &Arc<Script>, seen: &Arc<Mutex<Vec<String>>>, stop: &AtomicBool) {
+/// What every connection is served by.
+struct Serving {
+    script: Box<Script>,
+    seen: Arc<Mutex<Vec<String>>>,
+    forgets: Arc<AtomicBool>,
+}
+
+fn accept(listener: &TcpListener, means: &Arc<Serving>, stop: &AtomicBool) {
     let mut serving: Vec<JoinHandle<Option<TcpStream>>> = Vec::new();
     for stream in listener.incoming() {
         if stop.load(Ordering::SeqCst) {
             break;
         }
         let Ok(stream) = stream else { continue };
-        let (script, seen) = (Arc::clone(script), Arc::clone(seen));
-        serving.push(thread::spawn(move || serve(stream, &*script, &seen)));
+        if means.forgets.load(Ordering::SeqCst) {
+            serving.retain(|thread| !thread.is_finished());
+        }
+        let means = Arc::clone(means);
+        serving.push(thread::spawn(move || serve(stream, &means)));
     }
     // What was accepted is still answered; connections without an answer end here.
     for thread in serving {
@@ -94,24 +112,32 @@ fn accept(listener: &TcpListener, script: &Arc<Script>, seen: &Arc<Mutex<Vec<Str
     }
 }
 
-fn serve(mut stream: TcpStream, script: &Script, seen: &Mutex<Vec<String>>) -> Option<TcpStream> {
+fn serve(mut stream: TcpStream, means: &Serving) -> Option<TcpStream> {
     stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
     let mut raw = Vec::new();
+    let mut part = [0; 4096];
     let head = loop {
         if let Some((head, _)) = split_head(&raw) {
             break head.to_owned();
         }
-        let mut part = [0; 4096];
         match stream.read(&mut part) {
             Ok(n) if n > 0 => raw.extend_from_slice(&part[..n]),
             _ => return None,
         }
     };
-    seen.lock().unwrap().push(head.clone());
-    match script(&head) {
+    let forgets = means.forgets.load(Ordering::SeqCst);
+    if !forgets {
+        means.seen.lock().unwrap().push(head.clone());
+    }
+    match (means.script)(&head) {
         Some(answer) => {
             // Who asked may be gone.
             let _ = stream.write_all(&answer);
+            None
+        }
+        None if forgets => {
+            // Until who asked has had enough.
+            while stream.read(&mut part).is_ok_and(|n| n > 0) {}
             None
         }
         None => Some(stream),
