@@ -11,11 +11,13 @@ use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
 
+use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 
+use crate::cause::cause_text;
 use crate::config::Argv;
 
 /// Most bytes that are kept of each of the two outputs.
@@ -142,16 +144,16 @@ fn start(argv: &Argv, variables: &[(&str, &str)], secrets: &[&str]) -> io::Resul
 /// Why a program cannot be started, with the remedy.
 fn cause(e: &io::Error) -> String {
     let text = match e.raw_os_error() {
-        Some(libc_enoent) if libc_enoent == nix::errno::Errno::ENOENT as i32 => {
+        Some(code) if code == Errno::ENOENT as i32 => {
             "there is no such program, or not the interpreter in its first line"
         }
-        Some(code) if code == nix::errno::Errno::EACCES as i32 => {
+        Some(code) if code == Errno::EACCES as i32 => {
             "it may not be executed; see its mode, and the user that hacheck runs as"
         }
-        Some(code) if code == nix::errno::Errno::ENOEXEC as i32 => {
+        Some(code) if code == Errno::ENOEXEC as i32 => {
             "it is no program; a script needs a first line such as #!/bin/sh"
         }
-        _ => return e.to_string(),
+        _ => return cause_text(e),
     };
     text.into()
 }

@@ -19,6 +19,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
 use super::{Outcome, Probe, Protocol, Request, options, stream, tls};
+use crate::cause::cause_text;
 
 /// The row of `grpc`.
 pub(super) const GRPC: Protocol = Protocol {
@@ -127,7 +128,7 @@ async fn read(response: Response<Incoming>) -> Result<Answer, hyper::Error> {
 
 fn cause(e: &hyper::Error) -> String {
     use std::error::Error as _;
-    let text = e.source().map_or_else(|| e.to_string(), ToString::to_string);
+    let text = e.source().map_or_else(|| cause_text(e), cause_text);
     format!("the HTTP/2 exchange failed: {text}")
 }
 

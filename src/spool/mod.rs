@@ -22,6 +22,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::cause::cause_text;
 pub use downtime::{Downtime, Mark, phrase, unix_now, unix_seconds};
 pub use gate::{Closed, Gate};
 pub use key::{ALL, Key, NameError, ServiceName, parse_port};
@@ -71,15 +72,6 @@ impl fmt::Display for SpoolError {
 }
 
 impl std::error::Error for SpoolError {}
-
-/// The text of an I/O error, without Rust's "(os error N)".
-fn cause_text(e: &io::Error) -> String {
-    let text = e.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    // "Permission denied" -> "permission denied", in the middle of a sentence.
-    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
-}
 
 /// A spool folder.
 #[derive(Debug, Clone)]
