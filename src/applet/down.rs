@@ -25,6 +25,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options] SERVICE...",
     about: "takes services out of traffic: writes downtimes",
     info: switch::Args::get_args_info,
+    uses: |option| Action::Down.uses(option),
     run: |call| switch::run(call, Action::Down),
 };
 

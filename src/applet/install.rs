@@ -19,6 +19,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[--dry-run] [--force] [DIR]",
     about: "makes the links hadown, haup, … to this binary, beside it or in DIR",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 

@@ -30,6 +30,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options] [--pollers [SERVICE...]]",
     about: "lists what the running daemon was asked for lately, and by whom",
     info: switch::Args::get_args_info,
+    uses: |option| Action::List.uses(option),
     run: |call| switch::run(call, Action::List),
 };
 

@@ -37,6 +37,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options] SERVICE... -- COMMAND [ARGUMENT...]",
     about: "runs a command while services are out of traffic: down, drained, COMMAND, healthy, up, seen up",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 

@@ -16,6 +16,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options] SERVICE...",
     about: "puts services back into traffic: lifts their downtimes",
     info: switch::Args::get_args_info,
+    uses: |option| Action::Up.uses(option),
     run: |call| switch::run(call, Action::Up),
 };
 

@@ -23,6 +23,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options]",
     about: "answers 200 on any URL while all given ports and scripts are well, else 504",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 

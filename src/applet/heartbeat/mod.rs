@@ -36,6 +36,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options]",
     about: "checks services and runs promotions and demotions when their state changes",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 
