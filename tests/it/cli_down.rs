@@ -223,3 +223,27 @@ fn a_link_in_the_spool_is_replaced_not_written_through() {
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     assert_eq!(spool.json("web")["reason"], "x");
 }
+
+#[test]
+fn a_downtime_that_others_in_a_shared_folder_cannot_read_is_noted() {
+    let spool = Spool::new();
+    let down = |mode: u32, umask: &str| {
+        fs::set_permissions(spool.root(), fs::Permissions::from_mode(mode)).unwrap();
+        let script = format!("umask {umask}; exec \"$0\" down -r x --spool-root \"$1\" web");
+        Ran::from(Command::new("sh").args(["-c", &script, BINARY]).arg(spool.root()).output().unwrap())
+    };
+    down(0o777, "077").is_with(0, "", "note: your umask lets nobody else read");
+    down(0o777, "027").is(0, "");
+    down(0o755, "077").is(0, "");
+    down(0o2775, "077").is(0, "");
+    assert_eq!(spool.files(), ["web"]);
+}
+
+#[test]
+fn the_name_of_the_host_in_capitals_is_a_service_and_noted() {
+    let spool = Spool::new();
+    spool.run("hadown", &["-r", "x", "ALL"]).is_with(0, "", "note: 'ALL' is a service like any other");
+    spool.run("hastatus", &["web"]).is(0, "UP\tweb\n");
+    spool.run("haup", &["All"]).is_with(0, "", "the name for everything on this host is 'all'");
+    spool.run("hadown", &["-r", "x", "all"]).is(0, "");
+}

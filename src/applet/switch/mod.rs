@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::ask::{self, Daemon};
 use super::{Call, Failure, down, downed, list, pollers, status, up};
 use crate::ledger::Page;
+use crate::spool::ALL;
 pub(super) use options::Args;
 pub(super) use request::{Request, Target};
 
@@ -51,6 +52,7 @@ pub(super) fn run(call: &Call, called: Action) -> Result<u8, Failure> {
     let args: Args = call.parse()?;
     let action = args.action.as_deref().map_or(Ok(called), Action::parse)?;
     let request = request::request(args, action)?;
+    note_other_case(call, &request.targets);
     match action {
         Action::Up => up::act(call, &request),
         Action::Down => down::act(call, &request),
@@ -58,6 +60,15 @@ pub(super) fn run(call: &Call, called: Action) -> Result<u8, Failure> {
         Action::Downed => downed::act(call, &request),
         Action::List if request.pollers => pollers::act(call, &request),
         Action::List => list::act(call, &request),
+    }
+}
+
+/// The name that takes the whole host down is written in one way only.
+fn note_other_case(call: &Call, targets: &[Target]) {
+    let other = |name: &str| name != ALL && name.eq_ignore_ascii_case(ALL);
+    if let Some(target) = targets.iter().find(|t| other(t.key.service_name().as_str())) {
+        let name = target.key.service_name();
+        call.note(&format!("'{name}' is a service like any other; the name for everything on this host is '{ALL}'"));
     }
 }
 
