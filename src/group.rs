@@ -63,10 +63,10 @@ pub async fn check_as(
 
 fn unknown(name: &str, context: &Context) -> Outcome {
     let known = context.config.groups.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let known = if known.is_empty() { "there are none".into() } else { format!("there are {known}") };
+    let known = if known.is_empty() { "there are no groups".into() } else { format!("there are {known}") };
     let text = format!("the configuration has no group '{}'", name.escape_debug());
     // Which ones there are is not for every poller.
-    Outcome::new(StatusCode::NOT_FOUND, text).because(format!("groups: {known}"))
+    Outcome::new(StatusCode::NOT_FOUND, text).because(known)
 }
 
 /// What came of a group's checks.
