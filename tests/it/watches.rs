@@ -1,7 +1,7 @@
 //! Groups that are watched: states, actions, downtimes, reloads.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -21,12 +21,8 @@ impl Stage {
         Self { folder: TempDir::new() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
     fn set(&self, up: bool) {
-        let flag = self.path("up");
+        let flag = self.folder.file("up");
         if up { fs::write(flag, "").unwrap() } else { fs::remove_file(flag).unwrap() }
     }
 
@@ -51,7 +47,7 @@ impl Stage {
     }
 
     fn lines(&self, name: &str) -> Vec<String> {
-        fs::read_to_string(self.path(name)).unwrap_or_default().lines().map(str::to_owned).collect()
+        fs::read_to_string(self.folder.file(name)).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
     #[track_caller]
@@ -123,7 +119,7 @@ fn a_failing_action_is_tried_again_until_it_succeeds() {
     let daemon = Daemon::with_config(&config);
     wait_until(PATIENCE, "three tries", || stage.lines("actions").len() >= 3);
     assert_eq!(daemon.status("/groups/node/last_action/end"), "exit code 1");
-    fs::write(stage.path("works"), "").unwrap();
+    fs::write(stage.folder.file("works"), "").unwrap();
     wait_until(PATIENCE, "success", || daemon.status("/groups/node/last_action/good") == true);
     let tries = stage.lines("actions").len();
     stage.wait_for_checks(5);
