@@ -58,7 +58,8 @@ impl fmt::Display for SpoolError {
         write!(f, "cannot {} {}: {cause}", self.doing, self.path.display())?;
         match self.cause.kind() {
             ErrorKind::PermissionDenied => {
-                write!(f, "; run as root, or as a user who may write to the spool folder")
+                let may = if matches!(self.doing, "read" | "list" | "read spool folder") { "read" } else { "write to" };
+                write!(f, "; run as root, or as a user who may {may} the spool folder")
             }
             ErrorKind::NotFound => write!(f, "; create the folder above it, or give another --spool-root"),
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {

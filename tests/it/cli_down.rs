@@ -247,3 +247,18 @@ fn the_name_of_the_host_in_capitals_is_a_service_and_noted() {
     spool.run("haup", &["All"]).is_with(0, "", "the name for everything on this host is 'all'");
     spool.run("hadown", &["-r", "x", "all"]).is(0, "");
 }
+
+#[test]
+fn a_folder_that_may_not_be_looked_at_is_no_missing_one() {
+    let spool = Spool::new();
+    spool.put("web", "old");
+    let inner = Spool::new();
+    let closed = inner.path("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    let root = closed.join("spool");
+    for (name, says) in [("haup", "permission denied"), ("hastatus", "may read the spool folder")] {
+        unprivileged(&spool, name, &["--spool-root", root.to_str().unwrap(), "web"]).is_with(1, "", says);
+    }
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+}
