@@ -59,8 +59,9 @@ fn roots(file: &Path) -> Result<RootCertStore, ContextError> {
         ))
     };
     let mut store = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|e| fail(cause_text(e)))?;
-    let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(|e| fail(cause_text(e)))?;
+    let text = std::fs::read(file).map_err(|e| fail(cause_text(e)))?;
+    let certificates: Vec<_> =
+        CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|e| fail(cause_text(e)))?;
     store.add_parsable_certificates(certificates);
     if store.is_empty() { Err(fail("there is none in it".into())) } else { Ok(store) }
 }

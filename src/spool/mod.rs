@@ -65,6 +65,9 @@ impl fmt::Display for SpoolError {
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 write!(f, "; what was there is unchanged; make room and try again")
             }
+            ErrorKind::NotADirectory => {
+                write!(f, "; give another --spool-root, or move the file away that is in its place")
+            }
             ErrorKind::ReadOnlyFilesystem => write!(f, "; the file system is mounted read-only"),
             ErrorKind::IsADirectory => write!(f, "; it is not a downtime: move it away by hand"),
             _ => Ok(()),
