@@ -94,3 +94,19 @@ fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|c| c.to_uppercase().chain(chars).chain(['.']).collect()).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_fits_into_a_terminal_and_shows_what_is_used() {
+        let of = |a: &Applet| of_applet(a, a.alias.unwrap_or("hacheck"));
+        for text in APPLETS.iter().map(of).chain([of_all()]) {
+            let wide = text.lines().find(|l| l.chars().count() > WIDTH);
+            assert_eq!(wide, None, "{text}");
+        }
+        let status = APPLETS.iter().find(|a| a.name == "status").map(of).unwrap();
+        assert!(status.contains("--output") && !status.contains("--wait") && !status.contains("hadown --"), "{status}");
+    }
+}

@@ -57,10 +57,11 @@ impl fmt::Display for SpoolError {
         let cause = cause_text(&self.cause);
         write!(f, "cannot {} {}: {cause}", self.doing, self.path.display())?;
         match self.cause.kind() {
-            ErrorKind::PermissionDenied => {
-                let may = if matches!(self.doing, "read" | "list" | "read spool folder") { "read" } else { "write to" };
-                write!(f, "; run as root, or as a user who may {may} the spool folder")
-            }
+            ErrorKind::PermissionDenied => f.write_str(match self.doing {
+                "create spool folder" => "; run as root, or give another --spool-root",
+                "read" | "list" | "read spool folder" => "; run as root, or as a user who may read the spool folder",
+                _ => "; run as root, or as a user who may write to the spool folder",
+            }),
             ErrorKind::NotFound => write!(f, "; create the folder above it, or give another --spool-root"),
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 write!(f, "; what was there is unchanged; make room and try again")
@@ -68,7 +69,9 @@ impl fmt::Display for SpoolError {
             ErrorKind::NotADirectory => {
                 write!(f, "; give another --spool-root, or move the file away that is in its place")
             }
-            ErrorKind::ReadOnlyFilesystem => write!(f, "; the file system is mounted read-only"),
+            ErrorKind::ReadOnlyFilesystem => {
+                write!(f, "; remount the file system writable, or give another --spool-root")
+            }
             ErrorKind::IsADirectory => write!(f, "; it is not a downtime: move it away by hand"),
             _ => Ok(()),
         }
