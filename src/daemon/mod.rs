@@ -149,7 +149,8 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
         tokio::spawn(orphans::reap());
     }
     let sockets = sockets::open(passed, options, &state.live().config)?;
-    let own = sockets.addresses();
+    // Before the first answer, so that whoever got one finds all listeners there.
+    let mut groups = Groups::start(state, sockets.addresses())?;
     let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
     let (stop, stopped) = watch::channel(false);
     // Answers to agent-checks are so short that the main thread serves them all.
@@ -166,7 +167,6 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
     // The name in the file system goes at the end of this function.
     let _name =
         sockets.http.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {}", cause_text(e)))?;
-    let mut groups = Groups::start(state, own)?;
     if let Some(dog) = dog {
         tokio::spawn(dog.report());
     }

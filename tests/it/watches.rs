@@ -236,7 +236,8 @@ fn a_reload_opens_and_closes_listeners_and_lifts_the_downtimes_of_groups_that_ar
     let group = |port: u16| stage.group(&format!("down_spool: web, listen: 127.0.0.1:{port}"));
     let daemon = Daemon::with_config(&group(first));
     let asks = |port: u16| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-    assert!(asks(first) && !asks(second));
+    wait_until(PATIENCE, "the listener is there", || asks(first));
+    assert!(!asks(second));
     wait_until(PATIENCE, "web is down", || daemon.get("/spool/web/0").status == 503);
     daemon.reload(&group(second), "configuration read from");
     wait_until(PATIENCE, "the listener moved", || asks(second) && !asks(first));
