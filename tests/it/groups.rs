@@ -186,7 +186,7 @@ fn an_address_that_cannot_be_listened_on_ends_the_start_with_a_sentence() {
 }
 
 #[test]
-fn the_probe_command_asks_groups() {
+fn the_probe_command_asks_groups_and_says_what_came_of_it() {
     let (_up, good) = service();
     let folder = TempDir::new();
     let file = folder.path().join("h.yml");
@@ -197,4 +197,7 @@ fn the_probe_command_asks_groups() {
     let ran = run("hacheck", &args);
     assert_eq!(ran.code, Some(0), "{ran:?}");
     assert!(ran.out.contains("group b: 1 of 1 checks passed, 1 must\npass group:a "), "{ran:?}");
+    assert!(ran.err.contains("group b passes, after"), "{ran:?}");
+    let ran = run("hacheck", &["probe", "--spool-root", folder.path().to_str().unwrap(), "tcp", "web", "1"]);
+    assert!(ran.err.contains("tcp 127.0.0.1:1 fails, after"), "{ran:?}");
 }
