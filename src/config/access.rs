@@ -48,8 +48,7 @@ impl fmt::Display for Ports {
 
 /// The rows.
 pub(super) const ROWS: &[Setting] = &[
-    row! { allow_from: networks,
-    "Who may connect at all. Others are dropped before a byte is read, and counted. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything." },
+    row! { allow_from: networks, "Who may connect at all. Others are dropped before a byte is read, and counted. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything." },
     Setting {
         name: "allowed_ports",
         kind: "list of ports or ranges",
@@ -58,8 +57,7 @@ pub(super) const ROWS: &[Setting] = &[
         show: |c| list(&c.allowed_ports),
         ..USUAL
     },
-    row! { remote_spool_from: networks,
-    "Where `POST /spool/…` may come from, when `allow_remote_spool_changes` is set." },
+    row! { remote_spool_from: networks, "Where `POST /spool/…` may come from, when `allow_remote_spool_changes` is set." },
     Setting {
         name: "remote_spool_tokens",
         kind: "list of paths",

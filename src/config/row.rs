@@ -1,4 +1,4 @@
-//! Rows of [`SETTINGS`](super::SETTINGS) by their shapes: `row! { key: shape, restart, "doc" }`.
+//! Rows of [`SETTINGS`](super::SETTINGS) by their shapes, a line each: `row! { key: shape, restart, "doc" }`.
 //!
 //! Rule: what such a row reads, shows and bounds is the field of [`Config`](super::Config) with the key's name. A row
 //! that is like no other is written out as a [`Setting`].

@@ -60,12 +60,9 @@ const ROWS: &[Setting] = &[
         show: |c| c.cache_time.map_or_else(|| ".inf".into(), seconds),
         ..USUAL
     },
-    row! { healthcheck_timeout: seconds(0.001, LONGEST_PROBE),
-    "The deadline of a probe, from connect to last byte, waiting for a slot included. At most 86400." },
-    row! { max_clients: count("probes", 1, 1_000_000),
-    "Probes that run at once, as far as the limit of open files allows. A quarter of them is kept for checks that passed in the last ten minutes." },
-    row! { max_probes_per_target: count("probes", 1, 1_000_000),
-    "Probes that run at once against one host and port, so that one hung service cannot starve the others. Where a check passed in the last ten minutes, a quarter is kept for such checks." },
+    row! { healthcheck_timeout: seconds(0.001, LONGEST_PROBE), "The deadline of a probe, from connect to last byte, waiting for a slot included. At most 86400." },
+    row! { max_clients: count("probes", 1, 1_000_000), "Probes that run at once, as far as the limit of open files allows. A quarter of them is kept for checks that passed in the last ten minutes." },
+    row! { max_probes_per_target: count("probes", 1, 1_000_000), "Probes that run at once against one host and port, so that one hung service cannot starve the others. Where a check passed in the last ten minutes, a quarter is kept for such checks." },
     Setting {
         name: "service_name_header",
         kind: "header name",
@@ -82,12 +79,9 @@ const ROWS: &[Setting] = &[
         show: |c| list(&c.http_headers_to_copy),
         ..USUAL
     },
-    row! { allow_remote_spool_changes: flag,
-    "Whether `POST /spool/…` may take services down and up." },
-    row! { check_hosts: networks,
-    "Where hosts named in request headers must lie, besides this host's own addresses. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything. Cloud metadata addresses are refused always." },
-    row! { tls_verify: flag,
-    "Whether the certificates of HTTPS upstreams are verified." },
+    row! { allow_remote_spool_changes: flag, "Whether `POST /spool/…` may take services down and up." },
+    row! { check_hosts: networks, "Where hosts named in request headers must lie, besides this host's own addresses. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything. Cloud metadata addresses are refused always." },
+    row! { tls_verify: flag, "Whether the certificates of HTTPS upstreams are verified." },
     Setting {
         name: "tls_ca_file",
         kind: "path of a PEM file",
@@ -150,16 +144,11 @@ const ROWS: &[Setting] = &[
         show: |c| or_null(c.mysql_username.as_ref(), |t| quoted(t)),
         ..USUAL
     },
-    row! { mysql_password: secret,
-    "That user's password, exactly as written. Never shown." },
-    row! { mysql_tls: tls,
-    "Whether MySQL probes log in over TLS: `auto` tries without and, where the account demands it, with; `required` fails without." },
-    row! { postgres_username: text,
-    "The user that PostgreSQL probes log in as; without one they only ask whether the server takes connections." },
-    row! { postgres_password: secret,
-    "That user's password, exactly as written. Never shown." },
-    row! { postgres_tls: tls,
-    "Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without." },
+    row! { mysql_password: secret, "That user's password, exactly as written. Never shown." },
+    row! { mysql_tls: tls, "Whether MySQL probes log in over TLS: `auto` tries without and, where the account demands it, with; `required` fails without." },
+    row! { postgres_username: text, "The user that PostgreSQL probes log in as; without one they only ask whether the server takes connections." },
+    row! { postgres_password: secret, "That user's password, exactly as written. Never shown." },
+    row! { postgres_tls: tls, "Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without." },
     Setting {
         name: "exec",
         kind: "map of commands",
@@ -193,12 +182,9 @@ const ROWS: &[Setting] = &[
         show: |c| map(&c.timeouts, |limit| seconds(*limit)),
         ..USUAL
     },
-    row! { redis_username: text,
-    "The user that Redis and Sentinel probes log in as; the server's default user when unset." },
-    row! { redis_password: secret,
-    "That user's password, exactly as written; without user and password there is no login. A Sentinel that wants none is checked all the same. Never shown." },
-    row! { redis_tls: flag,
-    "Whether Redis and Sentinel probes speak TLS." },
+    row! { redis_username: text, "The user that Redis and Sentinel probes log in as; the server's default user when unset." },
+    row! { redis_password: secret, "That user's password, exactly as written; without user and password there is no login. A Sentinel that wants none is checked all the same. Never shown." },
+    row! { redis_tls: flag, "Whether Redis and Sentinel probes speak TLS." },
     Setting {
         name: "groups",
         kind: "map of groups",
@@ -210,16 +196,11 @@ const ROWS: &[Setting] = &[
         show: |c| map(&c.groups, Group::show),
         ..USUAL
     },
-    row! { max_body: bytes(1, 1 << 30),
-    "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB." },
-    row! { cache_entries: count("results", 1, 10_000_000),
-    "Results that are kept at once; the oldest make room." },
-    row! { cache_bytes: bytes(0, MOST_MEMORY),
-    "Memory for the bodies of kept results." },
-    row! { max_services: count("names", 1, 10_000_000), restart,
-    "Service names that statistics remember." },
-    row! { max_pollers: count("pollers", 2, 1_000_000), restart,
-    "Load balancers that `/pollers`, `hadown --wait` and `haroll` remember." },
+    row! { max_body: bytes(1, 1 << 30), "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB." },
+    row! { cache_entries: count("results", 1, 10_000_000), "Results that are kept at once; the oldest make room." },
+    row! { cache_bytes: bytes(0, MOST_MEMORY), "Memory for the bodies of kept results." },
+    row! { max_services: count("names", 1, 10_000_000), restart, "Service names that statistics remember." },
+    row! { max_pollers: count("pollers", 2, 1_000_000), restart, "Load balancers that `/pollers`, `hadown --wait` and `haroll` remember." },
     Setting {
         name: "agent_ports",
         kind: "list of ports",
@@ -229,10 +210,8 @@ const ROWS: &[Setting] = &[
         show: |c| plain_list(&c.agent_ports),
         ..USUAL
     },
-    row! { agent_weights: flag,
-    "Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the weight: what an admin sets with `set weight` is undone at the next answer." },
-    row! { envoy_immediate_fail: flag,
-    "Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without waiting for its unhealthy threshold." },
+    row! { agent_weights: flag, "Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the weight: what an admin sets with `set weight` is undone at the next answer." },
+    row! { envoy_immediate_fail: flag, "Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without waiting for its unhealthy threshold." },
     Setting {
         name: "max_connections",
         unit: "connections",
@@ -242,10 +221,8 @@ const ROWS: &[Setting] = &[
         show: |c| or_null(c.max_connections.as_ref(), ToString::to_string),
         ..USUAL
     },
-    row! { header_timeout: seconds(0.1, 3600.0), restart,
-    "How long a poller may take to send its request head, and stay idle between two requests." },
-    row! { shutdown_timeout: seconds(0.0, 3600.0), restart,
-    "How long running requests may take to end after SIGTERM." },
+    row! { header_timeout: seconds(0.1, 3600.0), restart, "How long a poller may take to send its request head, and stay idle between two requests." },
+    row! { shutdown_timeout: seconds(0.0, 3600.0), restart, "How long running requests may take to end after SIGTERM." },
 ];
 
 /// The longest deadline of a probe, in seconds: a day. Whoever writes more has mistaken the unit.
