@@ -174,6 +174,10 @@ fn without_permission_nothing_changes_and_the_remedy_is_said() {
         ran.is_with(1, "", doing);
         assert!(ran.err.contains("permission denied; run as root, or as a user who may write"), "{}", ran.err);
     }
+    fs::set_permissions(spool.root(), fs::Permissions::from_mode(0o575)).unwrap();
+    let group = Ran::from(Command::new("stat").args(["-c", "%G"]).arg(spool.root()).output().unwrap()).out;
+    let says = format!("run as root, or as a member of the group {}", group.trim());
+    unprivileged(&spool, "hadown", &["-r", "x", "web"]).is_with(1, "", &says);
     unprivileged(&spool, "hastatus", &["web"]).is(1, "DOWN\tinf\tweb\told\n");
     unprivileged(&spool, "hashowdowned", &[]).is(0, "DOWN\tinf\tweb\told\n");
     fs::set_permissions(spool.path("web"), fs::Permissions::from_mode(0o000)).unwrap();
