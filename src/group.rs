@@ -37,22 +37,11 @@ pub struct Alone;
 
 impl Ask for Alone {
     fn ask<'a>(&'a self, protocol: &'static Protocol, target: Target, context: &'a Arc<Context>) -> Asked<'a> {
-        Box::pin(async move { Arc::new(check(self, protocol, &target, context, &Trace::start(false)).await) })
+        Box::pin(async move { Arc::new(check_as(None, self, protocol, &target, context, &Trace::start(false)).await) })
     }
 }
 
-/// Runs one check, which may be a group.
-pub async fn check(
-    ask: &dyn Ask,
-    protocol: &'static Protocol,
-    target: &Target,
-    context: &Arc<Context>,
-    trace: &Trace,
-) -> Outcome {
-    check_as(None, ask, protocol, target, context, trace).await
-}
-
-/// The same for a check that has a name, by which it is known again; see [`probe::run_as`].
+/// Runs one check, which may be a group; one that has a name is known again by it, see [`probe::run_as`].
 pub async fn check_as(
     name: Option<probe::Name>,
     ask: &dyn Ask,
@@ -73,8 +62,10 @@ pub async fn check_as(
 
 fn unknown(name: &str, context: &Context) -> Outcome {
     let known = context.config.groups.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let known = if known.is_empty() { "there are none".into() } else { format!("there are {known}") };
-    Outcome::new(StatusCode::NOT_FOUND, format!("the configuration has no group '{}'; {known}", name.escape_debug()))
+    let known = if known.is_empty() { "there are no groups".into() } else { format!("there are {known}") };
+    let text = format!("the configuration has no group '{}'", name.escape_debug());
+    // Which ones there are is not for every poller.
+    Outcome::new(StatusCode::NOT_FOUND, text).because(known)
 }
 
 /// What came of a group's checks.

@@ -13,7 +13,7 @@
 //! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
 //! - [`http`]: the listener for pollers and the one request of a probe.
 //! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`capacity`]: how much there is room for. [`systemd`]: what its service manager does. [`orphans`]: life as process 1.
-//! - [`nearest`]: "did you mean".
+//! - [`nearest`]: "did you mean". [`cause`]: errors of the system in words.
 //!
 //! # The story of one request
 //! 1. [`http::listen`] accepts the connection and hands request and peer to the daemon's handler.
@@ -29,6 +29,7 @@
 pub mod applet;
 pub mod cache;
 pub mod capacity;
+pub mod cause;
 pub mod check;
 pub mod config;
 pub mod daemon;

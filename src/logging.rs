@@ -18,6 +18,7 @@ use std::time::Duration;
 use env_logger::Target;
 use log::{Level, LevelFilter, Record};
 
+use crate::cause::cause_text;
 use crate::config::{LogFormat, LogPath};
 use crate::systemd;
 use rate::Rate;
@@ -129,7 +130,7 @@ pub fn redirect(path: &LogPath) -> Result<(), String> {
     let is_journal = sink.is_journal();
     let (sender, receiver) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(sink, &receiver));
-    thread.map_err(|e| format!("cannot start the log thread: {e}"))?;
+    thread.map_err(|e| format!("cannot start the log thread: {}", cause_text(e)))?;
     JOURNAL.store(is_journal, Ordering::Relaxed);
     *WRITER.write().unwrap_or_else(PoisonError::into_inner) = Some(sender);
     Ok(())
@@ -194,7 +195,8 @@ impl Sink {
             LogPath::Stderr => Self::Stderr,
             LogPath::File(path) => {
                 let file = append(path).map_err(|e| {
-                    format!("log_path: cannot open {}: {e}; create its folder, or use stdout or stderr", path.display())
+                    let what = format!("log_path: cannot open {}: {}", path.display(), cause_text(e));
+                    format!("{what}; create its folder, let hacheck write there, or use stdout or stderr")
                 })?;
                 Self::File { path: path.clone(), file }
             }

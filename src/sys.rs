@@ -93,7 +93,7 @@ fn user_name(uid: Uid) -> String {
 /// A sentence that names the limit that is in the way.
 pub fn set_file_limit(limit: FileLimit) -> Result<(), String> {
     let (_, hard) =
-        getrlimit(Resource::RLIMIT_NOFILE).map_err(|e| format!("rlimit_nofile: cannot read limits: {e}"))?;
+        getrlimit(Resource::RLIMIT_NOFILE).map_err(|e| format!("rlimit_nofile: cannot read limits: {}", e.desc()))?;
     let soft = match limit {
         FileLimit::Max => hard,
         FileLimit::Number(n) if n > hard => {
@@ -103,7 +103,8 @@ pub fn set_file_limit(limit: FileLimit) -> Result<(), String> {
         }
         FileLimit::Number(n) => n,
     };
-    setrlimit(Resource::RLIMIT_NOFILE, soft, hard).map_err(|e| format!("rlimit_nofile: cannot set {soft}: {e}"))
+    setrlimit(Resource::RLIMIT_NOFILE, soft, hard)
+        .map_err(|e| format!("rlimit_nofile: cannot set {soft}: {}", e.desc()))
 }
 
 /// The descriptors that a service manager passed to this process (sd_listen_fds(3)), with their names; they will not
@@ -146,13 +147,13 @@ impl Identity {
         let found = |name: &str| match User::from_name(name) {
             Ok(Some(user)) => Ok(user),
             Ok(None) => Err(format!("there is no user {name}; create it, or name another")),
-            Err(e) => Err(format!("cannot look for user {name}: {e}")),
+            Err(e) => Err(format!("cannot look for user {name}: {}", e.desc())),
         };
         let user = user.map(found).transpose()?;
         let gid = match group.map(|name| (name, Group::from_name(name))) {
             Some((_, Ok(Some(group)))) => group.gid,
             Some((name, Ok(None))) => return Err(format!("there is no group {name}; create it, or name another")),
-            Some((name, Err(e))) => return Err(format!("cannot look for group {name}: {e}")),
+            Some((name, Err(e))) => return Err(format!("cannot look for group {name}: {}", e.desc())),
             None => match &user {
                 Some(user) => user.gid,
                 None => return Ok(None),

@@ -11,6 +11,7 @@ use std::time::Duration;
 use nix::sys::socket::{AddressFamily, SockaddrLike as _, SockaddrStorage, getsockname, getsockopt, sockopt};
 use sd_notify::NotifyState;
 
+use crate::cause::cause_text;
 use crate::sys;
 
 /// A listening socket that the service manager opened.
@@ -29,7 +30,10 @@ pub struct PassedSocket {
 /// A sentence that names the descriptor that is no listening TCP socket.
 pub fn passed_sockets() -> Result<Vec<PassedSocket>, String> {
     let passed = sys::passed_descriptors().map_err(|e| {
-        format!("cannot take the sockets of the service manager (LISTEN_FDS): {e}; start hacheck without that variable")
+        format!(
+            "cannot take the sockets of the service manager (LISTEN_FDS): {}; start hacheck without that variable",
+            cause_text(e)
+        )
     })?;
     passed.into_iter().map(|(name, fd)| socket(name, fd)).collect()
 }
@@ -46,7 +50,7 @@ fn socket(name: String, fd: OwnedFd) -> Result<PassedSocket, String> {
     }
     let listener = TcpListener::from(fd);
     let ready = listener.set_nonblocking(true);
-    ready.map_err(|e| format!("cannot use descriptor {number} ({name}) of the service manager: {e}"))?;
+    ready.map_err(|e| format!("cannot use descriptor {number} ({name}) of the service manager: {}", cause_text(e)))?;
     Ok(PassedSocket { name, listener })
 }
 
@@ -60,7 +64,7 @@ pub fn reloading() {
     // Without the time, systemd 253 and newer would not take the message for one of a reload.
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(e) => log::warn!("cannot read the clock for the service manager: {e}"),
+        Err(e) => log::warn!("cannot read the clock for the service manager: {}", cause_text(e)),
     }
 }
 
@@ -82,7 +86,7 @@ pub fn watchdog() -> Option<Duration> {
 
 fn tell(message: &[NotifyState<'_>]) {
     if let Err(e) = sd_notify::notify(message) {
-        log::warn!("cannot tell the service manager (NOTIFY_SOCKET): {e}");
+        log::warn!("cannot tell the service manager (NOTIFY_SOCKET): {}", cause_text(e));
     }
 }
 

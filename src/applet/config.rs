@@ -17,6 +17,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[-q] -c FILE",
     about: "checks a config file: prints every fault with its line, or the settings in force",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 

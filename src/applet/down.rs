@@ -1,5 +1,7 @@
 //! `hadown`: writes downtimes. Silent on success; what it replaced is told on standard error.
 
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use argh::ArgsInfo as _;
@@ -25,6 +27,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options] SERVICE...",
     about: "takes services out of traffic: writes downtimes",
     info: switch::Args::get_args_info,
+    uses: |option| Action::Down.uses(option),
     run: |call| switch::run(call, Action::Down),
 };
 
@@ -34,7 +37,9 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     };
     request.spool.create_root().map_err(|e| Failure::failed(e.to_string()))?;
     if request.expiration.is_some_and(|e| e < unix_now()) {
-        call.note("the expiration lies in the past, so nothing is taken down");
+        call.note(
+            "the expiration lies in the past, so this downtime is over already; give a later -e, --for or --until",
+        );
     }
     if request.if_up {
         refuse_if_down(request)?;
@@ -67,10 +72,27 @@ pub(super) fn write(call: &Call, request: &Request, reason: &str) -> Vec<String>
                 call.note(&format!("{} was already down {}; replaced", target.key, description(&before, owner)));
             }
             Ok(_) => {}
-            Err(e) => errors.push(e.to_string()),
+            Err(e) => {
+                errors.push(e.to_string());
+                continue;
+            }
         }
+        note_unreadable(call, &request.spool, &target.key);
     }
     errors
+}
+
+/// A file that its owner alone can read, in a folder that others share, hides its downtime from a daemon of theirs.
+fn note_unreadable(call: &Call, spool: &Spool, key: &Key) {
+    let path = spool.root().join(key.file_name());
+    let (Ok(file), Ok(folder)) = (fs::metadata(&path), fs::metadata(spool.root())) else { return };
+    let is_shared = folder.uid() != file.uid() || folder.mode() & 0o022 != 0;
+    if is_shared && file.mode() & 0o044 == 0 {
+        let path = path.display();
+        call.note(&format!(
+            "your umask lets nobody else read {path}; a daemon of another user cannot see it: chmod go+r {path}"
+        ));
+    }
 }
 
 fn downtime(request: &Request, reason: &str) -> Downtime {

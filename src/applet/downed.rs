@@ -16,6 +16,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options]",
     about: "lists all downtimes in force",
     info: switch::Args::get_args_info,
+    uses: |option| Action::Downed.uses(option),
     run: |call| switch::run(call, Action::Downed),
 };
 

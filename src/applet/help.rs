@@ -2,7 +2,7 @@
 
 use argh::FlagInfoKind;
 
-use super::{APPLETS, Applet, argv};
+use super::{APPLETS, Applet, may_lack_value};
 
 /// The answer to `--version`.
 pub(super) const VERSION: &str = concat!("hacheck ", env!("CARGO_PKG_VERSION"), "\n");
@@ -10,10 +10,14 @@ pub(super) const VERSION: &str = concat!("hacheck ", env!("CARGO_PKG_VERSION"), 
 /// Where descriptions of options begin, in characters.
 const COLUMN: usize = 30;
 
+/// The width of a terminal, in characters.
+const WIDTH: usize = 80;
+
 /// The applets, one line each.
 pub(super) fn table() -> String {
     let row = |a: &Applet| {
-        format!("  {:<15}{:<14}{}\n", a.name, a.alias.filter(|alias| *alias != a.name).unwrap_or(""), a.about)
+        let names = format!("{:<9}{}", a.name, a.alias.filter(|alias| *alias != a.name).unwrap_or(""));
+        line(&names, a.about)
     };
     APPLETS.iter().map(row).collect::<String>().trim_end().to_owned()
 }
@@ -21,7 +25,7 @@ pub(super) fn table() -> String {
 /// The help of `hacheck` itself.
 pub(super) fn of_all() -> String {
     format!(
-        "usage: hacheck SUBCOMMAND [options]   or by a link's name: hadown [options] SERVICE...\n\n{}\n\n\
+        "usage: hacheck SUBCOMMAND [options]\n   or: hadown [options] SERVICE..., by the name of a link\n\n{}\n\n\
          Without a subcommand hacheck serves: hacheck -c FILE -p PORT\n\
          More: hacheck help SUBCOMMAND\n",
         table()
@@ -30,34 +34,79 @@ pub(super) fn of_all() -> String {
 
 /// The help of one applet, called as `program`.
 pub(super) fn of_applet(applet: &Applet, program: &str) -> String {
-    let info = (applet.info)();
-    let mut text = format!("usage: {program} {}\n\n{}\n", applet.usage, sentence(applet.about));
-    if !info.notes.is_empty() {
-        text.push_str(&format!("\n{}\n", info.notes.join("\n")));
+    let about = wrapped(&sentence(applet.about), 0);
+    let mut text = format!("usage: {program} {}\n\n{about}\n", applet.usage);
+    for note in applet.notes() {
+        text.push_str(&format!("\n{}\n", wrapped(note, 0)));
     }
     text.push_str("\nOptions:\n");
-    for flag in info.flags.iter().filter(|f| !f.hidden && f.long != "--help") {
+    for flag in applet.options() {
         let value = match flag.kind {
             FlagInfoKind::Switch => String::new(),
-            FlagInfoKind::Option { arg_name } if argv::left_out(flag).is_some() => format!("[={arg_name}]"),
+            FlagInfoKind::Option { arg_name } if may_lack_value(flag) => format!("[={arg_name}]"),
             FlagInfoKind::Option { arg_name } => format!(" {}", arg_name.to_uppercase()),
         };
-        text.push_str(&line(flag.short, &format!("{}{value}", flag.long), flag.description));
+        text.push_str(&line(&spelled(flag.short, &format!("{}{value}", flag.long)), flag.description));
     }
-    text.push_str(&line(Some('h'), "--help", "show this text"));
-    text.push_str(&line(None, "--version", "show the version"));
-    if !info.examples.is_empty() {
-        text.push_str(&format!("\nExamples:\n  {}\n", info.examples.join("\n  ")));
+    text.push_str(&line(&spelled(Some('h'), "--help"), "show this text"));
+    text.push_str(&line(&spelled(None, "--version"), "show the version"));
+    let examples: Vec<_> = applet.examples().collect();
+    if !examples.is_empty() {
+        text.push_str(&format!("\nExamples:\n  {}\n", examples.join("\n  ")));
     }
     text
 }
 
-fn line(short: Option<char>, long: &str, description: &str) -> String {
-    let short = short.map_or("    ".to_owned(), |c| format!("-{c}, "));
-    format!("  {:<COLUMN$}{description}\n", format!("{short}{long}"))
+fn spelled(short: Option<char>, long: &str) -> String {
+    format!("{}{long}", short.map_or("    ".to_owned(), |c| format!("-{c}, ")))
+}
+
+/// A name and what it is about.
+fn line(name: &str, about: &str) -> String {
+    let about = wrapped(about, COLUMN);
+    // A name that reaches into the column has a line of its own.
+    match name.len() + 4 > COLUMN {
+        true => format!("  {name}\n{:COLUMN$}{about}\n", ""),
+        false => format!("  {name:<width$}{about}\n", width = COLUMN - 2),
+    }
+}
+
+/// A text in lines of a terminal; all but the first begin at a column.
+fn wrapped(text: &str, column: usize) -> String {
+    let mut out = String::new();
+    let mut used = column;
+    for word in text.split(' ') {
+        let length = word.chars().count();
+        if used > column && used + 1 + length > WIDTH {
+            out.push_str(&format!("\n{:column$}", ""));
+            used = column;
+        } else if used > column {
+            out.push(' ');
+            used += 1;
+        }
+        out.push_str(word);
+        used += length;
+    }
+    out
 }
 
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map(|c| c.to_uppercase().chain(chars).chain(['.']).collect()).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn help_fits_into_a_terminal_and_shows_what_is_used() {
+        let of = |a: &Applet| of_applet(a, a.alias.unwrap_or("hacheck"));
+        for text in APPLETS.iter().map(of).chain([of_all()]) {
+            let wide = text.lines().find(|l| l.chars().count() > WIDTH);
+            assert_eq!(wide, None, "{text}");
+        }
+        let status = APPLETS.iter().find(|a| a.name == "status").map(of).unwrap();
+        assert!(status.contains("--output") && !status.contains("--wait") && !status.contains("hadown --"), "{status}");
+    }
 }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use argh::{ArgsInfo, FromArgs};
 
 use super::{APPLETS, Applet, Call, Failure, output};
+use crate::cause::cause_text;
 
 /// The row of the table.
 pub(super) const APPLET: Applet = Applet {
@@ -18,6 +19,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[--dry-run] [--force] [DIR]",
     about: "makes the links hadown, haup, … to this binary, beside it or in DIR",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 
@@ -50,14 +52,15 @@ enum Found {
 fn run(call: &Call) -> Result<u8, Failure> {
     let args: Args = call.parse()?;
     let binary = std::env::current_exe().and_then(fs::canonicalize);
-    let binary = binary.map_err(|e| Failure::failed(format!("cannot tell where this binary lies: {e}")))?;
+    let binary =
+        binary.map_err(|e| Failure::failed(format!("cannot tell where this binary lies: {}", cause_text(e))))?;
     let folder = match args.folders.as_slice() {
         [] => binary.parent().unwrap_or(Path::new("/")).to_owned(),
         [folder] => PathBuf::from(folder),
         _ => return Err(Failure::usage("give one folder at most")),
     };
     let there = fs::canonicalize(&folder).and_then(|f| if f.is_dir() { Ok(f) } else { Err(not_a_folder()) });
-    let there = there.map_err(|e| Failure::failed(format!("cannot install into {}: {e}", folder.display())))?;
+    let there = there.map_err(|e| cannot_install(&folder, &e))?;
     // Relative beside the binary, so that the folder can be moved or mounted elsewhere.
     let target = match binary.file_name() {
         Some(name) if binary.parent() == Some(&there) => PathBuf::from(name),
@@ -71,11 +74,19 @@ fn run(call: &Call) -> Result<u8, Failure> {
         let made = if args.dry_run { Ok(()) } else { make(link, found, &target) };
         if let Err(e) = made {
             output::print(&done)?;
-            return Err(Failure::failed(format!("cannot make the link {}: {e}", link.display())));
+            return Err(Failure::failed(format!(
+                "cannot make the link {}: {}; run as root, or give a folder of your own",
+                link.display(),
+                cause_text(e)
+            )));
         }
         done.push_str(&format!("{} {} -> {}\n", verb(found, args.dry_run), link.display(), target.display()));
     }
     output::print(&done).map(|()| 0)
+}
+
+fn cannot_install(folder: &Path, e: &io::Error) -> Failure {
+    Failure::failed(format!("cannot install into {}: {}; give a folder that exists", folder.display(), cause_text(e)))
 }
 
 fn not_a_folder() -> io::Error {

@@ -13,6 +13,7 @@ use tokio::net::TcpStream;
 use super::show::Format;
 use super::switch::{self, Action, Request};
 use super::{Applet, Call, Failure, output, status};
+use crate::cause::cause_text;
 use crate::http::client;
 use crate::spool::ALL;
 
@@ -29,6 +30,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options] [--pollers [SERVICE...]]",
     about: "lists what the running daemon was asked for lately, and by whom",
     info: switch::Args::get_args_info,
+    uses: |option| Action::List.uses(option),
     run: |call| switch::run(call, Action::List),
 };
 
@@ -73,7 +75,7 @@ fn line(seen: &Value) -> String {
 fn ask(port: u16) -> Result<Bytes, String> {
     let silent = || format!("hacheck on port {port} did not answer within {} s; look at its log", TIMEOUT.as_secs());
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.map_err(|e| format!("cannot wait for the daemon's answer: {e}"))?;
+    let runtime = runtime.map_err(|e| format!("cannot wait for the daemon's answer: {}", cause_text(e)))?;
     runtime.block_on(async { tokio::time::timeout(TIMEOUT, fetch(port)).await.map_err(|_| silent())? })
 }
 
@@ -82,7 +84,7 @@ async fn fetch(port: u16) -> Result<Bytes, String> {
     let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(|e: io::Error| down(e.kind().to_string()))?;
     let host = HeaderValue::try_from(format!("127.0.0.1:{port}")).map_err(|e| down(e.to_string()))?;
     let headers = HeaderMap::from_iter([(HOST, host)]);
-    let answer = client::get(stream, "/recent", headers, ANSWER_MAX).await.map_err(|e| down(e.to_string()))?;
+    let answer = client::get(stream, "/recent", headers, ANSWER_MAX).await.map_err(|e| down(cause_text(e)))?;
     match answer.status.as_u16() {
         200 => Ok(answer.body),
         status => Err(format!("port {port} answered {status} to /recent; give the port of hacheck with -p")),

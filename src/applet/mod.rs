@@ -38,7 +38,7 @@ use std::ffi::OsString;
 use std::io::Write as _;
 use std::path::Path;
 
-use argh::{CommandInfoWithArgs, FromArgs};
+use argh::{CommandInfoWithArgs, FlagInfo, FromArgs};
 
 use crate::nearest::nearest;
 
@@ -58,6 +58,12 @@ pub const APPLETS: &[Applet] = &[
     heartbeat::APPLET,
 ];
 
+/// Whether an option's value may be left out; where it is not it stands behind `=`.
+#[must_use]
+pub fn may_lack_value(option: &FlagInfo<'_>) -> bool {
+    argv::left_out(option).is_some()
+}
+
 /// One row of [`APPLETS`].
 pub struct Applet {
     /// The subcommand of `hacheck`.
@@ -70,8 +76,31 @@ pub struct Applet {
     pub about: &'static str,
     /// The options, for the normaliser, the help text, the man pages and the completion.
     pub info: fn() -> CommandInfoWithArgs,
+    /// Whether an option, by its long name, has a use: those of the originals that have none are taken, not shown.
+    uses: fn(&str) -> bool,
     /// Does the work.
     run: fn(&Call) -> Result<u8, Failure>,
+}
+
+impl Applet {
+    /// The options that are shown, but for `--help` and `--version`, which every applet has.
+    pub fn options(&self) -> impl Iterator<Item = &'static FlagInfo<'static>> {
+        let shown = |f: &&FlagInfo<'_>| !f.hidden && f.long != "--help" && (self.uses)(f.long);
+        (self.info)().flags.iter().filter(shown)
+    }
+
+    /// Examples, as one would type them. Names that share their options share a list, too.
+    pub fn examples(&self) -> impl Iterator<Item = &'static str> {
+        let is_own = |e: &&str| self.alias.is_none_or(|alias| e.split(' ').next() == Some(alias));
+        (self.info)().examples.iter().copied().filter(is_own)
+    }
+
+    /// What else is to be known of the arguments.
+    pub fn notes(&self) -> impl Iterator<Item = &'static str> {
+        let usage = self.usage;
+        let is_own = move |note: &&str| note.split(' ').next().is_some_and(|about| usage.contains(about));
+        (self.info)().notes.iter().copied().filter(is_own)
+    }
 }
 
 /// Why an applet could not do its work: the text for standard error, and the exit code.

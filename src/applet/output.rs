@@ -4,6 +4,7 @@
 use std::io::{self, ErrorKind, Write as _};
 
 use super::Failure;
+use crate::cause::cause_text;
 
 /// Writes a text to standard output.
 ///
@@ -13,7 +14,7 @@ pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot write to standard output: {e}")))
+            Err(Failure::failed(format!("cannot write to standard output: {}", cause_text(e))))
         }
         _ => Ok(()),
     }

@@ -21,6 +21,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options] PROTOCOL SERVICE PORT [QUERY]",
     about: "one check from the command line: prints what the daemon would answer, and why",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 

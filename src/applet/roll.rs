@@ -20,6 +20,7 @@ use super::limits::Limits;
 use super::progress::Progress;
 use super::wait::Wait;
 use super::{Applet, Call, Failure, guard, healthy, reason, serve, switch};
+use crate::cause::cause_text;
 use crate::ledger::Page;
 use crate::spool::{self, Downtime, Key, Spool, parse_port};
 
@@ -36,6 +37,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options] SERVICE... -- COMMAND [ARGUMENT...]",
     about: "runs a command while services are out of traffic: down, drained, COMMAND, healthy, up, seen up",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 
@@ -213,11 +215,14 @@ impl Roll {
     /// Runs the command to its end. Ctrl-C and SIGTERM are passed on to it.
     fn run_command(&mut self) -> Result<ExitStatus, String> {
         let (program, args) = (&self.command[0], &self.command[1..]);
-        let mut child = Command::new(program).args(args).spawn().map_err(|e| format!("cannot start {program}: {e}"))?;
+        let mut child = Command::new(program)
+            .args(args)
+            .spawn()
+            .map_err(|e| format!("cannot start {program}: {}", cause_text(e)))?;
         let pid = Pid::from_raw(i32::try_from(child.id()).map_err(|e| e.to_string())?);
         let mut interrupted: Option<Signal> = None;
         loop {
-            match child.try_wait().map_err(|e| format!("cannot wait for {program}: {e}"))? {
+            match child.try_wait().map_err(|e| format!("cannot wait for {program}: {}", cause_text(e)))? {
                 Some(status) => {
                     return match interrupted {
                         Some(signal) => Err(format!("interrupted ({}), {program} ended: {status}", signal.as_str())),

@@ -15,6 +15,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options]",
     about: "the daemon that load balancers ask",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 
@@ -26,7 +27,7 @@ const THREADS_MAX: usize = 256;
 
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
-#[argh(example = "hacheck -c /etc/hacheck/hacheck.yaml -p 3333", example = "hacheck serve -B :: -n 2 -v")]
+#[argh(example = "hacheck -c /etc/hacheck/hacheck.yml -p 3333", example = "hacheck serve -B :: -n 2 -v")]
 struct Args {
     /// the YAML file with the settings (default: none)
     #[argh(option, short = 'c', arg_name = "file")]

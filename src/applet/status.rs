@@ -18,6 +18,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options] SERVICE...",
     about: "tells whether services have a downtime; exit code 1 when one has",
     info: switch::Args::get_args_info,
+    uses: |option| Action::Status.uses(option),
     run: |call| switch::run(call, Action::Status),
 };
 

@@ -16,12 +16,14 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options] SERVICE...",
     about: "puts services back into traffic: lifts their downtimes",
     info: switch::Args::get_args_info,
+    uses: |option| Action::Up.uses(option),
     run: |call| switch::run(call, Action::Up),
 };
 
 pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let root = request.spool.root();
-    if !root.exists() {
+    // A folder that cannot be looked at is not one that is missing.
+    if matches!(root.try_exists(), Ok(false)) {
         // A folder that is gone is not made anew: an empty one would lift all that a daemon still holds.
         if root.parent().is_some_and(|above| !above.as_os_str().is_empty() && !above.exists()) {
             let text = format!("there is no spool folder {}; create the folder above it", root.display());

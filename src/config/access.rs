@@ -2,9 +2,10 @@
 
 use std::fmt;
 
-use super::settings::{Setting, USUAL, set};
+use super::row::{USUAL, networks, row, set};
+use super::settings::Setting;
 use super::show::{list, or_null, quoted};
-use super::{Network, values};
+use super::values;
 
 /// A range of ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,21 +46,9 @@ impl fmt::Display for Ports {
     }
 }
 
-/// Networks as they are shown: the word that stands for all of them, where it fits.
-fn networks(networks: &[Network]) -> String {
-    if networks == Network::any() { "any".into() } else { list(networks) }
-}
-
 /// The rows.
 pub(super) const ROWS: &[Setting] = &[
-    Setting {
-        name: "allow_from",
-        kind: "list of networks",
-        doc: "Who may connect at all. Others are dropped before a byte is read, and counted. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything.",
-        parse: |c, r| set(&mut c.allow_from, values::networks(r)),
-        show: |c| networks(&c.allow_from),
-        ..USUAL
-    },
+    row! { allow_from: networks, "Who may connect at all. Others are dropped before a byte is read, and counted. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything." },
     Setting {
         name: "allowed_ports",
         kind: "list of ports or ranges",
@@ -68,14 +57,7 @@ pub(super) const ROWS: &[Setting] = &[
         show: |c| list(&c.allowed_ports),
         ..USUAL
     },
-    Setting {
-        name: "remote_spool_from",
-        kind: "list of networks",
-        doc: "Where `POST /spool/…` may come from, when `allow_remote_spool_changes` is set.",
-        parse: |c, r| set(&mut c.remote_spool_from, values::networks(r)),
-        show: |c| networks(&c.remote_spool_from),
-        ..USUAL
-    },
+    row! { remote_spool_from: networks, "Where `POST /spool/…` may come from, when `allow_remote_spool_changes` is set." },
     Setting {
         name: "remote_spool_tokens",
         kind: "list of paths",

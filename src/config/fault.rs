@@ -147,13 +147,6 @@ impl Noted {
     }
 }
 
-/// An I/O error in words, without Rust's "(os error N)", in the middle of a sentence.
-pub(super) fn io_text(e: &std::io::Error) -> String {
-    let text = e.to_string();
-    let mut chars = text.split(" (os error").next().unwrap_or_default().chars();
-    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
 use super::read::{Fields, Reader};
+use super::settings::LONGEST_PROBE;
 use super::{Config, Group, GroupCheck, Require, maps};
 use crate::spool::{Key, ServiceName};
 
@@ -71,7 +72,7 @@ fn group(reader: &Reader<'_>) -> Option<Group> {
     }
     let mut take = |read: bool| good &= read;
     let field = |name| fields.get(name);
-    take(set(&mut group.timeout, field("timeout").map(|v| v.seconds(0.001, 3600.0).map(Some))));
+    take(set(&mut group.timeout, field("timeout").map(|v| v.seconds(0.001, LONGEST_PROBE).map(Some))));
     take(set(&mut group.listen, field("listen").map(|v| listen(v).map(Some))));
     take(set(&mut group.every, field("every").map(|v| v.seconds(0.05, 2_592_000.0).map(Some))));
     take(set(&mut group.rise, field("rise").map(times)));

@@ -10,6 +10,7 @@ use super::raw::{Document, Node, Problem, Value};
 use super::read::{Fields, Reader};
 use super::settings::SETTINGS;
 use super::{Config, secrets, tree};
+use crate::cause::cause_text;
 
 /// A configuration that can be used, and what is odd about its file.
 #[derive(Debug)]
@@ -41,7 +42,7 @@ fn unreadable(error: &std::io::Error) -> String {
         ErrorKind::PermissionDenied => "permission denied; run as a user who may read the file".into(),
         ErrorKind::IsADirectory => "this is a folder; name a file in it".into(),
         ErrorKind::NotADirectory => "a part of the path is not a folder; check the path given with -c".into(),
-        _ => format!("the file cannot be read: {error}; check the path given with -c"),
+        _ => format!("the file cannot be read: {}; check the path given with -c", cause_text(error)),
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::read::Reader;
+use super::settings::LONGEST_PROBE;
 use super::{Argv, HttpRule};
 use crate::spool::ServiceName;
 
@@ -57,7 +58,7 @@ pub fn sockets(reader: &Reader<'_>) -> Option<BTreeMap<String, PathBuf>> {
 
 /// Deadlines, by service.
 pub fn timeouts(reader: &Reader<'_>) -> Option<BTreeMap<String, Duration>> {
-    by_service(reader, |value| value.seconds(0.001, 3600.0))
+    by_service(reader, |value| value.seconds(0.001, LONGEST_PROBE))
 }
 
 fn by_service<T>(reader: &Reader<'_>, read: impl Fn(&Reader<'_>) -> Option<T>) -> Option<BTreeMap<String, T>> {

@@ -7,6 +7,7 @@ use std::fmt::Display;
 use std::time::Duration;
 
 use super::fault::Sink;
+use super::numbers::{digits, number, size, size_words};
 use super::raw::{Entry, Mark, Node, Value};
 use crate::nearest::nearest;
 
@@ -297,52 +298,4 @@ impl<'a> Fields<'a> {
     pub fn get(&self, key: &str) -> Option<&Reader<'a>> {
         self.0.get(key).filter(|reader| !reader.is_null())
     }
-}
-
-/// The digits of a whole number, `_` between them taken out. A leading zero is refused: YAML 1.1 reads 010 as 8, YAML
-/// 1.2 as 10.
-fn digits(text: &str) -> Option<String> {
-    let digits = text.trim().replace('_', "");
-    let digits = digits.strip_prefix('+').unwrap_or(&digits);
-    let good = digits.bytes().all(|b| b.is_ascii_digit()) && (digits.len() == 1 || !digits.starts_with('0'));
-    (good && !digits.is_empty()).then(|| digits.to_owned())
-}
-
-fn number(text: &str) -> Option<f64> {
-    let text = text.trim().to_ascii_lowercase().replace('_', "");
-    let (negative, rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(&text)),
-    };
-    let value = match rest {
-        ".inf" | "inf" | "infinity" => f64::INFINITY,
-        // Rust's own words for it, and signs after the sign.
-        _ if !rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') => return None,
-        _ => rest.parse().ok()?,
-    };
-    Some(if negative { -value } else { value })
-}
-
-fn size(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kib" => 10,
-        "m" | "mib" => 20,
-        "g" | "gib" => 30,
-        _ => return None,
-    };
-    // Too large a number is a number still: the caller says that it is out of range.
-    Some(digits(number)?.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift)).unwrap_or(u64::MAX))
-}
-
-/// A number of bytes in the largest unit that leaves it whole.
-#[must_use]
-pub fn size_words(bytes: usize) -> String {
-    [(30, "GiB"), (20, "MiB"), (10, "KiB")]
-        .into_iter()
-        .find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift))
-        .map_or_else(|| bytes.to_string(), |(shift, unit)| format!("{}{unit}", bytes >> shift))
 }

@@ -8,10 +8,11 @@ use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
+use super::Config;
 use super::raw::{Node, Value};
 use super::read::{Fields, Reader};
 use super::settings::Setting;
-use super::{Config, fault};
+use crate::cause::cause_text;
 
 /// Most bytes of a secret's file.
 const FILE_MAX: u64 = 64 << 10;
@@ -122,12 +123,12 @@ fn located(path: &Path) -> Result<PathBuf, &'static str> {
 fn read_file(path: &Path) -> Result<String, String> {
     // A FIFO must not hang the start.
     let file = OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path);
-    let file = file.map_err(|e| format!("cannot be read: {}", fault::io_text(&e)))?;
+    let file = file.map_err(|e| format!("cannot be read: {}", cause_text(e)))?;
     if !file.metadata().is_ok_and(|m| m.is_file()) {
         return Err("is not a file".into());
     }
     let mut bytes = Vec::new();
-    file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {}", fault::io_text(&e)))?;
+    file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {}", cause_text(e)))?;
     if bytes.len() as u64 > FILE_MAX {
         return Err("is larger than 64 KiB".into());
     }

@@ -3,13 +3,11 @@
 //! Rule: parsing, suggestions, `hacheck config`, the reference and the advice after SIGHUP all follow this table. A new
 //! key is a field of [`Config`] with its default, and a row here.
 
-use std::time::Duration;
-
-use super::read::{Reader, size_words};
+use super::numbers::size_words;
+use super::read::Reader;
+use super::row::{USUAL, networks, row, seconds, secret, set};
 use super::show::{list, map, or_null, plain_list, quoted};
-use super::{
-    Config, FileLimit, Group, HttpRule, LogFormat, LogPath, Network, Secret, access, groups, limits, maps, values,
-};
+use super::{Config, FileLimit, Group, HttpRule, LogFormat, LogPath, Secret, access, groups, limits, maps, values};
 
 /// One key of the configuration file.
 #[derive(Clone, Copy)]
@@ -33,19 +31,6 @@ pub struct Setting {
     /// The number behind a limit, in bytes, seconds or pieces, for `/metrics`; `None` when the key is no limit.
     pub limit: Option<fn(&Config) -> f64>,
 }
-
-/// What most rows have in common.
-pub(super) const USUAL: Setting = Setting {
-    name: "",
-    kind: "number",
-    unit: "",
-    doc: "",
-    restart: false,
-    secret: false,
-    parse: |_, _| {},
-    show: |_| String::new(),
-    limit: None,
-};
 
 /// All settings, in the order of the reference.
 pub const SETTINGS: &[Setting] = &joined::<{ ROWS.len() + access::ROWS.len() + limits::ROWS.len() }>();
@@ -75,33 +60,9 @@ const ROWS: &[Setting] = &[
         show: |c| c.cache_time.map_or_else(|| ".inf".into(), seconds),
         ..USUAL
     },
-    Setting {
-        name: "healthcheck_timeout",
-        unit: "seconds",
-        doc: "The deadline of a probe, from connect to last byte, waiting for a slot included. At most 3600.",
-        parse: |c, r| set(&mut c.healthcheck_timeout, r.seconds(0.001, 3600.0)),
-        show: |c| seconds(c.healthcheck_timeout),
-        limit: Some(|c| c.healthcheck_timeout.as_secs_f64()),
-        ..USUAL
-    },
-    Setting {
-        name: "max_clients",
-        unit: "probes",
-        doc: "Probes that run at once, as far as the limit of open files allows. A quarter of them is kept for checks that passed in the last ten minutes.",
-        parse: |c, r| set(&mut c.max_clients, r.count(1, 1_000_000)),
-        show: |c| c.max_clients.to_string(),
-        limit: Some(|c| c.max_clients as f64),
-        ..USUAL
-    },
-    Setting {
-        name: "max_probes_per_target",
-        unit: "probes",
-        doc: "Probes that run at once against one host and port, so that one hung service cannot starve the others. Where a check passed in the last ten minutes, a quarter is kept for such checks.",
-        parse: |c, r| set(&mut c.max_probes_per_target, r.count(1, 1_000_000)),
-        show: |c| c.max_probes_per_target.to_string(),
-        limit: Some(|c| c.max_probes_per_target as f64),
-        ..USUAL
-    },
+    row! { healthcheck_timeout: seconds(0.001, LONGEST_PROBE), "The deadline of a probe, from connect to last byte, waiting for a slot included. At most 86400." },
+    row! { max_clients: count("probes", 1, 1_000_000), "Probes that run at once, as far as the limit of open files allows. A quarter of them is kept for checks that passed in the last ten minutes." },
+    row! { max_probes_per_target: count("probes", 1, 1_000_000), "Probes that run at once against one host and port, so that one hung service cannot starve the others. Where a check passed in the last ten minutes, a quarter is kept for such checks." },
     Setting {
         name: "service_name_header",
         kind: "header name",
@@ -118,30 +79,9 @@ const ROWS: &[Setting] = &[
         show: |c| list(&c.http_headers_to_copy),
         ..USUAL
     },
-    Setting {
-        name: "allow_remote_spool_changes",
-        kind: "true or false",
-        doc: "Whether `POST /spool/…` may take services down and up.",
-        parse: |c, r| set(&mut c.allow_remote_spool_changes, r.boolean()),
-        show: |c| c.allow_remote_spool_changes.to_string(),
-        ..USUAL
-    },
-    Setting {
-        name: "check_hosts",
-        kind: "list of networks",
-        doc: "Where hosts named in request headers must lie, besides this host's own addresses. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything. Cloud metadata addresses are refused always.",
-        parse: |c, r| set(&mut c.check_hosts, values::networks(r)),
-        show: |c| if c.check_hosts == Network::private() { "private".into() } else { list(&c.check_hosts) },
-        ..USUAL
-    },
-    Setting {
-        name: "tls_verify",
-        kind: "true or false",
-        doc: "Whether the certificates of HTTPS upstreams are verified.",
-        parse: |c, r| set(&mut c.tls_verify, r.boolean()),
-        show: |c| c.tls_verify.to_string(),
-        ..USUAL
-    },
+    row! { allow_remote_spool_changes: flag, "Whether `POST /spool/…` may take services down and up." },
+    row! { check_hosts: networks, "Where hosts named in request headers must lie, besides this host's own addresses. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything. Cloud metadata addresses are refused always." },
+    row! { tls_verify: flag, "Whether the certificates of HTTPS upstreams are verified." },
     Setting {
         name: "tls_ca_file",
         kind: "path of a PEM file",
@@ -199,52 +139,16 @@ const ROWS: &[Setting] = &[
         name: "mysql_username",
         kind: "text",
         doc: "The user that MySQL probes log in as.",
-        parse: |c, r| set(&mut c.mysql_username, r.text().map(Some)),
+        // Empty is the anonymous user.
+        parse: |c, r| set(&mut c.mysql_username, r.any_text().map(Some)),
         show: |c| or_null(c.mysql_username.as_ref(), |t| quoted(t)),
         ..USUAL
     },
-    Setting {
-        name: "mysql_password",
-        kind: "text",
-        doc: "That user's password, exactly as written. Never shown.",
-        secret: true,
-        parse: |c, r| set(&mut c.mysql_password, r.any_text().map(|t| Some(Secret::new(t)))),
-        show: |c| secret(c.mysql_password.as_ref()),
-        ..USUAL
-    },
-    Setting {
-        name: "mysql_tls",
-        kind: "`off`, `auto` or `required`",
-        doc: "Whether MySQL probes log in over TLS: `auto` tries without and, where the account demands it, with; `required` fails without.",
-        parse: |c, r| set(&mut c.mysql_tls, values::tls_use(r)),
-        show: |c| values::tls_word(c.mysql_tls).into(),
-        ..USUAL
-    },
-    Setting {
-        name: "postgres_username",
-        kind: "text",
-        doc: "The user that PostgreSQL probes log in as; without one they only ask whether the server takes connections.",
-        parse: |c, r| set(&mut c.postgres_username, r.text().map(Some)),
-        show: |c| or_null(c.postgres_username.as_ref(), |t| quoted(t)),
-        ..USUAL
-    },
-    Setting {
-        name: "postgres_password",
-        kind: "text",
-        doc: "That user's password, exactly as written. Never shown.",
-        secret: true,
-        parse: |c, r| set(&mut c.postgres_password, r.any_text().map(|t| Some(Secret::new(t)))),
-        show: |c| secret(c.postgres_password.as_ref()),
-        ..USUAL
-    },
-    Setting {
-        name: "postgres_tls",
-        kind: "`off`, `auto` or `required`",
-        doc: "Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without.",
-        parse: |c, r| set(&mut c.postgres_tls, values::tls_use(r)),
-        show: |c| values::tls_word(c.postgres_tls).into(),
-        ..USUAL
-    },
+    row! { mysql_password: secret, "That user's password, exactly as written. Never shown." },
+    row! { mysql_tls: tls, "Whether MySQL probes log in over TLS: `auto` tries without and, where the account demands it, with; `required` fails without." },
+    row! { postgres_username: text, "The user that PostgreSQL probes log in as; without one they only ask whether the server takes connections." },
+    row! { postgres_password: secret, "That user's password, exactly as written. Never shown." },
+    row! { postgres_tls: tls, "Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without." },
     Setting {
         name: "exec",
         kind: "map of commands",
@@ -278,31 +182,9 @@ const ROWS: &[Setting] = &[
         show: |c| map(&c.timeouts, |limit| seconds(*limit)),
         ..USUAL
     },
-    Setting {
-        name: "redis_username",
-        kind: "text",
-        doc: "The user that Redis and Sentinel probes log in as; the server's default user when unset.",
-        parse: |c, r| set(&mut c.redis_username, r.text().map(Some)),
-        show: |c| or_null(c.redis_username.as_ref(), |t| quoted(t)),
-        ..USUAL
-    },
-    Setting {
-        name: "redis_password",
-        kind: "text",
-        doc: "That user's password, exactly as written; without user and password there is no login. A Sentinel that wants none is checked all the same. Never shown.",
-        secret: true,
-        parse: |c, r| set(&mut c.redis_password, r.any_text().map(|t| Some(Secret::new(t)))),
-        show: |c| secret(c.redis_password.as_ref()),
-        ..USUAL
-    },
-    Setting {
-        name: "redis_tls",
-        kind: "true or false",
-        doc: "Whether Redis and Sentinel probes speak TLS.",
-        parse: |c, r| set(&mut c.redis_tls, r.boolean()),
-        show: |c| c.redis_tls.to_string(),
-        ..USUAL
-    },
+    row! { redis_username: text, "The user that Redis and Sentinel probes log in as; the server's default user when unset." },
+    row! { redis_password: secret, "That user's password, exactly as written; without user and password there is no login. A Sentinel that wants none is checked all the same. Never shown." },
+    row! { redis_tls: flag, "Whether Redis and Sentinel probes speak TLS." },
     Setting {
         name: "groups",
         kind: "map of groups",
@@ -314,55 +196,11 @@ const ROWS: &[Setting] = &[
         show: |c| map(&c.groups, Group::show),
         ..USUAL
     },
-    Setting {
-        name: "max_body",
-        kind: "size",
-        unit: "bytes, or with KiB, MiB, GiB",
-        doc: "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB.",
-        parse: |c, r| set(&mut c.max_body, r.bytes(1, 1 << 30)),
-        show: |c| size_words(c.max_body),
-        limit: Some(|c| c.max_body as f64),
-        ..USUAL
-    },
-    Setting {
-        name: "cache_entries",
-        unit: "results",
-        doc: "Results that are kept at once; the oldest make room.",
-        parse: |c, r| set(&mut c.cache_entries, r.count(1, 10_000_000)),
-        show: |c| c.cache_entries.to_string(),
-        limit: Some(|c| c.cache_entries as f64),
-        ..USUAL
-    },
-    Setting {
-        name: "cache_bytes",
-        kind: "size",
-        unit: "bytes, or with KiB, MiB, GiB",
-        doc: "Memory for the bodies of kept results.",
-        parse: |c, r| set(&mut c.cache_bytes, r.bytes(0, MOST_MEMORY)),
-        show: |c| size_words(c.cache_bytes),
-        limit: Some(|c| c.cache_bytes as f64),
-        ..USUAL
-    },
-    Setting {
-        name: "max_services",
-        unit: "names",
-        doc: "Service names that statistics remember.",
-        restart: true,
-        parse: |c, r| set(&mut c.max_services, r.count(1, 10_000_000)),
-        show: |c| c.max_services.to_string(),
-        limit: Some(|c| c.max_services as f64),
-        ..USUAL
-    },
-    Setting {
-        name: "max_pollers",
-        unit: "pollers",
-        doc: "Load balancers that `/pollers`, `hadown --wait` and `haroll` remember.",
-        restart: true,
-        parse: |c, r| set(&mut c.max_pollers, r.count(2, 1_000_000)),
-        show: |c| c.max_pollers.to_string(),
-        limit: Some(|c| c.max_pollers as f64),
-        ..USUAL
-    },
+    row! { max_body: bytes(1, 1 << 30), "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB." },
+    row! { cache_entries: count("results", 1, 10_000_000), "Results that are kept at once; the oldest make room." },
+    row! { cache_bytes: bytes(0, MOST_MEMORY), "Memory for the bodies of kept results." },
+    row! { max_services: count("names", 1, 10_000_000), restart, "Service names that statistics remember." },
+    row! { max_pollers: count("pollers", 2, 1_000_000), restart, "Load balancers that `/pollers`, `hadown --wait` and `haroll` remember." },
     Setting {
         name: "agent_ports",
         kind: "list of ports",
@@ -372,22 +210,8 @@ const ROWS: &[Setting] = &[
         show: |c| plain_list(&c.agent_ports),
         ..USUAL
     },
-    Setting {
-        name: "agent_weights",
-        kind: "true or false",
-        doc: "Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the weight: what an admin sets with `set weight` is undone at the next answer.",
-        parse: |c, r| set(&mut c.agent_weights, r.boolean()),
-        show: |c| c.agent_weights.to_string(),
-        ..USUAL
-    },
-    Setting {
-        name: "envoy_immediate_fail",
-        kind: "true or false",
-        doc: "Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without waiting for its unhealthy threshold.",
-        parse: |c, r| set(&mut c.envoy_immediate_fail, r.boolean()),
-        show: |c| c.envoy_immediate_fail.to_string(),
-        ..USUAL
-    },
+    row! { agent_weights: flag, "Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the weight: what an admin sets with `set weight` is undone at the next answer." },
+    row! { envoy_immediate_fail: flag, "Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without waiting for its unhealthy threshold." },
     Setting {
         name: "max_connections",
         unit: "connections",
@@ -397,27 +221,12 @@ const ROWS: &[Setting] = &[
         show: |c| or_null(c.max_connections.as_ref(), ToString::to_string),
         ..USUAL
     },
-    Setting {
-        name: "header_timeout",
-        unit: "seconds",
-        doc: "How long a poller may take to send its request head, and stay idle between two requests.",
-        restart: true,
-        parse: |c, r| set(&mut c.header_timeout, r.seconds(0.1, 3600.0)),
-        show: |c| seconds(c.header_timeout),
-        limit: Some(|c| c.header_timeout.as_secs_f64()),
-        ..USUAL
-    },
-    Setting {
-        name: "shutdown_timeout",
-        unit: "seconds",
-        doc: "How long running requests may take to end after SIGTERM.",
-        restart: true,
-        parse: |c, r| set(&mut c.shutdown_timeout, r.seconds(0.0, 3600.0)),
-        show: |c| seconds(c.shutdown_timeout),
-        limit: Some(|c| c.shutdown_timeout.as_secs_f64()),
-        ..USUAL
-    },
+    row! { header_timeout: seconds(0.1, 3600.0), restart, "How long a poller may take to send its request head, and stay idle between two requests." },
+    row! { shutdown_timeout: seconds(0.0, 3600.0), restart, "How long running requests may take to end after SIGTERM." },
 ];
+
+/// The longest deadline of a probe, in seconds: a day. Whoever writes more has mistaken the unit.
+pub(super) const LONGEST_PROBE: f64 = 86_400.0;
 
 /// The largest memory that can be asked for, in bytes: 1 TiB, or what a pointer can count.
 const MOST_MEMORY: usize = if usize::BITS > 40 { 1 << 40 } else { 1 << 30 };
@@ -427,18 +236,4 @@ const MOST_MEMORY: usize = if usize::BITS > 40 { 1 << 40 } else { 1 << 30 };
 pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let changed = |s: &&Setting| s.restart && (s.show)(old) != (s.show)(new);
     SETTINGS.iter().filter(changed).map(|s| s.name).collect()
-}
-
-pub(super) fn set<T>(field: &mut T, value: Option<T>) {
-    if let Some(value) = value {
-        *field = value;
-    }
-}
-
-pub(super) fn seconds(duration: Duration) -> String {
-    duration.as_secs_f64().to_string()
-}
-
-fn secret(value: Option<&Secret>) -> String {
-    or_null(value, |_| "\"***\"".into())
 }

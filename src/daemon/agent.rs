@@ -24,6 +24,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::handler::{self, Decided};
 use super::route::{self, Check, Route};
 use super::state::State;
+use crate::cause::cause_text;
 use crate::check::Verdict;
 use crate::http::connections::Registered;
 use crate::spool::{ALL, Downtime, Key, phrase};
@@ -65,7 +66,7 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, mut stop: watch::Re
                 });
             }
             Err(e) => {
-                log::warn!("cannot accept an agent-check: {e}");
+                log::warn!("cannot accept an agent-check: {}", cause_text(e));
                 tokio::time::sleep(ACCEPT_PAUSE).await;
             }
         }
@@ -113,7 +114,7 @@ async fn line(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
         match timeout_at(until, stream.read(&mut part)).await {
             Err(_) if line.is_empty() => return Ok(line),
             Err(_) => return Err("the line did not come in time".into()),
-            Ok(Err(e)) => return Err(e.to_string()),
+            Ok(Err(e)) => return Err(cause_text(e)),
             Ok(Ok(0)) => return Ok(line),
             Ok(Ok(n)) => line.extend_from_slice(&part[..n]),
         }

@@ -62,7 +62,7 @@ impl Counters {
         if let Some(bucket) = BUCKETS.iter().position(|b| seconds <= *b) {
             add(&probes.buckets[bucket], 1);
         }
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a duration under an hour
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a day at most
         add(&probes.microseconds, (seconds * 1e6) as u64);
     }
 }

@@ -32,6 +32,7 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
+use crate::cause::cause_text;
 use crate::config::{self, Config};
 use crate::spool::{self, Gate, Spool};
 use crate::sys::{self, LocalAddresses};
@@ -126,7 +127,7 @@ fn own_addresses() -> Arc<LocalAddresses> {
         }
     });
     if let Err(e) = thread {
-        log::warn!("cannot start the thread that looks up this host's own name: {e}");
+        log::warn!("cannot start the thread that looks up this host's own name: {}", cause_text(e));
     }
     // With /etc/hosts this takes no time; a name server that hangs must not hold up the start.
     let _ = wait.recv_timeout(Duration::from_millis(500));
@@ -139,31 +140,33 @@ fn own_addresses() -> Arc<LocalAddresses> {
 /// A sentence, when the kernel gives no means for one.
 pub(crate) fn runtime() -> Result<Runtime, String> {
     let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    built.map_err(|e| format!("cannot start the runtime: {e}"))
+    built.map_err(|e| format!("cannot start the runtime: {}", cause_text(e)))
 }
 
 async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>) -> Result<(), String> {
-    let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {e}"))?;
+    let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
     let sockets = sockets::open(passed, options, &state.live().config)?;
-    let own = sockets.addresses();
+    // Before the first answer, so that whoever got one finds all listeners there.
+    let mut groups = Groups::start(state, sockets.addresses())?;
     let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
     let (stop, stopped) = watch::channel(false);
     // Answers to agent-checks are so short that the main thread serves them all.
     for socket in sockets.agent {
-        let agents = TcpListener::from_std(socket).map_err(|e| format!("cannot use the agent's socket: {e}"))?;
+        let agents =
+            TcpListener::from_std(socket).map_err(|e| format!("cannot use the agent's socket: {}", cause_text(e)))?;
         tokio::spawn(agent::serve(agents, Arc::clone(state), stopped.clone()));
     }
     let mut threads = Vec::new();
     for number in 1..options.threads {
-        let sockets = sockets.http.share().map_err(|e| format!("cannot share the sockets: {e}"))?;
+        let sockets = sockets.http.share().map_err(|e| format!("cannot share the sockets: {}", cause_text(e)))?;
         threads.push(worker(number, sockets, Arc::clone(state), stopped.clone(), dog.clone())?);
     }
     // The name in the file system goes at the end of this function.
-    let _name = sockets.http.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {e}"))?;
-    let mut groups = Groups::start(state, own)?;
+    let _name =
+        sockets.http.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {}", cause_text(e)))?;
     if let Some(dog) = dog {
         tokio::spawn(dog.report());
     }
@@ -202,7 +205,7 @@ fn worker(
                 tokio::spawn(dog.beat(number - 1));
             }
             if let Err(e) = sockets.accept_all(&state, &stopped) {
-                log::error!("thread {number} cannot use the sockets: {e}");
+                log::error!("thread {number} cannot use the sockets: {}", cause_text(e));
             }
             let _ = stopped.wait_for(|stop| *stop).await;
             state.connections.drained().await;
@@ -210,7 +213,7 @@ fn worker(
         runtime.shutdown_background();
     };
     let named = std::thread::Builder::new().name(format!("serve-{number}"));
-    named.spawn(work).map_err(|e| format!("cannot start thread {number}: {e}"))
+    named.spawn(work).map_err(|e| format!("cannot start thread {number}: {}", cause_text(e)))
 }
 
 /// Reads the configuration anew; a bad one changes nothing. Gives whether there is a new one.

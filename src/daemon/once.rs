@@ -10,7 +10,7 @@ use super::state::Live;
 use super::{handler, target};
 use crate::config::Config;
 use crate::group::{self, Alone};
-use crate::probe::{Outcome, Step, Trace};
+use crate::probe::{Outcome, Protocol, Step, Target, Trace};
 use crate::spool::{ALL, Downtime, Key, Mark, Spool, SpoolError};
 use crate::sys::LocalAddresses;
 
@@ -80,10 +80,21 @@ pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Re
     };
     let trace = Trace::start(true);
     let runtime = super::runtime().map_err(OnceError::Setup)?;
-    let outcome = runtime.block_on(group::check(&Alone, protocol, &target, &live.context, &trace));
-    let why = format!("{} {}:{} answered so in {}", protocol.name, target.host, target.port, trace.elapsed());
+    let outcome = runtime.block_on(group::check_as(None, &Alone, protocol, &target, &live.context, &trace));
     runtime.shutdown_background();
-    Ok(answer(&outcome, outcome.cause.as_ref().map_or(why, ToString::to_string), trace.steps()))
+    let why = outcome.cause.as_ref().map_or_else(|| verdict(protocol, &target, &outcome, &trace), ToString::to_string);
+    Ok(answer(&outcome, why, trace.steps()))
+}
+
+/// `tcp 127.0.0.1:22 passes, after 0.00s`.
+fn verdict(protocol: &Protocol, target: &Target, outcome: &Outcome, trace: &Trace) -> String {
+    let subject = match protocol.needs_port() {
+        true => format!("{} {}:{}", protocol.name, target.host, target.port),
+        false => format!("{} {}", protocol.name, target.service),
+    };
+    let word = if outcome.passes() { "passes" } else { "fails" };
+    let relayed = if outcome.ours { "" } else { ", and this is its own answer" };
+    format!("{subject} {word}, after {}{relayed}", trace.elapsed())
 }
 
 fn answer(outcome: &Outcome, why: String, steps: Vec<Step>) -> Answer {

@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::Options;
 use super::handler::Pollers;
 use super::state::State;
+use crate::cause::cause_text;
 use crate::config::Config;
 use crate::http::{listen, unix};
 use crate::systemd::PassedSocket;
@@ -46,7 +47,8 @@ impl Sockets {
 impl Listeners {
     fn open_unix(&mut self, path: &Path, mode: u32) -> Result<(), String> {
         let (socket, name) = unix::bind(path, mode).map_err(|e| {
-            format!("cannot listen on {}: {e}; see listen_unix, and make its folder writable", path.display())
+            let cause = cause_text(e);
+            format!("cannot listen on {}: {cause}; see listen_unix, and make its folder writable", path.display())
         })?;
         log::info!("the unix socket {} takes connections", path.display());
         (self.unix, self.name) = (Some(socket), Some(name));
@@ -97,7 +99,8 @@ pub fn open(passed: Vec<PassedSocket>, options: &Options, config: &Config) -> Re
         sockets.http.open_unix(path, config.listen_unix_mode)?;
     }
     for PassedSocket { name, listener } in passed {
-        let address = listener.local_addr().map_err(|e| format!("cannot use the passed socket {name}: {e}"))?;
+        let address =
+            listener.local_addr().map_err(|e| format!("cannot use the passed socket {name}: {}", cause_text(e)))?;
         let (what, sockets) = match name.as_str() {
             AGENT => ("answering agent-checks", &mut sockets.agent),
             _ => ("listening", &mut sockets.http.ports),
@@ -135,5 +138,5 @@ pub(super) fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {
         io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
         _ => "see --bind-address and --port",
     };
-    format!("cannot listen on {address}: {e}; {remedy}")
+    format!("cannot listen on {address}: {}; {remedy}", cause_text(e))
 }

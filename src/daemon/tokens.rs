@@ -8,6 +8,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
+use crate::cause::cause_text;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 
 /// Fewest bytes of a token; shorter ones could be guessed.
@@ -71,12 +72,13 @@ impl Tokens {
 fn token(path: &Path) -> Result<Token, String> {
     let fail = |why: String| format!("remote_spool_tokens: {}: {why}", path.display());
     let mut text = Vec::new();
-    let file = File::open(path).map_err(|e| fail(format!("{e}; it must hold a token and be readable by hacheck")))?;
-    let mode = file.metadata().map_err(|e| fail(e.to_string()))?.mode();
+    let file = File::open(path)
+        .map_err(|e| fail(format!("{}; it must hold a token and be readable by hacheck", cause_text(e))))?;
+    let mode = file.metadata().map_err(|e| fail(cause_text(e)))?.mode();
     if mode & 0o007 != 0 {
         log::warn!("remote_spool_tokens: everyone on this host may read {}; chmod o= it", path.display());
     }
-    file.take(MAX as u64 + 1).read_to_end(&mut text).map_err(|e| fail(e.to_string()))?;
+    file.take(MAX as u64 + 1).read_to_end(&mut text).map_err(|e| fail(cause_text(e)))?;
     let text = text.trim_ascii().to_vec();
     let fits = |b: &u8| b.is_ascii_graphic();
     if text.len() > MAX || !text.iter().all(fits) {

@@ -6,6 +6,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::io::{self, Read as _};
 
+use crate::cause::cause_text;
 use bytes::{Bytes, BytesMut};
 use flate2::read::GzDecoder;
 use http_body_util::{BodyExt as _, Empty};
@@ -51,14 +52,14 @@ impl fmt::Display for ClientError {
         match self {
             Self::Request(e) => write!(f, "the path cannot be asked for: {e}"),
             Self::TwoLengths => write!(f, "the upstream's answer has both Content-Length and Transfer-Encoding"),
-            Self::Gzip(e) => write!(f, "the upstream's body is not gzip, as it says: {e}"),
+            Self::Gzip(e) => write!(f, "the upstream's body is not gzip, as it says: {}", cause_text(e)),
             Self::Switched => write!(f, "the upstream answered 101 Switching Protocols"),
             Self::Exchange(e) if e.is_incomplete_message() => {
                 write!(f, "the upstream closed the connection before its answer was complete")
             }
             Self::Exchange(e) if e.is_parse() => write!(f, "the upstream's answer is not HTTP/1: {e}"),
             Self::Exchange(e) => match e.source() {
-                Some(cause) => write!(f, "{e}: {}", cause.to_string().to_lowercase()),
+                Some(cause) => write!(f, "{e}: {}", cause_text(cause)),
                 None => write!(f, "{e}"),
             },
         }

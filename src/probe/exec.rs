@@ -27,9 +27,10 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let name = probe.target.segment();
     let Some(argv) = commands.get(name) else {
         let known = commands.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let known = if known.is_empty() { "there are none".into() } else { format!("there are {known}") };
-        let text = format!("exec: the configuration has no command '{}'; {known}", name.escape_debug());
-        return Err(Outcome::new(StatusCode::NOT_FOUND, text));
+        let known = if known.is_empty() { "there are no commands".into() } else { format!("there are {known}") };
+        let text = format!("exec: the configuration has no command '{}'", name.escape_debug());
+        // Which ones there are is not for every poller.
+        return Err(Outcome::new(StatusCode::NOT_FOUND, text).because(format!("exec: {known}")));
     };
     probe.trace.stage("looking up the host");
     let addresses = probe.context.addresses(probe.target).await?;

@@ -7,9 +7,11 @@ use std::fmt;
 use std::io;
 
 use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::{Outcome, Probe, Trace, stream};
+use super::stream::{self, Stream};
+use super::{Outcome, Probe, Trace};
+use crate::cause::cause_text;
 
 /// Room made for each read, in bytes.
 const CHUNK: usize = 16 << 10;
@@ -19,11 +21,6 @@ const QUOTED: usize = 100;
 
 /// Most bytes of an answer's line that a contract wants in a body as it is.
 const SHOWN: usize = 400;
-
-/// A connection, with or without TLS.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// A connection that is read by lines or counted bytes.
 pub(super) struct Lines<'a> {
@@ -68,7 +65,7 @@ impl fmt::Display for Broken {
             Why::Closed if self.got.is_empty() => return f.write_str("the peer closed the connection unasked"),
             Why::Closed => f.write_str("the peer closed the connection in the middle of its answer")?,
             Why::TooLong(max) => write!(f, "the answer does not end within {max} bytes")?,
-            Why::Io(e) => f.write_str(&stream::describe(e))?,
+            Why::Io(e) => f.write_str(&cause_text(e))?,
         }
         if self.got.is_empty() { Ok(()) } else { write!(f, ", got {}", self.got) }
     }

@@ -16,12 +16,14 @@ mod lines;
 mod memcached;
 mod mysql;
 mod options;
+mod outcome;
 mod postgres;
 mod redis;
 mod redis_info;
 mod slots;
 mod smtp;
 mod stream;
+mod target;
 mod tcp;
 mod tls;
 mod trace;
@@ -29,16 +31,14 @@ mod zookeeper;
 
 use std::fmt;
 use std::future::Future;
-use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use hyper::{HeaderMap, StatusCode};
-
 pub use context::{Context, ContextError};
+pub use outcome::Outcome;
 pub use slots::Name;
+pub use target::{Host, Target};
 pub use trace::{Step, Trace};
 
 /// Everything that can be probed. Router, metrics, `hacheck probe` and the documentation's tests read this table.
@@ -136,123 +136,6 @@ impl Protocol {
     #[must_use]
     pub fn find(name: &str) -> Option<&'static Self> {
         PROTOCOLS.iter().find(|p| p.name == name)
-    }
-}
-
-/// Where a probe goes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Host {
-    /// This host: 127.0.0.1.
-    Local,
-    /// Another address, or one of this host's own that is not 127.0.0.1.
-    Address(IpAddr),
-    /// A name that is looked up for each probe.
-    Name(Box<str>),
-}
-
-impl fmt::Display for Host {
-    /// As it stands in front of `:port`: IPv6 addresses in brackets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Local => f.write_str("127.0.0.1"),
-            Self::Address(IpAddr::V6(a)) => write!(f, "[{a}]"),
-            Self::Address(a) => a.fmt(f),
-            Self::Name(n) => f.write_str(n),
-        }
-    }
-}
-
-/// What is probed, and how it is asked.
-#[derive(Debug, Clone)]
-pub struct Target {
-    /// The service's name, as the poller gave it.
-    pub service: Box<str>,
-    /// The host.
-    pub host: Host,
-    /// The port, 1 to 65535.
-    pub port: u16,
-    /// Path and query string as they came, still percent-encoded; begins with `/`.
-    pub path: Box<str>,
-    /// The request headers for an HTTP upstream; `Host` only when it was copied from the poller.
-    pub headers: HeaderMap,
-    /// The deadline of this probe, in place of the service's.
-    pub limit: Option<Duration>,
-    /// The configuration named the host, not a request, so `check_hosts` does not apply.
-    pub trusted: bool,
-}
-
-impl Target {
-    /// The query string, without the question mark; empty when there is none.
-    #[must_use]
-    pub fn query(&self) -> &str {
-        self.path.split_once('?').map_or("", |(_, query)| query)
-    }
-
-    /// The first part of the path, up to the next slash; empty when there is none.
-    #[must_use]
-    pub fn segment(&self) -> &str {
-        self.bare_path().trim_start_matches('/').split('/').next().unwrap_or_default()
-    }
-
-    /// The path without the query string.
-    #[must_use]
-    pub fn bare_path(&self) -> &str {
-        self.path.split_once('?').map_or(&self.path, |(path, _)| path)
-    }
-}
-
-/// What came of a probe.
-#[derive(Debug, Clone)]
-pub struct Outcome {
-    /// The status that the poller is answered with; 200 is healthy.
-    pub status: StatusCode,
-    /// The body of the answer.
-    pub body: Bytes,
-    /// The body is a sentence of ours, not a relayed one, so that it may also be the reason phrase.
-    pub ours: bool,
-    /// What the body leaves unsaid, for the log and `hacheck probe`.
-    pub cause: Option<Box<str>>,
-    /// There was no place for the probe: it says nothing of the target, so it is not stored, and worth asking again.
-    pub overload: bool,
-}
-
-impl Outcome {
-    /// A sentence of ours with a status.
-    pub fn new(status: StatusCode, body: impl Into<String>) -> Self {
-        Self { status, body: Bytes::from(body.into()), ours: true, cause: None, overload: false }
-    }
-
-    /// Healthy, with a body.
-    pub fn healthy(body: impl Into<String>) -> Self {
-        Self::new(StatusCode::OK, body)
-    }
-
-    /// 503 with a body.
-    pub fn unavailable(body: impl Into<String>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, body)
-    }
-
-    /// 503 for want of a place, whatever the target may be like.
-    pub fn overload(body: impl Into<String>) -> Self {
-        Self { overload: true, ..Self::unavailable(body) }
-    }
-
-    /// 400 with a body.
-    pub fn bad_request(body: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, body)
-    }
-
-    /// Adds what the body leaves unsaid.
-    #[must_use]
-    pub fn because(mut self, cause: impl Into<Box<str>>) -> Self {
-        self.cause = Some(cause.into());
-        self
-    }
-
-    /// Whether the check passes for the originals' clients: 200 to 399.
-    #[must_use]
-    pub fn passes(&self) -> bool {
-        self.status.is_success() || self.status.is_redirection()
     }
 }
 

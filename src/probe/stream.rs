@@ -9,13 +9,15 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::connection::Connection;
 use super::{Outcome, Probe};
+use crate::cause::cause_text;
 
-/// Connects to the target: by the unix socket that the configuration has for it, else by TCP, where every address of a name is tried within the deadline, each with its share of what is left.
+/// Connects to the target: by the unix socket that the configuration has for it, else by TCP, where every address of a
+/// name is tried within the deadline, each with its share of what is left.
 pub(super) async fn connect(probe: &Probe<'_>) -> Result<Connection, Outcome> {
     if let Some(path) = probe.context.socket(probe.target) {
         probe.trace.stage("connecting");
         let stream = UnixStream::connect(path).await;
-        let stream = stream.map_err(|e| probe.failed(format_args!("{}: {}", path.display(), describe(&e))))?;
+        let stream = stream.map_err(|e| probe.failed(format_args!("{}: {}", path.display(), cause_text(e))))?;
         probe.trace.note(|| format!("connected to {}", path.display()));
         return Ok(Connection::Unix(stream));
     }
@@ -33,12 +35,12 @@ pub(super) async fn connect(probe: &Probe<'_>) -> Result<Connection, Outcome> {
                 return Ok(Connection::Tcp(stream));
             }
             Err(e) => {
-                probe.trace.note(|| format!("{address}: {}", describe(&e)));
+                probe.trace.note(|| format!("{address}: {}", cause_text(&e)));
                 last = Some(e);
             }
         }
     }
-    Err(probe.failed(last.map_or_else(|| "the host has no address".into(), |e| describe(&e))))
+    Err(probe.failed(last.map_or_else(|| "the host has no address".into(), cause_text)))
 }
 
 /// Connects to one address; without a limit the probe's deadline ends it.
@@ -56,19 +58,3 @@ async fn connect_one(address: SocketAddr, limit: Option<Duration>) -> io::Result
 pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
-
-/// An I/O error in words, without Rust's "(os error N)", in the middle of a sentence.
-pub(super) fn describe(e: &io::Error) -> String {
-    let text = e.to_string();
-    sentence(text.split(" (os error").next().unwrap_or_default())
-}
-
-/// A text that was a sentence of its own, for the middle of one; "TLS" and the like stay.
-pub(super) fn sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let Some(first) = chars.next() else { return String::new() };
-    if chars.clone().next().is_some_and(char::is_uppercase) {
-        return text.to_owned();
-    }
-    first.to_lowercase().chain(chars).collect()
-}

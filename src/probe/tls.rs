@@ -20,7 +20,8 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::context::ContextError;
-use super::{Host, Outcome, Probe, stream};
+use super::{Host, Outcome, Probe};
+use crate::cause::cause_text;
 use crate::config::Config;
 
 /// Where Debian, and most others, keep the certificates to trust.
@@ -58,8 +59,9 @@ fn roots(file: &Path) -> Result<RootCertStore, ContextError> {
         ))
     };
     let mut store = RootCertStore::empty();
-    let certificates = CertificateDer::pem_file_iter(file).map_err(|e| fail(e.to_string()))?;
-    let certificates: Vec<_> = certificates.collect::<Result<_, _>>().map_err(|e| fail(e.to_string()))?;
+    let text = std::fs::read(file).map_err(|e| fail(cause_text(e)))?;
+    let certificates: Vec<_> =
+        CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|e| fail(cause_text(e)))?;
     store.add_parsable_certificates(certificates);
     if store.is_empty() { Err(fail("there is none in it".into())) } else { Ok(store) }
 }
@@ -89,7 +91,7 @@ where
     let name = server_name(probe).map_err(|e| probe.failed(e))?;
     probe.trace.note(|| format!("TLS name {}", name.to_str()));
     let handshake = connector.connect(name, stream).await;
-    handshake.map_err(|e| probe.failed(format_args!("TLS handshake failed: {}", stream::describe(&e))))
+    handshake.map_err(|e| probe.failed(format_args!("TLS handshake failed: {}", cause_text(e))))
 }
 
 fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, String> {

@@ -7,6 +7,7 @@
 //! Rule: files are replaced, never written in place; every change happens under the lock after reading anew.
 
 mod downtime;
+mod error;
 mod gate;
 mod key;
 mod names;
@@ -15,14 +16,15 @@ mod owned;
 mod read;
 mod replace;
 
-use std::fmt;
 use std::fs;
-use std::io::{self, ErrorKind};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use crate::cause::cause_text;
 pub use downtime::{Downtime, Mark, phrase, unix_now, unix_seconds};
+pub use error::SpoolError;
 pub use gate::{Closed, Gate};
 pub use key::{ALL, Key, NameError, ServiceName, fits_url, parse_port};
 pub use network::network_file_system;
@@ -30,56 +32,6 @@ use replace::Writer;
 
 /// Where the spool lies unless told otherwise.
 pub const DEFAULT_ROOT: &str = "/var/spool/hacheck";
-
-/// Why the spool could not be read or changed.
-#[derive(Debug)]
-pub struct SpoolError {
-    doing: &'static str,
-    path: PathBuf,
-    cause: io::Error,
-}
-
-impl SpoolError {
-    fn new(doing: &'static str, path: impl Into<PathBuf>, cause: io::Error) -> Self {
-        Self { doing, path: path.into(), cause }
-    }
-
-    /// The kind of the underlying I/O error.
-    #[must_use]
-    pub fn kind(&self) -> ErrorKind {
-        self.cause.kind()
-    }
-}
-
-impl fmt::Display for SpoolError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let cause = cause_text(&self.cause);
-        write!(f, "cannot {} {}: {cause}", self.doing, self.path.display())?;
-        match self.cause.kind() {
-            ErrorKind::PermissionDenied => {
-                write!(f, "; run as root, or as a user who may write to the spool folder")
-            }
-            ErrorKind::NotFound => write!(f, "; create the folder above it, or give another --spool-root"),
-            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-                write!(f, "; what was there is unchanged; make room and try again")
-            }
-            ErrorKind::ReadOnlyFilesystem => write!(f, "; the file system is mounted read-only"),
-            ErrorKind::IsADirectory => write!(f, "; it is not a downtime: move it away by hand"),
-            _ => Ok(()),
-        }
-    }
-}
-
-impl std::error::Error for SpoolError {}
-
-/// The text of an I/O error, without Rust's "(os error N)".
-fn cause_text(e: &io::Error) -> String {
-    let text = e.to_string();
-    let text = text.split(" (os error").next().unwrap_or_default();
-    let mut chars = text.chars();
-    // "Permission denied" -> "permission denied", in the middle of a sentence.
-    chars.next().map(|c| c.to_lowercase().chain(chars).collect()).unwrap_or_default()
-}
 
 /// A spool folder.
 #[derive(Debug, Clone)]

@@ -12,6 +12,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
 use super::downtime::Downtime;
+use crate::cause::cause_text;
 
 /// Most that is read of a spool file, in bytes. A longer file is a downtime too.
 const CONTENT_MAX: u64 = 1 << 20;
@@ -76,7 +77,8 @@ fn content(file: File) -> io::Result<Downtime> {
 
 /// The file behind a link of the root, if it is inside the root too.
 fn linked(root: &Path, name: &str) -> io::Result<File> {
-    let target = fs::canonicalize(root.join(name)).map_err(|e| io::Error::other(format!("broken link: {e}")))?;
+    let target =
+        fs::canonicalize(root.join(name)).map_err(|e| io::Error::other(format!("broken link: {}", cause_text(e))))?;
     if target.parent() != Some(&fs::canonicalize(root)?) {
         return Err(io::Error::other(format!("it is a link to {}, outside the spool", target.display())));
     }

@@ -170,6 +170,10 @@ fn without_permission_nothing_changes_and_the_remedy_is_said() {
         ran.is_with(1, "", doing);
         assert!(ran.err.contains("permission denied; run as root, or as a user who may write"), "{}", ran.err);
     }
+    fs::set_permissions(spool.root(), fs::Permissions::from_mode(0o575)).unwrap();
+    let group = Ran::from(Command::new("stat").args(["-c", "%G"]).arg(spool.root()).output().unwrap()).out;
+    let says = format!("run as root, or as a member of the group {}", group.trim());
+    unprivileged(&spool, "hadown", &["-r", "x", "web"]).is_with(1, "", &says);
     unprivileged(&spool, "hastatus", &["web"]).is(1, "DOWN\tinf\tweb\told\n");
     unprivileged(&spool, "hashowdowned", &[]).is(0, "DOWN\tinf\tweb\told\n");
     fs::set_permissions(spool.path("web"), fs::Permissions::from_mode(0o000)).unwrap();
@@ -218,4 +222,43 @@ fn a_link_in_the_spool_is_replaced_not_written_through() {
     spool.run("hadown", &["-r", "x", "web"]).is(0, "");
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     assert_eq!(spool.json("web")["reason"], "x");
+}
+
+#[test]
+fn a_downtime_that_others_in_a_shared_folder_cannot_read_is_noted() {
+    let spool = Spool::new();
+    let down = |mode: u32, umask: &str| {
+        fs::set_permissions(spool.root(), fs::Permissions::from_mode(mode)).unwrap();
+        let script = format!("umask {umask}; exec \"$0\" down -r x --spool-root \"$1\" web");
+        Ran::from(Command::new("sh").args(["-c", &script, BINARY]).arg(spool.root()).output().unwrap())
+    };
+    down(0o777, "077").is_with(0, "", "note: your umask lets nobody else read");
+    down(0o777, "027").is(0, "");
+    down(0o755, "077").is(0, "");
+    down(0o2775, "077").is(0, "");
+    assert_eq!(spool.files(), ["web"]);
+}
+
+#[test]
+fn the_name_of_the_host_in_capitals_is_a_service_and_noted() {
+    let spool = Spool::new();
+    spool.run("hadown", &["-r", "x", "ALL"]).is_with(0, "", "note: 'ALL' is a service like any other");
+    spool.run("hastatus", &["web"]).is(0, "UP\tweb\n");
+    spool.run("haup", &["All"]).is_with(0, "", "the name for everything on this host is 'all'");
+    spool.run("hadown", &["-r", "x", "all"]).is(0, "");
+}
+
+#[test]
+fn a_folder_that_may_not_be_looked_at_is_no_missing_one() {
+    let spool = Spool::new();
+    spool.put("web", "old");
+    let inner = Spool::new();
+    let closed = inner.path("closed");
+    fs::create_dir(&closed).unwrap();
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
+    let root = closed.join("spool");
+    for (name, says) in [("haup", "permission denied"), ("hastatus", "may read the spool folder")] {
+        unprivileged(&spool, name, &["--spool-root", root.to_str().unwrap(), "web"]).is_with(1, "", says);
+    }
+    fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -39,7 +39,7 @@ fn a_wrong_option_is_named_with_the_nearest() {
     run("hacheck", &["down", "-x", "web"]).is_with(
         2,
         "",
-        "hacheck down: unknown option -x\nusage: hacheck down [options]",
+        "hacheck down: unknown option -x; see --help\nusage: hacheck down [options]",
     );
     run("haup", &["--s", "x"]).is_with(2, "", "ambiguous: --spool-root, --service-port, --service-host");
     run("hadown", &["web", "-r"]).is_with(2, "", "option -r needs a value");

@@ -67,7 +67,7 @@ fn results_deadlines_and_idle_times_do_not_jump() {
     for seconds in [1000 * HOUR, -1000 * HOUR, 0] {
         jump(&clock, seconds);
         daemon.get(&path).is(200, "fine");
-        daemon.get(&format!("/http/web/{}/{}", hung.port(), seconds + 4_000_000)).says(503, "timed out after 1.0");
+        daemon.get(&format!("/http/web/{}/{}", hung.port(), seconds + 4_000_000)).says(503, "timed out after ");
         let uptime = daemon.status("/uptime").as_f64().unwrap();
         assert!((0.0..300.0).contains(&uptime), "{uptime}");
     }

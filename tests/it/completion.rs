@@ -40,7 +40,7 @@ fn every_name_completes_its_own_options() {
     for applet in APPLETS {
         let call = applet.alias.map_or_else(|| format!("hacheck {} ", applet.name), |alias| format!("{alias} "));
         let offered = offers(&spool, &format!("{call}--"));
-        for flag in (applet.info)().flags.iter().filter(|f| !f.hidden) {
+        for flag in applet.options() {
             assert!(offered.iter().any(|o| o == flag.long), "{call}: {} is not in {offered:?}", flag.long);
         }
     }

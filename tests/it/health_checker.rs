@@ -100,7 +100,7 @@ fn all_ports_and_scripts_must_be_well() {
     let gone = port(&two);
     drop(two);
     checker.get("/").is(504, "At least one health check failed");
-    let named = format!("tcp://localhost:{gone} FAILED after 0.0");
+    let named = format!("tcp://localhost:{gone} FAILED after ");
     wait_until(PATIENCE, &named, || checker.log().contains(&named));
 }
 
@@ -110,7 +110,7 @@ fn the_body_names_failed_checks_when_asked_to() {
     let host = format!("127.0.0.1:{port}");
     let args = ["--verbose-body", "--port", &host, "--script", "/bin/sh -c 'echo why; exit 7'", "--script", "true"];
     let answer = Checker::start(TempDir::new(), &args).get("/");
-    answer.says(504, &format!("At least one health check failed\n\nFAIL tcp://127.0.0.1:{port} 0.0"));
+    answer.says(504, &format!("At least one health check failed\n\nFAIL tcp://127.0.0.1:{port} "));
     answer.says(504, "FAIL script /bin/sh -c 'echo why; exit 7' 0.0");
     answer.says(504, " 503 why\npass script true 0.0");
 }
@@ -190,7 +190,7 @@ fn scripts_that_hang_or_fork_are_over_in_time() {
     let args = ["--script-timeout", "1", "--verbose-body", "--script", &hang, "--script", &fork];
     let checker = Checker::start(folder, &args);
     let answer = checker.get("/");
-    answer.says(504, "Connection timed out after 1.0");
+    answer.says(504, "Connection timed out after ");
     answer.says(504, "pass script /bin/sh -c 'sleep 600");
     let pid = fs::read_to_string(&pids).unwrap();
     wait_until(PATIENCE, "the script is killed", || is_dead(pid.trim()));

@@ -24,20 +24,16 @@ impl Stage {
         Self { folder: TempDir::new() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
     /// `general` and the rest, with actions that note what they are.
     fn conf(&self, general: &str, rest: &str) {
-        let note = |word: &str| format!("/bin/sh -c 'echo {word} >> {}'", self.path("actions").display());
+        let note = |word: &str| format!("/bin/sh -c 'echo {word} >> {}'", self.folder.file("actions").display());
         let text = format!(
             "[general]\nloglevel = debug\nlogfile = heartbeat.log\npidfile = heartbeat.pid\nuser = None\ngroup = None\n\
              threads = 1\ninterval = 1\n{general}\n[promotions]\nnginx = {}\n[demotions]\nnginx = {}\n{rest}",
             note("up"),
             note("down")
         );
-        fs::write(self.path("heartbeat.conf"), text).unwrap();
+        fs::write(self.folder.file("heartbeat.conf"), text).unwrap();
     }
 
     fn run(&self, args: &[&str]) -> Ran {
@@ -51,7 +47,7 @@ impl Stage {
     }
 
     fn read(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap_or_default()
+        fs::read_to_string(self.folder.file(name)).unwrap_or_default()
     }
 
     fn actions(&self) -> Vec<String> {
@@ -113,7 +109,7 @@ fn tcp(port: u16) -> String {
 fn the_documented_example_runs_once_and_tells_by_its_exit_code() {
     let stage = Stage::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let flag = stage.path("health.html");
+    let flag = stage.folder.file("health.html");
     let text = format!(
         "# heartbeat.conf - Configuration file for Heartbeat.\n#\n\n################\n# General configuration.\n\n\
          [general]\nloglevel = info\nlogfile = heartbeat.log\npidfile = heartbeat.pid\nuser = None\ngroup = None\nthreads = 1\n\
@@ -122,9 +118,9 @@ fn the_documented_example_runs_once_and_tells_by_its_exit_code() {
         flag.display(),
         listener.local_addr().unwrap().port()
     );
-    fs::write(stage.path("heartbeat.conf"), text).unwrap();
+    fs::write(stage.folder.file("heartbeat.conf"), text).unwrap();
     stage.run(&[]).is(0, "");
-    assert!(flag.exists() && !stage.path("heartbeat.pid").exists());
+    assert!(flag.exists() && !stage.folder.file("heartbeat.pid").exists());
     drop(listener);
     stage.run(&[]).is(1, "");
     assert!(!flag.exists());
@@ -166,7 +162,7 @@ fn every_action_that_a_check_names_runs_and_no_other() {
     let stage = Stage::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
-    let touch = |name: &str| format!("touch '{}'", stage.path(name).display());
+    let touch = |name: &str| format!("touch '{}'", stage.folder.file(name).display());
     let text = format!(
         "[general]\n[promotions]\na = {}\nb = {}\n  \nc = {}\n[demotions]\na = true\nb = true\nc = true\n\
          [DEFAULT]\ntype = tcp\nhostname = localhost\nport = {port}\n[one]\naction = a\n[two]\naction = B\n[three]\naction = a\n",
@@ -174,9 +170,9 @@ fn every_action_that_a_check_names_runs_and_no_other() {
         touch("b"),
         touch("c")
     );
-    fs::write(stage.path("heartbeat.conf"), text).unwrap();
+    fs::write(stage.folder.file("heartbeat.conf"), text).unwrap();
     stage.run(&[]).is(0, "");
-    assert!(stage.path("a a").exists() && stage.path("b").exists() && !stage.path("c").exists());
+    assert!(stage.folder.file("a a").exists() && stage.folder.file("b").exists() && !stage.folder.file("c").exists());
 }
 
 #[test]
@@ -213,7 +209,7 @@ fn bad_files_are_refused_with_every_fault_and_its_line() {
             &["2: [web] has no action; name one of [promotions] and [demotions]"],
         ),
     ] {
-        fs::write(stage.path("heartbeat.conf"), text).unwrap();
+        fs::write(stage.folder.file("heartbeat.conf"), text).unwrap();
         let ran = stage.run(&[]);
         let expected: String = faults.iter().map(|f| format!("heartbeat: heartbeat.conf:{f}\n")).collect();
         assert_eq!((ran.code, ran.err.as_str()), (Some(1), expected.as_str()), "{text}");
@@ -239,7 +235,7 @@ fn in_the_background_actions_run_once_per_change_and_not_at_every_check() {
     stage.wait_for_actions(&["down", "up", "down"]);
     let pid = stage.pid().unwrap();
     stage.stop(pid, Signal::SIGTERM);
-    assert!(!stage.path("heartbeat.pid").exists());
+    assert!(!stage.folder.file("heartbeat.pid").exists());
     stage.wait_for_log("Heartbeat stopped.", 1);
 }
 
@@ -255,7 +251,7 @@ fn with_repeat_actions_run_at_every_check() {
 fn a_second_instance_names_the_first_and_a_stale_pid_file_is_taken_over() {
     let stage = Stage::new();
     stage.conf("", &tcp(free_port()));
-    fs::write(stage.path("heartbeat.pid"), "999999999\n").unwrap();
+    fs::write(stage.folder.file("heartbeat.pid"), "999999999\n").unwrap();
     let first = stage.start();
     let second = stage.run(&[]);
     second.is_with(1, "", &format!("heartbeat: heartbeat runs already, with pid {first} ("));
@@ -290,7 +286,7 @@ fn privileges_are_dropped_for_good_before_any_check() {
     fs::set_permissions(stage.folder.path(), mode).unwrap();
     stage.conf("", &tcp(free_port()));
     let text = stage.read("heartbeat.conf").replace("user = None", "user = nobody");
-    fs::write(stage.path("heartbeat.conf"), text).unwrap();
+    fs::write(stage.folder.file("heartbeat.conf"), text).unwrap();
     if !nix::unistd::geteuid().is_root() {
         stage.run(&["-d"]).is_with(1, "", "start as root, or set user and group to None");
         return;
@@ -309,11 +305,11 @@ fn privileges_are_dropped_for_good_before_any_check() {
         assert!(status.lines().any(|l| l.starts_with(set) && l.ends_with("\t0000000000000000")), "{set} {status}");
     }
     stage.wait_for_actions(&["down"]);
-    let owner = |name: &str| std::os::unix::fs::MetadataExt::uid(&fs::metadata(stage.path(name)).unwrap());
+    let owner = |name: &str| std::os::unix::fs::MetadataExt::uid(&fs::metadata(stage.folder.file(name)).unwrap());
     for name in ["heartbeat.log", "heartbeat.pid", "actions"] {
         assert_eq!(owner(name), nobody.uid.as_raw(), "{name}");
     }
     let text = stage.read("heartbeat.conf").replace("user = nobody", "user = no-such-user");
-    fs::write(stage.path("heartbeat.conf"), text).unwrap();
+    fs::write(stage.folder.file("heartbeat.conf"), text).unwrap();
     stage.run(&[]).is_with(1, "", "there is no user no-such-user");
 }

@@ -15,7 +15,7 @@ use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::support::TempDir;
 use crate::support::probing::{Probed, Prober, secret};
-use crate::support::server::{certificate, peer, run_to_end};
+use crate::support::server::{certificate, drip, peer, run_to_end};
 
 const NONCE: &[u8; 20] = b"abcdefghijklmnopqrst";
 const OK: &[u8] = b"\0\0\0\x02\0\0\0";
@@ -176,12 +176,7 @@ fn a_silent_peer_costs_the_deadline() {
 #[test]
 fn a_slow_drip_costs_the_deadline() {
     let probed = ask("", |mut stream| {
-        for byte in [&[0x4a, 0, 0, 0][..], &greeting(CAPABILITIES, "mysql_native_password")].concat() {
-            if stream.write_all(&[byte]).is_err() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        drip(&mut stream, &[&[0x4a, 0, 0, 0][..], &greeting(CAPABILITIES, "mysql_native_password")].concat());
     });
     probed.is(503, "Connection timed out after ");
 }

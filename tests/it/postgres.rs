@@ -9,7 +9,7 @@ use hacheck::config::TlsUse;
 use crate::postgresql::{PostgreSql, primary};
 use crate::support::TempDir;
 use crate::support::probing::{Probed, Prober, secret};
-use crate::support::server::{certificate, free_port, peer};
+use crate::support::server::{certificate, drip, free_port, peer};
 
 const READY: &str = "PostgreSQL is accepting connections";
 const OK: &str = "PostgreSQL answered SELECT 1";
@@ -190,12 +190,7 @@ fn a_silent_peer_costs_the_deadline() {
 #[test]
 fn a_slow_drip_costs_the_deadline() {
     let probed = ask(|mut stream| {
-        for byte in message(b'R', &[0; 60]) {
-            if stream.write_all(&[byte]).is_err() {
-                break;
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        drip(&mut stream, &message(b'R', &[0; 60]));
     });
     probed.is(503, "Connection timed out after ");
 }

@@ -1,7 +1,7 @@
 //! Groups that are watched: states, actions, downtimes, reloads.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -21,12 +21,8 @@ impl Stage {
         Self { folder: TempDir::new() }
     }
 
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
     fn set(&self, up: bool) {
-        let flag = self.path("up");
+        let flag = self.folder.file("up");
         if up { fs::write(flag, "").unwrap() } else { fs::remove_file(flag).unwrap() }
     }
 
@@ -51,7 +47,7 @@ impl Stage {
     }
 
     fn lines(&self, name: &str) -> Vec<String> {
-        fs::read_to_string(self.path(name)).unwrap_or_default().lines().map(str::to_owned).collect()
+        fs::read_to_string(self.folder.file(name)).unwrap_or_default().lines().map(str::to_owned).collect()
     }
 
     #[track_caller]
@@ -123,7 +119,7 @@ fn a_failing_action_is_tried_again_until_it_succeeds() {
     let daemon = Daemon::with_config(&config);
     wait_until(PATIENCE, "three tries", || stage.lines("actions").len() >= 3);
     assert_eq!(daemon.status("/groups/node/last_action/end"), "exit code 1");
-    fs::write(stage.path("works"), "").unwrap();
+    fs::write(stage.folder.file("works"), "").unwrap();
     wait_until(PATIENCE, "success", || daemon.status("/groups/node/last_action/good") == true);
     let tries = stage.lines("actions").len();
     stage.wait_for_checks(5);
@@ -240,7 +236,8 @@ fn a_reload_opens_and_closes_listeners_and_lifts_the_downtimes_of_groups_that_ar
     let group = |port: u16| stage.group(&format!("down_spool: web, listen: 127.0.0.1:{port}"));
     let daemon = Daemon::with_config(&group(first));
     let asks = |port: u16| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
-    assert!(asks(first) && !asks(second));
+    wait_until(PATIENCE, "the listener is there", || asks(first));
+    assert!(!asks(second));
     wait_until(PATIENCE, "web is down", || daemon.get("/spool/web/0").status == 503);
     daemon.reload(&group(second), "configuration read from");
     wait_until(PATIENCE, "the listener moved", || asks(second) && !asks(first));

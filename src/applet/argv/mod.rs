@@ -157,7 +157,7 @@ impl<'a> Reader<'a> {
     fn unknown(&self, shown: &str, near_to: &str) -> String {
         match nearest(near_to, self.longs()) {
             Some(near) => format!("unknown option {shown}; did you mean {near}?"),
-            None => format!("unknown option {shown}"),
+            None => format!("unknown option {shown}; see --help"),
         }
     }
 

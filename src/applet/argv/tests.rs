@@ -114,18 +114,18 @@ fn help_and_version_win_over_mistakes() {
 fn mistakes_name_the_option_and_what_is_near() {
     for (args, expected) in [
         (&["--raeson", "x"][..], "unknown option --raeson; did you mean --reason?"),
-        (&["--frobnicate=1"], "unknown option --frobnicate"),
+        (&["--frobnicate=1"], "unknown option --frobnicate; see --help"),
         (&["--service", "1"], "option --service is ambiguous: --service-port, --service-host"),
         (&["--ver"], "option --ver is ambiguous: --verbose, --version"),
         (&["--verbose=1"], "option --verbose takes no value"),
         (&["--help=1"], "option --help takes no value"),
         (&["--reason"], "option --reason needs a value"),
         (&["-vp"], "option -p needs a value"),
-        (&["-vx"], "unknown option -x"),
+        (&["-vx"], "unknown option -x; see --help"),
         (&["-e"], "unknown option -e; did you mean -E?"),
         (&["-service-port"], "unknown option -s; did you mean --service-port?"),
-        (&["--=x"], "unknown option --"),
-        (&["-\u{e9}"], "unknown option -\u{e9}"),
+        (&["--=x"], "unknown option --; see --help"),
+        (&["-\u{e9}"], "unknown option -\u{e9}; see --help"),
     ] {
         assert_eq!(read_all(args), Err(expected.to_owned()), "{args:?}");
     }

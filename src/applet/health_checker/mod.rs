@@ -23,6 +23,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options]",
     about: "answers 200 on any URL while all given ports and scripts are well, else 504",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 
@@ -39,7 +40,7 @@ const CHECKS_MAX: usize = 100_000;
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "health-checker --listener 0.0.0.0:6000 --port 5432 --port 3306",
-    example = "health-checker --port http://localhost:8080/health --script \"/usr/local/bin/zk.sh --port 2181\""
+    example = "health-checker --port http://localhost:8080/health --script \"/opt/zk.sh 2181\""
 )]
 struct Args {
     /// a port of this host that must take connections, or host:port, or a check such as http://localhost:8080/health;

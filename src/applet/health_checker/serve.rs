@@ -13,6 +13,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::{GROUP, Options};
+use crate::cause::cause_text;
 use crate::config::{Config, Group};
 use crate::group::{self, Alone};
 use crate::http::listen::{self, Connections, Handler};
@@ -36,10 +37,13 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
-    let mut stop = signal(SignalKind::terminate()).map_err(|e| format!("cannot listen for signals: {e}"))?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(|e| format!("cannot listen for signals: {e}"))?;
+    let mut stop =
+        signal(SignalKind::terminate()).map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
+    let mut interrupt =
+        signal(SignalKind::interrupt()).map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
     let socket = listen::bind(options.listener).map_err(|e| {
-        format!("cannot listen on {}: {e}; stop what listens there, or choose another --listener", options.listener)
+        let cause = cause_text(e);
+        format!("cannot listen on {}: {cause}; stop what listens there, or choose another --listener", options.listener)
     })?;
     for check in pollers.group().map(|g| &g.checks).into_iter().flatten() {
         log::info!("the health check asks {}", check.text);

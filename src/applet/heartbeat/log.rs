@@ -5,6 +5,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use crate::cause::cause_text;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 /// The size at which a new file is begun, in bytes.
@@ -16,8 +17,9 @@ const OLD_FILES: u32 = 4;
 /// Starts to log into a file.
 pub(super) fn start(path: &Path, level: LevelFilter) -> Result<(), String> {
     let file = Rotating::open(path.to_owned());
-    let file =
-        file.map_err(|e| format!("cannot open the log {}: {e}; see logfile and user in [general]", path.display()))?;
+    let file = file.map_err(|e| {
+        format!("cannot open the log {}: {}; see logfile and user in [general]", path.display(), cause_text(e))
+    })?;
     log::set_boxed_logger(Box::new(Logger(Mutex::new(file)))).map_err(|e| e.to_string())?;
     log::set_max_level(level);
     Ok(())

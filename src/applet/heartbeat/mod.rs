@@ -20,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::pidfile::PidFile;
 use self::settings::Settings;
 use super::{Applet, Call, Failure};
+use crate::cause::cause_text;
 use crate::config::Config;
 use crate::daemon;
 use crate::group::{Alone, Memory};
@@ -35,6 +36,7 @@ pub(super) const APPLET: Applet = Applet {
     usage: "[options]",
     about: "checks services and runs promotions and demotions when their state changes",
     info: Args::get_args_info,
+    uses: |_| true,
     run,
 };
 
@@ -96,7 +98,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
 
 fn read(file: &str) -> Result<Settings, Failure> {
     let unreadable = |e: &dyn std::fmt::Display| {
-        Failure::failed(format!("cannot read {file}: {e}; give the configuration file with -c"))
+        Failure::failed(format!("cannot read {file}: {}; give the configuration file with -c", cause_text(e)))
     };
     let size = fs::metadata(file).map_err(|e| unreadable(&e))?;
     if !size.is_file() || size.len() > FILE_MAX {
@@ -114,7 +116,7 @@ fn read(file: &str) -> Result<Settings, Failure> {
 fn settle(settings: &Settings, level: LevelFilter, background: bool) -> Result<PidFile, String> {
     let identity = sys::Identity::find(settings.user.as_deref(), settings.group.as_deref())?;
     // The background process keeps the folder, as the original did.
-    let here = std::env::current_dir().map_err(|e| format!("cannot tell the current folder: {e}"))?;
+    let here = std::env::current_dir().map_err(|e| format!("cannot tell the current folder: {}", cause_text(e)))?;
     let path = |p: &Path| -> PathBuf { here.join(p) };
     let mut pid_file = PidFile::take(&path(&settings.pid_file))?;
     if let Some(identity) = &identity {
@@ -165,7 +167,7 @@ fn watched(settings: Settings, background: bool) -> Result<bool, String> {
 }
 
 async fn forever(means: Arc<Means>) -> Result<(), String> {
-    let fail = |e: std::io::Error| format!("cannot listen for signals: {e}");
+    let fail = |e: std::io::Error| format!("cannot listen for signals: {}", cause_text(e));
     let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
     if orphans::are_ours() {

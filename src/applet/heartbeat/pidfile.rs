@@ -1,5 +1,6 @@
 //! The pid file, which is a lock: it is ours while we hold it with flock(2), whatever it says.
 
+use crate::cause::cause_text;
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -15,7 +16,7 @@ impl PidFile {
     /// Takes the file; one that nobody holds any more is taken over.
     pub(super) fn take(path: &Path) -> Result<Self, String> {
         let fail = |e: &dyn std::fmt::Display| {
-            format!("cannot take the pid file {}: {e}; see pidfile in [general]", path.display())
+            format!("cannot take the pid file {}: {}; see pidfile in [general]", path.display(), cause_text(e))
         };
         loop {
             let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
@@ -51,7 +52,7 @@ impl PidFile {
         let text = format!("{}\n", std::process::id());
         let written =
             self.file.set_len(0).and_then(|()| self.file.rewind()).and_then(|()| self.file.write_all(text.as_bytes()));
-        written.map_err(|e| format!("cannot write the pid file {}: {e}", self.path.display()))
+        written.map_err(|e| format!("cannot write the pid file {}: {}", self.path.display(), cause_text(e)))
     }
 }
 

@@ -81,13 +81,31 @@ fn booleans_are_those_of_yaml_1_1_quoted_or_not() {
 fn numbers_may_be_quoted_and_must_be_in_range() {
     assert_eq!(good("healthcheck_timeout: \"0.5\"").healthcheck_timeout, Duration::from_millis(500));
     assert_eq!(good("healthcheck_timeout: 1e1").healthcheck_timeout, Duration::from_secs(10));
+    assert_eq!(good("healthcheck_timeout: 86400").healthcheck_timeout, Duration::from_secs(86_400));
     assert_eq!(good("max_clients: '1_000'").max_clients, 1000);
-    for number in
-        ["0", "-1", "2.9", "1000001", "99999999999999999999999", "010", "0x10", "", "ten", "[1]", "1e3", "_", "+"]
-    {
+    assert_eq!(good("max_clients: 20.0").max_clients, 20);
+    assert_eq!(good("rlimit_nofile: 512.0").rlimit_nofile, Some(FileLimit::Number(512)));
+    for number in [
+        "0",
+        "-1",
+        "2.9",
+        "1000001",
+        "99999999999999999999999",
+        "010",
+        "0x10",
+        "",
+        "ten",
+        "[1]",
+        "1e3",
+        "_",
+        "+",
+        ".0",
+        "010.0",
+        "1.0.0",
+    ] {
         bad(&format!("max_clients: '{number}'"));
     }
-    for number in ["0", "-1", "3601", ".inf", ".nan", "nan", "1e-20", "10s", "1:30", "--1", "[1]", "0x5", "1e999"] {
+    for number in ["0", "-1", "86401", ".inf", ".nan", "nan", "1e-20", "10s", "1:30", "--1", "[1]", "0x5", "1e999"] {
         bad(&format!("healthcheck_timeout: {number}"));
     }
 }
@@ -129,6 +147,7 @@ fn texts_stay_exactly_as_written() {
         let config = good(&format!("mysql_username: u\nmysql_password: {yaml}"));
         assert_eq!(config.mysql_password.unwrap().reveal(), text, "{yaml}");
     }
+    assert_eq!(good("mysql_username: ''\nmysql_password: ''").mysql_username.as_deref(), Some(""));
     assert_eq!(good("mysql_username: 12\nmysql_password: x").mysql_username.as_deref(), Some("12"));
 }
 

@@ -5,7 +5,8 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::session::{Error, ServerError};
-use crate::probe::stream::{Stream, describe};
+use crate::cause::cause_text;
+use crate::probe::stream::Stream;
 
 /// Longest packet that is read, in bytes: a replica's status with long sets of GTIDs.
 const PACKET_MAX: usize = 1 << 20;
@@ -59,7 +60,7 @@ impl<S: Stream> Wire<S> {
             self.stream.write_all(&packet).await?;
             self.stream.flush().await
         };
-        sent.await.map_err(|e| Error::Broken(describe(&e)))
+        sent.await.map_err(|e| Error::Broken(cause_text(e)))
     }
 
     async fn fill(&mut self, buffer: &mut [u8]) -> Result<(), Error> {
@@ -68,7 +69,7 @@ impl<S: Stream> Wire<S> {
             Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
                 Err(Error::Broken("the server closed the connection".into()))
             }
-            Err(e) => Err(Error::Broken(describe(&e))),
+            Err(e) => Err(Error::Broken(cause_text(e))),
         }
     }
 }

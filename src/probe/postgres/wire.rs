@@ -2,11 +2,12 @@
 //!
 //! Rule: every message is bounded, and so is all that a server sends in one probe.
 
+use crate::cause::cause_text;
 use crate::probe::connection::Connection;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::message::{Message, TERMINATE};
-use crate::probe::stream::{Stream, describe};
+use crate::probe::stream::Stream;
 
 /// Longest message that is read, in bytes.
 const MESSAGE_MAX: usize = 64 << 10;
@@ -38,7 +39,7 @@ impl<S: Stream> Wire<S> {
             self.stream.write_all(bytes).await?;
             self.stream.flush().await
         };
-        sent.await.map_err(|e| describe(&e))
+        sent.await.map_err(cause_text)
     }
 
     /// One byte: the answer to the question for TLS.
@@ -74,7 +75,7 @@ impl<S: Stream> Wire<S> {
         match self.stream.read_exact(buffer).await {
             Ok(_) => Ok(()),
             Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Err("the server closed the connection".into()),
-            Err(e) => Err(describe(&e)),
+            Err(e) => Err(cause_text(e)),
         }
     }
 }

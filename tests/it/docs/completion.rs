@@ -17,17 +17,17 @@ fn arguments(applet: &Applet) -> &'static str {
 }
 
 fn row(applet: &Applet) -> String {
-    let all = options::of(applet);
-    let words: Vec<_> = all
+    let words: Vec<_> = options::of(applet)
         .iter()
         .flat_map(|o| [o.short.map(|c| format!("-{c}")), Some(o.long.clone())].into_iter().flatten())
         .chain(["-h", "--help", "--version"].map(str::to_owned))
         .collect();
-    let values: Vec<_> = all
-        .iter()
-        .filter_map(|o| Some((o.value.as_ref()?, o)))
-        .flat_map(|(v, o)| {
-            let spellings = [o.short.map(|c| format!("-{c}")), Some(o.long.clone())];
+    let values: Vec<_> = options::taken(applet)
+        .into_iter()
+        .filter(|o| !o.may_lack_value)
+        .filter_map(|o| Some((o.value?, o.short, o.long)))
+        .flat_map(|(v, short, long)| {
+            let spellings = [short.map(|c| format!("-{c}")), Some(long)];
             spellings.into_iter().flatten().map(move |s| format!("{s}={v}"))
         })
         .collect();

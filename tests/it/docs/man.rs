@@ -39,7 +39,7 @@ fn applet(applet: &Applet, name: &str) -> String {
     out += &format!(".Sh SYNOPSIS\n.Nm\n{}", text(applet.usage));
     out += &format!(".Sh DESCRIPTION\n{}", text(&sentence(applet.about)));
     out += &format!("The same as\n.Ql hacheck {} .\n", applet.name);
-    for note in (applet.info)().notes {
+    for note in applet.notes() {
         out += &format!(".Pp\n{}", text(note));
     }
     out += ".Pp\nThe options are as follows:\n";
@@ -61,11 +61,10 @@ Members of the group hacheck\\-ops may write there.
 ";
 
 fn examples(applet: &Applet) -> String {
-    let info = (applet.info)();
-    if info.examples.is_empty() {
-        return String::new();
+    let lines: String = applet.examples().map(text_verbatim).collect();
+    if lines.is_empty() {
+        return lines;
     }
-    let lines: String = info.examples.iter().map(|e| text_verbatim(e)).collect();
     format!(".Sh EXAMPLES\n.Bd -literal\n{lines}.Ed\n")
 }
 
@@ -87,7 +86,11 @@ fn see_also(me: &str) -> String {
 fn list_of_options(options: &[Opt]) -> String {
     let mut out = String::from(".Bl -tag -width Ds\n");
     for option in options {
-        let value = option.value.as_ref().map(|v| format!(" Ar {}", v.to_uppercase())).unwrap_or_default();
+        let value = option.value.as_ref().map(|v| match option.may_lack_value {
+            true => format!(" Ns Op = Ns Ar {v}"),
+            false => format!(" Ar {}", v.to_uppercase()),
+        });
+        let value = value.unwrap_or_default();
         let short = option.short.map(|c| format!("Fl {c} , ")).unwrap_or_default();
         let long = option.long.trim_start_matches("--").replace('-', "\\-");
         out += &format!(".It {short}Fl \\-{long}{value}\n{}", text(&sentence(&option.about)));

@@ -1,7 +1,7 @@
 //! The options of an applet, as all generators see them.
 
 use argh::FlagInfoKind;
-use hacheck::applet::Applet;
+use hacheck::applet::{Applet, may_lack_value};
 
 /// One option.
 pub struct Opt {
@@ -10,6 +10,8 @@ pub struct Opt {
     pub long: String,
     /// The name of its value, in lower case; none for a switch.
     pub value: Option<String>,
+    /// The value may be left out; else it stands behind `=`.
+    pub may_lack_value: bool,
     pub about: String,
 }
 
@@ -17,22 +19,34 @@ impl Opt {
     /// `-c/--config-file FILE`.
     pub fn spelled(&self) -> String {
         let short = self.short.map(|c| format!("-{c}/")).unwrap_or_default();
-        let value = self.value.as_ref().map(|v| format!(" {}", v.to_uppercase())).unwrap_or_default();
+        let value = self.value.as_ref().map(|v| match self.may_lack_value {
+            true => format!("[={v}]"),
+            false => format!(" {}", v.to_uppercase()),
+        });
+        let value = value.unwrap_or_default();
         format!("{short}{}{value}", self.long)
     }
 }
 
-/// All of an applet, but for `--help` and `--version`, which every applet has.
+/// Those that an applet shows, but for `--help` and `--version`, which every applet has.
 pub fn of(applet: &Applet) -> Vec<Opt> {
-    let option = |flag: &argh::FlagInfo<'_>| Opt {
+    applet.options().map(option).collect()
+}
+
+/// Those that an applet takes, shown or not.
+pub fn taken(applet: &Applet) -> Vec<Opt> {
+    (applet.info)().flags.iter().map(option).collect()
+}
+
+fn option(flag: &argh::FlagInfo<'_>) -> Opt {
+    Opt {
         short: flag.short,
         long: flag.long.to_owned(),
         value: match flag.kind {
             FlagInfoKind::Switch => None,
             FlagInfoKind::Option { arg_name } => Some(arg_name.to_lowercase()),
         },
+        may_lack_value: may_lack_value(flag),
         about: flag.description.to_owned(),
-    };
-    let info = (applet.info)();
-    info.flags.iter().filter(|f| !f.hidden && f.long != "--help").map(option).collect()
+    }
 }

@@ -5,6 +5,7 @@ use std::fs;
 use hacheck::applet::{APPLETS, Applet};
 use hacheck::config;
 
+use super::options::Opt;
 use super::{is_generated, options};
 
 /// The rows of the table under a heading, without its head: cells in Markdown.
@@ -21,7 +22,7 @@ pub fn table(heading: &str) -> Vec<Vec<String>> {
     rows
 }
 
-/// All commands; those with the same options share a row.
+/// All commands; those that take the same options share a row, which says whose an option is.
 fn commands() -> String {
     let mut out = String::from("| command | options |\n|---|---|\n");
     let mut done: Vec<&str> = Vec::new();
@@ -29,18 +30,27 @@ fn commands() -> String {
         if done.contains(&applet.name) {
             continue;
         }
-        let same = |other: &&Applet| spelled(other) == spelled(applet);
+        let taken: Vec<_> = options::taken(applet).iter().map(Opt::spelled).collect();
+        let same = |other: &&Applet| options::taken(other).iter().map(Opt::spelled).eq(taken.iter().cloned());
         let group: Vec<&Applet> = APPLETS.iter().filter(same).collect();
         done.extend(group.iter().map(|a| a.name));
         let calls: Vec<_> = group.iter().map(|a| format!("`{}`", call(a))).collect();
-        let text: Vec<_> = options::of(applet).iter().map(|o| format!("`{}` {}", o.spelled(), o.about)).collect();
+        let text: Vec<_> = options::taken(applet).iter().filter_map(|o| described(o, &group)).collect();
         out += &format!("| {} | {} |\n", calls.join(", ").replace('|', "\\|"), text.join("<br>").replace('|', "\\|"));
     }
     out
 }
 
-fn spelled(applet: &Applet) -> Vec<String> {
-    options::of(applet).iter().map(options::Opt::spelled).collect()
+/// What an option does, and for which of several commands, where not for all of them.
+fn described(option: &Opt, group: &[&Applet]) -> Option<String> {
+    let uses = |a: &&&Applet| options::of(a).iter().any(|o| o.long == option.long);
+    let users: Vec<_> = group.iter().filter(uses).filter_map(|a| a.alias).collect();
+    let whose = match group.iter().filter(uses).count() {
+        0 => return None,
+        n if n == group.len() => String::new(),
+        _ => format!(" ({})", users.join(", ")),
+    };
+    Some(format!("`{}`{whose} {}", option.spelled(), option.about))
 }
 
 fn call(applet: &Applet) -> String {

@@ -1,0 +1,59 @@
+//! What comes of a probe: a failed one is a value too.
+
+use bytes::Bytes;
+use hyper::StatusCode;
+
+/// What came of a probe.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// The status that the poller is answered with; 200 is healthy.
+    pub status: StatusCode,
+    /// The body of the answer.
+    pub body: Bytes,
+    /// The body is a sentence of ours, not a relayed one, so that it may also be the reason phrase.
+    pub ours: bool,
+    /// What the body leaves unsaid, for the log and `hacheck probe`.
+    pub cause: Option<Box<str>>,
+    /// There was no place for the probe: it says nothing of the target, so it is not stored, and worth asking again.
+    pub overload: bool,
+}
+
+impl Outcome {
+    /// A sentence of ours with a status.
+    pub fn new(status: StatusCode, body: impl Into<String>) -> Self {
+        Self { status, body: Bytes::from(body.into()), ours: true, cause: None, overload: false }
+    }
+
+    /// Healthy, with a body.
+    pub fn healthy(body: impl Into<String>) -> Self {
+        Self::new(StatusCode::OK, body)
+    }
+
+    /// 503 with a body.
+    pub fn unavailable(body: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, body)
+    }
+
+    /// 503 for want of a place, whatever the target may be like.
+    pub fn overload(body: impl Into<String>) -> Self {
+        Self { overload: true, ..Self::unavailable(body) }
+    }
+
+    /// 400 with a body.
+    pub fn bad_request(body: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, body)
+    }
+
+    /// Adds what the body leaves unsaid.
+    #[must_use]
+    pub fn because(mut self, cause: impl Into<Box<str>>) -> Self {
+        self.cause = Some(cause.into());
+        self
+    }
+
+    /// Whether the check passes for the originals' clients: 200 to 399.
+    #[must_use]
+    pub fn passes(&self) -> bool {
+        self.status.is_success() || self.status.is_redirection()
+    }
+}

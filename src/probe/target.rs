@@ -1,0 +1,69 @@
+//! What is probed: host, port, path and headers.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use hyper::HeaderMap;
+
+/// Where a probe goes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// This host: 127.0.0.1.
+    Local,
+    /// Another address, or one of this host's own that is not 127.0.0.1.
+    Address(IpAddr),
+    /// A name that is looked up for each probe.
+    Name(Box<str>),
+}
+
+impl fmt::Display for Host {
+    /// As it stands in front of `:port`: IPv6 addresses in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("127.0.0.1"),
+            Self::Address(IpAddr::V6(a)) => write!(f, "[{a}]"),
+            Self::Address(a) => a.fmt(f),
+            Self::Name(n) => f.write_str(n),
+        }
+    }
+}
+
+/// What is probed, and how it is asked.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The service's name, as the poller gave it.
+    pub service: Box<str>,
+    /// The host.
+    pub host: Host,
+    /// The port, 1 to 65535.
+    pub port: u16,
+    /// Path and query string as they came, still percent-encoded; begins with `/`.
+    pub path: Box<str>,
+    /// The request headers for an HTTP upstream; `Host` only when it was copied from the poller.
+    pub headers: HeaderMap,
+    /// The deadline of this probe, in place of the service's.
+    pub limit: Option<Duration>,
+    /// The configuration named the host, not a request, so `check_hosts` does not apply.
+    pub trusted: bool,
+}
+
+impl Target {
+    /// The query string, without the question mark; empty when there is none.
+    #[must_use]
+    pub fn query(&self) -> &str {
+        self.path.split_once('?').map_or("", |(_, query)| query)
+    }
+
+    /// The first part of the path, up to the next slash; empty when there is none.
+    #[must_use]
+    pub fn segment(&self) -> &str {
+        self.bare_path().trim_start_matches('/').split('/').next().unwrap_or_default()
+    }
+
+    /// The path without the query string.
+    #[must_use]
+    pub fn bare_path(&self) -> &str {
+        self.path.split_once('?').map_or(&self.path, |(path, _)| path)
+    }
+}
