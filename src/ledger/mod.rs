@@ -9,12 +9,13 @@ mod poll;
 mod row;
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::time::Duration;
 
 use gaps::Gaps;
 pub use poll::{Ask, Asked, Asks, Basis, Entries, Stated, Who};
-use poll::{remembered, same_ask};
+use poll::{Known, remembered, same_ask};
 pub use row::{Page, Root, Row, Told, View};
 
 /// How long a silent poller is remembered.
@@ -53,7 +54,7 @@ struct Entry {
 /// The memory of pollers.
 pub struct Ledger {
     limit: usize,
-    entries: HashMap<Arc<Who>, Entry>,
+    entries: HashMap<Arc<Who>, Entry, BuildHasherDefault<Known>>,
     /// Those that came once, the oldest first.
     newcomers: VecDeque<Arc<Who>>,
     forgotten: u64,
@@ -63,7 +64,7 @@ impl Ledger {
     /// Remembers at most this many pollers.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit.max(2), entries: HashMap::new(), newcomers: VecDeque::new(), forgotten: 0 }
+        Self { limit: limit.max(2), entries: HashMap::default(), newcomers: VecDeque::new(), forgotten: 0 }
     }
 
     /// Notes a poll, as it arrives.

@@ -39,8 +39,26 @@ impl Who {
         address: IpAddr,
         (node, server): (Option<Box<str>>, Option<Box<str>>),
     ) -> Self {
-        let hash = HASHES.hash_one((&service, &check, address, &node, &server));
+        let hash = HASHES.hash_one((&service, &check, address, node.as_deref(), server.as_deref()));
         Self { hash, service, check, address, node, server }
+    }
+}
+
+/// Hands on the hash that a [`Who`] has.
+#[derive(Debug, Default)]
+pub(super) struct Known(u64);
+
+impl Hasher for Known {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, _bytes: &[u8]) {
+        // Only a `Who` is hashed so, and it writes one number.
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 

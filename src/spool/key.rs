@@ -63,7 +63,8 @@ impl ServiceName {
             "." | ".." => return Err(NameError::Dots),
             _ => {}
         }
-        if let Some(c) = text.chars().find(|c| matches!(*c, '/' | ':' | TEMP_MARK) || c.is_control()) {
+        let unfit = |c: &char| matches!(*c, '/' | ':' | TEMP_MARK) || c.is_control();
+        if let Some(c) = Some(text).filter(|t| !fits_url(t)).and_then(|t| t.chars().find(unfit)) {
             return Err(NameError::Character(c));
         }
         if text.len() > NAME_MAX {
