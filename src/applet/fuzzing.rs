@@ -1,12 +1,17 @@
 //! The door for fuzz/: what a command line goes through before anything is done. Built with the feature `fuzzing` only.
 
-use super::{APPLETS, argv, heartbeat};
+use super::{APPLETS, argv, heartbeat, times};
 
-/// Reads a command line as each applet would.
+/// Reads a command line as each applet would, and each argument as a time.
 ///
 /// # Panics
 /// When what was read cannot be read again.
 pub fn command_line(args: &[String]) {
+    for arg in args {
+        for read in [times::parse_unix(arg), times::parse_for(arg, 1e9), times::parse_until(arg)] {
+            assert!(read.is_err() || read.is_ok_and(|t| t.is_finite() && !times::show(t).is_empty()), "{arg:?}");
+        }
+    }
     for applet in APPLETS {
         let info = (applet.info)();
         if let Ok(argv::Read::Args(read)) = argv::read(&info, args) {

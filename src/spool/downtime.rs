@@ -265,4 +265,21 @@ mod tests {
         assert_eq!(phrase("\n \t"), None);
         assert_eq!(phrase(&"x".repeat(5000)).map(|p| p.len()), Some(100));
     }
+
+    #[test]
+    fn times_are_read_to_the_last_bit() {
+        // Thousands of moments with the digits that writers in other languages give them.
+        let mut bits: u64 = 1;
+        let mut moments: Vec<f64> = (0..10_000)
+            .map(|_| {
+                bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(11);
+                f64::from_bits(1e9_f64.to_bits() + (bits >> 12) % (4e9_f64.to_bits() - 1e9_f64.to_bits()))
+            })
+            .collect();
+        moments.extend([6.666_666_69e74, 1e300, 5e-324, 0.1]);
+        for moment in moments {
+            let d = Downtime::parse(format!("{{\"expiration\":{moment:?},\"creation\":{moment:?}}}").as_bytes());
+            assert_eq!((d.expiration, d.creation), (Some(moment), Some(moment)));
+        }
+    }
 }

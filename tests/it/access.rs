@@ -11,6 +11,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::client::{self, Response, connect};
 use crate::support::daemon::{Daemon, Setup};
+use crate::support::server::free_port;
 use crate::support::upstream::Upstream;
 use crate::support::wait_until;
 
@@ -40,6 +41,28 @@ fn strangers_are_dropped_before_a_byte_is_read() {
     daemon.process.signal(Signal::SIGHUP);
     daemon.wait_for_log("configuration read from");
     daemon.get("/healthz").is(200, "ok\n");
+}
+
+#[test]
+fn strangers_are_dropped_at_agent_ports_and_groups_too() {
+    let (agent, group) = (free_port(), free_port());
+    let text = |from: &str| {
+        let groups = format!("groups: {{g: {{checks: [tcp://127.0.0.1:1], listen: '127.0.0.1:{group}'}}}}");
+        format!("allow_from: {from}\nagent_ports: [{agent}]\n{groups}\n")
+    };
+    let daemon = Setup::new().config(text("127.0.0.2")).start();
+    let answer = |port: u16, question: &str| {
+        let mut stream = connect(([127, 0, 0, 1], port).into());
+        let mut answer = Vec::new();
+        let _ = stream.write_all(question.as_bytes());
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8(answer).unwrap()
+    };
+    let ask = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    assert_eq!((answer(agent, "web\n"), answer(group, ask)), (String::new(), String::new()));
+    daemon.reload(&text("127.0.0.1"), "configuration read from");
+    assert_eq!(answer(agent, "web\n"), "up\n");
+    assert!(answer(group, ask).starts_with("HTTP/1.1 504 "));
 }
 
 /// A request over a unix socket.

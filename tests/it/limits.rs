@@ -108,6 +108,60 @@ fn heads_with_too_many_headers_or_bytes_get_431() {
     daemon.get("/healthz").is(200, "ok\n");
 }
 
+/// What comes back on a connection that says no more, until the daemon ends it.
+fn left_alone(daemon: &Daemon, bytes: &[u8]) -> String {
+    let mut stream = connect(daemon.address);
+    stream.write_all(bytes).unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+#[test]
+fn what_does_not_come_in_time_ends_the_connection() {
+    let daemon = Daemon::with_config("header_timeout: 0.5\nallow_remote_spool_changes: yes\n");
+    for begun in ["", "G", "GET /healthz HTTP/1.1\r\nX: y"] {
+        assert_eq!(left_alone(&daemon, begun.as_bytes()), "", "{begun:?}");
+    }
+    let kept = left_alone(&daemon, b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert!(kept.starts_with("HTTP/1.1 200 OK\r\n") && kept.ends_with("ok\n"), "{kept}");
+    let form = b"POST /spool/web/0?status=up HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf";
+    let told = left_alone(&daemon, form);
+    assert!(told.starts_with("HTTP/1.1 408 ") && told.ends_with("the body did not come in time"), "{told}");
+    // A byte now and then does not help.
+    let mut slow = connect(daemon.address);
+    wait_until(PATIENCE, "the slow one is gone", || slow.write_all(b"G").is_err());
+}
+
+#[test]
+fn what_is_remembered_is_bounded_and_what_made_room_is_counted() {
+    let upstream = Upstream::answering("fine");
+    let limits = "cache_entries: 10\nmax_services: 20\nmax_pollers: 16\nmax_addresses_per_service: 3\nlog_rate: 5\n";
+    let daemon = Daemon::with_config(&format!("{limits}allow_remote_spool_changes: yes\n"));
+    for i in 0..100 {
+        daemon.get(&format!("/http/made-up-{i}/{}/{i}", upstream.port())).is(200, "fine");
+        daemon.request("POST", &format!("/spool/made-up-{i}/0?status=up"), &[("Content-Length", "0")]).is(200, "");
+        let mut stream = connect_from(&format!("127.0.1.{}", 1 + i), daemon.address);
+        stream.write_all(b"GET /spool/web/0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        client::answer(&mut stream).is(200, "");
+    }
+    let at_most = |name: &str, most: f64| {
+        let value = daemon.metric(name);
+        assert!(value <= most, "{name} {value}");
+    };
+    at_most("hacheck_cache_entries", 10.0);
+    at_most("hacheck_services", 20.0);
+    let pollers = ["up", "down", "nolb", "unknown"].map(|v| daemon.metric(&format!("hacheck_pollers{{view=\"{v}\"}}")));
+    assert!(pollers.iter().sum::<f64>() + daemon.metric("hacheck_pollers_silent") <= 16.0, "{pollers:?}");
+    let counts = daemon.get("/status/count").json();
+    let of_web = counts["service_access_counts"]["web"].as_object().unwrap();
+    assert!(of_web.len() <= 3, "{of_web:?}");
+    for made_room in ["cache_evictions", "services_forgotten", "pollers_forgotten", "log_lines_dropped"] {
+        let count = daemon.metric(&format!("hacheck_{made_room}_total"));
+        assert!(count >= 50.0, "{made_room}: {count}");
+    }
+}
+
 #[test]
 fn a_form_over_the_limit_is_refused() {
     let daemon = Daemon::with_config("allow_remote_spool_changes: yes\nmax_request_body: 1KiB\n");

@@ -196,9 +196,14 @@ impl Size {
     }
 }
 
+/// Memories so small that they are full soon, and growth would show.
 fn configuration(log: &Path, round: usize) -> String {
-    let (cache, services) = [("0.05", 1000), ("0.1", 900)][round];
-    format!("log_path: {}\ncache_time: {cache}\nhealthcheck_timeout: 0.5\nmax_services: {services}\n", log.display())
+    let (cache, entries) = [("0.05", 500), ("0.1", 400)][round];
+    format!(
+        "log_path: {}\ncache_time: {cache}\nhealthcheck_timeout: 0.5\ncache_entries: {entries}\nmax_services: 1000\n\
+         max_pollers: 500\n",
+        log.display()
+    )
 }
 
 #[test]
