@@ -24,8 +24,8 @@ use crate::systemd;
 use rate::Rate;
 pub use rate::{Seldom, Times};
 
-/// Lines that may wait for a slow log.
-const QUEUE: usize = 16_384;
+/// Lines that may wait for a slow log. Room for them is taken at once, 32 bytes each.
+const QUEUE: usize = 2048;
 
 /// How long the end of the process waits for the last lines.
 const FLUSH_WAIT: Duration = Duration::from_millis(500);

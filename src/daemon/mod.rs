@@ -171,6 +171,7 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
         tokio::spawn(dog.report());
     }
     systemd::ready(SERVING);
+    sys::give_back_program();
     while signals.next().await == Event::Reload {
         systemd::reloading();
         if reload(options, state) {
