@@ -27,7 +27,7 @@ pub struct Question<'a> {
     /// The service.
     pub service: &'a str,
     /// The spool entries that can take it down, besides `all`, in the order to ask.
-    pub entries: &'a (dyn Fn() -> Vec<String> + Sync),
+    pub entries: &'a dyn Fn() -> Vec<String>,
     /// Where to probe, or why that is refused.
     pub target: Result<Target, Outcome>,
     /// Downtimes that ask for it are told by weights of the agent protocol.
@@ -74,15 +74,10 @@ impl Shared {
     ///
     /// # Errors
     /// The answer, where the check cannot be made.
-    async fn outcome(
-        &self,
-        protocol: &'static Protocol,
-        target: Target,
-        context: &Arc<Context>,
-    ) -> Result<Arc<Outcome>, Outcome> {
+    fn outcome(&self, protocol: &'static Protocol, target: Target, context: &Arc<Context>) -> Result<Soon, Outcome> {
         let (key, without_host) = keys(protocol, &target, context)?;
         let running = match self.cache.find(&key, self.fresh) {
-            Found::Result(outcome) => return Ok(outcome),
+            Found::Result(outcome) => return Ok(Soon::Now(outcome)),
             Found::Running(running) => running,
             Found::Begin(ticket, running) => {
                 let check = Begun { protocol, target, context: Arc::clone(context), name: context.name(&key) };
@@ -92,21 +87,8 @@ impl Shared {
         };
         // A group's checks wait themselves; one that passed lately is not to be pushed aside by made-up ones.
         let waits_on = protocol.name == GROUP || context.passed_lately(context.name(&key));
-        Ok(Box::pin(self.wait(running, (!waits_on).then(|| context.max_waiting()))).await)
-    }
-
-    /// Waits for a probe; where there is a limit, as one of the requests that wait at most.
-    async fn wait(&self, running: Running, most: Option<usize>) -> Arc<Outcome> {
-        let Some(most) = most else { return running.outcome().await };
-        let mut waits = self.waiting.begin(most);
-        tokio::select! {
-            biased;
-            outcome = running.outcome() => outcome,
-            () = waits.must_go() => {
-                let text = format!("{most} requests wait for their checks, and this one did so for longest (max_waiting)");
-                Arc::new(Outcome::overload(text))
-            }
-        }
+        let most = (!waits_on).then(|| (Arc::clone(&self.waiting), context.max_waiting()));
+        Ok(Soon::Later(Box::pin(wait(running, most))))
     }
 
     /// Runs a check in a task of its own, so that a poller that hangs up does not cancel what others wait for.
@@ -128,6 +110,39 @@ impl Shared {
     }
 }
 
+/// Waits for a probe; where there is a limit, as one of the requests that wait at most.
+async fn wait(running: Running, most: Option<(Arc<Waiting>, usize)>) -> Arc<Outcome> {
+    let Some((waiting, most)) = most else { return running.outcome().await };
+    let mut waits = waiting.begin(most);
+    tokio::select! {
+        biased;
+        outcome = running.outcome() => outcome,
+        () = waits.must_go() => {
+            let text = format!("{most} requests wait for their checks, and this one did so for longest (max_waiting)");
+            Arc::new(Outcome::overload(text))
+        }
+    }
+}
+
+/// An outcome that is there, or that a probe will bring. Most are there: so what a request waits with is boxed, and no
+/// part of the memory of each.
+pub enum Soon {
+    /// It is there.
+    Now(Arc<Outcome>),
+    /// It is to be waited for.
+    Later(Pin<Box<dyn Future<Output = Arc<Outcome>> + Send>>),
+}
+
+impl Soon {
+    /// The outcome, once it is there.
+    pub async fn outcome(self) -> Arc<Outcome> {
+        match self {
+            Self::Now(outcome) => outcome,
+            Self::Later(wait) => wait.await,
+        }
+    }
+}
+
 /// A check that is to be run.
 struct Begun {
     protocol: &'static Protocol,
@@ -138,7 +153,12 @@ struct Begun {
 
 impl Ask for Shared {
     fn ask<'a>(&'a self, protocol: &'static Protocol, target: Target, context: &'a Arc<Context>) -> Asked<'a> {
-        Box::pin(async move { self.outcome(protocol, target, context).await.unwrap_or_else(Arc::new) })
+        Box::pin(async move {
+            match self.outcome(protocol, target, context) {
+                Ok(soon) => soon.outcome().await,
+                Err(refused) => Arc::new(refused),
+            }
+        })
     }
 
     fn checked(&self, result: &group::Result, group: &Group) {
@@ -189,21 +209,22 @@ impl Checker {
         &self.shared.groups
     }
 
-    /// Answers a question; beside it stands the downtime that is told by weights alone, if any.
-    pub async fn check(&self, question: Question<'_>, context: &Arc<Context>) -> (Verdict, Option<Closed>) {
+    /// Answers a question, or says what to wait for; beside it stands the downtime that is told by weights alone, if
+    /// any.
+    pub fn check(&self, question: Question<'_>, context: &Arc<Context>) -> (Result<Verdict, Soon>, Option<Closed>) {
         let draining = match self.closed(&question) {
             Some(closed) if question.weights && closed.downtime.mark() == Some(Mark::Drain) => Some(closed),
-            Some(closed) => return (Verdict::Down(closed), None),
+            Some(closed) => return (Ok(Verdict::Down(closed)), None),
             None => None,
         };
-        let Some(protocol) = question.protocol else { return (Verdict::NotDown, draining) };
+        let Some(protocol) = question.protocol else { return (Ok(Verdict::NotDown), draining) };
         let target = match question.target {
             Ok(target) => target,
-            Err(refused) => return (Verdict::Refused(refused), draining),
+            Err(refused) => return (Ok(Verdict::Refused(refused)), draining),
         };
-        match self.probe(protocol, target, question.fresh, context).await {
-            Ok(outcome) => (Verdict::Probed(outcome), draining),
-            Err(refused) => (Verdict::Refused(refused), draining),
+        match self.probe(protocol, target, question.fresh, context) {
+            Ok(soon) => (Err(soon), draining),
+            Err(refused) => (Ok(Verdict::Refused(refused)), draining),
         }
     }
 
@@ -222,17 +243,17 @@ impl Checker {
     ///
     /// # Errors
     /// The outcome of a question that is refused, since it makes no sense.
-    pub async fn probe(
+    pub fn probe(
         &self,
         protocol: &'static Protocol,
         target: Target,
         fresh: bool,
         context: &Arc<Context>,
-    ) -> Result<Arc<Outcome>, Outcome> {
+    ) -> Result<Soon, Outcome> {
         if fresh {
-            self.shared.fresh().outcome(protocol, target, context).await
+            self.shared.fresh().outcome(protocol, target, context)
         } else {
-            self.shared.outcome(protocol, target, context).await
+            self.shared.outcome(protocol, target, context)
         }
     }
 }
@@ -364,7 +385,10 @@ mod tests {
         let cache = Arc::new(Cache::new(cache::Limits { time: None, entries: 10, bytes: 1 << 20 }));
         let observer: Arc<Observer> = Arc::new(|_, _, _| {});
         let shared = Shared { cache, observer, groups: Arc::default(), waiting: Arc::default(), fresh: true };
-        let ask = async |path: &str| shared.outcome(&PANICS, target(path), &context).await.unwrap();
+        let ask = async |path: &str| match shared.outcome(&PANICS, target(path), &context) {
+            Ok(soon) => soon.outcome().await,
+            Err(refused) => panic!("refused: {refused:?}"),
+        };
         for _ in 0..200 {
             // All who wait are told, and places of probes that panicked are free again.
             let (one, other) = tokio::join!(ask("/panic"), ask("/panic"));

@@ -13,7 +13,7 @@ use hyper::{HeaderMap, Request, StatusCode, Uri};
 use super::route::{self, Check, Refusal, Route};
 use super::state::State;
 use super::{pages, pollers, spool_change, target};
-use crate::check::{Question, Verdict};
+use crate::check::{Question, Soon, Verdict};
 use crate::config::Config;
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
@@ -126,6 +126,23 @@ pub async fn decide(
     from: IpAddr,
     kind: &str,
 ) -> Decided {
+    let (who, verdict, draining) = begin(state, check, uri, headers, from, kind);
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(soon) => Verdict::Probed(soon.outcome().await),
+    };
+    Decided { verdict, draining, who }
+}
+
+/// All of [`decide`] but the wait, so that nothing else is kept while it lasts.
+fn begin(
+    state: &State,
+    check: &Check<'_>,
+    uri: &Uri,
+    headers: &HeaderMap,
+    from: IpAddr,
+    kind: &str,
+) -> (Who, Result<Verdict, Soon>, Option<Closed>) {
     let service = check.service.as_str();
     state.stats.asked(service, from);
     let live = state.live();
@@ -147,8 +164,8 @@ pub async fn decide(
         fresh: wants_fresh(headers),
         weights: live.config.agent_weights,
     };
-    let (verdict, draining) = state.checker.check(question, &live.context).await;
-    Decided { verdict, draining, who }
+    let (verdict, draining) = state.checker.check(question, &live.context);
+    (who, verdict, draining)
 }
 
 impl Decided {

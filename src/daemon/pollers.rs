@@ -66,8 +66,10 @@ pub async fn health(state: &Arc<State>, query: Option<&str>, from: IpAddr) -> Re
 
 async fn checked(state: &State, ask: &Ask, context: &Arc<crate::probe::Context>) -> Value {
     let target = &ask.target;
-    let probed = state.checker.probe(ask.protocol, target.clone(), true, context).await;
-    let outcome = probed.unwrap_or_else(Arc::new);
+    let outcome = match state.checker.probe(ask.protocol, target.clone(), true, context) {
+        Ok(soon) => soon.outcome().await,
+        Err(refused) => Arc::new(refused),
+    };
     let start = &outcome.body[..outcome.body.len().min(400)];
     json!({
         "check": format!("{} {}:{}{}", ask.protocol.name, target.host, target.port, target.path),

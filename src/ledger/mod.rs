@@ -55,8 +55,10 @@ struct Entry {
 pub struct Ledger {
     limit: usize,
     entries: HashMap<Arc<Who>, Entry, BuildHasherDefault<Known>>,
-    /// Those that came once, the oldest first.
+    /// Those that came once, the oldest first; those among them that came again since are passed over.
     newcomers: VecDeque<Arc<Who>>,
+    /// Those that came again, with their polls when they were looked at last: who has not polled since makes room first.
+    regulars: VecDeque<(Arc<Who>, u64)>,
     forgotten: u64,
 }
 
@@ -64,7 +66,13 @@ impl Ledger {
     /// Remembers at most this many pollers.
     #[must_use]
     pub fn new(limit: usize) -> Self {
-        Self { limit: limit.max(2), entries: HashMap::default(), newcomers: VecDeque::new(), forgotten: 0 }
+        Self {
+            limit: limit.max(2),
+            entries: HashMap::default(),
+            newcomers: VecDeque::new(),
+            regulars: VecDeque::new(),
+            forgotten: 0,
+        }
     }
 
     /// Notes a poll, as it arrives.
@@ -157,6 +165,7 @@ impl Ledger {
         };
         self.entries.retain(|_, entry| !silent(entry));
         self.newcomers.retain(|who| self.entries.contains_key(who));
+        self.regulars.retain(|(who, _)| self.entries.contains_key(who));
     }
 
     /// Most that came again; the rest is for newcomers.
@@ -168,22 +177,31 @@ impl Ledger {
         while self.entries.len() >= self.limit {
             // There always is one: those that came again never take all the room.
             let Some(oldest) = self.newcomers.pop_front() else { return };
-            self.entries.remove(&oldest);
-            self.forgotten += 1;
+            if self.entries.get(&oldest).is_some_and(|entry| entry.polls == 1) {
+                self.entries.remove(&oldest);
+                self.forgotten += 1;
+            }
+        }
+        if self.newcomers.len() > 2 * self.limit {
+            self.newcomers.retain(|who| self.entries.get(who).is_some_and(|entry| entry.polls == 1));
         }
     }
 
-    /// Moves a poller that came again to those that newcomers cannot push out.
+    /// Moves a poller that came again to those that newcomers cannot push out. One of those makes room if need be; each
+    /// is looked at again only after it polled, so that this takes no search.
     fn promote(&mut self, who: &Who) {
-        if let Some(at) = self.newcomers.iter().rposition(|w| **w == *who) {
-            self.newcomers.remove(at);
+        while self.regulars.len() >= self.regulars_max() {
+            let Some((oldest, seen)) = self.regulars.pop_front() else { break };
+            match self.entries.get(&oldest).map(|entry| entry.polls) {
+                Some(polls) if polls > seen => self.regulars.push_back((oldest, polls)),
+                known => {
+                    self.entries.remove(&oldest);
+                    self.forgotten += u64::from(known.is_some());
+                }
+            }
         }
-        while self.entries.len() - self.newcomers.len() > self.regulars_max() {
-            let regulars = self.entries.iter().filter(|(w, e)| e.polls > 1 && ***w != *who);
-            let longest_silent = regulars.min_by_key(|(_, e)| e.polled_at).map(|(w, _)| Arc::clone(w));
-            let Some(longest_silent) = longest_silent else { return };
-            self.entries.remove(&longest_silent);
-            self.forgotten += 1;
+        if let Some((who, entry)) = self.entries.get_key_value(who) {
+            self.regulars.push_back((Arc::clone(who), entry.polls));
         }
     }
 }

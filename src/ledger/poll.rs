@@ -71,7 +71,7 @@ impl Hash for Who {
 /// The spool entries that can take a check down, besides `all`; written out when they are new.
 pub struct Entries<'a> {
     /// Writes them out.
-    pub names: &'a (dyn Fn() -> Vec<String> + Sync),
+    pub names: &'a dyn Fn() -> Vec<String>,
     /// While it is the same, so are they.
     pub basis: Basis<&'a str>,
 }
