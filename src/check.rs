@@ -275,13 +275,7 @@ fn keys(
     };
     // Nothing of a request but the name decides what a group is.
     let (host, port) = if protocol.name == GROUP { (Host::Local, 0) } else { (target.host.clone(), target.port) };
-    let key = |request: Option<Box<str>>| cache::Key {
-        protocol: protocol.name,
-        host: host.clone(),
-        port,
-        service: service.clone(),
-        request,
-    };
+    let key = |request| cache::Key::new(protocol.name, host.clone(), port, service.clone(), request);
     Ok(match protocol.request {
         Request::Ignored => (key(None), None),
         Request::Segment => (key(Some(target.segment().into())), None),

@@ -34,6 +34,7 @@ pub mod check;
 pub mod config;
 pub mod daemon;
 pub mod group;
+mod hashed;
 pub mod http;
 pub mod ledger;
 pub mod logging;

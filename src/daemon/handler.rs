@@ -210,12 +210,13 @@ fn instance(kind: &str, check: &Check<'_>, target: &Result<Target, Outcome>) -> 
             text.push(' ');
             text.push_str(target.segment());
         }
-        text.push(' ');
-        // Writing to a string cannot fail.
-        let _ = match &target.host {
-            Host::Local => write!(text, "127.0.0.1:{}", target.port),
-            host => write!(text, "{host}:{}", target.port),
-        };
+        match &target.host {
+            Host::Local => text.push_str(" 127.0.0.1"),
+            // Writing to a string cannot fail.
+            host => drop(write!(text, " {host}")),
+        }
+        text.push(':');
+        text.push_str(itoa::Buffer::new().format(target.port));
     }
     if let Some((end, _)) = text.char_indices().nth(CHECK_MAX).filter(|_| text.len() > CHECK_MAX) {
         text.truncate(end);

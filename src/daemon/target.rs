@@ -165,8 +165,8 @@ fn host(named: Option<&str>, own: &dyn Own) -> Result<Host, Outcome> {
 fn path(rest: &str, query: Option<&str>) -> Box<str> {
     let slash = if rest.starts_with('/') { "" } else { "/" };
     match query.filter(|q| !q.is_empty()) {
-        Some(query) => format!("{slash}{rest}?{query}"),
-        None => format!("{slash}{rest}"),
+        Some(query) => [slash, rest, "?", query].concat(),
+        None => [slash, rest].concat(),
     }
     .into()
 }
@@ -179,10 +179,16 @@ fn request_headers(check: &Check<'_>, from: &HeaderMap, config: &Config) -> Head
     }
     // The configuration holds only names and values that can be headers; others would be left out here.
     for name in config.http_headers_to_copy.iter().filter_map(|n| n.parse::<HeaderName>().ok()) {
-        let values: Vec<&[u8]> = from.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
-        if let Some(value) = (!values.is_empty()).then(|| HeaderValue::from_bytes(&values.join(&b", "[..]))) {
-            headers.extend(value.ok().map(|value| (name, value)));
-        }
+        let mut values = from.get_all(&name).iter();
+        let value = match (values.next(), values.next()) {
+            (None, _) => continue,
+            (Some(only), None) => Ok(only.clone()),
+            (Some(_), Some(_)) => {
+                let all: Vec<&[u8]> = from.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+                HeaderValue::from_bytes(&all.join(&b", "[..]))
+            }
+        };
+        headers.extend(value.ok().map(|value| (name, value)));
     }
     let own = config.service_name_header.as_ref().and_then(|n| n.parse::<HeaderName>().ok());
     if let (Some(name), Ok(value)) = (own, HeaderValue::from_str(check.service.as_str())) {

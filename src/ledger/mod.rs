@@ -9,13 +9,13 @@ mod poll;
 mod row;
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasherDefault;
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::hashed::Given;
 use gaps::Gaps;
 pub use poll::{Ask, Asked, Asks, Basis, Entries, Stated, Who};
-use poll::{Known, remembered, same_ask};
+use poll::{remembered, same_ask};
 pub use row::{Page, Root, Row, Told, View};
 
 /// How long a silent poller is remembered.
@@ -54,7 +54,7 @@ struct Entry {
 /// The memory of pollers.
 pub struct Ledger {
     limit: usize,
-    entries: HashMap<Arc<Who>, Entry, BuildHasherDefault<Known>>,
+    entries: HashMap<Arc<Who>, Entry, Given>,
     /// Those that came once, the oldest first; those among them that came again since are passed over.
     newcomers: VecDeque<Arc<Who>>,
     /// Those that came again, with their polls when they were looked at last: who has not polled since makes room first.

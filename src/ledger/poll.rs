@@ -1,10 +1,11 @@
 //! A poll, as the ledger is told of it: who, with which view, for what.
 
-use std::hash::{BuildHasher as _, Hash, Hasher, RandomState};
+use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use super::View;
+use crate::hashed::hash;
 use crate::probe::{Protocol, Target};
 
 /// Longest path and headers of a check that are remembered, in bytes.
@@ -27,9 +28,6 @@ pub struct Who {
     pub server: Option<Box<str>>,
 }
 
-/// Of this process, so that nobody can make up pollers that fall together.
-static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-
 impl Who {
     /// Puts the parts together. They are hashed once, for all look-ups of a poll.
     #[must_use]
@@ -39,26 +37,8 @@ impl Who {
         address: IpAddr,
         (node, server): (Option<Box<str>>, Option<Box<str>>),
     ) -> Self {
-        let hash = HASHES.hash_one((&service, &check, address, node.as_deref(), server.as_deref()));
+        let hash = hash((&service, &check, address, node.as_deref(), server.as_deref()));
         Self { hash, service, check, address, node, server }
-    }
-}
-
-/// Hands on the hash that a [`Who`] has.
-#[derive(Debug, Default)]
-pub(super) struct Known(u64);
-
-impl Hasher for Known {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-
-    fn write(&mut self, _bytes: &[u8]) {
-        // Only a `Who` is hashed so, and it writes one number.
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
     }
 }
 
