@@ -1,5 +1,6 @@
 """The servers that are measured, each on a free loopback port, in a folder of the run's own, ended by pid."""
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -27,11 +28,24 @@ def wait_for(port, process, deadline=20):
     raise RuntimeError('%s does not listen on %d' % (process.args, port))
 
 
+def raise_files(wanted):
+    """Raises the limit of open files, for all that is started too, as far as that is allowed."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    for limit in (wanted, hard):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, max(limit, hard)))
+            return limit
+        except (ValueError, OSError):
+            pass
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+
+
 class Bench:
     """What a run starts and ends."""
     def __init__(self, hacheck, bare):
         self.hacheck_binary, self.bare_binary = hacheck, bare
         self.folder = tempfile.mkdtemp(prefix='hacheck-bench-')
+        self.files = raise_files(65536)
         self.running = []
 
     def start(self, argv, port, **kw):
