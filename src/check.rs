@@ -286,7 +286,7 @@ fn keys(
         }
         Request::Whole => {
             let plain = key(Some(request(target, false)));
-            if target.headers.get(HOST).is_some_and(names_virtual_host) {
+            if target.headers.get(&HOST).is_some_and(names_virtual_host) {
                 // Over TLS the name also decides which certificate is asked for, and verified.
                 (key(Some(request(target, true))), Some(plain).filter(|_| protocol.name == "http"))
             } else {
@@ -331,7 +331,7 @@ mod tests {
             host: Host::Local,
             port: 1,
             path: path.into(),
-            headers: hyper::HeaderMap::new(),
+            headers: crate::probe::Headers::default(),
             limit: None,
             trusted: false,
         }

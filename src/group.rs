@@ -10,11 +10,10 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use hyper::HeaderMap;
 use hyper::StatusCode;
 
 use crate::config::{Group, GroupCheck};
-use crate::probe::{self, Context, GROUP, Outcome, Protocol, Target, Trace};
+use crate::probe::{self, Context, GROUP, Headers, Outcome, Protocol, Target, Trace};
 use crate::spool::unix_now;
 
 /// Most characters of a check's answer that a group's answer shows.
@@ -128,7 +127,7 @@ fn target(group: &str, check: &GroupCheck, limit: Option<Duration>) -> Target {
         host: check.host.clone(),
         port: check.port,
         path: check.path.as_str().into(),
-        headers: HeaderMap::new(),
+        headers: Headers::default(),
         limit,
         trusted: true,
     }

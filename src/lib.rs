@@ -13,7 +13,7 @@
 //! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
 //! - [`http`]: the listener for pollers and the one request of a probe.
 //! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`capacity`]: how much there is room for. [`systemd`]: what its service manager does. [`orphans`]: life as process 1.
-//! - [`nearest`]: "did you mean". [`cause`]: errors of the system in words.
+//! - `hashed`: keys that are hashed once. [`nearest`]: "did you mean". [`cause`]: errors of the system in words.
 //!
 //! # The story of one request
 //! 1. [`http::listen`] accepts the connection and hands request and peer to the daemon's handler.
@@ -23,6 +23,12 @@
 //! 5. Else the cache has a result, or a running probe to join, or a new one is started in a task of its own, so that a
 //!    poller that hangs up does not cancel it.
 //! 6. [`probe::run`] sets the one deadline; the outcome is recorded in [`stats`] and answered.
+//!
+//! # Threads
+//! Each of the `-n` threads has a tokio runtime of its own (the current-thread one: nothing is stolen, a request stays
+//! where it was accepted) and accepts from the same sockets; cache, statistics and books are shared under locks that are
+//! held for some hundred instructions. One thread answers about twenty thousand new connections a second; a second one
+//! helps only where the machine has cores to spare (`benches/RESULTS.md`).
 //!
 //! Arrows never turn back: `probe` knows nothing of spool, cache or daemon; `spool` nothing of HTTP.
 

@@ -103,6 +103,7 @@ impl Stats {
                 if entry.passed.len() >= INSTANCES_MAX {
                     entry.passed.remove(0);
                 }
+                entry.passed.reserve_exact(usize::from(entry.passed.is_empty()));
                 entry.passed.push((instance.into(), passes));
                 Some(passes)
             }
@@ -151,6 +152,8 @@ impl Service {
             let least = self.counts.iter().enumerate().min_by_key(|(_, (_, n))| *n).map_or(0, |(i, _)| i);
             self.counts.swap_remove(least);
         }
+        // Mostly there is one; a list that grows by itself begins with room for four.
+        self.counts.reserve_exact(usize::from(self.counts.is_empty()));
         self.counts.push((from, 1));
     }
 }

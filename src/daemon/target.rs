@@ -14,7 +14,7 @@ use super::route::Check;
 use super::server_state::ServerState;
 use crate::config::Config;
 use crate::ledger::{Basis, Stated};
-use crate::probe::{Host, Outcome, Protocol, Request, Target};
+use crate::probe::{Headers, Host, Outcome, Protocol, Request, Target};
 use crate::spool::{Key, ServiceName, parse_port};
 
 /// Longest host name (RFC 1035 section 2.3.4).
@@ -172,8 +172,8 @@ fn path(rest: &str, query: Option<&str>) -> Box<str> {
 }
 
 /// The headers for an HTTP upstream: what was to be copied, the service's name.
-fn request_headers(check: &Check<'_>, from: &HeaderMap, config: &Config) -> HeaderMap {
-    let mut headers = HeaderMap::new();
+fn request_headers(check: &Check<'_>, from: &HeaderMap, config: &Config) -> Headers {
+    let mut headers = Headers::default();
     if !check.protocol.is_some_and(|p| matches!(p.request, Request::Whole)) {
         return headers;
     }
@@ -188,11 +188,13 @@ fn request_headers(check: &Check<'_>, from: &HeaderMap, config: &Config) -> Head
                 HeaderValue::from_bytes(&all.join(&b", "[..]))
             }
         };
-        headers.extend(value.ok().map(|value| (name, value)));
+        if let Ok(value) = value {
+            headers.set(name, value);
+        }
     }
     let own = config.service_name_header.as_ref().and_then(|n| n.parse::<HeaderName>().ok());
     if let (Some(name), Ok(value)) = (own, HeaderValue::from_str(check.service.as_str())) {
-        headers.insert(name, value);
+        headers.set(name, value);
     }
     headers
 }

@@ -12,7 +12,7 @@ use flate2::read::GzDecoder;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
-use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, TRANSFER_ENCODING};
+use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
 use hyper::{HeaderMap, Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -96,6 +96,8 @@ where
     let mut request =
         Request::builder().method(method).uri(path).body(Empty::<Bytes>::new()).map_err(ClientError::Request)?;
     *request.headers_mut() = headers;
+    // So that the upstream closes first, and its address and port are not taken for a while by our end.
+    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     let (mut sender, connection) = http1::Builder::new()
         .max_headers(HEADERS_MAX)
         .max_buf_size(HEAD_MAX)

@@ -29,7 +29,7 @@ async fn check(probe: &Probe<'_>) -> Outcome {
     if let Some(rule) = probe.context.config.http_rules.get(&*probe.target.service) {
         return http_rules::check(probe, rule).await;
     }
-    match get(probe, &probe.target.path, &probe.target.headers).await {
+    match get(probe, &probe.target.path, &probe.target.headers.to_map()).await {
         Ok(answer) => outcome(answer),
         Err(failed) => failed,
     }

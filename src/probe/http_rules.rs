@@ -14,7 +14,7 @@ const SEARCHED: usize = 64 << 10;
 
 /// Asks as the rule says and judges the answer by it.
 pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
-    let mut headers = probe.target.headers.clone();
+    let mut headers = probe.target.headers.to_map();
     for (name, value) in &rule.headers {
         // The configuration holds only names and values that can be headers.
         let pair = (name.parse::<HeaderName>().ok(), HeaderValue::from_str(value.reveal()).ok());

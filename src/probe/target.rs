@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use hyper::HeaderMap;
+use hyper::header::{HeaderName, HeaderValue};
 
 /// Where a probe goes.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -29,6 +30,40 @@ impl fmt::Display for Host {
     }
 }
 
+/// The request headers of a target: so few that a list serves them best.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(HeaderName, HeaderValue)>);
+
+impl Headers {
+    /// Adds a header, in place of one of this name.
+    pub fn set(&mut self, name: HeaderName, value: HeaderValue) {
+        match self.0.iter_mut().find(|(known, _)| *known == name) {
+            Some((_, known)) => *known = value,
+            None => {
+                self.0.reserve_exact(1);
+                self.0.push((name, value));
+            }
+        }
+    }
+
+    /// The value of a header.
+    #[must_use]
+    pub fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+    }
+
+    /// All of them, in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+        self.0.iter().map(|(name, value)| (name, value))
+    }
+
+    /// As a request takes them.
+    #[must_use]
+    pub fn to_map(&self) -> HeaderMap {
+        self.0.iter().cloned().collect()
+    }
+}
+
 /// What is probed, and how it is asked.
 #[derive(Debug, Clone)]
 pub struct Target {
@@ -41,7 +76,7 @@ pub struct Target {
     /// Path and query string as they came, still percent-encoded; begins with `/`.
     pub path: Box<str>,
     /// The request headers for an HTTP upstream; `Host` only when it was copied from the poller.
-    pub headers: HeaderMap,
+    pub headers: Headers,
     /// The deadline of this probe, in place of the service's.
     pub limit: Option<Duration>,
     /// The configuration named the host, not a request, so `check_hosts` does not apply.

@@ -100,7 +100,7 @@ fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, String> {
         Host::Address(a) => *a,
         Host::Local => std::net::Ipv4Addr::LOCALHOST.into(),
     };
-    let copied = probe.target.headers.get(HOST).and_then(|h| h.to_str().ok()).map(without_port);
+    let copied = probe.target.headers.get(&HOST).and_then(|h| h.to_str().ok()).map(without_port);
     match copied.map(|h| ServerName::try_from(h.to_owned())) {
         Some(Ok(name @ ServerName::DnsName(_))) => Ok(name),
         _ => Ok(ServerName::IpAddress(address.into())),

@@ -1,5 +1,3 @@
-use hyper::HeaderMap;
-
 use super::*;
 
 fn slots(all: usize, target: usize, waiting: usize) -> Slots {
@@ -12,7 +10,7 @@ fn target(port: u16) -> Target {
         host: Host::Local,
         port,
         path: "/".into(),
-        headers: HeaderMap::new(),
+        headers: crate::probe::Headers::default(),
         limit: None,
         trusted: false,
     }

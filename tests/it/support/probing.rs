@@ -47,7 +47,7 @@ impl Prober {
             host,
             port,
             path,
-            headers: hyper::HeaderMap::new(),
+            headers: hacheck::probe::Headers::default(),
             limit: None,
             trusted: false,
         };
