@@ -17,7 +17,9 @@ def write(folder, rows):
 def svg(label, spread):
     """Bars of the medians, each with a line from the slowest round to the fastest."""
     points = sorted(((int(n), v) for n, v in spread.items()))
-    top = max(high for _, (_, _, high) in points) * 1.1
+    highest = max(high for _, (_, _, high) in points)
+    tick = next(t for e in range(9) for t in (10 ** e, 2 * 10 ** e, 5 * 10 ** e) if t * 5 >= highest)
+    top = tick * 5
     step = (WIDTH - LEFT - 20) / len(points)
     height = HEIGHT - BOTTOM - TOP
 
@@ -27,10 +29,9 @@ def svg(label, spread):
     out = ['<svg xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" font-family="sans-serif" font-size="12">'
            % (WIDTH, HEIGHT), '<rect width="100%" height="100%" fill="white"/>',
            '<text x="%d" y="18">checks a second, keep-alive</text>' % LEFT]
-    for tick in range(5):
-        value = top * tick / 4
+    for value in range(0, top + 1, tick):
         out.append('<line x1="%d" x2="%d" y1="%.1f" y2="%.1f" stroke="#ddd"/>' % (LEFT, WIDTH - 20, y(value), y(value)))
-        out.append('<text x="%d" y="%.1f" text-anchor="end">%d</text>' % (LEFT - 6, y(value) + 4, value))
+        out.append('<text x="%d" y="%.1f" text-anchor="end">%s</text>' % (LEFT - 6, y(value) + 4, format(value, ',')))
     for i, (n, (low, mid, high)) in enumerate(points):
         x = LEFT + step * (i + 0.5)
         out.append('<rect x="%.1f" y="%.1f" width="%.1f" height="%.1f" fill="#4477aa"/>'
