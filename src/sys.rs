@@ -219,17 +219,25 @@ pub fn go_into_background() -> Result<(), String> {
 /// Gives back the program's own pages that only the start needed: they are in the file, and come back from there when
 /// they are needed again. What is left is what serving takes.
 pub fn give_back_program() {
-    let maps = fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    for (start, length) in maps.lines().filter_map(program) {
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+    let mut code = None;
+    for line in maps.lines() {
+        // A mapping's first line has no name in front.
+        if !line.split(' ').next().is_some_and(|first| first.ends_with(':')) {
+            code = program(line);
+        }
+        // A page of its own would be one that a debugger or an agent has changed.
+        let unchanged = line.strip_prefix("Anonymous:").is_some_and(|rest| rest.trim() == "0 kB");
+        let Some((start, length)) = code.take_if(|_| unchanged) else { continue };
         let Some(start) = NonNull::new(std::ptr::without_provenance_mut(start)) else { continue };
-        // SAFETY: the range is a mapping of a file that can be read and executed, not written: none of its pages
-        // differs from the file, so that none is lost. Nothing unmaps the program while it runs.
+        // SAFETY: the range is a mapping of a file that can be read and executed, not written, and the kernel says that
+        // none of its pages differs from the file, so that none is lost. Nothing unmaps the program while it runs.
         #[allow(unsafe_code)]
         let _ = unsafe { madvise(start, length, MmapAdvise::MADV_DONTNEED) };
     }
 }
 
-/// Start and length of a mapping that is code of a file (proc_pid_maps(5)).
+/// Start and length of a mapping that is code of a file (proc_pid_smaps(5)).
 fn program(line: &str) -> Option<(usize, usize)> {
     let mut fields = line.split_ascii_whitespace();
     let (range, rights) = (fields.next()?, fields.next()?);

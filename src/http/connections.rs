@@ -11,7 +11,7 @@ mod books;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use books::{Books, Id, Is};
 
@@ -176,13 +176,17 @@ impl Connections {
 
     /// Enters a connection and starts its task. The lock is held over the start, so that a connection that ends at
     /// once is removed after it was entered.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, start: impl FnOnce(Registered) -> AbortHandle) {
+    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, start: impl FnOnce(Arc<Registered>) -> AbortHandle) {
         let mut books = self.books();
         if books.count_of(address) >= self.limits.per_address {
             self.drop_one(&mut books, Some(address));
         }
         self.count.fetch_add(1, Ordering::Relaxed);
-        books.enter(address, |id| start(Registered { all: Arc::clone(self), id }));
+        books.enter(address, |id| {
+            let registered = Arc::new(Registered { all: Arc::clone(self), id, overdue: Notify::new() });
+            let own = Arc::downgrade(&registered);
+            (start(registered), own)
+        });
     }
 
     /// Ends connections that bring no request in time, from now on until there is no listener any more. The books know
@@ -201,13 +205,11 @@ impl Connections {
 async fn sweep(all: Weak<Connections>, limit: Duration) {
     let every = (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1));
     loop {
-        let start = Instant::now();
         tokio::time::sleep(every).await;
         let Some(all) = all.upgrade() else { return };
-        // After a stop (SIGSTOP, a suspended machine) requests may have arrived that nobody has looked at yet.
-        if start.elapsed() < every * 3 {
-            all.books().dismiss_idle_for(limit);
-        }
+        // They are told outside the lock: the last one who holds such an end takes it off the books.
+        let overdue = all.books().overdue(limit);
+        overdue.iter().for_each(|connection| connection.overdue.notify_one());
     }
 }
 
@@ -215,12 +217,26 @@ async fn sweep(all: Weak<Connections>, limit: Duration) {
 pub(crate) struct Registered {
     all: Arc<Connections>,
     id: Id,
+    overdue: Notify,
 }
 
 impl Registered {
     /// A complete request is there: idle connections make room first.
     pub(crate) fn busy(&self) {
         self.all.books().put(self.id, Is::Busy);
+    }
+
+    /// Waits until no request came for the whole time limit. To be asked after the connection was: a request may be
+    /// there that nobody has looked at yet, because its thread was busy or the whole process stopped.
+    pub(super) async fn overdue(&self) {
+        loop {
+            self.overdue.notified().await;
+            // The runtime looks for what has come, which after a stop of the process it has not done yet.
+            tokio::task::yield_now().await;
+            if self.all.books().is_overdue(self.id, self.all.limits.header_timeout) {
+                return;
+            }
+        }
     }
 
     /// It was answered.

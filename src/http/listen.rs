@@ -194,12 +194,12 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handl
     limits: Limits,
     handler: H,
     stop: watch::Receiver<bool>,
-    registered: Registered,
+    registered: Arc<Registered>,
 ) {
     let begun = Notify::new();
     let service = service_fn(|request| {
         begun.notify_one();
-        let (handler, registered) = (&handler, &registered);
+        let (handler, registered) = (&handler, &*registered);
         async move {
             registered.busy();
             let reply = handler.handle(request, poller).await;
@@ -217,10 +217,12 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handl
         .max_buf_size(limits.head)
         // Some checkers close their sending side behind the request.
         .half_close(H::HALF_CLOSE)
-        .serve_connection(TokioIo::new(Stalling::new(stream, limits.write_timeout)), service);
+        .serve_connection(TokioIo::new(Stalling::new(stream, limits.write_timeout, Arc::clone(&registered))), service);
     tokio::pin!(serving);
     let ended = tokio::select! {
+        biased;
         ended = serving.as_mut() => ended,
+        () = registered.overdue() => return,
         () = told_to_and_begun(stop, &begun) => {
             serving.as_mut().graceful_shutdown();
             serving.await

@@ -4,32 +4,42 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// A stream whose writes fail when none of their bytes could be sent within a limit.
+use super::connections::Registered;
+
+/// A stream whose writes fail when none of their bytes could be sent within a limit. While they wait, the connection
+/// counts as busy: what is still being sent is not idle.
 pub(super) struct Stalling<S> {
     stream: S,
+    registered: Arc<Registered>,
     limit: Duration,
     /// Runs while a write waits.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
 impl<S> Stalling<S> {
-    pub(super) fn new(stream: S, limit: Duration) -> Self {
-        Self { stream, limit, timer: None }
+    pub(super) fn new(stream: S, limit: Duration, registered: Arc<Registered>) -> Self {
+        Self { stream, registered, limit, timer: None }
     }
 
     fn bounded<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
         if written.is_ready() {
-            self.timer = None;
+            if self.timer.take().is_some() {
+                self.registered.idle();
+            }
             return written;
         }
-        let limit = self.limit;
-        let timer = self.timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
+        let (limit, registered) = (self.limit, &self.registered);
+        let timer = self.timer.get_or_insert_with(|| {
+            registered.busy();
+            Box::pin(tokio::time::sleep(limit))
+        });
         timer.as_mut().poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 }

@@ -177,7 +177,8 @@ impl Ledger {
         while self.entries.len() >= self.limit {
             // There always is one: those that came again never take all the room.
             let Some(oldest) = self.newcomers.pop_front() else { return };
-            if self.entries.get(&oldest).is_some_and(|entry| entry.polls == 1) {
+            let known = self.entries.get_key_value(&oldest);
+            if known.is_some_and(|(who, entry)| Arc::ptr_eq(who, &oldest) && entry.polls == 1) {
                 self.entries.remove(&oldest);
                 self.forgotten += 1;
             }

@@ -150,6 +150,15 @@ impl Names {
         }
     }
 
+    /// Closes the folder that is held, unless it is the one of the path still.
+    fn let_go(&self, now: Option<Stamp>) {
+        let is_other =
+            |held: &mut Listed| now.is_none_or(|now| (held.stamp.device, held.stamp.inode) != (now.device, now.inode));
+        if let Ok(mut known) = self.known.try_write() {
+            known.listed.take_if(is_other);
+        }
+    }
+
     /// All names in the folder, if they are certain; else each entry is to be asked for.
     pub(super) fn certain(&self, root: &Path) -> Option<Arc<Listing>> {
         {
@@ -160,8 +169,14 @@ impl Names {
                 _ => {}
             }
         }
-        let folder = OpenOptions::new().read(true).custom_flags(FOLDER.bits()).open(root).ok()?;
-        let stamp = Stamp::of(&folder.metadata().ok()?);
+        let since = Instant::now();
+        let opened = OpenOptions::new().read(true).custom_flags(FOLDER.bits()).open(root);
+        let stamp = opened.as_ref().ok().and_then(|folder| folder.metadata().ok()).map(|m| Stamp::of(&m));
+        let (Ok(folder), Some(stamp)) = (opened, stamp) else {
+            self.let_go(None);
+            return None;
+        };
+        self.let_go(Some(stamp));
         if !stamp.is_settled(SystemTime::now()) {
             return None;
         }
@@ -173,7 +188,6 @@ impl Names {
         known.next = Some(Instant::now() + start.elapsed().max(Duration::from_millis(1)) * REST);
         let unchanged = fs::metadata(root).is_ok_and(|now| Stamp::of(&now) == stamp);
         let names = Arc::new(listing.ok().flatten().filter(|_| unchanged)?);
-        let since = Instant::now();
         known.listed = Some(Listed { folder, stamp, names: Arc::clone(&names), since, asked: AtomicU64::new(0) });
         Some(names)
     }

@@ -194,6 +194,46 @@ fn a_poller_that_never_reads_its_answers_is_dropped() {
 }
 
 #[test]
+fn an_answer_that_is_still_being_read_is_not_idle() {
+    let body: &'static str = "b".repeat(8 << 20).leak();
+    let upstream = Upstream::answering(body);
+    let daemon = Daemon::with_config("write_timeout: 60\nheader_timeout: 0.5\n");
+    let path = format!("/http/web/{}/", upstream.port());
+    let mut slow = connect(daemon.address);
+    let one = |close: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n{close}\r\n");
+    slow.write_all((one("").repeat(2) + &one("Connection: close\r\n")).as_bytes()).unwrap();
+    let mut all = vec![0; 1000];
+    slow.read_exact(&mut all).unwrap();
+    // Three answers are more than the kernel takes: for this time, nothing moves.
+    std::thread::sleep(Duration::from_secs(2));
+    slow.read_to_end(&mut all).unwrap();
+    assert!(all.len() > 3 * body.len(), "cut at {} bytes", all.len());
+}
+
+#[test]
+fn a_request_that_came_while_the_process_was_stopped_is_answered_however_late() {
+    let daemon = Daemon::with_config("header_timeout: 0.5\n");
+    let mut kept = connect(daemon.address);
+    let request = b"GET /spool/web/80 HTTP/1.1\r\nHost: x\r\n\r\n";
+    let answer = |kept: &mut TcpStream| {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            kept.read_exact(&mut byte).expect("the connection was closed");
+            head.extend(byte);
+        }
+        assert!(head.starts_with(b"HTTP/1.1 200 "), "{:?}", String::from_utf8_lossy(&head));
+    };
+    kept.write_all(request).unwrap();
+    answer(&mut kept);
+    daemon.process.signal(Signal::SIGSTOP);
+    kept.write_all(request).unwrap();
+    std::thread::sleep(Duration::from_secs(2));
+    daemon.process.signal(Signal::SIGCONT);
+    answer(&mut kept);
+}
+
+#[test]
 fn checks_without_a_place_are_told_to_come_again_and_are_not_remembered() {
     let hung = Upstream::hung();
     let healthy = Upstream::answering("fine");

@@ -4,10 +4,13 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use slab::Slab;
 use tokio::task::AbortHandle;
+
+use super::Registered;
 
 /// The place of a connection in the slab; another one may have it later.
 pub(super) type Id = usize;
@@ -31,6 +34,7 @@ pub(super) struct Connection {
     /// The place of its address.
     address: usize,
     pub(super) task: AbortHandle,
+    own: Weak<Registered>,
     pub(super) is: Is,
     /// Since when it is idle or busy.
     since: Instant,
@@ -62,15 +66,15 @@ impl Books {
         self.by_address.get(&address).map_or(0, |at| self.addresses[*at].count)
     }
 
-    /// Enters a connection, as an idle one. `start` is told its place, and gives its task.
-    pub(super) fn enter(&mut self, address: IpAddr, start: impl FnOnce(Id) -> AbortHandle) {
+    /// Enters a connection, as an idle one. `start` is told its place, and gives its task and its own end.
+    pub(super) fn enter(&mut self, address: IpAddr, start: impl FnOnce(Id) -> (AbortHandle, Weak<Registered>)) {
         let addresses = &mut self.addresses;
         let new = || addresses.insert(Address { address, count: 0, idle: List::default() });
         let address = *self.by_address.entry(address).or_insert_with(new);
         self.addresses[address].count += 1;
-        let task = start(self.open.vacant_key());
+        let (task, own) = start(self.open.vacant_key());
         let links = Default::default();
-        let id = self.open.insert(Connection { address, task, is: Is::Leaving, since: Instant::now(), links });
+        let id = self.open.insert(Connection { address, task, own, is: Is::Leaving, since: Instant::now(), links });
         self.hang(id, Is::Idle);
     }
 
@@ -93,11 +97,16 @@ impl Books {
         longest.inspect(|id| self.send_away(*id)).is_some()
     }
 
-    /// Tells all that have been idle for longer to end.
-    pub(super) fn dismiss_idle_for(&mut self, limit: Duration) {
-        while let Some(id) = self.idle.first.filter(|id| self.open[*id].since.elapsed() > limit) {
-            self.send_away(id);
-        }
+    /// Whether a connection has been idle for longer.
+    pub(super) fn is_overdue(&self, id: Id, limit: Duration) -> bool {
+        self.open[id].is == Is::Idle && self.open[id].since.elapsed() > limit
+    }
+
+    /// All that have been idle for longer.
+    pub(super) fn overdue(&self, limit: Duration) -> Vec<Arc<Registered>> {
+        let after = |id: &Id| self.open[*id].links[0].after;
+        let idle = std::iter::successors(self.idle.first, after);
+        idle.take_while(|id| self.is_overdue(*id, limit)).filter_map(|id| self.open[id].own.upgrade()).collect()
     }
 
     /// The busy connection that waits longest, and for how long.

@@ -14,7 +14,6 @@ fn connections(connections: usize, per_address: usize) -> Arc<Connections> {
 fn enter(all: &Arc<Connections>, address: IpAddr) -> Arc<Registered> {
     let mut own = None;
     all.enter(address, |registered| {
-        let registered = Arc::new(registered);
         own = Some(Arc::downgrade(&registered));
         tokio::spawn(async move {
             let _registered = registered;
