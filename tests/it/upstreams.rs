@@ -168,7 +168,12 @@ fn http_answers_that_break_off_drip_or_never_end() {
     let mut daemon = Daemon::with_config(CONFIG);
     let files = daemon.metric("hacheck_open_fds");
     for (what, serve, status, says) in peers {
-        let answer = daemon.get(&format!("/http/web/{}/", peer(serve)));
+        // A server answers what it was asked; one that speaks first is another fault.
+        let port = peer(move |mut stream| {
+            let _ = stream.read(&mut [0; 1]);
+            serve(stream);
+        });
+        let answer = daemon.get(&format!("/http/web/{port}/"));
         assert_eq!(answer.status, status, "a peer that {what}: {answer:?}");
         assert!(answer.body.starts_with(says) && !answer.body.is_empty(), "a peer that {what}: {answer:?}");
         assert!(answer.body.len() <= 64 << 10, "a peer that {what}: {} bytes", answer.body.len());
