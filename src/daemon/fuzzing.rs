@@ -53,7 +53,7 @@ fn remembered(check: &Check<'_>, asked: target::Asked<'_>) {
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let who = Who::new(check.service.as_str().into(), String::new(), address, (asked.node, asked.server));
     let names = || asked.entries.names();
-    let entries = Entries { names: &names, basis: asked.entries.basis() };
+    let entries = Entries { names: &names, basis: asked.entries.basis };
     for text in [&who.node, &who.server, &asked.stated.words].into_iter().flatten() {
         assert!(text.len() <= 512 && !text.is_empty(), "{text:?}");
     }

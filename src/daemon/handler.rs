@@ -154,7 +154,7 @@ fn begin(
         (Some(protocol), Ok(target)) => Asked::Check(protocol, target),
         (Some(_), Err(_)) => Asked::Refused,
     };
-    let remembered = Entries { names: &entries, basis: asked.entries.basis() };
+    let remembered = Entries { names: &entries, basis: asked.entries.basis };
     state.ledger().polled(state.now(), &who, asked.stated, &remembered, ask);
     let question = Question {
         protocol: check.protocol,

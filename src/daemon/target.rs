@@ -42,11 +42,8 @@ pub struct Entries<'a> {
     service: &'a ServiceName,
     /// Host and port, unless they are refused.
     place: Option<(Host, u16)>,
-    /// The host as the header has it.
-    typed: Option<&'a str>,
-    /// The address that this host's own name resolves to.
-    own_name: Option<IpAddr>,
-    is_own: bool,
+    /// What else decides the names.
+    pub basis: Basis<&'a str>,
 }
 
 /// Which addresses are this host's own.
@@ -69,9 +66,11 @@ pub fn build<'a>(check: &'a Check<'_>, uri: &Uri, headers: &'a HeaderMap, config
     let entries = Entries {
         service: &check.service,
         place: host.as_ref().ok().cloned().zip(port.as_ref().ok().copied()),
-        typed: state.host,
-        own_name: own.by_name(),
-        is_own: matches!(&host, Ok(Host::Address(a)) if own.is_own(*a)),
+        basis: Basis {
+            typed: state.host,
+            own_name: own.by_name(),
+            is_own: matches!(&host, Ok(Host::Address(a)) if own.is_own(*a)),
+        },
     };
     let target = port.and_then(|port| {
         let host = host?;
@@ -99,11 +98,6 @@ pub fn build<'a>(check: &'a Check<'_>, uri: &Uri, headers: &'a HeaderMap, config
 }
 
 impl Entries<'_> {
-    /// What decides the names, besides service, host and port.
-    pub fn basis(&self) -> Basis<&str> {
-        Basis { typed: self.typed, own_name: self.own_name, is_own: self.is_own }
-    }
-
     /// The names of the entries, in the order to ask.
     pub fn names(&self) -> Vec<String> {
         let mut names = vec![self.service.as_str().to_owned()];
@@ -116,12 +110,12 @@ impl Entries<'_> {
         match host {
             Host::Local => {
                 add(None);
-                if let Some(address) = self.own_name {
+                if let Some(address) = self.basis.own_name {
                     add(Some(&address.to_string()));
                 }
             }
             Host::Address(address) => {
-                if self.is_own {
+                if self.basis.is_own {
                     add(None);
                 }
                 add(Some(&address.to_string()));
@@ -129,8 +123,8 @@ impl Entries<'_> {
             Host::Name(name) => add(Some(name)),
         }
         // Files of the originals' hadown have the host as it was typed.
-        if self.typed.is_some() {
-            add(self.typed);
+        if self.basis.typed.is_some() {
+            add(self.basis.typed);
         }
         names
     }

@@ -14,7 +14,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use books::{Books, Id, Is};
-
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
