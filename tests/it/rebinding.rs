@@ -1,15 +1,17 @@
-//! Names whose addresses change from one question to the next, as an attacker's name server has it.
+//! Names that an attacker's name server answers: with other addresses from one question to the next, or not at all.
 
+use std::collections::HashSet;
 use std::net::{Ipv4Addr, UdpSocket};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::thread;
 
 use crate::support::TempDir;
-use crate::support::client;
+use crate::support::client::{self, PATIENCE};
 use crate::support::daemon::Setup;
 use crate::support::namespace;
 use crate::support::upstream::{Upstream, http};
+use crate::support::wait_until;
 
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
@@ -75,6 +77,46 @@ fn a_name_that_is_rebound_never_leads_to_metadata() {
         }
         assert!(seen.iter().all(|n| *n > 5), "{seen:?} after {} turns", turns.load(Ordering::SeqCst));
         assert_eq!((bait.seen().len(), good.seen().len()), (0, seen[0]));
+        daemon.is_sound();
+    });
+}
+
+#[test]
+fn names_that_are_not_answered_take_sixteen_lookups_and_nobody_elses_time() {
+    let folder = TempDir::new();
+    namespace::on_host(folder.path(), "", &[], |host| {
+        if !host.is_separate() {
+            eprintln!("names are not ours to hold back without a network of our own");
+            return;
+        }
+        namespace::resolve_by(folder.path(), "127.0.0.1");
+        let asked = Arc::new(Mutex::new(HashSet::new()));
+        let names = Arc::clone(&asked);
+        let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
+        thread::spawn(move || {
+            let mut question = [0; 512];
+            while let Ok((length, _)) = socket.recv_from(&mut question) {
+                // Behind the header stands the name; each is asked for by both kinds of address, and again.
+                let name = question[12..length].split(|b| *b == 0).next().unwrap_or_default();
+                // The host looks for its own name too.
+                if name.windows(4).any(|w| w == b"held") {
+                    names.lock().unwrap().insert(name.to_vec());
+                }
+            }
+        });
+        let upstream = Upstream::answering("fine");
+        let mut daemon = Setup::new().config("healthcheck_timeout: 60\nmax_probes_per_target: 64\n").start();
+        let ask = |i: usize| {
+            let state = format!("UP; address=held{i}.test; port={}", upstream.port());
+            client::send(daemon.address, "GET", "/http/web/80/", &[("X-Haproxy-Server-State", &state)])
+        };
+        let _waiting: Vec<_> = (0..40).map(ask).collect();
+        wait_until(PATIENCE, "all probes run", || daemon.metric("hacheck_probes_running") == 40.0);
+        wait_until(PATIENCE, "sixteen names are asked for", || asked.lock().unwrap().len() >= 16);
+        for i in 0..20 {
+            daemon.get(&format!("/http/other/{}/{i}", upstream.port())).is(200, "fine");
+        }
+        assert_eq!(asked.lock().unwrap().len(), 16);
         daemon.is_sound();
     });
 }
