@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hacheck::config::{Config, Secret};
-use hacheck::probe::{self, Context, Host, PROTOCOLS, Target, Trace};
+use hacheck::probe::{self, Context, Headers, Host, PROTOCOLS, Target, Trace};
 use hacheck::sys::LocalAddresses;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -56,7 +56,7 @@ fuzz_target!(|data: &[u8]| {
         host: Host::Local,
         port: 1,
         path: if cut % 2 == 0 { "/" } else { "/match?role=master" }.into(),
-        headers: hyper::HeaderMap::new(),
+        headers: Headers::default(),
         limit: None,
         trusted: false,
     };

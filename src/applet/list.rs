@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use argh::ArgsInfo as _;
 use bytes::Bytes;
-use hyper::header::{HOST, HeaderMap, HeaderValue};
+use hyper::Method;
+use hyper::header::{HOST, HeaderValue};
 use serde_json::Value;
 use serde_json::ser::{Formatter, Serializer};
 use tokio::net::TcpStream;
@@ -81,10 +82,12 @@ fn ask(port: u16) -> Result<Bytes, String> {
 
 async fn fetch(port: u16) -> Result<Bytes, String> {
     let down = |e| format!("no hacheck answers on port {port} of 127.0.0.1 ({e}); start it, or give its port with -p");
-    let stream = TcpStream::connect(("127.0.0.1", port)).await.map_err(|e: io::Error| down(e.kind().to_string()))?;
+    let mut stream =
+        TcpStream::connect(("127.0.0.1", port)).await.map_err(|e: io::Error| down(e.kind().to_string()))?;
     let host = HeaderValue::try_from(format!("127.0.0.1:{port}")).map_err(|e| down(e.to_string()))?;
-    let headers = HeaderMap::from_iter([(HOST, host)]);
-    let answer = client::get(stream, "/recent", headers, ANSWER_MAX).await.map_err(|e| down(cause_text(e)))?;
+    let request = client::Request::new(&Method::GET, "/recent", [(&HOST, &host)].into_iter());
+    let answer = async { request?.ask(&mut stream, 0, ANSWER_MAX).await }.await;
+    let answer = answer.map_err(|e| down(cause_text(e)))?;
     match answer.status.as_u16() {
         200 => Ok(answer.body),
         status => Err(format!("port {port} answered {status} to /recent; give the port of hacheck with -p")),

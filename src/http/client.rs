@@ -1,27 +1,25 @@
-//! One request over a given stream.
+//! One request over a given stream, and its answer.
 //!
-//! Rule: everything that is read is bounded, and nothing is followed, kept or tried again.
+//! Rule: everything that is read is bounded, and nothing is followed, kept or tried again. While an answer is waited for,
+//! no memory is held for it.
 
-use std::error::Error as _;
 use std::fmt;
-use std::io::{self, Read as _};
+use std::future::poll_fn;
+use std::io;
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::ready;
 
+use bytes::Bytes;
+use hyper::header::{CONNECTION, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+
+use super::answer::Incoming;
 use crate::cause::cause_text;
-use bytes::{Bytes, BytesMut};
-use flate2::read::GzDecoder;
-use http_body_util::{BodyExt as _, Empty};
-use hyper::body::Incoming;
-use hyper::client::conn::http1;
-use hyper::header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderValue, TRANSFER_ENCODING};
-use hyper::{HeaderMap, Method, Request, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 
-/// Most headers of an answer.
-const HEADERS_MAX: usize = 1000;
-
-/// Most bytes of an answer's head.
-const HEAD_MAX: usize = 64 << 10;
+/// How much is read at once, in bytes.
+const READ: usize = 8 << 10;
 
 /// What an upstream answered.
 #[derive(Debug, Clone)]
@@ -36,13 +34,23 @@ pub struct Answer {
 #[derive(Debug)]
 pub enum ClientError {
     /// The path cannot stand in a request.
-    Request(hyper::http::Error),
-    /// The exchange failed.
-    Exchange(hyper::Error),
+    Path,
+    /// The connection broke.
+    Connection(io::Error),
+    /// It was closed before the answer was complete.
+    Incomplete,
+    /// The answer is not HTTP/1.
+    Head(httparse::Error),
+    /// Its head is too long.
+    LongHead,
+    /// It has a length that is none, or two of them.
+    Length,
+    /// It has a length and comes in chunks too (RFC 9112 section 6.3): its end is uncertain.
+    TwoLengths,
+    /// Its chunks are none.
+    Chunks,
     /// The upstream changed the protocol (101).
     Switched,
-    /// The answer has a length and comes in chunks too (RFC 9112 section 6.3): its end is uncertain.
-    TwoLengths,
     /// The body is not the gzip that it is said to be.
     Gzip(io::Error),
 }
@@ -50,103 +58,107 @@ pub enum ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Request(e) => write!(f, "the path cannot be asked for: {e}"),
+            Self::Path => write!(f, "the path cannot be asked for: it has spaces or control characters"),
+            Self::Connection(e) => write!(f, "the connection broke: {}", cause_text(e)),
+            Self::Incomplete => write!(f, "the upstream closed the connection before its answer was complete"),
+            Self::Head(e) => write!(f, "the upstream's answer is not HTTP/1: {e}"),
+            Self::LongHead => write!(f, "the head of the upstream's answer is longer than 64 KiB"),
+            Self::Length => write!(f, "the Content-Length of the upstream's answer is not one number"),
             Self::TwoLengths => write!(f, "the upstream's answer has both Content-Length and Transfer-Encoding"),
-            Self::Gzip(e) => write!(f, "the upstream's body is not gzip, as it says: {}", cause_text(e)),
+            Self::Chunks => write!(f, "the upstream's answer is not in chunks, as it says"),
             Self::Switched => write!(f, "the upstream answered 101 Switching Protocols"),
-            Self::Exchange(e) if e.is_incomplete_message() => {
-                write!(f, "the upstream closed the connection before its answer was complete")
-            }
-            Self::Exchange(e) if e.is_parse() => write!(f, "the upstream's answer is not HTTP/1: {e}"),
-            Self::Exchange(e) => match e.source() {
-                Some(cause) => write!(f, "{e}: {}", cause_text(cause)),
-                None => write!(f, "{e}"),
-            },
+            Self::Gzip(e) => write!(f, "the upstream's body is not gzip, as it says: {}", cause_text(e)),
         }
     }
 }
 
 impl std::error::Error for ClientError {}
 
-/// [`ask`] by GET.
-///
-/// # Errors
-/// [`ClientError`] when no complete answer came.
-pub async fn get<S>(stream: S, path: &str, headers: HeaderMap, max_body: usize) -> Result<Answer, ClientError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    ask(stream, Method::GET, path, headers, max_body).await
+/// A request without a body, as it is sent.
+#[derive(Debug)]
+pub struct Request {
+    bytes: Vec<u8>,
+    /// Its answer has no body.
+    bodiless: bool,
 }
 
-/// Sends one request without a body and reads the answer, of its body at most `max_body` bytes. It ends when the caller drops it.
-///
-/// # Errors
-/// [`ClientError`] when no complete answer came.
-pub async fn ask<S>(
-    stream: S,
-    method: Method,
-    path: &str,
-    headers: HeaderMap,
-    max_body: usize,
-) -> Result<Answer, ClientError>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut request =
-        Request::builder().method(method).uri(path).body(Empty::<Bytes>::new()).map_err(ClientError::Request)?;
-    *request.headers_mut() = headers;
-    // So that the upstream closes first, and its address and port are not taken for a while by our end.
-    request.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
-    let (mut sender, connection) = http1::Builder::new()
-        .max_headers(HEADERS_MAX)
-        .max_buf_size(HEAD_MAX)
-        // What older services send, and the originals took.
-        .allow_obsolete_multiline_headers_in_responses(true)
-        .allow_spaces_after_header_name_in_responses(true)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(ClientError::Exchange)?;
-    let exchange = async {
-        let response = sender.send_request(request).await.map_err(ClientError::Exchange)?;
-        let status = response.status();
-        if status == StatusCode::SWITCHING_PROTOCOLS {
-            return Err(ClientError::Switched);
+impl Request {
+    /// Puts a request together. It always asks to close the connection, in place of any header that says otherwise: so
+    /// the upstream closes first, and its address and port are not taken for a while by our end.
+    ///
+    /// # Errors
+    /// [`ClientError::Path`] for a path that would end the request line.
+    pub fn new<'h>(
+        method: &Method,
+        path: &str,
+        headers: impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)>,
+    ) -> Result<Self, ClientError> {
+        if !path.starts_with('/') || path.bytes().any(|b| b <= b' ' || b == 0x7f) {
+            return Err(ClientError::Path);
         }
-        let headers = response.headers();
-        if headers.contains_key(CONTENT_LENGTH) && headers.contains_key(TRANSFER_ENCODING) {
-            return Err(ClientError::TwoLengths);
+        // A fragment is not the upstream's (RFC 9110 section 7.1).
+        let path = path.split('#').next().unwrap_or(path);
+        let mut bytes = Vec::with_capacity(256);
+        for part in [method.as_str(), " ", path, " HTTP/1.1\r\n"] {
+            bytes.extend_from_slice(part.as_bytes());
         }
-        let gzip = headers.get(CONTENT_ENCODING).is_some_and(|v| v.as_bytes().eq_ignore_ascii_case(b"gzip"));
-        let body = read_body(response.into_body(), max_body).await.map_err(ClientError::Exchange)?;
-        let body = if gzip && !body.is_empty() { unpacked(&body, max_body)? } else { body };
-        Ok(Answer { status, body })
-    };
-    tokio::pin!(exchange, connection);
-    tokio::select! {
-        biased;
-        answer = &mut exchange => answer,
-        // The connection is done; what it delivered is still to be picked up.
-        _ = &mut connection => exchange.await,
+        for (name, value) in headers.filter(|(name, _)| **name != CONNECTION) {
+            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
+                bytes.extend_from_slice(part);
+            }
+        }
+        bytes.extend_from_slice(b"connection: close\r\n\r\n");
+        Ok(Self { bytes, bodiless: method == Method::HEAD })
+    }
+
+    /// The bytes to send.
+    #[must_use]
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Sends all but the first `sent` bytes and reads the answer, of its body at most `max_body` bytes.
+    ///
+    /// # Errors
+    /// [`ClientError`] when no complete answer came.
+    pub async fn ask<S>(&self, stream: &mut S, sent: usize, max_body: usize) -> Result<Answer, ClientError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        if let Some(rest) = self.bytes.get(sent..).filter(|rest| !rest.is_empty()) {
+            stream.write_all(rest).await.map_err(ClientError::Connection)?;
+            stream.flush().await.map_err(ClientError::Connection)?;
+        }
+        let mut answer = Incoming::new(max_body, self.bodiless);
+        loop {
+            match read(stream, &mut answer).await? {
+                Came::Part => {}
+                Came::All => return answer.end(false),
+                Came::Close => return answer.end(true),
+            }
+        }
     }
 }
 
-/// A body that came as gzip although it was not asked for; cut at `max` bytes.
-fn unpacked(packed: &[u8], max: usize) -> Result<Bytes, ClientError> {
-    let mut body = Vec::new();
-    GzDecoder::new(packed).take(max as u64).read_to_end(&mut body).map_err(ClientError::Gzip)?;
-    Ok(body.into())
+enum Came {
+    Part,
+    /// What is wanted of the answer is there.
+    All,
+    /// The upstream closed the connection.
+    Close,
 }
 
-async fn read_body(mut body: Incoming, max: usize) -> Result<Bytes, hyper::Error> {
-    let mut whole = BytesMut::new();
-    while let Some(frame) = body.frame().await {
-        let Ok(data) = frame?.into_data() else { continue };
-        let room = max - whole.len();
-        whole.extend_from_slice(&data[..data.len().min(room)]);
-        if data.len() > room {
-            break;
-        }
-    }
-    Ok(whole.freeze())
+/// Reads once. The space for it is there while there is something to read only: thousands of probes may hang.
+async fn read<S: AsyncRead + Unpin>(stream: &mut S, answer: &mut Incoming) -> Result<Came, ClientError> {
+    poll_fn(|cx| {
+        let mut space = [MaybeUninit::uninit(); READ];
+        let mut space = ReadBuf::uninit(&mut space);
+        ready!(Pin::new(&mut *stream).poll_read(cx, &mut space)).map_err(ClientError::Connection)?;
+        let all = match space.filled() {
+            [] => return Ok(Came::Close).into(),
+            came => answer.take(came)?,
+        };
+        Ok(if all { Came::All } else { Came::Part }).into()
+    })
+    .await
 }

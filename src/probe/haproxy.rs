@@ -1,9 +1,9 @@
 //! `haproxy`: the backend named like the service is UP, says the statistics page on that port (HAProxy Management
 //! Guide, section 9.1, "CSV format").
 
-use hyper::{HeaderMap, StatusCode};
+use hyper::{Method, StatusCode};
 
-use super::{Outcome, Probe, Protocol, Request, http};
+use super::{Headers, Outcome, Probe, Protocol, Request, http};
 
 /// The page, as CSV.
 const PAGE: &str = "/;csv";
@@ -20,8 +20,7 @@ pub(super) const HAPROXY: Protocol = Protocol {
 };
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let headers = HeaderMap::new();
-    let answer = http::get(probe, PAGE, &headers).await?;
+    let answer = http::ask(probe, &Method::GET, PAGE, &Headers::default()).await?;
     if answer.status.is_client_error() || answer.status.is_server_error() {
         return Err(http::outcome(answer));
     }

@@ -1,13 +1,12 @@
 //! `http` and `https`: one GET; status and body of the answer are passed on.
 
-use std::future::Future;
-use std::pin::Pin;
+use std::iter;
 
-use hyper::header::{HOST, HeaderValue, USER_AGENT};
-use hyper::{HeaderMap, Method, StatusCode};
+use hyper::header::{HOST, HeaderValue, InvalidHeaderValue, USER_AGENT};
+use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{AGENT, Outcome, Probe, Protocol, Request, http_rules, stream, tls};
+use super::{AGENT, Headers, Outcome, Probe, Protocol, Request, http_rules, stream, tls};
 use crate::http::client::{self, Answer};
 
 /// The row of `http`.
@@ -29,57 +28,52 @@ async fn check(probe: &Probe<'_>) -> Outcome {
     if let Some(rule) = probe.context.config.http_rules.get(&*probe.target.service) {
         return http_rules::check(probe, rule).await;
     }
-    match get(probe, &probe.target.path, &probe.target.headers.to_map()).await {
+    match ask(probe, &Method::GET, &probe.target.path, &probe.target.headers).await {
         Ok(answer) => outcome(answer),
         Err(failed) => failed,
     }
 }
 
-/// Gets a path from the target, over TLS if the protocol's name ends in `s`.
-pub(super) fn get<'a>(
-    probe: &'a Probe<'a>,
-    path: &'a str,
-    headers: &'a HeaderMap,
-) -> Pin<Box<dyn Future<Output = Result<Answer, Outcome>> + Send + 'a>> {
-    ask(probe, Method::GET, path, headers)
+/// Asks the target for a path, over TLS if the protocol's name ends in `s`.
+pub(super) async fn ask(probe: &Probe<'_>, method: &Method, path: &str, headers: &Headers) -> Result<Answer, Outcome> {
+    let request = request(probe, method, path, headers)?;
+    if probe.protocol.name == "https" {
+        // Much larger than the other, and rarer.
+        return Box::pin(async {
+            let tcp = stream::connect(probe).await?;
+            exchange(probe, &mut tls::wrap(probe, tcp).await?, &request, 0).await
+        })
+        .await;
+    }
+    let (mut tcp, sent) = stream::connect_saying(probe, request.bytes()).await?;
+    exchange(probe, &mut tcp, &request, sent).await
 }
 
-/// [`get`] by another method.
-pub(super) fn ask<'a>(
-    probe: &'a Probe<'a>,
-    method: Method,
-    path: &'a str,
-    headers: &'a HeaderMap,
-) -> Pin<Box<dyn Future<Output = Result<Answer, Outcome>> + Send + 'a>> {
-    Box::pin(async move {
-        let tcp = stream::connect(probe).await?;
-        if probe.protocol.name == "https" {
-            exchange(probe, tls::wrap(probe, tcp).await?, method, path, headers).await
-        } else {
-            exchange(probe, tcp, method, path, headers).await
-        }
-    })
+fn request(probe: &Probe<'_>, method: &Method, path: &str, headers: &Headers) -> Result<client::Request, Outcome> {
+    let given = headers.get(&HOST).cloned().map_or_else(|| own_host(probe), Ok);
+    let host = given.map_err(|e| probe.failed(e))?;
+    let agent = HeaderValue::from_static(AGENT);
+    let agent = headers.get(&USER_AGENT).is_none().then_some((&USER_AGENT, &agent));
+    let others = headers.iter().filter(|(name, _)| **name != HOST);
+    let headers = iter::once((&HOST, &host)).chain(others).chain(agent);
+    client::Request::new(method, path, headers).map_err(|e| probe.failed(e))
+}
+
+fn own_host(probe: &Probe<'_>) -> Result<HeaderValue, InvalidHeaderValue> {
+    HeaderValue::try_from(format!("{}:{}", probe.target.host, probe.target.port))
 }
 
 async fn exchange<S>(
     probe: &Probe<'_>,
-    stream: S,
-    method: Method,
-    path: &str,
-    headers: &HeaderMap,
+    stream: &mut S,
+    request: &client::Request,
+    sent: usize,
 ) -> Result<Answer, Outcome>
 where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: AsyncRead + AsyncWrite + Unpin,
 {
-    let target = probe.target;
-    let mut headers = headers.clone();
-    headers.entry(USER_AGENT).or_insert(HeaderValue::from_static(AGENT));
-    if !headers.contains_key(HOST) {
-        let host = HeaderValue::try_from(format!("{}:{}", target.host, target.port));
-        headers.insert(HOST, host.map_err(|e| probe.failed(e))?);
-    }
     probe.trace.stage("waiting for the answer");
-    let answer = client::ask(stream, method, path, headers, probe.context.config.max_body).await;
+    let answer = request.ask(stream, sent, probe.context.config.max_body).await;
     answer.map_err(|e| probe.failed(e)).inspect(|a| {
         probe.trace.note(|| format!("answered {} with {} bytes", a.status, a.body.len()));
     })

@@ -14,17 +14,17 @@ const SEARCHED: usize = 64 << 10;
 
 /// Asks as the rule says and judges the answer by it.
 pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
-    let mut headers = probe.target.headers.to_map();
+    let mut headers = probe.target.headers.clone();
     for (name, value) in &rule.headers {
         // The configuration holds only names and values that can be headers.
         let pair = (name.parse::<HeaderName>().ok(), HeaderValue::from_str(value.reveal()).ok());
         if let (Some(name), Some(mut value)) = pair {
             value.set_sensitive(true);
-            headers.insert(name, value);
+            headers.set(name, value);
         }
     }
     let method = rule.method.parse().unwrap_or(Method::GET);
-    let answer = match http::ask(probe, method, &probe.target.path, &headers).await {
+    let answer = match http::ask(probe, &method, &probe.target.path, &headers).await {
         Ok(answer) => answer,
         Err(failed) => return failed,
     };

@@ -4,7 +4,6 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use hyper::HeaderMap;
 use hyper::header::{HeaderName, HeaderValue};
 
 /// Where a probe goes.
@@ -55,12 +54,6 @@ impl Headers {
     /// All of them, in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.0.iter().map(|(name, value)| (name, value))
-    }
-
-    /// As a request takes them.
-    #[must_use]
-    pub fn to_map(&self) -> HeaderMap {
-        self.0.iter().cloned().collect()
     }
 }
 

@@ -181,3 +181,26 @@ fn http_answers_that_break_off_drip_or_never_end() {
     leaves_nothing(&daemon, files);
     daemon.is_sound();
 }
+
+#[test]
+fn an_upstream_sees_its_connection_end_in_good_order() {
+    let (tell, ended) = std::sync::mpsc::channel();
+    let port = peer(move |mut stream| {
+        let mut asked = Vec::new();
+        while !asked.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            asked.push(byte[0]);
+        }
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
+        if asked.starts_with(b"GET /closes ") {
+            stream.shutdown(Shutdown::Write).unwrap();
+        }
+        tell.send(stream.read(&mut [0]).map_err(|e| e.to_string())).unwrap();
+    });
+    let daemon = Daemon::with_config(CONFIG);
+    for path in ["closes", "waits"] {
+        daemon.get(&format!("/http/web/{port}/{path}")).is(200, "ok");
+        assert_eq!(ended.recv_timeout(PATIENCE).unwrap(), Ok(0), "{path}: it was told of an error");
+    }
+}

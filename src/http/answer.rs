@@ -1,0 +1,337 @@
+//! An upstream's answer to one request, as it comes in (RFC 9112).
+//!
+//! Rule: everything is bounded, no piece is read twice, and what the pieces are makes no difference.
+
+use std::io::Read as _;
+
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use httparse::{EMPTY_HEADER, ParserConfig, Status};
+use hyper::StatusCode;
+
+use super::chunks::Chunks;
+use super::client::{Answer, ClientError};
+
+/// Most bytes of an answer's head, with the interim answers before it.
+const HEAD_MAX: usize = 64 << 10;
+
+/// Headers of an answer that are read without memory of their own.
+const HEADERS_USUAL: usize = 32;
+
+/// Most headers of an answer.
+const HEADERS_MAX: usize = 1000;
+
+/// Most memory that is taken for a body before it is there.
+const PROMISED_MAX: u64 = 16 << 10;
+
+/// An answer under way.
+pub(super) struct Incoming {
+    /// Most bytes of the body.
+    max_body: usize,
+    /// The request was HEAD.
+    bodiless: bool,
+    /// Bytes of heads so far.
+    heads: usize,
+    at: At,
+}
+
+/// Where the answer is.
+enum At {
+    /// In its head, of which this has come.
+    Head(Vec<u8>),
+    /// In its body.
+    Body(Body),
+}
+
+struct Body {
+    status: StatusCode,
+    gzip: bool,
+    rest: Rest,
+    so_far: Vec<u8>,
+}
+
+/// What is still to come of a body.
+enum Rest {
+    /// So many bytes.
+    Bytes(u64),
+    /// Chunks.
+    Chunks(Chunks),
+    /// Everything until the upstream closes.
+    UntilClose,
+}
+
+impl Incoming {
+    pub(super) fn new(max_body: usize, bodiless: bool) -> Self {
+        Self { max_body, bodiless, heads: 0, at: At::Head(Vec::new()) }
+    }
+
+    /// Takes what came; whether that is all that is wanted.
+    pub(super) fn take(&mut self, came: &[u8]) -> Result<bool, ClientError> {
+        match &mut self.at {
+            At::Body(body) => body.take(came, self.max_body),
+            At::Head(before) if before.is_empty() => self.take_head(came),
+            At::Head(before) => {
+                before.extend_from_slice(came);
+                // No head ends without one: what comes in drops is not looked at for each of them.
+                if !came.contains(&b'\n') && before.len() <= HEAD_MAX {
+                    return Ok(false);
+                }
+                let head = std::mem::take(before);
+                self.take_head(&head)
+            }
+        }
+    }
+
+    fn take_head(&mut self, mut came: &[u8]) -> Result<bool, ClientError> {
+        loop {
+            let Some((length, head)) = Head::parse(came)? else {
+                if self.heads + came.len() > HEAD_MAX {
+                    return Err(ClientError::LongHead);
+                }
+                self.at = At::Head(came.to_vec());
+                return Ok(false);
+            };
+            self.heads += length;
+            if self.heads > HEAD_MAX {
+                return Err(ClientError::LongHead);
+            }
+            came = &came[length..];
+            if head.status == StatusCode::SWITCHING_PROTOCOLS {
+                return Err(ClientError::Switched);
+            }
+            // Interim answers say nothing (RFC 9110 section 15.2).
+            if !head.status.is_informational() {
+                let rest = head.rest(self.bodiless)?;
+                let promised = if let Rest::Bytes(left) = rest { left.min(PROMISED_MAX) } else { 0 };
+                let so_far = Vec::with_capacity(usize::try_from(promised).unwrap_or(0).min(self.max_body));
+                let mut body = Body { status: head.status, gzip: head.gzip, rest, so_far };
+                let done = body.take(came, self.max_body);
+                self.at = At::Body(body);
+                return done;
+            }
+        }
+    }
+
+    /// The whole answer; `closed` is whether the upstream closed the connection.
+    pub(super) fn end(self, closed: bool) -> Result<Answer, ClientError> {
+        let At::Body(body) = self.at else { return Err(ClientError::Incomplete) };
+        let is_whole = match body.rest {
+            Rest::Bytes(left) => left == 0,
+            Rest::Chunks(chunks) => chunks.is_done(),
+            Rest::UntilClose => true,
+        };
+        if closed && !is_whole {
+            return Err(ClientError::Incomplete);
+        }
+        let packed = body.gzip && !body.so_far.is_empty();
+        let bytes = if packed { unpacked(&body.so_far, self.max_body)? } else { body.so_far.into() };
+        Ok(Answer { status: body.status, body: bytes })
+    }
+}
+
+impl Body {
+    /// Takes what came of it; whether that is all that is wanted.
+    fn take(&mut self, came: &[u8], max: usize) -> Result<bool, ClientError> {
+        let so_far = &mut self.so_far;
+        // Whether it had room.
+        let mut keep = |data: &[u8]| {
+            let room = max - so_far.len();
+            so_far.extend_from_slice(&data[..data.len().min(room)]);
+            data.len() <= room
+        };
+        Ok(match &mut self.rest {
+            Rest::UntilClose => !keep(came),
+            Rest::Bytes(left) => {
+                let part = usize::try_from(*left).unwrap_or(usize::MAX).min(came.len());
+                *left -= part as u64;
+                !keep(&came[..part]) || *left == 0
+            }
+            Rest::Chunks(chunks) => chunks.take(came, &mut keep)?,
+        })
+    }
+}
+
+/// What matters of a head.
+struct Head {
+    status: StatusCode,
+    gzip: bool,
+    length: Option<u64>,
+    coded: bool,
+    chunked: bool,
+}
+
+impl Head {
+    /// The head in front, and its length; `None` while it is not all there.
+    fn parse(bytes: &[u8]) -> Result<Option<(usize, Self)>, ClientError> {
+        match Self::parse_into(bytes, &mut [EMPTY_HEADER; HEADERS_USUAL]) {
+            Err(ClientError::Head(httparse::Error::TooManyHeaders)) => {
+                Self::parse_into(bytes, &mut vec![EMPTY_HEADER; HEADERS_MAX])
+            }
+            parsed => parsed,
+        }
+    }
+
+    fn parse_into<'b>(
+        bytes: &'b [u8],
+        headers: &mut [httparse::Header<'b>],
+    ) -> Result<Option<(usize, Self)>, ClientError> {
+        let mut parser = ParserConfig::default();
+        // What older services send, and the originals took.
+        parser.allow_obsolete_multiline_headers_in_responses(true);
+        parser.allow_spaces_after_header_name_in_responses(true);
+        let mut response = httparse::Response::new(headers);
+        let parsed = parser.parse_response(&mut response, bytes).map_err(ClientError::Head)?;
+        let (Status::Complete(length), Some(code)) = (parsed, response.code) else { return Ok(None) };
+        let status = StatusCode::from_u16(code).map_err(|_| ClientError::Head(httparse::Error::Status))?;
+        let mut head = Self { status, gzip: false, length: None, coded: false, chunked: false };
+        for header in response.headers.iter() {
+            head.note(header.name, header.value)?;
+        }
+        // HTTP/1.0 has no chunks (RFC 9112 section 6.1).
+        head.chunked &= response.version == Some(1);
+        Ok(Some((length, head)))
+    }
+
+    fn note(&mut self, name: &str, value: &[u8]) -> Result<(), ClientError> {
+        if name.eq_ignore_ascii_case("content-length") {
+            for number in value.split(|b| *b == b',') {
+                let number = decimal(number.trim_ascii()).ok_or(ClientError::Length)?;
+                // The same one twice is one (RFC 9112 section 6.3).
+                if *self.length.get_or_insert(number) != number {
+                    return Err(ClientError::Length);
+                }
+            }
+        } else if name.eq_ignore_ascii_case("transfer-encoding") {
+            self.coded = true;
+            let last = value.rsplit(|b| *b == b',').map(<[u8]>::trim_ascii).find(|coding| !coding.is_empty());
+            self.chunked = last.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
+        } else if name.eq_ignore_ascii_case("content-encoding") {
+            self.gzip = value.eq_ignore_ascii_case(b"gzip");
+        }
+        Ok(())
+    }
+
+    /// How the body's end is known (RFC 9112 section 6.3).
+    fn rest(&self, bodiless: bool) -> Result<Rest, ClientError> {
+        if self.length.is_some() && self.coded {
+            return Err(ClientError::TwoLengths);
+        }
+        if bodiless || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+            return Ok(Rest::Bytes(0));
+        }
+        Ok(match self.length {
+            _ if self.chunked => Rest::Chunks(Chunks::default()),
+            Some(length) => Rest::Bytes(length),
+            None => Rest::UntilClose,
+        })
+    }
+}
+
+/// A number of digits alone.
+fn decimal(digits: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(digits).ok()?;
+    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+}
+
+/// A body that came as gzip although it was not asked for; cut at `max` bytes.
+fn unpacked(packed: &[u8], max: usize) -> Result<Bytes, ClientError> {
+    let mut body = Vec::new();
+    GzDecoder::new(packed).take(max as u64).read_to_end(&mut body).map_err(ClientError::Gzip)?;
+    Ok(body.into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What becomes of an answer that comes in pieces of one size, and is then closed.
+    fn read(answer: &[u8], piece: usize, max: usize, bodiless: bool) -> Result<(u16, String), String> {
+        let mut incoming = Incoming::new(max, bodiless);
+        let mut closed = true;
+        for came in answer.chunks(piece) {
+            if incoming.take(came).map_err(|e| e.to_string())? {
+                closed = false;
+                break;
+            }
+        }
+        let answer = incoming.end(closed).map_err(|e| e.to_string())?;
+        Ok((answer.status.as_u16(), String::from_utf8_lossy(&answer.body).into_owned()))
+    }
+
+    fn same_in_all_pieces(answer: &str) -> Result<(u16, String), String> {
+        let whole = read(answer.as_bytes(), usize::MAX, 100, false);
+        for piece in 1..answer.len() {
+            assert_eq!(read(answer.as_bytes(), piece, 100, false), whole, "in pieces of {piece}: {answer:?}");
+        }
+        whole
+    }
+
+    #[test]
+    fn a_body_ends_as_its_head_says() {
+        for (answer, body) in [
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok and more", "ok"),
+            ("HTTP/1.1 200\r\ncontent-length:2, 2\r\nContent-Length: 2\r\n\r\nok", "ok"),
+            ("HTTP/1.1 200 OK\nContent-Length: 0\n\nno", ""),
+            ("HTTP/1.1 200 OK\r\n\r\nuntil close", "until close"),
+            ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok", "2\r\nok"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nmore", "ok"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked ,\r\n\r\n2\r\nok\r\n0\r\n\r\n", "ok"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n2", "2"),
+            ("HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n", ""),
+            (
+                "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 Hint\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
+                "ok",
+            ),
+            ("HTTP/1.1 200 OK\r\nContent-Length : 2\r\nA: b\r\n c\r\n\r\nok", "ok"),
+        ] {
+            assert_eq!(same_in_all_pieces(answer).map(|a| a.1).as_deref(), Ok(body), "{answer:?}");
+        }
+        assert_eq!(read(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n", 7, 9, true), Ok((200, String::new())));
+    }
+
+    #[test]
+    fn what_is_no_whole_answer_fails() {
+        for (answer, says) in [
+            ("", "before its answer was complete"),
+            ("HTTP/1.1 200 OK\r\n", "before its answer was complete"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", "before its answer was complete"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n", "before its answer was complete"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nContent-Length: 2\r\n\r\nok", "both Content-Length and"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 2, 3\r\n\r\nok", "Content-Length"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok", "Content-Length"),
+            ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nok", "Content-Length"),
+            ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\nok", "chunk"),
+            ("HTTP/1.1 101 Switching\r\n\r\n", "101"),
+            ("HTTP/1.1 099 Low\r\n\r\n", "not HTTP/1"),
+            ("HTTP/2.0 200 OK\r\n\r\n", "not HTTP/1"),
+            ("SSH-2.0-OpenSSH_9.2\r\n", "not HTTP/1"),
+            ("\0\0\0\0", "not HTTP/1"),
+        ] {
+            let failed = same_in_all_pieces(answer).unwrap_err();
+            assert!(failed.contains(says), "{answer:?}: {failed}");
+        }
+    }
+
+    #[test]
+    fn heads_and_bodies_are_bounded() {
+        let head = format!("HTTP/1.1 200 OK\r\nX: {}", "y".repeat(HEAD_MAX));
+        let many = format!("HTTP/1.1 200 OK\r\n{}\r\n", "A: b\r\n".repeat(HEADERS_MAX + 1));
+        let interim = "HTTP/1.1 100 Go\r\n\r\n".repeat(HEAD_MAX / 16);
+        for answer in [&head, &many, &interim] {
+            for piece in [1 << 10, usize::MAX] {
+                assert!(read(answer.as_bytes(), piece, 9, false).is_err());
+            }
+        }
+        let most = format!("HTTP/1.1 200 OK\r\n{}\r\nbody", "A: b\r\n".repeat(HEADERS_MAX));
+        assert_eq!(read(most.as_bytes(), 1000, 9, false), Ok((200, "body".into())));
+        for answer in [
+            "HTTP/1.1 200 OK\r\n\r\n0123456789",
+            "HTTP/1.1 200 OK\r\nContent-Length: 18446744073709551615\r\n\r\n0123456789",
+            "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n01234\r\nffffffff\r\n56789",
+        ] {
+            for piece in 1..answer.len() {
+                assert_eq!(read(answer.as_bytes(), piece, 9, false), Ok((200, "012345678".into())), "{answer:?}");
+            }
+        }
+    }
+}
