@@ -1,6 +1,6 @@
 //! An upstream's answer to one request, as it comes in (RFC 9112).
 //!
-//! Rule: everything is bounded, no piece is read twice, and what the pieces are makes no difference.
+//! Rule: everything is bounded, and in which pieces it comes makes no difference.
 
 use std::io::Read as _;
 
@@ -71,9 +71,13 @@ impl Incoming {
             At::Body(body) => body.take(came, self.max_body),
             At::Head(before) if before.is_empty() => self.take_head(came),
             At::Head(before) => {
+                let seen = before.len().saturating_sub(2);
                 before.extend_from_slice(came);
-                // No head ends without one: what comes in drops is not looked at for each of them.
-                if !came.contains(&b'\n') && before.len() <= HEAD_MAX {
+                if self.heads + before.len() > HEAD_MAX {
+                    return Err(ClientError::LongHead);
+                }
+                // No head ends without an empty line: what comes in drops is not parsed for each of them.
+                if !has_empty_line(&before[seen..]) {
                     return Ok(false);
                 }
                 let head = std::mem::take(before);
@@ -101,10 +105,11 @@ impl Incoming {
             }
             // Interim answers say nothing (RFC 9110 section 15.2).
             if !head.status.is_informational() {
+                let (status, gzip) = (head.status, head.gzip);
                 let rest = head.rest(self.bodiless)?;
                 let promised = if let Rest::Bytes(left) = rest { left.min(PROMISED_MAX) } else { 0 };
                 let so_far = Vec::with_capacity(usize::try_from(promised).unwrap_or(0).min(self.max_body));
-                let mut body = Body { status: head.status, gzip: head.gzip, rest, so_far };
+                let mut body = Body { status, gzip, rest, so_far };
                 let done = body.take(came, self.max_body);
                 self.at = At::Body(body);
                 return done;
@@ -155,9 +160,12 @@ impl Body {
 struct Head {
     status: StatusCode,
     gzip: bool,
-    length: Option<u64>,
+    /// `Content-Length`, or that it is none.
+    length: Option<Result<u64, ClientError>>,
     coded: bool,
     chunked: bool,
+    /// HTTP/1.0, which has no codings.
+    old: bool,
 }
 
 impl Head {
@@ -183,23 +191,20 @@ impl Head {
         let parsed = parser.parse_response(&mut response, bytes).map_err(ClientError::Head)?;
         let (Status::Complete(length), Some(code)) = (parsed, response.code) else { return Ok(None) };
         let status = StatusCode::from_u16(code).map_err(|_| ClientError::Head(httparse::Error::Status))?;
-        let mut head = Self { status, gzip: false, length: None, coded: false, chunked: false };
+        let mut head = Self { status, gzip: false, length: None, coded: false, chunked: false, old: false };
         for header in response.headers.iter() {
-            head.note(header.name, header.value)?;
+            head.note(header.name, header.value);
         }
-        // HTTP/1.0 has no chunks (RFC 9112 section 6.1).
-        head.chunked &= response.version == Some(1);
+        head.old = response.version == Some(0);
         Ok(Some((length, head)))
     }
 
-    fn note(&mut self, name: &str, value: &[u8]) -> Result<(), ClientError> {
+    fn note(&mut self, name: &str, value: &[u8]) {
         if name.eq_ignore_ascii_case("content-length") {
-            for number in value.split(|b| *b == b',') {
-                let number = decimal(number.trim_ascii()).ok_or(ClientError::Length)?;
+            for number in value.split(|b| *b == b',').map(|number| decimal(number.trim_ascii())) {
                 // The same one twice is one (RFC 9112 section 6.3).
-                if *self.length.get_or_insert(number) != number {
-                    return Err(ClientError::Length);
-                }
+                let one = number.filter(|n| self.length.as_ref().is_none_or(|known| known.as_ref().ok() == Some(n)));
+                self.length = Some(one.ok_or(ClientError::Length));
             }
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             self.coded = true;
@@ -208,23 +213,25 @@ impl Head {
         } else if name.eq_ignore_ascii_case("content-encoding") {
             self.gzip = value.eq_ignore_ascii_case(b"gzip");
         }
-        Ok(())
     }
 
     /// How the body's end is known (RFC 9112 section 6.3).
-    fn rest(&self, bodiless: bool) -> Result<Rest, ClientError> {
-        if self.length.is_some() && self.coded {
-            return Err(ClientError::TwoLengths);
-        }
+    fn rest(self, bodiless: bool) -> Result<Rest, ClientError> {
         if bodiless || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
             return Ok(Rest::Bytes(0));
         }
-        Ok(match self.length {
-            _ if self.chunked => Rest::Chunks(Chunks::default()),
-            Some(length) => Rest::Bytes(length),
-            None => Rest::UntilClose,
-        })
+        match self.length {
+            Some(_) if self.coded => Err(ClientError::TwoLengths),
+            None if self.coded && self.old => Err(ClientError::OldCoding),
+            None if self.chunked => Ok(Rest::Chunks(Chunks::default())),
+            None => Ok(Rest::UntilClose),
+            Some(length) => length.map(Rest::Bytes),
+        }
     }
+}
+
+fn has_empty_line(bytes: &[u8]) -> bool {
+    bytes.windows(2).any(|w| w == b"\n\n") || bytes.windows(3).any(|w| w == b"\n\r\n")
 }
 
 /// A number of digits alone.
@@ -273,11 +280,13 @@ mod tests {
             ("HTTP/1.1 200\r\ncontent-length:2, 2\r\nContent-Length: 2\r\n\r\nok", "ok"),
             ("HTTP/1.1 200 OK\nContent-Length: 0\n\nno", ""),
             ("HTTP/1.1 200 OK\r\n\r\nuntil close", "until close"),
-            ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok", "2\r\nok"),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\nmore", "ok"),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, Chunked ,\r\n\r\n2\r\nok\r\n0\r\n\r\n", "ok"),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: identity\r\n\r\n2", "2"),
             ("HTTP/1.1 204 No\r\nContent-Length: 9\r\n\r\n", ""),
+            ("HTTP/1.1 304 No\r\nContent-Length: none\r\nTransfer-Encoding: chunked\r\n\r\n", ""),
+            ("HTTP/1.1 103 Hint\r\nContent-Length: 1, 2\r\n\r\nHTTP/1.0 200 OK\r\n\r\nok", "ok"),
+            ("\r\n\r\nHTTP/1.1 200 OK\r\n\r\nok", "ok"),
             (
                 "HTTP/1.1 100 Go\r\n\r\nHTTP/1.1 103 Hint\r\nA: b\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok",
                 "ok",
@@ -301,6 +310,7 @@ mod tests {
             ("HTTP/1.1 200 OK\r\nContent-Length: +2\r\n\r\nok", "Content-Length"),
             ("HTTP/1.1 200 OK\r\nContent-Length: 99999999999999999999\r\n\r\nok", "Content-Length"),
             ("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\nok", "chunk"),
+            ("HTTP/1.0 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\n\r\n", "HTTP/1.0 has not"),
             ("HTTP/1.1 101 Switching\r\n\r\n", "101"),
             ("HTTP/1.1 099 Low\r\n\r\n", "not HTTP/1"),
             ("HTTP/2.0 200 OK\r\n\r\n", "not HTTP/1"),

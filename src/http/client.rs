@@ -47,6 +47,8 @@ pub enum ClientError {
     Length,
     /// It has a length and comes in chunks too (RFC 9112 section 6.3): its end is uncertain.
     TwoLengths,
+    /// It is HTTP/1.0 and has a transfer coding: its end is uncertain (RFC 9112 section 6.1).
+    OldCoding,
     /// Its chunks are none.
     Chunks,
     /// The upstream changed the protocol (101).
@@ -65,6 +67,7 @@ impl fmt::Display for ClientError {
             Self::LongHead => write!(f, "the head of the upstream's answer is longer than 64 KiB"),
             Self::Length => write!(f, "the Content-Length of the upstream's answer is not one number"),
             Self::TwoLengths => write!(f, "the upstream's answer has both Content-Length and Transfer-Encoding"),
+            Self::OldCoding => write!(f, "the upstream's answer has Transfer-Encoding, which HTTP/1.0 has not"),
             Self::Chunks => write!(f, "the upstream's answer is not in chunks, as it says"),
             Self::Switched => write!(f, "the upstream answered 101 Switching Protocols"),
             Self::Gzip(e) => write!(f, "the upstream's body is not gzip, as it says: {}", cause_text(e)),
@@ -83,8 +86,8 @@ pub struct Request {
 }
 
 impl Request {
-    /// Puts a request together. It always asks to close the connection, in place of any header that says otherwise: so
-    /// the upstream closes first, and its address and port are not taken for a while by our end.
+    /// Puts a request together. It always asks to close the connection, in place of any header that says otherwise: where
+    /// the upstream closes first, its address and port are not taken for a while by our end.
     ///
     /// # Errors
     /// [`ClientError::Path`] for a path that would end the request line.
