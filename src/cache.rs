@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::hashed::{Given, hash};
-use crate::probe::{Host, Outcome};
+use crate::probe::{Host, Name, Outcome};
 
 /// What a result belongs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Key {
     protocol: &'static str,
     host: Host,
     port: u16,
-    service: Option<Box<str>>,
+    service: Option<Arc<str>>,
     request: Option<Box<str>>,
 }
 
@@ -39,11 +39,17 @@ impl Key {
         protocol: &'static str,
         host: Host,
         port: u16,
-        service: Option<Box<str>>,
+        service: Option<Arc<str>>,
         request: Option<Box<str>>,
     ) -> Self {
         let hash = hash((protocol, &host, port, &service, &request));
         Self { hash, protocol, host, port, service, request }
+    }
+
+    /// The name of the check.
+    #[must_use]
+    pub fn name(&self) -> Name {
+        Name::new(self.hash)
     }
 
     fn bytes(&self) -> usize {
@@ -205,10 +211,10 @@ impl Cache {
     }
 
     /// Looks a key up; with `fresh` neither a stored result nor a probe that runs already will do.
-    pub fn find(self: &Arc<Self>, key: &Key, fresh: bool) -> Found {
+    pub fn find(self: &Arc<Self>, key: &Key, fresh: bool, now: Instant) -> Found {
         let mut inner = self.lock();
         inner.counts.gets += 1;
-        if let Some(found) = inner.usable(key, fresh) {
+        if let Some(found) = inner.usable(key, fresh, now) {
             inner.counts.hits += 1;
             return found;
         }
@@ -242,10 +248,10 @@ impl Cache {
 }
 
 impl Inner {
-    fn usable(&mut self, key: &Key, fresh: bool) -> Option<Found> {
+    fn usable(&mut self, key: &Key, fresh: bool, now: Instant) -> Option<Found> {
         let entry = self.entries.get_mut(key)?;
         if let Some(stored) = &entry.result {
-            if !fresh && stored.until.is_none_or(|until| Instant::now() < until) {
+            if !fresh && stored.until.is_none_or(|until| now < until) {
                 return Some(Found::Result(Arc::clone(&stored.outcome)));
             }
             self.counts.expirations += 1;

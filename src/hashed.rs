@@ -8,7 +8,41 @@ static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// The hash of a key's parts.
 pub(crate) fn hash(parts: impl Hash) -> u64 {
-    HASHES.hash_one(parts)
+    let mut gathering = Gathering { inner: HASHES.build_hasher(), gathered: [0; GATHERED], length: 0 };
+    parts.hash(&mut gathering);
+    gathering.finish()
+}
+
+/// Bytes that are hashed at once: most keys are shorter.
+const GATHERED: usize = 128;
+
+/// Hands the parts of a key on together: each call of the hasher takes longer than a part.
+struct Gathering<H> {
+    inner: H,
+    gathered: [u8; GATHERED],
+    length: usize,
+}
+
+impl<H: Hasher + Clone> Hasher for Gathering<H> {
+    #[inline] // most parts have a length that is known there
+    fn write(&mut self, bytes: &[u8]) {
+        let end = self.length + bytes.len();
+        if let Some(space) = self.gathered.get_mut(self.length..end) {
+            space.copy_from_slice(bytes);
+            self.length = end;
+            return;
+        }
+        self.inner.write(&self.gathered[..self.length]);
+        self.inner.write(bytes);
+        self.length = 0;
+    }
+
+    /// To be asked once, when all parts are there.
+    fn finish(&self) -> u64 {
+        let mut inner = self.inner.clone();
+        inner.write(&self.gathered[..self.length]);
+        inner.finish()
+    }
 }
 
 /// For maps whose keys bring their hash.

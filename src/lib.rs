@@ -9,6 +9,7 @@
 //! - [`process`]: one program, run to its end or killed with its group.
 //! - [`cache`]: results that still count, and sharing of running probes.
 //! - [`check`]: the policy on one screen: spool, then cache, then probe.
+//! - [`soon`]: what is there already, or is to be waited for.
 //! - [`stats`]: who asked for what lately, and what was answered. [`ledger`]: the balancers that poll, and what they see.
 //! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
 //! - [`http`]: the listener for pollers and the one request of a probe.
@@ -48,6 +49,7 @@ pub mod nearest;
 pub mod orphans;
 pub mod probe;
 pub mod process;
+pub mod soon;
 pub mod spool;
 pub mod stats;
 pub mod sys;

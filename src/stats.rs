@@ -7,7 +7,7 @@ use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::spool::unix_now;
+use smallvec::SmallVec;
 
 /// Most instances of one service whose changes are noticed.
 const INSTANCES_MAX: usize = 64;
@@ -55,10 +55,13 @@ struct Service {
     seen: f64,
     came_again: bool,
     last: Option<Last>,
-    counts: Vec<(IpAddr, u64)>,
+    counts: Few<(IpAddr, u64)>,
     /// Whether each instance passed last; named by protocol, host and port.
-    passed: Vec<(Box<str>, bool)>,
+    passed: Few<(Arc<str>, bool)>,
 }
+
+/// A list that mostly has one element, which lies in the list itself: what is far apart in memory takes time to find.
+type Few<T> = SmallVec<[T; 1]>;
 
 impl Stats {
     /// Remembers at most this many services, and for each at most this many addresses of pollers.
@@ -69,9 +72,8 @@ impl Stats {
         Self { inner: Mutex::new(inner) }
     }
 
-    /// Notes that somebody asks.
-    pub fn asked(&self, service: &str, from: IpAddr) {
-        let now = unix_now();
+    /// Notes that somebody asks; times are seconds of unix time.
+    pub fn asked(&self, service: &Arc<str>, from: IpAddr, now: f64) {
         let mut inner = self.lock();
         let most = inner.addresses;
         if let Some(known) = inner.services.get_mut(service) {
@@ -80,20 +82,26 @@ impl Stats {
             return;
         }
         inner.make_room();
-        let name: Arc<str> = service.into();
-        inner.order.push_back(Arc::clone(&name));
-        let mut new = Service { seen: now, came_again: false, last: None, counts: Vec::new(), passed: Vec::new() };
+        inner.order.push_back(Arc::clone(service));
+        let mut new = Service { seen: now, came_again: false, last: None, counts: Few::new(), passed: Few::new() };
         new.asked(now, from, most);
-        inner.services.insert(name, new);
+        inner.services.insert(Arc::clone(service), new);
     }
 
-    /// Notes the answer. Gives `Some(passes)` when it is the first for this instance, or another than the one before.
-    pub fn answered(&self, service: &str, instance: &str, from: IpAddr, code: u16, passes: bool) -> Option<bool> {
-        let last = Last { code, remote_ip: from, ts: unix_now() };
+    /// Notes the answer, whom it was for, and when. Gives `Some(passes)` when it is the first for this instance, or another than the one before.
+    pub fn answered(
+        &self,
+        service: &str,
+        instance: &Arc<str>,
+        (remote_ip, ts): (IpAddr, f64),
+        code: u16,
+        passes: bool,
+    ) -> Option<bool> {
+        let last = Last { code, remote_ip, ts };
         let mut inner = self.lock();
         let entry = inner.services.get_mut(service)?;
         entry.last = Some(last);
-        match entry.passed.iter_mut().find(|(name, _)| **name == *instance) {
+        match entry.passed.iter_mut().find(|(name, _)| name == instance) {
             Some((_, before)) if *before == passes => None,
             Some((_, before)) => {
                 *before = passes;
@@ -103,8 +111,7 @@ impl Stats {
                 if entry.passed.len() >= INSTANCES_MAX {
                     entry.passed.remove(0);
                 }
-                entry.passed.reserve_exact(usize::from(entry.passed.is_empty()));
-                entry.passed.push((instance.into(), passes));
+                entry.passed.push((Arc::clone(instance), passes));
                 Some(passes)
             }
         }
@@ -119,7 +126,7 @@ impl Stats {
                 name: Arc::clone(name),
                 at: s.seen,
                 last: s.last,
-                counts: s.counts.clone(),
+                counts: s.counts.to_vec(),
             };
             inner.services.iter().map(seen).collect()
         };
@@ -152,8 +159,6 @@ impl Service {
             let least = self.counts.iter().enumerate().min_by_key(|(_, (_, n))| *n).map_or(0, |(i, _)| i);
             self.counts.swap_remove(least);
         }
-        // Mostly there is one; a list that grows by itself begins with room for four.
-        self.counts.reserve_exact(usize::from(self.counts.is_empty()));
         self.counts.push((from, 1));
     }
 }
@@ -186,8 +191,8 @@ mod tests {
     fn names_that_came_once_do_not_push_out_one_that_came_again() {
         let stats = Stats::new(100, 8);
         for i in 0..10_000 {
-            stats.asked("real", POLLER);
-            stats.asked(&format!("junk{i}"), POLLER);
+            stats.asked(&"real".into(), POLLER, 1.0);
+            stats.asked(&format!("junk{i}").into(), POLLER, 1.0);
         }
         let names = stats.snapshot();
         assert_eq!(names.len(), 100);
@@ -197,8 +202,8 @@ mod tests {
     #[test]
     fn only_a_change_of_an_instance_is_told() {
         let stats = Stats::new(10, 8);
-        stats.asked("web", POLLER);
-        let answer = |instance: &str, code| stats.answered("web", instance, POLLER, code, code == 200);
+        stats.asked(&"web".into(), POLLER, 1.0);
+        let answer = |instance: &str, code| stats.answered("web", &instance.into(), (POLLER, 2.0), code, code == 200);
         assert_eq!(answer("http 80", 200), Some(true));
         assert_eq!(answer("http 81", 503), Some(false));
         assert_eq!(answer("http 80", 200), None);
@@ -209,7 +214,7 @@ mod tests {
     fn addresses_of_pollers_are_bounded() {
         let stats = Stats::new(10, 8);
         for i in 0..1000u32 {
-            stats.asked("web", std::net::Ipv4Addr::from_bits(i).into());
+            stats.asked(&"web".into(), std::net::Ipv4Addr::from_bits(i).into(), 1.0);
         }
         assert_eq!(stats.snapshot()[0].counts.len(), 8);
     }

@@ -9,7 +9,7 @@ fn key(port: u16) -> Key {
 }
 
 fn begin(cache: &Arc<Cache>, port: u16, fresh: bool) -> (Ticket, Running) {
-    match cache.find(&key(port), fresh) {
+    match cache.find(&key(port), fresh, Instant::now()) {
         Found::Begin(ticket, running) => (ticket, running),
         _ => panic!("expected to begin a probe of port {port}"),
     }
@@ -26,7 +26,7 @@ fn body(found: &Found) -> Option<&[u8]> {
 fn a_result_is_found_until_it_expires() {
     let cache = cache(3600.0, 10, 1 << 20);
     begin(&cache, 1, false).0.deliver(Outcome::healthy("a"), None);
-    assert_eq!(body(&cache.find(&key(1), false)), Some(&b"a"[..]));
+    assert_eq!(body(&cache.find(&key(1), false, Instant::now())), Some(&b"a"[..]));
     cache.set_limits(Limits { time: Some(Duration::ZERO), entries: 10, bytes: 1 << 20 });
     begin(&cache, 2, false).0.deliver(Outcome::healthy("b"), None);
     begin(&cache, 2, false).0.deliver(Outcome::healthy("c"), None);
@@ -36,11 +36,15 @@ fn a_result_is_found_until_it_expires() {
 fn a_running_probe_is_joined_but_not_by_who_wants_a_fresh_result() {
     let cache = cache(3600.0, 10, 1 << 20);
     let (first, _) = begin(&cache, 1, false);
-    assert!(matches!(cache.find(&key(1), false), Found::Running(_)));
+    assert!(matches!(cache.find(&key(1), false, Instant::now()), Found::Running(_)));
     let (second, _) = begin(&cache, 1, true);
     second.deliver(Outcome::healthy("new"), None);
     first.deliver(Outcome::healthy("old"), None);
-    assert_eq!(body(&cache.find(&key(1), false)), Some(&b"new"[..]), "the older probe overwrote the newer one");
+    assert_eq!(
+        body(&cache.find(&key(1), false, Instant::now())),
+        Some(&b"new"[..]),
+        "the older probe overwrote the newer one"
+    );
 }
 
 #[tokio::test]
@@ -71,7 +75,7 @@ fn entries_and_bytes_are_bounded() {
 fn counts_are_those_of_the_originals() {
     let cache = cache(3600.0, 10, 1 << 20);
     begin(&cache, 1, false).0.deliver(Outcome::healthy(""), None);
-    cache.find(&key(1), false);
+    cache.find(&key(1), false, Instant::now());
     let expected = Counts { gets: 2, hits: 1, misses: 1, sets: 1, expirations: 0, evictions: 0 };
     assert_eq!(cache.counts(), expected);
 }

@@ -22,9 +22,9 @@ pub struct Config {
     /// `max_probes_per_target`: probes that run at once against one host and port.
     pub max_probes_per_target: usize,
     /// `service_name_header`: the request header that tells an HTTP upstream the service's name.
-    pub service_name_header: Option<String>,
+    pub service_name_header: Option<Header>,
     /// `http_headers_to_copy`: headers of the poller that HTTP probes pass on.
-    pub http_headers_to_copy: Vec<String>,
+    pub http_headers_to_copy: Vec<Header>,
     /// `allow_remote_spool_changes`: whether `POST /spool/…` works.
     pub allow_remote_spool_changes: bool,
     /// `check_hosts`: the networks that hosts named in request headers must lie in, besides this host's own addresses.
@@ -200,6 +200,7 @@ mod decode;
 mod fault;
 pub(crate) mod group;
 mod groups;
+mod header;
 mod http_rule;
 mod limits;
 mod load;
@@ -221,6 +222,7 @@ pub use access::Ports;
 pub use argv::Argv;
 pub use fault::{Fault, Faults, Sink};
 pub use group::{Group, GroupCheck, Require};
+pub use header::Header;
 pub use http_rule::{HttpRule, Pattern};
 pub use load::{Loaded, load, parse};
 pub use network::{Network, is_metadata};
@@ -251,7 +253,7 @@ impl Default for Config {
             max_clients: 1024,
             max_probes_per_target: 64,
             service_name_header: None,
-            http_headers_to_copy: vec!["Host".into()],
+            http_headers_to_copy: vec![Header::host()],
             allow_remote_spool_changes: false,
             check_hosts: Network::private(),
             tls_verify: false,

@@ -68,7 +68,7 @@ const ROWS: &[Setting] = &[
         kind: "header name",
         doc: "A request header that tells HTTP upstreams the service's name.",
         parse: |c, r| set(&mut c.service_name_header, values::header_or_none(r)),
-        show: |c| or_null(c.service_name_header.as_ref(), |t| quoted(t)),
+        show: |c| or_null(c.service_name_header.as_ref(), |h| quoted(h.written())),
         ..USUAL
     },
     Setting {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::header::HeaderName;
 
+use super::header::Header;
 use super::read::Reader;
 use super::{FileLimit, LogFormat, LogPath, Network, Ports, TlsUse};
 
@@ -35,7 +36,7 @@ pub fn may_be_sent(name: &str) -> bool {
 
 /// A header name; an empty text means none, as in the originals.
 #[expect(clippy::option_option, reason = "none and a fault are not the same")]
-pub fn header_or_none(reader: &Reader<'_>) -> Option<Option<String>> {
+pub fn header_or_none(reader: &Reader<'_>) -> Option<Option<Header>> {
     match reader.word().as_deref() {
         Some("") => Some(None),
         _ => header(reader).map(Some),
@@ -43,27 +44,25 @@ pub fn header_or_none(reader: &Reader<'_>) -> Option<Option<String>> {
 }
 
 /// The name of a request header that may be passed on.
-pub fn header(reader: &Reader<'_>) -> Option<String> {
-    let name = reader.parsed("is not the name of a header", "write one such as X-Request-Id", |t| {
-        HeaderName::from_bytes(t.as_bytes()).ok().map(|_| t.to_owned())
-    })?;
-    let lower = name.to_ascii_lowercase();
-    if HOP_BY_HOP.contains(&lower.as_str()) || lower.starts_with("proxy-") {
+pub fn header(reader: &Reader<'_>) -> Option<Header> {
+    let header = reader.parsed("is not the name of a header", "write one such as X-Request-Id", Header::parse)?;
+    let name = header.name.as_str();
+    if HOP_BY_HOP.contains(&name) || name.starts_with("proxy-") {
         reader.fault("belongs to one connection and cannot be passed on", "remove it");
         return None;
     }
-    Some(name)
+    Some(header)
 }
 
 /// Names of request headers, each once.
-pub fn headers(reader: &Reader<'_>) -> Option<Vec<String>> {
-    let mut names: Vec<String> = Vec::new();
-    for name in reader.each(header)? {
-        if !names.iter().any(|n| n.eq_ignore_ascii_case(&name)) {
-            names.push(name);
+pub fn headers(reader: &Reader<'_>) -> Option<Vec<Header>> {
+    let mut headers: Vec<Header> = Vec::new();
+    for header in reader.each(header)? {
+        if !headers.iter().any(|known| known.name == header.name) {
+            headers.push(header);
         }
     }
-    Some(names)
+    Some(headers)
 }
 
 /// Ports, each once.

@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::handler::{self, Decided};
+use super::prepared::{Asker, Prepared};
 use super::route::{self, Check, Route};
 use super::state::State;
 use crate::cause::cause_text;
@@ -82,11 +83,15 @@ async fn answer(mut stream: TcpStream, poller: SocketAddr, state: &Arc<State>, p
             return;
         }
     };
-    place.busy();
+    let arrived = std::time::Instant::now();
+    place.busy(arrived);
     let text = match Wanted::parse(&line) {
         Ok(wanted) => {
             let check = wanted.check();
-            let decided = handler::decide(state, &check, &wanted.uri, &wanted.headers, from, "agent ").await;
+            let asker = Asker { uri: &wanted.uri, headers: &wanted.headers, from, kind: "agent " };
+            let live = state.live();
+            let prepared = Arc::new(Prepared::new(&check, &asker, &*state.own, &live));
+            let decided = handler::decide(state, &live, &prepared, arrived).wait().await;
             let text = said(&decided, state.live().config.agent_weights);
             decided.note(state, 0, text.starts_with("up"));
             text

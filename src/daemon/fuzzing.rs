@@ -48,12 +48,12 @@ fn asked(check: &Check<'_>, uri: &Uri, state: &[u8], nerve: &[u8]) {
 }
 
 /// What a balancer states is remembered, in little room, and makes it one poller however often it asks.
-fn remembered(check: &Check<'_>, asked: target::Asked<'_>) {
+fn remembered(check: &Check<'_>, asked: target::Asked) {
     let mut ledger = Ledger::new(2);
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let who = Who::new(check.service.as_str().into(), String::new(), address, (asked.node, asked.server));
+    let who = Who::new(check.service.shared(), "".into(), address, (asked.node, asked.server));
     let names = || asked.entries.names();
-    let entries = Entries { names: &names, basis: asked.entries.basis };
+    let entries = Entries { names: &names, basis: &asked.entries.basis };
     for text in [&who.node, &who.server, &asked.stated.words].into_iter().flatten() {
         assert!(text.len() <= 512 && !text.is_empty(), "{text:?}");
     }

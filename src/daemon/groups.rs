@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
@@ -12,12 +13,14 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::handler;
+use super::prepared::{Asker, Prepared};
 use super::route::Check;
 use super::state::State;
 use crate::check::Verdict;
 use crate::http::listen::{self, Handler};
 use crate::http::reply::{self, Reply};
 use crate::probe::{GROUP, Outcome, Protocol};
+use crate::soon::Soon;
 use crate::spool::ServiceName;
 use crate::watch::{self as watching, Means};
 
@@ -151,16 +154,19 @@ impl Handler for GroupPollers {
         handler::admits(&self.state, poller)
     }
 
-    async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {
+    fn handle(&self, request: Request<Incoming>, poller: SocketAddr, arrived: Instant) -> Soon<Reply> {
         let check = Check { protocol: Protocol::find(GROUP), service: self.name.clone(), port: Some(0), rest: "" };
         let from = poller.ip().to_canonical();
-        let kind = "listener ";
-        let decided = handler::decide(&self.state, &check, request.uri(), request.headers(), from, kind).await;
-        let reply = answer(&self.state, &decided.verdict);
-        let status = reply.status();
-        self.state.counters.answered(status.as_u16());
-        decided.note(&self.state, status.as_u16(), status.is_success());
-        reply
+        let asker = Asker { uri: request.uri(), headers: request.headers(), from, kind: "listener " };
+        let live = self.state.live();
+        let prepared = Arc::new(Prepared::new(&check, &asker, &*self.state.own, &live));
+        handler::decide(&self.state, &live, &prepared, arrived).map(&self.state, |state, decided| {
+            let reply = answer(state, &decided.verdict);
+            let status = reply.status();
+            state.counters.answered(status.as_u16());
+            decided.note(state, status.as_u16(), status.is_success());
+            reply
+        })
     }
 }
 

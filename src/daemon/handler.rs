@@ -1,36 +1,51 @@
 //! One request: route, check or page, answer, log.
 
-use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use hyper::body::Incoming;
-use hyper::header::{HeaderName, HeaderValue, PRAGMA};
-use hyper::{HeaderMap, Request, StatusCode, Uri};
+use hyper::header::{HeaderName, HeaderValue};
+use hyper::{Request, StatusCode};
 
-use super::route::{self, Check, Refusal, Route};
-use super::state::State;
-use super::{pages, pollers, spool_change, target};
-use crate::check::{Question, Soon, Verdict};
+use super::memory::Memory;
+use super::prepared::{Asker, Prepared};
+use super::route::{self, Refusal, Route};
+use super::state::{Live, Moment, State};
+use super::{pages, pollers, spool_change};
+use crate::check::{Question, Verdict, Wants};
 use crate::config::Config;
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{Asked, Entries, Told, Who};
 use crate::logging::Seldom;
-use crate::probe::{Host, Outcome, Request as Part, Target};
+use crate::probe::Outcome;
+use crate::soon::Soon;
 use crate::spool::{Closed, Downtime, Mark, phrase};
 
 /// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
 const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");
 
-/// Longest text that tells checks apart, in characters: a made-up path must not be remembered whole.
-const CHECK_MAX: usize = 300;
+/// Answers the requests of one connection.
+pub struct Pollers {
+    state: Arc<State>,
+    memory: Memory,
+}
 
-/// Answers the requests of all connections.
-#[derive(Clone)]
-pub struct Pollers(pub Arc<State>);
+impl Pollers {
+    /// For connections that are to come; each gets a clone.
+    #[must_use]
+    pub fn new(state: Arc<State>) -> Self {
+        Self { state, memory: Memory::default() }
+    }
+}
+
+impl Clone for Pollers {
+    fn clone(&self) -> Self {
+        Self::new(Arc::clone(&self.state))
+    }
+}
 
 /// How often connections of strangers are logged.
 static STRANGERS: Seldom = Seldom::new();
@@ -46,40 +61,58 @@ pub(super) fn admits(state: &State, poller: IpAddr) -> bool {
 
 impl Handler for Pollers {
     fn admits(&self, poller: IpAddr) -> bool {
-        admits(&self.0, poller)
+        admits(&self.state, poller)
     }
 
-    async fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> Reply {
+    fn handle(&self, request: Request<Incoming>, poller: SocketAddr, arrived: Instant) -> Soon<Reply> {
         let from = poller.ip().to_canonical();
-        let told = log::log_enabled!(log::Level::Debug)
-            .then(|| (Instant::now(), format!("{} {}", request.method(), request.uri())));
-        let reply = answer(&self.0, request, from).await;
-        self.0.counters.answered(reply.status().as_u16());
-        if let Some((start, line)) = told {
-            let ms = start.elapsed().as_secs_f64() * 1000.0;
-            log::debug!("{} {line} ({from}) {ms:.2}ms", reply.status().as_u16());
-        }
-        reply
+        let line = log::log_enabled!(log::Level::Debug).then(|| format!("{} {}", request.method(), request.uri()));
+        self.answer(request, from, arrived).map(&self.state, move |state, reply| {
+            state.counters.answered(reply.status().as_u16());
+            if let Some(line) = line {
+                let ms = arrived.elapsed().as_secs_f64() * 1000.0;
+                log::debug!("{} {line} ({from}) {ms:.2}ms", reply.status().as_u16());
+            }
+            reply
+        })
     }
 }
 
-async fn answer(state: &Arc<State>, request: Request<Incoming>, from: IpAddr) -> Reply {
-    let route = match route::parse(request.method(), request.uri().path()) {
-        Ok(route) => route,
-        Err(refusal) => return refused(&refusal),
-    };
-    match route {
-        Route::Check(check) => self::check(state, &check, &request, from).await,
-        // What is rare does not make the memory of each request larger.
-        Route::SpoolChange(service, port) => Box::pin(spool_change::post(state, service, port, request, from)).await,
-        Route::Status => pages::status(state),
-        Route::Count => pages::count(state),
-        Route::Recent => pages::recent(state, request.uri().query()),
-        Route::Pollers => pollers::page(state, request.uri().query()),
-        Route::PollersHealth => Box::pin(pollers::health(state, request.uri().query(), from)).await,
-        Route::Mutornadomon => pages::mutornadomon(state, from),
-        Route::Metrics => pages::metrics(state),
-        Route::Health => reply::text(StatusCode::OK, "ok\n"),
+impl Pollers {
+    fn answer(&self, request: Request<Incoming>, from: IpAddr, arrived: Instant) -> Soon<Reply> {
+        let state = &self.state;
+        let live = state.live();
+        if let Some(prepared) = self.memory.recall(&request, live.number, &*state.own) {
+            return check(state, &live, &prepared, arrived);
+        }
+        let route = match route::parse(request.method(), request.uri().path()) {
+            Ok(route) => route,
+            Err(refusal) => return Soon::Now(refused(&refusal)),
+        };
+        let query = request.uri().query();
+        Soon::Now(match route {
+            Route::Check(check) => {
+                let asker = Asker { uri: request.uri(), headers: request.headers(), from, kind: "" };
+                let prepared = Arc::new(Prepared::new(&check, &asker, &*state.own, &live));
+                self.memory.remember(&request, live.number, &prepared);
+                return self::check(state, &live, &prepared, arrived);
+            }
+            Route::SpoolChange(service, port) => {
+                let state = Arc::clone(state);
+                return Soon::later(async move { spool_change::post(&state, service, port, request, from).await });
+            }
+            Route::PollersHealth => {
+                let (state, query) = (Arc::clone(state), query.map(str::to_owned));
+                return Soon::later(async move { pollers::health(&state, query.as_deref(), from).await });
+            }
+            Route::Status => pages::status(state),
+            Route::Count => pages::count(state),
+            Route::Recent => pages::recent(state, query),
+            Route::Pollers => pollers::page(state, query),
+            Route::Mutornadomon => pages::mutornadomon(state, from),
+            Route::Metrics => pages::metrics(state),
+            Route::Health => reply::text(StatusCode::OK, "ok\n"),
+        })
     }
 }
 
@@ -95,17 +128,18 @@ fn refused(refusal: &Refusal) -> Reply {
     }
 }
 
-async fn check(state: &Arc<State>, check: &Check<'_>, request: &Request<Incoming>, from: IpAddr) -> Reply {
-    let decided = decide(state, check, request.uri(), request.headers(), from, "").await;
-    let reply = match &decided.verdict {
-        Verdict::Down(closed) => down(closed, &state.live().config),
-        Verdict::NotDown => reply::text(StatusCode::OK, ""),
-        Verdict::Refused(outcome) => probed(outcome),
-        Verdict::Probed(outcome) => probed(outcome),
-    };
-    let status = reply.status();
-    decided.note(state, status.as_u16(), status.is_success() || status.is_redirection());
-    reply
+fn check(state: &Arc<State>, live: &Live, prepared: &Arc<Prepared>, arrived: Instant) -> Soon<Reply> {
+    decide(state, live, prepared, arrived).map(state, |state, decided| {
+        let reply = match &decided.verdict {
+            Verdict::Down(closed) => down(closed, &state.live().config),
+            Verdict::NotDown => reply::text(StatusCode::OK, ""),
+            Verdict::Refused(outcome) => probed(outcome),
+            Verdict::Probed(outcome) => probed(outcome),
+        };
+        let status = reply.status();
+        decided.note(state, status.as_u16(), status.is_success() || status.is_redirection());
+        reply
+    })
 }
 
 /// A check that was decided.
@@ -114,58 +148,40 @@ pub struct Decided {
     pub verdict: Verdict,
     /// The downtime that is told by weights alone.
     pub draining: Option<Closed>,
-    who: Who,
+    prepared: Arc<Prepared>,
+    at: Moment,
 }
 
-/// Decides a check, and notes in statistics and ledger that it was asked. `kind` stands in front of what is checked.
-pub async fn decide(
-    state: &Arc<State>,
-    check: &Check<'_>,
-    uri: &Uri,
-    headers: &HeaderMap,
-    from: IpAddr,
-    kind: &str,
-) -> Decided {
-    let (who, verdict, draining) = begin(state, check, uri, headers, from, kind);
-    let verdict = match verdict {
-        Ok(verdict) => verdict,
-        Err(soon) => Verdict::Probed(soon.outcome().await),
+/// Decides a check, and notes in statistics and ledger that it was asked.
+pub fn decide(state: &Arc<State>, live: &Live, prepared: &Arc<Prepared>, arrived: Instant) -> Soon<Decided> {
+    let Prepared { who, stated, entries, wants, fresh } = &**prepared;
+    let at = state.moment(arrived);
+    state.stats.asked(&who.service, who.address, at.unix);
+    let names = || entries.names();
+    let asked = match wants {
+        Wants::Nothing => Asked::Spool,
+        Wants::Check(lookup) => Asked::Check(lookup.protocol, &lookup.target),
+        Wants::Refused(_, Some((protocol, target))) => Asked::Check(protocol, target),
+        Wants::Refused(_, None) => Asked::Refused,
     };
-    Decided { verdict, draining, who }
-}
-
-/// All of [`decide`] but the wait, so that nothing else is kept while it lasts.
-fn begin(
-    state: &State,
-    check: &Check<'_>,
-    uri: &Uri,
-    headers: &HeaderMap,
-    from: IpAddr,
-    kind: &str,
-) -> (Who, Result<Verdict, Soon>, Option<Closed>) {
-    let service = check.service.as_str();
-    state.stats.asked(service, from);
-    let live = state.live();
-    let asked = target::build(check, uri, headers, &live.config, &*state.own);
-    let who = Who::new(service.into(), instance(kind, check, &asked.target), from, (asked.node, asked.server));
-    let entries = || asked.entries.names();
-    let ask = match (check.protocol, &asked.target) {
-        (None, _) => Asked::Spool,
-        (Some(protocol), Ok(target)) => Asked::Check(protocol, target),
-        (Some(_), Err(_)) => Asked::Refused,
+    let remembered = Entries { names: &names, basis: &entries.basis };
+    state.ledger().polled(at.since_start, who, stated.clone(), &remembered, asked);
+    let weights = live.config.agent_weights;
+    let question = Question { service: &who.service, entries: &names, wants, fresh: *fresh, weights, now: arrived };
+    let (verdict, draining) = state.checker.check(&question, &live.context);
+    let prepared = Arc::clone(prepared);
+    let outcome = match verdict {
+        Ok(verdict) => return Soon::Now(Decided { verdict, draining, prepared, at }),
+        Err(Soon::Now(outcome)) => {
+            return Soon::Now(Decided { verdict: Verdict::Probed(outcome), draining, prepared, at });
+        }
+        Err(Soon::Later(outcome)) => outcome,
     };
-    let remembered = Entries { names: &entries, basis: asked.entries.basis };
-    state.ledger().polled(state.now(), &who, asked.stated, &remembered, ask);
-    let question = Question {
-        protocol: check.protocol,
-        service,
-        entries: &entries,
-        target: asked.target,
-        fresh: wants_fresh(headers),
-        weights: live.config.agent_weights,
-    };
-    let (verdict, draining) = state.checker.check(question, &live.context);
-    (who, verdict, draining)
+    let state = Arc::clone(state);
+    Soon::later(async move {
+        let verdict = Verdict::Probed(outcome.await);
+        Decided { verdict, draining, prepared, at: state.moment(Instant::now()) }
+    })
 }
 
 impl Decided {
@@ -177,15 +193,15 @@ impl Decided {
             (_, Some(_)) => Told::Drain,
             _ => Told::Up,
         };
-        state.ledger().answered(state.now(), &self.who, told, code);
+        state.ledger().answered(self.at.since_start, &self.prepared.who, told, code);
         let counter = match &self.verdict {
             Verdict::Down(_) => Some(&state.counters.down),
             Verdict::Refused(_) => Some(&state.counters.refused),
             Verdict::NotDown | Verdict::Probed(_) => None,
         };
         counter.map(|c| c.fetch_add(1, Ordering::Relaxed));
-        let (service, instance, from) = (&self.who.service, &self.who.check, self.who.address);
-        let Some(passes) = state.stats.answered(service, instance, from, code, passes) else { return };
+        let Who { service, check: instance, address: from, .. } = &self.prepared.who;
+        let Some(passes) = state.stats.answered(service, instance, (*from, self.at.unix), code, passes) else { return };
         let now = if passes { "up" } else { "DOWN" };
         match &self.verdict {
             Verdict::Down(closed) => {
@@ -198,30 +214,6 @@ impl Decided {
             Verdict::Probed(o) => log::info!("{service} ({instance}) is now {now} for {from}: {}", said(o)),
         }
     }
-}
-
-/// What changes of a service's state are told apart by, such as `http 127.0.0.1:8080`.
-fn instance(kind: &str, check: &Check<'_>, target: &Result<Target, Outcome>) -> String {
-    let mut text = String::with_capacity(64);
-    text.push_str(kind);
-    text.push_str(check.protocol.map_or("spool", |p| p.name));
-    if let Ok(target) = target {
-        if check.protocol.is_some_and(|p| matches!(p.request, Part::Segment)) {
-            text.push(' ');
-            text.push_str(target.segment());
-        }
-        match &target.host {
-            Host::Local => text.push_str(" 127.0.0.1"),
-            // Writing to a string cannot fail.
-            host => drop(write!(text, " {host}")),
-        }
-        text.push(':');
-        text.push_str(itoa::Buffer::new().format(target.port));
-    }
-    if let Some((end, _)) = text.char_indices().nth(CHECK_MAX).filter(|_| text.len() > CHECK_MAX) {
-        text.truncate(end);
-    }
-    text
 }
 
 /// Status, cause and the beginning of the body, for the log.
@@ -256,9 +248,4 @@ fn probed(outcome: &Outcome) -> Reply {
         return if outcome.overload { reply::retry_soon(reply) } else { reply };
     }
     reply
-}
-
-/// `Pragma: no-cache` (RFC 9111 section 5.4), in any case; the poller will have neither a stored nor a shared result.
-fn wants_fresh(headers: &HeaderMap) -> bool {
-    headers.get(PRAGMA).is_some_and(|v| v.as_bytes().trim_ascii().eq_ignore_ascii_case(b"no-cache"))
 }

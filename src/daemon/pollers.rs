@@ -3,11 +3,13 @@
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
 use super::state::State;
+use crate::check::Lookup;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{Ask, Page, Root};
 use crate::spool::{ALL, phrase};
@@ -66,8 +68,8 @@ pub async fn health(state: &Arc<State>, query: Option<&str>, from: IpAddr) -> Re
 
 async fn checked(state: &State, ask: &Ask, context: &Arc<crate::probe::Context>) -> Value {
     let target = &ask.target;
-    let outcome = match state.checker.probe(ask.protocol, target.clone(), true, context) {
-        Ok(soon) => soon.outcome().await,
+    let outcome = match Lookup::new(ask.protocol, Arc::clone(target), &context.config) {
+        Ok(lookup) => state.checker.probe(&lookup, true, context, Instant::now()).wait().await,
         Err(refused) => Arc::new(refused),
     };
     let start = &outcome.body[..outcome.body.len().min(400)];

@@ -103,10 +103,9 @@ fn reading(check: Check<'_>) -> Result<Route<'_>, Refusal> {
 }
 
 fn check(path: &str) -> Result<Check<'_>, Refusal> {
-    let mut parts = path.strip_prefix('/').ok_or(Refusal::NotFound)?.splitn(3, '/');
-    let (protocol, service, rest) = (parts.next(), parts.next(), parts.next());
-    let (protocol, service, rest) =
-        (protocol.ok_or(Refusal::NotFound)?, service.ok_or(Refusal::NotFound)?, rest.ok_or(Refusal::NotFound)?);
+    let path = path.strip_prefix('/').ok_or(Refusal::NotFound)?;
+    let (protocol, path) = path.split_once('/').ok_or(Refusal::NotFound)?;
+    let (service, rest) = path.split_once('/').ok_or(Refusal::NotFound)?;
     let protocol = match protocol {
         "spool" => None,
         name => Some(Protocol::find(name).ok_or(Refusal::NotFound)?),

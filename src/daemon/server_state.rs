@@ -1,4 +1,4 @@
-//! `X-Haproxy-Server-State`, which HAProxy's `http-check send-state` adds to each poll (HAProxy manual, "http-check
+//! What the headers of a poll say: mostly `X-Haproxy-Server-State`, which HAProxy's `http-check send-state` adds to each poll (HAProxy manual, "http-check
 //! send-state"): `UP 1/2; address=10.0.0.7; port=8080; name=web/s1; node=lb1; weight=1/2; scur=13/22; qcur=0`. Pure.
 //!
 //! Rule: of repeated parts the last one counts, and a part with two equals signs none. What does not parse is not said.
@@ -30,6 +30,8 @@ pub struct ServerState<'a> {
     weight: Option<[u32; 2]>,
     sessions: Option<[u32; 2]>,
     by_hand: bool,
+    /// Neither a stored result nor a probe under way will do: `Pragma: no-cache` (RFC 9111 section 5.4), in any case.
+    pub fresh: bool,
 }
 
 impl<'a> ServerState<'a> {
@@ -42,6 +44,7 @@ impl<'a> ServerState<'a> {
             match name.as_str() {
                 "x-haproxy-server-state" => state.read(value.as_bytes()),
                 "x-nerve-check-ip" => nerve = nerve.or(Some(value.to_str().unwrap_or("?").trim())),
+                "pragma" => state.fresh |= value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"no-cache"),
                 "user-agent" => state.by_hand |= BY_HAND.iter().any(|tool| value.as_bytes().starts_with(tool)),
                 _ => {}
             }

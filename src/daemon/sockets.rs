@@ -72,7 +72,7 @@ impl Listeners {
     /// # Errors
     /// When file descriptors are wanting.
     pub fn accept_all(self, state: &Arc<State>, stopped: &watch::Receiver<bool>) -> io::Result<Option<unix::Name>> {
-        let pollers = || (Arc::clone(&state.connections), Pollers(Arc::clone(state)), stopped.clone());
+        let pollers = || (Arc::clone(&state.connections), Pollers::new(Arc::clone(state)), stopped.clone());
         for socket in self.ports {
             let (connections, pollers, stopped) = pollers();
             tokio::spawn(listen::serve(tokio::net::TcpListener::from_std(socket)?, connections, pollers, stopped));

@@ -1,6 +1,7 @@
 //! What all requests share.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ pub struct Live {
     pub context: Arc<Context>,
     /// Who may change the spool from afar.
     pub tokens: Tokens,
+    /// No other one has this number.
+    pub number: u64,
 }
 
 impl Live {
@@ -40,8 +43,19 @@ impl Live {
         let tokens = Tokens::load(&config.remote_spool_tokens)?;
         let config = Arc::new(config);
         let context = Context::new(Arc::clone(&config), Arc::clone(local)).map_err(|e| e.to_string())?;
-        Ok(Self { config, context: Arc::new(context), tokens })
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
+        Ok(Self { config, context: Arc::new(context), tokens, number })
     }
+}
+
+/// A moment, for all that is noted of it: to read a clock takes as long as to note something.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment {
+    /// On the ledger's clock: time since the start.
+    pub since_start: Duration,
+    /// On the wall clock, in seconds of unix time.
+    pub unix: f64,
 }
 
 /// The daemon's memory.
@@ -93,6 +107,12 @@ impl State {
     #[must_use]
     pub fn now(&self) -> Duration {
         self.started.elapsed()
+    }
+
+    /// A moment that is now, on both clocks.
+    #[must_use]
+    pub fn moment(&self, now: Instant) -> Moment {
+        Moment { since_start: now.saturating_duration_since(self.started), unix: unix_now() }
     }
 
     /// The memory of pollers.

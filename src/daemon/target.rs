@@ -7,12 +7,12 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{StatusCode, Uri};
 
 use super::route::Check;
 use super::server_state::ServerState;
-use crate::config::Config;
+use crate::config::{Config, Header};
 use crate::ledger::{Basis, Stated};
 use crate::probe::{Headers, Host, Outcome, Protocol, Request, Target};
 use crate::spool::{Key, ServiceName, parse_port};
@@ -22,13 +22,15 @@ const NAME_MAX: usize = 253;
 
 /// A check, with everything that headers say of it.
 #[derive(Debug)]
-pub struct Asked<'a> {
+pub struct Asked {
     /// The spool entries that can take it down, besides `all`.
-    pub entries: Entries<'a>,
+    pub entries: Entries,
     /// Where to probe, or why not.
     pub target: Result<Target, Outcome>,
     /// What the balancer says of itself.
     pub stated: Stated,
+    /// Neither a stored result nor a probe under way will do.
+    pub fresh: bool,
     /// The balancer's node name.
     pub node: Option<Box<str>>,
     /// Its names of backend and server.
@@ -38,12 +40,12 @@ pub struct Asked<'a> {
 /// The spool entries that can take a check down, besides `all`. They are written out only where they are needed:
 /// mostly nothing is down.
 #[derive(Debug)]
-pub struct Entries<'a> {
-    service: &'a ServiceName,
+pub struct Entries {
+    service: ServiceName,
     /// Host and port, unless they are refused.
     place: Option<(Host, u16)>,
     /// What else decides the names.
-    pub basis: Basis<&'a str>,
+    pub basis: Basis,
 }
 
 /// Which addresses are this host's own.
@@ -55,7 +57,7 @@ pub trait Own {
 }
 
 /// Applies the headers.
-pub fn build<'a>(check: &'a Check<'_>, uri: &Uri, headers: &'a HeaderMap, config: &Config, own: &dyn Own) -> Asked<'a> {
+pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config, own: &dyn Own) -> Asked {
     let state = ServerState::parse(headers);
     let port = match port(&state) {
         Ok(None) => check.port.ok_or_else(|| bad("the port in the path is above 65535")),
@@ -64,10 +66,10 @@ pub fn build<'a>(check: &'a Check<'_>, uri: &Uri, headers: &'a HeaderMap, config
     };
     let host = host(state.host, own);
     let entries = Entries {
-        service: &check.service,
+        service: check.service.clone(),
         place: host.as_ref().ok().cloned().zip(port.as_ref().ok().copied()),
         basis: Basis {
-            typed: state.host,
+            typed: state.host.map(Into::into),
             own_name: own.by_name(),
             is_own: matches!(&host, Ok(Host::Address(a)) if own.is_own(*a)),
         },
@@ -82,7 +84,7 @@ pub fn build<'a>(check: &'a Check<'_>, uri: &Uri, headers: &'a HeaderMap, config
             ));
         }
         Ok(Target {
-            service: check.service.as_str().into(),
+            service: check.service.shared(),
             host,
             port,
             // Only a probe has use for them.
@@ -94,10 +96,16 @@ pub fn build<'a>(check: &'a Check<'_>, uri: &Uri, headers: &'a HeaderMap, config
     });
     let target = target.map_err(|refused| as_failure(check, refused));
     let (node, server) = state.names();
-    Asked { entries, target, stated: state.stated(), node, server }
+    Asked { entries, target, stated: state.stated(), fresh: state.fresh, node, server }
 }
 
-impl Entries<'_> {
+impl Entries {
+    /// Whether this host's addresses, which can change, still make them what they are.
+    pub fn hold(&self, own: &dyn Own) -> bool {
+        let is_own = matches!(&self.place, Some((Host::Address(a), _)) if own.is_own(*a));
+        (own.by_name(), is_own) == (self.basis.own_name, self.basis.is_own)
+    }
+
     /// The names of the entries, in the order to ask.
     pub fn names(&self) -> Vec<String> {
         let mut names = vec![self.service.as_str().to_owned()];
@@ -123,8 +131,8 @@ impl Entries<'_> {
             Host::Name(name) => add(Some(name)),
         }
         // Files of the originals' hadown have the host as it was typed.
-        if self.basis.typed.is_some() {
-            add(self.basis.typed);
+        if let Some(typed) = &self.basis.typed {
+            add(Some(typed));
         }
         names
     }
@@ -158,11 +166,12 @@ fn host(named: Option<&str>, own: &dyn Own) -> Result<Host, Outcome> {
 /// What the answer's path is asked for: as it came, still encoded.
 fn path(rest: &str, query: Option<&str>) -> Box<str> {
     let slash = if rest.starts_with('/') { "" } else { "/" };
-    match query.filter(|q| !q.is_empty()) {
-        Some(query) => [slash, rest, "?", query].concat(),
-        None => [slash, rest].concat(),
+    let (mark, query) = query.filter(|q| !q.is_empty()).map_or(("", ""), |query| ("?", query));
+    let mut path = String::with_capacity(slash.len() + rest.len() + mark.len() + query.len());
+    for part in [slash, rest, mark, query] {
+        path.push_str(part);
     }
-    .into()
+    path.into_boxed_str()
 }
 
 /// The headers for an HTTP upstream: what was to be copied, the service's name.
@@ -171,24 +180,23 @@ fn request_headers(check: &Check<'_>, from: &HeaderMap, config: &Config) -> Head
     if !check.protocol.is_some_and(|p| matches!(p.request, Request::Whole)) {
         return headers;
     }
-    // The configuration holds only names and values that can be headers; others would be left out here.
-    for name in config.http_headers_to_copy.iter().filter_map(|n| n.parse::<HeaderName>().ok()) {
-        let mut values = from.get_all(&name).iter();
+    for Header { name, .. } in &config.http_headers_to_copy {
+        let mut values = from.get_all(name).iter();
         let value = match (values.next(), values.next()) {
             (None, _) => continue,
-            (Some(only), None) => Ok(only.clone()),
+            // A copy: it would keep all that was read with it.
+            (Some(only), None) => HeaderValue::from_bytes(only.as_bytes()),
             (Some(_), Some(_)) => {
-                let all: Vec<&[u8]> = from.get_all(&name).iter().map(HeaderValue::as_bytes).collect();
+                let all: Vec<&[u8]> = from.get_all(name).iter().map(HeaderValue::as_bytes).collect();
                 HeaderValue::from_bytes(&all.join(&b", "[..]))
             }
         };
         if let Ok(value) = value {
-            headers.set(name, value);
+            headers.set(name.clone(), value);
         }
     }
-    let own = config.service_name_header.as_ref().and_then(|n| n.parse::<HeaderName>().ok());
-    if let (Some(name), Ok(value)) = (own, HeaderValue::from_str(check.service.as_str())) {
-        headers.set(name, value);
+    if let (Some(own), Ok(value)) = (&config.service_name_header, HeaderValue::from_str(check.service.as_str())) {
+        headers.set(own.name.clone(), value);
     }
     headers
 }
@@ -209,6 +217,7 @@ mod tests {
     use super::*;
     use crate::daemon::route::{self, Route};
     use hyper::Method;
+    use hyper::header::HeaderName;
 
     struct Host10;
 

@@ -11,7 +11,7 @@ mod books;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use books::{Books, Id, Is};
 use tokio::sync::Notify;
@@ -221,8 +221,8 @@ pub(crate) struct Registered {
 
 impl Registered {
     /// A complete request is there: idle connections make room first.
-    pub(crate) fn busy(&self) {
-        self.all.books().put(self.id, Is::Busy);
+    pub(crate) fn busy(&self, now: Instant) {
+        self.all.books().put(self.id, Is::Busy, now);
     }
 
     /// Waits until no request came for the whole time limit. To be asked after the connection was: a request may be
@@ -240,7 +240,7 @@ impl Registered {
 
     /// It was answered.
     pub(super) fn idle(&self) {
-        self.all.books().put(self.id, Is::Idle);
+        self.all.books().put(self.id, Is::Idle, Instant::now());
         self.all.changed.notify_waiters();
     }
 }

@@ -9,7 +9,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::Request;
 use hyper::body::Incoming;
@@ -28,6 +28,7 @@ pub use super::connections::{Connections, Limits};
 use super::reply::Reply;
 use super::stall::Stalling;
 use crate::logging::Seldom;
+use crate::soon::Soon;
 
 /// Connections that the kernel keeps ready to be accepted.
 const BACKLOG: u32 = 4096;
@@ -70,7 +71,7 @@ pub trait Handler: Clone + Send + Sync + 'static {
     }
 
     /// Answers one request of a poller.
-    fn handle(&self, request: Request<Incoming>, poller: SocketAddr) -> impl Future<Output = Reply> + Send;
+    fn handle(&self, request: Request<Incoming>, poller: SocketAddr, arrived: Instant) -> Soon<Reply>;
 }
 
 /// Where connections come from.
@@ -199,10 +200,12 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handl
     let begun = Notify::new();
     let service = service_fn(|request| {
         begun.notify_one();
-        let (handler, registered) = (&handler, &*registered);
+        let arrived = Instant::now();
+        registered.busy(arrived);
+        let reply = handler.handle(request, poller, arrived);
+        let registered = &*registered;
         async move {
-            registered.busy();
-            let reply = handler.handle(request, poller).await;
+            let reply = reply.wait().await;
             registered.idle();
             Ok::<_, Infallible>(reply)
         }

@@ -35,7 +35,7 @@ pub struct Figures {
 struct Entry {
     /// The spool entries that can take it down, besides `all`.
     names: Box<[Box<str>]>,
-    basis: Basis<Box<str>>,
+    basis: Basis,
     stated: Stated,
     ask: Option<Arc<Ask>>,
     asks_spool: bool,
@@ -89,9 +89,9 @@ impl Ledger {
         entry.polls += 1;
         entry.polled_at = now;
         entry.after_closed = entry.told.is_some_and(|told| told != Told::Up);
-        if !entry.basis.is(&entries.basis) {
+        if entry.basis != *entries.basis {
             entry.names = boxed((entries.names)());
-            entry.basis = entries.basis.to_owned();
+            entry.basis = entries.basis.clone();
         }
         if !same_ask(entry.ask.as_deref(), asked.check()) {
             entry.ask = remembered(asked.check());
@@ -211,7 +211,7 @@ impl Entry {
     fn new(now: Duration, stated: Stated, entries: &Entries<'_>, asked: Asked<'_>) -> Self {
         Self {
             names: boxed((entries.names)()),
-            basis: entries.basis.to_owned(),
+            basis: entries.basis.clone(),
             stated,
             ask: remembered(asked.check()),
             asks_spool: matches!(asked, Asked::Spool),

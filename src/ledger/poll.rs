@@ -17,9 +17,9 @@ pub struct Who {
     /// First, as it mostly tells two apart at once.
     hash: u64,
     /// The service that it asks for.
-    pub service: Box<str>,
+    pub service: Arc<str>,
     /// What it has checked: protocol, host and port.
-    pub check: String,
+    pub check: Arc<str>,
     /// Where it polls from.
     pub address: IpAddr,
     /// The balancer's node name, where it says it.
@@ -32,8 +32,8 @@ impl Who {
     /// Puts the parts together. They are hashed once, for all look-ups of a poll.
     #[must_use]
     pub fn new(
-        service: Box<str>,
-        check: String,
+        service: Arc<str>,
+        check: Arc<str>,
         address: IpAddr,
         (node, server): (Option<Box<str>>, Option<Box<str>>),
     ) -> Self {
@@ -53,31 +53,18 @@ pub struct Entries<'a> {
     /// Writes them out.
     pub names: &'a dyn Fn() -> Vec<String>,
     /// While it is the same, so are they.
-    pub basis: Basis<&'a str>,
+    pub basis: &'a Basis,
 }
 
 /// What decides the names of spool entries, besides service, host and port.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Basis<T> {
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Basis {
     /// The host as the poller wrote it.
-    pub typed: Option<T>,
+    pub typed: Option<Box<str>>,
     /// The address that this host's own name resolves to.
     pub own_name: Option<IpAddr>,
     /// The check's host is one of this host's addresses.
     pub is_own: bool,
-}
-
-impl<T: AsRef<str>> Basis<T> {
-    pub(super) fn is(&self, other: &Basis<&str>) -> bool {
-        let typed = self.typed.as_ref().map(AsRef::as_ref);
-        (typed, self.own_name, self.is_own) == (other.typed, other.own_name, other.is_own)
-    }
-}
-
-impl Basis<&str> {
-    pub(super) fn to_owned(self) -> Basis<Box<str>> {
-        Basis { typed: self.typed.map(Into::into), own_name: self.own_name, is_own: self.is_own }
-    }
 }
 
 /// What a balancer says of itself with a poll: its view before this poll.
@@ -101,7 +88,7 @@ pub struct Ask {
     /// How to probe.
     pub protocol: &'static Protocol,
     /// Where, and with which request.
-    pub target: Target,
+    pub target: Arc<Target>,
 }
 
 /// What pollers ask.
@@ -121,13 +108,13 @@ pub enum Asked<'a> {
     /// For downtimes only.
     Spool,
     /// For a check.
-    Check(&'static Protocol, &'a Target),
+    Check(&'static Protocol, &'a Arc<Target>),
     /// For something that is refused.
     Refused,
 }
 
 impl<'a> Asked<'a> {
-    pub(super) fn check(self) -> Option<(&'static Protocol, &'a Target)> {
+    pub(super) fn check(self) -> Option<(&'static Protocol, &'a Arc<Target>)> {
         match self {
             Self::Check(protocol, target) => Some((protocol, target)),
             Self::Spool | Self::Refused => None,
@@ -136,21 +123,21 @@ impl<'a> Asked<'a> {
 }
 
 /// Whether two checks are asked in the same way.
-pub(super) fn same_ask(known: Option<&Ask>, ask: Option<(&'static Protocol, &Target)>) -> bool {
+pub(super) fn same_ask(known: Option<&Ask>, ask: Option<(&'static Protocol, &Arc<Target>)>) -> bool {
     match (known, ask) {
         (None, None) => true,
         (Some(known), Some((protocol, target))) => {
             let (a, b) = (&known.target, target);
-            known.protocol.name == protocol.name
-                && (a.port, &a.host, &a.path, &a.headers) == (b.port, &b.host, &b.path, &b.headers)
+            let same = || (a.port, &a.host, &a.path, &a.headers) == (b.port, &b.host, &b.path, &b.headers);
+            known.protocol.name == protocol.name && (Arc::ptr_eq(a, b) || same())
         }
         _ => false,
     }
 }
 
 /// A copy to keep, unless it is too long.
-pub(super) fn remembered(ask: Option<(&'static Protocol, &Target)>) -> Option<Arc<Ask>> {
+pub(super) fn remembered(ask: Option<(&'static Protocol, &Arc<Target>)>) -> Option<Arc<Ask>> {
     let (protocol, target) = ask?;
     let headers: usize = target.headers.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
-    (target.path.len() + headers <= ASK_MAX).then(|| Arc::new(Ask { protocol, target: target.clone() }))
+    (target.path.len() + headers <= ASK_MAX).then(|| Arc::new(Ask { protocol, target: Arc::clone(target) }))
 }

@@ -15,7 +15,7 @@ fn stated(words: &str) -> Stated {
 }
 
 fn poll(ledger: &mut Ledger, now: u64, who: &Who, words: &str, told: Told) {
-    let entries = Entries { names: &|| vec!["web".into()], basis: Basis::default() };
+    let entries = Entries { names: &|| vec!["web".into()], basis: &Basis::default() };
     ledger.polled(seconds(now), who, stated(words), &entries, Asked::Spool);
     ledger.answered(seconds(now), who, told, 0);
 }

@@ -1,7 +1,6 @@
 //! What all probes share: settings, slots, name look-ups, TLS.
 
 use std::fmt;
-use std::hash::Hash;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -90,12 +89,6 @@ impl Context {
     #[must_use]
     pub fn max(&self) -> usize {
         self.slots.max()
-    }
-
-    /// The name of a check, from everything that decides its result.
-    #[must_use]
-    pub fn name(&self, check: &impl Hash) -> Name {
-        self.slots.name(check)
     }
 
     /// Whether a check passed lately.

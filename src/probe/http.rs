@@ -26,7 +26,8 @@ pub(super) const HTTPS: Protocol =
 
 async fn check(probe: &Probe<'_>) -> Outcome {
     if let Some(rule) = probe.context.config.http_rules.get(&*probe.target.service) {
-        return http_rules::check(probe, rule).await;
+        // Larger than the other, and rarer; so below.
+        return Box::pin(http_rules::check(probe, rule)).await;
     }
     match ask(probe, &Method::GET, &probe.target.path, &probe.target.headers).await {
         Ok(answer) => outcome(answer),
@@ -38,7 +39,6 @@ async fn check(probe: &Probe<'_>) -> Outcome {
 pub(super) async fn ask(probe: &Probe<'_>, method: &Method, path: &str, headers: &Headers) -> Result<Answer, Outcome> {
     let request = request(probe, method, path, headers)?;
     if probe.protocol.name == "https" {
-        // Much larger than the other, and rarer.
         return Box::pin(async {
             let tcp = stream::connect(probe).await?;
             exchange(probe, &mut tls::wrap(probe, tcp).await?, &request, 0).await

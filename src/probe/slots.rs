@@ -4,7 +4,6 @@
 //! daemon with made-up checks fills the other places only, and the balancer's own checks go on.
 
 use std::collections::HashMap;
-use std::hash::{BuildHasher as _, Hash, RandomState};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -22,6 +21,15 @@ const PASSED_MAX: usize = 16_384;
 /// What tells one check from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Name(u64);
+
+impl Name {
+    /// From a hash of everything that decides the check's result, by a secret of this process: no poller can find two
+    /// checks with one name.
+    #[must_use]
+    pub fn new(hash: u64) -> Self {
+        Self(hash)
+    }
+}
 
 /// The places.
 pub(super) struct Slots {
@@ -47,7 +55,6 @@ pub(super) struct Limits {
 
 #[derive(Default, Clone)]
 struct Passed {
-    hasher: RandomState,
     checks: HashMap<Name, Instant>,
     /// Hosts and ports of those checks.
     targets: HashMap<(Host, u16), Instant>,
@@ -92,11 +99,6 @@ impl Slots {
     /// Probes that wait for a place.
     pub(super) fn waiting(&self) -> usize {
         self.waiting.load(Ordering::Relaxed)
-    }
-
-    /// The name of a check, from everything that decides its result. No poller can find two checks with one name.
-    pub(super) fn name(&self, check: &impl Hash) -> Name {
-        Name(self.passed().hasher.hash_one(check))
     }
 
     /// The most probes that wait, but for checks that passed lately.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
@@ -61,7 +62,7 @@ impl Headers {
 #[derive(Debug, Clone)]
 pub struct Target {
     /// The service's name, as the poller gave it.
-    pub service: Box<str>,
+    pub service: Arc<str>,
     /// The host.
     pub host: Host,
     /// The port, 1 to 65535.

@@ -80,7 +80,7 @@ impl Gate {
     /// The first downtime in force among `all` and the entries of a service, in their order; the entries are its own
     /// and those of its instances.
     pub fn ask(&self, service: &str, entries: &dyn Fn() -> Vec<String>) -> Option<Closed> {
-        self.ask_for(service, entries, &|_| true)
+        self.ask_for(service, entries, &|_| true, Instant::now())
     }
 
     /// [`Gate::ask`] for the first downtime that is wanted.
@@ -89,8 +89,9 @@ impl Gate {
         service: &str,
         entries: &dyn Fn() -> Vec<String>,
         wanted: &dyn Fn(&Downtime) -> bool,
+        now: Instant,
     ) -> Option<Closed> {
-        let certain = self.names.certain(self.spool.root());
+        let certain = self.names.certain(self.spool.root(), now);
         // Mostly nothing is down, and then there is nothing to open, and nothing to forget.
         if certain.as_ref().is_some_and(|listing| !listing.concerns(service)) && !self.any_down() {
             return None;

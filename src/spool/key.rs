@@ -4,6 +4,7 @@
 //! other way to name a spool file, so nothing outside the root can be reached.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The service name that stands for every service on the host.
 pub const ALL: &str = "all";
@@ -50,7 +51,7 @@ impl std::error::Error for NameError {}
 
 /// A service name: 1 to 255 bytes, without `/`, `:`, `~` or control characters, and neither `.` nor `..`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ServiceName(Box<str>);
+pub struct ServiceName(Arc<str>);
 
 impl ServiceName {
     /// Parses a name.
@@ -79,6 +80,12 @@ impl ServiceName {
         &self.0
     }
 
+    /// The same, to be kept without a copy.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
     /// Whether a check URL can name this service: letters, digits, `.`, `_` and `-` only, as in the originals' routes.
     #[must_use]
     pub fn fits_url(&self) -> bool {
@@ -86,10 +93,21 @@ impl ServiceName {
     }
 }
 
+/// A table, as each check's service is read by it.
+const FITS_URL: [bool; 256] = {
+    let mut fits = [false; 256];
+    let mut b = 0u8;
+    while b < 128 {
+        fits[b as usize] = b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        b += 1;
+    }
+    fits
+};
+
 /// Whether a text has only the characters that [`ServiceName::fits_url`] speaks of.
 #[must_use]
 pub fn fits_url(text: &str) -> bool {
-    text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-'))
+    text.bytes().all(|b| FITS_URL[usize::from(b)])
 }
 
 impl fmt::Display for ServiceName {

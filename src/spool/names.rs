@@ -65,8 +65,8 @@ struct Listed {
 
 impl Listed {
     /// Whether the folder is the same still, and unchanged.
-    fn holds(&self, root: &Path) -> bool {
-        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+    fn holds(&self, root: &Path, now: Instant) -> bool {
+        let now = u64::try_from(now.saturating_duration_since(self.since).as_millis()).unwrap_or(u64::MAX);
         if u128::from(now - self.asked.load(Ordering::Relaxed).min(now)) < HELD.as_millis() {
             return self.folder.metadata().is_ok_and(|m| Stamp::of(&m) == self.stamp);
         }
@@ -160,12 +160,12 @@ impl Names {
     }
 
     /// All names in the folder, if they are certain; else each entry is to be asked for.
-    pub(super) fn certain(&self, root: &Path) -> Option<Arc<Listing>> {
+    pub(super) fn certain(&self, root: &Path, now: Instant) -> Option<Arc<Listing>> {
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             match &known.listed {
-                Some(listed) if listed.holds(root) => return Some(Arc::clone(&listed.names)),
-                _ if known.next.is_some_and(|next| Instant::now() < next) => return None,
+                Some(listed) if listed.holds(root, now) => return Some(Arc::clone(&listed.names)),
+                _ if known.next.is_some_and(|next| now < next) => return None,
                 _ => {}
             }
         }

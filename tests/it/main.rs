@@ -30,6 +30,7 @@ mod heartbeat;
 mod hostile;
 mod http_rules;
 mod hung;
+mod kept;
 mod limits;
 mod mariadb;
 mod memcached;

@@ -4,7 +4,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
@@ -20,6 +20,7 @@ use crate::http::listen::{self, Connections, Handler};
 use crate::http::reply::{self, Reply};
 use crate::orphans;
 use crate::probe::Context;
+use crate::soon::Soon;
 use crate::sys::LocalAddresses;
 
 /// How long running requests may take to end after SIGTERM.
@@ -91,7 +92,17 @@ impl Handler for Pollers {
         true
     }
 
-    async fn handle(&self, _request: Request<Incoming>, poller: SocketAddr) -> Reply {
+    fn handle(&self, _request: Request<Incoming>, poller: SocketAddr, _arrived: Instant) -> Soon<Reply> {
+        let own = self.clone();
+        Soon::later(async move { own.ask(poller).await })
+    }
+}
+
+/// The original's body.
+const FAILED: &str = "At least one health check failed";
+
+impl Pollers {
+    async fn ask(&self, poller: SocketAddr) -> Reply {
         let result = match &self.flight {
             None => self.run().await.map(Arc::new),
             Some(flight) => self.join(flight).await,
@@ -103,12 +114,7 @@ impl Handler for Pollers {
         log::debug!("{} for {}", result.summary(), poller.ip());
         self.answer(&result)
     }
-}
 
-/// The original's body.
-const FAILED: &str = "At least one health check failed";
-
-impl Pollers {
     fn group(&self) -> Option<&Group> {
         self.context.config.groups.get(GROUP)
     }

@@ -28,7 +28,7 @@ fn variables_are_taken_from_the_environment_in_secrets_and_user_names() {
     let config = good("mysql_username: \"u${HOME}\"\nmysql_password: 'a${HOME}b$${HOME}$c${HOME}'\n");
     assert_eq!(config.mysql_username, Some(format!("u{home}")));
     assert_eq!(password(&config), Some(format!("a{home}b${{HOME}}$c{home}").as_str()));
-    assert_eq!(good("service_name_header: X-Service\n").service_name_header.as_deref(), Some("X-Service"));
+    assert_eq!(good("service_name_header: X-Service\n").service_name_header, crate::config::Header::parse("X-Service"));
 }
 
 #[test]

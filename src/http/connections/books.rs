@@ -79,10 +79,10 @@ impl Books {
     }
 
     /// Puts a connection at the end of the idle ones, or the busy ones.
-    pub(super) fn put(&mut self, id: Id, is: Is) {
+    pub(super) fn put(&mut self, id: Id, is: Is, now: Instant) {
         if self.open[id].is != Is::Leaving {
             self.take_down(id);
-            self.open[id].since = Instant::now();
+            self.open[id].since = now;
             self.hang(id, is);
         }
     }

@@ -34,14 +34,14 @@ async fn the_longest_idle_one_makes_room_and_a_busy_one_never_does() {
     let first = enter(&all, ONE);
     let second = enter(&all, ONE).id;
     let third = enter(&all, TWO).id;
-    first.busy();
+    first.busy(std::time::Instant::now());
     all.shed();
     assert_eq!(ids(&all), [first.id, third]);
     first.idle();
     // It has just been answered, so the other one has waited for longer.
     all.shed();
     assert_eq!(ids(&all), [first.id]);
-    first.busy();
+    first.busy(std::time::Instant::now());
     all.shed();
     assert_eq!((ids(&all), all.dropped()), (vec![first.id], 2));
     assert_ne!(second, third);
@@ -63,7 +63,7 @@ async fn an_address_with_too_many_gives_up_its_own() {
 async fn room_comes_when_a_busy_connection_becomes_idle() {
     let all = connections(1, 100);
     let only = enter(&all, ONE);
-    only.busy();
+    only.busy(std::time::Instant::now());
     let waiting = {
         let all = Arc::clone(&all);
         tokio::spawn(async move { all.room().await })
@@ -83,9 +83,9 @@ async fn nothing_stays_in_the_books() {
         let address = if i % 3 == 0 { ONE } else { TWO };
         let registered = enter(&all, address);
         match i % 4 {
-            0 => registered.busy(),
+            0 => registered.busy(std::time::Instant::now()),
             1 => {
-                registered.busy();
+                registered.busy(std::time::Instant::now());
                 registered.idle();
             }
             _ => {}

@@ -1,0 +1,39 @@
+//! The names of request headers, as the configuration has them.
+
+use std::fmt;
+
+use hyper::header::{HOST, HeaderName};
+
+/// The name of a header.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// The name.
+    pub name: HeaderName,
+    written: Box<str>,
+}
+
+impl Header {
+    /// Reads a name; `None` where it can be none (RFC 9110 section 5.1).
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        HeaderName::from_bytes(text.as_bytes()).ok().map(|name| Self { name, written: text.into() })
+    }
+
+    /// `Host`.
+    #[must_use]
+    pub fn host() -> Self {
+        Self { name: HOST, written: "Host".into() }
+    }
+
+    /// As it stands in the configuration.
+    #[must_use]
+    pub fn written(&self) -> &str {
+        &self.written
+    }
+}
+
+impl fmt::Display for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
