@@ -91,9 +91,9 @@ class Bench:
                 '--spool-root', spool or self.spool('spool-%d' % port, 0)]
         return port, self.start(argv, port)
 
-    def bare(self, threads=1):
+    def bare(self, threads=1, shared=False):
         port = free_port()
-        return port, self.start([self.bare_binary, str(port), str(threads)], port)
+        return port, self.start([self.bare_binary, str(port), str(threads)] + ['shared'] * shared, port)
 
     def nginx(self, upstream, workers=1):
         """nginx with `return 200` at / and `proxy_pass` without kept connections at /proxy/."""
