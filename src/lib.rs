@@ -18,8 +18,10 @@
 //!
 //! # The story of one request
 //! 1. [`http::listen`] accepts the connection and hands request and peer to the daemon's handler.
-//! 2. `daemon::route` turns method and path into a route, or 404, or 405.
-//! 3. `daemon::target` applies the headers of HAProxy and nerve and finds the spool entries to ask.
+//! 2. `daemon::memory` knows the request again if the connection's last one was the same; then all is there for step 4.
+//!    Else `daemon::route` turns method and path into a route, or 404, or 405.
+//! 3. `daemon::prepared` puts together who asks for what: `daemon::target` applies the headers of HAProxy and nerve and
+//!    finds the spool entries to ask, `check::Lookup` the keys of the result.
 //! 4. [`check::Checker`] asks the spool: `all`, the service, the instance. Down is answered at once, never cached.
 //! 5. Else the cache has a result, or a running probe to join, or a new one is started in a task of its own, so that a
 //!    poller that hangs up does not cancel it.
@@ -27,7 +29,7 @@
 //!
 //! # Threads
 //! Each of the `-n` threads has a tokio runtime of its own (the current-thread one: nothing is stolen, a request stays
-//! where it was accepted) and accepts from the same sockets; cache, statistics and books are shared under locks that are
+//! where it was accepted; a bare server answers a tenth more by two of these than by one for two threads) and accepts from the same sockets; cache, statistics and books are shared under locks that are
 //! held for some hundred instructions. One thread answers about twenty thousand new connections a second; a second one
 //! helps only where the machine has cores to spare (`benches/RESULTS.md`).
 //!
