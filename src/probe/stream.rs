@@ -84,6 +84,11 @@ async fn connect_to(address: SocketAddr, first: &[u8]) -> io::Result<(TcpStream,
         stream.writable().await?;
         stream.take_error()?.map_or(Ok(()), Err)?;
     }
+    // Where nobody listens on a port that the kernel gives to clients, a connection may meet itself (RFC 9293 section
+    // 3.5, simultaneous open).
+    if stream.local_addr()? == address {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
     if first.is_empty() || sent < first.len() {
         stream.set_nodelay(true)?;
     }

@@ -12,9 +12,10 @@ use nix::sys::socket::{setsockopt, sockopt::Linger};
 
 use crate::support::client;
 use crate::support::daemon::Daemon;
+use crate::support::root::as_root;
 use crate::support::server::peer;
 use crate::support::upstream::Upstream;
-use crate::support::wait_until;
+use crate::support::{BINARY, Spool, wait_until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -180,6 +181,19 @@ fn http_answers_that_break_off_drip_or_never_end() {
     }
     leaves_nothing(&daemon, files);
     daemon.is_sound();
+}
+
+#[test]
+fn a_connection_that_meets_itself_is_no_service() {
+    // The only port that the kernel has for clients is the one that is checked.
+    let script = "ip link set lo up && echo 40002 40003 > /proc/sys/net/ipv4/ip_local_port_range || exit 9\n\
+                  ask() { \"$binary\" probe --spool-root \"$spool\" $1; echo \"exit $?\"; }\n\
+                  binary=$0 spool=$1; ask 'tcp web 40002'; ask 'http web 40002 /'";
+    let spool = Spool::new();
+    let out = as_root("unshare").args(["-n", "sh", "-c", script, BINARY]).arg(spool.root()).output().unwrap();
+    let out = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    assert_eq!(out.matches("exit 1\n").count(), 2, "{out}");
+    assert_eq!(out.matches("40002: connection refused").count(), 2, "{out}");
 }
 
 #[test]
