@@ -91,23 +91,11 @@ fn names_virtual_host(host: &HeaderValue) -> bool {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use super::*;
 
-    pub(in crate::check) fn target(path: &str) -> Target {
-        Target {
-            service: "s".into(),
-            host: Host::Local,
-            port: 1,
-            path: path.into(),
-            headers: crate::probe::Headers::default(),
-            limit: None,
-            trusted: false,
-        }
-    }
-
     fn key_of(protocol: &str, path: &str) -> Result<Key, Outcome> {
-        keys(Protocol::find(protocol).unwrap(), &target(path), &Config::default()).map(|(key, _)| key)
+        keys(Protocol::find(protocol).unwrap(), &Target::local(1, path), &Config::default()).map(|(key, _)| key)
     }
 
     #[test]

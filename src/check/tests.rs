@@ -1,5 +1,4 @@
 use super::*;
-use crate::check::lookup::tests::target;
 use crate::config::Config;
 use crate::probe::Request;
 use crate::sys::LocalAddresses;
@@ -27,7 +26,7 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
     let observer: Arc<Observer> = Arc::new(|_, _, _| {});
     let shared = Shared { cache, observer, groups: Arc::default(), waiting: Arc::default(), fresh: true };
     let ask = async |path: &str| {
-        let lookup = Lookup::new(&PANICS, Arc::new(target(path)), &context.config).unwrap();
+        let lookup = Lookup::new(&PANICS, Arc::new(Target::local(1, path)), &context.config).unwrap();
         shared.outcome(&lookup, &context, Instant::now()).wait().await
     };
     for _ in 0..200 {

@@ -4,6 +4,10 @@ use std::fmt;
 
 use hyper::header::{HOST, HeaderName};
 
+/// Headers that belong to one connection (RFC 9110 section 7.6.1) or frame a body: passing them on breaks the request.
+const HOP_BY_HOP: [&str; 8] =
+    ["connection", "keep-alive", "transfer-encoding", "content-length", "te", "trailer", "trailers", "upgrade"];
+
 /// The name of a header.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Header {
@@ -23,6 +27,11 @@ impl Header {
     #[must_use]
     pub fn host() -> Self {
         Self { name: HOST, written: "Host".into() }
+    }
+
+    /// Whether it belongs to one connection, so that it is neither passed on nor set.
+    pub(super) fn is_hop_by_hop(&self) -> bool {
+        HOP_BY_HOP.contains(&self.name.as_str())
     }
 
     /// As it stands in the configuration.

@@ -4,7 +4,7 @@ use regex::bytes::{Regex, RegexBuilder};
 
 use super::read::Reader;
 use super::show::quoted;
-use super::{Secret, values};
+use super::{Header, Secret};
 
 /// Most bytes of memory for a compiled expression.
 const REGEX_MAX: usize = 1 << 20;
@@ -22,7 +22,7 @@ pub struct HttpRule {
     /// An expression that must match in the body.
     pub body_regex: Option<Pattern>,
     /// Request headers to send besides, or in place of, the usual ones. A value may be a credential.
-    pub headers: Vec<(String, Secret)>,
+    pub headers: Vec<(Header, Secret)>,
     /// The method to ask by.
     pub method: &'static str,
 }
@@ -107,7 +107,7 @@ impl HttpRule {
         parts.extend(self.body_contains.as_ref().map(|t| format!("body_contains: {}", quoted(t))));
         parts.extend(self.body_regex.as_ref().map(|p| format!("body_regex: {}", quoted(p.text()))));
         if !self.headers.is_empty() {
-            let header = |(name, _): &(String, Secret)| format!("{}: \"***\"", quoted(name));
+            let header = |(header, _): &(Header, Secret)| format!("{}: \"***\"", quoted(header.written()));
             parts.push(format!("headers: {{{}}}", self.headers.iter().map(header).collect::<Vec<_>>().join(", ")));
         }
         if self.method != default.method {
@@ -139,19 +139,19 @@ fn pattern(reader: &Reader<'_>) -> Option<Pattern> {
     }
 }
 
-fn headers(reader: &Reader<'_>) -> Option<Vec<(String, Secret)>> {
+fn headers(reader: &Reader<'_>) -> Option<Vec<(Header, Secret)>> {
     let read = |(name, value): &(&str, Reader<'_>)| {
-        if !values::may_be_sent(name) {
+        let Some(header) = Header::parse(name).filter(|header| !header.is_hop_by_hop()) else {
             value.fault_of_key("is not a header that can be sent", "write one such as X-Request-Id");
             return None;
-        }
+        };
         let good = |t: &str| hyper::header::HeaderValue::from_str(t).ok().map(|_| t.to_owned());
         let text = value.clone().secret().parsed(
             "cannot be the value of a header",
             "write printable text on one line",
             good,
         )?;
-        Some(((*name).to_owned(), Secret::new(text)))
+        Some((header, Secret::new(text)))
     };
     let read: Vec<_> = reader.entries()?.iter().map(read).collect();
     read.into_iter().collect()

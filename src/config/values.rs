@@ -3,18 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use hyper::header::HeaderName;
-
 use super::header::Header;
 use super::read::Reader;
 use super::{FileLimit, LogFormat, LogPath, Network, Ports, TlsUse};
 
 /// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
 const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
-
-/// Headers that belong to one connection (RFC 9110 §7.6.1) or frame a body: passing them on breaks the request.
-const HOP_BY_HOP: [&str; 8] =
-    ["connection", "keep-alive", "transfer-encoding", "content-length", "te", "trailer", "trailers", "upgrade"];
 
 /// How long results count: `Some(None)` is for ever.
 #[expect(clippy::option_option, reason = "the outer one says whether the value could be read")]
@@ -26,12 +20,6 @@ pub fn cache_time(reader: &Reader<'_>) -> Option<Option<Duration>> {
         return None;
     }
     Some(if seconds > FOR_EVER { None } else { Duration::try_from_secs_f64(seconds).ok() })
-}
-
-/// Whether a text names a header that a check may send.
-pub fn may_be_sent(name: &str) -> bool {
-    let lower = name.to_ascii_lowercase();
-    HeaderName::from_bytes(name.as_bytes()).is_ok() && !HOP_BY_HOP.contains(&lower.as_str())
 }
 
 /// A header name; an empty text means none, as in the originals.
@@ -46,8 +34,7 @@ pub fn header_or_none(reader: &Reader<'_>) -> Option<Option<Header>> {
 /// The name of a request header that may be passed on.
 pub fn header(reader: &Reader<'_>) -> Option<Header> {
     let header = reader.parsed("is not the name of a header", "write one such as X-Request-Id", Header::parse)?;
-    let name = header.name.as_str();
-    if HOP_BY_HOP.contains(&name) || name.starts_with("proxy-") {
+    if header.is_hop_by_hop() || header.name.as_str().starts_with("proxy-") {
         reader.fault("belongs to one connection and cannot be passed on", "remove it");
         return None;
     }

@@ -170,18 +170,17 @@ pub fn decide(state: &Arc<State>, live: &Live, prepared: &Arc<Prepared>, arrived
     let question = Question { service: &who.service, entries: &names, wants, fresh: *fresh, weights, now: arrived };
     let (verdict, draining) = state.checker.check(&question, &live.context);
     let prepared = Arc::clone(prepared);
-    let outcome = match verdict {
-        Ok(verdict) => return Soon::Now(Decided { verdict, draining, prepared, at }),
-        Err(Soon::Now(outcome)) => {
-            return Soon::Now(Decided { verdict: Verdict::Probed(outcome), draining, prepared, at });
+    let verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(Soon::Now(outcome)) => Verdict::Probed(outcome),
+        Err(later) => {
+            return later.map(state, |state, outcome| {
+                let at = state.moment(Instant::now());
+                Decided { verdict: Verdict::Probed(outcome), draining, prepared, at }
+            });
         }
-        Err(Soon::Later(outcome)) => outcome,
     };
-    let state = Arc::clone(state);
-    Soon::later(async move {
-        let verdict = Verdict::Probed(outcome.await);
-        Decided { verdict, draining, prepared, at: state.moment(Instant::now()) }
-    })
+    Soon::Now(Decided { verdict, draining, prepared, at })
 }
 
 impl Decided {

@@ -3,7 +3,7 @@
 //! Rule: 200 with the upstream's body when everything holds, else 503 that names the first thing that does not.
 
 use hyper::Method;
-use hyper::header::{HeaderName, HeaderValue};
+use hyper::header::HeaderValue;
 
 use super::{Outcome, Probe, http};
 use crate::config::HttpRule;
@@ -15,12 +15,11 @@ const SEARCHED: usize = 64 << 10;
 /// Asks as the rule says and judges the answer by it.
 pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
     let mut headers = probe.target.headers.clone();
-    for (name, value) in &rule.headers {
-        // The configuration holds only names and values that can be headers.
-        let pair = (name.parse::<HeaderName>().ok(), HeaderValue::from_str(value.reveal()).ok());
-        if let (Some(name), Some(mut value)) = pair {
+    for (header, value) in &rule.headers {
+        // The configuration holds only values that a header can have.
+        if let Ok(mut value) = HeaderValue::from_str(value.reveal()) {
             value.set_sensitive(true);
-            headers.set(name, value);
+            headers.set(header.name.clone(), value);
         }
     }
     let method = rule.method.parse().unwrap_or(Method::GET);

@@ -78,6 +78,13 @@ pub struct Target {
 }
 
 impl Target {
+    /// A port and a path on this host.
+    #[cfg(test)]
+    pub(crate) fn local(port: u16, path: &str) -> Self {
+        let headers = Headers::default();
+        Self { service: "web".into(), host: Host::Local, port, path: path.into(), headers, limit: None, trusted: false }
+    }
+
     /// The query string, without the question mark; empty when there is none.
     #[must_use]
     pub fn query(&self) -> &str {

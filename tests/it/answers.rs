@@ -4,7 +4,7 @@ use std::net::TcpListener;
 
 use serde_json::json;
 
-use crate::support::client::{self, Response, split_head};
+use crate::support::client::{self, Kept};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::upstream::{Upstream, http};
 
@@ -241,18 +241,10 @@ fn failures_are_kept_and_expire() {
 
 #[test]
 fn a_connection_serves_many_requests() {
-    use std::io::{Read as _, Write as _};
     let daemon = Daemon::start();
-    let mut stream = client::connect(daemon.address);
+    let mut kept = Kept::to(daemon.address);
     for i in 0..50 {
-        stream.write_all(format!("GET /spool/web{i}/80 HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes()).unwrap();
-        let mut raw = Vec::new();
-        while split_head(&raw).is_none() {
-            let mut byte = [0];
-            stream.read_exact(&mut byte).unwrap();
-            raw.push(byte[0]);
-        }
-        let response = Response::parse(&raw);
+        let response = kept.get(&format!("/spool/web{i}/80"), &[("Host", "x")]);
         assert_eq!((response.status, response.header("content-length")), (200, Some("0")));
     }
     assert_eq!(daemon.status("/services/known"), 50);

@@ -1,44 +1,9 @@
 //! Connections that are kept: whatever they asked for before, they are told what a new one is told.
 
-use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
-
-use crate::support::client::{self, Response, split_head};
+use crate::support::client::{Kept, Response};
 use crate::support::daemon::Daemon;
+use crate::support::random::Random;
 use crate::support::upstream::{self, Upstream};
-
-/// A connection for many requests.
-struct Kept(TcpStream);
-
-impl Kept {
-    fn to(daemon: &Daemon) -> Self {
-        Self(client::connect(daemon.address))
-    }
-
-    fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Response {
-        self.request("GET", path, headers)
-    }
-
-    fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        self.0.write_all(format!("{method} {path} HTTP/1.1\r\n{headers}\r\n").as_bytes()).unwrap();
-        let mut raw = Vec::new();
-        loop {
-            if let Some((head, body)) = split_head(&raw) {
-                let answer = Response::parse_head(head);
-                let length: usize = answer.header("content-length").map_or(0, |l| l.parse().unwrap());
-                if body.len() >= length || method == "HEAD" {
-                    return Response { body: String::from_utf8(body.to_vec()).unwrap(), ..answer };
-                }
-            }
-            let mut part = [0; 4096];
-            match self.0.read(&mut part).unwrap() {
-                0 => panic!("the connection ended"),
-                n => raw.extend_from_slice(&part[..n]),
-            }
-        }
-    }
-}
 
 /// What tells answers apart; the time is another each time.
 fn told(answer: &Response) -> (u16, String, String, Vec<(String, String)>) {
@@ -89,13 +54,9 @@ fn a_kept_connection_is_told_what_a_new_one_is_whatever_it_asked_before() {
         if down { std::fs::write(file, name).unwrap() } else { std::fs::remove_file(file).unwrap_or_default() }
     };
     let entries = ["web", "web:80", "mail", "web:127.0.0.3:80", "all", "web:10.0.0.1:80"];
-    let mut kept: Vec<Kept> = (0..3).map(|_| Kept::to(&daemon)).collect();
-    // A generator of numbers, so that a failure comes again (Knuth, MMIX).
-    let mut seed = 7u64;
-    let mut any = |below: usize| {
-        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (seed >> 33) as usize % below
-    };
+    let mut kept: Vec<Kept> = (0..3).map(|_| Kept::to(daemon.address)).collect();
+    let mut random = Random::new(7);
+    let mut any = |below: usize| random.below(below);
     let mut ok = 0;
     for round in 0..400 {
         let (path, host) = (&paths[any(paths.len())], ["a.test", "b.test"][any(2)]);
@@ -122,7 +83,7 @@ fn a_reload_counts_for_connections_that_are_open() {
     let config = |copied: &str| format!("cache_time: 0\nhttp_headers_to_copy: [{copied}]\n");
     let daemon = Daemon::with_config(&config("Host"));
     let path = format!("/http/web/{}/a", upstream.port());
-    let mut kept = Kept::to(&daemon);
+    let mut kept = Kept::to(daemon.address);
     let mut ask = || kept.get(&path, &[("Host", "a.test"), ("X-A", "1")]).body.to_ascii_lowercase();
     for (copied, has_host, has_other) in [("Host", true, false), ("X-A", false, true), ("Host, X-A", true, true)] {
         daemon.reload(&config(copied), "SIGHUP: configuration read from");
@@ -138,7 +99,7 @@ fn a_reload_counts_for_connections_that_are_open() {
 #[test]
 fn requests_on_one_connection_are_of_one_poller() {
     let daemon = Daemon::start();
-    let mut kept = Kept::to(&daemon);
+    let mut kept = Kept::to(daemon.address);
     for _ in 0..5 {
         kept.get("/spool/web/80", &[("Host", "a.test")]).is(200, "");
         kept.get("/spool/mail/80", &[("Host", "a.test")]).is(200, "");

@@ -9,7 +9,7 @@ use std::time::Duration;
 use nix::sys::signal::Signal;
 use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, socket};
 
-use crate::support::client::{self, connect, exchange, is_silent, send};
+use crate::support::client::{self, Kept, connect, exchange, is_silent, send};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::upstream::Upstream;
 use crate::support::wait_until;
@@ -177,26 +177,30 @@ fn a_form_over_the_limit_is_refused() {
     post(500).is(200, "");
 }
 
+/// An upstream whose answer is more than the kernel takes at once, and the body's length.
+fn large() -> (usize, Upstream) {
+    let body: &'static str = "b".repeat(8 << 20).leak();
+    (body.len(), Upstream::answering(body))
+}
+
 #[test]
 fn a_poller_that_never_reads_its_answers_is_dropped() {
-    let body: &'static str = "b".repeat(8 << 20).leak();
-    let upstream = Upstream::answering(body);
+    let (body, upstream) = large();
     let daemon = Daemon::with_config("write_timeout: 0.5\nheader_timeout: 300\n");
     let path = format!("/http/web/{}/", upstream.port());
-    assert_eq!(daemon.get(&path).body.len(), body.len());
+    assert_eq!(daemon.get(&path).body.len(), body);
     let mut greedy = connect(daemon.address);
     greedy.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").repeat(3).as_bytes()).unwrap();
     wait_until(PATIENCE, "it came in", || daemon.metric("hacheck_connections") >= 2.0);
     wait_until(PATIENCE, "it is gone", || daemon.metric("hacheck_connections") < 2.0);
     let mut rest = Vec::new();
     let _ = greedy.read_to_end(&mut rest);
-    assert!(rest.len() < 3 * body.len(), "everything was sent: {} bytes", rest.len());
+    assert!(rest.len() < 3 * body, "everything was sent: {} bytes", rest.len());
 }
 
 #[test]
 fn an_answer_that_is_still_being_read_is_not_idle() {
-    let body: &'static str = "b".repeat(8 << 20).leak();
-    let upstream = Upstream::answering(body);
+    let (body, upstream) = large();
     let daemon = Daemon::with_config("write_timeout: 60\nheader_timeout: 0.5\n");
     let path = format!("/http/web/{}/", upstream.port());
     let mut slow = connect(daemon.address);
@@ -207,30 +211,19 @@ fn an_answer_that_is_still_being_read_is_not_idle() {
     // Three answers are more than the kernel takes: for this time, nothing moves.
     std::thread::sleep(Duration::from_secs(2));
     slow.read_to_end(&mut all).unwrap();
-    assert!(all.len() > 3 * body.len(), "cut at {} bytes", all.len());
+    assert!(all.len() > 3 * body, "cut at {} bytes", all.len());
 }
 
 #[test]
 fn a_request_that_came_while_the_process_was_stopped_is_answered_however_late() {
     let daemon = Daemon::with_config("header_timeout: 0.5\n");
-    let mut kept = connect(daemon.address);
-    let request = b"GET /spool/web/80 HTTP/1.1\r\nHost: x\r\n\r\n";
-    let answer = |kept: &mut TcpStream| {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            kept.read_exact(&mut byte).expect("the connection was closed");
-            head.extend(byte);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 200 "), "{:?}", String::from_utf8_lossy(&head));
-    };
-    kept.write_all(request).unwrap();
-    answer(&mut kept);
+    let mut kept = Kept::to(daemon.address);
+    kept.get("/spool/web/80", &[("Host", "x")]).is(200, "");
     daemon.process.signal(Signal::SIGSTOP);
-    kept.write_all(request).unwrap();
+    kept.send("GET", "/spool/web/80", &[("Host", "x")]);
     std::thread::sleep(Duration::from_secs(2));
     daemon.process.signal(Signal::SIGCONT);
-    answer(&mut kept);
+    kept.answer("GET").is(200, "");
 }
 
 #[test]

@@ -5,15 +5,7 @@ fn slots(all: usize, target: usize, waiting: usize) -> Slots {
 }
 
 fn target(port: u16) -> Target {
-    Target {
-        service: "web".into(),
-        host: Host::Local,
-        port,
-        path: "/".into(),
-        headers: crate::probe::Headers::default(),
-        limit: None,
-        trusted: false,
-    }
+    Target::local(port, "/")
 }
 
 /// Whether a place is there now.

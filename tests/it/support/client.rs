@@ -102,6 +102,48 @@ pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, 
     answer(&mut send(address, method, path, headers))
 }
 
+/// A connection for many requests.
+pub struct Kept(pub TcpStream);
+
+impl Kept {
+    pub fn to(address: SocketAddr) -> Self {
+        Self(connect(address))
+    }
+
+    pub fn get(&mut self, path: &str, headers: &[(&str, &str)]) -> Response {
+        self.request("GET", path, headers)
+    }
+
+    pub fn request(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+        self.send(method, path, headers);
+        self.answer(method)
+    }
+
+    pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) {
+        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
+        self.0.write_all(format!("{method} {path} HTTP/1.1\r\n{headers}\r\n").as_bytes()).unwrap();
+    }
+
+    /// The answer to a request by this method.
+    pub fn answer(&mut self, method: &str) -> Response {
+        let mut raw = Vec::new();
+        loop {
+            if let Some((head, body)) = split_head(&raw) {
+                let answer = Response::parse_head(head);
+                let length: usize = answer.header("content-length").map_or(0, |l| l.parse().unwrap());
+                if body.len() >= length || method == "HEAD" {
+                    return Response { body: String::from_utf8(body.to_vec()).expect("a body of text"), ..answer };
+                }
+            }
+            let mut part = [0; 4096];
+            match self.0.read(&mut part).unwrap() {
+                0 => panic!("the connection ended"),
+                n => raw.extend_from_slice(&part[..n]),
+            }
+        }
+    }
+}
+
 /// Bytes as they are, and whatever comes back until the connection ends or is reset.
 pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let mut stream = connect(address);
