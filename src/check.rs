@@ -47,6 +47,19 @@ pub enum Wants {
     Refused(Outcome, Option<(&'static Protocol, Arc<Target>)>),
 }
 
+impl Wants {
+    /// The check, also one that is refused for what it is asked with.
+    #[must_use]
+    pub fn check(&self) -> Option<(&'static Protocol, &Arc<Target>)> {
+        match self {
+            Self::Check(Lookup { protocol, target, .. }) | Self::Refused(_, Some((protocol, target))) => {
+                Some((protocol, target))
+            }
+            Self::Nothing | Self::Refused(_, None) => None,
+        }
+    }
+}
+
 /// What it is told.
 pub enum Verdict {
     /// An operator took it down.

@@ -1,6 +1,7 @@
 //! Keys that are hashed once, when they are made, for all look-ups of a request.
 
 use std::hash::{BuildHasher as _, BuildHasherDefault, Hash, Hasher, RandomState};
+use std::ops::Deref;
 use std::sync::LazyLock;
 
 /// Of this process, so that nobody can make up keys that fall together.
@@ -42,6 +43,36 @@ impl<H: Hasher + Clone> Hasher for Gathering<H> {
         let mut inner = self.inner.clone();
         inner.write(&self.gathered[..self.length]);
         inner.finish()
+    }
+}
+
+/// A key with its hash.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hashed<T> {
+    /// First, as it mostly tells two apart at once.
+    hash: u64,
+    key: T,
+}
+
+impl<T: Hash> Hashed<T> {
+    /// Hashes a key.
+    #[must_use]
+    pub fn new(key: T) -> Self {
+        Self { hash: hash(&key), key }
+    }
+}
+
+impl<T> Hash for Hashed<T> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl<T> Deref for Hashed<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.key
     }
 }
 

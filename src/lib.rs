@@ -14,14 +14,14 @@
 //! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
 //! - [`http`]: the listener for pollers and the one request of a probe.
 //! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`capacity`]: how much there is room for. [`systemd`]: what its service manager does. [`orphans`]: life as process 1.
-//! - `hashed`: keys that are hashed once. [`nearest`]: "did you mean". [`cause`]: errors of the system in words.
+//! - [`hashed`]: keys that are hashed once. [`nearest`]: "did you mean". [`cause`]: errors of the system in words.
 //!
 //! # The story of one request
 //! 1. [`http::listen`] accepts the connection and hands request and peer to the daemon's handler.
 //! 2. `daemon::memory` knows the request again if the connection's last one was the same; then all is there for step 4.
 //!    Else `daemon::route` turns method and path into a route, or 404, or 405.
-//! 3. `daemon::prepared` puts together who asks for what: `daemon::target` applies the headers of HAProxy and nerve and
-//!    finds the spool entries to ask, `check::Lookup` the keys of the result.
+//! 3. `daemon::prepared` puts together who asks for what: `daemon::target` applies the headers of HAProxy and nerve,
+//!    `daemon::entries` names the spool entries to ask, `check::Lookup` has the keys of the result.
 //! 4. [`check::Checker`] asks the spool: `all`, the service, the instance. Down is answered at once, never cached.
 //! 5. Else the cache has a result, or a running probe to join, or a new one is started in a task of its own, so that a
 //!    poller that hangs up does not cancel it.
@@ -43,7 +43,7 @@ pub mod check;
 pub mod config;
 pub mod daemon;
 pub mod group;
-mod hashed;
+pub mod hashed;
 pub mod http;
 pub mod ledger;
 pub mod logging;

@@ -5,9 +5,11 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use smallvec::SmallVec;
+
+use crate::hashed::{Given, Hashed};
+use crate::spool::ServiceName;
 
 /// Most instances of one service whose changes are noticed.
 const INSTANCES_MAX: usize = 64;
@@ -23,11 +25,22 @@ pub struct Last {
     pub ts: f64,
 }
 
+/// An answer for one instance of a service.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    /// The instance's number.
+    pub instance: u64,
+    /// As it is shown.
+    pub last: Last,
+    /// Whether the check passes.
+    pub passes: bool,
+}
+
 /// A service as it was seen.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Seen {
     /// Its name.
-    pub name: Arc<str>,
+    pub name: ServiceName,
     /// When it was asked for last, in seconds of unix time.
     pub at: f64,
     /// The last answer; `None` while the first check runs.
@@ -36,28 +49,26 @@ pub struct Seen {
     pub counts: Vec<(IpAddr, u64)>,
 }
 
-/// The memory.
+/// The memory. A pure data structure: times are passed in, as seconds of unix time.
 pub struct Stats {
-    inner: Mutex<Inner>,
-}
-
-struct Inner {
     limit: usize,
     /// Most poller addresses that are counted for one service.
     addresses: usize,
-    services: HashMap<Arc<str>, Service>,
+    services: HashMap<Hashed<ServiceName>, Service, Given>,
     /// The order of eviction, by second chance.
-    order: VecDeque<Arc<str>>,
+    order: VecDeque<Hashed<ServiceName>>,
     evictions: u64,
 }
 
+/// What is remembered of one service.
+#[derive(Default)]
 struct Service {
     seen: f64,
     came_again: bool,
     last: Option<Last>,
     counts: Few<(IpAddr, u64)>,
-    /// Whether each instance passed last; named by protocol, host and port.
-    passed: Few<(Arc<str>, bool)>,
+    /// Whether each instance passed last, by its number.
+    passed: Few<(u64, bool)>,
 }
 
 /// A list that mostly has one element, which lies in the list itself: what is far apart in memory takes time to find.
@@ -68,102 +79,57 @@ impl Stats {
     #[must_use]
     pub fn new(limit: usize, addresses: usize) -> Self {
         let (limit, addresses) = (limit.max(1), addresses.max(1));
-        let inner = Inner { limit, addresses, services: HashMap::new(), order: VecDeque::new(), evictions: 0 };
-        Self { inner: Mutex::new(inner) }
+        Self { limit, addresses, services: HashMap::default(), order: VecDeque::new(), evictions: 0 }
     }
 
-    /// Notes that somebody asks; times are seconds of unix time.
-    pub fn asked(&self, service: &Arc<str>, from: IpAddr, now: f64) {
-        let mut inner = self.lock();
-        let most = inner.addresses;
-        if let Some(known) = inner.services.get_mut(service) {
+    /// Notes that somebody asks, and the answer if it is there already. Gives whether the instance passes when that is
+    /// news: the first answer, or another than the one before.
+    pub fn asked(
+        &mut self,
+        service: &Hashed<ServiceName>,
+        from: IpAddr,
+        now: f64,
+        answer: Option<Answer>,
+    ) -> Option<bool> {
+        let most = self.addresses;
+        if let Some(known) = self.services.get_mut(service) {
             known.came_again = true;
             known.asked(now, from, most);
-            return;
+            return known.answered(answer?);
         }
-        inner.make_room();
-        inner.order.push_back(Arc::clone(service));
-        let mut new = Service { seen: now, came_again: false, last: None, counts: Few::new(), passed: Few::new() };
+        self.make_room();
+        self.order.push_back(service.clone());
+        let mut new = Service::default();
         new.asked(now, from, most);
-        inner.services.insert(Arc::clone(service), new);
+        let news = answer.and_then(|answer| new.answered(answer));
+        self.services.insert(service.clone(), new);
+        news
     }
 
-    /// Notes the answer, whom it was for, and when. Gives `Some(passes)` when it is the first for this instance, or another than the one before.
-    pub fn answered(
-        &self,
-        service: &str,
-        instance: &Arc<str>,
-        (remote_ip, ts): (IpAddr, f64),
-        code: u16,
-        passes: bool,
-    ) -> Option<bool> {
-        let last = Last { code, remote_ip, ts };
-        let mut inner = self.lock();
-        let entry = inner.services.get_mut(service)?;
-        entry.last = Some(last);
-        match entry.passed.iter_mut().find(|(name, _)| name == instance) {
-            Some((_, before)) if *before == passes => None,
-            Some((_, before)) => {
-                *before = passes;
-                Some(passes)
-            }
-            None => {
-                if entry.passed.len() >= INSTANCES_MAX {
-                    entry.passed.remove(0);
-                }
-                entry.passed.push((Arc::clone(instance), passes));
-                Some(passes)
-            }
-        }
+    /// Notes the answer to one whose asking was noted before.
+    pub fn answered(&mut self, service: &Hashed<ServiceName>, answer: Answer) -> Option<bool> {
+        self.services.get_mut(service)?.answered(answer)
     }
 
-    /// Everything that is remembered, by name.
+    /// Everything that is remembered, in no order.
     #[must_use]
     pub fn snapshot(&self) -> Vec<Seen> {
-        let mut all: Vec<Seen> = {
-            let inner = self.lock();
-            let seen = |(name, s): (&Arc<str>, &Service)| Seen {
-                name: Arc::clone(name),
-                at: s.seen,
-                last: s.last,
-                counts: s.counts.to_vec(),
-            };
-            inner.services.iter().map(seen).collect()
+        let seen = |(name, s): (&Hashed<ServiceName>, &Service)| Seen {
+            name: (**name).clone(),
+            at: s.seen,
+            last: s.last,
+            counts: s.counts.to_vec(),
         };
-        all.sort_by(|a, b| a.name.cmp(&b.name));
-        all
+        self.services.iter().map(seen).collect()
     }
 
     /// Services remembered, instances that failed last, and services forgotten for want of room.
     #[must_use]
     pub fn figures(&self) -> (usize, usize, u64) {
-        let inner = self.lock();
-        let failing = inner.services.values().flat_map(|s| &s.passed).filter(|(_, passed)| !passed).count();
-        (inner.services.len(), failing, inner.evictions)
+        let failing = self.services.values().flat_map(|s| &s.passed).filter(|(_, passed)| !passed).count();
+        (self.services.len(), failing, self.evictions)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Service {
-    /// Counts a request; at most so many addresses are counted.
-    fn asked(&mut self, now: f64, from: IpAddr, most: usize) {
-        self.seen = now;
-        if let Some((_, count)) = self.counts.iter_mut().find(|(ip, _)| *ip == from) {
-            *count += 1;
-            return;
-        }
-        if self.counts.len() >= most {
-            let least = self.counts.iter().enumerate().min_by_key(|(_, (_, n))| *n).map_or(0, |(i, _)| i);
-            self.counts.swap_remove(least);
-        }
-        self.counts.push((from, 1));
-    }
-}
-
-impl Inner {
     fn make_room(&mut self) {
         while self.services.len() >= self.limit {
             let Some(name) = self.order.pop_front() else { return };
@@ -181,40 +147,88 @@ impl Inner {
     }
 }
 
+impl Service {
+    /// Counts a request; at most so many addresses are counted.
+    fn asked(&mut self, now: f64, from: IpAddr, most: usize) {
+        self.seen = now;
+        if let Some((_, count)) = self.counts.iter_mut().find(|(ip, _)| *ip == from) {
+            *count += 1;
+            return;
+        }
+        if self.counts.len() >= most {
+            let least = self.counts.iter().enumerate().min_by_key(|(_, (_, n))| *n).map_or(0, |(i, _)| i);
+            self.counts.swap_remove(least);
+        }
+        self.counts.push((from, 1));
+    }
+
+    fn answered(&mut self, Answer { instance, last, passes }: Answer) -> Option<bool> {
+        self.last = Some(last);
+        match self.passed.iter_mut().find(|(number, _)| *number == instance) {
+            Some((_, before)) if *before == passes => None,
+            Some((_, before)) => {
+                *before = passes;
+                Some(passes)
+            }
+            None => {
+                if self.passed.len() >= INSTANCES_MAX {
+                    self.passed.remove(0);
+                }
+                self.passed.push((instance, passes));
+                Some(passes)
+            }
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const POLLER: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
+    fn name(text: &str) -> Hashed<ServiceName> {
+        Hashed::new(ServiceName::parse(text).unwrap())
+    }
+
     #[test]
     fn names_that_came_once_do_not_push_out_one_that_came_again() {
-        let stats = Stats::new(100, 8);
+        let mut stats = Stats::new(100, 8);
         for i in 0..10_000 {
-            stats.asked(&"real".into(), POLLER, 1.0);
-            stats.asked(&format!("junk{i}").into(), POLLER, 1.0);
+            stats.asked(&name("real"), POLLER, 1.0, None);
+            stats.asked(&name(&format!("junk{i}")), POLLER, 1.0, None);
         }
         let names = stats.snapshot();
         assert_eq!(names.len(), 100);
-        assert!(names.iter().any(|s| &*s.name == "real" && s.counts == [(POLLER, 10_000)]));
+        assert!(names.iter().any(|s| s.name.as_str() == "real" && s.counts == [(POLLER, 10_000)]));
+        assert_eq!(stats.figures(), (100, 0, 10_001 - 100));
     }
 
     #[test]
     fn only_a_change_of_an_instance_is_told() {
-        let stats = Stats::new(10, 8);
-        stats.asked(&"web".into(), POLLER, 1.0);
-        let answer = |instance: &str, code| stats.answered("web", &instance.into(), (POLLER, 2.0), code, code == 200);
-        assert_eq!(answer("http 80", 200), Some(true));
-        assert_eq!(answer("http 81", 503), Some(false));
-        assert_eq!(answer("http 80", 200), None);
-        assert_eq!(answer("http 80", 503), Some(false));
+        let mut stats = Stats::new(10, 8);
+        stats.asked(&name("web"), POLLER, 1.0, None);
+        let mut answer = |instance, code| {
+            let last = Last { code, remote_ip: POLLER, ts: 2.0 };
+            stats.answered(&name("web"), Answer { instance, last, passes: code == 200 })
+        };
+        assert_eq!(answer(80, 200), Some(true));
+        assert_eq!(answer(81, 503), Some(false));
+        assert_eq!(answer(80, 200), None);
+        let last = Last { code: 200, remote_ip: POLLER, ts: 3.0 };
+        let at_once = |passes| Some(Answer { instance: 80, last, passes });
+        assert_eq!(stats.asked(&name("web"), POLLER, 3.0, at_once(true)), None);
+        assert_eq!(stats.asked(&name("web"), POLLER, 3.0, at_once(false)), Some(false));
+        assert_eq!(stats.asked(&name("new"), POLLER, 3.0, at_once(true)), Some(true), "the first answer");
+        assert_eq!(stats.snapshot().iter().find(|s| s.name.as_str() == "web").unwrap().last, Some(last));
+        assert_eq!(stats.figures(), (2, 2, 0));
     }
 
     #[test]
     fn addresses_of_pollers_are_bounded() {
-        let stats = Stats::new(10, 8);
+        let mut stats = Stats::new(10, 8);
         for i in 0..1000u32 {
-            stats.asked(&"web".into(), std::net::Ipv4Addr::from_bits(i).into(), 1.0);
+            stats.asked(&name("web"), std::net::Ipv4Addr::from_bits(i).into(), 1.0, None);
         }
         assert_eq!(stats.snapshot()[0].counts.len(), 8);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hyper::header::{HOST, HeaderValue};
 
+use super::Wants;
 use crate::cache::Key;
 use crate::config::Config;
 use crate::probe::{GROUP, Host, Outcome, Protocol, Request, Target};
@@ -29,6 +30,15 @@ impl Lookup {
     pub fn new(protocol: &'static Protocol, target: Arc<Target>, config: &Config) -> Result<Self, Outcome> {
         let (key, without_host) = keys(protocol, &target, config)?;
         Ok(Self { protocol, target, key, without_host })
+    }
+
+    /// What is wanted of a target: a check, or a refused one.
+    #[must_use]
+    pub fn wanted(protocol: &'static Protocol, target: Arc<Target>, config: &Config) -> Wants {
+        match Self::new(protocol, Arc::clone(&target), config) {
+            Ok(lookup) => Wants::Check(lookup),
+            Err(answer) => Wants::Refused(answer, Some((protocol, target))),
+        }
     }
 }
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use hyper::{HeaderMap, Method, Uri};
 
 use super::route::{self, Check, Route};
-use super::{spool_change, target};
+use super::{entries, spool_change, target};
 use crate::config::Config;
-use crate::ledger::{Asked, Entries, Ledger, Told, Who};
+use crate::ledger::{Answer, Asked, Instance, Ledger, Poll, Told, Who};
 use crate::spool::{Downtime, Key};
 use crate::sys::LocalAddresses;
 
@@ -37,11 +37,15 @@ fn asked(check: &Check<'_>, uri: &Uri, state: &[u8], nerve: &[u8]) {
             headers.insert(name, value);
         }
     }
-    let asked = target::build(check, uri, &headers, &MEANS.0, &MEANS.1);
-    for name in &asked.entries.names() {
+    let (config, own) = &*MEANS;
+    let asked = target::read(check, &headers, own);
+    let names = entries::names(&check.service, asked.place.as_ref().ok(), asked.typed.as_deref(), own);
+    for name in &names {
         assert!(Key::parse(name).is_ok_and(|k| k.file_name() == *name), "{name:?} is no spool entry");
     }
-    if let (Ok(target), Some(_)) = (&asked.target, check.protocol) {
+    if let (Ok(place), Some(protocol)) = (&asked.place, check.protocol)
+        && let Ok(target) = target::build(check, protocol, place.clone(), uri, &headers, config)
+    {
         assert!(target.path.starts_with('/'), "{target:?}");
     }
     remembered(check, asked);
@@ -51,18 +55,16 @@ fn asked(check: &Check<'_>, uri: &Uri, state: &[u8], nerve: &[u8]) {
 fn remembered(check: &Check<'_>, asked: target::Asked) {
     let mut ledger = Ledger::new(2);
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let who = Who::new(check.service.shared(), "".into(), address, (asked.node, asked.server));
-    let names = || asked.entries.names();
-    let entries = Entries { names: &names, basis: &asked.entries.basis };
+    let instance = Instance::new("", "spool", None, asked.place.ok());
+    let who = Who::new(check.service.clone(), instance, address, (asked.node, asked.server));
     for text in [&who.node, &who.server, &asked.stated.words].into_iter().flatten() {
         assert!(text.len() <= 512 && !text.is_empty(), "{text:?}");
     }
     for second in 0..4 {
-        let now = Duration::from_secs(second);
-        ledger.polled(now, &who, asked.stated.clone(), &entries, Asked::Spool);
-        ledger.answered(now, &who, Told::Up, 200);
+        let poll = Poll { stated: &asked.stated, typed: asked.typed.as_deref(), asked: Asked::Spool };
+        ledger.polled(Duration::from_secs(second), &who, poll, Some(Answer { told: Told::Up, code: 200 }));
     }
-    let rows = ledger.rows(|_, _| true);
+    let rows: Vec<_> = ledger.entries(|_| true).iter().map(|entry| entry.row(Vec::new())).collect();
     assert_eq!(rows.len(), 1, "{who:?}");
     assert!(!rows[0].label().is_empty() && !rows[0].id().is_empty());
     let polling: usize = ledger.figures(Duration::from_secs(4)).polling.iter().sum();

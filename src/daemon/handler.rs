@@ -9,20 +9,20 @@ use hyper::body::Incoming;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{Request, StatusCode};
 
-use super::memory::Memory;
 use super::prepared::{Asker, Prepared};
 use super::route::{self, Refusal, Route};
-use super::state::{Live, Moment, State};
-use super::{pages, pollers, spool_change};
-use crate::check::{Question, Verdict, Wants};
+use super::state::{Live, Memory, Moment, State};
+use super::{memory, pages, pollers, spool_change};
+use crate::check::{Question, Verdict};
 use crate::config::Config;
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
-use crate::ledger::{Asked, Entries, Told, Who};
+use crate::ledger::{Answer, Told, Who};
 use crate::logging::Seldom;
 use crate::probe::Outcome;
 use crate::soon::Soon;
 use crate::spool::{Closed, Downtime, Mark, phrase};
+use crate::stats::{self, Last};
 
 /// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
 const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");
@@ -30,14 +30,14 @@ const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health
 /// Answers the requests of one connection.
 pub struct Pollers {
     state: Arc<State>,
-    memory: Memory,
+    memory: memory::Memory,
 }
 
 impl Pollers {
     /// For connections that are to come; each gets a clone.
     #[must_use]
     pub fn new(state: Arc<State>) -> Self {
-        Self { state, memory: Memory::default() }
+        Self { state, memory: memory::Memory::default() }
     }
 }
 
@@ -143,6 +143,7 @@ fn check(state: &Arc<State>, live: &Live, prepared: &Arc<Prepared>, arrived: Ins
 }
 
 /// A check that was decided.
+#[must_use = "what is not noted is not remembered"]
 pub struct Decided {
     /// What the poller is told.
     pub verdict: Verdict,
@@ -150,41 +151,41 @@ pub struct Decided {
     pub draining: Option<Closed>,
     prepared: Arc<Prepared>,
     at: Moment,
+    /// The poll is noted already, as it had to wait.
+    noted: bool,
 }
 
-/// Decides a check, and notes in statistics and ledger that it was asked.
+/// Decides a check. That it was asked is noted at once where it has to wait, else with the answer.
 pub fn decide(state: &Arc<State>, live: &Live, prepared: &Arc<Prepared>, arrived: Instant) -> Soon<Decided> {
-    let Prepared { who, stated, entries, wants, fresh } = &**prepared;
+    let Prepared { who, wants, fresh, .. } = &**prepared;
     let at = state.moment(arrived);
-    state.stats.asked(&who.service, who.address, at.unix);
-    let names = || entries.names();
-    let asked = match wants {
-        Wants::Nothing => Asked::Spool,
-        Wants::Check(lookup) => Asked::Check(lookup.protocol, &lookup.target),
-        Wants::Refused(_, Some((protocol, target))) => Asked::Check(protocol, target),
-        Wants::Refused(_, None) => Asked::Refused,
-    };
-    let remembered = Entries { names: &names, basis: &entries.basis };
-    state.ledger().polled(at.since_start, who, stated.clone(), &remembered, asked);
+    let entries = || prepared.entries(&*state.own);
     let weights = live.config.agent_weights;
-    let question = Question { service: &who.service, entries: &names, wants, fresh: *fresh, weights, now: arrived };
+    let question =
+        Question { service: who.service.as_str(), entries: &entries, wants, fresh: *fresh, weights, now: arrived };
     let (verdict, draining) = state.checker.check(&question, &live.context);
     let prepared = Arc::clone(prepared);
     let verdict = match verdict {
         Ok(verdict) => verdict,
         Err(Soon::Now(outcome)) => Verdict::Probed(outcome),
         Err(later) => {
+            {
+                let Memory { ledger, stats } = &mut *state.memory();
+                stats.asked(&who.service, who.address, at.unix, None);
+                ledger.polled(at.since_start, who, prepared.poll(), None);
+            }
             return later.map(state, |state, outcome| {
                 let at = state.moment(Instant::now());
-                Decided { verdict: Verdict::Probed(outcome), draining, prepared, at }
+                Decided { verdict: Verdict::Probed(outcome), draining, prepared, at, noted: true }
             });
         }
     };
-    Soon::Now(Decided { verdict, draining, prepared, at })
+    Soon::Now(Decided { verdict, draining, prepared, at, noted: false })
 }
 
 impl Decided {
-    /// Notes the answer in ledger, counters, statistics and log; `code` is 0 where there is none.
+    /// Notes the answer in ledger, counters, statistics and log, and the poll if it is not noted yet; `code` is 0 where
+    /// there is none.
     pub fn note(&self, state: &State, code: u16, passes: bool) {
         let told = match (&self.verdict, &self.draining) {
             (Verdict::Down(_), _) => Told::Down,
@@ -192,26 +193,49 @@ impl Decided {
             (_, Some(_)) => Told::Drain,
             _ => Told::Up,
         };
-        state.ledger().answered(self.at.since_start, &self.prepared.who, told, code);
         let counter = match &self.verdict {
             Verdict::Down(_) => Some(&state.counters.down),
             Verdict::Refused(_) => Some(&state.counters.refused),
             Verdict::NotDown | Verdict::Probed(_) => None,
         };
         counter.map(|c| c.fetch_add(1, Ordering::Relaxed));
-        let Who { service, check: instance, address: from, .. } = &self.prepared.who;
-        let Some(passes) = state.stats.answered(service, instance, (*from, self.at.unix), code, passes) else { return };
-        let now = if passes { "up" } else { "DOWN" };
-        match &self.verdict {
+        if let Some(passes) = self.remember(state, Answer { told, code }, passes) {
+            self.log_change(passes);
+        }
+    }
+
+    /// Notes the answer in ledger and statistics. Gives `Some(passes)` when it is news.
+    fn remember(&self, state: &State, answer: Answer, passes: bool) -> Option<bool> {
+        let who = &self.prepared.who;
+        let Moment { since_start, unix } = self.at;
+        let last = Last { code: answer.code, remote_ip: who.address, ts: unix };
+        let of_service = stats::Answer { instance: who.check.number(), last, passes };
+        let Memory { ledger, stats } = &mut *state.memory();
+        if self.noted {
+            ledger.answered(since_start, who, answer);
+            stats.answered(&who.service, of_service)
+        } else {
+            // Two look-ups of what may lie far off, one right behind the other: the processor waits for both at once.
+            let news = stats.asked(&who.service, who.address, unix, Some(of_service));
+            ledger.polled(since_start, who, self.prepared.poll(), Some(answer));
+            news
+        }
+    }
+
+    /// Says that a check passes again, or no more.
+    fn log_change(&self, passes: bool) {
+        let why = match &self.verdict {
             Verdict::Down(closed) => {
                 let held = if closed.held { " (the spool cannot be read; this is what it said last)" } else { "" };
-                let why = closed.downtime.one_line();
-                log::info!("{service} ({instance}) is now {now} for {from}: {} is down: {why}{held}", closed.name);
+                format!(": {} is down: {}{held}", closed.name, closed.downtime.one_line())
             }
-            Verdict::NotDown => log::info!("{service} ({instance}) is now {now} for {from}"),
-            Verdict::Refused(o) => log::info!("{service} ({instance}) is now {now} for {from}: {}", said(o)),
-            Verdict::Probed(o) => log::info!("{service} ({instance}) is now {now} for {from}: {}", said(o)),
-        }
+            Verdict::NotDown => String::new(),
+            Verdict::Refused(outcome) => format!(": {}", said(outcome)),
+            Verdict::Probed(outcome) => format!(": {}", said(outcome)),
+        };
+        let Who { service, check, address, .. } = &self.prepared.who;
+        let now = if passes { "up" } else { "DOWN" };
+        log::info!("{} ({check}) is now {now} for {address}{why}", service.as_str());
     }
 }
 

@@ -14,7 +14,7 @@ use super::target::Own;
 const TEXT_MAX: usize = 512;
 
 /// Of so many new requests of one connection, one is remembered: who asks for many things in turn gains nothing by it.
-const SELDOM: u32 = 8;
+const SELDOM: u32 = 32;
 
 /// The memory of one connection.
 #[derive(Default)]
@@ -37,7 +37,7 @@ impl Memory {
     pub fn recall<B>(&self, request: &Request<B>, configuration: u64, own: &dyn Own) -> Option<Arc<Prepared>> {
         let asked = self.asked();
         let last = asked.last.as_ref().filter(|last| is(&last.text, request, configuration))?;
-        last.prepared.entries.hold(own).then(|| Arc::clone(&last.prepared))
+        last.prepared.holds(own).then(|| Arc::clone(&last.prepared))
     }
 
     /// Remembers what was made of a request; not of the first, which mostly is the only one.

@@ -4,6 +4,7 @@
 //! shared, so `-n` changes nothing but the number of cores used.
 
 mod agent;
+mod entries;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod groups;

@@ -7,7 +7,7 @@ use hyper::{Method, StatusCode, Uri};
 
 use super::route::{self, Refusal, Route};
 use super::state::Live;
-use super::{handler, target};
+use super::{entries, handler, target};
 use crate::config::Config;
 use crate::group::{self, Alone};
 use crate::probe::{Outcome, Protocol, Step, Target, Trace};
@@ -57,8 +57,9 @@ pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Re
     // Who asks here needs no right to read the tokens.
     let config = Config { remote_spool_tokens: Vec::new(), ..config };
     let live = Live::new(config, &own).map_err(OnceError::Setup)?;
-    let asked = target::build(&check, &uri, headers, &live.config, &*own);
-    let names = std::iter::once(ALL.to_owned()).chain(asked.entries.names());
+    let asked = target::read(&check, headers, &*own);
+    let entries = entries::names(&check.service, asked.place.as_ref().ok(), asked.typed.as_deref(), &*own);
+    let names = std::iter::once(ALL.to_owned()).chain(entries);
     let weights = live.config.agent_weights;
     if let Some((name, downtime)) = first_down(spool, names, weights).map_err(|e| OnceError::Setup(e.to_string()))? {
         let shown = if name == ALL { ALL } else { check.service.as_str() };
@@ -74,7 +75,8 @@ pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Re
         let why = format!("nothing in {} takes it down", spool.root().display());
         return Ok(Answer { status: StatusCode::OK, body: Vec::new(), why, steps: Vec::new() });
     };
-    let target = match asked.target {
+    let target = asked.place.and_then(|place| target::build(&check, protocol, place, &uri, headers, &live.config));
+    let target = match target {
         Ok(target) => target,
         Err(refused) => return Ok(answer(&refused, "it was refused before a probe".into(), Vec::new())),
     };

@@ -12,7 +12,7 @@ use crate::capacity;
 use crate::config::SETTINGS;
 use crate::http::reply::{self, Reply};
 use crate::spool::unix_now;
-use crate::stats::Last;
+use crate::stats::{Last, Seen};
 use crate::{logging, sys};
 
 /// How far back `/recent` looks unless told otherwise, in seconds.
@@ -26,7 +26,7 @@ pub fn status(state: &State) -> Reply {
     let live = state.live();
     let counts = state.checker.cache().counts();
     let (entries, bytes) = state.checker.cache().size();
-    let (services, failing, forgotten) = state.stats.figures();
+    let (services, failing, forgotten) = state.memory().stats.figures();
     let gate = state.checker.gate();
     // Counting them may be what finds the trouble.
     let downtimes = state.downtimes();
@@ -80,10 +80,17 @@ fn groups(state: &State) -> Map<String, Value> {
     live.config.groups.keys().map(|name| (name.clone(), group(name))).collect()
 }
 
+/// The services that were asked for, by name. They are sorted when the memory is free again.
+fn seen(state: &State) -> Vec<Seen> {
+    let mut all = state.memory().stats.snapshot();
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all
+}
+
 /// `/status/count`: requests by service and address.
 pub fn count(state: &State) -> Reply {
     let mut services = Map::new();
-    for seen in state.stats.snapshot() {
+    for seen in seen(state) {
         let counts = seen.counts.iter().map(|(ip, n)| (ip.to_string(), Value::from(*n))).collect();
         services.insert(seen.name.to_string(), Value::Object(counts));
     }
@@ -107,13 +114,8 @@ pub fn recent(state: &State, query: Option<&str>) -> Reply {
     #[allow(clippy::cast_precision_loss)] // a threshold of 2^53 seconds is for ever either way
     let is_recent = |at: f64| now - at <= threshold as f64;
     let last = |l: Last| json!({"code": l.code, "remote_ip": l.remote_ip.to_string(), "ts": l.ts});
-    let seen: Vec<Value> = state
-        .stats
-        .snapshot()
-        .iter()
-        .filter(|s| is_recent(s.at))
-        .map(|s| json!([&*s.name, s.last.map(last)]))
-        .collect();
+    let seen: Vec<Value> =
+        seen(state).iter().filter(|s| is_recent(s.at)).map(|s| json!([s.name.as_str(), s.last.map(last)])).collect();
     let changed = |g: &Value| g["checked"].as_f64().is_some_and(is_recent);
     let groups: Map<String, Value> = groups(state).into_iter().filter(|(_, g)| changed(g)).collect();
     let mut page = json!({"seen_services": seen, "threshold_seconds": threshold});
@@ -198,7 +200,7 @@ fn group_metrics(page: &mut Page, state: &State) {
 
 fn spool(page: &mut Page, state: &State) {
     let gate = state.checker.gate();
-    let (services, failing, forgotten) = state.stats.figures();
+    let (services, failing, forgotten) = state.memory().stats.figures();
     let downtimes = state.downtimes();
     let readable = u8::from(gate.trouble_within(TROUBLE).is_none());
     page.single("spool_readable", "gauge", "0 while the spool cannot be read and states are held.", readable);
@@ -215,7 +217,7 @@ fn spool(page: &mut Page, state: &State) {
 fn pollers(page: &mut Page, state: &State) {
     let now = state.now();
     let figures = {
-        let mut ledger = state.ledger();
+        let ledger = &mut state.memory().ledger;
         ledger.prune(now);
         ledger.figures(now)
     };

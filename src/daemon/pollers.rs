@@ -8,10 +8,12 @@ use std::time::Instant;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
+use super::entries;
 use super::state::State;
+use super::target::Own;
 use crate::check::Lookup;
 use crate::http::reply::{self, Reply};
-use crate::ledger::{Ask, Page, Root};
+use crate::ledger::{self, Ask, Entry, Page, Root, Row, Who};
 use crate::spool::{ALL, phrase};
 
 /// Most checks that are run for one request: more a service hardly has.
@@ -21,11 +23,14 @@ const CHECKS_MAX: usize = 64;
 pub fn page(state: &State, query: Option<&str>) -> Reply {
     let wanted = Wanted::parse(query);
     let now = state.now();
-    let (pollers, forgotten) = {
-        let mut ledger = state.ledger();
+    let (entries, forgotten) = {
+        let ledger = &mut state.memory().ledger;
         ledger.prune(now);
-        (ledger.rows(|service, names| wanted.takes(service, names)), ledger.figures(now).forgotten)
+        (ledger.entries(|who| wanted.may_take(who)), ledger.figures(now).forgotten)
     };
+    let row = |entry: &Entry| Some(entry.row(wanted.names(entry, &*state.own)?));
+    let mut pollers: Vec<Row> = entries.iter().filter_map(row).collect();
+    pollers.sort_by(|a, b| a.order().cmp(&b.order()));
     let root = state.checker.gate().spool().root();
     let id = std::fs::metadata(root).ok().map(|m| [m.dev(), m.ino()]);
     let page = Page {
@@ -47,7 +52,8 @@ pub async fn health(state: &Arc<State>, query: Option<&str>, from: IpAddr) -> Re
         return reply::text(StatusCode::FORBIDDEN, "only for callers on this host");
     }
     let wanted = Wanted::parse(query);
-    let mut asks = state.ledger().asks(state.now(), |service, names| wanted.takes(service, names));
+    let entries = state.memory().ledger.entries(|who| wanted.may_take(who));
+    let mut asks = ledger::asks(entries.iter().filter(|e| wanted.names(e, &*state.own).is_some()), state.now());
     asks.unknown += asks.checks.len().saturating_sub(CHECKS_MAX);
     asks.checks.truncate(CHECKS_MAX);
     let live = state.live();
@@ -90,8 +96,53 @@ impl Wanted {
         Self(pairs.filter(|(name, _)| name == "service").map(|(_, value)| value.into_owned()).collect())
     }
 
-    fn takes(&self, service: &str, names: &[Box<str>]) -> bool {
-        let named = |wanted: &String| wanted == ALL || wanted == service || names.iter().any(|n| **n == **wanted);
-        self.0.is_empty() || self.0.iter().any(named)
+    /// Whether a poller may be meant: names of instances begin with the service's.
+    fn may_take(&self, who: &Who) -> bool {
+        let is = |wanted: &String| wanted == ALL || wanted.split(':').next() == Some(who.service.as_str());
+        self.0.is_empty() || self.0.iter().any(is)
+    }
+
+    /// The spool entries that can take a poller's check down, if it polls what is wanted.
+    fn names(&self, entry: &Entry, own: &dyn Own) -> Option<Vec<String>> {
+        let names = entries::names(&entry.who.service, entry.who.check.place(), entry.typed.as_deref(), own);
+        let is = |wanted: &String| wanted == ALL || names.contains(wanted);
+        (self.0.is_empty() || self.0.iter().any(is)).then_some(names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ledger::{Asked, Instance, Ledger, Poll, Stated};
+    use crate::probe::Host;
+    use crate::spool::ServiceName;
+    use crate::sys::LocalAddresses;
+
+    #[test]
+    fn pollers_are_found_by_service_and_by_each_name_of_an_instance() {
+        let mut ledger = Ledger::new(10);
+        let place = Some((Host::Address([10, 9, 9, 9].into()), 80));
+        let check = Instance::new("", "tcp", None, place);
+        let who = Who::new(ServiceName::parse("web").unwrap(), check, [10, 0, 0, 1].into(), (None, None));
+        let poll = Poll { stated: &Stated::default(), typed: Some("10.9.9.9"), asked: Asked::Spool };
+        ledger.polled(Duration::ZERO, &who, poll, None);
+        for (query, found) in [
+            (None, true),
+            (Some(""), true),
+            (Some("service=all"), true),
+            (Some("service=web"), true),
+            (Some("service=mail&service=web"), true),
+            (Some("service=web:10.9.9.9:80"), true),
+            (Some("service=web:80"), false),
+            (Some("service=web:10.9.9.9:81"), false),
+            (Some("service=we"), false),
+        ] {
+            let wanted = Wanted::parse(query);
+            let entries = ledger.entries(|who| wanted.may_take(who));
+            let taken = entries.iter().filter(|e| wanted.names(e, &LocalAddresses::default()).is_some()).count();
+            assert_eq!(taken == 1, found, "{query:?}");
+        }
     }
 }

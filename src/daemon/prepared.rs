@@ -1,21 +1,18 @@
 //! What is made of a request before anything is looked up.
 
-use std::fmt::Write as _;
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use hyper::Uri;
 use hyper::header::HeaderMap;
 
+use super::entries;
 use super::route::Check;
 use super::state::Live;
-use super::target::{self, Entries, Own};
+use super::target::{self, Own};
 use crate::check::{Lookup, Wants};
-use crate::ledger::{Stated, Who};
-use crate::probe::{Host, Outcome, Request as Part, Target};
-
-/// Longest text that tells checks apart, in characters: a made-up path must not be remembered whole.
-const CHECK_MAX: usize = 300;
+use crate::ledger::{Asked, Instance, Poll, Stated, Who};
+use crate::probe::Request as Part;
 
 /// Who asks for a check, and how.
 pub struct Asker<'a> {
@@ -25,7 +22,7 @@ pub struct Asker<'a> {
     pub headers: &'a HeaderMap,
     /// From where.
     pub from: IpAddr,
-    /// Stands in front of what is checked, for statistics and log.
+    /// In which way, such as `agent `; stands in front of what is checked.
     pub kind: &'static str,
 }
 
@@ -33,56 +30,98 @@ pub struct Asker<'a> {
 pub struct Prepared {
     /// Who asks.
     pub who: Who,
-    /// What the balancer says of itself.
-    pub stated: Stated,
-    /// The spool entries that can take the check down.
-    pub entries: Entries,
     /// What is asked besides the spool.
     pub wants: Wants,
     /// Neither a stored result nor a probe under way will do.
     pub fresh: bool,
+    /// What the balancer says of itself.
+    stated: Stated,
+    /// The host as the poller wrote it.
+    typed: Option<Box<str>>,
+    /// What this host's own name resolved to.
+    own_name: Option<IpAddr>,
 }
 
 impl Prepared {
     /// Prepares a check.
     #[must_use]
     pub fn new(check: &Check<'_>, asker: &Asker<'_>, own: &dyn Own, live: &Live) -> Self {
-        let asked = target::build(check, asker.uri, asker.headers, &live.config, own);
-        let instance = instance(asker.kind, check, &asked.target);
-        let who = Who::new(check.service.shared(), instance, asker.from, (asked.node, asked.server));
-        let wants = match (check.protocol, asked.target) {
+        let own_name = own.by_name();
+        let asked = target::read(check, asker.headers, own);
+        let place = asked.place.as_ref().ok().cloned();
+        let wants = match (check.protocol, asked.place) {
             (None, _) => Wants::Nothing,
             (Some(_), Err(refused)) => Wants::Refused(refused, None),
-            (Some(protocol), Ok(target)) => {
-                let target = Arc::new(target);
-                let refused = |answer| Wants::Refused(answer, Some((protocol, Arc::clone(&target))));
-                Lookup::new(protocol, Arc::clone(&target), &live.config).map_or_else(refused, Wants::Check)
+            (Some(protocol), Ok(place)) => {
+                match target::build(check, protocol, place, asker.uri, asker.headers, &live.config) {
+                    Ok(target) => Lookup::wanted(protocol, Arc::new(target), &live.config),
+                    Err(refused) => Wants::Refused(refused, None),
+                }
             }
         };
-        Self { who, stated: asked.stated, entries: asked.entries, wants, fresh: asked.fresh }
+        let segment = wants.check().filter(|(protocol, _)| matches!(protocol.request, Part::Segment));
+        let segment = segment.map(|(_, target)| target.segment());
+        let instance = Instance::new(asker.kind, check.protocol.map_or("spool", |p| p.name), segment, place);
+        let who = Who::new(check.service.clone(), instance, asker.from, (asked.node, asked.server));
+        Self { who, wants, fresh: asked.fresh, stated: asked.stated, typed: asked.typed, own_name }
+    }
+
+    /// Whether it would come out the same now: this host's own name may have another address.
+    #[must_use]
+    pub fn holds(&self, own: &dyn Own) -> bool {
+        own.by_name() == self.own_name
+    }
+
+    /// The names of the spool entries that can take the check down, besides `all`, in the order to ask.
+    #[must_use]
+    pub fn entries(&self, own: &dyn Own) -> Vec<String> {
+        entries::names(&self.who.service, self.who.check.place(), self.typed.as_deref(), own)
+    }
+
+    /// What the ledger is to remember.
+    #[must_use]
+    pub fn poll(&self) -> Poll<'_> {
+        let asked = match (&self.wants, self.wants.check()) {
+            (Wants::Nothing, _) => Asked::Spool,
+            (_, Some((protocol, target))) => Asked::Check(protocol, target),
+            (_, None) => Asked::Refused,
+        };
+        Poll { stated: &self.stated, typed: self.typed.as_deref(), asked }
     }
 }
 
-/// What changes of a service's state are told apart by, such as `http 127.0.0.1:8080`.
-fn instance(kind: &str, check: &Check<'_>, target: &Result<Target, Outcome>) -> Arc<str> {
-    let mut text = String::with_capacity(64);
-    text.push_str(kind);
-    text.push_str(check.protocol.map_or("spool", |p| p.name));
-    if let Ok(target) = target {
-        if check.protocol.is_some_and(|p| matches!(p.request, Part::Segment)) {
-            text.push(' ');
-            text.push_str(target.segment());
+#[cfg(test)]
+mod tests {
+    use hyper::Method;
+
+    use super::super::route::{self, Route};
+    use super::*;
+    use crate::config::Config;
+
+    /// A host whose own name has this address.
+    struct Named(IpAddr);
+
+    impl Own for Named {
+        fn is_own(&self, address: IpAddr) -> bool {
+            address == self.0
         }
-        match &target.host {
-            Host::Local => text.push_str(" 127.0.0.1"),
-            // Writing to a string cannot fail.
-            host => drop(write!(text, " {host}")),
+        fn by_name(&self) -> Option<IpAddr> {
+            Some(self.0)
         }
-        text.push(':');
-        text.push_str(itoa::Buffer::new().format(target.port));
     }
-    if let Some((end, _)) = text.char_indices().nth(CHECK_MAX).filter(|_| text.len() > CHECK_MAX) {
-        text.truncate(end);
+
+    #[test]
+    fn holds_until_the_hosts_own_name_has_another_address() {
+        let live = Live::new(Config::default(), &Arc::default()).unwrap();
+        let (before, after) = (Named([10, 0, 0, 7].into()), Named([10, 0, 0, 8].into()));
+        let headers: HeaderMap =
+            [("x-nerve-check-ip".parse().unwrap(), "10.0.0.7".parse().unwrap())].into_iter().collect();
+        let uri = Uri::from_static("/tcp/web/80");
+        let Ok(Route::Check(check)) = route::parse(&Method::GET, uri.path()) else { panic!("{uri} is no check") };
+        let asker = Asker { uri: &uri, headers: &headers, from: before.0, kind: "" };
+        let prepared = |own| Prepared::new(&check, &asker, own, &live);
+        assert!(prepared(&before).holds(&before) && !prepared(&before).holds(&after));
+        assert_eq!(prepared(&before).who.check.to_string(), "tcp 127.0.0.1:80");
+        assert_eq!(prepared(&after).who.check.to_string(), "tcp 10.0.0.7:80");
     }
-    text.into()
 }

@@ -58,7 +58,15 @@ pub struct Moment {
     pub unix: f64,
 }
 
-/// The daemon's memory.
+/// What is remembered of pollers and services, under one lock, as each check is noted in both.
+pub struct Memory {
+    /// The pollers.
+    pub ledger: Ledger,
+    /// The services.
+    pub stats: Stats,
+}
+
+/// What all requests share.
 pub struct State {
     /// When it began.
     pub started: Instant,
@@ -66,15 +74,13 @@ pub struct State {
     pub own: Arc<LocalAddresses>,
     /// The policy, with spool and cache.
     pub checker: Checker,
-    /// Who asked for what.
-    pub stats: Stats,
     /// What is counted.
     pub counters: Arc<Counters>,
     /// The pollers' connections.
     pub connections: Arc<Connections>,
     /// Another one after each start.
     pub id: String,
-    ledger: Mutex<Ledger>,
+    memory: Mutex<Memory>,
     live: RwLock<Arc<Live>>,
     downtimes: Mutex<Option<(Instant, Option<usize>)>>,
 }
@@ -92,12 +98,14 @@ impl State {
         Self {
             started: Instant::now(),
             checker: Checker::new(gate, cache, observer),
-            stats: Stats::new(config.max_services, config.max_addresses_per_service),
             connections: Arc::new(Connections::new(limits(config))),
             counters,
             own,
             id: format!("{}-{}", std::process::id(), unix_now()),
-            ledger: Mutex::new(Ledger::new(config.max_pollers)),
+            memory: Mutex::new(Memory {
+                ledger: Ledger::new(config.max_pollers),
+                stats: Stats::new(config.max_services, config.max_addresses_per_service),
+            }),
             live: RwLock::new(Arc::new(live)),
             downtimes: Mutex::default(),
         }
@@ -115,9 +123,9 @@ impl State {
         Moment { since_start: now.saturating_duration_since(self.started), unix: unix_now() }
     }
 
-    /// The memory of pollers.
-    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is remembered of pollers and services.
+    pub fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The configuration in force.

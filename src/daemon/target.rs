@@ -1,4 +1,4 @@
-//! From route and headers to spool entries and target. Pure.
+//! From route and headers to the target of a probe. Pure.
 //!
 //! HAProxy's `http-check send-state` tells the server's own address and port (see [`super::server_state`]), nerve tells
 //! an address (`X-Nerve-Check-IP`); both win over the URL.
@@ -13,20 +13,20 @@ use hyper::{StatusCode, Uri};
 use super::route::Check;
 use super::server_state::ServerState;
 use crate::config::{Config, Header};
-use crate::ledger::{Basis, Stated};
+use crate::ledger::Stated;
 use crate::probe::{Headers, Host, Outcome, Protocol, Request, Target};
-use crate::spool::{Key, ServiceName, parse_port};
+use crate::spool::parse_port;
 
 /// Longest host name (RFC 1035 section 2.3.4).
 const NAME_MAX: usize = 253;
 
-/// A check, with everything that headers say of it.
+/// What headers say of a check.
 #[derive(Debug)]
 pub struct Asked {
-    /// The spool entries that can take it down, besides `all`.
-    pub entries: Entries,
-    /// Where to probe, or why not.
-    pub target: Result<Target, Outcome>,
+    /// Host and port to check, or why not.
+    pub place: Result<(Host, u16), Outcome>,
+    /// The host as it was written, where one was named that is not refused.
+    pub typed: Option<Box<str>>,
     /// What the balancer says of itself.
     pub stated: Stated,
     /// Neither a stored result nor a probe under way will do.
@@ -37,17 +37,6 @@ pub struct Asked {
     pub server: Option<Box<str>>,
 }
 
-/// The spool entries that can take a check down, besides `all`. They are written out only where they are needed:
-/// mostly nothing is down.
-#[derive(Debug)]
-pub struct Entries {
-    service: ServiceName,
-    /// Host and port, unless they are refused.
-    place: Option<(Host, u16)>,
-    /// What else decides the names.
-    pub basis: Basis,
-}
-
 /// Which addresses are this host's own.
 pub trait Own {
     /// The address of an interface.
@@ -56,86 +45,52 @@ pub trait Own {
     fn by_name(&self) -> Option<IpAddr>;
 }
 
-/// Applies the headers.
-pub fn build(check: &Check<'_>, uri: &Uri, headers: &HeaderMap, config: &Config, own: &dyn Own) -> Asked {
+/// Reads the headers.
+pub fn read(check: &Check<'_>, headers: &HeaderMap, own: &dyn Own) -> Asked {
     let state = ServerState::parse(headers);
     let port = match port(&state) {
         Ok(None) => check.port.ok_or_else(|| bad("the port in the path is above 65535")),
         Ok(Some(port)) => Ok(port),
         Err(bad) => Err(bad),
     };
-    let host = host(state.host, own);
-    let entries = Entries {
-        service: check.service.clone(),
-        place: host.as_ref().ok().cloned().zip(port.as_ref().ok().copied()),
-        basis: Basis {
-            typed: state.host.map(Into::into),
-            own_name: own.by_name(),
-            is_own: matches!(&host, Ok(Host::Address(a)) if own.is_own(*a)),
-        },
-    };
-    let target = port.and_then(|port| {
-        let host = host?;
-        // A service behind a unix socket has no port, nor has HAProxy one to tell.
-        let needless = config.sockets.contains_key(check.service.as_str());
-        if port == 0 && !needless && check.protocol.is_some_and(Protocol::needs_port) {
-            return Err(Outcome::unavailable(
-                "port 0 cannot be checked: neither the path nor HAProxy's header names one",
-            ));
-        }
-        Ok(Target {
-            service: check.service.shared(),
-            host,
-            port,
-            // Only a probe has use for them.
-            path: check.protocol.map(|_| path(check.rest, uri.query())).unwrap_or_default(),
-            headers: request_headers(check, headers, config),
-            limit: None,
-            trusted: false,
-        })
-    });
-    let target = target.map_err(|refused| as_failure(check, refused));
+    let place = port.and_then(|port| Ok((host(state.host, own)?, port)));
     let (node, server) = state.names();
-    Asked { entries, target, stated: state.stated(), fresh: state.fresh, node, server }
+    Asked {
+        typed: state.host.filter(|_| place.is_ok()).map(Into::into),
+        place: place.map_err(|refused| as_failure(check, refused)),
+        stated: state.stated(),
+        fresh: state.fresh,
+        node,
+        server,
+    }
 }
 
-impl Entries {
-    /// Whether this host's addresses, which can change, still make them what they are.
-    pub fn hold(&self, own: &dyn Own) -> bool {
-        let is_own = matches!(&self.place, Some((Host::Address(a), _)) if own.is_own(*a));
-        (own.by_name(), is_own) == (self.basis.own_name, self.basis.is_own)
+/// The target of a probe.
+///
+/// # Errors
+/// The answer, where there is nothing to probe.
+pub fn build(
+    check: &Check<'_>,
+    protocol: &Protocol,
+    (host, port): (Host, u16),
+    uri: &Uri,
+    headers: &HeaderMap,
+    config: &Config,
+) -> Result<Target, Outcome> {
+    // A service behind a unix socket has no port, nor has HAProxy one to tell.
+    let needless = config.sockets.contains_key(check.service.as_str());
+    if port == 0 && !needless && protocol.needs_port() {
+        return Err(Outcome::unavailable("port 0 cannot be checked: neither the path nor HAProxy's header names one"));
     }
-
-    /// The names of the entries, in the order to ask.
-    pub fn names(&self) -> Vec<String> {
-        let mut names = vec![self.service.as_str().to_owned()];
-        let Some((host, port)) = &self.place else { return names };
-        let mut add = |host: Option<&str>| {
-            let name = Key::instance(self.service.clone(), host, *port).ok().map(|key| key.file_name());
-            names.extend(name.filter(|name| !names.contains(name)));
-        };
-        // `service:port` on this host, `service:host:port` for every host that was named.
-        match host {
-            Host::Local => {
-                add(None);
-                if let Some(address) = self.basis.own_name {
-                    add(Some(&address.to_string()));
-                }
-            }
-            Host::Address(address) => {
-                if self.basis.is_own {
-                    add(None);
-                }
-                add(Some(&address.to_string()));
-            }
-            Host::Name(name) => add(Some(name)),
-        }
-        // Files of the originals' hadown have the host as it was typed.
-        if let Some(typed) = &self.basis.typed {
-            add(Some(typed));
-        }
-        names
-    }
+    Ok(Target {
+        service: check.service.shared(),
+        host,
+        port,
+        path: path(check.rest, uri.query()),
+        headers: request_headers(check, protocol, headers, config),
+        limit: None,
+        trusted: false,
+    })
 }
 
 /// A port that cannot be is a failing check for a balancer that probes, as the originals' 5xx was.
@@ -175,9 +130,9 @@ fn path(rest: &str, query: Option<&str>) -> Box<str> {
 }
 
 /// The headers for an HTTP upstream: what was to be copied, the service's name.
-fn request_headers(check: &Check<'_>, from: &HeaderMap, config: &Config) -> Headers {
+fn request_headers(check: &Check<'_>, protocol: &Protocol, from: &HeaderMap, config: &Config) -> Headers {
     let mut headers = Headers::default();
-    if !check.protocol.is_some_and(|p| matches!(p.request, Request::Whole)) {
+    if !matches!(protocol.request, Request::Whole) {
         return headers;
     }
     for Header { name, .. } in &config.http_headers_to_copy {

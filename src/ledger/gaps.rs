@@ -6,6 +6,8 @@
 
 use std::time::Duration;
 
+use smallvec::SmallVec;
+
 use super::View;
 
 /// Gaps that are kept for each view.
@@ -14,30 +16,40 @@ const KEPT: usize = 3;
 /// A busy host delays polls by more than shorter intervals, in seconds.
 const SHORTEST: f64 = 0.2;
 
-/// The last gaps between polls, by view.
+/// The last gaps between polls, for each view that there was: mostly one.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Gaps([Recent; 4]);
+pub(super) struct Gaps(SmallVec<[Recent; 1]>);
 
-#[derive(Debug, Default, Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 struct Recent {
+    kind: Kind,
     seconds: [f32; KEPT],
     count: u8,
     next: u8,
+}
+
+/// Views with intervals of their own.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Kind {
+    Changing,
+    Up,
+    Down,
+    Other,
 }
 
 impl Gaps {
     /// Notes a gap that ended with a poll of this view.
     pub(super) fn add(&mut self, view: Option<View>, words: Option<&str>, gap: Duration) {
         let kind = match (view, words) {
-            (Some(_), Some(words)) if words.contains('/') => 0,
-            (Some(View::Up), _) => 1,
-            (Some(View::Down), _) => 2,
-            (Some(View::NoLb) | None, _) => 3,
+            (Some(_), Some(words)) if words.contains('/') => Kind::Changing,
+            (Some(View::Up), _) => Kind::Up,
+            (Some(View::Down), _) => Kind::Down,
+            (Some(View::NoLb) | None, _) => Kind::Other,
         };
-        let recent = &mut self.0[kind];
-        recent.seconds[usize::from(recent.next)] = gap.as_secs_f32();
-        recent.next = (recent.next + 1) % 3;
-        recent.count = (recent.count + 1).min(3);
+        match self.0.iter_mut().find(|recent| recent.kind == kind) {
+            Some(recent) => recent.add(gap.as_secs_f32()),
+            None => self.0.push(Recent { kind, seconds: [gap.as_secs_f32(), 0.0, 0.0], count: 1, next: 1 }),
+        }
     }
 
     /// The poller's interval in seconds; `None` while it polled only once.
@@ -48,6 +60,12 @@ impl Gaps {
 }
 
 impl Recent {
+    fn add(&mut self, seconds: f32) {
+        self.seconds[usize::from(self.next)] = seconds;
+        self.next = (self.next + 1) % 3;
+        self.count = (self.count + 1).min(3);
+    }
+
     fn longest(&self) -> Option<f32> {
         self.seconds[..usize::from(self.count)].iter().copied().reduce(f32::max)
     }

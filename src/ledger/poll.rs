@@ -1,12 +1,12 @@
-//! A poll, as the ledger is told of it: who, with which view, for what.
+//! A poll, as the ledger is told of it: who, with which view, for what, and its answer.
 
-use std::hash::{Hash, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use super::View;
-use crate::hashed::hash;
+use super::{Instance, Told, View};
+use crate::hashed::{Hashed, hash};
 use crate::probe::{Protocol, Target};
+use crate::spool::ServiceName;
 
 /// Longest path and headers of a check that are remembered, in bytes.
 const ASK_MAX: usize = 1024;
@@ -14,12 +14,12 @@ const ASK_MAX: usize = 1024;
 /// Who a poller is. Default host names of balancers collide, so all parts together tell pollers apart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Who {
-    /// First, as it mostly tells two apart at once.
-    hash: u64,
+    /// Of all the rest.
+    pub(super) hash: u64,
     /// The service that it asks for.
-    pub service: Arc<str>,
-    /// What it has checked: protocol, host and port.
-    pub check: Arc<str>,
+    pub service: Hashed<ServiceName>,
+    /// What it has checked.
+    pub check: Instance,
     /// Where it polls from.
     pub address: IpAddr,
     /// The balancer's node name, where it says it.
@@ -32,39 +32,15 @@ impl Who {
     /// Puts the parts together. They are hashed once, for all look-ups of a poll.
     #[must_use]
     pub fn new(
-        service: Arc<str>,
-        check: Arc<str>,
+        service: ServiceName,
+        check: Instance,
         address: IpAddr,
         (node, server): (Option<Box<str>>, Option<Box<str>>),
     ) -> Self {
+        let service = Hashed::new(service);
         let hash = hash((&service, &check, address, node.as_deref(), server.as_deref()));
         Self { hash, service, check, address, node, server }
     }
-}
-
-impl Hash for Who {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
-}
-
-/// The spool entries that can take a check down, besides `all`; written out when they are new.
-pub struct Entries<'a> {
-    /// Writes them out.
-    pub names: &'a dyn Fn() -> Vec<String>,
-    /// While it is the same, so are they.
-    pub basis: &'a Basis,
-}
-
-/// What decides the names of spool entries, besides service, host and port.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Basis {
-    /// The host as the poller wrote it.
-    pub typed: Option<Box<str>>,
-    /// The address that this host's own name resolves to.
-    pub own_name: Option<IpAddr>,
-    /// The check's host is one of this host's addresses.
-    pub is_own: bool,
 }
 
 /// What a balancer says of itself with a poll: its view before this poll.
@@ -102,7 +78,18 @@ pub struct Asks {
     pub unknown: usize,
 }
 
-/// What a poll asks, as [`super::Ledger::polled`] is told.
+/// What a poller asks and says, besides who it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Poll<'a> {
+    /// What it says of itself.
+    pub stated: &'a Stated,
+    /// The host as it wrote it, where it names one.
+    pub typed: Option<&'a str>,
+    /// What it asks.
+    pub asked: Asked<'a>,
+}
+
+/// What a poller asks.
 #[derive(Debug, Clone, Copy)]
 pub enum Asked<'a> {
     /// For downtimes only.
@@ -111,6 +98,15 @@ pub enum Asked<'a> {
     Check(&'static Protocol, &'a Arc<Target>),
     /// For something that is refused.
     Refused,
+}
+
+/// What a poller was answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer {
+    /// In short.
+    pub told: Told,
+    /// The status code; 0 where there is none.
+    pub code: u16,
 }
 
 impl<'a> Asked<'a> {

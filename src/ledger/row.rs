@@ -132,7 +132,8 @@ impl Row {
     }
 
     /// The order to list it in.
-    pub(super) fn order(&self) -> (&str, Option<&str>, Option<&str>, IpAddr, &str) {
+    #[must_use]
+    pub fn order(&self) -> (&str, Option<&str>, Option<&str>, IpAddr, &str) {
         (&self.service, self.node.as_deref(), self.server.as_deref(), self.address, &self.check)
     }
 

@@ -1,8 +1,16 @@
 use super::*;
+use crate::probe::Host;
+use crate::spool::ServiceName;
+
+/// The rows of one service.
+fn rows(ledger: &Ledger, service: &str) -> Vec<Row> {
+    ledger.entries(|who| who.service.as_str() == service).iter().map(|entry| entry.row(Vec::new())).collect()
+}
 
 fn who(service: &str, node: &str) -> Who {
     let names = (Some(node.into()), Some("web/s1".into()));
-    Who::new(service.into(), "http 127.0.0.1:80".into(), [10, 0, 0, 1].into(), names)
+    let check = Instance::new("", "http", None, Some((Host::Local, 80)));
+    Who::new(ServiceName::parse(service).unwrap(), check, [10, 0, 0, 1].into(), names)
 }
 
 fn seconds(s: u64) -> Duration {
@@ -15,9 +23,8 @@ fn stated(words: &str) -> Stated {
 }
 
 fn poll(ledger: &mut Ledger, now: u64, who: &Who, words: &str, told: Told) {
-    let entries = Entries { names: &|| vec!["web".into()], basis: &Basis::default() };
-    ledger.polled(seconds(now), who, stated(words), &entries, Asked::Spool);
-    ledger.answered(seconds(now), who, told, 0);
+    let poll = Poll { stated: &stated(words), typed: None, asked: Asked::Spool };
+    ledger.polled(seconds(now), who, poll, Some(Answer { told, code: 0 }));
 }
 
 #[test]
@@ -31,7 +38,7 @@ fn junk_that_came_once_does_not_push_out_pollers_that_came_again() {
         poll(&mut ledger, 2, &who(&format!("junk{i}"), "x"), "UP", Told::Up);
         assert!(ledger.entries.len() <= 100 && ledger.newcomers.len() <= 100);
     }
-    assert_eq!(ledger.rows(|service, _| service == "web").len(), 80);
+    assert_eq!(rows(&ledger, "web").len(), 80);
     assert_eq!(ledger.figures(seconds(2)).forgotten, 10_000 - 20);
 }
 
@@ -44,11 +51,42 @@ fn pollers_that_came_again_leave_room_for_newcomers() {
             poll(&mut ledger, now, &who("web", &format!("lb{i}")), "UP", Told::Up);
         });
     }
+    assert!(ledger.newcomers.len() <= 2 * 80 + 1, "{}", ledger.newcomers.len());
     let new = who("new", "lb");
     poll(&mut ledger, 3, &new, "UP", Told::Up);
     poll(&mut ledger, 4, &new, "UP", Told::Up);
-    assert_eq!(ledger.rows(|service, _| service == "new").len(), 1);
+    assert_eq!(rows(&ledger, "new").len(), 1);
     assert!(ledger.entries.len() <= 80);
+}
+
+#[test]
+fn two_pollers_of_one_hash_are_never_taken_for_one() {
+    let mut ledger = Ledger::new(10);
+    let a = who("web", "lb1");
+    let b = Who { hash: a.hash, ..who("web", "lb2") };
+    for (now, lb) in [(0, &a), (1, &a), (2, &b), (3, &b), (4, &a)] {
+        poll(&mut ledger, now, lb, "UP", Told::Up);
+        let row = rows(&ledger, "web").remove(0);
+        assert_eq!((ledger.entries.len(), row.node.as_deref()), (1, lb.node.as_deref()), "{now}");
+    }
+    ledger.answered(seconds(5), &b, Answer { told: Told::Down, code: 503 });
+    let row = rows(&ledger, "web").remove(0);
+    assert_eq!((row.polls, row.told, ledger.forgotten), (1, Some(Told::Up), 2));
+    ledger.prune(seconds(5));
+    assert_eq!((ledger.newcomers.len(), ledger.regulars.len()), (1, 0));
+}
+
+#[test]
+fn an_answer_that_took_time_belongs_to_the_poll_before() {
+    let mut ledger = Ledger::new(10);
+    let lb = who("web", "lb1");
+    let waits = Poll { stated: &stated("UP"), typed: None, asked: Asked::Spool };
+    ledger.polled(seconds(1), &lb, waits, None);
+    assert_eq!(rows(&ledger, "web")[0].told, None);
+    ledger.answered(seconds(3), &lb, Answer { told: Told::Up, code: 200 });
+    poll(&mut ledger, 4, &lb, "UP", Told::Up);
+    let row = rows(&ledger, "web").remove(0);
+    assert_eq!((row.polls, row.run, row.told, row.told_at), (2, 2, Some(Told::Up), 4.0));
 }
 
 #[test]
@@ -57,7 +95,7 @@ fn a_poll_after_an_answer_other_than_up_is_marked() {
     let lb = who("web", "lb1");
     let mut row = |now, words, told| {
         poll(&mut ledger, now, &lb, words, told);
-        ledger.rows(|_, _| true).remove(0)
+        rows(&ledger, "web").remove(0)
     };
     assert!(!row(0, "UP", Told::Up).after_closed);
     assert!(!row(2, "UP", Told::Down).after_closed, "the first answer was not processed yet");
@@ -74,7 +112,7 @@ fn a_poller_counts_for_three_of_its_own_intervals() {
     let mut ledger = Ledger::new(10);
     let lb = who("web", "lb1");
     (0..4).for_each(|i| poll(&mut ledger, i * 5, &lb, "UP", Told::Up));
-    let row = ledger.rows(|_, _| true).remove(0);
+    let row = rows(&ledger, "web").remove(0);
     assert_eq!(row.interval, Some(5.0));
     assert!(row.is_polling(30.0) && !row.is_polling(30.1));
     assert_eq!(ledger.figures(seconds(30)).polling, [1, 0, 0, 0]);
@@ -87,7 +125,7 @@ fn a_poller_that_is_silent_for_an_hour_is_forgotten() {
     poll(&mut ledger, 0, &who("web", "lb1"), "UP", Told::Up);
     poll(&mut ledger, 1800, &who("web", "lb2"), "UP", Told::Up);
     ledger.prune(seconds(3601));
-    assert_eq!(ledger.rows(|_, _| true).len(), 1);
+    assert_eq!(rows(&ledger, "web").len(), 1);
     assert_eq!(ledger.newcomers.len(), 1);
 }
 
@@ -96,7 +134,7 @@ fn the_whole_weight_of_a_backend_marks_its_last_server() {
     let mut row = {
         let mut ledger = Ledger::new(10);
         poll(&mut ledger, 0, &who("web", "lb1"), "UP", Told::Up);
-        ledger.rows(|_, _| true).remove(0)
+        rows(&ledger, "web").remove(0)
     };
     for (view, weight, last) in [
         (View::Up, Some([10, 10]), true),

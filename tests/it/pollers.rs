@@ -27,10 +27,10 @@ fn junk_that_came_once_neither_grows_the_daemon_nor_pushes_out_balancers() {
     };
     (0..3).for_each(|_| real("UP"));
     let before = daemon.metric("hacheck_resident_memory_bytes");
-    let names = "x".repeat(100);
+    let (names, no_host) = ("x".repeat(100), "x/".repeat(10_000));
     for i in 0..10_000 {
         let junk = format!("UP; name={names}{i}/s; node={names}{i}; weight=1/2; scur=0/0");
-        daemon.get_with(&format!("/spool/junk{i}/80"), &[(STATE, &junk)]);
+        daemon.get_with(&format!("/spool/junk{i}/80"), &[(STATE, &junk), ("x-nerve-check-ip", &no_host)]);
     }
     let page = daemon.get("/pollers").json();
     let pollers = page["pollers"].as_array().unwrap();
@@ -41,6 +41,21 @@ fn junk_that_came_once_neither_grows_the_daemon_nor_pushes_out_balancers() {
     assert!(grown < f64::from(8 << 20), "the daemon grew by {grown} bytes");
     real("DOWN");
     assert_eq!(daemon.metric("hacheck_pollers{view=\"down\"}"), 3.0);
+}
+
+#[test]
+fn a_poll_that_waits_for_its_check_counts_as_one_that_does_not() {
+    let (daemon, upstream) = (Daemon::start(), Upstream::answering("fine"));
+    let path = format!("/http/web/{}/", upstream.port());
+    for polls in 1..=2 {
+        assert_eq!(daemon.get(&path).status, 200);
+        assert_eq!(daemon.get("/status/count").json()["service_access_counts"]["web"]["127.0.0.1"], polls);
+        let page = daemon.get("/pollers").json();
+        let poller = &page["pollers"][0];
+        assert_eq!((&poller["polls"], &poller["run"], &poller["told"]), (&polls.into(), &polls.into(), &"up".into()));
+        assert_eq!(poller["check"], format!("http 127.0.0.1:{}", upstream.port()));
+    }
+    assert_eq!(upstream.seen().len(), 1, "the second answer was there already");
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::daemon::entries;
 use crate::daemon::route::{self, Route};
 use hyper::Method;
 use hyper::header::HeaderName;
@@ -18,8 +19,13 @@ fn asked(uri: &str, headers: &[(&'static str, &str)]) -> (Vec<String>, Result<Ta
     let uri: Uri = uri.parse().unwrap();
     let Ok(Route::Check(check)) = route::parse(&Method::GET, uri.path()) else { panic!("{uri} is no check") };
     let headers = headers.iter().map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap())).collect();
-    let asked = build(&check, &uri, &headers, &Config::default(), &Host10);
-    (asked.entries.names(), asked.target)
+    let asked = read(&check, &headers, &Host10);
+    let names = entries::names(&check.service, asked.place.as_ref().ok(), asked.typed.as_deref(), &Host10);
+    let target = asked.place.and_then(|place| match check.protocol {
+        Some(protocol) => build(&check, protocol, place, &uri, &headers, &Config::default()),
+        None => Err(Outcome::new(StatusCode::OK, "there is nothing to probe")),
+    });
+    (names, target)
 }
 
 const STATE: &str = "x-haproxy-server-state";
