@@ -4,31 +4,25 @@
 //! stored first goes first. A poller that demands a fresh result never gets one that began before it asked.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
-use crate::hashed::{Given, hash};
+use crate::hashed::{Given, Hashed};
 use crate::probe::{Host, Name, Outcome};
 
 /// What a result belongs to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Key {
-    /// First, as it mostly tells two apart at once.
-    hash: u64,
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Key(Hashed<Parts>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Parts {
     protocol: &'static str,
     host: Host,
     port: u16,
     service: Option<Arc<str>>,
     request: Option<Box<str>>,
-}
-
-impl Hash for Key {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
-    }
 }
 
 impl Key {
@@ -42,18 +36,18 @@ impl Key {
         service: Option<Arc<str>>,
         request: Option<Box<str>>,
     ) -> Self {
-        let hash = hash((protocol, &host, port, &service, &request));
-        Self { hash, protocol, host, port, service, request }
+        Self(Hashed::new(Parts { protocol, host, port, service, request }))
     }
 
     /// The name of the check.
     #[must_use]
     pub fn name(&self) -> Name {
-        Name::new(self.hash)
+        Name::new(self.0.number())
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.service.as_ref().map_or(0, |s| s.len()) + self.request.as_ref().map_or(0, |r| r.len())
+        let Parts { service, request, .. } = &*self.0;
+        size_of::<Self>() + service.as_ref().map_or(0, |s| s.len()) + request.as_ref().map_or(0, |r| r.len())
     }
 }
 

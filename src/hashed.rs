@@ -7,10 +7,10 @@ use std::sync::LazyLock;
 /// Of this process, so that nobody can make up keys that fall together.
 static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
-/// The hash of a key's parts.
-pub(crate) fn hash(parts: impl Hash) -> u64 {
+/// The hash of a key.
+fn hash(key: impl Hash) -> u64 {
     let mut gathering = Gathering { inner: HASHES.build_hasher(), gathered: [0; GATHERED], length: 0 };
-    parts.hash(&mut gathering);
+    key.hash(&mut gathering);
     gathering.finish()
 }
 
@@ -59,6 +59,20 @@ impl<T: Hash> Hashed<T> {
     #[must_use]
     pub fn new(key: T) -> Self {
         Self { hash: hash(&key), key }
+    }
+
+    /// One of a hash that is not its own.
+    #[cfg(test)]
+    pub(crate) fn falling_together(other: &Self, key: T) -> Self {
+        Self { hash: other.hash, key }
+    }
+}
+
+impl<T> Hashed<T> {
+    /// The hash: a number that stands for the key where a mistake in some 10^19 does no harm.
+    #[must_use]
+    pub fn number(&self) -> u64 {
+        self.hash
     }
 }
 

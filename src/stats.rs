@@ -30,8 +30,8 @@ pub struct Last {
 pub struct Answer {
     /// The instance's number.
     pub instance: u64,
-    /// As it is shown.
-    pub last: Last,
+    /// Its status code; 0 where there is none.
+    pub code: u16,
     /// Whether the check passes.
     pub passes: bool,
 }
@@ -95,20 +95,20 @@ impl Stats {
         if let Some(known) = self.services.get_mut(service) {
             known.came_again = true;
             known.asked(now, from, most);
-            return known.answered(answer?);
+            return known.answered(from, now, answer?);
         }
         self.make_room();
         self.order.push_back(service.clone());
         let mut new = Service::default();
         new.asked(now, from, most);
-        let news = answer.and_then(|answer| new.answered(answer));
+        let news = answer.and_then(|answer| new.answered(from, now, answer));
         self.services.insert(service.clone(), new);
         news
     }
 
     /// Notes the answer to one whose asking was noted before.
-    pub fn answered(&mut self, service: &Hashed<ServiceName>, answer: Answer) -> Option<bool> {
-        self.services.get_mut(service)?.answered(answer)
+    pub fn answered(&mut self, service: &Hashed<ServiceName>, from: IpAddr, now: f64, answer: Answer) -> Option<bool> {
+        self.services.get_mut(service)?.answered(from, now, answer)
     }
 
     /// Everything that is remembered, in no order.
@@ -162,8 +162,8 @@ impl Service {
         self.counts.push((from, 1));
     }
 
-    fn answered(&mut self, Answer { instance, last, passes }: Answer) -> Option<bool> {
-        self.last = Some(last);
+    fn answered(&mut self, from: IpAddr, now: f64, Answer { instance, code, passes }: Answer) -> Option<bool> {
+        self.last = Some(Last { code, remote_ip: from, ts: now });
         match self.passed.iter_mut().find(|(number, _)| *number == instance) {
             Some((_, before)) if *before == passes => None,
             Some((_, before)) => {
@@ -208,19 +208,19 @@ mod tests {
     fn only_a_change_of_an_instance_is_told() {
         let mut stats = Stats::new(10, 8);
         stats.asked(&name("web"), POLLER, 1.0, None);
-        let mut answer = |instance, code| {
-            let last = Last { code, remote_ip: POLLER, ts: 2.0 };
-            stats.answered(&name("web"), Answer { instance, last, passes: code == 200 })
-        };
+        let mut answer =
+            |instance, code| stats.answered(&name("web"), POLLER, 2.0, Answer { instance, code, passes: code == 200 });
         assert_eq!(answer(80, 200), Some(true));
         assert_eq!(answer(81, 503), Some(false));
         assert_eq!(answer(80, 200), None);
-        let last = Last { code: 200, remote_ip: POLLER, ts: 3.0 };
-        let at_once = |passes| Some(Answer { instance: 80, last, passes });
+        let at_once = |passes| Some(Answer { instance: 80, code: 200, passes });
         assert_eq!(stats.asked(&name("web"), POLLER, 3.0, at_once(true)), None);
         assert_eq!(stats.asked(&name("web"), POLLER, 3.0, at_once(false)), Some(false));
         assert_eq!(stats.asked(&name("new"), POLLER, 3.0, at_once(true)), Some(true), "the first answer");
-        assert_eq!(stats.snapshot().iter().find(|s| s.name.as_str() == "web").unwrap().last, Some(last));
+        assert_eq!(
+            stats.snapshot().iter().find(|s| s.name.as_str() == "web").unwrap().last.map(|l| (l.code, l.ts)),
+            Some((200, 3.0))
+        );
         assert_eq!(stats.figures(), (2, 2, 0));
     }
 

@@ -9,6 +9,7 @@ use hyper::{HeaderMap, Method, Uri};
 use super::route::{self, Check, Route};
 use super::{entries, spool_change, target};
 use crate::config::Config;
+use crate::hashed::Hashed;
 use crate::ledger::{Answer, Asked, Instance, Ledger, Poll, Told, Who};
 use crate::spool::{Downtime, Key};
 use crate::sys::LocalAddresses;
@@ -55,8 +56,13 @@ fn asked(check: &Check<'_>, uri: &Uri, state: &[u8], nerve: &[u8]) {
 fn remembered(check: &Check<'_>, asked: target::Asked) {
     let mut ledger = Ledger::new(2);
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let instance = Instance::new("", "spool", None, asked.place.ok());
-    let who = Who::new(check.service.clone(), instance, address, (asked.node, asked.server));
+    let who = Hashed::new(Who {
+        service: Hashed::new(check.service.clone()),
+        check: Hashed::new(Instance::new("", "spool", None, asked.place.ok())),
+        address,
+        node: asked.node,
+        server: asked.server,
+    });
     for text in [&who.node, &who.server, &asked.stated.words].into_iter().flatten() {
         assert!(text.len() <= 512 && !text.is_empty(), "{text:?}");
     }

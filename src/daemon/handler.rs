@@ -22,7 +22,7 @@ use crate::logging::Seldom;
 use crate::probe::Outcome;
 use crate::soon::Soon;
 use crate::spool::{Closed, Downtime, Mark, phrase};
-use crate::stats::{self, Last};
+use crate::stats;
 
 /// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
 const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");
@@ -208,12 +208,11 @@ impl Decided {
     fn remember(&self, state: &State, answer: Answer, passes: bool) -> Option<bool> {
         let who = &self.prepared.who;
         let Moment { since_start, unix } = self.at;
-        let last = Last { code: answer.code, remote_ip: who.address, ts: unix };
-        let of_service = stats::Answer { instance: who.check.number(), last, passes };
+        let of_service = stats::Answer { instance: who.check.number(), code: answer.code, passes };
         let Memory { ledger, stats } = &mut *state.memory();
         if self.noted {
             ledger.answered(since_start, who, answer);
-            stats.answered(&who.service, of_service)
+            stats.answered(&who.service, who.address, unix, of_service)
         } else {
             // Two look-ups of what may lie far off, one right behind the other: the processor waits for both at once.
             let news = stats.asked(&who.service, who.address, unix, Some(of_service));
@@ -233,9 +232,9 @@ impl Decided {
             Verdict::Refused(outcome) => format!(": {}", said(outcome)),
             Verdict::Probed(outcome) => format!(": {}", said(outcome)),
         };
-        let Who { service, check, address, .. } = &self.prepared.who;
+        let Who { service, check, address, .. } = &*self.prepared.who;
         let now = if passes { "up" } else { "DOWN" };
-        log::info!("{} ({check}) is now {now} for {address}{why}", service.as_str());
+        log::info!("{} ({}) is now {now} for {address}{why}", service.as_str(), **check);
     }
 }
 

@@ -104,7 +104,7 @@ impl Wanted {
 
     /// The spool entries that can take a poller's check down, if it polls what is wanted.
     fn names(&self, entry: &Entry, own: &dyn Own) -> Option<Vec<String>> {
-        let names = entries::names(&entry.who.service, entry.who.check.place(), entry.typed.as_deref(), own);
+        let names = entries::names(&entry.who.service, entry.who.check.place.as_ref(), entry.typed.as_deref(), own);
         let is = |wanted: &String| wanted == ALL || names.contains(wanted);
         (self.0.is_empty() || self.0.iter().any(is)).then_some(names)
     }
@@ -115,6 +115,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::hashed::Hashed;
     use crate::ledger::{Asked, Instance, Ledger, Poll, Stated};
     use crate::probe::Host;
     use crate::spool::ServiceName;
@@ -124,8 +125,13 @@ mod tests {
     fn pollers_are_found_by_service_and_by_each_name_of_an_instance() {
         let mut ledger = Ledger::new(10);
         let place = Some((Host::Address([10, 9, 9, 9].into()), 80));
-        let check = Instance::new("", "tcp", None, place);
-        let who = Who::new(ServiceName::parse("web").unwrap(), check, [10, 0, 0, 1].into(), (None, None));
+        let who = Hashed::new(Who {
+            service: Hashed::new(ServiceName::parse("web").unwrap()),
+            check: Hashed::new(Instance::new("", "tcp", None, place)),
+            address: [10, 0, 0, 1].into(),
+            node: None,
+            server: None,
+        });
         let poll = Poll { stated: &Stated::default(), typed: Some("10.9.9.9"), asked: Asked::Spool };
         ledger.polled(Duration::ZERO, &who, poll, None);
         for (query, found) in [

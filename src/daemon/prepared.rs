@@ -11,6 +11,7 @@ use super::route::Check;
 use super::state::Live;
 use super::target::{self, Own};
 use crate::check::{Lookup, Wants};
+use crate::hashed::Hashed;
 use crate::ledger::{Asked, Instance, Poll, Stated, Who};
 use crate::probe::Request as Part;
 
@@ -29,7 +30,7 @@ pub struct Asker<'a> {
 /// A check that can be decided.
 pub struct Prepared {
     /// Who asks.
-    pub who: Who,
+    pub who: Hashed<Who>,
     /// What is asked besides the spool.
     pub wants: Wants,
     /// Neither a stored result nor a probe under way will do.
@@ -51,9 +52,9 @@ impl Prepared {
         let place = asked.place.as_ref().ok().cloned();
         let wants = match (check.protocol, asked.place) {
             (None, _) => Wants::Nothing,
-            (Some(_), Err(refused)) => Wants::Refused(refused, None),
-            (Some(protocol), Ok(place)) => {
-                match target::build(check, protocol, place, asker.uri, asker.headers, &live.config) {
+            (Some(protocol), place) => {
+                let build = |place| target::build(check, protocol, place, asker.uri, asker.headers, &live.config);
+                match place.and_then(build) {
                     Ok(target) => Lookup::wanted(protocol, Arc::new(target), &live.config),
                     Err(refused) => Wants::Refused(refused, None),
                 }
@@ -61,8 +62,14 @@ impl Prepared {
         };
         let segment = wants.check().filter(|(protocol, _)| matches!(protocol.request, Part::Segment));
         let segment = segment.map(|(_, target)| target.segment());
-        let instance = Instance::new(asker.kind, check.protocol.map_or("spool", |p| p.name), segment, place);
-        let who = Who::new(check.service.clone(), instance, asker.from, (asked.node, asked.server));
+        let protocol = check.protocol.map_or("spool", |p| p.name);
+        let who = Hashed::new(Who {
+            service: Hashed::new(check.service.clone()),
+            check: Hashed::new(Instance::new(asker.kind, protocol, segment, place)),
+            address: asker.from,
+            node: asked.node,
+            server: asked.server,
+        });
         Self { who, wants, fresh: asked.fresh, stated: asked.stated, typed: asked.typed, own_name }
     }
 
@@ -75,7 +82,7 @@ impl Prepared {
     /// The names of the spool entries that can take the check down, besides `all`, in the order to ask.
     #[must_use]
     pub fn entries(&self, own: &dyn Own) -> Vec<String> {
-        entries::names(&self.who.service, self.who.check.place(), self.typed.as_deref(), own)
+        entries::names(&self.who.service, self.who.check.place.as_ref(), self.typed.as_deref(), own)
     }
 
     /// What the ledger is to remember.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::gaps::Gaps;
 use super::poll::{Answer, Ask, Asked, Asks, Poll, Stated, Who, remembered, same_ask};
 use super::row::{self, Row, Told};
-use crate::hashed::Given;
+use crate::hashed::{Given, Hashed};
 
 /// How long a silent poller is remembered.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
@@ -19,7 +19,7 @@ pub(super) type Entries = HashMap<u64, Entry, Given>;
 #[derive(Debug, Clone)]
 pub struct Entry {
     /// Who it is.
-    pub who: Who,
+    pub who: Hashed<Who>,
     /// No other one has this number, also not the same poller after it was forgotten.
     number: u64,
     /// The host as the poller wrote it.
@@ -54,7 +54,7 @@ impl Slot {
 }
 
 impl Entry {
-    pub(super) fn new(number: u64, who: Who, now: Duration, Poll { stated, typed, asked }: Poll<'_>) -> Self {
+    pub(super) fn new(number: u64, who: Hashed<Who>, now: Duration, Poll { stated, typed, asked }: Poll<'_>) -> Self {
         Self {
             who,
             number,
@@ -74,7 +74,7 @@ impl Entry {
     }
 
     pub(super) fn slot(&self) -> Slot {
-        Slot { hash: self.who.hash, number: self.number }
+        Slot { hash: self.who.number(), number: self.number }
     }
 
     pub(super) fn polled(&mut self, now: Duration, Poll { stated, typed, asked }: Poll<'_>) {

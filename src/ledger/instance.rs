@@ -1,23 +1,20 @@
 //! What is checked, as its pollers and the changes of its state are told apart by it.
 
 use std::fmt;
-use std::hash::{Hash, Hasher};
 
-use crate::hashed::hash;
 use crate::probe::Host;
 
 /// Longest part of a path that is remembered, in characters: a made-up one must not be kept whole.
 const SEGMENT_MAX: usize = 300;
 
 /// What is checked, and how; shown as `http 127.0.0.1:8080` or `agent spool 127.0.0.1:80`.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Instance {
-    /// First, as it mostly tells two of one service apart at once.
-    hash: u64,
     kind: &'static str,
     protocol: &'static str,
     segment: Option<Box<str>>,
-    place: Option<(Host, u16)>,
+    /// Host and port; `None` when they are refused.
+    pub place: Option<(Host, u16)>,
 }
 
 impl Instance {
@@ -29,26 +26,7 @@ impl Instance {
             Some((end, _)) => text[..end].into(),
             None => text.into(),
         });
-        let hash = hash((kind, protocol, &segment, &place));
-        Self { hash, kind, protocol, segment, place }
-    }
-
-    /// Host and port; `None` when they are refused.
-    #[must_use]
-    pub fn place(&self) -> Option<&(Host, u16)> {
-        self.place.as_ref()
-    }
-
-    /// A number that stands for it where a mistake in some 10^19 does no harm.
-    #[must_use]
-    pub fn number(&self) -> u64 {
-        self.hash
-    }
-}
-
-impl Hash for Instance {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        state.write_u64(self.hash);
+        Self { kind, protocol, segment, place }
     }
 }
 
@@ -69,6 +47,7 @@ impl fmt::Display for Instance {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hashed::Hashed;
 
     #[test]
     fn shown_by_its_parts_and_told_apart_by_each() {
@@ -84,7 +63,9 @@ mod tests {
         for (i, (a, text)) in all.iter().enumerate() {
             assert_eq!(a.to_string(), *text);
             for (j, (b, _)) in all.iter().enumerate() {
-                assert_eq!((a == b, a.number() == b.number()), (i == j, i == j), "{a} and {b}");
+                assert_eq!(a == b, i == j, "{a} and {b}");
+                let numbers = [a, b].map(|instance| Hashed::new(instance.clone()).number());
+                assert_eq!(numbers[0] == numbers[1], i == j, "{a} and {b}");
             }
         }
     }

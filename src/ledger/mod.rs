@@ -13,6 +13,7 @@ mod row;
 use std::collections::VecDeque;
 use std::time::Duration;
 
+use crate::hashed::Hashed;
 use entry::{Entries, Slot};
 pub use entry::{Entry, asks};
 pub use instance::Instance;
@@ -60,14 +61,14 @@ impl Ledger {
     }
 
     /// Notes a poll, and its answer if it is there already.
-    pub fn polled(&mut self, now: Duration, who: &Who, poll: Poll<'_>, answer: Option<Answer>) {
+    pub fn polled(&mut self, now: Duration, who: &Hashed<Who>, poll: Poll<'_>, answer: Option<Answer>) {
         let Some(entry) = self.known(who) else {
             self.make_room();
             self.count += 1;
             let mut entry = Entry::new(self.count, who.clone(), now, poll);
             entry.answered(now, answer);
             self.newcomers.push_back(entry.slot());
-            self.forgotten += u64::from(self.entries.insert(who.hash, entry).is_some());
+            self.forgotten += u64::from(self.entries.insert(who.number(), entry).is_some());
             return;
         };
         entry.polled(now, poll);
@@ -79,14 +80,14 @@ impl Ledger {
     }
 
     /// Notes the answer to a poll that was noted before.
-    pub fn answered(&mut self, now: Duration, who: &Who, answer: Answer) {
+    pub fn answered(&mut self, now: Duration, who: &Hashed<Who>, answer: Answer) {
         if let Some(entry) = self.known(who) {
             entry.answered(now, Some(answer));
         }
     }
 
-    fn known(&mut self, who: &Who) -> Option<&mut Entry> {
-        self.entries.get_mut(&who.hash).filter(|entry| entry.who == *who)
+    fn known(&mut self, who: &Hashed<Who>) -> Option<&mut Entry> {
+        self.entries.get_mut(&who.number()).filter(|entry| entry.who == *who)
     }
 
     /// Copies of the pollers that a filter lets through, to be looked at when the ledger is free again.

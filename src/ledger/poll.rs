@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::{Instance, Told, View};
-use crate::hashed::{Hashed, hash};
+use crate::hashed::Hashed;
 use crate::probe::{Protocol, Target};
 use crate::spool::ServiceName;
 
@@ -12,35 +12,18 @@ use crate::spool::ServiceName;
 const ASK_MAX: usize = 1024;
 
 /// Who a poller is. Default host names of balancers collide, so all parts together tell pollers apart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Who {
-    /// Of all the rest.
-    pub(super) hash: u64,
     /// The service that it asks for.
     pub service: Hashed<ServiceName>,
     /// What it has checked.
-    pub check: Instance,
+    pub check: Hashed<Instance>,
     /// Where it polls from.
     pub address: IpAddr,
     /// The balancer's node name, where it says it.
     pub node: Option<Box<str>>,
     /// Its backend and server, such as `web/s1`, where it says them.
     pub server: Option<Box<str>>,
-}
-
-impl Who {
-    /// Puts the parts together. They are hashed once, for all look-ups of a poll.
-    #[must_use]
-    pub fn new(
-        service: ServiceName,
-        check: Instance,
-        address: IpAddr,
-        (node, server): (Option<Box<str>>, Option<Box<str>>),
-    ) -> Self {
-        let service = Hashed::new(service);
-        let hash = hash((&service, &check, address, node.as_deref(), server.as_deref()));
-        Self { hash, service, check, address, node, server }
-    }
 }
 
 /// What a balancer says of itself with a poll: its view before this poll.

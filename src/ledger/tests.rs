@@ -7,10 +7,14 @@ fn rows(ledger: &Ledger, service: &str) -> Vec<Row> {
     ledger.entries(|who| who.service.as_str() == service).iter().map(|entry| entry.row(Vec::new())).collect()
 }
 
-fn who(service: &str, node: &str) -> Who {
-    let names = (Some(node.into()), Some("web/s1".into()));
-    let check = Instance::new("", "http", None, Some((Host::Local, 80)));
-    Who::new(ServiceName::parse(service).unwrap(), check, [10, 0, 0, 1].into(), names)
+fn who(service: &str, node: &str) -> Hashed<Who> {
+    Hashed::new(Who {
+        service: Hashed::new(ServiceName::parse(service).unwrap()),
+        check: Hashed::new(Instance::new("", "http", None, Some((Host::Local, 80)))),
+        address: [10, 0, 0, 1].into(),
+        node: Some(node.into()),
+        server: Some("web/s1".into()),
+    })
 }
 
 fn seconds(s: u64) -> Duration {
@@ -22,7 +26,7 @@ fn stated(words: &str) -> Stated {
     Stated { view: Some(view), words: Some(words.into()), ..Stated::default() }
 }
 
-fn poll(ledger: &mut Ledger, now: u64, who: &Who, words: &str, told: Told) {
+fn poll(ledger: &mut Ledger, now: u64, who: &Hashed<Who>, words: &str, told: Told) {
     let poll = Poll { stated: &stated(words), typed: None, asked: Asked::Spool };
     ledger.polled(seconds(now), who, poll, Some(Answer { told, code: 0 }));
 }
@@ -30,7 +34,7 @@ fn poll(ledger: &mut Ledger, now: u64, who: &Who, words: &str, told: Told) {
 #[test]
 fn junk_that_came_once_does_not_push_out_pollers_that_came_again() {
     let mut ledger = Ledger::new(100);
-    let real: Vec<Who> = (0..80).map(|i| who("web", &format!("lb{i}"))).collect();
+    let real: Vec<Hashed<Who>> = (0..80).map(|i| who("web", &format!("lb{i}"))).collect();
     for now in 0..2 {
         real.iter().for_each(|w| poll(&mut ledger, now, w, "UP", Told::Up));
     }
@@ -63,7 +67,7 @@ fn pollers_that_came_again_leave_room_for_newcomers() {
 fn two_pollers_of_one_hash_are_never_taken_for_one() {
     let mut ledger = Ledger::new(10);
     let a = who("web", "lb1");
-    let b = Who { hash: a.hash, ..who("web", "lb2") };
+    let b = Hashed::falling_together(&a, (*who("web", "lb2")).clone());
     for (now, lb) in [(0, &a), (1, &a), (2, &b), (3, &b), (4, &a)] {
         poll(&mut ledger, now, lb, "UP", Told::Up);
         let row = rows(&ledger, "web").remove(0);
