@@ -36,7 +36,13 @@ impl Key {
         service: Option<Arc<str>>,
         request: Option<Box<str>>,
     ) -> Self {
-        Self(Hashed::new(Parts { protocol, host, port, service, request }))
+        Self(Hashed::new(Parts {
+            protocol,
+            host,
+            port,
+            service,
+            request,
+        }))
     }
 
     /// The name of the check.
@@ -46,8 +52,12 @@ impl Key {
     }
 
     fn bytes(&self) -> usize {
-        let Parts { service, request, .. } = &*self.0;
-        size_of::<Self>() + service.as_ref().map_or(0, |s| s.len()) + request.as_ref().map_or(0, |r| r.len())
+        let Parts {
+            service, request, ..
+        } = &*self.0;
+        size_of::<Self>()
+            + service.as_ref().map_or(0, |s| s.len())
+            + request.as_ref().map_or(0, |r| r.len())
     }
 }
 
@@ -98,7 +108,9 @@ impl Running {
     pub async fn outcome(mut self) -> Arc<Outcome> {
         match self.0.wait_for(Option::is_some).await.map(|o| o.clone()) {
             Ok(Some(outcome)) => outcome,
-            _ => Arc::new(Outcome::unavailable("the check was broken off: hacheck is shutting down")),
+            _ => Arc::new(Outcome::unavailable(
+                "the check was broken off: hacheck is shutting down",
+            )),
         }
     }
 }
@@ -138,7 +150,10 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.delivered {
-            self.finish(Outcome::unavailable("the check broke off inside hacheck; its log says more"), None);
+            self.finish(
+                Outcome::unavailable("the check broke off inside hacheck; its log says more"),
+                None,
+            );
         }
     }
 }
@@ -184,7 +199,9 @@ impl Cache {
             next: 0,
             counts: Counts::default(),
         };
-        Self { inner: Mutex::new(inner) }
+        Self {
+            inner: Mutex::new(inner),
+        }
     }
 
     /// Changes the limits. Results go when they would now count for another time.
@@ -219,7 +236,13 @@ impl Cache {
         let (sender, receiver) = watch::channel(None);
         let running = Running(receiver);
         inner.entries.entry(key.clone()).or_default().running = Some((number, running.clone()));
-        let ticket = Ticket { cache: Arc::clone(self), key: key.clone(), number, sender, delivered: false };
+        let ticket = Ticket {
+            cache: Arc::clone(self),
+            key: key.clone(),
+            number,
+            sender,
+            delivered: false,
+        };
         Found::Begin(ticket, running)
     }
 
@@ -258,7 +281,9 @@ impl Inner {
 
     /// Takes a probe off that leaves no result.
     fn ended(&mut self, key: &Key, number: u64) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
         entry.running.take_if(|(n, _)| *n == number);
         if entry.result.is_none() && entry.running.is_none() {
             self.entries.remove(key);
@@ -282,7 +307,12 @@ impl Inner {
         }
         let bytes = key.bytes() + outcome.body.len() + size_of::<Entry>() + size_of::<Stored>();
         let until = self.limits.time.and_then(|t| Instant::now().checked_add(t));
-        if let Some(old) = entry.result.replace(Stored { number, outcome: Arc::clone(outcome), until, bytes }) {
+        if let Some(old) = entry.result.replace(Stored {
+            number,
+            outcome: Arc::clone(outcome),
+            until,
+            bytes,
+        }) {
             self.bytes -= old.bytes;
         }
         self.bytes += bytes;
@@ -295,14 +325,20 @@ impl Inner {
     fn make_room(&mut self) {
         let now = Instant::now();
         while let Some((key, number)) = self.order.front() {
-            let current = self.entries.get(key).and_then(|e| e.result.as_ref()).filter(|r| r.number == *number);
+            let current = self
+                .entries
+                .get(key)
+                .and_then(|e| e.result.as_ref())
+                .filter(|r| r.number == *number);
             let over = self.order.len() > self.limits.entries || self.bytes > self.limits.bytes;
             if current.is_some() && !over {
                 break;
             }
             let counts = current.is_some_and(|r| r.until.is_none_or(|until| until > now));
             self.counts.evictions += u64::from(counts);
-            let Some((key, number)) = self.order.pop_front() else { break };
+            let Some((key, number)) = self.order.pop_front() else {
+                break;
+            };
             self.remove(&key, number);
         }
     }
@@ -317,7 +353,9 @@ impl Inner {
     }
 
     fn remove(&mut self, key: &Key, number: u64) {
-        let Some(entry) = self.entries.get_mut(key) else { return };
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
         if let Some(stored) = entry.result.take_if(|r| r.number == number) {
             self.bytes -= stored.bytes;
         }

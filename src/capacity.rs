@@ -10,7 +10,9 @@ const FILE_RESERVE: u64 = 64;
 fn share_of_files() -> usize {
     let files = file_limit();
     let reserve = FILE_RESERVE.min(files / 2);
-    usize::try_from((files - reserve) / 2).unwrap_or(usize::MAX).max(4)
+    usize::try_from((files - reserve) / 2)
+        .unwrap_or(usize::MAX)
+        .max(4)
 }
 
 /// Connections of pollers at once: `max_connections`, or what the limit of open files allows.
@@ -22,7 +24,10 @@ pub fn connections(config: &Config) -> usize {
 /// Requests that may wait for a probe: `max_waiting`, or half of the connections.
 #[must_use]
 pub fn waiting(config: &Config) -> usize {
-    config.max_waiting.unwrap_or_else(|| connections(config) / 2).max(1)
+    config
+        .max_waiting
+        .unwrap_or_else(|| connections(config) / 2)
+        .max(1)
 }
 
 /// Probes at once: `max_clients`, as far as the limit of open files allows.

@@ -4,14 +4,26 @@ use std::fmt::Display;
 
 /// The text of an error, without Rust's "(os error N)", in the middle of a sentence.
 pub fn cause_text(error: impl Display) -> String {
-    in_sentence(error.to_string().split(" (os error").next().unwrap_or_default())
+    in_sentence(
+        error
+            .to_string()
+            .split(" (os error")
+            .next()
+            .unwrap_or_default(),
+    )
 }
 
 /// A text that was a sentence of its own, for the middle of one; "TLS", "I/O" and the like stay.
 fn in_sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let Some(first) = chars.next() else { return String::new() };
-    if chars.clone().next().is_some_and(|second| second.is_uppercase() || second == '/') {
+    let Some(first) = chars.next() else {
+        return String::new();
+    };
+    if chars
+        .clone()
+        .next()
+        .is_some_and(|second| second.is_uppercase() || second == '/')
+    {
         return text.to_owned();
     }
     first.to_lowercase().chain(chars).collect()
@@ -24,7 +36,10 @@ mod tests {
 
     #[test]
     fn causes_are_words_for_the_middle_of_a_sentence() {
-        assert_eq!(cause_text(Error::from_raw_os_error(13)), "permission denied");
+        assert_eq!(
+            cause_text(Error::from_raw_os_error(13)),
+            "permission denied"
+        );
         assert_eq!(cause_text(Error::other("TLS is refused")), "TLS is refused");
         assert_eq!(cause_text("I/O went wrong"), "I/O went wrong");
         assert_eq!(cause_text(""), "");

@@ -52,9 +52,10 @@ impl Wants {
     #[must_use]
     pub fn check(&self) -> Option<(&'static Protocol, &Arc<Target>)> {
         match self {
-            Self::Check(Lookup { protocol, target, .. }) | Self::Refused(_, Some((protocol, target))) => {
-                Some((protocol, target))
-            }
+            Self::Check(Lookup {
+                protocol, target, ..
+            })
+            | Self::Refused(_, Some((protocol, target))) => Some((protocol, target)),
             Self::Nothing | Self::Refused(_, None) => None,
         }
     }
@@ -91,18 +92,31 @@ impl Shared {
     /// The same, for who wants results that are new.
     #[must_use]
     pub fn fresh(&self) -> Self {
-        Self { fresh: true, ..self.clone() }
+        Self {
+            fresh: true,
+            ..self.clone()
+        }
     }
 
     /// The outcome of a check.
     fn outcome(&self, lookup: &Lookup, context: &Arc<Context>, now: Instant) -> Soon<Arc<Outcome>> {
-        let Lookup { protocol, target, key, without_host } = lookup;
+        let Lookup {
+            protocol,
+            target,
+            key,
+            without_host,
+        } = lookup;
         let running = match self.cache.find(key, self.fresh, now) {
             Found::Result(outcome) => return Soon::Now(outcome),
             Found::Running(running) => running,
             Found::Begin(ticket, running) => {
                 let (target, context) = (Arc::clone(target), Arc::clone(context));
-                let check = Begun { protocol, target, context, name: key.name() };
+                let check = Begun {
+                    protocol,
+                    target,
+                    context,
+                    name: key.name(),
+                };
                 tokio::spawn(self.clone().run(check, ticket, without_host.clone()));
                 running
             }
@@ -114,11 +128,29 @@ impl Shared {
     }
 
     /// Runs a check in a task of its own, so that a poller that hangs up does not cancel what others wait for.
-    fn run(self, check: Begun, ticket: Ticket, also: Option<cache::Key>) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn run(
+        self,
+        check: Begun,
+        ticket: Ticket,
+        also: Option<cache::Key>,
+    ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let Begun { protocol, target, context, name } = check;
+            let Begun {
+                protocol,
+                target,
+                context,
+                name,
+            } = check;
             let start = Instant::now();
-            let outcome = group::check_as(Some(name), &self, protocol, &target, &context, &Trace::start(false)).await;
+            let outcome = group::check_as(
+                Some(name),
+                &self,
+                protocol,
+                &target,
+                &context,
+                &Trace::start(false),
+            )
+            .await;
             (self.observer)(protocol, &outcome, start.elapsed().as_secs_f64());
             if protocol.name == GROUP {
                 // Its checks are kept; kept twice, they would be twice as old.
@@ -134,7 +166,9 @@ impl Shared {
 
 /// Waits for a probe; where there is a limit, as one of the requests that wait at most.
 async fn wait(running: Running, most: Option<(Arc<Waiting>, usize)>) -> Arc<Outcome> {
-    let Some((waiting, most)) = most else { return running.outcome().await };
+    let Some((waiting, most)) = most else {
+        return running.outcome().await;
+    };
     let mut waits = waiting.begin(most);
     tokio::select! {
         biased;
@@ -155,7 +189,12 @@ struct Begun {
 }
 
 impl Ask for Shared {
-    fn ask<'a>(&'a self, protocol: &'static Protocol, target: Target, context: &'a Arc<Context>) -> Asked<'a> {
+    fn ask<'a>(
+        &'a self,
+        protocol: &'static Protocol,
+        target: Target,
+        context: &'a Arc<Context>,
+    ) -> Asked<'a> {
         Box::pin(async move {
             match Lookup::new(protocol, Arc::new(target), &context.config) {
                 Ok(lookup) => self.outcome(&lookup, context, Instant::now()).wait().await,
@@ -179,7 +218,16 @@ impl Checker {
     /// Puts the means together.
     #[must_use]
     pub fn new(gate: Gate, cache: Arc<Cache>, observer: Arc<Observer>) -> Self {
-        Self { gate, shared: Shared { cache, observer, groups: Arc::default(), waiting: Arc::default(), fresh: false } }
+        Self {
+            gate,
+            shared: Shared {
+                cache,
+                observer,
+                groups: Arc::default(),
+                waiting: Arc::default(),
+                fresh: false,
+            },
+        }
     }
 
     /// The spool's side.
@@ -220,7 +268,9 @@ impl Checker {
         context: &Arc<Context>,
     ) -> (Result<Verdict, Soon<Arc<Outcome>>>, Option<Closed>) {
         let draining = match self.closed(question) {
-            Some(closed) if question.weights && closed.downtime.mark() == Some(Mark::Drain) => Some(closed),
+            Some(closed) if question.weights && closed.downtime.mark() == Some(Mark::Drain) => {
+                Some(closed)
+            }
             Some(closed) => return (Ok(Verdict::Down(closed)), None),
             None => None,
         };
@@ -235,18 +285,28 @@ impl Checker {
     /// The downtime that counts: one that is told as usual before a soft one, a soft one before a drain.
     fn closed(&self, question: &Question<'_>) -> Option<Closed> {
         let find = |wanted: &dyn Fn(&Downtime) -> bool| {
-            self.gate.ask_for(question.service, question.entries, wanted, question.now)
+            self.gate
+                .ask_for(question.service, question.entries, wanted, question.now)
         };
         let any = find(&|_| true)?;
         if any.downtime.mark().is_none() {
             return Some(any);
         }
-        let is_usual = |d: &Downtime| d.mark().is_none() || !question.weights && d.mark() == Some(Mark::Drain);
-        find(&is_usual).or_else(|| find(&|d| d.mark() == Some(Mark::Soft))).or(Some(any))
+        let is_usual =
+            |d: &Downtime| d.mark().is_none() || !question.weights && d.mark() == Some(Mark::Drain);
+        find(&is_usual)
+            .or_else(|| find(&|d| d.mark() == Some(Mark::Soft)))
+            .or(Some(any))
     }
 
     /// Asks the target, whatever the spool says; `fresh` does without a stored result and a probe under way.
-    pub fn probe(&self, lookup: &Lookup, fresh: bool, context: &Arc<Context>, now: Instant) -> Soon<Arc<Outcome>> {
+    pub fn probe(
+        &self,
+        lookup: &Lookup,
+        fresh: bool,
+        context: &Arc<Context>,
+        now: Instant,
+    ) -> Soon<Arc<Outcome>> {
         if fresh {
             self.shared.fresh().outcome(lookup, context, now)
         } else {

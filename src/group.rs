@@ -22,7 +22,12 @@ const SAID_MAX: usize = 200;
 /// How the checks of a group are asked for.
 pub trait Ask: Send + Sync {
     /// Gives the outcome of a check.
-    fn ask<'a>(&'a self, protocol: &'static Protocol, target: Target, context: &'a Arc<Context>) -> Asked<'a>;
+    fn ask<'a>(
+        &'a self,
+        protocol: &'static Protocol,
+        target: Target,
+        context: &'a Arc<Context>,
+    ) -> Asked<'a>;
 
     /// Told of each run of a group.
     fn checked(&self, _result: &Result, _group: &Group) {}
@@ -35,8 +40,15 @@ pub type Asked<'a> = Pin<Box<dyn Future<Output = Arc<Outcome>> + Send + 'a>>;
 pub struct Alone;
 
 impl Ask for Alone {
-    fn ask<'a>(&'a self, protocol: &'static Protocol, target: Target, context: &'a Arc<Context>) -> Asked<'a> {
-        Box::pin(async move { Arc::new(check_as(None, self, protocol, &target, context, &Trace::start(false)).await) })
+    fn ask<'a>(
+        &'a self,
+        protocol: &'static Protocol,
+        target: Target,
+        context: &'a Arc<Context>,
+    ) -> Asked<'a> {
+        Box::pin(async move {
+            Arc::new(check_as(None, self, protocol, &target, context, &Trace::start(false)).await)
+        })
     }
 }
 
@@ -60,8 +72,18 @@ pub async fn check_as(
 }
 
 fn unknown(name: &str, context: &Context) -> Outcome {
-    let known = context.config.groups.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let known = if known.is_empty() { "there are no groups".into() } else { format!("there are {known}") };
+    let known = context
+        .config
+        .groups
+        .keys()
+        .map(String::as_str)
+        .collect::<Vec<_>>()
+        .join(", ");
+    let known = if known.is_empty() {
+        "there are no groups".into()
+    } else {
+        format!("there are {known}")
+    };
     let text = format!("the configuration has no group '{}'", name.escape_debug());
     // Which ones there are is not for every poller.
     Outcome::new(StatusCode::NOT_FOUND, text).because(known)
@@ -91,32 +113,63 @@ pub struct Checked {
 
 /// Runs all checks of a group.
 pub async fn run(name: &str, group: &Group, ask: &dyn Ask, context: &Arc<Context>) -> Result {
-    let running = group.checks.iter().map(|check| one(name, group, check, ask, context));
+    let running = group
+        .checks
+        .iter()
+        .map(|check| one(name, group, check, ask, context));
     let checks = all(running.collect()).await;
-    let result = Result { name: name.to_owned(), required: group.require.of(group.checks.len()), checks };
+    let result = Result {
+        name: name.to_owned(),
+        required: group.require.of(group.checks.len()),
+        checks,
+    };
     ask.checked(&result, group);
     result
 }
 
-async fn one(name: &str, group: &Group, check: &GroupCheck, ask: &dyn Ask, context: &Arc<Context>) -> Checked {
+async fn one(
+    name: &str,
+    group: &Group,
+    check: &GroupCheck,
+    ask: &dyn Ask,
+    context: &Arc<Context>,
+) -> Checked {
     let start = Instant::now();
     let limit = check.limit.or(group.timeout);
     let outcome = match Protocol::find(check.protocol) {
-        Some(protocol) => within(limit, ask.ask(protocol, target(name, check, limit), context)).await,
+        Some(protocol) => {
+            within(
+                limit,
+                ask.ask(protocol, target(name, check, limit), context),
+            )
+            .await
+        }
         // The configuration takes only protocols of the table.
-        None => Arc::new(Outcome::unavailable(format!("unknown protocol {}", check.protocol))),
+        None => Arc::new(Outcome::unavailable(format!(
+            "unknown protocol {}",
+            check.protocol
+        ))),
     };
-    Checked { text: check.text.clone(), outcome, took: start.elapsed() }
+    Checked {
+        text: check.text.clone(),
+        outcome,
+        took: start.elapsed(),
+    }
 }
 
 /// Another group's run, or another poller's probe, may have a longer deadline.
 async fn within(limit: Option<Duration>, asked: Asked<'_>) -> Arc<Outcome> {
-    let Some(limit) = limit else { return asked.await };
+    let Some(limit) = limit else {
+        return asked.await;
+    };
     // The check's own deadline comes first, since its message says more.
     let limit = limit + Duration::from_millis(100);
     match tokio::time::timeout(limit, asked).await {
         Ok(outcome) => outcome,
-        Err(_) => Arc::new(Outcome::unavailable(format!("no result after {:.2}s", limit.as_secs_f64()))),
+        Err(_) => Arc::new(Outcome::unavailable(format!(
+            "no result after {:.2}s",
+            limit.as_secs_f64()
+        ))),
     }
 }
 
@@ -146,7 +199,11 @@ async fn all<F: Future<Output = Checked>>(futures: Vec<F>) -> Vec<Checked> {
                 }
             }
         }
-        if ready { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
+        if ready {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
     })
     .await;
     running.into_iter().filter_map(|(_, done)| done).collect()
@@ -175,7 +232,12 @@ impl Result {
             self.checks.len(),
             self.required
         );
-        let failed: Vec<&str> = self.checks.iter().filter(|c| !c.outcome.passes()).map(|c| c.text.as_str()).collect();
+        let failed: Vec<&str> = self
+            .checks
+            .iter()
+            .filter(|c| !c.outcome.passes())
+            .map(|c| c.text.as_str())
+            .collect();
         if !failed.is_empty() {
             // Writing to a String cannot fail; so below.
             let _ = write!(text, "; failed: {}", failed.join(", "));
@@ -188,8 +250,18 @@ impl Result {
     pub fn list(&self) -> String {
         let mut text = String::new();
         for check in &self.checks {
-            let word = if check.outcome.passes() { "pass" } else { "FAIL" };
-            let _ = writeln!(text, "{word} {} {:.2}s {}", check.text, check.took.as_secs_f64(), said(&check.outcome));
+            let word = if check.outcome.passes() {
+                "pass"
+            } else {
+                "FAIL"
+            };
+            let _ = writeln!(
+                text,
+                "{word} {} {:.2}s {}",
+                check.text,
+                check.took.as_secs_f64(),
+                said(&check.outcome)
+            );
         }
         text
     }
@@ -198,7 +270,11 @@ impl Result {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         let body = format!("{}\n{}", self.summary(), self.list());
-        if self.passes() { Outcome::healthy(body) } else { Outcome::unavailable(body) }
+        if self.passes() {
+            Outcome::healthy(body)
+        } else {
+            Outcome::unavailable(body)
+        }
     }
 }
 
@@ -206,10 +282,22 @@ impl Result {
 #[must_use]
 pub fn said(outcome: &Outcome) -> String {
     let body = String::from_utf8_lossy(&outcome.body);
-    let line = body.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-    let line: String = line.chars().take(SAID_MAX).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let line = body
+        .lines()
+        .map(str::trim)
+        .find(|l| !l.is_empty())
+        .unwrap_or_default();
+    let line: String = line
+        .chars()
+        .take(SAID_MAX)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
     let status = outcome.status.as_u16();
-    if line.is_empty() { status.to_string() } else { format!("{status} {line}") }
+    if line.is_empty() {
+        status.to_string()
+    } else {
+        format!("{status} {line}")
+    }
 }
 
 /// What is remembered of groups, for `/status` and the like.

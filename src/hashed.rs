@@ -9,7 +9,11 @@ static HASHES: LazyLock<RandomState> = LazyLock::new(RandomState::new);
 
 /// The hash of a key.
 fn hash(key: impl Hash) -> u64 {
-    let mut gathering = Gathering { inner: HASHES.build_hasher(), gathered: [0; GATHERED], length: 0 };
+    let mut gathering = Gathering {
+        inner: HASHES.build_hasher(),
+        gathered: [0; GATHERED],
+        length: 0,
+    };
     key.hash(&mut gathering);
     gathering.finish()
 }
@@ -58,13 +62,19 @@ impl<T: Hash> Hashed<T> {
     /// Hashes a key.
     #[must_use]
     pub fn new(key: T) -> Self {
-        Self { hash: hash(&key), key }
+        Self {
+            hash: hash(&key),
+            key,
+        }
     }
 
     /// One of a hash that is not its own.
     #[cfg(test)]
     pub(crate) fn falling_together(other: &Self, key: T) -> Self {
-        Self { hash: other.hash, key }
+        Self {
+            hash: other.hash,
+            key,
+        }
     }
 }
 

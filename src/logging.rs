@@ -56,21 +56,37 @@ pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<()
         .filter_module("hacheck", LevelFilter::Trace)
         .format(|out, record| {
             // Who asks for details wants them all, and they must not push out what an operator must know.
-            let place = if record.level() > Level::Info { Some(0) } else { RATE.line() };
+            let place = if record.level() > Level::Info {
+                Some(0)
+            } else {
+                RATE.line()
+            };
             let Some(left_out) = place else {
                 DROPPED.fetch_add(1, Ordering::Relaxed);
                 return Ok(());
             };
-            let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
-            let line =
-                |record: &Record<'_>| line(&now, record, JSON.load(Ordering::Relaxed), JOURNAL.load(Ordering::Relaxed));
+            let now = jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+                .to_string();
+            let line = |record: &Record<'_>| {
+                line(
+                    &now,
+                    record,
+                    JSON.load(Ordering::Relaxed),
+                    JOURNAL.load(Ordering::Relaxed),
+                )
+            };
             if left_out > 0 {
                 let mut told = Record::builder();
                 told.level(Level::Warn).target(module_path!());
                 writeln!(
                     out,
                     "{}",
-                    line(&told.args(format_args!("{left_out} lines were left out (log_rate)")).build())
+                    line(
+                        &told
+                            .args(format_args!("{left_out} lines were left out (log_rate)"))
+                            .build()
+                    )
                 )?;
             }
             writeln!(out, "{}", line(record))
@@ -85,15 +101,31 @@ pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<()
 /// A record as it is written. The journal has a time of its own.
 fn line(now: &str, record: &Record<'_>, json: bool, journal: bool) -> String {
     let message = record.args().to_string();
-    let prefix = if journal { syslog_level(record.level()) } else { "" };
+    let prefix = if journal {
+        syslog_level(record.level())
+    } else {
+        ""
+    };
     if json {
         let level = record.level().as_str().to_ascii_lowercase();
         let fields = serde_json::json!({"time": now, "level": level, "target": record.target(), "message": message});
         return format!("{prefix}{fields}");
     }
-    let message = if message.chars().any(char::is_control) { message.escape_debug().to_string() } else { message };
-    let time = if journal { String::new() } else { format!("{now} ") };
-    format!("{prefix}{time}{} {}: {message}", record.level(), record.target())
+    let message = if message.chars().any(char::is_control) {
+        message.escape_debug().to_string()
+    } else {
+        message
+    };
+    let time = if journal {
+        String::new()
+    } else {
+        format!("{now} ")
+    };
+    format!(
+        "{prefix}{time}{} {}: {message}",
+        record.level(),
+        record.target()
+    )
 }
 
 /// The level as sd-daemon(3) reads it in front of a line.
@@ -129,7 +161,9 @@ pub fn redirect(path: &LogPath) -> Result<(), String> {
     let sink = Sink::open(path)?;
     let is_journal = sink.is_journal();
     let (sender, receiver) = sync_channel(QUEUE);
-    let thread = std::thread::Builder::new().name("log".into()).spawn(move || write_all(sink, &receiver));
+    let thread = std::thread::Builder::new()
+        .name("log".into())
+        .spawn(move || write_all(sink, &receiver));
     thread.map_err(|e| format!("cannot start the log thread: {}", cause_text(e)))?;
     JOURNAL.store(is_journal, Ordering::Relaxed);
     *WRITER.write().unwrap_or_else(PoisonError::into_inner) = Some(sender);
@@ -138,7 +172,11 @@ pub fn redirect(path: &LogPath) -> Result<(), String> {
 
 /// Hands a message to the writer; `None` when there is none yet.
 fn send(message: Message) -> Option<Result<(), TrySendError<Message>>> {
-    WRITER.read().unwrap_or_else(PoisonError::into_inner).as_ref().map(|w| w.try_send(message))
+    WRITER
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .as_ref()
+        .map(|w| w.try_send(message))
 }
 
 /// Waits for what was logged so far to be written, but not for long.
@@ -198,7 +236,10 @@ impl Sink {
                     let what = format!("log_path: cannot open {}: {}", path.display(), cause_text(e));
                     format!("{what}; create its folder, let hacheck write there, or use stdout or stderr")
                 })?;
-                Self::File { path: path.clone(), file }
+                Self::File {
+                    path: path.clone(),
+                    file,
+                }
             }
         })
     }
@@ -249,22 +290,43 @@ mod tests {
 
     fn lines(level: Level, message: &str, json: bool, journal: bool) -> String {
         let args = format_args!("{message}").to_string();
-        line("NOW", &Record::builder().level(level).target("t").args(format_args!("{args}")).build(), json, journal)
+        line(
+            "NOW",
+            &Record::builder()
+                .level(level)
+                .target("t")
+                .args(format_args!("{args}"))
+                .build(),
+            json,
+            journal,
+        )
     }
 
     #[test]
     fn a_message_is_one_line_whatever_it_holds() {
-        assert_eq!(lines(Level::Info, "a\nb", false, false), "NOW INFO t: a\\nb");
+        assert_eq!(
+            lines(Level::Info, "a\nb", false, false),
+            "NOW INFO t: a\\nb"
+        );
         let json = lines(Level::Warn, "a\n\"b", true, false);
-        assert_eq!(json, r#"{"level":"warn","message":"a\n\"b","target":"t","time":"NOW"}"#);
+        assert_eq!(
+            json,
+            r#"{"level":"warn","message":"a\n\"b","target":"t","time":"NOW"}"#
+        );
     }
 
     #[test]
     fn the_journal_gets_levels() {
-        for (level, prefix) in
-            [(Level::Error, "<3>"), (Level::Warn, "<4>"), (Level::Info, "<6>"), (Level::Debug, "<7>")]
-        {
-            assert_eq!(lines(level, "x", false, true), format!("{prefix}{level} t: x"));
+        for (level, prefix) in [
+            (Level::Error, "<3>"),
+            (Level::Warn, "<4>"),
+            (Level::Info, "<6>"),
+            (Level::Debug, "<7>"),
+        ] {
+            assert_eq!(
+                lines(level, "x", false, true),
+                format!("{prefix}{level} t: x")
+            );
             assert!(lines(level, "x", true, true).starts_with(&format!("{prefix}{{")));
         }
     }

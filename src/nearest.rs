@@ -4,8 +4,17 @@
 /// swapped, three in words of ten letters or more, one in words of four or fewer. Case and `-` for `_` do not count.
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let fold =
-        |s: &str| -> Vec<char> { s.chars().map(|c| if c == '-' { '_' } else { c.to_ascii_lowercase() }).collect() };
+    let fold = |s: &str| -> Vec<char> {
+        s.chars()
+            .map(|c| {
+                if c == '-' {
+                    '_'
+                } else {
+                    c.to_ascii_lowercase()
+                }
+            })
+            .collect()
+    };
     let word = fold(word);
     let most = match word.len() {
         0..=4 => 1,
@@ -28,7 +37,9 @@ fn distance(a: &[char], b: &[char]) -> usize {
     for (i, x) in a.iter().enumerate() {
         let mut row = vec![i + 1];
         for (j, y) in b.iter().enumerate() {
-            let mut least = (last[j] + usize::from(x != y)).min(last[j + 1] + 1).min(row[j] + 1);
+            let mut least = (last[j] + usize::from(x != y))
+                .min(last[j + 1] + 1)
+                .min(row[j] + 1);
             if i > 0 && j > 0 && *x == b[j - 1] && a[i - 1] == *y {
                 least = least.min(before[j - 1] + 1);
             }
@@ -62,7 +73,10 @@ mod tests {
 
     #[test]
     fn the_nearest_of_several_wins() {
-        assert_eq!(nearest("cache_bytes", ["cache_times", "cache_byte"]), Some("cache_byte"));
+        assert_eq!(
+            nearest("cache_bytes", ["cache_times", "cache_byte"]),
+            Some("cache_byte")
+        );
         let chars = |s: &str| s.chars().collect::<Vec<_>>();
         assert_eq!(distance(&chars("ca"), &chars("ac")), 1);
         assert_eq!(distance(&chars("kitten"), &chars("sitting")), 3);
@@ -72,7 +86,12 @@ mod tests {
     #[test]
     fn slips_in_words_of_a_command_line_are_recognised() {
         let known = ["expiration", "reason", "service-port", "up", "down"];
-        for (typed, meant) in [("expiratoin", "expiration"), ("dwon", "down"), ("raeson", "reason"), ("pu", "up")] {
+        for (typed, meant) in [
+            ("expiratoin", "expiration"),
+            ("dwon", "down"),
+            ("raeson", "reason"),
+            ("pu", "up"),
+        ] {
             assert_eq!(nearest(typed, known), Some(meant), "{typed}");
         }
     }

@@ -25,7 +25,11 @@ pub async fn reap() {
     let mut dead_before = HashSet::new();
     loop {
         tokio::time::sleep(EVERY).await;
-        dead_before = if any_dead() { look(&dead_before) } else { HashSet::new() };
+        dead_before = if any_dead() {
+            look(&dead_before)
+        } else {
+            HashSet::new()
+        };
     }
 }
 
@@ -37,7 +41,8 @@ fn any_dead() -> bool {
 
 /// Reaps what was dead before and still is; the others are those to reap at the next look.
 fn look(before: &HashSet<Dead>) -> HashSet<Dead> {
-    let (old, new): (HashSet<_>, HashSet<_>) = dead_children().partition(|dead| before.contains(dead));
+    let (old, new): (HashSet<_>, HashSet<_>) =
+        dead_children().partition(|dead| before.contains(dead));
     for orphan in old {
         // An error means that somebody was faster.
         if waitpid(Pid::from_raw(orphan.pid), Some(WaitPidFlag::WNOHANG)).is_ok() {
@@ -68,7 +73,10 @@ fn dead(pid: i32, parent: u32, stat: &str) -> Option<Dead> {
     // The name stands in brackets and may hold anything.
     let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
     let is_dead = fields.first() == Some(&"Z") && fields.get(1)?.parse() == Ok(parent);
-    is_dead.then_some(Dead { pid, started: fields.get(19)?.parse().ok()? })
+    is_dead.then_some(Dead {
+        pid,
+        started: fields.get(19)?.parse().ok()?,
+    })
 }
 
 #[cfg(test)]
@@ -80,7 +88,13 @@ mod tests {
         let line = |state: char, parent: u32| {
             format!("42 (a) Z 1 b) {state} {parent} 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 777 0 0")
         };
-        assert_eq!(dead(42, 1, &line('Z', 1)), Some(Dead { pid: 42, started: 777 }));
+        assert_eq!(
+            dead(42, 1, &line('Z', 1)),
+            Some(Dead {
+                pid: 42,
+                started: 777
+            })
+        );
         assert_eq!(dead(42, 1, &line('S', 1)), None);
         assert_eq!(dead(42, 1, &line('Z', 2)), None);
         assert_eq!(dead(42, 1, "42 (cut"), None);

@@ -70,10 +70,19 @@ impl Ran {
     pub fn first_line(&self, max: usize) -> String {
         let line = |output: &[u8]| {
             let text = String::from_utf8_lossy(output);
-            let line = text.lines().map(str::trim).find(|l| !l.is_empty()).unwrap_or_default();
-            line.chars().take(max).map(|c| if c.is_control() { ' ' } else { c }).collect::<String>()
+            let line = text
+                .lines()
+                .map(str::trim)
+                .find(|l| !l.is_empty())
+                .unwrap_or_default();
+            line.chars()
+                .take(max)
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .collect::<String>()
         };
-        Some(line(&self.stdout)).filter(|l| !l.is_empty()).unwrap_or_else(|| line(&self.stderr))
+        Some(line(&self.stdout))
+            .filter(|l| !l.is_empty())
+            .unwrap_or_else(|| line(&self.stderr))
     }
 }
 
@@ -95,7 +104,8 @@ const PRIVATE: [&str; 7] = [
 /// A sentence that says why the program could not be started.
 pub async fn run(argv: &Argv, variables: &[(&str, &str)], secrets: &[&str]) -> Result<Ran, String> {
     let failed = |e: &io::Error| format!("cannot run {}: {}", argv.program(), cause(e));
-    let (mut group, mut stdout, mut stderr) = start(argv, variables, secrets).map_err(|e| failed(&e))?;
+    let (mut group, mut stdout, mut stderr) =
+        start(argv, variables, secrets).map_err(|e| failed(&e))?;
     let status = loop {
         tokio::select! {
             () = stdout.fill() => {}
@@ -106,7 +116,11 @@ pub async fn run(argv: &Argv, variables: &[(&str, &str)], secrets: &[&str]) -> R
     // What was written before the end lies in the pipes; more is not waited for.
     stdout.take_rest();
     stderr.take_rest();
-    Ok(Ran { end: end(status), stdout: stdout.kept, stderr: stderr.kept })
+    Ok(Ran {
+        end: end(status),
+        stdout: stdout.kept,
+        stderr: stderr.kept,
+    })
 }
 
 fn end(status: ExitStatus) -> End {
@@ -116,7 +130,11 @@ fn end(status: ExitStatus) -> End {
     }
 }
 
-fn start(argv: &Argv, variables: &[(&str, &str)], secrets: &[&str]) -> io::Result<(Group, Capture, Capture)> {
+fn start(
+    argv: &Argv,
+    variables: &[(&str, &str)],
+    secrets: &[&str],
+) -> io::Result<(Group, Capture, Capture)> {
     let (stdout, stdout_end) = io::pipe()?;
     let (stderr, stderr_end) = io::pipe()?;
     let mut command = Command::new(argv.program());
@@ -124,7 +142,8 @@ fn start(argv: &Argv, variables: &[(&str, &str)], secrets: &[&str]) -> io::Resul
         command.env_remove(name);
     }
     let holds_secret = |value: &str| secrets.iter().any(|s| !s.is_empty() && value.contains(s));
-    for (name, _) in std::env::vars_os().filter(|(_, value)| holds_secret(&value.to_string_lossy())) {
+    for (name, _) in std::env::vars_os().filter(|(_, value)| holds_secret(&value.to_string_lossy()))
+    {
         command.env_remove(name);
     }
     command
@@ -135,10 +154,17 @@ fn start(argv: &Argv, variables: &[(&str, &str)], secrets: &[&str]) -> io::Resul
         .stderr(stderr_end)
         .process_group(0);
     let child = command.spawn()?;
-    let group = Group { pid: child.id(), child: Some(child) };
+    let group = Group {
+        pid: child.id(),
+        child: Some(child),
+    };
     // The command holds our ends for writing, which would keep the pipes open.
     drop(command);
-    Ok((group, Capture::new(stdout.into())?, Capture::new(stderr.into())?))
+    Ok((
+        group,
+        Capture::new(stdout.into())?,
+        Capture::new(stderr.into())?,
+    ))
 }
 
 /// Why a program cannot be started, with the remedy.
@@ -167,7 +193,9 @@ struct Group {
 
 impl Group {
     async fn wait(&mut self) -> io::Result<ExitStatus> {
-        let Some(child) = &mut self.child else { return std::future::pending().await };
+        let Some(child) = &mut self.child else {
+            return std::future::pending().await;
+        };
         let status = child.wait().await;
         self.child = None;
         status
@@ -176,7 +204,9 @@ impl Group {
 
 impl Drop for Group {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else { return };
+        let Some(mut child) = self.child.take() else {
+            return;
+        };
         if let Some(pid) = self.pid.and_then(|pid| i32::try_from(pid).ok()) {
             // It fails only when nothing is left to kill.
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
@@ -195,12 +225,17 @@ struct Capture {
 
 impl Capture {
     fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self { pipe: Some(Receiver::from_owned_fd(pipe)?), kept: Vec::new() })
+        Ok(Self {
+            pipe: Some(Receiver::from_owned_fd(pipe)?),
+            kept: Vec::new(),
+        })
     }
 
     /// Waits until something was read; for ever once the pipe is closed.
     async fn fill(&mut self) {
-        let Some(pipe) = &self.pipe else { return std::future::pending().await };
+        let Some(pipe) = &self.pipe else {
+            return std::future::pending().await;
+        };
         if pipe.readable().await.is_err() {
             self.pipe = None;
             return;

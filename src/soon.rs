@@ -28,7 +28,11 @@ impl<T: Send + 'static> Soon<T> {
     }
 
     /// What is made of the value, once it is there, with something shared.
-    pub fn map<S, U>(self, shared: &Arc<S>, make: impl FnOnce(&S, T) -> U + Send + 'static) -> Soon<U>
+    pub fn map<S, U>(
+        self,
+        shared: &Arc<S>,
+        make: impl FnOnce(&S, T) -> U + Send + 'static,
+    ) -> Soon<U>
     where
         S: Send + Sync + 'static,
         U: Send + 'static,

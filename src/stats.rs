@@ -79,7 +79,13 @@ impl Stats {
     #[must_use]
     pub fn new(limit: usize, addresses: usize) -> Self {
         let (limit, addresses) = (limit.max(1), addresses.max(1));
-        Self { limit, addresses, services: HashMap::default(), order: VecDeque::new(), evictions: 0 }
+        Self {
+            limit,
+            addresses,
+            services: HashMap::default(),
+            order: VecDeque::new(),
+            evictions: 0,
+        }
     }
 
     /// Notes that somebody asks, and the answer if it is there already. Gives whether the instance passes when that is
@@ -107,7 +113,13 @@ impl Stats {
     }
 
     /// Notes the answer to one whose asking was noted before.
-    pub fn answered(&mut self, service: &Hashed<ServiceName>, from: IpAddr, now: f64, answer: Answer) -> Option<bool> {
+    pub fn answered(
+        &mut self,
+        service: &Hashed<ServiceName>,
+        from: IpAddr,
+        now: f64,
+        answer: Answer,
+    ) -> Option<bool> {
         self.services.get_mut(service)?.answered(from, now, answer)
     }
 
@@ -126,13 +138,20 @@ impl Stats {
     /// Services remembered, instances that failed last, and services forgotten for want of room.
     #[must_use]
     pub fn figures(&self) -> (usize, usize, u64) {
-        let failing = self.services.values().flat_map(|s| &s.passed).filter(|(_, passed)| !passed).count();
+        let failing = self
+            .services
+            .values()
+            .flat_map(|s| &s.passed)
+            .filter(|(_, passed)| !passed)
+            .count();
         (self.services.len(), failing, self.evictions)
     }
 
     fn make_room(&mut self) {
         while self.services.len() >= self.limit {
-            let Some(name) = self.order.pop_front() else { return };
+            let Some(name) = self.order.pop_front() else {
+                return;
+            };
             match self.services.get_mut(&name) {
                 Some(service) if service.came_again => {
                     service.came_again = false;
@@ -156,15 +175,37 @@ impl Service {
             return;
         }
         if self.counts.len() >= most {
-            let least = self.counts.iter().enumerate().min_by_key(|(_, (_, n))| *n).map_or(0, |(i, _)| i);
+            let least = self
+                .counts
+                .iter()
+                .enumerate()
+                .min_by_key(|(_, (_, n))| *n)
+                .map_or(0, |(i, _)| i);
             self.counts.swap_remove(least);
         }
         self.counts.push((from, 1));
     }
 
-    fn answered(&mut self, from: IpAddr, now: f64, Answer { instance, code, passes }: Answer) -> Option<bool> {
-        self.last = Some(Last { code, remote_ip: from, ts: now });
-        match self.passed.iter_mut().find(|(number, _)| *number == instance) {
+    fn answered(
+        &mut self,
+        from: IpAddr,
+        now: f64,
+        Answer {
+            instance,
+            code,
+            passes,
+        }: Answer,
+    ) -> Option<bool> {
+        self.last = Some(Last {
+            code,
+            remote_ip: from,
+            ts: now,
+        });
+        match self
+            .passed
+            .iter_mut()
+            .find(|(number, _)| *number == instance)
+        {
             Some((_, before)) if *before == passes => None,
             Some((_, before)) => {
                 *before = passes;
@@ -200,7 +241,11 @@ mod tests {
         }
         let names = stats.snapshot();
         assert_eq!(names.len(), 100);
-        assert!(names.iter().any(|s| s.name.as_str() == "real" && s.counts == [(POLLER, 10_000)]));
+        assert!(
+            names
+                .iter()
+                .any(|s| s.name.as_str() == "real" && s.counts == [(POLLER, 10_000)])
+        );
         assert_eq!(stats.figures(), (100, 0, 10_001 - 100));
     }
 
@@ -208,17 +253,46 @@ mod tests {
     fn only_a_change_of_an_instance_is_told() {
         let mut stats = Stats::new(10, 8);
         stats.asked(&name("web"), POLLER, 1.0, None);
-        let mut answer =
-            |instance, code| stats.answered(&name("web"), POLLER, 2.0, Answer { instance, code, passes: code == 200 });
+        let mut answer = |instance, code| {
+            stats.answered(
+                &name("web"),
+                POLLER,
+                2.0,
+                Answer {
+                    instance,
+                    code,
+                    passes: code == 200,
+                },
+            )
+        };
         assert_eq!(answer(80, 200), Some(true));
         assert_eq!(answer(81, 503), Some(false));
         assert_eq!(answer(80, 200), None);
-        let at_once = |passes| Some(Answer { instance: 80, code: 200, passes });
+        let at_once = |passes| {
+            Some(Answer {
+                instance: 80,
+                code: 200,
+                passes,
+            })
+        };
         assert_eq!(stats.asked(&name("web"), POLLER, 3.0, at_once(true)), None);
-        assert_eq!(stats.asked(&name("web"), POLLER, 3.0, at_once(false)), Some(false));
-        assert_eq!(stats.asked(&name("new"), POLLER, 3.0, at_once(true)), Some(true), "the first answer");
         assert_eq!(
-            stats.snapshot().iter().find(|s| s.name.as_str() == "web").unwrap().last.map(|l| (l.code, l.ts)),
+            stats.asked(&name("web"), POLLER, 3.0, at_once(false)),
+            Some(false)
+        );
+        assert_eq!(
+            stats.asked(&name("new"), POLLER, 3.0, at_once(true)),
+            Some(true),
+            "the first answer"
+        );
+        assert_eq!(
+            stats
+                .snapshot()
+                .iter()
+                .find(|s| s.name.as_str() == "web")
+                .unwrap()
+                .last
+                .map(|l| (l.code, l.ts)),
             Some((200, 3.0))
         );
         assert_eq!(stats.figures(), (2, 2, 0));
@@ -228,7 +302,12 @@ mod tests {
     fn addresses_of_pollers_are_bounded() {
         let mut stats = Stats::new(10, 8);
         for i in 0..1000u32 {
-            stats.asked(&name("web"), std::net::Ipv4Addr::from_bits(i).into(), 1.0, None);
+            stats.asked(
+                &name("web"),
+                std::net::Ipv4Addr::from_bits(i).into(),
+                1.0,
+                None,
+            );
         }
         assert_eq!(stats.snapshot()[0].counts.len(), 8);
     }

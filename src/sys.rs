@@ -18,7 +18,10 @@ use std::time::{Duration, Instant};
 use nix::ifaddrs::getifaddrs;
 use nix::sys::mman::{MmapAdvise, madvise};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
-use nix::unistd::{Gid, Group, Uid, User, gethostname, getresuid, initgroups, setgroups, setresgid, setresuid, setuid};
+use nix::unistd::{
+    Gid, Group, Uid, User, gethostname, getresuid, initgroups, setgroups, setresgid, setresuid,
+    setuid,
+};
 
 use crate::config::FileLimit;
 
@@ -38,14 +41,25 @@ impl LocalAddresses {
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         let fresh = |known: &Option<(HashSet<IpAddr>, Instant)>| {
-            known.as_ref().filter(|(_, at)| at.elapsed() < REFRESH).map(|(set, _)| set.contains(&address))
+            known
+                .as_ref()
+                .filter(|(_, at)| at.elapsed() < REFRESH)
+                .map(|(set, _)| set.contains(&address))
         };
-        if let Some(answer) = fresh(&self.interfaces.read().unwrap_or_else(PoisonError::into_inner)) {
+        if let Some(answer) = fresh(
+            &self
+                .interfaces
+                .read()
+                .unwrap_or_else(PoisonError::into_inner),
+        ) {
             return answer;
         }
         let now = interface_addresses();
         let answer = now.contains(&address);
-        *self.interfaces.write().unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
+        *self
+            .interfaces
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
         answer
     }
 
@@ -58,7 +72,11 @@ impl LocalAddresses {
     /// Resolves this host's own name, first to IPv4 as the originals did. Blocks for as long as the resolver does.
     pub fn look_up_own_name(&self) {
         let found = gethostname().ok().and_then(|name| {
-            let all: Vec<_> = (name.to_str()?, 0).to_socket_addrs().ok()?.map(|a| a.ip()).collect();
+            let all: Vec<_> = (name.to_str()?, 0)
+                .to_socket_addrs()
+                .ok()?
+                .map(|a| a.ip())
+                .collect();
             all.iter().find(|a| a.is_ipv4()).or(all.first()).copied()
         });
         *self.by_name.write().unwrap_or_else(PoisonError::into_inner) = found;
@@ -70,7 +88,9 @@ fn interface_addresses() -> HashSet<IpAddr> {
         let v4 = a.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
         v4.or_else(|| a.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
     };
-    getifaddrs().map(|all| all.filter_map(|i| i.address.and_then(address)).collect()).unwrap_or_default()
+    getifaddrs()
+        .map(|all| all.filter_map(|i| i.address.and_then(address)).collect())
+        .unwrap_or_default()
 }
 
 /// The name of the user that this process acts as; the number where it has no name.
@@ -82,11 +102,16 @@ pub fn effective_user() -> String {
 /// The name of the user who owns a file.
 #[must_use]
 pub fn owner(file: &Path) -> Option<String> {
-    std::fs::symlink_metadata(file).ok().map(|m| user_name(Uid::from_raw(m.uid())))
+    std::fs::symlink_metadata(file)
+        .ok()
+        .map(|m| user_name(Uid::from_raw(m.uid())))
 }
 
 fn user_name(uid: Uid) -> String {
-    User::from_uid(uid).ok().flatten().map_or_else(|| uid.to_string(), |u| u.name)
+    User::from_uid(uid)
+        .ok()
+        .flatten()
+        .map_or_else(|| uid.to_string(), |u| u.name)
 }
 
 /// Sets the soft limit of open files; the hard one stays.
@@ -94,8 +119,8 @@ fn user_name(uid: Uid) -> String {
 /// # Errors
 /// A sentence that names the limit that is in the way.
 pub fn set_file_limit(limit: FileLimit) -> Result<(), String> {
-    let (_, hard) =
-        getrlimit(Resource::RLIMIT_NOFILE).map_err(|e| format!("rlimit_nofile: cannot read limits: {}", e.desc()))?;
+    let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE)
+        .map_err(|e| format!("rlimit_nofile: cannot read limits: {}", e.desc()))?;
     let soft = match limit {
         FileLimit::Max => hard,
         FileLimit::Number(n) if n > hard => {
@@ -123,7 +148,9 @@ pub fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
     // SAFETY: LISTEN_PID names this process, so the descriptors from 3 on are ours by the protocol; sd-notify has just
     // used each of them, so they are open; and the flag above lets nobody take them twice.
     #[allow(unsafe_code)]
-    Ok(passed.map(|(fd, name)| (name, unsafe { OwnedFd::from_raw_fd(fd) })).collect())
+    Ok(passed
+        .map(|(fd, name)| (name, unsafe { OwnedFd::from_raw_fd(fd) }))
+        .collect())
 }
 
 /// The soft limit of open files.
@@ -148,27 +175,45 @@ impl Identity {
     pub fn find(user: Option<&str>, group: Option<&str>) -> Result<Option<Self>, String> {
         let found = |name: &str| match User::from_name(name) {
             Ok(Some(user)) => Ok(user),
-            Ok(None) => Err(format!("there is no user {name}; create it, or name another")),
+            Ok(None) => Err(format!(
+                "there is no user {name}; create it, or name another"
+            )),
             Err(e) => Err(format!("cannot look for user {name}: {}", e.desc())),
         };
         let user = user.map(found).transpose()?;
         let gid = match group.map(|name| (name, Group::from_name(name))) {
             Some((_, Ok(Some(group)))) => group.gid,
-            Some((name, Ok(None))) => return Err(format!("there is no group {name}; create it, or name another")),
-            Some((name, Err(e))) => return Err(format!("cannot look for group {name}: {}", e.desc())),
+            Some((name, Ok(None))) => {
+                return Err(format!(
+                    "there is no group {name}; create it, or name another"
+                ));
+            }
+            Some((name, Err(e))) => {
+                return Err(format!("cannot look for group {name}: {}", e.desc()));
+            }
             None => match &user {
                 Some(user) => user.gid,
                 None => return Ok(None),
             },
         };
-        let named = |u: User| CString::new(u.name).map(|name| (name, u.uid)).map_err(|e| e.to_string());
-        Ok(Some(Self { user: user.map(named).transpose()?, gid }))
+        let named = |u: User| {
+            CString::new(u.name)
+                .map(|name| (name, u.uid))
+                .map_err(|e| e.to_string())
+        };
+        Ok(Some(Self {
+            user: user.map(named).transpose()?,
+            gid,
+        }))
     }
 
     /// The user's number; this process's where only the group is another.
     #[must_use]
     pub fn uid(&self) -> u32 {
-        self.user.as_ref().map_or_else(Uid::effective, |(_, uid)| *uid).as_raw()
+        self.user
+            .as_ref()
+            .map_or_else(Uid::effective, |(_, uid)| *uid)
+            .as_raw()
     }
 
     /// The group's number.
@@ -183,15 +228,21 @@ impl Identity {
     /// A sentence, when that is not possible or could be undone.
     pub fn assume(&self) -> Result<(), String> {
         let uid = Uid::from_raw(self.uid());
-        let already = uid == Uid::current() && uid == Uid::effective() && self.gid == Gid::effective();
+        let already =
+            uid == Uid::current() && uid == Uid::effective() && self.gid == Gid::effective();
         if already && !uid.is_root() {
             return Ok(());
         }
         let failed = |what: &str, e: nix::Error| {
-            format!("cannot {what}: {}; start as root, or set user and group to None", e.desc())
+            format!(
+                "cannot {what}: {}; start as root, or set user and group to None",
+                e.desc()
+            )
         };
         match &self.user {
-            Some((name, _)) => initgroups(name, self.gid).map_err(|e| failed("take the user's groups", e))?,
+            Some((name, _)) => {
+                initgroups(name, self.gid).map_err(|e| failed("take the user's groups", e))?
+            }
             None => setgroups(&[self.gid]).map_err(|e| failed("give up other groups", e))?,
         }
         setresgid(self.gid, self.gid, self.gid).map_err(|e| failed("change the group", e))?;
@@ -213,7 +264,8 @@ impl Identity {
 /// # Errors
 /// A sentence, when the kernel does not allow it.
 pub fn go_into_background() -> Result<(), String> {
-    nix::unistd::daemon(true, false).map_err(|e| format!("cannot go into the background: {}", e.desc()))
+    nix::unistd::daemon(true, false)
+        .map_err(|e| format!("cannot go into the background: {}", e.desc()))
 }
 
 /// Gives back the program's own pages that only the start needed: they are in the file, and come back from there when
@@ -223,13 +275,23 @@ pub fn give_back_program() {
     let mut code = None;
     for line in maps.lines() {
         // A mapping's first line has no name in front.
-        if !line.split(' ').next().is_some_and(|first| first.ends_with(':')) {
+        if !line
+            .split(' ')
+            .next()
+            .is_some_and(|first| first.ends_with(':'))
+        {
             code = program(line);
         }
         // A page of its own would be one that a debugger or an agent has changed.
-        let unchanged = line.strip_prefix("Anonymous:").is_some_and(|rest| rest.trim() == "0 kB");
-        let Some((start, length)) = code.take_if(|_| unchanged) else { continue };
-        let Some(start) = NonNull::new(std::ptr::without_provenance_mut(start)) else { continue };
+        let unchanged = line
+            .strip_prefix("Anonymous:")
+            .is_some_and(|rest| rest.trim() == "0 kB");
+        let Some((start, length)) = code.take_if(|_| unchanged) else {
+            continue;
+        };
+        let Some(start) = NonNull::new(std::ptr::without_provenance_mut(start)) else {
+            continue;
+        };
         // SAFETY: the range is a mapping of a file that can be read and executed, not written, and the kernel says that
         // none of its pages differs from the file, so that none is lost. Nothing unmaps the program while it runs.
         #[allow(unsafe_code)]
@@ -243,7 +305,10 @@ fn program(line: &str) -> Option<(usize, usize)> {
     let (range, rights) = (fields.next()?, fields.next()?);
     let file = fields.nth(3)?;
     let (start, end) = range.split_once('-')?;
-    let (start, end) = (usize::from_str_radix(start, 16).ok()?, usize::from_str_radix(end, 16).ok()?);
+    let (start, end) = (
+        usize::from_str_radix(start, 16).ok()?,
+        usize::from_str_radix(end, 16).ok()?,
+    );
     (rights == "r-xp" && file.starts_with('/')).then_some((start, end.checked_sub(start)?))
 }
 
@@ -269,10 +334,24 @@ pub struct ProcessFigures {
 pub fn process_figures() -> ProcessFigures {
     let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     // Fields behind the name in brackets, which may hold anything; proc(5) counts them from 3.
-    let fields: Vec<&str> = stat.rsplit_once(") ").map(|(_, rest)| rest.split(' ').collect()).unwrap_or_default();
-    let field = |n: usize| fields.get(n - 3).and_then(|f| f.trim().parse::<u64>().ok()).unwrap_or(0);
-    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(4096);
+    let fields: Vec<&str> = stat
+        .rsplit_once(") ")
+        .map(|(_, rest)| rest.split(' ').collect())
+        .unwrap_or_default();
+    let field = |n: usize| {
+        fields
+            .get(n - 3)
+            .and_then(|f| f.trim().parse::<u64>().ok())
+            .unwrap_or(0)
+    };
+    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)
+        .ok()
+        .flatten()
+        .unwrap_or(100);
+    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
+        .ok()
+        .flatten()
+        .unwrap_or(4096);
     #[allow(clippy::cast_precision_loss)] // seconds of CPU time fit
     let seconds = |t: u64| t as f64 / ticks as f64;
     ProcessFigures {
@@ -282,6 +361,8 @@ pub fn process_figures() -> ProcessFigures {
         system_seconds: seconds(field(15)),
         threads: field(20),
         // Reading the folder opens one more.
-        open_files: fs::read_dir("/proc/self/fd").map_or(0, |d| d.count() as u64).saturating_sub(1),
+        open_files: fs::read_dir("/proc/self/fd")
+            .map_or(0, |d| d.count() as u64)
+            .saturating_sub(1),
     }
 }

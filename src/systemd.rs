@@ -8,7 +8,9 @@ use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
-use nix::sys::socket::{AddressFamily, SockaddrLike as _, SockaddrStorage, getsockname, getsockopt, sockopt};
+use nix::sys::socket::{
+    AddressFamily, SockaddrLike as _, SockaddrStorage, getsockname, getsockopt, sockopt,
+};
 use sd_notify::NotifyState;
 
 use crate::cause::cause_text;
@@ -35,12 +37,17 @@ pub fn passed_sockets() -> Result<Vec<PassedSocket>, String> {
             cause_text(e)
         )
     })?;
-    passed.into_iter().map(|(name, fd)| socket(name, fd)).collect()
+    passed
+        .into_iter()
+        .map(|(name, fd)| socket(name, fd))
+        .collect()
 }
 
 fn socket(name: String, fd: OwnedFd) -> Result<PassedSocket, String> {
     let number = fd.as_raw_fd();
-    let family = getsockname::<SockaddrStorage>(number).ok().and_then(|a| a.family());
+    let family = getsockname::<SockaddrStorage>(number)
+        .ok()
+        .and_then(|a| a.family());
     let is_tcp = matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6));
     if !is_tcp || getsockopt(&fd.as_fd(), sockopt::AcceptConn) != Ok(true) {
         return Err(format!(
@@ -50,7 +57,12 @@ fn socket(name: String, fd: OwnedFd) -> Result<PassedSocket, String> {
     }
     let listener = TcpListener::from(fd);
     let ready = listener.set_nonblocking(true);
-    ready.map_err(|e| format!("cannot use descriptor {number} ({name}) of the service manager: {}", cause_text(e)))?;
+    ready.map_err(|e| {
+        format!(
+            "cannot use descriptor {number} ({name}) of the service manager: {}",
+            cause_text(e)
+        )
+    })?;
     Ok(PassedSocket { name, listener })
 }
 
@@ -64,13 +76,19 @@ pub fn reloading() {
     // Without the time, systemd 253 and newer would not take the message for one of a reload.
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(e) => log::warn!("cannot read the clock for the service manager: {}", cause_text(e)),
+        Err(e) => log::warn!(
+            "cannot read the clock for the service manager: {}",
+            cause_text(e)
+        ),
     }
 }
 
 /// The end has begun.
 pub fn stopping() {
-    tell(&[NotifyState::Stopping, NotifyState::Status("waiting for running requests")]);
+    tell(&[
+        NotifyState::Stopping,
+        NotifyState::Status("waiting for running requests"),
+    ]);
 }
 
 /// All threads that serve are alive.
@@ -86,7 +104,10 @@ pub fn watchdog() -> Option<Duration> {
 
 fn tell(message: &[NotifyState<'_>]) {
     if let Err(e) = sd_notify::notify(message) {
-        log::warn!("cannot tell the service manager (NOTIFY_SOCKET): {}", cause_text(e));
+        log::warn!(
+            "cannot tell the service manager (NOTIFY_SOCKET): {}",
+            cause_text(e)
+        );
     }
 }
 
@@ -94,9 +115,18 @@ fn tell(message: &[NotifyState<'_>]) {
 /// (`JOURNAL_STREAM` in systemd.exec(5)).
 #[must_use]
 pub fn is_journal(file: impl std::os::fd::AsFd) -> bool {
-    let Some((device, inode)) = std::env::var("JOURNAL_STREAM").ok().and_then(|s| stream(&s)) else { return false };
-    let Ok(file) = file.as_fd().try_clone_to_owned() else { return false };
-    std::fs::File::from(file).metadata().is_ok_and(|m| (m.dev(), m.ino()) == (device, inode))
+    let Some((device, inode)) = std::env::var("JOURNAL_STREAM")
+        .ok()
+        .and_then(|s| stream(&s))
+    else {
+        return false;
+    };
+    let Ok(file) = file.as_fd().try_clone_to_owned() else {
+        return false;
+    };
+    std::fs::File::from(file)
+        .metadata()
+        .is_ok_and(|m| (m.dev(), m.ino()) == (device, inode))
 }
 
 fn stream(text: &str) -> Option<(u64, u64)> {

@@ -4,7 +4,9 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
-    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
     let args: Vec<String> = text.split('\n').map(str::to_owned).collect();
     hacheck::applet::fuzzing::command_line(&args);
 });

@@ -12,7 +12,8 @@ fuzz_target!(|data: &[u8]| {
     match config::parse(data, "fuzz.yaml") {
         Ok(loaded) => {
             let shown = config::effective(&loaded.config);
-            let again = config::parse(shown.as_bytes(), "shown.yaml").unwrap_or_else(|e| panic!("{e}\n{shown}"));
+            let again = config::parse(shown.as_bytes(), "shown.yaml")
+                .unwrap_or_else(|e| panic!("{e}\n{shown}"));
             assert_eq!(config::effective(&again.config), shown);
         }
         Err(faults) => assert!(faults.to_string().contains("fuzz.yaml")),

@@ -28,7 +28,10 @@ thread_local! {
 fn bench() -> Bench {
     let path = PathBuf::from(format!("/tmp/hacheck-fuzz-{}.sock", std::process::id()));
     let _ = std::fs::remove_file(&path);
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     let _entered = runtime.enter();
     let listener = UnixListener::bind(&path).unwrap();
     drop(_entered);
@@ -44,18 +47,32 @@ fn bench() -> Bench {
         ..Config::default()
     };
     let context = Context::new(Arc::new(config), Arc::new(LocalAddresses::default())).unwrap();
-    Bench { runtime, listener, context }
+    Bench {
+        runtime,
+        listener,
+        context,
+    }
 }
 
 fuzz_target!(|data: &[u8]| {
-    let [choice, cut, reply @ ..] = data else { return };
-    let protocols: Vec<_> = PROTOCOLS.iter().filter(|p| p.name != "exec" && p.name != "group").collect();
+    let [choice, cut, reply @ ..] = data else {
+        return;
+    };
+    let protocols: Vec<_> = PROTOCOLS
+        .iter()
+        .filter(|p| p.name != "exec" && p.name != "group")
+        .collect();
     let protocol = protocols[usize::from(*choice) % protocols.len()];
     let target = Target {
         service: "web".into(),
         host: Host::Local,
         port: 1,
-        path: if cut % 2 == 0 { "/" } else { "/match?role=master" }.into(),
+        path: if cut % 2 == 0 {
+            "/"
+        } else {
+            "/match?role=master"
+        }
+        .into(),
         headers: Headers::default(),
         limit: None,
         trusted: false,
@@ -73,14 +90,20 @@ fuzz_target!(|data: &[u8]| {
             }
         });
         let says = |text: &[u8]| text.windows(6).any(|w| w == b"s3cret");
-        assert!(says(reply) || !says(&outcome.body), "the password shows: {:?}", outcome.body);
+        assert!(
+            says(reply) || !says(&outcome.body),
+            "the password shows: {:?}",
+            outcome.body
+        );
     });
 });
 
 /// Takes connections and sends the reply on each, in pieces, with an end behind it.
 async fn serve(listener: &UnixListener, piece: usize, reply: &[u8]) {
     loop {
-        let Ok((mut stream, _)) = listener.accept().await else { return };
+        let Ok((mut stream, _)) = listener.accept().await else {
+            return;
+        };
         for part in reply.chunks(if piece == 0 { usize::MAX } else { piece }) {
             if stream.write_all(part).await.is_err() {
                 break;

@@ -59,9 +59,10 @@ impl Rules {
             Goal::Up => self.up(row),
         };
         match stand {
-            Stand::Waiting(why) if !row.is_polling(now) => {
-                Stand::Waiting(format!("silent for {}, before that: {why}", ago(now - row.polled_at)))
-            }
+            Stand::Waiting(why) if !row.is_polling(now) => Stand::Waiting(format!(
+                "silent for {}, before that: {why}",
+                ago(now - row.polled_at)
+            )),
             stand => stand,
         }
     }
@@ -82,7 +83,9 @@ impl Rules {
             (None, Some(Told::Drain)) if !row.is_agent() => {
                 Stand::Waiting("does not say whether it drains (no send-state)".into())
             }
-            (None, _) if row.run >= self.polls => Stand::Done(format!("told {} often enough", told(row))),
+            (None, _) if row.run >= self.polls => {
+                Stand::Done(format!("told {} often enough", told(row)))
+            }
             (None, _) => Stand::Waiting(format!("told {} of {} times", row.run, self.polls)),
         }
     }
@@ -91,8 +94,12 @@ impl Rules {
         match (self.out(row), row.sessions) {
             (Stand::Done(text), Some([0, _])) => Stand::Done(format!("{text}, no sessions")),
             (Stand::Done(text), Some([1, _])) => Stand::Waiting(format!("{text}, 1 session left")),
-            (Stand::Done(text), Some([n, _])) => Stand::Waiting(format!("{text}, {n} sessions left")),
-            (Stand::Done(text), None) => Stand::Done(format!("{text}; its sessions are unknown (no send-state)")),
+            (Stand::Done(text), Some([n, _])) => {
+                Stand::Waiting(format!("{text}, {n} sessions left"))
+            }
+            (Stand::Done(text), None) => {
+                Stand::Done(format!("{text}; its sessions are unknown (no send-state)"))
+            }
             (waiting, _) => waiting,
         }
     }
@@ -101,9 +108,14 @@ impl Rules {
         match row.told.filter(|_| row.told_at > self.since) {
             None => return Stand::Waiting(not_asked(row)),
             Some(Told::Up) => {}
-            Some(Told::Fail) => return Stand::Waiting(format!("the check fails: told {}", times(row))),
+            Some(Told::Fail) => {
+                return Stand::Waiting(format!("the check fails: told {}", times(row)));
+            }
             Some(Told::Down | Told::Drain) => {
-                return Stand::Waiting(format!("another downtime is in force: told {}", times(row)));
+                return Stand::Waiting(format!(
+                    "another downtime is in force: told {}",
+                    times(row)
+                ));
             }
         }
         let sees = sees(row);
@@ -111,7 +123,9 @@ impl Rules {
         match row.view {
             Some(View::Up) if !weightless => Stand::Done(sees),
             Some(_) => Stand::Waiting(format!("still {sees}, told {}", times(row))),
-            None if row.run >= self.polls => Stand::Done(format!("told {} often enough", told(row))),
+            None if row.run >= self.polls => {
+                Stand::Done(format!("told {} often enough", told(row)))
+            }
             None => Stand::Waiting(format!("told {} of {} times", row.run, self.polls)),
         }
     }
@@ -119,7 +133,11 @@ impl Rules {
 
 /// `sees UP 1/3`, `sees UP with weight 0`.
 fn sees(row: &Row) -> String {
-    let weight = if row.weight.is_some_and(|[own, _]| own == 0) { " with weight 0" } else { "" };
+    let weight = if row.weight.is_some_and(|[own, _]| own == 0) {
+        " with weight 0"
+    } else {
+        ""
+    };
     format!("sees {}{weight}", row.state.as_deref().unwrap_or("?"))
 }
 
@@ -167,7 +185,12 @@ mod tests {
     }
 
     fn rules(goal: Goal) -> Rules {
-        Rules { goal, polls: 3, since: 90.0, weights: false }
+        Rules {
+            goal,
+            polls: 3,
+            since: 90.0,
+            weights: false,
+        }
     }
 
     const UP: Option<(View, &str)> = Some((View::Up, "UP 1/3"));
@@ -184,14 +207,39 @@ mod tests {
     fn a_balancer_has_acted_when_a_poll_after_the_answer_says_so() {
         is(Goal::Out, &row(Told::Down, DOWN), true, "sees DOWN");
         is(Goal::Out, &row(Told::Down, NOLB), true, "sees NOLB");
-        is(Goal::Out, &row(Told::Down, UP), false, "still sees UP 1/3, told 503 2 times");
-        let weightless = Row { weight: Some([0, 2]), ..row(Told::Down, Some((View::Up, "UP"))) };
+        is(
+            Goal::Out,
+            &row(Told::Down, UP),
+            false,
+            "still sees UP 1/3, told 503 2 times",
+        );
+        let weightless = Row {
+            weight: Some([0, 2]),
+            ..row(Told::Down, Some((View::Up, "UP")))
+        };
         is(Goal::Out, &weightless, true, "sees UP with weight 0");
-        let first = Row { after_closed: false, run: 1, ..row(Told::Down, DOWN) };
+        let first = Row {
+            after_closed: false,
+            run: 1,
+            ..row(Told::Down, DOWN)
+        };
         is(Goal::Out, &first, false, "sees DOWN; its next poll counts");
-        is(Goal::Out, &row(Told::Fail, DOWN), false, "was told 503, not that it is down");
-        let old = Row { told_at: 90.0, ..row(Told::Down, DOWN) };
-        is(Goal::Out, &old, false, "not asked since the change, last saw DOWN");
+        is(
+            Goal::Out,
+            &row(Told::Fail, DOWN),
+            false,
+            "was told 503, not that it is down",
+        );
+        let old = Row {
+            told_at: 90.0,
+            ..row(Told::Down, DOWN)
+        };
+        is(
+            Goal::Out,
+            &old,
+            false,
+            "not asked since the change, last saw DOWN",
+        );
     }
 
     #[test]
@@ -201,7 +249,12 @@ mod tests {
         row.run = 3;
         is(Goal::Out, &row, true, "told 503 often enough");
         row.told = Some(Told::Drain);
-        is(Goal::Out, &row, false, "does not say whether it drains (no send-state)");
+        is(
+            Goal::Out,
+            &row,
+            false,
+            "does not say whether it drains (no send-state)",
+        );
     }
 
     #[test]
@@ -211,20 +264,51 @@ mod tests {
         row.sessions = Some([0, 7]);
         is(Goal::Drained, &row, true, "sees DOWN, no sessions");
         row.sessions = None;
-        is(Goal::Drained, &row, true, "sees DOWN; its sessions are unknown (no send-state)");
+        is(
+            Goal::Drained,
+            &row,
+            true,
+            "sees DOWN; its sessions are unknown (no send-state)",
+        );
         row.view = Some(View::Up);
         assert!(!rules(Goal::Drained).judge(&row, 101.0).is_done());
     }
 
     #[test]
     fn up_is_seen_when_the_balancer_says_so() {
-        is(Goal::Up, &row(Told::Up, Some((View::Up, "UP"))), true, "sees UP");
-        is(Goal::Up, &row(Told::Up, DOWN), false, "still sees DOWN, told 200 2 times");
-        is(Goal::Up, &row(Told::Fail, UP), false, "the check fails: told 503 2 times");
-        is(Goal::Up, &row(Told::Down, UP), false, "another downtime is in force: told 503 2 times");
-        let weightless = Row { weight: Some([0, 2]), ..row(Told::Up, Some((View::Up, "UP"))) };
+        is(
+            Goal::Up,
+            &row(Told::Up, Some((View::Up, "UP"))),
+            true,
+            "sees UP",
+        );
+        is(
+            Goal::Up,
+            &row(Told::Up, DOWN),
+            false,
+            "still sees DOWN, told 200 2 times",
+        );
+        is(
+            Goal::Up,
+            &row(Told::Fail, UP),
+            false,
+            "the check fails: told 503 2 times",
+        );
+        is(
+            Goal::Up,
+            &row(Told::Down, UP),
+            false,
+            "another downtime is in force: told 503 2 times",
+        );
+        let weightless = Row {
+            weight: Some([0, 2]),
+            ..row(Told::Up, Some((View::Up, "UP")))
+        };
         is(Goal::Up, &weightless, true, "sees UP with weight 0");
-        let rules = Rules { weights: true, ..rules(Goal::Up) };
+        let rules = Rules {
+            weights: true,
+            ..rules(Goal::Up)
+        };
         assert!(!rules.judge(&weightless, 101.0).is_done());
     }
 
@@ -233,7 +317,10 @@ mod tests {
         let rules = rules(Goal::Out);
         assert!(rules.judge(&row(Told::Down, DOWN), 500.0).is_done());
         let stand = rules.judge(&row(Told::Down, UP), 140.0);
-        assert_eq!(stand.text(), "silent for 40 s, before that: still sees UP 1/3, told 503 2 times");
+        assert_eq!(
+            stand.text(),
+            "silent for 40 s, before that: still sees UP 1/3, told 503 2 times"
+        );
         assert!(!stand.is_done());
     }
 }

@@ -101,13 +101,18 @@ impl Daemon {
 fn parse(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
     let head_end = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
     let line = answer.split(|b| *b == b'\r').next()?;
-    let status = str::from_utf8(line).ok()?.strip_prefix("HTTP/1.")?.split(' ').nth(1)?;
+    let status = str::from_utf8(line)
+        .ok()?
+        .strip_prefix("HTTP/1.")?
+        .split(' ')
+        .nth(1)?;
     Some((status.parse().ok()?, answer[head_end + 4..].to_vec()))
 }
 
 fn path(page: &str, keys: &[String]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    keys.iter().for_each(|key| _ = query.append_pair("service", key));
+    keys.iter()
+        .for_each(|key| _ = query.append_pair("service", key));
     format!("{page}?{}", query.finish())
 }
 
@@ -118,7 +123,9 @@ pub(super) fn names<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Vec<String> 
 
 /// Whether the daemon looks into the same spool folder; else a sentence that says which one.
 pub(super) fn same_root(page: &Page, spool: &Spool, port: u16) -> Result<(), String> {
-    let own = std::fs::metadata(spool.root()).ok().map(|m| [m.dev(), m.ino()]);
+    let own = std::fs::metadata(spool.root())
+        .ok()
+        .map(|m| [m.dev(), m.ino()]);
     if own.is_some() && own == page.spool.id {
         return Ok(());
     }
@@ -135,9 +142,17 @@ mod tests {
 
     #[test]
     fn answers_are_taken_apart() {
-        assert_eq!(parse(b"HTTP/1.0 200 OK\r\na: b\r\n\r\nbody"), Some((200, b"body".to_vec())));
+        assert_eq!(
+            parse(b"HTTP/1.0 200 OK\r\na: b\r\n\r\nbody"),
+            Some((200, b"body".to_vec()))
+        );
         assert_eq!(parse(b"HTTP/1.1 404 \r\n\r\n"), Some((404, Vec::new())));
-        for bad in [&b"SSH-2.0\r\n\r\n"[..], b"", b"HTTP/1.0 200 OK\r\n", b"HTTP/1.0 x\r\n\r\n"] {
+        for bad in [
+            &b"SSH-2.0\r\n\r\n"[..],
+            b"",
+            b"HTTP/1.0 200 OK\r\n",
+            b"HTTP/1.0 x\r\n\r\n",
+        ] {
             assert_eq!(parse(bad), None);
         }
     }
@@ -145,6 +160,9 @@ mod tests {
     #[test]
     fn names_are_encoded() {
         let keys = ["web".to_owned(), "caf\u{e9}:80".to_owned()];
-        assert_eq!(path("/pollers", &keys), "/pollers?service=web&service=caf%C3%A9%3A80");
+        assert_eq!(
+            path("/pollers", &keys),
+            "/pollers?service=web&service=caf%C3%A9%3A80"
+        );
     }
 }

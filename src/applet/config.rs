@@ -42,11 +42,18 @@ fn run(call: &Call) -> Result<u8, Failure> {
         (Some(file), []) => file,
         (None, [file]) => file,
         (None, []) => return Err(Failure::usage("which file? write -c FILE")),
-        _ => return Err(Failure::usage("several files are named; check one at a time")),
+        _ => {
+            return Err(Failure::usage(
+                "several files are named; check one at a time",
+            ));
+        }
     };
     match config::load(Path::new(file)) {
         Ok(loaded) => {
-            loaded.warnings.iter().for_each(|w| complain(&format!("warning: {w}")));
+            loaded
+                .warnings
+                .iter()
+                .for_each(|w| complain(&format!("warning: {w}")));
             if args.quiet {
                 return Ok(0);
             }

@@ -33,9 +33,13 @@ pub(super) const APPLET: Applet = Applet {
 
 pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let Some(reason) = request.reason.clone().or_else(reason::of_user) else {
-        return output::print("please use --reason option to tell us who you REALLY are\n").map(|()| 1);
+        return output::print("please use --reason option to tell us who you REALLY are\n")
+            .map(|()| 1);
     };
-    request.spool.create_root().map_err(|e| Failure::failed(e.to_string()))?;
+    request
+        .spool
+        .create_root()
+        .map_err(|e| Failure::failed(e.to_string()))?;
     if request.expiration.is_some_and(|e| e < unix_now()) {
         call.note(
             "the expiration lies in the past, so this downtime is over already; give a later -e, --for or --until",
@@ -67,9 +71,15 @@ pub(super) fn write(call: &Call, request: &Request, reason: &str) -> Vec<String>
             false => request.spool.down(&target.key, new),
         };
         match written {
-            Ok(Some(before)) if request.if_up => errors.push(already_down(&target.key, &before, owner)),
+            Ok(Some(before)) if request.if_up => {
+                errors.push(already_down(&target.key, &before, owner))
+            }
             Ok(Some(before)) if before.reason != reason => {
-                call.note(&format!("{} was already down {}; replaced", target.key, description(&before, owner)));
+                call.note(&format!(
+                    "{} was already down {}; replaced",
+                    target.key,
+                    description(&before, owner)
+                ));
             }
             Ok(_) => {}
             Err(e) => {
@@ -85,7 +95,9 @@ pub(super) fn write(call: &Call, request: &Request, reason: &str) -> Vec<String>
 /// A file that its owner alone can read, in a folder that others share, hides its downtime from a daemon of theirs.
 fn note_unreadable(call: &Call, spool: &Spool, key: &Key) {
     let path = spool.root().join(key.file_name());
-    let (Ok(file), Ok(folder)) = (fs::metadata(&path), fs::metadata(spool.root())) else { return };
+    let (Ok(file), Ok(folder)) = (fs::metadata(&path), fs::metadata(spool.root())) else {
+        return;
+    };
     let is_shared = folder.uid() != file.uid() || folder.mode() & 0o022 != 0;
     if is_shared && file.mode() & 0o044 == 0 {
         let path = path.display();
@@ -96,7 +108,11 @@ fn note_unreadable(call: &Call, spool: &Spool, key: &Key) {
 }
 
 fn downtime(request: &Request, reason: &str) -> Downtime {
-    let mut new = Downtime { reason: reason.to_owned(), expiration: request.expiration, ..Downtime::default() };
+    let mut new = Downtime {
+        reason: reason.to_owned(),
+        expiration: request.expiration,
+        ..Downtime::default()
+    };
     if let Some(mark) = request.mark {
         new.set_mark(mark);
     }
@@ -123,10 +139,19 @@ fn refuse_if_down(request: &Request) -> Result<(), Failure> {
 }
 
 fn already_down(key: &Key, before: &Downtime, owner: Option<String>) -> String {
-    format!("{key} is already down {}; it stays as it is (--if-up)", description(before, owner))
+    format!(
+        "{key} is already down {}; it stays as it is (--if-up)",
+        description(before, owner)
+    )
 }
 
-fn write_and_wait(call: &Call, request: &Request, reason: &str, keys: &[String], goal: Goal) -> Result<u8, Failure> {
+fn write_and_wait(
+    call: &Call,
+    request: &Request,
+    reason: &str,
+    keys: &[String],
+    goal: Goal,
+) -> Result<u8, Failure> {
     let daemon = Daemon { port: request.port };
     let before = switch::asked(request, daemon, keys)?;
     if let Ok(page) = &before {
@@ -140,34 +165,61 @@ fn write_and_wait(call: &Call, request: &Request, reason: &str, keys: &[String],
     let interrupt = Interrupt::hold()?;
     switch::outcome(0, &write(call, request, reason))?;
     let names = keys.join(", ");
-    let written = |why: String| Failure::failed(format!("{why}\nthe downtime of {names} is written and stays"));
+    let written = |why: String| {
+        Failure::failed(format!(
+            "{why}\nthe downtime of {names} is written and stays"
+        ))
+    };
     let before = before.map_err(written)?;
-    let wait = Wait { daemon, keys, goal, limits: request.limits, interrupt: &interrupt };
-    wait.run(&before, &mut Progress::new(&call.program), || undone(request)).map_err(written)?;
+    let wait = Wait {
+        daemon,
+        keys,
+        goal,
+        limits: request.limits,
+        interrupt: &interrupt,
+    };
+    wait.run(&before, &mut Progress::new(&call.program), || {
+        undone(request)
+    })
+    .map_err(written)?;
     Ok(0)
 }
 
 /// Whether somebody else lifted a downtime meanwhile, or its time is over.
 pub(super) fn undone(request: &Request) -> Option<String> {
-    let lifted = request.targets.iter().find(|t| matches!(request.spool.read(&t.key), Ok(None)))?;
-    Some(format!("the downtime of {} has ended meanwhile: it was lifted, or its time is over", lifted.key))
+    let lifted = request
+        .targets
+        .iter()
+        .find(|t| matches!(request.spool.read(&t.key), Ok(None)))?;
+    Some(format!(
+        "the downtime of {} has ended meanwhile: it was lifted, or its time is over",
+        lifted.key
+    ))
 }
 
 /// What the balancers say of a plain `hadown`, which is unconditional: known to those who look, waited for by nobody.
 fn warn(call: &Call, request: &Request, keys: &[String]) {
-    let Ok(page) = (Daemon { port: request.port }).pollers(keys, GLANCE) else { return };
+    let Ok(page) = (Daemon { port: request.port }).pollers(keys, GLANCE) else {
+        return;
+    };
     if ask::same_root(&page, &request.spool, request.port).is_err() {
         return;
     }
-    guard::last_servers(&page).iter().for_each(|last| call.note(last));
+    guard::last_servers(&page)
+        .iter()
+        .for_each(|last| call.note(last));
     note_marks(call, request, &page);
 }
 
 fn note_marks(call: &Call, request: &Request, page: &Page) {
     match request.mark {
-        Some(Mark::Soft) => guard::deaf_to_soft(page).iter().for_each(|deaf| call.note(deaf)),
+        Some(Mark::Soft) => guard::deaf_to_soft(page)
+            .iter()
+            .for_each(|deaf| call.note(deaf)),
         Some(Mark::Drain) if !page.agent_weights => {
-            call.note("the daemon runs without agent_weights, so it answers 503 as to any other downtime");
+            call.note(
+                "the daemon runs without agent_weights, so it answers 503 as to any other downtime",
+            );
         }
         _ => {}
     }
@@ -191,13 +243,26 @@ pub(super) fn owner(spool: &Spool, key: &Key) -> Option<String> {
 
 /// `since 2026-12-01 18:00:00 +00:00 until …, by alice, for "reason"`.
 pub(super) fn description(downtime: &Downtime, owner: Option<String>) -> String {
-    let since = downtime.creation.map_or("since an unknown time".to_owned(), |t| format!("since {}", times::show(t)));
-    let until = downtime.expiration.map(|t| format!(" until {}", times::show(t))).unwrap_or_default();
+    let since = downtime
+        .creation
+        .map_or("since an unknown time".to_owned(), |t| {
+            format!("since {}", times::show(t))
+        });
+    let until = downtime
+        .expiration
+        .map(|t| format!(" until {}", times::show(t)))
+        .unwrap_or_default();
     let by = downtime.by().map(str::to_owned).or(owner);
-    let by = by.map(|by| format!(", by {}", by.replace(char::is_control, " "))).unwrap_or_default();
+    let by = by
+        .map(|by| format!(", by {}", by.replace(char::is_control, " ")))
+        .unwrap_or_default();
     let reason = downtime.one_line();
     format!(
         "{since}{until}{by}, {}",
-        if reason.is_empty() { "without a reason".to_owned() } else { format!("for {reason:?}") }
+        if reason.is_empty() {
+            "without a reason".to_owned()
+        } else {
+            format!("for {reason:?}")
+        }
     )
 }

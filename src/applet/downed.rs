@@ -31,11 +31,19 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let entries: Vec<_> = listing
         .downtimes
         .iter()
-        .map(|(key, downtime)| Entry { key, host: key.host(), downtime: Some(downtime.clone()) })
+        .map(|(key, downtime)| Entry {
+            key,
+            host: key.host(),
+            downtime: Some(downtime.clone()),
+        })
         .collect();
     output::print(&show::text(&entries, request.format))?;
     for (name, why) in &listing.odd {
-        call.note(&format!("{:?} in {} is no downtime that can be read: {why}", name, request.spool.root().display()));
+        call.note(&format!(
+            "{:?} in {} is no downtime that can be read: {why}",
+            name,
+            request.spool.root().display()
+        ));
     }
     Ok(0)
 }

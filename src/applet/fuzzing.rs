@@ -8,8 +8,15 @@ use super::{APPLETS, argv, heartbeat, times};
 /// When what was read cannot be read again.
 pub fn command_line(args: &[String]) {
     for arg in args {
-        for read in [times::parse_unix(arg), times::parse_for(arg, 1e9), times::parse_until(arg)] {
-            assert!(read.is_err() || read.is_ok_and(|t| t.is_finite() && !times::show(t).is_empty()), "{arg:?}");
+        for read in [
+            times::parse_unix(arg),
+            times::parse_for(arg, 1e9),
+            times::parse_until(arg),
+        ] {
+            assert!(
+                read.is_err() || read.is_ok_and(|t| t.is_finite() && !times::show(t).is_empty()),
+                "{arg:?}"
+            );
         }
     }
     for applet in APPLETS {
@@ -17,7 +24,11 @@ pub fn command_line(args: &[String]) {
         if let Ok(argv::Read::Args(read)) = argv::read(&info, args) {
             // haroll keeps the `--` in front of the command that it runs, so the words may grow by that.
             let again = argv::read(&info, &read);
-            assert!(matches!(again, Ok(argv::Read::Args(_))), "{} {args:?}: {again:?}", applet.name);
+            assert!(
+                matches!(again, Ok(argv::Read::Args(_))),
+                "{} {args:?}: {again:?}",
+                applet.name
+            );
         }
     }
 }
@@ -31,6 +42,9 @@ pub fn heartbeat_file(text: &str) {
     assert_eq!(read, heartbeat::fuzzed(text));
     if let Err(lines) = read {
         let last = text.lines().count().max(1);
-        assert!(!lines.is_empty() && lines.iter().all(|line| (1..=last).contains(line)), "{lines:?} of {last}");
+        assert!(
+            !lines.is_empty() && lines.iter().all(|line| (1..=last).contains(line)),
+            "{lines:?} of {last}"
+        );
     }
 }

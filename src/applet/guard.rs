@@ -5,9 +5,15 @@ use crate::ledger::{Page, View};
 
 /// A sentence for each balancer whose backend would be left without a server.
 pub(super) fn last_servers(page: &Page) -> Vec<String> {
-    let last = page.pollers.iter().filter(|row| row.is_polling(page.now) && row.is_last());
+    let last = page
+        .pollers
+        .iter()
+        .filter(|row| row.is_polling(page.now) && row.is_last());
     let sentence = |row| {
-        format!("{} says that this server carries its whole backend: it is the last one", label(row, &page.pollers))
+        format!(
+            "{} says that this server carries its whole backend: it is the last one",
+            label(row, &page.pollers)
+        )
     };
     last.map(sentence).collect()
 }
@@ -24,6 +30,15 @@ pub(super) fn refusal(page: &Page) -> Option<String> {
 
 /// Balancers for which a 404 changes nothing, since they sent no traffic before.
 pub(super) fn deaf_to_soft(page: &Page) -> Vec<String> {
-    let down = page.pollers.iter().filter(|row| row.is_polling(page.now) && row.view == Some(View::Down));
-    down.map(|row| format!("{} says DOWN, where --soft changes nothing", label(row, &page.pollers))).collect()
+    let down = page
+        .pollers
+        .iter()
+        .filter(|row| row.is_polling(page.now) && row.view == Some(View::Down));
+    down.map(|row| {
+        format!(
+            "{} says DOWN, where --soft changes nothing",
+            label(row, &page.pollers)
+        )
+    })
+    .collect()
 }

@@ -41,17 +41,28 @@ pub(super) fn wait(
             said.clone_from(&why);
         }
         if !pause(start, timeout, round, interrupt)? {
-            return Err(format!("not healthy within {} s: {why}", timeout.as_secs_f64()));
+            return Err(format!(
+                "not healthy within {} s: {why}",
+                timeout.as_secs_f64()
+            ));
         }
     }
 }
 
 /// Waits for the next round; `false` when time is up.
-fn pause(start: Instant, timeout: Duration, round: Instant, interrupt: &Interrupt) -> Result<bool, Unfinished> {
+fn pause(
+    start: Instant,
+    timeout: Duration,
+    round: Instant,
+    interrupt: &Interrupt,
+) -> Result<bool, Unfinished> {
     let next = (round + EVERY).min(start + timeout);
     loop {
         if let Some(signal) = interrupt.came() {
-            return Err(format!("interrupted ({}) before the service was healthy", signal.as_str()));
+            return Err(format!(
+                "interrupted ({}) before the service was healthy",
+                signal.as_str()
+            ));
         }
         let left = next.saturating_duration_since(Instant::now());
         if left.is_zero() {
@@ -65,11 +76,20 @@ fn pause(start: Instant, timeout: Duration, round: Instant, interrupt: &Interrup
 fn failure(health: &Health) -> Option<String> {
     let Some(failed) = health.checks.iter().find(|c| !c.passes) else {
         return match (health.checks.len(), health.unknown, health.spool_only) {
-            (0, 0, 0) => Some("no poller has asked for it yet, so how to check it is unknown".to_owned()),
+            (0, 0, 0) => {
+                Some("no poller has asked for it yet, so how to check it is unknown".to_owned())
+            }
             (_, 0, _) => None,
-            _ => Some("a poller's check is refused, or too long to be remembered: it cannot be asked".to_owned()),
+            _ => Some(
+                "a poller's check is refused, or too long to be remembered: it cannot be asked"
+                    .to_owned(),
+            ),
         };
     };
-    let text = failed.text.as_ref().map(|t| format!(": {t}")).unwrap_or_default();
+    let text = failed
+        .text
+        .as_ref()
+        .map(|t| format!(": {t}"))
+        .unwrap_or_default();
     Some(format!("{} answers {}{text}", failed.check, failed.code))
 }

@@ -16,10 +16,19 @@ const WIDTH: usize = 80;
 /// The applets, one line each.
 pub(super) fn table() -> String {
     let row = |a: &Applet| {
-        let names = format!("{:<9}{}", a.name, a.alias.filter(|alias| *alias != a.name).unwrap_or(""));
+        let names = format!(
+            "{:<9}{}",
+            a.name,
+            a.alias.filter(|alias| *alias != a.name).unwrap_or("")
+        );
         line(&names, a.about)
     };
-    APPLETS.iter().map(row).collect::<String>().trim_end().to_owned()
+    APPLETS
+        .iter()
+        .map(row)
+        .collect::<String>()
+        .trim_end()
+        .to_owned()
 }
 
 /// The help of `hacheck` itself.
@@ -46,7 +55,10 @@ pub(super) fn of_applet(applet: &Applet, program: &str) -> String {
             FlagInfoKind::Option { arg_name } if may_lack_value(flag) => format!("[={arg_name}]"),
             FlagInfoKind::Option { arg_name } => format!(" {}", arg_name.to_uppercase()),
         };
-        text.push_str(&line(&spelled(flag.short, &format!("{}{value}", flag.long)), flag.description));
+        text.push_str(&line(
+            &spelled(flag.short, &format!("{}{value}", flag.long)),
+            flag.description,
+        ));
     }
     text.push_str(&line(&spelled(Some('h'), "--help"), "show this text"));
     text.push_str(&line(&spelled(None, "--version"), "show the version"));
@@ -58,7 +70,10 @@ pub(super) fn of_applet(applet: &Applet, program: &str) -> String {
 }
 
 fn spelled(short: Option<char>, long: &str) -> String {
-    format!("{}{long}", short.map_or("    ".to_owned(), |c| format!("-{c}, ")))
+    format!(
+        "{}{long}",
+        short.map_or("    ".to_owned(), |c| format!("-{c}, "))
+    )
 }
 
 /// A name and what it is about.
@@ -92,7 +107,10 @@ fn wrapped(text: &str, column: usize) -> String {
 
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    chars.next().map(|c| c.to_uppercase().chain(chars).chain(['.']).collect()).unwrap_or_default()
+    chars
+        .next()
+        .map(|c| c.to_uppercase().chain(chars).chain(['.']).collect())
+        .unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -107,6 +125,11 @@ mod tests {
             assert_eq!(wide, None, "{text}");
         }
         let status = APPLETS.iter().find(|a| a.name == "status").map(of).unwrap();
-        assert!(status.contains("--output") && !status.contains("--wait") && !status.contains("hadown --"), "{status}");
+        assert!(
+            status.contains("--output")
+                && !status.contains("--wait")
+                && !status.contains("hadown --"),
+            "{status}"
+        );
     }
 }

@@ -52,26 +52,47 @@ enum Found {
 fn run(call: &Call) -> Result<u8, Failure> {
     let args: Args = call.parse()?;
     let binary = std::env::current_exe().and_then(fs::canonicalize);
-    let binary =
-        binary.map_err(|e| Failure::failed(format!("cannot tell where this binary lies: {}", cause_text(e))))?;
+    let binary = binary.map_err(|e| {
+        Failure::failed(format!(
+            "cannot tell where this binary lies: {}",
+            cause_text(e)
+        ))
+    })?;
     let folder = match args.folders.as_slice() {
         [] => binary.parent().unwrap_or(Path::new("/")).to_owned(),
         [folder] => PathBuf::from(folder),
         _ => return Err(Failure::usage("give one folder at most")),
     };
-    let there = fs::canonicalize(&folder).and_then(|f| if f.is_dir() { Ok(f) } else { Err(not_a_folder()) });
+    let there = fs::canonicalize(&folder).and_then(|f| {
+        if f.is_dir() {
+            Ok(f)
+        } else {
+            Err(not_a_folder())
+        }
+    });
     let there = there.map_err(|e| cannot_install(&folder, &e))?;
     // Relative beside the binary, so that the folder can be moved or mounted elsewhere.
     let target = match binary.file_name() {
         Some(name) if binary.parent() == Some(&there) => PathBuf::from(name),
         _ => binary.clone(),
     };
-    let links: Vec<_> = APPLETS.iter().filter_map(|a| a.alias).map(|alias| folder.join(alias)).collect();
-    let found: Vec<_> = links.iter().map(|link| (link.as_path(), look(link, &binary))).collect();
+    let links: Vec<_> = APPLETS
+        .iter()
+        .filter_map(|a| a.alias)
+        .map(|alias| folder.join(alias))
+        .collect();
+    let found: Vec<_> = links
+        .iter()
+        .map(|link| (link.as_path(), look(link, &binary)))
+        .collect();
     refuse(&found, args.force)?;
     let mut done = String::new();
     for (link, found) in found {
-        let made = if args.dry_run { Ok(()) } else { make(link, found, &target) };
+        let made = if args.dry_run {
+            Ok(())
+        } else {
+            make(link, found, &target)
+        };
         if let Err(e) = made {
             output::print(&done)?;
             return Err(Failure::failed(format!(
@@ -80,13 +101,22 @@ fn run(call: &Call) -> Result<u8, Failure> {
                 cause_text(e)
             )));
         }
-        done.push_str(&format!("{} {} -> {}\n", verb(found, args.dry_run), link.display(), target.display()));
+        done.push_str(&format!(
+            "{} {} -> {}\n",
+            verb(found, args.dry_run),
+            link.display(),
+            target.display()
+        ));
     }
     output::print(&done).map(|()| 0)
 }
 
 fn cannot_install(folder: &Path, e: &io::Error) -> Failure {
-    Failure::failed(format!("cannot install into {}: {}; give a folder that exists", folder.display(), cause_text(e)))
+    Failure::failed(format!(
+        "cannot install into {}: {}; give a folder that exists",
+        folder.display(),
+        cause_text(e)
+    ))
 }
 
 fn not_a_folder() -> io::Error {
@@ -111,14 +141,25 @@ fn refuse(found: &[(&Path, Found)], force: bool) -> Result<(), Failure> {
     let faults: Vec<_> = found
         .iter()
         .filter_map(|(link, found)| match found {
-            Found::Fixed => Some(format!("{} is a folder or this binary itself; move it away", link.display())),
-            Found::Foreign if !force => {
-                Some(format!("{} is something else already; remove it, or give --force", link.display()))
-            }
+            Found::Fixed => Some(format!(
+                "{} is a folder or this binary itself; move it away",
+                link.display()
+            )),
+            Found::Foreign if !force => Some(format!(
+                "{} is something else already; remove it, or give --force",
+                link.display()
+            )),
             _ => None,
         })
         .collect();
-    if faults.is_empty() { Ok(()) } else { Err(Failure::failed(format!("nothing was changed: {}", faults.join("\n")))) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::failed(format!(
+            "nothing was changed: {}",
+            faults.join("\n")
+        )))
+    }
 }
 
 fn make(link: &Path, found: Found, target: &Path) -> io::Result<()> {

@@ -11,12 +11,15 @@ pub(super) struct Interrupt(SignalFd);
 impl Interrupt {
     /// Holds the signals back. Commands that are started later get them as usual: the standard library clears the mask.
     pub(super) fn hold() -> Result<Self, Failure> {
-        let failed = |e: nix::Error| Failure::failed(format!("cannot watch for Ctrl-C: {}", e.desc()));
+        let failed =
+            |e: nix::Error| Failure::failed(format!("cannot watch for Ctrl-C: {}", e.desc()));
         let mut set = SigSet::empty();
         set.add(Signal::SIGINT);
         set.add(Signal::SIGTERM);
         set.thread_block().map_err(failed)?;
-        SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC).map(Self).map_err(failed)
+        SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
+            .map(Self)
+            .map_err(failed)
     }
 
     /// The signal that came, if any.

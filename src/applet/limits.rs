@@ -34,9 +34,15 @@ impl Limits {
         let polls = number("--polls", polls.as_deref())?.map_or(POLLS, u64::from);
         let min_pollers = match min_pollers.as_deref() {
             None | Some("0") => 0,
-            given => number("--min-pollers", given)?.map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            given => number("--min-pollers", given)?
+                .map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX)),
         };
-        Ok(Self { timeout: timeout.as_deref().map_or(Ok(TIMEOUT), duration)?, polls, min_pollers, force })
+        Ok(Self {
+            timeout: timeout.as_deref().map_or(Ok(TIMEOUT), duration)?,
+            polls,
+            min_pollers,
+            force,
+        })
     }
 }
 
@@ -47,8 +53,14 @@ fn duration(text: &str) -> Result<Duration, Failure> {
         Ok(seconds) => seconds,
         Err(_) => times::parse_for(text, 0.0).map_err(|e| wrong(&e))?,
     };
-    let duration = Duration::try_from_secs_f64(seconds).ok().filter(|d| !d.is_zero() && d.as_secs() < 1 << 32);
-    duration.ok_or_else(|| wrong(&format!("{text:?} is no time to wait; give seconds, or 90s, 5m, 1h")))
+    let duration = Duration::try_from_secs_f64(seconds)
+        .ok()
+        .filter(|d| !d.is_zero() && d.as_secs() < 1 << 32);
+    duration.ok_or_else(|| {
+        wrong(&format!(
+            "{text:?} is no time to wait; give seconds, or 90s, 5m, 1h"
+        ))
+    })
 }
 
 /// A whole number from 1.

@@ -91,14 +91,21 @@ impl Applet {
 
     /// Examples, as one would type them. Names that share their options share a list, too.
     pub fn examples(&self) -> impl Iterator<Item = &'static str> {
-        let is_own = |e: &&str| self.alias.is_none_or(|alias| e.split(' ').next() == Some(alias));
+        let is_own = |e: &&str| {
+            self.alias
+                .is_none_or(|alias| e.split(' ').next() == Some(alias))
+        };
         (self.info)().examples.iter().copied().filter(is_own)
     }
 
     /// What else is to be known of the arguments.
     pub fn notes(&self) -> impl Iterator<Item = &'static str> {
         let usage = self.usage;
-        let is_own = move |note: &&str| note.split(' ').next().is_some_and(|about| usage.contains(about));
+        let is_own = move |note: &&str| {
+            note.split(' ')
+                .next()
+                .is_some_and(|about| usage.contains(about))
+        };
         (self.info)().notes.iter().copied().filter(is_own)
     }
 }
@@ -116,12 +123,18 @@ pub struct Failure {
 impl Failure {
     /// The work could not be done: exit code 1.
     fn failed(message: impl Into<String>) -> Self {
-        Self { code: 1, message: message.into() }
+        Self {
+            code: 1,
+            message: message.into(),
+        }
     }
 
     /// The command line is wrong: exit code 2, and a usage line is shown.
     fn usage(message: impl Into<String>) -> Self {
-        Self { code: 2, message: message.into() }
+        Self {
+            code: 2,
+            message: message.into(),
+        }
     }
 }
 
@@ -152,8 +165,13 @@ impl Call {
 /// # Errors
 /// [`Failure`] for `main` to print.
 pub fn main(args: &[OsString]) -> Result<u8, Failure> {
-    let (called, rest) = args.split_first().map_or((None, args), |(first, rest)| (Path::new(first).file_name(), rest));
-    let alias = APPLETS.iter().find(|a| a.alias.is_some_and(|alias| called.is_some_and(|c| c == alias)));
+    let (called, rest) = args.split_first().map_or((None, args), |(first, rest)| {
+        (Path::new(first).file_name(), rest)
+    });
+    let alias = APPLETS.iter().find(|a| {
+        a.alias
+            .is_some_and(|alias| called.is_some_and(|c| c == alias))
+    });
     let program = alias.and_then(|a| a.alias).unwrap_or("hacheck");
     let rest = texts(rest).map_err(|e| prefixed(program, &e, None))?;
     match alias {
@@ -167,13 +185,15 @@ fn subcommand(args: &[String]) -> Result<u8, Failure> {
     let first = args.first().map(String::as_str);
     match (first, args) {
         (Some("--version"), _) => output::print(help::VERSION).map(|()| 0),
-        (Some("help"), [_, name]) if find(name).is_some() => {
-            find(name).map_or(Ok(0), |a| output::print(&help::of_applet(a, &program_of(a))).map(|()| 0))
-        }
+        (Some("help"), [_, name]) if find(name).is_some() => find(name).map_or(Ok(0), |a| {
+            output::print(&help::of_applet(a, &program_of(a))).map(|()| 0)
+        }),
         (Some("help" | "-h" | "--help"), _) => output::print(&help::of_all()).map(|()| 0),
         // As the originals are started: `hacheck`, `hacheck -c FILE -p PORT`.
         (None, _) => run(&serve::APPLET, "hacheck".to_owned(), args),
-        (Some(option), _) if option.starts_with('-') => run(&serve::APPLET, "hacheck".to_owned(), args),
+        (Some(option), _) if option.starts_with('-') => {
+            run(&serve::APPLET, "hacheck".to_owned(), args)
+        }
         (Some(name), _) => match find(name) {
             Some(applet) => run(applet, program_of(applet), &args[1..]),
             None => Err(unknown(name)),
@@ -190,16 +210,28 @@ fn program_of(applet: &Applet) -> String {
 }
 
 fn unknown(name: &str) -> Failure {
-    let words = APPLETS.iter().flat_map(|a| [Some((a.name, a.name)), a.alias.map(|alias| (alias, a.name))]).flatten();
+    let words = APPLETS
+        .iter()
+        .flat_map(|a| [Some((a.name, a.name)), a.alias.map(|alias| (alias, a.name))])
+        .flatten();
     let near = nearest(name, words.clone().map(|(word, _)| word));
-    let meant = words.into_iter().find(|(word, _)| Some(*word) == near).map(|(_, name)| name);
-    let meant = meant.map(|m| format!("; did you mean {m}?")).unwrap_or_default();
-    Failure::usage(format!("hacheck: unknown subcommand {name:?}{meant}\n{}", help::table()))
+    let meant = words
+        .into_iter()
+        .find(|(word, _)| Some(*word) == near)
+        .map(|(_, name)| name);
+    let meant = meant
+        .map(|m| format!("; did you mean {m}?"))
+        .unwrap_or_default();
+    Failure::usage(format!(
+        "hacheck: unknown subcommand {name:?}{meant}\n{}",
+        help::table()
+    ))
 }
 
 fn run(applet: &'static Applet, program: String, args: &[String]) -> Result<u8, Failure> {
     let usage = Some(applet.usage);
-    let read = argv::read(&(applet.info)(), args).map_err(|e| prefixed(&program, &Failure::usage(e), usage))?;
+    let read = argv::read(&(applet.info)(), args)
+        .map_err(|e| prefixed(&program, &Failure::usage(e), usage))?;
     match read {
         argv::Read::Help => output::print(&help::of_applet(applet, &program)).map(|()| 0),
         argv::Read::Version => output::print(help::VERSION).map(|()| 0),
@@ -214,18 +246,28 @@ fn run(applet: &'static Applet, program: String, args: &[String]) -> Result<u8, 
 fn texts(args: &[OsString]) -> Result<Vec<String>, Failure> {
     let text = |arg: &OsString| {
         let text = arg.to_str().map(str::to_owned);
-        text.ok_or_else(|| Failure::usage(format!("the argument {arg:?} is not UTF-8; write it in UTF-8")))
+        text.ok_or_else(|| {
+            Failure::usage(format!(
+                "the argument {arg:?} is not UTF-8; write it in UTF-8"
+            ))
+        })
     };
     args.iter().map(text).collect()
 }
 
 /// A failure as it is shown: the program's name in front of each line, and the usage line where the usage was wrong.
 fn prefixed(program: &str, failure: &Failure, usage: Option<&str>) -> Failure {
-    let mut message = format!("{program}: {}", failure.message.replace('\n', &format!("\n{program}: ")));
+    let mut message = format!(
+        "{program}: {}",
+        failure.message.replace('\n', &format!("\n{program}: "))
+    );
     if let (2, Some(usage)) = (failure.code, usage) {
         message.push_str(&format!("\nusage: {program} {usage}"));
     }
-    Failure { message, code: failure.code }
+    Failure {
+        message,
+        code: failure.code,
+    }
 }
 
 #[cfg(test)]
@@ -235,7 +277,11 @@ mod tests {
     #[test]
     fn every_name_stands_once_in_the_table() {
         let alias = |a: &Applet| a.alias.filter(|alias| *alias != a.name);
-        let mut names: Vec<&str> = APPLETS.iter().flat_map(|a| [Some(a.name), alias(a)]).flatten().collect();
+        let mut names: Vec<&str> = APPLETS
+            .iter()
+            .flat_map(|a| [Some(a.name), alias(a)])
+            .flatten()
+            .collect();
         let all = names.len();
         names.sort_unstable();
         names.dedup();
@@ -248,7 +294,12 @@ mod tests {
             let info = (applet.info)();
             for flag in info.flags {
                 let args = [flag.long.to_owned(), "1".to_owned()];
-                assert!(argv::read(&info, &args).is_ok(), "{} refuses its own {}", applet.name, flag.long);
+                assert!(
+                    argv::read(&info, &args).is_ok(),
+                    "{} refuses its own {}",
+                    applet.name,
+                    flag.long
+                );
             }
         }
     }

@@ -13,9 +13,10 @@ use crate::cause::cause_text;
 pub(super) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
-            Err(Failure::failed(format!("cannot write to standard output: {}", cause_text(e))))
-        }
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(
+            "cannot write to standard output: {}",
+            cause_text(e)
+        ))),
         _ => Ok(()),
     }
 }

@@ -14,13 +14,18 @@ const LIMIT: Duration = Duration::from_secs(3);
 
 pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let keys = ask::names(request.targets.iter().map(|t| &t.key));
-    let page = Daemon { port: request.port }.pollers(&keys, LIMIT).map_err(Failure::failed)?;
+    let page = Daemon { port: request.port }
+        .pollers(&keys, LIMIT)
+        .map_err(Failure::failed)?;
     if page.pollers.is_empty() {
         call.note("nobody has polled lately");
     }
     match request.format {
         // Texts and numbers always fit into JSON.
-        Format::Json => output::print(&format!("{}\n", serde_json::to_string(&page).unwrap_or_default())),
+        Format::Json => output::print(&format!(
+            "{}\n",
+            serde_json::to_string(&page).unwrap_or_default()
+        )),
         Format::Tsv | Format::Uber => output::print(&text(&page)),
     }
     .map(|()| 0)
@@ -29,10 +34,17 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
 fn text(page: &Page) -> String {
     let mut text = String::new();
     for row in &page.pollers {
-        text.push_str(&format!("{}\t{}\n", row.service, line(row, &page.pollers, page.now)));
+        text.push_str(&format!(
+            "{}\t{}\n",
+            row.service,
+            line(row, &page.pollers, page.now)
+        ));
     }
     for (service, views) in disagreements(page) {
-        text.push_str(&format!("{service}\tbalancers disagree: {}\n", views.join(", ")));
+        text.push_str(&format!(
+            "{service}\tbalancers disagree: {}\n",
+            views.join(", ")
+        ));
     }
     text
 }
@@ -61,7 +73,11 @@ fn line(row: &Row, all: &[Row], now: f64) -> String {
         None => {}
     }
     if row.told.is_some() {
-        line.push_str(&format!(", told {} {} ago", told(row), ago(now - row.told_at)));
+        line.push_str(&format!(
+            ", told {} {} ago",
+            told(row),
+            ago(now - row.told_at)
+        ));
     }
     line
 }
@@ -69,7 +85,10 @@ fn line(row: &Row, all: &[Row], now: f64) -> String {
 /// The name, with the address where several pollers have the same name.
 pub(super) fn label(row: &Row, all: &[Row]) -> String {
     let label = row.label();
-    match all.iter().any(|other| other.label() == label && other.address != row.address) {
+    match all
+        .iter()
+        .any(|other| other.label() == label && other.address != row.address)
+    {
         true => format!("{label} ({})", row.address),
         false => label,
     }
@@ -97,8 +116,15 @@ pub(super) fn ago(seconds: f64) -> String {
 /// Services that some balancers send traffic to and others do not, with the view of each.
 fn disagreements(page: &Page) -> Vec<(&str, Vec<String>)> {
     let mut services: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
-    for row in page.pollers.iter().filter(|r| r.is_polling(page.now) && r.is_out().is_some()) {
-        services.entry((&row.service, &row.check)).or_default().push(row);
+    for row in page
+        .pollers
+        .iter()
+        .filter(|r| r.is_polling(page.now) && r.is_out().is_some())
+    {
+        services
+            .entry((&row.service, &row.check))
+            .or_default()
+            .push(row);
     }
     let differ = |rows: &Vec<&Row>| rows.iter().any(|r| r.is_out() != rows[0].is_out());
     let view = |r: &&Row| format!("{} sees {}", r.label(), r.state.as_deref().unwrap_or("?"));
@@ -141,14 +167,32 @@ mod tests {
     #[test]
     fn a_line_tells_of_a_poller_what_an_operator_asks() {
         let up = row("lb1", View::Up, "UP");
-        let silent = Row { polled_at: 60.0, ..row("lb2", View::Up, "UP") };
-        let unknown = Row { node: None, server: None, state: None, view: None, sessions: None, ..up.clone() };
+        let silent = Row {
+            polled_at: 60.0,
+            ..row("lb2", View::Up, "UP")
+        };
+        let unknown = Row {
+            node: None,
+            server: None,
+            state: None,
+            view: None,
+            sessions: None,
+            ..up.clone()
+        };
         let page = Page {
             now: 100.0,
             daemon: "1".into(),
-            spool: Root { path: "s".into(), id: None },
+            spool: Root {
+                path: "s".into(),
+                id: None,
+            },
             agent_weights: false,
-            pollers: vec![up.clone(), silent, row("lb3", View::Down, "DOWN 1/2"), unknown],
+            pollers: vec![
+                up.clone(),
+                silent,
+                row("lb3", View::Down, "DOWN 1/2"),
+                unknown,
+            ],
             forgotten: 0,
         };
         let expected = "web\tlb1 web/s1 every 2.0 s, sees UP, 13 sessions, told 200 0.4 s ago\n\
@@ -161,8 +205,13 @@ mod tests {
 
     #[test]
     fn balancers_with_the_same_name_are_told_apart_by_their_address() {
-        let (a, b) =
-            (row("host", View::Up, "UP"), Row { address: [10, 0, 0, 2].into(), ..row("host", View::Up, "UP") });
+        let (a, b) = (
+            row("host", View::Up, "UP"),
+            Row {
+                address: [10, 0, 0, 2].into(),
+                ..row("host", View::Up, "UP")
+            },
+        );
         assert_eq!(label(&a, &[a.clone(), b.clone()]), "host web/s1 (10.0.0.1)");
         assert_eq!(label(&a, std::slice::from_ref(&a)), "host web/s1");
     }

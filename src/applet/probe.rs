@@ -56,12 +56,19 @@ fn run(call: &Call) -> Result<u8, Failure> {
     let config = match &args.config_file {
         None => Config::default(),
         Some(file) => {
-            let loaded = config::load(Path::new(file)).map_err(|faults| Failure::failed(faults.to_string()))?;
-            loaded.warnings.iter().for_each(|w| call.note(&w.to_string()));
+            let loaded = config::load(Path::new(file))
+                .map_err(|faults| Failure::failed(faults.to_string()))?;
+            loaded
+                .warnings
+                .iter()
+                .for_each(|w| call.note(&w.to_string()));
             loaded.config
         }
     };
-    let spool = Spool::at(args.spool_root.unwrap_or_else(|| spool::DEFAULT_ROOT.into()));
+    let spool = Spool::at(
+        args.spool_root
+            .unwrap_or_else(|| spool::DEFAULT_ROOT.into()),
+    );
     let answer = once::ask(&path, &headers, config, &spool).map_err(|e| match e {
         OnceError::Path(why) => Failure::usage(why),
         OnceError::Setup(why) => Failure::failed(why),
@@ -76,26 +83,42 @@ fn path(words: &[String]) -> Result<String, Failure> {
     let (protocol, service, port, query) = match words {
         [protocol, service, port] => (protocol, service, port, ""),
         [protocol, service, port, query] => (protocol, service, port, query.as_str()),
-        _ => return Err(Failure::usage("give protocol, service and port, and a query if you like")),
+        _ => {
+            return Err(Failure::usage(
+                "give protocol, service and port, and a query if you like",
+            ));
+        }
     };
     let mut names: Vec<&str> = PROTOCOLS.iter().map(|p| p.name).collect();
     names.push("spool");
     if !names.contains(&protocol.as_str()) {
         let near = nearest(protocol, names.iter().copied()).map(|n| format!("; did you mean {n}?"));
         let near = near.unwrap_or_else(|| format!("; there are {}", names.join(", ")));
-        return Err(Failure::usage(format!("unknown protocol {protocol:?}{near}")));
+        return Err(Failure::usage(format!(
+            "unknown protocol {protocol:?}{near}"
+        )));
     }
     spool::parse_port(port).map_err(|e| Failure::usage(e.to_string()))?;
-    Ok(format!("/{protocol}/{service}/{port}/{}", query.strip_prefix('/').unwrap_or(query)))
+    Ok(format!(
+        "/{protocol}/{service}/{port}/{}",
+        query.strip_prefix('/').unwrap_or(query)
+    ))
 }
 
 fn headers(given: &[String]) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     for text in given {
-        let wrong = || Failure::usage(format!("-H: {text:?} is not a header; write \"Name: value\""));
+        let wrong = || {
+            Failure::usage(format!(
+                "-H: {text:?} is not a header; write \"Name: value\""
+            ))
+        };
         let (name, value) = text.split_once(':').ok_or_else(wrong)?;
         let name: HeaderName = name.trim().parse().map_err(|_| wrong())?;
-        headers.append(name, HeaderValue::from_str(value.trim()).map_err(|_| wrong())?);
+        headers.append(
+            name,
+            HeaderValue::from_str(value.trim()).map_err(|_| wrong())?,
+        );
     }
     Ok(headers)
 }
@@ -106,7 +129,12 @@ fn show(answer: &Answer, verbose: bool) -> Result<(), Failure> {
     // Writing to a String cannot fail.
     if verbose {
         for step in &answer.steps {
-            let _ = writeln!(about, "{:>9.2} ms  {}", step.at.as_secs_f64() * 1000.0, step.what);
+            let _ = writeln!(
+                about,
+                "{:>9.2} ms  {}",
+                step.at.as_secs_f64() * 1000.0,
+                step.what
+            );
         }
     }
     let _ = writeln!(about, "{}", answer.why);
@@ -131,7 +159,10 @@ mod tests {
 
     #[test]
     fn the_words_become_the_path_that_a_balancer_asks_for() {
-        assert_eq!(path(&words("http web 8080 /health?x=1")).unwrap(), "/http/web/8080/health?x=1");
+        assert_eq!(
+            path(&words("http web 8080 /health?x=1")).unwrap(),
+            "/http/web/8080/health?x=1"
+        );
         assert_eq!(path(&words("tcp web 80")).unwrap(), "/tcp/web/80/");
     }
 
@@ -144,7 +175,11 @@ mod tests {
             ("gopher web 80", "there are http, https, tcp"),
         ] {
             let e = path(&words(text)).unwrap_err();
-            assert!(e.code == 2 && e.message.contains(says), "{text}: {}", e.message);
+            assert!(
+                e.code == 2 && e.message.contains(says),
+                "{text}: {}",
+                e.message
+            );
         }
     }
 }

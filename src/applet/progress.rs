@@ -36,7 +36,11 @@ impl Progress {
 
     /// Shows where each poller stands: name for the table, identity, stand.
     pub(super) fn show(&mut self, stands: &[(String, String, Stand)]) {
-        if self.terminal { self.redraw(stands) } else { self.changes(stands) }
+        if self.terminal {
+            self.redraw(stands)
+        } else {
+            self.changes(stands)
+        }
     }
 
     /// One line that stays.
@@ -72,7 +76,11 @@ impl Progress {
         if table == self.last_table {
             return;
         }
-        let up = if self.drawn > 0 { format!("\x1b[{}A\x1b[J", self.drawn) } else { String::new() };
+        let up = if self.drawn > 0 {
+            format!("\x1b[{}A\x1b[J", self.drawn)
+        } else {
+            String::new()
+        };
         write(&format!("{up}{table}"));
         self.drawn = order.len().min(LINES_MAX);
         self.last_table = table;
@@ -81,7 +89,9 @@ impl Progress {
 
 /// Someone who is silent is silent for longer each time: that is no change.
 fn only_time_differs(before: Option<&Stand>, now: &Stand) -> bool {
-    before.is_some_and(|b| b.text().starts_with("silent for ") && now.text().starts_with("silent for "))
+    before.is_some_and(|b| {
+        b.text().starts_with("silent for ") && now.text().starts_with("silent for ")
+    })
 }
 
 /// Where standard error is closed, nobody wants to know.

@@ -16,12 +16,22 @@ pub(super) fn of_user() -> Option<String> {
 
 /// The user, person or not.
 pub(super) fn user() -> String {
-    let from = |name| std::env::var_os(name).map(|v| v.to_string_lossy().into_owned()).filter(|v| !v.is_empty());
-    from("SUDO_USER").or_else(|| from("SSH_USER")).unwrap_or_else(sys::effective_user)
+    let from = |name| {
+        std::env::var_os(name)
+            .map(|v| v.to_string_lossy().into_owned())
+            .filter(|v| !v.is_empty())
+    };
+    from("SUDO_USER")
+        .or_else(|| from("SSH_USER"))
+        .unwrap_or_else(sys::effective_user)
 }
 
 fn lists(nonhumans: &str, user: &str) -> bool {
-    nonhumans.lines().any(|line| line.split('#').next().is_some_and(|name| name.trim() == user))
+    nonhumans.lines().any(|line| {
+        line.split('#')
+            .next()
+            .is_some_and(|name| name.trim() == user)
+    })
 }
 
 #[cfg(test)]
@@ -31,8 +41,13 @@ mod tests {
     #[test]
     fn nonhumans_are_read_without_comments_and_spaces() {
         let file = "# robots\njenkins\n  deploy # the cron job\n#alice\n\n";
-        for (user, listed) in [("jenkins", true), ("deploy", true), ("alice", false), ("robots", false), ("jen", false)]
-        {
+        for (user, listed) in [
+            ("jenkins", true),
+            ("deploy", true),
+            ("alice", false),
+            ("robots", false),
+            ("jen", false),
+        ] {
             assert_eq!(lists(file, user), listed, "{user}");
         }
     }

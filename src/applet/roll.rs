@@ -99,21 +99,37 @@ impl Roll {
     fn new(args: Args, program: &str) -> Result<Self, Failure> {
         let split = args.words.iter().position(|w| w == "--");
         let (services, command) = match split {
-            Some(at) if at > 0 && at + 1 < args.words.len() => (&args.words[..at], args.words[at + 1..].to_vec()),
-            _ => return Err(Failure::usage("give services, two dashes, and a command: haroll web -- COMMAND")),
+            Some(at) if at > 0 && at + 1 < args.words.len() => {
+                (&args.words[..at], args.words[at + 1..].to_vec())
+            }
+            _ => {
+                return Err(Failure::usage(
+                    "give services, two dashes, and a command: haroll web -- COMMAND",
+                ));
+            }
         };
         let parse = |text: &String| {
-            Key::parse(text).map(Key::canonical).map_err(|e| Failure::usage(format!("service {text:?}: {e}")))
+            Key::parse(text)
+                .map(Key::canonical)
+                .map_err(|e| Failure::usage(format!("service {text:?}: {e}")))
         };
         let keys = services.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        let port = args.port.as_deref().map_or(Ok(serve::DEFAULT_PORT), parse_port);
+        let port = args
+            .port
+            .as_deref()
+            .map_or(Ok(serve::DEFAULT_PORT), parse_port);
         let by_user = || format!("{}: {}", reason::user(), command.join(" "));
         Ok(Self {
             spool: Spool::at(args.spool_root.as_deref().unwrap_or(spool::DEFAULT_ROOT)),
-            daemon: Daemon { port: port.map_err(|e| Failure::usage(format!("-p: {e}")))? },
+            daemon: Daemon {
+                port: port.map_err(|e| Failure::usage(format!("-p: {e}")))?,
+            },
             names: ask::names(&keys),
             keys,
-            reason: args.reason.filter(|r| !r.is_empty()).unwrap_or_else(by_user),
+            reason: args
+                .reason
+                .filter(|r| !r.is_empty())
+                .unwrap_or_else(by_user),
             command,
             limits: Limits::parse(&args.timeout, &args.polls, &args.min_pollers, args.force)?,
             interrupt: Interrupt::hold()?,
@@ -123,25 +139,45 @@ impl Roll {
     }
 
     fn run(&mut self) -> Result<u8, Failure> {
-        self.spool.create_root().map_err(|e| Failure::failed(e.to_string()))?;
+        self.spool
+            .create_root()
+            .map_err(|e| Failure::failed(e.to_string()))?;
         let before = self.may_begin()?;
-        let has_pollers = before.pollers.iter().any(|row| row.is_polling(before.now) && !row.is_person());
-        self.step("down", Self::take_down).map_err(|e| self.left_down(&e))?;
-        self.step("drained", |roll| roll.wait(&before, Goal::Drained)).map_err(|e| self.left_down(&e))?;
-        let status = self.step("command", Self::run_command).map_err(|e| self.left_down(&e))?;
+        let has_pollers = before
+            .pollers
+            .iter()
+            .any(|row| row.is_polling(before.now) && !row.is_person());
+        self.step("down", Self::take_down)
+            .map_err(|e| self.left_down(&e))?;
+        self.step("drained", |roll| roll.wait(&before, Goal::Drained))
+            .map_err(|e| self.left_down(&e))?;
+        let status = self
+            .step("command", Self::run_command)
+            .map_err(|e| self.left_down(&e))?;
         if !status.success() {
             let failed = self.left_down(&format!("{} failed: {status}", self.command[0]));
-            return Err(Failure { code: code(status), ..failed });
+            return Err(Failure {
+                code: code(status),
+                ..failed
+            });
         }
         if has_pollers {
-            self.step("healthy", Self::wait_healthy).map_err(|e| self.left_down(&e))?;
+            self.step("healthy", Self::wait_healthy)
+                .map_err(|e| self.left_down(&e))?;
         } else {
-            self.progress.say("nobody polls it, so whether it is healthy is unknown");
+            self.progress
+                .say("nobody polls it, so whether it is healthy is unknown");
         }
         let before = self.daemon.pollers(&self.names, ANSWER);
-        self.step("up", Self::take_up).map_err(|e| self.left_down(&e))?;
-        self.step("seen up", |roll| roll.wait(&before?, Goal::Up)).map_err(|e| self.left_up(&e))?;
-        let steps: Vec<_> = self.steps.iter().map(|(name, took)| format!("{name} {}", seconds(*took))).collect();
+        self.step("up", Self::take_up)
+            .map_err(|e| self.left_down(&e))?;
+        self.step("seen up", |roll| roll.wait(&before?, Goal::Up))
+            .map_err(|e| self.left_up(&e))?;
+        let steps: Vec<_> = self
+            .steps
+            .iter()
+            .map(|(name, took)| format!("{name} {}", seconds(*took)))
+            .collect();
         self.progress.say(&format!("done: {}", steps.join(", ")));
         Ok(0)
     }
@@ -159,8 +195,10 @@ impl Roll {
                 Ok(None) => {}
                 Ok(Some(before)) => {
                     let why = "so its end would lift another's downtime; --force takes it over";
-                    let already =
-                        format!("{key} is already down {}, {why}", description(&before, owner(&self.spool, key)));
+                    let already = format!(
+                        "{key} is already down {}, {why}",
+                        description(&before, owner(&self.spool, key))
+                    );
                     return Err(nothing(already));
                 }
                 Err(e) => return Err(nothing(e.to_string())),
@@ -170,18 +208,29 @@ impl Roll {
     }
 
     /// Runs a step and tells how long it took.
-    fn step<T>(&mut self, name: &'static str, work: impl FnOnce(&mut Self) -> Result<T, String>) -> Result<T, String> {
+    fn step<T>(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce(&mut Self) -> Result<T, String>,
+    ) -> Result<T, String> {
         let start = Instant::now();
         let done = work(self).map_err(|e| format!("{name}: {e}"))?;
         let took = start.elapsed();
-        self.progress.say(&format!("{}: {name} after {}", self.names.join(", "), seconds(took)));
+        self.progress.say(&format!(
+            "{}: {name} after {}",
+            self.names.join(", "),
+            seconds(took)
+        ));
         self.steps.push((name, took));
         Ok(done)
     }
 
     fn take_down(&mut self) -> Result<(), String> {
         for key in &self.keys {
-            let mut downtime = Downtime { reason: self.reason.clone(), ..Downtime::default() };
+            let mut downtime = Downtime {
+                reason: self.reason.clone(),
+                ..Downtime::default()
+            };
             downtime.set_by(&reason::user());
             self.spool.down(key, downtime).map_err(|e| e.to_string())?;
         }
@@ -197,8 +246,18 @@ impl Roll {
 
     fn wait(&mut self, before: &Page, goal: Goal) -> Result<(), String> {
         let (daemon, limits) = (self.daemon, self.limits);
-        let wait = Wait { daemon, keys: &self.names, goal, limits, interrupt: &self.interrupt };
-        let lifted = || self.keys.iter().find(|key| matches!(self.spool.read(key), Ok(None)));
+        let wait = Wait {
+            daemon,
+            keys: &self.names,
+            goal,
+            limits,
+            interrupt: &self.interrupt,
+        };
+        let lifted = || {
+            self.keys
+                .iter()
+                .find(|key| matches!(self.spool.read(key), Ok(None)))
+        };
         wait.run(before, &mut self.progress, || match goal {
             Goal::Up => None,
             Goal::Out | Goal::Drained => {
@@ -209,7 +268,14 @@ impl Roll {
 
     fn wait_healthy(&mut self) -> Result<(), String> {
         let timeout = self.limits.timeout;
-        healthy::wait(self.daemon, &self.names, PASSES, timeout, &self.interrupt, &mut self.progress)
+        healthy::wait(
+            self.daemon,
+            &self.names,
+            PASSES,
+            timeout,
+            &self.interrupt,
+            &mut self.progress,
+        )
     }
 
     /// Runs the command to its end. Ctrl-C and SIGTERM are passed on to it.
@@ -222,10 +288,16 @@ impl Roll {
         let pid = Pid::from_raw(i32::try_from(child.id()).map_err(|e| e.to_string())?);
         let mut interrupted: Option<Signal> = None;
         loop {
-            match child.try_wait().map_err(|e| format!("cannot wait for {program}: {}", cause_text(e)))? {
+            match child
+                .try_wait()
+                .map_err(|e| format!("cannot wait for {program}: {}", cause_text(e)))?
+            {
                 Some(status) => {
                     return match interrupted {
-                        Some(signal) => Err(format!("interrupted ({}), {program} ended: {status}", signal.as_str())),
+                        Some(signal) => Err(format!(
+                            "interrupted ({}), {program} ended: {status}",
+                            signal.as_str()
+                        )),
                         None => Ok(status),
                     };
                 }
@@ -246,20 +318,33 @@ impl Roll {
         let names = self.names.join(", ");
         let down = |key: &Key| matches!(self.spool.read(key), Ok(Some(_)));
         match self.keys.iter().all(down) {
-            true => Failure::failed(format!("{why}\n{names} stays down; 'haup {}' puts it back", self.names.join(" "))),
-            false => Failure::failed(format!("{why}\nnot all of {names} is down; see hashowdowned")),
+            true => Failure::failed(format!(
+                "{why}\n{names} stays down; 'haup {}' puts it back",
+                self.names.join(" ")
+            )),
+            false => Failure::failed(format!(
+                "{why}\nnot all of {names} is down; see hashowdowned"
+            )),
         }
     }
 
     fn left_up(&self, why: &str) -> Failure {
-        Failure::failed(format!("{why}\nthe downtime of {} is lifted all the same", self.names.join(", ")))
+        Failure::failed(format!(
+            "{why}\nthe downtime of {} is lifted all the same",
+            self.names.join(", ")
+        ))
     }
 }
 
 /// The command's own exit code, or 128 and its signal, as shells say it.
 fn code(status: ExitStatus) -> u8 {
     let signal = || status.signal().map(|s| 128 + s);
-    status.code().or_else(signal).and_then(|c| u8::try_from(c).ok()).filter(|c| *c != 0).unwrap_or(1)
+    status
+        .code()
+        .or_else(signal)
+        .and_then(|c| u8::try_from(c).ok())
+        .filter(|c| *c != 0)
+        .unwrap_or(1)
 }
 
 fn seconds(took: Duration) -> String {

@@ -27,7 +27,10 @@ const THREADS_MAX: usize = 256;
 
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
-#[argh(example = "hacheck -c /etc/hacheck/hacheck.yml -p 3333", example = "hacheck serve -B :: -n 2 -v")]
+#[argh(
+    example = "hacheck -c /etc/hacheck/hacheck.yml -p 3333",
+    example = "hacheck serve -B :: -n 2 -v"
+)]
 struct Args {
     /// the YAML file with the settings (default: none)
     #[argh(option, short = 'c', arg_name = "file")]
@@ -56,20 +59,33 @@ struct Args {
 }
 
 fn run(call: &Call) -> Result<u8, Failure> {
-    daemon::run(&options(call.parse()?)?).map(|()| 0).map_err(Failure::failed)
+    daemon::run(&options(call.parse()?)?)
+        .map(|()| 0)
+        .map_err(Failure::failed)
 }
 
 fn options(args: Args) -> Result<Options, Failure> {
     if let Some(stray) = args.stray.first() {
-        return Err(Failure::usage(format!("the daemon takes options only, not {stray:?}")));
+        return Err(Failure::usage(format!(
+            "the daemon takes options only, not {stray:?}"
+        )));
     }
     Ok(Options {
         config_file: args.config_file.map(Into::into),
-        ports: if args.port.is_empty() { vec![DEFAULT_PORT] } else { ports("-p", &args.port)? },
+        ports: if args.port.is_empty() {
+            vec![DEFAULT_PORT]
+        } else {
+            ports("-p", &args.port)?
+        },
         agent_ports: ports("--agent-port", &args.agent_port)?,
-        bind_address: args.bind_address.map_or(Ok(Ipv4Addr::UNSPECIFIED.into()), |a| address(&a))?,
+        bind_address: args
+            .bind_address
+            .map_or(Ok(Ipv4Addr::UNSPECIFIED.into()), |a| address(&a))?,
         threads: args.num_procs.map_or(Ok(1), |n| threads(&n))?,
-        spool_root: args.spool_root.unwrap_or_else(|| spool::DEFAULT_ROOT.into()).into(),
+        spool_root: args
+            .spool_root
+            .unwrap_or_else(|| spool::DEFAULT_ROOT.into())
+            .into(),
         verbose: args.verbose,
     })
 }
@@ -87,17 +103,37 @@ fn ports(option: &str, given: &[String]) -> Result<Vec<u16>, Failure> {
 }
 
 fn address(text: &str) -> Result<IpAddr, Failure> {
-    let wrong = || format!("-B: {text:?} is not an address or a name of this host; give one of its own, 0.0.0.0 or ::");
-    let named = || (text, 0).to_socket_addrs().ok()?.map(|a| a.ip()).min_by_key(IpAddr::is_ipv6);
-    text.parse().ok().or_else(named).ok_or_else(|| Failure::usage(wrong()))
+    let wrong = || {
+        format!(
+            "-B: {text:?} is not an address or a name of this host; give one of its own, 0.0.0.0 or ::"
+        )
+    };
+    let named = || {
+        (text, 0)
+            .to_socket_addrs()
+            .ok()?
+            .map(|a| a.ip())
+            .min_by_key(IpAddr::is_ipv6)
+    };
+    text.parse()
+        .ok()
+        .or_else(named)
+        .ok_or_else(|| Failure::usage(wrong()))
 }
 
 fn threads(text: &str) -> Result<usize, Failure> {
-    let wrong = || format!("-n: {text:?} is not a number of threads; give 1 to {THREADS_MAX}, or 0 for one per core");
+    let wrong = || {
+        format!(
+            "-n: {text:?} is not a number of threads; give 1 to {THREADS_MAX}, or 0 for one per core"
+        )
+    };
     if text == "0" {
         return Ok(std::thread::available_parallelism().map_or(1, Into::into));
     }
-    text.parse().ok().filter(|n| (1..=THREADS_MAX).contains(n)).ok_or_else(|| Failure::usage(wrong()))
+    text.parse()
+        .ok()
+        .filter(|n| (1..=THREADS_MAX).contains(n))
+        .ok_or_else(|| Failure::usage(wrong()))
 }
 
 #[cfg(test)]
@@ -112,23 +148,59 @@ mod tests {
     fn without_options_the_defaults_of_the_originals_hold() {
         let options = read(&[]).unwrap();
         assert_eq!((options.config_file, options.ports), (None, vec![3333]));
-        assert_eq!((options.bind_address, options.threads), (Ipv4Addr::UNSPECIFIED.into(), 1));
-        assert_eq!((options.spool_root.to_str(), options.verbose), (Some("/var/spool/hacheck"), false));
+        assert_eq!(
+            (options.bind_address, options.threads),
+            (Ipv4Addr::UNSPECIFIED.into(), 1)
+        );
+        assert_eq!(
+            (options.spool_root.to_str(), options.verbose),
+            (Some("/var/spool/hacheck"), false)
+        );
     }
 
     #[test]
     fn every_option_reaches_the_daemon() {
-        let options =
-            read(&["-c", "f", "-p", "1", "-p", "0", "-p", "1", "-B", "::1", "-n", "4", "--spool-root", "s", "-v"]);
+        let options = read(&[
+            "-c",
+            "f",
+            "-p",
+            "1",
+            "-p",
+            "0",
+            "-p",
+            "1",
+            "-B",
+            "::1",
+            "-n",
+            "4",
+            "--spool-root",
+            "s",
+            "-v",
+        ]);
         let options = options.unwrap();
-        assert_eq!((options.config_file, options.ports), (Some("f".into()), vec![1, 0]));
-        assert_eq!((options.bind_address, options.threads), ("::1".parse().unwrap(), 4));
-        assert_eq!((options.spool_root.to_str(), options.verbose), (Some("s"), true));
+        assert_eq!(
+            (options.config_file, options.ports),
+            (Some("f".into()), vec![1, 0])
+        );
+        assert_eq!(
+            (options.bind_address, options.threads),
+            ("::1".parse().unwrap(), 4)
+        );
+        assert_eq!(
+            (options.spool_root.to_str(), options.verbose),
+            (Some("s"), true)
+        );
     }
 
     #[test]
     fn wrong_values_are_usage_errors() {
-        for args in [["-p", "x"], ["-p", "65536"], ["-B", "nowhere"], ["-n", "257"], ["--", "stray"]] {
+        for args in [
+            ["-p", "x"],
+            ["-p", "65536"],
+            ["-B", "nowhere"],
+            ["-n", "257"],
+            ["--", "stray"],
+        ] {
             assert_eq!(read(&args).map_err(|e| e.code).err(), Some(2), "{args:?}");
         }
     }

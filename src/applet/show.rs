@@ -23,7 +23,9 @@ impl Format {
             "tsv" => Ok(Self::Tsv),
             "uber" => Ok(Self::Uber),
             "json" => Ok(Self::Json),
-            _ => Err(Failure::usage(format!("-o: {text:?} is not a format; give tsv, uber or json"))),
+            _ => Err(Failure::usage(format!(
+                "-o: {text:?} is not a format; give tsv, uber or json"
+            ))),
         }
     }
 }
@@ -48,10 +50,21 @@ pub(super) fn text(entries: &[Entry], format: Format) -> String {
 
 fn tsv(entry: &Entry) -> String {
     let service = entry.key.service_name();
-    let Some(downtime) = &entry.downtime else { return format!("UP\t{service}\n") };
-    let expiration = downtime.expiration.map_or("inf".to_owned(), |e| format!("{e:.6}"));
-    let instance = entry.key.port().map(|port| format!(":{}:{port}", entry.host.unwrap_or_default()));
-    format!("DOWN\t{expiration}\t{service}{}\t{}\n", instance.unwrap_or_default(), downtime.one_line())
+    let Some(downtime) = &entry.downtime else {
+        return format!("UP\t{service}\n");
+    };
+    let expiration = downtime
+        .expiration
+        .map_or("inf".to_owned(), |e| format!("{e:.6}"));
+    let instance = entry
+        .key
+        .port()
+        .map(|port| format!(":{}:{port}", entry.host.unwrap_or_default()));
+    format!(
+        "DOWN\t{expiration}\t{service}{}\t{}\n",
+        instance.unwrap_or_default(),
+        downtime.one_line()
+    )
 }
 
 fn uber(entry: &Entry) -> String {
@@ -80,12 +93,17 @@ fn json(entries: &[Entry]) -> String {
             host: e.host,
             port: e.key.port(),
             state: if downtime.is_some() { "down" } else { "up" },
-            reason: downtime.map(|d| d.reason.as_str()).filter(|r| !r.is_empty()),
+            reason: downtime
+                .map(|d| d.reason.as_str())
+                .filter(|r| !r.is_empty()),
             creation: downtime.and_then(|d| d.creation),
             expiration: downtime.and_then(|d| d.expiration),
         };
         // Texts and numbers always fit into JSON.
         serde_json::to_string(&object).unwrap_or_default()
     };
-    format!("[{}]\n", entries.iter().map(object).collect::<Vec<_>>().join(",\n "))
+    format!(
+        "[{}]\n",
+        entries.iter().map(object).collect::<Vec<_>>().join(",\n ")
+    )
 }

@@ -28,23 +28,35 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let mut errors = Vec::new();
     for Target { key, host } in &request.targets {
         match request.spool.read(key) {
-            Ok(downtime) => entries.push(Entry { key, host: host.as_deref(), downtime }),
+            Ok(downtime) => entries.push(Entry {
+                key,
+                host: host.as_deref(),
+                downtime,
+            }),
             Err(e) => errors.push(e.to_string()),
         }
     }
     output::print(&show::text(&entries, request.format))?;
     if request.format != Format::Json {
-        entries.iter().for_each(|e| e.downtime.iter().for_each(|d| note_end(call, e.key, d)));
+        entries
+            .iter()
+            .for_each(|e| e.downtime.iter().for_each(|d| note_end(call, e.key, d)));
     }
     note_wider_downtimes(call, &request.spool, &entries);
-    switch::outcome(u8::from(entries.iter().any(|e| e.downtime.is_some())), &errors)
+    switch::outcome(
+        u8::from(entries.iter().any(|e| e.downtime.is_some())),
+        &errors,
+    )
 }
 
 /// Says when a timed downtime ends, in a form for people.
 pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
     // Beyond the calendar is never.
     if let Some(end) = downtime.expiration.filter(|end| *end <= times::LATEST) {
-        call.note(&format!("the downtime of '{key}' ends at {}", times::show(end)));
+        call.note(&format!(
+            "the downtime of '{key}' ends at {}",
+            times::show(end)
+        ));
     }
 }
 
@@ -52,7 +64,10 @@ pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
 pub(super) fn note_missing_root(call: &Call, spool: &Spool) {
     let missing = |e: &std::io::Error| e.kind() == ErrorKind::NotFound;
     if std::fs::symlink_metadata(spool.root()).is_err_and(|e| missing(&e)) {
-        call.note(&format!("there is no spool folder {}, so nothing is down there", spool.root().display()));
+        call.note(&format!(
+            "there is no spool folder {}, so nothing is down there",
+            spool.root().display()
+        ));
     }
 }
 
@@ -64,10 +79,18 @@ fn note_wider_downtimes(call: &Call, spool: &Spool, entries: &[Entry]) {
         note_wider(call, spool, &all, "everything on this host");
     }
     let mut told = Vec::new();
-    for service in up().filter(|e| e.key.port().is_some()).map(|e| e.key.service_name()) {
+    for service in up()
+        .filter(|e| e.key.port().is_some())
+        .map(|e| e.key.service_name())
+    {
         if !told.contains(&service) && service.as_str() != ALL {
             told.push(service);
-            note_wider(call, spool, &Key::service(service.clone()), "every instance of it");
+            note_wider(
+                call,
+                spool,
+                &Key::service(service.clone()),
+                "every instance of it",
+            );
         }
     }
 }

@@ -10,12 +10,20 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _, Zoned};
 pub(super) const LATEST: f64 = 253_402_300_799.0;
 
 /// The units of `--for`, in seconds.
-const UNITS: &[(char, u64)] = &[('s', 1), ('m', 60), ('h', 3600), ('d', 86_400), ('w', 604_800)];
+const UNITS: &[(char, u64)] = &[
+    ('s', 1),
+    ('m', 60),
+    ('h', 3600),
+    ('d', 86_400),
+    ('w', 604_800),
+];
 
 /// A number of seconds of unix time.
 pub(super) fn parse_unix(text: &str) -> Result<f64, String> {
     let number = text.trim().parse().ok().filter(|n: &f64| n.is_finite());
-    number.ok_or_else(|| format!("{text:?} is not a unix time; give seconds since 1970, or use --for or --until"))
+    number.ok_or_else(|| {
+        format!("{text:?} is not a unix time; give seconds since 1970, or use --for or --until")
+    })
 }
 
 /// A duration such as `2h30m`, from now.
@@ -29,23 +37,36 @@ pub(super) fn parse_for(text: &str, now: f64) -> Result<f64, String> {
             continue;
         }
         let Some((_, seconds)) = UNITS.iter().find(|(unit, _)| *unit == c) else {
-            return Err(format!("{c:?} in {text:?} is not a unit; write it like 2h30m with the units s, m, h, d, w"));
+            return Err(format!(
+                "{c:?} in {text:?} is not a unit; write it like 2h30m with the units s, m, h, d, w"
+            ));
         };
         if digits.is_empty() {
-            return Err(format!("{text:?} lacks a number in front of {c:?}; write it like 2h30m"));
+            return Err(format!(
+                "{text:?} lacks a number in front of {c:?}; write it like 2h30m"
+            ));
         }
-        let part = digits.parse().ok().and_then(|n: u64| n.checked_mul(*seconds));
-        total = part.and_then(|p| total.checked_add(p)).ok_or_else(too_long)?;
+        let part = digits
+            .parse()
+            .ok()
+            .and_then(|n: u64| n.checked_mul(*seconds));
+        total = part
+            .and_then(|p| total.checked_add(p))
+            .ok_or_else(too_long)?;
         digits.clear();
     }
     if !digits.is_empty() {
-        return Err(format!("{digits} lacks a unit; {digits}m is minutes (s, m, h, d, w)"));
+        return Err(format!(
+            "{digits} lacks a unit; {digits}m is minutes (s, m, h, d, w)"
+        ));
     }
     if total == 0 {
         return Err(format!("{text:?} is no time at all; write it like 2h30m"));
     }
     #[allow(clippy::cast_precision_loss)] // past LATEST anyway
-    Some(now + total as f64).filter(|end| *end <= LATEST).ok_or_else(too_long)
+    Some(now + total as f64)
+        .filter(|end| *end <= LATEST)
+        .ok_or_else(too_long)
 }
 
 /// A time of day or a date, in local time unless it says otherwise.
@@ -56,7 +77,10 @@ pub(super) fn parse_until(text: &str) -> Result<f64, String> {
 fn until(text: &str, now: &Zoned) -> Result<f64, String> {
     let end = point(text, now)?;
     if end <= now.timestamp() {
-        return Err(format!("{text} is in the past; it is {} now", now.strftime("%Y-%m-%d %H:%M %:z")));
+        return Err(format!(
+            "{text} is in the past; it is {} now",
+            now.strftime("%Y-%m-%d %H:%M %:z")
+        ));
     }
     #[allow(clippy::cast_precision_loss)] // microseconds until the year 9999 fit
     Ok(end.as_microsecond() as f64 / 1e6)
@@ -64,15 +88,31 @@ fn until(text: &str, now: &Zoned) -> Result<f64, String> {
 
 fn point(text: &str, now: &Zoned) -> Result<Timestamp, String> {
     let wrong = || {
-        format!("{text:?} is not a time; write 18:00, 2026-12-01T18:00, 2026-12-01T18:00Z, or 2026-12-01T18:00+01:00")
+        format!(
+            "{text:?} is not a time; write 18:00, 2026-12-01T18:00, 2026-12-01T18:00Z, or 2026-12-01T18:00+01:00"
+        )
     };
-    let local = |at: DateTime| at.to_zoned(now.time_zone().clone()).map(|z| z.timestamp()).map_err(|_| wrong());
+    let local = |at: DateTime| {
+        at.to_zoned(now.time_zone().clone())
+            .map(|z| z.timestamp())
+            .map_err(|_| wrong())
+    };
     if !text.contains('-') {
-        return next(text.parse().ok().filter(|_| text.contains(':')).ok_or_else(wrong)?, now).ok_or_else(wrong);
+        return next(
+            text.parse()
+                .ok()
+                .filter(|_| text.contains(':'))
+                .ok_or_else(wrong)?,
+            now,
+        )
+        .ok_or_else(wrong);
     }
     // In this order, since the later ones would drop what the earlier ones need: a zone in brackets, an offset.
     if text.contains('[') {
-        return text.parse::<Zoned>().map(|z| z.timestamp()).map_err(|_| wrong());
+        return text
+            .parse::<Zoned>()
+            .map(|z| z.timestamp())
+            .map_err(|_| wrong());
     }
     match text.parse::<Timestamp>() {
         Ok(at) => Ok(at),
@@ -82,9 +122,17 @@ fn point(text: &str, now: &Zoned) -> Result<Timestamp, String> {
 
 /// The next moment at which clocks show a time of day.
 fn next(time: civil::Time, now: &Zoned) -> Option<Timestamp> {
-    let on = |date: civil::Date| date.to_datetime(time).to_zoned(now.time_zone().clone()).ok();
+    let on = |date: civil::Date| {
+        date.to_datetime(time)
+            .to_zoned(now.time_zone().clone())
+            .ok()
+    };
     let today = on(now.date())?;
-    let next = if today > *now { today } else { on(now.date().checked_add(1.day()).ok()?)? };
+    let next = if today > *now {
+        today
+    } else {
+        on(now.date().checked_add(1.day()).ok()?)?
+    };
     Some(next.timestamp())
 }
 
@@ -94,7 +142,9 @@ fn time_zone() -> Result<TimeZone, String> {
     match TimeZone::try_system() {
         Ok(zone) => Ok(zone),
         Err(_) if std::env::var_os("TZ").is_none_or(|tz| tz.is_empty()) => Ok(TimeZone::UTC),
-        Err(e) => Err(format!("the local time zone is unknown ({e}); set TZ rightly, or use --for")),
+        Err(e) => Err(format!(
+            "the local time zone is unknown ({e}); set TZ rightly, or use --for"
+        )),
     }
 }
 
@@ -102,8 +152,13 @@ fn time_zone() -> Result<TimeZone, String> {
 pub(super) fn show(unix: f64) -> String {
     let since = SignedDuration::try_from_secs_f64(unix).ok();
     let zone = time_zone().unwrap_or(TimeZone::UTC);
-    let at = since.and_then(|s| Timestamp::from_duration(s).ok()).map(|t| t.to_zoned(zone));
-    at.map_or_else(|| unix.to_string(), |z| z.strftime("%Y-%m-%d %H:%M:%S %:z").to_string())
+    let at = since
+        .and_then(|s| Timestamp::from_duration(s).ok())
+        .map(|t| t.to_zoned(zone));
+    at.map_or_else(
+        || unix.to_string(),
+        |z| z.strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
+    )
 }
 
 #[cfg(test)]
@@ -112,9 +167,13 @@ mod tests {
 
     #[test]
     fn durations_add_up() {
-        for (text, seconds) in
-            [("90s", 90.0), ("2h30m", 9000.0), ("30m2h", 9000.0), ("1w1d1h", 694_800.0), ("1m1m", 120.0)]
-        {
+        for (text, seconds) in [
+            ("90s", 90.0),
+            ("2h30m", 9000.0),
+            ("30m2h", 9000.0),
+            ("1w1d1h", 694_800.0),
+            ("1m1m", 120.0),
+        ] {
             assert_eq!(parse_for(text, 1000.0), Ok(1000.0 + seconds), "{text}");
         }
     }
@@ -152,7 +211,10 @@ mod tests {
     /// Noon on the first of October in Berlin, where summer time ends on the 25th.
     fn now() -> Zoned {
         let berlin = TimeZone::posix("CET-1CEST,M3.5.0,M10.5.0/3").unwrap();
-        "2026-10-01T10:00:00Z".parse::<Timestamp>().unwrap().to_zoned(berlin)
+        "2026-10-01T10:00:00Z"
+            .parse::<Timestamp>()
+            .unwrap()
+            .to_zoned(berlin)
     }
 
     #[test]
@@ -198,7 +260,11 @@ mod tests {
             "99999-01-01",
             "12:00 foo",
         ] {
-            assert!(until(bad, &now()).is_err(), "{bad}: {:?}", until(bad, &now()));
+            assert!(
+                until(bad, &now()).is_err(),
+                "{bad}: {:?}",
+                until(bad, &now())
+            );
         }
     }
 

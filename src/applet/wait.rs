@@ -66,7 +66,11 @@ impl Wait<'_> {
         let mut is_first = true;
         loop {
             let asked = Instant::now();
-            let left = self.limits.timeout.saturating_sub(start.elapsed()).max(EVERY);
+            let left = self
+                .limits
+                .timeout
+                .saturating_sub(start.elapsed())
+                .max(EVERY);
             match self.daemon.pollers(self.keys, ANSWER.min(left)) {
                 Ok(page) => {
                     trouble = None;
@@ -78,7 +82,9 @@ impl Wait<'_> {
                         return Ok(());
                     }
                     progress.show(&stands);
-                    if counted.rows.len() >= self.limits.min_pollers && stands.iter().all(|(_, _, s)| s.is_done()) {
+                    if counted.rows.len() >= self.limits.min_pollers
+                        && stands.iter().all(|(_, _, s)| s.is_done())
+                    {
                         return Ok(());
                     }
                 }
@@ -92,18 +98,29 @@ impl Wait<'_> {
             if let Some(how) = undone() {
                 return Err(how);
             }
-            self.pause(start, asked.elapsed(), || unfinished(&counted, trouble.as_deref(), self.limits))?;
+            self.pause(start, asked.elapsed(), || {
+                unfinished(&counted, trouble.as_deref(), self.limits)
+            })?;
         }
     }
 
     /// Waits a little, unless time is up or somebody interrupts.
-    fn pause(&self, start: Instant, took: Duration, why: impl Fn() -> String) -> Result<(), Unfinished> {
+    fn pause(
+        &self,
+        start: Instant,
+        took: Duration,
+        why: impl Fn() -> String,
+    ) -> Result<(), Unfinished> {
         if let Some(signal) = self.interrupt.came() {
             return Err(format!("interrupted ({}): {}", signal.as_str(), why()));
         }
         let left = self.limits.timeout.saturating_sub(start.elapsed());
         if left.is_zero() {
-            return Err(format!("not within {} s: {}", self.limits.timeout.as_secs_f64(), why()));
+            return Err(format!(
+                "not within {} s: {}",
+                self.limits.timeout.as_secs_f64(),
+                why()
+            ));
         }
         // A daemon with many pollers is not kept busy by those who ask about them.
         std::thread::sleep(EVERY.max(took * 4).min(left));
@@ -113,13 +130,21 @@ impl Wait<'_> {
 
 impl Counted {
     fn new(before: &Page, goal: Goal, polls: u64) -> Self {
-        let polling = before.pollers.iter().filter(|row| row.is_polling(before.now) && !row.is_person());
+        let polling = before
+            .pollers
+            .iter()
+            .filter(|row| row.is_polling(before.now) && !row.is_person());
         Self {
             rows: polling.map(|row| (row.id(), row.clone())).collect(),
             from: before.now,
             daemon: before.daemon.clone(),
             // Set at the first look after the change.
-            rules: Rules { goal, polls, since: f64::INFINITY, weights: before.agent_weights },
+            rules: Rules {
+                goal,
+                polls,
+                since: f64::INFINITY,
+                weights: before.agent_weights,
+            },
             now: before.now,
         }
     }
@@ -131,7 +156,9 @@ impl Counted {
             // answered by it yet.
             self.daemon.clone_from(&page.daemon);
             (self.from, self.rules.since) = (-1.0, -1.0);
-            self.rows.values_mut().for_each(|row| (row.told, row.polled_at) = (None, page.now));
+            self.rows
+                .values_mut()
+                .for_each(|row| (row.told, row.polled_at) = (None, page.now));
         } else if is_first {
             self.rules.since = page.now;
         }
@@ -152,7 +179,10 @@ impl Counted {
             true => format!("{} {}", row.service, label(row, &all)),
             false => label(row, &all),
         };
-        self.rows.iter().map(|(id, row)| (name(row), id.clone(), self.rules.judge(row, self.now))).collect()
+        self.rows
+            .iter()
+            .map(|(id, row)| (name(row), id.clone(), self.rules.judge(row, self.now)))
+            .collect()
     }
 }
 
@@ -171,9 +201,15 @@ fn nobody(page: &Page) -> String {
 fn unfinished(counted: &Counted, trouble: Option<&str>, limits: Limits) -> String {
     let stands = counted.stands();
     let waiting = stands.iter().filter(|(_, _, stand)| !stand.is_done());
-    let mut why: Vec<String> = waiting.map(|(label, _, stand)| format!("{label}: {}", stand.text())).collect();
+    let mut why: Vec<String> = waiting
+        .map(|(label, _, stand)| format!("{label}: {}", stand.text()))
+        .collect();
     if counted.rows.len() < limits.min_pollers {
-        why.push(format!("{} of {} load balancers are known", counted.rows.len(), limits.min_pollers));
+        why.push(format!(
+            "{} of {} load balancers are known",
+            counted.rows.len(),
+            limits.min_pollers
+        ));
     }
     why.extend(trouble.map(str::to_owned));
     why.join("\n  ")

@@ -1,7 +1,11 @@
 use super::*;
 
 fn cache(time: f64, entries: usize, bytes: usize) -> Arc<Cache> {
-    Arc::new(Cache::new(Limits { time: Some(Duration::from_secs_f64(time)), entries, bytes }))
+    Arc::new(Cache::new(Limits {
+        time: Some(Duration::from_secs_f64(time)),
+        entries,
+        bytes,
+    }))
 }
 
 fn key(port: u16) -> Key {
@@ -25,18 +29,34 @@ fn body(found: &Found) -> Option<&[u8]> {
 #[test]
 fn a_result_is_found_until_it_expires() {
     let cache = cache(3600.0, 10, 1 << 20);
-    begin(&cache, 1, false).0.deliver(Outcome::healthy("a"), None);
-    assert_eq!(body(&cache.find(&key(1), false, Instant::now())), Some(&b"a"[..]));
-    cache.set_limits(Limits { time: Some(Duration::ZERO), entries: 10, bytes: 1 << 20 });
-    begin(&cache, 2, false).0.deliver(Outcome::healthy("b"), None);
-    begin(&cache, 2, false).0.deliver(Outcome::healthy("c"), None);
+    begin(&cache, 1, false)
+        .0
+        .deliver(Outcome::healthy("a"), None);
+    assert_eq!(
+        body(&cache.find(&key(1), false, Instant::now())),
+        Some(&b"a"[..])
+    );
+    cache.set_limits(Limits {
+        time: Some(Duration::ZERO),
+        entries: 10,
+        bytes: 1 << 20,
+    });
+    begin(&cache, 2, false)
+        .0
+        .deliver(Outcome::healthy("b"), None);
+    begin(&cache, 2, false)
+        .0
+        .deliver(Outcome::healthy("c"), None);
 }
 
 #[test]
 fn a_running_probe_is_joined_but_not_by_who_wants_a_fresh_result() {
     let cache = cache(3600.0, 10, 1 << 20);
     let (first, _) = begin(&cache, 1, false);
-    assert!(matches!(cache.find(&key(1), false, Instant::now()), Found::Running(_)));
+    assert!(matches!(
+        cache.find(&key(1), false, Instant::now()),
+        Found::Running(_)
+    ));
     let (second, _) = begin(&cache, 1, true);
     second.deliver(Outcome::healthy("new"), None);
     first.deliver(Outcome::healthy("old"), None);
@@ -61,21 +81,40 @@ fn entries_and_bytes_are_bounded() {
     let by_bytes = cache(3600.0, 1000, 20_000);
     for port in 0..500 {
         for cache in [&by_entries, &by_bytes] {
-            begin(cache, port, false).0.deliver(Outcome::healthy("x".repeat(1000)), None);
+            begin(cache, port, false)
+                .0
+                .deliver(Outcome::healthy("x".repeat(1000)), None);
         }
     }
     assert_eq!(by_entries.size().0, 10);
     assert_eq!(by_entries.counts().evictions, 490);
-    assert!(by_bytes.size().1 <= 20_000 && by_bytes.size().0 > 5, "{:?}", by_bytes.size());
+    assert!(
+        by_bytes.size().1 <= 20_000 && by_bytes.size().0 > 5,
+        "{:?}",
+        by_bytes.size()
+    );
     let entries = by_bytes.lock().entries.len();
-    assert_eq!(entries, by_bytes.size().0, "entries without a result stay behind");
+    assert_eq!(
+        entries,
+        by_bytes.size().0,
+        "entries without a result stay behind"
+    );
 }
 
 #[test]
 fn counts_are_those_of_the_originals() {
     let cache = cache(3600.0, 10, 1 << 20);
-    begin(&cache, 1, false).0.deliver(Outcome::healthy(""), None);
+    begin(&cache, 1, false)
+        .0
+        .deliver(Outcome::healthy(""), None);
     cache.find(&key(1), false, Instant::now());
-    let expected = Counts { gets: 2, hits: 1, misses: 1, sets: 1, expirations: 0, evictions: 0 };
+    let expected = Counts {
+        gets: 2,
+        hits: 1,
+        misses: 1,
+        sets: 1,
+        expirations: 0,
+        evictions: 0,
+    };
     assert_eq!(cache.counts(), expected);
 }

@@ -27,9 +27,18 @@ impl Lookup {
     ///
     /// # Errors
     /// The answer, where the check makes no sense.
-    pub fn new(protocol: &'static Protocol, target: Arc<Target>, config: &Config) -> Result<Self, Outcome> {
+    pub fn new(
+        protocol: &'static Protocol,
+        target: Arc<Target>,
+        config: &Config,
+    ) -> Result<Self, Outcome> {
         let (key, without_host) = keys(protocol, &target, config)?;
-        Ok(Self { protocol, target, key, without_host })
+        Ok(Self {
+            protocol,
+            target,
+            key,
+            without_host,
+        })
     }
 
     /// What is wanted of a target: a check, or a refused one.
@@ -43,9 +52,14 @@ impl Lookup {
 }
 
 /// The cache key of a check; and the one of pollers who name no virtual host, where this one does.
-fn keys(protocol: &'static Protocol, target: &Target, config: &Config) -> Result<(Key, Option<Key>), Outcome> {
-    let by_service =
-        protocol.keyed_by_service || config.service_name_header.is_some() || config.is_special(&target.service);
+fn keys(
+    protocol: &'static Protocol,
+    target: &Target,
+    config: &Config,
+) -> Result<(Key, Option<Key>), Outcome> {
+    let by_service = protocol.keyed_by_service
+        || config.service_name_header.is_some()
+        || config.is_special(&target.service);
     // A host that the configuration names may be one that requests must not: they do not share results.
     let service = match target.host {
         Host::Local => by_service.then(|| Arc::clone(&target.service)),
@@ -53,21 +67,29 @@ fn keys(protocol: &'static Protocol, target: &Target, config: &Config) -> Result
         _ => by_service.then(|| Arc::clone(&target.service)),
     };
     // Nothing of a request but the name decides what a group is.
-    let (host, port) = if protocol.name == GROUP { (Host::Local, 0) } else { (target.host.clone(), target.port) };
+    let (host, port) = if protocol.name == GROUP {
+        (Host::Local, 0)
+    } else {
+        (target.host.clone(), target.port)
+    };
     let key = |request| Key::new(protocol.name, host.clone(), port, service.clone(), request);
     Ok(match protocol.request {
         Request::Ignored => (key(None), None),
         Request::Segment => (key(Some(target.segment().into())), None),
         Request::Options(read) => {
             let options = read(target.query());
-            let options = options.map_err(|e| Outcome::bad_request(format!("{}: {e}", protocol.name)))?;
+            let options =
+                options.map_err(|e| Outcome::bad_request(format!("{}: {e}", protocol.name)))?;
             (key(Some(options.into_boxed_str())), None)
         }
         Request::Whole => {
             let plain = key(Some(request(target, false)));
             if target.headers.get(&HOST).is_some_and(names_virtual_host) {
                 // Over TLS the name also decides which certificate is asked for, and verified.
-                (key(Some(request(target, true))), Some(plain).filter(|_| protocol.name == "http"))
+                (
+                    key(Some(request(target, true))),
+                    Some(plain).filter(|_| protocol.name == "http"),
+                )
             } else {
                 (plain, None)
             }
@@ -78,7 +100,11 @@ fn keys(protocol: &'static Protocol, target: &Target, config: &Config) -> Result
 /// Path, query string and copied headers as one text.
 fn request(target: &Target, with_host: bool) -> Box<str> {
     let mut text = String::from(&*target.path);
-    for (name, value) in target.headers.iter().filter(|(name, _)| with_host || *name != HOST) {
+    for (name, value) in target
+        .headers
+        .iter()
+        .filter(|(name, _)| with_host || *name != HOST)
+    {
         text.push('\n');
         text.push_str(name.as_str());
         text.push(':');
@@ -93,10 +119,15 @@ fn names_virtual_host(host: &HeaderValue) -> bool {
     let Ok(host) = host.to_str() else { return true };
     let (name, port) = host.split_once(':').unwrap_or((host, ""));
     if port.bytes().all(|b| b.is_ascii_digit()) {
-        return !(name.is_empty() || name.eq_ignore_ascii_case("localhost") || name.parse::<Ipv4Addr>().is_ok());
+        return !(name.is_empty()
+            || name.eq_ignore_ascii_case("localhost")
+            || name.parse::<Ipv4Addr>().is_ok());
     }
     // More than one colon: nothing but an address of IPv6 has these.
-    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']')).unwrap_or(host);
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|h| h.strip_suffix(']'))
+        .unwrap_or(host);
     bare.parse::<Ipv6Addr>().is_err() && host.parse::<SocketAddrV6>().is_err()
 }
 
@@ -105,7 +136,12 @@ mod tests {
     use super::*;
 
     fn key_of(protocol: &str, path: &str) -> Result<Key, Outcome> {
-        keys(Protocol::find(protocol).unwrap(), &Target::local(1, path), &Config::default()).map(|(key, _)| key)
+        keys(
+            Protocol::find(protocol).unwrap(),
+            &Target::local(1, path),
+            &Config::default(),
+        )
+        .map(|(key, _)| key)
     }
 
     #[test]
@@ -114,22 +150,52 @@ mod tests {
             ("tcp", "/a?b", "/c?d", true),
             ("http", "/a?b", "/a?c", false),
             ("mysql", "/a", "/b?", true),
-            ("mysql", "/?max_lag=3&role=replica", "/x?role=replica&max_lag=03", true),
+            (
+                "mysql",
+                "/?max_lag=3&role=replica",
+                "/x?role=replica&max_lag=03",
+                true,
+            ),
             ("mysql", "/?max_lag=3", "/?max_lag=4", false),
         ] {
-            assert_eq!(key_of(protocol, a).unwrap() == key_of(protocol, b).unwrap(), same, "{protocol} {a} {b}");
+            assert_eq!(
+                key_of(protocol, a).unwrap() == key_of(protocol, b).unwrap(),
+                same,
+                "{protocol} {a} {b}"
+            );
         }
-        assert!(key_of("mysql", "/whatever?a=b").is_ok(), "the originals ignored the query");
-        assert_eq!(key_of("mysql", "/?rolle=primary").unwrap_err().status, hyper::StatusCode::BAD_REQUEST);
+        assert!(
+            key_of("mysql", "/whatever?a=b").is_ok(),
+            "the originals ignored the query"
+        );
+        assert_eq!(
+            key_of("mysql", "/?rolle=primary").unwrap_err().status,
+            hyper::StatusCode::BAD_REQUEST
+        );
     }
 
     #[test]
     fn an_address_is_no_virtual_host() {
-        for host in ["", "127.0.0.1", "127.0.0.1:3333", "[::1]:3333", "[::1]", "::1", "localhost:80", "LOCALHOST"] {
-            assert!(!names_virtual_host(&HeaderValue::from_static(host)), "{host}");
+        for host in [
+            "",
+            "127.0.0.1",
+            "127.0.0.1:3333",
+            "[::1]:3333",
+            "[::1]",
+            "::1",
+            "localhost:80",
+            "LOCALHOST",
+        ] {
+            assert!(
+                !names_virtual_host(&HeaderValue::from_static(host)),
+                "{host}"
+            );
         }
         for host in ["a.example", "a.example:8080", "web", "1.2.3.4.example"] {
-            assert!(names_virtual_host(&HeaderValue::from_static(host)), "{host}");
+            assert!(
+                names_virtual_host(&HeaderValue::from_static(host)),
+                "{host}"
+            );
         }
     }
 }

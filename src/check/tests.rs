@@ -20,21 +20,42 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
             })
         },
     };
-    let context = Context::new(Arc::new(Config::default()), Arc::new(LocalAddresses::default())).unwrap();
+    let context = Context::new(
+        Arc::new(Config::default()),
+        Arc::new(LocalAddresses::default()),
+    )
+    .unwrap();
     let context = Arc::new(context);
-    let cache = Arc::new(Cache::new(cache::Limits { time: None, entries: 10, bytes: 1 << 20 }));
+    let cache = Arc::new(Cache::new(cache::Limits {
+        time: None,
+        entries: 10,
+        bytes: 1 << 20,
+    }));
     let observer: Arc<Observer> = Arc::new(|_, _, _| {});
-    let shared = Shared { cache, observer, groups: Arc::default(), waiting: Arc::default(), fresh: true };
+    let shared = Shared {
+        cache,
+        observer,
+        groups: Arc::default(),
+        waiting: Arc::default(),
+        fresh: true,
+    };
     let ask = async |path: &str| {
-        let lookup = Lookup::new(&PANICS, Arc::new(Target::local(1, path)), &context.config).unwrap();
-        shared.outcome(&lookup, &context, Instant::now()).wait().await
+        let lookup =
+            Lookup::new(&PANICS, Arc::new(Target::local(1, path)), &context.config).unwrap();
+        shared
+            .outcome(&lookup, &context, Instant::now())
+            .wait()
+            .await
     };
     for _ in 0..200 {
         // All who wait are told, and places of probes that panicked are free again.
         let (one, other) = tokio::join!(ask("/panic"), ask("/panic"));
         for outcome in [one, other] {
             assert_eq!(outcome.status, hyper::StatusCode::SERVICE_UNAVAILABLE);
-            assert!(String::from_utf8_lossy(&outcome.body).contains("broke off inside hacheck"), "{outcome:?}");
+            assert!(
+                String::from_utf8_lossy(&outcome.body).contains("broke off inside hacheck"),
+                "{outcome:?}"
+            );
         }
     }
     assert_eq!(ask("/well").await.status, hyper::StatusCode::OK);

@@ -37,14 +37,20 @@ impl Waiting {
         let (tell, told) = oneshot::channel();
         let mut all = self.all();
         while all.waiting.len() >= most.max(1) {
-            let Some((_, longest)) = all.waiting.pop_first() else { break };
+            let Some((_, longest)) = all.waiting.pop_first() else {
+                break;
+            };
             // It may have been answered at this very moment.
             let _ = longest.send(());
         }
         let id = all.next;
         all.next += 1;
         all.waiting.insert(id, tell);
-        Waits { all: self, id, told }
+        Waits {
+            all: self,
+            id,
+            told,
+        }
     }
 
     fn all(&self) -> MutexGuard<'_, All> {

@@ -16,7 +16,10 @@ pub struct Ports {
 
 impl Ports {
     /// Every port.
-    pub const ALL: Self = Self { first: 1, last: u16::MAX };
+    pub const ALL: Self = Self {
+        first: 1,
+        last: u16::MAX,
+    };
 
     /// Parses `8080` or `8000-8999`; `None` for anything else.
     #[must_use]
@@ -42,7 +45,11 @@ impl Ports {
 
 impl fmt::Display for Ports {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.first == self.last { write!(f, "{}", self.first) } else { write!(f, "{}-{}", self.first, self.last) }
+        if self.first == self.last {
+            write!(f, "{}", self.first)
+        } else {
+            write!(f, "{}-{}", self.first, self.last)
+        }
     }
 }
 
@@ -62,8 +69,20 @@ pub(super) const ROWS: &[Setting] = &[
         name: "remote_spool_tokens",
         kind: "list of paths",
         doc: "Files with a bearer token each; with any, `POST /spool/…` must carry one of them (`Authorization: Bearer …`). Several make rotation possible. A token has 16 characters or more (`openssl rand -hex 32`). SIGHUP reads them again.",
-        parse: |c, r| set(&mut c.remote_spool_tokens, values::paths(r, "/etc/hacheck/spool.token")),
-        show: |c| list(&c.remote_spool_tokens.iter().map(|p| p.to_string_lossy()).collect::<Vec<_>>()),
+        parse: |c, r| {
+            set(
+                &mut c.remote_spool_tokens,
+                values::paths(r, "/etc/hacheck/spool.token"),
+            )
+        },
+        show: |c| {
+            list(
+                &c.remote_spool_tokens
+                    .iter()
+                    .map(|p| p.to_string_lossy())
+                    .collect::<Vec<_>>(),
+            )
+        },
         ..USUAL
     },
     Setting {
@@ -71,7 +90,12 @@ pub(super) const ROWS: &[Setting] = &[
         kind: "path of a socket",
         doc: "A unix socket to listen on too, for callers on this host; they count as 127.0.0.1. A socket that a dead daemon left behind is replaced.",
         restart: true,
-        parse: |c, r| set(&mut c.listen_unix, r.path("/run/hacheck/hacheck.sock").map(Some)),
+        parse: |c, r| {
+            set(
+                &mut c.listen_unix,
+                r.path("/run/hacheck/hacheck.sock").map(Some),
+            )
+        },
         show: |c| or_null(c.listen_unix.as_ref(), |p| quoted(&p.to_string_lossy())),
         ..USUAL
     },
@@ -92,13 +116,24 @@ mod tests {
 
     #[test]
     fn ports_are_single_or_ranges() {
-        for (text, shown) in [("80", "80"), ("8000-8999", "8000-8999"), (" 1 - 1 ", "1"), ("65535", "65535")] {
-            assert_eq!(Ports::parse(text).map(|p| p.to_string()).as_deref(), Some(shown), "{text}");
+        for (text, shown) in [
+            ("80", "80"),
+            ("8000-8999", "8000-8999"),
+            (" 1 - 1 ", "1"),
+            ("65535", "65535"),
+        ] {
+            assert_eq!(
+                Ports::parse(text).map(|p| p.to_string()).as_deref(),
+                Some(shown),
+                "{text}"
+            );
         }
         for bad in ["", "0", "65536", "9-8", "1-2-3", "+80", "-", "http", "0-80"] {
             assert_eq!(Ports::parse(bad), None, "{bad}");
         }
         let range = Ports::parse("80-82").unwrap();
-        assert!(range.contains(80) && range.contains(82) && !range.contains(79) && !range.contains(83));
+        assert!(
+            range.contains(80) && range.contains(82) && !range.contains(79) && !range.contains(83)
+        );
     }
 }

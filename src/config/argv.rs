@@ -12,7 +12,10 @@ impl Argv {
     /// # Errors
     /// What cannot be in them, to follow the command in a sentence.
     pub fn new(words: Vec<String>) -> Result<Self, &'static str> {
-        if words.first().is_none_or(|program| program.trim().is_empty()) {
+        if words
+            .first()
+            .is_none_or(|program| program.trim().is_empty())
+        {
             return Err("names no program");
         }
         if words.iter().any(|w| w.contains('\0')) {
@@ -68,9 +71,15 @@ mod tests {
         ] {
             assert_eq!(Argv::split(text).unwrap().words(), words, "{text}");
         }
-        assert_eq!(Argv::split("a 'b").unwrap_err(), "has a quote that is not closed");
+        assert_eq!(
+            Argv::split("a 'b").unwrap_err(),
+            "has a quote that is not closed"
+        );
         assert_eq!(Argv::split(" # nothing").unwrap_err(), "names no program");
-        assert_eq!(Argv::split("a '").map(|a| a.to_string()), Err("has a quote that is not closed"));
+        assert_eq!(
+            Argv::split("a '").map(|a| a.to_string()),
+            Err("has a quote that is not closed")
+        );
         assert_eq!(Argv::split("a 'b c'").unwrap().to_string(), "a 'b c'");
     }
 }

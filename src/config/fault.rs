@@ -55,13 +55,22 @@ impl Faults {
     /// The one fault that keeps a file from being read at all.
     #[must_use]
     pub fn whole_file(file: &str, text: impl Into<String>) -> Self {
-        Self::one(Fault { file: file.into(), line: None, column: None, key: String::new(), text: text.into() })
+        Self::one(Fault {
+            file: file.into(),
+            line: None,
+            column: None,
+            key: String::new(),
+            text: text.into(),
+        })
     }
 
     /// A single fault.
     #[must_use]
     pub fn one(fault: Fault) -> Self {
-        Self { list: vec![fault], more: 0 }
+        Self {
+            list: vec![fault],
+            more: 0,
+        }
     }
 }
 
@@ -72,7 +81,11 @@ impl fmt::Display for Faults {
         }
         match (self.more, self.list.first()) {
             (0, _) | (_, None) => Ok(()),
-            (more, Some(first)) => write!(f, "\n{}: and {more} more faults; mend these first", first.file),
+            (more, Some(first)) => write!(
+                f,
+                "\n{}: and {more} more faults; mend these first",
+                first.file
+            ),
         }
     }
 }
@@ -105,26 +118,58 @@ impl Sink {
     #[must_use]
     pub fn new(size: usize) -> Self {
         let kept = if size < LARGE { KEPT } else { KEPT_OF_LARGE };
-        Self { kept, faults: RefCell::default(), warnings: RefCell::default() }
+        Self {
+            kept,
+            faults: RefCell::default(),
+            warnings: RefCell::default(),
+        }
     }
 
     /// Notes a fault: the configuration cannot be used.
     pub fn fault(&self, mark: Mark, key: &str, text: impl Into<String>) {
-        self.faults.borrow_mut().push(self.kept, Note { mark, other: None, key: key.into(), text: text.into() });
+        self.faults.borrow_mut().push(
+            self.kept,
+            Note {
+                mark,
+                other: None,
+                key: key.into(),
+                text: text.into(),
+            },
+        );
     }
 
     /// Notes a fault that concerns two places: ` in line N` of the other one is put where the text says `{}`.
     pub fn fault_with_other(&self, mark: Mark, other: Mark, key: &str, text: &str) {
-        self.faults.borrow_mut().push(self.kept, Note { mark, other: Some(other), key: key.into(), text: text.into() });
+        self.faults.borrow_mut().push(
+            self.kept,
+            Note {
+                mark,
+                other: Some(other),
+                key: key.into(),
+                text: text.into(),
+            },
+        );
     }
 
     /// Notes something odd that the configuration can be used with.
     pub fn warn(&self, mark: Mark, key: &str, text: impl Into<String>) {
-        self.warnings.borrow_mut().push(self.kept, Note { mark, other: None, key: key.into(), text: text.into() });
+        self.warnings.borrow_mut().push(
+            self.kept,
+            Note {
+                mark,
+                other: None,
+                key: key.into(),
+                text: text.into(),
+            },
+        );
     }
 
     /// The faults, if there are any, and the warnings, with their lines looked up.
-    pub fn finish(self, file: &str, line: impl Fn(Mark) -> Option<usize>) -> (Option<Faults>, Vec<Fault>) {
+    pub fn finish(
+        self,
+        file: &str,
+        line: impl Fn(Mark) -> Option<usize>,
+    ) -> (Option<Faults>, Vec<Fault>) {
         let faults = self.faults.into_inner().finish(file, &line);
         let warnings = self.warnings.into_inner().finish(file, &line);
         ((!faults.list.is_empty()).then_some(faults), warnings.list)
@@ -133,17 +178,38 @@ impl Sink {
 
 impl Noted {
     fn push(&mut self, kept: usize, note: Note) {
-        if self.list.len() < kept { self.list.push(note) } else { self.more += 1 }
+        if self.list.len() < kept {
+            self.list.push(note)
+        } else {
+            self.more += 1
+        }
     }
 
     fn finish(mut self, file: &str, line: &impl Fn(Mark) -> Option<usize>) -> Faults {
         self.list.sort_by_key(|note| note.mark);
         let list = self.list.into_iter().map(|note| {
-            let place = note.other.and_then(line).map(|n| format!(" in line {n}")).unwrap_or_default();
-            let text = if note.other.is_some() { note.text.replacen("{}", &place, 1) } else { note.text };
-            Fault { file: file.into(), line: line(note.mark), column: None, key: note.key, text }
+            let place = note
+                .other
+                .and_then(line)
+                .map(|n| format!(" in line {n}"))
+                .unwrap_or_default();
+            let text = if note.other.is_some() {
+                note.text.replacen("{}", &place, 1)
+            } else {
+                note.text
+            };
+            Fault {
+                file: file.into(),
+                line: line(note.mark),
+                column: None,
+                key: note.key,
+                text,
+            }
         });
-        Faults { list: list.collect(), more: self.more }
+        Faults {
+            list: list.collect(),
+            more: self.more,
+        }
     }
 }
 
@@ -155,7 +221,12 @@ mod tests {
     fn faults_are_shown_one_per_line_in_the_order_of_the_file() {
         let sink = Sink::new(0);
         sink.fault(Mark(7), "b", "is bad; mend it");
-        sink.fault_with_other(Mark(3), Mark(1), "a", "stands already{}; keep one of the two");
+        sink.fault_with_other(
+            Mark(3),
+            Mark(1),
+            "a",
+            "stands already{}; keep one of the two",
+        );
         sink.warn(Mark(1), "c", "is odd");
         let (faults, warnings) = sink.finish("f.yml", |mark| Some(mark.0 * 2));
         assert_eq!(
@@ -173,6 +244,10 @@ mod tests {
         }
         let faults = sink.finish("f", |_| None).0.unwrap();
         assert_eq!((faults.list.len(), faults.more), (100, 150));
-        assert!(faults.to_string().ends_with("\nf: and 150 more faults; mend these first"));
+        assert!(
+            faults
+                .to_string()
+                .ends_with("\nf: and 150 more faults; mend these first")
+        );
     }
 }

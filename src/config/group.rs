@@ -85,27 +85,49 @@ impl Group {
     /// The group as YAML.
     pub(super) fn show(&self) -> String {
         let default = Self::default();
-        let texts =
-            |items: Vec<String>| format!("[{}]", items.iter().map(|t| quoted(t)).collect::<Vec<_>>().join(", "));
+        let texts = |items: Vec<String>| {
+            format!(
+                "[{}]",
+                items
+                    .iter()
+                    .map(|t| quoted(t))
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            )
+        };
         let command = |argv: &Argv| texts(argv.words().to_vec());
         let seconds = |d: Duration| d.as_secs_f64().to_string();
-        let mut parts = vec![format!("checks: {}", texts(self.checks.iter().map(|c| c.text.clone()).collect()))];
+        let mut parts = vec![format!(
+            "checks: {}",
+            texts(self.checks.iter().map(|c| c.text.clone()).collect())
+        )];
         match self.require {
             Require::All => {}
             Require::Any => parts.push("require: any".into()),
             Require::Number(n) => parts.push(format!("require: {n}")),
         }
         parts.extend(self.timeout.map(|t| format!("timeout: {}", seconds(t))));
-        parts.extend(self.listen.map(|a| format!("listen: {}", quoted(&a.to_string()))));
+        parts.extend(
+            self.listen
+                .map(|a| format!("listen: {}", quoted(&a.to_string()))),
+        );
         parts.extend(self.every.map(|t| format!("every: {}", seconds(t))));
         parts.extend((self.rise != 1).then(|| format!("rise: {}", self.rise)));
         parts.extend((self.fall != 1).then(|| format!("fall: {}", self.fall)));
         parts.extend(self.on_up.first().map(|a| format!("on_up: {}", command(a))));
-        parts.extend(self.on_down.first().map(|a| format!("on_down: {}", command(a))));
+        parts.extend(
+            self.on_down
+                .first()
+                .map(|a| format!("on_down: {}", command(a))),
+        );
         if self.action_timeout != default.action_timeout {
             parts.push(format!("action_timeout: {}", seconds(self.action_timeout)));
         }
-        parts.extend(self.down_spool.as_ref().map(|name| format!("down_spool: {}", quoted(name))));
+        parts.extend(
+            self.down_spool
+                .as_ref()
+                .map(|name| format!("down_spool: {}", quoted(name))),
+        );
         format!("{{{}}}", parts.join(", "))
     }
 }
@@ -138,7 +160,10 @@ impl GroupCheck {
     pub fn parse(text: &str) -> Result<Self, (String, String)> {
         let wrong = |what: &str, remedy: &str| (what.to_owned(), remedy.to_owned());
         let Some((name, rest)) = text.split_once(':') else {
-            return Err(wrong("is no check", "write one such as tcp://localhost:5432 or exec:zk"));
+            return Err(wrong(
+                "is no check",
+                "write one such as tcp://localhost:5432 or exec:zk",
+            ));
         };
         let protocol = Protocol::find(name).ok_or_else(|| unknown_protocol(name))?;
         let check = |host, port, path: String| Self {
@@ -154,25 +179,41 @@ impl GroupCheck {
             let named = rest.trim_matches('/');
             let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
             if named.is_empty() || !named.bytes().all(fits) {
-                return Err(wrong("names nothing that could be", &format!("write one such as {name}:zk")));
+                return Err(wrong(
+                    "names nothing that could be",
+                    &format!("write one such as {name}:zk"),
+                ));
             }
             return Ok(check(Host::Local, 0, format!("/{named}")));
         }
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
-        let (host, port) = host_and_port(authority).map_err(|what| wrong(what, "write protocol://host:port/path"))?;
+        let (host, port) = host_and_port(authority)
+            .map_err(|what| wrong(what, "write protocol://host:port/path"))?;
         let port = match (port, protocol.default_port) {
             (Some(port), _) => port,
             (None, Some(port)) => port,
             (None, None) => return Err(wrong("has no port", &format!("write {name}://host:port"))),
         };
-        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/{path}")
+        };
         if path.parse::<PathAndQuery>().is_err() {
-            return Err(wrong("has a path that cannot be asked for", "write special characters as %XX"));
+            return Err(wrong(
+                "has a path that cannot be asked for",
+                "write special characters as %XX",
+            ));
         }
         if let Request::Options(read) = protocol.request {
             let query = path.split_once('?').map_or("", |(_, query)| query);
-            read(query).map_err(|e| (format!("has an option that cannot be: {e}"), "mend it".to_owned()))?;
+            read(query).map_err(|e| {
+                (
+                    format!("has an option that cannot be: {e}"),
+                    "mend it".to_owned(),
+                )
+            })?;
         }
         Ok(check(host, port, path))
     }
@@ -196,13 +237,21 @@ fn unknown_protocol(name: &str) -> (String, String) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("there are {}", names.collect::<Vec<_>>().join(", ")),
     };
-    (format!("has the unknown protocol '{}'", name.escape_debug()), remedy)
+    (
+        format!("has the unknown protocol '{}'", name.escape_debug()),
+        remedy,
+    )
 }
 
 fn host_and_port(text: &str) -> Result<(Host, Option<u16>), &'static str> {
     let (host, port) = match text.strip_prefix('[').and_then(|t| t.split_once(']')) {
-        Some((host, rest)) => (host, rest.strip_prefix(':').or((rest.is_empty()).then_some(""))),
-        None => text.split_once(':').map_or((text, Some("")), |(host, port)| (host, Some(port))),
+        Some((host, rest)) => (
+            host,
+            rest.strip_prefix(':').or((rest.is_empty()).then_some("")),
+        ),
+        None => text
+            .split_once(':')
+            .map_or((text, Some("")), |(host, port)| (host, Some(port))),
     };
     let port = match port.ok_or("has something behind the ']'")? {
         "" => None,
@@ -219,12 +268,18 @@ fn host_and_port(text: &str) -> Result<(Host, Option<u16>), &'static str> {
 pub(crate) fn host_of(text: &str) -> Result<Host, &'static str> {
     if let Ok(address) = text.parse::<std::net::IpAddr>() {
         let address = address.to_canonical();
-        return Ok(if address == std::net::Ipv4Addr::LOCALHOST { Host::Local } else { Host::Address(address) });
+        return Ok(if address == std::net::Ipv4Addr::LOCALHOST {
+            Host::Local
+        } else {
+            Host::Address(address)
+        });
     }
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     match text.to_ascii_lowercase() {
         name if name == "localhost" => Ok(Host::Local),
-        name if !name.is_empty() && name.len() <= NAME_MAX && name.bytes().all(fits) => Ok(Host::Name(name.into())),
+        name if !name.is_empty() && name.len() <= NAME_MAX && name.bytes().all(fits) => {
+            Ok(Host::Name(name.into()))
+        }
         _ => Err("has no host name or address that could be"),
     }
 }
@@ -237,17 +292,31 @@ mod tests {
     fn urls_are_read() {
         for (text, host, port, path) in [
             ("tcp://localhost:5432", "127.0.0.1", 5432, "/"),
-            ("http://Web.Example/health?a=b", "web.example", 80, "/health?a=b"),
+            (
+                "http://Web.Example/health?a=b",
+                "web.example",
+                80,
+                "/health?a=b",
+            ),
             ("https://[::1]:8443", "[::1]", 8443, "/"),
             ("https://[::1]/x", "[::1]", 443, "/x"),
-            ("mysql://10.0.0.5?role=replica", "10.0.0.5", 3306, "/?role=replica"),
+            (
+                "mysql://10.0.0.5?role=replica",
+                "10.0.0.5",
+                3306,
+                "/?role=replica",
+            ),
             ("exec:zk", "127.0.0.1", 0, "/zk"),
             ("exec://zk/", "127.0.0.1", 0, "/zk"),
             ("group:node", "127.0.0.1", 0, "/node"),
         ] {
             let check = GroupCheck::parse(text).unwrap_or_else(|e| panic!("{text}: {e:?}"));
             assert_eq!(
-                (check.host.to_string().as_str(), check.port, check.path.as_str()),
+                (
+                    check.host.to_string().as_str(),
+                    check.port,
+                    check.path.as_str()
+                ),
                 (host, port, path),
                 "{text}"
             );

@@ -53,14 +53,21 @@ impl Pattern {
 
 impl Default for HttpRule {
     fn default() -> Self {
-        Self { status: vec![(200, 399)], body_contains: None, body_regex: None, headers: Vec::new(), method: "GET" }
+        Self {
+            status: vec![(200, 399)],
+            body_contains: None,
+            body_regex: None,
+            headers: Vec::new(),
+            method: "GET",
+        }
     }
 }
 
 impl HttpRule {
     /// Reads a rule.
     pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
-        let fields = reader.fields(&["status", "body_contains", "body_regex", "headers", "method"])?;
+        let fields =
+            reader.fields(&["status", "body_contains", "body_regex", "headers", "method"])?;
         let mut rule = Self::default();
         let mut good = true;
         let mut faulty = |read: bool| good &= read;
@@ -88,9 +95,14 @@ impl HttpRule {
             rule.method = method.unwrap_or("GET");
         }
         if rule.method == "HEAD"
-            && let Some(value) = fields.get("body_contains").or_else(|| fields.get("body_regex"))
+            && let Some(value) = fields
+                .get("body_contains")
+                .or_else(|| fields.get("body_regex"))
         {
-            value.fault("can never be found in an answer to HEAD, which has no body", "use method: GET");
+            value.fault(
+                "can never be found in an answer to HEAD, which has no body",
+                "use method: GET",
+            );
             good = false;
         }
         good.then_some(rule)
@@ -101,14 +113,39 @@ impl HttpRule {
         let default = Self::default();
         let mut parts = Vec::new();
         if self.status != default.status {
-            let range = |(from, to): &(u16, u16)| if from == to { from.to_string() } else { format!("{from}-{to}") };
-            parts.push(format!("status: [{}]", self.status.iter().map(range).collect::<Vec<_>>().join(", ")));
+            let range = |(from, to): &(u16, u16)| {
+                if from == to {
+                    from.to_string()
+                } else {
+                    format!("{from}-{to}")
+                }
+            };
+            parts.push(format!(
+                "status: [{}]",
+                self.status.iter().map(range).collect::<Vec<_>>().join(", ")
+            ));
         }
-        parts.extend(self.body_contains.as_ref().map(|t| format!("body_contains: {}", quoted(t))));
-        parts.extend(self.body_regex.as_ref().map(|p| format!("body_regex: {}", quoted(p.text()))));
+        parts.extend(
+            self.body_contains
+                .as_ref()
+                .map(|t| format!("body_contains: {}", quoted(t))),
+        );
+        parts.extend(
+            self.body_regex
+                .as_ref()
+                .map(|p| format!("body_regex: {}", quoted(p.text()))),
+        );
         if !self.headers.is_empty() {
-            let header = |(header, _): &(Header, Secret)| format!("{}: \"***\"", quoted(header.written()));
-            parts.push(format!("headers: {{{}}}", self.headers.iter().map(header).collect::<Vec<_>>().join(", ")));
+            let header =
+                |(header, _): &(Header, Secret)| format!("{}: \"***\"", quoted(header.written()));
+            parts.push(format!(
+                "headers: {{{}}}",
+                self.headers
+                    .iter()
+                    .map(header)
+                    .collect::<Vec<_>>()
+                    .join(", ")
+            ));
         }
         if self.method != default.method {
             parts.push(format!("method: {}", self.method));
@@ -118,12 +155,21 @@ impl HttpRule {
 }
 
 fn statuses(reader: &Reader<'_>) -> Option<(u16, u16)> {
-    let code = |t: &str| t.trim().parse::<u16>().ok().filter(|n| (100..=599).contains(n));
-    reader.parsed("is no status", "write 100 to 599, or a range such as 200-299", |text| {
-        let (from, to) = text.split_once('-').map_or((text, text), |range| range);
-        let range = (code(from)?, code(to)?);
-        (range.0 <= range.1).then_some(range)
-    })
+    let code = |t: &str| {
+        t.trim()
+            .parse::<u16>()
+            .ok()
+            .filter(|n| (100..=599).contains(n))
+    };
+    reader.parsed(
+        "is no status",
+        "write 100 to 599, or a range such as 200-299",
+        |text| {
+            let (from, to) = text.split_once('-').map_or((text, text), |range| range);
+            let range = (code(from)?, code(to)?);
+            (range.0 <= range.1).then_some(range)
+        },
+    )
 }
 
 fn pattern(reader: &Reader<'_>) -> Option<Pattern> {
@@ -132,8 +178,15 @@ fn pattern(reader: &Reader<'_>) -> Option<Pattern> {
         Ok(regex) => Some(Pattern(regex)),
         Err(e) => {
             let said = e.to_string();
-            let cause = said.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            reader.fault(format_args!("is no regular expression ({cause})"), "mend it, or use body_contains");
+            let cause = said
+                .lines()
+                .last()
+                .unwrap_or_default()
+                .trim_start_matches("error: ");
+            reader.fault(
+                format_args!("is no regular expression ({cause})"),
+                "mend it, or use body_contains",
+            );
             None
         }
     }
@@ -142,10 +195,17 @@ fn pattern(reader: &Reader<'_>) -> Option<Pattern> {
 fn headers(reader: &Reader<'_>) -> Option<Vec<(Header, Secret)>> {
     let read = |(name, value): &(&str, Reader<'_>)| {
         let Some(header) = Header::parse(name).filter(|header| !header.is_hop_by_hop()) else {
-            value.fault_of_key("is not a header that can be sent", "write one such as X-Request-Id");
+            value.fault_of_key(
+                "is not a header that can be sent",
+                "write one such as X-Request-Id",
+            );
             return None;
         };
-        let good = |t: &str| hyper::header::HeaderValue::from_str(t).ok().map(|_| t.to_owned());
+        let good = |t: &str| {
+            hyper::header::HeaderValue::from_str(t)
+                .ok()
+                .map(|_| t.to_owned())
+        };
         let text = value.clone().secret().parsed(
             "cannot be the value of a header",
             "write printable text on one line",
@@ -158,7 +218,13 @@ fn headers(reader: &Reader<'_>) -> Option<Vec<(Header, Secret)>> {
 }
 
 fn method(reader: &Reader<'_>) -> Option<&'static str> {
-    reader.parsed("is not a method for checks", "write GET, HEAD, OPTIONS or POST", |text| {
-        METHODS.into_iter().find(|m| m.eq_ignore_ascii_case(text.trim()))
-    })
+    reader.parsed(
+        "is not a method for checks",
+        "write GET, HEAD, OPTIONS or POST",
+        |text| {
+            METHODS
+                .into_iter()
+                .find(|m| m.eq_ignore_ascii_case(text.trim()))
+        },
+    )
 }

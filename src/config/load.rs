@@ -39,10 +39,17 @@ pub fn load(path: &Path) -> Result<Loaded, Faults> {
 fn unreadable(error: &std::io::Error) -> String {
     match error.kind() {
         ErrorKind::NotFound => "there is no such file; check the path given with -c".into(),
-        ErrorKind::PermissionDenied => "permission denied; run as a user who may read the file".into(),
+        ErrorKind::PermissionDenied => {
+            "permission denied; run as a user who may read the file".into()
+        }
         ErrorKind::IsADirectory => "this is a folder; name a file in it".into(),
-        ErrorKind::NotADirectory => "a part of the path is not a folder; check the path given with -c".into(),
-        _ => format!("the file cannot be read: {}; check the path given with -c", cause_text(error)),
+        ErrorKind::NotADirectory => {
+            "a part of the path is not a folder; check the path given with -c".into()
+        }
+        _ => format!(
+            "the file cannot be read: {}; check the path given with -c",
+            cause_text(error)
+        ),
     }
 }
 
@@ -52,7 +59,13 @@ fn unreadable(error: &std::io::Error) -> String {
 /// Everything that is wrong with the text.
 pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
     let problem = |p: Problem| {
-        Faults::one(Fault { file: name.into(), line: p.line, column: p.column, key: String::new(), text: p.text })
+        Faults::one(Fault {
+            file: name.into(),
+            line: p.line,
+            column: p.column,
+            key: String::new(),
+            text: p.text,
+        })
     };
     let mut document = Document::parse(decode(text).map_err(problem)?).map_err(problem)?;
     let sink = Sink::new(text.len());
@@ -74,12 +87,26 @@ fn settings(root: &Node, sink: &Sink) -> Config {
         Value::Scalar(_) => Some("a single word or text"),
     };
     if let Some(what) = what {
-        sink.fault(root.mark, "", format!("the file holds {what}, not settings; write lines such as 'cache_time: 10'"));
+        sink.fault(
+            root.mark,
+            "",
+            format!("the file holds {what}, not settings; write lines such as 'cache_time: 10'"),
+        );
         return config;
     }
-    let files: Vec<String> = SETTINGS.iter().filter(|s| s.secret).map(secrets::file_key).collect();
-    let known: Vec<&str> = SETTINGS.iter().map(|s| s.name).chain(files.iter().map(String::as_str)).collect();
-    let Some(fields) = Reader::root(root, sink).fields(&known) else { return config };
+    let files: Vec<String> = SETTINGS
+        .iter()
+        .filter(|s| s.secret)
+        .map(secrets::file_key)
+        .collect();
+    let known: Vec<&str> = SETTINGS
+        .iter()
+        .map(|s| s.name)
+        .chain(files.iter().map(String::as_str))
+        .collect();
+    let Some(fields) = Reader::root(root, sink).fields(&known) else {
+        return config;
+    };
     for setting in SETTINGS {
         secrets::read(setting, &fields, &mut config);
     }
@@ -95,19 +122,38 @@ fn relations(config: &Config, fields: &Fields<'_>) {
         }
     };
     if !config.tls_verify {
-        warn("tls_ca_file", "the certificates are not used while tls_verify is false; set tls_verify: true");
+        warn(
+            "tls_ca_file",
+            "the certificates are not used while tls_verify is false; set tls_verify: true",
+        );
     }
     if !config.allow_remote_spool_changes && !config.remote_spool_tokens.is_empty() {
-        warn("remote_spool_tokens", "no spool change from afar is taken; set allow_remote_spool_changes: true");
+        warn(
+            "remote_spool_tokens",
+            "no spool change from afar is taken; set allow_remote_spool_changes: true",
+        );
     }
-    if config.listen_unix.is_none() && config.listen_unix_mode != Config::default().listen_unix_mode {
-        warn("listen_unix_mode", "there is no listen_unix beside it, so it does nothing; set both");
+    if config.listen_unix.is_none() && config.listen_unix_mode != Config::default().listen_unix_mode
+    {
+        warn(
+            "listen_unix_mode",
+            "there is no listen_unix beside it, so it does nothing; set both",
+        );
     }
     if config.mysql_password.is_none() {
-        warn("mysql_username", "there is no mysql_password beside it, so MySQL probes will not log in; set both");
+        warn(
+            "mysql_username",
+            "there is no mysql_password beside it, so MySQL probes will not log in; set both",
+        );
     }
     if fields.get("mysql_username").is_none() {
-        warn("mysql_password_file", "there is no mysql_username beside it, so MySQL probes will not log in; set both");
-        warn("mysql_password", "there is no mysql_username beside it, so MySQL probes will not log in; set both");
+        warn(
+            "mysql_password_file",
+            "there is no mysql_username beside it, so MySQL probes will not log in; set both",
+        );
+        warn(
+            "mysql_password",
+            "there is no mysql_username beside it, so MySQL probes will not log in; set both",
+        );
     }
 }

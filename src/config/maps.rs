@@ -17,7 +17,10 @@ pub fn exec(reader: &Reader<'_>) -> Option<BTreeMap<String, Argv>> {
     collect(reader, |name, value| {
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(fits) {
-            value.fault_of_key("is no name for a command", "use letters, digits, '.', '_' and '-', at most 64");
+            value.fault_of_key(
+                "is no name for a command",
+                "use letters, digits, '.', '_' and '-', at most 64",
+            );
             return None;
         }
         command(value)
@@ -26,7 +29,8 @@ pub fn exec(reader: &Reader<'_>) -> Option<BTreeMap<String, Argv>> {
 
 /// A command: a list of words, or a text that is split like a shell would.
 pub fn command(reader: &Reader<'_>) -> Option<Argv> {
-    const REMEDY: &str = "write a list such as [/usr/local/bin/check, --flag], or a text with its quotes in pairs";
+    const REMEDY: &str =
+        "write a list such as [/usr/local/bin/check, --flag], or a text with its quotes in pairs";
     let made = if reader.is_list() {
         Argv::new(reader.each(Reader::any_text)?)
     } else {
@@ -50,7 +54,10 @@ pub fn sockets(reader: &Reader<'_>) -> Option<BTreeMap<String, PathBuf>> {
         // sun_path of unix(7), with its final zero.
         let fits = path.is_absolute() && path.as_os_str().len() < 108;
         if !fits {
-            value.fault("is not an absolute path of less than 108 bytes", "write one such as /run/web.sock");
+            value.fault(
+                "is not an absolute path of less than 108 bytes",
+                "write one such as /run/web.sock",
+            );
         }
         fits.then_some(path)
     })
@@ -61,10 +68,16 @@ pub fn timeouts(reader: &Reader<'_>) -> Option<BTreeMap<String, Duration>> {
     by_service(reader, |value| value.seconds(0.001, LONGEST_PROBE))
 }
 
-fn by_service<T>(reader: &Reader<'_>, read: impl Fn(&Reader<'_>) -> Option<T>) -> Option<BTreeMap<String, T>> {
+fn by_service<T>(
+    reader: &Reader<'_>,
+    read: impl Fn(&Reader<'_>) -> Option<T>,
+) -> Option<BTreeMap<String, T>> {
     collect(reader, |name, value| {
         if ServiceName::parse(name).is_err() {
-            value.fault_of_key("is not the name of a service", "use letters, digits, '.', '_' and '-'");
+            value.fault_of_key(
+                "is not the name of a service",
+                "use letters, digits, '.', '_' and '-'",
+            );
             return None;
         }
         read(value)
@@ -76,6 +89,9 @@ fn collect<T>(
     mut read: impl FnMut(&str, &Reader<'_>) -> Option<T>,
 ) -> Option<BTreeMap<String, T>> {
     let entries = reader.entries()?;
-    let read: Vec<_> = entries.iter().map(|(name, value)| Some(((*name).to_owned(), read(name, value)?))).collect();
+    let read: Vec<_> = entries
+        .iter()
+        .map(|(name, value)| Some(((*name).to_owned(), read(name, value)?)))
+        .collect();
     read.into_iter().collect()
 }

@@ -125,7 +125,11 @@ impl Config {
     /// All secrets, for whoever must keep them from others.
     #[must_use]
     pub fn secrets(&self) -> Vec<&str> {
-        let all = [&self.mysql_password, &self.postgres_password, &self.redis_password];
+        let all = [
+            &self.mysql_password,
+            &self.postgres_password,
+            &self.redis_password,
+        ];
         all.into_iter().flatten().map(Secret::reveal).collect()
     }
 }
@@ -233,7 +237,10 @@ impl Config {
     /// The deadline of a service's probes.
     #[must_use]
     pub fn timeout_of(&self, service: &str) -> Duration {
-        self.timeouts.get(service).copied().unwrap_or(self.healthcheck_timeout)
+        self.timeouts
+            .get(service)
+            .copied()
+            .unwrap_or(self.healthcheck_timeout)
     }
 
     /// Whether a service's name decides how it is probed.

@@ -20,8 +20,9 @@ impl Network {
             Some((address, prefix)) => (address, Some(prefix)),
             None => (text, None),
         };
-        let base: IpAddr =
-            address.parse().map_err(|_| format!("'{address}' is not an address; write 10.0.0.0/8 or fc00::/7"))?;
+        let base: IpAddr = address
+            .parse()
+            .map_err(|_| format!("'{address}' is not an address; write 10.0.0.0/8 or fc00::/7"))?;
         let bits = if base.is_ipv4() { 32 } else { 128 };
         let prefix = match prefix {
             None => bits,
@@ -37,14 +38,23 @@ impl Network {
     /// Loopback, RFC 1918 and RFC 4193: where services behind a load balancer live.
     #[must_use]
     pub fn private() -> Vec<Self> {
-        let v4 = |a, b, c, d, prefix| Self { base: Ipv4Addr::new(a, b, c, d).into(), prefix };
+        let v4 = |a, b, c, d, prefix| Self {
+            base: Ipv4Addr::new(a, b, c, d).into(),
+            prefix,
+        };
         vec![
             v4(127, 0, 0, 0, 8),
             v4(10, 0, 0, 0, 8),
             v4(172, 16, 0, 0, 12),
             v4(192, 168, 0, 0, 16),
-            Self { base: Ipv6Addr::LOCALHOST.into(), prefix: 128 },
-            Self { base: Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0).into(), prefix: 7 },
+            Self {
+                base: Ipv6Addr::LOCALHOST.into(),
+                prefix: 128,
+            },
+            Self {
+                base: Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0).into(),
+                prefix: 7,
+            },
         ]
     }
 
@@ -52,8 +62,14 @@ impl Network {
     #[must_use]
     pub fn any() -> Vec<Self> {
         vec![
-            Self { base: Ipv4Addr::UNSPECIFIED.into(), prefix: 0 },
-            Self { base: Ipv6Addr::UNSPECIFIED.into(), prefix: 0 },
+            Self {
+                base: Ipv4Addr::UNSPECIFIED.into(),
+                prefix: 0,
+            },
+            Self {
+                base: Ipv6Addr::UNSPECIFIED.into(),
+                prefix: 0,
+            },
         ]
     }
 
@@ -64,7 +80,9 @@ impl Network {
             (IpAddr::V4(base), IpAddr::V4(a)) => {
                 same_prefix(base.to_bits().into(), a.to_bits().into(), 32, self.prefix)
             }
-            (IpAddr::V6(base), IpAddr::V6(a)) => same_prefix(base.to_bits(), a.to_bits(), 128, self.prefix),
+            (IpAddr::V6(base), IpAddr::V6(a)) => {
+                same_prefix(base.to_bits(), a.to_bits(), 128, self.prefix)
+            }
             _ => false,
         }
     }
@@ -82,8 +100,11 @@ impl fmt::Display for Network {
 }
 
 /// Metadata outside 169.254.0.0/16: Alibaba Cloud, Azure, Oracle Cloud Classic.
-const METADATA_V4: [Ipv4Addr; 3] =
-    [Ipv4Addr::new(100, 100, 100, 200), Ipv4Addr::new(168, 63, 129, 16), Ipv4Addr::new(192, 0, 0, 192)];
+const METADATA_V4: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(168, 63, 129, 16),
+    Ipv4Addr::new(192, 0, 0, 192),
+];
 
 /// Metadata outside fe80::/10, nearly all in what counts as private: AWS and its credentials for pods, Google, Oracle,
 /// Scaleway, Linode, Alibaba Cloud.
@@ -106,7 +127,10 @@ pub fn is_metadata(address: IpAddr) -> bool {
         IpAddr::V6(a) => {
             a.is_unicast_link_local()
                 || METADATA_V6.contains(&a)
-                || embedded_v4(a).into_iter().flatten().any(|a| is_metadata(a.into()))
+                || embedded_v4(a)
+                    .into_iter()
+                    .flatten()
+                    .any(|a| is_metadata(a.into()))
         }
     }
 }
@@ -120,10 +144,20 @@ fn embedded_v4(a: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
     let end = v4([12, 13, 14, 15]);
     match s {
         [0, 0, 0, 0, 0 | 0xffff, 0, ..] => [end, None, None, None],
-        [0x64, 0xff9b, 1, ..] => [end, v4([6, 7, 9, 10]), v4([7, 9, 10, 11]), v4([9, 10, 11, 12])],
+        [0x64, 0xff9b, 1, ..] => [
+            end,
+            v4([6, 7, 9, 10]),
+            v4([7, 9, 10, 11]),
+            v4([9, 10, 11, 12]),
+        ],
         [0x64, 0xff9b, ..] => [end, None, None, None],
         [0x2002, ..] => [v4([2, 3, 4, 5]), None, None, None],
-        [0x2001, 0, ..] => [v4([4, 5, 6, 7]), end.map(|a| Ipv4Addr::from_bits(!a.to_bits())), None, None],
+        [0x2001, 0, ..] => [
+            v4([4, 5, 6, 7]),
+            end.map(|a| Ipv4Addr::from_bits(!a.to_bits())),
+            None,
+            None,
+        ],
         [_, _, _, _, 0 | 0x200, 0x5efe, ..] => [end, None, None, None],
         _ => [None; 4],
     }
@@ -135,16 +169,32 @@ mod tests {
 
     #[test]
     fn prefixes_are_compared_bit_by_bit() {
-        let contains = |net: &str, a: &str| Network::parse(net).unwrap().contains(a.parse().unwrap());
-        assert!(contains("172.16.0.0/12", "172.31.255.255") && !contains("172.16.0.0/12", "172.32.0.0"));
+        let contains =
+            |net: &str, a: &str| Network::parse(net).unwrap().contains(a.parse().unwrap());
+        assert!(
+            contains("172.16.0.0/12", "172.31.255.255") && !contains("172.16.0.0/12", "172.32.0.0")
+        );
         assert!(contains("0.0.0.0/0", "8.8.8.8") && !contains("0.0.0.0/0", "::1"));
-        assert!(contains("::/0", "::1") && contains("10.1.2.3", "10.1.2.3") && !contains("10.1.2.3", "10.1.2.4"));
+        assert!(
+            contains("::/0", "::1")
+                && contains("10.1.2.3", "10.1.2.3")
+                && !contains("10.1.2.3", "10.1.2.4")
+        );
         assert!(contains("127.0.0.0/8", "::ffff:127.0.0.1"));
     }
 
     #[test]
     fn bad_networks_are_refused() {
-        for bad in ["", "10.0.0.0/33", "::/129", "10/8", "a/8", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8"] {
+        for bad in [
+            "",
+            "10.0.0.0/33",
+            "::/129",
+            "10/8",
+            "a/8",
+            "10.0.0.0/",
+            "10.0.0.0/-1",
+            "10.0.0.0/8/8",
+        ] {
             assert!(Network::parse(bad).is_err(), "{bad}");
         }
     }
@@ -183,9 +233,16 @@ mod tests {
         ] {
             assert!(is_metadata(a.parse().unwrap()), "{a}");
         }
-        for a in
-            ["127.0.0.1", "::", "::1", "10.0.0.1", "fd00:ec2::253", "100.100.100.201", "64:ff9b:1::1", "2001:db8::1"]
-        {
+        for a in [
+            "127.0.0.1",
+            "::",
+            "::1",
+            "10.0.0.1",
+            "fd00:ec2::253",
+            "100.100.100.201",
+            "64:ff9b:1::1",
+            "2001:db8::1",
+        ] {
             assert!(!is_metadata(a.parse().unwrap()), "{a}");
         }
     }

@@ -9,7 +9,8 @@ pub(super) fn digits(text: &str) -> Option<String> {
         _ => &digits,
     };
     let digits = digits.strip_prefix('+').unwrap_or(digits);
-    let good = digits.bytes().all(|b| b.is_ascii_digit()) && (digits.len() == 1 || !digits.starts_with('0'));
+    let good = digits.bytes().all(|b| b.is_ascii_digit())
+        && (digits.len() == 1 || !digits.starts_with('0'));
     (good && !digits.is_empty()).then(|| digits.to_owned())
 }
 
@@ -32,7 +33,9 @@ pub(super) fn number(text: &str) -> Option<f64> {
 /// A number of bytes, with or without a unit.
 pub(super) fn size(text: &str) -> Option<u64> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '_').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '_')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
         "" | "b" => 0,
@@ -42,7 +45,13 @@ pub(super) fn size(text: &str) -> Option<u64> {
         _ => return None,
     };
     // Too large a number is a number still: the caller says that it is out of range.
-    Some(digits(number)?.parse::<u64>().ok().and_then(|n| n.checked_mul(1 << shift)).unwrap_or(u64::MAX))
+    Some(
+        digits(number)?
+            .parse::<u64>()
+            .ok()
+            .and_then(|n| n.checked_mul(1 << shift))
+            .unwrap_or(u64::MAX),
+    )
 }
 
 /// A number of bytes in the largest unit that leaves it whole.
@@ -50,5 +59,8 @@ pub(super) fn size_words(bytes: usize) -> String {
     [(30, "GiB"), (20, "MiB"), (10, "KiB")]
         .into_iter()
         .find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift))
-        .map_or_else(|| bytes.to_string(), |(shift, unit)| format!("{}{unit}", bytes >> shift))
+        .map_or_else(
+            || bytes.to_string(),
+            |(shift, unit)| format!("{}{unit}", bytes >> shift),
+        )
 }

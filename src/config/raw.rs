@@ -87,20 +87,40 @@ impl<'t> Document<'t> {
     pub fn parse(text: &'t str) -> Result<Self, Problem> {
         let text = super::decode::check_characters(text)?;
         serde_yaml::from_str::<IgnoredAny>(text).map_err(|e| super::decode::syntax(text, &e))?;
-        let mut survey = Survey { shapes: Vec::new(), problem: None };
-        if let Err(e) = (SurveyOne { survey: &mut survey, depth: 0 }).deserialize(yaml(text)) {
+        let mut survey = Survey {
+            shapes: Vec::new(),
+            problem: None,
+        };
+        if let Err(e) = (SurveyOne {
+            survey: &mut survey,
+            depth: 0,
+        })
+        .deserialize(yaml(text))
+        {
             return Err(odd(&e, survey.problem));
         }
         let shapes = survey.shapes;
-        let mut walk = Walk { shapes: &shapes, next: 0, stop: usize::MAX, text_left: MAX_TEXT };
-        let root = Build(&mut walk).deserialize(yaml(text)).map_err(|e| odd(&e, Some(TOO_MANY_ALIASES)))?;
+        let mut walk = Walk {
+            shapes: &shapes,
+            next: 0,
+            stop: usize::MAX,
+            text_left: MAX_TEXT,
+        };
+        let root = Build(&mut walk)
+            .deserialize(yaml(text))
+            .map_err(|e| odd(&e, Some(TOO_MANY_ALIASES)))?;
         Ok(Self { text, shapes, root })
     }
 
     /// The line of a key or value, from 1.
     #[must_use]
     pub fn line(&self, mark: Mark) -> Option<usize> {
-        let mut walk = Walk { shapes: &self.shapes, next: 0, stop: mark.0, text_left: MAX_TEXT };
+        let mut walk = Walk {
+            shapes: &self.shapes,
+            next: 0,
+            stop: mark.0,
+            text_left: MAX_TEXT,
+        };
         let provoked = Build(&mut walk).deserialize(yaml(self.text)).err()?;
         provoked.location().map(|l| l.line())
     }
@@ -116,7 +136,11 @@ fn odd(error: &serde_yaml::Error, problem: Option<&'static str>) -> Problem {
         limit if limit.contains("limit exceeded") => TOO_MANY_ALIASES,
         _ => "a value does not fit its tag (!!name); write the value without the tag",
     });
-    Problem { line: error.location().map(|l| l.line()), column: None, text: text.into() }
+    Problem {
+        line: error.location().map(|l| l.line()),
+        column: None,
+        text: text.into(),
+    }
 }
 
 const TOO_MANY_ALIASES: &str = "the aliases (*name) make too many values; write the values out";
@@ -149,12 +173,17 @@ struct SurveyOne<'s> {
 
 impl SurveyOne<'_> {
     fn child(&mut self) -> SurveyOne<'_> {
-        SurveyOne { survey: self.survey, depth: self.depth + 1 }
+        SurveyOne {
+            survey: self.survey,
+            depth: self.depth + 1,
+        }
     }
 
     fn enter<E: Error>(&mut self, shape: Shape) -> Result<(), E> {
         if self.depth >= MAX_DEPTH {
-            return Err(self.survey.refuse("the values are nested too deep; 64 levels are the most"));
+            return Err(self
+                .survey
+                .refuse("the values are nested too deep; 64 levels are the most"));
         }
         self.survey.push(shape)
     }
@@ -225,9 +254,9 @@ impl<'de> Visitor<'de> for SurveyOne<'_> {
                 return Ok(());
             }
             if matches!(self.survey.shapes.get(key), Some(Shape::List | Shape::Map)) {
-                return Err(self
-                    .survey
-                    .refuse("a list or map stands where a key is needed; write a word before the colon"));
+                return Err(self.survey.refuse(
+                    "a list or map stands where a key is needed; write a word before the colon",
+                ));
             }
             entries.next_value_seed(self.child())?;
         }
@@ -267,7 +296,10 @@ impl<'de> DeserializeSeed<'de> for Build<'_, '_> {
             Some(Shape::Map) => deserializer.deserialize_map(self),
             Some(Shape::Null) | None => IgnoredAny::deserialize(deserializer).map(|_| Value::Null),
         }?;
-        Ok(Node { value, mark: Mark(mark) })
+        Ok(Node {
+            value,
+            mark: Mark(mark),
+        })
     }
 }
 
@@ -279,7 +311,11 @@ impl<'de> Visitor<'de> for Build<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
-        self.0.text_left = self.0.text_left.checked_sub(text.len()).ok_or_else(|| E::custom(""))?;
+        self.0.text_left = self
+            .0
+            .text_left
+            .checked_sub(text.len())
+            .ok_or_else(|| E::custom(""))?;
         Ok(Value::Scalar(text.into()))
     }
 
@@ -294,8 +330,16 @@ impl<'de> Visitor<'de> for Build<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some(Node { value, mark }) = entries.next_key_seed(Build(self.0))? {
-            let key = if let Value::Scalar(key) = value { key } else { "null".into() };
-            map.push(Entry { key, mark, node: entries.next_value_seed(Build(self.0))? });
+            let key = if let Value::Scalar(key) = value {
+                key
+            } else {
+                "null".into()
+            };
+            map.push(Entry {
+                key,
+                mark,
+                node: entries.next_value_seed(Build(self.0))?,
+            });
         }
         Ok(Value::Map(map))
     }

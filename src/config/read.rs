@@ -30,23 +30,41 @@ impl<'a> Reader<'a> {
     /// The reader of the whole file.
     #[must_use]
     pub fn root(node: &'a Node, sink: &'a Sink) -> Self {
-        Self { node, mark: node.mark, key: String::new(), name: String::new(), secret: false, sink }
+        Self {
+            node,
+            mark: node.mark,
+            key: String::new(),
+            name: String::new(),
+            secret: false,
+            sink,
+        }
     }
 
     /// The same value, never to be quoted in a message.
     #[must_use]
     pub fn secret(self) -> Self {
-        Self { secret: true, ..self }
+        Self {
+            secret: true,
+            ..self
+        }
     }
 
     /// Notes a fault of this value. `what` follows the value, as in "'x' is not a number"; `remedy` says what to do.
     pub fn fault(&self, what: impl Display, remedy: impl Display) {
-        self.sink.fault(self.mark, &self.key, format!("{} {what}; {remedy}", self.shown()));
+        self.sink.fault(
+            self.mark,
+            &self.key,
+            format!("{} {what}; {remedy}", self.shown()),
+        );
     }
 
     /// Notes a fault of the key that this value stands under: `what` follows the key.
     pub fn fault_of_key(&self, what: impl Display, remedy: impl Display) {
-        self.sink.fault(self.mark, &self.key, format!("'{}' {what}; {remedy}", self.name));
+        self.sink.fault(
+            self.mark,
+            &self.key,
+            format!("'{}' {what}; {remedy}", self.name),
+        );
     }
 
     /// Notes something odd about this value that does not keep it from being used: a whole sentence.
@@ -96,8 +114,16 @@ impl<'a> Reader<'a> {
             Value::Map(_) => "a map".into(),
             Value::Scalar(_) if self.secret => "the value".into(),
             Value::Scalar(text) => {
-                let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTED).collect();
-                let more = if text.chars().nth(QUOTED).is_some() { "…" } else { "" };
+                let plain: String = text
+                    .chars()
+                    .map(|c| if c.is_control() { ' ' } else { c })
+                    .take(QUOTED)
+                    .collect();
+                let more = if text.chars().nth(QUOTED).is_some() {
+                    "…"
+                } else {
+                    ""
+                };
                 format!("'{plain}{more}'")
             }
         }
@@ -123,7 +149,12 @@ impl<'a> Reader<'a> {
     }
 
     /// A text that `parse` takes; `what` and `remedy` make the fault when it does not.
-    pub fn parsed<T>(&self, what: &str, remedy: &str, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    pub fn parsed<T>(
+        &self,
+        what: &str,
+        remedy: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
         let value = self.scalar().and_then(parse);
         if value.is_none() {
             self.fault(what, remedy);
@@ -146,21 +177,31 @@ impl<'a> Reader<'a> {
     /// A text, exactly as written, that may be empty.
     #[must_use]
     pub fn any_text(&self) -> Option<String> {
-        self.parsed("is not a text", "write one, in quotes if it has special characters", |t| Some(t.to_owned()))
+        self.parsed(
+            "is not a text",
+            "write one, in quotes if it has special characters",
+            |t| Some(t.to_owned()),
+        )
     }
 
     /// A path of a file, absolute or relative to where hacheck is started.
     #[must_use]
     pub fn path(&self, example: &str) -> Option<std::path::PathBuf> {
-        self.parsed("is not the path of a file", &format!("write one such as {example}"), |t| {
-            (!t.trim().is_empty() && !t.contains('\0')).then(|| t.into())
-        })
+        self.parsed(
+            "is not the path of a file",
+            &format!("write one such as {example}"),
+            |t| (!t.trim().is_empty() && !t.contains('\0')).then(|| t.into()),
+        )
     }
 
     /// A boolean in any of YAML 1.1's words, quoted or not, or 0 or 1.
     #[must_use]
     pub fn boolean(&self) -> Option<bool> {
-        self.parsed("is neither yes nor no", "write true or false", |t| match t.trim().to_ascii_lowercase().as_str() {
+        self.parsed("is neither yes nor no", "write true or false", |t| match t
+            .trim()
+            .to_ascii_lowercase()
+            .as_str()
+        {
             "true" | "yes" | "on" | "y" | "1" => Some(true),
             "false" | "no" | "off" | "n" | "0" => Some(false),
             _ => None,
@@ -178,10 +219,15 @@ impl<'a> Reader<'a> {
     pub fn whole_or(&self, min: u64, max: u64, or: &str) -> Option<u64> {
         let remedy = format!("write a whole number from {min} to {max}{or}");
         let Some(text) = self.scalar().and_then(digits) else {
-            let octal =
-                self.scalar().is_some_and(|t| t.trim().bytes().all(|b| b.is_ascii_digit()) && !t.trim().is_empty());
+            let octal = self.scalar().is_some_and(|t| {
+                t.trim().bytes().all(|b| b.is_ascii_digit()) && !t.trim().is_empty()
+            });
             self.fault(
-                if octal { "has a leading zero, which may mean octal" } else { "is not a whole number" },
+                if octal {
+                    "has a leading zero, which may mean octal"
+                } else {
+                    "is not a whole number"
+                },
                 remedy,
             );
             return None;
@@ -196,18 +242,27 @@ impl<'a> Reader<'a> {
     /// [`Reader::whole`] for counts that are held in memory.
     #[must_use]
     pub fn count(&self, min: usize, max: usize) -> Option<usize> {
-        self.whole(min as u64, max as u64).and_then(|n| usize::try_from(n).ok())
+        self.whole(min as u64, max as u64)
+            .and_then(|n| usize::try_from(n).ok())
     }
 
     /// A number of bytes of `min` to `max`, with or without `KiB`, `MiB`, `GiB` (or `k`, `m`, `g`).
     #[must_use]
     pub fn bytes(&self, min: usize, max: usize) -> Option<usize> {
-        let remedy = || format!("write bytes, or a size such as 8MiB, from {} to {}", size_words(min), size_words(max));
+        let remedy = || {
+            format!(
+                "write bytes, or a size such as 8MiB, from {} to {}",
+                size_words(min),
+                size_words(max)
+            )
+        };
         let Some(value) = self.scalar().and_then(size) else {
             self.fault("is not a size", remedy());
             return None;
         };
-        let value = usize::try_from(value).ok().filter(|n| (min..=max).contains(n));
+        let value = usize::try_from(value)
+            .ok()
+            .filter(|n| (min..=max).contains(n));
         if value.is_none() {
             self.fault("is out of range", remedy());
         }
@@ -225,7 +280,9 @@ impl<'a> Reader<'a> {
     pub fn seconds(&self, min: f64, max: f64) -> Option<Duration> {
         let remedy = format!("write a number of seconds from {min} to {max}");
         let number = self.number(&remedy)?;
-        let value = Duration::try_from_secs_f64(number).ok().filter(|_| (min..=max).contains(&number));
+        let value = Duration::try_from_secs_f64(number)
+            .ok()
+            .filter(|_| (min..=max).contains(&number));
         if value.is_none() {
             self.fault("is out of range", remedy);
         }
@@ -237,7 +294,11 @@ impl<'a> Reader<'a> {
     pub fn items(&self) -> Option<Vec<Reader<'a>>> {
         match &self.node.value {
             Value::List(list) => {
-                let reader = |node: &'a Node| Reader { node, mark: node.mark, ..self.clone() };
+                let reader = |node: &'a Node| Reader {
+                    node,
+                    mark: node.mark,
+                    ..self.clone()
+                };
                 Some(list.iter().map(reader).collect())
             }
             Value::Scalar(_) => Some(vec![self.clone()]),
@@ -259,10 +320,18 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn entries(&self) -> Option<Vec<(&'a str, Reader<'a>)>> {
         let Value::Map(entries) = &self.node.value else {
-            self.fault("is not a map", "write lines such as 'name: value', indented below the key");
+            self.fault(
+                "is not a map",
+                "write lines such as 'name: value', indented below the key",
+            );
             return None;
         };
-        Some(entries.iter().map(|e| (e.key.as_str(), self.entry(e))).collect())
+        Some(
+            entries
+                .iter()
+                .map(|e| (e.key.as_str(), self.entry(e)))
+                .collect(),
+        )
     }
 
     /// A map whose keys are ours. A key that is not known is a warning that names the nearest.
@@ -274,7 +343,9 @@ impl<'a> Reader<'a> {
                 found.insert(key, reader);
             } else {
                 reader.warn(match nearest(key, known.iter().copied()) {
-                    Some(near) => format!("there is no such setting, so it does nothing; did you mean {near}?"),
+                    Some(near) => format!(
+                        "there is no such setting, so it does nothing; did you mean {near}?"
+                    ),
                     None => "there is no such setting, so it does nothing; remove it".into(),
                 });
             }
@@ -283,9 +354,25 @@ impl<'a> Reader<'a> {
     }
 
     fn entry(&self, entry: &'a Entry) -> Reader<'a> {
-        let name: String = entry.key.chars().map(|c| if c.is_control() { ' ' } else { c }).take(QUOTED).collect();
-        let key = if self.key.is_empty() { name.clone() } else { format!("{}.{name}", self.key) };
-        Reader { node: &entry.node, mark: entry.mark, key, name, secret: self.secret, sink: self.sink }
+        let name: String = entry
+            .key
+            .chars()
+            .map(|c| if c.is_control() { ' ' } else { c })
+            .take(QUOTED)
+            .collect();
+        let key = if self.key.is_empty() {
+            name.clone()
+        } else {
+            format!("{}.{name}", self.key)
+        };
+        Reader {
+            node: &entry.node,
+            mark: entry.mark,
+            key,
+            name,
+            secret: self.secret,
+            sink: self.sink,
+        }
     }
 }
 

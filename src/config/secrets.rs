@@ -25,15 +25,31 @@ pub fn file_key(setting: &Setting) -> String {
 /// Reads a setting from wherever it stands.
 pub fn read(setting: &Setting, fields: &Fields<'_>, config: &mut Config) {
     let own = fields.get(setting.name).cloned();
-    let own = if setting.secret { own.map(Reader::secret) } else { own };
-    let file = if setting.secret { fields.get(&file_key(setting)) } else { None };
+    let own = if setting.secret {
+        own.map(Reader::secret)
+    } else {
+        own
+    };
+    let file = if setting.secret {
+        fields.get(&file_key(setting))
+    } else {
+        None
+    };
     if let (Some(_), Some(file)) = (&own, file) {
-        file.fault(format_args!("stands beside {}", setting.name), "keep one of the two");
+        file.fault(
+            format_args!("stands beside {}", setting.name),
+            "keep one of the two",
+        );
         return;
     }
     let text = match (&own, file) {
-        (Some(own), _) if takes_variables(setting) => own.plain().and_then(|text| expanded(own, text)),
-        (None, Some(file)) => Some(file.path("/etc/hacheck/secret").and_then(|path| content(file, &path))),
+        (Some(own), _) if takes_variables(setting) => {
+            own.plain().and_then(|text| expanded(own, text))
+        }
+        (None, Some(file)) => Some(
+            file.path("/etc/hacheck/secret")
+                .and_then(|path| content(file, &path)),
+        ),
         _ => None,
     };
     match (text, own.as_ref().or(file)) {
@@ -41,7 +57,10 @@ pub fn read(setting: &Setting, fields: &Fields<'_>, config: &mut Config) {
         (Some(None), _) | (_, None) => {}
         (None, Some(reader)) => (setting.parse)(config, reader),
         (Some(Some(text)), Some(reader)) => {
-            let node = Node { value: Value::Scalar(text), mark: reader.mark() };
+            let node = Node {
+                value: Value::Scalar(text),
+                mark: reader.mark(),
+            };
             (setting.parse)(config, &reader.standing_for(&node).secret());
         }
     }
@@ -53,7 +72,10 @@ fn takes_variables(setting: &Setting) -> bool {
 
 /// The text with `${NAME}` replaced; `$${` stands for `${`. `None` when there is nothing to replace, `Some(None)` when a
 /// fault was noted.
-#[expect(clippy::option_option, reason = "nothing to do and a fault are not the same")]
+#[expect(
+    clippy::option_option,
+    reason = "nothing to do and a fault are not the same"
+)]
 fn expanded(reader: &Reader<'_>, text: &str) -> Option<Option<String>> {
     if !text.contains("${") {
         return None;
@@ -71,7 +93,10 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<Option<String>> {
         out.push_str(before);
         let name = found[2..].split_once('}');
         let Some((name, after)) = name.filter(|(name, _)| is_name(name)) else {
-            reader.fault("has '${' without a name and '}'", "write ${NAME}, or $${ for the characters themselves");
+            reader.fault(
+                "has '${' without a name and '}'",
+                "write ${NAME}, or $${ for the characters themselves",
+            );
             return Some(None);
         };
         let Ok(value) = std::env::var(name) else {
@@ -95,7 +120,10 @@ fn content(reader: &Reader<'_>, path: &Path) -> Option<String> {
     let path = match located(path) {
         Ok(path) => path,
         Err(what) => {
-            reader.fault(what, "write the whole path, or LoadCredential= in the systemd unit");
+            reader.fault(
+                what,
+                "write the whole path, or LoadCredential= in the systemd unit",
+            );
             return None;
         }
     };
@@ -103,7 +131,10 @@ fn content(reader: &Reader<'_>, path: &Path) -> Option<String> {
         Ok(text) => Some(text),
         Err(what) => {
             let what = format!("{what} ({})", path.display());
-            reader.fault(what, "put the secret there alone, readable for the user that hacheck runs as");
+            reader.fault(
+                what,
+                "put the secret there alone, readable for the user that hacheck runs as",
+            );
             None
         }
     }
@@ -122,13 +153,18 @@ fn located(path: &Path) -> Result<PathBuf, &'static str> {
 
 fn read_file(path: &Path) -> Result<String, String> {
     // A FIFO must not hang the start.
-    let file = OpenOptions::new().read(true).custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits()).open(path);
+    let file = OpenOptions::new()
+        .read(true)
+        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
+        .open(path);
     let file = file.map_err(|e| format!("cannot be read: {}", cause_text(e)))?;
     if !file.metadata().is_ok_and(|m| m.is_file()) {
         return Err("is not a file".into());
     }
     let mut bytes = Vec::new();
-    file.take(FILE_MAX + 1).read_to_end(&mut bytes).map_err(|e| format!("cannot be read: {}", cause_text(e)))?;
+    file.take(FILE_MAX + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|e| format!("cannot be read: {}", cause_text(e)))?;
     if bytes.len() as u64 > FILE_MAX {
         return Err("is larger than 64 KiB".into());
     }
@@ -139,5 +175,9 @@ fn read_file(path: &Path) -> Result<String, String> {
             text.truncate(text.len() - 1);
         }
     }
-    if text.is_empty() { Err("is empty".into()) } else { Ok(text) }
+    if text.is_empty() {
+        Err("is empty".into())
+    } else {
+        Ok(text)
+    }
 }

@@ -7,7 +7,10 @@ use super::numbers::size_words;
 use super::read::Reader;
 use super::row::{USUAL, networks, row, seconds, secret, set};
 use super::show::{list, map, or_null, plain_list, quoted};
-use super::{Config, FileLimit, Group, HttpRule, LogFormat, LogPath, Secret, access, groups, limits, maps, values};
+use super::{
+    Config, FileLimit, Group, HttpRule, LogFormat, LogPath, Secret, access, groups, limits, maps,
+    values,
+};
 
 /// One key of the configuration file.
 #[derive(Clone, Copy)]
@@ -33,7 +36,8 @@ pub struct Setting {
 }
 
 /// All settings, in the order of the reference.
-pub const SETTINGS: &[Setting] = &joined::<{ ROWS.len() + access::ROWS.len() + limits::ROWS.len() }>();
+pub const SETTINGS: &[Setting] =
+    &joined::<{ ROWS.len() + access::ROWS.len() + limits::ROWS.len() }>();
 
 const fn joined<const N: usize>() -> [Setting; N] {
     let mut all = [USUAL; N];
@@ -86,7 +90,12 @@ const ROWS: &[Setting] = &[
         name: "tls_ca_file",
         kind: "path of a PEM file",
         doc: "The certificates to trust; the system's when unset. A server's own must be made with CA:FALSE. Of use with `tls_verify: true` only.",
-        parse: |c, r| set(&mut c.tls_ca_file, r.path("/etc/ssl/certs/ca.pem").map(Some)),
+        parse: |c, r| {
+            set(
+                &mut c.tls_ca_file,
+                r.path("/etc/ssl/certs/ca.pem").map(Some),
+            )
+        },
         show: |c| or_null(c.tls_ca_file.as_ref(), |p| quoted(&p.to_string_lossy())),
         ..USUAL
     },

@@ -28,11 +28,20 @@ pub fn effective(config: &Config) -> String {
 #[must_use]
 pub fn reference_markdown() -> String {
     let default = Config::default();
-    let mut out = String::from("| Key | Type | Default | Reload | Meaning |\n|---|---|---|---|---|\n");
+    let mut out =
+        String::from("| Key | Type | Default | Reload | Meaning |\n|---|---|---|---|---|\n");
     for setting in SETTINGS {
-        let unit = if setting.unit.is_empty() { String::new() } else { format!(", {}", setting.unit) };
+        let unit = if setting.unit.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", setting.unit)
+        };
         let value = (setting.show)(&default);
-        let value = if value == "null" { "unset".into() } else { format!("`{value}`") };
+        let value = if value == "null" {
+            "unset".into()
+        } else {
+            format!("`{value}`")
+        };
         let reload = if setting.restart { "restart" } else { "yes" };
         let cells = [
             format!("`{}`", setting.name),
@@ -50,7 +59,10 @@ pub fn reference_markdown() -> String {
 pub fn quoted(text: &str) -> String {
     let word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '/');
     let null = matches!(text, "null" | "Null" | "NULL");
-    if text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/') && text.chars().all(word) && !null {
+    if text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/')
+        && text.chars().all(word)
+        && !null
+    {
         return text.into();
     }
     let mut out = String::from("\"");
@@ -68,17 +80,34 @@ pub fn quoted(text: &str) -> String {
 
 /// A list of texts as YAML.
 pub fn list<T: ToString>(items: &[T]) -> String {
-    format!("[{}]", items.iter().map(|i| quoted(&i.to_string())).collect::<Vec<_>>().join(", "))
+    format!(
+        "[{}]",
+        items
+            .iter()
+            .map(|i| quoted(&i.to_string()))
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
 }
 
 /// A list of numbers as YAML.
 pub fn plain_list<T: ToString>(items: &[T]) -> String {
-    format!("[{}]", items.iter().map(T::to_string).collect::<Vec<_>>().join(", "))
+    format!(
+        "[{}]",
+        items
+            .iter()
+            .map(T::to_string)
+            .collect::<Vec<_>>()
+            .join(", ")
+    )
 }
 
 /// A map as YAML.
 pub fn map<T>(entries: &BTreeMap<String, T>, show: impl Fn(&T) -> String) -> String {
-    let entries: Vec<String> = entries.iter().map(|(key, value)| format!("{}: {}", quoted(key), show(value))).collect();
+    let entries: Vec<String> = entries
+        .iter()
+        .map(|(key, value)| format!("{}: {}", quoted(key), show(value)))
+        .collect();
     format!("{{{}}}", entries.join(", "))
 }
 

@@ -15,9 +15,18 @@ pub fn tidy(node: &mut Node, path: &str, sink: &Sink) {
         Value::Map(entries) => {
             let mut first = HashMap::new();
             for entry in entries.iter_mut() {
-                let key = if path.is_empty() { entry.key.clone() } else { format!("{path}.{}", entry.key) };
+                let key = if path.is_empty() {
+                    entry.key.clone()
+                } else {
+                    format!("{path}.{}", entry.key)
+                };
                 if let Some(other) = first.insert(entry.key.clone(), entry.mark) {
-                    sink.fault_with_other(entry.mark, other, &key, "stands already{}; keep one of the two");
+                    sink.fault_with_other(
+                        entry.mark,
+                        other,
+                        &key,
+                        "stands already{}; keep one of the two",
+                    );
                 }
                 // A map in a secret's place is a fault anyway, and its keys may be the secret.
                 if !SETTINGS.iter().any(|s| s.secret && s.name == key) {
@@ -30,7 +39,8 @@ pub fn tidy(node: &mut Node, path: &str, sink: &Sink) {
 }
 
 fn merge(entries: &mut Vec<Entry>) {
-    let merges = |e: &mut Entry| e.key == "<<" && matches!(e.node.value, Value::Map(_) | Value::List(_));
+    let merges =
+        |e: &mut Entry| e.key == "<<" && matches!(e.node.value, Value::Map(_) | Value::List(_));
     let merged: Vec<Entry> = entries.extract_if(.., merges).collect();
     let mut known: HashSet<String> = entries.iter().map(|e| e.key.clone()).collect();
     for source in merged {
@@ -39,7 +49,9 @@ fn merge(entries: &mut Vec<Entry>) {
             _ => vec![source.node],
         };
         for map in maps {
-            let Value::Map(inner) = map.value else { continue };
+            let Value::Map(inner) = map.value else {
+                continue;
+            };
             entries.extend(inner.into_iter().filter(|e| known.insert(e.key.clone())));
         }
     }

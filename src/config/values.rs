@@ -11,7 +11,10 @@ use super::{FileLimit, LogFormat, LogPath, Network, Ports, TlsUse};
 const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
 
 /// How long results count: `Some(None)` is for ever.
-#[expect(clippy::option_option, reason = "the outer one says whether the value could be read")]
+#[expect(
+    clippy::option_option,
+    reason = "the outer one says whether the value could be read"
+)]
 pub fn cache_time(reader: &Reader<'_>) -> Option<Option<Duration>> {
     let remedy = "write a number of seconds, 0 for no caching, or .inf to keep results for ever";
     let seconds = reader.number(remedy)?;
@@ -19,7 +22,11 @@ pub fn cache_time(reader: &Reader<'_>) -> Option<Option<Duration>> {
         reader.fault("is less than 0", remedy);
         return None;
     }
-    Some(if seconds > FOR_EVER { None } else { Duration::try_from_secs_f64(seconds).ok() })
+    Some(if seconds > FOR_EVER {
+        None
+    } else {
+        Duration::try_from_secs_f64(seconds).ok()
+    })
 }
 
 /// A header name; an empty text means none, as in the originals.
@@ -33,9 +40,16 @@ pub fn header_or_none(reader: &Reader<'_>) -> Option<Option<Header>> {
 
 /// The name of a request header that may be passed on.
 pub fn header(reader: &Reader<'_>) -> Option<Header> {
-    let header = reader.parsed("is not the name of a header", "write one such as X-Request-Id", Header::parse)?;
+    let header = reader.parsed(
+        "is not the name of a header",
+        "write one such as X-Request-Id",
+        Header::parse,
+    )?;
     if header.is_hop_by_hop() || header.name.as_str().starts_with("proxy-") {
-        reader.fault("belongs to one connection and cannot be passed on", "remove it");
+        reader.fault(
+            "belongs to one connection and cannot be passed on",
+            "remove it",
+        );
         return None;
     }
     Some(header)
@@ -55,7 +69,11 @@ pub fn headers(reader: &Reader<'_>) -> Option<Vec<Header>> {
 /// Ports, each once.
 pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
     let mut ports: Vec<u16> = Vec::new();
-    for port in reader.each(|item| item.count(1, 65535))?.into_iter().filter_map(|p| u16::try_from(p).ok()) {
+    for port in reader
+        .each(|item| item.count(1, 65535))?
+        .into_iter()
+        .filter_map(|p| u16::try_from(p).ok())
+    {
         if !ports.contains(&port) {
             ports.push(port);
         }
@@ -81,39 +99,47 @@ pub fn log_path(reader: &Reader<'_>) -> Option<LogPath> {
     match reader.word().as_deref() {
         Some("stdout") => Some(LogPath::Stdout),
         Some("stderr") => Some(LogPath::Stderr),
-        _ => reader.path("/var/log/hacheck/hacheck.log").map(LogPath::File),
+        _ => reader
+            .path("/var/log/hacheck/hacheck.log")
+            .map(LogPath::File),
     }
 }
 
 /// `text` or `json`.
 pub fn log_format(reader: &Reader<'_>) -> Option<LogFormat> {
     let remedy = "write text or json";
-    reader.parsed("is not a format of the log", remedy, |t| match t.trim().to_ascii_lowercase().as_str() {
-        "text" => Some(LogFormat::Text),
-        "json" => Some(LogFormat::Json),
-        _ => None,
+    reader.parsed("is not a format of the log", remedy, |t| {
+        match t.trim().to_ascii_lowercase().as_str() {
+            "text" => Some(LogFormat::Text),
+            "json" => Some(LogFormat::Json),
+            _ => None,
+        }
     })
 }
 
 /// A level of the log.
 pub fn log_level(reader: &Reader<'_>) -> Option<log::LevelFilter> {
     let remedy = "write error, warn, info, debug, trace or off";
-    reader.parsed("is not a level of the log", remedy, |t| match t.trim().to_ascii_lowercase().as_str() {
-        "warning" => Some(log::LevelFilter::Warn),
-        level => level.parse().ok(),
+    reader.parsed("is not a level of the log", remedy, |t| {
+        match t.trim().to_ascii_lowercase().as_str() {
+            "warning" => Some(log::LevelFilter::Warn),
+            level => level.parse().ok(),
+        }
     })
 }
 
 /// Whether a database's probes use TLS. `off` is also how YAML 1.1 writes false.
 pub fn tls_use(reader: &Reader<'_>) -> Option<TlsUse> {
-    reader.parsed("is no such choice", "write off, auto or required", |t| {
-        match t.trim().to_ascii_lowercase().as_str() {
+    reader.parsed(
+        "is no such choice",
+        "write off, auto or required",
+        |t| match t.trim().to_ascii_lowercase().as_str() {
             "off" | "no" | "false" => Some(TlsUse::Off),
             "auto" => Some(TlsUse::Auto),
             "required" => Some(TlsUse::Required),
             _ => None,
-        }
-    })
+        },
+    )
 }
 
 /// The word for it.
@@ -131,7 +157,9 @@ pub fn file_limit(reader: &Reader<'_>) -> Option<FileLimit> {
     if reader.word().as_deref() == Some("max") {
         return Some(FileLimit::Max);
     }
-    reader.whole_or(64, MOST, " or 'max'").map(FileLimit::Number)
+    reader
+        .whole_or(64, MOST, " or 'max'")
+        .map(FileLimit::Number)
 }
 
 /// Ports and ranges of ports; `any` stands for all.
@@ -155,6 +183,8 @@ pub fn mode(reader: &Reader<'_>) -> Option<u32> {
     reader.parsed("is not a mode", "write octal digits such as 0660", |t| {
         let digits = t.trim().strip_prefix("0o").unwrap_or(t.trim());
         let octal = digits.len() <= 4 && digits.bytes().all(|b| matches!(b, b'0'..=b'7'));
-        u32::from_str_radix(digits, 8).ok().filter(|m| octal && *m <= 0o777)
+        u32::from_str_radix(digits, 8)
+            .ok()
+            .filter(|m| octal && *m <= 0o777)
     })
 }

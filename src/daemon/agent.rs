@@ -54,7 +54,9 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, mut stop: watch::Re
             accepted = listener.accept() => accepted,
         };
         match accepted {
-            Ok((_, poller)) if !handler::admits(&state, poller.ip().to_canonical()) => state.connections.turn_away(),
+            Ok((_, poller)) if !handler::admits(&state, poller.ip().to_canonical()) => {
+                state.connections.turn_away()
+            }
             Ok((stream, poller)) => {
                 tokio::select! {
                     biased;
@@ -62,9 +64,14 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, mut stop: watch::Re
                     _ = stop.wait_for(|stop| *stop) => return,
                 }
                 let answering = Arc::clone(&state);
-                state.connections.enter(poller.ip().to_canonical(), |place| {
-                    tokio::spawn(async move { answer(stream, poller, &answering, &place).await }).abort_handle()
-                });
+                state
+                    .connections
+                    .enter(poller.ip().to_canonical(), |place| {
+                        tokio::spawn(
+                            async move { answer(stream, poller, &answering, &place).await },
+                        )
+                        .abort_handle()
+                    });
             }
             Err(e) => {
                 log::warn!("cannot accept an agent-check: {}", cause_text(e));
@@ -88,10 +95,17 @@ async fn answer(mut stream: TcpStream, poller: SocketAddr, state: &Arc<State>, p
     let text = match Wanted::parse(&line) {
         Ok(wanted) => {
             let check = wanted.check();
-            let asker = Asker { uri: &wanted.uri, headers: &wanted.headers, from, kind: "agent " };
+            let asker = Asker {
+                uri: &wanted.uri,
+                headers: &wanted.headers,
+                from,
+                kind: "agent ",
+            };
             let live = state.live();
             let prepared = Arc::new(Prepared::new(&check, &asker, &*state.own, &live));
-            let decided = handler::decide(state, &live, &prepared, arrived).wait().await;
+            let decided = handler::decide(state, &live, &prepared, arrived)
+                .wait()
+                .await;
             let text = said(&decided, state.live().config.agent_weights);
             decided.note(state, 0, text.starts_with("up"));
             text
@@ -101,7 +115,10 @@ async fn answer(mut stream: TcpStream, poller: SocketAddr, state: &Arc<State>, p
             format!("error #{}", phrase(&why).unwrap_or_default())
         }
     };
-    log::debug!("agent-check from {from}: {:?} is answered {text}", String::from_utf8_lossy(&line));
+    log::debug!(
+        "agent-check from {from}: {:?} is answered {text}",
+        String::from_utf8_lossy(&line)
+    );
     let _ = timeout(WRITE, async {
         stream.write_all(format!("{text}\n").as_bytes()).await?;
         stream.shutdown().await
@@ -148,31 +165,56 @@ struct Wanted {
 
 impl Wanted {
     fn parse(line: &[u8]) -> Result<Self, String> {
-        let text = str::from_utf8(line).map_err(|_| "agent-send is not text".to_owned())?.trim();
+        let text = str::from_utf8(line)
+            .map_err(|_| "agent-send is not text".to_owned())?
+            .trim();
         if text.len() > LINE_MAX {
             return Err(format!("agent-send is over {LINE_MAX} bytes"));
         }
         if text.contains('/') {
             let slash = if text.starts_with('/') { "" } else { "/" };
-            let uri: Uri = format!("{slash}{text}").parse().map_err(|e| format!("agent-send {text:?}: {e}"))?;
+            let uri: Uri = format!("{slash}{text}")
+                .parse()
+                .map_err(|e| format!("agent-send {text:?}: {e}"))?;
             return match route::parse(&Method::GET, uri.path()) {
-                Ok(Route::Check(_)) => Ok(Self { uri, headers: HeaderMap::new(), key: None }),
-                _ => Err(format!("agent-send {text:?} is no check; write one such as http/web/8080/health")),
+                Ok(Route::Check(_)) => Ok(Self {
+                    uri,
+                    headers: HeaderMap::new(),
+                    key: None,
+                }),
+                _ => Err(format!(
+                    "agent-send {text:?} is no check; write one such as http/web/8080/health"
+                )),
             };
         }
         let name = if text.is_empty() { ALL } else { text };
         let key = Key::parse(name).map_err(|e| format!("agent-send {text:?}: {e}"))?;
         let host = key.host().and_then(|h| HeaderValue::from_str(h).ok());
-        let headers = host.map(|h| (HeaderName::from_static("x-nerve-check-ip"), h)).into_iter().collect();
-        Ok(Self { uri: Uri::from_static("/"), headers, key: Some(key) })
+        let headers = host
+            .map(|h| (HeaderName::from_static("x-nerve-check-ip"), h))
+            .into_iter()
+            .collect();
+        Ok(Self {
+            uri: Uri::from_static("/"),
+            headers,
+            key: Some(key),
+        })
     }
 
     fn check(&self) -> Check<'_> {
         match (&self.key, route::parse(&Method::GET, self.uri.path())) {
             (None, Ok(Route::Check(check))) => check,
             (key, _) => {
-                let key = key.clone().or_else(|| Key::parse(ALL).ok()).expect("a key, or the constant 'all'");
-                Check { protocol: None, service: key.service_name().clone(), port: key.port(), rest: "" }
+                let key = key
+                    .clone()
+                    .or_else(|| Key::parse(ALL).ok())
+                    .expect("a key, or the constant 'all'");
+                Check {
+                    protocol: None,
+                    service: key.service_name().clone(),
+                    port: key.port(),
+                    rest: "",
+                }
             }
         }
     }
@@ -183,7 +225,9 @@ fn said(decided: &Decided, weights: bool) -> String {
     match (&decided.verdict, &decided.draining) {
         (Verdict::Down(closed), _) => down(&closed.downtime),
         (Verdict::Refused(outcome), _) => failing(outcome.status.as_u16(), &outcome.body),
-        (Verdict::Probed(outcome), _) if !outcome.passes() => failing(outcome.status.as_u16(), &outcome.body),
+        (Verdict::Probed(outcome), _) if !outcome.passes() => {
+            failing(outcome.status.as_u16(), &outcome.body)
+        }
         (_, Some(_)) if weights => "up 0%".into(),
         _ if weights => "up 100%".into(),
         _ => "up".into(),
@@ -192,12 +236,18 @@ fn said(decided: &Decided, weights: bool) -> String {
 
 /// `down #who: why`.
 fn down(downtime: &Downtime) -> String {
-    let who = downtime.by().map(|by| format!("{by}: ")).unwrap_or_default();
+    let who = downtime
+        .by()
+        .map(|by| format!("{by}: "))
+        .unwrap_or_default();
     comment(&format!("{who}{}", downtime.reason))
 }
 
 fn failing(code: u16, body: &[u8]) -> String {
-    comment(&format!("{code} {}", String::from_utf8_lossy(&body[..body.len().min(400)])))
+    comment(&format!(
+        "{code} {}",
+        String::from_utf8_lossy(&body[..body.len().min(400)])
+    ))
 }
 
 /// The space in front of `#` matters: `down#why` is a word that HAProxy does not know.
@@ -212,7 +262,11 @@ mod tests {
     fn asked(line: &str) -> Result<(Option<&'static str>, String, Option<u16>), String> {
         let wanted = Wanted::parse(line.as_bytes())?;
         let check = wanted.check();
-        Ok((check.protocol.map(|p| p.name), check.service.to_string(), check.port))
+        Ok((
+            check.protocol.map(|p| p.name),
+            check.service.to_string(),
+            check.port,
+        ))
     }
 
     #[test]
@@ -222,14 +276,24 @@ mod tests {
             ("web\r", (None, "web", None)),
             ("web:8080", (None, "web", Some(8080))),
             ("web:10.0.0.7:8080", (None, "web", Some(8080))),
-            ("http/web/8080/health?x=1", (Some("http"), "web", Some(8080))),
+            (
+                "http/web/8080/health?x=1",
+                (Some("http"), "web", Some(8080)),
+            ),
             ("/tcp/db/5432", (Some("tcp"), "db", Some(5432))),
             ("spool/web/80", (None, "web", Some(80))),
         ] {
             let (protocol, service, port) = asked(line).unwrap();
             assert_eq!((protocol, service.as_str(), port), expected, "{line:?}");
         }
-        for bad in ["a b:x", "http/web", "../x", "status/", "web:70000", "nope/web/80/"] {
+        for bad in [
+            "a b:x",
+            "http/web",
+            "../x",
+            "status/",
+            "web:70000",
+            "nope/web/80/",
+        ] {
             assert!(asked(bad).is_err(), "{bad:?}: {:?}", asked(bad));
         }
         assert!(Wanted::parse(&[b'x'; 2000]).is_err());
@@ -238,7 +302,10 @@ mod tests {
 
     #[test]
     fn a_reason_is_a_comment_of_one_line() {
-        let mut downtime = Downtime { reason: "new\nkernel".into(), ..Downtime::default() };
+        let mut downtime = Downtime {
+            reason: "new\nkernel".into(),
+            ..Downtime::default()
+        };
         assert_eq!(down(&downtime), "down #new kernel");
         downtime.extra.insert("by".into(), "alice".into());
         assert_eq!(down(&downtime), "down #alice: new kernel");

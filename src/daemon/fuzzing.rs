@@ -22,27 +22,42 @@ static MEANS: LazyLock<(Config, LocalAddresses)> = LazyLock::new(Default::defaul
 /// # Panics
 /// When one of their rules is broken.
 pub fn request(method: &[u8], uri: &[u8], state: &[u8], nerve_or_form: &[u8]) {
-    let Ok(method) = Method::from_bytes(method) else { return };
+    let Ok(method) = Method::from_bytes(method) else {
+        return;
+    };
     let Ok(uri) = Uri::try_from(uri) else { return };
     match route::parse(&method, uri.path()) {
         Ok(Route::Check(check)) => asked(&check, &uri, state, nerve_or_form),
-        Ok(Route::SpoolChange(..)) => posted(uri.query().unwrap_or_default().as_bytes(), nerve_or_form),
+        Ok(Route::SpoolChange(..)) => {
+            posted(uri.query().unwrap_or_default().as_bytes(), nerve_or_form)
+        }
         Ok(_) | Err(_) => {}
     }
 }
 
 fn asked(check: &Check<'_>, uri: &Uri, state: &[u8], nerve: &[u8]) {
     let mut headers = HeaderMap::new();
-    for (name, value) in [("x-haproxy-server-state", state), ("x-nerve-check-ip", nerve)] {
+    for (name, value) in [
+        ("x-haproxy-server-state", state),
+        ("x-nerve-check-ip", nerve),
+    ] {
         if let Ok(value) = value.try_into() {
             headers.insert(name, value);
         }
     }
     let (config, own) = &*MEANS;
     let asked = target::read(check, &headers, own);
-    let names = entries::names(&check.service, asked.place.as_ref().ok(), asked.typed.as_deref(), own);
+    let names = entries::names(
+        &check.service,
+        asked.place.as_ref().ok(),
+        asked.typed.as_deref(),
+        own,
+    );
     for name in &names {
-        assert!(Key::parse(name).is_ok_and(|k| k.file_name() == *name), "{name:?} is no spool entry");
+        assert!(
+            Key::parse(name).is_ok_and(|k| k.file_name() == *name),
+            "{name:?} is no spool entry"
+        );
     }
     if let (Ok(place), Some(protocol)) = (&asked.place, check.protocol)
         && let Ok(target) = target::build(check, protocol, place.clone(), uri, &headers, config)
@@ -63,14 +78,33 @@ fn remembered(check: &Check<'_>, asked: target::Asked) {
         node: asked.node,
         server: asked.server,
     });
-    for text in [&who.node, &who.server, &asked.stated.words].into_iter().flatten() {
+    for text in [&who.node, &who.server, &asked.stated.words]
+        .into_iter()
+        .flatten()
+    {
         assert!(text.len() <= 512 && !text.is_empty(), "{text:?}");
     }
     for second in 0..4 {
-        let poll = Poll { stated: &asked.stated, typed: asked.typed.as_deref(), asked: Asked::Spool };
-        ledger.polled(Duration::from_secs(second), &who, poll, Some(Answer { told: Told::Up, code: 200 }));
+        let poll = Poll {
+            stated: &asked.stated,
+            typed: asked.typed.as_deref(),
+            asked: Asked::Spool,
+        };
+        ledger.polled(
+            Duration::from_secs(second),
+            &who,
+            poll,
+            Some(Answer {
+                told: Told::Up,
+                code: 200,
+            }),
+        );
     }
-    let rows: Vec<_> = ledger.entries(|_| true).iter().map(|entry| entry.row(Vec::new())).collect();
+    let rows: Vec<_> = ledger
+        .entries(|_| true)
+        .iter()
+        .map(|entry| entry.row(Vec::new()))
+        .collect();
     assert_eq!(rows.len(), 1, "{who:?}");
     assert!(!rows[0].label().is_empty() && !rows[0].id().is_empty());
     let polling: usize = ledger.figures(Duration::from_secs(4)).polling.iter().sum();
@@ -79,7 +113,9 @@ fn remembered(check: &Check<'_>, asked: target::Asked) {
 
 /// What is written for a form is read again as the same.
 fn posted(query: &[u8], form: &[u8]) {
-    let Some(downtime) = spool_change::downtime(query, form) else { return };
+    let Some(downtime) = spool_change::downtime(query, form) else {
+        return;
+    };
     let again = Downtime::parse(downtime.to_json().as_bytes());
     assert_eq!(
         (&again.reason, again.expiration, again.creation),

@@ -72,7 +72,9 @@ impl Groups {
         self.reload.send_replace(());
         self.watch();
         let config = Arc::clone(&self.state.live().config);
-        self.means.memory.keep(|name| config.groups.contains_key(name));
+        self.means
+            .memory
+            .keep(|name| config.groups.contains_key(name));
     }
 
     /// Accepts no more connections.
@@ -85,7 +87,11 @@ impl Groups {
     /// Opens and closes listeners; what could not be opened.
     fn listen(&mut self) -> Vec<String> {
         let config = Arc::clone(&self.state.live().config);
-        let wanted: Vec<_> = config.groups.iter().filter_map(|(n, g)| Some((g.listen?, n.clone()))).collect();
+        let wanted: Vec<_> = config
+            .groups
+            .iter()
+            .filter_map(|(n, g)| Some((g.listen?, n.clone())))
+            .collect();
         self.listeners.retain(|known, stop| {
             let stays = wanted.contains(known);
             if !stays {
@@ -100,20 +106,30 @@ impl Groups {
                 continue;
             }
             if self.is_own(address) {
-                faults.push(format!("group {name}: hacheck itself listens on {address}; give the group another port"));
+                faults.push(format!(
+                    "group {name}: hacheck itself listens on {address}; give the group another port"
+                ));
                 continue;
             }
             match listen::bind(address) {
                 Ok(listener) => {
                     log::info!("group {name}: listening on {address}");
                     let (stop, stopped) = watch::channel(false);
-                    let Ok(service) = ServiceName::parse(&name) else { continue };
-                    let poller = GroupPollers { state: Arc::clone(&self.state), name: service };
+                    let Ok(service) = ServiceName::parse(&name) else {
+                        continue;
+                    };
+                    let poller = GroupPollers {
+                        state: Arc::clone(&self.state),
+                        name: service,
+                    };
                     let connections = Arc::clone(&self.state.connections);
                     tokio::spawn(listen::serve(listener, connections, poller, stopped));
                     self.listeners.insert((address, name), stop);
                 }
-                Err(e) => faults.push(format!("group {name}: {}", super::sockets::cannot_listen(address, &e))),
+                Err(e) => faults.push(format!(
+                    "group {name}: {}",
+                    super::sockets::cannot_listen(address, &e)
+                )),
             }
         }
         faults
@@ -123,7 +139,9 @@ impl Groups {
     fn is_own(&self, address: SocketAddr) -> bool {
         let overlaps = |own: &SocketAddr| {
             own.port() == address.port()
-                && (own.ip() == address.ip() || own.ip().is_unspecified() || address.ip().is_unspecified())
+                && (own.ip() == address.ip()
+                    || own.ip().is_unspecified()
+                    || address.ip().is_unspecified())
         };
         self.own.iter().any(overlaps)
     }
@@ -135,7 +153,11 @@ impl Groups {
         for (name, _) in config.groups.iter().filter(|(_, g)| g.every.is_some()) {
             // One that has just been told to end, and is in the configuration again, reads that and goes on.
             if !self.watches.contains_key(name) {
-                let run = watching::run(name.clone(), Arc::clone(&self.means), self.reload.subscribe());
+                let run = watching::run(
+                    name.clone(),
+                    Arc::clone(&self.means),
+                    self.reload.subscribe(),
+                );
                 self.watches.insert(name.clone(), tokio::spawn(run));
             }
         }
@@ -154,19 +176,37 @@ impl Handler for GroupPollers {
         handler::admits(&self.state, poller)
     }
 
-    fn handle(&self, request: Request<Incoming>, poller: SocketAddr, arrived: Instant) -> Soon<Reply> {
-        let check = Check { protocol: Protocol::find(GROUP), service: self.name.clone(), port: Some(0), rest: "" };
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        poller: SocketAddr,
+        arrived: Instant,
+    ) -> Soon<Reply> {
+        let check = Check {
+            protocol: Protocol::find(GROUP),
+            service: self.name.clone(),
+            port: Some(0),
+            rest: "",
+        };
         let from = poller.ip().to_canonical();
-        let asker = Asker { uri: request.uri(), headers: request.headers(), from, kind: "listener " };
+        let asker = Asker {
+            uri: request.uri(),
+            headers: request.headers(),
+            from,
+            kind: "listener ",
+        };
         let live = self.state.live();
         let prepared = Arc::new(Prepared::new(&check, &asker, &*self.state.own, &live));
-        handler::decide(&self.state, &live, &prepared, arrived).map(&self.state, |state, decided| {
-            let reply = answer(state, &decided.verdict);
-            let status = reply.status();
-            state.counters.answered(status.as_u16());
-            decided.note(state, status.as_u16(), status.is_success());
-            reply
-        })
+        handler::decide(&self.state, &live, &prepared, arrived).map(
+            &self.state,
+            |state, decided| {
+                let reply = answer(state, &decided.verdict);
+                let status = reply.status();
+                state.counters.answered(status.as_u16());
+                decided.note(state, status.as_u16(), status.is_success());
+                reply
+            },
+        )
     }
 }
 
@@ -183,5 +223,8 @@ fn answer(state: &State, verdict: &Verdict) -> Reply {
 /// As health-checker answers, and what failed.
 fn failed(outcome: &Outcome) -> Reply {
     let why = String::from_utf8_lossy(&outcome.body);
-    reply::text(StatusCode::GATEWAY_TIMEOUT, format!("At least one health check failed\n\n{why}"))
+    reply::text(
+        StatusCode::GATEWAY_TIMEOUT,
+        format!("At least one health check failed\n\n{why}"),
+    )
 }

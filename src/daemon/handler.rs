@@ -37,7 +37,10 @@ impl Pollers {
     /// For connections that are to come; each gets a clone.
     #[must_use]
     pub fn new(state: Arc<State>) -> Self {
-        Self { state, memory: memory::Memory::default() }
+        Self {
+            state,
+            memory: memory::Memory::default(),
+        }
     }
 }
 
@@ -52,7 +55,12 @@ static STRANGERS: Seldom = Seldom::new();
 
 /// Whether an address may ask; that it may not is logged, though not each time.
 pub(super) fn admits(state: &State, poller: IpAddr) -> bool {
-    let admitted = state.live().config.allow_from.iter().any(|n| n.contains(poller));
+    let admitted = state
+        .live()
+        .config
+        .allow_from
+        .iter()
+        .any(|n| n.contains(poller));
     if !admitted && let Some(times) = STRANGERS.now() {
         log::warn!("dropped a connection of {poller}, which is outside allow_from{times}");
     }
@@ -64,17 +72,24 @@ impl Handler for Pollers {
         admits(&self.state, poller)
     }
 
-    fn handle(&self, request: Request<Incoming>, poller: SocketAddr, arrived: Instant) -> Soon<Reply> {
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        poller: SocketAddr,
+        arrived: Instant,
+    ) -> Soon<Reply> {
         let from = poller.ip().to_canonical();
-        let line = log::log_enabled!(log::Level::Debug).then(|| format!("{} {}", request.method(), request.uri()));
-        self.answer(request, from, arrived).map(&self.state, move |state, reply| {
-            state.counters.answered(reply.status().as_u16());
-            if let Some(line) = line {
-                let ms = arrived.elapsed().as_secs_f64() * 1000.0;
-                log::debug!("{} {line} ({from}) {ms:.2}ms", reply.status().as_u16());
-            }
-            reply
-        })
+        let line = log::log_enabled!(log::Level::Debug)
+            .then(|| format!("{} {}", request.method(), request.uri()));
+        self.answer(request, from, arrived)
+            .map(&self.state, move |state, reply| {
+                state.counters.answered(reply.status().as_u16());
+                if let Some(line) = line {
+                    let ms = arrived.elapsed().as_secs_f64() * 1000.0;
+                    log::debug!("{} {line} ({from}) {ms:.2}ms", reply.status().as_u16());
+                }
+                reply
+            })
     }
 }
 
@@ -92,18 +107,27 @@ impl Pollers {
         let query = request.uri().query();
         Soon::Now(match route {
             Route::Check(check) => {
-                let asker = Asker { uri: request.uri(), headers: request.headers(), from, kind: "" };
+                let asker = Asker {
+                    uri: request.uri(),
+                    headers: request.headers(),
+                    from,
+                    kind: "",
+                };
                 let prepared = Arc::new(Prepared::new(&check, &asker, &*state.own, &live));
                 self.memory.remember(&request, live.number, &prepared);
                 return self::check(state, &live, &prepared, arrived);
             }
             Route::SpoolChange(service, port) => {
                 let state = Arc::clone(state);
-                return Soon::later(async move { spool_change::post(&state, service, port, request, from).await });
+                return Soon::later(async move {
+                    spool_change::post(&state, service, port, request, from).await
+                });
             }
             Route::PollersHealth => {
                 let (state, query) = (Arc::clone(state), query.map(str::to_owned));
-                return Soon::later(async move { pollers::health(&state, query.as_deref(), from).await });
+                return Soon::later(async move {
+                    pollers::health(&state, query.as_deref(), from).await
+                });
             }
             Route::Status => pages::status(state),
             Route::Count => pages::count(state),
@@ -128,7 +152,12 @@ fn refused(refusal: &Refusal) -> Reply {
     }
 }
 
-fn check(state: &Arc<State>, live: &Live, prepared: &Arc<Prepared>, arrived: Instant) -> Soon<Reply> {
+fn check(
+    state: &Arc<State>,
+    live: &Live,
+    prepared: &Arc<Prepared>,
+    arrived: Instant,
+) -> Soon<Reply> {
     decide(state, live, prepared, arrived).map(state, |state, decided| {
         let reply = match &decided.verdict {
             Verdict::Down(closed) => down(closed, &state.live().config),
@@ -137,7 +166,11 @@ fn check(state: &Arc<State>, live: &Live, prepared: &Arc<Prepared>, arrived: Ins
             Verdict::Probed(outcome) => probed(outcome),
         };
         let status = reply.status();
-        decided.note(state, status.as_u16(), status.is_success() || status.is_redirection());
+        decided.note(
+            state,
+            status.as_u16(),
+            status.is_success() || status.is_redirection(),
+        );
         reply
     })
 }
@@ -156,13 +189,26 @@ pub struct Decided {
 }
 
 /// Decides a check. That it was asked is noted at once where it has to wait, else with the answer.
-pub fn decide(state: &Arc<State>, live: &Live, prepared: &Arc<Prepared>, arrived: Instant) -> Soon<Decided> {
-    let Prepared { who, wants, fresh, .. } = &**prepared;
+pub fn decide(
+    state: &Arc<State>,
+    live: &Live,
+    prepared: &Arc<Prepared>,
+    arrived: Instant,
+) -> Soon<Decided> {
+    let Prepared {
+        who, wants, fresh, ..
+    } = &**prepared;
     let at = state.moment(arrived);
     let entries = || prepared.entries(&*state.own);
     let weights = live.config.agent_weights;
-    let question =
-        Question { service: who.service.as_str(), entries: &entries, wants, fresh: *fresh, weights, now: arrived };
+    let question = Question {
+        service: who.service.as_str(),
+        entries: &entries,
+        wants,
+        fresh: *fresh,
+        weights,
+        now: arrived,
+    };
     let (verdict, draining) = state.checker.check(&question, &live.context);
     let prepared = Arc::clone(prepared);
     let verdict = match verdict {
@@ -176,11 +222,23 @@ pub fn decide(state: &Arc<State>, live: &Live, prepared: &Arc<Prepared>, arrived
             }
             return later.map(state, |state, outcome| {
                 let at = state.moment(Instant::now());
-                Decided { verdict: Verdict::Probed(outcome), draining, prepared, at, noted: true }
+                Decided {
+                    verdict: Verdict::Probed(outcome),
+                    draining,
+                    prepared,
+                    at,
+                    noted: true,
+                }
             });
         }
     };
-    Soon::Now(Decided { verdict, draining, prepared, at, noted: false })
+    Soon::Now(Decided {
+        verdict,
+        draining,
+        prepared,
+        at,
+        noted: false,
+    })
 }
 
 impl Decided {
@@ -208,7 +266,11 @@ impl Decided {
     fn remember(&self, state: &State, answer: Answer, passes: bool) -> Option<bool> {
         let who = &self.prepared.who;
         let Moment { since_start, unix } = self.at;
-        let of_service = stats::Answer { instance: who.check.number(), code: answer.code, passes };
+        let of_service = stats::Answer {
+            instance: who.check.number(),
+            code: answer.code,
+            passes,
+        };
         let Memory { ledger, stats } = &mut *state.memory();
         if self.noted {
             ledger.answered(since_start, who, answer);
@@ -225,23 +287,47 @@ impl Decided {
     fn log_change(&self, passes: bool) {
         let why = match &self.verdict {
             Verdict::Down(closed) => {
-                let held = if closed.held { " (the spool cannot be read; this is what it said last)" } else { "" };
-                format!(": {} is down: {}{held}", closed.name, closed.downtime.one_line())
+                let held = if closed.held {
+                    " (the spool cannot be read; this is what it said last)"
+                } else {
+                    ""
+                };
+                format!(
+                    ": {} is down: {}{held}",
+                    closed.name,
+                    closed.downtime.one_line()
+                )
             }
             Verdict::NotDown => String::new(),
             Verdict::Refused(outcome) => format!(": {}", said(outcome)),
             Verdict::Probed(outcome) => format!(": {}", said(outcome)),
         };
-        let Who { service, check, address, .. } = &*self.prepared.who;
+        let Who {
+            service,
+            check,
+            address,
+            ..
+        } = &*self.prepared.who;
         let now = if passes { "up" } else { "DOWN" };
-        log::info!("{} ({}) is now {now} for {address}{why}", service.as_str(), **check);
+        log::info!(
+            "{} ({}) is now {now} for {address}{why}",
+            service.as_str(),
+            **check
+        );
     }
 }
 
 /// Status, cause and the beginning of the body, for the log.
 fn said(outcome: &Outcome) -> String {
-    let cause = outcome.cause.as_ref().map(|c| format!(" ({c})")).unwrap_or_default();
-    let body = phrase(&String::from_utf8_lossy(&outcome.body[..outcome.body.len().min(400)])).unwrap_or_default();
+    let cause = outcome
+        .cause
+        .as_ref()
+        .map(|c| format!(" ({c})"))
+        .unwrap_or_default();
+    let body = phrase(&String::from_utf8_lossy(
+        &outcome.body[..outcome.body.len().min(400)],
+    ))
+    .unwrap_or_default();
     format!("{}{cause} {body}", outcome.status.as_u16())
 }
 
@@ -256,7 +342,10 @@ pub fn down_status(downtime: &Downtime) -> StatusCode {
 /// The answer of a downtime.
 pub fn down(closed: &Closed, config: &Config) -> Reply {
     let downtime = &closed.downtime;
-    let reply = reply::phrased(reply::text(down_status(downtime), downtime.body(&closed.name)), downtime.phrase());
+    let reply = reply::phrased(
+        reply::text(down_status(downtime), downtime.body(&closed.name)),
+        downtime.phrase(),
+    );
     match config.envoy_immediate_fail {
         true => reply::with(reply, ENVOY_FAIL, HeaderValue::from_static("true")),
         false => reply,
@@ -267,7 +356,11 @@ fn probed(outcome: &Outcome) -> Reply {
     let reply = reply::text(outcome.status, outcome.body.clone());
     if outcome.ours && !outcome.passes() {
         let reply = reply::phrased(reply, phrase(&String::from_utf8_lossy(&outcome.body)));
-        return if outcome.overload { reply::retry_soon(reply) } else { reply };
+        return if outcome.overload {
+            reply::retry_soon(reply)
+        } else {
+            reply
+        };
     }
     reply
 }

@@ -34,9 +34,17 @@ struct Last {
 
 impl Memory {
     /// What was made of the last request, if this is the same.
-    pub fn recall<B>(&self, request: &Request<B>, configuration: u64, own: &dyn Own) -> Option<Arc<Prepared>> {
+    pub fn recall<B>(
+        &self,
+        request: &Request<B>,
+        configuration: u64,
+        own: &dyn Own,
+    ) -> Option<Arc<Prepared>> {
         let asked = self.asked();
-        let last = asked.last.as_ref().filter(|last| is(&last.text, request, configuration))?;
+        let last = asked
+            .last
+            .as_ref()
+            .filter(|last| is(&last.text, request, configuration))?;
         last.prepared.holds(own).then(|| Arc::clone(&last.prepared))
     }
 
@@ -57,9 +65,18 @@ impl Memory {
 
 /// Hands out the parts of a request's text, until one is not taken. No two requests that differ have the same text: no
 /// part holds what ends it.
-fn parts<B>(request: &Request<B>, configuration: u64, mut take: impl FnMut(&[u8]) -> Option<()>) -> Option<()> {
+fn parts<B>(
+    request: &Request<B>,
+    configuration: u64,
+    mut take: impl FnMut(&[u8]) -> Option<()>,
+) -> Option<()> {
     take(&configuration.to_ne_bytes())?;
-    for part in [request.method().as_str(), "\n", request.uri().path_and_query()?.as_str(), "\n"] {
+    for part in [
+        request.method().as_str(),
+        "\n",
+        request.uri().path_and_query()?.as_str(),
+        "\n",
+    ] {
         take(part.as_bytes())?;
     }
     for (name, value) in request.headers() {
@@ -130,7 +147,13 @@ mod tests {
 
     #[test]
     fn a_long_request_is_not_remembered() {
-        assert!(text(&request("GET", &format!("/{}", "x".repeat(TEXT_MAX)), &[]), 7).is_none());
+        assert!(
+            text(
+                &request("GET", &format!("/{}", "x".repeat(TEXT_MAX)), &[]),
+                7
+            )
+            .is_none()
+        );
         assert!(text(&request("GET", "/", &[("x-a", &"x".repeat(TEXT_MAX))]), 7).is_none());
     }
 }

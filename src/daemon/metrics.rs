@@ -39,7 +39,10 @@ impl Counters {
     /// All zero.
     #[must_use]
     pub fn new() -> Self {
-        Self { probes: PROTOCOLS.iter().map(|_| Probes::default()).collect(), ..Self::default() }
+        Self {
+            probes: PROTOCOLS.iter().map(|_| Probes::default()).collect(),
+            ..Self::default()
+        }
     }
 
     /// Counts an answer.
@@ -55,10 +58,21 @@ impl Counters {
 
     /// Counts a probe.
     pub fn probed(&self, protocol: &str, passed: bool, seconds: f64) {
-        let Some(probes) = PROTOCOLS.iter().position(|p| p.name == protocol).and_then(|i| self.probes.get(i)) else {
+        let Some(probes) = PROTOCOLS
+            .iter()
+            .position(|p| p.name == protocol)
+            .and_then(|i| self.probes.get(i))
+        else {
             return;
         };
-        add(if passed { &probes.passed } else { &probes.failed }, 1);
+        add(
+            if passed {
+                &probes.passed
+            } else {
+                &probes.failed
+            },
+            1,
+        );
         if let Some(bucket) = BUCKETS.iter().position(|b| seconds <= *b) {
             add(&probes.buckets[bucket], 1);
         }
@@ -88,7 +102,10 @@ impl Page {
     /// Begins a metric.
     pub fn metric(&mut self, name: &str, kind: &str, help: &str) {
         // Writing to a String cannot fail; so below.
-        let _ = writeln!(self.0, "# HELP hacheck_{name} {help}\n# TYPE hacheck_{name} {kind}");
+        let _ = writeln!(
+            self.0,
+            "# HELP hacheck_{name} {help}\n# TYPE hacheck_{name} {kind}"
+        );
     }
 
     /// A sample of it; `labels` are empty or in braces.
@@ -104,13 +121,36 @@ impl Page {
 
     /// The counters that requests move.
     pub fn counters(&mut self, counters: &Counters) {
-        self.metric("requests_total", "counter", "HTTP requests answered, by class of status.");
+        self.metric(
+            "requests_total",
+            "counter",
+            "HTTP requests answered, by class of status.",
+        );
         for class in 1..=5 {
-            self.sample("requests_total", &format!("{{code=\"{class}xx\"}}"), get(&counters.classes[class]));
+            self.sample(
+                "requests_total",
+                &format!("{{code=\"{class}xx\"}}"),
+                get(&counters.classes[class]),
+            );
         }
-        self.single("checks_down_total", "counter", "Checks answered from a downtime.", get(&counters.down));
-        self.single("checks_refused_total", "counter", "Checks refused before a probe.", get(&counters.refused));
-        self.single("spool_changes_total", "counter", "Spool changes by POST.", get(&counters.spool_changes));
+        self.single(
+            "checks_down_total",
+            "counter",
+            "Checks answered from a downtime.",
+            get(&counters.down),
+        );
+        self.single(
+            "checks_refused_total",
+            "counter",
+            "Checks refused before a probe.",
+            get(&counters.refused),
+        );
+        self.single(
+            "spool_changes_total",
+            "counter",
+            "Spool changes by POST.",
+            get(&counters.spool_changes),
+        );
         let refused = get(&counters.spool_changes_refused);
         self.single(
             "spool_changes_refused_total",
@@ -118,14 +158,22 @@ impl Page {
             "Spool changes by POST that were not permitted.",
             refused,
         );
-        self.metric("probes_total", "counter", "Probes run, by protocol and result.");
+        self.metric(
+            "probes_total",
+            "counter",
+            "Probes run, by protocol and result.",
+        );
         for (protocol, probes) in PROTOCOLS.iter().zip(&counters.probes) {
             for (result, counter) in [("pass", &probes.passed), ("fail", &probes.failed)] {
                 let labels = format!("{{protocol=\"{}\",result=\"{result}\"}}", protocol.name);
                 self.sample("probes_total", &labels, get(counter));
             }
         }
-        self.metric("probe_duration_seconds", "histogram", "Time that probes took.");
+        self.metric(
+            "probe_duration_seconds",
+            "histogram",
+            "Time that probes took.",
+        );
         for (protocol, probes) in PROTOCOLS.iter().zip(&counters.probes) {
             self.histogram(protocol.name, probes);
         }
@@ -136,15 +184,31 @@ impl Page {
         let mut below = 0;
         for (bound, bucket) in BUCKETS.iter().zip(&probes.buckets) {
             below += get(bucket);
-            self.sample(&format!("{name}_bucket"), &format!("{{protocol=\"{protocol}\",le=\"{bound}\"}}"), below);
+            self.sample(
+                &format!("{name}_bucket"),
+                &format!("{{protocol=\"{protocol}\",le=\"{bound}\"}}"),
+                below,
+            );
         }
         // A probe that ends between the two reads must not make a bucket larger than the count.
         let count = below.max(get(&probes.passed) + get(&probes.failed));
-        self.sample(&format!("{name}_bucket"), &format!("{{protocol=\"{protocol}\",le=\"+Inf\"}}"), count);
+        self.sample(
+            &format!("{name}_bucket"),
+            &format!("{{protocol=\"{protocol}\",le=\"+Inf\"}}"),
+            count,
+        );
         #[allow(clippy::cast_precision_loss)] // a sum for graphs
         let sum = get(&probes.microseconds) as f64 / 1e6;
-        self.sample(&format!("{name}_sum"), &format!("{{protocol=\"{protocol}\"}}"), sum);
-        self.sample(&format!("{name}_count"), &format!("{{protocol=\"{protocol}\"}}"), count);
+        self.sample(
+            &format!("{name}_sum"),
+            &format!("{{protocol=\"{protocol}\"}}"),
+            sum,
+        );
+        self.sample(
+            &format!("{name}_count"),
+            &format!("{{protocol=\"{protocol}\"}}"),
+            count,
+        );
     }
 
     /// The text.

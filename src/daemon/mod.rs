@@ -104,7 +104,9 @@ pub fn run(options: &Options) -> Result<(), String> {
 }
 
 fn load(options: &Options) -> Result<Config, String> {
-    let Some(file) = &options.config_file else { return Ok(Config::default()) };
+    let Some(file) = &options.config_file else {
+        return Ok(Config::default());
+    };
     let loaded = config::load(file).map_err(|faults| faults.to_string())?;
     for warning in &loaded.warnings {
         // The log is not open yet. Where standard error is closed, the warning must not stop the start.
@@ -114,7 +116,11 @@ fn load(options: &Options) -> Result<Config, String> {
 }
 
 fn level(options: &Options, config: &Config) -> log::LevelFilter {
-    if options.verbose { config.log_level.max(log::LevelFilter::Debug) } else { config.log_level }
+    if options.verbose {
+        config.log_level.max(log::LevelFilter::Debug)
+    } else {
+        config.log_level
+    }
 }
 
 /// Learns this host's addresses, and goes on learning its own name in a thread that may hang without harm.
@@ -122,15 +128,20 @@ fn own_addresses() -> Arc<LocalAddresses> {
     let own = Arc::new(LocalAddresses::default());
     let (known, wait) = std::sync::mpsc::sync_channel(1);
     let learning = Arc::clone(&own);
-    let thread = std::thread::Builder::new().name("own-name".into()).spawn(move || {
-        loop {
-            learning.look_up_own_name();
-            let _ = known.try_send(());
-            std::thread::sleep(OWN_NAME_EVERY);
-        }
-    });
+    let thread = std::thread::Builder::new()
+        .name("own-name".into())
+        .spawn(move || {
+            loop {
+                learning.look_up_own_name();
+                let _ = known.try_send(());
+                std::thread::sleep(OWN_NAME_EVERY);
+            }
+        });
     if let Err(e) = thread {
-        log::warn!("cannot start the thread that looks up this host's own name: {}", cause_text(e));
+        log::warn!(
+            "cannot start the thread that looks up this host's own name: {}",
+            cause_text(e)
+        );
     }
     // With /etc/hosts this takes no time; a name server that hangs must not hold up the start.
     let _ = wait.recv_timeout(Duration::from_millis(500));
@@ -142,12 +153,19 @@ fn own_addresses() -> Arc<LocalAddresses> {
 /// # Errors
 /// A sentence, when the kernel gives no means for one.
 pub(crate) fn runtime() -> Result<Runtime, String> {
-    let built = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let built = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
     built.map_err(|e| format!("cannot start the runtime: {}", cause_text(e)))
 }
 
-async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>) -> Result<(), String> {
-    let mut signals = Signals::new().map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
+async fn serve(
+    options: &Options,
+    passed: Vec<PassedSocket>,
+    state: &Arc<State>,
+) -> Result<(), String> {
+    let mut signals =
+        Signals::new().map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
@@ -158,18 +176,29 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
     let (stop, stopped) = watch::channel(false);
     // Answers to agent-checks are so short that the main thread serves them all.
     for socket in sockets.agent {
-        let agents =
-            TcpListener::from_std(socket).map_err(|e| format!("cannot use the agent's socket: {}", cause_text(e)))?;
+        let agents = TcpListener::from_std(socket)
+            .map_err(|e| format!("cannot use the agent's socket: {}", cause_text(e)))?;
         tokio::spawn(agent::serve(agents, Arc::clone(state), stopped.clone()));
     }
     let mut threads = Vec::new();
     for number in 1..options.threads {
-        let sockets = sockets.http.share().map_err(|e| format!("cannot share the sockets: {}", cause_text(e)))?;
-        threads.push(worker(number, sockets, Arc::clone(state), stopped.clone(), dog.clone())?);
+        let sockets = sockets
+            .http
+            .share()
+            .map_err(|e| format!("cannot share the sockets: {}", cause_text(e)))?;
+        threads.push(worker(
+            number,
+            sockets,
+            Arc::clone(state),
+            stopped.clone(),
+            dog.clone(),
+        )?);
     }
     // The name in the file system goes at the end of this function.
-    let _name =
-        sockets.http.accept_all(state, &stopped).map_err(|e| format!("cannot use the sockets: {}", cause_text(e)))?;
+    let _name = sockets
+        .http
+        .accept_all(state, &stopped)
+        .map_err(|e| format!("cannot use the sockets: {}", cause_text(e)))?;
     if let Some(dog) = dog {
         tokio::spawn(dog.report());
     }
@@ -188,8 +217,14 @@ async fn serve(options: &Options, passed: Vec<PassedSocket>, state: &Arc<State>)
     let _ = stop.send(true);
     groups.stop();
     let limit = state.live().config.shutdown_timeout;
-    if tokio::time::timeout(limit, state.connections.drained()).await.is_err() {
-        log::warn!("{} connections were still open after {limit:?}", state.connections.count());
+    if tokio::time::timeout(limit, state.connections.drained())
+        .await
+        .is_err()
+    {
+        log::warn!(
+            "{} connections were still open after {limit:?}",
+            state.connections.count()
+        );
     }
     Ok(())
 }
@@ -217,7 +252,9 @@ fn worker(
         runtime.shutdown_background();
     };
     let named = std::thread::Builder::new().name(format!("serve-{number}"));
-    named.spawn(work).map_err(|e| format!("cannot start thread {number}: {}", cause_text(e)))
+    named
+        .spawn(work)
+        .map_err(|e| format!("cannot start thread {number}: {}", cause_text(e)))
 }
 
 /// Reads the configuration anew; a bad one changes nothing. Gives whether there is a new one.
@@ -240,7 +277,11 @@ fn reload(options: &Options, state: &Arc<State>) -> bool {
     let restart = config::needs_restart(&old.config, &loaded.config);
     let new = Live::new(loaded.config, &state.own).and_then(|new| {
         let path = &new.config.log_path;
-        if *path != old.config.log_path { logging::redirect(path).map(|()| new) } else { Ok(new) }
+        if *path != old.config.log_path {
+            logging::redirect(path).map(|()| new)
+        } else {
+            Ok(new)
+        }
     });
     let new = match new {
         Ok(new) => new,

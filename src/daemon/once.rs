@@ -40,8 +40,15 @@ pub enum OnceError {
 ///
 /// # Errors
 /// [`OnceError`] when a daemon could not even begin.
-pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Result<Answer, OnceError> {
-    let uri: Uri = path.parse().map_err(|e| OnceError::Path(format!("'{path}' cannot be asked for: {e}")))?;
+pub fn ask(
+    path: &str,
+    headers: &HeaderMap,
+    config: Config,
+    spool: &Spool,
+) -> Result<Answer, OnceError> {
+    let uri: Uri = path
+        .parse()
+        .map_err(|e| OnceError::Path(format!("'{path}' cannot be asked for: {e}")))?;
     let check = match route::parse(&Method::GET, uri.path()) {
         Ok(Route::Check(check)) => check,
         Ok(_) | Err(Refusal::NotFound | Refusal::Method(_)) => {
@@ -55,15 +62,32 @@ pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Re
     let own = Arc::new(LocalAddresses::default());
     own.look_up_own_name();
     // Who asks here needs no right to read the tokens.
-    let config = Config { remote_spool_tokens: Vec::new(), ..config };
+    let config = Config {
+        remote_spool_tokens: Vec::new(),
+        ..config
+    };
     let live = Live::new(config, &own).map_err(OnceError::Setup)?;
     let asked = target::read(&check, headers, &*own);
-    let entries = entries::names(&check.service, asked.place.as_ref().ok(), asked.typed.as_deref(), &*own);
+    let entries = entries::names(
+        &check.service,
+        asked.place.as_ref().ok(),
+        asked.typed.as_deref(),
+        &*own,
+    );
     let names = std::iter::once(ALL.to_owned()).chain(entries);
     let weights = live.config.agent_weights;
-    if let Some((name, downtime)) = first_down(spool, names, weights).map_err(|e| OnceError::Setup(e.to_string()))? {
-        let shown = if name == ALL { ALL } else { check.service.as_str() };
-        let why = format!("the spool entry {} takes it down", spool.root().join(&name).display());
+    if let Some((name, downtime)) =
+        first_down(spool, names, weights).map_err(|e| OnceError::Setup(e.to_string()))?
+    {
+        let shown = if name == ALL {
+            ALL
+        } else {
+            check.service.as_str()
+        };
+        let why = format!(
+            "the spool entry {} takes it down",
+            spool.root().join(&name).display()
+        );
         return Ok(Answer {
             status: handler::down_status(&downtime),
             body: downtime.body(shown).into_bytes(),
@@ -73,18 +97,41 @@ pub fn ask(path: &str, headers: &HeaderMap, config: Config, spool: &Spool) -> Re
     }
     let Some(protocol) = check.protocol else {
         let why = format!("nothing in {} takes it down", spool.root().display());
-        return Ok(Answer { status: StatusCode::OK, body: Vec::new(), why, steps: Vec::new() });
+        return Ok(Answer {
+            status: StatusCode::OK,
+            body: Vec::new(),
+            why,
+            steps: Vec::new(),
+        });
     };
-    let target = asked.place.and_then(|place| target::build(&check, protocol, place, &uri, headers, &live.config));
+    let target = asked
+        .place
+        .and_then(|place| target::build(&check, protocol, place, &uri, headers, &live.config));
     let target = match target {
         Ok(target) => target,
-        Err(refused) => return Ok(answer(&refused, "it was refused before a probe".into(), Vec::new())),
+        Err(refused) => {
+            return Ok(answer(
+                &refused,
+                "it was refused before a probe".into(),
+                Vec::new(),
+            ));
+        }
     };
     let trace = Trace::start(true);
     let runtime = super::runtime().map_err(OnceError::Setup)?;
-    let outcome = runtime.block_on(group::check_as(None, &Alone, protocol, &target, &live.context, &trace));
+    let outcome = runtime.block_on(group::check_as(
+        None,
+        &Alone,
+        protocol,
+        &target,
+        &live.context,
+        &trace,
+    ));
     runtime.shutdown_background();
-    let why = outcome.cause.as_ref().map_or_else(|| verdict(protocol, &target, &outcome, &trace), ToString::to_string);
+    let why = outcome.cause.as_ref().map_or_else(
+        || verdict(protocol, &target, &outcome, &trace),
+        ToString::to_string,
+    );
     Ok(answer(&outcome, why, trace.steps()))
 }
 
@@ -95,12 +142,21 @@ fn verdict(protocol: &Protocol, target: &Target, outcome: &Outcome, trace: &Trac
         false => format!("{} {}", protocol.name, target.service),
     };
     let word = if outcome.passes() { "passes" } else { "fails" };
-    let relayed = if outcome.ours { "" } else { ", and this is its own answer" };
+    let relayed = if outcome.ours {
+        ""
+    } else {
+        ", and this is its own answer"
+    };
     format!("{subject} {word}, after {}{relayed}", trace.elapsed())
 }
 
 fn answer(outcome: &Outcome, why: String, steps: Vec<Step>) -> Answer {
-    Answer { status: outcome.status, body: outcome.body.to_vec(), why, steps }
+    Answer {
+        status: outcome.status,
+        body: outcome.body.to_vec(),
+        why,
+        steps,
+    }
 }
 
 /// The downtime that counts: one that is told as usual before a soft one. Drains are left out where weights tell them.
@@ -115,7 +171,9 @@ fn first_down(
         let Ok(key) = Key::parse(&name) else { continue };
         match spool.read(&key) {
             Ok(Some(downtime)) if weights && downtime.mark() == Some(Mark::Drain) => {}
-            Ok(Some(downtime)) if downtime.mark() == Some(Mark::Soft) => soft = soft.or(Some((name, downtime))),
+            Ok(Some(downtime)) if downtime.mark() == Some(Mark::Soft) => {
+                soft = soft.or(Some((name, downtime)))
+            }
             Ok(Some(downtime)) => return Ok(Some((name, downtime))),
             Ok(None) => {}
             Err(e) => return Err(e),

@@ -67,7 +67,9 @@ fn groups(state: &State) -> Map<String, Value> {
     let live = state.live();
     let group = |name: &String| {
         let known = state.checker.groups().get(name);
-        let action = known.action.map(|a| json!({"command": a.command, "ts": a.at, "end": a.end, "good": a.good}));
+        let action = known
+            .action
+            .map(|a| json!({"command": a.command, "ts": a.at, "end": a.end, "good": a.good}));
         let up = known.up.map(|up| if up { "up" } else { "down" });
         json!({
             "state": up,
@@ -77,7 +79,11 @@ fn groups(state: &State) -> Map<String, Value> {
             "last_action": action,
         })
     };
-    live.config.groups.keys().map(|name| (name.clone(), group(name))).collect()
+    live.config
+        .groups
+        .keys()
+        .map(|name| (name.clone(), group(name)))
+        .collect()
 }
 
 /// The services that were asked for, by name. They are sorted when the memory is free again.
@@ -91,7 +97,11 @@ fn seen(state: &State) -> Vec<Seen> {
 pub fn count(state: &State) -> Reply {
     let mut services = Map::new();
     for seen in seen(state) {
-        let counts = seen.counts.iter().map(|(ip, n)| (ip.to_string(), Value::from(*n))).collect();
+        let counts = seen
+            .counts
+            .iter()
+            .map(|(ip, n)| (ip.to_string(), Value::from(*n)))
+            .collect();
         services.insert(seen.name.to_string(), Value::Object(counts));
     }
     reply::json(&json!({"service_access_counts": services}))
@@ -105,7 +115,10 @@ pub fn recent(state: &State, query: Option<&str>) -> Reply {
         Some((_, text)) => match text.trim().parse() {
             Ok(seconds) => seconds,
             Err(_) => {
-                let body = format!("threshold must be a whole number of seconds, not '{}'", text.escape_debug());
+                let body = format!(
+                    "threshold must be a whole number of seconds, not '{}'",
+                    text.escape_debug()
+                );
                 return reply::text(StatusCode::BAD_REQUEST, body);
             }
         },
@@ -114,10 +127,16 @@ pub fn recent(state: &State, query: Option<&str>) -> Reply {
     #[allow(clippy::cast_precision_loss)] // a threshold of 2^53 seconds is for ever either way
     let is_recent = |at: f64| now - at <= threshold as f64;
     let last = |l: Last| json!({"code": l.code, "remote_ip": l.remote_ip.to_string(), "ts": l.ts});
-    let seen: Vec<Value> =
-        seen(state).iter().filter(|s| is_recent(s.at)).map(|s| json!([s.name.as_str(), s.last.map(last)])).collect();
+    let seen: Vec<Value> = seen(state)
+        .iter()
+        .filter(|s| is_recent(s.at))
+        .map(|s| json!([s.name.as_str(), s.last.map(last)]))
+        .collect();
     let changed = |g: &Value| g["checked"].as_f64().is_some_and(is_recent);
-    let groups: Map<String, Value> = groups(state).into_iter().filter(|(_, g)| changed(g)).collect();
+    let groups: Map<String, Value> = groups(state)
+        .into_iter()
+        .filter(|(_, g)| changed(g))
+        .collect();
     let mut page = json!({"seen_services": seen, "threshold_seconds": threshold});
     if !groups.is_empty() {
         page["groups"] = groups.into();
@@ -151,8 +170,17 @@ pub fn mutornadomon(state: &State, from: IpAddr) -> Reply {
 pub fn metrics(state: &State) -> Reply {
     let mut page = Page::new();
     page.metric("build_info", "gauge", "The version that runs.");
-    page.sample("build_info", concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}"), 1);
-    page.single("uptime_seconds", "gauge", "Time since the start.", state.started.elapsed().as_secs_f64());
+    page.sample(
+        "build_info",
+        concat!("{version=\"", env!("CARGO_PKG_VERSION"), "\"}"),
+        1,
+    );
+    page.single(
+        "uptime_seconds",
+        "gauge",
+        "Time since the start.",
+        state.started.elapsed().as_secs_f64(),
+    );
     page.counters(&state.counters);
     cache(&mut page, state);
     spool(&mut page, state);
@@ -165,17 +193,52 @@ pub fn metrics(state: &State) -> Reply {
 fn cache(page: &mut Page, state: &State) {
     let counts = state.checker.cache().counts();
     let (entries, bytes) = state.checker.cache().size();
-    page.single("cache_hits_total", "counter", "Look-ups that found a result or a running probe.", counts.hits);
-    page.single("cache_misses_total", "counter", "Look-ups that began a probe.", counts.misses);
-    page.single("cache_evictions_total", "counter", "Results dropped for want of room.", counts.evictions);
-    page.single("cache_expirations_total", "counter", "Results found too old.", counts.expirations);
+    page.single(
+        "cache_hits_total",
+        "counter",
+        "Look-ups that found a result or a running probe.",
+        counts.hits,
+    );
+    page.single(
+        "cache_misses_total",
+        "counter",
+        "Look-ups that began a probe.",
+        counts.misses,
+    );
+    page.single(
+        "cache_evictions_total",
+        "counter",
+        "Results dropped for want of room.",
+        counts.evictions,
+    );
+    page.single(
+        "cache_expirations_total",
+        "counter",
+        "Results found too old.",
+        counts.expirations,
+    );
     page.single("cache_entries", "gauge", "Results stored.", entries);
     page.single("cache_bytes", "gauge", "Memory of results stored.", bytes);
     let live = state.live();
-    page.single("probes_running", "gauge", "Probes that run now.", live.context.running());
+    page.single(
+        "probes_running",
+        "gauge",
+        "Probes that run now.",
+        live.context.running(),
+    );
     let requests = state.checker.waiting();
-    page.single("requests_waiting", "gauge", "Requests that wait for a probe (max_waiting).", requests);
-    page.single("probes_waiting", "gauge", "Probes that wait for a slot (max_clients).", live.context.waiting());
+    page.single(
+        "requests_waiting",
+        "gauge",
+        "Requests that wait for a probe (max_waiting).",
+        requests,
+    );
+    page.single(
+        "probes_waiting",
+        "gauge",
+        "Probes that wait for a slot (max_clients).",
+        live.context.waiting(),
+    );
 }
 
 fn group_metrics(page: &mut Page, state: &State) {
@@ -183,18 +246,46 @@ fn group_metrics(page: &mut Page, state: &State) {
     if live.config.groups.is_empty() {
         return;
     }
-    let known: Vec<_> = live.config.groups.keys().map(|name| (name, state.checker.groups().get(name))).collect();
-    page.metric("group_up", "gauge", "Whether a group is up, once that is known.");
+    let known: Vec<_> = live
+        .config
+        .groups
+        .keys()
+        .map(|name| (name, state.checker.groups().get(name)))
+        .collect();
+    page.metric(
+        "group_up",
+        "gauge",
+        "Whether a group is up, once that is known.",
+    );
     for (name, up) in known.iter().filter_map(|(n, k)| Some((n, k.up?))) {
         page.sample("group_up", &format!("{{group=\"{name}\"}}"), u8::from(up));
     }
-    page.metric("group_changed_timestamp_seconds", "gauge", "When a group's state changed last.");
+    page.metric(
+        "group_changed_timestamp_seconds",
+        "gauge",
+        "When a group's state changed last.",
+    );
     for (name, at) in known.iter().filter_map(|(n, k)| Some((n, k.changed?))) {
-        page.sample("group_changed_timestamp_seconds", &format!("{{group=\"{name}\"}}"), at);
+        page.sample(
+            "group_changed_timestamp_seconds",
+            &format!("{{group=\"{name}\"}}"),
+            at,
+        );
     }
-    page.metric("group_action_success", "gauge", "Whether a group's last action succeeded.");
-    for (name, good) in known.iter().filter_map(|(n, k)| Some((n, k.action.as_ref()?.good))) {
-        page.sample("group_action_success", &format!("{{group=\"{name}\"}}"), u8::from(good));
+    page.metric(
+        "group_action_success",
+        "gauge",
+        "Whether a group's last action succeeded.",
+    );
+    for (name, good) in known
+        .iter()
+        .filter_map(|(n, k)| Some((n, k.action.as_ref()?.good)))
+    {
+        page.sample(
+            "group_action_success",
+            &format!("{{group=\"{name}\"}}"),
+            u8::from(good),
+        );
     }
 }
 
@@ -203,15 +294,40 @@ fn spool(page: &mut Page, state: &State) {
     let (services, failing, forgotten) = state.memory().stats.figures();
     let downtimes = state.downtimes();
     let readable = u8::from(gate.trouble_within(TROUBLE).is_none());
-    page.single("spool_readable", "gauge", "0 while the spool cannot be read and states are held.", readable);
-    page.single("spool_errors_total", "counter", "Reads of the spool that failed.", gate.errors());
+    page.single(
+        "spool_readable",
+        "gauge",
+        "0 while the spool cannot be read and states are held.",
+        readable,
+    );
+    page.single(
+        "spool_errors_total",
+        "counter",
+        "Reads of the spool that failed.",
+        gate.errors(),
+    );
     if let Some(downtimes) = downtimes {
-        page.single("downtimes", "gauge", "Downtimes in force in the spool.", downtimes);
+        page.single(
+            "downtimes",
+            "gauge",
+            "Downtimes in force in the spool.",
+            downtimes,
+        );
     }
     pollers(page, state);
-    page.single("failing_checks", "gauge", "Checks whose last answer was a failure.", failing);
+    page.single(
+        "failing_checks",
+        "gauge",
+        "Checks whose last answer was a failure.",
+        failing,
+    );
     page.single("services", "gauge", "Services remembered.", services);
-    page.single("services_forgotten_total", "counter", "Services forgotten for want of room.", forgotten);
+    page.single(
+        "services_forgotten_total",
+        "counter",
+        "Services forgotten for want of room.",
+        forgotten,
+    );
 }
 
 fn pollers(page: &mut Page, state: &State) {
@@ -221,21 +337,53 @@ fn pollers(page: &mut Page, state: &State) {
         ledger.prune(now);
         ledger.figures(now)
     };
-    page.metric("pollers", "gauge", "Load balancers that poll, by their view of the server.");
-    for (view, count) in ["up", "down", "nolb", "unknown"].iter().zip(figures.polling) {
+    page.metric(
+        "pollers",
+        "gauge",
+        "Load balancers that poll, by their view of the server.",
+    );
+    for (view, count) in ["up", "down", "nolb", "unknown"]
+        .iter()
+        .zip(figures.polling)
+    {
         page.sample("pollers", &format!("{{view=\"{view}\"}}"), count);
     }
-    page.single("pollers_silent", "gauge", "Load balancers that stopped polling.", figures.silent);
+    page.single(
+        "pollers_silent",
+        "gauge",
+        "Load balancers that stopped polling.",
+        figures.silent,
+    );
     let forgotten = figures.forgotten;
-    page.single("pollers_forgotten_total", "counter", "Pollers forgotten for want of room.", forgotten);
+    page.single(
+        "pollers_forgotten_total",
+        "counter",
+        "Pollers forgotten for want of room.",
+        forgotten,
+    );
 }
 
 fn process(page: &mut Page, state: &State) {
     let figures = sys::process_figures();
     let connections = &state.connections;
-    page.single("connections", "gauge", "Open connections of pollers.", connections.count());
-    page.single("connections_max", "gauge", "The most that may be open.", connections.limits().connections);
-    page.single("connections_dropped_total", "counter", "Connections that made room.", connections.dropped());
+    page.single(
+        "connections",
+        "gauge",
+        "Open connections of pollers.",
+        connections.count(),
+    );
+    page.single(
+        "connections_max",
+        "gauge",
+        "The most that may be open.",
+        connections.limits().connections,
+    );
+    page.single(
+        "connections_dropped_total",
+        "counter",
+        "Connections that made room.",
+        connections.dropped(),
+    );
     let of_address = connections.dropped_for_address();
     page.single(
         "connections_dropped_for_address_total",
@@ -244,10 +392,30 @@ fn process(page: &mut Page, state: &State) {
         of_address,
     );
     let strangers = connections.turned_away();
-    page.single("connections_refused_total", "counter", "Connections from outside allow_from.", strangers);
-    page.single("log_lines_dropped_total", "counter", "Log lines dropped.", logging::dropped());
-    page.single("resident_memory_bytes", "gauge", "Resident memory.", figures.rss_bytes);
-    page.single("open_fds", "gauge", "Open file descriptors.", figures.open_files);
+    page.single(
+        "connections_refused_total",
+        "counter",
+        "Connections from outside allow_from.",
+        strangers,
+    );
+    page.single(
+        "log_lines_dropped_total",
+        "counter",
+        "Log lines dropped.",
+        logging::dropped(),
+    );
+    page.single(
+        "resident_memory_bytes",
+        "gauge",
+        "Resident memory.",
+        figures.rss_bytes,
+    );
+    page.single(
+        "open_fds",
+        "gauge",
+        "Open file descriptors.",
+        figures.open_files,
+    );
     page.single("threads", "gauge", "Threads.", figures.threads);
     let cpu = figures.user_seconds + figures.system_seconds;
     page.single("cpu_seconds_total", "counter", "CPU time.", cpu);
@@ -256,7 +424,11 @@ fn process(page: &mut Page, state: &State) {
 /// Every limit, with what it has become where the configuration leaves it open.
 fn limits(page: &mut Page, state: &State) {
     let live = state.live();
-    page.metric("limit", "gauge", "The limits in force, in bytes, seconds or pieces.");
+    page.metric(
+        "limit",
+        "gauge",
+        "The limits in force, in bytes, seconds or pieces.",
+    );
     for setting in SETTINGS {
         let configured = setting.limit.map(|limit| limit(&live.config));
         #[allow(clippy::cast_precision_loss)] // numbers of connections and probes

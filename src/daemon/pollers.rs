@@ -26,7 +26,10 @@ pub fn page(state: &State, query: Option<&str>) -> Reply {
     let (entries, forgotten) = {
         let ledger = &mut state.memory().ledger;
         ledger.prune(now);
-        (ledger.entries(|who| wanted.may_take(who)), ledger.figures(now).forgotten)
+        (
+            ledger.entries(|who| wanted.may_take(who)),
+            ledger.figures(now).forgotten,
+        )
     };
     let row = |entry: &Entry| Some(entry.row(wanted.names(entry, &*state.own)?));
     let mut pollers: Vec<Row> = entries.iter().filter_map(row).collect();
@@ -36,7 +39,10 @@ pub fn page(state: &State, query: Option<&str>) -> Reply {
     let page = Page {
         now: now.as_secs_f64(),
         daemon: state.id.clone(),
-        spool: Root { path: root.to_string_lossy().into_owned(), id },
+        spool: Root {
+            path: root.to_string_lossy().into_owned(),
+            id,
+        },
         agent_weights: state.live().config.agent_weights,
         pollers,
         forgotten,
@@ -53,7 +59,12 @@ pub async fn health(state: &Arc<State>, query: Option<&str>, from: IpAddr) -> Re
     }
     let wanted = Wanted::parse(query);
     let entries = state.memory().ledger.entries(|who| wanted.may_take(who));
-    let mut asks = ledger::asks(entries.iter().filter(|e| wanted.names(e, &*state.own).is_some()), state.now());
+    let mut asks = ledger::asks(
+        entries
+            .iter()
+            .filter(|e| wanted.names(e, &*state.own).is_some()),
+        state.now(),
+    );
     asks.unknown += asks.checks.len().saturating_sub(CHECKS_MAX);
     asks.checks.truncate(CHECKS_MAX);
     let live = state.live();
@@ -75,7 +86,13 @@ pub async fn health(state: &Arc<State>, query: Option<&str>, from: IpAddr) -> Re
 async fn checked(state: &State, ask: &Ask, context: &Arc<crate::probe::Context>) -> Value {
     let target = &ask.target;
     let outcome = match Lookup::new(ask.protocol, Arc::clone(target), &context.config) {
-        Ok(lookup) => state.checker.probe(&lookup, true, context, Instant::now()).wait().await,
+        Ok(lookup) => {
+            state
+                .checker
+                .probe(&lookup, true, context, Instant::now())
+                .wait()
+                .await
+        }
         Err(refused) => Arc::new(refused),
     };
     let start = &outcome.body[..outcome.body.len().min(400)];
@@ -93,18 +110,30 @@ struct Wanted(Vec<String>);
 impl Wanted {
     fn parse(query: Option<&str>) -> Self {
         let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-        Self(pairs.filter(|(name, _)| name == "service").map(|(_, value)| value.into_owned()).collect())
+        Self(
+            pairs
+                .filter(|(name, _)| name == "service")
+                .map(|(_, value)| value.into_owned())
+                .collect(),
+        )
     }
 
     /// Whether a poller may be meant: names of instances begin with the service's.
     fn may_take(&self, who: &Who) -> bool {
-        let is = |wanted: &String| wanted == ALL || wanted.split(':').next() == Some(who.service.as_str());
+        let is = |wanted: &String| {
+            wanted == ALL || wanted.split(':').next() == Some(who.service.as_str())
+        };
         self.0.is_empty() || self.0.iter().any(is)
     }
 
     /// The spool entries that can take a poller's check down, if it polls what is wanted.
     fn names(&self, entry: &Entry, own: &dyn Own) -> Option<Vec<String>> {
-        let names = entries::names(&entry.who.service, entry.who.check.place.as_ref(), entry.typed.as_deref(), own);
+        let names = entries::names(
+            &entry.who.service,
+            entry.who.check.place.as_ref(),
+            entry.typed.as_deref(),
+            own,
+        );
         let is = |wanted: &String| wanted == ALL || names.contains(wanted);
         (self.0.is_empty() || self.0.iter().any(is)).then_some(names)
     }
@@ -132,7 +161,11 @@ mod tests {
             node: None,
             server: None,
         });
-        let poll = Poll { stated: &Stated::default(), typed: Some("10.9.9.9"), asked: Asked::Spool };
+        let poll = Poll {
+            stated: &Stated::default(),
+            typed: Some("10.9.9.9"),
+            asked: Asked::Spool,
+        };
         ledger.polled(Duration::ZERO, &who, poll, None);
         for (query, found) in [
             (None, true),
@@ -147,7 +180,10 @@ mod tests {
         ] {
             let wanted = Wanted::parse(query);
             let entries = ledger.entries(|who| wanted.may_take(who));
-            let taken = entries.iter().filter(|e| wanted.names(e, &LocalAddresses::default()).is_some()).count();
+            let taken = entries
+                .iter()
+                .filter(|e| wanted.names(e, &LocalAddresses::default()).is_some())
+                .count();
             assert_eq!(taken == 1, found, "{query:?}");
         }
     }

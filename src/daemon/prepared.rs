@@ -53,14 +53,25 @@ impl Prepared {
         let wants = match (check.protocol, asked.place) {
             (None, _) => Wants::Nothing,
             (Some(protocol), place) => {
-                let build = |place| target::build(check, protocol, place, asker.uri, asker.headers, &live.config);
+                let build = |place| {
+                    target::build(
+                        check,
+                        protocol,
+                        place,
+                        asker.uri,
+                        asker.headers,
+                        &live.config,
+                    )
+                };
                 match place.and_then(build) {
                     Ok(target) => Lookup::wanted(protocol, Arc::new(target), &live.config),
                     Err(refused) => Wants::Refused(refused, None),
                 }
             }
         };
-        let segment = wants.check().filter(|(protocol, _)| matches!(protocol.request, Part::Segment));
+        let segment = wants
+            .check()
+            .filter(|(protocol, _)| matches!(protocol.request, Part::Segment));
         let segment = segment.map(|(_, target)| target.segment());
         let protocol = check.protocol.map_or("spool", |p| p.name);
         let who = Hashed::new(Who {
@@ -70,7 +81,14 @@ impl Prepared {
             node: asked.node,
             server: asked.server,
         });
-        Self { who, wants, fresh: asked.fresh, stated: asked.stated, typed: asked.typed, own_name }
+        Self {
+            who,
+            wants,
+            fresh: asked.fresh,
+            stated: asked.stated,
+            typed: asked.typed,
+            own_name,
+        }
     }
 
     /// Whether it would come out the same now: this host's own name may have another address.
@@ -82,7 +100,12 @@ impl Prepared {
     /// The names of the spool entries that can take the check down, besides `all`, in the order to ask.
     #[must_use]
     pub fn entries(&self, own: &dyn Own) -> Vec<String> {
-        entries::names(&self.who.service, self.who.check.place.as_ref(), self.typed.as_deref(), own)
+        entries::names(
+            &self.who.service,
+            self.who.check.place.as_ref(),
+            self.typed.as_deref(),
+            own,
+        )
     }
 
     /// What the ledger is to remember.
@@ -93,7 +116,11 @@ impl Prepared {
             (_, Some((protocol, target))) => Asked::Check(protocol, target),
             (_, None) => Asked::Refused,
         };
-        Poll { stated: &self.stated, typed: self.typed.as_deref(), asked }
+        Poll {
+            stated: &self.stated,
+            typed: self.typed.as_deref(),
+            asked,
+        }
     }
 }
 
@@ -121,11 +148,22 @@ mod tests {
     fn holds_until_the_hosts_own_name_has_another_address() {
         let live = Live::new(Config::default(), &Arc::default()).unwrap();
         let (before, after) = (Named([10, 0, 0, 7].into()), Named([10, 0, 0, 8].into()));
-        let headers: HeaderMap =
-            [("x-nerve-check-ip".parse().unwrap(), "10.0.0.7".parse().unwrap())].into_iter().collect();
+        let headers: HeaderMap = [(
+            "x-nerve-check-ip".parse().unwrap(),
+            "10.0.0.7".parse().unwrap(),
+        )]
+        .into_iter()
+        .collect();
         let uri = Uri::from_static("/tcp/web/80");
-        let Ok(Route::Check(check)) = route::parse(&Method::GET, uri.path()) else { panic!("{uri} is no check") };
-        let asker = Asker { uri: &uri, headers: &headers, from: before.0, kind: "" };
+        let Ok(Route::Check(check)) = route::parse(&Method::GET, uri.path()) else {
+            panic!("{uri} is no check")
+        };
+        let asker = Asker {
+            uri: &uri,
+            headers: &headers,
+            from: before.0,
+            kind: "",
+        };
         let prepared = |own| Prepared::new(&check, &asker, own, &live);
         assert!(prepared(&before).holds(&before) && !prepared(&before).holds(&after));
         assert_eq!(prepared(&before).who.check.to_string(), "tcp 127.0.0.1:80");

@@ -80,9 +80,10 @@ pub fn parse<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refusal> {
             let check = check(path)?;
             return match *method {
                 Method::GET | Method::HEAD | Method::OPTIONS => reading(check),
-                Method::POST if check.protocol.is_none() => {
-                    Ok(Route::SpoolChange(check.service, check.port.ok_or(Refusal::Port)?))
-                }
+                Method::POST if check.protocol.is_none() => Ok(Route::SpoolChange(
+                    check.service,
+                    check.port.ok_or(Refusal::Port)?,
+                )),
                 _ if check.protocol.is_none() => Err(Refusal::Method(READ_AND_POST)),
                 _ => Err(Refusal::Method(READ)),
             };
@@ -121,7 +122,12 @@ fn check(path: &str) -> Result<Check<'_>, Refusal> {
     if port.is_empty() {
         return Err(Refusal::NotFound);
     }
-    Ok(Check { protocol, service: service_name(service)?, port: port.parse().ok(), rest })
+    Ok(Check {
+        protocol,
+        service: service_name(service)?,
+        port: port.parse().ok(),
+        rest,
+    })
 }
 
 /// A name of characters that the originals' routes do not take is no path of ours (404); one that could not be a
@@ -146,7 +152,9 @@ fn percent_decoded(text: &str) -> String {
     let mut bytes = text.as_bytes().iter();
     while let Some(&b) = bytes.next() {
         let rest = bytes.as_slice();
-        let hex = rest.get(..2).filter(|h| b == b'%' && h.iter().all(u8::is_ascii_hexdigit));
+        let hex = rest
+            .get(..2)
+            .filter(|h| b == b'%' && h.iter().all(u8::is_ascii_hexdigit));
         let escape = hex.and_then(|h| u8::from_str_radix(str::from_utf8(h).ok()?, 16).ok());
         match escape {
             Some(decoded) => {
@@ -180,7 +188,11 @@ mod tests {
         ] {
             match get(path) {
                 Ok(Route::Check(c)) => {
-                    assert_eq!((c.protocol.map(|p| p.name), c.port, c.rest), (protocol, port, rest), "{path}");
+                    assert_eq!(
+                        (c.protocol.map(|p| p.name), c.port, c.rest),
+                        (protocol, port, rest),
+                        "{path}"
+                    );
                 }
                 other => panic!("{path}: {other:?}"),
             }
@@ -211,26 +223,53 @@ mod tests {
             "/spool/svc/",
             "/spool/%41/80",
         ] {
-            assert!(matches!(get(path), Err(Refusal::NotFound)), "{path}: {:?}", get(path));
+            assert!(
+                matches!(get(path), Err(Refusal::NotFound)),
+                "{path}: {:?}",
+                get(path)
+            );
         }
     }
 
     #[test]
     fn names_that_could_not_be_spool_files_are_bad_requests() {
         let long = format!("/spool/{}/80", "x".repeat(300));
-        for path in ["/spool/../80", "/spool/./80", "/tcp/%2e%2E/80", "/spool/a%2fb/80", "/spool/a%00b/80", &long] {
-            assert!(matches!(get(path), Err(Refusal::Name(_))), "{path}: {:?}", get(path));
+        for path in [
+            "/spool/../80",
+            "/spool/./80",
+            "/tcp/%2e%2E/80",
+            "/spool/a%2fb/80",
+            "/spool/a%00b/80",
+            &long,
+        ] {
+            assert!(
+                matches!(get(path), Err(Refusal::Name(_))),
+                "{path}: {:?}",
+                get(path)
+            );
         }
         assert!(matches!(get("/spool/svc/70000"), Err(Refusal::Port)));
     }
 
     #[test]
     fn only_the_spool_takes_posts() {
-        assert!(matches!(parse(&Method::POST, "/spool/web/80/x"), Ok(Route::SpoolChange(_, 80))));
+        assert!(matches!(
+            parse(&Method::POST, "/spool/web/80/x"),
+            Ok(Route::SpoolChange(_, 80))
+        ));
         for path in ["/http/web/80/", "/status", "/recent", "/metrics"] {
-            assert!(matches!(parse(&Method::POST, path), Err(Refusal::Method(READ))), "{path}");
+            assert!(
+                matches!(parse(&Method::POST, path), Err(Refusal::Method(READ))),
+                "{path}"
+            );
         }
-        assert!(matches!(parse(&Method::DELETE, "/spool/web/80"), Err(Refusal::Method(READ_AND_POST))));
-        assert!(matches!(parse(&Method::HEAD, "/http/web/80/"), Ok(Route::Check(_))));
+        assert!(matches!(
+            parse(&Method::DELETE, "/spool/web/80"),
+            Err(Refusal::Method(READ_AND_POST))
+        ));
+        assert!(matches!(
+            parse(&Method::HEAD, "/http/web/80/"),
+            Ok(Route::Check(_))
+        ));
     }
 }

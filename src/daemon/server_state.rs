@@ -44,23 +44,41 @@ impl<'a> ServerState<'a> {
             match name.as_str() {
                 "x-haproxy-server-state" => state.read(value.as_bytes()),
                 "x-nerve-check-ip" => nerve = nerve.or(Some(value.to_str().unwrap_or("?").trim())),
-                "pragma" => state.fresh |= value.as_bytes().trim_ascii().eq_ignore_ascii_case(b"no-cache"),
-                "user-agent" => state.by_hand |= BY_HAND.iter().any(|tool| value.as_bytes().starts_with(tool)),
+                "pragma" => {
+                    state.fresh |= value
+                        .as_bytes()
+                        .trim_ascii()
+                        .eq_ignore_ascii_case(b"no-cache")
+                }
+                "user-agent" => {
+                    state.by_hand |= BY_HAND
+                        .iter()
+                        .any(|tool| value.as_bytes().starts_with(tool))
+                }
                 _ => {}
             }
         }
         // A server behind a unix socket has no address: it can only be on this host.
-        state.host = state.host.filter(|a| *a != "unix").or(nerve).filter(|h| !h.is_empty());
+        state.host = state
+            .host
+            .filter(|a| *a != "unix")
+            .or(nerve)
+            .filter(|h| !h.is_empty());
         state
     }
 
     fn read(&mut self, value: &'a [u8]) {
         // A server's name may be in any encoding; that must not hide its address.
-        for part in value.split(|b| *b == b';').filter_map(|p| str::from_utf8(p).ok()) {
+        for part in value
+            .split(|b| *b == b';')
+            .filter_map(|p| str::from_utf8(p).ok())
+        {
             match part.split_once('=') {
                 Some((_, value)) if value.contains('=') => {}
                 Some((name, value)) => self.set(name.trim(), value.trim()),
-                None if part.len() <= WORDS_MAX && view(part).is_some() => self.words = Some(part.trim()),
+                None if part.len() <= WORDS_MAX && view(part).is_some() => {
+                    self.words = Some(part.trim())
+                }
                 None => {}
             }
         }
@@ -80,21 +98,38 @@ impl<'a> ServerState<'a> {
 
     /// The balancer's node name and its backend and server.
     pub fn names(&self) -> (Option<Box<str>>, Option<Box<str>>) {
-        let kept = |name: &str| name.chars().take(NAME_MAX).collect::<String>().into_boxed_str();
-        (self.node.filter(|n| !n.is_empty()).map(kept), self.server.filter(|n| !n.is_empty()).map(kept))
+        let kept = |name: &str| {
+            name.chars()
+                .take(NAME_MAX)
+                .collect::<String>()
+                .into_boxed_str()
+        };
+        (
+            self.node.filter(|n| !n.is_empty()).map(kept),
+            self.server.filter(|n| !n.is_empty()).map(kept),
+        )
     }
 
     /// What the balancer says of itself.
     pub fn stated(&self) -> Stated {
         let view = self.words.and_then(view);
         let words = self.words.map(Into::into);
-        Stated { view, words, sessions: self.sessions, weight: self.weight, by_hand: self.by_hand }
+        Stated {
+            view,
+            words,
+            sessions: self.sessions,
+            weight: self.weight,
+            by_hand: self.by_hand,
+        }
     }
 }
 
 /// The view in words such as `UP`, `DOWN 1/2`, `NOLB`.
 fn view(words: &str) -> Option<View> {
-    let (word, counts) = words.trim().split_once(' ').map_or((words.trim(), None), |(w, c)| (w, Some(c)));
+    let (word, counts) = words
+        .trim()
+        .split_once(' ')
+        .map_or((words.trim(), None), |(w, c)| (w, Some(c)));
     if counts.is_some_and(|c| pair(c).is_none()) {
         return None;
     }
@@ -116,16 +151,25 @@ mod tests {
     use super::*;
 
     fn headers(value: &str) -> HeaderMap {
-        [("x-haproxy-server-state".parse().unwrap(), value.parse().unwrap())].into_iter().collect()
+        [(
+            "x-haproxy-server-state".parse().unwrap(),
+            value.parse().unwrap(),
+        )]
+        .into_iter()
+        .collect()
     }
 
     #[test]
     fn the_header_as_haproxy_2_6_sends_it() {
-        let headers =
-            headers("UP 1/2; address=127.0.0.1; port=48081; name=web/s1; node=mynode; weight=1/51; scur=3/7; qcur=0");
+        let headers = headers(
+            "UP 1/2; address=127.0.0.1; port=48081; name=web/s1; node=mynode; weight=1/51; scur=3/7; qcur=0",
+        );
         let state = ServerState::parse(&headers);
         assert_eq!((state.host, state.port), (Some("127.0.0.1"), Some("48081")));
-        assert_eq!(state.names(), (Some("mynode".into()), Some("web/s1".into())));
+        assert_eq!(
+            state.names(),
+            (Some("mynode".into()), Some("web/s1".into()))
+        );
         let expected = Stated {
             view: Some(View::Up),
             words: Some("UP 1/2".into()),
@@ -149,17 +193,27 @@ mod tests {
             ("", None),
             ("weight=1/1", None),
         ] {
-            assert_eq!(ServerState::parse(&headers(value)).stated().view, view, "{value:?}");
+            assert_eq!(
+                ServerState::parse(&headers(value)).stated().view,
+                view,
+                "{value:?}"
+            );
         }
         let odd = headers("UP; weight=1; scur=-1/2; node=; name=a=b");
         let odd = ServerState::parse(&odd);
-        assert_eq!((odd.stated().weight, odd.stated().sessions, odd.names()), (None, None, (None, None)));
+        assert_eq!(
+            (odd.stated().weight, odd.stated().sessions, odd.names()),
+            (None, None, (None, None))
+        );
     }
 
     #[test]
     fn names_are_cut_and_words_are_few() {
         let long = headers(&format!("UP; node={}", "x".repeat(5000)));
-        assert_eq!(ServerState::parse(&long).names().0.map(|n| n.len()), Some(128));
+        assert_eq!(
+            ServerState::parse(&long).names().0.map(|n| n.len()),
+            Some(128)
+        );
         let padded = headers(&format!("UP {}1/2", "0".repeat(5000)));
         assert_eq!(ServerState::parse(&padded).stated(), Stated::default());
     }

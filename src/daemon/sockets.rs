@@ -40,7 +40,12 @@ pub struct Listeners {
 impl Sockets {
     /// The addresses of all that have one.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.http.ports.iter().chain(&self.agent).filter_map(|s| s.local_addr().ok()).collect()
+        self.http
+            .ports
+            .iter()
+            .chain(&self.agent)
+            .filter_map(|s| s.local_addr().ok())
+            .collect()
     }
 }
 
@@ -48,7 +53,10 @@ impl Listeners {
     fn open_unix(&mut self, path: &Path, mode: u32) -> Result<(), String> {
         let (socket, name) = unix::bind(path, mode).map_err(|e| {
             let cause = cause_text(e);
-            format!("cannot listen on {}: {cause}; see listen_unix, and make its folder writable", path.display())
+            format!(
+                "cannot listen on {}: {cause}; see listen_unix, and make its folder writable",
+                path.display()
+            )
         })?;
         log::info!("the unix socket {} takes connections", path.display());
         (self.unix, self.name) = (Some(socket), Some(name));
@@ -61,8 +69,16 @@ impl Listeners {
     /// When file descriptors are wanting.
     pub fn share(&self) -> io::Result<Self> {
         Ok(Self {
-            ports: self.ports.iter().map(TcpListener::try_clone).collect::<io::Result<_>>()?,
-            unix: self.unix.as_ref().map(UnixListener::try_clone).transpose()?,
+            ports: self
+                .ports
+                .iter()
+                .map(TcpListener::try_clone)
+                .collect::<io::Result<_>>()?,
+            unix: self
+                .unix
+                .as_ref()
+                .map(UnixListener::try_clone)
+                .transpose()?,
             name: None,
         })
     }
@@ -71,15 +87,35 @@ impl Listeners {
     ///
     /// # Errors
     /// When file descriptors are wanting.
-    pub fn accept_all(self, state: &Arc<State>, stopped: &watch::Receiver<bool>) -> io::Result<Option<unix::Name>> {
-        let pollers = || (Arc::clone(&state.connections), Pollers::new(Arc::clone(state)), stopped.clone());
+    pub fn accept_all(
+        self,
+        state: &Arc<State>,
+        stopped: &watch::Receiver<bool>,
+    ) -> io::Result<Option<unix::Name>> {
+        let pollers = || {
+            (
+                Arc::clone(&state.connections),
+                Pollers::new(Arc::clone(state)),
+                stopped.clone(),
+            )
+        };
         for socket in self.ports {
             let (connections, pollers, stopped) = pollers();
-            tokio::spawn(listen::serve(tokio::net::TcpListener::from_std(socket)?, connections, pollers, stopped));
+            tokio::spawn(listen::serve(
+                tokio::net::TcpListener::from_std(socket)?,
+                connections,
+                pollers,
+                stopped,
+            ));
         }
         if let Some(socket) = self.unix {
             let (connections, pollers, stopped) = pollers();
-            tokio::spawn(listen::serve(tokio::net::UnixListener::from_std(socket)?, connections, pollers, stopped));
+            tokio::spawn(listen::serve(
+                tokio::net::UnixListener::from_std(socket)?,
+                connections,
+                pollers,
+                stopped,
+            ));
         }
         Ok(self.name)
     }
@@ -93,14 +129,19 @@ pub const AGENT: &str = "agent";
 ///
 /// # Errors
 /// A sentence that names the address that cannot be had.
-pub fn open(passed: Vec<PassedSocket>, options: &Options, config: &Config) -> Result<Sockets, String> {
+pub fn open(
+    passed: Vec<PassedSocket>,
+    options: &Options,
+    config: &Config,
+) -> Result<Sockets, String> {
     let mut sockets = Sockets::default();
     if let Some(path) = &config.listen_unix {
         sockets.http.open_unix(path, config.listen_unix_mode)?;
     }
     for PassedSocket { name, listener } in passed {
-        let address =
-            listener.local_addr().map_err(|e| format!("cannot use the passed socket {name}: {}", cause_text(e)))?;
+        let address = listener
+            .local_addr()
+            .map_err(|e| format!("cannot use the passed socket {name}: {}", cause_text(e)))?;
         let (what, sockets) = match name.as_str() {
             AGENT => ("answering agent-checks", &mut sockets.agent),
             _ => ("listening", &mut sockets.http.ports),
@@ -114,7 +155,11 @@ pub fn open(passed: Vec<PassedSocket>, options: &Options, config: &Config) -> Re
         log::info!("-p and -B are not used: the service manager says where to listen");
     }
     if sockets.agent.is_empty() {
-        let ports = if options.agent_ports.is_empty() { &config.agent_ports } else { &options.agent_ports };
+        let ports = if options.agent_ports.is_empty() {
+            &config.agent_ports
+        } else {
+            &options.agent_ports
+        };
         sockets.agent = bind_all(options, ports, "answering agent-checks")?;
     }
     Ok(sockets)
@@ -124,7 +169,9 @@ fn bind_all(options: &Options, ports: &[u16], what: &str) -> Result<Vec<TcpListe
     let bind = |port: &u16| {
         let address = SocketAddr::new(options.bind_address, *port);
         let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
-        let socket = listener.into_std().map_err(|e| cannot_listen(address, &e))?;
+        let socket = listener
+            .into_std()
+            .map_err(|e| cannot_listen(address, &e))?;
         log::info!("{what} on {}", socket.local_addr().unwrap_or(address));
         Ok(socket)
     };
@@ -133,8 +180,12 @@ fn bind_all(options: &Options, ports: &[u16], what: &str) -> Result<Vec<TcpListe
 
 pub(super) fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {
     let remedy = match e.kind() {
-        io::ErrorKind::AddrNotAvailable => "the address is not one of this host's; see --bind-address",
-        io::ErrorKind::AddrInUse => "another program listens there; stop it or choose another --port",
+        io::ErrorKind::AddrNotAvailable => {
+            "the address is not one of this host's; see --bind-address"
+        }
+        io::ErrorKind::AddrInUse => {
+            "another program listens there; stop it or choose another --port"
+        }
         io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
         _ => "see --bind-address and --port",
     };

@@ -42,15 +42,23 @@ pub async fn post(
     let who = match permitted(&live, request.headers(), from) {
         Ok(who) => who,
         Err(denied) => {
-            state.counters.spool_changes_refused.fetch_add(1, Ordering::Relaxed);
+            state
+                .counters
+                .spool_changes_refused
+                .fetch_add(1, Ordering::Relaxed);
             if let Some(times) = REFUSED.now() {
-                log::warn!("refused a spool change of {service} from {from}: {}{times}", denied.why);
+                log::warn!(
+                    "refused a spool change of {service} from {from}: {}{times}",
+                    denied.why
+                );
             }
             return denied.reply();
         }
     };
     let most = live.config.max_request_body;
-    let arguments = match tokio::time::timeout(live.config.header_timeout, arguments(request, most)).await {
+    let arguments = match tokio::time::timeout(live.config.header_timeout, arguments(request, most))
+        .await
+    {
         Ok(Ok(arguments)) => arguments,
         Ok(Err(refused)) => return refused,
         Err(_) => return reply::text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
@@ -84,7 +92,9 @@ impl Denied {
     fn reply(self) -> Reply {
         let reply = reply::text(self.status, self.text);
         match self.status {
-            StatusCode::UNAUTHORIZED => reply::with(reply, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer")),
+            StatusCode::UNAUTHORIZED => {
+                reply::with(reply, WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+            }
             _ => reply,
         }
     }
@@ -92,23 +102,46 @@ impl Denied {
 
 /// Who makes the change, in words.
 fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, Denied> {
-    let denied = |why, status, text: &str| Err(Denied { why, status, text: text.to_owned() });
+    let denied = |why, status, text: &str| {
+        Err(Denied {
+            why,
+            status,
+            text: text.to_owned(),
+        })
+    };
     if !live.config.allow_remote_spool_changes {
         let why = "allow_remote_spool_changes is not set";
-        return denied(why, StatusCode::FORBIDDEN, "remote spool changes are not enabled");
+        return denied(
+            why,
+            StatusCode::FORBIDDEN,
+            "remote spool changes are not enabled",
+        );
     }
-    if !live.config.remote_spool_from.iter().any(|n| n.contains(from)) {
+    if !live
+        .config
+        .remote_spool_from
+        .iter()
+        .any(|n| n.contains(from))
+    {
         let text = format!("{from} may not change the spool: see remote_spool_from");
-        return denied("the address is outside remote_spool_from", StatusCode::FORBIDDEN, &text);
+        return denied(
+            "the address is outside remote_spool_from",
+            StatusCode::FORBIDDEN,
+            &text,
+        );
     }
     let unauthorized = |why, text| denied(why, StatusCode::UNAUTHORIZED, text);
     match live.tokens.bearer(headers) {
         Bearer::Free => Ok(from.to_string()),
         Bearer::Holds(name) => Ok(format!("{from} with the token {name}")),
-        Bearer::Missing => unauthorized("it carries no token", "a spool change needs a token: Authorization: Bearer …"),
-        Bearer::Wrong => {
-            unauthorized("its token is not one of remote_spool_tokens", "the token is not one that is known")
-        }
+        Bearer::Missing => unauthorized(
+            "it carries no token",
+            "a spool change needs a token: Authorization: Bearer …",
+        ),
+        Bearer::Wrong => unauthorized(
+            "its token is not one of remote_spool_tokens",
+            "the token is not one that is known",
+        ),
     }
 }
 
@@ -119,7 +152,10 @@ async fn apply(state: &Arc<State>, key: Key, change: Change, who: &str) -> Reply
     let done = tokio::task::spawn_blocking(move || -> Result<String, SpoolError> {
         match change {
             Change::Up => spool.up(&key).map(|was_down| {
-                format!("{key} taken up from {by}{}", if was_down { "" } else { " (it was not down)" })
+                format!(
+                    "{key} taken up from {by}{}",
+                    if was_down { "" } else { " (it was not down)" }
+                )
             }),
             Change::Down(downtime) => {
                 let text = format!("{key} taken down from {by}: {}", downtime.one_line());
@@ -137,15 +173,28 @@ async fn apply(state: &Arc<State>, key: Key, change: Change, who: &str) -> Reply
             log::error!("spool change from {who}: {e}");
             reply::text(StatusCode::INTERNAL_SERVER_ERROR, e.to_string())
         }
-        Err(e) => reply::text(StatusCode::INTERNAL_SERVER_ERROR, format!("the change broke off: {e}")),
+        Err(e) => reply::text(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            format!("the change broke off: {e}"),
+        ),
     }
 }
 
 /// The arguments of query string and form; of repeated ones the last counts, the form's after the query's.
-async fn arguments(request: Request<Incoming>, most: usize) -> Result<HashMap<String, String>, Reply> {
+async fn arguments(
+    request: Request<Incoming>,
+    most: usize,
+) -> Result<HashMap<String, String>, Reply> {
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
-    let is_form = kind.split(';').next().is_some_and(|k| k.trim().eq_ignore_ascii_case(FORM));
+    let kind = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
+    let is_form = kind
+        .split(';')
+        .next()
+        .is_some_and(|k| k.trim().eq_ignore_ascii_case(FORM));
     let body = match Limited::new(request.into_body(), most).collect().await {
         Ok(body) => body.to_bytes(),
         Err(e) if e.is::<LengthLimitError>() => {
@@ -154,7 +203,12 @@ async fn arguments(request: Request<Incoming>, most: usize) -> Result<HashMap<St
                 format!("the body is over {most} bytes (max_request_body)"),
             ));
         }
-        Err(e) => return Err(reply::text(StatusCode::BAD_REQUEST, format!("the body cannot be read: {e}"))),
+        Err(e) => {
+            return Err(reply::text(
+                StatusCode::BAD_REQUEST,
+                format!("the body cannot be read: {e}"),
+            ));
+        }
     };
     let form = if is_form { body } else { Bytes::new() };
     let arguments = merged(query.as_bytes(), &form);
@@ -166,18 +220,34 @@ fn merged(query: &[u8], form: &[u8]) -> Option<HashMap<String, String>> {
     let pairs = || form_urlencoded::parse(query).chain(form_urlencoded::parse(form));
     // What is no UTF-8 becomes U+FFFD, which nobody types.
     let is_text = pairs().all(|(n, v)| !n.contains('\u{fffd}') && !v.contains('\u{fffd}'));
-    is_text.then(|| pairs().map(|(name, value)| (name.into_owned(), cleaned(&value))).collect())
+    is_text.then(|| {
+        pairs()
+            .map(|(name, value)| (name.into_owned(), cleaned(&value)))
+            .collect()
+    })
 }
 
 /// White space around goes, control characters become spaces, as in the original.
 fn cleaned(value: &str) -> String {
-    let visible = |c: char| if c.is_control() && !matches!(c, '\t' | '\n' | '\r') { ' ' } else { c };
-    value.chars().map(visible).collect::<String>().trim().to_owned()
+    let visible = |c: char| {
+        if c.is_control() && !matches!(c, '\t' | '\n' | '\r') {
+            ' '
+        } else {
+            c
+        }
+    };
+    value
+        .chars()
+        .map(visible)
+        .collect::<String>()
+        .trim()
+        .to_owned()
 }
 
 fn change(arguments: &HashMap<String, String>) -> Result<Change, String> {
     let required = |name: &str| {
-        let missing = || format!("Missing argument {name}; send it in the query string or as {FORM}");
+        let missing =
+            || format!("Missing argument {name}; send it in the query string or as {FORM}");
         arguments.get(name).ok_or_else(missing)
     };
     match required("status")?.as_str() {
@@ -193,10 +263,15 @@ fn change(arguments: &HashMap<String, String>) -> Result<Change, String> {
 }
 
 fn time(arguments: &HashMap<String, String>, name: &str) -> Result<Option<f64>, String> {
-    let Some(text) = arguments.get(name) else { return Ok(None) };
+    let Some(text) = arguments.get(name) else {
+        return Ok(None);
+    };
     match text.parse::<f64>() {
         Ok(seconds) if seconds.is_finite() => Ok(Some(seconds)),
-        _ => Err(format!("{name} must be a unix time in seconds, not '{}'", text.escape_debug())),
+        _ => Err(format!(
+            "{name} must be a unix time in seconds, not '{}'",
+            text.escape_debug()
+        )),
     }
 }
 
@@ -214,7 +289,12 @@ mod tests {
     use super::*;
 
     fn parsed(pairs: &[(&str, &str)]) -> Result<Change, String> {
-        change(&pairs.iter().map(|(n, v)| ((*n).to_owned(), cleaned(v))).collect())
+        change(
+            &pairs
+                .iter()
+                .map(|(n, v)| ((*n).to_owned(), cleaned(v)))
+                .collect(),
+        )
     }
 
     #[test]
@@ -222,21 +302,38 @@ mod tests {
         for (pairs, text) in [
             (vec![], "status"),
             (vec![("status", "sideways")], "status must be up or down"),
-            (vec![("status", "DOWN"), ("reason", "r")], "status must be up or down"),
+            (
+                vec![("status", "DOWN"), ("reason", "r")],
+                "status must be up or down",
+            ),
             (vec![("status", "down")], "reason"),
-            (vec![("status", "down"), ("reason", "r"), ("expiration", "soon")], "expiration"),
-            (vec![("status", "down"), ("reason", "r"), ("expiration", "inf")], "expiration"),
-            (vec![("status", "down"), ("reason", "r"), ("creation", "nan")], "creation"),
+            (
+                vec![("status", "down"), ("reason", "r"), ("expiration", "soon")],
+                "expiration",
+            ),
+            (
+                vec![("status", "down"), ("reason", "r"), ("expiration", "inf")],
+                "expiration",
+            ),
+            (
+                vec![("status", "down"), ("reason", "r"), ("creation", "nan")],
+                "creation",
+            ),
         ] {
-            let Err(why) = parsed(&pairs) else { panic!("{pairs:?} was taken") };
+            let Err(why) = parsed(&pairs) else {
+                panic!("{pairs:?} was taken")
+            };
             assert!(why.contains(text), "{pairs:?}: {why}");
         }
     }
 
     #[test]
     fn arguments_are_trimmed_and_stripped_of_control_characters() {
-        let Ok(Change::Down(d)) = parsed(&[("status", " down "), ("reason", "  a\u{1}b "), ("expiration", "4e9")])
-        else {
+        let Ok(Change::Down(d)) = parsed(&[
+            ("status", " down "),
+            ("reason", "  a\u{1}b "),
+            ("expiration", "4e9"),
+        ]) else {
             panic!("refused")
         };
         assert_eq!((d.reason.as_str(), d.expiration), ("a b", Some(4e9)));

@@ -42,10 +42,16 @@ impl Live {
     pub fn new(config: Config, local: &Arc<LocalAddresses>) -> Result<Self, String> {
         let tokens = Tokens::load(&config.remote_spool_tokens)?;
         let config = Arc::new(config);
-        let context = Context::new(Arc::clone(&config), Arc::clone(local)).map_err(|e| e.to_string())?;
+        let context =
+            Context::new(Arc::clone(&config), Arc::clone(local)).map_err(|e| e.to_string())?;
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { config, context: Arc::new(context), tokens, number })
+        Ok(Self {
+            config,
+            context: Arc::new(context),
+            tokens,
+            number,
+        })
     }
 }
 
@@ -92,8 +98,9 @@ impl State {
         let config = &live.config;
         let counters = Arc::new(Counters::new());
         let counting = Arc::clone(&counters);
-        let observer: Arc<Observer> =
-            Arc::new(move |protocol, outcome, seconds| counting.probed(protocol.name, outcome.passes(), seconds));
+        let observer: Arc<Observer> = Arc::new(move |protocol, outcome, seconds| {
+            counting.probed(protocol.name, outcome.passes(), seconds)
+        });
         let cache = Arc::new(Cache::new(cache_limits(config)));
         Self {
             started: Instant::now(),
@@ -120,7 +127,10 @@ impl State {
     /// A moment that is now, on both clocks.
     #[must_use]
     pub fn moment(&self, now: Instant) -> Moment {
-        Moment { since_start: now.saturating_duration_since(self.started), unix: unix_now() }
+        Moment {
+            since_start: now.saturating_duration_since(self.started),
+            unix: unix_now(),
+        }
     }
 
     /// What is remembered of pollers and services.
@@ -151,7 +161,10 @@ impl State {
     /// Downtimes in force, counted at most once a second; `None` while the spool cannot be listed.
     #[must_use]
     pub fn downtimes(&self) -> Option<usize> {
-        let mut known = self.downtimes.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = self
+            .downtimes
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         if let Some((at, count)) = *known
             && at.elapsed() < COUNT_EVERY
         {
@@ -176,7 +189,11 @@ pub(crate) fn limits(config: &Config) -> Limits {
 }
 
 fn cache_limits(config: &Config) -> cache::Limits {
-    cache::Limits { time: config.cache_time, entries: config.cache_entries, bytes: config.cache_bytes }
+    cache::Limits {
+        time: config.cache_time,
+        entries: config.cache_entries,
+        bytes: config.cache_bytes,
+    }
 }
 
 impl Own for LocalAddresses {

@@ -49,7 +49,9 @@ pub trait Own {
 pub fn read(check: &Check<'_>, headers: &HeaderMap, own: &dyn Own) -> Asked {
     let state = ServerState::parse(headers);
     let port = match port(&state) {
-        Ok(None) => check.port.ok_or_else(|| bad("the port in the path is above 65535")),
+        Ok(None) => check
+            .port
+            .ok_or_else(|| bad("the port in the path is above 65535")),
         Ok(Some(port)) => Ok(port),
         Err(bad) => Err(bad),
     };
@@ -80,7 +82,9 @@ pub fn build(
     // A service behind a unix socket has no port, nor has HAProxy one to tell.
     let needless = config.sockets.contains_key(check.service.as_str());
     if port == 0 && !needless && protocol.needs_port() {
-        return Err(Outcome::unavailable("port 0 cannot be checked: neither the path nor HAProxy's header names one"));
+        return Err(Outcome::unavailable(
+            "port 0 cannot be checked: neither the path nor HAProxy's header names one",
+        ));
     }
     Ok(Target {
         service: check.service.shared(),
@@ -95,7 +99,14 @@ pub fn build(
 
 /// A port that cannot be is a failing check for a balancer that probes, as the originals' 5xx was.
 fn as_failure(check: &Check<'_>, refused: Outcome) -> Outcome {
-    if check.port.is_none() { Outcome { status: StatusCode::SERVICE_UNAVAILABLE, ..refused } } else { refused }
+    if check.port.is_none() {
+        Outcome {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            ..refused
+        }
+    } else {
+        refused
+    }
 }
 
 fn bad(text: impl Into<String>) -> Outcome {
@@ -104,24 +115,38 @@ fn bad(text: impl Into<String>) -> Outcome {
 
 /// The host to check, from what a header names.
 fn host(named: Option<&str>, own: &dyn Own) -> Result<Host, Outcome> {
-    let Some(text) = named else { return Ok(Host::Local) };
-    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(text);
+    let Some(text) = named else {
+        return Ok(Host::Local);
+    };
+    let bare = text
+        .strip_prefix('[')
+        .and_then(|t| t.strip_suffix(']'))
+        .unwrap_or(text);
     if let Ok(address) = bare.parse::<IpAddr>() {
         let address = address.to_canonical();
         let local = address == Ipv4Addr::LOCALHOST || Some(address) == own.by_name();
-        return Ok(if local { Host::Local } else { Host::Address(address) });
+        return Ok(if local {
+            Host::Local
+        } else {
+            Host::Address(address)
+        });
     }
     let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
     if text.len() <= NAME_MAX && text.bytes().all(fits) {
         return Ok(Host::Name(text.to_ascii_lowercase().into()));
     }
-    Err(bad(format!("'{}' is not a host to check: give an address or a host name", text.escape_debug())))
+    Err(bad(format!(
+        "'{}' is not a host to check: give an address or a host name",
+        text.escape_debug()
+    )))
 }
 
 /// What the answer's path is asked for: as it came, still encoded.
 fn path(rest: &str, query: Option<&str>) -> Box<str> {
     let slash = if rest.starts_with('/') { "" } else { "/" };
-    let (mark, query) = query.filter(|q| !q.is_empty()).map_or(("", ""), |query| ("?", query));
+    let (mark, query) = query
+        .filter(|q| !q.is_empty())
+        .map_or(("", ""), |query| ("?", query));
     let mut path = String::with_capacity(slash.len() + rest.len() + mark.len() + query.len());
     for part in [slash, rest, mark, query] {
         path.push_str(part);
@@ -130,7 +155,12 @@ fn path(rest: &str, query: Option<&str>) -> Box<str> {
 }
 
 /// The headers for an HTTP upstream: what was to be copied, the service's name.
-fn request_headers(check: &Check<'_>, protocol: &Protocol, from: &HeaderMap, config: &Config) -> Headers {
+fn request_headers(
+    check: &Check<'_>,
+    protocol: &Protocol,
+    from: &HeaderMap,
+    config: &Config,
+) -> Headers {
     let mut headers = Headers::default();
     if !matches!(protocol.request, Request::Whole) {
         return headers;
@@ -142,7 +172,11 @@ fn request_headers(check: &Check<'_>, protocol: &Protocol, from: &HeaderMap, con
             // A copy: it would keep all that was read with it.
             (Some(only), None) => HeaderValue::from_bytes(only.as_bytes()),
             (Some(_), Some(_)) => {
-                let all: Vec<&[u8]> = from.get_all(name).iter().map(HeaderValue::as_bytes).collect();
+                let all: Vec<&[u8]> = from
+                    .get_all(name)
+                    .iter()
+                    .map(HeaderValue::as_bytes)
+                    .collect();
                 HeaderValue::from_bytes(&all.join(&b", "[..]))
             }
         };
@@ -150,7 +184,10 @@ fn request_headers(check: &Check<'_>, protocol: &Protocol, from: &HeaderMap, con
             headers.set(name.clone(), value);
         }
     }
-    if let (Some(own), Ok(value)) = (&config.service_name_header, HeaderValue::from_str(check.service.as_str())) {
+    if let (Some(own), Ok(value)) = (
+        &config.service_name_header,
+        HeaderValue::from_str(check.service.as_str()),
+    ) {
         headers.set(own.name.clone(), value);
     }
     headers

@@ -46,7 +46,11 @@ impl Tokens {
     /// # Errors
     /// A sentence that names the file that cannot be used, and the remedy.
     pub fn load(files: &[PathBuf]) -> Result<Self, String> {
-        files.iter().map(|f| token(f)).collect::<Result<_, _>>().map(Self)
+        files
+            .iter()
+            .map(|f| token(f))
+            .collect::<Result<_, _>>()
+            .map(Self)
     }
 
     /// Looks for a token among a request's headers.
@@ -55,7 +59,9 @@ impl Tokens {
         if self.0.is_empty() {
             return Bearer::Free;
         }
-        let Some(value) = headers.get(AUTHORIZATION) else { return Bearer::Missing };
+        let Some(value) = headers.get(AUTHORIZATION) else {
+            return Bearer::Missing;
+        };
         let (scheme, given) = match value.as_bytes().split_first_chunk::<7>() {
             Some((scheme, rest)) => (scheme, rest.trim_ascii()),
             None => return Bearer::Wrong,
@@ -64,7 +70,13 @@ impl Tokens {
             return Bearer::Wrong;
         }
         // All are looked at, so that the time does not tell which one was nearly right either.
-        let found = self.0.iter().fold(None, |found, token| if same(&token.text, given) { Some(token) } else { found });
+        let found = self.0.iter().fold(None, |found, token| {
+            if same(&token.text, given) {
+                Some(token)
+            } else {
+                found
+            }
+        });
         found.map_or(Bearer::Wrong, |token| Bearer::Holds(&token.name))
     }
 }
@@ -72,24 +84,42 @@ impl Tokens {
 fn token(path: &Path) -> Result<Token, String> {
     let fail = |why: String| format!("remote_spool_tokens: {}: {why}", path.display());
     let mut text = Vec::new();
-    let file = File::open(path)
-        .map_err(|e| fail(format!("{}; it must hold a token and be readable by hacheck", cause_text(e))))?;
+    let file = File::open(path).map_err(|e| {
+        fail(format!(
+            "{}; it must hold a token and be readable by hacheck",
+            cause_text(e)
+        ))
+    })?;
     let mode = file.metadata().map_err(|e| fail(cause_text(e)))?.mode();
     if mode & 0o007 != 0 {
-        log::warn!("remote_spool_tokens: everyone on this host may read {}; chmod o= it", path.display());
+        log::warn!(
+            "remote_spool_tokens: everyone on this host may read {}; chmod o= it",
+            path.display()
+        );
     }
-    file.take(MAX as u64 + 1).read_to_end(&mut text).map_err(|e| fail(cause_text(e)))?;
+    file.take(MAX as u64 + 1)
+        .read_to_end(&mut text)
+        .map_err(|e| fail(cause_text(e)))?;
     let text = text.trim_ascii().to_vec();
     let fits = |b: &u8| b.is_ascii_graphic();
     if text.len() > MAX || !text.iter().all(fits) {
-        return Err(fail("it must hold one token of visible characters; make one with openssl rand -hex 32".into()));
+        return Err(fail(
+            "it must hold one token of visible characters; make one with openssl rand -hex 32"
+                .into(),
+        ));
     }
     if text.len() < MIN {
-        let short =
-            format!("the token has {} characters, {MIN} are the least; make one with openssl rand -hex 32", text.len());
+        let short = format!(
+            "the token has {} characters, {MIN} are the least; make one with openssl rand -hex 32",
+            text.len()
+        );
         return Err(fail(short));
     }
-    let name = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
+    let name = path
+        .file_name()
+        .unwrap_or(path.as_os_str())
+        .to_string_lossy()
+        .into_owned();
     Ok(Token { name, text })
 }
 
@@ -107,12 +137,20 @@ mod tests {
     use super::*;
 
     fn tokens() -> Tokens {
-        let token = |name: &str, text: &str| Token { name: name.into(), text: text.into() };
-        Tokens(vec![token("old", "0123456789abcdef"), token("new", "fedcba9876543210")])
+        let token = |name: &str, text: &str| Token {
+            name: name.into(),
+            text: text.into(),
+        };
+        Tokens(vec![
+            token("old", "0123456789abcdef"),
+            token("new", "fedcba9876543210"),
+        ])
     }
 
     fn bearer(value: &'static str) -> String {
-        let headers = [(AUTHORIZATION, value.parse().unwrap())].into_iter().collect();
+        let headers = [(AUTHORIZATION, value.parse().unwrap())]
+            .into_iter()
+            .collect();
         format!("{:?}", tokens().bearer(&headers))
     }
 

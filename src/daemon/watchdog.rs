@@ -24,7 +24,10 @@ impl Watchdog {
     pub fn new(period: Option<Duration>, threads: usize) -> Option<Self> {
         // Half the period, as sd_watchdog_enabled(3) advises, and the flags twice as often as they are read.
         let every = period? / 4;
-        Some(Self { every, threads: (0..threads).map(|_| AtomicBool::new(true)).collect() })
+        Some(Self {
+            every,
+            threads: (0..threads).map(|_| AtomicBool::new(true)).collect(),
+        })
     }
 
     /// Shows for ever that this thread's runtime is alive. Threads count from 0.
@@ -55,7 +58,9 @@ impl Watchdog {
     fn all_beat(&self) -> bool {
         let all = self.threads.iter().all(|flag| flag.load(Ordering::Relaxed));
         if all {
-            self.threads.iter().for_each(|flag| flag.store(false, Ordering::Relaxed));
+            self.threads
+                .iter()
+                .for_each(|flag| flag.store(false, Ordering::Relaxed));
         }
         all
     }

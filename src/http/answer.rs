@@ -62,7 +62,12 @@ enum Rest {
 
 impl Incoming {
     pub(super) fn new(max_body: usize, bodiless: bool) -> Self {
-        Self { max_body, bodiless, heads: 0, at: At::Head(Vec::new()) }
+        Self {
+            max_body,
+            bodiless,
+            heads: 0,
+            at: At::Head(Vec::new()),
+        }
     }
 
     /// Takes what came; whether that is all that is wanted.
@@ -76,7 +81,11 @@ impl Incoming {
                 // No head ends without an empty line: what comes in drops is not parsed for each of them.
                 if !has_empty_line(&before[seen..]) {
                     let fits = self.heads + before.len() <= HEAD_MAX;
-                    return if fits { Ok(false) } else { Err(ClientError::LongHead) };
+                    return if fits {
+                        Ok(false)
+                    } else {
+                        Err(ClientError::LongHead)
+                    };
                 }
                 let head = std::mem::take(before);
                 self.take_head(&head)
@@ -105,9 +114,19 @@ impl Incoming {
             if !head.status.is_informational() {
                 let (status, gzip) = (head.status, head.gzip);
                 let rest = head.rest(self.bodiless)?;
-                let promised = if let Rest::Bytes(left) = rest { left.min(PROMISED_MAX) } else { 0 };
-                let so_far = Vec::with_capacity(usize::try_from(promised).unwrap_or(0).min(self.max_body));
-                let mut body = Body { status, gzip, rest, so_far };
+                let promised = if let Rest::Bytes(left) = rest {
+                    left.min(PROMISED_MAX)
+                } else {
+                    0
+                };
+                let so_far =
+                    Vec::with_capacity(usize::try_from(promised).unwrap_or(0).min(self.max_body));
+                let mut body = Body {
+                    status,
+                    gzip,
+                    rest,
+                    so_far,
+                };
                 let done = body.take(came, self.max_body);
                 self.at = At::Body(body);
                 return done;
@@ -117,7 +136,9 @@ impl Incoming {
 
     /// The whole answer; `closed` is whether the upstream closed the connection.
     pub(super) fn end(self, closed: bool) -> Result<Answer, ClientError> {
-        let At::Body(body) = self.at else { return Err(ClientError::Incomplete) };
+        let At::Body(body) = self.at else {
+            return Err(ClientError::Incomplete);
+        };
         let is_whole = match body.rest {
             Rest::Bytes(left) => left == 0,
             Rest::Chunks(chunks) => chunks.is_done(),
@@ -127,8 +148,15 @@ impl Incoming {
             return Err(ClientError::Incomplete);
         }
         let packed = body.gzip && !body.so_far.is_empty();
-        let bytes = if packed { unpacked(&body.so_far, self.max_body)? } else { body.so_far.into() };
-        Ok(Answer { status: body.status, body: bytes })
+        let bytes = if packed {
+            unpacked(&body.so_far, self.max_body)?
+        } else {
+            body.so_far.into()
+        };
+        Ok(Answer {
+            status: body.status,
+            body: bytes,
+        })
     }
 }
 
@@ -186,10 +214,22 @@ impl Head {
         parser.allow_obsolete_multiline_headers_in_responses(true);
         parser.allow_spaces_after_header_name_in_responses(true);
         let mut response = httparse::Response::new(headers);
-        let parsed = parser.parse_response(&mut response, bytes).map_err(ClientError::Head)?;
-        let (Status::Complete(length), Some(code)) = (parsed, response.code) else { return Ok(None) };
-        let status = StatusCode::from_u16(code).map_err(|_| ClientError::Head(httparse::Error::Status))?;
-        let mut head = Self { status, gzip: false, length: None, coded: false, chunked: false, old: false };
+        let parsed = parser
+            .parse_response(&mut response, bytes)
+            .map_err(ClientError::Head)?;
+        let (Status::Complete(length), Some(code)) = (parsed, response.code) else {
+            return Ok(None);
+        };
+        let status =
+            StatusCode::from_u16(code).map_err(|_| ClientError::Head(httparse::Error::Status))?;
+        let mut head = Self {
+            status,
+            gzip: false,
+            length: None,
+            coded: false,
+            chunked: false,
+            old: false,
+        };
         for header in response.headers.iter() {
             head.note(header.name, header.value);
         }
@@ -199,14 +239,24 @@ impl Head {
 
     fn note(&mut self, name: &str, value: &[u8]) {
         if name.eq_ignore_ascii_case("content-length") {
-            for number in value.split(|b| *b == b',').map(|number| decimal(number.trim_ascii())) {
+            for number in value
+                .split(|b| *b == b',')
+                .map(|number| decimal(number.trim_ascii()))
+            {
                 // The same one twice is one (RFC 9112 section 6.3).
-                let one = number.filter(|n| self.length.as_ref().is_none_or(|known| known.as_ref().ok() == Some(n)));
+                let one = number.filter(|n| {
+                    self.length
+                        .as_ref()
+                        .is_none_or(|known| known.as_ref().ok() == Some(n))
+                });
                 self.length = Some(one.ok_or(ClientError::Length));
             }
         } else if name.eq_ignore_ascii_case("transfer-encoding") {
             self.coded = true;
-            let last = value.rsplit(|b| *b == b',').map(<[u8]>::trim_ascii).find(|coding| !coding.is_empty());
+            let last = value
+                .rsplit(|b| *b == b',')
+                .map(<[u8]>::trim_ascii)
+                .find(|coding| !coding.is_empty());
             self.chunked = last.is_some_and(|coding| coding.eq_ignore_ascii_case(b"chunked"));
         } else if name.eq_ignore_ascii_case("content-encoding") {
             self.gzip = value.eq_ignore_ascii_case(b"gzip");
@@ -215,7 +265,12 @@ impl Head {
 
     /// How the body's end is known (RFC 9112 section 6.3).
     fn rest(self, bodiless: bool) -> Result<Rest, ClientError> {
-        if bodiless || matches!(self.status, StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED) {
+        if bodiless
+            || matches!(
+                self.status,
+                StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED
+            )
+        {
             return Ok(Rest::Bytes(0));
         }
         match self.length {
@@ -235,13 +290,18 @@ fn has_empty_line(bytes: &[u8]) -> bool {
 /// A number of digits alone.
 fn decimal(digits: &[u8]) -> Option<u64> {
     let text = std::str::from_utf8(digits).ok()?;
-    text.bytes().all(|b| b.is_ascii_digit()).then(|| text.parse().ok())?
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())?
 }
 
 /// A body that came as gzip although it was not asked for; cut at `max` bytes.
 fn unpacked(packed: &[u8], max: usize) -> Result<Bytes, ClientError> {
     let mut body = Vec::new();
-    GzDecoder::new(packed).take(max as u64).read_to_end(&mut body).map_err(ClientError::Gzip)?;
+    GzDecoder::new(packed)
+        .take(max as u64)
+        .read_to_end(&mut body)
+        .map_err(ClientError::Gzip)?;
     Ok(body.into())
 }
 

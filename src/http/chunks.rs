@@ -41,7 +41,11 @@ impl Chunks {
 
     /// Takes what came and hands on the data in it; whether that is all that is wanted. `keep` says whether there was
     /// room.
-    pub(super) fn take(&mut self, mut came: &[u8], mut keep: impl FnMut(&[u8]) -> bool) -> Result<bool, ClientError> {
+    pub(super) fn take(
+        &mut self,
+        mut came: &[u8],
+        mut keep: impl FnMut(&[u8]) -> bool,
+    ) -> Result<bool, ClientError> {
         while !came.is_empty() && !self.is_done() {
             if let At::Data(left) = &mut self.at {
                 let part = usize::try_from(*left).unwrap_or(usize::MAX).min(came.len());
@@ -95,7 +99,9 @@ impl Chunks {
 /// The size in front of a chunk; what follows it says nothing to us.
 fn size(line: &[u8]) -> Option<u64> {
     let digits = line.split(|b| *b == b';').next()?.trim_ascii_end();
-    let text = std::str::from_utf8(digits).ok().filter(|t| t.bytes().all(|b| b.is_ascii_hexdigit()))?;
+    let text = std::str::from_utf8(digits)
+        .ok()
+        .filter(|t| t.bytes().all(|b| b.is_ascii_hexdigit()))?;
     u64::from_str_radix(text, 16).ok()
 }
 
@@ -118,8 +124,14 @@ mod tests {
     #[test]
     fn chunks_are_read_in_pieces_of_any_size() {
         for (chunks, body) in [
-            ("5\r\nhello\r\n6;a=b;c=\"d\"\r\n world\r\n0\r\n\r\n", Some(("hello world", true))),
-            ("00A \r\n0123456789\r\n000\r\nA: b\r\nC: d\r\n\r\n", Some(("0123456789", true))),
+            (
+                "5\r\nhello\r\n6;a=b;c=\"d\"\r\n world\r\n0\r\n\r\n",
+                Some(("hello world", true)),
+            ),
+            (
+                "00A \r\n0123456789\r\n000\r\nA: b\r\nC: d\r\n\r\n",
+                Some(("0123456789", true)),
+            ),
             ("5\r\nhello\r\n0\r\n", Some(("hello", false))),
             ("5\r\nhel", Some(("hel", false))),
             ("5\r\nhelloworld\r\n", None),
@@ -132,7 +144,11 @@ mod tests {
         ] {
             for piece in 1..=chunks.len() {
                 let read = read(chunks, piece);
-                assert_eq!(read.as_ref().map(|(b, d)| (b.as_str(), *d)), body, "{chunks:?} in pieces of {piece}");
+                assert_eq!(
+                    read.as_ref().map(|(b, d)| (b.as_str(), *d)),
+                    body,
+                    "{chunks:?} in pieces of {piece}"
+                );
             }
         }
     }
@@ -140,6 +156,12 @@ mod tests {
     #[test]
     fn lines_and_trailers_are_bounded() {
         assert_eq!(read(&format!("1;{}\r\n", "x".repeat(LINE_MAX)), 100), None);
-        assert_eq!(read(&format!("0\r\n{}\r\n", "A: b\r\n".repeat(TRAILERS_MAX / 4 + 1)), 1000), None);
+        assert_eq!(
+            read(
+                &format!("0\r\n{}\r\n", "A: b\r\n".repeat(TRAILERS_MAX / 4 + 1)),
+                1000
+            ),
+            None
+        );
     }
 }

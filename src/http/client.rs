@@ -60,17 +60,36 @@ pub enum ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Path => write!(f, "the path cannot be asked for: it has spaces or control characters"),
+            Self::Path => write!(
+                f,
+                "the path cannot be asked for: it has spaces or control characters"
+            ),
             Self::Connection(e) => write!(f, "the connection broke: {}", cause_text(e)),
-            Self::Incomplete => write!(f, "the upstream closed the connection before its answer was complete"),
+            Self::Incomplete => write!(
+                f,
+                "the upstream closed the connection before its answer was complete"
+            ),
             Self::Head(e) => write!(f, "the upstream's answer is not HTTP/1: {e}"),
             Self::LongHead => write!(f, "the head of the upstream's answer is longer than 64 KiB"),
-            Self::Length => write!(f, "the Content-Length of the upstream's answer is not one number"),
-            Self::TwoLengths => write!(f, "the upstream's answer has both Content-Length and Transfer-Encoding"),
-            Self::OldCoding => write!(f, "the upstream's answer has Transfer-Encoding, which HTTP/1.0 has not"),
+            Self::Length => write!(
+                f,
+                "the Content-Length of the upstream's answer is not one number"
+            ),
+            Self::TwoLengths => write!(
+                f,
+                "the upstream's answer has both Content-Length and Transfer-Encoding"
+            ),
+            Self::OldCoding => write!(
+                f,
+                "the upstream's answer has Transfer-Encoding, which HTTP/1.0 has not"
+            ),
             Self::Chunks => write!(f, "the upstream's answer is not in chunks, as it says"),
             Self::Switched => write!(f, "the upstream answered 101 Switching Protocols"),
-            Self::Gzip(e) => write!(f, "the upstream's body is not gzip, as it says: {}", cause_text(e)),
+            Self::Gzip(e) => write!(
+                f,
+                "the upstream's body is not gzip, as it says: {}",
+                cause_text(e)
+            ),
         }
     }
 }
@@ -111,7 +130,10 @@ impl Request {
             }
         }
         bytes.extend_from_slice(b"connection: close\r\n\r\n");
-        Ok(Self { bytes, bodiless: method == Method::HEAD })
+        Ok(Self {
+            bytes,
+            bodiless: method == Method::HEAD,
+        })
     }
 
     /// The bytes to send.
@@ -124,12 +146,20 @@ impl Request {
     ///
     /// # Errors
     /// [`ClientError`] when no complete answer came.
-    pub async fn ask<S>(&self, stream: &mut S, sent: usize, max_body: usize) -> Result<Answer, ClientError>
+    pub async fn ask<S>(
+        &self,
+        stream: &mut S,
+        sent: usize,
+        max_body: usize,
+    ) -> Result<Answer, ClientError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
         if let Some(rest) = self.bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-            stream.write_all(rest).await.map_err(ClientError::Connection)?;
+            stream
+                .write_all(rest)
+                .await
+                .map_err(ClientError::Connection)?;
             stream.flush().await.map_err(ClientError::Connection)?;
         }
         let mut answer = Incoming::new(max_body, self.bodiless);
@@ -152,11 +182,15 @@ enum Came {
 }
 
 /// Reads once. The space for it is there while there is something to read only: thousands of probes may hang.
-async fn read<S: AsyncRead + Unpin>(stream: &mut S, answer: &mut Incoming) -> Result<Came, ClientError> {
+async fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    answer: &mut Incoming,
+) -> Result<Came, ClientError> {
     poll_fn(|cx| {
         let mut space = [MaybeUninit::uninit(); READ];
         let mut space = ReadBuf::uninit(&mut space);
-        ready!(Pin::new(&mut *stream).poll_read(cx, &mut space)).map_err(ClientError::Connection)?;
+        ready!(Pin::new(&mut *stream).poll_read(cx, &mut space))
+            .map_err(ClientError::Connection)?;
         let all = match space.filled() {
             [] => return Ok(Came::Close).into(),
             came => answer.take(came)?,

@@ -138,10 +138,14 @@ impl Connections {
     /// Those that are leaving already make room too. Says after what time to look again, when none can be told to go.
     fn make_room(&self) -> Option<Duration> {
         let mut books = self.books();
-        if self.count().saturating_sub(books.leaving) < self.limits.connections || self.drop_one(&mut books, None) {
+        if self.count().saturating_sub(books.leaving) < self.limits.connections
+            || self.drop_one(&mut books, None)
+        {
             return None;
         }
-        let Some((id, waited)) = books.busy_longest() else { return Some(ANSWER_GRACE) };
+        let Some((id, waited)) = books.busy_longest() else {
+            return Some(ANSWER_GRACE);
+        };
         let grace = ANSWER_GRACE.checked_sub(waited).filter(|g| !g.is_zero());
         if grace.is_none() {
             books.send_away(id);
@@ -175,14 +179,22 @@ impl Connections {
 
     /// Enters a connection and starts its task. The lock is held over the start, so that a connection that ends at
     /// once is removed after it was entered.
-    pub(crate) fn enter(self: &Arc<Self>, address: IpAddr, start: impl FnOnce(Arc<Registered>) -> AbortHandle) {
+    pub(crate) fn enter(
+        self: &Arc<Self>,
+        address: IpAddr,
+        start: impl FnOnce(Arc<Registered>) -> AbortHandle,
+    ) {
         let mut books = self.books();
         if books.count_of(address) >= self.limits.per_address {
             self.drop_one(&mut books, Some(address));
         }
         self.count.fetch_add(1, Ordering::Relaxed);
         books.enter(address, |id| {
-            let registered = Arc::new(Registered { all: Arc::clone(self), id, overdue: Notify::new() });
+            let registered = Arc::new(Registered {
+                all: Arc::clone(self),
+                id,
+                overdue: Notify::new(),
+            });
             let own = Arc::downgrade(&registered);
             (start(registered), own)
         });
@@ -208,7 +220,9 @@ async fn sweep(all: Weak<Connections>, limit: Duration) {
         let Some(all) = all.upgrade() else { return };
         // They are told outside the lock: the last one who holds such an end takes it off the books.
         let overdue = all.books().overdue(limit);
-        overdue.iter().for_each(|connection| connection.overdue.notify_one());
+        overdue
+            .iter()
+            .for_each(|connection| connection.overdue.notify_one());
     }
 }
 
@@ -232,7 +246,11 @@ impl Registered {
             self.overdue.notified().await;
             // The runtime looks for what has come, which after a stop of the process it has not done yet.
             tokio::task::yield_now().await;
-            if self.all.books().is_overdue(self.id, self.all.limits.header_timeout) {
+            if self
+                .all
+                .books()
+                .is_overdue(self.id, self.all.limits.header_timeout)
+            {
                 return;
             }
         }

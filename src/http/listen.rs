@@ -52,7 +52,11 @@ static TROUBLE: Seldom = Seldom::new();
 /// # Errors
 /// When the address is not ours or the port is taken.
 pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    let socket = if address.is_ipv4() {
+        TcpSocket::new_v4()
+    } else {
+        TcpSocket::new_v6()
+    }?;
     socket.set_reuseaddr(true)?;
     socket.set_reuseport(true)?;
     socket.bind(address)?;
@@ -71,7 +75,12 @@ pub trait Handler: Clone + Send + Sync + 'static {
     }
 
     /// Answers one request of a poller.
-    fn handle(&self, request: Request<Incoming>, poller: SocketAddr, arrived: Instant) -> Soon<Reply>;
+    fn handle(
+        &self,
+        request: Request<Incoming>,
+        poller: SocketAddr,
+        arrived: Instant,
+    ) -> Soon<Reply>;
 }
 
 /// Where connections come from.
@@ -132,7 +141,9 @@ pub async fn serve<L: Listener, H: Handler>(
             accepted = listener.next() => accepted,
         };
         match accepted {
-            Ok((_, poller)) if L::REMOTE && !handler.admits(poller.ip().to_canonical()) => all.turn_away(),
+            Ok((_, poller)) if L::REMOTE && !handler.admits(poller.ip().to_canonical()) => {
+                all.turn_away()
+            }
             Ok((stream, poller)) => {
                 // In this order: what was accepted is served, even when the stop has come meanwhile; only a wait for
                 // room ends with it.
@@ -151,7 +162,10 @@ pub async fn serve<L: Listener, H: Handler>(
 /// A connection that was reset before it was accepted is nothing; want of descriptors passes, the sooner when a
 /// connection that nobody uses gives one back.
 async fn failed(e: &io::Error, all: &Connections) {
-    if matches!(e.kind(), io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset) {
+    if matches!(
+        e.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset
+    ) {
         return;
     }
     let wanting = [Errno::EMFILE, Errno::ENFILE].map(|e| e as i32);
@@ -185,7 +199,10 @@ fn begin<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handler>(
 ) {
     let limits = *all.limits();
     all.enter(poller.ip().to_canonical(), |registered| {
-        tokio::spawn(connection(stream, poller, limits, handler, stop, registered)).abort_handle()
+        tokio::spawn(connection(
+            stream, poller, limits, handler, stop, registered,
+        ))
+        .abort_handle()
     });
 }
 
@@ -220,7 +237,14 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handl
         .max_buf_size(limits.head)
         // Some checkers close their sending side behind the request.
         .half_close(H::HALF_CLOSE)
-        .serve_connection(TokioIo::new(Stalling::new(stream, limits.write_timeout, Arc::clone(&registered))), service);
+        .serve_connection(
+            TokioIo::new(Stalling::new(
+                stream,
+                limits.write_timeout,
+                Arc::clone(&registered),
+            )),
+            service,
+        );
     tokio::pin!(serving);
     let ended = tokio::select! {
         biased;

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
+    X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Response, StatusCode};
 
@@ -16,7 +17,8 @@ use hyper::{HeaderMap, Response, StatusCode};
 pub type Reply = Response<Full<Bytes>>;
 
 /// The headers of plain text. A copy takes half as long as putting them together.
-static PLAIN: LazyLock<Headers> = LazyLock::new(|| Headers::new(HeaderValue::from_static("text/plain; charset=utf-8")));
+static PLAIN: LazyLock<Headers> =
+    LazyLock::new(|| Headers::new(HeaderValue::from_static("text/plain; charset=utf-8")));
 
 /// Plain text.
 pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
@@ -29,7 +31,9 @@ pub fn json(value: &serde_json::Value) -> Reply {
     let body = Bytes::from(value.to_string());
     let kind = HeaderValue::from_static("application/json; charset=UTF-8");
     let mut reply = typed(StatusCode::OK, body, &Headers::new(kind));
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+        .headers_mut()
+        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     reply
 }
 
@@ -45,7 +49,9 @@ pub fn metrics(body: String) -> Reply {
 pub fn method_not_allowed(allowed: &'static str) -> Reply {
     let body = format!("method not allowed; this path takes {allowed}");
     let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, body);
-    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    reply
+        .headers_mut()
+        .insert(ALLOW, HeaderValue::from_static(allowed));
     reply
 }
 
@@ -91,7 +97,10 @@ impl Headers {
 
 fn typed(status: StatusCode, body: Bytes, headers: &Headers) -> Reply {
     // These have no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5).
-    let empty = matches!(status, StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED);
+    let empty = matches!(
+        status,
+        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
+    );
     let zero = body.is_empty() && !empty;
     let mut reply = Response::new(Full::new(if empty { Bytes::new() } else { body }));
     *reply.status_mut() = status;

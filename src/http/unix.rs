@@ -23,7 +23,10 @@ pub struct Name {
 pub fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Name)> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
-            return Err(io::Error::new(io::ErrorKind::AlreadyExists, "there is something else than a socket"));
+            return Err(io::Error::new(
+                io::ErrorKind::AlreadyExists,
+                "there is something else than a socket",
+            ));
         }
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
@@ -39,12 +42,19 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Name)> {
         let _ = fs::remove_file(&own);
     })?;
     listener.set_nonblocking(true)?;
-    Ok((listener, Name { path: path.to_owned(), identity }))
+    Ok((
+        listener,
+        Name {
+            path: path.to_owned(),
+            identity,
+        },
+    ))
 }
 
 impl Drop for Name {
     fn drop(&mut self) {
-        let ours = fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.identity);
+        let ours =
+            fs::symlink_metadata(&self.path).is_ok_and(|m| (m.dev(), m.ino()) == self.identity);
         if ours {
             // The next start would replace it too.
             let _ = fs::remove_file(&self.path);

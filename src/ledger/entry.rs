@@ -49,12 +49,23 @@ pub(super) struct Slot {
 impl Slot {
     /// The entry, unless it was forgotten.
     pub(super) fn entry(self, entries: &Entries) -> Option<&Entry> {
-        entries.get(&self.hash).filter(|entry| entry.number == self.number)
+        entries
+            .get(&self.hash)
+            .filter(|entry| entry.number == self.number)
     }
 }
 
 impl Entry {
-    pub(super) fn new(number: u64, who: Hashed<Who>, now: Duration, Poll { stated, typed, asked }: Poll<'_>) -> Self {
+    pub(super) fn new(
+        number: u64,
+        who: Hashed<Who>,
+        now: Duration,
+        Poll {
+            stated,
+            typed,
+            asked,
+        }: Poll<'_>,
+    ) -> Self {
         Self {
             who,
             number,
@@ -74,11 +85,26 @@ impl Entry {
     }
 
     pub(super) fn slot(&self) -> Slot {
-        Slot { hash: self.who.number(), number: self.number }
+        Slot {
+            hash: self.who.number(),
+            number: self.number,
+        }
     }
 
-    pub(super) fn polled(&mut self, now: Duration, Poll { stated, typed, asked }: Poll<'_>) {
-        self.gaps.add(stated.view, stated.words.as_deref(), now.saturating_sub(self.polled_at));
+    pub(super) fn polled(
+        &mut self,
+        now: Duration,
+        Poll {
+            stated,
+            typed,
+            asked,
+        }: Poll<'_>,
+    ) {
+        self.gaps.add(
+            stated.view,
+            stated.words.as_deref(),
+            now.saturating_sub(self.polled_at),
+        );
         self.stated = stated.clone();
         self.polls += 1;
         self.polled_at = now;
@@ -93,8 +119,14 @@ impl Entry {
     }
 
     pub(super) fn answered(&mut self, now: Duration, answer: Option<Answer>) {
-        let Some(Answer { told, code }) = answer else { return };
-        self.run = if self.told == Some(told) { self.run + 1 } else { 1 };
+        let Some(Answer { told, code }) = answer else {
+            return;
+        };
+        self.run = if self.told == Some(told) {
+            self.run + 1
+        } else {
+            1
+        };
         self.told = Some(told);
         self.code = code;
         self.told_at = now;
@@ -130,7 +162,11 @@ impl Entry {
 
     /// Whether it was silent for so long that it is to be forgotten.
     pub(super) fn is_gone(&self, now: Duration) -> bool {
-        let limit = self.gaps.interval().map_or(0.0, |i| i * 3.0).max(FORGET_AFTER.as_secs_f64());
+        let limit = self
+            .gaps
+            .interval()
+            .map_or(0.0, |i| i * 3.0)
+            .max(FORGET_AFTER.as_secs_f64());
         now.saturating_sub(self.polled_at).as_secs_f64() > limit
     }
 
@@ -154,7 +190,8 @@ pub fn asks<'a>(entries: impl IntoIterator<Item = &'a Entry>, now: Duration) -> 
         }
         match &entry.ask {
             Some(ask) => {
-                let same = |known: &Arc<Ask>| same_ask(Some(known), Some((ask.protocol, &ask.target)));
+                let same =
+                    |known: &Arc<Ask>| same_ask(Some(known), Some((ask.protocol, &ask.target)));
                 if !found.checks.iter().any(same) {
                     found.checks.push(Arc::clone(ask));
                 }

@@ -48,7 +48,12 @@ impl Gaps {
         };
         match self.0.iter_mut().find(|recent| recent.kind == kind) {
             Some(recent) => recent.add(gap.as_secs_f32()),
-            None => self.0.push(Recent { kind, seconds: [gap.as_secs_f32(), 0.0, 0.0], count: 1, next: 1 }),
+            None => self.0.push(Recent {
+                kind,
+                seconds: [gap.as_secs_f32(), 0.0, 0.0],
+                count: 1,
+                next: 1,
+            }),
         }
     }
 
@@ -67,7 +72,10 @@ impl Recent {
     }
 
     fn longest(&self) -> Option<f32> {
-        self.seconds[..usize::from(self.count)].iter().copied().reduce(f32::max)
+        self.seconds[..usize::from(self.count)]
+            .iter()
+            .copied()
+            .reduce(f32::max)
     }
 }
 
@@ -77,7 +85,9 @@ mod tests {
 
     fn interval(gaps: &[(View, &str, u64)]) -> Option<f64> {
         let mut all = Gaps::default();
-        gaps.iter().for_each(|(view, words, s)| all.add(Some(*view), Some(words), Duration::from_secs(*s)));
+        gaps.iter().for_each(|(view, words, s)| {
+            all.add(Some(*view), Some(words), Duration::from_secs(*s))
+        });
         all.interval()
     }
 
@@ -85,7 +95,16 @@ mod tests {
     fn the_longest_interval_of_all_views_counts() {
         let up = (View::Up, "UP", 2);
         assert_eq!(interval(&[]), None);
-        assert_eq!(interval(&[up, up, (View::Up, "UP 1/3", 1), (View::Down, "DOWN", 30), up]), Some(30.0));
+        assert_eq!(
+            interval(&[
+                up,
+                up,
+                (View::Up, "UP 1/3", 1),
+                (View::Down, "DOWN", 30),
+                up
+            ]),
+            Some(30.0)
+        );
     }
 
     #[test]

@@ -21,12 +21,22 @@ impl Instance {
     /// Puts the parts together. The kind of asking stands in front, such as `agent `; the segment is the path's part
     /// that decides what is checked, where there is one.
     #[must_use]
-    pub fn new(kind: &'static str, protocol: &'static str, segment: Option<&str>, place: Option<(Host, u16)>) -> Self {
+    pub fn new(
+        kind: &'static str,
+        protocol: &'static str,
+        segment: Option<&str>,
+        place: Option<(Host, u16)>,
+    ) -> Self {
         let segment = segment.map(|text| match text.char_indices().nth(SEGMENT_MAX) {
             Some((end, _)) => text[..end].into(),
             None => text.into(),
         });
-        Self { kind, protocol, segment, place }
+        Self {
+            kind,
+            protocol,
+            segment,
+            place,
+        }
     }
 }
 
@@ -53,11 +63,26 @@ mod tests {
     fn shown_by_its_parts_and_told_apart_by_each() {
         let place = || Some((Host::Local, 80));
         let all = [
-            (Instance::new("", "http", None, place()), "http 127.0.0.1:80"),
-            (Instance::new("agent ", "http", None, place()), "agent http 127.0.0.1:80"),
-            (Instance::new("", "exec", Some("disk"), place()), "exec disk 127.0.0.1:80"),
-            (Instance::new("", "http", None, Some((Host::Name("db".into()), 80))), "http db:80"),
-            (Instance::new("", "http", None, Some((Host::Local, 81))), "http 127.0.0.1:81"),
+            (
+                Instance::new("", "http", None, place()),
+                "http 127.0.0.1:80",
+            ),
+            (
+                Instance::new("agent ", "http", None, place()),
+                "agent http 127.0.0.1:80",
+            ),
+            (
+                Instance::new("", "exec", Some("disk"), place()),
+                "exec disk 127.0.0.1:80",
+            ),
+            (
+                Instance::new("", "http", None, Some((Host::Name("db".into()), 80))),
+                "http db:80",
+            ),
+            (
+                Instance::new("", "http", None, Some((Host::Local, 81))),
+                "http 127.0.0.1:81",
+            ),
             (Instance::new("", "http", None, None), "http"),
         ];
         for (i, (a, text)) in all.iter().enumerate() {
@@ -73,6 +98,9 @@ mod tests {
     #[test]
     fn a_long_segment_is_cut() {
         let long = Instance::new("", "exec", Some(&"é".repeat(1000)), None);
-        assert_eq!(long.to_string().chars().count(), "exec ".len() + SEGMENT_MAX);
+        assert_eq!(
+            long.to_string().chars().count(),
+            "exec ".len() + SEGMENT_MAX
+        );
     }
 }

@@ -61,7 +61,13 @@ impl Ledger {
     }
 
     /// Notes a poll, and its answer if it is there already.
-    pub fn polled(&mut self, now: Duration, who: &Hashed<Who>, poll: Poll<'_>, answer: Option<Answer>) {
+    pub fn polled(
+        &mut self,
+        now: Duration,
+        who: &Hashed<Who>,
+        poll: Poll<'_>,
+        answer: Option<Answer>,
+    ) {
         let Some(entry) = self.known(who) else {
             self.make_room();
             self.count += 1;
@@ -87,19 +93,28 @@ impl Ledger {
     }
 
     fn known(&mut self, who: &Hashed<Who>) -> Option<&mut Entry> {
-        self.entries.get_mut(&who.number()).filter(|entry| entry.who == *who)
+        self.entries
+            .get_mut(&who.number())
+            .filter(|entry| entry.who == *who)
     }
 
     /// Copies of the pollers that a filter lets through, to be looked at when the ledger is free again.
     #[must_use]
     pub fn entries(&self, wanted: impl Fn(&Who) -> bool) -> Vec<Entry> {
-        self.entries.values().filter(|entry| wanted(&entry.who)).cloned().collect()
+        self.entries
+            .values()
+            .filter(|entry| wanted(&entry.who))
+            .cloned()
+            .collect()
     }
 
     /// Counts.
     #[must_use]
     pub fn figures(&self, now: Duration) -> Figures {
-        let mut figures = Figures { forgotten: self.forgotten, ..Figures::default() };
+        let mut figures = Figures {
+            forgotten: self.forgotten,
+            ..Figures::default()
+        };
         for entry in self.entries.values() {
             if entry.is_polling(now) {
                 figures.polling[entry.stated.view.map_or(3, View::index)] += 1;
@@ -113,8 +128,10 @@ impl Ledger {
     /// Forgets who has been silent for long.
     pub fn prune(&mut self, now: Duration) {
         self.entries.retain(|_, entry| !entry.is_gone(now));
-        self.newcomers.retain(|slot| slot.entry(&self.entries).is_some());
-        self.regulars.retain(|(slot, _)| slot.entry(&self.entries).is_some());
+        self.newcomers
+            .retain(|slot| slot.entry(&self.entries).is_some());
+        self.regulars
+            .retain(|(slot, _)| slot.entry(&self.entries).is_some());
     }
 
     /// Most that came again; the rest is for newcomers.
@@ -125,14 +142,22 @@ impl Ledger {
     fn make_room(&mut self) {
         while self.entries.len() >= self.limit {
             // There always is one: those that came again never take all the room.
-            let Some(oldest) = self.newcomers.pop_front() else { return };
-            if oldest.entry(&self.entries).is_some_and(|entry| entry.polls == 1) {
+            let Some(oldest) = self.newcomers.pop_front() else {
+                return;
+            };
+            if oldest
+                .entry(&self.entries)
+                .is_some_and(|entry| entry.polls == 1)
+            {
                 self.entries.remove(&oldest.hash);
                 self.forgotten += 1;
             }
         }
         if self.newcomers.len() > 2 * self.limit {
-            self.newcomers.retain(|slot| slot.entry(&self.entries).is_some_and(|entry| entry.polls == 1));
+            self.newcomers.retain(|slot| {
+                slot.entry(&self.entries)
+                    .is_some_and(|entry| entry.polls == 1)
+            });
         }
     }
 
@@ -140,7 +165,9 @@ impl Ledger {
     /// is looked at again only after it polled, so that this takes no search.
     fn promote(&mut self, slot: Slot) {
         while self.regulars.len() >= self.regulars_max() {
-            let Some((oldest, seen)) = self.regulars.pop_front() else { break };
+            let Some((oldest, seen)) = self.regulars.pop_front() else {
+                break;
+            };
             match oldest.entry(&self.entries).map(|entry| entry.polls) {
                 Some(polls) if polls > seen => self.regulars.push_back((oldest, polls)),
                 Some(_) => {

@@ -102,12 +102,16 @@ impl<'a> Asked<'a> {
 }
 
 /// Whether two checks are asked in the same way.
-pub(super) fn same_ask(known: Option<&Ask>, ask: Option<(&'static Protocol, &Arc<Target>)>) -> bool {
+pub(super) fn same_ask(
+    known: Option<&Ask>,
+    ask: Option<(&'static Protocol, &Arc<Target>)>,
+) -> bool {
     match (known, ask) {
         (None, None) => true,
         (Some(known), Some((protocol, target))) => {
             let (a, b) = (&known.target, target);
-            let same = || (a.port, &a.host, &a.path, &a.headers) == (b.port, &b.host, &b.path, &b.headers);
+            let same =
+                || (a.port, &a.host, &a.path, &a.headers) == (b.port, &b.host, &b.path, &b.headers);
             known.protocol.name == protocol.name && (Arc::ptr_eq(a, b) || same())
         }
         _ => false,
@@ -117,6 +121,15 @@ pub(super) fn same_ask(known: Option<&Ask>, ask: Option<(&'static Protocol, &Arc
 /// A copy to keep, unless it is too long.
 pub(super) fn remembered(ask: Option<(&'static Protocol, &Arc<Target>)>) -> Option<Arc<Ask>> {
     let (protocol, target) = ask?;
-    let headers: usize = target.headers.iter().map(|(n, v)| n.as_str().len() + v.len()).sum();
-    (target.path.len() + headers <= ASK_MAX).then(|| Arc::new(Ask { protocol, target: Arc::clone(target) }))
+    let headers: usize = target
+        .headers
+        .iter()
+        .map(|(n, v)| n.as_str().len() + v.len())
+        .sum();
+    (target.path.len() + headers <= ASK_MAX).then(|| {
+        Arc::new(Ask {
+            protocol,
+            target: Arc::clone(target),
+        })
+    })
 }

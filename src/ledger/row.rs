@@ -128,13 +128,22 @@ impl Row {
     /// What tells it from all others, also after a restart of the daemon.
     #[must_use]
     pub fn id(&self) -> String {
-        format!("{} {} {} {:?} {:?}", self.service, self.check, self.address, self.node, self.server)
+        format!(
+            "{} {} {} {:?} {:?}",
+            self.service, self.check, self.address, self.node, self.server
+        )
     }
 
     /// The order to list it in.
     #[must_use]
     pub fn order(&self) -> (&str, Option<&str>, Option<&str>, IpAddr, &str) {
-        (&self.service, self.node.as_deref(), self.server.as_deref(), self.address, &self.check)
+        (
+            &self.service,
+            self.node.as_deref(),
+            self.server.as_deref(),
+            self.address,
+            &self.check,
+        )
     }
 
     /// Its name for people: `lb1 web/s1`, else the address.
@@ -170,7 +179,8 @@ impl Row {
     /// Whether the balancer says that it sends no new traffic; `None` when it says nothing.
     #[must_use]
     pub fn is_out(&self) -> Option<bool> {
-        self.view.map(|view| view != View::Up || self.weight.is_some_and(|[own, _]| own == 0))
+        self.view
+            .map(|view| view != View::Up || self.weight.is_some_and(|[own, _]| own == 0))
     }
 
     /// Whether the balancer says that this server carries its whole backend.
@@ -184,7 +194,16 @@ pub(super) fn is_person(by_hand: bool, polls: u64) -> bool {
     by_hand && polls < LOOP
 }
 
-pub(super) fn is_polling(interval: Option<f64>, is_balancer: bool, polled_at: f64, now: f64) -> bool {
-    let presumed = if is_balancer { PRESUMED_BALANCER } else { PRESUMED };
+pub(super) fn is_polling(
+    interval: Option<f64>,
+    is_balancer: bool,
+    polled_at: f64,
+    now: f64,
+) -> bool {
+    let presumed = if is_balancer {
+        PRESUMED_BALANCER
+    } else {
+        PRESUMED
+    };
     now - polled_at <= interval.unwrap_or(presumed) * INTERVALS
 }

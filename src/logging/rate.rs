@@ -19,7 +19,12 @@ struct Window {
 
 impl Rate {
     pub(super) const fn new() -> Self {
-        Self(Mutex::new(Window { limit: usize::MAX, since: None, lines: 0, left_out: 0 }))
+        Self(Mutex::new(Window {
+            limit: usize::MAX,
+            since: None,
+            lines: 0,
+            left_out: 0,
+        }))
     }
 
     /// Changes the limit.
@@ -31,7 +36,10 @@ impl Rate {
     pub(super) fn line(&self) -> Option<u64> {
         let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let window = &mut *window;
-        if window.since.is_none_or(|since| since.elapsed() >= Duration::from_secs(1)) {
+        if window
+            .since
+            .is_none_or(|since| since.elapsed() >= Duration::from_secs(1))
+        {
             (window.since, window.lines) = (Some(Instant::now()), 0);
         }
         if window.lines >= window.limit {
@@ -78,7 +86,11 @@ pub struct Times(u64);
 
 impl fmt::Display for Times {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0 == 0 { Ok(()) } else { write!(f, " ({} times more since the last such line)", self.0) }
+        if self.0 == 0 {
+            Ok(())
+        } else {
+            write!(f, " ({} times more since the last such line)", self.0)
+        }
     }
 }
 
@@ -92,7 +104,8 @@ mod tests {
         rate.set(3);
         let lines: Vec<_> = (0..5).map(|_| rate.line()).collect();
         assert_eq!(lines, [Some(0), Some(0), Some(0), None, None]);
-        rate.0.lock().unwrap().since = Some(Instant::now().checked_sub(Duration::from_secs(2)).unwrap());
+        rate.0.lock().unwrap().since =
+            Some(Instant::now().checked_sub(Duration::from_secs(2)).unwrap());
         assert_eq!((rate.line(), rate.line()), (Some(2), Some(0)));
     }
 

@@ -112,8 +112,12 @@ impl Context {
     /// connected to: there is no second look-up.
     pub(super) async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, Outcome> {
         let port = target.port;
-        if port != 0 && !target.trusted && !self.config.allowed_ports.iter().any(|p| p.contains(port)) {
-            let text = format!("port {port} may not be checked from here: it is outside allowed_ports");
+        if port != 0
+            && !target.trusted
+            && !self.config.allowed_ports.iter().any(|p| p.contains(port))
+        {
+            let text =
+                format!("port {port} may not be checked from here: it is outside allowed_ports");
             return Err(Outcome::new(StatusCode::FORBIDDEN, text));
         }
         match &target.host {
@@ -126,7 +130,11 @@ impl Context {
         }
     }
 
-    fn allowed(&self, target: &Target, mut found: Vec<SocketAddr>) -> Result<Vec<SocketAddr>, Outcome> {
+    fn allowed(
+        &self,
+        target: &Target,
+        mut found: Vec<SocketAddr>,
+    ) -> Result<Vec<SocketAddr>, Outcome> {
         if target.trusted {
             return Ok(found);
         }
@@ -158,9 +166,14 @@ impl Context {
     }
 
     async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Outcome> {
-        let failed = |cause: String| Outcome::unavailable(format!("host {name} cannot be resolved: {cause}"));
+        let failed = |cause: String| {
+            Outcome::unavailable(format!("host {name} cannot be resolved: {cause}"))
+        };
         // The permit goes with the blocking call, which may outlive this probe.
-        let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(|e| failed(e.to_string()))?;
+        let permit = Arc::clone(&self.lookups)
+            .acquire_owned()
+            .await
+            .map_err(|e| failed(e.to_string()))?;
         let question = (name.to_owned(), port);
         let answer = tokio::task::spawn_blocking(move || {
             let found = question.to_socket_addrs();
@@ -171,7 +184,9 @@ impl Context {
             Ok(found) => Ok(found.collect()),
             Err(e) => {
                 let text = e.to_string();
-                let cause = text.strip_prefix("failed to lookup address information: ").unwrap_or(&text);
+                let cause = text
+                    .strip_prefix("failed to lookup address information: ")
+                    .unwrap_or(&text);
                 Err(failed(cause.to_owned()))
             }
         }

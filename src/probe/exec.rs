@@ -26,20 +26,41 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let commands = &probe.context.config.exec;
     let name = probe.target.segment();
     let Some(argv) = commands.get(name) else {
-        let known = commands.keys().map(String::as_str).collect::<Vec<_>>().join(", ");
-        let known = if known.is_empty() { "there are no commands".into() } else { format!("there are {known}") };
-        let text = format!("exec: the configuration has no command '{}'", name.escape_debug());
+        let known = commands
+            .keys()
+            .map(String::as_str)
+            .collect::<Vec<_>>()
+            .join(", ");
+        let known = if known.is_empty() {
+            "there are no commands".into()
+        } else {
+            format!("there are {known}")
+        };
+        let text = format!(
+            "exec: the configuration has no command '{}'",
+            name.escape_debug()
+        );
         // Which ones there are is not for every poller.
         return Err(Outcome::new(StatusCode::NOT_FOUND, text).because(format!("exec: {known}")));
     };
     probe.trace.stage("looking up the host");
     let addresses = probe.context.addresses(probe.target).await?;
-    let host = addresses.first().ok_or_else(|| probe.failed("the host has no address"))?.ip().to_string();
+    let host = addresses
+        .first()
+        .ok_or_else(|| probe.failed("the host has no address"))?
+        .ip()
+        .to_string();
     let port = probe.target.port.to_string();
-    let environment = [("HACHECK_SERVICE", &*probe.target.service), ("HACHECK_HOST", &host), ("HACHECK_PORT", &port)];
+    let environment = [
+        ("HACHECK_SERVICE", &*probe.target.service),
+        ("HACHECK_HOST", &host),
+        ("HACHECK_PORT", &port),
+    ];
     probe.trace.stage("waiting for the command");
     probe.trace.note(|| argv.to_string());
-    let ran = process::run(argv, &environment, &probe.context.config.secrets()).await.map_err(|e| probe.failed(e))?;
+    let ran = process::run(argv, &environment, &probe.context.config.secrets())
+        .await
+        .map_err(|e| probe.failed(e))?;
     probe.trace.note(|| ran.end.to_string());
     Ok(outcome(name, &ran))
 }
@@ -50,8 +71,16 @@ fn outcome(name: &str, ran: &Ran) -> Outcome {
         End::Exit(code) => format!("exit code {code}{}", word(code)),
         signal @ End::Signal(_) => signal.to_string(),
     };
-    let text = if line.is_empty() { format!("exec {name}: {end}, no output") } else { line };
-    let status = if ran.end.is_success() { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let text = if line.is_empty() {
+        format!("exec {name}: {end}, no output")
+    } else {
+        line
+    };
+    let status = if ran.end.is_success() {
+        StatusCode::OK
+    } else {
+        StatusCode::SERVICE_UNAVAILABLE
+    };
     Outcome::new(status, text).because(format!("exec {name}: {end}"))
 }
 

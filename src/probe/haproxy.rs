@@ -32,12 +32,18 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let status = backend_status(&String::from_utf8_lossy(&answer.body), service);
     let Some(status) = status else {
         if answer.body.len() >= probe.context.config.max_body {
-            return Err(probe.failed(format_args!("{PAGE} is longer than max_body and cut before {service}")));
+            return Err(probe.failed(format_args!(
+                "{PAGE} is longer than max_body and cut before {service}"
+            )));
         }
         return Err(unhealthy(format!("{service} is not found")));
     };
     let text = format!("{service} is {}", status.escape_debug());
-    if is_up(&status) { Ok(Outcome::healthy(text)) } else { Err(unhealthy(text)) }
+    if is_up(&status) {
+        Ok(Outcome::healthy(text))
+    } else {
+        Err(unhealthy(text))
+    }
 }
 
 fn unhealthy(text: String) -> Outcome {
@@ -59,14 +65,26 @@ struct Columns {
 impl Columns {
     fn read(row: &[String]) -> Option<Self> {
         let find = |name: &str| row.iter().position(|field| field == name);
-        let proxy = row.first()?.strip_prefix('#').filter(|name| name.trim() == "pxname").map(|_| 0)?;
-        Some(Self { proxy, server: find("svname")?, status: find("status")? })
+        let proxy = row
+            .first()?
+            .strip_prefix('#')
+            .filter(|name| name.trim() == "pxname")
+            .map(|_| 0)?;
+        Some(Self {
+            proxy,
+            server: find("svname")?,
+            status: find("status")?,
+        })
     }
 }
 
 /// The status of a backend; `None` when the page does not list it. Rows too short for that are skipped.
 fn backend_status(page: &str, name: &str) -> Option<String> {
-    let mut columns = Columns { proxy: 0, server: 1, status: 17 };
+    let mut columns = Columns {
+        proxy: 0,
+        server: 1,
+        status: 17,
+    };
     for row in (Rows { rest: page }) {
         if let Some(found) = Columns::read(&row) {
             columns = found;
@@ -143,16 +161,24 @@ mod tests {
 
     #[test]
     fn rows_and_fields_are_told_apart() {
-        assert_eq!(rows("a,b\r\n\nc,\n"), [vec!["a", "b"], vec![""], vec!["c", ""]]);
-        assert_eq!(rows("\"a,\"\"b\"\"\n\",c\nd"), [vec!["a,\"b\"\n", "c"], vec!["d"]]);
-        assert_eq!(rows("a\"b\",\"c\"d,\"open,\nend"), [["a\"b\"", "cd", "open,\nend"]]);
+        assert_eq!(
+            rows("a,b\r\n\nc,\n"),
+            [vec!["a", "b"], vec![""], vec!["c", ""]]
+        );
+        assert_eq!(
+            rows("\"a,\"\"b\"\"\n\",c\nd"),
+            [vec!["a,\"b\"\n", "c"], vec!["d"]]
+        );
+        assert_eq!(
+            rows("a\"b\",\"c\"d,\"open,\nend"),
+            [["a\"b\"", "cd", "open,\nend"]]
+        );
         assert!(rows("").is_empty());
     }
 
     #[test]
     fn columns_are_found_by_name() {
-        let page =
-            "# pxname,svname,status,x\nweb,s1,DOWN,\nweb,BACKEND,UP,\ndb,BACKEND,\"DOWN, all\",\nshort,BACKEND\n";
+        let page = "# pxname,svname,status,x\nweb,s1,DOWN,\nweb,BACKEND,UP,\ndb,BACKEND,\"DOWN, all\",\nshort,BACKEND\n";
         assert_eq!(backend_status(page, "web").as_deref(), Some("UP"));
         assert_eq!(backend_status(page, "db").as_deref(), Some("DOWN, all"));
         for absent in ["short", "s1", "Web", "BACKEND", "", "# pxname"] {
@@ -164,7 +190,13 @@ mod tests {
 
     #[test]
     fn only_up_is_up() {
-        for (status, up) in [("UP", true), ("UP 1/2", true), ("DOWN", false), ("UPSET", false), ("no check", false)] {
+        for (status, up) in [
+            ("UP", true),
+            ("UP 1/2", true),
+            ("DOWN", false),
+            ("UPSET", false),
+            ("no check", false),
+        ] {
             assert_eq!(is_up(status), up, "{status}");
         }
     }
@@ -175,7 +207,9 @@ mod tests {
         for _ in 0..3000 {
             let text: String = (0..30)
                 .map(|_| {
-                    state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(11);
+                    state = state
+                        .wrapping_mul(6_364_136_223_846_793_005)
+                        .wrapping_add(11);
                     ['"', ',', '\n', '\r', 'a', 'ü', '#'][usize::try_from(state >> 40).unwrap() % 7]
                 })
                 .collect();

@@ -21,22 +21,38 @@ pub(super) const HTTP: Protocol = Protocol {
 };
 
 /// The row of `https`.
-pub(super) const HTTPS: Protocol =
-    Protocol { name: "https", default_port: Some(443), probe: |probe| Box::pin(check(probe)), ..HTTP };
+pub(super) const HTTPS: Protocol = Protocol {
+    name: "https",
+    default_port: Some(443),
+    probe: |probe| Box::pin(check(probe)),
+    ..HTTP
+};
 
 async fn check(probe: &Probe<'_>) -> Outcome {
     if let Some(rule) = probe.context.config.http_rules.get(&*probe.target.service) {
         // Larger than the other, and rarer; so below.
         return Box::pin(http_rules::check(probe, rule)).await;
     }
-    match ask(probe, &Method::GET, &probe.target.path, &probe.target.headers).await {
+    match ask(
+        probe,
+        &Method::GET,
+        &probe.target.path,
+        &probe.target.headers,
+    )
+    .await
+    {
         Ok(answer) => outcome(answer),
         Err(failed) => failed,
     }
 }
 
 /// Asks the target for a path, over TLS if the protocol's name ends in `s`.
-pub(super) async fn ask(probe: &Probe<'_>, method: &Method, path: &str, headers: &Headers) -> Result<Answer, Outcome> {
+pub(super) async fn ask(
+    probe: &Probe<'_>,
+    method: &Method,
+    path: &str,
+    headers: &Headers,
+) -> Result<Answer, Outcome> {
     let request = request(probe, method, path, headers)?;
     if probe.protocol.name == "https" {
         return Box::pin(async {
@@ -49,11 +65,22 @@ pub(super) async fn ask(probe: &Probe<'_>, method: &Method, path: &str, headers:
     exchange(probe, &mut tcp, &request, sent).await
 }
 
-fn request(probe: &Probe<'_>, method: &Method, path: &str, headers: &Headers) -> Result<client::Request, Outcome> {
-    let given = headers.get(&HOST).cloned().map_or_else(|| own_host(probe), Ok);
+fn request(
+    probe: &Probe<'_>,
+    method: &Method,
+    path: &str,
+    headers: &Headers,
+) -> Result<client::Request, Outcome> {
+    let given = headers
+        .get(&HOST)
+        .cloned()
+        .map_or_else(|| own_host(probe), Ok);
     let host = given.map_err(|e| probe.failed(e))?;
     let agent = HeaderValue::from_static(AGENT);
-    let agent = headers.get(&USER_AGENT).is_none().then_some((&USER_AGENT, &agent));
+    let agent = headers
+        .get(&USER_AGENT)
+        .is_none()
+        .then_some((&USER_AGENT, &agent));
     let others = headers.iter().filter(|(name, _)| **name != HOST);
     let headers = iter::once((&HOST, &host)).chain(others).chain(agent);
     client::Request::new(method, path, headers).map_err(|e| probe.failed(e))
@@ -73,9 +100,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     probe.trace.stage("waiting for the answer");
-    let answer = request.ask(stream, sent, probe.context.config.max_body).await;
+    let answer = request
+        .ask(stream, sent, probe.context.config.max_body)
+        .await;
     answer.map_err(|e| probe.failed(e)).inspect(|a| {
-        probe.trace.note(|| format!("answered {} with {} bytes", a.status, a.body.len()));
+        probe
+            .trace
+            .note(|| format!("answered {} with {} bytes", a.status, a.body.len()));
     })
 }
 
@@ -83,9 +114,17 @@ where
 pub(super) fn outcome(answer: Answer) -> Outcome {
     let status = answer.status;
     let passes = status.as_u16() >= 200 && status.canonical_reason().is_some();
-    let relayed = Outcome { body: answer.body, ours: false, ..Outcome::new(status, "") };
+    let relayed = Outcome {
+        body: answer.body,
+        ours: false,
+        ..Outcome::new(status, "")
+    };
     if passes {
         return relayed;
     }
-    Outcome { status: StatusCode::SERVICE_UNAVAILABLE, ..relayed }.because(format!("the upstream answered {status}"))
+    Outcome {
+        status: StatusCode::SERVICE_UNAVAILABLE,
+        ..relayed
+    }
+    .because(format!("the upstream answered {status}"))
 }

@@ -28,7 +28,11 @@ pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
         Err(failed) => return failed,
     };
     match broken(rule, &answer) {
-        None => Outcome { body: answer.body, ours: false, ..Outcome::healthy("") },
+        None => Outcome {
+            body: answer.body,
+            ours: false,
+            ..Outcome::healthy("")
+        },
         Some(what) => probe.failed(format_args!("http_rules: {what}")),
     }
 }
@@ -36,19 +40,30 @@ pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
 /// What does not hold.
 fn broken(rule: &HttpRule, answer: &Answer) -> Option<String> {
     let status = answer.status.as_u16();
-    if !rule.status.iter().any(|(from, to)| (*from..=*to).contains(&status)) {
-        return Some(format!("status {} is not one of those allowed", answer.status));
+    if !rule
+        .status
+        .iter()
+        .any(|(from, to)| (*from..=*to).contains(&status))
+    {
+        return Some(format!(
+            "status {} is not one of those allowed",
+            answer.status
+        ));
     }
     let body = &answer.body[..answer.body.len().min(SEARCHED)];
     if let Some(text) = &rule.body_contains
         && !contains(body, text.as_bytes())
     {
-        return Some(format!("the body does not contain '{}'", text.escape_debug()));
+        return Some(format!(
+            "the body does not contain '{}'",
+            text.escape_debug()
+        ));
     }
     match &rule.body_regex {
-        Some(pattern) if !pattern.matches(body) => {
-            Some(format!("the body does not match '{}'", pattern.text().escape_debug()))
-        }
+        Some(pattern) if !pattern.matches(body) => Some(format!(
+            "the body does not match '{}'",
+            pattern.text().escape_debug()
+        )),
         _ => None,
     }
 }

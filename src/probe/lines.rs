@@ -53,7 +53,10 @@ impl Broken {
             Why::Closed => true,
             Why::TooLong(_) => false,
             Why::Io(e) => {
-                matches!(e.kind(), K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe | K::UnexpectedEof)
+                matches!(
+                    e.kind(),
+                    K::ConnectionReset | K::ConnectionAborted | K::BrokenPipe | K::UnexpectedEof
+                )
             }
         }
     }
@@ -62,12 +65,20 @@ impl Broken {
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.why {
-            Why::Closed if self.got.is_empty() => return f.write_str("the peer closed the connection unasked"),
-            Why::Closed => f.write_str("the peer closed the connection in the middle of its answer")?,
+            Why::Closed if self.got.is_empty() => {
+                return f.write_str("the peer closed the connection unasked");
+            }
+            Why::Closed => {
+                f.write_str("the peer closed the connection in the middle of its answer")?
+            }
             Why::TooLong(max) => write!(f, "the answer does not end within {max} bytes")?,
             Why::Io(e) => f.write_str(&cause_text(e))?,
         }
-        if self.got.is_empty() { Ok(()) } else { write!(f, ", got {}", self.got) }
+        if self.got.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ", got {}", self.got)
+        }
     }
 }
 
@@ -79,7 +90,12 @@ impl<'a> Lines<'a> {
 
     /// Reads from a connection that is there already.
     pub(super) fn over(stream: impl Stream + 'a, trace: &'a Trace) -> Self {
-        Self { stream: Box::new(stream), buffer: BytesMut::new(), trace, secret: None }
+        Self {
+            stream: Box::new(stream),
+            buffer: BytesMut::new(),
+            trace,
+            secret: None,
+        }
     }
 
     /// Masks a secret in everything that is said about this connection from now on.
@@ -139,11 +155,18 @@ impl<'a> Lines<'a> {
     pub(super) async fn rest(&mut self, max: usize, mark: Option<&[u8]>) -> Result<Bytes, Broken> {
         let mut searched = 0;
         loop {
-            let found = |mark: &[u8]| self.buffer[searched..].windows(mark.len()).any(|w| w == mark);
+            let found = |mark: &[u8]| {
+                self.buffer[searched..]
+                    .windows(mark.len())
+                    .any(|w| w == mark)
+            };
             if mark.is_some_and(found) {
                 break;
             }
-            searched = self.buffer.len().saturating_sub(mark.map_or(0, <[u8]>::len));
+            searched = self
+                .buffer
+                .len()
+                .saturating_sub(mark.map_or(0, <[u8]>::len));
             if self.buffer.len() > max {
                 return Err(self.broken(Why::TooLong(max)));
             }
@@ -175,7 +198,10 @@ impl<'a> Lines<'a> {
     }
 
     fn broken(&self, why: Why) -> Broken {
-        Broken { why, got: self.got() }
+        Broken {
+            why,
+            got: self.got(),
+        }
     }
 
     /// What came and was not taken yet, quoted; empty for nothing. More than what is shown is looked at, since a
@@ -184,7 +210,10 @@ impl<'a> Lines<'a> {
         if self.buffer.is_empty() {
             return String::new();
         }
-        let head = &self.buffer[..self.buffer.len().min(QUOTED + self.secret.map_or(0, <[u8]>::len) + 1)];
+        let head = &self.buffer[..self
+            .buffer
+            .len()
+            .min(QUOTED + self.secret.map_or(0, <[u8]>::len) + 1)];
         quote(&mask(head, self.secret, false))
     }
 }
@@ -216,7 +245,9 @@ fn show(answer: &[u8], max: usize) -> String {
 
 /// Replaces a secret by asterisks; where more may follow (`!whole`) also a beginning of it at the end.
 fn mask(answer: &[u8], secret: Option<&[u8]>, whole: bool) -> Vec<u8> {
-    let Some(secret) = secret else { return answer.to_vec() };
+    let Some(secret) = secret else {
+        return answer.to_vec();
+    };
     let (mut masked, mut rest) = (Vec::with_capacity(answer.len()), answer);
     while let Some((first, tail)) = rest.split_first() {
         let cut = !whole && secret.starts_with(rest);

@@ -26,9 +26,15 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     };
     let answer = answer.await.map_err(|e| probe.failed(e))?;
     let Some(version) = answer.strip_prefix(b"VERSION ") else {
-        return Err(probe.failed(format_args!("sent version, got back {}", lines::quote(&answer))));
+        return Err(probe.failed(format_args!(
+            "sent version, got back {}",
+            lines::quote(&answer)
+        )));
     };
     // It has answered; whether it also takes the farewell does not matter.
     let _ = lines.send(b"quit\r\n").await;
-    Ok(Outcome::healthy(format!("memcached {} answers", lines.shown(version))))
+    Ok(Outcome::healthy(format!(
+        "memcached {} answers",
+        lines.shown(version)
+    )))
 }

@@ -155,23 +155,37 @@ impl Probe<'_> {
     /// `http 127.0.0.1:8080`, for messages.
     #[must_use]
     pub fn subject(&self) -> String {
-        format!("{} {}:{}", self.protocol.name, self.target.host, self.target.port)
+        format!(
+            "{} {}:{}",
+            self.protocol.name, self.target.host, self.target.port
+        )
     }
 
     /// The deadline, from the start.
     #[must_use]
     pub fn limit(&self) -> Duration {
-        self.target.limit.unwrap_or_else(|| self.context.config.timeout_of(&self.target.service))
+        self.target
+            .limit
+            .unwrap_or_else(|| self.context.config.timeout_of(&self.target.service))
     }
 
     /// A failure that names protocol, address, cause and duration.
     pub fn failed(&self, cause: impl fmt::Display) -> Outcome {
-        Outcome::unavailable(format!("{}: {cause} after {}", self.subject(), self.trace.elapsed()))
+        Outcome::unavailable(format!(
+            "{}: {cause} after {}",
+            self.subject(),
+            self.trace.elapsed()
+        ))
     }
 }
 
 /// Runs one probe within its deadline.
-pub async fn run(protocol: &'static Protocol, target: &Target, context: &Context, trace: &Trace) -> Outcome {
+pub async fn run(
+    protocol: &'static Protocol,
+    target: &Target,
+    context: &Context,
+    trace: &Trace,
+) -> Outcome {
     run_as(None, protocol, target, context, trace).await
 }
 
@@ -184,7 +198,12 @@ pub async fn run_as(
     context: &Context,
     trace: &Trace,
 ) -> Outcome {
-    let probe = Probe { protocol, target, context, trace };
+    let probe = Probe {
+        protocol,
+        target,
+        context,
+        trace,
+    };
     let limit = probe.limit();
     let placed = AtomicBool::new(false);
     let work = async {
@@ -199,7 +218,10 @@ pub async fn run_as(
     };
     let outcome = tokio::time::timeout(limit, work)
         .await
-        .unwrap_or_else(|_| Outcome { overload: !placed.load(Ordering::Relaxed), ..timed_out(&probe) });
+        .unwrap_or_else(|_| Outcome {
+            overload: !placed.load(Ordering::Relaxed),
+            ..timed_out(&probe)
+        });
     if let Some(check) = check.filter(|_| outcome.passes()) {
         context.slots.note_passed(check, target);
     }
@@ -234,6 +256,10 @@ mod tests {
         let mut names: Vec<_> = PROTOCOLS.iter().map(|p| p.name).chain(["spool"]).collect();
         names.sort_unstable();
         names.dedup();
-        assert_eq!(names.len(), PROTOCOLS.len() + 1, "a name stands twice, or is 'spool'");
+        assert_eq!(
+            names.len(),
+            PROTOCOLS.len() + 1,
+            "a name stands twice, or is 'spool'"
+        );
     }
 }

@@ -20,7 +20,10 @@ impl Role {
         match text {
             "primary" => Ok(Self::Primary),
             "replica" => Ok(Self::Replica),
-            _ => Err(format!("role is primary or replica, not '{}'", text.escape_debug())),
+            _ => Err(format!(
+                "role is primary or replica, not '{}'",
+                text.escape_debug()
+            )),
         }
     }
 }
@@ -41,13 +44,19 @@ pub(super) fn read<'a>(
             if !ours && nearest(&name, known.iter().copied()).is_none() {
                 continue;
             }
-            return Err(format!("unknown option '{}'; there are {}", name.escape_debug(), known.join(", ")));
+            return Err(format!(
+                "unknown option '{}'; there are {}",
+                name.escape_debug(),
+                known.join(", ")
+            ));
         };
         if seen.contains(&name) {
             return Err(format!("option {name} is given twice"));
         }
         if value.is_empty() {
-            return Err(format!("option {name} has no value; leave it out or give one"));
+            return Err(format!(
+                "option {name} has no value; leave it out or give one"
+            ));
         }
         seen.push(name);
         take(name, value)?;

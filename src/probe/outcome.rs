@@ -21,7 +21,13 @@ pub struct Outcome {
 impl Outcome {
     /// A sentence of ours with a status.
     pub fn new(status: StatusCode, body: impl Into<String>) -> Self {
-        Self { status, body: Bytes::from(body.into()), ours: true, cause: None, overload: false }
+        Self {
+            status,
+            body: Bytes::from(body.into()),
+            ours: true,
+            cause: None,
+            overload: false,
+        }
     }
 
     /// Healthy, with a body.
@@ -36,7 +42,10 @@ impl Outcome {
 
     /// 503 for want of a place, whatever the target may be like.
     pub fn overload(body: impl Into<String>) -> Self {
-        Self { overload: true, ..Self::unavailable(body) }
+        Self {
+            overload: true,
+            ..Self::unavailable(body)
+        }
     }
 
     /// 400 with a body.

@@ -22,7 +22,11 @@ pub(super) const REDIS: Protocol = Protocol {
 };
 
 /// The row of `sentinel`.
-pub(super) const SENTINEL: Protocol = Protocol { name: "sentinel", default_port: Some(26379), ..REDIS };
+pub(super) const SENTINEL: Protocol = Protocol {
+    name: "sentinel",
+    default_port: Some(26379),
+    ..REDIS
+};
 
 async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let mut lines = open(probe).await?;
@@ -35,7 +39,10 @@ async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     if answer.trim_ascii() == b"+PONG" {
         return Ok(Outcome::healthy("Sent PING, got back +PONG"));
     }
-    Err(refused(format!("Sent PING, got back {}", lines.shown(&answer))))
+    Err(refused(format!(
+        "Sent PING, got back {}",
+        lines.shown(&answer)
+    )))
 }
 
 /// Connects and logs in, as the configuration says.
@@ -57,7 +64,12 @@ pub(super) async fn open<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
     Ok(lines)
 }
 
-async fn log_in(probe: &Probe<'_>, lines: &mut Lines<'_>, user: Option<&str>, password: &str) -> Result<(), Outcome> {
+async fn log_in(
+    probe: &Probe<'_>,
+    lines: &mut Lines<'_>,
+    user: Option<&str>,
+    password: &str,
+) -> Result<(), Outcome> {
     probe.trace.stage("waiting for the answer to AUTH");
     let words: Vec<&str> = ["AUTH"].into_iter().chain(user).chain([password]).collect();
     let answer = async {
@@ -102,7 +114,13 @@ fn without_arguments(answer: &[u8]) -> &[u8] {
 /// What servers without a password say to AUTH: Redis 6 and later, before, and a Sentinel older than 5.0.1.
 fn wants_no_password(answer: &[u8]) -> bool {
     let answer = String::from_utf8_lossy(answer);
-    ["without any password configured", "no password is set", "unknown command"].iter().any(|s| answer.contains(s))
+    [
+        "without any password configured",
+        "no password is set",
+        "unknown command",
+    ]
+    .iter()
+    .any(|s| answer.contains(s))
 }
 
 #[cfg(test)]
@@ -111,7 +129,10 @@ mod tests {
 
     #[test]
     fn commands_are_arrays_of_counted_strings() {
-        assert_eq!(command(&["AUTH", "ü \r\n"]), "*2\r\n$4\r\nAUTH\r\n$5\r\nü \r\n\r\n".as_bytes());
+        assert_eq!(
+            command(&["AUTH", "ü \r\n"]),
+            "*2\r\n$4\r\nAUTH\r\n$5\r\nü \r\n\r\n".as_bytes()
+        );
     }
 
     #[test]

@@ -108,21 +108,30 @@ impl Slots {
 
     /// Whether a check passed lately.
     pub(super) fn passed_lately(&self, check: Name) -> bool {
-        self.passed().checks.get(&check).is_some_and(|at| at.elapsed() < LATELY)
+        self.passed()
+            .checks
+            .get(&check)
+            .is_some_and(|at| at.elapsed() < LATELY)
     }
 
     /// Notes that a check of a target passed.
     pub(super) fn note_passed(&self, check: Name, target: &Target) {
         let now = Instant::now();
         let mut passed = self.passed();
-        if passed.checks.len() >= PASSED_MAX && passed.swept.is_none_or(|at| now - at > Duration::from_secs(1)) {
+        if passed.checks.len() >= PASSED_MAX
+            && passed
+                .swept
+                .is_none_or(|at| now - at > Duration::from_secs(1))
+        {
             passed.checks.retain(|_, at| now - *at < LATELY);
             passed.targets.retain(|_, at| now - *at < LATELY);
             passed.swept = Some(now);
         }
         if passed.checks.len() < PASSED_MAX || passed.checks.contains_key(&check) {
             passed.checks.insert(check, now);
-            passed.targets.insert((target.host.clone(), target.port), now);
+            passed
+                .targets
+                .insert((target.host.clone(), target.port), now);
         }
     }
 
@@ -134,26 +143,51 @@ impl Slots {
 
     /// Takes one of the places. A target that has all of its own taken is answered at once, so that one hung service
     /// cannot make the others wait; so is a check for which too many wait already.
-    pub(super) async fn take(&self, target: &Target, check: Option<Name>) -> Result<Slot<'_>, Outcome> {
+    pub(super) async fn take(
+        &self,
+        target: &Target,
+        check: Option<Name>,
+    ) -> Result<Slot<'_>, Outcome> {
         let known = check.is_some_and(|c| self.passed_lately(c));
         let reserved = self.reserve(target, known)?;
         let waiting = Waiting::begin(&self.waiting);
-        let must_wait = self.all.available_permits() == 0 || (!known && self.strangers.available_permits() == 0);
+        let must_wait = self.all.available_permits() == 0
+            || (!known && self.strangers.available_permits() == 0);
         if must_wait && !known && self.waiting() > self.limits.waiting {
-            return Err(Outcome::overload(format!("{} checks wait already (max_waiting)", self.limits.waiting)));
+            return Err(Outcome::overload(format!(
+                "{} checks wait already (max_waiting)",
+                self.limits.waiting
+            )));
         }
         // The semaphores are never closed.
         let closed = |e: tokio::sync::AcquireError| Outcome::overload(e.to_string());
-        let stranger = if known { None } else { Some(self.strangers.acquire().await.map_err(closed)?) };
+        let stranger = if known {
+            None
+        } else {
+            Some(self.strangers.acquire().await.map_err(closed)?)
+        };
         let place = self.all.acquire().await.map_err(closed)?;
         drop(waiting);
-        Ok(Slot { _reserved: reserved, _stranger: stranger, _place: place })
+        Ok(Slot {
+            _reserved: reserved,
+            _stranger: stranger,
+            _place: place,
+        })
     }
 
     fn reserve(&self, target: &Target, known: bool) -> Result<Reserved<'_>, Outcome> {
         let key = (target.host.clone(), target.port);
-        let kept = !known && self.passed().targets.get(&key).is_some_and(|at| at.elapsed() < LATELY);
-        let limit = if kept { for_strangers(self.limits.target) } else { self.limits.target };
+        let kept = !known
+            && self
+                .passed()
+                .targets
+                .get(&key)
+                .is_some_and(|at| at.elapsed() < LATELY);
+        let limit = if kept {
+            for_strangers(self.limits.target)
+        } else {
+            self.limits.target
+        };
         let mut busy = self.busy();
         let running = busy.get(&key).copied().unwrap_or(0);
         if running >= limit {
@@ -163,7 +197,10 @@ impl Slots {
             )));
         }
         busy.insert(key.clone(), running + 1);
-        Ok(Reserved { slots: self, target: key })
+        Ok(Reserved {
+            slots: self,
+            target: key,
+        })
     }
 
     fn passed(&self) -> MutexGuard<'_, Passed> {

@@ -28,10 +28,16 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let greeting = reply(&mut lines).await.map_err(|e| broken(probe, &e))?;
     expect(probe, &lines, &greeting, "220", "greeting")?;
     probe.trace.stage("waiting for the answer to QUIT");
-    lines.send(b"QUIT\r\n").await.map_err(|e| broken(probe, &e))?;
+    lines
+        .send(b"QUIT\r\n")
+        .await
+        .map_err(|e| broken(probe, &e))?;
     let farewell = reply(&mut lines).await.map_err(|e| broken(probe, &e))?;
     expect(probe, &lines, &farewell, "221", "QUIT response")?;
-    Ok(Outcome::healthy(format!("Connected in {}", probe.trace.elapsed())))
+    Ok(Outcome::healthy(format!(
+        "Connected in {}",
+        probe.trace.elapsed()
+    )))
 }
 
 /// Reads a reply of one or more lines; gives the first.
@@ -53,13 +59,28 @@ fn goes_on(line: &[u8]) -> bool {
 
 fn has_code(line: &[u8], code: &str) -> bool {
     let rest = line.strip_prefix(code.as_bytes());
-    rest.is_some_and(|rest| rest.first().is_none_or(|b| *b == b'-' || b.is_ascii_whitespace()))
+    rest.is_some_and(|rest| {
+        rest.first()
+            .is_none_or(|b| *b == b'-' || b.is_ascii_whitespace())
+    })
 }
 
-fn expect(probe: &Probe<'_>, lines: &Lines<'_>, line: &[u8], code: &str, what: &str) -> Result<(), Outcome> {
+fn expect(
+    probe: &Probe<'_>,
+    lines: &Lines<'_>,
+    line: &[u8],
+    code: &str,
+    what: &str,
+) -> Result<(), Outcome> {
     let shown = lines.shown(line);
     probe.trace.note(|| format!("{what} '{shown}'"));
-    if has_code(line, code) { Ok(()) } else { Err(Outcome::unavailable(format!("Got unexpected {what} '{shown}'"))) }
+    if has_code(line, code) {
+        Ok(())
+    } else {
+        Err(Outcome::unavailable(format!(
+            "Got unexpected {what} '{shown}'"
+        )))
+    }
 }
 
 /// The originals' body for a connection that ended early.
@@ -85,7 +106,9 @@ mod tests {
 
     #[test]
     fn a_reply_is_read_to_its_last_line() {
-        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
         for (data, first) in [
             ("220 ready\r\n", Some("220 ready")),
             ("220-so\r\n220-long\r\n220 ready\r\n", Some("220-so")),
@@ -96,9 +119,18 @@ mod tests {
             ("220 no end", None),
             ("", None),
         ] {
-            assert_eq!(runtime.block_on(read(data.as_bytes())).as_deref(), first.map(str::as_bytes), "{data:?}");
+            assert_eq!(
+                runtime.block_on(read(data.as_bytes())).as_deref(),
+                first.map(str::as_bytes),
+                "{data:?}"
+            );
         }
-        assert!(runtime.block_on(read("220-x\r\n".repeat(1000).as_bytes())).is_some(), "the count of lines is bounded");
+        assert!(
+            runtime
+                .block_on(read("220-x\r\n".repeat(1000).as_bytes()))
+                .is_some(),
+            "the count of lines is bounded"
+        );
     }
 
     #[test]

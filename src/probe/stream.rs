@@ -21,12 +21,18 @@ pub(super) async fn connect(probe: &Probe<'_>) -> Result<Connection, Outcome> {
 
 /// [`connect`] for protocols in which we speak first: what is to be said goes out as soon as it can. Tells how many
 /// bytes of it are sent.
-pub(super) async fn connect_saying(probe: &Probe<'_>, first: &[u8]) -> Result<(Connection, usize), Outcome> {
+pub(super) async fn connect_saying(
+    probe: &Probe<'_>,
+    first: &[u8],
+) -> Result<(Connection, usize), Outcome> {
     if let Some(path) = probe.context.socket(probe.target) {
         probe.trace.stage("connecting");
         let stream = UnixStream::connect(path).await;
-        let stream = stream.map_err(|e| probe.failed(format_args!("{}: {}", path.display(), cause_text(e))))?;
-        probe.trace.note(|| format!("connected to {}", path.display()));
+        let stream = stream
+            .map_err(|e| probe.failed(format_args!("{}: {}", path.display(), cause_text(e))))?;
+        probe
+            .trace
+            .note(|| format!("connected to {}", path.display()));
         return Ok((Connection::Unix(stream), 0));
     }
     probe.trace.stage("looking up the host");
@@ -38,14 +44,18 @@ pub(super) async fn connect_saying(probe: &Probe<'_>, first: &[u8]) -> Result<(C
     for (i, address) in addresses.iter().enumerate() {
         let share = u32::try_from(addresses.len() - i).unwrap_or(u32::MAX);
         // The last one has all that the probe has left.
-        let limit = end.filter(|_| share > 1).map(|end| end.saturating_duration_since(Instant::now()) / share);
+        let limit = end
+            .filter(|_| share > 1)
+            .map(|end| end.saturating_duration_since(Instant::now()) / share);
         match connect_within(limit, *address, first).await {
             Ok((stream, sent)) => {
                 probe.trace.note(|| format!("connected to {address}"));
                 return Ok((Connection::Tcp(stream), sent));
             }
             Err(e) => {
-                probe.trace.note(|| format!("{address}: {}", cause_text(&e)));
+                probe
+                    .trace
+                    .note(|| format!("{address}: {}", cause_text(&e)));
                 last = Some(e);
             }
         }
@@ -54,16 +64,26 @@ pub(super) async fn connect_saying(probe: &Probe<'_>, first: &[u8]) -> Result<(C
 }
 
 /// Connects to one address; without a limit the probe's deadline ends it.
-async fn connect_within(limit: Option<Duration>, address: SocketAddr, first: &[u8]) -> io::Result<(TcpStream, usize)> {
+async fn connect_within(
+    limit: Option<Duration>,
+    address: SocketAddr,
+    first: &[u8],
+) -> io::Result<(TcpStream, usize)> {
     let connecting = connect_to(address, first);
     match limit {
         None => connecting.await,
-        Some(limit) => tokio::time::timeout(limit, connecting).await.map_err(|_| io::ErrorKind::TimedOut)?,
+        Some(limit) => tokio::time::timeout(limit, connecting)
+            .await
+            .map_err(|_| io::ErrorKind::TimedOut)?,
     }
 }
 
 async fn connect_to(address: SocketAddr, first: &[u8]) -> io::Result<(TcpStream, usize)> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM.nonblocking(), None)?;
+    let socket = Socket::new(
+        Domain::for_address(address),
+        Type::STREAM.nonblocking(),
+        None,
+    )?;
     if !first.is_empty() {
         // The packet that ends the handshake waits for what is said first: one packet, and the target is woken once.
         // Where that cannot be had, there are two.
@@ -77,7 +97,13 @@ async fn connect_to(address: SocketAddr, first: &[u8]) -> io::Result<(TcpStream,
     // A handshake within this host is over by now.
     let sent = match first {
         [] => 0,
-        _ => stream.write(first).or_else(|e| if e.kind() == io::ErrorKind::WouldBlock { Ok(0) } else { Err(e) })?,
+        _ => stream.write(first).or_else(|e| {
+            if e.kind() == io::ErrorKind::WouldBlock {
+                Ok(0)
+            } else {
+                Err(e)
+            }
+        })?,
     };
     let stream = TcpStream::from_std(stream)?;
     if sent == 0 {

@@ -49,7 +49,9 @@ impl Headers {
     /// The value of a header.
     #[must_use]
     pub fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
-        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
+        self.iter()
+            .find(|(known, _)| *known == name)
+            .map(|(_, value)| value)
     }
 
     /// All of them, in their order.
@@ -82,7 +84,15 @@ impl Target {
     #[cfg(test)]
     pub(crate) fn local(port: u16, path: &str) -> Self {
         let headers = Headers::default();
-        Self { service: "web".into(), host: Host::Local, port, path: path.into(), headers, limit: None, trusted: false }
+        Self {
+            service: "web".into(),
+            host: Host::Local,
+            port,
+            path: path.into(),
+            headers,
+            limit: None,
+            trusted: false,
+        }
     }
 
     /// The query string, without the question mark; empty when there is none.
@@ -94,12 +104,18 @@ impl Target {
     /// The first part of the path, up to the next slash; empty when there is none.
     #[must_use]
     pub fn segment(&self) -> &str {
-        self.bare_path().trim_start_matches('/').split('/').next().unwrap_or_default()
+        self.bare_path()
+            .trim_start_matches('/')
+            .split('/')
+            .next()
+            .unwrap_or_default()
     }
 
     /// The path without the query string.
     #[must_use]
     pub fn bare_path(&self) -> &str {
-        self.path.split_once('?').map_or(&self.path, |(path, _)| path)
+        self.path
+            .split_once('?')
+            .map_or(&self.path, |(path, _)| path)
     }
 }

@@ -13,11 +13,15 @@ use hyper::header::HOST;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use tokio_rustls::rustls::client::danger::{
+    HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier,
+};
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use tokio_rustls::rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use tokio_rustls::rustls::{
+    ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+};
 
 use super::context::ContextError;
 use super::{Host, Outcome, Probe};
@@ -40,14 +44,25 @@ impl TlsClient {
             .with_safe_default_protocol_versions()
             .map_err(|e| ContextError(format!("cannot set up TLS: {e}")))?;
         let client = if config.tls_verify {
-            let file = config.tls_ca_file.as_deref().unwrap_or(Path::new(SYSTEM_CAS));
-            builder.with_root_certificates(roots(file)?).with_no_client_auth()
+            let file = config
+                .tls_ca_file
+                .as_deref()
+                .unwrap_or(Path::new(SYSTEM_CAS));
+            builder
+                .with_root_certificates(roots(file)?)
+                .with_no_client_auth()
         } else {
-            builder.dangerous().with_custom_certificate_verifier(Arc::new(AnyCertificate)).with_no_client_auth()
+            builder
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(AnyCertificate))
+                .with_no_client_auth()
         };
         let mut h2 = client.clone();
         h2.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Self { connector: TlsConnector::from(Arc::new(client)), h2: TlsConnector::from(Arc::new(h2)) })
+        Ok(Self {
+            connector: TlsConnector::from(Arc::new(client)),
+            h2: TlsConnector::from(Arc::new(h2)),
+        })
     }
 }
 
@@ -60,10 +75,15 @@ fn roots(file: &Path) -> Result<RootCertStore, ContextError> {
     };
     let mut store = RootCertStore::empty();
     let text = std::fs::read(file).map_err(|e| fail(cause_text(e)))?;
-    let certificates: Vec<_> =
-        CertificateDer::pem_slice_iter(&text).collect::<Result<_, _>>().map_err(|e| fail(cause_text(e)))?;
+    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
+        .collect::<Result<_, _>>()
+        .map_err(|e| fail(cause_text(e)))?;
     store.add_parsable_certificates(certificates);
-    if store.is_empty() { Err(fail("there is none in it".into())) } else { Ok(store) }
+    if store.is_empty() {
+        Err(fail("there is none in it".into()))
+    } else {
+        Ok(store)
+    }
 }
 
 /// Shakes hands with the target. The name that is asked for, and verified, is the target's host name, else the
@@ -83,7 +103,11 @@ where
     shake_hands(probe, &probe.context.tls.h2, stream).await
 }
 
-async fn shake_hands<S>(probe: &Probe<'_>, connector: &TlsConnector, stream: S) -> Result<TlsStream<S>, Outcome>
+async fn shake_hands<S>(
+    probe: &Probe<'_>,
+    connector: &TlsConnector,
+    stream: S,
+) -> Result<TlsStream<S>, Outcome>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -96,11 +120,18 @@ where
 
 fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, String> {
     let address = match &probe.target.host {
-        Host::Name(name) => return ServerName::try_from(name.to_string()).map_err(|e| e.to_string()),
+        Host::Name(name) => {
+            return ServerName::try_from(name.to_string()).map_err(|e| e.to_string());
+        }
         Host::Address(a) => *a,
         Host::Local => std::net::Ipv4Addr::LOCALHOST.into(),
     };
-    let copied = probe.target.headers.get(&HOST).and_then(|h| h.to_str().ok()).map(without_port);
+    let copied = probe
+        .target
+        .headers
+        .get(&HOST)
+        .and_then(|h| h.to_str().ok())
+        .map(without_port);
     match copied.map(|h| ServerName::try_from(h.to_owned())) {
         Some(Ok(name @ ServerName::DnsName(_))) => Ok(name),
         _ => Ok(ServerName::IpAddress(address.into())),
@@ -108,7 +139,9 @@ fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, String> {
 }
 
 fn without_port(host: &str) -> &str {
-    host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(host, _)| host)
+    host.rsplit_once(':')
+        .filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit()))
+        .map_or(host, |(host, _)| host)
 }
 
 /// Takes any certificate and any signature by its key: expired, self-signed, too short, of another name.

@@ -37,7 +37,11 @@ impl Trace {
         Self {
             start: Instant::now(),
             verbose,
-            now: Mutex::new(Now { stage: "starting", received: String::new(), steps: Vec::new() }),
+            now: Mutex::new(Now {
+                stage: "starting",
+                received: String::new(),
+                steps: Vec::new(),
+            }),
         }
     }
 
@@ -54,7 +58,10 @@ impl Trace {
     /// Notes something learned, e.g. the address connected to.
     pub fn note(&self, what: impl FnOnce() -> String) {
         if self.verbose {
-            let step = Step { at: self.start.elapsed(), what: what() };
+            let step = Step {
+                at: self.start.elapsed(),
+                what: what(),
+            };
             self.lock().steps.push(step);
         }
     }
@@ -68,7 +75,11 @@ impl Trace {
     #[must_use]
     pub fn current(&self) -> String {
         let now = self.lock();
-        if now.received.is_empty() { now.stage.to_owned() } else { format!("{}, so far {}", now.stage, now.received) }
+        if now.received.is_empty() {
+            now.stage.to_owned()
+        } else {
+            format!("{}, so far {}", now.stage, now.received)
+        }
     }
 
     /// Time since the start, as messages show it.

@@ -19,23 +19,36 @@ pub(super) const ZOOKEEPER: Protocol = Protocol {
 };
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let ruok = ask(probe, b"ruok", "waiting for the answer to ruok", Some(b"imok")).await?;
+    let ruok = ask(
+        probe,
+        b"ruok",
+        "waiting for the answer to ruok",
+        Some(b"imok"),
+    )
+    .await?;
     if ruok.starts_with(b"imok") {
         return Ok(Outcome::healthy("Sent ruok, got back imok"));
     }
     if !is_forbidden(&ruok) {
         return Err(probe.failed(format_args!("sent ruok, got back {}", lines::quote(&ruok))));
     }
-    probe.trace.note(|| "ruok is not in 4lw.commands.whitelist, trying srvr".into());
+    probe
+        .trace
+        .note(|| "ruok is not in 4lw.commands.whitelist, trying srvr".into());
     let srvr = ask(probe, b"srvr", "waiting for the answer to srvr", None).await?;
     if is_forbidden(&srvr) {
-        return Err(probe.failed("neither ruok nor srvr may be asked; add one of them to 4lw.commands.whitelist"));
+        return Err(probe.failed(
+            "neither ruok nor srvr may be asked; add one of them to 4lw.commands.whitelist",
+        ));
     }
     if !srvr.starts_with(b"Zookeeper version") {
         return Err(probe.failed(format_args!("sent srvr, got back {}", lines::quote(&srvr))));
     }
     let mode = mode(&srvr).unwrap_or("unknown");
-    Ok(Outcome::healthy(format!("Sent srvr, got back its version, mode {}", mode.escape_debug())))
+    Ok(Outcome::healthy(format!(
+        "Sent srvr, got back its version, mode {}",
+        mode.escape_debug()
+    )))
 }
 
 /// Asks one word on a connection of its own.
@@ -60,8 +73,13 @@ fn is_forbidden(answer: &[u8]) -> bool {
 
 /// `standalone`, `leader`, `follower`, `observer`.
 fn mode(answer: &[u8]) -> Option<&str> {
-    let line = answer.split(|b| *b == b'\n').find_map(|line| line.strip_prefix(b"Mode: "))?;
-    std::str::from_utf8(line).ok().map(str::trim).filter(|mode| mode.len() < 30)
+    let line = answer
+        .split(|b| *b == b'\n')
+        .find_map(|line| line.strip_prefix(b"Mode: "))?;
+    std::str::from_utf8(line)
+        .ok()
+        .map(str::trim)
+        .filter(|mode| mode.len() < 30)
 }
 
 #[cfg(test)]
@@ -70,7 +88,10 @@ mod tests {
 
     #[test]
     fn the_mode_is_read_where_there_is_one() {
-        assert_eq!(mode(b"Zookeeper version: 3\nMode: leader\r\nNode count: 5\n"), Some("leader"));
+        assert_eq!(
+            mode(b"Zookeeper version: 3\nMode: leader\r\nNode count: 5\n"),
+            Some("leader")
+        );
         assert_eq!(mode(b"Zookeeper version: 3\n"), None);
         assert_eq!(mode(b"Mode: \xff\n"), None);
     }

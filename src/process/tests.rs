@@ -8,7 +8,10 @@ fn shell(script: &str) -> Argv {
 }
 
 async fn ran(script: &str) -> Ran {
-    tokio::time::timeout(Duration::from_secs(20), run(&shell(script), &[], &[])).await.expect("it hangs").unwrap()
+    tokio::time::timeout(Duration::from_secs(20), run(&shell(script), &[], &[]))
+        .await
+        .expect("it hangs")
+        .unwrap()
 }
 
 fn exists(pid: &str) -> bool {
@@ -19,7 +22,10 @@ fn exists(pid: &str) -> bool {
 async fn wait_until(what: &str, condition: impl Fn() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < Duration::from_secs(20), "not in time: {what}");
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "not in time: {what}"
+        );
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -43,13 +49,19 @@ async fn standard_error_stands_in_for_silence() {
 #[tokio::test]
 async fn a_signal_is_named() {
     let ran = ran("kill -TERM $$").await;
-    assert_eq!((ran.end, ran.end.to_string().as_str()), (End::Signal(15), "killed by SIGTERM"));
+    assert_eq!(
+        (ran.end, ran.end.to_string().as_str()),
+        (End::Signal(15), "killed by SIGTERM")
+    );
 }
 
 #[tokio::test]
 async fn output_is_bounded_and_does_not_block_the_writer() {
     let ran = ran("head -c 5000000 /dev/zero; head -c 300000 /dev/zero >&2; exit 0").await;
-    assert_eq!((ran.end, ran.stdout.len(), ran.stderr.len()), (End::Exit(0), OUTPUT_MAX, OUTPUT_MAX));
+    assert_eq!(
+        (ran.end, ran.stdout.len(), ran.stderr.len()),
+        (End::Exit(0), OUTPUT_MAX, OUTPUT_MAX)
+    );
 }
 
 #[tokio::test]
@@ -66,7 +78,10 @@ async fn dropping_the_run_kills_the_whole_group_and_leaves_no_zombie() {
     let folder = std::env::temp_dir().join(format!("hacheck-process-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("pids");
-    let script = format!("sleep 600 & echo $$ $! > {}; trap '' TERM; wait", file.display());
+    let script = format!(
+        "sleep 600 & echo $$ $! > {}; trap '' TERM; wait",
+        file.display()
+    );
     let argv = shell(&script);
     let pids = || std::fs::read_to_string(&file).unwrap_or_default();
     {
@@ -78,18 +93,29 @@ async fn dropping_the_run_kills_the_whole_group_and_leaves_no_zombie() {
         }
     }
     let pids = pids();
-    wait_until("both are gone", || pids.split_whitespace().next().is_some_and(|leader| !exists(leader))).await;
+    wait_until("both are gone", || {
+        pids.split_whitespace()
+            .next()
+            .is_some_and(|leader| !exists(leader))
+    })
+    .await;
     // The grandchild is reaped by whoever adopts orphans here, so a zombie of it is not ours.
     let grandchild = pids.split_whitespace().nth(1).unwrap();
     let stat = || std::fs::read_to_string(format!("/proc/{grandchild}/stat")).unwrap_or_default();
-    wait_until("the grandchild is dead", || stat().is_empty() || stat().contains(") Z ")).await;
+    wait_until("the grandchild is dead", || {
+        stat().is_empty() || stat().contains(") Z ")
+    })
+    .await;
     std::fs::remove_dir_all(&folder).unwrap();
 }
 
 #[tokio::test]
 async fn variables_are_added_to_the_environment() {
     let argv = shell("echo \"$A-${PATH:+path}\"");
-    assert_eq!(run(&argv, &[("A", "b c")], &[]).await.unwrap().stdout, b"b c-path\n");
+    assert_eq!(
+        run(&argv, &[("A", "b c")], &[]).await.unwrap().stdout,
+        b"b c-path\n"
+    );
 }
 
 #[tokio::test]

@@ -38,11 +38,15 @@ impl Downtime {
     /// Reads the content of a spool file. It cannot fail: what is not a JSON object is a reason.
     #[must_use]
     pub fn parse(content: &[u8]) -> Self {
-        let read =
-            serde_json::from_slice(content).or_else(|_| serde_json::from_slice(&without_lone_surrogates(content)));
+        let read = serde_json::from_slice(content)
+            .or_else(|_| serde_json::from_slice(&without_lone_surrogates(content)));
         let Ok(Value::Object(mut object)) = read else {
             let reason = String::from_utf8_lossy(content).into_owned();
-            return Self { reason, legacy: true, ..Self::default() };
+            return Self {
+                reason,
+                legacy: true,
+                ..Self::default()
+            };
         };
         let reason = match object.remove("reason") {
             None | Some(Value::Null) => String::new(),
@@ -52,14 +56,24 @@ impl Downtime {
         let mut time = |key: &str| object.remove(key).and_then(|v| v.as_f64());
         let (expiration, creation) = (time("expiration"), time("creation"));
         object.remove("service");
-        Self { reason, expiration, creation, extra: object, legacy: false }
+        Self {
+            reason,
+            expiration,
+            creation,
+            extra: object,
+            legacy: false,
+        }
     }
 
     /// How it is told, if not as usual.
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {
         let set = |key: &str| self.extra.get(key) == Some(&Value::Bool(true));
-        if set("soft") { Some(Mark::Soft) } else { set("drain").then_some(Mark::Drain) }
+        if set("soft") {
+            Some(Mark::Soft)
+        } else {
+            set("drain").then_some(Mark::Drain)
+        }
     }
 
     /// Sets how it is told.
@@ -74,7 +88,10 @@ impl Downtime {
     /// The user who took it down, where the reason does not tell.
     #[must_use]
     pub fn by(&self) -> Option<&str> {
-        self.extra.get("by").and_then(Value::as_str).filter(|by| !by.is_empty())
+        self.extra
+            .get("by")
+            .and_then(Value::as_str)
+            .filter(|by| !by.is_empty())
     }
 
     /// Sets the user who took it down, unless the reason begins with the name.
@@ -126,8 +143,13 @@ impl Downtime {
     /// The reason on one line: control characters and line breaks inside become spaces, a final line break goes.
     #[must_use]
     pub fn one_line(&self) -> String {
-        let text = self.reason.strip_suffix('\n').map_or(&*self.reason, |t| t.strip_suffix('\r').unwrap_or(t));
-        text.chars().map(|c| if breaks_lines(c) { ' ' } else { c }).collect()
+        let text = self
+            .reason
+            .strip_suffix('\n')
+            .map_or(&*self.reason, |t| t.strip_suffix('\r').unwrap_or(t));
+        text.chars()
+            .map(|c| if breaks_lines(c) { ' ' } else { c })
+            .collect()
     }
 
     /// The reason as an HTTP reason phrase, which HAProxy shows in its log and statistics: printable ASCII, short.
@@ -166,7 +188,9 @@ pub fn unix_seconds(time: SystemTime) -> f64 {
 /// The wall clock now, in seconds of unix time, to the microsecond.
 #[must_use]
 pub fn unix_now() -> f64 {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or(Duration::ZERO);
     Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or(u64::MAX)).as_secs_f64()
 }
 
@@ -220,31 +244,62 @@ mod tests {
 
     #[test]
     fn content_that_is_no_object_is_a_reason() {
-        for text in ["", "1", "[\"a\"]", "\"quoted\"", "true", "null", "{\"reason\": NaN}", "plain\n"] {
+        for text in [
+            "",
+            "1",
+            "[\"a\"]",
+            "\"quoted\"",
+            "true",
+            "null",
+            "{\"reason\": NaN}",
+            "plain\n",
+        ] {
             let d = Downtime::parse(text.as_bytes());
-            assert_eq!((d.reason.as_str(), d.expiration, d.creation), (text, None, None));
+            assert_eq!(
+                (d.reason.as_str(), d.expiration, d.creation),
+                (text, None, None)
+            );
         }
-        assert_eq!(Downtime::parse(b"\xff\xfe").body("web"), "Service web in down state: \u{fffd}\u{fffd}");
+        assert_eq!(
+            Downtime::parse(b"\xff\xfe").body("web"),
+            "Service web in down state: \u{fffd}\u{fffd}"
+        );
     }
 
     #[test]
     fn times_of_a_wrong_type_are_ignored() {
-        for text in [r#"{"expiration": "soon"}"#, r#"{"expiration": [1]}"#, r#"{"expiration": true}"#] {
-            assert!(!Downtime::parse(text.as_bytes()).is_over(SystemTime::now()), "{text}");
+        for text in [
+            r#"{"expiration": "soon"}"#,
+            r#"{"expiration": [1]}"#,
+            r#"{"expiration": true}"#,
+        ] {
+            assert!(
+                !Downtime::parse(text.as_bytes()).is_over(SystemTime::now()),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn the_body_is_one_line_but_for_a_legacy_final_newline() {
-        assert_eq!(Downtime::parse(b"a\nb\r\n").body("w"), "Service w in down state: a b\n");
-        let json = Downtime::parse(br#"{"reason":"a\nb\u2028c\n","creation":1000.5,"expiration":4e9}"#);
-        assert_eq!(json.body("w"), "Service w in down state since 1000.500000 until 4000000000.000000: a b c");
+        assert_eq!(
+            Downtime::parse(b"a\nb\r\n").body("w"),
+            "Service w in down state: a b\n"
+        );
+        let json =
+            Downtime::parse(br#"{"reason":"a\nb\u2028c\n","creation":1000.5,"expiration":4e9}"#);
+        assert_eq!(
+            json.body("w"),
+            "Service w in down state since 1000.500000 until 4000000000.000000: a b c"
+        );
         assert_eq!(Downtime::parse(b"{}").body("w"), "Service w in down state");
     }
 
     #[test]
     fn json_is_ascii_and_comes_back_whole() {
-        let d = Downtime::parse("{\"reason\":\"caf\u{e9} \u{1f600}\",\"expiration\":5.5,\"soft\":true}".as_bytes());
+        let d = Downtime::parse(
+            "{\"reason\":\"caf\u{e9} \u{1f600}\",\"expiration\":5.5,\"soft\":true}".as_bytes(),
+        );
         let json = d.to_json();
         assert!(json.is_ascii(), "{json}");
         assert_eq!(Downtime::parse(json.as_bytes()), d);
@@ -252,8 +307,13 @@ mod tests {
 
     #[test]
     fn halves_of_surrogate_pairs_do_not_hide_the_times() {
-        let d = Downtime::parse(br#"{"reason": "caf\udcc3\udca9 \ud83d\ude00 \\udcc3", "expiration": 1000}"#);
-        assert_eq!((d.reason.as_str(), d.expiration), ("caf\u{fffd}\u{fffd} \u{1f600} \\udcc3", Some(1000.0)));
+        let d = Downtime::parse(
+            br#"{"reason": "caf\udcc3\udca9 \ud83d\ude00 \\udcc3", "expiration": 1000}"#,
+        );
+        assert_eq!(
+            (d.reason.as_str(), d.expiration),
+            ("caf\u{fffd}\u{fffd} \u{1f600} \\udcc3", Some(1000.0))
+        );
         for text in [&br"\"[..], br"\u", br"\ud8", br"\ud800\u", br"\\\ud800"] {
             without_lone_surrogates(text);
         }
@@ -261,7 +321,10 @@ mod tests {
 
     #[test]
     fn a_reason_phrase_is_short_and_printable() {
-        assert_eq!(phrase(" de\r\nploy\u{e9}\x07 ").as_deref(), Some("de  ploy?"));
+        assert_eq!(
+            phrase(" de\r\nploy\u{e9}\x07 ").as_deref(),
+            Some("de  ploy?")
+        );
         assert_eq!(phrase("\n \t"), None);
         assert_eq!(phrase(&"x".repeat(5000)).map(|p| p.len()), Some(100));
     }
@@ -272,13 +335,19 @@ mod tests {
         let mut bits: u64 = 1;
         let mut moments: Vec<f64> = (0..10_000)
             .map(|_| {
-                bits = bits.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(11);
-                f64::from_bits(1e9_f64.to_bits() + (bits >> 12) % (4e9_f64.to_bits() - 1e9_f64.to_bits()))
+                bits = bits
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(11);
+                f64::from_bits(
+                    1e9_f64.to_bits() + (bits >> 12) % (4e9_f64.to_bits() - 1e9_f64.to_bits()),
+                )
             })
             .collect();
         moments.extend([6.666_666_69e74, 1e300, 5e-324, 0.1]);
         for moment in moments {
-            let d = Downtime::parse(format!("{{\"expiration\":{moment:?},\"creation\":{moment:?}}}").as_bytes());
+            let d = Downtime::parse(
+                format!("{{\"expiration\":{moment:?},\"creation\":{moment:?}}}").as_bytes(),
+            );
             assert_eq!((d.expiration, d.creation), (Some(moment), Some(moment)));
         }
     }

@@ -20,7 +20,11 @@ pub struct SpoolError {
 
 impl SpoolError {
     pub(super) fn new(doing: &'static str, path: impl Into<PathBuf>, cause: io::Error) -> Self {
-        Self { doing, path: path.into(), cause }
+        Self {
+            doing,
+            path: path.into(),
+            cause,
+        }
     }
 
     /// The kind of the underlying I/O error.
@@ -38,22 +42,37 @@ impl fmt::Display for SpoolError {
             ErrorKind::PermissionDenied => match self.doing {
                 "create spool folder" => write!(f, "; run as root, or give another --spool-root"),
                 "read" | "list" | "read spool folder" => {
-                    write!(f, "; run as root, or as a user who may read the spool folder")
+                    write!(
+                        f,
+                        "; run as root, or as a user who may read the spool folder"
+                    )
                 }
                 _ => match self.path.parent().and_then(writers) {
                     Some(group) => write!(f, "; run as root, or as a member of the group {group}"),
-                    None => write!(f, "; run as root, or as a user who may write to the spool folder"),
+                    None => write!(
+                        f,
+                        "; run as root, or as a user who may write to the spool folder"
+                    ),
                 },
             },
-            ErrorKind::NotFound => write!(f, "; create the folder above it, or give another --spool-root"),
+            ErrorKind::NotFound => write!(
+                f,
+                "; create the folder above it, or give another --spool-root"
+            ),
             ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
                 write!(f, "; what was there is unchanged; make room and try again")
             }
             ErrorKind::NotADirectory => {
-                write!(f, "; give another --spool-root, or move the file away that is in its place")
+                write!(
+                    f,
+                    "; give another --spool-root, or move the file away that is in its place"
+                )
             }
             ErrorKind::ReadOnlyFilesystem => {
-                write!(f, "; remount the file system writable, or give another --spool-root")
+                write!(
+                    f,
+                    "; remount the file system writable, or give another --spool-root"
+                )
             }
             ErrorKind::IsADirectory => write!(f, "; it is not a downtime: move it away by hand"),
             _ => Ok(()),
@@ -65,6 +84,11 @@ impl std::error::Error for SpoolError {}
 
 /// The group whose members may write to a folder, where there is one.
 fn writers(folder: &Path) -> Option<String> {
-    let folder = fs::metadata(folder).ok().filter(|m| m.mode() & 0o020 != 0)?;
-    Group::from_gid(Gid::from_raw(folder.gid())).ok().flatten().map(|group| group.name)
+    let folder = fs::metadata(folder)
+        .ok()
+        .filter(|m| m.mode() & 0o020 != 0)?;
+    Group::from_gid(Gid::from_raw(folder.gid()))
+        .ok()
+        .flatten()
+        .map(|group| group.name)
 }

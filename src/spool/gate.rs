@@ -59,7 +59,12 @@ impl Gate {
         let fail = |e| SpoolError::new("read spool folder", spool.root(), e);
         fs::read_dir(spool.root()).map_err(fail)?;
         let names = Names::default();
-        names.met(spool.root(), Root::open(spool.root()).and_then(|root| root.identity()).map_err(fail)?);
+        names.met(
+            spool.root(),
+            Root::open(spool.root())
+                .and_then(|root| root.identity())
+                .map_err(fail)?,
+        );
         spool.sweep();
         Ok(Self {
             spool,
@@ -93,26 +98,36 @@ impl Gate {
     ) -> Option<Closed> {
         let certain = self.names.certain(self.spool.root(), now);
         // Mostly nothing is down, and then there is nothing to open, and nothing to forget.
-        if certain.as_ref().is_some_and(|listing| !listing.concerns(service)) && !self.any_down() {
+        if certain
+            .as_ref()
+            .is_some_and(|listing| !listing.concerns(service))
+            && !self.any_down()
+        {
             return None;
         }
         let root = OnceCell::new();
         let entries = entries();
-        std::iter::once(ALL).chain(entries.iter().map(String::as_str)).find_map(|name| {
-            if certain.as_ref().is_some_and(|listing| !listing.has(name)) {
-                self.forget(name);
-                return None;
-            }
-            let (downtime, held) = match root.get_or_init(|| self.open_root()) {
-                Some(root) => self.entry(root, name)?,
-                None => (self.remembered(name)?, true),
-            };
-            if !wanted(&downtime) {
-                return None;
-            }
-            let shown = if name == ALL { ALL } else { service };
-            Some(Closed { name: shown.into(), downtime, held })
-        })
+        std::iter::once(ALL)
+            .chain(entries.iter().map(String::as_str))
+            .find_map(|name| {
+                if certain.as_ref().is_some_and(|listing| !listing.has(name)) {
+                    self.forget(name);
+                    return None;
+                }
+                let (downtime, held) = match root.get_or_init(|| self.open_root()) {
+                    Some(root) => self.entry(root, name)?,
+                    None => (self.remembered(name)?, true),
+                };
+                if !wanted(&downtime) {
+                    return None;
+                }
+                let shown = if name == ALL { ALL } else { service };
+                Some(Closed {
+                    name: shown.into(),
+                    downtime,
+                    held,
+                })
+            })
     }
 
     /// The downtimes in force in the whole spool; `None` while it cannot be listed.
@@ -144,7 +159,11 @@ impl Gate {
             Ok(Some(downtime)) => Some((self.remember(name, downtime), false)),
             Err(e) => {
                 let what = self.spool.root().join(name);
-                self.note(&format!("spool entry {}: {}", what.display(), cause_text(&e)));
+                self.note(&format!(
+                    "spool entry {}: {}",
+                    what.display(),
+                    cause_text(&e)
+                ));
                 self.remembered(name).map(|downtime| (downtime, true))
             }
         }
@@ -164,14 +183,21 @@ impl Gate {
             return downtime;
         }
         let whole = Arc::new(downtime.clone());
-        downtime.reason = downtime.reason.chars().take(REMEMBERED_REASON / 4).collect();
+        downtime.reason = downtime
+            .reason
+            .chars()
+            .take(REMEMBERED_REASON / 4)
+            .collect();
         last.insert(name.into(), Arc::new(downtime));
         whole
     }
 
     fn remembered(&self, name: &str) -> Option<Arc<Downtime>> {
         let now = SystemTime::now();
-        self.last_down().get(name).filter(|d| !d.is_over(now)).cloned()
+        self.last_down()
+            .get(name)
+            .filter(|d| !d.is_over(now))
+            .cloned()
     }
 
     fn forget(&self, name: &str) {
@@ -190,7 +216,11 @@ impl Gate {
     }
 
     fn note_root(&self, e: &io::Error) {
-        self.note(&format!("spool folder {}: {}", self.spool.root().display(), cause_text(e)));
+        self.note(&format!(
+            "spool folder {}: {}",
+            self.spool.root().display(),
+            cause_text(e)
+        ));
     }
 
     /// Counts a trouble; logs it when it is new or was last logged a minute ago.
@@ -199,7 +229,8 @@ impl Gate {
         let now = Instant::now();
         let mut trouble = self.trouble();
         let quiet = |(t, at): &(String, Instant)| {
-            t == text && now.duration_since(*at) < LOG_EVERY || now.duration_since(*at) < Duration::from_secs(1)
+            t == text && now.duration_since(*at) < LOG_EVERY
+                || now.duration_since(*at) < Duration::from_secs(1)
         };
         if !trouble.logged.as_ref().is_some_and(quiet) {
             trouble.logged = Some((text.to_owned(), now));
@@ -215,11 +246,17 @@ impl Gate {
 
     /// The last trouble with the spool, if it came within the last `within`.
     pub fn trouble_within(&self, within: Duration) -> Option<String> {
-        self.trouble().last.as_ref().filter(|(_, at)| at.elapsed() < within).map(|(text, _)| text.clone())
+        self.trouble()
+            .last
+            .as_ref()
+            .filter(|(_, at)| at.elapsed() < within)
+            .map(|(text, _)| text.clone())
     }
 
     fn last_down(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Downtime>>> {
-        self.last_down.lock().unwrap_or_else(PoisonError::into_inner)
+        self.last_down
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn trouble(&self) -> MutexGuard<'_, Trouble> {

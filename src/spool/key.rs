@@ -37,12 +37,26 @@ impl fmt::Display for NameError {
         match self {
             Self::Empty => write!(f, "a service name cannot be empty"),
             Self::Dots => write!(f, "'.' and '..' are not service names"),
-            Self::TooLong(n) => write!(f, "the name has {n} bytes; at most {NAME_MAX} fit into a spool file name"),
+            Self::TooLong(n) => write!(
+                f,
+                "the name has {n} bytes; at most {NAME_MAX} fit into a spool file name"
+            ),
             Self::Character(c) => {
-                write!(f, "a service name cannot hold {c:?}; use letters, digits, '.', '_' and '-'")
+                write!(
+                    f,
+                    "a service name cannot hold {c:?}; use letters, digits, '.', '_' and '-'"
+                )
             }
-            Self::Port(p) => write!(f, "'{}' is not a port; give a number from 0 to 65535", p.escape_debug()),
-            Self::Host(h) => write!(f, "'{}' is not a host; give an address or a host name", h.escape_debug()),
+            Self::Port(p) => write!(
+                f,
+                "'{}' is not a port; give a number from 0 to 65535",
+                p.escape_debug()
+            ),
+            Self::Host(h) => write!(
+                f,
+                "'{}' is not a host; give an address or a host name",
+                h.escape_debug()
+            ),
         }
     }
 }
@@ -65,7 +79,10 @@ impl ServiceName {
             _ => {}
         }
         let unfit = |c: &char| matches!(*c, '/' | ':' | TEMP_MARK) || c.is_control();
-        if let Some(c) = Some(text).filter(|t| !fits_url(t)).and_then(|t| t.chars().find(unfit)) {
+        if let Some(c) = Some(text)
+            .filter(|t| !fits_url(t))
+            .and_then(|t| t.chars().find(unfit))
+        {
             return Err(NameError::Character(c));
         }
         if text.len() > NAME_MAX {
@@ -133,7 +150,10 @@ impl Key {
     /// The key of a whole service; its file is named like the service.
     #[must_use]
     pub fn service(service: ServiceName) -> Self {
-        Self { service, instance: None }
+        Self {
+            service,
+            instance: None,
+        }
     }
 
     /// The key of one instance: file `service:port`, or `service:host:port`. The host 127.0.0.1 is this host, so it
@@ -141,15 +161,26 @@ impl Key {
     ///
     /// # Errors
     /// [`NameError`] when the host is not an address or a host name, or the file name gets too long.
-    pub fn instance(service: ServiceName, host: Option<&str>, port: u16) -> Result<Self, NameError> {
+    pub fn instance(
+        service: ServiceName,
+        host: Option<&str>,
+        port: u16,
+    ) -> Result<Self, NameError> {
         let host = host.filter(|h| *h != "127.0.0.1");
         if let Some(h) = host {
-            let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'_' | b'-' | b'%');
+            let fits =
+                |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'_' | b'-' | b'%');
             if h.is_empty() || !h.bytes().all(fits) {
                 return Err(NameError::Host(h.into()));
             }
         }
-        let key = Self { service, instance: Some(Instance { host: host.map(Into::into), port }) };
+        let key = Self {
+            service,
+            instance: Some(Instance {
+                host: host.map(Into::into),
+                port,
+            }),
+        };
         match key.file_name().len() {
             n if n > NAME_MAX => Err(NameError::TooLong(n)),
             _ => Ok(key),
@@ -176,7 +207,10 @@ impl Key {
     /// The same key with its host as the daemon looks for it: addresses in their usual form, names in lower case.
     #[must_use]
     pub fn canonical(mut self) -> Self {
-        if let Some(Instance { host: Some(host), .. }) = &mut self.instance {
+        if let Some(Instance {
+            host: Some(host), ..
+        }) = &mut self.instance
+        {
             *host = match host.parse::<std::net::IpAddr>() {
                 Ok(address) => address.to_canonical().to_string().into(),
                 Err(_) => host.to_ascii_lowercase().into(),
@@ -191,7 +225,10 @@ impl Key {
         match &self.instance {
             None => self.service.0.to_string(),
             Some(Instance { host: None, port }) => format!("{}:{port}", self.service),
-            Some(Instance { host: Some(host), port }) => format!("{}:{host}:{port}", self.service),
+            Some(Instance {
+                host: Some(host),
+                port,
+            }) => format!("{}:{host}:{port}", self.service),
         }
     }
 
@@ -226,7 +263,10 @@ impl fmt::Display for Key {
 /// [`NameError::Port`] for anything but 0 to 65535.
 pub fn parse_port(text: &str) -> Result<u16, NameError> {
     let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|_| digits).ok_or_else(|| NameError::Port(text.into()))
+    text.parse()
+        .ok()
+        .filter(|_| digits)
+        .ok_or_else(|| NameError::Port(text.into()))
 }
 
 #[cfg(test)]
@@ -235,8 +275,23 @@ mod tests {
 
     #[test]
     fn names_that_could_leave_the_spool_are_refused() {
-        for bad in ["", ".", "..", "../x", "a/b", "/etc/passwd", "a\nb", "a\0b", "a:b", "a~", &"x".repeat(256)] {
-            assert!(ServiceName::parse(bad).is_err(), "{bad:?} was taken as a service name");
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "/etc/passwd",
+            "a\nb",
+            "a\0b",
+            "a:b",
+            "a~",
+            &"x".repeat(256),
+        ] {
+            assert!(
+                ServiceName::parse(bad).is_err(),
+                "{bad:?} was taken as a service name"
+            );
         }
         for good in ["web", "a.b", "...", "w-1_2", "café", &"x".repeat(255)] {
             assert!(ServiceName::parse(good).is_ok(), "{good:?} was refused");
@@ -254,13 +309,26 @@ mod tests {
         ] {
             let key = Key::parse(text).unwrap();
             assert_eq!((key.host(), key.port()), (host, port), "{text}");
-            assert_eq!(Key::parse(&key.file_name()).unwrap(), key, "{text} does not come back from its file name");
+            assert_eq!(
+                Key::parse(&key.file_name()).unwrap(),
+                key,
+                "{text} does not come back from its file name"
+            );
         }
     }
 
     #[test]
     fn instances_with_a_bad_port_or_host_are_refused() {
-        for bad in ["web:", "web:http", "web:+80", "web:70000", "web:-5", "web:a/b:80", "web:a b:80", ":80"] {
+        for bad in [
+            "web:",
+            "web:http",
+            "web:+80",
+            "web:70000",
+            "web:-5",
+            "web:a/b:80",
+            "web:a b:80",
+            ":80",
+        ] {
             assert!(Key::parse(bad).is_err(), "{bad:?} was taken as a key");
         }
     }
@@ -268,6 +336,11 @@ mod tests {
     #[test]
     fn the_loopback_address_is_left_out_of_the_file_name() {
         let web = ServiceName::parse("web").unwrap();
-        assert_eq!(Key::instance(web, Some("127.0.0.1"), 80).unwrap().file_name(), "web:80");
+        assert_eq!(
+            Key::instance(web, Some("127.0.0.1"), 80)
+                .unwrap()
+                .file_name(),
+            "web:80"
+        );
     }
 }

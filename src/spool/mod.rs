@@ -114,7 +114,12 @@ impl Spool {
         self.write(key, new, false)
     }
 
-    fn write(&self, key: &Key, new: Downtime, replace: bool) -> Result<Option<Downtime>, SpoolError> {
+    fn write(
+        &self,
+        key: &Key,
+        new: Downtime,
+        replace: bool,
+    ) -> Result<Option<Downtime>, SpoolError> {
         let name = key.file_name();
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
         let writer = Writer::begin(&self.root).map_err(fail)?;
@@ -127,9 +132,14 @@ impl Spool {
         if !replace && before.is_some() {
             return Ok(before);
         }
-        let kept = before.as_ref().filter(|old| old.reason == new.reason).and_then(|old| old.creation);
+        let kept = before
+            .as_ref()
+            .filter(|old| old.reason == new.reason)
+            .and_then(|old| old.creation);
         let creation = new.creation.or(kept).or_else(|| Some(unix_now()));
-        writer.replace(&name, Downtime { creation, ..new }.to_json().as_bytes()).map_err(fail)?;
+        writer
+            .replace(&name, Downtime { creation, ..new }.to_json().as_bytes())
+            .map_err(fail)?;
         Ok(before)
     }
 
@@ -140,7 +150,10 @@ impl Spool {
     pub fn up(&self, key: &Key) -> Result<bool, SpoolError> {
         let name = key.file_name();
         let fail = |e| SpoolError::new("remove", self.root.join(&name), e);
-        Writer::begin(&self.root).map_err(fail)?.remove(&name).map_err(fail)
+        Writer::begin(&self.root)
+            .map_err(fail)?
+            .remove(&name)
+            .map_err(fail)
     }
 
     /// All downtimes in force, in the order of their names.
@@ -155,8 +168,14 @@ impl Spool {
         }
         names.sort();
         let mut listing = Listing::default();
-        for name in names.iter().filter(|n| !n.to_string_lossy().contains(key::TEMP_MARK)) {
-            let found = name.to_str().ok_or_else(|| "its name is not UTF-8".to_owned()).and_then(|n| self.listed(n));
+        for name in names
+            .iter()
+            .filter(|n| !n.to_string_lossy().contains(key::TEMP_MARK))
+        {
+            let found = name
+                .to_str()
+                .ok_or_else(|| "its name is not UTF-8".to_owned())
+                .and_then(|n| self.listed(n));
             match found {
                 Ok(found) => listing.downtimes.extend(found),
                 Err(why) => listing.odd.push((name.to_string_lossy().into_owned(), why)),
@@ -173,7 +192,9 @@ impl Spool {
             // `web:080`, `web:127.0.0.1:80`: to read `web:80` instead would show another entry's state.
             return Err(format!("no check asks for this name; they ask for {asked}"));
         }
-        self.read(&key).map(|d| d.map(|d| (key, d))).map_err(|e| cause_text(&e.cause))
+        self.read(&key)
+            .map(|d| d.map(|d| (key, d)))
+            .map_err(|e| cause_text(&e.cause))
     }
 
     /// Clears what killed writers left behind. Nothing is waited for, and what cannot be cleared does no harm.

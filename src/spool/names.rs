@@ -66,9 +66,13 @@ struct Listed {
 impl Listed {
     /// Whether the folder is the same still, and unchanged.
     fn holds(&self, root: &Path, now: Instant) -> bool {
-        let now = u64::try_from(now.saturating_duration_since(self.since).as_millis()).unwrap_or(u64::MAX);
+        let now = u64::try_from(now.saturating_duration_since(self.since).as_millis())
+            .unwrap_or(u64::MAX);
         if u128::from(now - self.asked.load(Ordering::Relaxed).min(now)) < HELD.as_millis() {
-            return self.folder.metadata().is_ok_and(|m| Stamp::of(&m) == self.stamp);
+            return self
+                .folder
+                .metadata()
+                .is_ok_and(|m| Stamp::of(&m) == self.stamp);
         }
         let holds = fs::metadata(root).is_ok_and(|m| Stamp::of(&m) == self.stamp);
         if holds {
@@ -132,28 +136,38 @@ impl Stamp {
     /// last change seem to lie ahead: not settled.
     fn is_settled(&self, now: SystemTime) -> bool {
         let now = unix_seconds(now);
-        [self.modified, self.changed].iter().all(|(seconds, nanos)| {
-            let wait = if *nanos == 0 { SETTLED_COARSE } else { SETTLED };
-            #[allow(clippy::cast_precision_loss)] // to a microsecond, which is enough
-            let at = *seconds as f64 + *nanos as f64 / 1e9;
-            now - at > wait
-        })
+        [self.modified, self.changed]
+            .iter()
+            .all(|(seconds, nanos)| {
+                let wait = if *nanos == 0 { SETTLED_COARSE } else { SETTLED };
+                #[allow(clippy::cast_precision_loss)] // to a microsecond, which is enough
+                let at = *seconds as f64 + *nanos as f64 / 1e9;
+                now - at > wait
+            })
     }
 }
 
 impl Names {
     /// Notes which folder the path names now, by device and inode; warns when it has become another one.
     pub(super) fn met(&self, root: &Path, now: (u64, u64)) {
-        let before = self.folder.lock().unwrap_or_else(PoisonError::into_inner).replace(now);
+        let before = self
+            .folder
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .replace(now);
         if before.is_some_and(|before| before != now) {
-            log::warn!("spool folder {} was replaced by another one, which counts now", root.display());
+            log::warn!(
+                "spool folder {} was replaced by another one, which counts now",
+                root.display()
+            );
         }
     }
 
     /// Closes the folder that is held, unless it is the one of the path still.
     fn let_go(&self, now: Option<Stamp>) {
-        let is_other =
-            |held: &mut Listed| now.is_none_or(|now| (held.stamp.device, held.stamp.inode) != (now.device, now.inode));
+        let is_other = |held: &mut Listed| {
+            now.is_none_or(|now| (held.stamp.device, held.stamp.inode) != (now.device, now.inode))
+        };
         if let Ok(mut known) = self.known.try_write() {
             known.listed.take_if(is_other);
         }
@@ -170,8 +184,15 @@ impl Names {
             }
         }
         let since = Instant::now();
-        let opened = OpenOptions::new().read(true).custom_flags(FOLDER.bits()).open(root);
-        let stamp = opened.as_ref().ok().and_then(|folder| folder.metadata().ok()).map(|m| Stamp::of(&m));
+        let opened = OpenOptions::new()
+            .read(true)
+            .custom_flags(FOLDER.bits())
+            .open(root);
+        let stamp = opened
+            .as_ref()
+            .ok()
+            .and_then(|folder| folder.metadata().ok())
+            .map(|m| Stamp::of(&m));
         let (Ok(folder), Some(stamp)) = (opened, stamp) else {
             self.let_go(None);
             return None;
@@ -188,7 +209,13 @@ impl Names {
         known.next = Some(Instant::now() + start.elapsed().max(Duration::from_millis(1)) * REST);
         let unchanged = fs::metadata(root).is_ok_and(|now| Stamp::of(&now) == stamp);
         let names = Arc::new(listing.ok().flatten().filter(|_| unchanged)?);
-        known.listed = Some(Listed { folder, stamp, names: Arc::clone(&names), since, asked: AtomicU64::new(0) });
+        known.listed = Some(Listed {
+            folder,
+            stamp,
+            names: Arc::clone(&names),
+            since,
+            asked: AtomicU64::new(0),
+        });
         Some(names)
     }
 }
@@ -214,9 +241,23 @@ mod tests {
     #[test]
     fn a_folder_that_changed_a_moment_ago_is_not_trusted() {
         let at = |seconds: f64| SystemTime::UNIX_EPOCH + Duration::from_secs_f64(seconds);
-        let stamp = |nanos| Stamp { device: 1, inode: 2, modified: (1000, nanos), changed: (1000, nanos) };
-        assert!(!stamp(500_000_000).is_settled(at(1000.51)) && stamp(500_000_000).is_settled(at(1000.6)));
-        assert!(!stamp(0).is_settled(at(1002.0)) && stamp(0).is_settled(at(1003.5)), "whole seconds are coarse");
-        assert!(!stamp(500_000_000).is_settled(at(900.0)), "the clock was set back");
+        let stamp = |nanos| Stamp {
+            device: 1,
+            inode: 2,
+            modified: (1000, nanos),
+            changed: (1000, nanos),
+        };
+        assert!(
+            !stamp(500_000_000).is_settled(at(1000.51))
+                && stamp(500_000_000).is_settled(at(1000.6))
+        );
+        assert!(
+            !stamp(0).is_settled(at(1002.0)) && stamp(0).is_settled(at(1003.5)),
+            "whole seconds are coarse"
+        );
+        assert!(
+            !stamp(500_000_000).is_settled(at(900.0)),
+            "the clock was set back"
+        );
     }
 }

@@ -40,7 +40,11 @@ mod tests {
 
     #[test]
     fn network_file_systems_are_told_from_local_ones() {
-        for (kind, name) in [(0x6969, "NFS"), (0xff53_4d42, "CIFS"), (0x6573_5546, "FUSE")] {
+        for (kind, name) in [
+            (0x6969, "NFS"),
+            (0xff53_4d42, "CIFS"),
+            (0x6573_5546, "FUSE"),
+        ] {
             assert_eq!(network_kind(kind), Some(name));
         }
         // ext4, XFS, Btrfs, tmpfs, overlayfs.

@@ -15,18 +15,30 @@ impl Spool {
     /// When nothing was written.
     pub fn hold(&self, key: &Key, owner: &str, reason: String) -> Result<bool, SpoolError> {
         let name = key.file_name();
-        let in_force = || self.read_raw(&name).map(|d| d.is_some_and(|d| !d.is_over(SystemTime::now())));
+        let in_force = || {
+            self.read_raw(&name)
+                .map(|d| d.is_some_and(|d| !d.is_over(SystemTime::now())))
+        };
         if in_force()? {
             return Ok(false);
         }
-        debug_assert!(reason.starts_with(owner), "a downtime that nobody could tell apart");
+        debug_assert!(
+            reason.starts_with(owner),
+            "a downtime that nobody could tell apart"
+        );
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
         let writer = Writer::begin(&self.root).map_err(fail)?;
         if in_force()? {
             return Ok(false);
         }
-        let downtime = Downtime { reason, creation: Some(unix_now()), ..Downtime::default() };
-        writer.replace(&name, downtime.to_json().as_bytes()).map_err(fail)?;
+        let downtime = Downtime {
+            reason,
+            creation: Some(unix_now()),
+            ..Downtime::default()
+        };
+        writer
+            .replace(&name, downtime.to_json().as_bytes())
+            .map_err(fail)?;
         Ok(true)
     }
 
@@ -36,7 +48,10 @@ impl Spool {
     /// When it could not be read or removed.
     pub fn release(&self, key: &Key, owner: &str) -> Result<bool, SpoolError> {
         let name = key.file_name();
-        let ours = || self.read_raw(&name).map(|d| d.is_some_and(|d| d.reason.starts_with(owner)));
+        let ours = || {
+            self.read_raw(&name)
+                .map(|d| d.is_some_and(|d| d.reason.starts_with(owner)))
+        };
         if !ours()? {
             return Ok(false);
         }

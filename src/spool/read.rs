@@ -32,7 +32,10 @@ impl<'a> Root<'a> {
     pub(super) fn open(path: &'a Path) -> io::Result<Self> {
         // O_PATH asks for no right to list the folder.
         let flags = OFlag::O_PATH | OFlag::O_DIRECTORY;
-        let folder = OpenOptions::new().read(true).custom_flags(flags.bits()).open(path)?;
+        let folder = OpenOptions::new()
+            .read(true)
+            .custom_flags(flags.bits())
+            .open(path)?;
         Ok(Self { path, folder })
     }
 
@@ -55,7 +58,10 @@ impl<'a> Root<'a> {
     }
 }
 
-const FLAGS: OFlag = OFlag::O_RDONLY.union(OFlag::O_NONBLOCK).union(OFlag::O_NOFOLLOW).union(OFlag::O_CLOEXEC);
+const FLAGS: OFlag = OFlag::O_RDONLY
+    .union(OFlag::O_NONBLOCK)
+    .union(OFlag::O_NOFOLLOW)
+    .union(OFlag::O_CLOEXEC);
 
 fn content(file: File) -> io::Result<Downtime> {
     let kind = file.metadata()?;
@@ -68,19 +74,32 @@ fn content(file: File) -> io::Result<Downtime> {
     let mut content = Vec::with_capacity(256);
     file.take(CONTENT_MAX + 1).read_to_end(&mut content)?;
     if content.len() as u64 > CONTENT_MAX {
-        let start: String = String::from_utf8_lossy(&content[..EXCERPT * 4]).chars().take(EXCERPT).collect();
+        let start: String = String::from_utf8_lossy(&content[..EXCERPT * 4])
+            .chars()
+            .take(EXCERPT)
+            .collect();
         let reason = format!("(spool file over 1 MiB) {start}");
-        return Ok(Downtime { reason, legacy: true, ..Downtime::default() });
+        return Ok(Downtime {
+            reason,
+            legacy: true,
+            ..Downtime::default()
+        });
     }
     Ok(Downtime::parse(&content))
 }
 
 /// The file behind a link of the root, if it is inside the root too.
 fn linked(root: &Path, name: &str) -> io::Result<File> {
-    let target =
-        fs::canonicalize(root.join(name)).map_err(|e| io::Error::other(format!("broken link: {}", cause_text(e))))?;
+    let target = fs::canonicalize(root.join(name))
+        .map_err(|e| io::Error::other(format!("broken link: {}", cause_text(e))))?;
     if target.parent() != Some(&fs::canonicalize(root)?) {
-        return Err(io::Error::other(format!("it is a link to {}, outside the spool", target.display())));
+        return Err(io::Error::other(format!(
+            "it is a link to {}, outside the spool",
+            target.display()
+        )));
     }
-    OpenOptions::new().read(true).custom_flags(FLAGS.bits()).open(target)
+    OpenOptions::new()
+        .read(true)
+        .custom_flags(FLAGS.bits())
+        .open(target)
 }

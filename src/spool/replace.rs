@@ -44,8 +44,15 @@ impl<'a> Writer<'a> {
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        log::warn!("another process has held the lock of {} for over 2 s; writing without it", root.display());
-        Ok(Self { root, temp: unique_temp(root), lock: None })
+        log::warn!(
+            "another process has held the lock of {} for over 2 s; writing without it",
+            root.display()
+        );
+        Ok(Self {
+            root,
+            temp: unique_temp(root),
+            lock: None,
+        })
     }
 
     /// Takes the lock if it is free.
@@ -59,7 +66,11 @@ impl<'a> Writer<'a> {
                     Err(e) if e.kind() != ErrorKind::NotFound => unique_temp(root),
                     _ => temp,
                 };
-                Ok(Some(Self { root, temp, lock: Some(folder) }))
+                Ok(Some(Self {
+                    root,
+                    temp,
+                    lock: Some(folder),
+                }))
             }
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(e),
@@ -68,9 +79,22 @@ impl<'a> Writer<'a> {
 
     /// Removes the temporary files of writers that were killed while they wrote without the lock.
     pub(super) fn sweep(&self) {
-        let Some(folder) = self.lock.as_ref().and_then(|_| fs::read_dir(self.root).ok()) else { return };
-        for entry in folder.flatten().filter(|e| e.file_name().to_string_lossy().starts_with(LOCKED_TEMP)) {
-            let age = entry.metadata().and_then(|m| m.modified()).ok().and_then(|t| t.elapsed().ok());
+        let Some(folder) = self
+            .lock
+            .as_ref()
+            .and_then(|_| fs::read_dir(self.root).ok())
+        else {
+            return;
+        };
+        for entry in folder
+            .flatten()
+            .filter(|e| e.file_name().to_string_lossy().starts_with(LOCKED_TEMP))
+        {
+            let age = entry
+                .metadata()
+                .and_then(|m| m.modified())
+                .ok()
+                .and_then(|t| t.elapsed().ok());
             if age.is_some_and(|a| a > STALE) {
                 // What stays does no harm.
                 let _ = fs::remove_file(entry.path());
@@ -83,8 +107,8 @@ impl<'a> Writer<'a> {
     /// daemon would not see the downtime of an operator with umask 077.
     pub(super) fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
         let shared = fs::metadata(self.root).is_ok_and(|m| m.mode() & SETGID != 0);
-        let written =
-            write_new(&self.temp, content, shared).and_then(|()| fs::rename(&self.temp, self.root.join(name)));
+        let written = write_new(&self.temp, content, shared)
+            .and_then(|()| fs::rename(&self.temp, self.root.join(name)));
         if let Err(e) = written {
             // The first error is the one to report.
             let _ = fs::remove_file(&self.temp);
@@ -105,9 +129,14 @@ impl<'a> Writer<'a> {
 
 fn unique_temp(root: &Path) -> PathBuf {
     // Containers that share a spool have the same process ids; they hardly have the same nanosecond.
-    let nanos = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_nanos());
+    let nanos = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |d| d.as_nanos());
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    root.join(format!("{LOCKED_TEMP}-{}-{count}-{nanos}", std::process::id()))
+    root.join(format!(
+        "{LOCKED_TEMP}-{}-{count}-{nanos}",
+        std::process::id()
+    ))
 }
 
 fn write_new(path: &Path, content: &[u8], shared: bool) -> io::Result<()> {

@@ -25,7 +25,15 @@ pub(super) async fn run_all(
     let mut failed = Vec::new();
     for argv in actions {
         let (end, good) = run_one(&name, up, &argv, limit).await;
-        memory.acted(&name, Action { command: argv.to_string(), at: unix_now(), end, good });
+        memory.acted(
+            &name,
+            Action {
+                command: argv.to_string(),
+                at: unix_now(),
+                end,
+                good,
+            },
+        );
         if !good {
             failed.push(argv);
         }
@@ -41,7 +49,10 @@ async fn run_one(name: &str, up: bool, argv: &Argv, limit: Duration) -> (String,
     let environment = [("HACHECK_GROUP", name), ("HACHECK_STATE", state)];
     let ran = tokio::time::timeout(limit, process::run(argv, &environment, &[])).await;
     let (end, good) = match ran {
-        Err(_) => (format!("killed after {:.2}s, action_timeout", limit.as_secs_f64()), false),
+        Err(_) => (
+            format!("killed after {:.2}s, action_timeout", limit.as_secs_f64()),
+            false,
+        ),
         Ok(Err(cause)) => (cause, false),
         Ok(Ok(ran)) => {
             log_output(name, &ran.stdout);
@@ -53,7 +64,9 @@ async fn run_one(name: &str, up: bool, argv: &Argv, limit: Duration) -> (String,
     if good {
         log::info!("group {name}: on_{state} {argv}: {end} after {took:.2}s");
     } else {
-        log::error!("group {name}: on_{state} {argv}: {end} after {took:.2}s; it is tried again at the next check");
+        log::error!(
+            "group {name}: on_{state} {argv}: {end} after {took:.2}s; it is tried again at the next check"
+        );
     }
     (end, good)
 }
@@ -62,7 +75,10 @@ fn log_output(name: &str, output: &[u8]) {
     let text = String::from_utf8_lossy(output);
     let mut lines = text.lines().map(str::trim_end).filter(|l| !l.is_empty());
     for line in lines.by_ref().take(LINES_MAX) {
-        log::info!("group {name}: | {}", line.chars().take(LINE_MAX).collect::<String>());
+        log::info!(
+            "group {name}: | {}",
+            line.chars().take(LINE_MAX).collect::<String>()
+        );
     }
     let more = lines.count();
     if more > 0 {

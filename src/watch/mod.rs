@@ -28,7 +28,11 @@ struct Judge {
 impl Judge {
     /// Takes a result; gives the new state if this changed it.
     fn note(&mut self, passes: bool, rise: u32, fall: u32) -> Option<bool> {
-        self.row = if self.last == Some(passes) { self.row.saturating_add(1) } else { 1 };
+        self.row = if self.last == Some(passes) {
+            self.row.saturating_add(1)
+        } else {
+            1
+        };
         self.last = Some(passes);
         let needed = if passes { rise } else { fall };
         if self.up == Some(passes) || self.row < needed {
@@ -53,18 +57,28 @@ pub struct Means {
 
 impl Means {
     fn group(&self, name: &str) -> Option<Group> {
-        (self.context)().config.groups.get(name).filter(|g| g.every.is_some()).cloned()
+        (self.context)()
+            .config
+            .groups
+            .get(name)
+            .filter(|g| g.every.is_some())
+            .cloned()
     }
 }
 
 /// Watches a group until the configuration has no such watch any more, or `reload` has no sender. After each change of
 /// `reload` the configuration is read anew: the state stays, whatever else changes.
 pub async fn run(name: String, means: Arc<Means>, mut reload: watch::Receiver<()>) {
-    let Some(mut group) = means.group(&name) else { return };
+    let Some(mut group) = means.group(&name) else {
+        return;
+    };
     let mut watch = Watch::new(name, means);
     let mut last: Option<Instant> = None;
     loop {
-        let next = last.zip(group.every).and_then(|(last, every)| last.checked_add(every)).unwrap_or_else(Instant::now);
+        let next = last
+            .zip(group.every)
+            .and_then(|(last, every)| last.checked_add(every))
+            .unwrap_or_else(Instant::now);
         tokio::select! {
             biased;
             failed = ended(&mut watch.acting) => watch.acted(failed, &group),
@@ -94,7 +108,9 @@ pub async fn run(name: String, means: Arc<Means>, mut reload: watch::Receiver<()
 
 /// Waits for the running actions; for ever when there are none.
 async fn ended(acting: &mut Option<JoinHandle<Vec<Argv>>>) -> Option<Vec<Argv>> {
-    let Some(task) = acting else { return std::future::pending().await };
+    let Some(task) = acting else {
+        return std::future::pending().await;
+    };
     let failed = task.await.ok();
     *acting = None;
     failed
@@ -119,7 +135,15 @@ impl Watch {
     #[must_use]
     pub fn new(name: String, means: Arc<Means>) -> Self {
         let judge = Judge::default();
-        Self { name, means, judge, acted_for: None, pending: Vec::new(), acting: None, released: false }
+        Self {
+            name,
+            means,
+            judge,
+            acted_for: None,
+            pending: Vec::new(),
+            acting: None,
+            released: false,
+        }
     }
 
     /// Checks the group once, judges, and starts what is to be done. Gives whether the group passed.
@@ -130,8 +154,17 @@ impl Watch {
         let passes = result.passes();
         if let Some(up) = self.judge.note(passes, group.rise, group.fall) {
             self.means.memory.is_now(&self.name, up);
-            let level = if up { log::Level::Info } else { log::Level::Warn };
-            log::log!(level, "{} is now {}: {summary}", self.name, if up { "up" } else { "DOWN" });
+            let level = if up {
+                log::Level::Info
+            } else {
+                log::Level::Warn
+            };
+            log::log!(
+                level,
+                "{} is now {}: {summary}",
+                self.name,
+                if up { "up" } else { "DOWN" }
+            );
             self.released = false;
         } else if !passes {
             log::debug!("{summary}");
@@ -151,9 +184,15 @@ impl Watch {
 
     /// Starts the actions that the state asks for, unless some are running.
     fn act(&mut self, group: &Group) {
-        let Some(up) = self.judge.up.filter(|_| self.acting.is_none()) else { return };
+        let Some(up) = self.judge.up.filter(|_| self.acting.is_none()) else {
+            return;
+        };
         if self.acted_for != Some(up) || group.repeat {
-            self.pending = if up { group.on_up.clone() } else { group.on_down.clone() };
+            self.pending = if up {
+                group.on_up.clone()
+            } else {
+                group.on_down.clone()
+            };
             self.acted_for = Some(up);
         }
         if self.pending.is_empty() {
@@ -161,8 +200,13 @@ impl Watch {
         }
         let actions = std::mem::take(&mut self.pending);
         let memory = Arc::clone(&self.means.memory);
-        self.acting =
-            Some(tokio::spawn(actions::run_all(self.name.clone(), up, actions, group.action_timeout, memory)));
+        self.acting = Some(tokio::spawn(actions::run_all(
+            self.name.clone(),
+            up,
+            actions,
+            group.action_timeout,
+            memory,
+        )));
     }
 
     /// The actions ended; `None` where their task broke off. What failed is tried again at the next check.
@@ -213,7 +257,9 @@ impl Watch {
     }
 
     async fn hold(&mut self, group: &Group, reason: String) {
-        let Some((spool, key)) = self.entry(group) else { return };
+        let Some((spool, key)) = self.entry(group) else {
+            return;
+        };
         let (owner, shown) = (self.owner(), key.file_name());
         let written = tokio::task::spawn_blocking(move || spool.hold(&key, &owner, reason)).await;
         match written {
@@ -224,12 +270,17 @@ impl Watch {
     }
 
     async fn release(&mut self, group: &Group) {
-        let Some((spool, key)) = self.entry(group) else { return };
+        let Some((spool, key)) = self.entry(group) else {
+            return;
+        };
         let (owner, shown) = (self.owner(), key.file_name());
         let lifted = tokio::task::spawn_blocking(move || spool.release(&key, &owner)).await;
         self.released = matches!(lifted, Ok(Ok(_)));
         match lifted {
-            Ok(Ok(true)) => log::info!("group {}: {shown} is no longer down in the spool", self.name),
+            Ok(Ok(true)) => log::info!(
+                "group {}: {shown} is no longer down in the spool",
+                self.name
+            ),
             Ok(Ok(false)) | Err(_) => {}
             Ok(Err(e)) => log::error!("group {}: {e}", self.name),
         }

@@ -36,7 +36,12 @@ fn strangers_are_dropped_before_a_byte_is_read() {
     let page = over(&socket, "GET /metrics HTTP/1.1\r\n");
     page.says(200, "hacheck_connections_refused_total 20\n");
     page.says(200, "hacheck_requests_total{code=\"2xx\"} 0\n");
-    assert_eq!(daemon.logged("which is outside allow_from"), 1, "{}", daemon.log());
+    assert_eq!(
+        daemon.logged("which is outside allow_from"),
+        1,
+        "{}",
+        daemon.log()
+    );
     daemon.write_config("allow_from: [127.0.0.2, 127.0.0.1]\n");
     daemon.process.signal(Signal::SIGHUP);
     daemon.wait_for_log("configuration read from");
@@ -47,7 +52,8 @@ fn strangers_are_dropped_before_a_byte_is_read() {
 fn strangers_are_dropped_at_agent_ports_and_groups_too() {
     let (agent, group) = (free_port(), free_port());
     let text = |from: &str| {
-        let groups = format!("groups: {{g: {{checks: [tcp://127.0.0.1:1], listen: '127.0.0.1:{group}'}}}}");
+        let groups =
+            format!("groups: {{g: {{checks: [tcp://127.0.0.1:1], listen: '127.0.0.1:{group}'}}}}");
         format!("allow_from: {from}\nagent_ports: [{agent}]\n{groups}\n")
     };
     let daemon = Setup::new().config(text("127.0.0.2")).start();
@@ -59,7 +65,10 @@ fn strangers_are_dropped_at_agent_ports_and_groups_too() {
         String::from_utf8(answer).unwrap()
     };
     let ask = "GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    assert_eq!((answer(agent, "web\n"), answer(group, ask)), (String::new(), String::new()));
+    assert_eq!(
+        (answer(agent, "web\n"), answer(group, ask)),
+        (String::new(), String::new())
+    );
     daemon.reload(&text("127.0.0.1"), "configuration read from");
     assert_eq!(answer(agent, "web\n"), "up\n");
     assert!(answer(group, ask).starts_with("HTTP/1.1 504 "));
@@ -69,7 +78,9 @@ fn strangers_are_dropped_at_agent_ports_and_groups_too() {
 fn over(socket: &Path, line: &str) -> Response {
     let mut stream = UnixStream::connect(socket).unwrap();
     stream.set_read_timeout(Some(client::PATIENCE)).unwrap();
-    stream.write_all(format!("{line}Host: x\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
+    stream
+        .write_all(format!("{line}Host: x\r\nConnection: close\r\n\r\n").as_bytes())
+        .unwrap();
     client::answer(&mut stream)
 }
 
@@ -78,19 +89,31 @@ fn only_allowed_ports_are_probed() {
     let upstream = Upstream::answering("secret");
     let port = upstream.port();
     let daemon = Daemon::with_config("allowed_ports: [1-2]\n");
-    for path in [format!("/http/web/{port}/"), format!("/tcp/web/{port}"), format!("/redis/web/{port}")] {
+    for path in [
+        format!("/http/web/{port}/"),
+        format!("/tcp/web/{port}"),
+        format!("/redis/web/{port}"),
+    ] {
         daemon.get(&path).says(403, "outside allowed_ports");
     }
     let state = format!("UP; address=127.0.0.1; port={port}");
-    daemon.get_with("/http/web/1/", &[("X-Haproxy-Server-State", &state)]).says(403, "outside allowed_ports");
+    daemon
+        .get_with("/http/web/1/", &[("X-Haproxy-Server-State", &state)])
+        .says(403, "outside allowed_ports");
     assert_eq!(upstream.seen().len(), 0);
-    daemon.reload(&format!("allowed_ports: {port}\ncache_time: 0\n"), "configuration read from");
+    daemon.reload(
+        &format!("allowed_ports: {port}\ncache_time: 0\n"),
+        "configuration read from",
+    );
     daemon.get(&format!("/http/web/{port}/")).is(200, "secret");
 }
 
 fn post(daemon: &Daemon, token: Option<&str>) -> Response {
     let value = token.map(|t| format!("Bearer {t}"));
-    let headers: Vec<_> = value.iter().map(|v| ("Authorization", v.as_str())).collect();
+    let headers: Vec<_> = value
+        .iter()
+        .map(|v| ("Authorization", v.as_str()))
+        .collect();
     daemon.request("POST", "/spool/web/0?status=down&reason=why", &headers)
 }
 
@@ -104,13 +127,20 @@ fn spool_changes_need_one_of_the_tokens_and_tokens_rotate() {
     for file in [&old, &new] {
         fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
     }
-    let with = |files: &str| format!("allow_remote_spool_changes: yes\nremote_spool_tokens: [{files}]\n");
+    let with =
+        |files: &str| format!("allow_remote_spool_changes: yes\nremote_spool_tokens: [{files}]\n");
     let both = with(&format!("{}, {}", old.display(), new.display()));
     let daemon = setup.config(both).start();
     let refused = post(&daemon, None);
     refused.says(401, "needs a token");
     assert_eq!(refused.header("www-authenticate"), Some("Bearer"));
-    for guess in ["", "0123456789abcdef", "0123456789abcdef-olD", "0123456789abcdef-old2", "x"] {
+    for guess in [
+        "",
+        "0123456789abcdef",
+        "0123456789abcdef-olD",
+        "0123456789abcdef-old2",
+        "x",
+    ] {
         post(&daemon, Some(guess)).says(401, "token");
     }
     assert!(daemon.spool.files().is_empty());
@@ -136,10 +166,14 @@ fn spool_changes_need_one_of_the_tokens_and_tokens_rotate() {
 
 #[test]
 fn spool_changes_come_from_certain_networks_only() {
-    let daemon = Daemon::with_config("allow_remote_spool_changes: yes\nremote_spool_from: 10.0.0.0/8\n");
+    let daemon =
+        Daemon::with_config("allow_remote_spool_changes: yes\nremote_spool_from: 10.0.0.0/8\n");
     post(&daemon, None).says(403, "remote_spool_from");
     assert!(daemon.spool.files().is_empty());
-    daemon.reload("allow_remote_spool_changes: yes\nremote_spool_from: 127.0.0.0/8\n", "configuration read from");
+    daemon.reload(
+        "allow_remote_spool_changes: yes\nremote_spool_from: 127.0.0.0/8\n",
+        "configuration read from",
+    );
     post(&daemon, None).is(200, "");
 }
 
@@ -147,7 +181,10 @@ fn spool_changes_come_from_certain_networks_only() {
 fn a_unix_socket_has_its_mode_replaces_a_dead_one_and_goes_with_the_daemon() {
     let setup = Setup::new();
     let socket = setup.spool.outside().join("hacheck.sock");
-    let config = format!("listen_unix: {}\nlisten_unix_mode: 0600\n", socket.display());
+    let config = format!(
+        "listen_unix: {}\nlisten_unix_mode: 0600\n",
+        socket.display()
+    );
     drop(UnixListener::bind(&socket).unwrap());
     let mut daemon = setup.config(config.clone()).args(&["-n", "2"]).start();
     let found = fs::symlink_metadata(&socket).unwrap();
@@ -161,7 +198,10 @@ fn a_unix_socket_has_its_mode_replaces_a_dead_one_and_goes_with_the_daemon() {
     daemon.process.signal(Signal::SIGTERM);
     daemon.process.wait(PATIENCE);
     over(&socket, "GET /healthz HTTP/1.1\r\n").is(200, "ok\n");
-    assert_eq!(successor.metric("hacheck_requests_total{code=\"2xx\"}"), 2.0);
+    assert_eq!(
+        successor.metric("hacheck_requests_total{code=\"2xx\"}"),
+        2.0
+    );
     let mut successor = successor;
     successor.process.signal(Signal::SIGTERM);
     successor.process.wait(PATIENCE);
@@ -173,7 +213,9 @@ fn what_is_no_socket_is_not_replaced() {
     let setup = Setup::new();
     let file = setup.spool.outside().join("precious");
     fs::write(&file, "data").unwrap();
-    let mut daemon = setup.config(format!("listen_unix: {}\n", file.display())).spawn();
+    let mut daemon = setup
+        .config(format!("listen_unix: {}\n", file.display()))
+        .spawn();
     assert_eq!(daemon.process.wait(PATIENCE), 1);
     daemon.wait_for_log("something else than a socket");
     assert_eq!(fs::read_to_string(&file).unwrap(), "data");

@@ -24,11 +24,17 @@ struct Agent {
 
 impl Agent {
     fn start(config: &str) -> Self {
-        let daemon = Setup::new().config(config).args(&["--agent-port", "0"]).start();
+        let daemon = Setup::new()
+            .config(config)
+            .args(&["--agent-port", "0"])
+            .start();
         daemon.wait_for_log("answering agent-checks on ");
         let log = daemon.log();
         let (_, rest) = log.split_once("answering agent-checks on ").unwrap();
-        Self { daemon, address: rest.lines().next().unwrap().parse().unwrap() }
+        Self {
+            daemon,
+            address: rest.lines().next().unwrap().parse().unwrap(),
+        }
     }
 
     /// The answer to some bytes, with nothing more to come.
@@ -52,7 +58,11 @@ impl Agent {
             ),
         );
         let up = |status: &str| matches!(status, "UP" | "no check");
-        wait_until(LONG, "s1 is up", || up(&haproxy.stat("web", "s1", "status")));
+        wait_until(
+            LONG,
+            "s1 is up",
+            || up(&haproxy.stat("web", "s1", "status")),
+        );
         haproxy
     }
 
@@ -68,7 +78,9 @@ impl Agent {
             agents.next().map_or(0, |p| p["polls"].as_u64().unwrap())
         };
         let before = polls();
-        wait_until(LONG, "ten more polls of the agent", || polls() >= before + 10);
+        wait_until(LONG, "ten more polls of the agent", || {
+            polls() >= before + 10
+        });
     }
 }
 
@@ -86,9 +98,15 @@ fn services_instances_and_checks_are_answered_with_health_words() {
     for line in ["web\n", "web:80\r\n", &check, "all\n"] {
         assert_eq!(agent.ask(line.as_bytes()), "up\n", "{line:?}");
     }
-    agent.daemon.run("hadown", &["-r", "disk swap", "web:80"]).is(0, "");
+    agent
+        .daemon
+        .run("hadown", &["-r", "disk swap", "web:80"])
+        .is(0, "");
     assert_eq!(agent.ask(b"web:80\n"), "down #disk swap\n");
-    agent.daemon.run("hadown", &["--if-up", "-r", "reboot", "mail"]).is(0, "");
+    agent
+        .daemon
+        .run("hadown", &["--if-up", "-r", "reboot", "mail"])
+        .is(0, "");
     assert_eq!(agent.ask(b"mail\n"), format!("down #{}: reboot\n", user()));
     assert_eq!(agent.ask(b"web:81\n"), "up\n");
     agent.daemon.spool.put("web", "plain\ntext");
@@ -96,14 +114,24 @@ fn services_instances_and_checks_are_answered_with_health_words() {
     agent.daemon.run("haup", &["web"]).is(0, "");
     drop(service);
     let refused = agent.ask(b"tcp/web/1\n");
-    assert!(refused.starts_with("down #503 tcp 127.0.0.1:1: connection refused"), "{refused}");
+    assert!(
+        refused.starts_with("down #503 tcp 127.0.0.1:1: connection refused"),
+        "{refused}"
+    );
     for bad in [&b"../x\n"[..], b"http/web\n", b"\xff\n", &[b'x'; 5000]] {
-        assert!(agent.ask(bad).starts_with("error #agent-send "), "{}", String::from_utf8_lossy(bad));
+        assert!(
+            agent.ask(bad).starts_with("error #agent-send "),
+            "{}",
+            String::from_utf8_lossy(bad)
+        );
     }
 }
 
 fn user() -> String {
-    let id = std::process::Command::new("id").arg("-un").output().unwrap();
+    let id = std::process::Command::new("id")
+        .arg("-un")
+        .output()
+        .unwrap();
     String::from_utf8(id.stdout).unwrap().trim().to_owned()
 }
 
@@ -116,7 +144,10 @@ fn a_silent_client_gets_the_answer_for_all_and_a_slow_one_none() {
         stream
     };
     assert_eq!(answer(connect()), "up\n");
-    agent.daemon.run("hadown", &["-r", "reboot", "all"]).is(0, "");
+    agent
+        .daemon
+        .run("hadown", &["-r", "reboot", "all"])
+        .is(0, "");
     assert_eq!(answer(connect()), "down #reboot\n");
     let mut slow = connect();
     slow.write_all(b"we").unwrap();
@@ -135,15 +166,27 @@ fn haproxy_takes_the_server_down_with_the_reason_and_up_again() {
     let lb = agent.balancer(&service, "agent-send \"web\\n\"");
     agent.ten_more();
     assert_eq!(lb.stat("web", "s1", "weight"), "10");
-    agent.daemon.run("hadown", &["-r", "new kernel", "web"]).is(0, "");
-    wait_until(LONG, "the agent takes it down", || lb.stat("web", "s1", "status").starts_with("DOWN (agent)"));
+    agent
+        .daemon
+        .run("hadown", &["-r", "new kernel", "web"])
+        .is(0, "");
+    wait_until(LONG, "the agent takes it down", || {
+        lb.stat("web", "s1", "status").starts_with("DOWN (agent)")
+    });
     let why = lb.stat("web", "s1", "last_agt");
     assert!(why.contains("new kernel"), "last_agt: {why}");
     // Without send-state it counts what was told.
     let port = agent.daemon.address.port().to_string();
-    let ran = agent.daemon.run("hadown", &["-p", &port, "--wait", "-r", "new kernel", "web"]);
+    let ran = agent.daemon.run(
+        "hadown",
+        &["-p", &port, "--wait", "-r", "new kernel", "web"],
+    );
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.err.contains("agent of 127.0.0.1: done, told down "), "{}", ran.err);
+    assert!(
+        ran.err.contains("agent of 127.0.0.1: done, told down "),
+        "{}",
+        ran.err
+    );
     agent.daemon.run("haup", &["web"]).is(0, "");
     lb.wait_for("web", "s1", "no check");
 }
@@ -156,7 +199,13 @@ fn what_the_balancers_admin_set_survives_an_agent_that_is_up() {
     lb.admin("set server web/s1 weight 3");
     lb.admin("set server web/s1 state maint");
     agent.ten_more();
-    assert_eq!([lb.stat("web", "s1", "status"), lb.stat("web", "s1", "weight")], ["MAINT".to_owned(), "3".into()]);
+    assert_eq!(
+        [
+            lb.stat("web", "s1", "status"),
+            lb.stat("web", "s1", "weight")
+        ],
+        ["MAINT".to_owned(), "3".into()]
+    );
     lb.admin("set server web/s1 state ready");
     lb.wait_for("web", "s1", "no check");
     lb.admin("set server web/s1 state drain");
@@ -170,14 +219,31 @@ fn a_daemon_that_was_killed_meanwhile_leaves_nothing_behind() {
     let service = Upstream::answering("fine");
     let lb = agent.balancer(&service, "agent-send \"web\\n\"");
     agent.daemon.run("hadown", &["-r", "x", "web"]).is(0, "");
-    wait_until(LONG, "the agent takes it down", || lb.stat("web", "s1", "status").starts_with("DOWN"));
+    wait_until(LONG, "the agent takes it down", || {
+        lb.stat("web", "s1", "status").starts_with("DOWN")
+    });
     agent.daemon.process.signal(Signal::SIGKILL);
     agent.daemon.process.wait(LONG);
     let mut again = crate::support::process::bound_to_us(BINARY, &[]);
-    again.args(["serve", "-B", "127.0.0.1", "-p", &agent.daemon.address.port().to_string()]);
-    again.args(["--agent-port", &agent.address.port().to_string(), "--spool-root"]).arg(agent.daemon.spool.root());
-    agent.daemon.process = crate::support::process::Process::spawn(again.stderr(std::process::Stdio::null()));
-    wait_until(LONG, "it listens again", || TcpStream::connect(agent.address).is_ok());
+    again.args([
+        "serve",
+        "-B",
+        "127.0.0.1",
+        "-p",
+        &agent.daemon.address.port().to_string(),
+    ]);
+    again
+        .args([
+            "--agent-port",
+            &agent.address.port().to_string(),
+            "--spool-root",
+        ])
+        .arg(agent.daemon.spool.root());
+    agent.daemon.process =
+        crate::support::process::Process::spawn(again.stderr(std::process::Stdio::null()));
+    wait_until(LONG, "it listens again", || {
+        TcpStream::connect(agent.address).is_ok()
+    });
     agent.ten_more();
     assert!(lb.stat("web", "s1", "status").starts_with("DOWN"));
     agent.daemon.run("haup", &["web"]).is(0, "");
@@ -188,32 +254,66 @@ fn a_daemon_that_was_killed_meanwhile_leaves_nothing_behind() {
 fn a_drain_takes_the_weight_away_where_hacheck_owns_it() {
     let agent = Agent::start("agent_weights: true\n");
     let service = Upstream::answering("fine");
-    let check = format!("agent-send \"web\\n\" check port {}", agent.daemon.address.port());
+    let check = format!(
+        "agent-send \"web\\n\" check port {}",
+        agent.daemon.address.port()
+    );
     let lb = agent.balancer(&service, &check);
     assert_eq!(agent.ask(b"web\n"), "up 100%\n");
     wait_until(LONG, "both ways are known", || {
-        agent.daemon.get("/pollers").json()["pollers"].as_array().unwrap().iter().all(|p| p["polls"].as_u64() > Some(3))
+        agent.daemon.get("/pollers").json()["pollers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|p| p["polls"].as_u64() > Some(3))
     });
     let port = agent.daemon.address.port().to_string();
-    let ran = agent.daemon.run("hadown", &["-p", &port, "--drain", "--wait", "-r", "x", "web"]);
-    let state = [lb.stat("web", "s1", "status"), lb.stat("web", "s1", "weight")];
-    assert_eq!((ran.code, state), (Some(0), ["UP".to_owned(), "0".into()]), "{}", ran.err);
-    assert!(ran.err.contains("lb1 web/s1: done, sees UP with weight 0"), "{}", ran.err);
+    let ran = agent.daemon.run(
+        "hadown",
+        &["-p", &port, "--drain", "--wait", "-r", "x", "web"],
+    );
+    let state = [
+        lb.stat("web", "s1", "status"),
+        lb.stat("web", "s1", "weight"),
+    ];
+    assert_eq!(
+        (ran.code, state),
+        (Some(0), ["UP".to_owned(), "0".into()]),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("lb1 web/s1: done, sees UP with weight 0"),
+        "{}",
+        ran.err
+    );
     // The service's own check still counts, and so does a downtime that is no drain.
-    let by_hand = || agent.daemon.get_with("/spool/web/80", &[("User-Agent", "curl/8.0")]).status;
+    let by_hand = || {
+        agent
+            .daemon
+            .get_with("/spool/web/80", &[("User-Agent", "curl/8.0")])
+            .status
+    };
     assert_eq!(by_hand(), 200);
     agent.daemon.spool.put("all", "");
     assert_eq!(by_hand(), 503);
     agent.daemon.run("haup", &["all"]).is(0, "");
     let ran = agent.daemon.run("haup", &["-p", &port, "--wait", "web"]);
-    assert_eq!((ran.code, lb.stat("web", "s1", "weight").as_str()), (Some(0), "10"), "{}", ran.err);
+    assert_eq!(
+        (ran.code, lb.stat("web", "s1", "weight").as_str()),
+        (Some(0), "10"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
 fn a_drain_without_weights_is_a_downtime_like_any_other() {
     let agent = Agent::start("");
     let port = agent.daemon.address.port().to_string();
-    let ran = agent.daemon.run("hadown", &["-p", &port, "--drain", "-r", "x", "web"]);
+    let ran = agent
+        .daemon
+        .run("hadown", &["-p", &port, "--drain", "-r", "x", "web"]);
     ran.is_with(0, "", "note: the daemon runs without agent_weights");
     assert_eq!(agent.daemon.get("/spool/web/80").status, 503);
     assert!(agent.ask(b"web\n").starts_with("down #"));
@@ -250,11 +350,16 @@ fn a_flood_of_agents_that_say_nothing_or_half_a_line_keeps_no_balancer_out() {
         let dropped = || agent.daemon.metric("hacheck_connections_dropped_total");
         wait_until(LONG, "connections make room", || dropped() > 300.0);
         agent.ten_more();
-        agent.daemon.run("hadown", &["-r", "in a flood", "web"]).is(0, "");
+        agent
+            .daemon
+            .run("hadown", &["-r", "in a flood", "web"])
+            .is(0, "");
         haproxy.wait_for("web", "s1", "DOWN (agent)");
         assert!(agent.daemon.metric("hacheck_connections") <= 50.0);
         agent.daemon.run("haup", &["web"]).is(0, "");
-        wait_until(LONG, "s1 is up", || haproxy.stat("web", "s1", "status") == "no check");
+        wait_until(LONG, "s1 is up", || {
+            haproxy.stat("web", "s1", "status") == "no check"
+        });
     });
     let mut daemon = agent.daemon;
     daemon.is_sound();

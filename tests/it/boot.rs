@@ -22,37 +22,66 @@ struct Booted {
 impl Booted {
     fn boot(chroot: &Chroot) -> Self {
         let mut command = as_root("systemd-nspawn");
-        command.args(["--quiet", "--boot", "--keep-unit", "--register=no", "--private-network", "--directory"]);
+        command.args([
+            "--quiet",
+            "--boot",
+            "--keep-unit",
+            "--register=no",
+            "--private-network",
+            "--directory",
+        ]);
         let output = File::create(chroot.root().with_extension("console")).unwrap();
-        command.arg(chroot.root()).stdout(output.try_clone().unwrap()).stderr(output);
+        command
+            .arg(chroot.root())
+            .stdout(output.try_clone().unwrap())
+            .stderr(output);
         let mut nspawn = Process::spawn(&mut command);
         let mut leader = String::new();
         wait_until(BOOT, "the system boots", || {
-            let console = || std::fs::read_to_string(chroot.root().with_extension("console")).unwrap();
+            let console =
+                || std::fs::read_to_string(chroot.root().with_extension("console")).unwrap();
             assert!(nspawn.ended().is_none(), "{}", console());
             leader = leader_below(nspawn.child().id()).unwrap_or_default();
             let state = || both(&Self::enter(&leader, "systemctl is-system-running"));
             !leader.is_empty() && matches!(state().trim(), "running" | "degraded")
         });
         let _ = std::fs::remove_file(chroot.root().with_extension("console"));
-        Self { _nspawn: nspawn, leader }
+        Self {
+            _nspawn: nspawn,
+            leader,
+        }
     }
 
     fn enter(leader: &str, script: &str) -> Output {
         let mut command = as_root("nsenter");
-        command.args(["--target", leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--", "sh", "-c", script]);
-        command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("LC_ALL", "C").output().unwrap()
+        command.args([
+            "--target", leader, "--mount", "--uts", "--ipc", "--net", "--pid", "--", "sh", "-c",
+            script,
+        ]);
+        command
+            .env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin")
+            .env("LC_ALL", "C")
+            .output()
+            .unwrap()
     }
 
     #[track_caller]
     fn run(&self, script: &str) -> String {
         let ran = Self::enter(&self.leader, &format!("set -e; {script}"));
-        assert!(ran.status.success(), "{script}: {}\n{}", both(&ran), self.journal());
+        assert!(
+            ran.status.success(),
+            "{script}: {}\n{}",
+            both(&ran),
+            self.journal()
+        );
         String::from_utf8_lossy(&ran.stdout).into_owned()
     }
 
     fn journal(&self) -> String {
-        both(&Self::enter(&self.leader, "journalctl --no-pager -u hacheck.service -u hacheck.socket"))
+        both(&Self::enter(
+            &self.leader,
+            "journalctl --no-pager -u hacheck.service -u hacheck.socket",
+        ))
     }
 }
 
@@ -65,11 +94,18 @@ impl Drop for Booted {
 
 /// The child of systemd-nspawn, by sudo or not, that is process 1 of a system.
 fn leader_below(pid: u32) -> Option<String> {
-    let children = Command::new("ps").args(["-o", "pid=,comm=", "--ppid", &pid.to_string()]).output().unwrap();
+    let children = Command::new("ps")
+        .args(["-o", "pid=,comm=", "--ppid", &pid.to_string()])
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&children.stdout).into_owned();
     text.lines().find_map(|line| {
         let (child, name) = line.trim().split_once(' ')?;
-        if name.trim() == "systemd" { Some(child.to_owned()) } else { leader_below(child.parse().ok()?) }
+        if name.trim() == "systemd" {
+            Some(child.to_owned())
+        } else {
+            leader_below(child.parse().ok()?)
+        }
     })
 }
 
@@ -84,12 +120,21 @@ fn booted_the_unit_holds_what_it_promises() {
     let chroot = Chroot::new();
     let package = chroot.bring(package());
     let packages = "systemd systemd-sysv dbus curl";
-    succeed(as_root("cp").arg("/etc/resolv.conf").arg(chroot.root().join("etc/resolv.conf")));
-    chroot.run(&format!("apt-get update -qq; apt-get install -qq -y --no-install-recommends {packages} >/dev/null"));
+    succeed(
+        as_root("cp")
+            .arg("/etc/resolv.conf")
+            .arg(chroot.root().join("etc/resolv.conf")),
+    );
+    chroot.run(&format!(
+        "apt-get update -qq; apt-get install -qq -y --no-install-recommends {packages} >/dev/null"
+    ));
     chroot.run(&format!("dpkg -i {package}"));
     let system = Booted::boot(&chroot);
 
-    assert_eq!(system.run("systemctl is-active hacheck.service hacheck.socket"), "active\nactive\n");
+    assert_eq!(
+        system.run("systemctl is-active hacheck.service hacheck.socket"),
+        "active\nactive\n"
+    );
     let status = system.run("cat /proc/$(systemctl show -p MainPID --value hacheck)/status");
     for line in ["CapBnd:\t0000000000000000", "NoNewPrivs:\t1", "Seccomp:\t2"] {
         assert!(status.contains(line), "no {line:?} in {status}");
@@ -98,20 +143,33 @@ fn booted_the_unit_holds_what_it_promises() {
     system.run("curl -s -m 10 http://127.0.0.1:3333/http/self/3333/healthz | grep -qx ok");
 
     let upgrade = format!("dpkg -i {package} >/dev/null 2>&1");
-    let restarts =
-        "systemctl restart hacheck; sleep 0.3; systemctl restart hacheck; sleep 0.3; systemctl reload hacheck";
+    let restarts = "systemctl restart hacheck; sleep 0.3; systemctl restart hacheck; sleep 0.3; systemctl reload hacheck";
     let script = format!(
         "{POLL} trap \"touch /tmp/stop\" EXIT; poll > /tmp/polled 2>&1 & {restarts}; {upgrade}; sleep 0.3; touch /tmp/stop; wait; cat /tmp/polled"
     );
     let polled = system.run(&script);
-    assert!(polled.trim().ends_with(" lost=0") && !polled.contains("asked=0"), "{polled}\n{}", system.journal());
+    assert!(
+        polled.trim().ends_with(" lost=0") && !polled.contains("asked=0"),
+        "{polled}\n{}",
+        system.journal()
+    );
 
     system.run("echo 'rlimit_nofile: max' >> /etc/hacheck/hacheck.yml; systemctl restart hacheck");
-    system.run("echo 'cache_time: bad' >> /etc/hacheck/hacheck.yml; systemctl reload hacheck; sleep 0.5");
+    system.run(
+        "echo 'cache_time: bad' >> /etc/hacheck/hacheck.yml; systemctl reload hacheck; sleep 0.5",
+    );
     system.run("systemctl is-active hacheck");
-    assert!(system.journal().contains("cache_time: 'bad' is not a number"), "{}", system.journal());
+    assert!(
+        system
+            .journal()
+            .contains("cache_time: 'bad' is not a number"),
+        "{}",
+        system.journal()
+    );
     // A broken configuration does not make an upgrade end the daemon.
-    system.run(&format!("{upgrade}; curl -s -m 10 -f http://127.0.0.1:3333/healthz"));
+    system.run(&format!(
+        "{upgrade}; curl -s -m 10 -f http://127.0.0.1:3333/healthz"
+    ));
 
     // A password that root alone can read, a command, and a unix socket, from within the unit's restrictions.
     system.run(
@@ -128,7 +186,11 @@ fn booted_the_unit_holds_what_it_promises() {
     }
     system.run("! setpriv --reuid hacheck --clear-groups cat /etc/hacheck/password 2>/dev/null");
     let reload = "systemctl reload hacheck; sleep 0.5";
-    assert!(system.run(&format!("{reload}; journalctl -u hacheck -n 3")).contains("configuration read from"));
+    assert!(
+        system
+            .run(&format!("{reload}; journalctl -u hacheck -n 3"))
+            .contains("configuration read from")
+    );
     system.run(&format!(
         "{upgrade}; journalctl -u hacheck -n 3 | grep listening; curl -s -m 10 -f http://127.0.0.1:3333/healthz"
     ));

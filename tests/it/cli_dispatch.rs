@@ -6,24 +6,44 @@ use std::process::Command;
 
 use crate::support::{BINARY, Ran, Spool, TempDir, copy_binary, run};
 
-const NAMES: &[&str] = &["hacheck", "haup", "hadown", "hastatus", "halist", "hashowdowned"];
-const SUBCOMMANDS: &[&str] = &["serve", "up", "down", "status", "downed", "list", "probe", "config", "install"];
+const NAMES: &[&str] = &[
+    "hacheck",
+    "haup",
+    "hadown",
+    "hastatus",
+    "halist",
+    "hashowdowned",
+];
+const SUBCOMMANDS: &[&str] = &[
+    "serve", "up", "down", "status", "downed", "list", "probe", "config", "install",
+];
 
 #[test]
 fn a_link_a_copy_and_a_subcommand_do_the_same() {
     let spool = Spool::new();
     spool.put("web", "why");
     let folder = TempDir::new();
-    let (link, copy) = (folder.path().join("hastatus"), folder.path().join("copy").join("hastatus"));
+    let (link, copy) = (
+        folder.path().join("hastatus"),
+        folder.path().join("copy").join("hastatus"),
+    );
     fs::create_dir(folder.path().join("copy")).unwrap();
     symlink(BINARY, &link).unwrap();
     copy_binary(&copy);
     for program in [link, copy] {
-        let output = Command::new(program).arg("--spool-root").arg(spool.root()).arg("web").output();
+        let output = Command::new(program)
+            .arg("--spool-root")
+            .arg(spool.root())
+            .arg("web")
+            .output();
         Ran::from(output.unwrap()).is(1, "DOWN\tinf\tweb\twhy\n");
     }
     let root = spool.root();
-    run("hacheck", &["status", "--spool-root", root.to_str().unwrap(), "web"]).is(1, "DOWN\tinf\tweb\twhy\n");
+    run(
+        "hacheck",
+        &["status", "--spool-root", root.to_str().unwrap(), "web"],
+    )
+    .is(1, "DOWN\tinf\tweb\twhy\n");
 }
 
 #[test]
@@ -38,9 +58,17 @@ fn only_the_whole_name_counts() {
 #[test]
 fn an_unknown_subcommand_gets_the_list_and_the_nearest() {
     let ran = run("hacheck", &["stauts", "web"]);
-    ran.is_with(2, "", "hacheck: unknown subcommand \"stauts\"; did you mean status?\n");
+    ran.is_with(
+        2,
+        "",
+        "hacheck: unknown subcommand \"stauts\"; did you mean status?\n",
+    );
     for name in SUBCOMMANDS {
-        assert!(ran.err.lines().any(|l| l.trim().starts_with(name)), "{name} is not in the list: {}", ran.err);
+        assert!(
+            ran.err.lines().any(|l| l.trim().starts_with(name)),
+            "{name} is not in the list: {}",
+            ran.err
+        );
     }
     run("hacheck", &["hadonw"]).is_with(2, "", "did you mean down?");
 }
@@ -70,11 +98,23 @@ fn the_daemon_refuses_values_that_make_no_sense() {
 
 #[test]
 fn help_and_version_come_from_every_name() {
-    for name in NAMES.iter().map(|n| vec![*n]).chain(SUBCOMMANDS.iter().map(|s| vec!["hacheck", *s])) {
+    for name in NAMES
+        .iter()
+        .map(|n| vec![*n])
+        .chain(SUBCOMMANDS.iter().map(|s| vec!["hacheck", *s]))
+    {
         for flag in ["-h", "--help"] {
             let ran = run(name[0], &[&name[1..], &[flag]].concat());
-            assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{name:?} {flag}");
-            assert!(ran.out.starts_with(&format!("usage: {} ", name.join(" "))), "{name:?}: {}", ran.out);
+            assert_eq!(
+                (ran.code, ran.err.as_str()),
+                (Some(0), ""),
+                "{name:?} {flag}"
+            );
+            assert!(
+                ran.out.starts_with(&format!("usage: {} ", name.join(" "))),
+                "{name:?}: {}",
+                ran.out
+            );
         }
         run(name[0], &[&name[1..], &["--version"]].concat())
             .is(0, concat!("hacheck ", env!("CARGO_PKG_VERSION"), "\n"));
@@ -89,20 +129,31 @@ fn help_lists_every_applet() {
             assert!(out.contains(name), "{name} is not in {out}");
         }
     }
-    assert_eq!(run("hacheck", &["help", "down"]), run("hacheck", &["down", "--help"]));
+    assert_eq!(
+        run("hacheck", &["help", "down"]),
+        run("hacheck", &["down", "--help"])
+    );
 }
 
 #[test]
 fn help_wins_over_mistakes_and_touches_nothing() {
     let spool = Spool::missing();
     let ran = spool.run("hadown", &["--nonsense", "-P", "http", "web", "--help"]);
-    assert_eq!((ran.code, ran.err.as_str(), spool.root().exists()), (Some(0), "", false));
+    assert_eq!(
+        (ran.code, ran.err.as_str(), spool.root().exists()),
+        (Some(0), "", false)
+    );
 }
 
 #[test]
 fn a_service_may_be_named_help() {
     let spool = Spool::new();
-    spool.run("hadown", &["-r", "--help", "web", "help", "--", "--version"]).is(0, "");
+    spool
+        .run(
+            "hadown",
+            &["-r", "--help", "web", "help", "--", "--version"],
+        )
+        .is(0, "");
     assert_eq!(spool.files(), ["--version", "help", "web"]);
     assert_eq!(spool.json("help")["reason"], "--help");
 }
@@ -113,7 +164,12 @@ fn arguments_that_are_not_utf_8_are_a_usage_error() {
     let spool = Spool::new();
     for name in ["hadown", "hacheck"] {
         let mut command = spool.command(name, &["web"]);
-        let ran = Ran::from(command.arg(std::ffi::OsStr::from_bytes(b"caf\xe9")).output().unwrap());
+        let ran = Ran::from(
+            command
+                .arg(std::ffi::OsStr::from_bytes(b"caf\xe9"))
+                .output()
+                .unwrap(),
+        );
         ran.is_with(2, "", "is not UTF-8");
     }
     assert_eq!(spool.files(), [""; 0]);

@@ -10,21 +10,52 @@ use crate::support::{BINARY, Ran, Spool, copy_binary, unix_now as now, wait_unti
 
 fn expiration(args: &[&str]) -> f64 {
     let spool = Spool::new();
-    spool.run("hadown", &[&["-r", "x"], args, &["web"]].concat()).is(0, "");
-    spool.json("web")["expiration"].as_f64().expect("an expiration")
+    spool
+        .run("hadown", &[&["-r", "x"], args, &["web"]].concat())
+        .is(0, "");
+    spool.json("web")["expiration"]
+        .as_f64()
+        .expect("an expiration")
 }
 
 #[test]
 fn down_and_up_of_services_and_instances_are_silent() {
     let spool = Spool::new();
-    spool.run("hadown", &["-r", "why", "web", "web:8080", "web:10.0.0.7:8080", "web:::1:80", "all"]).is(0, "");
-    assert_eq!(spool.files(), ["all", "web", "web:10.0.0.7:8080", "web:8080", "web:::1:80"]);
+    spool
+        .run(
+            "hadown",
+            &[
+                "-r",
+                "why",
+                "web",
+                "web:8080",
+                "web:10.0.0.7:8080",
+                "web:::1:80",
+                "all",
+            ],
+        )
+        .is(0, "");
+    assert_eq!(
+        spool.files(),
+        ["all", "web", "web:10.0.0.7:8080", "web:8080", "web:::1:80"]
+    );
     let json = spool.json("web:8080");
-    assert_eq!((&json["reason"], json["expiration"].is_null()), (&"why".into(), true), "{json}");
-    assert!((json["creation"].as_f64().unwrap() - now()).abs() < 60.0, "{json}");
-    spool.run("haup", &["web:8080", "never-down", "all", "web:::1:80"]).is(0, "");
+    assert_eq!(
+        (&json["reason"], json["expiration"].is_null()),
+        (&"why".into(), true),
+        "{json}"
+    );
+    assert!(
+        (json["creation"].as_f64().unwrap() - now()).abs() < 60.0,
+        "{json}"
+    );
+    spool
+        .run("haup", &["web:8080", "never-down", "all", "web:::1:80"])
+        .is(0, "");
     assert_eq!(spool.files(), ["web", "web:10.0.0.7:8080"]);
-    spool.run("haup", &["-P", "8080", "-H", "10.0.0.7", "web"]).is(0, "");
+    spool
+        .run("haup", &["-P", "8080", "-H", "10.0.0.7", "web"])
+        .is(0, "");
     assert_eq!(spool.files(), ["web"]);
 }
 
@@ -32,19 +63,36 @@ fn down_and_up_of_services_and_instances_are_silent() {
 fn a_duration_counts_from_now() {
     let before = now();
     let end = expiration(&["--for", "2h30m"]);
-    assert!((before + 9000.0..now() + 9000.0 + 1.0).contains(&end), "{end}");
+    assert!(
+        (before + 9000.0..now() + 9000.0 + 1.0).contains(&end),
+        "{end}"
+    );
 }
 
 #[test]
 fn a_time_is_local_unless_marked() {
-    assert_eq!(expiration(&["--until", "2100-12-01T18:00Z"]), 4_131_367_200.0);
-    assert_eq!(expiration(&["--until", "2100-12-01T18:00+01:00"]), 4_131_363_600.0);
-    assert_eq!(expiration(&["--until", "2100-12-01 18:00"]), 4_131_367_200.0, "TZ is UTC here");
+    assert_eq!(
+        expiration(&["--until", "2100-12-01T18:00Z"]),
+        4_131_367_200.0
+    );
+    assert_eq!(
+        expiration(&["--until", "2100-12-01T18:00+01:00"]),
+        4_131_363_600.0
+    );
+    assert_eq!(
+        expiration(&["--until", "2100-12-01 18:00"]),
+        4_131_367_200.0,
+        "TZ is UTC here"
+    );
     assert_eq!(expiration(&["--until", "2100-12-01"]), 4_131_302_400.0);
     let spool = Spool::new();
     let mut command = spool.command("hadown", &["-r", "x", "--until", "2100-12-01 18:00", "web"]);
     Ran::from(command.env("TZ", "EST5").output().unwrap()).is(0, "");
-    assert_eq!(spool.json("web")["expiration"].as_f64(), Some(4_131_385_200.0), "18:00 at UTC-5");
+    assert_eq!(
+        spool.json("web")["expiration"].as_f64(),
+        Some(4_131_385_200.0),
+        "18:00 at UTC-5"
+    );
 }
 
 #[test]
@@ -80,22 +128,33 @@ fn the_reason_is_who_did_it_unless_given() {
         sudo.map(|name| command.env("SUDO_USER", name));
         ssh.map(|name| command.env("SSH_USER", name));
         Ran::from(command.output().unwrap()).is(0, "");
-        assert_eq!(spool.json("web")["reason"], expected, "{sudo:?} {ssh:?} {args:?}");
+        assert_eq!(
+            spool.json("web")["reason"],
+            expected,
+            "{sudo:?} {ssh:?} {args:?}"
+        );
     }
 }
 
 #[test]
 fn a_replaced_downtime_is_told_and_a_prolonged_one_is_not() {
     let spool = Spool::new();
-    spool.put("web", r#"{"reason": "disk\nswap", "creation": 1000000000.0, "expiration": 4e9}"#);
+    spool.put(
+        "web",
+        r#"{"reason": "disk\nswap", "creation": 1000000000.0, "expiration": 4e9}"#,
+    );
     let expected = "hadown: note: web was already down since 2001-09-09 01:46:40 +00:00 until 2096-10-02 07:06:40 +00:00, \
                     by ME, for \"disk swap\"; replaced\n";
     let user = Ran::from(Command::new("id").arg("-un").output().unwrap()).out;
     let ran = spool.run("hadown", &["-r", "reboot", "web"]);
     ran.is_with(0, "", &expected.replace("ME", user.trim()));
-    spool.run("hadown", &["-r", "reboot", "--for", "1h", "web"]).is(0, "");
+    spool
+        .run("hadown", &["-r", "reboot", "--for", "1h", "web"])
+        .is(0, "");
     spool.put("web", "");
-    spool.run("hadown", &["-r", "reboot", "web"]).is_with(0, "", "without a reason; replaced");
+    spool
+        .run("hadown", &["-r", "reboot", "web"])
+        .is_with(0, "", "without a reason; replaced");
 }
 
 #[test]
@@ -120,7 +179,9 @@ fn a_missing_root_is_made_for_its_owner_and_group() {
 #[test]
 fn haup_does_not_make_a_folder_that_would_lift_what_a_daemon_holds() {
     let spool = Spool::missing();
-    spool.run("haup", &["web"]).is_with(0, "", "there is no spool folder");
+    spool
+        .run("haup", &["web"])
+        .is_with(0, "", "there is no spool folder");
     assert!(!spool.root().exists());
 }
 
@@ -129,7 +190,10 @@ fn a_missing_parent_is_a_failure() {
     let spool = Spool::missing();
     let root = spool.path("no/such");
     for name in ["hadown", "haup"] {
-        let ran = crate::support::run(name, &["-r", "x", "--spool-root", root.to_str().unwrap(), "web"]);
+        let ran = crate::support::run(
+            name,
+            &["-r", "x", "--spool-root", root.to_str().unwrap(), "web"],
+        );
         ran.is_with(1, "", "create the folder above it");
     }
 }
@@ -140,10 +204,18 @@ fn one_service_that_fails_does_not_stop_the_others() {
     fs::create_dir(spool.path("bad")).unwrap();
     spool.put("old", "x");
     let ran = spool.run("hadown", &["-r", "x", "a", "bad", "z"]);
-    ran.is_with(1, "", &format!("hadown: cannot write {}", spool.path("bad").display()));
+    ran.is_with(
+        1,
+        "",
+        &format!("hadown: cannot write {}", spool.path("bad").display()),
+    );
     assert_eq!(spool.files(), ["a", "bad", "old", "z"]);
     let ran = spool.run("haup", &["a", "bad", "z"]);
-    ran.is_with(1, "", &format!("haup: cannot remove {}", spool.path("bad").display()));
+    ran.is_with(
+        1,
+        "",
+        &format!("haup: cannot remove {}", spool.path("bad").display()),
+    );
     assert_eq!(spool.files(), ["bad", "old"]);
 }
 
@@ -154,9 +226,21 @@ fn a_write_that_fails_leaves_what_was_there() {
     // Files may not grow at all, which is what a full disk looks like.
     let root = spool.root();
     let limits = "trap '' XFSZ; ulimit -f 0; exec \"$0\" down -r new --spool-root \"$1\" web";
-    let ran = Ran::from(Command::new("sh").args(["-c", limits, BINARY]).arg(root).output().unwrap());
+    let ran = Ran::from(
+        Command::new("sh")
+            .args(["-c", limits, BINARY])
+            .arg(root)
+            .output()
+            .unwrap(),
+    );
     ran.is_with(1, "", "hacheck down: cannot write");
-    assert_eq!((spool.files(), fs::read_to_string(spool.path("web")).unwrap()), (vec!["web".into()], "old".into()));
+    assert_eq!(
+        (
+            spool.files(),
+            fs::read_to_string(spool.path("web")).unwrap()
+        ),
+        (vec!["web".into()], "old".into())
+    );
 }
 
 #[test]
@@ -168,10 +252,22 @@ fn without_permission_nothing_changes_and_the_remedy_is_said() {
     for (name, doing) in [("hadown", "cannot write"), ("haup", "cannot remove")] {
         let ran = unprivileged(&spool, name, &["-r", "x", "web"]);
         ran.is_with(1, "", doing);
-        assert!(ran.err.contains("permission denied; run as root, or as a user who may write"), "{}", ran.err);
+        assert!(
+            ran.err
+                .contains("permission denied; run as root, or as a user who may write"),
+            "{}",
+            ran.err
+        );
     }
     fs::set_permissions(spool.root(), fs::Permissions::from_mode(0o575)).unwrap();
-    let group = Ran::from(Command::new("stat").args(["-c", "%G"]).arg(spool.root()).output().unwrap()).out;
+    let group = Ran::from(
+        Command::new("stat")
+            .args(["-c", "%G"])
+            .arg(spool.root())
+            .output()
+            .unwrap(),
+    )
+    .out;
     let says = format!("run as root, or as a member of the group {}", group.trim());
     unprivileged(&spool, "hadown", &["-r", "x", "web"]).is_with(1, "", &says);
     unprivileged(&spool, "hastatus", &["web"]).is(1, "DOWN\tinf\tweb\told\n");
@@ -195,7 +291,11 @@ fn unprivileged(spool: &Spool, name: &str, args: &[&str]) -> Ran {
         fs::set_permissions(&copy, fs::Permissions::from_mode(0o755)).unwrap();
     }
     let mut command = Command::new(copy);
-    command.arg0(name).arg("--spool-root").arg(spool.root()).args(args);
+    command
+        .arg0(name)
+        .arg("--spool-root")
+        .arg(spool.root())
+        .args(args);
     if nix::unistd::geteuid().is_root() {
         command.uid(65534).gid(65534);
     }
@@ -207,9 +307,21 @@ fn a_lock_that_is_held_for_too_long_is_told_and_does_not_stop_an_operator() {
     let spool = Spool::new();
     let lock = fs::File::open(spool.root()).unwrap();
     lock.lock().unwrap();
-    let mut child = spool.command("hadown", &["-r", "x", "web"]).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until(Duration::from_secs(20), "hadown went on without the lock", || child.try_wait().unwrap().is_some());
-    Ran::from(child.wait_with_output().unwrap()).is_with(0, "", "warning: another process has held the lock of");
+    let mut child = spool
+        .command("hadown", &["-r", "x", "web"])
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until(
+        Duration::from_secs(20),
+        "hadown went on without the lock",
+        || child.try_wait().unwrap().is_some(),
+    );
+    Ran::from(child.wait_with_output().unwrap()).is_with(
+        0,
+        "",
+        "warning: another process has held the lock of",
+    );
     assert_eq!(spool.files(), ["web"]);
 }
 
@@ -230,7 +342,13 @@ fn a_downtime_that_others_in_a_shared_folder_cannot_read_is_noted() {
     let down = |mode: u32, umask: &str| {
         fs::set_permissions(spool.root(), fs::Permissions::from_mode(mode)).unwrap();
         let script = format!("umask {umask}; exec \"$0\" down -r x --spool-root \"$1\" web");
-        Ran::from(Command::new("sh").args(["-c", &script, BINARY]).arg(spool.root()).output().unwrap())
+        Ran::from(
+            Command::new("sh")
+                .args(["-c", &script, BINARY])
+                .arg(spool.root())
+                .output()
+                .unwrap(),
+        )
     };
     down(0o777, "077").is_with(0, "", "note: your umask lets nobody else read");
     down(0o777, "027").is(0, "");
@@ -242,9 +360,15 @@ fn a_downtime_that_others_in_a_shared_folder_cannot_read_is_noted() {
 #[test]
 fn the_name_of_the_host_in_capitals_is_a_service_and_noted() {
     let spool = Spool::new();
-    spool.run("hadown", &["-r", "x", "ALL"]).is_with(0, "", "note: 'ALL' is a service like any other");
+    spool.run("hadown", &["-r", "x", "ALL"]).is_with(
+        0,
+        "",
+        "note: 'ALL' is a service like any other",
+    );
     spool.run("hastatus", &["web"]).is(0, "UP\tweb\n");
-    spool.run("haup", &["All"]).is_with(0, "", "the name for everything on this host is 'all'");
+    spool
+        .run("haup", &["All"])
+        .is_with(0, "", "the name for everything on this host is 'all'");
     spool.run("hadown", &["-r", "x", "all"]).is(0, "");
 }
 
@@ -257,8 +381,16 @@ fn a_folder_that_may_not_be_looked_at_is_no_missing_one() {
     fs::create_dir(&closed).unwrap();
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
     let root = closed.join("spool");
-    for (name, says) in [("haup", "permission denied"), ("hastatus", "may read the spool folder")] {
-        unprivileged(&spool, name, &["--spool-root", root.to_str().unwrap(), "web"]).is_with(1, "", says);
+    for (name, says) in [
+        ("haup", "permission denied"),
+        ("hastatus", "may read the spool folder"),
+    ] {
+        unprivileged(
+            &spool,
+            name,
+            &["--spool-root", root.to_str().unwrap(), "web"],
+        )
+        .is_with(1, "", says);
     }
     fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
 }

@@ -7,8 +7,16 @@ use std::process::Command;
 
 use crate::support::{Ran, TempDir, copy_binary, run};
 
-const ALIASES: &[&str] =
-    &["hadown", "halist", "haroll", "hashowdowned", "hastatus", "haup", "health-checker", "heartbeat"];
+const ALIASES: &[&str] = &[
+    "hadown",
+    "halist",
+    "haroll",
+    "hashowdowned",
+    "hastatus",
+    "haup",
+    "health-checker",
+    "heartbeat",
+];
 
 fn names(folder: &Path) -> Vec<String> {
     let name = |e: std::io::Result<fs::DirEntry>| e.unwrap().file_name().into_string().unwrap();
@@ -18,7 +26,10 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 fn install(folder: &TempDir, options: &[&str]) -> Ran {
-    run("hacheck", &[&["install"], options, &[folder.path().to_str().unwrap()]].concat())
+    run(
+        "hacheck",
+        &[&["install"], options, &[folder.path().to_str().unwrap()]].concat(),
+    )
 }
 
 #[test]
@@ -27,12 +38,28 @@ fn beside_the_binary_the_links_are_relative() {
     let binary = folder.path().join("hacheck");
     copy_binary(&binary);
     let ran = Ran::from(Command::new(&binary).arg("install").output().unwrap());
-    assert_eq!((ran.code, ran.out.lines().count(), ran.err.as_str()), (Some(0), ALIASES.len(), ""), "{}", ran.out);
+    assert_eq!(
+        (ran.code, ran.out.lines().count(), ran.err.as_str()),
+        (Some(0), ALIASES.len(), ""),
+        "{}",
+        ran.out
+    );
     for alias in ALIASES {
-        assert_eq!(fs::read_link(folder.path().join(alias)).unwrap(), Path::new("hacheck"), "{alias}");
-        assert!(ran.out.contains(&format!("{alias} -> hacheck\n")), "{}", ran.out);
+        assert_eq!(
+            fs::read_link(folder.path().join(alias)).unwrap(),
+            Path::new("hacheck"),
+            "{alias}"
+        );
+        assert!(
+            ran.out.contains(&format!("{alias} -> hacheck\n")),
+            "{}",
+            ran.out
+        );
     }
-    let help = Command::new(folder.path().join("haup")).arg("--help").output().unwrap();
+    let help = Command::new(folder.path().join("haup"))
+        .arg("--help")
+        .output()
+        .unwrap();
     assert!(Ran::from(help).out.starts_with("usage: haup "));
 }
 
@@ -40,11 +67,22 @@ fn beside_the_binary_the_links_are_relative() {
 fn elsewhere_the_links_are_absolute_and_a_second_time_changes_nothing() {
     let folder = TempDir::new();
     let first = install(&folder, &[]);
-    assert_eq!((first.code, names(folder.path())), (Some(0), ALIASES.iter().map(|a| (*a).to_owned()).collect()));
-    assert!(fs::read_link(folder.path().join("haup")).unwrap().is_absolute());
+    assert_eq!(
+        (first.code, names(folder.path())),
+        (Some(0), ALIASES.iter().map(|a| (*a).to_owned()).collect())
+    );
+    assert!(
+        fs::read_link(folder.path().join("haup"))
+            .unwrap()
+            .is_absolute()
+    );
     let second = install(&folder, &[]);
     assert_eq!(second.code, Some(0));
-    assert!(second.out.lines().all(|l| l.starts_with("already right:")), "{}", second.out);
+    assert!(
+        second.out.lines().all(|l| l.starts_with("already right:")),
+        "{}",
+        second.out
+    );
 }
 
 #[test]
@@ -52,7 +90,11 @@ fn a_dry_run_says_what_it_would_do() {
     let folder = TempDir::new();
     let ran = install(&folder, &["--dry-run"]);
     assert_eq!((ran.code, names(folder.path()).len()), (Some(0), 0));
-    assert!(ran.out.lines().all(|l| l.starts_with("would make ")), "{}", ran.out);
+    assert!(
+        ran.out.lines().all(|l| l.starts_with("would make ")),
+        "{}",
+        ran.out
+    );
 }
 
 #[test]
@@ -68,14 +110,32 @@ fn foreign_files_stay_unless_forced_and_nothing_else_is_done() {
         let ran = install(&folder, options);
         ran.is_with(1, "", "hacheck install: nothing was changed:");
         for name in ["hadown", "hastatus", "haup"] {
-            assert!(ran.err.contains(&format!("{name} is something else already")), "{}", ran.err);
+            assert!(
+                ran.err
+                    .contains(&format!("{name} is something else already")),
+                "{}",
+                ran.err
+            );
         }
         assert_eq!(names(folder.path()), before);
     }
     let ran = install(&folder, &["--force"]);
-    assert_eq!((ran.code, ran.out.matches("replaced ").count()), (Some(0), 3), "{}", ran.out);
-    assert_eq!(fs::read_to_string(other).unwrap(), "another program", "replaced through a link");
-    assert_eq!(names(folder.path()).len(), ALIASES.len() + 1, "a temporary link stayed");
+    assert_eq!(
+        (ran.code, ran.out.matches("replaced ").count()),
+        (Some(0), 3),
+        "{}",
+        ran.out
+    );
+    assert_eq!(
+        fs::read_to_string(other).unwrap(),
+        "another program",
+        "replaced through a link"
+    );
+    assert_eq!(
+        names(folder.path()).len(),
+        ALIASES.len() + 1,
+        "a temporary link stayed"
+    );
 }
 
 #[test]
@@ -92,6 +152,10 @@ fn a_wrong_folder_is_told() {
     let file = folder.path().join("file");
     fs::write(&file, "").unwrap();
     run("hacheck", &["install", file.to_str().unwrap()]).is_with(1, "", "cannot install into");
-    run("hacheck", &["install", "/no/such/folder"]).is_with(1, "", "cannot install into /no/such/folder");
+    run("hacheck", &["install", "/no/such/folder"]).is_with(
+        1,
+        "",
+        "cannot install into /no/such/folder",
+    );
     run("hacheck", &["install", "/a", "/b"]).is_with(2, "", "give one folder at most");
 }

@@ -28,7 +28,10 @@ fn list(args: &[&str], answer: &str) -> (Ran, String) {
 }
 
 fn ok(body: &str) -> String {
-    format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}", body.len())
+    format!(
+        "HTTP/1.1 200 OK\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
 }
 
 const RECENT: &str = concat!(
@@ -50,12 +53,19 @@ fn services_are_listed_by_name_with_their_last_answer() {
 
 #[test]
 fn json_is_the_daemons_own() {
-    list(&["-o", "json"], &ok(RECENT)).0.is(0, &format!("{RECENT}\n"));
+    list(&["-o", "json"], &ok(RECENT))
+        .0
+        .is(0, &format!("{RECENT}\n"));
 }
 
 #[test]
 fn nothing_seen_is_nothing_printed() {
-    list(&[], &ok(r#"{"seen_services": [], "threshold_seconds": 600}"#)).0.is(0, "");
+    list(
+        &[],
+        &ok(r#"{"seen_services": [], "threshold_seconds": 600}"#),
+    )
+    .0
+    .is(0, "");
 }
 
 #[test]
@@ -71,7 +81,11 @@ fn no_daemon_is_one_sentence() {
     let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let port = stream.local_addr().unwrap().port().to_string();
     let ran = run("halist", &["-p", &port]);
-    ran.is_with(1, "", &format!("halist: no hacheck answers on port {port} of 127.0.0.1 (connection refused)"));
+    ran.is_with(
+        1,
+        "",
+        &format!("halist: no hacheck answers on port {port} of 127.0.0.1 (connection refused)"),
+    );
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
 }
 
@@ -81,7 +95,10 @@ fn another_server_on_the_port_is_told_apart() {
         (ok("<html>"), "is no hacheck"),
         (ok("[]"), "is no hacheck"),
         (ok(r#"{"seen_services": 5}"#), "is no hacheck"),
-        ("HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".into(), "answered 404"),
+        (
+            "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".into(),
+            "answered 404",
+        ),
         ("SSH-2.0-OpenSSH\r\n".into(), "no hacheck answers"),
         (String::new(), "no hacheck answers"),
     ] {

@@ -8,14 +8,24 @@ use crate::support::{BINARY, Ran, Spool};
 #[test]
 fn status_prints_a_line_for_each_service_and_exits_1_when_one_is_down() {
     let spool = Spool::new();
-    spool.put("web", r#"{"reason": "why", "creation": 1.0, "expiration": 4e9}"#);
+    spool.put(
+        "web",
+        r#"{"reason": "why", "creation": 1.0, "expiration": 4e9}"#,
+    );
     spool.put("mail", "plain");
     spool.put("empty", "");
-    let expected = "DOWN\t4000000000.000000\tweb\twhy\nUP\tapi\nDOWN\tinf\tmail\tplain\nDOWN\tinf\tempty\t\n";
+    let expected =
+        "DOWN\t4000000000.000000\tweb\twhy\nUP\tapi\nDOWN\tinf\tmail\tplain\nDOWN\tinf\tempty\t\n";
     let ran = spool.run("hastatus", &["web", "api", "mail", "empty"]);
-    ran.is_with(1, expected, "hastatus: note: the downtime of 'web' ends at 2096-10-02 07:06:40 +00:00\n");
+    ran.is_with(
+        1,
+        expected,
+        "hastatus: note: the downtime of 'web' ends at 2096-10-02 07:06:40 +00:00\n",
+    );
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
-    spool.run("hastatus", &["api", "db"]).is(0, "UP\tapi\nUP\tdb\n");
+    spool
+        .run("hastatus", &["api", "db"])
+        .is(0, "UP\tapi\nUP\tdb\n");
 }
 
 #[test]
@@ -24,18 +34,28 @@ fn instances_are_shown_with_host_and_port_when_down() {
     for name in ["web:80", "web:10.1.2.3:80", "web:::1:80"] {
         spool.put(name, "r");
     }
-    spool.run("hastatus", &["-P", "80", "web"]).is(1, "DOWN\tinf\tweb::80\tr\n");
-    spool.run("hastatus", &["-P", "80", "-H", "10.1.2.3", "web"]).is(1, "DOWN\tinf\tweb:10.1.2.3:80\tr\n");
-    spool.run("hastatus", &["-P", "80", "-H", "127.0.0.1", "web"]).is(1, "DOWN\tinf\tweb:127.0.0.1:80\tr\n");
+    spool
+        .run("hastatus", &["-P", "80", "web"])
+        .is(1, "DOWN\tinf\tweb::80\tr\n");
+    spool
+        .run("hastatus", &["-P", "80", "-H", "10.1.2.3", "web"])
+        .is(1, "DOWN\tinf\tweb:10.1.2.3:80\tr\n");
+    spool
+        .run("hastatus", &["-P", "80", "-H", "127.0.0.1", "web"])
+        .is(1, "DOWN\tinf\tweb:127.0.0.1:80\tr\n");
     let both = "DOWN\tinf\tweb::80\tr\nDOWN\tinf\tweb:::1:80\tr\nUP\tweb\n";
-    spool.run("hastatus", &["web:80", "web:::1:80", "web:81"]).is(1, both);
+    spool
+        .run("hastatus", &["web:80", "web:::1:80", "web:81"])
+        .is(1, both);
 }
 
 #[test]
 fn a_reason_stays_on_its_line() {
     let spool = Spool::new();
     spool.put("web", "a\tb\r\nc\u{2028}d\x1b[31m\n");
-    spool.run("hastatus", &["web"]).is(1, "DOWN\tinf\tweb\ta b  c d [31m\n");
+    spool
+        .run("hastatus", &["web"])
+        .is(1, "DOWN\tinf\tweb\ta b  c d [31m\n");
 }
 
 #[test]
@@ -54,12 +74,20 @@ fn a_wider_downtime_is_a_note_beside_an_up_line() {
         "UP\tweb\n",
         "note: 'all' is down, and with it everything on this host: re boot\n",
     );
-    spool.run("hastatus", &["all"]).is(1, "DOWN\tinf\tall\tre boot\n");
+    spool
+        .run("hastatus", &["all"])
+        .is(1, "DOWN\tinf\tall\tre boot\n");
     spool.put("web", "deploy");
-    spool.run("hastatus", &["web"]).is(1, "DOWN\tinf\tweb\tdeploy\n");
+    spool
+        .run("hastatus", &["web"])
+        .is(1, "DOWN\tinf\tweb\tdeploy\n");
     fs::remove_file(spool.path("all")).unwrap();
     let ran = spool.run("hastatus", &["web:80", "web:81"]);
-    ran.is_with(0, "UP\tweb\nUP\tweb\n", "note: 'web' is down, and with it every instance of it: deploy\n");
+    ran.is_with(
+        0,
+        "UP\tweb\nUP\tweb\n",
+        "note: 'web' is down, and with it every instance of it: deploy\n",
+    );
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);
 }
 
@@ -67,30 +95,45 @@ fn a_wider_downtime_is_a_note_beside_an_up_line() {
 fn status_never_says_up_for_what_it_cannot_read() {
     let spool = Spool::new();
     fs::create_dir(spool.path("web")).unwrap();
-    spool.run("hastatus", &["web", "mail"]).is_with(1, "UP\tmail\n", "hastatus: cannot read");
+    spool
+        .run("hastatus", &["web", "mail"])
+        .is_with(1, "UP\tmail\n", "hastatus: cannot read");
     let spool = Spool::missing();
     fs::write(spool.root(), "a file").unwrap();
-    spool.run("hastatus", &["web"]).is_with(1, "", "hastatus: cannot read");
+    spool
+        .run("hastatus", &["web"])
+        .is_with(1, "", "hastatus: cannot read");
 }
 
 #[test]
 fn a_missing_root_is_up_with_a_note_and_is_not_made() {
     let spool = Spool::missing();
-    spool.run("hastatus", &["web"]).is_with(0, "UP\tweb\n", "note: there is no spool folder");
-    spool.run("hashowdowned", &[]).is_with(0, "", "note: there is no spool folder");
+    spool
+        .run("hastatus", &["web"])
+        .is_with(0, "UP\tweb\n", "note: there is no spool folder");
+    spool
+        .run("hashowdowned", &[])
+        .is_with(0, "", "note: there is no spool folder");
     assert!(!spool.root().exists());
 }
 
 #[test]
 fn showdowned_lists_everything_sorted() {
     let spool = Spool::new();
-    for (name, content) in [("c", "rc"), ("a:80", "r1"), ("all", ""), ("b", r#"{"expiration": 4e9, "reason": "rb"}"#)] {
+    for (name, content) in [
+        ("c", "rc"),
+        ("a:80", "r1"),
+        ("all", ""),
+        ("b", r#"{"expiration": 4e9, "reason": "rb"}"#),
+    ] {
         spool.put(name, content);
     }
     spool.put("gone", r#"{"expiration": 1}"#);
     let expected = "DOWN\tinf\ta::80\tr1\nDOWN\tinf\tall\t\nDOWN\t4000000000.000000\tb\trb\nDOWN\tinf\tc\trc\n";
     spool.run("hashowdowned", &[]).is(0, expected);
-    spool.run("hashowdowned", &["web"]).is_with(2, "", "usage: hashowdowned");
+    spool
+        .run("hashowdowned", &["web"])
+        .is_with(2, "", "usage: hashowdowned");
 }
 
 #[test]
@@ -102,14 +145,20 @@ fn showdowned_tells_odd_entries_and_lists_the_others() {
     fs::create_dir(spool.path("sub")).unwrap();
     let ran = spool.run("hashowdowned", &[]);
     ran.is_with(0, "DOWN\tinf\tweb\tx\n", "note: \"foo:bar\" in");
-    assert!(ran.err.contains("\"sub\"") && !ran.err.contains('~'), "{}", ran.err);
+    assert!(
+        ran.err.contains("\"sub\"") && !ran.err.contains('~'),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
 fn showdowned_fails_when_it_cannot_list() {
     let spool = Spool::missing();
     fs::write(spool.root(), "a file").unwrap();
-    spool.run("hashowdowned", &[]).is_with(1, "", "hashowdowned: cannot list");
+    spool
+        .run("hashowdowned", &[])
+        .is_with(1, "", "hashowdowned: cannot list");
 }
 
 #[test]
@@ -118,14 +167,21 @@ fn the_original_format_has_no_expiration() {
     spool.put("web", r#"{"reason": "why", "expiration": 4e9}"#);
     let ran = spool.run("hastatus", &["-o", "uber", "web", "api"]);
     ran.is_with(1, "DOWN\tweb\twhy\nUP\tapi\n", "ends at 2096-10-02");
-    spool.run("hashowdowned", &["--output=uber"]).is(0, "DOWN\tweb\twhy\n");
-    spool.run("hastatus", &["-o", "xml", "web"]).is_with(2, "", "give tsv, uber or json");
+    spool
+        .run("hashowdowned", &["--output=uber"])
+        .is(0, "DOWN\tweb\twhy\n");
+    spool
+        .run("hastatus", &["-o", "xml", "web"])
+        .is_with(2, "", "give tsv, uber or json");
 }
 
 #[test]
 fn json_tells_everything() {
     let spool = Spool::new();
-    spool.put("web:10.1.2.3:80", r#"{"reason": "a\nb", "creation": 1.5, "expiration": 4e9}"#);
+    spool.put(
+        "web:10.1.2.3:80",
+        r#"{"reason": "a\nb", "creation": 1.5, "expiration": 4e9}"#,
+    );
     spool.put("web", "");
     let ran = spool.run("hastatus", &["-ojson", "web:10.1.2.3:80", "web", "api"]);
     let expected = serde_json::json!([
@@ -137,7 +193,10 @@ fn json_tells_everything() {
          "expiration": null},
     ]);
     assert_eq!((ran.code, ran.err.as_str()), (Some(1), ""));
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&ran.out).unwrap(), expected);
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(&ran.out).unwrap(),
+        expected
+    );
     fs::remove_dir_all(spool.root()).unwrap();
     fs::create_dir(spool.root()).unwrap();
     spool.run("hashowdowned", &["-o", "json"]).is(0, "[]\n");
@@ -147,14 +206,27 @@ fn json_tells_everything() {
 fn a_reader_that_went_away_is_no_failure() {
     let spool = Spool::new();
     spool.put("web", "x".repeat(1 << 19));
-    for (name, args, code) in [("hashowdowned", &[][..], 0), ("hastatus", &["web"], 1), ("hastatus", &["--help"], 0)] {
+    for (name, args, code) in [
+        ("hashowdowned", &[][..], 0),
+        ("hastatus", &["web"], 1),
+        ("hastatus", &["--help"], 0),
+    ] {
         let (reader, writer) = std::io::pipe().unwrap();
         drop(reader);
-        let output = spool.command(name, args).stdout(writer).stderr(Stdio::piped()).output().unwrap();
+        let output = spool
+            .command(name, args)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
         Ran::from(output).is(code, "");
     }
     let closed = "exec \"$0\" downed --spool-root \"$1\" >&-";
-    let output = Command::new("sh").args(["-c", closed, BINARY]).arg(spool.root()).output().unwrap();
+    let output = Command::new("sh")
+        .args(["-c", closed, BINARY])
+        .arg(spool.root())
+        .output()
+        .unwrap();
     Ran::from(output).is(0, "");
 }
 
@@ -162,7 +234,12 @@ fn a_reader_that_went_away_is_no_failure() {
 fn output_that_cannot_be_written_is_a_failure() {
     let spool = Spool::new();
     let full = File::options().write(true).open("/dev/full").unwrap();
-    let output = spool.command("hastatus", &["web"]).stdout(full).stderr(Stdio::piped()).output().unwrap();
+    let output = spool
+        .command("hastatus", &["web"])
+        .stdout(full)
+        .stderr(Stdio::piped())
+        .output()
+        .unwrap();
     Ran::from(output).is_with(1, "", "cannot write to standard output");
 }
 
@@ -171,6 +248,10 @@ fn a_closed_standard_error_breaks_nothing() {
     let spool = Spool::new();
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
-    let output = spool.command("hastatus", &["--nonsense"]).stderr(writer).output().unwrap();
+    let output = spool
+        .command("hastatus", &["--nonsense"])
+        .stderr(writer)
+        .output()
+        .unwrap();
     assert_eq!(output.status.code(), Some(2));
 }

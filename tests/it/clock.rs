@@ -12,8 +12,14 @@ const HOUR: i64 = 3600;
 
 /// libfaketime, which gives a process another wall clock and leaves the monotonic one alone.
 fn library() -> PathBuf {
-    let folders = fs::read_dir("/usr/lib").unwrap().flatten().map(|f| f.path().join("faketime/libfaketime.so.1"));
-    folders.into_iter().find(|p| p.exists()).expect("libfaketime is missing: apt-get install libfaketime")
+    let folders = fs::read_dir("/usr/lib")
+        .unwrap()
+        .flatten()
+        .map(|f| f.path().join("faketime/libfaketime.so.1"));
+    folders
+        .into_iter()
+        .find(|p| p.exists())
+        .expect("libfaketime is missing: apt-get install libfaketime")
 }
 
 /// A daemon whose wall clock is off by what a file says, in seconds.
@@ -44,7 +50,9 @@ fn in_one_hour() -> String {
 #[test]
 fn a_downtime_ends_when_the_wall_clock_says_so() {
     let (mut daemon, clock) = daemon("");
-    daemon.spool.run("hadown", &["-r", "short", "-e", &in_one_hour(), "web"]);
+    daemon
+        .spool
+        .run("hadown", &["-r", "short", "-e", &in_one_hour(), "web"]);
     daemon.spool.run("hadown", &["-r", "long", "other"]);
     daemon.get("/spool/web/0").says(503, "short");
     // A clock that goes back, as after a start without a battery, ends nothing early.
@@ -61,17 +69,28 @@ fn a_downtime_ends_when_the_wall_clock_says_so() {
 fn results_deadlines_and_idle_times_do_not_jump() {
     let upstream = Upstream::answering("fine");
     let hung = Upstream::hung();
-    let (mut daemon, clock) = daemon("cache_time: 300\nhealthcheck_timeout: 1\nheader_timeout: 300\n");
+    let (mut daemon, clock) =
+        daemon("cache_time: 300\nhealthcheck_timeout: 1\nheader_timeout: 300\n");
     let path = format!("/http/web/{}/", upstream.port());
     daemon.get(&path).is(200, "fine");
     for seconds in [1000 * HOUR, -1000 * HOUR, 0] {
         jump(&clock, seconds);
         daemon.get(&path).is(200, "fine");
-        daemon.get(&format!("/http/web/{}/{}", hung.port(), seconds + 4_000_000)).says(503, "timed out after ");
+        daemon
+            .get(&format!(
+                "/http/web/{}/{}",
+                hung.port(),
+                seconds + 4_000_000
+            ))
+            .says(503, "timed out after ");
         let uptime = daemon.status("/uptime").as_f64().unwrap();
         assert!((0.0..300.0).contains(&uptime), "{uptime}");
     }
-    assert_eq!(upstream.seen().len(), 1, "a jump of the clock ended a stored result");
+    assert_eq!(
+        upstream.seen().len(),
+        1,
+        "a jump of the clock ended a stored result"
+    );
     daemon.reload("cache_time: 0.2\n", "configuration read from");
     jump(&clock, -5000 * HOUR);
     let asked = upstream.seen().len();

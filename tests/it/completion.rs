@@ -13,7 +13,10 @@ use crate::support::{BINARY, Spool, TempDir};
 /// What bash would offer for a line, sorted. `@` stands for the names' folder, `%` for the spool.
 fn offers(spool: &Spool, line: &str) -> Vec<String> {
     let folder = TempDir::new();
-    for name in ["hacheck"].into_iter().chain(APPLETS.iter().filter_map(|a| a.alias)) {
+    for name in ["hacheck"]
+        .into_iter()
+        .chain(APPLETS.iter().filter_map(|a| a.alias))
+    {
         symlink(BINARY, folder.path().join(name)).unwrap();
     }
     let line = line.replace('%', spool.root().to_str().unwrap());
@@ -26,10 +29,21 @@ fn offers(spool: &Spool, line: &str) -> Vec<String> {
         [[ $spec =~ -F\\ ([^ ]+) ]] || exit 4
         \"${BASH_REMATCH[1]}\" \"${COMP_WORDS[0]}\" \"${COMP_WORDS[COMP_CWORD]}\" ''
         printf '%s\\n' \"${COMPREPLY[@]}\"";
-    let path = format!("{}:{}", folder.path().display(), std::env::var("PATH").unwrap());
+    let path = format!(
+        "{}:{}",
+        folder.path().display(),
+        std::env::var("PATH").unwrap()
+    );
     let mut bash = Command::new("bash");
-    let out = succeed(bash.args(["--norc", "--noprofile", "-c", script, "bash", &line]).env("PATH", path));
-    let mut offers: Vec<String> = out.lines().filter(|l| !l.is_empty()).map(str::to_owned).collect();
+    let out = succeed(
+        bash.args(["--norc", "--noprofile", "-c", script, "bash", &line])
+            .env("PATH", path),
+    );
+    let mut offers: Vec<String> = out
+        .lines()
+        .filter(|l| !l.is_empty())
+        .map(str::to_owned)
+        .collect();
     offers.sort();
     offers
 }
@@ -38,10 +52,17 @@ fn offers(spool: &Spool, line: &str) -> Vec<String> {
 fn every_name_completes_its_own_options() {
     let spool = Spool::new();
     for applet in APPLETS {
-        let call = applet.alias.map_or_else(|| format!("hacheck {} ", applet.name), |alias| format!("{alias} "));
+        let call = applet.alias.map_or_else(
+            || format!("hacheck {} ", applet.name),
+            |alias| format!("{alias} "),
+        );
         let offered = offers(&spool, &format!("{call}--"));
         for flag in applet.options() {
-            assert!(offered.iter().any(|o| o == flag.long), "{call}: {} is not in {offered:?}", flag.long);
+            assert!(
+                offered.iter().any(|o| o == flag.long),
+                "{call}: {} is not in {offered:?}",
+                flag.long
+            );
         }
     }
 }
@@ -50,7 +71,10 @@ fn every_name_completes_its_own_options() {
 fn hacheck_completes_its_subcommands() {
     let spool = Spool::new();
     let all = offers(&spool, "hacheck ");
-    assert!(APPLETS.iter().all(|a| all.contains(&a.name.to_owned())), "{all:?}");
+    assert!(
+        APPLETS.iter().all(|a| all.contains(&a.name.to_owned())),
+        "{all:?}"
+    );
     assert_eq!(offers(&spool, "hacheck do"), ["down", "downed"]);
 }
 
@@ -64,10 +88,22 @@ fn services_come_from_the_daemon_and_from_the_spool() {
     spool.put("disk", "");
     let line = |name: &str| format!("{name} --spool-root % -p {port} ");
     for name in ["hadown", "hastatus", "hacheck status"] {
-        assert_eq!(offers(spool, &line(name)), ["all", "disk", "mail", "web", "web:8080"], "{name}");
+        assert_eq!(
+            offers(spool, &line(name)),
+            ["all", "disk", "mail", "web", "web:8080"],
+            "{name}"
+        );
     }
-    assert_eq!(offers(spool, &format!("{}web:80", line("hadown"))), ["8080"], "behind the colon that readline keeps");
-    assert_eq!(offers(spool, &line("haup")), ["disk", "web:8080"], "what is down");
+    assert_eq!(
+        offers(spool, &format!("{}web:80", line("hadown"))),
+        ["8080"],
+        "behind the colon that readline keeps"
+    );
+    assert_eq!(
+        offers(spool, &line("haup")),
+        ["disk", "web:8080"],
+        "what is down"
+    );
     assert_eq!(offers(spool, &format!("{}ma", line("hadown"))), ["mail"]);
     assert_eq!(offers(spool, "haup --spool-root=% d"), ["disk"]);
 }
@@ -77,8 +113,18 @@ fn values_of_options_complete() {
     let spool = Spool::new();
     fs::create_dir(spool.path("folder")).unwrap();
     assert_eq!(offers(&spool, "hastatus -o "), ["json", "tsv", "uber"]);
-    assert_eq!(offers(&spool, "haup --action st"), ["status", "status_downed"]);
-    assert_eq!(offers(&spool, "haup --spool-root %/f"), [spool.path("folder").to_str().unwrap()]);
+    assert_eq!(
+        offers(&spool, "haup --action st"),
+        ["status", "status_downed"]
+    );
+    assert_eq!(
+        offers(&spool, "haup --spool-root %/f"),
+        [spool.path("folder").to_str().unwrap()]
+    );
     assert!(offers(&spool, "hacheck probe t").contains(&"tcp".to_owned()));
-    assert_eq!(offers(&spool, "hadown -r "), Vec::<String>::new(), "a reason is nobody's guess");
+    assert_eq!(
+        offers(&spool, "hadown -r "),
+        Vec::<String>::new(),
+        "a reason is nobody's guess"
+    );
 }

@@ -11,9 +11,18 @@ use crate::support::run;
 /// The corpus, relative to the folder that tests run in: messages name the file as it was given.
 fn corpus(folder: &str, least: usize) -> Vec<PathBuf> {
     let folder = Path::new("tests/data/config").join(folder);
-    let files = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
-    let files: BTreeSet<_> = files.filter(|p| p.extension().is_some_and(|e| e == "yml")).collect();
-    assert!(files.len() >= least, "only {} files in {}", files.len(), folder.display());
+    let files = fs::read_dir(&folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path());
+    let files: BTreeSet<_> = files
+        .filter(|p| p.extension().is_some_and(|e| e == "yml"))
+        .collect();
+    assert!(
+        files.len() >= least,
+        "only {} files in {}",
+        files.len(),
+        folder.display()
+    );
     files.into_iter().collect()
 }
 
@@ -29,7 +38,11 @@ fn every_bad_file_is_refused_with_its_exact_message() {
         let ran = run("hacheck", &["config", "-c", file.to_str().unwrap()]);
         let expected = beside(&file, "err");
         if ran.code != Some(1) || ran.err.trim_end() != expected.trim_end() || !ran.out.is_empty() {
-            wrong += &format!("{}\n expected: {expected} got:      {}\n", file.display(), ran.err);
+            wrong += &format!(
+                "{}\n expected: {expected} got:      {}\n",
+                file.display(),
+                ran.err
+            );
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -42,7 +55,12 @@ fn every_good_file_gives_its_settings_and_warnings() {
         let loaded = config::load(&file).unwrap_or_else(|faults| panic!("{faults}"));
         let mut got: String = loaded.warnings.iter().map(|w| format!("{w}\n")).collect();
         let shown = config::effective(&loaded.config);
-        got.extend(shown.lines().filter(|l| l.contains("# default")).map(|l| format!("{l}\n")));
+        got.extend(
+            shown
+                .lines()
+                .filter(|l| l.contains("# default"))
+                .map(|l| format!("{l}\n")),
+        );
         let expected = beside(&file, "out");
         if got != expected {
             wrong += &format!("{}\n expected:\n{expected} got:\n{got}", file.display());
@@ -54,25 +72,54 @@ fn every_good_file_gives_its_settings_and_warnings() {
 #[test]
 fn a_file_that_cannot_be_read_is_a_sentence() {
     let said = |path: &str| config::load(Path::new(path)).unwrap_err().to_string();
-    assert_eq!(said("tests/data/none.yml"), "tests/data/none.yml: there is no such file; check the path given with -c");
-    assert_eq!(said("tests/data"), "tests/data: this is a folder; name a file in it");
-    assert_eq!(said("Cargo.toml/x"), "Cargo.toml/x: a part of the path is not a folder; check the path given with -c");
-    assert_eq!(said("/dev/zero"), "/dev/zero: the file is larger than 1 MiB; is it a configuration?");
-    assert_eq!(config::load(Path::new("/dev/null")).unwrap().config, Config::default());
+    assert_eq!(
+        said("tests/data/none.yml"),
+        "tests/data/none.yml: there is no such file; check the path given with -c"
+    );
+    assert_eq!(
+        said("tests/data"),
+        "tests/data: this is a folder; name a file in it"
+    );
+    assert_eq!(
+        said("Cargo.toml/x"),
+        "Cargo.toml/x: a part of the path is not a folder; check the path given with -c"
+    );
+    assert_eq!(
+        said("/dev/zero"),
+        "/dev/zero: the file is larger than 1 MiB; is it a configuration?"
+    );
+    assert_eq!(
+        config::load(Path::new("/dev/null")).unwrap().config,
+        Config::default()
+    );
 }
 
 #[test]
 fn the_applet_shows_settings_and_keeps_secrets() {
     let folder = crate::support::TempDir::new();
     let file = folder.path().join("h.yml");
-    fs::write(&file, "mysql_password: hunter2\nmysql_username: me\nmax_client: 5\ncache_time: 3\n").unwrap();
+    fs::write(
+        &file,
+        "mysql_password: hunter2\nmysql_username: me\nmax_client: 5\ncache_time: 3\n",
+    )
+    .unwrap();
     let ran = run("hacheck", &["config", file.to_str().unwrap()]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(ran.out.contains("cache_time: 3  # default 10\n"), "{}", ran.out);
-    assert!(ran.out.contains("mysql_password: \"***\"  # default null\n"), "{}", ran.out);
+    assert!(
+        ran.out.contains("cache_time: 3  # default 10\n"),
+        "{}",
+        ran.out
+    );
+    assert!(
+        ran.out
+            .contains("mysql_password: \"***\"  # default null\n"),
+        "{}",
+        ran.out
+    );
     assert!(!ran.out.contains("hunter2") && !ran.err.contains("hunter2"));
     assert!(
-        ran.err.contains(":3: max_client: there is no such setting") && ran.err.contains("max_clients"),
+        ran.err.contains(":3: max_client: there is no such setting")
+            && ran.err.contains("max_clients"),
         "{}",
         ran.err
     );
@@ -80,7 +127,12 @@ fn the_applet_shows_settings_and_keeps_secrets() {
 
 #[test]
 fn wrong_arguments_are_usage_errors() {
-    for args in [&["config"][..], &["config", "-c"], &["config", "-c", "a", "b"], &["config", "a", "b"]] {
+    for args in [
+        &["config"][..],
+        &["config", "-c"],
+        &["config", "-c", "a", "b"],
+        &["config", "a", "b"],
+    ] {
         assert_eq!(run("hacheck", args).code, Some(2), "{args:?}");
     }
 }
@@ -90,11 +142,23 @@ fn secrets_from_credentials_and_the_environment_are_read_and_not_shown() {
     let folder = crate::support::TempDir::new();
     let file = folder.path().join("h.yml");
     fs::write(folder.path().join("mysql"), "hunter2\n").unwrap();
-    fs::write(&file, "mysql_username: \"${WHO}\"\nmysql_password_file: mysql\n").unwrap();
+    fs::write(
+        &file,
+        "mysql_username: \"${WHO}\"\nmysql_password_file: mysql\n",
+    )
+    .unwrap();
     let mut command = crate::support::command("hacheck");
-    command.arg("config").arg(&file).env("CREDENTIALS_DIRECTORY", folder.path()).env("WHO", "checker");
+    command
+        .arg("config")
+        .arg(&file)
+        .env("CREDENTIALS_DIRECTORY", folder.path())
+        .env("WHO", "checker");
     let ran = crate::support::Ran::from(command.output().unwrap());
     assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-    assert!(ran.out.contains("mysql_username: checker ") && ran.out.contains("mysql_password: \"***\""), "{}", ran.out);
+    assert!(
+        ran.out.contains("mysql_username: checker ") && ran.out.contains("mysql_password: \"***\""),
+        "{}",
+        ran.out
+    );
     assert!(!ran.out.contains("hunter2"));
 }

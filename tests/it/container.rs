@@ -30,7 +30,11 @@ impl Container {
     /// The same, with more in its configuration.
     fn with(before: &str, config: &str) -> Self {
         let spool = Spool::new();
-        fs::write(spool.outside().join("c.yml"), format!("log_path: stdout\n{config}")).unwrap();
+        fs::write(
+            spool.outside().join("c.yml"),
+            format!("log_path: stdout\n{config}"),
+        )
+        .unwrap();
         // Where the tests run may be closed to others.
         fs::copy(BINARY, spool.outside().join("hacheck")).unwrap();
         let script = format!(
@@ -41,11 +45,22 @@ impl Container {
             root = spool.outside().display()
         );
         let mut command = as_root("unshare");
-        command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", &script]);
+        command.args([
+            "--mount",
+            "--pid",
+            "--fork",
+            "--kill-child",
+            "sh",
+            "-ec",
+            &script,
+        ]);
         let log = File::create(spool.outside().join("log")).unwrap();
         let errors = File::create(spool.outside().join("errors")).unwrap();
         open_to_all(spool.outside());
-        let container = Self { unshare: Process::spawn(command.stdout(log).stderr(errors)), spool };
+        let container = Self {
+            unshare: Process::spawn(command.stdout(log).stderr(errors)),
+            spool,
+        };
         wait_until(LONG, "it listens", || {
             assert_eq!(container.read("errors"), "", "on standard error");
             container.read("log").contains("listening on ")
@@ -59,14 +74,24 @@ impl Container {
 
     fn address(&self) -> std::net::SocketAddr {
         let log = self.read("log");
-        log.split_once("listening on ").unwrap().1.lines().next().unwrap().parse().unwrap()
+        log.split_once("listening on ")
+            .unwrap()
+            .1
+            .lines()
+            .next()
+            .unwrap()
+            .parse()
+            .unwrap()
     }
 
     /// The daemon's number outside.
     fn daemon(&mut self) -> i32 {
         let mut pid = i32::try_from(self.unshare.child().id()).unwrap();
         // sudo, if any, unshare, and then the daemon.
-        while !fs::read_to_string(format!("/proc/{pid}/comm")).unwrap().starts_with("hacheck") {
+        while !fs::read_to_string(format!("/proc/{pid}/comm"))
+            .unwrap()
+            .starts_with("hacheck")
+        {
             pid = children(pid).first().expect("unshare has a child").0;
         }
         pid
@@ -77,8 +102,9 @@ impl Drop for Container {
     fn drop(&mut self) {
         // A process that changed its user outlives whoever started it.
         let pid = i32::try_from(self.unshare.child().id()).unwrap();
-        for (child, _) in
-            children(pid).into_iter().flat_map(|(child, _)| [vec![(child, String::new())], children(child)].concat())
+        for (child, _) in children(pid)
+            .into_iter()
+            .flat_map(|(child, _)| [vec![(child, String::new())], children(child)].concat())
         {
             let _ = as_root("kill").args(["-KILL", &child.to_string()]).output();
         }
@@ -93,11 +119,20 @@ fn children(parent: i32) -> Vec<(i32, String)> {
         let (state, rest) = stat.rsplit_once(") ")?.1.split_once(' ')?;
         (rest.split(' ').next()?.parse() == Ok(parent)).then(|| (pid, state.to_owned()))
     };
-    fs::read_dir("/proc").unwrap().flatten().filter_map(stat).collect()
+    fs::read_dir("/proc")
+        .unwrap()
+        .flatten()
+        .filter_map(stat)
+        .collect()
 }
 
 fn open_to_all(folder: &Path) {
-    let ran = Command::new("chmod").args(["-R", "a+rX"]).arg(folder).stdin(Stdio::null()).status().unwrap();
+    let ran = Command::new("chmod")
+        .args(["-R", "a+rX"])
+        .arg(folder)
+        .stdin(Stdio::null())
+        .status()
+        .unwrap();
     assert!(ran.success());
 }
 
@@ -111,13 +146,32 @@ fn as_process_1_it_answers_on_a_read_only_root_and_ends_when_told() {
     // What HEALTHCHECK of the Dockerfile runs; a downtime of everything is none of its business.
     container.spool.put("all", "by hand");
     let port = address.port().to_string();
-    let probe = ["probe", "--spool-root", "/nonexistent", "http", "hacheck", &port, "/healthz"];
+    let probe = [
+        "probe",
+        "--spool-root",
+        "/nonexistent",
+        "http",
+        "hacheck",
+        &port,
+        "/healthz",
+    ];
     let ran = Command::new(BINARY).args(probe).output().unwrap();
     assert!(ran.status.success(), "{ran:?}");
     let pid = container.daemon();
     assert!(children(pid).is_empty());
-    assert!(as_root("kill").arg(pid.to_string()).status().unwrap().success());
-    assert_eq!(container.unshare.wait(LONG), 0, "{}", container.read("errors"));
+    assert!(
+        as_root("kill")
+            .arg(pid.to_string())
+            .status()
+            .unwrap()
+            .success()
+    );
+    assert_eq!(
+        container.unshare.wait(LONG),
+        0,
+        "{}",
+        container.read("errors")
+    );
     assert!(container.read("log").contains("stopping"));
 }
 
@@ -126,7 +180,9 @@ fn as_process_1_it_reaps_what_others_leave_behind() {
     // A process whose parent is gone, and that ends when the daemon is process 1 already.
     let mut container = Container::start("(sleep 1 & sleep 1 &)");
     let pid = container.daemon();
-    wait_until(LONG, "the orphans died", || children(pid).iter().all(|(_, state)| state == "Z"));
+    wait_until(LONG, "the orphans died", || {
+        children(pid).iter().all(|(_, state)| state == "Z")
+    });
     wait_until(LONG, "the orphans are reaped", || children(pid).is_empty());
     client::request(container.address(), "GET", "/healthz", &[]).is(200, "ok\n");
 }
@@ -139,6 +195,11 @@ fn as_process_1_it_reaps_what_the_commands_of_checks_leave_behind() {
     let pid = container.daemon();
     let answer = client::request(container.address(), "GET", "/exec/web/80/leave", &[]);
     assert_eq!(answer.status, 200, "{answer:?}");
-    assert!(!children(pid).is_empty(), "the grandchild has come to process 1");
-    wait_until(LONG, "the grandchild is reaped", || children(pid).is_empty());
+    assert!(
+        !children(pid).is_empty(),
+        "the grandchild has come to process 1"
+    );
+    wait_until(LONG, "the grandchild is reaped", || {
+        children(pid).is_empty()
+    });
 }

@@ -22,7 +22,12 @@ fn the_signals_that_end_it_end_it_well() {
     for signal in [Signal::SIGTERM, Signal::SIGINT, Signal::SIGQUIT] {
         let mut daemon = Daemon::start();
         daemon.process.signal(signal);
-        assert_eq!(daemon.process.wait(PATIENCE), 0, "{signal}: {}", daemon.log());
+        assert_eq!(
+            daemon.process.wait(PATIENCE),
+            0,
+            "{signal}: {}",
+            daemon.log()
+        );
         daemon.wait_for_log("stopping");
     }
 }
@@ -31,17 +36,27 @@ fn the_signals_that_end_it_end_it_well() {
 fn a_running_probe_does_not_hold_up_the_end() {
     let hung = Upstream::hung();
     for threads in ["1", "2"] {
-        let mut daemon = Setup::new().config("healthcheck_timeout: 300\n").args(&["-n", threads]).start();
+        let mut daemon = Setup::new()
+            .config("healthcheck_timeout: 300\n")
+            .args(&["-n", threads])
+            .start();
         let before = hung.seen().len();
         let paths = (0..8).map(|i| format!("/http/web/{}/{i}", hung.port()));
-        let waiting: Vec<TcpStream> = paths.map(|p| send(daemon.address, "GET", &p, &[])).collect();
+        let waiting: Vec<TcpStream> = paths
+            .map(|p| send(daemon.address, "GET", &p, &[]))
+            .collect();
         // Connections without a request, whole or in part, must not hold it up either.
         let _idle = client::connect(daemon.address);
         hung.wait_for(before + 8);
         assert!(waiting.iter().all(is_silent));
         daemon.process.signal(Signal::SIGTERM);
         // Two seconds, and as many again for a machine that is busy with other tests.
-        assert_eq!(daemon.process.wait(Duration::from_secs(4)), 0, "{}", daemon.log());
+        assert_eq!(
+            daemon.process.wait(Duration::from_secs(4)),
+            0,
+            "{}",
+            daemon.log()
+        );
         daemon.wait_for_log("connections were still open after 1s");
     }
 }
@@ -54,12 +69,22 @@ fn a_probe_that_ends_in_time_is_still_answered() {
         wait.lock().unwrap().recv_timeout(PATIENCE).ok()?;
         Some(http("200 OK", "done"))
     });
-    let mut daemon = Setup::new().config("shutdown_timeout: 300\n").args(&["-n", "2"]).start();
-    let mut poller = send(daemon.address, "GET", &format!("/http/web/{}/", upstream.port()), &[]);
+    let mut daemon = Setup::new()
+        .config("shutdown_timeout: 300\n")
+        .args(&["-n", "2"])
+        .start();
+    let mut poller = send(
+        daemon.address,
+        "GET",
+        &format!("/http/web/{}/", upstream.port()),
+        &[],
+    );
     upstream.wait_for(1);
     daemon.process.signal(Signal::SIGTERM);
     daemon.wait_for_log("stopping");
-    wait_until(PATIENCE, "no connection is accepted", || TcpStream::connect(daemon.address).is_err());
+    wait_until(PATIENCE, "no connection is accepted", || {
+        TcpStream::connect(daemon.address).is_err()
+    });
     go.send(()).unwrap();
     client::answer(&mut poller).is(200, "done");
     assert_eq!(daemon.process.wait(PATIENCE), 0);
@@ -76,9 +101,16 @@ fn a_hangup_reads_the_configuration_anew() {
     daemon.reload("cache_time: 3600\n", "SIGHUP: configuration read from");
     (0..3).for_each(|_| ask());
     assert_eq!(upstream.seen().len(), 4, "cache_time: 3600 keeps results");
-    daemon.request("POST", "/spool/web/80?status=up", &[]).says(403, "not enabled");
-    daemon.reload("allow_remote_spool_changes: yes\nlog_level: debug\n", "SIGHUP: configuration read from");
-    daemon.request("POST", "/spool/web/80?status=up", &[]).is(200, "");
+    daemon
+        .request("POST", "/spool/web/80?status=up", &[])
+        .says(403, "not enabled");
+    daemon.reload(
+        "allow_remote_spool_changes: yes\nlog_level: debug\n",
+        "SIGHUP: configuration read from",
+    );
+    daemon
+        .request("POST", "/spool/web/80?status=up", &[])
+        .is(200, "");
     daemon.wait_for_log("200 POST /spool/web/80?status=up (127.0.0.1)");
     daemon.is_sound();
 }
@@ -89,31 +121,59 @@ fn a_bad_configuration_changes_nothing() {
     let bad = "allow_remote_spool_changes: perhaps\ncache_time: soon\n";
     daemon.reload(bad, "SIGHUP: the configuration stays as it was");
     let log = daemon.log();
-    assert!(log.contains("perhaps") && log.contains("soon"), "all faults are told: {log}");
+    assert!(
+        log.contains("perhaps") && log.contains("soon"),
+        "all faults are told: {log}"
+    );
     let moved = daemon.spool.outside().join("moved.log");
-    let bad = format!("tls_verify: true\ntls_ca_file: /nowhere\nlog_path: {}\n", moved.display());
-    daemon.reload(&bad, "SIGHUP: the configuration stays as it was: tls_verify: cannot read certificates");
+    let bad = format!(
+        "tls_verify: true\ntls_ca_file: /nowhere\nlog_path: {}\n",
+        moved.display()
+    );
+    daemon.reload(
+        &bad,
+        "SIGHUP: the configuration stays as it was: tls_verify: cannot read certificates",
+    );
     assert!(!moved.exists(), "the log has moved all the same");
-    daemon.reload("log_path: /nowhere/log\n", "SIGHUP: the configuration stays as it was: log_path: cannot open");
+    daemon.reload(
+        "log_path: /nowhere/log\n",
+        "SIGHUP: the configuration stays as it was: log_path: cannot open",
+    );
     fs::remove_file(daemon.spool.outside().join("config.yaml")).unwrap();
     daemon.process.signal(Signal::SIGHUP);
     daemon.wait_for_log("config.yaml");
-    daemon.request("POST", "/spool/web/80?status=up", &[]).is(200, "");
+    daemon
+        .request("POST", "/spool/web/80?status=up", &[])
+        .is(200, "");
     daemon.is_sound();
 }
 
 #[test]
 fn keys_that_need_a_restart_are_told() {
     let daemon = Daemon::with_config("max_connections: 100\n");
-    daemon.reload("max_connections: 200\ncache_time: 1\n", "SIGHUP: configuration read from");
-    assert_eq!(daemon.logged("max_connections has changed; it takes effect at the next restart"), 1);
-    assert_eq!(daemon.logged("takes effect at the next restart"), 1, "{}", daemon.log());
+    daemon.reload(
+        "max_connections: 200\ncache_time: 1\n",
+        "SIGHUP: configuration read from",
+    );
+    assert_eq!(
+        daemon.logged("max_connections has changed; it takes effect at the next restart"),
+        1
+    );
+    assert_eq!(
+        daemon.logged("takes effect at the next restart"),
+        1,
+        "{}",
+        daemon.log()
+    );
     assert_eq!(daemon.status("/connections/max"), 100);
 }
 
 #[test]
 fn a_storm_of_hangups_loses_no_request() {
-    let mut daemon = Setup::new().config("cache_time: 0\n").args(&["-n", "2"]).start();
+    let mut daemon = Setup::new()
+        .config("cache_time: 0\n")
+        .args(&["-n", "2"])
+        .start();
     let upstream = Upstream::answering("fine");
     let path = format!("/http/web/{}/", upstream.port());
     thread::scope(|scope| {
@@ -127,7 +187,11 @@ fn a_storm_of_hangups_loses_no_request() {
             })
             .collect();
         for i in 0..200 {
-            daemon.write_config(if i % 2 == 0 { "cache_time: 0\n" } else { "cache_time: no number\n" });
+            daemon.write_config(if i % 2 == 0 {
+                "cache_time: 0\n"
+            } else {
+                "cache_time: no number\n"
+            });
             daemon.process.signal(Signal::SIGHUP);
             thread::yield_now();
         }
@@ -140,16 +204,27 @@ fn a_storm_of_hangups_loses_no_request() {
 #[test]
 fn a_log_file_that_was_renamed_is_opened_anew() {
     let setup = Setup::new();
-    let (log, old) = (setup.log_file(), setup.spool.outside().join("hacheck.log.1"));
-    let daemon = setup.config(format!("log_path: {}\n", log.display())).start();
+    let (log, old) = (
+        setup.log_file(),
+        setup.spool.outside().join("hacheck.log.1"),
+    );
+    let daemon = setup
+        .config(format!("log_path: {}\n", log.display()))
+        .start();
     daemon.wait_for_log("listening on");
     fs::rename(&log, &old).unwrap();
-    daemon.run("hadown", &["-r", "after the rotation", "web"]).is(0, "");
+    daemon
+        .run("hadown", &["-r", "after the rotation", "web"])
+        .is(0, "");
     daemon.get("/spool/web/80").says(503, "after the rotation");
     wait_until(PATIENCE, "the new log file has the line", || {
         fs::read_to_string(&log).is_ok_and(|text| text.contains("after the rotation"))
     });
-    assert!(!fs::read_to_string(&old).unwrap().contains("after the rotation"));
+    assert!(
+        !fs::read_to_string(&old)
+            .unwrap()
+            .contains("after the rotation")
+    );
     daemon.reload("log_path: stderr\n", "SIGHUP: configuration read from");
     let output = fs::read_to_string(daemon.spool.outside().join("output")).unwrap();
     assert!(output.contains("SIGHUP"), "{output}");
@@ -158,12 +233,30 @@ fn a_log_file_that_was_renamed_is_opened_anew() {
 /// A daemon that logs to a pipe which the test holds. It listens on a port that was free a moment ago.
 fn piped(config: &str, args: &[&str]) -> (Process, Spool, std::net::SocketAddr) {
     let spool = Spool::new();
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let config_file = spool.outside().join("config.yaml");
     fs::write(&config_file, config).unwrap();
     let mut command = bound_to_us(BINARY, &[]);
-    command.args(["serve", "-B", "127.0.0.1", "-p", &address.port().to_string(), "--spool-root"]).arg(spool.root());
-    command.arg("-c").arg(config_file).args(args).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+        .args([
+            "serve",
+            "-B",
+            "127.0.0.1",
+            "-p",
+            &address.port().to_string(),
+            "--spool-root",
+        ])
+        .arg(spool.root());
+    command
+        .arg("-c")
+        .arg(config_file)
+        .args(args)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     let mut process = Process::spawn(&mut command);
     wait_until(PATIENCE, "the daemon listens", || {
         assert_eq!(process.ended(), None, "the daemon ended");
@@ -189,12 +282,18 @@ fn a_log_that_nobody_reads_makes_no_check_wait() {
     client::request(address, "GET", "/spool/web/80", &[]).is(200, "");
     // A reload, even one that moves the log, must not wait for the reader either.
     let log = spool.outside().join("moved.log");
-    fs::write(spool.outside().join("config.yaml"), format!("log_path: {}\nmax_body: 1000\n", log.display())).unwrap();
+    fs::write(
+        spool.outside().join("config.yaml"),
+        format!("log_path: {}\nmax_body: 1000\n", log.display()),
+    )
+    .unwrap();
     process.signal(Signal::SIGHUP);
     for _ in 0..20 {
         client::request(address, "GET", "/spool/web/80", &[]).is(200, "");
     }
-    let moved = || fs::read_to_string(&log).is_ok_and(|text| text.contains("SIGHUP: configuration read from"));
+    let moved = || {
+        fs::read_to_string(&log).is_ok_and(|text| text.contains("SIGHUP: configuration read from"))
+    };
     wait_until(PATIENCE, "the log goes on in its new place", moved);
     process.signal(Signal::SIGTERM);
     assert_eq!(process.wait(Duration::from_secs(10)), 0);
@@ -225,24 +324,63 @@ fn a_closed_standard_error_does_not_stop_the_start() {
     let (reader, writer) = std::io::pipe().unwrap();
     drop(reader);
     let mut command = bound_to_us(BINARY, &[]);
-    command.args(["serve", "-B", "127.0.0.1", "-p", "0", "--spool-root"]).arg(setup.spool.root()).arg("-c").arg(config);
-    let mut process = Process::spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(writer));
+    command
+        .args(["serve", "-B", "127.0.0.1", "-p", "0", "--spool-root"])
+        .arg(setup.spool.root())
+        .arg("-c")
+        .arg(config);
+    let mut process = Process::spawn(
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(writer),
+    );
     let mut line = [0; 200];
-    let n = process.child().stdout.as_mut().unwrap().read(&mut line).unwrap();
+    let n = process
+        .child()
+        .stdout
+        .as_mut()
+        .unwrap()
+        .read(&mut line)
+        .unwrap();
     let line = String::from_utf8_lossy(&line[..n]);
-    assert!(line.contains("listening on"), "{line:?}, ended: {:?}", process.ended());
+    assert!(
+        line.contains("listening on"),
+        "{line:?}, ended: {:?}",
+        process.ended()
+    );
 }
 
 /// Runs a daemon that is not to start.
 fn refused(args: &[&str]) -> Ran {
     let spool = Spool::new();
     let mut command = bound_to_us(BINARY, &[]);
-    command.args(["serve", "--spool-root"]).arg(spool.root()).args(args).stdin(Stdio::null());
+    command
+        .args(["serve", "--spool-root"])
+        .arg(spool.root())
+        .args(args)
+        .stdin(Stdio::null());
     let mut process = Process::spawn(command.stdout(Stdio::piped()).stderr(Stdio::piped()));
     let code = process.wait(PATIENCE);
-    let mut ran = Ran { code: Some(code), out: String::new(), err: String::new() };
-    process.child().stdout.take().unwrap().read_to_string(&mut ran.out).unwrap();
-    process.child().stderr.take().unwrap().read_to_string(&mut ran.err).unwrap();
+    let mut ran = Ran {
+        code: Some(code),
+        out: String::new(),
+        err: String::new(),
+    };
+    process
+        .child()
+        .stdout
+        .take()
+        .unwrap()
+        .read_to_string(&mut ran.out)
+        .unwrap();
+    process
+        .child()
+        .stderr
+        .take()
+        .unwrap()
+        .read_to_string(&mut ran.err)
+        .unwrap();
     ran
 }
 
@@ -250,12 +388,27 @@ fn refused(args: &[&str]) -> Ran {
 fn a_bad_configuration_stops_the_start_with_all_its_faults() {
     let spool = Spool::new();
     let file = spool.outside().join("bad.yaml");
-    fs::write(&file, "cache_time: soon\nlog_path: stdout\nmax_clients: -3\ncheck_hosts: [10.0.0.0/99]\n").unwrap();
+    fs::write(
+        &file,
+        "cache_time: soon\nlog_path: stdout\nmax_clients: -3\ncheck_hosts: [10.0.0.0/99]\n",
+    )
+    .unwrap();
     let ran = refused(&["-p", "0", "-c", file.to_str().unwrap()]);
     ran.is_with(1, "", "bad.yaml");
-    for (line, key, value) in [(1, "cache_time", "soon"), (3, "max_clients", "-3"), (4, "check_hosts", "10.0.0.0/99")] {
-        let told = ran.err.lines().any(|l| l.contains(&format!(":{line}")) && l.contains(key) && l.contains(value));
-        assert!(told, "line {line}, {key}: {value} is not told in:\n{}", ran.err);
+    for (line, key, value) in [
+        (1, "cache_time", "soon"),
+        (3, "max_clients", "-3"),
+        (4, "check_hosts", "10.0.0.0/99"),
+    ] {
+        let told = ran
+            .err
+            .lines()
+            .any(|l| l.contains(&format!(":{line}")) && l.contains(key) && l.contains(value));
+        assert!(
+            told,
+            "line {line}, {key}: {value} is not told in:\n{}",
+            ran.err
+        );
     }
     refused(&["-p", "0", "-c", "/nowhere/hacheck.yaml"]).is_with(1, "", "/nowhere/hacheck.yaml");
 }
@@ -271,7 +424,11 @@ fn what_cannot_be_listened_on_stops_the_start_with_a_remedy() {
     );
     let ran = refused(&["-B", "192.0.2.1", "-p", "0"]);
     ran.is_with(1, "", "cannot listen on 192.0.2.1:0");
-    assert!(ran.err.contains("the address is not one of this host's; see --bind-address"), "{ran:?}");
+    assert!(
+        ran.err
+            .contains("the address is not one of this host's; see --bind-address"),
+        "{ran:?}"
+    );
 }
 
 #[test]
@@ -280,7 +437,11 @@ fn a_spool_that_cannot_be_read_stops_the_start() {
     spool.put("file", "");
     let below = spool.path("file");
     refused(&["-p", "0", "--spool-root", below.to_str().unwrap()]).is_with(1, "", "spool folder");
-    refused(&["-p", "0", "--spool-root", "/nowhere/spool"]).is_with(1, "", "create the folder above it");
+    refused(&["-p", "0", "--spool-root", "/nowhere/spool"]).is_with(
+        1,
+        "",
+        "create the folder above it",
+    );
 }
 
 #[test]
@@ -289,16 +450,27 @@ fn several_ports_and_threads_share_one_memory() {
     // Both ports are there before the first answer, and so in the log.
     daemon.get("/healthz").is(200, "ok\n");
     let log = daemon.log();
-    let mut ports = log.lines().filter_map(|line| line.rsplit_once("listening on ")?.1.parse().ok());
+    let mut ports = log
+        .lines()
+        .filter_map(|line| line.rsplit_once("listening on ")?.1.parse().ok());
     let second: std::net::SocketAddr = ports.next_back().unwrap();
     assert_ne!(second, daemon.address);
     let upstream = Upstream::answering("fine");
     let start = Instant::now();
     for i in 0..40 {
         let address = if i % 2 == 0 { second } else { daemon.address };
-        client::request(address, "GET", &format!("/http/web/{}/", upstream.port()), &[]).is(200, "fine");
+        client::request(
+            address,
+            "GET",
+            &format!("/http/web/{}/", upstream.port()),
+            &[],
+        )
+        .is(200, "fine");
     }
     // Results count for ten seconds.
     let probes = upstream.seen().len();
-    assert!(probes as u64 <= 1 + start.elapsed().as_secs() / 10, "{probes} probes");
+    assert!(
+        probes as u64 <= 1 + start.elapsed().as_secs() / 10,
+        "{probes} probes"
+    );
 }

@@ -11,7 +11,10 @@ use crate::support::{TempDir, run, wait_until};
 fn daemon(scripts: &[(&str, &str)]) -> Daemon {
     let mut text = String::from("cache_time: 0\nhealthcheck_timeout: 20\nexec:\n");
     for (name, script) in scripts {
-        text += &format!("  {name}: [/bin/sh, -c, {}]\n", serde_json::to_string(script).unwrap());
+        text += &format!(
+            "  {name}: [/bin/sh, -c, {}]\n",
+            serde_json::to_string(script).unwrap()
+        );
     }
     Setup::new().config(text).start()
 }
@@ -27,12 +30,25 @@ fn exit_code_zero_passes_and_the_first_line_is_the_body() {
         ("odd", "exit 77"),
     ]);
     daemon.get("/exec/zk/2181/ok").is(200, "ZK OK - leader|x=1");
-    daemon.get("/exec/zk/0/warning").is(503, "ZK WARNING - slow");
-    daemon.get("/exec/zk/0/critical/").is(503, "ZK CRITICAL - gone");
-    daemon.get("/exec/zk/0/silent").is(503, "exec silent: exit code 3 (UNKNOWN), no output");
-    daemon.get("/exec/zk/0/signal").is(503, "exec signal: killed by SIGKILL, no output");
-    daemon.get("/exec/zk/0/odd").is(503, "exec odd: exit code 77, no output");
-    assert_eq!(daemon.get("/exec/zk/0/critical").phrase, "ZK CRITICAL - gone");
+    daemon
+        .get("/exec/zk/0/warning")
+        .is(503, "ZK WARNING - slow");
+    daemon
+        .get("/exec/zk/0/critical/")
+        .is(503, "ZK CRITICAL - gone");
+    daemon
+        .get("/exec/zk/0/silent")
+        .is(503, "exec silent: exit code 3 (UNKNOWN), no output");
+    daemon
+        .get("/exec/zk/0/signal")
+        .is(503, "exec signal: killed by SIGKILL, no output");
+    daemon
+        .get("/exec/zk/0/odd")
+        .is(503, "exec odd: exit code 77, no output");
+    assert_eq!(
+        daemon.get("/exec/zk/0/critical").phrase,
+        "ZK CRITICAL - gone"
+    );
     daemon.wait_for_log("(exec critical: exit code 2 (CRITICAL)) ZK CRITICAL - gone");
 }
 
@@ -40,12 +56,26 @@ fn exit_code_zero_passes_and_the_first_line_is_the_body() {
 fn nothing_of_a_request_reaches_the_command_but_service_host_and_port() {
     let script = "env | grep -E '^HACHECK_(HOST|PORT|SERVICE)=' | sort | tr '\\n' ' '; env | grep -c evil; tr '\\0' ' ' < /proc/$$/cmdline | tail -n 1";
     let daemon = daemon(&[("env", script)]);
-    let headers = [("X-Evil", "evil; id"), ("Host", "evil"), ("User-Agent", "evil")];
-    let body = daemon.get_with("/exec/zk.main/2181/env/$(evil%20x)?a=`evil`", &headers).body;
-    assert_eq!(body, "HACHECK_HOST=127.0.0.1 HACHECK_PORT=2181 HACHECK_SERVICE=zk.main 0");
+    let headers = [
+        ("X-Evil", "evil; id"),
+        ("Host", "evil"),
+        ("User-Agent", "evil"),
+    ];
+    let body = daemon
+        .get_with("/exec/zk.main/2181/env/$(evil%20x)?a=`evil`", &headers)
+        .body;
+    assert_eq!(
+        body,
+        "HACHECK_HOST=127.0.0.1 HACHECK_PORT=2181 HACHECK_SERVICE=zk.main 0"
+    );
     let state = "UP; address=10.1.2.3; port=99; name=b/s";
-    let body = daemon.get_with("/exec/zk/1/env", &[("X-Haproxy-Server-State", state)]).body;
-    assert!(body.contains("HACHECK_HOST=10.1.2.3 HACHECK_PORT=99 "), "{body}");
+    let body = daemon
+        .get_with("/exec/zk/1/env", &[("X-Haproxy-Server-State", state)])
+        .body;
+    assert!(
+        body.contains("HACHECK_HOST=10.1.2.3 HACHECK_PORT=99 "),
+        "{body}"
+    );
 }
 
 #[test]
@@ -59,9 +89,15 @@ fn hosts_outside_of_check_hosts_are_not_handed_to_a_command() {
 #[test]
 fn an_unknown_command_is_404_and_only_the_log_names_the_known_ones() {
     let daemon = daemon(&[("a", "true"), ("b", "true")]);
-    daemon.get("/exec/zk/0/zk").is(404, "exec: the configuration has no command 'zk'");
-    daemon.get("/exec/zk/0/").is(404, "exec: the configuration has no command ''");
-    Daemon::start().get("/exec/zk/0/x").is(404, "exec: the configuration has no command 'x'");
+    daemon
+        .get("/exec/zk/0/zk")
+        .is(404, "exec: the configuration has no command 'zk'");
+    daemon
+        .get("/exec/zk/0/")
+        .is(404, "exec: the configuration has no command ''");
+    Daemon::start()
+        .get("/exec/zk/0/x")
+        .is(404, "exec: the configuration has no command 'x'");
 }
 
 #[test]
@@ -83,7 +119,10 @@ fn a_made_up_query_or_path_does_not_multiply_runs() {
 fn a_command_is_killed_with_its_children_at_the_deadline() {
     let folder = TempDir::new();
     let pids = folder.path().join("pids");
-    let script = format!("sleep 600 & echo $$ $! > {}; echo begun; trap '' TERM; wait", pids.display());
+    let script = format!(
+        "sleep 600 & echo $$ $! > {}; echo begun; trap '' TERM; wait",
+        pids.display()
+    );
     let text = format!("timeouts: {{zk: 0.5}}\nexec:\n  hang: [/bin/sh, -c, \"{script}\"]\n");
     let daemon = Setup::new().config(text).start();
     let answer = daemon.get("/exec/zk/0/hang");
@@ -105,7 +144,9 @@ fn a_command_does_not_outlive_the_daemon() {
     let script = format!("echo $$ > {}; exec sleep 600", pid.display());
     let mut daemon = daemon(&[("hang", &script)]);
     let _request = client::send(daemon.address, "GET", "/exec/zk/0/hang", &[]);
-    wait_until(client::PATIENCE, "the command runs", || fs::read_to_string(&pid).is_ok_and(|t| t.ends_with('\n')));
+    wait_until(client::PATIENCE, "the command runs", || {
+        fs::read_to_string(&pid).is_ok_and(|t| t.ends_with('\n'))
+    });
     daemon.process.signal(nix::sys::signal::Signal::SIGTERM);
     assert_eq!(daemon.process.wait(client::PATIENCE), 0);
     let pid = fs::read_to_string(&pid).unwrap();
@@ -123,13 +164,20 @@ fn a_child_that_holds_the_pipe_open_does_not_hang_the_check() {
     let daemon = daemon(&[("fork", &script)]);
     daemon.get("/exec/zk/0/fork").is(200, "started");
     let pid: i32 = fs::read_to_string(&pid).unwrap().trim().parse().unwrap();
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGKILL).unwrap();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(pid),
+        nix::sys::signal::Signal::SIGKILL,
+    )
+    .unwrap();
 }
 
 #[test]
 fn endless_output_is_bounded_and_control_characters_are_cleaned() {
     let daemon = daemon(&[
-        ("endless", "head -c 100000000 /dev/zero | tr '\\0' 'x'; exit 1"),
+        (
+            "endless",
+            "head -c 100000000 /dev/zero | tr '\\0' 'x'; exit 1",
+        ),
         ("ugly", "printf 'a\\033[31mb\\tc\\377\\n'"),
     ]);
     let body = daemon.get("/exec/zk/0/endless").body;
@@ -141,11 +189,16 @@ fn endless_output_is_bounded_and_control_characters_are_cleaned() {
 fn a_poller_that_hangs_up_does_not_stop_a_check_that_others_wait_for() {
     let folder = TempDir::new();
     let (go, begun) = (folder.path().join("go"), folder.path().join("begun"));
-    let script =
-        format!("echo x > {}; while [ ! -e {} ]; do sleep 0.01; done; echo done", begun.display(), go.display());
+    let script = format!(
+        "echo x > {}; while [ ! -e {} ]; do sleep 0.01; done; echo done",
+        begun.display(),
+        go.display()
+    );
     let daemon = daemon(&[("slow", &script)]);
     let first = client::send(daemon.address, "GET", "/exec/zk/0/slow", &[]);
-    wait_until(Duration::from_secs(20), "the command runs", || begun.exists());
+    wait_until(Duration::from_secs(20), "the command runs", || {
+        begun.exists()
+    });
     let mut second = client::send(daemon.address, "GET", "/exec/zk/0/slow", &[]);
     drop(first);
     fs::write(&go, "").unwrap();
@@ -154,9 +207,15 @@ fn a_poller_that_hangs_up_does_not_stop_a_check_that_others_wait_for() {
 
 #[test]
 fn commands_that_cannot_be_run_say_why() {
-    let daemon = Setup::new().config("exec: {none: /nonexistent/x, plain: /etc/passwd}").start();
-    daemon.get("/exec/zk/0/none").says(503, "cannot run /nonexistent/x: there is no such program");
-    daemon.get("/exec/zk/0/plain").says(503, "cannot run /etc/passwd: it may not be executed");
+    let daemon = Setup::new()
+        .config("exec: {none: /nonexistent/x, plain: /etc/passwd}")
+        .start();
+    daemon
+        .get("/exec/zk/0/none")
+        .says(503, "cannot run /nonexistent/x: there is no such program");
+    daemon
+        .get("/exec/zk/0/plain")
+        .says(503, "cannot run /etc/passwd: it may not be executed");
 }
 
 #[test]
@@ -165,6 +224,17 @@ fn the_probe_command_shows_the_command_and_its_end() {
     let file = folder.path().join("h.yml");
     fs::write(&file, "exec: {say: \"/bin/echo 'a  b'\"}\n").unwrap();
     let spool = folder.path().to_str().unwrap();
-    let args = ["probe", "-v", "-c", file.to_str().unwrap(), "--spool-root", spool, "exec", "zk", "0", "say"];
+    let args = [
+        "probe",
+        "-v",
+        "-c",
+        file.to_str().unwrap(),
+        "--spool-root",
+        spool,
+        "exec",
+        "zk",
+        "0",
+        "say",
+    ];
     run("hacheck", &args).is_with(0, "200 OK\na  b\n", "/bin/echo 'a  b'\n");
 }

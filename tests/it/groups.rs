@@ -35,20 +35,34 @@ fn a_group_passes_when_all_any_or_so_many_of_its_checks_do() {
     );
     let daemon = Daemon::with_config(&config);
     let failed = daemon.get("/group/all/0/");
-    failed.says(503, &format!("group all: 1 of 2 checks passed, 2 must; failed: tcp://127.0.0.1:{bad}\n"));
+    failed.says(
+        503,
+        &format!("group all: 1 of 2 checks passed, 2 must; failed: tcp://127.0.0.1:{bad}\n"),
+    );
     failed.says(503, &format!("\npass tcp://localhost:{good} "));
     failed.says(503, &format!("\nFAIL tcp://127.0.0.1:{bad} "));
-    assert!(failed.phrase.starts_with("group all: 1 of 2 checks passed"), "{failed:?}");
-    daemon.get("/group/any/0").says(200, "group any: 1 of 2 checks passed, 1 must; failed");
+    assert!(
+        failed.phrase.starts_with("group all: 1 of 2 checks passed"),
+        "{failed:?}"
+    );
+    daemon
+        .get("/group/any/0")
+        .says(200, "group any: 1 of 2 checks passed, 1 must; failed");
     daemon.get("/group/two/80/x").says(200, "pass group:any ");
     daemon.get("/group/none/0").says(503, "0 of 1");
-    daemon.get("/group/other/0").is(404, "the configuration has no group 'other'");
+    daemon
+        .get("/group/other/0")
+        .is(404, "the configuration has no group 'other'");
 }
 
 #[test]
 fn every_kind_of_check_may_be_in_a_group_and_redirects_pass() {
     let upstream = Upstream::start(|head| {
-        Some(if head.starts_with("GET /moved") { http("302 Found", "") } else { http("200 OK", "fine") })
+        Some(if head.starts_with("GET /moved") {
+            http("302 Found", "")
+        } else {
+            http("200 OK", "fine")
+        })
     });
     let port = upstream.port();
     let config = format!(
@@ -63,11 +77,17 @@ fn every_kind_of_check_may_be_in_a_group_and_redirects_pass() {
     answer.says(200, " 200 node\n");
     daemon.get("/group/bad/0/").says(503, "FAIL exec:no ");
     assert!(
-        upstream.seen()[0].starts_with("GET /") && upstream.seen().iter().any(|h| h.starts_with("GET /health?a=b "))
+        upstream.seen()[0].starts_with("GET /")
+            && upstream
+                .seen()
+                .iter()
+                .any(|h| h.starts_with("GET /health?a=b "))
     );
     // The group's probes and those of pollers share one cache.
     let host = [("Host", "127.0.0.1:3333")];
-    daemon.get_with(&format!("/http/web/{port}/health?a=b"), &host).is(200, "fine");
+    daemon
+        .get_with(&format!("/http/web/{port}/health?a=b"), &host)
+        .is(200, "fine");
     assert_eq!(upstream.seen().len(), 2);
 }
 
@@ -75,13 +95,17 @@ fn every_kind_of_check_may_be_in_a_group_and_redirects_pass() {
 fn the_spool_comes_first_for_groups_too() {
     let (_up, good) = service();
     let listen = free_port();
-    let config = format!("groups: {{node: {{checks: [tcp://localhost:{good}], listen: 127.0.0.1:{listen}}}}}\n");
+    let config = format!(
+        "groups: {{node: {{checks: [tcp://localhost:{good}], listen: 127.0.0.1:{listen}}}}}\n"
+    );
     let daemon = Daemon::with_config(&config);
     daemon.get("/healthz").is(200, "ok\n");
     ask(listen, "/").is(200, "OK");
     for name in ["node", "all"] {
         daemon.run("hadown", &["-r", "work", name]).is(0, "");
-        daemon.get("/group/node/0/").says(503, &format!("Service {name} in down state since "));
+        daemon
+            .get("/group/node/0/")
+            .says(503, &format!("Service {name} in down state since "));
         ask(listen, "/").says(503, &format!("Service {name} in down state since "));
         daemon.run("haup", &[name]).is(0, "");
     }
@@ -102,7 +126,10 @@ fn a_listener_of_a_group_answers_any_url_as_health_checker_does() {
         ask(second, path).is(200, "OK");
     }
     drop(up);
-    ask(first, "/").says(504, "At least one health check failed\n\ngroup a: 0 of 1 checks passed, 1 must");
+    ask(first, "/").says(
+        504,
+        "At least one health check failed\n\ngroup a: 0 of 1 checks passed, 1 must",
+    );
     ask(second, "/").says(504, "FAIL group:a");
     daemon.get("/group/a/0/").says(503, "0 of 1");
     assert_eq!(daemon.status("/groups/a/state"), "down");
@@ -130,7 +157,11 @@ fn a_group_with_a_hung_check_answers_in_time_and_names_it() {
 fn concurrent_requests_share_one_run_of_a_group() {
     let folder = TempDir::new();
     let (runs, go) = (folder.path().join("runs"), folder.path().join("go"));
-    let script = format!("echo run >> {}; while [ ! -e {} ]; do sleep 0.01; done", runs.display(), go.display());
+    let script = format!(
+        "echo run >> {}; while [ ! -e {} ]; do sleep 0.01; done",
+        runs.display(),
+        go.display()
+    );
     let listen = free_port();
     let config = format!(
         "cache_time: 0\nhealthcheck_timeout: 30\nexec: {{wait: [/bin/sh, -c, \"{script}\"]}}\n\
@@ -139,13 +170,19 @@ fn concurrent_requests_share_one_run_of_a_group() {
     let daemon = Setup::new().config(config).start();
     daemon.get("/healthz").is(200, "ok\n");
     let address = SocketAddr::from(([127, 0, 0, 1], listen));
-    let mut streams: Vec<_> = (0..200).map(|_| client::send(address, "GET", "/", &[])).collect();
+    let mut streams: Vec<_> = (0..200)
+        .map(|_| client::send(address, "GET", "/", &[]))
+        .collect();
     crate::support::wait_until(client::PATIENCE, "all requests are in", || {
         daemon.status("/connections/open").as_u64() >= Some(200)
     });
     fs::write(&go, "").unwrap();
     let answers: Vec<_> = thread::scope(|s| {
-        streams.drain(..).map(|mut c| s.spawn(move || client::answer(&mut c))).map(|t| t.join().unwrap()).collect()
+        streams
+            .drain(..)
+            .map(|mut c| s.spawn(move || client::answer(&mut c)))
+            .map(|t| t.join().unwrap())
+            .collect()
     });
     assert!(
         answers.iter().all(|a| a.status == 200 && a.body == "OK"),
@@ -156,14 +193,22 @@ fn concurrent_requests_share_one_run_of_a_group() {
 }
 
 #[test]
-fn hosts_of_the_configuration_are_checked_outside_of_check_hosts_and_requests_get_nothing_of_that() {
+fn hosts_of_the_configuration_are_checked_outside_of_check_hosts_and_requests_get_nothing_of_that()
+{
     let (_up, good) = service();
     let config = format!(
         "check_hosts: [10.0.0.0/8]\ngroups: {{node: {{checks: [tcp://localhost.localdomain:{good}, tcp://127.0.0.1:{good}], require: any}}}}\n"
     );
     let daemon = Daemon::with_config(&config);
-    daemon.get("/group/node/0/").says(200, "pass tcp://127.0.0.1");
-    daemon.get_with(&format!("/tcp/node/{good}"), &[("X-Nerve-Check-IP", "203.0.113.1")]).says(403, "check_hosts");
+    daemon
+        .get("/group/node/0/")
+        .says(200, "pass tcp://127.0.0.1");
+    daemon
+        .get_with(
+            &format!("/tcp/node/{good}"),
+            &[("X-Nerve-Check-IP", "203.0.113.1")],
+        )
+        .says(403, "check_hosts");
 }
 
 #[test]
@@ -172,16 +217,27 @@ fn an_address_that_cannot_be_listened_on_ends_the_start_with_a_sentence() {
     let taken = taken.local_addr().unwrap();
     let own = free_port();
     for (address, says) in [
-        (taken.to_string(), format!("group node: cannot listen on {taken}: ")),
+        (
+            taken.to_string(),
+            format!("group node: cannot listen on {taken}: "),
+        ),
         (
             format!("0.0.0.0:{own}"),
             format!("group node: hacheck itself listens on 0.0.0.0:{own}; give the group another"),
         ),
     ] {
-        let config = format!("groups: {{node: {{checks: [tcp://localhost:1], listen: \"{address}\"}}}}\n");
-        let mut daemon = Setup::new().config(config).args(&["-p", &own.to_string()]).spawn();
+        let config =
+            format!("groups: {{node: {{checks: [tcp://localhost:1], listen: \"{address}\"}}}}\n");
+        let mut daemon = Setup::new()
+            .config(config)
+            .args(&["-p", &own.to_string()])
+            .spawn();
         assert_eq!(daemon.process.wait(client::PATIENCE), 1);
-        assert!(daemon.log().contains(&says), "expected {says}\n{}", daemon.log());
+        assert!(
+            daemon.log().contains(&says),
+            "expected {says}\n{}",
+            daemon.log()
+        );
     }
 }
 
@@ -190,14 +246,39 @@ fn the_probe_command_asks_groups_and_says_what_came_of_it() {
     let (_up, good) = service();
     let folder = TempDir::new();
     let file = folder.path().join("h.yml");
-    fs::write(&file, format!("groups: {{a: {{checks: [tcp://localhost:{good}]}}, b: {{checks: [group:a]}}}}\n"))
-        .unwrap();
-    let args =
-        ["probe", "-c", file.to_str().unwrap(), "--spool-root", folder.path().to_str().unwrap(), "group", "b", "0"];
+    fs::write(
+        &file,
+        format!("groups: {{a: {{checks: [tcp://localhost:{good}]}}, b: {{checks: [group:a]}}}}\n"),
+    )
+    .unwrap();
+    let args = [
+        "probe",
+        "-c",
+        file.to_str().unwrap(),
+        "--spool-root",
+        folder.path().to_str().unwrap(),
+        "group",
+        "b",
+        "0",
+    ];
     let ran = run("hacheck", &args);
     assert_eq!(ran.code, Some(0), "{ran:?}");
-    assert!(ran.out.contains("group b: 1 of 1 checks passed, 1 must\npass group:a "), "{ran:?}");
+    assert!(
+        ran.out
+            .contains("group b: 1 of 1 checks passed, 1 must\npass group:a "),
+        "{ran:?}"
+    );
     assert!(ran.err.contains("group b passes, after"), "{ran:?}");
-    let ran = run("hacheck", &["probe", "--spool-root", folder.path().to_str().unwrap(), "tcp", "web", "1"]);
+    let ran = run(
+        "hacheck",
+        &[
+            "probe",
+            "--spool-root",
+            folder.path().to_str().unwrap(),
+            "tcp",
+            "web",
+            "1",
+        ],
+    );
     assert!(ran.err.contains("tcp 127.0.0.1:1 fails, after"), "{ran:?}");
 }

@@ -15,15 +15,32 @@ fn etcd(tls: bool) -> (Server, u16) {
     let folder = TempDir::new();
     let (client, cluster) = (free_port(), free_port());
     let scheme = if tls { "https" } else { "http" };
-    let urls = (format!("{scheme}://127.0.0.1:{client}"), format!("http://127.0.0.1:{cluster}"));
+    let urls = (
+        format!("{scheme}://127.0.0.1:{client}"),
+        format!("http://127.0.0.1:{cluster}"),
+    );
     let mut command = Command::new(ETCD);
     command.arg("--data-dir").arg(folder.path().join("data"));
-    command.args(["--listen-client-urls", &urls.0, "--advertise-client-urls", &urls.0]);
-    command.args(["--listen-peer-urls", &urls.1, "--initial-advertise-peer-urls", &urls.1]);
+    command.args([
+        "--listen-client-urls",
+        &urls.0,
+        "--advertise-client-urls",
+        &urls.0,
+    ]);
+    command.args([
+        "--listen-peer-urls",
+        &urls.1,
+        "--initial-advertise-peer-urls",
+        &urls.1,
+    ]);
     command.args(["--initial-cluster", &format!("default={}", urls.1)]);
     if tls {
         let (cert, key) = certificate(folder.path());
-        command.arg("--cert-file").arg(cert).arg("--key-file").arg(key);
+        command
+            .arg("--cert-file")
+            .arg(cert)
+            .arg("--key-file")
+            .arg(key);
     }
     (Server::start(folder, &command), client)
 }
@@ -31,10 +48,13 @@ fn etcd(tls: bool) -> (Server, u16) {
 #[test]
 fn a_real_etcd_serves_and_does_not_know_other_services() {
     let (server, port) = etcd(false);
-    server.wait_for("etcd serves", || check(&format!("/grpc/etcd/{port}")).status == 200);
+    server.wait_for("etcd serves", || {
+        check(&format!("/grpc/etcd/{port}")).status == 200
+    });
     check(&format!("/grpc/etcd/{port}")).is(200, "SERVING");
     check(&format!("/grpc/etcd/{port}?service=")).has(400, "option service has no value");
-    check(&format!("/grpc/etcd/{port}?service=no.such")).has(503, "grpc-status 5 NOT_FOUND: unknown service");
+    check(&format!("/grpc/etcd/{port}?service=no.such"))
+        .has(503, "grpc-status 5 NOT_FOUND: unknown service");
     check(&format!("/grpc/etcd/{port}?servce=x")).has(400, "unknown option 'servce'");
     check(&format!("/grpcs/etcd/{port}")).has(503, "TLS handshake failed");
 }
@@ -42,7 +62,9 @@ fn a_real_etcd_serves_and_does_not_know_other_services() {
 #[test]
 fn a_real_etcd_serves_over_tls() {
     let (server, port) = etcd(true);
-    server.wait_for("etcd serves", || check(&format!("/grpcs/etcd/{port}")).status == 200);
+    server.wait_for("etcd serves", || {
+        check(&format!("/grpcs/etcd/{port}")).status == 200
+    });
     check(&format!("/grpcs/etcd/{port}")).is(200, "SERVING");
     check(&format!("/grpc/etcd/{port}")).has(503, "grpc 127.0.0.1");
 }
@@ -50,7 +72,12 @@ fn a_real_etcd_serves_over_tls() {
 #[test]
 fn misbehaving_peers_fail_the_check() {
     // The beginning of a SETTINGS frame.
-    fails_on_misbehaving_peers("grpc", b"\0\0\0\x04", "waiting for the answer", "waiting for the answer");
+    fails_on_misbehaving_peers(
+        "grpc",
+        b"\0\0\0\x04",
+        "waiting for the answer",
+        "waiting for the answer",
+    );
 }
 
 #[test]

@@ -56,21 +56,35 @@ impl Clients {
         let front = haproxy.front();
         while !self.stop.load(Ordering::Relaxed) {
             match through(&front) {
-                Ok(response) => *self.served.lock().unwrap().entry(response.body).or_default() += 1,
+                Ok(response) => {
+                    *self
+                        .served
+                        .lock()
+                        .unwrap()
+                        .entry(response.body)
+                        .or_default() += 1
+                }
                 Err(e) => self.failed.lock().unwrap().push(e),
             }
         }
     }
 
     fn served_by(&self, host: &str) -> usize {
-        self.served.lock().unwrap().get(host).copied().unwrap_or_default()
+        self.served
+            .lock()
+            .unwrap()
+            .get(host)
+            .copied()
+            .unwrap_or_default()
     }
 
     #[track_caller]
     fn wait_for_more(&self, host: &str) {
         let before = self.served_by(host);
         let what = format!("20 more requests served by {host}");
-        wait_until(Duration::from_secs(20), &what, || self.served_by(host) >= before + 20);
+        wait_until(Duration::from_secs(20), &what, || {
+            self.served_by(host) >= before + 20
+        });
     }
 }
 
@@ -98,7 +112,12 @@ fn a_host_leaves_and_comes_back_and_no_client_notices() {
     haproxy.wait_for("web", "b", "UP");
     // The port in the checks' path is wrong; HAProxy's header moves them to the servers' own ports.
     for host in [&a, &b] {
-        assert!(host.service.seen().iter().any(|r| r.starts_with("GET /health HTTP/1.1")));
+        assert!(
+            host.service
+                .seen()
+                .iter()
+                .any(|r| r.starts_with("GET /health HTTP/1.1"))
+        );
     }
     let clients = Clients::default();
     thread::scope(|scope| {
@@ -109,12 +128,16 @@ fn a_host_leaves_and_comes_back_and_no_client_notices() {
         clients.wait_for_more("127.0.0.2");
         clients.wait_for_more("127.0.0.3");
 
-        a.daemon.run("hadown", &["-r", "new kernel, back at 6", "web"]).is(0, "");
+        a.daemon
+            .run("hadown", &["-r", "new kernel, back at 6", "web"])
+            .is(0, "");
         haproxy.wait_for("web", "a", "DOWN");
         assert_eq!(haproxy.stat("web", "a", "check_code"), "503");
         let why = haproxy.stat("web", "a", "last_chk");
         assert!(why.contains("new kernel, back at 6"), "last_chk: {why}");
-        wait_until(Duration::from_secs(20), "a is drained", || haproxy.stat("web", "a", "scur") == "0");
+        wait_until(Duration::from_secs(20), "a is drained", || {
+            haproxy.stat("web", "a", "scur") == "0"
+        });
         a.service.stop();
         clients.wait_for_more("127.0.0.3");
         a.service = service(a.service.address);
@@ -123,8 +146,15 @@ fn a_host_leaves_and_comes_back_and_no_client_notices() {
         clients.wait_for_more("127.0.0.2");
         drop(stop);
     });
-    assert_eq!(*clients.failed.lock().unwrap(), [""; 0], "requests of clients failed");
-    assert_eq!([&a, &b].map(|host| host.daemon.logged("is now DOWN")), [1, 0]);
+    assert_eq!(
+        *clients.failed.lock().unwrap(),
+        [""; 0],
+        "requests of clients failed"
+    );
+    assert_eq!(
+        [&a, &b].map(|host| host.daemon.logged("is now DOWN")),
+        [1, 0]
+    );
 }
 
 #[test]
@@ -138,10 +168,17 @@ fn a_service_that_fails_shows_its_cause_in_haproxy() {
     );
     let haproxy = Haproxy::start(&backend);
     haproxy.wait_for("web", "a", "DOWN");
-    assert_eq!(haproxy.stat("web", "a", "check_code"), "404", "the upstream's own status passes through");
+    assert_eq!(
+        haproxy.stat("web", "a", "check_code"),
+        "404",
+        "the upstream's own status passes through"
+    );
     haproxy.wait_for("refused", "a", "DOWN");
     let why = haproxy.stat("refused", "a", "last_chk");
-    assert!(why.contains("tcp 127.0.0.1:1: connection refused"), "last_chk: {why}");
+    assert!(
+        why.contains("tcp 127.0.0.1:1: connection refused"),
+        "last_chk: {why}"
+    );
 }
 
 #[test]
@@ -156,13 +193,18 @@ fn haproxys_default_check_works_and_all_takes_every_service_down() {
     let haproxy = Haproxy::start(&backend);
     let wait = |status: &str| ["web", "mail"].map(|backend| haproxy.wait_for(backend, "a", status));
     wait("UP");
-    host.daemon.run("hadown", &["-r", "reboot", "all"]).is(0, "");
+    host.daemon
+        .run("hadown", &["-r", "reboot", "all"])
+        .is(0, "");
     wait("DOWN");
     for backend in ["web", "mail"] {
         let why = haproxy.stat(backend, "a", "last_chk");
         assert!(why.contains("reboot"), "last_chk of {backend}: {why}");
     }
-    assert_eq!(host.daemon.get("/spool/web/0").body.split(" since ").next(), Some("Service all in down state"));
+    assert_eq!(
+        host.daemon.get("/spool/web/0").body.split(" since ").next(),
+        Some("Service all in down state")
+    );
     host.daemon.run("haup", &["all"]).is(0, "");
     wait("UP");
 }

@@ -37,9 +37,15 @@ fn a_real_haproxy_tells_its_backends_states() {
 
 #[test]
 fn the_statistics_pages_own_errors_are_passed_on() {
-    let port = scripted(b"", &[b"HTTP/1.0 401 Unauthorized\r\nContent-Length: 3\r\n\r\nwho"]);
+    let port = scripted(
+        b"",
+        &[b"HTTP/1.0 401 Unauthorized\r\nContent-Length: 3\r\n\r\nwho"],
+    );
     check(&format!("/haproxy/web/{port}")).is(401, "who");
-    let port = scripted(b"", &[b"HTTP/1.0 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"]);
+    let port = scripted(
+        b"",
+        &[b"HTTP/1.0 302 Found\r\nLocation: /x\r\nContent-Length: 0\r\n\r\n"],
+    );
     check(&format!("/haproxy/web/{port}")).has(503, "/;csv answered 302 Found");
 }
 
@@ -48,7 +54,13 @@ fn a_page_that_is_cut_is_not_taken_for_the_whole() {
     let page = b"HTTP/1.0 200 OK\r\n\r\n# pxname,svname,status\ndb,BACKEND,UP\nweb,BACKEND,UP\n";
     let check = |name| {
         let port = scripted(b"", &[page]);
-        check_with(Config { max_body: 40, ..Config::default() }, &format!("/haproxy/{name}/{port}"))
+        check_with(
+            Config {
+                max_body: 40,
+                ..Config::default()
+            },
+            &format!("/haproxy/{name}/{port}"),
+        )
     };
     check("db").is(200, "db is UP");
     check("web").has(503, "/;csv is longer than max_body and cut before web");

@@ -34,11 +34,17 @@ impl Checker {
             .stdout(output)
             .stderr(Stdio::null());
         let process = Process::spawn(&mut command);
-        let mut checker = Self { process, address: SocketAddr::from(([127, 0, 0, 1], 0)), folder };
+        let mut checker = Self {
+            process,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            folder,
+        };
         wait_until(PATIENCE, "it listens", || {
             let log = checker.log();
             let (_, rest) = log.split_once("listening on ").unwrap_or_default();
-            let Some((address, _)) = rest.split_once('\n') else { return false };
+            let Some((address, _)) = rest.split_once('\n') else {
+                return false;
+            };
             checker.address = address.parse().unwrap();
             true
         });
@@ -67,12 +73,21 @@ impl Script {
         let (file, runs, go) = (path("script.sh"), path("runs"), path("go"));
         let body = "#!/bin/sh\necho $$ >> \"$1\"\nwhile [ ! -e \"$2\" ]; do sleep 0.3; done\n";
         fs::write(&file, body).unwrap();
-        let text = format!("/bin/sh {} {} {}", file.display(), runs.display(), go.display());
+        let text = format!(
+            "/bin/sh {} {} {}",
+            file.display(),
+            runs.display(),
+            go.display()
+        );
         Self { runs, go, text }
     }
 
     fn runs(&self) -> Vec<String> {
-        fs::read_to_string(&self.runs).unwrap_or_default().lines().map(str::to_owned).collect()
+        fs::read_to_string(&self.runs)
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 }
 
@@ -89,7 +104,16 @@ fn all_ports_and_scripts_must_be_well() {
     let folder = TempDir::new();
     let flag = folder.path().join("a flag");
     let script = format!("test -e '{}'", flag.display());
-    let args = ["--port", &port(&one), "-port", &port(&two), "--script", "true", "--script", &script];
+    let args = [
+        "--port",
+        &port(&one),
+        "-port",
+        &port(&two),
+        "--script",
+        "true",
+        "--script",
+        &script,
+    ];
     let checker = Checker::start(folder, &args);
     checker.get("/").is(504, "At least one health check failed");
     fs::write(&flag, "").unwrap();
@@ -108,9 +132,20 @@ fn all_ports_and_scripts_must_be_well() {
 fn the_body_names_failed_checks_when_asked_to() {
     let port = free_port().to_string();
     let host = format!("127.0.0.1:{port}");
-    let args = ["--verbose-body", "--port", &host, "--script", "/bin/sh -c 'echo why; exit 7'", "--script", "true"];
+    let args = [
+        "--verbose-body",
+        "--port",
+        &host,
+        "--script",
+        "/bin/sh -c 'echo why; exit 7'",
+        "--script",
+        "true",
+    ];
     let answer = Checker::start(TempDir::new(), &args).get("/");
-    answer.says(504, &format!("At least one health check failed\n\nFAIL tcp://127.0.0.1:{port} "));
+    answer.says(
+        504,
+        &format!("At least one health check failed\n\nFAIL tcp://127.0.0.1:{port} "),
+    );
     answer.says(504, "FAIL script /bin/sh -c 'echo why; exit 7' 0.0");
     answer.says(504, " 503 why\npass script true 0.0");
 }
@@ -123,15 +158,37 @@ fn two_hundred_requests(args: &[&str]) -> usize {
     let port = open.local_addr().unwrap().port().to_string();
     // What is not accepted fills the kernel's queue, and the next connection has to wait.
     thread::spawn(move || open.incoming().for_each(drop));
-    let args = [&["--script", &script.text, "--script-timeout", "60", "--port", &port], args].concat();
+    let args = [
+        &[
+            "--script",
+            &script.text,
+            "--script-timeout",
+            "60",
+            "--port",
+            &port,
+        ],
+        args,
+    ]
+    .concat();
     let checker = Checker::start(folder, &args);
-    let streams: Vec<_> = (0..200).map(|_| client::send(checker.address, "GET", "/", &[])).collect();
-    let expected = if args.contains(&"--singleflight") { 1 } else { 200 };
-    wait_until(Duration::from_secs(60), "the scripts run", || script.runs().len() >= expected);
+    let streams: Vec<_> = (0..200)
+        .map(|_| client::send(checker.address, "GET", "/", &[]))
+        .collect();
+    let expected = if args.contains(&"--singleflight") {
+        1
+    } else {
+        200
+    };
+    wait_until(Duration::from_secs(60), "the scripts run", || {
+        script.runs().len() >= expected
+    });
     // With --singleflight the requests that come late would begin another run: all must have been taken in.
     checker_has(&checker, 200);
     fs::write(&script.go, "").unwrap();
-    let answering: Vec<_> = streams.into_iter().map(|mut s| thread::spawn(move || client::answer(&mut s))).collect();
+    let answering: Vec<_> = streams
+        .into_iter()
+        .map(|mut s| thread::spawn(move || client::answer(&mut s)))
+        .collect();
     for answer in answering {
         answer.join().unwrap().is(200, "OK");
     }
@@ -143,15 +200,29 @@ fn two_hundred_requests(args: &[&str]) -> usize {
 fn checker_has(checker: &Checker, connections: usize) {
     let pid = fs::read_dir("/proc").unwrap().flatten().find(|entry| {
         let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
-        line.starts_with(checker.folder.path().join("health-checker").as_os_str().as_encoded_bytes())
+        line.starts_with(
+            checker
+                .folder
+                .path()
+                .join("health-checker")
+                .as_os_str()
+                .as_encoded_bytes(),
+        )
     });
     let folder = pid.expect("it runs").path().join("fd");
     let sockets = || {
-        let links = fs::read_dir(&folder).unwrap().flatten().filter_map(|e| fs::read_link(e.path()).ok());
-        links.filter(|l| l.to_string_lossy().starts_with("socket:")).count()
+        let links = fs::read_dir(&folder)
+            .unwrap()
+            .flatten()
+            .filter_map(|e| fs::read_link(e.path()).ok());
+        links
+            .filter(|l| l.to_string_lossy().starts_with("socket:"))
+            .count()
     };
     // One socket is the listener's.
-    wait_until(PATIENCE, "all connections are open", || sockets() > connections);
+    wait_until(PATIENCE, "all connections are open", || {
+        sockets() > connections
+    });
 }
 
 #[test]
@@ -186,8 +257,19 @@ fn scripts_that_hang_or_fork_are_over_in_time() {
     let folder = TempDir::new();
     let pids = folder.path().join("pids");
     let hang = format!("/bin/sh -c 'echo $$ > {}; sleep 600'", pids.display());
-    let fork = format!("/bin/sh -c 'sleep 600 & echo $! >> {}'", folder.path().join("fork").display());
-    let args = ["--script-timeout", "1", "--verbose-body", "--script", &hang, "--script", &fork];
+    let fork = format!(
+        "/bin/sh -c 'sleep 600 & echo $! >> {}'",
+        folder.path().join("fork").display()
+    );
+    let args = [
+        "--script-timeout",
+        "1",
+        "--verbose-body",
+        "--script",
+        &hang,
+        "--script",
+        &fork,
+    ];
     let checker = Checker::start(folder, &args);
     let answer = checker.get("/");
     answer.says(504, "Connection timed out after ");
@@ -208,15 +290,34 @@ fn sigterm_ends_it_with_success() {
 
 #[test]
 fn without_arguments_it_shows_its_help() {
-    for (name, args) in [("health-checker", &[][..]), ("hacheck", &["health-checker"]), ("health-checker", &["-h"])] {
+    for (name, args) in [
+        ("health-checker", &[][..]),
+        ("hacheck", &["health-checker"]),
+        ("health-checker", &["-h"]),
+    ] {
         let ran = run(name, args);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""));
-        for flag in ["--port", "--script", "--script-timeout", "--singleflight", "--listener", "--log-level"] {
+        for flag in [
+            "--port",
+            "--script",
+            "--script-timeout",
+            "--singleflight",
+            "--listener",
+            "--log-level",
+        ] {
             assert!(ran.out.contains(flag), "{flag}: {}", ran.out);
         }
     }
-    assert!(run("health-checker", &["-v"]).out.contains(env!("CARGO_PKG_VERSION")));
-    assert!(run("health-checker", &["--version"]).out.contains(env!("CARGO_PKG_VERSION")));
+    assert!(
+        run("health-checker", &["-v"])
+            .out
+            .contains(env!("CARGO_PKG_VERSION"))
+    );
+    assert!(
+        run("health-checker", &["--version"])
+            .out
+            .contains(env!("CARGO_PKG_VERSION"))
+    );
     run("health-checker", &["--singleflight"]).is_with(2, "", "one of --port / --script required");
 }
 
@@ -224,7 +325,13 @@ fn without_arguments_it_shows_its_help() {
 fn an_address_in_use_is_a_sentence() {
     let busy = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = busy.local_addr().unwrap().to_string();
-    let ran = run("health-checker", &["--script", "true", "--listener", &address]);
+    let ran = run(
+        "health-checker",
+        &["--script", "true", "--listener", &address],
+    );
     assert_eq!(ran.code, Some(1), "{ran:?}");
-    assert!(ran.err.contains(&format!("cannot listen on {address}: ")), "{ran:?}");
+    assert!(
+        ran.err.contains(&format!("cannot listen on {address}: ")),
+        "{ran:?}"
+    );
 }

@@ -21,12 +21,19 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        Self { folder: TempDir::new() }
+        Self {
+            folder: TempDir::new(),
+        }
     }
 
     /// `general` and the rest, with actions that note what they are.
     fn conf(&self, general: &str, rest: &str) {
-        let note = |word: &str| format!("/bin/sh -c 'echo {word} >> {}'", self.folder.file("actions").display());
+        let note = |word: &str| {
+            format!(
+                "/bin/sh -c 'echo {word} >> {}'",
+                self.folder.file("actions").display()
+            )
+        };
         let text = format!(
             "[general]\nloglevel = debug\nlogfile = heartbeat.log\npidfile = heartbeat.pid\nuser = None\ngroup = None\n\
              threads = 1\ninterval = 1\n{general}\n[promotions]\nnginx = {}\n[demotions]\nnginx = {}\n{rest}",
@@ -56,7 +63,9 @@ impl Stage {
 
     #[track_caller]
     fn wait_for_actions(&self, expected: &[&str]) {
-        wait_until(PATIENCE, &format!("the actions {expected:?}"), || self.actions() == expected);
+        wait_until(PATIENCE, &format!("the actions {expected:?}"), || {
+            self.actions() == expected
+        });
     }
 
     /// Waits until so many more checks have failed.
@@ -68,7 +77,11 @@ impl Stage {
     }
 
     fn pid(&self) -> Option<Pid> {
-        self.read("heartbeat.pid").trim().parse().ok().map(Pid::from_raw)
+        self.read("heartbeat.pid")
+            .trim()
+            .parse()
+            .ok()
+            .map(Pid::from_raw)
     }
 
     /// Starts it in the background and waits until it has written its number.
@@ -78,7 +91,9 @@ impl Stage {
         self.run(&["-d"]).is(0, "");
         let mut found = None;
         wait_until(PATIENCE, "the pid file", || {
-            found = self.pid().filter(|pid| Some(*pid) != before && kill(*pid, None).is_ok());
+            found = self
+                .pid()
+                .filter(|pid| Some(*pid) != before && kill(*pid, None).is_ok());
             found.is_some()
         });
         found.unwrap()
@@ -88,7 +103,9 @@ impl Stage {
     fn stop(&self, pid: Pid, signal: Signal) {
         kill(pid, signal).unwrap();
         let stat = || fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-        wait_until(PATIENCE, "it ended", || stat().is_empty() || stat().contains(") Z "));
+        wait_until(PATIENCE, "it ended", || {
+            stat().is_empty() || stat().contains(") Z ")
+        });
     }
 }
 
@@ -127,8 +144,14 @@ fn the_documented_example_runs_once_and_tells_by_its_exit_code() {
     let log = stage.read("heartbeat.log");
     let first = log.lines().next().unwrap();
     let (time, rest) = first.split_at(19);
-    assert!(time.as_bytes()[4] == b'-' && time.as_bytes()[13] == b':', "{first}");
-    assert!(rest.starts_with(" INFO     Heartbeat started (") && rest.ends_with("Mode: Run Once."), "{first}");
+    assert!(
+        time.as_bytes()[4] == b'-' && time.as_bytes()[13] == b':',
+        "{first}"
+    );
+    assert!(
+        rest.starts_with(" INFO     Heartbeat started (") && rest.ends_with("Mode: Run Once."),
+        "{first}"
+    );
     assert!(log.contains(
         " WARNING  heartbeat is now DOWN: group heartbeat: 0 of 1 checks passed, 1 must; failed: ssh tcp://"
     ));
@@ -172,7 +195,11 @@ fn every_action_that_a_check_names_runs_and_no_other() {
     );
     fs::write(stage.folder.file("heartbeat.conf"), text).unwrap();
     stage.run(&[]).is(0, "");
-    assert!(stage.folder.file("a a").exists() && stage.folder.file("b").exists() && !stage.folder.file("c").exists());
+    assert!(
+        stage.folder.file("a a").exists()
+            && stage.folder.file("b").exists()
+            && !stage.folder.file("c").exists()
+    );
 }
 
 #[test]
@@ -180,9 +207,18 @@ fn bad_files_are_refused_with_every_fault_and_its_line() {
     let stage = Stage::new();
     for (text, faults) in [
         ("", &["1: there is no section [general]; add it"][..]),
-        ("[general]\n", &["1: there is no check; add a section such as [web] with type, hostname and port"]),
-        ("[general]\nnonsense\n", &["2: 'nonsense' is neither [section] nor name = value"]),
-        ("x = 1\n[general]\n", &["1: stands before the first [section]; put it into one"]),
+        (
+            "[general]\n",
+            &["1: there is no check; add a section such as [web] with type, hostname and port"],
+        ),
+        (
+            "[general]\nnonsense\n",
+            &["2: 'nonsense' is neither [section] nor name = value"],
+        ),
+        (
+            "x = 1\n[general]\n",
+            &["1: stands before the first [section]; put it into one"],
+        ),
         (
             "[general]\ninterval = soon\ndaemonize = maybe\n[web]\ntype = ftp\nport = 70000\ntimeout = 0\naction = x\n",
             &[
@@ -211,10 +247,22 @@ fn bad_files_are_refused_with_every_fault_and_its_line() {
     ] {
         fs::write(stage.folder.file("heartbeat.conf"), text).unwrap();
         let ran = stage.run(&[]);
-        let expected: String = faults.iter().map(|f| format!("heartbeat: heartbeat.conf:{f}\n")).collect();
-        assert_eq!((ran.code, ran.err.as_str()), (Some(1), expected.as_str()), "{text}");
+        let expected: String = faults
+            .iter()
+            .map(|f| format!("heartbeat: heartbeat.conf:{f}\n"))
+            .collect();
+        assert_eq!(
+            (ran.code, ran.err.as_str()),
+            (Some(1), expected.as_str()),
+            "{text}"
+        );
     }
-    let ran = Ran::from(command("heartbeat").args(["-c", "/nonexistent"]).output().unwrap());
+    let ran = Ran::from(
+        command("heartbeat")
+            .args(["-c", "/nonexistent"])
+            .output()
+            .unwrap(),
+    );
     ran.is_with(1, "", "cannot read /nonexistent: ");
 }
 
@@ -254,8 +302,16 @@ fn a_second_instance_names_the_first_and_a_stale_pid_file_is_taken_over() {
     fs::write(stage.folder.file("heartbeat.pid"), "999999999\n").unwrap();
     let first = stage.start();
     let second = stage.run(&[]);
-    second.is_with(1, "", &format!("heartbeat: heartbeat runs already, with pid {first} ("));
-    assert_eq!(stage.pid(), Some(first), "the second instance touched the pid file");
+    second.is_with(
+        1,
+        "",
+        &format!("heartbeat: heartbeat runs already, with pid {first} ("),
+    );
+    assert_eq!(
+        stage.pid(),
+        Some(first),
+        "the second instance touched the pid file"
+    );
     stage.wait_for_actions(&["down"]);
     stage.stop(first, Signal::SIGKILL);
     assert_eq!(stage.pid(), Some(first));
@@ -275,7 +331,15 @@ fn it_leaves_its_terminal_and_keeps_its_folder() {
         assert_eq!(link(fd), PathBuf::from("/dev/null"), "{fd}");
     }
     let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
-    let session: i32 = stat.rsplit_once(") ").unwrap().1.split(' ').nth(3).unwrap().parse().unwrap();
+    let session: i32 = stat
+        .rsplit_once(") ")
+        .unwrap()
+        .1
+        .split(' ')
+        .nth(3)
+        .unwrap()
+        .parse()
+        .unwrap();
     assert_ne!(session, nix::unistd::getsid(None).unwrap().as_raw());
 }
 
@@ -285,10 +349,14 @@ fn privileges_are_dropped_for_good_before_any_check() {
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o777);
     fs::set_permissions(stage.folder.path(), mode).unwrap();
     stage.conf("", &tcp(free_port()));
-    let text = stage.read("heartbeat.conf").replace("user = None", "user = nobody");
+    let text = stage
+        .read("heartbeat.conf")
+        .replace("user = None", "user = nobody");
     fs::write(stage.folder.file("heartbeat.conf"), text).unwrap();
     if !nix::unistd::geteuid().is_root() {
-        stage.run(&["-d"]).is_with(1, "", "start as root, or set user and group to None");
+        stage
+            .run(&["-d"])
+            .is_with(1, "", "start as root, or set user and group to None");
         return;
     }
     let pid = stage.start();
@@ -296,20 +364,33 @@ fn privileges_are_dropped_for_good_before_any_check() {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
     let ids = |name: &str| -> Vec<u32> {
         let line = status.lines().find_map(|l| l.strip_prefix(name)).unwrap();
-        line.split_whitespace().map(|n| n.parse().unwrap()).collect()
+        line.split_whitespace()
+            .map(|n| n.parse().unwrap())
+            .collect()
     };
     assert_eq!(ids("Uid:"), [nobody.uid.as_raw(); 4]);
     assert_eq!(ids("Gid:"), [nobody.gid.as_raw(); 4]);
     assert_eq!(ids("Groups:"), [nobody.gid.as_raw()]);
     for set in ["CapPrm:", "CapEff:"] {
-        assert!(status.lines().any(|l| l.starts_with(set) && l.ends_with("\t0000000000000000")), "{set} {status}");
+        assert!(
+            status
+                .lines()
+                .any(|l| l.starts_with(set) && l.ends_with("\t0000000000000000")),
+            "{set} {status}"
+        );
     }
     stage.wait_for_actions(&["down"]);
-    let owner = |name: &str| std::os::unix::fs::MetadataExt::uid(&fs::metadata(stage.folder.file(name)).unwrap());
+    let owner = |name: &str| {
+        std::os::unix::fs::MetadataExt::uid(&fs::metadata(stage.folder.file(name)).unwrap())
+    };
     for name in ["heartbeat.log", "heartbeat.pid", "actions"] {
         assert_eq!(owner(name), nobody.uid.as_raw(), "{name}");
     }
-    let text = stage.read("heartbeat.conf").replace("user = nobody", "user = no-such-user");
+    let text = stage
+        .read("heartbeat.conf")
+        .replace("user = nobody", "user = no-such-user");
     fs::write(stage.folder.file("heartbeat.conf"), text).unwrap();
-    stage.run(&[]).is_with(1, "", "there is no user no-such-user");
+    stage
+        .run(&[])
+        .is_with(1, "", "there is no user no-such-user");
 }

@@ -14,7 +14,9 @@ fn statuses(raw: &[u8]) -> Vec<u16> {
 }
 
 fn hostile_daemon() -> Daemon {
-    Setup::new().config("allow_remote_spool_changes: true\ncache_time: 0\nhealthcheck_timeout: 1\n").start()
+    Setup::new()
+        .config("allow_remote_spool_changes: true\ncache_time: 0\nhealthcheck_timeout: 1\n")
+        .start()
 }
 
 /// What mutations start from.
@@ -96,7 +98,9 @@ fn hostile_bytes(random: &mut Random) -> Vec<u8> {
         }
         1 => {
             let mut line = b"GET /spool/".to_vec();
-            line.extend((0..random.below(600)).map(|_| u8::try_from(33 + random.below(222)).unwrap()));
+            line.extend(
+                (0..random.below(600)).map(|_| u8::try_from(33 + random.below(222)).unwrap()),
+            );
             line.extend(b" HTTP/1.1\r\n\r\n");
             line
         }
@@ -116,8 +120,13 @@ fn no_request_makes_it_panic_or_answer_500() {
                     let bytes = hostile_bytes(&mut random);
                     let raw = client::exchange(address, &bytes);
                     let shown = String::from_utf8_lossy(&bytes);
-                    assert!(raw.is_empty() || raw.starts_with(b"HTTP/1."), "to {shown:?} came {raw:?}");
-                    let wrong = statuses(&raw).into_iter().find(|s| *s == 500 || !(100..=505).contains(s));
+                    assert!(
+                        raw.is_empty() || raw.starts_with(b"HTTP/1."),
+                        "to {shown:?} came {raw:?}"
+                    );
+                    let wrong = statuses(&raw)
+                        .into_iter()
+                        .find(|s| *s == 500 || !(100..=505).contains(s));
                     assert_eq!(wrong, None, "an answer to {shown:?}");
                 }
             });
@@ -137,11 +146,26 @@ fn requests_that_break_the_rules_get_the_answer_of_the_rules() {
     let long = |n| "x".repeat(n);
     let mut wrong = vec![];
     for (request, expected) in [
-        (format!("GET /status HTTP/1.1\r\nX: {}\r\n\r\n", long(70_000)), 431),
-        (format!("GET /status HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(5000)), 431),
-        (format!("GET /spool/{}/80 HTTP/1.1\r\n\r\n", long(20_000)), 400),
-        (format!("GET /http/web/{}/ HTTP/1.1\r\n\r\n", "9".repeat(1000)), 503),
-        (format!("GET /tcp/web/1/{} HTTP/1.1\r\n\r\n", long(20_000)), 503),
+        (
+            format!("GET /status HTTP/1.1\r\nX: {}\r\n\r\n", long(70_000)),
+            431,
+        ),
+        (
+            format!("GET /status HTTP/1.1\r\n{}\r\n", "X: y\r\n".repeat(5000)),
+            431,
+        ),
+        (
+            format!("GET /spool/{}/80 HTTP/1.1\r\n\r\n", long(20_000)),
+            400,
+        ),
+        (
+            format!("GET /http/web/{}/ HTTP/1.1\r\n\r\n", "9".repeat(1000)),
+            503,
+        ),
+        (
+            format!("GET /tcp/web/1/{} HTTP/1.1\r\n\r\n", long(20_000)),
+            503,
+        ),
         ("get /status HTTP/1.1\r\n\r\n".into(), 405),
         ("BREW /http/web/80/ HTTP/1.1\r\n\r\n".into(), 405),
         ("CONNECT web:80 HTTP/1.1\r\n\r\n".into(), 404),
@@ -154,14 +178,27 @@ fn requests_that_break_the_rules_get_the_answer_of_the_rules() {
         ("GET /status HTTP/1.1\r\nX: a\0b\r\n\r\n".into(), 400),
         ("GET /status HTTP/1.1\r\nX : a\r\n\r\n".into(), 400),
         ("GET /status HTTP/9.9\r\n\r\n".into(), 400),
-        ("POST /spool/w/80 HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde".into(), 400),
-        ("POST /spool/w/80 HTTP/1.1\r\nContent-Length: -1\r\n\r\n".into(), 400),
-        ("POST /spool/w/80 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".into(), 400),
+        (
+            "POST /spool/w/80 HTTP/1.1\r\nContent-Length: 3\r\nContent-Length: 5\r\n\r\nabcde"
+                .into(),
+            400,
+        ),
+        (
+            "POST /spool/w/80 HTTP/1.1\r\nContent-Length: -1\r\n\r\n".into(),
+            400,
+        ),
+        (
+            "POST /spool/w/80 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n".into(),
+            400,
+        ),
         ("POST /spool/w/70000?status=up HTTP/1.1\r\n\r\n".into(), 400),
     ] {
         let got = one(&daemon, &request);
         if got != [expected] {
-            wrong.push(format!("expected {expected}, got {got:?}: {:?}", &request[..request.len().min(100)]));
+            wrong.push(format!(
+                "expected {expected}, got {got:?}: {:?}",
+                &request[..request.len().min(100)]
+            ));
         }
     }
     assert_eq!(wrong, [""; 0]);
@@ -174,16 +211,34 @@ fn no_answer_is_a_page_that_a_browser_would_render() {
     let long = "x".repeat(70_000);
     for (request, status) in [
         ("<script>alert(1)</script>\r\n\r\n".into(), 400),
-        ("GET /<script>alert(1)</script> HTTP/1.1\r\n\r\n".into(), 400),
+        (
+            "GET /<script>alert(1)</script> HTTP/1.1\r\n\r\n".into(),
+            400,
+        ),
         ("GET /status HTTP/9.9\r\n\r\n".into(), 400),
         ("GET /status HTTP/1.1\r\n<b>: x\r\n\r\n".into(), 400),
-        ("POST /spool/w/80 HTTP/1.1\r\nContent-Length: <b>\r\n\r\n".into(), 400),
+        (
+            "POST /spool/w/80 HTTP/1.1\r\nContent-Length: <b>\r\n\r\n".into(),
+            400,
+        ),
         (format!("GET /status HTTP/1.1\r\nX: <b>{long}\r\n\r\n"), 431),
-        ("GET /spool/%2e%2e/80 HTTP/1.1\r\nConnection: close\r\n\r\n".into(), 400),
-        ("GET /%3Cb%3E HTTP/1.1\r\nConnection: close\r\n\r\n".into(), 404),
+        (
+            "GET /spool/%2e%2e/80 HTTP/1.1\r\nConnection: close\r\n\r\n".into(),
+            400,
+        ),
+        (
+            "GET /%3Cb%3E HTTP/1.1\r\nConnection: close\r\n\r\n".into(),
+            404,
+        ),
         ("<B> /status HTTP/1.1\r\n\r\n".into(), 400),
-        ("BREW /status HTTP/1.1\r\nConnection: close\r\n\r\n".into(), 405),
-        ("POST /spool/w/80 HTTP/1.1\r\nConnection: close\r\nContent-Length: 3\r\n\r\n<b>".into(), 400),
+        (
+            "BREW /status HTTP/1.1\r\nConnection: close\r\n\r\n".into(),
+            405,
+        ),
+        (
+            "POST /spool/w/80 HTTP/1.1\r\nConnection: close\r\nContent-Length: 3\r\n\r\n<b>".into(),
+            400,
+        ),
     ] {
         let answer = client::Response::parse(&client::exchange(daemon.address, request.as_bytes()));
         let shown = &request[..request.len().min(80)];
@@ -191,10 +246,18 @@ fn no_answer_is_a_page_that_a_browser_would_render() {
         match answer.header("content-type") {
             Some(kind) => {
                 assert_eq!(kind, "text/plain; charset=utf-8", "{shown:?}");
-                assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{shown:?}");
+                assert_eq!(
+                    answer.header("x-content-type-options"),
+                    Some("nosniff"),
+                    "{shown:?}"
+                );
             }
             // What is no HTTP gets a bare status, with nothing in it to be sniffed.
-            None => assert_eq!((answer.header("content-length"), answer.body.as_str()), (Some("0"), ""), "{shown:?}"),
+            None => assert_eq!(
+                (answer.header("content-length"), answer.body.as_str()),
+                (Some("0"), ""),
+                "{shown:?}"
+            ),
         }
     }
     daemon.is_sound();
@@ -206,13 +269,21 @@ fn a_body_over_the_limit_is_refused_however_it_is_sent() {
     let form = "Content-Type: application/x-www-form-urlencoded\r\n";
     for excess in [1, 1 << 20] {
         let body = "x".repeat((2 << 20) + excess);
-        let whole = format!("POST /spool/w/80 HTTP/1.1\r\n{form}Content-Length: {}\r\n\r\n{body}", body.len());
+        let whole = format!(
+            "POST /spool/w/80 HTTP/1.1\r\n{form}Content-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
         let chunks = format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len());
-        let chunked = format!("POST /spool/w/80 HTTP/1.1\r\n{form}Transfer-Encoding: chunked\r\n\r\n{chunks}");
+        let chunked = format!(
+            "POST /spool/w/80 HTTP/1.1\r\n{form}Transfer-Encoding: chunked\r\n\r\n{chunks}"
+        );
         for request in [whole, chunked] {
             let answer = one(&daemon, &request);
             // Where much of the body is left unread, the end of the connection may overtake the answer.
-            assert!(answer == [413] || excess > 1 && answer.is_empty(), "{answer:?} for {excess} bytes too many");
+            assert!(
+                answer == [413] || excess > 1 && answer.is_empty(),
+                "{answer:?} for {excess} bytes too many"
+            );
             assert_eq!(daemon.spool.files(), [""; 0]);
         }
     }
@@ -221,7 +292,9 @@ fn a_body_over_the_limit_is_refused_however_it_is_sent() {
     let length = body.len().to_string();
     let raw = format!("POST /spool/w/80 HTTP/1.1\r\n{form}Content-Length: {length}\r\n\r\n{body}");
     assert_eq!(one(&daemon, raw), [200]);
-    daemon.get("/spool/w/80").says(503, &"\u{e9}".repeat(100_000));
+    daemon
+        .get("/spool/w/80")
+        .says(503, &"\u{e9}".repeat(100_000));
     daemon.is_sound();
 }
 
@@ -251,7 +324,9 @@ fn lengths_that_contradict_each_other_smuggle_nothing_in() {
 #[test]
 fn a_flood_of_idle_connections_does_not_keep_a_balancer_out() {
     let mut daemon = Daemon::with_config("max_connections: 20\nheader_timeout: 300\n");
-    let idle: Vec<_> = (0..200).map(|_| client::send(daemon.address, "GET", "/healthz", &[])).collect();
+    let idle: Vec<_> = (0..200)
+        .map(|_| client::send(daemon.address, "GET", "/healthz", &[]))
+        .collect();
     let half: Vec<_> = (0..200)
         .map(|i| {
             use std::io::Write as _;

@@ -26,10 +26,15 @@ fn everything_that_the_rule_asks_for_must_hold() {
         })
     });
     let daemon = Setup::new().config(RULES).start();
-    let get = |service: &str, path: &str| daemon.get(&format!("/http/{service}/{}/{path}", upstream.port()));
+    let get = |service: &str, path: &str| {
+        daemon.get(&format!("/http/{service}/{}/{path}", upstream.port()))
+    };
     get("strict", "good").is(200, "ready\ndb: ok");
     get("strict", "redirect").is(200, "ready db: ok");
-    get("strict", "status").says(503, "http_rules: status 206 Partial Content is not one of those allowed");
+    get("strict", "status").says(
+        503,
+        "http_rules: status 206 Partial Content is not one of those allowed",
+    );
     get("strict", "text").says(503, "http_rules: the body does not contain 'db: ok'");
     get("strict", "regex").says(503, r"http_rules: the body does not match '^ready\\b'");
     get("strict", "none").says(503, "http_rules: status 404");
@@ -41,12 +46,18 @@ fn everything_that_the_rule_asks_for_must_hold() {
 
 #[test]
 fn method_and_headers_of_the_rule_are_sent() {
-    let upstream = Upstream::start(|_| Some(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_vec()));
+    let upstream =
+        Upstream::start(|_| Some(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".to_vec()));
     let daemon = Setup::new().config(RULES).start();
-    daemon.get(&format!("/http/asks/{}/x?y", upstream.port())).is(200, "");
+    daemon
+        .get(&format!("/http/asks/{}/x?y", upstream.port()))
+        .is(200, "");
     let head = &upstream.seen()[0].to_ascii_lowercase();
     assert!(head.starts_with("head /x?y http/1.1\r\n"), "{head}");
-    assert!(head.contains("\r\nx-token: s3cret-token") && head.contains("\r\nhost: site.example"), "{head}");
+    assert!(
+        head.contains("\r\nx-token: s3cret-token") && head.contains("\r\nhost: site.example"),
+        "{head}"
+    );
     assert!(!daemon.log().contains("s3cret-token"));
 }
 
@@ -58,7 +69,14 @@ fn results_are_shared_within_a_service_only() {
         Some(http("200 OK", "x"))
     });
     let daemon = Setup::new().config(RULES).start();
-    let get = |service: &str| daemon.get(&format!("/http/{service}/{}/", upstream.port())).status;
-    assert_eq!((get("strict"), get("strict"), get("a"), get("b")), (503, 503, 200, 200));
+    let get = |service: &str| {
+        daemon
+            .get(&format!("/http/{service}/{}/", upstream.port()))
+            .status
+    };
+    assert_eq!(
+        (get("strict"), get("strict"), get("a"), get("b")),
+        (503, 503, 200, 200)
+    );
     assert_eq!(ASKED.load(Ordering::SeqCst), 2);
 }

@@ -9,7 +9,12 @@ use crate::support::upstream::{self, Upstream};
 fn told(answer: &Response) -> (u16, String, String, Vec<(String, String)>) {
     let mut headers = answer.headers.clone();
     headers.retain(|(name, _)| !["date", "connection"].contains(&name.as_str()));
-    (answer.status, answer.phrase.clone(), answer.body.clone(), headers)
+    (
+        answer.status,
+        answer.phrase.clone(),
+        answer.body.clone(),
+        headers,
+    )
 }
 
 /// An upstream whose answer is what it was asked.
@@ -20,7 +25,9 @@ fn echo() -> Upstream {
 #[test]
 fn a_kept_connection_is_told_what_a_new_one_is_whatever_it_asked_before() {
     let upstream = echo();
-    let daemon = Daemon::with_config("cache_time: 0\ncheck_hosts: [127.0.0.0/8]\nhttp_headers_to_copy: [Host, X-A]\n");
+    let daemon = Daemon::with_config(
+        "cache_time: 0\ncheck_hosts: [127.0.0.0/8]\nhttp_headers_to_copy: [Host, X-A]\n",
+    );
     let port = upstream.port();
     let paths = [
         "/spool/web/80".into(),
@@ -51,9 +58,20 @@ fn a_kept_connection_is_told_what_a_new_one_is_whatever_it_asked_before() {
     ];
     let spool = |name: &str, down: bool| {
         let file = daemon.spool.root().join(name);
-        if down { std::fs::write(file, name).unwrap() } else { std::fs::remove_file(file).unwrap_or_default() }
+        if down {
+            std::fs::write(file, name).unwrap()
+        } else {
+            std::fs::remove_file(file).unwrap_or_default()
+        }
     };
-    let entries = ["web", "web:80", "mail", "web:127.0.0.3:80", "all", "web:10.0.0.1:80"];
+    let entries = [
+        "web",
+        "web:80",
+        "mail",
+        "web:127.0.0.3:80",
+        "all",
+        "web:10.0.0.1:80",
+    ];
     let mut kept: Vec<Kept> = (0..3).map(|_| Kept::to(daemon.address)).collect();
     let mut random = Random::new(7);
     let mut any = |below: usize| random.below(below);
@@ -70,7 +88,11 @@ fn a_kept_connection_is_told_what_a_new_one_is_whatever_it_asked_before() {
             }
             let new = daemon.request(method, path, &said);
             let again = connection.request(method, path, &said);
-            assert_eq!(told(&again), told(&new), "round {round}: {method} {path} {said:?}");
+            assert_eq!(
+                told(&again),
+                told(&new),
+                "round {round}: {method} {path} {said:?}"
+            );
             ok += usize::from(new.status == 200);
         }
     }
@@ -84,16 +106,29 @@ fn a_reload_counts_for_connections_that_are_open() {
     let daemon = Daemon::with_config(&config("Host"));
     let path = format!("/http/web/{}/a", upstream.port());
     let mut kept = Kept::to(daemon.address);
-    let mut ask = || kept.get(&path, &[("Host", "a.test"), ("X-A", "1")]).body.to_ascii_lowercase();
-    for (copied, has_host, has_other) in [("Host", true, false), ("X-A", false, true), ("Host, X-A", true, true)] {
+    let mut ask = || {
+        kept.get(&path, &[("Host", "a.test"), ("X-A", "1")])
+            .body
+            .to_ascii_lowercase()
+    };
+    for (copied, has_host, has_other) in [
+        ("Host", true, false),
+        ("X-A", false, true),
+        ("Host, X-A", true, true),
+    ] {
         daemon.reload(&config(copied), "SIGHUP: configuration read from");
         for _ in 0..4 {
             let asked = ask();
-            assert_eq!((asked.contains("host: a.test"), asked.contains("x-a: 1")), (has_host, has_other), "{asked}");
+            assert_eq!(
+                (asked.contains("host: a.test"), asked.contains("x-a: 1")),
+                (has_host, has_other),
+                "{asked}"
+            );
         }
     }
     daemon.reload("allowed_ports: [1]\n", "SIGHUP: configuration read from");
-    kept.get(&path, &[("Host", "a.test"), ("X-A", "1")]).says(403, "allowed_ports");
+    kept.get(&path, &[("Host", "a.test"), ("X-A", "1")])
+        .says(403, "allowed_ports");
 }
 
 #[test]
@@ -102,9 +137,19 @@ fn requests_on_one_connection_are_of_one_poller() {
     let mut kept = Kept::to(daemon.address);
     for _ in 0..5 {
         kept.get("/spool/web/80", &[("Host", "a.test")]).is(200, "");
-        kept.get("/spool/mail/80", &[("Host", "a.test")]).is(200, "");
+        kept.get("/spool/mail/80", &[("Host", "a.test")])
+            .is(200, "");
     }
     let pollers = daemon.get("/pollers").json();
-    let polls: Vec<_> = pollers["pollers"].as_array().unwrap().iter().map(|p| (&p["service"], &p["polls"])).collect();
-    assert_eq!(polls, [(&"mail".into(), &5.into()), (&"web".into(), &5.into())], "{pollers}");
+    let polls: Vec<_> = pollers["pollers"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| (&p["service"], &p["polls"]))
+        .collect();
+    assert_eq!(
+        polls,
+        [(&"mail".into(), &5.into()), (&"web".into(), &5.into())],
+        "{pollers}"
+    );
 }

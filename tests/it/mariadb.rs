@@ -23,7 +23,12 @@ fn installed() -> &'static Path {
             let data = folder.path().join("data");
             server::run_to_end(
                 Command::new("mariadb-install-db")
-                    .args(["--no-defaults", "--user=root", "--skip-test-db", "--innodb-log-file-size=8M"])
+                    .args([
+                        "--no-defaults",
+                        "--user=root",
+                        "--skip-test-db",
+                        "--innodb-log-file-size=8M",
+                    ])
                     .arg("--auth-root-authentication-method=normal")
                     .arg(format!("--datadir={}", data.display())),
             );
@@ -45,18 +50,38 @@ impl MariaDb {
         let port = server::free_port();
         let mut command = Command::new("/usr/sbin/mariadbd");
         command
-            .args(["--no-defaults", "--user=root", "--bind-address=127.0.0.1", "--skip-name-resolve"])
-            .args(["--innodb-log-file-size=8M", "--innodb-buffer-pool-size=16M", "--innodb-flush-log-at-trx-commit=0"])
+            .args([
+                "--no-defaults",
+                "--user=root",
+                "--bind-address=127.0.0.1",
+                "--skip-name-resolve",
+            ])
+            .args([
+                "--innodb-log-file-size=8M",
+                "--innodb-buffer-pool-size=16M",
+                "--innodb-flush-log-at-trx-commit=0",
+            ])
             .arg("--plugin-load-add=auth_ed25519")
             .arg(format!("--datadir={}", data.display()))
-            .arg(format!("--socket={}", folder.path().join("socket").display()))
-            .arg(format!("--pid-file={}", folder.path().join("pid").display()))
+            .arg(format!(
+                "--socket={}",
+                folder.path().join("socket").display()
+            ))
+            .arg(format!(
+                "--pid-file={}",
+                folder.path().join("pid").display()
+            ))
             .arg(format!("--ssl-cert={}", cert.display()))
             .arg(format!("--ssl-key={}", key.display()))
             .arg(format!("--port={port}"))
             .args(options);
-        let started = Self { server: Server::start(folder, &command), port };
-        started.server.wait_for("MariaDB takes statements", || !started.sql_fails("SELECT 1"));
+        let started = Self {
+            server: Server::start(folder, &command),
+            port,
+        };
+        started.server.wait_for("MariaDB takes statements", || {
+            !started.sql_fails("SELECT 1")
+        });
         started
     }
 
@@ -84,7 +109,13 @@ impl MariaDb {
     fn client(&self, statements: &str) -> Command {
         let socket = self.server.folder().join("socket");
         let mut client = Command::new("mariadb");
-        client.args(["--no-defaults", "--batch", "--user=root", "--execute", statements]);
+        client.args([
+            "--no-defaults",
+            "--batch",
+            "--user=root",
+            "--execute",
+            statements,
+        ]);
         client.arg(format!("--socket={}", socket.display()));
         client
     }

@@ -26,5 +26,10 @@ fn anything_but_a_version_is_a_failure() {
 
 #[test]
 fn misbehaving_peers_fail_the_check() {
-    fails_on_misbehaving_peers("memcached", b"VERSION 1", "so far \"VERSION 1\"", "waiting for the answer to version");
+    fails_on_misbehaving_peers(
+        "memcached",
+        b"VERSION 1",
+        "so far \"VERSION 1\"",
+        "waiting for the answer to version",
+    );
 }

@@ -28,7 +28,11 @@ fn every_kind_of_password_logs_in_with_and_without_tls() {
     for name in ["checker", "modern"] {
         for tls in [TlsUse::Off, TlsUse::Auto, TlsUse::Required] {
             let probed = login(name, "s3cret", tls).probe("mysql", primary().port, "");
-            assert_eq!((probed.status, probed.body.as_str()), (200, OK), "{name}, TLS {tls:?}");
+            assert_eq!(
+                (probed.status, probed.body.as_str()),
+                (200, OK),
+                "{name}, TLS {tls:?}"
+            );
         }
     }
 }
@@ -58,43 +62,67 @@ fn a_certificate_is_verified_when_asked_to() {
     };
     let port = primary().port;
     let own = primary().certificate();
-    tls(true, Some(own.clone())).probe("mysql", port, "").is(200, OK);
-    tls(true, Some(own)).probe_host("mysql", Host::Name("localhost".into()), port, "").is(200, OK);
+    tls(true, Some(own.clone()))
+        .probe("mysql", port, "")
+        .is(200, OK);
+    tls(true, Some(own))
+        .probe_host("mysql", Host::Name("localhost".into()), port, "")
+        .is(200, OK);
     let other = crate::support::TempDir::new();
     let (stranger, _) = crate::support::server::certificate(other.path());
-    tls(true, Some(stranger)).probe("mysql", port, "").is(503, "TLS handshake failed: invalid peer certificate");
+    tls(true, Some(stranger))
+        .probe("mysql", port, "")
+        .is(503, "TLS handshake failed: invalid peer certificate");
 }
 
 #[test]
 fn a_refused_login_is_500_with_the_servers_text() {
     for name in ["checker", "modern", "guarded", "nobody"] {
         let probed = login(name, "wrong", TlsUse::Auto).probe("mysql", primary().port, "");
-        probed.is(500, &format!("MySQL sez MySQLResponse(ERR)<Access denied for user '{name}'@'127.0.0.1'"));
+        probed.is(
+            500,
+            &format!("MySQL sez MySQLResponse(ERR)<Access denied for user '{name}'@'127.0.0.1'"),
+        );
     }
 }
 
 #[test]
 fn too_many_connections_is_500_with_the_servers_text() {
     let server = MariaDb::start(&["--max-connections=10"]);
-    let held: Vec<_> = (0..16).map(|_| TcpStream::connect(("127.0.0.1", server.port)).unwrap()).collect();
+    let held: Vec<_> = (0..16)
+        .map(|_| TcpStream::connect(("127.0.0.1", server.port)).unwrap())
+        .collect();
     server.wait_for("all connections taken", || server.sql_fails("SELECT 1"));
-    user("checker").probe("mysql", server.port, "").is(500, "MySQL sez MySQLResponse(ERR)<Too many connections>");
+    user("checker")
+        .probe("mysql", server.port, "")
+        .is(500, "MySQL sez MySQLResponse(ERR)<Too many connections>");
     drop(held);
 }
 
 #[test]
 fn a_primary_says_so() {
     let port = primary().port;
-    user("checker").probe("mysql", port, "role=primary").is(200, &format!("{OK}; primary"));
-    user("monitor").probe("mysql", port, "role=replica").is(503, "primary, not a replica after");
-    user("monitor").probe("mysql", port, "max_lag=30").is(503, "primary, not a replica after");
-    user("monitor").probe("mysql", port, "galera=synced").is(503, "wsrep_local_state");
+    user("checker")
+        .probe("mysql", port, "role=primary")
+        .is(200, &format!("{OK}; primary"));
+    user("monitor")
+        .probe("mysql", port, "role=replica")
+        .is(503, "primary, not a replica after");
+    user("monitor")
+        .probe("mysql", port, "max_lag=30")
+        .is(503, "primary, not a replica after");
+    user("monitor")
+        .probe("mysql", port, "galera=synced")
+        .is(503, "wsrep_local_state");
 }
 
 #[test]
 fn a_missing_permission_is_named() {
     let probed = user("checker").probe("mysql", primary().port, "role=replica");
-    probed.is(503, "SHOW ALL SLAVES STATUS: error 1227: Access denied; you need");
+    probed.is(
+        503,
+        "SHOW ALL SLAVES STATUS: error 1227: Access denied; you need",
+    );
 }
 
 #[test]
@@ -106,19 +134,35 @@ fn a_replica_is_followed_through_its_states() {
          MASTER_USE_GTID=slave_pos; START SLAVE;",
         primary().port
     ));
-    replica
-        .wait_for("accounts arrive and the replica runs", || prober.probe("mysql", port, "max_lag=30").status == 200);
-    prober.probe("mysql", port, "role=replica").is(200, &format!("{OK}; replica"));
-    prober.probe("mysql", port, "role=replica&max_lag=30").is(200, &format!("{OK}; replica, lag 0 s"));
-    prober.probe("mysql", port, "role=primary").is(503, "read_only is 1: not a primary");
+    replica.wait_for("accounts arrive and the replica runs", || {
+        prober.probe("mysql", port, "max_lag=30").status == 200
+    });
+    prober
+        .probe("mysql", port, "role=replica")
+        .is(200, &format!("{OK}; replica"));
+    prober
+        .probe("mysql", port, "role=replica&max_lag=30")
+        .is(200, &format!("{OK}; replica, lag 0 s"));
+    prober
+        .probe("mysql", port, "role=primary")
+        .is(503, "read_only is 1: not a primary");
 
     replica.sql("STOP SLAVE; CHANGE MASTER TO MASTER_DELAY=3600; START SLAVE;");
     primary().sql("CREATE DATABASE IF NOT EXISTS late");
-    replica.wait_for("it lags", || prober.probe("mysql", port, "max_lag=1").body.contains("lag 2 s is over 1 s"));
+    replica.wait_for("it lags", || {
+        prober
+            .probe("mysql", port, "max_lag=1")
+            .body
+            .contains("lag 2 s is over 1 s")
+    });
 
     replica.sql("STOP SLAVE SQL_THREAD");
-    prober.probe("mysql", port, "max_lag=3600").is(503, "replica, SQL thread running: No");
-    prober.probe("mysql", port, "role=replica").is(200, &format!("{OK}; replica"));
+    prober
+        .probe("mysql", port, "max_lag=3600")
+        .is(503, "replica, SQL thread running: No");
+    prober
+        .probe("mysql", port, "role=replica")
+        .is(200, &format!("{OK}; replica"));
 }
 
 #[test]
@@ -138,12 +182,20 @@ fn a_galera_node_is_followed_through_its_states() {
     ]);
     node.sql("CREATE USER checker@'%' IDENTIFIED BY 's3cret'");
     let (port, prober) = (node.port, user("checker"));
-    prober.probe("mysql", port, "galera=synced").is(200, &format!("{OK}; wsrep_local_state 4 (Synced)"));
+    prober
+        .probe("mysql", port, "galera=synced")
+        .is(200, &format!("{OK}; wsrep_local_state 4 (Synced)"));
     node.sql("SET GLOBAL wsrep_desync=ON");
-    prober.probe("mysql", port, "galera=synced").is(503, "wsrep_local_state 2 (Donor/Desynced), want 4 (Synced)");
-    prober.probe("mysql", port, "galera=synced,donor&role=primary").is(200, "; primary; wsrep_local_state 2");
+    prober
+        .probe("mysql", port, "galera=synced")
+        .is(503, "wsrep_local_state 2 (Donor/Desynced), want 4 (Synced)");
+    prober
+        .probe("mysql", port, "galera=synced,donor&role=primary")
+        .is(200, "; primary; wsrep_local_state 2");
     node.sql("SET GLOBAL wsrep_desync=OFF");
-    node.wait_for("it is synced again", || prober.probe("mysql", port, "galera=synced").status == 200);
+    node.wait_for("it is synced again", || {
+        prober.probe("mysql", port, "galera=synced").status == 200
+    });
 }
 
 #[test]
@@ -152,22 +204,33 @@ fn without_credentials_nobody_is_asked() {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let probed = no.probe("mysql", listener.local_addr().unwrap().port(), "");
-    assert_eq!((probed.status, probed.body.as_str()), (500, "No MySQL username/password in config file"));
+    assert_eq!(
+        (probed.status, probed.body.as_str()),
+        (500, "No MySQL username/password in config file")
+    );
     assert!(listener.accept().is_err(), "a connection was made");
 }
 
 #[test]
 fn options_that_cannot_be_are_400() {
-    user("checker")
-        .probe("mysql", 1, "rolle=primary")
-        .is(400, "mysql: unknown option 'rolle'; there are role, max_lag");
+    user("checker").probe("mysql", 1, "rolle=primary").is(
+        400,
+        "mysql: unknown option 'rolle'; there are role, max_lag",
+    );
 }
 
 #[test]
 fn a_closed_port_is_answered_at_once() {
     let start = Instant::now();
     let port = crate::support::server::free_port();
-    user("checker").probe("mysql", port, "").is(503, "connection refused after");
-    user("checker").probe_host("mysql", Host::Name("localhost".into()), port, "").is(503, "connection refused after");
-    assert!(start.elapsed() < Duration::from_secs(5), "it waited for the deadline");
+    user("checker")
+        .probe("mysql", port, "")
+        .is(503, "connection refused after");
+    user("checker")
+        .probe_host("mysql", Host::Name("localhost".into()), port, "")
+        .is(503, "connection refused after");
+    assert!(
+        start.elapsed() < Duration::from_secs(5),
+        "it waited for the deadline"
+    );
 }

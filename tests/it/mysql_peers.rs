@@ -37,7 +37,10 @@ fn prober(tls: TlsUse, timeout: Duration) -> Prober {
 fn ask(query: &str, serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Probed {
     let start = Instant::now();
     let probed = prober(TlsUse::Off, Duration::from_millis(500)).probe("mysql", peer(serve), query);
-    assert!(start.elapsed() < Duration::from_secs(20), "the deadline did not hold: {probed:?}");
+    assert!(
+        start.elapsed() < Duration::from_secs(20),
+        "the deadline did not hold: {probed:?}"
+    );
     probed
 }
 
@@ -55,7 +58,8 @@ fn receive(stream: &mut impl Read) -> Vec<u8> {
     if stream.read_exact(&mut head).is_err() {
         return Vec::new();
     }
-    let mut payload = vec![0; usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16];
+    let mut payload =
+        vec![0; usize::from(head[0]) | usize::from(head[1]) << 8 | usize::from(head[2]) << 16];
     stream.read_exact(&mut payload).unwrap();
     payload
 }
@@ -85,19 +89,32 @@ fn sha2_proof() -> Vec<u8> {
     let once = digest(&SHA256, b"s3cret");
     let twice = digest(&SHA256, once.as_ref());
     let mask = digest(&SHA256, &[twice.as_ref(), NONCE].concat());
-    once.as_ref().iter().zip(mask.as_ref()).map(|(a, b)| a ^ b).collect()
+    once.as_ref()
+        .iter()
+        .zip(mask.as_ref())
+        .map(|(a, b)| a ^ b)
+        .collect()
 }
 
 fn expect_login(stream: &mut (impl Read + Write)) {
     let login = receive(stream);
-    let proof = [&b"checker\0\x20"[..], &sha2_proof(), b"caching_sha2_password\0"].concat();
+    let proof = [
+        &b"checker\0\x20"[..],
+        &sha2_proof(),
+        b"caching_sha2_password\0",
+    ]
+    .concat();
     assert!(login.windows(proof.len()).any(|w| w == proof), "{login:?}");
 }
 
 #[test]
 fn caching_sha2_password_takes_the_fast_way() {
     let port = peer(|mut stream| {
-        send(&mut stream, 0, &greeting(CAPABILITIES, "caching_sha2_password"));
+        send(
+            &mut stream,
+            0,
+            &greeting(CAPABILITIES, "caching_sha2_password"),
+        );
         expect_login(&mut stream);
         send(&mut stream, 2, b"\x01\x03");
         send(&mut stream, 3, b"\0\0\0\x02\0\0\0\x05hello");
@@ -111,7 +128,10 @@ fn caching_sha2_password_takes_the_fast_way() {
 fn caching_sha2_password_sends_the_password_over_tls_when_the_server_has_not_cached_it() {
     let folder = TempDir::new();
     let (cert, key) = certificate(folder.path());
-    let certs = CertificateDer::pem_file_iter(cert).unwrap().map(Result::unwrap).collect();
+    let certs = CertificateDer::pem_file_iter(cert)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
     let key = PrivateKeyDer::from_pem_file(key).unwrap();
     let tls = ServerConfig::builder_with_provider(Arc::new(default_provider()))
         .with_safe_default_protocol_versions()
@@ -121,22 +141,36 @@ fn caching_sha2_password_sends_the_password_over_tls_when_the_server_has_not_cac
         .unwrap();
     let tls = Arc::new(tls);
     let port = peer(move |mut stream| {
-        send(&mut stream, 0, &greeting(CAPABILITIES | CLIENT_SSL, "caching_sha2_password"));
+        send(
+            &mut stream,
+            0,
+            &greeting(CAPABILITIES | CLIENT_SSL, "caching_sha2_password"),
+        );
         assert_eq!(receive(&mut stream).len(), 32, "an SSL request");
         let mut stream = StreamOwned::new(ServerConnection::new(Arc::clone(&tls)).unwrap(), stream);
         expect_login(&mut stream);
         send(&mut stream, 3, b"\x01\x04");
         let right = receive(&mut stream) == b"s3cret\0";
-        send(&mut stream, 5, if right { OK } else { b"\xff\x15\x04#28000no" });
+        send(
+            &mut stream,
+            5,
+            if right { OK } else { b"\xff\x15\x04#28000no" },
+        );
         receive(&mut stream);
     });
-    prober(TlsUse::Required, Duration::from_secs(5)).probe("mysql", port, "").is(200, "MySQLResponse(OK)");
+    prober(TlsUse::Required, Duration::from_secs(5))
+        .probe("mysql", port, "")
+        .is(200, "MySQLResponse(OK)");
 }
 
 #[test]
 fn the_password_never_goes_in_clear_text_without_tls() {
     let probed = ask("", |mut stream| {
-        send(&mut stream, 0, &greeting(CAPABILITIES, "mysql_native_password"));
+        send(
+            &mut stream,
+            0,
+            &greeting(CAPABILITIES, "mysql_native_password"),
+        );
         receive(&mut stream);
         send(&mut stream, 2, b"\xfemysql_clear_password\0");
         assert_eq!(receive(&mut stream), b"", "nothing is sent");
@@ -147,7 +181,11 @@ fn the_password_never_goes_in_clear_text_without_tls() {
 #[test]
 fn tls_that_is_required_and_not_offered_is_named() {
     let port = peer(|mut stream| {
-        send(&mut stream, 0, &greeting(CAPABILITIES, "mysql_native_password"));
+        send(
+            &mut stream,
+            0,
+            &greeting(CAPABILITIES, "mysql_native_password"),
+        );
         receive(&mut stream);
     });
     let probed = prober(TlsUse::Required, Duration::from_secs(5)).probe("mysql", port, "");
@@ -156,9 +194,15 @@ fn tls_that_is_required_and_not_offered_is_named() {
 
 #[test]
 fn an_error_in_place_of_the_greeting_is_500_with_its_text() {
-    for packet in [&b"\xff\x69\x04Host 'x' is blocked"[..], b"\xff\x69\x04#08004Host 'x' is blocked"] {
+    for packet in [
+        &b"\xff\x69\x04Host 'x' is blocked"[..],
+        b"\xff\x69\x04#08004Host 'x' is blocked",
+    ] {
         let probed = ask("", |mut stream| send(&mut stream, 0, packet));
-        assert_eq!((probed.status, probed.body.as_str()), (500, "MySQL sez MySQLResponse(ERR)<Host 'x' is blocked>"));
+        assert_eq!(
+            (probed.status, probed.body.as_str()),
+            (500, "MySQL sez MySQLResponse(ERR)<Host 'x' is blocked>")
+        );
     }
 }
 
@@ -167,7 +211,11 @@ fn a_silent_peer_costs_the_deadline() {
     let probed = ask("", |mut stream| drop(stream.read(&mut [0; 100])));
     probed.is(503, "Connection timed out after ");
     let probed = ask("", |mut stream| {
-        send(&mut stream, 0, &greeting(CAPABILITIES, "mysql_native_password"));
+        send(
+            &mut stream,
+            0,
+            &greeting(CAPABILITIES, "mysql_native_password"),
+        );
         drop(stream.read_to_end(&mut Vec::new()));
     });
     probed.is(503, "Connection timed out after ");
@@ -176,7 +224,14 @@ fn a_silent_peer_costs_the_deadline() {
 #[test]
 fn a_slow_drip_costs_the_deadline() {
     let probed = ask("", |mut stream| {
-        drip(&mut stream, &[&[0x4a, 0, 0, 0][..], &greeting(CAPABILITIES, "mysql_native_password")].concat());
+        drip(
+            &mut stream,
+            &[
+                &[0x4a, 0, 0, 0][..],
+                &greeting(CAPABILITIES, "mysql_native_password"),
+            ]
+            .concat(),
+        );
     });
     probed.is(503, "Connection timed out after ");
 }
@@ -185,10 +240,16 @@ fn a_slow_drip_costs_the_deadline() {
 fn a_peer_that_leaves_is_named() {
     let leave: fn(TcpStream) = drop;
     ask("", leave).is(503, "the server closed the connection after");
-    let half = ask("", |mut stream| stream.write_all(&[0x4a, 0, 0, 0, 0x0a, b'8']).unwrap());
+    let half = ask("", |mut stream| {
+        stream.write_all(&[0x4a, 0, 0, 0, 0x0a, b'8']).unwrap()
+    });
     assert_eq!(half.status, 503, "{half:?}");
     let after_greeting = ask("", |mut stream| {
-        send(&mut stream, 0, &greeting(CAPABILITIES, "mysql_native_password"));
+        send(
+            &mut stream,
+            0,
+            &greeting(CAPABILITIES, "mysql_native_password"),
+        );
         receive(&mut stream);
     });
     after_greeting.is(503, "the server closed the connection after");
@@ -209,14 +270,20 @@ fn other_protocols_are_named() {
             drop(stream.read_to_end(&mut Vec::new()));
         });
         assert_eq!(probed.status, 503, "{noise:?}: {probed:?}");
-        assert!(!probed.body.contains("error: "), "doubled or raw error text: {probed:?}");
+        assert!(
+            !probed.body.contains("error: "),
+            "doubled or raw error text: {probed:?}"
+        );
     }
 }
 
 #[test]
 fn endless_bytes_cost_the_deadline_at_most() {
     for byte in [0, 0x20, 0xff] {
-        let probed = ask("", move |mut stream| while stream.write_all(&[byte; 65536]).is_ok() {});
+        let probed = ask(
+            "",
+            move |mut stream| while stream.write_all(&[byte; 65536]).is_ok() {},
+        );
         assert_eq!(probed.status, 503, "{probed:?}");
     }
 }
@@ -224,7 +291,11 @@ fn endless_bytes_cost_the_deadline_at_most() {
 #[test]
 fn an_rsa_key_that_is_none_is_a_failure() {
     let port = peer(|mut stream| {
-        send(&mut stream, 0, &greeting(CAPABILITIES, "caching_sha2_password"));
+        send(
+            &mut stream,
+            0,
+            &greeting(CAPABILITIES, "caching_sha2_password"),
+        );
         receive(&mut stream);
         send(&mut stream, 2, b"\x01\x04");
         receive(&mut stream);
@@ -243,20 +314,35 @@ fn a_statement_that_is_not_answered_leaves_no_connection_behind() {
         let_in(&mut stream);
         receive(&mut stream);
         send(&mut stream, 1, b"\x01");
-        send(&mut stream, 2, b"\x03def\0\0\0\x01a\0\x0c\x21\0\x40\0\0\0\xfd\0\0\0\0\0");
+        send(
+            &mut stream,
+            2,
+            b"\x03def\0\0\0\x01a\0\x0c\x21\0\x40\0\0\0\xfd\0\0\0\0\0",
+        );
         send(&mut stream, 3, b"\xfe\0\0\x02\0");
         send(&mut stream, 4, b"\x01x");
         let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
-        sender.send(stream.read(&mut [0; 64]).map_err(|e| e.kind())).unwrap();
+        sender
+            .send(stream.read(&mut [0; 64]).map_err(|e| e.kind()))
+            .unwrap();
     });
     probed.is(503, "waiting for the answer to a statement");
     let end = receiver.recv_timeout(Duration::from_secs(5)).unwrap();
-    assert_eq!(end, Ok(0), "the connection is closed, and nothing more is said");
+    assert_eq!(
+        end,
+        Ok(0),
+        "the connection is closed, and nothing more is said"
+    );
 }
 
 #[test]
 fn garbage_after_the_login_is_a_failure() {
-    for noise in [&b"\x05\0\0\x01hello"[..], b"\x01\0\0\x07\x01", b"\x01\0\0\x01\xfb", b"\0\0\0\x01"] {
+    for noise in [
+        &b"\x05\0\0\x01hello"[..],
+        b"\x01\0\0\x07\x01",
+        b"\x01\0\0\x01\xfb",
+        b"\0\0\0\x01",
+    ] {
         let probed = ask("role=primary", move |mut stream| {
             let_in(&mut stream);
             receive(&mut stream);
@@ -269,7 +355,13 @@ fn garbage_after_the_login_is_a_failure() {
 /// A column of text, as a definition.
 fn column(name: &str) -> Vec<u8> {
     let length = u8::try_from(name.len()).unwrap();
-    [b"\x03def\0\0\0", &[length][..], name.as_bytes(), b"\0\x0c\x21\0\x40\0\0\0\xfd\0\0\0\0\0"].concat()
+    [
+        b"\x03def\0\0\0",
+        &[length][..],
+        name.as_bytes(),
+        b"\0\x0c\x21\0\x40\0\0\0\xfd\0\0\0\0\0",
+    ]
+    .concat()
 }
 
 /// Answers a statement with one row; the values are below 251 bytes.
@@ -283,20 +375,40 @@ fn send_row(stream: &mut TcpStream, row: &[(&str, &str)]) {
     row.iter().for_each(|(name, _)| send_next(&column(name)));
     send_next(b"\xfe\0\0\x02\0");
     let value = |text: &str| [&[u8::try_from(text.len()).unwrap()], text.as_bytes()].concat();
-    send_next(&row.iter().flat_map(|(_, text)| value(text)).collect::<Vec<_>>());
+    send_next(
+        &row.iter()
+            .flat_map(|(_, text)| value(text))
+            .collect::<Vec<_>>(),
+    );
     send_next(b"\xfe\0\0\x02\0");
 }
 
 #[test]
 fn the_replica_status_of_mysql_8_and_before_is_understood() {
-    const NEW: [&str; 3] = ["Replica_IO_Running", "Replica_SQL_Running", "Seconds_Behind_Source"];
-    const OLD: [&str; 3] = ["Slave_IO_Running", "Slave_SQL_Running", "Seconds_Behind_Master"];
+    const NEW: [&str; 3] = [
+        "Replica_IO_Running",
+        "Replica_SQL_Running",
+        "Seconds_Behind_Source",
+    ];
+    const OLD: [&str; 3] = [
+        "Slave_IO_Running",
+        "Slave_SQL_Running",
+        "Seconds_Behind_Master",
+    ];
     for (statement, names) in [("SHOW REPLICA STATUS", NEW), ("SHOW SLAVE STATUS", OLD)] {
         for (values, status, text) in [
             (["Yes", "Yes", "7"], 200, "; replica, lag 7 s"),
             (["Yes", "Yes", "31"], 503, ": lag 31 s is over 30 s after"),
-            (["Connecting", "Yes", "0"], 503, ": replica, IO thread running: Connecting: cannot connect after"),
-            (["Yes", "No", "0"], 503, ": replica, SQL thread running: No after"),
+            (
+                ["Connecting", "Yes", "0"],
+                503,
+                ": replica, IO thread running: Connecting: cannot connect after",
+            ),
+            (
+                ["Yes", "No", "0"],
+                503,
+                ": replica, SQL thread running: No after",
+            ),
             (["Yes", "Yes", ""], 503, ": replica, lag unknown after"),
         ] {
             let probed = ask("max_lag=30", move |mut stream| {
@@ -304,9 +416,16 @@ fn the_replica_status_of_mysql_8_and_before_is_understood() {
                 while let [3, asked @ ..] = &receive(&mut stream)[..] {
                     if asked == statement.as_bytes() {
                         let [io, sql, lag] = [0, 1, 2].map(|i| (names[i], values[i]));
-                        send_row(&mut stream, &[io, sql, ("Last_IO_Error", "cannot connect"), lag]);
+                        send_row(
+                            &mut stream,
+                            &[io, sql, ("Last_IO_Error", "cannot connect"), lag],
+                        );
                     } else {
-                        send(&mut stream, 1, b"\xff\x28\x04#42000You have an error in your SQL syntax");
+                        send(
+                            &mut stream,
+                            1,
+                            b"\xff\x28\x04#42000You have an error in your SQL syntax",
+                        );
                     }
                 }
             });
@@ -318,14 +437,21 @@ fn the_replica_status_of_mysql_8_and_before_is_understood() {
 #[test]
 fn lengths_that_a_server_makes_up_are_not_believed() {
     // A column count of 2^48, and a value of 2^63 bytes.
-    for noise in [&b"\xfe\0\0\0\0\0\0\x01\0"[..], b"\xfc\xff\xff", b"\xfe\0\0\0\0\0\0\0\x80"] {
+    for noise in [
+        &b"\xfe\0\0\0\0\0\0\x01\0"[..],
+        b"\xfc\xff\xff",
+        b"\xfe\0\0\0\0\0\0\0\x80",
+    ] {
         let probed = ask("role=primary", move |mut stream| {
             let_in(&mut stream);
             receive(&mut stream);
             send(&mut stream, 1, noise);
             receive(&mut stream);
         });
-        probed.is(503, "SELECT @@global.read_only: the server's answer to a statement is malformed");
+        probed.is(
+            503,
+            "SELECT @@global.read_only: the server's answer to a statement is malformed",
+        );
     }
 }
 
@@ -333,10 +459,23 @@ fn lengths_that_a_server_makes_up_are_not_believed() {
 fn caching_sha2_password_encrypts_the_password_for_the_servers_key_where_there_is_no_tls() {
     let folder = Arc::new(TempDir::new());
     let key = folder.path().join("rsa.pem");
-    run_to_end(Command::new("openssl").args(["genrsa", "-out"]).arg(&key).arg("2048"));
-    let public = run_to_end(Command::new("openssl").args(["rsa", "-pubout", "-in"]).arg(&key));
+    run_to_end(
+        Command::new("openssl")
+            .args(["genrsa", "-out"])
+            .arg(&key)
+            .arg("2048"),
+    );
+    let public = run_to_end(
+        Command::new("openssl")
+            .args(["rsa", "-pubout", "-in"])
+            .arg(&key),
+    );
     let port = peer(move |mut stream| {
-        send(&mut stream, 0, &greeting(CAPABILITIES, "caching_sha2_password"));
+        send(
+            &mut stream,
+            0,
+            &greeting(CAPABILITIES, "caching_sha2_password"),
+        );
         expect_login(&mut stream);
         send(&mut stream, 2, b"\x01\x04");
         assert_eq!(receive(&mut stream), b"\x02", "the question for the key");
@@ -344,11 +483,33 @@ fn caching_sha2_password_encrypts_the_password_for_the_servers_key_where_there_i
         let secret = folder.path().join("secret");
         std::fs::write(&secret, receive(&mut stream)).unwrap();
         let mut decrypt = Command::new("openssl");
-        decrypt.args(["pkeyutl", "-decrypt", "-pkeyopt", "rsa_padding_mode:oaep", "-inkey"]).arg(&key);
+        decrypt
+            .args([
+                "pkeyutl",
+                "-decrypt",
+                "-pkeyopt",
+                "rsa_padding_mode:oaep",
+                "-inkey",
+            ])
+            .arg(&key);
         let masked = decrypt.arg("-in").arg(&secret).output().unwrap().stdout;
-        let password: Vec<u8> = masked.iter().zip(NONCE.iter()).map(|(a, b)| a ^ b).collect();
-        send(&mut stream, 6, if password == b"s3cret\0" { OK } else { b"\xff\x15\x04#28000no" });
+        let password: Vec<u8> = masked
+            .iter()
+            .zip(NONCE.iter())
+            .map(|(a, b)| a ^ b)
+            .collect();
+        send(
+            &mut stream,
+            6,
+            if password == b"s3cret\0" {
+                OK
+            } else {
+                b"\xff\x15\x04#28000no"
+            },
+        );
         receive(&mut stream);
     });
-    prober(TlsUse::Off, Duration::from_secs(5)).probe("mysql", port, "").is(200, "MySQLResponse(OK)");
+    prober(TlsUse::Off, Duration::from_secs(5))
+        .probe("mysql", port, "")
+        .is(200, "MySQLResponse(OK)");
 }

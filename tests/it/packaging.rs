@@ -21,7 +21,9 @@ const LONG: Duration = Duration::from_secs(30);
 fn the_package_has_every_name_as_a_link() {
     let list = succeed(Command::new("dpkg-deb").arg("--contents").arg(package()));
     for folder in ["./usr/bin/", "./usr/share/bash-completion/completions/"] {
-        let links = list.lines().filter_map(|l| l.split_once(folder)?.1.strip_suffix(" -> hacheck"));
+        let links = list
+            .lines()
+            .filter_map(|l| l.split_once(folder)?.1.strip_suffix(" -> hacheck"));
         let expected: BTreeSet<&str> = APPLETS.iter().filter_map(|a| a.alias).collect();
         assert_eq!(links.collect::<BTreeSet<_>>(), expected, "in {folder}");
     }
@@ -30,10 +32,23 @@ fn the_package_has_every_name_as_a_link() {
 #[test]
 fn lintian_finds_no_error_and_no_warning() {
     let mut lintian = Command::new("lintian");
-    lintian.args(["--no-cfg", "--allow-root", "--display-info", "--fail-on", "error,warning"]).arg(package());
-    let ran = lintian.output().unwrap_or_else(|e| panic!("cannot run lintian: {e}; apt-get install lintian"));
+    lintian
+        .args([
+            "--no-cfg",
+            "--allow-root",
+            "--display-info",
+            "--fail-on",
+            "error,warning",
+        ])
+        .arg(package());
+    let ran = lintian
+        .output()
+        .unwrap_or_else(|e| panic!("cannot run lintian: {e}; apt-get install lintian"));
     let text = both(&ran);
-    assert!(ran.status.success() && !text.contains("unused-override"), "{text}");
+    assert!(
+        ran.status.success() && !text.contains("unused-override"),
+        "{text}"
+    );
 }
 
 /// A newer package, whose configuration has changed.
@@ -56,8 +71,13 @@ struct Installed {
 
 impl Installed {
     fn start(chroot: &Chroot, options: &str) -> Self {
-        let unit = fs::read_to_string(chroot.root().join("usr/lib/systemd/system/hacheck.service")).unwrap();
-        let line = |key: &str| unit.lines().find_map(|l| l.strip_prefix(key)).unwrap_or_else(|| panic!("no {key}"));
+        let unit = fs::read_to_string(chroot.root().join("usr/lib/systemd/system/hacheck.service"))
+            .unwrap();
+        let line = |key: &str| {
+            unit.lines()
+                .find_map(|l| l.strip_prefix(key))
+                .unwrap_or_else(|| panic!("no {key}"))
+        };
         let root = chroot.root().display();
         let script = format!(
             "mkdir -p {root}/var/log/hacheck && chroot {root} chown {user}:{group} /var/log/hacheck
@@ -77,7 +97,17 @@ impl Installed {
         );
         let output = chroot.root().with_extension("output");
         let mut command = as_root("unshare");
-        command.args(["--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", &script]).env("LC_ALL", "C");
+        command
+            .args([
+                "--mount",
+                "--pid",
+                "--fork",
+                "--kill-child",
+                "sh",
+                "-ec",
+                &script,
+            ])
+            .env("LC_ALL", "C");
         command.env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin");
         let log = File::create(&output).unwrap();
         let mut process = Process::spawn(command.stdout(log.try_clone().unwrap()).stderr(log));
@@ -91,7 +121,10 @@ impl Installed {
             address.is_some()
         });
         fs::remove_file(output).unwrap();
-        Self { _process: process, address: address.unwrap() }
+        Self {
+            _process: process,
+            address: address.unwrap(),
+        }
     }
 
     fn get(&self, path: &str) -> client::Response {
@@ -116,27 +149,50 @@ fn installed_the_daemon_runs_as_its_own_user_and_operators_need_no_root() {
         let help = chroot.run(&format!("{name} --help"));
         assert!(!help.is_empty(), "{name}");
     }
-    for link in ["multi-user.target.wants/hacheck.service", "sockets.target.wants/hacheck.socket"] {
+    for link in [
+        "multi-user.target.wants/hacheck.service",
+        "sockets.target.wants/hacheck.socket",
+    ] {
         chroot.run(&format!("test -L /etc/systemd/system/{link}"));
     }
     chroot.run("useradd -U -G hacheck-ops alice; useradd -U bob");
     let daemon = Installed::start(&chroot, "-B 127.0.0.1 -p 0");
     daemon.get("/spool/web/80").is(200, "");
     // Whatever an operator's umask is.
-    chroot.run_as("alice", "umask 077; hadown -r disk web").is(0, "");
+    chroot
+        .run_as("alice", "umask 077; hadown -r disk web")
+        .is(0, "");
     daemon.get("/spool/web/80").says(503, "disk");
-    chroot.run_as("bob", "hadown -r disk mail").is_with(1, "", "permission denied");
+    chroot
+        .run_as("bob", "hadown -r disk mail")
+        .is_with(1, "", "permission denied");
     let status = chroot.run_as("bob", "hastatus web");
-    assert_eq!((status.code, status.out.is_empty()), (Some(1), true), "a narrow umask keeps others out: {status:?}");
+    assert_eq!(
+        (status.code, status.out.is_empty()),
+        (Some(1), true),
+        "a narrow umask keeps others out: {status:?}"
+    );
     for user in ["alice", "bob"] {
-        assert_eq!(chroot.run_as(user, "cat /etc/hacheck/hacheck.yml").code, Some(1), "{user} reads passwords");
+        assert_eq!(
+            chroot.run_as(user, "cat /etc/hacheck/hacheck.yml").code,
+            Some(1),
+            "{user} reads passwords"
+        );
     }
     // An expired downtime that the daemon may not remove does no harm.
-    chroot.run_as("alice", r#"echo "{\"reason\":\"x\",\"expiration\":1,\"creation\":1}" > /var/spool/hacheck/old"#);
+    chroot.run_as(
+        "alice",
+        r#"echo "{\"reason\":\"x\",\"expiration\":1,\"creation\":1}" > /var/spool/hacheck/old"#,
+    );
     daemon.get("/spool/old/80").is(200, "");
     chroot.run_as("alice", "haup web").is(0, "");
     daemon.get("/spool/web/80").is(200, "");
-    assert!(daemon.get("/metrics").body.contains("hacheck_spool_readable 1\n"));
+    assert!(
+        daemon
+            .get("/metrics")
+            .body
+            .contains("hacheck_spool_readable 1\n")
+    );
     daemon.get("/tcp/self/1").says(503, "refused");
 }
 
@@ -147,15 +203,25 @@ fn upgrade_removal_purge_and_reinstallation_never_drop_a_downtime() {
     let (first, second) = (chroot.bring(package()), chroot.bring(&newer(&folder)));
     let is_down = |when: &str| {
         let ran = chroot.run_as("root", "hastatus web");
-        assert_eq!((ran.code, ran.out.contains("\tkernel")), (Some(1), true), "{when}: {ran:?}");
+        assert_eq!(
+            (ran.code, ran.out.contains("\tkernel")),
+            (Some(1), true),
+            "{when}: {ran:?}"
+        );
     };
     let edited = |when: &str| {
         chroot.run("grep -qx \"cache_time: 3\" /etc/hacheck/hacheck.yml");
-        assert_eq!(chroot.run("stat -c '%a %U:%G' /etc/hacheck/hacheck.yml"), "600 root:root\n", "{when}");
+        assert_eq!(
+            chroot.run("stat -c '%a %U:%G' /etc/hacheck/hacheck.yml"),
+            "600 root:root\n",
+            "{when}"
+        );
     };
     chroot.run(&format!("dpkg -i {first}; hadown -r kernel web"));
     let daemon = Installed::start(&chroot, "-B 127.0.0.1 -p 0");
-    chroot.run("echo 'cache_time: 3' >> /etc/hacheck/hacheck.yml; chmod 600 /etc/hacheck/hacheck.yml");
+    chroot.run(
+        "echo 'cache_time: 3' >> /etc/hacheck/hacheck.yml; chmod 600 /etc/hacheck/hacheck.yml",
+    );
     chroot.run("chgrp root /etc/hacheck/hacheck.yml");
 
     chroot.run(&format!("dpkg --force-confdef --force-confold -i {second}"));
@@ -177,7 +243,8 @@ fn upgrade_removal_purge_and_reinstallation_never_drop_a_downtime() {
     chroot.run(&format!("dpkg -i {second}"));
     is_down("after the purge");
     drop(daemon);
-    chroot.run("haup web; dpkg -P hacheck; test ! -e /var/spool/hacheck; test ! -e /var/log/hacheck");
+    chroot
+        .run("haup web; dpkg -P hacheck; test ! -e /var/spool/hacheck; test ! -e /var/log/hacheck");
 }
 
 #[test]
@@ -201,14 +268,18 @@ fn logrotate_loses_no_line_while_requests_are_logged() {
             // Each into a file of its own; the packaged file keeps eight.
             chroot.run("logrotate --force /etc/logrotate.d/hacheck");
             let line = "test -s /var/log/hacheck/hacheck.log";
-            wait_until(LONG, "the new file is written to", || chroot.command(line).status().unwrap().success());
+            wait_until(LONG, "the new file is written to", || {
+                chroot.command(line).status().unwrap().success()
+            });
         }
         stop.store(true, Ordering::Relaxed);
         asking.join().expect("every request was answered")
     });
     let logged = || chroot.run("zcat -f /var/log/hacheck/hacheck.log*");
     let is_logged = |text: &str, n: u32| text.contains(&format!("GET /spool/n{n}/80 "));
-    wait_until(LONG, "the last line is written", || is_logged(&logged(), asked - 1));
+    wait_until(LONG, "the last line is written", || {
+        is_logged(&logged(), asked - 1)
+    });
     let text = logged();
     let missing: Vec<u32> = (0..asked).filter(|n| !is_logged(&text, *n)).collect();
     assert!(
@@ -219,7 +290,10 @@ fn logrotate_loses_no_line_while_requests_are_logged() {
     );
     let files = chroot.run("ls /var/log/hacheck | wc -l");
     assert_eq!(files.trim(), "7", "six rotated files and the current one");
-    assert_eq!(chroot.run("stat -c %U:%G /var/log/hacheck/hacheck.log"), "hacheck:hacheck\n");
+    assert_eq!(
+        chroot.run("stat -c %U:%G /var/log/hacheck/hacheck.log"),
+        "hacheck:hacheck\n"
+    );
 }
 
 #[test]
@@ -230,16 +304,28 @@ fn the_units_are_right_and_tightly_closed() {
             let text = fs::read_to_string(format!("packaging/systemd/{unit}")).unwrap();
             // Where the package is not installed.
             let path = folder.path().join(unit);
-            fs::write(&path, text.replace("/usr/bin/hacheck", crate::support::BINARY)).unwrap();
+            fs::write(
+                &path,
+                text.replace("/usr/bin/hacheck", crate::support::BINARY),
+            )
+            .unwrap();
             path
         })
         .into();
     let analyze = |args: &[&str], files: &[std::path::PathBuf]| {
-        let ran = Command::new("systemd-analyze").args(args).args(files).stdin(Stdio::null()).output();
-        let ran = ran.unwrap_or_else(|e| panic!("cannot run systemd-analyze: {e}; apt-get install systemd"));
+        let ran = Command::new("systemd-analyze")
+            .args(args)
+            .args(files)
+            .stdin(Stdio::null())
+            .output();
+        let ran = ran
+            .unwrap_or_else(|e| panic!("cannot run systemd-analyze: {e}; apt-get install systemd"));
         assert!(ran.status.success(), "{}", both(&ran));
         both(&ran)
     };
     assert_eq!(analyze(&["verify", "--man=no"], &files), "");
-    analyze(&["security", "--offline=true", "--no-pager", "--threshold=15"], &files[..1]);
+    analyze(
+        &["security", "--offline=true", "--no-pager", "--threshold=15"],
+        &files[..1],
+    );
 }

@@ -22,7 +22,12 @@ fn junk_that_came_once_neither_grows_the_daemon_nor_pushes_out_balancers() {
     let daemon = Daemon::with_config("max_pollers: 500\nmax_services: 500\n");
     let real = |words: &str| {
         for node in ["lb1", "lb2", "lb3"] {
-            assert_eq!(daemon.get_with("/spool/web/80", &[(STATE, &state(node, words))]).status, 200);
+            assert_eq!(
+                daemon
+                    .get_with("/spool/web/80", &[(STATE, &state(node, words))])
+                    .status,
+                200
+            );
         }
     };
     (0..3).for_each(|_| real("UP"));
@@ -30,15 +35,25 @@ fn junk_that_came_once_neither_grows_the_daemon_nor_pushes_out_balancers() {
     let (names, no_host) = ("x".repeat(100), "x/".repeat(10_000));
     for i in 0..10_000 {
         let junk = format!("UP; name={names}{i}/s; node={names}{i}; weight=1/2; scur=0/0");
-        daemon.get_with(&format!("/spool/junk{i}/80"), &[(STATE, &junk), ("x-nerve-check-ip", &no_host)]);
+        daemon.get_with(
+            &format!("/spool/junk{i}/80"),
+            &[(STATE, &junk), ("x-nerve-check-ip", &no_host)],
+        );
     }
     let page = daemon.get("/pollers").json();
     let pollers = page["pollers"].as_array().unwrap();
     assert!(pollers.len() <= 500, "{}", pollers.len());
     assert_eq!(pollers.iter().filter(|p| p["service"] == "web").count(), 3);
-    assert!(page["forgotten"].as_u64().unwrap() >= 9_500, "{}", page["forgotten"]);
+    assert!(
+        page["forgotten"].as_u64().unwrap() >= 9_500,
+        "{}",
+        page["forgotten"]
+    );
     let grown = daemon.metric("hacheck_resident_memory_bytes") - before;
-    assert!(grown < f64::from(8 << 20), "the daemon grew by {grown} bytes");
+    assert!(
+        grown < f64::from(8 << 20),
+        "the daemon grew by {grown} bytes"
+    );
     real("DOWN");
     assert_eq!(daemon.metric("hacheck_pollers{view=\"down\"}"), 3.0);
 }
@@ -49,20 +64,35 @@ fn a_poll_that_waits_for_its_check_counts_as_one_that_does_not() {
     let path = format!("/http/web/{}/", upstream.port());
     for polls in 1..=2 {
         assert_eq!(daemon.get(&path).status, 200);
-        assert_eq!(daemon.get("/status/count").json()["service_access_counts"]["web"]["127.0.0.1"], polls);
+        assert_eq!(
+            daemon.get("/status/count").json()["service_access_counts"]["web"]["127.0.0.1"],
+            polls
+        );
         let page = daemon.get("/pollers").json();
         let poller = &page["pollers"][0];
-        assert_eq!((&poller["polls"], &poller["run"], &poller["told"]), (&polls.into(), &polls.into(), &"up".into()));
-        assert_eq!(poller["check"], format!("http 127.0.0.1:{}", upstream.port()));
+        assert_eq!(
+            (&poller["polls"], &poller["run"], &poller["told"]),
+            (&polls.into(), &polls.into(), &"up".into())
+        );
+        assert_eq!(
+            poller["check"],
+            format!("http 127.0.0.1:{}", upstream.port())
+        );
     }
-    assert_eq!(upstream.seen().len(), 1, "the second answer was there already");
+    assert_eq!(
+        upstream.seen().len(),
+        1,
+        "the second answer was there already"
+    );
 }
 
 #[test]
 fn the_list_of_pollers_tells_what_each_sees_and_who_disagrees() {
     let daemon = Daemon::start();
     let port = daemon.address.port().to_string();
-    daemon.run("halist", &["-p", &port, "--pollers"]).is_with(0, "", "nobody has polled lately");
+    daemon
+        .run("halist", &["-p", &port, "--pollers"])
+        .is_with(0, "", "nobody has polled lately");
     daemon.get_with("/spool/web/80", &[(STATE, &state("lb1", "UP"))]);
     // Its interval: it counts as polling for three of them.
     thread::sleep(Duration::from_secs(3));
@@ -75,14 +105,32 @@ fn the_list_of_pollers_tells_what_each_sees_and_who_disagrees() {
         lines[0].starts_with("web\tlb1 web/s1 every 3.")
             && lines[0].contains(", sees UP 1/3, 13 sessions, told 200 0.")
     );
-    assert!(lines[1].starts_with("web\tlb2 web/s1 polled once, sees DOWN, 13 sessions, told 200 "), "{}", ran.out);
-    assert_eq!(lines[2], "web\tbalancers disagree: lb1 web/s1 sees UP 1/3, lb2 web/s1 sees DOWN");
+    assert!(
+        lines[1].starts_with("web\tlb2 web/s1 polled once, sees DOWN, 13 sessions, told 200 "),
+        "{}",
+        ran.out
+    );
+    assert_eq!(
+        lines[2],
+        "web\tbalancers disagree: lb1 web/s1 sees UP 1/3, lb2 web/s1 sees DOWN"
+    );
     assert_eq!(lines.len(), 3, "{}", ran.out);
     let all = daemon.run("halist", &["-p", &port, "--pollers"]).out;
-    assert!(all.starts_with("mail\t127.0.0.1 polled once, told 200 "), "{all}");
-    let json = daemon.run("halist", &["-p", &port, "--pollers", "-o", "json", "mail"]).out;
+    assert!(
+        all.starts_with("mail\t127.0.0.1 polled once, told 200 "),
+        "{all}"
+    );
+    let json = daemon
+        .run("halist", &["-p", &port, "--pollers", "-o", "json", "mail"])
+        .out;
     let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-    assert_eq!([&json["pollers"][0]["names"][0], &json["pollers"][0]["names"][1]], ["mail", "mail:25"]);
+    assert_eq!(
+        [
+            &json["pollers"][0]["names"][0],
+            &json["pollers"][0]["names"][1]
+        ],
+        ["mail", "mail:25"]
+    );
     assert_eq!(json["pollers"][0]["service"], "mail");
 }
 
@@ -92,10 +140,24 @@ fn an_instance_is_waited_for_by_its_own_pollers_alone() {
     let port = daemon.address.port().to_string();
     daemon.get("/spool/web/80");
     daemon.get("/spool/web/81");
-    let args = ["-p", &port, "--wait", "--timeout", "0.3", "-r", "x", "web:80"];
+    let args = [
+        "-p",
+        &port,
+        "--wait",
+        "--timeout",
+        "0.3",
+        "-r",
+        "x",
+        "web:80",
+    ];
     let ran = daemon.run("hadown", &args);
     ran.is_with(1, "", "not within 0.3 s: 127.0.0.1: ");
-    assert_eq!(ran.err.matches("127.0.0.1: not asked").count(), 2, "once as a line, once at the end: {}", ran.err);
+    assert_eq!(
+        ran.err.matches("127.0.0.1: not asked").count(),
+        2,
+        "once as a line, once at the end: {}",
+        ran.err
+    );
 }
 
 #[test]
@@ -104,10 +166,23 @@ fn a_poller_without_send_state_must_be_told_so_many_times() {
     let port = daemon.address.port().to_string();
     let polled = || daemon.get("/spool/web/80").status;
     assert_eq!(polled(), 200);
-    assert_eq!(daemon.get_with("/tcp/web/1", &[("User-Agent", "curl/8.0")]).status, 503, "a look by hand");
+    assert_eq!(
+        daemon
+            .get_with("/tcp/web/1", &[("User-Agent", "curl/8.0")])
+            .status,
+        503,
+        "a look by hand"
+    );
     let args = ["-p", &port, "--wait", "--polls", "5", "-r", "x", "web"];
-    let mut waiting = daemon.spool.command("hadown", &args).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until(LONG, "the downtime is written", || daemon.spool.files() == ["web"]);
+    let mut waiting = daemon
+        .spool
+        .command("hadown", &args)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until(LONG, "the downtime is written", || {
+        daemon.spool.files() == ["web"]
+    });
     let stop = AtomicBool::new(false);
     let told = thread::scope(|scope| {
         let polling = scope.spawn(|| {
@@ -118,13 +193,19 @@ fn a_poller_without_send_state_must_be_told_so_many_times() {
             }
             told
         });
-        wait_until(LONG, "hadown returns", || waiting.try_wait().unwrap().is_some());
+        wait_until(LONG, "hadown returns", || {
+            waiting.try_wait().unwrap().is_some()
+        });
         stop.store(true, Ordering::Relaxed);
         polling.join().unwrap()
     });
     let ran = Ran::from(waiting.wait_with_output().unwrap());
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(!ran.err.contains("silent for"), "it waited for a person: {}", ran.err);
+    assert!(
+        !ran.err.contains("silent for"),
+        "it waited for a person: {}",
+        ran.err
+    );
     assert!(told >= 5, "it returned after {told} answers");
 }
 
@@ -138,11 +219,20 @@ fn up_when_healthy_lifts_after_passed_checks_in_a_row_only() {
     site.service.stop();
     let ran = site.run("haup", &["--when-healthy", "3", "--timeout", "2", "web"]);
     ran.is_with(1, "", "not healthy within 2 s: http 127.0.0.1:");
-    assert!(ran.err.contains("connection refused") && ran.err.contains("web stays as it was"), "{}", ran.err);
+    assert!(
+        ran.err.contains("connection refused") && ran.err.contains("web stays as it was"),
+        "{}",
+        ran.err
+    );
     assert_eq!(site.daemon.spool.files(), ["web"]);
     site.service = Upstream::start_on(address, |_| Some(http("200 OK", "s1")));
     let ran = site.run("haup", &["--when-healthy", "3", "--wait", "web"]);
-    assert_eq!((ran.code, lb.stat("web", "s1", "status").as_str()), (Some(0), "UP"), "{}", ran.err);
+    assert_eq!(
+        (ran.code, lb.stat("web", "s1", "status").as_str()),
+        (Some(0), "UP"),
+        "{}",
+        ran.err
+    );
     assert!(site.service.seen().len() >= 3);
 }
 
@@ -153,8 +243,17 @@ fn a_soft_downtime_ends_new_traffic_at_once_and_serves_old_sessions() {
     let lb = site.balancer("lb1", lines, "inter 100ms fall 3 cookie s1");
     site.known(&["lb1"]);
     let ran = site.run("hadown", &["--soft", "--wait", "-r", "x", "web"]);
-    assert_eq!((ran.code, lb.stat("web", "s1", "status").as_str()), (Some(0), "NOLB"), "{}", ran.err);
-    assert!(ran.err.contains("lb1 web/s1: done, sees NOLB"), "{}", ran.err);
+    assert_eq!(
+        (ran.code, lb.stat("web", "s1", "status").as_str()),
+        (Some(0), "NOLB"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("lb1 web/s1: done, sees NOLB"),
+        "{}",
+        ran.err
+    );
     assert_eq!(site.daemon.spool.json("web")["soft"], true);
     let get = |cookie: &str| {
         let mut stream = std::os::unix::net::UnixStream::connect(lb.front()).unwrap();
@@ -168,7 +267,9 @@ fn a_soft_downtime_ends_new_traffic_at_once_and_serves_old_sessions() {
     // A harder downtime beside it wins.
     site.daemon.spool.put("all", "");
     assert_eq!(site.daemon.get("/spool/web/80").status, 503);
-    wait_until(LONG, "the balancer said so", || site.run("halist", &["--pollers"]).out.contains("sees DOWN"));
+    wait_until(LONG, "the balancer said so", || {
+        site.run("halist", &["--pollers"]).out.contains("sees DOWN")
+    });
     site.run("hadown", &["--soft", "-r", "x", "web"]).is_with(
         0,
         "",
@@ -179,17 +280,33 @@ fn a_soft_downtime_ends_new_traffic_at_once_and_serves_old_sessions() {
 #[test]
 fn if_up_refuses_what_is_down_already_and_the_other_operator_is_named() {
     let daemon = Daemon::start();
-    let mut alice = daemon.spool.command("hadown", &["--if-up", "-r", "disk swap", "web"]);
+    let mut alice = daemon
+        .spool
+        .command("hadown", &["--if-up", "-r", "disk swap", "web"]);
     Ran::from(alice.env("SUDO_USER", "alice").output().unwrap()).is(0, "");
     let ran = daemon.run("hadown", &["--if-up", "-r", "mine", "api", "web"]);
     ran.is_with(1, "", "web is already down since ");
-    assert!(ran.err.contains(", by alice, for \"disk swap\"; it stays as it is"), "{}", ran.err);
+    assert!(
+        ran.err
+            .contains(", by alice, for \"disk swap\"; it stays as it is"),
+        "{}",
+        ran.err
+    );
     assert_eq!(
-        (daemon.spool.files(), daemon.spool.json("web")["reason"].as_str()),
+        (
+            daemon.spool.files(),
+            daemon.spool.json("web")["reason"].as_str()
+        ),
         (vec!["web".into()], Some("disk swap"))
     );
-    daemon.run("hadown", &["-r", "mine", "web"]).is_with(0, "", ", by alice, for \"disk swap\"; replaced");
-    daemon.run("hadown", &["--if-up", "-r", "mine", "api"]).is(0, "");
+    daemon.run("hadown", &["-r", "mine", "web"]).is_with(
+        0,
+        "",
+        ", by alice, for \"disk swap\"; replaced",
+    );
+    daemon
+        .run("hadown", &["--if-up", "-r", "mine", "api"])
+        .is(0, "");
 }
 
 #[test]
@@ -199,23 +316,51 @@ fn envoy_is_told_to_act_at_once_where_it_is_configured() {
     assert_eq!(daemon.get("/spool/web/80").header(header), None);
     daemon.spool.put("web", "");
     assert_eq!(daemon.get("/spool/web/80").header(header), Some("true"));
-    assert_eq!(daemon.get("/tcp/other/1").header(header), None, "a failing check is no downtime");
+    assert_eq!(
+        daemon.get("/tcp/other/1").header(header),
+        None,
+        "a failing check is no downtime"
+    );
 }
 
 #[test]
 fn options_without_a_meaning_are_usage_errors() {
     let daemon = Daemon::start();
     for (name, args, says) in [
-        ("hastatus", &["--wait", "web"][..], "--wait: only hadown and haup"),
+        (
+            "hastatus",
+            &["--wait", "web"][..],
+            "--wait: only hadown and haup",
+        ),
         ("haup", &["--wait=drained", "web"], "--wait=drained"),
         ("hadown", &["--wait=maybe", "web"], "--wait=maybe"),
-        ("hadown", &["web", "--wait", "drained"], "write --wait=drained"),
+        (
+            "hadown",
+            &["web", "--wait", "drained"],
+            "write --wait=drained",
+        ),
         ("haup", &["--soft", "web"], "only hadown takes them"),
-        ("hadown", &["--soft", "--drain", "web"], "either --soft or --drain"),
-        ("hadown", &["--when-healthy", "3", "web"], "only haup waits for health"),
-        ("haup", &["--when-healthy", "0", "web"], "is not a number from 1 on"),
+        (
+            "hadown",
+            &["--soft", "--drain", "web"],
+            "either --soft or --drain",
+        ),
+        (
+            "hadown",
+            &["--when-healthy", "3", "web"],
+            "only haup waits for health",
+        ),
+        (
+            "haup",
+            &["--when-healthy", "0", "web"],
+            "is not a number from 1 on",
+        ),
         ("hadown", &["--pollers", "web"], "only halist"),
-        ("hadown", &["--timeout", "soon", "--wait", "web"], "--timeout: "),
+        (
+            "hadown",
+            &["--timeout", "soon", "--wait", "web"],
+            "--timeout: ",
+        ),
     ] {
         let ran = daemon.run(name, args);
         ran.is_with(2, "", says);
@@ -227,11 +372,19 @@ fn options_without_a_meaning_are_usage_errors() {
 fn a_timed_downtime_that_ends_gives_way_to_the_check() {
     let daemon = Daemon::start();
     let end = unix_now() + 1.0;
-    daemon.run("hadown", &["-r", "x", "-e", &end.to_string(), "web"]).is(0, "");
+    daemon
+        .run("hadown", &["-r", "x", "-e", &end.to_string(), "web"])
+        .is(0, "");
     daemon.get("/tcp/web/1").says(503, "in down state");
     let port = daemon.address.port().to_string();
     let listed = daemon.run("halist", &["-p", &port]);
-    assert!(listed.err.contains("note: the downtime of 'web' ends at "), "{}", listed.err);
-    wait_until(LONG, "the downtime is over", || !daemon.get("/tcp/web/1").body.contains("in down state"));
+    assert!(
+        listed.err.contains("note: the downtime of 'web' ends at "),
+        "{}",
+        listed.err
+    );
+    wait_until(LONG, "the downtime is over", || {
+        !daemon.get("/tcp/web/1").body.contains("in down state")
+    });
     daemon.get("/tcp/web/1").says(503, "connection refused");
 }

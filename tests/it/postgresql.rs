@@ -26,8 +26,14 @@ pub struct PostgreSql {
 
 /// The folder of the server's programs.
 fn programs() -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql").into_iter().flatten().flatten();
-    let found = versions.map(|v| v.path().join("bin")).filter(|b| b.join("initdb").exists()).max();
+    let versions = fs::read_dir("/usr/lib/postgresql")
+        .into_iter()
+        .flatten()
+        .flatten();
+    let found = versions
+        .map(|v| v.path().join("bin"))
+        .filter(|b| b.join("initdb").exists())
+        .max();
     found.expect("initdb is missing: apt-get install postgresql")
 }
 
@@ -38,13 +44,19 @@ fn program(name: &str) -> Command {
         return Command::new(path);
     }
     let mut command = Command::new("setpriv");
-    command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups"]).arg(path);
+    command
+        .args(["--reuid=postgres", "--regid=postgres", "--clear-groups"])
+        .arg(path);
     command
 }
 
 fn give_away(folder: &Path) {
     if nix::unistd::geteuid().is_root() {
-        server::run_to_end(Command::new("chown").args(["-R", "postgres:postgres"]).arg(folder));
+        server::run_to_end(
+            Command::new("chown")
+                .args(["-R", "postgres:postgres"])
+                .arg(folder),
+        );
     }
 }
 
@@ -54,7 +66,11 @@ impl PostgreSql {
         give_away(folder.path());
         let port = server::free_port();
         let mut command = program("postgres");
-        command.arg("-D").arg(folder.path().join("data")).arg("-k").arg(folder.path());
+        command
+            .arg("-D")
+            .arg(folder.path().join("data"))
+            .arg("-k")
+            .arg(folder.path());
         for option in [
             "listen_addresses=127.0.0.1",
             "fsync=off",
@@ -67,7 +83,10 @@ impl PostgreSql {
             command.args(["-c", option]);
         }
         command.args(options);
-        Self { server: Server::start(folder, &command), port }
+        Self {
+            server: Server::start(folder, &command),
+            port,
+        }
     }
 
     /// Starts a server with a new cluster.
@@ -75,7 +94,11 @@ impl PostgreSql {
         let folder = TempDir::new();
         give_away(folder.path());
         let data = folder.path().join("data");
-        server::run_to_end(program("initdb").args(["-A", "trust", "-U", "postgres", "--no-sync", "-D"]).arg(&data));
+        server::run_to_end(
+            program("initdb")
+                .args(["-A", "trust", "-U", "postgres", "--no-sync", "-D"])
+                .arg(&data),
+        );
         fs::write(data.join("pg_hba.conf"), HBA).unwrap();
         let started = Self::start(folder, &[]);
         started.wait_until_it_answers();
@@ -89,7 +112,9 @@ impl PostgreSql {
         let data = folder.path().join("data");
         let port = of.port.to_string();
         let mut copy = program("pg_basebackup");
-        copy.arg("-h").arg(of.server.folder()).args(["-p", &port, "-U", "postgres", "-R", "-c", "fast", "-D"]);
+        copy.arg("-h")
+            .arg(of.server.folder())
+            .args(["-p", &port, "-U", "postgres", "-R", "-c", "fast", "-D"]);
         server::run_to_end(copy.arg(&data));
         Self::start(folder, options)
     }
@@ -103,12 +128,17 @@ impl PostgreSql {
     fn client(&self, statements: &str) -> Command {
         let port = self.port.to_string();
         let mut client = Command::new("psql");
-        client.arg("-h").arg(self.server.folder()).args(["-p", &port, "-U", "postgres", "-XAtq", "-c", statements]);
+        client
+            .arg("-h")
+            .arg(self.server.folder())
+            .args(["-p", &port, "-U", "postgres", "-XAtq", "-c", statements]);
         client
     }
 
     pub fn wait_until_it_answers(&self) {
-        self.wait_for("PostgreSQL takes statements", || self.client("SELECT 1").output().unwrap().status.success());
+        self.wait_for("PostgreSQL takes statements", || {
+            self.client("SELECT 1").output().unwrap().status.success()
+        });
     }
 
     pub fn wait_for(&self, what: &str, condition: impl FnMut() -> bool) {

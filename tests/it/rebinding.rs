@@ -26,16 +26,29 @@ fn name_server(turns: &Arc<AtomicUsize>) {
             // Behind the header stands the name, then type and class.
             let name = question[12..].iter().position(|b| *b == 0).unwrap_or(0);
             let is_for_v4 = question[12 + name + 1..12 + name + 3] == [0, 1];
-            let addresses: &[Ipv4Addr] =
-                match (is_for_v4, turns.fetch_add(usize::from(is_for_v4), Ordering::SeqCst) % 4) {
-                    (false, _) => &[],
-                    (_, 0) => &[Ipv4Addr::LOCALHOST],
-                    (_, 1) => &[METADATA],
-                    (_, 2) => &[Ipv4Addr::LOCALHOST, METADATA],
-                    _ => &[METADATA, Ipv4Addr::LOCALHOST],
-                };
+            let addresses: &[Ipv4Addr] = match (
+                is_for_v4,
+                turns.fetch_add(usize::from(is_for_v4), Ordering::SeqCst) % 4,
+            ) {
+                (false, _) => &[],
+                (_, 0) => &[Ipv4Addr::LOCALHOST],
+                (_, 1) => &[METADATA],
+                (_, 2) => &[Ipv4Addr::LOCALHOST, METADATA],
+                _ => &[METADATA, Ipv4Addr::LOCALHOST],
+            };
             let mut answer = question[..2].to_vec();
-            answer.extend([0x81, 0x80, 0, 1, 0, u8::try_from(addresses.len()).unwrap(), 0, 0, 0, 0]);
+            answer.extend([
+                0x81,
+                0x80,
+                0,
+                1,
+                0,
+                u8::try_from(addresses.len()).unwrap(),
+                0,
+                0,
+                0,
+                0,
+            ]);
             answer.extend(&question[12..12 + name + 5]);
             for address in addresses {
                 // The question's name, an address of the Internet, to be forgotten at once.
@@ -58,14 +71,21 @@ fn a_name_that_is_rebound_never_leads_to_metadata() {
         namespace::resolve_by(folder.path(), "127.0.0.1");
         let turns = Arc::<AtomicUsize>::default();
         name_server(&turns);
-        let good = Upstream::start_on("127.0.0.1:80".parse().unwrap(), |_| Some(http("200 OK", "good")));
-        let bait = Upstream::start_on((METADATA, 80).into(), |_| Some(http("200 OK", "credentials")));
+        let good = Upstream::start_on("127.0.0.1:80".parse().unwrap(), |_| {
+            Some(http("200 OK", "good"))
+        });
+        let bait = Upstream::start_on((METADATA, 80).into(), |_| {
+            Some(http("200 OK", "credentials"))
+        });
         let config = "check_hosts: any\nhealthcheck_timeout: 5\ncache_time: 0\n";
         let mut daemon = Setup::new().config(config).start();
         let mut seen = [0, 0];
         for i in 0..60 {
             let state = "UP; address=rebound.test; port=80";
-            let headers = [("X-Nerve-Check-IP", "rebound.test"), ("X-Haproxy-Server-State", state)];
+            let headers = [
+                ("X-Nerve-Check-IP", "rebound.test"),
+                ("X-Haproxy-Server-State", state),
+            ];
             let path = format!("/http/web/80/{i}");
             let answer = client::request(daemon.address, "GET", &path, &headers[i % 2..=i % 2]);
             match answer.status {
@@ -75,7 +95,11 @@ fn a_name_that_is_rebound_never_leads_to_metadata() {
             }
             seen[usize::from(answer.status == 403)] += 1;
         }
-        assert!(seen.iter().all(|n| *n > 5), "{seen:?} after {} turns", turns.load(Ordering::SeqCst));
+        assert!(
+            seen.iter().all(|n| *n > 5),
+            "{seen:?} after {} turns",
+            turns.load(Ordering::SeqCst)
+        );
         assert_eq!((bait.seen().len(), good.seen().len()), (0, seen[0]));
         daemon.is_sound();
     });
@@ -97,7 +121,10 @@ fn names_that_are_not_answered_take_sixteen_lookups_and_nobody_elses_time() {
             let mut question = [0; 512];
             while let Ok((length, _)) = socket.recv_from(&mut question) {
                 // Behind the header stands the name; each is asked for by both kinds of address, and again.
-                let name = question[12..length].split(|b| *b == 0).next().unwrap_or_default();
+                let name = question[12..length]
+                    .split(|b| *b == 0)
+                    .next()
+                    .unwrap_or_default();
                 // The host looks for its own name too.
                 if name.windows(4).any(|w| w == b"held") {
                     names.lock().unwrap().insert(name.to_vec());
@@ -105,16 +132,29 @@ fn names_that_are_not_answered_take_sixteen_lookups_and_nobody_elses_time() {
             }
         });
         let upstream = Upstream::answering("fine");
-        let mut daemon = Setup::new().config("healthcheck_timeout: 60\nmax_probes_per_target: 64\n").start();
+        let mut daemon = Setup::new()
+            .config("healthcheck_timeout: 60\nmax_probes_per_target: 64\n")
+            .start();
         let ask = |i: usize| {
             let state = format!("UP; address=held{i}.test; port={}", upstream.port());
-            client::send(daemon.address, "GET", "/http/web/80/", &[("X-Haproxy-Server-State", &state)])
+            client::send(
+                daemon.address,
+                "GET",
+                "/http/web/80/",
+                &[("X-Haproxy-Server-State", &state)],
+            )
         };
         let _waiting: Vec<_> = (0..40).map(ask).collect();
-        wait_until(PATIENCE, "all probes run", || daemon.metric("hacheck_probes_running") == 40.0);
-        wait_until(PATIENCE, "sixteen names are asked for", || asked.lock().unwrap().len() >= 16);
+        wait_until(PATIENCE, "all probes run", || {
+            daemon.metric("hacheck_probes_running") == 40.0
+        });
+        wait_until(PATIENCE, "sixteen names are asked for", || {
+            asked.lock().unwrap().len() >= 16
+        });
         for i in 0..20 {
-            daemon.get(&format!("/http/other/{}/{i}", upstream.port())).is(200, "fine");
+            daemon
+                .get(&format!("/http/other/{}/{i}", upstream.port()))
+                .is(200, "fine");
         }
         assert_eq!(asked.lock().unwrap().len(), 16);
         daemon.is_sound();

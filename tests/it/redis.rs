@@ -7,7 +7,9 @@ use std::process::Command;
 use hacheck::config::{Config, Secret};
 
 use crate::support::TempDir;
-use crate::support::checks::{check, check_with, fails_on_misbehaving_peers, hasty, peer, scripted};
+use crate::support::checks::{
+    check, check_with, fails_on_misbehaving_peers, hasty, peer, scripted,
+};
 use crate::support::server::{Server, certificate, free_port, require};
 
 const PASSWORD: &str = "hunter2 \"ü\r\n$3";
@@ -15,7 +17,11 @@ const PASSWORD: &str = "hunter2 \"ü\r\n$3";
 /// Starts a Redis with further lines of configuration.
 fn redis(folder: TempDir, port: u16, lines: &str) -> Server {
     require("/usr/bin/redis-server", "redis-server");
-    start(folder, "/usr/bin/redis-server", &format!("bind 127.0.0.1\nport {port}\nsave \"\"\n{lines}\n"))
+    start(
+        folder,
+        "/usr/bin/redis-server",
+        &format!("bind 127.0.0.1\nport {port}\nsave \"\"\n{lines}\n"),
+    )
 }
 
 fn start(folder: TempDir, program: &str, lines: &str) -> Server {
@@ -44,20 +50,31 @@ fn in_conf(text: &str) -> String {
 fn a_real_redis_pongs_and_tells_its_fields() {
     let port = free_port();
     let server = redis(TempDir::new(), port, "");
-    server.wait_for("Redis pongs", || check(&format!("/redis/cache/{port}")).status == 200);
+    server.wait_for("Redis pongs", || {
+        check(&format!("/redis/cache/{port}")).status == 200
+    });
     check(&format!("/redis/cache/{port}")).is(200, "Sent PING, got back +PONG");
     let info = |rest: &str| check(&format!("/redis-info/cache/{port}{rest}"));
     let whole = info("");
     let fields: serde_json::Value = serde_json::from_str(&whole.body).unwrap();
-    assert_eq!((whole.status, &fields["role"], &fields["tcp_port"]), (200, &"master".into(), &port.to_string().into()));
-    assert_eq!(fields["cluster_enabled"], "0", "the last section is there too");
+    assert_eq!(
+        (whole.status, &fields["role"], &fields["tcp_port"]),
+        (200, &"master".into(), &port.to_string().into())
+    );
+    assert_eq!(
+        fields["cluster_enabled"], "0",
+        "the last section is there too"
+    );
     info("/match").has(200, "\"redis_version\":\"");
-    info("/match?role=slave&redis_mode=stand%61lone").is(200, "Match found: field redis_mode, value standalone");
+    info("/match?role=slave&redis_mode=stand%61lone")
+        .is(200, "Match found: field redis_mode, value standalone");
     info("/match?role=slave").is(500, "No matching field found");
     info("/match?role=").is(500, "No matching field found");
     info("/other?role=slave").has(200, "redis_version");
-    check_with(user(None, "hunter2"), &format!("/redis/cache/{port}"))
-        .has(500, "Sent AUTH, got back -ERR AUTH <password> called without any password configured");
+    check_with(user(None, "hunter2"), &format!("/redis/cache/{port}")).has(
+        500,
+        "Sent AUTH, got back -ERR AUTH <password> called without any password configured",
+    );
 }
 
 #[test]
@@ -66,8 +83,13 @@ fn a_real_redis_with_passwords_lets_the_right_ones_in() {
     let acl = "user ops on >opspass +ping +auth\nuser off off >opspass +@all";
     let lines = format!("requirepass {}\n{acl}", in_conf(PASSWORD));
     let server = redis(folder, port, &lines);
-    let (path, info) = (format!("/redis/cache/{port}"), format!("/redis-info/cache/{port}"));
-    server.wait_for("Redis pongs", || check_with(user(None, PASSWORD), &path).status == 200);
+    let (path, info) = (
+        format!("/redis/cache/{port}"),
+        format!("/redis-info/cache/{port}"),
+    );
+    server.wait_for("Redis pongs", || {
+        check_with(user(None, PASSWORD), &path).status == 200
+    });
     check_with(user(Some("default"), PASSWORD), &path).is(200, "Sent PING, got back +PONG");
     check_with(user(None, PASSWORD), &info).has(200, "redis_version");
     check_with(user(Some("ops"), "opspass"), &path).is(200, "Sent PING, got back +PONG");
@@ -88,14 +110,31 @@ fn a_real_redis_speaks_tls() {
         key.display()
     );
     let server = redis(folder, plain, &tls);
-    let config = || Config { redis_tls: true, ..user(None, "sesame") };
-    server.wait_for("Redis pongs", || check_with(config(), &format!("/redis/cache/{port}")).status == 200);
-    check_with(config(), &format!("/redis-info/cache/{port}/match?tcp_port={plain}")).has(200, "Match found");
-    let hasty = Config { healthcheck_timeout: hasty().healthcheck_timeout, ..config() };
+    let config = || Config {
+        redis_tls: true,
+        ..user(None, "sesame")
+    };
+    server.wait_for("Redis pongs", || {
+        check_with(config(), &format!("/redis/cache/{port}")).status == 200
+    });
+    check_with(
+        config(),
+        &format!("/redis-info/cache/{port}/match?tcp_port={plain}"),
+    )
+    .has(200, "Match found");
+    let hasty = Config {
+        healthcheck_timeout: hasty().healthcheck_timeout,
+        ..config()
+    };
     check_with(hasty, &format!("/redis/cache/{plain}")).has(503, "in the TLS handshake");
     let authority = Some(server.folder().join("cert.pem"));
-    let verifying = |tls_ca_file| Config { tls_verify: true, tls_ca_file, ..config() };
-    check_with(verifying(authority), &format!("/redis/cache/{port}")).is(200, "Sent PING, got back +PONG");
+    let verifying = |tls_ca_file| Config {
+        tls_verify: true,
+        tls_ca_file,
+        ..config()
+    };
+    check_with(verifying(authority), &format!("/redis/cache/{port}"))
+        .is(200, "Sent PING, got back +PONG");
     check_with(verifying(None), &format!("/redis/cache/{port}")).has(503, "TLS handshake failed");
     let checked = check(&format!("/redis/cache/{port}"));
     assert!(checked.status >= 500, "TLS is wanted there: {checked:?}");
@@ -105,7 +144,8 @@ fn a_real_redis_speaks_tls() {
 fn a_real_sentinel_names_its_master() {
     require("/usr/bin/redis-sentinel", "redis-sentinel");
     let (port, master) = (free_port(), free_port());
-    let lines = format!("bind 127.0.0.1\nport {port}\nsentinel monitor main 127.0.0.1 {master} 1\n");
+    let lines =
+        format!("bind 127.0.0.1\nport {port}\nsentinel monitor main 127.0.0.1 {master} 1\n");
     let server = start(TempDir::new(), "/usr/bin/redis-sentinel", &lines);
     let path = format!("/sentinel/cache/{port}");
     server.wait_for("Sentinel pongs", || check(&path).status == 200);
@@ -113,10 +153,14 @@ fn a_real_sentinel_names_its_master() {
     let address = format!("127.0.0.1:{master}");
     let info = |rest: &str| check(&format!("/sentinel-info/cache/{port}{rest}"));
     let fields: serde_json::Value = serde_json::from_str(&info("").body).unwrap();
-    assert_eq!((&fields["redis_master"], &fields["redis_mode"]), (&address.clone().into(), &"sentinel".into()));
+    assert_eq!(
+        (&fields["redis_master"], &fields["redis_mode"]),
+        (&address.clone().into(), &"sentinel".into())
+    );
     info(&format!("/match?redis_master={address}")).has(200, "Match found: field redis_master");
     info("/match?redis_master=127.0.0.1:1").is(500, "No matching field found");
-    info(&format!("/match?master0.address={address}")).has(200, "Match found: field master0.address");
+    info(&format!("/match?master0.address={address}"))
+        .has(200, "Match found: field master0.address");
     // The password is for the Redis beside it.
     check_with(user(None, "hunter2"), &path).is(200, "Sent PING, got back +PONG");
 }
@@ -124,25 +168,54 @@ fn a_real_sentinel_names_its_master() {
 #[test]
 fn other_answers_are_failures_that_are_shown() {
     for (protocol, answer, status, body) in [
-        ("redis", &b"-LOADING Redis is loading\r\n"[..], 500, "Sent PING, got back -LOADING Redis is loading"),
+        (
+            "redis",
+            &b"-LOADING Redis is loading\r\n"[..],
+            500,
+            "Sent PING, got back -LOADING Redis is loading",
+        ),
         ("sentinel", b"+PONGO\n", 500, "Sent PING, got back +PONGO"),
-        ("redis", b"HTTP/1.1 400 No\r\n\r\n", 500, "Sent PING, got back HTTP/1.1 400 No"),
+        (
+            "redis",
+            b"HTTP/1.1 400 No\r\n\r\n",
+            500,
+            "Sent PING, got back HTTP/1.1 400 No",
+        ),
         ("redis-info", b"$-1\r\n", 500, "Sent INFO, got back $-1"),
-        ("redis-info", b"$99999999999999999999\r\n", 500, "Sent INFO, got back $99999999999999999999"),
-        ("redis-info", b"foo:bar\r\n# Keyspace\r\n", 500, "Sent INFO, got back foo:bar\\r\\n# Keyspace\\r\\n"),
+        (
+            "redis-info",
+            b"$99999999999999999999\r\n",
+            500,
+            "Sent INFO, got back $99999999999999999999",
+        ),
+        (
+            "redis-info",
+            b"foo:bar\r\n# Keyspace\r\n",
+            500,
+            "Sent INFO, got back foo:bar\\r\\n# Keyspace\\r\\n",
+        ),
     ] {
         let port = scripted(b"", &[answer]);
         check(&format!("/{protocol}/cache/{port}")).is(status, body);
     }
     let port = scripted(b"", &[b"$40\r\n# Server\r\nredis_version:7\r\n"]);
-    check(&format!("/redis-info/cache/{port}")).has(503, "in the middle of its answer, got \"# Server\\r\\nredis_v");
+    check(&format!("/redis-info/cache/{port}")).has(
+        503,
+        "in the middle of its answer, got \"# Server\\r\\nredis_v",
+    );
 }
 
 #[test]
 fn lines_without_a_count_are_taken_as_the_originals_took_them() {
     for (protocol, reply) in [
-        ("redis-info", &b"redis_version:7\r\nrole:master\r\n# Keyspace\r\ndb0:keys=1\r\n"[..]),
-        ("sentinel-info", b"redis_version:7\r\nrole:master\r\nmaster0:address=1.2.3.4:5,sentinels=1\r\n"),
+        (
+            "redis-info",
+            &b"redis_version:7\r\nrole:master\r\n# Keyspace\r\ndb0:keys=1\r\n"[..],
+        ),
+        (
+            "sentinel-info",
+            b"redis_version:7\r\nrole:master\r\nmaster0:address=1.2.3.4:5,sentinels=1\r\n",
+        ),
     ] {
         let open = peer(move |mut stream| {
             stream.write_all(reply)?;
@@ -165,23 +238,41 @@ fn a_password_never_shows_even_if_the_peer_echoes_it() {
         for protocol in ["redis", "redis-info"] {
             let port = scripted(b"", &[answer]);
             let checked = check_with(user(None, "hunter2"), &format!("/{protocol}/cache/{port}"));
-            assert!(checked.status >= 500 && !format!("{checked:?}").contains("hunt"), "{checked:?}");
+            assert!(
+                checked.status >= 500 && !format!("{checked:?}").contains("hunt"),
+                "{checked:?}"
+            );
         }
     }
     let echo = peer(|stream| std::io::copy(&mut &stream, &mut &stream).map(drop));
-    check_with(user(None, "hunter2"), &format!("/redis/cache/{echo}")).is(500, "Sent AUTH, got back *2");
-    let config = Config { healthcheck_timeout: hasty().healthcheck_timeout, ..user(None, "hunter2") };
+    check_with(user(None, "hunter2"), &format!("/redis/cache/{echo}"))
+        .is(500, "Sent AUTH, got back *2");
+    let config = Config {
+        healthcheck_timeout: hasty().healthcheck_timeout,
+        ..user(None, "hunter2")
+    };
     let slow = peer(|mut stream| {
         stream.write_all(b"-ERR you said hunter2")?;
         stream.read_to_end(&mut Vec::new()).map(drop)
     });
-    check_with(config, &format!("/redis/cache/{slow}")).has(503, "waiting for the answer to AUTH, so far \"-ERR you");
+    check_with(config, &format!("/redis/cache/{slow}"))
+        .has(503, "waiting for the answer to AUTH, so far \"-ERR you");
 }
 
 #[test]
 fn misbehaving_peers_fail_the_check() {
-    fails_on_misbehaving_peers("redis", b"+PON", "so far \"+PON\"", "waiting for the answer to PING");
-    fails_on_misbehaving_peers("sentinel", b"+PON", "so far \"+PON\"", "waiting for the answer to PING");
+    fails_on_misbehaving_peers(
+        "redis",
+        b"+PON",
+        "so far \"+PON\"",
+        "waiting for the answer to PING",
+    );
+    fails_on_misbehaving_peers(
+        "sentinel",
+        b"+PON",
+        "so far \"+PON\"",
+        "waiting for the answer to PING",
+    );
     fails_on_misbehaving_peers(
         "redis-info",
         b"$4096\r\nredis",

@@ -29,17 +29,26 @@ struct Host {
 impl Host {
     fn start(name: &'static str, address: &str) -> Self {
         let service = service(name, SocketAddr::new(address.parse().unwrap(), 0));
-        Self { name, daemon: Daemon::start(), service }
+        Self {
+            name,
+            daemon: Daemon::start(),
+            service,
+        }
     }
 
     fn server(&self) -> String {
         let (name, address, port) = (self.name, self.service.address, self.daemon.address.port());
-        format!("  server {name} {address} check addr 127.0.0.1 port {port} inter 100ms fall 2 rise 2\n")
+        format!(
+            "  server {name} {address} check addr 127.0.0.1 port {port} inter 100ms fall 2 rise 2\n"
+        )
     }
 
     fn haroll(&self, args: &[&str]) -> Command {
         let port = self.daemon.address.port().to_string();
-        let mut command = self.daemon.spool.command("haroll", &[&["-p", &port], args].concat());
+        let mut command = self
+            .daemon
+            .spool
+            .command("haroll", &[&["-p", &port], args].concat());
         command.stderr(Stdio::piped()).stdout(Stdio::piped());
         command
     }
@@ -64,10 +73,14 @@ fn balancer(node: &str, hosts: &[Host]) -> Haproxy {
             hosts[0].service.address.port()
         ),
     );
-    hosts.iter().for_each(|host| haproxy.wait_for("web", host.name, "UP"));
+    hosts
+        .iter()
+        .for_each(|host| haproxy.wait_for("web", host.name, "UP"));
     for host in hosts {
         wait_until(LONG, "the balancer is known", || {
-            host.daemon.get("/pollers").json()["pollers"].to_string().contains(&format!("\"node\":\"{node}\""))
+            host.daemon.get("/pollers").json()["pollers"]
+                .to_string()
+                .contains(&format!("\"node\":\"{node}\""))
         });
     }
     haproxy
@@ -80,7 +93,11 @@ fn finish(mut child: Child) -> Ran {
 
 #[test]
 fn three_servers_are_restarted_in_turn_and_no_request_fails() {
-    let mut hosts = [Host::start("a", "127.0.0.2"), Host::start("b", "127.0.0.3"), Host::start("c", "127.0.0.4")];
+    let mut hosts = [
+        Host::start("a", "127.0.0.2"),
+        Host::start("b", "127.0.0.3"),
+        Host::start("c", "127.0.0.4"),
+    ];
     let (lb1, lb2) = (balancer("lb1", &hosts), balancer("lb2", &hosts));
     let load = Load::on(&[&lb1, &lb2]);
     for host in &mut hosts {
@@ -88,12 +105,24 @@ fn three_servers_are_restarted_in_turn_and_no_request_fails() {
         // The command stops the service, and starts it again: here the test does both.
         let (stop, started) = (host.path("stop"), host.path("started"));
         let script = "touch \"$1\"; until [ -e \"$2\" ]; do sleep 0.02; done; echo restarted";
-        let command = ["web", "--", "sh", "-c", script, "sh", stop.to_str().unwrap(), started.to_str().unwrap()];
+        let command = [
+            "web",
+            "--",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            stop.to_str().unwrap(),
+            started.to_str().unwrap(),
+        ];
         let child = host.haroll(&command).spawn().unwrap();
         wait_until(LONG, "the command runs", || stop.exists());
         for lb in [&lb1, &lb2] {
             assert_eq!(
-                [lb.stat("web", host.name, "status"), lb.stat("web", host.name, "scur")],
+                [
+                    lb.stat("web", host.name, "status"),
+                    lb.stat("web", host.name, "scur")
+                ],
                 ["DOWN".to_owned(), "0".into()]
             );
         }
@@ -102,11 +131,28 @@ fn three_servers_are_restarted_in_turn_and_no_request_fails() {
         host.service = service(host.name, host.service.address);
         fs::write(&started, "").unwrap();
         let ran = finish(child);
-        assert_eq!((ran.code, ran.out.as_str()), (Some(0), "restarted\n"), "{}", ran.err);
+        assert_eq!(
+            (ran.code, ran.out.as_str()),
+            (Some(0), "restarted\n"),
+            "{}",
+            ran.err
+        );
         for step in ["down", "drained", "command", "healthy", "up", "seen up"] {
-            assert!(ran.err.contains(&format!("haroll: web: {step} after ")), "no {step}: {}", ran.err);
+            assert!(
+                ran.err.contains(&format!("haroll: web: {step} after ")),
+                "no {step}: {}",
+                ran.err
+            );
         }
-        assert!(ran.err.lines().last().unwrap().starts_with("haroll: done: down "), "{}", ran.err);
+        assert!(
+            ran.err
+                .lines()
+                .last()
+                .unwrap()
+                .starts_with("haroll: done: down "),
+            "{}",
+            ran.err
+        );
         for lb in [&lb1, &lb2] {
             assert_eq!(lb.stat("web", host.name, "status"), "UP");
         }
@@ -124,8 +170,17 @@ fn the_second_server_is_refused_while_the_first_is_down_for_good() {
     wait_until(LONG, "the balancer said so", || {
         hosts[1].daemon.get("/pollers").json()["pollers"][0]["weight"] == serde_json::json!([1, 1])
     });
-    let ran = Ran::from(hosts[1].haroll(&["web", "--", "touch", "ran"]).output().unwrap());
-    ran.is_with(1, "", "haroll: refused, nothing was written: lb1 web/b says that this server carries");
+    let ran = Ran::from(
+        hosts[1]
+            .haroll(&["web", "--", "touch", "ran"])
+            .output()
+            .unwrap(),
+    );
+    ran.is_with(
+        1,
+        "",
+        "haroll: refused, nothing was written: lb1 web/b says that this server carries",
+    );
     assert_eq!(hosts[1].daemon.spool.files(), [""; 0]);
     assert_eq!(lb.stat("web", "b", "status"), "UP");
 }
@@ -138,11 +193,23 @@ fn a_command_that_fails_leaves_the_service_down_and_gives_its_exit_code() {
     for (script, code, says) in [
         ("exit 7", 7, "sh failed: exit status: 7"),
         ("kill -9 $$", 137, "sh failed: signal: 9 (SIGKILL)"),
-        ("trap '' TERM; kill -TERM $$; exit 3", 3, "sh failed: exit status: 3"),
+        (
+            "trap '' TERM; kill -TERM $$; exit 3",
+            3,
+            "sh failed: exit status: 3",
+        ),
     ] {
-        let ran = site.run("haroll", &["-r", "release", "web", "--", "sh", "-c", script]);
+        let ran = site.run(
+            "haroll",
+            &["-r", "release", "web", "--", "sh", "-c", script],
+        );
         ran.is_with(code, "", says);
-        assert!(ran.err.ends_with("haroll: web stays down; 'haup web' puts it back\n"), "{}", ran.err);
+        assert!(
+            ran.err
+                .ends_with("haroll: web stays down; 'haup web' puts it back\n"),
+            "{}",
+            ran.err
+        );
         assert_eq!(site.daemon.spool.json("web")["reason"], "release");
         site.run("haup", &["--wait", "web"]);
     }
@@ -157,7 +224,17 @@ fn a_service_that_does_not_recover_stays_down() {
     let lb = balancer("lb1", &hosts);
     let gone = hosts[0].path("gone");
     let script = "until [ -e \"$1\" ]; do sleep 0.02; done";
-    let command = ["--timeout", "3", "web", "--", "sh", "-c", script, "sh", gone.to_str().unwrap()];
+    let command = [
+        "--timeout",
+        "3",
+        "web",
+        "--",
+        "sh",
+        "-c",
+        script,
+        "sh",
+        gone.to_str().unwrap(),
+    ];
     let child = hosts[0].haroll(&command).spawn().unwrap();
     lb.wait_for("web", "a", "DOWN");
     hosts[0].service.stop();
@@ -165,7 +242,12 @@ fn a_service_that_does_not_recover_stays_down() {
     let ran = finish(child);
     ran.is_with(1, "", "healthy: not healthy within 3 s: http 127.0.0.2:");
     assert!(ran.err.contains("connection refused"), "{}", ran.err);
-    assert!(ran.err.ends_with("haroll: web stays down; 'haup web' puts it back\n"), "{}", ran.err);
+    assert!(
+        ran.err
+            .ends_with("haroll: web stays down; 'haup web' puts it back\n"),
+        "{}",
+        ran.err
+    );
     assert_eq!(hosts[0].daemon.spool.files(), ["web"]);
 }
 
@@ -179,23 +261,57 @@ fn an_interrupted_roll_tells_the_state_that_it_leaves() {
         // While the command runs: it gets the signal, too.
         let marker = site.daemon.spool.outside().join(format!("runs-{signal}"));
         let script = "touch \"$1\"; exec sleep 60";
-        let args = ["-p", &port, "web", "--", "sh", "-c", script, "sh", marker.to_str().unwrap()];
+        let args = [
+            "-p",
+            &port,
+            "web",
+            "--",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            marker.to_str().unwrap(),
+        ];
         let mut command = site.daemon.spool.command("haroll", &args);
-        let child = command.stderr(Stdio::piped()).process_group(0).spawn().unwrap();
+        let child = command
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
         wait_until(LONG, "the command runs", || marker.exists());
         kill(pid(&child), signal).unwrap();
         let ran = finish(child);
-        ran.is_with(1, "", &format!("haroll: command: interrupted ({signal}), sh ended: signal: {}", signal as i32));
+        ran.is_with(
+            1,
+            "",
+            &format!(
+                "haroll: command: interrupted ({signal}), sh ended: signal: {}",
+                signal as i32
+            ),
+        );
         assert!(ran.err.contains("web stays down"), "{}", ran.err);
         site.run("haup", &["--wait", "web"]);
         // While it waits for balancers.
         lb.process.signal(Signal::SIGSTOP);
-        let mut command = site.daemon.spool.command("haroll", &["-p", &port, "web", "--", "true"]);
-        let child = command.stderr(Stdio::piped()).process_group(0).spawn().unwrap();
-        wait_until(LONG, "the downtime is written", || site.daemon.spool.files() == ["web"]);
+        let mut command = site
+            .daemon
+            .spool
+            .command("haroll", &["-p", &port, "web", "--", "true"]);
+        let child = command
+            .stderr(Stdio::piped())
+            .process_group(0)
+            .spawn()
+            .unwrap();
+        wait_until(LONG, "the downtime is written", || {
+            site.daemon.spool.files() == ["web"]
+        });
         kill(pid(&child), signal).unwrap();
         let ran = finish(child);
-        ran.is_with(1, "", &format!("haroll: drained: interrupted ({signal}): lb1 web/s1: "));
+        ran.is_with(
+            1,
+            "",
+            &format!("haroll: drained: interrupted ({signal}): lb1 web/s1: "),
+        );
         assert!(ran.err.contains("web stays down"), "{}", ran.err);
         lb.process.signal(Signal::SIGCONT);
         site.run("haup", &["--wait", "web"]);
@@ -210,16 +326,29 @@ fn pid(child: &Child) -> Pid {
 fn what_somebody_else_took_down_is_not_rolled() {
     let site = Site::start();
     site.run("hadown", &["-r", "disk", "web"]);
-    site.run("haroll", &["web", "--", "true"]).is_with(1, "", "web is already down since ");
+    site.run("haroll", &["web", "--", "true"])
+        .is_with(1, "", "web is already down since ");
     assert_eq!(site.daemon.spool.json("web")["reason"], "disk");
     let ran = site.run("haroll", &["--force", "-r", "mine", "web", "--", "true"]);
-    assert_eq!((ran.code, site.daemon.spool.files()), (Some(0), vec![]), "{}", ran.err);
+    assert_eq!(
+        (ran.code, site.daemon.spool.files()),
+        (Some(0), vec![]),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
 fn wrong_command_lines_change_nothing() {
     let site = Site::start();
-    for args in [&["web"][..], &["--", "true"], &["web", "--"], &[], &["web", "true"], &["../x", "--", "true"]] {
+    for args in [
+        &["web"][..],
+        &["--", "true"],
+        &["web", "--"],
+        &[],
+        &["web", "true"],
+        &["../x", "--", "true"],
+    ] {
         let ran = site.run("haroll", args);
         assert_eq!(ran.code, Some(2), "{args:?}: {}", ran.err);
     }

@@ -29,20 +29,40 @@ fn services_behind_unix_sockets_are_checked_there() {
     let path = |name: &str| folder.path().join(name);
     listen(&path("web"), http("200 OK", "by socket"));
     listen(&path("cache"), b"+PONG\r\n".to_vec());
-    let config = format!("sockets: {{web: {0}/web, cache: {0}/cache, gone: {0}/gone}}", folder.path().display());
+    let config = format!(
+        "sockets: {{web: {0}/web, cache: {0}/cache, gone: {0}/gone}}",
+        folder.path().display()
+    );
     let daemon = Setup::new().config(config).start();
     daemon.get("/http/web/80/x").is(200, "by socket");
     // HAProxy tells `address=unix` and an empty port; the path's port is a dummy then.
-    let state = [("X-Haproxy-Server-State", "UP; address=unix; port=; name=b/s")];
-    daemon.get_with("/http/web/0/x", &state).is(200, "by socket");
-    daemon.get("/redis/cache/0").is(200, "Sent PING, got back +PONG");
-    daemon.get("/tcp/gone/0").says(503, &format!("{}/gone: no such file or directory", folder.path().display()));
+    let state = [(
+        "X-Haproxy-Server-State",
+        "UP; address=unix; port=; name=b/s",
+    )];
+    daemon
+        .get_with("/http/web/0/x", &state)
+        .is(200, "by socket");
+    daemon
+        .get("/redis/cache/0")
+        .is(200, "Sent PING, got back +PONG");
+    daemon.get("/tcp/gone/0").says(
+        503,
+        &format!(
+            "{}/gone: no such file or directory",
+            folder.path().display()
+        ),
+    );
     let elsewhere = format!("/tcp/gone/{}", free_port());
-    daemon.get_with(&elsewhere, &[("X-Nerve-Check-IP", "127.0.0.5")]).says(503, "/gone: ");
+    daemon
+        .get_with(&elsewhere, &[("X-Nerve-Check-IP", "127.0.0.5")])
+        .says(503, "/gone: ");
     daemon
         .get_with("/http/web/0/x", &[("X-Nerve-Check-IP", "169.254.169.254")])
         .says(403, "may not be checked from here");
-    daemon.get(&format!("/tcp/other/{}", free_port())).says(503, "connection refused");
+    daemon
+        .get(&format!("/tcp/other/{}", free_port()))
+        .says(503, "connection refused");
 }
 
 #[test]
@@ -52,12 +72,18 @@ fn a_real_mariadb_is_logged_in_to_by_its_socket() {
         c.sockets.insert("db".into(), primary().socket());
     });
     // Nothing listens on port 1.
-    prober.probe("mysql", 1, "").is(200, "MySQL connect response: MySQLResponse(OK)<>");
+    prober
+        .probe("mysql", 1, "")
+        .is(200, "MySQL connect response: MySQLResponse(OK)<>");
 }
 
 #[test]
 fn a_service_may_have_a_deadline_of_its_own() {
     let upstream = Upstream::hung();
-    let daemon = Setup::new().config("timeouts: {quick: 0.3}\nhealthcheck_timeout: 30\n").start();
-    daemon.get(&format!("/http/quick/{}/", upstream.port())).says(503, "timed out after 0.3");
+    let daemon = Setup::new()
+        .config("timeouts: {quick: 0.3}\nhealthcheck_timeout: 30\n")
+        .start();
+    daemon
+        .get(&format!("/http/quick/{}/", upstream.port()))
+        .says(503, "timed out after 0.3");
 }

@@ -25,7 +25,13 @@ fn daemon() -> Daemon {
     daemon.get("/spool/web/80").is(503, DOWN);
     daemon.get("/spool/db/80").is(200, "");
     assert_eq!(daemon.status("/spool/readable"), true);
-    assert_eq!((daemon.metric("hacheck_spool_readable"), daemon.metric("hacheck_spool_errors_total")), (1.0, 0.0));
+    assert_eq!(
+        (
+            daemon.metric("hacheck_spool_readable"),
+            daemon.metric("hacheck_spool_errors_total")
+        ),
+        (1.0, 0.0)
+    );
     daemon
 }
 
@@ -38,10 +44,18 @@ fn holds(daemon: &Daemon, fault: &str) {
     }
     assert_eq!(daemon.status("/spool/readable"), false);
     let error = daemon.status("/spool/error");
-    assert!(error.as_str().is_some_and(|e| e.contains(fault)), "expected {fault:?}, got {error}");
+    assert!(
+        error.as_str().is_some_and(|e| e.contains(fault)),
+        "expected {fault:?}, got {error}"
+    );
     assert_eq!(daemon.metric("hacheck_spool_readable"), 0.0);
     assert!(daemon.metric("hacheck_spool_errors_total") >= 20.0);
-    assert_eq!(daemon.logged("every service keeps the state read last"), 1, "{}", daemon.log());
+    assert_eq!(
+        daemon.logged("every service keeps the state read last"),
+        1,
+        "{}",
+        daemon.log()
+    );
     daemon.wait_for_log(fault);
 }
 
@@ -63,7 +77,9 @@ fn a_root_that_is_gone_is_shown_before_anybody_asks_for_a_service() {
     let daemon = daemon();
     fs::rename(daemon.spool.root(), daemon.spool.outside().join("away")).unwrap();
     let patience = Duration::from_secs(20);
-    wait_until(patience, "/status shows it", || daemon.status("/spool/readable") == false);
+    wait_until(patience, "/status shows it", || {
+        daemon.status("/spool/readable") == false
+    });
     assert_eq!(daemon.metric("hacheck_spool_readable"), 0.0);
 }
 
@@ -81,7 +97,10 @@ fn a_root_that_comes_and_goes_never_lets_a_service_up() {
         });
         let answers: Vec<_> = (0..3000).map(|_| daemon.get("/spool/web/80")).collect();
         over.store(true, Ordering::Relaxed);
-        answers.into_iter().filter(|r| r.status != 503 || r.body != DOWN).count()
+        answers
+            .into_iter()
+            .filter(|r| r.status != 503 || r.body != DOWN)
+            .count()
     });
     assert_eq!(wrong, 0, "answers of 3000 that let the service up");
 }
@@ -95,7 +114,9 @@ fn a_root_that_was_replaced_counts_and_is_told() {
     fs::create_dir(&root).unwrap();
     daemon.get("/spool/web/80").is(200, "");
     daemon.wait_for_log("was replaced by another one, which counts now");
-    daemon.run("hadown", &["-r", "in the new one", "db"]).is(0, "");
+    daemon
+        .run("hadown", &["-r", "in the new one", "db"])
+        .is(0, "");
     daemon.get("/spool/db/80").says(503, "in the new one");
 }
 
@@ -111,7 +132,12 @@ fn states_are_held_while_permissions_are_missing() {
         }
         assert_eq!(daemon.status("/spool/readable"), false);
         let error = daemon.status("/spool/error");
-        assert!(error.as_str().is_some_and(|e| e.contains("permission denied")), "{error}");
+        assert!(
+            error
+                .as_str()
+                .is_some_and(|e| e.contains("permission denied")),
+            "{error}"
+        );
         assert_eq!(daemon.metric("hacheck_spool_readable"), 0.0);
         fs::set_permissions(path, before).unwrap();
     }
@@ -136,7 +162,9 @@ type Odd = fn(&Path);
 
 const ODD: [(&str, Odd); 9] = [
     ("a folder", |p| fs::create_dir(p).unwrap()),
-    ("a FIFO", |p| nix::unistd::mkfifo(p, Mode::from_bits_truncate(0o666)).unwrap()),
+    ("a FIFO", |p| {
+        nix::unistd::mkfifo(p, Mode::from_bits_truncate(0o666)).unwrap()
+    }),
     ("a socket", |p| drop(UnixListener::bind(p).unwrap())),
     ("a device", |p| {
         // Who may not make one has a link to one.
@@ -146,7 +174,9 @@ const ODD: [(&str, Odd); 9] = [
         }
     }),
     ("a link to a device", |p| symlink("/dev/zero", p).unwrap()),
-    ("a link out of the root", |p| symlink("../config.yaml", p).unwrap()),
+    ("a link out of the root", |p| {
+        symlink("../config.yaml", p).unwrap()
+    }),
     ("a link to nothing", |p| symlink("nothing", p).unwrap()),
     ("a link to itself", |p| symlink("web", p).unwrap()),
     ("a link to the root", |p| symlink(".", p).unwrap()),
@@ -176,7 +206,9 @@ fn whatever_takes_the_place_of_a_downtime_holds_it() {
     }
     // A huge file is a downtime like any other; little of it is read.
     fs::File::create(&path).unwrap().set_len(1 << 40).unwrap();
-    daemon.get("/spool/web/80").says(503, "Service web in down state: (spool file over 1 MiB)");
+    daemon
+        .get("/spool/web/80")
+        .says(503, "Service web in down state: (spool file over 1 MiB)");
     let memory = daemon.metric("hacheck_resident_memory_bytes");
     assert!(memory < f64::from(200 << 20), "{memory} bytes");
     daemon.run("haup", &["web"]).is(0, "");
@@ -199,23 +231,38 @@ fn things_that_are_no_files_neither_hang_nor_count() {
     fs::create_dir(path("folder")).unwrap();
     daemon.spool.put("real", "a reason");
     symlink("real", path("inside")).unwrap();
-    for name in ["fifo", "socket", "out", "device", "loop", "broken", "tofifo", "folder"] {
+    for name in [
+        "fifo", "socket", "out", "device", "loop", "broken", "tofifo", "folder",
+    ] {
         let errors = daemon.metric("hacheck_spool_errors_total");
         daemon.get(&format!("/spool/{name}/80")).is(200, "");
-        assert!(daemon.metric("hacheck_spool_errors_total") > errors, "{name} was not told");
+        assert!(
+            daemon.metric("hacheck_spool_errors_total") > errors,
+            "{name} was not told"
+        );
     }
-    daemon.get("/spool/inside/80").is(503, "Service inside in down state: a reason");
-    daemon.get("/spool/real/80").is(503, "Service real in down state: a reason");
+    daemon
+        .get("/spool/inside/80")
+        .is(503, "Service inside in down state: a reason");
+    daemon
+        .get("/spool/real/80")
+        .is(503, "Service real in down state: a reason");
     assert_eq!(daemon.status("/spool/downtimes"), 2);
     daemon.is_sound();
 }
 
 /// A shell in which a small file system can be mounted that nobody else sees, if this kernel lets us.
 fn in_own_mounts(script: &str, args: &[&Path]) -> Option<Ran> {
-    let options = if nix::unistd::geteuid().is_root() { "-m" } else { "-rm" };
+    let options = if nix::unistd::geteuid().is_root() {
+        "-m"
+    } else {
+        "-rm"
+    };
     let mut command = bound_to_us("unshare", &[]);
     let mounted = "mount -t tmpfs -o size=64k tmpfs \"$1\" || exit 77\n";
-    command.args([options, "sh", "-c", &format!("{mounted}{script}"), BINARY]).args(args);
+    command
+        .args([options, "sh", "-c", &format!("{mounted}{script}"), BINARY])
+        .args(args);
     let ran = Ran::from(command.output().unwrap());
     // 1 is unshare's own failure; the script says 0 when it got to its end.
     (ran.code == Some(0)).then_some(ran)
@@ -234,35 +281,62 @@ fn hadown_on_a_full_disk_says_so_and_leaves_what_was_there() {
         // Where mounting is forbidden, a limit on the size of files has to stand for the full disk.
         return hadown_with_a_limit(&spool);
     };
-    assert!(ran.out.starts_with("code 1\n") && ran.out.contains("\"reason\":\"old\""), "{ran:?}");
+    assert!(
+        ran.out.starts_with("code 1\n") && ran.out.contains("\"reason\":\"old\""),
+        "{ran:?}"
+    );
     assert!(ran.out.ends_with("}web "), "{ran:?}");
     for name in ["web", "db"] {
-        let expected = format!("hacheck down: cannot write {}: no space left on device", spool.path(name).display());
+        let expected = format!(
+            "hacheck down: cannot write {}: no space left on device",
+            spool.path(name).display()
+        );
         assert!(ran.err.contains(&expected), "{ran:?}");
     }
-    assert!(ran.err.contains("what was there is unchanged; make room and try again"), "{ran:?}");
+    assert!(
+        ran.err
+            .contains("what was there is unchanged; make room and try again"),
+        "{ran:?}"
+    );
 }
 
 fn hadown_with_a_limit(spool: &Spool) {
     spool.put("web", "old");
     let limits = "trap '' XFSZ; ulimit -f 0; exec \"$0\" down -r new --spool-root \"$1\" web";
     let mut command = Command::new("sh");
-    let ran = Ran::from(command.args(["-c", limits, BINARY]).arg(spool.root()).output().unwrap());
+    let ran = Ran::from(
+        command
+            .args(["-c", limits, BINARY])
+            .arg(spool.root())
+            .output()
+            .unwrap(),
+    );
     ran.is_with(1, "", "hacheck down: cannot write");
-    assert_eq!((spool.files(), fs::read_to_string(spool.path("web")).unwrap()), (vec!["web".into()], "old".into()));
+    assert_eq!(
+        (
+            spool.files(),
+            fs::read_to_string(spool.path("web")).unwrap()
+        ),
+        (vec!["web".into()], "old".into())
+    );
 }
 
 #[test]
 fn a_spool_change_by_post_on_a_broken_spool_is_told_to_the_caller() {
     let config = "allow_remote_spool_changes: true\n";
-    let mut daemon = Setup::new().config(config).privileges(&permissions_count()).start();
+    let mut daemon = Setup::new()
+        .config(config)
+        .privileges(&permissions_count())
+        .start();
     fs::set_permissions(daemon.spool.root(), Permissions::from_mode(0o555)).unwrap();
     let change = "/spool/web/80?status=down&reason=why";
     let refused = daemon.request("POST", change, &[("Content-Length", "0")]);
     fs::set_permissions(daemon.spool.root(), Permissions::from_mode(0o755)).unwrap();
     refused.says(500, "permission denied");
     assert_eq!(daemon.spool.files(), [""; 0]);
-    daemon.request("POST", change, &[("Content-Length", "0")]).is(200, "");
+    daemon
+        .request("POST", change, &[("Content-Length", "0")])
+        .is(200, "");
     daemon.get("/spool/web/80").says(503, ": why");
     daemon.is_sound();
 }

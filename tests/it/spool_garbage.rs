@@ -8,7 +8,8 @@ use crate::support::random::Random;
 
 /// Contents of spool files that are no downtime that anybody meant; all the same they are one.
 fn garbage() -> Vec<Vec<u8>> {
-    let nested = |open: &str, close: &str, n: usize| [open.repeat(n), close.repeat(n)].concat().into_bytes();
+    let nested =
+        |open: &str, close: &str, n: usize| [open.repeat(n), close.repeat(n)].concat().into_bytes();
     let texts = [
         "",
         "\n",
@@ -36,8 +37,17 @@ fn garbage() -> Vec<Vec<u8>> {
         "{\"reason\": null, \"expiration\": null, \"creation\": null}",
     ];
     let mut all: Vec<Vec<u8>> = texts.iter().map(|t| t.as_bytes().to_vec()).collect();
-    all.extend([nested("[", "]", 100_000), nested("{\"a\":", "}", 100_000), nested("{\"reason\":[", "]}", 50)]);
-    all.extend([vec![0; 100_000], vec![0xff; 100_000], vec![b'x'; (1 << 20) + 1], vec![b'\n'; 3 << 20]]);
+    all.extend([
+        nested("[", "]", 100_000),
+        nested("{\"a\":", "}", 100_000),
+        nested("{\"reason\":[", "]}", 50),
+    ]);
+    all.extend([
+        vec![0; 100_000],
+        vec![0xff; 100_000],
+        vec![b'x'; (1 << 20) + 1],
+        vec![b'\n'; 3 << 20],
+    ]);
     all
 }
 
@@ -46,14 +56,27 @@ fn garbage() -> Vec<Vec<u8>> {
 fn is_down(response: &Response, name: &str) {
     assert_eq!(response.status, 503, "{name}");
     let start = format!("Service {name} in down state");
-    assert!(response.body.starts_with(&start), "{name}: {:?}", response.body.get(..200));
+    assert!(
+        response.body.starts_with(&start),
+        "{name}: {:?}",
+        response.body.get(..200)
+    );
     let line = response.body.strip_suffix('\n').unwrap_or(&response.body);
-    assert!(!line.chars().any(char::is_control), "{name}: {:?}", line.get(..200));
+    assert!(
+        !line.chars().any(char::is_control),
+        "{name}: {:?}",
+        line.get(..200)
+    );
     assert!(
         response.phrase.len() <= 100 && response.phrase.bytes().all(|b| (b' '..=b'~').contains(&b)),
         "{response:?}"
     );
-    assert!(response.header("content-length").is_some_and(|n| n == response.body.len().to_string()), "{name}");
+    assert!(
+        response
+            .header("content-length")
+            .is_some_and(|n| n == response.body.len().to_string()),
+        "{name}"
+    );
 }
 
 #[test]
@@ -64,16 +87,28 @@ fn any_content_of_a_spool_file_is_a_downtime() {
         daemon.spool.put(&format!("g{i}"), content);
         is_down(&daemon.get(&format!("/spool/g{i}/80")), &format!("g{i}"));
         let ran = daemon.run("hastatus", &[&format!("g{i}")]);
-        assert_eq!((ran.code, ran.out.lines().count(), ran.err.as_str()), (Some(1), 1, ""), "g{i}");
+        assert_eq!(
+            (ran.code, ran.out.lines().count(), ran.err.as_str()),
+            (Some(1), 1, ""),
+            "g{i}"
+        );
     }
     for format in ["tsv", "uber", "json"] {
         let ran = daemon.run("hashowdowned", &["-o", format]);
         assert_eq!((ran.code, ran.err.as_str()), (Some(0), ""), "{format}");
     }
-    assert_eq!(daemon.run("hashowdowned", &[]).out.lines().count(), garbage.len());
+    assert_eq!(
+        daemon.run("hashowdowned", &[]).out.lines().count(),
+        garbage.len()
+    );
     let names: Vec<String> = (0..garbage.len()).map(|i| format!("g{i}")).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    assert_eq!(daemon.run("hadown", &[&["-r", "x"][..], &names].concat()).code, Some(0));
+    assert_eq!(
+        daemon
+            .run("hadown", &[&["-r", "x"][..], &names].concat())
+            .code,
+        Some(0)
+    );
     daemon.run("haup", &names).is(0, "");
     assert_eq!(daemon.spool.files(), [""; 0]);
     daemon.is_sound();
@@ -85,7 +120,11 @@ fn no_random_content_lets_a_service_up_or_breaks_an_answer() {
     let mut random = Random::new(7);
     let json = br#"{"reason": "a reason \u00e9", "expiration": 4e9, "creation": 1000.5, "service": "web"}"#;
     for _ in 0..1500 {
-        let mut content = if random.below(2) == 0 { json.to_vec() } else { random.bytes(80) };
+        let mut content = if random.below(2) == 0 {
+            json.to_vec()
+        } else {
+            random.bytes(80)
+        };
         for _ in 0..random.below(5) {
             let at = random.below(content.len());
             content[at] = u8::try_from(random.below(256)).unwrap();
@@ -96,7 +135,10 @@ fn no_random_content_lets_a_service_up_or_breaks_an_answer() {
         // A digit that changes may make it a downtime of the past, which is none and goes.
         if response.status == 200 {
             let past: serde_json::Value = serde_json::from_slice(&content).unwrap();
-            assert!(past["expiration"].as_f64().unwrap() < 2e9 && !daemon.spool.path("web").exists(), "{past}");
+            assert!(
+                past["expiration"].as_f64().unwrap() < 2e9 && !daemon.spool.path("web").exists(),
+                "{past}"
+            );
         } else if content.contains(&0xff) || std::str::from_utf8(&content).is_err() {
             assert_eq!(response.status, 503);
         } else {
@@ -110,9 +152,25 @@ fn no_random_content_lets_a_service_up_or_breaks_an_answer() {
 fn file_names_that_no_command_writes_stay_without_effect() {
     use std::os::unix::ffi::OsStringExt as _;
     let mut daemon = Daemon::start();
-    let names: [&[u8]; 8] = [b"~hacheck", b"web~", b"a\nb", b"\xff\xfe", b"web:", b"web:99999", b":80", b".hidden:x:y"];
+    let names: [&[u8]; 8] = [
+        b"~hacheck",
+        b"web~",
+        b"a\nb",
+        b"\xff\xfe",
+        b"web:",
+        b"web:99999",
+        b":80",
+        b".hidden:x:y",
+    ];
     for name in names {
-        fs::write(daemon.spool.root().join(std::ffi::OsString::from_vec(name.to_vec())), "x").unwrap();
+        fs::write(
+            daemon
+                .spool
+                .root()
+                .join(std::ffi::OsString::from_vec(name.to_vec())),
+            "x",
+        )
+        .unwrap();
     }
     daemon.get("/spool/web/80").is(200, "");
     let ran = daemon.run("hashowdowned", &[]);

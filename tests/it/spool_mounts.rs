@@ -15,25 +15,40 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A daemon whose spool is a small file system.
 fn on_small_disk() -> Daemon {
     let setup = Setup::new().config("allow_remote_spool_changes: yes\n");
-    shell("mount -t tmpfs -o size=64k,mode=755 tmpfs \"$1\"", &[&setup.spool.root()]);
+    shell(
+        "mount -t tmpfs -o size=64k,mode=755 tmpfs \"$1\"",
+        &[&setup.spool.root()],
+    );
     setup.start()
 }
 
 fn down_for(daemon: &Daemon, seconds: f64, service: &str) {
     let end = format!("{:.6}", unix_now() + seconds);
-    daemon.run("hadown", &["-r", "for a moment", "-e", &end, service]).is(0, "");
-    daemon.get(&format!("/spool/{service}/0")).says(503, "for a moment");
+    daemon
+        .run("hadown", &["-r", "for a moment", "-e", &end, service])
+        .is(0, "");
+    daemon
+        .get(&format!("/spool/{service}/0"))
+        .says(503, "for a moment");
 }
 
 /// What must hold while nothing can be written: `web` is down, `soon` ends by itself, no change is made, and all is told.
 fn holds(daemon: &Daemon, cause: &str) {
-    let post = |change: &str| daemon.request("POST", &format!("/spool/db/0?{change}"), &[("Content-Length", "0")]);
+    let post = |change: &str| {
+        daemon.request(
+            "POST",
+            &format!("/spool/db/0?{change}"),
+            &[("Content-Length", "0")],
+        )
+    };
     post("status=down&reason=new").says(500, cause);
     let ran = daemon.run("hadown", &["-r", "new", "db"]);
     assert!(ran.code == Some(1) && ran.err.contains(cause), "{ran:?}");
     daemon.get("/spool/db/0").is(200, "");
     daemon.get("/spool/web/0").says(503, ": old");
-    wait_until(PATIENCE, "an ended downtime is over", || daemon.get("/spool/soon/0").status == 200);
+    wait_until(PATIENCE, "an ended downtime is over", || {
+        daemon.get("/spool/soon/0").status == 200
+    });
     daemon.get("/spool/web/0").says(503, ": old");
     assert_eq!(daemon.status("/spool/readable"), true);
 }
@@ -67,7 +82,10 @@ fn on_a_read_only_disk_downtimes_stay_and_end_and_changes_are_refused() {
         shell("mount -o remount,ro \"$1\"", &[&root]);
         holds(&daemon, "read-only");
         let ran = daemon.run("haup", &["web"]);
-        assert!(ran.code == Some(1) && ran.err.contains("read-only"), "{ran:?}");
+        assert!(
+            ran.code == Some(1) && ran.err.contains("read-only"),
+            "{ran:?}"
+        );
         daemon.get("/spool/web/0").says(503, ": old");
         shell("mount -o remount,rw \"$1\"", &[&root]);
         daemon.run("haup", &["web"]).is(0, "");
@@ -92,9 +110,17 @@ fn a_disk_that_is_unmounted_is_a_replaced_root_and_told() {
 /// A folder served through FUSE, which is a file system that may be anywhere, as one of the network is.
 fn mirrored(from: &Path, to: &Path) -> Process {
     let mut command = Command::new("bindfs");
-    command.args(["-f", "--no-allow-other"]).args([from, to]).stdin(Stdio::null()).stderr(Stdio::null());
+    command
+        .args(["-f", "--no-allow-other"])
+        .args([from, to])
+        .stdin(Stdio::null())
+        .stderr(Stdio::null());
     let server = Process::spawn(&mut command);
-    let mounted = || fs::read_to_string("/proc/thread-self/mounts").unwrap().contains(to.to_str().unwrap());
+    let mounted = || {
+        fs::read_to_string("/proc/thread-self/mounts")
+            .unwrap()
+            .contains(to.to_str().unwrap())
+    };
     wait_until(PATIENCE, "the folder is mirrored", mounted);
     server
 }
@@ -130,5 +156,9 @@ fn a_spool_on_the_network_is_warned_about_and_held_when_the_server_is_gone() {
 fn a_local_spool_is_not_warned_about() {
     let daemon = Daemon::start();
     daemon.get("/healthz").is(200, "ok\n");
-    assert!(!daemon.log().contains("network file system"), "{}", daemon.log());
+    assert!(
+        !daemon.log().contains("network file system"),
+        "{}",
+        daemon.log()
+    );
 }

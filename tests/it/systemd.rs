@@ -23,7 +23,12 @@ fn the_service_manager_hears_of_start_reload_and_end() {
     let manager = Manager::new();
     let config = manager.spool.outside().join("c.yml");
     fs::write(&config, "cache_time: 1\n").unwrap();
-    let mut daemon = manager.start(&[], "", &["-p", "0", "-B", "127.0.0.1", "-c", config.to_str().unwrap()], &[]);
+    let mut daemon = manager.start(
+        &[],
+        "",
+        &["-p", "0", "-B", "127.0.0.1", "-c", config.to_str().unwrap()],
+        &[],
+    );
     let ready = manager.wait_for("READY=1");
     assert!(ready.contains("STATUS=answering checks"), "{ready}");
     client::request(manager.wait_for_address(), "GET", "/healthz", &[]).is(200, "ok\n");
@@ -31,7 +36,10 @@ fn the_service_manager_hears_of_start_reload_and_end() {
         fs::write(&config, text).unwrap();
         daemon.signal(Signal::SIGHUP);
         let reloading = manager.wait_for("RELOADING=1");
-        let time = reloading.lines().find_map(|l| l.strip_prefix("MONOTONIC_USEC=")).expect("a time");
+        let time = reloading
+            .lines()
+            .find_map(|l| l.strip_prefix("MONOTONIC_USEC="))
+            .expect("a time");
         assert!(time.parse::<u64>().unwrap() > 0);
         manager.wait_for("READY=1");
     }
@@ -44,13 +52,20 @@ fn the_service_manager_hears_of_start_reload_and_end() {
 fn the_watchdog_hears_from_a_daemon_that_lives_and_not_from_one_that_hangs() {
     let manager = Manager::new();
     let watched = [("WATCHDOG_USEC", "200000")];
-    let daemon = manager.start(&[], "", &["-p", "0", "-B", "127.0.0.1", "-n", "3"], &watched);
+    let daemon = manager.start(
+        &[],
+        "",
+        &["-p", "0", "-B", "127.0.0.1", "-n", "3"],
+        &watched,
+    );
     for _ in 0..10 {
         manager.wait_for("WATCHDOG=1");
     }
     daemon.signal(Signal::SIGSTOP);
     // What was sent before; then silence for five periods.
-    wait_until(LONG, "silence", || manager.next(Duration::from_secs(1)).is_none());
+    wait_until(LONG, "silence", || {
+        manager.next(Duration::from_secs(1)).is_none()
+    });
     daemon.signal(Signal::SIGCONT);
     manager.wait_for("WATCHDOG=1");
 }
@@ -77,7 +92,9 @@ fn several_passed_sockets_are_served_and_the_command_line_is_not() {
         client::request(address, "GET", "/spool/web/80", &[]).is(200, "");
     }
     assert!(TcpStream::connect(not_used).is_err(), "-p was used too");
-    wait_until(LONG, "the log says so", || manager.log().contains("-p and -B are not used"));
+    wait_until(LONG, "the log says so", || {
+        manager.log().contains("-p and -B are not used")
+    });
 }
 
 #[test]
@@ -94,10 +111,19 @@ fn a_passed_socket_named_agent_answers_agent_checks() {
 fn commands_do_not_speak_to_the_service_manager() {
     let manager = Manager::new();
     let config = manager.spool.outside().join("c.yml");
-    fs::write(&config, "exec: {env: [sh, -c, env | tr '\\n' ' ']}\nlog_level: debug\n").unwrap();
+    fs::write(
+        &config,
+        "exec: {env: [sh, -c, env | tr '\\n' ' ']}\nlog_level: debug\n",
+    )
+    .unwrap();
     let (http, polled) = listening();
     let watched = [("WATCHDOG_USEC", "5000000")];
-    let _daemon = manager.start(&[&http], "http", &["-c", config.to_str().unwrap()], &watched);
+    let _daemon = manager.start(
+        &[&http],
+        "http",
+        &["-c", config.to_str().unwrap()],
+        &watched,
+    );
     let answer = client::request(polled, "GET", "/exec/web/80/env", &[]);
     assert_eq!(answer.status, 200, "{answer:?}");
     for name in ["NOTIFY_SOCKET", "LISTEN_", "WATCHDOG_"] {
@@ -110,22 +136,49 @@ fn commands_do_not_speak_to_the_service_manager() {
 fn what_is_passed_to_another_process_is_not_taken() {
     let spool = Spool::new();
     let mut command = bound_to_us(BINARY, &[]);
-    command.args(["serve", "-B", "127.0.0.1", "-p", "0", "--spool-root"]).arg(spool.root());
-    command.env("LISTEN_PID", "1").env("LISTEN_FDS", "1").stderr(File::create(spool.outside().join("log")).unwrap());
+    command
+        .args(["serve", "-B", "127.0.0.1", "-p", "0", "--spool-root"])
+        .arg(spool.root());
+    command
+        .env("LISTEN_PID", "1")
+        .env("LISTEN_FDS", "1")
+        .stderr(File::create(spool.outside().join("log")).unwrap());
     let _daemon = Process::spawn(&mut command);
     wait_until(LONG, "it listens by itself", || {
-        fs::read_to_string(spool.outside().join("log")).unwrap().contains("listening on 127.0.0.1:")
+        fs::read_to_string(spool.outside().join("log"))
+            .unwrap()
+            .contains("listening on 127.0.0.1:")
     });
 }
 
 #[test]
 fn a_passed_descriptor_that_is_no_socket_is_told() {
-    let script = format!("exec 3</dev/null; LISTEN_FDS=1 LISTEN_FDNAMES=f LISTEN_PID=$$ exec {BINARY} serve");
-    let ran = Ran::from(bound_to_us("sh", &["--reset-env"]).args(["-c", &script]).output().unwrap());
-    ran.is_with(1, "", "descriptor 3 (f) of the service manager is no listening TCP socket");
+    let script = format!(
+        "exec 3</dev/null; LISTEN_FDS=1 LISTEN_FDNAMES=f LISTEN_PID=$$ exec {BINARY} serve"
+    );
+    let ran = Ran::from(
+        bound_to_us("sh", &["--reset-env"])
+            .args(["-c", &script])
+            .output()
+            .unwrap(),
+    );
+    ran.is_with(
+        1,
+        "",
+        "descriptor 3 (f) of the service manager is no listening TCP socket",
+    );
     let script = format!("LISTEN_FDS=9 LISTEN_PID=$$ exec {BINARY} serve");
-    let ran = Ran::from(bound_to_us("sh", &["--reset-env"]).args(["-c", &script]).output().unwrap());
-    ran.is_with(1, "", "cannot take the sockets of the service manager (LISTEN_FDS)");
+    let ran = Ran::from(
+        bound_to_us("sh", &["--reset-env"])
+            .args(["-c", &script])
+            .output()
+            .unwrap(),
+    );
+    ran.is_with(
+        1,
+        "",
+        "cannot take the sockets of the service manager (LISTEN_FDS)",
+    );
 }
 
 #[test]
@@ -133,9 +186,19 @@ fn systemd_socket_activate_starts_it_at_the_first_connection() {
     let spool = Spool::new();
     let addresses: Vec<SocketAddr> = (0..2).map(|_| listening().1).collect();
     let mut command = bound_to_us("systemd-socket-activate", &[]);
-    command.args(["--listen", &addresses[0].to_string(), "--listen", &addresses[1].to_string(), "--fdname=http:http"]);
-    command.args([BINARY, "serve", "--spool-root"]).arg(spool.root()).stdin(Stdio::null());
-    let _daemon = Process::spawn(command.stderr(File::create(spool.outside().join("log")).unwrap()));
+    command.args([
+        "--listen",
+        &addresses[0].to_string(),
+        "--listen",
+        &addresses[1].to_string(),
+        "--fdname=http:http",
+    ]);
+    command
+        .args([BINARY, "serve", "--spool-root"])
+        .arg(spool.root())
+        .stdin(Stdio::null());
+    let _daemon =
+        Process::spawn(command.stderr(File::create(spool.outside().join("log")).unwrap()));
     let mut answered = None;
     wait_until(LONG, "the socket answers", || {
         answered = TcpStream::connect(addresses[0]).ok();
@@ -159,7 +222,12 @@ fn no_poll_is_lost_while_it_restarts_behind_a_passed_socket() {
     let poll = || {
         while !stop.load(Ordering::Relaxed) {
             let answer = one_poll(address);
-            assert_eq!(answer.as_deref(), Ok("HTTP/1.0 200 OK"), "a poll was lost\n{}", manager.log());
+            assert_eq!(
+                answer.as_deref(),
+                Ok("HTTP/1.0 200 OK"),
+                "a poll was lost\n{}",
+                manager.log()
+            );
             answers.fetch_add(1, Ordering::Relaxed);
         }
     };
@@ -168,15 +236,23 @@ fn no_poll_is_lost_while_it_restarts_behind_a_passed_socket() {
         for _ in 0..8 {
             let mut daemon = start();
             let before = answers.load(Ordering::Relaxed);
-            let lost = || pollers.iter().any(std::thread::ScopedJoinHandle::is_finished);
-            wait_until(LONG, "it answers", || answers.load(Ordering::Relaxed) > before + 300 || lost());
+            let lost = || {
+                pollers
+                    .iter()
+                    .any(std::thread::ScopedJoinHandle::is_finished)
+            };
+            wait_until(LONG, "it answers", || {
+                answers.load(Ordering::Relaxed) > before + 300 || lost()
+            });
             daemon.signal(Signal::SIGTERM);
             daemon.wait(LONG);
         }
         // The last polls wait in the socket until somebody answers them.
         let _last = start();
         stop.store(true, Ordering::Relaxed);
-        pollers.into_iter().for_each(|p| p.join().expect("no poll was lost"));
+        pollers
+            .into_iter()
+            .for_each(|p| p.join().expect("no poll was lost"));
     });
 }
 
@@ -201,8 +277,14 @@ fn logged(spool: &Spool, config: &str, stream: impl FnOnce(&Path) -> String) -> 
     let file = File::create(&log).unwrap();
     fs::write(spool.outside().join("c.yml"), config).unwrap();
     let mut command = bound_to_us(BINARY, &[]);
-    command.args(["serve", "-B", "127.0.0.1", "-p", "0", "-c"]).arg(spool.outside().join("c.yml"));
-    command.arg("--spool-root").arg(spool.root()).env("JOURNAL_STREAM", stream(&log)).stderr(file);
+    command
+        .args(["serve", "-B", "127.0.0.1", "-p", "0", "-c"])
+        .arg(spool.outside().join("c.yml"));
+    command
+        .arg("--spool-root")
+        .arg(spool.root())
+        .env("JOURNAL_STREAM", stream(&log))
+        .stderr(file);
     let mut daemon = Process::spawn(&mut command);
     let text = || fs::read_to_string(&log).unwrap();
     wait_until(LONG, "it listens", || text().contains("listening on"));
@@ -237,7 +319,13 @@ fn a_json_log_is_one_object_per_line() {
     let spool = Spool::new();
     let text = logged(&spool, "log_format: json", |_| "nonsense".into());
     for line in text.lines() {
-        let value: serde_json::Value = serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
-        assert!(["time", "level", "target", "message"].iter().all(|key| value[key].is_string()), "{line}");
+        let value: serde_json::Value =
+            serde_json::from_str(line).unwrap_or_else(|e| panic!("{e}: {line}"));
+        assert!(
+            ["time", "level", "target", "message"]
+                .iter()
+                .all(|key| value[key].is_string()),
+            "{line}"
+        );
     }
 }

@@ -23,22 +23,64 @@ impl Server {
         let at = |file: &str| folder.path().join(file);
         let (subject, alternative) = (format!("/CN={name}"), format!("subjectAltName=DNS:{name}"));
         let mut make = Command::new("openssl");
-        make.args(["req", "-x509", "-nodes", "-days", "2", "-subj", &subject, "-addext", &alternative]);
+        make.args([
+            "req",
+            "-x509",
+            "-nodes",
+            "-days",
+            "2",
+            "-subj",
+            &subject,
+            "-addext",
+            &alternative,
+        ]);
         // A certificate that may sign others cannot be a server's own.
         make.args(["-addext", "basicConstraints=critical,CA:FALSE"]);
-        make.args(key).arg("-keyout").arg(at("key.pem")).arg("-out").arg(at("certificate.pem"));
-        let made = make.output().unwrap_or_else(|e| panic!("cannot run openssl: {e}; apt-get install openssl"));
-        assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-        let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        make.args(key)
+            .arg("-keyout")
+            .arg(at("key.pem"))
+            .arg("-out")
+            .arg(at("certificate.pem"));
+        let made = make
+            .output()
+            .unwrap_or_else(|e| panic!("cannot run openssl: {e}; apt-get install openssl"));
+        assert!(
+            made.status.success(),
+            "{}",
+            String::from_utf8_lossy(&made.stderr)
+        );
+        let address = TcpListener::bind("127.0.0.1:0")
+            .unwrap()
+            .local_addr()
+            .unwrap();
         let mut serve = bound_to_us("openssl", &[]);
         // Security level 0: short keys are what some services still have.
-        serve.args(["s_server", "-www", "-quiet", "-cipher", "DEFAULT:@SECLEVEL=0"]);
-        serve.arg("-accept").arg(address.to_string()).arg("-cert").arg(at("certificate.pem"));
-        serve.arg("-key").arg(at("key.pem")).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        serve.args([
+            "s_server",
+            "-www",
+            "-quiet",
+            "-cipher",
+            "DEFAULT:@SECLEVEL=0",
+        ]);
+        serve
+            .arg("-accept")
+            .arg(address.to_string())
+            .arg("-cert")
+            .arg(at("certificate.pem"));
+        serve
+            .arg("-key")
+            .arg(at("key.pem"))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null());
         let process = Process::spawn(&mut serve);
         let ready = || TcpStream::connect(address).is_ok();
         wait_until(Duration::from_secs(20), "openssl s_server listens", ready);
-        Self { address, folder, _process: process }
+        Self {
+            address,
+            folder,
+            _process: process,
+        }
     }
 
     fn path(&self) -> String {
@@ -55,7 +97,11 @@ const RSA: [&str; 2] = ["-newkey", "rsa:2048"];
 #[test]
 fn without_verification_any_certificate_will_do() {
     let daemon = Daemon::start();
-    for key in [&RSA[..], &["-newkey", "rsa:1024"], &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp521r1"]] {
+    for key in [
+        &RSA[..],
+        &["-newkey", "rsa:1024"],
+        &["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:secp521r1"],
+    ] {
         let server = Server::start("other.example", key);
         let answer = daemon.get(&server.path());
         assert_eq!(answer.status, 200, "{key:?}: {answer:?}");
@@ -65,16 +111,27 @@ fn without_verification_any_certificate_will_do() {
 #[test]
 fn with_verification_the_certificate_must_be_trusted_and_of_the_right_name() {
     let server = Server::start("web.example", &RSA);
-    let trusting = format!("tls_verify: true\ntls_ca_file: {}\n", server.certificate().display());
+    let trusting = format!(
+        "tls_verify: true\ntls_ca_file: {}\n",
+        server.certificate().display()
+    );
     let trusting = Daemon::with_config(&trusting);
     let right = trusting.get_with(&server.path(), &[("Host", "web.example")]);
     assert_eq!(right.status, 200, "{right:?}");
-    trusting.get_with(&server.path(), &[("Host", "other.example")]).says(503, "TLS handshake failed");
-    trusting.get_with(&server.path(), &[("Host", "127.0.0.1:3333")]).says(503, "certificate");
+    trusting
+        .get_with(&server.path(), &[("Host", "other.example")])
+        .says(503, "TLS handshake failed");
+    trusting
+        .get_with(&server.path(), &[("Host", "127.0.0.1:3333")])
+        .says(503, "certificate");
 
     let other = Server::start("web.example", &RSA);
-    let strangers = format!("tls_verify: true\ntls_ca_file: {}\n", other.certificate().display());
-    let answer = Daemon::with_config(&strangers).get_with(&server.path(), &[("Host", "web.example")]);
+    let strangers = format!(
+        "tls_verify: true\ntls_ca_file: {}\n",
+        other.certificate().display()
+    );
+    let answer =
+        Daemon::with_config(&strangers).get_with(&server.path(), &[("Host", "web.example")]);
     answer.says(503, "certificate");
 }
 
@@ -87,6 +144,8 @@ fn a_server_that_does_not_speak_tls_fails_the_check() {
         stream.write_all(b"220 welcome to the mail\r\n").unwrap();
         let _ = stream.read(&mut [0; 1024]);
     });
-    Daemon::start().get(&format!("/https/web/{port}/")).says(503, "TLS handshake failed");
+    Daemon::start()
+        .get(&format!("/https/web/{port}/"))
+        .says(503, "TLS handshake failed");
     talking.join().unwrap();
 }

@@ -28,7 +28,15 @@ type Serve = fn(TcpStream);
 /// Ends the connection so that the other side is told of a reset.
 #[allow(clippy::needless_pass_by_value)] // it is dropped here
 fn reset(stream: TcpStream) {
-    setsockopt(&stream, Linger, &linger { l_onoff: 1, l_linger: 0 }).unwrap();
+    setsockopt(
+        &stream,
+        Linger,
+        &linger {
+            l_onoff: 1,
+            l_linger: 0,
+        },
+    )
+    .unwrap();
 }
 
 /// Takes what comes until the other side has had enough.
@@ -80,8 +88,12 @@ impl Full {
         // A queue of one, and a half.
         nix::sys::socket::listen(&listener, nix::sys::socket::Backlog::new(0).unwrap()).unwrap();
         let address = listener.local_addr().unwrap();
-        let queued = (0..3).filter_map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok());
-        Self { _queued: queued.collect(), listener }
+        let queued = (0..3)
+            .filter_map(|_| TcpStream::connect_timeout(&address, Duration::from_millis(300)).ok());
+        Self {
+            _queued: queued.collect(),
+            listener,
+        }
     }
 
     fn port(&self) -> u16 {
@@ -95,9 +107,15 @@ fn a_service_that_misbehaves_fails_its_own_check_in_time_whatever_the_protocol()
     let full = Full::new();
     let mut daemon = Daemon::with_config(CONFIG);
     let files = daemon.metric("hacheck_open_fds");
-    let mut ports: Vec<(&str, u16)> = PEERS.iter().map(|(what, serve)| (*what, peer(serve))).collect();
+    let mut ports: Vec<(&str, u16)> = PEERS
+        .iter()
+        .map(|(what, serve)| (*what, peer(serve)))
+        .collect();
     ports.push(("does not accept", full.port()));
-    let names = PROTOCOLS.iter().map(|p| p.name).filter(|n| !["tcp", "exec", "group"].contains(n));
+    let names = PROTOCOLS
+        .iter()
+        .map(|p| p.name)
+        .filter(|n| !["tcp", "exec", "group"].contains(n));
     let mut asked = Vec::new();
     for name in names {
         for (what, port) in &ports {
@@ -106,12 +124,20 @@ fn a_service_that_misbehaves_fails_its_own_check_in_time_whatever_the_protocol()
         }
     }
     assert!(asked.len() > 80);
-    daemon.get(&format!("/http/web/{}/", healthy.port())).is(200, "fine");
+    daemon
+        .get(&format!("/http/web/{}/", healthy.port()))
+        .is(200, "fine");
     for (name, what, stream) in &mut asked {
         let answer = client::answer(stream);
-        assert!(answer.status == 503 && !answer.body.is_empty(), "{name} of a peer that {what}: {answer:?}");
+        assert!(
+            answer.status == 503 && !answer.body.is_empty(),
+            "{name} of a peer that {what}: {answer:?}"
+        );
         if *what == "does not accept" {
-            assert!(answer.body.starts_with("Connection timed out after 1."), "{name}: {answer:?}");
+            assert!(
+                answer.body.starts_with("Connection timed out after 1."),
+                "{name}: {answer:?}"
+            );
         }
     }
     drop(asked);
@@ -121,8 +147,12 @@ fn a_service_that_misbehaves_fails_its_own_check_in_time_whatever_the_protocol()
 
 #[track_caller]
 fn leaves_nothing(daemon: &Daemon, files: f64) {
-    wait_until(PATIENCE, "all probes ended", || daemon.metric("hacheck_probes_running") == 0.0);
-    wait_until(PATIENCE, "nothing stays open", || daemon.metric("hacheck_open_fds") <= files + 2.0);
+    wait_until(PATIENCE, "all probes ended", || {
+        daemon.metric("hacheck_probes_running") == 0.0
+    });
+    wait_until(PATIENCE, "nothing stays open", || {
+        daemon.metric("hacheck_open_fds") <= files + 2.0
+    });
 }
 
 const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";
@@ -130,10 +160,20 @@ const OK: &[u8] = b"HTTP/1.1 200 OK\r\n";
 #[test]
 fn http_answers_that_break_off_drip_or_never_end() {
     let peers: [(&str, Serve, u16, &str); 7] = [
-        ("resets in its head", |mut s| drop((s.write_all(OK), s.read(&mut [0; 9]), reset(s))), 503, ""),
+        (
+            "resets in its head",
+            |mut s| drop((s.write_all(OK), s.read(&mut [0; 9]), reset(s))),
+            503,
+            "",
+        ),
         (
             "ends in its body",
-            |mut s| drop((s.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), s.read(&mut [0; 9]))),
+            |mut s| {
+                drop((
+                    s.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
+                    s.read(&mut [0; 9]),
+                ))
+            },
             503,
             "",
         ),
@@ -152,16 +192,31 @@ fn http_answers_that_break_off_drip_or_never_end() {
             503,
             "Connection timed out after 1.",
         ),
-        ("sends headers without end", |mut s| drop((s.write_all(OK), without_end(&s, b"X: y\r\n"))), 503, ""),
+        (
+            "sends headers without end",
+            |mut s| drop((s.write_all(OK), without_end(&s, b"X: y\r\n"))),
+            503,
+            "",
+        ),
         (
             "sends one header without end",
-            |mut s| drop((s.write_all(b"HTTP/1.1 200 OK\r\nX: "), without_end(&s, b"y"))),
+            |mut s| {
+                drop((
+                    s.write_all(b"HTTP/1.1 200 OK\r\nX: "),
+                    without_end(&s, b"y"),
+                ))
+            },
             503,
             "",
         ),
         (
             "sends a body without end",
-            |mut s| drop((s.write_all(b"HTTP/1.1 200 OK\r\n\r\n"), without_end(&s, b"y"))),
+            |mut s| {
+                drop((
+                    s.write_all(b"HTTP/1.1 200 OK\r\n\r\n"),
+                    without_end(&s, b"y"),
+                ))
+            },
             200,
             "yyyy",
         ),
@@ -176,8 +231,15 @@ fn http_answers_that_break_off_drip_or_never_end() {
         });
         let answer = daemon.get(&format!("/http/web/{port}/"));
         assert_eq!(answer.status, status, "a peer that {what}: {answer:?}");
-        assert!(answer.body.starts_with(says) && !answer.body.is_empty(), "a peer that {what}: {answer:?}");
-        assert!(answer.body.len() <= 64 << 10, "a peer that {what}: {} bytes", answer.body.len());
+        assert!(
+            answer.body.starts_with(says) && !answer.body.is_empty(),
+            "a peer that {what}: {answer:?}"
+        );
+        assert!(
+            answer.body.len() <= 64 << 10,
+            "a peer that {what}: {} bytes",
+            answer.body.len()
+        );
     }
     leaves_nothing(&daemon, files);
     daemon.is_sound();
@@ -190,8 +252,13 @@ fn a_connection_that_meets_itself_is_no_service() {
                   ask() { \"$binary\" probe --spool-root \"$spool\" $1; echo \"exit $?\"; }\n\
                   binary=$0 spool=$1; ask 'tcp web 40002'; ask 'http web 40002 /'";
     let spool = Spool::new();
-    let out = as_root("unshare").args(["-n", "sh", "-c", script, BINARY]).arg(spool.root()).output().unwrap();
-    let out = String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
+    let out = as_root("unshare")
+        .args(["-n", "sh", "-c", script, BINARY])
+        .arg(spool.root())
+        .output()
+        .unwrap();
+    let out =
+        String::from_utf8_lossy(&out.stdout).into_owned() + &String::from_utf8_lossy(&out.stderr);
     assert_eq!(out.matches("exit 1\n").count(), 2, "{out}");
     assert_eq!(out.matches("40002: connection refused").count(), 2, "{out}");
 }
@@ -206,15 +273,24 @@ fn an_upstream_sees_its_connection_end_in_good_order() {
             stream.read_exact(&mut byte).unwrap();
             asked.push(byte[0]);
         }
-        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok").unwrap();
+        stream
+            .write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            .unwrap();
         if asked.starts_with(b"GET /closes ") {
             stream.shutdown(Shutdown::Write).unwrap();
         }
-        tell.send(stream.read(&mut [0]).map_err(|e| e.to_string())).unwrap();
+        tell.send(stream.read(&mut [0]).map_err(|e| e.to_string()))
+            .unwrap();
     });
     let daemon = Daemon::with_config(CONFIG);
     for path in ["closes", "waits"] {
-        daemon.get(&format!("/http/web/{port}/{path}")).is(200, "ok");
-        assert_eq!(ended.recv_timeout(PATIENCE).unwrap(), Ok(0), "{path}: it was told of an error");
+        daemon
+            .get(&format!("/http/web/{port}/{path}"))
+            .is(200, "ok");
+        assert_eq!(
+            ended.recv_timeout(PATIENCE).unwrap(),
+            Ok(0),
+            "{path}: it was told of an error"
+        );
     }
 }

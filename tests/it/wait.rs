@@ -30,13 +30,21 @@ impl Site {
                 _ => Some(http("200 OK", name)),
             }
         };
-        Self { daemon: Daemon::start(), service: Upstream::start(answer("s1")), other: Upstream::start(answer("s2")) }
+        Self {
+            daemon: Daemon::start(),
+            service: Upstream::start(answer("s1")),
+            other: Upstream::start(answer("s2")),
+        }
     }
 
     /// A balancer of both services, with further lines for the backend and words for the server.
     #[track_caller]
     pub fn balancer(&self, node: &str, lines: &str, words: &str) -> Haproxy {
-        let (service, other, port) = (self.service.address, self.other.address, self.daemon.address.port());
+        let (service, other, port) = (
+            self.service.address,
+            self.other.address,
+            self.daemon.address.port(),
+        );
         let haproxy = Haproxy::start_as(
             node,
             &format!(
@@ -62,8 +70,15 @@ impl Site {
     #[track_caller]
     pub fn known(&self, nodes: &[&str]) {
         wait_until(LONG, "the balancers are known", || {
-            let pollers = self.daemon.get("/pollers").json()["pollers"].as_array().unwrap().clone();
-            let known = |node: &&str| pollers.iter().any(|p| p["node"] == **node && p["polls"].as_u64() > Some(3));
+            let pollers = self.daemon.get("/pollers").json()["pollers"]
+                .as_array()
+                .unwrap()
+                .clone();
+            let known = |node: &&str| {
+                pollers
+                    .iter()
+                    .any(|p| p["node"] == **node && p["polls"].as_u64() > Some(3))
+            };
             nodes.iter().all(known)
         });
     }
@@ -73,17 +88,28 @@ impl Site {
     }
 
     pub fn run(&self, name: &str, args: &[&str]) -> Ran {
-        self.daemon.run(name, &[&["-p", &self.port()], args].concat())
+        self.daemon
+            .run(name, &[&["-p", &self.port()], args].concat())
     }
 
     /// Requests of clients that reached the service.
     fn requests(&self) -> usize {
-        self.service.seen().iter().filter(|head| head.starts_with("GET / ")).count()
+        self.service
+            .seen()
+            .iter()
+            .filter(|head| head.starts_with("GET / "))
+            .count()
     }
 
     fn polls(&self) -> u64 {
         let page = self.daemon.get("/pollers").json();
-        page["pollers"].as_array().unwrap().iter().map(|p| p["polls"].as_u64().unwrap()).min().unwrap()
+        page["pollers"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|p| p["polls"].as_u64().unwrap())
+            .min()
+            .unwrap()
     }
 }
 
@@ -96,16 +122,33 @@ fn when_it_returns_every_balancer_has_acted_and_no_request_comes_any_more() {
     let ran = site.run("hadown", &["--wait", "-r", "new disk", "web"]);
     let statuses = [&lb1, &lb2].map(|lb| lb.stat("web", "s1", "status"));
     let requests = site.requests();
-    assert_eq!((ran.code, statuses.as_slice()), (Some(0), &["DOWN".to_owned(), "DOWN".into()][..]), "{}", ran.err);
-    for line in ["hadown: lb1 web/s1: done, sees DOWN\n", "hadown: lb2 web/s1: done, sees DOWN\n"] {
+    assert_eq!(
+        (ran.code, statuses.as_slice()),
+        (Some(0), &["DOWN".to_owned(), "DOWN".into()][..]),
+        "{}",
+        ran.err
+    );
+    for line in [
+        "hadown: lb1 web/s1: done, sees DOWN\n",
+        "hadown: lb2 web/s1: done, sees DOWN\n",
+    ] {
         assert!(ran.err.contains(line), "{}", ran.err);
     }
     (0..3).for_each(|_| load.wait_for_more("s2"));
-    assert_eq!(site.requests(), requests, "requests came after --wait had returned");
+    assert_eq!(
+        site.requests(),
+        requests,
+        "requests came after --wait had returned"
+    );
 
     let ran = site.run("haup", &["--wait", "web"]);
     let statuses = [&lb1, &lb2].map(|lb| lb.stat("web", "s1", "status"));
-    assert_eq!((ran.code, statuses.as_slice()), (Some(0), &["UP".to_owned(), "UP".into()][..]), "{}", ran.err);
+    assert_eq!(
+        (ran.code, statuses.as_slice()),
+        (Some(0), &["UP".to_owned(), "UP".into()][..]),
+        "{}",
+        ran.err
+    );
     load.wait_for_more("s1");
     load.has_no_failures();
 }
@@ -116,7 +159,12 @@ fn all_waits_for_every_service_that_is_polled() {
     let [lb1, lb2] = site.balancers();
     let ran = site.run("hadown", &["--wait", "-r", "reboot", "all"]);
     let statuses = [&lb1, &lb2].map(|lb| lb.stat("web", "s1", "status"));
-    assert_eq!((ran.code, statuses.as_slice()), (Some(0), &["DOWN".to_owned(), "DOWN".into()][..]), "{}", ran.err);
+    assert_eq!(
+        (ran.code, statuses.as_slice()),
+        (Some(0), &["DOWN".to_owned(), "DOWN".into()][..]),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -126,9 +174,18 @@ fn one_that_falls_silent_before_it_acted_is_named_at_the_timeout() {
     lb2.process.signal(Signal::SIGSTOP);
     let ran = site.run("hadown", &["--wait", "--timeout", "3", "-r", "x", "web"]);
     assert_eq!(ran.code, Some(1), "{}", ran.err);
-    let (_, end) = ran.err.split_once("not within 3 s: ").unwrap_or_else(|| panic!("{}", ran.err));
-    assert!(end.starts_with("lb2 web/s1: silent for ") && !end.contains("lb1"), "{end}");
-    assert!(end.contains("the downtime of web is written and stays"), "{end}");
+    let (_, end) = ran
+        .err
+        .split_once("not within 3 s: ")
+        .unwrap_or_else(|| panic!("{}", ran.err));
+    assert!(
+        end.starts_with("lb2 web/s1: silent for ") && !end.contains("lb1"),
+        "{end}"
+    );
+    assert!(
+        end.contains("the downtime of web is written and stays"),
+        "{end}"
+    );
     assert_eq!(site.daemon.spool.files(), ["web"]);
 }
 
@@ -138,7 +195,9 @@ fn one_that_was_shut_down_for_good_does_not_count() {
     let [_lb1, lb2] = site.balancers();
     drop(lb2);
     wait_until(LONG, "lb2 is known to have stopped", || {
-        site.run("halist", &["--pollers", "web"]).out.contains("lb2 web/s1 stopped polling ")
+        site.run("halist", &["--pollers", "web"])
+            .out
+            .contains("lb2 web/s1 stopped polling ")
     });
     let ran = site.run("hadown", &["--wait", "-r", "x", "web"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
@@ -153,8 +212,16 @@ fn one_that_appears_during_the_wait_counts() {
     lb1.process.signal(Signal::SIGSTOP);
     let port = site.port();
     let args = ["-p", &port, "--wait", "-r", "x", "web"];
-    let mut waiting = site.daemon.spool.command("hadown", &args).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until(LONG, "the downtime is written", || site.daemon.spool.files() == ["web"]);
+    let mut waiting = site
+        .daemon
+        .spool
+        .command("hadown", &args)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until(LONG, "the downtime is written", || {
+        site.daemon.spool.files() == ["web"]
+    });
     let lb3 = Haproxy::start_as(
         "lb3",
         &format!(
@@ -165,32 +232,68 @@ fn one_that_appears_during_the_wait_counts() {
     );
     site.known(&["lb3"]);
     lb1.process.signal(Signal::SIGCONT);
-    wait_until(LONG, "hadown returns", || waiting.try_wait().unwrap().is_some());
+    wait_until(LONG, "hadown returns", || {
+        waiting.try_wait().unwrap().is_some()
+    });
     let ran = Ran::from(waiting.wait_with_output().unwrap());
-    assert_eq!((ran.code, lb3.stat("web", "s1", "status").as_str()), (Some(0), "DOWN"), "{}", ran.err);
-    assert!(ran.err.contains("lb3 web/s1: done, sees DOWN"), "{}", ran.err);
+    assert_eq!(
+        (ran.code, lb3.stat("web", "s1", "status").as_str()),
+        (Some(0), "DOWN"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("lb3 web/s1: done, sees DOWN"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
 fn drained_returns_after_the_last_session_and_not_before() {
     let site = Site::start();
-    let lb = site.balancer("lb1", "  balance first\n  option abortonclose", "inter 100ms fall 2");
+    let lb = site.balancer(
+        "lb1",
+        "  balance first\n  option abortonclose",
+        "inter 100ms fall 2",
+    );
     site.known(&["lb1"]);
     let mut held = std::os::unix::net::UnixStream::connect(lb.front()).unwrap();
     std::io::Write::write_all(&mut held, b"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    wait_until(LONG, "the session is there", || lb.stat("web", "s1", "scur") == "1");
+    wait_until(LONG, "the session is there", || {
+        lb.stat("web", "s1", "scur") == "1"
+    });
     let port = site.port();
     let args = ["-p", &port, "--wait=drained", "-r", "x", "web"];
-    let mut waiting = site.daemon.spool.command("hadown", &args).stderr(Stdio::piped()).spawn().unwrap();
+    let mut waiting = site
+        .daemon
+        .spool
+        .command("hadown", &args)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     lb.wait_for("web", "s1", "DOWN");
     let polls = site.polls();
     wait_until(LONG, "ten more polls", || site.polls() > polls + 10);
-    assert!(waiting.try_wait().unwrap().is_none(), "it returned while a session was open");
+    assert!(
+        waiting.try_wait().unwrap().is_none(),
+        "it returned while a session was open"
+    );
     drop(held);
-    wait_until(LONG, "hadown returns", || waiting.try_wait().unwrap().is_some());
+    wait_until(LONG, "hadown returns", || {
+        waiting.try_wait().unwrap().is_some()
+    });
     let ran = Ran::from(waiting.wait_with_output().unwrap());
-    assert_eq!((ran.code, lb.stat("web", "s1", "scur").as_str()), (Some(0), "0"), "{}", ran.err);
-    for line in ["lb1 web/s1: sees DOWN, 1 session left\n", "lb1 web/s1: done, sees DOWN, no sessions\n"] {
+    assert_eq!(
+        (ran.code, lb.stat("web", "s1", "scur").as_str()),
+        (Some(0), "0"),
+        "{}",
+        ran.err
+    );
+    for line in [
+        "lb1 web/s1: sees DOWN, 1 session left\n",
+        "lb1 web/s1: done, sees DOWN, no sessions\n",
+    ] {
         assert!(ran.err.contains(line), "{}", ran.err);
     }
 }
@@ -208,12 +311,25 @@ fn the_last_server_is_only_taken_down_by_force_or_without_waiting() {
     lb.wait_for("web", "s1", "UP");
     site.known(&["lb1"]);
     let ran = site.run("hadown", &["--wait", "-r", "x", "web"]);
-    ran.is_with(1, "", "refused, nothing was written: lb1 web/s1 says that this server carries its whole backend");
+    ran.is_with(
+        1,
+        "",
+        "refused, nothing was written: lb1 web/s1 says that this server carries its whole backend",
+    );
     assert_eq!(site.daemon.spool.files(), [""; 0]);
     let ran = site.run("hadown", &["--wait", "--force", "-r", "x", "web"]);
-    assert_eq!((ran.code, lb.stat("web", "s1", "status").as_str()), (Some(0), "DOWN"), "{}", ran.err);
+    assert_eq!(
+        (ran.code, lb.stat("web", "s1", "status").as_str()),
+        (Some(0), "DOWN"),
+        "{}",
+        ran.err
+    );
     site.run("haup", &["--wait", "web"]);
-    site.run("hadown", &["-r", "x", "web"]).is_with(0, "", "hadown: note: lb1 web/s1 says that this server carries");
+    site.run("hadown", &["-r", "x", "web"]).is_with(
+        0,
+        "",
+        "hadown: note: lb1 web/s1 says that this server carries",
+    );
     assert_eq!(site.daemon.spool.files(), ["web"]);
 }
 
@@ -226,7 +342,11 @@ fn a_daemon_that_does_not_run_is_told_at_once_and_the_downtime_stays() {
     drop(socket);
     let ran = spool.run("hadown", &["-p", &port, "--wait", "-r", "x", "web"]);
     ran.is_with(1, "", &format!("hadown: no hacheck answers on port {port}"));
-    assert!(ran.err.contains("the downtime of web is written and stays"), "{}", ran.err);
+    assert!(
+        ran.err.contains("the downtime of web is written and stays"),
+        "{}",
+        ran.err
+    );
     assert_eq!(spool.files(), ["web"]);
 }
 
@@ -235,15 +355,32 @@ fn a_daemon_with_another_spool_is_told_at_once_and_nothing_is_changed() {
     let site = Site::start();
     let spool = Spool::new();
     let ran = spool.run("hadown", &["-p", &site.port(), "--wait", "-r", "x", "web"]);
-    ran.is_with(1, "", &format!("uses the spool {}, not", site.daemon.spool.root().display()));
+    ran.is_with(
+        1,
+        "",
+        &format!("uses the spool {}, not", site.daemon.spool.root().display()),
+    );
     assert_eq!(spool.files(), [""; 0]);
 }
 
 #[test]
 fn without_pollers_there_is_nothing_to_wait_for_unless_some_are_demanded() {
     let site = Site::start();
-    site.run("hadown", &["--wait", "-r", "x", "web"]).is_with(0, "", "no load balancer");
-    let ran = site.run("hadown", &["--wait", "--min-pollers", "1", "--timeout", "0.5", "-r", "x", "web"]);
+    site.run("hadown", &["--wait", "-r", "x", "web"])
+        .is_with(0, "", "no load balancer");
+    let ran = site.run(
+        "hadown",
+        &[
+            "--wait",
+            "--min-pollers",
+            "1",
+            "--timeout",
+            "0.5",
+            "-r",
+            "x",
+            "web",
+        ],
+    );
     ran.is_with(1, "", "0 of 1 load balancers are known");
 }
 
@@ -254,20 +391,40 @@ fn a_daemon_that_starts_anew_meanwhile_forgets_nobody_who_counts() {
     lb2.process.signal(Signal::SIGSTOP);
     let port = site.port();
     let args = ["-p", &port, "--wait", "-r", "x", "web"];
-    let mut waiting = site.daemon.spool.command("hadown", &args).stderr(Stdio::piped()).spawn().unwrap();
+    let mut waiting = site
+        .daemon
+        .spool
+        .command("hadown", &args)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     lb1.wait_for("web", "s1", "DOWN");
     site.daemon.process.signal(Signal::SIGKILL);
     site.daemon.process.wait(LONG);
     let mut again = bound_to_us(BINARY, &[]);
-    again.args(["serve", "-B", "127.0.0.1", "-p", &port, "--spool-root"]).arg(site.daemon.spool.root());
+    again
+        .args(["serve", "-B", "127.0.0.1", "-p", &port, "--spool-root"])
+        .arg(site.daemon.spool.root());
     site.daemon.process = Process::spawn(again.stderr(Stdio::null()));
-    wait_until(LONG, "it listens again", || TcpStream::connect(site.daemon.address).is_ok());
+    wait_until(LONG, "it listens again", || {
+        TcpStream::connect(site.daemon.address).is_ok()
+    });
     site.known(&["lb1"]);
-    assert!(waiting.try_wait().unwrap().is_none(), "it did not wait for lb2, which the new daemon never saw");
+    assert!(
+        waiting.try_wait().unwrap().is_none(),
+        "it did not wait for lb2, which the new daemon never saw"
+    );
     lb2.process.signal(Signal::SIGCONT);
-    wait_until(LONG, "hadown returns", || waiting.try_wait().unwrap().is_some());
+    wait_until(LONG, "hadown returns", || {
+        waiting.try_wait().unwrap().is_some()
+    });
     let ran = Ran::from(waiting.wait_with_output().unwrap());
-    assert_eq!((ran.code, lb2.stat("web", "s1", "status").as_str()), (Some(0), "DOWN"), "{}", ran.err);
+    assert_eq!(
+        (ran.code, lb2.stat("web", "s1", "status").as_str()),
+        (Some(0), "DOWN"),
+        "{}",
+        ran.err
+    );
 }
 
 #[test]
@@ -277,10 +434,20 @@ fn a_wait_ends_when_somebody_else_lifts_the_downtime() {
     lb2.process.signal(Signal::SIGSTOP);
     let port = site.port();
     let args = ["-p", &port, "--wait", "-r", "x", "web"];
-    let mut waiting = site.daemon.spool.command("hadown", &args).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until(LONG, "the downtime is written", || site.daemon.spool.files() == ["web"]);
+    let mut waiting = site
+        .daemon
+        .spool
+        .command("hadown", &args)
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    wait_until(LONG, "the downtime is written", || {
+        site.daemon.spool.files() == ["web"]
+    });
     site.run("haup", &["web"]).is(0, "");
-    wait_until(LONG, "hadown returns", || waiting.try_wait().unwrap().is_some());
+    wait_until(LONG, "hadown returns", || {
+        waiting.try_wait().unwrap().is_some()
+    });
     let ran = Ran::from(waiting.wait_with_output().unwrap());
     ran.is_with(1, "", "the downtime of web has ended meanwhile");
 }

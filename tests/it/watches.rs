@@ -18,12 +18,18 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
-        Self { folder: TempDir::new() }
+        Self {
+            folder: TempDir::new(),
+        }
     }
 
     fn set(&self, up: bool) {
         let flag = self.folder.file("up");
-        if up { fs::write(flag, "").unwrap() } else { fs::remove_file(flag).unwrap() }
+        if up {
+            fs::write(flag, "").unwrap()
+        } else {
+            fs::remove_file(flag).unwrap()
+        }
     }
 
     /// The command of a check that notes its runs.
@@ -35,7 +41,10 @@ impl Stage {
     }
 
     fn action(&self, word: &str) -> String {
-        format!("[/bin/sh, -c, \"echo {word} >> {}/actions; echo did {word}\"]", self.folder.path().display())
+        format!(
+            "[/bin/sh, -c, \"echo {word} >> {}/actions; echo did {word}\"]",
+            self.folder.path().display()
+        )
     }
 
     fn group(&self, more: &str) -> String {
@@ -47,21 +56,29 @@ impl Stage {
     }
 
     fn lines(&self, name: &str) -> Vec<String> {
-        fs::read_to_string(self.folder.file(name)).unwrap_or_default().lines().map(str::to_owned).collect()
+        fs::read_to_string(self.folder.file(name))
+            .unwrap_or_default()
+            .lines()
+            .map(str::to_owned)
+            .collect()
     }
 
     #[track_caller]
     fn wait_for_actions(&self, expected: &[&str]) {
-        wait_until(PATIENCE, &format!("actions {expected:?}, not {:?}", self.lines("actions")), || {
-            self.lines("actions") == expected
-        });
+        wait_until(
+            PATIENCE,
+            &format!("actions {expected:?}, not {:?}", self.lines("actions")),
+            || self.lines("actions") == expected,
+        );
     }
 
     /// Waits for so many more checks.
     #[track_caller]
     fn wait_for_checks(&self, more: usize) {
         let enough = self.lines("checks").len() + more;
-        wait_until(PATIENCE, "further checks", || self.lines("checks").len() >= enough);
+        wait_until(PATIENCE, "further checks", || {
+            self.lines("checks").len() >= enough
+        });
     }
 }
 
@@ -90,9 +107,14 @@ fn each_action_runs_once_per_change_of_a_flapping_service() {
     stage.wait_for_actions(&expected);
     assert_eq!(daemon.status("/groups/node/state"), "up");
     assert_eq!(daemon.status("/groups/node/last_action/end"), "exit code 0");
-    assert_eq!(daemon.metric("hacheck_group_action_success{group=\"node\"}"), 1.0);
+    assert_eq!(
+        daemon.metric("hacheck_group_action_success{group=\"node\"}"),
+        1.0
+    );
     daemon.wait_for_log("group node: | did down");
-    daemon.wait_for_log("node is now DOWN: group node: 0 of 1 checks passed, 1 must; failed: exec:flag");
+    daemon.wait_for_log(
+        "node is now DOWN: group node: 0 of 1 checks passed, 1 must; failed: exec:flag",
+    );
 }
 
 #[test]
@@ -111,71 +133,113 @@ fn fewer_results_than_rise_and_fall_change_nothing() {
 fn a_failing_action_is_tried_again_until_it_succeeds() {
     let stage = Stage::new();
     stage.set(true);
-    let script = format!("echo try >> {0}/actions; test -e {0}/works", stage.folder.path().display());
+    let script = format!(
+        "echo try >> {0}/actions; test -e {0}/works",
+        stage.folder.path().display()
+    );
     let config = format!(
         "{}groups: {{node: {{checks: [exec:flag], every: 0.1, on_up: [/bin/sh, -c, \"{script}\"]}}}}\n",
         stage.check()
     );
     let daemon = Daemon::with_config(&config);
-    wait_until(PATIENCE, "three tries", || stage.lines("actions").len() >= 3);
+    wait_until(PATIENCE, "three tries", || {
+        stage.lines("actions").len() >= 3
+    });
     assert_eq!(daemon.status("/groups/node/last_action/end"), "exit code 1");
     fs::write(stage.folder.file("works"), "").unwrap();
-    wait_until(PATIENCE, "success", || daemon.status("/groups/node/last_action/good") == true);
+    wait_until(PATIENCE, "success", || {
+        daemon.status("/groups/node/last_action/good") == true
+    });
     let tries = stage.lines("actions").len();
     stage.wait_for_checks(5);
-    assert_eq!(stage.lines("actions").len(), tries, "an action that succeeded ran again");
+    assert_eq!(
+        stage.lines("actions").len(),
+        tries,
+        "an action that succeeded ran again"
+    );
 }
 
 #[test]
 fn a_hanging_action_is_killed_with_its_children_and_checks_go_on_meanwhile() {
     let stage = Stage::new();
     stage.set(true);
-    let script = format!("sleep 600 & echo $$ $! >> {}/pids; trap '' TERM; wait", stage.folder.path().display());
+    let script = format!(
+        "sleep 600 & echo $$ $! >> {}/pids; trap '' TERM; wait",
+        stage.folder.path().display()
+    );
     let config = format!(
         "{}groups: {{node: {{checks: [exec:flag], every: 0.1, action_timeout: 2, on_up: [/bin/sh, -c, \"{script}\"]}}}}\n",
         stage.check()
     );
     let daemon = Daemon::with_config(&config);
-    wait_until(PATIENCE, "the action runs", || !stage.lines("pids").is_empty());
+    wait_until(PATIENCE, "the action runs", || {
+        !stage.lines("pids").is_empty()
+    });
     stage.wait_for_checks(5);
-    assert_eq!(stage.lines("pids").len(), 1, "two actions of a group ran at the same time");
+    assert_eq!(
+        stage.lines("pids").len(),
+        1,
+        "two actions of a group ran at the same time"
+    );
     daemon.wait_for_log("killed after 2.00s, action_timeout");
     let pids = stage.lines("pids")[0].clone();
-    wait_until(PATIENCE, "leader and child are dead", || pids.split(' ').all(is_dead));
+    wait_until(PATIENCE, "leader and child are dead", || {
+        pids.split(' ').all(is_dead)
+    });
 }
 
 #[test]
 fn an_action_that_forks_a_child_which_holds_the_pipe_open_is_done_when_it_ends() {
     let stage = Stage::new();
     stage.set(true);
-    let script = format!("sleep 600 & echo $! > {}/pid", stage.folder.path().display());
+    let script = format!(
+        "sleep 600 & echo $! > {}/pid",
+        stage.folder.path().display()
+    );
     let config = format!(
         "{}groups: {{node: {{checks: [exec:flag], every: 0.1, on_up: [/bin/sh, -c, \"{script}\"]}}}}\n",
         stage.check()
     );
     let daemon = Daemon::with_config(&config);
-    wait_until(PATIENCE, "the action is done", || daemon.status("/groups/node/last_action")["good"] == true);
+    wait_until(PATIENCE, "the action is done", || {
+        daemon.status("/groups/node/last_action")["good"] == true
+    });
     let pid = stage.lines("pid")[0].clone();
     assert!(!is_dead(&pid), "a daemon that an action started was killed");
-    nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid.parse().unwrap()), Signal::SIGKILL).unwrap();
+    nix::sys::signal::kill(
+        nix::unistd::Pid::from_raw(pid.parse().unwrap()),
+        Signal::SIGKILL,
+    )
+    .unwrap();
 }
 
 #[test]
 fn a_failing_group_takes_a_service_down_and_lifts_only_its_own_downtime() {
     let stage = Stage::new();
     let daemon = Daemon::with_config(&stage.group("down_spool: web"));
-    wait_until(PATIENCE, "web is down", || daemon.get("/spool/web/0").status == 503);
-    daemon.get("/spool/web/0").says(503, ": group node: 0 of 1 checks passed, 1 must; failed: exec:flag");
+    wait_until(PATIENCE, "web is down", || {
+        daemon.get("/spool/web/0").status == 503
+    });
+    daemon.get("/spool/web/0").says(
+        503,
+        ": group node: 0 of 1 checks passed, 1 must; failed: exec:flag",
+    );
     stage.set(true);
-    wait_until(PATIENCE, "web is up", || daemon.get("/spool/web/0").status == 200);
+    wait_until(PATIENCE, "web is up", || {
+        daemon.get("/spool/web/0").status == 200
+    });
     // An operator's downtime is neither replaced nor lifted.
     daemon.run("hadown", &["-r", "mine", "web"]).is(0, "");
     stage.set(false);
-    wait_until(PATIENCE, "the group is down", || daemon.status("/groups/node/state") == "down");
+    wait_until(PATIENCE, "the group is down", || {
+        daemon.status("/groups/node/state") == "down"
+    });
     stage.wait_for_checks(3);
     daemon.get("/spool/web/0").says(503, ": mine");
     stage.set(true);
-    wait_until(PATIENCE, "the group is up", || daemon.status("/groups/node/state") == "up");
+    wait_until(PATIENCE, "the group is up", || {
+        daemon.status("/groups/node/state") == "up"
+    });
     stage.wait_for_checks(3);
     daemon.get("/spool/web/0").says(503, ": mine");
 }
@@ -185,7 +249,9 @@ fn a_downtime_that_a_killed_daemon_left_is_lifted_by_the_next_one() {
     let stage = Stage::new();
     let text = stage.group("down_spool: web");
     let mut daemon = Daemon::with_config(&text);
-    wait_until(PATIENCE, "web is down", || daemon.get("/spool/web/0").status == 503);
+    wait_until(PATIENCE, "web is down", || {
+        daemon.get("/spool/web/0").status == 503
+    });
     daemon.process.signal(Signal::SIGKILL);
     daemon.process.wait(PATIENCE);
     let spool = daemon.spool;
@@ -193,24 +259,34 @@ fn a_downtime_that_a_killed_daemon_left_is_lifted_by_the_next_one() {
     let mut setup = Setup::new().config(text);
     setup.spool = spool;
     let daemon = setup.start();
-    wait_until(PATIENCE, "web is up", || daemon.get("/spool/web/0").status == 200);
+    wait_until(PATIENCE, "web is up", || {
+        daemon.get("/spool/web/0").status == 200
+    });
 }
 
 #[test]
 fn a_reload_starts_stops_and_retimes_watches_and_keeps_the_state_of_the_others() {
     let stage = Stage::new();
     stage.set(true);
-    let keep = format!("keep: {{checks: [exec:flag], every: 0.1, on_up: {}}}", stage.action("keep"));
+    let keep = format!(
+        "keep: {{checks: [exec:flag], every: 0.1, on_up: {}}}",
+        stage.action("keep")
+    );
     let config = |groups: &str| format!("{}groups: {{{keep}, {groups}}}\n", stage.check());
     let word = |name: &str| {
-        format!("{name}: {{checks: [exec:flag], every: 0.1, on_up: {}, down_spool: {name}}}", stage.action(name))
+        format!(
+            "{name}: {{checks: [exec:flag], every: 0.1, on_up: {}, down_spool: {name}}}",
+            stage.action(name)
+        )
     };
     let daemon = Daemon::with_config(&config(&word("old")));
     wait_until(PATIENCE, "both acted", || stage.lines("actions").len() == 2);
     let changed = daemon.status("/groups/keep/changed");
     let read = "configuration read from";
     daemon.reload(&config(&word("new")), read);
-    wait_until(PATIENCE, "the new one acted", || stage.lines("actions").len() == 3);
+    wait_until(PATIENCE, "the new one acted", || {
+        stage.lines("actions").len() == 3
+    });
     assert_eq!(stage.lines("actions")[2], "new");
     daemon.wait_for_log("group old is not watched any more");
     assert_eq!(daemon.get("/group/old/0").status, 404);
@@ -223,9 +299,15 @@ fn a_reload_starts_stops_and_retimes_watches_and_keeps_the_state_of_the_others()
     assert_eq!(daemon.status("/groups/keep/changed"), changed);
     let checked = daemon.status("/groups/new/checked");
     stage.wait_for_checks(3);
-    assert_eq!(daemon.status("/groups/new/checked"), checked, "it is still checked ten times a second");
+    assert_eq!(
+        daemon.status("/groups/new/checked"),
+        checked,
+        "it is still checked ten times a second"
+    );
     daemon.reload(&config(&word("new")), read);
-    wait_until(PATIENCE, "it is checked again", || daemon.status("/groups/new/checked") != checked);
+    wait_until(PATIENCE, "it is checked again", || {
+        daemon.status("/groups/new/checked") != checked
+    });
 }
 
 #[test]
@@ -238,10 +320,16 @@ fn a_reload_opens_and_closes_listeners_and_lifts_the_downtimes_of_groups_that_ar
     let asks = |port: u16| std::net::TcpStream::connect(("127.0.0.1", port)).is_ok();
     wait_until(PATIENCE, "the listener is there", || asks(first));
     assert!(!asks(second));
-    wait_until(PATIENCE, "web is down", || daemon.get("/spool/web/0").status == 503);
+    wait_until(PATIENCE, "web is down", || {
+        daemon.get("/spool/web/0").status == 503
+    });
     daemon.reload(&group(second), "configuration read from");
-    wait_until(PATIENCE, "the listener moved", || asks(second) && !asks(first));
+    wait_until(PATIENCE, "the listener moved", || {
+        asks(second) && !asks(first)
+    });
     daemon.reload("cache_time: 1\n", "configuration read from");
     wait_until(PATIENCE, "the listener is gone", || !asks(second));
-    wait_until(PATIENCE, "web is up", || daemon.get("/spool/web/0").status == 200);
+    wait_until(PATIENCE, "web is up", || {
+        daemon.get("/spool/web/0").status == 200
+    });
 }

@@ -24,8 +24,13 @@ fn start(words: &str) -> (Server, String) {
     fs::write(&config, text).unwrap();
     let mut command = Command::new("/usr/bin/java");
     command.args(["-Xmx64m", "-XX:TieredStopAtLevel=1", "-cp", JAR]);
-    command.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(config);
-    (Server::start(folder, &command), format!("/zookeeper/zk/{port}"))
+    command
+        .arg("org.apache.zookeeper.server.quorum.QuorumPeerMain")
+        .arg(config);
+    (
+        Server::start(folder, &command),
+        format!("/zookeeper/zk/{port}"),
+    )
 }
 
 #[test]
@@ -52,11 +57,22 @@ fn where_both_words_are_forbidden_the_remedy_is_named() {
 
 #[test]
 fn a_server_without_a_quorum_fails_the_check() {
-    let port = scripted(b"", &[b"This ZooKeeper instance is not currently serving requests\n"]);
-    check(&format!("/zookeeper/zk/{port}")).has(503, "got back \"This ZooKeeper instance is not currently serving");
+    let port = scripted(
+        b"",
+        &[b"This ZooKeeper instance is not currently serving requests\n"],
+    );
+    check(&format!("/zookeeper/zk/{port}")).has(
+        503,
+        "got back \"This ZooKeeper instance is not currently serving",
+    );
 }
 
 #[test]
 fn misbehaving_peers_fail_the_check() {
-    fails_on_misbehaving_peers("zookeeper", b"im", "so far \"im\"", "waiting for the answer to ruok");
+    fails_on_misbehaving_peers(
+        "zookeeper",
+        b"im",
+        "so far \"im\"",
+        "waiting for the answer to ruok",
+    );
 }

@@ -21,10 +21,18 @@ fn main() -> io::Result<()> {
     let listener = TcpListener::bind(("127.0.0.1", port))?;
     listener.set_nonblocking(true)?;
     if arguments.get(2).is_some_and(|a| a == "shared") {
-        let runtime = Builder::new_multi_thread().worker_threads(threads.into()).enable_all().build()?;
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(threads.into())
+            .enable_all()
+            .build()?;
         return runtime.block_on(serve(listener));
     }
-    let alone = |listener| Builder::new_current_thread().enable_all().build()?.block_on(serve(listener));
+    let alone = |listener| {
+        Builder::new_current_thread()
+            .enable_all()
+            .build()?
+            .block_on(serve(listener))
+    };
     for _ in 1..threads {
         let listener = listener.try_clone()?;
         std::thread::spawn(move || alone(listener));
@@ -42,7 +50,9 @@ async fn serve(listener: TcpListener) -> io::Result<()> {
                 Ok::<_, Infallible>(Response::new(Full::new(Bytes::from_static(b"ok"))))
             };
             // A client that goes away is no event.
-            let _ = http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer)).await;
+            let _ = http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service_fn(answer))
+                .await;
         });
     }
 }

@@ -34,7 +34,12 @@ pub(super) enum Read {
 /// # Errors
 /// A sentence that names the option that is wrong, and what is near it.
 pub(super) fn read(info: &CommandInfoWithArgs, args: &[String]) -> Result<Read, String> {
-    let mut reader = Reader { flags: info.flags, rest: args, asked: None, found: Vec::new() };
+    let mut reader = Reader {
+        flags: info.flags,
+        rest: args,
+        asked: None,
+        found: Vec::new(),
+    };
     let mut plain = Vec::new();
     let mut error = None;
     while let Some(arg) = reader.next() {
@@ -82,7 +87,9 @@ impl<'a> Reader<'a> {
 
     /// `--name`, `--name=value`, or the beginning of a name.
     fn long(&mut self, text: &'a str) -> Result<(), String> {
-        let (name, value) = text.split_once('=').map_or((text, None), |(name, value)| (name, Some(value)));
+        let (name, value) = text
+            .split_once('=')
+            .map_or((text, None), |(name, value)| (name, Some(value)));
         let name = self.full_name(name)?;
         match (name, value) {
             ("--help" | "--version", Some(_)) => Err(format!("option {name} takes no value")),
@@ -99,7 +106,11 @@ impl<'a> Reader<'a> {
     fn cluster(&mut self, text: &'a str) -> Result<(), String> {
         if !self.flags.iter().any(|f| f.short.is_some()) {
             // Go's programs have no short options, and take long ones behind one dash too.
-            return if text == "v" { self.ask(Read::Version) } else { self.long(text) };
+            return if text == "v" {
+                self.ask(Read::Version)
+            } else {
+                self.long(text)
+            };
         }
         for (at, c) in text.char_indices() {
             let Some(flag) = self.flags.iter().find(|f| f.short == Some(c)) else {
@@ -118,13 +129,22 @@ impl<'a> Reader<'a> {
         Ok(())
     }
 
-    fn take(&mut self, flag: &'static FlagInfo, typed: &str, value: Option<&'a str>) -> Result<(), String> {
+    fn take(
+        &mut self,
+        flag: &'static FlagInfo,
+        typed: &str,
+        value: Option<&'a str>,
+    ) -> Result<(), String> {
         let value = match (takes_value(flag), value) {
             (false, Some(_)) => return Err(format!("option {typed} takes no value")),
             (false, None) => None,
             (true, Some(value)) => Some(value),
             (true, None) if left_out(flag).is_some() => left_out(flag),
-            (true, None) => Some(self.next().ok_or_else(|| format!("option {typed} needs a value"))?.as_str()),
+            (true, None) => Some(
+                self.next()
+                    .ok_or_else(|| format!("option {typed} needs a value"))?
+                    .as_str(),
+            ),
         };
         self.found.push((flag, value));
         Ok(())
@@ -137,19 +157,29 @@ impl<'a> Reader<'a> {
 
     fn longs(&self) -> impl Iterator<Item = &'static str> + Clone {
         let flags = self.flags;
-        flags.iter().map(|f| f.long).filter(|l| *l != "--help").chain(["--help", "--version"])
+        flags
+            .iter()
+            .map(|f| f.long)
+            .filter(|l| *l != "--help")
+            .chain(["--help", "--version"])
     }
 
     /// The one long option that a text names or begins.
     fn full_name(&self, name: &str) -> Result<&'static str, String> {
         let typed = format!("--{name}");
-        let begun: Vec<_> = self.longs().filter(|l| l.starts_with(&typed) && !name.is_empty()).collect();
+        let begun: Vec<_> = self
+            .longs()
+            .filter(|l| l.starts_with(&typed) && !name.is_empty())
+            .collect();
         match begun.as_slice() {
             [one] => Ok(one),
             several => match several.iter().find(|l| **l == typed) {
                 Some(exact) => Ok(exact),
                 None if several.is_empty() => Err(self.unknown(&typed, &typed)),
-                None => Err(format!("option {typed} is ambiguous: {}", several.join(", "))),
+                None => Err(format!(
+                    "option {typed} is ambiguous: {}",
+                    several.join(", ")
+                )),
             },
         }
     }
@@ -162,7 +192,11 @@ impl<'a> Reader<'a> {
     }
 
     fn unknown_short(&self, c: char, text: &str) -> String {
-        let swapped = if c.is_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() };
+        let swapped = if c.is_uppercase() {
+            c.to_ascii_lowercase()
+        } else {
+            c.to_ascii_uppercase()
+        };
         match self.flags.iter().any(|f| f.short == Some(swapped)) {
             true => format!("unknown option -{c}; did you mean -{swapped}?"),
             // `-until 18:00`: two dashes were meant.
@@ -173,7 +207,9 @@ impl<'a> Reader<'a> {
     fn spelled_out(&self, plain: Vec<String>) -> Vec<String> {
         let mut out = Vec::new();
         for (i, (flag, value)) in self.found.iter().enumerate() {
-            let repeated = self.found[i + 1..].iter().any(|(later, _)| later.long == flag.long);
+            let repeated = self.found[i + 1..]
+                .iter()
+                .any(|(later, _)| later.long == flag.long);
             if !repeated || matches!(flag.optionality, Optionality::Repeating) {
                 out.push(flag.long.to_owned());
                 out.extend(value.map(str::to_owned));
@@ -187,7 +223,10 @@ impl<'a> Reader<'a> {
 
 /// The value of an option that is given without one, where that is possible.
 pub(super) fn left_out(flag: &FlagInfo) -> Option<&'static str> {
-    OPTIONAL.iter().find(|(long, _)| *long == flag.long).map(|(_, value)| *value)
+    OPTIONAL
+        .iter()
+        .find(|(long, _)| *long == flag.long)
+        .map(|(_, value)| *value)
 }
 
 fn takes_value(flag: &FlagInfo) -> bool {

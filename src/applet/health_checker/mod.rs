@@ -105,13 +105,21 @@ fn options(args: &Args) -> Result<Options, Failure> {
         )));
     }
     if args.port.is_empty() && args.script.is_empty() {
-        return Err(Failure::usage("Missing required parameter, one of --port / --script required"));
+        return Err(Failure::usage(
+            "Missing required parameter, one of --port / --script required",
+        ));
     }
-    let mut group = Group { timeout: Some(TIMEOUT), ..Group::default() };
+    let mut group = Group {
+        timeout: Some(TIMEOUT),
+        ..Group::default()
+    };
     for text in &args.port {
         group.checks.push(port(text)?);
     }
-    let limit = args.script_timeout.as_deref().map_or(Ok(TIMEOUT), script_timeout)?;
+    let limit = args
+        .script_timeout
+        .as_deref()
+        .map_or(Ok(TIMEOUT), script_timeout)?;
     let mut config = Config {
         cache_time: Some(Duration::ZERO),
         max_clients: CHECKS_MAX,
@@ -119,7 +127,8 @@ fn options(args: &Args) -> Result<Options, Failure> {
         ..Config::default()
     };
     for (number, text) in args.script.iter().enumerate() {
-        let argv = Argv::split(text).map_err(|what| Failure::usage(format!("--script: {text:?} {what}")))?;
+        let argv = Argv::split(text)
+            .map_err(|what| Failure::usage(format!("--script: {text:?} {what}")))?;
         let name = format!("script-{}", number + 1);
         group.checks.push(GroupCheck {
             text: format!("script {argv}"),
@@ -135,7 +144,10 @@ fn options(args: &Args) -> Result<Options, Failure> {
     Ok(Options {
         config,
         listener: listener(args.listener.as_deref().unwrap_or("0.0.0.0:5000"))?,
-        level: args.log_level.as_deref().map_or(Ok(LevelFilter::Info), level)?,
+        level: args
+            .log_level
+            .as_deref()
+            .map_or(Ok(LevelFilter::Info), level)?,
         singleflight: args.singleflight,
         verbose_body: args.verbose_body,
     })
@@ -149,9 +161,12 @@ fn port(text: &str) -> Result<GroupCheck, Failure> {
         other => format!("tcp://{other}"),
     };
     let check = GroupCheck::parse(&url);
-    let check = check.map_err(|(what, remedy)| Failure::usage(format!("--port: {text:?} {what}; {remedy}")))?;
+    let check = check
+        .map_err(|(what, remedy)| Failure::usage(format!("--port: {text:?} {what}; {remedy}")))?;
     if check.command().is_some() || check.group().is_some() {
-        return Err(Failure::usage(format!("--port: {text:?} needs a configuration; use --script, or hacheck serve")));
+        return Err(Failure::usage(format!(
+            "--port: {text:?} needs a configuration; use --script, or hacheck serve"
+        )));
     }
     Ok(check)
 }
@@ -159,14 +174,21 @@ fn port(text: &str) -> Result<GroupCheck, Failure> {
 fn script_timeout(text: &str) -> Result<Duration, Failure> {
     let seconds = text.parse().ok().filter(|n| (1..=86_400).contains(n));
     let wrong = || format!("--script-timeout: {text:?} is no number of seconds; give 1 to 86400");
-    seconds.map(Duration::from_secs).ok_or_else(|| Failure::usage(wrong()))
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| Failure::usage(wrong()))
 }
 
 /// `0.0.0.0:5000`, `[::]:5000`, `:5000`, `localhost:5000`.
 fn listener(text: &str) -> Result<SocketAddr, Failure> {
-    let whole = if text.starts_with(':') { format!("{}{text}", Ipv4Addr::UNSPECIFIED) } else { text.to_owned() };
+    let whole = if text.starts_with(':') {
+        format!("{}{text}", Ipv4Addr::UNSPECIFIED)
+    } else {
+        text.to_owned()
+    };
     let found = whole.to_socket_addrs().ok().and_then(|mut all| all.next());
-    let wrong = || format!("--listener: {text:?} is no address with a port; give one such as 0.0.0.0:5000");
+    let wrong =
+        || format!("--listener: {text:?} is no address with a port; give one such as 0.0.0.0:5000");
     found.ok_or_else(|| Failure::usage(wrong()))
 }
 
@@ -179,7 +201,9 @@ fn level(text: &str) -> Result<LevelFilter, Failure> {
         "trace" => LevelFilter::Trace,
         _ => {
             let words = "panic, fatal, error, warning, info, debug or trace";
-            return Err(Failure::usage(format!("The log-level value \"{text}\" is invalid; give {words}")));
+            return Err(Failure::usage(format!(
+                "The log-level value \"{text}\" is invalid; give {words}"
+            )));
         }
     })
 }
@@ -212,7 +236,11 @@ mod tests {
         ])
         .unwrap();
         let group = &options.config.groups[GROUP];
-        let checks: Vec<_> = group.checks.iter().map(|c| (c.text.as_str(), c.protocol, c.port, c.limit)).collect();
+        let checks: Vec<_> = group
+            .checks
+            .iter()
+            .map(|c| (c.text.as_str(), c.protocol, c.port, c.limit))
+            .collect();
         let limit = Some(Duration::from_secs(9));
         assert_eq!(
             checks,
@@ -223,27 +251,49 @@ mod tests {
                 ("script cmd --flag 'a b'", "exec", 0, limit),
             ]
         );
-        assert_eq!(options.config.exec["script-1"].words(), ["cmd", "--flag", "a b"]);
-        assert_eq!((options.listener.to_string().as_str(), options.level), ("0.0.0.0:6000", LevelFilter::Warn));
-        assert_eq!(read(&["--port", "1"]).unwrap().listener.to_string(), "0.0.0.0:5000");
+        assert_eq!(
+            options.config.exec["script-1"].words(),
+            ["cmd", "--flag", "a b"]
+        );
+        assert_eq!(
+            (options.listener.to_string().as_str(), options.level),
+            ("0.0.0.0:6000", LevelFilter::Warn)
+        );
+        assert_eq!(
+            read(&["--port", "1"]).unwrap().listener.to_string(),
+            "0.0.0.0:5000"
+        );
     }
 
     #[test]
     fn wrong_values_are_named() {
         for (args, says) in [
-            (&["--singleflight"][..], "Missing required parameter, one of --port / --script required"),
+            (
+                &["--singleflight"][..],
+                "Missing required parameter, one of --port / --script required",
+            ),
             (&["--port", "0"], "has a port that is not 1 to 65535"),
             (&["--port", "web"], "has no port"),
             (&["--port", "exec://x"], "use --script"),
             (&["--script", "a 'b"], "has a quote that is not closed"),
             (&["--script", ""], "names no program"),
             (&["--port", "1", "--script-timeout", "0"], "give 1 to 86400"),
-            (&["--port", "1", "--listener", "nonsense"], "is no address with a port"),
-            (&["--port", "1", "--log-level", "loud"], "The log-level value \"loud\" is invalid"),
+            (
+                &["--port", "1", "--listener", "nonsense"],
+                "is no address with a port",
+            ),
+            (
+                &["--port", "1", "--log-level", "loud"],
+                "The log-level value \"loud\" is invalid",
+            ),
             (&["--port", "1", "2"], "there are options only"),
         ] {
             let failure = read(args).unwrap_err();
-            assert!(failure.code == 2 && failure.message.contains(says), "{args:?}: {}", failure.message);
+            assert!(
+                failure.code == 2 && failure.message.contains(says),
+                "{args:?}: {}",
+                failure.message
+            );
         }
     }
 }

@@ -38,21 +38,32 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
-    let mut stop =
-        signal(SignalKind::terminate()).map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
-    let mut interrupt =
-        signal(SignalKind::interrupt()).map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
+    let mut stop = signal(SignalKind::terminate())
+        .map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
+    let mut interrupt = signal(SignalKind::interrupt())
+        .map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
     let socket = listen::bind(options.listener).map_err(|e| {
         let cause = cause_text(e);
-        format!("cannot listen on {}: {cause}; stop what listens there, or choose another --listener", options.listener)
+        format!(
+            "cannot listen on {}: {cause}; stop what listens there, or choose another --listener",
+            options.listener
+        )
     })?;
     for check in pollers.group().map(|g| &g.checks).into_iter().flatten() {
         log::info!("the health check asks {}", check.text);
     }
-    log::info!("listening on {}", socket.local_addr().unwrap_or(options.listener));
+    log::info!(
+        "listening on {}",
+        socket.local_addr().unwrap_or(options.listener)
+    );
     let connections = Arc::new(Connections::new(crate::daemon::limits(&Config::default())));
     let (stopping, stopped) = watch::channel(false);
-    tokio::spawn(listen::serve(socket, Arc::clone(&connections), pollers, stopped));
+    tokio::spawn(listen::serve(
+        socket,
+        Arc::clone(&connections),
+        pollers,
+        stopped,
+    ));
     tokio::select! {
         _ = stop.recv() => {}
         _ = interrupt.recv() => {}
@@ -92,7 +103,12 @@ impl Handler for Pollers {
         true
     }
 
-    fn handle(&self, _request: Request<Incoming>, poller: SocketAddr, _arrived: Instant) -> Soon<Reply> {
+    fn handle(
+        &self,
+        _request: Request<Incoming>,
+        poller: SocketAddr,
+        _arrived: Instant,
+    ) -> Soon<Reply> {
         let own = self.clone();
         Soon::later(async move { own.ask(poller).await })
     }
@@ -107,9 +123,16 @@ impl Pollers {
             None => self.run().await.map(Arc::new),
             Some(flight) => self.join(flight).await,
         };
-        let Some(result) = result else { return reply::text(StatusCode::GATEWAY_TIMEOUT, FAILED) };
+        let Some(result) = result else {
+            return reply::text(StatusCode::GATEWAY_TIMEOUT, FAILED);
+        };
         for check in result.checks.iter().filter(|c| !c.outcome.passes()) {
-            log::warn!("{} FAILED after {:.2}s: {}", check.text, check.took.as_secs_f64(), group::said(&check.outcome));
+            log::warn!(
+                "{} FAILED after {:.2}s: {}",
+                check.text,
+                check.took.as_secs_f64(),
+                group::said(&check.outcome)
+            );
         }
         log::debug!("{} for {}", result.summary(), poller.ip());
         self.answer(&result)
@@ -147,12 +170,18 @@ impl Pollers {
             let result = pollers.run().await.map(Arc::new);
             sender.send_replace(result);
         });
-        Arc::new(Flight { result, task: task.abort_handle() })
+        Arc::new(Flight {
+            result,
+            task: task.abort_handle(),
+        })
     }
 
     fn answer(&self, result: &group::Result) -> Reply {
-        let (status, body) =
-            if result.passes() { (StatusCode::OK, "OK") } else { (StatusCode::GATEWAY_TIMEOUT, FAILED) };
+        let (status, body) = if result.passes() {
+            (StatusCode::OK, "OK")
+        } else {
+            (StatusCode::GATEWAY_TIMEOUT, FAILED)
+        };
         if self.verbose_body {
             return reply::text(status, format!("{body}\n\n{}", result.list()));
         }

@@ -55,7 +55,10 @@ pub(super) struct Fault {
 }
 
 fn fault(line: usize, text: impl Into<String>) -> Fault {
-    Fault { line, text: text.into() }
+    Fault {
+        line,
+        text: text.into(),
+    }
 }
 
 impl Ini {
@@ -80,18 +83,34 @@ impl Ini {
                 }
                 continue;
             }
-            if let Some(name) = bare.strip_prefix('[').and_then(|l| l.split_once(']')).map(|(name, _)| name) {
+            if let Some(name) = bare
+                .strip_prefix('[')
+                .and_then(|l| l.split_once(']'))
+                .map(|(name, _)| name)
+            {
                 current = Some(ini.section(name, number));
                 last = None;
                 continue;
             }
             match (current, option(bare)) {
                 (_, None) => {
-                    faults.push(fault(number, format!("'{}' is neither [section] nor name = value", short(bare))));
+                    faults.push(fault(
+                        number,
+                        format!("'{}' is neither [section] nor name = value", short(bare)),
+                    ));
                 }
-                (None, Some(_)) => faults.push(fault(number, "stands before the first [section]; put it into one")),
+                (None, Some(_)) => faults.push(fault(
+                    number,
+                    "stands before the first [section]; put it into one",
+                )),
                 (Some(section), Some((name, value))) => {
-                    ini.options(section).insert(name.clone(), Raw { text: value, line: number });
+                    ini.options(section).insert(
+                        name.clone(),
+                        Raw {
+                            text: value,
+                            line: number,
+                        },
+                    );
                     last = Some(name);
                 }
             }
@@ -105,7 +124,13 @@ impl Ini {
         }
         let known = self.sections.iter().position(|(n, _)| n == name);
         Some(known.unwrap_or_else(|| {
-            self.sections.push((name.to_owned(), Section { line, options: Options::new() }));
+            self.sections.push((
+                name.to_owned(),
+                Section {
+                    line,
+                    options: Options::new(),
+                },
+            ));
             self.sections.len() - 1
         }))
     }
@@ -119,26 +144,47 @@ impl Ini {
 
     /// The names of the sections with their lines, but for `[DEFAULT]`, in the order of the file.
     pub(super) fn sections(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.sections.iter().map(|(name, section)| (name.as_str(), section.line))
+        self.sections
+            .iter()
+            .map(|(name, section)| (name.as_str(), section.line))
     }
 
     fn find(&self, section: &str) -> Option<&Section> {
-        self.sections.iter().find(|(name, _)| name == section).map(|(_, section)| section)
+        self.sections
+            .iter()
+            .find(|(name, _)| name == section)
+            .map(|(_, section)| section)
     }
 
     /// An option of a section, else of `[DEFAULT]`, with everything replaced.
     pub(super) fn get(&self, section: &str, name: &str) -> Result<Option<Found>, Fault> {
         let own = self.find(section).map(|s| &s.options);
-        let Some(raw) = own.and_then(|o| o.get(name)).or_else(|| self.defaults.get(name)) else { return Ok(None) };
-        let lookup = |name: &str| own.and_then(|o| o.get(name)).or_else(|| self.defaults.get(name));
-        let text = replaced(raw, &lookup).map_err(|what| fault(raw.line, format!("[{section}] {name}: {what}")))?;
-        Ok(Some(Found { text, line: raw.line }))
+        let Some(raw) = own
+            .and_then(|o| o.get(name))
+            .or_else(|| self.defaults.get(name))
+        else {
+            return Ok(None);
+        };
+        let lookup = |name: &str| {
+            own.and_then(|o| o.get(name))
+                .or_else(|| self.defaults.get(name))
+        };
+        let text = replaced(raw, &lookup)
+            .map_err(|what| fault(raw.line, format!("[{section}] {name}: {what}")))?;
+        Ok(Some(Found {
+            text,
+            line: raw.line,
+        }))
     }
 
     /// The names of the options that stand in a section itself, in the order of the file.
     pub(super) fn own_names(&self, section: &str) -> Vec<&str> {
         let options = self.find(section).map(|s| &s.options);
-        let mut names: Vec<_> = options.into_iter().flatten().map(|(name, raw)| (raw.line, name.as_str())).collect();
+        let mut names: Vec<_> = options
+            .into_iter()
+            .flatten()
+            .map(|(name, raw)| (raw.line, name.as_str()))
+            .collect();
         names.sort_unstable();
         names.into_iter().map(|(_, name)| name).collect()
     }
@@ -146,7 +192,9 @@ impl Ini {
 
 /// `REM`, as in batch files.
 fn is_remark(line: &str) -> bool {
-    line.split_whitespace().next().is_some_and(|word| word.eq_ignore_ascii_case("rem"))
+    line.split_whitespace()
+        .next()
+        .is_some_and(|word| word.eq_ignore_ascii_case("rem"))
         && !line.starts_with(char::is_whitespace)
 }
 
@@ -171,7 +219,13 @@ fn option(line: &str) -> Option<(String, String)> {
 /// Replaces `%(name)s`, also in what is put in. In a value that has any, `%%` is one percent sign.
 fn replaced<'a>(raw: &'a Raw, lookup: &dyn Fn(&str) -> Option<&'a Raw>) -> Result<String, String> {
     let mut out = String::new();
-    put(&raw.text, lookup, DEPTH_MAX, &mut { REPLACED_MAX }, &mut out)?;
+    put(
+        &raw.text,
+        lookup,
+        DEPTH_MAX,
+        &mut { REPLACED_MAX },
+        &mut out,
+    )?;
     Ok(out)
 }
 
@@ -196,21 +250,33 @@ fn put<'a>(
             return Err("has a '%' that is not %(name)s; write %% for the sign itself".into());
         };
         let Some(value) = lookup(&name.to_lowercase()) else {
-            return Err(format!("%({})s names an option that is not there", short(name)));
+            return Err(format!(
+                "%({})s names an option that is not there",
+                short(name)
+            ));
         };
         if depth == 0 {
             return Err("%(name)s leads back to itself; write the value out".into());
         }
-        *left = left.checked_sub(1).ok_or("names too many other options; write it out")?;
+        *left = left
+            .checked_sub(1)
+            .ok_or("names too many other options; write it out")?;
         put(&value.text, lookup, depth - 1, left, out)?;
         rest = after;
     }
     out.push_str(rest);
-    if out.len() > VALUE_MAX { Err("gets longer than 64 KiB by what it names; write it out".into()) } else { Ok(()) }
+    if out.len() > VALUE_MAX {
+        Err("gets longer than 64 KiB by what it names; write it out".into())
+    } else {
+        Ok(())
+    }
 }
 
 fn short(text: &str) -> String {
-    text.chars().take(40).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    text.chars()
+        .take(40)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect()
 }
 
 #[cfg(test)]
@@ -243,10 +309,17 @@ mod tests {
             ("b", "key", Some("d")),
             ("b", "none", None),
         ] {
-            assert_eq!(value(&ini, section, name).as_deref(), expected, "[{section}] {name}");
+            assert_eq!(
+                value(&ini, section, name).as_deref(),
+                expected,
+                "[{section}] {name}"
+            );
         }
         assert_eq!(ini.sections().collect::<Vec<_>>(), [("a", 4), ("b", 13)]);
-        assert_eq!(ini.own_names("a"), ["key", "other", "url", "empty", "quoted", "more"]);
+        assert_eq!(
+            ini.own_names("a"),
+            ["key", "other", "url", "empty", "quoted", "more"]
+        );
     }
 
     #[test]
@@ -258,10 +331,14 @@ mod tests {
 
     #[test]
     fn other_options_are_put_in() {
-        let ini = read("[DEFAULT]\nbase = /srv\n[a]\ndir = %(BASE)s/x\nfile = %(dir)s/y-100%%\nplain = 100%% 5%\n");
+        let ini = read(
+            "[DEFAULT]\nbase = /srv\n[a]\ndir = %(BASE)s/x\nfile = %(dir)s/y-100%%\nplain = 100%% 5%\n",
+        );
         assert_eq!(value(&ini, "a", "file").as_deref(), Some("/srv/x/y-100%"));
         assert_eq!(value(&ini, "a", "plain").as_deref(), Some("100%% 5%"));
-        let bad = read("[a]\nloop = %(loop)s\nnone = %(zip)s\nodd = %(loop\nbig = %(b1)s%(b1)s\nb1 = x%(big)s\n");
+        let bad = read(
+            "[a]\nloop = %(loop)s\nnone = %(zip)s\nodd = %(loop\nbig = %(b1)s%(b1)s\nb1 = x%(big)s\n",
+        );
         for (name, says) in [
             ("loop", "leads back to itself"),
             ("none", "names an option that is not there"),

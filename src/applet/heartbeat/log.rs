@@ -18,7 +18,11 @@ const OLD_FILES: u32 = 4;
 pub(super) fn start(path: &Path, level: LevelFilter) -> Result<(), String> {
     let file = Rotating::open(path.to_owned());
     let file = file.map_err(|e| {
-        format!("cannot open the log {}: {}; see logfile and user in [general]", path.display(), cause_text(e))
+        format!(
+            "cannot open the log {}: {}; see logfile and user in [general]",
+            path.display(),
+            cause_text(e)
+        )
     })?;
     log::set_boxed_logger(Box::new(Logger(Mutex::new(file)))).map_err(|e| e.to_string())?;
     log::set_max_level(level);
@@ -47,9 +51,16 @@ impl Log for Logger {
 
     fn log(&self, record: &Record<'_>) {
         if self.enabled(record.metadata()) {
-            let line = line(&jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string(), record);
+            let line = line(
+                &jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string(),
+                record,
+            );
             // There is nobody to tell that the log cannot be written.
-            let _ = self.0.lock().unwrap_or_else(PoisonError::into_inner).write(&line);
+            let _ = self
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write(&line);
         }
     }
 
@@ -65,7 +76,11 @@ fn line(time: &str, record: &Record<'_>) -> String {
         Level::Debug | Level::Trace => "DEBUG",
     };
     let message = record.args().to_string();
-    let message = if message.chars().any(char::is_control) { message.escape_debug().to_string() } else { message };
+    let message = if message.chars().any(char::is_control) {
+        message.escape_debug().to_string()
+    } else {
+        message
+    };
     format!("{time:<19} {level:<8} {message}\n")
 }
 
@@ -115,10 +130,22 @@ mod tests {
     #[test]
     fn lines_are_pythons() {
         let record = |level, text: &'static str| {
-            line("2026-01-02 03:04:05", &Record::builder().level(level).args(format_args!("{text}")).build())
+            line(
+                "2026-01-02 03:04:05",
+                &Record::builder()
+                    .level(level)
+                    .args(format_args!("{text}"))
+                    .build(),
+            )
         };
-        assert_eq!(record(Level::Info, "a b"), "2026-01-02 03:04:05 INFO     a b\n");
-        assert_eq!(record(Level::Warn, "a\nb"), "2026-01-02 03:04:05 WARNING  a\\nb\n");
+        assert_eq!(
+            record(Level::Info, "a b"),
+            "2026-01-02 03:04:05 INFO     a b\n"
+        );
+        assert_eq!(
+            record(Level::Warn, "a\nb"),
+            "2026-01-02 03:04:05 WARNING  a\\nb\n"
+        );
         assert_eq!(record(Level::Error, ""), "2026-01-02 03:04:05 ERROR    \n");
     }
 
@@ -129,12 +156,16 @@ mod tests {
         let mut log = Rotating::open(folder.join("h.log")).unwrap();
         for round in 0..6 {
             for _ in 0..10 {
-                log.write(&format!("{round}{}\n", "x".repeat(99_998))).unwrap();
+                log.write(&format!("{round}{}\n", "x".repeat(99_998)))
+                    .unwrap();
             }
         }
         let mut found: Vec<_> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap()).collect();
         found.sort_by_key(fs::DirEntry::file_name);
-        let names: Vec<_> = found.iter().map(|e| e.file_name().into_string().unwrap()).collect();
+        let names: Vec<_> = found
+            .iter()
+            .map(|e| e.file_name().into_string().unwrap())
+            .collect();
         assert_eq!(names, ["h.log", "h.log.1", "h.log.2", "h.log.3", "h.log.4"]);
         assert!(found.iter().all(|e| e.metadata().unwrap().len() < SIZE_MAX));
         fs::remove_dir_all(&folder).unwrap();

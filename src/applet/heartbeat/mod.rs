@@ -51,7 +51,10 @@ const FILE_MAX: u64 = 1 << 20;
 
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
-#[argh(example = "heartbeat -c /etc/heartbeat.conf", example = "heartbeat -d -c /etc/heartbeat.conf")]
+#[argh(
+    example = "heartbeat -c /etc/heartbeat.conf",
+    example = "heartbeat -d -c /etc/heartbeat.conf"
+)]
 struct Args {
     /// the INI file (default /usr/local/etc/wiredrive/heartbeat.conf)
     #[argh(option, short = 'c', arg_name = "file")]
@@ -67,7 +70,9 @@ struct Args {
 fn run(call: &Call) -> Result<u8, Failure> {
     let args: Args = call.parse()?;
     if let Some(stray) = args.stray.first() {
-        return Err(Failure::usage(format!("there are options only, not {stray:?}")));
+        return Err(Failure::usage(format!(
+            "there are options only, not {stray:?}"
+        )));
     }
     let file = args.config.unwrap_or_else(|| DEFAULT_FILE.into());
     let settings = read(&file)?;
@@ -98,7 +103,10 @@ fn run(call: &Call) -> Result<u8, Failure> {
 
 fn read(file: &str) -> Result<Settings, Failure> {
     let unreadable = |e: &dyn std::fmt::Display| {
-        Failure::failed(format!("cannot read {file}: {}; give the configuration file with -c", cause_text(e)))
+        Failure::failed(format!(
+            "cannot read {file}: {}; give the configuration file with -c",
+            cause_text(e)
+        ))
     };
     let size = fs::metadata(file).map_err(|e| unreadable(&e))?;
     if !size.is_file() || size.len() > FILE_MAX {
@@ -106,7 +114,10 @@ fn read(file: &str) -> Result<Settings, Failure> {
     }
     let text = fs::read_to_string(file).map_err(|e| unreadable(&e))?;
     settings::read(&text).map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(|f| format!("{file}:{}: {}", f.line, f.text)).collect();
+        let lines: Vec<String> = faults
+            .iter()
+            .map(|f| format!("{file}:{}: {}", f.line, f.text))
+            .collect();
         Failure::failed(lines.join("\n"))
     })
 }
@@ -116,7 +127,8 @@ fn read(file: &str) -> Result<Settings, Failure> {
 fn settle(settings: &Settings, level: LevelFilter, background: bool) -> Result<PidFile, String> {
     let identity = sys::Identity::find(settings.user.as_deref(), settings.group.as_deref())?;
     // The background process keeps the folder, as the original did.
-    let here = std::env::current_dir().map_err(|e| format!("cannot tell the current folder: {}", cause_text(e)))?;
+    let here = std::env::current_dir()
+        .map_err(|e| format!("cannot tell the current folder: {}", cause_text(e)))?;
     let path = |p: &Path| -> PathBuf { here.join(p) };
     let mut pid_file = PidFile::take(&path(&settings.pid_file))?;
     if let Some(identity) = &identity {
@@ -142,7 +154,8 @@ fn watched(settings: Settings, background: bool) -> Result<bool, String> {
         (group.rise, group.fall) = (1, 1);
     }
     config.groups.insert(GROUP.into(), group.clone());
-    let context = Context::new(Arc::new(config), Arc::new(LocalAddresses::default())).map_err(|e| e.to_string())?;
+    let context = Context::new(Arc::new(config), Arc::new(LocalAddresses::default()))
+        .map_err(|e| e.to_string())?;
     let context = Arc::new(context);
     let source = Arc::clone(&context);
     let means = Arc::new(Means {
@@ -186,6 +199,7 @@ async fn forever(means: Arc<Means>) -> Result<(), String> {
 /// The door for fuzz/: what a file's text says, or the lines of its faults.
 #[cfg(feature = "fuzzing")]
 pub(super) fn fuzzed(text: &str) -> Result<String, Vec<usize>> {
-    let settings = settings::read(text).map_err(|faults| faults.iter().map(|f| f.line).collect::<Vec<_>>())?;
+    let settings =
+        settings::read(text).map_err(|faults| faults.iter().map(|f| f.line).collect::<Vec<_>>())?;
     Ok(format!("{settings:?}"))
 }

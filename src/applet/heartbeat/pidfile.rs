@@ -16,10 +16,19 @@ impl PidFile {
     /// Takes the file; one that nobody holds any more is taken over.
     pub(super) fn take(path: &Path) -> Result<Self, String> {
         let fail = |e: &dyn std::fmt::Display| {
-            format!("cannot take the pid file {}: {}; see pidfile in [general]", path.display(), cause_text(e))
+            format!(
+                "cannot take the pid file {}: {}; see pidfile in [general]",
+                path.display(),
+                cause_text(e)
+            )
         };
         loop {
-            let open = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path);
+            let open = OpenOptions::new()
+                .read(true)
+                .write(true)
+                .create(true)
+                .truncate(false)
+                .open(path);
             let file = open.map_err(|e| fail(&e))?;
             match file.try_lock() {
                 Ok(()) => {}
@@ -27,7 +36,10 @@ impl PidFile {
                     let mut text = String::new();
                     let _ = (&file).take(32).read_to_string(&mut text);
                     let pid = text.trim();
-                    return Err(format!("heartbeat runs already, with pid {pid} ({} is locked)", path.display()));
+                    return Err(format!(
+                        "heartbeat runs already, with pid {pid} ({} is locked)",
+                        path.display()
+                    ));
                 }
                 Err(TryLockError::Error(e)) => return Err(fail(&e)),
             }
@@ -36,7 +48,10 @@ impl PidFile {
             if let (Ok(ours), Ok(there)) = (file.metadata(), fs::metadata(path))
                 && same(ours, there)
             {
-                return Ok(Self { path: path.to_owned(), file });
+                return Ok(Self {
+                    path: path.to_owned(),
+                    file,
+                });
             }
         }
     }
@@ -50,9 +65,18 @@ impl PidFile {
     /// Writes this process's number.
     pub(super) fn write(&mut self) -> Result<(), String> {
         let text = format!("{}\n", std::process::id());
-        let written =
-            self.file.set_len(0).and_then(|()| self.file.rewind()).and_then(|()| self.file.write_all(text.as_bytes()));
-        written.map_err(|e| format!("cannot write the pid file {}: {}", self.path.display(), cause_text(e)))
+        let written = self
+            .file
+            .set_len(0)
+            .and_then(|()| self.file.rewind())
+            .and_then(|()| self.file.write_all(text.as_bytes()));
+        written.map_err(|e| {
+            format!(
+                "cannot write the pid file {}: {}",
+                self.path.display(),
+                cause_text(e)
+            )
+        })
     }
 }
 

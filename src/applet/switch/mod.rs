@@ -66,9 +66,14 @@ pub(super) fn run(call: &Call, called: Action) -> Result<u8, Failure> {
 /// The name that takes the whole host down is written in one way only.
 fn note_other_case(call: &Call, targets: &[Target]) {
     let other = |name: &str| name != ALL && name.eq_ignore_ascii_case(ALL);
-    if let Some(target) = targets.iter().find(|t| other(t.key.service_name().as_str())) {
+    if let Some(target) = targets
+        .iter()
+        .find(|t| other(t.key.service_name().as_str()))
+    {
         let name = target.key.service_name();
-        call.note(&format!("'{name}' is a service like any other; the name for everything on this host is '{ALL}'"));
+        call.note(&format!(
+            "'{name}' is a service like any other; the name for everything on this host is '{ALL}'"
+        ));
     }
 }
 
@@ -76,7 +81,11 @@ fn note_other_case(call: &Call, targets: &[Target]) {
 ///
 /// # Errors
 /// When the daemon looks into another spool: whatever is changed here, nobody would act on it.
-pub(super) fn asked(request: &Request, daemon: Daemon, keys: &[String]) -> Result<Result<Page, String>, Failure> {
+pub(super) fn asked(
+    request: &Request,
+    daemon: Daemon,
+    keys: &[String],
+) -> Result<Result<Page, String>, Failure> {
     let page = daemon.pollers(keys, ANSWER);
     if let Ok(page) = &page {
         let other = |e| Failure::failed(format!("{e}; nothing was changed"));
@@ -87,7 +96,11 @@ pub(super) fn asked(request: &Request, daemon: Daemon, keys: &[String]) -> Resul
 
 /// What went wrong with single services, after the others were done.
 pub(super) fn outcome(code: u8, errors: &[String]) -> Result<u8, Failure> {
-    if errors.is_empty() { Ok(code) } else { Err(Failure::failed(errors.join("\n"))) }
+    if errors.is_empty() {
+        Ok(code)
+    } else {
+        Err(Failure::failed(errors.join("\n")))
+    }
 }
 
 /// Shows on standard error what the spool logs, such as a lock that another process holds for too long.

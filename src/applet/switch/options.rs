@@ -92,7 +92,8 @@ impl Action {
     pub(in crate::applet) fn uses(self, option: &str) -> bool {
         use Action::{Down, Downed, List, Status, Up};
         let by: &[Self] = match option {
-            "--reason" | "--expiration" | "--for" | "--until" | "--force" | "--soft" | "--drain" | "--if-up" => &[Down],
+            "--reason" | "--expiration" | "--for" | "--until" | "--force" | "--soft"
+            | "--drain" | "--if-up" => &[Down],
             "--wait" | "--timeout" | "--polls" | "--min-pollers" => &[Down, Up],
             "--when-healthy" => &[Up],
             "--service-port" | "--service-host" => &[Down, Up, Status, List],

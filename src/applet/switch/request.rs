@@ -44,15 +44,21 @@ pub(in crate::applet) struct Request {
 
 pub(super) fn request(args: Args, action: Action) -> Result<Request, Failure> {
     let port = |option: &str, text: Option<&str>| {
-        text.map(|t| parse_port(t).map_err(|e| Failure::usage(format!("{option}: {e}")))).transpose()
+        text.map(|t| parse_port(t).map_err(|e| Failure::usage(format!("{option}: {e}"))))
+            .transpose()
     };
     let service_port = port("-P", args.service_port.as_deref())?;
     let daemon_port = port("-p", args.port.as_deref())?.unwrap_or(serve::DEFAULT_PORT);
     let expiration = expiration(&args, action)?;
     if args.output.is_some() && matches!(action, Action::Up | Action::Down) {
-        return Err(Failure::usage("-o: only hastatus, hashowdowned and halist have an output to format"));
+        return Err(Failure::usage(
+            "-o: only hastatus, hashowdowned and halist have an output to format",
+        ));
     }
-    let format = args.output.as_deref().map_or(Ok(Format::Tsv), Format::parse)?;
+    let format = args
+        .output
+        .as_deref()
+        .map_or(Ok(Format::Tsv), Format::parse)?;
     let wait = wait_options(&args, action)?;
     let limits = Limits::parse(&args.timeout, &args.polls, &args.min_pollers, args.force)?;
     let when_healthy = limits::number("--when-healthy", args.when_healthy.as_deref())?;
@@ -66,7 +72,9 @@ pub(super) fn request(args: Args, action: Action) -> Result<Request, Failure> {
     let targets = if action.takes_services() || args.pollers && !args.services.is_empty() {
         targets(&args.services, host.as_deref(), service_port)?
     } else if let Some(stray) = args.services.first() {
-        return Err(Failure::usage(format!("this lists all services, so {stray:?} has no place here; leave it out")));
+        return Err(Failure::usage(format!(
+            "this lists all services, so {stray:?} has no place here; leave it out"
+        )));
     } else {
         Vec::new()
     };
@@ -90,7 +98,8 @@ pub(super) fn request(args: Args, action: Action) -> Result<Request, Failure> {
 
 /// What to wait for; options that have no place at an action are errors.
 fn wait_options(args: &Args, action: Action) -> Result<Option<Goal>, Failure> {
-    let only = |given: bool, places: &[Action], says: &str| match given && !places.contains(&action) {
+    let only = |given: bool, places: &[Action], says: &str| match given && !places.contains(&action)
+    {
         true => Err(Failure::usage(says)),
         false => Ok(()),
     };
@@ -99,50 +108,87 @@ fn wait_options(args: &Args, action: Action) -> Result<Option<Goal>, Failure> {
         &[Action::Down],
         "--soft, --drain and --if-up: only hadown takes them",
     )?;
-    only(args.when_healthy.is_some(), &[Action::Up], "--when-healthy: only haup waits for health")?;
-    only(args.pollers, &[Action::List], "--pollers: only halist lists them")?;
-    only(args.wait.is_some(), &[Action::Up, Action::Down], "--wait: only hadown and haup change what is waited for")?;
-    let Some(wait) = &args.wait else { return Ok(None) };
-    if let Some(value) = args.services.iter().find(|s| matches!(s.as_str(), "drained" | "seen")) {
-        return Err(Failure::usage(format!("{value:?} is no service here; write --wait={value}")));
+    only(
+        args.when_healthy.is_some(),
+        &[Action::Up],
+        "--when-healthy: only haup waits for health",
+    )?;
+    only(
+        args.pollers,
+        &[Action::List],
+        "--pollers: only halist lists them",
+    )?;
+    only(
+        args.wait.is_some(),
+        &[Action::Up, Action::Down],
+        "--wait: only hadown and haup change what is waited for",
+    )?;
+    let Some(wait) = &args.wait else {
+        return Ok(None);
+    };
+    if let Some(value) = args
+        .services
+        .iter()
+        .find(|s| matches!(s.as_str(), "drained" | "seen"))
+    {
+        return Err(Failure::usage(format!(
+            "{value:?} is no service here; write --wait={value}"
+        )));
     }
     match (action, wait.as_str()) {
         (Action::Down, "seen") => Ok(Some(Goal::Out)),
         (Action::Down, "drained") => Ok(Some(Goal::Drained)),
         (Action::Up, "seen") => Ok(Some(Goal::Up)),
-        _ => Err(Failure::usage(format!("--wait={wait}: hadown waits for 'seen' or 'drained', haup for 'seen'"))),
+        _ => Err(Failure::usage(format!(
+            "--wait={wait}: hadown waits for 'seen' or 'drained', haup for 'seen'"
+        ))),
     }
 }
 
 fn expiration(args: &Args, action: Action) -> Result<Option<f64>, Failure> {
     if action != Action::Down && (args.lasts.is_some() || args.until.is_some()) {
-        return Err(Failure::usage("--for and --until say when a downtime ends: only hadown takes them"));
+        return Err(Failure::usage(
+            "--for and --until say when a downtime ends: only hadown takes them",
+        ));
     }
     let ends = match (&args.expiration, &args.lasts, &args.until) {
         (None, None, None) => return Ok(None),
         (Some(unix), None, None) => times::parse_unix(unix).map_err(|e| format!("-e: {e}")),
-        (None, Some(lasts), None) => times::parse_for(lasts, unix_now()).map_err(|e| format!("--for: {e}")),
+        (None, Some(lasts), None) => {
+            times::parse_for(lasts, unix_now()).map_err(|e| format!("--for: {e}"))
+        }
         (None, None, Some(until)) => times::parse_until(until).map_err(|e| format!("--until: {e}")),
         _ => Err("give at most one of -e, --for and --until".to_owned()),
     };
     ends.map(Some).map_err(Failure::usage)
 }
 
-fn targets(services: &[String], host: Option<&str>, port: Option<u16>) -> Result<Vec<Target>, Failure> {
+fn targets(
+    services: &[String],
+    host: Option<&str>,
+    port: Option<u16>,
+) -> Result<Vec<Target>, Failure> {
     if host.is_some() && port.is_none() {
-        return Err(Failure::usage("-H needs the service's port too: give it with -P"));
+        return Err(Failure::usage(
+            "-H needs the service's port too: give it with -P",
+        ));
     }
     if services.is_empty() {
         return Err(Failure::usage("name at least one service, or 'all'"));
     }
-    services.iter().map(|text| target(text, host, port)).collect()
+    services
+        .iter()
+        .map(|text| target(text, host, port))
+        .collect()
 }
 
 fn target(text: &str, host: Option<&str>, port: Option<u16>) -> Result<Target, Failure> {
     let wrong = |e: spool::NameError| Failure::usage(format!("service {text:?}: {e}"));
     let key = match port {
         Some(_) if text.contains(':') => {
-            return Err(Failure::usage(format!("service {text:?} names its port already: leave out -P and -H")));
+            return Err(Failure::usage(format!(
+                "service {text:?} names its port already: leave out -P and -H"
+            )));
         }
         Some(port) => Key::instance(ServiceName::parse(text).map_err(wrong)?, host, port),
         None => Key::parse(text),

@@ -21,7 +21,10 @@ fn secrets_are_never_shown() {
         let said = bad(&text);
         assert!(!said.contains(secret), "{text:?}: {said}");
     }
-    let loaded = parse(format!("mysql_username: u\nmysql_password: {secret}\nmysql_pasword: {secret}").as_bytes(), "f");
+    let loaded = parse(
+        format!("mysql_username: u\nmysql_password: {secret}\nmysql_pasword: {secret}").as_bytes(),
+        "f",
+    );
     let shown = format!("{loaded:?}{}", effective(&loaded.as_ref().unwrap().config));
     assert!(!shown.contains(secret), "{shown}");
 }
@@ -29,10 +32,22 @@ fn secrets_are_never_shown() {
 #[test]
 fn files_that_are_not_settings_are_refused_in_one_line() {
     for (text, said) in [
-        ("- a\n- b\n", "f:1: the file holds a list, not settings; write lines such as 'cache_time: 10'"),
-        ("hello", "f:1: the file holds a single word or text, not settings; write lines such as 'cache_time: 10'"),
-        ("a: 1\n---\nb: 2\n", "f: the file holds several YAML documents; keep one, and remove the '---' between them"),
-        ("[a]: 1", "f:1: a list or map stands where a key is needed; write a word before the colon"),
+        (
+            "- a\n- b\n",
+            "f:1: the file holds a list, not settings; write lines such as 'cache_time: 10'",
+        ),
+        (
+            "hello",
+            "f:1: the file holds a single word or text, not settings; write lines such as 'cache_time: 10'",
+        ),
+        (
+            "a: 1\n---\nb: 2\n",
+            "f: the file holds several YAML documents; keep one, and remove the '---' between them",
+        ),
+        (
+            "[a]: 1",
+            "f:1: a list or map stands where a key is needed; write a word before the colon",
+        ),
     ] {
         assert_eq!(bad(text), said);
     }
@@ -47,14 +62,30 @@ fn aliases_cannot_fill_the_memory() {
         bomb += &format!("a{i}: &a{i} [{last}]\n");
     }
     bad(&bomb);
-    bad(&format!("a: &a [{}]\nb: [{}]\n", vec!["x"; 20_000].join(","), vec!["*a"; 20_000].join(",")));
-    bad(&format!("a: &a {}\nb: [{}]\n", "x".repeat(300_000), vec!["*a"; 100].join(",")));
+    bad(&format!(
+        "a: &a [{}]\nb: [{}]\n",
+        vec!["x"; 20_000].join(","),
+        vec!["*a"; 20_000].join(",")
+    ));
+    bad(&format!(
+        "a: &a {}\nb: [{}]\n",
+        "x".repeat(300_000),
+        vec!["*a"; 100].join(",")
+    ));
     assert!(bad(&format!("a: {}{}", "[".repeat(100), "]".repeat(100))).contains("64 levels"));
     assert!(bad("a: &a [*a]").contains("levels"));
-    assert_eq!(bad(&format!("a: {}", "[".repeat(1 << 19))), "f:1:260: 257 brackets are open here; close them");
+    assert_eq!(
+        bad(&format!("a: {}", "[".repeat(1 << 19))),
+        "f:1:260: 257 brackets are open here; close them"
+    );
     assert!(bad(&"- ".repeat(1 << 15)).contains("64 levels"));
     bad(&format!("a: [{}]", "[{? a: b},".repeat(1 << 12)));
-    assert_eq!(bad(&format!("cache_time: x\n{}", "a:\n".repeat(1 << 15))).lines().count(), 11);
+    assert_eq!(
+        bad(&format!("cache_time: x\n{}", "a:\n".repeat(1 << 15)))
+            .lines()
+            .count(),
+        11
+    );
 }
 
 /// Random bytes, and good files with random changes, from a fixed seed (xorshift64).
@@ -71,10 +102,15 @@ fn no_input_makes_the_parser_panic() {
     let seeds = [
         effective(&Config::default()),
         "{\"a\": &x [1, 'b', \"\\u0041\"], <<: *x, ? y : |\n  z\n}".into(),
-        "check_hosts:\n- &p private\n- *p\nmysql_password: !!str 007\n<<: {max_clients: 0}\n".into(),
+        "check_hosts:\n- &p private\n- *p\nmysql_password: !!str 007\n<<: {max_clients: 0}\n"
+            .into(),
     ];
     for round in 0..4000 {
-        let mut text = if round % 2 == 0 { seeds[random(seeds.len())].clone().into_bytes() } else { Vec::new() };
+        let mut text = if round % 2 == 0 {
+            seeds[random(seeds.len())].clone().into_bytes()
+        } else {
+            Vec::new()
+        };
         for _ in 0..random(if round % 2 == 0 { 12 } else { 60 }) {
             let at = random(text.len() + 1);
             match random(4) {
@@ -87,8 +123,16 @@ fn no_input_makes_the_parser_panic() {
             Ok(loaded) => drop(effective(&loaded.config)),
             Err(faults) => {
                 let said = faults.to_string();
-                assert!(!said.is_empty() && !said.contains("\n\n"), "{:?}: {said}", String::from_utf8_lossy(&text));
-                assert!(said.lines().all(|l| l.starts_with("f:")), "{:?}: {said}", String::from_utf8_lossy(&text));
+                assert!(
+                    !said.is_empty() && !said.contains("\n\n"),
+                    "{:?}: {said}",
+                    String::from_utf8_lossy(&text)
+                );
+                assert!(
+                    said.lines().all(|l| l.starts_with("f:")),
+                    "{:?}: {said}",
+                    String::from_utf8_lossy(&text)
+                );
             }
         }
     }

@@ -23,12 +23,28 @@ fn bad(text: &str) -> String {
 }
 
 fn warned(text: &str) -> Vec<String> {
-    parse(text.as_bytes(), "f").unwrap().warnings.iter().map(ToString::to_string).collect()
+    parse(text.as_bytes(), "f")
+        .unwrap()
+        .warnings
+        .iter()
+        .map(ToString::to_string)
+        .collect()
 }
 
 #[test]
 fn a_file_without_settings_gives_the_defaults() {
-    for text in ["", "\n", "# nothing\n", "---\n", "---\n...\n", "null\n", "~", "{}", "\u{feff}", "\u{feff}# x\r\n"] {
+    for text in [
+        "",
+        "\n",
+        "# nothing\n",
+        "---\n",
+        "---\n...\n",
+        "null\n",
+        "~",
+        "{}",
+        "\u{feff}",
+        "\u{feff}# x\r\n",
+    ] {
         assert_eq!(good(text), Config::default(), "{text:?}");
     }
 }
@@ -37,7 +53,12 @@ fn a_file_without_settings_gives_the_defaults() {
 fn null_means_unset_for_every_key() {
     for setting in SETTINGS {
         for null in ["null", "~", "", "NULL"] {
-            assert_eq!(good(&format!("{}: {null}\n", setting.name)), Config::default(), "{}", setting.name);
+            assert_eq!(
+                good(&format!("{}: {null}\n", setting.name)),
+                Config::default(),
+                "{}",
+                setting.name
+            );
         }
     }
 }
@@ -56,35 +77,65 @@ fn every_form_of_yaml_works() {
         "<<: [{cache_time: 3}, {cache_time: 4}]",
         "cache_time:\t3 # soon\n",
     ] {
-        assert_eq!(good(text).cache_time, Some(Duration::from_secs(3)), "{text:?}");
+        assert_eq!(
+            good(text).cache_time,
+            Some(Duration::from_secs(3)),
+            "{text:?}"
+        );
     }
     let aliased = good("cache_time: &t 2\nhealthcheck_timeout: *t\n");
     assert_eq!(aliased.healthcheck_timeout, Duration::from_secs(2));
-    assert_eq!(good("cache_time: 5\n<<: {cache_time: 3}\n").cache_time, Some(Duration::from_secs(5)));
+    assert_eq!(
+        good("cache_time: 5\n<<: {cache_time: 3}\n").cache_time,
+        Some(Duration::from_secs(5))
+    );
 }
 
 #[test]
 fn booleans_are_those_of_yaml_1_1_quoted_or_not() {
-    for (words, expected) in [(["yes", "ON", "True", "y", "1"], true), (["no", "Off", "FALSE", "N", "0"], false)] {
+    for (words, expected) in [
+        (["yes", "ON", "True", "y", "1"], true),
+        (["no", "Off", "FALSE", "N", "0"], false),
+    ] {
         for word in words {
             for text in [word.to_owned(), format!("'{word}'"), format!("\"{word}\"")] {
-                assert_eq!(good(&format!("tls_verify: {text}")).tls_verify, expected, "{text}");
+                assert_eq!(
+                    good(&format!("tls_verify: {text}")).tls_verify,
+                    expected,
+                    "{text}"
+                );
             }
         }
     }
     for word in ["maybe", "2", "[true]", "{a: 1}", "''", "1.0"] {
-        assert!(bad(&format!("tls_verify: {word}")).contains("is neither yes nor no; write true or false"), "{word}");
+        assert!(
+            bad(&format!("tls_verify: {word}"))
+                .contains("is neither yes nor no; write true or false"),
+            "{word}"
+        );
     }
 }
 
 #[test]
 fn numbers_may_be_quoted_and_must_be_in_range() {
-    assert_eq!(good("healthcheck_timeout: \"0.5\"").healthcheck_timeout, Duration::from_millis(500));
-    assert_eq!(good("healthcheck_timeout: 1e1").healthcheck_timeout, Duration::from_secs(10));
-    assert_eq!(good("healthcheck_timeout: 86400").healthcheck_timeout, Duration::from_secs(86_400));
+    assert_eq!(
+        good("healthcheck_timeout: \"0.5\"").healthcheck_timeout,
+        Duration::from_millis(500)
+    );
+    assert_eq!(
+        good("healthcheck_timeout: 1e1").healthcheck_timeout,
+        Duration::from_secs(10)
+    );
+    assert_eq!(
+        good("healthcheck_timeout: 86400").healthcheck_timeout,
+        Duration::from_secs(86_400)
+    );
     assert_eq!(good("max_clients: '1_000'").max_clients, 1000);
     assert_eq!(good("max_clients: 20.0").max_clients, 20);
-    assert_eq!(good("rlimit_nofile: 512.0").rlimit_nofile, Some(FileLimit::Number(512)));
+    assert_eq!(
+        good("rlimit_nofile: 512.0").rlimit_nofile,
+        Some(FileLimit::Number(512))
+    );
     for number in [
         "0",
         "-1",
@@ -105,7 +156,10 @@ fn numbers_may_be_quoted_and_must_be_in_range() {
     ] {
         bad(&format!("max_clients: '{number}'"));
     }
-    for number in ["0", "-1", "86401", ".inf", ".nan", "nan", "1e-20", "10s", "1:30", "--1", "[1]", "0x5", "1e999"] {
+    for number in [
+        "0", "-1", "86401", ".inf", ".nan", "nan", "1e-20", "10s", "1:30", "--1", "[1]", "0x5",
+        "1e999",
+    ] {
         bad(&format!("healthcheck_timeout: {number}"));
     }
 }
@@ -113,9 +167,23 @@ fn numbers_may_be_quoted_and_must_be_in_range() {
 #[test]
 fn cache_time_is_nothing_some_or_for_ever() {
     assert_eq!(good("cache_time: 0").cache_time, Some(Duration::ZERO));
-    assert_eq!(good("cache_time: 0.25").cache_time, Some(Duration::from_millis(250)));
-    for for_ever in [".inf", ".INF", "+.inf", "'inf'", "1e300", "99999999999999999999"] {
-        assert_eq!(good(&format!("cache_time: {for_ever}")).cache_time, None, "{for_ever}");
+    assert_eq!(
+        good("cache_time: 0.25").cache_time,
+        Some(Duration::from_millis(250))
+    );
+    for for_ever in [
+        ".inf",
+        ".INF",
+        "+.inf",
+        "'inf'",
+        "1e300",
+        "99999999999999999999",
+    ] {
+        assert_eq!(
+            good(&format!("cache_time: {for_ever}")).cache_time,
+            None,
+            "{for_ever}"
+        );
     }
     assert_eq!(
         bad("cache_time: -1"),
@@ -142,26 +210,58 @@ fn texts_stay_exactly_as_written() {
         ("\"a\\\"b\\u00e9\"", "a\"b\u{e9}"),
         ("p#x:y", "p#x:y"),
         ("|\n  two\n  lines", "two\nlines"),
-        ("99999999999999999999999999999999999999999999", "99999999999999999999999999999999999999999999"),
+        (
+            "99999999999999999999999999999999999999999999",
+            "99999999999999999999999999999999999999999999",
+        ),
     ] {
         let config = good(&format!("mysql_username: u\nmysql_password: {yaml}"));
         assert_eq!(config.mysql_password.unwrap().reveal(), text, "{yaml}");
     }
-    assert_eq!(good("mysql_username: ''\nmysql_password: ''").mysql_username.as_deref(), Some(""));
-    assert_eq!(good("mysql_username: 12\nmysql_password: x").mysql_username.as_deref(), Some("12"));
+    assert_eq!(
+        good("mysql_username: ''\nmysql_password: ''")
+            .mysql_username
+            .as_deref(),
+        Some("")
+    );
+    assert_eq!(
+        good("mysql_username: 12\nmysql_password: x")
+            .mysql_username
+            .as_deref(),
+        Some("12")
+    );
 }
 
 #[test]
 fn headers_are_names_that_may_be_passed_on() {
-    assert_eq!(good("http_headers_to_copy: X-A").http_headers_to_copy, [Header::parse("X-A").unwrap()]);
-    assert_eq!(show::list(&good("http_headers_to_copy: [X-A, Host, x-a]").http_headers_to_copy), "[X-A, Host]");
-    assert!(good("http_headers_to_copy: []").http_headers_to_copy.is_empty());
-    assert_eq!(good("service_name_header: X-Service").service_name_header, Header::parse("X-Service"));
+    assert_eq!(
+        good("http_headers_to_copy: X-A").http_headers_to_copy,
+        [Header::parse("X-A").unwrap()]
+    );
+    assert_eq!(
+        show::list(&good("http_headers_to_copy: [X-A, Host, x-a]").http_headers_to_copy),
+        "[X-A, Host]"
+    );
+    assert!(
+        good("http_headers_to_copy: []")
+            .http_headers_to_copy
+            .is_empty()
+    );
+    assert_eq!(
+        good("service_name_header: X-Service").service_name_header,
+        Header::parse("X-Service")
+    );
     for name in ["Connection", "proxy-authorization", "TE", "content-length"] {
-        assert!(bad(&format!("http_headers_to_copy: [{name}]")).contains("belongs to one connection"), "{name}");
+        assert!(
+            bad(&format!("http_headers_to_copy: [{name}]")).contains("belongs to one connection"),
+            "{name}"
+        );
     }
     for name in ["'a b'", "''", "'x:'", "[a]", "{a: b}", "~", "é"] {
-        assert!(bad(&format!("http_headers_to_copy: [{name}]")).contains("is not the name of a header"), "{name}");
+        assert!(
+            bad(&format!("http_headers_to_copy: [{name}]")).contains("is not the name of a header"),
+            "{name}"
+        );
     }
     assert!(bad("service_name_header: 'X Y'").contains("is not the name of a header"));
 }
@@ -170,7 +270,10 @@ fn headers_are_names_that_may_be_passed_on() {
 fn networks_may_be_words() {
     let network = |t| Network::parse(t).unwrap();
     assert_eq!(good("check_hosts: private").check_hosts, Network::private());
-    assert_eq!(good("check_hosts: any").check_hosts, [network("0.0.0.0/0"), network("::/0")]);
+    assert_eq!(
+        good("check_hosts: any").check_hosts,
+        [network("0.0.0.0/0"), network("::/0")]
+    );
     assert_eq!(good("check_hosts: []").check_hosts, []);
     let mixed = good("check_hosts:\n- private\n- 203.0.113.0/24\n- 2001:db8::1\n").check_hosts;
     assert_eq!(mixed.len(), Network::private().len() + 2);
@@ -183,12 +286,26 @@ fn networks_may_be_words() {
 
 #[test]
 fn sizes_take_units() {
-    for (text, bytes) in
-        [("4096", 4096), ("'4096'", 4096), ("8MiB", 8 << 20), ("8m", 8 << 20), ("1 GiB", 1 << 30), ("2k", 2048)]
-    {
+    for (text, bytes) in [
+        ("4096", 4096),
+        ("'4096'", 4096),
+        ("8MiB", 8 << 20),
+        ("8m", 8 << 20),
+        ("1 GiB", 1 << 30),
+        ("2k", 2048),
+    ] {
         assert_eq!(good(&format!("max_body: {text}")).max_body, bytes, "{text}");
     }
-    for text in ["0", "2GiB", "8MB", "-1", "1.5m", "k", "99999999999999999999999g", "18446744073709551615k"] {
+    for text in [
+        "0",
+        "2GiB",
+        "8MB",
+        "-1",
+        "1.5m",
+        "k",
+        "99999999999999999999999g",
+        "18446744073709551615k",
+    ] {
         bad(&format!("max_body: {text}"));
     }
 }
@@ -196,15 +313,26 @@ fn sizes_take_units() {
 #[test]
 fn logs_and_limits_take_their_words() {
     assert_eq!(good("log_path: stdout").log_path, LogPath::Stdout);
-    assert_eq!(good("log_path: log/x").log_path, LogPath::File("log/x".into()));
-    for (word, level) in
-        [("warning", log::LevelFilter::Warn), ("OFF", log::LevelFilter::Off), ("trace", log::LevelFilter::Trace)]
-    {
+    assert_eq!(
+        good("log_path: log/x").log_path,
+        LogPath::File("log/x".into())
+    );
+    for (word, level) in [
+        ("warning", log::LevelFilter::Warn),
+        ("OFF", log::LevelFilter::Off),
+        ("trace", log::LevelFilter::Trace),
+    ] {
         assert_eq!(good(&format!("log_level: {word}")).log_level, level);
     }
     bad("log_level: loud");
-    assert_eq!(good("rlimit_nofile: max").rlimit_nofile, Some(FileLimit::Max));
-    assert_eq!(good("rlimit_nofile: '519'").rlimit_nofile, Some(FileLimit::Number(519)));
+    assert_eq!(
+        good("rlimit_nofile: max").rlimit_nofile,
+        Some(FileLimit::Max)
+    );
+    assert_eq!(
+        good("rlimit_nofile: '519'").rlimit_nofile,
+        Some(FileLimit::Number(519))
+    );
     assert_eq!(
         bad("rlimit_nofile: lots"),
         "f:1: rlimit_nofile: 'lots' is not a whole number; write a whole number from 64 to 2147483648 or 'max'"
@@ -220,7 +348,10 @@ fn all_faults_are_reported_together_with_their_lines() {
             .collect::<Vec<_>>(),
         ["f:2:", "f:4:", "f:6:"]
     );
-    assert!(bad("{\n \"max_body\": 1,\n\n \"max_clients\": 0\n}").starts_with("f:4: max_clients: '0' is out of range"));
+    assert!(
+        bad("{\n \"max_body\": 1,\n\n \"max_clients\": 0\n}")
+            .starts_with("f:4: max_clients: '0' is out of range")
+    );
 }
 
 #[test]
@@ -266,14 +397,23 @@ fn the_effective_settings_can_be_read_back() {
         let again = parse(shown.as_bytes(), "shown").unwrap_or_else(|e| panic!("{e}\n{shown}"));
         assert_eq!(again.config, config, "{shown}");
     }
-    assert!(effective(&Config::default()).lines().all(|l| !l.contains('#')));
+    assert!(
+        effective(&Config::default())
+            .lines()
+            .all(|l| !l.contains('#'))
+    );
 }
 
 #[test]
 fn the_table_has_every_key_once_and_documents_it() {
     let reference = reference_markdown();
     for setting in SETTINGS {
-        assert_eq!(SETTINGS.iter().filter(|s| s.name == setting.name).count(), 1, "{}", setting.name);
+        assert_eq!(
+            SETTINGS.iter().filter(|s| s.name == setting.name).count(),
+            1,
+            "{}",
+            setting.name
+        );
         assert!(
             reference.contains(&format!("| `{}` |", setting.name)) && setting.doc.ends_with('.'),
             "{}",
@@ -281,10 +421,18 @@ fn the_table_has_every_key_once_and_documents_it() {
         );
     }
     assert_eq!(reference.lines().count(), SETTINGS.len() + 2);
-    assert!(reference.lines().all(|l| l.replace("\\|", "").matches('|').count() == 6), "{reference}");
+    assert!(
+        reference
+            .lines()
+            .all(|l| l.replace("\\|", "").matches('|').count() == 6),
+        "{reference}"
+    );
     // Every field of Config has its row: debug output lists the fields.
     let fields = format!("{:#?}", Config::default());
-    for field in fields.lines().filter(|l| l.starts_with("    ") && !l.starts_with("     ")) {
+    for field in fields
+        .lines()
+        .filter(|l| l.starts_with("    ") && !l.starts_with("     "))
+    {
         if let Some((name, _)) = field.trim().split_once(':') {
             assert!(SETTINGS.iter().any(|s| s.name == name), "{name} has no row");
         }
@@ -302,11 +450,12 @@ fn changes_that_need_a_restart_are_named() {
 /// What the tables of groups and rules will do.
 #[test]
 fn nested_values_complain_with_their_own_key_and_line() {
-    let text =
-        "groups:\n  node:\n    checks: [a, [b]]\n    require:\n      lots\n    tiemout: 5\n    every: ~\n  web: 5\n";
+    let text = "groups:\n  node:\n    checks: [a, [b]]\n    require:\n      lots\n    tiemout: 5\n    every: ~\n  web: 5\n";
     let document = raw::Document::parse(text).unwrap();
     let sink = Sink::new(text.len());
-    let root = read::Reader::root(&document.root, &sink).fields(&["groups"]).unwrap();
+    let root = read::Reader::root(&document.root, &sink)
+        .fields(&["groups"])
+        .unwrap();
     for (name, group) in root.get("groups").unwrap().entries().unwrap() {
         let Some(fields) = group.fields(&["checks", "require", "timeout", "every"]) else {
             assert_eq!(name, "web");
@@ -323,6 +472,10 @@ fn nested_values_complain_with_their_own_key_and_line() {
          f:4: groups.node.require: 'lots' is not a whole number; write a whole number from 1 to 2\n\
          f:8: groups.web: '5' is not a map; write lines such as 'name: value', indented below the key"
     );
-    assert!(warnings[0].to_string().starts_with("f:6: groups.node.tiemout: there is no such setting"));
+    assert!(
+        warnings[0]
+            .to_string()
+            .starts_with("f:6: groups.node.tiemout: there is no such setting")
+    );
     assert!(warnings[0].to_string().ends_with("did you mean timeout?"));
 }

@@ -12,11 +12,17 @@ fn a_file_gives_a_secret_exactly_but_for_its_final_line_break() {
     let folder = std::env::temp_dir().join(format!("hacheck-secrets-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let file = folder.join("secret");
-    for (content, secret) in
-        [("s3cret\n", "s3cret"), (" a ${HOME}\r\n", " a ${HOME}"), ("a\n\n", "a\n"), ("007", "007")]
-    {
+    for (content, secret) in [
+        ("s3cret\n", "s3cret"),
+        (" a ${HOME}\r\n", " a ${HOME}"),
+        ("a\n\n", "a\n"),
+        ("007", "007"),
+    ] {
         std::fs::write(&file, content).unwrap();
-        let config = good(&format!("mysql_username: u\nmysql_password_file: {}\n", file.display()));
+        let config = good(&format!(
+            "mysql_username: u\nmysql_password_file: {}\n",
+            file.display()
+        ));
         assert_eq!(password(&config), Some(secret), "{content:?}");
     }
     std::fs::remove_dir_all(&folder).unwrap();
@@ -25,14 +31,24 @@ fn a_file_gives_a_secret_exactly_but_for_its_final_line_break() {
 #[test]
 fn variables_are_taken_from_the_environment_in_secrets_and_user_names() {
     let home = std::env::var("HOME").unwrap();
-    let config = good("mysql_username: \"u${HOME}\"\nmysql_password: 'a${HOME}b$${HOME}$c${HOME}'\n");
+    let config =
+        good("mysql_username: \"u${HOME}\"\nmysql_password: 'a${HOME}b$${HOME}$c${HOME}'\n");
     assert_eq!(config.mysql_username, Some(format!("u{home}")));
-    assert_eq!(password(&config), Some(format!("a{home}b${{HOME}}$c{home}").as_str()));
-    assert_eq!(good("service_name_header: X-Service\n").service_name_header, crate::config::Header::parse("X-Service"));
+    assert_eq!(
+        password(&config),
+        Some(format!("a{home}b${{HOME}}$c{home}").as_str())
+    );
+    assert_eq!(
+        good("service_name_header: X-Service\n").service_name_header,
+        crate::config::Header::parse("X-Service")
+    );
 }
 
 #[test]
 fn a_secret_without_a_user_name_is_odd_wherever_it_stands() {
     let warnings = warned("mysql_password_file: /etc/hostname\n");
-    assert!(warnings[0].contains("there is no mysql_username beside it"), "{warnings:?}");
+    assert!(
+        warnings[0].contains("there is no mysql_username beside it"),
+        "{warnings:?}"
+    );
 }

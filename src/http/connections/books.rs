@@ -63,18 +63,37 @@ struct Address {
 impl Books {
     /// Connections of an address that are open and not leaving.
     pub(super) fn count_of(&self, address: IpAddr) -> usize {
-        self.by_address.get(&address).map_or(0, |at| self.addresses[*at].count)
+        self.by_address
+            .get(&address)
+            .map_or(0, |at| self.addresses[*at].count)
     }
 
     /// Enters a connection, as an idle one. `start` is told its place, and gives its task and its own end.
-    pub(super) fn enter(&mut self, address: IpAddr, start: impl FnOnce(Id) -> (AbortHandle, Weak<Registered>)) {
+    pub(super) fn enter(
+        &mut self,
+        address: IpAddr,
+        start: impl FnOnce(Id) -> (AbortHandle, Weak<Registered>),
+    ) {
         let addresses = &mut self.addresses;
-        let new = || addresses.insert(Address { address, count: 0, idle: List::default() });
+        let new = || {
+            addresses.insert(Address {
+                address,
+                count: 0,
+                idle: List::default(),
+            })
+        };
         let address = *self.by_address.entry(address).or_insert_with(new);
         self.addresses[address].count += 1;
         let (task, own) = start(self.open.vacant_key());
         let links = Default::default();
-        let id = self.open.insert(Connection { address, task, own, is: Is::Leaving, since: Instant::now(), links });
+        let id = self.open.insert(Connection {
+            address,
+            task,
+            own,
+            is: Is::Leaving,
+            since: Instant::now(),
+            links,
+        });
         self.hang(id, Is::Idle);
     }
 
@@ -91,7 +110,10 @@ impl Books {
     pub(super) fn dismiss(&mut self, of: Option<IpAddr>) -> bool {
         let idle = match of {
             None => Some(&self.idle),
-            Some(address) => self.by_address.get(&address).map(|at| &self.addresses[*at].idle),
+            Some(address) => self
+                .by_address
+                .get(&address)
+                .map(|at| &self.addresses[*at].idle),
         };
         let longest = idle.and_then(|list| list.first);
         longest.inspect(|id| self.send_away(*id)).is_some()
@@ -106,12 +128,16 @@ impl Books {
     pub(super) fn overdue(&self, limit: Duration) -> Vec<Arc<Registered>> {
         let after = |id: &Id| self.open[*id].links[0].after;
         let idle = std::iter::successors(self.idle.first, after);
-        idle.take_while(|id| self.is_overdue(*id, limit)).filter_map(|id| self.open[id].own.upgrade()).collect()
+        idle.take_while(|id| self.is_overdue(*id, limit))
+            .filter_map(|id| self.open[id].own.upgrade())
+            .collect()
     }
 
     /// The busy connection that waits longest, and for how long.
     pub(super) fn busy_longest(&self) -> Option<(Id, Duration)> {
-        self.busy.first.map(|id| (id, self.open[id].since.elapsed()))
+        self.busy
+            .first
+            .map(|id| (id, self.open[id].since.elapsed()))
     }
 
     /// Tells a connection to end.
@@ -139,7 +165,9 @@ impl Books {
     pub(super) fn is_empty(&self) -> bool {
         let lists = [&self.idle, &self.busy];
         self.open.is_empty()
-            && lists.iter().all(|list| (list.first, list.last) == (None, None))
+            && lists
+                .iter()
+                .all(|list| (list.first, list.last) == (None, None))
             && self.addresses.is_empty()
             && self.by_address.is_empty()
     }
@@ -151,7 +179,9 @@ impl Books {
             Is::Busy => self.busy.push::<0>(&mut self.open, id),
             Is::Idle => {
                 self.idle.push::<0>(&mut self.open, id);
-                self.addresses[self.open[id].address].idle.push::<1>(&mut self.open, id);
+                self.addresses[self.open[id].address]
+                    .idle
+                    .push::<1>(&mut self.open, id);
             }
         }
     }
@@ -162,7 +192,9 @@ impl Books {
             Is::Busy => self.busy.take::<0>(&mut self.open, id),
             Is::Idle => {
                 self.idle.take::<0>(&mut self.open, id);
-                self.addresses[self.open[id].address].idle.take::<1>(&mut self.open, id);
+                self.addresses[self.open[id].address]
+                    .idle
+                    .take::<1>(&mut self.open, id);
             }
         }
     }
@@ -192,7 +224,10 @@ struct Links {
 
 impl List {
     fn push<const L: usize>(&mut self, all: &mut Slab<Connection>, id: Id) {
-        all[id].links[L] = Links { before: self.last, after: None };
+        all[id].links[L] = Links {
+            before: self.last,
+            after: None,
+        };
         match self.last {
             Some(last) => all[last].links[L].after = Some(id),
             None => self.first = Some(id),

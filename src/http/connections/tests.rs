@@ -5,8 +5,14 @@ const TWO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
 fn connections(connections: usize, per_address: usize) -> Arc<Connections> {
     let second = Duration::from_secs(1);
-    let limits =
-        Limits { connections, per_address, header_timeout: second, write_timeout: second, head: 1 << 15, headers: 100 };
+    let limits = Limits {
+        connections,
+        per_address,
+        header_timeout: second,
+        write_timeout: second,
+        head: 1 << 15,
+        headers: 100,
+    };
     Arc::new(Connections::new(limits))
 }
 
@@ -21,11 +27,17 @@ fn enter(all: &Arc<Connections>, address: IpAddr) -> Arc<Registered> {
         })
         .abort_handle()
     });
-    own.and_then(|o| o.upgrade()).expect("the task has it, and has not run yet")
+    own.and_then(|o| o.upgrade())
+        .expect("the task has it, and has not run yet")
 }
 
 fn ids(all: &Connections) -> Vec<Id> {
-    all.books().open.iter().filter(|(_, c)| c.is != Is::Leaving).map(|(id, _)| id).collect()
+    all.books()
+        .open
+        .iter()
+        .filter(|(_, c)| c.is != Is::Leaving)
+        .map(|(id, _)| id)
+        .collect()
 }
 
 #[tokio::test]
@@ -72,7 +84,10 @@ async fn room_comes_when_a_busy_connection_becomes_idle() {
     assert!(!waiting.is_finished());
     only.idle();
     drop(only);
-    tokio::time::timeout(Duration::from_secs(20), waiting).await.unwrap().unwrap();
+    tokio::time::timeout(Duration::from_secs(20), waiting)
+        .await
+        .unwrap()
+        .unwrap();
     assert_eq!((all.count(), all.dropped()), (0, 1));
 }
 
@@ -91,9 +106,16 @@ async fn nothing_stays_in_the_books() {
             _ => {}
         }
     }
-    let tasks: Vec<_> = all.books().open.iter().map(|(_, c)| c.task.clone()).collect();
+    let tasks: Vec<_> = all
+        .books()
+        .open
+        .iter()
+        .map(|(_, c)| c.task.clone())
+        .collect();
     tasks.iter().for_each(AbortHandle::abort);
-    tokio::time::timeout(Duration::from_secs(20), all.drained()).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(20), all.drained())
+        .await
+        .unwrap();
     let books = all.books();
     assert!(books.is_empty());
     assert_eq!(books.leaving, 0);

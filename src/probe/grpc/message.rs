@@ -91,14 +91,20 @@ pub(super) fn code_name(code: &str) -> String {
         "UNAUTHENTICATED",
     ];
     let name = code.parse::<usize>().ok().and_then(|n| NAMES.get(n));
-    name.map_or_else(|| format!("grpc-status {}", code.escape_debug()), |n| format!("grpc-status {code} {n}"))
+    name.map_or_else(
+        || format!("grpc-status {}", code.escape_debug()),
+        |n| format!("grpc-status {code} {n}"),
+    )
 }
 
 pub(super) fn percent_decoded(text: &str) -> String {
     let mut out = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&byte, after)) = rest.split_first() {
-        let hex = after.get(..2).and_then(|h| std::str::from_utf8(h).ok()).filter(|_| byte == b'%');
+        let hex = after
+            .get(..2)
+            .and_then(|h| std::str::from_utf8(h).ok())
+            .filter(|_| byte == b'%');
         match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
             Some(decoded) => {
                 out.push(decoded);
@@ -136,7 +142,10 @@ mod tests {
             (b"\0\0\0\0\x02\x08\xff", None),
             (b"\0\0\0\0\x02\x12\x7f", None),
             (b"\0\0", None),
-            (b"\0\0\0\0\x0b\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", None),
+            (
+                b"\0\0\0\0\x0b\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff",
+                None,
+            ),
         ] {
             assert_eq!(serving_status(frame), status, "{frame:?}");
         }
@@ -144,7 +153,10 @@ mod tests {
 
     #[test]
     fn messages_are_percent_decoded() {
-        assert_eq!(percent_decoded("unknown%20service+a&b=c%21"), "unknown service+a&b=c!");
+        assert_eq!(
+            percent_decoded("unknown%20service+a&b=c%21"),
+            "unknown service+a&b=c!"
+        );
         assert_eq!(code_name("12"), "grpc-status 12 UNIMPLEMENTED");
         assert_eq!(code_name("99"), "grpc-status 99");
     }

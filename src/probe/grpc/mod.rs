@@ -59,7 +59,8 @@ fn service(query: &str) -> Result<String, String> {
 }
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let name = service(probe.target.query()).map_err(|e| Outcome::bad_request(format!("grpc: {e}")))?;
+    let name =
+        service(probe.target.query()).map_err(|e| Outcome::bad_request(format!("grpc: {e}")))?;
     let connection = stream::connect(probe).await?;
     let answer = if probe.protocol.name == "grpcs" {
         exchange(probe, tls::wrap_h2(probe, connection).await?, &name).await?
@@ -82,8 +83,15 @@ where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let failed = |e: hyper::Error| probe.failed(cause(&e));
-    let scheme = if probe.protocol.name == "grpcs" { "https" } else { "http" };
-    let uri = format!("{scheme}://{}:{}/grpc.health.v1.Health/Check", probe.target.host, probe.target.port);
+    let scheme = if probe.protocol.name == "grpcs" {
+        "https"
+    } else {
+        "http"
+    };
+    let uri = format!(
+        "{scheme}://{}:{}/grpc.health.v1.Health/Check",
+        probe.target.host, probe.target.port
+    );
     let request = hyper::Request::builder()
         .method(Method::POST)
         .version(Version::HTTP_2)
@@ -100,7 +108,10 @@ where
         .max_header_list_size(HEAD_MAX)
         .initial_stream_window_size(HEAD_MAX)
         .initial_connection_window_size(HEAD_MAX);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(failed)?;
+    let (mut sender, connection) = builder
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(failed)?;
     let work = async {
         probe.trace.stage("waiting for the answer");
         read(sender.send_request(request).await?).await
@@ -126,7 +137,12 @@ async fn read(response: Response<Incoming>) -> Result<Answer, hyper::Error> {
             Err(other) => trailers = other.into_trailers().unwrap_or_default(),
         }
     }
-    Ok(Answer { status: head.status, headers: head.headers, trailers, body: body.freeze() })
+    Ok(Answer {
+        status: head.status,
+        headers: head.headers,
+        trailers,
+        body: body.freeze(),
+    })
 }
 
 fn cause(e: &hyper::Error) -> String {
@@ -136,18 +152,45 @@ fn cause(e: &hyper::Error) -> String {
 }
 
 fn judge(probe: &Probe<'_>, answer: &Answer) -> Result<Outcome, Outcome> {
-    let kind = answer.headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok()).unwrap_or_default();
+    let kind = answer
+        .headers
+        .get(CONTENT_TYPE)
+        .and_then(|v| v.to_str().ok())
+        .unwrap_or_default();
     if answer.status != StatusCode::OK || !kind.starts_with("application/grpc") {
-        let kind = if kind.is_empty() { "no content type".into() } else { kind.escape_debug().to_string() };
-        return Err(probe.failed(format_args!("the answer is not gRPC's: {}, {kind}", answer.status)));
+        let kind = if kind.is_empty() {
+            "no content type".into()
+        } else {
+            kind.escape_debug().to_string()
+        };
+        return Err(probe.failed(format_args!(
+            "the answer is not gRPC's: {}, {kind}",
+            answer.status
+        )));
     }
-    let header = |name| answer.trailers.get(name).or_else(|| answer.headers.get(name)).and_then(|v| v.to_str().ok());
+    let header = |name| {
+        answer
+            .trailers
+            .get(name)
+            .or_else(|| answer.headers.get(name))
+            .and_then(|v| v.to_str().ok())
+    };
     match header("grpc-status") {
         Some("0") => {}
         Some(code) => {
-            let message = header("grpc-message").map(percent_decoded).unwrap_or_default();
-            let message = message.chars().map(|c| if c.is_control() { ' ' } else { c }).take(300).collect::<String>();
-            let about = if message.is_empty() { String::new() } else { format!(": {message}") };
+            let message = header("grpc-message")
+                .map(percent_decoded)
+                .unwrap_or_default();
+            let message = message
+                .chars()
+                .map(|c| if c.is_control() { ' ' } else { c })
+                .take(300)
+                .collect::<String>();
+            let about = if message.is_empty() {
+                String::new()
+            } else {
+                format!(": {message}")
+            };
             return Err(probe.failed(format_args!("{}{about}", code_name(code))));
         }
         None => return Err(probe.failed("the answer has no grpc-status")),

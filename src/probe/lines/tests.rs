@@ -2,7 +2,10 @@ use super::*;
 
 /// Runs a future that only ever waits for memory.
 fn run<T>(work: impl Future<Output = T>) -> T {
-    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+    tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap()
+        .block_on(work)
 }
 
 fn over<'a>(trace: &'a Trace, data: &'static [u8]) -> Lines<'a> {
@@ -19,7 +22,10 @@ fn lines_end_with_lf_or_crlf() {
         }
         let broken = lines.line(100).await.unwrap_err();
         assert!(broken.is_closed());
-        assert_eq!(broken.to_string(), "the peer closed the connection in the middle of its answer, got \"rest\"");
+        assert_eq!(
+            broken.to_string(),
+            "the peer closed the connection in the middle of its answer, got \"rest\""
+        );
     });
 }
 
@@ -30,8 +36,14 @@ fn a_line_is_never_longer_than_its_bound() {
         assert_eq!(over(&trace, b"123\n").line(4).await.unwrap(), "123");
         let broken = over(&trace, b"1234\n").line(4).await.unwrap_err();
         assert!(!broken.is_closed());
-        assert_eq!(broken.to_string(), "the answer does not end within 4 bytes, got \"1234\\n\"");
-        let endless = Lines::over(tokio::io::join(tokio::io::repeat(b'x'), tokio::io::sink()), &trace);
+        assert_eq!(
+            broken.to_string(),
+            "the answer does not end within 4 bytes, got \"1234\\n\""
+        );
+        let endless = Lines::over(
+            tokio::io::join(tokio::io::repeat(b'x'), tokio::io::sink()),
+            &trace,
+        );
         let broken = { endless }.line(10_000).await.unwrap_err().to_string();
         assert!(broken.len() < 200 && broken.ends_with("x…\""), "{broken}");
     });
@@ -45,11 +57,23 @@ fn counted_bytes_and_the_rest_follow_lines() {
         assert_eq!(lines.peek().await.unwrap(), b'$');
         assert_eq!(lines.line(10).await.unwrap(), "$4");
         assert_eq!(lines.exact(4).await.unwrap(), "ab\nc");
-        assert_eq!(lines.rest(100, Some(b"Keyspace")).await.unwrap(), "d# Keyspace and more");
+        assert_eq!(
+            lines.rest(100, Some(b"Keyspace")).await.unwrap(),
+            "d# Keyspace and more"
+        );
         assert!(lines.rest(100, None).await.is_err(), "nothing is no rest");
         assert!(over(&trace, b"abc").exact(4).await.unwrap_err().is_closed());
-        assert_eq!(over(&trace, b"abc").rest(100, Some(b"Keyspace")).await.unwrap(), "abc");
-        let endless = Lines::over(tokio::io::join(tokio::io::repeat(b'x'), tokio::io::sink()), &trace);
+        assert_eq!(
+            over(&trace, b"abc")
+                .rest(100, Some(b"Keyspace"))
+                .await
+                .unwrap(),
+            "abc"
+        );
+        let endless = Lines::over(
+            tokio::io::join(tokio::io::repeat(b'x'), tokio::io::sink()),
+            &trace,
+        );
         assert!({ endless }.rest(1 << 20, None).await.is_err());
     });
 }
@@ -68,15 +92,23 @@ fn the_trace_knows_what_came_so_far() {
 
 #[test]
 fn answers_are_shown_on_one_line_and_cut() {
-    assert_eq!(quote(b"it's \"so\"\r\n\x00\xff\\"), "\"it's \"so\"\\r\\n\\0\u{fffd}\\\"");
+    assert_eq!(
+        quote(b"it's \"so\"\r\n\x00\xff\\"),
+        "\"it's \"so\"\\r\\n\\0\u{fffd}\\\""
+    );
     let long = quote(&[b'a'; 500]);
     assert!(long.ends_with("a…\"") && long.len() < 110, "{long}");
 }
 
 #[test]
 fn a_secret_is_masked_wherever_it_comes_back() {
-    let masked = |text: &str, whole| String::from_utf8(mask(text.as_bytes(), Some(b"hunter2"), whole)).unwrap();
-    assert_eq!(masked("-ERR 'AUTH' 'hunter2' hunter2x hunter", true), "-ERR 'AUTH' '***' ***x hunter");
+    let masked = |text: &str, whole| {
+        String::from_utf8(mask(text.as_bytes(), Some(b"hunter2"), whole)).unwrap()
+    };
+    assert_eq!(
+        masked("-ERR 'AUTH' 'hunter2' hunter2x hunter", true),
+        "-ERR 'AUTH' '***' ***x hunter"
+    );
     assert_eq!(masked("AUTH hunter", false), "AUTH ***");
     assert_eq!(masked("AUTH hunter2 h", false), "AUTH *** ***");
     assert_eq!(mask(b"hunter2", None, false), b"hunter2");
@@ -87,7 +119,10 @@ fn a_secret_is_masked_wherever_it_comes_back() {
         let mut lines = Lines::over(tokio::io::join(&data[..], tokio::io::sink()), &trace);
         lines.hide("hunter2");
         let broken = lines.line(1000).await.unwrap_err().to_string();
-        assert!(!broken.contains("hun") && !trace.current().contains("hun"), "{broken}");
+        assert!(
+            !broken.contains("hun") && !trace.current().contains("hun"),
+            "{broken}"
+        );
     });
 }
 
@@ -97,7 +132,9 @@ fn no_bytes_upset_the_reader() {
     for _ in 0..2000 {
         let data: Vec<u8> = (0..40)
             .map(|_| {
-                state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+                state = state
+                    .wrapping_mul(6_364_136_223_846_793_005)
+                    .wrapping_add(1);
                 b"\r\n:$-+ab\x00\xff"[usize::try_from(state >> 33).unwrap() % 10]
             })
             .collect();

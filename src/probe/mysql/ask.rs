@@ -33,28 +33,44 @@ impl Ask {
             Ok(())
         })?;
         if ask.role == Some(Role::Primary) && ask.max_lag.is_some() {
-            return Err("role=primary and max_lag contradict each other: a primary follows nobody".into());
+            return Err(
+                "role=primary and max_lag contradict each other: a primary follows nobody".into(),
+            );
         }
         Ok(ask)
     }
 
     /// The same text for queries that mean the same.
     pub(super) fn canonical(query: &str) -> Result<String, String> {
-        Self::parse(query).map(|ask| if ask == Self::default() { String::new() } else { format!("{ask:?}") })
+        Self::parse(query).map(|ask| {
+            if ask == Self::default() {
+                String::new()
+            } else {
+                format!("{ask:?}")
+            }
+        })
     }
 }
 
 fn seconds(text: &str) -> Result<u64, String> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     let number = digits.then(|| text.parse().ok()).flatten();
-    number.ok_or_else(|| format!("max_lag is a number of whole seconds, not '{}'", text.escape_debug()))
+    number.ok_or_else(|| {
+        format!(
+            "max_lag is a number of whole seconds, not '{}'",
+            text.escape_debug()
+        )
+    })
 }
 
 fn galera(text: &str) -> Result<Galera, String> {
     match text {
         "synced" => Ok(Galera::Synced),
         "synced,donor" | "donor,synced" => Ok(Galera::SyncedOrDonor),
-        _ => Err(format!("galera is synced or synced,donor, not '{}'", text.escape_debug())),
+        _ => Err(format!(
+            "galera is synced or synced,donor, not '{}'",
+            text.escape_debug()
+        )),
     }
 }
 
@@ -67,21 +83,42 @@ mod tests {
         let same = Ask::canonical("role=replica&max_lag=030").unwrap();
         assert_eq!(Ask::canonical("max_lag=30&role=%72eplica").unwrap(), same);
         assert_ne!(Ask::canonical("max_lag=31&role=replica").unwrap(), same);
-        assert_eq!(Ask::canonical("galera=donor%2Csynced"), Ask::canonical("galera=synced,donor"));
+        assert_eq!(
+            Ask::canonical("galera=donor%2Csynced"),
+            Ask::canonical("galera=synced,donor")
+        );
         assert_eq!(Ask::canonical("").unwrap(), "");
     }
 
     #[test]
     fn options_that_cannot_be_are_named() {
         for (query, sentence) in [
-            ("rolle=primary", "unknown option 'rolle'; there are role, max_lag, galera"),
+            (
+                "rolle=primary",
+                "unknown option 'rolle'; there are role, max_lag, galera",
+            ),
             ("role=master", "role is primary or replica, not 'master'"),
             ("role=primary&role=replica", "option role is given twice"),
-            ("max_lag=", "option max_lag has no value; leave it out or give one"),
-            ("max_lag=-1", "max_lag is a number of whole seconds, not '-1'"),
-            ("max_lag=99999999999999999999", "max_lag is a number of whole seconds, not '99999999999999999999'"),
-            ("galera=donor", "galera is synced or synced,donor, not 'donor'"),
-            ("max_lag=3&role=primary", "role=primary and max_lag contradict each other: a primary follows nobody"),
+            (
+                "max_lag=",
+                "option max_lag has no value; leave it out or give one",
+            ),
+            (
+                "max_lag=-1",
+                "max_lag is a number of whole seconds, not '-1'",
+            ),
+            (
+                "max_lag=99999999999999999999",
+                "max_lag is a number of whole seconds, not '99999999999999999999'",
+            ),
+            (
+                "galera=donor",
+                "galera is synced or synced,donor, not 'donor'",
+            ),
+            (
+                "max_lag=3&role=primary",
+                "role=primary and max_lag contradict each other: a primary follows nobody",
+            ),
         ] {
             assert_eq!(Ask::parse(query).unwrap_err(), sentence);
         }

@@ -32,7 +32,13 @@ impl<'a> Login<'a> {
             "caching_sha2_password" => AuthPlugin::CachingSha2Password,
             _ => AuthPlugin::MysqlNativePassword,
         };
-        Self { plugin, nonce: greeting.nonce.clone(), tls, password, switched: false }
+        Self {
+            plugin,
+            nonce: greeting.nonce.clone(),
+            tls,
+            password,
+            switched: false,
+        }
     }
 
     pub(super) fn plugin_name(&self) -> Vec<u8> {
@@ -41,7 +47,10 @@ impl<'a> Login<'a> {
 
     /// The first answer to the nonce; empty without a password.
     pub(super) fn proof(&self) -> Vec<u8> {
-        self.plugin.gen_data(Some(self.password), &self.nonce).map(|data| data.to_vec()).unwrap_or_default()
+        self.plugin
+            .gen_data(Some(self.password), &self.nonce)
+            .map(|data| data.to_vec())
+            .unwrap_or_default()
     }
 
     /// Goes on until the server decides. Gives its OK packet.
@@ -69,17 +78,25 @@ impl<'a> Login<'a> {
         self.nonce = reader.0.strip_suffix(&[0]).unwrap_or(reader.0).to_vec();
         let proof = match &self.plugin {
             AuthPlugin::MysqlClearPassword => {
-                return Err(broken("the server wants the password in clear text; give the account another plugin"));
+                return Err(broken(
+                    "the server wants the password in clear text; give the account another plugin",
+                ));
             }
             AuthPlugin::MysqlOldPassword => {
-                return Err(broken("the account has a password of before MySQL 4.1; set its password anew"));
+                return Err(broken(
+                    "the account has a password of before MySQL 4.1; set its password anew",
+                ));
             }
             AuthPlugin::Other(name) if name.is_empty() => {
-                return Err(broken("the account has a password of before MySQL 4.1; set its password anew"));
+                return Err(broken(
+                    "the account has a password of before MySQL 4.1; set its password anew",
+                ));
             }
             AuthPlugin::Other(name) => {
                 let name = String::from_utf8_lossy(name).escape_debug().to_string();
-                return Err(Error::Broken(format!("the account's authentication plugin '{name}' is not supported")));
+                return Err(Error::Broken(format!(
+                    "the account's authentication plugin '{name}' is not supported"
+                )));
             }
             // It sends its salt first.
             AuthPlugin::MariadbParsec { .. } => Vec::new(),
@@ -102,10 +119,17 @@ impl<'a> Login<'a> {
                 wire.send(&secret).await
             }
             (AuthPlugin::MariadbParsec { .. }, [b'P', factor, ..]) if *factor <= PARSEC_MAX => {
-                self.plugin.read_add_data(data).ok_or_else(|| broken("malformed PARSEC salt"))?;
+                self.plugin
+                    .read_add_data(data)
+                    .ok_or_else(|| broken("malformed PARSEC salt"))?;
                 let (plugin, nonce) = (self.plugin.clone(), self.nonce.clone());
                 let password = self.password.to_owned();
-                let proof = compute(move || plugin.gen_data(Some(&password), &nonce).map(|data| data.to_vec())).await?;
+                let proof = compute(move || {
+                    plugin
+                        .gen_data(Some(&password), &nonce)
+                        .map(|data| data.to_vec())
+                })
+                .await?;
                 wire.send(&proof.unwrap_or_default()).await
             }
             _ => Err(broken("the server's login packets do not fit together")),
@@ -118,7 +142,10 @@ impl<'a> Login<'a> {
             return Err(broken("the server's RSA key is too long"));
         }
         let padded = self.password.bytes().chain([0]);
-        let masked: Vec<u8> = padded.zip(self.nonce.iter().cycle()).map(|(a, b)| a ^ b).collect();
+        let masked: Vec<u8> = padded
+            .zip(self.nonce.iter().cycle())
+            .map(|(a, b)| a ^ b)
+            .collect();
         let key = key.to_vec();
         compute(move || crypto::encrypt(&masked, &key)).await
     }
@@ -126,7 +153,9 @@ impl<'a> Login<'a> {
 
 /// Computes where nobody waits, and where a panic ends there: `mysql_common` panics on a malformed RSA key.
 async fn compute<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Error> {
-    tokio::task::spawn_blocking(work).await.map_err(|_| broken("the server's key cannot be made sense of"))
+    tokio::task::spawn_blocking(work)
+        .await
+        .map_err(|_| broken("the server's key cannot be made sense of"))
 }
 
 fn broken(cause: &str) -> Error {

@@ -29,14 +29,20 @@ pub(super) const MYSQL: Protocol = Protocol {
 };
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let ask = Ask::parse(probe.target.query()).map_err(|e| Outcome::bad_request(format!("mysql: {e}")))?;
+    let ask = Ask::parse(probe.target.query())
+        .map_err(|e| Outcome::bad_request(format!("mysql: {e}")))?;
     let config = &probe.context.config;
     let (Some(user), Some(password)) = (&config.mysql_username, &config.mysql_password) else {
         let text = "No MySQL username/password in config file";
         return Err(Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text));
     };
-    let mut session = log_in(probe, user, password).await.map_err(|e| login_failed(probe, e))?;
-    let mut text = format!("MySQL connect response: MySQLResponse(OK)<{}>", session.message);
+    let mut session = log_in(probe, user, password)
+        .await
+        .map_err(|e| login_failed(probe, e))?;
+    let mut text = format!(
+        "MySQL connect response: MySQLResponse(OK)<{}>",
+        session.message
+    );
     let result = state::check(probe, &mut session, &ask).await;
     if result.is_ok() {
         probe.trace.stage("saying good-bye");
@@ -65,7 +71,9 @@ fn login_failed(probe: &Probe<'_>, error: Error) -> Outcome {
 /// and takes TLS when a plain login is refused: that is all one is told when an account requires it.
 async fn log_in(probe: &Probe<'_>, user: &str, password: &Secret) -> Result<Session, Error> {
     let open = async |tls: bool| {
-        probe.trace.note(|| format!("logging in {} TLS", if tls { "over" } else { "without" }));
+        probe
+            .trace
+            .note(|| format!("logging in {} TLS", if tls { "over" } else { "without" }));
         let tcp = stream::connect(probe).await.map_err(Error::Failed)?;
         Session::open(probe, tcp, tls, user, password.reveal()).await
     };
@@ -88,7 +96,10 @@ async fn log_in(probe: &Probe<'_>, user: &str, password: &Secret) -> Result<Sess
         result => return result,
     };
     let second = open(true).await;
-    ways.learn(probe.target, Some(matches!(second, Ok(_) | Err(Error::Refused(_)))));
+    ways.learn(
+        probe.target,
+        Some(matches!(second, Ok(_) | Err(Error::Refused(_)))),
+    );
     second.map_err(|e| {
         probe.trace.note(|| format!("over TLS: {e:?}"));
         Error::Refused(refused)

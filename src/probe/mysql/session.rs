@@ -91,9 +91,19 @@ impl Session {
             Wire::new(Box::new(wire.stream), number)
         };
         probe.trace.stage("logging in");
-        let capabilities = if tls { capabilities | SSL } else { capabilities };
-        let mut session = Self { wire, message: String::new() };
-        match session.log_in(capabilities, &greeting, tls, user, password).await {
+        let capabilities = if tls {
+            capabilities | SSL
+        } else {
+            capabilities
+        };
+        let mut session = Self {
+            wire,
+            message: String::new(),
+        };
+        match session
+            .log_in(capabilities, &greeting, tls, user, password)
+            .await
+        {
             Err(Error::Refused(e)) if !tls && offers_tls => Err(Error::RefusedWithoutTls(e)),
             result => result.map(|()| session),
         }
@@ -127,12 +137,17 @@ impl Session {
     /// The rows that a statement gives.
     pub(super) async fn rows(&mut self, statement: &str) -> Result<Vec<Row>, Error> {
         self.wire.number = 0;
-        self.wire.send(&[b"\x03", statement.as_bytes()].concat()).await?;
+        self.wire
+            .send(&[b"\x03", statement.as_bytes()].concat())
+            .await?;
         let head = self.wire.receive().await?;
         if head[0] == 0 {
             return Ok(Vec::new());
         }
-        let columns = Reader(&head).integer().filter(|n| *n <= COLUMNS_MAX).ok_or_else(malformed)?;
+        let columns = Reader(&head)
+            .integer()
+            .filter(|n| *n <= COLUMNS_MAX)
+            .ok_or_else(malformed)?;
         let mut names = Vec::new();
         for _ in 0..columns {
             let definition = self.wire.receive().await?;
@@ -169,10 +184,13 @@ impl Greeting {
         if reader.byte() != Some(10) {
             let start: String = payload.iter().take(20).copied().map(char::from).collect();
             let start = start.escape_debug();
-            return Err(Error::Broken(format!("the answer is not MySQL's: it greets with '{start}'")));
+            return Err(Error::Broken(format!(
+                "the answer is not MySQL's: it greets with '{start}'"
+            )));
         }
         let greeting = Self::parse_10(&mut reader);
-        let greeting = greeting.ok_or_else(|| Error::Broken("the answer is not MySQL's: a short greeting".into()))?;
+        let greeting = greeting
+            .ok_or_else(|| Error::Broken("the answer is not MySQL's: a short greeting".into()))?;
         if greeting.capabilities & 0x8200 == 0x8200 {
             Ok(greeting)
         } else {
@@ -193,13 +211,23 @@ impl Greeting {
         let rest = reader.take(length.saturating_sub(8).max(13))?;
         nonce.extend_from_slice(rest.strip_suffix(&[0]).unwrap_or(rest));
         let plugin = String::from_utf8_lossy(reader.until_zero()).into_owned();
-        Some(Self { capabilities: u32::from(low) | u32::from(high) << 16, nonce, plugin })
+        Some(Self {
+            capabilities: u32::from(low) | u32::from(high) << 16,
+            nonce,
+            plugin,
+        })
     }
 }
 
 /// The fixed part of the login, which alone is the request for TLS.
 fn head(capabilities: u32) -> Vec<u8> {
-    [&capabilities.to_le_bytes()[..], &PACKET_MAX.to_le_bytes(), &[UTF8], &[0; 23]].concat()
+    [
+        &capabilities.to_le_bytes()[..],
+        &PACKET_MAX.to_le_bytes(),
+        &[UTF8],
+        &[0; 23],
+    ]
+    .concat()
 }
 
 /// The message of an OK packet. Servers send it with its length in front, the manual says without.
@@ -207,7 +235,10 @@ fn ok_message(packet: &[u8]) -> String {
     let mut reader = Reader(packet.get(1..).unwrap_or_default());
     let _ = (reader.integer(), reader.integer(), reader.take(4));
     let rest = reader.0;
-    let text = Reader(rest).string().filter(|text| text.len() + 1 == rest.len()).unwrap_or(rest);
+    let text = Reader(rest)
+        .string()
+        .filter(|text| text.len() + 1 == rest.len())
+        .unwrap_or(rest);
     String::from_utf8_lossy(text).into_owned()
 }
 
@@ -228,7 +259,10 @@ fn row(names: &[String], packet: &[u8]) -> Option<Row> {
         }
         _ => Some(Some(String::from_utf8_lossy(reader.string()?).into_owned())),
     };
-    names.iter().map(|name| Some((name.clone(), value()?))).collect()
+    names
+        .iter()
+        .map(|name| Some((name.clone(), value()?)))
+        .collect()
 }
 
 fn is_end(packet: &[u8]) -> bool {
@@ -254,7 +288,12 @@ mod tests {
                 state.to_le_bytes()[3] & 0x3f
             };
             let mut bytes: Vec<u8> = (0..1 + length % 90).map(|_| next()).collect();
-            let _ = (ok_message(&bytes), column_name(&bytes), is_end(&bytes), row(&["a".into(), "b".into()], &bytes));
+            let _ = (
+                ok_message(&bytes),
+                column_name(&bytes),
+                is_end(&bytes),
+                row(&["a".into(), "b".into()], &bytes),
+            );
             bytes[0] = 10;
             let _ = Greeting::parse(&bytes);
         }

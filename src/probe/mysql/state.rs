@@ -7,16 +7,31 @@ use crate::probe::{Outcome, Probe};
 
 /// MariaDB's (all sources), MySQL's since 8.0.22, and the one before. A server knows its own and calls the others a
 /// syntax error.
-const REPLICA_STATUS: [&str; 3] = ["SHOW ALL SLAVES STATUS", "SHOW REPLICA STATUS", "SHOW SLAVE STATUS"];
+const REPLICA_STATUS: [&str; 3] = [
+    "SHOW ALL SLAVES STATUS",
+    "SHOW REPLICA STATUS",
+    "SHOW SLAVE STATUS",
+];
 
 /// ER_PARSE_ERROR.
 const SYNTAX_ERROR: u16 = 1064;
 
 /// `wsrep_local_state` (Galera manual, "Node state changes").
-const GALERA_STATES: [&str; 6] = ["Initialized", "Joining", "Donor/Desynced", "Joined", "Synced", "Error"];
+const GALERA_STATES: [&str; 6] = [
+    "Initialized",
+    "Joining",
+    "Donor/Desynced",
+    "Joined",
+    "Synced",
+    "Error",
+];
 
 /// Asks for what the options want to know. What was found, or the failure.
-pub(super) async fn check(probe: &Probe<'_>, session: &mut Session, ask: &Ask) -> Result<Vec<String>, Outcome> {
+pub(super) async fn check(
+    probe: &Probe<'_>,
+    session: &mut Session,
+    ask: &Ask,
+) -> Result<Vec<String>, Outcome> {
     let mut found = Vec::new();
     if ask.role == Some(Role::Primary) {
         let rows = rows(probe, session, "SELECT @@global.read_only").await?;
@@ -27,17 +42,32 @@ pub(super) async fn check(probe: &Probe<'_>, session: &mut Session, ask: &Ask) -
         found.push(replica(&rows, ask.max_lag).map_err(|e| probe.failed(e))?);
     }
     if let Some(wanted) = ask.galera {
-        let rows = rows(probe, session, "SHOW GLOBAL STATUS LIKE 'wsrep_local_state'").await?;
+        let rows = rows(
+            probe,
+            session,
+            "SHOW GLOBAL STATUS LIKE 'wsrep_local_state'",
+        )
+        .await?;
         found.push(galera(&rows, wanted).map_err(|e| probe.failed(e))?);
     }
     Ok(found)
 }
 
-async fn rows(probe: &Probe<'_>, session: &mut Session, statement: &'static str) -> Result<Vec<Row>, Outcome> {
-    query(probe, session, statement).await.map_err(|e| statement_failed(probe, statement, e))
+async fn rows(
+    probe: &Probe<'_>,
+    session: &mut Session,
+    statement: &'static str,
+) -> Result<Vec<Row>, Outcome> {
+    query(probe, session, statement)
+        .await
+        .map_err(|e| statement_failed(probe, statement, e))
 }
 
-async fn query(probe: &Probe<'_>, session: &mut Session, statement: &'static str) -> Result<Vec<Row>, Error> {
+async fn query(
+    probe: &Probe<'_>,
+    session: &mut Session,
+    statement: &'static str,
+) -> Result<Vec<Row>, Error> {
     probe.trace.stage("waiting for the answer to a statement");
     probe.trace.note(|| statement.to_owned());
     session.rows(statement).await
@@ -47,7 +77,9 @@ async fn replica_status(probe: &Probe<'_>, session: &mut Session) -> Result<Vec<
     let mut last = None;
     for statement in REPLICA_STATUS {
         match query(probe, session, statement).await {
-            Err(Error::Refused(e)) if e.code == SYNTAX_ERROR => last = Some((statement, Error::Refused(e))),
+            Err(Error::Refused(e)) if e.code == SYNTAX_ERROR => {
+                last = Some((statement, Error::Refused(e)))
+            }
             result => return result.map_err(|e| statement_failed(probe, statement, e)),
         }
     }
@@ -77,18 +109,28 @@ fn replica(rows: &[Row], max_lag: Option<u64>) -> Result<String, String> {
     if rows.is_empty() {
         return Err("primary, not a replica".into());
     }
-    let Some(max) = max_lag else { return Ok("replica".into()) };
+    let Some(max) = max_lag else {
+        return Ok("replica".into());
+    };
     let mut worst = 0;
     for row in rows {
         worst = worst.max(lag(row)?);
     }
-    if worst > max { Err(format!("lag {worst} s is over {max} s")) } else { Ok(format!("replica, lag {worst} s")) }
+    if worst > max {
+        Err(format!("lag {worst} s is over {max} s"))
+    } else {
+        Ok(format!("replica, lag {worst} s"))
+    }
 }
 
 /// The lag behind one source, in seconds; what is wrong when it does not run.
 fn lag(row: &Row) -> Result<u64, String> {
     for thread in ["IO", "SQL"] {
-        let state = either(row, &format!("Replica_{thread}_Running"), &format!("Slave_{thread}_Running"));
+        let state = either(
+            row,
+            &format!("Replica_{thread}_Running"),
+            &format!("Slave_{thread}_Running"),
+        );
         if state != Some("Yes") {
             let error = column(row, &format!("Last_{thread}_Error")).filter(|e| !e.is_empty());
             let state = state.unwrap_or("unknown");
@@ -97,7 +139,8 @@ fn lag(row: &Row) -> Result<u64, String> {
         }
     }
     let lag = either(row, "Seconds_Behind_Source", "Seconds_Behind_Master");
-    lag.and_then(|l| l.parse().ok()).ok_or_else(|| "replica, lag unknown".into())
+    lag.and_then(|l| l.parse().ok())
+        .ok_or_else(|| "replica, lag unknown".into())
 }
 
 fn galera(rows: &[Row], wanted: Galera) -> Result<String, String> {
@@ -105,12 +148,16 @@ fn galera(rows: &[Row], wanted: Galera) -> Result<String, String> {
         return Err("no wsrep_local_state: the server is not part of a Galera cluster".into());
     };
     let number = value.parse::<usize>().ok();
-    let name = number.and_then(|n| GALERA_STATES.get(n)).unwrap_or(&"unknown");
+    let name = number
+        .and_then(|n| GALERA_STATES.get(n))
+        .unwrap_or(&"unknown");
     let found = format!("wsrep_local_state {value} ({name})");
     match (number, wanted) {
         (Some(4), _) | (Some(2), Galera::SyncedOrDonor) => Ok(found),
         (_, Galera::Synced) => Err(format!("{found}, want 4 (Synced)")),
-        (_, Galera::SyncedOrDonor) => Err(format!("{found}, want 4 (Synced) or 2 (Donor/Desynced)")),
+        (_, Galera::SyncedOrDonor) => {
+            Err(format!("{found}, want 4 (Synced) or 2 (Donor/Desynced)"))
+        }
     }
 }
 
@@ -120,7 +167,10 @@ fn either<'a>(row: &'a Row, new: &str, old: &str) -> Option<&'a str> {
 
 /// A column by its name, which versions write in different cases; `None` for NULL too.
 fn column<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
-    row.iter().find(|(n, _)| n.eq_ignore_ascii_case(name))?.1.as_deref()
+    row.iter()
+        .find(|(n, _)| n.eq_ignore_ascii_case(name))?
+        .1
+        .as_deref()
 }
 
 fn value(row: &Row, index: usize) -> Option<&str> {

@@ -24,7 +24,11 @@ pub(super) struct Wire<S> {
 
 impl<S: Stream> Wire<S> {
     pub(super) fn new(stream: S, number: u8) -> Self {
-        Self { stream, number, left: TOTAL_MAX }
+        Self {
+            stream,
+            number,
+            left: TOTAL_MAX,
+        }
     }
 
     /// The next packet's payload.
@@ -39,10 +43,15 @@ impl<S: Stream> Wire<S> {
         if number != self.number || length == 0 || length > PACKET_MAX {
             let start: String = head.map(char::from).iter().collect();
             let start = start.escape_debug();
-            return Err(Error::Broken(format!("the answer is not MySQL's: a packet begins with '{start}'")));
+            return Err(Error::Broken(format!(
+                "the answer is not MySQL's: a packet begins with '{start}'"
+            )));
         }
         self.number = number.wrapping_add(1);
-        self.left = self.left.checked_sub(length).ok_or_else(|| Error::Broken("the server sends too much".into()))?;
+        self.left = self
+            .left
+            .checked_sub(length)
+            .ok_or_else(|| Error::Broken("the server sends too much".into()))?;
         let mut payload = vec![0; length];
         self.fill(&mut payload).await?;
         if payload[0] == 0xff {
@@ -81,7 +90,10 @@ fn server_error(bytes: &[u8]) -> ServerError {
         [b'#', _, _, _, _, _, text @ ..] => text,
         text => text,
     };
-    ServerError { code: u16::from_le_bytes(*code), message: String::from_utf8_lossy(text).into_owned() }
+    ServerError {
+        code: u16::from_le_bytes(*code),
+        message: String::from_utf8_lossy(text).into_owned(),
+    }
 }
 
 /// Takes parts off the front of a payload; `None` when there is too little.
@@ -119,7 +131,12 @@ impl<'a> Reader<'a> {
             0xfe => 8,
             _ => return None,
         };
-        Some(self.take(size)?.iter().rev().fold(0, |n, b| n << 8 | u64::from(*b)))
+        Some(
+            self.take(size)?
+                .iter()
+                .rev()
+                .fold(0, |n, b| n << 8 | u64::from(*b)),
+        )
     }
 
     /// A length-encoded string.
@@ -145,7 +162,13 @@ mod tests {
             };
             let bytes: Vec<u8> = (0..length % 50).map(|_| next()).collect();
             let mut reader = Reader(&bytes);
-            let _ = (server_error(&bytes), reader.string(), reader.u16(), reader.until_zero(), reader.integer());
+            let _ = (
+                server_error(&bytes),
+                reader.string(),
+                reader.u16(),
+                reader.until_zero(),
+                reader.integer(),
+            );
         }
     }
 
@@ -155,7 +178,10 @@ mod tests {
             (&[0xfa][..], Some(250)),
             (&[0xfc, 1, 2], Some(0x201)),
             (&[0xfd, 1, 2, 3], Some(0x3_0201)),
-            (&[0xfe, 1, 0, 0, 0, 0, 0, 0, 0x80], Some(0x8000_0000_0000_0001)),
+            (
+                &[0xfe, 1, 0, 0, 0, 0, 0, 0, 0x80],
+                Some(0x8000_0000_0000_0001),
+            ),
             (&[0xfb], None),
             (&[0xfc, 1], None),
         ] {

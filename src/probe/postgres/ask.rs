@@ -21,8 +21,12 @@ impl Ask {
         options::read(query, &["role", "dbname"], |name, value| {
             match name {
                 "role" => ask.role = Some(Role::parse(&value)?),
-                _ if value.len() > NAME_MAX => return Err(format!("dbname is longer than {NAME_MAX} bytes")),
-                _ if value.contains(char::is_control) => return Err("dbname has a control character".into()),
+                _ if value.len() > NAME_MAX => {
+                    return Err(format!("dbname is longer than {NAME_MAX} bytes"));
+                }
+                _ if value.contains(char::is_control) => {
+                    return Err("dbname has a control character".into());
+                }
                 _ => ask.database = Some(value.into_owned()),
             }
             Ok(())
@@ -32,7 +36,13 @@ impl Ask {
 
     /// The same text for queries that mean the same.
     pub(super) fn canonical(query: &str) -> Result<String, String> {
-        Self::parse(query).map(|ask| if ask == Self::default() { String::new() } else { format!("{ask:?}") })
+        Self::parse(query).map(|ask| {
+            if ask == Self::default() {
+                String::new()
+            } else {
+                format!("{ask:?}")
+            }
+        })
     }
 }
 
@@ -42,7 +52,10 @@ mod tests {
 
     #[test]
     fn queries_that_mean_the_same_have_the_same_text() {
-        assert_eq!(Ask::canonical("role=primary&dbname=a+b"), Ask::canonical("dbname=a%20b&role=primary"));
+        assert_eq!(
+            Ask::canonical("role=primary&dbname=a+b"),
+            Ask::canonical("dbname=a%20b&role=primary")
+        );
         assert_ne!(Ask::canonical("dbname=a"), Ask::canonical("dbname=b"));
         assert_eq!(Ask::canonical("").unwrap(), "");
     }
@@ -50,10 +63,19 @@ mod tests {
     #[test]
     fn options_that_cannot_be_are_named() {
         for (query, sentence) in [
-            ("rol=primary", "unknown option 'rol'; there are role, dbname"),
+            (
+                "rol=primary",
+                "unknown option 'rol'; there are role, dbname",
+            ),
             ("dbname=a%00b", "dbname has a control character"),
-            (&format!("dbname={}", "x".repeat(64)), "dbname is longer than 63 bytes"),
-            ("dbname=", "option dbname has no value; leave it out or give one"),
+            (
+                &format!("dbname={}", "x".repeat(64)),
+                "dbname is longer than 63 bytes",
+            ),
+            (
+                "dbname=",
+                "option dbname has no value; leave it out or give one",
+            ),
         ] {
             assert_eq!(Ask::parse(query).unwrap_err(), sentence);
         }

@@ -35,22 +35,31 @@ enum Exchange {
 }
 
 /// Logs in, up to where the server takes statements.
-pub(super) async fn log_in(wire: &mut Wire, credentials: &Credentials<'_>, database: &str) -> Result<(), Error> {
-    wire.send(&message::startup(credentials.user, database)).await?;
+pub(super) async fn log_in(
+    wire: &mut Wire,
+    credentials: &Credentials<'_>,
+    database: &str,
+) -> Result<(), Error> {
+    wire.send(&message::startup(credentials.user, database))
+        .await?;
     let mut exchange = Exchange::None;
     loop {
         let message = next(wire).await?;
         if message.tag != b'R' {
             return Err(message.unexpected().into());
         }
-        let wanted = message.authentication().ok_or_else(|| "malformed authentication request".to_owned())?;
+        let wanted = message
+            .authentication()
+            .ok_or_else(|| "malformed authentication request".to_owned())?;
         if wanted == Authentication::Ok {
             break;
         }
         exchange = answer(wire, credentials, wanted, exchange).await?;
     }
     if matches!(exchange, Exchange::Begun(_) | Exchange::Proven(_)) {
-        return Err("the server ended the SCRAM exchange without its proof".to_owned().into());
+        return Err("the server ended the SCRAM exchange without its proof"
+            .to_owned()
+            .into());
     }
     loop {
         match next(wire).await? {
@@ -68,24 +77,40 @@ async fn answer(
     exchange: Exchange,
 ) -> Result<Exchange, Error> {
     let Some(password) = credentials.password.map(Secret::reveal) else {
-        return Err("the server wants a password; set postgres_password".to_owned().into());
+        return Err("the server wants a password; set postgres_password"
+            .to_owned()
+            .into());
     };
     match (wanted, exchange) {
         (Authentication::CleartextPassword, Exchange::None) if wire.private => {
             wire.send(&message::tagged_text(b'p', password)).await?;
         }
         (Authentication::CleartextPassword, Exchange::None) => {
-            return Err("the server wants the password in clear text, which takes TLS".to_owned().into());
+            return Err(
+                "the server wants the password in clear text, which takes TLS"
+                    .to_owned()
+                    .into(),
+            );
         }
         (Authentication::Md5Password(salt), Exchange::None) => {
-            wire.send(&message::tagged_text(b'p', &md5_proof(credentials.user, password, salt))).await?;
+            wire.send(&message::tagged_text(
+                b'p',
+                &md5_proof(credentials.user, password, salt),
+            ))
+            .await?;
         }
         (Authentication::Sasl(mechanisms), Exchange::None) => {
             if !mechanisms.iter().any(|m| m == scram::MECHANISM) {
-                return Err(format!("the server wants {}, not {}", mechanisms.join(" or "), scram::MECHANISM).into());
+                return Err(format!(
+                    "the server wants {}, not {}",
+                    mechanisms.join(" or "),
+                    scram::MECHANISM
+                )
+                .into());
             }
             let scram = Scram::begin()?;
-            wire.send(&message::sasl_initial(scram::MECHANISM, &scram.first())).await?;
+            wire.send(&message::sasl_initial(scram::MECHANISM, &scram.first()))
+                .await?;
             return Ok(Exchange::Begun(scram));
         }
         (Authentication::SaslContinue(challenge), Exchange::Begun(scram)) => {
@@ -96,19 +121,34 @@ async fn answer(
             wire.send(&message::tagged(b'p', last.as_bytes())).await?;
             return Ok(Exchange::Proven(verifier));
         }
-        (Authentication::SaslFinal(proof), Exchange::Proven(verifier)) => verifier.verify(&proof)?,
-        (Authentication::Other(kind), _) => {
-            return Err(format!("the server wants authentication of kind {kind}, which is not supported").into());
+        (Authentication::SaslFinal(proof), Exchange::Proven(verifier)) => {
+            verifier.verify(&proof)?
         }
-        _ => return Err("the server's authentication requests do not fit together".to_owned().into()),
+        (Authentication::Other(kind), _) => {
+            return Err(format!(
+                "the server wants authentication of kind {kind}, which is not supported"
+            )
+            .into());
+        }
+        _ => {
+            return Err("the server's authentication requests do not fit together"
+                .to_owned()
+                .into());
+        }
     }
     Ok(Exchange::None)
 }
 
 /// `md5` + md5(md5(password + user) + salt), in hexadecimal digits.
 fn md5_proof(user: &str, password: &str, salt: [u8; 4]) -> String {
-    let inner = hex(&Md5::new().chain_update(password).chain_update(user).finalize());
-    format!("md5{}", hex(&Md5::new().chain_update(inner).chain_update(salt).finalize()))
+    let inner = hex(&Md5::new()
+        .chain_update(password)
+        .chain_update(user)
+        .finalize());
+    format!(
+        "md5{}",
+        hex(&Md5::new().chain_update(inner).chain_update(salt).finalize())
+    )
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -121,9 +161,13 @@ pub(super) async fn query(wire: &mut Wire, statement: &str) -> Result<String, Er
     let mut answer = None;
     loop {
         match next(wire).await? {
-            Message { tag: b'Z', .. } => return answer.ok_or_else(|| "no row came".to_owned().into()),
+            Message { tag: b'Z', .. } => {
+                return answer.ok_or_else(|| "no row came".to_owned().into());
+            }
             row @ Message { tag: b'D', .. } => answer = answer.or_else(|| row.first_column()),
-            Message { tag: b'T' | b'C', .. } => {}
+            Message {
+                tag: b'T' | b'C', ..
+            } => {}
             other => return Err(other.unexpected().into()),
         }
     }
@@ -148,6 +192,9 @@ mod tests {
 
     #[test]
     fn the_md5_proof_is_that_of_the_manual() {
-        assert_eq!(md5_proof("checker", "s3cret", *b"salt"), "md5074f445ac88a0b1ec229aa56481af2bf");
+        assert_eq!(
+            md5_proof("checker", "s3cret", *b"salt"),
+            "md5074f445ac88a0b1ec229aa56481af2bf"
+        );
     }
 }

@@ -38,7 +38,8 @@ const NOBODY: &str = "hacheck";
 const CANNOT_CONNECT_NOW: &str = "57P03";
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let ask = Ask::parse(probe.target.query()).map_err(|e| Outcome::bad_request(format!("postgres: {e}")))?;
+    let ask = Ask::parse(probe.target.query())
+        .map_err(|e| Outcome::bad_request(format!("postgres: {e}")))?;
     let config = &probe.context.config;
     match &config.postgres_username {
         Some(user) => {
@@ -57,10 +58,14 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 /// to learn that.
 async fn is_ready(probe: &Probe<'_>, ask: &Ask) -> Result<Outcome, Outcome> {
     let mut wire = connect(probe, probe.context.config.postgres_tls == TlsUse::Required).await?;
-    probe.trace.stage("waiting for the answer to the startup packet");
+    probe
+        .trace
+        .stage("waiting for the answer to the startup packet");
     let database = ask.database.as_deref().unwrap_or(NOBODY);
     let broken = |e| probe.failed(e);
-    wire.send(&message::startup(NOBODY, database)).await.map_err(broken)?;
+    wire.send(&message::startup(NOBODY, database))
+        .await
+        .map_err(broken)?;
     let answer = wire.receive().await.map_err(broken)?;
     let text = match answer.tag {
         b'R' | b'v' => "accepting connections".to_owned(),
@@ -75,19 +80,33 @@ async fn is_ready(probe: &Probe<'_>, ask: &Ask) -> Result<Outcome, Outcome> {
     Ok(Outcome::healthy("PostgreSQL is accepting connections"))
 }
 
-async fn log_in(probe: &Probe<'_>, ask: &Ask, credentials: &Credentials<'_>) -> Result<Outcome, Outcome> {
+async fn log_in(
+    probe: &Probe<'_>,
+    ask: &Ask,
+    credentials: &Credentials<'_>,
+) -> Result<Outcome, Outcome> {
     let wants_tls = probe.context.config.postgres_tls != TlsUse::Off;
     let mut wire = connect(probe, wants_tls).await?;
     probe.trace.stage("logging in");
     let database = ask.database.as_deref().unwrap_or(credentials.user);
-    login::log_in(&mut wire, credentials, database).await.map_err(|e| login_failed(probe, e))?;
-    let statement = if ask.role.is_some() { "SELECT pg_is_in_recovery()" } else { "SELECT 1" };
+    login::log_in(&mut wire, credentials, database)
+        .await
+        .map_err(|e| login_failed(probe, e))?;
+    let statement = if ask.role.is_some() {
+        "SELECT pg_is_in_recovery()"
+    } else {
+        "SELECT 1"
+    };
     probe.trace.stage("waiting for the answer to a statement");
     probe.trace.note(|| statement.to_owned());
-    let answer = login::query(&mut wire, statement).await.map_err(|e| match e {
-        login::Error::Refused(e) => probe.failed(format_args!("{statement}: {} ({})", e.text, e.code)),
-        login::Error::Failed(cause) => probe.failed(format_args!("{statement}: {cause}")),
-    })?;
+    let answer = login::query(&mut wire, statement)
+        .await
+        .map_err(|e| match e {
+            login::Error::Refused(e) => {
+                probe.failed(format_args!("{statement}: {} ({})", e.text, e.code))
+            }
+            login::Error::Failed(cause) => probe.failed(format_args!("{statement}: {cause}")),
+        })?;
     wire.close().await;
     let found = match (ask.role, answer.as_str()) {
         (None, _) => "",
@@ -95,9 +114,16 @@ async fn log_in(probe: &Probe<'_>, ask: &Ask, credentials: &Credentials<'_>) -> 
         (Some(Role::Replica), "t") => "; replica",
         (Some(Role::Primary), "t") => return Err(probe.failed("replica, not a primary")),
         (Some(Role::Replica), "f") => return Err(probe.failed("primary, not a replica")),
-        _ => return Err(probe.failed(format_args!("{statement}: answered '{}'", answer.escape_debug()))),
+        _ => {
+            return Err(probe.failed(format_args!(
+                "{statement}: answered '{}'",
+                answer.escape_debug()
+            )));
+        }
     };
-    Ok(Outcome::healthy(format!("PostgreSQL answered {statement}{found}")))
+    Ok(Outcome::healthy(format!(
+        "PostgreSQL answered {statement}{found}"
+    )))
 }
 
 /// Connects, and shakes hands for TLS when the server has it.
@@ -109,9 +135,14 @@ async fn connect(probe: &Probe<'_>, tls: bool) -> Result<Wire, Outcome> {
         return Ok(wire.boxed());
     }
     probe.trace.stage("asking for TLS");
-    wire.send(&message::SSL_REQUEST).await.map_err(|e| probe.failed(e))?;
+    wire.send(&message::SSL_REQUEST)
+        .await
+        .map_err(|e| probe.failed(e))?;
     match wire.byte().await.map_err(|e| probe.failed(e))? {
-        b'S' => Ok(Wire::new(Box::new(tls::wrap(probe, wire.into_stream()).await?), true)),
+        b'S' => Ok(Wire::new(
+            Box::new(tls::wrap(probe, wire.into_stream()).await?),
+            true,
+        )),
         b'N' if probe.context.config.postgres_tls == TlsUse::Required => {
             Err(probe.failed("the server offers no TLS, and postgres_tls is required"))
         }
@@ -134,7 +165,11 @@ fn login_failed(probe: &Probe<'_>, error: login::Error) -> Outcome {
 fn refused(probe: &Probe<'_>, e: &ServerError) -> Outcome {
     if e.code.starts_with("28") || e.code == "3D000" || e.code == "42501" {
         let text = format!("PostgreSQL says: {}", e.text);
-        Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text).because(format!("{}: {}", probe.subject(), e.code))
+        Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text).because(format!(
+            "{}: {}",
+            probe.subject(),
+            e.code
+        ))
     } else {
         probe.failed(format_args!("{} ({})", e.text, e.code))
     }

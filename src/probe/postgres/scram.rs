@@ -30,8 +30,12 @@ impl Scram {
     /// Begins with a nonce of its own.
     pub(super) fn begin() -> Result<Self, String> {
         let mut random = [0; 18];
-        SystemRandom::new().fill(&mut random).map_err(|_| "the system gives no random numbers")?;
-        Ok(Self { nonce: STANDARD.encode(random) })
+        SystemRandom::new()
+            .fill(&mut random)
+            .map_err(|_| "the system gives no random numbers")?;
+        Ok(Self {
+            nonce: STANDARD.encode(random),
+        })
     }
 
     /// The first message. The user's name stands in the startup packet already.
@@ -44,11 +48,21 @@ impl Scram {
     }
 
     /// The last message, and what the server must answer to it. This computes for a while.
-    pub(super) fn last(&self, password: &str, server_first: &str) -> Result<(String, Verifier), String> {
+    pub(super) fn last(
+        &self,
+        password: &str,
+        server_first: &str,
+    ) -> Result<(String, Verifier), String> {
         let challenge = self.challenge(server_first)?;
         let mut salted = [0; digest::SHA256_OUTPUT_LEN];
         let (salt, password) = (&challenge.salt, password.as_bytes());
-        pbkdf2::derive(pbkdf2::PBKDF2_HMAC_SHA256, challenge.iterations, salt, password, &mut salted);
+        pbkdf2::derive(
+            pbkdf2::PBKDF2_HMAC_SHA256,
+            challenge.iterations,
+            salt,
+            password,
+            &mut salted,
+        );
         let salted = hmac::Key::new(hmac::HMAC_SHA256, &salted);
         let client_key = hmac::sign(&salted, b"Client Key");
         let server_key = hmac::sign(&salted, b"Server Key");
@@ -56,25 +70,49 @@ impl Scram {
         // "biws" is base64 for "n,,".
         let without_proof = format!("c=biws,r={}", challenge.nonce);
         let exchange = format!("{},{server_first},{without_proof}", self.first_bare());
-        let signature = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, stored_key.as_ref()), exchange.as_bytes());
-        let proof: Vec<u8> = client_key.as_ref().iter().zip(signature.as_ref()).map(|(a, b)| a ^ b).collect();
+        let signature = hmac::sign(
+            &hmac::Key::new(hmac::HMAC_SHA256, stored_key.as_ref()),
+            exchange.as_bytes(),
+        );
+        let proof: Vec<u8> = client_key
+            .as_ref()
+            .iter()
+            .zip(signature.as_ref())
+            .map(|(a, b)| a ^ b)
+            .collect();
         let key = hmac::Key::new(hmac::HMAC_SHA256, server_key.as_ref());
-        Ok((format!("{without_proof},p={}", STANDARD.encode(proof)), Verifier { key, exchange }))
+        Ok((
+            format!("{without_proof},p={}", STANDARD.encode(proof)),
+            Verifier { key, exchange },
+        ))
     }
 
     fn challenge<'a>(&self, server_first: &'a str) -> Result<Challenge<'a>, String> {
         let mut parts = server_first.split(',');
-        let mut part = |name: &str| parts.next().and_then(|p| p.strip_prefix(name)).ok_or("malformed SCRAM challenge");
+        let mut part = |name: &str| {
+            parts
+                .next()
+                .and_then(|p| p.strip_prefix(name))
+                .ok_or("malformed SCRAM challenge")
+        };
         let (nonce, salt, iterations) = (part("r=")?, part("s=")?, part("i=")?);
         if nonce.len() <= self.nonce.len() || !nonce.starts_with(&self.nonce) {
             return Err("the SCRAM challenge is not for this login".into());
         }
         let salt = STANDARD.decode(salt).map_err(|_| "malformed SCRAM salt")?;
-        let iterations: NonZeroU32 = iterations.parse().map_err(|_| "malformed SCRAM iteration count")?;
+        let iterations: NonZeroU32 = iterations
+            .parse()
+            .map_err(|_| "malformed SCRAM iteration count")?;
         if iterations.get() > ITERATIONS_MAX {
-            return Err(format!("{iterations} SCRAM iterations are too many, at most {ITERATIONS_MAX} are computed"));
+            return Err(format!(
+                "{iterations} SCRAM iterations are too many, at most {ITERATIONS_MAX} are computed"
+            ));
         }
-        Ok(Challenge { nonce, salt, iterations })
+        Ok(Challenge {
+            nonce,
+            salt,
+            iterations,
+        })
     }
 }
 
@@ -87,9 +125,15 @@ struct Challenge<'a> {
 impl Verifier {
     /// Whether the server knows the password too.
     pub(super) fn verify(&self, server_final: &str) -> Result<(), String> {
-        let signature = server_final.strip_prefix("v=").and_then(|s| STANDARD.decode(s).ok());
+        let signature = server_final
+            .strip_prefix("v=")
+            .and_then(|s| STANDARD.decode(s).ok());
         let valid = |s: Vec<u8>| hmac::verify(&self.key, self.exchange.as_bytes(), &s).is_ok();
-        if signature.is_some_and(valid) { Ok(()) } else { Err("the server does not know the password itself".into()) }
+        if signature.is_some_and(valid) {
+            Ok(())
+        } else {
+            Err("the server does not know the password itself".into())
+        }
     }
 }
 
@@ -97,14 +141,16 @@ impl Verifier {
 mod tests {
     use super::*;
 
-    const FIRST: &str = "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
+    const FIRST: &str =
+        "r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,s=W22ZaJ0SNY7soEsUEjb6gQ==,i=4096";
 
-    const LAST: &str =
-        "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=qvT2SWdEH5Q06albL+hjSYuUhCG7VndFyzIb7CK4n9k=";
+    const LAST: &str = "c=biws,r=rOprNGfwEbeRWgbNEkqO%hvYDpWUa2RaTCAfuxFIlj)hNlF$k0,p=qvT2SWdEH5Q06albL+hjSYuUhCG7VndFyzIb7CK4n9k=";
     const FINAL: &str = "v=3HO6Qt1M4MKJrmlKaoOqLAI0/0TV0HZe7J9H3MBtSOg=";
 
     fn scram() -> Scram {
-        Scram { nonce: "rOprNGfwEbeRWgbNEkqO".into() }
+        Scram {
+            nonce: "rOprNGfwEbeRWgbNEkqO".into(),
+        }
     }
 
     #[test]
@@ -114,7 +160,10 @@ mod tests {
         assert_eq!(last, LAST);
         verifier.verify(FINAL).unwrap();
         for wrong in ["v=AAAA", "e=other-error", "", "v="] {
-            assert_eq!(verifier.verify(wrong).unwrap_err(), "the server does not know the password itself");
+            assert_eq!(
+                verifier.verify(wrong).unwrap_err(),
+                "the server does not know the password itself"
+            );
         }
     }
 
@@ -122,11 +171,23 @@ mod tests {
     fn challenges_that_cannot_be_are_refused() {
         for (challenge, sentence) in [
             ("", "malformed SCRAM challenge"),
-            ("r=rOprNGfwEbeRWgbNEkqO,s=W22Z,i=4096", "the SCRAM challenge is not for this login"),
-            ("r=other,s=W22Z,i=4096", "the SCRAM challenge is not for this login"),
+            (
+                "r=rOprNGfwEbeRWgbNEkqO,s=W22Z,i=4096",
+                "the SCRAM challenge is not for this login",
+            ),
+            (
+                "r=other,s=W22Z,i=4096",
+                "the SCRAM challenge is not for this login",
+            ),
             ("r=rOprNGfwEbeRWgbNEkqOx,s=?,i=4096", "malformed SCRAM salt"),
-            ("r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=0", "malformed SCRAM iteration count"),
-            ("r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=4294967295", "4294967295 SCRAM iterations are too many"),
+            (
+                "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=0",
+                "malformed SCRAM iteration count",
+            ),
+            (
+                "r=rOprNGfwEbeRWgbNEkqOx,s=W22Z,i=4294967295",
+                "4294967295 SCRAM iterations are too many",
+            ),
         ] {
             let error = scram().last("pencil", challenge).err().unwrap();
             assert!(error.starts_with(sentence), "{challenge}: {error}");

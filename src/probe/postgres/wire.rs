@@ -25,7 +25,11 @@ pub(super) struct Wire<S = Box<dyn Stream>> {
 
 impl<S: Stream> Wire<S> {
     pub(super) fn new(stream: S, private: bool) -> Self {
-        Self { stream, private, left: TOTAL_MAX }
+        Self {
+            stream,
+            private,
+            left: TOTAL_MAX,
+        }
     }
 
     /// The connection itself. What was read is read to the byte, so nothing is lost.
@@ -57,10 +61,16 @@ impl<S: Stream> Wire<S> {
         let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
         if !tag.is_ascii_alphabetic() || !(4..=MESSAGE_MAX).contains(&length) {
             let start = head.map(char::from).iter().collect::<String>();
-            return Err(format!("the answer is not PostgreSQL's: it begins with '{}'", start.escape_debug()));
+            return Err(format!(
+                "the answer is not PostgreSQL's: it begins with '{}'",
+                start.escape_debug()
+            ));
         }
         let mut body = vec![0; length - 4];
-        self.left = self.left.checked_sub(length).ok_or("the server sends too much")?;
+        self.left = self
+            .left
+            .checked_sub(length)
+            .ok_or("the server sends too much")?;
         self.fill(&mut body).await?;
         Ok(Message { tag, body })
     }
@@ -74,7 +84,9 @@ impl<S: Stream> Wire<S> {
     async fn fill(&mut self, buffer: &mut [u8]) -> Result<(), String> {
         match self.stream.read_exact(buffer).await {
             Ok(_) => Ok(()),
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => Err("the server closed the connection".into()),
+            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+                Err("the server closed the connection".into())
+            }
             Err(e) => Err(cause_text(e)),
         }
     }
@@ -83,6 +95,10 @@ impl<S: Stream> Wire<S> {
 impl Wire<Connection> {
     /// Forgets what carries the bytes.
     pub(super) fn boxed(self) -> Wire {
-        Wire { stream: Box::new(self.stream), private: self.private, left: self.left }
+        Wire {
+            stream: Box::new(self.stream),
+            private: self.private,
+            left: self.left,
+        }
     }
 }

@@ -1,7 +1,11 @@
 use super::*;
 
 fn slots(all: usize, target: usize, waiting: usize) -> Slots {
-    Slots::new(Limits { all, target, waiting })
+    Slots::new(Limits {
+        all,
+        target,
+        waiting,
+    })
 }
 
 fn target(port: u16) -> Target {
@@ -12,7 +16,9 @@ fn target(port: u16) -> Target {
 async fn is_there(slots: &Slots, port: u16, check: Option<Name>) -> bool {
     let target = target(port);
     let taking = slots.take(&target, check);
-    tokio::time::timeout(Duration::from_millis(20), taking).await.is_ok_and(|taken| taken.is_ok())
+    tokio::time::timeout(Duration::from_millis(20), taking)
+        .await
+        .is_ok_and(|taken| taken.is_ok())
 }
 
 #[tokio::test]
@@ -22,7 +28,12 @@ async fn made_up_checks_leave_places_for_those_that_passed() {
     slots.note_passed(known, &target(80));
     let mut taken = Vec::new();
     for port in 1..=6 {
-        taken.push(slots.take(&target(port), None).await.unwrap_or_else(|e| panic!("{e:?}")));
+        taken.push(
+            slots
+                .take(&target(port), None)
+                .await
+                .unwrap_or_else(|e| panic!("{e:?}")),
+        );
     }
     assert!(!is_there(&slots, 7, None).await);
     assert!(!is_there(&slots, 7, Some(Name::new(2))).await);
@@ -38,7 +49,11 @@ async fn made_up_checks_of_one_target_leave_places_there_too() {
     let known = Name::new(1);
     slots.note_passed(known, &target(80));
     let at = target(80);
-    let (_a, _b, _c) = (slots.take(&at, None).await, slots.take(&at, None).await, slots.take(&at, None).await);
+    let (_a, _b, _c) = (
+        slots.take(&at, None).await,
+        slots.take(&at, None).await,
+        slots.take(&at, None).await,
+    );
     let full = slots.take(&at, None).await.map(drop).unwrap_err();
     assert!(full.overload && full.status == 503, "{full:?}");
     assert!(is_there(&slots, 80, Some(known)).await && is_there(&slots, 81, None).await);
@@ -48,10 +63,23 @@ async fn made_up_checks_of_one_target_leave_places_there_too() {
 async fn those_who_would_wait_behind_too_many_are_told_at_once() {
     let slots = slots(1, 100, 1);
     let (first, second, third) = (target(1), target(2), target(3));
-    let running = slots.take(&first, None).await.map_err(|e| format!("{e:?}")).unwrap();
+    let running = slots
+        .take(&first, None)
+        .await
+        .map_err(|e| format!("{e:?}"))
+        .unwrap();
     let mut waiting = Box::pin(slots.take(&second, None));
-    assert!(tokio::time::timeout(Duration::from_millis(20), &mut waiting).await.is_err());
-    assert!(slots.take(&third, None).await.is_err_and(|told| told.overload));
+    assert!(
+        tokio::time::timeout(Duration::from_millis(20), &mut waiting)
+            .await
+            .is_err()
+    );
+    assert!(
+        slots
+            .take(&third, None)
+            .await
+            .is_err_and(|told| told.overload)
+    );
     drop(running);
     assert!(waiting.await.is_ok());
 }

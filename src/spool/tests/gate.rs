@@ -9,7 +9,8 @@ use super::*;
 
 /// What the gate says of the service `web`: the reason, and whether it is held.
 fn web(gate: &Gate) -> Option<(String, bool)> {
-    gate.ask("web", &|| vec!["web".into()]).map(|closed| (closed.downtime.reason.clone(), closed.held))
+    gate.ask("web", &|| vec!["web".into()])
+        .map(|closed| (closed.downtime.reason.clone(), closed.held))
 }
 
 fn down(reason: &str) -> Option<(String, bool)> {
@@ -59,11 +60,19 @@ fn a_change_counts_at_once_also_when_the_listing_was_trusted() {
         until_trusted(&f);
         assert_eq!(web(&gate), None, "round {round}");
         fs::write(f.path("web"), "r").unwrap();
-        assert_eq!(web(&gate), down("r"), "round {round}: the new downtime was not seen");
+        assert_eq!(
+            web(&gate),
+            down("r"),
+            "round {round}: the new downtime was not seen"
+        );
         until_trusted(&f);
         assert_eq!(web(&gate), down("r"), "round {round}");
         fs::write(f.path("web"), "s").unwrap();
-        assert_eq!(web(&gate), down("s"), "round {round}: the new content was not seen");
+        assert_eq!(
+            web(&gate),
+            down("s"),
+            "round {round}: the new content was not seen"
+        );
         fs::remove_file(f.path("web")).unwrap();
         assert_eq!(web(&gate), None, "round {round}: the end was not seen");
     }
@@ -86,7 +95,10 @@ fn a_trusted_listing_does_not_outlive_the_root() {
 /// Waits until a listing of the spool is trusted.
 fn until_trusted(f: &Fixture) {
     let deadline = Instant::now() + Duration::from_secs(10);
-    while crate::spool::names::Names::default().certain(f.spool.root(), std::time::Instant::now()).is_none() {
+    while crate::spool::names::Names::default()
+        .certain(f.spool.root(), std::time::Instant::now())
+        .is_none()
+    {
         assert!(Instant::now() < deadline, "the listing is never trusted");
         thread::yield_now();
     }
@@ -98,9 +110,15 @@ fn an_entry_that_cannot_be_read_keeps_its_last_state() {
     let breaks: [(&str, Break); 5] = [
         ("a folder", |f| fs::create_dir(f.path("web")).unwrap()),
         ("a FIFO", |f| f.fifo("web")),
-        ("a dangling link", |f| symlink("nowhere", f.path("web")).unwrap()),
-        ("a link out of the root", |f| symlink("/etc/hostname", f.path("web")).unwrap()),
-        ("a link to itself", |f| symlink("web", f.path("web")).unwrap()),
+        ("a dangling link", |f| {
+            symlink("nowhere", f.path("web")).unwrap()
+        }),
+        ("a link out of the root", |f| {
+            symlink("/etc/hostname", f.path("web")).unwrap()
+        }),
+        ("a link to itself", |f| {
+            symlink("web", f.path("web")).unwrap()
+        }),
     ];
     for (what, damage) in breaks {
         let f = Fixture::new();
@@ -110,11 +128,25 @@ fn an_entry_that_cannot_be_read_keeps_its_last_state() {
         fs::remove_file(f.path("web")).unwrap();
         damage(&f);
         assert_eq!(web(&knows), held("r"), "{what}: down was not held");
-        assert_eq!(web(&fresh), None, "{what}: a key that was never read is not up");
+        assert_eq!(
+            web(&fresh),
+            None,
+            "{what}: a key that was never read is not up"
+        );
         assert_eq!((knows.errors(), fresh.errors()), (1, 1), "{what}");
-        assert!(knows.trouble_within(Duration::from_secs(60)).is_some_and(|t| t.contains("web")), "{what}");
+        assert!(
+            knows
+                .trouble_within(Duration::from_secs(60))
+                .is_some_and(|t| t.contains("web")),
+            "{what}"
+        );
         let broken = f.path("web");
-        if broken.is_dir() { fs::remove_dir(broken) } else { fs::remove_file(broken) }.unwrap();
+        if broken.is_dir() {
+            fs::remove_dir(broken)
+        } else {
+            fs::remove_file(broken)
+        }
+        .unwrap();
         assert_eq!(web(&knows), None, "{what}: removed is up");
     }
 }
@@ -125,18 +157,30 @@ fn a_root_that_is_gone_or_no_folder_keeps_every_state() {
     let breaks: [(&str, Break); 3] = [
         ("renamed away", |_| ()),
         ("a file", |f| fs::write(f.spool.root(), "").unwrap()),
-        ("a dangling link", |f| symlink("nowhere", f.spool.root()).unwrap()),
+        ("a dangling link", |f| {
+            symlink("nowhere", f.spool.root()).unwrap()
+        }),
     ];
     for (what, damage) in breaks {
         let f = Fixture::new();
         let gate = f.gate();
         f.put("web", "r");
-        assert_eq!((web(&gate), gate.ask("mail", &|| vec!["mail".into()]).is_some()), (down("r"), false), "{what}");
+        assert_eq!(
+            (
+                web(&gate),
+                gate.ask("mail", &|| vec!["mail".into()]).is_some()
+            ),
+            (down("r"), false),
+            "{what}"
+        );
         let aside = f.folder.path().join("aside");
         fs::rename(f.spool.root(), &aside).unwrap();
         damage(&f);
         assert_eq!(web(&gate), held("r"), "{what}");
-        assert!(gate.ask("mail", &|| vec!["mail".into()]).is_none(), "{what}: what was up went down");
+        assert!(
+            gate.ask("mail", &|| vec!["mail".into()]).is_none(),
+            "{what}: what was up went down"
+        );
         assert!(gate.errors() > 0, "{what}");
         let _ = fs::remove_file(f.spool.root());
         fs::rename(&aside, f.spool.root()).unwrap();
@@ -153,7 +197,9 @@ fn all_is_held_too_when_the_root_is_gone() {
     f.put("all", "reboot");
     assert_eq!(web(&gate), down("reboot"));
     fs::rename(f.spool.root(), f.folder.path().join("aside")).unwrap();
-    let closed = gate.ask("mail", &|| vec!["mail".into()]).expect("the host went back into traffic");
+    let closed = gate
+        .ask("mail", &|| vec!["mail".into()])
+        .expect("the host went back into traffic");
     assert_eq!((&*closed.name, closed.held), ("all", true));
 }
 
@@ -162,7 +208,15 @@ fn a_held_downtime_still_ends_when_it_expires() {
     let f = Fixture::new();
     let gate = f.gate();
     let soon = unix_now() + 0.3;
-    f.spool.down(&key("web"), Downtime { expiration: Some(soon), ..because("r") }).unwrap();
+    f.spool
+        .down(
+            &key("web"),
+            Downtime {
+                expiration: Some(soon),
+                ..because("r")
+            },
+        )
+        .unwrap();
     assert_eq!(web(&gate), down("r"));
     fs::rename(f.spool.root(), f.folder.path().join("aside")).unwrap();
     let deadline = Instant::now() + Duration::from_secs(10);

@@ -41,7 +41,9 @@ impl Fixture {
     }
 
     fn files(&self) -> Vec<String> {
-        let name = |e: std::io::Result<fs::DirEntry>| e.unwrap().file_name().to_string_lossy().into_owned();
+        let name = |e: std::io::Result<fs::DirEntry>| {
+            e.unwrap().file_name().to_string_lossy().into_owned()
+        };
         let mut names: Vec<_> = fs::read_dir(self.spool.root()).unwrap().map(name).collect();
         names.sort();
         names
@@ -61,26 +63,64 @@ fn key(text: &str) -> Key {
 }
 
 fn because(reason: &str) -> Downtime {
-    Downtime { reason: reason.into(), ..Downtime::default() }
+    Downtime {
+        reason: reason.into(),
+        ..Downtime::default()
+    }
 }
 
 #[test]
 fn down_replaces_the_file_instead_of_writing_into_it() {
     let f = Fixture::new();
     f.put("web", "old");
-    let (before, mut old) = (fs::metadata(f.path("web")).unwrap().ino(), File::open(f.path("web")).unwrap());
-    assert_eq!(f.spool.down(&key("web"), because("new")).unwrap().map(|d| d.reason), Some("old".into()));
-    assert_ne!(fs::metadata(f.path("web")).unwrap().ino(), before, "the file was written in place");
-    assert_eq!(std::io::read_to_string(&mut old).unwrap(), "old", "a reader saw its file change");
+    let (before, mut old) = (
+        fs::metadata(f.path("web")).unwrap().ino(),
+        File::open(f.path("web")).unwrap(),
+    );
+    assert_eq!(
+        f.spool
+            .down(&key("web"), because("new"))
+            .unwrap()
+            .map(|d| d.reason),
+        Some("old".into())
+    );
+    assert_ne!(
+        fs::metadata(f.path("web")).unwrap().ino(),
+        before,
+        "the file was written in place"
+    );
+    assert_eq!(
+        std::io::read_to_string(&mut old).unwrap(),
+        "old",
+        "a reader saw its file change"
+    );
     assert_eq!(f.files(), ["web"]);
 }
 
 #[test]
 fn creation_stays_for_the_same_reason_and_is_new_for_another() {
     let f = Fixture::new();
-    f.put("web", r#"{"reason": "r", "creation": 1000.0, "expiration": null}"#);
-    let creation = || f.spool.read(&key("web")).unwrap().unwrap().creation.unwrap();
-    f.spool.down(&key("web"), Downtime { expiration: Some(FAR), ..because("r") }).unwrap();
+    f.put(
+        "web",
+        r#"{"reason": "r", "creation": 1000.0, "expiration": null}"#,
+    );
+    let creation = || {
+        f.spool
+            .read(&key("web"))
+            .unwrap()
+            .unwrap()
+            .creation
+            .unwrap()
+    };
+    f.spool
+        .down(
+            &key("web"),
+            Downtime {
+                expiration: Some(FAR),
+                ..because("r")
+            },
+        )
+        .unwrap();
     assert_eq!(creation(), 1000.0);
     f.spool.down(&key("web"), because("other")).unwrap();
     assert!((creation() - unix_now()).abs() < 60.0, "{}", creation());
@@ -89,7 +129,10 @@ fn creation_stays_for_the_same_reason_and_is_new_for_another() {
 #[test]
 fn creation_is_new_after_an_expired_or_a_plain_text_downtime() {
     let f = Fixture::new();
-    f.put("web", r#"{"reason": "r", "creation": 1000.0, "expiration": 2000.0}"#);
+    f.put(
+        "web",
+        r#"{"reason": "r", "creation": 1000.0, "expiration": 2000.0}"#,
+    );
     f.put("mail", "r");
     for name in ["web", "mail"] {
         f.spool.down(&key(name), because("r")).unwrap();
@@ -121,7 +164,11 @@ fn nothing_is_removed_while_another_writer_holds_the_lock() {
     f.put("web", r#"{"expiration": 1000}"#);
     let lock = File::open(f.spool.root()).unwrap();
     lock.lock().unwrap();
-    assert_eq!(f.spool.read(&key("web")).unwrap(), None, "expired is up, even where the file stays");
+    assert_eq!(
+        f.spool.read(&key("web")).unwrap(),
+        None,
+        "expired is up, even where the file stays"
+    );
     assert_eq!(f.files(), ["web"]);
 }
 
@@ -137,10 +184,16 @@ fn a_writer_waits_for_the_lock() {
             released.load(Ordering::SeqCst)
         });
         // Far fewer looks than fit into the two seconds after which a writer goes on without.
-        assert!((0..2000).all(|_| !f.path("web").exists()), "written without the lock");
+        assert!(
+            (0..2000).all(|_| !f.path("web").exists()),
+            "written without the lock"
+        );
         released.store(true, Ordering::SeqCst);
         drop(lock);
-        assert!(writer.join().unwrap(), "the writer was done before the lock was free");
+        assert!(
+            writer.join().unwrap(),
+            "the writer was done before the lock was free"
+        );
     });
     assert_eq!(f.files(), ["web"]);
 }
@@ -161,13 +214,26 @@ fn two_writers_leave_one_whole_file_and_no_other() {
     let reasons = ["a".repeat(5000), "b".repeat(20_000)];
     f.spool.down(&key("web"), because(&reasons[0])).unwrap();
     let done = AtomicBool::new(false);
-    let write = &|reason: &str| (0..50).for_each(|_| drop(f.spool.down(&key("web"), because(reason)).unwrap()));
+    let write = &|reason: &str| {
+        (0..50).for_each(|_| drop(f.spool.down(&key("web"), because(reason)).unwrap()))
+    };
     thread::scope(|scope| {
-        let writers = reasons.each_ref().map(|reason| scope.spawn(move || write(reason)));
+        let writers = reasons
+            .each_ref()
+            .map(|reason| scope.spawn(move || write(reason)));
         let reader = scope.spawn(|| {
             while !done.load(Ordering::SeqCst) {
-                let reason = f.spool.read(&key("web")).unwrap().expect("a reader saw no file").reason;
-                assert!(reasons.contains(&reason), "a reader saw a part: {} bytes", reason.len());
+                let reason = f
+                    .spool
+                    .read(&key("web"))
+                    .unwrap()
+                    .expect("a reader saw no file")
+                    .reason;
+                assert!(
+                    reasons.contains(&reason),
+                    "a reader saw a part: {} bytes",
+                    reason.len()
+                );
             }
         });
         let written: Vec<_> = writers.into_iter().map(|w| w.join().is_ok()).collect();
@@ -185,11 +251,23 @@ fn what_killed_writers_left_is_ignored_and_swept() {
     f.put("~hacheck-1-0-0", "half");
     f.put("~hacheck-1-0-1", "being written");
     let old = std::time::UNIX_EPOCH + Duration::from_secs(1000);
-    File::options().write(true).open(f.path("~hacheck-1-0-0")).unwrap().set_modified(old).unwrap();
+    File::options()
+        .write(true)
+        .open(f.path("~hacheck-1-0-0"))
+        .unwrap()
+        .set_modified(old)
+        .unwrap();
     let listing = f.spool.list().unwrap();
-    assert!(listing.downtimes.is_empty() && listing.odd.is_empty(), "{listing:?}");
+    assert!(
+        listing.downtimes.is_empty() && listing.odd.is_empty(),
+        "{listing:?}"
+    );
     f.gate();
-    assert_eq!(f.files(), ["~hacheck-1-0-1"], "only the fresh one of a writer without lock stays");
+    assert_eq!(
+        f.files(),
+        ["~hacheck-1-0-1"],
+        "only the fresh one of a writer without lock stays"
+    );
     f.spool.down(&key("web"), because("r")).unwrap();
     assert_eq!(f.files(), ["web", "~hacheck-1-0-1"]);
 }
@@ -215,7 +293,13 @@ fn up_tells_whether_something_was_down() {
 fn a_folder_named_like_a_key_can_be_neither_read_nor_changed() {
     let f = Fixture::new();
     fs::create_dir(f.path("web")).unwrap();
-    assert!(f.spool.read(&key("web")).unwrap_err().to_string().contains("it is a folder"));
+    assert!(
+        f.spool
+            .read(&key("web"))
+            .unwrap_err()
+            .to_string()
+            .contains("it is a folder")
+    );
     assert!(f.spool.down(&key("web"), because("r")).is_err());
     assert!(f.spool.up(&key("web")).is_err());
     assert_eq!(f.files(), ["web"], "a temporary file stayed");
@@ -224,19 +308,42 @@ fn a_folder_named_like_a_key_can_be_neither_read_nor_changed() {
 #[test]
 fn the_list_is_sorted_and_tells_odd_entries_apart() {
     let f = Fixture::new();
-    for (name, content) in [("b", "rb"), ("a:80", "r1"), ("a:::1:80", "r2"), ("gone", r#"{"expiration": 1}"#)] {
+    for (name, content) in [
+        ("b", "rb"),
+        ("a:80", "r1"),
+        ("a:::1:80", "r2"),
+        ("gone", r#"{"expiration": 1}"#),
+    ] {
         f.put(name, content);
     }
     for odd in ["web:http", "web:080", "web:127.0.0.1:80"] {
         f.put(odd, "x");
     }
     fs::create_dir(f.path("sub")).unwrap();
-    fs::write(f.spool.root().join(std::ffi::OsStr::from_bytes(b"\xff")), "x").unwrap();
+    fs::write(
+        f.spool.root().join(std::ffi::OsStr::from_bytes(b"\xff")),
+        "x",
+    )
+    .unwrap();
     let listing = f.spool.list().unwrap();
-    let down: Vec<_> = listing.downtimes.iter().map(|(k, d)| (k.file_name(), d.reason.as_str())).collect();
-    assert_eq!(down, [("a:80".into(), "r1"), ("a:::1:80".into(), "r2"), ("b".into(), "rb")]);
+    let down: Vec<_> = listing
+        .downtimes
+        .iter()
+        .map(|(k, d)| (k.file_name(), d.reason.as_str()))
+        .collect();
+    assert_eq!(
+        down,
+        [
+            ("a:80".into(), "r1"),
+            ("a:::1:80".into(), "r2"),
+            ("b".into(), "rb")
+        ]
+    );
     let odd: Vec<_> = listing.odd.iter().map(|(name, _)| name.as_str()).collect();
-    assert_eq!(odd, ["sub", "web:080", "web:127.0.0.1:80", "web:http", "\u{fffd}"]);
+    assert_eq!(
+        odd,
+        ["sub", "web:080", "web:127.0.0.1:80", "web:http", "\u{fffd}"]
+    );
 }
 
 #[test]
@@ -250,7 +357,11 @@ fn a_link_inside_the_root_is_followed_and_one_out_of_it_is_not() {
     let error = f.spool.read(&key("out")).unwrap_err().to_string();
     assert!(error.contains("outside the spool"), "{error}");
     f.spool.down(&key("out"), because("r")).unwrap();
-    assert_eq!(fs::read_to_string(f.folder.path().join("secret")).unwrap(), "outside", "written through a link");
+    assert_eq!(
+        fs::read_to_string(f.folder.path().join("secret")).unwrap(),
+        "outside",
+        "written through a link"
+    );
 }
 
 #[test]
@@ -258,19 +369,34 @@ fn a_file_over_one_mebibyte_is_a_downtime() {
     let f = Fixture::new();
     f.put("web", vec![b'x'; (1 << 20) + 1]);
     let reason = f.spool.read(&key("web")).unwrap().unwrap().reason;
-    assert!(reason.starts_with("(spool file over 1 MiB) xxx") && reason.len() < 1000, "{reason}");
+    assert!(
+        reason.starts_with("(spool file over 1 MiB) xxx") && reason.len() < 1000,
+        "{reason}"
+    );
     f.put("web", vec![b'x'; 1 << 20]);
-    assert_eq!(f.spool.read(&key("web")).unwrap().unwrap().reason.len(), 1 << 20);
+    assert_eq!(
+        f.spool.read(&key("web")).unwrap().unwrap().reason.len(),
+        1 << 20
+    );
 }
 
 #[test]
 fn the_root_is_made_but_not_the_folder_above_it() {
     let folder = TempDir::new();
-    let error = Spool::at(folder.path().join("no/such")).create_root().unwrap_err();
+    let error = Spool::at(folder.path().join("no/such"))
+        .create_root()
+        .unwrap_err();
     assert_eq!(error.kind(), ErrorKind::NotFound);
-    assert!(error.to_string().contains("create the folder above it"), "{error}");
+    assert!(
+        error.to_string().contains("create the folder above it"),
+        "{error}"
+    );
     let spool = Spool::at(folder.path().join("new"));
     spool.create_root().unwrap();
     spool.create_root().unwrap();
-    assert_eq!(fs::metadata(spool.root()).unwrap().mode() & 0o027, 0, "others may enter");
+    assert_eq!(
+        fs::metadata(spool.root()).unwrap().mode() & 0o027,
+        0,
+        "others may enter"
+    );
 }

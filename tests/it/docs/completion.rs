@@ -9,17 +9,29 @@ const FILE: &str = "packaging/bash-completion/hacheck";
 
 /// What an applet's arguments are, by the words of its usage line.
 fn arguments(applet: &Applet) -> &'static str {
-    let words = [("PROTOCOL", "probe"), ("SERVICE", "services"), ("DIR", "folders"), ("FILE", "files")];
+    let words = [
+        ("PROTOCOL", "probe"),
+        ("SERVICE", "services"),
+        ("DIR", "folders"),
+        ("FILE", "files"),
+    ];
     match applet.name {
         "up" => "downed",
-        _ => words.iter().find(|(word, _)| applet.usage.contains(word)).map_or("nothing", |(_, what)| what),
+        _ => words
+            .iter()
+            .find(|(word, _)| applet.usage.contains(word))
+            .map_or("nothing", |(_, what)| what),
     }
 }
 
 fn row(applet: &Applet) -> String {
     let words: Vec<_> = options::of(applet)
         .iter()
-        .flat_map(|o| [o.short.map(|c| format!("-{c}")), Some(o.long.clone())].into_iter().flatten())
+        .flat_map(|o| {
+            [o.short.map(|c| format!("-{c}")), Some(o.long.clone())]
+                .into_iter()
+                .flatten()
+        })
         .chain(["-h", "--help", "--version"].map(str::to_owned))
         .collect();
     let values: Vec<_> = options::taken(applet)
@@ -28,12 +40,18 @@ fn row(applet: &Applet) -> String {
         .filter_map(|o| Some((o.value?, o.short, o.long)))
         .flat_map(|(v, short, long)| {
             let spellings = [short.map(|c| format!("-{c}")), Some(long)];
-            spellings.into_iter().flatten().map(move |s| format!("{s}={v}"))
+            spellings
+                .into_iter()
+                .flatten()
+                .map(move |s| format!("{s}={v}"))
         })
         .collect();
     format!(
         "        {})\n            words='{}'\n            values='{}'\n            arguments={}\n            ;;\n",
-        applet.alias.map_or_else(|| applet.name.to_owned(), |alias| format!("{} | {alias}", applet.name)),
+        applet.alias.map_or_else(
+            || applet.name.to_owned(),
+            |alias| format!("{} | {alias}", applet.name)
+        ),
         words.join(" "),
         values.join(" "),
         arguments(applet)

@@ -25,11 +25,19 @@ const HEAD: &str = "\
 fn expected() -> String {
     let mut out = String::from(HEAD);
     for setting in SETTINGS {
-        let unit = if setting.unit.is_empty() { String::new() } else { format!(", {}", setting.unit) };
+        let unit = if setting.unit.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", setting.unit)
+        };
         let restart = if setting.restart { "; restart" } else { "" };
         out += &format!("\n{}", comment(setting.doc));
         out += &comment(&format!("({}{unit}{restart})", setting.kind));
-        out += &format!("#{}: {}\n", setting.name, (setting.show)(&Config::default()));
+        out += &format!(
+            "#{}: {}\n",
+            setting.name,
+            (setting.show)(&Config::default())
+        );
     }
     format!("{out}\n# {DO_NOT_EDIT}\n").replace("; do not edit", "")
 }
@@ -48,8 +56,14 @@ fn comment(text: &str) -> String {
 
 /// The keys that stand in the file, commented out.
 fn keys(text: &str) -> BTreeSet<&str> {
-    let commented = text.lines().filter_map(|l| l.strip_prefix('#')).filter(|l| !l.starts_with(' '));
-    commented.filter_map(|l| l.split_once(':')).map(|(key, _)| key).collect()
+    let commented = text
+        .lines()
+        .filter_map(|l| l.strip_prefix('#'))
+        .filter(|l| !l.starts_with(' '));
+    commented
+        .filter_map(|l| l.split_once(':'))
+        .map(|(key, _)| key)
+        .collect()
 }
 
 #[test]

@@ -11,7 +11,10 @@ use crate::support::{TempDir, run};
 
 #[test]
 fn the_package_has_a_link_for_every_name() {
-    for (folder, kept) in [("packaging/links", &[][..]), ("packaging/bash-completion", &["hacheck"][..])] {
+    for (folder, kept) in [
+        ("packaging/links", &[][..]),
+        ("packaging/bash-completion", &["hacheck"][..]),
+    ] {
         let links: Vec<&str> = names().into_iter().skip(1).collect();
         for name in &links {
             let path = Path::new(folder).join(name);
@@ -35,9 +38,15 @@ fn hacheck_install_makes_the_links_that_the_package_has() {
     let folder = TempDir::new();
     let ran = run("hacheck", &["install", folder.path().to_str().unwrap()]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert_eq!(in_folder(folder.path()), in_folder(Path::new("packaging/links")));
+    assert_eq!(
+        in_folder(folder.path()),
+        in_folder(Path::new("packaging/links"))
+    );
 }
 
 fn in_folder(folder: &Path) -> BTreeSet<String> {
-    fs::read_dir(folder).unwrap().map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    fs::read_dir(folder)
+        .unwrap()
+        .map(|e| e.unwrap().file_name().into_string().unwrap())
+        .collect()
 }

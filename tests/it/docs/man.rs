@@ -16,11 +16,37 @@ const FOLDER: &str = "packaging/man";
 /// The date of the newest entry of the package's changelog, as man pages write it.
 fn date() -> String {
     let changelog = fs::read_to_string("packaging/debian/changelog").unwrap();
-    let line = changelog.lines().find(|l| l.starts_with(" -- ")).expect("packaging/debian/changelog has an entry");
-    let mut words = line.split_once(", ").expect("a date in RFC 5322 form").1.split(' ');
-    let (day, month, year) = (words.next().unwrap(), words.next().unwrap(), words.next().unwrap());
-    let months = ["January", "February", "March", "April", "May", "June", "July", "August", "September", "October"];
-    let month = months.iter().chain(&["November", "December"]).find(|m| m.starts_with(month)).expect("a month");
+    let line = changelog
+        .lines()
+        .find(|l| l.starts_with(" -- "))
+        .expect("packaging/debian/changelog has an entry");
+    let mut words = line
+        .split_once(", ")
+        .expect("a date in RFC 5322 form")
+        .1
+        .split(' ');
+    let (day, month, year) = (
+        words.next().unwrap(),
+        words.next().unwrap(),
+        words.next().unwrap(),
+    );
+    let months = [
+        "January",
+        "February",
+        "March",
+        "April",
+        "May",
+        "June",
+        "July",
+        "August",
+        "September",
+        "October",
+    ];
+    let month = months
+        .iter()
+        .chain(&["November", "December"])
+        .find(|m| m.starts_with(month))
+        .expect("a month");
     format!("{month} {}, {year}", day.trim_start_matches('0'))
 }
 
@@ -69,16 +95,28 @@ fn examples(applet: &Applet) -> String {
 }
 
 fn text_verbatim(line: &str) -> String {
-    format!("\\&{}\n", line.replace('\\', "\\e").replace('-', "\\-").replace('\'', "\\(aq"))
+    format!(
+        "\\&{}\n",
+        line.replace('\\', "\\e")
+            .replace('-', "\\-")
+            .replace('\'', "\\(aq")
+    )
 }
 
 fn see_also(me: &str) -> String {
-    let mut pages: Vec<_> = names().into_iter().filter(|n| *n != me).map(|n| (8, n)).collect();
+    let mut pages: Vec<_> = names()
+        .into_iter()
+        .filter(|n| *n != me)
+        .map(|n| (8, n))
+        .collect();
     pages.push((5, "hacheck.yml"));
     pages.sort_unstable();
     let last = pages.len() - 1;
     let page = |(n, (section, name)): (usize, &(u8, &str))| {
-        format!(".Xr {name} {section}{}\n", if n == last { "" } else { " ," })
+        format!(
+            ".Xr {name} {section}{}\n",
+            if n == last { "" } else { " ," }
+        )
     };
     pages.iter().enumerate().map(page).collect()
 }
@@ -91,34 +129,60 @@ fn list_of_options(options: &[Opt]) -> String {
             false => format!(" Ar {}", v.to_uppercase()),
         });
         let value = value.unwrap_or_default();
-        let short = option.short.map(|c| format!("Fl {c} , ")).unwrap_or_default();
+        let short = option
+            .short
+            .map(|c| format!("Fl {c} , "))
+            .unwrap_or_default();
         let long = option.long.trim_start_matches("--").replace('-', "\\-");
-        out += &format!(".It {short}Fl \\-{long}{value}\n{}", text(&sentence(&option.about)));
+        out += &format!(
+            ".It {short}Fl \\-{long}{value}\n{}",
+            text(&sentence(&option.about))
+        );
     }
     out + ".It Fl h , Fl \\-help\nShow a short help.\n.It Fl \\-version\nShow the version.\n.El\n"
 }
 
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    let first = chars.next().map(|c| c.to_uppercase().collect::<String>()).unwrap_or_default();
+    let first = chars
+        .next()
+        .map(|c| c.to_uppercase().collect::<String>())
+        .unwrap_or_default();
     let rest = chars.as_str();
-    if rest.ends_with('.') { format!("{first}{rest}") } else { format!("{first}{rest}.") }
+    if rest.ends_with('.') {
+        format!("{first}{rest}")
+    } else {
+        format!("{first}{rest}.")
+    }
 }
 
 /// The page of the binary itself.
 fn hacheck() -> String {
-    let mut out = head("hacheck", 8, "hacheck", "health checks for load balancers, and a switch for operators");
+    let mut out = head(
+        "hacheck",
+        8,
+        "hacheck",
+        "health checks for load balancers, and a switch for operators",
+    );
     out += ".Sh SYNOPSIS\n.Nm\n.Op Ar options\n.Nm\n.Ar SUBCOMMAND\n.Op Ar options\n";
-    let prose = include_str!("hacheck.mdoc").split_once("@TABLES@\n").expect("hacheck.mdoc has a place for the tables");
+    let prose = include_str!("hacheck.mdoc")
+        .split_once("@TABLES@\n")
+        .expect("hacheck.mdoc has a place for the tables");
     out += prose.0;
     out += &section("SUBCOMMANDS", &subcommands());
     for applet in APPLETS.iter().filter(|a| a.alias.is_none()) {
         let list = list_of_options(&options::of(applet));
-        out += &format!(".Ss hacheck {} {}\\&\n{list}", argument(applet.name), argument(applet.usage));
+        out += &format!(
+            ".Ss hacheck {} {}\\&\n{list}",
+            argument(applet.name),
+            argument(applet.usage)
+        );
     }
     for (heading, title) in [("Endpoints", "ENDPOINTS"), ("Protocols", "PROTOCOLS")] {
         let rows = readme::table(heading);
-        let rows = rows.iter().map(|cells| (plain(&cells[0]), about(&cells[1..])));
+        let rows = rows
+            .iter()
+            .map(|cells| (plain(&cells[0]), about(&cells[1..])));
         out += &section(title, &rows.collect::<Vec<_>>());
     }
     out + prose.1 + &see_also("hacheck")
@@ -126,22 +190,39 @@ fn hacheck() -> String {
 
 /// What a row of the README says; what begins with code keeps its case.
 fn about(cells: &[String]) -> String {
-    let sentence = |text: &str| if cells[0].starts_with('`') { format!("{text}.") } else { sentence(text) };
+    let sentence = |text: &str| {
+        if cells[0].starts_with('`') {
+            format!("{text}.")
+        } else {
+            sentence(text)
+        }
+    };
     let cells: Vec<_> = cells.iter().map(|c| plain(c)).collect();
     match cells.as_slice() {
-        [about, example] if !example.is_empty() => format!("{} Example: {example}", sentence(about)),
+        [about, example] if !example.is_empty() => {
+            format!("{} Example: {example}", sentence(about))
+        }
         cells => sentence(&cells.join("; ")),
     }
 }
 
 fn subcommands() -> Vec<(String, String)> {
-    let name = |a: &Applet| a.alias.map_or_else(|| a.name.to_owned(), |alias| format!("{}, {alias}", a.name));
-    APPLETS.iter().map(|a| (name(a), sentence(a.about))).collect()
+    let name = |a: &Applet| {
+        a.alias
+            .map_or_else(|| a.name.to_owned(), |alias| format!("{}, {alias}", a.name))
+    };
+    APPLETS
+        .iter()
+        .map(|a| (name(a), sentence(a.about)))
+        .collect()
 }
 
 fn section(title: &str, rows: &[(String, String)]) -> String {
     let row = |(name, about): &(String, String)| format!(".It {}\n{}", argument(name), text(about));
-    format!(".Sh {title}\n.Bl -tag -width Ds\n{}.El\n", rows.iter().map(row).collect::<String>())
+    format!(
+        ".Sh {title}\n.Bl -tag -width Ds\n{}.El\n",
+        rows.iter().map(row).collect::<String>()
+    )
 }
 
 /// The page of the configuration file.
@@ -150,13 +231,32 @@ fn config() -> String {
     out += include_str!("hacheck.yml.mdoc");
     out += ".Bl -tag -width Ds\n";
     for setting in SETTINGS {
-        let unit = if setting.unit.is_empty() { String::new() } else { format!(", {}", setting.unit) };
+        let unit = if setting.unit.is_empty() {
+            String::new()
+        } else {
+            format!(", {}", setting.unit)
+        };
         let value = (setting.show)(&Config::default());
-        let value = if value == "null" { "unset".to_owned() } else { value };
-        let restart = if setting.restart { " A change needs a restart." } else { "" };
-        out += &format!(".It Cm {}\n{}", argument(setting.name), text(&plain(setting.doc)));
+        let value = if value == "null" {
+            "unset".to_owned()
+        } else {
+            value
+        };
+        let restart = if setting.restart {
+            " A change needs a restart."
+        } else {
+            ""
+        };
+        out += &format!(
+            ".It Cm {}\n{}",
+            argument(setting.name),
+            text(&plain(setting.doc))
+        );
         let kind = sentence(&plain(&format!("{}{unit}", setting.kind)));
-        out += &format!(".Pp\n{}", text(&format!("{kind} Default: {value}.{restart}")));
+        out += &format!(
+            ".Pp\n{}",
+            text(&format!("{kind} Default: {value}.{restart}"))
+        );
     }
     out + ".El\n.Sh SEE ALSO\n.Xr hacheck 8\n"
 }
@@ -164,7 +264,9 @@ fn config() -> String {
 /// All pages, by file name.
 fn pages() -> Vec<(String, String)> {
     let aliases = APPLETS.iter().filter_map(|row| Some((row, row.alias?)));
-    let mut pages: Vec<_> = aliases.map(|(row, alias)| (format!("{alias}.8"), applet(row, alias))).collect();
+    let mut pages: Vec<_> = aliases
+        .map(|(row, alias)| (format!("{alias}.8"), applet(row, alias)))
+        .collect();
     pages.push(("hacheck.8".into(), hacheck()));
     pages.push(("hacheck.yml.5".into(), config()));
     pages
@@ -176,7 +278,10 @@ fn every_name_has_its_man_page() {
     for (file, page) in &pages {
         is_generated(format!("{FOLDER}/{file}"), page);
     }
-    holds_only(FOLDER, &pages.into_iter().map(|(file, _)| file).collect::<Vec<_>>());
+    holds_only(
+        FOLDER,
+        &pages.into_iter().map(|(file, _)| file).collect::<Vec<_>>(),
+    );
 }
 
 #[test]
@@ -185,11 +290,17 @@ fn man_pages_render_without_a_warning() {
     for (file, page) in pages() {
         let path = folder.path().join(&file);
         fs::write(&path, page).unwrap();
-        let ran = Command::new("mandoc").args(["-T", "lint", "-W", "style"]).arg(&path).output();
+        let ran = Command::new("mandoc")
+            .args(["-T", "lint", "-W", "style"])
+            .arg(&path)
+            .output();
         let ran = ran.unwrap_or_else(|e| panic!("cannot run mandoc: {e}; apt-get install mandoc"));
         // Our own other pages count as missing where they are not installed.
         let lint = String::from_utf8_lossy(&ran.stdout).into_owned();
-        let bad: Vec<_> = lint.lines().filter(|l| !l.contains("referenced manual not found")).collect();
+        let bad: Vec<_> = lint
+            .lines()
+            .filter(|l| !l.contains("referenced manual not found"))
+            .collect();
         assert!(bad.is_empty(), "{}", bad.join("\n"));
     }
 }

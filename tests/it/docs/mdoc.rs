@@ -32,7 +32,11 @@ fn wrapped(sentence: &str) -> String {
 /// Text within a line of a macro: no word of it is taken for a macro.
 pub fn argument(text: &str) -> String {
     let words = escape(text);
-    words.split(' ').map(|w| format!("\\&{w}")).collect::<Vec<_>>().join(" ")
+    words
+        .split(' ')
+        .map(|w| format!("\\&{w}"))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// Markdown of the README, backticks, links and line breaks taken out.
@@ -41,7 +45,10 @@ pub fn plain(markdown: &str) -> String {
     let mut rest = markdown;
     while let Some((before, after)) = rest.split_once('[') {
         out += before;
-        match after.split_once("](").and_then(|(label, tail)| Some((label, tail.split_once(')')?.1))) {
+        match after
+            .split_once("](")
+            .and_then(|(label, tail)| Some((label, tail.split_once(')')?.1)))
+        {
             Some((label, tail)) => {
                 out += label;
                 rest = tail;
@@ -52,7 +59,10 @@ pub fn plain(markdown: &str) -> String {
             }
         }
     }
-    (out + rest).replace('`', "").replace("<br>", "; ").replace("**", "")
+    (out + rest)
+        .replace('`', "")
+        .replace("<br>", "; ")
+        .replace("**", "")
 }
 
 fn escape(text: &str) -> String {
@@ -82,8 +92,11 @@ fn sentences(line: &str) -> Vec<String> {
 
 /// Behind the full stop of a sentence that another one follows.
 fn sentence_end(text: &str) -> Option<usize> {
-    let next =
-        |at: usize| text[at..].trim_start().starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || c == '\\');
+    let next = |at: usize| {
+        text[at..]
+            .trim_start()
+            .starts_with(|c: char| c.is_uppercase() || c.is_ascii_digit() || c == '\\')
+    };
     let mut ends = text.match_indices(". ").map(|(at, _)| at + 1);
     ends.find(|at| next(*at) && !text[..*at].ends_with("e.g."))
 }

@@ -36,9 +36,17 @@ fn is_generated(path: impl AsRef<Path>, expected: &str) {
         return;
     }
     let found = fs::read_to_string(path).unwrap_or_default();
-    let line = found.lines().zip(expected.lines()).position(|(f, e)| f != e).map_or(0, |n| n + 1);
+    let line = found
+        .lines()
+        .zip(expected.lines())
+        .position(|(f, e)| f != e)
+        .map_or(0, |n| n + 1);
     let remedy = "run HACHECK_WRITE_DOCS=1 cargo test docs";
-    assert!(found == expected, "{} is out of date from line {line} on; {remedy}", path.display());
+    assert!(
+        found == expected,
+        "{} is out of date from line {line} on; {remedy}",
+        path.display()
+    );
 }
 
 /// Checks that a folder holds files of these names alone; when writing, removes the others.
@@ -48,7 +56,11 @@ fn holds_only(folder: &str, names: &[String]) {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap();
         if !names.iter().any(|n| n == name) {
-            assert!(writing(), "{} belongs to no name in APPLETS; remove it", path.display());
+            assert!(
+                writing(),
+                "{} belongs to no name in APPLETS; remove it",
+                path.display()
+            );
             fs::remove_file(&path).unwrap();
         }
     }
@@ -56,14 +68,20 @@ fn holds_only(folder: &str, names: &[String]) {
 
 /// The names of the binary: `hacheck`, and those of the links.
 fn names() -> Vec<&'static str> {
-    std::iter::once("hacheck").chain(APPLETS.iter().filter_map(|a| a.alias)).collect()
+    std::iter::once("hacheck")
+        .chain(APPLETS.iter().filter_map(|a| a.alias))
+        .collect()
 }
 
 #[test]
 fn the_readme_names_every_protocol_and_command() {
     let readme = fs::read_to_string("README.md").unwrap();
     for protocol in PROTOCOLS {
-        assert!(readme.contains(&format!("| `{}` |", protocol.name)), "README.md: no row for {}", protocol.name);
+        assert!(
+            readme.contains(&format!("| `{}` |", protocol.name)),
+            "README.md: no row for {}",
+            protocol.name
+        );
     }
     for applet in APPLETS {
         let name = applet.alias.unwrap_or(applet.name);
@@ -75,8 +93,18 @@ fn the_readme_names_every_protocol_and_command() {
 fn the_haproxy_snippets_are_valid() {
     for entry in fs::read_dir("packaging/haproxy").unwrap() {
         let file = entry.unwrap().path();
-        let ran = Command::new("haproxy").arg("-c").arg("-f").arg(&file).output();
-        let ran = ran.unwrap_or_else(|e| panic!("cannot run haproxy: {e}; apt-get install haproxy"));
-        assert!(ran.status.success(), "{}: {}", file.display(), String::from_utf8_lossy(&ran.stderr));
+        let ran = Command::new("haproxy")
+            .arg("-c")
+            .arg("-f")
+            .arg(&file)
+            .output();
+        let ran =
+            ran.unwrap_or_else(|e| panic!("cannot run haproxy: {e}; apt-get install haproxy"));
+        assert!(
+            ran.status.success(),
+            "{}: {}",
+            file.display(),
+            String::from_utf8_lossy(&ran.stderr)
+        );
     }
 }

@@ -11,13 +11,20 @@ use super::{is_generated, options};
 /// The rows of the table under a heading, without its head: cells in Markdown.
 pub fn table(heading: &str) -> Vec<Vec<String>> {
     let readme = fs::read_to_string("README.md").unwrap();
-    let (_, section) =
-        readme.split_once(&format!("\n## {heading}\n")).unwrap_or_else(|| panic!("README.md: no {heading}"));
+    let (_, section) = readme
+        .split_once(&format!("\n## {heading}\n"))
+        .unwrap_or_else(|| panic!("README.md: no {heading}"));
     let section = section.split("\n## ").next().unwrap();
     let rows = section.lines().filter(|l| l.starts_with('|')).skip(2);
     let cells = |row: &str| row.trim_matches('|').replace("\\|", "\0");
-    let rows: Vec<Vec<String>> =
-        rows.map(|r| cells(r).split('|').map(|c| c.trim().replace('\0', "|")).collect()).collect();
+    let rows: Vec<Vec<String>> = rows
+        .map(|r| {
+            cells(r)
+                .split('|')
+                .map(|c| c.trim().replace('\0', "|"))
+                .collect()
+        })
+        .collect();
     assert!(!rows.is_empty(), "README.md: no table under {heading}");
     rows
 }
@@ -31,12 +38,24 @@ fn commands() -> String {
             continue;
         }
         let taken: Vec<_> = options::taken(applet).iter().map(Opt::spelled).collect();
-        let same = |other: &&Applet| options::taken(other).iter().map(Opt::spelled).eq(taken.iter().cloned());
+        let same = |other: &&Applet| {
+            options::taken(other)
+                .iter()
+                .map(Opt::spelled)
+                .eq(taken.iter().cloned())
+        };
         let group: Vec<&Applet> = APPLETS.iter().filter(same).collect();
         done.extend(group.iter().map(|a| a.name));
         let calls: Vec<_> = group.iter().map(|a| format!("`{}`", call(a))).collect();
-        let text: Vec<_> = options::taken(applet).iter().filter_map(|o| described(o, &group)).collect();
-        out += &format!("| {} | {} |\n", calls.join(", ").replace('|', "\\|"), text.join("<br>").replace('|', "\\|"));
+        let text: Vec<_> = options::taken(applet)
+            .iter()
+            .filter_map(|o| described(o, &group))
+            .collect();
+        out += &format!(
+            "| {} | {} |\n",
+            calls.join(", ").replace('|', "\\|"),
+            text.join("<br>").replace('|', "\\|")
+        );
     }
     out
 }
@@ -64,10 +83,20 @@ fn call(applet: &Applet) -> String {
 #[test]
 fn the_readme_holds_the_reference() {
     let mut text = fs::read_to_string("README.md").unwrap();
-    for (name, table) in [("settings", config::reference_markdown()), ("commands", commands())] {
-        let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- end of {name} -->\n"));
-        let (before, rest) = text.split_once(&begin).unwrap_or_else(|| panic!("README.md has no {begin}"));
-        let (_, after) = rest.split_once(&end).unwrap_or_else(|| panic!("README.md has no {end}"));
+    for (name, table) in [
+        ("settings", config::reference_markdown()),
+        ("commands", commands()),
+    ] {
+        let (begin, end) = (
+            format!("<!-- {name} -->\n"),
+            format!("<!-- end of {name} -->\n"),
+        );
+        let (before, rest) = text
+            .split_once(&begin)
+            .unwrap_or_else(|| panic!("README.md has no {begin}"));
+        let (_, after) = rest
+            .split_once(&end)
+            .unwrap_or_else(|| panic!("README.md has no {end}"));
         text = [before, &begin, &table, &end, after].concat();
     }
     is_generated("README.md", &text);

@@ -41,7 +41,9 @@ struct Soak {
 impl Soak {
     fn new(daemon: Daemon, healthy: u16, seconds: u64) -> Self {
         let services = SERVICES.iter().map(|s| (*s).to_owned());
-        let instances = SERVICES[..SERVICES.len() - 1].iter().map(|s| format!("{s}:{healthy}"));
+        let instances = SERVICES[..SERVICES.len() - 1]
+            .iter()
+            .map(|s| format!("{s}:{healthy}"));
         Self {
             daemon,
             model: Model::new(services.chain(instances).collect()),
@@ -96,7 +98,14 @@ impl Soak {
         let lasts = Duration::from_millis(200 + milliseconds);
         let (ends, expiration) = (Instant::now() + lasts, unix_now() + lasts.as_secs_f64());
         let expiration = format!("{expiration:.6}");
-        let command = ["hadown", "-e", &expiration, "-r", reason, self.model.name(key)];
+        let command = [
+            "hadown",
+            "-e",
+            &expiration,
+            "-r",
+            reason,
+            self.model.name(key),
+        ];
         self.change(key, Some(number), Some(ends), &command);
         // A little more than the model's drift: the next change is made to what it has become.
         let over = ends + Duration::from_millis(30);
@@ -112,17 +121,27 @@ impl Soak {
             let (name, healthy) = (SERVICES[service], self.healthy);
             let (path, keys) = match random.below(3) {
                 0 => (format!("/spool/{name}/0"), vec![all, service]),
-                1 => (format!("/spool/{name}/{healthy}"), vec![all, service, all + 1 + service]),
-                _ => (format!("/http/{name}/{healthy}/"), vec![all, service, all + 1 + service]),
+                1 => (
+                    format!("/spool/{name}/{healthy}"),
+                    vec![all, service, all + 1 + service],
+                ),
+                _ => (
+                    format!("/http/{name}/{healthy}/"),
+                    vec![all, service, all + 1 + service],
+                ),
             };
             let asked = Instant::now();
             let answer = client::request(address, "GET", &path, &[]);
-            let span = Span { asked, answered: Instant::now() };
+            let span = Span {
+                asked,
+                answered: Instant::now(),
+            };
             if let Err(fault) = self.model.judge(name, &keys, span, &answer) {
                 self.fault(format!("{path}: {fault}"));
             }
             self.answers.fetch_add(1, Ordering::Relaxed);
-            self.downs.fetch_add(usize::from(answer.status == 503), Ordering::Relaxed);
+            self.downs
+                .fetch_add(usize::from(answer.status == 503), Ordering::Relaxed);
             self.rest(usize::from(self.pace > 1));
         }
     }
@@ -136,7 +155,12 @@ impl Soak {
     fn noise(&self, address: SocketAddr, ports: &[u16], seed: u64) {
         let mut random = Random::new(seed);
         while self.goes_on() {
-            let path = format!("/http/made-up-{}/{}/{}", random.below(5000), random.pick(ports), random.below(50));
+            let path = format!(
+                "/http/made-up-{}/{}/{}",
+                random.below(5000),
+                random.pick(ports),
+                random.below(50)
+            );
             match random.below(8) {
                 0 => {
                     let mut bytes = format!("GET {path} HTTP/1.1\r\n").into_bytes();
@@ -171,7 +195,11 @@ impl Soak {
             thread::sleep(Duration::from_millis(200));
             let now = Size::of(&self.daemon);
             // The first third is for everything to get its usual size.
-            let at = if start.elapsed() < third { 0 } else { 1 + usize::from(start.elapsed() > third * 2) };
+            let at = if start.elapsed() < third {
+                0
+            } else {
+                1 + usize::from(start.elapsed() > third * 2)
+            };
             largest[at] = largest[at].or_larger(now);
         }
         println!("largest in each third: {largest:?}");
@@ -188,11 +216,17 @@ struct Size {
 impl Size {
     fn of(daemon: &Daemon) -> Self {
         let memory = daemon.metric("hacheck_resident_memory_bytes");
-        Self { memory_mib: memory / 1_048_576.0, files: daemon.metric("hacheck_open_fds") }
+        Self {
+            memory_mib: memory / 1_048_576.0,
+            files: daemon.metric("hacheck_open_fds"),
+        }
     }
 
     fn or_larger(self, other: Self) -> Self {
-        Self { memory_mib: self.memory_mib.max(other.memory_mib), files: self.files.max(other.files) }
+        Self {
+            memory_mib: self.memory_mib.max(other.memory_mib),
+            files: self.files.max(other.files),
+        }
     }
 }
 
@@ -208,10 +242,16 @@ fn configuration(log: &Path, round: usize) -> String {
 
 #[test]
 fn under_everything_at_once_each_answer_is_what_the_spool_said() {
-    let seconds = std::env::var("HACHECK_SOAK_SECONDS").ok().and_then(|s| s.parse().ok()).unwrap_or(20);
+    let seconds = std::env::var("HACHECK_SOAK_SECONDS")
+        .ok()
+        .and_then(|s| s.parse().ok())
+        .unwrap_or(20);
     let setup = Setup::new();
     let log = setup.log_file();
-    let daemon = setup.config(configuration(&log, 0)).args(&["-n", "2"]).start();
+    let daemon = setup
+        .config(configuration(&log, 0))
+        .args(&["-n", "2"])
+        .start();
     let healthy = Upstream::answering("fine").forgetful();
     let hung = Upstream::hung().forgetful();
     let turn = Arc::new(AtomicUsize::new(0));
@@ -243,9 +283,18 @@ fn under_everything_at_once_each_answer_is_what_the_spool_said() {
     let (answers, downs) = (soak.answers.into_inner(), soak.downs.into_inner());
     println!("{answers} answers of the model's services, {downs} of them down");
     let share = downs as f64 / answers as f64;
-    assert!((0.1..0.9).contains(&share), "{downs} of {answers} answers were down: the test tests little");
-    assert!(last.memory_mib < middle.memory_mib + 8.0, "memory grows: {middle:?}, then {last:?}");
-    assert!(last.files < middle.files + 100.0, "open files grow: {middle:?}, then {last:?}");
+    assert!(
+        (0.1..0.9).contains(&share),
+        "{downs} of {answers} answers were down: the test tests little"
+    );
+    assert!(
+        last.memory_mib < middle.memory_mib + 8.0,
+        "memory grows: {middle:?}, then {last:?}"
+    );
+    assert!(
+        last.files < middle.files + 100.0,
+        "open files grow: {middle:?}, then {last:?}"
+    );
     let mut daemon = soak.daemon;
     daemon.is_sound();
 }
@@ -256,12 +305,24 @@ fn a_downtime_that_is_lost_behind_the_models_back_is_noticed() {
     let daemon = Daemon::start();
     let address = daemon.address;
     let soak = Soak::new(daemon, healthy.port(), 0);
-    for (key, name) in SERVICES.into_iter().enumerate().filter(|(_, name)| *name != "all") {
-        soak.change(key, Some(1), None, &["hadown", "-r", &format!("reason 1 of {name}"), name]);
+    for (key, name) in SERVICES
+        .into_iter()
+        .enumerate()
+        .filter(|(_, name)| *name != "all")
+    {
+        soak.change(
+            key,
+            Some(1),
+            None,
+            &["hadown", "-r", &format!("reason 1 of {name}"), name],
+        );
         std::fs::remove_file(soak.daemon.spool.path(name)).unwrap();
     }
     // Ends only by a fault.
     soak.poller(address, 1);
     let faults = soak.faults.into_inner().unwrap();
-    assert!(faults[0].contains("the answer was Response { status: 200"), "{faults:?}");
+    assert!(
+        faults[0].contains("the answer was Response { status: 200"),
+        "{faults:?}"
+    );
 }

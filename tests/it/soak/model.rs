@@ -50,8 +50,16 @@ impl Model {
     /// Everything is up.
     pub fn new(keys: Vec<String>) -> Self {
         let now = Instant::now();
-        let up = || Mutex::new(vec![Change { begun: now, done: now, down: None }]);
-        Self { keys: keys.into_iter().map(|k| (k, up())).collect() }
+        let up = || {
+            Mutex::new(vec![Change {
+                begun: now,
+                done: now,
+                down: None,
+            }])
+        };
+        Self {
+            keys: keys.into_iter().map(|k| (k, up())).collect(),
+        }
     }
 
     pub fn name(&self, key: usize) -> &str {
@@ -62,10 +70,18 @@ impl Model {
     pub fn begin(&self, key: usize, down: Option<usize>, ends: Option<Instant>) -> Begun {
         let mut changes = self.keys[key].1.lock().unwrap();
         let begun = Instant::now();
-        changes.push(Change { begun, done: begun + FAR, down });
+        changes.push(Change {
+            begun,
+            done: begun + FAR,
+            down,
+        });
         let at = changes.len() - 1;
         if let Some(ends) = ends {
-            changes.push(Change { begun: ends - DRIFT, done: ends + DRIFT, down: None });
+            changes.push(Change {
+                begun: ends - DRIFT,
+                done: ends + DRIFT,
+                down: None,
+            });
         }
         Begun { key, at }
     }
@@ -83,21 +99,41 @@ impl Model {
     /// The change that was settled when the question came, and each that was begun before the answer.
     fn possible(&self, key: usize, span: Span) -> Possible {
         let changes = self.keys[key].1.lock().unwrap();
-        let settled = changes.iter().rposition(|c| c.done <= span.asked).expect("the start is always settled");
+        let settled = changes
+            .iter()
+            .rposition(|c| c.done <= span.asked)
+            .expect("the start is always settled");
         let later = changes.iter().enumerate().skip(settled);
-        later.filter(|(_, c)| c.begun <= span.answered).map(|(at, c)| (at, c.down)).collect()
+        later
+            .filter(|(_, c)| c.begun <= span.answered)
+            .map(|(at, c)| (at, c.down))
+            .collect()
     }
 
     /// Checks an answer about a service whose spool entries are these, in the order in which they are asked: the first
     /// one that is down is told, and only when all are up may the answer be 200.
-    pub fn judge(&self, service: &str, keys: &[usize], span: Span, answer: &Response) -> Result<(), String> {
+    pub fn judge(
+        &self,
+        service: &str,
+        keys: &[usize],
+        span: Span,
+        answer: &Response,
+    ) -> Result<(), String> {
         let possible: Vec<Possible> = keys.iter().map(|k| self.possible(*k, span)).collect();
         for (key, states) in keys.iter().zip(&possible) {
             let told = |n: usize| {
-                let shown = if self.name(*key) == "all" { "all" } else { service };
+                let shown = if self.name(*key) == "all" {
+                    "all"
+                } else {
+                    service
+                };
                 answer.status == 503
-                    && answer.body.starts_with(&format!("Service {shown} in down state since "))
-                    && answer.body.ends_with(&format!(": reason {n} of {}", self.name(*key)))
+                    && answer
+                        .body
+                        .starts_with(&format!("Service {shown} in down state since "))
+                    && answer
+                        .body
+                        .ends_with(&format!(": reason {n} of {}", self.name(*key)))
             };
             if let Some((at, _)) = states.iter().find(|(_, down)| down.is_some_and(told)) {
                 self.settle(*key, *at, span.answered);
@@ -106,16 +142,22 @@ impl Model {
             let mut ups = states.iter().filter(|(_, down)| down.is_none());
             match (ups.next(), ups.next()) {
                 (None, _) => break,
-                (Some((at, _)), None) if answer.status == 200 => self.settle(*key, *at, span.answered),
+                (Some((at, _)), None) if answer.status == 200 => {
+                    self.settle(*key, *at, span.answered)
+                }
                 _ => {}
             }
         }
-        let all_may_be_up = possible.iter().all(|states| states.iter().any(|(_, down)| down.is_none()));
+        let all_may_be_up = possible
+            .iter()
+            .all(|states| states.iter().any(|(_, down)| down.is_none()));
         if answer.status == 200 && all_may_be_up {
             return Ok(());
         }
         let states: Vec<_> = keys.iter().map(|k| self.name(*k)).zip(possible).collect();
-        Err(format!("{service}: by the spool {states:?} was possible, the answer was {answer:?}"))
+        Err(format!(
+            "{service}: by the spool {states:?} was possible, the answer was {answer:?}"
+        ))
     }
 }
 
@@ -136,18 +178,34 @@ mod tests {
     }
 
     fn up() -> Response {
-        Response { status: 200, body: "fine".into(), ..Response::default() }
+        Response {
+            status: 200,
+            body: "fine".into(),
+            ..Response::default()
+        }
     }
 
     fn down(name: &str, reason: &str) -> Response {
         let body = format!("Service {name} in down state since 1000.000000: {reason}");
-        Response { status: 503, body, ..Response::default() }
+        Response {
+            status: 503,
+            body,
+            ..Response::default()
+        }
     }
 
     /// Asks now, and is answered at once.
     fn judge(model: &Model, answer: &Response) -> Result<(), String> {
         let now = Instant::now();
-        model.judge("web", &[ALL, WEB, INSTANCE], Span { asked: now, answered: now }, answer)
+        model.judge(
+            "web",
+            &[ALL, WEB, INSTANCE],
+            Span {
+                asked: now,
+                answered: now,
+            },
+            answer,
+        )
     }
 
     #[track_caller]
@@ -188,12 +246,27 @@ mod tests {
             ("up in a downtime", up()),
             ("a stale reason", down("web", "reason 1 of web")),
             ("a reason that nobody gave", down("web", "reason 22 of web")),
-            ("the instance before its service", down("web", "reason 3 of web:80")),
+            (
+                "the instance before its service",
+                down("web", "reason 3 of web:80"),
+            ),
             ("another service's downtime", down("web", "reason 2 of db")),
             ("another name", down("all", "reason 2 of web")),
             ("no reason", down("web", "")),
-            ("a failed check in place of a downtime", Response { status: 503, ..up() }),
-            ("the right words with the wrong status", Response { status: 200, ..down("web", "reason 2 of web") }),
+            (
+                "a failed check in place of a downtime",
+                Response {
+                    status: 503,
+                    ..up()
+                },
+            ),
+            (
+                "the right words with the wrong status",
+                Response {
+                    status: 200,
+                    ..down("web", "reason 2 of web")
+                },
+            ),
         ] {
             assert!(judge(&model, &answer).is_err(), "not caught: {what}");
         }
@@ -222,8 +295,13 @@ mod tests {
         let model = model();
         let asked = Instant::now();
         change(&model, WEB, Some(1));
-        let span = Span { asked, answered: Instant::now() };
-        model.judge("web", &[ALL, WEB, INSTANCE], span, &up()).unwrap();
+        let span = Span {
+            asked,
+            answered: Instant::now(),
+        };
+        model
+            .judge("web", &[ALL, WEB, INSTANCE], span, &up())
+            .unwrap();
         is_caught(&model, &up());
     }
 
@@ -234,7 +312,15 @@ mod tests {
         let begun = model.begin(WEB, Some(1), Some(ends));
         model.finish(&begun);
         let at = |moment: Instant, answer: &Response| {
-            model.judge("web", &[ALL, WEB, INSTANCE], Span { asked: moment, answered: moment }, answer)
+            model.judge(
+                "web",
+                &[ALL, WEB, INSTANCE],
+                Span {
+                    asked: moment,
+                    answered: moment,
+                },
+                answer,
+            )
         };
         let (before, after) = (ends - Duration::from_secs(1), ends + Duration::from_secs(1));
         at(before, &down("web", "reason 1 of web")).unwrap();

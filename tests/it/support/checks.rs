@@ -24,13 +24,21 @@ impl Checked {
     /// Checks status and body.
     #[track_caller]
     pub fn is(&self, status: u16, body: &str) {
-        assert_eq!((self.status, self.body.as_str()), (status, body), "{}", self.steps);
+        assert_eq!(
+            (self.status, self.body.as_str()),
+            (status, body),
+            "{}",
+            self.steps
+        );
     }
 
     /// Checks the status, and that the body holds a text.
     #[track_caller]
     pub fn has(&self, status: u16, text: &str) {
-        assert!(self.status == status && self.body.contains(text), "expected {status} with {text:?}, got {self:?}");
+        assert!(
+            self.status == status && self.body.contains(text),
+            "expected {status} with {text:?}, got {self:?}"
+        );
     }
 }
 
@@ -41,12 +49,25 @@ pub fn check(path: &str) -> Checked {
 
 /// Checks a path, such as `/redis/web/6379`. That no password shows anywhere is checked along.
 pub fn check_with(config: Config, path: &str) -> Checked {
-    let secret = config.redis_password.as_ref().map(|s| s.reveal().to_owned()).filter(|s| s.len() > 3);
+    let secret = config
+        .redis_password
+        .as_ref()
+        .map(|s| s.reveal().to_owned())
+        .filter(|s| s.len() > 3);
     let spool = Spool::at("/nonexistent/hacheck-spool");
     let answer = once::ask(path, &HeaderMap::new(), config, &spool).unwrap();
     let body = String::from_utf8_lossy(&answer.body).into_owned();
-    let steps: Vec<String> = answer.steps.into_iter().map(|s| s.what).chain([answer.why]).collect();
-    let checked = Checked { status: answer.status.as_u16(), body, steps: steps.join("\n") };
+    let steps: Vec<String> = answer
+        .steps
+        .into_iter()
+        .map(|s| s.what)
+        .chain([answer.why])
+        .collect();
+    let checked = Checked {
+        status: answer.status.as_u16(),
+        body,
+        steps: steps.join("\n"),
+    };
     if let Some(secret) = secret {
         let shows = checked.body.contains(&secret) || checked.steps.contains(&secret);
         assert!(!shows, "the password shows: {checked:?}");
@@ -56,7 +77,10 @@ pub fn check_with(config: Config, path: &str) -> Checked {
 
 /// The usual settings with a short deadline.
 pub fn hasty() -> Config {
-    Config { healthcheck_timeout: Duration::from_millis(400), ..Config::default() }
+    Config {
+        healthcheck_timeout: Duration::from_millis(400),
+        ..Config::default()
+    }
 }
 
 /// A peer that does what a test says with each connection. That the probe hangs up on it is what it has to expect.
@@ -83,13 +107,24 @@ pub fn scripted(greeting: &'static [u8], answers: &[&'static [u8]]) -> u16 {
 /// Whatever a peer does wrong, the check fails: refused at once, else by the deadline, with a body that says what
 /// came. `half` is the beginning of a proper answer; the others are what is said when no more, or nothing, comes.
 #[track_caller]
-pub fn fails_on_misbehaving_peers(protocol: &str, half: &'static [u8], half_says: &str, silence_says: &str) {
+pub fn fails_on_misbehaving_peers(
+    protocol: &str,
+    half: &'static [u8],
+    half_says: &str,
+    silence_says: &str,
+) {
     let started = Instant::now();
     let failing = |port: u16| {
         let checked = check_with(hasty(), &format!("/{protocol}/web/{port}"));
         assert!(checked.status >= 400, "{checked:?}");
-        assert!(!checked.body.is_empty() && checked.body.len() < 1000, "{checked:?}");
-        assert!(!checked.body.contains("panic") && !checked.steps.contains("panic"), "{checked:?}");
+        assert!(
+            !checked.body.is_empty() && checked.body.len() < 1000,
+            "{checked:?}"
+        );
+        assert!(
+            !checked.body.contains("panic") && !checked.steps.contains("panic"),
+            "{checked:?}"
+        );
         checked
     };
     failing(free_port()).has(503, "connection refused");
@@ -105,7 +140,10 @@ pub fn fails_on_misbehaving_peers(protocol: &str, half: &'static [u8], half_says
     });
     let checked = failing(half_open);
     checked.has(503, "timed out after");
-    assert!(checked.steps.contains(half_says) || checked.body.contains(half_says), "{checked:?}");
+    assert!(
+        checked.steps.contains(half_says) || checked.body.contains(half_says),
+        "{checked:?}"
+    );
     let dripping = peer(|mut stream| {
         loop {
             stream.write_all(b"2")?;
@@ -120,7 +158,11 @@ pub fn fails_on_misbehaving_peers(protocol: &str, half: &'static [u8], half_says
     });
     failing(closing).has(503, "closed");
     failing(scripted(b"", &[b"\x16\x03\x01\0\xff\xfe\x80\r\n\r\n\0\0"]));
-    for endless in [&[b'$'; 65536][..], &b"220-\r\n".repeat(10_000), &b"x:y\n".repeat(20_000)] {
+    for endless in [
+        &[b'$'; 65536][..],
+        &b"220-\r\n".repeat(10_000),
+        &b"x:y\n".repeat(20_000),
+    ] {
         let endless = endless.to_vec();
         failing(peer(move |mut stream| {
             loop {
@@ -128,6 +170,13 @@ pub fn fails_on_misbehaving_peers(protocol: &str, half: &'static [u8], half_says
             }
         }));
     }
-    failing(scripted(b"", &[b"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\nConnection: close\r\n\r\nwhat"]));
-    assert!(started.elapsed() < Duration::from_secs(60), "hung for {:?}", started.elapsed());
+    failing(scripted(
+        b"",
+        &[b"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\nConnection: close\r\n\r\nwhat"],
+    ));
+    assert!(
+        started.elapsed() < Duration::from_secs(60),
+        "hung for {:?}",
+        started.elapsed()
+    );
 }

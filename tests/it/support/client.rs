@@ -19,18 +19,30 @@ pub struct Response {
 impl Response {
     /// Parses an answer whose end is the end of the connection.
     pub fn parse(raw: &[u8]) -> Self {
-        let (head, body) = split_head(raw).unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(raw)));
+        let (head, body) = split_head(raw)
+            .unwrap_or_else(|| panic!("no answer: {:?}", String::from_utf8_lossy(raw)));
         let body = String::from_utf8_lossy(body).into_owned();
-        Self { body, ..Self::parse_head(head) }
+        Self {
+            body,
+            ..Self::parse_head(head)
+        }
     }
 
     pub fn parse_head(head: &str) -> Self {
         let mut lines = head.split("\r\n");
         let mut status = lines.next().unwrap().splitn(3, ' ');
         let version = status.next().unwrap();
-        assert!(matches!(version, "HTTP/1.1" | "HTTP/1.0"), "not an answer: {head:?}");
-        let code = status.next().and_then(|s| s.parse().ok()).unwrap_or_else(|| panic!("no status: {head:?}"));
-        let headers = lines.filter_map(|l| l.split_once(": ")).map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()));
+        assert!(
+            matches!(version, "HTTP/1.1" | "HTTP/1.0"),
+            "not an answer: {head:?}"
+        );
+        let code = status
+            .next()
+            .and_then(|s| s.parse().ok())
+            .unwrap_or_else(|| panic!("no status: {head:?}"));
+        let headers = lines
+            .filter_map(|l| l.split_once(": "))
+            .map(|(n, v)| (n.to_ascii_lowercase(), v.to_owned()));
         Self {
             status: code,
             phrase: status.next().unwrap_or_default().to_owned(),
@@ -40,7 +52,10 @@ impl Response {
     }
 
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(n, _)| n == name).map(|(_, v)| v.as_str())
+        self.headers
+            .iter()
+            .find(|(n, _)| n == name)
+            .map(|(_, v)| v.as_str())
     }
 
     pub fn json(&self) -> serde_json::Value {
@@ -50,26 +65,37 @@ impl Response {
     /// Checks status and body.
     #[track_caller]
     pub fn is(&self, status: u16, body: &str) {
-        assert_eq!((self.status, self.body.as_str()), (status, body), "{self:?}");
+        assert_eq!(
+            (self.status, self.body.as_str()),
+            (status, body),
+            "{self:?}"
+        );
     }
 
     /// Checks the status, and that the body holds a text.
     #[track_caller]
     pub fn says(&self, status: u16, text: &str) {
         assert_eq!(self.status, status, "{self:?}");
-        assert!(self.body.contains(text), "expected in the body: {text:?}\ngot: {self:?}");
+        assert!(
+            self.body.contains(text),
+            "expected in the body: {text:?}\ngot: {self:?}"
+        );
     }
 }
 
 /// Head and rest of an HTTP message, if the head is complete.
 pub fn split_head(raw: &[u8]) -> Option<(&str, &[u8])> {
     let end = raw.windows(4).position(|w| w == b"\r\n\r\n")?;
-    Some((std::str::from_utf8(&raw[..end]).expect("a head is text"), &raw[end + 4..]))
+    Some((
+        std::str::from_utf8(&raw[..end]).expect("a head is text"),
+        &raw[end + 4..],
+    ))
 }
 
 /// A connection that gives up after [`PATIENCE`].
 pub fn connect(address: SocketAddr) -> TcpStream {
-    let stream = TcpStream::connect_timeout(&address, PATIENCE).unwrap_or_else(|e| panic!("{address}: {e}"));
+    let stream =
+        TcpStream::connect_timeout(&address, PATIENCE).unwrap_or_else(|e| panic!("{address}: {e}"));
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream.set_write_timeout(Some(PATIENCE)).unwrap();
     stream.set_nodelay(true).unwrap();
@@ -98,7 +124,12 @@ pub fn answer(stream: &mut impl Read) -> Response {
 }
 
 /// One request and its answer.
-pub fn request(address: SocketAddr, method: &str, path: &str, headers: &[(&str, &str)]) -> Response {
+pub fn request(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&str, &str)],
+) -> Response {
     answer(&mut send(address, method, path, headers))
 }
 
@@ -120,8 +151,13 @@ impl Kept {
     }
 
     pub fn send(&mut self, method: &str, path: &str, headers: &[(&str, &str)]) {
-        let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-        self.0.write_all(format!("{method} {path} HTTP/1.1\r\n{headers}\r\n").as_bytes()).unwrap();
+        let headers: String = headers
+            .iter()
+            .map(|(name, value)| format!("{name}: {value}\r\n"))
+            .collect();
+        self.0
+            .write_all(format!("{method} {path} HTTP/1.1\r\n{headers}\r\n").as_bytes())
+            .unwrap();
     }
 
     /// The answer to a request by this method.
@@ -130,9 +166,14 @@ impl Kept {
         loop {
             if let Some((head, body)) = split_head(&raw) {
                 let answer = Response::parse_head(head);
-                let length: usize = answer.header("content-length").map_or(0, |l| l.parse().unwrap());
+                let length: usize = answer
+                    .header("content-length")
+                    .map_or(0, |l| l.parse().unwrap());
                 if body.len() >= length || method == "HEAD" {
-                    return Response { body: String::from_utf8(body.to_vec()).expect("a body of text"), ..answer };
+                    return Response {
+                        body: String::from_utf8(body.to_vec()).expect("a body of text"),
+                        ..answer
+                    };
                 }
             }
             let mut part = [0; 4096];
@@ -152,8 +193,16 @@ pub fn exchange(address: SocketAddr, bytes: &[u8]) -> Vec<u8> {
     let _ = stream.shutdown(std::net::Shutdown::Write);
     let mut raw = Vec::new();
     match stream.read_to_end(&mut raw) {
-        Err(e) if matches!(e.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-            panic!("no end of the connection after {:?}", String::from_utf8_lossy(&bytes[..bytes.len().min(300)]))
+        Err(e)
+            if matches!(
+                e.kind(),
+                io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut
+            ) =>
+        {
+            panic!(
+                "no end of the connection after {:?}",
+                String::from_utf8_lossy(&bytes[..bytes.len().min(300)])
+            )
         }
         _ => raw,
     }

@@ -80,22 +80,37 @@ impl Setup {
     pub fn spawn(self) -> Daemon {
         let outside = self.spool.outside().to_owned();
         let output = File::create(outside.join("output")).unwrap();
-        let program = if self.files.is_some() { "/usr/bin/prlimit" } else { BINARY };
+        let program = if self.files.is_some() {
+            "/usr/bin/prlimit"
+        } else {
+            BINARY
+        };
         let mut command = bound_to_us(program, &self.privileges);
         if let Some(files) = self.files {
             command.args([&format!("--nofile={files}:{files}"), "--", BINARY]);
         }
         command.envs(self.environment.iter().map(|(n, v)| (n, v)));
-        command.arg("serve").args(["-B", &self.bind.to_string(), "-p", "0", "--spool-root"]).arg(self.spool.root());
+        command
+            .arg("serve")
+            .args(["-B", &self.bind.to_string(), "-p", "0", "--spool-root"])
+            .arg(self.spool.root());
         if let Some(text) = &self.config {
             fs::write(outside.join("config.yaml"), text).unwrap();
             command.arg("-c").arg(outside.join("config.yaml"));
         }
         // A process group of its own: a terminal's Ctrl-C is for the tests, which end it themselves.
-        command.args(&self.args).stdin(Stdio::null()).process_group(0).env("TZ", "UTC0");
+        command
+            .args(&self.args)
+            .stdin(Stdio::null())
+            .process_group(0)
+            .env("TZ", "UTC0");
         command.stdout(output.try_clone().unwrap()).stderr(output);
         let address = SocketAddr::new(self.bind, 0);
-        Daemon { process: Process::spawn(&mut command), address, spool: self.spool }
+        Daemon {
+            process: Process::spawn(&mut command),
+            address,
+            spool: self.spool,
+        }
     }
 
     /// Starts it and waits until it listens.
@@ -108,7 +123,9 @@ impl Setup {
                 panic!("the daemon ended with {code}:\n{log}");
             }
             let (_, rest) = log.split_once("listening on ").unwrap_or_default();
-            let Some((address, _)) = rest.split_once('\n') else { return false };
+            let Some((address, _)) = rest.split_once('\n') else {
+                return false;
+            };
             daemon.address = address.parse().unwrap();
             true
         });
@@ -150,14 +167,21 @@ impl Daemon {
     /// A value of `/status`, e.g. `/spool/readable`.
     pub fn status(&self, pointer: &str) -> serde_json::Value {
         let status = self.get("/status").json();
-        status.pointer(pointer).unwrap_or_else(|| panic!("no {pointer} in {status}")).clone()
+        status
+            .pointer(pointer)
+            .unwrap_or_else(|| panic!("no {pointer} in {status}"))
+            .clone()
     }
 
     /// A sample of `/metrics`, with its labels.
     pub fn metric(&self, sample: &str) -> f64 {
         let page = self.get("/metrics").body;
-        let value = page.lines().find_map(|l| l.strip_prefix(sample)?.strip_prefix(' '));
-        value.and_then(|v| v.parse().ok()).unwrap_or_else(|| panic!("no {sample} in:\n{page}"))
+        let value = page
+            .lines()
+            .find_map(|l| l.strip_prefix(sample)?.strip_prefix(' '));
+        value
+            .and_then(|v| v.parse().ok())
+            .unwrap_or_else(|| panic!("no {sample} in:\n{page}"))
     }
 
     /// Everything that it has printed, and its log file.
@@ -197,7 +221,9 @@ impl Daemon {
         self.write_config(text);
         self.process.signal(Signal::SIGHUP);
         let what = format!("{expected_log:?} in the log after SIGHUP");
-        wait_until(Duration::from_secs(20), &what, || self.logged(expected_log) > before);
+        wait_until(Duration::from_secs(20), &what, || {
+            self.logged(expected_log) > before
+        });
     }
 
     /// An operator's command on its spool.

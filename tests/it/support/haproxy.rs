@@ -38,13 +38,24 @@ impl Haproxy {
         fs::write(folder.path().join("haproxy.cfg"), &config).unwrap();
         let mut command = bound_to_us(program.to_str().unwrap(), &[]);
         let output = fs::File::create(folder.path().join("output")).unwrap();
-        command.args(["-db", "-f", "haproxy.cfg"]).current_dir(folder.path()).stdin(Stdio::null());
+        command
+            .args(["-db", "-f", "haproxy.cfg"])
+            .current_dir(folder.path())
+            .stdin(Stdio::null());
         command.stdout(output.try_clone().unwrap()).stderr(output);
-        let mut haproxy = Self { process: Process::spawn(&mut command), folder };
+        let mut haproxy = Self {
+            process: Process::spawn(&mut command),
+            folder,
+        };
         let deadline = Duration::from_secs(20);
         wait_until(deadline, "HAProxy listens", || {
-            let said = || fs::read_to_string(haproxy.folder.path().join("output")).unwrap_or_default();
-            assert!(haproxy.process.ended().is_none(), "HAProxy ended:\n{}\n{config}", said());
+            let said =
+                || fs::read_to_string(haproxy.folder.path().join("output")).unwrap_or_default();
+            assert!(
+                haproxy.process.ended().is_none(),
+                "HAProxy ended:\n{}\n{config}",
+                said()
+            );
             UnixStream::connect(haproxy.folder.path().join("stats")).is_ok()
         });
         haproxy
@@ -68,8 +79,14 @@ impl Haproxy {
     pub fn stat(&self, backend: &str, server: &str, column: &str) -> String {
         let table = self.admin("show stat");
         let (header, rows) = table.strip_prefix("# ").unwrap().split_once('\n').unwrap();
-        let index = header.split(',').position(|c| c == column).unwrap_or_else(|| panic!("no {column} in {header}"));
-        let row = rows.lines().map(fields).find(|row| row[0] == backend && row[1] == server);
+        let index = header
+            .split(',')
+            .position(|c| c == column)
+            .unwrap_or_else(|| panic!("no {column} in {header}"));
+        let row = rows
+            .lines()
+            .map(fields)
+            .find(|row| row[0] == backend && row[1] == server);
         row.unwrap_or_else(|| panic!("no {backend}/{server} in {table}"))[index].clone()
     }
 
@@ -77,7 +94,9 @@ impl Haproxy {
     #[track_caller]
     pub fn wait_for(&self, backend: &str, server: &str, status: &str) {
         let what = format!("{backend}/{server} is {status}");
-        wait_until(Duration::from_secs(20), &what, || self.stat(backend, server, "status") == status);
+        wait_until(Duration::from_secs(20), &what, || {
+            self.stat(backend, server, "status") == status
+        });
     }
 }
 
@@ -100,9 +119,13 @@ pub fn through(front: &std::path::Path) -> Result<Response, String> {
     let fail = |e: std::io::Error| e.to_string();
     let mut stream = UnixStream::connect(front).map_err(fail)?;
     stream.set_read_timeout(Some(PATIENCE)).map_err(fail)?;
-    stream.write_all(b"GET / HTTP/1.1\r\nHost: front\r\nConnection: close\r\n\r\n").map_err(fail)?;
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: front\r\nConnection: close\r\n\r\n")
+        .map_err(fail)?;
     let mut raw = Vec::new();
     stream.read_to_end(&mut raw).map_err(fail)?;
     let response = super::client::split_head(&raw).map(|_| Response::parse(&raw));
-    response.filter(|r| r.status == 200).ok_or_else(|| String::from_utf8_lossy(&raw).into_owned())
+    response
+        .filter(|r| r.status == 200)
+        .ok_or_else(|| String::from_utf8_lossy(&raw).into_owned())
 }

@@ -32,7 +32,9 @@ impl Load {
             thread::spawn(move || {
                 while !met.stop.load(Ordering::Relaxed) {
                     match through(&front) {
-                        Ok(response) => *met.served.lock().unwrap().entry(response.body).or_default() += 1,
+                        Ok(response) => {
+                            *met.served.lock().unwrap().entry(response.body).or_default() += 1
+                        }
                         Err(e) => met.failed.lock().unwrap().push(e),
                     }
                 }
@@ -44,20 +46,32 @@ impl Load {
 
     /// How many requests a server answered, by its body.
     pub fn served_by(&self, server: &str) -> usize {
-        self.met.served.lock().unwrap().get(server).copied().unwrap_or_default()
+        self.met
+            .served
+            .lock()
+            .unwrap()
+            .get(server)
+            .copied()
+            .unwrap_or_default()
     }
 
     #[track_caller]
     pub fn wait_for_more(&self, server: &str) {
         let before = self.served_by(server);
         let what = format!("20 more requests served by {server}");
-        wait_until(Duration::from_secs(20), &what, || self.served_by(server) >= before + 20);
+        wait_until(Duration::from_secs(20), &what, || {
+            self.served_by(server) >= before + 20
+        });
     }
 
     /// Checks that no request failed so far.
     #[track_caller]
     pub fn has_no_failures(&self) {
-        assert_eq!(*self.met.failed.lock().unwrap(), [""; 0], "requests of clients failed");
+        assert_eq!(
+            *self.met.failed.lock().unwrap(),
+            [""; 0],
+            "requests of clients failed"
+        );
     }
 }
 

@@ -41,14 +41,26 @@ impl Ran {
     /// Checks exit code and standard output, and that standard error is empty.
     #[track_caller]
     pub fn is(&self, code: i32, out: &str) {
-        assert_eq!((self.code, self.out.as_str(), self.err.as_str()), (Some(code), out, ""));
+        assert_eq!(
+            (self.code, self.out.as_str(), self.err.as_str()),
+            (Some(code), out, "")
+        );
     }
 
     /// Checks exit code and standard output, and that standard error holds a text.
     #[track_caller]
     pub fn is_with(&self, code: i32, out: &str, err: &str) {
-        assert_eq!((self.code, self.out.as_str()), (Some(code), out), "standard error: {}", self.err);
-        assert!(self.err.contains(err), "expected in standard error: {err:?}\ngot: {}", self.err);
+        assert_eq!(
+            (self.code, self.out.as_str()),
+            (Some(code), out),
+            "standard error: {}",
+            self.err
+        );
+        assert!(
+            self.err.contains(err),
+            "expected in standard error: {err:?}\ngot: {}",
+            self.err
+        );
         assert!(!self.err.contains("panicked"), "{}", self.err);
     }
 }
@@ -56,21 +68,37 @@ impl Ran {
 impl From<Output> for Ran {
     fn from(output: Output) -> Self {
         let text = |bytes| String::from_utf8(bytes).expect("output is UTF-8");
-        Self { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+        Self {
+            code: output.status.code(),
+            out: text(output.stdout),
+            err: text(output.stderr),
+        }
     }
 }
 
 /// The binary, called by a name, as no user in particular.
 pub fn command(name: &str) -> Command {
     let mut command = Command::new(BINARY);
-    command.arg0(name).stdin(Stdio::null()).env_remove("SUDO_USER").env_remove("SSH_USER").env("TZ", "UTC0");
+    command
+        .arg0(name)
+        .stdin(Stdio::null())
+        .env_remove("SUDO_USER")
+        .env_remove("SSH_USER")
+        .env("TZ", "UTC0");
     command
 }
 
 /// Copies the binary, in a process of its own: a copy that this one held open for writing while another test forks
 /// could not be run ("text file busy").
 pub fn copy_binary(to: &Path) {
-    assert!(Command::new("cp").arg(BINARY).arg(to).status().unwrap().success());
+    assert!(
+        Command::new("cp")
+            .arg(BINARY)
+            .arg(to)
+            .status()
+            .unwrap()
+            .success()
+    );
 }
 
 /// Runs the binary, called by a name.
@@ -93,7 +121,9 @@ impl Spool {
 
     /// One that is not there yet.
     pub fn missing() -> Self {
-        Self { folder: TempDir::new() }
+        Self {
+            folder: TempDir::new(),
+        }
     }
 
     /// The folder around the spool.
@@ -148,7 +178,10 @@ pub fn unix_now() -> f64 {
 pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
     let start = Instant::now();
     while !condition() {
-        assert!(start.elapsed() < deadline, "not within {deadline:?}: {what}");
+        assert!(
+            start.elapsed() < deadline,
+            "not within {deadline:?}: {what}"
+        );
         std::thread::sleep(Duration::from_millis(5));
     }
 }

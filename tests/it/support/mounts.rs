@@ -11,7 +11,9 @@ pub fn in_own(test: impl FnOnce() + Send) {
     thread::scope(|scope| {
         // The mounts belong to the thread and all that it starts.
         let running = scope.spawn(|| {
-            if unshare(CloneFlags::CLONE_NEWNS).is_err() || !sh("mount --make-rprivate /", &[]).status.success() {
+            if unshare(CloneFlags::CLONE_NEWNS).is_err()
+                || !sh("mount --make-rprivate /", &[]).status.success()
+            {
                 eprintln!("no mounts of our own (that needs root): left out");
                 return;
             }
@@ -24,12 +26,21 @@ pub fn in_own(test: impl FnOnce() + Send) {
 }
 
 fn sh(script: &str, args: &[&Path]) -> Output {
-    Command::new("sh").args(["-ec", script, "sh"]).args(args).stdin(Stdio::null()).output().unwrap()
+    Command::new("sh")
+        .args(["-ec", script, "sh"])
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap()
 }
 
 /// Runs a script, which must succeed.
 #[track_caller]
 pub fn shell(script: &str, args: &[&Path]) {
     let output = sh(script, args);
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{script}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }

@@ -37,8 +37,14 @@ pub fn on_host(folder: &Path, hosts: &str, addresses: &[&str], test: impl FnOnce
             // A new network belongs to the thread and all that it starts, and ends with them.
             let separate = unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).is_ok();
             if separate {
-                assert!(find("ip").is_some(), "ip is missing: apt-get install iproute2");
-                shell("mount --make-rprivate / && mount --bind \"$1\" /etc/hosts", &[file.to_str().unwrap()]);
+                assert!(
+                    find("ip").is_some(),
+                    "ip is missing: apt-get install iproute2"
+                );
+                shell(
+                    "mount --make-rprivate / && mount --bind \"$1\" /etc/hosts",
+                    &[file.to_str().unwrap()],
+                );
                 shell("ip link set lo up", &[]);
                 for address in addresses {
                     // An address that is still looked for on the network cannot be used yet.
@@ -46,9 +52,14 @@ pub fn on_host(folder: &Path, hosts: &str, addresses: &[&str], test: impl FnOnce
                     shell(&format!("ip addr add \"$1\" dev lo {at_once}"), &[address]);
                 }
             } else {
-                eprintln!("no network of our own (that needs root): the client is on the loopback network");
+                eprintln!(
+                    "no network of our own (that needs root): the client is on the loopback network"
+                );
             }
-            test(&Host { separate, wires: AtomicU8::new(0) });
+            test(&Host {
+                separate,
+                wires: AtomicU8::new(0),
+            });
         });
         if let Err(panic) = running.join() {
             std::panic::resume_unwind(panic);
@@ -59,13 +70,29 @@ pub fn on_host(folder: &Path, hosts: &str, addresses: &[&str], test: impl FnOnce
 /// Has names looked up at an address, for whoever is in the network of this thread, which must be separate.
 pub fn resolve_by(folder: &Path, address: &str) {
     let file = folder.join("resolv.conf");
-    std::fs::write(&file, format!("nameserver {address}\noptions timeout:2 attempts:2\n")).unwrap();
-    shell("mount --bind \"$1\" /etc/resolv.conf", &[file.to_str().unwrap()]);
+    std::fs::write(
+        &file,
+        format!("nameserver {address}\noptions timeout:2 attempts:2\n"),
+    )
+    .unwrap();
+    shell(
+        "mount --bind \"$1\" /etc/resolv.conf",
+        &[file.to_str().unwrap()],
+    );
 }
 
 fn shell(script: &str, args: &[&str]) {
-    let output = Command::new("sh").args(["-ec", script, "sh"]).args(args).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{script}: {}", String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("sh")
+        .args(["-ec", script, "sh"])
+        .args(args)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{script}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 }
 
 impl Host {
@@ -98,7 +125,10 @@ impl Host {
                     "ip link add near$1 type veth peer name far$1 && ip addr add 10.77.$1.1/24 dev near$1",
                     &[&number],
                 );
-                shell("ip link set near$1 up && ip link set far$1 netns \"$2\"", &[&number, &thread]);
+                shell(
+                    "ip link set near$1 up && ip link set far$1 netns \"$2\"",
+                    &[&number, &thread],
+                );
                 go.send(()).unwrap();
             }
             if let Err(panic) = running.join() {
@@ -116,7 +146,8 @@ impl Client {
 
     /// A connection, or none when the host does not answer in time.
     pub fn connect(self, port: u16) -> Option<TcpStream> {
-        let stream = TcpStream::connect_timeout(&self.address(port), Duration::from_secs(10)).ok()?;
+        let stream =
+            TcpStream::connect_timeout(&self.address(port), Duration::from_secs(10)).ok()?;
         stream.set_read_timeout(Some(PATIENCE)).ok()?;
         Some(stream)
     }

@@ -13,12 +13,24 @@ pub fn package() -> &'static Path {
     PACKAGE.get_or_init(|| {
         let mut build = Command::new("packaging/build-deb");
         // What cargo tells a test about its crate would make build scripts think that everything has changed.
-        let about_crate = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_", "CARGO_PRIMARY_"];
-        for (name, _) in std::env::vars().filter(|(name, _)| about_crate.iter().any(|a| name.starts_with(a))) {
+        let about_crate = [
+            "CARGO_PKG_",
+            "CARGO_MANIFEST_",
+            "CARGO_BIN_",
+            "CARGO_CRATE_",
+            "CARGO_PRIMARY_",
+        ];
+        for (name, _) in
+            std::env::vars().filter(|(name, _)| about_crate.iter().any(|a| name.starts_with(a)))
+        {
             build.env_remove(name);
         }
         let made = succeed(build.stdin(Stdio::null()));
-        let path = PathBuf::from(made.lines().last().expect("build-deb prints the path of the package"));
+        let path = PathBuf::from(
+            made.lines()
+                .last()
+                .expect("build-deb prints the path of the package"),
+        );
         assert!(path.is_file(), "build-deb made no {}", path.display());
         path
     })
@@ -32,7 +44,13 @@ pub struct Chroot {
 impl Chroot {
     pub fn new() -> Self {
         let folder = TempDir::new();
-        succeed(as_root("tar").arg("-xf").arg(pristine()).arg("-C").arg(folder.path()));
+        succeed(
+            as_root("tar")
+                .arg("-xf")
+                .arg(pristine())
+                .arg("-C")
+                .arg(folder.path()),
+        );
         Self { folder }
     }
 
@@ -46,7 +64,10 @@ impl Chroot {
         let enter = "mount -t proc proc \"$1/proc\"; exec chroot \"$1\" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin \
                      LC_ALL=C DEBIAN_FRONTEND=noninteractive sh -ec \"$2\"";
         let mut command = as_root("unshare");
-        command.args(["--mount", "sh", "-ec", enter, "sh"]).arg(self.root()).arg(script);
+        command
+            .args(["--mount", "sh", "-ec", enter, "sh"])
+            .arg(self.root())
+            .arg(script);
         command
     }
 
@@ -58,7 +79,8 @@ impl Chroot {
 
     /// Runs a shell command as a user with the groups that the system gives him.
     pub fn run_as(&self, user: &str, script: &str) -> Ran {
-        let script = format!("exec setpriv --reuid {user} --regid {user} --init-groups sh -c '{script}'");
+        let script =
+            format!("exec setpriv --reuid {user} --regid {user} --init-groups sh -c '{script}'");
         self.command(&script).output().unwrap().into()
     }
 
@@ -73,7 +95,10 @@ impl Chroot {
 impl Drop for Chroot {
     fn drop(&mut self) {
         // Root's files; what cannot be removed stays in the folder for temporary files.
-        let _ = as_root("rm").args(["-rf", "--one-file-system"]).arg(self.root()).output();
+        let _ = as_root("rm")
+            .args(["-rf", "--one-file-system"])
+            .arg(self.root())
+            .output();
     }
 }
 
@@ -82,19 +107,42 @@ fn pristine() -> &'static Path {
     static PRISTINE: OnceLock<PathBuf> = OnceLock::new();
     PRISTINE.get_or_init(|| {
         let suite = codename();
-        let archive = std::env::current_dir().unwrap().join(format!("target/tools/debian-{suite}.tar"));
+        let archive = std::env::current_dir()
+            .unwrap()
+            .join(format!("target/tools/debian-{suite}.tar"));
         if archive.is_file() {
             return archive;
         }
         let (folder, partial) = (TempDir::new(), archive.with_extension("partial"));
         std::fs::create_dir_all(archive.parent().unwrap()).unwrap();
         let include = "--include=logrotate,systemd-standalone-sysusers,systemd-standalone-tmpfiles";
-        succeed(as_root("debootstrap").args(["--variant=minbase", include, &suite]).arg(folder.path()));
+        succeed(
+            as_root("debootstrap")
+                .args(["--variant=minbase", include, &suite])
+                .arg(folder.path()),
+        );
         // Without what is mounted, or only there to install more.
-        let leave_out = ["--exclude=./proc/*", "--exclude=./sys/*", "--exclude=./var/cache/apt/*", "--one-file-system"];
-        succeed(as_root("tar").args(leave_out).arg("-cf").arg(&partial).arg("-C").arg(folder.path()).arg("."));
+        let leave_out = [
+            "--exclude=./proc/*",
+            "--exclude=./sys/*",
+            "--exclude=./var/cache/apt/*",
+            "--one-file-system",
+        ];
+        succeed(
+            as_root("tar")
+                .args(leave_out)
+                .arg("-cf")
+                .arg(&partial)
+                .arg("-C")
+                .arg(folder.path())
+                .arg("."),
+        );
         let _ = as_root("umount").arg(folder.path().join("proc")).output();
-        succeed(as_root("rm").args(["-rf", "--one-file-system"]).arg(folder.path()));
+        succeed(
+            as_root("rm")
+                .args(["-rf", "--one-file-system"])
+                .arg(folder.path()),
+        );
         std::fs::rename(&partial, &archive).unwrap();
         archive
     })
@@ -103,6 +151,10 @@ fn pristine() -> &'static Path {
 /// The release of Debian that runs here: what is compiled here runs there.
 fn codename() -> String {
     let release = std::fs::read_to_string("/etc/os-release").unwrap();
-    let name = release.lines().find_map(|l| l.strip_prefix("VERSION_CODENAME="));
-    name.expect("the tests run on Debian: /etc/os-release has a VERSION_CODENAME").trim_matches('"').to_owned()
+    let name = release
+        .lines()
+        .find_map(|l| l.strip_prefix("VERSION_CODENAME="));
+    name.expect("the tests run on Debian: /etc/os-release has a VERSION_CODENAME")
+        .trim_matches('"')
+        .to_owned()
 }

@@ -26,29 +26,55 @@ impl Manager {
         let spool = Spool::new();
         let notify_path = spool.outside().join("notify");
         let notify = UnixDatagram::bind(&notify_path).unwrap();
-        Self { spool, notify, notify_path }
+        Self {
+            spool,
+            notify,
+            notify_path,
+        }
     }
 
     /// Starts the daemon with up to two passed sockets, named `names` (`LISTEN_FDNAMES`).
-    pub fn start(&self, sockets: &[&TcpListener], names: &str, args: &[&str], env: &[(&str, &str)]) -> Process {
+    pub fn start(
+        &self,
+        sockets: &[&TcpListener],
+        names: &str,
+        args: &[&str],
+        env: &[(&str, &str)],
+    ) -> Process {
         // Of a child's descriptors, only the three standard ones can be chosen; the shell moves them.
         let script = "exec 3<&0 4<&1 </dev/null >&2; LISTEN_PID=$$ exec \"$@\"";
         let mut command = bound_to_us("sh", &[]);
-        command.args(["-c", script, "sh", BINARY, "serve", "--spool-root"]).arg(self.spool.root()).args(args);
+        command
+            .args(["-c", script, "sh", BINARY, "serve", "--spool-root"])
+            .arg(self.spool.root())
+            .args(args);
         let passed = |n: usize| -> Stdio {
-            sockets.get(n).map_or_else(Stdio::null, |socket| OwnedFd::from(socket.try_clone().unwrap()).into())
+            sockets.get(n).map_or_else(Stdio::null, |socket| {
+                OwnedFd::from(socket.try_clone().unwrap()).into()
+            })
         };
-        command.stdin(passed(0)).stdout(passed(1)).stderr(self.log_file());
-        command.env("NOTIFY_SOCKET", &self.notify_path).envs(env.iter().copied());
+        command
+            .stdin(passed(0))
+            .stdout(passed(1))
+            .stderr(self.log_file());
+        command
+            .env("NOTIFY_SOCKET", &self.notify_path)
+            .envs(env.iter().copied());
         if !sockets.is_empty() {
-            command.env("LISTEN_FDS", sockets.len().to_string()).env("LISTEN_FDNAMES", names);
+            command
+                .env("LISTEN_FDS", sockets.len().to_string())
+                .env("LISTEN_FDNAMES", names);
         }
         Process::spawn(&mut command)
     }
 
     fn log_file(&self) -> std::fs::File {
         let path = self.spool.outside().join("output");
-        std::fs::OpenOptions::new().create(true).append(true).open(path).unwrap()
+        std::fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .unwrap()
     }
 
     /// Everything that the daemons have printed.
@@ -62,7 +88,9 @@ impl Manager {
         let mut address = None;
         wait_until(PATIENCE, "the daemon logs where it listens", || {
             let log = self.log();
-            let rest = log.split_once("listening on ").map(|(_, rest)| rest.to_owned());
+            let rest = log
+                .split_once("listening on ")
+                .map(|(_, rest)| rest.to_owned());
             address = rest.and_then(|r| r.split_once('\n')?.0.parse().ok());
             address.is_some()
         });
@@ -75,7 +103,11 @@ impl Manager {
         let start = Instant::now();
         loop {
             let left = PATIENCE.saturating_sub(start.elapsed());
-            assert!(!left.is_zero(), "the daemon did not say {line}:\n{}", self.log());
+            assert!(
+                !left.is_zero(),
+                "the daemon did not say {line}:\n{}",
+                self.log()
+            );
             match self.next(left) {
                 Some(message) if message.lines().any(|l| l.starts_with(line)) => return message,
                 _ => {}

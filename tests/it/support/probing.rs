@@ -18,7 +18,10 @@ impl Probed {
     /// Checks the status, and that the body holds a text.
     #[track_caller]
     pub fn is(&self, status: u16, text: &str) {
-        assert!(self.status == status && self.body.contains(text), "expected {status} with {text:?}, got {self:?}");
+        assert!(
+            self.status == status && self.body.contains(text),
+            "expected {status} with {text:?}, got {self:?}"
+        );
     }
 }
 
@@ -28,9 +31,14 @@ pub struct Prober(Arc<Context>);
 impl Prober {
     /// The usual settings with a deadline of 10 seconds, changed by `set`.
     pub fn new(set: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config { healthcheck_timeout: Duration::from_secs(10), ..Config::default() };
+        let mut config = Config {
+            healthcheck_timeout: Duration::from_secs(10),
+            ..Config::default()
+        };
         set(&mut config);
-        Self(Arc::new(Context::new(Arc::new(config), Arc::new(LocalAddresses::default())).unwrap()))
+        Self(Arc::new(
+            Context::new(Arc::new(config), Arc::new(LocalAddresses::default())).unwrap(),
+        ))
     }
 
     /// Probes a port of 127.0.0.1.
@@ -41,7 +49,11 @@ impl Prober {
     /// Probes a port of a host.
     pub fn probe_host(&self, protocol: &str, host: Host, port: u16, query: &str) -> Probed {
         let protocol = Protocol::find(protocol).unwrap();
-        let path = if query.is_empty() { "/".into() } else { format!("/?{query}").into() };
+        let path = if query.is_empty() {
+            "/".into()
+        } else {
+            format!("/?{query}").into()
+        };
         let target = Target {
             service: "db".into(),
             host,
@@ -51,16 +63,26 @@ impl Prober {
             limit: None,
             trusted: false,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let outcome = runtime.block_on(probe::run(protocol, &target, &self.0, &Trace::start(false)));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let outcome =
+            runtime.block_on(probe::run(protocol, &target, &self.0, &Trace::start(false)));
         let body = String::from_utf8_lossy(&outcome.body).into_owned();
         for text in [&body, outcome.cause.as_deref().unwrap_or_default()] {
-            let secrets = [&self.0.config.mysql_password, &self.0.config.postgres_password];
+            let secrets = [
+                &self.0.config.mysql_password,
+                &self.0.config.postgres_password,
+            ];
             for secret in secrets.into_iter().flatten() {
                 assert!(!text.contains(secret.reveal()), "a secret shows: {text}");
             }
         }
-        Probed { status: outcome.status.as_u16(), body }
+        Probed {
+            status: outcome.status.as_u16(),
+            body,
+        }
     }
 }
 

@@ -14,11 +14,18 @@ use super::wait_until;
 /// for it. `more` are further options for `setpriv`, which must then be there.
 pub fn bound_to_us(program: &str, more: &[&str]) -> Command {
     let Some(setpriv) = find("setpriv") else {
-        assert!(more.is_empty(), "setpriv is missing: apt-get install util-linux");
+        assert!(
+            more.is_empty(),
+            "setpriv is missing: apt-get install util-linux"
+        );
         return Command::new(program);
     };
     let mut command = Command::new(setpriv);
-    command.args(["--pdeathsig", "KILL"]).args(more).arg("--").arg(program);
+    command
+        .args(["--pdeathsig", "KILL"])
+        .args(more)
+        .arg("--")
+        .arg(program);
     command
 }
 
@@ -35,7 +42,9 @@ pub fn permissions_count() -> Vec<&'static str> {
 pub fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let folders = std::env::split_paths(&path).chain(["/usr/sbin".into(), "/usr/bin".into()]);
-    folders.map(|folder| folder.join(program)).find(|p| p.is_file())
+    folders
+        .map(|folder| folder.join(program))
+        .find(|p| p.is_file())
 }
 
 /// A child that is killed when this is dropped.
@@ -43,7 +52,11 @@ pub struct Process(Child);
 
 impl Process {
     pub fn spawn(command: &mut Command) -> Self {
-        Self(command.spawn().unwrap_or_else(|e| panic!("cannot start {command:?}: {e}")))
+        Self(
+            command
+                .spawn()
+                .unwrap_or_else(|e| panic!("cannot start {command:?}: {e}")),
+        )
     }
 
     pub fn child(&mut self) -> &mut Child {

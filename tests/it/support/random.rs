@@ -25,6 +25,8 @@ impl Random {
     }
 
     pub fn bytes(&mut self, n: usize) -> Vec<u8> {
-        (0..n).map(|_| u8::try_from(self.below(256)).unwrap()).collect()
+        (0..n)
+            .map(|_| u8::try_from(self.below(256)).unwrap())
+            .collect()
     }
 }

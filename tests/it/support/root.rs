@@ -19,12 +19,21 @@ pub fn as_root(program: impl AsRef<OsStr>) -> Command {
 /// Runs a command, which must succeed; its standard output.
 #[track_caller]
 pub fn succeed(command: &mut Command) -> String {
-    let output = command.output().unwrap_or_else(|e| panic!("cannot run {command:?}: {e}; tests/run installs it"));
-    assert!(output.status.success(), "{command:?}: {}\n{}", output.status, both(&output));
+    let output = command
+        .output()
+        .unwrap_or_else(|e| panic!("cannot run {command:?}: {e}; tests/run installs it"));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}",
+        output.status,
+        both(&output)
+    );
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
 /// What a command printed.
 pub fn both(output: &Output) -> String {
-    [&output.stdout, &output.stderr].map(|bytes| String::from_utf8_lossy(bytes)).concat()
+    [&output.stdout, &output.stderr]
+        .map(|bytes| String::from_utf8_lossy(bytes))
+        .concat()
 }

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 use super::TempDir;
 
 /// Waits for the end of its input, which is the end of the tests, then kills the server and removes its folder.
-const GUARD: &str = r#"dir=$1; shift; "$@" </dev/null & pid=$!; read _; kill -KILL $pid; wait $pid; rm -rf "$dir""#;
+const GUARD: &str =
+    r#"dir=$1; shift; "$@" </dev/null & pid=$!; read _; kill -KILL $pid; wait $pid; rm -rf "$dir""#;
 
 /// How long a server may take to start.
 pub const START: Duration = Duration::from_secs(60);
@@ -45,7 +46,8 @@ impl Server {
     }
 
     pub fn log(&self) -> String {
-        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default()).into_owned()
+        String::from_utf8_lossy(&std::fs::read(self.folder.path().join("log")).unwrap_or_default())
+            .into_owned()
     }
 
     /// Waits until the server does its work, and shows its log when it does not.
@@ -53,7 +55,11 @@ impl Server {
     pub fn wait_for(&self, what: &str, mut condition: impl FnMut() -> bool) {
         let start = Instant::now();
         while !condition() {
-            assert!(start.elapsed() < START, "not within {START:?}: {what}\n{}", self.log());
+            assert!(
+                start.elapsed() < START,
+                "not within {START:?}: {what}\n{}",
+                self.log()
+            );
             std::thread::sleep(Duration::from_millis(20));
         }
     }
@@ -68,13 +74,20 @@ impl Drop for Server {
 
 /// A port of 127.0.0.1 that was free a moment ago.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
+    TcpListener::bind(("127.0.0.1", 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+        .port()
 }
 
 /// Fails with what to install when a program is not there.
 #[track_caller]
 pub fn require(program: &str, package: &str) {
-    assert!(Path::new(program).exists(), "{program} is missing: apt-get install {package}");
+    assert!(
+        Path::new(program).exists(),
+        "{program} is missing: apt-get install {package}"
+    );
 }
 
 /// Runs a command to its end, and fails with its output when it fails.
@@ -98,7 +111,17 @@ pub fn certificate(folder: &Path) -> (PathBuf, PathBuf) {
     let (cert, key) = (folder.join("cert.pem"), folder.join("key.pem"));
     run_to_end(
         Command::new("openssl")
-            .args(["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost"])
+            .args([
+                "req",
+                "-x509",
+                "-newkey",
+                "rsa:2048",
+                "-nodes",
+                "-days",
+                "2",
+                "-subj",
+                "/CN=localhost",
+            ])
             .args([
                 "-addext",
                 "subjectAltName=DNS:localhost,IP:127.0.0.1",

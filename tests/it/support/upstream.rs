@@ -27,15 +27,32 @@ impl Upstream {
         Self::start_on("127.0.0.1:0".parse().unwrap(), script)
     }
 
-    pub fn start_on(address: SocketAddr, script: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(address).unwrap_or_else(|e| panic!("cannot listen on {address}: {e}"));
+    pub fn start_on(
+        address: SocketAddr,
+        script: impl Fn(&str) -> Option<Vec<u8>> + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address)
+            .unwrap_or_else(|e| panic!("cannot listen on {address}: {e}"));
         let address = listener.local_addr().unwrap();
-        let (seen, stop) = (Arc::<Mutex<Vec<String>>>::default(), Arc::<AtomicBool>::default());
+        let (seen, stop) = (
+            Arc::<Mutex<Vec<String>>>::default(),
+            Arc::<AtomicBool>::default(),
+        );
         let forgets = Arc::<AtomicBool>::default();
-        let means = Serving { script: Box::new(script), seen: Arc::clone(&seen), forgets: Arc::clone(&forgets) };
+        let means = Serving {
+            script: Box::new(script),
+            seen: Arc::clone(&seen),
+            forgets: Arc::clone(&forgets),
+        };
         let stopped = Arc::clone(&stop);
         let accepting = thread::spawn(move || accept(&listener, &Arc::new(means), &stopped));
-        Self { address, seen, stop, forgets, accepting: Some(accepting) }
+        Self {
+            address,
+            seen,
+            stop,
+            forgets,
+            accepting: Some(accepting),
+        }
     }
 
     /// Keeps neither requests nor connections that have ended, so that it can serve for hours.
@@ -67,12 +84,16 @@ impl Upstream {
     #[track_caller]
     pub fn wait_for(&self, requests: usize) {
         let deadline = Duration::from_secs(30);
-        wait_until(deadline, "the upstream saw the requests", || self.seen.lock().unwrap().len() >= requests);
+        wait_until(deadline, "the upstream saw the requests", || {
+            self.seen.lock().unwrap().len() >= requests
+        });
     }
 
     /// Stops listening; what was accepted is still answered.
     pub fn stop(&mut self) {
-        let Some(thread) = self.accepting.take() else { return };
+        let Some(thread) = self.accepting.take() else {
+            return;
+        };
         self.stop.store(true, Ordering::SeqCst);
         // Wakes the thread that accepts.
         let _ = TcpStream::connect(self.address);
@@ -113,7 +134,9 @@ fn accept(listener: &TcpListener, means: &Arc<Serving>, stop: &AtomicBool) {
 }
 
 fn serve(mut stream: TcpStream, means: &Serving) -> Option<TcpStream> {
-    stream.set_read_timeout(Some(Duration::from_secs(30))).ok()?;
+    stream
+        .set_read_timeout(Some(Duration::from_secs(30)))
+        .ok()?;
     let mut raw = Vec::new();
     let mut part = [0; 4096];
     let head = loop {
@@ -146,5 +169,9 @@ fn serve(mut stream: TcpStream, means: &Serving) -> Option<TcpStream> {
 
 /// A whole answer, after which the connection ends.
 pub fn http(status: &str, body: &str) -> Vec<u8> {
-    format!("HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()).into_bytes()
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .into_bytes()
 }
