@@ -1,7 +1,7 @@
 //! How much there is room for, where the configuration leaves it open: what the limit of open files allows.
 
 use crate::config::Config;
-use crate::sys::file_limit;
+use crate::os::sys::file_limit;
 
 /// File descriptors that connections and probes leave to sockets, spool and log.
 const FILE_RESERVE: u64 = 64;

@@ -35,25 +35,18 @@
 //!
 //! Arrows never turn back: `probe` knows nothing of spool, cache or daemon; `spool` nothing of HTTP.
 
-pub mod applet;
-pub mod cache;
 pub mod capacity;
-pub mod cause;
 pub mod check;
+pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod group;
 pub mod hashed;
 pub mod http;
 pub mod ledger;
-pub mod logging;
-pub mod nearest;
-pub mod orphans;
+pub mod names;
+pub mod net;
+pub mod os;
 pub mod probe;
-pub mod process;
 pub mod soon;
 pub mod spool;
-pub mod stats;
-pub mod sys;
-pub mod systemd;
-pub mod watch;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 fn main() -> ExitCode {
     let args: Vec<_> = std::env::args_os().collect();
-    match hacheck::applet::main(&args) {
+    match hacheck::cli::main(&args) {
         Ok(code) => code.into(),
         Err(failure) => {
             // Where standard error is closed, the exit code alone has to do.

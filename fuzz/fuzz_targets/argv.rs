@@ -8,5 +8,5 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     let args: Vec<String> = text.split('\n').map(str::to_owned).collect();
-    hacheck::applet::fuzzing::command_line(&args);
+    hacheck::cli::fuzzing::command_line(&args);
 });

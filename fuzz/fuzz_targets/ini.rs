@@ -5,6 +5,6 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(text) = std::str::from_utf8(data) {
-        hacheck::applet::fuzzing::heartbeat_file(text);
+        hacheck::cli::fuzzing::heartbeat_file(text);
     }
 });

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hacheck::config::{Config, Secret};
 use hacheck::probe::{self, Context, Headers, Host, PROTOCOLS, Target, Trace};
-use hacheck::sys::LocalAddresses;
+use hacheck::os::sys::LocalAddresses;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;

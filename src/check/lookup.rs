@@ -6,7 +6,7 @@ use std::sync::Arc;
 use hyper::header::{HOST, HeaderValue};
 
 use super::Wants;
-use crate::cache::Key;
+use crate::check::cache::Key;
 use crate::config::Config;
 use crate::probe::{GROUP, Host, Outcome, Protocol, Request, Target};
 

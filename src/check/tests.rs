@@ -1,7 +1,7 @@
 use super::*;
 use crate::config::Config;
+use crate::os::sys::LocalAddresses;
 use crate::probe::Request;
-use crate::sys::LocalAddresses;
 
 #[tokio::test]
 async fn a_probe_that_panics_fails_its_check_and_no_other() {

@@ -7,7 +7,7 @@ use hyper::http::uri::PathAndQuery;
 
 use super::Argv;
 use super::show::quoted;
-use crate::nearest::nearest;
+use crate::names::nearest::nearest;
 use crate::probe::{GROUP, Host, PROTOCOLS, Protocol, Request};
 
 /// A named set of checks.

@@ -10,7 +10,7 @@ use super::raw::{Document, Node, Problem, Value};
 use super::read::{Fields, Reader};
 use super::settings::SETTINGS;
 use super::{Config, secrets, tree};
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 
 /// A configuration that can be used, and what is odd about its file.
 #[derive(Debug)]

@@ -209,7 +209,6 @@ mod http_rule;
 mod limits;
 mod load;
 mod maps;
-mod network;
 mod numbers;
 pub mod raw;
 pub mod read;
@@ -222,6 +221,7 @@ mod tests;
 mod tree;
 mod values;
 
+pub use crate::net::{Network, is_metadata};
 pub use access::Ports;
 pub use argv::Argv;
 pub use fault::{Fault, Faults, Sink};
@@ -229,7 +229,6 @@ pub use group::{Group, GroupCheck, Require};
 pub use header::Header;
 pub use http_rule::{HttpRule, Pattern};
 pub use load::{Loaded, load, parse};
-pub use network::{Network, is_metadata};
 pub use settings::{SETTINGS, Setting, needs_restart};
 pub use show::{effective, reference_markdown};
 

@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::fault::Sink;
 use super::numbers::{digits, number, size, size_words};
 use super::raw::{Entry, Mark, Node, Value};
-use crate::nearest::nearest;
+use crate::names::nearest::nearest;
 
 /// The most of a value that a message quotes, in characters.
 const QUOTED: usize = 60;

@@ -12,7 +12,7 @@ use super::Config;
 use super::raw::{Node, Value};
 use super::read::{Fields, Reader};
 use super::settings::Setting;
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 
 /// Most bytes of a secret's file.
 const FILE_MAX: u64 = 64 << 10;

@@ -25,9 +25,9 @@ use super::handler::{self, Decided};
 use super::prepared::{Asker, Prepared};
 use super::route::{self, Check, Route};
 use super::state::State;
-use crate::cause::cause_text;
 use crate::check::Verdict;
 use crate::http::connections::Registered;
+use crate::os::cause::cause_text;
 use crate::spool::{ALL, Downtime, Key, phrase};
 
 /// How long a balancer may be silent before it is taken for one without `agent-send`.

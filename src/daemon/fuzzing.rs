@@ -11,8 +11,8 @@ use super::{entries, spool_change, target};
 use crate::config::Config;
 use crate::hashed::Hashed;
 use crate::ledger::{Answer, Asked, Instance, Ledger, Poll, Told, Who};
+use crate::os::sys::LocalAddresses;
 use crate::spool::{Downtime, Key};
-use crate::sys::LocalAddresses;
 
 static MEANS: LazyLock<(Config, LocalAddresses)> = LazyLock::new(Default::default);
 

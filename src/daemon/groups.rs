@@ -17,12 +17,12 @@ use super::prepared::{Asker, Prepared};
 use super::route::Check;
 use super::state::State;
 use crate::check::Verdict;
+use crate::group::watch::{self as watching, Means};
 use crate::http::listen::{self, Handler};
 use crate::http::reply::{self, Reply};
 use crate::probe::{GROUP, Outcome, Protocol};
 use crate::soon::Soon;
 use crate::spool::ServiceName;
-use crate::watch::{self as watching, Means};
 
 /// The listeners and watches that run.
 pub struct Groups {

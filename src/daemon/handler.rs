@@ -17,12 +17,12 @@ use crate::check::{Question, Verdict};
 use crate::config::Config;
 use crate::http::listen::Handler;
 use crate::http::reply::{self, Reply};
+use crate::ledger::stats;
 use crate::ledger::{Answer, Told, Who};
-use crate::logging::Seldom;
+use crate::os::logging::Seldom;
 use crate::probe::Outcome;
 use crate::soon::Soon;
 use crate::spool::{Closed, Downtime, Mark, phrase};
-use crate::stats;
 
 /// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
 const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");

@@ -35,12 +35,12 @@ use tokio::runtime::Runtime;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
-use crate::cause::cause_text;
 use crate::config::{self, Config};
+use crate::os::cause::cause_text;
+use crate::os::sys::{self, LocalAddresses};
+use crate::os::systemd::{self, PassedSocket};
+use crate::os::{logging, orphans};
 use crate::spool::{self, Gate, Spool};
-use crate::sys::{self, LocalAddresses};
-use crate::systemd::{self, PassedSocket};
-use crate::{logging, orphans};
 use groups::Groups;
 use sockets::Listeners;
 pub(crate) use state::limits;

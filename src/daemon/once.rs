@@ -10,9 +10,9 @@ use super::state::Live;
 use super::{entries, handler, target};
 use crate::config::Config;
 use crate::group::{self, Alone};
+use crate::os::sys::LocalAddresses;
 use crate::probe::{Outcome, Protocol, Step, Target, Trace};
 use crate::spool::{ALL, Downtime, Key, Mark, Spool, SpoolError};
-use crate::sys::LocalAddresses;
 
 /// What the daemon would answer, and how it comes about.
 #[derive(Debug)]

@@ -11,9 +11,9 @@ use super::state::State;
 use crate::capacity;
 use crate::config::SETTINGS;
 use crate::http::reply::{self, Reply};
+use crate::ledger::stats::{Last, Seen};
+use crate::os::{logging, sys};
 use crate::spool::unix_now;
-use crate::stats::{Last, Seen};
-use crate::{logging, sys};
 
 /// How far back `/recent` looks unless told otherwise, in seconds.
 const RECENT: i64 = 600;

@@ -146,9 +146,9 @@ mod tests {
     use super::*;
     use crate::hashed::Hashed;
     use crate::ledger::{Asked, Instance, Ledger, Poll, Stated};
+    use crate::os::sys::LocalAddresses;
     use crate::probe::Host;
     use crate::spool::ServiceName;
-    use crate::sys::LocalAddresses;
 
     #[test]
     fn pollers_are_found_by_service_and_by_each_name_of_an_instance() {

@@ -14,10 +14,10 @@ use tokio::sync::watch;
 use super::Options;
 use super::handler::Pollers;
 use super::state::State;
-use crate::cause::cause_text;
 use crate::config::Config;
 use crate::http::{listen, unix};
-use crate::systemd::PassedSocket;
+use crate::os::cause::cause_text;
+use crate::os::systemd::PassedSocket;
 
 /// What to listen on.
 #[derive(Debug, Default)]

@@ -16,7 +16,7 @@ use hyper::{Request, StatusCode};
 use super::state::{Live, State};
 use super::tokens::Bearer;
 use crate::http::reply::{self, Reply};
-use crate::logging::Seldom;
+use crate::os::logging::Seldom;
 use crate::spool::{Downtime, Key, ServiceName, SpoolError};
 
 /// How often refused changes are logged.

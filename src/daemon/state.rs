@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 use super::metrics::Counters;
 use super::target::Own;
 use super::tokens::Tokens;
-use crate::cache::{self, Cache};
 use crate::capacity;
+use crate::check::cache::{self, Cache};
 use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::http::listen::{Connections, Limits};
 use crate::ledger::Ledger;
+use crate::ledger::stats::Stats;
+use crate::os::sys::LocalAddresses;
 use crate::probe::Context;
 use crate::spool::{Gate, unix_now};
-use crate::stats::Stats;
-use crate::sys::LocalAddresses;
 
 /// How long the number of downtimes counts before the spool is listed again.
 const COUNT_EVERY: Duration = Duration::from_secs(1);

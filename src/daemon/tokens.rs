@@ -8,7 +8,7 @@ use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 
 /// Fewest bytes of a token; shorter ones could be guessed.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use tokio::time::{MissedTickBehavior, interval};
 
-use crate::systemd;
+use crate::os::systemd;
 
 /// One flag for each thread beside the main one.
 #[derive(Clone)]

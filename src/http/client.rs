@@ -16,7 +16,7 @@ use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
 use super::answer::Incoming;
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 
 /// How much is read at once, in bytes.
 const READ: usize = 8 << 10;

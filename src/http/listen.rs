@@ -27,7 +27,7 @@ use super::connections::Registered;
 pub use super::connections::{Connections, Limits};
 use super::reply::Reply;
 use super::stall::Stalling;
-use crate::logging::Seldom;
+use crate::os::logging::Seldom;
 use crate::soon::Soon;
 
 /// Connections that the kernel keeps ready to be accepted.

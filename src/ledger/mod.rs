@@ -9,6 +9,7 @@ mod gaps;
 mod instance;
 mod poll;
 mod row;
+pub mod stats;
 
 use std::collections::VecDeque;
 use std::time::Duration;

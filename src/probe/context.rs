@@ -13,7 +13,7 @@ use super::tls::TlsClient;
 use super::{Host, Outcome, Target, mysql};
 use crate::capacity;
 use crate::config::{Config, is_metadata};
-use crate::sys::LocalAddresses;
+use crate::os::sys::LocalAddresses;
 
 /// Name look-ups at once. Each blocks a thread for as long as the resolver likes.
 const LOOKUPS: usize = 16;

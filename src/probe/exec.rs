@@ -6,7 +6,7 @@
 use hyper::StatusCode;
 
 use super::{Outcome, Probe, Protocol, Request};
-use crate::process::{self, End, Ran};
+use crate::os::process::{self, End, Ran};
 
 /// The row of the table.
 pub(super) const EXEC: Protocol = Protocol {

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::stream::{self, Stream};
 use super::{Outcome, Probe, Trace};
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 
 /// Room made for each read, in bytes.
 const CHUNK: usize = 16 << 10;

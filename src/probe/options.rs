@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use crate::nearest::nearest;
+use crate::names::nearest::nearest;
 
 /// What a database is expected to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 
 use super::connection::Connection;
 use super::{Outcome, Probe};
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 
 /// Connects to the target: by the unix socket that the configuration has for it, else by TCP, where every address of a
 /// name is tried within the deadline, each with its share of what is left.

@@ -25,8 +25,8 @@ use tokio_rustls::rustls::{
 
 use super::context::ContextError;
 use super::{Host, Outcome, Probe};
-use crate::cause::cause_text;
 use crate::config::Config;
+use crate::os::cause::cause_text;
 
 /// Where Debian, and most others, keep the certificates to trust.
 const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";

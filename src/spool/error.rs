@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use nix::unistd::{Gid, Group};
 
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 
 /// Why the spool could not be read or changed.
 #[derive(Debug)]

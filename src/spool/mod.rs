@@ -9,7 +9,6 @@
 mod downtime;
 mod error;
 mod gate;
-mod key;
 mod names;
 mod network;
 mod owned;
@@ -22,11 +21,11 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-use crate::cause::cause_text;
+pub use crate::names::{ALL, Key, NameError, ServiceName, fits_url, parse_port};
+use crate::os::cause::cause_text;
 pub use downtime::{Downtime, Mark, phrase, unix_now, unix_seconds};
 pub use error::SpoolError;
 pub use gate::{Closed, Gate};
-pub use key::{ALL, Key, NameError, ServiceName, fits_url, parse_port};
 pub use network::network_file_system;
 use replace::Writer;
 
@@ -170,7 +169,7 @@ impl Spool {
         let mut listing = Listing::default();
         for name in names
             .iter()
-            .filter(|n| !n.to_string_lossy().contains(key::TEMP_MARK))
+            .filter(|n| !n.to_string_lossy().contains(crate::names::TEMP_MARK))
         {
             let found = name
                 .to_str()

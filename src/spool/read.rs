@@ -12,7 +12,7 @@ use nix::fcntl::{OFlag, openat};
 use nix::sys::stat::Mode;
 
 use super::downtime::Downtime;
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 
 /// Most that is read of a spool file, in bytes. A longer file is a downtime too.
 const CONTENT_MAX: u64 = 1 << 20;

@@ -4,7 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
-use hacheck::applet::APPLETS;
+use hacheck::cli::APPLETS;
 
 use crate::support::daemon::Daemon;
 use crate::support::root::succeed;

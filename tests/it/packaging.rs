@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use hacheck::applet::APPLETS;
+use hacheck::cli::APPLETS;
 
 use crate::support::package::{Chroot, package};
 use crate::support::process::Process;

@@ -21,7 +21,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinSet;
 
 use super::{Outcome, Probe, Protocol, Request, options, stream, tls};
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 use message::{code_name, message, percent_decoded, serving_status};
 
 /// The row of `grpc`.

@@ -5,7 +5,7 @@
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::session::{Error, ServerError};
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 use crate::probe::stream::Stream;
 
 /// Longest packet that is read, in bytes: a replica's status with long sets of GTIDs.

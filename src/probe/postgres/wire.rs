@@ -2,7 +2,7 @@
 //!
 //! Rule: every message is bounded, and so is all that a server sends in one probe.
 
-use crate::cause::cause_text;
+use crate::os::cause::cause_text;
 use crate::probe::connection::Connection;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 

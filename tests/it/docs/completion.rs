@@ -1,6 +1,6 @@
 //! The completion for bash: the tables as shell functions, and what uses them.
 
-use hacheck::applet::{APPLETS, Applet};
+use hacheck::cli::{APPLETS, Applet};
 use hacheck::probe::PROTOCOLS;
 
 use super::{DO_NOT_EDIT, is_generated, names, options};

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use hacheck::applet::{APPLETS, Applet};
+use hacheck::cli::{APPLETS, Applet};
 use hacheck::config::{Config, SETTINGS};
 
 use super::mdoc::{argument, plain, text};

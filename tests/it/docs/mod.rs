@@ -15,7 +15,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use hacheck::applet::APPLETS;
+use hacheck::cli::APPLETS;
 use hacheck::probe::PROTOCOLS;
 
 /// What a file that is generated says about itself, without the sign of a comment.

@@ -1,7 +1,7 @@
 //! The options of an applet, as all generators see them.
 
 use argh::FlagInfoKind;
-use hacheck::applet::{Applet, may_lack_value};
+use hacheck::cli::{Applet, may_lack_value};
 
 /// One option.
 pub struct Opt {

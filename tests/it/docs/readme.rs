@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hacheck::applet::{APPLETS, Applet};
+use hacheck::cli::{APPLETS, Applet};
 use hacheck::config;
 
 use super::options::Opt;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hacheck::config::{Config, Secret};
 use hacheck::probe::{self, Context, Host, Protocol, Target, Trace};
-use hacheck::sys::LocalAddresses;
+use hacheck::os::sys::LocalAddresses;
 
 /// What came of a probe.
 #[derive(Debug, PartialEq, Eq)]

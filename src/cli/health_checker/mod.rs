@@ -1,0 +1,299 @@
+//! `health-checker`, in place of Gruntwork's tool of that name: any URL answers 200 when all ports and scripts are well.
+//!
+//! Rule: this is a translation of its flags into one group; checks and answers are the engine's.
+
+mod serve;
+
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::time::Duration;
+
+use argh::{ArgsInfo, FromArgs};
+use log::LevelFilter;
+
+use super::{Applet, Call, Failure, help, output};
+use crate::config::{Argv, Config, Group, GroupCheck, LogFormat, LogPath};
+use crate::daemon;
+use crate::os::logging;
+use crate::probe::Host;
+
+/// The row of the table.
+pub(super) const APPLET: Applet = Applet {
+    name: "health-checker",
+    alias: Some("health-checker"),
+    usage: "[options]",
+    about: "answers 200 on any URL while all given ports and scripts are well, else 504",
+    info: Args::get_args_info,
+    uses: |_| true,
+    run,
+};
+
+/// The name of the one group.
+const GROUP: &str = "health-checker";
+
+/// The deadline of checks that are no scripts, as the original's.
+const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Checks that run at once, over all requests.
+const CHECKS_MAX: usize = 100_000;
+
+/// The command line.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    example = "health-checker --listener 0.0.0.0:6000 --port 5432 --port 3306",
+    example = "health-checker --port http://localhost:8080/health --script \"/opt/zk.sh 2181\""
+)]
+struct Args {
+    /// a port of this host that must take connections, or host:port, or a check such as http://localhost:8080/health;
+    /// may be repeated. One of --port and --script is required
+    #[argh(option)]
+    port: Vec<String>,
+    /// a command that must exit with 0, split like a shell would; may be repeated
+    #[argh(option, arg_name = "command")]
+    script: Vec<String>,
+    /// seconds that a script may take (default 5)
+    #[argh(option, arg_name = "seconds")]
+    script_timeout: Option<String>,
+    /// requests at the same time share one run of the checks
+    #[argh(switch)]
+    singleflight: bool,
+    /// address and port to listen on (default 0.0.0.0:5000)
+    #[argh(option, arg_name = "address")]
+    listener: Option<String>,
+    /// panic, fatal, error, warning, info, debug or trace (default info)
+    #[argh(option, arg_name = "level")]
+    log_level: Option<String>,
+    /// name the failed checks in the answer too
+    #[argh(switch)]
+    verbose_body: bool,
+    /// none
+    #[argh(positional)]
+    stray: Vec<String>,
+}
+
+/// The command line, parsed.
+#[derive(Debug)]
+struct Options {
+    config: Config,
+    listener: SocketAddr,
+    level: LevelFilter,
+    singleflight: bool,
+    verbose_body: bool,
+}
+
+fn run(call: &Call) -> Result<u8, Failure> {
+    // All that is left of an empty command line is the mark of the end of options.
+    if call.args.len() <= 1 {
+        return output::print(&help::of_applet(&APPLET, &call.program)).map(|()| 0);
+    }
+    let debug = std::env::var("HEALTH_CHECKER_DEBUG").is_ok_and(|v| v.eq_ignore_ascii_case("true"));
+    let mut options = options(&call.parse()?)?;
+    if debug {
+        options.level = options.level.max(LevelFilter::Debug);
+    }
+    logging::start(&LogPath::Stdout, LogFormat::Text, options.level).map_err(Failure::failed)?;
+    let runtime = daemon::runtime().map_err(Failure::failed)?;
+    let ended = runtime.block_on(serve::run(options));
+    runtime.shutdown_background();
+    logging::flush();
+    ended.map(|()| 0).map_err(Failure::failed)
+}
+
+fn options(args: &Args) -> Result<Options, Failure> {
+    if let Some(stray) = args.stray.first() {
+        return Err(Failure::usage(format!(
+            "there are options only, not {stray:?}; quote a script with its arguments"
+        )));
+    }
+    if args.port.is_empty() && args.script.is_empty() {
+        return Err(Failure::usage(
+            "Missing required parameter, one of --port / --script required",
+        ));
+    }
+    let mut group = Group {
+        timeout: Some(TIMEOUT),
+        ..Group::default()
+    };
+    for text in &args.port {
+        group.checks.push(port(text)?);
+    }
+    let limit = args
+        .script_timeout
+        .as_deref()
+        .map_or(Ok(TIMEOUT), script_timeout)?;
+    let mut config = Config {
+        cache_time: Some(Duration::ZERO),
+        max_clients: CHECKS_MAX,
+        max_probes_per_target: CHECKS_MAX,
+        ..Config::default()
+    };
+    for (number, text) in args.script.iter().enumerate() {
+        let argv = Argv::split(text)
+            .map_err(|what| Failure::usage(format!("--script: {text:?} {what}")))?;
+        let name = format!("script-{}", number + 1);
+        group.checks.push(GroupCheck {
+            text: format!("script {argv}"),
+            protocol: "exec",
+            host: Host::Local,
+            port: 0,
+            path: format!("/{name}"),
+            limit: Some(limit),
+        });
+        config.exec.insert(name, argv);
+    }
+    config.groups.insert(GROUP.into(), group);
+    Ok(Options {
+        config,
+        listener: listener(args.listener.as_deref().unwrap_or("0.0.0.0:5000"))?,
+        level: args
+            .log_level
+            .as_deref()
+            .map_or(Ok(LevelFilter::Info), level)?,
+        singleflight: args.singleflight,
+        verbose_body: args.verbose_body,
+    })
+}
+
+/// A port of this host, `host:port`, or the URL of a check.
+fn port(text: &str) -> Result<GroupCheck, Failure> {
+    let url = match text {
+        digits if digits.bytes().all(|b| b.is_ascii_digit()) => format!("tcp://localhost:{digits}"),
+        url if url.contains("://") => url.to_owned(),
+        other => format!("tcp://{other}"),
+    };
+    let check = GroupCheck::parse(&url);
+    let check = check
+        .map_err(|(what, remedy)| Failure::usage(format!("--port: {text:?} {what}; {remedy}")))?;
+    if check.command().is_some() || check.group().is_some() {
+        return Err(Failure::usage(format!(
+            "--port: {text:?} needs a configuration; use --script, or hacheck serve"
+        )));
+    }
+    Ok(check)
+}
+
+fn script_timeout(text: &str) -> Result<Duration, Failure> {
+    let seconds = text.parse().ok().filter(|n| (1..=86_400).contains(n));
+    let wrong = || format!("--script-timeout: {text:?} is no number of seconds; give 1 to 86400");
+    seconds
+        .map(Duration::from_secs)
+        .ok_or_else(|| Failure::usage(wrong()))
+}
+
+/// `0.0.0.0:5000`, `[::]:5000`, `:5000`, `localhost:5000`.
+fn listener(text: &str) -> Result<SocketAddr, Failure> {
+    let whole = if text.starts_with(':') {
+        format!("{}{text}", Ipv4Addr::UNSPECIFIED)
+    } else {
+        text.to_owned()
+    };
+    let found = whole.to_socket_addrs().ok().and_then(|mut all| all.next());
+    let wrong =
+        || format!("--listener: {text:?} is no address with a port; give one such as 0.0.0.0:5000");
+    found.ok_or_else(|| Failure::usage(wrong()))
+}
+
+fn level(text: &str) -> Result<LevelFilter, Failure> {
+    Ok(match text.to_ascii_lowercase().as_str() {
+        "panic" | "fatal" | "error" => LevelFilter::Error,
+        "warning" | "warn" => LevelFilter::Warn,
+        "info" => LevelFilter::Info,
+        "debug" => LevelFilter::Debug,
+        "trace" => LevelFilter::Trace,
+        _ => {
+            let words = "panic, fatal, error, warning, info, debug or trace";
+            return Err(Failure::usage(format!(
+                "The log-level value \"{text}\" is invalid; give {words}"
+            )));
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(args: &[&str]) -> Result<Options, Failure> {
+        options(&Args::from_args(&["health-checker"], args).unwrap())
+    }
+
+    #[test]
+    fn flags_become_one_group() {
+        let options = read(&[
+            "--port",
+            "80",
+            "--port",
+            "db:5432",
+            "--port",
+            "http://localhost:8080/x",
+            "--script",
+            "cmd --flag 'a b'",
+            "--script-timeout",
+            "9",
+            "--listener",
+            ":6000",
+            "--log-level",
+            "Warning",
+        ])
+        .unwrap();
+        let group = &options.config.groups[GROUP];
+        let checks: Vec<_> = group
+            .checks
+            .iter()
+            .map(|c| (c.text.as_str(), c.protocol, c.port, c.limit))
+            .collect();
+        let limit = Some(Duration::from_secs(9));
+        assert_eq!(
+            checks,
+            [
+                ("tcp://localhost:80", "tcp", 80, None),
+                ("tcp://db:5432", "tcp", 5432, None),
+                ("http://localhost:8080/x", "http", 8080, None),
+                ("script cmd --flag 'a b'", "exec", 0, limit),
+            ]
+        );
+        assert_eq!(
+            options.config.exec["script-1"].words(),
+            ["cmd", "--flag", "a b"]
+        );
+        assert_eq!(
+            (options.listener.to_string().as_str(), options.level),
+            ("0.0.0.0:6000", LevelFilter::Warn)
+        );
+        assert_eq!(
+            read(&["--port", "1"]).unwrap().listener.to_string(),
+            "0.0.0.0:5000"
+        );
+    }
+
+    #[test]
+    fn wrong_values_are_named() {
+        for (args, says) in [
+            (
+                &["--singleflight"][..],
+                "Missing required parameter, one of --port / --script required",
+            ),
+            (&["--port", "0"], "has a port that is not 1 to 65535"),
+            (&["--port", "web"], "has no port"),
+            (&["--port", "exec://x"], "use --script"),
+            (&["--script", "a 'b"], "has a quote that is not closed"),
+            (&["--script", ""], "names no program"),
+            (&["--port", "1", "--script-timeout", "0"], "give 1 to 86400"),
+            (
+                &["--port", "1", "--listener", "nonsense"],
+                "is no address with a port",
+            ),
+            (
+                &["--port", "1", "--log-level", "loud"],
+                "The log-level value \"loud\" is invalid",
+            ),
+            (&["--port", "1", "2"], "there are options only"),
+        ] {
+            let failure = read(args).unwrap_err();
+            assert!(
+                failure.code == 2 && failure.message.contains(says),
+                "{args:?}: {}",
+                failure.message
+            );
+        }
+    }
+}

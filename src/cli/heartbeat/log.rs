@@ -1,0 +1,173 @@
+//! heartbeat's log: Python's line format, a new file at 1 MB, four old ones.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::os::cause::cause_text;
+use log::{Level, LevelFilter, Log, Metadata, Record};
+
+/// The size at which a new file is begun, in bytes.
+const SIZE_MAX: u64 = 1_000_000;
+
+/// Old files that are kept, as `heartbeat.log.1` and so on.
+const OLD_FILES: u32 = 4;
+
+/// Starts to log into a file.
+pub(super) fn start(path: &Path, level: LevelFilter) -> Result<(), String> {
+    let file = Rotating::open(path.to_owned());
+    let file = file.map_err(|e| {
+        format!(
+            "cannot open the log {}: {}; see logfile and user in [general]",
+            path.display(),
+            cause_text(e)
+        )
+    })?;
+    log::set_boxed_logger(Box::new(Logger(Mutex::new(file)))).map_err(|e| e.to_string())?;
+    log::set_max_level(level);
+    Ok(())
+}
+
+/// Python's words for levels.
+pub(super) fn level(word: &str) -> Option<LevelFilter> {
+    Some(match word.to_ascii_uppercase().as_str() {
+        "DEBUG" | "NOTSET" => LevelFilter::Debug,
+        "INFO" => LevelFilter::Info,
+        "WARNING" | "WARN" => LevelFilter::Warn,
+        "ERROR" => LevelFilter::Error,
+        // Nothing that is logged is that bad.
+        "CRITICAL" | "FATAL" => LevelFilter::Off,
+        _ => return None,
+    })
+}
+
+struct Logger(Mutex<Rotating>);
+
+impl Log for Logger {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.target().starts_with("hacheck")
+    }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            let line = line(
+                &jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string(),
+                record,
+            );
+            // There is nobody to tell that the log cannot be written.
+            let _ = self
+                .0
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .write(&line);
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// `%(asctime)-19s %(levelname)-8s %(message)s`
+fn line(time: &str, record: &Record<'_>) -> String {
+    let level = match record.level() {
+        Level::Error => "ERROR",
+        Level::Warn => "WARNING",
+        Level::Info => "INFO",
+        Level::Debug | Level::Trace => "DEBUG",
+    };
+    let message = record.args().to_string();
+    let message = if message.chars().any(char::is_control) {
+        message.escape_debug().to_string()
+    } else {
+        message
+    };
+    format!("{time:<19} {level:<8} {message}\n")
+}
+
+struct Rotating {
+    path: PathBuf,
+    file: File,
+    size: u64,
+}
+
+impl Rotating {
+    fn open(path: PathBuf) -> io::Result<Self> {
+        let file = OpenOptions::new().append(true).create(true).open(&path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { path, file, size })
+    }
+
+    fn write(&mut self, line: &str) -> io::Result<()> {
+        if self.size + line.len() as u64 >= SIZE_MAX && self.size > 0 {
+            self.rotate();
+        }
+        self.file.write_all(line.as_bytes())?;
+        self.size += line.len() as u64;
+        Ok(())
+    }
+
+    /// Makes way for a new file. What cannot be renamed is written on.
+    fn rotate(&mut self) {
+        let old = |number: u32| {
+            let mut name = self.path.clone().into_os_string();
+            name.push(format!(".{number}"));
+            PathBuf::from(name)
+        };
+        for number in (1..OLD_FILES).rev() {
+            let _ = fs::rename(old(number), old(number + 1));
+        }
+        let _ = fs::rename(&self.path, old(1));
+        if let Ok(new) = Self::open(self.path.clone()) {
+            *self = new;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_pythons() {
+        let record = |level, text: &'static str| {
+            line(
+                "2026-01-02 03:04:05",
+                &Record::builder()
+                    .level(level)
+                    .args(format_args!("{text}"))
+                    .build(),
+            )
+        };
+        assert_eq!(
+            record(Level::Info, "a b"),
+            "2026-01-02 03:04:05 INFO     a b\n"
+        );
+        assert_eq!(
+            record(Level::Warn, "a\nb"),
+            "2026-01-02 03:04:05 WARNING  a\\nb\n"
+        );
+        assert_eq!(record(Level::Error, ""), "2026-01-02 03:04:05 ERROR    \n");
+    }
+
+    #[test]
+    fn a_full_log_makes_way_and_four_old_ones_are_kept() {
+        let folder = std::env::temp_dir().join(format!("hacheck-rotating-{}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let mut log = Rotating::open(folder.join("h.log")).unwrap();
+        for round in 0..6 {
+            for _ in 0..10 {
+                log.write(&format!("{round}{}\n", "x".repeat(99_998)))
+                    .unwrap();
+            }
+        }
+        let mut found: Vec<_> = fs::read_dir(&folder).unwrap().map(|e| e.unwrap()).collect();
+        found.sort_by_key(fs::DirEntry::file_name);
+        let names: Vec<_> = found
+            .iter()
+            .map(|e| e.file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(names, ["h.log", "h.log.1", "h.log.2", "h.log.3", "h.log.4"]);
+        assert!(found.iter().all(|e| e.metadata().unwrap().len() < SIZE_MAX));
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,107 @@
+//! The options that the five share, and which of them each one uses.
+//!
+//! Rule: each takes all of them, since `-a` may make it another; what it does not use it does not show.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::Action;
+
+/// The command line of all five.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    note = "SERVICE is a service's name, or 'all' for everything on this host; web:8080 and web:10.0.0.7:8080 name one instance.",
+    example = "hadown -r 'new kernel' all         until 'haup all'",
+    example = "hadown --for 2h30m web mail        lifted by itself",
+    example = "hadown --until 18:00 web:8080      one instance, local time",
+    example = "hadown --wait web                  returns when every load balancer has acted",
+    example = "hadown --wait=drained web          ... and the last session has ended",
+    example = "haup --when-healthy 3 --wait web   after three passed checks, until seen up",
+    example = "hastatus web && echo up            exit code 1 when down",
+    example = "hashowdowned -o json               for programs",
+    example = "halist                             what was asked lately",
+    example = "halist --pollers web               who polls, and what each balancer sees"
+)]
+pub(in crate::cli) struct Args {
+    /// folder of the downtimes (default /var/spool/hacheck)
+    #[argh(option, arg_name = "folder")]
+    pub(super) spool_root: Option<String>,
+    /// up, down, status, status_downed or list: do this instead of what the name says
+    #[argh(option, short = 'a')]
+    pub(super) action: Option<String>,
+    /// why; shown to whoever asks, and by HAProxy (default: the user's name)
+    #[argh(option, short = 'r')]
+    pub(super) reason: Option<String>,
+    /// when it ends, in seconds of unix time
+    #[argh(option, short = 'e', arg_name = "time")]
+    pub(super) expiration: Option<String>,
+    /// how long it lasts: 90s, 45m, 2h30m, 3d, 1w
+    #[argh(option, long = "for", arg_name = "duration")]
+    pub(super) lasts: Option<String>,
+    /// when it ends: 18:00, 2026-12-01T18:00, 2026-12-01T18:00Z, 2026-12-01
+    #[argh(option, arg_name = "time")]
+    pub(super) until: Option<String>,
+    /// the instance on this port only
+    #[argh(option, short = 'P', arg_name = "port")]
+    pub(super) service_port: Option<String>,
+    /// the instance on this host only; needs -P
+    #[argh(option, short = 'H', arg_name = "host")]
+    pub(super) service_host: Option<String>,
+    /// port of the daemon on this host (default 3333)
+    #[argh(option, short = 'p')]
+    pub(super) port: Option<String>,
+    /// tsv, uber or json (default tsv)
+    #[argh(option, short = 'o', arg_name = "format")]
+    pub(super) output: Option<String>,
+    /// return only when every load balancer has acted; hadown with =drained also when its sessions have ended
+    #[argh(option, arg_name = "drained")]
+    pub(super) wait: Option<String>,
+    /// how long to wait at most: 60, 90s, 5m (default 60 seconds)
+    #[argh(option, arg_name = "time")]
+    pub(super) timeout: Option<String>,
+    /// equal answers after which a balancer without send-state counts as having acted (default 3)
+    #[argh(option, arg_name = "number")]
+    pub(super) polls: Option<String>,
+    /// wait until at least so many balancers are known (default 0)
+    #[argh(option, arg_name = "number")]
+    pub(super) min_pollers: Option<String>,
+    /// with --wait: also when that leaves a backend without a server
+    #[argh(switch)]
+    pub(super) force: bool,
+    /// only after so many passed checks in a row
+    #[argh(option, arg_name = "number")]
+    pub(super) when_healthy: Option<String>,
+    /// answer 404, for HAProxy's disable-on-404: old sessions are still served
+    #[argh(switch)]
+    pub(super) soft: bool,
+    /// take away the weight only, by HAProxy's agent-check; needs agent_weights
+    #[argh(switch)]
+    pub(super) drain: bool,
+    /// refuse when it is down already
+    #[argh(switch)]
+    pub(super) if_up: bool,
+    /// who polls, and what each load balancer sees
+    #[argh(switch)]
+    pub(super) pollers: bool,
+    /// services or instances
+    #[argh(positional)]
+    pub(super) services: Vec<String>,
+}
+
+impl Action {
+    /// Whether an option has a use here, and so is shown in help, man page and completion.
+    pub(in crate::cli) fn uses(self, option: &str) -> bool {
+        use Action::{Down, Downed, List, Status, Up};
+        let by: &[Self] = match option {
+            "--reason" | "--expiration" | "--for" | "--until" | "--force" | "--soft"
+            | "--drain" | "--if-up" => &[Down],
+            "--wait" | "--timeout" | "--polls" | "--min-pollers" => &[Down, Up],
+            "--when-healthy" => &[Up],
+            "--service-port" | "--service-host" => &[Down, Up, Status, List],
+            "--port" => &[Down, Up, List],
+            "--output" => &[Status, Downed, List],
+            "--pollers" => &[List],
+            _ => return true,
+        };
+        by.contains(&self)
+    }
+}

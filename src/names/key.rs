@@ -1,0 +1,346 @@
+//! Names in the spool: which service or instance a downtime is for, and the file that holds it.
+//!
+//! Rule: a [`ServiceName`] or [`Key`] that exists is a plain file name directly inside the spool root. There is no
+//! other way to name a spool file, so nothing outside the root can be reached.
+
+use std::fmt;
+use std::sync::Arc;
+
+/// The service name that stands for every service on the host.
+pub const ALL: &str = "all";
+
+/// Longest file name that Linux file systems take, in bytes.
+const NAME_MAX: usize = 255;
+
+/// Marks the temporary files of writers; no service name holds it.
+pub const TEMP_MARK: char = '~';
+
+/// Why a text is not a service, instance or host name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NameError {
+    /// The name is empty.
+    Empty,
+    /// The name is `.` or `..`.
+    Dots,
+    /// The name, or the file name made of it, is over 255 bytes.
+    TooLong(usize),
+    /// The name holds a character that a spool file cannot have.
+    Character(char),
+    /// The part behind the last colon is not a port.
+    Port(String),
+    /// The part between service and port is not a host.
+    Host(String),
+}
+
+impl fmt::Display for NameError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => write!(f, "a service name cannot be empty"),
+            Self::Dots => write!(f, "'.' and '..' are not service names"),
+            Self::TooLong(n) => write!(
+                f,
+                "the name has {n} bytes; at most {NAME_MAX} fit into a spool file name"
+            ),
+            Self::Character(c) => {
+                write!(
+                    f,
+                    "a service name cannot hold {c:?}; use letters, digits, '.', '_' and '-'"
+                )
+            }
+            Self::Port(p) => write!(
+                f,
+                "'{}' is not a port; give a number from 0 to 65535",
+                p.escape_debug()
+            ),
+            Self::Host(h) => write!(
+                f,
+                "'{}' is not a host; give an address or a host name",
+                h.escape_debug()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for NameError {}
+
+/// A service name: 1 to 255 bytes, without `/`, `:`, `~` or control characters, and neither `.` nor `..`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServiceName(Arc<str>);
+
+impl ServiceName {
+    /// Parses a name.
+    ///
+    /// # Errors
+    /// [`NameError`] when the text is not a plain file name.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        match text {
+            "" => return Err(NameError::Empty),
+            "." | ".." => return Err(NameError::Dots),
+            _ => {}
+        }
+        let unfit = |c: &char| matches!(*c, '/' | ':' | TEMP_MARK) || c.is_control();
+        if let Some(c) = Some(text)
+            .filter(|t| !fits_url(t))
+            .and_then(|t| t.chars().find(unfit))
+        {
+            return Err(NameError::Character(c));
+        }
+        if text.len() > NAME_MAX {
+            return Err(NameError::TooLong(text.len()));
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// The name as text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The same, to be kept without a copy.
+    #[must_use]
+    pub fn shared(&self) -> Arc<str> {
+        Arc::clone(&self.0)
+    }
+
+    /// Whether a check URL can name this service: letters, digits, `.`, `_` and `-` only, as in the originals' routes.
+    #[must_use]
+    pub fn fits_url(&self) -> bool {
+        fits_url(&self.0)
+    }
+}
+
+/// A table, as each check's service is read by it.
+const FITS_URL: [bool; 256] = {
+    let mut fits = [false; 256];
+    let mut b = 0u8;
+    while b < 128 {
+        fits[b as usize] = b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+        b += 1;
+    }
+    fits
+};
+
+/// Whether a text has only the characters that [`ServiceName::fits_url`] speaks of.
+#[must_use]
+pub fn fits_url(text: &str) -> bool {
+    text.bytes().all(|b| FITS_URL[usize::from(b)])
+}
+
+impl fmt::Display for ServiceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// What a downtime is for: a service, or one instance of it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Key {
+    service: ServiceName,
+    instance: Option<Instance>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+struct Instance {
+    host: Option<Box<str>>,
+    port: u16,
+}
+
+impl Key {
+    /// The key of a whole service; its file is named like the service.
+    #[must_use]
+    pub fn service(service: ServiceName) -> Self {
+        Self {
+            service,
+            instance: None,
+        }
+    }
+
+    /// The key of one instance: file `service:port`, or `service:host:port`. The host 127.0.0.1 is this host, so it
+    /// does not stand in the name, as in the originals.
+    ///
+    /// # Errors
+    /// [`NameError`] when the host is not an address or a host name, or the file name gets too long.
+    pub fn instance(
+        service: ServiceName,
+        host: Option<&str>,
+        port: u16,
+    ) -> Result<Self, NameError> {
+        let host = host.filter(|h| *h != "127.0.0.1");
+        if let Some(h) = host {
+            let fits =
+                |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'_' | b'-' | b'%');
+            if h.is_empty() || !h.bytes().all(fits) {
+                return Err(NameError::Host(h.into()));
+            }
+        }
+        let key = Self {
+            service,
+            instance: Some(Instance {
+                host: host.map(Into::into),
+                port,
+            }),
+        };
+        match key.file_name().len() {
+            n if n > NAME_MAX => Err(NameError::TooLong(n)),
+            _ => Ok(key),
+        }
+    }
+
+    /// Parses `web`, `web:8080`, `web:10.0.0.7:8080` or `web:::1:80`: the first colon ends the service name, the last
+    /// one begins the port. Also the inverse of [`Key::file_name`].
+    ///
+    /// # Errors
+    /// [`NameError`] names the part that is wrong.
+    pub fn parse(text: &str) -> Result<Self, NameError> {
+        let Some((service, rest)) = text.split_once(':') else {
+            return Ok(Self::service(ServiceName::parse(text)?));
+        };
+        let service = ServiceName::parse(service)?;
+        let (host, port) = match rest.rsplit_once(':') {
+            Some((host, port)) => (Some(host).filter(|h| !h.is_empty()), port),
+            None => (None, rest),
+        };
+        Self::instance(service, host, parse_port(port)?)
+    }
+
+    /// The same key with its host as the daemon looks for it: addresses in their usual form, names in lower case.
+    #[must_use]
+    pub fn canonical(mut self) -> Self {
+        if let Some(Instance {
+            host: Some(host), ..
+        }) = &mut self.instance
+        {
+            *host = match host.parse::<std::net::IpAddr>() {
+                Ok(address) => address.to_canonical().to_string().into(),
+                Err(_) => host.to_ascii_lowercase().into(),
+            };
+        }
+        self
+    }
+
+    /// The name of the file in the spool root.
+    #[must_use]
+    pub fn file_name(&self) -> String {
+        match &self.instance {
+            None => self.service.0.to_string(),
+            Some(Instance { host: None, port }) => format!("{}:{port}", self.service),
+            Some(Instance {
+                host: Some(host),
+                port,
+            }) => format!("{}:{host}:{port}", self.service),
+        }
+    }
+
+    /// The service, without host and port.
+    #[must_use]
+    pub fn service_name(&self) -> &ServiceName {
+        &self.service
+    }
+
+    /// The host of an instance key, unless it is this host.
+    #[must_use]
+    pub fn host(&self) -> Option<&str> {
+        self.instance.as_ref()?.host.as_deref()
+    }
+
+    /// The port of an instance key.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.instance.as_ref().map(|i| i.port)
+    }
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.file_name())
+    }
+}
+
+/// Parses a port in decimal digits only: no sign, no spaces, no other base.
+///
+/// # Errors
+/// [`NameError::Port`] for anything but 0 to 65535.
+pub fn parse_port(text: &str) -> Result<u16, NameError> {
+    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    text.parse()
+        .ok()
+        .filter(|_| digits)
+        .ok_or_else(|| NameError::Port(text.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_that_could_leave_the_spool_are_refused() {
+        for bad in [
+            "",
+            ".",
+            "..",
+            "../x",
+            "a/b",
+            "/etc/passwd",
+            "a\nb",
+            "a\0b",
+            "a:b",
+            "a~",
+            &"x".repeat(256),
+        ] {
+            assert!(
+                ServiceName::parse(bad).is_err(),
+                "{bad:?} was taken as a service name"
+            );
+        }
+        for good in ["web", "a.b", "...", "w-1_2", "café", &"x".repeat(255)] {
+            assert!(ServiceName::parse(good).is_ok(), "{good:?} was refused");
+        }
+    }
+
+    #[test]
+    fn the_first_colon_ends_the_service_and_the_last_begins_the_port() {
+        for (text, host, port) in [
+            ("web", None, None),
+            ("web:80", None, Some(80)),
+            ("web:10.0.0.7:8080", Some("10.0.0.7"), Some(8080)),
+            ("web:::1:80", Some("::1"), Some(80)),
+            ("web::80", None, Some(80)),
+        ] {
+            let key = Key::parse(text).unwrap();
+            assert_eq!((key.host(), key.port()), (host, port), "{text}");
+            assert_eq!(
+                Key::parse(&key.file_name()).unwrap(),
+                key,
+                "{text} does not come back from its file name"
+            );
+        }
+    }
+
+    #[test]
+    fn instances_with_a_bad_port_or_host_are_refused() {
+        for bad in [
+            "web:",
+            "web:http",
+            "web:+80",
+            "web:70000",
+            "web:-5",
+            "web:a/b:80",
+            "web:a b:80",
+            ":80",
+        ] {
+            assert!(Key::parse(bad).is_err(), "{bad:?} was taken as a key");
+        }
+    }
+
+    #[test]
+    fn the_loopback_address_is_left_out_of_the_file_name() {
+        let web = ServiceName::parse("web").unwrap();
+        assert_eq!(
+            Key::instance(web, Some("127.0.0.1"), 80)
+                .unwrap()
+                .file_name(),
+            "web:80"
+        );
+    }
+}

@@ -1,0 +1,333 @@
+//! The log: env_logger writes lines, a thread of its own brings them to standard output, standard error or a file.
+//!
+//! Rule: logging never makes a check wait. When the reader of the log hangs, lines are dropped and counted, and moving
+//! the log elsewhere leaves the thread that waits for that reader behind. A log file that was renamed is opened anew
+//! before the next line, so that logrotate needs no signal. A message is always one line.
+
+mod rate;
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{PoisonError, RwLock};
+use std::time::Duration;
+
+use env_logger::Target;
+use log::{Level, LevelFilter, Record};
+
+use crate::config::{LogFormat, LogPath};
+use crate::os::cause::cause_text;
+use crate::os::systemd;
+use rate::Rate;
+pub use rate::{Seldom, Times};
+
+/// Lines that may wait for a slow log. Room for them is taken at once, 32 bytes each.
+const QUEUE: usize = 2048;
+
+/// How long the end of the process waits for the last lines.
+const FLUSH_WAIT: Duration = Duration::from_millis(500);
+
+/// The way to the thread that writes; when this is replaced, the thread ends after what it was given.
+static WRITER: RwLock<Option<SyncSender<Message>>> = RwLock::new(None);
+static DROPPED: AtomicU64 = AtomicU64::new(0);
+static RATE: Rate = Rate::new();
+/// Whether lines are JSON.
+static JSON: AtomicBool = AtomicBool::new(false);
+/// Whether the journal reads the log, and wants levels in front of lines.
+static JOURNAL: AtomicBool = AtomicBool::new(false);
+
+enum Message {
+    Line(Vec<u8>),
+    Flush(SyncSender<()>),
+}
+
+/// Opens the log and starts to write to it. Called once.
+///
+/// # Errors
+/// A sentence that says why the log file cannot be opened.
+pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<(), String> {
+    set_format(format);
+    redirect(path)?;
+    let started = env_logger::Builder::new()
+        .filter_level(LevelFilter::Warn)
+        .filter_module("hacheck", LevelFilter::Trace)
+        .format(|out, record| {
+            // Who asks for details wants them all, and they must not push out what an operator must know.
+            let place = if record.level() > Level::Info {
+                Some(0)
+            } else {
+                RATE.line()
+            };
+            let Some(left_out) = place else {
+                DROPPED.fetch_add(1, Ordering::Relaxed);
+                return Ok(());
+            };
+            let now = jiff::Timestamp::now()
+                .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
+                .to_string();
+            let line = |record: &Record<'_>| {
+                line(
+                    &now,
+                    record,
+                    JSON.load(Ordering::Relaxed),
+                    JOURNAL.load(Ordering::Relaxed),
+                )
+            };
+            if left_out > 0 {
+                let mut told = Record::builder();
+                told.level(Level::Warn).target(module_path!());
+                writeln!(
+                    out,
+                    "{}",
+                    line(
+                        &told
+                            .args(format_args!("{left_out} lines were left out (log_rate)"))
+                            .build()
+                    )
+                )?;
+            }
+            writeln!(out, "{}", line(record))
+        })
+        .target(Target::Pipe(Box::new(Queue)))
+        .try_init();
+    started.map_err(|e| e.to_string())?;
+    set_level(level);
+    Ok(())
+}
+
+/// A record as it is written. The journal has a time of its own.
+fn line(now: &str, record: &Record<'_>, json: bool, journal: bool) -> String {
+    let message = record.args().to_string();
+    let prefix = if journal {
+        syslog_level(record.level())
+    } else {
+        ""
+    };
+    if json {
+        let level = record.level().as_str().to_ascii_lowercase();
+        let fields = serde_json::json!({"time": now, "level": level, "target": record.target(), "message": message});
+        return format!("{prefix}{fields}");
+    }
+    let message = if message.chars().any(char::is_control) {
+        message.escape_debug().to_string()
+    } else {
+        message
+    };
+    let time = if journal {
+        String::new()
+    } else {
+        format!("{now} ")
+    };
+    format!(
+        "{prefix}{time}{} {}: {message}",
+        record.level(),
+        record.target()
+    )
+}
+
+/// The level as sd-daemon(3) reads it in front of a line.
+fn syslog_level(level: Level) -> &'static str {
+    match level {
+        Level::Error => "<3>",
+        Level::Warn => "<4>",
+        Level::Info => "<6>",
+        Level::Debug | Level::Trace => "<7>",
+    }
+}
+
+/// Changes how lines look.
+pub fn set_format(format: LogFormat) {
+    JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+}
+
+/// Changes what is logged.
+pub fn set_level(level: LevelFilter) {
+    log::set_max_level(level);
+}
+
+/// Changes how many lines may be logged in a second.
+pub fn set_rate(lines: usize) {
+    RATE.set(lines);
+}
+
+/// Changes where the log goes.
+///
+/// # Errors
+/// A sentence that says why the file cannot be opened; the log then stays where it was.
+pub fn redirect(path: &LogPath) -> Result<(), String> {
+    let sink = Sink::open(path)?;
+    let is_journal = sink.is_journal();
+    let (sender, receiver) = sync_channel(QUEUE);
+    let thread = std::thread::Builder::new()
+        .name("log".into())
+        .spawn(move || write_all(sink, &receiver));
+    thread.map_err(|e| format!("cannot start the log thread: {}", cause_text(e)))?;
+    JOURNAL.store(is_journal, Ordering::Relaxed);
+    *WRITER.write().unwrap_or_else(PoisonError::into_inner) = Some(sender);
+    Ok(())
+}
+
+/// Hands a message to the writer; `None` when there is none yet.
+fn send(message: Message) -> Option<Result<(), TrySendError<Message>>> {
+    WRITER
+        .read()
+        .unwrap_or_else(PoisonError::into_inner)
+        .as_ref()
+        .map(|w| w.try_send(message))
+}
+
+/// Waits for what was logged so far to be written, but not for long.
+pub fn flush() {
+    let (done, wait) = sync_channel(1);
+    if matches!(send(Message::Flush(done)), Some(Ok(()))) {
+        let _ = wait.recv_timeout(FLUSH_WAIT);
+    }
+}
+
+/// Lines that were dropped because the log did not keep up, or there were too many (`log_rate`).
+#[must_use]
+pub fn dropped() -> u64 {
+    DROPPED.load(Ordering::Relaxed)
+}
+
+/// The side of env_logger: one write is one line.
+struct Queue;
+
+impl Write for Queue {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if let Some(Err(TrySendError::Full(_))) = send(Message::Line(line.to_vec())) {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn write_all(mut sink: Sink, messages: &Receiver<Message>) {
+    for message in messages {
+        match message {
+            Message::Line(line) => sink.write(&line),
+            Message::Flush(done) => {
+                let _ = done.try_send(());
+            }
+        }
+    }
+}
+
+enum Sink {
+    Stdout,
+    Stderr,
+    File { path: PathBuf, file: File },
+}
+
+impl Sink {
+    fn open(path: &LogPath) -> Result<Self, String> {
+        Ok(match path {
+            LogPath::Stdout => Self::Stdout,
+            LogPath::Stderr => Self::Stderr,
+            LogPath::File(path) => {
+                let file = append(path).map_err(|e| {
+                    let what = format!("log_path: cannot open {}: {}", path.display(), cause_text(e));
+                    format!("{what}; create its folder, let hacheck write there, or use stdout or stderr")
+                })?;
+                Self::File {
+                    path: path.clone(),
+                    file,
+                }
+            }
+        })
+    }
+
+    fn is_journal(&self) -> bool {
+        match self {
+            Self::Stdout => systemd::is_journal(io::stdout()),
+            Self::Stderr => systemd::is_journal(io::stderr()),
+            Self::File { .. } => false,
+        }
+    }
+
+    /// Writes a line. There is nobody to tell that the log cannot be written.
+    fn write(&mut self, line: &[u8]) {
+        let written = match self {
+            Self::Stdout => io::stdout().write_all(line),
+            Self::Stderr => io::stderr().write_all(line),
+            Self::File { path, file } => {
+                if was_moved(path, file)
+                    && let Ok(new) = append(path)
+                {
+                    *file = new;
+                }
+                file.write_all(line)
+            }
+        };
+        if written.is_err() {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+fn append(path: &Path) -> io::Result<File> {
+    OpenOptions::new().append(true).create(true).open(path)
+}
+
+/// Whether the path names another file now, or none.
+fn was_moved(path: &Path, file: &File) -> bool {
+    match (path.metadata(), file.metadata()) {
+        (Ok(there), Ok(here)) => (there.dev(), there.ino()) != (here.dev(), here.ino()),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(level: Level, message: &str, json: bool, journal: bool) -> String {
+        let args = format_args!("{message}").to_string();
+        line(
+            "NOW",
+            &Record::builder()
+                .level(level)
+                .target("t")
+                .args(format_args!("{args}"))
+                .build(),
+            json,
+            journal,
+        )
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_holds() {
+        assert_eq!(
+            lines(Level::Info, "a\nb", false, false),
+            "NOW INFO t: a\\nb"
+        );
+        let json = lines(Level::Warn, "a\n\"b", true, false);
+        assert_eq!(
+            json,
+            r#"{"level":"warn","message":"a\n\"b","target":"t","time":"NOW"}"#
+        );
+    }
+
+    #[test]
+    fn the_journal_gets_levels() {
+        for (level, prefix) in [
+            (Level::Error, "<3>"),
+            (Level::Warn, "<4>"),
+            (Level::Info, "<6>"),
+            (Level::Debug, "<7>"),
+        ] {
+            assert_eq!(
+                lines(level, "x", false, true),
+                format!("{prefix}{level} t: x")
+            );
+            assert!(lines(level, "x", true, true).starts_with(&format!("{prefix}{{")));
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What a service manager tells this process, and wants to hear from it: sd_notify(3), sd_listen_fds(3), the journal.
+//!
+//! Rule: without a service manager all of this does nothing. A message that cannot be sent is logged, never an error:
+//! a daemon that answers must not end because nobody wants to know.
+
+use std::net::TcpListener;
+use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::unix::fs::MetadataExt as _;
+use std::time::Duration;
+
+use nix::sys::socket::{
+    AddressFamily, SockaddrLike as _, SockaddrStorage, getsockname, getsockopt, sockopt,
+};
+use sd_notify::NotifyState;
+
+use crate::os::cause::cause_text;
+use crate::os::sys;
+
+/// A listening socket that the service manager opened.
+#[derive(Debug)]
+pub struct PassedSocket {
+    /// `FileDescriptorName=` of its unit.
+    pub name: String,
+    /// The socket, non-blocking.
+    pub listener: TcpListener,
+}
+
+/// Takes the sockets that were passed to this process. To be called before anything else is opened; a second call
+/// finds none.
+///
+/// # Errors
+/// A sentence that names the descriptor that is no listening TCP socket.
+pub fn passed_sockets() -> Result<Vec<PassedSocket>, String> {
+    let passed = sys::passed_descriptors().map_err(|e| {
+        format!(
+            "cannot take the sockets of the service manager (LISTEN_FDS): {}; start hacheck without that variable",
+            cause_text(e)
+        )
+    })?;
+    passed
+        .into_iter()
+        .map(|(name, fd)| socket(name, fd))
+        .collect()
+}
+
+fn socket(name: String, fd: OwnedFd) -> Result<PassedSocket, String> {
+    let number = fd.as_raw_fd();
+    let family = getsockname::<SockaddrStorage>(number)
+        .ok()
+        .and_then(|a| a.family());
+    let is_tcp = matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6));
+    if !is_tcp || getsockopt(&fd.as_fd(), sockopt::AcceptConn) != Ok(true) {
+        return Err(format!(
+            "descriptor {number} ({name}) of the service manager is no listening TCP socket; \
+             write ListenStream= with a port, and Accept=no, in hacheck.socket"
+        ));
+    }
+    let listener = TcpListener::from(fd);
+    let ready = listener.set_nonblocking(true);
+    ready.map_err(|e| {
+        format!(
+            "cannot use descriptor {number} ({name}) of the service manager: {}",
+            cause_text(e)
+        )
+    })?;
+    Ok(PassedSocket { name, listener })
+}
+
+/// Requests are served from now on, also after a reload.
+pub fn ready(status: &str) {
+    tell(&[NotifyState::Ready, NotifyState::Status(status)]);
+}
+
+/// The configuration is read anew; [`ready`] must follow.
+pub fn reloading() {
+    // Without the time, systemd 253 and newer would not take the message for one of a reload.
+    match NotifyState::monotonic_usec_now() {
+        Ok(now) => tell(&[NotifyState::Reloading, now]),
+        Err(e) => log::warn!(
+            "cannot read the clock for the service manager: {}",
+            cause_text(e)
+        ),
+    }
+}
+
+/// The end has begun.
+pub fn stopping() {
+    tell(&[
+        NotifyState::Stopping,
+        NotifyState::Status("waiting for running requests"),
+    ]);
+}
+
+/// All threads that serve are alive.
+pub fn alive() {
+    tell(&[NotifyState::Watchdog]);
+}
+
+/// How long [`alive`] may be missing before the service manager ends this process; `None` when it does not watch.
+#[must_use]
+pub fn watchdog() -> Option<Duration> {
+    sd_notify::watchdog_enabled().filter(|period| !period.is_zero())
+}
+
+fn tell(message: &[NotifyState<'_>]) {
+    if let Err(e) = sd_notify::notify(message) {
+        log::warn!(
+            "cannot tell the service manager (NOTIFY_SOCKET): {}",
+            cause_text(e)
+        );
+    }
+}
+
+/// Whether what is written to this file goes to the journal, which takes levels as `<N>` in front of lines
+/// (`JOURNAL_STREAM` in systemd.exec(5)).
+#[must_use]
+pub fn is_journal(file: impl std::os::fd::AsFd) -> bool {
+    let Some((device, inode)) = std::env::var("JOURNAL_STREAM")
+        .ok()
+        .and_then(|s| stream(&s))
+    else {
+        return false;
+    };
+    let Ok(file) = file.as_fd().try_clone_to_owned() else {
+        return false;
+    };
+    std::fs::File::from(file)
+        .metadata()
+        .is_ok_and(|m| (m.dev(), m.ino()) == (device, inode))
+}
+
+fn stream(text: &str) -> Option<(u64, u64)> {
+    let (device, inode) = text.split_once(':')?;
+    Some((device.parse().ok()?, inode.parse().ok()?))
+}
