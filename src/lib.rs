@@ -1,7 +1,7 @@
 //! hacheck: a health-check proxy and an operator's switch.
 //!
 //! # The map
-//! - [`applet`]: one file per command name; the table of names.
+//! - [`cli`]: the commands; the table of their names.
 //! - [`config`]: the settings, typed, with every fault reported at once.
 //! - [`spool`]: downtimes in files; the gate that the daemon asks first.
 //! - [`probe`]: one check of one target; the table of protocols.

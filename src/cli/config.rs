@@ -7,11 +7,13 @@ use std::path::Path;
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{Applet, Call, Failure, output};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::failure::Failure;
+use crate::cli::output;
 use crate::config;
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "config",
     alias: None,
     usage: "[-q] -c FILE",

@@ -1,6 +1,9 @@
 //! The door for fuzz/: what a command line goes through before anything is done. Built with the feature `fuzzing` only.
 
-use super::{APPLETS, argv, heartbeat, times};
+use super::APPLETS;
+use super::args::{argv, times};
+use super::compat::heartbeat;
+use super::output;
 
 /// Reads a command line as each applet would, and each argument as a time.
 ///
@@ -14,7 +17,8 @@ pub fn command_line(args: &[String]) {
             times::parse_until(arg),
         ] {
             assert!(
-                read.is_err() || read.is_ok_and(|t| t.is_finite() && !times::show(t).is_empty()),
+                read.is_err()
+                    || read.is_ok_and(|t| t.is_finite() && !output::times::show(t).is_empty()),
                 "{arg:?}"
             );
         }

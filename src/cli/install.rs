@@ -9,11 +9,14 @@ use std::path::{Path, PathBuf};
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{APPLETS, Applet, Call, Failure, output};
+use super::APPLETS;
+use crate::cli::applet::{Applet, Call};
+use crate::cli::failure::Failure;
+use crate::cli::output;
 use crate::os::cause::cause_text;
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "install",
     alias: None,
     usage: "[--dry-run] [--force] [DIR]",

@@ -3,44 +3,33 @@
 //! Rule: an applet never ends the process. It returns an exit code, 0 yes or done, 1 no or failed, 2 usage, or a
 //! [`Failure`]; `main` alone turns those into text and a code. Help and version come before anything that can fail.
 
-mod acted;
-mod argv;
-mod ask;
+mod applet;
+mod args;
+mod client;
+mod compat;
 mod config;
-mod down;
-mod downed;
+mod failure;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-mod guard;
-mod health_checker;
-mod healthy;
-mod heartbeat;
-mod help;
 mod install;
-mod interrupt;
-mod limits;
-mod list;
 mod output;
-mod pollers;
 mod probe;
-mod progress;
-mod reason;
 mod roll;
 mod serve;
-mod show;
-mod status;
 mod switch;
-mod times;
-mod up;
 mod wait;
 
 use std::ffi::OsString;
-use std::io::Write as _;
 use std::path::Path;
 
-use argh::{CommandInfoWithArgs, FlagInfo, FromArgs};
-
 use crate::names::nearest::nearest;
+pub use applet::Applet;
+use applet::Call;
+pub use args::may_lack_value;
+use args::{argv, help};
+use compat::{health_checker, heartbeat};
+pub use failure::Failure;
+use switch::{down, downed, list, status, up};
 
 /// Everything that this binary can be called as. Dispatch, help and `hacheck install` read this table.
 pub const APPLETS: &[Applet] = &[
@@ -57,108 +46,6 @@ pub const APPLETS: &[Applet] = &[
     health_checker::APPLET,
     heartbeat::APPLET,
 ];
-
-/// Whether an option's value may be left out; where it is not it stands behind `=`.
-#[must_use]
-pub fn may_lack_value(option: &FlagInfo<'_>) -> bool {
-    argv::left_out(option).is_some()
-}
-
-/// One row of [`APPLETS`].
-pub struct Applet {
-    /// The subcommand of `hacheck`.
-    pub name: &'static str,
-    /// The name of a link to the binary that runs this applet, if it has one.
-    pub alias: Option<&'static str>,
-    /// The arguments, as they stand behind the name in a usage line.
-    pub usage: &'static str,
-    /// What it does, in one line.
-    pub about: &'static str,
-    /// The options, for the normaliser, the help text, the man pages and the completion.
-    pub info: fn() -> CommandInfoWithArgs,
-    /// Whether an option, by its long name, has a use: those of the originals that have none are taken, not shown.
-    uses: fn(&str) -> bool,
-    /// Does the work.
-    run: fn(&Call) -> Result<u8, Failure>,
-}
-
-impl Applet {
-    /// The options that are shown, but for `--help` and `--version`, which every applet has.
-    pub fn options(&self) -> impl Iterator<Item = &'static FlagInfo<'static>> {
-        let shown = |f: &&FlagInfo<'_>| !f.hidden && f.long != "--help" && (self.uses)(f.long);
-        (self.info)().flags.iter().filter(shown)
-    }
-
-    /// Examples, as one would type them. Names that share their options share a list, too.
-    pub fn examples(&self) -> impl Iterator<Item = &'static str> {
-        let is_own = |e: &&str| {
-            self.alias
-                .is_none_or(|alias| e.split(' ').next() == Some(alias))
-        };
-        (self.info)().examples.iter().copied().filter(is_own)
-    }
-
-    /// What else is to be known of the arguments.
-    pub fn notes(&self) -> impl Iterator<Item = &'static str> {
-        let usage = self.usage;
-        let is_own = move |note: &&str| {
-            note.split(' ')
-                .next()
-                .is_some_and(|about| usage.contains(about))
-        };
-        (self.info)().notes.iter().copied().filter(is_own)
-    }
-}
-
-/// Why an applet could not do its work: the text for standard error, and the exit code.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
-    /// 1 for failed, 2 for wrong usage.
-    pub code: u8,
-    /// One sentence or more that name the subject and the remedy. Inside an applet without the program's name in
-    /// front; [`main`] puts it there.
-    pub message: String,
-}
-
-impl Failure {
-    /// The work could not be done: exit code 1.
-    fn failed(message: impl Into<String>) -> Self {
-        Self {
-            code: 1,
-            message: message.into(),
-        }
-    }
-
-    /// The command line is wrong: exit code 2, and a usage line is shown.
-    fn usage(message: impl Into<String>) -> Self {
-        Self {
-            code: 2,
-            message: message.into(),
-        }
-    }
-}
-
-/// One call of an applet: who was called, and with what.
-struct Call {
-    /// How the user calls this applet: `hadown`, or `hacheck down`.
-    program: String,
-    /// The arguments in the one spelling that argh takes: see [`argv`].
-    args: Vec<String>,
-}
-
-impl Call {
-    /// The arguments as the applet's type.
-    fn parse<T: FromArgs>(&self) -> Result<T, Failure> {
-        let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
-        T::from_args(&[&self.program], &args).map_err(|exit| Failure::usage(exit.output.trim()))
-    }
-
-    /// Tells the user something that is no failure, on standard error.
-    fn note(&self, text: &str) {
-        // Where standard error is closed, nobody wants to know.
-        let _ = writeln!(std::io::stderr(), "{}: note: {text}", self.program);
-    }
-}
 
 /// Runs the applet that the arguments name; `args[0]` is the name that the binary was called by.
 ///
@@ -188,7 +75,7 @@ fn subcommand(args: &[String]) -> Result<u8, Failure> {
         (Some("help"), [_, name]) if find(name).is_some() => find(name).map_or(Ok(0), |a| {
             output::print(&help::of_applet(a, &program_of(a))).map(|()| 0)
         }),
-        (Some("help" | "-h" | "--help"), _) => output::print(&help::of_all()).map(|()| 0),
+        (Some("help" | "-h" | "--help"), _) => output::print(&help::of_all(APPLETS)).map(|()| 0),
         // As the originals are started: `hacheck`, `hacheck -c FILE -p PORT`.
         (None, _) => run(&serve::APPLET, "hacheck".to_owned(), args),
         (Some(option), _) if option.starts_with('-') => {
@@ -224,7 +111,7 @@ fn unknown(name: &str) -> Failure {
         .unwrap_or_default();
     Failure::usage(format!(
         "hacheck: unknown subcommand {name:?}{meant}\n{}",
-        help::table()
+        help::table(APPLETS)
     ))
 }
 

@@ -7,7 +7,9 @@ use std::path::Path;
 use argh::{ArgsInfo, FromArgs};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{Applet, Call, Failure, output};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::failure::Failure;
+use crate::cli::output;
 use crate::config::{self, Config};
 use crate::daemon::once::{self, Answer, OnceError};
 use crate::names::nearest::nearest;
@@ -15,7 +17,7 @@ use crate::probe::PROTOCOLS;
 use crate::spool::{self, Spool};
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "probe",
     alias: None,
     usage: "[options] PROTOCOL SERVICE PORT [QUERY]",

@@ -12,14 +12,17 @@ use argh::{ArgsInfo, FromArgs};
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
-use super::acted::Goal;
-use super::ask::{self, Daemon};
-use super::down::{description, owner};
-use super::interrupt::Interrupt;
-use super::limits::Limits;
-use super::progress::Progress;
-use super::wait::Wait;
-use super::{Applet, Call, Failure, guard, healthy, reason, serve, switch};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::args::reason;
+use crate::cli::client::{self, DEFAULT_PORT, Daemon};
+use crate::cli::failure::Failure;
+use crate::cli::output::downtimes::{description, owner};
+use crate::cli::output::warnings;
+use crate::cli::wait::acted::Goal;
+use crate::cli::wait::interrupt::Interrupt;
+use crate::cli::wait::limits::Limits;
+use crate::cli::wait::progress::Progress;
+use crate::cli::wait::{Wait, guard, healthy};
 use crate::ledger::Page;
 use crate::os::cause::cause_text;
 use crate::spool::{self, Downtime, Key, Spool, parse_port};
@@ -31,7 +34,7 @@ const PASSES: u32 = 3;
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "roll",
     alias: Some("haroll"),
     usage: "[options] SERVICE... -- COMMAND [ARGUMENT...]",
@@ -90,7 +93,7 @@ struct Roll {
 }
 
 fn run(call: &Call) -> Result<u8, Failure> {
-    switch::show_warnings();
+    warnings::show();
     let mut roll = Roll::new(call.parse()?, &call.program)?;
     roll.run()
 }
@@ -114,17 +117,14 @@ impl Roll {
                 .map_err(|e| Failure::usage(format!("service {text:?}: {e}")))
         };
         let keys = services.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        let port = args
-            .port
-            .as_deref()
-            .map_or(Ok(serve::DEFAULT_PORT), parse_port);
+        let port = args.port.as_deref().map_or(Ok(DEFAULT_PORT), parse_port);
         let by_user = || format!("{}: {}", reason::user(), command.join(" "));
         Ok(Self {
             spool: Spool::at(args.spool_root.as_deref().unwrap_or(spool::DEFAULT_ROOT)),
             daemon: Daemon {
                 port: port.map_err(|e| Failure::usage(format!("-p: {e}")))?,
             },
-            names: ask::names(&keys),
+            names: client::names(&keys),
             keys,
             reason: args
                 .reason
@@ -186,7 +186,7 @@ impl Roll {
     fn may_begin(&self) -> Result<Page, Failure> {
         let nothing = |e: String| Failure::failed(format!("{e}; nothing was changed"));
         let page = self.daemon.pollers(&self.names, ANSWER).map_err(nothing)?;
-        ask::same_root(&page, &self.spool, self.daemon.port).map_err(nothing)?;
+        client::same_root(&page, &self.spool, self.daemon.port).map_err(nothing)?;
         if self.limits.force {
             return Ok(page);
         }

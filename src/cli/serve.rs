@@ -4,12 +4,14 @@ use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::{Applet, Call, Failure};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::client::DEFAULT_PORT;
+use crate::cli::failure::Failure;
 use crate::daemon::{self, Options};
 use crate::spool::{self, parse_port};
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "serve",
     alias: None,
     usage: "[options]",
@@ -18,9 +20,6 @@ pub(super) const APPLET: Applet = Applet {
     uses: |_| true,
     run,
 };
-
-/// The port to listen on unless told otherwise.
-pub(super) const DEFAULT_PORT: u16 = 3333;
 
 /// Most threads; more than any host needs for health checks.
 const THREADS_MAX: usize = 256;

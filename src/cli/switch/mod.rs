@@ -1,25 +1,33 @@
 //! What `haup`, `hadown`, `hastatus`, `hashowdowned` and `halist` share: one set of options, and `-a`, by which each of
 //! them can do what the others do, as in the originals.
 
+pub(crate) mod down;
+pub(crate) mod downed;
+pub(crate) mod list;
+mod notes;
 mod options;
+mod pollers;
 mod request;
+pub(crate) mod status;
+pub(crate) mod up;
 
-use std::io::Write as _;
 use std::time::Duration;
 
-use super::ask::{self, Daemon};
-use super::{Call, Failure, down, downed, list, pollers, status, up};
+use crate::cli::applet::Call;
+use crate::cli::client::{self, Daemon};
+use crate::cli::failure::Failure;
+use crate::cli::output::warnings;
 use crate::ledger::Page;
 use crate::spool::ALL;
-pub(super) use options::Args;
-pub(super) use request::{Request, Target};
+pub(crate) use options::Args;
+pub(crate) use request::{Request, Target};
 
 /// How long the daemon may take to tell who polls.
 const ANSWER: Duration = Duration::from_secs(3);
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Action {
+pub(crate) enum Action {
     Up,
     Down,
     Status,
@@ -47,8 +55,8 @@ impl Action {
 }
 
 /// Runs one of the five: the one that `-a` says, else the one that was called.
-pub(super) fn run(call: &Call, called: Action) -> Result<u8, Failure> {
-    show_warnings();
+pub(crate) fn run(call: &Call, called: Action) -> Result<u8, Failure> {
+    warnings::show();
     let args: Args = call.parse()?;
     let action = args.action.as_deref().map_or(Ok(called), Action::parse)?;
     let request = request::request(args, action)?;
@@ -81,7 +89,7 @@ fn note_other_case(call: &Call, targets: &[Target]) {
 ///
 /// # Errors
 /// When the daemon looks into another spool: whatever is changed here, nobody would act on it.
-pub(super) fn asked(
+pub(crate) fn asked(
     request: &Request,
     daemon: Daemon,
     keys: &[String],
@@ -89,36 +97,16 @@ pub(super) fn asked(
     let page = daemon.pollers(keys, ANSWER);
     if let Ok(page) = &page {
         let other = |e| Failure::failed(format!("{e}; nothing was changed"));
-        ask::same_root(page, &request.spool, request.port).map_err(other)?;
+        client::same_root(page, &request.spool, request.port).map_err(other)?;
     }
     Ok(page)
 }
 
 /// What went wrong with single services, after the others were done.
-pub(super) fn outcome(code: u8, errors: &[String]) -> Result<u8, Failure> {
+pub(crate) fn outcome(code: u8, errors: &[String]) -> Result<u8, Failure> {
     if errors.is_empty() {
         Ok(code)
     } else {
         Err(Failure::failed(errors.join("\n")))
-    }
-}
-
-/// Shows on standard error what the spool logs, such as a lock that another process holds for too long.
-pub(super) fn show_warnings() {
-    struct Warnings;
-    impl log::Log for Warnings {
-        fn enabled(&self, metadata: &log::Metadata) -> bool {
-            metadata.level() <= log::Level::Warn && metadata.target().starts_with("hacheck")
-        }
-        fn log(&self, record: &log::Record) {
-            if self.enabled(record.metadata()) {
-                let _ = writeln!(std::io::stderr(), "hacheck: warning: {}", record.args());
-            }
-        }
-        fn flush(&self) {}
-    }
-    // Fails only where a logger stands already, which then shows them.
-    if log::set_logger(&Warnings).is_ok() {
-        log::set_max_level(log::LevelFilter::Warn);
     }
 }

@@ -21,75 +21,75 @@ use super::Action;
     example = "halist                             what was asked lately",
     example = "halist --pollers web               who polls, and what each balancer sees"
 )]
-pub(in crate::cli) struct Args {
+pub(crate) struct Args {
     /// folder of the downtimes (default /var/spool/hacheck)
     #[argh(option, arg_name = "folder")]
-    pub(super) spool_root: Option<String>,
+    pub(crate) spool_root: Option<String>,
     /// up, down, status, status_downed or list: do this instead of what the name says
     #[argh(option, short = 'a')]
-    pub(super) action: Option<String>,
+    pub(crate) action: Option<String>,
     /// why; shown to whoever asks, and by HAProxy (default: the user's name)
     #[argh(option, short = 'r')]
-    pub(super) reason: Option<String>,
+    pub(crate) reason: Option<String>,
     /// when it ends, in seconds of unix time
     #[argh(option, short = 'e', arg_name = "time")]
-    pub(super) expiration: Option<String>,
+    pub(crate) expiration: Option<String>,
     /// how long it lasts: 90s, 45m, 2h30m, 3d, 1w
     #[argh(option, long = "for", arg_name = "duration")]
-    pub(super) lasts: Option<String>,
+    pub(crate) lasts: Option<String>,
     /// when it ends: 18:00, 2026-12-01T18:00, 2026-12-01T18:00Z, 2026-12-01
     #[argh(option, arg_name = "time")]
-    pub(super) until: Option<String>,
+    pub(crate) until: Option<String>,
     /// the instance on this port only
     #[argh(option, short = 'P', arg_name = "port")]
-    pub(super) service_port: Option<String>,
+    pub(crate) service_port: Option<String>,
     /// the instance on this host only; needs -P
     #[argh(option, short = 'H', arg_name = "host")]
-    pub(super) service_host: Option<String>,
+    pub(crate) service_host: Option<String>,
     /// port of the daemon on this host (default 3333)
     #[argh(option, short = 'p')]
-    pub(super) port: Option<String>,
+    pub(crate) port: Option<String>,
     /// tsv, uber or json (default tsv)
     #[argh(option, short = 'o', arg_name = "format")]
-    pub(super) output: Option<String>,
+    pub(crate) output: Option<String>,
     /// return only when every load balancer has acted; hadown with =drained also when its sessions have ended
     #[argh(option, arg_name = "drained")]
-    pub(super) wait: Option<String>,
+    pub(crate) wait: Option<String>,
     /// how long to wait at most: 60, 90s, 5m (default 60 seconds)
     #[argh(option, arg_name = "time")]
-    pub(super) timeout: Option<String>,
+    pub(crate) timeout: Option<String>,
     /// equal answers after which a balancer without send-state counts as having acted (default 3)
     #[argh(option, arg_name = "number")]
-    pub(super) polls: Option<String>,
+    pub(crate) polls: Option<String>,
     /// wait until at least so many balancers are known (default 0)
     #[argh(option, arg_name = "number")]
-    pub(super) min_pollers: Option<String>,
+    pub(crate) min_pollers: Option<String>,
     /// with --wait: also when that leaves a backend without a server
     #[argh(switch)]
-    pub(super) force: bool,
+    pub(crate) force: bool,
     /// only after so many passed checks in a row
     #[argh(option, arg_name = "number")]
-    pub(super) when_healthy: Option<String>,
+    pub(crate) when_healthy: Option<String>,
     /// answer 404, for HAProxy's disable-on-404: old sessions are still served
     #[argh(switch)]
-    pub(super) soft: bool,
+    pub(crate) soft: bool,
     /// take away the weight only, by HAProxy's agent-check; needs agent_weights
     #[argh(switch)]
-    pub(super) drain: bool,
+    pub(crate) drain: bool,
     /// refuse when it is down already
     #[argh(switch)]
-    pub(super) if_up: bool,
+    pub(crate) if_up: bool,
     /// who polls, and what each load balancer sees
     #[argh(switch)]
-    pub(super) pollers: bool,
+    pub(crate) pollers: bool,
     /// services or instances
     #[argh(positional)]
-    pub(super) services: Vec<String>,
+    pub(crate) services: Vec<String>,
 }
 
 impl Action {
     /// Whether an option has a use here, and so is shown in help, man page and completion.
-    pub(in crate::cli) fn uses(self, option: &str) -> bool {
+    pub(crate) fn uses(self, option: &str) -> bool {
         use Action::{Down, Downed, List, Status, Up};
         let by: &[Self] = match option {
             "--reason" | "--expiration" | "--for" | "--until" | "--force" | "--soft"

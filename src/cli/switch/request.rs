@@ -2,53 +2,56 @@
 //!
 //! Rule: a [`Request`] that exists is right in every part. All names are parsed before anything is changed.
 
+use super::Action;
 use super::options::Args;
-use super::{Action, Failure};
-use crate::cli::acted::Goal;
-use crate::cli::limits::{self, Limits};
-use crate::cli::show::Format;
-use crate::cli::{serve, times};
+use crate::cli::args::times;
+use crate::cli::args::values::number;
+use crate::cli::client::DEFAULT_PORT;
+use crate::cli::failure::Failure;
+use crate::cli::output::entries::Format;
+use crate::cli::wait::acted::Goal;
+use crate::cli::wait::limits::Limits;
 use crate::spool::{self, Key, Mark, ServiceName, Spool, parse_port, unix_now};
 
 /// A service or instance to act on.
 #[derive(Debug, PartialEq)]
-pub(in crate::cli) struct Target {
+pub(crate) struct Target {
     /// Its entry in the spool.
-    pub(in crate::cli) key: Key,
+    pub(crate) key: Key,
     /// The host as it was given with `-H`, which the key leaves out when it is 127.0.0.1.
-    pub(in crate::cli) host: Option<String>,
+    pub(crate) host: Option<String>,
 }
 
 /// A command line that makes sense.
 #[derive(Debug)]
-pub(in crate::cli) struct Request {
-    pub(in crate::cli) spool: Spool,
-    pub(in crate::cli) reason: Option<String>,
+pub(crate) struct Request {
+    pub(crate) spool: Spool,
+    pub(crate) reason: Option<String>,
     /// When a new downtime ends, in seconds of unix time.
-    pub(in crate::cli) expiration: Option<f64>,
-    pub(in crate::cli) targets: Vec<Target>,
+    pub(crate) expiration: Option<f64>,
+    pub(crate) targets: Vec<Target>,
     /// The daemon's port.
-    pub(in crate::cli) port: u16,
-    pub(in crate::cli) format: Format,
+    pub(crate) port: u16,
+    pub(crate) format: Format,
     /// What to wait for after the change.
-    pub(in crate::cli) wait: Option<Goal>,
-    pub(in crate::cli) limits: Limits,
+    pub(crate) wait: Option<Goal>,
+    pub(crate) limits: Limits,
     /// `haup`: passed checks in a row that come first.
-    pub(in crate::cli) when_healthy: Option<u32>,
+    pub(crate) when_healthy: Option<u32>,
     /// `hadown`: how a downtime is to be told, other than as usual.
-    pub(in crate::cli) mark: Option<Mark>,
-    pub(in crate::cli) if_up: bool,
+    pub(crate) mark: Option<Mark>,
+    pub(crate) if_up: bool,
     /// `halist`: the pollers instead of the services.
-    pub(in crate::cli) pollers: bool,
+    pub(crate) pollers: bool,
 }
 
-pub(super) fn request(args: Args, action: Action) -> Result<Request, Failure> {
+pub(crate) fn request(args: Args, action: Action) -> Result<Request, Failure> {
     let port = |option: &str, text: Option<&str>| {
         text.map(|t| parse_port(t).map_err(|e| Failure::usage(format!("{option}: {e}"))))
             .transpose()
     };
     let service_port = port("-P", args.service_port.as_deref())?;
-    let daemon_port = port("-p", args.port.as_deref())?.unwrap_or(serve::DEFAULT_PORT);
+    let daemon_port = port("-p", args.port.as_deref())?.unwrap_or(DEFAULT_PORT);
     let expiration = expiration(&args, action)?;
     if args.output.is_some() && matches!(action, Action::Up | Action::Down) {
         return Err(Failure::usage(
@@ -61,7 +64,7 @@ pub(super) fn request(args: Args, action: Action) -> Result<Request, Failure> {
         .map_or(Ok(Format::Tsv), Format::parse)?;
     let wait = wait_options(&args, action)?;
     let limits = Limits::parse(&args.timeout, &args.polls, &args.min_pollers, args.force)?;
-    let when_healthy = limits::number("--when-healthy", args.when_healthy.as_deref())?;
+    let when_healthy = number("--when-healthy", args.when_healthy.as_deref())?;
     let mark = match (args.soft, args.drain) {
         (true, true) => return Err(Failure::usage("give either --soft or --drain")),
         (true, false) => Some(Mark::Soft),

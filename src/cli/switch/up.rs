@@ -2,25 +2,27 @@
 
 use argh::ArgsInfo as _;
 
-use super::ask::{self, Daemon};
-use super::interrupt::Interrupt;
-use super::progress::Progress;
-use super::switch::{self, Action, Request};
-use super::wait::Wait;
-use super::{Applet, Call, Failure, healthy};
+use super::{Action, Request, options};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::client::{self, Daemon};
+use crate::cli::failure::Failure;
+use crate::cli::switch;
+use crate::cli::wait::interrupt::Interrupt;
+use crate::cli::wait::progress::Progress;
+use crate::cli::wait::{Wait, healthy};
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "up",
     alias: Some("haup"),
     usage: "[options] SERVICE...",
     about: "puts services back into traffic: lifts their downtimes",
-    info: switch::Args::get_args_info,
+    info: options::Args::get_args_info,
     uses: |option| Action::Up.uses(option),
     run: |call| switch::run(call, Action::Up),
 };
 
-pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
+pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let root = request.spool.root();
     // A folder that cannot be looked at is not one that is missing.
     if matches!(root.try_exists(), Ok(false)) {
@@ -49,7 +51,7 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let interrupt = Interrupt::hold()?;
     let mut progress = Progress::new(&call.program);
     let daemon = Daemon { port: request.port };
-    let keys = ask::names(request.targets.iter().map(|t| &t.key));
+    let keys = client::names(request.targets.iter().map(|t| &t.key));
     let names = keys.join(", ");
     if let Some(times) = request.when_healthy {
         switch::asked(request, daemon, &keys)?

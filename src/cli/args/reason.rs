@@ -8,14 +8,14 @@ use crate::os::sys;
 const NONHUMANS: &str = "/etc/nonhumans";
 
 /// The user's name: who called sudo, else who came by ssh, else the effective user. `None` when that is no person.
-pub(super) fn of_user() -> Option<String> {
+pub(crate) fn of_user() -> Option<String> {
     // The file is optional.
     let nonhumans = fs::read(NONHUMANS).unwrap_or_default();
     Some(user()).filter(|user| !lists(&String::from_utf8_lossy(&nonhumans), user))
 }
 
 /// The user, person or not.
-pub(super) fn user() -> String {
+pub(crate) fn user() -> String {
     let from = |name| {
         std::env::var_os(name)
             .map(|v| v.to_string_lossy().into_owned())

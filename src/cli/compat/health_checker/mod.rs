@@ -10,14 +10,17 @@ use std::time::Duration;
 use argh::{ArgsInfo, FromArgs};
 use log::LevelFilter;
 
-use super::{Applet, Call, Failure, help, output};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::args::help;
+use crate::cli::failure::Failure;
+use crate::cli::output;
 use crate::config::{Argv, Config, Group, GroupCheck, LogFormat, LogPath};
 use crate::daemon;
 use crate::os::logging;
 use crate::probe::Host;
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "health-checker",
     alias: Some("health-checker"),
     usage: "[options]",

@@ -13,7 +13,7 @@ const LINES_MAX: usize = 20;
 const WIDTH: usize = 79;
 
 /// What was shown so far.
-pub(super) struct Progress {
+pub(crate) struct Progress {
     program: String,
     terminal: bool,
     /// The lines of the table that stand on the terminal.
@@ -24,7 +24,7 @@ pub(super) struct Progress {
 
 impl Progress {
     /// Nothing shown yet.
-    pub(super) fn new(program: &str) -> Self {
+    pub(crate) fn new(program: &str) -> Self {
         Self {
             program: program.to_owned(),
             terminal: io::stderr().is_terminal(),
@@ -35,16 +35,16 @@ impl Progress {
     }
 
     /// Shows where each poller stands: name for the table, identity, stand.
-    pub(super) fn show(&mut self, stands: &[(String, String, Stand)]) {
+    pub(crate) fn show(&mut self, stands: &[(String, String, Stand)]) {
         if self.terminal {
-            self.redraw(stands)
+            self.redraw(stands);
         } else {
-            self.changes(stands)
+            self.changes(stands);
         }
     }
 
     /// One line that stays.
-    pub(super) fn say(&mut self, text: &str) {
+    pub(crate) fn say(&mut self, text: &str) {
         write(&format!("{}: {text}\n", self.program));
         self.drawn = 0;
         self.last_table.clear();

@@ -4,26 +4,30 @@ use std::io::ErrorKind;
 
 use argh::ArgsInfo as _;
 
-use super::show::{self, Entry};
-use super::switch::{self, Action, Request};
-use super::{Applet, Call, Failure, output, status};
+use super::notes::note_missing_root;
+use super::{Action, Request, options};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::output::entries::{self, Entry};
+use crate::cli::switch;
 use crate::spool::Listing;
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "downed",
     alias: Some("hashowdowned"),
     usage: "[options]",
     about: "lists all downtimes in force",
-    info: switch::Args::get_args_info,
+    info: options::Args::get_args_info,
     uses: |option| Action::Downed.uses(option),
     run: |call| switch::run(call, Action::Downed),
 };
 
-pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
+pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let listing = match request.spool.list() {
         Err(e) if e.kind() == ErrorKind::NotFound => {
-            status::note_missing_root(call, &request.spool);
+            note_missing_root(call, &request.spool);
             Listing::default()
         }
         listing => listing.map_err(|e| Failure::failed(e.to_string()))?,
@@ -37,7 +41,7 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
             downtime: Some(downtime.clone()),
         })
         .collect();
-    output::print(&show::text(&entries, request.format))?;
+    output::print(&entries::text(&entries, request.format))?;
     for (name, why) in &listing.odd {
         call.note(&format!(
             "{:?} in {} is no downtime that can be read: {why}",

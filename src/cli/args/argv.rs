@@ -13,14 +13,14 @@ use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
 use crate::names::nearest::nearest;
 
 /// Options whose value may be left out, and what it is then.
-pub(super) const OPTIONAL: &[(&str, &str)] = &[("--wait", "seen")];
+pub(crate) const OPTIONAL: &[(&str, &str)] = &[("--wait", "seen")];
 
 /// The name of the positional arguments that hold a command behind a `--`.
 const COMMAND: &str = "command";
 
 /// What a command line asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Read {
+pub(crate) enum Read {
     /// The help text.
     Help,
     /// The version.
@@ -33,7 +33,7 @@ pub(super) enum Read {
 ///
 /// # Errors
 /// A sentence that names the option that is wrong, and what is near it.
-pub(super) fn read(info: &CommandInfoWithArgs, args: &[String]) -> Result<Read, String> {
+pub(crate) fn read(info: &CommandInfoWithArgs, args: &[String]) -> Result<Read, String> {
     let mut reader = Reader {
         flags: info.flags,
         rest: args,
@@ -222,7 +222,7 @@ impl<'a> Reader<'a> {
 }
 
 /// The value of an option that is given without one, where that is possible.
-pub(super) fn left_out(flag: &FlagInfo) -> Option<&'static str> {
+pub(crate) fn left_out(flag: &FlagInfo) -> Option<&'static str> {
     OPTIONAL
         .iter()
         .find(|(long, _)| *long == flag.long)

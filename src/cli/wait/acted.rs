@@ -3,12 +3,12 @@
 //! Rule: an answer that was given is not yet one that was processed. A balancer that tells its view has acted when a
 //! *later* poll says so; one that does not must have been told often enough.
 
-use super::pollers::{ago, told};
+use crate::cli::output::pollers::{ago, told};
 use crate::ledger::{Row, Told, View};
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Goal {
+pub(crate) enum Goal {
     /// No new traffic.
     Out,
     /// No new traffic, and the sessions have ended.
@@ -19,19 +19,19 @@ pub(super) enum Goal {
 
 /// What counts.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Rules {
-    pub(super) goal: Goal,
+pub(crate) struct Rules {
+    pub(crate) goal: Goal,
     /// Equal answers after which a balancer that does not tell its view has acted.
-    pub(super) polls: u64,
+    pub(crate) polls: u64,
     /// A time on the daemon's clock after the change: older answers do not count.
-    pub(super) since: f64,
+    pub(crate) since: f64,
     /// The daemon also tells weights, so that "up" needs one.
-    pub(super) weights: bool,
+    pub(crate) weights: bool,
 }
 
 /// How far a balancer is; both in words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Stand {
+pub(crate) enum Stand {
     /// It has acted.
     Done(String),
     /// It has not, and why.
@@ -39,11 +39,11 @@ pub(super) enum Stand {
 }
 
 impl Stand {
-    pub(super) fn is_done(&self) -> bool {
+    pub(crate) fn is_done(&self) -> bool {
         matches!(self, Self::Done(_))
     }
 
-    pub(super) fn text(&self) -> &str {
+    pub(crate) fn text(&self) -> &str {
         match self {
             Self::Done(text) | Self::Waiting(text) => text,
         }
@@ -52,7 +52,7 @@ impl Stand {
 
 impl Rules {
     /// Judges a poller at a time of the daemon's clock.
-    pub(super) fn judge(&self, row: &Row, now: f64) -> Stand {
+    pub(crate) fn judge(&self, row: &Row, now: f64) -> Stand {
         let stand = match self.goal {
             Goal::Out => self.out(row),
             Goal::Drained => self.drained(row),

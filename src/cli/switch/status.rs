@@ -2,27 +2,29 @@
 //!
 //! Rule: it never says UP for an entry that it cannot read, and it changes nothing.
 
-use std::io::ErrorKind;
-
 use argh::ArgsInfo as _;
 
-use super::show::{self, Entry, Format};
-use super::switch::{self, Action, Request, Target};
-use super::{Applet, Call, Failure, output, times};
-use crate::spool::{ALL, Downtime, Key, ServiceName, Spool};
+use super::notes::{note_end, note_missing_root};
+use super::{Action, Request, Target, options};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::output::entries::{self, Entry, Format};
+use crate::cli::switch;
+use crate::spool::{ALL, Key, ServiceName, Spool};
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "status",
     alias: Some("hastatus"),
     usage: "[options] SERVICE...",
     about: "tells whether services have a downtime; exit code 1 when one has",
-    info: switch::Args::get_args_info,
+    info: options::Args::get_args_info,
     uses: |option| Action::Status.uses(option),
     run: |call| switch::run(call, Action::Status),
 };
 
-pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
+pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     note_missing_root(call, &request.spool);
     let mut entries = Vec::new();
     let mut errors = Vec::new();
@@ -36,7 +38,7 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
             Err(e) => errors.push(e.to_string()),
         }
     }
-    output::print(&show::text(&entries, request.format))?;
+    output::print(&entries::text(&entries, request.format))?;
     if request.format != Format::Json {
         entries
             .iter()
@@ -47,28 +49,6 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
         u8::from(entries.iter().any(|e| e.downtime.is_some())),
         &errors,
     )
-}
-
-/// Says when a timed downtime ends, in a form for people.
-pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
-    // Beyond the calendar is never.
-    if let Some(end) = downtime.expiration.filter(|end| *end <= times::LATEST) {
-        call.note(&format!(
-            "the downtime of '{key}' ends at {}",
-            times::show(end)
-        ));
-    }
-}
-
-/// No folder is no downtime, but perhaps also the wrong folder.
-pub(super) fn note_missing_root(call: &Call, spool: &Spool) {
-    let missing = |e: &std::io::Error| e.kind() == ErrorKind::NotFound;
-    if std::fs::symlink_metadata(spool.root()).is_err_and(|e| missing(&e)) {
-        call.note(&format!(
-            "there is no spool folder {}, so nothing is down there",
-            spool.root().display()
-        ));
-    }
 }
 
 /// An UP line tells of the entry asked for alone, as in the originals; traffic also depends on wider ones.

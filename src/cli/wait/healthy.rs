@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::ask::{Daemon, Health};
+use super::Unfinished;
 use super::interrupt::Interrupt;
 use super::progress::Progress;
-use super::wait::Unfinished;
+use crate::cli::client::{Daemon, Health};
 
 /// Time between two rounds of checks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -14,7 +14,7 @@ const EVERY: Duration = Duration::from_secs(1);
 const ROUND: Duration = Duration::from_secs(60);
 
 /// Waits until every check that pollers ask passed so many times in a row.
-pub(super) fn wait(
+pub(crate) fn wait(
     daemon: Daemon,
     keys: &[String],
     times: u32,

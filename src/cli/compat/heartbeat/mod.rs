@@ -19,7 +19,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use self::pidfile::PidFile;
 use self::settings::Settings;
-use super::{Applet, Call, Failure};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::failure::Failure;
 use crate::config::Config;
 use crate::daemon;
 use crate::group::watch::{self, Means, Watch};
@@ -30,7 +31,7 @@ use crate::os::sys::{self, LocalAddresses};
 use crate::probe::Context;
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "heartbeat",
     alias: Some("heartbeat"),
     usage: "[options]",
@@ -198,7 +199,7 @@ async fn forever(means: Arc<Means>) -> Result<(), String> {
 
 /// The door for fuzz/: what a file's text says, or the lines of its faults.
 #[cfg(feature = "fuzzing")]
-pub(super) fn fuzzed(text: &str) -> Result<String, Vec<usize>> {
+pub(crate) fn fuzzed(text: &str) -> Result<String, Vec<usize>> {
     let settings =
         settings::read(text).map_err(|faults| faults.iter().map(|f| f.line).collect::<Vec<_>>())?;
     Ok(format!("{settings:?}"))

@@ -3,14 +3,14 @@
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use super::Failure;
+use crate::cli::failure::Failure;
 
 /// The signals that ask for an end; held back from the moment that this exists.
-pub(super) struct Interrupt(SignalFd);
+pub(crate) struct Interrupt(SignalFd);
 
 impl Interrupt {
     /// Holds the signals back. Commands that are started later get them as usual: the standard library clears the mask.
-    pub(super) fn hold() -> Result<Self, Failure> {
+    pub(crate) fn hold() -> Result<Self, Failure> {
         let failed =
             |e: nix::Error| Failure::failed(format!("cannot watch for Ctrl-C: {}", e.desc()));
         let mut set = SigSet::empty();
@@ -23,7 +23,7 @@ impl Interrupt {
     }
 
     /// The signal that came, if any.
-    pub(super) fn came(&self) -> Option<Signal> {
+    pub(crate) fn came(&self) -> Option<Signal> {
         let info = self.0.read_signal().ok().flatten()?;
         Signal::try_from(i32::try_from(info.ssi_signo).ok()?).ok()
     }

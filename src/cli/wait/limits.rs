@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{Failure, times};
+use crate::cli::args::times;
+use crate::cli::args::values::number;
+use crate::cli::failure::Failure;
 
 /// How long to wait unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -12,20 +14,20 @@ const POLLS: u64 = 3;
 
 /// How long and for whom to wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Limits {
+pub(crate) struct Limits {
     /// The most that one wait may take.
-    pub(super) timeout: Duration,
+    pub(crate) timeout: Duration,
     /// Equal answers after which a balancer that does not say its view counts as having acted.
-    pub(super) polls: u64,
+    pub(crate) polls: u64,
     /// Balancers that must be known before anything counts as done.
-    pub(super) min_pollers: usize,
+    pub(crate) min_pollers: usize,
     /// The guard of the last server is overridden.
-    pub(super) force: bool,
+    pub(crate) force: bool,
 }
 
 impl Limits {
     /// Parses the values of `--timeout`, `--polls` and `--min-pollers`.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         timeout: &Option<String>,
         polls: &Option<String>,
         min_pollers: &Option<String>,
@@ -61,14 +63,6 @@ fn duration(text: &str) -> Result<Duration, Failure> {
             "{text:?} is no time to wait; give seconds, or 90s, 5m, 1h"
         ))
     })
-}
-
-/// A whole number from 1.
-pub(super) fn number(option: &str, text: Option<&str>) -> Result<Option<u32>, Failure> {
-    let Some(text) = text else { return Ok(None) };
-    let number = text.parse().ok().filter(|n| *n > 0);
-    let wrong = || Failure::usage(format!("{option}: {text:?} is not a number from 1 on"));
-    number.map(Some).ok_or_else(wrong)
 }
 
 #[cfg(test)]

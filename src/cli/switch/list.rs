@@ -11,9 +11,13 @@ use serde_json::Value;
 use serde_json::ser::{Formatter, Serializer};
 use tokio::net::TcpStream;
 
-use super::show::Format;
-use super::switch::{self, Action, Request};
-use super::{Applet, Call, Failure, output, status};
+use super::notes::note_end;
+use super::{Action, Request, options};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::output::entries::Format;
+use crate::cli::switch;
 use crate::http::client;
 use crate::os::cause::cause_text;
 use crate::spool::ALL;
@@ -25,17 +29,17 @@ const TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_MAX: usize = 64 << 20;
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "list",
     alias: Some("halist"),
     usage: "[options] [--pollers [SERVICE...]]",
     about: "lists what the running daemon was asked for lately, and by whom",
-    info: switch::Args::get_args_info,
+    info: options::Args::get_args_info,
     uses: |option| Action::List.uses(option),
     run: |call| switch::run(call, Action::List),
 };
 
-pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
+pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let port = request.port;
     let body = ask(port).map_err(Failure::failed)?;
     let strange = || {
@@ -78,7 +82,7 @@ fn note_ends(call: &Call, request: &Request, answer: &Value) {
         .iter()
         .filter(|(key, _)| is_seen(key.service_name().as_str()))
     {
-        status::note_end(call, key, downtime);
+        note_end(call, key, downtime);
     }
 }
 

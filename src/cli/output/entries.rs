@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::Failure;
+use crate::cli::failure::Failure;
 use crate::spool::{Downtime, Key};
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Format {
+pub(crate) enum Format {
     /// `DOWN\t<expiration or inf>\tservice[:host:port]\treason`, as in the Yelp fork.
     Tsv,
     /// `DOWN\tservice\treason`, as in the original.
@@ -18,7 +18,7 @@ pub(super) enum Format {
 
 impl Format {
     /// Parses the value of `-o`.
-    pub(super) fn parse(text: &str) -> Result<Self, Failure> {
+    pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         match text {
             "tsv" => Ok(Self::Tsv),
             "uber" => Ok(Self::Uber),
@@ -31,16 +31,16 @@ impl Format {
 }
 
 /// The state of one spool entry.
-pub(super) struct Entry<'a> {
-    pub(super) key: &'a Key,
+pub(crate) struct Entry<'a> {
+    pub(crate) key: &'a Key,
     /// The host to show.
-    pub(super) host: Option<&'a str>,
+    pub(crate) host: Option<&'a str>,
     /// `None` is up.
-    pub(super) downtime: Option<Downtime>,
+    pub(crate) downtime: Option<Downtime>,
 }
 
 /// The entries as text.
-pub(super) fn text(entries: &[Entry], format: Format) -> String {
+pub(crate) fn text(entries: &[Entry], format: Format) -> String {
     match format {
         Format::Tsv => entries.iter().map(tsv).collect(),
         Format::Uber => entries.iter().map(uber).collect(),

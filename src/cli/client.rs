@@ -13,44 +13,47 @@ use serde::de::DeserializeOwned;
 use crate::ledger::Page;
 use crate::spool::{Key, Spool};
 
+/// The daemon's port unless told otherwise.
+pub(crate) const DEFAULT_PORT: u16 = 3333;
+
 /// Most that is read of an answer, in bytes.
 const ANSWER_MAX: u64 = 64 << 20;
 
 /// The daemon, as the command line reaches it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Daemon {
+pub(crate) struct Daemon {
     /// Its port on 127.0.0.1.
-    pub(super) port: u16,
+    pub(crate) port: u16,
 }
 
 /// The answer of `/pollers/health`.
 #[derive(Debug, Deserialize)]
-pub(super) struct Health {
+pub(crate) struct Health {
     /// Each different check that is asked.
-    pub(super) checks: Vec<Checked>,
+    pub(crate) checks: Vec<Checked>,
     /// Pollers that ask for downtimes only.
-    pub(super) spool_only: usize,
+    pub(crate) spool_only: usize,
     /// Pollers whose checks are unknown: too long to be remembered, or refused.
-    pub(super) unknown: usize,
+    pub(crate) unknown: usize,
 }
 
 /// One check as the pollers ask it.
 #[derive(Debug, Deserialize)]
-pub(super) struct Checked {
-    pub(super) check: String,
-    pub(super) passes: bool,
-    pub(super) code: u16,
-    pub(super) text: Option<String>,
+pub(crate) struct Checked {
+    pub(crate) check: String,
+    pub(crate) passes: bool,
+    pub(crate) code: u16,
+    pub(crate) text: Option<String>,
 }
 
 impl Daemon {
     /// Who polls services or instances; everyone for none or `all`.
-    pub(super) fn pollers(self, keys: &[String], limit: Duration) -> Result<Page, String> {
+    pub(crate) fn pollers(self, keys: &[String], limit: Duration) -> Result<Page, String> {
         self.json(&path("/pollers", keys), limit)
     }
 
     /// Runs the checks of services or instances as their pollers ask them.
-    pub(super) fn health(self, keys: &[String], limit: Duration) -> Result<Health, String> {
+    pub(crate) fn health(self, keys: &[String], limit: Duration) -> Result<Health, String> {
         self.json(&path("/pollers/health", keys), limit)
     }
 
@@ -117,12 +120,12 @@ fn path(page: &str, keys: &[String]) -> String {
 }
 
 /// The names of spool entries, to ask the daemon about.
-pub(super) fn names<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Vec<String> {
+pub(crate) fn names<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Vec<String> {
     keys.into_iter().map(Key::file_name).collect()
 }
 
 /// Whether the daemon looks into the same spool folder; else a sentence that says which one.
-pub(super) fn same_root(page: &Page, spool: &Spool, port: u16) -> Result<(), String> {
+pub(crate) fn same_root(page: &Page, spool: &Spool, port: u16) -> Result<(), String> {
     let own = std::fs::metadata(spool.root())
         .ok()
         .map(|m| [m.dev(), m.ino()]);

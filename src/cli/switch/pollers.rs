@@ -3,17 +3,20 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::ask::{self, Daemon};
-use super::show::Format;
-use super::switch::Request;
-use super::{Call, Failure, output};
-use crate::ledger::{Page, Row, Told};
+use super::Request;
+use crate::cli::applet::Call;
+use crate::cli::client::{self, Daemon};
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::output::entries::Format;
+use crate::cli::output::pollers::{ago, label, told};
+use crate::ledger::{Page, Row};
 
 /// How long the daemon may take.
 const LIMIT: Duration = Duration::from_secs(3);
 
-pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
-    let keys = ask::names(request.targets.iter().map(|t| &t.key));
+pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
+    let keys = client::names(request.targets.iter().map(|t| &t.key));
     let page = Daemon { port: request.port }
         .pollers(&keys, LIMIT)
         .map_err(Failure::failed)?;
@@ -82,37 +85,6 @@ fn line(row: &Row, all: &[Row], now: f64) -> String {
     line
 }
 
-/// The name, with the address where several pollers have the same name.
-pub(super) fn label(row: &Row, all: &[Row]) -> String {
-    let label = row.label();
-    match all
-        .iter()
-        .any(|other| other.label() == label && other.address != row.address)
-    {
-        true => format!("{label} ({})", row.address),
-        false => label,
-    }
-}
-
-/// What it was told: the status code, else the agent's word.
-pub(super) fn told(row: &Row) -> String {
-    match (row.code, row.told) {
-        (0, Some(Told::Up)) => "up".to_owned(),
-        (0, _) => "down".to_owned(),
-        (code, Some(Told::Drain)) => format!("{code} and to drain"),
-        (code, _) => code.to_string(),
-    }
-}
-
-/// `0.4 s`, `40 s`, `12 min`.
-pub(super) fn ago(seconds: f64) -> String {
-    match seconds {
-        s if s < 10.0 => format!("{:.1} s", s.max(0.0)),
-        s if s < 600.0 => format!("{s:.0} s"),
-        s => format!("{:.0} min", s / 60.0),
-    }
-}
-
 /// Services that some balancers send traffic to and others do not, with the view of each.
 fn disagreements(page: &Page) -> Vec<(&str, Vec<String>)> {
     let mut services: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
@@ -138,7 +110,7 @@ fn disagreements(page: &Page) -> Vec<(&str, Vec<String>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{Root, View};
+    use crate::ledger::{Root, Told, View};
 
     fn row(node: &str, view: View, state: &str) -> Row {
         Row {
@@ -201,18 +173,5 @@ mod tests {
                         web\t10.0.0.1 every 2.0 s, told 200 0.4 s ago\n\
                         web\tbalancers disagree: lb1 web/s1 sees UP, lb3 web/s1 sees DOWN 1/2\n";
         assert_eq!(text(&page), expected);
-    }
-
-    #[test]
-    fn balancers_with_the_same_name_are_told_apart_by_their_address() {
-        let (a, b) = (
-            row("host", View::Up, "UP"),
-            Row {
-                address: [10, 0, 0, 2].into(),
-                ..row("host", View::Up, "UP")
-            },
-        );
-        assert_eq!(label(&a, &[a.clone(), b.clone()]), "host web/s1 (10.0.0.1)");
-        assert_eq!(label(&a, std::slice::from_ref(&a)), "host web/s1");
     }
 }

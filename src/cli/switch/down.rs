@@ -6,32 +6,36 @@ use std::time::Duration;
 
 use argh::ArgsInfo as _;
 
-use super::acted::Goal;
-use super::ask::{self, Daemon};
-use super::interrupt::Interrupt;
-use super::progress::Progress;
-use super::switch::{self, Action, Request, Target};
-use super::wait::Wait;
-use super::{Applet, Call, Failure, guard, output, reason, times};
+use super::{Action, Request, Target, options};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::args::reason;
+use crate::cli::client::{self, Daemon};
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::output::downtimes::{description, owner};
+use crate::cli::switch;
+use crate::cli::wait::acted::Goal;
+use crate::cli::wait::interrupt::Interrupt;
+use crate::cli::wait::progress::Progress;
+use crate::cli::wait::{Wait, guard};
 use crate::ledger::Page;
-use crate::os::sys;
 use crate::spool::{Downtime, Key, Mark, Spool, unix_now};
 
 /// How long a plain `hadown` looks for what balancers say, after it is done.
 const GLANCE: Duration = Duration::from_millis(500);
 
 /// The row of the table.
-pub(super) const APPLET: Applet = Applet {
+pub(crate) const APPLET: Applet = Applet {
     name: "down",
     alias: Some("hadown"),
     usage: "[options] SERVICE...",
     about: "takes services out of traffic: writes downtimes",
-    info: switch::Args::get_args_info,
+    info: options::Args::get_args_info,
     uses: |option| Action::Down.uses(option),
     run: |call| switch::run(call, Action::Down),
 };
 
-pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
+pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     let Some(reason) = request.reason.clone().or_else(reason::of_user) else {
         return output::print("please use --reason option to tell us who you REALLY are\n")
             .map(|()| 1);
@@ -48,7 +52,7 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     if request.if_up {
         refuse_if_down(request)?;
     }
-    let keys = ask::names(request.targets.iter().map(|t| &t.key));
+    let keys = client::names(request.targets.iter().map(|t| &t.key));
     match request.wait {
         Some(goal) => write_and_wait(call, request, &reason, &keys, goal),
         None => {
@@ -60,7 +64,7 @@ pub(super) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
 }
 
 /// Writes the downtimes; what could not be done is returned.
-pub(super) fn write(call: &Call, request: &Request, reason: &str) -> Vec<String> {
+pub(crate) fn write(call: &Call, request: &Request, reason: &str) -> Vec<String> {
     let mut errors = Vec::new();
     for target in &request.targets {
         note_unasked(call, target);
@@ -72,7 +76,7 @@ pub(super) fn write(call: &Call, request: &Request, reason: &str) -> Vec<String>
         };
         match written {
             Ok(Some(before)) if request.if_up => {
-                errors.push(already_down(&target.key, &before, owner))
+                errors.push(already_down(&target.key, &before, owner));
             }
             Ok(Some(before)) if before.reason != reason => {
                 call.note(&format!(
@@ -186,7 +190,7 @@ fn write_and_wait(
 }
 
 /// Whether somebody else lifted a downtime meanwhile, or its time is over.
-pub(super) fn undone(request: &Request) -> Option<String> {
+pub(crate) fn undone(request: &Request) -> Option<String> {
     let lifted = request
         .targets
         .iter()
@@ -202,7 +206,7 @@ fn warn(call: &Call, request: &Request, keys: &[String]) {
     let Ok(page) = (Daemon { port: request.port }).pollers(keys, GLANCE) else {
         return;
     };
-    if ask::same_root(&page, &request.spool, request.port).is_err() {
+    if client::same_root(&page, &request.spool, request.port).is_err() {
         return;
     }
     guard::last_servers(&page)
@@ -234,35 +238,4 @@ fn note_unasked(call: &Call, target: &Target) {
             service.as_str()
         ));
     }
-}
-
-/// Who wrote an entry, as far as the file system knows.
-pub(super) fn owner(spool: &Spool, key: &Key) -> Option<String> {
-    sys::owner(&spool.root().join(key.file_name()))
-}
-
-/// `since 2026-12-01 18:00:00 +00:00 until …, by alice, for "reason"`.
-pub(super) fn description(downtime: &Downtime, owner: Option<String>) -> String {
-    let since = downtime
-        .creation
-        .map_or("since an unknown time".to_owned(), |t| {
-            format!("since {}", times::show(t))
-        });
-    let until = downtime
-        .expiration
-        .map(|t| format!(" until {}", times::show(t)))
-        .unwrap_or_default();
-    let by = downtime.by().map(str::to_owned).or(owner);
-    let by = by
-        .map(|by| format!(", by {}", by.replace(char::is_control, " ")))
-        .unwrap_or_default();
-    let reason = downtime.one_line();
-    format!(
-        "{since}{until}{by}, {}",
-        if reason.is_empty() {
-            "without a reason".to_owned()
-        } else {
-            format!("for {reason:?}")
-        }
-    )
 }

@@ -1,13 +1,11 @@
-//! When a downtime ends: `-e`, `--for`, `--until`; and how a time is shown to people.
+//! When a downtime ends: `-e`, `--for`, `--until`.
 //!
 //! Rule: every time that comes out of here is a finite number of seconds of unix time.
 
 use jiff::civil::{self, DateTime};
-use jiff::tz::TimeZone;
-use jiff::{SignedDuration, Timestamp, ToSpan as _, Zoned};
+use jiff::{Timestamp, ToSpan as _, Zoned};
 
-/// The end of the year 9999; a downtime beyond it is a slip of the finger.
-pub(super) const LATEST: f64 = 253_402_300_799.0;
+use crate::cli::output::times::{LATEST, time_zone};
 
 /// The units of `--for`, in seconds.
 const UNITS: &[(char, u64)] = &[
@@ -19,7 +17,7 @@ const UNITS: &[(char, u64)] = &[
 ];
 
 /// A number of seconds of unix time.
-pub(super) fn parse_unix(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_unix(text: &str) -> Result<f64, String> {
     let number = text.trim().parse().ok().filter(|n: &f64| n.is_finite());
     number.ok_or_else(|| {
         format!("{text:?} is not a unix time; give seconds since 1970, or use --for or --until")
@@ -27,7 +25,7 @@ pub(super) fn parse_unix(text: &str) -> Result<f64, String> {
 }
 
 /// A duration such as `2h30m`, from now.
-pub(super) fn parse_for(text: &str, now: f64) -> Result<f64, String> {
+pub(crate) fn parse_for(text: &str, now: f64) -> Result<f64, String> {
     let too_long = || format!("{text:?} is too long; leave --for out for a downtime without end");
     let mut total: u64 = 0;
     let mut digits = String::new();
@@ -70,7 +68,7 @@ pub(super) fn parse_for(text: &str, now: f64) -> Result<f64, String> {
 }
 
 /// A time of day or a date, in local time unless it says otherwise.
-pub(super) fn parse_until(text: &str) -> Result<f64, String> {
+pub(crate) fn parse_until(text: &str) -> Result<f64, String> {
     until(text, &Zoned::new(Timestamp::now(), time_zone()?))
 }
 
@@ -136,33 +134,10 @@ fn next(time: civil::Time, now: &Zoned) -> Option<Timestamp> {
     Some(next.timestamp())
 }
 
-/// The zone of local times. Where none is set up at all it is UTC, as for the C library; one that is set but unknown is an
-/// error, since a downtime would end hours off.
-fn time_zone() -> Result<TimeZone, String> {
-    match TimeZone::try_system() {
-        Ok(zone) => Ok(zone),
-        Err(_) if std::env::var_os("TZ").is_none_or(|tz| tz.is_empty()) => Ok(TimeZone::UTC),
-        Err(e) => Err(format!(
-            "the local time zone is unknown ({e}); set TZ rightly, or use --for"
-        )),
-    }
-}
-
-/// A time for people: local, to the second; the bare number where no calendar reaches.
-pub(super) fn show(unix: f64) -> String {
-    let since = SignedDuration::try_from_secs_f64(unix).ok();
-    let zone = time_zone().unwrap_or(TimeZone::UTC);
-    let at = since
-        .and_then(|s| Timestamp::from_duration(s).ok())
-        .map(|t| t.to_zoned(zone));
-    at.map_or_else(
-        || unix.to_string(),
-        |z| z.strftime("%Y-%m-%d %H:%M:%S %:z").to_string(),
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     #[test]
@@ -266,11 +241,5 @@ mod tests {
                 until(bad, &now())
             );
         }
-    }
-
-    #[test]
-    fn times_beyond_the_calendar_are_shown_as_numbers() {
-        assert_eq!(show(1e300).parse(), Ok(1e300));
-        assert!(show(1e9).starts_with("2001-09-0"), "{}", show(1e9));
     }
 }

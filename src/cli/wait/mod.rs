@@ -7,16 +7,23 @@
 //! Rule: nobody is taken for granted. A poller that counts once counts until the end, also when it falls silent or the
 //! daemon starts anew.
 
+pub(crate) mod acted;
+pub(crate) mod guard;
+pub(crate) mod healthy;
+pub(crate) mod interrupt;
+pub(crate) mod limits;
+pub(crate) mod progress;
+
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use super::acted::{Goal, Rules, Stand};
-use super::ask::Daemon;
-use super::interrupt::Interrupt;
-use super::limits::Limits;
-use super::pollers::label;
-use super::progress::Progress;
+use crate::cli::client::Daemon;
+use crate::cli::output::pollers::label;
 use crate::ledger::{Page, Row};
+use acted::{Goal, Rules, Stand};
+use interrupt::Interrupt;
+use limits::Limits;
+use progress::Progress;
 
 /// How often the daemon is asked, while its answers are short.
 const EVERY: Duration = Duration::from_millis(100);
@@ -28,16 +35,16 @@ const ANSWER: Duration = Duration::from_secs(3);
 const SETTLED: f64 = 30.0;
 
 /// Why a wait ended before its goal: a sentence.
-pub(super) type Unfinished = String;
+pub(crate) type Unfinished = String;
 
 /// One wait, from before the change to the end.
-pub(super) struct Wait<'a> {
-    pub(super) daemon: Daemon,
+pub(crate) struct Wait<'a> {
+    pub(crate) daemon: Daemon,
     /// The services or instances.
-    pub(super) keys: &'a [String],
-    pub(super) goal: Goal,
-    pub(super) limits: Limits,
-    pub(super) interrupt: &'a Interrupt,
+    pub(crate) keys: &'a [String],
+    pub(crate) goal: Goal,
+    pub(crate) limits: Limits,
+    pub(crate) interrupt: &'a Interrupt,
 }
 
 /// The pollers that count, as they were seen last.
@@ -54,7 +61,7 @@ struct Counted {
 impl Wait<'_> {
     /// Waits after a change; `before` is what the daemon said right before it. `unchanged` tells who undid the change
     /// meanwhile.
-    pub(super) fn run(
+    pub(crate) fn run(
         &self,
         before: &Page,
         progress: &mut Progress,

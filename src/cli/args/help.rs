@@ -2,10 +2,11 @@
 
 use argh::FlagInfoKind;
 
-use super::{APPLETS, Applet, may_lack_value};
+use super::may_lack_value;
+use crate::cli::applet::Applet;
 
 /// The answer to `--version`.
-pub(super) const VERSION: &str = concat!("hacheck ", env!("CARGO_PKG_VERSION"), "\n");
+pub(crate) const VERSION: &str = concat!("hacheck ", env!("CARGO_PKG_VERSION"), "\n");
 
 /// Where descriptions of options begin, in characters.
 const COLUMN: usize = 30;
@@ -14,7 +15,7 @@ const COLUMN: usize = 30;
 const WIDTH: usize = 80;
 
 /// The applets, one line each.
-pub(super) fn table() -> String {
+pub(crate) fn table(applets: &[Applet]) -> String {
     let row = |a: &Applet| {
         let names = format!(
             "{:<9}{}",
@@ -23,7 +24,7 @@ pub(super) fn table() -> String {
         );
         line(&names, a.about)
     };
-    APPLETS
+    applets
         .iter()
         .map(row)
         .collect::<String>()
@@ -32,17 +33,17 @@ pub(super) fn table() -> String {
 }
 
 /// The help of `hacheck` itself.
-pub(super) fn of_all() -> String {
+pub(crate) fn of_all(applets: &[Applet]) -> String {
     format!(
         "usage: hacheck SUBCOMMAND [options]\n   or: hadown [options] SERVICE..., by the name of a link\n\n{}\n\n\
          Without a subcommand hacheck serves: hacheck -c FILE -p PORT\n\
          More: hacheck help SUBCOMMAND\n",
-        table()
+        table(applets)
     )
 }
 
 /// The help of one applet, called as `program`.
-pub(super) fn of_applet(applet: &Applet, program: &str) -> String {
+pub(crate) fn of_applet(applet: &Applet, program: &str) -> String {
     let about = wrapped(&sentence(applet.about), 0);
     let mut text = format!("usage: {program} {}\n\n{about}\n", applet.usage);
     for note in applet.notes() {
@@ -116,11 +117,12 @@ fn sentence(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cli::APPLETS;
 
     #[test]
     fn help_fits_into_a_terminal_and_shows_what_is_used() {
         let of = |a: &Applet| of_applet(a, a.alias.unwrap_or("hacheck"));
-        for text in APPLETS.iter().map(of).chain([of_all()]) {
+        for text in APPLETS.iter().map(of).chain([of_all(APPLETS)]) {
             let wide = text.lines().find(|l| l.chars().count() > WIDTH);
             assert_eq!(wide, None, "{text}");
         }

@@ -1,10 +1,10 @@
 //! The last-server guard: what a balancer says before a server is taken down. Pure.
 
-use super::pollers::label;
+use crate::cli::output::pollers::label;
 use crate::ledger::{Page, View};
 
 /// A sentence for each balancer whose backend would be left without a server.
-pub(super) fn last_servers(page: &Page) -> Vec<String> {
+pub(crate) fn last_servers(page: &Page) -> Vec<String> {
     let last = page
         .pollers
         .iter()
@@ -19,7 +19,7 @@ pub(super) fn last_servers(page: &Page) -> Vec<String> {
 }
 
 /// Why a server is not taken down.
-pub(super) fn refusal(page: &Page) -> Option<String> {
+pub(crate) fn refusal(page: &Page) -> Option<String> {
     let last = last_servers(page);
     let first = last.first()?;
     Some(format!(
@@ -29,7 +29,7 @@ pub(super) fn refusal(page: &Page) -> Option<String> {
 }
 
 /// Balancers for which a 404 changes nothing, since they sent no traffic before.
-pub(super) fn deaf_to_soft(page: &Page) -> Vec<String> {
+pub(crate) fn deaf_to_soft(page: &Page) -> Vec<String> {
     let down = page
         .pollers
         .iter()

@@ -1,0 +1,77 @@
+//! How a poller and what it was told are named.
+
+use crate::ledger::{Row, Told};
+
+/// The name, with the address where several pollers have the same name.
+pub(crate) fn label(row: &Row, all: &[Row]) -> String {
+    let label = row.label();
+    match all
+        .iter()
+        .any(|other| other.label() == label && other.address != row.address)
+    {
+        true => format!("{label} ({})", row.address),
+        false => label,
+    }
+}
+
+/// What it was told: the status code, else the agent's word.
+pub(crate) fn told(row: &Row) -> String {
+    match (row.code, row.told) {
+        (0, Some(Told::Up)) => "up".to_owned(),
+        (0, _) => "down".to_owned(),
+        (code, Some(Told::Drain)) => format!("{code} and to drain"),
+        (code, _) => code.to_string(),
+    }
+}
+
+/// `0.4 s`, `40 s`, `12 min`.
+pub(crate) fn ago(seconds: f64) -> String {
+    match seconds {
+        s if s < 10.0 => format!("{:.1} s", s.max(0.0)),
+        s if s < 600.0 => format!("{s:.0} s"),
+        s => format!("{:.0} min", s / 60.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::View;
+
+    fn row(node: &str, view: View, state: &str) -> Row {
+        Row {
+            service: "web".into(),
+            check: "http 127.0.0.1:80".into(),
+            names: vec!["web".into()],
+            address: [10, 0, 0, 1].into(),
+            node: Some(node.into()),
+            server: Some("web/s1".into()),
+            interval: Some(2.0),
+            by_hand: false,
+            polls: 5,
+            polled_at: 99.5,
+            view: Some(view),
+            state: Some(state.into()),
+            sessions: Some([13, 20]),
+            weight: Some([1, 2]),
+            told: Some(Told::Up),
+            code: 200,
+            told_at: 99.6,
+            run: 5,
+            after_closed: false,
+        }
+    }
+
+    #[test]
+    fn balancers_with_the_same_name_are_told_apart_by_their_address() {
+        let (a, b) = (
+            row("host", View::Up, "UP"),
+            Row {
+                address: [10, 0, 0, 2].into(),
+                ..row("host", View::Up, "UP")
+            },
+        );
+        assert_eq!(label(&a, &[a.clone(), b.clone()]), "host web/s1 (10.0.0.1)");
+        assert_eq!(label(&a, std::slice::from_ref(&a)), "host web/s1");
+    }
+}
