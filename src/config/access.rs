@@ -73,7 +73,7 @@ pub(super) const ROWS: &[Setting] = &[
             set(
                 &mut c.remote_spool_tokens,
                 values::paths(r, "/etc/hacheck/spool.token"),
-            )
+            );
         },
         show: |c| {
             list(
@@ -94,7 +94,7 @@ pub(super) const ROWS: &[Setting] = &[
             set(
                 &mut c.listen_unix,
                 r.path("/run/hacheck/hacheck.sock").map(Some),
-            )
+            );
         },
         show: |c| or_null(c.listen_unix.as_ref(), |p| quoted(&p.to_string_lossy())),
         ..USUAL

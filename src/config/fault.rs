@@ -179,9 +179,9 @@ impl Sink {
 impl Noted {
     fn push(&mut self, kept: usize, note: Note) {
         if self.list.len() < kept {
-            self.list.push(note)
+            self.list.push(note);
         } else {
-            self.more += 1
+            self.more += 1;
         }
     }
 

@@ -94,7 +94,7 @@ const ROWS: &[Setting] = &[
             set(
                 &mut c.tls_ca_file,
                 r.path("/etc/ssl/certs/ca.pem").map(Some),
-            )
+            );
         },
         show: |c| or_null(c.tls_ca_file.as_ref(), |p| quoted(&p.to_string_lossy())),
         ..USUAL

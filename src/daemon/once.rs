@@ -172,7 +172,7 @@ fn first_down(
         match spool.read(&key) {
             Ok(Some(downtime)) if weights && downtime.mark() == Some(Mark::Drain) => {}
             Ok(Some(downtime)) if downtime.mark() == Some(Mark::Soft) => {
-                soft = soft.or(Some((name, downtime)))
+                soft = soft.or(Some((name, downtime)));
             }
             Ok(Some(downtime)) => return Ok(Some((name, downtime))),
             Ok(None) => {}

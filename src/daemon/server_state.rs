@@ -48,12 +48,12 @@ impl<'a> ServerState<'a> {
                     state.fresh |= value
                         .as_bytes()
                         .trim_ascii()
-                        .eq_ignore_ascii_case(b"no-cache")
+                        .eq_ignore_ascii_case(b"no-cache");
                 }
                 "user-agent" => {
                     state.by_hand |= BY_HAND
                         .iter()
-                        .any(|tool| value.as_bytes().starts_with(tool))
+                        .any(|tool| value.as_bytes().starts_with(tool));
                 }
                 _ => {}
             }
@@ -77,7 +77,7 @@ impl<'a> ServerState<'a> {
                 Some((_, value)) if value.contains('=') => {}
                 Some((name, value)) => self.set(name.trim(), value.trim()),
                 None if part.len() <= WORDS_MAX && view(part).is_some() => {
-                    self.words = Some(part.trim())
+                    self.words = Some(part.trim());
                 }
                 None => {}
             }

@@ -86,7 +86,7 @@ mod tests {
     fn interval(gaps: &[(View, &str, u64)]) -> Option<f64> {
         let mut all = Gaps::default();
         gaps.iter().for_each(|(view, words, s)| {
-            all.add(Some(*view), Some(words), Duration::from_secs(*s))
+            all.add(Some(*view), Some(words), Duration::from_secs(*s));
         });
         all.interval()
     }

@@ -69,7 +69,7 @@ impl fmt::Display for Broken {
                 return f.write_str("the peer closed the connection unasked");
             }
             Why::Closed => {
-                f.write_str("the peer closed the connection in the middle of its answer")?
+                f.write_str("the peer closed the connection in the middle of its answer")?;
             }
             Why::TooLong(max) => write!(f, "the answer does not end within {max} bytes")?,
             Why::Io(e) => f.write_str(&cause_text(e))?,

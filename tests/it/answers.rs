@@ -350,7 +350,7 @@ fn query_and_copied_headers_make_a_check_of_its_own() {
             seen[i].to_lowercase().contains(text),
             "{text:?} in {}",
             seen[i]
-        )
+        );
     };
     says(0, "host: check.test");
     says(0, "user-agent: hastate ");

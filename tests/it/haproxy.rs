@@ -62,7 +62,7 @@ impl Clients {
                         .lock()
                         .unwrap()
                         .entry(response.body)
-                        .or_default() += 1
+                        .or_default() += 1;
                 }
                 Err(e) => self.failed.lock().unwrap().push(e),
             }

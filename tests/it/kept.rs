@@ -59,9 +59,9 @@ fn a_kept_connection_is_told_what_a_new_one_is_whatever_it_asked_before() {
     let spool = |name: &str, down: bool| {
         let file = daemon.spool.root().join(name);
         if down {
-            std::fs::write(file, name).unwrap()
+            std::fs::write(file, name).unwrap();
         } else {
-            std::fs::remove_file(file).unwrap_or_default()
+            std::fs::remove_file(file).unwrap_or_default();
         }
     };
     let entries = [

@@ -241,7 +241,7 @@ fn a_peer_that_leaves_is_named() {
     let leave: fn(TcpStream) = drop;
     ask("", leave).is(503, "the server closed the connection after");
     let half = ask("", |mut stream| {
-        stream.write_all(&[0x4a, 0, 0, 0, 0x0a, b'8']).unwrap()
+        stream.write_all(&[0x4a, 0, 0, 0, 0x0a, b'8']).unwrap();
     });
     assert_eq!(half.status, 503, "{half:?}");
     let after_greeting = ask("", |mut stream| {

@@ -163,7 +163,7 @@ type Odd = fn(&Path);
 const ODD: [(&str, Odd); 9] = [
     ("a folder", |p| fs::create_dir(p).unwrap()),
     ("a FIFO", |p| {
-        nix::unistd::mkfifo(p, Mode::from_bits_truncate(0o666)).unwrap()
+        nix::unistd::mkfifo(p, Mode::from_bits_truncate(0o666)).unwrap();
     }),
     ("a socket", |p| drop(UnixListener::bind(p).unwrap())),
     ("a device", |p| {
@@ -175,7 +175,7 @@ const ODD: [(&str, Odd); 9] = [
     }),
     ("a link to a device", |p| symlink("/dev/zero", p).unwrap()),
     ("a link out of the root", |p| {
-        symlink("../config.yaml", p).unwrap()
+        symlink("../config.yaml", p).unwrap();
     }),
     ("a link to nothing", |p| symlink("nothing", p).unwrap()),
     ("a link to itself", |p| symlink("web", p).unwrap()),

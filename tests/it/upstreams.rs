@@ -172,7 +172,7 @@ fn http_answers_that_break_off_drip_or_never_end() {
                 drop((
                     s.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
                     s.read(&mut [0; 9]),
-                ))
+                ));
             },
             503,
             "",
@@ -204,7 +204,7 @@ fn http_answers_that_break_off_drip_or_never_end() {
                 drop((
                     s.write_all(b"HTTP/1.1 200 OK\r\nX: "),
                     without_end(&s, b"y"),
-                ))
+                ));
             },
             503,
             "",
@@ -215,7 +215,7 @@ fn http_answers_that_break_off_drip_or_never_end() {
                 drop((
                     s.write_all(b"HTTP/1.1 200 OK\r\n\r\n"),
                     without_end(&s, b"y"),
-                ))
+                ));
             },
             200,
             "yyyy",

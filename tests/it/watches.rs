@@ -26,9 +26,9 @@ impl Stage {
     fn set(&self, up: bool) {
         let flag = self.folder.file("up");
         if up {
-            fs::write(flag, "").unwrap()
+            fs::write(flag, "").unwrap();
         } else {
-            fs::remove_file(flag).unwrap()
+            fs::remove_file(flag).unwrap();
         }
     }
 

@@ -78,7 +78,7 @@ async fn replica_status(probe: &Probe<'_>, session: &mut Session) -> Result<Vec<
     for statement in REPLICA_STATUS {
         match query(probe, session, statement).await {
             Err(Error::Refused(e)) if e.code == SYNTAX_ERROR => {
-                last = Some((statement, Error::Refused(e)))
+                last = Some((statement, Error::Refused(e)));
             }
             result => return result.map_err(|e| statement_failed(probe, statement, e)),
         }

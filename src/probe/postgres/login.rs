@@ -122,7 +122,7 @@ async fn answer(
             return Ok(Exchange::Proven(verifier));
         }
         (Authentication::SaslFinal(proof), Exchange::Proven(verifier)) => {
-            verifier.verify(&proof)?
+            verifier.verify(&proof)?;
         }
         (Authentication::Other(kind), _) => {
             return Err(format!(

@@ -111,13 +111,13 @@ fn an_entry_that_cannot_be_read_keeps_its_last_state() {
         ("a folder", |f| fs::create_dir(f.path("web")).unwrap()),
         ("a FIFO", |f| f.fifo("web")),
         ("a dangling link", |f| {
-            symlink("nowhere", f.path("web")).unwrap()
+            symlink("nowhere", f.path("web")).unwrap();
         }),
         ("a link out of the root", |f| {
-            symlink("/etc/hostname", f.path("web")).unwrap()
+            symlink("/etc/hostname", f.path("web")).unwrap();
         }),
         ("a link to itself", |f| {
-            symlink("web", f.path("web")).unwrap()
+            symlink("web", f.path("web")).unwrap();
         }),
     ];
     for (what, damage) in breaks {
@@ -158,7 +158,7 @@ fn a_root_that_is_gone_or_no_folder_keeps_every_state() {
         ("renamed away", |_| ()),
         ("a file", |f| fs::write(f.spool.root(), "").unwrap()),
         ("a dangling link", |f| {
-            symlink("nowhere", f.spool.root()).unwrap()
+            symlink("nowhere", f.spool.root()).unwrap();
         }),
     ];
     for (what, damage) in breaks {

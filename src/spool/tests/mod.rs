@@ -215,7 +215,7 @@ fn two_writers_leave_one_whole_file_and_no_other() {
     f.spool.down(&key("web"), because(&reasons[0])).unwrap();
     let done = AtomicBool::new(false);
     let write = &|reason: &str| {
-        (0..50).for_each(|_| drop(f.spool.down(&key("web"), because(reason)).unwrap()))
+        (0..50).for_each(|_| drop(f.spool.down(&key("web"), because(reason)).unwrap()));
     };
     thread::scope(|scope| {
         let writers = reasons

@@ -143,7 +143,7 @@ impl Model {
             match (ups.next(), ups.next()) {
                 (None, _) => break,
                 (Some((at, _)), None) if answer.status == 200 => {
-                    self.settle(*key, *at, span.answered)
+                    self.settle(*key, *at, span.answered);
                 }
                 _ => {}
             }

@@ -33,7 +33,7 @@ impl Load {
                 while !met.stop.load(Ordering::Relaxed) {
                     match through(&front) {
                         Ok(response) => {
-                            *met.served.lock().unwrap().entry(response.body).or_default() += 1
+                            *met.served.lock().unwrap().entry(response.body).or_default() += 1;
                         }
                         Err(e) => met.failed.lock().unwrap().push(e),
                     }
