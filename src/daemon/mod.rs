@@ -203,7 +203,6 @@ async fn serve(
         tokio::spawn(dog.report());
     }
     systemd::ready(SERVING);
-    sys::give_back_program();
     while signals.next().await == Event::Reload {
         systemd::reloading();
         if reload(options, state) {

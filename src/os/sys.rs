@@ -10,13 +10,11 @@ use std::net::{IpAddr, ToSocketAddrs as _};
 use std::os::fd::{FromRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use nix::ifaddrs::getifaddrs;
-use nix::sys::mman::{MmapAdvise, madvise};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{
     Gid, Group, Uid, User, gethostname, getresuid, initgroups, setgroups, setresgid, setresuid,
@@ -241,7 +239,7 @@ impl Identity {
         };
         match &self.user {
             Some((name, _)) => {
-                initgroups(name, self.gid).map_err(|e| failed("take the user's groups", e))?
+                initgroups(name, self.gid).map_err(|e| failed("take the user's groups", e))?;
             }
             None => setgroups(&[self.gid]).map_err(|e| failed("give up other groups", e))?,
         }
@@ -266,50 +264,6 @@ impl Identity {
 pub fn go_into_background() -> Result<(), String> {
     nix::unistd::daemon(true, false)
         .map_err(|e| format!("cannot go into the background: {}", e.desc()))
-}
-
-/// Gives back the program's own pages that only the start needed: they are in the file, and come back from there when
-/// they are needed again. What is left is what serving takes.
-pub fn give_back_program() {
-    let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
-    let mut code = None;
-    for line in maps.lines() {
-        // A mapping's first line has no name in front.
-        if !line
-            .split(' ')
-            .next()
-            .is_some_and(|first| first.ends_with(':'))
-        {
-            code = program(line);
-        }
-        // A page of its own would be one that a debugger or an agent has changed.
-        let unchanged = line
-            .strip_prefix("Anonymous:")
-            .is_some_and(|rest| rest.trim() == "0 kB");
-        let Some((start, length)) = code.take_if(|_| unchanged) else {
-            continue;
-        };
-        let Some(start) = NonNull::new(std::ptr::without_provenance_mut(start)) else {
-            continue;
-        };
-        // SAFETY: the range is a mapping of a file that can be read and executed, not written, and the kernel says that
-        // none of its pages differs from the file, so that none is lost. Nothing unmaps the program while it runs.
-        #[allow(unsafe_code)]
-        let _ = unsafe { madvise(start, length, MmapAdvise::MADV_DONTNEED) };
-    }
-}
-
-/// Start and length of a mapping that is code of a file (proc_pid_smaps(5)).
-fn program(line: &str) -> Option<(usize, usize)> {
-    let mut fields = line.split_ascii_whitespace();
-    let (range, rights) = (fields.next()?, fields.next()?);
-    let file = fields.nth(3)?;
-    let (start, end) = range.split_once('-')?;
-    let (start, end) = (
-        usize::from_str_radix(start, 16).ok()?,
-        usize::from_str_radix(end, 16).ok()?,
-    );
-    (rights == "r-xp" && file.starts_with('/')).then_some((start, end.checked_sub(start)?))
 }
 
 /// Figures of this process, from /proc.
