@@ -9,7 +9,6 @@
 //! - [`process`]: one program, run to its end or killed with its group.
 //! - [`cache`]: results that still count, and sharing of running probes.
 //! - [`check`]: the policy on one screen: spool, then cache, then probe.
-//! - [`soon`]: what is there already, or is to be waited for.
 //! - [`stats`]: who asked for what lately, and what was answered. [`ledger`]: the balancers that poll, and what they see.
 //! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
 //! - [`http`]: the listener for pollers and the one request of a probe.
@@ -18,8 +17,7 @@
 //!
 //! # The story of one request
 //! 1. [`http::listen`] accepts the connection and hands request and peer to the daemon's handler.
-//! 2. `daemon::memory` knows the request again if the connection's last one was the same; then all is there for step 4.
-//!    Else `daemon::route` turns method and path into a route, or 404, or 405.
+//! 2. `daemon::route` turns method and path into a route, or 404, or 405.
 //! 3. `daemon::prepared` puts together who asks for what: `daemon::target` applies the headers of HAProxy and nerve,
 //!    `daemon::entries` names the spool entries to ask, `check::Lookup` has the keys of the result.
 //! 4. [`check::Checker`] asks the spool: `all`, the service, the instance. Down is answered at once, never cached.
@@ -48,5 +46,4 @@ pub mod names;
 pub mod net;
 pub mod os;
 pub mod probe;
-pub mod soon;
 pub mod spool;

@@ -18,7 +18,6 @@ use self::waits::Waiting;
 use crate::config::Group;
 use crate::group::{self, Ask, Asked, Memory};
 use crate::probe::{Context, GROUP, Name, Outcome, Protocol, Target, Trace};
-use crate::soon::Soon;
 use crate::spool::{Closed, Downtime, Gate, Mark};
 
 /// What a poller wants to know.
@@ -26,7 +25,7 @@ pub struct Question<'a> {
     /// The service.
     pub service: &'a str,
     /// The spool entries that can take it down, besides `all`, in the order to ask.
-    pub entries: &'a dyn Fn() -> Vec<String>,
+    pub entries: &'a (dyn Fn() -> Vec<String> + Sync),
     /// What is asked besides the spool.
     pub wants: &'a Wants,
     /// Downtimes that ask for it are told by weights of the agent protocol.
@@ -100,32 +99,40 @@ impl Shared {
     }
 
     /// The outcome of a check.
-    fn outcome(&self, lookup: &Lookup, context: &Arc<Context>, now: Instant) -> Soon<Arc<Outcome>> {
-        let Lookup {
-            protocol,
-            target,
-            key,
-            without_host,
-        } = lookup;
-        let running = match self.cache.find(key, self.fresh, now) {
-            Found::Result(outcome) => return Soon::Now(outcome),
+    async fn outcome(&self, lookup: &Lookup, context: &Arc<Context>) -> Arc<Outcome> {
+        let running = match self.cache.find(&lookup.key, self.fresh, Instant::now()) {
+            Found::Result(outcome) => return outcome,
             Found::Running(running) => running,
             Found::Begin(ticket, running) => {
-                let (target, context) = (Arc::clone(target), Arc::clone(context));
                 let check = Begun {
-                    protocol,
-                    target,
-                    context,
-                    name: key.name(),
+                    protocol: lookup.protocol,
+                    target: Arc::clone(&lookup.target),
+                    context: Arc::clone(context),
+                    name: lookup.key.name(),
                 };
-                tokio::spawn(self.clone().run(check, ticket, without_host.clone()));
+                let also = lookup.without_host.clone();
+                tokio::spawn(self.clone().run(check, ticket, also));
                 running
             }
         };
         // A group's checks wait themselves; one that passed lately is not to be pushed aside by made-up ones.
-        let waits_on = protocol.name == GROUP || context.passed_lately(key.name());
-        let most = (!waits_on).then(|| (Arc::clone(&self.waiting), context.max_waiting()));
-        Soon::later(wait(running, most))
+        if lookup.protocol.name == GROUP || context.passed_lately(lookup.key.name()) {
+            return running.outcome().await;
+        }
+        self.wait(running, context.max_waiting()).await
+    }
+
+    /// Waits for a probe, as one of the requests that wait at most.
+    async fn wait(&self, running: Running, most: usize) -> Arc<Outcome> {
+        let mut waits = self.waiting.begin(most);
+        tokio::select! {
+            biased;
+            outcome = running.outcome() => outcome,
+            () = waits.must_go() => {
+                let text = format!("{most} requests wait for their checks, and this one did so for longest (max_waiting)");
+                Arc::new(Outcome::overload(text))
+            }
+        }
     }
 
     /// Runs a check in a task of its own, so that a poller that hangs up does not cancel what others wait for.
@@ -165,22 +172,6 @@ impl Shared {
     }
 }
 
-/// Waits for a probe; where there is a limit, as one of the requests that wait at most.
-async fn wait(running: Running, most: Option<(Arc<Waiting>, usize)>) -> Arc<Outcome> {
-    let Some((waiting, most)) = most else {
-        return running.outcome().await;
-    };
-    let mut waits = waiting.begin(most);
-    tokio::select! {
-        biased;
-        outcome = running.outcome() => outcome,
-        () = waits.must_go() => {
-            let text = format!("{most} requests wait for their checks, and this one did so for longest (max_waiting)");
-            Arc::new(Outcome::overload(text))
-        }
-    }
-}
-
 /// A check that is to be run.
 struct Begun {
     protocol: &'static Protocol,
@@ -198,7 +189,7 @@ impl Ask for Shared {
     ) -> Asked<'a> {
         Box::pin(async move {
             match Lookup::new(protocol, Arc::new(target), &context.config) {
-                Ok(lookup) => self.outcome(&lookup, context, Instant::now()).wait().await,
+                Ok(lookup) => self.outcome(&lookup, context).await,
                 Err(refused) => Arc::new(refused),
             }
         })
@@ -261,24 +252,25 @@ impl Checker {
         &self.shared.groups
     }
 
-    /// Answers a question, or says what outcome to wait for; beside it stands the downtime that is told by weights
-    /// alone, if any.
-    pub fn check(
+    /// Answers a question; beside the verdict stands the downtime that is told by weights alone, if any.
+    pub async fn check(
         &self,
         question: &Question<'_>,
         context: &Arc<Context>,
-    ) -> (Result<Verdict, Soon<Arc<Outcome>>>, Option<Closed>) {
+    ) -> (Verdict, Option<Closed>) {
         let draining = match self.closed(question) {
             Some(closed) if question.weights && closed.downtime.mark() == Some(Mark::Drain) => {
                 Some(closed)
             }
-            Some(closed) => return (Ok(Verdict::Down(closed)), None),
+            Some(closed) => return (Verdict::Down(closed), None),
             None => None,
         };
         let verdict = match question.wants {
-            Wants::Nothing => Ok(Verdict::NotDown),
-            Wants::Refused(outcome, _) => Ok(Verdict::Refused(outcome.clone())),
-            Wants::Check(lookup) => Err(self.probe(lookup, question.fresh, context, question.now)),
+            Wants::Nothing => Verdict::NotDown,
+            Wants::Refused(outcome, _) => Verdict::Refused(outcome.clone()),
+            Wants::Check(lookup) => {
+                Verdict::Probed(self.probe(lookup, question.fresh, context).await)
+            }
         };
         (verdict, draining)
     }
@@ -301,17 +293,16 @@ impl Checker {
     }
 
     /// Asks the target, whatever the spool says; `fresh` does without a stored result and a probe under way.
-    pub fn probe(
+    pub async fn probe(
         &self,
         lookup: &Lookup,
         fresh: bool,
         context: &Arc<Context>,
-        now: Instant,
-    ) -> Soon<Arc<Outcome>> {
+    ) -> Arc<Outcome> {
         if fresh {
-            self.shared.fresh().outcome(lookup, context, now)
+            self.shared.fresh().outcome(lookup, context).await
         } else {
-            self.shared.outcome(lookup, context, now)
+            self.shared.outcome(lookup, context).await
         }
     }
 }

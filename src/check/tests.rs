@@ -42,10 +42,7 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
     let ask = async |path: &str| {
         let lookup =
             Lookup::new(&PANICS, Arc::new(Target::local(1, path)), &context.config).unwrap();
-        shared
-            .outcome(&lookup, &context, Instant::now())
-            .wait()
-            .await
+        shared.outcome(&lookup, &context).await
     };
     for _ in 0..200 {
         // All who wait are told, and places of probes that panicked are free again.

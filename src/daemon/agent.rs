@@ -55,7 +55,7 @@ pub async fn serve(listener: TcpListener, state: Arc<State>, mut stop: watch::Re
         };
         match accepted {
             Ok((_, poller)) if !handler::admits(&state, poller.ip().to_canonical()) => {
-                state.connections.turn_away()
+                state.connections.turn_away();
             }
             Ok((stream, poller)) => {
                 tokio::select! {
@@ -102,10 +102,8 @@ async fn answer(mut stream: TcpStream, poller: SocketAddr, state: &Arc<State>, p
                 kind: "agent ",
             };
             let live = state.live();
-            let prepared = Arc::new(Prepared::new(&check, &asker, &*state.own, &live));
-            let decided = handler::decide(state, &live, &prepared, arrived)
-                .wait()
-                .await;
+            let prepared = Prepared::new(&check, &asker, &*state.own, &live);
+            let decided = handler::decide(state, &live, &prepared, arrived).await;
             let text = said(&decided, state.live().config.agent_weights);
             decided.note(state, 0, text.starts_with("up"));
             text
@@ -221,7 +219,7 @@ impl Wanted {
 }
 
 /// The answer's line, without its end.
-fn said(decided: &Decided, weights: bool) -> String {
+fn said(decided: &Decided<'_>, weights: bool) -> String {
     match (&decided.verdict, &decided.draining) {
         (Verdict::Down(closed), _) => down(&closed.downtime),
         (Verdict::Refused(outcome), _) => failing(outcome.status.as_u16(), &outcome.body),

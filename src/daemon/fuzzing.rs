@@ -90,15 +90,13 @@ fn remembered(check: &Check<'_>, asked: target::Asked) {
             typed: asked.typed.as_deref(),
             asked: Asked::Spool,
         };
-        ledger.polled(
-            Duration::from_secs(second),
-            &who,
-            poll,
-            Some(Answer {
-                told: Told::Up,
-                code: 200,
-            }),
-        );
+        let now = Duration::from_secs(second);
+        let answer = Answer {
+            told: Told::Up,
+            code: 200,
+        };
+        ledger.polled(now, &who, poll);
+        ledger.answered(now, &who, answer);
     }
     let rows: Vec<_> = ledger
         .entries(|_| true)

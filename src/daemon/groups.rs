@@ -21,7 +21,6 @@ use crate::group::watch::{self as watching, Means};
 use crate::http::listen::{self, Handler};
 use crate::http::reply::{self, Reply};
 use crate::probe::{GROUP, Outcome, Protocol};
-use crate::soon::Soon;
 use crate::spool::ServiceName;
 
 /// The listeners and watches that run.
@@ -176,37 +175,33 @@ impl Handler for GroupPollers {
         handler::admits(&self.state, poller)
     }
 
-    fn handle(
+    async fn handle(
         &self,
         request: Request<Incoming>,
         poller: SocketAddr,
         arrived: Instant,
-    ) -> Soon<Reply> {
+    ) -> Reply {
+        let state = &self.state;
         let check = Check {
             protocol: Protocol::find(GROUP),
             service: self.name.clone(),
             port: Some(0),
             rest: "",
         };
-        let from = poller.ip().to_canonical();
         let asker = Asker {
             uri: request.uri(),
             headers: request.headers(),
-            from,
+            from: poller.ip().to_canonical(),
             kind: "listener ",
         };
-        let live = self.state.live();
-        let prepared = Arc::new(Prepared::new(&check, &asker, &*self.state.own, &live));
-        handler::decide(&self.state, &live, &prepared, arrived).map(
-            &self.state,
-            |state, decided| {
-                let reply = answer(state, &decided.verdict);
-                let status = reply.status();
-                state.counters.answered(status.as_u16());
-                decided.note(state, status.as_u16(), status.is_success());
-                reply
-            },
-        )
+        let live = state.live();
+        let prepared = Prepared::new(&check, &asker, &*state.own, &live);
+        let decided = handler::decide(state, &live, &prepared, arrived).await;
+        let reply = answer(state, &decided.verdict);
+        let status = reply.status();
+        state.counters.answered(status.as_u16());
+        decided.note(state, status.as_u16(), status.is_success());
+        reply
     }
 }
 

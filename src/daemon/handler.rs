@@ -11,8 +11,8 @@ use hyper::{Request, StatusCode};
 
 use super::prepared::{Asker, Prepared};
 use super::route::{self, Refusal, Route};
-use super::state::{Live, Memory, Moment, State};
-use super::{memory, pages, pollers, spool_change};
+use super::state::{Live, Memory, State};
+use super::{pages, pollers, spool_change};
 use crate::check::{Question, Verdict};
 use crate::config::Config;
 use crate::http::listen::Handler;
@@ -21,32 +21,20 @@ use crate::ledger::stats;
 use crate::ledger::{Answer, Told, Who};
 use crate::os::logging::Seldom;
 use crate::probe::Outcome;
-use crate::soon::Soon;
 use crate::spool::{Closed, Downtime, Mark, phrase};
 
 /// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
 const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");
 
-/// Answers the requests of one connection.
-pub struct Pollers {
-    state: Arc<State>,
-    memory: memory::Memory,
-}
+/// Answers the requests of pollers.
+#[derive(Clone)]
+pub struct Pollers(Arc<State>);
 
 impl Pollers {
     /// For connections that are to come; each gets a clone.
     #[must_use]
     pub fn new(state: Arc<State>) -> Self {
-        Self {
-            state,
-            memory: memory::Memory::default(),
-        }
-    }
-}
-
-impl Clone for Pollers {
-    fn clone(&self) -> Self {
-        Self::new(Arc::clone(&self.state))
+        Self(state)
     }
 }
 
@@ -69,74 +57,64 @@ pub(super) fn admits(state: &State, poller: IpAddr) -> bool {
 
 impl Handler for Pollers {
     fn admits(&self, poller: IpAddr) -> bool {
-        admits(&self.state, poller)
+        admits(&self.0, poller)
     }
 
-    fn handle(
+    async fn handle(
         &self,
         request: Request<Incoming>,
         poller: SocketAddr,
         arrived: Instant,
-    ) -> Soon<Reply> {
+    ) -> Reply {
         let from = poller.ip().to_canonical();
         let line = log::log_enabled!(log::Level::Debug)
             .then(|| format!("{} {}", request.method(), request.uri()));
-        self.answer(request, from, arrived)
-            .map(&self.state, move |state, reply| {
-                state.counters.answered(reply.status().as_u16());
-                if let Some(line) = line {
-                    let ms = arrived.elapsed().as_secs_f64() * 1000.0;
-                    log::debug!("{} {line} ({from}) {ms:.2}ms", reply.status().as_u16());
-                }
-                reply
-            })
+        let reply = answer(&self.0, request, from, arrived).await;
+        let status = reply.status().as_u16();
+        self.0.counters.answered(status);
+        if let Some(line) = line {
+            let ms = arrived.elapsed().as_secs_f64() * 1000.0;
+            log::debug!("{status} {line} ({from}) {ms:.2}ms");
+        }
+        reply
     }
 }
 
-impl Pollers {
-    fn answer(&self, request: Request<Incoming>, from: IpAddr, arrived: Instant) -> Soon<Reply> {
-        let state = &self.state;
-        let live = state.live();
-        if let Some(prepared) = self.memory.recall(&request, live.number, &*state.own) {
-            return check(state, &live, &prepared, arrived);
+async fn answer(
+    state: &Arc<State>,
+    request: Request<Incoming>,
+    from: IpAddr,
+    arrived: Instant,
+) -> Reply {
+    let route = match route::parse(request.method(), request.uri().path()) {
+        Ok(route) => route,
+        Err(refusal) => return refused(&refusal),
+    };
+    let query = request.uri().query();
+    match route {
+        Route::Check(check) => {
+            let asker = Asker {
+                uri: request.uri(),
+                headers: request.headers(),
+                from,
+                kind: "",
+            };
+            let live = state.live();
+            let prepared = Prepared::new(&check, &asker, &*state.own, &live);
+            self::check(state, &live, &prepared, arrived).await
         }
-        let route = match route::parse(request.method(), request.uri().path()) {
-            Ok(route) => route,
-            Err(refusal) => return Soon::Now(refused(&refusal)),
-        };
-        let query = request.uri().query();
-        Soon::Now(match route {
-            Route::Check(check) => {
-                let asker = Asker {
-                    uri: request.uri(),
-                    headers: request.headers(),
-                    from,
-                    kind: "",
-                };
-                let prepared = Arc::new(Prepared::new(&check, &asker, &*state.own, &live));
-                self.memory.remember(&request, live.number, &prepared);
-                return self::check(state, &live, &prepared, arrived);
-            }
-            Route::SpoolChange(service, port) => {
-                let state = Arc::clone(state);
-                return Soon::later(async move {
-                    spool_change::post(&state, service, port, request, from).await
-                });
-            }
-            Route::PollersHealth => {
-                let (state, query) = (Arc::clone(state), query.map(str::to_owned));
-                return Soon::later(async move {
-                    pollers::health(&state, query.as_deref(), from).await
-                });
-            }
-            Route::Status => pages::status(state),
-            Route::Count => pages::count(state),
-            Route::Recent => pages::recent(state, query),
-            Route::Pollers => pollers::page(state, query),
-            Route::Mutornadomon => pages::mutornadomon(state, from),
-            Route::Metrics => pages::metrics(state),
-            Route::Health => reply::text(StatusCode::OK, "ok\n"),
-        })
+        // What is rare is boxed, so that it takes no part in the memory of each connection.
+        Route::SpoolChange(service, port) => {
+            Box::pin(spool_change::post(state, service, port, request, from)).await
+        }
+        Route::PollersHealth => Box::pin(pollers::health(state, query, from)).await,
+        Route::Status => pages::status(state),
+        Route::Count => pages::count(state),
+        Route::Recent => pages::recent(state, query),
+        Route::Pollers => pollers::page(state, query),
+        Route::Mutornadomon => pages::mutornadomon(state, from),
+        Route::Metrics => pages::metrics(state),
+        Route::Health => reply::text(StatusCode::OK, "ok\n"),
     }
 }
 
@@ -152,98 +130,65 @@ fn refused(refusal: &Refusal) -> Reply {
     }
 }
 
-fn check(
-    state: &Arc<State>,
-    live: &Live,
-    prepared: &Arc<Prepared>,
-    arrived: Instant,
-) -> Soon<Reply> {
-    decide(state, live, prepared, arrived).map(state, |state, decided| {
-        let reply = match &decided.verdict {
-            Verdict::Down(closed) => down(closed, &state.live().config),
-            Verdict::NotDown => reply::text(StatusCode::OK, ""),
-            Verdict::Refused(outcome) => probed(outcome),
-            Verdict::Probed(outcome) => probed(outcome),
-        };
-        let status = reply.status();
-        decided.note(
-            state,
-            status.as_u16(),
-            status.is_success() || status.is_redirection(),
-        );
-        reply
-    })
+async fn check(state: &State, live: &Live, prepared: &Prepared, arrived: Instant) -> Reply {
+    let decided = decide(state, live, prepared, arrived).await;
+    let reply = match &decided.verdict {
+        Verdict::Down(closed) => down(closed, &state.live().config),
+        Verdict::NotDown => reply::text(StatusCode::OK, ""),
+        Verdict::Refused(outcome) => probed(outcome),
+        Verdict::Probed(outcome) => probed(outcome),
+    };
+    let status = reply.status();
+    let passes = status.is_success() || status.is_redirection();
+    decided.note(state, status.as_u16(), passes);
+    reply
 }
 
 /// A check that was decided.
 #[must_use = "what is not noted is not remembered"]
-pub struct Decided {
+pub struct Decided<'a> {
     /// What the poller is told.
     pub verdict: Verdict,
     /// The downtime that is told by weights alone.
     pub draining: Option<Closed>,
-    prepared: Arc<Prepared>,
-    at: Moment,
-    /// The poll is noted already, as it had to wait.
-    noted: bool,
+    prepared: &'a Prepared,
 }
 
-/// Decides a check. That it was asked is noted at once where it has to wait, else with the answer.
-pub fn decide(
-    state: &Arc<State>,
+/// Decides a check, once it is noted that it was asked: it may have to wait for a probe.
+pub async fn decide<'a>(
+    state: &State,
     live: &Live,
-    prepared: &Arc<Prepared>,
+    prepared: &'a Prepared,
     arrived: Instant,
-) -> Soon<Decided> {
-    let Prepared {
-        who, wants, fresh, ..
-    } = &**prepared;
-    let at = state.moment(arrived);
+) -> Decided<'a> {
+    note_asked(state, prepared, arrived);
     let entries = || prepared.entries(&*state.own);
-    let weights = live.config.agent_weights;
     let question = Question {
-        service: who.service.as_str(),
+        service: prepared.who.service.as_str(),
         entries: &entries,
-        wants,
-        fresh: *fresh,
-        weights,
+        wants: &prepared.wants,
+        fresh: prepared.fresh,
+        weights: live.config.agent_weights,
         now: arrived,
     };
-    let (verdict, draining) = state.checker.check(&question, &live.context);
-    let prepared = Arc::clone(prepared);
-    let verdict = match verdict {
-        Ok(verdict) => verdict,
-        Err(Soon::Now(outcome)) => Verdict::Probed(outcome),
-        Err(later) => {
-            {
-                let Memory { ledger, stats } = &mut *state.memory();
-                stats.asked(&who.service, who.address, at.unix, None);
-                ledger.polled(at.since_start, who, prepared.poll(), None);
-            }
-            return later.map(state, |state, outcome| {
-                let at = state.moment(Instant::now());
-                Decided {
-                    verdict: Verdict::Probed(outcome),
-                    draining,
-                    prepared,
-                    at,
-                    noted: true,
-                }
-            });
-        }
-    };
-    Soon::Now(Decided {
+    let (verdict, draining) = state.checker.check(&question, &live.context).await;
+    Decided {
         verdict,
         draining,
         prepared,
-        at,
-        noted: false,
-    })
+    }
 }
 
-impl Decided {
-    /// Notes the answer in ledger, counters, statistics and log, and the poll if it is not noted yet; `code` is 0 where
-    /// there is none.
+fn note_asked(state: &State, prepared: &Prepared, arrived: Instant) {
+    let who = &prepared.who;
+    let at = state.moment(arrived);
+    let Memory { ledger, stats } = &mut *state.memory();
+    stats.asked(&who.service, who.address, at.unix);
+    ledger.polled(at.since_start, who, prepared.poll());
+}
+
+impl Decided<'_> {
+    /// Notes the answer in ledger, counters, statistics and log; `code` is 0 where there is none.
     pub fn note(&self, state: &State, code: u16, passes: bool) {
         let told = match (&self.verdict, &self.draining) {
             (Verdict::Down(_), _) => Told::Down,
@@ -265,22 +210,15 @@ impl Decided {
     /// Notes the answer in ledger and statistics. Gives `Some(passes)` when it is news.
     fn remember(&self, state: &State, answer: Answer, passes: bool) -> Option<bool> {
         let who = &self.prepared.who;
-        let Moment { since_start, unix } = self.at;
+        let at = state.moment(Instant::now());
         let of_service = stats::Answer {
             instance: who.check.number(),
             code: answer.code,
             passes,
         };
         let Memory { ledger, stats } = &mut *state.memory();
-        if self.noted {
-            ledger.answered(since_start, who, answer);
-            stats.answered(&who.service, who.address, unix, of_service)
-        } else {
-            // Two look-ups of what may lie far off, one right behind the other: the processor waits for both at once.
-            let news = stats.asked(&who.service, who.address, unix, Some(of_service));
-            ledger.polled(since_start, who, self.prepared.poll(), Some(answer));
-            news
-        }
+        ledger.answered(at.since_start, who, answer);
+        stats.answered(&who.service, who.address, at.unix, of_service)
     }
 
     /// Says that a check passes again, or no more.

@@ -9,7 +9,6 @@ mod entries;
 pub mod fuzzing;
 mod groups;
 mod handler;
-mod memory;
 mod metrics;
 pub mod once;
 mod pages;

@@ -3,7 +3,6 @@
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
-use std::time::Instant;
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -86,13 +85,7 @@ pub async fn health(state: &Arc<State>, query: Option<&str>, from: IpAddr) -> Re
 async fn checked(state: &State, ask: &Ask, context: &Arc<crate::probe::Context>) -> Value {
     let target = &ask.target;
     let outcome = match Lookup::new(ask.protocol, Arc::clone(target), &context.config) {
-        Ok(lookup) => {
-            state
-                .checker
-                .probe(&lookup, true, context, Instant::now())
-                .wait()
-                .await
-        }
+        Ok(lookup) => state.checker.probe(&lookup, true, context).await,
         Err(refused) => Arc::new(refused),
     };
     let start = &outcome.body[..outcome.body.len().min(400)];
@@ -166,7 +159,7 @@ mod tests {
             typed: Some("10.9.9.9"),
             asked: Asked::Spool,
         };
-        ledger.polled(Duration::ZERO, &who, poll, None);
+        ledger.polled(Duration::ZERO, &who, poll);
         for (query, found) in [
             (None, true),
             (Some(""), true),

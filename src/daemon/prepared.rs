@@ -39,15 +39,12 @@ pub struct Prepared {
     stated: Stated,
     /// The host as the poller wrote it.
     typed: Option<Box<str>>,
-    /// What this host's own name resolved to.
-    own_name: Option<IpAddr>,
 }
 
 impl Prepared {
     /// Prepares a check.
     #[must_use]
     pub fn new(check: &Check<'_>, asker: &Asker<'_>, own: &dyn Own, live: &Live) -> Self {
-        let own_name = own.by_name();
         let asked = target::read(check, asker.headers, own);
         let place = asked.place.as_ref().ok().cloned();
         let wants = match (check.protocol, asked.place) {
@@ -87,14 +84,7 @@ impl Prepared {
             fresh: asked.fresh,
             stated: asked.stated,
             typed: asked.typed,
-            own_name,
         }
-    }
-
-    /// Whether it would come out the same now: this host's own name may have another address.
-    #[must_use]
-    pub fn holds(&self, own: &dyn Own) -> bool {
-        own.by_name() == self.own_name
     }
 
     /// The names of the spool entries that can take the check down, besides `all`, in the order to ask.
@@ -145,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn holds_until_the_hosts_own_name_has_another_address() {
+    fn the_address_of_the_hosts_own_name_counts_as_this_host() {
         let live = Live::new(Config::default(), &Arc::default()).unwrap();
         let (before, after) = (Named([10, 0, 0, 7].into()), Named([10, 0, 0, 8].into()));
         let headers: HeaderMap = [(
@@ -165,7 +155,6 @@ mod tests {
             kind: "",
         };
         let prepared = |own| Prepared::new(&check, &asker, own, &live);
-        assert!(prepared(&before).holds(&before) && !prepared(&before).holds(&after));
         assert_eq!(prepared(&before).who.check.to_string(), "tcp 127.0.0.1:80");
         assert_eq!(prepared(&after).who.check.to_string(), "tcp 10.0.0.7:80");
     }

@@ -1,7 +1,6 @@
 //! What all requests share.
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
@@ -30,8 +29,6 @@ pub struct Live {
     pub context: Arc<Context>,
     /// Who may change the spool from afar.
     pub tokens: Tokens,
-    /// No other one has this number.
-    pub number: u64,
 }
 
 impl Live {
@@ -44,13 +41,10 @@ impl Live {
         let config = Arc::new(config);
         let context =
             Context::new(Arc::clone(&config), Arc::clone(local)).map_err(|e| e.to_string())?;
-        static NUMBERS: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBERS.fetch_add(1, Ordering::Relaxed);
         Ok(Self {
             config,
             context: Arc::new(context),
             tokens,
-            number,
         })
     }
 }
@@ -99,7 +93,7 @@ impl State {
         let counters = Arc::new(Counters::new());
         let counting = Arc::clone(&counters);
         let observer: Arc<Observer> = Arc::new(move |protocol, outcome, seconds| {
-            counting.probed(protocol.name, outcome.passes(), seconds)
+            counting.probed(protocol.name, outcome.passes(), seconds);
         });
         let cache = Arc::new(Cache::new(cache_limits(config)));
         Self {

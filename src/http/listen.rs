@@ -28,7 +28,6 @@ pub use super::connections::{Connections, Limits};
 use super::reply::Reply;
 use super::stall::Stalling;
 use crate::os::logging::Seldom;
-use crate::soon::Soon;
 
 /// Connections that the kernel keeps ready to be accepted.
 const BACKLOG: u32 = 4096;
@@ -80,7 +79,7 @@ pub trait Handler: Clone + Send + Sync + 'static {
         request: Request<Incoming>,
         poller: SocketAddr,
         arrived: Instant,
-    ) -> Soon<Reply>;
+    ) -> impl Future<Output = Reply> + Send;
 }
 
 /// Where connections come from.
@@ -142,7 +141,7 @@ pub async fn serve<L: Listener, H: Handler>(
         };
         match accepted {
             Ok((_, poller)) if L::REMOTE && !handler.admits(poller.ip().to_canonical()) => {
-                all.turn_away()
+                all.turn_away();
             }
             Ok((stream, poller)) => {
                 // In this order: what was accepted is served, even when the stop has come meanwhile; only a wait for
@@ -222,7 +221,7 @@ async fn connection<S: AsyncRead + AsyncWrite + Unpin + Send + 'static, H: Handl
         let reply = handler.handle(request, poller, arrived);
         let registered = &*registered;
         async move {
-            let reply = reply.wait().await;
+            let reply = reply.await;
             registered.idle();
             Ok::<_, Infallible>(reply)
         }

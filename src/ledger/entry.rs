@@ -118,10 +118,7 @@ impl Entry {
         self.asks_spool = matches!(asked, Asked::Spool);
     }
 
-    pub(super) fn answered(&mut self, now: Duration, answer: Option<Answer>) {
-        let Some(Answer { told, code }) = answer else {
-            return;
-        };
+    pub(super) fn answered(&mut self, now: Duration, Answer { told, code }: Answer) {
         self.run = if self.told == Some(told) {
             self.run + 1
         } else {

@@ -61,25 +61,17 @@ impl Ledger {
         }
     }
 
-    /// Notes a poll, and its answer if it is there already.
-    pub fn polled(
-        &mut self,
-        now: Duration,
-        who: &Hashed<Who>,
-        poll: Poll<'_>,
-        answer: Option<Answer>,
-    ) {
+    /// Notes a poll; its answer follows.
+    pub fn polled(&mut self, now: Duration, who: &Hashed<Who>, poll: Poll<'_>) {
         let Some(entry) = self.known(who) else {
             self.make_room();
             self.count += 1;
-            let mut entry = Entry::new(self.count, who.clone(), now, poll);
-            entry.answered(now, answer);
+            let entry = Entry::new(self.count, who.clone(), now, poll);
             self.newcomers.push_back(entry.slot());
             self.forgotten += u64::from(self.entries.insert(who.number(), entry).is_some());
             return;
         };
         entry.polled(now, poll);
-        entry.answered(now, answer);
         if entry.polls == 2 {
             let slot = entry.slot();
             self.promote(slot);
@@ -89,7 +81,7 @@ impl Ledger {
     /// Notes the answer to a poll that was noted before.
     pub fn answered(&mut self, now: Duration, who: &Hashed<Who>, answer: Answer) {
         if let Some(entry) = self.known(who) {
-            entry.answered(now, Some(answer));
+            entry.answered(now, answer);
         }
     }
 

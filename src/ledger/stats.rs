@@ -88,31 +88,23 @@ impl Stats {
         }
     }
 
-    /// Notes that somebody asks, and the answer if it is there already. Gives whether the instance passes when that is
-    /// news: the first answer, or another than the one before.
-    pub fn asked(
-        &mut self,
-        service: &Hashed<ServiceName>,
-        from: IpAddr,
-        now: f64,
-        answer: Option<Answer>,
-    ) -> Option<bool> {
+    /// Notes that somebody asks; the answer follows.
+    pub fn asked(&mut self, service: &Hashed<ServiceName>, from: IpAddr, now: f64) {
         let most = self.addresses;
         if let Some(known) = self.services.get_mut(service) {
             known.came_again = true;
             known.asked(now, from, most);
-            return known.answered(from, now, answer?);
+            return;
         }
         self.make_room();
         self.order.push_back(service.clone());
         let mut new = Service::default();
         new.asked(now, from, most);
-        let news = answer.and_then(|answer| new.answered(from, now, answer));
         self.services.insert(service.clone(), new);
-        news
     }
 
-    /// Notes the answer to one whose asking was noted before.
+    /// Notes an answer. Gives whether the instance passes when that is news: the first answer, or another than the one
+    /// before.
     pub fn answered(
         &mut self,
         service: &Hashed<ServiceName>,
@@ -236,8 +228,8 @@ mod tests {
     fn names_that_came_once_do_not_push_out_one_that_came_again() {
         let mut stats = Stats::new(100, 8);
         for i in 0..10_000 {
-            stats.asked(&name("real"), POLLER, 1.0, None);
-            stats.asked(&name(&format!("junk{i}")), POLLER, 1.0, None);
+            stats.asked(&name("real"), POLLER, 1.0);
+            stats.asked(&name(&format!("junk{i}")), POLLER, 1.0);
         }
         let names = stats.snapshot();
         assert_eq!(names.len(), 100);
@@ -252,7 +244,7 @@ mod tests {
     #[test]
     fn only_a_change_of_an_instance_is_told() {
         let mut stats = Stats::new(10, 8);
-        stats.asked(&name("web"), POLLER, 1.0, None);
+        stats.asked(&name("web"), POLLER, 1.0);
         let mut answer = |instance, code| {
             stats.answered(
                 &name("web"),
@@ -268,23 +260,7 @@ mod tests {
         assert_eq!(answer(80, 200), Some(true));
         assert_eq!(answer(81, 503), Some(false));
         assert_eq!(answer(80, 200), None);
-        let at_once = |passes| {
-            Some(Answer {
-                instance: 80,
-                code: 200,
-                passes,
-            })
-        };
-        assert_eq!(stats.asked(&name("web"), POLLER, 3.0, at_once(true)), None);
-        assert_eq!(
-            stats.asked(&name("web"), POLLER, 3.0, at_once(false)),
-            Some(false)
-        );
-        assert_eq!(
-            stats.asked(&name("new"), POLLER, 3.0, at_once(true)),
-            Some(true),
-            "the first answer"
-        );
+        assert_eq!(answer(80, 503), Some(false));
         assert_eq!(
             stats
                 .snapshot()
@@ -293,21 +269,16 @@ mod tests {
                 .unwrap()
                 .last
                 .map(|l| (l.code, l.ts)),
-            Some((200, 3.0))
+            Some((503, 2.0))
         );
-        assert_eq!(stats.figures(), (2, 2, 0));
+        assert_eq!(stats.figures(), (1, 2, 0));
     }
 
     #[test]
     fn addresses_of_pollers_are_bounded() {
         let mut stats = Stats::new(10, 8);
         for i in 0..1000u32 {
-            stats.asked(
-                &name("web"),
-                std::net::Ipv4Addr::from_bits(i).into(),
-                1.0,
-                None,
-            );
+            stats.asked(&name("web"), std::net::Ipv4Addr::from_bits(i).into(), 1.0);
         }
         assert_eq!(stats.snapshot()[0].counts.len(), 8);
     }

@@ -44,7 +44,8 @@ fn poll(ledger: &mut Ledger, now: u64, who: &Hashed<Who>, words: &str, told: Tol
         typed: None,
         asked: Asked::Spool,
     };
-    ledger.polled(seconds(now), who, poll, Some(Answer { told, code: 0 }));
+    ledger.polled(seconds(now), who, poll);
+    ledger.answered(seconds(now), who, Answer { told, code: 0 });
 }
 
 #[test]
@@ -142,7 +143,7 @@ fn an_answer_that_took_time_belongs_to_the_poll_before() {
         typed: None,
         asked: Asked::Spool,
     };
-    ledger.polled(seconds(1), &lb, waits, None);
+    ledger.polled(seconds(1), &lb, waits);
     assert_eq!(rows(&ledger, "web")[0].told, None);
     ledger.answered(
         seconds(3),

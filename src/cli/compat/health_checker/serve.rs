@@ -21,7 +21,6 @@ use crate::os::cause::cause_text;
 use crate::os::orphans;
 use crate::os::sys::LocalAddresses;
 use crate::probe::Context;
-use crate::soon::Soon;
 
 /// How long running requests may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -103,14 +102,13 @@ impl Handler for Pollers {
         true
     }
 
-    fn handle(
+    async fn handle(
         &self,
         _request: Request<Incoming>,
         poller: SocketAddr,
         _arrived: Instant,
-    ) -> Soon<Reply> {
-        let own = self.clone();
-        Soon::later(async move { own.ask(poller).await })
+    ) -> Reply {
+        self.ask(poller).await
     }
 }
 
