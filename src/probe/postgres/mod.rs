@@ -4,17 +4,17 @@
 //!
 //! Rule: a password leaves in clear text only over TLS or to this host itself.
 
-mod ask;
+mod error;
 mod login;
-mod message;
-mod scram;
+mod options;
 mod wire;
 
 use hyper::StatusCode;
+use postgres_protocol::message::backend::{AUTHENTICATION_TAG, ERROR_RESPONSE_TAG};
 
-use self::ask::Ask;
-use self::login::Credentials;
-use self::message::ServerError;
+use self::error::PostgresError;
+use self::login::{Credentials, NEGOTIATE_TAG};
+use self::options::PostgresOptions;
 use self::wire::Wire;
 use super::options::Role;
 use super::{Outcome, Probe, Protocol, Request, stream, tls};
@@ -24,7 +24,7 @@ use crate::config::TlsUse;
 pub(super) const POSTGRES: Protocol = Protocol {
     name: "postgres",
     needs_slash: false,
-    request: Request::Options(Ask::canonical),
+    request: Request::Options(PostgresOptions::canonical),
     keyed_by_service: false,
     default_port: Some(5432),
     bare_timeout: false,
@@ -38,111 +38,116 @@ const NOBODY: &str = "hacheck";
 const CANNOT_CONNECT_NOW: &str = "57P03";
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let ask = Ask::parse(probe.target.query())
+    let options = PostgresOptions::parse(probe.target.query())
         .map_err(|e| Outcome::bad_request(format!("postgres: {e}")))?;
     let config = &probe.context.config;
-    match &config.postgres_username {
-        Some(user) => {
-            let password = config.postgres_password.as_ref();
-            log_in(probe, &ask, &Credentials { user, password }).await
-        }
-        None if ask.role.is_some() => {
-            let text = "No postgres_username in config file, and role needs a login";
-            Err(Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text))
-        }
-        None => is_ready(probe, &ask).await,
+    if let Some(user) = &config.postgres_username {
+        let password = config.postgres_password.as_ref();
+        return check_by_login(probe, &options, &Credentials { user, password }).await;
     }
+    if options.role.is_some() {
+        let text = "No postgres_username in config file, and role needs a login";
+        return Err(Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text));
+    }
+    check_readiness(probe, &options).await
 }
 
-/// Any answer to a startup packet but 57P03 means that connections are accepted, be it a refusal. TLS is not needed
-/// to learn that.
-async fn is_ready(probe: &Probe<'_>, ask: &Ask) -> Result<Outcome, Outcome> {
-    let mut wire = connect(probe, probe.context.config.postgres_tls == TlsUse::Required).await?;
+/// Asks what `pg_isready` asks: any answer to a startup message but 57P03 means that connections are accepted, even a
+/// refusal.
+async fn check_readiness(probe: &Probe<'_>, options: &PostgresOptions) -> Result<Outcome, Outcome> {
+    // Readiness shows without TLS too.
+    let wants_tls = probe.context.config.postgres_tls == TlsUse::Required;
+    let mut wire = connect(probe, wants_tls).await?;
     probe
         .trace
         .stage("waiting for the answer to the startup packet");
-    let database = ask.database.as_deref().unwrap_or(NOBODY);
-    let broken = |e| probe.failed(e);
-    wire.send(&message::startup(NOBODY, database))
+    let database = options.database.as_deref().unwrap_or(NOBODY);
+    let text = startup_answer(&mut wire, database)
         .await
-        .map_err(broken)?;
-    let answer = wire.receive().await.map_err(broken)?;
-    let text = match answer.tag {
-        b'R' | b'v' => "accepting connections".to_owned(),
-        b'E' => match answer.error() {
-            e if e.code == CANNOT_CONNECT_NOW => return Err(refused(probe, &e)),
-            e => format!("accepting connections: {}", e.text),
-        },
-        _ => return Err(probe.failed(answer.unexpected())),
-    };
-    probe.trace.note(|| text.clone());
+        .map_err(|e| failed(probe, e))?;
+    probe.trace.note(|| text);
     wire.close().await;
     Ok(Outcome::healthy("PostgreSQL is accepting connections"))
 }
 
-async fn log_in(
+/// What a server that accepts connections answers to a startup message, in words.
+async fn startup_answer(wire: &mut Wire, database: &str) -> Result<String, PostgresError> {
+    login::send_startup(wire, NOBODY, database).await?;
+    let frame = wire.receive().await?;
+    match frame.tag {
+        AUTHENTICATION_TAG | NEGOTIATE_TAG => Ok("accepting connections".to_owned()),
+        ERROR_RESPONSE_TAG => match login::refusal(frame) {
+            PostgresError::Refused(e) if e.code != CANNOT_CONNECT_NOW => {
+                Ok(format!("accepting connections: {}", e.text))
+            }
+            error => Err(error),
+        },
+        _ => Err(frame.unexpected()),
+    }
+}
+
+async fn check_by_login(
     probe: &Probe<'_>,
-    ask: &Ask,
+    options: &PostgresOptions,
     credentials: &Credentials<'_>,
 ) -> Result<Outcome, Outcome> {
     let wants_tls = probe.context.config.postgres_tls != TlsUse::Off;
     let mut wire = connect(probe, wants_tls).await?;
     probe.trace.stage("logging in");
-    let database = ask.database.as_deref().unwrap_or(credentials.user);
+    let database = options.database.as_deref().unwrap_or(credentials.user);
     login::log_in(&mut wire, credentials, database)
         .await
-        .map_err(|e| login_failed(probe, e))?;
-    let statement = if ask.role.is_some() {
-        "SELECT pg_is_in_recovery()"
-    } else {
-        "SELECT 1"
+        .map_err(|e| failed(probe, e))?;
+    let statement = match options.role {
+        Some(_) => "SELECT pg_is_in_recovery()",
+        None => "SELECT 1",
     };
     probe.trace.stage("waiting for the answer to a statement");
     probe.trace.note(|| statement.to_owned());
     let answer = login::query(&mut wire, statement)
         .await
-        .map_err(|e| match e {
-            login::Error::Refused(e) => {
-                probe.failed(format_args!("{statement}: {} ({})", e.text, e.code))
-            }
-            login::Error::Failed(cause) => probe.failed(format_args!("{statement}: {cause}")),
-        })?;
+        .map_err(|e| probe.failed(format_args!("{statement}: {e}")))?;
     wire.close().await;
-    let found = match (ask.role, answer.as_str()) {
-        (None, _) => "",
-        (Some(Role::Primary), "f") => "; primary",
-        (Some(Role::Replica), "t") => "; replica",
-        (Some(Role::Primary), "t") => return Err(probe.failed("replica, not a primary")),
-        (Some(Role::Replica), "f") => return Err(probe.failed("primary, not a replica")),
-        _ => {
-            return Err(probe.failed(format_args!(
-                "{statement}: answered '{}'",
-                answer.escape_debug()
-            )));
+    let found = match options.role {
+        Some(expected) => {
+            compare_roles(expected, &answer).map_err(|difference| probe.failed(difference))?
         }
+        None => "",
     };
     Ok(Outcome::healthy(format!(
         "PostgreSQL answered {statement}{found}"
     )))
 }
 
-/// Connects, and shakes hands for TLS when the server has it.
-async fn connect(probe: &Probe<'_>, tls: bool) -> Result<Wire, Outcome> {
-    let tcp = stream::connect(probe).await?;
-    let loopback = tcp.stays_here();
-    let mut wire = Wire::new(tcp, loopback);
-    if !tls {
+/// What to add to the body when the server has the role that is expected, else what differs.
+fn compare_roles(expected: Role, in_recovery: &str) -> Result<&'static str, String> {
+    match (expected, in_recovery) {
+        (Role::Primary, "f") => Ok("; primary"),
+        (Role::Replica, "t") => Ok("; replica"),
+        (Role::Primary, "t") => Err("replica, not a primary".to_owned()),
+        (Role::Replica, "f") => Err("primary, not a replica".to_owned()),
+        (_, other) => Err(format!(
+            "pg_is_in_recovery() is '{}', neither t nor f",
+            other.escape_debug()
+        )),
+    }
+}
+
+/// Connects, and shakes hands for TLS when it is wanted and the server has it.
+async fn connect(probe: &Probe<'_>, wants_tls: bool) -> Result<Wire, Outcome> {
+    let connection = stream::connect(probe).await?;
+    let stays_here = connection.stays_here();
+    let mut wire = Wire::new(connection, stays_here);
+    if !wants_tls {
         return Ok(wire.boxed());
     }
     probe.trace.stage("asking for TLS");
-    wire.send(&message::SSL_REQUEST)
-        .await
-        .map_err(|e| probe.failed(e))?;
-    match wire.byte().await.map_err(|e| probe.failed(e))? {
-        b'S' => Ok(Wire::new(
-            Box::new(tls::wrap(probe, wire.into_stream()).await?),
-            true,
-        )),
+    let answer = wire.ask_for_tls().await.map_err(|e| failed(probe, e))?;
+    match answer {
+        b'S' => {
+            let encrypted = tls::wrap(probe, wire.into_stream()).await?;
+            Ok(Wire::new(Box::new(encrypted), true))
+        }
         b'N' if probe.context.config.postgres_tls == TlsUse::Required => {
             Err(probe.failed("the server offers no TLS, and postgres_tls is required"))
         }
@@ -154,23 +159,14 @@ async fn connect(probe: &Probe<'_>, tls: bool) -> Result<Wire, Outcome> {
     }
 }
 
-fn login_failed(probe: &Probe<'_>, error: login::Error) -> Outcome {
+/// 500 where the configuration is to blame, so that it is not taken for a failure of the service.
+fn failed(probe: &Probe<'_>, error: PostgresError) -> Outcome {
     match error {
-        login::Error::Refused(e) => refused(probe, &e),
-        login::Error::Failed(cause) => probe.failed(cause),
-    }
-}
-
-/// 500 where the configuration is to blame: who logs in (class 28), where to (3D000), with what rights (42501).
-fn refused(probe: &Probe<'_>, e: &ServerError) -> Outcome {
-    if e.code.starts_with("28") || e.code == "3D000" || e.code == "42501" {
-        let text = format!("PostgreSQL says: {}", e.text);
-        Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text).because(format!(
-            "{}: {}",
-            probe.subject(),
-            e.code
-        ))
-    } else {
-        probe.failed(format_args!("{} ({})", e.text, e.code))
+        PostgresError::Refused(e) if e.is_about_the_login() => {
+            let text = format!("PostgreSQL says: {}", e.text);
+            let cause = format!("{}: {}", probe.subject(), e.code);
+            Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text).because(cause)
+        }
+        error => probe.failed(error),
     }
 }

@@ -1,12 +1,16 @@
-//! Bytes to and from a PostgreSQL server.
+//! Messages to and from a PostgreSQL server: the crate postgres-protocol encodes and decodes them, the framing is ours.
 //!
 //! Rule: every message is bounded, and so is all that a server sends in one probe.
 
-use crate::os::cause::cause_text;
-use crate::probe::connection::Connection;
+use std::io;
+
+use bytes::BytesMut;
+use postgres_protocol::message::backend::{Header, Message};
+use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::message::{Message, TERMINATE};
+use super::error::PostgresError;
+use crate::probe::connection::Connection;
 use crate::probe::stream::Stream;
 
 /// Longest message that is read, in bytes.
@@ -15,12 +19,43 @@ const MESSAGE_MAX: usize = 64 << 10;
 /// Most bytes of all messages of one probe.
 const TOTAL_MAX: usize = 256 << 10;
 
-/// A connection.
+/// Bytes of a message's tag and length.
+const HEAD: usize = 5;
+
+/// A connection to a server.
 pub(super) struct Wire<S = Box<dyn Stream>> {
     stream: S,
-    /// What is sent here is not read by others: TLS, or this host.
+    /// Nobody on the network can read what is sent: TLS, or a connection within this host.
     pub private: bool,
+    /// How many bytes the server may still send.
     left: usize,
+}
+
+/// A message of the server, not decoded yet.
+pub(super) struct Frame {
+    /// The kind of message.
+    pub tag: u8,
+    /// The whole message, tag and length included.
+    bytes: BytesMut,
+}
+
+impl Frame {
+    /// The message, of those kinds that postgres-protocol knows.
+    pub(super) fn decode(mut self) -> Result<Message, PostgresError> {
+        match Message::parse(&mut self.bytes) {
+            Ok(Some(message)) => Ok(message),
+            Ok(None) => Err(PostgresError::Malformed(
+                self.tag,
+                io::ErrorKind::UnexpectedEof.into(),
+            )),
+            Err(cause) => Err(PostgresError::Malformed(self.tag, cause)),
+        }
+    }
+
+    /// The error for a message that does not belong here.
+    pub(super) fn unexpected(&self) -> PostgresError {
+        PostgresError::Unexpected(self.tag)
+    }
 }
 
 impl<S: Stream> Wire<S> {
@@ -32,64 +67,81 @@ impl<S: Stream> Wire<S> {
         }
     }
 
-    /// The connection itself. What was read is read to the byte, so nothing is lost.
+    /// The connection itself. Every read ends where its message ends, so nothing is lost.
     pub(super) fn into_stream(self) -> S {
         self.stream
     }
 
-    /// Sends bytes.
-    pub(super) async fn send(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let sent = async {
-            self.stream.write_all(bytes).await?;
-            self.stream.flush().await
+    /// Sends the message that `encode` writes.
+    pub(super) async fn send(
+        &mut self,
+        encode: impl FnOnce(&mut BytesMut) -> io::Result<()>,
+    ) -> Result<(), PostgresError> {
+        let mut message = BytesMut::new();
+        // What is sent here is short, so a zero byte inside a text is all that can be wrong.
+        encode(&mut message).map_err(|_| PostgresError::ZeroByte)?;
+        self.write(&message).await.map_err(PostgresError::Broken)
+    }
+
+    /// Asks whether the server speaks TLS. It answers with one byte, which is no message.
+    pub(super) async fn ask_for_tls(&mut self) -> Result<u8, PostgresError> {
+        let mut question = BytesMut::new();
+        frontend::ssl_request(&mut question);
+        self.write(&question).await.map_err(PostgresError::Broken)?;
+        let mut answer = [0];
+        self.read(&mut answer).await?;
+        Ok(answer[0])
+    }
+
+    /// Reads the next message.
+    pub(super) async fn receive(&mut self) -> Result<Frame, PostgresError> {
+        let mut head = [0; HEAD];
+        self.read(&mut head).await?;
+        let tag = head[0];
+        let Some(length) = message_length(&head) else {
+            let start = head.map(char::from).iter().collect();
+            return Err(PostgresError::NotPostgres(start));
         };
-        sent.await.map_err(cause_text)
-    }
-
-    /// One byte: the answer to the question for TLS.
-    pub(super) async fn byte(&mut self) -> Result<u8, String> {
-        let mut byte = [0];
-        self.fill(&mut byte).await?;
-        Ok(byte[0])
-    }
-
-    /// The next message: a letter, four bytes of length that count themselves, the rest.
-    pub(super) async fn receive(&mut self) -> Result<Message, String> {
-        let mut head = [0; 5];
-        self.fill(&mut head).await?;
-        let [tag, length @ ..] = head;
-        let length = usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX);
-        if !tag.is_ascii_alphabetic() || !(4..=MESSAGE_MAX).contains(&length) {
-            let start = head.map(char::from).iter().collect::<String>();
-            return Err(format!(
-                "the answer is not PostgreSQL's: it begins with '{}'",
-                start.escape_debug()
-            ));
+        match self.left.checked_sub(length) {
+            Some(left) => self.left = left,
+            None => return Err(PostgresError::TooMuch),
         }
-        let mut body = vec![0; length - 4];
-        self.left = self
-            .left
-            .checked_sub(length)
-            .ok_or("the server sends too much")?;
-        self.fill(&mut body).await?;
-        Ok(Message { tag, body })
+        let mut bytes = BytesMut::zeroed(length);
+        let (start, body) = bytes.split_at_mut(HEAD);
+        start.copy_from_slice(&head);
+        self.read(body).await?;
+        Ok(Frame { tag, bytes })
     }
 
-    /// Says good-bye. Whether the server hears it does not matter any more.
+    /// Ends the session. Whether the server hears of it does not matter any more.
     pub(super) async fn close(mut self) {
-        let _ = self.send(&TERMINATE).await;
+        let mut message = BytesMut::new();
+        frontend::terminate(&mut message);
+        let _ = self.write(&message).await;
         let _ = self.stream.shutdown().await;
     }
 
-    async fn fill(&mut self, buffer: &mut [u8]) -> Result<(), String> {
+    async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.stream.write_all(bytes).await?;
+        self.stream.flush().await
+    }
+
+    async fn read(&mut self, buffer: &mut [u8]) -> Result<(), PostgresError> {
         match self.stream.read_exact(buffer).await {
             Ok(_) => Ok(()),
-            Err(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
-                Err("the server closed the connection".into())
-            }
-            Err(e) => Err(cause_text(e)),
+            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(PostgresError::Closed),
+            Err(e) => Err(PostgresError::Broken(e)),
         }
     }
+}
+
+/// How long a whole message is that begins like this; `None` when it cannot be one of PostgreSQL's.
+fn message_length(head: &[u8; HEAD]) -> Option<usize> {
+    let header = Header::parse(head).ok()??;
+    // The length counts itself, but not the tag.
+    let length = usize::try_from(header.len()).ok()? + 1;
+    let plausible = header.tag().is_ascii_alphabetic() && length <= MESSAGE_MAX;
+    plausible.then_some(length)
 }
 
 impl Wire<Connection> {
@@ -99,6 +151,83 @@ impl Wire<Connection> {
             stream: Box::new(self.stream),
             private: self.private,
             left: self.left,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::error::ServerError;
+    use super::super::login::first_column;
+    use super::*;
+
+    /// A frame as `receive` makes it.
+    fn frame(tag: u8, body: &[u8]) -> Frame {
+        let length = u32::try_from(body.len() + 4).unwrap().to_be_bytes();
+        let bytes = [&[tag], &length[..], body].concat();
+        Frame {
+            tag,
+            bytes: bytes.as_slice().into(),
+        }
+    }
+
+    /// Numbers that look random and are the same every time (xorshift).
+    fn noise() -> impl FnMut() -> u8 {
+        let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+        move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            state.to_le_bytes()[3]
+        }
+    }
+
+    #[test]
+    fn random_bytes_do_no_harm() {
+        let mut next = noise();
+        for length in 0..4000 {
+            let mut body = Vec::new();
+            for _ in 0..length % 40 {
+                let byte = next();
+                body.push(if next() < 128 { byte % 13 } else { byte });
+            }
+            match frame(b"REDTZKCNS"[length % 9], &body).decode() {
+                Ok(Message::ErrorResponse(body)) => drop(ServerError::read(&body)),
+                Ok(Message::DataRow(body)) => drop(first_column(&body)),
+                _ => {}
+            }
+        }
+    }
+
+    #[test]
+    fn an_error_says_its_code_and_text() {
+        let text = b"SFATAL\0VFATAL\0C57P03\0Mthe database system is starting up\0\0";
+        let cut = &text[..text.len() - 1];
+        for body in [&text[..], cut] {
+            let Ok(Message::ErrorResponse(body)) = frame(b'E', body).decode() else {
+                panic!("no ErrorResponse");
+            };
+            let error = ServerError::read(&body);
+            assert_eq!(
+                (error.code.as_str(), error.text.as_str()),
+                ("57P03", "the database system is starting up")
+            );
+        }
+    }
+
+    #[test]
+    fn a_row_gives_its_first_column() {
+        for (body, expected) in [
+            (&b"\0\x01\0\0\0\x01t"[..], Some("t")),
+            (b"\0\x02\0\0\0\x01t\0\0\0\x01f", Some("t")),
+            (b"\0\x01\xff\xff\xff\xff", None),
+            (b"\0\x01\0\0\0\x09t", None),
+            (b"\0\0", None),
+        ] {
+            let Ok(Message::DataRow(body)) = frame(b'D', body).decode() else {
+                panic!("no DataRow");
+            };
+            assert_eq!(first_column(&body).as_deref(), expected);
         }
     }
 }

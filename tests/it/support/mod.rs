@@ -10,6 +10,7 @@ pub mod mounts;
 pub mod namespace;
 pub mod package;
 pub mod passed;
+pub mod postgresql;
 pub mod probing;
 pub mod process;
 pub mod random;

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::support::TempDir;
-use crate::support::server::{self, Server};
+use super::TempDir;
+use super::server::{self, Server};
 
 /// Who may come how: the first line that fits counts.
 const HBA: &str = "local all postgres trust
