@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hacheck::config::{Config, Secret};
-use hacheck::probe::{self, Context, Headers, Host, PROTOCOLS, Target, Trace};
+use hacheck::net::Host;
+use hacheck::probe::{self, Context, Headers, PROTOCOLS, Target, Trace};
 use hacheck::os::sys::LocalAddresses;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

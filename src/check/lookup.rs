@@ -8,7 +8,8 @@ use hyper::header::{HOST, HeaderValue};
 use super::Wants;
 use crate::check::cache::Key;
 use crate::config::Config;
-use crate::probe::{GROUP, Host, Outcome, Protocol, Request, Target};
+use crate::net::Host;
+use crate::probe::{GROUP, Outcome, Protocol, Request, Target};
 
 /// A check that can be looked up.
 #[derive(Debug)]

@@ -1,57 +1,9 @@
-//! The settings of who may do what: rows of [`SETTINGS`](super::SETTINGS), and the types that only they have.
-
-use std::fmt;
+//! The settings of who may do what: rows of [`SETTINGS`](super::SETTINGS).
 
 use super::row::{USUAL, networks, row, set};
 use super::settings::Setting;
 use super::show::{list, or_null, quoted};
 use super::values;
-
-/// A range of ports.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ports {
-    first: u16,
-    last: u16,
-}
-
-impl Ports {
-    /// Every port.
-    pub const ALL: Self = Self {
-        first: 1,
-        last: u16::MAX,
-    };
-
-    /// Parses `8080` or `8000-8999`; `None` for anything else.
-    #[must_use]
-    pub fn parse(text: &str) -> Option<Self> {
-        let port = |t: &str| {
-            let t = t.trim();
-            let digits = !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-            t.parse().ok().filter(|p| digits && *p > 0)
-        };
-        let (first, last) = match text.split_once('-') {
-            Some((first, last)) => (port(first)?, port(last)?),
-            None => (port(text)?, port(text)?),
-        };
-        (first <= last).then_some(Self { first, last })
-    }
-
-    /// Whether a port lies in the range.
-    #[must_use]
-    pub fn contains(self, port: u16) -> bool {
-        (self.first..=self.last).contains(&port)
-    }
-}
-
-impl fmt::Display for Ports {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.first == self.last {
-            write!(f, "{}", self.first)
-        } else {
-            write!(f, "{}-{}", self.first, self.last)
-        }
-    }
-}
 
 /// The rows.
 pub(super) const ROWS: &[Setting] = &[
@@ -109,31 +61,3 @@ pub(super) const ROWS: &[Setting] = &[
         ..USUAL
     },
 ];
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn ports_are_single_or_ranges() {
-        for (text, shown) in [
-            ("80", "80"),
-            ("8000-8999", "8000-8999"),
-            (" 1 - 1 ", "1"),
-            ("65535", "65535"),
-        ] {
-            assert_eq!(
-                Ports::parse(text).map(|p| p.to_string()).as_deref(),
-                Some(shown),
-                "{text}"
-            );
-        }
-        for bad in ["", "0", "65536", "9-8", "1-2-3", "+80", "-", "http", "0-80"] {
-            assert_eq!(Ports::parse(bad), None, "{bad}");
-        }
-        let range = Ports::parse("80-82").unwrap();
-        assert!(
-            range.contains(80) && range.contains(82) && !range.contains(79) && !range.contains(83)
-        );
-    }
-}

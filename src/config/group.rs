@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use hyper::http::uri::PathAndQuery;
 
-use super::Argv;
 use super::show::quoted;
 use crate::names::nearest::nearest;
-use crate::probe::{GROUP, Host, PROTOCOLS, Protocol, Request};
+use crate::net::Host;
+use crate::os::process::Argv;
+use crate::probe::{GROUP, PROTOCOLS, Protocol, Request};
 
 /// A named set of checks.
 #[derive(Debug, Clone, PartialEq)]
@@ -149,9 +150,6 @@ pub struct GroupCheck {
     pub limit: Option<Duration>,
 }
 
-/// Longest host name (RFC 1035 section 2.3.4).
-const NAME_MAX: usize = 253;
-
 impl GroupCheck {
     /// Reads `tcp://localhost:5432`, `http://[::1]:8080/health?x`, `exec:zk`, `group:node`.
     ///
@@ -261,26 +259,9 @@ fn host_and_port(text: &str) -> Result<(Host, Option<u16>), &'static str> {
         },
         _ => return Err("has a port that is not 1 to 65535"),
     };
-    Ok((host_of(host)?, port))
-}
-
-/// A host by the words of a person.
-pub(crate) fn host_of(text: &str) -> Result<Host, &'static str> {
-    if let Ok(address) = text.parse::<std::net::IpAddr>() {
-        let address = address.to_canonical();
-        return Ok(if address == std::net::Ipv4Addr::LOCALHOST {
-            Host::Local
-        } else {
-            Host::Address(address)
-        });
-    }
-    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    match text.to_ascii_lowercase() {
-        name if name == "localhost" => Ok(Host::Local),
-        name if !name.is_empty() && name.len() <= NAME_MAX && name.bytes().all(fits) => {
-            Ok(Host::Name(name.into()))
-        }
-        _ => Err("has no host name or address that could be"),
+    match Host::parse(host) {
+        Ok(host) => Ok((host.or_local(), port)),
+        Err(_) => Err("has no host name or address that could be"),
     }
 }
 

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::HttpRule;
 use super::read::Reader;
 use super::settings::LONGEST_PROBE;
-use super::{Argv, HttpRule};
+use crate::os::process::Argv;
 use crate::spool::ServiceName;
 
 /// Most characters of a command's name.

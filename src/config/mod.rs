@@ -134,35 +134,6 @@ impl Config {
     }
 }
 
-/// Where the log goes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum LogPath {
-    /// Standard output.
-    Stdout,
-    /// Standard error.
-    Stderr,
-    /// A file, opened anew after it was renamed.
-    File(PathBuf),
-}
-
-/// How a line of the log looks.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Time, level, module and message.
-    Text,
-    /// The same as a JSON object.
-    Json,
-}
-
-/// A soft limit of open files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FileLimit {
-    /// As high as the hard limit.
-    Max,
-    /// This many.
-    Number(u64),
-}
-
 /// Whether a database's probes use TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsUse {
@@ -199,7 +170,6 @@ impl std::fmt::Debug for Secret {
 }
 
 mod access;
-mod argv;
 mod decode;
 mod fault;
 pub(crate) mod group;
@@ -221,9 +191,10 @@ mod tests;
 mod tree;
 mod values;
 
-pub use crate::net::{Network, is_metadata};
-pub use access::Ports;
-pub use argv::Argv;
+use crate::net::{Network, Ports};
+use crate::os::logging::{LogFormat, LogPath};
+use crate::os::process::Argv;
+use crate::os::sys::FileLimit;
 pub use fault::{Fault, Faults, Sink};
 pub use group::{Group, GroupCheck, Require};
 pub use header::Header;

@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
+use super::Secret;
 use super::settings::Setting;
 use super::show::{list, or_null};
-use super::{Network, Secret};
+use crate::net::Network;
 
 /// What most rows have in common.
 pub(super) const USUAL: Setting = Setting {

@@ -7,10 +7,9 @@ use super::numbers::size_words;
 use super::read::Reader;
 use super::row::{USUAL, networks, row, seconds, secret, set};
 use super::show::{list, map, or_null, plain_list, quoted};
-use super::{
-    Config, FileLimit, Group, HttpRule, LogFormat, LogPath, Secret, access, groups, limits, maps,
-    values,
-};
+use super::{Config, Group, HttpRule, Secret, access, groups, limits, maps, values};
+use crate::os::logging::{LogFormat, LogPath};
+use crate::os::sys::FileLimit;
 
 /// One key of the configuration file.
 #[derive(Clone, Copy)]

@@ -3,9 +3,12 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::TlsUse;
 use super::header::Header;
 use super::read::Reader;
-use super::{FileLimit, LogFormat, LogPath, Network, Ports, TlsUse};
+use crate::net::{Network, Ports};
+use crate::os::logging::{LogFormat, LogPath};
+use crate::os::sys::FileLimit;
 
 /// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
 const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;

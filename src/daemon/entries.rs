@@ -1,7 +1,7 @@
 //! The names of the spool entries that can take a check down. Pure.
 
 use super::target::Own;
-use crate::probe::Host;
+use crate::net::Host;
 use crate::spool::{Key, ServiceName};
 
 /// The names of the entries besides `all`, in the order to ask; `typed` is the host as the poller wrote it.

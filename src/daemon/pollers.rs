@@ -139,8 +139,8 @@ mod tests {
     use super::*;
     use crate::hashed::Hashed;
     use crate::ledger::{Asked, Instance, Ledger, Poll, Stated};
+    use crate::net::Host;
     use crate::os::sys::LocalAddresses;
-    use crate::probe::Host;
     use crate::spool::ServiceName;
 
     #[test]

@@ -5,7 +5,7 @@
 //!
 //! Rule: a host is an address or a host name, nothing else of a header reaches a probe's address.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{StatusCode, Uri};
@@ -14,11 +14,9 @@ use super::route::Check;
 use super::server_state::ServerState;
 use crate::config::{Config, Header};
 use crate::ledger::Stated;
-use crate::probe::{Headers, Host, Outcome, Protocol, Request, Target};
+use crate::net::Host;
+use crate::probe::{Headers, Outcome, Protocol, Request, Target};
 use crate::spool::parse_port;
-
-/// Longest host name (RFC 1035 section 2.3.4).
-const NAME_MAX: usize = 253;
 
 /// What headers say of a check.
 #[derive(Debug)]
@@ -118,27 +116,14 @@ fn host(named: Option<&str>, own: &dyn Own) -> Result<Host, Outcome> {
     let Some(text) = named else {
         return Ok(Host::Local);
     };
-    let bare = text
-        .strip_prefix('[')
-        .and_then(|t| t.strip_suffix(']'))
-        .unwrap_or(text);
-    if let Ok(address) = bare.parse::<IpAddr>() {
-        let address = address.to_canonical();
-        let local = address == Ipv4Addr::LOCALHOST || Some(address) == own.by_name();
-        return Ok(if local {
-            Host::Local
-        } else {
-            Host::Address(address)
-        });
+    match Host::parse(text) {
+        Ok(Host::Address(address)) if Some(address) == own.by_name() => Ok(Host::Local),
+        Ok(host) => Ok(host),
+        Err(_) => Err(bad(format!(
+            "'{}' is not a host to check: give an address or a host name",
+            text.escape_debug()
+        ))),
     }
-    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_');
-    if text.len() <= NAME_MAX && text.bytes().all(fits) {
-        return Ok(Host::Name(text.to_ascii_lowercase().into()));
-    }
-    Err(bad(format!(
-        "'{}' is not a host to check: give an address or a host name",
-        text.escape_debug()
-    )))
 }
 
 /// What the answer's path is asked for: as it came, still encoded.

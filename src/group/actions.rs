@@ -3,9 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::config::Argv;
 use crate::group::{Action, Memory};
-use crate::os::process;
+use crate::os::process::{self, Argv};
 use crate::spool::unix_now;
 
 /// Most lines of an action's output that are logged, of each of its two outputs.

@@ -10,8 +10,9 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::{Argv, Group};
+use crate::config::Group;
 use crate::group::{self, Ask, Memory};
+use crate::os::process::Argv;
 use crate::probe::Context;
 use crate::spool::{Key, Spool};
 

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::probe::Host;
+use crate::net::Host;
 
 /// Longest part of a path that is remembered, in characters: a made-up one must not be kept whole.
 const SEGMENT_MAX: usize = 300;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::probe::Host;
+use crate::net::Host;
 use crate::spool::ServiceName;
 
 /// The rows of one service.

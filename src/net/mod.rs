@@ -1,7 +1,11 @@
-//! Networks and addresses: which an operator allows, and which are never asked.
+//! Hosts, networks and ports: as they are written, which an operator allows, and which are never asked.
 //!
 //! Rule: a leaf, and pure.
 
+mod host;
 mod network;
+mod ports;
 
+pub use host::{Host, HostError};
 pub use network::{Network, is_metadata};
+pub use ports::Ports;

@@ -21,8 +21,6 @@ use nix::unistd::{
     setuid,
 };
 
-use crate::config::FileLimit;
-
 /// How long a list of this host's addresses counts.
 const REFRESH: Duration = Duration::from_secs(5);
 
@@ -110,6 +108,15 @@ fn user_name(uid: Uid) -> String {
         .ok()
         .flatten()
         .map_or_else(|| uid.to_string(), |u| u.name)
+}
+
+/// A soft limit of open files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileLimit {
+    /// As high as the hard limit.
+    Max,
+    /// This many.
+    Number(u64),
 }
 
 /// Sets the soft limit of open files; the hard one stays.

@@ -10,9 +10,10 @@ use tokio::sync::Semaphore;
 
 use super::slots::{Limits, Name, Slots};
 use super::tls::TlsClient;
-use super::{Host, Outcome, Target, mysql};
+use super::{Outcome, Target, mysql};
 use crate::capacity;
-use crate::config::{Config, is_metadata};
+use crate::config::Config;
+use crate::net::{Host, is_metadata};
 use crate::os::sys::LocalAddresses;
 
 /// Name look-ups at once. Each blocks a thread for as long as the resolver likes.

@@ -38,7 +38,7 @@ use std::time::Duration;
 pub use context::{Context, ContextError};
 pub use outcome::Outcome;
 pub use slots::Name;
-pub use target::{Headers, Host, Target};
+pub use target::{Headers, Target};
 pub use trace::{Step, Trace};
 
 /// Everything that can be probed. Router, metrics, `hacheck probe` and the documentation's tests read this table.

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{Semaphore, SemaphorePermit};
 
-use super::{Host, Outcome, Target};
+use super::{Outcome, Target};
+use crate::net::Host;
 
 /// How long a check counts as one that passed lately.
 const LATELY: Duration = Duration::from_secs(600);

@@ -1,34 +1,11 @@
 //! What is probed: host, port, path and headers.
 
-use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
 
-/// Where a probe goes.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub enum Host {
-    /// This host: 127.0.0.1.
-    Local,
-    /// Another address, or one of this host's own that is not 127.0.0.1.
-    Address(IpAddr),
-    /// A name that is looked up for each probe.
-    Name(Box<str>),
-}
-
-impl fmt::Display for Host {
-    /// As it stands in front of `:port`: IPv6 addresses in brackets.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Local => f.write_str("127.0.0.1"),
-            Self::Address(IpAddr::V6(a)) => write!(f, "[{a}]"),
-            Self::Address(a) => a.fmt(f),
-            Self::Name(n) => f.write_str(n),
-        }
-    }
-}
+use crate::net::Host;
 
 /// The request headers of a target: so few that a list serves them best.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -24,8 +24,9 @@ use tokio_rustls::rustls::{
 };
 
 use super::context::ContextError;
-use super::{Host, Outcome, Probe};
+use super::{Outcome, Probe};
 use crate::config::Config;
+use crate::net::Host;
 use crate::os::cause::cause_text;
 
 /// Where Debian, and most others, keep the certificates to trust.

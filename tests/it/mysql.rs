@@ -4,7 +4,7 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use hacheck::config::TlsUse;
-use hacheck::probe::Host;
+use hacheck::net::Host;
 
 use crate::mariadb::{MariaDb, primary};
 use crate::support::probing::{Prober, secret};

@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use crate::hashed::{Given, Hashed};
-use crate::probe::{Host, Name, Outcome};
+use crate::net::Host;
+use crate::probe::{Name, Outcome};
 
 /// What a result belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]

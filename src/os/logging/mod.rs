@@ -18,11 +18,30 @@ use std::time::Duration;
 use env_logger::Target;
 use log::{Level, LevelFilter, Record};
 
-use crate::config::{LogFormat, LogPath};
 use crate::os::cause::cause_text;
 use crate::os::systemd;
 use rate::Rate;
 pub use rate::{Seldom, Times};
+
+/// Where the log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LogPath {
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+    /// A file, opened anew after it was renamed.
+    File(PathBuf),
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Time, level, module and message.
+    Text,
+    /// The same as a JSON object.
+    Json,
+}
 
 /// Lines that may wait for a slow log. Room for them is taken at once, 32 bytes each.
 const QUEUE: usize = 2048;

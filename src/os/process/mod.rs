@@ -5,6 +5,8 @@
 //! itself is left alone, even if that holds the pipes open: nothing is waited for but the program. Output beyond a
 //! bound is read and thrown away, so that a chatty program neither blocks nor fills memory. It is always reaped.
 
+mod argv;
+
 use std::fmt;
 use std::io;
 use std::os::fd::OwnedFd;
@@ -17,8 +19,9 @@ use nix::unistd::Pid;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 
-use crate::config::Argv;
 use crate::os::cause::cause_text;
+
+pub use argv::Argv;
 
 /// Most bytes that are kept of each of the two outputs.
 const OUTPUT_MAX: usize = 64 << 10;

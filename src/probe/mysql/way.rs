@@ -7,7 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use crate::probe::{Host, Target};
+use crate::net::Host;
+use crate::probe::Target;
 
 /// How long what was learned counts.
 const KEPT: Duration = Duration::from_secs(300);

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hacheck::config::{Config, Secret};
+use hacheck::net::Host;
 use hacheck::os::sys::LocalAddresses;
-use hacheck::probe::{self, Context, Host, Protocol, Target, Trace};
+use hacheck::probe::{self, Context, Protocol, Target, Trace};
 
 /// What came of a probe.
 #[derive(Debug, PartialEq, Eq)]

@@ -14,10 +14,11 @@ use crate::cli::applet::{Applet, Call};
 use crate::cli::args::help;
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::config::{Argv, Config, Group, GroupCheck, LogFormat, LogPath};
+use crate::config::{Config, Group, GroupCheck};
 use crate::daemon;
-use crate::os::logging;
-use crate::probe::Host;
+use crate::net::Host;
+use crate::os::logging::{self, LogFormat, LogPath};
+use crate::os::process::Argv;
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {

@@ -6,9 +6,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ini::{Fault, Found, Ini};
-use crate::config::group::host_of;
-use crate::config::{Argv, Group, GroupCheck};
+use crate::config::{Group, GroupCheck};
 use crate::names::nearest::nearest;
+use crate::net::Host;
+use crate::os::process::Argv;
 
 /// The sections that are no checks.
 const OTHER_SECTIONS: [&str; 3] = ["general", "promotions", "demotions"];
@@ -266,7 +267,7 @@ impl Reader<'_> {
             "hostname",
             None,
             "write a host name or an address",
-            |t| host_of(t).ok().map(Some),
+            |t| Host::parse(t).ok().map(Host::or_local).map(Some),
         );
         let port = self.parsed(
             section,

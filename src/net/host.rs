@@ -1,0 +1,121 @@
+//! Hosts as they are written: by operators in check URLs, by load balancers in headers.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+/// Longest host name (RFC 1035 section 2.3.4).
+const NAME_MAX: usize = 253;
+
+/// Where a probe goes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Host {
+    /// This host: 127.0.0.1.
+    Local,
+    /// Another address, or one of this host's own that is not 127.0.0.1.
+    Address(IpAddr),
+    /// A name that is looked up for each probe.
+    Name(Box<str>),
+}
+
+/// The text is neither an address nor a host name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HostError;
+
+impl Host {
+    /// Parses an address, in brackets or not, or a host name, which is put in lower case. 127.0.0.1 is this host.
+    ///
+    /// # Errors
+    /// [`HostError`] for anything else, also for an empty text.
+    pub fn parse(text: &str) -> Result<Self, HostError> {
+        let bare = text
+            .strip_prefix('[')
+            .and_then(|t| t.strip_suffix(']'))
+            .unwrap_or(text);
+        if let Ok(address) = bare.parse::<IpAddr>() {
+            return Ok(Self::at(address));
+        }
+        let length_fits = (1..=NAME_MAX).contains(&text.len());
+        if length_fits && text.bytes().all(is_name_byte) {
+            return Ok(Self::Name(text.to_ascii_lowercase().into()));
+        }
+        Err(HostError)
+    }
+
+    /// The host of an address; an IPv4-mapped one is the IPv4 address itself.
+    #[must_use]
+    pub fn at(address: IpAddr) -> Self {
+        match address.to_canonical() {
+            IpAddr::V4(Ipv4Addr::LOCALHOST) => Self::Local,
+            other => Self::Address(other),
+        }
+    }
+
+    /// The same, with the name `localhost` taken for this host instead of being looked up.
+    #[must_use]
+    pub fn or_local(self) -> Self {
+        match self {
+            Self::Name(name) if &*name == "localhost" => Self::Local,
+            other => other,
+        }
+    }
+}
+
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
+}
+
+impl fmt::Display for Host {
+    /// As it stands in front of `:port`: IPv6 addresses in brackets.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Local => f.write_str("127.0.0.1"),
+            Self::Address(IpAddr::V6(a)) => write!(f, "[{a}]"),
+            Self::Address(a) => a.fmt(f),
+            Self::Name(n) => f.write_str(n),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_host_is_an_address_or_a_name_and_nothing_else() {
+        for (text, shown) in [
+            ("127.0.0.1", "127.0.0.1"),
+            ("::ffff:127.0.0.1", "127.0.0.1"),
+            ("::ffff:10.0.0.7", "10.0.0.7"),
+            ("::1", "[::1]"),
+            ("[::1]", "[::1]"),
+            ("[10.0.0.7]", "10.0.0.7"),
+            ("DB-1.example_a", "db-1.example_a"),
+            ("localhost", "localhost"),
+        ] {
+            let host = Host::parse(text).unwrap_or_else(|_| panic!("{text} was refused"));
+            assert_eq!(host.to_string(), shown, "{text}");
+        }
+        let long = "a".repeat(NAME_MAX + 1);
+        for bad in [
+            "",
+            "a b",
+            "a/b",
+            "user@host",
+            "[web]",
+            "[::1",
+            "é",
+            "a:80",
+            &long,
+        ] {
+            assert_eq!(Host::parse(bad), Err(HostError), "{bad:?}");
+        }
+        assert!(Host::parse(&long[1..]).is_ok());
+    }
+
+    #[test]
+    fn localhost_is_this_host_only_where_that_is_asked_for() {
+        let host = Host::parse("LocalHost").unwrap();
+        assert_eq!(host, Host::Name("localhost".into()));
+        assert_eq!(host.or_local(), Host::Local);
+    }
+}
