@@ -1,19 +1,36 @@
 //! hacheck: a health-check proxy and an operator's switch.
 //!
 //! # The map
-//! - [`cli`]: the commands; the table of their names.
-//! - [`config`]: the settings, typed, with every fault reported at once.
-//! - [`spool`]: downtimes in files; the gate that the daemon asks first.
-//! - [`probe`]: one check of one target; the table of protocols.
-//! - [`group`]: a named set of checks. [`watch`]: asks a group unasked, and acts when its state changes.
-//! - [`process`]: one program, run to its end or killed with its group.
-//! - [`cache`]: results that still count, and sharing of running probes.
+//! - [`cli`]: the names of the binary, one file or folder for each command.
+//! - [`daemon`]: the life of the process: listeners, polls, pages, reload, shutdown.
 //! - [`check`]: the policy on one screen: spool, then cache, then probe.
-//! - [`stats`]: who asked for what lately, and what was answered. [`ledger`]: the balancers that poll, and what they see.
-//! - [`daemon`]: routes, targets, answers, metrics, and the life of the process.
-//! - [`http`]: the listener for pollers and the one request of a probe.
-//! - [`logging`]: the log and its file. [`sys`]: what the operating system knows. [`capacity`]: how much there is room for. [`systemd`]: what its service manager does. [`orphans`]: life as process 1.
-//! - [`hashed`]: keys that are hashed once. [`nearest`]: "did you mean". [`cause`]: errors of the system in words.
+//! - [`group`]: a named set of checks, run, watched, acted on.
+//! - [`probe`]: one check of one target; the table of protocols.
+//! - [`spool`]: downtimes in files; the gate that is asked first.
+//! - [`ledger`]: who polls, what each balancer sees, what changed lately.
+//! - [`http`]: connections, replies, and the request of a probe.
+//! - [`config`]: the settings of all rooms, from one file.
+//! - [`settings`]: from the text of a file to typed values, with every fault reported at once.
+//! - [`names`]: services and instances, and "did you mean". [`net`]: hosts, networks, ports, metadata addresses.
+//! - [`os`]: the log, programs, errors in words, the service manager, limits (the only unsafe code).
+//! - [`hashed`]: keys that are hashed once.
+//!
+//! # The arrows
+//! Which room uses which. A test holds the code to this table, and to having no circles.
+//!
+//! | room | uses |
+//! |---|---|
+//! | `cli` | everything |
+//! | `daemon` | check, config, group, hashed, http, ledger, net, os, probe, spool |
+//! | `config` | check, group, http, ledger, net, os, probe, settings |
+//! | `check` | group, hashed, net, probe, settings, spool |
+//! | `group` | names, net, os, probe, settings, spool |
+//! | `ledger` | hashed, net, probe, spool |
+//! | `probe` | http, names, net, os, settings |
+//! | `http` | os |
+//! | `spool` | names, os |
+//! | `settings` | names, net, os |
+//! | `hashed`, `names`, `net`, `os` | |
 //!
 //! # The story of one request
 //! 1. [`http::listen`] accepts the connection and hands request and peer to the daemon's handler.
@@ -30,10 +47,7 @@
 //! where it was accepted; a bare server answers a tenth more by two of these than by one for two threads) and accepts from the same sockets; cache, statistics and books are shared under locks that are
 //! held for some hundred instructions. One thread answers about twenty thousand new connections a second; a second one
 //! helps only where the machine has cores to spare (`benches/RESULTS.md`).
-//!
-//! Arrows never turn back: `probe` knows nothing of spool, cache or daemon; `spool` nothing of HTTP.
 
-pub mod capacity;
 pub mod check;
 pub mod cli;
 pub mod config;
@@ -46,4 +60,5 @@ pub mod names;
 pub mod net;
 pub mod os;
 pub mod probe;
+pub mod settings;
 pub mod spool;

@@ -6,9 +6,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hacheck::config::{Config, Secret};
 use hacheck::net::Host;
-use hacheck::probe::{self, Context, Headers, PROTOCOLS, Target, Trace};
+use hacheck::probe::{self, Context, Headers, PROTOCOLS, Room, Secret, Settings, Target, Trace};
 use hacheck::os::sys::LocalAddresses;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -37,7 +36,7 @@ fn bench() -> Bench {
     let listener = UnixListener::bind(&path).unwrap();
     drop(_entered);
     let secret = || Some(Secret::new("s3cret".into()));
-    let config = Config {
+    let settings = Settings {
         sockets: [("web".to_owned(), path)].into(),
         healthcheck_timeout: Duration::from_millis(300),
         redis_password: secret(),
@@ -45,9 +44,13 @@ fn bench() -> Bench {
         mysql_password: secret(),
         postgres_username: Some("user".into()),
         postgres_password: secret(),
-        ..Config::default()
+        ..Settings::default()
     };
-    let context = Context::new(Arc::new(config), Arc::new(LocalAddresses::default())).unwrap();
+    let room = Room {
+        probes: 64,
+        waiting: 64,
+    };
+    let context = Context::new(settings, room, Arc::new(LocalAddresses::default())).unwrap();
     Bench {
         runtime,
         listener,

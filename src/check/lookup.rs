@@ -7,9 +7,8 @@ use hyper::header::{HOST, HeaderValue};
 
 use super::Wants;
 use crate::check::cache::Key;
-use crate::config::Config;
 use crate::net::Host;
-use crate::probe::{GROUP, Outcome, Protocol, Request, Target};
+use crate::probe::{self, GROUP, Outcome, Protocol, Request, Target};
 
 /// A check that can be looked up.
 #[derive(Debug)]
@@ -31,9 +30,9 @@ impl Lookup {
     pub fn new(
         protocol: &'static Protocol,
         target: Arc<Target>,
-        config: &Config,
+        settings: &probe::Settings,
     ) -> Result<Self, Outcome> {
-        let (key, without_host) = keys(protocol, &target, config)?;
+        let (key, without_host) = keys(protocol, &target, settings)?;
         Ok(Self {
             protocol,
             target,
@@ -44,8 +43,12 @@ impl Lookup {
 
     /// What is wanted of a target: a check, or a refused one.
     #[must_use]
-    pub fn wanted(protocol: &'static Protocol, target: Arc<Target>, config: &Config) -> Wants {
-        match Self::new(protocol, Arc::clone(&target), config) {
+    pub fn wanted(
+        protocol: &'static Protocol,
+        target: Arc<Target>,
+        settings: &probe::Settings,
+    ) -> Wants {
+        match Self::new(protocol, Arc::clone(&target), settings) {
             Ok(lookup) => Wants::Check(lookup),
             Err(answer) => Wants::Refused(answer, Some((protocol, target))),
         }
@@ -56,11 +59,11 @@ impl Lookup {
 fn keys(
     protocol: &'static Protocol,
     target: &Target,
-    config: &Config,
+    settings: &probe::Settings,
 ) -> Result<(Key, Option<Key>), Outcome> {
     let by_service = protocol.keyed_by_service
-        || config.service_name_header.is_some()
-        || config.is_special(&target.service);
+        || settings.service_name_header.is_some()
+        || settings.is_special(&target.service);
     // A host that the configuration names may be one that requests must not: they do not share results.
     let service = match target.host {
         Host::Local => by_service.then(|| Arc::clone(&target.service)),
@@ -140,7 +143,7 @@ mod tests {
         keys(
             Protocol::find(protocol).unwrap(),
             &Target::local(1, path),
-            &Config::default(),
+            &probe::Settings::default(),
         )
         .map(|(key, _)| key)
     }

@@ -5,6 +5,7 @@
 
 pub mod cache;
 mod lookup;
+mod settings;
 mod waits;
 
 use std::future::Future;
@@ -14,10 +15,11 @@ use std::time::Instant;
 
 use self::cache::{Cache, Found, Running, Ticket};
 pub use self::lookup::Lookup;
+pub use self::settings::Settings;
+pub(crate) use self::settings::read_cache_time;
 use self::waits::Waiting;
-use crate::config::Group;
-use crate::group::{self, Ask, Asked, Memory};
-use crate::probe::{Context, GROUP, Name, Outcome, Protocol, Target, Trace};
+use crate::group::{self, Ask, Asked, CheckContext, Group, Memory};
+use crate::probe::{GROUP, Name, Outcome, Protocol, Target, Trace};
 use crate::spool::{Closed, Downtime, Gate, Mark};
 
 /// What a poller wants to know.
@@ -99,7 +101,7 @@ impl Shared {
     }
 
     /// The outcome of a check.
-    async fn outcome(&self, lookup: &Lookup, context: &Arc<Context>) -> Arc<Outcome> {
+    async fn outcome(&self, lookup: &Lookup, context: &Arc<CheckContext>) -> Arc<Outcome> {
         let running = match self.cache.find(&lookup.key, self.fresh, Instant::now()) {
             Found::Result(outcome) => return outcome,
             Found::Running(running) => running,
@@ -116,10 +118,10 @@ impl Shared {
             }
         };
         // A group's checks wait themselves; one that passed lately is not to be pushed aside by made-up ones.
-        if lookup.protocol.name == GROUP || context.passed_lately(lookup.key.name()) {
+        if lookup.protocol.name == GROUP || context.probes.passed_lately(lookup.key.name()) {
             return running.outcome().await;
         }
-        self.wait(running, context.max_waiting()).await
+        self.wait(running, context.probes.max_waiting()).await
     }
 
     /// Waits for a probe, as one of the requests that wait at most.
@@ -176,7 +178,7 @@ impl Shared {
 struct Begun {
     protocol: &'static Protocol,
     target: Arc<Target>,
-    context: Arc<Context>,
+    context: Arc<CheckContext>,
     name: Name,
 }
 
@@ -185,10 +187,10 @@ impl Ask for Shared {
         &'a self,
         protocol: &'static Protocol,
         target: Target,
-        context: &'a Arc<Context>,
+        context: &'a Arc<CheckContext>,
     ) -> Asked<'a> {
         Box::pin(async move {
-            match Lookup::new(protocol, Arc::new(target), &context.config) {
+            match Lookup::new(protocol, Arc::new(target), &context.probes.settings) {
                 Ok(lookup) => self.outcome(&lookup, context).await,
                 Err(refused) => Arc::new(refused),
             }
@@ -256,7 +258,7 @@ impl Checker {
     pub async fn check(
         &self,
         question: &Question<'_>,
-        context: &Arc<Context>,
+        context: &Arc<CheckContext>,
     ) -> (Verdict, Option<Closed>) {
         let draining = match self.closed(question) {
             Some(closed) if question.weights && closed.downtime.mark() == Some(Mark::Drain) => {
@@ -297,7 +299,7 @@ impl Checker {
         &self,
         lookup: &Lookup,
         fresh: bool,
-        context: &Arc<Context>,
+        context: &Arc<CheckContext>,
     ) -> Arc<Outcome> {
         if fresh {
             self.shared.fresh().outcome(lookup, context).await

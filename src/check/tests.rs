@@ -1,7 +1,6 @@
 use super::*;
-use crate::config::Config;
 use crate::os::sys::LocalAddresses;
-use crate::probe::Request;
+use crate::probe::{self, Context, Request, Room};
 
 #[tokio::test]
 async fn a_probe_that_panics_fails_its_check_and_no_other() {
@@ -20,12 +19,19 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
             })
         },
     };
-    let context = Context::new(
-        Arc::new(Config::default()),
+    let room = Room {
+        probes: 64,
+        waiting: 64,
+    };
+    let probes = Context::new(
+        probe::Settings::default(),
+        room,
         Arc::new(LocalAddresses::default()),
-    )
-    .unwrap();
-    let context = Arc::new(context);
+    );
+    let context = Arc::new(CheckContext {
+        probes: probes.unwrap(),
+        groups: group::Groups::default(),
+    });
     let cache = Arc::new(Cache::new(cache::Limits {
         time: None,
         entries: 10,
@@ -40,8 +46,12 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
         fresh: true,
     };
     let ask = async |path: &str| {
-        let lookup =
-            Lookup::new(&PANICS, Arc::new(Target::local(1, path)), &context.config).unwrap();
+        let lookup = Lookup::new(
+            &PANICS,
+            Arc::new(Target::local(1, path)),
+            &context.probes.settings,
+        )
+        .unwrap();
         shared.outcome(&lookup, &context).await
     };
     for _ in 0..200 {

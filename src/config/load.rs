@@ -4,13 +4,13 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use super::decode::{MAX_FILE, decode};
-use super::fault::{Fault, Faults, Sink};
-use super::raw::{Document, Node, Problem, Value};
-use super::read::{Fields, Reader};
 use super::settings::SETTINGS;
-use super::{Config, secrets, tree};
+use super::{Config, DaemonSettings};
 use crate::os::cause::cause_text;
+use crate::settings::{
+    Document, Fault, Faults, Fields, MAX_FILE, Node, Problem, Reader, Sink, Value, decode,
+    file_key, read_setting, tidy,
+};
 
 /// A configuration that can be used, and what is odd about its file.
 #[derive(Debug)]
@@ -69,13 +69,17 @@ pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
     };
     let mut document = Document::parse(decode(text).map_err(problem)?).map_err(problem)?;
     let sink = Sink::new(text.len());
-    tree::tidy(&mut document.root, "", &sink);
+    tidy(&mut document.root, &is_secret, &sink);
     let config = settings(&document.root, &sink);
     let (faults, warnings) = sink.finish(name, |mark| document.line(mark));
     match faults {
         Some(faults) => Err(faults),
         None => Ok(Loaded { config, warnings }),
     }
+}
+
+fn is_secret(key: &str) -> bool {
+    SETTINGS.iter().any(|s| s.secret && s.name == key)
 }
 
 fn settings(root: &Node, sink: &Sink) -> Config {
@@ -97,7 +101,7 @@ fn settings(root: &Node, sink: &Sink) -> Config {
     let files: Vec<String> = SETTINGS
         .iter()
         .filter(|s| s.secret)
-        .map(secrets::file_key)
+        .map(|s| file_key(s.name))
         .collect();
     let known: Vec<&str> = SETTINGS
         .iter()
@@ -108,7 +112,8 @@ fn settings(root: &Node, sink: &Sink) -> Config {
         return config;
     };
     for setting in SETTINGS {
-        secrets::read(setting, &fields, &mut config);
+        let take = |reader: &Reader<'_>| (setting.parse)(&mut config, reader);
+        read_setting(setting.name, setting.secret, &fields, take);
     }
     relations(&config, &fields);
     config
@@ -121,26 +126,27 @@ fn relations(config: &Config, fields: &Fields<'_>) {
             reader.warn(text);
         }
     };
-    if !config.tls_verify {
+    if !config.probe.tls_verify {
         warn(
             "tls_ca_file",
             "the certificates are not used while tls_verify is false; set tls_verify: true",
         );
     }
-    if !config.allow_remote_spool_changes && !config.remote_spool_tokens.is_empty() {
+    if !config.daemon.allow_remote_spool_changes && !config.daemon.remote_spool_tokens.is_empty() {
         warn(
             "remote_spool_tokens",
             "no spool change from afar is taken; set allow_remote_spool_changes: true",
         );
     }
-    if config.listen_unix.is_none() && config.listen_unix_mode != Config::default().listen_unix_mode
+    if config.daemon.listen_unix.is_none()
+        && config.daemon.listen_unix_mode != DaemonSettings::default().listen_unix_mode
     {
         warn(
             "listen_unix_mode",
             "there is no listen_unix beside it, so it does nothing; set both",
         );
     }
-    if config.mysql_password.is_none() {
+    if config.probe.mysql_password.is_none() {
         warn(
             "mysql_username",
             "there is no mysql_password beside it, so MySQL probes will not log in; set both",

@@ -5,10 +5,9 @@
 
 use std::time::Duration;
 
-use super::Secret;
 use super::settings::Setting;
-use super::show::{list, or_null};
 use crate::net::Network;
+use crate::settings::{Secret, list, or_null};
 
 /// What most rows have in common.
 pub(super) const USUAL: Setting = Setting {
@@ -25,71 +24,71 @@ pub(super) const USUAL: Setting = Setting {
 
 /// One row: the key, which is also the field, its shape, `restart` where a change needs one, and the doc.
 macro_rules! row {
-    (@ $key:ident { $($fields:tt)* } restart, $doc:literal) => {
-        row! { @ $key { restart: true, $($fields)* } $doc }
+    (@ $part:ident.$key:ident { $($fields:tt)* } restart, $doc:literal) => {
+        row! { @ $part.$key { restart: true, $($fields)* } $doc }
     };
-    (@ $key:ident { $($fields:tt)* } $doc:literal) => {
+    (@ $part:ident.$key:ident { $($fields:tt)* } $doc:literal) => {
         Setting { name: stringify!($key), doc: $doc, $($fields)* ..USUAL }
     };
-    ($key:ident: count($unit:literal, $min:expr, $max:expr), $($rest:tt)+) => {
-        row! { @ $key {
+    ($part:ident.$key:ident: count($unit:literal, $min:expr, $max:expr), $($rest:tt)+) => {
+        row! { @ $part.$key {
             unit: $unit,
-            parse: |c, r| set(&mut c.$key, r.count($min, $max)),
-            show: |c| c.$key.to_string(),
-            limit: Some(|c| c.$key as f64),
+            parse: |c, r| set(&mut c.$part.$key, r.count($min, $max)),
+            show: |c| c.$part.$key.to_string(),
+            limit: Some(|c| c.$part.$key as f64),
         } $($rest)+ }
     };
-    ($key:ident: seconds($min:expr, $max:expr), $($rest:tt)+) => {
-        row! { @ $key {
+    ($part:ident.$key:ident: seconds($min:expr, $max:expr), $($rest:tt)+) => {
+        row! { @ $part.$key {
             unit: "seconds",
-            parse: |c, r| set(&mut c.$key, r.seconds($min, $max)),
-            show: |c| seconds(c.$key),
-            limit: Some(|c| c.$key.as_secs_f64()),
+            parse: |c, r| set(&mut c.$part.$key, r.seconds($min, $max)),
+            show: |c| seconds(c.$part.$key),
+            limit: Some(|c| c.$part.$key.as_secs_f64()),
         } $($rest)+ }
     };
-    ($key:ident: bytes($min:expr, $max:expr), $($rest:tt)+) => {
-        row! { @ $key {
+    ($part:ident.$key:ident: bytes($min:expr, $max:expr), $($rest:tt)+) => {
+        row! { @ $part.$key {
             kind: "size",
             unit: "bytes, or with KiB, MiB, GiB",
-            parse: |c, r| set(&mut c.$key, r.bytes($min, $max)),
-            show: |c| size_words(c.$key),
-            limit: Some(|c| c.$key as f64),
+            parse: |c, r| set(&mut c.$part.$key, r.bytes($min, $max)),
+            show: |c| size_words(c.$part.$key),
+            limit: Some(|c| c.$part.$key as f64),
         } $($rest)+ }
     };
-    ($key:ident: flag, $($rest:tt)+) => {
-        row! { @ $key {
+    ($part:ident.$key:ident: flag, $($rest:tt)+) => {
+        row! { @ $part.$key {
             kind: "true or false",
-            parse: |c, r| set(&mut c.$key, r.boolean()),
-            show: |c| c.$key.to_string(),
+            parse: |c, r| set(&mut c.$part.$key, r.boolean()),
+            show: |c| c.$part.$key.to_string(),
         } $($rest)+ }
     };
-    ($key:ident: text, $($rest:tt)+) => {
-        row! { @ $key {
+    ($part:ident.$key:ident: text, $($rest:tt)+) => {
+        row! { @ $part.$key {
             kind: "text",
-            parse: |c, r| set(&mut c.$key, r.text().map(Some)),
-            show: |c| or_null(c.$key.as_ref(), |t| quoted(t)),
+            parse: |c, r| set(&mut c.$part.$key, r.text().map(Some)),
+            show: |c| or_null(c.$part.$key.as_ref(), |t| quoted(t)),
         } $($rest)+ }
     };
-    ($key:ident: secret, $($rest:tt)+) => {
-        row! { @ $key {
+    ($part:ident.$key:ident: secret, $($rest:tt)+) => {
+        row! { @ $part.$key {
             kind: "text",
             secret: true,
-            parse: |c, r| set(&mut c.$key, r.any_text().map(|t| Some(Secret::new(t)))),
-            show: |c| secret(c.$key.as_ref()),
+            parse: |c, r| set(&mut c.$part.$key, r.any_text().map(|t| Some(Secret::new(t)))),
+            show: |c| secret(c.$part.$key.as_ref()),
         } $($rest)+ }
     };
-    ($key:ident: tls, $($rest:tt)+) => {
-        row! { @ $key {
+    ($part:ident.$key:ident: tls, $($rest:tt)+) => {
+        row! { @ $part.$key {
             kind: "`off`, `auto` or `required`",
-            parse: |c, r| set(&mut c.$key, values::tls_use(r)),
-            show: |c| values::tls_word(c.$key).into(),
+            parse: |c, r| set(&mut c.$part.$key, TlsUse::read(r)),
+            show: |c| c.$part.$key.word().into(),
         } $($rest)+ }
     };
-    ($key:ident: networks, $($rest:tt)+) => {
-        row! { @ $key {
+    ($part:ident.$key:ident: networks, $($rest:tt)+) => {
+        row! { @ $part.$key {
             kind: "list of networks",
-            parse: |c, r| set(&mut c.$key, values::networks(r)),
-            show: |c| networks(&c.$key),
+            parse: |c, r| set(&mut c.$part.$key, read_networks(r)),
+            show: |c| networks(&c.$part.$key),
         } $($rest)+ }
     };
 }

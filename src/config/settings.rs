@@ -1,15 +1,24 @@
 //! The table of settings: every key stands here once, with type, unit, meaning, and how it is read and shown.
 //!
 //! Rule: parsing, suggestions, `hacheck config`, the reference and the advice after SIGHUP all follow this table. A new
-//! key is a field of [`Config`] with its default, and a row here.
+//! key is a field of its room's settings with its default, and a row here.
 
-use super::numbers::size_words;
-use super::read::Reader;
+use super::daemon::read_file_limit;
+use super::logging::{read_log_format, read_log_level, read_log_path};
 use super::row::{USUAL, networks, row, seconds, secret, set};
-use super::show::{list, map, or_null, plain_list, quoted};
-use super::{Config, Group, HttpRule, Secret, access, groups, limits, maps, values};
+use super::{Config, access, limits};
+use crate::check::read_cache_time;
+use crate::group::{self, Group};
 use crate::os::logging::{LogFormat, LogPath};
 use crate::os::sys::FileLimit;
+use crate::probe::settings::{
+    LONGEST, read_exec, read_header, read_headers, read_http_rules, read_sockets, read_timeouts,
+};
+use crate::probe::{HttpRule, TlsUse};
+use crate::settings::{
+    Reader, Secret, list, map, networks as read_networks, or_null, plain_list, ports, quoted,
+    size_words,
+};
 
 /// One key of the configuration file.
 #[derive(Clone, Copy)]
@@ -59,51 +68,59 @@ const ROWS: &[Setting] = &[
         name: "cache_time",
         unit: "seconds",
         doc: "How long a result counts, from its end. 0 keeps none, yet polls at the same time still share one probe; `.inf` keeps results for ever.",
-        parse: |c, r| set(&mut c.cache_time, values::cache_time(r)),
-        show: |c| c.cache_time.map_or_else(|| ".inf".into(), seconds),
+        parse: |c, r| set(&mut c.check.cache_time, read_cache_time(r)),
+        show: |c| c.check.cache_time.map_or_else(|| ".inf".into(), seconds),
         ..USUAL
     },
-    row! { healthcheck_timeout: seconds(0.001, LONGEST_PROBE), "The deadline of a probe, from connect to last byte, waiting for a slot included. At most 86400." },
-    row! { max_clients: count("probes", 1, 1_000_000), "Probes that run at once, as far as the limit of open files allows. A quarter of them is kept for checks that passed in the last ten minutes." },
-    row! { max_probes_per_target: count("probes", 1, 1_000_000), "Probes that run at once against one host and port, so that one hung service cannot starve the others. Where a check passed in the last ten minutes, a quarter is kept for such checks." },
+    row! { probe.healthcheck_timeout: seconds(0.001, LONGEST), "The deadline of a probe, from connect to last byte, waiting for a slot included. At most 86400." },
+    row! { probe.max_clients: count("probes", 1, 1_000_000), "Probes that run at once, as far as the limit of open files allows. A quarter of them is kept for checks that passed in the last ten minutes." },
+    row! { probe.max_probes_per_target: count("probes", 1, 1_000_000), "Probes that run at once against one host and port, so that one hung service cannot starve the others. Where a check passed in the last ten minutes, a quarter is kept for such checks." },
     Setting {
         name: "service_name_header",
         kind: "header name",
         doc: "A request header that tells HTTP upstreams the service's name.",
-        parse: |c, r| set(&mut c.service_name_header, values::header_or_none(r)),
-        show: |c| or_null(c.service_name_header.as_ref(), |h| quoted(h.written())),
+        parse: |c, r| set(&mut c.probe.service_name_header, read_header(r)),
+        show: |c| {
+            or_null(c.probe.service_name_header.as_ref(), |h| {
+                quoted(h.written())
+            })
+        },
         ..USUAL
     },
     Setting {
         name: "http_headers_to_copy",
         kind: "list of header names",
         doc: "Headers of the poller that HTTP probes pass on. Their values are part of the cache key.",
-        parse: |c, r| set(&mut c.http_headers_to_copy, values::headers(r)),
-        show: |c| list(&c.http_headers_to_copy),
+        parse: |c, r| set(&mut c.probe.http_headers_to_copy, read_headers(r)),
+        show: |c| list(&c.probe.http_headers_to_copy),
         ..USUAL
     },
-    row! { allow_remote_spool_changes: flag, "Whether `POST /spool/…` may take services down and up." },
-    row! { check_hosts: networks, "Where hosts named in request headers must lie, besides this host's own addresses. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything. Cloud metadata addresses are refused always." },
-    row! { tls_verify: flag, "Whether the certificates of HTTPS upstreams are verified." },
+    row! { daemon.allow_remote_spool_changes: flag, "Whether `POST /spool/…` may take services down and up." },
+    row! { probe.check_hosts: networks, "Where hosts named in request headers must lie, besides this host's own addresses. `private` is loopback, RFC 1918 and fc00::/7; `any` is everything. Cloud metadata addresses are refused always." },
+    row! { probe.tls_verify: flag, "Whether the certificates of HTTPS upstreams are verified." },
     Setting {
         name: "tls_ca_file",
         kind: "path of a PEM file",
         doc: "The certificates to trust; the system's when unset. A server's own must be made with CA:FALSE. Of use with `tls_verify: true` only.",
         parse: |c, r| {
             set(
-                &mut c.tls_ca_file,
+                &mut c.probe.tls_ca_file,
                 r.path("/etc/ssl/certs/ca.pem").map(Some),
             );
         },
-        show: |c| or_null(c.tls_ca_file.as_ref(), |p| quoted(&p.to_string_lossy())),
+        show: |c| {
+            or_null(c.probe.tls_ca_file.as_ref(), |p| {
+                quoted(&p.to_string_lossy())
+            })
+        },
         ..USUAL
     },
     Setting {
         name: "log_path",
         kind: "`stdout`, `stderr` or a path",
         doc: "Where the log goes. A file is opened anew after it was renamed, as logrotate does.",
-        parse: |c, r| set(&mut c.log_path, values::log_path(r)),
-        show: |c| match &c.log_path {
+        parse: |c, r| set(&mut c.log.log_path, read_log_path(r)),
+        show: |c| match &c.log.log_path {
             LogPath::Stdout => "stdout".into(),
             LogPath::Stderr => "stderr".into(),
             LogPath::File(path) => quoted(&path.to_string_lossy()),
@@ -114,8 +131,8 @@ const ROWS: &[Setting] = &[
         name: "log_format",
         kind: "`text` or `json`",
         doc: "How a line of the log looks: for people, or one JSON object with `time`, `level`, `target` and `message`.",
-        parse: |c, r| set(&mut c.log_format, values::log_format(r)),
-        show: |c| match c.log_format {
+        parse: |c, r| set(&mut c.log.log_format, read_log_format(r)),
+        show: |c| match c.log.log_format {
             LogFormat::Text => "text".into(),
             LogFormat::Json => "json".into(),
         },
@@ -125,8 +142,8 @@ const ROWS: &[Setting] = &[
         name: "log_level",
         kind: "`error`, `warn`, `info`, `debug`, `trace` or `off`",
         doc: "What is logged without `-v`. Changes of a service are info, each request is debug.",
-        parse: |c, r| set(&mut c.log_level, values::log_level(r)),
-        show: |c| c.log_level.to_string().to_ascii_lowercase(),
+        parse: |c, r| set(&mut c.log.log_level, read_log_level(r)),
+        show: |c| c.log.log_level.to_string().to_ascii_lowercase(),
         ..USUAL
     },
     Setting {
@@ -135,8 +152,8 @@ const ROWS: &[Setting] = &[
         unit: "files",
         doc: "The soft limit of open files; `max` is the hard limit, unset leaves what was inherited.",
         restart: true,
-        parse: |c, r| set(&mut c.rlimit_nofile, values::file_limit(r).map(Some)),
-        show: |c| match c.rlimit_nofile {
+        parse: |c, r| set(&mut c.daemon.rlimit_nofile, read_file_limit(r).map(Some)),
+        show: |c| match c.daemon.rlimit_nofile {
             None => "null".into(),
             Some(FileLimit::Max) => "max".into(),
             Some(FileLimit::Number(n)) => n.to_string(),
@@ -148,37 +165,37 @@ const ROWS: &[Setting] = &[
         kind: "text",
         doc: "The user that MySQL probes log in as.",
         // Empty is the anonymous user.
-        parse: |c, r| set(&mut c.mysql_username, r.any_text().map(Some)),
-        show: |c| or_null(c.mysql_username.as_ref(), |t| quoted(t)),
+        parse: |c, r| set(&mut c.probe.mysql_username, r.any_text().map(Some)),
+        show: |c| or_null(c.probe.mysql_username.as_ref(), |t| quoted(t)),
         ..USUAL
     },
-    row! { mysql_password: secret, "That user's password, exactly as written. Never shown." },
-    row! { mysql_tls: tls, "Whether MySQL probes log in over TLS: `auto` tries without and, where the account demands it, with; `required` fails without." },
-    row! { postgres_username: text, "The user that PostgreSQL probes log in as; without one they only ask whether the server takes connections." },
-    row! { postgres_password: secret, "That user's password, exactly as written. Never shown." },
-    row! { postgres_tls: tls, "Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without." },
+    row! { probe.mysql_password: secret, "That user's password, exactly as written. Never shown." },
+    row! { probe.mysql_tls: tls, "Whether MySQL probes log in over TLS: `auto` tries without and, where the account demands it, with; `required` fails without." },
+    row! { probe.postgres_username: text, "The user that PostgreSQL probes log in as; without one they only ask whether the server takes connections." },
+    row! { probe.postgres_password: secret, "That user's password, exactly as written. Never shown." },
+    row! { probe.postgres_tls: tls, "Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without." },
     Setting {
         name: "exec",
         kind: "map of commands",
         doc: "The commands of `exec` checks: `zk: [/usr/local/bin/zk.sh, --port, \"2181\"]`, asked for by `/exec/<service>/<port>/zk`. A list is taken as it is, a text is split like a shell would; there is no shell.",
-        parse: |c, r| set(&mut c.exec, maps::exec(r)),
-        show: |c| map(&c.exec, |argv| list(argv.words())),
+        parse: |c, r| set(&mut c.probe.exec, read_exec(r)),
+        show: |c| map(&c.probe.exec, |argv| list(argv.words())),
         ..USUAL
     },
     Setting {
         name: "http_rules",
         kind: "map by service",
         doc: "What the answers of a service's HTTP upstream must be like: `web: {status: [200, 301-399], body_contains: ok, body_regex: ^ready, headers: {X-A: b}, method: HEAD}`. Bodies are searched up to 64KiB.",
-        parse: |c, r| set(&mut c.http_rules, maps::http_rules(r)),
-        show: |c| map(&c.http_rules, HttpRule::show),
+        parse: |c, r| set(&mut c.probe.http_rules, read_http_rules(r)),
+        show: |c| map(&c.probe.http_rules, HttpRule::show),
         ..USUAL
     },
     Setting {
         name: "sockets",
         kind: "map of paths by service",
         doc: "Unix sockets that probes of a service connect to when it is checked on this host: `web: /run/web.sock`.",
-        parse: |c, r| set(&mut c.sockets, maps::sockets(r)),
-        show: |c| map(&c.sockets, |path| quoted(&path.to_string_lossy())),
+        parse: |c, r| set(&mut c.probe.sockets, read_sockets(r)),
+        show: |c| map(&c.probe.sockets, |path| quoted(&path.to_string_lossy())),
         ..USUAL
     },
     Setting {
@@ -186,55 +203,57 @@ const ROWS: &[Setting] = &[
         kind: "map of numbers by service",
         unit: "seconds",
         doc: "Deadlines of a service's probes in place of `healthcheck_timeout`: `db: 2`.",
-        parse: |c, r| set(&mut c.timeouts, maps::timeouts(r)),
-        show: |c| map(&c.timeouts, |limit| seconds(*limit)),
+        parse: |c, r| set(&mut c.probe.timeouts, read_timeouts(r)),
+        show: |c| map(&c.probe.timeouts, |limit| seconds(*limit)),
         ..USUAL
     },
-    row! { redis_username: text, "The user that Redis and Sentinel probes log in as; the server's default user when unset." },
-    row! { redis_password: secret, "That user's password, exactly as written; without user and password there is no login. A Sentinel that wants none is checked all the same. Never shown." },
-    row! { redis_tls: flag, "Whether Redis and Sentinel probes speak TLS." },
+    row! { probe.redis_username: text, "The user that Redis and Sentinel probes log in as; the server's default user when unset." },
+    row! { probe.redis_password: secret, "That user's password, exactly as written; without user and password there is no login. A Sentinel that wants none is checked all the same. Never shown." },
+    row! { probe.redis_tls: flag, "Whether Redis and Sentinel probes speak TLS." },
     Setting {
         name: "groups",
         kind: "map of groups",
         doc: "Named sets of checks, asked for by `/group/<name>/0/`, on listeners of their own, or watched: see [Groups](#groups).",
         parse: |c, r| {
-            let groups = groups::read(c, r);
+            let groups = group::read(&c.probe.exec, r);
             set(&mut c.groups, groups);
         },
         show: |c| map(&c.groups, Group::show),
         ..USUAL
     },
-    row! { max_body: bytes(1, 1 << 30), "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB." },
-    row! { cache_entries: count("results", 1, 10_000_000), "Results that are kept at once; the oldest make room." },
-    row! { cache_bytes: bytes(0, MOST_MEMORY), "Memory for the bodies of kept results." },
-    row! { max_services: count("names", 1, 10_000_000), restart, "Service names that statistics remember." },
-    row! { max_pollers: count("pollers", 2, 1_000_000), restart, "Load balancers that `/pollers`, `hadown --wait` and `haroll` remember." },
+    row! { probe.max_body: bytes(1, 1 << 30), "Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB." },
+    row! { check.cache_entries: count("results", 1, 10_000_000), "Results that are kept at once; the oldest make room." },
+    row! { check.cache_bytes: bytes(0, MOST_MEMORY), "Memory for the bodies of kept results." },
+    row! { ledger.max_services: count("names", 1, 10_000_000), restart, "Service names that statistics remember." },
+    row! { ledger.max_pollers: count("pollers", 2, 1_000_000), restart, "Load balancers that `/pollers`, `hadown --wait` and `haroll` remember." },
     Setting {
         name: "agent_ports",
         kind: "list of ports",
         doc: "Ports on which HAProxy's `agent-check` is answered; `--agent-port` wins.",
         restart: true,
-        parse: |c, r| set(&mut c.agent_ports, values::ports(r)),
-        show: |c| plain_list(&c.agent_ports),
+        parse: |c, r| set(&mut c.daemon.agent_ports, ports(r)),
+        show: |c| plain_list(&c.daemon.agent_ports),
         ..USUAL
     },
-    row! { agent_weights: flag, "Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the weight: what an admin sets with `set weight` is undone at the next answer." },
-    row! { envoy_immediate_fail: flag, "Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without waiting for its unhealthy threshold." },
+    row! { daemon.agent_weights: flag, "Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the weight: what an admin sets with `set weight` is undone at the next answer." },
+    row! { daemon.envoy_immediate_fail: flag, "Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without waiting for its unhealthy threshold." },
     Setting {
         name: "max_connections",
         unit: "connections",
         doc: "Connections of pollers at once; unset follows the limit of open files.",
         restart: true,
-        parse: |c, r| set(&mut c.max_connections, r.count(1, 10_000_000).map(Some)),
-        show: |c| or_null(c.max_connections.as_ref(), ToString::to_string),
+        parse: |c, r| {
+            set(
+                &mut c.http.max_connections,
+                r.count(1, 10_000_000).map(Some),
+            );
+        },
+        show: |c| or_null(c.http.max_connections.as_ref(), ToString::to_string),
         ..USUAL
     },
-    row! { header_timeout: seconds(0.1, 3600.0), restart, "How long a poller may take to send its request head, and stay idle between two requests." },
-    row! { shutdown_timeout: seconds(0.0, 3600.0), restart, "How long running requests may take to end after SIGTERM." },
+    row! { http.header_timeout: seconds(0.1, 3600.0), restart, "How long a poller may take to send its request head, and stay idle between two requests." },
+    row! { daemon.shutdown_timeout: seconds(0.0, 3600.0), restart, "How long running requests may take to end after SIGTERM." },
 ];
-
-/// The longest deadline of a probe, in seconds: a day. Whoever writes more has mistaken the unit.
-pub(super) const LONGEST_PROBE: f64 = 86_400.0;
 
 /// The largest memory that can be asked for, in bytes: 1 TiB, or what a pointer can count.
 const MOST_MEMORY: usize = if usize::BITS > 40 { 1 << 40 } else { 1 << 30 };

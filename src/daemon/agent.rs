@@ -104,7 +104,7 @@ async fn answer(mut stream: TcpStream, poller: SocketAddr, state: &Arc<State>, p
             let live = state.live();
             let prepared = Prepared::new(&check, &asker, &*state.own, &live);
             let decided = handler::decide(state, &live, &prepared, arrived).await;
-            let text = said(&decided, state.live().config.agent_weights);
+            let text = said(&decided, state.live().config.daemon.agent_weights);
             decided.note(state, 0, text.starts_with("up"));
             text
         }

@@ -46,6 +46,7 @@ pub(super) fn admits(state: &State, poller: IpAddr) -> bool {
     let admitted = state
         .live()
         .config
+        .daemon
         .allow_from
         .iter()
         .any(|n| n.contains(poller));
@@ -168,7 +169,7 @@ pub async fn decide<'a>(
         entries: &entries,
         wants: &prepared.wants,
         fresh: prepared.fresh,
-        weights: live.config.agent_weights,
+        weights: live.config.daemon.agent_weights,
         now: arrived,
     };
     let (verdict, draining) = state.checker.check(&question, &live.context).await;
@@ -284,7 +285,7 @@ pub fn down(closed: &Closed, config: &Config) -> Reply {
         reply::text(down_status(downtime), downtime.body(&closed.name)),
         downtime.phrase(),
     );
-    match config.envoy_immediate_fail {
+    match config.daemon.envoy_immediate_fail {
         true => reply::with(reply, ENVOY_FAIL, HeaderValue::from_static("true")),
         false => reply,
     }

@@ -14,6 +14,7 @@ pub mod once;
 mod pages;
 mod pollers;
 mod prepared;
+mod room;
 mod route;
 mod server_state;
 mod sockets;
@@ -41,8 +42,8 @@ use crate::os::systemd::{self, PassedSocket};
 use crate::os::{logging, orphans};
 use crate::spool::{self, Gate, Spool};
 use groups::Groups;
+pub(crate) use room::{check_context, limits};
 use sockets::Listeners;
-pub(crate) use state::limits;
 use state::{Live, State};
 use watchdog::Watchdog;
 
@@ -78,11 +79,15 @@ pub struct Options {
 pub fn run(options: &Options) -> Result<(), String> {
     let passed = systemd::passed_sockets()?;
     let config = load(options)?;
-    if let Some(limit) = config.rlimit_nofile {
+    if let Some(limit) = config.daemon.rlimit_nofile {
         sys::set_file_limit(limit)?;
     }
-    logging::set_rate(config.log_rate);
-    logging::start(&config.log_path, config.log_format, level(options, &config))?;
+    logging::set_rate(config.log.log_rate);
+    logging::start(
+        &config.log.log_path,
+        config.log.log_format,
+        level(options, &config),
+    )?;
     if let Some(kind) = spool::network_file_system(&options.spool_root) {
         log::warn!(
             "the spool folder {} is on a network file system ({kind}), which is not supported: downtimes may be seen \
@@ -116,9 +121,9 @@ fn load(options: &Options) -> Result<Config, String> {
 
 fn level(options: &Options, config: &Config) -> log::LevelFilter {
     if options.verbose {
-        config.log_level.max(log::LevelFilter::Debug)
+        config.log.log_level.max(log::LevelFilter::Debug)
     } else {
-        config.log_level
+        config.log.log_level
     }
 }
 
@@ -214,7 +219,7 @@ async fn serve(
     // The receivers live as long as the threads.
     let _ = stop.send(true);
     groups.stop();
-    let limit = state.live().config.shutdown_timeout;
+    let limit = state.live().config.daemon.shutdown_timeout;
     if tokio::time::timeout(limit, state.connections.drained())
         .await
         .is_err()
@@ -274,8 +279,8 @@ fn reload(options: &Options, state: &Arc<State>) -> bool {
     let old = state.live();
     let restart = config::needs_restart(&old.config, &loaded.config);
     let new = Live::new(loaded.config, &state.own).and_then(|new| {
-        let path = &new.config.log_path;
-        if *path != old.config.log_path {
+        let path = &new.config.log.log_path;
+        if *path != old.config.log.log_path {
             logging::redirect(path).map(|()| new)
         } else {
             Ok(new)
@@ -292,8 +297,8 @@ fn reload(options: &Options, state: &Arc<State>) -> bool {
         log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
     }
     logging::set_level(level(options, &new.config));
-    logging::set_rate(new.config.log_rate);
-    logging::set_format(new.config.log_format);
+    logging::set_rate(new.config.log.log_rate);
+    logging::set_format(new.config.log.log_format);
     state.set_live(new);
     log::info!("SIGHUP: configuration read from {}", file.display());
     true

@@ -43,7 +43,7 @@ pub enum OnceError {
 pub fn ask(
     path: &str,
     headers: &HeaderMap,
-    config: Config,
+    mut config: Config,
     spool: &Spool,
 ) -> Result<Answer, OnceError> {
     let uri: Uri = path
@@ -62,10 +62,7 @@ pub fn ask(
     let own = Arc::new(LocalAddresses::default());
     own.look_up_own_name();
     // Who asks here needs no right to read the tokens.
-    let config = Config {
-        remote_spool_tokens: Vec::new(),
-        ..config
-    };
+    config.daemon.remote_spool_tokens.clear();
     let live = Live::new(config, &own).map_err(OnceError::Setup)?;
     let asked = target::read(&check, headers, &*own);
     let entries = entries::names(
@@ -75,7 +72,7 @@ pub fn ask(
         &*own,
     );
     let names = std::iter::once(ALL.to_owned()).chain(entries);
-    let weights = live.config.agent_weights;
+    let weights = live.config.daemon.agent_weights;
     if let Some((name, downtime)) =
         first_down(spool, names, weights).map_err(|e| OnceError::Setup(e.to_string()))?
     {

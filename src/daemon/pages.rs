@@ -7,8 +7,8 @@ use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
 use super::metrics::Page;
+use super::room;
 use super::state::State;
-use crate::capacity;
 use crate::config::SETTINGS;
 use crate::http::reply::{self, Reply};
 use crate::ledger::stats::{Last, Seen};
@@ -34,7 +34,7 @@ pub fn status(state: &State) -> Reply {
     reply::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime": state.started.elapsed().as_secs_f64(),
-        "outbound_request_queue_size": live.context.waiting(),
+        "outbound_request_queue_size": live.context.probes.waiting(),
         "cache": {
             "expirations": counts.expirations,
             "sets": counts.sets,
@@ -52,7 +52,7 @@ pub fn status(state: &State) -> Reply {
         },
         "services": {"known": services, "failing_checks": failing, "forgotten": forgotten},
         "groups": groups(state),
-        "probes_running": live.context.running(),
+        "probes_running": live.context.probes.running(),
         "connections": {
             "open": state.connections.count(),
             "max": state.connections.limits().connections,
@@ -224,7 +224,7 @@ fn cache(page: &mut Page, state: &State) {
         "probes_running",
         "gauge",
         "Probes that run now.",
-        live.context.running(),
+        live.context.probes.running(),
     );
     let requests = state.checker.waiting();
     page.single(
@@ -237,7 +237,7 @@ fn cache(page: &mut Page, state: &State) {
         "probes_waiting",
         "gauge",
         "Probes that wait for a slot (max_clients).",
-        live.context.waiting(),
+        live.context.probes.waiting(),
     );
 }
 
@@ -434,8 +434,8 @@ fn limits(page: &mut Page, state: &State) {
         #[allow(clippy::cast_precision_loss)] // numbers of connections and probes
         let value = match setting.name {
             "max_connections" => Some(state.connections.limits().connections as f64),
-            "max_waiting" => Some(capacity::waiting(&live.config) as f64),
-            "max_clients" => Some(live.context.max() as f64),
+            "max_waiting" => Some(room::waiting(&live.config) as f64),
+            "max_clients" => Some(live.context.probes.max() as f64),
             _ => configured,
         };
         if let Some(value) = value {

@@ -11,6 +11,7 @@ use super::entries;
 use super::state::State;
 use super::target::Own;
 use crate::check::Lookup;
+use crate::group::CheckContext;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{self, Ask, Entry, Page, Root, Row, Who};
 use crate::spool::{ALL, phrase};
@@ -42,7 +43,7 @@ pub fn page(state: &State, query: Option<&str>) -> Reply {
             path: root.to_string_lossy().into_owned(),
             id,
         },
-        agent_weights: state.live().config.agent_weights,
+        agent_weights: state.live().config.daemon.agent_weights,
         pollers,
         forgotten,
     };
@@ -82,9 +83,9 @@ pub async fn health(state: &Arc<State>, query: Option<&str>, from: IpAddr) -> Re
     reply::json(&json!({"checks": checks, "spool_only": asks.spool_only, "unknown": asks.unknown}))
 }
 
-async fn checked(state: &State, ask: &Ask, context: &Arc<crate::probe::Context>) -> Value {
+async fn checked(state: &State, ask: &Ask, context: &Arc<CheckContext>) -> Value {
     let target = &ask.target;
-    let outcome = match Lookup::new(ask.protocol, Arc::clone(target), &context.config) {
+    let outcome = match Lookup::new(ask.protocol, Arc::clone(target), &context.probes.settings) {
         Ok(lookup) => state.checker.probe(&lookup, true, context).await,
         Err(refused) => Arc::new(refused),
     };

@@ -61,7 +61,7 @@ impl Prepared {
                     )
                 };
                 match place.and_then(build) {
-                    Ok(target) => Lookup::wanted(protocol, Arc::new(target), &live.config),
+                    Ok(target) => Lookup::wanted(protocol, Arc::new(target), &live.config.probe),
                     Err(refused) => Wants::Refused(refused, None),
                 }
             }

@@ -135,8 +135,10 @@ pub fn open(
     config: &Config,
 ) -> Result<Sockets, String> {
     let mut sockets = Sockets::default();
-    if let Some(path) = &config.listen_unix {
-        sockets.http.open_unix(path, config.listen_unix_mode)?;
+    if let Some(path) = &config.daemon.listen_unix {
+        sockets
+            .http
+            .open_unix(path, config.daemon.listen_unix_mode)?;
     }
     for PassedSocket { name, listener } in passed {
         let address = listener
@@ -156,7 +158,7 @@ pub fn open(
     }
     if sockets.agent.is_empty() {
         let ports = if options.agent_ports.is_empty() {
-            &config.agent_ports
+            &config.daemon.agent_ports
         } else {
             &options.agent_ports
         };

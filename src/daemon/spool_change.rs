@@ -55,14 +55,16 @@ pub async fn post(
             return denied.reply();
         }
     };
-    let most = live.config.max_request_body;
-    let arguments = match tokio::time::timeout(live.config.header_timeout, arguments(request, most))
-        .await
-    {
-        Ok(Ok(arguments)) => arguments,
-        Ok(Err(refused)) => return refused,
-        Err(_) => return reply::text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time"),
-    };
+    let most = live.config.daemon.max_request_body;
+    let arguments =
+        match tokio::time::timeout(live.config.http.header_timeout, arguments(request, most)).await
+        {
+            Ok(Ok(arguments)) => arguments,
+            Ok(Err(refused)) => return refused,
+            Err(_) => {
+                return reply::text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+            }
+        };
     let change = match change(&arguments) {
         Ok(change) => change,
         Err(why) => {
@@ -109,7 +111,7 @@ fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, D
             text: text.to_owned(),
         })
     };
-    if !live.config.allow_remote_spool_changes {
+    if !live.config.daemon.allow_remote_spool_changes {
         let why = "allow_remote_spool_changes is not set";
         return denied(
             why,
@@ -119,6 +121,7 @@ fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, D
     }
     if !live
         .config
+        .daemon
         .remote_spool_from
         .iter()
         .any(|n| n.contains(from))

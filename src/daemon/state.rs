@@ -5,17 +5,17 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::metrics::Counters;
+use super::room;
 use super::target::Own;
 use super::tokens::Tokens;
-use crate::capacity;
-use crate::check::cache::{self, Cache};
+use crate::check::cache::Cache;
 use crate::check::{Checker, Observer};
 use crate::config::Config;
-use crate::http::listen::{Connections, Limits};
+use crate::group::CheckContext;
+use crate::http::listen::Connections;
 use crate::ledger::Ledger;
 use crate::ledger::stats::Stats;
 use crate::os::sys::LocalAddresses;
-use crate::probe::Context;
 use crate::spool::{Gate, unix_now};
 
 /// How long the number of downtimes counts before the spool is listed again.
@@ -25,8 +25,8 @@ const COUNT_EVERY: Duration = Duration::from_secs(1);
 pub struct Live {
     /// The configuration in force.
     pub config: Arc<Config>,
-    /// The probes' side of it.
-    pub context: Arc<Context>,
+    /// The checks' side of it.
+    pub context: Arc<CheckContext>,
     /// Who may change the spool from afar.
     pub tokens: Tokens,
 }
@@ -37,10 +37,9 @@ impl Live {
     /// # Errors
     /// When certificates or tokens that it names cannot be read.
     pub fn new(config: Config, local: &Arc<LocalAddresses>) -> Result<Self, String> {
-        let tokens = Tokens::load(&config.remote_spool_tokens)?;
+        let tokens = Tokens::load(&config.daemon.remote_spool_tokens)?;
         let config = Arc::new(config);
-        let context =
-            Context::new(Arc::clone(&config), Arc::clone(local)).map_err(|e| e.to_string())?;
+        let context = room::check_context(&config, Arc::clone(local)).map_err(|e| e.to_string())?;
         Ok(Self {
             config,
             context: Arc::new(context),
@@ -95,17 +94,20 @@ impl State {
         let observer: Arc<Observer> = Arc::new(move |protocol, outcome, seconds| {
             counting.probed(protocol.name, outcome.passes(), seconds);
         });
-        let cache = Arc::new(Cache::new(cache_limits(config)));
+        let cache = Arc::new(Cache::new(config.check.cache_limits()));
         Self {
             started: Instant::now(),
             checker: Checker::new(gate, cache, observer),
-            connections: Arc::new(Connections::new(limits(config))),
+            connections: Arc::new(Connections::new(room::limits(config))),
             counters,
             own,
             id: format!("{}-{}", std::process::id(), unix_now()),
             memory: Mutex::new(Memory {
-                ledger: Ledger::new(config.max_pollers),
-                stats: Stats::new(config.max_services, config.max_addresses_per_service),
+                ledger: Ledger::new(config.ledger.max_pollers),
+                stats: Stats::new(
+                    config.ledger.max_services,
+                    config.ledger.max_addresses_per_service,
+                ),
             }),
             live: RwLock::new(Arc::new(live)),
             downtimes: Mutex::default(),
@@ -140,10 +142,12 @@ impl State {
 
     /// Replaces the configuration. Running probes end under the old one.
     pub fn set_live(&self, live: Live) {
-        self.checker.cache().set_limits(cache_limits(&live.config));
+        self.checker
+            .cache()
+            .set_limits(live.config.check.cache_limits());
         let before = self.live();
-        live.context.adopt(&before.context);
-        let reach = |c: &Config| (c.check_hosts.clone(), c.allowed_ports.clone());
+        live.context.probes.adopt(&before.context.probes);
+        let reach = |c: &Config| (c.probe.check_hosts.clone(), c.probe.allowed_ports.clone());
         let other_reach = reach(&live.config) != reach(&before.config);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
         if other_reach {
@@ -167,26 +171,6 @@ impl State {
         let count = self.checker.gate().count();
         *known = Some((Instant::now(), count));
         count
-    }
-}
-
-/// What pollers may use of a listener.
-pub(crate) fn limits(config: &Config) -> Limits {
-    Limits {
-        connections: capacity::connections(config),
-        per_address: config.max_connections_per_address,
-        header_timeout: config.header_timeout,
-        write_timeout: config.write_timeout,
-        head: config.max_head,
-        headers: config.max_headers,
-    }
-}
-
-fn cache_limits(config: &Config) -> cache::Limits {
-    cache::Limits {
-        time: config.cache_time,
-        entries: config.cache_entries,
-        bytes: config.cache_bytes,
     }
 }
 

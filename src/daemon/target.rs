@@ -12,10 +12,10 @@ use hyper::{StatusCode, Uri};
 
 use super::route::Check;
 use super::server_state::ServerState;
-use crate::config::{Config, Header};
+use crate::config::Config;
 use crate::ledger::Stated;
 use crate::net::Host;
-use crate::probe::{Headers, Outcome, Protocol, Request, Target};
+use crate::probe::{Header, Headers, Outcome, Protocol, Request, Target};
 use crate::spool::parse_port;
 
 /// What headers say of a check.
@@ -78,7 +78,7 @@ pub fn build(
     config: &Config,
 ) -> Result<Target, Outcome> {
     // A service behind a unix socket has no port, nor has HAProxy one to tell.
-    let needless = config.sockets.contains_key(check.service.as_str());
+    let needless = config.probe.sockets.contains_key(check.service.as_str());
     if port == 0 && !needless && protocol.needs_port() {
         return Err(Outcome::unavailable(
             "port 0 cannot be checked: neither the path nor HAProxy's header names one",
@@ -150,7 +150,7 @@ fn request_headers(
     if !matches!(protocol.request, Request::Whole) {
         return headers;
     }
-    for Header { name, .. } in &config.http_headers_to_copy {
+    for Header { name, .. } in &config.probe.http_headers_to_copy {
         let mut values = from.get_all(name).iter();
         let value = match (values.next(), values.next()) {
             (None, _) => continue,
@@ -170,7 +170,7 @@ fn request_headers(
         }
     }
     if let (Some(own), Ok(value)) = (
-        &config.service_name_header,
+        &config.probe.service_name_header,
         HeaderValue::from_str(check.service.as_str()),
     ) {
         headers.set(own.name.clone(), value);

@@ -4,6 +4,9 @@
 //! asked for, through the cache or by itself, is the caller's: see [`Ask`].
 
 mod actions;
+mod check;
+mod read;
+mod settings;
 pub mod watch;
 
 use std::collections::HashMap;
@@ -15,12 +18,23 @@ use std::time::{Duration, Instant};
 
 use hyper::StatusCode;
 
-use crate::config::{Group, GroupCheck};
+pub use check::GroupCheck;
+pub use read::read;
+pub use settings::{Group, Groups, Require};
+
 use crate::probe::{self, Context, GROUP, Headers, Outcome, Protocol, Target, Trace};
 use crate::spool::unix_now;
 
 /// Most characters of a check's answer that a group's answer shows.
 const SAID_MAX: usize = 200;
+
+/// What checks need, those of groups too: what probes need, and the groups by name.
+pub struct CheckContext {
+    /// What probes need.
+    pub probes: Context,
+    /// The groups.
+    pub groups: Groups,
+}
 
 /// How the checks of a group are asked for.
 pub trait Ask: Send + Sync {
@@ -29,7 +43,7 @@ pub trait Ask: Send + Sync {
         &'a self,
         protocol: &'static Protocol,
         target: Target,
-        context: &'a Arc<Context>,
+        context: &'a Arc<CheckContext>,
     ) -> Asked<'a>;
 
     /// Told of each run of a group.
@@ -47,7 +61,7 @@ impl Ask for Alone {
         &'a self,
         protocol: &'static Protocol,
         target: Target,
-        context: &'a Arc<Context>,
+        context: &'a Arc<CheckContext>,
     ) -> Asked<'a> {
         Box::pin(async move {
             Arc::new(check_as(None, self, protocol, &target, context, &Trace::start(false)).await)
@@ -61,23 +75,21 @@ pub async fn check_as(
     ask: &dyn Ask,
     protocol: &'static Protocol,
     target: &Target,
-    context: &Arc<Context>,
+    context: &Arc<CheckContext>,
     trace: &Trace,
 ) -> Outcome {
     if protocol.name != GROUP {
-        return probe::run_as(name, protocol, target, context, trace).await;
+        return probe::run_as(name, protocol, target, &context.probes, trace).await;
     }
     let name = &*target.service;
-    match context.config.groups.get(name) {
+    match context.groups.get(name) {
         Some(group) => run(name, group, ask, context).await.outcome(),
-        None => unknown(name, context),
+        None => unknown(name, &context.groups),
     }
 }
 
-fn unknown(name: &str, context: &Context) -> Outcome {
-    let known = context
-        .config
-        .groups
+fn unknown(name: &str, groups: &Groups) -> Outcome {
+    let known = groups
         .keys()
         .map(String::as_str)
         .collect::<Vec<_>>()
@@ -115,7 +127,7 @@ pub struct Checked {
 }
 
 /// Runs all checks of a group.
-pub async fn run(name: &str, group: &Group, ask: &dyn Ask, context: &Arc<Context>) -> Result {
+pub async fn run(name: &str, group: &Group, ask: &dyn Ask, context: &Arc<CheckContext>) -> Result {
     let running = group
         .checks
         .iter()
@@ -135,7 +147,7 @@ async fn one(
     group: &Group,
     check: &GroupCheck,
     ask: &dyn Ask,
-    context: &Arc<Context>,
+    context: &Arc<CheckContext>,
 ) -> Checked {
     let start = Instant::now();
     let limit = check.limit.or(group.timeout);

@@ -10,10 +10,8 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::config::Group;
-use crate::group::{self, Ask, Memory};
+use crate::group::{self, Ask, CheckContext, Group, Memory};
 use crate::os::process::Argv;
-use crate::probe::Context;
 use crate::spool::{Key, Spool};
 
 /// From results to states.
@@ -47,7 +45,7 @@ pub struct Means {
     /// How checks are asked for.
     pub ask: Arc<dyn Ask>,
     /// The configuration in force, with the means of probes.
-    pub context: Box<dyn Fn() -> Arc<Context> + Send + Sync>,
+    pub context: Box<dyn Fn() -> Arc<CheckContext> + Send + Sync>,
     /// Where states are noted.
     pub memory: Arc<Memory>,
     /// Where downtimes are written.
@@ -57,7 +55,6 @@ pub struct Means {
 impl Means {
     fn group(&self, name: &str) -> Option<Group> {
         (self.context)()
-            .config
             .groups
             .get(name)
             .filter(|g| g.every.is_some())

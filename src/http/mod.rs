@@ -6,5 +6,8 @@ pub mod client;
 pub mod connections;
 pub mod listen;
 pub mod reply;
+mod settings;
 mod stall;
 pub mod unix;
+
+pub use settings::Settings;

@@ -9,6 +9,7 @@ mod gaps;
 mod instance;
 mod poll;
 mod row;
+mod settings;
 pub mod stats;
 
 use std::collections::VecDeque;
@@ -20,6 +21,7 @@ pub use entry::{Entry, asks};
 pub use instance::Instance;
 pub use poll::{Answer, Ask, Asked, Asks, Poll, Stated, Who};
 pub use row::{Page, Root, Row, Told, View};
+pub use settings::Settings;
 
 /// Counts for the metrics.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]

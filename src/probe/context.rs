@@ -1,6 +1,5 @@
 //! What all probes share: settings, slots, name look-ups, TLS.
 
-use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,10 +8,8 @@ use hyper::StatusCode;
 use tokio::sync::Semaphore;
 
 use super::slots::{Limits, Name, Slots};
-use super::tls::TlsClient;
-use super::{Outcome, Target, mysql};
-use crate::capacity;
-use crate::config::Config;
+use super::tls::{TlsClient, TlsError};
+use super::{Outcome, Settings, Target, mysql};
 use crate::net::{Host, is_metadata};
 use crate::os::sys::LocalAddresses;
 
@@ -22,7 +19,7 @@ const LOOKUPS: usize = 16;
 /// Settings and shared means of all probes.
 pub struct Context {
     /// The settings.
-    pub config: Arc<Config>,
+    pub settings: Settings,
     pub(super) tls: TlsClient,
     pub(super) mysql: mysql::Ways,
     local: Arc<LocalAddresses>,
@@ -30,34 +27,35 @@ pub struct Context {
     lookups: Arc<Semaphore>,
 }
 
-/// Why a configuration cannot be put to use.
-#[derive(Debug)]
-pub struct ContextError(pub(super) String);
-
-impl fmt::Display for ContextError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// How much there is room for in this process.
+#[derive(Debug, Clone, Copy)]
+pub struct Room {
+    /// Probes that can run at once, as far as the limit of open files allows.
+    pub probes: usize,
+    /// Requests that may wait for a probe.
+    pub waiting: usize,
 }
 
-impl std::error::Error for ContextError {}
-
 impl Context {
-    /// Prepares for a configuration.
+    /// Prepares for settings, on a host with these addresses.
     ///
     /// # Errors
-    /// When the certificates that it names cannot be read.
-    pub fn new(config: Arc<Config>, local: Arc<LocalAddresses>) -> Result<Self, ContextError> {
+    /// [`TlsError`] when the certificates that they name cannot be read.
+    pub fn new(
+        settings: Settings,
+        room: Room,
+        local: Arc<LocalAddresses>,
+    ) -> Result<Self, TlsError> {
         Ok(Self {
-            tls: TlsClient::new(&config)?,
+            tls: TlsClient::new(&settings)?,
             mysql: mysql::Ways::default(),
             slots: Slots::new(Limits {
-                all: capacity::probes(&config),
-                target: config.max_probes_per_target,
-                waiting: capacity::waiting(&config),
+                all: settings.max_clients.min(room.probes),
+                target: settings.max_probes_per_target,
+                waiting: room.waiting,
             }),
             lookups: Arc::new(Semaphore::new(LOOKUPS)),
-            config,
+            settings,
             local,
         })
     }
@@ -65,7 +63,7 @@ impl Context {
     /// The unix socket of a service that is checked on this host.
     #[must_use]
     pub fn socket(&self, target: &Target) -> Option<&Path> {
-        let path = self.config.sockets.get(&*target.service)?;
+        let path = self.settings.sockets.get(&*target.service)?;
         let here = match &target.host {
             Host::Local => true,
             Host::Address(a) => a.is_loopback() || self.local.contains(*a),
@@ -115,7 +113,7 @@ impl Context {
         let port = target.port;
         if port != 0
             && !target.trusted
-            && !self.config.allowed_ports.iter().any(|p| p.contains(port))
+            && !self.settings.allowed_ports.iter().any(|p| p.contains(port))
         {
             let text =
                 format!("port {port} may not be checked from here: it is outside allowed_ports");
@@ -162,7 +160,12 @@ impl Context {
     /// Whether an address lies inside `check_hosts` or is this host's own, and serves no cloud metadata.
     #[must_use]
     pub fn may_probe(&self, address: IpAddr) -> bool {
-        let allowed = || self.config.check_hosts.iter().any(|n| n.contains(address));
+        let allowed = || {
+            self.settings
+                .check_hosts
+                .iter()
+                .any(|n| n.contains(address))
+        };
         !is_metadata(address) && (allowed() || self.local.contains(address))
     }
 

@@ -23,7 +23,7 @@ pub(super) const EXEC: Protocol = Protocol {
 const LINE_MAX: usize = 1000;
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let commands = &probe.context.config.exec;
+    let commands = &probe.context.settings.exec;
     let name = probe.target.segment();
     let Some(argv) = commands.get(name) else {
         let known = commands
@@ -58,7 +58,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     ];
     probe.trace.stage("waiting for the command");
     probe.trace.note(|| argv.to_string());
-    let ran = process::run(argv, &environment, &probe.context.config.secrets())
+    let ran = process::run(argv, &environment, &probe.context.settings.secrets())
         .await
         .map_err(|e| probe.failed(e))?;
     probe.trace.note(|| ran.end.to_string());

@@ -31,7 +31,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let service = &*probe.target.service;
     let status = backend_status(&String::from_utf8_lossy(&answer.body), service);
     let Some(status) = status else {
-        if answer.body.len() >= probe.context.config.max_body {
+        if answer.body.len() >= probe.context.settings.max_body {
             return Err(probe.failed(format_args!(
                 "{PAGE} is longer than max_body and cut before {service}"
             )));

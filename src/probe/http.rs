@@ -29,7 +29,12 @@ pub(super) const HTTPS: Protocol = Protocol {
 };
 
 async fn check(probe: &Probe<'_>) -> Outcome {
-    if let Some(rule) = probe.context.config.http_rules.get(&*probe.target.service) {
+    if let Some(rule) = probe
+        .context
+        .settings
+        .http_rules
+        .get(&*probe.target.service)
+    {
         // Larger than the other, and rarer; so below.
         return Box::pin(http_rules::check(probe, rule)).await;
     }
@@ -101,7 +106,7 @@ where
 {
     probe.trace.stage("waiting for the answer");
     let answer = request
-        .ask(stream, sent, probe.context.config.max_body)
+        .ask(stream, sent, probe.context.settings.max_body)
         .await;
     answer.map_err(|e| probe.failed(e)).inspect(|a| {
         probe

@@ -5,8 +5,7 @@
 use hyper::Method;
 use hyper::header::HeaderValue;
 
-use super::{Outcome, Probe, http};
-use crate::config::HttpRule;
+use super::{HttpRule, Outcome, Probe, http};
 use crate::http::client::Answer;
 
 /// How far bodies are searched, in bytes.

@@ -10,7 +10,9 @@ mod context;
 mod exec;
 mod grpc;
 mod haproxy;
+mod header;
 mod http;
+mod http_rule;
 mod http_rules;
 mod lines;
 mod memcached;
@@ -20,6 +22,7 @@ mod outcome;
 mod postgres;
 mod redis;
 mod redis_info;
+pub(crate) mod settings;
 mod slots;
 mod smtp;
 mod stream;
@@ -35,10 +38,15 @@ use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-pub use context::{Context, ContextError};
+pub use crate::settings::Secret;
+pub use context::{Context, Room};
+pub use header::Header;
+pub use http_rule::{HttpRule, Pattern};
 pub use outcome::Outcome;
+pub use settings::{Settings, TlsUse};
 pub use slots::Name;
 pub use target::{Headers, Target};
+pub use tls::TlsError;
 pub use trace::{Step, Trace};
 
 /// Everything that can be probed. Router, metrics, `hacheck probe` and the documentation's tests read this table.
@@ -166,7 +174,7 @@ impl Probe<'_> {
     pub fn limit(&self) -> Duration {
         self.target
             .limit
-            .unwrap_or_else(|| self.context.config.timeout_of(&self.target.service))
+            .unwrap_or_else(|| self.context.settings.timeout_of(&self.target.service))
     }
 
     /// A failure that names protocol, address, cause and duration.

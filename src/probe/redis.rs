@@ -5,7 +5,7 @@ use hyper::StatusCode;
 
 use super::lines::Lines;
 use super::{Outcome, Probe, Protocol, Request, stream, tls};
-use crate::config::Secret;
+use crate::settings::Secret;
 
 /// Longest line of an answer, in bytes.
 pub(super) const LINE_MAX: usize = 4096;
@@ -47,15 +47,15 @@ async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 
 /// Connects and logs in, as the configuration says.
 pub(super) async fn open<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
-    let config = &probe.context.config;
+    let settings = &probe.context.settings;
     let tcp = stream::connect(probe).await?;
-    let mut lines = if config.redis_tls {
+    let mut lines = if settings.redis_tls {
         Lines::over(tls::wrap(probe, tcp).await?, probe.trace)
     } else {
         Lines::over(tcp, probe.trace)
     };
-    let user = config.redis_username.as_deref();
-    let password = config.redis_password.as_ref().map(Secret::reveal);
+    let user = settings.redis_username.as_deref();
+    let password = settings.redis_password.as_ref().map(Secret::reveal);
     if user.is_some() || password.is_some() {
         let password = password.unwrap_or_default();
         lines.hide(password);

@@ -6,7 +6,8 @@
 //!
 //! Servers that offer only RSA key exchange, DHE, CBC suites or TLS 1.1 cannot be talked to.
 
-use std::path::Path;
+use std::fmt;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use hyper::header::HOST;
@@ -23,14 +24,41 @@ use tokio_rustls::rustls::{
     ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
 };
 
-use super::context::ContextError;
-use super::{Outcome, Probe};
-use crate::config::Config;
+use super::{Outcome, Probe, Settings};
 use crate::net::Host;
 use crate::os::cause::cause_text;
 
 /// Where Debian, and most others, keep the certificates to trust.
 const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
+/// Why probes cannot speak TLS as the settings want it.
+#[derive(Debug)]
+pub enum TlsError {
+    /// The library refused.
+    Setup(Error),
+    /// The certificates to trust cannot be read.
+    Certificates {
+        /// Where they should be.
+        file: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setup(e) => write!(f, "cannot set up TLS: {e}"),
+            Self::Certificates { file, cause } => write!(
+                f,
+                "tls_verify: cannot read certificates from {}: {cause}; install ca-certificates or set tls_ca_file",
+                file.display()
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TlsError {}
 
 /// The TLS side of all probes.
 pub(super) struct TlsClient {
@@ -40,12 +68,12 @@ pub(super) struct TlsClient {
 }
 
 impl TlsClient {
-    pub(super) fn new(config: &Config) -> Result<Self, ContextError> {
+    pub(super) fn new(settings: &Settings) -> Result<Self, TlsError> {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
             .with_safe_default_protocol_versions()
-            .map_err(|e| ContextError(format!("cannot set up TLS: {e}")))?;
-        let client = if config.tls_verify {
-            let file = config
+            .map_err(TlsError::Setup)?;
+        let client = if settings.tls_verify {
+            let file = settings
                 .tls_ca_file
                 .as_deref()
                 .unwrap_or(Path::new(SYSTEM_CAS));
@@ -67,12 +95,10 @@ impl TlsClient {
     }
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, ContextError> {
-    let fail = |cause: String| {
-        ContextError(format!(
-            "tls_verify: cannot read certificates from {}: {cause}; install ca-certificates or set tls_ca_file",
-            file.display()
-        ))
+fn roots(file: &Path) -> Result<RootCertStore, TlsError> {
+    let fail = |cause: String| TlsError::Certificates {
+        file: file.to_owned(),
+        cause,
     };
     let mut store = RootCertStore::empty();
     let text = std::fs::read(file).map_err(|e| fail(cause_text(e)))?;

@@ -9,6 +9,7 @@
 mod access;
 mod agent;
 mod answers;
+mod architecture;
 mod attack;
 mod behind_haproxy;
 mod boot;

@@ -3,8 +3,8 @@
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use hacheck::config::TlsUse;
 use hacheck::net::Host;
+use hacheck::probe::TlsUse;
 
 use crate::mariadb::{MariaDb, primary};
 use crate::support::probing::{Prober, secret};

@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use hacheck::config::TlsUse;
+use hacheck::probe::TlsUse;
 
 use crate::support::probing::{Probed, Prober, secret};
 use crate::support::server::{drip, peer};

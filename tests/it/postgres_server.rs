@@ -1,6 +1,6 @@
 //! `postgres` against real PostgreSQL servers; `postgres_peers` has the peers that misbehave.
 
-use hacheck::config::TlsUse;
+use hacheck::probe::TlsUse;
 
 use crate::support::TempDir;
 use crate::support::postgresql::{PostgreSql, primary};

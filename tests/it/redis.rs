@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::process::Command;
 
-use hacheck::config::{Config, Secret};
+use hacheck::probe::{Secret, Settings};
 
 use crate::support::TempDir;
 use crate::support::checks::{
@@ -32,11 +32,11 @@ fn start(folder: TempDir, program: &str, lines: &str) -> Server {
     Server::start(folder, &command)
 }
 
-fn user(name: Option<&str>, password: &str) -> Config {
-    Config {
+fn user(name: Option<&str>, password: &str) -> Settings {
+    Settings {
         redis_username: name.map(str::to_owned),
         redis_password: Some(Secret::new(password.into())),
-        ..Config::default()
+        ..Settings::default()
     }
 }
 
@@ -110,7 +110,7 @@ fn a_real_redis_speaks_tls() {
         key.display()
     );
     let server = redis(folder, plain, &tls);
-    let config = || Config {
+    let config = || Settings {
         redis_tls: true,
         ..user(None, "sesame")
     };
@@ -122,13 +122,13 @@ fn a_real_redis_speaks_tls() {
         &format!("/redis-info/cache/{port}/match?tcp_port={plain}"),
     )
     .has(200, "Match found");
-    let hasty = Config {
+    let hasty = Settings {
         healthcheck_timeout: hasty().healthcheck_timeout,
         ..config()
     };
     check_with(hasty, &format!("/redis/cache/{plain}")).has(503, "in the TLS handshake");
     let authority = Some(server.folder().join("cert.pem"));
-    let verifying = |tls_ca_file| Config {
+    let verifying = |tls_ca_file| Settings {
         tls_verify: true,
         tls_ca_file,
         ..config()
@@ -247,7 +247,7 @@ fn a_password_never_shows_even_if_the_peer_echoes_it() {
     let echo = peer(|stream| std::io::copy(&mut &stream, &mut &stream).map(drop));
     check_with(user(None, "hunter2"), &format!("/redis/cache/{echo}"))
         .is(500, "Sent AUTH, got back *2");
-    let config = Config {
+    let config = Settings {
         healthcheck_timeout: hasty().healthcheck_timeout,
         ..user(None, "hunter2")
     };

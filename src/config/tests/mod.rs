@@ -6,6 +6,11 @@ mod secrets;
 use std::time::Duration;
 
 use super::*;
+use crate::net::Network;
+use crate::os::logging::LogPath;
+use crate::os::sys::FileLimit;
+use crate::probe::Header;
+use crate::settings::{Document, Reader, Sink, list};
 
 fn good(text: &str) -> Config {
     match parse(text.as_bytes(), "f") {
@@ -78,15 +83,17 @@ fn every_form_of_yaml_works() {
         "cache_time:\t3 # soon\n",
     ] {
         assert_eq!(
-            good(text).cache_time,
+            good(text).check.cache_time,
             Some(Duration::from_secs(3)),
             "{text:?}"
         );
     }
     let aliased = good("cache_time: &t 2\nhealthcheck_timeout: *t\n");
-    assert_eq!(aliased.healthcheck_timeout, Duration::from_secs(2));
+    assert_eq!(aliased.probe.healthcheck_timeout, Duration::from_secs(2));
     assert_eq!(
-        good("cache_time: 5\n<<: {cache_time: 3}\n").cache_time,
+        good("cache_time: 5\n<<: {cache_time: 3}\n")
+            .check
+            .cache_time,
         Some(Duration::from_secs(5))
     );
 }
@@ -100,7 +107,7 @@ fn booleans_are_those_of_yaml_1_1_quoted_or_not() {
         for word in words {
             for text in [word.to_owned(), format!("'{word}'"), format!("\"{word}\"")] {
                 assert_eq!(
-                    good(&format!("tls_verify: {text}")).tls_verify,
+                    good(&format!("tls_verify: {text}")).probe.tls_verify,
                     expected,
                     "{text}"
                 );
@@ -119,21 +126,23 @@ fn booleans_are_those_of_yaml_1_1_quoted_or_not() {
 #[test]
 fn numbers_may_be_quoted_and_must_be_in_range() {
     assert_eq!(
-        good("healthcheck_timeout: \"0.5\"").healthcheck_timeout,
+        good("healthcheck_timeout: \"0.5\"")
+            .probe
+            .healthcheck_timeout,
         Duration::from_millis(500)
     );
     assert_eq!(
-        good("healthcheck_timeout: 1e1").healthcheck_timeout,
+        good("healthcheck_timeout: 1e1").probe.healthcheck_timeout,
         Duration::from_secs(10)
     );
     assert_eq!(
-        good("healthcheck_timeout: 86400").healthcheck_timeout,
+        good("healthcheck_timeout: 86400").probe.healthcheck_timeout,
         Duration::from_secs(86_400)
     );
-    assert_eq!(good("max_clients: '1_000'").max_clients, 1000);
-    assert_eq!(good("max_clients: 20.0").max_clients, 20);
+    assert_eq!(good("max_clients: '1_000'").probe.max_clients, 1000);
+    assert_eq!(good("max_clients: 20.0").probe.max_clients, 20);
     assert_eq!(
-        good("rlimit_nofile: 512.0").rlimit_nofile,
+        good("rlimit_nofile: 512.0").daemon.rlimit_nofile,
         Some(FileLimit::Number(512))
     );
     for number in [
@@ -166,9 +175,9 @@ fn numbers_may_be_quoted_and_must_be_in_range() {
 
 #[test]
 fn cache_time_is_nothing_some_or_for_ever() {
-    assert_eq!(good("cache_time: 0").cache_time, Some(Duration::ZERO));
+    assert_eq!(good("cache_time: 0").check.cache_time, Some(Duration::ZERO));
     assert_eq!(
-        good("cache_time: 0.25").cache_time,
+        good("cache_time: 0.25").check.cache_time,
         Some(Duration::from_millis(250))
     );
     for for_ever in [
@@ -180,7 +189,7 @@ fn cache_time_is_nothing_some_or_for_ever() {
         "99999999999999999999",
     ] {
         assert_eq!(
-            good(&format!("cache_time: {for_ever}")).cache_time,
+            good(&format!("cache_time: {for_ever}")).check.cache_time,
             None,
             "{for_ever}"
         );
@@ -216,16 +225,22 @@ fn texts_stay_exactly_as_written() {
         ),
     ] {
         let config = good(&format!("mysql_username: u\nmysql_password: {yaml}"));
-        assert_eq!(config.mysql_password.unwrap().reveal(), text, "{yaml}");
+        assert_eq!(
+            config.probe.mysql_password.unwrap().reveal(),
+            text,
+            "{yaml}"
+        );
     }
     assert_eq!(
         good("mysql_username: ''\nmysql_password: ''")
+            .probe
             .mysql_username
             .as_deref(),
         Some("")
     );
     assert_eq!(
         good("mysql_username: 12\nmysql_password: x")
+            .probe
             .mysql_username
             .as_deref(),
         Some("12")
@@ -235,20 +250,27 @@ fn texts_stay_exactly_as_written() {
 #[test]
 fn headers_are_names_that_may_be_passed_on() {
     assert_eq!(
-        good("http_headers_to_copy: X-A").http_headers_to_copy,
+        good("http_headers_to_copy: X-A").probe.http_headers_to_copy,
         [Header::parse("X-A").unwrap()]
     );
     assert_eq!(
-        show::list(&good("http_headers_to_copy: [X-A, Host, x-a]").http_headers_to_copy),
+        list(
+            &good("http_headers_to_copy: [X-A, Host, x-a]")
+                .probe
+                .http_headers_to_copy
+        ),
         "[X-A, Host]"
     );
     assert!(
         good("http_headers_to_copy: []")
+            .probe
             .http_headers_to_copy
             .is_empty()
     );
     assert_eq!(
-        good("service_name_header: X-Service").service_name_header,
+        good("service_name_header: X-Service")
+            .probe
+            .service_name_header,
         Header::parse("X-Service")
     );
     for name in ["Connection", "proxy-authorization", "TE", "content-length"] {
@@ -269,13 +291,18 @@ fn headers_are_names_that_may_be_passed_on() {
 #[test]
 fn networks_may_be_words() {
     let network = |t| Network::parse(t).unwrap();
-    assert_eq!(good("check_hosts: private").check_hosts, Network::private());
     assert_eq!(
-        good("check_hosts: any").check_hosts,
+        good("check_hosts: private").probe.check_hosts,
+        Network::private()
+    );
+    assert_eq!(
+        good("check_hosts: any").probe.check_hosts,
         [network("0.0.0.0/0"), network("::/0")]
     );
-    assert_eq!(good("check_hosts: []").check_hosts, []);
-    let mixed = good("check_hosts:\n- private\n- 203.0.113.0/24\n- 2001:db8::1\n").check_hosts;
+    assert_eq!(good("check_hosts: []").probe.check_hosts, []);
+    let mixed = good("check_hosts:\n- private\n- 203.0.113.0/24\n- 2001:db8::1\n")
+        .probe
+        .check_hosts;
     assert_eq!(mixed.len(), Network::private().len() + 2);
     assert_eq!(
         bad("check_hosts:\n- 10.0.0.0/8\n- 10.0.0.0/33\n- nonsense\n"),
@@ -294,7 +321,11 @@ fn sizes_take_units() {
         ("1 GiB", 1 << 30),
         ("2k", 2048),
     ] {
-        assert_eq!(good(&format!("max_body: {text}")).max_body, bytes, "{text}");
+        assert_eq!(
+            good(&format!("max_body: {text}")).probe.max_body,
+            bytes,
+            "{text}"
+        );
     }
     for text in [
         "0",
@@ -312,9 +343,9 @@ fn sizes_take_units() {
 
 #[test]
 fn logs_and_limits_take_their_words() {
-    assert_eq!(good("log_path: stdout").log_path, LogPath::Stdout);
+    assert_eq!(good("log_path: stdout").log.log_path, LogPath::Stdout);
     assert_eq!(
-        good("log_path: log/x").log_path,
+        good("log_path: log/x").log.log_path,
         LogPath::File("log/x".into())
     );
     for (word, level) in [
@@ -322,15 +353,15 @@ fn logs_and_limits_take_their_words() {
         ("OFF", log::LevelFilter::Off),
         ("trace", log::LevelFilter::Trace),
     ] {
-        assert_eq!(good(&format!("log_level: {word}")).log_level, level);
+        assert_eq!(good(&format!("log_level: {word}")).log.log_level, level);
     }
     bad("log_level: loud");
     assert_eq!(
-        good("rlimit_nofile: max").rlimit_nofile,
+        good("rlimit_nofile: max").daemon.rlimit_nofile,
         Some(FileLimit::Max)
     );
     assert_eq!(
-        good("rlimit_nofile: '519'").rlimit_nofile,
+        good("rlimit_nofile: '519'").daemon.rlimit_nofile,
         Some(FileLimit::Number(519))
     );
     assert_eq!(
@@ -427,13 +458,13 @@ fn the_table_has_every_key_once_and_documents_it() {
             .all(|l| l.replace("\\|", "").matches('|').count() == 6),
         "{reference}"
     );
-    // Every field of Config has its row: debug output lists the fields.
+    // Every field of a room's settings has its row: debug output lists the fields, each a level below its room's.
     let fields = format!("{:#?}", Config::default());
-    for field in fields
-        .lines()
-        .filter(|l| l.starts_with("    ") && !l.starts_with("     "))
-    {
-        if let Some((name, _)) = field.trim().split_once(':') {
+    for line in fields.lines() {
+        let field = line
+            .strip_prefix("        ")
+            .and_then(|l| l.split_once(':'));
+        if let Some((name, _)) = field.filter(|(name, _)| !name.starts_with(' ')) {
             assert!(SETTINGS.iter().any(|s| s.name == name), "{name} has no row");
         }
     }
@@ -451,9 +482,9 @@ fn changes_that_need_a_restart_are_named() {
 #[test]
 fn nested_values_complain_with_their_own_key_and_line() {
     let text = "groups:\n  node:\n    checks: [a, [b]]\n    require:\n      lots\n    tiemout: 5\n    every: ~\n  web: 5\n";
-    let document = raw::Document::parse(text).unwrap();
+    let document = Document::parse(text).unwrap();
     let sink = Sink::new(text.len());
-    let root = read::Reader::root(&document.root, &sink)
+    let root = Reader::root(&document.root, &sink)
         .fields(&["groups"])
         .unwrap();
     for (name, group) in root.get("groups").unwrap().entries().unwrap() {
@@ -461,7 +492,7 @@ fn nested_values_complain_with_their_own_key_and_line() {
             assert_eq!(name, "web");
             continue;
         };
-        assert_eq!(fields.get("checks").unwrap().each(read::Reader::text), None);
+        assert_eq!(fields.get("checks").unwrap().each(Reader::text), None);
         assert_eq!(fields.get("require").unwrap().whole(1, 2), None);
         assert!(fields.get("every").is_none() && fields.get("timeout").is_none());
     }

@@ -1,10 +1,12 @@
 //! Secrets that do not stand in the file.
 
 use super::{good, warned};
-use crate::config::{Config, Secret};
+use crate::config::Config;
+use crate::probe::Header;
+use crate::settings::Secret;
 
 fn password(config: &Config) -> Option<&str> {
-    config.mysql_password.as_ref().map(Secret::reveal)
+    config.probe.mysql_password.as_ref().map(Secret::reveal)
 }
 
 #[test]
@@ -33,14 +35,16 @@ fn variables_are_taken_from_the_environment_in_secrets_and_user_names() {
     let home = std::env::var("HOME").unwrap();
     let config =
         good("mysql_username: \"u${HOME}\"\nmysql_password: 'a${HOME}b$${HOME}$c${HOME}'\n");
-    assert_eq!(config.mysql_username, Some(format!("u{home}")));
+    assert_eq!(config.probe.mysql_username, Some(format!("u{home}")));
     assert_eq!(
         password(&config),
         Some(format!("a{home}b${{HOME}}$c{home}").as_str())
     );
     assert_eq!(
-        good("service_name_header: X-Service\n").service_name_header,
-        crate::config::Header::parse("X-Service")
+        good("service_name_header: X-Service\n")
+            .probe
+            .service_name_header,
+        Header::parse("X-Service")
     );
 }
 

@@ -15,7 +15,8 @@ use self::ask::Ask;
 use self::session::{Error, ServerError, Session};
 pub(super) use self::way::Ways;
 use super::{Outcome, Probe, Protocol, Request, stream};
-use crate::config::{Secret, TlsUse};
+use crate::probe::TlsUse;
+use crate::settings::Secret;
 
 /// The row of the table.
 pub(super) const MYSQL: Protocol = Protocol {
@@ -31,8 +32,8 @@ pub(super) const MYSQL: Protocol = Protocol {
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let ask = Ask::parse(probe.target.query())
         .map_err(|e| Outcome::bad_request(format!("mysql: {e}")))?;
-    let config = &probe.context.config;
-    let (Some(user), Some(password)) = (&config.mysql_username, &config.mysql_password) else {
+    let settings = &probe.context.settings;
+    let (Some(user), Some(password)) = (&settings.mysql_username, &settings.mysql_password) else {
         let text = "No MySQL username/password in config file";
         return Err(Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text));
     };
@@ -77,7 +78,7 @@ async fn log_in(probe: &Probe<'_>, user: &str, password: &Secret) -> Result<Sess
         let tcp = stream::connect(probe).await.map_err(Error::Failed)?;
         Session::open(probe, tcp, tls, user, password.reveal()).await
     };
-    match probe.context.config.mysql_tls {
+    match probe.context.settings.mysql_tls {
         TlsUse::Off => return open(false).await,
         TlsUse::Required => return open(true).await,
         TlsUse::Auto => {}

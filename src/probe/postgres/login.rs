@@ -12,7 +12,7 @@ use postgres_protocol::message::frontend;
 
 use super::error::{PostgresError, ServerError};
 use super::wire::{Frame, Wire};
-use crate::config::Secret;
+use crate::settings::Secret;
 
 /// NegotiateProtocolVersion, which postgres-protocol does not know.
 pub(super) const NEGOTIATE_TAG: u8 = b'v';

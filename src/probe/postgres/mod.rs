@@ -18,7 +18,7 @@ use self::options::PostgresOptions;
 use self::wire::Wire;
 use super::options::Role;
 use super::{Outcome, Probe, Protocol, Request, stream, tls};
-use crate::config::TlsUse;
+use crate::probe::TlsUse;
 
 /// The row of the table.
 pub(super) const POSTGRES: Protocol = Protocol {
@@ -40,9 +40,9 @@ const CANNOT_CONNECT_NOW: &str = "57P03";
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let options = PostgresOptions::parse(probe.target.query())
         .map_err(|e| Outcome::bad_request(format!("postgres: {e}")))?;
-    let config = &probe.context.config;
-    if let Some(user) = &config.postgres_username {
-        let password = config.postgres_password.as_ref();
+    let settings = &probe.context.settings;
+    if let Some(user) = &settings.postgres_username {
+        let password = settings.postgres_password.as_ref();
         return check_by_login(probe, &options, &Credentials { user, password }).await;
     }
     if options.role.is_some() {
@@ -56,7 +56,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 /// refusal.
 async fn check_readiness(probe: &Probe<'_>, options: &PostgresOptions) -> Result<Outcome, Outcome> {
     // Readiness shows without TLS too.
-    let wants_tls = probe.context.config.postgres_tls == TlsUse::Required;
+    let wants_tls = probe.context.settings.postgres_tls == TlsUse::Required;
     let mut wire = connect(probe, wants_tls).await?;
     probe
         .trace
@@ -91,7 +91,7 @@ async fn check_by_login(
     options: &PostgresOptions,
     credentials: &Credentials<'_>,
 ) -> Result<Outcome, Outcome> {
-    let wants_tls = probe.context.config.postgres_tls != TlsUse::Off;
+    let wants_tls = probe.context.settings.postgres_tls != TlsUse::Off;
     let mut wire = connect(probe, wants_tls).await?;
     probe.trace.stage("logging in");
     let database = options.database.as_deref().unwrap_or(credentials.user);
@@ -148,7 +148,7 @@ async fn connect(probe: &Probe<'_>, wants_tls: bool) -> Result<Wire, Outcome> {
             let encrypted = tls::wrap(probe, wire.into_stream()).await?;
             Ok(Wire::new(Box::new(encrypted), true))
         }
-        b'N' if probe.context.config.postgres_tls == TlsUse::Required => {
+        b'N' if probe.context.settings.postgres_tls == TlsUse::Required => {
             Err(probe.failed("the server offers no TLS, and postgres_tls is required"))
         }
         b'N' => Ok(wire.boxed()),

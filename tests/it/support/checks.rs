@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use hacheck::config::Config;
 use hacheck::daemon::once;
+use hacheck::probe::Settings;
 use hacheck::spool::Spool;
 use hyper::HeaderMap;
 
@@ -44,17 +45,21 @@ impl Checked {
 
 /// Checks a path with the usual settings.
 pub fn check(path: &str) -> Checked {
-    check_with(Config::default(), path)
+    check_with(Settings::default(), path)
 }
 
 /// Checks a path, such as `/redis/web/6379`. That no password shows anywhere is checked along.
-pub fn check_with(config: Config, path: &str) -> Checked {
-    let secret = config
+pub fn check_with(settings: Settings, path: &str) -> Checked {
+    let secret = settings
         .redis_password
         .as_ref()
         .map(|s| s.reveal().to_owned())
         .filter(|s| s.len() > 3);
     let spool = Spool::at("/nonexistent/hacheck-spool");
+    let config = Config {
+        probe: settings,
+        ..Config::default()
+    };
     let answer = once::ask(path, &HeaderMap::new(), config, &spool).unwrap();
     let body = String::from_utf8_lossy(&answer.body).into_owned();
     let steps: Vec<String> = answer
@@ -76,10 +81,10 @@ pub fn check_with(config: Config, path: &str) -> Checked {
 }
 
 /// The usual settings with a short deadline.
-pub fn hasty() -> Config {
-    Config {
+pub fn hasty() -> Settings {
+    Settings {
         healthcheck_timeout: Duration::from_millis(400),
-        ..Config::default()
+        ..Settings::default()
     }
 }
 

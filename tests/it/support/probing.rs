@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hacheck::config::{Config, Secret};
 use hacheck::net::Host;
 use hacheck::os::sys::LocalAddresses;
-use hacheck::probe::{self, Context, Protocol, Target, Trace};
+use hacheck::probe::{self, Context, Protocol, Room, Secret, Settings, Target, Trace};
 
 /// What came of a probe.
 #[derive(Debug, PartialEq, Eq)]
@@ -31,14 +30,18 @@ pub struct Prober(Arc<Context>);
 
 impl Prober {
     /// The usual settings with a deadline of 10 seconds, changed by `set`.
-    pub fn new(set: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config {
+    pub fn new(set: impl FnOnce(&mut Settings)) -> Self {
+        let mut settings = Settings {
             healthcheck_timeout: Duration::from_secs(10),
-            ..Config::default()
+            ..Settings::default()
         };
-        set(&mut config);
+        set(&mut settings);
+        let room = Room {
+            probes: 64,
+            waiting: 64,
+        };
         Self(Arc::new(
-            Context::new(Arc::new(config), Arc::new(LocalAddresses::default())).unwrap(),
+            Context::new(settings, room, Arc::new(LocalAddresses::default())).unwrap(),
         ))
     }
 
@@ -73,8 +76,8 @@ impl Prober {
         let body = String::from_utf8_lossy(&outcome.body).into_owned();
         for text in [&body, outcome.cause.as_deref().unwrap_or_default()] {
             let secrets = [
-                &self.0.config.mysql_password,
-                &self.0.config.postgres_password,
+                &self.0.settings.mysql_password,
+                &self.0.settings.postgres_password,
             ];
             for secret in secrets.into_iter().flatten() {
                 assert!(!text.contains(secret.reveal()), "a secret shows: {text}");

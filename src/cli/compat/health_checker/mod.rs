@@ -14,8 +14,9 @@ use crate::cli::applet::{Applet, Call};
 use crate::cli::args::help;
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::config::{Config, Group, GroupCheck};
+use crate::config::Config;
 use crate::daemon;
+use crate::group::{Group, GroupCheck};
 use crate::net::Host;
 use crate::os::logging::{self, LogFormat, LogPath};
 use crate::os::process::Argv;
@@ -124,12 +125,10 @@ fn options(args: &Args) -> Result<Options, Failure> {
         .script_timeout
         .as_deref()
         .map_or(Ok(TIMEOUT), script_timeout)?;
-    let mut config = Config {
-        cache_time: Some(Duration::ZERO),
-        max_clients: CHECKS_MAX,
-        max_probes_per_target: CHECKS_MAX,
-        ..Config::default()
-    };
+    let mut config = Config::default();
+    config.check.cache_time = Some(Duration::ZERO);
+    config.probe.max_clients = CHECKS_MAX;
+    config.probe.max_probes_per_target = CHECKS_MAX;
     for (number, text) in args.script.iter().enumerate() {
         let argv = Argv::split(text)
             .map_err(|what| Failure::usage(format!("--script: {text:?} {what}")))?;
@@ -142,7 +141,7 @@ fn options(args: &Args) -> Result<Options, Failure> {
             path: format!("/{name}"),
             limit: Some(limit),
         });
-        config.exec.insert(name, argv);
+        config.probe.exec.insert(name, argv);
     }
     config.groups.insert(GROUP.into(), group);
     Ok(Options {
@@ -256,7 +255,7 @@ mod tests {
             ]
         );
         assert_eq!(
-            options.config.exec["script-1"].words(),
+            options.config.probe.exec["script-1"].words(),
             ["cmd", "--flag", "a b"]
         );
         assert_eq!(

@@ -13,14 +13,14 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::{GROUP, Options};
-use crate::config::{Config, Group};
-use crate::group::{self, Alone};
+use crate::config::Config;
+use crate::daemon;
+use crate::group::{self, Alone, CheckContext, Group};
 use crate::http::listen::{self, Connections, Handler};
 use crate::http::reply::{self, Reply};
 use crate::os::cause::cause_text;
 use crate::os::orphans;
 use crate::os::sys::LocalAddresses;
-use crate::probe::Context;
 
 /// How long running requests may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// Serves until a signal ends it.
 pub(super) async fn run(options: Options) -> Result<(), String> {
     let own = Arc::new(LocalAddresses::default());
-    let context = Context::new(Arc::new(options.config), own).map_err(|e| e.to_string())?;
+    let context = daemon::check_context(&options.config, own).map_err(|e| e.to_string())?;
     let pollers = Pollers {
         context: Arc::new(context),
         verbose_body: options.verbose_body,
@@ -55,7 +55,7 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
         "listening on {}",
         socket.local_addr().unwrap_or(options.listener)
     );
-    let connections = Arc::new(Connections::new(crate::daemon::limits(&Config::default())));
+    let connections = Arc::new(Connections::new(daemon::limits(&Config::default())));
     let (stopping, stopped) = watch::channel(false);
     tokio::spawn(listen::serve(
         socket,
@@ -76,7 +76,7 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
 /// Answers every request.
 #[derive(Clone)]
 struct Pollers {
-    context: Arc<Context>,
+    context: Arc<CheckContext>,
     verbose_body: bool,
     /// The run that requests share; none without `--singleflight`.
     flight: Option<Arc<Mutex<Weak<Flight>>>>,
@@ -137,7 +137,7 @@ impl Pollers {
     }
 
     fn group(&self) -> Option<&Group> {
-        self.context.config.groups.get(GROUP)
+        self.context.groups.get(GROUP)
     }
 
     async fn run(&self) -> Option<group::Result> {

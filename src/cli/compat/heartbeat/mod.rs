@@ -28,7 +28,6 @@ use crate::group::{Alone, Memory};
 use crate::os::cause::cause_text;
 use crate::os::orphans;
 use crate::os::sys::{self, LocalAddresses};
-use crate::probe::Context;
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -155,7 +154,7 @@ fn watched(settings: Settings, background: bool) -> Result<bool, String> {
         (group.rise, group.fall) = (1, 1);
     }
     config.groups.insert(GROUP.into(), group.clone());
-    let context = Context::new(Arc::new(config), Arc::new(LocalAddresses::default()))
+    let context = daemon::check_context(&config, Arc::new(LocalAddresses::default()))
         .map_err(|e| e.to_string())?;
     let context = Arc::new(context);
     let source = Arc::clone(&context);

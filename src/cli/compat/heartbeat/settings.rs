@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::ini::{Fault, Found, Ini};
-use crate::config::{Group, GroupCheck};
+use crate::group::{Group, GroupCheck};
 use crate::names::nearest::nearest;
 use crate::net::Host;
 use crate::os::process::Argv;

@@ -3,10 +3,14 @@
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 
-use super::read::{Fields, Reader};
-use super::settings::LONGEST_PROBE;
-use super::{Config, Group, GroupCheck, Require, maps};
-use crate::spool::{Key, ServiceName};
+use super::{Group, GroupCheck, Groups, Require};
+use crate::names::{Key, ServiceName};
+use crate::os::process::Argv;
+use crate::probe::settings::LONGEST;
+use crate::settings::{Fields, Reader, command};
+
+/// The commands of `exec` checks, by name.
+type Commands = BTreeMap<String, Argv>;
 
 /// The keys of a group.
 const FIELDS: [&str; 11] = [
@@ -26,8 +30,8 @@ const FIELDS: [&str; 11] = [
 /// Most checks of a group.
 const CHECKS_MAX: usize = 256;
 
-/// Reads all groups. The commands of `exec` were read before.
-pub fn read(config: &Config, reader: &Reader<'_>) -> Option<BTreeMap<String, Group>> {
+/// Reads all groups, whose checks may run these commands.
+pub fn read(commands: &Commands, reader: &Reader<'_>) -> Option<Groups> {
     let entries = reader.entries()?;
     let mut groups = BTreeMap::new();
     let mut good = true;
@@ -51,7 +55,7 @@ pub fn read(config: &Config, reader: &Reader<'_>) -> Option<BTreeMap<String, Gro
         let Some(group) = groups.get(*name) else {
             continue;
         };
-        good &= references(config, group, value, &known);
+        good &= references(commands, group, value, &known);
         if let Some(way) = cycle(&groups, name) {
             let way = way.join(" -> ");
             value.fault_of_key(
@@ -85,7 +89,7 @@ fn group(reader: &Reader<'_>) -> Option<Group> {
     let field = |name| fields.get(name);
     take(set(
         &mut group.timeout,
-        field("timeout").map(|v| v.seconds(0.001, LONGEST_PROBE).map(Some)),
+        field("timeout").map(|v| v.seconds(0.001, LONGEST).map(Some)),
     ));
     take(set(
         &mut group.listen,
@@ -99,11 +103,11 @@ fn group(reader: &Reader<'_>) -> Option<Group> {
     take(set(&mut group.fall, field("fall").map(times)));
     take(set(
         &mut group.on_up,
-        field("on_up").map(|v| maps::command(v).map(|c| vec![c])),
+        field("on_up").map(|v| command(v).map(|c| vec![c])),
     ));
     take(set(
         &mut group.on_down,
-        field("on_down").map(|v| maps::command(v).map(|c| vec![c])),
+        field("on_down").map(|v| command(v).map(|c| vec![c])),
     ));
     take(set(
         &mut group.action_timeout,
@@ -193,19 +197,15 @@ fn idle_settings(group: &Group, fields: &Fields<'_>) {
 
 /// Whether everything that a group's checks name is there.
 fn references(
-    config: &Config,
+    commands: &Commands,
     group: &Group,
     reader: &Reader<'_>,
     known: &dyn Fn(&str) -> bool,
 ) -> bool {
     let mut good = true;
     for check in &group.checks {
-        if let Some(name) = check
-            .command()
-            .filter(|name| !config.exec.contains_key(*name))
-        {
-            let names = config
-                .exec
+        if let Some(name) = check.command().filter(|name| !commands.contains_key(*name)) {
+            let names = commands
                 .keys()
                 .map(String::as_str)
                 .collect::<Vec<_>>()
@@ -231,12 +231,8 @@ fn references(
 }
 
 /// The way from a group back to itself, if there is one and no earlier group of it was complained about.
-fn cycle(groups: &BTreeMap<String, Group>, start: &str) -> Option<Vec<String>> {
-    fn search<'a>(
-        groups: &'a BTreeMap<String, Group>,
-        way: &mut Vec<&'a str>,
-        seen: &mut Vec<&'a str>,
-    ) -> bool {
+fn cycle(groups: &Groups, start: &str) -> Option<Vec<String>> {
+    fn search<'a>(groups: &'a Groups, way: &mut Vec<&'a str>, seen: &mut Vec<&'a str>) -> bool {
         let Some(last) = way.last().copied() else {
             return false;
         };
@@ -267,7 +263,7 @@ fn cycle(groups: &BTreeMap<String, Group>, start: &str) -> Option<Vec<String>> {
         .then(|| way.into_iter().map(str::to_owned).collect())
 }
 
-fn listeners(entries: &[(&str, Reader<'_>)], groups: &BTreeMap<String, Group>) -> bool {
+fn listeners(entries: &[(&str, Reader<'_>)], groups: &Groups) -> bool {
     let mut first: HashMap<SocketAddr, &str> = HashMap::new();
     let mut good = true;
     for (name, reader) in entries {

@@ -4,6 +4,8 @@ use std::fmt;
 
 use hyper::header::{HOST, HeaderName};
 
+use crate::settings::Reader;
+
 /// Headers that belong to one connection (RFC 9110 section 7.6.1) or frame a body: passing them on breaks the request.
 const HOP_BY_HOP: [&str; 8] = [
     "connection",
@@ -61,4 +63,41 @@ impl fmt::Display for Header {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.written)
     }
+}
+
+/// A header name; an empty text means none, as in the originals.
+#[expect(clippy::option_option, reason = "none and a fault are not the same")]
+pub(super) fn read_or_none(reader: &Reader<'_>) -> Option<Option<Header>> {
+    match reader.word().as_deref() {
+        Some("") => Some(None),
+        _ => read(reader).map(Some),
+    }
+}
+
+/// The name of a request header that may be passed on.
+pub(super) fn read(reader: &Reader<'_>) -> Option<Header> {
+    let header = reader.parsed(
+        "is not the name of a header",
+        "write one such as X-Request-Id",
+        Header::parse,
+    )?;
+    if header.is_hop_by_hop() || header.name.as_str().starts_with("proxy-") {
+        reader.fault(
+            "belongs to one connection and cannot be passed on",
+            "remove it",
+        );
+        return None;
+    }
+    Some(header)
+}
+
+/// Names of request headers, each once.
+pub(super) fn read_list(reader: &Reader<'_>) -> Option<Vec<Header>> {
+    let mut headers: Vec<Header> = Vec::new();
+    for header in reader.each(read)? {
+        if !headers.iter().any(|known| known.name == header.name) {
+            headers.push(header);
+        }
+    }
+    Some(headers)
 }

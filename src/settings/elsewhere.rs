@@ -8,78 +8,74 @@ use std::io::Read as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use super::Config;
 use super::raw::{Node, Value};
 use super::read::{Fields, Reader};
-use super::settings::Setting;
 use crate::os::cause::cause_text;
 
 /// Most bytes of a secret's file.
 const FILE_MAX: u64 = 64 << 10;
 
 /// The key that names a secret's file.
-pub fn file_key(setting: &Setting) -> String {
-    format!("{}_file", setting.name)
+#[must_use]
+pub fn file_key(name: &str) -> String {
+    format!("{name}_file")
 }
 
-/// Reads a setting from wherever it stands.
-pub fn read(setting: &Setting, fields: &Fields<'_>, config: &mut Config) {
-    let own = fields.get(setting.name).cloned();
-    let own = if setting.secret {
-        own.map(Reader::secret)
-    } else {
-        own
-    };
-    let file = if setting.secret {
-        fields.get(&file_key(setting))
-    } else {
-        None
-    };
-    if let (Some(_), Some(file)) = (&own, file) {
-        file.fault(
-            format_args!("stands beside {}", setting.name),
-            "keep one of the two",
-        );
+/// Finds the value of the setting `name` wherever it stands, and hands it to `take`, unless it is unset or at fault.
+pub fn read_setting(
+    name: &str,
+    is_secret: bool,
+    fields: &Fields<'_>,
+    take: impl FnOnce(&Reader<'_>),
+) {
+    let own = fields.get(name).cloned();
+    if !is_secret {
+        match own {
+            Some(own) if name.ends_with("_username") => expand(&own, take),
+            Some(own) => take(&own),
+            None => {}
+        }
         return;
     }
-    let text = match (&own, file) {
-        (Some(own), _) if takes_variables(setting) => {
-            own.plain().and_then(|text| expanded(own, text))
+    let own = own.map(Reader::secret);
+    match (own, fields.get(&file_key(name))) {
+        (Some(_), Some(file)) => {
+            file.fault(format_args!("stands beside {name}"), "keep one of the two");
         }
-        (None, Some(file)) => Some(
-            file.path("/etc/hacheck/secret")
-                .and_then(|path| content(file, &path)),
-        ),
-        _ => None,
+        (Some(own), None) => expand(&own, take),
+        (None, Some(file)) => {
+            let path = file.path("/etc/hacheck/secret");
+            if let Some(text) = path.and_then(|path| content(file, &path)) {
+                take_text(file, text, take);
+            }
+        }
+        (None, None) => {}
+    }
+}
+
+/// Hands on a value with its variables replaced.
+fn expand(own: &Reader<'_>, take: impl FnOnce(&Reader<'_>)) {
+    match own.plain() {
+        Some(text) if text.contains("${") => {
+            if let Some(text) = expanded(own, text) {
+                take_text(own, text, take);
+            }
+        }
+        _ => take(own),
+    }
+}
+
+/// Hands on a text as if it stood in the file.
+fn take_text(reader: &Reader<'_>, text: String, take: impl FnOnce(&Reader<'_>)) {
+    let node = Node {
+        value: Value::Scalar(text),
+        mark: reader.mark(),
     };
-    match (text, own.as_ref().or(file)) {
-        // A fault was noted.
-        (Some(None), _) | (_, None) => {}
-        (None, Some(reader)) => (setting.parse)(config, reader),
-        (Some(Some(text)), Some(reader)) => {
-            let node = Node {
-                value: Value::Scalar(text),
-                mark: reader.mark(),
-            };
-            (setting.parse)(config, &reader.standing_for(&node).secret());
-        }
-    }
+    take(&reader.standing_for(&node).secret());
 }
 
-fn takes_variables(setting: &Setting) -> bool {
-    setting.secret || setting.name.ends_with("_username")
-}
-
-/// The text with `${NAME}` replaced; `$${` stands for `${`. `None` when there is nothing to replace, `Some(None)` when a
-/// fault was noted.
-#[expect(
-    clippy::option_option,
-    reason = "nothing to do and a fault are not the same"
-)]
-fn expanded(reader: &Reader<'_>, text: &str) -> Option<Option<String>> {
-    if !text.contains("${") {
-        return None;
-    }
+/// The text with `${NAME}` replaced; `$${` stands for `${`. `None` when a fault was noted.
+fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
     let mut out = String::new();
     let mut rest = text;
     while let Some(at) = rest.find("${") {
@@ -97,18 +93,18 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<Option<String>> {
                 "has '${' without a name and '}'",
                 "write ${NAME}, or $${ for the characters themselves",
             );
-            return Some(None);
+            return None;
         };
         let Ok(value) = std::env::var(name) else {
             let what = format!("names the environment variable {name}, which is not set");
             reader.fault(what, "set it where hacheck is started, as text in UTF-8");
-            return Some(None);
+            return None;
         };
         out.push_str(&value);
         rest = after;
     }
     out.push_str(rest);
-    Some(Some(out))
+    Some(out)
 }
 
 fn is_name(text: &str) -> bool {

@@ -2,9 +2,8 @@
 
 use regex::bytes::{Regex, RegexBuilder};
 
-use super::read::Reader;
-use super::show::quoted;
-use super::{Header, Secret};
+use super::Header;
+use crate::settings::{Reader, Secret, quoted};
 
 /// Most bytes of memory for a compiled expression.
 const REGEX_MAX: usize = 1 << 20;
@@ -65,7 +64,7 @@ impl Default for HttpRule {
 
 impl HttpRule {
     /// Reads a rule.
-    pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
+    pub fn read(reader: &Reader<'_>) -> Option<Self> {
         let fields =
             reader.fields(&["status", "body_contains", "body_regex", "headers", "method"])?;
         let mut rule = Self::default();
@@ -109,7 +108,7 @@ impl HttpRule {
     }
 
     /// The rule as YAML.
-    pub(super) fn show(&self) -> String {
+    pub fn show(&self) -> String {
         let default = Self::default();
         let mut parts = Vec::new();
         if self.status != default.status {

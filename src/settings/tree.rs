@@ -4,14 +4,20 @@ use std::collections::{HashMap, HashSet};
 
 use super::fault::Sink;
 use super::raw::{Entry, Node, Value};
-use super::settings::SETTINGS;
 
 /// Notes a fault for every key that stands twice in one map, where the library would silently take the last, and
-/// replaces the merge key `<<` by the entries of the maps it names, which the map's own keys override.
-pub fn tidy(node: &mut Node, path: &str, sink: &Sink) {
+/// replaces the merge key `<<` by the entries of the maps it names, which the map's own keys override. `is_secret` knows
+/// the paths of keys whose values never show.
+pub fn tidy(node: &mut Node, is_secret: &dyn Fn(&str) -> bool, sink: &Sink) {
+    tidy_below(node, "", is_secret, sink);
+}
+
+fn tidy_below(node: &mut Node, path: &str, is_secret: &dyn Fn(&str) -> bool, sink: &Sink) {
     match &mut node.value {
         Value::Null | Value::Scalar(_) => {}
-        Value::List(list) => list.iter_mut().for_each(|item| tidy(item, path, sink)),
+        Value::List(list) => list
+            .iter_mut()
+            .for_each(|item| tidy_below(item, path, is_secret, sink)),
         Value::Map(entries) => {
             let mut first = HashMap::new();
             for entry in entries.iter_mut() {
@@ -29,8 +35,8 @@ pub fn tidy(node: &mut Node, path: &str, sink: &Sink) {
                     );
                 }
                 // A map in a secret's place is a fault anyway, and its keys may be the secret.
-                if !SETTINGS.iter().any(|s| s.secret && s.name == key) {
-                    tidy(&mut entry.node, &key, sink);
+                if !is_secret(&key) {
+                    tidy_below(&mut entry.node, &key, is_secret, sink);
                 }
             }
             merge(entries);

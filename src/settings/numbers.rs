@@ -55,7 +55,7 @@ pub(super) fn size(text: &str) -> Option<u64> {
 }
 
 /// A number of bytes in the largest unit that leaves it whole.
-pub(super) fn size_words(bytes: usize) -> String {
+pub fn size_words(bytes: usize) -> String {
     [(30, "GiB"), (20, "MiB"), (10, "KiB")]
         .into_iter()
         .find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift))

@@ -1,0 +1,44 @@
+//! How much there is room for: what the settings say or, where they leave it open, what the limit of open files allows.
+
+use std::sync::Arc;
+
+use crate::config::Config;
+use crate::group::CheckContext;
+use crate::http::listen::Limits;
+use crate::os::sys::{LocalAddresses, half_of_files};
+use crate::probe::{Context, Room, TlsError};
+
+/// Connections of pollers at once: `max_connections`, or what the limit of open files allows.
+fn connections(config: &Config) -> usize {
+    let most = config.http.max_connections.unwrap_or_else(half_of_files);
+    most.max(1)
+}
+
+/// Requests that may wait for a probe: `max_waiting`, or half of the connections.
+pub(crate) fn waiting(config: &Config) -> usize {
+    let most = config.check.max_waiting;
+    most.unwrap_or_else(|| connections(config) / 2).max(1)
+}
+
+/// What pollers may use of a listener.
+pub(crate) fn limits(config: &Config) -> Limits {
+    config.http.limits(connections(config))
+}
+
+/// What checks need under a configuration.
+///
+/// # Errors
+/// When the certificates that it names cannot be read.
+pub(crate) fn check_context(
+    config: &Config,
+    local: Arc<LocalAddresses>,
+) -> Result<CheckContext, TlsError> {
+    let room = Room {
+        probes: half_of_files(),
+        waiting: waiting(config),
+    };
+    Ok(CheckContext {
+        probes: Context::new(config.probe.clone(), room, local)?,
+        groups: config.groups.clone(),
+    })
+}

@@ -1,0 +1,31 @@
+//! Settings: from the text of a YAML file to typed values, with everything that is wrong with it.
+//!
+//! Rules: a leaf; what the keys are is for the rooms that declare them. Faults are collected, so that all are reported
+//! together, each with line, key and remedy. No message quotes a secret.
+//!
+//! The way of a file: [`decode`] makes bytes text, [`Document`] makes text a tree whose nodes know their lines, [`tidy`]
+//! settles keys that stand twice and merge keys, a [`Reader`] reads each value, and every complaint lands in a [`Sink`].
+
+mod decode;
+mod elsewhere;
+mod fault;
+mod maps;
+mod numbers;
+mod raw;
+mod read;
+mod secret;
+mod show;
+mod tree;
+mod values;
+
+pub use decode::{MAX_FILE, decode};
+pub use elsewhere::{file_key, read_setting};
+pub use fault::{Fault, Faults, Sink};
+pub use maps::{by_service, collect};
+pub use numbers::size_words;
+pub use raw::{Document, Node, Problem, Value};
+pub use read::{Fields, Reader};
+pub use secret::Secret;
+pub use show::{list, map, or_null, plain_list, quoted};
+pub use tree::tidy;
+pub use values::{command, mode, networks, paths, port_ranges, ports};
