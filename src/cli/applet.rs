@@ -16,58 +16,74 @@ pub struct Applet {
     pub usage: &'static str,
     /// What it does, in one line.
     pub about: &'static str,
-    /// The options, for the normaliser, the help text, the man pages and the completion.
+    /// The options, for the command line, the help text, the man pages and the completion.
     pub info: fn() -> CommandInfoWithArgs,
-    /// Whether an option, by its long name, has a use: those of the originals that have none are taken, not shown.
+    /// Whether the applet uses an option, by its long name. The others are accepted, since the
+    /// replaced tools accept them, but not shown.
     pub(crate) uses: fn(&str) -> bool,
-    /// Does the work.
+    /// Does the work; returns the exit code.
     pub(crate) run: fn(&Call) -> Result<u8, Failure>,
 }
 
 impl Applet {
-    /// The options that are shown, but for `--help` and `--version`, which every applet has.
+    /// Whether a word names this applet, as a subcommand or as a link.
+    pub(crate) fn is_called(&self, word: &str) -> bool {
+        self.name == word || self.alias == Some(word)
+    }
+
+    /// The options that are shown, without `--help` and `--version`, which every applet has.
     pub fn options(&self) -> impl Iterator<Item = &'static FlagInfo<'static>> {
-        let shown = |f: &&FlagInfo<'_>| !f.hidden && f.long != "--help" && (self.uses)(f.long);
-        (self.info)().flags.iter().filter(shown)
+        let flags = (self.info)().flags;
+        flags.iter().filter(|flag| self.shows(flag))
     }
 
-    /// Examples, as one would type them. Names that share their options share a list, too.
+    fn shows(&self, flag: &FlagInfo<'_>) -> bool {
+        !flag.hidden && flag.long != "--help" && (self.uses)(flag.long)
+    }
+
+    /// Examples, as one would type them. Applets that share their options also share a list.
     pub fn examples(&self) -> impl Iterator<Item = &'static str> {
-        let is_own = |e: &&str| {
-            self.alias
-                .is_none_or(|alias| e.split(' ').next() == Some(alias))
-        };
-        (self.info)().examples.iter().copied().filter(is_own)
+        let examples = (self.info)().examples.iter().copied();
+        examples.filter(|example| self.is_own_example(example))
     }
 
-    /// What else is to be known of the arguments.
+    fn is_own_example(&self, example: &str) -> bool {
+        match self.alias {
+            Some(alias) => first_word(example) == alias,
+            None => true,
+        }
+    }
+
+    /// What else there is to know about the arguments.
     pub fn notes(&self) -> impl Iterator<Item = &'static str> {
-        let usage = self.usage;
-        let is_own = move |note: &&str| {
-            note.split(' ')
-                .next()
-                .is_some_and(|about| usage.contains(about))
-        };
-        (self.info)().notes.iter().copied().filter(is_own)
+        let notes = (self.info)().notes.iter().copied();
+        notes.filter(|note| self.usage.contains(first_word(note)))
     }
 }
 
-/// One call of an applet: who was called, and with what.
+fn first_word(text: &str) -> &str {
+    text.split(' ').next().unwrap_or_default()
+}
+
+/// One call of an applet.
 pub(crate) struct Call {
-    /// How the user calls this applet: `hadown`, or `hacheck down`.
+    /// How the user calls it: `hadown`, or `hacheck down`.
     pub(crate) program: String,
     /// The arguments in the one spelling that argh takes: see [`super::args::argv`].
     pub(crate) args: Vec<String>,
 }
 
 impl Call {
-    /// The arguments as the applet's type.
+    /// The arguments as the applet's own type.
     pub(crate) fn parse<T: FromArgs>(&self) -> Result<T, Failure> {
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
-        T::from_args(&[&self.program], &args).map_err(|exit| Failure::usage(exit.output.trim()))
+        match T::from_args(&[&self.program], &args) {
+            Ok(parsed) => Ok(parsed),
+            Err(early_exit) => Err(Failure::usage(early_exit.output.trim())),
+        }
     }
 
-    /// Tells the user something that is no failure, on standard error.
+    /// Tells the user on standard error what is not a failure.
     pub(crate) fn note(&self, text: &str) {
         // Where standard error is closed, nobody wants to know.
         let _ = writeln!(std::io::stderr(), "{}: note: {text}", self.program);

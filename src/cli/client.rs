@@ -1,7 +1,8 @@
-//! One question to the daemon on this host, without a runtime: `hadown` has to be quick, also when it asks.
+//! The one client of the daemon on this host, without a runtime: `hadown` has to be quick, also when it asks.
 //!
 //! Rule: everything has a deadline and a limit, so a daemon that hangs holds up nobody.
 
+use std::fmt;
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::os::unix::fs::MetadataExt as _;
@@ -10,133 +11,223 @@ use std::time::{Duration, Instant};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::cli::failure::Failure;
 use crate::ledger::Page;
 use crate::spool::{Key, Spool};
 
 /// The daemon's port unless told otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 3333;
 
-/// Most that is read of an answer, in bytes.
-const ANSWER_MAX: u64 = 64 << 20;
+/// How long the daemon may take for one answer that it has at hand.
+pub(crate) const ANSWER_TIME: Duration = Duration::from_secs(3);
 
-/// The daemon, as the command line reaches it.
+/// Most that is read of an answer, in bytes.
+const ANSWER_MAX: usize = 64 << 20;
+
+/// How much is read at once, in bytes.
+const PART: usize = 64 << 10;
+
+/// The daemon, as a command reaches it.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Daemon {
+pub(crate) struct DaemonClient {
     /// Its port on 127.0.0.1.
     pub(crate) port: u16,
+}
+
+/// Why the daemon's answer is of no use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum ClientError {
+    /// Nobody answers, or not in HTTP.
+    Unreachable {
+        port: u16,
+        kind: ErrorKind,
+    },
+    Silent {
+        port: u16,
+        limit: Duration,
+    },
+    /// An answer other than 200.
+    Status {
+        port: u16,
+        status: u16,
+        page: String,
+    },
+    /// An answer that this version does not understand.
+    Strange {
+        port: u16,
+    },
+    /// The daemon uses another spool folder than this command.
+    OtherSpool {
+        port: u16,
+        its: String,
+        own: String,
+    },
+}
+
+impl fmt::Display for ClientError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreachable { port, kind } => write!(
+                f,
+                "no hacheck answers on port {port} of 127.0.0.1 ({kind}); start it, or give its port with -p"
+            ),
+            Self::Silent { port, limit } => write!(
+                f,
+                "hacheck on port {port} did not answer within {} s; look at its log",
+                limit.as_secs_f64()
+            ),
+            Self::Status { port, status, page } => write!(
+                f,
+                "port {port} answered {status} to {page}: another program, or another version; give the port of hacheck with -p"
+            ),
+            Self::Strange { port } => write!(
+                f,
+                "what answers on port {port} is no hacheck of this version; give the port of hacheck with -p"
+            ),
+            Self::OtherSpool { port, its, own } => write!(
+                f,
+                "the hacheck on port {port} uses the spool {its}, not {own}; give its port with -p, or its folder with --spool-root"
+            ),
+        }
+    }
+}
+
+impl From<ClientError> for Failure {
+    fn from(error: ClientError) -> Self {
+        Self::failed(error)
+    }
 }
 
 /// The answer of `/pollers/health`.
 #[derive(Debug, Deserialize)]
 pub(crate) struct Health {
-    /// Each different check that is asked.
-    pub(crate) checks: Vec<Checked>,
+    /// Each different check that pollers ask for.
+    pub(crate) checks: Vec<CheckHealth>,
     /// Pollers that ask for downtimes only.
     pub(crate) spool_only: usize,
     /// Pollers whose checks are unknown: too long to be remembered, or refused.
     pub(crate) unknown: usize,
 }
 
-/// One check as the pollers ask it.
+/// One check as the pollers ask for it.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Checked {
+pub(crate) struct CheckHealth {
     pub(crate) check: String,
     pub(crate) passes: bool,
     pub(crate) code: u16,
     pub(crate) text: Option<String>,
 }
 
-impl Daemon {
-    /// Who polls services or instances; everyone for none or `all`.
-    pub(crate) fn pollers(self, keys: &[String], limit: Duration) -> Result<Page, String> {
-        self.json(&path("/pollers", keys), limit)
+impl DaemonClient {
+    /// Who polls services or instances; all pollers for none or `all`.
+    pub(crate) fn pollers(self, keys: &[String], limit: Duration) -> Result<Page, ClientError> {
+        let body = self.body(&path("/pollers", keys), limit)?;
+        self.parse(&body)
     }
 
-    /// Runs the checks of services or instances as their pollers ask them.
-    pub(crate) fn health(self, keys: &[String], limit: Duration) -> Result<Health, String> {
-        self.json(&path("/pollers/health", keys), limit)
+    /// Runs the checks of services or instances as their pollers ask for them.
+    pub(crate) fn health(self, keys: &[String], limit: Duration) -> Result<Health, ClientError> {
+        let body = self.body(&path("/pollers/health", keys), limit)?;
+        self.parse(&body)
     }
 
-    fn json<T: DeserializeOwned>(self, path: &str, limit: Duration) -> Result<T, String> {
-        let port = self.port;
-        let (status, body) = self.get(path, limit).map_err(|e| match e.kind() {
-            ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                format!("hacheck on port {port} did not answer within {} s; look at its log", limit.as_secs_f64())
-            }
-            kind => {
-                format!("no hacheck answers on port {port} of 127.0.0.1 ({kind}); start it, or give its port with -p")
-            }
-        })?;
-        match status {
-            200 => serde_json::from_slice(&body).map_err(|_| {
-                format!("what answers on port {port} is no hacheck of this version; give the port of hacheck with -p")
+    /// What the daemon was asked for lately, as it says it.
+    pub(crate) fn recent(self, limit: Duration) -> Result<Vec<u8>, ClientError> {
+        self.body("/recent", limit)
+    }
+
+    /// Reads JSON that the daemon answered.
+    pub(crate) fn parse<T: DeserializeOwned>(self, body: &[u8]) -> Result<T, ClientError> {
+        serde_json::from_slice(body).map_err(|_| self.strange())
+    }
+
+    /// The error for an answer that cannot be understood.
+    pub(crate) fn strange(self) -> ClientError {
+        ClientError::Strange { port: self.port }
+    }
+
+    /// Whether the daemon uses the same spool folder as this command.
+    pub(crate) fn check_spool(self, page: &Page, spool: &Spool) -> Result<(), ClientError> {
+        match std::fs::metadata(spool.root()) {
+            Ok(own) if page.spool.id == Some([own.dev(), own.ino()]) => Ok(()),
+            _ => Err(ClientError::OtherSpool {
+                port: self.port,
+                its: page.spool.path.clone(),
+                own: spool.root().display().to_string(),
             }),
-            404 => Err(format!("what answers on port {port} is another program, or a hacheck without /pollers")),
-            _ => Err(format!("port {port} answered {status} to {path}")),
         }
     }
 
-    /// HTTP/1.0: the end of the connection is the end of the answer.
+    fn body(self, path: &str, limit: Duration) -> Result<Vec<u8>, ClientError> {
+        let port = self.port;
+        match self.get(path, limit) {
+            Ok((200, body)) => Ok(body),
+            Ok((status, _)) => {
+                let page = path.split('?').next().unwrap_or(path).to_owned();
+                Err(ClientError::Status { port, status, page })
+            }
+            Err(e) => match e.kind() {
+                ErrorKind::TimedOut | ErrorKind::WouldBlock => {
+                    Err(ClientError::Silent { port, limit })
+                }
+                kind => Err(ClientError::Unreachable { port, kind }),
+            },
+        }
+    }
+
+    /// Status and body.
     fn get(self, path: &str, limit: Duration) -> io::Result<(u16, Vec<u8>)> {
         let end = Instant::now() + limit;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let mut stream = TcpStream::connect_timeout(&address, limit)?;
         stream.set_write_timeout(Some(limit))?;
-        stream.write_all(format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n").as_bytes())?;
-        let mut answer = Vec::new();
-        let mut part = vec![0; 64 << 10];
-        while (answer.len() as u64) < ANSWER_MAX {
-            let left = end.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Err(ErrorKind::TimedOut.into());
-            }
-            stream.set_read_timeout(Some(left))?;
-            match stream.read(&mut part)? {
-                0 => break,
-                n => answer.extend_from_slice(&part[..n]),
-            }
-        }
-        parse(&answer).ok_or_else(|| ErrorKind::InvalidData.into())
+        // In HTTP/1.0 the end of the connection is the end of the answer.
+        let request = format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n");
+        stream.write_all(request.as_bytes())?;
+        let answer = read_to_end(&mut stream, end)?;
+        split_answer(&answer).ok_or_else(|| ErrorKind::InvalidData.into())
     }
 }
 
+fn read_to_end(stream: &mut TcpStream, end: Instant) -> io::Result<Vec<u8>> {
+    let mut answer = Vec::new();
+    let mut part = vec![0; PART];
+    while answer.len() < ANSWER_MAX {
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(ErrorKind::TimedOut.into());
+        }
+        stream.set_read_timeout(Some(left))?;
+        match stream.read(&mut part)? {
+            0 => break,
+            length => answer.extend_from_slice(&part[..length]),
+        }
+    }
+    Ok(answer)
+}
+
 /// Status and body.
-fn parse(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
-    let head_end = answer.windows(4).position(|w| w == b"\r\n\r\n")?;
-    let line = answer.split(|b| *b == b'\r').next()?;
-    let status = str::from_utf8(line)
-        .ok()?
-        .strip_prefix("HTTP/1.")?
-        .split(' ')
-        .nth(1)?;
-    Some((status.parse().ok()?, answer[head_end + 4..].to_vec()))
+fn split_answer(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
+    let head_end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let body = answer[head_end + 4..].to_vec();
+    let status_line = answer.split(|byte| *byte == b'\r').next()?;
+    let status_line = str::from_utf8(status_line).ok()?;
+    let behind_version = status_line.strip_prefix("HTTP/1.")?;
+    let status = behind_version.split(' ').nth(1)?;
+    Some((status.parse().ok()?, body))
 }
 
 fn path(page: &str, keys: &[String]) -> String {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    keys.iter()
-        .for_each(|key| _ = query.append_pair("service", key));
+    for key in keys {
+        query.append_pair("service", key);
+    }
     format!("{page}?{}", query.finish())
 }
 
 /// The names of spool entries, to ask the daemon about.
 pub(crate) fn names<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Vec<String> {
     keys.into_iter().map(Key::file_name).collect()
-}
-
-/// Whether the daemon looks into the same spool folder; else a sentence that says which one.
-pub(crate) fn same_root(page: &Page, spool: &Spool, port: u16) -> Result<(), String> {
-    let own = std::fs::metadata(spool.root())
-        .ok()
-        .map(|m| [m.dev(), m.ino()]);
-    if own.is_some() && own == page.spool.id {
-        return Ok(());
-    }
-    Err(format!(
-        "the hacheck on port {port} uses the spool {}, not {}; give its port with -p, or its folder with --spool-root",
-        page.spool.path,
-        spool.root().display()
-    ))
 }
 
 #[cfg(test)]
@@ -146,17 +237,20 @@ mod tests {
     #[test]
     fn answers_are_taken_apart() {
         assert_eq!(
-            parse(b"HTTP/1.0 200 OK\r\na: b\r\n\r\nbody"),
+            split_answer(b"HTTP/1.0 200 OK\r\na: b\r\n\r\nbody"),
             Some((200, b"body".to_vec()))
         );
-        assert_eq!(parse(b"HTTP/1.1 404 \r\n\r\n"), Some((404, Vec::new())));
+        assert_eq!(
+            split_answer(b"HTTP/1.1 404 \r\n\r\n"),
+            Some((404, Vec::new()))
+        );
         for bad in [
             &b"SSH-2.0\r\n\r\n"[..],
             b"",
             b"HTTP/1.0 200 OK\r\n",
             b"HTTP/1.0 x\r\n\r\n",
         ] {
-            assert_eq!(parse(bad), None);
+            assert_eq!(split_answer(bad), None);
         }
     }
 

@@ -1,29 +1,66 @@
-//! The one kind of error that an applet ends with.
+//! The one error of the applets: a text and an exit code.
 
-/// Why an applet could not do its work: the text for standard error, and the exit code.
+use std::fmt::{self, Display};
+
+/// Why an applet could not do its work.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Failure {
-    /// 1 for failed, 2 for wrong usage.
+    /// The exit code: 1 for failed, 2 for wrong usage.
     pub code: u8,
-    /// One sentence or more that name the subject and the remedy. Inside an applet without the program's name in
-    /// front; `cli::main` puts it there.
+    /// What standard error is told: subject, what is wrong, remedy. Inside an applet without the
+    /// program's name in front; `cli::main` puts it there.
     pub message: String,
 }
 
 impl Failure {
-    /// The work could not be done: exit code 1.
-    pub(crate) fn failed(message: impl Into<String>) -> Self {
+    /// The work could not be done.
+    pub(crate) fn failed(message: impl Display) -> Self {
         Self {
             code: 1,
-            message: message.into(),
+            message: message.to_string(),
         }
     }
 
-    /// The command line is wrong: exit code 2, and a usage line is shown.
-    pub(crate) fn usage(message: impl Into<String>) -> Self {
+    /// The command line is wrong; a usage line is shown, too.
+    pub(crate) fn usage(message: impl Display) -> Self {
         Self {
             code: 2,
-            message: message.into(),
+            message: message.to_string(),
         }
+    }
+
+    /// Adds a line, such as one that tells the state that is left behind.
+    pub(crate) fn and_line(mut self, line: impl Display) -> Self {
+        self.message = format!("{}\n{line}", self.message);
+        self
+    }
+
+    /// Fails with all of several failures, each on its own lines; succeeds where there are none.
+    pub(crate) fn unless_empty(failures: &[Self]) -> Result<(), Self> {
+        if failures.is_empty() {
+            return Ok(());
+        }
+        let messages: Vec<&str> = failures.iter().map(|f| f.message.as_str()).collect();
+        Err(Self::failed(messages.join("\n")))
+    }
+
+    /// The failure as it is shown: each line behind the program's name, and a usage line where the
+    /// usage was wrong.
+    pub(crate) fn shown_by(self, program: &str, usage: Option<&str>) -> Self {
+        let next_line = format!("\n{program}: ");
+        let lines = self.message.replace('\n', &next_line);
+        let message = match usage {
+            Some(usage) if self.code == 2 => {
+                format!("{program}: {lines}\nusage: {program} {usage}")
+            }
+            _ => format!("{program}: {lines}"),
+        };
+        Self { message, ..self }
+    }
+}
+
+impl Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
     }
 }

@@ -25,11 +25,11 @@ pub fn command_line(args: &[String]) {
     }
     for applet in APPLETS {
         let info = (applet.info)();
-        if let Ok(argv::Read::Args(read)) = argv::read(&info, args) {
+        if let Ok(argv::CommandLine::Args(read)) = argv::read(&info, args) {
             // haroll keeps the `--` in front of the command that it runs, so the words may grow by that.
             let again = argv::read(&info, &read);
             assert!(
-                matches!(again, Ok(argv::Read::Args(_))),
+                matches!(again, Ok(argv::CommandLine::Args(_))),
                 "{} {args:?}: {again:?}",
                 applet.name
             );

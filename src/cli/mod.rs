@@ -19,17 +19,21 @@ mod serve;
 mod switch;
 mod wait;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
 use crate::names::nearest::nearest;
 pub use applet::Applet;
 use applet::Call;
+use args::argv::{self, CommandLine};
+use args::help;
 pub use args::may_lack_value;
-use args::{argv, help};
 use compat::{health_checker, heartbeat};
 pub use failure::Failure;
 use switch::{down, downed, list, status, up};
+
+/// The name of the binary.
+const HACHECK: &str = "hacheck";
 
 /// Everything that this binary can be called as. Dispatch, help and `hacheck install` read this table.
 pub const APPLETS: &[Applet] = &[
@@ -52,109 +56,119 @@ pub const APPLETS: &[Applet] = &[
 /// # Errors
 /// [`Failure`] for `main` to print.
 pub fn main(args: &[OsString]) -> Result<u8, Failure> {
-    let (called, rest) = args.split_first().map_or((None, args), |(first, rest)| {
-        (Path::new(first).file_name(), rest)
-    });
-    let alias = APPLETS.iter().find(|a| {
-        a.alias
-            .is_some_and(|alias| called.is_some_and(|c| c == alias))
-    });
-    let program = alias.and_then(|a| a.alias).unwrap_or("hacheck");
-    let rest = texts(rest).map_err(|e| prefixed(program, &e, None))?;
-    match alias {
-        Some(applet) => run(applet, program.to_owned(), &rest),
-        None => subcommand(&rest),
+    let (called, rest) = match args.split_first() {
+        Some((called, rest)) => (Path::new(called).file_name(), rest),
+        None => (None, args),
+    };
+    match called.and_then(find_alias) {
+        Some((applet, alias)) => run(applet, alias, &utf8(alias, rest)?),
+        None => run_subcommand(&utf8(HACHECK, rest)?),
     }
 }
 
-/// The arguments of `hacheck` itself.
-fn subcommand(args: &[String]) -> Result<u8, Failure> {
-    let first = args.first().map(String::as_str);
-    match (first, args) {
-        (Some("--version"), _) => output::print(help::VERSION).map(|()| 0),
-        (Some("help"), [_, name]) if find(name).is_some() => find(name).map_or(Ok(0), |a| {
-            output::print(&help::of_applet(a, &program_of(a))).map(|()| 0)
-        }),
-        (Some("help" | "-h" | "--help"), _) => output::print(&help::of_all(APPLETS)).map(|()| 0),
-        // As the originals are started: `hacheck`, `hacheck -c FILE -p PORT`.
-        (None, _) => run(&serve::APPLET, "hacheck".to_owned(), args),
-        (Some(option), _) if option.starts_with('-') => {
-            run(&serve::APPLET, "hacheck".to_owned(), args)
+/// The applet that a link to the binary runs; the whole name counts.
+fn find_alias(called: &OsStr) -> Option<(&'static Applet, &'static str)> {
+    for applet in APPLETS {
+        match applet.alias {
+            Some(alias) if called == alias => return Some((applet, alias)),
+            _ => {}
         }
-        (Some(name), _) => match find(name) {
-            Some(applet) => run(applet, program_of(applet), &args[1..]),
+    }
+    None
+}
+
+/// Runs what the arguments of `hacheck` itself ask for.
+fn run_subcommand(args: &[String]) -> Result<u8, Failure> {
+    // As the replaced tools are started: `hacheck`, `hacheck -c FILE -p PORT`.
+    let Some((first, rest)) = args.split_first() else {
+        return run(&serve::APPLET, HACHECK, args);
+    };
+    match first.as_str() {
+        "--version" => show(help::VERSION),
+        "-h" | "--help" => show(&help::of_all(APPLETS)),
+        "help" => show(&help_on(rest)),
+        option if option.starts_with('-') => run(&serve::APPLET, HACHECK, args),
+        name => match find(name) {
+            Some(applet) => run(applet, &program_of(applet), rest),
             None => Err(unknown(name)),
         },
     }
 }
 
+fn help_on(words: &[String]) -> String {
+    let applet = match words {
+        [name] => find(name),
+        _ => None,
+    };
+    match applet {
+        Some(applet) => help::of_applet(applet, &program_of(applet)),
+        None => help::of_all(APPLETS),
+    }
+}
+
 fn find(name: &str) -> Option<&'static Applet> {
-    APPLETS.iter().find(|a| a.name == name)
+    APPLETS.iter().find(|applet| applet.name == name)
 }
 
 fn program_of(applet: &Applet) -> String {
-    format!("hacheck {}", applet.name)
+    format!("{HACHECK} {}", applet.name)
 }
 
 fn unknown(name: &str) -> Failure {
-    let words = APPLETS
-        .iter()
-        .flat_map(|a| [Some((a.name, a.name)), a.alias.map(|alias| (alias, a.name))])
-        .flatten();
-    let near = nearest(name, words.clone().map(|(word, _)| word));
-    let meant = words
-        .into_iter()
-        .find(|(word, _)| Some(*word) == near)
-        .map(|(_, name)| name);
-    let meant = meant
-        .map(|m| format!("; did you mean {m}?"))
-        .unwrap_or_default();
+    let meant = match nearest_subcommand(name) {
+        Some(meant) => format!("; did you mean {meant}?"),
+        None => String::new(),
+    };
+    let table = help::table(APPLETS);
     Failure::usage(format!(
-        "hacheck: unknown subcommand {name:?}{meant}\n{}",
-        help::table(APPLETS)
+        "hacheck: unknown subcommand {name:?}{meant}\n{table}"
     ))
 }
 
-fn run(applet: &'static Applet, program: String, args: &[String]) -> Result<u8, Failure> {
-    let usage = Some(applet.usage);
-    let read = argv::read(&(applet.info)(), args)
-        .map_err(|e| prefixed(&program, &Failure::usage(e), usage))?;
-    match read {
-        argv::Read::Help => output::print(&help::of_applet(applet, &program)).map(|()| 0),
-        argv::Read::Version => output::print(help::VERSION).map(|()| 0),
-        argv::Read::Args(args) => {
-            let call = Call { program, args };
-            (applet.run)(&call).map_err(|e| prefixed(&call.program, &e, usage))
+/// The subcommand whose name, or whose link's name, is nearest to a word.
+fn nearest_subcommand(word: &str) -> Option<&'static str> {
+    let names = APPLETS.iter().map(|applet| applet.name);
+    let aliases = APPLETS.iter().filter_map(|applet| applet.alias);
+    let near = nearest(word, names.chain(aliases))?;
+    let meant = APPLETS.iter().find(|applet| applet.is_called(near))?;
+    Some(meant.name)
+}
+
+fn run(applet: &'static Applet, program: &str, args: &[String]) -> Result<u8, Failure> {
+    let done = match argv::read(&(applet.info)(), args) {
+        Ok(CommandLine::Help) => show(&help::of_applet(applet, program)),
+        Ok(CommandLine::Version) => show(help::VERSION),
+        Ok(CommandLine::Args(args)) => {
+            let program = program.to_owned();
+            (applet.run)(&Call { program, args })
+        }
+        Err(error) => Err(Failure::usage(error)),
+    };
+    done.map_err(|failure| failure.shown_by(program, Some(applet.usage)))
+}
+
+fn show(text: &str) -> Result<u8, Failure> {
+    output::print(text)?;
+    Ok(0)
+}
+
+/// The arguments as text: hacheck's names, paths and reasons all end up in files and answers that
+/// are UTF-8.
+fn utf8(program: &str, args: &[OsString]) -> Result<Vec<String>, Failure> {
+    let mut texts = Vec::new();
+    for arg in args {
+        match arg.to_str() {
+            Some(text) => texts.push(text.to_owned()),
+            None => return Err(not_utf8(arg).shown_by(program, None)),
         }
     }
+    Ok(texts)
 }
 
-/// The arguments as text; hacheck's names, paths and reasons all end up in files and answers that are UTF-8.
-fn texts(args: &[OsString]) -> Result<Vec<String>, Failure> {
-    let text = |arg: &OsString| {
-        let text = arg.to_str().map(str::to_owned);
-        text.ok_or_else(|| {
-            Failure::usage(format!(
-                "the argument {arg:?} is not UTF-8; write it in UTF-8"
-            ))
-        })
-    };
-    args.iter().map(text).collect()
-}
-
-/// A failure as it is shown: the program's name in front of each line, and the usage line where the usage was wrong.
-fn prefixed(program: &str, failure: &Failure, usage: Option<&str>) -> Failure {
-    let mut message = format!(
-        "{program}: {}",
-        failure.message.replace('\n', &format!("\n{program}: "))
-    );
-    if let (2, Some(usage)) = (failure.code, usage) {
-        message.push_str(&format!("\nusage: {program} {usage}"));
-    }
-    Failure {
-        message,
-        code: failure.code,
-    }
+fn not_utf8(arg: &OsStr) -> Failure {
+    Failure::usage(format!(
+        "the argument {arg:?} is not UTF-8; write it in UTF-8"
+    ))
 }
 
 #[cfg(test)]

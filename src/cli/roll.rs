@@ -3,9 +3,10 @@
 //!
 //! Rule: whatever goes wrong, it ends in a state that it tells: the services stay down, unless they were lifted already.
 
+use std::fmt;
 use std::io::{self, IsTerminal as _};
 use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Command, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use argh::{ArgsInfo, FromArgs};
@@ -13,25 +14,23 @@ use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
 use crate::cli::applet::{Applet, Call};
-use crate::cli::args::reason;
-use crate::cli::client::{self, DEFAULT_PORT, Daemon};
+use crate::cli::args::{reason, values};
+use crate::cli::client::{ClientError, DEFAULT_PORT, DaemonClient};
 use crate::cli::failure::Failure;
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::output::warnings;
 use crate::cli::wait::acted::Goal;
-use crate::cli::wait::interrupt::Interrupt;
-use crate::cli::wait::limits::Limits;
-use crate::cli::wait::progress::Progress;
-use crate::cli::wait::{Wait, guard, healthy};
+use crate::cli::wait::limits::WaitLimits;
+use crate::cli::wait::{Waiter, guard};
 use crate::ledger::Page;
 use crate::os::cause::cause_text;
-use crate::spool::{self, Downtime, Key, Spool, parse_port};
+use crate::spool::{Downtime, Key};
 
 /// Passed checks in a row after the command.
 const PASSES: u32 = 3;
 
-/// How long the daemon may take to tell who polls.
-const ANSWER: Duration = Duration::from_secs(3);
+/// How often the command is looked at while it runs.
+const GLANCE: Duration = Duration::from_millis(20);
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -39,7 +38,7 @@ pub(crate) const APPLET: Applet = Applet {
     alias: Some("haroll"),
     usage: "[options] SERVICE... -- COMMAND [ARGUMENT...]",
     about: "runs a command while services are out of traffic: down, drained, COMMAND, healthy, up, seen up",
-    info: Args::get_args_info,
+    info: RollArgs::get_args_info,
     uses: |_| true,
     run,
 };
@@ -50,7 +49,7 @@ pub(crate) const APPLET: Applet = Applet {
     example = "haroll web -- systemctl restart web",
     example = "haroll -r 'release 42' --timeout 5m web api -- /opt/deploy/run 42"
 )]
-struct Args {
+struct RollArgs {
     /// folder of the downtimes (default /var/spool/hacheck)
     #[argh(option, arg_name = "folder")]
     spool_root: Option<String>,
@@ -79,15 +78,9 @@ struct Args {
 
 /// One roll.
 struct Roll {
-    spool: Spool,
-    daemon: Daemon,
-    keys: Vec<Key>,
-    names: Vec<String>,
+    waiter: Waiter,
     command: Vec<String>,
     reason: String,
-    limits: Limits,
-    interrupt: Interrupt,
-    progress: Progress,
     /// Steps that are done, with their durations.
     steps: Vec<(&'static str, Duration)>,
 }
@@ -95,256 +88,254 @@ struct Roll {
 fn run(call: &Call) -> Result<u8, Failure> {
     warnings::show();
     let mut roll = Roll::new(call.parse()?, &call.program)?;
-    roll.run()
+    roll.run()?;
+    Ok(0)
 }
 
 impl Roll {
-    fn new(args: Args, program: &str) -> Result<Self, Failure> {
-        let split = args.words.iter().position(|w| w == "--");
-        let (services, command) = match split {
-            Some(at) if at > 0 && at + 1 < args.words.len() => {
-                (&args.words[..at], args.words[at + 1..].to_vec())
-            }
-            _ => {
-                return Err(Failure::usage(
-                    "give services, two dashes, and a command: haroll web -- COMMAND",
-                ));
-            }
+    fn new(args: RollArgs, program: &str) -> Result<Self, Failure> {
+        let (services, command) = split(&args.words)?;
+        let keys = services.iter().map(|text| values::service(text));
+        let keys = keys.collect::<Result<Vec<Key>, Failure>>()?;
+        let port = match &args.port {
+            Some(text) => values::port("-p", text)?,
+            None => DEFAULT_PORT,
         };
-        let parse = |text: &String| {
-            Key::parse(text)
-                .map(Key::canonical)
-                .map_err(|e| Failure::usage(format!("service {text:?}: {e}")))
+        let limits = WaitLimits::parse(
+            args.timeout.as_deref(),
+            args.polls.as_deref(),
+            args.min_pollers.as_deref(),
+            args.force,
+        )?;
+        let reason = match args.reason {
+            Some(given) if !given.is_empty() => given,
+            _ => format!("{}: {}", reason::user(), command.join(" ")),
         };
-        let keys = services.iter().map(parse).collect::<Result<Vec<_>, _>>()?;
-        let port = args.port.as_deref().map_or(Ok(DEFAULT_PORT), parse_port);
-        let by_user = || format!("{}: {}", reason::user(), command.join(" "));
+        let client = DaemonClient { port };
+        let spool = values::spool(args.spool_root);
         Ok(Self {
-            spool: Spool::at(args.spool_root.as_deref().unwrap_or(spool::DEFAULT_ROOT)),
-            daemon: Daemon {
-                port: port.map_err(|e| Failure::usage(format!("-p: {e}")))?,
-            },
-            names: client::names(&keys),
-            keys,
-            reason: args
-                .reason
-                .filter(|r| !r.is_empty())
-                .unwrap_or_else(by_user),
-            command,
-            limits: Limits::parse(&args.timeout, &args.polls, &args.min_pollers, args.force)?,
-            interrupt: Interrupt::hold()?,
-            progress: Progress::new(program),
+            waiter: Waiter::new(program, client, spool, keys, limits)?,
+            command: command.to_vec(),
+            reason,
             steps: Vec::new(),
         })
     }
 
-    fn run(&mut self) -> Result<u8, Failure> {
-        self.spool
-            .create_root()
-            .map_err(|e| Failure::failed(e.to_string()))?;
+    fn run(&mut self) -> Result<(), Failure> {
+        self.waiter.spool.create_root().map_err(Failure::failed)?;
         let before = self.may_begin()?;
-        let has_pollers = before
-            .pollers
-            .iter()
-            .any(|row| row.is_polling(before.now) && !row.is_person());
-        self.step("down", Self::take_down)
-            .map_err(|e| self.left_down(&e))?;
-        self.step("drained", |roll| roll.wait(&before, Goal::Drained))
-            .map_err(|e| self.left_down(&e))?;
-        let status = self
-            .step("command", Self::run_command)
-            .map_err(|e| self.left_down(&e))?;
-        if !status.success() {
-            let failed = self.left_down(&format!("{} failed: {status}", self.command[0]));
-            return Err(Failure {
-                code: code(status),
-                ..failed
-            });
-        }
-        if has_pollers {
-            self.step("healthy", Self::wait_healthy)
-                .map_err(|e| self.left_down(&e))?;
+        let is_polled = is_polled(&before);
+        self.take_out(before)
+            .map_err(|failure| self.and_left_down(failure))?;
+        self.run_command_to_success()
+            .map_err(|failure| self.and_left_down(failure))?;
+        if is_polled {
+            self.step("healthy", |roll| roll.waiter.until_healthy(PASSES))
+                .map_err(|failure| self.and_left_down(failure))?;
         } else {
-            self.progress
-                .say("nobody polls it, so whether it is healthy is unknown");
+            self.say("nobody polls it, so whether it is healthy is unknown");
         }
-        let before = self.daemon.pollers(&self.names, ANSWER);
-        self.step("up", Self::take_up)
-            .map_err(|e| self.left_down(&e))?;
-        self.step("seen up", |roll| roll.wait(&before?, Goal::Up))
-            .map_err(|e| self.left_up(&e))?;
-        let steps: Vec<_> = self
-            .steps
-            .iter()
-            .map(|(name, took)| format!("{name} {}", seconds(*took)))
-            .collect();
-        self.progress.say(&format!("done: {}", steps.join(", ")));
-        Ok(0)
+        let before = self.waiter.pollers();
+        self.step("up", Self::lift)
+            .map_err(|failure| self.and_left_down(failure))?;
+        self.step("seen up", |roll| roll.waiter.until_acted(Goal::Up, before))
+            .map_err(|failure| self.and_left_up(failure))?;
+        self.say(&format!("done: {}", self.durations()));
+        Ok(())
     }
 
     /// Everything that speaks against it is looked at before anything is changed.
     fn may_begin(&self) -> Result<Page, Failure> {
-        let nothing = |e: String| Failure::failed(format!("{e}; nothing was changed"));
-        let page = self.daemon.pollers(&self.names, ANSWER).map_err(nothing)?;
-        client::same_root(&page, &self.spool, self.daemon.port).map_err(nothing)?;
-        if self.limits.force {
-            return Ok(page);
-        }
-        for key in &self.keys {
-            match self.spool.read(key) {
-                Ok(None) => {}
-                Ok(Some(before)) => {
-                    let why = "so its end would lift another's downtime; --force takes it over";
-                    let already = format!(
-                        "{key} is already down {}, {why}",
-                        description(&before, owner(&self.spool, key))
-                    );
-                    return Err(nothing(already));
-                }
-                Err(e) => return Err(nothing(e.to_string())),
+        let page = self.pollers_of_this_spool().map_err(nothing_changed)?;
+        if !self.waiter.limits.force {
+            for key in &self.waiter.keys {
+                self.refuse_if_down(key).map_err(nothing_changed)?;
             }
+            guard::refuse_last_server(&page)?;
         }
-        guard::refusal(&page).map_or(Ok(page), |refusal| Err(Failure::failed(refusal)))
+        Ok(page)
     }
 
-    /// Runs a step and tells how long it took.
-    fn step<T>(
-        &mut self,
-        name: &'static str,
-        work: impl FnOnce(&mut Self) -> Result<T, String>,
-    ) -> Result<T, String> {
-        let start = Instant::now();
-        let done = work(self).map_err(|e| format!("{name}: {e}"))?;
-        let took = start.elapsed();
-        self.progress.say(&format!(
-            "{}: {name} after {}",
-            self.names.join(", "),
-            seconds(took)
-        ));
-        self.steps.push((name, took));
-        Ok(done)
+    fn pollers_of_this_spool(&self) -> Result<Page, ClientError> {
+        let page = self.waiter.pollers()?;
+        self.waiter.client.check_spool(&page, &self.waiter.spool)?;
+        Ok(page)
     }
 
-    fn take_down(&mut self) -> Result<(), String> {
-        for key in &self.keys {
+    /// The end of the roll would lift another's downtime.
+    fn refuse_if_down(&self, key: &Key) -> Result<(), Failure> {
+        let spool = &self.waiter.spool;
+        let Some(before) = spool.read(key).map_err(Failure::failed)? else {
+            return Ok(());
+        };
+        let before = description(&before, owner(spool, key));
+        Err(Failure::failed(format!(
+            "{key} is already down {before}, so its end would lift another's downtime; --force takes it over"
+        )))
+    }
+
+    fn take_out(&mut self, before: Page) -> Result<(), Failure> {
+        self.step("down", Self::write)?;
+        self.step("drained", |roll| {
+            roll.waiter.until_acted(Goal::Drained, Ok(before))
+        })
+    }
+
+    fn write(&mut self) -> Result<(), Failure> {
+        for key in &self.waiter.keys {
             let mut downtime = Downtime {
                 reason: self.reason.clone(),
                 ..Downtime::default()
             };
             downtime.set_by(&reason::user());
-            self.spool.down(key, downtime).map_err(|e| e.to_string())?;
+            let written = self.waiter.spool.down(key, downtime);
+            written.map_err(Failure::failed)?;
         }
         Ok(())
     }
 
-    fn take_up(&mut self) -> Result<(), String> {
-        for key in &self.keys {
-            self.spool.up(key).map_err(|e| e.to_string())?;
+    fn lift(&mut self) -> Result<(), Failure> {
+        for key in &self.waiter.keys {
+            self.waiter.spool.up(key).map_err(Failure::failed)?;
         }
         Ok(())
     }
 
-    fn wait(&mut self, before: &Page, goal: Goal) -> Result<(), String> {
-        let (daemon, limits) = (self.daemon, self.limits);
-        let wait = Wait {
-            daemon,
-            keys: &self.names,
-            goal,
-            limits,
-            interrupt: &self.interrupt,
-        };
-        let lifted = || {
-            self.keys
-                .iter()
-                .find(|key| matches!(self.spool.read(key), Ok(None)))
-        };
-        wait.run(before, &mut self.progress, || match goal {
-            Goal::Up => None,
-            Goal::Out | Goal::Drained => {
-                lifted().map(|key| format!("the downtime of {key} was lifted by somebody else"))
-            }
+    fn run_command_to_success(&mut self) -> Result<(), Failure> {
+        let status = self.step("command", Self::run_command)?;
+        if status.success() {
+            return Ok(());
+        }
+        let failed = Failure::failed(format!("{} failed: {status}", self.command[0]));
+        Err(Failure {
+            code: exit_code(status),
+            ..failed
         })
     }
 
-    fn wait_healthy(&mut self) -> Result<(), String> {
-        let timeout = self.limits.timeout;
-        healthy::wait(
-            self.daemon,
-            &self.names,
-            PASSES,
-            timeout,
-            &self.interrupt,
-            &mut self.progress,
-        )
-    }
-
     /// Runs the command to its end. Ctrl-C and SIGTERM are passed on to it.
-    fn run_command(&mut self) -> Result<ExitStatus, String> {
+    fn run_command(&mut self) -> Result<ExitStatus, Failure> {
         let (program, args) = (&self.command[0], &self.command[1..]);
-        let mut child = Command::new(program)
-            .args(args)
-            .spawn()
-            .map_err(|e| format!("cannot start {program}: {}", cause_text(e)))?;
-        let pid = Pid::from_raw(i32::try_from(child.id()).map_err(|e| e.to_string())?);
+        let mut child = match Command::new(program).args(args).spawn() {
+            Ok(child) => child,
+            Err(e) => return Err(failed(&format!("cannot start {program}"), e)),
+        };
         let mut interrupted: Option<Signal> = None;
-        loop {
-            match child
-                .try_wait()
-                .map_err(|e| format!("cannot wait for {program}: {}", cause_text(e)))?
-            {
-                Some(status) => {
-                    return match interrupted {
-                        Some(signal) => Err(format!(
-                            "interrupted ({}), {program} ended: {status}",
-                            signal.as_str()
-                        )),
-                        None => Ok(status),
-                    };
-                }
-                None => std::thread::sleep(Duration::from_millis(20)),
+        let status = loop {
+            match child.try_wait() {
+                Ok(Some(status)) => break status,
+                Ok(None) => std::thread::sleep(GLANCE),
+                Err(e) => return Err(failed(&format!("cannot wait for {program}"), e)),
             }
-            if let Some(signal) = self.interrupt.came() {
+            if let Some(signal) = self.waiter.interrupt.came() {
                 interrupted = Some(signal);
-                // A terminal's Ctrl-C reached it already. It is not waited for yet, so the id is still its own; one that
-                // has ended needs no signal.
-                if signal != Signal::SIGINT || !io::stdin().is_terminal() {
-                    let _ = signal::kill(pid, signal);
-                }
+                pass_on(signal, &child);
+            }
+        };
+        match interrupted {
+            None => Ok(status),
+            Some(signal) => {
+                let signal = signal.as_str();
+                Err(Failure::failed(format!(
+                    "interrupted ({signal}), {program} ended: {status}"
+                )))
             }
         }
     }
 
-    fn left_down(&self, why: &str) -> Failure {
-        let names = self.names.join(", ");
-        let down = |key: &Key| matches!(self.spool.read(key), Ok(Some(_)));
-        match self.keys.iter().all(down) {
-            true => Failure::failed(format!(
-                "{why}\n{names} stays down; 'haup {}' puts it back",
-                self.names.join(" ")
-            )),
-            false => Failure::failed(format!(
-                "{why}\nnot all of {names} is down; see hashowdowned"
-            )),
+    /// Runs a step and tells how long it took.
+    fn step<T, E: fmt::Display>(
+        &mut self,
+        name: &'static str,
+        work: impl FnOnce(&mut Self) -> Result<T, E>,
+    ) -> Result<T, Failure> {
+        let start = Instant::now();
+        let done = work(self).map_err(|why| Failure::failed(format!("{name}: {why}")))?;
+        let took = start.elapsed();
+        let names = self.waiter.names.join(", ");
+        self.say(&format!("{names}: {name} after {}", seconds(took)));
+        self.steps.push((name, took));
+        Ok(done)
+    }
+
+    fn say(&mut self, text: &str) {
+        self.waiter.progress.say(text);
+    }
+
+    /// `down 0.0 s, drained 2.1 s`.
+    fn durations(&self) -> String {
+        let mut texts = Vec::new();
+        for (name, took) in &self.steps {
+            texts.push(format!("{name} {}", seconds(*took)));
+        }
+        texts.join(", ")
+    }
+
+    fn and_left_down(&self, failure: Failure) -> Failure {
+        let names = self.waiter.names.join(", ");
+        if self.waiter.keys.iter().all(|key| self.is_down(key)) {
+            let words = self.waiter.names.join(" ");
+            failure.and_line(format!("{names} stays down; 'haup {words}' puts it back"))
+        } else {
+            failure.and_line(format!("not all of {names} is down; see hashowdowned"))
         }
     }
 
-    fn left_up(&self, why: &str) -> Failure {
-        Failure::failed(format!(
-            "{why}\nthe downtime of {} is lifted all the same",
-            self.names.join(", ")
-        ))
+    fn and_left_up(&self, failure: Failure) -> Failure {
+        let names = self.waiter.names.join(", ");
+        failure.and_line(format!("the downtime of {names} is lifted all the same"))
+    }
+
+    fn is_down(&self, key: &Key) -> bool {
+        matches!(self.waiter.spool.read(key), Ok(Some(_)))
+    }
+}
+
+/// The services in front of `--`, and the command behind it.
+fn split(words: &[String]) -> Result<(&[String], &[String]), Failure> {
+    match words.iter().position(|word| word == "--") {
+        Some(at) if at > 0 && at + 1 < words.len() => Ok((&words[..at], &words[at + 1..])),
+        _ => Err(Failure::usage(
+            "give services, two dashes, and a command: haroll web -- COMMAND",
+        )),
+    }
+}
+
+fn is_polled(page: &Page) -> bool {
+    let mut pollers = page.pollers.iter();
+    pollers.any(|row| row.is_polling(page.now) && !row.is_person())
+}
+
+fn nothing_changed(why: impl fmt::Display) -> Failure {
+    Failure::failed(format!("{why}; nothing was changed"))
+}
+
+fn failed(what: &str, e: io::Error) -> Failure {
+    Failure::failed(format!("{what}: {}", cause_text(e)))
+}
+
+/// Passes a signal on to the command, unless the terminal's Ctrl-C reached it already.
+fn pass_on(signal: Signal, child: &Child) {
+    if signal == Signal::SIGINT && io::stdin().is_terminal() {
+        return;
+    }
+    if let Ok(pid) = i32::try_from(child.id()) {
+        // The child is not waited for yet, so the id is still its own; one that has ended needs no
+        // signal.
+        let _ = signal::kill(Pid::from_raw(pid), signal);
     }
 }
 
 /// The command's own exit code, or 128 and its signal, as shells say it.
-fn code(status: ExitStatus) -> u8 {
-    let signal = || status.signal().map(|s| 128 + s);
-    status
-        .code()
-        .or_else(signal)
-        .and_then(|c| u8::try_from(c).ok())
-        .filter(|c| *c != 0)
-        .unwrap_or(1)
+fn exit_code(status: ExitStatus) -> u8 {
+    let code = match status.signal() {
+        Some(signal) => 128 + signal,
+        None => status.code().unwrap_or(1),
+    };
+    match u8::try_from(code) {
+        Ok(0) | Err(_) => 1,
+        Ok(code) => code,
+    }
 }
 
 fn seconds(took: Duration) -> String {

@@ -47,7 +47,7 @@ fn services_are_listed_by_name_with_their_last_answer() {
         "api last_response=null\nold\n\
          web last_response={\"code\": 200, \"remote_ip\": \"127.0.0.1\", \"ts\": 1795241082.083148}\n",
     );
-    assert!(request.starts_with("GET /recent HTTP/1.1\r\n"), "{request}");
+    assert!(request.starts_with("GET /recent HTTP/1.0\r\n"), "{request}");
     assert_eq!(list(&["-o", "uber"], &ok(RECENT)).0, ran);
 }
 

@@ -1,236 +1,306 @@
 //! From what people type to what argh takes.
 //!
-//! argh knows only `--option value` and `-o value`; the originals' users also type `--option=value`, `-p80`, `-vp 80`
-//! and `--exp 5`. The flags come from argh itself, so that no option stands in two places.
+//! argh knows only `--option value` and `-o value`. Users of the replaced tools also type
+//! `--option=value`, `-p80`, `-vp 80` and `--exp 5`. The flags come from argh itself, so that no
+//! option is declared twice.
 //!
-//! Rules: what follows an option that takes a value is its value, whatever it looks like. `--` ends the options. The last
-//! of a repeated option counts, as in the originals, unless it is one to be repeated. `-h`, `--help` and `--version` win
-//! over every mistake around them. An option of [`OPTIONAL`] takes a value behind `=` only. The user's own `--` is passed
-//! on to an applet that takes a command behind it.
+//! Rules: what follows an option that takes a value is its value, whatever it looks like. `--` ends
+//! the options. The last of a repeated option counts, as in the replaced tools, unless it may be
+//! repeated. `-h`, `--help` and `--version` win over every mistake around them. An option of
+//! [`OPTIONAL`] takes a value behind `=` only. The user's own `--` is passed on to an applet that
+//! takes a command behind it.
+
+use std::fmt;
 
 use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
 
 use crate::names::nearest::nearest;
 
-/// Options whose value may be left out, and what it is then.
-pub(crate) const OPTIONAL: &[(&str, &str)] = &[("--wait", "seen")];
+/// Options whose value may be left out, and the value that they have then.
+const OPTIONAL: &[(&str, &str)] = &[("--wait", "seen")];
 
 /// The name of the positional arguments that hold a command behind a `--`.
 const COMMAND: &str = "command";
 
 /// What a command line asks for.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Read {
-    /// The help text.
+pub(crate) enum CommandLine {
     Help,
-    /// The version.
     Version,
-    /// Work; options in argh's spelling, then `--`, then all else.
+    /// Work; options in argh's spelling, then `--`, then all other words.
     Args(Vec<String>),
 }
 
-/// Reads a command line with the flags of an applet.
-///
-/// # Errors
-/// A sentence that names the option that is wrong, and what is near it.
-pub(crate) fn read(info: &CommandInfoWithArgs, args: &[String]) -> Result<Read, String> {
-    let mut reader = Reader {
-        flags: info.flags,
-        rest: args,
-        asked: None,
-        found: Vec::new(),
-    };
-    let mut plain = Vec::new();
-    let mut error = None;
-    while let Some(arg) = reader.next() {
-        let step = match arg.strip_prefix('-') {
-            Some("-") => {
-                if info.positionals.iter().any(|p| p.name == COMMAND) {
-                    plain.push(arg.clone());
-                }
-                plain.extend_from_slice(reader.rest);
-                break;
+/// What is wrong with an option, as it was typed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum OptionError {
+    Unknown {
+        typed: String,
+        near: Option<String>,
+    },
+    /// The beginning of several names.
+    Ambiguous {
+        typed: String,
+        names: String,
+    },
+    LacksValue(String),
+    TakesNoValue(String),
+}
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown {
+                typed,
+                near: Some(near),
+            } => {
+                write!(f, "unknown option {typed}; did you mean {near}?")
             }
-            Some("") | None => {
-                plain.push(arg.clone());
-                Ok(())
+            Self::Unknown { typed, near: None } => {
+                write!(f, "unknown option {typed}; see --help")
             }
-            Some(rest) => match rest.strip_prefix('-') {
-                Some(long) => reader.long(long),
-                None => reader.cluster(rest),
-            },
-        };
-        if let Err(e) = step {
-            error.get_or_insert(e);
+            Self::Ambiguous { typed, names } => {
+                write!(f, "option {typed} is ambiguous: {names}")
+            }
+            Self::LacksValue(typed) => write!(f, "option {typed} needs a value"),
+            Self::TakesNoValue(typed) => write!(f, "option {typed} takes no value"),
         }
     }
-    match (reader.asked.take(), error) {
-        (Some(asked), _) => Ok(asked),
-        (None, Some(e)) => Err(e),
-        (None, None) => Ok(Read::Args(reader.spelled_out(plain))),
+}
+
+/// Reads a command line with the flags of an applet.
+pub(crate) fn read(
+    info: &CommandInfoWithArgs,
+    args: &[String],
+) -> Result<CommandLine, OptionError> {
+    let mut reader = ArgvReader::new(info, args);
+    while let Some(word) = reader.next_word() {
+        if word == "--" {
+            reader.end_options();
+        } else if let Err(error) = reader.read_word(word) {
+            // Reading goes on, since help wins over a mistake in front of it.
+            reader.first_error.get_or_insert(error);
+        }
     }
+    reader.finish()
 }
 
-struct Reader<'a> {
+type Flag = &'static FlagInfo<'static>;
+
+struct ArgvReader<'a> {
     flags: &'static [FlagInfo<'static>],
+    /// The applet takes a command behind `--`.
+    takes_command: bool,
     rest: &'a [String],
-    asked: Option<Read>,
-    found: Vec<(&'static FlagInfo<'static>, Option<&'a str>)>,
+    /// Help or the version, once asked for.
+    asked: Option<CommandLine>,
+    first_error: Option<OptionError>,
+    options: Vec<(Flag, Option<&'a str>)>,
+    others: Vec<String>,
 }
 
-impl<'a> Reader<'a> {
-    fn next(&mut self) -> Option<&'a String> {
+impl<'a> ArgvReader<'a> {
+    fn new(info: &CommandInfoWithArgs, args: &'a [String]) -> Self {
+        let takes_command = info.positionals.iter().any(|p| p.name == COMMAND);
+        Self {
+            flags: info.flags,
+            takes_command,
+            rest: args,
+            asked: None,
+            first_error: None,
+            options: Vec::new(),
+            others: Vec::new(),
+        }
+    }
+
+    fn next_word(&mut self) -> Option<&'a str> {
         let (first, rest) = self.rest.split_first()?;
         self.rest = rest;
         Some(first)
     }
 
-    /// `--name`, `--name=value`, or the beginning of a name.
-    fn long(&mut self, text: &'a str) -> Result<(), String> {
-        let (name, value) = text
-            .split_once('=')
-            .map_or((text, None), |(name, value)| (name, Some(value)));
-        let name = self.full_name(name)?;
+    /// All words behind `--` are no options.
+    fn end_options(&mut self) {
+        if self.takes_command {
+            self.others.push("--".to_owned());
+        }
+        self.others.extend_from_slice(self.rest);
+        self.rest = &[];
+    }
+
+    fn read_word(&mut self, word: &'a str) -> Result<(), OptionError> {
+        if let Some(long) = word.strip_prefix("--") {
+            return self.read_long(long);
+        }
+        match word.strip_prefix('-') {
+            Some("") | None => {
+                self.others.push(word.to_owned());
+                Ok(())
+            }
+            Some(letters) if self.has_short_options() => self.read_letters(letters),
+            // Go's programs have no short options, and take long ones behind one dash too.
+            Some("v") => {
+                self.ask(CommandLine::Version);
+                Ok(())
+            }
+            Some(long) => self.read_long(long),
+        }
+    }
+
+    fn has_short_options(&self) -> bool {
+        self.flags.iter().any(|flag| flag.short.is_some())
+    }
+
+    /// `--name`, `--name=value`, or the beginning of a name; `text` is without the dashes.
+    fn read_long(&mut self, text: &'a str) -> Result<(), OptionError> {
+        let (typed, value) = match text.split_once('=') {
+            Some((typed, value)) => (typed, Some(value)),
+            None => (text, None),
+        };
+        let name = self.full_name(typed)?;
         match (name, value) {
-            ("--help" | "--version", Some(_)) => Err(format!("option {name} takes no value")),
-            ("--help", None) => self.ask(Read::Help),
-            ("--version", None) => self.ask(Read::Version),
-            _ => match self.flags.iter().find(|f| f.long == name) {
-                Some(flag) => self.take(flag, name, value),
-                None => Err(format!("unknown option {name}")),
+            ("--help" | "--version", Some(_)) => {
+                return Err(OptionError::TakesNoValue(name.to_owned()));
+            }
+            ("--help", None) => self.ask(CommandLine::Help),
+            ("--version", None) => self.ask(CommandLine::Version),
+            _ => match self.flags.iter().find(|flag| flag.long == name) {
+                Some(flag) => self.take(flag, name, value)?,
+                None => return Err(self.unknown(name, name)),
             },
         }
+        Ok(())
     }
 
     /// `-v`, `-p80`, `-vp80`, `-vp` with the value behind it; `text` is without the dash.
-    fn cluster(&mut self, text: &'a str) -> Result<(), String> {
-        if !self.flags.iter().any(|f| f.short.is_some()) {
-            // Go's programs have no short options, and take long ones behind one dash too.
-            return if text == "v" {
-                self.ask(Read::Version)
-            } else {
-                self.long(text)
-            };
-        }
-        for (at, c) in text.char_indices() {
-            let Some(flag) = self.flags.iter().find(|f| f.short == Some(c)) else {
-                match c {
-                    'h' => self.ask(Read::Help)?,
-                    _ => return Err(self.unknown_short(c, text)),
+    fn read_letters(&mut self, text: &'a str) -> Result<(), OptionError> {
+        for (at, letter) in text.char_indices() {
+            match self.flags.iter().find(|flag| flag.short == Some(letter)) {
+                Some(flag) if takes_value(flag) => {
+                    let behind = &text[at + letter.len_utf8()..];
+                    let value = Some(behind).filter(|value| !value.is_empty());
+                    return self.take(flag, &format!("-{letter}"), value);
                 }
-                continue;
-            };
-            let value = Some(&text[at + c.len_utf8()..]).filter(|v| !v.is_empty());
-            if takes_value(flag) {
-                return self.take(flag, &format!("-{c}"), value);
+                Some(flag) => self.options.push((flag, None)),
+                None if letter == 'h' => self.ask(CommandLine::Help),
+                None => return Err(self.unknown_letter(letter, text)),
             }
-            self.found.push((flag, None));
         }
         Ok(())
     }
 
-    fn take(
-        &mut self,
-        flag: &'static FlagInfo,
-        typed: &str,
-        value: Option<&'a str>,
-    ) -> Result<(), String> {
-        let value = match (takes_value(flag), value) {
-            (false, Some(_)) => return Err(format!("option {typed} takes no value")),
-            (false, None) => None,
-            (true, Some(value)) => Some(value),
-            (true, None) if left_out(flag).is_some() => left_out(flag),
-            (true, None) => Some(
-                self.next()
-                    .ok_or_else(|| format!("option {typed} needs a value"))?
-                    .as_str(),
-            ),
+    fn take(&mut self, flag: Flag, typed: &str, value: Option<&'a str>) -> Result<(), OptionError> {
+        let value = match value {
+            Some(_) if !takes_value(flag) => {
+                return Err(OptionError::TakesNoValue(typed.to_owned()));
+            }
+            None if takes_value(flag) => Some(self.value_behind(flag, typed)?),
+            value => value,
         };
-        self.found.push((flag, value));
+        self.options.push((flag, value));
         Ok(())
     }
 
-    fn ask(&mut self, what: Read) -> Result<(), String> {
+    /// The next word, unless the value may be left out.
+    fn value_behind(&mut self, flag: Flag, typed: &str) -> Result<&'a str, OptionError> {
+        if let Some(implied) = implied_value(flag) {
+            return Ok(implied);
+        }
+        match self.next_word() {
+            Some(value) => Ok(value),
+            None => Err(OptionError::LacksValue(typed.to_owned())),
+        }
+    }
+
+    fn ask(&mut self, what: CommandLine) {
         self.asked.get_or_insert(what);
-        Ok(())
     }
 
-    fn longs(&self) -> impl Iterator<Item = &'static str> + Clone {
-        let flags = self.flags;
-        flags
-            .iter()
-            .map(|f| f.long)
-            .filter(|l| *l != "--help")
+    fn long_names(&self) -> impl Iterator<Item = &'static str> + Clone {
+        let own = self.flags.iter().map(|flag| flag.long);
+        own.filter(|name| *name != "--help")
             .chain(["--help", "--version"])
     }
 
     /// The one long option that a text names or begins.
-    fn full_name(&self, name: &str) -> Result<&'static str, String> {
+    fn full_name(&self, name: &str) -> Result<&'static str, OptionError> {
         let typed = format!("--{name}");
-        let begun: Vec<_> = self
-            .longs()
-            .filter(|l| l.starts_with(&typed) && !name.is_empty())
-            .collect();
+        if let Some(exact) = self.long_names().find(|long| *long == typed) {
+            return Ok(exact);
+        }
+        let begun = self.long_names().filter(|long| long.starts_with(&typed));
+        let begun: Vec<&str> = begun.collect();
         match begun.as_slice() {
-            [one] => Ok(one),
-            several => match several.iter().find(|l| **l == typed) {
-                Some(exact) => Ok(exact),
-                None if several.is_empty() => Err(self.unknown(&typed, &typed)),
-                None => Err(format!(
-                    "option {typed} is ambiguous: {}",
-                    several.join(", ")
-                )),
-            },
+            [one] if !name.is_empty() => Ok(one),
+            [_, _, ..] if !name.is_empty() => {
+                let names = begun.join(", ");
+                Err(OptionError::Ambiguous { typed, names })
+            }
+            _ => Err(self.unknown(&typed, &typed)),
         }
     }
 
-    fn unknown(&self, shown: &str, near_to: &str) -> String {
-        match nearest(near_to, self.longs()) {
-            Some(near) => format!("unknown option {shown}; did you mean {near}?"),
-            None => format!("unknown option {shown}; see --help"),
+    fn unknown(&self, typed: &str, near_to: &str) -> OptionError {
+        let near = nearest(near_to, self.long_names());
+        OptionError::Unknown {
+            typed: typed.to_owned(),
+            near: near.map(str::to_owned),
         }
     }
 
-    fn unknown_short(&self, c: char, text: &str) -> String {
-        let swapped = if c.is_uppercase() {
-            c.to_ascii_lowercase()
-        } else {
-            c.to_ascii_uppercase()
-        };
-        match self.flags.iter().any(|f| f.short == Some(swapped)) {
-            true => format!("unknown option -{c}; did you mean -{swapped}?"),
-            // `-until 18:00`: two dashes were meant.
-            false => self.unknown(&format!("-{c}"), &format!("--{text}")),
+    fn unknown_letter(&self, letter: char, text: &str) -> OptionError {
+        let typed = format!("-{letter}");
+        let other_case = swap_case(letter);
+        if self.flags.iter().any(|f| f.short == Some(other_case)) {
+            let near = Some(format!("-{other_case}"));
+            return OptionError::Unknown { typed, near };
+        }
+        // `-until 18:00`: two dashes were meant.
+        self.unknown(&typed, &format!("--{text}"))
+    }
+
+    fn finish(self) -> Result<CommandLine, OptionError> {
+        if let Some(asked) = self.asked {
+            return Ok(asked);
+        }
+        match self.first_error {
+            Some(error) => Err(error),
+            None => Ok(CommandLine::Args(self.spelled_out())),
         }
     }
 
-    fn spelled_out(&self, plain: Vec<String>) -> Vec<String> {
-        let mut out = Vec::new();
-        for (i, (flag, value)) in self.found.iter().enumerate() {
-            let repeated = self.found[i + 1..]
-                .iter()
-                .any(|(later, _)| later.long == flag.long);
-            if !repeated || matches!(flag.optionality, Optionality::Repeating) {
-                out.push(flag.long.to_owned());
-                out.extend(value.map(str::to_owned));
+    fn spelled_out(self) -> Vec<String> {
+        let mut words = Vec::new();
+        for (at, (flag, value)) in self.options.iter().enumerate() {
+            let later = &self.options[at + 1..];
+            let comes_again = later.iter().any(|(other, _)| other.long == flag.long);
+            if !comes_again || matches!(flag.optionality, Optionality::Repeating) {
+                words.push(flag.long.to_owned());
+                words.extend(value.map(str::to_owned));
             }
         }
-        out.push("--".to_owned());
-        out.extend(plain);
-        out
+        words.push("--".to_owned());
+        words.extend(self.others);
+        words
     }
 }
 
 /// The value of an option that is given without one, where that is possible.
-pub(crate) fn left_out(flag: &FlagInfo) -> Option<&'static str> {
-    OPTIONAL
-        .iter()
-        .find(|(long, _)| *long == flag.long)
-        .map(|(_, value)| *value)
+pub(crate) fn implied_value(flag: &FlagInfo) -> Option<&'static str> {
+    let entry = OPTIONAL.iter().find(|(long, _)| *long == flag.long);
+    entry.map(|(_, value)| *value)
 }
 
 fn takes_value(flag: &FlagInfo) -> bool {
     matches!(flag.kind, FlagInfoKind::Option { .. })
+}
+
+fn swap_case(letter: char) -> char {
+    if letter.is_uppercase() {
+        letter.to_ascii_lowercase()
+    } else {
+        letter.to_ascii_uppercase()
+    }
 }
 
 #[cfg(test)]

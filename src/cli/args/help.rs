@@ -1,6 +1,8 @@
-//! Help texts, made of the table of applets and argh's list of flags. Rule: nothing here touches disk or network.
+//! Help texts, made of the table of applets and argh's list of flags.
+//!
+//! Rule: nothing here touches disk or network.
 
-use argh::FlagInfoKind;
+use argh::{FlagInfo, FlagInfoKind};
 
 use super::may_lack_value;
 use crate::cli::applet::Applet;
@@ -16,29 +18,22 @@ const WIDTH: usize = 80;
 
 /// The applets, one line each.
 pub(crate) fn table(applets: &[Applet]) -> String {
-    let row = |a: &Applet| {
-        let names = format!(
-            "{:<9}{}",
-            a.name,
-            a.alias.filter(|alias| *alias != a.name).unwrap_or("")
-        );
-        line(&names, a.about)
-    };
-    applets
-        .iter()
-        .map(row)
-        .collect::<String>()
-        .trim_end()
-        .to_owned()
+    let mut table = String::new();
+    for applet in applets {
+        let alias = applet.alias.filter(|alias| *alias != applet.name);
+        let names = format!("{:<9}{}", applet.name, alias.unwrap_or_default());
+        table.push_str(&row(&names, applet.about));
+    }
+    table.trim_end().to_owned()
 }
 
 /// The help of `hacheck` itself.
 pub(crate) fn of_all(applets: &[Applet]) -> String {
+    let table = table(applets);
     format!(
-        "usage: hacheck SUBCOMMAND [options]\n   or: hadown [options] SERVICE..., by the name of a link\n\n{}\n\n\
+        "usage: hacheck SUBCOMMAND [options]\n   or: hadown [options] SERVICE..., by the name of a link\n\n{table}\n\n\
          Without a subcommand hacheck serves: hacheck -c FILE -p PORT\n\
-         More: hacheck help SUBCOMMAND\n",
-        table(applets)
+         More: hacheck help SUBCOMMAND\n"
     )
 }
 
@@ -51,67 +46,72 @@ pub(crate) fn of_applet(applet: &Applet, program: &str) -> String {
     }
     text.push_str("\nOptions:\n");
     for flag in applet.options() {
-        let value = match flag.kind {
-            FlagInfoKind::Switch => String::new(),
-            FlagInfoKind::Option { arg_name } if may_lack_value(flag) => format!("[={arg_name}]"),
-            FlagInfoKind::Option { arg_name } => format!(" {}", arg_name.to_uppercase()),
-        };
-        text.push_str(&line(
-            &spelled(flag.short, &format!("{}{value}", flag.long)),
-            flag.description,
-        ));
+        text.push_str(&row(&spelled(flag), flag.description));
     }
-    text.push_str(&line(&spelled(Some('h'), "--help"), "show this text"));
-    text.push_str(&line(&spelled(None, "--version"), "show the version"));
-    let examples: Vec<_> = applet.examples().collect();
+    text.push_str(&row("-h, --help", "show this text"));
+    text.push_str(&row("    --version", "show the version"));
+    let examples: Vec<&str> = applet.examples().collect();
     if !examples.is_empty() {
         text.push_str(&format!("\nExamples:\n  {}\n", examples.join("\n  ")));
     }
     text
 }
 
-fn spelled(short: Option<char>, long: &str) -> String {
-    format!(
-        "{}{long}",
-        short.map_or("    ".to_owned(), |c| format!("-{c}, "))
-    )
+/// `-p, --port PORT`, `    --wait[=drained]`.
+fn spelled(flag: &FlagInfo) -> String {
+    let short = match flag.short {
+        Some(letter) => format!("-{letter}, "),
+        None => "    ".to_owned(),
+    };
+    let value = match flag.kind {
+        FlagInfoKind::Switch => String::new(),
+        FlagInfoKind::Option { arg_name } if may_lack_value(flag) => format!("[={arg_name}]"),
+        FlagInfoKind::Option { arg_name } => format!(" {}", arg_name.to_uppercase()),
+    };
+    format!("{short}{}{value}", flag.long)
 }
 
 /// A name and what it is about.
-fn line(name: &str, about: &str) -> String {
+fn row(name: &str, about: &str) -> String {
     let about = wrapped(about, COLUMN);
+    let width = COLUMN - 2;
     // A name that reaches into the column has a line of its own.
-    match name.len() + 4 > COLUMN {
-        true => format!("  {name}\n{:COLUMN$}{about}\n", ""),
-        false => format!("  {name:<width$}{about}\n", width = COLUMN - 2),
+    if name.len() + 2 > width {
+        format!("  {name}\n{:COLUMN$}{about}\n", "")
+    } else {
+        format!("  {name:<width$}{about}\n")
     }
 }
 
 /// A text in lines of a terminal; all but the first begin at a column.
 fn wrapped(text: &str, column: usize) -> String {
-    let mut out = String::new();
+    let indent = " ".repeat(column);
+    let mut lines = String::new();
     let mut used = column;
     for word in text.split(' ') {
         let length = word.chars().count();
-        if used > column && used + 1 + length > WIDTH {
-            out.push_str(&format!("\n{:column$}", ""));
+        let is_first = used == column;
+        if !is_first && used + 1 + length > WIDTH {
+            lines.push('\n');
+            lines.push_str(&indent);
             used = column;
-        } else if used > column {
-            out.push(' ');
+        } else if !is_first {
+            lines.push(' ');
             used += 1;
         }
-        out.push_str(word);
+        lines.push_str(word);
         used += length;
     }
-    out
+    lines
 }
 
+/// With a capital at the beginning and a full stop at the end.
 fn sentence(text: &str) -> String {
     let mut chars = text.chars();
-    chars
-        .next()
-        .map(|c| c.to_uppercase().chain(chars).chain(['.']).collect())
-        .unwrap_or_default()
+    match chars.next() {
+        Some(first) => format!("{}{}.", first.to_uppercase(), chars.as_str()),
+        None => String::new(),
+    }
 }
 
 #[cfg(test)]

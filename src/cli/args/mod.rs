@@ -8,8 +8,8 @@ pub(crate) mod values;
 
 use argh::FlagInfo;
 
-/// Whether an option's value may be left out; where it is not it stands behind `=`.
+/// Whether an option's value may be left out; where it is not, it stands behind `=`.
 #[must_use]
 pub fn may_lack_value(option: &FlagInfo<'_>) -> bool {
-    argv::left_out(option).is_some()
+    argv::implied_value(option).is_some()
 }

@@ -7,31 +7,36 @@ use crate::os::sys;
 /// Names that stand for programs rather than people, one to a line, `#` begins a comment.
 const NONHUMANS: &str = "/etc/nonhumans";
 
-/// The user's name: who called sudo, else who came by ssh, else the effective user. `None` when that is no person.
+/// The user's name; `None` where that is no person's.
 pub(crate) fn of_user() -> Option<String> {
     // The file is optional.
     let nonhumans = fs::read(NONHUMANS).unwrap_or_default();
-    Some(user()).filter(|user| !lists(&String::from_utf8_lossy(&nonhumans), user))
+    let user = user();
+    if lists(&String::from_utf8_lossy(&nonhumans), &user) {
+        None
+    } else {
+        Some(user)
+    }
 }
 
-/// The user, person or not.
+/// The user, person or not: who called sudo, else who came by ssh, else the effective user.
 pub(crate) fn user() -> String {
-    let from = |name| {
-        std::env::var_os(name)
-            .map(|v| v.to_string_lossy().into_owned())
-            .filter(|v| !v.is_empty())
-    };
-    from("SUDO_USER")
-        .or_else(|| from("SSH_USER"))
-        .unwrap_or_else(sys::effective_user)
+    let caller = from_environment("SUDO_USER").or_else(|| from_environment("SSH_USER"));
+    caller.unwrap_or_else(sys::effective_user)
+}
+
+fn from_environment(variable: &str) -> Option<String> {
+    let value = std::env::var_os(variable)?.to_string_lossy().into_owned();
+    Some(value).filter(|user| !user.is_empty())
 }
 
 fn lists(nonhumans: &str, user: &str) -> bool {
-    nonhumans.lines().any(|line| {
-        line.split('#')
-            .next()
-            .is_some_and(|name| name.trim() == user)
-    })
+    nonhumans.lines().any(|line| name_in(line) == user)
+}
+
+fn name_in(line: &str) -> &str {
+    let before_comment = line.split('#').next().unwrap_or_default();
+    before_comment.trim()
 }
 
 #[cfg(test)]

@@ -2,7 +2,9 @@
 //!
 //! Rule: every time that comes out of here is a finite number of seconds of unix time.
 
-use jiff::civil::{self, DateTime};
+use std::fmt;
+
+use jiff::civil::{Date, DateTime, Time};
 use jiff::{Timestamp, ToSpan as _, Zoned};
 
 use crate::cli::output::times::{LATEST, time_zone};
@@ -16,17 +18,78 @@ const UNITS: &[(char, u64)] = &[
     ('w', 604_800),
 ];
 
+/// Why a text is not a time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TimeError {
+    NotUnix(String),
+    NotAUnit { unit: char, text: String },
+    LacksNumber { unit: char, text: String },
+    LacksUnit(String),
+    Nothing(String),
+    TooLong(String),
+    NotATime(String),
+    Past { text: String, now: String },
+    UnknownZone(String),
+}
+
+impl fmt::Display for TimeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotUnix(text) => write!(
+                f,
+                "{text:?} is not a unix time; give seconds since 1970, or use --for or --until"
+            ),
+            Self::NotAUnit { unit, text } => write!(
+                f,
+                "{unit:?} in {text:?} is not a unit; write it like 2h30m with the units s, m, h, d, w"
+            ),
+            Self::LacksNumber { unit, text } => write!(
+                f,
+                "{text:?} lacks a number in front of {unit:?}; write it like 2h30m"
+            ),
+            Self::LacksUnit(digits) => write!(
+                f,
+                "{digits} lacks a unit; {digits}m is minutes (s, m, h, d, w)"
+            ),
+            Self::Nothing(text) => write!(f, "{text:?} is no time at all; write it like 2h30m"),
+            Self::TooLong(text) => write!(
+                f,
+                "{text:?} is too long; leave --for out for a downtime without end"
+            ),
+            Self::NotATime(text) => write!(
+                f,
+                "{text:?} is not a time; write 18:00, 2026-12-01T18:00, 2026-12-01T18:00Z, or 2026-12-01T18:00+01:00"
+            ),
+            Self::Past { text, now } => write!(f, "{text} is in the past; it is {now} now"),
+            Self::UnknownZone(cause) => write!(
+                f,
+                "the local time zone is unknown ({cause}); set TZ to one that exists, or use --for"
+            ),
+        }
+    }
+}
+
 /// A number of seconds of unix time.
-pub(crate) fn parse_unix(text: &str) -> Result<f64, String> {
-    let number = text.trim().parse().ok().filter(|n: &f64| n.is_finite());
-    number.ok_or_else(|| {
-        format!("{text:?} is not a unix time; give seconds since 1970, or use --for or --until")
-    })
+pub(crate) fn parse_unix(text: &str) -> Result<f64, TimeError> {
+    match text.trim().parse::<f64>() {
+        Ok(number) if number.is_finite() => Ok(number),
+        _ => Err(TimeError::NotUnix(text.to_owned())),
+    }
 }
 
 /// A duration such as `2h30m`, from now.
-pub(crate) fn parse_for(text: &str, now: f64) -> Result<f64, String> {
-    let too_long = || format!("{text:?} is too long; leave --for out for a downtime without end");
+pub(crate) fn parse_for(text: &str, now: f64) -> Result<f64, TimeError> {
+    let seconds = seconds(text)?;
+    #[allow(clippy::cast_precision_loss)] // a loss means a time beyond LATEST
+    let end = now + seconds as f64;
+    if end > LATEST {
+        return Err(TimeError::TooLong(text.to_owned()));
+    }
+    Ok(end)
+}
+
+/// The sum of all numbers with their units; never 0.
+fn seconds(text: &str) -> Result<u64, TimeError> {
     let mut total: u64 = 0;
     let mut digits = String::new();
     for c in text.chars() {
@@ -34,104 +97,92 @@ pub(crate) fn parse_for(text: &str, now: f64) -> Result<f64, String> {
             digits.push(c);
             continue;
         }
-        let Some((_, seconds)) = UNITS.iter().find(|(unit, _)| *unit == c) else {
-            return Err(format!(
-                "{c:?} in {text:?} is not a unit; write it like 2h30m with the units s, m, h, d, w"
-            ));
+        let part = part(&digits, c, text)?;
+        total = match total.checked_add(part) {
+            Some(total) => total,
+            None => return Err(TimeError::TooLong(text.to_owned())),
         };
-        if digits.is_empty() {
-            return Err(format!(
-                "{text:?} lacks a number in front of {c:?}; write it like 2h30m"
-            ));
-        }
-        let part = digits
-            .parse()
-            .ok()
-            .and_then(|n: u64| n.checked_mul(*seconds));
-        total = part
-            .and_then(|p| total.checked_add(p))
-            .ok_or_else(too_long)?;
         digits.clear();
     }
     if !digits.is_empty() {
-        return Err(format!(
-            "{digits} lacks a unit; {digits}m is minutes (s, m, h, d, w)"
-        ));
+        return Err(TimeError::LacksUnit(digits));
     }
     if total == 0 {
-        return Err(format!("{text:?} is no time at all; write it like 2h30m"));
+        return Err(TimeError::Nothing(text.to_owned()));
     }
-    #[allow(clippy::cast_precision_loss)] // past LATEST anyway
-    Some(now + total as f64)
-        .filter(|end| *end <= LATEST)
-        .ok_or_else(too_long)
+    Ok(total)
+}
+
+/// One number with its unit, in seconds; `text` is the whole duration.
+fn part(digits: &str, unit: char, text: &str) -> Result<u64, TimeError> {
+    let text = text.to_owned();
+    let Some((_, seconds)) = UNITS.iter().find(|(known, _)| *known == unit) else {
+        return Err(TimeError::NotAUnit { unit, text });
+    };
+    if digits.is_empty() {
+        return Err(TimeError::LacksNumber { unit, text });
+    }
+    let number = digits.parse::<u64>().ok();
+    match number.and_then(|number| number.checked_mul(*seconds)) {
+        Some(part) => Ok(part),
+        None => Err(TimeError::TooLong(text)),
+    }
 }
 
 /// A time of day or a date, in local time unless it says otherwise.
-pub(crate) fn parse_until(text: &str) -> Result<f64, String> {
-    until(text, &Zoned::new(Timestamp::now(), time_zone()?))
+pub(crate) fn parse_until(text: &str) -> Result<f64, TimeError> {
+    match time_zone() {
+        Ok(zone) => until(text, &Zoned::new(Timestamp::now(), zone)),
+        Err(cause) => Err(TimeError::UnknownZone(cause.to_string())),
+    }
 }
 
-fn until(text: &str, now: &Zoned) -> Result<f64, String> {
-    let end = point(text, now)?;
+fn until(text: &str, now: &Zoned) -> Result<f64, TimeError> {
+    let Some(end) = point(text, now) else {
+        return Err(TimeError::NotATime(text.to_owned()));
+    };
     if end <= now.timestamp() {
-        return Err(format!(
-            "{text} is in the past; it is {} now",
-            now.strftime("%Y-%m-%d %H:%M %:z")
-        ));
+        let text = text.to_owned();
+        let now = now.strftime("%Y-%m-%d %H:%M %:z").to_string();
+        return Err(TimeError::Past { text, now });
     }
     #[allow(clippy::cast_precision_loss)] // microseconds until the year 9999 fit
     Ok(end.as_microsecond() as f64 / 1e6)
 }
 
-fn point(text: &str, now: &Zoned) -> Result<Timestamp, String> {
-    let wrong = || {
-        format!(
-            "{text:?} is not a time; write 18:00, 2026-12-01T18:00, 2026-12-01T18:00Z, or 2026-12-01T18:00+01:00"
-        )
-    };
-    let local = |at: DateTime| {
-        at.to_zoned(now.time_zone().clone())
-            .map(|z| z.timestamp())
-            .map_err(|_| wrong())
-    };
+fn point(text: &str, now: &Zoned) -> Option<Timestamp> {
     if !text.contains('-') {
-        return next(
-            text.parse()
-                .ok()
-                .filter(|_| text.contains(':'))
-                .ok_or_else(wrong)?,
-            now,
-        )
-        .ok_or_else(wrong);
+        return time_of_day(text, now);
     }
-    // In this order, since the later ones would drop what the earlier ones need: a zone in brackets, an offset.
+    // In this order, since the later ones would drop what the earlier ones need: a zone in
+    // brackets, an offset.
     if text.contains('[') {
-        return text
-            .parse::<Zoned>()
-            .map(|z| z.timestamp())
-            .map_err(|_| wrong());
+        let zoned: Zoned = text.parse().ok()?;
+        return Some(zoned.timestamp());
     }
-    match text.parse::<Timestamp>() {
-        Ok(at) => Ok(at),
-        Err(_) => local(text.parse().map_err(|_| wrong())?),
+    if let Ok(at) = text.parse::<Timestamp>() {
+        return Some(at);
     }
+    local(text.parse().ok()?, now)
 }
 
-/// The next moment at which clocks show a time of day.
-fn next(time: civil::Time, now: &Zoned) -> Option<Timestamp> {
-    let on = |date: civil::Date| {
-        date.to_datetime(time)
-            .to_zoned(now.time_zone().clone())
-            .ok()
-    };
+/// The next moment at which clocks show a time such as `18:00`.
+fn time_of_day(text: &str, now: &Zoned) -> Option<Timestamp> {
+    if !text.contains(':') {
+        return None;
+    }
+    let time: Time = text.parse().ok()?;
+    let on = |date: Date| local(date.to_datetime(time), now);
     let today = on(now.date())?;
-    let next = if today > *now {
-        today
-    } else {
-        on(now.date().checked_add(1.day()).ok()?)?
-    };
-    Some(next.timestamp())
+    if today > now.timestamp() {
+        return Some(today);
+    }
+    on(now.date().checked_add(1.day()).ok()?)
+}
+
+fn local(at: DateTime, now: &Zoned) -> Option<Timestamp> {
+    let zoned = at.to_zoned(now.time_zone().clone()).ok()?;
+    Some(zoned.timestamp())
 }
 
 #[cfg(test)]
@@ -170,6 +221,7 @@ mod tests {
             ("500000w", "too long"),
         ] {
             let error = parse_for(text, 1e9).expect_err(text);
+            let error = error.to_string();
             assert!(error.contains(part), "{text}: {error}");
         }
     }

@@ -1,11 +1,41 @@
-//! Values of options that several applets take.
+//! Values of options that several applets take. A wrong one is a usage error that names the option.
 
 use crate::cli::failure::Failure;
+use crate::names::{Key, NameError, parse_port};
+use crate::spool::{self, Spool};
+
+/// The spool that `--spool-root` names.
+pub(crate) fn spool(root: Option<String>) -> Spool {
+    match root {
+        Some(root) => Spool::at(root),
+        None => Spool::at(spool::DEFAULT_ROOT),
+    }
+}
+
+/// A TCP port.
+pub(crate) fn port(option: &str, text: &str) -> Result<u16, Failure> {
+    parse_port(text).map_err(|e| Failure::usage(format!("{option}: {e}")))
+}
 
 /// A whole number from 1.
-pub(crate) fn number(option: &str, text: Option<&str>) -> Result<Option<u32>, Failure> {
-    let Some(text) = text else { return Ok(None) };
-    let number = text.parse().ok().filter(|n| *n > 0);
-    let wrong = || Failure::usage(format!("{option}: {text:?} is not a number from 1 on"));
-    number.map(Some).ok_or_else(wrong)
+pub(crate) fn number(option: &str, text: &str) -> Result<u32, Failure> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err(Failure::usage(format!(
+            "{option}: {text:?} is not a number from 1 on"
+        ))),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// A service, or an instance of one such as `web:8080`.
+pub(crate) fn service(text: &str) -> Result<Key, Failure> {
+    match Key::parse(text) {
+        Ok(key) => Ok(key.canonical()),
+        Err(e) => Err(not_a_service(text, &e)),
+    }
+}
+
+/// Why a text names no service.
+pub(crate) fn not_a_service(text: &str, e: &NameError) -> Failure {
+    Failure::usage(format!("service {text:?}: {e}"))
 }

@@ -11,26 +11,23 @@ pub(crate) fn owner(spool: &Spool, key: &Key) -> Option<String> {
 
 /// `since 2026-12-01 18:00:00 +00:00 until …, by alice, for "reason"`.
 pub(crate) fn description(downtime: &Downtime, owner: Option<String>) -> String {
-    let since = downtime
-        .creation
-        .map_or("since an unknown time".to_owned(), |t| {
-            format!("since {}", times::show(t))
-        });
-    let until = downtime
-        .expiration
-        .map(|t| format!(" until {}", times::show(t)))
-        .unwrap_or_default();
-    let by = downtime.by().map(str::to_owned).or(owner);
-    let by = by
-        .map(|by| format!(", by {}", by.replace(char::is_control, " ")))
-        .unwrap_or_default();
+    let mut text = match downtime.creation {
+        Some(creation) => format!("since {}", times::show(creation)),
+        None => "since an unknown time".to_owned(),
+    };
+    if let Some(end) = downtime.expiration {
+        text.push_str(&format!(" until {}", times::show(end)));
+    }
+    let author = downtime.by().map(str::to_owned);
+    if let Some(by) = author.or(owner) {
+        let by = by.replace(char::is_control, " ");
+        text.push_str(&format!(", by {by}"));
+    }
     let reason = downtime.one_line();
-    format!(
-        "{since}{until}{by}, {}",
-        if reason.is_empty() {
-            "without a reason".to_owned()
-        } else {
-            format!("for {reason:?}")
-        }
-    )
+    if reason.is_empty() {
+        text.push_str(", without a reason");
+    } else {
+        text.push_str(&format!(", for {reason:?}"));
+    }
+    text
 }

@@ -7,16 +7,16 @@ use crate::spool::{Downtime, Key};
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// `DOWN\t<expiration or inf>\tservice[:host:port]\treason`, as in the Yelp fork.
+pub(crate) enum OutputFormat {
+    /// `DOWN\t<expiration or inf>\tservice[:host:port]\treason`, as Yelp hacheck prints it.
     Tsv,
-    /// `DOWN\tservice\treason`, as in the original.
+    /// `DOWN\tservice\treason`, as Uber hacheck prints it.
     Uber,
     /// An array of objects.
     Json,
 }
 
-impl Format {
+impl OutputFormat {
     /// Parses the value of `-o`.
     pub(crate) fn parse(text: &str) -> Result<Self, Failure> {
         match text {
@@ -31,7 +31,7 @@ impl Format {
 }
 
 /// The state of one spool entry.
-pub(crate) struct Entry<'a> {
+pub(crate) struct EntryState<'a> {
     pub(crate) key: &'a Key,
     /// The host to show.
     pub(crate) host: Option<&'a str>,
@@ -40,42 +40,40 @@ pub(crate) struct Entry<'a> {
 }
 
 /// The entries as text.
-pub(crate) fn text(entries: &[Entry], format: Format) -> String {
+pub(crate) fn text(entries: &[EntryState], format: OutputFormat) -> String {
     match format {
-        Format::Tsv => entries.iter().map(tsv).collect(),
-        Format::Uber => entries.iter().map(uber).collect(),
-        Format::Json => json(entries),
+        OutputFormat::Tsv => entries.iter().map(tsv).collect(),
+        OutputFormat::Uber => entries.iter().map(uber).collect(),
+        OutputFormat::Json => json(entries),
     }
 }
 
-fn tsv(entry: &Entry) -> String {
+fn tsv(entry: &EntryState) -> String {
     let service = entry.key.service_name();
     let Some(downtime) = &entry.downtime else {
         return format!("UP\t{service}\n");
     };
-    let expiration = downtime
-        .expiration
-        .map_or("inf".to_owned(), |e| format!("{e:.6}"));
-    let instance = entry
-        .key
-        .port()
-        .map(|port| format!(":{}:{port}", entry.host.unwrap_or_default()));
-    format!(
-        "DOWN\t{expiration}\t{service}{}\t{}\n",
-        instance.unwrap_or_default(),
-        downtime.one_line()
-    )
+    let expiration = match downtime.expiration {
+        Some(end) => format!("{end:.6}"),
+        None => "inf".to_owned(),
+    };
+    let instance = match entry.key.port() {
+        Some(port) => format!(":{}:{port}", entry.host.unwrap_or_default()),
+        None => String::new(),
+    };
+    let reason = downtime.one_line();
+    format!("DOWN\t{expiration}\t{service}{instance}\t{reason}\n")
 }
 
-fn uber(entry: &Entry) -> String {
+fn uber(entry: &EntryState) -> String {
     match &entry.downtime {
         None => format!("UP\t{}\n", entry.key),
         Some(downtime) => format!("DOWN\t{}\t{}\n", entry.key, downtime.one_line()),
     }
 }
 
-#[derive(Serialize)]
-struct Object<'a> {
+#[derive(Default, Serialize)]
+struct EntryJson<'a> {
     service: &'a str,
     host: Option<&'a str>,
     port: Option<u16>,
@@ -85,25 +83,32 @@ struct Object<'a> {
     expiration: Option<f64>,
 }
 
-fn json(entries: &[Entry]) -> String {
-    let object = |e: &Entry| {
-        let downtime = e.downtime.as_ref();
-        let object = Object {
-            service: e.key.service_name().as_str(),
-            host: e.host,
-            port: e.key.port(),
-            state: if downtime.is_some() { "down" } else { "up" },
-            reason: downtime
-                .map(|d| d.reason.as_str())
-                .filter(|r| !r.is_empty()),
-            creation: downtime.and_then(|d| d.creation),
-            expiration: downtime.and_then(|d| d.expiration),
-        };
+fn json(entries: &[EntryState]) -> String {
+    let mut objects = Vec::new();
+    for entry in entries {
         // Texts and numbers always fit into JSON.
-        serde_json::to_string(&object).unwrap_or_default()
+        objects.push(serde_json::to_string(&object(entry)).unwrap_or_default());
+    }
+    format!("[{}]\n", objects.join(",\n "))
+}
+
+fn object<'a>(entry: &'a EntryState) -> EntryJson<'a> {
+    let up = EntryJson {
+        service: entry.key.service_name().as_str(),
+        host: entry.host,
+        port: entry.key.port(),
+        state: "up",
+        ..EntryJson::default()
     };
-    format!(
-        "[{}]\n",
-        entries.iter().map(object).collect::<Vec<_>>().join(",\n ")
-    )
+    let Some(downtime) = &entry.downtime else {
+        return up;
+    };
+    let reason = Some(downtime.reason.as_str());
+    EntryJson {
+        state: "down",
+        reason: reason.filter(|reason| !reason.is_empty()),
+        creation: downtime.creation,
+        expiration: downtime.expiration,
+        ..up
+    }
 }

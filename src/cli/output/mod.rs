@@ -1,9 +1,9 @@
-//! Writing to standard output. Rule: a reader that has seen enough (`hashowdowned | head -1`) is no failure, so nothing
-//! here is printed with macros that panic.
+//! What the applets print, and how.
 
 pub(crate) mod downtimes;
 pub(crate) mod entries;
 pub(crate) mod pollers;
+pub(crate) mod screen;
 pub(crate) mod times;
 pub(crate) mod warnings;
 
@@ -12,17 +12,24 @@ use std::io::{self, ErrorKind, Write as _};
 use crate::cli::failure::Failure;
 use crate::os::cause::cause_text;
 
-/// Writes a text to standard output.
-///
-/// # Errors
-/// When it cannot be written, but for a closed pipe.
+/// Writes a text to standard output. A reader that has seen enough (`hashowdowned | head -1`) is no
+/// failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
-        Err(e) if e.kind() != ErrorKind::BrokenPipe => Err(Failure::failed(format!(
-            "cannot write to standard output: {}",
-            cause_text(e)
-        ))),
+    // Not by the macros of the standard library, which panic at a closed pipe.
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    match written {
+        Err(e) if e.kind() != ErrorKind::BrokenPipe => {
+            let cause = cause_text(e);
+            Err(Failure::failed(format!(
+                "cannot write to standard output: {cause}"
+            )))
+        }
         _ => Ok(()),
     }
+}
+
+/// Writes a line to standard error. Where that is closed, nobody wants to know.
+pub(crate) fn complain(line: &str) {
+    let _ = writeln!(io::stderr(), "{line}");
 }

@@ -5,16 +5,15 @@ use crate::ledger::{Row, Told};
 /// The name, with the address where several pollers have the same name.
 pub(crate) fn label(row: &Row, all: &[Row]) -> String {
     let label = row.label();
-    match all
-        .iter()
-        .any(|other| other.label() == label && other.address != row.address)
-    {
-        true => format!("{label} ({})", row.address),
-        false => label,
+    let is_namesake = |other: &Row| other.label() == label && other.address != row.address;
+    if all.iter().any(is_namesake) {
+        format!("{label} ({})", row.address)
+    } else {
+        label
     }
 }
 
-/// What it was told: the status code, else the agent's word.
+/// What the poller was told: the status code, else the agent's word.
 pub(crate) fn told(row: &Row) -> String {
     match (row.code, row.told) {
         (0, Some(Told::Up)) => "up".to_owned(),
@@ -24,8 +23,13 @@ pub(crate) fn told(row: &Row) -> String {
     }
 }
 
+/// Whether the balancer says that its weight for this server is 0.
+pub(crate) fn has_no_weight(row: &Row) -> bool {
+    matches!(row.weight, Some([0, _]))
+}
+
 /// `0.4 s`, `40 s`, `12 min`.
-pub(crate) fn ago(seconds: f64) -> String {
+pub(crate) fn age(seconds: f64) -> String {
     match seconds {
         s if s < 10.0 => format!("{:.1} s", s.max(0.0)),
         s if s < 600.0 => format!("{s:.0} s"),

@@ -1,23 +1,29 @@
 //! The log of a command: warnings, on standard error.
 
-use std::io::Write as _;
+use log::{LevelFilter, Log, Metadata, Record};
 
-/// Shows on standard error what the spool logs, such as a lock that another process holds for too long.
+use crate::cli::output::complain;
+
+/// Shows what the spool logs, such as a lock that another process holds for too long.
 pub(crate) fn show() {
-    struct Warnings;
-    impl log::Log for Warnings {
-        fn enabled(&self, metadata: &log::Metadata) -> bool {
-            metadata.level() <= log::Level::Warn && metadata.target().starts_with("hacheck")
-        }
-        fn log(&self, record: &log::Record) {
-            if self.enabled(record.metadata()) {
-                let _ = writeln!(std::io::stderr(), "hacheck: warning: {}", record.args());
-            }
-        }
-        fn flush(&self) {}
+    // Fails only where another logger is there already, which then shows the warnings.
+    if log::set_logger(&WarningLog).is_ok() {
+        log::set_max_level(LevelFilter::Warn);
     }
-    // Fails only where a logger stands already, which then shows them.
-    if log::set_logger(&Warnings).is_ok() {
-        log::set_max_level(log::LevelFilter::Warn);
+}
+
+struct WarningLog;
+
+impl Log for WarningLog {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        metadata.level() <= LevelFilter::Warn && metadata.target().starts_with("hacheck")
     }
+
+    fn log(&self, record: &Record<'_>) {
+        if self.enabled(record.metadata()) {
+            complain(&format!("hacheck: warning: {}", record.args()));
+        }
+    }
+
+    fn flush(&self) {}
 }

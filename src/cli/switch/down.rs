@@ -4,24 +4,20 @@ use std::fs;
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
-use argh::ArgsInfo as _;
-
-use super::{Action, Request, Target, options};
+use super::request::SwitchRequest;
+use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::reason;
-use crate::cli::client::{self, Daemon};
+use crate::cli::client;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::output::downtimes::{description, owner};
-use crate::cli::switch;
 use crate::cli::wait::acted::Goal;
-use crate::cli::wait::interrupt::Interrupt;
-use crate::cli::wait::progress::Progress;
-use crate::cli::wait::{Wait, guard};
+use crate::cli::wait::guard;
 use crate::ledger::Page;
-use crate::spool::{Downtime, Key, Mark, Spool, unix_now};
+use crate::spool::{Downtime, Key, Mark, ServiceName, Spool, unix_now};
 
-/// How long a plain `hadown` looks for what balancers say, after it is done.
+/// How long a plain `hadown` looks at what balancers say, after it is done.
 const GLANCE: Duration = Duration::from_millis(500);
 
 /// The row of the table.
@@ -30,21 +26,19 @@ pub(crate) const APPLET: Applet = Applet {
     alias: Some("hadown"),
     usage: "[options] SERVICE...",
     about: "takes services out of traffic: writes downtimes",
-    info: options::Args::get_args_info,
-    uses: |option| Action::Down.uses(option),
-    run: |call| switch::run(call, Action::Down),
+    info,
+    uses: |option| Task::Down.uses(option),
+    run: |call| run(call, Task::Down),
 };
 
-pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
-    let Some(reason) = request.reason.clone().or_else(reason::of_user) else {
-        return output::print("please use --reason option to tell us who you REALLY are\n")
-            .map(|()| 1);
+pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
+    let given = request.reason.clone();
+    let Some(reason) = given.or_else(reason::of_user) else {
+        output::print("please use --reason option to tell us who you REALLY are\n")?;
+        return Ok(1);
     };
-    request
-        .spool
-        .create_root()
-        .map_err(|e| Failure::failed(e.to_string()))?;
-    if request.expiration.is_some_and(|e| e < unix_now()) {
+    request.spool.create_root().map_err(Failure::failed)?;
+    if request.expiration.is_some_and(|end| end < unix_now()) {
         call.note(
             "the expiration lies in the past, so this downtime is over already; give a later -e, --for or --until",
         );
@@ -52,66 +46,101 @@ pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
     if request.if_up {
         refuse_if_down(request)?;
     }
-    let keys = client::names(request.targets.iter().map(|t| &t.key));
     match request.wait {
-        Some(goal) => write_and_wait(call, request, &reason, &keys, goal),
+        Some(goal) => write_and_wait(call, request, &reason, goal)?,
         None => {
-            let written = switch::outcome(0, &write(call, request, &reason));
-            warn(call, request, &keys);
-            written
+            let written = write_all(call, request, &reason);
+            glance(call, request);
+            written?;
         }
     }
+    Ok(0)
 }
 
-/// Writes the downtimes; what could not be done is returned.
-pub(crate) fn write(call: &Call, request: &Request, reason: &str) -> Vec<String> {
-    let mut errors = Vec::new();
-    for target in &request.targets {
-        note_unasked(call, target);
-        let owner = owner(&request.spool, &target.key);
-        let new = downtime(request, reason);
-        let written = match request.if_up {
-            true => request.spool.down_if_up(&target.key, new),
-            false => request.spool.down(&target.key, new),
-        };
-        match written {
-            Ok(Some(before)) if request.if_up => {
-                errors.push(already_down(&target.key, &before, owner));
+/// `--if-up`: nothing is changed when anything is down. Whoever is faster between this and the write
+/// is seen there.
+fn refuse_if_down(request: &SwitchRequest) -> Result<(), Failure> {
+    let mut failures = Vec::new();
+    for subject in &request.subjects {
+        let key = &subject.key;
+        match request.spool.read(key) {
+            Ok(None) => {}
+            Ok(Some(before)) => {
+                let owner = owner(&request.spool, key);
+                failures.push(already_down(key, &before, owner));
             }
-            Ok(Some(before)) if before.reason != reason => {
-                call.note(&format!(
-                    "{} was already down {}; replaced",
-                    target.key,
-                    description(&before, owner)
-                ));
-            }
-            Ok(_) => {}
-            Err(e) => {
-                errors.push(e.to_string());
-                continue;
-            }
+            Err(e) => failures.push(Failure::failed(e)),
         }
-        note_unreadable(call, &request.spool, &target.key);
     }
-    errors
+    Failure::unless_empty(&failures)
 }
 
-/// A file that its owner alone can read, in a folder that others share, hides its downtime from a daemon of theirs.
-fn note_unreadable(call: &Call, spool: &Spool, key: &Key) {
-    let path = spool.root().join(key.file_name());
-    let (Ok(file), Ok(folder)) = (fs::metadata(&path), fs::metadata(spool.root())) else {
-        return;
+fn already_down(key: &Key, before: &Downtime, owner: Option<String>) -> Failure {
+    let before = description(before, owner);
+    Failure::failed(format!(
+        "{key} is already down {before}; it stays as it is (--if-up)"
+    ))
+}
+
+fn write_and_wait(
+    call: &Call,
+    request: &SwitchRequest,
+    reason: &str,
+    goal: Goal,
+) -> Result<(), Failure> {
+    let before = request.pollers_before_change()?;
+    if let Ok(page) = &before {
+        if !request.limits.force {
+            guard::refuse_last_server(page)?;
+        }
+        note_marks(call, request, page);
+    }
+    let mut waiter = request.waiter(&call.program)?;
+    write_all(call, request, reason)?;
+    let acted = waiter.until_acted(goal, before);
+    acted.map_err(|why| {
+        let names = waiter.names.join(", ");
+        Failure::from(why).and_line(format!("the downtime of {names} is written and stays"))
+    })
+}
+
+/// Writes the downtimes; one that cannot be written does not keep the others from it.
+fn write_all(call: &Call, request: &SwitchRequest, reason: &str) -> Result<(), Failure> {
+    let mut failures = Vec::new();
+    for subject in &request.subjects {
+        let key = &subject.key;
+        note_not_pollable(call, key.service_name());
+        if let Err(failure) = write(call, request, key, reason) {
+            failures.push(failure);
+        }
+    }
+    Failure::unless_empty(&failures)
+}
+
+fn write(call: &Call, request: &SwitchRequest, key: &Key, reason: &str) -> Result<(), Failure> {
+    let spool = &request.spool;
+    // Looked up first, since the write makes it this user's.
+    let owner = owner(spool, key);
+    let new = downtime(request, reason);
+    let written = if request.if_up {
+        spool.down_if_up(key, new)
+    } else {
+        spool.down(key, new)
     };
-    let is_shared = folder.uid() != file.uid() || folder.mode() & 0o022 != 0;
-    if is_shared && file.mode() & 0o044 == 0 {
-        let path = path.display();
-        call.note(&format!(
-            "your umask lets nobody else read {path}; a daemon of another user cannot see it: chmod go+r {path}"
-        ));
+    let before = written.map_err(Failure::failed)?;
+    note_unreadable(call, spool, key);
+    match before {
+        Some(before) if request.if_up => return Err(already_down(key, &before, owner)),
+        Some(before) if before.reason != reason => {
+            let before = description(&before, owner);
+            call.note(&format!("{key} was already down {before}; replaced"));
+        }
+        _ => {}
     }
+    Ok(())
 }
 
-fn downtime(request: &Request, reason: &str) -> Downtime {
+fn downtime(request: &SwitchRequest, reason: &str) -> Downtime {
     let mut new = Downtime {
         reason: reason.to_owned(),
         expiration: request.expiration,
@@ -120,8 +149,8 @@ fn downtime(request: &Request, reason: &str) -> Downtime {
     if let Some(mark) = request.mark {
         new.set_mark(mark);
     }
-    // Where the reason says what is done, the next operator also wants to know whom to ask. A plain downtime stays as the
-    // originals write it: there the file's owner has to do.
+    // Where the reason says what is done, the next operator also wants to know whom to ask. A plain
+    // downtime stays as the replaced tools write it: there the file's owner has to do.
     let is_plain = request.wait.is_none() && request.mark.is_none() && !request.if_up;
     if request.reason.is_some() && !is_plain {
         new.set_by(&reason::user());
@@ -129,113 +158,60 @@ fn downtime(request: &Request, reason: &str) -> Downtime {
     new
 }
 
-/// `--if-up`: nothing is changed when anything is down. Whoever is faster between this and the write is seen there.
-fn refuse_if_down(request: &Request) -> Result<(), Failure> {
-    let mut down = Vec::new();
-    for Target { key, .. } in &request.targets {
-        match request.spool.read(key) {
-            Ok(None) => {}
-            Ok(Some(before)) => down.push(already_down(key, &before, owner(&request.spool, key))),
-            Err(e) => down.push(e.to_string()),
-        }
-    }
-    switch::outcome(0, &down).map(|_| ())
-}
-
-fn already_down(key: &Key, before: &Downtime, owner: Option<String>) -> String {
-    format!(
-        "{key} is already down {}; it stays as it is (--if-up)",
-        description(before, owner)
-    )
-}
-
-fn write_and_wait(
-    call: &Call,
-    request: &Request,
-    reason: &str,
-    keys: &[String],
-    goal: Goal,
-) -> Result<u8, Failure> {
-    let daemon = Daemon { port: request.port };
-    let before = switch::asked(request, daemon, keys)?;
-    if let Ok(page) = &before {
-        if !request.limits.force
-            && let Some(refusal) = guard::refusal(page)
-        {
-            return Err(Failure::failed(refusal));
-        }
-        note_marks(call, request, page);
-    }
-    let interrupt = Interrupt::hold()?;
-    switch::outcome(0, &write(call, request, reason))?;
-    let names = keys.join(", ");
-    let written = |why: String| {
-        Failure::failed(format!(
-            "{why}\nthe downtime of {names} is written and stays"
-        ))
-    };
-    let before = before.map_err(written)?;
-    let wait = Wait {
-        daemon,
-        keys,
-        goal,
-        limits: request.limits,
-        interrupt: &interrupt,
-    };
-    wait.run(&before, &mut Progress::new(&call.program), || {
-        undone(request)
-    })
-    .map_err(written)?;
-    Ok(0)
-}
-
-/// Whether somebody else lifted a downtime meanwhile, or its time is over.
-pub(crate) fn undone(request: &Request) -> Option<String> {
-    let lifted = request
-        .targets
-        .iter()
-        .find(|t| matches!(request.spool.read(&t.key), Ok(None)))?;
-    Some(format!(
-        "the downtime of {} has ended meanwhile: it was lifted, or its time is over",
-        lifted.key
-    ))
-}
-
-/// What the balancers say of a plain `hadown`, which is unconditional: known to those who look, waited for by nobody.
-fn warn(call: &Call, request: &Request, keys: &[String]) {
-    let Ok(page) = (Daemon { port: request.port }).pollers(keys, GLANCE) else {
+/// What the balancers say of a plain `hadown`, which is unconditional: told to the user, waited for
+/// by nobody.
+fn glance(call: &Call, request: &SwitchRequest) {
+    let names = client::names(&request.keys());
+    let Ok(page) = request.client.pollers(&names, GLANCE) else {
         return;
     };
-    if client::same_root(&page, &request.spool, request.port).is_err() {
+    if request.client.check_spool(&page, &request.spool).is_err() {
         return;
     }
-    guard::last_servers(&page)
-        .iter()
-        .for_each(|last| call.note(last));
+    for sentence in guard::last_servers(&page) {
+        call.note(&sentence);
+    }
     note_marks(call, request, &page);
 }
 
-fn note_marks(call: &Call, request: &Request, page: &Page) {
+/// Tells where `--soft` or `--drain` does not do what its name says.
+fn note_marks(call: &Call, request: &SwitchRequest, page: &Page) {
     match request.mark {
-        Some(Mark::Soft) => guard::deaf_to_soft(page)
-            .iter()
-            .for_each(|deaf| call.note(deaf)),
-        Some(Mark::Drain) if !page.agent_weights => {
-            call.note(
-                "the daemon runs without agent_weights, so it answers 503 as to any other downtime",
-            );
+        Some(Mark::Soft) => {
+            for sentence in guard::deaf_to_soft(page) {
+                call.note(&sentence);
+            }
         }
+        Some(Mark::Drain) if !page.agent_weights => call.note(
+            "the daemon runs without agent_weights, so it answers 503 as to any other downtime",
+        ),
         _ => {}
     }
 }
 
-/// A name that is fine in the spool may still be one that no check can carry.
-fn note_unasked(call: &Call, target: &Target) {
-    let service = target.key.service_name();
-    if !service.fits_url() {
+/// A file that its owner alone can read, in a folder that others share, hides its downtime from a
+/// daemon of theirs.
+fn note_unreadable(call: &Call, spool: &Spool, key: &Key) {
+    let path = spool.root().join(key.file_name());
+    let (Ok(file), Ok(folder)) = (fs::metadata(&path), fs::metadata(spool.root())) else {
+        return;
+    };
+    let is_shared = folder.uid() != file.uid() || folder.mode() & 0o022 != 0;
+    let others_may_read = file.mode() & 0o044 != 0;
+    if is_shared && !others_may_read {
+        let path = path.display();
         call.note(&format!(
-            "no check can ask for a service named {:?}: in check URLs names have letters, digits, '.', '_' and '-' only",
-            service.as_str()
+            "your umask lets nobody else read {path}; a daemon of another user cannot see it: chmod go+r {path}"
+        ));
+    }
+}
+
+/// A name that is fine in the spool may still be one that no check can carry.
+fn note_not_pollable(call: &Call, service: &ServiceName) {
+    if !service.fits_url() {
+        let name = service.as_str();
+        call.note(&format!(
+            "no check can ask for a service named {name:?}: in check URLs names have letters, digits, '.', '_' and '-' only"
         ));
     }
 }

@@ -2,15 +2,13 @@
 
 use std::io::ErrorKind;
 
-use argh::ArgsInfo as _;
-
 use super::notes::note_missing_root;
-use super::{Action, Request, options};
+use super::request::SwitchRequest;
+use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::output::entries::{self, Entry};
-use crate::cli::switch;
+use crate::cli::output::entries::{self, EntryState};
 use crate::spool::Listing;
 
 /// The row of the table.
@@ -19,35 +17,38 @@ pub(crate) const APPLET: Applet = Applet {
     alias: Some("hashowdowned"),
     usage: "[options]",
     about: "lists all downtimes in force",
-    info: options::Args::get_args_info,
-    uses: |option| Action::Downed.uses(option),
-    run: |call| switch::run(call, Action::Downed),
+    info,
+    uses: |option| Task::Downed.uses(option),
+    run: |call| run(call, Task::Downed),
 };
 
-pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
-    let listing = match request.spool.list() {
-        Err(e) if e.kind() == ErrorKind::NotFound => {
-            note_missing_root(call, &request.spool);
-            Listing::default()
-        }
-        listing => listing.map_err(|e| Failure::failed(e.to_string()))?,
-    };
-    let entries: Vec<_> = listing
-        .downtimes
-        .iter()
-        .map(|(key, downtime)| Entry {
+pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
+    let listing = listing(call, request)?;
+    let mut entries = Vec::new();
+    for (key, downtime) in &listing.downtimes {
+        entries.push(EntryState {
             key,
             host: key.host(),
             downtime: Some(downtime.clone()),
-        })
-        .collect();
+        });
+    }
     output::print(&entries::text(&entries, request.format))?;
+    let root = request.spool.root().display();
     for (name, why) in &listing.odd {
         call.note(&format!(
-            "{:?} in {} is no downtime that can be read: {why}",
-            name,
-            request.spool.root().display()
+            "{name:?} in {root} is no downtime that can be read: {why}"
         ));
     }
     Ok(0)
+}
+
+fn listing(call: &Call, request: &SwitchRequest) -> Result<Listing, Failure> {
+    match request.spool.list() {
+        Ok(listing) => Ok(listing),
+        Err(e) if e.kind() == ErrorKind::NotFound => {
+            note_missing_root(call, &request.spool);
+            Ok(Listing::default())
+        }
+        Err(e) => Err(Failure::failed(e)),
+    }
 }

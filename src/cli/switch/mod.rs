@@ -1,5 +1,5 @@
-//! What `haup`, `hadown`, `hastatus`, `hashowdowned` and `halist` share: one set of options, and `-a`, by which each of
-//! them can do what the others do, as in the originals.
+//! What `haup`, `hadown`, `hastatus`, `hashowdowned` and `halist` share: one set of options, and
+//! `-a`, by which each of them can do what the others do, as in the replaced tools.
 
 pub(crate) mod down;
 pub(crate) mod downed;
@@ -11,23 +11,16 @@ mod request;
 pub(crate) mod status;
 pub(crate) mod up;
 
-use std::time::Duration;
+use argh::{ArgsInfo as _, CommandInfoWithArgs};
 
 use crate::cli::applet::Call;
-use crate::cli::client::{self, Daemon};
 use crate::cli::failure::Failure;
 use crate::cli::output::warnings;
-use crate::ledger::Page;
-use crate::spool::ALL;
-pub(crate) use options::Args;
-pub(crate) use request::{Request, Target};
-
-/// How long the daemon may take to tell who polls.
-const ANSWER: Duration = Duration::from_secs(3);
+use options::SwitchArgs;
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Action {
+pub(crate) enum Task {
     Up,
     Down,
     Status,
@@ -35,7 +28,8 @@ pub(crate) enum Action {
     List,
 }
 
-impl Action {
+impl Task {
+    /// Parses the value of `-a`.
     fn parse(text: &str) -> Result<Self, Failure> {
         match text {
             "up" => Ok(Self::Up),
@@ -54,59 +48,27 @@ impl Action {
     }
 }
 
-/// Runs one of the five: the one that `-a` says, else the one that was called.
-pub(crate) fn run(call: &Call, called: Action) -> Result<u8, Failure> {
+/// The options of all five.
+fn info() -> CommandInfoWithArgs {
+    SwitchArgs::get_args_info()
+}
+
+/// Runs one of the five: the one that `-a` names, else the one that was called.
+fn run(call: &Call, called: Task) -> Result<u8, Failure> {
     warnings::show();
-    let args: Args = call.parse()?;
-    let action = args.action.as_deref().map_or(Ok(called), Action::parse)?;
-    let request = request::request(args, action)?;
-    note_other_case(call, &request.targets);
-    match action {
-        Action::Up => up::act(call, &request),
-        Action::Down => down::act(call, &request),
-        Action::Status => status::act(call, &request),
-        Action::Downed => downed::act(call, &request),
-        Action::List if request.pollers => pollers::act(call, &request),
-        Action::List => list::act(call, &request),
-    }
-}
-
-/// The name that takes the whole host down is written in one way only.
-fn note_other_case(call: &Call, targets: &[Target]) {
-    let other = |name: &str| name != ALL && name.eq_ignore_ascii_case(ALL);
-    if let Some(target) = targets
-        .iter()
-        .find(|t| other(t.key.service_name().as_str()))
-    {
-        let name = target.key.service_name();
-        call.note(&format!(
-            "'{name}' is a service like any other; the name for everything on this host is '{ALL}'"
-        ));
-    }
-}
-
-/// What the daemon says of the pollers right now; the inner error is a daemon that does not answer.
-///
-/// # Errors
-/// When the daemon looks into another spool: whatever is changed here, nobody would act on it.
-pub(crate) fn asked(
-    request: &Request,
-    daemon: Daemon,
-    keys: &[String],
-) -> Result<Result<Page, String>, Failure> {
-    let page = daemon.pollers(keys, ANSWER);
-    if let Ok(page) = &page {
-        let other = |e| Failure::failed(format!("{e}; nothing was changed"));
-        client::same_root(page, &request.spool, request.port).map_err(other)?;
-    }
-    Ok(page)
-}
-
-/// What went wrong with single services, after the others were done.
-pub(crate) fn outcome(code: u8, errors: &[String]) -> Result<u8, Failure> {
-    if errors.is_empty() {
-        Ok(code)
-    } else {
-        Err(Failure::failed(errors.join("\n")))
+    let args: SwitchArgs = call.parse()?;
+    let task = match args.action.as_deref() {
+        Some(action) => Task::parse(action)?,
+        None => called,
+    };
+    let request = request::read(args, task)?;
+    notes::note_other_case(call, &request);
+    match task {
+        Task::Up => up::act(call, &request),
+        Task::Down => down::act(call, &request),
+        Task::Status => status::act(call, &request),
+        Task::Downed => downed::act(call, &request),
+        Task::List if request.pollers => pollers::act(call, &request),
+        Task::List => list::act(call, &request),
     }
 }

@@ -1,29 +1,45 @@
 //! What several of the five tell on standard error.
 
+use std::fs;
 use std::io::ErrorKind;
 
+use super::request::SwitchRequest;
 use crate::cli::applet::Call;
 use crate::cli::output::times;
-use crate::spool::{Downtime, Key, Spool};
+use crate::spool::{ALL, Downtime, Key, Spool};
 
 /// Says when a timed downtime ends, in a form for people.
-pub(crate) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
-    // Beyond the calendar is never.
-    if let Some(end) = downtime.expiration.filter(|end| *end <= times::LATEST) {
-        call.note(&format!(
-            "the downtime of '{key}' ends at {}",
-            times::show(end)
-        ));
+pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
+    match downtime.expiration {
+        // Beyond the calendar is never.
+        Some(end) if end <= times::LATEST => {
+            let end = times::show(end);
+            call.note(&format!("the downtime of '{key}' ends at {end}"));
+        }
+        _ => {}
     }
 }
 
 /// No folder is no downtime, but perhaps also the wrong folder.
-pub(crate) fn note_missing_root(call: &Call, spool: &Spool) {
-    let missing = |e: &std::io::Error| e.kind() == ErrorKind::NotFound;
-    if std::fs::symlink_metadata(spool.root()).is_err_and(|e| missing(&e)) {
-        call.note(&format!(
+pub(super) fn note_missing_root(call: &Call, spool: &Spool) {
+    match fs::symlink_metadata(spool.root()) {
+        Err(e) if e.kind() == ErrorKind::NotFound => call.note(&format!(
             "there is no spool folder {}, so nothing is down there",
             spool.root().display()
-        ));
+        )),
+        _ => {}
+    }
+}
+
+/// The name that takes the whole host down is written in one way only.
+pub(super) fn note_other_case(call: &Call, request: &SwitchRequest) {
+    for subject in &request.subjects {
+        let name = subject.key.service_name().as_str();
+        if name != ALL && name.eq_ignore_ascii_case(ALL) {
+            call.note(&format!(
+                "'{name}' is a service like any other; the name for everything on this host is '{ALL}'"
+            ));
+            return;
+        }
     }
 }

@@ -4,7 +4,7 @@
 
 use argh::{ArgsInfo, FromArgs};
 
-use super::Action;
+use super::Task;
 
 /// The command line of all five.
 #[derive(FromArgs, ArgsInfo)]
@@ -21,77 +21,77 @@ use super::Action;
     example = "halist                             what was asked lately",
     example = "halist --pollers web               who polls, and what each balancer sees"
 )]
-pub(crate) struct Args {
+pub(super) struct SwitchArgs {
     /// folder of the downtimes (default /var/spool/hacheck)
     #[argh(option, arg_name = "folder")]
-    pub(crate) spool_root: Option<String>,
+    pub(super) spool_root: Option<String>,
     /// up, down, status, status_downed or list: do this instead of what the name says
     #[argh(option, short = 'a')]
-    pub(crate) action: Option<String>,
+    pub(super) action: Option<String>,
     /// why; shown to whoever asks, and by HAProxy (default: the user's name)
     #[argh(option, short = 'r')]
-    pub(crate) reason: Option<String>,
+    pub(super) reason: Option<String>,
     /// when it ends, in seconds of unix time
     #[argh(option, short = 'e', arg_name = "time")]
-    pub(crate) expiration: Option<String>,
+    pub(super) expiration: Option<String>,
     /// how long it lasts: 90s, 45m, 2h30m, 3d, 1w
     #[argh(option, long = "for", arg_name = "duration")]
-    pub(crate) lasts: Option<String>,
+    pub(super) lasts: Option<String>,
     /// when it ends: 18:00, 2026-12-01T18:00, 2026-12-01T18:00Z, 2026-12-01
     #[argh(option, arg_name = "time")]
-    pub(crate) until: Option<String>,
+    pub(super) until: Option<String>,
     /// the instance on this port only
     #[argh(option, short = 'P', arg_name = "port")]
-    pub(crate) service_port: Option<String>,
+    pub(super) service_port: Option<String>,
     /// the instance on this host only; needs -P
     #[argh(option, short = 'H', arg_name = "host")]
-    pub(crate) service_host: Option<String>,
+    pub(super) service_host: Option<String>,
     /// port of the daemon on this host (default 3333)
     #[argh(option, short = 'p')]
-    pub(crate) port: Option<String>,
+    pub(super) port: Option<String>,
     /// tsv, uber or json (default tsv)
     #[argh(option, short = 'o', arg_name = "format")]
-    pub(crate) output: Option<String>,
+    pub(super) output: Option<String>,
     /// return only when every load balancer has acted; hadown with =drained also when its sessions have ended
     #[argh(option, arg_name = "drained")]
-    pub(crate) wait: Option<String>,
+    pub(super) wait: Option<String>,
     /// how long to wait at most: 60, 90s, 5m (default 60 seconds)
     #[argh(option, arg_name = "time")]
-    pub(crate) timeout: Option<String>,
+    pub(super) timeout: Option<String>,
     /// equal answers after which a balancer without send-state counts as having acted (default 3)
     #[argh(option, arg_name = "number")]
-    pub(crate) polls: Option<String>,
+    pub(super) polls: Option<String>,
     /// wait until at least so many balancers are known (default 0)
     #[argh(option, arg_name = "number")]
-    pub(crate) min_pollers: Option<String>,
+    pub(super) min_pollers: Option<String>,
     /// with --wait: also when that leaves a backend without a server
     #[argh(switch)]
-    pub(crate) force: bool,
+    pub(super) force: bool,
     /// only after so many passed checks in a row
     #[argh(option, arg_name = "number")]
-    pub(crate) when_healthy: Option<String>,
+    pub(super) when_healthy: Option<String>,
     /// answer 404, for HAProxy's disable-on-404: old sessions are still served
     #[argh(switch)]
-    pub(crate) soft: bool,
+    pub(super) soft: bool,
     /// take away the weight only, by HAProxy's agent-check; needs agent_weights
     #[argh(switch)]
-    pub(crate) drain: bool,
+    pub(super) drain: bool,
     /// refuse when it is down already
     #[argh(switch)]
-    pub(crate) if_up: bool,
+    pub(super) if_up: bool,
     /// who polls, and what each load balancer sees
     #[argh(switch)]
-    pub(crate) pollers: bool,
+    pub(super) pollers: bool,
     /// services or instances
     #[argh(positional)]
-    pub(crate) services: Vec<String>,
+    pub(super) services: Vec<String>,
 }
 
-impl Action {
+impl Task {
     /// Whether an option has a use here, and so is shown in help, man page and completion.
-    pub(crate) fn uses(self, option: &str) -> bool {
-        use Action::{Down, Downed, List, Status, Up};
-        let by: &[Self] = match option {
+    pub(super) fn uses(self, option: &str) -> bool {
+        use Task::{Down, Downed, List, Status, Up};
+        let users: &[Self] = match option {
             "--reason" | "--expiration" | "--for" | "--until" | "--force" | "--soft"
             | "--drain" | "--if-up" => &[Down],
             "--wait" | "--timeout" | "--polls" | "--min-pollers" => &[Down, Up],
@@ -102,6 +102,6 @@ impl Action {
             "--pollers" => &[List],
             _ => return true,
         };
-        by.contains(&self)
+        users.contains(&self)
     }
 }

@@ -1,73 +1,55 @@
 //! `halist --pollers`: who polls, how often, what it sees and what it was told.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
-use super::Request;
+use super::request::SwitchRequest;
 use crate::cli::applet::Call;
-use crate::cli::client::{self, Daemon};
+use crate::cli::client::{self, ANSWER_TIME};
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::output::entries::Format;
-use crate::cli::output::pollers::{ago, label, told};
+use crate::cli::output::entries::OutputFormat;
+use crate::cli::output::pollers::{age, has_no_weight, label, told};
 use crate::ledger::{Page, Row};
 
-/// How long the daemon may take.
-const LIMIT: Duration = Duration::from_secs(3);
-
-pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
-    let keys = client::names(request.targets.iter().map(|t| &t.key));
-    let page = Daemon { port: request.port }
-        .pollers(&keys, LIMIT)
-        .map_err(Failure::failed)?;
+pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
+    let names = client::names(&request.keys());
+    let page = request.client.pollers(&names, ANSWER_TIME)?;
     if page.pollers.is_empty() {
         call.note("nobody has polled lately");
     }
-    match request.format {
+    let text = match request.format {
         // Texts and numbers always fit into JSON.
-        Format::Json => output::print(&format!(
-            "{}\n",
-            serde_json::to_string(&page).unwrap_or_default()
-        )),
-        Format::Tsv | Format::Uber => output::print(&text(&page)),
-    }
-    .map(|()| 0)
+        OutputFormat::Json => format!("{}\n", serde_json::to_string(&page).unwrap_or_default()),
+        OutputFormat::Tsv | OutputFormat::Uber => text(&page),
+    };
+    output::print(&text)?;
+    Ok(0)
 }
 
 fn text(page: &Page) -> String {
     let mut text = String::new();
     for row in &page.pollers {
-        text.push_str(&format!(
-            "{}\t{}\n",
-            row.service,
-            line(row, &page.pollers, page.now)
-        ));
+        let line = line(row, &page.pollers, page.now);
+        text.push_str(&format!("{}\t{line}\n", row.service));
     }
     for (service, views) in disagreements(page) {
-        text.push_str(&format!(
-            "{service}\tbalancers disagree: {}\n",
-            views.join(", ")
-        ));
+        let views = views.join(", ");
+        text.push_str(&format!("{service}\tbalancers disagree: {views}\n"));
     }
     text
 }
 
 /// `lb1 web/s1 every 2.0 s, sees UP, 13 sessions, told 200 0.4 s ago`.
 fn line(row: &Row, all: &[Row], now: f64) -> String {
-    let mut line = label(row, all);
-    let age = now - row.polled_at;
+    let label = label(row, all);
     if !row.is_polling(now) {
-        return format!("{line} stopped polling {} ago", ago(age));
+        return format!("{label} stopped polling {} ago", age(now - row.polled_at));
     }
-    match row.interval.filter(|_| !row.is_person()) {
-        None if row.by_hand => line.push_str(" asked by hand"),
-        Some(interval) => line.push_str(&format!(" every {}", ago(interval))),
-        None => line.push_str(" polled once"),
-    }
+    let mut line = format!("{label} {}", rhythm(row));
     if let Some(state) = &row.state {
         line.push_str(&format!(", sees {state}"));
     }
-    if row.view.is_some() && row.weight.is_some_and(|[own, _]| own == 0) {
+    if row.view.is_some() && has_no_weight(row) {
         line.push_str(" with weight 0");
     }
     match row.sessions {
@@ -76,35 +58,42 @@ fn line(row: &Row, all: &[Row], now: f64) -> String {
         None => {}
     }
     if row.told.is_some() {
-        line.push_str(&format!(
-            ", told {} {} ago",
-            told(row),
-            ago(now - row.told_at)
-        ));
+        let ago = age(now - row.told_at);
+        line.push_str(&format!(", told {} {ago} ago", told(row)));
     }
     line
+}
+
+/// How often it polls.
+fn rhythm(row: &Row) -> String {
+    match row.interval {
+        Some(interval) if !row.is_person() => format!("every {}", age(interval)),
+        _ if row.by_hand => "asked by hand".to_owned(),
+        _ => "polled once".to_owned(),
+    }
 }
 
 /// Services that some balancers send traffic to and others do not, with the view of each.
 fn disagreements(page: &Page) -> Vec<(&str, Vec<String>)> {
     let mut services: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
-    for row in page
-        .pollers
-        .iter()
-        .filter(|r| r.is_polling(page.now) && r.is_out().is_some())
-    {
-        services
-            .entry((&row.service, &row.check))
-            .or_default()
-            .push(row);
+    for row in &page.pollers {
+        if row.is_polling(page.now) && row.is_out().is_some() {
+            let service = (row.service.as_str(), row.check.as_str());
+            services.entry(service).or_default().push(row);
+        }
     }
-    let differ = |rows: &Vec<&Row>| rows.iter().any(|r| r.is_out() != rows[0].is_out());
-    let view = |r: &&Row| format!("{} sees {}", r.label(), r.state.as_deref().unwrap_or("?"));
-    services
-        .into_iter()
-        .filter(|(_, rows)| differ(rows))
-        .map(|((service, _), rows)| (service, rows.iter().map(view).collect()))
-        .collect()
+    let mut disagreements = Vec::new();
+    for ((service, _), rows) in services {
+        if rows.iter().any(|row| row.is_out() != rows[0].is_out()) {
+            disagreements.push((service, rows.into_iter().map(view).collect()));
+        }
+    }
+    disagreements
+}
+
+fn view(row: &Row) -> String {
+    let state = row.state.as_deref().unwrap_or("?");
+    format!("{} sees {state}", row.label())
 }
 
 #[cfg(test)]

@@ -1,202 +1,235 @@
-//! From the words of a command line to a [`Request`].
+//! From the words of a command line to a [`SwitchRequest`].
 //!
-//! Rule: a [`Request`] that exists is right in every part. All names are parsed before anything is changed.
+//! Rule: a [`SwitchRequest`] that exists is right in every part. All names are parsed before
+//! anything is changed.
 
-use super::Action;
-use super::options::Args;
+use super::Task;
+use super::options::SwitchArgs;
 use crate::cli::args::times;
-use crate::cli::args::values::number;
-use crate::cli::client::DEFAULT_PORT;
+use crate::cli::args::values::{self, not_a_service, number};
+use crate::cli::client::{self, ANSWER_TIME, ClientError, DEFAULT_PORT, DaemonClient};
 use crate::cli::failure::Failure;
-use crate::cli::output::entries::Format;
+use crate::cli::output::entries::OutputFormat;
+use crate::cli::wait::Waiter;
 use crate::cli::wait::acted::Goal;
-use crate::cli::wait::limits::Limits;
-use crate::spool::{self, Key, Mark, ServiceName, Spool, parse_port, unix_now};
+use crate::cli::wait::limits::WaitLimits;
+use crate::ledger::Page;
+use crate::spool::{Key, Mark, ServiceName, Spool, unix_now};
 
 /// A service or instance to act on.
 #[derive(Debug, PartialEq)]
-pub(crate) struct Target {
+pub(super) struct Subject {
     /// Its entry in the spool.
-    pub(crate) key: Key,
+    pub(super) key: Key,
     /// The host as it was given with `-H`, which the key leaves out when it is 127.0.0.1.
-    pub(crate) host: Option<String>,
+    pub(super) host: Option<String>,
 }
 
 /// A command line that makes sense.
 #[derive(Debug)]
-pub(crate) struct Request {
-    pub(crate) spool: Spool,
-    pub(crate) reason: Option<String>,
+pub(super) struct SwitchRequest {
+    pub(super) spool: Spool,
+    pub(super) reason: Option<String>,
     /// When a new downtime ends, in seconds of unix time.
-    pub(crate) expiration: Option<f64>,
-    pub(crate) targets: Vec<Target>,
-    /// The daemon's port.
-    pub(crate) port: u16,
-    pub(crate) format: Format,
+    pub(super) expiration: Option<f64>,
+    pub(super) subjects: Vec<Subject>,
+    pub(super) client: DaemonClient,
+    pub(super) format: OutputFormat,
     /// What to wait for after the change.
-    pub(crate) wait: Option<Goal>,
-    pub(crate) limits: Limits,
+    pub(super) wait: Option<Goal>,
+    pub(super) limits: WaitLimits,
     /// `haup`: passed checks in a row that come first.
-    pub(crate) when_healthy: Option<u32>,
+    pub(super) when_healthy: Option<u32>,
     /// `hadown`: how a downtime is to be told, other than as usual.
-    pub(crate) mark: Option<Mark>,
-    pub(crate) if_up: bool,
+    pub(super) mark: Option<Mark>,
+    /// `hadown`: only where nothing is down.
+    pub(super) if_up: bool,
     /// `halist`: the pollers instead of the services.
-    pub(crate) pollers: bool,
+    pub(super) pollers: bool,
 }
 
-pub(crate) fn request(args: Args, action: Action) -> Result<Request, Failure> {
-    let port = |option: &str, text: Option<&str>| {
-        text.map(|t| parse_port(t).map_err(|e| Failure::usage(format!("{option}: {e}"))))
-            .transpose()
-    };
-    let service_port = port("-P", args.service_port.as_deref())?;
-    let daemon_port = port("-p", args.port.as_deref())?.unwrap_or(DEFAULT_PORT);
-    let expiration = expiration(&args, action)?;
-    if args.output.is_some() && matches!(action, Action::Up | Action::Down) {
-        return Err(Failure::usage(
-            "-o: only hastatus, hashowdowned and halist have an output to format",
-        ));
+impl SwitchRequest {
+    /// The spool entries to act on.
+    pub(super) fn keys(&self) -> Vec<Key> {
+        let keys = self.subjects.iter().map(|subject| subject.key.clone());
+        keys.collect()
     }
-    let format = args
-        .output
-        .as_deref()
-        .map_or(Ok(Format::Tsv), Format::parse)?;
-    let wait = wait_options(&args, action)?;
-    let limits = Limits::parse(&args.timeout, &args.polls, &args.min_pollers, args.force)?;
-    let when_healthy = number("--when-healthy", args.when_healthy.as_deref())?;
-    let mark = match (args.soft, args.drain) {
-        (true, true) => return Err(Failure::usage("give either --soft or --drain")),
-        (true, false) => Some(Mark::Soft),
-        (false, true) => Some(Mark::Drain),
-        (false, false) => None,
+
+    /// What waits for the balancers, and for Ctrl-C, from here on.
+    pub(super) fn waiter(&self, program: &str) -> Result<Waiter, Failure> {
+        Waiter::new(
+            program,
+            self.client,
+            self.spool.clone(),
+            self.keys(),
+            self.limits,
+        )
+    }
+
+    /// What the daemon says of the pollers right before a change; the inner error is a daemon that
+    /// does not answer.
+    ///
+    /// # Errors
+    /// When the daemon uses another spool: nobody would act on a change here.
+    pub(super) fn pollers_before_change(&self) -> Result<Result<Page, ClientError>, Failure> {
+        let names = client::names(&self.keys());
+        let answer = self.client.pollers(&names, ANSWER_TIME);
+        if let Ok(page) = &answer
+            && let Err(e) = self.client.check_spool(page, &self.spool)
+        {
+            return Err(Failure::failed(format!("{e}; nothing was changed")));
+        }
+        Ok(answer)
+    }
+}
+
+/// Reads the options for one task.
+pub(super) fn read(args: SwitchArgs, task: Task) -> Result<SwitchRequest, Failure> {
+    refuse_misplaced(&args, task)?;
+    let port = match &args.port {
+        Some(text) => values::port("-p", text)?,
+        None => DEFAULT_PORT,
     };
-    let host = args.service_host.filter(|h| !h.is_empty());
-    let targets = if action.takes_services() || args.pollers && !args.services.is_empty() {
-        targets(&args.services, host.as_deref(), service_port)?
-    } else if let Some(stray) = args.services.first() {
-        return Err(Failure::usage(format!(
-            "this lists all services, so {stray:?} has no place here; leave it out"
-        )));
-    } else {
-        Vec::new()
+    let format = match &args.output {
+        Some(text) => OutputFormat::parse(text)?,
+        None => OutputFormat::Tsv,
     };
-    let spool = Spool::at(args.spool_root.as_deref().unwrap_or(spool::DEFAULT_ROOT));
-    let reason = args.reason.filter(|r| !r.is_empty());
-    Ok(Request {
-        spool,
-        reason,
-        expiration,
-        targets,
-        port: daemon_port,
+    let when_healthy = match &args.when_healthy {
+        Some(text) => Some(number("--when-healthy", text)?),
+        None => None,
+    };
+    Ok(SwitchRequest {
+        expiration: expiration(&args)?,
+        subjects: subjects(&args, task)?,
+        client: DaemonClient { port },
         format,
-        wait,
-        limits,
+        wait: goal(&args, task)?,
+        limits: limits(&args)?,
         when_healthy,
-        mark,
+        mark: mark(&args)?,
         if_up: args.if_up,
         pollers: args.pollers,
+        spool: values::spool(args.spool_root),
+        reason: args.reason.filter(|reason| !reason.is_empty()),
     })
 }
 
-/// What to wait for; options that have no place at an action are errors.
-fn wait_options(args: &Args, action: Action) -> Result<Option<Goal>, Failure> {
-    let only = |given: bool, places: &[Action], says: &str| match given && !places.contains(&action)
-    {
-        true => Err(Failure::usage(says)),
-        false => Ok(()),
+/// Options that only some of the tasks take are errors for the others.
+fn refuse_misplaced(args: &SwitchArgs, task: Task) -> Result<(), Failure> {
+    let is_down = task == Task::Down;
+    let changes = matches!(task, Task::Up | Task::Down);
+    let misplaced = if args.output.is_some() && changes {
+        "-o: only hastatus, hashowdowned and halist have an output to format"
+    } else if (args.lasts.is_some() || args.until.is_some()) && !is_down {
+        "--for and --until say when a downtime ends: only hadown takes them"
+    } else if (args.soft || args.drain || args.if_up) && !is_down {
+        "--soft, --drain and --if-up: only hadown takes them"
+    } else if args.when_healthy.is_some() && task != Task::Up {
+        "--when-healthy: only haup waits for health"
+    } else if args.pollers && task != Task::List {
+        "--pollers: only halist lists them"
+    } else if args.wait.is_some() && !changes {
+        "--wait: only hadown and haup change what is waited for"
+    } else {
+        return Ok(());
     };
-    only(
-        args.soft || args.drain || args.if_up,
-        &[Action::Down],
-        "--soft, --drain and --if-up: only hadown takes them",
-    )?;
-    only(
-        args.when_healthy.is_some(),
-        &[Action::Up],
-        "--when-healthy: only haup waits for health",
-    )?;
-    only(
-        args.pollers,
-        &[Action::List],
-        "--pollers: only halist lists them",
-    )?;
-    only(
-        args.wait.is_some(),
-        &[Action::Up, Action::Down],
-        "--wait: only hadown and haup change what is waited for",
-    )?;
+    Err(Failure::usage(misplaced))
+}
+
+/// What to wait for.
+fn goal(args: &SwitchArgs, task: Task) -> Result<Option<Goal>, Failure> {
     let Some(wait) = &args.wait else {
         return Ok(None);
     };
-    if let Some(value) = args
-        .services
-        .iter()
-        .find(|s| matches!(s.as_str(), "drained" | "seen"))
-    {
-        return Err(Failure::usage(format!(
-            "{value:?} is no service here; write --wait={value}"
-        )));
+    for word in &args.services {
+        if matches!(word.as_str(), "drained" | "seen") {
+            return Err(Failure::usage(format!(
+                "{word:?} is no service here; write --wait={word}"
+            )));
+        }
     }
-    match (action, wait.as_str()) {
-        (Action::Down, "seen") => Ok(Some(Goal::Out)),
-        (Action::Down, "drained") => Ok(Some(Goal::Drained)),
-        (Action::Up, "seen") => Ok(Some(Goal::Up)),
+    match (task, wait.as_str()) {
+        (Task::Down, "seen") => Ok(Some(Goal::Out)),
+        (Task::Down, "drained") => Ok(Some(Goal::Drained)),
+        (Task::Up, "seen") => Ok(Some(Goal::Up)),
         _ => Err(Failure::usage(format!(
             "--wait={wait}: hadown waits for 'seen' or 'drained', haup for 'seen'"
         ))),
     }
 }
 
-fn expiration(args: &Args, action: Action) -> Result<Option<f64>, Failure> {
-    if action != Action::Down && (args.lasts.is_some() || args.until.is_some()) {
-        return Err(Failure::usage(
-            "--for and --until say when a downtime ends: only hadown takes them",
-        ));
+fn limits(args: &SwitchArgs) -> Result<WaitLimits, Failure> {
+    WaitLimits::parse(
+        args.timeout.as_deref(),
+        args.polls.as_deref(),
+        args.min_pollers.as_deref(),
+        args.force,
+    )
+}
+
+fn mark(args: &SwitchArgs) -> Result<Option<Mark>, Failure> {
+    match (args.soft, args.drain) {
+        (true, true) => Err(Failure::usage("give either --soft or --drain")),
+        (true, false) => Ok(Some(Mark::Soft)),
+        (false, true) => Ok(Some(Mark::Drain)),
+        (false, false) => Ok(None),
     }
-    let ends = match (&args.expiration, &args.lasts, &args.until) {
+}
+
+/// When a new downtime ends.
+fn expiration(args: &SwitchArgs) -> Result<Option<f64>, Failure> {
+    let (option, end) = match (&args.expiration, &args.lasts, &args.until) {
         (None, None, None) => return Ok(None),
-        (Some(unix), None, None) => times::parse_unix(unix).map_err(|e| format!("-e: {e}")),
-        (None, Some(lasts), None) => {
-            times::parse_for(lasts, unix_now()).map_err(|e| format!("--for: {e}"))
-        }
-        (None, None, Some(until)) => times::parse_until(until).map_err(|e| format!("--until: {e}")),
-        _ => Err("give at most one of -e, --for and --until".to_owned()),
+        (Some(unix), None, None) => ("-e", times::parse_unix(unix)),
+        (None, Some(lasts), None) => ("--for", times::parse_for(lasts, unix_now())),
+        (None, None, Some(until)) => ("--until", times::parse_until(until)),
+        _ => return Err(Failure::usage("give at most one of -e, --for and --until")),
     };
-    ends.map(Some).map_err(Failure::usage)
+    match end {
+        Ok(end) => Ok(Some(end)),
+        Err(e) => Err(Failure::usage(format!("{option}: {e}"))),
+    }
 }
 
-fn targets(
-    services: &[String],
-    host: Option<&str>,
-    port: Option<u16>,
-) -> Result<Vec<Target>, Failure> {
-    if host.is_some() && port.is_none() {
-        return Err(Failure::usage(
+fn subjects(args: &SwitchArgs, task: Task) -> Result<Vec<Subject>, Failure> {
+    let port = match &args.service_port {
+        Some(text) => Some(values::port("-P", text)?),
+        None => None,
+    };
+    let host = args.service_host.as_deref().filter(|host| !host.is_empty());
+    match args.services.first() {
+        Some(stray) if !task.takes_services() && !args.pollers => Err(Failure::usage(format!(
+            "this lists all services, so {stray:?} has no place here; leave it out"
+        ))),
+        None if !task.takes_services() => Ok(Vec::new()),
+        _ if host.is_some() && port.is_none() => Err(Failure::usage(
             "-H needs the service's port too: give it with -P",
-        ));
+        )),
+        None => Err(Failure::usage("name at least one service, or 'all'")),
+        Some(_) => {
+            let words = args.services.iter();
+            words.map(|word| subject(word, host, port)).collect()
+        }
     }
-    if services.is_empty() {
-        return Err(Failure::usage("name at least one service, or 'all'"));
-    }
-    services
-        .iter()
-        .map(|text| target(text, host, port))
-        .collect()
 }
 
-fn target(text: &str, host: Option<&str>, port: Option<u16>) -> Result<Target, Failure> {
-    let wrong = |e: spool::NameError| Failure::usage(format!("service {text:?}: {e}"));
+/// A service, with the port and the host that stand in options of their own.
+fn subject(word: &str, host: Option<&str>, port: Option<u16>) -> Result<Subject, Failure> {
     let key = match port {
-        Some(_) if text.contains(':') => {
-            return Err(Failure::usage(format!(
-                "service {text:?} names its port already: leave out -P and -H"
-            )));
-        }
-        Some(port) => Key::instance(ServiceName::parse(text).map_err(wrong)?, host, port),
-        None => Key::parse(text),
+        Some(port) => instance(word, host, port)?,
+        None => values::service(word)?,
     };
-    let key = key.map_err(wrong)?.canonical();
     let host = host.or(key.host()).map(str::to_owned);
-    Ok(Target { key, host })
+    Ok(Subject { key, host })
+}
+
+fn instance(word: &str, host: Option<&str>, port: u16) -> Result<Key, Failure> {
+    if word.contains(':') {
+        return Err(Failure::usage(format!(
+            "service {word:?} names its port already: leave out -P and -H"
+        )));
+    }
+    let service = ServiceName::parse(word).map_err(|e| not_a_service(word, &e))?;
+    let key = Key::instance(service, host, port).map_err(|e| not_a_service(word, &e))?;
+    Ok(key.canonical())
 }

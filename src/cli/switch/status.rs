@@ -2,15 +2,13 @@
 //!
 //! Rule: it never says UP for an entry that it cannot read, and it changes nothing.
 
-use argh::ArgsInfo as _;
-
 use super::notes::{note_end, note_missing_root};
-use super::{Action, Request, Target, options};
+use super::request::SwitchRequest;
+use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::output::entries::{self, Entry, Format};
-use crate::cli::switch;
+use crate::cli::output::entries::{self, EntryState, OutputFormat};
 use crate::spool::{ALL, Key, ServiceName, Spool};
 
 /// The row of the table.
@@ -19,70 +17,75 @@ pub(crate) const APPLET: Applet = Applet {
     alias: Some("hastatus"),
     usage: "[options] SERVICE...",
     about: "tells whether services have a downtime; exit code 1 when one has",
-    info: options::Args::get_args_info,
-    uses: |option| Action::Status.uses(option),
-    run: |call| switch::run(call, Action::Status),
+    info,
+    uses: |option| Task::Status.uses(option),
+    run: |call| run(call, Task::Status),
 };
 
-pub(crate) fn act(call: &Call, request: &Request) -> Result<u8, Failure> {
+pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     note_missing_root(call, &request.spool);
     let mut entries = Vec::new();
-    let mut errors = Vec::new();
-    for Target { key, host } in &request.targets {
-        match request.spool.read(key) {
-            Ok(downtime) => entries.push(Entry {
-                key,
-                host: host.as_deref(),
+    let mut failures = Vec::new();
+    for subject in &request.subjects {
+        match request.spool.read(&subject.key) {
+            Ok(downtime) => entries.push(EntryState {
+                key: &subject.key,
+                host: subject.host.as_deref(),
                 downtime,
             }),
-            Err(e) => errors.push(e.to_string()),
+            Err(e) => failures.push(Failure::failed(e)),
         }
     }
     output::print(&entries::text(&entries, request.format))?;
-    if request.format != Format::Json {
-        entries
-            .iter()
-            .for_each(|e| e.downtime.iter().for_each(|d| note_end(call, e.key, d)));
+    if request.format != OutputFormat::Json {
+        note_ends(call, &entries);
     }
     note_wider_downtimes(call, &request.spool, &entries);
-    switch::outcome(
-        u8::from(entries.iter().any(|e| e.downtime.is_some())),
-        &errors,
-    )
+    Failure::unless_empty(&failures)?;
+    let is_down = entries.iter().any(|entry| entry.downtime.is_some());
+    Ok(u8::from(is_down))
 }
 
-/// An UP line tells of the entry asked for alone, as in the originals; traffic also depends on wider ones.
-fn note_wider_downtimes(call: &Call, spool: &Spool, entries: &[Entry]) {
-    let up = || entries.iter().filter(|e| e.downtime.is_none());
-    let all = ServiceName::parse(ALL).ok().map(Key::service);
-    if let Some(all) = all.filter(|all| up().any(|e| e.key != all)) {
-        note_wider(call, spool, &all, "everything on this host");
-    }
-    let mut told = Vec::new();
-    for service in up()
-        .filter(|e| e.key.port().is_some())
-        .map(|e| e.key.service_name())
-    {
-        if !told.contains(&service) && service.as_str() != ALL {
-            told.push(service);
-            note_wider(
-                call,
-                spool,
-                &Key::service(service.clone()),
-                "every instance of it",
-            );
+fn note_ends(call: &Call, entries: &[EntryState]) {
+    for entry in entries {
+        if let Some(downtime) = &entry.downtime {
+            note_end(call, entry.key, downtime);
         }
+    }
+}
+
+/// An UP line tells about the very entry that was asked for, as in the replaced tools; whether there
+/// is traffic also depends on wider ones.
+fn note_wider_downtimes(call: &Call, spool: &Spool, entries: &[EntryState]) {
+    let up = entries.iter().filter(|entry| entry.downtime.is_none());
+    let up: Vec<&Key> = up.map(|entry| entry.key).collect();
+    if let Ok(all) = ServiceName::parse(ALL) {
+        let all = Key::service(all);
+        if up.iter().any(|key| **key != all) {
+            note_wider(call, spool, &all, "everything on this host");
+        }
+    }
+    let mut told: Vec<&ServiceName> = Vec::new();
+    for key in up {
+        let service = key.service_name();
+        if key.port().is_none() || service.as_str() == ALL || told.contains(&service) {
+            continue;
+        }
+        told.push(service);
+        let service = Key::service(service.clone());
+        note_wider(call, spool, &service, "every instance of it");
     }
 }
 
 fn note_wider(call: &Call, spool: &Spool, key: &Key, what: &str) {
-    match spool.read(key) {
-        Ok(None) => {}
-        Ok(Some(downtime)) => {
-            let reason = Some(downtime.one_line()).filter(|r| !r.is_empty());
-            let reason = reason.map(|r| format!(": {r}")).unwrap_or_default();
-            call.note(&format!("'{key}' is down, and with it {what}{reason}"));
-        }
-        Err(e) => call.note(&format!("whether '{key}' is down is unknown: {e}")),
-    }
+    let downtime = match spool.read(key) {
+        Ok(None) => return,
+        Ok(Some(downtime)) => downtime,
+        Err(e) => return call.note(&format!("whether '{key}' is down is unknown: {e}")),
+    };
+    let reason = match downtime.one_line() {
+        none if none.is_empty() => String::new(),
+        reason => format!(": {reason}"),
+    };
+    call.note(&format!("'{key}' is down, and with it {what}{reason}"));
 }

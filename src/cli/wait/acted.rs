@@ -1,9 +1,9 @@
 //! Whether a load balancer has acted on a change. Pure.
 //!
-//! Rule: an answer that was given is not yet one that was processed. A balancer that tells its view has acted when a
-//! *later* poll says so; one that does not must have been told often enough.
+//! Rule: an answer that was given is not yet one that was processed. A balancer that tells its view
+//! has acted when a *later* poll says so; one that does not must have been told often enough.
 
-use crate::cli::output::pollers::{ago, told};
+use crate::cli::output::pollers::{age, has_no_weight, told};
 use crate::ledger::{Row, Told, View};
 
 /// What is waited for.
@@ -17,28 +17,29 @@ pub(crate) enum Goal {
     Up,
 }
 
-/// What counts.
+/// When a balancer has acted.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rules {
     pub(crate) goal: Goal,
     /// Equal answers after which a balancer that does not tell its view has acted.
     pub(crate) polls: u64,
-    /// A time on the daemon's clock after the change: older answers do not count.
+    /// A time on the daemon's clock after the change: older answers do not count. Infinite until
+    /// that time is known.
     pub(crate) since: f64,
     /// The daemon also tells weights, so that "up" needs one.
     pub(crate) weights: bool,
 }
 
-/// How far a balancer is; both in words for people.
+/// How far a balancer is, in words for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Stand {
+pub(crate) enum Standing {
     /// It has acted.
     Done(String),
     /// It has not, and why.
     Waiting(String),
 }
 
-impl Stand {
+impl Standing {
     pub(crate) fn is_done(&self) -> bool {
         matches!(self, Self::Done(_))
     }
@@ -51,108 +52,126 @@ impl Stand {
 }
 
 impl Rules {
+    pub(crate) fn new(goal: Goal, polls: u64) -> Self {
+        Self {
+            goal,
+            polls,
+            since: f64::INFINITY,
+            weights: false,
+        }
+    }
+
     /// Judges a poller at a time of the daemon's clock.
-    pub(crate) fn judge(&self, row: &Row, now: f64) -> Stand {
-        let stand = match self.goal {
+    pub(crate) fn judge(&self, row: &Row, now: f64) -> Standing {
+        let standing = match self.goal {
             Goal::Out => self.out(row),
             Goal::Drained => self.drained(row),
             Goal::Up => self.up(row),
         };
-        match stand {
-            Stand::Waiting(why) if !row.is_polling(now) => Stand::Waiting(format!(
-                "silent for {}, before that: {why}",
-                ago(now - row.polled_at)
-            )),
-            stand => stand,
+        match standing {
+            Standing::Waiting(why) if !row.is_polling(now) => {
+                let silence = age(now - row.polled_at);
+                Standing::Waiting(format!("silent for {silence}, before that: {why}"))
+            }
+            standing => standing,
         }
     }
 
-    fn out(&self, row: &Row) -> Stand {
-        match row.told.filter(|_| row.told_at > self.since) {
-            None => return Stand::Waiting(not_asked(row)),
+    fn out(&self, row: &Row) -> Standing {
+        match self.told_since(row) {
+            None => not_asked(row),
             Some(Told::Up | Told::Fail) => {
-                return Stand::Waiting(format!("was told {}, not that it is down", told(row)));
+                let told = told(row);
+                Standing::Waiting(format!("was told {told}, not that it is down"))
             }
-            Some(Told::Down | Told::Drain) => {}
-        }
-        let sees = sees(row);
-        match (row.is_out(), row.told) {
-            (Some(true), _) if row.after_closed => Stand::Done(sees),
-            (Some(true), _) => Stand::Waiting(format!("{sees}; its next poll counts")),
-            (Some(false), _) => Stand::Waiting(format!("still {sees}, told {}", times(row))),
-            (None, Some(Told::Drain)) if !row.is_agent() => {
-                Stand::Waiting("does not say whether it drains (no send-state)".into())
+            Some(Told::Drain) if row.is_out().is_none() && !row.is_agent() => {
+                Standing::Waiting("does not say whether it drains (no send-state)".to_owned())
             }
-            (None, _) if row.run >= self.polls => {
-                Stand::Done(format!("told {} often enough", told(row)))
-            }
-            (None, _) => Stand::Waiting(format!("told {} of {} times", row.run, self.polls)),
+            Some(Told::Down | Told::Drain) => match row.is_out() {
+                Some(true) if row.after_closed => Standing::Done(sees(row)),
+                Some(true) => Standing::Waiting(format!("{}; its next poll counts", sees(row))),
+                Some(false) => still(row),
+                None => self.told_often(row),
+            },
         }
     }
 
-    fn drained(&self, row: &Row) -> Stand {
-        match (self.out(row), row.sessions) {
-            (Stand::Done(text), Some([0, _])) => Stand::Done(format!("{text}, no sessions")),
-            (Stand::Done(text), Some([1, _])) => Stand::Waiting(format!("{text}, 1 session left")),
-            (Stand::Done(text), Some([n, _])) => {
-                Stand::Waiting(format!("{text}, {n} sessions left"))
-            }
-            (Stand::Done(text), None) => {
-                Stand::Done(format!("{text}; its sessions are unknown (no send-state)"))
-            }
-            (waiting, _) => waiting,
+    fn drained(&self, row: &Row) -> Standing {
+        let text = match self.out(row) {
+            Standing::Done(text) => text,
+            waiting => return waiting,
+        };
+        match row.sessions {
+            Some([0, _]) => Standing::Done(format!("{text}, no sessions")),
+            Some([1, _]) => Standing::Waiting(format!("{text}, 1 session left")),
+            Some([n, _]) => Standing::Waiting(format!("{text}, {n} sessions left")),
+            None => Standing::Done(format!("{text}; its sessions are unknown (no send-state)")),
         }
     }
 
-    fn up(&self, row: &Row) -> Stand {
-        match row.told.filter(|_| row.told_at > self.since) {
-            None => return Stand::Waiting(not_asked(row)),
-            Some(Told::Up) => {}
-            Some(Told::Fail) => {
-                return Stand::Waiting(format!("the check fails: told {}", times(row)));
-            }
+    fn up(&self, row: &Row) -> Standing {
+        let times = times(row);
+        match self.told_since(row) {
+            None => not_asked(row),
+            Some(Told::Up) => self.seen_up(row),
+            Some(Told::Fail) => Standing::Waiting(format!("the check fails: told {times}")),
             Some(Told::Down | Told::Drain) => {
-                return Stand::Waiting(format!(
-                    "another downtime is in force: told {}",
-                    times(row)
-                ));
+                Standing::Waiting(format!("another downtime is in force: told {times}"))
             }
-        }
-        let sees = sees(row);
-        let weightless = self.weights && row.weight.is_some_and(|[own, _]| own == 0);
-        match row.view {
-            Some(View::Up) if !weightless => Stand::Done(sees),
-            Some(_) => Stand::Waiting(format!("still {sees}, told {}", times(row))),
-            None if row.run >= self.polls => {
-                Stand::Done(format!("told {} often enough", told(row)))
-            }
-            None => Stand::Waiting(format!("told {} of {} times", row.run, self.polls)),
         }
     }
+
+    fn seen_up(&self, row: &Row) -> Standing {
+        let needs_weight = self.weights && has_no_weight(row);
+        match row.view {
+            Some(View::Up) if !needs_weight => Standing::Done(sees(row)),
+            Some(_) => still(row),
+            None => self.told_often(row),
+        }
+    }
+
+    /// The last answer, where it was given after the change.
+    fn told_since(&self, row: &Row) -> Option<Told> {
+        row.told.filter(|_| row.told_at > self.since)
+    }
+
+    /// Of a balancer that does not tell its view, the answers are counted.
+    fn told_often(&self, row: &Row) -> Standing {
+        if row.run >= self.polls {
+            Standing::Done(format!("told {} often enough", told(row)))
+        } else {
+            Standing::Waiting(format!("told {} of {} times", row.run, self.polls))
+        }
+    }
+}
+
+fn still(row: &Row) -> Standing {
+    Standing::Waiting(format!("still {}, told {}", sees(row), times(row)))
+}
+
+fn not_asked(row: &Row) -> Standing {
+    Standing::Waiting(match &row.state {
+        Some(state) => format!("not asked since the change, last saw {state}"),
+        None => "not asked since the change".to_owned(),
+    })
 }
 
 /// `sees UP 1/3`, `sees UP with weight 0`.
 fn sees(row: &Row) -> String {
-    let weight = if row.weight.is_some_and(|[own, _]| own == 0) {
-        " with weight 0"
+    let state = row.state.as_deref().unwrap_or("?");
+    if has_no_weight(row) {
+        format!("sees {state} with weight 0")
     } else {
-        ""
-    };
-    format!("sees {}{weight}", row.state.as_deref().unwrap_or("?"))
+        format!("sees {state}")
+    }
 }
 
 /// `503 once`, `503 2 times`.
 fn times(row: &Row) -> String {
+    let told = told(row);
     match row.run {
-        1 => format!("{} once", told(row)),
-        n => format!("{} {n} times", told(row)),
-    }
-}
-
-fn not_asked(row: &Row) -> String {
-    match &row.state {
-        Some(state) => format!("not asked since the change, last saw {state}"),
-        None => "not asked since the change".into(),
+        1 => format!("{told} once"),
+        n => format!("{told} {n} times"),
     }
 }
 
@@ -199,8 +218,8 @@ mod tests {
 
     #[track_caller]
     fn is(goal: Goal, row: &Row, done: bool, text: &str) {
-        let stand = rules(goal).judge(row, 101.0);
-        assert_eq!((stand.is_done(), stand.text()), (done, text));
+        let standing = rules(goal).judge(row, 101.0);
+        assert_eq!((standing.is_done(), standing.text()), (done, text));
     }
 
     #[test]
@@ -316,11 +335,11 @@ mod tests {
     fn one_that_fell_silent_after_it_acted_has_acted_and_one_before_has_not() {
         let rules = rules(Goal::Out);
         assert!(rules.judge(&row(Told::Down, DOWN), 500.0).is_done());
-        let stand = rules.judge(&row(Told::Down, UP), 140.0);
+        let standing = rules.judge(&row(Told::Down, UP), 140.0);
         assert_eq!(
-            stand.text(),
+            standing.text(),
             "silent for 40 s, before that: still sees UP 1/3, told 503 2 times"
         );
-        assert!(!stand.is_done());
+        assert!(!standing.is_done());
     }
 }

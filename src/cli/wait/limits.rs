@@ -9,40 +9,50 @@ use crate::cli::failure::Failure;
 /// How long to wait unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often a balancer without send-state must have been told unless told otherwise: HAProxy's default `fall`.
+/// How often a balancer without send-state must have been told unless told otherwise: HAProxy's
+/// default `fall`.
 const POLLS: u64 = 3;
+
+/// The longest `--timeout`, in seconds.
+const TIMEOUT_MAX: u64 = 1 << 32;
 
 /// How long and for whom to wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Limits {
+pub(crate) struct WaitLimits {
     /// The most that one wait may take.
     pub(crate) timeout: Duration,
     /// Equal answers after which a balancer that does not say its view counts as having acted.
     pub(crate) polls: u64,
     /// Balancers that must be known before anything counts as done.
     pub(crate) min_pollers: usize,
-    /// The guard of the last server is overridden.
+    /// The last-server guard is overridden.
     pub(crate) force: bool,
 }
 
-impl Limits {
+impl WaitLimits {
     /// Parses the values of `--timeout`, `--polls` and `--min-pollers`.
     pub(crate) fn parse(
-        timeout: &Option<String>,
-        polls: &Option<String>,
-        min_pollers: &Option<String>,
+        timeout: Option<&str>,
+        polls: Option<&str>,
+        min_pollers: Option<&str>,
         force: bool,
     ) -> Result<Self, Failure> {
-        let polls = number("--polls", polls.as_deref())?.map_or(POLLS, u64::from);
-        let min_pollers = match min_pollers.as_deref() {
+        let timeout = match timeout {
+            Some(text) => duration(text)?,
+            None => TIMEOUT,
+        };
+        let polls = match polls {
+            Some(text) => number("--polls", text)?.into(),
+            None => POLLS,
+        };
+        let min_pollers = match min_pollers {
             None | Some("0") => 0,
-            given => number("--min-pollers", given)?
-                .map_or(0, |n| usize::try_from(n).unwrap_or(usize::MAX)),
+            Some(text) => number("--min-pollers", text)?,
         };
         Ok(Self {
-            timeout: timeout.as_deref().map_or(Ok(TIMEOUT), duration)?,
+            timeout,
             polls,
-            min_pollers,
+            min_pollers: usize::try_from(min_pollers).unwrap_or(usize::MAX),
             force,
         })
     }
@@ -50,19 +60,18 @@ impl Limits {
 
 /// Seconds, or a duration such as `5m`.
 fn duration(text: &str) -> Result<Duration, Failure> {
-    let wrong = |e: &str| Failure::usage(format!("--timeout: {e}"));
-    let seconds = match text.parse::<f64>() {
+    let seconds = match text.parse() {
         Ok(seconds) => seconds,
-        Err(_) => times::parse_for(text, 0.0).map_err(|e| wrong(&e))?,
+        Err(_) => {
+            times::parse_for(text, 0.0).map_err(|e| Failure::usage(format!("--timeout: {e}")))?
+        }
     };
-    let duration = Duration::try_from_secs_f64(seconds)
-        .ok()
-        .filter(|d| !d.is_zero() && d.as_secs() < 1 << 32);
-    duration.ok_or_else(|| {
-        wrong(&format!(
-            "{text:?} is no time to wait; give seconds, or 90s, 5m, 1h"
-        ))
-    })
+    match Duration::try_from_secs_f64(seconds) {
+        Ok(timeout) if !timeout.is_zero() && timeout.as_secs() < TIMEOUT_MAX => Ok(timeout),
+        _ => Err(Failure::usage(format!(
+            "--timeout: {text:?} is not a valid duration; give seconds, or 90s, 5m, 1h"
+        ))),
+    }
 }
 
 #[cfg(test)]

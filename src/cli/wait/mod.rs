@@ -1,223 +1,244 @@
 //! Waiting until every load balancer has acted.
 //!
-//! Who counts is settled on the daemon's clock: the ledger is read right before the change, and everyone who polled
-//! within the last three of its own intervals then counts, and whoever polls later. Answers count from the first look
-//! after the change. A person who looks once or twice, with curl or a browser, is no poller.
+//! Who counts is settled on the daemon's clock: the ledger is read right before the change, and
+//! everyone who polled within the last three of its own intervals counts from then on, and whoever
+//! polls later. Answers count from the first look after the change. A person who looks once or
+//! twice, with curl or a browser, is no poller.
 //!
-//! Rule: nobody is taken for granted. A poller that counts once counts until the end, also when it falls silent or the
-//! daemon starts anew.
+//! Rule: a poller that counts once counts until the end, also when it falls silent or the daemon is
+//! restarted.
 
 pub(crate) mod acted;
+mod balancers;
 pub(crate) mod guard;
-pub(crate) mod healthy;
+mod healthy;
 pub(crate) mod interrupt;
 pub(crate) mod limits;
 pub(crate) mod progress;
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::time::{Duration, Instant};
 
-use crate::cli::client::Daemon;
-use crate::cli::output::pollers::label;
-use crate::ledger::{Page, Row};
-use acted::{Goal, Rules, Stand};
+use nix::sys::signal::Signal;
+
+use crate::cli::client::{self, ANSWER_TIME, ClientError, DaemonClient};
+use crate::cli::failure::Failure;
+use crate::ledger::Page;
+use crate::spool::{Key, Spool};
+use acted::{Goal, Rules};
+use balancers::Balancers;
 use interrupt::Interrupt;
-use limits::Limits;
+use limits::WaitLimits;
 use progress::Progress;
 
 /// How often the daemon is asked, while its answers are short.
 const EVERY: Duration = Duration::from_millis(100);
 
-/// How long one answer may take.
-const ANSWER: Duration = Duration::from_secs(3);
-
-/// How long a daemon must have run for its list of pollers to be taken for complete, in seconds.
+/// How long a daemon must have run before its list of pollers counts as complete, in seconds.
 const SETTLED: f64 = 30.0;
 
-/// Why a wait ended before its goal: a sentence.
-pub(crate) type Unfinished = String;
+/// Why a wait ended before its goal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Unfinished {
+    /// The daemon could not be asked before the change, so who counts is unknown.
+    NotBegun(ClientError),
+    /// The downtime of this service was lifted, or has expired.
+    DowntimeEnded(Key),
+    Interrupted {
+        signal: Signal,
+        missing: String,
+    },
+    TimeUp {
+        limit: Duration,
+        missing: String,
+    },
+    NotHealthy {
+        limit: Duration,
+        why: String,
+    },
+}
 
-/// One wait, from before the change to the end.
-pub(crate) struct Wait<'a> {
-    pub(crate) daemon: Daemon,
+impl fmt::Display for Unfinished {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NotBegun(error) => error.fmt(f),
+            Self::DowntimeEnded(key) => write!(
+                f,
+                "the downtime of {key} has ended meanwhile: it was lifted, or its time is over"
+            ),
+            Self::Interrupted { signal, missing } => {
+                write!(f, "interrupted ({}): {missing}", signal.as_str())
+            }
+            Self::TimeUp { limit, missing } => {
+                write!(f, "not within {} s: {missing}", limit.as_secs_f64())
+            }
+            Self::NotHealthy { limit, why } => {
+                write!(f, "not healthy within {} s: {why}", limit.as_secs_f64())
+            }
+        }
+    }
+}
+
+impl From<Unfinished> for Failure {
+    fn from(unfinished: Unfinished) -> Self {
+        Self::failed(unfinished)
+    }
+}
+
+/// Waits for what the balancers make of some services.
+pub(crate) struct Waiter {
+    pub(crate) client: DaemonClient,
+    pub(crate) spool: Spool,
     /// The services or instances.
-    pub(crate) keys: &'a [String],
-    pub(crate) goal: Goal,
-    pub(crate) limits: Limits,
-    pub(crate) interrupt: &'a Interrupt,
+    pub(crate) keys: Vec<Key>,
+    /// Their names, to ask the daemon about.
+    pub(crate) names: Vec<String>,
+    pub(crate) limits: WaitLimits,
+    pub(crate) interrupt: Interrupt,
+    pub(crate) progress: Progress,
 }
 
-/// The pollers that count, as they were seen last.
-struct Counted {
-    rows: BTreeMap<String, Row>,
-    /// Polls later than this, on the daemon's clock, make a poller count.
-    from: f64,
-    /// The daemon that `from` and the rows' times belong to.
-    daemon: String,
-    rules: Rules,
-    now: f64,
+/// When a wait ends at the latest.
+#[derive(Clone, Copy)]
+struct Deadline(Instant);
+
+impl Deadline {
+    fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
 }
 
-impl Wait<'_> {
-    /// Waits after a change; `before` is what the daemon said right before it. `unchanged` tells who undid the change
-    /// meanwhile.
-    pub(crate) fn run(
-        &self,
-        before: &Page,
-        progress: &mut Progress,
-        undone: impl Fn() -> Option<String>,
+impl Waiter {
+    /// From here on, signals that ask for an end are looked at between two steps.
+    pub(crate) fn new(
+        program: &str,
+        client: DaemonClient,
+        spool: Spool,
+        keys: Vec<Key>,
+        limits: WaitLimits,
+    ) -> Result<Self, Failure> {
+        Ok(Self {
+            client,
+            spool,
+            names: client::names(&keys),
+            keys,
+            limits,
+            interrupt: Interrupt::hold()?,
+            progress: Progress::new(program),
+        })
+    }
+
+    /// What the daemon says of the pollers right now.
+    pub(crate) fn pollers(&self) -> Result<Page, ClientError> {
+        self.client.pollers(&self.names, ANSWER_TIME)
+    }
+
+    /// Waits after a change; `before` is what the daemon said right before it.
+    pub(crate) fn until_acted(
+        &mut self,
+        goal: Goal,
+        before: Result<Page, ClientError>,
     ) -> Result<(), Unfinished> {
-        let start = Instant::now();
-        let mut counted = Counted::new(before, self.goal, self.limits.polls);
-        let mut trouble: Option<String> = None;
-        let mut is_first = true;
+        let before = before.map_err(Unfinished::NotBegun)?;
+        let deadline = self.deadline();
+        let rules = Rules::new(goal, self.limits.polls);
+        let mut balancers = Balancers::new(&before, rules);
         loop {
             let asked = Instant::now();
-            let left = self
-                .limits
-                .timeout
-                .saturating_sub(start.elapsed())
-                .max(EVERY);
-            match self.daemon.pollers(self.keys, ANSWER.min(left)) {
-                Ok(page) => {
-                    trouble = None;
-                    counted.take(&page, is_first);
-                    is_first = false;
-                    let stands = counted.stands();
-                    if counted.rows.is_empty() && self.limits.min_pollers == 0 {
-                        progress.say(&nobody(&page));
-                        return Ok(());
-                    }
-                    progress.show(&stands);
-                    if counted.rows.len() >= self.limits.min_pollers
-                        && stands.iter().all(|(_, _, s)| s.is_done())
-                    {
-                        return Ok(());
-                    }
-                }
-                Err(e) => {
-                    if trouble.is_none() {
-                        progress.say(&format!("{e} (still waiting)"));
-                    }
-                    trouble = Some(e);
-                }
+            if self.look(&mut balancers, deadline) {
+                return Ok(());
             }
-            if let Some(how) = undone() {
-                return Err(how);
+            if let Some(key) = self.ended_downtime(goal) {
+                return Err(Unfinished::DowntimeEnded(key.clone()));
             }
-            self.pause(start, asked.elapsed(), || {
-                unfinished(&counted, trouble.as_deref(), self.limits)
-            })?;
+            self.check_end(&balancers, deadline)?;
+            // A daemon with many pollers is not kept busy by those who ask about them.
+            let pause = EVERY.max(asked.elapsed() * 4);
+            std::thread::sleep(pause.min(deadline.left()));
         }
     }
 
-    /// Waits a little, unless time is up or somebody interrupts.
-    fn pause(
-        &self,
-        start: Instant,
-        took: Duration,
-        why: impl Fn() -> String,
-    ) -> Result<(), Unfinished> {
+    fn deadline(&self) -> Deadline {
+        Deadline(Instant::now() + self.limits.timeout)
+    }
+
+    /// Asks the daemon once and shows the answer; whether the goal is reached.
+    fn look(&mut self, balancers: &mut Balancers, deadline: Deadline) -> bool {
+        let limit = deadline.left().max(EVERY).min(ANSWER_TIME);
+        match self.client.pollers(&self.names, limit) {
+            Ok(page) => {
+                balancers.take(&page);
+                self.show(balancers, &page)
+            }
+            Err(e) => {
+                if balancers.trouble.is_none() {
+                    self.progress.say(&format!("{e} (still waiting)"));
+                }
+                balancers.trouble = Some(e);
+                false
+            }
+        }
+    }
+
+    /// Shows where the balancers stand; whether the goal is reached.
+    fn show(&mut self, balancers: &Balancers, page: &Page) -> bool {
+        if balancers.known() == 0 && self.limits.min_pollers == 0 {
+            self.progress.say(&nobody_polls(page));
+            return true;
+        }
+        let standings = balancers.standings();
+        self.progress.show(&standings);
+        let all_done = standings.iter().all(|balancer| balancer.standing.is_done());
+        all_done && balancers.known() >= self.limits.min_pollers
+    }
+
+    /// A downtime that should hold while the balancers take the server out, and does not.
+    fn ended_downtime(&self, goal: Goal) -> Option<&Key> {
+        match goal {
+            Goal::Up => None,
+            Goal::Out | Goal::Drained => {
+                let is_up = |key: &&Key| matches!(self.spool.read(key), Ok(None));
+                self.keys.iter().find(is_up)
+            }
+        }
+    }
+
+    /// Ends the wait where somebody interrupts it, or time is up.
+    fn check_end(&self, balancers: &Balancers, deadline: Deadline) -> Result<(), Unfinished> {
         if let Some(signal) = self.interrupt.came() {
-            return Err(format!("interrupted ({}): {}", signal.as_str(), why()));
+            let missing = self.missing(balancers);
+            return Err(Unfinished::Interrupted { signal, missing });
         }
-        let left = self.limits.timeout.saturating_sub(start.elapsed());
-        if left.is_zero() {
-            return Err(format!(
-                "not within {} s: {}",
-                self.limits.timeout.as_secs_f64(),
-                why()
-            ));
+        if deadline.left().is_zero() {
+            let limit = self.limits.timeout;
+            let missing = self.missing(balancers);
+            return Err(Unfinished::TimeUp { limit, missing });
         }
-        // A daemon with many pollers is not kept busy by those who ask about them.
-        std::thread::sleep(EVERY.max(took * 4).min(left));
         Ok(())
     }
-}
 
-impl Counted {
-    fn new(before: &Page, goal: Goal, polls: u64) -> Self {
-        let polling = before
-            .pollers
-            .iter()
-            .filter(|row| row.is_polling(before.now) && !row.is_person());
-        Self {
-            rows: polling.map(|row| (row.id(), row.clone())).collect(),
-            from: before.now,
-            daemon: before.daemon.clone(),
-            // Set at the first look after the change.
-            rules: Rules {
-                goal,
-                polls,
-                since: f64::INFINITY,
-                weights: before.agent_weights,
-            },
-            now: before.now,
+    /// Who has not acted, and why.
+    fn missing(&self, balancers: &Balancers) -> String {
+        let mut reasons = balancers.waiting();
+        let (known, wanted) = (balancers.known(), self.limits.min_pollers);
+        if known < wanted {
+            reasons.push(format!("{known} of {wanted} load balancers are known"));
         }
-    }
-
-    /// Takes in what the daemon says now.
-    fn take(&mut self, page: &Page, is_first: bool) {
-        if page.daemon != self.daemon {
-            // A new daemon with a clock of its own: all that it has seen came after the change, and nobody has been
-            // answered by it yet.
-            self.daemon.clone_from(&page.daemon);
-            (self.from, self.rules.since) = (-1.0, -1.0);
-            self.rows
-                .values_mut()
-                .for_each(|row| (row.told, row.polled_at) = (None, page.now));
-        } else if is_first {
-            self.rules.since = page.now;
+        if let Some(trouble) = &balancers.trouble {
+            reasons.push(trouble.to_string());
         }
-        (self.now, self.rules.weights) = (page.now, page.agent_weights);
-        for row in &page.pollers {
-            let id = row.id();
-            if row.polled_at > self.from && !row.is_person() || self.rows.contains_key(&id) {
-                self.rows.insert(id, row.clone());
-            }
-        }
-    }
-
-    /// Name, identity and stand of each.
-    fn stands(&self) -> Vec<(String, String, Stand)> {
-        let all: Vec<Row> = self.rows.values().cloned().collect();
-        let services = all.iter().any(|row| row.service != all[0].service);
-        let name = |row: &Row| match services {
-            true => format!("{} {}", row.service, label(row, &all)),
-            false => label(row, &all),
-        };
-        self.rows
-            .iter()
-            .map(|(id, row)| (name(row), id.clone(), self.rules.judge(row, self.now)))
-            .collect()
+        reasons.join("\n  ")
     }
 }
 
-fn nobody(page: &Page) -> String {
-    match page.now < SETTLED {
-        true => format!(
+fn nobody_polls(page: &Page) -> String {
+    if page.now < SETTLED {
+        format!(
             "no load balancer is known to poll it, but hacheck has been running for {:.0} s only; \
              --min-pollers waits for them",
             page.now
-        ),
-        false => "no load balancer polls it".to_owned(),
+        )
+    } else {
+        "no load balancer polls it".to_owned()
     }
-}
-
-/// Who has not acted, and why.
-fn unfinished(counted: &Counted, trouble: Option<&str>, limits: Limits) -> String {
-    let stands = counted.stands();
-    let waiting = stands.iter().filter(|(_, _, stand)| !stand.is_done());
-    let mut why: Vec<String> = waiting
-        .map(|(label, _, stand)| format!("{label}: {}", stand.text()))
-        .collect();
-    if counted.rows.len() < limits.min_pollers {
-        why.push(format!(
-            "{} of {} load balancers are known",
-            counted.rows.len(),
-            limits.min_pollers
-        ));
-    }
-    why.extend(trouble.map(str::to_owned));
-    why.join("\n  ")
 }

@@ -27,7 +27,7 @@ struct Sample {
     rest: Vec<String>,
 }
 
-fn read_all(args: &[&str]) -> Result<Read, String> {
+fn read_all(args: &[&str]) -> Result<CommandLine, OptionError> {
     read(
         &Sample::get_args_info(),
         &args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>(),
@@ -35,7 +35,7 @@ fn read_all(args: &[&str]) -> Result<Read, String> {
 }
 
 fn parsed(args: &[&str]) -> Sample {
-    let Ok(Read::Args(args)) = read_all(args) else {
+    let Ok(CommandLine::Args(args)) = read_all(args) else {
         panic!("{args:?}: {:?}", read_all(args))
     };
     Sample::from_args(
@@ -138,7 +138,7 @@ fn a_command_keeps_its_two_dashes() {
         (&["web"], &["web"]),
     ] {
         let typed: Vec<_> = typed.iter().map(|a| (*a).to_owned()).collect();
-        let Ok(Read::Args(args)) = read(&Rolled::get_args_info(), &typed) else {
+        let Ok(CommandLine::Args(args)) = read(&Rolled::get_args_info(), &typed) else {
             panic!("{typed:?}")
         };
         let args: Vec<_> = args.iter().map(String::as_str).collect();
@@ -155,9 +155,9 @@ fn help_and_version_win_over_mistakes() {
         &["web", "--he"],
         &["-r", "x", "-h", "-Z"],
     ] {
-        assert_eq!(read_all(args), Ok(Read::Help), "{args:?}");
+        assert_eq!(read_all(args), Ok(CommandLine::Help), "{args:?}");
     }
-    assert_eq!(read_all(&["--version"]), Ok(Read::Version));
+    assert_eq!(read_all(&["--version"]), Ok(CommandLine::Version));
 }
 
 #[test]
@@ -192,6 +192,7 @@ fn mistakes_name_the_option_and_what_is_near() {
         (&["--=x"], "unknown option --; see --help"),
         (&["-\u{e9}"], "unknown option -\u{e9}; see --help"),
     ] {
-        assert_eq!(read_all(args), Err(expected.to_owned()), "{args:?}");
+        let error = read_all(args).expect_err(expected);
+        assert_eq!(error.to_string(), expected, "{args:?}");
     }
 }
