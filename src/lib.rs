@@ -8,7 +8,7 @@
 //! - [`probe`]: one check of one target; the table of protocols.
 //! - [`spool`]: downtimes in files; the gate that is asked first.
 //! - [`ledger`]: who polls, what each balancer sees, what changed lately.
-//! - [`http`]: connections, replies, and the request of a probe.
+//! - [`http`]: accept, limits of connections, replies, the HTTP clients of probes.
 //! - [`config`]: the settings of all rooms, from one file.
 //! - [`settings`]: from the text of a file to typed values, with every fault reported at once.
 //! - [`names`]: services and instances, and "did you mean". [`net`]: hosts, networks, ports, metadata addresses.
@@ -33,7 +33,7 @@
 //! | `hashed`, `names`, `net`, `os` | |
 //!
 //! # The story of one request
-//! 1. [`http::listen`] accepts the connection and hands request and peer to the daemon's handler.
+//! 1. [`http`] accepts the connection and hands request and peer to the daemon's handler.
 //! 2. `daemon::route` turns method and path into a route, or 404, or 405.
 //! 3. `daemon::prepared` puts together who asks for what: `daemon::target` applies the headers of HAProxy and nerve,
 //!    `daemon::entries` names the spool entries to ask, `check::Lookup` has the keys of the result.
@@ -44,7 +44,7 @@
 //!
 //! # Threads
 //! Each of the `-n` threads has a tokio runtime of its own (the current-thread one: nothing is stolen, a request stays
-//! where it was accepted; a bare server answers a tenth more by two of these than by one for two threads) and accepts from the same sockets; cache, statistics and books are shared under locks that are
+//! where it was accepted; a bare server answers a tenth more by two of these than by one for two threads) and accepts from the same sockets; cache, statistics and the table of connections are shared under locks that are
 //! held for some hundred instructions. One thread answers about twenty thousand new connections a second; a second one
 //! helps only where the machine has cores to spare (`benches/RESULTS.md`).
 

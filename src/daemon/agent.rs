@@ -7,18 +7,17 @@
 //! are told only where hacheck was given them (`agent_weights`). What cannot be answered is answered with a word that
 //! HAProxy does not know, which changes nothing there.
 //!
-//! Agents are connections like those of HTTP, in the same books: a new one is never refused, and the one that has been
-//! without a complete line for longest makes room.
+//! Agents are accepted like pollers of HTTP, and the same limits apply to their connections. One that has sent no complete
+//! line is idle.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Uri};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::handler::{self, Decided};
@@ -26,9 +25,10 @@ use super::prepared::{Asker, Prepared};
 use super::route::{self, Check, Route};
 use super::state::State;
 use crate::check::Verdict;
-use crate::http::connections::Registered;
+use crate::http::accept::{Accepted, Service};
+use crate::http::phrase::reason_phrase;
 use crate::os::cause::cause_text;
-use crate::spool::{ALL, Downtime, Key, phrase};
+use crate::spool::{ALL, Downtime, Key};
 
 /// How long a balancer may be silent before it is taken for one without `agent-send`.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -42,86 +42,65 @@ const LINE_MAX: usize = 1024;
 /// How long the answer may take to be written.
 const WRITE: Duration = Duration::from_secs(5);
 
-/// How long to wait after accepting failed for want of file descriptors.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// Answers agents.
+#[derive(Clone)]
+pub struct Agents(pub Arc<State>);
 
-/// Answers agents on a socket until `stop` turns true.
-pub async fn serve(listener: TcpListener, state: Arc<State>, mut stop: watch::Receiver<bool>) {
-    loop {
-        let accepted = tokio::select! {
-            biased;
-            _ = stop.wait_for(|stop| *stop) => return,
-            accepted = listener.accept() => accepted,
-        };
-        match accepted {
-            Ok((_, poller)) if !handler::admits(&state, poller.ip().to_canonical()) => {
-                state.connections.turn_away();
-            }
-            Ok((stream, poller)) => {
-                tokio::select! {
-                    biased;
-                    () = state.connections.room() => {}
-                    _ = stop.wait_for(|stop| *stop) => return,
-                }
-                let answering = Arc::clone(&state);
-                state
-                    .connections
-                    .enter(poller.ip().to_canonical(), |place| {
-                        tokio::spawn(
-                            async move { answer(stream, poller, &answering, &place).await },
-                        )
-                        .abort_handle()
-                    });
-            }
+impl Service<TcpStream> for Agents {
+    fn admits(&self, peer: IpAddr) -> bool {
+        handler::admits(&self.0, peer)
+    }
+
+    async fn serve(self, accepted: Accepted<TcpStream>) {
+        let mut stream = accepted.stream;
+        let from = accepted.peer.ip().to_canonical();
+        let line = match line(&mut stream).await {
+            Ok(line) => line,
             Err(e) => {
-                log::warn!("cannot accept an agent-check: {}", cause_text(e));
-                tokio::time::sleep(ACCEPT_PAUSE).await;
+                log::debug!("agent-check from {from}: {e}");
+                return;
             }
-        }
+        };
+        let arrived = std::time::Instant::now();
+        accepted.open.busy(arrived);
+        let text = answer(&self.0, &line, from, arrived).await;
+        let question = String::from_utf8_lossy(&line);
+        log::debug!("agent-check from {from}: {question:?} is answered {text}");
+        let sending = async {
+            stream.write_all(format!("{text}\n").as_bytes()).await?;
+            stream.shutdown().await
+        };
+        let _ = timeout(WRITE, sending).await;
     }
 }
 
-async fn answer(mut stream: TcpStream, poller: SocketAddr, state: &Arc<State>, place: &Registered) {
-    let from = poller.ip().to_canonical();
-    let line = match line(&mut stream).await {
-        Ok(line) => line,
-        Err(e) => {
-            log::debug!("agent-check from {from}: {e}");
-            return;
-        }
-    };
-    let arrived = std::time::Instant::now();
-    place.busy(arrived);
-    let text = match Wanted::parse(&line) {
-        Ok(wanted) => {
-            let check = wanted.check();
-            let asker = Asker {
-                uri: &wanted.uri,
-                headers: &wanted.headers,
-                from,
-                kind: "agent ",
-            };
-            let live = state.live();
-            let prepared = Prepared::new(&check, &asker, &*state.own, &live);
-            let decided = handler::decide(state, &live, &prepared, arrived).await;
-            let text = said(&decided, state.live().config.daemon.agent_weights);
-            decided.note(state, 0, text.starts_with("up"));
-            text
-        }
+/// The answer to a line, without its end.
+async fn answer(
+    state: &Arc<State>,
+    line: &[u8],
+    from: IpAddr,
+    arrived: std::time::Instant,
+) -> String {
+    let wanted = match Wanted::parse(line) {
+        Ok(wanted) => wanted,
         Err(why) => {
             log::warn!("agent-check from {from}: {why}");
-            format!("error #{}", phrase(&why).unwrap_or_default())
+            return format!("error #{}", reason_phrase(&why).unwrap_or_default());
         }
     };
-    log::debug!(
-        "agent-check from {from}: {:?} is answered {text}",
-        String::from_utf8_lossy(&line)
-    );
-    let _ = timeout(WRITE, async {
-        stream.write_all(format!("{text}\n").as_bytes()).await?;
-        stream.shutdown().await
-    })
-    .await;
+    let check = wanted.check();
+    let asker = Asker {
+        uri: &wanted.uri,
+        headers: &wanted.headers,
+        from,
+        kind: "agent ",
+    };
+    let live = state.live();
+    let prepared = Prepared::new(&check, &asker, &*state.own, &live);
+    let decided = handler::decide(state, &live, &prepared, arrived).await;
+    let text = said(&decided, state.live().config.daemon.agent_weights);
+    decided.note(state, 0, text.starts_with("up"));
+    text
 }
 
 /// The line, without its end; empty when nothing came.
@@ -250,7 +229,7 @@ fn failing(code: u16, body: &[u8]) -> String {
 
 /// The space in front of `#` matters: `down#why` is a word that HAProxy does not know.
 fn comment(text: &str) -> String {
-    phrase(text).map_or("down".into(), |text| format!("down #{text}"))
+    reason_phrase(text).map_or("down".into(), |text| format!("down #{text}"))
 }
 
 #[cfg(test)]

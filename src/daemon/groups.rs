@@ -18,8 +18,9 @@ use super::route::Check;
 use super::state::State;
 use crate::check::Verdict;
 use crate::group::watch::{self as watching, Means};
-use crate::http::listen::{self, Handler};
+use crate::http::accept;
 use crate::http::reply::{self, Reply};
+use crate::http::server::{Handler, Http};
 use crate::probe::{GROUP, Outcome, Protocol};
 use crate::spool::ServiceName;
 
@@ -110,7 +111,7 @@ impl Groups {
                 ));
                 continue;
             }
-            match listen::bind(address) {
+            match accept::bind(address) {
                 Ok(listener) => {
                     log::info!("group {name}: listening on {address}");
                     let (stop, stopped) = watch::channel(false);
@@ -122,7 +123,7 @@ impl Groups {
                         name: service,
                     };
                     let connections = Arc::clone(&self.state.connections);
-                    tokio::spawn(listen::serve(listener, connections, poller, stopped));
+                    tokio::spawn(accept::run(listener, connections, Http(poller), stopped));
                     self.listeners.insert((address, name), stop);
                 }
                 Err(e) => faults.push(format!(

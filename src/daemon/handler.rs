@@ -15,13 +15,14 @@ use super::state::{Live, Memory, State};
 use super::{pages, pollers, spool_change};
 use crate::check::{Question, Verdict};
 use crate::config::Config;
-use crate::http::listen::Handler;
+use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
+use crate::http::server::Handler;
 use crate::ledger::stats;
 use crate::ledger::{Answer, Told, Who};
 use crate::os::logging::Seldom;
 use crate::probe::Outcome;
-use crate::spool::{Closed, Downtime, Mark, phrase};
+use crate::spool::{Closed, Downtime, Mark};
 
 /// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
 const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");
@@ -263,7 +264,7 @@ fn said(outcome: &Outcome) -> String {
         .as_ref()
         .map(|c| format!(" ({c})"))
         .unwrap_or_default();
-    let body = phrase(&String::from_utf8_lossy(
+    let body = reason_phrase(&String::from_utf8_lossy(
         &outcome.body[..outcome.body.len().min(400)],
     ))
     .unwrap_or_default();
@@ -283,7 +284,7 @@ pub fn down(closed: &Closed, config: &Config) -> Reply {
     let downtime = &closed.downtime;
     let reply = reply::phrased(
         reply::text(down_status(downtime), downtime.body(&closed.name)),
-        downtime.phrase(),
+        reason_phrase(&downtime.reason),
     );
     match config.daemon.envoy_immediate_fail {
         true => reply::with(reply, ENVOY_FAIL, HeaderValue::from_static("true")),
@@ -294,7 +295,10 @@ pub fn down(closed: &Closed, config: &Config) -> Reply {
 fn probed(outcome: &Outcome) -> Reply {
     let reply = reply::text(outcome.status, outcome.body.clone());
     if outcome.ours && !outcome.passes() {
-        let reply = reply::phrased(reply, phrase(&String::from_utf8_lossy(&outcome.body)));
+        let reply = reply::phrased(
+            reply,
+            reason_phrase(&String::from_utf8_lossy(&outcome.body)),
+        );
         return if outcome.overload {
             reply::retry_soon(reply)
         } else {

@@ -36,11 +36,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 
 use crate::config::{self, Config};
+use crate::http::accept;
 use crate::os::cause::cause_text;
 use crate::os::sys::{self, LocalAddresses};
 use crate::os::systemd::{self, PassedSocket};
 use crate::os::{logging, orphans};
 use crate::spool::{self, Gate, Spool};
+use agent::Agents;
 use groups::Groups;
 pub(crate) use room::{check_context, limits};
 use sockets::Listeners;
@@ -182,7 +184,9 @@ async fn serve(
     for socket in sockets.agent {
         let agents = TcpListener::from_std(socket)
             .map_err(|e| format!("cannot use the agent's socket: {}", cause_text(e)))?;
-        tokio::spawn(agent::serve(agents, Arc::clone(state), stopped.clone()));
+        let connections = Arc::clone(&state.connections);
+        let service = Agents(Arc::clone(state));
+        tokio::spawn(accept::run(agents, connections, service, stopped.clone()));
     }
     let mut threads = Vec::new();
     for number in 1..options.threads {

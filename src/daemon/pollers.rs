@@ -12,9 +12,10 @@ use super::state::State;
 use super::target::Own;
 use crate::check::Lookup;
 use crate::group::CheckContext;
+use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{self, Ask, Entry, Page, Root, Row, Who};
-use crate::spool::{ALL, phrase};
+use crate::spool::ALL;
 
 /// Most checks that are run for one request: more a service hardly has.
 const CHECKS_MAX: usize = 64;
@@ -94,7 +95,7 @@ async fn checked(state: &State, ask: &Ask, context: &Arc<CheckContext>) -> Value
         "check": format!("{} {}:{}{}", ask.protocol.name, target.host, target.port, target.path),
         "passes": outcome.passes(),
         "code": outcome.status.as_u16(),
-        "text": phrase(&String::from_utf8_lossy(start)),
+        "text": reason_phrase(&String::from_utf8_lossy(start)),
     })
 }
 

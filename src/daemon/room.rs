@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::group::CheckContext;
-use crate::http::listen::Limits;
+use crate::http::connections::Limits;
 use crate::os::sys::{LocalAddresses, half_of_files};
 use crate::probe::{Context, Room, TlsError};
 

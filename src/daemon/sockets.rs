@@ -15,7 +15,8 @@ use super::Options;
 use super::handler::Pollers;
 use super::state::State;
 use crate::config::Config;
-use crate::http::{listen, unix};
+use crate::http::server::Http;
+use crate::http::{accept, unix};
 use crate::os::cause::cause_text;
 use crate::os::systemd::PassedSocket;
 
@@ -101,19 +102,19 @@ impl Listeners {
         };
         for socket in self.ports {
             let (connections, pollers, stopped) = pollers();
-            tokio::spawn(listen::serve(
+            tokio::spawn(accept::run(
                 tokio::net::TcpListener::from_std(socket)?,
                 connections,
-                pollers,
+                Http(pollers),
                 stopped,
             ));
         }
         if let Some(socket) = self.unix {
             let (connections, pollers, stopped) = pollers();
-            tokio::spawn(listen::serve(
+            tokio::spawn(accept::run(
                 tokio::net::UnixListener::from_std(socket)?,
                 connections,
-                pollers,
+                Http(pollers),
                 stopped,
             ));
         }
@@ -170,7 +171,7 @@ pub fn open(
 fn bind_all(options: &Options, ports: &[u16], what: &str) -> Result<Vec<TcpListener>, String> {
     let bind = |port: &u16| {
         let address = SocketAddr::new(options.bind_address, *port);
-        let listener = listen::bind(address).map_err(|e| cannot_listen(address, &e))?;
+        let listener = accept::bind(address).map_err(|e| cannot_listen(address, &e))?;
         let socket = listener
             .into_std()
             .map_err(|e| cannot_listen(address, &e))?;

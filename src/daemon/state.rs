@@ -12,7 +12,7 @@ use crate::check::cache::Cache;
 use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::group::CheckContext;
-use crate::http::listen::Connections;
+use crate::http::connections::Connections;
 use crate::ledger::Ledger;
 use crate::ledger::stats::Stats;
 use crate::os::sys::LocalAddresses;

@@ -1,282 +1,259 @@
-//! The books of all open connections: how many there are, of whom, and which of them wait for a request.
+//! All open connections of pollers, and which of them is evicted when there are too many.
 //!
-//! Rule: a new connection is never refused. When there are too many, of all or of one address, the one that has been
-//! without a complete request for longest makes room, so that a flood of idle connections cannot blind the balancer;
-//! where all wait for an answer, the one that has waited longest, so that pollers of hung services, who may be gone,
-//! cannot either. Finding it takes no search, however many connections there are. One that brings no request at all
-//! ends after its time limit.
+//! Rule: a new connection is never refused. If there are too many, of all or of one address, the one that has been idle
+//! for longest is evicted, so that a flood of idle connections cannot keep the balancer out. If all of them wait for
+//! answers, the one that has waited for longest is evicted, so that pollers of hung services, who may be gone, cannot
+//! either. Finding it takes the same time however many connections there are.
 
-mod books;
+mod header_timeout;
+mod table;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use books::{Books, Id, Is};
+use table::{Id, State, Table};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 /// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
-/// two, which cannot be seen: they look like those that close their sending side behind the request.
+/// two. That cannot be seen: they look like those that close their sending side behind the request.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
 /// What pollers may use of the daemon.
 #[derive(Debug, Clone, Copy)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Connections at once.
-    pub connections: usize,
+    pub(crate) connections: usize,
     /// Connections at once of one address.
-    pub per_address: usize,
-    /// How long a request head may take, and the time between two requests.
-    pub header_timeout: Duration,
+    pub(crate) per_address: usize,
+    /// How long the head of a request may take, and the time between two requests.
+    pub(crate) header_timeout: Duration,
     /// How long an answer may stay unread.
-    pub write_timeout: Duration,
-    /// Bytes of a request head that always fit.
-    pub head: usize,
+    pub(crate) write_timeout: Duration,
+    /// Bytes of a request's head that always fit.
+    pub(crate) head: usize,
     /// Most headers of a request.
-    pub headers: usize,
+    pub(crate) headers: usize,
 }
 
 /// The connections of all listeners.
-pub struct Connections {
+pub(crate) struct Connections {
     limits: Limits,
-    books: Mutex<Books>,
+    table: Mutex<Table>,
     count: AtomicUsize,
     dropped: AtomicU64,
     dropped_for_address: AtomicU64,
     turned_away: AtomicU64,
-    /// Listeners that may still bring connections.
-    accepting: AtomicUsize,
-    /// Somebody looks after those that bring no request.
-    swept: AtomicBool,
-    /// Told when a connection ended or became idle.
+    /// Listeners that still accept.
+    listeners: AtomicUsize,
+    /// Whether the task runs that enforces the header timeout.
+    enforced: AtomicBool,
+    /// Notified when a connection ends or becomes idle, and when a listener stops.
     changed: Notify,
 }
 
 impl Connections {
     /// No connections yet.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub(crate) fn new(limits: Limits) -> Self {
         Self {
             limits,
-            books: Mutex::default(),
+            table: Mutex::default(),
             count: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
             dropped_for_address: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
-            accepting: AtomicUsize::new(0),
-            swept: AtomicBool::new(false),
+            listeners: AtomicUsize::new(0),
+            enforced: AtomicBool::new(false),
             changed: Notify::new(),
         }
     }
 
     /// The limits.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
+    pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }
 
     /// Connections that are open.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }
 
-    /// Connections that had to make room for newer ones.
+    /// Connections that were evicted.
     #[must_use]
-    pub fn dropped(&self) -> u64 {
+    pub(crate) fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Those of them that made room for others of the same address.
+    /// Those of them that were evicted for newer ones of the same address.
     #[must_use]
-    pub fn dropped_for_address(&self) -> u64 {
+    pub(crate) fn dropped_for_address(&self) -> u64 {
         self.dropped_for_address.load(Ordering::Relaxed)
     }
 
     /// Connections that were closed unread, because their address may not ask.
     #[must_use]
-    pub fn turned_away(&self) -> u64 {
+    pub(crate) fn turned_away(&self) -> u64 {
         self.turned_away.load(Ordering::Relaxed)
     }
 
     /// Counts a connection that was closed unread.
-    pub fn turn_away(&self) {
+    pub(super) fn turn_away(&self) {
         self.turned_away.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits until all listeners have stopped and all connections are closed.
-    pub async fn drained(&self) {
+    pub(crate) async fn drained(&self) {
         loop {
             let changed = self.changed.notified();
-            // In this order: a listener enters its last connection before it goes.
-            if self.accepting.load(Ordering::Acquire) == 0 && self.count() == 0 {
+            // In this order: a listener enters its last connection before it stops.
+            if self.listeners.load(Ordering::Acquire) == 0 && self.count() == 0 {
                 return;
             }
             changed.await;
         }
     }
 
-    /// Waits until one more may be open, closing the one that is idle longest if need be.
-    pub(crate) async fn room(&self) {
+    /// Counts a listener that accepts, until the result is dropped.
+    pub(super) fn accepting(self: &Arc<Self>) -> Accepting {
+        self.listeners.fetch_add(1, Ordering::Relaxed);
+        Accepting(Arc::clone(self))
+    }
+
+    /// Waits until one more may be open, evicting one if need be.
+    pub(super) async fn room(&self) {
         loop {
             let changed = self.changed.notified();
             if self.count() < self.limits.connections {
                 return;
             }
-            // What was accepted a moment ago may have its request there already; it is not to be taken for idle.
+            // The request of a connection that was accepted a moment ago may be there already: it is not to be taken
+            // for idle.
             tokio::task::yield_now().await;
             match self.make_room() {
-                None => changed.await,
-                // Elapsed or changed: both are reasons to look again.
-                Some(grace) => drop(tokio::time::timeout(grace, changed).await),
+                Room::Soon => changed.await,
+                // Elapsed or changed: look again in both cases.
+                Room::After(grace) => drop(tokio::time::timeout(grace, changed).await),
             }
         }
     }
 
-    /// Those that are leaving already make room too. Says after what time to look again, when none can be told to go.
-    fn make_room(&self) -> Option<Duration> {
-        let mut books = self.books();
-        if self.count().saturating_sub(books.leaving) < self.limits.connections
-            || self.drop_one(&mut books, None)
-        {
-            return None;
+    /// Evicts a connection, unless enough of them are leaving already.
+    fn make_room(&self) -> Room {
+        let mut table = self.table();
+        let staying = self.count().saturating_sub(table.leaving());
+        if staying < self.limits.connections || self.evict_idle(&mut table, None) {
+            return Room::Soon;
         }
-        let Some((id, waited)) = books.busy_longest() else {
-            return Some(ANSWER_GRACE);
+        let Some((id, waited)) = table.busy_longest() else {
+            return Room::After(ANSWER_GRACE);
         };
-        let grace = ANSWER_GRACE.checked_sub(waited).filter(|g| !g.is_zero());
-        if grace.is_none() {
-            books.send_away(id);
-            self.dropped.fetch_add(1, Ordering::Relaxed);
+        if waited < ANSWER_GRACE {
+            return Room::After(ANSWER_GRACE - waited);
         }
-        grace
+        table.evict(id);
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        Room::Soon
     }
 
-    /// Notes a listener that may still bring connections, until what is returned is dropped.
-    pub(super) fn accepting(self: &Arc<Self>) -> Accepting {
-        self.accepting.fetch_add(1, Ordering::Relaxed);
-        Accepting(Arc::clone(self))
-    }
-
-    /// Closes the connection that is idle longest, for want of something else than connections.
+    /// Evicts the connection that is idle longest, to free its file descriptor.
     pub(super) fn shed(&self) {
-        self.drop_one(&mut self.books(), None);
+        self.evict_idle(&mut self.table(), None);
     }
 
-    /// Whether there was one to drop.
-    fn drop_one(&self, books: &mut Books, of: Option<IpAddr>) -> bool {
-        let dismissed = books.dismiss(of);
-        if dismissed {
-            self.dropped.fetch_add(1, Ordering::Relaxed);
-            if of.is_some() {
-                self.dropped_for_address.fetch_add(1, Ordering::Relaxed);
-            }
+    /// Evicts the connection that is idle longest, of all or of one address. Says whether there was one.
+    fn evict_idle(&self, table: &mut Table, of: Option<IpAddr>) -> bool {
+        let Some(id) = table.idle_longest(of) else {
+            return false;
+        };
+        table.evict(id);
+        self.dropped.fetch_add(1, Ordering::Relaxed);
+        if of.is_some() {
+            self.dropped_for_address.fetch_add(1, Ordering::Relaxed);
         }
-        dismissed
+        true
     }
 
-    /// Enters a connection and starts its task. The lock is held over the start, so that a connection that ends at
-    /// once is removed after it was entered.
-    pub(crate) fn enter(
+    /// Enters a connection and starts its task. The table stays locked meanwhile, so that a connection that ends at once
+    /// is removed after it was entered.
+    pub(super) fn enter(
         self: &Arc<Self>,
         address: IpAddr,
-        start: impl FnOnce(Arc<Registered>) -> AbortHandle,
+        start: impl FnOnce(Arc<OpenConnection>) -> AbortHandle,
     ) {
-        let mut books = self.books();
-        if books.count_of(address) >= self.limits.per_address {
-            self.drop_one(&mut books, Some(address));
+        let mut table = self.table();
+        if table.count_of(address) >= self.limits.per_address {
+            self.evict_idle(&mut table, Some(address));
         }
         self.count.fetch_add(1, Ordering::Relaxed);
-        books.enter(address, |id| {
-            let registered = Arc::new(Registered {
-                all: Arc::clone(self),
-                id,
-                overdue: Notify::new(),
-            });
-            let own = Arc::downgrade(&registered);
-            (start(registered), own)
-        });
+        let overdue = Arc::new(Notify::new());
+        let open = OpenConnection {
+            connections: Arc::clone(self),
+            id: table.next_id(),
+            overdue: Arc::clone(&overdue),
+        };
+        let task = start(Arc::new(open));
+        table.enter(address, task, overdue);
     }
 
-    /// Ends connections that bring no request in time, from now on until there is no listener any more. The books know
-    /// which these are: timers of their own would cost each request more than all the rest of the books.
-    pub(super) fn sweep(self: &Arc<Self>) {
-        if !self.swept.swap(true, Ordering::Relaxed) {
-            tokio::spawn(sweep(Arc::downgrade(self), self.limits.header_timeout));
-        }
-    }
-
-    fn books(&self) -> MutexGuard<'_, Books> {
-        self.books.lock().unwrap_or_else(PoisonError::into_inner)
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-async fn sweep(all: Weak<Connections>, limit: Duration) {
-    let every = (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1));
-    loop {
-        tokio::time::sleep(every).await;
-        let Some(all) = all.upgrade() else { return };
-        // They are told outside the lock: the last one who holds such an end takes it off the books.
-        let overdue = all.books().overdue(limit);
-        overdue
-            .iter()
-            .for_each(|connection| connection.overdue.notify_one());
-    }
+/// When there may be room for a new connection.
+enum Room {
+    /// When one of those that were evicted has ended.
+    Soon,
+    /// When one that waits for its answer may be evicted, unless one ends before.
+    After(Duration),
 }
 
-/// A connection's own end of the books; takes it off them, however its task ends.
-pub(crate) struct Registered {
-    all: Arc<Connections>,
+/// An open connection, as its task holds it. It leaves the table when this is dropped, however the task ends.
+pub(crate) struct OpenConnection {
+    connections: Arc<Connections>,
     id: Id,
-    overdue: Notify,
+    /// Notified when it seems to be idle for too long.
+    overdue: Arc<Notify>,
 }
 
-impl Registered {
-    /// A complete request is there: idle connections make room first.
+impl OpenConnection {
+    /// The limits that apply to it.
+    pub(super) fn limits(&self) -> &Limits {
+        &self.connections.limits
+    }
+
+    /// A complete request is there: idle connections are evicted before this one.
     pub(crate) fn busy(&self, now: Instant) {
-        self.all.books().put(self.id, Is::Busy, now);
+        self.connections.table().set(self.id, State::Busy, now);
     }
 
-    /// Waits until no request came for the whole time limit. To be asked after the connection was: a request may be
-    /// there that nobody has looked at yet, because its thread was busy or the whole process stopped.
-    pub(super) async fn overdue(&self) {
-        loop {
-            self.overdue.notified().await;
-            // The runtime looks for what has come, which after a stop of the process it has not done yet.
-            tokio::task::yield_now().await;
-            if self
-                .all
-                .books()
-                .is_overdue(self.id, self.all.limits.header_timeout)
-            {
-                return;
-            }
-        }
-    }
-
-    /// It was answered.
+    /// The request was answered.
     pub(super) fn idle(&self) {
-        self.all.books().put(self.id, Is::Idle, Instant::now());
-        self.all.changed.notify_waiters();
+        let now = Instant::now();
+        self.connections.table().set(self.id, State::Idle, now);
+        self.connections.changed.notify_waiters();
     }
 }
 
-impl Drop for Registered {
+impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.all.books().remove(self.id);
-        self.all.count.fetch_sub(1, Ordering::Relaxed);
-        self.all.changed.notify_waiters();
+        self.connections.table().remove(self.id);
+        self.connections.count.fetch_sub(1, Ordering::Relaxed);
+        self.connections.changed.notify_waiters();
     }
 }
 
-/// A listener that may still bring connections.
+/// A listener that accepts.
 pub(super) struct Accepting(Arc<Connections>);
 
 impl Drop for Accepting {
     fn drop(&mut self) {
-        self.0.accepting.fetch_sub(1, Ordering::Release);
+        self.0.listeners.fetch_sub(1, Ordering::Release);
         self.0.changed.notify_waiters();
     }
 }

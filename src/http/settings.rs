@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::listen::Limits;
+use super::connections::Limits;
 
 /// The settings of listeners.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,7 +24,7 @@ pub struct Settings {
 impl Settings {
     /// What pollers may use of a listener, with so many connections at once.
     #[must_use]
-    pub fn limits(&self, connections: usize) -> Limits {
+    pub(crate) fn limits(&self, connections: usize) -> Limits {
         Limits {
             connections,
             per_address: self.max_connections_per_address,

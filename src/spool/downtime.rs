@@ -7,9 +7,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
-/// Longest reason phrase that is put on an HTTP status line, in bytes.
-const PHRASE_MAX: usize = 100;
-
 /// How a downtime is told to load balancers, other than as usual: keys of the JSON object that the originals ignore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
@@ -151,25 +148,6 @@ impl Downtime {
             .map(|c| if breaks_lines(c) { ' ' } else { c })
             .collect()
     }
-
-    /// The reason as an HTTP reason phrase, which HAProxy shows in its log and statistics: printable ASCII, short.
-    /// `None` when nothing is left of it.
-    #[must_use]
-    pub fn phrase(&self) -> Option<String> {
-        phrase(&self.reason)
-    }
-}
-
-/// A text as an HTTP reason phrase (RFC 9112 section 4): printable ASCII, at most 100 bytes; `None` when empty.
-#[must_use]
-pub fn phrase(text: &str) -> Option<String> {
-    let clean = |c: char| match c {
-        ' '..='~' => c,
-        c if breaks_lines(c) => ' ',
-        _ => '?',
-    };
-    let text: String = text.trim().chars().take(PHRASE_MAX).map(clean).collect();
-    Some(text.trim().to_owned()).filter(|t| !t.is_empty())
 }
 
 fn breaks_lines(c: char) -> bool {
@@ -317,16 +295,6 @@ mod tests {
         for text in [&br"\"[..], br"\u", br"\ud8", br"\ud800\u", br"\\\ud800"] {
             without_lone_surrogates(text);
         }
-    }
-
-    #[test]
-    fn a_reason_phrase_is_short_and_printable() {
-        assert_eq!(
-            phrase(" de\r\nploy\u{e9}\x07 ").as_deref(),
-            Some("de  ploy?")
-        );
-        assert_eq!(phrase("\n \t"), None);
-        assert_eq!(phrase(&"x".repeat(5000)).map(|p| p.len()), Some(100));
     }
 
     #[test]

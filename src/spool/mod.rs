@@ -23,7 +23,7 @@ use std::time::SystemTime;
 
 pub use crate::names::{ALL, Key, NameError, ServiceName, fits_url, parse_port};
 use crate::os::cause::cause_text;
-pub use downtime::{Downtime, Mark, phrase, unix_now, unix_seconds};
+pub use downtime::{Downtime, Mark, unix_now, unix_seconds};
 pub use error::SpoolError;
 pub use gate::{Closed, Gate};
 pub use network::network_file_system;

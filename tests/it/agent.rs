@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::support::client::PATIENCE;
+use crate::support::client::{self, PATIENCE};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::haproxy::Haproxy;
 use crate::support::upstream::Upstream;
@@ -24,10 +24,11 @@ struct Agent {
 
 impl Agent {
     fn start(config: &str) -> Self {
-        let daemon = Setup::new()
-            .config(config)
-            .args(&["--agent-port", "0"])
-            .start();
+        Self::start_as(Setup::new().config(config))
+    }
+
+    fn start_as(setup: Setup) -> Self {
+        let daemon = setup.args(&["--agent-port", "0"]).start();
         daemon.wait_for_log("answering agent-checks on ");
         let log = daemon.log();
         let (_, rest) = log.split_once("answering agent-checks on ").unwrap();
@@ -317,6 +318,33 @@ fn a_drain_without_weights_is_a_downtime_like_any_other() {
     ran.is_with(0, "", "note: the daemon runs without agent_weights");
     assert_eq!(agent.daemon.get("/spool/web/80").status, 503);
     assert!(agent.ask(b"web\n").starts_with("down #"));
+}
+
+#[test]
+fn where_file_descriptors_run_out_an_idle_connection_is_evicted_for_an_agent() {
+    let setup = Setup::new()
+        .limit_files("48")
+        .config("max_connections: 1000\nheader_timeout: 300\n");
+    let agent = Agent::start_as(setup);
+    agent
+        .daemon
+        .run("hadown", &["-r", "reboot", "web"])
+        .is(0, "");
+    assert_eq!(agent.ask(b"web\n"), "down #reboot\n");
+    let evicted = |stream: &TcpStream| !client::is_silent(stream);
+    let idle: Vec<_> = (0..100)
+        .map(|_| client::connect(agent.daemon.address))
+        .collect();
+    wait_until(LONG, "older ones are evicted for newer ones", || {
+        idle[..50].iter().all(evicted)
+    });
+    // The spool cannot be read now; what it said last stays.
+    for _ in 0..20 {
+        assert_eq!(agent.ask(b"web\n"), "down #reboot\n");
+    }
+    let log = agent.daemon.log();
+    let told = log.matches("cannot accept a connection: too many open files");
+    assert!((1..10).contains(&told.count()), "{log}");
 }
 
 struct End<'a>(&'a AtomicBool);

@@ -16,13 +16,13 @@ fn connections(connections: usize, per_address: usize) -> Arc<Connections> {
     Arc::new(Connections::new(limits))
 }
 
-/// Enters a connection that stays until it is told to go; gives what its task has of the books.
-fn enter(all: &Arc<Connections>, address: IpAddr) -> Arc<Registered> {
+/// Enters a connection that stays until it is evicted; gives what its task holds.
+fn enter(all: &Arc<Connections>, address: IpAddr) -> Arc<OpenConnection> {
     let mut own = None;
-    all.enter(address, |registered| {
-        own = Some(Arc::downgrade(&registered));
+    all.enter(address, |open| {
+        own = Some(Arc::downgrade(&open));
         tokio::spawn(async move {
-            let _registered = registered;
+            let _open = open;
             std::future::pending::<()>().await;
         })
         .abort_handle()
@@ -32,12 +32,7 @@ fn enter(all: &Arc<Connections>, address: IpAddr) -> Arc<Registered> {
 }
 
 fn ids(all: &Connections) -> Vec<Id> {
-    all.books()
-        .open
-        .iter()
-        .filter(|(_, c)| c.is != Is::Leaving)
-        .map(|(id, _)| id)
-        .collect()
+    all.table().staying()
 }
 
 #[tokio::test]
@@ -92,31 +87,23 @@ async fn room_comes_when_a_busy_connection_becomes_idle() {
 }
 
 #[tokio::test]
-async fn nothing_stays_in_the_books() {
+async fn nothing_stays_in_the_table() {
     let all = connections(1000, 7);
     for i in 0..500 {
         let address = if i % 3 == 0 { ONE } else { TWO };
-        let registered = enter(&all, address);
+        let open = enter(&all, address);
         match i % 4 {
-            0 => registered.busy(std::time::Instant::now()),
+            0 => open.busy(std::time::Instant::now()),
             1 => {
-                registered.busy(std::time::Instant::now());
-                registered.idle();
+                open.busy(std::time::Instant::now());
+                open.idle();
             }
             _ => {}
         }
     }
-    let tasks: Vec<_> = all
-        .books()
-        .open
-        .iter()
-        .map(|(_, c)| c.task.clone())
-        .collect();
-    tasks.iter().for_each(AbortHandle::abort);
+    all.table().abort_all();
     tokio::time::timeout(Duration::from_secs(20), all.drained())
         .await
         .unwrap();
-    let books = all.books();
-    assert!(books.is_empty());
-    assert_eq!(books.leaving, 0);
+    assert!(all.table().is_empty());
 }

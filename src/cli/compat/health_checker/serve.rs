@@ -16,8 +16,10 @@ use super::{GROUP, Options};
 use crate::config::Config;
 use crate::daemon;
 use crate::group::{self, Alone, CheckContext, Group};
-use crate::http::listen::{self, Connections, Handler};
+use crate::http::accept;
+use crate::http::connections::Connections;
 use crate::http::reply::{self, Reply};
+use crate::http::server::{Handler, Http};
 use crate::os::cause::cause_text;
 use crate::os::orphans;
 use crate::os::sys::LocalAddresses;
@@ -41,7 +43,7 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
         .map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
     let mut interrupt = signal(SignalKind::interrupt())
         .map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
-    let socket = listen::bind(options.listener).map_err(|e| {
+    let socket = accept::bind(options.listener).map_err(|e| {
         let cause = cause_text(e);
         format!(
             "cannot listen on {}: {cause}; stop what listens there, or choose another --listener",
@@ -57,10 +59,10 @@ pub(super) async fn run(options: Options) -> Result<(), String> {
     );
     let connections = Arc::new(Connections::new(daemon::limits(&Config::default())));
     let (stopping, stopped) = watch::channel(false);
-    tokio::spawn(listen::serve(
+    tokio::spawn(accept::run(
         socket,
         Arc::clone(&connections),
-        pollers,
+        Http(pollers),
         stopped,
     ));
     tokio::select! {

@@ -1,0 +1,46 @@
+//! Ends connections that bring no request within `header_timeout`.
+//!
+//! One task looks at all of them now and then. A timer for each request would cost more than everything else that is
+//! done about connections.
+
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use super::{Connections, OpenConnection};
+
+impl Connections {
+    /// Starts the task that enforces the timeout, if it does not run yet. It ends with the last listener.
+    pub(in crate::http) fn enforce_header_timeout(self: &Arc<Self>) {
+        if !self.enforced.swap(true, Ordering::Relaxed) {
+            tokio::spawn(enforce(Arc::downgrade(self), self.limits.header_timeout));
+        }
+    }
+}
+
+async fn enforce(connections: Weak<Connections>, limit: Duration) {
+    let every = (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1));
+    loop {
+        tokio::time::sleep(every).await;
+        let Some(connections) = connections.upgrade() else {
+            return;
+        };
+        connections.table().notify_overdue(limit);
+    }
+}
+
+impl OpenConnection {
+    /// Waits until no request came for the whole time. Poll the connection before this: its request may be there and
+    /// not be read yet, because the thread was busy or the whole process was stopped.
+    pub(in crate::http) async fn overdue(&self) {
+        let limit = self.limits().header_timeout;
+        loop {
+            self.overdue.notified().await;
+            // Lets the runtime look for what has arrived, which it has not done yet if the process was stopped.
+            tokio::task::yield_now().await;
+            if self.connections.table().is_overdue(self.id, limit) {
+                return;
+            }
+        }
+    }
+}

@@ -1,0 +1,282 @@
+//! Which connections are open, of which address, and in which order they became idle or busy.
+//!
+//! Rule: no operation takes longer when there are more connections. They lie in a slab and are linked into lists.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use slab::Slab;
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+/// The index of a connection in the slab. It is used again when the connection has ended.
+pub(super) type Id = usize;
+
+/// The table of connections.
+#[derive(Default)]
+pub(super) struct Table {
+    rows: Slab<Row>,
+    /// Connections without a complete request.
+    idle: List,
+    /// Connections whose request is being answered.
+    busy: List,
+    addresses: Slab<Address>,
+    by_address: HashMap<IpAddr, usize>,
+    /// How many were evicted and have not ended yet.
+    leaving: usize,
+}
+
+/// An open connection.
+struct Row {
+    /// The index of its address.
+    address: usize,
+    task: AbortHandle,
+    /// Notified when it seems to be idle for too long.
+    overdue: Arc<Notify>,
+    state: State,
+    /// Since when it is idle or busy.
+    since: Instant,
+    /// In the list of all idle or busy connections.
+    links: Links,
+    /// In the list of its address's idle connections.
+    address_links: Links,
+}
+
+/// What a connection does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    /// It has sent no complete request, or none since its last answer.
+    Idle,
+    /// Its request is being answered.
+    Busy,
+    /// It was evicted.
+    Leaving,
+}
+
+/// An address with open connections.
+struct Address {
+    address: IpAddr,
+    /// Connections that are not leaving.
+    count: usize,
+    idle: List,
+}
+
+impl Table {
+    /// How many were evicted and have not ended yet.
+    pub(super) fn leaving(&self) -> usize {
+        self.leaving
+    }
+
+    /// Connections of an address that are not leaving.
+    pub(super) fn count_of(&self, address: IpAddr) -> usize {
+        match self.by_address.get(&address) {
+            Some(index) => self.addresses[*index].count,
+            None => 0,
+        }
+    }
+
+    /// The id of the connection that is entered next.
+    pub(super) fn next_id(&self) -> Id {
+        self.rows.vacant_key()
+    }
+
+    /// Enters a connection as an idle one.
+    pub(super) fn enter(&mut self, address: IpAddr, task: AbortHandle, overdue: Arc<Notify>) {
+        let address = self.address(address);
+        self.addresses[address].count += 1;
+        let id = self.rows.insert(Row {
+            address,
+            task,
+            overdue,
+            state: State::Idle,
+            since: Instant::now(),
+            links: Links::default(),
+            address_links: Links::default(),
+        });
+        self.link(id);
+    }
+
+    /// Makes a connection the newest of the idle or the busy ones, unless it was evicted.
+    pub(super) fn set(&mut self, id: Id, state: State, now: Instant) {
+        if self.rows[id].state == State::Leaving {
+            return;
+        }
+        self.unlink(id);
+        self.rows[id].state = state;
+        self.rows[id].since = now;
+        self.link(id);
+    }
+
+    /// The connection that is idle longest, of all or of one address.
+    pub(super) fn idle_longest(&self, of: Option<IpAddr>) -> Option<Id> {
+        let Some(address) = of else {
+            return self.idle.first;
+        };
+        let index = self.by_address.get(&address)?;
+        self.addresses[*index].idle.first
+    }
+
+    /// The connection that is busy longest, and for how long.
+    pub(super) fn busy_longest(&self) -> Option<(Id, Duration)> {
+        let id = self.busy.first?;
+        Some((id, self.rows[id].since.elapsed()))
+    }
+
+    /// Whether a connection has been idle for longer than a limit.
+    pub(super) fn is_overdue(&self, id: Id, limit: Duration) -> bool {
+        let row = &self.rows[id];
+        row.state == State::Idle && row.since.elapsed() > limit
+    }
+
+    /// Notifies all connections that have been idle for longer than a limit.
+    pub(super) fn notify_overdue(&self, limit: Duration) {
+        let mut next = self.idle.first;
+        while let Some(id) = next
+            && self.is_overdue(id, limit)
+        {
+            let row = &self.rows[id];
+            row.overdue.notify_one();
+            next = row.links.after;
+        }
+    }
+
+    /// Ends a connection's task.
+    pub(super) fn evict(&mut self, id: Id) {
+        self.unlink(id);
+        let row = &mut self.rows[id];
+        row.state = State::Leaving;
+        row.task.abort();
+        let address = row.address;
+        self.leaving += 1;
+        self.subtract_from(address);
+    }
+
+    /// Removes a connection that has ended.
+    pub(super) fn remove(&mut self, id: Id) {
+        self.unlink(id);
+        let row = self.rows.remove(id);
+        match row.state {
+            State::Leaving => self.leaving -= 1,
+            State::Idle | State::Busy => self.subtract_from(row.address),
+        }
+    }
+
+    fn address(&mut self, address: IpAddr) -> usize {
+        let addresses = &mut self.addresses;
+        let new = || {
+            addresses.insert(Address {
+                address,
+                count: 0,
+                idle: List::default(),
+            })
+        };
+        *self.by_address.entry(address).or_insert_with(new)
+    }
+
+    fn subtract_from(&mut self, index: usize) {
+        let address = &mut self.addresses[index];
+        address.count -= 1;
+        if address.count == 0 {
+            let address = self.addresses.remove(index).address;
+            self.by_address.remove(&address);
+        }
+    }
+
+    fn link(&mut self, id: Id) {
+        let row = &self.rows[id];
+        let of_address = &mut self.addresses[row.address].idle;
+        match row.state {
+            State::Leaving => {}
+            State::Busy => self.busy.push(&mut self.rows, links, id),
+            State::Idle => {
+                of_address.push(&mut self.rows, address_links, id);
+                self.idle.push(&mut self.rows, links, id);
+            }
+        }
+    }
+
+    fn unlink(&mut self, id: Id) {
+        let row = &self.rows[id];
+        match row.state {
+            State::Leaving => {}
+            State::Busy => self.busy.remove(&mut self.rows, links, id),
+            State::Idle => {
+                let of_address = &mut self.addresses[row.address].idle;
+                of_address.remove(&mut self.rows, address_links, id);
+                self.idle.remove(&mut self.rows, links, id);
+            }
+        }
+    }
+}
+
+/// A list of connections, the oldest first. Its links are in the connections' rows; `links` says which ones.
+#[derive(Default)]
+struct List {
+    first: Option<Id>,
+    last: Option<Id>,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Links {
+    before: Option<Id>,
+    after: Option<Id>,
+}
+
+/// Picks the links of one kind of list.
+type LinksOf = fn(&mut Row) -> &mut Links;
+
+fn links(row: &mut Row) -> &mut Links {
+    &mut row.links
+}
+
+fn address_links(row: &mut Row) -> &mut Links {
+    &mut row.address_links
+}
+
+impl List {
+    fn push(&mut self, rows: &mut Slab<Row>, links: LinksOf, id: Id) {
+        *links(&mut rows[id]) = Links {
+            before: self.last,
+            after: None,
+        };
+        match self.last {
+            Some(last) => links(&mut rows[last]).after = Some(id),
+            None => self.first = Some(id),
+        }
+        self.last = Some(id);
+    }
+
+    fn remove(&mut self, rows: &mut Slab<Row>, links: LinksOf, id: Id) {
+        let Links { before, after } = *links(&mut rows[id]);
+        match before {
+            Some(before) => links(&mut rows[before]).after = after,
+            None => self.first = after,
+        }
+        match after {
+            Some(after) => links(&mut rows[after]).before = before,
+            None => self.last = before,
+        }
+    }
+}
+
+#[cfg(test)]
+impl Table {
+    /// The connections that are not leaving.
+    pub(super) fn staying(&self) -> Vec<Id> {
+        let staying = self.rows.iter().filter(|(_, r)| r.state != State::Leaving);
+        staying.map(|(id, _)| id).collect()
+    }
+
+    pub(super) fn abort_all(&self) {
+        self.rows.iter().for_each(|(_, row)| row.task.abort());
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        let lists = [&self.idle, &self.busy];
+        let no_list = lists.iter().all(|l| (l.first, l.last) == (None, None));
+        let no_address = self.addresses.is_empty() && self.by_address.is_empty();
+        self.rows.is_empty() && no_list && no_address && self.leaving == 0
+    }
+}
