@@ -22,6 +22,7 @@ mod cli_status;
 mod clock;
 mod completion;
 mod config;
+mod conformance;
 mod container;
 mod crash;
 mod daemon_life;

@@ -1,6 +1,7 @@
 //! What the tests share: running the binary and the daemon, servers to check, temporary folders, waiting for a
 //! condition.
 
+pub mod cases;
 pub mod checks;
 pub mod client;
 pub mod daemon;
