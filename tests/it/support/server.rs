@@ -3,12 +3,16 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};
+use std::os::linux::net::SocketAddrExt as _;
+use std::os::unix::net::UnixListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::TempDir;
+use super::random::Random;
+use super::{TempDir, unix_now};
 
 /// Waits for the end of its input, which is the end of the tests, then kills the server and removes its folder.
 const GUARD: &str =
@@ -72,13 +76,23 @@ impl Drop for Server {
     }
 }
 
-/// A port of 127.0.0.1 that was free a moment ago.
+/// A free port, of those that the kernel gives to nobody of its own accord. It is the caller's for as long as the tests
+/// run: a name in the abstract socket namespace, as the cases in Python use it too, tells others that it is taken.
 pub fn free_port() -> u16 {
-    TcpListener::bind(("127.0.0.1", 0))
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
+    static TAKEN: Mutex<Vec<UnixListener>> = Mutex::new(Vec::new());
+    let mut random = Random::new(unix_now().to_bits());
+    loop {
+        let port = 20_000 + u16::try_from(random.below(12_000)).unwrap();
+        let name = format!("hacheck-test-port-{port}");
+        let name = std::os::unix::net::SocketAddr::from_abstract_name(name).unwrap();
+        let Ok(mark) = UnixListener::bind_addr(&name) else {
+            continue;
+        };
+        if TcpListener::bind(("0.0.0.0", port)).is_ok() {
+            TAKEN.lock().unwrap().push(mark);
+            return port;
+        }
+    }
 }
 
 /// Fails with what to install when a program is not there.
