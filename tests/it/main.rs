@@ -13,6 +13,7 @@ mod architecture;
 mod attack;
 mod behind_haproxy;
 mod boot;
+mod cases;
 mod cli_dispatch;
 mod cli_down;
 mod cli_install;
