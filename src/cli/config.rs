@@ -2,7 +2,6 @@
 //!
 //! Rule: nothing but the file is read, nothing is written, and no secret is shown.
 
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use argh::{ArgsInfo, FromArgs};
@@ -18,7 +17,7 @@ pub(crate) const APPLET: Applet = Applet {
     alias: None,
     usage: "[-q] -c FILE",
     about: "checks a config file: prints every fault with its line, or the settings in force",
-    info: Args::get_args_info,
+    info: ConfigArgs::get_args_info,
     uses: |_| true,
     run,
 };
@@ -26,7 +25,7 @@ pub(crate) const APPLET: Applet = Applet {
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "hacheck config -c /etc/hacheck/hacheck.yml")]
-struct Args {
+struct ConfigArgs {
     /// the YAML file
     #[argh(option, short = 'c', arg_name = "file")]
     config_file: Option<String>,
@@ -39,37 +38,32 @@ struct Args {
 }
 
 fn run(call: &Call) -> Result<u8, Failure> {
-    let args: Args = call.parse()?;
-    let file = match (args.config_file.as_deref(), args.files.as_slice()) {
-        (Some(file), []) => file,
-        (None, [file]) => file,
-        (None, []) => return Err(Failure::usage("which file? write -c FILE")),
-        _ => {
-            return Err(Failure::usage(
-                "several files are named; check one at a time",
-            ));
-        }
-    };
-    match config::load(Path::new(file)) {
-        Ok(loaded) => {
-            loaded
-                .warnings
-                .iter()
-                .for_each(|w| complain(&format!("warning: {w}")));
-            if args.quiet {
-                return Ok(0);
-            }
-            output::print(&config::effective(&loaded.config)).map(|()| 0)
-        }
+    let args: ConfigArgs = call.parse()?;
+    let file = file(&args)?;
+    let loaded = match config::load(Path::new(file)) {
+        Ok(loaded) => loaded,
         Err(faults) => {
             // FILE:LINE: stands first on each line, where editors look for it.
-            complain(&faults.to_string());
-            Ok(1)
+            output::complain(&faults.to_string());
+            return Ok(1);
         }
+    };
+    for warning in &loaded.warnings {
+        output::complain(&format!("warning: {warning}"));
     }
+    if !args.quiet {
+        output::print(&config::effective(&loaded.config))?;
+    }
+    Ok(0)
 }
 
-fn complain(text: &str) {
-    // Where standard error is closed, nobody wants to know.
-    let _ = writeln!(io::stderr(), "{text}");
+fn file(args: &ConfigArgs) -> Result<&str, Failure> {
+    match (&args.config_file, args.files.as_slice()) {
+        (Some(file), []) => Ok(file),
+        (None, [file]) => Ok(file),
+        (None, []) => Err(Failure::usage("which file? write -c FILE")),
+        _ => Err(Failure::usage(
+            "several files are named; check one at a time",
+        )),
+    }
 }

@@ -21,14 +21,14 @@ pub(crate) const APPLET: Applet = Applet {
     alias: None,
     usage: "[--dry-run] [--force] [DIR]",
     about: "makes the links hadown, haup, … to this binary, beside it or in DIR",
-    info: Args::get_args_info,
+    info: InstallArgs::get_args_info,
     uses: |_| true,
     run,
 };
 
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
-struct Args {
+struct InstallArgs {
     /// say what would be done, and change nothing
     #[argh(switch)]
     dry_run: bool,
@@ -42,149 +42,174 @@ struct Args {
 
 /// What stands where a link is to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
+enum Occupant {
     Nothing,
     /// A link to this binary.
     Ours,
     /// A file, or a link to something else.
     Foreign,
-    /// A folder, or the binary itself: not to be replaced by force either.
+    /// A folder, or the binary itself: not replaced by force either.
     Fixed,
 }
 
-fn run(call: &Call) -> Result<u8, Failure> {
-    let args: Args = call.parse()?;
-    let binary = std::env::current_exe().and_then(fs::canonicalize);
-    let binary = binary.map_err(|e| {
-        Failure::failed(format!(
-            "cannot tell where this binary lies: {}",
-            cause_text(e)
-        ))
-    })?;
-    let folder = match args.folders.as_slice() {
-        [] => binary.parent().unwrap_or(Path::new("/")).to_owned(),
-        [folder] => PathBuf::from(folder),
-        _ => return Err(Failure::usage("give one folder at most")),
-    };
-    let there = fs::canonicalize(&folder).and_then(|f| {
-        if f.is_dir() {
-            Ok(f)
-        } else {
-            Err(not_a_folder())
-        }
-    });
-    let there = there.map_err(|e| cannot_install(&folder, &e))?;
-    // Relative beside the binary, so that the folder can be moved or mounted elsewhere.
-    let target = match binary.file_name() {
-        Some(name) if binary.parent() == Some(&there) => PathBuf::from(name),
-        _ => binary.clone(),
-    };
-    let links: Vec<_> = APPLETS
-        .iter()
-        .filter_map(|a| a.alias)
-        .map(|alias| folder.join(alias))
-        .collect();
-    let found: Vec<_> = links
-        .iter()
-        .map(|link| (link.as_path(), look(link, &binary)))
-        .collect();
-    refuse(&found, args.force)?;
-    let mut done = String::new();
-    for (link, found) in found {
-        let made = if args.dry_run {
-            Ok(())
-        } else {
-            make(link, found, &target)
-        };
-        if let Err(e) = made {
-            output::print(&done)?;
-            return Err(Failure::failed(format!(
-                "cannot make the link {}: {}; run as root, or give a folder of your own",
-                link.display(),
-                cause_text(e)
-            )));
-        }
-        done.push_str(&format!(
-            "{} {} -> {}\n",
-            verb(found, args.dry_run),
-            link.display(),
-            target.display()
-        ));
-    }
-    output::print(&done).map(|()| 0)
+/// A link to be, and what stands there now.
+struct Place {
+    link: PathBuf,
+    occupant: Occupant,
 }
 
-fn cannot_install(folder: &Path, e: &io::Error) -> Failure {
+fn run(call: &Call) -> Result<u8, Failure> {
+    let args: InstallArgs = call.parse()?;
+    let binary = own_binary()?;
+    let folder = folder(&args, &binary)?;
+    let target = target(&folder, &binary)?;
+    let places = places(&folder, &binary);
+    refuse(&places, args.force)?;
+    let mut done = String::new();
+    for place in &places {
+        if !args.dry_run
+            && let Err(e) = make(place, &target)
+        {
+            output::print(&done)?;
+            return Err(cannot_make(&place.link, e));
+        }
+        let verb = verb(place.occupant, args.dry_run);
+        let link = place.link.display();
+        done.push_str(&format!("{verb} {link} -> {}\n", target.display()));
+    }
+    output::print(&done)?;
+    Ok(0)
+}
+
+fn own_binary() -> Result<PathBuf, Failure> {
+    let binary = std::env::current_exe().and_then(fs::canonicalize);
+    binary.map_err(|e| {
+        let cause = cause_text(e);
+        Failure::failed(format!("cannot tell where this binary lies: {cause}"))
+    })
+}
+
+fn folder(args: &InstallArgs, binary: &Path) -> Result<PathBuf, Failure> {
+    match args.folders.as_slice() {
+        [] => Ok(binary.parent().unwrap_or(Path::new("/")).to_owned()),
+        [folder] => Ok(PathBuf::from(folder)),
+        _ => Err(Failure::usage("give one folder at most")),
+    }
+}
+
+/// What the links lead to: relative beside the binary, so that the folder can be moved or mounted
+/// elsewhere.
+fn target(folder: &Path, binary: &Path) -> Result<PathBuf, Failure> {
+    let folder = existing(folder).map_err(|e| cannot_install(folder, e))?;
+    match binary.file_name() {
+        Some(name) if binary.parent() == Some(&folder) => Ok(PathBuf::from(name)),
+        _ => Ok(binary.to_owned()),
+    }
+}
+
+fn existing(folder: &Path) -> io::Result<PathBuf> {
+    let folder = fs::canonicalize(folder)?;
+    if folder.is_dir() {
+        Ok(folder)
+    } else {
+        Err(io::Error::new(ErrorKind::NotADirectory, "not a folder"))
+    }
+}
+
+fn places(folder: &Path, binary: &Path) -> Vec<Place> {
+    let mut places = Vec::new();
+    for alias in APPLETS.iter().filter_map(|applet| applet.alias) {
+        let link = folder.join(alias);
+        let occupant = look(&link, binary);
+        places.push(Place { link, occupant });
+    }
+    places
+}
+
+fn look(link: &Path, binary: &Path) -> Occupant {
+    let attributes = match fs::symlink_metadata(link) {
+        Ok(attributes) => attributes,
+        Err(e) if e.kind() == ErrorKind::NotFound => return Occupant::Nothing,
+        Err(_) => return Occupant::Foreign,
+    };
+    let leads_to_binary = fs::canonicalize(link).is_ok_and(|end| end == binary);
+    if attributes.is_dir() {
+        Occupant::Fixed
+    } else if !leads_to_binary {
+        Occupant::Foreign
+    } else if attributes.is_symlink() {
+        Occupant::Ours
+    } else {
+        Occupant::Fixed
+    }
+}
+
+fn refuse(places: &[Place], force: bool) -> Result<(), Failure> {
+    let mut faults = Vec::new();
+    for Place { link, occupant } in places {
+        let link = link.display();
+        match occupant {
+            Occupant::Fixed => {
+                faults.push(format!(
+                    "{link} is a folder or this binary itself; move it away"
+                ));
+            }
+            Occupant::Foreign if !force => {
+                faults.push(format!(
+                    "{link} is something else already; remove it, or give --force"
+                ));
+            }
+            _ => {}
+        }
+    }
+    if faults.is_empty() {
+        return Ok(());
+    }
+    let faults = faults.join("\n");
+    Err(Failure::failed(format!("nothing was changed: {faults}")))
+}
+
+fn make(place: &Place, target: &Path) -> io::Result<()> {
+    match place.occupant {
+        Occupant::Nothing => symlink(target, &place.link),
+        Occupant::Foreign => replace(&place.link, target),
+        Occupant::Ours | Occupant::Fixed => Ok(()),
+    }
+}
+
+/// Makes the link beside what stands there and renames it, so that the name is never missing.
+fn replace(link: &Path, target: &Path) -> io::Result<()> {
+    let mut temp = link.as_os_str().to_owned();
+    temp.push(format!(".{}~", std::process::id()));
+    symlink(target, &temp)?;
+    let renamed = fs::rename(&temp, link);
+    if renamed.is_err() {
+        // What cannot be removed either is left; the error that is told is the first one.
+        let _ = fs::remove_file(&temp);
+    }
+    renamed
+}
+
+fn verb(occupant: Occupant, dry_run: bool) -> &'static str {
+    match (occupant, dry_run) {
+        (Occupant::Nothing, false) => "made",
+        (Occupant::Nothing, true) => "would make",
+        (Occupant::Foreign, false) => "replaced",
+        (Occupant::Foreign, true) => "would replace",
+        (Occupant::Ours | Occupant::Fixed, _) => "already right:",
+    }
+}
+
+fn cannot_make(link: &Path, e: io::Error) -> Failure {
+    let (link, cause) = (link.display(), cause_text(e));
     Failure::failed(format!(
-        "cannot install into {}: {}; give a folder that exists",
-        folder.display(),
-        cause_text(e)
+        "cannot make the link {link}: {cause}; run as root, or give a folder of your own"
     ))
 }
 
-fn not_a_folder() -> io::Error {
-    io::Error::new(ErrorKind::NotADirectory, "not a folder")
-}
-
-fn look(link: &Path, binary: &Path) -> Found {
-    match fs::symlink_metadata(link) {
-        Err(e) if e.kind() == ErrorKind::NotFound => Found::Nothing,
-        Err(_) => Found::Foreign,
-        Ok(meta) if meta.is_symlink() => match fs::canonicalize(link) {
-            Ok(end) if end == binary => Found::Ours,
-            _ => Found::Foreign,
-        },
-        Ok(meta) if meta.is_dir() => Found::Fixed,
-        Ok(_) if fs::canonicalize(link).is_ok_and(|path| path == binary) => Found::Fixed,
-        Ok(_) => Found::Foreign,
-    }
-}
-
-fn refuse(found: &[(&Path, Found)], force: bool) -> Result<(), Failure> {
-    let faults: Vec<_> = found
-        .iter()
-        .filter_map(|(link, found)| match found {
-            Found::Fixed => Some(format!(
-                "{} is a folder or this binary itself; move it away",
-                link.display()
-            )),
-            Found::Foreign if !force => Some(format!(
-                "{} is something else already; remove it, or give --force",
-                link.display()
-            )),
-            _ => None,
-        })
-        .collect();
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::failed(format!(
-            "nothing was changed: {}",
-            faults.join("\n")
-        )))
-    }
-}
-
-fn make(link: &Path, found: Found, target: &Path) -> io::Result<()> {
-    match found {
-        Found::Nothing => symlink(target, link),
-        Found::Foreign => {
-            // Beside it and renamed, so that the name is never missing.
-            let mut temp = link.as_os_str().to_owned();
-            temp.push(format!(".{}~", std::process::id()));
-            symlink(target, &temp)?;
-            fs::rename(&temp, link).inspect_err(|_| drop(fs::remove_file(&temp)))
-        }
-        Found::Ours | Found::Fixed => Ok(()),
-    }
-}
-
-fn verb(found: Found, dry_run: bool) -> &'static str {
-    match (found, dry_run) {
-        (Found::Nothing, false) => "made",
-        (Found::Nothing, true) => "would make",
-        (Found::Foreign, false) => "replaced",
-        (Found::Foreign, true) => "would replace",
-        (Found::Ours | Found::Fixed, _) => "already right:",
-    }
+fn cannot_install(folder: &Path, e: io::Error) -> Failure {
+    let (folder, cause) = (folder.display(), cause_text(e));
+    Failure::failed(format!(
+        "cannot install into {folder}: {cause}; give a folder that exists"
+    ))
 }

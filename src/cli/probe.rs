@@ -22,7 +22,7 @@ pub(crate) const APPLET: Applet = Applet {
     alias: None,
     usage: "[options] PROTOCOL SERVICE PORT [QUERY]",
     about: "one check from the command line: prints what the daemon would answer, and why",
-    info: Args::get_args_info,
+    info: ProbeArgs::get_args_info,
     uses: |_| true,
     run,
 };
@@ -33,7 +33,7 @@ pub(crate) const APPLET: Applet = Applet {
     example = "hacheck probe http web 8080 /health",
     example = "hacheck probe -v -c /etc/hacheck/hacheck.yml tcp db 5432"
 )]
-struct Args {
+struct ProbeArgs {
     /// the YAML file with the settings (default: none)
     #[argh(option, short = 'c', arg_name = "file")]
     config_file: Option<String>,
@@ -52,7 +52,7 @@ struct Args {
 }
 
 fn run(call: &Call) -> Result<u8, Failure> {
-    let args: Args = call.parse()?;
+    let args: ProbeArgs = call.parse()?;
     let path = path(&args.words)?;
     let headers = headers(&args.header)?;
     let config = match &args.config_file {

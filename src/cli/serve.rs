@@ -1,14 +1,16 @@
-//! `hacheck serve`, also `hacheck -c FILE -p PORT`: the daemon, with every flag of the originals.
+//! `hacheck serve`, also `hacheck -c FILE -p PORT`: the daemon, with every flag of the replaced tools.
 
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
+use std::path::PathBuf;
 
 use argh::{ArgsInfo, FromArgs};
 
 use crate::cli::applet::{Applet, Call};
+use crate::cli::args::values;
 use crate::cli::client::DEFAULT_PORT;
 use crate::cli::failure::Failure;
 use crate::daemon::{self, Options};
-use crate::spool::{self, parse_port};
+use crate::spool;
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -16,7 +18,7 @@ pub(crate) const APPLET: Applet = Applet {
     alias: None,
     usage: "[options]",
     about: "the daemon that load balancers ask",
-    info: Args::get_args_info,
+    info: ServeArgs::get_args_info,
     uses: |_| true,
     run,
 };
@@ -30,7 +32,7 @@ const THREADS_MAX: usize = 256;
     example = "hacheck -c /etc/hacheck/hacheck.yml -p 3333",
     example = "hacheck serve -B :: -n 2 -v"
 )]
-struct Args {
+struct ServeArgs {
     /// the YAML file with the settings (default: none)
     #[argh(option, short = 'c', arg_name = "file")]
     config_file: Option<String>,
@@ -58,33 +60,38 @@ struct Args {
 }
 
 fn run(call: &Call) -> Result<u8, Failure> {
-    daemon::run(&options(call.parse()?)?)
-        .map(|()| 0)
-        .map_err(Failure::failed)
+    let options = options(call.parse()?)?;
+    daemon::run(&options).map_err(Failure::failed)?;
+    Ok(0)
 }
 
-fn options(args: Args) -> Result<Options, Failure> {
+fn options(args: ServeArgs) -> Result<Options, Failure> {
     if let Some(stray) = args.stray.first() {
         return Err(Failure::usage(format!(
             "the daemon takes options only, not {stray:?}"
         )));
     }
+    let agent_ports = ports("--agent-port", &args.agent_port)?;
+    let mut ports = ports("-p", &args.port)?;
+    if ports.is_empty() {
+        ports.push(DEFAULT_PORT);
+    }
     Ok(Options {
-        config_file: args.config_file.map(Into::into),
-        ports: if args.port.is_empty() {
-            vec![DEFAULT_PORT]
-        } else {
-            ports("-p", &args.port)?
+        config_file: args.config_file.map(PathBuf::from),
+        ports,
+        agent_ports,
+        bind_address: match &args.bind_address {
+            Some(text) => address(text)?,
+            None => Ipv4Addr::UNSPECIFIED.into(),
         },
-        agent_ports: ports("--agent-port", &args.agent_port)?,
-        bind_address: args
-            .bind_address
-            .map_or(Ok(Ipv4Addr::UNSPECIFIED.into()), |a| address(&a))?,
-        threads: args.num_procs.map_or(Ok(1), |n| threads(&n))?,
-        spool_root: args
-            .spool_root
-            .unwrap_or_else(|| spool::DEFAULT_ROOT.into())
-            .into(),
+        threads: match &args.num_procs {
+            Some(text) => threads(text)?,
+            None => 1,
+        },
+        spool_root: match args.spool_root {
+            Some(root) => root.into(),
+            None => spool::DEFAULT_ROOT.into(),
+        },
         verbose: args.verbose,
     })
 }
@@ -92,7 +99,7 @@ fn options(args: Args) -> Result<Options, Failure> {
 fn ports(option: &str, given: &[String]) -> Result<Vec<u16>, Failure> {
     let mut ports = Vec::new();
     for text in given {
-        let port = parse_port(text).map_err(|e| Failure::usage(format!("{option}: {e}")))?;
+        let port = values::port(option, text)?;
         // The same port twice is one socket; each 0 is another one.
         if port == 0 || !ports.contains(&port) {
             ports.push(port);
@@ -101,38 +108,37 @@ fn ports(option: &str, given: &[String]) -> Result<Vec<u16>, Failure> {
     Ok(ports)
 }
 
+/// An address, or a name of this host; of several addresses, an IPv4 one.
 fn address(text: &str) -> Result<IpAddr, Failure> {
-    let wrong = || {
-        format!(
+    if let Ok(address) = text.parse() {
+        return Ok(address);
+    }
+    let found = match (text, 0).to_socket_addrs() {
+        Ok(addresses) => addresses.map(|a| a.ip()).min_by_key(IpAddr::is_ipv6),
+        Err(_) => None,
+    };
+    found.ok_or_else(|| {
+        Failure::usage(format!(
             "-B: {text:?} is not an address or a name of this host; give one of its own, 0.0.0.0 or ::"
-        )
-    };
-    let named = || {
-        (text, 0)
-            .to_socket_addrs()
-            .ok()?
-            .map(|a| a.ip())
-            .min_by_key(IpAddr::is_ipv6)
-    };
-    text.parse()
-        .ok()
-        .or_else(named)
-        .ok_or_else(|| Failure::usage(wrong()))
+        ))
+    })
 }
 
 fn threads(text: &str) -> Result<usize, Failure> {
-    let wrong = || {
-        format!(
+    match text.parse() {
+        Ok(0) => Ok(one_per_core()),
+        Ok(threads @ 1..=THREADS_MAX) => Ok(threads),
+        _ => Err(Failure::usage(format!(
             "-n: {text:?} is not a number of threads; give 1 to {THREADS_MAX}, or 0 for one per core"
-        )
-    };
-    if text == "0" {
-        return Ok(std::thread::available_parallelism().map_or(1, Into::into));
+        ))),
     }
-    text.parse()
-        .ok()
-        .filter(|n| (1..=THREADS_MAX).contains(n))
-        .ok_or_else(|| Failure::usage(wrong()))
+}
+
+fn one_per_core() -> usize {
+    match std::thread::available_parallelism() {
+        Ok(cores) => cores.into(),
+        Err(_) => 1,
+    }
 }
 
 #[cfg(test)]
@@ -140,11 +146,11 @@ mod tests {
     use super::*;
 
     fn read(args: &[&str]) -> Result<Options, Failure> {
-        options(Args::from_args(&["hacheck"], args).unwrap())
+        options(ServeArgs::from_args(&["hacheck"], args).unwrap())
     }
 
     #[test]
-    fn without_options_the_defaults_of_the_originals_hold() {
+    fn without_options_the_defaults_of_the_replaced_tools_hold() {
         let options = read(&[]).unwrap();
         assert_eq!((options.config_file, options.ports), (None, vec![3333]));
         assert_eq!(

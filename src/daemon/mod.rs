@@ -32,12 +32,13 @@ use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind};
 use tokio::sync::watch;
 
 use crate::config::{self, Config};
 use crate::http::accept;
 use crate::os::cause::cause_text;
+use crate::os::signals::{self, SignalError};
 use crate::os::sys::{self, LocalAddresses};
 use crate::os::systemd::{self, PassedSocket};
 use crate::os::{logging, orphans};
@@ -170,8 +171,7 @@ async fn serve(
     passed: Vec<PassedSocket>,
     state: &Arc<State>,
 ) -> Result<(), String> {
-    let mut signals =
-        Signals::new().map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
+    let mut signals = Signals::listen().map_err(|e| e.to_string())?;
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
@@ -322,12 +322,12 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> io::Result<Self> {
+    fn listen() -> Result<Self, SignalError> {
         Ok(Self {
-            hangup: signal(SignalKind::hangup())?,
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            quit: signal(SignalKind::quit())?,
+            hangup: signals::listen(SignalKind::hangup())?,
+            terminate: signals::listen(SignalKind::terminate())?,
+            interrupt: signals::listen(SignalKind::interrupt())?,
+            quit: signals::listen(SignalKind::quit())?,
         })
     }
 

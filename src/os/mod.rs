@@ -6,5 +6,6 @@ pub mod cause;
 pub mod logging;
 pub mod orphans;
 pub mod process;
+pub(crate) mod signals;
 pub mod sys;
 pub mod systemd;

@@ -228,8 +228,8 @@ fn bad_files_are_refused_with_every_fault_and_its_line() {
                 "5: [web] type: 'ftp' cannot be; write http, https or tcp",
                 "6: [web] port: '70000' cannot be; write a number from 1 to 65535",
                 "7: [web] timeout: '0' cannot be; write a number of seconds from 1 to 3600",
-                "8: action 'x' is not in [promotions]; add it there, or mend the name",
-                "8: action 'x' is not in [demotions]; add it there, or mend the name",
+                "8: action 'x' is not in [promotions]; add it there, or correct the name",
+                "8: action 'x' is not in [demotions]; add it there, or correct the name",
             ],
         ),
         (

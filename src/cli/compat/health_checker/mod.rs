@@ -1,4 +1,5 @@
-//! `health-checker`, in place of Gruntwork's tool of that name: any URL answers 200 when all ports and scripts are well.
+//! `health-checker`, in place of Gruntwork's tool of that name: any URL answers 200 when all ports
+//! and scripts are healthy.
 //!
 //! Rule: this is a translation of its flags into one group; checks and answers are the engine's.
 
@@ -27,7 +28,7 @@ pub(crate) const APPLET: Applet = Applet {
     alias: Some("health-checker"),
     usage: "[options]",
     about: "answers 200 on any URL while all given ports and scripts are well, else 504",
-    info: Args::get_args_info,
+    info: HealthCheckerArgs::get_args_info,
     uses: |_| true,
     run,
 };
@@ -35,8 +36,14 @@ pub(crate) const APPLET: Applet = Applet {
 /// The name of the one group.
 const GROUP: &str = "health-checker";
 
-/// The deadline of checks that are no scripts, as the original's.
+/// The deadline of checks that are no scripts, as in Gruntwork's health-checker.
 const TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Where it listens unless told otherwise.
+const LISTENER: &str = "0.0.0.0:5000";
+
+/// The longest `--script-timeout`, in seconds: a day.
+const SCRIPT_TIMEOUT_MAX: u64 = 86_400;
 
 /// Checks that run at once, over all requests.
 const CHECKS_MAX: usize = 100_000;
@@ -47,7 +54,7 @@ const CHECKS_MAX: usize = 100_000;
     example = "health-checker --listener 0.0.0.0:6000 --port 5432 --port 3306",
     example = "health-checker --port http://localhost:8080/health --script \"/opt/zk.sh 2181\""
 )]
-struct Args {
+struct HealthCheckerArgs {
     /// a port of this host that must take connections, or host:port, or a check such as http://localhost:8080/health;
     /// may be repeated. One of --port and --script is required
     #[argh(option)]
@@ -77,7 +84,7 @@ struct Args {
 
 /// The command line, parsed.
 #[derive(Debug)]
-struct Options {
+struct HealthChecker {
     config: Config,
     listener: SocketAddr,
     level: LevelFilter,
@@ -88,84 +95,99 @@ struct Options {
 fn run(call: &Call) -> Result<u8, Failure> {
     // All that is left of an empty command line is the mark of the end of options.
     if call.args.len() <= 1 {
-        return output::print(&help::of_applet(&APPLET, &call.program)).map(|()| 0);
+        output::print(&help::of_applet(&APPLET, &call.program))?;
+        return Ok(0);
     }
-    let debug = std::env::var("HEALTH_CHECKER_DEBUG").is_ok_and(|v| v.eq_ignore_ascii_case("true"));
-    let mut options = options(&call.parse()?)?;
-    if debug {
-        options.level = options.level.max(LevelFilter::Debug);
+    let mut checker = HealthChecker::new(&call.parse()?)?;
+    if wants_debug() {
+        checker.level = checker.level.max(LevelFilter::Debug);
     }
-    logging::start(&LogPath::Stdout, LogFormat::Text, options.level).map_err(Failure::failed)?;
+    logging::start(&LogPath::Stdout, LogFormat::Text, checker.level).map_err(Failure::failed)?;
     let runtime = daemon::runtime().map_err(Failure::failed)?;
-    let ended = runtime.block_on(serve::run(options));
+    let ended = runtime.block_on(serve::run(checker));
     runtime.shutdown_background();
     logging::flush();
-    ended.map(|()| 0).map_err(Failure::failed)
+    ended?;
+    Ok(0)
 }
 
-fn options(args: &Args) -> Result<Options, Failure> {
-    if let Some(stray) = args.stray.first() {
-        return Err(Failure::usage(format!(
-            "there are options only, not {stray:?}; quote a script with its arguments"
-        )));
+fn wants_debug() -> bool {
+    let debug = std::env::var("HEALTH_CHECKER_DEBUG");
+    debug.is_ok_and(|value| value.eq_ignore_ascii_case("true"))
+}
+
+impl HealthChecker {
+    fn new(args: &HealthCheckerArgs) -> Result<Self, Failure> {
+        if let Some(stray) = args.stray.first() {
+            return Err(Failure::usage(format!(
+                "there are options only, not {stray:?}; quote a script with its arguments"
+            )));
+        }
+        if args.port.is_empty() && args.script.is_empty() {
+            return Err(Failure::usage(
+                "Missing required parameter, one of --port / --script required",
+            ));
+        }
+        let listener = args.listener.as_deref().unwrap_or(LISTENER);
+        Ok(Self {
+            config: config(args)?,
+            listener: listener_address(listener)?,
+            level: match &args.log_level {
+                Some(word) => level(word)?,
+                None => LevelFilter::Info,
+            },
+            singleflight: args.singleflight,
+            verbose_body: args.verbose_body,
+        })
     }
-    if args.port.is_empty() && args.script.is_empty() {
-        return Err(Failure::usage(
-            "Missing required parameter, one of --port / --script required",
-        ));
-    }
+}
+
+/// A configuration whose one group has all checks.
+fn config(args: &HealthCheckerArgs) -> Result<Config, Failure> {
+    let limit = match &args.script_timeout {
+        Some(text) => script_timeout(text)?,
+        None => TIMEOUT,
+    };
+    let mut config = Config::default();
+    config.check.cache_time = Some(Duration::ZERO);
+    config.probe.max_clients = CHECKS_MAX;
+    config.probe.max_probes_per_target = CHECKS_MAX;
     let mut group = Group {
         timeout: Some(TIMEOUT),
         ..Group::default()
     };
     for text in &args.port {
-        group.checks.push(port(text)?);
+        group.checks.push(port_check(text)?);
     }
-    let limit = args
-        .script_timeout
-        .as_deref()
-        .map_or(Ok(TIMEOUT), script_timeout)?;
-    let mut config = Config::default();
-    config.check.cache_time = Some(Duration::ZERO);
-    config.probe.max_clients = CHECKS_MAX;
-    config.probe.max_probes_per_target = CHECKS_MAX;
-    for (number, text) in args.script.iter().enumerate() {
-        let argv = Argv::split(text)
-            .map_err(|what| Failure::usage(format!("--script: {text:?} {what}")))?;
-        let name = format!("script-{}", number + 1);
-        group.checks.push(GroupCheck {
-            text: format!("script {argv}"),
-            protocol: "exec",
-            host: Host::Local,
-            port: 0,
-            path: format!("/{name}"),
-            limit: Some(limit),
-        });
-        config.probe.exec.insert(name, argv);
+    for (number, text) in (1..).zip(&args.script) {
+        let command = match Argv::split(text) {
+            Ok(command) => command,
+            Err(what) => return Err(Failure::usage(format!("--script: {text:?} {what}"))),
+        };
+        let name = format!("script-{number}");
+        group.checks.push(script_check(&name, &command, limit));
+        config.probe.exec.insert(name, command);
     }
     config.groups.insert(GROUP.into(), group);
-    Ok(Options {
-        config,
-        listener: listener(args.listener.as_deref().unwrap_or("0.0.0.0:5000"))?,
-        level: args
-            .log_level
-            .as_deref()
-            .map_or(Ok(LevelFilter::Info), level)?,
-        singleflight: args.singleflight,
-        verbose_body: args.verbose_body,
-    })
+    Ok(config)
 }
 
-/// A port of this host, `host:port`, or the URL of a check.
-fn port(text: &str) -> Result<GroupCheck, Failure> {
-    let url = match text {
-        digits if digits.bytes().all(|b| b.is_ascii_digit()) => format!("tcp://localhost:{digits}"),
-        url if url.contains("://") => url.to_owned(),
-        other => format!("tcp://{other}"),
+/// The check of a port of this host, of `host:port`, or of a URL.
+fn port_check(text: &str) -> Result<GroupCheck, Failure> {
+    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
+    let url = if is_number {
+        format!("tcp://localhost:{text}")
+    } else if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("tcp://{text}")
     };
-    let check = GroupCheck::parse(&url);
-    let check = check
-        .map_err(|(what, remedy)| Failure::usage(format!("--port: {text:?} {what}; {remedy}")))?;
+    let check = match GroupCheck::parse(&url) {
+        Ok(check) => check,
+        Err((what, remedy)) => {
+            return Err(Failure::usage(format!("--port: {text:?} {what}; {remedy}")));
+        }
+    };
     if check.command().is_some() || check.group().is_some() {
         return Err(Failure::usage(format!(
             "--port: {text:?} needs a configuration; use --script, or hacheck serve"
@@ -174,49 +196,63 @@ fn port(text: &str) -> Result<GroupCheck, Failure> {
     Ok(check)
 }
 
+fn script_check(name: &str, command: &Argv, limit: Duration) -> GroupCheck {
+    GroupCheck {
+        text: format!("script {command}"),
+        protocol: "exec",
+        host: Host::Local,
+        port: 0,
+        path: format!("/{name}"),
+        limit: Some(limit),
+    }
+}
+
 fn script_timeout(text: &str) -> Result<Duration, Failure> {
-    let seconds = text.parse().ok().filter(|n| (1..=86_400).contains(n));
-    let wrong = || format!("--script-timeout: {text:?} is no number of seconds; give 1 to 86400");
-    seconds
-        .map(Duration::from_secs)
-        .ok_or_else(|| Failure::usage(wrong()))
+    match text.parse() {
+        Ok(seconds @ 1..=SCRIPT_TIMEOUT_MAX) => Ok(Duration::from_secs(seconds)),
+        _ => Err(Failure::usage(format!(
+            "--script-timeout: {text:?} is not a number of seconds; give 1 to {SCRIPT_TIMEOUT_MAX}"
+        ))),
+    }
 }
 
 /// `0.0.0.0:5000`, `[::]:5000`, `:5000`, `localhost:5000`.
-fn listener(text: &str) -> Result<SocketAddr, Failure> {
+fn listener_address(text: &str) -> Result<SocketAddr, Failure> {
     let whole = if text.starts_with(':') {
         format!("{}{text}", Ipv4Addr::UNSPECIFIED)
     } else {
         text.to_owned()
     };
-    let found = whole.to_socket_addrs().ok().and_then(|mut all| all.next());
-    let wrong =
-        || format!("--listener: {text:?} is no address with a port; give one such as 0.0.0.0:5000");
-    found.ok_or_else(|| Failure::usage(wrong()))
+    let first = match whole.to_socket_addrs() {
+        Ok(mut addresses) => addresses.next(),
+        Err(_) => None,
+    };
+    first.ok_or_else(|| {
+        Failure::usage(format!(
+            "--listener: {text:?} is not an address with a port; give one such as {LISTENER}"
+        ))
+    })
 }
 
-fn level(text: &str) -> Result<LevelFilter, Failure> {
-    Ok(match text.to_ascii_lowercase().as_str() {
-        "panic" | "fatal" | "error" => LevelFilter::Error,
-        "warning" | "warn" => LevelFilter::Warn,
-        "info" => LevelFilter::Info,
-        "debug" => LevelFilter::Debug,
-        "trace" => LevelFilter::Trace,
-        _ => {
-            let words = "panic, fatal, error, warning, info, debug or trace";
-            return Err(Failure::usage(format!(
-                "The log-level value \"{text}\" is invalid; give {words}"
-            )));
-        }
-    })
+fn level(word: &str) -> Result<LevelFilter, Failure> {
+    match word.to_ascii_lowercase().as_str() {
+        "panic" | "fatal" | "error" => Ok(LevelFilter::Error),
+        "warning" | "warn" => Ok(LevelFilter::Warn),
+        "info" => Ok(LevelFilter::Info),
+        "debug" => Ok(LevelFilter::Debug),
+        "trace" => Ok(LevelFilter::Trace),
+        _ => Err(Failure::usage(format!(
+            "The log-level value \"{word}\" is invalid; give panic, fatal, error, warning, info, debug or trace"
+        ))),
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(args: &[&str]) -> Result<Options, Failure> {
-        options(&Args::from_args(&["health-checker"], args).unwrap())
+    fn read(args: &[&str]) -> Result<HealthChecker, Failure> {
+        HealthChecker::new(&HealthCheckerArgs::from_args(&["health-checker"], args).unwrap())
     }
 
     #[test]
@@ -283,7 +319,7 @@ mod tests {
             (&["--port", "1", "--script-timeout", "0"], "give 1 to 86400"),
             (
                 &["--port", "1", "--listener", "nonsense"],
-                "is no address with a port",
+                "is not an address with a port",
             ),
             (
                 &["--port", "1", "--log-level", "loud"],

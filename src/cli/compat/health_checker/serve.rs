@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::{GROUP, Options};
+use super::{GROUP, HealthChecker};
+use crate::cli::failure::Failure;
 use crate::config::Config;
 use crate::daemon;
 use crate::group::{self, Alone, CheckContext, Group};
@@ -22,62 +23,64 @@ use crate::http::reply::{self, Reply};
 use crate::http::server::{Handler, Http};
 use crate::os::cause::cause_text;
 use crate::os::orphans;
+use crate::os::signals::StopSignals;
 use crate::os::sys::LocalAddresses;
 
 /// How long running requests may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// Serves until a signal ends it.
-pub(super) async fn run(options: Options) -> Result<(), String> {
+pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
     let own = Arc::new(LocalAddresses::default());
-    let context = daemon::check_context(&options.config, own).map_err(|e| e.to_string())?;
-    let pollers = Pollers {
+    let context = daemon::check_context(&checker.config, own).map_err(Failure::failed)?;
+    let handler = HealthHandler {
         context: Arc::new(context),
-        verbose_body: options.verbose_body,
-        flight: options.singleflight.then(Arc::default),
+        verbose_body: checker.verbose_body,
+        flight: checker.singleflight.then(Arc::default),
     };
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
-    let mut stop = signal(SignalKind::terminate())
-        .map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
-    let mut interrupt = signal(SignalKind::interrupt())
-        .map_err(|e| format!("cannot listen for signals: {}", cause_text(e)))?;
-    let socket = accept::bind(options.listener).map_err(|e| {
-        let cause = cause_text(e);
-        format!(
-            "cannot listen on {}: {cause}; stop what listens there, or choose another --listener",
-            options.listener
-        )
-    })?;
-    for check in pollers.group().map(|g| &g.checks).into_iter().flatten() {
-        log::info!("the health check asks {}", check.text);
-    }
-    log::info!(
-        "listening on {}",
-        socket.local_addr().unwrap_or(options.listener)
-    );
+    let mut signals = StopSignals::listen().map_err(Failure::failed)?;
+    let socket = bind(checker.listener)?;
+    log_start(&handler, &socket);
     let connections = Arc::new(Connections::new(daemon::limits(&Config::default())));
     let (stopping, stopped) = watch::channel(false);
-    tokio::spawn(accept::run(
-        socket,
-        Arc::clone(&connections),
-        Http(pollers),
-        stopped,
-    ));
-    tokio::select! {
-        _ = stop.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let serving = accept::run(socket, Arc::clone(&connections), Http(handler), stopped);
+    tokio::spawn(serving);
+    signals.any().await;
     log::info!("stopping");
     let _ = stopping.send(true);
     let _ = tokio::time::timeout(DRAIN, connections.drained()).await;
     Ok(())
 }
 
-/// Answers every request.
+fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
+    match accept::bind(address) {
+        Ok(socket) => Ok(socket),
+        Err(e) => {
+            let cause = cause_text(e);
+            Err(Failure::failed(format!(
+                "cannot listen on {address}: {cause}; stop what listens there, or choose another --listener"
+            )))
+        }
+    }
+}
+
+fn log_start(handler: &HealthHandler, socket: &TcpListener) {
+    if let Some(group) = handler.group() {
+        for check in &group.checks {
+            log::info!("the health check asks {}", check.text);
+        }
+    }
+    if let Ok(address) = socket.local_addr() {
+        log::info!("listening on {address}");
+    }
+}
+
+/// Answers every request with the state of all checks.
 #[derive(Clone)]
-struct Pollers {
+struct HealthHandler {
     context: Arc<CheckContext>,
     verbose_body: bool,
     /// The run that requests share; none without `--singleflight`.
@@ -96,7 +99,7 @@ impl Drop for Flight {
     }
 }
 
-impl Handler for Pollers {
+impl Handler for HealthHandler {
     // A client that is gone must be noticed while its checks run.
     const HALF_CLOSE: bool = false;
 
@@ -114,27 +117,19 @@ impl Handler for Pollers {
     }
 }
 
-/// The original's body.
+/// The body of Gruntwork's health-checker.
 const FAILED: &str = "At least one health check failed";
 
-impl Pollers {
+impl HealthHandler {
     async fn ask(&self, poller: SocketAddr) -> Reply {
         let result = match &self.flight {
-            None => self.run().await.map(Arc::new),
+            None => self.run().await,
             Some(flight) => self.join(flight).await,
         };
         let Some(result) = result else {
             return reply::text(StatusCode::GATEWAY_TIMEOUT, FAILED);
         };
-        for check in result.checks.iter().filter(|c| !c.outcome.passes()) {
-            log::warn!(
-                "{} FAILED after {:.2}s: {}",
-                check.text,
-                check.took.as_secs_f64(),
-                group::said(&check.outcome)
-            );
-        }
-        log::debug!("{} for {}", result.summary(), poller.ip());
+        log_result(&result, poller.ip());
         self.answer(&result)
     }
 
@@ -142,32 +137,35 @@ impl Pollers {
         self.context.groups.get(GROUP)
     }
 
-    async fn run(&self) -> Option<group::Result> {
-        Some(group::run(GROUP, self.group()?, &Alone, &self.context).await)
+    async fn run(&self) -> Option<Arc<group::Result>> {
+        let result = group::run(GROUP, self.group()?, &Alone, &self.context).await;
+        Some(Arc::new(result))
     }
 
-    async fn join(&self, flight: &Mutex<Weak<Flight>>) -> Option<Arc<group::Result>> {
-        let flight = {
-            let mut known = flight.lock().unwrap_or_else(PoisonError::into_inner);
-            match known.upgrade().filter(|f| f.result.borrow().is_none()) {
-                Some(running) => running,
-                None => {
-                    let begun = self.begin();
-                    *known = Arc::downgrade(&begun);
-                    begun
-                }
-            }
-        };
+    async fn join(&self, shared: &Mutex<Weak<Flight>>) -> Option<Arc<group::Result>> {
+        let flight = self.running_or_new(shared);
         let mut result = flight.result.clone();
         let found = result.wait_for(Option::is_some).await.ok()?;
         found.clone()
     }
 
+    fn running_or_new(&self, shared: &Mutex<Weak<Flight>>) -> Arc<Flight> {
+        let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = shared.upgrade()
+            && running.result.borrow().is_none()
+        {
+            return running;
+        }
+        let flight = self.begin();
+        *shared = Arc::downgrade(&flight);
+        flight
+    }
+
     fn begin(&self) -> Arc<Flight> {
         let (sender, result) = watch::channel(None);
-        let pollers = self.clone();
+        let handler = self.clone();
         let task = tokio::spawn(async move {
-            let result = pollers.run().await.map(Arc::new);
+            let result = handler.run().await;
             sender.send_replace(result);
         });
         Arc::new(Flight {
@@ -187,4 +185,15 @@ impl Pollers {
         }
         reply::text(status, body)
     }
+}
+
+fn log_result(result: &group::Result, poller: IpAddr) {
+    for check in &result.checks {
+        if !check.outcome.passes() {
+            let (text, seconds) = (&check.text, check.took.as_secs_f64());
+            let said = group::said(&check.outcome);
+            log::warn!("{text} FAILED after {seconds:.2}s: {said}");
+        }
+    }
+    log::debug!("{} for {poller}", result.summary());
 }

@@ -1,12 +1,14 @@
 //! INI files by the rules of Python 2's ConfigParser, which `heartbeat` read its file with.
 //!
-//! Names of options are in any case; `=` or `:` ends them; a line that begins with space goes on with the value before;
-//! `[DEFAULT]` gives what other sections leave out; `%(name)s` is another option of the section. A line is a comment
-//! when `#` or `;` comes first, and what follows ` ;` in a value is one.
+//! Names of options are in any case; `=` or `:` ends them; a line that begins with space continues
+//! the value before; `[DEFAULT]` gives what other sections leave out; `%(name)s` is another option of
+//! the section. A line is a comment when `#` or `;` comes first, and what follows ` ;` in a value is
+//! one.
 //!
 //! Rule: all faults are found in one run, each with its line.
 
 use std::collections::HashMap;
+use std::fmt;
 
 /// How deep `%(name)s` may lead.
 const DEPTH_MAX: usize = 10;
@@ -20,42 +22,68 @@ const VALUE_MAX: usize = 64 << 10;
 /// A file that was read.
 #[derive(Debug, Default)]
 pub(super) struct Ini {
-    defaults: Options,
-    sections: Vec<(String, Section)>,
+    /// The options of `[DEFAULT]`.
+    defaults: HashMap<String, RawValue>,
+    sections: Vec<IniSection>,
 }
 
-/// A section, and where it begins.
-#[derive(Debug, Default)]
-struct Section {
+#[derive(Debug)]
+struct IniSection {
+    name: String,
+    /// Where it begins.
     line: usize,
-    options: Options,
+    options: HashMap<String, RawValue>,
 }
-
-type Options = HashMap<String, Raw>;
 
 /// A value as it was written.
 #[derive(Debug, Clone)]
-struct Raw {
+struct RawValue {
     text: String,
     line: usize,
 }
 
-/// A value, and the line of its name.
+/// A value with everything replaced, and the line of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Found {
-    pub text: String,
-    pub line: usize,
+pub(super) struct IniValue {
+    pub(super) text: String,
+    pub(super) line: usize,
 }
 
 /// What is wrong, and where.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Fault {
-    pub line: usize,
-    pub text: String,
+pub(super) struct IniFault {
+    pub(super) line: usize,
+    pub(super) text: String,
 }
 
-fn fault(line: usize, text: impl Into<String>) -> Fault {
-    Fault {
+/// Why a value with `%(name)s` means nothing, to follow its name in a sentence.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum ReplaceError {
+    LonePercent,
+    UnknownName(String),
+    Circle,
+    TooMany,
+    TooLong,
+}
+
+impl fmt::Display for ReplaceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::LonePercent => {
+                f.write_str("has a '%' that is not %(name)s; write %% for the sign itself")
+            }
+            Self::UnknownName(name) => {
+                write!(f, "%({name})s names an option that is not there")
+            }
+            Self::Circle => f.write_str("%(name)s leads back to itself; write the value out"),
+            Self::TooMany => f.write_str("names too many other options; write it out"),
+            Self::TooLong => f.write_str("gets longer than 64 KiB by what it names; write it out"),
+        }
+    }
+}
+
+fn fault(line: usize, text: impl Into<String>) -> IniFault {
+    IniFault {
         line,
         text: text.into(),
     }
@@ -63,139 +91,170 @@ fn fault(line: usize, text: impl Into<String>) -> Fault {
 
 impl Ini {
     /// Reads a file's text.
-    pub(super) fn parse(text: &str) -> (Self, Vec<Fault>) {
-        let mut ini = Self::default();
-        let mut faults = Vec::new();
-        // Which section is read: none yet, [DEFAULT], or one by its place.
-        let mut current: Option<Option<usize>> = None;
-        let mut last: Option<String> = None;
+    pub(super) fn parse(text: &str) -> (Self, Vec<IniFault>) {
+        let mut reader = IniReader::default();
         for (number, line) in (1..).zip(text.lines()) {
-            let bare = line.trim();
-            if bare.is_empty() || bare.starts_with(['#', ';']) || is_remark(line) {
-                continue;
-            }
-            if line.starts_with(char::is_whitespace)
-                && let (Some(section), Some(name)) = (current, &last)
-            {
-                if let Some(value) = ini.options(section).get_mut(name) {
-                    value.text.push('\n');
-                    value.text.push_str(bare);
-                }
-                continue;
-            }
-            if let Some(name) = bare
-                .strip_prefix('[')
-                .and_then(|l| l.split_once(']'))
-                .map(|(name, _)| name)
-            {
-                current = Some(ini.section(name, number));
-                last = None;
-                continue;
-            }
-            match (current, option(bare)) {
-                (_, None) => {
-                    faults.push(fault(
-                        number,
-                        format!("'{}' is neither [section] nor name = value", short(bare)),
-                    ));
-                }
-                (None, Some(_)) => faults.push(fault(
-                    number,
-                    "stands before the first [section]; put it into one",
-                )),
-                (Some(section), Some((name, value))) => {
-                    ini.options(section).insert(
-                        name.clone(),
-                        Raw {
-                            text: value,
-                            line: number,
-                        },
-                    );
-                    last = Some(name);
-                }
-            }
+            reader.read_line(number, line);
         }
-        (ini, faults)
+        (reader.ini, reader.faults)
     }
 
-    fn section(&mut self, name: &str, line: usize) -> Option<usize> {
-        if name == "DEFAULT" {
-            return None;
-        }
-        let known = self.sections.iter().position(|(n, _)| n == name);
-        Some(known.unwrap_or_else(|| {
-            self.sections.push((
-                name.to_owned(),
-                Section {
-                    line,
-                    options: Options::new(),
-                },
-            ));
-            self.sections.len() - 1
-        }))
-    }
-
-    fn options(&mut self, section: Option<usize>) -> &mut Options {
-        match section.and_then(|at| self.sections.get_mut(at)) {
-            Some((_, section)) => &mut section.options,
-            None => &mut self.defaults,
-        }
-    }
-
-    /// The names of the sections with their lines, but for `[DEFAULT]`, in the order of the file.
+    /// The names of the sections with their lines, without `[DEFAULT]`, in the order of the file.
     pub(super) fn sections(&self) -> impl Iterator<Item = (&str, usize)> {
-        self.sections
-            .iter()
-            .map(|(name, section)| (name.as_str(), section.line))
-    }
-
-    fn find(&self, section: &str) -> Option<&Section> {
-        self.sections
-            .iter()
-            .find(|(name, _)| name == section)
-            .map(|(_, section)| section)
+        let sections = self.sections.iter();
+        sections.map(|section| (section.name.as_str(), section.line))
     }
 
     /// An option of a section, else of `[DEFAULT]`, with everything replaced.
-    pub(super) fn get(&self, section: &str, name: &str) -> Result<Option<Found>, Fault> {
-        let own = self.find(section).map(|s| &s.options);
-        let Some(raw) = own
-            .and_then(|o| o.get(name))
-            .or_else(|| self.defaults.get(name))
-        else {
+    pub(super) fn get(&self, section: &str, name: &str) -> Result<Option<IniValue>, IniFault> {
+        let Some(raw) = self.raw(section, name) else {
             return Ok(None);
         };
-        let lookup = |name: &str| {
-            own.and_then(|o| o.get(name))
-                .or_else(|| self.defaults.get(name))
+        let line = raw.line;
+        let mut replacer = Replacer {
+            ini: self,
+            section,
+            left: REPLACED_MAX,
+            text: String::new(),
         };
-        let text = replaced(raw, &lookup)
-            .map_err(|what| fault(raw.line, format!("[{section}] {name}: {what}")))?;
-        Ok(Some(Found {
-            text,
-            line: raw.line,
-        }))
+        match replacer.put(&raw.text, DEPTH_MAX) {
+            Ok(()) => Ok(Some(IniValue {
+                text: replacer.text,
+                line,
+            })),
+            Err(what) => Err(fault(line, format!("[{section}] {name}: {what}"))),
+        }
+    }
+
+    fn raw(&self, section: &str, name: &str) -> Option<&RawValue> {
+        let own = self.find(section).and_then(|found| found.options.get(name));
+        own.or_else(|| self.defaults.get(name))
+    }
+
+    fn find(&self, name: &str) -> Option<&IniSection> {
+        self.sections.iter().find(|section| section.name == name)
     }
 
     /// The names of the options that stand in a section itself, in the order of the file.
     pub(super) fn own_names(&self, section: &str) -> Vec<&str> {
-        let options = self.find(section).map(|s| &s.options);
-        let mut names: Vec<_> = options
-            .into_iter()
-            .flatten()
-            .map(|(name, raw)| (raw.line, name.as_str()))
-            .collect();
-        names.sort_unstable();
-        names.into_iter().map(|(_, name)| name).collect()
+        let Some(section) = self.find(section) else {
+            return Vec::new();
+        };
+        let mut options: Vec<_> = section.options.iter().collect();
+        options.sort_unstable_by_key(|(name, raw)| (raw.line, *name));
+        options.into_iter().map(|(name, _)| name.as_str()).collect()
+    }
+}
+
+/// Where the next options belong.
+#[derive(Debug, Clone, Copy)]
+enum Place {
+    BeforeSections,
+    Default,
+    /// A section, by its position.
+    Section(usize),
+}
+
+struct IniReader {
+    ini: Ini,
+    faults: Vec<IniFault>,
+    place: Place,
+    /// The name of the option that a line that begins with space continues.
+    last: Option<String>,
+}
+
+impl Default for IniReader {
+    fn default() -> Self {
+        Self {
+            ini: Ini::default(),
+            faults: Vec::new(),
+            place: Place::BeforeSections,
+            last: None,
+        }
+    }
+}
+
+impl IniReader {
+    fn read_line(&mut self, number: usize, line: &str) {
+        let bare = line.trim();
+        let is_indented = line.starts_with(char::is_whitespace);
+        if bare.is_empty() || bare.starts_with(['#', ';']) || is_remark(line) {
+            return;
+        }
+        if is_indented && self.last.is_some() {
+            self.continue_value(bare);
+        } else if let Some(name) = section_name(bare) {
+            self.begin_section(name, number);
+        } else {
+            self.read_option(number, bare);
+        }
+    }
+
+    fn continue_value(&mut self, text: &str) {
+        let Some(name) = self.last.clone() else {
+            return;
+        };
+        let options = self.options();
+        if let Some(value) = options.and_then(|options| options.get_mut(&name)) {
+            value.text.push('\n');
+            value.text.push_str(text);
+        }
+    }
+
+    fn begin_section(&mut self, name: &str, line: usize) {
+        self.last = None;
+        if name == "DEFAULT" {
+            self.place = Place::Default;
+            return;
+        }
+        let sections = &mut self.ini.sections;
+        let known = sections.iter().position(|section| section.name == name);
+        if known.is_none() {
+            sections.push(IniSection {
+                name: name.to_owned(),
+                line,
+                options: HashMap::new(),
+            });
+        }
+        self.place = Place::Section(known.unwrap_or(sections.len() - 1));
+    }
+
+    fn read_option(&mut self, line: usize, text: &str) {
+        let Some((name, value)) = option(text) else {
+            let text = short(text);
+            let what = format!("'{text}' is neither [section] nor name = value");
+            return self.faults.push(fault(line, what));
+        };
+        let Some(options) = self.options() else {
+            let what = "stands before the first [section]; put it into one";
+            return self.faults.push(fault(line, what));
+        };
+        options.insert(name.clone(), RawValue { text: value, line });
+        self.last = Some(name);
+    }
+
+    /// The options of the section that is read; none before the first one.
+    fn options(&mut self) -> Option<&mut HashMap<String, RawValue>> {
+        match self.place {
+            Place::BeforeSections => None,
+            Place::Default => Some(&mut self.ini.defaults),
+            Place::Section(at) => {
+                let section = self.ini.sections.get_mut(at)?;
+                Some(&mut section.options)
+            }
+        }
     }
 }
 
 /// `REM`, as in batch files.
 fn is_remark(line: &str) -> bool {
-    line.split_whitespace()
-        .next()
-        .is_some_and(|word| word.eq_ignore_ascii_case("rem"))
-        && !line.starts_with(char::is_whitespace)
+    let end = line.find(char::is_whitespace).unwrap_or(line.len());
+    line[..end].eq_ignore_ascii_case("rem")
+}
+
+fn section_name(line: &str) -> Option<&str> {
+    let (name, _) = line.strip_prefix('[')?.split_once(']')?;
+    Some(name)
 }
 
 /// Name and value of a line.
@@ -205,78 +264,80 @@ fn option(line: &str) -> Option<(String, String)> {
     if name.is_empty() {
         return None;
     }
-    let mut value = value.trim();
-    // Only the first semicolon counts, and only behind space.
-    if let Some(at) = value.find(';')
-        && value[..at].ends_with(char::is_whitespace)
-    {
-        value = value[..at].trim_end();
-    }
-    let value = if value == "\"\"" { "" } else { value };
+    let value = match without_comment(value.trim()) {
+        "\"\"" => "",
+        value => value,
+    };
     Some((name.to_lowercase(), value.to_owned()))
 }
 
-/// Replaces `%(name)s`, also in what is put in. In a value that has any, `%%` is one percent sign.
-fn replaced<'a>(raw: &'a Raw, lookup: &dyn Fn(&str) -> Option<&'a Raw>) -> Result<String, String> {
-    let mut out = String::new();
-    put(
-        &raw.text,
-        lookup,
-        DEPTH_MAX,
-        &mut { REPLACED_MAX },
-        &mut out,
-    )?;
-    Ok(out)
+/// Only the first semicolon counts, and only behind space.
+fn without_comment(value: &str) -> &str {
+    match value.split_once(';') {
+        Some((before, _)) if before.ends_with(char::is_whitespace) => before.trim_end(),
+        _ => value,
+    }
 }
 
-fn put<'a>(
-    text: &str,
-    lookup: &dyn Fn(&str) -> Option<&'a Raw>,
-    depth: usize,
-    left: &mut usize,
-    out: &mut String,
-) -> Result<(), String> {
-    let mut rest = text;
-    while text.contains("%(")
-        && let Some((before, after)) = rest.split_once('%')
-    {
-        out.push_str(before);
-        if let Some(after) = after.strip_prefix('%') {
-            out.push('%');
-            rest = after;
-            continue;
+/// Replaces `%(name)s`, also in what is put in. In a value that has any, `%%` is one percent sign.
+struct Replacer<'a> {
+    ini: &'a Ini,
+    section: &'a str,
+    /// How many options may still be put in.
+    left: usize,
+    text: String,
+}
+
+impl Replacer<'_> {
+    fn put(&mut self, value: &str, depth: usize) -> Result<(), ReplaceError> {
+        let mut rest = value;
+        while value.contains("%(")
+            && let Some((before, behind)) = rest.split_once('%')
+        {
+            self.text.push_str(before);
+            rest = match behind.strip_prefix('%') {
+                Some(behind) => {
+                    self.text.push('%');
+                    behind
+                }
+                None => self.put_option(behind, depth)?,
+            };
         }
-        let Some((name, after)) = after.strip_prefix('(').and_then(|a| a.split_once(")s")) else {
-            return Err("has a '%' that is not %(name)s; write %% for the sign itself".into());
-        };
-        let Some(value) = lookup(&name.to_lowercase()) else {
-            return Err(format!(
-                "%({})s names an option that is not there",
-                short(name)
-            ));
-        };
-        if depth == 0 {
-            return Err("%(name)s leads back to itself; write the value out".into());
+        self.text.push_str(rest);
+        if self.text.len() > VALUE_MAX {
+            return Err(ReplaceError::TooLong);
         }
-        *left = left
-            .checked_sub(1)
-            .ok_or("names too many other options; write it out")?;
-        put(&value.text, lookup, depth - 1, left, out)?;
-        rest = after;
-    }
-    out.push_str(rest);
-    if out.len() > VALUE_MAX {
-        Err("gets longer than 64 KiB by what it names; write it out".into())
-    } else {
         Ok(())
     }
+
+    /// Puts in the option whose `(name)s` a text begins with; returns the text behind it.
+    fn put_option<'t>(&mut self, text: &'t str, depth: usize) -> Result<&'t str, ReplaceError> {
+        let named = text.strip_prefix('(');
+        let Some((name, behind)) = named.and_then(|text| text.split_once(")s")) else {
+            return Err(ReplaceError::LonePercent);
+        };
+        let Some(value) = self.ini.raw(self.section, &name.to_lowercase()) else {
+            return Err(ReplaceError::UnknownName(short(name)));
+        };
+        if depth == 0 {
+            return Err(ReplaceError::Circle);
+        }
+        if self.left == 0 {
+            return Err(ReplaceError::TooMany);
+        }
+        self.left -= 1;
+        self.put(&value.text, depth - 1)?;
+        Ok(behind)
+    }
 }
 
-fn short(text: &str) -> String {
-    text.chars()
-        .take(40)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect()
+/// Most characters of a text in a message.
+const SHOWN_MAX: usize = 60;
+
+/// The beginning of a text, fit for a message.
+pub(super) fn short(text: &str) -> String {
+    let beginning: String = text.chars().take(SHOWN_MAX).collect();
+    beginning.replace(char::is_control, " ")
 }
 
 #[cfg(test)]
@@ -290,7 +351,7 @@ mod tests {
     }
 
     fn value(ini: &Ini, section: &str, name: &str) -> Option<String> {
-        ini.get(section, name).unwrap().map(|f| f.text)
+        ini.get(section, name).unwrap().map(|found| found.text)
     }
 
     #[test]

@@ -5,8 +5,10 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use crate::os::cause::cause_text;
 use log::{Level, LevelFilter, Log, Metadata, Record};
+
+use crate::cli::failure::Failure;
+use crate::os::cause::cause_text;
 
 /// The size at which a new file is begun, in bytes.
 const SIZE_MAX: u64 = 1_000_000;
@@ -15,53 +17,50 @@ const SIZE_MAX: u64 = 1_000_000;
 const OLD_FILES: u32 = 4;
 
 /// Starts to log into a file.
-pub(super) fn start(path: &Path, level: LevelFilter) -> Result<(), String> {
-    let file = Rotating::open(path.to_owned());
-    let file = file.map_err(|e| {
-        format!(
-            "cannot open the log {}: {}; see logfile and user in [general]",
-            path.display(),
-            cause_text(e)
-        )
-    })?;
-    log::set_boxed_logger(Box::new(Logger(Mutex::new(file)))).map_err(|e| e.to_string())?;
+pub(super) fn start(path: &Path, level: LevelFilter) -> Result<(), Failure> {
+    let file = match RotatingFile::open(path.to_owned()) {
+        Ok(file) => file,
+        Err(e) => {
+            let (path, cause) = (path.display(), cause_text(e));
+            return Err(Failure::failed(format!(
+                "cannot open the log {path}: {cause}; see logfile and user in [general]"
+            )));
+        }
+    };
+    log::set_boxed_logger(Box::new(HeartbeatLog(Mutex::new(file)))).map_err(Failure::failed)?;
     log::set_max_level(level);
     Ok(())
 }
 
-/// Python's words for levels.
+/// The level of one of Python's words.
 pub(super) fn level(word: &str) -> Option<LevelFilter> {
-    Some(match word.to_ascii_uppercase().as_str() {
-        "DEBUG" | "NOTSET" => LevelFilter::Debug,
-        "INFO" => LevelFilter::Info,
-        "WARNING" | "WARN" => LevelFilter::Warn,
-        "ERROR" => LevelFilter::Error,
+    match word.to_ascii_uppercase().as_str() {
+        "DEBUG" | "NOTSET" => Some(LevelFilter::Debug),
+        "INFO" => Some(LevelFilter::Info),
+        "WARNING" | "WARN" => Some(LevelFilter::Warn),
+        "ERROR" => Some(LevelFilter::Error),
         // Nothing that is logged is that bad.
-        "CRITICAL" | "FATAL" => LevelFilter::Off,
-        _ => return None,
-    })
+        "CRITICAL" | "FATAL" => Some(LevelFilter::Off),
+        _ => None,
+    }
 }
 
-struct Logger(Mutex<Rotating>);
+struct HeartbeatLog(Mutex<RotatingFile>);
 
-impl Log for Logger {
+impl Log for HeartbeatLog {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target().starts_with("hacheck")
     }
 
     fn log(&self, record: &Record<'_>) {
-        if self.enabled(record.metadata()) {
-            let line = line(
-                &jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string(),
-                record,
-            );
-            // There is nobody to tell that the log cannot be written.
-            let _ = self
-                .0
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .write(&line);
+        if !self.enabled(record.metadata()) {
+            return;
         }
+        let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
+        let line = line(&now, record);
+        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        // There is nobody to tell that the log cannot be written.
+        let _ = file.write(&line);
     }
 
     fn flush(&self) {}
@@ -75,22 +74,20 @@ fn line(time: &str, record: &Record<'_>) -> String {
         Level::Info => "INFO",
         Level::Debug | Level::Trace => "DEBUG",
     };
-    let message = record.args().to_string();
-    let message = if message.chars().any(char::is_control) {
-        message.escape_debug().to_string()
-    } else {
-        message
-    };
+    let mut message = record.args().to_string();
+    if message.contains(char::is_control) {
+        message = message.escape_debug().to_string();
+    }
     format!("{time:<19} {level:<8} {message}\n")
 }
 
-struct Rotating {
+struct RotatingFile {
     path: PathBuf,
     file: File,
     size: u64,
 }
 
-impl Rotating {
+impl RotatingFile {
     fn open(path: PathBuf) -> io::Result<Self> {
         let file = OpenOptions::new().append(true).create(true).open(&path)?;
         let size = file.metadata()?.len();
@@ -98,28 +95,30 @@ impl Rotating {
     }
 
     fn write(&mut self, line: &str) -> io::Result<()> {
-        if self.size + line.len() as u64 >= SIZE_MAX && self.size > 0 {
+        let length = line.len() as u64;
+        if self.size > 0 && self.size + length >= SIZE_MAX {
             self.rotate();
         }
         self.file.write_all(line.as_bytes())?;
-        self.size += line.len() as u64;
+        self.size += length;
         Ok(())
     }
 
-    /// Makes way for a new file. What cannot be renamed is written on.
+    /// Renames the file and opens another. One that cannot be renamed is written on.
     fn rotate(&mut self) {
-        let old = |number: u32| {
-            let mut name = self.path.clone().into_os_string();
-            name.push(format!(".{number}"));
-            PathBuf::from(name)
-        };
         for number in (1..OLD_FILES).rev() {
-            let _ = fs::rename(old(number), old(number + 1));
+            let _ = fs::rename(self.old(number), self.old(number + 1));
         }
-        let _ = fs::rename(&self.path, old(1));
+        let _ = fs::rename(&self.path, self.old(1));
         if let Ok(new) = Self::open(self.path.clone()) {
             *self = new;
         }
+    }
+
+    fn old(&self, number: u32) -> PathBuf {
+        let mut name = self.path.clone().into_os_string();
+        name.push(format!(".{number}"));
+        PathBuf::from(name)
     }
 }
 
@@ -153,7 +152,7 @@ mod tests {
     fn a_full_log_makes_way_and_four_old_ones_are_kept() {
         let folder = std::env::temp_dir().join(format!("hacheck-rotating-{}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let mut log = Rotating::open(folder.join("h.log")).unwrap();
+        let mut log = RotatingFile::open(folder.join("h.log")).unwrap();
         for round in 0..6 {
             for _ in 0..10 {
                 log.write(&format!("{round}{}\n", "x".repeat(99_998)))

@@ -1,33 +1,34 @@
-//! `heartbeat`, in place of the tool of that name: checks services every so often, and runs a promotion when all are
-//! well and a demotion when one is not.
+//! `heartbeat`, in place of the tool of that name: checks services every so often, and runs a
+//! promotion when all of them are healthy and a demotion when one is not.
 //!
-//! Rule: this is a translation of its file into one watch. Privileges are dropped before anything is checked, and before
-//! there is a second thread.
+//! Rule: this is a translation of its file into one watch. Privileges are dropped before anything is
+//! checked, and before there is a second thread.
 
 mod ini;
 mod log;
 mod pidfile;
 mod settings;
 
+use std::fmt::Display;
 use std::fs;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use ::log::LevelFilter;
 use argh::{ArgsInfo, FromArgs};
-use tokio::signal::unix::{SignalKind, signal};
 
+use self::ini::IniFault;
 use self::pidfile::PidFile;
-use self::settings::Settings;
+use self::settings::HeartbeatSettings;
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::Failure;
 use crate::config::Config;
 use crate::daemon;
 use crate::group::watch::{self, Means, Watch};
-use crate::group::{Alone, Memory};
+use crate::group::{Alone, Group, Memory};
 use crate::os::cause::cause_text;
 use crate::os::orphans;
-use crate::os::sys::{self, LocalAddresses};
+use crate::os::signals::StopSignals;
+use crate::os::sys::{self, Identity, LocalAddresses};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -35,12 +36,12 @@ pub(crate) const APPLET: Applet = Applet {
     alias: Some("heartbeat"),
     usage: "[options]",
     about: "checks services and runs promotions and demotions when their state changes",
-    info: Args::get_args_info,
+    info: HeartbeatArgs::get_args_info,
     uses: |_| true,
     run,
 };
 
-/// The original's file.
+/// The file that byrondover's heartbeat reads.
 const DEFAULT_FILE: &str = "/usr/local/etc/wiredrive/heartbeat.conf";
 
 /// The name of the one group.
@@ -55,7 +56,7 @@ const FILE_MAX: u64 = 1 << 20;
     example = "heartbeat -c /etc/heartbeat.conf",
     example = "heartbeat -d -c /etc/heartbeat.conf"
 )]
-struct Args {
+struct HeartbeatArgs {
     /// the INI file (default /usr/local/etc/wiredrive/heartbeat.conf)
     #[argh(option, short = 'c', arg_name = "file")]
     config: Option<String>,
@@ -68,76 +69,93 @@ struct Args {
 }
 
 fn run(call: &Call) -> Result<u8, Failure> {
-    let args: Args = call.parse()?;
+    let args: HeartbeatArgs = call.parse()?;
     if let Some(stray) = args.stray.first() {
         return Err(Failure::usage(format!(
             "there are options only, not {stray:?}"
         )));
     }
-    let file = args.config.unwrap_or_else(|| DEFAULT_FILE.into());
+    let file = args.config.unwrap_or_else(|| DEFAULT_FILE.to_owned());
     let settings = read(&file)?;
     for warning in &settings.warnings {
-        call.note(&format!("{file}:{}: {}", warning.line, warning.text));
+        call.note(&in_file(&file, warning));
     }
-    let level = log::level(&settings.log_level).unwrap_or_else(|| {
-        call.note(&format!(
-            "loglevel '{}' is none of DEBUG, INFO, WARNING, ERROR, CRITICAL; INFO it is",
-            settings.log_level
-        ));
-        LevelFilter::Info
-    });
+    let level = level(call, &settings.log_level);
     let background = args.daemonize || settings.daemonize;
-    let pid_file = settle(&settings, level, background).map_err(Failure::failed)?;
-    let well = watched(settings, background);
-    // What leads here from the background has nobody to tell; the log has it.
+    let pid_file = settle(&settings, level, background)?;
+    let is_healthy = watch(settings.watch, background);
     drop(pid_file);
-    match well {
+    match is_healthy {
         Ok(true) => Ok(0),
         Ok(false) => Ok(1),
-        Err(e) => {
-            ::log::error!("{e}");
-            Err(Failure::failed(e))
+        Err(failure) => {
+            // In the background there is nobody to tell; the log has it.
+            ::log::error!("{failure}");
+            Err(failure)
         }
     }
 }
 
-fn read(file: &str) -> Result<Settings, Failure> {
-    let unreadable = |e: &dyn std::fmt::Display| {
-        Failure::failed(format!(
-            "cannot read {file}: {}; give the configuration file with -c",
-            cause_text(e)
-        ))
-    };
-    let size = fs::metadata(file).map_err(|e| unreadable(&e))?;
-    if !size.is_file() || size.len() > FILE_MAX {
-        return Err(unreadable(&"it is no file of at most 1 MiB"));
+fn read(file: &str) -> Result<HeartbeatSettings, Failure> {
+    let attributes = fs::metadata(file).map_err(|e| unreadable(file, e))?;
+    if !attributes.is_file() || attributes.len() > FILE_MAX {
+        return Err(unreadable(file, "it is no file of at most 1 MiB"));
     }
-    let text = fs::read_to_string(file).map_err(|e| unreadable(&e))?;
-    settings::read(&text).map_err(|faults| {
-        let lines: Vec<String> = faults
-            .iter()
-            .map(|f| format!("{file}:{}: {}", f.line, f.text))
-            .collect();
-        Failure::failed(lines.join("\n"))
-    })
+    let text = fs::read_to_string(file).map_err(|e| unreadable(file, e))?;
+    match settings::read(&text) {
+        Ok(settings) => Ok(settings),
+        Err(faults) => {
+            let lines: Vec<String> = faults.iter().map(|fault| in_file(file, fault)).collect();
+            Err(Failure::failed(lines.join("\n")))
+        }
+    }
 }
 
-/// Takes the lock, becomes the user, opens the log, goes into the background: in this order, so that whoever started it
-/// learns what is in the way, and the log belongs to the user.
-fn settle(settings: &Settings, level: LevelFilter, background: bool) -> Result<PidFile, String> {
-    let identity = sys::Identity::find(settings.user.as_deref(), settings.group.as_deref())?;
-    // The background process keeps the folder, as the original did.
-    let here = std::env::current_dir()
-        .map_err(|e| format!("cannot tell the current folder: {}", cause_text(e)))?;
-    let path = |p: &Path| -> PathBuf { here.join(p) };
-    let mut pid_file = PidFile::take(&path(&settings.pid_file))?;
+fn unreadable(file: &str, e: impl Display) -> Failure {
+    Failure::failed(format!(
+        "cannot read {file}: {}; give the configuration file with -c",
+        cause_text(e)
+    ))
+}
+
+fn in_file(file: &str, fault: &IniFault) -> String {
+    format!("{file}:{}: {}", fault.line, fault.text)
+}
+
+fn level(call: &Call, word: &str) -> LevelFilter {
+    match log::level(word) {
+        Some(level) => level,
+        None => {
+            call.note(&format!(
+                "loglevel '{word}' is none of DEBUG, INFO, WARNING, ERROR, CRITICAL; INFO it is"
+            ));
+            LevelFilter::Info
+        }
+    }
+}
+
+/// Takes the lock, becomes the user, opens the log, goes into the background: in this order, so that
+/// whoever started it learns what is in the way, and the log belongs to the user.
+fn settle(
+    settings: &HeartbeatSettings,
+    level: LevelFilter,
+    background: bool,
+) -> Result<PidFile, Failure> {
+    let (user, group) = (settings.user.as_deref(), settings.group.as_deref());
+    let identity = Identity::find(user, group).map_err(Failure::failed)?;
+    // The background process keeps the folder, as it does in byrondover's heartbeat.
+    let here = std::env::current_dir().map_err(|e| {
+        let cause = cause_text(e);
+        Failure::failed(format!("cannot tell the current folder: {cause}"))
+    })?;
+    let mut pid_file = PidFile::take(&here.join(&settings.pid_file))?;
     if let Some(identity) = &identity {
         pid_file.give_to(identity.uid(), identity.gid());
-        identity.assume()?;
+        identity.assume().map_err(Failure::failed)?;
     }
-    log::start(&path(&settings.log_file), level)?;
+    log::start(&here.join(&settings.log_file), level)?;
     if background {
-        sys::go_into_background()?;
+        sys::go_into_background().map_err(Failure::failed)?;
     }
     pid_file.write()?;
     let mode = if background { "Daemon" } else { "Run Once" };
@@ -145,52 +163,58 @@ fn settle(settings: &Settings, level: LevelFilter, background: bool) -> Result<P
     Ok(pid_file)
 }
 
-/// Checks once, or until a signal ends it; whether all was well.
-fn watched(settings: Settings, background: bool) -> Result<bool, String> {
-    let mut config = Config::default();
-    let mut group = settings.watch;
+/// Checks once, or until a signal ends it; whether all was healthy.
+fn watch(mut group: Group, background: bool) -> Result<bool, Failure> {
     if !background {
         // One result is all there is.
-        (group.rise, group.fall) = (1, 1);
+        group.rise = 1;
+        group.fall = 1;
     }
-    config.groups.insert(GROUP.into(), group.clone());
-    let context = daemon::check_context(&config, Arc::new(LocalAddresses::default()))
-        .map_err(|e| e.to_string())?;
-    let context = Arc::new(context);
-    let source = Arc::clone(&context);
-    let means = Arc::new(Means {
-        ask: Arc::new(Alone),
-        context: Box::new(move || Arc::clone(&source)),
-        memory: Arc::new(Memory::default()),
-        spool: None,
-    });
-    let runtime = daemon::runtime()?;
-    let well = runtime.block_on(async {
+    let means = means(&group)?;
+    let runtime = daemon::runtime().map_err(Failure::failed)?;
+    let is_healthy = runtime.block_on(async {
         if background {
-            return forever(means).await.map(|()| true);
+            watch_forever(means).await?;
+            Ok(true)
+        } else {
+            Ok(watch_once(&group, means).await)
         }
-        let mut watch = Watch::new(GROUP.into(), means);
-        let well = watch.check(&group).await;
-        watch.settled(&group).await;
-        ::log::info!("One-time run-through complete. Goodbye.");
-        Ok(well)
     });
     runtime.shutdown_background();
-    well
+    is_healthy
 }
 
-async fn forever(means: Arc<Means>) -> Result<(), String> {
-    let fail = |e: std::io::Error| format!("cannot listen for signals: {}", cause_text(e));
-    let mut terminate = signal(SignalKind::terminate()).map_err(fail)?;
-    let mut interrupt = signal(SignalKind::interrupt()).map_err(fail)?;
+fn means(group: &Group) -> Result<Arc<Means>, Failure> {
+    let mut config = Config::default();
+    config.groups.insert(GROUP.into(), group.clone());
+    let own = Arc::new(LocalAddresses::default());
+    let context = daemon::check_context(&config, own).map_err(Failure::failed)?;
+    let context = Arc::new(context);
+    Ok(Arc::new(Means {
+        ask: Arc::new(Alone),
+        context: Box::new(move || Arc::clone(&context)),
+        memory: Arc::new(Memory::default()),
+        spool: None,
+    }))
+}
+
+async fn watch_once(group: &Group, means: Arc<Means>) -> bool {
+    let mut watch = Watch::new(GROUP.into(), means);
+    let is_healthy = watch.check(group).await;
+    watch.settled(group).await;
+    ::log::info!("One-time run-through complete. Goodbye.");
+    is_healthy
+}
+
+async fn watch_forever(means: Arc<Means>) -> Result<(), Failure> {
+    let mut signals = StopSignals::listen().map_err(Failure::failed)?;
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
     let (_reload, never) = tokio::sync::watch::channel(());
     tokio::select! {
         () = watch::run(GROUP.into(), means, never) => {}
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+        () = signals.any() => {}
     }
     ::log::info!("Heartbeat stopped.");
     Ok(())
@@ -199,7 +223,8 @@ async fn forever(means: Arc<Means>) -> Result<(), String> {
 /// The door for fuzz/: what a file's text says, or the lines of its faults.
 #[cfg(feature = "fuzzing")]
 pub(crate) fn fuzzed(text: &str) -> Result<String, Vec<usize>> {
-    let settings =
-        settings::read(text).map_err(|faults| faults.iter().map(|f| f.line).collect::<Vec<_>>())?;
-    Ok(format!("{settings:?}"))
+    match settings::read(text) {
+        Ok(settings) => Ok(format!("{settings:?}")),
+        Err(faults) => Err(faults.iter().map(|fault| fault.line).collect()),
+    }
 }

@@ -1,10 +1,16 @@
 //! The pid file, which is a lock: it is ours while we hold it with flock(2), whatever it says.
 
-use crate::os::cause::cause_text;
+use std::fmt::Display;
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
+
+use crate::cli::failure::Failure;
+use crate::os::cause::cause_text;
+
+/// Most of a pid file that is shown, in bytes.
+const SHOWN_MAX: u64 = 32;
 
 /// A pid file that is ours.
 pub(super) struct PidFile {
@@ -14,44 +20,18 @@ pub(super) struct PidFile {
 
 impl PidFile {
     /// Takes the file; one that nobody holds any more is taken over.
-    pub(super) fn take(path: &Path) -> Result<Self, String> {
-        let fail = |e: &dyn std::fmt::Display| {
-            format!(
-                "cannot take the pid file {}: {}; see pidfile in [general]",
-                path.display(),
-                cause_text(e)
-            )
-        };
+    pub(super) fn take(path: &Path) -> Result<Self, Failure> {
         loop {
-            let open = OpenOptions::new()
-                .read(true)
-                .write(true)
-                .create(true)
-                .truncate(false)
-                .open(path);
-            let file = open.map_err(|e| fail(&e))?;
+            let file = open(path).map_err(|e| cannot_take(path, e))?;
             match file.try_lock() {
                 Ok(()) => {}
-                Err(TryLockError::WouldBlock) => {
-                    let mut text = String::new();
-                    let _ = (&file).take(32).read_to_string(&mut text);
-                    let pid = text.trim();
-                    return Err(format!(
-                        "heartbeat runs already, with pid {pid} ({} is locked)",
-                        path.display()
-                    ));
-                }
-                Err(TryLockError::Error(e)) => return Err(fail(&e)),
+                Err(TryLockError::WouldBlock) => return Err(is_held(path, &file)),
+                Err(TryLockError::Error(e)) => return Err(cannot_take(path, e)),
             }
             // The one before may have removed the file between our opening and our lock.
-            let same = |a: fs::Metadata, b: fs::Metadata| (a.dev(), a.ino()) == (b.dev(), b.ino());
-            if let (Ok(ours), Ok(there)) = (file.metadata(), fs::metadata(path))
-                && same(ours, there)
-            {
-                return Ok(Self {
-                    path: path.to_owned(),
-                    file,
-                });
+            if is_at(&file, path) {
+                let path = path.to_owned();
+                return Ok(Self { path, file });
             }
         }
     }
@@ -63,20 +43,18 @@ impl PidFile {
     }
 
     /// Writes this process's number.
-    pub(super) fn write(&mut self) -> Result<(), String> {
-        let text = format!("{}\n", std::process::id());
-        let written = self
-            .file
-            .set_len(0)
-            .and_then(|()| self.file.rewind())
-            .and_then(|()| self.file.write_all(text.as_bytes()));
-        written.map_err(|e| {
-            format!(
-                "cannot write the pid file {}: {}",
-                self.path.display(),
-                cause_text(e)
-            )
-        })
+    pub(super) fn write(&mut self) -> Result<(), Failure> {
+        self.replace(&format!("{}\n", std::process::id()))
+            .map_err(|e| {
+                let (path, cause) = (self.path.display(), cause_text(e));
+                Failure::failed(format!("cannot write the pid file {path}: {cause}"))
+            })
+    }
+
+    fn replace(&mut self, text: &str) -> io::Result<()> {
+        self.file.set_len(0)?;
+        self.file.rewind()?;
+        self.file.write_all(text.as_bytes())
     }
 }
 
@@ -87,4 +65,40 @@ impl Drop for PidFile {
             let _ = self.file.set_len(0);
         }
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .open(path)
+}
+
+/// Whether a file still is the one of that name.
+fn is_at(file: &File, path: &Path) -> bool {
+    match (file.metadata(), fs::metadata(path)) {
+        (Ok(ours), Ok(named)) => (ours.dev(), ours.ino()) == (named.dev(), named.ino()),
+        _ => false,
+    }
+}
+
+fn is_held(path: &Path, mut file: &File) -> Failure {
+    let mut pid = String::new();
+    // Whatever cannot be read is not shown.
+    let _ = (&mut file).take(SHOWN_MAX).read_to_string(&mut pid);
+    Failure::failed(format!(
+        "heartbeat runs already, with pid {} ({} is locked)",
+        pid.trim(),
+        path.display()
+    ))
+}
+
+fn cannot_take(path: &Path, e: impl Display) -> Failure {
+    Failure::failed(format!(
+        "cannot take the pid file {}: {}; see pidfile in [general]",
+        path.display(),
+        cause_text(e)
+    ))
 }

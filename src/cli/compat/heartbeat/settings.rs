@@ -5,7 +5,9 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::ini::{Fault, Found, Ini};
+use hyper::http::uri::PathAndQuery;
+
+use super::ini::{Ini, IniFault, IniValue, short};
 use crate::group::{Group, GroupCheck};
 use crate::names::nearest::nearest;
 use crate::net::Host;
@@ -16,6 +18,9 @@ const OTHER_SECTIONS: [&str; 3] = ["general", "promotions", "demotions"];
 
 /// The options of a check.
 const CHECK_OPTIONS: [&str; 6] = ["type", "hostname", "port", "path", "timeout", "action"];
+
+/// The protocols of checks.
+const CHECK_TYPES: [&str; 3] = ["http", "https", "tcp"];
 
 /// The options of `[general]`.
 const GENERAL_OPTIONS: [&str; 12] = [
@@ -33,152 +38,145 @@ const GENERAL_OPTIONS: [&str; 12] = [
     "action_timeout",
 ];
 
+/// How long a check may take unless told otherwise, in seconds.
+const TIMEOUT: u32 = 5;
+
+/// The longest timeout of a check, in seconds.
+const TIMEOUT_MAX: u32 = 3600;
+
 /// The file's content.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(super) struct HeartbeatSettings {
     /// The user to become.
-    pub user: Option<String>,
+    pub(super) user: Option<String>,
     /// The group to become.
-    pub group: Option<String>,
-    /// The log.
-    pub log_file: PathBuf,
+    pub(super) group: Option<String>,
+    pub(super) log_file: PathBuf,
     /// What is logged, in words.
-    pub log_level: String,
+    pub(super) log_level: String,
     /// The lock.
-    pub pid_file: PathBuf,
+    pub(super) pid_file: PathBuf,
     /// Whether to go on in the background.
-    pub daemonize: bool,
+    pub(super) daemonize: bool,
     /// Its checks and actions; `every` is the interval.
-    pub watch: Group,
+    pub(super) watch: Group,
     /// What is odd.
-    pub warnings: Vec<Fault>,
+    pub(super) warnings: Vec<IniFault>,
 }
 
 /// Reads a file's text.
-pub(super) fn read(text: &str) -> Result<Settings, Vec<Fault>> {
+pub(super) fn read(text: &str) -> Result<HeartbeatSettings, Vec<IniFault>> {
     let (ini, faults) = Ini::parse(text);
-    let mut reader = Reader {
+    let mut reader = SettingsReader {
         ini: &ini,
         faults,
         warnings: Vec::new(),
     };
     let mut settings = reader.general();
     reader.checks(&mut settings.watch);
-    reader.unknown();
-    let Reader {
-        mut faults,
-        warnings,
-        ..
-    } = reader;
-    if faults.is_empty() {
-        return Ok(Settings {
-            warnings,
-            ..settings
-        });
+    reader.warn_of_unknown();
+    if reader.faults.is_empty() {
+        settings.warnings = reader.warnings;
+        return Ok(settings);
     }
-    faults.sort_by_key(|f| f.line);
-    faults.dedup();
-    Err(faults)
+    reader.faults.sort_by_key(|fault| fault.line);
+    reader.faults.dedup();
+    Err(reader.faults)
 }
 
-struct Reader<'a> {
+struct SettingsReader<'a> {
     ini: &'a Ini,
-    faults: Vec<Fault>,
-    warnings: Vec<Fault>,
+    faults: Vec<IniFault>,
+    warnings: Vec<IniFault>,
 }
 
-impl Reader<'_> {
-    fn fault(&mut self, line: usize, text: String) {
-        self.faults.push(Fault { line, text });
+/// An action that checks name, and the line of the first one that does.
+struct NamedAction {
+    name: String,
+    line: usize,
+}
+
+impl<'a> SettingsReader<'a> {
+    fn fault(&mut self, line: usize, text: impl Into<String>) {
+        let text = text.into();
+        self.faults.push(IniFault { line, text });
     }
 
-    fn get(&mut self, section: &str, name: &str) -> Option<Found> {
-        self.ini.get(section, name).unwrap_or_else(|fault| {
-            self.faults.push(fault);
-            None
-        })
+    fn get(&mut self, section: &str, name: &str) -> Option<IniValue> {
+        match self.ini.get(section, name) {
+            Ok(value) => value,
+            Err(fault) => {
+                self.faults.push(fault);
+                None
+            }
+        }
     }
 
-    /// A value that `parse` takes, or the default.
+    /// A value that `parse` takes; one that it does not take is a fault.
     fn parsed<T>(
         &mut self,
         section: &str,
         name: &str,
-        default: T,
         remedy: &str,
         parse: impl Fn(&str) -> Option<T>,
-    ) -> T {
-        let Some(found) = self.get(section, name) else {
-            return default;
-        };
-        parse(found.text.trim()).unwrap_or_else(|| {
-            let shown: String = found
-                .text
-                .chars()
-                .take(60)
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .collect();
-            self.fault(
-                found.line,
-                format!("[{section}] {name}: '{shown}' cannot be; {remedy}"),
-            );
-            default
-        })
+    ) -> Option<T> {
+        let value = self.get(section, name)?;
+        let parsed = parse(value.text.trim());
+        if parsed.is_none() {
+            let shown = short(&value.text);
+            let what = format!("[{section}] {name}: '{shown}' cannot be; {remedy}");
+            self.fault(value.line, what);
+        }
+        parsed
     }
 
     fn text(&mut self, name: &str) -> Option<String> {
-        self.get("general", name)
-            .map(|f| f.text)
-            .filter(|t| !t.is_empty())
+        let value = self.get("general", name)?;
+        Some(value.text).filter(|text| !text.is_empty())
     }
 
-    fn yes(&mut self, name: &str) -> bool {
-        self.parsed("general", name, false, "write yes or no", |t| {
-            match t.to_ascii_lowercase().as_str() {
-                "1" | "yes" | "true" | "on" => Some(true),
-                "0" | "no" | "false" | "off" => Some(false),
-                _ => None,
-            }
-        })
+    /// A user's or a group's name; `None` is the word for none.
+    fn owner(&mut self, name: &str) -> Option<String> {
+        self.text(name).filter(|owner| owner != "None")
+    }
+
+    fn is_set(&mut self, name: &str) -> bool {
+        let set = self.parsed("general", name, "write yes or no", boolean);
+        set.unwrap_or(false)
     }
 
     fn number(&mut self, name: &str, default: u32) -> u32 {
-        self.parsed(
-            "general",
-            name,
-            default,
-            "write a whole number from 1 to 1000000",
-            whole,
-        )
+        let remedy = "write a whole number from 1 to 1000000";
+        let number = self.parsed("general", name, remedy, whole);
+        number.unwrap_or(default)
     }
 
-    fn general(&mut self) -> Settings {
+    fn seconds(&mut self, name: &str, default: u32) -> Duration {
+        Duration::from_secs(self.number(name, default).into())
+    }
+
+    fn general(&mut self) -> HeartbeatSettings {
         if !self.ini.sections().any(|(name, _)| name == "general") {
-            self.fault(1, "there is no section [general]; add it".into());
+            self.fault(1, "there is no section [general]; add it");
         }
         // All checks run at the same time; the number must make sense all the same.
         self.number("threads", 1);
-        let seconds = |n: u32| Duration::from_secs(n.into());
-        let none = |t: &String| t != "None";
-        Settings {
-            user: self.text("user").filter(none),
-            group: self.text("group").filter(none),
-            log_file: self
-                .text("logfile")
-                .unwrap_or_else(|| "heartbeat.log".into())
-                .into(),
-            log_level: self.text("loglevel").unwrap_or_else(|| "info".into()),
-            pid_file: self
-                .text("pidfile")
-                .unwrap_or_else(|| "heartbeat.pid".into())
-                .into(),
-            daemonize: self.yes("daemonize"),
+        let log_file = self.text("logfile");
+        let log_level = self.text("loglevel");
+        let pid_file = self.text("pidfile");
+        HeartbeatSettings {
+            user: self.owner("user"),
+            group: self.owner("group"),
+            log_file: log_file.unwrap_or("heartbeat.log".to_owned()).into(),
+            log_level: log_level.unwrap_or("info".to_owned()),
+            pid_file: pid_file.unwrap_or("heartbeat.pid".to_owned()).into(),
+            daemonize: self.is_set("daemonize"),
             watch: Group {
-                every: Some(seconds(self.number("interval", 60))),
+                every: Some(self.seconds("interval", 60)),
                 rise: self.number("rise", 1),
                 fall: self.number("fall", 1),
-                action_timeout: seconds(self.number("action_timeout", 60)),
-                repeat: self.yes("repeat"),
+                action_timeout: self.seconds("action_timeout", 60),
+                repeat: self.is_set("repeat"),
                 ..Group::default()
             },
             warnings: Vec::new(),
@@ -186,172 +184,170 @@ impl Reader<'_> {
     }
 
     fn checks(&mut self, watch: &mut Group) {
-        let ini = self.ini;
         let mut actions = Vec::new();
-        for (section, line) in ini
-            .sections()
-            .filter(|(name, _)| !OTHER_SECTIONS.contains(name))
-        {
-            watch.checks.extend(self.check(section, line));
-            match self.get(section, "action") {
-                None => {
-                    self.fault(
-                        line,
-                        format!(
-                            "[{section}] has no action; name one of [promotions] and [demotions]"
-                        ),
-                    );
-                }
-                Some(found) => {
-                    let name = found.text.to_lowercase();
-                    if !actions.iter().any(|(known, _)| *known == name) {
-                        actions.push((name, found.line));
-                    }
-                }
+        for (section, line) in self.ini.sections() {
+            if !OTHER_SECTIONS.contains(&section) {
+                watch.checks.extend(self.check(section, line));
+                self.name_action(section, line, &mut actions);
             }
         }
         if watch.checks.is_empty() && self.faults.is_empty() {
             self.fault(
                 1,
-                "there is no check; add a section such as [web] with type, hostname and port"
-                    .into(),
+                "there is no check; add a section such as [web] with type, hostname and port",
             );
         }
-        for (name, line) in actions {
-            watch.on_up.extend(self.action("promotions", &name, line));
-            watch.on_down.extend(self.action("demotions", &name, line));
+        for action in actions {
+            watch.on_up.extend(self.command("promotions", &action));
+            watch.on_down.extend(self.command("demotions", &action));
         }
         // Two names may stand for one command, which is run once.
-        for commands in [&mut watch.on_up, &mut watch.on_down] {
-            let mut seen: Vec<Argv> = Vec::new();
-            commands.retain(|argv| {
-                !seen.contains(argv) && {
-                    seen.push(argv.clone());
-                    true
-                }
-            });
+        watch.on_up = without_repetitions(&watch.on_up);
+        watch.on_down = without_repetitions(&watch.on_down);
+    }
+
+    /// Adds the action that a check names to those that other checks name.
+    fn name_action(&mut self, section: &str, line: usize, actions: &mut Vec<NamedAction>) {
+        let Some(value) = self.get(section, "action") else {
+            return self.fault(
+                line,
+                format!("[{section}] has no action; name one of [promotions] and [demotions]"),
+            );
+        };
+        let name = value.text.to_lowercase();
+        if !actions.iter().any(|known| known.name == name) {
+            let line = value.line;
+            actions.push(NamedAction { name, line });
         }
     }
 
-    fn action(&mut self, section: &str, name: &str, used: usize) -> Option<Argv> {
+    /// What an action does in one of the two sections.
+    fn command(&mut self, section: &str, action: &NamedAction) -> Option<Argv> {
+        let name = action.name.as_str();
         if !self.ini.own_names(section).contains(&name) {
-            self.fault(
-                used,
-                format!("action '{name}' is not in [{section}]; add it there, or mend the name"),
-            );
+            let what =
+                format!("action '{name}' is not in [{section}]; add it there, or correct the name");
+            self.fault(action.line, what);
             return None;
         }
-        let found = self.get(section, name)?;
-        let argv = Argv::split(&found.text);
-        argv.map_err(|what| {
-            self.fault(
-                found.line,
-                format!(
-                    "[{section}] {name}: '{}' {what}; write a command",
-                    found.text
-                ),
-            );
-        })
-        .ok()
+        let value = self.get(section, name)?;
+        match Argv::split(&value.text) {
+            Ok(command) => Some(command),
+            Err(what) => {
+                let text = &value.text;
+                let what = format!("[{section}] {name}: '{text}' {what}; write a command");
+                self.fault(value.line, what);
+                None
+            }
+        }
     }
 
     fn check(&mut self, section: &str, line: usize) -> Option<GroupCheck> {
-        let kind = self.parsed(section, "type", None, "write http, https or tcp", |t| {
-            ["http", "https", "tcp"]
-                .into_iter()
-                .find(|k| k.eq_ignore_ascii_case(t))
-                .map(Some)
-        });
-        let host = self.parsed(
-            section,
-            "hostname",
-            None,
-            "write a host name or an address",
-            |t| Host::parse(t).ok().map(Host::or_local).map(Some),
-        );
-        let port = self.parsed(
-            section,
-            "port",
-            None,
-            "write a number from 1 to 65535",
-            |t| t.parse::<u16>().ok().filter(|p| *p > 0).map(Some),
-        );
-        let timeout = self.parsed(
-            section,
-            "timeout",
-            5,
-            "write a number of seconds from 1 to 3600",
-            |t| whole(t).filter(|n| *n <= 3600),
-        );
-        let path = self.parsed(
-            section,
-            "path",
-            "/".to_owned(),
-            "write one such as /health",
-            |t| {
-                let path = if t.starts_with('/') {
-                    t.to_owned()
-                } else {
-                    format!("/{t}")
-                };
-                path.parse::<hyper::http::uri::PathAndQuery>()
-                    .is_ok()
-                    .then_some(path)
-            },
-        );
-        for (name, missing) in [
-            ("type", kind.is_none()),
-            ("hostname", host.is_none()),
-            ("port", port.is_none()),
-        ] {
-            if missing && matches!(self.ini.get(section, name), Ok(None)) {
-                self.fault(
-                    line,
-                    format!("[{section}] has no {name}; add it here or to [DEFAULT]"),
-                );
+        let protocol = self.parsed(section, "type", "write http, https or tcp", check_type);
+        let host = self.parsed(section, "hostname", "write a host name or an address", host);
+        let port = self.parsed(section, "port", "write a number from 1 to 65535", port);
+        let timeout_range = "write a number of seconds from 1 to 3600";
+        let timeout = self.parsed(section, "timeout", timeout_range, timeout);
+        let path = self.parsed(section, "path", "write one such as /health", path);
+        for name in ["type", "hostname", "port"] {
+            if matches!(self.ini.get(section, name), Ok(None)) {
+                let what = format!("[{section}] has no {name}; add it here or to [DEFAULT]");
+                self.fault(line, what);
             }
         }
-        let (protocol, host, port) = (kind?, host?, port?);
-        let path = if protocol == "tcp" {
-            "/".to_owned()
-        } else {
-            path
+        let (protocol, host, port) = (protocol?, host?, port?);
+        let (path, shown) = match path {
+            _ if protocol == "tcp" => ("/".to_owned(), String::new()),
+            Some(path) => (path.clone(), path),
+            None => ("/".to_owned(), "/".to_owned()),
         };
-        let shown = if protocol == "tcp" { "" } else { path.as_str() };
-        let text = format!("{section} {protocol}://{host}:{port}{shown}");
+        let seconds = timeout.unwrap_or(TIMEOUT);
         Some(GroupCheck {
-            text,
+            text: format!("{section} {protocol}://{host}:{port}{shown}"),
             protocol,
             host,
             port,
             path,
-            limit: Some(Duration::from_secs(timeout.into())),
+            limit: Some(Duration::from_secs(seconds.into())),
         })
     }
 
-    /// Names that do nothing are slips of the finger.
-    fn unknown(&mut self) {
-        let ini = self.ini;
-        for (section, _) in ini.sections() {
+    /// Names that do nothing are slips of the finger; those that are near to none may be there for
+    /// `%(name)s`.
+    fn warn_of_unknown(&mut self) {
+        for (section, _) in self.ini.sections() {
             let known: &[&str] = match section {
                 "general" => &GENERAL_OPTIONS,
                 "promotions" | "demotions" => continue,
                 _ => &CHECK_OPTIONS,
             };
-            for name in ini.own_names(section) {
-                // Others may be there for %(name)s.
-                if let Some(near) =
-                    nearest(name, known.iter().copied()).filter(|_| !known.contains(&name))
-                {
-                    let line = ini.get(section, name).ok().flatten().map_or(1, |f| f.line);
-                    let text = format!("[{section}] {name} does nothing; did you mean {near}?");
-                    self.warnings.push(Fault { line, text });
+            for name in self.ini.own_names(section) {
+                if !known.contains(&name) {
+                    self.warn_if_near(section, name, known);
                 }
             }
         }
     }
+
+    fn warn_if_near(&mut self, section: &str, name: &str, known: &[&str]) {
+        if let Some(near) = nearest(name, known.iter().copied()) {
+            let line = match self.ini.get(section, name) {
+                Ok(Some(value)) => value.line,
+                _ => 1,
+            };
+            let text = format!("[{section}] {name} does nothing; did you mean {near}?");
+            self.warnings.push(IniFault { line, text });
+        }
+    }
+}
+
+fn without_repetitions(commands: &[Argv]) -> Vec<Argv> {
+    let mut once: Vec<Argv> = Vec::new();
+    for command in commands {
+        if !once.contains(command) {
+            once.push(command.clone());
+        }
+    }
+    once
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.to_ascii_lowercase().as_str() {
+        "1" | "yes" | "true" | "on" => Some(true),
+        "0" | "no" | "false" | "off" => Some(false),
+        _ => None,
+    }
 }
 
 fn whole(text: &str) -> Option<u32> {
-    text.parse().ok().filter(|n| (1..=1_000_000).contains(n))
+    let number = text.parse().ok()?;
+    (1..=1_000_000).contains(&number).then_some(number)
+}
+
+fn check_type(text: &str) -> Option<&'static str> {
+    let mut types = CHECK_TYPES.into_iter();
+    types.find(|name| name.eq_ignore_ascii_case(text))
+}
+
+fn host(text: &str) -> Option<Host> {
+    let host = Host::parse(text).ok()?;
+    Some(host.or_local())
+}
+
+fn port(text: &str) -> Option<u16> {
+    let port = text.parse().ok()?;
+    (port > 0).then_some(port)
+}
+
+fn timeout(text: &str) -> Option<u32> {
+    whole(text).filter(|seconds| *seconds <= TIMEOUT_MAX)
+}
+
+fn path(text: &str) -> Option<String> {
+    let path = if text.starts_with('/') {
+        text.to_owned()
+    } else {
+        format!("/{text}")
+    };
+    path.parse::<PathAndQuery>().is_ok().then_some(path)
 }
