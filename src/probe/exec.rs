@@ -3,10 +3,12 @@
 //! Rule: the path names a command, and that is all of a request that counts: nothing of it reaches a command line. The
 //! environment tells the service, the port, and an address that may be checked.
 
+use std::collections::BTreeMap;
+
 use hyper::StatusCode;
 
-use super::{Outcome, Probe, Protocol, Request};
-use crate::os::process::{self, End, Ran};
+use super::{Outcome, Probe, Protocol, Request, settle};
+use crate::os::process::{self, Argv, End, Ran};
 
 /// The row of the table.
 pub(super) const EXEC: Protocol = Protocol {
@@ -16,40 +18,16 @@ pub(super) const EXEC: Protocol = Protocol {
     keyed_by_service: true,
     default_port: Some(0),
     bare_timeout: false,
-    probe: |probe| Box::pin(async move { check(probe).await.unwrap_or_else(|failed| failed) }),
+    probe: |probe| settle(check(probe)),
 };
 
 /// Most characters of a command's output that are answered.
 const LINE_MAX: usize = 1000;
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let commands = &probe.context.settings.exec;
     let name = probe.target.segment();
-    let Some(argv) = commands.get(name) else {
-        let known = commands
-            .keys()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join(", ");
-        let known = if known.is_empty() {
-            "there are no commands".into()
-        } else {
-            format!("there are {known}")
-        };
-        let text = format!(
-            "exec: the configuration has no command '{}'",
-            name.escape_debug()
-        );
-        // Which ones there are is not for every poller.
-        return Err(Outcome::new(StatusCode::NOT_FOUND, text).because(format!("exec: {known}")));
-    };
-    probe.trace.stage("looking up the host");
-    let addresses = probe.context.addresses(probe.target).await?;
-    let host = addresses
-        .first()
-        .ok_or_else(|| probe.failed("the host has no address"))?
-        .ip()
-        .to_string();
+    let argv = find_command(probe, name)?;
+    let host = host(probe).await?;
     let port = probe.target.port.to_string();
     let environment = [
         ("HACHECK_SERVICE", &*probe.target.service),
@@ -58,19 +36,47 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     ];
     probe.trace.stage("waiting for the command");
     probe.trace.note(|| argv.to_string());
-    let ran = process::run(argv, &environment, &probe.context.settings.secrets())
+    let secrets = probe.context.settings.secrets();
+    let ran = process::run(argv, &environment, &secrets)
         .await
         .map_err(|e| probe.failed(e))?;
     probe.trace.note(|| ran.end.to_string());
     Ok(outcome(name, &ran))
 }
 
+fn find_command<'a>(probe: &Probe<'a>, name: &str) -> Result<&'a Argv, Outcome> {
+    let commands = &probe.context.settings.exec;
+    if let Some(argv) = commands.get(name) {
+        return Ok(argv);
+    }
+    let name = name.escape_debug();
+    let text = format!("exec: the configuration has no command '{name}'");
+    // Which ones there are is not for every poller.
+    let cause = format!("exec: {}", there_are(commands));
+    Err(Outcome::new(StatusCode::NOT_FOUND, text).because(cause))
+}
+
+fn there_are(commands: &BTreeMap<String, Argv>) -> String {
+    if commands.is_empty() {
+        return "there are no commands".to_owned();
+    }
+    let names: Vec<&str> = commands.keys().map(String::as_str).collect();
+    format!("there are {}", names.join(", "))
+}
+
+/// An address of the target that may be checked.
+async fn host(probe: &Probe<'_>) -> Result<String, Outcome> {
+    probe.trace.stage("looking up the host");
+    let addresses = probe.context.addresses(probe.target).await?;
+    match addresses.first() {
+        Some(address) => Ok(address.ip().to_string()),
+        None => Err(probe.failed("the host has no address")),
+    }
+}
+
 fn outcome(name: &str, ran: &Ran) -> Outcome {
+    let end = end(ran);
     let line = ran.first_line(LINE_MAX);
-    let end = match ran.end {
-        End::Exit(code) => format!("exit code {code}{}", word(code)),
-        signal @ End::Signal(_) => signal.to_string(),
-    };
     let text = if line.is_empty() {
         format!("exec {name}: {end}, no output")
     } else {
@@ -82,6 +88,13 @@ fn outcome(name: &str, ran: &Ran) -> Outcome {
         StatusCode::SERVICE_UNAVAILABLE
     };
     Outcome::new(status, text).because(format!("exec {name}: {end}"))
+}
+
+fn end(ran: &Ran) -> String {
+    match ran.end {
+        End::Exit(code) => format!("exit code {code}{}", word(code)),
+        signal @ End::Signal(_) => signal.to_string(),
+    }
 }
 
 /// What Nagios' plugins mean by an exit code (Monitoring Plugins Development Guidelines, "Plugin Return Codes").

@@ -3,7 +3,7 @@
 //! [`PROTOCOLS`] is the list of what can be probed; a new protocol is a file beside this one and a row in the table.
 //! A failed probe is an [`Outcome`], never an error, and a probe knows nothing of spool, cache or daemon.
 //!
-//! Rule: [`run`] sets the one deadline, from the wait for a slot to the last byte. A probe itself never times out.
+//! Rule: a probe never times out by itself; [`run`] sets the one deadline.
 
 mod connection;
 mod context;
@@ -20,9 +20,12 @@ mod mysql;
 mod options;
 mod outcome;
 mod postgres;
+mod protocol;
 mod redis;
 mod redis_info;
+mod run;
 pub(crate) mod settings;
+mod shown;
 mod slots;
 mod smtp;
 mod stream;
@@ -32,17 +35,15 @@ mod tls;
 mod trace;
 mod zookeeper;
 
-use std::fmt;
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
-
 pub use crate::settings::Secret;
 pub use context::{Context, Room};
 pub use header::Header;
 pub use http_rule::{HttpRule, Pattern};
+pub use options::OptionError;
 pub use outcome::Outcome;
+use protocol::settle;
+pub use protocol::{ProbeFn, Probing, Protocol, ReadOptions, Request};
+pub use run::{Probe, run, run_as};
 pub use settings::{Settings, TlsUse};
 pub use slots::Name;
 pub use target::{Headers, Target};
@@ -81,179 +82,11 @@ const GROUP_ROW: Protocol = Protocol {
     keyed_by_service: true,
     default_port: Some(0),
     bare_timeout: false,
-    probe: |probe| Box::pin(async move { probe.failed("a group is not probed by itself") }),
+    probe: |probe| settle(async { Err(probe.failed("a group is not probed by itself")) }),
 };
 
 /// What HTTP probes call themselves, as the originals did.
 pub const AGENT: &str = concat!("hastate ", env!("CARGO_PKG_VERSION"));
-
-/// One row of [`PROTOCOLS`].
-pub struct Protocol {
-    /// The first part of a check's path.
-    pub name: &'static str,
-    /// The check's path needs a slash behind the port, as the originals' HTTP routes do.
-    pub needs_slash: bool,
-    /// What of the request decides the result, and so is part of the cache key.
-    pub request: Request,
-    /// The service's name decides the result, so it is part of the cache key.
-    pub keyed_by_service: bool,
-    /// Where such a service usually listens; `Some(0)` where nothing is connected to, so that a check needs no port.
-    pub default_port: Option<u16>,
-    /// The body on timeout is the originals' `Connection timed out after N.NNs` alone.
-    pub bare_timeout: bool,
-    /// The probe.
-    pub probe: ProbeFn,
-}
-
-/// A probe: reads what it needs from [`Probe`], gives the outcome.
-pub type ProbeFn = for<'a> fn(&'a Probe<'a>) -> Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
-
-/// What of a poller's request decides the result of a probe.
-#[derive(Clone, Copy)]
-pub enum Request {
-    /// Nothing: a made-up path or query cannot multiply probes.
-    Ignored,
-    /// Path, query string and copied headers reach the target.
-    Whole,
-    /// Some options of the query string.
-    Options(ReadOptions),
-    /// The path's first segment.
-    Segment,
-}
-
-/// Reads the options of a query string: gives a text that is the same for queries that mean the same.
-///
-/// # Errors
-/// A sentence, for options that are unknown or contradict each other.
-pub type ReadOptions = fn(query: &str) -> Result<String, String>;
-
-impl fmt::Debug for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-impl Protocol {
-    /// Whether a check needs a port.
-    #[must_use]
-    pub fn needs_port(&self) -> bool {
-        self.default_port != Some(0)
-    }
-
-    /// The row of a name.
-    #[must_use]
-    pub fn find(name: &str) -> Option<&'static Self> {
-        PROTOCOLS.iter().find(|p| p.name == name)
-    }
-}
-
-/// One probe under way: what a [`ProbeFn`] gets.
-pub struct Probe<'a> {
-    /// The row that is run.
-    pub protocol: &'static Protocol,
-    /// What is probed.
-    pub target: &'a Target,
-    /// Settings and shared means.
-    pub context: &'a Context,
-    /// What was done so far.
-    pub trace: &'a Trace,
-}
-
-impl Probe<'_> {
-    /// `http 127.0.0.1:8080`, for messages.
-    #[must_use]
-    pub fn subject(&self) -> String {
-        format!(
-            "{} {}:{}",
-            self.protocol.name, self.target.host, self.target.port
-        )
-    }
-
-    /// The deadline, from the start.
-    #[must_use]
-    pub fn limit(&self) -> Duration {
-        self.target
-            .limit
-            .unwrap_or_else(|| self.context.settings.timeout_of(&self.target.service))
-    }
-
-    /// A failure that names protocol, address, cause and duration.
-    pub fn failed(&self, cause: impl fmt::Display) -> Outcome {
-        Outcome::unavailable(format!(
-            "{}: {cause} after {}",
-            self.subject(),
-            self.trace.elapsed()
-        ))
-    }
-}
-
-/// Runs one probe within its deadline.
-pub async fn run(
-    protocol: &'static Protocol,
-    target: &Target,
-    context: &Context,
-    trace: &Trace,
-) -> Outcome {
-    run_as(None, protocol, target, context, trace).await
-}
-
-/// Runs the probe of a check that has a name, by which it is known again: one that passed lately finds a place among
-/// made-up ones.
-pub async fn run_as(
-    check: Option<Name>,
-    protocol: &'static Protocol,
-    target: &Target,
-    context: &Context,
-    trace: &Trace,
-) -> Outcome {
-    let probe = Probe {
-        protocol,
-        target,
-        context,
-        trace,
-    };
-    let limit = probe.limit();
-    let placed = AtomicBool::new(false);
-    let work = async {
-        trace.stage("waiting for a free slot (max_clients)");
-        match context.slots.take(target, check).await {
-            Ok(_slot) => {
-                placed.store(true, Ordering::Relaxed);
-                (protocol.probe)(&probe).await
-            }
-            Err(full) => full,
-        }
-    };
-    let outcome = tokio::time::timeout(limit, work)
-        .await
-        .unwrap_or_else(|_| Outcome {
-            overload: !placed.load(Ordering::Relaxed),
-            ..timed_out(&probe)
-        });
-    if let Some(check) = check.filter(|_| outcome.passes()) {
-        context.slots.note_passed(check, target);
-    }
-    outcome
-}
-
-fn timed_out(probe: &Probe<'_>) -> Outcome {
-    let text = format!("Connection timed out after {}", probe.trace.elapsed());
-    let detail = format!("{}, {}", probe.subject(), probe.trace.current());
-    if probe.protocol.bare_timeout {
-        Outcome::unavailable(text).because(detail)
-    } else {
-        Outcome::unavailable(format!("{text}: {detail}"))
-    }
-}
-
-/// A duration as the originals print it: `0.05s`.
-pub(crate) struct Seconds(pub Duration);
-
-impl fmt::Display for Seconds {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:.2}s", self.0.as_secs_f64())
-    }
-}
 
 #[cfg(test)]
 mod tests {

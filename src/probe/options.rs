@@ -4,9 +4,69 @@
 //! check weaker. What has nothing to do with ours is ignored, as the originals ignored every query, unless ours stand
 //! beside it.
 
-use std::borrow::Cow;
+use std::fmt;
 
 use crate::names::nearest::nearest;
+
+/// The names of a protocol's options.
+pub type OptionNames = &'static [&'static str];
+
+/// Reads the options that a query gives, in their order.
+pub(super) fn read(
+    query: &str,
+    known: OptionNames,
+) -> Result<Vec<(&'static str, String)>, OptionError> {
+    let mut options = Vec::new();
+    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        match find(&name, known) {
+            Some(name) => add(&mut options, name, &value)?,
+            None if is_typing_error(&name, known) || gives_any(query, known) => {
+                return Err(OptionError::Unknown {
+                    name: name.into_owned(),
+                    known,
+                });
+            }
+            None => {}
+        }
+    }
+    Ok(options)
+}
+
+fn find(name: &str, known: OptionNames) -> Option<&'static str> {
+    known.iter().copied().find(|k| *k == name)
+}
+
+fn is_typing_error(name: &str, known: OptionNames) -> bool {
+    nearest(name, known.iter().copied()).is_some()
+}
+
+fn gives_any(query: &str, known: OptionNames) -> bool {
+    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| find(&name, known).is_some())
+}
+
+fn add(
+    options: &mut Vec<(&'static str, String)>,
+    name: &'static str,
+    value: &str,
+) -> Result<(), OptionError> {
+    if options.iter().any(|(given, _)| *given == name) {
+        return Err(OptionError::Twice(name));
+    }
+    if value.is_empty() {
+        return Err(OptionError::Empty(name));
+    }
+    options.push((name, value.to_owned()));
+    Ok(())
+}
+
+/// A text that is the same for options that mean the same; empty when none is given.
+pub(super) fn canonical<T: fmt::Debug + Default + PartialEq>(options: &T) -> String {
+    if *options == T::default() {
+        String::new()
+    } else {
+        format!("{options:?}")
+    }
+}
 
 /// What a database is expected to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,50 +76,71 @@ pub(super) enum Role {
 }
 
 impl Role {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+    pub(super) fn parse(text: &str) -> Result<Self, OptionError> {
         match text {
             "primary" => Ok(Self::Primary),
             "replica" => Ok(Self::Replica),
-            _ => Err(format!(
-                "role is primary or replica, not '{}'",
-                text.escape_debug()
-            )),
+            _ => Err(OptionError::Value {
+                name: "role",
+                expected: "primary or replica",
+                value: text.to_owned(),
+            }),
         }
     }
 }
 
-/// Hands each option to `take`, which says whether it knows the name.
-///
-/// # Errors
-/// A sentence about the first option that cannot be, or that of `take`.
-pub(super) fn read<'a>(
-    query: &'a str,
-    known: &[&'static str],
-    mut take: impl FnMut(&'static str, Cow<'a, str>) -> Result<(), String>,
-) -> Result<(), String> {
-    let mut seen = Vec::new();
-    let ours = form_urlencoded::parse(query.as_bytes()).any(|(name, _)| known.contains(&&*name));
-    for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        let Some(name) = known.iter().copied().find(|k| *k == name) else {
-            if !ours && nearest(&name, known.iter().copied()).is_none() {
-                continue;
-            }
-            return Err(format!(
-                "unknown option '{}'; there are {}",
-                name.escape_debug(),
-                known.join(", ")
-            ));
-        };
-        if seen.contains(&name) {
-            return Err(format!("option {name} is given twice"));
-        }
-        if value.is_empty() {
-            return Err(format!(
-                "option {name} has no value; leave it out or give one"
-            ));
-        }
-        seen.push(name);
-        take(name, value)?;
-    }
-    Ok(())
+/// Why the options of a check are refused.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OptionError {
+    /// The protocol has no such option.
+    Unknown {
+        /// What was given.
+        name: String,
+        /// Those that the protocol has.
+        known: OptionNames,
+    },
+    /// An option is given twice.
+    Twice(&'static str),
+    /// An option has no value.
+    Empty(&'static str),
+    /// An option has a value that it cannot have.
+    Value {
+        /// The option.
+        name: &'static str,
+        /// What it can be.
+        expected: &'static str,
+        /// What it is.
+        value: String,
+    },
+    /// The value of an option is longer than this many bytes.
+    TooLong(&'static str, usize),
+    /// The value of an option has a control character.
+    ControlCharacter(&'static str),
+    /// Two options cannot stand together; why.
+    Contradiction(&'static str),
 }
+
+impl fmt::Display for OptionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown { name, known } => {
+                let (name, known) = (name.escape_debug(), known.join(", "));
+                write!(f, "unknown option '{name}'; there are {known}")
+            }
+            Self::Twice(name) => write!(f, "option {name} is given twice"),
+            Self::Empty(name) => {
+                write!(f, "option {name} has no value; leave it out or give one")
+            }
+            Self::Value {
+                name,
+                expected,
+                value,
+            } => write!(f, "{name} is {expected}, not '{}'", value.escape_debug()),
+            Self::TooLong(name, max) => write!(f, "{name} is longer than {max} bytes"),
+            Self::ControlCharacter(name) => write!(f, "{name} has a control character"),
+            Self::Contradiction(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for OptionError {}

@@ -4,7 +4,7 @@
 use hyper::StatusCode;
 
 use super::lines::Lines;
-use super::{Outcome, Probe, Protocol, Request, stream, tls};
+use super::{Outcome, Probe, Protocol, Request, settle, stream, tls};
 use crate::settings::Secret;
 
 /// Longest line of an answer, in bytes.
@@ -18,7 +18,7 @@ pub(super) const REDIS: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(6379),
     bare_timeout: false,
-    probe: |probe| Box::pin(async move { ping(probe).await.unwrap_or_else(|failed| failed) }),
+    probe: |probe| settle(ping(probe)),
 };
 
 /// The row of `sentinel`.
@@ -31,58 +31,57 @@ pub(super) const SENTINEL: Protocol = Protocol {
 async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let mut lines = open(probe).await?;
     probe.trace.stage("waiting for the answer to PING");
-    let answer = async {
-        lines.send(b"PING\r\n").await?;
-        lines.line(LINE_MAX).await
-    };
-    let answer = answer.await.map_err(|e| probe.failed(e))?;
+    let answer = lines
+        .ask(b"PING\r\n", LINE_MAX)
+        .await
+        .map_err(|e| probe.failed(e))?;
     if answer.trim_ascii() == b"+PONG" {
         return Ok(Outcome::healthy("Sent PING, got back +PONG"));
     }
-    Err(refused(format!(
-        "Sent PING, got back {}",
-        lines.shown(&answer)
-    )))
+    let shown = lines.shown(&answer);
+    Err(refused(format!("Sent PING, got back {shown}")))
 }
 
-/// Connects and logs in, as the configuration says.
+/// Connects and logs in, as the settings say.
 pub(super) async fn open<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
     let settings = &probe.context.settings;
-    let tcp = stream::connect(probe).await?;
-    let mut lines = if settings.redis_tls {
-        Lines::over(tls::wrap(probe, tcp).await?, probe.trace)
-    } else {
-        Lines::over(tcp, probe.trace)
-    };
+    let mut lines = connect(probe).await?;
     let user = settings.redis_username.as_deref();
     let password = settings.redis_password.as_ref().map(Secret::reveal);
     if user.is_some() || password.is_some() {
-        let password = password.unwrap_or_default();
-        lines.hide(password);
-        log_in(probe, &mut lines, user, password).await?;
+        log_in(probe, &mut lines, user, password.unwrap_or_default()).await?;
     }
     Ok(lines)
 }
 
-async fn log_in(
+async fn connect<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
+    let connection = stream::connect(probe).await?;
+    if !probe.context.settings.redis_tls {
+        return Ok(Lines::over(connection, probe.trace));
+    }
+    let encrypted = tls::wrap(probe, connection).await?;
+    Ok(Lines::over(encrypted, probe.trace))
+}
+
+async fn log_in<'a>(
     probe: &Probe<'_>,
-    lines: &mut Lines<'_>,
+    lines: &mut Lines<'a>,
     user: Option<&str>,
-    password: &str,
+    password: &'a str,
 ) -> Result<(), Outcome> {
+    // Some servers quote what they do not understand.
+    lines.hide(password);
     probe.trace.stage("waiting for the answer to AUTH");
-    let words: Vec<&str> = ["AUTH"].into_iter().chain(user).chain([password]).collect();
-    let answer = async {
-        lines.send(&command(&words)).await?;
-        lines.line(LINE_MAX).await
-    };
-    let answer = answer.await.map_err(|e| probe.failed(e))?;
+    let answer = lines
+        .ask(&auth(user, password), LINE_MAX)
+        .await
+        .map_err(|e| probe.failed(e))?;
     let answer = without_arguments(answer.trim_ascii());
     if answer == b"+OK" {
         return Ok(());
     }
     let shown = lines.shown(answer);
-    if probe.protocol.name.starts_with("sentinel") && wants_no_password(answer) {
+    if is_sentinel(probe) && wants_no_password(answer) {
         // `redis_password` is for Redis in the first place; Sentinels beside it mostly have none.
         probe.trace.note(|| format!("AUTH is not needed: {shown}"));
         return Ok(());
@@ -90,9 +89,22 @@ async fn log_in(
     Err(refused(format!("Sent AUTH, got back {shown}")))
 }
 
+/// Whether a Sentinel is asked.
+pub(super) fn is_sentinel(probe: &Probe<'_>) -> bool {
+    probe.protocol.name.starts_with(SENTINEL.name)
+}
+
 /// A 500, as the originals answer what the server itself said.
 pub(super) fn refused(text: String) -> Outcome {
     Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+}
+
+/// The login, of the default user when none is named.
+fn auth(user: Option<&str>, password: &str) -> Vec<u8> {
+    match user {
+        Some(user) => command(&["AUTH", user, password]),
+        None => command(&["AUTH", password]),
+    }
 }
 
 /// A command in the form that takes any byte: an array of counted strings.
@@ -107,20 +119,22 @@ fn command(words: &[&str]) -> Vec<u8> {
 /// Servers that do not know AUTH quote the beginning of its arguments, so perhaps a part of the password.
 fn without_arguments(answer: &[u8]) -> &[u8] {
     const QUOTING: &[u8] = b"with args beginning with";
-    let end = answer.windows(QUOTING.len()).position(|w| w == QUOTING);
-    answer[..end.unwrap_or(answer.len())].trim_ascii_end()
+    let mut parts = answer.windows(QUOTING.len());
+    match parts.position(|part| part == QUOTING) {
+        Some(end) => answer[..end].trim_ascii_end(),
+        None => answer,
+    }
 }
 
 /// What servers without a password say to AUTH: Redis 6 and later, before, and a Sentinel older than 5.0.1.
 fn wants_no_password(answer: &[u8]) -> bool {
     let answer = String::from_utf8_lossy(answer);
-    [
+    let said = [
         "without any password configured",
         "no password is set",
         "unknown command",
-    ]
-    .iter()
-    .any(|s| answer.contains(s))
+    ];
+    said.iter().any(|text| answer.contains(text))
 }
 
 #[cfg(test)]

@@ -6,9 +6,10 @@ use std::net::SocketAddrV4;
 
 use bytes::Bytes;
 
-use super::lines::{Lines, on_one_line};
+use super::lines::{Lines, contains};
 use super::redis::{self, LINE_MAX, refused};
-use super::{Outcome, Probe, Protocol, Request};
+use super::shown::on_one_line;
+use super::{Outcome, Probe, Protocol, Request, settle};
 
 /// Longest reply, in bytes. A busy server's is about 10 KiB.
 const INFO_MAX: usize = 1 << 20;
@@ -17,13 +18,7 @@ const INFO_MAX: usize = 1 << 20;
 pub(super) const REDIS_INFO: Protocol = Protocol {
     name: "redis-info",
     request: Request::Whole,
-    probe: |probe| {
-        Box::pin(async move {
-            check(probe, b"Keyspace")
-                .await
-                .unwrap_or_else(|failed| failed)
-        })
-    },
+    probe: |probe| settle(check(probe, b"Keyspace")),
     ..redis::REDIS
 };
 
@@ -31,75 +26,89 @@ pub(super) const REDIS_INFO: Protocol = Protocol {
 pub(super) const SENTINEL_INFO: Protocol = Protocol {
     name: "sentinel-info",
     request: Request::Whole,
-    probe: |probe| {
-        Box::pin(async move {
-            check(probe, b"sentinels")
-                .await
-                .unwrap_or_else(|failed| failed)
-        })
-    },
+    probe: |probe| settle(check(probe, b"sentinels")),
     ..redis::SENTINEL
 };
 
-async fn check(probe: &Probe<'_>, mark: &'static [u8]) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Result<Outcome, Outcome> {
     let mut lines = redis::open(probe).await?;
     probe.trace.stage("waiting for the answer to INFO");
-    let reply = read(probe, &mut lines, mark).await?;
-    let mut info = Info::parse(&String::from_utf8_lossy(&reply));
-    if !info.0.contains_key("redis_version") {
-        return Err(refused(format!(
-            "Sent INFO, got back {}",
-            lines.shown(&reply)
-        )));
+    let reply = read(probe, &mut lines, last_section).await?;
+    let text = String::from_utf8_lossy(&reply);
+    let mut info = Info::parse(&text);
+    if info.get("redis_version").is_none() {
+        return Err(got_back(&lines, &reply));
     }
-    if probe.protocol.name == SENTINEL_INFO.name {
-        info.add_master(&String::from_utf8_lossy(&reply));
+    if redis::is_sentinel(probe) {
+        info.add_master(&text);
     }
-    let asked =
-        probe.target.bare_path().trim_matches('/') == "match" && !probe.target.query().is_empty();
-    if asked {
+    if is_match(probe) {
         Ok(info.find(probe.target.query()))
     } else {
         info.json().map_err(|e| probe.failed(e))
     }
 }
 
-/// Reads the reply: a string counted in bytes, an error, or lines as they are. The latter come from no Redis, but the
-/// originals took them, up to the place that `mark` names.
-async fn read(probe: &Probe<'_>, lines: &mut Lines<'_>, mark: &[u8]) -> Result<Bytes, Outcome> {
-    let failed = |e| probe.failed(e);
-    lines.send(b"INFO\r\n").await.map_err(failed)?;
-    match lines.peek().await.map_err(failed)? {
-        b'$' => {
-            let head = lines.line(LINE_MAX).await.map_err(failed)?;
-            let count = std::str::from_utf8(&head[1..])
-                .ok()
-                .and_then(|n| n.trim().parse::<usize>().ok());
-            match count.filter(|n| *n <= INFO_MAX) {
-                Some(count) => lines.exact(count).await.map_err(failed),
-                None => Err(refused(format!(
-                    "Sent INFO, got back {}",
-                    lines.shown(&head)
-                ))),
-            }
-        }
-        b'-' => {
-            let error = lines.line(LINE_MAX).await.map_err(failed)?;
-            Err(refused(format!(
-                "Sent INFO, got back {}",
-                lines.shown(&error)
-            )))
-        }
-        _ => {
-            let reply = lines.rest(INFO_MAX, Some(mark)).await.map_err(failed)?;
-            match reply.windows(mark.len()).any(|w| w == mark) {
-                true => Ok(reply),
-                false => Err(probe.failed(
-                    "the peer closed the connection in the middle of INFO, before its end",
-                )),
-            }
-        }
+/// Whether the check wants a field to have a value.
+fn is_match(probe: &Probe<'_>) -> bool {
+    let path = probe.target.bare_path().trim_matches('/');
+    path == "match" && !probe.target.query().is_empty()
+}
+
+/// Reads the reply: a string counted in bytes, an error, or lines as they are.
+async fn read(
+    probe: &Probe<'_>,
+    lines: &mut Lines<'_>,
+    last_section: &[u8],
+) -> Result<Bytes, Outcome> {
+    lines.send(b"INFO\r\n").await.map_err(|e| probe.failed(e))?;
+    match lines.peek().await.map_err(|e| probe.failed(e))? {
+        b'$' => read_counted(probe, lines).await,
+        b'-' => Err(read_error(probe, lines).await),
+        _ => read_bare(probe, lines, last_section).await,
     }
+}
+
+async fn read_counted(probe: &Probe<'_>, lines: &mut Lines<'_>) -> Result<Bytes, Outcome> {
+    let head = lines.line(LINE_MAX).await.map_err(|e| probe.failed(e))?;
+    match counted(&head) {
+        Some(count) if count <= INFO_MAX => lines.exact(count).await.map_err(|e| probe.failed(e)),
+        _ => Err(got_back(lines, &head)),
+    }
+}
+
+/// The number of `$100`, how many bytes follow.
+fn counted(head: &[u8]) -> Option<usize> {
+    let digits = head.strip_prefix(b"$")?;
+    let text = std::str::from_utf8(digits).ok()?;
+    text.trim().parse().ok()
+}
+
+async fn read_error(probe: &Probe<'_>, lines: &mut Lines<'_>) -> Outcome {
+    match lines.line(LINE_MAX).await {
+        Ok(error) => got_back(lines, &error),
+        Err(incomplete) => probe.failed(incomplete),
+    }
+}
+
+/// Reads lines as they are, up to the last section. No Redis sends them so, but the originals took them.
+async fn read_bare(
+    probe: &Probe<'_>,
+    lines: &mut Lines<'_>,
+    last_section: &[u8],
+) -> Result<Bytes, Outcome> {
+    let reply = lines
+        .until(last_section, INFO_MAX)
+        .await
+        .map_err(|e| probe.failed(e))?;
+    if contains(&reply, last_section) {
+        return Ok(reply);
+    }
+    Err(probe.failed("the peer closed the connection in the middle of INFO, before its end"))
+}
+
+fn got_back(lines: &Lines<'_>, answer: &[u8]) -> Outcome {
+    refused(format!("Sent INFO, got back {}", lines.shown(answer)))
 }
 
 /// The fields of a reply.
@@ -107,46 +116,37 @@ async fn read(probe: &Probe<'_>, lines: &mut Lines<'_>, mark: &[u8]) -> Result<B
 struct Info(BTreeMap<String, String>);
 
 impl Info {
-    /// `field:value` lines; a value may hold colons. Section heads and empty lines are left out.
+    /// Reads `field:value` lines; a value may hold colons. Section heads and empty lines are left out.
     fn parse(reply: &str) -> Self {
-        let fields = reply
-            .lines()
-            .map(str::trim)
-            .filter(|line| !line.starts_with('#'));
-        Self(
-            fields
-                .filter_map(|l| l.split_once(':'))
-                .map(|(k, v)| (k.to_owned(), v.to_owned()))
-                .collect(),
-        )
+        let mut fields = BTreeMap::new();
+        for line in reply.lines().map(str::trim) {
+            if line.starts_with('#') {
+                continue;
+            }
+            if let Some((field, value)) = line.split_once(':') {
+                fields.insert(field.to_owned(), value.to_owned());
+            }
+        }
+        Self(fields)
     }
 
-    /// `redis_master`: the address of the first master that is watched, as the originals name it.
+    /// Adds `redis_master`, as the originals name the address of the first master that is watched.
     fn add_master(&mut self, reply: &str) {
-        let first = reply
-            .lines()
-            .filter(|l| l.starts_with("master"))
-            .find_map(|l| part(l.split_once(':')?.1, "address"));
-        let any = || {
-            reply
-                .split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
-                .find(|t| is_address(t))
-        };
-        if let Some(master) = first.or_else(any) {
+        if let Some(master) = master_address(reply).or_else(|| first_address(reply)) {
             self.0.insert("redis_master".into(), master.to_owned());
         }
     }
 
     /// A field's value; `db0.keys` is the part `keys` of `db0:keys=1,expires=0`.
     fn get(&self, field: &str) -> Option<&str> {
-        let inner = || {
-            field
-                .rsplit_once('.')
-                .and_then(|(field, name)| part(self.0.get(field)?, name))
-        };
-        self.0.get(field).map(String::as_str).or_else(inner)
+        if let Some(value) = self.0.get(field) {
+            return Some(value);
+        }
+        let (field, name) = field.rsplit_once('.')?;
+        part(self.0.get(field)?, name)
     }
 
+    /// Passes when any pair of the query is a field and its value.
     fn find(&self, query: &str) -> Outcome {
         for (field, value) in form_urlencoded::parse(query.as_bytes()) {
             if self.get(&field) == Some(&*value) {
@@ -161,24 +161,46 @@ impl Info {
     }
 
     fn json(&self) -> Result<Outcome, serde_json::Error> {
+        let text = serde_json::to_string(&self.0)?;
         Ok(Outcome {
             ours: false,
-            ..Outcome::healthy(serde_json::to_string(&self.0)?)
+            ..Outcome::healthy(text)
         })
     }
 }
 
-/// A part of `name=value,name=value`.
-fn part<'a>(value: &'a str, name: &str) -> Option<&'a str> {
-    value
-        .trim()
-        .split(',')
-        .find_map(|pair| pair.split_once('=').filter(|(n, _)| *n == name))
-        .map(|(_, v)| v)
+/// The address in the first line like `master0:name=main,status=ok,address=10.0.0.5:6379`.
+fn master_address(reply: &str) -> Option<&str> {
+    for line in reply.lines() {
+        let Some((field, value)) = line.split_once(':') else {
+            continue;
+        };
+        if !field.starts_with("master") {
+            continue;
+        }
+        if let Some(address) = part(value, "address") {
+            return Some(address);
+        }
+    }
+    None
 }
 
-fn is_address(text: &str) -> bool {
-    text.parse::<SocketAddrV4>().is_ok()
+/// The first IPv4 address with a port, wherever it stands.
+fn first_address(reply: &str) -> Option<&str> {
+    reply
+        .split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
+        .find(|word| word.parse::<SocketAddrV4>().is_ok())
+}
+
+/// A part of `name=value,name=value`.
+fn part<'a>(value: &'a str, name: &str) -> Option<&'a str> {
+    for pair in value.trim().split(',') {
+        match pair.split_once('=') {
+            Some((known, value)) if known == name => return Some(value),
+            _ => {}
+        }
+    }
+    None
 }
 
 #[cfg(test)]

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 
-use super::lines::{Broken, Lines};
-use super::{Outcome, Probe, Protocol, Request};
+use super::lines::{Incomplete, Lines};
+use super::{Outcome, Probe, Protocol, Request, settle};
 
 /// Longest line, in bytes. RFC 5321 says 512 (section 4.5.3.1.5); greetings are known to be longer.
 const LINE_MAX: usize = 4096;
@@ -19,29 +19,28 @@ pub(super) const SMTP: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(25),
     bare_timeout: true,
-    probe: |probe| Box::pin(async move { check(probe).await.unwrap_or_else(|failed| failed) }),
+    probe: |probe| settle(check(probe)),
 };
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let mut lines = Lines::connect(probe).await?;
     probe.trace.stage("waiting for the greeting");
-    let greeting = reply(&mut lines).await.map_err(|e| broken(probe, &e))?;
-    expect(probe, &lines, &greeting, "220", "greeting")?;
+    let greeting = read_reply(&mut lines).await;
+    expect(probe, &lines, "greeting", "220", greeting)?;
     probe.trace.stage("waiting for the answer to QUIT");
-    lines
-        .send(b"QUIT\r\n")
-        .await
-        .map_err(|e| broken(probe, &e))?;
-    let farewell = reply(&mut lines).await.map_err(|e| broken(probe, &e))?;
-    expect(probe, &lines, &farewell, "221", "QUIT response")?;
-    Ok(Outcome::healthy(format!(
-        "Connected in {}",
-        probe.trace.elapsed()
-    )))
+    let farewell = quit(&mut lines).await;
+    expect(probe, &lines, "QUIT response", "221", farewell)?;
+    let elapsed = probe.trace.elapsed();
+    Ok(Outcome::healthy(format!("Connected in {elapsed}")))
 }
 
-/// Reads a reply of one or more lines; gives the first.
-async fn reply(lines: &mut Lines<'_>) -> Result<Bytes, Broken> {
+async fn quit(lines: &mut Lines<'_>) -> Result<Bytes, Incomplete> {
+    lines.send(b"QUIT\r\n").await?;
+    read_reply(lines).await
+}
+
+/// Reads a reply of one or more lines, and returns the first.
+async fn read_reply(lines: &mut Lines<'_>) -> Result<Bytes, Incomplete> {
     let first = lines.line(LINE_MAX).await?;
     let mut last = first.clone();
     let mut count = 1;
@@ -54,43 +53,51 @@ async fn reply(lines: &mut Lines<'_>) -> Result<Bytes, Broken> {
 
 /// Whether more lines follow: `220-text` (RFC 5321 section 4.2.1).
 fn goes_on(line: &[u8]) -> bool {
-    matches!(line, [a, b, c, b'-', ..] if [a, b, c].iter().all(|d| d.is_ascii_digit()))
+    match line.split_at_checked(3) {
+        Some((code, [b'-', ..])) => code.iter().all(u8::is_ascii_digit),
+        _ => false,
+    }
 }
 
-fn has_code(line: &[u8], code: &str) -> bool {
-    let rest = line.strip_prefix(code.as_bytes());
-    rest.is_some_and(|rest| {
-        rest.first()
-            .is_none_or(|b| *b == b'-' || b.is_ascii_whitespace())
-    })
-}
-
+/// Fails unless a reply came with this code.
 fn expect(
     probe: &Probe<'_>,
     lines: &Lines<'_>,
-    line: &[u8],
-    code: &str,
     what: &str,
+    code: &str,
+    reply: Result<Bytes, Incomplete>,
 ) -> Result<(), Outcome> {
-    let shown = lines.shown(line);
+    let line = match reply {
+        Ok(line) => line,
+        Err(incomplete) => return Err(failed(probe, &incomplete)),
+    };
+    let shown = lines.shown(&line);
     probe.trace.note(|| format!("{what} '{shown}'"));
-    if has_code(line, code) {
-        Ok(())
-    } else {
-        Err(Outcome::unavailable(format!(
-            "Got unexpected {what} '{shown}'"
-        )))
+    if has_code(&line, code) {
+        return Ok(());
+    }
+    Err(Outcome::unavailable(format!(
+        "Got unexpected {what} '{shown}'"
+    )))
+}
+
+/// Whether a line begins with a code, and then ends or goes on with a blank or a hyphen.
+fn has_code(line: &[u8], code: &str) -> bool {
+    match line.strip_prefix(code.as_bytes()) {
+        Some([]) => true,
+        Some([next, ..]) => *next == b'-' || next.is_ascii_whitespace(),
+        None => false,
     }
 }
 
-/// The originals' body for a connection that ended early.
-fn broken(probe: &Probe<'_>, e: &Broken) -> Outcome {
-    let failed = probe.failed(e);
-    if e.is_closed() {
-        let cause = String::from_utf8_lossy(&failed.body).into_owned();
-        return Outcome::unavailable("Peer unexpectedly closed connection").because(cause);
+/// A connection that ended early has the originals' body.
+fn failed(probe: &Probe<'_>, incomplete: &Incomplete) -> Outcome {
+    let failed = probe.failed(incomplete);
+    if !incomplete.is_closed() {
+        return failed;
     }
-    failed
+    let cause = String::from_utf8_lossy(&failed.body);
+    Outcome::unavailable("Peer unexpectedly closed connection").because(cause)
 }
 
 #[cfg(test)]
@@ -101,7 +108,7 @@ mod tests {
     async fn read(data: &[u8]) -> Option<Bytes> {
         let trace = Trace::start(false);
         let mut lines = Lines::over(tokio::io::join(data, tokio::io::sink()), &trace);
-        reply(&mut lines).await.ok()
+        read_reply(&mut lines).await.ok()
     }
 
     #[test]

@@ -36,10 +36,9 @@ pub(super) async fn connect_saying(
         return Ok((Connection::Unix(stream), 0));
     }
     probe.trace.stage("looking up the host");
-    let start = Instant::now();
     let addresses = probe.context.addresses(probe.target).await?;
     probe.trace.stage("connecting");
-    let end = (addresses.len() > 1).then(|| start + probe.limit());
+    let end = (addresses.len() > 1).then_some(probe.deadline);
     let mut last = None;
     for (i, address) in addresses.iter().enumerate() {
         let share = u32::try_from(addresses.len() - i).unwrap_or(u32::MAX);

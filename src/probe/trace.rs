@@ -1,9 +1,8 @@
 //! What a probe did and when, for messages and `hacheck probe -v`.
 
+use std::fmt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use super::Seconds;
 
 /// The steps of one probe.
 #[derive(Debug)]
@@ -47,23 +46,26 @@ impl Trace {
 
     /// Begins a stage, e.g. `"connecting"`: what the probe was doing if the deadline comes now.
     pub fn stage(&self, stage: &'static str) {
-        {
-            let mut now = self.lock();
-            now.stage = stage;
-            now.received.clear();
-        }
+        self.enter(stage);
         self.note(|| stage.to_owned());
+    }
+
+    fn enter(&self, stage: &'static str) {
+        let mut now = self.lock();
+        now.stage = stage;
+        now.received.clear();
     }
 
     /// Notes something learned, e.g. the address connected to.
     pub fn note(&self, what: impl FnOnce() -> String) {
-        if self.verbose {
-            let step = Step {
-                at: self.start.elapsed(),
-                what: what(),
-            };
-            self.lock().steps.push(step);
+        if !self.verbose {
+            return;
         }
+        let step = Step {
+            at: self.start.elapsed(),
+            what: what(),
+        };
+        self.lock().steps.push(step);
     }
 
     /// Keeps the beginning of an answer that is not complete yet, quoted, for the message if the deadline comes now.
@@ -84,8 +86,8 @@ impl Trace {
 
     /// Time since the start, as messages show it.
     #[must_use]
-    pub fn elapsed(&self) -> impl std::fmt::Display + use<> {
-        Seconds(self.start.elapsed())
+    pub fn elapsed(&self) -> impl fmt::Display + use<> {
+        Elapsed(self.start.elapsed())
     }
 
     /// The steps so far; empty unless verbose.
@@ -96,5 +98,14 @@ impl Trace {
 
     fn lock(&self) -> MutexGuard<'_, Now> {
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A duration as the originals print it: `0.05s`.
+struct Elapsed(Duration);
+
+impl fmt::Display for Elapsed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:.2}s", self.0.as_secs_f64())
     }
 }

@@ -4,59 +4,84 @@
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 
-/// `HealthCheckRequest { string service = 1; }` in a frame: no compression, length, message.
+/// Bytes in front of a message: a flag for compression, and the length.
+const FRAME_HEAD: usize = 5;
+
+/// `HealthCheckRequest { string service = 1; }` in a frame, without compression.
 pub(super) fn message(service: &str) -> Bytes {
-    let mut proto = BytesMut::new();
-    if !service.is_empty() {
-        proto.put_u8(0x0a);
-        let mut length = service.len();
-        while length >= 0x80 {
-            proto.put_u8(u8::try_from(length & 0x7f).unwrap_or_default() | 0x80);
-            length >>= 7;
-        }
-        proto.put_u8(u8::try_from(length).unwrap_or_default());
-        proto.put_slice(service.as_bytes());
-    }
-    let mut frame = BytesMut::with_capacity(proto.len() + 5);
+    let message = request(service);
+    let mut frame = BytesMut::with_capacity(FRAME_HEAD + message.len());
     frame.put_u8(0);
     // A query string is shorter than 4 GiB.
-    frame.put_u32(u32::try_from(proto.len()).unwrap_or_default());
-    frame.put_slice(&proto);
+    frame.put_u32(u32::try_from(message.len()).unwrap_or_default());
+    frame.put_slice(&message);
     frame.freeze()
+}
+
+fn request(service: &str) -> BytesMut {
+    let mut message = BytesMut::new();
+    if service.is_empty() {
+        return message;
+    }
+    // Field 1 of wire type 2, a string.
+    message.put_u8(0x0a);
+    put_varint(&mut message, service.len());
+    message.put_slice(service.as_bytes());
+    message
+}
+
+/// Seven bits in each byte, the lowest first; the highest bit of a byte says that more follow.
+fn put_varint(message: &mut BytesMut, value: usize) {
+    let mut rest = value;
+    while rest >= 0x80 {
+        message.put_u8(low_bits(rest) | 0x80);
+        rest >>= 7;
+    }
+    message.put_u8(low_bits(rest));
+}
+
+fn low_bits(value: usize) -> u8 {
+    u8::try_from(value & 0x7f).unwrap_or_default()
 }
 
 /// `HealthCheckResponse { ServingStatus status = 1; }`; a status that is left out is 0.
 pub(super) fn serving_status(frame: &[u8]) -> Option<u64> {
-    let (head, message) = frame.split_at_checked(5)?;
-    let length = u32::from_be_bytes(head.get(1..5)?.try_into().ok()?);
-    // The request allowed no compression.
-    if head.first() != Some(&0) || usize::try_from(length).ok()? != message.len() {
-        return None;
-    }
-    let mut rest = message;
+    let mut rest = unframed(frame)?;
     let mut status = 0;
     while !rest.is_empty() {
-        let key = varint(&mut rest)?;
-        match key & 7 {
-            0 => {
-                let value = varint(&mut rest)?;
-                if key >> 3 == 1 {
-                    status = value;
-                }
-            }
-            1 => rest = rest.get(8..)?,
-            2 => {
-                let length = usize::try_from(varint(&mut rest)?).ok()?;
-                rest = rest.get(length..)?;
-            }
-            5 => rest = rest.get(4..)?,
-            _ => return None,
+        let key = take_varint(&mut rest)?;
+        let (field, wire_type) = (key >> 3, key & 7);
+        match (field, wire_type) {
+            (1, 0) => status = take_varint(&mut rest)?,
+            _ => skip(&mut rest, wire_type)?,
         }
     }
     Some(status)
 }
 
-fn varint(rest: &mut &[u8]) -> Option<u64> {
+/// The message in a frame. The request allowed no compression.
+fn unframed(frame: &[u8]) -> Option<&[u8]> {
+    let (compressed, rest) = frame.split_first()?;
+    let (length, message) = rest.split_first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    let whole = *compressed == 0 && length == message.len();
+    whole.then_some(message)
+}
+
+/// Skips the value of a field that is not ours (Protocol Buffers, "Encoding").
+fn skip(rest: &mut &[u8], wire_type: u64) -> Option<()> {
+    let length = match wire_type {
+        0 => return take_varint(rest).map(|_| ()),
+        1 => 8,
+        2 => usize::try_from(take_varint(rest)?).ok()?,
+        5 => 4,
+        _ => return None,
+    };
+    *rest = rest.get(length..)?;
+    Some(())
+}
+
+fn take_varint(rest: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let (byte, after) = rest.split_first()?;
@@ -70,53 +95,33 @@ fn varint(rest: &mut &[u8]) -> Option<u64> {
 }
 
 /// The names of gRPC's status codes (grpc/doc/statuscodes.md).
-pub(super) fn code_name(code: &str) -> String {
-    const NAMES: [&str; 17] = [
-        "OK",
-        "CANCELLED",
-        "UNKNOWN",
-        "INVALID_ARGUMENT",
-        "DEADLINE_EXCEEDED",
-        "NOT_FOUND",
-        "ALREADY_EXISTS",
-        "PERMISSION_DENIED",
-        "RESOURCE_EXHAUSTED",
-        "FAILED_PRECONDITION",
-        "ABORTED",
-        "OUT_OF_RANGE",
-        "UNIMPLEMENTED",
-        "INTERNAL",
-        "UNAVAILABLE",
-        "DATA_LOSS",
-        "UNAUTHENTICATED",
-    ];
-    let name = code.parse::<usize>().ok().and_then(|n| NAMES.get(n));
-    name.map_or_else(
-        || format!("grpc-status {}", code.escape_debug()),
-        |n| format!("grpc-status {code} {n}"),
-    )
-}
+const CODES: [&str; 17] = [
+    "OK",
+    "CANCELLED",
+    "UNKNOWN",
+    "INVALID_ARGUMENT",
+    "DEADLINE_EXCEEDED",
+    "NOT_FOUND",
+    "ALREADY_EXISTS",
+    "PERMISSION_DENIED",
+    "RESOURCE_EXHAUSTED",
+    "FAILED_PRECONDITION",
+    "ABORTED",
+    "OUT_OF_RANGE",
+    "UNIMPLEMENTED",
+    "INTERNAL",
+    "UNAVAILABLE",
+    "DATA_LOSS",
+    "UNAUTHENTICATED",
+];
 
-pub(super) fn percent_decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        let hex = after
-            .get(..2)
-            .and_then(|h| std::str::from_utf8(h).ok())
-            .filter(|_| byte == b'%');
-        match hex.and_then(|h| u8::from_str_radix(h, 16).ok()) {
-            Some(decoded) => {
-                out.push(decoded);
-                rest = &after[2..];
-            }
-            None => {
-                out.push(byte);
-                rest = after;
-            }
-        }
+/// A status code with its name, where it has one.
+pub(super) fn code_name(code: &str) -> String {
+    let number: Option<usize> = code.parse().ok();
+    match number.and_then(|n| CODES.get(n)) {
+        Some(name) => format!("grpc-status {code} {name}"),
+        None => format!("grpc-status {}", code.escape_debug()),
     }
-    String::from_utf8_lossy(&out).into_owned()
 }
 
 #[cfg(test)]
@@ -152,11 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_are_percent_decoded() {
-        assert_eq!(
-            percent_decoded("unknown%20service+a&b=c%21"),
-            "unknown service+a&b=c!"
-        );
+    fn codes_have_names() {
         assert_eq!(code_name("12"), "grpc-status 12 UNIMPLEMENTED");
         assert_eq!(code_name("99"), "grpc-status 99");
     }

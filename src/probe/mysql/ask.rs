@@ -1,6 +1,9 @@
 //! What a check wants to know besides the login: `?role=`, `?max_lag=`, `?galera=`.
 
+use crate::probe::OptionError;
 use crate::probe::options::{self, Role};
+
+const OPTIONS: &[&str] = &["role", "max_lag", "galera"];
 
 /// The options of one check.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -22,55 +25,51 @@ pub(super) enum Galera {
 
 impl Ask {
     /// Reads a query string.
-    pub(super) fn parse(query: &str) -> Result<Self, String> {
+    pub(super) fn parse(query: &str) -> Result<Self, OptionError> {
         let mut ask = Self::default();
-        options::read(query, &["role", "max_lag", "galera"], |name, value| {
+        for (name, value) in options::read(query, OPTIONS)? {
             match name {
                 "role" => ask.role = Some(Role::parse(&value)?),
                 "max_lag" => ask.max_lag = Some(seconds(&value)?),
                 _ => ask.galera = Some(galera(&value)?),
             }
-            Ok(())
-        })?;
+        }
         if ask.role == Some(Role::Primary) && ask.max_lag.is_some() {
-            return Err(
-                "role=primary and max_lag contradict each other: a primary follows nobody".into(),
-            );
+            return Err(OptionError::Contradiction(
+                "role=primary and max_lag contradict each other: a primary follows nobody",
+            ));
         }
         Ok(ask)
     }
 
-    /// The same text for queries that mean the same.
-    pub(super) fn canonical(query: &str) -> Result<String, String> {
-        Self::parse(query).map(|ask| {
-            if ask == Self::default() {
-                String::new()
-            } else {
-                format!("{ask:?}")
-            }
-        })
+    /// A text that is the same for queries that mean the same.
+    pub(super) fn canonical(query: &str) -> Result<String, OptionError> {
+        let ask = Self::parse(query)?;
+        Ok(options::canonical(&ask))
     }
 }
 
-fn seconds(text: &str) -> Result<u64, String> {
+fn seconds(text: &str) -> Result<u64, OptionError> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
-    let number = digits.then(|| text.parse().ok()).flatten();
-    number.ok_or_else(|| {
-        format!(
-            "max_lag is a number of whole seconds, not '{}'",
-            text.escape_debug()
-        )
-    })
+    match text.parse() {
+        Ok(number) if digits => Ok(number),
+        _ => Err(OptionError::Value {
+            name: "max_lag",
+            expected: "a number of whole seconds",
+            value: text.to_owned(),
+        }),
+    }
 }
 
-fn galera(text: &str) -> Result<Galera, String> {
+fn galera(text: &str) -> Result<Galera, OptionError> {
     match text {
         "synced" => Ok(Galera::Synced),
         "synced,donor" | "donor,synced" => Ok(Galera::SyncedOrDonor),
-        _ => Err(format!(
-            "galera is synced or synced,donor, not '{}'",
-            text.escape_debug()
-        )),
+        _ => Err(OptionError::Value {
+            name: "galera",
+            expected: "synced or synced,donor",
+            value: text.to_owned(),
+        }),
     }
 }
 
@@ -120,7 +119,7 @@ mod tests {
                 "role=primary and max_lag contradict each other: a primary follows nobody",
             ),
         ] {
-            assert_eq!(Ask::parse(query).unwrap_err(), sentence);
+            assert_eq!(Ask::parse(query).unwrap_err().to_string(), sentence);
         }
     }
 }

@@ -17,7 +17,7 @@ use self::login::{Credentials, NEGOTIATE_TAG};
 use self::options::PostgresOptions;
 use self::wire::Wire;
 use super::options::Role;
-use super::{Outcome, Probe, Protocol, Request, stream, tls};
+use super::{Outcome, Probe, Protocol, Request, settle, stream, tls};
 use crate::probe::TlsUse;
 
 /// The row of the table.
@@ -28,7 +28,7 @@ pub(super) const POSTGRES: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(5432),
     bare_timeout: false,
-    probe: |probe| Box::pin(async move { check(probe).await.unwrap_or_else(|failed| failed) }),
+    probe: |probe| settle(check(probe)),
 };
 
 /// The user that is named when nobody is to log in.

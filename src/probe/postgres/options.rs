@@ -1,6 +1,9 @@
-//! What a check wants to know besides the login: `?role=`, and in which database: `?dbname=`.
+//! The options of a check: `?role=`, and the database to log in to, `?dbname=`.
 
-use crate::probe::options::{self as common, Role};
+use crate::probe::OptionError;
+use crate::probe::options::{self, Role};
+
+const OPTIONS: &[&str] = &["role", "dbname"];
 
 /// Longest name of a database, in bytes (NAMEDATALEN - 1).
 const NAME_MAX: usize = 63;
@@ -10,40 +13,38 @@ const NAME_MAX: usize = 63;
 pub(super) struct PostgresOptions {
     /// A replica is in recovery, a primary is not.
     pub role: Option<Role>,
-    /// The database to log in to; the user's name unless told.
+    /// The database to log in to; the user's name when unset.
     pub database: Option<String>,
 }
 
 impl PostgresOptions {
     /// Reads a query string.
-    pub(super) fn parse(query: &str) -> Result<Self, String> {
+    pub(super) fn parse(query: &str) -> Result<Self, OptionError> {
         let mut options = Self::default();
-        common::read(query, &["role", "dbname"], |name, value| {
+        for (name, value) in options::read(query, OPTIONS)? {
             match name {
                 "role" => options.role = Some(Role::parse(&value)?),
-                _ if value.len() > NAME_MAX => {
-                    return Err(format!("dbname is longer than {NAME_MAX} bytes"));
-                }
-                _ if value.contains(char::is_control) => {
-                    return Err("dbname has a control character".into());
-                }
-                _ => options.database = Some(value.into_owned()),
+                _ => options.database = Some(database(value)?),
             }
-            Ok(())
-        })?;
+        }
         Ok(options)
     }
 
-    /// The same text for queries that mean the same.
-    pub(super) fn canonical(query: &str) -> Result<String, String> {
-        Self::parse(query).map(|options| {
-            if options == Self::default() {
-                String::new()
-            } else {
-                format!("{options:?}")
-            }
-        })
+    /// A text that is the same for queries that mean the same.
+    pub(super) fn canonical(query: &str) -> Result<String, OptionError> {
+        let options = Self::parse(query)?;
+        Ok(options::canonical(&options))
     }
+}
+
+fn database(name: String) -> Result<String, OptionError> {
+    if name.len() > NAME_MAX {
+        return Err(OptionError::TooLong("dbname", NAME_MAX));
+    }
+    if name.contains(char::is_control) {
+        return Err(OptionError::ControlCharacter("dbname"));
+    }
+    Ok(name)
 }
 
 #[cfg(test)]
@@ -80,7 +81,10 @@ mod tests {
                 "option dbname has no value; leave it out or give one",
             ),
         ] {
-            assert_eq!(PostgresOptions::parse(query).unwrap_err(), sentence);
+            assert_eq!(
+                PostgresOptions::parse(query).unwrap_err().to_string(),
+                sentence
+            );
         }
     }
 }
