@@ -1,8 +1,10 @@
 //! The alert rules under packaging/prometheus.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::Command;
+
+use serde_json::{Value, json};
 
 use crate::support::daemon::Daemon;
 use crate::support::root::succeed;
@@ -24,6 +26,28 @@ fn the_alert_rules_fire_and_stay_quiet_as_their_tests_say() {
 }
 
 #[test]
+fn each_alert_has_a_case_where_it_fires_and_one_where_it_does_not() {
+    let rules = yaml(RULES);
+    let tests = yaml("packaging/prometheus/hacheck.rules.test.yml");
+    let mut cases: BTreeMap<&str, BTreeSet<bool>> = BTreeMap::new();
+    for test in tests["tests"].as_array().unwrap() {
+        for case in test["alert_rule_test"].as_array().unwrap() {
+            let fires = case["exp_alerts"] != json!([]);
+            let name = case["alertname"].as_str().unwrap();
+            cases.entry(name).or_default().insert(fires);
+        }
+    }
+    for rule in rules["groups"][0]["rules"].as_array().unwrap() {
+        let name = rule["alert"].as_str().unwrap();
+        assert_eq!(cases[name], BTreeSet::from([false, true]), "{name}");
+    }
+}
+
+fn yaml(path: &str) -> Value {
+    serde_yaml::from_str(&fs::read_to_string(path).unwrap()).unwrap()
+}
+
+#[test]
 fn the_alert_rules_speak_of_metrics_that_the_daemon_has() {
     let daemon = Daemon::start();
     daemon.get("/spool/web/80").is(200, "");
@@ -32,11 +56,9 @@ fn the_alert_rules_speak_of_metrics_that_the_daemon_has() {
         .lines()
         .filter_map(|l| l.split([' ', '{']).next())
         .collect();
-    let rules = fs::read_to_string(RULES).unwrap();
-    let expressions: Vec<&str> = rules
-        .lines()
-        .filter_map(|l| l.trim().strip_prefix("expr: "))
-        .collect();
+    let rules = yaml(RULES);
+    let rules = rules["groups"][0]["rules"].as_array().unwrap();
+    let expressions: Vec<&str> = rules.iter().filter_map(|r| r["expr"].as_str()).collect();
     assert!(expressions.len() >= 5, "{expressions:?}");
     for expression in expressions {
         let words = expression.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
