@@ -25,9 +25,9 @@
 //! | `config` | check, group, http, ledger, net, os, probe, settings |
 //! | `check` | group, hashed, net, probe, settings, spool |
 //! | `group` | names, net, os, probe, settings, spool |
-//! | `ledger` | hashed, net, probe, spool |
+//! | `ledger` | hashed, net, probe, settings, spool |
 //! | `probe` | http, names, net, os, settings |
-//! | `http` | os |
+//! | `http` | os, settings |
 //! | `spool` | names, os |
 //! | `settings` | names, net, os |
 //! | `hashed`, `names`, `net`, `os` | |

@@ -16,7 +16,6 @@ use std::time::Instant;
 use self::cache::{Cache, Found, Running, Ticket};
 pub use self::lookup::Lookup;
 pub use self::settings::Settings;
-pub(crate) use self::settings::read_cache_time;
 use self::waits::Waiting;
 use crate::group::{self, Ask, Asked, CheckContext, Group, Memory};
 use crate::probe::{GROUP, Name, Outcome, Protocol, Target, Trace};

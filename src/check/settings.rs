@@ -3,20 +3,27 @@
 use std::time::Duration;
 
 use super::cache;
-use crate::settings::Reader;
+use crate::settings::{bytes, count, seconds_or_ever, settings};
 
-/// The settings of checks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// `cache_time`: how long a result counts, from its end; `None` is for ever, zero shares running probes only.
-    pub cache_time: Option<Duration>,
-    /// `cache_entries`: results that are kept at once.
-    pub cache_entries: usize,
-    /// `cache_bytes`: memory for the bodies of kept results, in bytes.
-    pub cache_bytes: usize,
-    /// `max_waiting`: requests that may wait for the result of a probe; `None` is half of the connections.
-    pub max_waiting: Option<usize>,
+settings! {
+    /// How long results count, and how many are kept and waited for.
+    pub struct Settings {
+        /// How long a result counts, from its end. 0 keeps none, yet polls at the same time still share one probe;
+        /// `.inf` keeps results for ever.
+        cache_time: Option<Duration> = Some(Duration::from_secs(10)), seconds_or_ever();
+        /// Results that are kept at once; the oldest make room.
+        cache_entries: usize = 10_000, count("results", 1, 10_000_000);
+        /// Memory for the bodies of kept results.
+        cache_bytes: usize = 64 << 20, bytes(0, MOST_MEMORY);
+        /// Requests that wait for the result of a probe, but for checks that passed in the last ten minutes. When one
+        /// more comes, the one that waited longest gets 503 with Retry-After. Unset is half of the connections, so that
+        /// requests that wait never keep new pollers out.
+        max_waiting: Option<usize> = None, count("requests", 1, 10_000_000).or_unset();
+    }
 }
+
+/// The largest memory that can be asked for, in bytes: 1 TiB, or what a pointer can count.
+const MOST_MEMORY: usize = if usize::BITS > 40 { 1 << 40 } else { 1 << 30 };
 
 impl Settings {
     /// What the cache may keep.
@@ -28,37 +35,4 @@ impl Settings {
             bytes: self.cache_bytes,
         }
     }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            cache_time: Some(Duration::from_secs(10)),
-            cache_entries: 10_000,
-            cache_bytes: 64 << 20,
-            max_waiting: None,
-        }
-    }
-}
-
-/// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
-const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
-
-/// How long results count: `Some(None)` is for ever.
-#[expect(
-    clippy::option_option,
-    reason = "the outer one says whether the value could be read"
-)]
-pub(crate) fn read_cache_time(reader: &Reader<'_>) -> Option<Option<Duration>> {
-    let remedy = "write a number of seconds, 0 for no caching, or .inf to keep results for ever";
-    let seconds = reader.number(remedy)?;
-    if seconds < 0.0 {
-        reader.fault("is less than 0", remedy);
-        return None;
-    }
-    Some(if seconds > FOR_EVER {
-        None
-    } else {
-        Duration::try_from_secs_f64(seconds).ok()
-    })
 }

@@ -5,58 +5,56 @@ use std::time::Duration;
 
 use crate::net::Network;
 use crate::os::sys::FileLimit;
-use crate::settings::Reader;
+use crate::settings::{
+    Kind, Reader, bytes, flag, mode, networks, path, paths, ports, seconds, settings,
+};
 
-/// The settings that only the daemon itself uses.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DaemonSettings {
-    /// `allow_from`: the networks that pollers may connect from.
-    pub allow_from: Vec<Network>,
-    /// `allow_remote_spool_changes`: whether `POST /spool/…` works.
-    pub allow_remote_spool_changes: bool,
-    /// `remote_spool_from`: the networks that `POST /spool/…` may come from.
-    pub remote_spool_from: Vec<Network>,
-    /// `remote_spool_tokens`: files with the bearer tokens for `POST /spool/…`; with none it needs no token.
-    pub remote_spool_tokens: Vec<PathBuf>,
-    /// `max_request_body`: most bytes of a form.
-    pub max_request_body: usize,
-    /// `listen_unix`: the unix socket to listen on, besides the ports.
-    pub listen_unix: Option<PathBuf>,
-    /// `listen_unix_mode`: the permissions of that socket.
-    pub listen_unix_mode: u32,
-    /// `agent_ports`: ports on which HAProxy's agent-check is answered.
-    pub agent_ports: Vec<u16>,
-    /// `agent_weights`: agents are told weights too, so that `hadown --drain` works; hacheck then owns the weight.
-    pub agent_weights: bool,
-    /// `envoy_immediate_fail`: down answers tell Envoy to act at once, without its unhealthy threshold.
-    pub envoy_immediate_fail: bool,
-    /// `shutdown_timeout`: how long running requests may take to end after SIGTERM.
-    pub shutdown_timeout: Duration,
-    /// `rlimit_nofile`: the soft limit of open files.
-    pub rlimit_nofile: Option<FileLimit>,
-}
-
-impl Default for DaemonSettings {
-    fn default() -> Self {
-        Self {
-            allow_from: Network::any(),
-            allow_remote_spool_changes: false,
-            remote_spool_from: Network::any(),
-            remote_spool_tokens: Vec::new(),
-            max_request_body: 2 << 20,
-            listen_unix: None,
-            listen_unix_mode: 0o660,
-            agent_ports: Vec::new(),
-            agent_weights: false,
-            envoy_immediate_fail: false,
-            shutdown_timeout: Duration::from_secs(1),
-            rlimit_nofile: None,
-        }
+settings! {
+    /// What only the daemon itself uses.
+    pub struct DaemonSettings {
+        /// Who may connect at all. Others are dropped before a byte is read, and counted. `private` is loopback, RFC
+        /// 1918 and fc00::/7; `any` is everything.
+        allow_from: Vec<Network> = Network::any(), networks();
+        /// Whether `POST /spool/…` may take services down and up.
+        allow_remote_spool_changes: bool = false, flag();
+        /// Where `POST /spool/…` may come from, when `allow_remote_spool_changes` is set.
+        remote_spool_from: Vec<Network> = Network::any(), networks();
+        /// Files with a bearer token each; with any, `POST /spool/…` must carry one of them (`Authorization: Bearer
+        /// …`). Several make rotation possible. A token has 16 characters or more (`openssl rand -hex 32`). SIGHUP
+        /// reads them again.
+        remote_spool_tokens: Vec<PathBuf> = Vec::new(), paths("/etc/hacheck/spool.token");
+        /// Most of a form that `POST /spool/…` takes; of a longer one the answer is 413.
+        max_request_body: usize = 2 << 20, bytes(1 << 10, 1 << 30);
+        /// A unix socket to listen on too, for callers on this host; they count as 127.0.0.1. A socket that a dead
+        /// daemon left behind is replaced.
+        listen_unix: Option<PathBuf> = None, path("path of a socket", "/run/hacheck/hacheck.sock").or_unset(), restart;
+        /// Who may connect to that socket: the file's permissions.
+        listen_unix_mode: u32 = 0o660, mode(), restart;
+        /// Ports on which HAProxy's `agent-check` is answered; `--agent-port` wins.
+        agent_ports: Vec<u16> = Vec::new(), ports(), restart;
+        /// Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the
+        /// weight: what an admin sets with `set weight` is undone at the next answer.
+        agent_weights: bool = false, flag();
+        /// Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without
+        /// waiting for its unhealthy threshold.
+        envoy_immediate_fail: bool = false, flag();
+        /// How long running requests may take to end after SIGTERM.
+        shutdown_timeout: Duration = Duration::from_secs(1), seconds(0.0, 3600.0), restart;
+        /// The soft limit of open files; `max` is the hard limit, unset leaves what was inherited.
+        rlimit_nofile: Option<FileLimit> = None, file_limit().or_unset(), restart;
     }
 }
 
+fn file_limit() -> Kind<FileLimit> {
+    let show = |limit: &FileLimit| match limit {
+        FileLimit::Max => "max".into(),
+        FileLimit::Number(n) => n.to_string(),
+    };
+    Kind::new("number or `max`", read_file_limit, show).unit("files")
+}
+
 /// `max` or a number of files. Below 64 the daemon could not serve at all; the kernel ends at 2^31.
-pub fn read_file_limit(reader: &Reader<'_>) -> Option<FileLimit> {
+fn read_file_limit(reader: &Reader<'_>) -> Option<FileLimit> {
     const MOST: u64 = 1 << 31;
     if reader.word().as_deref() == Some("max") {
         return Some(FileLimit::Max);

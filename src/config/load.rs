@@ -4,12 +4,12 @@ use std::fs::File;
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use super::settings::SETTINGS;
+use super::settings::settings;
 use super::{Config, DaemonSettings};
 use crate::os::cause::cause_text;
 use crate::settings::{
     Document, Fault, Faults, Fields, MAX_FILE, Node, Problem, Reader, Sink, Value, decode,
-    file_key, read_setting, tidy,
+    file_key, tidy,
 };
 
 /// A configuration that can be used, and what is odd about its file.
@@ -70,7 +70,7 @@ pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
     let mut document = Document::parse(decode(text).map_err(problem)?).map_err(problem)?;
     let sink = Sink::new(text.len());
     tidy(&mut document.root, &is_secret, &sink);
-    let config = settings(&document.root, &sink);
+    let config = read(&document.root, &sink);
     let (faults, warnings) = sink.finish(name, |mark| document.line(mark));
     match faults {
         Some(faults) => Err(faults),
@@ -79,10 +79,10 @@ pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
 }
 
 fn is_secret(key: &str) -> bool {
-    SETTINGS.iter().any(|s| s.secret && s.name == key)
+    settings().iter().any(|s| s.secret && s.name == key)
 }
 
-fn settings(root: &Node, sink: &Sink) -> Config {
+fn read(root: &Node, sink: &Sink) -> Config {
     let mut config = Config::default();
     let what = match root.value {
         Value::Null => return config,
@@ -98,12 +98,12 @@ fn settings(root: &Node, sink: &Sink) -> Config {
         );
         return config;
     }
-    let files: Vec<String> = SETTINGS
+    let files: Vec<String> = settings()
         .iter()
         .filter(|s| s.secret)
         .map(|s| file_key(s.name))
         .collect();
-    let known: Vec<&str> = SETTINGS
+    let known: Vec<&str> = settings()
         .iter()
         .map(|s| s.name)
         .chain(files.iter().map(String::as_str))
@@ -111,9 +111,8 @@ fn settings(root: &Node, sink: &Sink) -> Config {
     let Some(fields) = Reader::root(root, sink).fields(&known) else {
         return config;
     };
-    for setting in SETTINGS {
-        let take = |reader: &Reader<'_>| (setting.parse)(&mut config, reader);
-        read_setting(setting.name, setting.secret, &fields, take);
+    for setting in settings() {
+        setting.read(&mut config, &fields);
     }
     relations(&config, &fields);
     config

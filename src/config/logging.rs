@@ -1,34 +1,50 @@
 //! The settings of the log.
 
+use log::LevelFilter;
+
 use crate::os::logging::{LogFormat, LogPath};
-use crate::settings::Reader;
+use crate::settings::{Kind, Reader, count, quoted, settings};
 
-/// The settings of the log.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogSettings {
-    /// `log_path`: where the log goes.
-    pub log_path: LogPath,
-    /// `log_format`: how a line of the log looks.
-    pub log_format: LogFormat,
-    /// `log_level`: what is logged without `-v`.
-    pub log_level: log::LevelFilter,
-    /// `log_rate`: most lines of the log in one second.
-    pub log_rate: usize,
-}
-
-impl Default for LogSettings {
-    fn default() -> Self {
-        Self {
-            log_path: LogPath::Stderr,
-            log_format: LogFormat::Text,
-            log_level: log::LevelFilter::Info,
-            log_rate: 1000,
-        }
+settings! {
+    /// The log.
+    pub struct LogSettings {
+        /// Where the log goes. A file is opened anew after it was renamed, as logrotate does.
+        log_path: LogPath = LogPath::Stderr, log_path();
+        /// How a line of the log looks: for people, or one JSON object with `time`, `level`, `target` and `message`.
+        log_format: LogFormat = LogFormat::Text, log_format();
+        /// What is logged without `-v`. Changes of a service are info, each request is debug.
+        log_level: LevelFilter = LevelFilter::Info, log_level();
+        /// Lines of the log; more are left out, counted, and their number is logged. Those of single requests (debug)
+        /// are not bounded.
+        log_rate: usize = 1000, count("lines per second", 1, 10_000_000);
     }
 }
 
+fn log_path() -> Kind<LogPath> {
+    let show = |path: &LogPath| match path {
+        LogPath::Stdout => "stdout".into(),
+        LogPath::Stderr => "stderr".into(),
+        LogPath::File(path) => quoted(&path.to_string_lossy()),
+    };
+    Kind::new("`stdout`, `stderr` or a path", read_log_path, show)
+}
+
+fn log_format() -> Kind<LogFormat> {
+    let show = |format: &LogFormat| match format {
+        LogFormat::Text => "text".into(),
+        LogFormat::Json => "json".into(),
+    };
+    Kind::new("`text` or `json`", read_log_format, show)
+}
+
+fn log_level() -> Kind<LevelFilter> {
+    let words = "`error`, `warn`, `info`, `debug`, `trace` or `off`";
+    let show = |level: &LevelFilter| level.to_string().to_ascii_lowercase();
+    Kind::new(words, read_log_level, show)
+}
+
 /// `stdout`, `stderr` or a file.
-pub fn read_log_path(reader: &Reader<'_>) -> Option<LogPath> {
+fn read_log_path(reader: &Reader<'_>) -> Option<LogPath> {
     match reader.word().as_deref() {
         Some("stdout") => Some(LogPath::Stdout),
         Some("stderr") => Some(LogPath::Stderr),
@@ -39,7 +55,7 @@ pub fn read_log_path(reader: &Reader<'_>) -> Option<LogPath> {
 }
 
 /// `text` or `json`.
-pub fn read_log_format(reader: &Reader<'_>) -> Option<LogFormat> {
+fn read_log_format(reader: &Reader<'_>) -> Option<LogFormat> {
     let remedy = "write text or json";
     reader.parsed("is not a format of the log", remedy, |t| {
         match t.trim().to_ascii_lowercase().as_str() {
@@ -51,11 +67,11 @@ pub fn read_log_format(reader: &Reader<'_>) -> Option<LogFormat> {
 }
 
 /// A level of the log.
-pub fn read_log_level(reader: &Reader<'_>) -> Option<log::LevelFilter> {
+fn read_log_level(reader: &Reader<'_>) -> Option<LevelFilter> {
     let remedy = "write error, warn, info, debug, trace or off";
     reader.parsed("is not a level of the log", remedy, |t| {
         match t.trim().to_ascii_lowercase().as_str() {
-            "warning" => Some(log::LevelFilter::Warn),
+            "warning" => Some(LevelFilter::Warn),
             level => level.parse().ok(),
         }
     })

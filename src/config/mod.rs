@@ -24,12 +24,9 @@ pub struct Config {
     pub log: LogSettings,
 }
 
-mod access;
 mod daemon;
-mod limits;
 mod load;
 mod logging;
-mod row;
 mod settings;
 mod show;
 #[cfg(test)]
@@ -39,5 +36,5 @@ pub use crate::settings::{Fault, Faults};
 pub use daemon::DaemonSettings;
 pub use load::{Loaded, load, parse};
 pub use logging::LogSettings;
-pub use settings::{SETTINGS, Setting, needs_restart};
+pub use settings::{Setting, needs_restart, settings};
 pub use show::{effective, reference_markdown};

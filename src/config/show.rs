@@ -3,16 +3,16 @@
 //! Rule: what is shown as a value can be read back as that value, but for secrets, which show as `***`.
 
 use super::Config;
-use super::settings::SETTINGS;
+use super::settings::settings;
 
 /// The effective settings as YAML that can be used as a configuration file; a comment marks what is not the default.
 #[must_use]
 pub fn effective(config: &Config) -> String {
     let default = Config::default();
     let mut out = String::new();
-    for setting in SETTINGS {
-        let value = (setting.show)(config);
-        let usual = (setting.show)(&default);
+    for setting in settings() {
+        let value = setting.show(config);
+        let usual = setting.show(&default);
         out += &format!("{}: {value}", setting.name);
         if value != usual {
             out += &format!("  # default {usual}");
@@ -28,13 +28,13 @@ pub fn reference_markdown() -> String {
     let default = Config::default();
     let mut out =
         String::from("| Key | Type | Default | Reload | Meaning |\n|---|---|---|---|---|\n");
-    for setting in SETTINGS {
+    for setting in settings() {
         let unit = if setting.unit.is_empty() {
             String::new()
         } else {
             format!(", {}", setting.unit)
         };
-        let value = (setting.show)(&default);
+        let value = setting.show(&default);
         let value = if value == "null" {
             "unset".into()
         } else {

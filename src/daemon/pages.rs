@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 use super::metrics::Page;
 use super::room;
 use super::state::State;
-use crate::config::SETTINGS;
+use crate::config;
 use crate::http::reply::{self, Reply};
 use crate::ledger::stats::{Last, Seen};
 use crate::os::{logging, sys};
@@ -429,8 +429,8 @@ fn limits(page: &mut Page, state: &State) {
         "gauge",
         "The limits in force, in bytes, seconds or pieces.",
     );
-    for setting in SETTINGS {
-        let configured = setting.limit.map(|limit| limit(&live.config));
+    for setting in config::settings() {
+        let configured = setting.limit(&live.config);
         #[allow(clippy::cast_precision_loss)] // numbers of connections and probes
         let value = match setting.name {
             "max_connections" => Some(state.connections.limits().connections as f64),

@@ -3,22 +3,25 @@
 use std::time::Duration;
 
 use super::connections::Limits;
+use crate::settings::{bytes, count, seconds, settings};
 
-/// The settings of listeners.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// `max_connections`: connections of pollers at once; `None` follows the limit of open files.
-    pub max_connections: Option<usize>,
-    /// `max_connections_per_address`: connections of pollers from one address at once.
-    pub max_connections_per_address: usize,
-    /// `header_timeout`: how long a poller may take to send its request head, and idle between two requests.
-    pub header_timeout: Duration,
-    /// `write_timeout`: how long a poller may leave an answer unread.
-    pub write_timeout: Duration,
-    /// `max_head`: the request head that always fits, in bytes.
-    pub max_head: usize,
-    /// `max_headers`: most headers of a request.
-    pub max_headers: usize,
+settings! {
+    /// What pollers may use of the listeners.
+    pub struct Settings {
+        /// Connections of pollers at once; unset follows the limit of open files.
+        max_connections: Option<usize> = None, count("connections", 1, 10_000_000).or_unset(), restart;
+        /// Connections of one address at once. At the limit the one that is idle longest makes room; a new one is never
+        /// refused.
+        max_connections_per_address: usize = 1024, count("connections", 1, 10_000_000), restart;
+        /// How long a poller may take to send its request head, and stay idle between two requests.
+        header_timeout: Duration = Duration::from_secs(10), seconds(0.1, 3600.0), restart;
+        /// How long a poller may leave an answer unread before its connection is closed.
+        write_timeout: Duration = Duration::from_secs(10), seconds(0.1, 3600.0), restart;
+        /// A request head up to this size always fits; of one above twice that the answer is 431.
+        max_head: usize = 32 << 10, bytes(8 << 10, 1 << 20), restart;
+        /// Headers of a request; with more the answer is 431.
+        max_headers: usize = 100, count("headers", 16, 10_000), restart;
+    }
 }
 
 impl Settings {
@@ -32,19 +35,6 @@ impl Settings {
             write_timeout: self.write_timeout,
             head: self.max_head,
             headers: self.max_headers,
-        }
-    }
-}
-
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_connections: None,
-            max_connections_per_address: 1024,
-            header_timeout: Duration::from_secs(10),
-            write_timeout: Duration::from_secs(10),
-            max_head: 32 << 10,
-            max_headers: 100,
         }
     }
 }

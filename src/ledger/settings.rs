@@ -1,22 +1,15 @@
 //! The settings of what is remembered of pollers and services.
 
-/// The settings of what is remembered of pollers and services.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// `max_services`: service names that statistics remember.
-    pub max_services: usize,
-    /// `max_pollers`: load balancers that `/pollers` and `hadown --wait` remember.
-    pub max_pollers: usize,
-    /// `max_addresses_per_service`: pollers that are counted for one service.
-    pub max_addresses_per_service: usize,
-}
+use crate::settings::{count, settings};
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            max_services: 100_000,
-            max_pollers: 10_000,
-            max_addresses_per_service: 256,
-        }
+settings! {
+    /// What is remembered of pollers and services.
+    pub struct Settings {
+        /// Service names that statistics remember.
+        max_services: usize = 100_000, count("names", 1, 10_000_000), restart;
+        /// Load balancers that `/pollers`, `hadown --wait` and `haroll` remember.
+        max_pollers: usize = 10_000, count("pollers", 2, 1_000_000), restart;
+        /// Pollers that `/status/count` counts for one service; the one that asked least makes room.
+        max_addresses_per_service: usize = 256, count("addresses", 1, 100_000), restart;
     }
 }

@@ -7,57 +7,81 @@ use std::time::Duration;
 use super::{Header, HttpRule, header};
 use crate::net::{Network, Ports};
 use crate::os::process::Argv;
-use crate::settings::{Reader, Secret, by_service, collect, command};
+use crate::settings::{
+    Kind, Reader, Secret, any_text, bytes, collect, command, count, flag, list, map, networks,
+    path, port_ranges, quoted, seconds, secret, settings, text,
+};
 
-/// The settings of probes.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
-    /// `healthcheck_timeout`: the deadline of a probe, from connect to last byte, waiting for a slot included.
-    pub healthcheck_timeout: Duration,
-    /// `max_clients`: probes that run at once.
-    pub max_clients: usize,
-    /// `max_probes_per_target`: probes that run at once against one host and port.
-    pub max_probes_per_target: usize,
-    /// `service_name_header`: the request header that tells an HTTP upstream the service's name.
-    pub service_name_header: Option<Header>,
-    /// `http_headers_to_copy`: headers of the poller that HTTP probes pass on.
-    pub http_headers_to_copy: Vec<Header>,
-    /// `check_hosts`: the networks that hosts named in request headers must lie in, besides this host's own addresses.
-    pub check_hosts: Vec<Network>,
-    /// `allowed_ports`: the ports that may be probed.
-    pub allowed_ports: Vec<Ports>,
-    /// `tls_verify`: whether the certificates of HTTPS upstreams are verified.
-    pub tls_verify: bool,
-    /// `tls_ca_file`: the certificates to trust, PEM; the system's when unset.
-    pub tls_ca_file: Option<PathBuf>,
-    /// `mysql_username`: the user that MySQL probes log in as.
-    pub mysql_username: Option<String>,
-    /// `mysql_password`: that user's password.
-    pub mysql_password: Option<Secret>,
-    /// `mysql_tls`: whether MySQL probes log in over TLS.
-    pub mysql_tls: TlsUse,
-    /// `postgres_username`: the user that PostgreSQL probes log in as; without one they only ask for readiness.
-    pub postgres_username: Option<String>,
-    /// `postgres_password`: that user's password.
-    pub postgres_password: Option<Secret>,
-    /// `postgres_tls`: whether PostgreSQL probes speak over TLS.
-    pub postgres_tls: TlsUse,
-    /// `redis_username`: the user that Redis and Sentinel probes log in as; the server's default user when unset.
-    pub redis_username: Option<String>,
-    /// `redis_password`: that user's password; no login when neither is set.
-    pub redis_password: Option<Secret>,
-    /// `redis_tls`: whether Redis and Sentinel probes speak TLS.
-    pub redis_tls: bool,
-    /// `exec`: the commands of `exec` checks, by name.
-    pub exec: BTreeMap<String, Argv>,
-    /// `http_rules`: what the answers of HTTP upstreams must be like, by service.
-    pub http_rules: BTreeMap<String, HttpRule>,
-    /// `sockets`: the unix sockets of services on this host, by service.
-    pub sockets: BTreeMap<String, PathBuf>,
-    /// `timeouts`: deadlines of probes in place of `healthcheck_timeout`, by service.
-    pub timeouts: BTreeMap<String, Duration>,
-    /// `max_body`: most of an upstream's body that is relayed, in bytes; of a longer one the rest is left out.
-    pub max_body: usize,
+/// The longest deadline of a probe, in seconds: a day. Whoever writes more has mistaken the unit.
+pub(crate) const LONGEST: f64 = 86_400.0;
+
+/// Most characters of a command's name.
+const NAME_MAX: usize = 64;
+
+/// The room for a path in `sockaddr_un` of unix(7), with its final zero.
+const SOCKET_MAX: usize = 108;
+
+settings! {
+    /// Deadlines and places of probes, what may be probed, and with which logins.
+    pub struct Settings {
+        /// The deadline of a probe, from connect to last byte, waiting for a slot included. At most 86400.
+        healthcheck_timeout: Duration = Duration::from_secs(10), seconds(0.001, LONGEST);
+        /// Probes that run at once, as far as the limit of open files allows. A quarter of them is kept for checks that
+        /// passed in the last ten minutes.
+        max_clients: usize = 1024, count("probes", 1, 1_000_000);
+        /// Probes that run at once against one host and port, so that one hung service cannot starve the others. Where
+        /// a check passed in the last ten minutes, a quarter is kept for such checks.
+        max_probes_per_target: usize = 64, count("probes", 1, 1_000_000);
+        /// A request header that tells HTTP upstreams the service's name.
+        service_name_header: Option<Header> = None, header_or_none();
+        /// Headers of the poller that HTTP probes pass on. Their values are part of the cache key.
+        http_headers_to_copy: Vec<Header> = vec![Header::host()], headers();
+        /// Where hosts named in request headers must lie, besides this host's own addresses. `private` is loopback, RFC
+        /// 1918 and fc00::/7; `any` is everything. Cloud metadata addresses are refused always.
+        check_hosts: Vec<Network> = Network::private(), networks();
+        /// Ports that may be probed at all, such as `[80, 443, 8000-8999]`. Narrow it where pollers should learn
+        /// nothing of other local services.
+        allowed_ports: Vec<Ports> = vec![Ports::ALL], port_ranges();
+        /// Whether the certificates of HTTPS upstreams are verified.
+        tls_verify: bool = false, flag();
+        /// The certificates to trust; the system's when unset. A server's own must be made with CA:FALSE. Of use with
+        /// `tls_verify: true` only.
+        tls_ca_file: Option<PathBuf> = None, path("path of a PEM file", "/etc/ssl/certs/ca.pem").or_unset();
+        /// The user that MySQL probes log in as.
+        mysql_username: Option<String> = None, any_text().or_unset();
+        /// That user's password, exactly as written. Never shown.
+        mysql_password: Option<Secret> = None, secret().or_unset();
+        /// Whether MySQL probes log in over TLS: `auto` tries without and, where the account demands it, with;
+        /// `required` fails without.
+        mysql_tls: TlsUse = TlsUse::Auto, tls_use();
+        /// The user that PostgreSQL probes log in as; without one they only ask whether the server takes connections.
+        postgres_username: Option<String> = None, text().or_unset();
+        /// That user's password, exactly as written. Never shown.
+        postgres_password: Option<Secret> = None, secret().or_unset();
+        /// Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without.
+        postgres_tls: TlsUse = TlsUse::Auto, tls_use();
+        /// The user that Redis and Sentinel probes log in as; the server's default user when unset.
+        redis_username: Option<String> = None, text().or_unset();
+        /// That user's password, exactly as written; without user and password there is no login. A Sentinel that wants
+        /// none is checked all the same. Never shown.
+        redis_password: Option<Secret> = None, secret().or_unset();
+        /// Whether Redis and Sentinel probes speak TLS.
+        redis_tls: bool = false, flag();
+        /// The commands of `exec` checks: `zk: [/usr/local/bin/zk.sh, --port, "2181"]`, asked for by
+        /// `/exec/<service>/<port>/zk`. A list is taken as it is, a text is split like a shell would; there is no
+        /// shell.
+        exec: BTreeMap<String, Argv> = BTreeMap::new(), commands();
+        /// What the answers of a service's HTTP upstream must be like: `web: {status: [200, 301-399], body_contains:
+        /// ok, body_regex: ^ready, headers: {X-A: b}, method: HEAD}`. Bodies are searched up to 64KiB.
+        http_rules: BTreeMap<String, HttpRule> = BTreeMap::new(), http_rule().by_service("map by service");
+        /// Unix sockets that probes of a service connect to when it is checked on this host: `web: /run/web.sock`.
+        sockets: BTreeMap<String, PathBuf> = BTreeMap::new(), socket().by_service("map of paths by service");
+        /// Deadlines of a service's probes in place of `healthcheck_timeout`: `db: 2`.
+        timeouts: BTreeMap<String, Duration> = BTreeMap::new(),
+            seconds(0.001, LONGEST).by_service("map of numbers by service");
+        /// Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB.
+        max_body: usize = 8 << 20, bytes(1, 1 << 30);
+    }
 }
 
 impl Settings {
@@ -90,36 +114,6 @@ impl Settings {
     }
 }
 
-impl Default for Settings {
-    fn default() -> Self {
-        Self {
-            healthcheck_timeout: Duration::from_secs(10),
-            max_clients: 1024,
-            max_probes_per_target: 64,
-            service_name_header: None,
-            http_headers_to_copy: vec![Header::host()],
-            check_hosts: Network::private(),
-            allowed_ports: vec![Ports::ALL],
-            tls_verify: false,
-            tls_ca_file: None,
-            mysql_username: None,
-            mysql_password: None,
-            mysql_tls: TlsUse::Auto,
-            postgres_username: None,
-            postgres_password: None,
-            postgres_tls: TlsUse::Auto,
-            redis_username: None,
-            redis_password: None,
-            redis_tls: false,
-            exec: BTreeMap::new(),
-            http_rules: BTreeMap::new(),
-            sockets: BTreeMap::new(),
-            timeouts: BTreeMap::new(),
-            max_body: 8 << 20,
-        }
-    }
-}
-
 /// Whether a database's probes use TLS.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TlsUse {
@@ -133,7 +127,7 @@ pub enum TlsUse {
 
 impl TlsUse {
     /// Whether a database's probes use TLS. `off` is also how YAML 1.1 writes false.
-    pub fn read(reader: &Reader<'_>) -> Option<Self> {
+    fn read(reader: &Reader<'_>) -> Option<Self> {
         reader.parsed(
             "is no such choice",
             "write off, auto or required",
@@ -147,8 +141,7 @@ impl TlsUse {
     }
 
     /// The word for it.
-    #[must_use]
-    pub fn word(self) -> &'static str {
+    fn word(self) -> &'static str {
         match self {
             Self::Off => "off",
             Self::Auto => "auto",
@@ -157,25 +150,35 @@ impl TlsUse {
     }
 }
 
-/// The longest deadline of a probe, in seconds: a day. Whoever writes more has mistaken the unit.
-pub(crate) const LONGEST: f64 = 86_400.0;
-
-/// Most characters of a command's name.
-const NAME_MAX: usize = 64;
-
-/// A header name, or none.
-#[expect(clippy::option_option, reason = "none and a fault are not the same")]
-pub(crate) fn read_header(reader: &Reader<'_>) -> Option<Option<Header>> {
-    header::read_or_none(reader)
+fn tls_use() -> Kind<TlsUse> {
+    let show = |tls: &TlsUse| tls.word().into();
+    Kind::new("`off`, `auto` or `required`", TlsUse::read, show)
 }
 
-/// Header names.
-pub(crate) fn read_headers(reader: &Reader<'_>) -> Option<Vec<Header>> {
-    header::read_list(reader)
+fn header_or_none() -> Kind<Option<Header>> {
+    let show = |header: &Option<Header>| match header {
+        Some(header) => quoted(header.written()),
+        None => "null".into(),
+    };
+    Kind::new("header name", header::read_or_none, show)
 }
 
-/// The commands of `exec` checks.
-pub(crate) fn read_exec(reader: &Reader<'_>) -> Option<BTreeMap<String, Argv>> {
+fn headers() -> Kind<Vec<Header>> {
+    let show = |headers: &Vec<Header>| list(headers);
+    Kind::new("list of header names", header::read_list, show)
+}
+
+fn http_rule() -> Kind<HttpRule> {
+    Kind::new("rule", HttpRule::read, HttpRule::show)
+}
+
+/// The commands of `exec` checks, by name.
+fn commands() -> Kind<BTreeMap<String, Argv>> {
+    let show = |commands: &BTreeMap<String, Argv>| map(commands, |argv| list(argv.words()));
+    Kind::new("map of commands", read_commands, show)
+}
+
+fn read_commands(reader: &Reader<'_>) -> Option<BTreeMap<String, Argv>> {
     collect(reader, |name, value| {
         let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
         if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(fits) {
@@ -189,28 +192,19 @@ pub(crate) fn read_exec(reader: &Reader<'_>) -> Option<BTreeMap<String, Argv>> {
     })
 }
 
-/// What answers must be like, by service.
-pub(crate) fn read_http_rules(reader: &Reader<'_>) -> Option<BTreeMap<String, HttpRule>> {
-    by_service(reader, HttpRule::read)
+/// A unix socket of a service.
+fn socket() -> Kind<PathBuf> {
+    Kind::new("path", read_socket, |path| quoted(&path.to_string_lossy()))
 }
 
-/// Unix sockets, by service.
-pub(crate) fn read_sockets(reader: &Reader<'_>) -> Option<BTreeMap<String, PathBuf>> {
-    by_service(reader, |value| {
-        let path = value.path("/run/web.sock")?;
-        // sun_path of unix(7), with its final zero.
-        let fits = path.is_absolute() && path.as_os_str().len() < 108;
-        if !fits {
-            value.fault(
-                "is not an absolute path of less than 108 bytes",
-                "write one such as /run/web.sock",
-            );
-        }
-        fits.then_some(path)
-    })
-}
-
-/// Deadlines, by service.
-pub(crate) fn read_timeouts(reader: &Reader<'_>) -> Option<BTreeMap<String, Duration>> {
-    by_service(reader, |value| value.seconds(0.001, LONGEST))
+fn read_socket(reader: &Reader<'_>) -> Option<PathBuf> {
+    let path = reader.path("/run/web.sock")?;
+    let fits = path.is_absolute() && path.as_os_str().len() < SOCKET_MAX;
+    if !fits {
+        reader.fault(
+            "is not an absolute path of less than 108 bytes",
+            "write one such as /run/web.sock",
+        );
+    }
+    fits.then_some(path)
 }

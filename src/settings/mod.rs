@@ -9,23 +9,30 @@
 mod decode;
 mod elsewhere;
 mod fault;
+mod kind;
 mod maps;
 mod numbers;
 mod raw;
 mod read;
 mod secret;
+mod setting;
 mod show;
 mod tree;
 mod values;
 
 pub use decode::{MAX_FILE, decode};
-pub use elsewhere::{file_key, read_setting};
+pub use elsewhere::file_key;
 pub use fault::{Fault, Faults, Sink};
-pub use maps::{by_service, collect};
-pub use numbers::size_words;
+pub use kind::{
+    Kind, any_text, bytes, count, flag, mode, networks, path, paths, port_ranges, ports, seconds,
+    seconds_or_ever, secret, text,
+};
+pub use maps::collect;
 pub use raw::{Document, Node, Problem, Value};
 pub use read::{Fields, Reader};
 pub use secret::Secret;
-pub use show::{list, map, or_null, plain_list, quoted};
+pub use setting::Setting;
+pub(crate) use setting::settings;
+pub use show::{list, map, quoted};
 pub use tree::tidy;
-pub use values::{command, mode, networks, paths, port_ranges, ports};
+pub use values::command;

@@ -57,8 +57,3 @@ pub fn map<T>(entries: &BTreeMap<String, T>, show: impl Fn(&T) -> String) -> Str
         .collect();
     format!("{{{}}}", entries.join(", "))
 }
-
-/// An optional value as YAML.
-pub fn or_null<T>(value: Option<&T>, show: impl FnOnce(&T) -> String) -> String {
-    value.map_or_else(|| "null".into(), show)
-}

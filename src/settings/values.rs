@@ -1,8 +1,9 @@
 //! Readers of the kinds of values that several rooms have.
 
-use std::path::PathBuf;
+use std::time::Duration;
 
 use super::read::Reader;
+use super::show::list;
 use crate::net::{Network, Ports};
 use crate::os::process::Argv;
 
@@ -49,6 +50,17 @@ pub fn networks(reader: &Reader<'_>) -> Option<Vec<Network>> {
     Some(groups.concat())
 }
 
+/// Networks as they are shown: the word that stands for all or for the private ones, where it fits.
+pub fn networks_text(networks: &[Network]) -> String {
+    if networks == Network::any() {
+        "any".into()
+    } else if networks == Network::private() {
+        "private".into()
+    } else {
+        list(networks)
+    }
+}
+
 /// Ports and ranges of ports; `any` stands for all.
 pub fn port_ranges(reader: &Reader<'_>) -> Option<Vec<Ports>> {
     reader.each(|item| {
@@ -60,11 +72,6 @@ pub fn port_ranges(reader: &Reader<'_>) -> Option<Vec<Ports>> {
     })
 }
 
-/// Paths of files.
-pub fn paths(reader: &Reader<'_>, example: &str) -> Option<Vec<PathBuf>> {
-    reader.each(|item| item.path(example))
-}
-
 /// Permissions of a file, in octal digits.
 pub fn mode(reader: &Reader<'_>) -> Option<u32> {
     reader.parsed("is not a mode", "write octal digits such as 0660", |t| {
@@ -73,5 +80,27 @@ pub fn mode(reader: &Reader<'_>) -> Option<u32> {
         u32::from_str_radix(digits, 8)
             .ok()
             .filter(|m| octal && *m <= 0o777)
+    })
+}
+
+/// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
+const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
+
+/// A time in seconds: `Some(None)` is for ever.
+#[expect(
+    clippy::option_option,
+    reason = "the outer one says whether the value could be read"
+)]
+pub fn seconds_or_ever(reader: &Reader<'_>) -> Option<Option<Duration>> {
+    let remedy = "write a number of seconds, 0 for no caching, or .inf to keep results for ever";
+    let seconds = reader.number(remedy)?;
+    if seconds < 0.0 {
+        reader.fault("is less than 0", remedy);
+        return None;
+    }
+    Some(if seconds > FOR_EVER {
+        None
+    } else {
+        Duration::try_from_secs_f64(seconds).ok()
     })
 }

@@ -1,7 +1,7 @@
 //! Secrets that do not stand in the file.
 
 use super::{good, warned};
-use crate::config::Config;
+use crate::config::{Config, parse, settings};
 use crate::probe::Header;
 use crate::settings::Secret;
 
@@ -46,6 +46,17 @@ fn variables_are_taken_from_the_environment_in_secrets_and_user_names() {
             .service_name_header,
         Header::parse("X-Service")
     );
+}
+
+#[test]
+fn every_secret_is_kept_from_programs_that_checks_run() {
+    let secrets: Vec<_> = settings().iter().filter(|s| s.secret).collect();
+    assert!(!secrets.is_empty());
+    for setting in secrets {
+        let text = format!("{}: hunter2\n", setting.name);
+        let config = parse(text.as_bytes(), "f").unwrap().config;
+        assert_eq!(config.probe.secrets(), ["hunter2"], "{}", setting.name);
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use hacheck::config::{self, Config, SETTINGS};
+use hacheck::config::{self, Config};
 
 use super::{DO_NOT_EDIT, is_generated};
 
@@ -24,7 +24,7 @@ const HEAD: &str = "\
 
 fn expected() -> String {
     let mut out = String::from(HEAD);
-    for setting in SETTINGS {
+    for setting in config::settings() {
         let unit = if setting.unit.is_empty() {
             String::new()
         } else {
@@ -33,11 +33,7 @@ fn expected() -> String {
         let restart = if setting.restart { "; restart" } else { "" };
         out += &format!("\n{}", comment(setting.doc));
         out += &comment(&format!("({}{unit}{restart})", setting.kind));
-        out += &format!(
-            "#{}: {}\n",
-            setting.name,
-            (setting.show)(&Config::default())
-        );
+        out += &format!("#{}: {}\n", setting.name, setting.show(&Config::default()));
     }
     format!("{out}\n# {DO_NOT_EDIT}\n").replace("; do not edit", "")
 }
@@ -69,7 +65,10 @@ fn keys(text: &str) -> BTreeSet<&str> {
 #[test]
 fn the_packaged_configuration_names_every_key() {
     is_generated(FILE, &expected());
-    assert_eq!(keys(&expected()), SETTINGS.iter().map(|s| s.name).collect());
+    assert_eq!(
+        keys(&expected()),
+        config::settings().iter().map(|s| s.name).collect()
+    );
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fs;
 use std::process::Command;
 
 use hacheck::cli::{APPLETS, Applet};
-use hacheck::config::{Config, SETTINGS};
+use hacheck::config::{self, Config};
 
 use super::mdoc::{argument, plain, text};
 use super::options::{self, Opt};
@@ -230,13 +230,13 @@ fn config() -> String {
     let mut out = head("hacheck.yml", 5, "hacheck.yml", "configuration of hacheck");
     out += include_str!("hacheck.yml.mdoc");
     out += ".Bl -tag -width Ds\n";
-    for setting in SETTINGS {
+    for setting in config::settings() {
         let unit = if setting.unit.is_empty() {
             String::new()
         } else {
             format!(", {}", setting.unit)
         };
-        let value = (setting.show)(&Config::default());
+        let value = setting.show(&Config::default());
         let value = if value == "null" {
             "unset".to_owned()
         } else {

@@ -1,7 +1,7 @@
 //! The documentation says what the program does. `HACHECK_WRITE_DOCS=1 cargo test docs` rewrites what is generated: the
 //! README's tables, man pages, completion, the packaged configuration and the links.
 //!
-//! Rule: whatever is generated is made of the tables APPLETS, SETTINGS and PROTOCOLS, and of the README's own tables.
+//! Rule: whatever is generated is made of the tables APPLETS, config::settings and PROTOCOLS, and of the README's own tables.
 
 mod completion;
 mod config_file;

@@ -1,0 +1,196 @@
+//! Kinds of values: how each is described to people, read from the file, and shown as YAML.
+//!
+//! Rule: what a kind shows is read back as the same value, but for secrets, which never show.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::maps::by_service;
+use super::numbers::size_words;
+use super::read::Reader;
+use super::secret::Secret;
+use super::show::{list, map, plain_list, quoted};
+use super::values;
+use crate::net::{Network, Ports};
+
+type Read<T> = Box<dyn Fn(&Reader<'_>) -> Option<T> + Send + Sync>;
+type Show<T> = Box<dyn Fn(&T) -> String + Send + Sync>;
+type Limit<T> = Box<dyn Fn(&T) -> Option<f64> + Send + Sync>;
+
+/// A kind of values of type `T`.
+pub struct Kind<T> {
+    /// The type, in words for people.
+    pub(super) words: &'static str,
+    /// The unit; empty when there is none.
+    pub(super) unit: &'static str,
+    /// Whether values never show.
+    pub(super) secret: bool,
+    pub(super) read: Read<T>,
+    pub(super) show: Show<T>,
+    pub(super) limit: Limit<T>,
+}
+
+impl<T: 'static> Kind<T> {
+    /// A kind without a unit. `read` gives none when it has noted a fault.
+    pub fn new(
+        words: &'static str,
+        read: impl Fn(&Reader<'_>) -> Option<T> + Send + Sync + 'static,
+        show: impl Fn(&T) -> String + Send + Sync + 'static,
+    ) -> Self {
+        Self {
+            words,
+            unit: "",
+            secret: false,
+            read: Box::new(read),
+            show: Box::new(show),
+            limit: Box::new(|_| None),
+        }
+    }
+
+    /// The same with a unit.
+    #[must_use]
+    pub fn unit(self, unit: &'static str) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// The same for a limit, of which `/metrics` shows the number.
+    fn limit(self, number: impl Fn(&T) -> f64 + Send + Sync + 'static) -> Self {
+        let limit: Limit<T> = Box::new(move |value| Some(number(value)));
+        Self { limit, ..self }
+    }
+
+    /// The same kind, or nothing, which is shown as `null`.
+    #[must_use]
+    pub fn or_unset(self) -> Kind<Option<T>> {
+        let (read, show) = (self.read, self.show);
+        Kind {
+            words: self.words,
+            unit: self.unit,
+            secret: self.secret,
+            read: Box::new(move |reader| read(reader).map(Some)),
+            show: Box::new(move |value| match value {
+                Some(value) => show(value),
+                None => "null".into(),
+            }),
+            limit: Box::new(|_| None),
+        }
+    }
+
+    /// A map of such values, with names of services as keys.
+    #[must_use]
+    pub fn by_service(self, words: &'static str) -> Kind<BTreeMap<String, T>> {
+        let (read, show) = (self.read, self.show);
+        let kind = Kind::new(
+            words,
+            move |reader| by_service(reader, &read),
+            move |values| map(values, &show),
+        );
+        kind.unit(self.unit)
+    }
+}
+
+/// A whole number of things, from `min` to `max`.
+#[allow(clippy::cast_precision_loss)] // limits above 2^53 mean nothing
+pub fn count(unit: &'static str, min: usize, max: usize) -> Kind<usize> {
+    let read = move |reader: &Reader<'_>| reader.count(min, max);
+    let kind = Kind::new("number", read, ToString::to_string).unit(unit);
+    kind.limit(|value| *value as f64)
+}
+
+/// A time from `min` to `max` seconds.
+pub fn seconds(min: f64, max: f64) -> Kind<Duration> {
+    let read = move |reader: &Reader<'_>| reader.seconds(min, max);
+    let kind = Kind::new("number", read, seconds_text).unit("seconds");
+    kind.limit(Duration::as_secs_f64)
+}
+
+/// A time in seconds, 0 too; none is for ever.
+pub fn seconds_or_ever() -> Kind<Option<Duration>> {
+    let show = |value: &Option<Duration>| match value {
+        Some(value) => seconds_text(value),
+        None => ".inf".into(),
+    };
+    Kind::new("number", values::seconds_or_ever, show).unit("seconds")
+}
+
+fn seconds_text(value: &Duration) -> String {
+    value.as_secs_f64().to_string()
+}
+
+/// A number of bytes from `min` to `max`.
+#[allow(clippy::cast_precision_loss)] // limits above 2^53 mean nothing
+pub fn bytes(min: usize, max: usize) -> Kind<usize> {
+    let read = move |reader: &Reader<'_>| reader.bytes(min, max);
+    let kind = Kind::new("size", read, |value| size_words(*value));
+    let kind = kind.unit("bytes, or with KiB, MiB, GiB");
+    kind.limit(|value| *value as f64)
+}
+
+/// Yes or no.
+pub fn flag() -> Kind<bool> {
+    let read = |reader: &Reader<'_>| reader.boolean();
+    Kind::new("true or false", read, ToString::to_string)
+}
+
+/// A text that is not empty.
+pub fn text() -> Kind<String> {
+    let read = |reader: &Reader<'_>| reader.text();
+    Kind::new("text", read, |value: &String| quoted(value))
+}
+
+/// A text that may be empty.
+pub fn any_text() -> Kind<String> {
+    let read = |reader: &Reader<'_>| reader.any_text();
+    Kind::new("text", read, |value: &String| quoted(value))
+}
+
+/// A secret, which may stand in a file of its own.
+pub fn secret() -> Kind<Secret> {
+    let read = |reader: &Reader<'_>| reader.any_text().map(Secret::new);
+    let kind = Kind::new("text", read, |_| "\"***\"".into());
+    Kind {
+        secret: true,
+        ..kind
+    }
+}
+
+/// The path of something, such as `example`.
+pub fn path(words: &'static str, example: &'static str) -> Kind<PathBuf> {
+    let read = move |reader: &Reader<'_>| reader.path(example);
+    Kind::new(words, read, |value| quoted(&value.to_string_lossy()))
+}
+
+/// Paths of files, such as `example`.
+pub fn paths(example: &'static str) -> Kind<Vec<PathBuf>> {
+    let read = move |reader: &Reader<'_>| reader.each(|item| item.path(example));
+    let show = |value: &Vec<PathBuf>| {
+        let texts: Vec<_> = value.iter().map(|path| path.to_string_lossy()).collect();
+        list(&texts)
+    };
+    Kind::new("list of paths", read, show)
+}
+
+/// The permissions of a file.
+pub fn mode() -> Kind<u32> {
+    let show = |value: &u32| format!("\"{value:04o}\"");
+    Kind::new("octal mode", values::mode, show)
+}
+
+/// Networks.
+pub fn networks() -> Kind<Vec<Network>> {
+    let show = |value: &Vec<Network>| values::networks_text(value);
+    Kind::new("list of networks", values::networks, show)
+}
+
+/// Ports.
+pub fn ports() -> Kind<Vec<u16>> {
+    let show = |value: &Vec<u16>| plain_list(value);
+    Kind::new("list of ports", values::ports, show)
+}
+
+/// Ports and ranges of ports.
+pub fn port_ranges() -> Kind<Vec<Ports>> {
+    let show = |value: &Vec<Ports>| list(value);
+    Kind::new("list of ports or ranges", values::port_ranges, show)
+}
