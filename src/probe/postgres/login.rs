@@ -2,25 +2,30 @@
 
 use fallible_iterator::FallibleIterator as _;
 use postgres_protocol::authentication::md5_hash;
-use postgres_protocol::authentication::sasl::{ChannelBinding, SCRAM_SHA_256, ScramSha256};
 use postgres_protocol::message::backend::{
-    AUTHENTICATION_TAG, AuthenticationSaslBody, BACKEND_KEY_DATA_TAG, COMMAND_COMPLETE_TAG,
-    DATA_ROW_TAG, DataRowBody, ERROR_RESPONSE_TAG, Message, NOTICE_RESPONSE_TAG,
-    PARAMETER_STATUS_TAG, READY_FOR_QUERY_TAG, ROW_DESCRIPTION_TAG,
+    AUTHENTICATION_TAG, BACKEND_KEY_DATA_TAG, COMMAND_COMPLETE_TAG, DATA_ROW_TAG, DataRowBody,
+    Message, READY_FOR_QUERY_TAG, ROW_DESCRIPTION_TAG,
 };
 use postgres_protocol::message::frontend;
 
-use super::error::{PostgresError, ServerError};
+use super::error::PostgresError;
+use super::scram;
 use super::wire::{Frame, Wire};
 use crate::settings::Secret;
-
-/// NegotiateProtocolVersion, which postgres-protocol does not know.
-pub(super) const NEGOTIATE_TAG: u8 = b'v';
 
 /// Who logs in.
 pub(super) struct Credentials<'a> {
     pub user: &'a str,
     pub password: Option<&'a Secret>,
+}
+
+impl Credentials<'_> {
+    fn password(&self) -> Result<&[u8], PostgresError> {
+        match self.password {
+            Some(secret) => Ok(secret.reveal().as_bytes()),
+            None => Err(PostgresError::NoPassword),
+        }
+    }
 }
 
 /// Logs in, up to where the server takes statements.
@@ -30,7 +35,7 @@ pub(super) async fn log_in(
     database: &str,
 ) -> Result<(), PostgresError> {
     send_startup(wire, credentials.user, database).await?;
-    let request = authentication(wire).await?;
+    let request = wire.authentication().await?;
     if !matches!(request, Message::AuthenticationOk) {
         prove(wire, credentials, request).await?;
         expect_admission(wire).await?;
@@ -59,22 +64,23 @@ async fn prove(
     credentials: &Credentials<'_>,
     request: Message,
 ) -> Result<(), PostgresError> {
-    let Some(secret) = credentials.password else {
-        return Err(PostgresError::NoPassword);
-    };
-    let password = secret.reveal().as_bytes();
+    let password = credentials.password()?;
     match request {
-        Message::AuthenticationCleartextPassword if wire.private => {
-            send_password(wire, password).await
-        }
-        Message::AuthenticationCleartextPassword => Err(PostgresError::ClearText),
+        Message::AuthenticationCleartextPassword => send_clear_text(wire, password).await,
         Message::AuthenticationMd5Password(body) => {
             let hash = md5_hash(credentials.user.as_bytes(), password, body.salt());
             send_password(wire, hash.as_bytes()).await
         }
-        Message::AuthenticationSasl(offer) => prove_by_scram(wire, password, &offer).await,
+        Message::AuthenticationSasl(offer) => scram::prove(wire, password, &offer).await,
         other => Err(unsupported(&other)),
     }
+}
+
+async fn send_clear_text(wire: &mut Wire, password: &[u8]) -> Result<(), PostgresError> {
+    if !wire.private {
+        return Err(PostgresError::ClearText);
+    }
+    send_password(wire, password).await
 }
 
 async fn send_password(wire: &mut Wire, password: &[u8]) -> Result<(), PostgresError> {
@@ -93,70 +99,8 @@ fn unsupported(request: &Message) -> PostgresError {
     PostgresError::Unsupported(method.to_owned())
 }
 
-/// Both sides prove that they know the password (RFC 5802, RFC 7677), without channel binding.
-async fn prove_by_scram(
-    wire: &mut Wire,
-    password: &[u8],
-    offer: &AuthenticationSaslBody,
-) -> Result<(), PostgresError> {
-    expect_scram(offer)?;
-    let scram = ScramSha256::new(password, ChannelBinding::unsupported());
-    wire.send(|buffer| frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), buffer))
-        .await?;
-    let Message::AuthenticationSaslContinue(challenge) = authentication(wire).await? else {
-        return Err(PostgresError::NoServerProof);
-    };
-    let mut scram = answer_challenge(scram, challenge.data().to_vec()).await?;
-    wire.send(|buffer| frontend::sasl_response(scram.message(), buffer))
-        .await?;
-    let Message::AuthenticationSaslFinal(proof) = authentication(wire).await? else {
-        return Err(PostgresError::NoServerProof);
-    };
-    scram
-        .finish(proof.data())
-        .map_err(PostgresError::WrongServerProof)
-}
-
-fn expect_scram(offer: &AuthenticationSaslBody) -> Result<(), PostgresError> {
-    let offered: Vec<&str> = offer
-        .mechanisms()
-        .collect()
-        .map_err(|cause| PostgresError::Malformed(AUTHENTICATION_TAG, cause))?;
-    if offered.contains(&SCRAM_SHA_256) {
-        return Ok(());
-    }
-    Err(PostgresError::Unsupported(offered.join(" or ")))
-}
-
-/// Computes the answer to the server's challenge.
-///
-/// The server chooses how many iterations that takes. The most that postgres-protocol computes, 100,000, are 75 ms of
-/// a processor: too long for a thread that serves others.
-async fn answer_challenge(
-    mut scram: ScramSha256,
-    challenge: Vec<u8>,
-) -> Result<ScramSha256, PostgresError> {
-    let computing = tokio::task::spawn_blocking(move || {
-        scram.update(&challenge)?;
-        Ok(scram)
-    });
-    match computing.await {
-        Ok(computed) => computed.map_err(PostgresError::Challenge),
-        Err(panicked) => Err(PostgresError::Challenge(panicked.into())),
-    }
-}
-
-/// The next authentication message.
-async fn authentication(wire: &mut Wire) -> Result<Message, PostgresError> {
-    let frame = next(wire).await?;
-    if frame.tag != AUTHENTICATION_TAG {
-        return Err(frame.unexpected());
-    }
-    frame.decode()
-}
-
 async fn expect_admission(wire: &mut Wire) -> Result<(), PostgresError> {
-    match authentication(wire).await? {
+    match wire.authentication().await? {
         Message::AuthenticationOk => Ok(()),
         _ => Err(PostgresError::Unexpected(AUTHENTICATION_TAG)),
     }
@@ -164,7 +108,7 @@ async fn expect_admission(wire: &mut Wire) -> Result<(), PostgresError> {
 
 async fn wait_until_ready(wire: &mut Wire) -> Result<(), PostgresError> {
     loop {
-        let frame = next(wire).await?;
+        let frame = wire.next().await?;
         match frame.tag {
             READY_FOR_QUERY_TAG => return Ok(()),
             BACKEND_KEY_DATA_TAG => {}
@@ -179,7 +123,7 @@ pub(super) async fn query(wire: &mut Wire, statement: &str) -> Result<String, Po
         .await?;
     let mut answer = None;
     loop {
-        let frame = next(wire).await?;
+        let frame = wire.next().await?;
         match frame.tag {
             READY_FOR_QUERY_TAG => return answer.ok_or(PostgresError::NoRow),
             DATA_ROW_TAG => {
@@ -204,26 +148,4 @@ pub(super) fn first_column(row: &DataRowBody) -> Option<String> {
     let range = row.ranges().next().ok()???;
     let value = row.buffer().get(range)?;
     Some(String::from_utf8_lossy(value).into_owned())
-}
-
-/// The next message that is not just for information.
-async fn next(wire: &mut Wire) -> Result<Frame, PostgresError> {
-    loop {
-        let frame = wire.receive().await?;
-        match frame.tag {
-            ERROR_RESPONSE_TAG => return Err(refusal(frame)),
-            PARAMETER_STATUS_TAG | NOTICE_RESPONSE_TAG | NEGOTIATE_TAG => {}
-            _ => return Ok(frame),
-        }
-    }
-}
-
-/// The error that an ErrorResponse tells of.
-pub(super) fn refusal(frame: Frame) -> PostgresError {
-    let unexpected = frame.unexpected();
-    match frame.decode() {
-        Ok(Message::ErrorResponse(body)) => PostgresError::Refused(ServerError::read(&body)),
-        Ok(_) => unexpected,
-        Err(malformed) => malformed,
-    }
 }

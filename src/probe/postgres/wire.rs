@@ -5,11 +5,14 @@
 use std::io;
 
 use bytes::BytesMut;
-use postgres_protocol::message::backend::{Header, Message};
+use postgres_protocol::message::backend::{
+    AUTHENTICATION_TAG, ERROR_RESPONSE_TAG, Header, Message, NOTICE_RESPONSE_TAG,
+    PARAMETER_STATUS_TAG,
+};
 use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
-use super::error::PostgresError;
+use super::error::{PostgresError, ServerError};
 use crate::probe::connection::Connection;
 use crate::probe::stream::Stream;
 
@@ -18,6 +21,9 @@ const MESSAGE_MAX: usize = 64 << 10;
 
 /// Most bytes of all messages of one probe.
 const TOTAL_MAX: usize = 256 << 10;
+
+/// NegotiateProtocolVersion, which postgres-protocol does not know.
+pub(super) const NEGOTIATE_TAG: u8 = b'v';
 
 /// Bytes of a message's tag and length.
 const HEAD: usize = 5;
@@ -42,13 +48,21 @@ pub(super) struct Frame {
 impl Frame {
     /// The message, of those kinds that postgres-protocol knows.
     pub(super) fn decode(mut self) -> Result<Message, PostgresError> {
-        match Message::parse(&mut self.bytes) {
-            Ok(Some(message)) => Ok(message),
-            Ok(None) => Err(PostgresError::Malformed(
-                self.tag,
-                io::ErrorKind::UnexpectedEof.into(),
-            )),
-            Err(cause) => Err(PostgresError::Malformed(self.tag, cause)),
+        let cause = match Message::parse(&mut self.bytes) {
+            Ok(Some(message)) => return Ok(message),
+            Ok(None) => io::ErrorKind::UnexpectedEof.into(),
+            Err(cause) => cause,
+        };
+        Err(PostgresError::Malformed(self.tag, cause))
+    }
+
+    /// The error that an ErrorResponse tells of.
+    pub(super) fn refusal(self) -> PostgresError {
+        let unexpected = self.unexpected();
+        match self.decode() {
+            Ok(Message::ErrorResponse(body)) => PostgresError::Refused(ServerError::read(&body)),
+            Ok(_) => unexpected,
+            Err(malformed) => malformed,
         }
     }
 
@@ -93,24 +107,50 @@ impl<S: Stream> Wire<S> {
         Ok(answer[0])
     }
 
-    /// Reads the next message.
+    /// The next message, but for those that only inform. An ErrorResponse is an error.
+    pub(super) async fn next(&mut self) -> Result<Frame, PostgresError> {
+        loop {
+            let frame = self.receive().await?;
+            match frame.tag {
+                ERROR_RESPONSE_TAG => return Err(frame.refusal()),
+                PARAMETER_STATUS_TAG | NOTICE_RESPONSE_TAG | NEGOTIATE_TAG => {}
+                _ => return Ok(frame),
+            }
+        }
+    }
+
+    /// The next message, which must be about the login.
+    pub(super) async fn authentication(&mut self) -> Result<Message, PostgresError> {
+        let frame = self.next().await?;
+        if frame.tag != AUTHENTICATION_TAG {
+            return Err(frame.unexpected());
+        }
+        frame.decode()
+    }
+
+    /// The next message, whatever it is.
     pub(super) async fn receive(&mut self) -> Result<Frame, PostgresError> {
         let mut head = [0; HEAD];
         self.read(&mut head).await?;
-        let tag = head[0];
         let Some(length) = message_length(&head) else {
             let start = head.map(char::from).iter().collect();
             return Err(PostgresError::NotPostgres(start));
         };
-        match self.left.checked_sub(length) {
-            Some(left) => self.left = left,
-            None => return Err(PostgresError::TooMuch),
-        }
+        self.count(length)?;
         let mut bytes = BytesMut::zeroed(length);
         let (start, body) = bytes.split_at_mut(HEAD);
         start.copy_from_slice(&head);
         self.read(body).await?;
+        let tag = head[0];
         Ok(Frame { tag, bytes })
+    }
+
+    fn count(&mut self, length: usize) -> Result<(), PostgresError> {
+        match self.left.checked_sub(length) {
+            Some(left) => self.left = left,
+            None => return Err(PostgresError::TooMuch),
+        }
+        Ok(())
     }
 
     /// Ends the session. Whether the server hears of it does not matter any more.
@@ -157,7 +197,6 @@ impl Wire<Connection> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::error::ServerError;
     use super::super::login::first_column;
     use super::*;
 
