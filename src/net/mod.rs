@@ -3,9 +3,11 @@
 //! Rule: a leaf, and pure.
 
 mod host;
+mod metadata;
 mod network;
 mod ports;
 
 pub use host::{Host, HostError};
-pub use network::{Network, is_metadata};
+pub use metadata::is_metadata;
+pub use network::Network;
 pub use ports::Ports;

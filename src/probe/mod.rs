@@ -5,6 +5,7 @@
 //!
 //! Rule: a probe never times out by itself; [`run`] sets the one deadline.
 
+mod allowed;
 mod connection;
 mod context;
 mod exec;
@@ -15,6 +16,7 @@ mod http;
 mod http_rule;
 mod http_rules;
 mod lines;
+mod lookup;
 mod memcached;
 mod mysql;
 mod options;

@@ -1,7 +1,10 @@
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
 use super::*;
 
 fn slots(all: usize, target: usize, waiting: usize) -> Slots {
-    Slots::new(Limits {
+    Slots::new(SlotLimits {
         all,
         target,
         waiting,
@@ -12,88 +15,71 @@ fn target(port: u16) -> Target {
     Target::local(port, "/")
 }
 
-/// Whether a place is there now.
-async fn is_there(slots: &Slots, port: u16, check: Option<Name>) -> bool {
-    let target = target(port);
-    let taking = slots.take(&target, check);
-    tokio::time::timeout(Duration::from_millis(20), taking)
-        .await
-        .is_ok_and(|taken| taken.is_ok())
-}
-
-#[tokio::test]
-async fn made_up_checks_leave_places_for_those_that_passed() {
-    let slots = slots(8, 100, 100);
-    let known = Name::new(1);
-    slots.note_passed(known, &target(80));
-    let mut taken = Vec::new();
-    for port in 1..=6 {
-        taken.push(
-            slots
-                .take(&target(port), None)
-                .await
-                .unwrap_or_else(|e| panic!("{e:?}")),
-        );
+/// What a future gives without waiting.
+fn at_once<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut context = Context::from_waker(Waker::noop());
+    match pin!(work).poll(&mut context) {
+        Poll::Ready(done) => Some(done),
+        Poll::Pending => None,
     }
-    assert!(!is_there(&slots, 7, None).await);
-    assert!(!is_there(&slots, 7, Some(Name::new(2))).await);
-    assert!(is_there(&slots, 7, Some(known)).await);
-    assert_eq!((slots.running(), slots.waiting()), (6, 0));
-    taken.pop();
-    assert!(is_there(&slots, 7, None).await);
 }
 
-#[tokio::test]
-async fn made_up_checks_of_one_target_leave_places_there_too() {
-    let slots = slots(100, 4, 100);
-    let known = Name::new(1);
-    slots.note_passed(known, &target(80));
-    let at = target(80);
-    let (_a, _b, _c) = (
-        slots.take(&at, None).await,
-        slots.take(&at, None).await,
-        slots.take(&at, None).await,
-    );
-    let full = slots.take(&at, None).await.map(drop).unwrap_err();
-    assert!(full.overload && full.status == 503, "{full:?}");
-    assert!(is_there(&slots, 80, Some(known)).await && is_there(&slots, 81, None).await);
+fn take(slots: &Slots, port: u16, check: Option<Name>) -> Slot<'_> {
+    match at_once(slots.take(&target(port), check)) {
+        Some(Ok(slot)) => slot,
+        Some(Err(refused)) => panic!("{refused:?}"),
+        None => panic!("no slot is free"),
+    }
 }
 
-#[tokio::test]
-async fn those_who_would_wait_behind_too_many_are_told_at_once() {
-    let slots = slots(1, 100, 1);
-    let (first, second, third) = (target(1), target(2), target(3));
-    let running = slots
-        .take(&first, None)
-        .await
-        .map_err(|e| format!("{e:?}"))
-        .unwrap();
-    let mut waiting = Box::pin(slots.take(&second, None));
-    assert!(
-        tokio::time::timeout(Duration::from_millis(20), &mut waiting)
-            .await
-            .is_err()
-    );
-    assert!(
-        slots
-            .take(&third, None)
-            .await
-            .is_err_and(|told| told.overload)
-    );
-    drop(running);
-    assert!(waiting.await.is_ok());
+fn must_wait(slots: &Slots, port: u16, check: Option<Name>) -> bool {
+    at_once(slots.take(&target(port), check)).is_none()
+}
+
+fn is_refused(slots: &Slots, port: u16, check: Option<Name>) -> bool {
+    match at_once(slots.take(&target(port), check)) {
+        Some(Err(refused)) => refused.overload && refused.status == 503,
+        _ => false,
+    }
 }
 
 #[test]
-fn the_memory_of_passed_checks_is_bounded_and_keeps_the_first() {
-    let slots = slots(1, 1, 1);
-    let real = Name::new(u64::MAX);
-    slots.note_passed(real, &target(80));
-    for i in 0..2 * PASSED_MAX as u64 {
-        slots.note_passed(Name::new(i), &target(81));
-    }
-    let after = self::slots(1, 1, 1);
-    after.adopt(&slots);
-    assert_eq!(after.passed().checks.len(), PASSED_MAX);
-    assert!(after.passed().checks.contains_key(&real));
+fn made_up_checks_leave_slots_for_those_that_passed() {
+    let slots = slots(8, 100, 100);
+    let known = Name::new(1);
+    slots.note_passed(known, &target(80));
+    let mut taken: Vec<_> = (1..=6).map(|port| take(&slots, port, None)).collect();
+    assert!(must_wait(&slots, 7, None));
+    assert!(must_wait(&slots, 7, Some(Name::new(2))));
+    drop(take(&slots, 7, Some(known)));
+    assert_eq!((slots.running(), slots.waiting()), (6, 0));
+    taken.pop();
+    take(&slots, 7, None);
+}
+
+#[test]
+fn made_up_checks_of_one_target_leave_slots_there_too() {
+    let slots = slots(100, 4, 100);
+    let known = Name::new(1);
+    slots.note_passed(known, &target(80));
+    let _taken = [
+        take(&slots, 80, None),
+        take(&slots, 80, None),
+        take(&slots, 80, None),
+    ];
+    assert!(is_refused(&slots, 80, None));
+    take(&slots, 80, Some(known));
+    take(&slots, 81, None);
+}
+
+#[test]
+fn a_check_behind_too_many_that_wait_is_refused_at_once() {
+    let slots = slots(1, 100, 1);
+    let running = take(&slots, 1, None);
+    let second = target(2);
+    let mut waiting = Box::pin(slots.take(&second, None));
+    assert!(at_once(waiting.as_mut()).is_none());
+    assert!(is_refused(&slots, 3, None));
+    drop(running);
+    assert!(at_once(waiting).is_some_and(|taken| taken.is_ok()));
 }

@@ -1,0 +1,121 @@
+//! Addresses that serve cloud metadata, credentials among them: 169.254.0.0/16 and its like.
+//!
+//! Rule: they are never probed, whatever the configuration allows, in none of the forms that reach them.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Metadata outside 169.254.0.0/16: Alibaba Cloud, Azure, Oracle Cloud Classic.
+const METADATA_V4: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(168, 63, 129, 16),
+    Ipv4Addr::new(192, 0, 0, 192),
+];
+
+/// Metadata outside fe80::/10, nearly all in what counts as private: AWS and its credentials for pods, Google, Oracle,
+/// Scaleway, Linode, Alibaba Cloud.
+const METADATA_V6: [Ipv6Addr; 7] = [
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+    Ipv6Addr::new(0xfd00, 0xa9fe, 0xa9fe, 0, 0, 0, 0, 1),
+    Ipv6Addr::new(0xfd00, 0x100, 0, 0, 0, 0, 0x100, 0x200),
+];
+
+/// Whether an address serves cloud metadata, in any of the forms that reach it.
+#[must_use]
+pub fn is_metadata(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(a) => a.is_link_local() || METADATA_V4.contains(&a),
+        IpAddr::V6(a) => {
+            a.is_unicast_link_local() || METADATA_V6.contains(&a) || embeds_metadata(a)
+        }
+    }
+}
+
+fn embeds_metadata(address: Ipv6Addr) -> bool {
+    let mut embedded = embedded_v4(address).into_iter().flatten();
+    embedded.any(|v4| is_metadata(v4.into()))
+}
+
+/// The IPv4 addresses that an IPv6 address may stand for: IPv4-compatible and -translated (RFC 4291, RFC 2765), NAT64
+/// (RFC 6052; under 64:ff9b:1::/48 the length of the prefix is the network's own choice), 6to4 (RFC 3056), Teredo
+/// (RFC 4380) and ISATAP (RFC 5214).
+fn embedded_v4(a: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
+    let (s, o) = (a.segments(), a.octets());
+    let v4 = |b: [usize; 4]| Some(Ipv4Addr::from(b.map(|at| o[at])));
+    let end = v4([12, 13, 14, 15]);
+    match s {
+        [0, 0, 0, 0, 0 | 0xffff, 0, ..] => [end, None, None, None],
+        [0x64, 0xff9b, 1, ..] => [
+            end,
+            v4([6, 7, 9, 10]),
+            v4([7, 9, 10, 11]),
+            v4([9, 10, 11, 12]),
+        ],
+        [0x64, 0xff9b, ..] => [end, None, None, None],
+        [0x2002, ..] => [v4([2, 3, 4, 5]), None, None, None],
+        [0x2001, 0, ..] => [
+            v4([4, 5, 6, 7]),
+            end.map(|a| Ipv4Addr::from_bits(!a.to_bits())),
+            None,
+            None,
+        ],
+        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => [end, None, None, None],
+        _ => [None; 4],
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn metadata_addresses_are_known_in_every_form() {
+        for a in [
+            "169.254.169.254",
+            "169.254.170.2",
+            "fe80::1",
+            "fd00:ec2::254",
+            "100.100.100.200",
+            "168.63.129.16",
+            "::ffff:169.254.169.254",
+            "64:ff9b::a9fe:a9fe",
+            "2002:a9fe:a9fe::",
+            "::a9fe:a9fe",
+            "192.0.0.192",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "fd00:c1::a9fe:a9fe",
+            "fd00:42::42",
+            "fd00:a9fe:a9fe::1",
+            "fd00:100::100:200",
+            "::ffff:0:a9fe:a9fe",
+            "64:ff9b::100.100.100.200",
+            "64:ff9b:1::a9fe:a9fe",
+            "64:ff9b:1:a9fe:a9:fe00::",
+            "64:ff9b:1:a9:fe:a9fe::",
+            "64:ff9b:1:0:a9:fea9:fe00::",
+            "2002:6464:64c8::1",
+            "2001:0:a9fe:a9fe::1",
+            "2001::1:5601:5601",
+            "2001:db8::5efe:a9fe:a9fe",
+            "2001:db8::200:5efe:169.254.169.254",
+        ] {
+            assert!(is_metadata(a.parse().unwrap()), "{a}");
+        }
+        for a in [
+            "127.0.0.1",
+            "::",
+            "::1",
+            "10.0.0.1",
+            "fd00:ec2::253",
+            "100.100.100.201",
+            "64:ff9b:1::1",
+            "2001:db8::1",
+        ] {
+            assert!(!is_metadata(a.parse().unwrap()), "{a}");
+        }
+    }
+}
