@@ -1,59 +1,60 @@
-//! One request over a given stream, and its answer.
+//! The HTTP/1 client of probes: one request over a given stream, and its response.
 //!
-//! Rule: everything that is read is bounded, and nothing is followed, kept or tried again. While an answer is waited for,
-//! no memory is held for it.
+//! Rule: everything that is read is bounded, and nothing is followed, kept open or tried again. The caller sets the
+//! deadline; the connection is driven by the caller's task and ends with it.
 
+use std::error::Error as _;
 use std::fmt;
-use std::future::poll_fn;
-use std::io;
-use std::mem::MaybeUninit;
-use std::pin::Pin;
-use std::task::ready;
+use std::future::Future;
+use std::io::{self, Read as _};
+use std::pin::pin;
 
 use bytes::Bytes;
-use hyper::header::{CONNECTION, HeaderName, HeaderValue};
-use hyper::{Method, StatusCode};
-use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use flate2::read::GzDecoder;
+use http_body_util::{BodyExt as _, Empty};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper::header::{CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderValue};
+use hyper::http::uri::PathAndQuery;
+use hyper::{Method, Request, Response, StatusCode, Uri};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::answer::Incoming;
+use super::read_after_write::ReadAfterWrite;
 use crate::os::cause::cause_text;
 
-/// How much is read at once, in bytes.
-const READ: usize = 8 << 10;
+/// Most bytes of a response's head.
+const HEAD_MAX: usize = 64 << 10;
+
+/// Most headers of a response.
+const HEADERS_MAX: usize = 1000;
 
 /// What an upstream answered.
 #[derive(Debug, Clone)]
-pub struct Answer {
-    /// Its status.
-    pub status: StatusCode,
-    /// Its body, cut at the limit.
-    pub body: Bytes,
+pub(crate) struct UpstreamResponse {
+    pub(crate) status: StatusCode,
+    /// Cut at the limit.
+    pub(crate) body: Bytes,
 }
 
-/// Why there is no answer.
+/// Why there is no response.
 #[derive(Debug)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     /// The path cannot stand in a request.
     Path,
     /// The connection broke.
-    Connection(io::Error),
-    /// It was closed before the answer was complete.
+    Connection(String),
+    /// It was closed before the response was complete.
     Incomplete,
-    /// The answer is not HTTP/1.
-    Head(httparse::Error),
-    /// Its head is too long.
+    /// The response's head is malformed.
+    Malformed(hyper::Error),
+    /// The head is too long.
     LongHead,
-    /// It has a length that is none, or two of them.
-    Length,
-    /// It has a length and comes in chunks too (RFC 9112 section 6.3): its end is uncertain.
-    TwoLengths,
-    /// It is HTTP/1.0 and has a transfer coding: its end is uncertain (RFC 9112 section 6.1).
-    OldCoding,
-    /// Its chunks are none.
-    Chunks,
+    /// The body cannot be read, e.g. because it is not chunked as its head says.
+    Body(String),
     /// The upstream changed the protocol (101).
     Switched,
-    /// The body is not the gzip that it is said to be.
+    /// The body is not gzip as its head says.
     Gzip(io::Error),
 }
 
@@ -64,26 +65,19 @@ impl fmt::Display for ClientError {
                 f,
                 "the path cannot be asked for: it has spaces or control characters"
             ),
-            Self::Connection(e) => write!(f, "the connection broke: {}", cause_text(e)),
+            Self::Connection(cause) => write!(f, "the connection broke: {cause}"),
             Self::Incomplete => write!(
                 f,
                 "the upstream closed the connection before its answer was complete"
             ),
-            Self::Head(e) => write!(f, "the upstream's answer is not HTTP/1: {e}"),
-            Self::LongHead => write!(f, "the head of the upstream's answer is longer than 64 KiB"),
-            Self::Length => write!(
+            Self::Malformed(e) => {
+                write!(f, "the upstream's answer is not HTTP/1: {}", cause_text(e))
+            }
+            Self::LongHead => write!(
                 f,
-                "the Content-Length of the upstream's answer is not one number"
+                "the head of the upstream's answer has more than 64 KiB or {HEADERS_MAX} headers"
             ),
-            Self::TwoLengths => write!(
-                f,
-                "the upstream's answer has both Content-Length and Transfer-Encoding"
-            ),
-            Self::OldCoding => write!(
-                f,
-                "the upstream's answer has Transfer-Encoding, which HTTP/1.0 has not"
-            ),
-            Self::Chunks => write!(f, "the upstream's answer is not in chunks, as it says"),
+            Self::Body(cause) => write!(f, "the upstream's body cannot be read: {cause}"),
             Self::Switched => write!(f, "the upstream answered 101 Switching Protocols"),
             Self::Gzip(e) => write!(
                 f,
@@ -96,106 +90,163 @@ impl fmt::Display for ClientError {
 
 impl std::error::Error for ClientError {}
 
-/// A request without a body, as it is sent.
-#[derive(Debug)]
-pub struct Request {
-    bytes: Vec<u8>,
-    /// Its answer has no body.
-    bodiless: bool,
-}
-
-impl Request {
-    /// Puts a request together. It always asks to close the connection, in place of any header that says otherwise: where
-    /// the upstream closes first, its address and port are not taken for a while by our end.
-    ///
-    /// # Errors
-    /// [`ClientError::Path`] for a path that would end the request line.
-    pub fn new<'h>(
-        method: &Method,
-        path: &str,
-        headers: impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)>,
-    ) -> Result<Self, ClientError> {
-        if !path.starts_with('/') || path.bytes().any(|b| b <= b' ' || b == 0x7f) {
-            return Err(ClientError::Path);
+impl From<hyper::Error> for ClientError {
+    fn from(e: hyper::Error) -> Self {
+        if e.is_parse_too_large() {
+            return Self::LongHead;
         }
-        // A fragment is not the upstream's (RFC 9110 section 7.1).
-        let path = path.split('#').next().unwrap_or(path);
-        let mut bytes = Vec::with_capacity(256);
-        for part in [method.as_str(), " ", path, " HTTP/1.1\r\n"] {
-            bytes.extend_from_slice(part.as_bytes());
+        if e.is_parse() {
+            return Self::Malformed(e);
         }
-        for (name, value) in headers.filter(|(name, _)| **name != CONNECTION) {
-            for part in [name.as_str().as_bytes(), b": ", value.as_bytes(), b"\r\n"] {
-                bytes.extend_from_slice(part);
-            }
+        // Closed in the head, before the request was sent, or in the body.
+        if e.is_incomplete_message() || e.is_canceled() || is_end_of_file(&e) {
+            return Self::Incomplete;
         }
-        bytes.extend_from_slice(b"connection: close\r\n\r\n");
-        Ok(Self {
-            bytes,
-            bodiless: method == Method::HEAD,
-        })
-    }
-
-    /// The bytes to send.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// Sends all but the first `sent` bytes and reads the answer, of its body at most `max_body` bytes.
-    ///
-    /// # Errors
-    /// [`ClientError`] when no complete answer came.
-    pub async fn ask<S>(
-        &self,
-        stream: &mut S,
-        sent: usize,
-        max_body: usize,
-    ) -> Result<Answer, ClientError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        if let Some(rest) = self.bytes.get(sent..).filter(|rest| !rest.is_empty()) {
-            stream
-                .write_all(rest)
-                .await
-                .map_err(ClientError::Connection)?;
-            stream.flush().await.map_err(ClientError::Connection)?;
-        }
-        let mut answer = Incoming::new(max_body, self.bodiless);
-        loop {
-            match read(stream, &mut answer).await? {
-                Came::Part => {}
-                Came::All => return answer.end(false),
-                Came::Close => return answer.end(true),
-            }
-        }
+        Self::Connection(cause(&e))
     }
 }
 
-enum Came {
-    Part,
-    /// What is wanted of the answer is there.
-    All,
-    /// The upstream closed the connection.
-    Close,
+/// A request without a body.
+pub(crate) type BodilessRequest = Request<Empty<Bytes>>;
+
+/// Makes a request. It asks to close the connection, whatever its headers say: where the upstream closes first,
+/// its address and port are not taken for a while by our end.
+///
+/// # Errors
+/// [`ClientError::Path`] for a path that would end the request line.
+pub(crate) fn request(
+    method: Method,
+    path: &str,
+    mut headers: HeaderMap,
+) -> Result<BodilessRequest, ClientError> {
+    let path: PathAndQuery = path.parse().map_err(|_| ClientError::Path)?;
+    headers.insert(CONNECTION, HeaderValue::from_static("close"));
+    let mut request = Request::new(Empty::new());
+    *request.method_mut() = method;
+    *request.uri_mut() = Uri::from(path);
+    *request.headers_mut() = headers;
+    Ok(request)
 }
 
-/// Reads once. The space for it is there while there is something to read only: thousands of probes may hang.
-async fn read<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    answer: &mut Incoming,
-) -> Result<Came, ClientError> {
-    poll_fn(|cx| {
-        let mut space = [MaybeUninit::uninit(); READ];
-        let mut space = ReadBuf::uninit(&mut space);
-        ready!(Pin::new(&mut *stream).poll_read(cx, &mut space))
-            .map_err(ClientError::Connection)?;
-        let all = match space.filled() {
-            [] => return Ok(Came::Close).into(),
-            came => answer.take(came)?,
-        };
-        Ok(if all { Came::All } else { Came::Part }).into()
+/// Sends a request and reads the response, of its body at most `max_body` bytes.
+///
+/// # Errors
+/// [`ClientError`] when no complete response came.
+pub(crate) async fn ask<S>(
+    stream: S,
+    request: BodilessRequest,
+    max_body: usize,
+) -> Result<UpstreamResponse, ClientError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let stream = TokioIo::new(ReadAfterWrite::new(stream));
+    let (mut sender, connection) = builder().handshake(stream).await?;
+    // Before the connection is driven, so that it has something to send at once.
+    let response = sender.send_request(request);
+    let exchange = async {
+        let response = response.await?;
+        read(response, max_body).await
+    };
+    drive(connection, exchange).await
+}
+
+/// Accepts what older services send, as the replaced tools did.
+fn builder() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .max_buf_size(HEAD_MAX)
+        .max_header_size(HEAD_MAX)
+        .max_headers(HEADERS_MAX)
+        .allow_obsolete_multiline_headers_in_responses(true)
+        .allow_spaces_after_header_name_in_responses(true)
+        .ignore_invalid_headers_in_responses(true);
+    builder
+}
+
+/// Drives a connection until an exchange over it is done.
+pub(super) async fn drive<T>(connection: impl Future, exchange: impl Future<Output = T>) -> T {
+    let mut connection = pin!(connection);
+    let mut exchange = pin!(exchange);
+    tokio::select! {
+        biased;
+        // What the connection delivered is still to be read.
+        _ = &mut connection => exchange.await,
+        result = &mut exchange => result,
+    }
+}
+
+async fn read(
+    response: Response<Incoming>,
+    max_body: usize,
+) -> Result<UpstreamResponse, ClientError> {
+    let (head, body) = response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ClientError::Switched);
+    }
+    let body = read_body(body, max_body).await?;
+    let body = if is_gzip(&head.headers) && !body.is_empty() {
+        unpack(&body, max_body).map_err(ClientError::Gzip)?
+    } else {
+        body
+    };
+    Ok(UpstreamResponse {
+        status: head.status,
+        // Exactly as large as it is: it may stay in the cache.
+        body: body.into_boxed_slice().into(),
     })
-    .await
 }
+
+async fn read_body(mut incoming: Incoming, max: usize) -> Result<Vec<u8>, ClientError> {
+    let mut body = Vec::new();
+    while body.len() < max
+        && let Some(frame) = incoming.frame().await
+    {
+        let frame = frame.map_err(body_error)?;
+        if let Ok(data) = frame.into_data() {
+            let room = max - body.len();
+            body.extend_from_slice(&data[..data.len().min(room)]);
+        }
+    }
+    Ok(body)
+}
+
+fn body_error(e: hyper::Error) -> ClientError {
+    match ClientError::from(e) {
+        ClientError::Connection(cause) => ClientError::Body(cause),
+        other => other,
+    }
+}
+
+/// Whether the body is packed although gzip was not asked for.
+fn is_gzip(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(CONTENT_ENCODING).iter();
+    let mut names = codings.map(|coding| coding.as_bytes().trim_ascii());
+    names.any(|name| name.eq_ignore_ascii_case(b"gzip"))
+}
+
+/// Unpacks a body, up to `max` bytes.
+fn unpack(packed: &[u8], max: usize) -> io::Result<Vec<u8>> {
+    let mut body = Vec::new();
+    GzDecoder::new(packed)
+        .take(max as u64)
+        .read_to_end(&mut body)?;
+    Ok(body)
+}
+
+/// The cause of an error of hyper, for the middle of a sentence.
+pub(crate) fn cause(e: &hyper::Error) -> String {
+    match e.source() {
+        Some(source) => cause_text(source),
+        None => cause_text(e),
+    }
+}
+
+/// Whether the upstream closed the connection within a body.
+fn is_end_of_file(e: &hyper::Error) -> bool {
+    let source = e.source().and_then(|s| s.downcast_ref::<io::Error>());
+    source.is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof)
+}
+
+#[cfg(test)]
+mod tests;

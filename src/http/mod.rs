@@ -1,11 +1,11 @@
-//! HTTP/1 on both sides: the listener for pollers, the answers they get, and the one request that a probe sends.
+//! HTTP on both sides: connections of pollers and the replies that they get, and the clients of probes.
 
 pub(crate) mod accept;
-mod answer;
-mod chunks;
-pub mod client;
+pub(crate) mod client;
 pub(crate) mod connections;
+pub(crate) mod h2;
 pub(crate) mod phrase;
+mod read_after_write;
 pub(crate) mod reply;
 pub(crate) mod server;
 mod settings;

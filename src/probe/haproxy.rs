@@ -20,7 +20,7 @@ pub(super) const HAPROXY: Protocol = Protocol {
 };
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let answer = http::ask(probe, &Method::GET, PAGE, &Headers::default()).await?;
+    let answer = http::ask(probe, Method::GET, PAGE, &Headers::default()).await?;
     if answer.status.is_client_error() || answer.status.is_server_error() {
         return Err(http::outcome(answer));
     }

@@ -1,13 +1,11 @@
 //! `http` and `https`: one GET; status and body of the answer are passed on.
 
-use std::iter;
-
-use hyper::header::{HOST, HeaderValue, InvalidHeaderValue, USER_AGENT};
+use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::{AGENT, Headers, Outcome, Probe, Protocol, Request, http_rules, stream, tls};
-use crate::http::client::{self, Answer};
+use crate::http::client::{self, BodilessRequest, UpstreamResponse};
 
 /// The row of `http`.
 pub(super) const HTTP: Protocol = Protocol {
@@ -38,14 +36,8 @@ async fn check(probe: &Probe<'_>) -> Outcome {
         // Larger than the other, and rarer; so below.
         return Box::pin(http_rules::check(probe, rule)).await;
     }
-    match ask(
-        probe,
-        &Method::GET,
-        &probe.target.path,
-        &probe.target.headers,
-    )
-    .await
-    {
+    let target = probe.target;
+    match ask(probe, Method::GET, &target.path, &target.headers).await {
         Ok(answer) => outcome(answer),
         Err(failed) => failed,
     }
@@ -54,69 +46,63 @@ async fn check(probe: &Probe<'_>) -> Outcome {
 /// Asks the target for a path, over TLS if the protocol's name ends in `s`.
 pub(super) async fn ask(
     probe: &Probe<'_>,
-    method: &Method,
+    method: Method,
     path: &str,
     headers: &Headers,
-) -> Result<Answer, Outcome> {
-    let request = request(probe, method, path, headers)?;
+) -> Result<UpstreamResponse, Outcome> {
+    let headers = request_headers(probe, headers)?;
+    let request = client::request(method, path, headers).map_err(|e| probe.failed(e))?;
+    let connection = stream::connect(probe).await?;
     if probe.protocol.name == "https" {
-        return Box::pin(async {
-            let tcp = stream::connect(probe).await?;
-            exchange(probe, &mut tls::wrap(probe, tcp).await?, &request, 0).await
-        })
-        .await;
+        let tls = tls::wrap(probe, connection).await?;
+        // Larger than the other, and rarer; so in memory of its own.
+        return Box::pin(exchange(probe, tls, request)).await;
     }
-    let (mut tcp, sent) = stream::connect_saying(probe, request.bytes()).await?;
-    exchange(probe, &mut tcp, &request, sent).await
+    exchange(probe, connection, request).await
 }
 
-fn request(
-    probe: &Probe<'_>,
-    method: &Method,
-    path: &str,
-    headers: &Headers,
-) -> Result<client::Request, Outcome> {
-    let given = headers
-        .get(&HOST)
-        .cloned()
-        .map_or_else(|| own_host(probe), Ok);
-    let host = given.map_err(|e| probe.failed(e))?;
-    let agent = HeaderValue::from_static(AGENT);
-    let agent = headers
-        .get(&USER_AGENT)
-        .is_none()
-        .then_some((&USER_AGENT, &agent));
-    let others = headers.iter().filter(|(name, _)| **name != HOST);
-    let headers = iter::once((&HOST, &host)).chain(others).chain(agent);
-    client::Request::new(method, path, headers).map_err(|e| probe.failed(e))
-}
-
-fn own_host(probe: &Probe<'_>) -> Result<HeaderValue, InvalidHeaderValue> {
-    HeaderValue::try_from(format!("{}:{}", probe.target.host, probe.target.port))
+/// The headers that were given, with `Host` and `User-Agent` if they are not among them.
+fn request_headers(probe: &Probe<'_>, given: &Headers) -> Result<HeaderMap, Outcome> {
+    let mut headers = HeaderMap::with_capacity(4);
+    if given.get(&HOST).is_none() {
+        let host = format!("{}:{}", probe.target.host, probe.target.port);
+        let host = HeaderValue::try_from(host).map_err(|e| probe.failed(e))?;
+        headers.insert(HOST, host);
+    }
+    for (name, value) in given.iter() {
+        headers.insert(name, value.clone());
+    }
+    if given.get(&USER_AGENT).is_none() {
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+    }
+    Ok(headers)
 }
 
 async fn exchange<S>(
     probe: &Probe<'_>,
-    stream: &mut S,
-    request: &client::Request,
-    sent: usize,
-) -> Result<Answer, Outcome>
+    stream: S,
+    request: BodilessRequest,
+) -> Result<UpstreamResponse, Outcome>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     probe.trace.stage("waiting for the answer");
-    let answer = request
-        .ask(stream, sent, probe.context.settings.max_body)
-        .await;
-    answer.map_err(|e| probe.failed(e)).inspect(|a| {
-        probe
-            .trace
-            .note(|| format!("answered {} with {} bytes", a.status, a.body.len()));
-    })
+    let max_body = probe.context.settings.max_body;
+    let answer = client::ask(stream, request, max_body)
+        .await
+        .map_err(|e| probe.failed(e))?;
+    probe.trace.note(|| {
+        format!(
+            "answered {} with {} bytes",
+            answer.status,
+            answer.body.len()
+        )
+    });
+    Ok(answer)
 }
 
 /// 200 and every registered status above it pass as they are, with the body; anything else is 503.
-pub(super) fn outcome(answer: Answer) -> Outcome {
+pub(super) fn outcome(answer: UpstreamResponse) -> Outcome {
     let status = answer.status;
     let passes = status.as_u16() >= 200 && status.canonical_reason().is_some();
     let relayed = Outcome {

@@ -6,7 +6,7 @@ use hyper::Method;
 use hyper::header::HeaderValue;
 
 use super::{HttpRule, Outcome, Probe, http};
-use crate::http::client::Answer;
+use crate::http::client::UpstreamResponse;
 
 /// How far bodies are searched, in bytes.
 const SEARCHED: usize = 64 << 10;
@@ -22,7 +22,7 @@ pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
         }
     }
     let method = rule.method.parse().unwrap_or(Method::GET);
-    let answer = match http::ask(probe, &method, &probe.target.path, &headers).await {
+    let answer = match http::ask(probe, method, &probe.target.path, &headers).await {
         Ok(answer) => answer,
         Err(failed) => return failed,
     };
@@ -37,7 +37,7 @@ pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
 }
 
 /// What does not hold.
-fn broken(rule: &HttpRule, answer: &Answer) -> Option<String> {
+fn broken(rule: &HttpRule, answer: &UpstreamResponse) -> Option<String> {
     let status = answer.status.as_u16();
     if !rule
         .status

@@ -246,6 +246,18 @@ fn http_answers_that_break_off_drip_or_never_end() {
 }
 
 #[test]
+fn an_upstream_that_answers_before_it_is_asked_is_heard() {
+    let port = peer(|mut stream| {
+        let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        wait_for_end(stream);
+    });
+    let daemon = Daemon::with_config(CONFIG);
+    for _ in 0..50 {
+        daemon.get(&format!("/http/web/{port}/")).is(200, "ok");
+    }
+}
+
+#[test]
 fn a_connection_that_meets_itself_is_no_service() {
     // The only port that the kernel has for clients is the one that is checked.
     let script = "ip link set lo up && echo 40002 40003 > /proc/sys/net/ipv4/ip_local_port_range || exit 9\n\

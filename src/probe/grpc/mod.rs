@@ -2,27 +2,19 @@
 //!
 //! By hand over HTTP/2 (gRPC over HTTP2, "Outgoing" and "Incoming"; health.proto): one request with one string, one
 //! answer with one number. The status stands in the trailers, or in the headers when there is nothing else.
-//!
-//! Rule: no task of the connection outlives the probe.
 
 mod message;
 
-use std::future::Future;
-use std::sync::{Arc, Mutex, PoisonError};
-
-use bytes::{Bytes, BytesMut};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::Incoming;
-use hyper::client::conn::http2;
+use bytes::Bytes;
+use http_body_util::Full;
 use hyper::header::{CONTENT_TYPE, TE, USER_AGENT};
-use hyper::{HeaderMap, Method, Response, StatusCode, Version};
-use hyper_util::rt::TokioIo;
+use hyper::{Method, StatusCode, Version};
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
 
 use super::{OptionError, Outcome, Probe, Protocol, Request, Target, options, settle, stream, tls};
-use crate::os::cause::cause_text;
+use crate::http::client;
+use crate::http::h2::{self, H2Response};
 use message::{code_name, message, serving_status};
 
 /// The row of `grpc`.
@@ -45,9 +37,6 @@ pub(super) const GRPCS: Protocol = Protocol {
 
 /// Most bytes of an answer's body. A health answer has seven.
 const BODY_MAX: usize = 16 << 10;
-
-/// Most bytes of the answer's headers and trailers.
-const HEAD_MAX: u32 = 64 << 10;
 
 /// Most characters of a server's message that are answered.
 const MESSAGE_MAX: usize = 300;
@@ -75,7 +64,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     } else {
         exchange(probe, connection, request).await
     };
-    judge(probe, &answer.map_err(|e| probe.failed(cause(&e)))?)
+    judge(probe, &answer?)
 }
 
 fn is_encrypted(probe: &Probe<'_>) -> bool {
@@ -98,94 +87,24 @@ fn request(
         .body(Full::new(message(service)))
 }
 
-/// What came.
-struct HealthResponse {
-    status: StatusCode,
-    headers: HeaderMap,
-    trailers: HeaderMap,
-    body: Bytes,
-}
-
-impl HealthResponse {
-    /// What a trailer says, or a header where the answer has no trailers.
-    fn field(&self, name: &str) -> Option<&str> {
-        let value = match self.trailers.get(name) {
-            Some(trailer) => trailer,
-            None => self.headers.get(name)?,
-        };
-        value.to_str().ok()
-    }
-
-    fn content_type(&self) -> &str {
-        match self.headers.get(CONTENT_TYPE) {
-            Some(value) => value.to_str().unwrap_or_default(),
-            None => "",
-        }
-    }
-}
-
 async fn exchange<S>(
     probe: &Probe<'_>,
     stream: S,
     request: hyper::Request<Full<Bytes>>,
-) -> Result<HealthResponse, hyper::Error>
+) -> Result<H2Response, Outcome>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let tasks = Tasks::default();
-    probe.trace.stage("beginning HTTP/2");
-    let (mut sender, connection) = http2::Builder::new(tasks.clone())
-        .max_header_list_size(HEAD_MAX)
-        .initial_stream_window_size(HEAD_MAX)
-        .initial_connection_window_size(HEAD_MAX)
-        .handshake(TokioIo::new(stream))
-        .await?;
-    let work = async {
-        probe.trace.stage("waiting for the answer");
-        read(sender.send_request(request).await?).await
-    };
-    tokio::pin!(work, connection);
-    tokio::select! {
-        biased;
-        answer = &mut work => answer,
-        // The connection is done; what it delivered is still to be picked up.
-        _ = &mut connection => work.await,
-    }
-}
-
-async fn read(response: Response<Incoming>) -> Result<HealthResponse, hyper::Error> {
-    let (head, mut incoming) = response.into_parts();
-    let mut body = BytesMut::new();
-    let mut trailers = HeaderMap::new();
-    while let Some(frame) = incoming.frame().await {
-        match frame?.into_data() {
-            // Too long for what we read, which shows when it is decoded.
-            Ok(data) if body.len() + data.len() > BODY_MAX => break,
-            Ok(data) => body.extend_from_slice(&data),
-            Err(other) => trailers = other.into_trailers().unwrap_or_default(),
-        }
-    }
-    Ok(HealthResponse {
-        status: head.status,
-        headers: head.headers,
-        trailers,
-        body: body.freeze(),
+    probe.trace.stage("waiting for the answer");
+    h2::ask(stream, request, BODY_MAX).await.map_err(|e| {
+        let cause = client::cause(&e);
+        probe.failed(format_args!("the HTTP/2 exchange failed: {cause}"))
     })
 }
 
-fn cause(error: &hyper::Error) -> String {
-    use std::error::Error as _;
-    // hyper's own text says only that HTTP/2 failed.
-    let text = match error.source() {
-        Some(source) => cause_text(source),
-        None => cause_text(error),
-    };
-    format!("the HTTP/2 exchange failed: {text}")
-}
-
-fn judge(probe: &Probe<'_>, response: &HealthResponse) -> Result<Outcome, Outcome> {
+fn judge(probe: &Probe<'_>, response: &H2Response) -> Result<Outcome, Outcome> {
     expect_grpc(probe, response)?;
-    match response.field("grpc-status") {
+    match field(response, "grpc-status") {
         Some("0") => {}
         Some(code) => return Err(probe.failed(refusal(code, response))),
         None => return Err(probe.failed("the answer has no grpc-status")),
@@ -200,8 +119,24 @@ fn judge(probe: &Probe<'_>, response: &HealthResponse) -> Result<Outcome, Outcom
     }
 }
 
-fn expect_grpc(probe: &Probe<'_>, response: &HealthResponse) -> Result<(), Outcome> {
-    let kind = response.content_type();
+/// What a trailer says, or a header where the answer has no trailers.
+fn field<'r>(response: &'r H2Response, name: &str) -> Option<&'r str> {
+    let value = match response.trailers.get(name) {
+        Some(trailer) => trailer,
+        None => response.headers.get(name)?,
+    };
+    value.to_str().ok()
+}
+
+fn content_type(response: &H2Response) -> &str {
+    match response.headers.get(CONTENT_TYPE) {
+        Some(value) => value.to_str().unwrap_or_default(),
+        None => "",
+    }
+}
+
+fn expect_grpc(probe: &Probe<'_>, response: &H2Response) -> Result<(), Outcome> {
+    let kind = content_type(response);
     if response.status == StatusCode::OK && kind.starts_with("application/grpc") {
         return Ok(());
     }
@@ -214,9 +149,9 @@ fn expect_grpc(probe: &Probe<'_>, response: &HealthResponse) -> Result<(), Outco
 }
 
 /// What a server says that does not answer: the code and, where there is one, the message.
-fn refusal(code: &str, response: &HealthResponse) -> String {
+fn refusal(code: &str, response: &H2Response) -> String {
     let code = code_name(code);
-    match response.field("grpc-message") {
+    match field(response, "grpc-message") {
         None | Some("") => code,
         Some(message) => format!("{code}: {}", readable(message)),
     }
@@ -230,24 +165,6 @@ fn readable(message: &str) -> String {
         text.push(if c.is_control() { ' ' } else { c });
     }
     text
-}
-
-/// Runs the connection's tasks, and ends them with the probe.
-#[derive(Clone, Default)]
-struct Tasks(Arc<Mutex<JoinSet<()>>>);
-
-impl<F> hyper::rt::Executor<F> for Tasks
-where
-    F: Future + Send + 'static,
-    F::Output: Send,
-{
-    fn execute(&self, work: F) {
-        let work = async {
-            work.await;
-        };
-        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tasks.spawn(work);
-    }
 }
 
 #[cfg(test)]

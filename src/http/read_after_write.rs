@@ -1,0 +1,70 @@
+//! A stream that reads nothing before something was written.
+//!
+//! hyper takes whatever comes before its request for an error. Some upstreams answer as soon as a connection is made.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// The stream.
+pub(super) struct ReadAfterWrite<S> {
+    stream: S,
+    asked: bool,
+    /// The reader that waits for the first write.
+    reader: Option<Waker>,
+}
+
+impl<S> ReadAfterWrite<S> {
+    pub(super) fn new(stream: S) -> Self {
+        Self {
+            stream,
+            asked: false,
+            reader: None,
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for ReadAfterWrite<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if !self.asked {
+            self.reader = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        match Pin::new(&mut self.stream).poll_read(cx, buf) {
+            // TLS without a closing message: whether something is missing is for HTTP to say.
+            Poll::Ready(Err(e)) if e.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
+            read => read,
+        }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAfterWrite<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        if written.is_ready() {
+            self.asked = true;
+            if let Some(reader) = self.reader.take() {
+                reader.wake();
+            }
+        }
+        written
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
