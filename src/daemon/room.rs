@@ -25,6 +25,19 @@ pub(crate) fn limits(config: &Config) -> Limits {
     config.http.limits(connections(config))
 }
 
+/// Files of MySQL probes besides their connections: each of the 64 that run at once has a runtime of its own, of four.
+const MYSQL_FILES: usize = 256;
+
+/// Probes that can run at once, as far as the limit of open files allows.
+fn probes(config: &Config) -> usize {
+    let most = half_of_files();
+    if config.probe.mysql_username.is_some() {
+        most.saturating_sub(MYSQL_FILES).max(most / 2)
+    } else {
+        most
+    }
+}
+
 /// What checks need under a configuration.
 ///
 /// # Errors
@@ -34,7 +47,7 @@ pub(crate) fn check_context(
     local: Arc<LocalAddresses>,
 ) -> Result<CheckContext, TlsError> {
     let room = Room {
-        probes: half_of_files(),
+        probes: probes(config),
         waiting: waiting(config),
     };
     Ok(CheckContext {

@@ -16,7 +16,7 @@ pub struct Context {
     /// The settings.
     pub settings: Settings,
     pub(super) tls: TlsClient,
-    pub(super) mysql: mysql::Ways,
+    pub(super) mysql: mysql::Client,
     local: Arc<LocalAddresses>,
     pub(super) slots: Slots,
     resolver: Resolver,
@@ -43,7 +43,7 @@ impl Context {
     ) -> Result<Self, TlsError> {
         Ok(Self {
             tls: TlsClient::new(&settings)?,
-            mysql: mysql::Ways::default(),
+            mysql: mysql::Client::new(&settings)?,
             slots: Slots::new(SlotLimits {
                 all: settings.max_clients.min(room.probes),
                 target: settings.max_probes_per_target,

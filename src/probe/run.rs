@@ -20,6 +20,10 @@ pub struct Probe<'a> {
     pub trace: &'a Trace,
     /// When it must be over.
     pub deadline: Instant,
+    /// Its check passed lately: a part of the places is kept for such checks.
+    pub(super) known: bool,
+    /// It waits for a place: if the deadline comes now, that says nothing of the target.
+    waits: AtomicBool,
 }
 
 impl Probe<'_> {
@@ -28,6 +32,19 @@ impl Probe<'_> {
     pub fn subject(&self) -> String {
         let Target { host, port, .. } = self.target;
         format!("{} {host}:{port}", self.protocol.name)
+    }
+
+    /// Waits for a place to be free.
+    pub(super) async fn wait_for<T>(
+        &self,
+        stage: &'static str,
+        place: impl Future<Output = T>,
+    ) -> T {
+        self.trace.stage(stage);
+        self.waits.store(true, Ordering::Relaxed);
+        let place = place.await;
+        self.waits.store(false, Ordering::Relaxed);
+        place
     }
 
     /// A failure that names protocol, address, cause and duration.
@@ -64,14 +81,14 @@ pub async fn run_as(
         context,
         trace,
         deadline,
+        known: check.is_some_and(|check| context.slots.passed_lately(check)),
+        waits: AtomicBool::new(false),
     };
-    let started = AtomicBool::new(false);
-    let work = run_in_slot(&probe, check, &started);
+    let work = run_in_slot(&probe, check);
     let outcome = match tokio::time::timeout_at(deadline.into(), work).await {
         Ok(outcome) => outcome,
         Err(_) => Outcome {
-            // A probe that never started says nothing of its target.
-            overload: !started.load(Ordering::Relaxed),
+            overload: probe.waits.load(Ordering::Relaxed),
             ..timed_out(&probe)
         },
     };
@@ -91,19 +108,18 @@ fn limit(target: &Target, context: &Context) -> Duration {
     }
 }
 
-/// Waits for a slot, then probes; `started` tells which of the two it is.
-async fn run_in_slot(probe: &Probe<'_>, check: Option<Name>, started: &AtomicBool) -> Outcome {
-    probe.trace.stage("waiting for a free slot (max_clients)");
-    match probe.context.slots.take(probe.target, check).await {
-        Ok(_slot) => {
-            started.store(true, Ordering::Relaxed);
-            (probe.protocol.probe)(probe).await
-        }
+/// Waits for a slot, then probes.
+async fn run_in_slot(probe: &Probe<'_>, check: Option<Name>) -> Outcome {
+    let slot = probe.context.slots.take(probe.target, check);
+    let stage = "waiting for a free slot (max_clients)";
+    match probe.wait_for(stage, slot).await {
+        Ok(_slot) => (probe.protocol.probe)(probe).await,
         Err(full) => full,
     }
 }
 
-fn timed_out(probe: &Probe<'_>) -> Outcome {
+/// The outcome at the deadline.
+pub(super) fn timed_out(probe: &Probe<'_>) -> Outcome {
     let text = format!("Connection timed out after {}", probe.trace.elapsed());
     let detail = format!("{}, {}", probe.subject(), probe.trace.current());
     if probe.protocol.bare_timeout {

@@ -73,13 +73,9 @@ impl TlsClient {
             .with_safe_default_protocol_versions()
             .map_err(TlsError::Setup)?;
         let client = if settings.tls_verify {
-            let file = settings
-                .tls_ca_file
-                .as_deref()
-                .unwrap_or(Path::new(SYSTEM_CAS));
-            builder
-                .with_root_certificates(roots(file)?)
-                .with_no_client_auth()
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(trusted(settings)?);
+            builder.with_root_certificates(roots).with_no_client_auth()
         } else {
             builder
                 .dangerous()
@@ -95,22 +91,30 @@ impl TlsClient {
     }
 }
 
-fn roots(file: &Path) -> Result<RootCertStore, TlsError> {
+/// The certificates to trust where certificates are verified.
+pub(super) fn trusted(settings: &Settings) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let file = match &settings.tls_ca_file {
+        Some(file) => file,
+        None => Path::new(SYSTEM_CAS),
+    };
     let fail = |cause: String| TlsError::Certificates {
         file: file.to_owned(),
         cause,
     };
-    let mut store = RootCertStore::empty();
     let text = std::fs::read(file).map_err(|e| fail(cause_text(e)))?;
-    let certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
+    let mut certificates: Vec<_> = CertificateDer::pem_slice_iter(&text)
         .collect::<Result<_, _>>()
         .map_err(|e| fail(cause_text(e)))?;
-    store.add_parsable_certificates(certificates);
-    if store.is_empty() {
-        Err(fail("there is none in it".into()))
-    } else {
-        Ok(store)
+    certificates.retain(may_sign);
+    if certificates.is_empty() {
+        return Err(fail("there is none in it".into()));
     }
+    Ok(certificates)
+}
+
+/// Old authorities may have certificates that rustls cannot read.
+fn may_sign(certificate: &CertificateDer<'static>) -> bool {
+    RootCertStore::empty().add(certificate.clone()).is_ok()
 }
 
 /// Shakes hands with the target. The name that is asked for, and verified, is the target's host name, else the
@@ -145,7 +149,8 @@ where
     handshake.map_err(|e| probe.failed(format_args!("TLS handshake failed: {}", cause_text(e))))
 }
 
-fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, String> {
+/// The name to ask for, and to verify.
+pub(super) fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, String> {
     let address = match &probe.target.host {
         Host::Name(name) => {
             return ServerName::try_from(name.to_string()).map_err(|e| e.to_string());

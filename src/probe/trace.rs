@@ -1,15 +1,15 @@
 //! What a probe did and when, for messages and `hacheck probe -v`.
 
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-/// The steps of one probe.
-#[derive(Debug)]
+/// The steps of one probe; clones share them.
+#[derive(Debug, Clone)]
 pub struct Trace {
     start: Instant,
     verbose: bool,
-    now: Mutex<Now>,
+    now: Arc<Mutex<Now>>,
 }
 
 #[derive(Debug)]
@@ -36,11 +36,11 @@ impl Trace {
         Self {
             start: Instant::now(),
             verbose,
-            now: Mutex::new(Now {
+            now: Arc::new(Mutex::new(Now {
                 stage: "starting",
                 received: String::new(),
                 steps: Vec::new(),
-            }),
+            })),
         }
     }
 

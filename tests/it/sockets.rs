@@ -4,6 +4,8 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
 use std::thread;
 
+use hacheck::probe::TlsUse;
+
 use crate::mariadb::primary;
 use crate::support::TempDir;
 use crate::support::daemon::Setup;
@@ -67,14 +69,29 @@ fn services_behind_unix_sockets_are_checked_there() {
 
 #[test]
 fn a_real_mariadb_is_logged_in_to_by_its_socket() {
+    // Nothing leaves this host, so nothing is missing where TLS is required.
+    for tls in [TlsUse::Off, TlsUse::Auto, TlsUse::Required] {
+        let prober = Prober::new(|c| {
+            (c.mysql_username, c.mysql_password) = (Some("checker".into()), secret("s3cret"));
+            c.mysql_tls = tls;
+            c.sockets.insert("db".into(), primary().socket());
+        });
+        // Nothing listens on port 1.
+        prober
+            .probe("mysql", 1, "")
+            .is(200, "MySQL connect response: MySQLResponse(OK)<>");
+    }
+}
+
+#[test]
+fn a_mysql_socket_that_is_not_there_is_named() {
     let prober = Prober::new(|c| {
         (c.mysql_username, c.mysql_password) = (Some("checker".into()), secret("s3cret"));
-        c.sockets.insert("db".into(), primary().socket());
+        c.sockets.insert("db".into(), "/nowhere/socket".into());
     });
-    // Nothing listens on port 1.
     prober
         .probe("mysql", 1, "")
-        .is(200, "MySQL connect response: MySQLResponse(OK)<>");
+        .is(503, ": /nowhere/socket: no such file or directory after");
 }
 
 #[test]

@@ -1,314 +1,254 @@
-//! One connection to a MySQL server: greeting, TLS, login, statements, good-bye (MySQL internals, "Connection Phase").
+//! One probe's connection: login, statements, good-bye. It runs on a thread of its own, so it owns what it needs.
 //!
-//! Rule: a password leaves in clear text only over TLS.
+//! Rule: it connects to the given addresses only, a login sends no statement, and the password leaves in clear text only
+//! over TLS or through a unix socket.
 
-use crate::probe::connection::Connection;
-use tokio::io::AsyncWriteExt as _;
+use std::net::SocketAddr;
+use std::time::Instant;
 
-use super::auth;
-use super::wire::{Reader, Wire};
-use crate::probe::stream::Stream;
-use crate::probe::{Outcome, Probe, tls};
+use mysql_async::{Conn, OptsBuilder};
+use tokio::time::timeout_at;
 
-/// LONG_PASSWORD, PROTOCOL_41, TRANSACTIONS, SECURE_CONNECTION.
-const CAPABILITIES: u32 = 0x1 | 0x200 | 0x2000 | 0x8000;
-const SSL: u32 = 0x800;
-const PLUGIN_AUTH: u32 = 0x8_0000;
+use super::ask::Ask;
+use super::client::Account;
+use super::failure::Failure;
+use super::state;
+use super::wants_tls::{Server, WantsTls};
+use crate::probe::{TlsUse, Trace};
 
-/// Longest packet that the server may send, as it is told.
-const PACKET_MAX: u32 = 1 << 20;
-
-/// utf8_general_ci, which every server has.
-const UTF8: u8 = 0x21;
-
-/// Most columns and rows of an answer; the status of a replica has some 60 columns.
-const COLUMNS_MAX: u64 = 1024;
-const ROWS_MAX: usize = 256;
-
-/// An ERR packet.
-#[derive(Debug)]
-pub(super) struct ServerError {
-    pub code: u16,
-    pub message: String,
-}
-
-/// Why there is no login, or no answer.
-#[derive(Debug)]
-pub(super) enum Error {
-    /// The server said no.
-    Refused(ServerError),
-    /// It said no to a login without TLS, and offers TLS.
-    RefusedWithoutTls(ServerError),
-    /// It offers no TLS.
-    NoTls,
-    /// What came was not MySQL's, or nothing more came.
-    Broken(String),
-    /// What other modules say already in full.
-    Failed(Outcome),
-}
-
-/// A row: names of columns and values, `None` for NULL.
-pub(super) type Row = Vec<(String, Option<String>)>;
-
-/// A logged-in connection.
+/// What one probe needs.
 pub(super) struct Session {
-    wire: Wire<Box<dyn Stream>>,
+    pub account: Account,
+    pub endpoint: Endpoint,
+    pub tls: TlsUse,
+    /// The name that a certificate must have, where it is verified.
+    pub tls_name: String,
+    pub server: Server,
+    pub wants_tls: WantsTls,
+    pub ask: Ask,
+    pub deadline: Instant,
+    pub trace: Trace,
+}
+
+/// Where the server is.
+pub(super) enum Endpoint {
+    Socket(String),
+    /// In the order to try them.
+    Addresses(Vec<SocketAddr>),
+}
+
+/// What a probe that passes found.
+pub(super) struct Found {
     /// The message of the server's OK.
     pub message: String,
-}
-
-/// What a server says first.
-pub(super) struct Greeting {
-    capabilities: u32,
-    pub nonce: Vec<u8>,
-    pub plugin: String,
+    /// What the options asked for.
+    pub states: Vec<String>,
 }
 
 impl Session {
-    /// Greets and logs in.
-    pub(super) async fn open(
-        probe: &Probe<'_>,
-        tcp: Connection,
+    pub(super) async fn run(self) -> Result<Found, Failure> {
+        let mut connection = self.log_in().await?;
+        let message = connection.info().into_owned();
+        let states = state::check(&mut connection, &self.ask, &self.trace).await?;
+        self.trace.stage("saying good-bye");
+        // Whether the server hears it does not matter any more.
+        let _ = connection.disconnect().await;
+        Ok(Found { message, states })
+    }
+
+    /// Logs in as `mysql_tls` says.
+    async fn log_in(&self) -> Result<Conn, Failure> {
+        match (self.tls, &self.endpoint) {
+            // What goes through a unix socket stays on this host; mysql_async does no TLS there.
+            (_, Endpoint::Socket(_)) | (TlsUse::Off, _) => self.connect(false).await,
+            (TlsUse::Required, _) => self.connect(true).await,
+            (TlsUse::Auto, _) => self.log_in_as_learned().await,
+        }
+    }
+
+    /// Begins without TLS, which costs less and which a server with outdated TLS takes. Where that is refused, it may be
+    /// because the account requires TLS: a server does not say so.
+    async fn log_in_as_learned(&self) -> Result<Conn, Failure> {
+        let known = self.wants_tls.known(&self.server);
+        if known == Some(true) {
+            match self.log_in_over_tls_again().await {
+                Err(Failure::NoTls) => {}
+                result => return result,
+            }
+        }
+        match self.connect(false).await {
+            Err(refused) if known.is_none() && may_want_tls(&refused) => {
+                self.retry_over_tls(refused).await
+            }
+            result => result,
+        }
+    }
+
+    async fn log_in_over_tls_again(&self) -> Result<Conn, Failure> {
+        let result = self.connect(true).await;
+        if result.is_err() {
+            self.wants_tls.forget(&self.server);
+        }
+        result
+    }
+
+    async fn retry_over_tls(&self, refused: Failure) -> Result<Conn, Failure> {
+        let failure = match self.connect(true).await {
+            Ok(connection) => {
+                self.wants_tls.learn(&self.server, true);
+                return Ok(connection);
+            }
+            Err(failure) => failure,
+        };
+        self.trace.note(|| format!("over TLS: {failure}"));
+        let wants_tls = matches!(failure, Failure::Refused { .. });
+        self.wants_tls.learn(&self.server, wants_tls);
+        Err(refused)
+    }
+
+    async fn connect(&self, tls: bool) -> Result<Conn, Failure> {
+        self.trace.stage("connecting and logging in");
+        match &self.endpoint {
+            Endpoint::Socket(path) => {
+                self.trace.note(|| format!("to {path}"));
+                let socket = self.options(tls).socket(Some(path));
+                open(socket).await.map_err(|e| e.at(path))
+            }
+            Endpoint::Addresses(addresses) => self.connect_to_one_of(addresses, tls).await,
+        }
+    }
+
+    /// Tries every address within the deadline, each with its share of what is left, until one is reached.
+    async fn connect_to_one_of(
+        &self,
+        addresses: &[SocketAddr],
         tls: bool,
-        user: &str,
-        password: &str,
-    ) -> Result<Self, Error> {
-        probe.trace.stage("waiting for the greeting");
-        let mut wire = Wire::new(tcp, 0);
-        let greeting = Greeting::parse(&wire.receive().await?)?;
-        let offers_tls = greeting.capabilities & SSL != 0;
-        let capabilities = CAPABILITIES | greeting.capabilities & PLUGIN_AUTH;
-        let wire: Wire<Box<dyn Stream>> = if tls {
-            if !offers_tls {
-                return Err(Error::NoTls);
-            }
-            wire.send(&head(capabilities | SSL)).await?;
-            let number = wire.number;
-            let stream = tls::wrap(probe, wire.stream).await.map_err(Error::Failed)?;
-            Wire::new(Box::new(stream), number)
-        } else {
-            let number = wire.number;
-            Wire::new(Box::new(wire.stream), number)
+    ) -> Result<Conn, Failure> {
+        let Some((last, others)) = addresses.split_last() else {
+            return Err(Failure::Unreachable("the host has no address".into()));
         };
-        probe.trace.stage("logging in");
-        let capabilities = if tls {
-            capabilities | SSL
+        for (tried, address) in others.iter().enumerate() {
+            let end = self.share(addresses.len() - tried);
+            let failure = match timeout_at(end.into(), self.connect_to(*address, tls)).await {
+                Ok(Err(e @ Failure::Unreachable(_))) => e,
+                Ok(result) => return result,
+                Err(_) => Failure::Unreachable("no answer".into()),
+            };
+            self.trace.note(|| format!("{address}: {failure}"));
+        }
+        // It has all that the probe has left.
+        self.connect_to(*last, tls).await
+    }
+
+    async fn connect_to(&self, address: SocketAddr, tls: bool) -> Result<Conn, Failure> {
+        let how = if tls { "over" } else { "without" };
+        self.trace.note(|| format!("to {address}, {how} TLS"));
+        let options = self
+            .options(tls)
+            .ip_or_hostname(&self.tls_name)
+            .resolved_ips(Some([address.ip()]))
+            .tcp_port(address.port());
+        open(options).await
+    }
+
+    /// When the first of several addresses must have answered.
+    fn share(&self, addresses: usize) -> Instant {
+        let now = Instant::now();
+        let left = self.deadline.saturating_duration_since(now);
+        now + left / u32::try_from(addresses).unwrap_or(u32::MAX)
+    }
+
+    fn options(&self, tls: bool) -> OptsBuilder {
+        let account = if tls {
+            &self.account.over_tls
         } else {
-            capabilities
+            &self.account.plain
         };
-        let mut session = Self {
-            wire,
-            message: String::new(),
-        };
-        match session
-            .log_in(capabilities, &greeting, tls, user, password)
-            .await
-        {
-            Err(Error::Refused(e)) if !tls && offers_tls => Err(Error::RefusedWithoutTls(e)),
-            result => result.map(|()| session),
-        }
-    }
-
-    async fn log_in(
-        &mut self,
-        capabilities: u32,
-        greeting: &Greeting,
-        tls: bool,
-        user: &str,
-        password: &str,
-    ) -> Result<(), Error> {
-        let mut login = auth::Login::new(greeting, tls, password);
-        let proof = login.proof();
-        let mut response = head(capabilities);
-        response.extend(user.bytes().filter(|b| *b != 0));
-        // A proof of the two plugins that a login may begin with has 32 bytes at most.
-        response.extend([0, u8::try_from(proof.len()).unwrap_or(0)]);
-        response.extend(proof);
-        if capabilities & PLUGIN_AUTH != 0 {
-            response.extend(login.plugin_name());
-            response.push(0);
-        }
-        self.wire.send(&response).await?;
-        let ok = login.finish(&mut self.wire).await?;
-        self.message = ok_message(&ok);
-        Ok(())
-    }
-
-    /// The rows that a statement gives.
-    pub(super) async fn rows(&mut self, statement: &str) -> Result<Vec<Row>, Error> {
-        self.wire.number = 0;
-        self.wire
-            .send(&[b"\x03", statement.as_bytes()].concat())
-            .await?;
-        let head = self.wire.receive().await?;
-        if head[0] == 0 {
-            return Ok(Vec::new());
-        }
-        let columns = Reader(&head)
-            .integer()
-            .filter(|n| *n <= COLUMNS_MAX)
-            .ok_or_else(malformed)?;
-        let mut names = Vec::new();
-        for _ in 0..columns {
-            let definition = self.wire.receive().await?;
-            names.push(column_name(&definition).ok_or_else(malformed)?);
-        }
-        if !is_end(&self.wire.receive().await?) {
-            return Err(malformed());
-        }
-        let mut rows = Vec::new();
-        loop {
-            let packet = self.wire.receive().await?;
-            if is_end(&packet) {
-                return Ok(rows);
-            }
-            if rows.len() == ROWS_MAX {
-                return Err(Error::Broken("the answer has too many rows".into()));
-            }
-            rows.push(row(&names, &packet).ok_or_else(malformed)?);
-        }
-    }
-
-    /// Says good-bye. Whether the server hears it does not matter any more.
-    pub(super) async fn quit(mut self) {
-        self.wire.number = 0;
-        let _ = self.wire.send(b"\x01").await;
-        let _ = self.wire.stream.shutdown().await;
+        OptsBuilder::from_opts(account.clone())
     }
 }
 
-impl Greeting {
-    /// Reads version 10 of the greeting, that of every server since 1998.
-    fn parse(payload: &[u8]) -> Result<Self, Error> {
-        let mut reader = Reader(payload);
-        if reader.byte() != Some(10) {
-            let start: String = payload.iter().take(20).copied().map(char::from).collect();
-            let start = start.escape_debug();
-            return Err(Error::Broken(format!(
-                "the answer is not MySQL's: it greets with '{start}'"
-            )));
+async fn open(options: OptsBuilder) -> Result<Conn, Failure> {
+    Ok(Conn::new(options).await?)
+}
+
+/// ER_ACCESS_DENIED_ERROR, of which a missing TLS may be the cause, and ER_SECURE_TRANSPORT_REQUIRED.
+fn may_want_tls(failure: &Failure) -> bool {
+    matches!(
+        failure,
+        Failure::Refused {
+            code: 1045 | 3159,
+            ..
         }
-        let greeting = Self::parse_10(&mut reader);
-        let greeting = greeting
-            .ok_or_else(|| Error::Broken("the answer is not MySQL's: a short greeting".into()))?;
-        if greeting.capabilities & 0x8200 == 0x8200 {
-            Ok(greeting)
-        } else {
-            Err(Error::Broken("the server is older than MySQL 4.1".into()))
-        }
-    }
-
-    fn parse_10(reader: &mut Reader<'_>) -> Option<Self> {
-        reader.until_zero();
-        reader.take(4)?;
-        let mut nonce = reader.take(8)?.to_vec();
-        reader.take(1)?;
-        let low = reader.u16()?;
-        reader.take(3)?;
-        let high = reader.u16()?;
-        let length = usize::from(reader.byte()?);
-        reader.take(10)?;
-        let rest = reader.take(length.saturating_sub(8).max(13))?;
-        nonce.extend_from_slice(rest.strip_suffix(&[0]).unwrap_or(rest));
-        let plugin = String::from_utf8_lossy(reader.until_zero()).into_owned();
-        Some(Self {
-            capabilities: u32::from(low) | u32::from(high) << 16,
-            nonce,
-            plugin,
-        })
-    }
-}
-
-/// The fixed part of the login, which alone is the request for TLS.
-fn head(capabilities: u32) -> Vec<u8> {
-    [
-        &capabilities.to_le_bytes()[..],
-        &PACKET_MAX.to_le_bytes(),
-        &[UTF8],
-        &[0; 23],
-    ]
-    .concat()
-}
-
-/// The message of an OK packet. Servers send it with its length in front, the manual says without.
-fn ok_message(packet: &[u8]) -> String {
-    let mut reader = Reader(packet.get(1..).unwrap_or_default());
-    let _ = (reader.integer(), reader.integer(), reader.take(4));
-    let rest = reader.0;
-    let text = Reader(rest)
-        .string()
-        .filter(|text| text.len() + 1 == rest.len())
-        .unwrap_or(rest);
-    String::from_utf8_lossy(text).into_owned()
-}
-
-fn column_name(definition: &[u8]) -> Option<String> {
-    let mut reader = Reader(definition);
-    for _ in ["catalog", "schema", "table", "original table"] {
-        reader.string()?;
-    }
-    Some(String::from_utf8_lossy(reader.string()?).into_owned())
-}
-
-fn row(names: &[String], packet: &[u8]) -> Option<Row> {
-    let mut reader = Reader(packet);
-    let mut value = || match reader.0 {
-        [0xfb, rest @ ..] => {
-            reader.0 = rest;
-            Some(None)
-        }
-        _ => Some(Some(String::from_utf8_lossy(reader.string()?).into_owned())),
-    };
-    names
-        .iter()
-        .map(|name| Some((name.clone(), value()?)))
-        .collect()
-}
-
-fn is_end(packet: &[u8]) -> bool {
-    packet[0] == 0xfe && packet.len() < 9
-}
-
-fn malformed() -> Error {
-    Error::Broken("the server's answer to a statement is malformed".into())
+    )
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::Duration;
 
-    #[test]
-    fn random_bytes_do_no_harm() {
-        let mut state = 0x2545_f491_4f6c_dd1d_u64;
-        for length in 1..3000 {
-            let mut next = || {
-                state ^= state << 13;
-                state ^= state >> 7;
-                state ^= state << 17;
-                state.to_le_bytes()[3] & 0x3f
-            };
-            let mut bytes: Vec<u8> = (0..1 + length % 90).map(|_| next()).collect();
-            let _ = (
-                ok_message(&bytes),
-                column_name(&bytes),
-                is_end(&bytes),
-                row(&["a".into(), "b".into()], &bytes),
-            );
-            bytes[0] = 10;
-            let _ = Greeting::parse(&bytes);
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::net::Host;
+    use crate::probe::Settings;
+    use crate::probe::mysql::client::Client;
+    use crate::settings::Secret;
+
+    fn session(addresses: Vec<SocketAddr>, limit: Duration) -> Session {
+        let settings = Settings {
+            mysql_username: Some("checker".into()),
+            mysql_password: Some(Secret::new("s3cret".into())),
+            ..Settings::default()
+        };
+        Session {
+            account: Client::new(&settings).unwrap().account.unwrap(),
+            endpoint: Endpoint::Addresses(addresses),
+            tls: TlsUse::Off,
+            tls_name: "localhost".into(),
+            server: (Host::Local, 3306),
+            wants_tls: WantsTls::default(),
+            ask: Ask::default(),
+            deadline: Instant::now() + limit,
+            trace: Trace::start(false),
         }
     }
 
-    #[test]
-    fn the_message_of_an_ok_is_read_with_and_without_its_length() {
-        for (packet, message) in [
-            (&b"\0\0\0\x02\0\0\0"[..], ""),
-            (b"\0\0\0\x02\0\0\0hello", "hello"),
-            (b"\0\0\0\x02\0\0\0\x05hello", "hello"),
-            (b"\0\xfc\x34\x12\x05\x02\0\x01\0hello", "hello"),
-            (b"\0", ""),
-        ] {
-            assert_eq!(ok_message(packet), message, "{packet:?}");
-        }
+    async fn listener() -> (TcpListener, SocketAddr) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        (listener, address)
+    }
+
+    #[tokio::test]
+    async fn the_next_address_is_tried_where_nobody_listens_or_answers() {
+        // Nobody listens on port 1.
+        let nobody = SocketAddr::from(([127, 0, 0, 1], 1));
+        let (_silent, mute) = listener().await;
+        let (server, answers) = listener().await;
+        let session = session(vec![nobody, mute, answers], Duration::from_secs(2));
+        let serve = async {
+            let (mut stream, _) = server.accept().await.unwrap();
+            stream.write_all(b"\x05\0\0\0\xff\x69\x04no").await.unwrap();
+        };
+        let (result, ()) = tokio::join!(session.run(), serve);
+        let failure = result.err().unwrap();
+        assert_eq!(failure.to_string(), "error 1129: no");
+    }
+
+    #[tokio::test]
+    async fn a_server_that_refuses_is_not_asked_at_its_next_address() {
+        let (server, first) = listener().await;
+        let (other, second) = listener().await;
+        let session = session(vec![first, second], Duration::from_secs(60));
+        let serve = async {
+            let (mut stream, _) = server.accept().await.unwrap();
+            stream.write_all(b"\x05\0\0\0\xff\x69\x04no").await.unwrap();
+        };
+        let (result, ()) = tokio::join!(session.run(), serve);
+        assert!(result.is_err());
+        let other = other.into_std().unwrap();
+        assert!(other.accept().is_err(), "a connection was made");
     }
 }

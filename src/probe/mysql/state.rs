@@ -1,9 +1,12 @@
 //! Role, lag and Galera state: the statements that ask for them, and what their rows mean.
 
+use mysql_async::prelude::Queryable as _;
+use mysql_async::{Conn, Value};
+
 use super::ask::{Ask, Galera};
-use super::session::{Error, Row, ServerError, Session};
+use super::failure::Failure;
+use crate::probe::Trace;
 use crate::probe::options::Role;
-use crate::probe::{Outcome, Probe};
 
 /// MariaDB's (all sources), MySQL's since 8.0.22, and the one before. A server knows its own and calls the others a
 /// syntax error.
@@ -12,6 +15,9 @@ const REPLICA_STATUS: [&str; 3] = [
     "SHOW REPLICA STATUS",
     "SHOW SLAVE STATUS",
 ];
+
+/// Most bytes of an answer that are kept.
+const BYTES_MAX: usize = 4 << 20;
 
 /// ER_PARSE_ERROR.
 const SYNTAX_ERROR: u16 = 1064;
@@ -26,88 +32,133 @@ const GALERA_STATES: [&str; 6] = [
     "Error",
 ];
 
+/// A row: names of columns and values, `None` for NULL.
+type Row = Vec<(String, Option<String>)>;
+
 /// Asks for what the options want to know. What was found, or the failure.
 pub(super) async fn check(
-    probe: &Probe<'_>,
-    session: &mut Session,
+    connection: &mut Conn,
     ask: &Ask,
-) -> Result<Vec<String>, Outcome> {
+    trace: &Trace,
+) -> Result<Vec<String>, Failure> {
+    let mut asking = Asking { connection, trace };
     let mut found = Vec::new();
     if ask.role == Some(Role::Primary) {
-        let rows = rows(probe, session, "SELECT @@global.read_only").await?;
-        found.push(primary(&rows).map_err(|e| probe.failed(e))?);
+        let rows = asking.rows("SELECT @@global.read_only").await?;
+        found.push(primary(&rows)?);
     }
     if ask.role == Some(Role::Replica) || ask.max_lag.is_some() {
-        let rows = replica_status(probe, session).await?;
-        found.push(replica(&rows, ask.max_lag).map_err(|e| probe.failed(e))?);
+        let rows = asking.replica_status().await?;
+        found.push(replica(&rows, ask.max_lag)?);
     }
     if let Some(wanted) = ask.galera {
-        let rows = rows(
-            probe,
-            session,
-            "SHOW GLOBAL STATUS LIKE 'wsrep_local_state'",
-        )
-        .await?;
-        found.push(galera(&rows, wanted).map_err(|e| probe.failed(e))?);
+        let statement = "SHOW GLOBAL STATUS LIKE 'wsrep_local_state'";
+        let rows = asking.rows(statement).await?;
+        found.push(galera(&rows, wanted)?);
     }
     Ok(found)
 }
 
-async fn rows(
-    probe: &Probe<'_>,
-    session: &mut Session,
-    statement: &'static str,
-) -> Result<Vec<Row>, Outcome> {
-    query(probe, session, statement)
-        .await
-        .map_err(|e| statement_failed(probe, statement, e))
+/// A connection that statements are sent on.
+struct Asking<'a> {
+    connection: &'a mut Conn,
+    trace: &'a Trace,
 }
 
-async fn query(
-    probe: &Probe<'_>,
-    session: &mut Session,
-    statement: &'static str,
-) -> Result<Vec<Row>, Error> {
-    probe.trace.stage("waiting for the answer to a statement");
-    probe.trace.note(|| statement.to_owned());
-    session.rows(statement).await
-}
-
-async fn replica_status(probe: &Probe<'_>, session: &mut Session) -> Result<Vec<Row>, Outcome> {
-    let mut last = None;
-    for statement in REPLICA_STATUS {
-        match query(probe, session, statement).await {
-            Err(Error::Refused(e)) if e.code == SYNTAX_ERROR => {
-                last = Some((statement, Error::Refused(e)));
+impl Asking<'_> {
+    async fn replica_status(&mut self) -> Result<Vec<Row>, Failure> {
+        let [others @ .., last] = REPLICA_STATUS;
+        for statement in others {
+            match self.query(statement).await {
+                Err(Failure::Refused {
+                    code: SYNTAX_ERROR, ..
+                }) => {}
+                result => return result.map_err(|e| e.at_statement(statement)),
             }
-            result => return result.map_err(|e| statement_failed(probe, statement, e)),
         }
+        self.rows(last).await
     }
-    let (statement, e) = last.unwrap_or(("SHOW SLAVE STATUS", Error::Broken("no answer".into())));
-    Err(statement_failed(probe, statement, e))
+
+    async fn rows(&mut self, statement: &'static str) -> Result<Vec<Row>, Failure> {
+        let rows = self.query(statement).await;
+        rows.map_err(|e| e.at_statement(statement))
+    }
+
+    async fn query(&mut self, statement: &'static str) -> Result<Vec<Row>, Failure> {
+        self.trace.stage("waiting for the answer to a statement");
+        self.trace.note(|| statement.to_owned());
+        let mut result = self.connection.query_iter(statement).await?;
+        let rows = result
+            .reduce(Rows::default(), |rows, row| rows.with(&row))
+            .await?;
+        result.drop_result().await?;
+        rows.all()
+    }
 }
 
-fn statement_failed(probe: &Probe<'_>, statement: &str, error: Error) -> Outcome {
-    let cause = match error {
-        Error::Refused(ServerError { code, message }) => format!("error {code}: {message}"),
-        Error::Broken(cause) => cause,
-        e => format!("{e:?}"),
-    };
-    probe.failed(format_args!("{statement}: {cause}"))
+/// The rows of an answer, as far as they are not too many.
+#[derive(Default)]
+struct Rows {
+    rows: Vec<Row>,
+    bytes: usize,
 }
 
-fn primary(rows: &[Row]) -> Result<String, String> {
+impl Rows {
+    fn with(mut self, row: &mysql_async::Row) -> Self {
+        let row = texts(row);
+        self.bytes += row
+            .iter()
+            .map(|(name, value)| size(name, value))
+            .sum::<usize>();
+        if self.bytes <= BYTES_MAX {
+            self.rows.push(row);
+        }
+        self
+    }
+
+    fn all(self) -> Result<Vec<Row>, Failure> {
+        if self.bytes > BYTES_MAX {
+            return Err(Failure::Broken("the answer is too long".into()));
+        }
+        Ok(self.rows)
+    }
+}
+
+/// About what a value and its name take in memory.
+fn size(name: &str, value: &Option<String>) -> usize {
+    64 + name.len() + value.as_deref().map_or(0, str::len)
+}
+
+fn texts(row: &mysql_async::Row) -> Row {
+    let mut texts = Vec::new();
+    for (index, column) in row.columns_ref().iter().enumerate() {
+        let value = row.as_ref(index).and_then(text);
+        texts.push((column.name_str().into_owned(), value));
+    }
+    texts
+}
+
+/// Answers to statements that are sent as text are text.
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::NULL => None,
+        Value::Bytes(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        other => Some(other.as_sql(true)),
+    }
+}
+
+fn primary(rows: &[Row]) -> Result<String, Failure> {
     match rows.first().and_then(|row| value(row, 0)) {
         Some("0" | "OFF") => Ok("primary".into()),
-        Some(value) => Err(format!("read_only is {value}: not a primary")),
-        None => Err("the server did not tell its read_only".into()),
+        Some(value) => unfit(format!("read_only is {value}: not a primary")),
+        None => unfit("the server did not tell its read_only"),
     }
 }
 
 /// Without `max_lag` a replica may be stopped; with it, it runs, and no source is ahead by more.
-fn replica(rows: &[Row], max_lag: Option<u64>) -> Result<String, String> {
+fn replica(rows: &[Row], max_lag: Option<u64>) -> Result<String, Failure> {
     if rows.is_empty() {
-        return Err("primary, not a replica".into());
+        return unfit("primary, not a replica");
     }
     let Some(max) = max_lag else {
         return Ok("replica".into());
@@ -117,35 +168,36 @@ fn replica(rows: &[Row], max_lag: Option<u64>) -> Result<String, String> {
         worst = worst.max(lag(row)?);
     }
     if worst > max {
-        Err(format!("lag {worst} s is over {max} s"))
+        unfit(format!("lag {worst} s is over {max} s"))
     } else {
         Ok(format!("replica, lag {worst} s"))
     }
 }
 
 /// The lag behind one source, in seconds; what is wrong when it does not run.
-fn lag(row: &Row) -> Result<u64, String> {
+fn lag(row: &Row) -> Result<u64, Failure> {
     for thread in ["IO", "SQL"] {
-        let state = either(
-            row,
-            &format!("Replica_{thread}_Running"),
-            &format!("Slave_{thread}_Running"),
-        );
+        let new = format!("Replica_{thread}_Running");
+        let state = either(row, &new, &format!("Slave_{thread}_Running"));
         if state != Some("Yes") {
-            let error = column(row, &format!("Last_{thread}_Error")).filter(|e| !e.is_empty());
             let state = state.unwrap_or("unknown");
-            let error = error.map(|e| format!(": {e}")).unwrap_or_default();
-            return Err(format!("replica, {thread} thread running: {state}{error}"));
+            let error = match column(row, &format!("Last_{thread}_Error")) {
+                None | Some("") => String::new(),
+                Some(error) => format!(": {error}"),
+            };
+            return unfit(format!("replica, {thread} thread running: {state}{error}"));
         }
     }
     let lag = either(row, "Seconds_Behind_Source", "Seconds_Behind_Master");
-    lag.and_then(|l| l.parse().ok())
-        .ok_or_else(|| "replica, lag unknown".into())
+    match lag.and_then(|seconds| seconds.parse().ok()) {
+        Some(seconds) => Ok(seconds),
+        None => unfit("replica, lag unknown"),
+    }
 }
 
-fn galera(rows: &[Row], wanted: Galera) -> Result<String, String> {
+fn galera(rows: &[Row], wanted: Galera) -> Result<String, Failure> {
     let Some(value) = rows.first().and_then(|row| value(row, 1)) else {
-        return Err("no wsrep_local_state: the server is not part of a Galera cluster".into());
+        return unfit("no wsrep_local_state: the server is not part of a Galera cluster");
     };
     let number = value.parse::<usize>().ok();
     let name = number
@@ -154,11 +206,15 @@ fn galera(rows: &[Row], wanted: Galera) -> Result<String, String> {
     let found = format!("wsrep_local_state {value} ({name})");
     match (number, wanted) {
         (Some(4), _) | (Some(2), Galera::SyncedOrDonor) => Ok(found),
-        (_, Galera::Synced) => Err(format!("{found}, want 4 (Synced)")),
+        (_, Galera::Synced) => unfit(format!("{found}, want 4 (Synced)")),
         (_, Galera::SyncedOrDonor) => {
-            Err(format!("{found}, want 4 (Synced) or 2 (Donor/Desynced)"))
+            unfit(format!("{found}, want 4 (Synced) or 2 (Donor/Desynced)"))
         }
     }
+}
+
+fn unfit<T>(cause: impl Into<String>) -> Result<T, Failure> {
+    Err(Failure::Unfit(cause.into()))
 }
 
 fn either<'a>(row: &'a Row, new: &str, old: &str) -> Option<&'a str> {

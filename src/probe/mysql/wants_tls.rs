@@ -4,11 +4,10 @@
 //! would fill the server's log.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::net::Host;
-use crate::probe::Target;
 
 /// How long what was learned counts.
 const KEPT: Duration = Duration::from_secs(300);
@@ -16,32 +15,33 @@ const KEPT: Duration = Duration::from_secs(300);
 /// Most servers that are remembered.
 const SERVERS: usize = 10_000;
 
-type Known = HashMap<(Host, u16), (bool, Instant)>;
+/// Host and port.
+pub(super) type Server = (Host, u16);
 
-/// What was learned of servers.
-#[derive(Default)]
-pub(in crate::probe) struct Ways(Mutex<Known>);
+type Known = HashMap<Server, (bool, Instant)>;
 
-impl Ways {
+/// What was learned of servers; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct WantsTls(Arc<Mutex<Known>>);
+
+impl WantsTls {
     /// Whether to log in over TLS; `None` when that must be found out.
-    pub(super) fn known(&self, target: &Target) -> Option<bool> {
+    pub(super) fn known(&self, server: &Server) -> Option<bool> {
         let known = self.lock();
-        let (tls, at) = known.get(&(target.host.clone(), target.port))?;
+        let (tls, at) = known.get(server)?;
         (at.elapsed() < KEPT).then_some(*tls)
     }
 
-    /// Remembers, or forgets.
-    pub(super) fn learn(&self, target: &Target, tls: Option<bool>) {
-        let key = (target.host.clone(), target.port);
+    pub(super) fn learn(&self, server: &Server, tls: bool) {
         let mut known = self.lock();
-        let Some(tls) = tls else {
-            known.remove(&key);
-            return;
-        };
         if known.len() >= SERVERS {
             known.clear();
         }
-        known.insert(key, (tls, Instant::now()));
+        known.insert(server.clone(), (tls, Instant::now()));
+    }
+
+    pub(super) fn forget(&self, server: &Server) {
+        self.lock().remove(server);
     }
 
     fn lock(&self) -> MutexGuard<'_, Known> {
