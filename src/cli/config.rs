@@ -7,7 +7,7 @@ use std::path::Path;
 use argh::{ArgsInfo, FromArgs};
 
 use crate::cli::applet::{Applet, Call};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, usage};
 use crate::cli::output;
 use crate::config;
 
@@ -61,9 +61,7 @@ fn file(args: &ConfigArgs) -> Result<&str, Failure> {
     match (&args.config_file, args.files.as_slice()) {
         (Some(file), []) => Ok(file),
         (None, [file]) => Ok(file),
-        (None, []) => Err(Failure::usage("which file? write -c FILE")),
-        _ => Err(Failure::usage(
-            "several files are named; check one at a time",
-        )),
+        (None, []) => Err(usage!("which file? write -c FILE")),
+        _ => Err(usage!("several files are named; check one at a time")),
     }
 }

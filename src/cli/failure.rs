@@ -64,3 +64,15 @@ impl Display for Failure {
         f.write_str(&self.message)
     }
 }
+
+/// A [`Failure`] that could not do its work, with a formatted message.
+macro_rules! failed {
+    ($($message:tt)*) => { $crate::cli::failure::Failure::failed(format!($($message)*)) };
+}
+pub(crate) use failed;
+
+/// A [`Failure`] for a wrong command line, with a formatted message.
+macro_rules! usage {
+    ($($message:tt)*) => { $crate::cli::failure::Failure::usage(format!($($message)*)) };
+}
+pub(crate) use usage;

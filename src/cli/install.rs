@@ -11,7 +11,7 @@ use argh::{ArgsInfo, FromArgs};
 
 use super::APPLETS;
 use crate::cli::applet::{Applet, Call};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::output;
 use crate::os::cause::cause_text;
 
@@ -85,7 +85,7 @@ fn own_binary() -> Result<PathBuf, Failure> {
     let binary = std::env::current_exe().and_then(fs::canonicalize);
     binary.map_err(|e| {
         let cause = cause_text(e);
-        Failure::failed(format!("cannot tell where this binary lies: {cause}"))
+        failed!("cannot tell where this binary lies: {cause}")
     })
 }
 
@@ -93,7 +93,7 @@ fn folder(args: &InstallArgs, binary: &Path) -> Result<PathBuf, Failure> {
     match args.folders.as_slice() {
         [] => Ok(binary.parent().unwrap_or(Path::new("/")).to_owned()),
         [folder] => Ok(PathBuf::from(folder)),
-        _ => Err(Failure::usage("give one folder at most")),
+        _ => Err(usage!("give one folder at most")),
     }
 }
 
@@ -166,7 +166,7 @@ fn refuse(places: &[Place], force: bool) -> Result<(), Failure> {
         return Ok(());
     }
     let faults = faults.join("\n");
-    Err(Failure::failed(format!("nothing was changed: {faults}")))
+    Err(failed!("nothing was changed: {faults}"))
 }
 
 fn make(place: &Place, target: &Path) -> io::Result<()> {
@@ -202,14 +202,10 @@ fn verb(occupant: Occupant, dry_run: bool) -> &'static str {
 
 fn cannot_make(link: &Path, e: io::Error) -> Failure {
     let (link, cause) = (link.display(), cause_text(e));
-    Failure::failed(format!(
-        "cannot make the link {link}: {cause}; run as root, or give a folder of your own"
-    ))
+    failed!("cannot make the link {link}: {cause}; run as root, or give a folder of your own")
 }
 
 fn cannot_install(folder: &Path, e: io::Error) -> Failure {
     let (folder, cause) = (folder.display(), cause_text(e));
-    Failure::failed(format!(
-        "cannot install into {folder}: {cause}; give a folder that exists"
-    ))
+    failed!("cannot install into {folder}: {cause}; give a folder that exists")
 }

@@ -30,6 +30,7 @@ use args::help;
 pub use args::may_lack_value;
 use compat::{health_checker, heartbeat};
 pub use failure::Failure;
+use failure::usage;
 use switch::{down, downed, list, status, up};
 
 /// The name of the binary.
@@ -120,9 +121,7 @@ fn unknown(name: &str) -> Failure {
         None => String::new(),
     };
     let table = help::table(APPLETS);
-    Failure::usage(format!(
-        "hacheck: unknown subcommand {name:?}{meant}\n{table}"
-    ))
+    usage!("hacheck: unknown subcommand {name:?}{meant}\n{table}")
 }
 
 /// The subcommand whose name, or whose link's name, is nearest to a word.
@@ -166,9 +165,7 @@ fn utf8(program: &str, args: &[OsString]) -> Result<Vec<String>, Failure> {
 }
 
 fn not_utf8(arg: &OsStr) -> Failure {
-    Failure::usage(format!(
-        "the argument {arg:?} is not UTF-8; write it in UTF-8"
-    ))
+    usage!("the argument {arg:?} is not UTF-8; write it in UTF-8")
 }
 
 #[cfg(test)]

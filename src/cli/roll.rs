@@ -16,7 +16,7 @@ use nix::unistd::Pid;
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::{reason, values};
 use crate::cli::client::{ClientError, DEFAULT_PORT, DaemonClient};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::output::warnings;
 use crate::cli::wait::acted::Goal;
@@ -169,9 +169,9 @@ impl Roll {
             return Ok(());
         };
         let before = description(&before, owner(spool, key));
-        Err(Failure::failed(format!(
+        Err(failed!(
             "{key} is already down {before}, so its end would lift another's downtime; --force takes it over"
-        )))
+        ))
     }
 
     fn take_out(&mut self, before: Page) -> Result<(), Failure> {
@@ -206,7 +206,7 @@ impl Roll {
         if status.success() {
             return Ok(());
         }
-        let failed = Failure::failed(format!("{} failed: {status}", self.command[0]));
+        let failed = failed!("{} failed: {status}", self.command[0]);
         Err(Failure {
             code: exit_code(status),
             ..failed
@@ -236,9 +236,7 @@ impl Roll {
             None => Ok(status),
             Some(signal) => {
                 let signal = signal.as_str();
-                Err(Failure::failed(format!(
-                    "interrupted ({signal}), {program} ended: {status}"
-                )))
+                Err(failed!("interrupted ({signal}), {program} ended: {status}"))
             }
         }
     }
@@ -250,7 +248,7 @@ impl Roll {
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, Failure> {
         let start = Instant::now();
-        let done = work(self).map_err(|why| Failure::failed(format!("{name}: {why}")))?;
+        let done = work(self).map_err(|why| failed!("{name}: {why}"))?;
         let took = start.elapsed();
         let names = self.waiter.names.join(", ");
         self.say(&format!("{names}: {name} after {}", seconds(took)));
@@ -295,8 +293,8 @@ impl Roll {
 fn split(words: &[String]) -> Result<(&[String], &[String]), Failure> {
     match words.iter().position(|word| word == "--") {
         Some(at) if at > 0 && at + 1 < words.len() => Ok((&words[..at], &words[at + 1..])),
-        _ => Err(Failure::usage(
-            "give services, two dashes, and a command: haroll web -- COMMAND",
+        _ => Err(usage!(
+            "give services, two dashes, and a command: haroll web -- COMMAND"
         )),
     }
 }
@@ -307,11 +305,11 @@ fn is_polled(page: &Page) -> bool {
 }
 
 fn nothing_changed(why: impl fmt::Display) -> Failure {
-    Failure::failed(format!("{why}; nothing was changed"))
+    failed!("{why}; nothing was changed")
 }
 
 fn failed(what: &str, e: io::Error) -> Failure {
-    Failure::failed(format!("{what}: {}", cause_text(e)))
+    failed!("{what}: {}", cause_text(e))
 }
 
 /// Passes a signal on to the command, unless the terminal's Ctrl-C reached it already.

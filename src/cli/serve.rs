@@ -8,7 +8,7 @@ use argh::{ArgsInfo, FromArgs};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::values;
 use crate::cli::client::DEFAULT_PORT;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, usage};
 use crate::daemon::{self, Options};
 use crate::spool;
 
@@ -67,9 +67,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
 
 fn options(args: ServeArgs) -> Result<Options, Failure> {
     if let Some(stray) = args.stray.first() {
-        return Err(Failure::usage(format!(
-            "the daemon takes options only, not {stray:?}"
-        )));
+        return Err(usage!("the daemon takes options only, not {stray:?}"));
     }
     let agent_ports = ports("--agent-port", &args.agent_port)?;
     let mut ports = ports("-p", &args.port)?;
@@ -118,9 +116,7 @@ fn address(text: &str) -> Result<IpAddr, Failure> {
         Err(_) => None,
     };
     found.ok_or_else(|| {
-        Failure::usage(format!(
-            "-B: {text:?} is not an address or a name of this host; give one of its own, 0.0.0.0 or ::"
-        ))
+        usage!("-B: {text:?} is not an address or a name of this host; give one of its own, 0.0.0.0 or ::")
     })
 }
 
@@ -128,9 +124,9 @@ fn threads(text: &str) -> Result<usize, Failure> {
     match text.parse() {
         Ok(0) => Ok(one_per_core()),
         Ok(threads @ 1..=THREADS_MAX) => Ok(threads),
-        _ => Err(Failure::usage(format!(
+        _ => Err(usage!(
             "-n: {text:?} is not a number of threads; give 1 to {THREADS_MAX}, or 0 for one per core"
-        ))),
+        )),
     }
 }
 

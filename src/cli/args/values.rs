@@ -1,6 +1,6 @@
 //! Values of options that several applets take. A wrong one is a usage error that names the option.
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, usage};
 use crate::names::{Key, NameError, parse_port};
 use crate::spool::{self, Spool};
 
@@ -14,15 +14,13 @@ pub(crate) fn spool(root: Option<String>) -> Spool {
 
 /// A TCP port.
 pub(crate) fn port(option: &str, text: &str) -> Result<u16, Failure> {
-    parse_port(text).map_err(|e| Failure::usage(format!("{option}: {e}")))
+    parse_port(text).map_err(|e| usage!("{option}: {e}"))
 }
 
 /// A whole number from 1.
 pub(crate) fn number(option: &str, text: &str) -> Result<u32, Failure> {
     match text.parse() {
-        Ok(0) | Err(_) => Err(Failure::usage(format!(
-            "{option}: {text:?} is not a number from 1 on"
-        ))),
+        Ok(0) | Err(_) => Err(usage!("{option}: {text:?} is not a number from 1 on")),
         Ok(number) => Ok(number),
     }
 }
@@ -37,5 +35,5 @@ pub(crate) fn service(text: &str) -> Result<Key, Failure> {
 
 /// Why a text names no service.
 pub(crate) fn not_a_service(text: &str, e: &NameError) -> Failure {
-    Failure::usage(format!("service {text:?}: {e}"))
+    usage!("service {text:?}: {e}")
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, usage};
 use crate::spool::{Downtime, Key};
 
 /// How to print.
@@ -23,9 +23,9 @@ impl OutputFormat {
             "tsv" => Ok(Self::Tsv),
             "uber" => Ok(Self::Uber),
             "json" => Ok(Self::Json),
-            _ => Err(Failure::usage(format!(
+            _ => Err(usage!(
                 "-o: {text:?} is not a format; give tsv, uber or json"
-            ))),
+            )),
         }
     }
 }

@@ -9,7 +9,7 @@ pub(crate) mod warnings;
 
 use std::io::{self, ErrorKind, Write as _};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed};
 use crate::os::cause::cause_text;
 
 /// Writes a text to standard output. A reader that has seen enough (`hashowdowned | head -1`) is no
@@ -21,9 +21,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     match written {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             let cause = cause_text(e);
-            Err(Failure::failed(format!(
-                "cannot write to standard output: {cause}"
-            )))
+            Err(failed!("cannot write to standard output: {cause}"))
         }
         _ => Ok(()),
     }

@@ -9,7 +9,7 @@ use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::reason;
 use crate::cli::client;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed};
 use crate::cli::output;
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::wait::acted::Goal;
@@ -77,9 +77,7 @@ fn refuse_if_down(request: &SwitchRequest) -> Result<(), Failure> {
 
 fn already_down(key: &Key, before: &Downtime, owner: Option<String>) -> Failure {
     let before = description(before, owner);
-    Failure::failed(format!(
-        "{key} is already down {before}; it stays as it is (--if-up)"
-    ))
+    failed!("{key} is already down {before}; it stays as it is (--if-up)")
 }
 
 fn write_and_wait(

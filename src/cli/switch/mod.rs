@@ -14,7 +14,7 @@ pub(crate) mod up;
 use argh::{ArgsInfo as _, CommandInfoWithArgs};
 
 use crate::cli::applet::Call;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, usage};
 use crate::cli::output::warnings;
 use options::SwitchArgs;
 
@@ -37,9 +37,9 @@ impl Task {
             "status" => Ok(Self::Status),
             "status_downed" => Ok(Self::Downed),
             "list" => Ok(Self::List),
-            _ => Err(Failure::usage(format!(
+            _ => Err(usage!(
                 "-a: {text:?} is not an action; give up, down, status, status_downed or list"
-            ))),
+            )),
         }
     }
 

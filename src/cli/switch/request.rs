@@ -8,7 +8,7 @@ use super::options::SwitchArgs;
 use crate::cli::args::times;
 use crate::cli::args::values::{self, not_a_service, number};
 use crate::cli::client::{self, ANSWER_TIME, ClientError, DEFAULT_PORT, DaemonClient};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::wait::Waiter;
 use crate::cli::wait::acted::Goal;
@@ -77,7 +77,7 @@ impl SwitchRequest {
         if let Ok(page) = &answer
             && let Err(e) = self.client.check_spool(page, &self.spool)
         {
-            return Err(Failure::failed(format!("{e}; nothing was changed")));
+            return Err(failed!("{e}; nothing was changed"));
         }
         Ok(answer)
     }
@@ -143,18 +143,16 @@ fn goal(args: &SwitchArgs, task: Task) -> Result<Option<Goal>, Failure> {
     };
     for word in &args.services {
         if matches!(word.as_str(), "drained" | "seen") {
-            return Err(Failure::usage(format!(
-                "{word:?} is no service here; write --wait={word}"
-            )));
+            return Err(usage!("{word:?} is no service here; write --wait={word}"));
         }
     }
     match (task, wait.as_str()) {
         (Task::Down, "seen") => Ok(Some(Goal::Out)),
         (Task::Down, "drained") => Ok(Some(Goal::Drained)),
         (Task::Up, "seen") => Ok(Some(Goal::Up)),
-        _ => Err(Failure::usage(format!(
+        _ => Err(usage!(
             "--wait={wait}: hadown waits for 'seen' or 'drained', haup for 'seen'"
-        ))),
+        )),
     }
 }
 
@@ -169,7 +167,7 @@ fn limits(args: &SwitchArgs) -> Result<WaitLimits, Failure> {
 
 fn mark(args: &SwitchArgs) -> Result<Option<Mark>, Failure> {
     match (args.soft, args.drain) {
-        (true, true) => Err(Failure::usage("give either --soft or --drain")),
+        (true, true) => Err(usage!("give either --soft or --drain")),
         (true, false) => Ok(Some(Mark::Soft)),
         (false, true) => Ok(Some(Mark::Drain)),
         (false, false) => Ok(None),
@@ -183,11 +181,11 @@ fn expiration(args: &SwitchArgs) -> Result<Option<f64>, Failure> {
         (Some(unix), None, None) => ("-e", times::parse_unix(unix)),
         (None, Some(lasts), None) => ("--for", times::parse_for(lasts, unix_now())),
         (None, None, Some(until)) => ("--until", times::parse_until(until)),
-        _ => return Err(Failure::usage("give at most one of -e, --for and --until")),
+        _ => return Err(usage!("give at most one of -e, --for and --until")),
     };
     match end {
         Ok(end) => Ok(Some(end)),
-        Err(e) => Err(Failure::usage(format!("{option}: {e}"))),
+        Err(e) => Err(usage!("{option}: {e}")),
     }
 }
 
@@ -198,14 +196,14 @@ fn subjects(args: &SwitchArgs, task: Task) -> Result<Vec<Subject>, Failure> {
     };
     let host = args.service_host.as_deref().filter(|host| !host.is_empty());
     match args.services.first() {
-        Some(stray) if !task.takes_services() && !args.pollers => Err(Failure::usage(format!(
+        Some(stray) if !task.takes_services() && !args.pollers => Err(usage!(
             "this lists all services, so {stray:?} has no place here; leave it out"
-        ))),
-        None if !task.takes_services() => Ok(Vec::new()),
-        _ if host.is_some() && port.is_none() => Err(Failure::usage(
-            "-H needs the service's port too: give it with -P",
         )),
-        None => Err(Failure::usage("name at least one service, or 'all'")),
+        None if !task.takes_services() => Ok(Vec::new()),
+        _ if host.is_some() && port.is_none() => {
+            Err(usage!("-H needs the service's port too: give it with -P"))
+        }
+        None => Err(usage!("name at least one service, or 'all'")),
         Some(_) => {
             let words = args.services.iter();
             words.map(|word| subject(word, host, port)).collect()
@@ -225,9 +223,9 @@ fn subject(word: &str, host: Option<&str>, port: Option<u16>) -> Result<Subject,
 
 fn instance(word: &str, host: Option<&str>, port: u16) -> Result<Key, Failure> {
     if word.contains(':') {
-        return Err(Failure::usage(format!(
+        return Err(usage!(
             "service {word:?} names its port already: leave out -P and -H"
-        )));
+        ));
     }
     let service = ServiceName::parse(word).map_err(|e| not_a_service(word, &e))?;
     let key = Key::instance(service, host, port).map_err(|e| not_a_service(word, &e))?;

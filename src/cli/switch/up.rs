@@ -5,7 +5,7 @@ use std::path::Path;
 use super::request::SwitchRequest;
 use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed};
 use crate::cli::wait::Unfinished;
 
 /// The row of the table.
@@ -36,9 +36,9 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
 fn lift_in_missing(call: &Call, root: &Path) -> Result<(), Failure> {
     let folder = root.display();
     if is_missing_above(root) {
-        return Err(Failure::failed(format!(
+        return Err(failed!(
             "there is no spool folder {folder}; create the folder above it, or give another --spool-root"
-        )));
+        ));
     }
     call.note(&format!(
         "there is no spool folder {folder}, so nothing is down in it"

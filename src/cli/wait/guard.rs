@@ -1,6 +1,6 @@
 //! The last-server guard: what a balancer says before a server is taken down. Pure.
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed};
 use crate::cli::output::pollers::label;
 use crate::ledger::{Page, Row, View};
 
@@ -20,10 +20,10 @@ pub(crate) fn last_servers(page: &Page) -> Vec<String> {
 pub(crate) fn refuse_last_server(page: &Page) -> Result<(), Failure> {
     match last_servers(page).first() {
         None => Ok(()),
-        Some(first) => Err(Failure::failed(format!(
+        Some(first) => Err(failed!(
             "refused, nothing was written: {first}. A backend whose other servers are backups looks like this too; \
              --force takes it down anyway"
-        ))),
+        )),
     }
 }
 

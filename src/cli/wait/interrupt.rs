@@ -5,7 +5,7 @@ use nix::errno::Errno;
 use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed};
 
 /// The signals that ask for an end; held back from the moment that this exists.
 pub(crate) struct Interrupt(SignalFd);
@@ -18,7 +18,7 @@ impl Interrupt {
             Ok(signals) => Ok(Self(signals)),
             Err(e) => {
                 let cause = e.desc();
-                Err(Failure::failed(format!("cannot watch for Ctrl-C: {cause}")))
+                Err(failed!("cannot watch for Ctrl-C: {cause}"))
             }
         }
     }

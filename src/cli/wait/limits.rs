@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::cli::args::times;
 use crate::cli::args::values::number;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, usage};
 
 /// How long to wait unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -62,15 +62,13 @@ impl WaitLimits {
 fn duration(text: &str) -> Result<Duration, Failure> {
     let seconds = match text.parse() {
         Ok(seconds) => seconds,
-        Err(_) => {
-            times::parse_for(text, 0.0).map_err(|e| Failure::usage(format!("--timeout: {e}")))?
-        }
+        Err(_) => times::parse_for(text, 0.0).map_err(|e| usage!("--timeout: {e}"))?,
     };
     match Duration::try_from_secs_f64(seconds) {
         Ok(timeout) if !timeout.is_zero() && timeout.as_secs() < TIMEOUT_MAX => Ok(timeout),
-        _ => Err(Failure::usage(format!(
+        _ => Err(usage!(
             "--timeout: {text:?} is not a valid duration; give seconds, or 90s, 5m, 1h"
-        ))),
+        )),
     }
 }
 

@@ -13,7 +13,7 @@ use log::LevelFilter;
 
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::help;
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, usage};
 use crate::cli::output;
 use crate::config::Config;
 use crate::daemon;
@@ -119,13 +119,13 @@ fn wants_debug() -> bool {
 impl HealthChecker {
     fn new(args: &HealthCheckerArgs) -> Result<Self, Failure> {
         if let Some(stray) = args.stray.first() {
-            return Err(Failure::usage(format!(
+            return Err(usage!(
                 "there are options only, not {stray:?}; quote a script with its arguments"
-            )));
+            ));
         }
         if args.port.is_empty() && args.script.is_empty() {
-            return Err(Failure::usage(
-                "Missing required parameter, one of --port / --script required",
+            return Err(usage!(
+                "Missing required parameter, one of --port / --script required"
             ));
         }
         let listener = args.listener.as_deref().unwrap_or(LISTENER);
@@ -162,7 +162,7 @@ fn config(args: &HealthCheckerArgs) -> Result<Config, Failure> {
     for (number, text) in (1..).zip(&args.script) {
         let command = match Argv::split(text) {
             Ok(command) => command,
-            Err(what) => return Err(Failure::usage(format!("--script: {text:?} {what}"))),
+            Err(what) => return Err(usage!("--script: {text:?} {what}")),
         };
         let name = format!("script-{number}");
         group.checks.push(script_check(&name, &command, limit));
@@ -185,13 +185,13 @@ fn port_check(text: &str) -> Result<GroupCheck, Failure> {
     let check = match GroupCheck::parse(&url) {
         Ok(check) => check,
         Err((what, remedy)) => {
-            return Err(Failure::usage(format!("--port: {text:?} {what}; {remedy}")));
+            return Err(usage!("--port: {text:?} {what}; {remedy}"));
         }
     };
     if check.command().is_some() || check.group().is_some() {
-        return Err(Failure::usage(format!(
+        return Err(usage!(
             "--port: {text:?} needs a configuration; use --script, or hacheck serve"
-        )));
+        ));
     }
     Ok(check)
 }
@@ -210,9 +210,9 @@ fn script_check(name: &str, command: &Argv, limit: Duration) -> GroupCheck {
 fn script_timeout(text: &str) -> Result<Duration, Failure> {
     match text.parse() {
         Ok(seconds @ 1..=SCRIPT_TIMEOUT_MAX) => Ok(Duration::from_secs(seconds)),
-        _ => Err(Failure::usage(format!(
+        _ => Err(usage!(
             "--script-timeout: {text:?} is not a number of seconds; give 1 to {SCRIPT_TIMEOUT_MAX}"
-        ))),
+        )),
     }
 }
 
@@ -228,9 +228,7 @@ fn listener_address(text: &str) -> Result<SocketAddr, Failure> {
         Err(_) => None,
     };
     first.ok_or_else(|| {
-        Failure::usage(format!(
-            "--listener: {text:?} is not an address with a port; give one such as {LISTENER}"
-        ))
+        usage!("--listener: {text:?} is not an address with a port; give one such as {LISTENER}")
     })
 }
 
@@ -241,9 +239,9 @@ fn level(word: &str) -> Result<LevelFilter, Failure> {
         "info" => Ok(LevelFilter::Info),
         "debug" => Ok(LevelFilter::Debug),
         "trace" => Ok(LevelFilter::Trace),
-        _ => Err(Failure::usage(format!(
+        _ => Err(usage!(
             "The log-level value \"{word}\" is invalid; give panic, fatal, error, warning, info, debug or trace"
-        ))),
+        )),
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
 use super::{GROUP, HealthChecker};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed};
 use crate::config::Config;
 use crate::daemon;
 use crate::group::{self, Alone, CheckContext, Group};
@@ -60,9 +60,9 @@ fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
         Ok(socket) => Ok(socket),
         Err(e) => {
             let cause = cause_text(e);
-            Err(Failure::failed(format!(
+            Err(failed!(
                 "cannot listen on {address}: {cause}; stop what listens there, or choose another --listener"
-            )))
+            ))
         }
     }
 }

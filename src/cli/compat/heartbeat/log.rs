@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed};
 use crate::os::cause::cause_text;
 
 /// The size at which a new file is begun, in bytes.
@@ -22,9 +22,9 @@ pub(super) fn start(path: &Path, level: LevelFilter) -> Result<(), Failure> {
         Ok(file) => file,
         Err(e) => {
             let (path, cause) = (path.display(), cause_text(e));
-            return Err(Failure::failed(format!(
+            return Err(failed!(
                 "cannot open the log {path}: {cause}; see logfile and user in [general]"
-            )));
+            ));
         }
     };
     log::set_boxed_logger(Box::new(HeartbeatLog(Mutex::new(file)))).map_err(Failure::failed)?;

@@ -20,7 +20,7 @@ use self::ini::IniFault;
 use self::pidfile::PidFile;
 use self::settings::HeartbeatSettings;
 use crate::cli::applet::{Applet, Call};
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed, usage};
 use crate::config::Config;
 use crate::daemon;
 use crate::group::watch::{self, Means, Watch};
@@ -71,9 +71,7 @@ struct HeartbeatArgs {
 fn run(call: &Call) -> Result<u8, Failure> {
     let args: HeartbeatArgs = call.parse()?;
     if let Some(stray) = args.stray.first() {
-        return Err(Failure::usage(format!(
-            "there are options only, not {stray:?}"
-        )));
+        return Err(usage!("there are options only, not {stray:?}"));
     }
     let file = args.config.unwrap_or_else(|| DEFAULT_FILE.to_owned());
     let settings = read(&file)?;
@@ -112,10 +110,10 @@ fn read(file: &str) -> Result<HeartbeatSettings, Failure> {
 }
 
 fn unreadable(file: &str, e: impl Display) -> Failure {
-    Failure::failed(format!(
+    failed!(
         "cannot read {file}: {}; give the configuration file with -c",
         cause_text(e)
-    ))
+    )
 }
 
 fn in_file(file: &str, fault: &IniFault) -> String {
@@ -146,7 +144,7 @@ fn settle(
     // The background process keeps the folder, as it does in byrondover's heartbeat.
     let here = std::env::current_dir().map_err(|e| {
         let cause = cause_text(e);
-        Failure::failed(format!("cannot tell the current folder: {cause}"))
+        failed!("cannot tell the current folder: {cause}")
     })?;
     let mut pid_file = PidFile::take(&here.join(&settings.pid_file))?;
     if let Some(identity) = &identity {

@@ -6,7 +6,7 @@ use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
-use crate::cli::failure::Failure;
+use crate::cli::failure::{Failure, failed};
 use crate::os::cause::cause_text;
 
 /// Most of a pid file that is shown, in bytes.
@@ -47,7 +47,7 @@ impl PidFile {
         self.replace(&format!("{}\n", std::process::id()))
             .map_err(|e| {
                 let (path, cause) = (self.path.display(), cause_text(e));
-                Failure::failed(format!("cannot write the pid file {path}: {cause}"))
+                failed!("cannot write the pid file {path}: {cause}")
             })
     }
 
@@ -88,17 +88,17 @@ fn is_held(path: &Path, mut file: &File) -> Failure {
     let mut pid = String::new();
     // Whatever cannot be read is not shown.
     let _ = (&mut file).take(SHOWN_MAX).read_to_string(&mut pid);
-    Failure::failed(format!(
+    failed!(
         "heartbeat runs already, with pid {} ({} is locked)",
         pid.trim(),
         path.display()
-    ))
+    )
 }
 
 fn cannot_take(path: &Path, e: impl Display) -> Failure {
-    Failure::failed(format!(
+    failed!(
         "cannot take the pid file {}: {}; see pidfile in [general]",
         path.display(),
         cause_text(e)
-    ))
+    )
 }
