@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::{reason, values};
-use crate::cli::client::{ClientError, DEFAULT_PORT, DaemonClient};
+use crate::cli::client::{ClientError, DaemonClient};
 use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::output::warnings;
@@ -95,28 +95,19 @@ fn run(call: &Call) -> Result<u8, Failure> {
 impl Roll {
     fn new(args: RollArgs, program: &str) -> Result<Self, Failure> {
         let (services, command) = split(&args.words)?;
-        let keys = services.iter().map(|text| values::service(text));
-        let keys = keys.collect::<Result<Vec<Key>, Failure>>()?;
-        let port = match &args.port {
-            Some(text) => values::port("-p", text)?,
-            None => DEFAULT_PORT,
+        let mut keys = Vec::new();
+        for service in services {
+            keys.push(values::service(service)?);
+        }
+        let client = DaemonClient {
+            port: values::daemon_port(args.port.as_deref())?,
         };
-        let limits = WaitLimits::parse(
-            args.timeout.as_deref(),
-            args.polls.as_deref(),
-            args.min_pollers.as_deref(),
-            args.force,
-        )?;
-        let reason = match args.reason {
-            Some(given) if !given.is_empty() => given,
-            _ => format!("{}: {}", reason::user(), command.join(" ")),
-        };
-        let client = DaemonClient { port };
+        let limits = limits(&args)?;
         let spool = values::spool(args.spool_root);
         Ok(Self {
             waiter: Waiter::new(program, client, spool, keys, limits)?,
             command: command.to_vec(),
-            reason,
+            reason: reason(args.reason, command),
             steps: Vec::new(),
         })
     }
@@ -124,24 +115,28 @@ impl Roll {
     fn run(&mut self) -> Result<(), Failure> {
         self.waiter.spool.create_root().map_err(Failure::failed)?;
         let before = self.may_begin()?;
-        let is_polled = is_polled(&before);
-        self.take_out(before)
+        self.run_while_down(before)
             .map_err(|failure| self.and_left_down(failure))?;
-        self.run_command_to_success()
-            .map_err(|failure| self.and_left_down(failure))?;
-        if is_polled {
-            self.step("healthy", |roll| roll.waiter.until_healthy(PASSES))
-                .map_err(|failure| self.and_left_down(failure))?;
-        } else {
-            self.say("nobody polls it, so whether it is healthy is unknown");
-        }
         let before = self.waiter.pollers();
         self.step("up", Self::lift)
             .map_err(|failure| self.and_left_down(failure))?;
-        self.step("seen up", |roll| roll.waiter.until_acted(Goal::Up, before))
+        self.wait(Goal::Up, before)
             .map_err(|failure| self.and_left_up(failure))?;
         self.say(&format!("done: {}", self.durations()));
         Ok(())
+    }
+
+    /// All steps for which the services are down.
+    fn run_while_down(&mut self, before: Page) -> Result<(), Failure> {
+        let is_polled = is_polled(&before);
+        self.step("down", Self::write)?;
+        self.wait(Goal::Drained, Ok(before))?;
+        self.run_command_to_success()?;
+        if !is_polled {
+            self.say("nobody polls it, so whether it is healthy is unknown");
+            return Ok(());
+        }
+        self.step("healthy", |roll| roll.waiter.until_healthy(PASSES))
     }
 
     /// Everything that speaks against it is looked at before anything is changed.
@@ -174,21 +169,23 @@ impl Roll {
         ))
     }
 
-    fn take_out(&mut self, before: Page) -> Result<(), Failure> {
-        self.step("down", Self::write)?;
-        self.step("drained", |roll| {
-            roll.waiter.until_acted(Goal::Drained, Ok(before))
-        })
+    /// Waits until the balancers have acted.
+    fn wait(&mut self, goal: Goal, before: Result<Page, ClientError>) -> Result<(), Failure> {
+        let step = match goal {
+            Goal::Up => "seen up",
+            Goal::Out | Goal::Drained => "drained",
+        };
+        self.step(step, |roll| roll.waiter.until_acted(goal, before))
     }
 
     fn write(&mut self) -> Result<(), Failure> {
+        let mut downtime = Downtime {
+            reason: self.reason.clone(),
+            ..Downtime::default()
+        };
+        downtime.set_by(&reason::user());
         for key in &self.waiter.keys {
-            let mut downtime = Downtime {
-                reason: self.reason.clone(),
-                ..Downtime::default()
-            };
-            downtime.set_by(&reason::user());
-            let written = self.waiter.spool.down(key, downtime);
+            let written = self.waiter.spool.down(key, downtime.clone());
             written.map_err(Failure::failed)?;
         }
         Ok(())
@@ -213,31 +210,36 @@ impl Roll {
         })
     }
 
-    /// Runs the command to its end. Ctrl-C and SIGTERM are passed on to it.
+    /// Runs the command to its end.
     fn run_command(&mut self) -> Result<ExitStatus, Failure> {
         let (program, args) = (&self.command[0], &self.command[1..]);
-        let mut child = match Command::new(program).args(args).spawn() {
-            Ok(child) => child,
-            Err(e) => return Err(failed(&format!("cannot start {program}"), e)),
-        };
+        let spawned = Command::new(program).args(args).spawn();
+        let mut child = spawned.map_err(|e| cannot("start", program, e))?;
         let mut interrupted: Option<Signal> = None;
-        let status = loop {
-            match child.try_wait() {
-                Ok(Some(status)) => break status,
-                Ok(None) => std::thread::sleep(GLANCE),
-                Err(e) => return Err(failed(&format!("cannot wait for {program}"), e)),
+        loop {
+            let status = child
+                .try_wait()
+                .map_err(|e| cannot("wait for", program, e))?;
+            if let Some(status) = status {
+                return self.ended(status, interrupted);
             }
+            std::thread::sleep(GLANCE);
             if let Some(signal) = self.waiter.interrupt.came() {
                 interrupted = Some(signal);
                 pass_on(signal, &child);
             }
-        };
-        match interrupted {
+        }
+    }
+
+    fn ended(
+        &self,
+        status: ExitStatus,
+        interrupted: Option<Signal>,
+    ) -> Result<ExitStatus, Failure> {
+        let program = &self.command[0];
+        match interrupted.map(Signal::as_str) {
             None => Ok(status),
-            Some(signal) => {
-                let signal = signal.as_str();
-                Err(failed!("interrupted ({signal}), {program} ended: {status}"))
-            }
+            Some(signal) => Err(failed!("interrupted ({signal}), {program} ended: {status}")),
         }
     }
 
@@ -299,6 +301,22 @@ fn split(words: &[String]) -> Result<(&[String], &[String]), Failure> {
     }
 }
 
+fn limits(args: &RollArgs) -> Result<WaitLimits, Failure> {
+    WaitLimits::parse(
+        args.timeout.as_deref(),
+        args.polls.as_deref(),
+        args.min_pollers.as_deref(),
+        args.force,
+    )
+}
+
+fn reason(given: Option<String>, command: &[String]) -> String {
+    match given {
+        Some(reason) if !reason.is_empty() => reason,
+        _ => format!("{}: {}", reason::user(), command.join(" ")),
+    }
+}
+
 fn is_polled(page: &Page) -> bool {
     let mut pollers = page.pollers.iter();
     pollers.any(|row| row.is_polling(page.now) && !row.is_person())
@@ -308,8 +326,8 @@ fn nothing_changed(why: impl fmt::Display) -> Failure {
     failed!("{why}; nothing was changed")
 }
 
-fn failed(what: &str, e: io::Error) -> Failure {
-    failed!("{what}: {}", cause_text(e))
+fn cannot(what: &str, program: &str, e: io::Error) -> Failure {
+    failed!("cannot {what} {program}: {}", cause_text(e))
 }
 
 /// Passes a signal on to the command, unless the terminal's Ctrl-C reached it already.

@@ -1,5 +1,6 @@
 //! Values of options that several applets take. A wrong one is a usage error that names the option.
 
+use crate::cli::client::DEFAULT_PORT;
 use crate::cli::failure::{Failure, usage};
 use crate::names::{Key, NameError, parse_port};
 use crate::spool::{self, Spool};
@@ -15,6 +16,14 @@ pub(crate) fn spool(root: Option<String>) -> Spool {
 /// A TCP port.
 pub(crate) fn port(option: &str, text: &str) -> Result<u16, Failure> {
     parse_port(text).map_err(|e| usage!("{option}: {e}"))
+}
+
+/// The port of the daemon on this host, as `-p` gives it.
+pub(crate) fn daemon_port(given: Option<&str>) -> Result<u16, Failure> {
+    match given {
+        Some(text) => port("-p", text),
+        None => Ok(DEFAULT_PORT),
+    }
 }
 
 /// A whole number from 1.

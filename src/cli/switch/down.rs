@@ -1,10 +1,10 @@
 //! `hadown`: writes downtimes. Silent on success; what it replaced is told on standard error.
 
-use std::fs;
+use std::fs::{self, Metadata};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
-use super::request::SwitchRequest;
+use super::request::{Subject, SwitchRequest};
 use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::reason;
@@ -19,6 +19,12 @@ use crate::spool::{Downtime, Key, Mark, ServiceName, Spool, unix_now};
 
 /// How long a plain `hadown` looks at what balancers say, after it is done.
 const GLANCE: Duration = Duration::from_millis(500);
+
+/// The bits of a file's mode by which its group and all others may read it.
+const OTHERS_READ: u32 = 0o044;
+
+/// The bits of a folder's mode by which its group and all others may write there.
+const OTHERS_WRITE: u32 = 0o022;
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -38,37 +44,38 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         return Ok(1);
     };
     request.spool.create_root().map_err(Failure::failed)?;
-    if request.expiration.is_some_and(|end| end < unix_now()) {
-        call.note(
-            "the expiration lies in the past, so this downtime is over already; give a later -e, --for or --until",
-        );
-    }
+    note_past_end(call, request);
     if request.if_up {
         refuse_if_down(request)?;
     }
-    match request.wait {
-        Some(goal) => write_and_wait(call, request, &reason, goal)?,
-        None => {
-            let written = write_all(call, request, &reason);
-            glance(call, request);
-            written?;
-        }
+    if let Some(goal) = request.wait {
+        write_and_wait(call, request, &reason, goal)?;
+        return Ok(0);
     }
+    let written = write_all(call, request, &reason);
+    glance(call, request);
+    written?;
     Ok(0)
+}
+
+fn note_past_end(call: &Call, request: &SwitchRequest) {
+    match request.expiration {
+        Some(end) if end < unix_now() => call.note(
+            "the expiration lies in the past, so this downtime is over already; give a later -e, --for or --until",
+        ),
+        _ => {}
+    }
 }
 
 /// `--if-up`: nothing is changed when anything is down. Whoever is faster between this and the write
 /// is seen there.
 fn refuse_if_down(request: &SwitchRequest) -> Result<(), Failure> {
+    let spool = &request.spool;
     let mut failures = Vec::new();
-    for subject in &request.subjects {
-        let key = &subject.key;
-        match request.spool.read(key) {
+    for Subject { key, .. } in &request.subjects {
+        match spool.read(key) {
             Ok(None) => {}
-            Ok(Some(before)) => {
-                let owner = owner(&request.spool, key);
-                failures.push(already_down(key, &before, owner));
-            }
+            Ok(Some(before)) => failures.push(already_down(key, &before, owner(spool, key))),
             Err(e) => failures.push(Failure::failed(e)),
         }
     }
@@ -120,22 +127,21 @@ fn write(call: &Call, request: &SwitchRequest, key: &Key, reason: &str) -> Resul
     // Looked up first, since the write makes it this user's.
     let owner = owner(spool, key);
     let new = downtime(request, reason);
-    let written = if request.if_up {
-        spool.down_if_up(key, new)
-    } else {
-        spool.down(key, new)
+    let written = match request.if_up {
+        true => spool.down_if_up(key, new),
+        false => spool.down(key, new),
     };
     let before = written.map_err(Failure::failed)?;
     note_unreadable(call, spool, key);
     match before {
-        Some(before) if request.if_up => return Err(already_down(key, &before, owner)),
+        Some(before) if request.if_up => Err(already_down(key, &before, owner)),
         Some(before) if before.reason != reason => {
             let before = description(&before, owner);
             call.note(&format!("{key} was already down {before}; replaced"));
+            Ok(())
         }
-        _ => {}
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn downtime(request: &SwitchRequest, reason: &str) -> Downtime {
@@ -194,14 +200,17 @@ fn note_unreadable(call: &Call, spool: &Spool, key: &Key) {
     let (Ok(file), Ok(folder)) = (fs::metadata(&path), fs::metadata(spool.root())) else {
         return;
     };
-    let is_shared = folder.uid() != file.uid() || folder.mode() & 0o022 != 0;
-    let others_may_read = file.mode() & 0o044 != 0;
-    if is_shared && !others_may_read {
+    let may_others_read = file.mode() & OTHERS_READ != 0;
+    if is_shared(&folder, &file) && !may_others_read {
         let path = path.display();
         call.note(&format!(
             "your umask lets nobody else read {path}; a daemon of another user cannot see it: chmod go+r {path}"
         ));
     }
+}
+
+fn is_shared(folder: &Metadata, file: &Metadata) -> bool {
+    folder.uid() != file.uid() || folder.mode() & OTHERS_WRITE != 0
 }
 
 /// A name that is fine in the spool may still be one that no check can carry.

@@ -43,25 +43,34 @@ fn text(page: &Page) -> String {
 fn line(row: &Row, all: &[Row], now: f64) -> String {
     let label = label(row, all);
     if !row.is_polling(now) {
-        return format!("{label} stopped polling {} ago", age(now - row.polled_at));
+        let silence = age(now - row.polled_at);
+        return format!("{label} stopped polling {silence} ago");
     }
-    let mut line = format!("{label} {}", rhythm(row));
-    if let Some(state) = &row.state {
-        line.push_str(&format!(", sees {state}"));
-    }
-    if row.view.is_some() && has_no_weight(row) {
-        line.push_str(" with weight 0");
-    }
-    match row.sessions {
-        Some([1, _]) => line.push_str(", 1 session"),
-        Some([own, _]) => line.push_str(&format!(", {own} sessions")),
-        None => {}
-    }
+    let mut parts = vec![format!("{label} {}", rhythm(row))];
+    parts.extend(sight(row));
+    parts.extend(sessions(row));
     if row.told.is_some() {
         let ago = age(now - row.told_at);
-        line.push_str(&format!(", told {} {ago} ago", told(row)));
+        parts.push(format!("told {} {ago} ago", told(row)));
     }
-    line
+    parts.join(", ")
+}
+
+/// What it sees.
+fn sight(row: &Row) -> Option<String> {
+    let state = row.state.as_ref()?;
+    if row.view.is_some() && has_no_weight(row) {
+        Some(format!("sees {state} with weight 0"))
+    } else {
+        Some(format!("sees {state}"))
+    }
+}
+
+fn sessions(row: &Row) -> Option<String> {
+    match row.sessions? {
+        [1, _] => Some("1 session".to_owned()),
+        [own, _] => Some(format!("{own} sessions")),
+    }
 }
 
 /// How often it polls.
@@ -75,20 +84,27 @@ fn rhythm(row: &Row) -> String {
 
 /// Services that some balancers send traffic to and others do not, with the view of each.
 fn disagreements(page: &Page) -> Vec<(&str, Vec<String>)> {
-    let mut services: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
-    for row in &page.pollers {
-        if row.is_polling(page.now) && row.is_out().is_some() {
-            let service = (row.service.as_str(), row.check.as_str());
-            services.entry(service).or_default().push(row);
-        }
-    }
     let mut disagreements = Vec::new();
-    for ((service, _), rows) in services {
-        if rows.iter().any(|row| row.is_out() != rows[0].is_out()) {
-            disagreements.push((service, rows.into_iter().map(view).collect()));
+    for ((service, _), rows) in rows_by_check(page) {
+        let is_first_out = rows[0].is_out();
+        if rows.iter().any(|row| row.is_out() != is_first_out) {
+            let views = rows.into_iter().map(view);
+            disagreements.push((service, views.collect()));
         }
     }
     disagreements
+}
+
+/// The pollers that tell their view, by service and check.
+fn rows_by_check(page: &Page) -> BTreeMap<(&str, &str), Vec<&Row>> {
+    let mut checks: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
+    for row in &page.pollers {
+        if row.is_polling(page.now) && row.is_out().is_some() {
+            let check = (row.service.as_str(), row.check.as_str());
+            checks.entry(check).or_default().push(row);
+        }
+    }
+    checks
 }
 
 fn view(row: &Row) -> String {

@@ -7,7 +7,7 @@ use super::Task;
 use super::options::SwitchArgs;
 use crate::cli::args::times;
 use crate::cli::args::values::{self, not_a_service, number};
-use crate::cli::client::{self, ANSWER_TIME, ClientError, DEFAULT_PORT, DaemonClient};
+use crate::cli::client::{self, ANSWER_TIME, ClientError, DaemonClient};
 use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::wait::Waiter;
@@ -86,26 +86,15 @@ impl SwitchRequest {
 /// Reads the options for one task.
 pub(super) fn read(args: SwitchArgs, task: Task) -> Result<SwitchRequest, Failure> {
     refuse_misplaced(&args, task)?;
-    let port = match &args.port {
-        Some(text) => values::port("-p", text)?,
-        None => DEFAULT_PORT,
-    };
-    let format = match &args.output {
-        Some(text) => OutputFormat::parse(text)?,
-        None => OutputFormat::Tsv,
-    };
-    let when_healthy = match &args.when_healthy {
-        Some(text) => Some(number("--when-healthy", text)?),
-        None => None,
-    };
+    let port = values::daemon_port(args.port.as_deref())?;
     Ok(SwitchRequest {
         expiration: expiration(&args)?,
         subjects: subjects(&args, task)?,
         client: DaemonClient { port },
-        format,
+        format: format(&args)?,
         wait: goal(&args, task)?,
         limits: limits(&args)?,
-        when_healthy,
+        when_healthy: when_healthy(&args)?,
         mark: mark(&args)?,
         if_up: args.if_up,
         pollers: args.pollers,
@@ -114,26 +103,56 @@ pub(super) fn read(args: SwitchArgs, task: Task) -> Result<SwitchRequest, Failur
     })
 }
 
+fn format(args: &SwitchArgs) -> Result<OutputFormat, Failure> {
+    match &args.output {
+        Some(text) => OutputFormat::parse(text),
+        None => Ok(OutputFormat::Tsv),
+    }
+}
+
+fn when_healthy(args: &SwitchArgs) -> Result<Option<u32>, Failure> {
+    match &args.when_healthy {
+        Some(text) => number("--when-healthy", text).map(Some),
+        None => Ok(None),
+    }
+}
+
 /// Options that only some of the tasks take are errors for the others.
 fn refuse_misplaced(args: &SwitchArgs, task: Task) -> Result<(), Failure> {
-    let is_down = task == Task::Down;
+    match misplaced(args, task) {
+        Some(text) => Err(Failure::usage(text)),
+        None => Ok(()),
+    }
+}
+
+fn misplaced(args: &SwitchArgs, task: Task) -> Option<&'static str> {
     let changes = matches!(task, Task::Up | Task::Down);
-    let misplaced = if args.output.is_some() && changes {
-        "-o: only hastatus, hashowdowned and halist have an output to format"
-    } else if (args.lasts.is_some() || args.until.is_some()) && !is_down {
-        "--for and --until say when a downtime ends: only hadown takes them"
-    } else if (args.soft || args.drain || args.if_up) && !is_down {
-        "--soft, --drain and --if-up: only hadown takes them"
-    } else if args.when_healthy.is_some() && task != Task::Up {
-        "--when-healthy: only haup waits for health"
-    } else if args.pollers && task != Task::List {
-        "--pollers: only halist lists them"
-    } else if args.wait.is_some() && !changes {
-        "--wait: only hadown and haup change what is waited for"
-    } else {
-        return Ok(());
-    };
-    Err(Failure::usage(misplaced))
+    if args.output.is_some() && changes {
+        return Some("-o: only hastatus, hashowdowned and halist have an output to format");
+    }
+    if args.wait.is_some() && !changes {
+        return Some("--wait: only hadown and haup change what is waited for");
+    }
+    if args.when_healthy.is_some() && task != Task::Up {
+        return Some("--when-healthy: only haup waits for health");
+    }
+    if args.pollers && task != Task::List {
+        return Some("--pollers: only halist lists them");
+    }
+    if task != Task::Down {
+        return only_for_down(args);
+    }
+    None
+}
+
+fn only_for_down(args: &SwitchArgs) -> Option<&'static str> {
+    if args.lasts.is_some() || args.until.is_some() {
+        return Some("--for and --until say when a downtime ends: only hadown takes them");
+    }
+    if args.soft || args.drain || args.if_up {
+        return Some("--soft, --drain and --if-up: only hadown takes them");
+    }
+    None
 }
 
 /// What to wait for.
@@ -141,11 +160,7 @@ fn goal(args: &SwitchArgs, task: Task) -> Result<Option<Goal>, Failure> {
     let Some(wait) = &args.wait else {
         return Ok(None);
     };
-    for word in &args.services {
-        if matches!(word.as_str(), "drained" | "seen") {
-            return Err(usage!("{word:?} is no service here; write --wait={word}"));
-        }
-    }
+    refuse_value_as_service(&args.services)?;
     match (task, wait.as_str()) {
         (Task::Down, "seen") => Ok(Some(Goal::Out)),
         (Task::Down, "drained") => Ok(Some(Goal::Drained)),
@@ -154,6 +169,18 @@ fn goal(args: &SwitchArgs, task: Task) -> Result<Option<Goal>, Failure> {
             "--wait={wait}: hadown waits for 'seen' or 'drained', haup for 'seen'"
         )),
     }
+}
+
+/// `--wait drained` names a service, where the option's value was meant.
+fn refuse_value_as_service(services: &[String]) -> Result<(), Failure> {
+    for word in services {
+        if word == "drained" || word == "seen" {
+            return Err(usage!(
+                "{word:?} is not a service here; write --wait={word}"
+            ));
+        }
+    }
+    Ok(())
 }
 
 fn limits(args: &SwitchArgs) -> Result<WaitLimits, Failure> {
@@ -190,24 +217,37 @@ fn expiration(args: &SwitchArgs) -> Result<Option<f64>, Failure> {
 }
 
 fn subjects(args: &SwitchArgs, task: Task) -> Result<Vec<Subject>, Failure> {
-    let port = match &args.service_port {
-        Some(text) => Some(values::port("-P", text)?),
-        None => None,
-    };
+    let port = service_port(args)?;
     let host = args.service_host.as_deref().filter(|host| !host.is_empty());
+    if !names_services(args, task)? {
+        return Ok(Vec::new());
+    }
+    if host.is_some() && port.is_none() {
+        return Err(usage!("-H needs the service's port too: give it with -P"));
+    }
+    let mut subjects = Vec::new();
+    for word in &args.services {
+        subjects.push(subject(word, host, port)?);
+    }
+    Ok(subjects)
+}
+
+fn service_port(args: &SwitchArgs) -> Result<Option<u16>, Failure> {
+    match &args.service_port {
+        Some(text) => values::port("-P", text).map(Some),
+        None => Ok(None),
+    }
+}
+
+/// Whether services are named, as they have to be for some tasks, and cannot be for others.
+fn names_services(args: &SwitchArgs, task: Task) -> Result<bool, Failure> {
     match args.services.first() {
         Some(stray) if !task.takes_services() && !args.pollers => Err(usage!(
             "this lists all services, so {stray:?} has no place here; leave it out"
         )),
-        None if !task.takes_services() => Ok(Vec::new()),
-        _ if host.is_some() && port.is_none() => {
-            Err(usage!("-H needs the service's port too: give it with -P"))
-        }
-        None => Err(usage!("name at least one service, or 'all'")),
-        Some(_) => {
-            let words = args.services.iter();
-            words.map(|word| subject(word, host, port)).collect()
-        }
+        Some(_) => Ok(true),
+        None if task.takes_services() => Err(usage!("name at least one service, or 'all'")),
+        None => Ok(false),
     }
 }
 

@@ -3,7 +3,7 @@
 //! Rule: it never says UP for an entry that it cannot read, and it changes nothing.
 
 use super::notes::{note_end, note_missing_root};
-use super::request::SwitchRequest;
+use super::request::{Subject, SwitchRequest};
 use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::Failure;
@@ -24,18 +24,7 @@ pub(crate) const APPLET: Applet = Applet {
 
 pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     note_missing_root(call, &request.spool);
-    let mut entries = Vec::new();
-    let mut failures = Vec::new();
-    for subject in &request.subjects {
-        match request.spool.read(&subject.key) {
-            Ok(downtime) => entries.push(EntryState {
-                key: &subject.key,
-                host: subject.host.as_deref(),
-                downtime,
-            }),
-            Err(e) => failures.push(Failure::failed(e)),
-        }
-    }
+    let (entries, failures) = read(request);
     output::print(&entries::text(&entries, request.format))?;
     if request.format != OutputFormat::Json {
         note_ends(call, &entries);
@@ -44,6 +33,24 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     Failure::unless_empty(&failures)?;
     let is_down = entries.iter().any(|entry| entry.downtime.is_some());
     Ok(u8::from(is_down))
+}
+
+/// The states of all entries that can be read, and what is wrong with the others.
+fn read(request: &SwitchRequest) -> (Vec<EntryState<'_>>, Vec<Failure>) {
+    let mut entries = Vec::new();
+    let mut failures = Vec::new();
+    for Subject { key, host } in &request.subjects {
+        let host = host.as_deref();
+        match request.spool.read(key) {
+            Ok(downtime) => entries.push(EntryState {
+                key,
+                host,
+                downtime,
+            }),
+            Err(e) => failures.push(Failure::failed(e)),
+        }
+    }
+    (entries, failures)
 }
 
 fn note_ends(call: &Call, entries: &[EntryState]) {
@@ -59,22 +66,30 @@ fn note_ends(call: &Call, entries: &[EntryState]) {
 fn note_wider_downtimes(call: &Call, spool: &Spool, entries: &[EntryState]) {
     let up = entries.iter().filter(|entry| entry.downtime.is_none());
     let up: Vec<&Key> = up.map(|entry| entry.key).collect();
-    if let Ok(all) = ServiceName::parse(ALL) {
-        let all = Key::service(all);
-        if up.iter().any(|key| **key != all) {
-            note_wider(call, spool, &all, "everything on this host");
-        }
+    if up
+        .iter()
+        .any(|key| key.service_name().as_str() != ALL || key.port().is_some())
+        && let Ok(all) = Key::parse(ALL)
+    {
+        note_wider(call, spool, &all, "everything on this host");
     }
-    let mut told: Vec<&ServiceName> = Vec::new();
-    for key in up {
-        let service = key.service_name();
-        if key.port().is_none() || service.as_str() == ALL || told.contains(&service) {
-            continue;
-        }
-        told.push(service);
+    for service in services_of_instances(&up) {
         let service = Key::service(service.clone());
         note_wider(call, spool, &service, "every instance of it");
     }
+}
+
+/// The services that instances belong to, each once.
+fn services_of_instances<'a>(keys: &[&'a Key]) -> Vec<&'a ServiceName> {
+    let mut services = Vec::new();
+    for key in keys {
+        let service = key.service_name();
+        let is_instance = key.port().is_some() && service.as_str() != ALL;
+        if is_instance && !services.contains(&service) {
+            services.push(service);
+        }
+    }
+    services
 }
 
 fn note_wider(call: &Call, spool: &Spool, key: &Key, what: &str) {

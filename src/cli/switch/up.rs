@@ -6,7 +6,7 @@ use super::request::SwitchRequest;
 use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::{Failure, failed};
-use crate::cli::wait::Unfinished;
+use crate::cli::wait::{Unfinished, Waiter};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -55,13 +55,8 @@ fn is_missing_above(root: &Path) -> bool {
 
 fn lift_and_wait(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
     let mut waiter = request.waiter(&call.program)?;
-    let names = waiter.names.join(", ");
     if let Some(passes) = request.when_healthy {
-        let healthy = match request.pollers_before_change()? {
-            Ok(_) => waiter.until_healthy(passes),
-            Err(e) => Err(Unfinished::NotBegun(e)),
-        };
-        healthy.map_err(|why| Failure::from(why).and_line(format!("{names} stays as it was")))?;
+        wait_for_health(request, &mut waiter, passes)?;
     }
     let before = request.pollers_before_change()?;
     lift(request)?;
@@ -70,7 +65,23 @@ fn lift_and_wait(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
     };
     let acted = waiter.until_acted(goal, before);
     acted.map_err(|why| {
+        let names = waiter.names.join(", ");
         Failure::from(why).and_line(format!("the downtime of {names} is lifted all the same"))
+    })
+}
+
+fn wait_for_health(
+    request: &SwitchRequest,
+    waiter: &mut Waiter,
+    passes: u32,
+) -> Result<(), Failure> {
+    let healthy = match request.pollers_before_change()? {
+        Ok(_) => waiter.until_healthy(passes),
+        Err(e) => Err(Unfinished::NotBegun(e)),
+    };
+    healthy.map_err(|why| {
+        let names = waiter.names.join(", ");
+        Failure::from(why).and_line(format!("{names} stays as it was"))
     })
 }
 

@@ -129,13 +129,11 @@ impl HealthChecker {
             ));
         }
         let listener = args.listener.as_deref().unwrap_or(LISTENER);
+        let level = args.log_level.as_deref().unwrap_or("info");
         Ok(Self {
             config: config(args)?,
             listener: listener_address(listener)?,
-            level: match &args.log_level {
-                Some(word) => level(word)?,
-                None => LevelFilter::Info,
-            },
+            level: self::level(level)?,
             singleflight: args.singleflight,
             verbose_body: args.verbose_body,
         })
@@ -144,10 +142,6 @@ impl HealthChecker {
 
 /// A configuration whose one group has all checks.
 fn config(args: &HealthCheckerArgs) -> Result<Config, Failure> {
-    let limit = match &args.script_timeout {
-        Some(text) => script_timeout(text)?,
-        None => TIMEOUT,
-    };
     let mut config = Config::default();
     config.check.cache_time = Some(Duration::ZERO);
     config.probe.max_clients = CHECKS_MAX;
@@ -159,12 +153,10 @@ fn config(args: &HealthCheckerArgs) -> Result<Config, Failure> {
     for text in &args.port {
         group.checks.push(port_check(text)?);
     }
+    let limit = script_timeout(args.script_timeout.as_deref())?;
     for (number, text) in (1..).zip(&args.script) {
-        let command = match Argv::split(text) {
-            Ok(command) => command,
-            Err(what) => return Err(usage!("--script: {text:?} {what}")),
-        };
         let name = format!("script-{number}");
+        let command = script(text)?;
         group.checks.push(script_check(&name, &command, limit));
         config.probe.exec.insert(name, command);
     }
@@ -172,28 +164,30 @@ fn config(args: &HealthCheckerArgs) -> Result<Config, Failure> {
     Ok(config)
 }
 
+fn script(text: &str) -> Result<Argv, Failure> {
+    Argv::split(text).map_err(|what| usage!("--script: {text:?} {what}"))
+}
+
 /// The check of a port of this host, of `host:port`, or of a URL.
 fn port_check(text: &str) -> Result<GroupCheck, Failure> {
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    let url = if is_number {
-        format!("tcp://localhost:{text}")
-    } else if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("tcp://{text}")
-    };
-    let check = match GroupCheck::parse(&url) {
-        Ok(check) => check,
-        Err((what, remedy)) => {
-            return Err(usage!("--port: {text:?} {what}; {remedy}"));
-        }
-    };
+    let parsed = GroupCheck::parse(&check_url(text));
+    let check = parsed.map_err(|(what, remedy)| usage!("--port: {text:?} {what}; {remedy}"))?;
     if check.command().is_some() || check.group().is_some() {
         return Err(usage!(
             "--port: {text:?} needs a configuration; use --script, or hacheck serve"
         ));
     }
     Ok(check)
+}
+
+fn check_url(text: &str) -> String {
+    if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        format!("tcp://localhost:{text}")
+    } else if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("tcp://{text}")
+    }
 }
 
 fn script_check(name: &str, command: &Argv, limit: Duration) -> GroupCheck {
@@ -207,7 +201,10 @@ fn script_check(name: &str, command: &Argv, limit: Duration) -> GroupCheck {
     }
 }
 
-fn script_timeout(text: &str) -> Result<Duration, Failure> {
+fn script_timeout(given: Option<&str>) -> Result<Duration, Failure> {
+    let Some(text) = given else {
+        return Ok(TIMEOUT);
+    };
     match text.parse() {
         Ok(seconds @ 1..=SCRIPT_TIMEOUT_MAX) => Ok(Duration::from_secs(seconds)),
         _ => Err(usage!(

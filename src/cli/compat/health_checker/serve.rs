@@ -31,23 +31,18 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// Serves until a signal ends it.
 pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
-    let own = Arc::new(LocalAddresses::default());
-    let context = daemon::check_context(&checker.config, own).map_err(Failure::failed)?;
-    let handler = HealthHandler {
-        context: Arc::new(context),
-        verbose_body: checker.verbose_body,
-        flight: checker.singleflight.then(Arc::default),
-    };
+    let address = checker.listener;
+    let handler = HealthHandler::new(checker)?;
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
     let mut signals = StopSignals::listen().map_err(Failure::failed)?;
-    let socket = bind(checker.listener)?;
+    let socket = bind(address)?;
     log_start(&handler, &socket);
     let connections = Arc::new(Connections::new(daemon::limits(&Config::default())));
     let (stopping, stopped) = watch::channel(false);
-    let serving = accept::run(socket, Arc::clone(&connections), Http(handler), stopped);
-    tokio::spawn(serving);
+    let accepting = accept::run(socket, Arc::clone(&connections), Http(handler), stopped);
+    tokio::spawn(accepting);
     signals.any().await;
     log::info!("stopping");
     let _ = stopping.send(true);
@@ -121,6 +116,16 @@ impl Handler for HealthHandler {
 const FAILED: &str = "At least one health check failed";
 
 impl HealthHandler {
+    fn new(checker: HealthChecker) -> Result<Self, Failure> {
+        let own = Arc::new(LocalAddresses::default());
+        let context = daemon::check_context(&checker.config, own).map_err(Failure::failed)?;
+        Ok(Self {
+            context: Arc::new(context),
+            verbose_body: checker.verbose_body,
+            flight: checker.singleflight.then(Arc::default),
+        })
+    }
+
     async fn ask(&self, poller: SocketAddr) -> Reply {
         let result = match &self.flight {
             None => self.run().await,
@@ -175,10 +180,9 @@ impl HealthHandler {
     }
 
     fn answer(&self, result: &group::Result) -> Reply {
-        let (status, body) = if result.passes() {
-            (StatusCode::OK, "OK")
-        } else {
-            (StatusCode::GATEWAY_TIMEOUT, FAILED)
+        let (status, body) = match result.passes() {
+            true => (StatusCode::OK, "OK"),
+            false => (StatusCode::GATEWAY_TIMEOUT, FAILED),
         };
         if self.verbose_body {
             return reply::text(status, format!("{body}\n\n{}", result.list()));

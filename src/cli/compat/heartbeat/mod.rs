@@ -11,6 +11,7 @@ mod settings;
 
 use std::fmt::Display;
 use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use ::log::LevelFilter;
@@ -73,40 +74,37 @@ fn run(call: &Call) -> Result<u8, Failure> {
     if let Some(stray) = args.stray.first() {
         return Err(usage!("there are options only, not {stray:?}"));
     }
-    let file = args.config.unwrap_or_else(|| DEFAULT_FILE.to_owned());
-    let settings = read(&file)?;
+    let file = args.config.as_deref().unwrap_or(DEFAULT_FILE);
+    let settings = read(file)?;
     for warning in &settings.warnings {
-        call.note(&in_file(&file, warning));
+        call.note(&in_file(file, warning));
     }
     let level = level(call, &settings.log_level);
     let background = args.daemonize || settings.daemonize;
     let pid_file = settle(&settings, level, background)?;
     let is_healthy = watch(settings.watch, background);
     drop(pid_file);
-    match is_healthy {
-        Ok(true) => Ok(0),
-        Ok(false) => Ok(1),
-        Err(failure) => {
-            // In the background there is nobody to tell; the log has it.
-            ::log::error!("{failure}");
-            Err(failure)
-        }
+    if let Err(failure) = &is_healthy {
+        // In the background there is nobody to tell; the log has it.
+        ::log::error!("{failure}");
     }
+    Ok(u8::from(!is_healthy?))
 }
 
 fn read(file: &str) -> Result<HeartbeatSettings, Failure> {
+    let text = text(file)?;
+    settings::read(&text).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(|fault| in_file(file, fault)).collect();
+        Failure::failed(lines.join("\n"))
+    })
+}
+
+fn text(file: &str) -> Result<String, Failure> {
     let attributes = fs::metadata(file).map_err(|e| unreadable(file, e))?;
     if !attributes.is_file() || attributes.len() > FILE_MAX {
         return Err(unreadable(file, "it is no file of at most 1 MiB"));
     }
-    let text = fs::read_to_string(file).map_err(|e| unreadable(file, e))?;
-    match settings::read(&text) {
-        Ok(settings) => Ok(settings),
-        Err(faults) => {
-            let lines: Vec<String> = faults.iter().map(|fault| in_file(file, fault)).collect();
-            Err(Failure::failed(lines.join("\n")))
-        }
-    }
+    fs::read_to_string(file).map_err(|e| unreadable(file, e))
 }
 
 fn unreadable(file: &str, e: impl Display) -> Failure {
@@ -142,10 +140,7 @@ fn settle(
     let (user, group) = (settings.user.as_deref(), settings.group.as_deref());
     let identity = Identity::find(user, group).map_err(Failure::failed)?;
     // The background process keeps the folder, as it does in byrondover's heartbeat.
-    let here = std::env::current_dir().map_err(|e| {
-        let cause = cause_text(e);
-        failed!("cannot tell the current folder: {cause}")
-    })?;
+    let here = current_folder()?;
     let mut pid_file = PidFile::take(&here.join(&settings.pid_file))?;
     if let Some(identity) = &identity {
         pid_file.give_to(identity.uid(), identity.gid());
@@ -156,9 +151,18 @@ fn settle(
         sys::go_into_background().map_err(Failure::failed)?;
     }
     pid_file.write()?;
+    log_start(background);
+    Ok(pid_file)
+}
+
+fn current_folder() -> Result<PathBuf, Failure> {
+    std::env::current_dir()
+        .map_err(|e| failed!("cannot tell the current folder: {}", cause_text(e)))
+}
+
+fn log_start(background: bool) {
     let mode = if background { "Daemon" } else { "Run Once" };
     ::log::info!("Heartbeat started ({}). Mode: {mode}.", std::process::id());
-    Ok(pid_file)
 }
 
 /// Checks once, or until a signal ends it; whether all was healthy.

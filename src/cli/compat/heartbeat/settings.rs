@@ -96,7 +96,7 @@ struct NamedAction {
     line: usize,
 }
 
-impl<'a> SettingsReader<'a> {
+impl SettingsReader<'_> {
     fn fault(&mut self, line: usize, text: impl Into<String>) {
         let text = text.into();
         self.faults.push(IniFault { line, text });
@@ -135,6 +135,11 @@ impl<'a> SettingsReader<'a> {
         Some(value.text).filter(|text| !text.is_empty())
     }
 
+    fn text_or(&mut self, name: &str, default: &str) -> String {
+        let text = self.text(name);
+        text.unwrap_or_else(|| default.to_owned())
+    }
+
     /// A user's or a group's name; `None` is the word for none.
     fn owner(&mut self, name: &str) -> Option<String> {
         self.text(name).filter(|owner| owner != "None")
@@ -161,25 +166,27 @@ impl<'a> SettingsReader<'a> {
         }
         // All checks run at the same time; the number must make sense all the same.
         self.number("threads", 1);
-        let log_file = self.text("logfile");
-        let log_level = self.text("loglevel");
-        let pid_file = self.text("pidfile");
         HeartbeatSettings {
             user: self.owner("user"),
             group: self.owner("group"),
-            log_file: log_file.unwrap_or("heartbeat.log".to_owned()).into(),
-            log_level: log_level.unwrap_or("info".to_owned()),
-            pid_file: pid_file.unwrap_or("heartbeat.pid".to_owned()).into(),
+            log_file: self.text_or("logfile", "heartbeat.log").into(),
+            log_level: self.text_or("loglevel", "info"),
+            pid_file: self.text_or("pidfile", "heartbeat.pid").into(),
             daemonize: self.is_set("daemonize"),
-            watch: Group {
-                every: Some(self.seconds("interval", 60)),
-                rise: self.number("rise", 1),
-                fall: self.number("fall", 1),
-                action_timeout: self.seconds("action_timeout", 60),
-                repeat: self.is_set("repeat"),
-                ..Group::default()
-            },
+            watch: self.rhythm(),
             warnings: Vec::new(),
+        }
+    }
+
+    /// A group without checks: how often it is asked, and when it acts.
+    fn rhythm(&mut self) -> Group {
+        Group {
+            every: Some(self.seconds("interval", 60)),
+            rise: self.number("rise", 1),
+            fall: self.number("fall", 1),
+            action_timeout: self.seconds("action_timeout", 60),
+            repeat: self.is_set("repeat"),
+            ..Group::default()
         }
     }
 
@@ -192,18 +199,25 @@ impl<'a> SettingsReader<'a> {
             }
         }
         if watch.checks.is_empty() && self.faults.is_empty() {
-            self.fault(
-                1,
-                "there is no check; add a section such as [web] with type, hostname and port",
-            );
+            let example = "add a section such as [web] with type, hostname and port";
+            self.fault(1, format!("there is no check; {example}"));
         }
+        watch.on_up = self.commands("promotions", &actions);
+        watch.on_down = self.commands("demotions", &actions);
+    }
+
+    /// What the actions do in one of the two sections. Two names may stand for one command, which is
+    /// run once.
+    fn commands(&mut self, section: &str, actions: &[NamedAction]) -> Vec<Argv> {
+        let mut commands = Vec::new();
         for action in actions {
-            watch.on_up.extend(self.command("promotions", &action));
-            watch.on_down.extend(self.command("demotions", &action));
+            if let Some(command) = self.command(section, action)
+                && !commands.contains(&command)
+            {
+                commands.push(command);
+            }
         }
-        // Two names may stand for one command, which is run once.
-        watch.on_up = without_repetitions(&watch.on_up);
-        watch.on_down = without_repetitions(&watch.on_down);
+        commands
     }
 
     /// Adds the action that a check names to those that other checks name.
@@ -221,7 +235,6 @@ impl<'a> SettingsReader<'a> {
         }
     }
 
-    /// What an action does in one of the two sections.
     fn command(&mut self, section: &str, action: &NamedAction) -> Option<Argv> {
         let name = action.name.as_str();
         if !self.ini.own_names(section).contains(&name) {
@@ -246,30 +259,39 @@ impl<'a> SettingsReader<'a> {
         let protocol = self.parsed(section, "type", "write http, https or tcp", check_type);
         let host = self.parsed(section, "hostname", "write a host name or an address", host);
         let port = self.parsed(section, "port", "write a number from 1 to 65535", port);
-        let timeout_range = "write a number of seconds from 1 to 3600";
-        let timeout = self.parsed(section, "timeout", timeout_range, timeout);
+        let limit = self.timeout(section);
         let path = self.parsed(section, "path", "write one such as /health", path);
-        for name in ["type", "hostname", "port"] {
-            if matches!(self.ini.get(section, name), Ok(None)) {
-                let what = format!("[{section}] has no {name}; add it here or to [DEFAULT]");
-                self.fault(line, what);
-            }
-        }
+        self.require(section, line, &["type", "hostname", "port"]);
         let (protocol, host, port) = (protocol?, host?, port?);
-        let (path, shown) = match path {
-            _ if protocol == "tcp" => ("/".to_owned(), String::new()),
-            Some(path) => (path.clone(), path),
-            None => ("/".to_owned(), "/".to_owned()),
+        let path = path.unwrap_or("/".to_owned());
+        // A path means nothing to a TCP check.
+        let (path, shown) = match protocol {
+            "tcp" => ("/".to_owned(), String::new()),
+            _ => (path.clone(), path),
         };
-        let seconds = timeout.unwrap_or(TIMEOUT);
         Some(GroupCheck {
             text: format!("{section} {protocol}://{host}:{port}{shown}"),
             protocol,
             host,
             port,
             path,
-            limit: Some(Duration::from_secs(seconds.into())),
+            limit: Some(limit),
         })
+    }
+
+    fn timeout(&mut self, section: &str) -> Duration {
+        let remedy = "write a number of seconds from 1 to 3600";
+        let seconds = self.parsed(section, "timeout", remedy, timeout);
+        Duration::from_secs(seconds.unwrap_or(TIMEOUT).into())
+    }
+
+    fn require(&mut self, section: &str, line: usize, names: &[&str]) {
+        for name in names {
+            if matches!(self.ini.get(section, name), Ok(None)) {
+                let what = format!("[{section}] has no {name}; add it here or to [DEFAULT]");
+                self.fault(line, what);
+            }
+        }
     }
 
     /// Names that do nothing are slips of the finger; those that are near to none may be there for
@@ -299,16 +321,6 @@ impl<'a> SettingsReader<'a> {
             self.warnings.push(IniFault { line, text });
         }
     }
-}
-
-fn without_repetitions(commands: &[Argv]) -> Vec<Argv> {
-    let mut once: Vec<Argv> = Vec::new();
-    for command in commands {
-        if !once.contains(command) {
-            once.push(command.clone());
-        }
-    }
-    once
 }
 
 fn boolean(text: &str) -> Option<bool> {
