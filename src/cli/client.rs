@@ -82,7 +82,7 @@ impl fmt::Display for ClientError {
             ),
             Self::Strange { port } => write!(
                 f,
-                "what answers on port {port} is no hacheck of this version; give the port of hacheck with -p"
+                "the program on port {port} is not a hacheck of this version; give the port of hacheck with -p"
             ),
             Self::OtherSpool { port, its, own } => write!(
                 f,

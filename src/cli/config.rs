@@ -16,7 +16,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "config",
     alias: None,
     usage: "[-q] -c FILE",
-    about: "checks a config file: prints every fault with its line, or the settings in force",
+    about: "check a config file: print every error with its line, or the settings in force",
     info: ConfigArgs::get_args_info,
     uses: |_| true,
     run,
@@ -26,13 +26,13 @@ pub(crate) const APPLET: Applet = Applet {
 #[derive(FromArgs, ArgsInfo)]
 #[argh(example = "hacheck config -c /etc/hacheck/hacheck.yml")]
 struct ConfigArgs {
-    /// the YAML file
+    /// YAML file
     #[argh(option, short = 'c', arg_name = "file")]
     config_file: Option<String>,
-    /// print faults and warnings only, as before a start
+    /// print only errors and warnings, as a check before a start
     #[argh(switch, short = 'q')]
     quiet: bool,
-    /// the YAML file, the same as -c
+    /// YAML file, the same as -c
     #[argh(positional)]
     files: Vec<String>,
 }
@@ -61,7 +61,7 @@ fn file(args: &ConfigArgs) -> Result<&str, Failure> {
     match (&args.config_file, args.files.as_slice()) {
         (Some(file), []) => Ok(file),
         (None, [file]) => Ok(file),
-        (None, []) => Err(usage!("which file? write -c FILE")),
+        (None, []) => Err(usage!("no file is named; give one with -c")),
         _ => Err(usage!("several files are named; check one at a time")),
     }
 }

@@ -20,7 +20,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "install",
     alias: None,
     usage: "[--dry-run] [--force] [DIR]",
-    about: "makes the links hadown, haup, … to this binary, beside it or in DIR",
+    about: "make the links hadown, haup, … to this binary, beside it or in DIR",
     info: InstallArgs::get_args_info,
     uses: |_| true,
     run,
@@ -29,10 +29,10 @@ pub(crate) const APPLET: Applet = Applet {
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
 struct InstallArgs {
-    /// say what would be done, and change nothing
+    /// show what would be done; change nothing
     #[argh(switch)]
     dry_run: bool,
-    /// replace files and links that are not ours
+    /// replace files and links that are not hacheck's
     #[argh(switch)]
     force: bool,
     /// the folder; default: the one that the binary is in
@@ -85,7 +85,7 @@ fn own_binary() -> Result<PathBuf, Failure> {
     let binary = std::env::current_exe().and_then(fs::canonicalize);
     binary.map_err(|e| {
         let cause = cause_text(e);
-        failed!("cannot tell where this binary lies: {cause}")
+        failed!("cannot find this binary: {cause}")
     })
 }
 
@@ -156,7 +156,7 @@ fn refuse(places: &[Place], force: bool) -> Result<(), Failure> {
             }
             Occupant::Foreign if !force => {
                 faults.push(format!(
-                    "{link} is something else already; remove it, or give --force"
+                    "{link} exists and is not a link to this binary; remove it, or give --force"
                 ));
             }
             _ => {}

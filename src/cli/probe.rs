@@ -21,7 +21,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "probe",
     alias: None,
     usage: "[options] PROTOCOL SERVICE PORT [QUERY]",
-    about: "one check from the command line: prints what the daemon would answer, and why",
+    about: "run one check: print what the daemon would answer, and why",
     info: ProbeArgs::get_args_info,
     uses: |_| true,
     run,
@@ -34,13 +34,13 @@ pub(crate) const APPLET: Applet = Applet {
     example = "hacheck probe -v -c /etc/hacheck/hacheck.yml tcp db 5432"
 )]
 struct ProbeArgs {
-    /// the YAML file with the settings (default: none)
+    /// YAML file with the settings (default: none)
     #[argh(option, short = 'c', arg_name = "file")]
     config_file: Option<String>,
     /// folder of the downtimes (default /var/spool/hacheck)
     #[argh(option, arg_name = "folder")]
     spool_root: Option<String>,
-    /// a header that the poller sends, e.g. "Host: web.example"; may be repeated
+    /// header to send, as a poller would, e.g. "Host: web.example"; may be repeated
     #[argh(option, short = 'H', arg_name = "header")]
     header: Vec<String>,
     /// show each step with its time

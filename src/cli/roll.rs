@@ -37,7 +37,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "roll",
     alias: Some("haroll"),
     usage: "[options] SERVICE... -- COMMAND [ARGUMENT...]",
-    about: "runs a command while services are out of traffic: down, drained, COMMAND, healthy, up, seen up",
+    about: "run a command while services are out of rotation: down, drained, COMMAND, healthy, up, seen up",
     info: RollArgs::get_args_info,
     uses: |_| true,
     run,
@@ -56,19 +56,19 @@ struct RollArgs {
     /// port of the daemon on this host (default 3333)
     #[argh(option, short = 'p')]
     port: Option<String>,
-    /// why; shown to whoever asks, and by HAProxy (default: the command)
+    /// reason, shown to pollers and operators (default: the user and the command)
     #[argh(option, short = 'r')]
     reason: Option<String>,
-    /// how long each step may take, but for the command: 60, 90s, 5m (default 60 seconds)
+    /// longest wait of each step except the command: 60, 90s, 5m (default 60 seconds)
     #[argh(option, arg_name = "time")]
     timeout: Option<String>,
     /// equal answers after which a balancer without send-state counts as having acted (default 3)
     #[argh(option, arg_name = "number")]
     polls: Option<String>,
-    /// wait until at least so many balancers are known (default 0)
+    /// wait until at least this many balancers are known (default 0)
     #[argh(option, arg_name = "number")]
     min_pollers: Option<String>,
-    /// also when that leaves a backend without a server, or when somebody else took it down
+    /// even if a backend is left without a server, or somebody else took it down
     #[argh(switch)]
     force: bool,
     /// services or instances, --, and the command
@@ -165,7 +165,7 @@ impl Roll {
         };
         let before = description(&before, owner(spool, key));
         Err(failed!(
-            "{key} is already down {before}, so its end would lift another's downtime; --force takes it over"
+            "{key} is already down {before}, and the end of this roll would lift that downtime; --force takes it over"
         ))
     }
 

@@ -17,7 +17,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "serve",
     alias: None,
     usage: "[options]",
-    about: "the daemon that load balancers ask",
+    about: "run the daemon that load balancers poll",
     info: ServeArgs::get_args_info,
     uses: |_| true,
     run,
@@ -33,7 +33,7 @@ const THREADS_MAX: usize = 256;
     example = "hacheck serve -B :: -n 2 -v"
 )]
 struct ServeArgs {
-    /// the YAML file with the settings (default: none)
+    /// YAML file with the settings (default: none)
     #[argh(option, short = 'c', arg_name = "file")]
     config_file: Option<String>,
     /// port to listen on, 0 for any free one; may be repeated (default 3333)
@@ -67,7 +67,9 @@ fn run(call: &Call) -> Result<u8, Failure> {
 
 fn options(args: ServeArgs) -> Result<Options, Failure> {
     if let Some(stray) = args.stray.first() {
-        return Err(usage!("the daemon takes options only, not {stray:?}"));
+        return Err(usage!(
+            "unexpected argument {stray:?}: the daemon takes options only"
+        ));
     }
     let agent_ports = ports("--agent-port", &args.agent_port)?;
     let mut ports = ports("-p", &args.port)?;

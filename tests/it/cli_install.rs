@@ -112,7 +112,7 @@ fn foreign_files_stay_unless_forced_and_nothing_else_is_done() {
         for name in ["hadown", "hastatus", "haup"] {
             assert!(
                 ran.err
-                    .contains(&format!("{name} is something else already")),
+                    .contains(&format!("{name} exists and is not a link to this binary")),
                 "{}",
                 ran.err
             );

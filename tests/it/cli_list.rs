@@ -92,9 +92,9 @@ fn no_daemon_is_one_sentence() {
 #[test]
 fn another_server_on_the_port_is_told_apart() {
     for (answer, part) in [
-        (ok("<html>"), "is no hacheck"),
-        (ok("[]"), "is no hacheck"),
-        (ok(r#"{"seen_services": 5}"#), "is no hacheck"),
+        (ok("<html>"), "is not a hacheck"),
+        (ok("[]"), "is not a hacheck"),
+        (ok(r#"{"seen_services": 5}"#), "is not a hacheck"),
         (
             "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n".into(),
             "answered 404",

@@ -55,7 +55,7 @@ fn values_may_look_like_options() {
     let spool = Spool::new();
     spool
         .run("hadown", &["-e", "-5", "-r", "x", "web"])
-        .is_with(0, "", "note: the expiration lies in the past");
+        .is_with(0, "", "note: the expiration is in the past");
 }
 
 #[test]

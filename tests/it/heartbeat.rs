@@ -222,12 +222,12 @@ fn bad_files_are_refused_with_every_fault_and_its_line() {
         (
             "[general]\ninterval = soon\ndaemonize = maybe\n[web]\ntype = ftp\nport = 70000\ntimeout = 0\naction = x\n",
             &[
-                "2: [general] interval: 'soon' cannot be; write a whole number from 1 to 1000000",
-                "3: [general] daemonize: 'maybe' cannot be; write yes or no",
+                "2: [general] interval: 'soon' is not valid; write a whole number from 1 to 1000000",
+                "3: [general] daemonize: 'maybe' is not valid; write yes or no",
                 "4: [web] has no hostname; add it here or to [DEFAULT]",
-                "5: [web] type: 'ftp' cannot be; write http, https or tcp",
-                "6: [web] port: '70000' cannot be; write a number from 1 to 65535",
-                "7: [web] timeout: '0' cannot be; write a number of seconds from 1 to 3600",
+                "5: [web] type: 'ftp' is not valid; write http, https or tcp",
+                "6: [web] port: '70000' is not valid; write a number from 1 to 65535",
+                "7: [web] timeout: '0' is not valid; write a number of seconds from 1 to 3600",
                 "8: action 'x' is not in [promotions]; add it there, or correct the name",
                 "8: action 'x' is not in [demotions]; add it there, or correct the name",
             ],
@@ -305,7 +305,7 @@ fn a_second_instance_names_the_first_and_a_stale_pid_file_is_taken_over() {
     second.is_with(
         1,
         "",
-        &format!("heartbeat: heartbeat runs already, with pid {first} ("),
+        &format!("heartbeat: heartbeat is already running with pid {first} ("),
     );
     assert_eq!(
         stage.pid(),

@@ -153,7 +153,7 @@ fn an_instance_is_waited_for_by_its_own_pollers_alone() {
     let ran = daemon.run("hadown", &args);
     ran.is_with(1, "", "not within 0.3 s: 127.0.0.1: ");
     assert_eq!(
-        ran.err.matches("127.0.0.1: not asked").count(),
+        ran.err.matches("127.0.0.1: has not polled").count(),
         2,
         "once as a line, once at the end: {}",
         ran.err
@@ -273,7 +273,7 @@ fn a_soft_downtime_ends_new_traffic_at_once_and_serves_old_sessions() {
     site.run("hadown", &["--soft", "-r", "x", "web"]).is_with(
         0,
         "",
-        "note: lb1 web/s1 says DOWN, where --soft changes nothing",
+        "note: lb1 web/s1 says DOWN, so --soft changes nothing there",
     );
 }
 
@@ -353,7 +353,7 @@ fn options_without_a_meaning_are_usage_errors() {
         (
             "haup",
             &["--when-healthy", "0", "web"],
-            "is not a number from 1 on",
+            "is not a positive whole number",
         ),
         ("hadown", &["--pollers", "web"], "only halist"),
         (

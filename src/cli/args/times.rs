@@ -51,7 +51,9 @@ impl fmt::Display for TimeError {
                 f,
                 "{digits} lacks a unit; {digits}m is minutes (s, m, h, d, w)"
             ),
-            Self::Nothing(text) => write!(f, "{text:?} is no time at all; write it like 2h30m"),
+            Self::Nothing(text) => {
+                write!(f, "{text:?} is not a valid duration; write it like 2h30m")
+            }
             Self::TooLong(text) => write!(
                 f,
                 "{text:?} is too long; leave --for out for a downtime without end"
@@ -210,8 +212,8 @@ mod tests {
             ("90", "90m is minutes"),
             ("2h30", "30 lacks a unit"),
             ("h", "lacks a number"),
-            ("", "no time at all"),
-            ("0s", "no time at all"),
+            ("", "not a valid duration"),
+            ("0s", "not a valid duration"),
             ("2H", "'H' in \"2H\" is not a unit"),
             ("-5m", "'-'"),
             ("1.5h", "'.'"),

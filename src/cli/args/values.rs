@@ -29,7 +29,7 @@ pub(crate) fn daemon_port(given: Option<&str>) -> Result<u16, Failure> {
 /// A whole number from 1.
 pub(crate) fn number(option: &str, text: &str) -> Result<u32, Failure> {
     match text.parse() {
-        Ok(0) | Err(_) => Err(usage!("{option}: {text:?} is not a number from 1 on")),
+        Ok(0) | Err(_) => Err(usage!("{option}: {text:?} is not a positive whole number")),
         Ok(number) => Ok(number),
     }
 }

@@ -31,7 +31,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "down",
     alias: Some("hadown"),
     usage: "[options] SERVICE...",
-    about: "takes services out of traffic: writes downtimes",
+    about: "take services out of rotation: write downtimes",
     info,
     uses: |option| Task::Down.uses(option),
     run: |call| run(call, Task::Down),
@@ -61,7 +61,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
 fn note_past_end(call: &Call, request: &SwitchRequest) {
     match request.expiration {
         Some(end) if end < unix_now() => call.note(
-            "the expiration lies in the past, so this downtime is over already; give a later -e, --for or --until",
+            "the expiration is in the past, so this downtime has already ended; give a later -e, --for or --until",
         ),
         _ => {}
     }
@@ -187,7 +187,7 @@ fn note_marks(call: &Call, request: &SwitchRequest, page: &Page) {
             }
         }
         Some(Mark::Drain) if !page.agent_weights => call.note(
-            "the daemon runs without agent_weights, so it answers 503 as to any other downtime",
+            "the daemon runs without agent_weights, so it answers 503 as for any other downtime",
         ),
         _ => {}
     }

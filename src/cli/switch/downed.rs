@@ -16,7 +16,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "downed",
     alias: Some("hashowdowned"),
     usage: "[options]",
-    about: "lists all downtimes in force",
+    about: "list all downtimes in force",
     info,
     uses: |option| Task::Downed.uses(option),
     run: |call| run(call, Task::Downed),
@@ -36,7 +36,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     let root = request.spool.root().display();
     for (name, why) in &listing.odd {
         call.note(&format!(
-            "{name:?} in {root} is no downtime that can be read: {why}"
+            "{name:?} in {root} cannot be read as a downtime: {why}"
         ));
     }
     Ok(0)

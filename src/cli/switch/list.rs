@@ -21,7 +21,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "list",
     alias: Some("halist"),
     usage: "[options] [--pollers [SERVICE...]]",
-    about: "lists what the running daemon was asked for lately, and by whom",
+    about: "list which checks the daemon was polled for lately, and by whom",
     info,
     uses: |option| Task::List.uses(option),
     run: |call| run(call, Task::List),

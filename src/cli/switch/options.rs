@@ -11,14 +11,14 @@ use super::Task;
 #[argh(
     note = "SERVICE is a service's name, or 'all' for everything on this host; web:8080 and web:10.0.0.7:8080 name one instance.",
     example = "hadown -r 'new kernel' all         until 'haup all'",
-    example = "hadown --for 2h30m web mail        lifted by itself",
+    example = "hadown --for 2h30m web mail        ends by itself",
     example = "hadown --until 18:00 web:8080      one instance, local time",
     example = "hadown --wait web                  returns when every load balancer has acted",
     example = "hadown --wait=drained web          ... and the last session has ended",
-    example = "haup --when-healthy 3 --wait web   after three passed checks, until seen up",
+    example = "haup --when-healthy 3 --wait web   after three passed checks; until seen up",
     example = "hastatus web && echo up            exit code 1 when down",
     example = "hashowdowned -o json               for programs",
-    example = "halist                             what was asked lately",
+    example = "halist                             the checks that were polled lately",
     example = "halist --pollers web               who polls, and what each balancer sees"
 )]
 pub(super) struct SwitchArgs {
@@ -28,22 +28,22 @@ pub(super) struct SwitchArgs {
     /// up, down, status, status_downed or list: do this instead of what the name says
     #[argh(option, short = 'a')]
     pub(super) action: Option<String>,
-    /// why; shown to whoever asks, and by HAProxy (default: the user's name)
+    /// reason, shown to pollers and operators (default: the user's name)
     #[argh(option, short = 'r')]
     pub(super) reason: Option<String>,
-    /// when it ends, in seconds of unix time
+    /// end of the downtime, in seconds of unix time
     #[argh(option, short = 'e', arg_name = "time")]
     pub(super) expiration: Option<String>,
-    /// how long it lasts: 90s, 45m, 2h30m, 3d, 1w
+    /// duration of the downtime: 90s, 45m, 2h30m, 3d, 1w
     #[argh(option, long = "for", arg_name = "duration")]
     pub(super) lasts: Option<String>,
-    /// when it ends: 18:00, 2026-12-01T18:00, 2026-12-01T18:00Z, 2026-12-01
+    /// end of the downtime: 18:00, 2026-12-01T18:00, 2026-12-01T18:00Z, 2026-12-01
     #[argh(option, arg_name = "time")]
     pub(super) until: Option<String>,
-    /// the instance on this port only
+    /// only the instance on this port
     #[argh(option, short = 'P', arg_name = "port")]
     pub(super) service_port: Option<String>,
-    /// the instance on this host only; needs -P
+    /// only the instance on this host; needs -P
     #[argh(option, short = 'H', arg_name = "host")]
     pub(super) service_host: Option<String>,
     /// port of the daemon on this host (default 3333)
@@ -52,34 +52,34 @@ pub(super) struct SwitchArgs {
     /// tsv, uber or json (default tsv)
     #[argh(option, short = 'o', arg_name = "format")]
     pub(super) output: Option<String>,
-    /// return only when every load balancer has acted; hadown with =drained also when its sessions have ended
+    /// wait until every load balancer has acted; hadown --wait=drained also until its sessions have ended
     #[argh(option, arg_name = "drained")]
     pub(super) wait: Option<String>,
-    /// how long to wait at most: 60, 90s, 5m (default 60 seconds)
+    /// longest wait: 60, 90s, 5m (default 60 seconds)
     #[argh(option, arg_name = "time")]
     pub(super) timeout: Option<String>,
     /// equal answers after which a balancer without send-state counts as having acted (default 3)
     #[argh(option, arg_name = "number")]
     pub(super) polls: Option<String>,
-    /// wait until at least so many balancers are known (default 0)
+    /// wait until at least this many balancers are known (default 0)
     #[argh(option, arg_name = "number")]
     pub(super) min_pollers: Option<String>,
-    /// with --wait: also when that leaves a backend without a server
+    /// with --wait: even if a backend is left without a server
     #[argh(switch)]
     pub(super) force: bool,
-    /// only after so many passed checks in a row
+    /// first wait for this many passed checks in a row
     #[argh(option, arg_name = "number")]
     pub(super) when_healthy: Option<String>,
-    /// answer 404, for HAProxy's disable-on-404: old sessions are still served
+    /// answer 404 instead of 503, for HAProxy's disable-on-404: old sessions are still served
     #[argh(switch)]
     pub(super) soft: bool,
-    /// take away the weight only, by HAProxy's agent-check; needs agent_weights
+    /// only set the weight to 0, by HAProxy's agent-check; needs agent_weights
     #[argh(switch)]
     pub(super) drain: bool,
-    /// refuse when it is down already
+    /// refuse if it is already down
     #[argh(switch)]
     pub(super) if_up: bool,
-    /// who polls, and what each load balancer sees
+    /// list who polls, and what each load balancer sees
     #[argh(switch)]
     pub(super) pollers: bool,
     /// services or instances

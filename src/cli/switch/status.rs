@@ -16,7 +16,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "status",
     alias: Some("hastatus"),
     usage: "[options] SERVICE...",
-    about: "tells whether services have a downtime; exit code 1 when one has",
+    about: "show whether services have a downtime; exit with 1 if one has",
     info,
     uses: |option| Task::Status.uses(option),
     run: |call| run(call, Task::Status),
@@ -96,7 +96,7 @@ fn note_wider(call: &Call, spool: &Spool, key: &Key, what: &str) {
     let downtime = match spool.read(key) {
         Ok(None) => return,
         Ok(Some(downtime)) => downtime,
-        Err(e) => return call.note(&format!("whether '{key}' is down is unknown: {e}")),
+        Err(e) => return call.note(&format!("cannot tell whether '{key}' is down: {e}")),
     };
     let reason = match downtime.one_line() {
         none if none.is_empty() => String::new(),

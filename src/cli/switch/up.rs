@@ -13,7 +13,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "up",
     alias: Some("haup"),
     usage: "[options] SERVICE...",
-    about: "puts services back into traffic: lifts their downtimes",
+    about: "put services back in rotation: lift their downtimes",
     info,
     uses: |option| Task::Up.uses(option),
     run: |call| run(call, Task::Up),

@@ -151,8 +151,8 @@ fn still(row: &Row) -> Standing {
 
 fn not_asked(row: &Row) -> Standing {
     Standing::Waiting(match &row.state {
-        Some(state) => format!("not asked since the change, last saw {state}"),
-        None => "not asked since the change".to_owned(),
+        Some(state) => format!("has not polled since the change, last saw {state}"),
+        None => "has not polled since the change".to_owned(),
     })
 }
 
@@ -257,7 +257,7 @@ mod tests {
             Goal::Out,
             &old,
             false,
-            "not asked since the change, last saw DOWN",
+            "has not polled since the change, last saw DOWN",
         );
     }
 

@@ -33,7 +33,7 @@ pub(crate) fn deaf_to_soft(page: &Page) -> Vec<String> {
     for row in polling(page).filter(|row| row.view == Some(View::Down)) {
         let balancer = label(row, &page.pollers);
         sentences.push(format!(
-            "{balancer} says DOWN, where --soft changes nothing"
+            "{balancer} says DOWN, so --soft changes nothing there"
         ));
     }
     sentences

@@ -90,7 +90,7 @@ fn failure(health: &Health) -> Option<String> {
         });
     }
     if health.unknown > 0 {
-        let why = "a poller's check is refused, or too long to be remembered: it cannot be asked";
+        let why = "a poller's check is refused, or too long to be remembered: it cannot be run";
         return Some(why.to_owned());
     }
     if health.checks.is_empty() && health.spool_only == 0 {

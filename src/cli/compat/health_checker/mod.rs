@@ -27,7 +27,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "health-checker",
     alias: Some("health-checker"),
     usage: "[options]",
-    about: "answers 200 on any URL while all given ports and scripts are well, else 504",
+    about: "answer 200 on any URL while all given ports and scripts are healthy, else 504",
     info: HealthCheckerArgs::get_args_info,
     uses: |_| true,
     run,
@@ -65,7 +65,7 @@ struct HealthCheckerArgs {
     /// seconds that a script may take (default 5)
     #[argh(option, arg_name = "seconds")]
     script_timeout: Option<String>,
-    /// requests at the same time share one run of the checks
+    /// let concurrent requests share one run of the checks
     #[argh(switch)]
     singleflight: bool,
     /// address and port to listen on (default 0.0.0.0:5000)
@@ -74,7 +74,7 @@ struct HealthCheckerArgs {
     /// panic, fatal, error, warning, info, debug or trace (default info)
     #[argh(option, arg_name = "level")]
     log_level: Option<String>,
-    /// name the failed checks in the answer too
+    /// also name the failed checks in the answer
     #[argh(switch)]
     verbose_body: bool,
     /// none
@@ -120,7 +120,7 @@ impl HealthChecker {
     fn new(args: &HealthCheckerArgs) -> Result<Self, Failure> {
         if let Some(stray) = args.stray.first() {
             return Err(usage!(
-                "there are options only, not {stray:?}; quote a script with its arguments"
+                "unexpected argument {stray:?}; quote a script with its arguments"
             ));
         }
         if args.port.is_empty() && args.script.is_empty() {
@@ -320,7 +320,7 @@ mod tests {
                 &["--port", "1", "--log-level", "loud"],
                 "The log-level value \"loud\" is invalid",
             ),
-            (&["--port", "1", "2"], "there are options only"),
+            (&["--port", "1", "2"], "unexpected argument"),
         ] {
             let failure = read(args).unwrap_err();
             assert!(

@@ -32,7 +32,7 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// Serves until a signal ends it.
 pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
     let address = checker.listener;
-    let handler = HealthHandler::new(checker)?;
+    let handler = HealthHandler::new(&checker)?;
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
@@ -116,7 +116,7 @@ impl Handler for HealthHandler {
 const FAILED: &str = "At least one health check failed";
 
 impl HealthHandler {
-    fn new(checker: HealthChecker) -> Result<Self, Failure> {
+    fn new(checker: &HealthChecker) -> Result<Self, Failure> {
         let own = Arc::new(LocalAddresses::default());
         let context = daemon::check_context(&checker.config, own).map_err(Failure::failed)?;
         Ok(Self {

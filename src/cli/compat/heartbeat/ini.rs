@@ -77,7 +77,9 @@ impl fmt::Display for ReplaceError {
             }
             Self::Circle => f.write_str("%(name)s leads back to itself; write the value out"),
             Self::TooMany => f.write_str("names too many other options; write it out"),
-            Self::TooLong => f.write_str("gets longer than 64 KiB by what it names; write it out"),
+            Self::TooLong => {
+                f.write_str("is longer than 64 KiB once its options are replaced; write it out")
+            }
         }
     }
 }

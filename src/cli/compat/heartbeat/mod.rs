@@ -36,7 +36,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "heartbeat",
     alias: Some("heartbeat"),
     usage: "[options]",
-    about: "checks services and runs promotions and demotions when their state changes",
+    about: "check services; run promotions and demotions when their state changes",
     info: HeartbeatArgs::get_args_info,
     uses: |_| true,
     run,
@@ -58,10 +58,10 @@ const FILE_MAX: u64 = 1 << 20;
     example = "heartbeat -d -c /etc/heartbeat.conf"
 )]
 struct HeartbeatArgs {
-    /// the INI file (default /usr/local/etc/wiredrive/heartbeat.conf)
+    /// INI file (default /usr/local/etc/wiredrive/heartbeat.conf)
     #[argh(option, short = 'c', arg_name = "file")]
     config: Option<String>,
-    /// go on in the background; without it everything is checked once: exit code 0 when all is well, else 1
+    /// run in the background; without it, check once: exit code 0 if all is healthy, else 1
     #[argh(switch, short = 'd')]
     daemonize: bool,
     /// none
@@ -72,7 +72,7 @@ struct HeartbeatArgs {
 fn run(call: &Call) -> Result<u8, Failure> {
     let args: HeartbeatArgs = call.parse()?;
     if let Some(stray) = args.stray.first() {
-        return Err(usage!("there are options only, not {stray:?}"));
+        return Err(usage!("unexpected argument {stray:?}; see --help"));
     }
     let file = args.config.as_deref().unwrap_or(DEFAULT_FILE);
     let settings = read(file)?;
@@ -102,7 +102,7 @@ fn read(file: &str) -> Result<HeartbeatSettings, Failure> {
 fn text(file: &str) -> Result<String, Failure> {
     let attributes = fs::metadata(file).map_err(|e| unreadable(file, e))?;
     if !attributes.is_file() || attributes.len() > FILE_MAX {
-        return Err(unreadable(file, "it is no file of at most 1 MiB"));
+        return Err(unreadable(file, "it is not a file of at most 1 MiB"));
     }
     fs::read_to_string(file).map_err(|e| unreadable(file, e))
 }
@@ -123,7 +123,7 @@ fn level(call: &Call, word: &str) -> LevelFilter {
         Some(level) => level,
         None => {
             call.note(&format!(
-                "loglevel '{word}' is none of DEBUG, INFO, WARNING, ERROR, CRITICAL; INFO it is"
+                "loglevel '{word}' is not DEBUG, INFO, WARNING, ERROR or CRITICAL; using INFO"
             ));
             LevelFilter::Info
         }
@@ -157,7 +157,7 @@ fn settle(
 
 fn current_folder() -> Result<PathBuf, Failure> {
     std::env::current_dir()
-        .map_err(|e| failed!("cannot tell the current folder: {}", cause_text(e)))
+        .map_err(|e| failed!("cannot find the current folder: {}", cause_text(e)))
 }
 
 fn log_start(background: bool) {

@@ -89,7 +89,7 @@ fn is_held(path: &Path, mut file: &File) -> Failure {
     // Whatever cannot be read is not shown.
     let _ = (&mut file).take(SHOWN_MAX).read_to_string(&mut pid);
     failed!(
-        "heartbeat runs already, with pid {} ({} is locked)",
+        "heartbeat is already running with pid {} ({} is locked)",
         pid.trim(),
         path.display()
     )

@@ -124,7 +124,7 @@ impl SettingsReader<'_> {
         let parsed = parse(value.text.trim());
         if parsed.is_none() {
             let shown = short(&value.text);
-            let what = format!("[{section}] {name}: '{shown}' cannot be; {remedy}");
+            let what = format!("[{section}] {name}: '{shown}' is not valid; {remedy}");
             self.fault(value.line, what);
         }
         parsed
