@@ -3,7 +3,7 @@
 //! # The map
 //! - [`cli`]: the names of the binary, one file or folder for each command.
 //! - [`daemon`]: the life of the process: listeners, polls, pages, reload, shutdown.
-//! - [`check`]: the policy on one screen: spool, then cache, then probe.
+//! - [`check`]: the result of a check: a stored one, one of a running probe, or a new one.
 //! - [`group`]: a named set of checks, run, watched, acted on.
 //! - [`probe`]: one check of one target; the table of protocols.
 //! - [`spool`]: downtimes in files; the gate that is asked first.
@@ -13,7 +13,6 @@
 //! - [`settings`]: from the text of a file to typed values, with every fault reported at once.
 //! - [`names`]: services and instances, and "did you mean". [`net`]: hosts, networks, ports, metadata addresses.
 //! - [`os`]: the log, programs, errors in words, the service manager, limits (the only unsafe code).
-//! - [`hashed`]: keys that are hashed once.
 //!
 //! # The arrows
 //! Which room uses which. A test holds the code to this table, and to having no circles.
@@ -21,39 +20,43 @@
 //! | room | uses |
 //! |---|---|
 //! | `cli` | everything |
-//! | `daemon` | check, config, group, hashed, http, ledger, net, os, probe, spool |
+//! | `daemon` | check, config, group, http, ledger, net, os, probe, spool |
 //! | `config` | check, group, http, ledger, net, os, probe, settings |
-//! | `check` | group, hashed, net, probe, settings, spool |
+//! | `check` | group, net, probe, settings |
 //! | `group` | names, net, os, probe, settings, spool |
-//! | `ledger` | hashed, net, probe, settings, spool |
+//! | `ledger` | net, probe, settings, spool |
 //! | `probe` | http, names, net, os, settings |
 //! | `http` | os, settings |
 //! | `spool` | names, os |
 //! | `settings` | names, net, os |
-//! | `hashed`, `names`, `net`, `os` | |
+//! | `names`, `net`, `os` | |
 //!
-//! # The story of one request
-//! 1. [`http`] accepts the connection and hands request and peer to the daemon's handler.
-//! 2. `daemon::route` turns method and path into a route, or 404, or 405.
-//! 3. `daemon::prepared` puts together who asks for what: `daemon::target` applies the headers of HAProxy and nerve,
-//!    `daemon::entries` names the spool entries to ask, `check::Lookup` has the keys of the result.
-//! 4. [`check::Checker`] asks the spool: `all`, the service, the instance. Down is answered at once, never cached.
-//! 5. Else the cache has a result, or a running probe to join, or a new one is started in a task of its own, so that a
-//!    poller that hangs up does not cancel it.
-//! 6. [`probe::run`] sets the one deadline; the outcome is recorded in [`stats`] and answered.
+//! # The story of one poll
+//! All of it is in `daemon::poll`, but for what the rooms below it do.
+//! 1. [`http`] accepts the connection and hands each request to `daemon::handler`. `poll::route` turns method and path
+//!    into a check, a page, or 404 or 405.
+//! 2. `poll::headers` reads what the balancer says of itself, `poll::target` names host, port and request to check. That
+//!    makes one `Poll`. Each face makes one: HTTP, the agent, a group's own listener, `hacheck probe`.
+//! 3. `poll::note` notes in the [`ledger`] who asks for what.
+//! 4. `poll::decide` asks the spool first: `all`, the service, the instance ([`spool::Gate::closed`] ranks their
+//!    downtimes). A downtime is answered at once and never cached.
+//! 5. Else it asks [`check::Checker`]: a stored result ([`check::key`] says what belongs together), a running probe to
+//!    join, or a new one in a task of its own, so that a poller that hangs up does not cancel it.
+//! 6. [`probe::run`] sets the one deadline. What it finds is an [`Outcome`](probe::Outcome), passing or not.
+//! 7. `poll::answer` renders the `Verdict` for HTTP, `daemon::agent` and `daemon::groups` for theirs; `poll::note` notes
+//!    it in ledger, counters and log.
 //!
 //! # Threads
-//! Each of the `-n` threads has a tokio runtime of its own (the current-thread one: nothing is stolen, a request stays
-//! where it was accepted; a bare server answers a tenth more by two of these than by one for two threads) and accepts from the same sockets; cache, statistics and the table of connections are shared under locks that are
-//! held for some hundred instructions. One thread answers about twenty thousand new connections a second; a second one
-//! helps only where the machine has cores to spare (`benches/RESULTS.md`).
+//! Each of the `-n` threads has a tokio runtime of its own (the current-thread one: a request stays where it was accepted)
+//! and accepts from the same sockets; cache, ledger and the table of connections are shared under locks that are held for
+//! some hundred instructions, and never while something is waited for. One thread answers about twenty thousand new
+//! connections a second; a second one helps only where the machine has cores to spare (`benches/RESULTS.md`).
 
 pub mod check;
 pub mod cli;
 pub mod config;
 pub mod daemon;
 pub mod group;
-pub mod hashed;
 pub mod http;
 pub mod ledger;
 pub mod names;

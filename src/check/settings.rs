@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cache;
+use super::cache::CacheLimits;
 use crate::settings::{bytes, count, seconds_or_ever, settings};
 
 settings! {
@@ -28,8 +28,8 @@ const MOST_MEMORY: usize = if usize::BITS > 40 { 1 << 40 } else { 1 << 30 };
 impl Settings {
     /// What the cache may keep.
     #[must_use]
-    pub fn cache_limits(&self) -> cache::Limits {
-        cache::Limits {
+    pub fn cache_limits(&self) -> CacheLimits {
+        CacheLimits {
             time: self.cache_time,
             entries: self.cache_entries,
             bytes: self.cache_bytes,

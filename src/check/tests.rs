@@ -1,6 +1,6 @@
 use super::*;
 use crate::os::sys::LocalAddresses;
-use crate::probe::{self, Context, Request, Room};
+use crate::probe::{self, Context, Protocol, Request, Room, Target};
 
 #[tokio::test]
 async fn a_probe_that_panics_fails_its_check_and_no_other() {
@@ -32,27 +32,18 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
         probes: probes.unwrap(),
         groups: group::Groups::default(),
     });
-    let cache = Arc::new(Cache::new(cache::Limits {
+    let cache = Cache::new(cache::CacheLimits {
         time: None,
         entries: 10,
         bytes: 1 << 20,
-    }));
-    let observer: Arc<Observer> = Arc::new(|_, _, _| {});
-    let shared = Shared {
-        cache,
-        observer,
-        groups: Arc::default(),
-        waiting: Arc::default(),
-        fresh: true,
-    };
+    });
+    let checker = Checker::new(cache, false, |_, _, _| {}).fresh();
     let ask = async |path: &str| {
-        let lookup = Lookup::new(
-            &PANICS,
-            Arc::new(Target::local(1, path)),
-            &context.probes.settings,
-        )
-        .unwrap();
-        shared.outcome(&lookup, &context).await
+        let check = Check {
+            protocol: &PANICS,
+            target: Arc::new(Target::local(1, path)),
+        };
+        checker.outcome(&check, &context).await.unwrap()
     };
     for _ in 0..200 {
         // All who wait are told, and places of probes that panicked are free again.

@@ -11,7 +11,7 @@ use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::config::{self, Config};
-use crate::daemon::once::{self, Answer, OnceError};
+use crate::daemon::once::{self, OnceError, ProbeAnswer};
 use crate::names::nearest::nearest;
 use crate::probe::PROTOCOLS;
 use crate::spool::{self, Spool};
@@ -76,8 +76,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
         OnceError::Setup(why) => Failure::failed(why),
     })?;
     show(&answer, args.verbose)?;
-    let passes = answer.status.is_success() || answer.status.is_redirection();
-    Ok(u8::from(!passes))
+    Ok(u8::from(!answer.passes))
 }
 
 /// The path that a balancer would ask for.
@@ -126,7 +125,7 @@ fn headers(given: &[String]) -> Result<HeaderMap, Failure> {
 }
 
 /// The answer goes to standard output, how it came about to standard error.
-fn show(answer: &Answer, verbose: bool) -> Result<(), Failure> {
+fn show(answer: &ProbeAnswer, verbose: bool) -> Result<(), Failure> {
     let mut about = String::new();
     // Writing to a String cannot fail.
     if verbose {

@@ -14,20 +14,22 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Uri};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::handler::{self, Decided};
-use super::prepared::{Asker, Prepared};
-use super::route::{self, Check, Route};
+use super::handler;
+use super::poll::Poll;
+use super::poll::decide::Verdict;
+use super::poll::route::{self, CheckPath, Route};
 use super::state::State;
-use crate::check::Verdict;
 use crate::http::accept::{Accepted, Service};
 use crate::http::phrase::reason_phrase;
+use crate::ledger::Face;
 use crate::os::cause::cause_text;
+use crate::probe::Outcome;
 use crate::spool::{ALL, Downtime, Key};
 
 /// How long a balancer may be silent before it is taken for one without `agent-send`.
@@ -61,9 +63,8 @@ impl Service<TcpStream> for Agents {
                 return;
             }
         };
-        let arrived = std::time::Instant::now();
-        accepted.open.busy(arrived);
-        let text = answer(&self.0, &line, from, arrived).await;
+        accepted.open.busy(std::time::Instant::now());
+        let text = answer(&self.0, &line, from).await;
         let question = String::from_utf8_lossy(&line);
         log::debug!("agent-check from {from}: {question:?} is answered {text}");
         let sending = async {
@@ -75,32 +76,24 @@ impl Service<TcpStream> for Agents {
 }
 
 /// The answer to a line, without its end.
-async fn answer(
-    state: &Arc<State>,
-    line: &[u8],
-    from: IpAddr,
-    arrived: std::time::Instant,
-) -> String {
-    let wanted = match Wanted::parse(line) {
-        Ok(wanted) => wanted,
+async fn answer(state: &State, line: &[u8], from: IpAddr) -> String {
+    match decide(state, line, from).await {
+        Ok(text) => text,
         Err(why) => {
             log::warn!("agent-check from {from}: {why}");
-            return format!("error #{}", reason_phrase(&why).unwrap_or_default());
+            format!("error #{}", reason_phrase(&why).unwrap_or_default())
         }
-    };
-    let check = wanted.check();
-    let asker = Asker {
-        uri: &wanted.uri,
-        headers: &wanted.headers,
-        from,
-        kind: "agent ",
-    };
+    }
+}
+
+async fn decide(state: &State, line: &[u8], from: IpAddr) -> Result<String, String> {
+    let line = AgentLine::parse(line)?;
+    let (path, headers) = line.check()?;
     let live = state.live();
-    let prepared = Prepared::new(&check, &asker, &*state.own, &live);
-    let decided = handler::decide(state, &live, &prepared, arrived).await;
-    let text = said(&decided, state.live().config.daemon.agent_weights);
-    decided.note(state, 0, text.starts_with("up"));
-    text
+    let poll = Poll::new(Face::Agent, from, &path, &headers, &live);
+    let verdict = poll.decide(state, &live).await;
+    poll.answered(state, &verdict, 0);
+    Ok(said(&verdict, live.config.daemon.agent_weights))
 }
 
 /// The line, without its end; empty when nothing came.
@@ -131,83 +124,79 @@ async fn line(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
 
 /// What an agent asks for.
 #[derive(Debug)]
-struct Wanted {
-    /// The check's path, as over HTTP; `/` where the spool alone is asked.
-    uri: Uri,
-    /// Names the host of an instance, as nerve does.
-    headers: HeaderMap,
-    /// The service or instance, where the spool alone is asked.
-    key: Option<Key>,
+enum AgentLine {
+    /// A check, by its path as over HTTP.
+    Path(Uri),
+    /// A service or an instance: the spool alone.
+    Spool(Key),
 }
 
-impl Wanted {
+impl AgentLine {
     fn parse(line: &[u8]) -> Result<Self, String> {
-        let text = str::from_utf8(line)
-            .map_err(|_| "agent-send is not text".to_owned())?
-            .trim();
+        let text = str::from_utf8(line).map_err(|_| "agent-send is not text".to_owned())?;
+        let text = text.trim();
         if text.len() > LINE_MAX {
             return Err(format!("agent-send is over {LINE_MAX} bytes"));
         }
         if text.contains('/') {
             let slash = if text.starts_with('/') { "" } else { "/" };
-            let uri: Uri = format!("{slash}{text}")
-                .parse()
-                .map_err(|e| format!("agent-send {text:?}: {e}"))?;
-            return match route::parse(&Method::GET, uri.path()) {
-                Ok(Route::Check(_)) => Ok(Self {
-                    uri,
-                    headers: HeaderMap::new(),
-                    key: None,
-                }),
-                _ => Err(format!(
-                    "agent-send {text:?} is no check; write one such as http/web/8080/health"
-                )),
-            };
+            let uri = format!("{slash}{text}").parse();
+            return uri
+                .map(Self::Path)
+                .map_err(|e| format!("agent-send {text:?}: {e}"));
         }
         let name = if text.is_empty() { ALL } else { text };
         let key = Key::parse(name).map_err(|e| format!("agent-send {text:?}: {e}"))?;
-        let host = key.host().and_then(|h| HeaderValue::from_str(h).ok());
-        let headers = host
-            .map(|h| (HeaderName::from_static("x-nerve-check-ip"), h))
-            .into_iter()
-            .collect();
-        Ok(Self {
-            uri: Uri::from_static("/"),
-            headers,
-            key: Some(key),
-        })
+        Ok(Self::Spool(key))
     }
 
-    fn check(&self) -> Check<'_> {
-        match (&self.key, route::parse(&Method::GET, self.uri.path())) {
-            (None, Ok(Route::Check(check))) => check,
-            (key, _) => {
-                let key = key
-                    .clone()
-                    .or_else(|| Key::parse(ALL).ok())
-                    .expect("a key, or the constant 'all'");
-                Check {
-                    protocol: None,
-                    service: key.service_name().clone(),
-                    port: key.port(),
-                    rest: "",
-                }
-            }
+    /// The check, and headers that name the host of an instance, as nerve does.
+    fn check(&self) -> Result<(CheckPath<'_>, HeaderMap), String> {
+        match self {
+            Self::Path(uri) => match route::parse(&Method::GET, uri.path(), uri.query()) {
+                Ok(Route::Check(path)) => Ok((path, HeaderMap::new())),
+                _ => Err(format!(
+                    "agent-send {:?} is no check; write one such as http/web/8080/health",
+                    uri.to_string()
+                )),
+            },
+            Self::Spool(key) => Ok((spool_path(key), naming_host(key))),
         }
     }
 }
 
+fn spool_path(key: &Key) -> CheckPath<'_> {
+    CheckPath {
+        protocol: None,
+        service: key.service_name().clone(),
+        port: key.port(),
+        rest: "",
+        query: None,
+    }
+}
+
+fn naming_host(key: &Key) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    if let Some(host) = key.host()
+        && let Ok(host) = HeaderValue::from_str(host)
+    {
+        headers.insert("x-nerve-check-ip", host);
+    }
+    headers
+}
+
 /// The answer's line, without its end.
-fn said(decided: &Decided<'_>, weights: bool) -> String {
-    match (&decided.verdict, &decided.draining) {
-        (Verdict::Down(closed), _) => down(&closed.downtime),
-        (Verdict::Refused(outcome), _) => failing(outcome.status.as_u16(), &outcome.body),
-        (Verdict::Probed(outcome), _) if !outcome.passes() => {
-            failing(outcome.status.as_u16(), &outcome.body)
-        }
-        (_, Some(_)) if weights => "up 0%".into(),
-        _ if weights => "up 100%".into(),
-        _ => "up".into(),
+fn said(verdict: &Verdict, weights: bool) -> String {
+    let (outcome, drain) = match verdict {
+        Verdict::Down(closed) => return down(&closed.downtime),
+        Verdict::Refused(outcome) => return failing(outcome),
+        Verdict::Open { outcome, drain } => (outcome, drain),
+    };
+    match outcome {
+        Some(outcome) if !outcome.passes() => failing(outcome),
+        _ if !weights => "up".into(),
+        _ if drain.is_some() => "up 0%".into(),
+        _ => "up 100%".into(),
     }
 }
 
@@ -220,11 +209,10 @@ fn down(downtime: &Downtime) -> String {
     comment(&format!("{who}{}", downtime.reason))
 }
 
-fn failing(code: u16, body: &[u8]) -> String {
-    comment(&format!(
-        "{code} {}",
-        String::from_utf8_lossy(&body[..body.len().min(400)])
-    ))
+fn failing(outcome: &Outcome) -> String {
+    let start = &outcome.body[..outcome.body.len().min(400)];
+    let code = outcome.status.as_u16();
+    comment(&format!("{code} {}", String::from_utf8_lossy(start)))
 }
 
 /// The space in front of `#` matters: `down#why` is a word that HAProxy does not know.
@@ -237,8 +225,8 @@ mod tests {
     use super::*;
 
     fn asked(line: &str) -> Result<(Option<&'static str>, String, Option<u16>), String> {
-        let wanted = Wanted::parse(line.as_bytes())?;
-        let check = wanted.check();
+        let line = AgentLine::parse(line.as_bytes())?;
+        let (check, _) = line.check()?;
         Ok((
             check.protocol.map(|p| p.name),
             check.service.to_string(),
@@ -273,8 +261,8 @@ mod tests {
         ] {
             assert!(asked(bad).is_err(), "{bad:?}: {:?}", asked(bad));
         }
-        assert!(Wanted::parse(&[b'x'; 2000]).is_err());
-        assert!(Wanted::parse(b"\xff").is_err());
+        assert!(AgentLine::parse(&[b'x'; 2000]).is_err());
+        assert!(AgentLine::parse(b"\xff").is_err());
     }
 
     #[test]

@@ -1,20 +1,22 @@
 //! The door for fuzz/: what a request's bytes go through before anything is done. Built with the feature `fuzzing` only.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use hyper::{HeaderMap, Method, Uri};
 
-use super::route::{self, Check, Route};
-use super::{entries, spool_change, target};
+use super::poll::Poll;
+use super::poll::route::{self, CheckPath, Route};
+use super::spool_change;
+use super::state::Live;
 use crate::config::Config;
-use crate::hashed::Hashed;
-use crate::ledger::{Answer, Asked, Instance, Ledger, Poll, Told, Who};
-use crate::os::sys::LocalAddresses;
+use crate::ledger::{Face, Pollers, Told};
 use crate::spool::{Downtime, Key};
 
-static MEANS: LazyLock<(Config, LocalAddresses)> = LazyLock::new(Default::default);
+static LIVE: LazyLock<Live> = LazyLock::new(|| {
+    Live::new(Config::default(), &Arc::default()).expect("the defaults name no file")
+});
 
 /// Takes a request's method and target, and two headers or a form, as far as to spool entries, target, downtime and
 /// ledger.
@@ -26,16 +28,16 @@ pub fn request(method: &[u8], uri: &[u8], state: &[u8], nerve_or_form: &[u8]) {
         return;
     };
     let Ok(uri) = Uri::try_from(uri) else { return };
-    match route::parse(&method, uri.path()) {
-        Ok(Route::Check(check)) => asked(&check, &uri, state, nerve_or_form),
+    match route::parse(&method, uri.path(), uri.query()) {
+        Ok(Route::Check(path)) => polled(&path, state, nerve_or_form),
         Ok(Route::SpoolChange(..)) => {
-            posted(uri.query().unwrap_or_default().as_bytes(), nerve_or_form)
+            posted(uri.query().unwrap_or_default().as_bytes(), nerve_or_form);
         }
         Ok(_) | Err(_) => {}
     }
 }
 
-fn asked(check: &Check<'_>, uri: &Uri, state: &[u8], nerve: &[u8]) {
+fn polled(path: &CheckPath<'_>, state: &[u8], nerve: &[u8]) {
     let mut headers = HeaderMap::new();
     for (name, value) in [
         ("x-haproxy-server-state", state),
@@ -45,68 +47,41 @@ fn asked(check: &Check<'_>, uri: &Uri, state: &[u8], nerve: &[u8]) {
             headers.insert(name, value);
         }
     }
-    let (config, own) = &*MEANS;
-    let asked = target::read(check, &headers, own);
-    let names = entries::names(
-        &check.service,
-        asked.place.as_ref().ok(),
-        asked.typed.as_deref(),
-        own,
-    );
-    for name in &names {
+    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let poll = Poll::new(Face::Http, address, path, &headers, &LIVE);
+    for name in &poll.entries(&LIVE) {
         assert!(
             Key::parse(name).is_ok_and(|k| k.file_name() == *name),
             "{name:?} is no spool entry"
         );
     }
-    if let (Ok(place), Some(protocol)) = (&asked.place, check.protocol)
-        && let Ok(target) = target::build(check, protocol, place.clone(), uri, &headers, config)
-    {
-        assert!(target.path.starts_with('/'), "{target:?}");
+    if let Some(check) = poll.check() {
+        assert!(check.target.path.starts_with('/'), "{check:?}");
     }
-    remembered(check, asked);
+    remembered(&poll);
 }
 
 /// What a balancer states is remembered, in little room, and makes it one poller however often it asks.
-fn remembered(check: &Check<'_>, asked: target::Asked) {
-    let mut ledger = Ledger::new(2);
-    let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let who = Hashed::new(Who {
-        service: Hashed::new(check.service.clone()),
-        check: Hashed::new(Instance::new("", "spool", None, asked.place.ok())),
-        address,
-        node: asked.node,
-        server: asked.server,
-    });
-    for text in [&who.node, &who.server, &asked.stated.words]
+fn remembered(poll: &Poll) {
+    let Poll { poller, stated, .. } = poll;
+    for text in [&poller.node, &poller.server, &stated.words]
         .into_iter()
         .flatten()
     {
         assert!(text.len() <= 512 && !text.is_empty(), "{text:?}");
     }
+    let mut pollers = Pollers::new(2);
     for second in 0..4 {
-        let poll = Poll {
-            stated: &asked.stated,
-            typed: asked.typed.as_deref(),
-            asked: Asked::Spool,
-        };
         let now = Duration::from_secs(second);
-        let answer = Answer {
-            told: Told::Up,
-            code: 200,
-        };
-        ledger.polled(now, &who, poll);
-        ledger.answered(now, &who, answer);
+        pollers.asked(now, poller, stated, poll.check());
+        pollers.answered(now, poller, Told::Up, 200);
     }
-    let rows: Vec<_> = ledger
-        .entries(|_| true)
-        .iter()
-        .map(|entry| entry.row(Vec::new()))
-        .collect();
-    assert_eq!(rows.len(), 1, "{who:?}");
-    assert!(!rows[0].label().is_empty() && !rows[0].id().is_empty());
-    let polling: usize = ledger.figures(Duration::from_secs(4)).polling.iter().sum();
-    assert_eq!(polling, 1, "{who:?}");
+    let records = pollers.records(|_| true);
+    assert_eq!(records.len(), 1, "{poller:?}");
+    let row = records[0].row(Vec::new());
+    assert!(!row.label().is_empty() && !row.id().is_empty());
+    let polling: usize = pollers.figures(Duration::from_secs(4)).polling.iter().sum();
+    assert_eq!(polling, 1, "{poller:?}");
 }
 
 /// What is written for a form is read again as the same.

@@ -13,14 +13,16 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::handler;
-use super::prepared::{Asker, Prepared};
-use super::route::Check;
+use super::poll::decide::Verdict;
+use super::poll::route::CheckPath;
+use super::poll::{Poll, answer};
 use super::state::State;
-use crate::check::Verdict;
+use crate::config::Config;
 use crate::group::watch::{self as watching, Means};
 use crate::http::accept;
 use crate::http::reply::{self, Reply};
 use crate::http::server::{Handler, Http};
+use crate::ledger::Face;
 use crate::probe::{GROUP, Outcome, Protocol};
 use crate::spool::ServiceName;
 
@@ -42,10 +44,10 @@ impl Groups {
     pub fn start(state: &Arc<State>, own: Vec<SocketAddr>) -> Result<Self, String> {
         let live = Arc::clone(state);
         let means = Means {
-            ask: Arc::new(state.checker.shared().fresh()),
+            runner: Arc::new(state.checker.fresh()),
             context: Box::new(move || Arc::clone(&live.live().context)),
-            memory: Arc::clone(state.checker.groups()),
-            spool: Some(state.checker.gate().spool().clone()),
+            states: Arc::clone(state.checker.groups()),
+            spool: Some(state.gate.spool().clone()),
         };
         let mut groups = Self {
             state: Arc::clone(state),
@@ -73,7 +75,7 @@ impl Groups {
         self.watch();
         let config = Arc::clone(&self.state.live().config);
         self.means
-            .memory
+            .states
             .keep(|name| config.groups.contains_key(name));
     }
 
@@ -176,43 +178,32 @@ impl Handler for GroupPollers {
         handler::admits(&self.state, poller)
     }
 
-    async fn handle(
-        &self,
-        request: Request<Incoming>,
-        poller: SocketAddr,
-        arrived: Instant,
-    ) -> Reply {
+    async fn handle(&self, request: Request<Incoming>, poller: SocketAddr, _: Instant) -> Reply {
         let state = &self.state;
-        let check = Check {
+        let path = CheckPath {
             protocol: Protocol::find(GROUP),
             service: self.name.clone(),
             port: Some(0),
             rest: "",
-        };
-        let asker = Asker {
-            uri: request.uri(),
-            headers: request.headers(),
-            from: poller.ip().to_canonical(),
-            kind: "listener ",
+            query: request.uri().query(),
         };
         let live = state.live();
-        let prepared = Prepared::new(&check, &asker, &*state.own, &live);
-        let decided = handler::decide(state, &live, &prepared, arrived).await;
-        let reply = answer(state, &decided.verdict);
-        let status = reply.status();
-        state.counters.answered(status.as_u16());
-        decided.note(state, status.as_u16(), status.is_success());
+        let from = poller.ip().to_canonical();
+        let poll = Poll::new(Face::GroupListener, from, &path, request.headers(), &live);
+        let verdict = poll.decide(state, &live).await;
+        let reply = group_reply(&verdict, &live.config);
+        let code = reply.status().as_u16();
+        state.counters.answered(code);
+        poll.answered(state, &verdict, code);
         reply
     }
 }
 
-fn answer(state: &State, verdict: &Verdict) -> Reply {
-    match verdict {
-        Verdict::Down(closed) => handler::down(closed, &state.live().config),
-        Verdict::NotDown => reply::text(StatusCode::OK, "OK"),
-        Verdict::Probed(outcome) if outcome.passes() => reply::text(StatusCode::OK, "OK"),
-        Verdict::Probed(outcome) => failed(outcome),
-        Verdict::Refused(outcome) => failed(outcome),
+fn group_reply(verdict: &Verdict, config: &Config) -> Reply {
+    match (verdict, verdict.outcome()) {
+        (Verdict::Down(_), _) => answer::http(verdict, config),
+        (_, Some(outcome)) if !outcome.passes() => failed(outcome),
+        _ => reply::text(StatusCode::OK, "OK"),
     }
 }
 

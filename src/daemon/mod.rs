@@ -4,23 +4,18 @@
 //! shared, so `-n` changes nothing but the number of cores used.
 
 mod agent;
-mod entries;
+mod counters;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod groups;
 mod handler;
-mod metrics;
 pub mod once;
 mod pages;
-mod pollers;
-mod prepared;
+mod poll;
 mod room;
-mod route;
-mod server_state;
 mod sockets;
 mod spool_change;
 mod state;
-mod target;
 mod tokens;
 mod watchdog;
 
@@ -101,7 +96,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     let gate = Gate::open(Spool::at(&options.spool_root)).map_err(|e| e.to_string())?;
     let own = own_addresses();
     let live = Live::new(config, &own)?;
-    let state = Arc::new(State::new(gate, live, own));
+    let state = Arc::new(State::new(gate, live));
     let main = runtime()?;
     let ended = main.block_on(serve(options, passed, &state));
     // Name look-ups may hang in threads of the runtime: they must not hold up the end.
@@ -282,7 +277,7 @@ fn reload(options: &Options, state: &Arc<State>) -> bool {
     }
     let old = state.live();
     let restart = config::needs_restart(&old.config, &loaded.config);
-    let new = Live::new(loaded.config, &state.own).and_then(|new| {
+    let new = Live::new(loaded.config, &old.own).and_then(|new| {
         let path = &new.config.log.log_path;
         if *path != old.config.log.log_path {
             logging::redirect(path).map(|()| new)

@@ -1,30 +1,37 @@
-//! One check without a daemon, by the same routes, headers, spool and probes, for `hacheck probe`.
+//! One check without a daemon, by the daemon's own way from the poll to the verdict, for `hacheck probe`.
 
-use std::sync::Arc;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::{Arc, Mutex, PoisonError};
 
+use bytes::Bytes;
 use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode, Uri};
 
-use super::route::{self, Refusal, Route};
+use super::poll::decide::{Verdict, decide};
+use super::poll::route::{self, CheckPath, Refusal, Route};
+use super::poll::{Poll, answer};
 use super::state::Live;
-use super::{entries, handler, target};
+use crate::check::Checker;
+use crate::check::cache::Cache;
 use crate::config::Config;
-use crate::group::{self, Alone};
+use crate::ledger::Face;
 use crate::os::sys::LocalAddresses;
-use crate::probe::{Outcome, Protocol, Step, Target, Trace};
-use crate::spool::{ALL, Downtime, Key, Mark, Spool, SpoolError};
+use crate::probe::{Check, Outcome, Step, Trace};
+use crate::spool::{ALL, Gate, Key, Spool, SpoolError};
 
 /// What the daemon would answer, and how it comes about.
 #[derive(Debug)]
-pub struct Answer {
+pub struct ProbeAnswer {
     /// The status.
     pub status: StatusCode,
     /// The body.
-    pub body: Vec<u8>,
+    pub body: Bytes,
     /// Why, in one sentence.
     pub why: String,
     /// What the probe did, step by step.
     pub steps: Vec<Step>,
+    /// Whether the check passes.
+    pub passes: bool,
 }
 
 /// Why there is no answer.
@@ -36,6 +43,12 @@ pub enum OnceError {
     Setup(String),
 }
 
+impl From<SpoolError> for OnceError {
+    fn from(e: SpoolError) -> Self {
+        Self::Setup(e.to_string())
+    }
+}
+
 /// Asks for a path, such as `/http/web/8080/health`, with the headers of a poller.
 ///
 /// # Errors
@@ -45,95 +58,106 @@ pub fn ask(
     headers: &HeaderMap,
     mut config: Config,
     spool: &Spool,
-) -> Result<Answer, OnceError> {
+) -> Result<ProbeAnswer, OnceError> {
     let uri: Uri = path
         .parse()
         .map_err(|e| OnceError::Path(format!("'{path}' cannot be asked for: {e}")))?;
-    let check = match route::parse(&Method::GET, uri.path()) {
-        Ok(Route::Check(check)) => check,
-        Ok(_) | Err(Refusal::NotFound | Refusal::Method(_)) => {
-            return Err(OnceError::Path(format!(
-                "'{path}' is no check; service names are letters, digits, '.', '_', '-'"
-            )));
-        }
-        Err(Refusal::Name(e)) => return Err(OnceError::Path(e.to_string())),
-        Err(Refusal::Port) => return Err(OnceError::Path("the port must be 0 to 65535".into())),
-    };
+    let check = check_path(&uri)?;
     let own = Arc::new(LocalAddresses::default());
     own.look_up_own_name();
     // Who asks here needs no right to read the tokens.
     config.daemon.remote_spool_tokens.clear();
     let live = Live::new(config, &own).map_err(OnceError::Setup)?;
-    let asked = target::read(&check, headers, &*own);
-    let entries = entries::names(
-        &check.service,
-        asked.place.as_ref().ok(),
-        asked.typed.as_deref(),
-        &*own,
-    );
-    let names = std::iter::once(ALL.to_owned()).chain(entries);
-    let weights = live.config.daemon.agent_weights;
-    if let Some((name, downtime)) =
-        first_down(spool, names, weights).map_err(|e| OnceError::Setup(e.to_string()))?
-    {
-        let shown = if name == ALL {
-            ALL
-        } else {
-            check.service.as_str()
-        };
-        let why = format!(
-            "the spool entry {} takes it down",
-            spool.root().join(&name).display()
-        );
-        return Ok(Answer {
-            status: handler::down_status(&downtime),
-            body: downtime.body(shown).into_bytes(),
-            why,
-            steps: Vec::new(),
-        });
-    }
-    let Some(protocol) = check.protocol else {
-        let why = format!("nothing in {} takes it down", spool.root().display());
-        return Ok(Answer {
-            status: StatusCode::OK,
-            body: Vec::new(),
-            why,
-            steps: Vec::new(),
-        });
-    };
-    let target = asked
-        .place
-        .and_then(|place| target::build(&check, protocol, place, &uri, headers, &live.config));
-    let target = match target {
-        Ok(target) => target,
-        Err(refused) => {
-            return Ok(answer(
-                &refused,
-                "it was refused before a probe".into(),
-                Vec::new(),
-            ));
+    let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let poll = Poll::new(Face::Http, here, &check, headers, &live);
+    run(&poll, &live, spool)
+}
+
+fn check_path(uri: &Uri) -> Result<CheckPath<'_>, OnceError> {
+    let why = match route::parse(&Method::GET, uri.path(), uri.query()) {
+        Ok(Route::Check(check)) => return Ok(check),
+        Ok(_) | Err(Refusal::NotFound | Refusal::Method(_)) => {
+            format!("'{uri}' is no check; service names are letters, digits, '.', '_', '-'")
         }
+        Err(Refusal::Name(e)) => e.to_string(),
+        Err(Refusal::Port) => "the port must be 0 to 65535".into(),
     };
-    let trace = Trace::start(true);
+    Err(OnceError::Path(why))
+}
+
+/// The probe that was run; of a group, the group's own run, which ends after its checks.
+#[derive(Debug, Default)]
+struct LastProbe {
+    /// What came of it, in one sentence.
+    result: String,
+    steps: Vec<Step>,
+}
+
+fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError> {
+    let last = Arc::new(Mutex::new(LastProbe::default()));
+    let noting = Arc::clone(&last);
+    let cache = Cache::new(live.config.check.cache_limits());
+    let checker = Checker::new(cache, true, move |check, outcome, trace| {
+        let probe = LastProbe {
+            result: result(check, outcome, trace),
+            steps: trace.steps(),
+        };
+        *noting.lock().unwrap_or_else(PoisonError::into_inner) = probe;
+    });
+    let gate = Gate::new(spool.clone());
     let runtime = super::runtime().map_err(OnceError::Setup)?;
-    let outcome = runtime.block_on(group::check_as(
-        None,
-        &Alone,
-        protocol,
-        &target,
-        &live.context,
-        &trace,
-    ));
+    let verdict = runtime.block_on(decide(poll, live, &gate, &checker));
+    // Name look-ups may hang in threads of the runtime.
     runtime.shutdown_background();
-    let why = outcome.cause.as_ref().map_or_else(
-        || verdict(protocol, &target, &outcome, &trace),
-        ToString::to_string,
-    );
-    Ok(answer(&outcome, why, trace.steps()))
+    if gate.errors() > 0 {
+        all_readable(poll, live, spool)?;
+    }
+    let probe = std::mem::take(&mut *last.lock().unwrap_or_else(PoisonError::into_inner));
+    let (status, body) = answer::content(&verdict);
+    Ok(ProbeAnswer {
+        status,
+        body,
+        why: why(&verdict, probe.result, spool),
+        steps: probe.steps,
+        passes: verdict.passes(),
+    })
+}
+
+/// An entry that cannot be read may be a downtime: an answer without it would be a guess.
+fn all_readable(poll: &Poll, live: &Live, spool: &Spool) -> Result<(), SpoolError> {
+    let mut names = poll.entries(live);
+    names.push(ALL.to_owned());
+    // Names of the daemon's own making are keys.
+    for key in names.iter().filter_map(|name| Key::parse(name).ok()) {
+        spool.read(&key)?;
+    }
+    Ok(())
+}
+
+fn why(verdict: &Verdict, result: String, spool: &Spool) -> String {
+    let root = spool.root();
+    let outcome = match verdict {
+        Verdict::Down(closed) => {
+            let entry = root.join(&*closed.entry);
+            return format!("the spool entry {} takes it down", entry.display());
+        }
+        Verdict::Refused(_) => return "it was refused before a probe".into(),
+        Verdict::Open { outcome: None, .. } => {
+            return format!("nothing in {} takes it down", root.display());
+        }
+        Verdict::Open {
+            outcome: Some(outcome),
+            ..
+        } => outcome,
+    };
+    match &outcome.cause {
+        Some(cause) => cause.to_string(),
+        None => result,
+    }
 }
 
 /// `tcp 127.0.0.1:22 passes, after 0.00s`.
-fn verdict(protocol: &Protocol, target: &Target, outcome: &Outcome, trace: &Trace) -> String {
+fn result(Check { protocol, target }: &Check, outcome: &Outcome, trace: &Trace) -> String {
     let subject = match protocol.needs_port() {
         true => format!("{} {}:{}", protocol.name, target.host, target.port),
         false => format!("{} {}", protocol.name, target.service),
@@ -145,36 +169,4 @@ fn verdict(protocol: &Protocol, target: &Target, outcome: &Outcome, trace: &Trac
         ", and this is its own answer"
     };
     format!("{subject} {word}, after {}{relayed}", trace.elapsed())
-}
-
-fn answer(outcome: &Outcome, why: String, steps: Vec<Step>) -> Answer {
-    Answer {
-        status: outcome.status,
-        body: outcome.body.to_vec(),
-        why,
-        steps,
-    }
-}
-
-/// The downtime that counts: one that is told as usual before a soft one. Drains are left out where weights tell them.
-fn first_down(
-    spool: &Spool,
-    names: impl Iterator<Item = String>,
-    weights: bool,
-) -> Result<Option<(String, Downtime)>, SpoolError> {
-    let mut soft = None;
-    for name in names {
-        // Names of the daemon's own making are keys.
-        let Ok(key) = Key::parse(&name) else { continue };
-        match spool.read(&key) {
-            Ok(Some(downtime)) if weights && downtime.mark() == Some(Mark::Drain) => {}
-            Ok(Some(downtime)) if downtime.mark() == Some(Mark::Soft) => {
-                soft = soft.or(Some((name, downtime)));
-            }
-            Ok(Some(downtime)) => return Ok(Some((name, downtime))),
-            Ok(None) => {}
-            Err(e) => return Err(e),
-        }
-    }
-    Ok(soft)
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Options;
-use super::handler::Pollers;
+use super::handler::HttpHandler;
 use super::state::State;
 use crate::config::Config;
 use crate::http::server::Http;
@@ -96,7 +96,7 @@ impl Listeners {
         let pollers = || {
             (
                 Arc::clone(&state.connections),
-                Pollers::new(Arc::clone(state)),
+                HttpHandler(Arc::clone(state)),
                 stopped.clone(),
             )
         };

@@ -149,7 +149,7 @@ fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, D
 }
 
 async fn apply(state: &Arc<State>, key: Key, change: Change, who: &str) -> Reply {
-    let spool = state.checker.gate().spool().clone();
+    let spool = state.gate.spool().clone();
     let by = who.to_owned();
     // Writing waits for the lock and the disk.
     let done = tokio::task::spawn_blocking(move || -> Result<String, SpoolError> {

@@ -1,20 +1,17 @@
 //! What all requests share.
 
-use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
-use super::metrics::Counters;
+use super::counters::Counters;
 use super::room;
-use super::target::Own;
 use super::tokens::Tokens;
+use crate::check::Checker;
 use crate::check::cache::Cache;
-use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::group::CheckContext;
 use crate::http::connections::Connections;
-use crate::ledger::Ledger;
-use crate::ledger::stats::Stats;
+use crate::ledger::{Ledger, Moment};
 use crate::os::sys::LocalAddresses;
 use crate::spool::{Gate, unix_now};
 
@@ -29,6 +26,8 @@ pub struct Live {
     pub context: Arc<CheckContext>,
     /// Who may change the spool from afar.
     pub tokens: Tokens,
+    /// This host's own addresses.
+    pub own: Arc<LocalAddresses>,
 }
 
 impl Live {
@@ -36,42 +35,26 @@ impl Live {
     ///
     /// # Errors
     /// When certificates or tokens that it names cannot be read.
-    pub fn new(config: Config, local: &Arc<LocalAddresses>) -> Result<Self, String> {
+    pub fn new(config: Config, own: &Arc<LocalAddresses>) -> Result<Self, String> {
         let tokens = Tokens::load(&config.daemon.remote_spool_tokens)?;
         let config = Arc::new(config);
-        let context = room::check_context(&config, Arc::clone(local)).map_err(|e| e.to_string())?;
+        let context = room::check_context(&config, Arc::clone(own));
         Ok(Self {
             config,
-            context: Arc::new(context),
+            context: Arc::new(context.map_err(|e| e.to_string())?),
             tokens,
+            own: Arc::clone(own),
         })
     }
-}
-
-/// A moment, for all that is noted of it: to read a clock takes as long as to note something.
-#[derive(Debug, Clone, Copy)]
-pub struct Moment {
-    /// On the ledger's clock: time since the start.
-    pub since_start: Duration,
-    /// On the wall clock, in seconds of unix time.
-    pub unix: f64,
-}
-
-/// What is remembered of pollers and services, under one lock, as each check is noted in both.
-pub struct Memory {
-    /// The pollers.
-    pub ledger: Ledger,
-    /// The services.
-    pub stats: Stats,
 }
 
 /// What all requests share.
 pub struct State {
     /// When it began.
     pub started: Instant,
-    /// This host's own addresses.
-    pub own: Arc<LocalAddresses>,
-    /// The policy, with spool and cache.
+    /// The spool.
+    pub gate: Gate,
+    /// The results of checks.
     pub checker: Checker,
     /// What is counted.
     pub counters: Arc<Counters>,
@@ -79,36 +62,31 @@ pub struct State {
     pub connections: Arc<Connections>,
     /// Another one after each start.
     pub id: String,
-    memory: Mutex<Memory>,
+    ledger: Mutex<Ledger>,
     live: RwLock<Arc<Live>>,
     downtimes: Mutex<Option<(Instant, Option<usize>)>>,
 }
 
 impl State {
-    /// An empty memory.
+    /// Nothing is remembered yet.
     #[must_use]
-    pub fn new(gate: Gate, live: Live, own: Arc<LocalAddresses>) -> Self {
+    pub fn new(gate: Gate, live: Live) -> Self {
         let config = &live.config;
         let counters = Arc::new(Counters::new());
         let counting = Arc::clone(&counters);
-        let observer: Arc<Observer> = Arc::new(move |protocol, outcome, seconds| {
-            counting.probed(protocol.name, outcome.passes(), seconds);
+        let cache = Cache::new(config.check.cache_limits());
+        let checker = Checker::new(cache, false, move |check, outcome, trace| {
+            counting.probed(check.protocol.name, outcome.passes(), trace.seconds());
         });
-        let cache = Arc::new(Cache::new(config.check.cache_limits()));
+        let ledger = Ledger::new(&config.ledger);
         Self {
             started: Instant::now(),
-            checker: Checker::new(gate, cache, observer),
+            gate,
+            checker,
             connections: Arc::new(Connections::new(room::limits(config))),
             counters,
-            own,
             id: format!("{}-{}", std::process::id(), unix_now()),
-            memory: Mutex::new(Memory {
-                ledger: Ledger::new(config.ledger.max_pollers),
-                stats: Stats::new(
-                    config.ledger.max_services,
-                    config.ledger.max_addresses_per_service,
-                ),
-            }),
+            ledger: Mutex::new(ledger),
             live: RwLock::new(Arc::new(live)),
             downtimes: Mutex::default(),
         }
@@ -129,9 +107,9 @@ impl State {
         }
     }
 
-    /// What is remembered of pollers and services.
-    pub fn memory(&self) -> MutexGuard<'_, Memory> {
-        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    /// What is remembered of polls.
+    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The configuration in force.
@@ -142,9 +120,8 @@ impl State {
 
     /// Replaces the configuration. Running probes end under the old one.
     pub fn set_live(&self, live: Live) {
-        self.checker
-            .cache()
-            .set_limits(live.config.check.cache_limits());
+        let limits = live.config.check.cache_limits();
+        self.checker.cache().set_limits(limits);
         let before = self.live();
         live.context.probes.adopt(&before.context.probes);
         let reach = |c: &Config| (c.probe.check_hosts.clone(), c.probe.allowed_ports.clone());
@@ -168,18 +145,8 @@ impl State {
         {
             return count;
         }
-        let count = self.checker.gate().count();
+        let count = self.gate.count();
         *known = Some((Instant::now(), count));
         count
-    }
-}
-
-impl Own for LocalAddresses {
-    fn is_own(&self, address: IpAddr) -> bool {
-        self.contains(address)
-    }
-
-    fn by_name(&self) -> Option<IpAddr> {
-        self.by_own_name()
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::group::{Action, Memory};
+use crate::group::{EndedAction, GroupStates};
 use crate::os::process::{self, Argv};
 use crate::spool::unix_now;
 
@@ -19,14 +19,14 @@ pub(super) async fn run_all(
     up: bool,
     actions: Vec<Argv>,
     limit: Duration,
-    memory: Arc<Memory>,
+    states: Arc<GroupStates>,
 ) -> Vec<Argv> {
     let mut failed = Vec::new();
     for argv in actions {
         let (end, good) = run_one(&name, up, &argv, limit).await;
-        memory.acted(
+        states.acted(
             &name,
-            Action {
+            EndedAction {
                 command: argv.to_string(),
                 at: unix_now(),
                 end,

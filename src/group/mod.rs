@@ -1,7 +1,7 @@
 //! A named set of checks: all of them, any, or so many must pass.
 //!
 //! Rule: its checks run at the same time, each within its own deadline, and the answer names every one. How a check is
-//! asked for, through the cache or by itself, is the caller's: see [`Ask`].
+//! asked for, through the cache or by itself, is the caller's: see [`CheckRunner`].
 
 mod actions;
 mod check;
@@ -22,7 +22,7 @@ pub use check::GroupCheck;
 pub use read::read;
 pub use settings::{Group, Groups, Require};
 
-use crate::probe::{self, Context, GROUP, Headers, Outcome, Protocol, Target, Trace};
+use crate::probe::{self, Check, Context, Headers, Outcome, Protocol, Target, Trace};
 use crate::spool::unix_now;
 
 /// Most characters of a check's answer that a group's answer shows.
@@ -36,54 +36,45 @@ pub struct CheckContext {
     pub groups: Groups,
 }
 
-/// How the checks of a group are asked for.
-pub trait Ask: Send + Sync {
+/// Runs the checks of a group.
+pub trait CheckRunner: Send + Sync {
     /// Gives the outcome of a check.
-    fn ask<'a>(
-        &'a self,
-        protocol: &'static Protocol,
-        target: Target,
-        context: &'a Arc<CheckContext>,
-    ) -> Asked<'a>;
+    fn run_check<'a>(&'a self, check: Check, context: &'a Arc<CheckContext>) -> RunningCheck<'a>;
 
     /// Told of each run of a group.
-    fn checked(&self, _result: &Result, _group: &Group) {}
+    fn checked(&self, _result: &GroupResult, _group: &Group) {}
 }
 
 /// The outcome of a check, to be waited for.
-pub type Asked<'a> = Pin<Box<dyn Future<Output = Arc<Outcome>> + Send + 'a>>;
+pub type RunningCheck<'a> = Pin<Box<dyn Future<Output = Arc<Outcome>> + Send + 'a>>;
 
-/// Each check by itself: nothing is shared or kept, and everything ends when the caller drops it.
+/// Runs each check by itself: nothing is shared or kept, and everything ends when the caller drops it.
 pub struct Alone;
 
-impl Ask for Alone {
-    fn ask<'a>(
-        &'a self,
-        protocol: &'static Protocol,
-        target: Target,
-        context: &'a Arc<CheckContext>,
-    ) -> Asked<'a> {
+impl CheckRunner for Alone {
+    fn run_check<'a>(&'a self, check: Check, context: &'a Arc<CheckContext>) -> RunningCheck<'a> {
         Box::pin(async move {
-            Arc::new(check_as(None, self, protocol, &target, context, &Trace::start(false)).await)
+            let trace = Trace::start(false);
+            Arc::new(run_check(None, self, &check, context, &trace).await)
         })
     }
 }
 
 /// Runs one check, which may be a group; one that has a name is known again by it, see [`probe::run_as`].
-pub async fn check_as(
+pub async fn run_check(
     name: Option<probe::Name>,
-    ask: &dyn Ask,
-    protocol: &'static Protocol,
-    target: &Target,
+    runner: &dyn CheckRunner,
+    check: &Check,
     context: &Arc<CheckContext>,
     trace: &Trace,
 ) -> Outcome {
-    if protocol.name != GROUP {
+    let Check { protocol, target } = check;
+    if !check.is_group() {
         return probe::run_as(name, protocol, target, &context.probes, trace).await;
     }
     let name = &*target.service;
     match context.groups.get(name) {
-        Some(group) => run(name, group, ask, context).await.outcome(),
+        Some(group) => run(name, group, runner, context).await.outcome(),
         None => unknown(name, &context.groups),
     }
 }
@@ -106,18 +97,18 @@ fn unknown(name: &str, groups: &Groups) -> Outcome {
 
 /// What came of a group's checks.
 #[derive(Debug)]
-pub struct Result {
+pub struct GroupResult {
     /// The group's name.
     pub name: String,
     /// How many must pass.
     pub required: usize,
     /// Its checks, in their order.
-    pub checks: Vec<Checked>,
+    pub checks: Vec<CheckResult>,
 }
 
 /// What came of one of them.
 #[derive(Debug)]
-pub struct Checked {
+pub struct CheckResult {
     /// The check, as the configuration has it.
     pub text: String,
     /// Its outcome.
@@ -127,18 +118,23 @@ pub struct Checked {
 }
 
 /// Runs all checks of a group.
-pub async fn run(name: &str, group: &Group, ask: &dyn Ask, context: &Arc<CheckContext>) -> Result {
+pub async fn run(
+    name: &str,
+    group: &Group,
+    runner: &dyn CheckRunner,
+    context: &Arc<CheckContext>,
+) -> GroupResult {
     let running = group
         .checks
         .iter()
-        .map(|check| one(name, group, check, ask, context));
+        .map(|check| one(name, group, check, runner, context));
     let checks = all(running.collect()).await;
-    let result = Result {
+    let result = GroupResult {
         name: name.to_owned(),
         required: group.require.of(group.checks.len()),
         checks,
     };
-    ask.checked(&result, group);
+    runner.checked(&result, group);
     result
 }
 
@@ -146,18 +142,16 @@ async fn one(
     name: &str,
     group: &Group,
     check: &GroupCheck,
-    ask: &dyn Ask,
+    runner: &dyn CheckRunner,
     context: &Arc<CheckContext>,
-) -> Checked {
+) -> CheckResult {
     let start = Instant::now();
     let limit = check.limit.or(group.timeout);
     let outcome = match Protocol::find(check.protocol) {
         Some(protocol) => {
-            within(
-                limit,
-                ask.ask(protocol, target(name, check, limit), context),
-            )
-            .await
+            let target = Arc::new(target(name, check, limit));
+            let running = runner.run_check(Check { protocol, target }, context);
+            within(limit, running).await
         }
         // The configuration takes only protocols of the table.
         None => Arc::new(Outcome::unavailable(format!(
@@ -165,7 +159,7 @@ async fn one(
             check.protocol
         ))),
     };
-    Checked {
+    CheckResult {
         text: check.text.clone(),
         outcome,
         took: start.elapsed(),
@@ -173,13 +167,13 @@ async fn one(
 }
 
 /// Another group's run, or another poller's probe, may have a longer deadline.
-async fn within(limit: Option<Duration>, asked: Asked<'_>) -> Arc<Outcome> {
+async fn within(limit: Option<Duration>, running: RunningCheck<'_>) -> Arc<Outcome> {
     let Some(limit) = limit else {
-        return asked.await;
+        return running.await;
     };
     // The check's own deadline comes first, since its message says more.
     let limit = limit + Duration::from_millis(100);
-    match tokio::time::timeout(limit, asked).await {
+    match tokio::time::timeout(limit, running).await {
         Ok(outcome) => outcome,
         Err(_) => Arc::new(Outcome::unavailable(format!(
             "no result after {:.2}s",
@@ -202,7 +196,7 @@ fn target(group: &str, check: &GroupCheck, limit: Option<Duration>) -> Target {
 }
 
 /// Waits for all of them at once, in one task.
-async fn all<F: Future<Output = Checked>>(futures: Vec<F>) -> Vec<Checked> {
+async fn all<F: Future<Output = CheckResult>>(futures: Vec<F>) -> Vec<CheckResult> {
     let mut running: Vec<_> = futures.into_iter().map(|f| (Box::pin(f), None)).collect();
     std::future::poll_fn(|context| {
         let mut ready = true;
@@ -224,7 +218,7 @@ async fn all<F: Future<Output = Checked>>(futures: Vec<F>) -> Vec<Checked> {
     running.into_iter().filter_map(|(_, done)| done).collect()
 }
 
-impl Result {
+impl GroupResult {
     /// How many passed.
     #[must_use]
     pub fn passed(&self) -> usize {
@@ -317,11 +311,11 @@ pub fn said(outcome: &Outcome) -> String {
 
 /// What is remembered of groups, for `/status` and the like.
 #[derive(Debug, Default)]
-pub struct Memory(Mutex<HashMap<String, Remembered>>);
+pub struct GroupStates(Mutex<HashMap<String, GroupState>>);
 
 /// What is remembered of one group.
 #[derive(Debug, Clone, Default)]
-pub struct Remembered {
+pub struct GroupState {
     /// Whether it is up, by `rise` and `fall` where it is watched, else by its last result.
     pub up: Option<bool>,
     /// When that changed last, in seconds of unix time.
@@ -331,12 +325,12 @@ pub struct Remembered {
     /// What came of that.
     pub summary: String,
     /// The last action that ended.
-    pub action: Option<Action>,
+    pub action: Option<EndedAction>,
 }
 
 /// An action that was run.
 #[derive(Debug, Clone)]
-pub struct Action {
+pub struct EndedAction {
     /// The command.
     pub command: String,
     /// When it ended, in seconds of unix time.
@@ -347,9 +341,9 @@ pub struct Action {
     pub good: bool,
 }
 
-impl Memory {
+impl GroupStates {
     /// Notes a result. Of a group that is not watched it is the state too.
-    pub fn checked(&self, result: &Result, watched: bool) {
+    pub fn checked(&self, result: &GroupResult, watched: bool) {
         let mut all = self.lock();
         let group = all.entry(result.name.clone()).or_default();
         group.checked = Some(unix_now());
@@ -365,13 +359,13 @@ impl Memory {
     }
 
     /// Notes an action that ended.
-    pub fn acted(&self, name: &str, action: Action) {
+    pub fn acted(&self, name: &str, action: EndedAction) {
         self.lock().entry(name.to_owned()).or_default().action = Some(action);
     }
 
     /// What is remembered of a group.
     #[must_use]
-    pub fn get(&self, name: &str) -> Remembered {
+    pub fn get(&self, name: &str) -> GroupState {
         self.lock().get(name).cloned().unwrap_or_default()
     }
 
@@ -380,12 +374,12 @@ impl Memory {
         self.lock().retain(|name, _| known(name));
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<String, Remembered>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, GroupState>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Remembered {
+impl GroupState {
     fn set(&mut self, up: bool) -> bool {
         if self.up == Some(up) {
             return false;

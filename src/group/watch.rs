@@ -10,7 +10,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-use crate::group::{self, Ask, CheckContext, Group, Memory};
+use crate::group::{self, CheckContext, CheckRunner, Group, GroupStates};
 use crate::os::process::Argv;
 use crate::spool::{Key, Spool};
 
@@ -43,11 +43,11 @@ impl Judge {
 /// What watches need of their surroundings.
 pub struct Means {
     /// How checks are asked for.
-    pub ask: Arc<dyn Ask>,
+    pub runner: Arc<dyn CheckRunner>,
     /// The configuration in force, with the means of probes.
     pub context: Box<dyn Fn() -> Arc<CheckContext> + Send + Sync>,
     /// Where states are noted.
-    pub memory: Arc<Memory>,
+    pub states: Arc<GroupStates>,
     /// Where downtimes are written.
     pub spool: Option<Spool>,
 }
@@ -145,11 +145,11 @@ impl Watch {
     /// Checks the group once, judges, and starts what is to be done. Gives whether the group passed.
     pub async fn check(&mut self, group: &Group) -> bool {
         let context = (self.means.context)();
-        let result = group::run(&self.name, group, &*self.means.ask, &context).await;
+        let result = group::run(&self.name, group, &*self.means.runner, &context).await;
         let summary = result.summary();
         let passes = result.passes();
         if let Some(up) = self.judge.note(passes, group.rise, group.fall) {
-            self.means.memory.is_now(&self.name, up);
+            self.means.states.is_now(&self.name, up);
             let level = if up {
                 log::Level::Info
             } else {
@@ -195,13 +195,13 @@ impl Watch {
             return;
         }
         let actions = std::mem::take(&mut self.pending);
-        let memory = Arc::clone(&self.means.memory);
+        let states = Arc::clone(&self.means.states);
         self.acting = Some(tokio::spawn(super::actions::run_all(
             self.name.clone(),
             up,
             actions,
             group.action_timeout,
-            memory,
+            states,
         )));
     }
 

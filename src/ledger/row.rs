@@ -31,7 +31,7 @@ pub enum View {
 }
 
 impl View {
-    /// Its place in [`super::Figures::polling`].
+    /// Its place in [`super::PollerFigures::polling`].
     pub(super) fn index(self) -> usize {
         match self {
             Self::Up => 0,
@@ -53,6 +53,14 @@ pub enum Told {
     Down,
     /// The check passes, while the agent takes the weight away.
     Drain,
+}
+
+impl Told {
+    /// Whether that is an answer that passes.
+    #[must_use]
+    pub fn passes(self) -> bool {
+        matches!(self, Self::Up | Self::Drain)
+    }
 }
 
 /// One poller.
@@ -100,7 +108,7 @@ pub struct Row {
 
 /// The spool folder of a daemon.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Root {
+pub struct SpoolRoot {
     /// Its path, as the daemon was given it.
     pub path: String,
     /// Device and inode, by which another process knows it again.
@@ -115,7 +123,7 @@ pub struct Page {
     /// Another one after each start of the daemon.
     pub daemon: String,
     /// The daemon's spool.
-    pub spool: Root,
+    pub spool: SpoolRoot,
     /// Whether a drain is told by weights of the agent protocol.
     pub agent_weights: bool,
     /// The pollers, by service and name.

@@ -32,6 +32,17 @@ pub struct LocalAddresses {
 }
 
 impl LocalAddresses {
+    /// Addresses that stay as they are here.
+    #[cfg(test)]
+    pub(crate) fn known(interfaces: &[IpAddr], by_name: Option<IpAddr>) -> Self {
+        let for_ever = Instant::now() + Duration::from_secs(86_400);
+        let interfaces = interfaces.iter().copied().collect();
+        Self {
+            interfaces: RwLock::new(Some((interfaces, for_ever))),
+            by_name: RwLock::new(by_name),
+        }
+    }
+
     /// Whether an address belongs to an interface of this host.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

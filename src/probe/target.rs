@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use hyper::header::{HeaderName, HeaderValue};
 
+use super::{GROUP, Protocol};
 use crate::net::Host;
 
 /// The request headers of a target: so few that a list serves them best.
@@ -54,6 +55,23 @@ pub struct Target {
     pub limit: Option<Duration>,
     /// The configuration named the host, not a request, so `check_hosts` does not apply.
     pub trusted: bool,
+}
+
+/// A check: how to probe, and what.
+#[derive(Debug, Clone)]
+pub struct Check {
+    /// How to probe.
+    pub protocol: &'static Protocol,
+    /// What is probed.
+    pub target: Arc<Target>,
+}
+
+impl Check {
+    /// Whether a group of checks is to be run.
+    #[must_use]
+    pub fn is_group(&self) -> bool {
+        self.protocol.name == GROUP
+    }
 }
 
 impl Target {

@@ -84,6 +84,12 @@ impl Trace {
         }
     }
 
+    /// Time since the start, in seconds.
+    #[must_use]
+    pub fn seconds(&self) -> f64 {
+        self.start.elapsed().as_secs_f64()
+    }
+
     /// Time since the start, as messages show it.
     #[must_use]
     pub fn elapsed(&self) -> impl fmt::Display + use<> {

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::names::Names;
 use super::read::Root;
-use super::{ALL, Downtime, Spool, SpoolError, cause_text};
+use super::{ALL, Downtime, Mark, Spool, SpoolError, cause_text};
 
 /// How often the same trouble is logged at the most.
 const LOG_EVERY: Duration = Duration::from_secs(60);
@@ -24,12 +24,48 @@ const REMEMBERED_REASON: usize = 1 << 17;
 /// A downtime that closes the gate.
 #[derive(Debug, Clone)]
 pub struct Closed {
-    /// What the answer names: `all` or the service.
-    pub name: Box<str>,
+    /// The name of its entry.
+    pub entry: Box<str>,
     /// The downtime.
     pub downtime: Arc<Downtime>,
     /// The entry cannot be read now; this is what it said last.
     pub held: bool,
+}
+
+impl Closed {
+    /// What the answer names: `all` or the service, without host and port of an instance.
+    #[must_use]
+    pub fn subject(&self) -> &str {
+        match self.entry.split_once(':') {
+            Some((service, _)) => service,
+            None => &self.entry,
+        }
+    }
+
+    /// Whether the downtime only drains, where weights can tell that.
+    #[must_use]
+    pub fn is_drain(&self) -> bool {
+        self.downtime.mark() == Some(Mark::Drain)
+    }
+
+    fn rank(&self, weights: bool) -> Rank {
+        match self.downtime.mark() {
+            Some(Mark::Drain) if weights => Rank::Drain,
+            Some(Mark::Soft) => Rank::Soft,
+            Some(Mark::Drain) | None => Rank::Usual,
+        }
+    }
+}
+
+/// Which of several downtimes counts: the last of these. A weaker one must not hide a stronger one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    /// It is told by the weights of the agent protocol.
+    Drain,
+    /// It is told by 404.
+    Soft,
+    /// It is told by 503.
+    Usual,
 }
 
 /// The spool as the daemon asks it.
@@ -58,22 +94,25 @@ impl Gate {
         spool.create_root()?;
         let fail = |e| SpoolError::new("read spool folder", spool.root(), e);
         fs::read_dir(spool.root()).map_err(fail)?;
-        let names = Names::default();
-        names.met(
-            spool.root(),
-            Root::open(spool.root())
-                .and_then(|root| root.identity())
-                .map_err(fail)?,
-        );
+        let identity = Root::open(spool.root()).and_then(|root| root.identity());
+        let identity = identity.map_err(fail)?;
         spool.sweep();
-        Ok(Self {
+        let gate = Self::new(spool);
+        gate.names.met(gate.spool.root(), identity);
+        Ok(gate)
+    }
+
+    /// A gate for a look at a spool that may not be there: nothing is made, and nothing read yet.
+    #[must_use]
+    pub fn new(spool: Spool) -> Self {
+        Self {
             spool,
-            names,
+            names: Names::default(),
             last_down: Mutex::default(),
             any_down: AtomicBool::new(false),
             trouble: Mutex::default(),
             errors: AtomicU64::new(0),
-        })
+        }
     }
 
     /// The spool behind the gate.
@@ -82,52 +121,54 @@ impl Gate {
         &self.spool
     }
 
-    /// The first downtime in force among `all` and the entries of a service, in their order; the entries are its own
-    /// and those of its instances.
-    pub fn ask(&self, service: &str, entries: &dyn Fn() -> Vec<String>) -> Option<Closed> {
-        self.ask_for(service, entries, &|_| true, Instant::now())
-    }
-
-    /// [`Gate::ask`] for the first downtime that is wanted.
-    pub fn ask_for(
+    /// The downtime that counts among those of `all` and of the entries of a service, which are its own and those of its
+    /// instances: one that is told as usual before a soft one, a soft one before one that weights tell, where they do;
+    /// among equals the first in their order.
+    pub fn closed(
         &self,
         service: &str,
         entries: &dyn Fn() -> Vec<String>,
-        wanted: &dyn Fn(&Downtime) -> bool,
+        weights: bool,
         now: Instant,
     ) -> Option<Closed> {
         let certain = self.names.certain(self.spool.root(), now);
         // Mostly nothing is down, and then there is nothing to open, and nothing to forget.
-        if certain
-            .as_ref()
-            .is_some_and(|listing| !listing.concerns(service))
-            && !self.any_down()
-        {
+        if !self.any_down() && certain.as_ref().is_some_and(|l| !l.concerns(service)) {
             return None;
         }
         let root = OnceCell::new();
         let entries = entries();
-        std::iter::once(ALL)
-            .chain(entries.iter().map(String::as_str))
-            .find_map(|name| {
-                if certain.as_ref().is_some_and(|listing| !listing.has(name)) {
-                    self.forget(name);
-                    return None;
-                }
-                let (downtime, held) = match root.get_or_init(|| self.open_root()) {
-                    Some(root) => self.entry(root, name)?,
-                    None => (self.remembered(name)?, true),
-                };
-                if !wanted(&downtime) {
-                    return None;
-                }
-                let shown = if name == ALL { ALL } else { service };
-                Some(Closed {
-                    name: shown.into(),
-                    downtime,
-                    held,
-                })
-            })
+        let mut strongest: Option<Closed> = None;
+        for name in std::iter::once(ALL).chain(entries.iter().map(String::as_str)) {
+            if certain.as_ref().is_some_and(|listing| !listing.has(name)) {
+                self.forget(name);
+                continue;
+            }
+            let Some(closed) = self.ask(root.get_or_init(|| self.open_root()), name) else {
+                continue;
+            };
+            let rank = closed.rank(weights);
+            if rank == Rank::Usual {
+                return Some(closed);
+            }
+            if strongest.as_ref().is_none_or(|s| s.rank(weights) < rank) {
+                strongest = Some(closed);
+            }
+        }
+        strongest
+    }
+
+    /// The downtime of one entry; without the root, what the entry said last.
+    fn ask(&self, root: &Option<Root<'_>>, name: &str) -> Option<Closed> {
+        let (downtime, held) = match root {
+            Some(root) => self.entry(root, name)?,
+            None => (self.remembered(name)?, true),
+        };
+        Some(Closed {
+            entry: name.into(),
+            downtime,
+            held,
+        })
     }
 
     /// The downtimes in force in the whole spool; `None` while it cannot be listed.

@@ -1,27 +1,33 @@
+use super::super::key::CacheKeys;
 use super::*;
+use crate::probe::{Check, Protocol, Settings, Target};
 
 fn cache(time: f64, entries: usize, bytes: usize) -> Arc<Cache> {
-    Arc::new(Cache::new(Limits {
+    Arc::new(Cache::new(CacheLimits {
         time: Some(Duration::from_secs_f64(time)),
         entries,
         bytes,
     }))
 }
 
-fn key(port: u16) -> Key {
-    Key::new("tcp", Host::Local, port, None, None)
+fn key(port: u16) -> CacheKey {
+    let check = Check {
+        protocol: Protocol::find("tcp").unwrap(),
+        target: Arc::new(Target::local(port, "/")),
+    };
+    CacheKeys::of(&check, &Settings::default()).unwrap().key
 }
 
-fn begin(cache: &Arc<Cache>, port: u16, fresh: bool) -> (Ticket, Running) {
-    match cache.find(&key(port), fresh, Instant::now()) {
-        Found::Begin(ticket, running) => (ticket, running),
+fn begin(cache: &Arc<Cache>, port: u16, fresh: bool) -> (Ticket, RunningProbe) {
+    match cache.look_up(&key(port), fresh, Instant::now()) {
+        Lookup::Begin(ticket, running) => (ticket, running),
         _ => panic!("expected to begin a probe of port {port}"),
     }
 }
 
-fn body(found: &Found) -> Option<&[u8]> {
+fn body(found: &Lookup) -> Option<&[u8]> {
     match found {
-        Found::Result(outcome) => Some(&outcome.body),
+        Lookup::Stored(outcome) => Some(&outcome.body),
         _ => None,
     }
 }
@@ -33,10 +39,10 @@ fn a_result_is_found_until_it_expires() {
         .0
         .deliver(Outcome::healthy("a"), None);
     assert_eq!(
-        body(&cache.find(&key(1), false, Instant::now())),
+        body(&cache.look_up(&key(1), false, Instant::now())),
         Some(&b"a"[..])
     );
-    cache.set_limits(Limits {
+    cache.set_limits(CacheLimits {
         time: Some(Duration::ZERO),
         entries: 10,
         bytes: 1 << 20,
@@ -54,14 +60,14 @@ fn a_running_probe_is_joined_but_not_by_who_wants_a_fresh_result() {
     let cache = cache(3600.0, 10, 1 << 20);
     let (first, _) = begin(&cache, 1, false);
     assert!(matches!(
-        cache.find(&key(1), false, Instant::now()),
-        Found::Running(_)
+        cache.look_up(&key(1), false, Instant::now()),
+        Lookup::Running(_)
     ));
     let (second, _) = begin(&cache, 1, true);
     second.deliver(Outcome::healthy("new"), None);
     first.deliver(Outcome::healthy("old"), None);
     assert_eq!(
-        body(&cache.find(&key(1), false, Instant::now())),
+        body(&cache.look_up(&key(1), false, Instant::now())),
         Some(&b"new"[..]),
         "the older probe overwrote the newer one"
     );
@@ -107,8 +113,8 @@ fn counts_are_those_of_the_originals() {
     begin(&cache, 1, false)
         .0
         .deliver(Outcome::healthy(""), None);
-    cache.find(&key(1), false, Instant::now());
-    let expected = Counts {
+    cache.look_up(&key(1), false, Instant::now());
+    let expected = CacheCounts {
         gets: 2,
         hits: 1,
         misses: 1,

@@ -115,7 +115,7 @@ fn view(row: &Row) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{Root, Told, View};
+    use crate::ledger::{SpoolRoot, Told, View};
 
     fn row(node: &str, view: View, state: &str) -> Row {
         Row {
@@ -159,7 +159,7 @@ mod tests {
         let page = Page {
             now: 100.0,
             daemon: "1".into(),
-            spool: Root {
+            spool: SpoolRoot {
                 path: "s".into(),
                 id: None,
             },

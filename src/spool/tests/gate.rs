@@ -7,10 +7,15 @@ use std::time::{Duration, Instant};
 
 use super::*;
 
+fn ask(gate: &Gate, service: &str, entries: &[&str], weights: bool) -> Option<Closed> {
+    let entries = || entries.iter().map(ToString::to_string).collect();
+    gate.closed(service, &entries, weights, Instant::now())
+}
+
 /// What the gate says of the service `web`: the reason, and whether it is held.
 fn web(gate: &Gate) -> Option<(String, bool)> {
-    gate.ask("web", &|| vec!["web".into()])
-        .map(|closed| (closed.downtime.reason.clone(), closed.held))
+    let closed = ask(gate, "web", &["web"], false)?;
+    Some((closed.downtime.reason.clone(), closed.held))
 }
 
 fn down(reason: &str) -> Option<(String, bool)> {
@@ -25,14 +30,36 @@ fn held(reason: &str) -> Option<(String, bool)> {
 fn the_gate_asks_all_then_the_names_in_order() {
     let f = Fixture::new();
     let gate = f.gate();
-    let ask = || {
-        gate.ask("web", &|| vec!["web".into(), "web:80".into()])
-            .map(|c| (c.name.to_string(), c.downtime.reason.clone()))
+    let first = || {
+        let closed = ask(&gate, "web", &["web", "web:80"], false)?;
+        Some((closed.subject().to_owned(), closed.entry.to_string()))
     };
-    assert_eq!(ask(), None);
+    assert_eq!(first(), None);
     for (file, name) in [("web:80", "web"), ("web", "web"), ("all", "all")] {
         f.put(file, file);
-        assert_eq!(ask(), Some((name.into(), file.into())));
+        assert_eq!(first(), Some((name.into(), file.into())));
+    }
+}
+
+#[test]
+fn a_soft_downtime_or_a_drain_never_hides_a_stronger_one() {
+    let f = Fixture::new();
+    let gate = f.gate();
+    let soft = r#"{"reason": "r", "soft": true}"#;
+    let drain = r#"{"reason": "r", "drain": true}"#;
+    let usual = r#"{"reason": "r"}"#;
+    for (all, web, web_80, weights, counts) in [
+        (soft, drain, usual, true, "web:80"),
+        (soft, drain, usual, false, "web"),
+        (drain, soft, soft, true, "web"),
+        (drain, soft, soft, false, "all"),
+        (drain, drain, drain, true, "all"),
+    ] {
+        for (name, content) in [("all", all), ("web", web), ("web:80", web_80)] {
+            f.put(name, content);
+        }
+        let closed = ask(&gate, "web", &["web", "web:80"], weights).unwrap();
+        assert_eq!(&*closed.entry, counts, "{all} {web} {web_80} {weights}");
     }
 }
 
@@ -166,10 +193,7 @@ fn a_root_that_is_gone_or_no_folder_keeps_every_state() {
         let gate = f.gate();
         f.put("web", "r");
         assert_eq!(
-            (
-                web(&gate),
-                gate.ask("mail", &|| vec!["mail".into()]).is_some()
-            ),
+            (web(&gate), ask(&gate, "mail", &["mail"], false).is_some()),
             (down("r"), false),
             "{what}"
         );
@@ -178,7 +202,7 @@ fn a_root_that_is_gone_or_no_folder_keeps_every_state() {
         damage(&f);
         assert_eq!(web(&gate), held("r"), "{what}");
         assert!(
-            gate.ask("mail", &|| vec!["mail".into()]).is_none(),
+            ask(&gate, "mail", &["mail"], false).is_none(),
             "{what}: what was up went down"
         );
         assert!(gate.errors() > 0, "{what}");
@@ -197,10 +221,8 @@ fn all_is_held_too_when_the_root_is_gone() {
     f.put("all", "reboot");
     assert_eq!(web(&gate), down("reboot"));
     fs::rename(f.spool.root(), f.folder.path().join("aside")).unwrap();
-    let closed = gate
-        .ask("mail", &|| vec!["mail".into()])
-        .expect("the host went back into traffic");
-    assert_eq!((&*closed.name, closed.held), ("all", true));
+    let closed = ask(&gate, "mail", &["mail"], false).expect("the host went back into traffic");
+    assert_eq!((closed.subject(), closed.held), ("all", true));
 }
 
 #[test]

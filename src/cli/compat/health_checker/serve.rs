@@ -16,7 +16,7 @@ use super::{GROUP, HealthChecker};
 use crate::cli::failure::{Failure, failed};
 use crate::config::Config;
 use crate::daemon;
-use crate::group::{self, Alone, CheckContext, Group};
+use crate::group::{self, Alone, CheckContext, Group, GroupResult};
 use crate::http::accept;
 use crate::http::connections::Connections;
 use crate::http::reply::{self, Reply};
@@ -84,7 +84,7 @@ struct HealthHandler {
 
 /// A run that several requests wait for; it ends with the last of them.
 struct Flight {
-    result: watch::Receiver<Option<Arc<group::Result>>>,
+    result: watch::Receiver<Option<Arc<GroupResult>>>,
     task: AbortHandle,
 }
 
@@ -142,12 +142,12 @@ impl HealthHandler {
         self.context.groups.get(GROUP)
     }
 
-    async fn run(&self) -> Option<Arc<group::Result>> {
+    async fn run(&self) -> Option<Arc<GroupResult>> {
         let result = group::run(GROUP, self.group()?, &Alone, &self.context).await;
         Some(Arc::new(result))
     }
 
-    async fn join(&self, shared: &Mutex<Weak<Flight>>) -> Option<Arc<group::Result>> {
+    async fn join(&self, shared: &Mutex<Weak<Flight>>) -> Option<Arc<GroupResult>> {
         let flight = self.running_or_new(shared);
         let mut result = flight.result.clone();
         let found = result.wait_for(Option::is_some).await.ok()?;
@@ -179,7 +179,7 @@ impl HealthHandler {
         })
     }
 
-    fn answer(&self, result: &group::Result) -> Reply {
+    fn answer(&self, result: &GroupResult) -> Reply {
         let (status, body) = match result.passes() {
             true => (StatusCode::OK, "OK"),
             false => (StatusCode::GATEWAY_TIMEOUT, FAILED),
@@ -191,7 +191,7 @@ impl HealthHandler {
     }
 }
 
-fn log_result(result: &group::Result, poller: IpAddr) {
+fn log_result(result: &GroupResult, poller: IpAddr) {
     for check in &result.checks {
         if !check.outcome.passes() {
             let (text, seconds) = (&check.text, check.took.as_secs_f64());

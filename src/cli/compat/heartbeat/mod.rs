@@ -25,7 +25,7 @@ use crate::cli::failure::{Failure, failed, usage};
 use crate::config::Config;
 use crate::daemon;
 use crate::group::watch::{self, Means, Watch};
-use crate::group::{Alone, Group, Memory};
+use crate::group::{Alone, Group, GroupStates};
 use crate::os::cause::cause_text;
 use crate::os::orphans;
 use crate::os::signals::StopSignals;
@@ -193,9 +193,9 @@ fn means(group: &Group) -> Result<Arc<Means>, Failure> {
     let context = daemon::check_context(&config, own).map_err(Failure::failed)?;
     let context = Arc::new(context);
     Ok(Arc::new(Means {
-        ask: Arc::new(Alone),
+        runner: Arc::new(Alone),
         context: Box::new(move || Arc::clone(&context)),
-        memory: Arc::new(Memory::default()),
+        states: Arc::new(GroupStates::default()),
         spool: None,
     }))
 }

@@ -4,6 +4,7 @@
 //! `.`, `_` and `-`, a port is decimal digits.
 
 use hyper::Method;
+use percent_encoding::percent_decode_str;
 
 use crate::probe::Protocol;
 use crate::spool::{self, NameError, ServiceName};
@@ -12,9 +13,18 @@ use crate::spool::{self, NameError, ServiceName};
 #[derive(Debug)]
 pub enum Route<'a> {
     /// `/<protocol>/<service>/<port>/<query>`.
-    Check(Check<'a>),
+    Check(CheckPath<'a>),
     /// `POST /spool/<service>/<port>`.
     SpoolChange(ServiceName, u16),
+    /// A page about the daemon.
+    Page(PageName),
+    /// `/healthz`.
+    Health,
+}
+
+/// The pages.
+#[derive(Debug, Clone, Copy)]
+pub enum PageName {
     /// `/status`.
     Status,
     /// `/status/count`.
@@ -29,13 +39,11 @@ pub enum Route<'a> {
     Mutornadomon,
     /// `/metrics`.
     Metrics,
-    /// `/healthz`.
-    Health,
 }
 
 /// A check, as the path names it.
 #[derive(Debug)]
-pub struct Check<'a> {
+pub struct CheckPath<'a> {
     /// How to probe; `None` is `spool`.
     pub protocol: Option<&'static Protocol>,
     /// The service.
@@ -44,6 +52,8 @@ pub struct Check<'a> {
     pub port: Option<u16>,
     /// What comes behind the port, without the slash there.
     pub rest: &'a str,
+    /// The query string.
+    pub query: Option<&'a str>,
 }
 
 /// Why a request leads nowhere.
@@ -66,28 +76,21 @@ const READ_AND_POST: &str = "GET, HEAD, OPTIONS, POST";
 ///
 /// # Errors
 /// [`Refusal`] when there is none.
-pub fn parse<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refusal> {
+pub fn parse<'a>(
+    method: &Method,
+    path: &'a str,
+    query: Option<&'a str>,
+) -> Result<Route<'a>, Refusal> {
     let page = match path {
-        "/status" => Route::Status,
-        "/status/count" => Route::Count,
-        "/recent" => Route::Recent,
-        "/pollers" => Route::Pollers,
-        "/pollers/health" => Route::PollersHealth,
-        "/mutornadomon" => Route::Mutornadomon,
-        "/metrics" => Route::Metrics,
+        "/status" => Route::Page(PageName::Status),
+        "/status/count" => Route::Page(PageName::Count),
+        "/recent" => Route::Page(PageName::Recent),
+        "/pollers" => Route::Page(PageName::Pollers),
+        "/pollers/health" => Route::Page(PageName::PollersHealth),
+        "/mutornadomon" => Route::Page(PageName::Mutornadomon),
+        "/metrics" => Route::Page(PageName::Metrics),
         "/healthz" => Route::Health,
-        _ => {
-            let check = check(path)?;
-            return match *method {
-                Method::GET | Method::HEAD | Method::OPTIONS => reading(check),
-                Method::POST if check.protocol.is_none() => Ok(Route::SpoolChange(
-                    check.service,
-                    check.port.ok_or(Refusal::Port)?,
-                )),
-                _ if check.protocol.is_none() => Err(Refusal::Method(READ_AND_POST)),
-                _ => Err(Refusal::Method(READ)),
-            };
-        }
+        _ => return checking(method, check(path, query)?),
     };
     match *method {
         Method::GET | Method::HEAD | Method::OPTIONS => Ok(page),
@@ -95,15 +98,32 @@ pub fn parse<'a>(method: &Method, path: &'a str) -> Result<Route<'a>, Refusal> {
     }
 }
 
+fn checking<'a>(method: &Method, check: CheckPath<'a>) -> Result<Route<'a>, Refusal> {
+    let is_spool = check.protocol.is_none();
+    match *method {
+        Method::GET | Method::HEAD | Method::OPTIONS => reading(check),
+        Method::POST if is_spool => {
+            let port = check.port.ok_or(Refusal::Port)?;
+            Ok(Route::SpoolChange(check.service, port))
+        }
+        _ if is_spool => Err(Refusal::Method(READ_AND_POST)),
+        _ => Err(Refusal::Method(READ)),
+    }
+}
+
 /// A spool check needs a port that a spool file can have; a probe says itself what is wrong with the port.
-fn reading(check: Check<'_>) -> Result<Route<'_>, Refusal> {
+fn reading(check: CheckPath<'_>) -> Result<Route<'_>, Refusal> {
     match (check.protocol, check.port) {
         (None, None) => Err(Refusal::Port),
         _ => Ok(Route::Check(check)),
     }
 }
 
-fn check(path: &str) -> Result<Check<'_>, Refusal> {
+/// Finds the check that a path names.
+///
+/// # Errors
+/// [`Refusal`] when it names none.
+pub fn check<'a>(path: &'a str, query: Option<&'a str>) -> Result<CheckPath<'a>, Refusal> {
     let path = path.strip_prefix('/').ok_or(Refusal::NotFound)?;
     let (protocol, path) = path.split_once('/').ok_or(Refusal::NotFound)?;
     let (service, rest) = path.split_once('/').ok_or(Refusal::NotFound)?;
@@ -122,11 +142,12 @@ fn check(path: &str) -> Result<Check<'_>, Refusal> {
     if port.is_empty() {
         return Err(Refusal::NotFound);
     }
-    Ok(Check {
+    Ok(CheckPath {
         protocol,
         service: service_name(service)?,
         port: port.parse().ok(),
         rest,
+        query,
     })
 }
 
@@ -139,7 +160,7 @@ fn service_name(text: &str) -> Result<ServiceName, Refusal> {
     if spool::fits_url(text) {
         return ServiceName::parse(text).map_err(Refusal::Name);
     }
-    let decoded = percent_decoded(text);
+    let decoded = percent_decode_str(text).decode_utf8_lossy();
     match ServiceName::parse(&decoded) {
         Err(NameError::Character(c)) if !c.is_control() && c != '/' => Err(Refusal::NotFound),
         Err(e) => Err(Refusal::Name(e)),
@@ -147,32 +168,12 @@ fn service_name(text: &str) -> Result<ServiceName, Refusal> {
     }
 }
 
-fn percent_decoded(text: &str) -> String {
-    let mut out = Vec::with_capacity(text.len());
-    let mut bytes = text.as_bytes().iter();
-    while let Some(&b) = bytes.next() {
-        let rest = bytes.as_slice();
-        let hex = rest
-            .get(..2)
-            .filter(|h| b == b'%' && h.iter().all(u8::is_ascii_hexdigit));
-        let escape = hex.and_then(|h| u8::from_str_radix(str::from_utf8(h).ok()?, 16).ok());
-        match escape {
-            Some(decoded) => {
-                out.push(decoded);
-                bytes.nth(1);
-            }
-            None => out.push(b),
-        }
-    }
-    String::from_utf8_lossy(&out).into_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn get(path: &str) -> Result<Route<'_>, Refusal> {
-        parse(&Method::GET, path)
+        parse(&Method::GET, path, None)
     }
 
     #[test]
@@ -254,21 +255,21 @@ mod tests {
     #[test]
     fn only_the_spool_takes_posts() {
         assert!(matches!(
-            parse(&Method::POST, "/spool/web/80/x"),
+            parse(&Method::POST, "/spool/web/80/x", None),
             Ok(Route::SpoolChange(_, 80))
         ));
         for path in ["/http/web/80/", "/status", "/recent", "/metrics"] {
             assert!(
-                matches!(parse(&Method::POST, path), Err(Refusal::Method(READ))),
+                matches!(parse(&Method::POST, path, None), Err(Refusal::Method(READ))),
                 "{path}"
             );
         }
         assert!(matches!(
-            parse(&Method::DELETE, "/spool/web/80"),
+            parse(&Method::DELETE, "/spool/web/80", None),
             Err(Refusal::Method(READ_AND_POST))
         ));
         assert!(matches!(
-            parse(&Method::HEAD, "/http/web/80/"),
+            parse(&Method::HEAD, "/http/web/80/", None),
             Ok(Route::Check(_))
         ));
     }

@@ -1,41 +1,37 @@
+use std::sync::Arc;
+
+use super::super::route;
+use super::super::{Asked, Poll};
 use super::*;
-use crate::daemon::entries;
-use crate::daemon::route::{self, Route};
-use hyper::Method;
-use hyper::header::HeaderName;
+use crate::daemon::state::Live;
+use crate::ledger::Face;
 
-struct Host10;
-
-impl Own for Host10 {
-    fn is_own(&self, address: IpAddr) -> bool {
-        address == IpAddr::from([10, 0, 0, 7]) || address == IpAddr::from([10, 0, 0, 8])
-    }
-    fn by_name(&self) -> Option<IpAddr> {
-        Some([10, 0, 0, 7].into())
-    }
-}
-
-fn asked(uri: &str, headers: &[(&'static str, &str)]) -> (Vec<String>, Result<Target, Outcome>) {
-    let uri: Uri = uri.parse().unwrap();
-    let Ok(Route::Check(check)) = route::parse(&Method::GET, uri.path()) else {
-        panic!("{uri} is no check")
+/// A poll of a host with two addresses, of which its own name has the first.
+fn poll(path: &str, headers: &[(&'static str, &str)]) -> (Poll, Live) {
+    let addresses = [[10, 0, 0, 7].into(), [10, 0, 0, 8].into()];
+    let own = LocalAddresses::known(&addresses, Some(addresses[0]));
+    let live = Live::new(Config::default(), &Arc::new(own)).unwrap();
+    let (path, query) = match path.split_once('?') {
+        Some((path, query)) => (path, Some(query)),
+        None => (path, None),
+    };
+    let Ok(path) = route::check(path, query) else {
+        panic!("{path} is no check")
     };
     let headers = headers
         .iter()
         .map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap()))
         .collect();
-    let asked = read(&check, &headers, &Host10);
-    let names = entries::names(
-        &check.service,
-        asked.place.as_ref().ok(),
-        asked.typed.as_deref(),
-        &Host10,
-    );
-    let target = asked.place.and_then(|place| match check.protocol {
-        Some(protocol) => build(&check, protocol, place, &uri, &headers, &Config::default()),
-        None => Err(Outcome::new(StatusCode::OK, "there is nothing to probe")),
-    });
-    (names, target)
+    let poll = Poll::new(Face::Http, [10, 0, 0, 1].into(), &path, &headers, &live);
+    (poll, live)
+}
+
+fn asked(path: &str, headers: &[(&'static str, &str)]) -> Result<Arc<Target>, Outcome> {
+    match poll(path, headers).0.asked {
+        Asked::Check(check) => Ok(check.target),
+        Asked::Refused(outcome) => Err(outcome),
+        Asked::Nothing => panic!("{path} asks the spool alone"),
+    }
 }
 
 const STATE: &str = "x-haproxy-server-state";
@@ -81,7 +77,7 @@ fn headers_move_the_check_to_the_servers_own_address() {
         (vec![(NERVE, "10.0.0.8")], "10.0.0.8", 80),
         (vec![(NERVE, "::ffff:127.0.0.1")], "127.0.0.1", 80),
     ] {
-        let target = asked("/http/web/80/x", &headers).1.unwrap();
+        let target = asked("/http/web/80/x", &headers).unwrap();
         assert_eq!(
             (target.host.to_string().as_str(), target.port),
             (host, port),
@@ -99,22 +95,21 @@ fn hosts_and_ports_that_cannot_be_are_refused() {
         vec![(STATE, "UP; port=+80")],
         vec![(STATE, "UP; port=70000")],
     ] {
-        let refused = asked("/http/web/80/x", &headers).1.unwrap_err();
+        let refused = asked("/http/web/80/x", &headers).unwrap_err();
         assert_eq!(refused.status, StatusCode::BAD_REQUEST, "{headers:?}");
     }
     assert_eq!(
-        asked("/tcp/web/70000", &[]).1.unwrap_err().status,
+        asked("/tcp/web/70000", &[]).unwrap_err().status,
         StatusCode::SERVICE_UNAVAILABLE
     );
     assert_eq!(
         asked("/tcp/web/70000", &[(STATE, "UP; port=80")])
-            .1
             .unwrap()
             .port,
         80
     );
     assert_eq!(
-        asked("/tcp/web/0", &[]).1.unwrap_err().status,
+        asked("/tcp/web/0", &[]).unwrap_err().status,
         StatusCode::SERVICE_UNAVAILABLE
     );
 }
@@ -137,7 +132,8 @@ fn spool_entries_name_service_and_instance() {
             vec!["web", "web:::1:81"],
         ),
     ] {
-        assert_eq!(asked("/spool/web/80", &headers).0, names, "{headers:?}");
+        let (poll, live) = poll("/spool/web/80", &headers);
+        assert_eq!(poll.entries(&live), names, "{headers:?}");
     }
 }
 
@@ -149,6 +145,17 @@ fn the_path_goes_on_as_it_came() {
         ("/http/web/80/x?", "/x"),
         ("/http/web/80//x", "/x"),
     ] {
-        assert_eq!(&*asked(uri, &[]).1.unwrap().path, path, "{uri}");
+        assert_eq!(&*asked(uri, &[]).unwrap().path, path, "{uri}");
+    }
+}
+
+#[test]
+fn the_address_of_the_hosts_own_name_counts_as_this_host() {
+    for (address, check) in [
+        ("10.0.0.7", "tcp 127.0.0.1:80"),
+        ("10.0.0.8", "tcp 10.0.0.8:80"),
+    ] {
+        let (poll, _) = poll("/tcp/web/80", &[(NERVE, address)]);
+        assert_eq!(poll.poller.check.to_string(), check);
     }
 }

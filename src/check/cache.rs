@@ -7,64 +7,15 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use tokio::sync::watch;
 
-use crate::hashed::{Given, Hashed};
-use crate::net::Host;
-use crate::probe::{Name, Outcome};
-
-/// What a result belongs to.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Key(Hashed<Parts>);
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Parts {
-    protocol: &'static str,
-    host: Host,
-    port: u16,
-    service: Option<Arc<str>>,
-    request: Option<Box<str>>,
-}
-
-impl Key {
-    /// The protocol, host and port of a probe; the service, where it decides the result; path, query string and copied
-    /// headers, where the protocol uses them.
-    #[must_use]
-    pub fn new(
-        protocol: &'static str,
-        host: Host,
-        port: u16,
-        service: Option<Arc<str>>,
-        request: Option<Box<str>>,
-    ) -> Self {
-        Self(Hashed::new(Parts {
-            protocol,
-            host,
-            port,
-            service,
-            request,
-        }))
-    }
-
-    /// The name of the check.
-    #[must_use]
-    pub fn name(&self) -> Name {
-        Name::new(self.0.number())
-    }
-
-    fn bytes(&self) -> usize {
-        let Parts {
-            service, request, ..
-        } = &*self.0;
-        size_of::<Self>()
-            + service.as_ref().map_or(0, |s| s.len())
-            + request.as_ref().map_or(0, |r| r.len())
-    }
-}
+use super::key::CacheKey;
+use crate::probe::Outcome;
 
 /// How results are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub struct CacheLimits {
     /// How long a result counts, from its end; `None` is for ever.
     pub time: Option<Duration>,
     /// Most results.
@@ -75,7 +26,7 @@ pub struct Limits {
 
 /// Counts since the start; the names are those of the originals' `/status`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct CacheCounts {
     /// Results found too old.
     pub expirations: u64,
     /// Probes begun and results stored.
@@ -91,20 +42,20 @@ pub struct Counts {
 }
 
 /// What a look-up gives.
-pub enum Found {
+pub enum Lookup {
     /// A result that counts.
-    Result(Arc<Outcome>),
+    Stored(Arc<Outcome>),
     /// A running probe to wait for.
-    Running(Running),
-    /// Nothing: the caller runs the probe and hands its outcome to the ticket; all wait on the `Running`.
-    Begin(Ticket, Running),
+    Running(RunningProbe),
+    /// Nothing: the caller runs the probe and hands its outcome to the ticket; all wait on the running probe.
+    Begin(Ticket, RunningProbe),
 }
 
 /// A probe that runs, as those see it who wait for it.
 #[derive(Clone)]
-pub struct Running(watch::Receiver<Option<Arc<Outcome>>>);
+pub struct RunningProbe(watch::Receiver<Option<Arc<Outcome>>>);
 
-impl Running {
+impl RunningProbe {
     /// Waits for the outcome.
     pub async fn outcome(mut self) -> Arc<Outcome> {
         match self.0.wait_for(Option::is_some).await.map(|o| o.clone()) {
@@ -119,7 +70,7 @@ impl Running {
 /// The duty to deliver an outcome. A probe that panics drops it, and everyone who waits gets a failure.
 pub struct Ticket {
     cache: Arc<Cache>,
-    key: Key,
+    key: CacheKey,
     number: u64,
     sender: watch::Sender<Option<Arc<Outcome>>>,
     delivered: bool,
@@ -127,7 +78,7 @@ pub struct Ticket {
 
 impl Ticket {
     /// Stores the outcome, under a second key too if there is one, and wakes those who wait for it.
-    pub fn deliver(mut self, outcome: Outcome, also: Option<&Key>) {
+    pub fn deliver(mut self, outcome: Outcome, also: Option<&CacheKey>) {
         self.finish(outcome, also);
     }
 
@@ -138,7 +89,7 @@ impl Ticket {
         self.sender.send_replace(Some(Arc::new(outcome)));
     }
 
-    fn finish(&mut self, outcome: Outcome, also: Option<&Key>) {
+    fn finish(&mut self, outcome: Outcome, also: Option<&CacheKey>) {
         self.delivered = true;
         let outcome = Arc::new(outcome);
         for key in [Some(&self.key), also].into_iter().flatten() {
@@ -165,23 +116,23 @@ pub struct Cache {
 }
 
 struct Inner {
-    limits: Limits,
-    entries: HashMap<Key, Entry, Given>,
+    limits: CacheLimits,
+    entries: HashMap<CacheKey, CacheEntry, RandomState>,
     /// Keys of stored results, the first one stored first; a key stands here with the number of its result.
-    order: VecDeque<(Key, u64)>,
+    order: VecDeque<(CacheKey, u64)>,
     bytes: usize,
     next: u64,
-    counts: Counts,
+    counts: CacheCounts,
 }
 
 /// The newest probe begun for a key, and the newest result.
 #[derive(Default)]
-struct Entry {
-    running: Option<(u64, Running)>,
-    result: Option<Stored>,
+struct CacheEntry {
+    running: Option<(u64, RunningProbe)>,
+    result: Option<StoredResult>,
 }
 
-struct Stored {
+struct StoredResult {
     number: u64,
     outcome: Arc<Outcome>,
     until: Option<Instant>,
@@ -191,14 +142,14 @@ struct Stored {
 impl Cache {
     /// An empty cache.
     #[must_use]
-    pub fn new(limits: Limits) -> Self {
+    pub fn new(limits: CacheLimits) -> Self {
         let inner = Inner {
             limits,
             entries: HashMap::default(),
             order: VecDeque::new(),
             bytes: 0,
             next: 0,
-            counts: Counts::default(),
+            counts: CacheCounts::default(),
         };
         Self {
             inner: Mutex::new(inner),
@@ -206,7 +157,7 @@ impl Cache {
     }
 
     /// Changes the limits. Results go when they would now count for another time.
-    pub fn set_limits(&self, limits: Limits) {
+    pub fn set_limits(&self, limits: CacheLimits) {
         let mut inner = self.lock();
         if inner.limits.time != limits.time {
             inner.clear();
@@ -223,7 +174,7 @@ impl Cache {
     }
 
     /// Looks a key up; with `fresh` neither a stored result nor a probe that runs already will do.
-    pub fn find(self: &Arc<Self>, key: &Key, fresh: bool, now: Instant) -> Found {
+    pub fn look_up(self: &Arc<Self>, key: &CacheKey, fresh: bool, now: Instant) -> Lookup {
         let mut inner = self.lock();
         inner.counts.gets += 1;
         if let Some(found) = inner.usable(key, fresh, now) {
@@ -235,7 +186,7 @@ impl Cache {
         let number = inner.next;
         inner.next += 1;
         let (sender, receiver) = watch::channel(None);
-        let running = Running(receiver);
+        let running = RunningProbe(receiver);
         inner.entries.entry(key.clone()).or_default().running = Some((number, running.clone()));
         let ticket = Ticket {
             cache: Arc::clone(self),
@@ -244,12 +195,12 @@ impl Cache {
             sender,
             delivered: false,
         };
-        Found::Begin(ticket, running)
+        Lookup::Begin(ticket, running)
     }
 
     /// The counts so far.
     #[must_use]
-    pub fn counts(&self) -> Counts {
+    pub fn counts(&self) -> CacheCounts {
         self.lock().counts
     }
 
@@ -266,22 +217,22 @@ impl Cache {
 }
 
 impl Inner {
-    fn usable(&mut self, key: &Key, fresh: bool, now: Instant) -> Option<Found> {
+    fn usable(&mut self, key: &CacheKey, fresh: bool, now: Instant) -> Option<Lookup> {
         let entry = self.entries.get_mut(key)?;
         if let Some(stored) = &entry.result {
             if !fresh && stored.until.is_none_or(|until| now < until) {
-                return Some(Found::Result(Arc::clone(&stored.outcome)));
+                return Some(Lookup::Stored(Arc::clone(&stored.outcome)));
             }
             self.counts.expirations += 1;
             self.bytes -= stored.bytes;
             entry.result = None;
         }
         let running = entry.running.as_ref().filter(|_| !fresh)?;
-        Some(Found::Running(running.1.clone()))
+        Some(Lookup::Running(running.1.clone()))
     }
 
     /// Takes a probe off that leaves no result.
-    fn ended(&mut self, key: &Key, number: u64) {
+    fn ended(&mut self, key: &CacheKey, number: u64) {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
@@ -291,7 +242,7 @@ impl Inner {
         }
     }
 
-    fn store(&mut self, key: &Key, number: u64, outcome: &Arc<Outcome>) {
+    fn store(&mut self, key: &CacheKey, number: u64, outcome: &Arc<Outcome>) {
         let entry = self.entries.entry(key.clone()).or_default();
         if entry.running.as_ref().is_some_and(|(n, _)| *n == number) {
             entry.running = None;
@@ -306,9 +257,10 @@ impl Inner {
         if entry.result.as_ref().is_some_and(|r| r.number > number) {
             return;
         }
-        let bytes = key.bytes() + outcome.body.len() + size_of::<Entry>() + size_of::<Stored>();
+        let bytes =
+            key.bytes() + outcome.body.len() + size_of::<CacheEntry>() + size_of::<StoredResult>();
         let until = self.limits.time.and_then(|t| Instant::now().checked_add(t));
-        if let Some(old) = entry.result.replace(Stored {
+        if let Some(old) = entry.result.replace(StoredResult {
             number,
             outcome: Arc::clone(outcome),
             until,
@@ -353,7 +305,7 @@ impl Inner {
         });
     }
 
-    fn remove(&mut self, key: &Key, number: u64) {
+    fn remove(&mut self, key: &CacheKey, number: u64) {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };

@@ -1,6 +1,6 @@
 //! Requests that wait for a probe.
 //!
-//! Rule: there is a most of them. When one more comes, the one that has waited longest is told so and goes: a check that
+//! Rule: their number is limited. When one more comes, the one that has waited longest loses its place: a check that
 //! takes long is what fills the places, and one that takes its few milliseconds is through before its turn comes.
 
 use std::collections::BTreeMap;
@@ -10,17 +10,17 @@ use tokio::sync::oneshot;
 
 /// All of them.
 #[derive(Default)]
-pub(super) struct Waiting(Mutex<All>);
+pub(super) struct Waiting(Mutex<WaitingRequests>);
 
 #[derive(Default)]
-struct All {
+struct WaitingRequests {
     next: u64,
     /// In the order in which they came.
     waiting: BTreeMap<u64, oneshot::Sender<()>>,
 }
 
-/// One of them, for as long as its poller is there.
-pub(super) struct Waits<'a> {
+/// The place of one of them, for as long as its poller is there.
+pub(super) struct WaitingPlace<'a> {
     all: &'a Waiting,
     id: u64,
     told: oneshot::Receiver<()>,
@@ -32,8 +32,8 @@ impl Waiting {
         self.all().waiting.len()
     }
 
-    /// One more waits; `most` may.
-    pub(super) fn begin(&self, most: usize) -> Waits<'_> {
+    /// Takes a place; there are `most`.
+    pub(super) fn begin(&self, most: usize) -> WaitingPlace<'_> {
         let (tell, told) = oneshot::channel();
         let mut all = self.all();
         while all.waiting.len() >= most.max(1) {
@@ -46,27 +46,27 @@ impl Waiting {
         let id = all.next;
         all.next += 1;
         all.waiting.insert(id, tell);
-        Waits {
+        WaitingPlace {
             all: self,
             id,
             told,
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, All> {
+    fn all(&self) -> MutexGuard<'_, WaitingRequests> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Waits<'_> {
-    /// Ends when it has to go.
-    pub(super) async fn must_go(&mut self) {
+impl WaitingPlace<'_> {
+    /// Ends when the place is lost.
+    pub(super) async fn lost(&mut self) {
         // The sender goes only with its place.
         let _ = (&mut self.told).await;
     }
 }
 
-impl Drop for Waits<'_> {
+impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
         self.all.all().waiting.remove(&self.id);
     }
@@ -77,12 +77,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn the_one_that_has_waited_longest_goes_first() {
+    async fn the_one_that_has_waited_longest_loses_its_place_first() {
         let waiting = Waiting::default();
         let mut first = waiting.begin(2);
         let mut second = waiting.begin(2);
         let third = waiting.begin(2);
-        first.must_go().await;
+        first.lost().await;
         assert!(second.told.try_recv().is_err());
         drop(third);
         assert_eq!(waiting.count(), 1);

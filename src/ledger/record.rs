@@ -1,32 +1,34 @@
-//! What is remembered of one poller.
+//! What is remembered of one poller, and what it asks.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::gaps::Gaps;
-use super::poll::{Answer, Ask, Asked, Asks, Poll, Stated, Who, remembered, same_ask};
 use super::row::{self, Row, Told};
-use crate::hashed::{Given, Hashed};
+use super::{Poller, Stated};
+use crate::probe::Check;
 
 /// How long a silent poller is remembered.
 const FORGET_AFTER: Duration = Duration::from_secs(3600);
 
-/// Pollers by their hash.
-pub(super) type Entries = HashMap<u64, Entry, Given>;
+/// Longest path and headers of a check that are remembered, in bytes.
+const CHECK_MAX: usize = 1024;
 
-/// A poller, with what is remembered of it.
+/// The records by their pollers.
+pub(super) type Records = HashMap<Arc<Poller>, PollerRecord, foldhash::fast::RandomState>;
+
+/// What is remembered of one poller.
 #[derive(Debug, Clone)]
-pub struct Entry {
+pub struct PollerRecord {
     /// Who it is.
-    pub who: Hashed<Who>,
+    pub poller: Arc<Poller>,
     /// No other one has this number, also not the same poller after it was forgotten.
-    number: u64,
-    /// The host as the poller wrote it.
-    pub typed: Option<Box<str>>,
-    pub(super) stated: Stated,
-    ask: Option<Arc<Ask>>,
-    asks_spool: bool,
+    pub(super) number: u64,
+    /// What it said last.
+    pub stated: Stated,
+    /// The check that it asks for, unless that is too long, refused, or the spool alone.
+    check: Option<Check>,
     pub(super) polls: u64,
     polled_at: Duration,
     gaps: Gaps,
@@ -39,40 +41,33 @@ pub struct Entry {
     after_closed: bool,
 }
 
-/// Where the entry of a certain poller is.
-#[derive(Debug, Clone, Copy)]
+/// Where the record of a certain poller is.
+#[derive(Debug, Clone)]
 pub(super) struct Slot {
-    pub(super) hash: u64,
+    pub(super) poller: Arc<Poller>,
     number: u64,
 }
 
 impl Slot {
-    /// The entry, unless it was forgotten.
-    pub(super) fn entry(self, entries: &Entries) -> Option<&Entry> {
-        entries
-            .get(&self.hash)
-            .filter(|entry| entry.number == self.number)
+    /// The record, unless it was forgotten.
+    pub(super) fn record<'a>(&self, records: &'a Records) -> Option<&'a PollerRecord> {
+        let record = records.get(&self.poller)?;
+        (record.number == self.number).then_some(record)
     }
 }
 
-impl Entry {
+impl PollerRecord {
     pub(super) fn new(
-        number: u64,
-        who: Hashed<Who>,
+        poller: Arc<Poller>,
         now: Duration,
-        Poll {
-            stated,
-            typed,
-            asked,
-        }: Poll<'_>,
+        stated: &Stated,
+        check: Option<&Check>,
     ) -> Self {
         Self {
-            who,
-            number,
-            typed: typed.map(Into::into),
+            poller,
+            number: 0,
             stated: stated.clone(),
-            ask: remembered(asked.check()),
-            asks_spool: matches!(asked, Asked::Spool),
+            check: check.filter(|c| is_short(c)).cloned(),
             polls: 1,
             polled_at: now,
             gaps: Gaps::default(),
@@ -86,39 +81,22 @@ impl Entry {
 
     pub(super) fn slot(&self) -> Slot {
         Slot {
-            hash: self.who.number(),
+            poller: Arc::clone(&self.poller),
             number: self.number,
         }
     }
 
-    pub(super) fn polled(
-        &mut self,
-        now: Duration,
-        Poll {
-            stated,
-            typed,
-            asked,
-        }: Poll<'_>,
-    ) {
-        self.gaps.add(
-            stated.view,
-            stated.words.as_deref(),
-            now.saturating_sub(self.polled_at),
-        );
+    pub(super) fn asked(&mut self, now: Duration, stated: &Stated, check: Option<&Check>) {
+        let gap = now.saturating_sub(self.polled_at);
+        self.gaps.add(stated.view, stated.words.as_deref(), gap);
         self.stated = stated.clone();
         self.polls += 1;
         self.polled_at = now;
         self.after_closed = self.told.is_some_and(|told| told != Told::Up);
-        if self.typed.as_deref() != typed {
-            self.typed = typed.map(Into::into);
-        }
-        if !same_ask(self.ask.as_deref(), asked.check()) {
-            self.ask = remembered(asked.check());
-        }
-        self.asks_spool = matches!(asked, Asked::Spool);
+        self.check = check.filter(|c| is_short(c)).cloned();
     }
 
-    pub(super) fn answered(&mut self, now: Duration, Answer { told, code }: Answer) {
+    pub(super) fn answered(&mut self, now: Duration, told: Told, code: u16) {
         self.run = if self.told == Some(told) {
             self.run + 1
         } else {
@@ -133,7 +111,7 @@ impl Entry {
     /// `all`.
     #[must_use]
     pub fn row(&self, names: Vec<String>) -> Row {
-        let who = &self.who;
+        let who = &self.poller;
         Row {
             service: who.service.as_str().to_owned(),
             check: who.check.to_string(),
@@ -170,32 +148,55 @@ impl Entry {
     pub(super) fn is_polling(&self, now: Duration) -> bool {
         row::is_polling(
             self.gaps.interval(),
-            self.who.server.is_some(),
+            self.poller.server.is_some(),
             self.polled_at.as_secs_f64(),
             now.as_secs_f64(),
         )
     }
 }
 
+/// Whether a check is short enough to be remembered.
+fn is_short(check: &Check) -> bool {
+    let headers = check.target.headers.iter();
+    let headers: usize = headers.map(|(n, v)| n.as_str().len() + v.len()).sum();
+    check.target.path.len() + headers <= CHECK_MAX
+}
+
+/// What pollers ask.
+#[derive(Debug, Default)]
+pub struct PolledChecks {
+    /// The different checks.
+    pub checks: Vec<Check>,
+    /// Pollers that ask for downtimes only.
+    pub spool_only: usize,
+    /// Pollers whose checks are unknown: too long to be remembered, or refused.
+    pub unknown: usize,
+}
+
 /// The different checks of pollers, as far as they still poll.
 #[must_use]
-pub fn asks<'a>(entries: impl IntoIterator<Item = &'a Entry>, now: Duration) -> Asks {
-    let mut found = Asks::default();
-    for entry in entries {
-        if !entry.is_polling(now) || row::is_person(entry.stated.by_hand, entry.polls) {
+pub fn polled_checks<'a>(
+    records: impl IntoIterator<Item = &'a PollerRecord>,
+    now: Duration,
+) -> PolledChecks {
+    let mut found = PolledChecks::default();
+    for record in records {
+        if !record.is_polling(now) || row::is_person(record.stated.by_hand, record.polls) {
             continue;
         }
-        match &entry.ask {
-            Some(ask) => {
-                let same =
-                    |known: &Arc<Ask>| same_ask(Some(known), Some((ask.protocol, &ask.target)));
-                if !found.checks.iter().any(same) {
-                    found.checks.push(Arc::clone(ask));
-                }
-            }
-            None if entry.asks_spool => found.spool_only += 1,
+        match &record.check {
+            Some(check) if found.checks.iter().any(|known| is_same(known, check)) => {}
+            Some(check) => found.checks.push(check.clone()),
+            None if record.poller.check.is_spool() => found.spool_only += 1,
             None => found.unknown += 1,
         }
     }
     found
+}
+
+/// Whether two checks ask the same of the same target.
+fn is_same(one: &Check, other: &Check) -> bool {
+    let (a, b) = (&one.target, &other.target);
+    one.protocol.name == other.protocol.name
+        && (a.port, &a.host, &a.path, &a.headers) == (b.port, &b.host, &b.path, &b.headers)
 }

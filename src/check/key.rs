@@ -1,0 +1,224 @@
+//! The key of a stored result: everything of a check that decides what comes of it, and nothing else.
+//!
+//! Rule: what a request can make up is in the key only of protocols that use it, so that it cannot multiply probes.
+
+use std::hash::{BuildHasher as _, RandomState};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
+use std::sync::{Arc, LazyLock};
+
+use hyper::header::{HOST, HeaderValue};
+
+use crate::net::Host;
+use crate::probe::{Check, Name, Outcome, Request, Settings, Target};
+
+/// What a result belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CacheKey(Arc<Parts>);
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct Parts {
+    protocol: &'static str,
+    host: Host,
+    port: u16,
+    /// The service, where it decides the result.
+    service: Option<Arc<str>>,
+    /// Path, query string and copied headers, as far as the protocol uses them.
+    request: Option<Box<str>>,
+}
+
+impl CacheKey {
+    /// The name by which places for probes know the check again.
+    #[must_use]
+    pub fn name(&self) -> Name {
+        // SipHash with a secret of this process: nobody can find a second check with the name of one that passes. The
+        // hasher of the tables is faster, and promises less.
+        static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
+        Name::new(SECRET.hash_one(&self.0))
+    }
+
+    /// The memory that it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let service = self.0.service.as_ref().map_or(0, |s| s.len());
+        let request = self.0.request.as_ref().map_or(0, |r| r.len());
+        size_of::<Self>() + size_of::<Parts>() + service + request
+    }
+}
+
+/// The keys of a check's result.
+#[derive(Debug, PartialEq)]
+pub struct CacheKeys {
+    /// Its own.
+    pub key: CacheKey,
+    /// The one of pollers who name no virtual host, where this one does.
+    pub without_host: Option<CacheKey>,
+}
+
+impl From<CacheKey> for CacheKeys {
+    fn from(key: CacheKey) -> Self {
+        Self {
+            key,
+            without_host: None,
+        }
+    }
+}
+
+impl CacheKeys {
+    /// Finds the keys.
+    ///
+    /// # Errors
+    /// The answer, where the check makes no sense.
+    pub fn of(check: &Check, settings: &Settings) -> Result<Self, Outcome> {
+        let target = &*check.target;
+        let key = |request: Option<Box<str>>| key(check, settings, request);
+        Ok(match check.protocol.request {
+            Request::Ignored => key(None).into(),
+            Request::Segment => key(Some(target.segment().into())).into(),
+            Request::Options(read) => {
+                let options = read(target.query())
+                    .map_err(|e| Outcome::bad_request(format!("{}: {e}", check.protocol.name)))?;
+                key(Some(options.into())).into()
+            }
+            Request::Whole if target.headers.get(&HOST).is_some_and(names_virtual_host) => {
+                let plain = key(Some(request(target, false)));
+                Self {
+                    key: key(Some(request(target, true))),
+                    // Over TLS the name also decides which certificate is asked for, and verified.
+                    without_host: Some(plain).filter(|_| check.protocol.name == "http"),
+                }
+            }
+            Request::Whole => key(Some(request(target, false))).into(),
+        })
+    }
+}
+
+fn key(check: &Check, settings: &Settings, request: Option<Box<str>>) -> CacheKey {
+    let target = &*check.target;
+    // Nothing of a request but the name decides what a group is.
+    let (host, port) = match check.is_group() {
+        true => (Host::Local, 0),
+        false => (target.host.clone(), target.port),
+    };
+    CacheKey(Arc::new(Parts {
+        protocol: check.protocol.name,
+        host,
+        port,
+        service: service(check, settings),
+        request,
+    }))
+}
+
+/// The service, where it decides the result.
+fn service(check: &Check, settings: &Settings) -> Option<Arc<str>> {
+    let target = &*check.target;
+    // A host that the configuration names may be one that requests must not: they do not share results.
+    if target.trusted && target.host != Host::Local {
+        return Some(format!("group:{}", target.service).into());
+    }
+    let decides = check.protocol.keyed_by_service
+        || settings.service_name_header.is_some()
+        || settings.is_special(&target.service);
+    decides.then(|| Arc::clone(&target.service))
+}
+
+/// Path, query string and copied headers as one text.
+fn request(target: &Target, with_host: bool) -> Box<str> {
+    let mut text = String::from(&*target.path);
+    for (name, value) in target
+        .headers
+        .iter()
+        .filter(|(name, _)| with_host || *name != HOST)
+    {
+        text.push('\n');
+        text.push_str(name.as_str());
+        text.push(':');
+        text.extend(value.as_bytes().iter().map(|b| char::from(*b)));
+    }
+    text.into_boxed_str()
+}
+
+/// Whether a `Host` asks for a certain site. A balancer that was not told one sends the address that it connects to,
+/// which differs from balancer to balancer and means nothing to the service.
+fn names_virtual_host(host: &HeaderValue) -> bool {
+    let Ok(host) = host.to_str() else { return true };
+    let (name, port) = host.split_once(':').unwrap_or((host, ""));
+    if port.bytes().all(|b| b.is_ascii_digit()) {
+        return !(name.is_empty()
+            || name.eq_ignore_ascii_case("localhost")
+            || name.parse::<Ipv4Addr>().is_ok());
+    }
+    // More than one colon: nothing but an address of IPv6 has these.
+    let bare = host
+        .strip_prefix('[')
+        .and_then(|h| h.strip_suffix(']'))
+        .unwrap_or(host);
+    bare.parse::<Ipv6Addr>().is_err() && host.parse::<SocketAddrV6>().is_err()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::Protocol;
+
+    fn key_of(protocol: &str, path: &str) -> Result<CacheKey, Outcome> {
+        let check = Check {
+            protocol: Protocol::find(protocol).unwrap(),
+            target: Arc::new(Target::local(1, path)),
+        };
+        CacheKeys::of(&check, &Settings::default()).map(|keys| keys.key)
+    }
+
+    #[test]
+    fn a_made_up_request_cannot_multiply_probes_of_those_that_do_not_use_it() {
+        for (protocol, a, b, same) in [
+            ("tcp", "/a?b", "/c?d", true),
+            ("http", "/a?b", "/a?c", false),
+            ("mysql", "/a", "/b?", true),
+            (
+                "mysql",
+                "/?max_lag=3&role=replica",
+                "/x?role=replica&max_lag=03",
+                true,
+            ),
+            ("mysql", "/?max_lag=3", "/?max_lag=4", false),
+        ] {
+            assert_eq!(
+                key_of(protocol, a).unwrap() == key_of(protocol, b).unwrap(),
+                same,
+                "{protocol} {a} {b}"
+            );
+        }
+        assert!(
+            key_of("mysql", "/whatever?a=b").is_ok(),
+            "the originals ignored the query"
+        );
+        assert_eq!(
+            key_of("mysql", "/?rolle=primary").unwrap_err().status,
+            hyper::StatusCode::BAD_REQUEST
+        );
+    }
+
+    #[test]
+    fn an_address_is_no_virtual_host() {
+        for host in [
+            "",
+            "127.0.0.1",
+            "127.0.0.1:3333",
+            "[::1]:3333",
+            "[::1]",
+            "::1",
+            "localhost:80",
+            "LOCALHOST",
+        ] {
+            assert!(
+                !names_virtual_host(&HeaderValue::from_static(host)),
+                "{host}"
+            );
+        }
+        for host in ["a.example", "a.example:8080", "web", "1.2.3.4.example"] {
+            assert!(
+                names_virtual_host(&HeaderValue::from_static(host)),
+                "{host}"
+            );
+        }
+    }
+}

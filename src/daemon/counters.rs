@@ -1,0 +1,84 @@
+//! What requests and probes count, for `/metrics`.
+//!
+//! Rule: nothing is counted by a name that a request made up, so the number of counters is fixed.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use crate::probe::PROTOCOLS;
+
+/// Upper bounds of the duration buckets, in seconds.
+pub(super) const BUCKETS: [f64; 8] = [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 10.0];
+
+/// Counters that requests move.
+#[derive(Default)]
+pub struct Counters {
+    /// Requests answered, by the first digit of the status.
+    pub(super) classes: [AtomicU64; 6],
+    /// Checks answered "down" by the spool.
+    pub down: AtomicU64,
+    /// Checks refused before a probe: forbidden hosts, bad headers.
+    pub refused: AtomicU64,
+    /// Changes of the spool by POST.
+    pub spool_changes: AtomicU64,
+    /// Changes of the spool by POST that were not permitted.
+    pub spool_changes_refused: AtomicU64,
+    /// In the order of [`PROTOCOLS`].
+    pub(super) probes: Vec<ProbeCounters>,
+}
+
+/// Probes of one protocol.
+#[derive(Default)]
+pub(super) struct ProbeCounters {
+    pub(super) passed: AtomicU64,
+    pub(super) failed: AtomicU64,
+    pub(super) buckets: [AtomicU64; BUCKETS.len()],
+    pub(super) microseconds: AtomicU64,
+}
+
+impl Counters {
+    /// All zero.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            probes: PROTOCOLS.iter().map(|_| ProbeCounters::default()).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Counts an answer.
+    pub fn answered(&self, status: u16) {
+        add(&self.classes[usize::from(status / 100).min(5)], 1);
+    }
+
+    /// Requests answered so far.
+    #[must_use]
+    pub fn requests(&self) -> u64 {
+        self.classes.iter().map(get).sum()
+    }
+
+    /// Counts a probe.
+    pub fn probed(&self, protocol: &str, passed: bool, seconds: f64) {
+        let row = PROTOCOLS.iter().position(|p| p.name == protocol);
+        let Some(probes) = row.and_then(|row| self.probes.get(row)) else {
+            return;
+        };
+        match passed {
+            true => add(&probes.passed, 1),
+            false => add(&probes.failed, 1),
+        }
+        if let Some(bucket) = BUCKETS.iter().position(|b| seconds <= *b) {
+            add(&probes.buckets[bucket], 1);
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a day at most
+        add(&probes.microseconds, (seconds * 1e6) as u64);
+    }
+}
+
+fn add(counter: &AtomicU64, n: u64) {
+    counter.fetch_add(n, Ordering::Relaxed);
+}
+
+/// A counter as it stands.
+pub(super) fn get(counter: &AtomicU64) -> u64 {
+    counter.load(Ordering::Relaxed)
+}

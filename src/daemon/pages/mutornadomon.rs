@@ -1,0 +1,32 @@
+//! `/mutornadomon`: figures of the process, in the shape of that package.
+
+use std::net::IpAddr;
+
+use hyper::StatusCode;
+use serde_json::json;
+
+use super::State;
+use crate::http::reply::{self, Reply};
+use crate::os::sys;
+
+/// The page, for callers on this host.
+pub(super) fn page(state: &State, from: IpAddr) -> Reply {
+    if !from.is_loopback() {
+        return reply::text(StatusCode::FORBIDDEN, "only for callers on this host");
+    }
+    let figures = sys::process_figures();
+    reply::json(&json!({
+        "process": {
+            "uptime": state.started.elapsed().as_secs_f64(),
+            "meminfo": {"rss_bytes": figures.rss_bytes, "vsz_bytes": figures.vsz_bytes},
+            "cpu": {
+                "user_time": figures.user_seconds,
+                "system_time": figures.system_seconds,
+                "num_threads": figures.threads,
+            },
+            "num_fds": figures.open_files,
+        },
+        "counters": {"requests": state.counters.requests()},
+        "gauges": {"open_connections": state.connections.count()},
+    }))
+}

@@ -1,0 +1,169 @@
+//! `/pollers` and `/pollers/health`: what `halist --pollers`, `hadown --wait` and `haroll` learn from the daemon.
+
+use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use serde_json::{Value, json};
+
+use super::{State, entries};
+use crate::daemon::state::Live;
+use crate::http::phrase::reason_phrase;
+use crate::http::reply::{self, Reply};
+use crate::ledger::{self, Page, Poller, PollerRecord, Row, SpoolRoot};
+use crate::os::sys::LocalAddresses;
+use crate::probe::Check;
+use crate::spool::ALL;
+
+/// Most checks that are run for one request: more a service hardly has.
+const CHECKS_MAX: usize = 64;
+
+/// Most of an outcome's body that is shown, in bytes.
+const SHOWN_MAX: usize = 400;
+
+/// `/pollers[?service=SERVICE]…`: who polls these services or instances; without a service, or for `all`, everyone.
+pub(super) fn page(state: &State, query: Option<&str>) -> Reply {
+    let wanted = Wanted::parse(query);
+    let live = state.live();
+    let now = state.now();
+    let (records, forgotten) = {
+        let pollers = &mut state.ledger().pollers;
+        pollers.prune(now);
+        let records = pollers.records(|poller| wanted.may_take(poller));
+        (records, pollers.figures(now).forgotten)
+    };
+    let row = |record: &PollerRecord| Some(record.row(wanted.names(record, &live.own)?));
+    let mut pollers: Vec<Row> = records.iter().filter_map(row).collect();
+    pollers.sort_by(|a, b| a.order().cmp(&b.order()));
+    let page = Page {
+        now: now.as_secs_f64(),
+        daemon: state.id.clone(),
+        spool: spool_root(state),
+        agent_weights: live.config.daemon.agent_weights,
+        pollers,
+        forgotten,
+    };
+    // Texts and numbers always fit into JSON.
+    reply::json(&serde_json::to_value(page).unwrap_or_default())
+}
+
+fn spool_root(state: &State) -> SpoolRoot {
+    let root = state.gate.spool().root();
+    let metadata = std::fs::metadata(root).ok();
+    SpoolRoot {
+        path: root.to_string_lossy().into_owned(),
+        id: metadata.map(|m| [m.dev(), m.ino()]),
+    }
+}
+
+/// `/pollers/health?service=SERVICE…`: each check as the pollers ask it, run now, whatever the spool says. For callers
+/// on this host: it is the one way around a downtime.
+pub(super) async fn health(state: &Arc<State>, query: Option<&str>, from: IpAddr) -> Reply {
+    if !from.is_loopback() {
+        return reply::text(StatusCode::FORBIDDEN, "only for callers on this host");
+    }
+    let wanted = Wanted::parse(query);
+    let live = state.live();
+    let mut records = state.ledger().pollers.records(|p| wanted.may_take(p));
+    records.retain(|record| wanted.names(record, &live.own).is_some());
+    let mut polled = ledger::polled_checks(&records, state.now());
+    polled.unknown += polled.checks.len().saturating_sub(CHECKS_MAX);
+    polled.checks.truncate(CHECKS_MAX);
+    let run = |check| tokio::spawn(checked(Arc::clone(state), check, Arc::clone(&live)));
+    let running: Vec<_> = polled.checks.into_iter().map(run).collect();
+    let mut checks = Vec::new();
+    for check in running {
+        checks.extend(check.await);
+    }
+    reply::json(
+        &json!({"checks": checks, "spool_only": polled.spool_only, "unknown": polled.unknown}),
+    )
+}
+
+async fn checked(state: Arc<State>, check: Check, live: Arc<Live>) -> Value {
+    let outcome = state.checker.fresh().outcome(&check, &live.context).await;
+    let outcome = outcome.unwrap_or_else(Arc::new);
+    let Check { protocol, target } = check;
+    let start = &outcome.body[..outcome.body.len().min(SHOWN_MAX)];
+    json!({
+        "check": format!("{} {}:{}{}", protocol.name, target.host, target.port, target.path),
+        "passes": outcome.passes(),
+        "code": outcome.status.as_u16(),
+        "text": reason_phrase(&String::from_utf8_lossy(start)),
+    })
+}
+
+/// The services and instances that a query names.
+struct Wanted(Vec<String>);
+
+impl Wanted {
+    fn parse(query: Option<&str>) -> Self {
+        let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+        Self(
+            pairs
+                .filter(|(name, _)| name == "service")
+                .map(|(_, value)| value.into_owned())
+                .collect(),
+        )
+    }
+
+    /// Whether a poller may be meant: names of instances begin with the service's.
+    fn may_take(&self, poller: &Poller) -> bool {
+        let service = poller.service.as_str();
+        let is = |wanted: &String| wanted == ALL || wanted.split(':').next() == Some(service);
+        self.0.is_empty() || self.0.iter().any(is)
+    }
+
+    /// The spool entries that can take a poller's check down, if it polls what is wanted.
+    fn names(&self, record: &PollerRecord, own: &LocalAddresses) -> Option<Vec<String>> {
+        let names = entries::names(&record.poller, &record.stated, own);
+        let is = |wanted: &String| wanted == ALL || names.contains(wanted);
+        (self.0.is_empty() || self.0.iter().any(is)).then_some(names)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::ledger::{Face, Instance, Pollers, Stated};
+    use crate::net::Host;
+    use crate::spool::ServiceName;
+
+    #[test]
+    fn pollers_are_found_by_service_and_by_each_name_of_an_instance() {
+        let mut pollers = Pollers::new(10);
+        let place = Some((Host::Address([10, 9, 9, 9].into()), 80));
+        let poller = Poller {
+            service: ServiceName::parse("web").unwrap(),
+            check: Instance::new(Face::Http, Some("tcp"), None, place),
+            address: [10, 0, 0, 1].into(),
+            node: None,
+            server: None,
+        };
+        let stated = Stated {
+            host: Some("10.9.9.9".into()),
+            ..Stated::default()
+        };
+        pollers.asked(Duration::ZERO, &Arc::new(poller), &stated, None);
+        let own = LocalAddresses::known(&[], None);
+        for (query, found) in [
+            (None, true),
+            (Some(""), true),
+            (Some("service=all"), true),
+            (Some("service=web"), true),
+            (Some("service=mail&service=web"), true),
+            (Some("service=web:10.9.9.9:80"), true),
+            (Some("service=web:80"), false),
+            (Some("service=web:10.9.9.9:81"), false),
+            (Some("service=we"), false),
+        ] {
+            let wanted = Wanted::parse(query);
+            let mut records = pollers.records(|poller| wanted.may_take(poller));
+            records.retain(|record| wanted.names(record, &own).is_some());
+            assert_eq!(records.len() == 1, found, "{query:?}");
+        }
+    }
+}

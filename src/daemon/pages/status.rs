@@ -1,0 +1,72 @@
+//! `/status`: the keys of the replaced tools, and what an operator asks at night.
+
+use serde_json::{Map, Value, json};
+
+use super::{SPOOL_TROUBLE, State};
+use crate::http::reply::{self, Reply};
+use crate::os::logging;
+
+/// The page.
+pub(super) fn page(state: &State) -> Reply {
+    let live = state.live();
+    let counts = state.checker.cache().counts();
+    let (entries, bytes) = state.checker.cache().size();
+    let (services, failing, forgotten) = state.ledger().services.figures();
+    let gate = &state.gate;
+    // Counting them may be what finds the trouble.
+    let downtimes = state.downtimes();
+    let trouble = gate.trouble_within(SPOOL_TROUBLE);
+    reply::json(&json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "uptime": state.started.elapsed().as_secs_f64(),
+        "outbound_request_queue_size": live.context.probes.waiting(),
+        "cache": {
+            "expirations": counts.expirations,
+            "sets": counts.sets,
+            "gets": counts.gets,
+            "hits": counts.hits,
+            "misses": counts.misses,
+        },
+        "cache_size": {"entries": entries, "bytes": bytes, "evictions": counts.evictions},
+        "spool": {
+            "root": gate.spool().root().to_string_lossy(),
+            "readable": trouble.is_none(),
+            "error": trouble,
+            "errors": gate.errors(),
+            "downtimes": downtimes,
+        },
+        "services": {"known": services, "failing_checks": failing, "forgotten": forgotten},
+        "groups": groups(state),
+        "probes_running": live.context.probes.running(),
+        "connections": {
+            "open": state.connections.count(),
+            "max": state.connections.limits().connections,
+            "dropped": state.connections.dropped(),
+        },
+        "log_lines_dropped": logging::dropped(),
+    }))
+}
+
+/// The groups of the configuration by name, as far as they were checked.
+pub(super) fn groups(state: &State) -> Map<String, Value> {
+    let live = state.live();
+    let group = |name: &String| {
+        let known = state.checker.groups().get(name);
+        let action = known
+            .action
+            .map(|a| json!({"command": a.command, "ts": a.at, "end": a.end, "good": a.good}));
+        let up = known.up.map(|up| if up { "up" } else { "down" });
+        json!({
+            "state": up,
+            "changed": known.changed,
+            "checked": known.checked,
+            "summary": known.summary,
+            "last_action": action,
+        })
+    };
+    live.config
+        .groups
+        .keys()
+        .map(|name| (name.clone(), group(name)))
+        .collect()
+}

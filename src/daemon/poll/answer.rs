@@ -1,0 +1,65 @@
+//! A verdict as an answer over HTTP.
+//!
+//! Rule: a sentence of ours is also the reason phrase, which HAProxy shows in its log and statistics; a relayed body is
+//! not.
+
+use bytes::Bytes;
+use hyper::StatusCode;
+use hyper::header::{HeaderName, HeaderValue};
+
+use super::decide::Verdict;
+use crate::config::Config;
+use crate::http::phrase::reason_phrase;
+use crate::http::reply::{self, Reply};
+use crate::probe::Outcome;
+use crate::spool::{Downtime, Mark};
+
+/// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
+const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");
+
+/// The answer to a poll.
+pub(crate) fn http(verdict: &Verdict, config: &Config) -> Reply {
+    let (status, body) = content(verdict);
+    let reply = reply::text(status, body);
+    match (verdict, verdict.outcome()) {
+        (Verdict::Down(closed), _) => down(reply, &closed.downtime, config),
+        (_, Some(outcome)) if outcome.ours && !outcome.passes() => failed(reply, outcome),
+        _ => reply,
+    }
+}
+
+/// Status and body of the answer.
+pub(crate) fn content(verdict: &Verdict) -> (StatusCode, Bytes) {
+    match (verdict, verdict.outcome()) {
+        (Verdict::Down(closed), _) => {
+            let body = closed.downtime.body(closed.subject());
+            (down_status(&closed.downtime), body.into())
+        }
+        (_, Some(outcome)) => (outcome.status, outcome.body.clone()),
+        (_, None) => (StatusCode::OK, Bytes::new()),
+    }
+}
+
+fn down_status(downtime: &Downtime) -> StatusCode {
+    match downtime.mark() {
+        Some(Mark::Soft) => StatusCode::NOT_FOUND,
+        Some(Mark::Drain) | None => StatusCode::SERVICE_UNAVAILABLE,
+    }
+}
+
+fn down(reply: Reply, downtime: &Downtime, config: &Config) -> Reply {
+    let reply = reply::phrased(reply, reason_phrase(&downtime.reason));
+    match config.daemon.envoy_immediate_fail {
+        true => reply::with(reply, ENVOY_FAIL, HeaderValue::from_static("true")),
+        false => reply,
+    }
+}
+
+fn failed(reply: Reply, outcome: &Outcome) -> Reply {
+    let phrase = reason_phrase(&String::from_utf8_lossy(&outcome.body));
+    let reply = reply::phrased(reply, phrase);
+    match outcome.overload {
+        true => reply::retry_soon(reply),
+        false => reply,
+    }
+}

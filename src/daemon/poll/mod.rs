@@ -1,0 +1,132 @@
+//! One poll, from the request to the answer, whichever face of the daemon it comes by.
+//!
+//! [`route`] finds the check that a path names, [`headers`] reads what the balancer says, [`target`] puts both together
+//! to what is probed, [`entries`] names the spool entries that can take it down; that makes a [`Poll`]. [`decide`] gives
+//! its [`Verdict`], [`answer`] is that over HTTP, [`note`] remembers both.
+//!
+//! Rule: every face makes a [`Poll`], and all of them are decided by the same function.
+
+pub(super) mod answer;
+pub(super) mod decide;
+pub(super) mod entries;
+pub(super) mod headers;
+mod note;
+pub(super) mod route;
+pub(super) mod target;
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use hyper::header::HeaderMap;
+
+use self::decide::{Verdict, decide};
+use self::headers::Said;
+use self::route::CheckPath;
+use super::state::{Live, State};
+use crate::ledger::{Face, Instance, Poller, Stated};
+use crate::probe::{Check, Outcome, Request};
+
+/// One poll.
+#[derive(Debug)]
+pub(super) struct Poll {
+    /// Who asks, and for which check.
+    pub(super) poller: Arc<Poller>,
+    /// What the balancer says of itself.
+    pub(super) stated: Stated,
+    /// What is asked besides the spool.
+    pub(super) asked: Asked,
+    /// Neither a stored result nor a probe under way will do.
+    pub(super) fresh: bool,
+}
+
+/// What a poll asks besides the spool.
+#[derive(Debug)]
+pub(super) enum Asked {
+    /// Nothing.
+    Nothing,
+    /// A check.
+    Check(Check),
+    /// A check that cannot be made a target: the answer.
+    Refused(Outcome),
+}
+
+impl Poll {
+    /// Puts together what a request says.
+    pub(super) fn new(
+        face: Face,
+        address: IpAddr,
+        path: &CheckPath<'_>,
+        headers: &HeaderMap,
+        live: &Live,
+    ) -> Self {
+        let said = Said::read(headers);
+        let place = target::place(path, &said, &live.own);
+        let asked = match (path.protocol, place.clone()) {
+            (None, _) => Asked::Nothing,
+            (Some(_), Err(refused)) => Asked::Refused(refused),
+            (Some(protocol), Ok(place)) => {
+                match target::build(path, protocol, place, headers, &live.config) {
+                    Ok(target) => Asked::Check(Check {
+                        protocol,
+                        target: Arc::new(target),
+                    }),
+                    Err(refused) => Asked::Refused(refused),
+                }
+            }
+        };
+        let place = place.ok();
+        let stated = Stated {
+            host: said.host.filter(|_| place.is_some()).map(Into::into),
+            ..said.stated
+        };
+        let poller = Poller {
+            service: path.service.clone(),
+            check: Instance::new(face, path.protocol.map(|p| p.name), asked.segment(), place),
+            address,
+            node: said.node,
+            server: said.server,
+        };
+        Self {
+            poller: Arc::new(poller),
+            stated,
+            asked,
+            fresh: said.fresh,
+        }
+    }
+
+    /// The check, where one is to be run.
+    pub(super) fn check(&self) -> Option<&Check> {
+        match &self.asked {
+            Asked::Check(check) => Some(check),
+            Asked::Nothing | Asked::Refused(_) => None,
+        }
+    }
+
+    /// The names of the spool entries that can take the check down, besides `all`, in the order to ask.
+    pub(super) fn entries(&self, live: &Live) -> Vec<String> {
+        entries::names(&self.poller, &self.stated, &live.own)
+    }
+
+    /// Notes that it was asked, and decides it. What it is answered is to be noted with [`Poll::answered`].
+    pub(super) async fn decide(&self, state: &State, live: &Live) -> Verdict {
+        note::asked(state, self);
+        decide(self, live, &state.gate, &state.checker).await
+    }
+
+    /// Notes the answer; the code is 0 where there is none.
+    pub(super) fn answered(&self, state: &State, verdict: &Verdict, code: u16) {
+        note::answered(state, self, verdict, code);
+    }
+}
+
+impl Asked {
+    /// The part of the path that decides what is checked, where there is one.
+    fn segment(&self) -> Option<&str> {
+        match self {
+            Self::Check(check) if matches!(check.protocol.request, Request::Segment) => {
+                Some(check.target.segment())
+            }
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! What is remembered of a poll: in the ledger, in the counters, and in the log where its answer is news.
+
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use super::super::state::State;
+use super::Poll;
+use super::decide::Verdict;
+use crate::http::phrase::reason_phrase;
+use crate::probe::Outcome;
+use crate::spool::Closed;
+
+/// Most of an answer's body that is logged, in bytes.
+const LOGGED_MAX: usize = 400;
+
+/// Notes a poll when it comes: it may have to wait for its answer.
+pub(super) fn asked(state: &State, poll: &Poll) {
+    let now = state.moment(Instant::now());
+    let check = poll.check();
+    state.ledger().asked(now, &poll.poller, &poll.stated, check);
+}
+
+/// Notes what it was answered.
+pub(super) fn answered(state: &State, poll: &Poll, verdict: &Verdict, code: u16) {
+    let counter = match verdict {
+        Verdict::Down(_) => Some(&state.counters.down),
+        Verdict::Refused(_) => Some(&state.counters.refused),
+        Verdict::Open { .. } => None,
+    };
+    if let Some(counter) = counter {
+        counter.fetch_add(1, Ordering::Relaxed);
+    }
+    let now = state.moment(Instant::now());
+    let told = verdict.told();
+    let is_news = state.ledger().answered(now, &poll.poller, told, code);
+    if is_news {
+        log_change(poll, verdict);
+    }
+}
+
+/// Says that a check passes again, or no more.
+fn log_change(poll: &Poll, verdict: &Verdict) {
+    let poller = &poll.poller;
+    let state = if verdict.passes() { "up" } else { "DOWN" };
+    log::info!(
+        "{} ({}) is now {state} for {}{}",
+        poller.service,
+        poller.check,
+        poller.address,
+        why(verdict)
+    );
+}
+
+fn why(verdict: &Verdict) -> String {
+    match (verdict, verdict.outcome()) {
+        (Verdict::Down(closed), _) => why_down(closed),
+        (_, Some(outcome)) => format!(": {}", said(outcome)),
+        (_, None) => String::new(),
+    }
+}
+
+fn why_down(closed: &Closed) -> String {
+    let held = match closed.held {
+        true => " (the spool cannot be read; this is what it said last)",
+        false => "",
+    };
+    let reason = closed.downtime.one_line();
+    format!(": {} is down: {reason}{held}", closed.subject())
+}
+
+/// Status, cause and the beginning of the body.
+fn said(outcome: &Outcome) -> String {
+    let cause = match &outcome.cause {
+        Some(cause) => format!(" ({cause})"),
+        None => String::new(),
+    };
+    let start = &outcome.body[..outcome.body.len().min(LOGGED_MAX)];
+    let body = reason_phrase(&String::from_utf8_lossy(start)).unwrap_or_default();
+    format!("{}{cause} {body}", outcome.status.as_u16())
+}

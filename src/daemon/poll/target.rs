@@ -1,0 +1,159 @@
+//! From route and headers to the target of a probe. Pure.
+//!
+//! HAProxy's `http-check send-state` tells the server's own address and port (see [`super::headers`]), nerve tells
+//! an address (`X-Nerve-Check-IP`); both win over the URL.
+//!
+//! Rule: a host is an address or a host name, nothing else of a header reaches a probe's address.
+
+use hyper::StatusCode;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+
+use super::headers::Said;
+use super::route::CheckPath;
+use crate::config::Config;
+use crate::net::Host;
+use crate::os::sys::LocalAddresses;
+use crate::probe::{Header, Headers, Outcome, Protocol, Request, Target};
+use crate::spool::parse_port;
+
+/// Host and port to check.
+///
+/// # Errors
+/// The answer, where there are none.
+pub fn place(
+    path: &CheckPath<'_>,
+    said: &Said<'_>,
+    own: &LocalAddresses,
+) -> Result<(Host, u16), Outcome> {
+    read_place(path, said, own).map_err(|refused| as_failure(path, refused))
+}
+
+fn read_place(
+    path: &CheckPath<'_>,
+    said: &Said<'_>,
+    own: &LocalAddresses,
+) -> Result<(Host, u16), Outcome> {
+    let port = match (port(said)?, path.port) {
+        (Some(port), _) | (None, Some(port)) => port,
+        (None, None) => return Err(bad("the port in the path is above 65535")),
+    };
+    Ok((host(said.host, own)?, port))
+}
+
+/// The target of a probe.
+///
+/// # Errors
+/// The answer, where there is nothing to probe.
+pub fn build(
+    path: &CheckPath<'_>,
+    protocol: &Protocol,
+    (host, port): (Host, u16),
+    headers: &HeaderMap,
+    config: &Config,
+) -> Result<Target, Outcome> {
+    // A service behind a unix socket has no port, nor has HAProxy one to tell.
+    let needless = config.probe.sockets.contains_key(path.service.as_str());
+    if port == 0 && !needless && protocol.needs_port() {
+        return Err(Outcome::unavailable(
+            "port 0 cannot be checked: neither the path nor HAProxy's header names one",
+        ));
+    }
+    Ok(Target {
+        service: path.service.shared(),
+        host,
+        port,
+        path: path_and_query(path),
+        headers: request_headers(path, protocol, headers, config),
+        limit: None,
+        trusted: false,
+    })
+}
+
+/// A port that cannot be is a failing check for a balancer that probes, as the originals' 5xx was.
+fn as_failure(path: &CheckPath<'_>, refused: Outcome) -> Outcome {
+    if path.port.is_none() {
+        Outcome {
+            status: StatusCode::SERVICE_UNAVAILABLE,
+            ..refused
+        }
+    } else {
+        refused
+    }
+}
+
+fn bad(text: impl Into<String>) -> Outcome {
+    Outcome::new(StatusCode::BAD_REQUEST, text)
+}
+
+/// The host to check, from what a header names.
+fn host(named: Option<&str>, own: &LocalAddresses) -> Result<Host, Outcome> {
+    let Some(text) = named else {
+        return Ok(Host::Local);
+    };
+    match Host::parse(text) {
+        Ok(Host::Address(address)) if Some(address) == own.by_own_name() => Ok(Host::Local),
+        Ok(host) => Ok(host),
+        Err(_) => Err(bad(format!(
+            "'{}' is not a host to check: give an address or a host name",
+            text.escape_debug()
+        ))),
+    }
+}
+
+/// What the target is asked for: as it came, still encoded.
+fn path_and_query(path: &CheckPath<'_>) -> Box<str> {
+    let slash = if path.rest.starts_with('/') { "" } else { "/" };
+    let path_and_query = match path.query {
+        Some(query) if !query.is_empty() => [slash, path.rest, "?", query].concat(),
+        _ => [slash, path.rest].concat(),
+    };
+    path_and_query.into_boxed_str()
+}
+
+/// The headers for an HTTP upstream: what was to be copied, the service's name.
+fn request_headers(
+    path: &CheckPath<'_>,
+    protocol: &Protocol,
+    from: &HeaderMap,
+    config: &Config,
+) -> Headers {
+    let mut headers = Headers::default();
+    if !matches!(protocol.request, Request::Whole) {
+        return headers;
+    }
+    for Header { name, .. } in &config.probe.http_headers_to_copy {
+        if let Some(value) = copied(from, name) {
+            headers.set(name.clone(), value);
+        }
+    }
+    if let Some(own) = &config.probe.service_name_header
+        && let Ok(value) = HeaderValue::from_str(path.service.as_str())
+    {
+        headers.set(own.name.clone(), value);
+    }
+    headers
+}
+
+/// All values of a header as one; a copy, as the value itself would keep all that was read with it.
+fn copied(from: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
+    let values = from.get_all(name).iter().map(HeaderValue::as_bytes);
+    let values: Vec<&[u8]> = values.collect();
+    if values.is_empty() {
+        return None;
+    }
+    HeaderValue::from_bytes(&values.join(&b", "[..])).ok()
+}
+
+/// HAProxy sends an empty port for a unix socket and 0 for a server without one; the path's port counts then.
+fn port(said: &Said<'_>) -> Result<Option<u16>, Outcome> {
+    match said.port {
+        None | Some("" | "0") => Ok(None),
+        Some(text) => match parse_port(text) {
+            Ok(port) => Ok(Some(port)),
+            Err(e) => Err(bad(format!("X-Haproxy-Server-State: {e}"))),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests;

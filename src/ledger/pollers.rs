@@ -1,0 +1,166 @@
+//! Who polls, how often, what it sees and what it was told.
+//!
+//! Rule: pollers that came once share what pollers that came again leave free, and push out each other only, so that
+//! made-up headers cannot push out a real load balancer.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::record::{Records, Slot};
+use super::{Poller, PollerRecord, Stated, Told, View};
+use crate::probe::Check;
+
+/// Counts for the metrics.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct PollerFigures {
+    /// Pollers that poll, by view: up, down, no new traffic, unknown.
+    pub polling: [usize; 4],
+    /// Pollers that stopped.
+    pub silent: usize,
+    /// Pollers that were forgotten for want of room.
+    pub forgotten: u64,
+}
+
+/// The pollers that are remembered.
+pub struct Pollers {
+    limit: usize,
+    records: Records,
+    /// Those that came once, the oldest first; those among them that came again since are passed over.
+    newcomers: VecDeque<Slot>,
+    /// Those that came again, with their polls when they were looked at last: who has not polled since is evicted first.
+    regulars: VecDeque<(Slot, u64)>,
+    /// Pollers that were ever remembered.
+    count: u64,
+    forgotten: u64,
+}
+
+impl Pollers {
+    /// Remembers at most this many pollers.
+    #[must_use]
+    pub fn new(limit: usize) -> Self {
+        Self {
+            limit: limit.max(2),
+            records: Records::default(),
+            newcomers: VecDeque::new(),
+            regulars: VecDeque::new(),
+            count: 0,
+            forgotten: 0,
+        }
+    }
+
+    /// Notes a poll; its answer follows.
+    pub fn asked(
+        &mut self,
+        now: Duration,
+        poller: &Arc<Poller>,
+        stated: &Stated,
+        check: Option<&Check>,
+    ) {
+        let Some(record) = self.records.get_mut(&**poller) else {
+            return self.add(PollerRecord::new(Arc::clone(poller), now, stated, check));
+        };
+        record.asked(now, stated, check);
+        if record.polls == 2 {
+            let slot = record.slot();
+            self.promote(slot);
+        }
+    }
+
+    fn add(&mut self, mut record: PollerRecord) {
+        self.make_room();
+        self.count += 1;
+        record.number = self.count;
+        self.newcomers.push_back(record.slot());
+        self.records.insert(Arc::clone(&record.poller), record);
+    }
+
+    /// Notes the answer to a poll that was noted before.
+    pub fn answered(&mut self, now: Duration, poller: &Poller, told: Told, code: u16) {
+        if let Some(record) = self.records.get_mut(poller) {
+            record.answered(now, told, code);
+        }
+    }
+
+    /// Copies of the pollers that a filter lets through, to be looked at when the lock is free again.
+    #[must_use]
+    pub fn records(&self, wanted: impl Fn(&Poller) -> bool) -> Vec<PollerRecord> {
+        let records = self.records.values();
+        records.filter(|r| wanted(&r.poller)).cloned().collect()
+    }
+
+    /// Counts.
+    #[must_use]
+    pub fn figures(&self, now: Duration) -> PollerFigures {
+        let mut figures = PollerFigures {
+            forgotten: self.forgotten,
+            ..PollerFigures::default()
+        };
+        for record in self.records.values() {
+            if record.is_polling(now) {
+                figures.polling[record.stated.view.map_or(3, View::index)] += 1;
+            } else {
+                figures.silent += 1;
+            }
+        }
+        figures
+    }
+
+    /// Forgets who has been silent for long.
+    pub fn prune(&mut self, now: Duration) {
+        self.records.retain(|_, record| !record.is_gone(now));
+        self.newcomers
+            .retain(|slot| slot.record(&self.records).is_some());
+        self.regulars
+            .retain(|(slot, _)| slot.record(&self.records).is_some());
+    }
+
+    /// Most that came again; the rest is for newcomers.
+    fn regulars_max(&self) -> usize {
+        self.limit - (self.limit / 8).max(1)
+    }
+
+    fn make_room(&mut self) {
+        while self.records.len() >= self.limit {
+            // There always is one: those that came again never take all the room.
+            let Some(oldest) = self.newcomers.pop_front() else {
+                return;
+            };
+            if oldest
+                .record(&self.records)
+                .is_some_and(|record| record.polls == 1)
+            {
+                self.records.remove(&oldest.poller);
+                self.forgotten += 1;
+            }
+        }
+        if self.newcomers.len() > 2 * self.limit {
+            self.newcomers.retain(|slot| {
+                slot.record(&self.records)
+                    .is_some_and(|record| record.polls == 1)
+            });
+        }
+    }
+
+    /// Moves a poller that came again to those that newcomers cannot push out. One of those makes room if need be; each
+    /// is looked at again only after it polled, so that this takes no search.
+    fn promote(&mut self, slot: Slot) {
+        while self.regulars.len() >= self.regulars_max() {
+            let Some((oldest, seen)) = self.regulars.pop_front() else {
+                break;
+            };
+            match oldest.record(&self.records).map(|record| record.polls) {
+                Some(polls) if polls > seen => self.regulars.push_back((oldest, polls)),
+                Some(_) => {
+                    self.records.remove(&oldest.poller);
+                    self.forgotten += 1;
+                }
+                None => {}
+            }
+        }
+        self.regulars.push_back((slot, 2));
+    }
+}
+
+#[cfg(test)]
+mod tests;

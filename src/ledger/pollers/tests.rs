@@ -1,0 +1,187 @@
+use super::super::{Face, Instance, Row};
+use super::*;
+use crate::net::Host;
+use crate::spool::ServiceName;
+
+/// The rows of one service.
+fn rows(pollers: &Pollers, service: &str) -> Vec<Row> {
+    let records = pollers.records(|poller| poller.service.as_str() == service);
+    records.iter().map(|r| r.row(Vec::new())).collect()
+}
+
+fn poller(service: &str, node: &str) -> Arc<Poller> {
+    let place = Some((Host::Local, 80));
+    Arc::new(Poller {
+        service: ServiceName::parse(service).unwrap(),
+        check: Instance::new(Face::Http, Some("http"), None, place),
+        address: [10, 0, 0, 1].into(),
+        node: Some(node.into()),
+        server: Some("web/s1".into()),
+    })
+}
+
+fn seconds(s: u64) -> Duration {
+    Duration::from_secs(s)
+}
+
+fn stated(words: &str) -> Stated {
+    let view = if words.starts_with("UP") {
+        View::Up
+    } else {
+        View::Down
+    };
+    Stated {
+        view: Some(view),
+        words: Some(words.into()),
+        ..Stated::default()
+    }
+}
+
+fn poll(pollers: &mut Pollers, now: u64, poller: &Arc<Poller>, words: &str, told: Told) {
+    pollers.asked(seconds(now), poller, &stated(words), None);
+    pollers.answered(seconds(now), poller, told, 0);
+}
+
+#[test]
+fn junk_that_came_once_does_not_push_out_pollers_that_came_again() {
+    let mut pollers = Pollers::new(100);
+    let real: Vec<Arc<Poller>> = (0..80).map(|i| poller("web", &format!("lb{i}"))).collect();
+    for now in 0..2 {
+        real.iter()
+            .for_each(|w| poll(&mut pollers, now, w, "UP", Told::Up));
+    }
+    for i in 0..10_000 {
+        poll(
+            &mut pollers,
+            2,
+            &poller(&format!("junk{i}"), "x"),
+            "UP",
+            Told::Up,
+        );
+        assert!(pollers.records.len() <= 100 && pollers.newcomers.len() <= 100);
+    }
+    assert_eq!(rows(&pollers, "web").len(), 80);
+    assert_eq!(pollers.figures(seconds(2)).forgotten, 10_000 - 20);
+}
+
+#[test]
+fn pollers_that_came_again_leave_room_for_newcomers() {
+    let mut pollers = Pollers::new(80);
+    for now in 0..2 {
+        (0..200).for_each(|i| {
+            poll(
+                &mut pollers,
+                now,
+                &poller("web", &format!("lb{i}")),
+                "UP",
+                Told::Up,
+            );
+            poll(
+                &mut pollers,
+                now,
+                &poller("web", &format!("lb{i}")),
+                "UP",
+                Told::Up,
+            );
+        });
+    }
+    assert!(
+        pollers.newcomers.len() <= 2 * 80 + 1,
+        "{}",
+        pollers.newcomers.len()
+    );
+    let new = poller("new", "lb");
+    poll(&mut pollers, 3, &new, "UP", Told::Up);
+    poll(&mut pollers, 4, &new, "UP", Told::Up);
+    assert_eq!(rows(&pollers, "new").len(), 1);
+    assert!(pollers.records.len() <= 80);
+}
+
+#[test]
+fn an_answer_that_took_time_belongs_to_the_poll_before() {
+    let mut pollers = Pollers::new(10);
+    let lb = poller("web", "lb1");
+    pollers.asked(seconds(1), &lb, &stated("UP"), None);
+    assert_eq!(rows(&pollers, "web")[0].told, None);
+    pollers.answered(seconds(3), &lb, Told::Up, 200);
+    poll(&mut pollers, 4, &lb, "UP", Told::Up);
+    let row = rows(&pollers, "web").remove(0);
+    assert_eq!(
+        (row.polls, row.run, row.told, row.told_at),
+        (2, 2, Some(Told::Up), 4.0)
+    );
+}
+
+#[test]
+fn a_poll_after_an_answer_other_than_up_is_marked() {
+    let mut pollers = Pollers::new(10);
+    let lb = poller("web", "lb1");
+    let mut row = |now, words, told| {
+        poll(&mut pollers, now, &lb, words, told);
+        rows(&pollers, "web").remove(0)
+    };
+    assert!(!row(0, "UP", Told::Up).after_closed);
+    assert!(
+        !row(2, "UP", Told::Down).after_closed,
+        "the first answer was not processed yet"
+    );
+    let third = row(4, "UP 1/2", Told::Down);
+    assert_eq!(
+        (third.after_closed, third.run, third.is_out()),
+        (true, 2, Some(false))
+    );
+    let fourth = row(6, "DOWN", Told::Down);
+    assert_eq!(
+        (fourth.after_closed, fourth.run, fourth.is_out()),
+        (true, 3, Some(true))
+    );
+    row(8, "DOWN", Told::Up);
+    assert!(!row(10, "DOWN 1/2", Told::Up).after_closed);
+}
+
+#[test]
+fn a_poller_counts_for_three_of_its_own_intervals() {
+    let mut pollers = Pollers::new(10);
+    let lb = poller("web", "lb1");
+    (0..4).for_each(|i| poll(&mut pollers, i * 5, &lb, "UP", Told::Up));
+    let row = rows(&pollers, "web").remove(0);
+    assert_eq!(row.interval, Some(5.0));
+    assert!(row.is_polling(30.0) && !row.is_polling(30.1));
+    assert_eq!(pollers.figures(seconds(30)).polling, [1, 0, 0, 0]);
+    assert_eq!(
+        pollers.figures(seconds(31)),
+        PollerFigures {
+            silent: 1,
+            ..PollerFigures::default()
+        }
+    );
+}
+
+#[test]
+fn a_poller_that_is_silent_for_an_hour_is_forgotten() {
+    let mut pollers = Pollers::new(10);
+    poll(&mut pollers, 0, &poller("web", "lb1"), "UP", Told::Up);
+    poll(&mut pollers, 1800, &poller("web", "lb2"), "UP", Told::Up);
+    pollers.prune(seconds(3601));
+    assert_eq!(rows(&pollers, "web").len(), 1);
+    assert_eq!(pollers.newcomers.len(), 1);
+}
+
+#[test]
+fn the_whole_weight_of_a_backend_marks_its_last_server() {
+    let mut row = {
+        let mut pollers = Pollers::new(10);
+        poll(&mut pollers, 0, &poller("web", "lb1"), "UP", Told::Up);
+        rows(&pollers, "web").remove(0)
+    };
+    for (view, weight, last) in [
+        (View::Up, Some([10, 10]), true),
+        (View::Up, Some([10, 20]), false),
+        (View::Up, Some([0, 0]), false),
+        (View::Up, None, false),
+        (View::Down, Some([10, 10]), false),
+    ] {
+        (row.view, row.weight) = (Some(view), weight);
+        assert_eq!(row.is_last(), last, "{view:?} {weight:?}");
+    }
+}
