@@ -11,6 +11,7 @@ use super::poll::route::{self, CheckPath, Route};
 use super::spool_change;
 use super::state::Live;
 use crate::config::Config;
+use crate::http::phrase::reason_phrase;
 use crate::ledger::{Face, Pollers, Told};
 use crate::spool::{Downtime, Key};
 
@@ -94,4 +95,16 @@ fn posted(query: &[u8], form: &[u8]) {
         (&again.reason, again.expiration, again.creation),
         (&downtime.reason, downtime.expiration, downtime.creation)
     );
+}
+
+/// Any text is a reason phrase of a status line, or none.
+///
+/// # Panics
+/// When the phrase could break the line.
+pub fn phrase(text: &str) {
+    let Some(phrase) = reason_phrase(text) else {
+        return;
+    };
+    let is_printable = phrase.bytes().all(|b| (b' '..=b'~').contains(&b));
+    assert!(is_printable && phrase.len() <= 100, "{phrase:?}");
 }
