@@ -24,7 +24,7 @@
 //! | `config` | check, group, http, ledger, net, os, probe, settings |
 //! | `check` | group, net, probe, settings |
 //! | `group` | names, net, os, probe, settings, spool |
-//! | `ledger` | net, probe, settings, spool |
+//! | `ledger` | names, net, probe, settings, spool |
 //! | `probe` | http, names, net, os, settings |
 //! | `http` | os, settings |
 //! | `spool` | names, os |

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use hyper::http::uri::PathAndQuery;
 
+use crate::names::fits_url;
 use crate::names::nearest::nearest;
 use crate::net::Host;
 use crate::probe::{GROUP, PROTOCOLS, Protocol, Request};
@@ -50,8 +51,7 @@ impl GroupCheck {
         let rest = rest.strip_prefix("//").unwrap_or(rest);
         if !protocol.needs_port() {
             let named = rest.trim_matches('/');
-            let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-            if named.is_empty() || !named.bytes().all(fits) {
+            if named.is_empty() || !fits_url(named) {
                 return Err(wrong(
                     "names nothing that could be",
                     &format!("write one such as {name}:zk"),

@@ -22,6 +22,7 @@ pub use check::GroupCheck;
 pub use read::read;
 pub use settings::{Group, Groups, Require};
 
+use crate::names::text::first_line;
 use crate::probe::{self, Check, Context, Headers, Outcome, Protocol, Target, Trace};
 use crate::spool::unix_now;
 
@@ -290,17 +291,7 @@ impl GroupResult {
 /// Status and first line of an outcome.
 #[must_use]
 pub fn said(outcome: &Outcome) -> String {
-    let body = String::from_utf8_lossy(&outcome.body);
-    let line = body
-        .lines()
-        .map(str::trim)
-        .find(|l| !l.is_empty())
-        .unwrap_or_default();
-    let line: String = line
-        .chars()
-        .take(SAID_MAX)
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .collect();
+    let line = first_line(&String::from_utf8_lossy(&outcome.body), SAID_MAX);
     let status = outcome.status.as_u16();
     if line.is_empty() {
         status.to_string()

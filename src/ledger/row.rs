@@ -6,6 +6,8 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use crate::names::text::one_line;
+
 /// A poller that missed this many of its own intervals has stopped.
 const INTERVALS: f64 = 3.0;
 
@@ -163,7 +165,7 @@ impl Row {
             (None, None) if self.is_agent() => format!("agent of {}", self.address),
             (None, None) => self.address.to_string(),
         };
-        label.replace(char::is_control, " ")
+        one_line(&label)
     }
 
     /// Whether it asks by HAProxy's agent-check.

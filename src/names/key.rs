@@ -110,21 +110,15 @@ impl ServiceName {
     }
 }
 
-/// A table, as each check's service is read by it.
-const FITS_URL: [bool; 256] = {
-    let mut fits = [false; 256];
-    let mut b = 0u8;
-    while b < 128 {
-        fits[b as usize] = b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        b += 1;
-    }
-    fits
-};
-
 /// Whether a text has only the characters that [`ServiceName::fits_url`] speaks of.
 #[must_use]
 pub fn fits_url(text: &str) -> bool {
-    text.bytes().all(|b| FITS_URL[usize::from(b)])
+    text.bytes().all(is_name_byte)
+}
+
+/// The alphabet of names that need no quotes anywhere: letters, digits, `.`, `_` and `-`.
+fn is_name_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-')
 }
 
 impl fmt::Display for ServiceName {
@@ -168,8 +162,7 @@ impl Key {
     ) -> Result<Self, NameError> {
         let host = host.filter(|h| *h != "127.0.0.1");
         if let Some(h) = host {
-            let fits =
-                |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b':' | b'_' | b'-' | b'%');
+            let fits = |b: u8| is_name_byte(b) || matches!(b, b':' | b'%');
             if h.is_empty() || !h.bytes().all(fits) {
                 return Err(NameError::Host(h.into()));
             }

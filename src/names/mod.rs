@@ -1,8 +1,9 @@
-//! Names as people write them: services, instances, and the nearest known name of a mistyped one.
+//! Names as people write them: services, instances, the nearest known name of a mistyped one, and texts of others on one line.
 //!
 //! Rule: a leaf. A name that exists as a type is a valid one.
 
 mod key;
 pub mod nearest;
+pub mod text;
 
 pub use key::{ALL, Key, NameError, ServiceName, TEMP_MARK, fits_url, parse_port};

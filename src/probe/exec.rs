@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use hyper::StatusCode;
 
 use super::{Outcome, Probe, Protocol, Request, settle};
+use crate::names::text::first_line;
 use crate::os::process::{self, Argv, End, Ran};
 
 /// The row of the table.
@@ -76,7 +77,7 @@ async fn host(probe: &Probe<'_>) -> Result<String, Outcome> {
 
 fn outcome(name: &str, ran: &Ran) -> Outcome {
     let end = end(ran);
-    let line = ran.first_line(LINE_MAX);
+    let line = said(ran);
     let text = if line.is_empty() {
         format!("exec {name}: {end}, no output")
     } else {
@@ -88,6 +89,16 @@ fn outcome(name: &str, ran: &Ran) -> Outcome {
         StatusCode::SERVICE_UNAVAILABLE
     };
     Outcome::new(status, text).because(format!("exec {name}: {end}"))
+}
+
+/// The first line of what it wrote; standard error stands in for silence.
+fn said(ran: &Ran) -> String {
+    let line = first_line(&String::from_utf8_lossy(&ran.stdout), LINE_MAX);
+    if line.is_empty() {
+        first_line(&String::from_utf8_lossy(&ran.stderr), LINE_MAX)
+    } else {
+        line
+    }
 }
 
 fn end(ran: &Ran) -> String {

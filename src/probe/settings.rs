@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::{Header, HttpRule, header};
+use crate::names::fits_url;
 use crate::net::{Network, Ports};
 use crate::os::process::Argv;
 use crate::settings::{
@@ -180,8 +181,7 @@ fn commands() -> Kind<BTreeMap<String, Argv>> {
 
 fn read_commands(reader: &Reader<'_>) -> Option<BTreeMap<String, Argv>> {
     collect(reader, |name, value| {
-        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-        if name.is_empty() || name.len() > NAME_MAX || !name.bytes().all(fits) {
+        if name.is_empty() || name.len() > NAME_MAX || !fits_url(name) {
             value.fault_of_key(
                 "is no name for a command",
                 "use letters, digits, '.', '_' and '-', at most 64",

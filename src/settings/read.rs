@@ -10,6 +10,7 @@ use super::fault::Sink;
 use super::numbers::{digits, number, size, size_words};
 use super::raw::{Entry, Mark, Node, Value};
 use crate::names::nearest::nearest;
+use crate::names::text::beginning;
 
 /// The most of a value that a message quotes, in characters.
 const QUOTED: usize = 60;
@@ -114,11 +115,7 @@ impl<'a> Reader<'a> {
             Value::Map(_) => "a map".into(),
             Value::Scalar(_) if self.secret => "the value".into(),
             Value::Scalar(text) => {
-                let plain: String = text
-                    .chars()
-                    .map(|c| if c.is_control() { ' ' } else { c })
-                    .take(QUOTED)
-                    .collect();
+                let plain = beginning(text, QUOTED);
                 let more = if text.chars().nth(QUOTED).is_some() {
                     "…"
                 } else {
@@ -354,12 +351,7 @@ impl<'a> Reader<'a> {
     }
 
     fn entry(&self, entry: &'a Entry) -> Reader<'a> {
-        let name: String = entry
-            .key
-            .chars()
-            .map(|c| if c.is_control() { ' ' } else { c })
-            .take(QUOTED)
-            .collect();
+        let name = beginning(&entry.key, QUOTED);
         let key = if self.key.is_empty() {
             name.clone()
         } else {

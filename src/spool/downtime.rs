@@ -7,6 +7,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
+use crate::names::text::one_line;
+
 /// How a downtime is told to load balancers, other than as usual: keys of the JSON object that the originals ignore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
@@ -144,14 +146,8 @@ impl Downtime {
             .reason
             .strip_suffix('\n')
             .map_or(&*self.reason, |t| t.strip_suffix('\r').unwrap_or(t));
-        text.chars()
-            .map(|c| if breaks_lines(c) { ' ' } else { c })
-            .collect()
+        one_line(text)
     }
-}
-
-fn breaks_lines(c: char) -> bool {
-    c.is_control() || matches!(c, '\u{2028}' | '\u{2029}')
 }
 
 /// Seconds of unix time; negative before 1970.

@@ -1,6 +1,7 @@
 //! A downtime in words for people.
 
 use crate::cli::output::times;
+use crate::names::text::one_line;
 use crate::os::sys;
 use crate::spool::{Downtime, Key, Spool};
 
@@ -20,7 +21,7 @@ pub(crate) fn description(downtime: &Downtime, owner: Option<String>) -> String 
     }
     let author = downtime.by().map(str::to_owned);
     if let Some(by) = author.or(owner) {
-        let by = by.replace(char::is_control, " ");
+        let by = one_line(&by);
         text.push_str(&format!(", by {by}"));
     }
     let reason = downtime.one_line();

@@ -14,6 +14,7 @@ use crate::cli::client::{ANSWER_TIME, DaemonClient};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
+use crate::names::text::one_line;
 use crate::spool::ALL;
 
 /// The row of the table.
@@ -76,7 +77,7 @@ fn service_name(seen: &Value) -> Option<&str> {
 /// `web last_response={"code": 200, …}`.
 fn line(seen: &Value) -> String {
     let name = service_name(seen).unwrap_or("?");
-    let name = name.replace(char::is_control, " ");
+    let name = one_line(name);
     match seen.get(1) {
         Some(last) => format!("{name} last_response={}\n", spaced(last)),
         None => format!("{name}\n"),

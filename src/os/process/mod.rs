@@ -66,29 +66,6 @@ impl fmt::Display for End {
     }
 }
 
-impl Ran {
-    /// The first line that is not empty, of standard output or else of standard error, without control characters, at
-    /// most `max` characters long.
-    #[must_use]
-    pub fn first_line(&self, max: usize) -> String {
-        let line = |output: &[u8]| {
-            let text = String::from_utf8_lossy(output);
-            let line = text
-                .lines()
-                .map(str::trim)
-                .find(|l| !l.is_empty())
-                .unwrap_or_default();
-            line.chars()
-                .take(max)
-                .map(|c| if c.is_control() { ' ' } else { c })
-                .collect::<String>()
-        };
-        Some(line(&self.stdout))
-            .filter(|l| !l.is_empty())
-            .unwrap_or_else(|| line(&self.stderr))
-    }
-}
-
 /// Variables that are between this process and its service manager.
 const PRIVATE: [&str; 7] = [
     "CREDENTIALS_DIRECTORY",

@@ -37,13 +37,6 @@ async fn exit_code_and_both_outputs_are_told() {
         (ran.end, ran.stdout.as_slice(), ran.stderr.as_slice()),
         (End::Exit(3), &b"\n out\tx\n"[..], &b"err\n"[..])
     );
-    assert_eq!(ran.first_line(80), "out x");
-    assert_eq!(ran.first_line(2), "ou");
-}
-
-#[tokio::test]
-async fn standard_error_stands_in_for_silence() {
-    assert_eq!(ran("echo sorry >&2").await.first_line(80), "sorry");
 }
 
 #[tokio::test]
@@ -67,7 +60,7 @@ async fn output_is_bounded_and_does_not_block_the_writer() {
 #[tokio::test]
 async fn a_grandchild_that_holds_the_pipes_is_neither_waited_for_nor_killed() {
     let ran = ran("sleep 600 & echo $!").await;
-    let pid = ran.first_line(20);
+    let pid = String::from_utf8_lossy(&ran.stdout).trim().to_owned();
     assert!(ran.end.is_success() && exists(&pid), "{ran:?}");
     let pid: i32 = pid.parse().unwrap();
     nix::sys::signal::kill(Pid::from_raw(pid), Signal::SIGKILL).unwrap();

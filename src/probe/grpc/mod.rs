@@ -15,6 +15,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::{OptionError, Outcome, Probe, Protocol, Request, Target, options, settle, stream, tls};
 use crate::http::client;
 use crate::http::h2::{self, H2Response};
+use crate::names::text::beginning;
 use message::{code_name, message, serving_status};
 
 /// The row of `grpc`.
@@ -160,11 +161,7 @@ fn refusal(code: &str, response: &H2Response) -> String {
 /// A message is percent-encoded (gRPC over HTTP2, "Responses").
 fn readable(message: &str) -> String {
     let decoded = percent_decode_str(message).decode_utf8_lossy();
-    let mut text = String::new();
-    for c in decoded.chars().take(MESSAGE_MAX) {
-        text.push(if c.is_control() { ' ' } else { c });
-    }
-    text
+    beginning(&decoded, MESSAGE_MAX)
 }
 
 #[cfg(test)]

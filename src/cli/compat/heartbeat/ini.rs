@@ -10,6 +10,8 @@
 use std::collections::HashMap;
 use std::fmt;
 
+use crate::names::text::beginning;
+
 /// How deep `%(name)s` may lead.
 const DEPTH_MAX: usize = 10;
 
@@ -338,8 +340,7 @@ const SHOWN_MAX: usize = 60;
 
 /// The beginning of a text, fit for a message.
 pub(super) fn short(text: &str) -> String {
-    let beginning: String = text.chars().take(SHOWN_MAX).collect();
-    beginning.replace(char::is_control, " ")
+    beginning(text, SHOWN_MAX)
 }
 
 #[cfg(test)]
