@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::support::client;
 use crate::support::process::Process;
 use crate::support::root::as_root;
-use crate::support::{BINARY, Spool, wait_until};
+use crate::support::{BINARY, Spool, copy_binary, wait_until};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -27,22 +27,23 @@ impl Container {
         Self::with(before, "")
     }
 
-    /// The same, with more in its configuration.
+    /// The same, with more in its configuration. In both, `ROOT` is the folder that it sees at the same place.
     fn with(before: &str, config: &str) -> Self {
         let spool = Spool::new();
+        let root = spool.outside().display().to_string();
+        let [before, config] = [before, config].map(|text| text.replace("ROOT", &root));
         fs::write(
             spool.outside().join("c.yml"),
             format!("log_path: stdout\n{config}"),
         )
         .unwrap();
         // Where the tests run may be closed to others.
-        fs::copy(BINARY, spool.outside().join("hacheck")).unwrap();
+        copy_binary(&spool.outside().join("hacheck"));
         let script = format!(
             "mount --bind / /mnt && mount -o remount,ro,bind /mnt && mount --bind {root} /mnt{root} &&
              mount -o remount,ro,bind /mnt{root} && mount -t proc proc /mnt/proc && mount --rbind /dev /mnt/dev && {before}
              exec chroot /mnt setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --no-new-privs \\
                  --bounding-set=-all --inh-caps=-all {root}/hacheck -c {root}/c.yml -B 127.0.0.1 -p 0 --spool-root {root}/spool",
-            root = spool.outside().display()
         );
         let mut command = as_root("unshare");
         command.args([
@@ -70,6 +71,11 @@ impl Container {
 
     fn read(&self, name: &str) -> String {
         fs::read_to_string(self.spool.outside().join(name)).unwrap()
+    }
+
+    /// Lets those end who wait for it.
+    fn let_go(&self) {
+        File::create(self.spool.outside().join("go")).unwrap();
     }
 
     fn address(&self) -> std::net::SocketAddr {
@@ -177,12 +183,12 @@ fn as_process_1_it_answers_on_a_read_only_root_and_ends_when_told() {
 
 #[test]
 fn as_process_1_it_reaps_what_others_leave_behind() {
-    // A process whose parent is gone, and that ends when the daemon is process 1 already.
-    let mut container = Container::start("(sleep 1 & sleep 1 &)");
+    // Processes whose parent is gone, and that end when the daemon is process 1 already.
+    let orphan = "until [ -e ROOT/go ]; do sleep 0.05; done";
+    let mut container = Container::start(&format!("(({orphan}) & ({orphan}) &)"));
     let pid = container.daemon();
-    wait_until(LONG, "the orphans died", || {
-        children(pid).iter().all(|(_, state)| state == "Z")
-    });
+    assert_eq!(children(pid).len(), 2, "the orphans have come to process 1");
+    container.let_go();
     wait_until(LONG, "the orphans are reaped", || children(pid).is_empty());
     client::request(container.address(), "GET", "/healthz", &[]).is(200, "ok\n");
 }
@@ -190,7 +196,8 @@ fn as_process_1_it_reaps_what_others_leave_behind() {
 #[test]
 fn as_process_1_it_reaps_what_the_commands_of_checks_leave_behind() {
     // A grandchild in a session of its own survives the command that began it, and dies later.
-    let script = "setsid sh -c \"sleep 1\" >/dev/null 2>&1 </dev/null & sleep 0.2";
+    let wait = "echo; exec </dev/null >/dev/null 2>&1; until [ -e ROOT/go ]; do sleep 0.05; done";
+    let script = format!("{{ setsid sh -c \"{wait}\" & }} | read there");
     let mut container = Container::with("", &format!("exec: {{leave: [sh, -c, '{script}']}}\n"));
     let pid = container.daemon();
     let answer = client::request(container.address(), "GET", "/exec/web/80/leave", &[]);
@@ -199,6 +206,7 @@ fn as_process_1_it_reaps_what_the_commands_of_checks_leave_behind() {
         !children(pid).is_empty(),
         "the grandchild has come to process 1"
     );
+    container.let_go();
     wait_until(LONG, "the grandchild is reaped", || {
         children(pid).is_empty()
     });

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -446,7 +446,10 @@ fn a_spool_that_cannot_be_read_stops_the_start() {
 
 #[test]
 fn several_ports_and_threads_share_one_memory() {
-    let daemon = Setup::new().args(&["-p", "0", "-n", "3"]).start();
+    let daemon = Setup::new()
+        .config("cache_time: 300\n")
+        .args(&["-p", "0", "-n", "3"])
+        .start();
     // Both ports are there before the first answer, and so in the log.
     daemon.get("/healthz").is(200, "ok\n");
     let log = daemon.log();
@@ -456,7 +459,6 @@ fn several_ports_and_threads_share_one_memory() {
     let second: std::net::SocketAddr = ports.next_back().unwrap();
     assert_ne!(second, daemon.address);
     let upstream = Upstream::answering("fine");
-    let start = Instant::now();
     for i in 0..40 {
         let address = if i % 2 == 0 { second } else { daemon.address };
         client::request(
@@ -467,10 +469,5 @@ fn several_ports_and_threads_share_one_memory() {
         )
         .is(200, "fine");
     }
-    // Results count for ten seconds.
-    let probes = upstream.seen().len();
-    assert!(
-        probes as u64 <= 1 + start.elapsed().as_secs() / 10,
-        "{probes} probes"
-    );
+    assert_eq!(upstream.seen().len(), 1, "one probe for all");
 }

@@ -58,7 +58,7 @@ fn on_a_full_disk_downtimes_stay_and_end_and_changes_are_refused() {
     in_own(|| {
         let mut daemon = on_small_disk();
         daemon.run("hadown", &["-r", "old", "web"]).is(0, "");
-        down_for(&daemon, 1.0, "soon");
+        down_for(&daemon, 3.0, "soon");
         let filler = daemon.spool.path("filler~");
         shell("cat /dev/zero > \"$1\" 2>/dev/null || :", &[&filler]);
         holds(&daemon, "no space left on device");
@@ -77,7 +77,7 @@ fn on_a_read_only_disk_downtimes_stay_and_end_and_changes_are_refused() {
     in_own(|| {
         let mut daemon = on_small_disk();
         daemon.run("hadown", &["-r", "old", "web"]).is(0, "");
-        down_for(&daemon, 1.0, "soon");
+        down_for(&daemon, 3.0, "soon");
         let root = daemon.spool.root();
         shell("mount -o remount,ro \"$1\"", &[&root]);
         holds(&daemon, "read-only");

@@ -179,6 +179,7 @@ pub fn fails_on_misbehaving_peers(
         b"",
         &[b"HTTP/1.1 400 Bad Request\r\nContent-Length: 4\r\nConnection: close\r\n\r\nwhat"],
     ));
+    // Far more than all deadlines together, and far less than if one of these peers could hold a check up.
     assert!(
         started.elapsed() < Duration::from_secs(60),
         "hung for {:?}",
