@@ -58,9 +58,12 @@ fn strangers_are_dropped_at_agent_ports_and_groups_too() {
     };
     let daemon = Setup::new().config(text("127.0.0.2")).start();
     let answer = |port: u16, question: &str| {
-        let mut stream = connect(([127, 0, 0, 1], port).into());
         let mut answer = Vec::new();
-        let _ = stream.write_all(question.as_bytes());
+        let mut stream = daemon.while_stopped(|| {
+            let mut stream = connect(([127, 0, 0, 1], port).into());
+            let _ = stream.write_all(question.as_bytes());
+            stream
+        });
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8(answer).unwrap()
     };

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use crate::support::client::Kept;
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::upstream::{Upstream, http};
 use crate::support::{Ran, unix_now, wait_until};
@@ -33,12 +34,11 @@ fn junk_that_came_once_neither_grows_the_daemon_nor_pushes_out_balancers() {
     (0..3).for_each(|_| real("UP"));
     let before = daemon.metric("hacheck_resident_memory_bytes");
     let (names, no_host) = ("x".repeat(100), "x/".repeat(10_000));
+    let mut sender = Kept::to(daemon.address);
     for i in 0..10_000 {
         let junk = format!("UP; name={names}{i}/s; node={names}{i}; weight=1/2; scur=0/0");
-        daemon.get_with(
-            &format!("/spool/junk{i}/80"),
-            &[(STATE, &junk), ("x-nerve-check-ip", &no_host)],
-        );
+        let headers = [(STATE, junk.as_str()), ("x-nerve-check-ip", &no_host)];
+        sender.get(&format!("/spool/junk{i}/80"), &headers);
     }
     let page = daemon.get("/pollers").json();
     let pollers = page["pollers"].as_array().unwrap();

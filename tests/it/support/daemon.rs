@@ -231,6 +231,14 @@ impl Daemon {
         self.spool.run(name, args)
     }
 
+    /// Does something while the daemon is stopped, which then finds all of it at once, however slow the tests are.
+    pub fn while_stopped<T>(&self, act: impl FnOnce() -> T) -> T {
+        self.process.signal(Signal::SIGSTOP);
+        let done = act();
+        self.process.signal(Signal::SIGCONT);
+        done
+    }
+
     /// Checks that it lives, answers, and has not panicked.
     #[track_caller]
     pub fn is_sound(&mut self) {
