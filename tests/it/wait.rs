@@ -303,7 +303,7 @@ fn the_last_server_is_only_taken_down_by_force_or_without_waiting() {
     let site = Site::start();
     let backend = format!(
         "listen web\n  bind unix@front\n  option httpchk GET /http/web/1/\n  http-check send-state\n  \
-         server s1 {} check port {} inter 100ms\n",
+         server s1 {} check port {} inter 300ms\n",
         site.service.address,
         site.port()
     );
@@ -324,7 +324,8 @@ fn the_last_server_is_only_taken_down_by_force_or_without_waiting() {
         "{}",
         ran.err
     );
-    site.run("haup", &["--wait", "web"]);
+    let ran = site.run("haup", &["--wait", "web"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
     site.run("hadown", &["-r", "x", "web"]).is_with(
         0,
         "",

@@ -234,7 +234,7 @@ impl Size {
 fn configuration(log: &Path, round: usize) -> String {
     let (cache, entries) = [("0.05", 500), ("0.1", 400)][round];
     format!(
-        "log_path: {}\ncache_time: {cache}\nhealthcheck_timeout: 0.5\ncache_entries: {entries}\nmax_services: 1000\n\
+        "log_path: {}\ncache_time: {cache}\nhealthcheck_timeout: 2\ncache_entries: {entries}\nmax_services: 1000\n\
          max_pollers: 500\n",
         log.display()
     )
