@@ -36,7 +36,7 @@ pub(crate) struct DaemonClient {
 
 /// Why the daemon's answer is of no use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum ClientError {
+pub(crate) enum DaemonError {
     /// Nobody answers, or not in HTTP.
     Unreachable {
         port: u16,
@@ -64,7 +64,7 @@ pub(crate) enum ClientError {
     },
 }
 
-impl fmt::Display for ClientError {
+impl fmt::Display for DaemonError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreachable { port, kind } => write!(
@@ -92,8 +92,8 @@ impl fmt::Display for ClientError {
     }
 }
 
-impl From<ClientError> for Failure {
-    fn from(error: ClientError) -> Self {
+impl From<DaemonError> for Failure {
+    fn from(error: DaemonError) -> Self {
         Self::failed(error)
     }
 }
@@ -120,37 +120,37 @@ pub(crate) struct CheckHealth {
 
 impl DaemonClient {
     /// Who polls services or instances; all pollers for none or `all`.
-    pub(crate) fn pollers(self, keys: &[String], limit: Duration) -> Result<Page, ClientError> {
+    pub(crate) fn pollers(self, keys: &[String], limit: Duration) -> Result<Page, DaemonError> {
         let body = self.body(&path("/pollers", keys), limit)?;
         self.parse(&body)
     }
 
     /// Runs the checks of services or instances as their pollers ask for them.
-    pub(crate) fn health(self, keys: &[String], limit: Duration) -> Result<Health, ClientError> {
+    pub(crate) fn health(self, keys: &[String], limit: Duration) -> Result<Health, DaemonError> {
         let body = self.body(&path("/pollers/health", keys), limit)?;
         self.parse(&body)
     }
 
     /// What the daemon was asked for lately, as it says it.
-    pub(crate) fn recent(self, limit: Duration) -> Result<Vec<u8>, ClientError> {
+    pub(crate) fn recent(self, limit: Duration) -> Result<Vec<u8>, DaemonError> {
         self.body("/recent", limit)
     }
 
     /// Reads JSON that the daemon answered.
-    pub(crate) fn parse<T: DeserializeOwned>(self, body: &[u8]) -> Result<T, ClientError> {
+    pub(crate) fn parse<T: DeserializeOwned>(self, body: &[u8]) -> Result<T, DaemonError> {
         serde_json::from_slice(body).map_err(|_| self.strange())
     }
 
     /// The error for an answer that cannot be understood.
-    pub(crate) fn strange(self) -> ClientError {
-        ClientError::Strange { port: self.port }
+    pub(crate) fn strange(self) -> DaemonError {
+        DaemonError::Strange { port: self.port }
     }
 
     /// Whether the daemon uses the same spool folder as this command.
-    pub(crate) fn check_spool(self, page: &Page, spool: &Spool) -> Result<(), ClientError> {
+    pub(crate) fn check_spool(self, page: &Page, spool: &Spool) -> Result<(), DaemonError> {
         match std::fs::metadata(spool.root()) {
             Ok(own) if page.spool.id == Some([own.dev(), own.ino()]) => Ok(()),
-            _ => Err(ClientError::OtherSpool {
+            _ => Err(DaemonError::OtherSpool {
                 port: self.port,
                 its: page.spool.path.clone(),
                 own: spool.root().display().to_string(),
@@ -158,19 +158,19 @@ impl DaemonClient {
         }
     }
 
-    fn body(self, path: &str, limit: Duration) -> Result<Vec<u8>, ClientError> {
+    fn body(self, path: &str, limit: Duration) -> Result<Vec<u8>, DaemonError> {
         let port = self.port;
         match self.get(path, limit) {
             Ok((200, body)) => Ok(body),
             Ok((status, _)) => {
                 let page = path.split('?').next().unwrap_or(path).to_owned();
-                Err(ClientError::Status { port, status, page })
+                Err(DaemonError::Status { port, status, page })
             }
             Err(e) => match e.kind() {
                 ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                    Err(ClientError::Silent { port, limit })
+                    Err(DaemonError::Silent { port, limit })
                 }
-                kind => Err(ClientError::Unreachable { port, kind }),
+                kind => Err(DaemonError::Unreachable { port, kind }),
             },
         }
     }

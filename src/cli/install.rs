@@ -53,7 +53,7 @@ enum Occupant {
 }
 
 /// A link to be, and what stands there now.
-struct Place {
+struct LinkPlace {
     link: PathBuf,
     occupant: Occupant,
 }
@@ -116,12 +116,12 @@ fn existing(folder: &Path) -> io::Result<PathBuf> {
     }
 }
 
-fn places(folder: &Path, binary: &Path) -> Vec<Place> {
+fn places(folder: &Path, binary: &Path) -> Vec<LinkPlace> {
     let mut places = Vec::new();
     for alias in APPLETS.iter().filter_map(|applet| applet.alias) {
         let link = folder.join(alias);
         let occupant = look(&link, binary);
-        places.push(Place { link, occupant });
+        places.push(LinkPlace { link, occupant });
     }
     places
 }
@@ -144,9 +144,9 @@ fn look(link: &Path, binary: &Path) -> Occupant {
     }
 }
 
-fn refuse(places: &[Place], force: bool) -> Result<(), Failure> {
+fn refuse(places: &[LinkPlace], force: bool) -> Result<(), Failure> {
     let mut faults = Vec::new();
-    for Place { link, occupant } in places {
+    for LinkPlace { link, occupant } in places {
         let link = link.display();
         match occupant {
             Occupant::Fixed => {
@@ -169,7 +169,7 @@ fn refuse(places: &[Place], force: bool) -> Result<(), Failure> {
     Err(failed!("nothing was changed: {faults}"))
 }
 
-fn make(place: &Place, target: &Path) -> io::Result<()> {
+fn make(place: &LinkPlace, target: &Path) -> io::Result<()> {
     match place.occupant {
         Occupant::Nothing => symlink(target, &place.link),
         Occupant::Foreign => replace(&place.link, target),

@@ -15,7 +15,7 @@ use nix::unistd::Pid;
 
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::{reason, values};
-use crate::cli::client::{ClientError, DaemonClient};
+use crate::cli::client::{DaemonClient, DaemonError};
 use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::output::warnings;
@@ -151,7 +151,7 @@ impl Roll {
         Ok(page)
     }
 
-    fn pollers_of_this_spool(&self) -> Result<Page, ClientError> {
+    fn pollers_of_this_spool(&self) -> Result<Page, DaemonError> {
         let page = self.waiter.pollers()?;
         self.waiter.client.check_spool(&page, &self.waiter.spool)?;
         Ok(page)
@@ -170,7 +170,7 @@ impl Roll {
     }
 
     /// Waits until the balancers have acted.
-    fn wait(&mut self, goal: Goal, before: Result<Page, ClientError>) -> Result<(), Failure> {
+    fn wait(&mut self, goal: Goal, before: Result<Page, DaemonError>) -> Result<(), Failure> {
         let step = match goal {
             Goal::Up => "seen up",
             Goal::Out | Goal::Drained => "drained",

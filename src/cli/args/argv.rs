@@ -33,7 +33,7 @@ pub(crate) enum CommandLine {
 
 /// What is wrong with an option, as it was typed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum OptionError {
+pub(crate) enum ArgvError {
     Unknown {
         typed: String,
         near: Option<String>,
@@ -47,7 +47,7 @@ pub(crate) enum OptionError {
     TakesNoValue(String),
 }
 
-impl fmt::Display for OptionError {
+impl fmt::Display for ArgvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown {
@@ -69,10 +69,7 @@ impl fmt::Display for OptionError {
 }
 
 /// Reads a command line with the flags of an applet.
-pub(crate) fn read(
-    info: &CommandInfoWithArgs,
-    args: &[String],
-) -> Result<CommandLine, OptionError> {
+pub(crate) fn read(info: &CommandInfoWithArgs, args: &[String]) -> Result<CommandLine, ArgvError> {
     let mut reader = ArgvReader::new(info, args);
     while let Some(word) = reader.next_word() {
         if word == "--" {
@@ -94,7 +91,7 @@ struct ArgvReader<'a> {
     rest: &'a [String],
     /// Help or the version, once asked for.
     asked: Option<CommandLine>,
-    first_error: Option<OptionError>,
+    first_error: Option<ArgvError>,
     options: Vec<(Flag, Option<&'a str>)>,
     others: Vec<String>,
 }
@@ -128,7 +125,7 @@ impl<'a> ArgvReader<'a> {
         self.rest = &[];
     }
 
-    fn read_word(&mut self, word: &'a str) -> Result<(), OptionError> {
+    fn read_word(&mut self, word: &'a str) -> Result<(), ArgvError> {
         if let Some(long) = word.strip_prefix("--") {
             return self.read_long(long);
         }
@@ -152,7 +149,7 @@ impl<'a> ArgvReader<'a> {
     }
 
     /// `--name`, `--name=value`, or the beginning of a name; `text` is without the dashes.
-    fn read_long(&mut self, text: &'a str) -> Result<(), OptionError> {
+    fn read_long(&mut self, text: &'a str) -> Result<(), ArgvError> {
         let (typed, value) = match text.split_once('=') {
             Some((typed, value)) => (typed, Some(value)),
             None => (text, None),
@@ -160,7 +157,7 @@ impl<'a> ArgvReader<'a> {
         let name = self.full_name(typed)?;
         match (name, value) {
             ("--help" | "--version", Some(_)) => {
-                return Err(OptionError::TakesNoValue(name.to_owned()));
+                return Err(ArgvError::TakesNoValue(name.to_owned()));
             }
             ("--help", None) => self.ask(CommandLine::Help),
             ("--version", None) => self.ask(CommandLine::Version),
@@ -173,7 +170,7 @@ impl<'a> ArgvReader<'a> {
     }
 
     /// `-v`, `-p80`, `-vp80`, `-vp` with the value behind it; `text` is without the dash.
-    fn read_letters(&mut self, text: &'a str) -> Result<(), OptionError> {
+    fn read_letters(&mut self, text: &'a str) -> Result<(), ArgvError> {
         for (at, letter) in text.char_indices() {
             match self.flags.iter().find(|flag| flag.short == Some(letter)) {
                 Some(flag) if takes_value(flag) => {
@@ -189,10 +186,10 @@ impl<'a> ArgvReader<'a> {
         Ok(())
     }
 
-    fn take(&mut self, flag: Flag, typed: &str, value: Option<&'a str>) -> Result<(), OptionError> {
+    fn take(&mut self, flag: Flag, typed: &str, value: Option<&'a str>) -> Result<(), ArgvError> {
         let value = match value {
             Some(_) if !takes_value(flag) => {
-                return Err(OptionError::TakesNoValue(typed.to_owned()));
+                return Err(ArgvError::TakesNoValue(typed.to_owned()));
             }
             None if takes_value(flag) => Some(self.value_behind(flag, typed)?),
             value => value,
@@ -202,13 +199,13 @@ impl<'a> ArgvReader<'a> {
     }
 
     /// The next word, unless the value may be left out.
-    fn value_behind(&mut self, flag: Flag, typed: &str) -> Result<&'a str, OptionError> {
+    fn value_behind(&mut self, flag: Flag, typed: &str) -> Result<&'a str, ArgvError> {
         if let Some(implied) = implied_value(flag) {
             return Ok(implied);
         }
         match self.next_word() {
             Some(value) => Ok(value),
-            None => Err(OptionError::LacksValue(typed.to_owned())),
+            None => Err(ArgvError::LacksValue(typed.to_owned())),
         }
     }
 
@@ -223,7 +220,7 @@ impl<'a> ArgvReader<'a> {
     }
 
     /// The one long option that a text names or begins.
-    fn full_name(&self, name: &str) -> Result<&'static str, OptionError> {
+    fn full_name(&self, name: &str) -> Result<&'static str, ArgvError> {
         let typed = format!("--{name}");
         if let Some(exact) = self.long_names().find(|long| *long == typed) {
             return Ok(exact);
@@ -234,32 +231,32 @@ impl<'a> ArgvReader<'a> {
             [one] if !name.is_empty() => Ok(one),
             [_, _, ..] if !name.is_empty() => {
                 let names = begun.join(", ");
-                Err(OptionError::Ambiguous { typed, names })
+                Err(ArgvError::Ambiguous { typed, names })
             }
             _ => Err(self.unknown(&typed, &typed)),
         }
     }
 
-    fn unknown(&self, typed: &str, near_to: &str) -> OptionError {
+    fn unknown(&self, typed: &str, near_to: &str) -> ArgvError {
         let near = nearest(near_to, self.long_names());
-        OptionError::Unknown {
+        ArgvError::Unknown {
             typed: typed.to_owned(),
             near: near.map(str::to_owned),
         }
     }
 
-    fn unknown_letter(&self, letter: char, text: &str) -> OptionError {
+    fn unknown_letter(&self, letter: char, text: &str) -> ArgvError {
         let typed = format!("-{letter}");
         let other_case = swap_case(letter);
         if self.flags.iter().any(|f| f.short == Some(other_case)) {
             let near = Some(format!("-{other_case}"));
-            return OptionError::Unknown { typed, near };
+            return ArgvError::Unknown { typed, near };
         }
         // `-until 18:00`: two dashes were meant.
         self.unknown(&typed, &format!("--{text}"))
     }
 
-    fn finish(self) -> Result<CommandLine, OptionError> {
+    fn finish(self) -> Result<CommandLine, ArgvError> {
         if let Some(asked) = self.asked {
             return Ok(asked);
         }

@@ -7,7 +7,7 @@ use super::Task;
 use super::options::SwitchArgs;
 use crate::cli::args::times;
 use crate::cli::args::values::{self, not_a_service, number};
-use crate::cli::client::{self, ANSWER_TIME, ClientError, DaemonClient};
+use crate::cli::client::{self, ANSWER_TIME, DaemonClient, DaemonError};
 use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::wait::Waiter;
@@ -71,7 +71,7 @@ impl SwitchRequest {
     ///
     /// # Errors
     /// When the daemon uses another spool: nobody would act on a change here.
-    pub(super) fn pollers_before_change(&self) -> Result<Result<Page, ClientError>, Failure> {
+    pub(super) fn pollers_before_change(&self) -> Result<Result<Page, DaemonError>, Failure> {
         let names = client::names(&self.keys());
         let answer = self.client.pollers(&names, ANSWER_TIME);
         if let Ok(page) = &answer

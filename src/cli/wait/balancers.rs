@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::acted::Rules;
 use super::progress::PollerStanding;
-use crate::cli::client::ClientError;
+use crate::cli::client::DaemonError;
 use crate::cli::output::pollers::label;
 use crate::ledger::{Page, Row};
 
@@ -18,7 +18,7 @@ pub(super) struct Balancers {
     /// The time on the daemon's clock.
     now: f64,
     /// Why the daemon did not answer last time.
-    pub(super) trouble: Option<ClientError>,
+    pub(super) trouble: Option<DaemonError>,
 }
 
 impl Balancers {

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 
-use crate::cli::client::{self, ANSWER_TIME, ClientError, DaemonClient};
+use crate::cli::client::{self, ANSWER_TIME, DaemonClient, DaemonError};
 use crate::cli::failure::Failure;
 use crate::ledger::Page;
 use crate::spool::{Key, Spool};
@@ -41,7 +41,7 @@ const SETTLED: f64 = 30.0;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Unfinished {
     /// The daemon could not be asked before the change, so who counts is unknown.
-    NotBegun(ClientError),
+    NotBegun(DaemonError),
     /// The downtime of this service was lifted, or has expired.
     DowntimeEnded(Key),
     Interrupted {
@@ -129,7 +129,7 @@ impl Waiter {
     }
 
     /// What the daemon says of the pollers right now.
-    pub(crate) fn pollers(&self) -> Result<Page, ClientError> {
+    pub(crate) fn pollers(&self) -> Result<Page, DaemonError> {
         self.client.pollers(&self.names, ANSWER_TIME)
     }
 
@@ -137,7 +137,7 @@ impl Waiter {
     pub(crate) fn until_acted(
         &mut self,
         goal: Goal,
-        before: Result<Page, ClientError>,
+        before: Result<Page, DaemonError>,
     ) -> Result<(), Unfinished> {
         let before = before.map_err(Unfinished::NotBegun)?;
         let deadline = self.deadline();

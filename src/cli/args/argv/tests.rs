@@ -27,7 +27,7 @@ struct Sample {
     rest: Vec<String>,
 }
 
-fn read_all(args: &[&str]) -> Result<CommandLine, OptionError> {
+fn read_all(args: &[&str]) -> Result<CommandLine, ArgvError> {
     read(
         &Sample::get_args_info(),
         &args.iter().map(|a| (*a).to_owned()).collect::<Vec<_>>(),

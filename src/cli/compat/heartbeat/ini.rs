@@ -152,17 +152,17 @@ impl Ini {
 
 /// Where the next options belong.
 #[derive(Debug, Clone, Copy)]
-enum Place {
-    BeforeSections,
+enum CurrentSection {
+    None,
     Default,
     /// A section, by its position.
-    Section(usize),
+    Named(usize),
 }
 
 struct IniReader {
     ini: Ini,
     faults: Vec<IniFault>,
-    place: Place,
+    section: CurrentSection,
     /// The name of the option that a line that begins with space continues.
     last: Option<String>,
 }
@@ -172,7 +172,7 @@ impl Default for IniReader {
         Self {
             ini: Ini::default(),
             faults: Vec::new(),
-            place: Place::BeforeSections,
+            section: CurrentSection::None,
             last: None,
         }
     }
@@ -208,7 +208,7 @@ impl IniReader {
     fn begin_section(&mut self, name: &str, line: usize) {
         self.last = None;
         if name == "DEFAULT" {
-            self.place = Place::Default;
+            self.section = CurrentSection::Default;
             return;
         }
         let sections = &mut self.ini.sections;
@@ -220,7 +220,7 @@ impl IniReader {
                 options: HashMap::new(),
             });
         }
-        self.place = Place::Section(known.unwrap_or(sections.len() - 1));
+        self.section = CurrentSection::Named(known.unwrap_or(sections.len() - 1));
     }
 
     fn read_option(&mut self, line: usize, text: &str) {
@@ -239,10 +239,10 @@ impl IniReader {
 
     /// The options of the section that is read; none before the first one.
     fn options(&mut self) -> Option<&mut HashMap<String, RawValue>> {
-        match self.place {
-            Place::BeforeSections => None,
-            Place::Default => Some(&mut self.ini.defaults),
-            Place::Section(at) => {
+        match self.section {
+            CurrentSection::None => None,
+            CurrentSection::Default => Some(&mut self.ini.defaults),
+            CurrentSection::Named(at) => {
                 let section = self.ini.sections.get_mut(at)?;
                 Some(&mut section.options)
             }
