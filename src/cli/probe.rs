@@ -1,20 +1,19 @@
 //! `hacheck probe`: one check from the command line, by the daemon's own rules.
 
-use std::fmt::Write as _;
-use std::io::{self, Write as _};
 use std::path::Path;
 
 use argh::{ArgsInfo, FromArgs};
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use crate::cli::applet::{Applet, Call};
-use crate::cli::failure::Failure;
+use crate::cli::args::values;
+use crate::cli::failure::{Failure, usage};
 use crate::cli::output;
 use crate::config::{self, Config};
 use crate::daemon::once::{self, OnceError, ProbeAnswer};
 use crate::names::nearest::nearest;
+use crate::names::parse_port;
 use crate::probe::PROTOCOLS;
-use crate::spool::{self, Spool};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -55,22 +54,8 @@ fn run(call: &Call) -> Result<u8, Failure> {
     let args: ProbeArgs = call.parse()?;
     let path = path(&args.words)?;
     let headers = headers(&args.header)?;
-    let config = match &args.config_file {
-        None => Config::default(),
-        Some(file) => {
-            let loaded = config::load(Path::new(file))
-                .map_err(|faults| Failure::failed(faults.to_string()))?;
-            loaded
-                .warnings
-                .iter()
-                .for_each(|w| call.note(&w.to_string()));
-            loaded.config
-        }
-    };
-    let spool = Spool::at(
-        args.spool_root
-            .unwrap_or_else(|| spool::DEFAULT_ROOT.into()),
-    );
+    let config = config(call, args.config_file.as_deref())?;
+    let spool = values::spool(args.spool_root);
     let answer = once::ask(&path, &headers, config, &spool).map_err(|e| match e {
         OnceError::Path(why) => Failure::usage(why),
         OnceError::Setup(why) => Failure::failed(why),
@@ -79,68 +64,78 @@ fn run(call: &Call) -> Result<u8, Failure> {
     Ok(u8::from(!answer.passes))
 }
 
+fn config(call: &Call, file: Option<&str>) -> Result<Config, Failure> {
+    let Some(file) = file else {
+        return Ok(Config::default());
+    };
+    let loaded = config::load(Path::new(file)).map_err(Failure::failed)?;
+    for warning in &loaded.warnings {
+        call.note(&warning.to_string());
+    }
+    Ok(loaded.config)
+}
+
 /// The path that a balancer would ask for.
 fn path(words: &[String]) -> Result<String, Failure> {
     let (protocol, service, port, query) = match words {
         [protocol, service, port] => (protocol, service, port, ""),
         [protocol, service, port, query] => (protocol, service, port, query.as_str()),
         _ => {
-            return Err(Failure::usage(
-                "give protocol, service and port, and a query if you like",
+            return Err(usage!(
+                "give protocol, service and port, and a query if you like"
             ));
         }
     };
-    let mut names: Vec<&str> = PROTOCOLS.iter().map(|p| p.name).collect();
+    check_protocol(protocol)?;
+    parse_port(port).map_err(Failure::usage)?;
+    let query = query.strip_prefix('/').unwrap_or(query);
+    Ok(format!("/{protocol}/{service}/{port}/{query}"))
+}
+
+fn check_protocol(name: &str) -> Result<(), Failure> {
+    let mut names: Vec<&str> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
     names.push("spool");
-    if !names.contains(&protocol.as_str()) {
-        let near = nearest(protocol, names.iter().copied()).map(|n| format!("; did you mean {n}?"));
-        let near = near.unwrap_or_else(|| format!("; there are {}", names.join(", ")));
-        return Err(Failure::usage(format!(
-            "unknown protocol {protocol:?}{near}"
-        )));
+    if names.contains(&name) {
+        return Ok(());
     }
-    spool::parse_port(port).map_err(|e| Failure::usage(e.to_string()))?;
-    Ok(format!(
-        "/{protocol}/{service}/{port}/{}",
-        query.strip_prefix('/').unwrap_or(query)
-    ))
+    let remedy = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {}", names.join(", ")),
+    };
+    Err(usage!("unknown protocol {name:?}; {remedy}"))
 }
 
 fn headers(given: &[String]) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     for text in given {
-        let wrong = || {
-            Failure::usage(format!(
-                "-H: {text:?} is not a header; write \"Name: value\""
-            ))
+        match header(text) {
+            Some((name, value)) => headers.append(name, value),
+            None => {
+                return Err(usage!(
+                    "-H: {text:?} is not a header; write \"Name: value\""
+                ));
+            }
         };
-        let (name, value) = text.split_once(':').ok_or_else(wrong)?;
-        let name: HeaderName = name.trim().parse().map_err(|_| wrong())?;
-        headers.append(
-            name,
-            HeaderValue::from_str(value.trim()).map_err(|_| wrong())?,
-        );
     }
     Ok(headers)
 }
 
+fn header(text: &str) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = text.split_once(':')?;
+    let name = name.trim().parse().ok()?;
+    let value = HeaderValue::from_str(value.trim()).ok()?;
+    Some((name, value))
+}
+
 /// The answer goes to standard output, how it came about to standard error.
 fn show(answer: &ProbeAnswer, verbose: bool) -> Result<(), Failure> {
-    let mut about = String::new();
-    // Writing to a String cannot fail.
     if verbose {
         for step in &answer.steps {
-            let _ = writeln!(
-                about,
-                "{:>9.2} ms  {}",
-                step.at.as_secs_f64() * 1000.0,
-                step.what
-            );
+            let milliseconds = step.at.as_secs_f64() * 1000.0;
+            output::complain(&format!("{milliseconds:>9.2} ms  {}", step.what));
         }
     }
-    let _ = writeln!(about, "{}", answer.why);
-    // Where standard error is closed, nobody wants to know.
-    let _ = io::stderr().write_all(about.as_bytes());
+    output::complain(&answer.why);
     let mut text = answer.status.to_string();
     text.push('\n');
     text.push_str(&String::from_utf8_lossy(&answer.body));
