@@ -158,20 +158,29 @@ impl DaemonClient {
         }
     }
 
+    /// The body of an answer 200.
     fn body(self, path: &str, limit: Duration) -> Result<Vec<u8>, DaemonError> {
-        let port = self.port;
         match self.get(path, limit) {
             Ok((200, body)) => Ok(body),
-            Ok((status, _)) => {
-                let page = path.split('?').next().unwrap_or(path).to_owned();
-                Err(DaemonError::Status { port, status, page })
-            }
-            Err(e) => match e.kind() {
-                ErrorKind::TimedOut | ErrorKind::WouldBlock => {
-                    Err(DaemonError::Silent { port, limit })
-                }
-                kind => Err(DaemonError::Unreachable { port, kind }),
-            },
+            Ok((status, _)) => Err(self.refused(path, status)),
+            Err(e) => Err(self.no_answer(&e, limit)),
+        }
+    }
+
+    fn refused(self, path: &str, status: u16) -> DaemonError {
+        let page = path.split('?').next().unwrap_or(path);
+        DaemonError::Status {
+            port: self.port,
+            status,
+            page: page.to_owned(),
+        }
+    }
+
+    fn no_answer(self, e: &io::Error, limit: Duration) -> DaemonError {
+        let port = self.port;
+        match e.kind() {
+            ErrorKind::TimedOut | ErrorKind::WouldBlock => DaemonError::Silent { port, limit },
+            kind => DaemonError::Unreachable { port, kind },
         }
     }
 
@@ -185,7 +194,7 @@ impl DaemonClient {
         let request = format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n");
         stream.write_all(request.as_bytes())?;
         let answer = read_to_end(&mut stream, end)?;
-        split_answer(&answer).ok_or_else(|| ErrorKind::InvalidData.into())
+        split_answer(&answer).ok_or(ErrorKind::InvalidData.into())
     }
 }
 
@@ -209,12 +218,17 @@ fn read_to_end(stream: &mut TcpStream, end: Instant) -> io::Result<Vec<u8>> {
 /// Status and body.
 fn split_answer(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
     let head_end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
-    let body = answer[head_end + 4..].to_vec();
-    let status_line = answer.split(|byte| *byte == b'\r').next()?;
-    let status_line = str::from_utf8(status_line).ok()?;
-    let behind_version = status_line.strip_prefix("HTTP/1.")?;
-    let status = behind_version.split(' ').nth(1)?;
-    Some((status.parse().ok()?, body))
+    let (head, body) = answer.split_at(head_end + 4);
+    let head = String::from_utf8_lossy(head);
+    Some((status(&head)?, body.to_vec()))
+}
+
+/// The number in a line such as `HTTP/1.0 200 OK`.
+fn status(head: &str) -> Option<u16> {
+    let behind_version = head.strip_prefix("HTTP/1.")?;
+    let status_line = behind_version.lines().next()?;
+    let status = status_line.split(' ').nth(1)?;
+    status.parse().ok()
 }
 
 fn path(page: &str, keys: &[String]) -> String {

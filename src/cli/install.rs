@@ -67,18 +67,26 @@ fn run(call: &Call) -> Result<u8, Failure> {
     refuse(&places, args.force)?;
     let mut done = String::new();
     for place in &places {
-        if !args.dry_run
-            && let Err(e) = make(place, &target)
-        {
-            output::print(&done)?;
-            return Err(cannot_make(&place.link, e));
+        match make_unless_dry(place, &target, args.dry_run) {
+            Ok(line) => done.push_str(&line),
+            Err(failure) => {
+                output::print(&done)?;
+                return Err(failure);
+            }
         }
-        let verb = verb(place.occupant, args.dry_run);
-        let link = place.link.display();
-        done.push_str(&format!("{verb} {link} -> {}\n", target.display()));
     }
     output::print(&done)?;
     Ok(0)
+}
+
+/// Makes a link; what was done or would be done, in a line.
+fn make_unless_dry(place: &LinkPlace, target: &Path, is_dry: bool) -> Result<String, Failure> {
+    if !is_dry {
+        make(place, target).map_err(|e| cannot_make(&place.link, e))?;
+    }
+    let verb = verb(place.occupant, is_dry);
+    let (link, target) = (place.link.display(), target.display());
+    Ok(format!("{verb} {link} -> {target}\n"))
 }
 
 fn own_binary() -> Result<PathBuf, Failure> {

@@ -135,15 +135,21 @@ fn nearest_subcommand(word: &str) -> Option<&'static str> {
 
 fn run(applet: &'static Applet, program: &str, args: &[String]) -> Result<u8, Failure> {
     let done = match argv::read(&(applet.info)(), args) {
-        Ok(CommandLine::Help) => show(&help::of_applet(applet, program)),
-        Ok(CommandLine::Version) => show(help::VERSION),
-        Ok(CommandLine::Args(args)) => {
-            let program = program.to_owned();
-            (applet.run)(&Call { program, args })
-        }
+        Ok(line) => run_line(applet, program, line),
         Err(error) => Err(Failure::usage(error)),
     };
     done.map_err(|failure| failure.shown_by(program, Some(applet.usage)))
+}
+
+fn run_line(applet: &'static Applet, program: &str, line: CommandLine) -> Result<u8, Failure> {
+    match line {
+        CommandLine::Help => show(&help::of_applet(applet, program)),
+        CommandLine::Version => show(help::VERSION),
+        CommandLine::Args(args) => {
+            let program = program.to_owned();
+            (applet.run)(&Call { program, args })
+        }
+    }
 }
 
 fn show(text: &str) -> Result<u8, Failure> {

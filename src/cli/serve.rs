@@ -71,29 +71,23 @@ fn options(args: ServeArgs) -> Result<Options, Failure> {
             "unexpected argument {stray:?}: the daemon takes options only"
         ));
     }
-    let agent_ports = ports("--agent-port", &args.agent_port)?;
-    let mut ports = ports("-p", &args.port)?;
-    if ports.is_empty() {
-        ports.push(DEFAULT_PORT);
-    }
+    let root = args.spool_root.as_deref();
     Ok(Options {
         config_file: args.config_file.map(PathBuf::from),
-        ports,
-        agent_ports,
-        bind_address: match &args.bind_address {
-            Some(text) => address(text)?,
-            None => Ipv4Addr::UNSPECIFIED.into(),
-        },
-        threads: match &args.num_procs {
-            Some(text) => threads(text)?,
-            None => 1,
-        },
-        spool_root: match args.spool_root {
-            Some(root) => root.into(),
-            None => spool::DEFAULT_ROOT.into(),
-        },
+        ports: poll_ports(&args.port)?,
+        agent_ports: ports("--agent-port", &args.agent_port)?,
+        bind_address: bind_address(args.bind_address.as_deref())?,
+        threads: threads(args.num_procs.as_deref())?,
+        spool_root: root.unwrap_or(spool::DEFAULT_ROOT).into(),
         verbose: args.verbose,
     })
+}
+
+fn poll_ports(given: &[String]) -> Result<Vec<u16>, Failure> {
+    if given.is_empty() {
+        return Ok(vec![DEFAULT_PORT]);
+    }
+    ports("-p", given)
 }
 
 fn ports(option: &str, given: &[String]) -> Result<Vec<u16>, Failure> {
@@ -108,21 +102,32 @@ fn ports(option: &str, given: &[String]) -> Result<Vec<u16>, Failure> {
     Ok(ports)
 }
 
-/// An address, or a name of this host; of several addresses, an IPv4 one.
-fn address(text: &str) -> Result<IpAddr, Failure> {
-    if let Ok(address) = text.parse() {
+fn bind_address(given: Option<&str>) -> Result<IpAddr, Failure> {
+    let Some(text) = given else {
+        return Ok(Ipv4Addr::UNSPECIFIED.into());
+    };
+    if let Some(address) = address(text) {
         return Ok(address);
     }
-    let found = match (text, 0).to_socket_addrs() {
-        Ok(addresses) => addresses.map(|a| a.ip()).min_by_key(IpAddr::is_ipv6),
-        Err(_) => None,
-    };
-    found.ok_or_else(|| {
-        usage!("-B: {text:?} is not an address or a name of this host; give one of its own, 0.0.0.0 or ::")
-    })
+    Err(usage!(
+        "-B: {text:?} is not an address or a name of this host; give one of its own, 0.0.0.0 or ::"
+    ))
 }
 
-fn threads(text: &str) -> Result<usize, Failure> {
+/// An address, or the one of a name; of several an IPv4 one.
+fn address(text: &str) -> Option<IpAddr> {
+    if let Ok(address) = text.parse() {
+        return Some(address);
+    }
+    let found = (text, 0).to_socket_addrs().ok()?;
+    let addresses = found.map(|socket_address| socket_address.ip());
+    addresses.min_by_key(IpAddr::is_ipv6)
+}
+
+fn threads(given: Option<&str>) -> Result<usize, Failure> {
+    let Some(text) = given else {
+        return Ok(1);
+    };
     match text.parse() {
         Ok(0) => Ok(one_per_core()),
         Ok(threads @ 1..=THREADS_MAX) => Ok(threads),

@@ -155,18 +155,21 @@ impl<'a> ArgvReader<'a> {
             None => (text, None),
         };
         let name = self.full_name(typed)?;
-        match (name, value) {
-            ("--help" | "--version", Some(_)) => {
-                return Err(ArgvError::TakesNoValue(name.to_owned()));
+        match question(name) {
+            Some(_) if value.is_some() => Err(ArgvError::TakesNoValue(name.to_owned())),
+            Some(question) => {
+                self.ask(question);
+                Ok(())
             }
-            ("--help", None) => self.ask(CommandLine::Help),
-            ("--version", None) => self.ask(CommandLine::Version),
-            _ => match self.flags.iter().find(|flag| flag.long == name) {
-                Some(flag) => self.take(flag, name, value)?,
-                None => return Err(self.unknown(name, name)),
-            },
+            None => self.read_option(name, value),
         }
-        Ok(())
+    }
+
+    fn read_option(&mut self, name: &str, value: Option<&'a str>) -> Result<(), ArgvError> {
+        match self.flags.iter().find(|flag| flag.long == name) {
+            Some(flag) => self.take(flag, name, value),
+            None => Err(self.unknown(name, name)),
+        }
     }
 
     /// `-v`, `-p80`, `-vp80`, `-vp` with the value behind it; `text` is without the dash.
@@ -225,16 +228,24 @@ impl<'a> ArgvReader<'a> {
         if let Some(exact) = self.long_names().find(|long| *long == typed) {
             return Ok(exact);
         }
-        let begun = self.long_names().filter(|long| long.starts_with(&typed));
-        let begun: Vec<&str> = begun.collect();
-        match begun.as_slice() {
-            [one] if !name.is_empty() => Ok(one),
-            [_, _, ..] if !name.is_empty() => {
-                let names = begun.join(", ");
+        match self.names_beginning(name).as_slice() {
+            [one] => Ok(one),
+            [] => Err(self.unknown(&typed, &typed)),
+            several => {
+                let names = several.join(", ");
                 Err(ArgvError::Ambiguous { typed, names })
             }
-            _ => Err(self.unknown(&typed, &typed)),
         }
+    }
+
+    /// The long names that a text without the dashes begins.
+    fn names_beginning(&self, text: &str) -> Vec<&'static str> {
+        if text.is_empty() {
+            return Vec::new();
+        }
+        let typed = format!("--{text}");
+        let begun = self.long_names().filter(|name| name.starts_with(&typed));
+        begun.collect()
     }
 
     fn unknown(&self, typed: &str, near_to: &str) -> ArgvError {
@@ -269,9 +280,8 @@ impl<'a> ArgvReader<'a> {
     fn spelled_out(self) -> Vec<String> {
         let mut words = Vec::new();
         for (at, (flag, value)) in self.options.iter().enumerate() {
-            let later = &self.options[at + 1..];
-            let comes_again = later.iter().any(|(other, _)| other.long == flag.long);
-            if !comes_again || matches!(flag.optionality, Optionality::Repeating) {
+            let is_repeating = matches!(flag.optionality, Optionality::Repeating);
+            if is_repeating || !has_option(&self.options[at + 1..], flag) {
                 words.push(flag.long.to_owned());
                 words.extend(value.map(str::to_owned));
             }
@@ -279,6 +289,19 @@ impl<'a> ArgvReader<'a> {
         words.push("--".to_owned());
         words.extend(self.others);
         words
+    }
+}
+
+fn has_option(options: &[(Flag, Option<&str>)], flag: Flag) -> bool {
+    options.iter().any(|(other, _)| other.long == flag.long)
+}
+
+/// What an option asks for that every applet has.
+fn question(name: &str) -> Option<CommandLine> {
+    match name {
+        "--help" => Some(CommandLine::Help),
+        "--version" => Some(CommandLine::Version),
+        _ => None,
     }
 }
 

@@ -44,17 +44,27 @@ pub(crate) fn of_applet(applet: &Applet, program: &str) -> String {
     for note in applet.notes() {
         text.push_str(&format!("\n{}\n", wrapped(note, 0)));
     }
-    text.push_str("\nOptions:\n");
+    text.push_str(&options(applet));
+    text.push_str(&examples(applet));
+    text
+}
+
+fn options(applet: &Applet) -> String {
+    let mut text = "\nOptions:\n".to_owned();
     for flag in applet.options() {
         text.push_str(&row(&spelled(flag), flag.description));
     }
     text.push_str(&row("-h, --help", "show this text"));
     text.push_str(&row("    --version", "show the version"));
-    let examples: Vec<&str> = applet.examples().collect();
-    if !examples.is_empty() {
-        text.push_str(&format!("\nExamples:\n  {}\n", examples.join("\n  ")));
-    }
     text
+}
+
+fn examples(applet: &Applet) -> String {
+    let examples: Vec<&str> = applet.examples().collect();
+    if examples.is_empty() {
+        return String::new();
+    }
+    format!("\nExamples:\n  {}\n", examples.join("\n  "))
 }
 
 /// `-p, --port PORT`, `    --wait[=drained]`.

@@ -85,7 +85,7 @@ pub(crate) fn parse_for(text: &str, now: f64) -> Result<f64, TimeError> {
     #[allow(clippy::cast_precision_loss)] // a loss means a time beyond LATEST
     let end = now + seconds as f64;
     if end > LATEST {
-        return Err(TimeError::TooLong(text.to_owned()));
+        return Err(too_long(text));
     }
     Ok(end)
 }
@@ -100,10 +100,7 @@ fn seconds(text: &str) -> Result<u64, TimeError> {
             continue;
         }
         let part = part(&digits, c, text)?;
-        total = match total.checked_add(part) {
-            Some(total) => total,
-            None => return Err(TimeError::TooLong(text.to_owned())),
-        };
+        total = total.checked_add(part).ok_or_else(|| too_long(text))?;
         digits.clear();
     }
     if !digits.is_empty() {
@@ -117,18 +114,26 @@ fn seconds(text: &str) -> Result<u64, TimeError> {
 
 /// One number with its unit, in seconds; `text` is the whole duration.
 fn part(digits: &str, unit: char, text: &str) -> Result<u64, TimeError> {
-    let text = text.to_owned();
-    let Some((_, seconds)) = UNITS.iter().find(|(known, _)| *known == unit) else {
+    let Some(seconds) = seconds_of(unit) else {
+        let text = text.to_owned();
         return Err(TimeError::NotAUnit { unit, text });
     };
     if digits.is_empty() {
+        let text = text.to_owned();
         return Err(TimeError::LacksNumber { unit, text });
     }
-    let number = digits.parse::<u64>().ok();
-    match number.and_then(|number| number.checked_mul(*seconds)) {
-        Some(part) => Ok(part),
-        None => Err(TimeError::TooLong(text)),
-    }
+    let number: Option<u64> = digits.parse().ok();
+    let part = number.and_then(|number| number.checked_mul(seconds));
+    part.ok_or_else(|| too_long(text))
+}
+
+fn seconds_of(unit: char) -> Option<u64> {
+    let (_, seconds) = UNITS.iter().find(|(known, _)| *known == unit)?;
+    Some(*seconds)
+}
+
+fn too_long(text: &str) -> TimeError {
+    TimeError::TooLong(text.to_owned())
 }
 
 /// A time of day or a date, in local time unless it says otherwise.

@@ -12,23 +12,35 @@ pub(crate) fn owner(spool: &Spool, key: &Key) -> Option<String> {
 
 /// `since 2026-12-01 18:00:00 +00:00 until …, by alice, for "reason"`.
 pub(crate) fn description(downtime: &Downtime, owner: Option<String>) -> String {
-    let mut text = match downtime.creation {
-        Some(creation) => format!("since {}", times::show(creation)),
-        None => "since an unknown time".to_owned(),
-    };
-    if let Some(end) = downtime.expiration {
-        text.push_str(&format!(" until {}", times::show(end)));
-    }
-    let author = downtime.by().map(str::to_owned);
-    if let Some(by) = author.or(owner) {
-        let by = one_line(&by);
-        text.push_str(&format!(", by {by}"));
-    }
+    let since = since(downtime);
+    let until = until(downtime);
+    let by = author(downtime, owner);
     let reason = downtime.one_line();
     if reason.is_empty() {
-        text.push_str(", without a reason");
+        format!("{since}{until}{by}, without a reason")
     } else {
-        text.push_str(&format!(", for {reason:?}"));
+        format!("{since}{until}{by}, for {reason:?}")
     }
-    text
+}
+
+fn since(downtime: &Downtime) -> String {
+    match downtime.creation {
+        Some(creation) => format!("since {}", times::show(creation)),
+        None => "since an unknown time".to_owned(),
+    }
+}
+
+fn until(downtime: &Downtime) -> String {
+    match downtime.expiration {
+        Some(end) => format!(" until {}", times::show(end)),
+        None => String::new(),
+    }
+}
+
+fn author(downtime: &Downtime, owner: Option<String>) -> String {
+    let named = downtime.by().map(str::to_owned);
+    match named.or(owner) {
+        Some(by) => format!(", by {}", one_line(&by)),
+        None => String::new(),
+    }
 }

@@ -17,6 +17,7 @@ use crate::cli::applet::Call;
 use crate::cli::failure::{Failure, usage};
 use crate::cli::output::warnings;
 use options::SwitchArgs;
+use request::SwitchRequest;
 
 /// What to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,17 @@ impl Task {
         }
     }
 
+    fn run(self, call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
+        match self {
+            Self::Up => up::act(call, request),
+            Self::Down => down::act(call, request),
+            Self::Status => status::act(call, request),
+            Self::Downed => downed::act(call, request),
+            Self::List if request.pollers => pollers::act(call, request),
+            Self::List => list::act(call, request),
+        }
+    }
+
     fn takes_services(self) -> bool {
         matches!(self, Self::Up | Self::Down | Self::Status)
     }
@@ -63,12 +75,5 @@ fn run(call: &Call, called: Task) -> Result<u8, Failure> {
     };
     let request = request::read(args, task)?;
     notes::note_other_case(call, &request);
-    match task {
-        Task::Up => up::act(call, &request),
-        Task::Down => down::act(call, &request),
-        Task::Status => status::act(call, &request),
-        Task::Downed => downed::act(call, &request),
-        Task::List if request.pollers => pollers::act(call, &request),
-        Task::List => list::act(call, &request),
-    }
+    task.run(call, &request)
 }

@@ -80,19 +80,24 @@ impl Rules {
     fn out(&self, row: &Row) -> Standing {
         match self.told_since(row) {
             None => not_asked(row),
+            Some(Told::Down) => self.seen_out(row),
+            Some(Told::Drain) if row.is_out().is_none() && !row.is_agent() => {
+                Standing::Waiting("does not say whether it drains (no send-state)".to_owned())
+            }
+            Some(Told::Drain) => self.seen_out(row),
             Some(Told::Up | Told::Fail) => {
                 let told = told(row);
                 Standing::Waiting(format!("was told {told}, not that it is down"))
             }
-            Some(Told::Drain) if row.is_out().is_none() && !row.is_agent() => {
-                Standing::Waiting("does not say whether it drains (no send-state)".to_owned())
-            }
-            Some(Told::Down | Told::Drain) => match row.is_out() {
-                Some(true) if row.after_closed => Standing::Done(sees(row)),
-                Some(true) => Standing::Waiting(format!("{}; its next poll counts", sees(row))),
-                Some(false) => still(row),
-                None => self.told_often(row),
-            },
+        }
+    }
+
+    fn seen_out(&self, row: &Row) -> Standing {
+        match row.is_out() {
+            Some(true) if row.after_closed => Standing::Done(sees(row)),
+            Some(true) => Standing::Waiting(format!("{}; its next poll counts", sees(row))),
+            Some(false) => still(row),
+            None => self.told_often(row),
         }
     }
 

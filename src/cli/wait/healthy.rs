@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use super::{Deadline, Unfinished, Waiter};
-use crate::cli::client::Health;
+use crate::cli::client::{CheckHealth, Health};
 
 /// Time between the beginnings of two rounds of checks.
 const EVERY: Duration = Duration::from_secs(1);
@@ -82,12 +82,9 @@ impl Waiter {
 /// Why the checks do not pass. Where pollers ask for downtimes only, there is no check that could
 /// fail.
 fn failure(health: &Health) -> Option<String> {
-    if let Some(failed) = health.checks.iter().find(|check| !check.passes) {
-        let answer = format!("{} answers {}", failed.check, failed.code);
-        return Some(match &failed.text {
-            Some(text) => format!("{answer}: {text}"),
-            None => answer,
-        });
+    let mut checks = health.checks.iter();
+    if let Some(failed) = checks.find(|check| !check.passes) {
+        return Some(answer(failed));
     }
     if health.unknown > 0 {
         let why = "a poller's check is refused, or too long to be remembered: it cannot be run";
@@ -98,4 +95,13 @@ fn failure(health: &Health) -> Option<String> {
         return Some(why.to_owned());
     }
     None
+}
+
+/// `http 127.0.0.1:80 answers 503: connection refused`.
+fn answer(check: &CheckHealth) -> String {
+    let answer = format!("{} answers {}", check.check, check.code);
+    match &check.text {
+        Some(text) => format!("{answer}: {text}"),
+        None => answer,
+    }
 }

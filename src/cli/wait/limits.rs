@@ -37,39 +37,45 @@ impl WaitLimits {
         min_pollers: Option<&str>,
         force: bool,
     ) -> Result<Self, Failure> {
-        let timeout = match timeout {
-            Some(text) => duration(text)?,
-            None => TIMEOUT,
-        };
-        let polls = match polls {
-            Some(text) => number("--polls", text)?.into(),
-            None => POLLS,
-        };
-        let min_pollers = match min_pollers {
-            None | Some("0") => 0,
-            Some(text) => number("--min-pollers", text)?,
-        };
         Ok(Self {
-            timeout,
-            polls,
-            min_pollers: usize::try_from(min_pollers).unwrap_or(usize::MAX),
+            timeout: match timeout {
+                Some(text) => duration(text)?,
+                None => TIMEOUT,
+            },
+            polls: match polls {
+                Some(text) => number("--polls", text)?.into(),
+                None => POLLS,
+            },
+            min_pollers: self::min_pollers(min_pollers)?,
             force,
         })
     }
 }
 
+fn min_pollers(given: Option<&str>) -> Result<usize, Failure> {
+    let number = match given {
+        None | Some("0") => return Ok(0),
+        Some(text) => number("--min-pollers", text)?,
+    };
+    Ok(usize::try_from(number).unwrap_or(usize::MAX))
+}
+
 /// Seconds, or a duration such as `5m`.
 fn duration(text: &str) -> Result<Duration, Failure> {
-    let seconds = match text.parse() {
-        Ok(seconds) => seconds,
-        Err(_) => times::parse_for(text, 0.0).map_err(|e| usage!("--timeout: {e}"))?,
-    };
-    match Duration::try_from_secs_f64(seconds) {
+    let timeout = Duration::try_from_secs_f64(seconds(text)?);
+    match timeout {
         Ok(timeout) if !timeout.is_zero() && timeout.as_secs() < TIMEOUT_MAX => Ok(timeout),
         _ => Err(usage!(
             "--timeout: {text:?} is not a valid duration; give seconds, or 90s, 5m, 1h"
         )),
     }
+}
+
+fn seconds(text: &str) -> Result<f64, Failure> {
+    if let Ok(seconds) = text.parse() {
+        return Ok(seconds);
+    }
+    times::parse_for(text, 0.0).map_err(|e| usage!("--timeout: {e}"))
 }
 
 #[cfg(test)]

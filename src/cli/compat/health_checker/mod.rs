@@ -98,10 +98,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
         output::print(&help::of_applet(&APPLET, &call.program))?;
         return Ok(0);
     }
-    let mut checker = HealthChecker::new(&call.parse()?)?;
-    if wants_debug() {
-        checker.level = checker.level.max(LevelFilter::Debug);
-    }
+    let checker = HealthChecker::new(&call.parse()?)?;
     logging::start(&LogPath::Stdout, LogFormat::Text, checker.level).map_err(Failure::failed)?;
     let runtime = daemon::runtime().map_err(Failure::failed)?;
     let ended = runtime.block_on(serve::run(checker));
@@ -133,7 +130,7 @@ impl HealthChecker {
         Ok(Self {
             config: config(args)?,
             listener: listener_address(listener)?,
-            level: self::level(level)?,
+            level: log_level(level)?,
             singleflight: args.singleflight,
             verbose_body: args.verbose_body,
         })
@@ -227,6 +224,15 @@ fn listener_address(text: &str) -> Result<SocketAddr, Failure> {
     first.ok_or_else(|| {
         usage!("--listener: {text:?} is not an address with a port; give one such as {LISTENER}")
     })
+}
+
+/// The level that an option names; the environment may ask for more.
+fn log_level(word: &str) -> Result<LevelFilter, Failure> {
+    let level = level(word)?;
+    if wants_debug() {
+        return Ok(level.max(LevelFilter::Debug));
+    }
+    Ok(level)
 }
 
 fn level(word: &str) -> Result<LevelFilter, Failure> {

@@ -143,8 +143,7 @@ fn settle(
     let here = current_folder()?;
     let mut pid_file = PidFile::take(&here.join(&settings.pid_file))?;
     if let Some(identity) = &identity {
-        pid_file.give_to(identity.uid(), identity.gid());
-        identity.assume().map_err(Failure::failed)?;
+        take_on(identity, &pid_file)?;
     }
     log::start(&here.join(&settings.log_file), level)?;
     if background {
@@ -153,6 +152,12 @@ fn settle(
     pid_file.write()?;
     log_start(background);
     Ok(pid_file)
+}
+
+/// Becomes another user, who will also have to remove the lock.
+fn take_on(identity: &Identity, pid_file: &PidFile) -> Result<(), Failure> {
+    pid_file.give_to(identity.uid(), identity.gid());
+    identity.assume().map_err(Failure::failed)
 }
 
 fn current_folder() -> Result<PathBuf, Failure> {
