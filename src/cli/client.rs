@@ -1,4 +1,5 @@
-//! The one client of the daemon on this host, without a runtime: `hadown` has to be quick, also when it asks.
+//! The one client of the daemon on this host, without a runtime: `hadown` has to be quick, also
+//! when it asks.
 //!
 //! Rule: everything has a deadline and a limit, so a daemon that hangs holds up nobody.
 
@@ -148,6 +149,7 @@ impl DaemonClient {
 
     /// Whether the daemon uses the same spool folder as this command.
     pub(crate) fn check_spool(self, page: &Page, spool: &Spool) -> Result<(), DaemonError> {
+        // Compared by inode, since a path may lead to the same folder by a link or a mount.
         match std::fs::metadata(spool.root()) {
             Ok(own) if page.spool.id == Some([own.dev(), own.ino()]) => Ok(()),
             _ => Err(DaemonError::OtherSpool {
@@ -206,6 +208,7 @@ fn read_to_end(stream: &mut TcpStream, end: Instant) -> io::Result<Vec<u8>> {
         if left.is_zero() {
             return Err(ErrorKind::TimedOut.into());
         }
+        // Set anew for each part: a daemon that sends byte by byte must not outlast the limit.
         stream.set_read_timeout(Some(left))?;
         match stream.read(&mut part)? {
             0 => break,

@@ -1,4 +1,5 @@
-//! `hacheck config -c FILE`: every fault of a configuration file, or the settings that it amounts to.
+//! `hacheck config -c FILE`: every fault of a configuration file, or the settings that it amounts
+//! to.
 //!
 //! Rule: nothing but the file is read, nothing is written, and no secret is shown.
 

@@ -1,4 +1,5 @@
-//! The door for fuzz/: what a command line goes through before anything is done. Built with the feature `fuzzing` only.
+//! The door for fuzz/: what a command line goes through before anything is done. Built with the
+//! feature `fuzzing` only.
 
 use super::APPLETS;
 use super::args::{argv, times};
@@ -26,7 +27,8 @@ pub fn command_line(args: &[String]) {
     for applet in APPLETS {
         let info = (applet.info)();
         if let Ok(argv::CommandLine::Args(read)) = argv::read(&info, args) {
-            // haroll keeps the `--` in front of the command that it runs, so the words may grow by that.
+            // haroll keeps the `--` in front of the command that it runs, so the words may grow by
+            // that.
             let again = argv::read(&info, &read);
             assert!(
                 matches!(again, Ok(argv::CommandLine::Args(_))),

@@ -1,6 +1,7 @@
 //! `hacheck install`: links to the binary by the names in the table of applets.
 //!
-//! Rule: everything is looked at before anything is changed, and what is not ours stays unless it is forced.
+//! Rule: everything is looked at before anything is changed, and what is not ours stays unless it
+//! is forced.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -64,6 +65,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
     let folder = folder(&args, &binary)?;
     let target = target(&folder, &binary)?;
     let places = places(&folder, &binary);
+    // Before the first link is made, so that a refusal leaves nothing half done.
     refuse(&places, args.force)?;
     let mut done = String::new();
     for place in &places {

@@ -1,7 +1,8 @@
 //! The names of the binary: each applet is one file here and one row in [`APPLETS`].
 //!
-//! Rule: an applet never ends the process. It returns an exit code, 0 yes or done, 1 no or failed, 2 usage, or a
-//! [`Failure`]; `main` alone turns those into text and a code. Help and version come before anything that can fail.
+//! Rule: an applet never ends the process. It returns an exit code, 0 yes or done, 1 no or failed,
+//! 2 usage, or a [`Failure`]; `main` alone turns those into text and a code. Help and version come
+//! before anything that can fail.
 
 mod applet;
 mod args;
@@ -36,7 +37,8 @@ use switch::{down, downed, list, status, up};
 /// The name of the binary.
 const HACHECK: &str = "hacheck";
 
-/// Everything that this binary can be called as. Dispatch, help and `hacheck install` read this table.
+/// Everything that this binary can be called as. Dispatch, help and `hacheck install` read this
+/// table.
 pub const APPLETS: &[Applet] = &[
     serve::APPLET,
     down::APPLET,

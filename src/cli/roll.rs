@@ -1,7 +1,8 @@
-//! `haroll`: down, wait until every load balancer has acted and is drained, a command, wait for health, up, wait until
-//! every balancer sees it.
+//! `haroll`: down, wait until every load balancer has acted and is drained, a command, wait for
+//! health, up, wait until every balancer sees it.
 //!
-//! Rule: whatever goes wrong, it ends in a state that it tells: the services stay down, unless they were lifted already.
+//! Rule: whatever goes wrong, it ends in a state that it tells: the services stay down, unless they
+//! were lifted already.
 
 use std::fmt;
 use std::io::{self, IsTerminal as _};
@@ -117,6 +118,7 @@ impl Roll {
         let before = self.may_begin()?;
         self.run_while_down(before)
             .map_err(|failure| self.and_left_down(failure))?;
+        // A daemon that does not answer now must not keep the services down.
         let before = self.waiter.pollers();
         self.step("up", Self::lift)
             .map_err(|failure| self.and_left_down(failure))?;
@@ -128,9 +130,11 @@ impl Roll {
 
     /// All steps for which the services are down.
     fn run_while_down(&mut self, before: Page) -> Result<(), Failure> {
+        // Asked before the wait, since those who poll now are those who tell how to check it later.
         let is_polled = is_polled(&before);
         self.step("down", Self::write)?;
         self.wait(Goal::Drained, Ok(before))?;
+        // Only now may the command disturb the service.
         self.run_command_to_success()?;
         if !is_polled {
             self.say("nobody polls it, so whether it is healthy is unknown");

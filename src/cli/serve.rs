@@ -1,4 +1,5 @@
-//! `hacheck serve`, also `hacheck -c FILE -p PORT`: the daemon, with every flag of the replaced tools.
+//! `hacheck serve`, also `hacheck -c FILE -p PORT`: the daemon, with every flag of the replaced
+//! tools.
 
 use std::net::{IpAddr, Ipv4Addr, ToSocketAddrs as _};
 use std::path::PathBuf;
@@ -39,7 +40,8 @@ struct ServeArgs {
     /// port to listen on, 0 for any free one; may be repeated (default 3333)
     #[argh(option, short = 'p')]
     port: Vec<String>,
-    /// port for HAProxy's agent-check; may be repeated (default none, or agent_ports of the config file)
+    /// port for HAProxy's agent-check; may be repeated (default none, or agent_ports of the config
+    /// file)
     #[argh(option, arg_name = "port")]
     agent_port: Vec<String>,
     /// address to listen on, IPv4 or IPv6 (default 0.0.0.0)
@@ -120,6 +122,7 @@ fn address(text: &str) -> Option<IpAddr> {
         return Some(address);
     }
     let found = (text, 0).to_socket_addrs().ok()?;
+    // The replaced tools knew IPv4 only, so that is what a name stands for in old start scripts.
     let addresses = found.map(|socket_address| socket_address.ip());
     addresses.min_by_key(IpAddr::is_ipv6)
 }

@@ -194,6 +194,7 @@ impl<'a> ArgvReader<'a> {
             Some(_) if !takes_value(flag) => {
                 return Err(ArgvError::TakesNoValue(typed.to_owned()));
             }
+            // Whatever it looks like: a reason may begin with a dash.
             None if takes_value(flag) => Some(self.value_behind(flag, typed)?),
             value => value,
         };

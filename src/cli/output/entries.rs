@@ -1,4 +1,5 @@
-//! The lines of `hastatus` and `hashowdowned`. Rule: one entry is one line, whatever its reason holds.
+//! The lines of `hastatus` and `hashowdowned`. Rule: one entry is one line, whatever its reason
+//! holds.
 
 use serde::Serialize;
 

@@ -39,6 +39,7 @@ impl Screen {
     pub(crate) fn redraw(&mut self, rows: &[String]) {
         let fitting = rows.iter().take(LINES_MAX).map(|row| cut(row));
         let table: Vec<String> = fitting.collect();
+        // Not drawn again: each time would flicker, and fill a recorded session.
         if table == self.drawn {
             return;
         }

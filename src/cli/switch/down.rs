@@ -53,6 +53,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         return Ok(0);
     }
     let written = write_all(call, request, &reason);
+    // Also where a write failed: the others may have taken down a last server.
     glance(call, request);
     written?;
     Ok(0)
@@ -67,8 +68,8 @@ fn note_past_end(call: &Call, request: &SwitchRequest) {
     }
 }
 
-/// `--if-up`: nothing is changed when anything is down. Whoever is faster between this and the write
-/// is seen there.
+/// `--if-up`: nothing is changed when anything is down. Whoever is faster between this and the
+/// write is seen there.
 fn refuse_if_down(request: &SwitchRequest) -> Result<(), Failure> {
     let spool = &request.spool;
     let mut failures = Vec::new();
@@ -100,6 +101,7 @@ fn write_and_wait(
         }
         note_marks(call, request, page);
     }
+    // From here on Ctrl-C is held back, so that it cannot come between a write and its report.
     let mut waiter = request.waiter(&call.program)?;
     write_all(call, request, reason)?;
     let acted = waiter.until_acted(goal, before);

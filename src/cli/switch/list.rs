@@ -1,4 +1,5 @@
-//! `halist`: what the running daemon was asked for in the last ten minutes, and what it answered last.
+//! `halist`: what the running daemon was asked for in the last ten minutes, and what it answered
+//! last.
 
 use std::io;
 

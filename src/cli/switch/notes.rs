@@ -22,6 +22,7 @@ pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
 
 /// No folder is no downtime, but perhaps also the wrong folder.
 pub(super) fn note_missing_root(call: &Call, spool: &Spool) {
+    // Without following links: a link to nothing is there, and is another fault.
     match fs::symlink_metadata(spool.root()) {
         Err(e) if e.kind() == ErrorKind::NotFound => call.note(&format!(
             "there is no spool folder {}, so nothing is down there",

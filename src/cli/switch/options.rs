@@ -1,6 +1,7 @@
 //! The options that the five share, and which of them each one uses.
 //!
-//! Rule: each takes all of them, since `-a` may make it another; what it does not use it does not show.
+//! Rule: each takes all of them, since `-a` may make it another; what it does not use it does not
+//! show.
 
 use argh::{ArgsInfo, FromArgs};
 
@@ -52,7 +53,8 @@ pub(super) struct SwitchArgs {
     /// tsv, uber or json (default tsv)
     #[argh(option, short = 'o', arg_name = "format")]
     pub(super) output: Option<String>,
-    /// wait until every load balancer has acted; hadown --wait=drained also until its sessions have ended
+    /// wait until every load balancer has acted; hadown --wait=drained also until its sessions have
+    /// ended
     #[argh(option, arg_name = "drained")]
     pub(super) wait: Option<String>,
     /// longest wait: 60, 90s, 5m (default 60 seconds)

@@ -30,6 +30,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         note_ends(call, &entries);
     }
     note_wider_downtimes(call, &request.spool, &entries);
+    // After the output, so that one entry that cannot be read does not hide the others.
     Failure::unless_empty(&failures)?;
     let is_down = entries.iter().any(|entry| entry.downtime.is_some());
     Ok(u8::from(is_down))
@@ -61,8 +62,8 @@ fn note_ends(call: &Call, entries: &[EntryState]) {
     }
 }
 
-/// An UP line tells about the very entry that was asked for, as in the replaced tools; whether there
-/// is traffic also depends on wider ones.
+/// An UP line tells about the very entry that was asked for, as in the replaced tools; whether
+/// there is traffic also depends on wider ones.
 fn note_wider_downtimes(call: &Call, spool: &Spool, entries: &[EntryState]) {
     let up = entries.iter().filter(|entry| entry.downtime.is_none());
     let up: Vec<&Key> = up.map(|entry| entry.key).collect();

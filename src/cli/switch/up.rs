@@ -58,6 +58,7 @@ fn lift_and_wait(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
     if let Some(passes) = request.when_healthy {
         wait_for_health(request, &mut waiter, passes)?;
     }
+    // Asked again, since health may have taken minutes, and who polls now is who counts.
     let before = request.pollers_before_change()?;
     lift(request)?;
     let Some(goal) = request.wait else {

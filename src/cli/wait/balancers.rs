@@ -58,6 +58,7 @@ impl Balancers {
         self.trouble = None;
         for row in &page.pollers {
             let id = row.id();
+            // One that polled before the change and had stopped long ago does not count.
             let is_new = row.polled_at > self.from && !row.is_person();
             if is_new || self.rows.contains_key(&id) {
                 self.rows.insert(id, row.clone());

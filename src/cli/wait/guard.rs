@@ -7,6 +7,7 @@ use crate::ledger::{Page, Row, View};
 /// A sentence for each balancer whose backend would be left without a server.
 pub(crate) fn last_servers(page: &Page) -> Vec<String> {
     let mut sentences = Vec::new();
+    // One that fell silent may speak of a backend as it was long ago.
     for row in polling(page).filter(|row| row.is_last()) {
         let balancer = label(row, &page.pollers);
         sentences.push(format!(

@@ -25,6 +25,7 @@ impl Waiter {
             let next_round = Instant::now() + EVERY;
             let missing = match self.failing_check(deadline) {
                 Some(why) => {
+                    // In a row: a service that flaps is not healthy.
                     passed = 0;
                     why
                 }
@@ -46,6 +47,7 @@ impl Waiter {
 
     /// Runs the checks once; why they do not pass, if so.
     fn failing_check(&self, deadline: Deadline) -> Option<String> {
+        // A timeout of zero would be none at all to a socket.
         let limit = deadline.left().clamp(Duration::from_millis(1), ROUND);
         match self.client.health(&self.names, limit) {
             Ok(health) => failure(&health),

@@ -148,6 +148,7 @@ impl Waiter {
             if self.look(&mut balancers, deadline) {
                 return Ok(());
             }
+            // Looked at last: where all have acted, a downtime that ends later is no failure.
             if let Some(key) = self.ended_downtime(goal) {
                 return Err(Unfinished::DowntimeEnded(key.clone()));
             }
@@ -164,6 +165,7 @@ impl Waiter {
 
     /// Asks the daemon once and shows the answer; whether the goal is reached.
     fn look(&mut self, balancers: &mut Balancers, deadline: Deadline) -> bool {
+        // The last look gets a little time, too, however late it comes.
         let limit = deadline.left().max(EVERY).min(ANSWER_TIME);
         match self.client.pollers(&self.names, limit) {
             Ok(page) => {
@@ -171,6 +173,7 @@ impl Waiter {
                 self.show(balancers, &page)
             }
             Err(e) => {
+                // A daemon that is being restarted comes back; it is told once, and waited for.
                 if balancers.trouble.is_none() {
                     self.progress.say(&format!("{e} (still waiting)"));
                 }

@@ -1,5 +1,5 @@
-//! How a wait shows itself on standard error: on a terminal a table that is redrawn, else a line for
-//! each change.
+//! How a wait shows itself on standard error: on a terminal a table that is redrawn, else a line
+//! for each change.
 
 use std::collections::HashMap;
 

@@ -55,8 +55,8 @@ const CHECKS_MAX: usize = 100_000;
     example = "health-checker --port http://localhost:8080/health --script \"/opt/zk.sh 2181\""
 )]
 struct HealthCheckerArgs {
-    /// a port of this host that must take connections, or host:port, or a check such as http://localhost:8080/health;
-    /// may be repeated. One of --port and --script is required
+    /// a port of this host that must take connections, or host:port, or a check such as
+    /// http://localhost:8080/health; may be repeated. One of --port and --script is required
     #[argh(option)]
     port: Vec<String>,
     /// a command that must exit with 0, split like a shell would; may be repeated

@@ -155,6 +155,7 @@ impl HealthHandler {
     }
 
     fn running_or_new(&self, shared: &Mutex<Weak<Flight>>) -> Arc<Flight> {
+        // The lock is held until the new run is known, so that two requests cannot both begin one.
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = shared.upgrade()
             && running.result.borrow().is_none()

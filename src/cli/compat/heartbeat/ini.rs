@@ -1,9 +1,9 @@
 //! INI files by the rules of Python 2's ConfigParser, which `heartbeat` read its file with.
 //!
 //! Names of options are in any case; `=` or `:` ends them; a line that begins with space continues
-//! the value before; `[DEFAULT]` gives what other sections leave out; `%(name)s` is another option of
-//! the section. A line is a comment when `#` or `;` comes first, and what follows ` ;` in a value is
-//! one.
+//! the value before; `[DEFAULT]` gives what other sections leave out; `%(name)s` is another option
+//! of the section. A line is a comment when `#` or `;` comes first, and what follows ` ;` in a
+//! value is one.
 //!
 //! Rule: all faults are found in one run, each with its line.
 

@@ -1,8 +1,8 @@
 //! `heartbeat`, in place of the tool of that name: checks services every so often, and runs a
 //! promotion when all of them are healthy and a demotion when one is not.
 //!
-//! Rule: this is a translation of its file into one watch. Privileges are dropped before anything is
-//! checked, and before there is a second thread.
+//! Rule: this is a translation of its file into one watch. Privileges are dropped before anything
+//! is checked, and before there is a second thread.
 
 mod ini;
 mod log;
@@ -130,8 +130,8 @@ fn level(call: &Call, word: &str) -> LevelFilter {
     }
 }
 
-/// Takes the lock, becomes the user, opens the log, goes into the background: in this order, so that
-/// whoever started it learns what is in the way, and the log belongs to the user.
+/// Takes the lock, becomes the user, opens the log, goes into the background: in this order, so
+/// that whoever started it learns what is in the way, and the log belongs to the user.
 fn settle(
     settings: &HeartbeatSettings,
     level: LevelFilter,
@@ -178,6 +178,7 @@ fn watch(mut group: Group, background: bool) -> Result<bool, Failure> {
         group.fall = 1;
     }
     let means = means(&group)?;
+    // Begun after the process went into the background: threads do not survive that.
     let runtime = daemon::runtime().map_err(Failure::failed)?;
     let is_healthy = runtime.block_on(async {
         if background {

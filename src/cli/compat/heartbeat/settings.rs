@@ -79,6 +79,7 @@ pub(super) fn read(text: &str) -> Result<HeartbeatSettings, Vec<IniFault>> {
         settings.warnings = reader.warnings;
         return Ok(settings);
     }
+    // A value of [DEFAULT] that is wrong is found once in each section that uses it.
     reader.faults.sort_by_key(|fault| fault.line);
     reader.faults.dedup();
     Err(reader.faults)
@@ -206,8 +207,8 @@ impl SettingsReader<'_> {
         watch.on_down = self.commands("demotions", &actions);
     }
 
-    /// What the actions do in one of the two sections. Two names may stand for one command, which is
-    /// run once.
+    /// What the actions do in one of the two sections. Two names may stand for one command, which
+    /// is run once.
     fn commands(&mut self, section: &str, actions: &[NamedAction]) -> Vec<Argv> {
         let mut commands = Vec::new();
         for action in actions {
