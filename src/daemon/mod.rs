@@ -40,7 +40,7 @@ use crate::os::{logging, orphans};
 use crate::spool::{self, Gate, Spool};
 use agent::Agents;
 use groups::Groups;
-pub(crate) use room::{check_context, limits};
+pub(crate) use room::{check_context, connections};
 use sockets::Listeners;
 use state::{Live, State};
 use watchdog::Watchdog;

@@ -4,12 +4,11 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::group::CheckContext;
-use crate::http::connections::Limits;
 use crate::os::sys::{LocalAddresses, half_of_files};
 use crate::probe::{Context, Room, TlsError};
 
 /// Connections of pollers at once: `max_connections`, or what the limit of open files allows.
-fn connections(config: &Config) -> usize {
+pub(crate) fn connections(config: &Config) -> usize {
     let most = config.http.max_connections.unwrap_or_else(half_of_files);
     most.max(1)
 }
@@ -18,11 +17,6 @@ fn connections(config: &Config) -> usize {
 pub(crate) fn waiting(config: &Config) -> usize {
     let most = config.check.max_waiting;
     most.unwrap_or_else(|| connections(config) / 2).max(1)
-}
-
-/// What pollers may use of a listener.
-pub(crate) fn limits(config: &Config) -> Limits {
-    config.http.limits(connections(config))
 }
 
 /// Files of MySQL probes besides their connections: each of the 64 that run at once has a runtime of its own, of four.

@@ -83,7 +83,10 @@ impl State {
             started: Instant::now(),
             gate,
             checker,
-            connections: Arc::new(Connections::new(room::limits(config))),
+            connections: Arc::new(Connections::new(
+                room::connections(config),
+                config.http.clone(),
+            )),
             counters,
             id: format!("{}-{}", std::process::id(), unix_now()),
             ledger: Mutex::new(ledger),

@@ -120,22 +120,11 @@ pub(crate) async fn run<L, P>(
     listener.prepare();
     let mut stopped = pin!(stopped(stop.clone()));
     loop {
-        let accepted = tokio::select! {
+        let (stream, peer) = tokio::select! {
             biased;
             () = &mut stopped => return,
-            accepted = listener.accept_one() => accepted,
+            accepted = accept_admitted(&listener, &connections, &service) => accepted,
         };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(e) => {
-                pause_after(&e, &connections).await;
-                continue;
-            }
-        };
-        if L::REMOTE && !service.admits(peer.ip().to_canonical()) {
-            connections.turn_away();
-            continue;
-        }
         // In this order: a connection that was accepted is served even if the stop came meanwhile, unless it would have
         // to wait for room.
         tokio::select! {
@@ -154,6 +143,27 @@ pub(crate) async fn run<L, P>(
             };
             tokio::spawn(service.serve(accepted)).abort_handle()
         });
+    }
+}
+
+/// Accepts the next connection whose peer may ask.
+async fn accept_admitted<L, P>(
+    listener: &L,
+    connections: &Connections,
+    service: &P,
+) -> (L::Stream, SocketAddr)
+where
+    L: Listener,
+    P: Service<L::Stream>,
+{
+    loop {
+        match listener.accept_one().await {
+            Ok((_, peer)) if L::REMOTE && !service.admits(peer.ip().to_canonical()) => {
+                connections.turn_away();
+            }
+            Ok(accepted) => return accepted,
+            Err(e) => pause_after(&e, connections).await,
+        }
     }
 }
 

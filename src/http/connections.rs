@@ -17,30 +17,17 @@ use table::{Id, State, Table};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::Settings;
+
 /// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
 /// two. That cannot be seen: they look like those that close their sending side behind the request.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
 
-/// What pollers may use of the daemon.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
-    /// Connections at once.
-    pub(crate) connections: usize,
-    /// Connections at once of one address.
-    pub(crate) per_address: usize,
-    /// How long the head of a request may take, and the time between two requests.
-    pub(crate) header_timeout: Duration,
-    /// How long an answer may stay unread.
-    pub(crate) write_timeout: Duration,
-    /// Bytes of a request's head that always fit.
-    pub(crate) head: usize,
-    /// Most headers of a request.
-    pub(crate) headers: usize,
-}
-
 /// The connections of all listeners.
 pub(crate) struct Connections {
-    limits: Limits,
+    /// Most connections at once.
+    max: usize,
+    settings: Settings,
     table: Mutex<Table>,
     count: AtomicUsize,
     dropped: AtomicU64,
@@ -55,11 +42,12 @@ pub(crate) struct Connections {
 }
 
 impl Connections {
-    /// No connections yet.
+    /// No connections yet, and at most `max` at once.
     #[must_use]
-    pub(crate) fn new(limits: Limits) -> Self {
+    pub(crate) fn new(max: usize, settings: Settings) -> Self {
         Self {
-            limits,
+            max,
+            settings,
             table: Mutex::default(),
             count: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
@@ -71,10 +59,10 @@ impl Connections {
         }
     }
 
-    /// The limits.
+    /// Most connections at once.
     #[must_use]
-    pub(crate) fn limits(&self) -> &Limits {
-        &self.limits
+    pub(crate) fn max(&self) -> usize {
+        self.max
     }
 
     /// Connections that are open.
@@ -128,7 +116,7 @@ impl Connections {
     pub(super) async fn room(&self) {
         loop {
             let changed = self.changed.notified();
-            if self.count() < self.limits.connections {
+            if self.count() < self.max {
                 return;
             }
             // The request of a connection that was accepted a moment ago may be there already: it is not to be taken
@@ -146,7 +134,7 @@ impl Connections {
     fn make_room(&self) -> Room {
         let mut table = self.table();
         let staying = self.count().saturating_sub(table.leaving());
-        if staying < self.limits.connections || self.evict_idle(&mut table, None) {
+        if staying < self.max || self.evict_idle(&mut table, None) {
             return Room::Soon;
         }
         let Some((id, waited)) = table.busy_longest() else {
@@ -186,7 +174,7 @@ impl Connections {
         start: impl FnOnce(Arc<OpenConnection>) -> AbortHandle,
     ) {
         let mut table = self.table();
-        if table.count_of(address) >= self.limits.per_address {
+        if table.count_of(address) >= self.settings.max_connections_per_address {
             self.evict_idle(&mut table, Some(address));
         }
         self.count.fetch_add(1, Ordering::Relaxed);
@@ -222,9 +210,9 @@ pub(crate) struct OpenConnection {
 }
 
 impl OpenConnection {
-    /// The limits that apply to it.
-    pub(super) fn limits(&self) -> &Limits {
-        &self.connections.limits
+    /// The settings of the listeners.
+    pub(super) fn settings(&self) -> &Settings {
+        &self.connections.settings
     }
 
     /// A complete request is there: idle connections are evicted before this one.

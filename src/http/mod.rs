@@ -9,7 +9,7 @@ mod read_after_write;
 pub(crate) mod reply;
 pub(crate) mod server;
 mod settings;
-pub mod unix;
+pub(crate) mod unix;
 mod write_timeout;
 
 pub use settings::Settings;

@@ -15,8 +15,8 @@ use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
+use super::Settings;
 use super::accept::{Accepted, Service, stopped};
-use super::connections::Limits;
 use super::reply::Reply;
 use super::write_timeout::WriteTimeout;
 
@@ -67,8 +67,8 @@ where
             open,
             stop,
         } = accepted;
-        let limits = *open.limits();
-        let stream = WriteTimeout::new(stream, limits.write_timeout, Arc::clone(&open));
+        let settings = open.settings();
+        let stream = WriteTimeout::new(stream, settings.write_timeout, Arc::clone(&open));
         let begun = Notify::new();
         let answer = service_fn(|request| {
             begun.notify_one();
@@ -82,7 +82,7 @@ where
                 Ok::<_, Infallible>(reply)
             }
         });
-        let builder = builder(&limits, H::HALF_CLOSE);
+        let builder = builder(settings, H::HALF_CLOSE);
         let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), answer));
         let ended = tokio::select! {
             biased;
@@ -99,15 +99,15 @@ where
     }
 }
 
-fn builder(limits: &Limits, half_close: bool) -> http1::Builder {
+fn builder(settings: &Settings, half_close: bool) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         // OpenConnection::overdue does that.
         .header_read_timeout(None)
-        .max_buf_size(limits.head)
+        .max_buf_size(settings.max_head)
         .half_close(half_close);
-    if limits.headers != DEFAULT_HEADERS {
-        builder.max_headers(limits.headers);
+    if settings.max_headers != DEFAULT_HEADERS {
+        builder.max_headers(settings.max_headers);
     }
     builder
 }

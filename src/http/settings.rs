@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::connections::Limits;
 use crate::settings::{bytes, count, seconds, settings};
 
 settings! {
@@ -21,20 +20,5 @@ settings! {
         max_head: usize = 32 << 10, bytes(8 << 10, 1 << 20), restart;
         /// Headers of a request; with more the answer is 431.
         max_headers: usize = 100, count("headers", 16, 10_000), restart;
-    }
-}
-
-impl Settings {
-    /// What pollers may use of a listener, with so many connections at once.
-    #[must_use]
-    pub(crate) fn limits(&self, connections: usize) -> Limits {
-        Limits {
-            connections,
-            per_address: self.max_connections_per_address,
-            header_timeout: self.header_timeout,
-            write_timeout: self.write_timeout,
-            head: self.max_head,
-            headers: self.max_headers,
-        }
     }
 }

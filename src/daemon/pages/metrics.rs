@@ -198,7 +198,7 @@ fn process(page: &mut Exposition, state: &State) {
     page.gauge(
         "connections_max",
         "The most that may be open.",
-        connections.limits().connections,
+        connections.max(),
     );
     page.counter(
         "connections_dropped_total",
@@ -245,7 +245,7 @@ fn limits(page: &mut Exposition, state: &State) {
         let configured = setting.limit(&live.config);
         #[allow(clippy::cast_precision_loss)] // numbers of connections and probes
         let value = match setting.name {
-            "max_connections" => Some(state.connections.limits().connections as f64),
+            "max_connections" => Some(state.connections.max() as f64),
             "max_waiting" => Some(room::waiting(&live.config) as f64),
             "max_clients" => Some(live.context.probes.max() as f64),
             _ => configured,

@@ -40,7 +40,7 @@ pub(super) fn page(state: &State) -> Reply {
         "probes_running": live.context.probes.running(),
         "connections": {
             "open": state.connections.count(),
-            "max": state.connections.limits().connections,
+            "max": state.connections.max(),
             "dropped": state.connections.dropped(),
         },
         "log_lines_dropped": logging::dropped(),

@@ -13,7 +13,7 @@ impl Connections {
     /// Starts the task that enforces the timeout, if it does not run yet. It ends with the last listener.
     pub(in crate::http) fn enforce_header_timeout(self: &Arc<Self>) {
         if !self.enforced.swap(true, Ordering::Relaxed) {
-            tokio::spawn(enforce(Arc::downgrade(self), self.limits.header_timeout));
+            tokio::spawn(enforce(Arc::downgrade(self), self.settings.header_timeout));
         }
     }
 }
@@ -33,7 +33,7 @@ impl OpenConnection {
     /// Waits until no request came for the whole time. Poll the connection before this: its request may be there and
     /// not be read yet, because the thread was busy or the whole process was stopped.
     pub(in crate::http) async fn overdue(&self) {
-        let limit = self.limits().header_timeout;
+        let limit = self.settings().header_timeout;
         loop {
             self.overdue.notified().await;
             // Lets the runtime look for what has arrived, which it has not done yet if the process was stopped.

@@ -4,16 +4,11 @@ const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 const TWO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
 fn connections(connections: usize, per_address: usize) -> Arc<Connections> {
-    let second = Duration::from_secs(1);
-    let limits = Limits {
-        connections,
-        per_address,
-        header_timeout: second,
-        write_timeout: second,
-        head: 1 << 15,
-        headers: 100,
+    let settings = Settings {
+        max_connections_per_address: per_address,
+        ..Settings::default()
     };
-    Arc::new(Connections::new(limits))
+    Arc::new(Connections::new(connections, settings))
 }
 
 /// Enters a connection that stays until it is evicted; gives what its task holds.

@@ -39,7 +39,9 @@ pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
     let mut signals = StopSignals::listen().map_err(Failure::failed)?;
     let socket = bind(address)?;
     log_start(&handler, &socket);
-    let connections = Arc::new(Connections::new(daemon::limits(&Config::default())));
+    let config = Config::default();
+    let connections = Connections::new(daemon::connections(&config), config.http);
+    let connections = Arc::new(connections);
     let (stopping, stopped) = watch::channel(false);
     let accepting = accept::run(socket, Arc::clone(&connections), Http(handler), stopped);
     tokio::spawn(accepting);
