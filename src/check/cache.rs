@@ -5,24 +5,14 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use foldhash::fast::RandomState;
 use tokio::sync::watch;
 
+use super::Settings;
 use super::key::CacheKey;
 use crate::probe::Outcome;
-
-/// How results are kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CacheLimits {
-    /// How long a result counts, from its end; `None` is for ever.
-    pub time: Option<Duration>,
-    /// Most results.
-    pub entries: usize,
-    /// Most memory for results, in bytes.
-    pub bytes: usize,
-}
 
 /// Counts since the start; the names are those of the originals' `/status`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -116,7 +106,7 @@ pub struct Cache {
 }
 
 struct Inner {
-    limits: CacheLimits,
+    settings: Settings,
     entries: HashMap<CacheKey, CacheEntry, RandomState>,
     /// Keys of stored results, the first one stored first; a key stands here with the number of its result.
     order: VecDeque<(CacheKey, u64)>,
@@ -139,12 +129,25 @@ struct StoredResult {
     bytes: usize,
 }
 
+impl CacheEntry {
+    fn is_empty(&self) -> bool {
+        self.running.is_none() && self.result.is_none()
+    }
+}
+
+impl StoredResult {
+    /// Whether it is young enough.
+    fn counts(&self, now: Instant) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
 impl Cache {
     /// An empty cache.
     #[must_use]
-    pub fn new(limits: CacheLimits) -> Self {
+    pub fn new(settings: &Settings) -> Self {
         let inner = Inner {
-            limits,
+            settings: settings.clone(),
             entries: HashMap::default(),
             order: VecDeque::new(),
             bytes: 0,
@@ -156,21 +159,18 @@ impl Cache {
         }
     }
 
-    /// Changes the limits. Results go when they would now count for another time.
-    pub fn set_limits(&self, limits: CacheLimits) {
+    /// Changes the limits. Results are forgotten when they would now count for another time.
+    pub fn set(&self, settings: &Settings) {
         let mut inner = self.lock();
-        if inner.limits.time != limits.time {
+        if inner.settings.cache_time != settings.cache_time {
             inner.clear();
         }
-        inner.limits = limits;
+        inner.settings = settings.clone();
     }
 
     /// Forgets all results. Probes that run go on and will be stored.
     pub fn clear(&self) {
-        let mut inner = self.lock();
-        while let Some((key, number)) = inner.order.pop_front() {
-            inner.remove(&key, number);
-        }
+        self.lock().clear();
     }
 
     /// Looks a key up; with `fresh` neither a stored result nor a probe that runs already will do.
@@ -220,7 +220,7 @@ impl Inner {
     fn usable(&mut self, key: &CacheKey, fresh: bool, now: Instant) -> Option<Lookup> {
         let entry = self.entries.get_mut(key)?;
         if let Some(stored) = &entry.result {
-            if !fresh && stored.until.is_none_or(|until| now < until) {
+            if !fresh && stored.counts(now) {
                 return Some(Lookup::Stored(Arc::clone(&stored.outcome)));
             }
             self.counts.expirations += 1;
@@ -237,38 +237,33 @@ impl Inner {
             return;
         };
         entry.running.take_if(|(n, _)| *n == number);
-        if entry.result.is_none() && entry.running.is_none() {
+        if entry.is_empty() {
             self.entries.remove(key);
         }
     }
 
     fn store(&mut self, key: &CacheKey, number: u64, outcome: &Arc<Outcome>) {
-        let entry = self.entries.entry(key.clone()).or_default();
-        if entry.running.as_ref().is_some_and(|(n, _)| *n == number) {
-            entry.running = None;
-        }
         if outcome.overload {
-            if entry.result.is_none() && entry.running.is_none() {
-                self.entries.remove(key);
-            }
-            return;
+            return self.ended(key, number);
         }
+        let entry = self.entries.entry(key.clone()).or_default();
+        entry.running.take_if(|(n, _)| *n == number);
         // A probe that began later, and ended earlier, knows better.
         if entry.result.as_ref().is_some_and(|r| r.number > number) {
             return;
         }
-        let bytes =
-            key.bytes() + outcome.body.len() + size_of::<CacheEntry>() + size_of::<StoredResult>();
-        let until = self.limits.time.and_then(|t| Instant::now().checked_add(t));
-        if let Some(old) = entry.result.replace(StoredResult {
+        let overhead = size_of::<CacheEntry>() + size_of::<StoredResult>();
+        let time = self.settings.cache_time;
+        let result = StoredResult {
             number,
             outcome: Arc::clone(outcome),
-            until,
-            bytes,
-        }) {
+            until: time.and_then(|time| Instant::now().checked_add(time)),
+            bytes: key.bytes() + outcome.body.len() + overhead,
+        };
+        self.bytes += result.bytes;
+        if let Some(old) = entry.result.replace(result) {
             self.bytes -= old.bytes;
         }
-        self.bytes += bytes;
         self.order.push_back((key.clone(), number));
         self.make_room();
     }
@@ -278,22 +273,22 @@ impl Inner {
     fn make_room(&mut self) {
         let now = Instant::now();
         while let Some((key, number)) = self.order.front() {
-            let current = self
-                .entries
-                .get(key)
-                .and_then(|e| e.result.as_ref())
-                .filter(|r| r.number == *number);
-            let over = self.order.len() > self.limits.entries || self.bytes > self.limits.bytes;
-            if current.is_some() && !over {
+            let result = self.entries.get(key).and_then(|e| e.result.as_ref());
+            let current = result.filter(|result| result.number == *number);
+            if current.is_some() && !self.is_over() {
                 break;
             }
-            let counts = current.is_some_and(|r| r.until.is_none_or(|until| until > now));
+            let counts = current.is_some_and(|result| result.counts(now));
             self.counts.evictions += u64::from(counts);
             let Some((key, number)) = self.order.pop_front() else {
                 break;
             };
             self.remove(&key, number);
         }
+    }
+
+    fn is_over(&self) -> bool {
+        self.order.len() > self.settings.cache_entries || self.bytes > self.settings.cache_bytes
     }
 
     fn clear(&mut self) {
@@ -312,7 +307,7 @@ impl Inner {
         if let Some(stored) = entry.result.take_if(|r| r.number == number) {
             self.bytes -= stored.bytes;
         }
-        if entry.result.is_none() && entry.running.is_none() {
+        if entry.is_empty() {
             self.entries.remove(key);
         }
     }

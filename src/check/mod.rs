@@ -15,7 +15,7 @@ use std::time::Instant;
 use self::cache::{Cache, Lookup, RunningProbe, Ticket};
 use self::key::{CacheKey, CacheKeys};
 pub use self::settings::Settings;
-use self::waiting::Waiting;
+use self::waiting::WaitingRequests;
 use crate::group::{
     self, CheckContext, CheckRunner, Group, GroupResult, GroupStates, RunningCheck,
 };
@@ -27,72 +27,65 @@ pub type Observer = dyn Fn(&Check, &Outcome, &Trace) + Send + Sync;
 /// Checks through the cache.
 #[derive(Clone)]
 pub struct Checker {
-    means: Arc<CheckerMeans>,
+    cache: Arc<Cache>,
+    observer: Arc<Observer>,
+    groups: Arc<GroupStates>,
+    /// Requests that wait for a probe, but for those of checks that passed lately.
+    waiting: Arc<WaitingRequests>,
+    /// The steps of each probe are kept, for the observer.
+    traces: bool,
     /// Neither a stored result nor a probe under way will do.
     fresh: bool,
 }
 
-struct CheckerMeans {
-    cache: Arc<Cache>,
-    observer: Box<Observer>,
-    groups: Arc<GroupStates>,
-    /// Requests that wait for a probe, but for those of checks that passed lately.
-    waiting: Waiting,
-    /// The steps of each probe are kept.
-    traces: bool,
-}
-
 impl Checker {
-    /// Puts the means together; with `traces` the observer is shown each step of a probe.
-    pub fn new(
-        cache: Cache,
-        traces: bool,
-        observer: impl Fn(&Check, &Outcome, &Trace) + Send + Sync + 'static,
-    ) -> Self {
-        let means = CheckerMeans {
-            cache: Arc::new(cache),
-            observer: Box::new(observer),
-            groups: Arc::default(),
-            waiting: Waiting::default(),
-            traces,
-        };
+    /// Nothing is stored yet.
+    #[must_use]
+    pub fn new(settings: &Settings, observer: Arc<Observer>) -> Self {
         Self {
-            means: Arc::new(means),
+            cache: Arc::new(Cache::new(settings)),
+            observer,
+            groups: Arc::default(),
+            waiting: Arc::default(),
+            traces: false,
             fresh: false,
         }
     }
 
-    /// The same, for who wants a fresh result.
+    /// The same, with the steps of each probe for the observer.
     #[must_use]
-    pub fn fresh(&self) -> Self {
-        self.fresh_if(true)
+    pub fn tracing(self) -> Self {
+        Self {
+            traces: true,
+            ..self
+        }
     }
 
-    /// The same, for who wants a fresh result or not.
+    /// The same, for who wants fresh results.
     #[must_use]
-    pub fn fresh_if(&self, fresh: bool) -> Self {
+    pub fn fresh(&self) -> Self {
         Self {
-            means: Arc::clone(&self.means),
-            fresh,
+            fresh: true,
+            ..self.clone()
         }
     }
 
     /// The results.
     #[must_use]
     pub fn cache(&self) -> &Cache {
-        &self.means.cache
+        &self.cache
     }
 
     /// Requests that wait for a probe, but for those of checks that passed lately.
     #[must_use]
     pub fn waiting(&self) -> usize {
-        self.means.waiting.count()
+        self.waiting.count()
     }
 
     /// What is remembered of groups.
     #[must_use]
     pub fn groups(&self) -> &Arc<GroupStates> {
-        &self.means.groups
+        &self.groups
     }
 
     /// The result of a check.
@@ -105,7 +98,7 @@ impl Checker {
         context: &Arc<CheckContext>,
     ) -> Result<Arc<Outcome>, Outcome> {
         let CacheKeys { key, without_host } = CacheKeys::of(check, &context.probes.settings)?;
-        let lookup = self.means.cache.look_up(&key, self.fresh, Instant::now());
+        let lookup = self.cache.look_up(&key, self.fresh, Instant::now());
         let running = match lookup {
             Lookup::Stored(outcome) => return Ok(outcome),
             Lookup::Running(running) => running,
@@ -130,7 +123,7 @@ impl Checker {
 
     /// Waits for a probe, as one of the requests that wait at most.
     async fn wait(&self, running: RunningProbe, most: usize) -> Arc<Outcome> {
-        let mut place = self.means.waiting.begin(most);
+        let mut place = self.waiting.begin(most);
         tokio::select! {
             biased;
             outcome = running.outcome() => outcome,
@@ -151,10 +144,10 @@ impl Checker {
         without_host: Option<CacheKey>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            let trace = Trace::start(self.means.traces);
+            let trace = Trace::start(self.traces);
             let name = Some(key.name());
             let outcome = group::run_check(name, &self, &check, &context, &trace).await;
-            (self.means.observer)(&check, &outcome, &trace);
+            (self.observer)(&check, &outcome, &trace);
             if check.is_group() {
                 // Its checks are kept; kept twice, they would be twice as old.
                 ticket.share(outcome);
@@ -176,7 +169,7 @@ impl CheckRunner for Checker {
     }
 
     fn checked(&self, result: &GroupResult, group: &Group) {
-        self.means.groups.checked(result, group.every.is_some());
+        self.groups.checked(result, group.every.is_some());
     }
 }
 

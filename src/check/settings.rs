@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use super::cache::CacheLimits;
 use crate::settings::{bytes, count, seconds_or_ever, settings};
 
 settings! {
@@ -24,15 +23,3 @@ settings! {
 
 /// The largest memory that can be asked for, in bytes: 1 TiB, or what a pointer can count.
 const MOST_MEMORY: usize = if usize::BITS > 40 { 1 << 40 } else { 1 << 30 };
-
-impl Settings {
-    /// What the cache may keep.
-    #[must_use]
-    pub fn cache_limits(&self) -> CacheLimits {
-        CacheLimits {
-            time: self.cache_time,
-            entries: self.cache_entries,
-            bytes: self.cache_bytes,
-        }
-    }
-}

@@ -32,12 +32,7 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
         probes: probes.unwrap(),
         groups: group::Groups::default(),
     });
-    let cache = Cache::new(cache::CacheLimits {
-        time: None,
-        entries: 10,
-        bytes: 1 << 20,
-    });
-    let checker = Checker::new(cache, false, |_, _, _| {}).fresh();
+    let checker = Checker::new(&Settings::default(), Arc::new(|_, _, _| {})).fresh();
     let ask = async |path: &str| {
         let check = Check {
             protocol: &PANICS,

@@ -4,48 +4,45 @@
 //! takes long is what fills the places, and one that takes its few milliseconds is through before its turn comes.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
 /// All of them.
 #[derive(Default)]
-pub(super) struct Waiting(Mutex<WaitingRequests>);
-
-#[derive(Default)]
-struct WaitingRequests {
-    next: u64,
+pub(super) struct WaitingRequests {
+    next: AtomicU64,
     /// In the order in which they came.
-    waiting: BTreeMap<u64, oneshot::Sender<()>>,
+    waiting: Mutex<BTreeMap<u64, oneshot::Sender<()>>>,
 }
 
 /// The place of one of them, for as long as its poller is there.
 pub(super) struct WaitingPlace<'a> {
-    all: &'a Waiting,
+    all: &'a WaitingRequests,
     id: u64,
     told: oneshot::Receiver<()>,
 }
 
-impl Waiting {
+impl WaitingRequests {
     /// How many wait.
     pub(super) fn count(&self) -> usize {
-        self.all().waiting.len()
+        self.lock().len()
     }
 
     /// Takes a place; there are `most`.
     pub(super) fn begin(&self, most: usize) -> WaitingPlace<'_> {
         let (tell, told) = oneshot::channel();
-        let mut all = self.all();
-        while all.waiting.len() >= most.max(1) {
-            let Some((_, longest)) = all.waiting.pop_first() else {
+        let mut waiting = self.lock();
+        while waiting.len() >= most.max(1) {
+            let Some((_, longest)) = waiting.pop_first() else {
                 break;
             };
             // It may have been answered at this very moment.
             let _ = longest.send(());
         }
-        let id = all.next;
-        all.next += 1;
-        all.waiting.insert(id, tell);
+        let id = self.next.fetch_add(1, Ordering::Relaxed);
+        waiting.insert(id, tell);
         WaitingPlace {
             all: self,
             id,
@@ -53,8 +50,8 @@ impl Waiting {
         }
     }
 
-    fn all(&self) -> MutexGuard<'_, WaitingRequests> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<()>>> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -68,7 +65,7 @@ impl WaitingPlace<'_> {
 
 impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
-        self.all.all().waiting.remove(&self.id);
+        self.all.lock().remove(&self.id);
     }
 }
 
@@ -78,7 +75,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_one_that_has_waited_longest_loses_its_place_first() {
-        let waiting = Waiting::default();
+        let waiting = WaitingRequests::default();
         let mut first = waiting.begin(2);
         let mut second = waiting.begin(2);
         let third = waiting.begin(2);

@@ -11,8 +11,7 @@ use super::poll::decide::{Verdict, decide};
 use super::poll::route::{self, CheckPath, Refusal, Route};
 use super::poll::{Poll, answer};
 use super::state::Live;
-use crate::check::Checker;
-use crate::check::cache::Cache;
+use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::ledger::Face;
 use crate::os::sys::LocalAddresses;
@@ -96,14 +95,14 @@ struct LastProbe {
 fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError> {
     let last = Arc::new(Mutex::new(LastProbe::default()));
     let noting = Arc::clone(&last);
-    let cache = Cache::new(live.config.check.cache_limits());
-    let checker = Checker::new(cache, true, move |check, outcome, trace| {
+    let observer: Arc<Observer> = Arc::new(move |check, outcome, trace| {
         let probe = LastProbe {
             result: result(check, outcome, trace),
             steps: trace.steps(),
         };
         *noting.lock().unwrap_or_else(PoisonError::into_inner) = probe;
     });
+    let checker = Checker::new(&live.config.check, observer).tracing();
     let gate = Gate::new(spool.clone());
     let runtime = super::runtime().map_err(OnceError::Setup)?;
     let verdict = runtime.block_on(decide(poll, live, &gate, &checker));

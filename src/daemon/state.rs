@@ -6,8 +6,7 @@ use std::time::{Duration, Instant};
 use super::counters::Counters;
 use super::room;
 use super::tokens::Tokens;
-use crate::check::Checker;
-use crate::check::cache::Cache;
+use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::group::CheckContext;
 use crate::http::connections::Connections;
@@ -74,15 +73,14 @@ impl State {
         let config = &live.config;
         let counters = Arc::new(Counters::new());
         let counting = Arc::clone(&counters);
-        let cache = Cache::new(config.check.cache_limits());
-        let checker = Checker::new(cache, false, move |check, outcome, trace| {
+        let observer: Arc<Observer> = Arc::new(move |check, outcome, trace| {
             counting.probed(check.protocol.name, outcome.passes(), trace.seconds());
         });
         let ledger = Ledger::new(&config.ledger);
         Self {
             started: Instant::now(),
             gate,
-            checker,
+            checker: Checker::new(&config.check, observer),
             connections: Arc::new(Connections::new(
                 room::connections(config),
                 config.http.clone(),
@@ -123,8 +121,7 @@ impl State {
 
     /// Replaces the configuration. Running probes end under the old one.
     pub fn set_live(&self, live: Live) {
-        let limits = live.config.check.cache_limits();
-        self.checker.cache().set_limits(limits);
+        self.checker.cache().set(&live.config.check);
         let before = self.live();
         live.context.probes.adopt(&before.context.probes);
         let reach = |c: &Config| (c.probe.check_hosts.clone(), c.probe.allowed_ports.clone());

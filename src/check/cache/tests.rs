@@ -1,13 +1,19 @@
 use super::super::key::CacheKeys;
 use super::*;
-use crate::probe::{Check, Protocol, Settings, Target};
+use crate::probe::{self, Check, Protocol, Target};
+use std::time::Duration;
+
+fn settings(time: f64, entries: usize, bytes: usize) -> Settings {
+    Settings {
+        cache_time: Some(Duration::from_secs_f64(time)),
+        cache_entries: entries,
+        cache_bytes: bytes,
+        ..Settings::default()
+    }
+}
 
 fn cache(time: f64, entries: usize, bytes: usize) -> Arc<Cache> {
-    Arc::new(Cache::new(CacheLimits {
-        time: Some(Duration::from_secs_f64(time)),
-        entries,
-        bytes,
-    }))
+    Arc::new(Cache::new(&settings(time, entries, bytes)))
 }
 
 fn key(port: u16) -> CacheKey {
@@ -15,7 +21,7 @@ fn key(port: u16) -> CacheKey {
         protocol: Protocol::find("tcp").unwrap(),
         target: Arc::new(Target::local(port, "/")),
     };
-    CacheKeys::of(&check, &Settings::default()).unwrap().key
+    CacheKeys::of(&check, &probe::Settings::default()).unwrap().key
 }
 
 fn begin(cache: &Arc<Cache>, port: u16, fresh: bool) -> (Ticket, RunningProbe) {
@@ -42,11 +48,7 @@ fn a_result_is_found_until_it_expires() {
         body(&cache.look_up(&key(1), false, Instant::now())),
         Some(&b"a"[..])
     );
-    cache.set_limits(CacheLimits {
-        time: Some(Duration::ZERO),
-        entries: 10,
-        bytes: 1 << 20,
-    });
+    cache.set(&settings(0.0, 10, 1 << 20));
     begin(&cache, 2, false)
         .0
         .deliver(Outcome::healthy("b"), None);

@@ -83,8 +83,11 @@ pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Chec
             };
         }
     };
-    let checker = checker.fresh_if(poll.fresh);
-    match checker.outcome(check, &live.context).await {
+    let result = match poll.fresh {
+        true => checker.fresh().outcome(check, &live.context).await,
+        false => checker.outcome(check, &live.context).await,
+    };
+    match result {
         Err(refused) => Verdict::Refused(refused),
         Ok(outcome) => Verdict::Open {
             outcome: Some(outcome),
