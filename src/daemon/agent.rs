@@ -24,7 +24,7 @@ use super::handler;
 use super::poll::Poll;
 use super::poll::decide::Verdict;
 use super::poll::route::{self, CheckPath, Route};
-use super::state::State;
+use super::state::DaemonState;
 use crate::http::accept::{Accepted, Service};
 use crate::http::phrase::reason_phrase;
 use crate::ledger::Face;
@@ -46,7 +46,7 @@ const WRITE: Duration = Duration::from_secs(5);
 
 /// Answers agents.
 #[derive(Clone)]
-pub struct Agents(pub Arc<State>);
+pub struct Agents(pub Arc<DaemonState>);
 
 impl Service<TcpStream> for Agents {
     fn admits(&self, peer: IpAddr) -> bool {
@@ -76,7 +76,7 @@ impl Service<TcpStream> for Agents {
 }
 
 /// The answer to a line, without its end.
-async fn answer(state: &State, line: &[u8], from: IpAddr) -> String {
+async fn answer(state: &DaemonState, line: &[u8], from: IpAddr) -> String {
     match decide(state, line, from).await {
         Ok(text) => text,
         Err(why) => {
@@ -86,7 +86,7 @@ async fn answer(state: &State, line: &[u8], from: IpAddr) -> String {
     }
 }
 
-async fn decide(state: &State, line: &[u8], from: IpAddr) -> Result<String, String> {
+async fn decide(state: &DaemonState, line: &[u8], from: IpAddr) -> Result<String, String> {
     let line = AgentLine::parse(line)?;
     let (path, headers) = line.check()?;
     let live = state.live();

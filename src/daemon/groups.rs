@@ -16,7 +16,7 @@ use super::handler;
 use super::poll::decide::Verdict;
 use super::poll::route::CheckPath;
 use super::poll::{Poll, answer};
-use super::state::State;
+use super::state::DaemonState;
 use crate::config::Config;
 use crate::group::watch::{self as watching, Means};
 use crate::http::accept;
@@ -27,8 +27,8 @@ use crate::probe::{GROUP, Outcome, Protocol};
 use crate::spool::ServiceName;
 
 /// The listeners and watches that run.
-pub struct Groups {
-    state: Arc<State>,
+pub struct GroupTasks {
+    state: Arc<DaemonState>,
     means: Arc<Means>,
     reload: watch::Sender<()>,
     watches: HashMap<String, JoinHandle<()>>,
@@ -36,12 +36,12 @@ pub struct Groups {
     own: Vec<SocketAddr>,
 }
 
-impl Groups {
+impl GroupTasks {
     /// Starts everything on this thread's runtime. `own` are the addresses that the daemon listens on already.
     ///
     /// # Errors
     /// When an address cannot be listened on.
-    pub fn start(state: &Arc<State>, own: Vec<SocketAddr>) -> Result<Self, String> {
+    pub fn start(state: &Arc<DaemonState>, own: Vec<SocketAddr>) -> Result<Self, String> {
         let live = Arc::clone(state);
         let means = Means {
             runner: Arc::new(state.checker.fresh()),
@@ -169,7 +169,7 @@ impl Groups {
 /// Answers any URL with the state of one group, for balancers that can ask for only one thing.
 #[derive(Clone)]
 struct GroupPollers {
-    state: Arc<State>,
+    state: Arc<DaemonState>,
     name: ServiceName,
 }
 

@@ -9,7 +9,7 @@ use hyper::{Request, StatusCode};
 
 use super::poll::route::{self, Refusal, Route};
 use super::poll::{Poll, answer};
-use super::state::State;
+use super::state::DaemonState;
 use super::{pages, spool_change};
 use crate::http::reply::{self, Reply};
 use crate::http::server::Handler;
@@ -18,13 +18,13 @@ use crate::os::logging::Seldom;
 
 /// Answers the requests of pollers.
 #[derive(Clone)]
-pub struct HttpHandler(pub Arc<State>);
+pub struct HttpHandler(pub Arc<DaemonState>);
 
 /// How often connections of strangers are logged.
 static STRANGERS: Seldom = Seldom::new();
 
 /// Whether an address may ask; that it may not is logged, though not each time.
-pub(super) fn admits(state: &State, poller: IpAddr) -> bool {
+pub(super) fn admits(state: &DaemonState, poller: IpAddr) -> bool {
     let admitted = state
         .live()
         .config
@@ -63,7 +63,7 @@ impl Handler for HttpHandler {
     }
 }
 
-async fn respond(state: &Arc<State>, request: Request<Incoming>, from: IpAddr) -> Reply {
+async fn respond(state: &Arc<DaemonState>, request: Request<Incoming>, from: IpAddr) -> Reply {
     let uri = request.uri();
     let route = match route::parse(request.method(), uri.path(), uri.query()) {
         Ok(route) => route,

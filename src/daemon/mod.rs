@@ -39,10 +39,10 @@ use crate::os::systemd::{self, PassedSocket};
 use crate::os::{logging, orphans};
 use crate::spool::{self, Gate, Spool};
 use agent::Agents;
-use groups::Groups;
+use groups::GroupTasks;
 pub(crate) use room::{check_context, connections};
 use sockets::Listeners;
-use state::{Live, State};
+use state::{DaemonState, Live};
 use watchdog::Watchdog;
 
 /// How often this host's own name is looked up again.
@@ -96,7 +96,7 @@ pub fn run(options: &Options) -> Result<(), String> {
     let gate = Gate::open(Spool::at(&options.spool_root)).map_err(|e| e.to_string())?;
     let own = own_addresses();
     let live = Live::new(config, &own)?;
-    let state = Arc::new(State::new(gate, live));
+    let state = Arc::new(DaemonState::new(gate, live));
     let main = runtime()?;
     let ended = main.block_on(serve(options, passed, &state));
     // Name look-ups may hang in threads of the runtime: they must not hold up the end.
@@ -164,7 +164,7 @@ pub(crate) fn runtime() -> Result<Runtime, String> {
 async fn serve(
     options: &Options,
     passed: Vec<PassedSocket>,
-    state: &Arc<State>,
+    state: &Arc<DaemonState>,
 ) -> Result<(), String> {
     let mut signals = Signals::listen().map_err(|e| e.to_string())?;
     if orphans::are_ours() {
@@ -172,7 +172,7 @@ async fn serve(
     }
     let sockets = sockets::open(passed, options, &state.live().config)?;
     // Before the first answer, so that whoever got one finds all listeners there.
-    let mut groups = Groups::start(state, sockets.addresses())?;
+    let mut groups = GroupTasks::start(state, sockets.addresses())?;
     let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
     let (stop, stopped) = watch::channel(false);
     // Answers to agent-checks are so short that the main thread serves them all.
@@ -235,7 +235,7 @@ async fn serve(
 fn worker(
     number: usize,
     sockets: Listeners,
-    state: Arc<State>,
+    state: Arc<DaemonState>,
     mut stopped: watch::Receiver<bool>,
     dog: Option<Watchdog>,
 ) -> Result<std::thread::JoinHandle<()>, String> {
@@ -260,7 +260,7 @@ fn worker(
 }
 
 /// Reads the configuration anew; a bad one changes nothing. Gives whether there is a new one.
-fn reload(options: &Options, state: &Arc<State>) -> bool {
+fn reload(options: &Options, state: &Arc<DaemonState>) -> bool {
     let Some(file) = &options.config_file else {
         log::info!("SIGHUP: there is no configuration file to read");
         return false;

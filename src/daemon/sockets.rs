@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::Options;
 use super::handler::HttpHandler;
-use super::state::State;
+use super::state::DaemonState;
 use crate::config::Config;
 use crate::http::server::Http;
 use crate::http::{accept, unix};
@@ -90,7 +90,7 @@ impl Listeners {
     /// When file descriptors are wanting.
     pub fn accept_all(
         self,
-        state: &Arc<State>,
+        state: &Arc<DaemonState>,
         stopped: &watch::Receiver<bool>,
     ) -> io::Result<Option<unix::Name>> {
         let pollers = || {

@@ -13,7 +13,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 
-use super::state::{Live, State};
+use super::state::{DaemonState, Live};
 use super::tokens::Bearer;
 use crate::http::reply::{self, Reply};
 use crate::os::logging::Seldom;
@@ -32,7 +32,7 @@ enum Change {
 
 /// Answers the request: 200 with an empty body when done.
 pub async fn post(
-    state: &Arc<State>,
+    state: &Arc<DaemonState>,
     service: ServiceName,
     port: u16,
     request: Request<Incoming>,
@@ -148,7 +148,7 @@ fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, D
     }
 }
 
-async fn apply(state: &Arc<State>, key: Key, change: Change, who: &str) -> Reply {
+async fn apply(state: &Arc<DaemonState>, key: Key, change: Change, who: &str) -> Reply {
     let spool = state.gate.spool().clone();
     let by = who.to_owned();
     // Writing waits for the lock and the disk.

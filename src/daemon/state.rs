@@ -48,7 +48,7 @@ impl Live {
 }
 
 /// What all requests share.
-pub struct State {
+pub struct DaemonState {
     /// When it began.
     pub started: Instant,
     /// The spool.
@@ -66,7 +66,7 @@ pub struct State {
     downtimes: Mutex<Option<(Instant, Option<usize>)>>,
 }
 
-impl State {
+impl DaemonState {
     /// Nothing is remembered yet.
     #[must_use]
     pub fn new(gate: Gate, live: Live) -> Self {

@@ -22,7 +22,7 @@ pub(super) struct Gaps(SmallVec<[Recent; 1]>);
 
 #[derive(Debug, Clone, Copy)]
 struct Recent {
-    kind: Kind,
+    kind: GapKind,
     seconds: [f32; KEPT],
     count: u8,
     next: u8,
@@ -30,7 +30,7 @@ struct Recent {
 
 /// Views with intervals of their own.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+enum GapKind {
     Changing,
     Up,
     Down,
@@ -41,10 +41,10 @@ impl Gaps {
     /// Notes a gap that ended with a poll of this view.
     pub(super) fn add(&mut self, view: Option<View>, words: Option<&str>, gap: Duration) {
         let kind = match (view, words) {
-            (Some(_), Some(words)) if words.contains('/') => Kind::Changing,
-            (Some(View::Up), _) => Kind::Up,
-            (Some(View::Down), _) => Kind::Down,
-            (Some(View::NoLb) | None, _) => Kind::Other,
+            (Some(_), Some(words)) if words.contains('/') => GapKind::Changing,
+            (Some(View::Up), _) => GapKind::Up,
+            (Some(View::Down), _) => GapKind::Down,
+            (Some(View::NoLb) | None, _) => GapKind::Other,
         };
         match self.0.iter_mut().find(|recent| recent.kind == kind) {
             Some(recent) => recent.add(gap.as_secs_f32()),

@@ -2,8 +2,8 @@
 //!
 //! Rule: pure data structures. Times are passed in, nothing is read or logged, and all that is remembered is bounded.
 
+mod check_id;
 mod gaps;
-mod instance;
 mod poller;
 mod pollers;
 mod recent;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::probe::Check;
-pub use instance::{Face, Instance};
+pub use check_id::{CheckId, Face};
 pub use poller::{Poller, Stated};
 pub use pollers::{PollerFigures, Pollers};
 pub use recent::{LastAnswer, RecentServices, SeenService};

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::record::{Records, Slot};
+use super::record::{RecordSlot, Records};
 use super::{Poller, PollerRecord, Stated, Told, View};
 use crate::probe::Check;
 
@@ -27,9 +27,9 @@ pub struct Pollers {
     limit: usize,
     records: Records,
     /// Those that came once, the oldest first; those among them that came again since are passed over.
-    newcomers: VecDeque<Slot>,
+    newcomers: VecDeque<RecordSlot>,
     /// Those that came again, with their polls when they were looked at last: who has not polled since is evicted first.
-    regulars: VecDeque<(Slot, u64)>,
+    regulars: VecDeque<(RecordSlot, u64)>,
     /// Pollers that were ever remembered.
     count: u64,
     forgotten: u64,
@@ -144,7 +144,7 @@ impl Pollers {
 
     /// Moves a poller that came again to those that newcomers cannot push out. One of those makes room if need be; each
     /// is looked at again only after it polled, so that this takes no search.
-    fn promote(&mut self, slot: Slot) {
+    fn promote(&mut self, slot: RecordSlot) {
         while self.regulars.len() >= self.regulars_max() {
             let Some((oldest, seen)) = self.regulars.pop_front() else {
                 break;

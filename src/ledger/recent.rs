@@ -45,7 +45,7 @@ pub struct RecentServices {
     limit: usize,
     /// Most poller addresses that are counted for one service.
     addresses: usize,
-    services: HashMap<ServiceName, Service, RandomState>,
+    services: HashMap<ServiceName, ServiceRecord, RandomState>,
     /// The order of eviction, by second chance.
     order: VecDeque<ServiceName>,
     evictions: u64,
@@ -53,7 +53,7 @@ pub struct RecentServices {
 
 /// What is remembered of one service.
 #[derive(Default)]
-struct Service {
+struct ServiceRecord {
     seen: f64,
     came_again: bool,
     last: Option<LastAnswer>,
@@ -88,7 +88,7 @@ impl RecentServices {
         }
         self.make_room();
         self.order.push_back(poller.service.clone());
-        let mut new = Service::default();
+        let mut new = ServiceRecord::default();
         new.asked(now, poller.address, most);
         self.services.insert(poller.service.clone(), new);
     }
@@ -111,7 +111,7 @@ impl RecentServices {
     /// Everything that is remembered, in no order.
     #[must_use]
     pub fn snapshot(&self) -> Vec<SeenService> {
-        let seen = |(name, s): (&ServiceName, &Service)| SeenService {
+        let seen = |(name, s): (&ServiceName, &ServiceRecord)| SeenService {
             name: name.clone(),
             at: s.seen,
             last: s.last,
@@ -151,7 +151,7 @@ impl RecentServices {
     }
 }
 
-impl Service {
+impl ServiceRecord {
     /// Counts a request; at most so many addresses are counted.
     fn asked(&mut self, now: f64, from: IpAddr, most: usize) {
         self.seen = now;
@@ -187,7 +187,7 @@ impl Service {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Face, Instance};
+    use super::super::{CheckId, Face};
     use super::*;
     use crate::net::Host;
 
@@ -195,7 +195,7 @@ mod tests {
         let place = Some((Host::Local, port));
         Poller {
             service: ServiceName::parse(service).unwrap(),
-            check: Instance::new(Face::Http, Some("http"), None, place),
+            check: CheckId::new(Face::Http, Some("http"), None, place),
             address: std::net::Ipv4Addr::from_bits(address).into(),
             node: None,
             server: None,

@@ -43,12 +43,12 @@ pub struct PollerRecord {
 
 /// Where the record of a certain poller is.
 #[derive(Debug, Clone)]
-pub(super) struct Slot {
+pub(super) struct RecordSlot {
     pub(super) poller: Arc<Poller>,
     number: u64,
 }
 
-impl Slot {
+impl RecordSlot {
     /// The record, unless it was forgotten.
     pub(super) fn record<'a>(&self, records: &'a Records) -> Option<&'a PollerRecord> {
         let record = records.get(&self.poller)?;
@@ -79,8 +79,8 @@ impl PollerRecord {
         }
     }
 
-    pub(super) fn slot(&self) -> Slot {
-        Slot {
+    pub(super) fn slot(&self) -> RecordSlot {
+        RecordSlot {
             poller: Arc::clone(&self.poller),
             number: self.number,
         }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::lookup::Resolver;
-use super::slots::{Name, SlotLimits, Slots};
+use super::slots::{CheckName, SlotLimits, Slots};
 use super::tls::{TlsClient, TlsError};
 use super::{Outcome, Settings, Target, allowed, mysql};
 use crate::net::Host;
@@ -87,7 +87,7 @@ impl Context {
 
     /// Whether a check passed lately.
     #[must_use]
-    pub fn passed_lately(&self, check: Name) -> bool {
+    pub fn passed_lately(&self, check: CheckName) -> bool {
         self.slots.passed_lately(check)
     }
 

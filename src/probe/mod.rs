@@ -47,7 +47,7 @@ use protocol::settle;
 pub use protocol::{ProbeFn, Probing, Protocol, ReadOptions, Request};
 pub use run::{Probe, run, run_as};
 pub use settings::{Settings, TlsUse};
-pub use slots::Name;
+pub use slots::CheckName;
 pub use target::{Check, Headers, Target};
 pub use tls::TlsError;
 pub use trace::{Step, Trace};

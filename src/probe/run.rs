@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{Context, Name, Outcome, Protocol, Target, Trace};
+use super::{CheckName, Context, Outcome, Protocol, Target, Trace};
 
 /// One probe under way: what a [`ProbeFn`](super::ProbeFn) gets.
 pub struct Probe<'a> {
@@ -68,7 +68,7 @@ pub async fn run(
 /// Runs the probe of a check that has a name, by which it is known again: one that passed lately finds a slot among
 /// made-up ones.
 pub async fn run_as(
-    check: Option<Name>,
+    check: Option<CheckName>,
     protocol: &'static Protocol,
     target: &Target,
     context: &Context,
@@ -109,7 +109,7 @@ fn limit(target: &Target, context: &Context) -> Duration {
 }
 
 /// Waits for a slot, then probes.
-async fn run_in_slot(probe: &Probe<'_>, check: Option<Name>) -> Outcome {
+async fn run_in_slot(probe: &Probe<'_>, check: Option<CheckName>) -> Outcome {
     let slot = probe.context.slots.take(probe.target, check);
     let stage = "waiting for a free slot (max_clients)";
     match probe.wait_for(stage, slot).await {

@@ -41,13 +41,13 @@ const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY);
 /// The names of the last trusted listing.
 #[derive(Debug, Default)]
 pub(super) struct Names {
-    known: RwLock<Known>,
+    known: RwLock<KnownNames>,
     /// Device and inode of the folder, once seen.
     folder: Mutex<Option<(u64, u64)>>,
 }
 
 #[derive(Debug, Default)]
-struct Known {
+struct KnownNames {
     listed: Option<Listed>,
     next: Option<Instant>,
 }
@@ -57,7 +57,7 @@ struct Listed {
     /// The folder, held open: to ask it takes half the time of asking its path.
     folder: File,
     stamp: Stamp,
-    names: Arc<Listing>,
+    names: Arc<EntryNames>,
     since: Instant,
     /// When the path was asked last, in milliseconds after `since`.
     asked: AtomicU64,
@@ -84,14 +84,14 @@ impl Listed {
 
 /// The names in a folder.
 #[derive(Debug, Default)]
-pub(super) struct Listing {
+pub(super) struct EntryNames {
     names: HashSet<Box<str>>,
     /// The services of entries for single instances.
     services: HashSet<Box<str>>,
     all: bool,
 }
 
-impl Listing {
+impl EntryNames {
     /// Whether there is an entry of this name.
     pub(super) fn has(&self, name: &str) -> bool {
         self.names.contains(name)
@@ -174,7 +174,7 @@ impl Names {
     }
 
     /// All names in the folder, if they are certain; else each entry is to be asked for.
-    pub(super) fn certain(&self, root: &Path, now: Instant) -> Option<Arc<Listing>> {
+    pub(super) fn certain(&self, root: &Path, now: Instant) -> Option<Arc<EntryNames>> {
         {
             let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
             match &known.listed {
@@ -221,8 +221,8 @@ impl Names {
 }
 
 /// The names in a folder; `None` when they are too many. A name that is not UTF-8 belongs to no service.
-fn list(root: &Path) -> io::Result<Option<Listing>> {
-    let mut listing = Listing::default();
+fn list(root: &Path) -> io::Result<Option<EntryNames>> {
+    let mut listing = EntryNames::default();
     for entry in fs::read_dir(root)? {
         if listing.names.len() >= NAMES_MAX {
             return Ok(None);

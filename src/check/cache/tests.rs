@@ -21,7 +21,9 @@ fn key(port: u16) -> CacheKey {
         protocol: Protocol::find("tcp").unwrap(),
         target: Arc::new(Target::local(port, "/")),
     };
-    CacheKeys::of(&check, &probe::Settings::default()).unwrap().key
+    CacheKeys::of(&check, &probe::Settings::default())
+        .unwrap()
+        .key
 }
 
 fn begin(cache: &Arc<Cache>, port: u16, fresh: bool) -> (Ticket, RunningProbe) {

@@ -1,7 +1,7 @@
 //! `/metrics`: the text for Prometheus.
 
 use super::exposition::Exposition;
-use super::{SPOOL_TROUBLE, State};
+use super::{DaemonState, SPOOL_TROUBLE};
 use crate::config;
 use crate::daemon::counters::{BUCKETS, Counters, ProbeCounters, get};
 use crate::daemon::room;
@@ -10,7 +10,7 @@ use crate::os::{logging, sys};
 use crate::probe::PROTOCOLS;
 
 /// The page.
-pub(super) fn page(state: &State) -> Reply {
+pub(super) fn page(state: &DaemonState) -> Reply {
     let mut page = Exposition::new();
     page.metric("build_info", "gauge", "The version that runs.");
     page.sample(
@@ -32,7 +32,7 @@ pub(super) fn page(state: &State) -> Reply {
     reply::metrics(page.finish())
 }
 
-fn cache(page: &mut Exposition, state: &State) {
+fn cache(page: &mut Exposition, state: &DaemonState) {
     let counts = state.checker.cache().counts();
     let (entries, bytes) = state.checker.cache().size();
     page.counter(
@@ -76,7 +76,7 @@ fn cache(page: &mut Exposition, state: &State) {
     );
 }
 
-fn group_metrics(page: &mut Exposition, state: &State) {
+fn group_metrics(page: &mut Exposition, state: &DaemonState) {
     let live = state.live();
     if live.config.groups.is_empty() {
         return;
@@ -124,7 +124,7 @@ fn group_metrics(page: &mut Exposition, state: &State) {
     }
 }
 
-fn spool(page: &mut Exposition, state: &State) {
+fn spool(page: &mut Exposition, state: &DaemonState) {
     let gate = &state.gate;
     let (services, failing, forgotten) = state.ledger().services.figures();
     let downtimes = state.downtimes();
@@ -156,7 +156,7 @@ fn spool(page: &mut Exposition, state: &State) {
     );
 }
 
-fn pollers(page: &mut Exposition, state: &State) {
+fn pollers(page: &mut Exposition, state: &DaemonState) {
     let now = state.now();
     let figures = {
         let pollers = &mut state.ledger().pollers;
@@ -187,7 +187,7 @@ fn pollers(page: &mut Exposition, state: &State) {
     );
 }
 
-fn process(page: &mut Exposition, state: &State) {
+fn process(page: &mut Exposition, state: &DaemonState) {
     let figures = sys::process_figures();
     let connections = &state.connections;
     page.gauge(
@@ -234,7 +234,7 @@ fn process(page: &mut Exposition, state: &State) {
 }
 
 /// Every limit, with what it has become where the configuration leaves it open.
-fn limits(page: &mut Exposition, state: &State) {
+fn limits(page: &mut Exposition, state: &DaemonState) {
     let live = state.live();
     page.metric(
         "limit",

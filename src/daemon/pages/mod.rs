@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::poll::entries;
 use super::poll::route::PageName;
-use super::state::State;
+use super::state::DaemonState;
 use crate::http::reply::Reply;
 
 /// How long a spool that could not be read counts as unreadable after the last failure.
@@ -22,7 +22,7 @@ const SPOOL_TROUBLE: Duration = Duration::from_secs(10);
 /// A page, for a caller at this address.
 pub(super) async fn page(
     name: PageName,
-    state: &Arc<State>,
+    state: &Arc<DaemonState>,
     query: Option<&str>,
     from: IpAddr,
 ) -> Reply {

@@ -5,12 +5,12 @@ use std::net::IpAddr;
 use hyper::StatusCode;
 use serde_json::json;
 
-use super::State;
+use super::DaemonState;
 use crate::http::reply::{self, Reply};
 use crate::os::sys;
 
 /// The page, for callers on this host.
-pub(super) fn page(state: &State, from: IpAddr) -> Reply {
+pub(super) fn page(state: &DaemonState, from: IpAddr) -> Reply {
     if !from.is_loopback() {
         return reply::text(StatusCode::FORBIDDEN, "only for callers on this host");
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use hyper::StatusCode;
 use serde_json::{Value, json};
 
-use super::{State, entries};
+use super::{DaemonState, entries};
 use crate::daemon::state::Live;
 use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
@@ -23,7 +23,7 @@ const CHECKS_MAX: usize = 64;
 const SHOWN_MAX: usize = 400;
 
 /// `/pollers[?service=SERVICE]…`: who polls these services or instances; without a service, or for `all`, everyone.
-pub(super) fn page(state: &State, query: Option<&str>) -> Reply {
+pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
     let wanted = Wanted::parse(query);
     let live = state.live();
     let now = state.now();
@@ -48,7 +48,7 @@ pub(super) fn page(state: &State, query: Option<&str>) -> Reply {
     reply::json(&serde_json::to_value(page).unwrap_or_default())
 }
 
-fn spool_root(state: &State) -> SpoolRoot {
+fn spool_root(state: &DaemonState) -> SpoolRoot {
     let root = state.gate.spool().root();
     let metadata = std::fs::metadata(root).ok();
     SpoolRoot {
@@ -59,7 +59,7 @@ fn spool_root(state: &State) -> SpoolRoot {
 
 /// `/pollers/health?service=SERVICE…`: each check as the pollers ask it, run now, whatever the spool says. For callers
 /// on this host: it is the one way around a downtime.
-pub(super) async fn health(state: &Arc<State>, query: Option<&str>, from: IpAddr) -> Reply {
+pub(super) async fn health(state: &Arc<DaemonState>, query: Option<&str>, from: IpAddr) -> Reply {
     if !from.is_loopback() {
         return reply::text(StatusCode::FORBIDDEN, "only for callers on this host");
     }
@@ -81,7 +81,7 @@ pub(super) async fn health(state: &Arc<State>, query: Option<&str>, from: IpAddr
     )
 }
 
-async fn checked(state: Arc<State>, check: Check, live: Arc<Live>) -> Value {
+async fn checked(state: Arc<DaemonState>, check: Check, live: Arc<Live>) -> Value {
     let outcome = state.checker.fresh().outcome(&check, &live.context).await;
     let outcome = outcome.unwrap_or_else(Arc::new);
     let Check { protocol, target } = check;
@@ -128,7 +128,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ledger::{Face, Instance, Pollers, Stated};
+    use crate::ledger::{CheckId, Face, Pollers, Stated};
     use crate::net::Host;
     use crate::spool::ServiceName;
 
@@ -138,7 +138,7 @@ mod tests {
         let place = Some((Host::Address([10, 9, 9, 9].into()), 80));
         let poller = Poller {
             service: ServiceName::parse("web").unwrap(),
-            check: Instance::new(Face::Http, Some("tcp"), None, place),
+            check: CheckId::new(Face::Http, Some("tcp"), None, place),
             address: [10, 0, 0, 1].into(),
             node: None,
             server: None,

@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::{State, status};
+use super::{DaemonState, status};
 use crate::http::reply::{self, Reply};
 use crate::ledger::{LastAnswer, SeenService};
 use crate::spool::unix_now;
@@ -12,14 +12,14 @@ use crate::spool::unix_now;
 const RECENT: i64 = 600;
 
 /// The services that were asked for, by name. They are sorted when the lock is free again.
-fn seen(state: &State) -> Vec<SeenService> {
+fn seen(state: &DaemonState) -> Vec<SeenService> {
     let mut all = state.ledger().services.snapshot();
     all.sort_by(|a, b| a.name.cmp(&b.name));
     all
 }
 
 /// `/status/count`: requests by service and address.
-pub(super) fn count(state: &State) -> Reply {
+pub(super) fn count(state: &DaemonState) -> Reply {
     let mut services = Map::new();
     for seen in seen(state) {
         let counts = seen
@@ -33,7 +33,7 @@ pub(super) fn count(state: &State) -> Reply {
 }
 
 /// `/recent[?threshold=SECONDS]`: services asked for lately, each with its last answer.
-pub(super) fn page(state: &State, query: Option<&str>) -> Reply {
+pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
     let arguments = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let threshold = match arguments.filter(|(name, _)| name == "threshold").last() {
         None => RECENT,

@@ -2,12 +2,12 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{SPOOL_TROUBLE, State};
+use super::{DaemonState, SPOOL_TROUBLE};
 use crate::http::reply::{self, Reply};
 use crate::os::logging;
 
 /// The page.
-pub(super) fn page(state: &State) -> Reply {
+pub(super) fn page(state: &DaemonState) -> Reply {
     let live = state.live();
     let counts = state.checker.cache().counts();
     let (entries, bytes) = state.checker.cache().size();
@@ -48,7 +48,7 @@ pub(super) fn page(state: &State) -> Reply {
 }
 
 /// The groups of the configuration by name, as far as they were checked.
-pub(super) fn groups(state: &State) -> Map<String, Value> {
+pub(super) fn groups(state: &DaemonState) -> Map<String, Value> {
     let live = state.live();
     let group = |name: &String| {
         let known = state.checker.groups().get(name);

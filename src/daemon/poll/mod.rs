@@ -22,8 +22,8 @@ use hyper::header::HeaderMap;
 use self::decide::{Verdict, decide};
 use self::headers::Said;
 use self::route::CheckPath;
-use super::state::{Live, State};
-use crate::ledger::{Face, Instance, Poller, Stated};
+use super::state::{DaemonState, Live};
+use crate::ledger::{CheckId, Face, Poller, Stated};
 use crate::probe::{Check, Outcome, Request};
 
 /// One poll.
@@ -81,7 +81,7 @@ impl Poll {
         };
         let poller = Poller {
             service: path.service.clone(),
-            check: Instance::new(face, path.protocol.map(|p| p.name), asked.segment(), place),
+            check: CheckId::new(face, path.protocol.map(|p| p.name), asked.segment(), place),
             address,
             node: said.node,
             server: said.server,
@@ -108,13 +108,13 @@ impl Poll {
     }
 
     /// Notes that it was asked, and decides it. What it is answered is to be noted with [`Poll::answered`].
-    pub(super) async fn decide(&self, state: &State, live: &Live) -> Verdict {
+    pub(super) async fn decide(&self, state: &DaemonState, live: &Live) -> Verdict {
         note::asked(state, self);
         decide(self, live, &state.gate, &state.checker).await
     }
 
     /// Notes the answer; the code is 0 where there is none.
-    pub(super) fn answered(&self, state: &State, verdict: &Verdict, code: u16) {
+    pub(super) fn answered(&self, state: &DaemonState, verdict: &Verdict, code: u16) {
         note::answered(state, self, verdict, code);
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use super::super::state::State;
+use super::super::state::DaemonState;
 use super::Poll;
 use super::decide::Verdict;
 use crate::http::phrase::reason_phrase;
@@ -14,14 +14,14 @@ use crate::spool::Closed;
 const LOGGED_MAX: usize = 400;
 
 /// Notes a poll when it comes: it may have to wait for its answer.
-pub(super) fn asked(state: &State, poll: &Poll) {
+pub(super) fn asked(state: &DaemonState, poll: &Poll) {
     let now = state.moment(Instant::now());
     let check = poll.check();
     state.ledger().asked(now, &poll.poller, &poll.stated, check);
 }
 
 /// Notes what it was answered.
-pub(super) fn answered(state: &State, poll: &Poll, verdict: &Verdict, code: u16) {
+pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code: u16) {
     let counter = match verdict {
         Verdict::Down(_) => Some(&state.counters.down),
         Verdict::Refused(_) => Some(&state.counters.refused),

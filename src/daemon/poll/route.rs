@@ -22,22 +22,15 @@ pub enum Route<'a> {
     Health,
 }
 
-/// The pages.
+/// The pages, by their paths.
 #[derive(Debug, Clone, Copy)]
 pub enum PageName {
-    /// `/status`.
     Status,
-    /// `/status/count`.
     Count,
-    /// `/recent`.
     Recent,
-    /// `/pollers`.
     Pollers,
-    /// `/pollers/health`.
     PollersHealth,
-    /// `/mutornadomon`.
     Mutornadomon,
-    /// `/metrics`.
     Metrics,
 }
 

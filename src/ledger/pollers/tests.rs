@@ -1,4 +1,4 @@
-use super::super::{Face, Instance, Row};
+use super::super::{CheckId, Face, Row};
 use super::*;
 use crate::net::Host;
 use crate::spool::ServiceName;
@@ -13,7 +13,7 @@ fn poller(service: &str, node: &str) -> Arc<Poller> {
     let place = Some((Host::Local, 80));
     Arc::new(Poller {
         service: ServiceName::parse(service).unwrap(),
-        check: Instance::new(Face::Http, Some("http"), None, place),
+        check: CheckId::new(Face::Http, Some("http"), None, place),
         address: [10, 0, 0, 1].into(),
         node: Some(node.into()),
         server: Some("web/s1".into()),

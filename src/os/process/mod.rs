@@ -114,7 +114,7 @@ fn start(
     argv: &Argv,
     variables: &[(&str, &str)],
     secrets: &[&str],
-) -> io::Result<(Group, Capture, Capture)> {
+) -> io::Result<(ProcessGroup, Capture, Capture)> {
     let (stdout, stdout_end) = io::pipe()?;
     let (stderr, stderr_end) = io::pipe()?;
     let mut command = Command::new(argv.program());
@@ -134,7 +134,7 @@ fn start(
         .stderr(stderr_end)
         .process_group(0);
     let child = command.spawn()?;
-    let group = Group {
+    let group = ProcessGroup {
         pid: child.id(),
         child: Some(child),
     };
@@ -165,13 +165,13 @@ fn cause(e: &io::Error) -> String {
 }
 
 /// The program and what it started in its process group.
-struct Group {
+struct ProcessGroup {
     /// The leader while it was not reaped: only so long is its number certainly that of its group.
     child: Option<Child>,
     pid: Option<u32>,
 }
 
-impl Group {
+impl ProcessGroup {
     async fn wait(&mut self) -> io::Result<ExitStatus> {
         let Some(child) = &mut self.child else {
             return std::future::pending().await;
@@ -182,7 +182,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ProcessGroup {
     fn drop(&mut self) {
         let Some(mut child) = self.child.take() else {
             return;

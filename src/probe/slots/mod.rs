@@ -17,9 +17,9 @@ use crate::net::Host;
 
 /// What tells one check from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Name(u64);
+pub struct CheckName(u64);
 
-impl Name {
+impl CheckName {
     /// From a hash of everything that decides the check's result, by a secret of this process: no poller can find two
     /// checks with one name.
     #[must_use]
@@ -82,11 +82,11 @@ impl Slots {
     pub(super) async fn take(
         &self,
         target: &Target,
-        check: Option<Name>,
+        check: Option<CheckName>,
     ) -> Result<Slot<'_>, Outcome> {
         let passed = check.is_some_and(|check| self.passed_lately(check));
         let reserved = self.reserve(target, passed)?;
-        let waiting = Waiting::begin(&self.waiting);
+        let waiting = WaitingProbe::begin(&self.waiting);
         let open = self.take_open(passed).await?;
         let slot = acquire(&self.all).await?;
         drop(waiting);
@@ -138,12 +138,12 @@ impl Slots {
     }
 
     /// Whether a check passed lately.
-    pub(super) fn passed_lately(&self, check: Name) -> bool {
+    pub(super) fn passed_lately(&self, check: CheckName) -> bool {
         self.passed.has_check(check)
     }
 
     /// Notes that a check of a target passed.
-    pub(super) fn note_passed(&self, check: Name, target: &Target) {
+    pub(super) fn note_passed(&self, check: CheckName, target: &Target) {
         self.passed.note(check, (target.host.clone(), target.port));
     }
 
@@ -185,16 +185,16 @@ async fn acquire(semaphore: &Semaphore) -> Result<SemaphorePermit<'_>, Outcome> 
 }
 
 /// Counts who waits, also when the deadline ends the waiting.
-struct Waiting<'a>(&'a AtomicUsize);
+struct WaitingProbe<'a>(&'a AtomicUsize);
 
-impl<'a> Waiting<'a> {
+impl<'a> WaitingProbe<'a> {
     fn begin(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
     }
 }
 
-impl Drop for Waiting<'_> {
+impl Drop for WaitingProbe<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }

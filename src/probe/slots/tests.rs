@@ -24,7 +24,7 @@ fn at_once<T>(work: impl Future<Output = T>) -> Option<T> {
     }
 }
 
-fn take(slots: &Slots, port: u16, check: Option<Name>) -> Slot<'_> {
+fn take(slots: &Slots, port: u16, check: Option<CheckName>) -> Slot<'_> {
     match at_once(slots.take(&target(port), check)) {
         Some(Ok(slot)) => slot,
         Some(Err(refused)) => panic!("{refused:?}"),
@@ -32,11 +32,11 @@ fn take(slots: &Slots, port: u16, check: Option<Name>) -> Slot<'_> {
     }
 }
 
-fn must_wait(slots: &Slots, port: u16, check: Option<Name>) -> bool {
+fn must_wait(slots: &Slots, port: u16, check: Option<CheckName>) -> bool {
     at_once(slots.take(&target(port), check)).is_none()
 }
 
-fn is_refused(slots: &Slots, port: u16, check: Option<Name>) -> bool {
+fn is_refused(slots: &Slots, port: u16, check: Option<CheckName>) -> bool {
     match at_once(slots.take(&target(port), check)) {
         Some(Err(refused)) => refused.overload && refused.status == 503,
         _ => false,
@@ -46,11 +46,11 @@ fn is_refused(slots: &Slots, port: u16, check: Option<Name>) -> bool {
 #[test]
 fn made_up_checks_leave_slots_for_those_that_passed() {
     let slots = slots(8, 100, 100);
-    let known = Name::new(1);
+    let known = CheckName::new(1);
     slots.note_passed(known, &target(80));
     let mut taken: Vec<_> = (1..=6).map(|port| take(&slots, port, None)).collect();
     assert!(must_wait(&slots, 7, None));
-    assert!(must_wait(&slots, 7, Some(Name::new(2))));
+    assert!(must_wait(&slots, 7, Some(CheckName::new(2))));
     drop(take(&slots, 7, Some(known)));
     assert_eq!((slots.running(), slots.waiting()), (6, 0));
     taken.pop();
@@ -60,7 +60,7 @@ fn made_up_checks_leave_slots_for_those_that_passed() {
 #[test]
 fn made_up_checks_of_one_target_leave_slots_there_too() {
     let slots = slots(100, 4, 100);
-    let known = Name::new(1);
+    let known = CheckName::new(1);
     slots.note_passed(known, &target(80));
     let _taken = [
         take(&slots, 80, None),

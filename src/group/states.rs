@@ -1,0 +1,88 @@
+//! What is remembered of groups, for the pages.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::GroupResult;
+use crate::spool::unix_now;
+
+/// What is remembered of all groups, by name.
+#[derive(Debug, Default)]
+pub struct GroupStates(Mutex<HashMap<String, GroupState>>);
+
+/// What is remembered of one group.
+#[derive(Debug, Clone, Default)]
+pub struct GroupState {
+    /// Whether it is up, by `rise` and `fall` where it is watched, else by its last result.
+    pub up: Option<bool>,
+    /// When that changed last, in seconds of unix time.
+    pub changed: Option<f64>,
+    /// When it was checked last, in seconds of unix time.
+    pub checked: Option<f64>,
+    /// What came of that.
+    pub summary: String,
+    /// The last action that ended.
+    pub action: Option<EndedAction>,
+}
+
+/// An action that was run.
+#[derive(Debug, Clone)]
+pub struct EndedAction {
+    /// The command.
+    pub command: String,
+    /// When it ended, in seconds of unix time.
+    pub at: f64,
+    /// Exit code, signal, or why there is none.
+    pub end: String,
+    /// Whether it succeeded.
+    pub good: bool,
+}
+
+impl GroupStates {
+    /// Notes a result. Of a group that is not watched it is the state too.
+    pub fn checked(&self, result: &GroupResult, watched: bool) {
+        let mut all = self.lock();
+        let group = all.entry(result.name.clone()).or_default();
+        group.checked = Some(unix_now());
+        group.summary = result.summary();
+        if !watched {
+            group.set(result.passes());
+        }
+    }
+
+    /// Notes a state; whether it is another one than before.
+    pub fn is_now(&self, name: &str, up: bool) -> bool {
+        self.lock().entry(name.to_owned()).or_default().set(up)
+    }
+
+    /// Notes an action that ended.
+    pub fn acted(&self, name: &str, action: EndedAction) {
+        self.lock().entry(name.to_owned()).or_default().action = Some(action);
+    }
+
+    /// What is remembered of a group.
+    #[must_use]
+    pub fn get(&self, name: &str) -> GroupState {
+        self.lock().get(name).cloned().unwrap_or_default()
+    }
+
+    /// Forgets the groups that are no more.
+    pub fn keep(&self, known: impl Fn(&str) -> bool) {
+        self.lock().retain(|name, _| known(name));
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, GroupState>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl GroupState {
+    fn set(&mut self, up: bool) -> bool {
+        if self.up == Some(up) {
+            return false;
+        }
+        self.up = Some(up);
+        self.changed = Some(unix_now());
+        true
+    }
+}
