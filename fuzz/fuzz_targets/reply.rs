@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hacheck::net::Host;
-use hacheck::probe::{self, Context, Headers, PROTOCOLS, Room, Secret, Settings, Target, Trace};
+use hacheck::probe::{self, Context, Headers, PROTOCOLS, Capacity, Secret, Settings, Target, Trace};
 use hacheck::os::sys::LocalAddresses;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -46,7 +46,7 @@ fn bench() -> Bench {
         postgres_password: secret(),
         ..Settings::default()
     };
-    let room = Room {
+    let room = Capacity {
         probes: 64,
         waiting: 64,
     };

@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use hyper::header::{HOST, HeaderValue};
 
 use crate::net::Host;
-use crate::probe::{Check, CheckName, Outcome, Request, Settings, Target};
+use crate::probe::{Check, CheckId, Outcome, Request, Settings, Target};
 
 /// What a result belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -27,13 +27,13 @@ struct Parts {
 }
 
 impl CacheKey {
-    /// The name by which places for probes know the check again.
+    /// What slots for probes know the check again by.
     #[must_use]
-    pub fn name(&self) -> CheckName {
-        // SipHash with a secret of this process: nobody can find a second check with the name of one that passes. The
+    pub fn check_id(&self) -> CheckId {
+        // SipHash with a secret of this process: nobody can find a second check with the number of one that passes. The
         // hasher of the tables is faster, and promises less.
         static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        CheckName::new(SECRET.hash_one(&self.0))
+        CheckId::new(SECRET.hash_one(&self.0))
     }
 
     /// The memory that it takes, in bytes.

@@ -115,7 +115,7 @@ impl Checker {
             }
         };
         // A group's checks wait themselves; one that passed lately is not to be pushed aside by made-up ones.
-        if check.is_group() || context.probes.passed_lately(key.name()) {
+        if check.is_group() || context.probes.passed_lately(key.check_id()) {
             return Ok(running.outcome().await);
         }
         Ok(self.wait(running, context.probes.max_waiting()).await)
@@ -145,8 +145,8 @@ impl Checker {
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let trace = Trace::start(self.traces);
-            let name = Some(key.name());
-            let outcome = group::run_check(name, &self, &check, &context, &trace).await;
+            let id = Some(key.check_id());
+            let outcome = group::run_check(id, &self, &check, &context, &trace).await;
             (self.observer)(&check, &outcome, &trace);
             if check.is_group() {
                 // Its checks are kept; kept twice, they would be twice as old.

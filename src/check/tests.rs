@@ -1,6 +1,6 @@
 use super::*;
 use crate::os::sys::LocalAddresses;
-use crate::probe::{self, Context, Protocol, Request, Room, Target};
+use crate::probe::{self, Capacity, Context, Protocol, Request, Target};
 
 #[tokio::test]
 async fn a_probe_that_panics_fails_its_check_and_no_other() {
@@ -19,7 +19,7 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
             })
         },
     };
-    let room = Room {
+    let room = Capacity {
         probes: 64,
         waiting: 64,
     };

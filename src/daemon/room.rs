@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::group::CheckContext;
 use crate::os::sys::{LocalAddresses, half_of_files};
-use crate::probe::{Context, Room, TlsError};
+use crate::probe::{Capacity, Context, TlsError};
 
 /// Connections of pollers at once: `max_connections`, or what the limit of open files allows.
 pub(crate) fn connections(config: &Config) -> usize {
@@ -40,7 +40,7 @@ pub(crate) fn check_context(
     config: &Config,
     local: Arc<LocalAddresses>,
 ) -> Result<CheckContext, TlsError> {
-    let room = Room {
+    let room = Capacity {
         probes: probes(config),
         waiting: waiting(config),
     };

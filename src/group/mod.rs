@@ -59,9 +59,9 @@ impl CheckRunner for Alone {
     }
 }
 
-/// Runs one check, which may be a group; one that has a name is known again by it, see [`probe::run_as`].
+/// Runs one check, which may be a group; by its id it is known again, see [`probe::run_as`].
 pub async fn run_check(
-    name: Option<probe::CheckName>,
+    id: Option<probe::CheckId>,
     runner: &dyn CheckRunner,
     check: &Check,
     context: &Arc<CheckContext>,
@@ -69,7 +69,7 @@ pub async fn run_check(
 ) -> Outcome {
     let Check { protocol, target } = check;
     if !check.is_group() {
-        return probe::run_as(name, protocol, target, &context.probes, trace).await;
+        return probe::run_as(id, protocol, target, &context.probes, trace).await;
     }
     let name = &*target.service;
     match context.groups.get(name) {

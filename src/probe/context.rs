@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::lookup::Resolver;
-use super::slots::{CheckName, SlotLimits, Slots};
+use super::slots::{CheckId, SlotLimits, Slots};
 use super::tls::{TlsClient, TlsError};
 use super::{Outcome, Settings, Target, allowed, mysql};
 use crate::net::Host;
@@ -24,7 +24,7 @@ pub struct Context {
 
 /// How much there is room for in this process.
 #[derive(Debug, Clone, Copy)]
-pub struct Room {
+pub struct Capacity {
     /// Probes that can run at once, as far as the limit of open files allows.
     pub probes: usize,
     /// Requests that may wait for a probe.
@@ -38,7 +38,7 @@ impl Context {
     /// [`TlsError`] when the certificates that they name cannot be read.
     pub fn new(
         settings: Settings,
-        room: Room,
+        room: Capacity,
         local: Arc<LocalAddresses>,
     ) -> Result<Self, TlsError> {
         Ok(Self {
@@ -87,7 +87,7 @@ impl Context {
 
     /// Whether a check passed lately.
     #[must_use]
-    pub fn passed_lately(&self, check: CheckName) -> bool {
+    pub fn passed_lately(&self, check: CheckId) -> bool {
         self.slots.passed_lately(check)
     }
 

@@ -9,7 +9,7 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::shown::Mask;
-use super::stream::{self, Stream};
+use super::stream::{self, ByteStream};
 use super::{Outcome, Probe, Trace};
 use crate::os::cause::cause_text;
 
@@ -18,7 +18,7 @@ const CHUNK: usize = 16 << 10;
 
 /// A connection that is read by lines or counted bytes.
 pub(super) struct Lines<'a> {
-    stream: Box<dyn Stream + 'a>,
+    stream: Box<dyn ByteStream + 'a>,
     /// What came and is not taken yet.
     buffer: BytesMut,
     trace: &'a Trace,
@@ -33,7 +33,7 @@ impl<'a> Lines<'a> {
     }
 
     /// Reads from a connection that is there already.
-    pub(super) fn over(stream: impl Stream + 'a, trace: &'a Trace) -> Self {
+    pub(super) fn over(stream: impl ByteStream + 'a, trace: &'a Trace) -> Self {
         Self {
             stream: Box::new(stream),
             buffer: BytesMut::new(),

@@ -15,13 +15,13 @@ pub type OptionNames = &'static [&'static str];
 pub(super) fn read(
     query: &str,
     known: OptionNames,
-) -> Result<Vec<(&'static str, String)>, OptionError> {
+) -> Result<Vec<(&'static str, String)>, QueryError> {
     let mut options = Vec::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match find(&name, known) {
             Some(name) => add(&mut options, name, &value)?,
             None if is_typing_error(&name, known) || gives_any(query, known) => {
-                return Err(OptionError::Unknown {
+                return Err(QueryError::Unknown {
                     name: name.into_owned(),
                     known,
                 });
@@ -48,12 +48,12 @@ fn add(
     options: &mut Vec<(&'static str, String)>,
     name: &'static str,
     value: &str,
-) -> Result<(), OptionError> {
+) -> Result<(), QueryError> {
     if options.iter().any(|(given, _)| *given == name) {
-        return Err(OptionError::Twice(name));
+        return Err(QueryError::Twice(name));
     }
     if value.is_empty() {
-        return Err(OptionError::Empty(name));
+        return Err(QueryError::Empty(name));
     }
     options.push((name, value.to_owned()));
     Ok(())
@@ -76,11 +76,11 @@ pub(super) enum Role {
 }
 
 impl Role {
-    pub(super) fn parse(text: &str) -> Result<Self, OptionError> {
+    pub(super) fn parse(text: &str) -> Result<Self, QueryError> {
         match text {
             "primary" => Ok(Self::Primary),
             "replica" => Ok(Self::Replica),
-            _ => Err(OptionError::Value {
+            _ => Err(QueryError::Value {
                 name: "role",
                 expected: "primary or replica",
                 value: text.to_owned(),
@@ -91,7 +91,7 @@ impl Role {
 
 /// Why the options of a check are refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum OptionError {
+pub enum QueryError {
     /// The protocol has no such option.
     Unknown {
         /// What was given.
@@ -120,7 +120,7 @@ pub enum OptionError {
     Contradiction(&'static str),
 }
 
-impl fmt::Display for OptionError {
+impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { name, known } => {
@@ -143,4 +143,4 @@ impl fmt::Display for OptionError {
     }
 }
 
-impl std::error::Error for OptionError {}
+impl std::error::Error for QueryError {}

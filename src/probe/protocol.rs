@@ -4,7 +4,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{OptionError, Outcome, PROTOCOLS, Probe};
+use super::{Outcome, PROTOCOLS, Probe, QueryError};
 
 /// One row of [`PROTOCOLS`].
 pub struct Protocol {
@@ -54,7 +54,7 @@ pub enum Request {
 ///
 /// # Errors
 /// For options that are unknown, have no proper value, or contradict each other.
-pub type ReadOptions = fn(query: &str) -> Result<String, OptionError>;
+pub type ReadOptions = fn(query: &str) -> Result<String, QueryError>;
 
 impl Protocol {
     /// Whether a check needs a port.

@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{CheckName, Context, Outcome, Protocol, Target, Trace};
+use super::{CheckId, Context, Outcome, Protocol, Target, Trace};
 
 /// One probe under way: what a [`ProbeFn`](super::ProbeFn) gets.
 pub struct Probe<'a> {
@@ -20,9 +20,9 @@ pub struct Probe<'a> {
     pub trace: &'a Trace,
     /// When it must be over.
     pub deadline: Instant,
-    /// Its check passed lately: a part of the places is kept for such checks.
+    /// Its check passed lately: a part of the slots is kept for such checks.
     pub(super) known: bool,
-    /// It waits for a place: if the deadline comes now, that says nothing of the target.
+    /// It waits for a slot: if the deadline comes now, that says nothing of the target.
     waits: AtomicBool,
 }
 
@@ -34,17 +34,17 @@ impl Probe<'_> {
         format!("{} {host}:{port}", self.protocol.name)
     }
 
-    /// Waits for a place to be free.
+    /// Waits for a slot to be free.
     pub(super) async fn wait_for<T>(
         &self,
         stage: &'static str,
-        place: impl Future<Output = T>,
+        slot: impl Future<Output = T>,
     ) -> T {
         self.trace.stage(stage);
         self.waits.store(true, Ordering::Relaxed);
-        let place = place.await;
+        let slot = slot.await;
         self.waits.store(false, Ordering::Relaxed);
-        place
+        slot
     }
 
     /// A failure that names protocol, address, cause and duration.
@@ -65,37 +65,37 @@ pub async fn run(
     run_as(None, protocol, target, context, trace).await
 }
 
-/// Runs the probe of a check that has a name, by which it is known again: one that passed lately finds a slot among
+/// Runs the probe of a check that has an id, by which it is known again: one that passed lately finds a slot among
 /// made-up ones.
 pub async fn run_as(
-    check: Option<CheckName>,
+    id: Option<CheckId>,
     protocol: &'static Protocol,
     target: &Target,
     context: &Context,
     trace: &Trace,
 ) -> Outcome {
-    let deadline = Instant::now() + limit(target, context);
     let probe = Probe {
         protocol,
         target,
         context,
         trace,
-        deadline,
-        known: check.is_some_and(|check| context.slots.passed_lately(check)),
+        deadline: Instant::now() + limit(target, context),
+        known: id.is_some_and(|id| context.slots.passed_lately(id)),
         waits: AtomicBool::new(false),
     };
-    let work = run_in_slot(&probe, check);
-    let outcome = match tokio::time::timeout_at(deadline.into(), work).await {
+    let work = run_in_slot(&probe);
+    let outcome = match tokio::time::timeout_at(probe.deadline.into(), work).await {
         Ok(outcome) => outcome,
         Err(_) => Outcome {
+            // A probe that still waits says nothing of its target.
             overload: probe.waits.load(Ordering::Relaxed),
             ..timed_out(&probe)
         },
     };
-    if let Some(check) = check
+    if let Some(id) = id
         && outcome.passes()
     {
-        context.slots.note_passed(check, target);
+        context.slots.note_passed(id, target);
     }
     outcome
 }
@@ -109,11 +109,11 @@ fn limit(target: &Target, context: &Context) -> Duration {
 }
 
 /// Waits for a slot, then probes.
-async fn run_in_slot(probe: &Probe<'_>, check: Option<CheckName>) -> Outcome {
-    let slot = probe.context.slots.take(probe.target, check);
+async fn run_in_slot(probe: &Probe<'_>) -> Outcome {
+    let slot = probe.context.slots.take(probe.target, probe.known);
     let stage = "waiting for a free slot (max_clients)";
     match probe.wait_for(stage, slot).await {
-        Ok(_slot) => (probe.protocol.probe)(probe).await,
+        Ok(_permit) => (probe.protocol.probe)(probe).await,
         Err(full) => full,
     }
 }

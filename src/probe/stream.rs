@@ -86,6 +86,6 @@ async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
 }
 
 /// What carries bytes: TCP, or TLS over it.
-pub(super) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
 
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}

@@ -12,7 +12,7 @@ use hyper::{Method, StatusCode, Version};
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{OptionError, Outcome, Probe, Protocol, Request, Target, options, settle, stream, tls};
+use super::{Outcome, Probe, Protocol, QueryError, Request, Target, options, settle, stream, tls};
 use crate::http::client;
 use crate::http::h2::{self, H2Response};
 use crate::names::text::beginning;
@@ -46,7 +46,7 @@ const MESSAGE_MAX: usize = 300;
 const METHOD: &str = "/grpc.health.v1.Health/Check";
 
 /// The service that the query string names; empty for the server as a whole.
-fn service(query: &str) -> Result<String, OptionError> {
+fn service(query: &str) -> Result<String, QueryError> {
     let mut options = options::read(query, &["service"])?;
     match options.pop() {
         Some((_, service)) => Ok(service),

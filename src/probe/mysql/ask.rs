@@ -1,6 +1,6 @@
 //! What a check wants to know besides the login: `?role=`, `?max_lag=`, `?galera=`.
 
-use crate::probe::OptionError;
+use crate::probe::QueryError;
 use crate::probe::options::{self, Role};
 
 const OPTIONS: &[&str] = &["role", "max_lag", "galera"];
@@ -25,7 +25,7 @@ pub(super) enum Galera {
 
 impl Ask {
     /// Reads a query string.
-    pub(super) fn parse(query: &str) -> Result<Self, OptionError> {
+    pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
         let mut ask = Self::default();
         for (name, value) in options::read(query, OPTIONS)? {
             match name {
@@ -35,7 +35,7 @@ impl Ask {
             }
         }
         if ask.role == Some(Role::Primary) && ask.max_lag.is_some() {
-            return Err(OptionError::Contradiction(
+            return Err(QueryError::Contradiction(
                 "role=primary and max_lag contradict each other: a primary follows nobody",
             ));
         }
@@ -43,17 +43,17 @@ impl Ask {
     }
 
     /// A text that is the same for queries that mean the same.
-    pub(super) fn canonical(query: &str) -> Result<String, OptionError> {
+    pub(super) fn canonical(query: &str) -> Result<String, QueryError> {
         let ask = Self::parse(query)?;
         Ok(options::canonical(&ask))
     }
 }
 
-fn seconds(text: &str) -> Result<u64, OptionError> {
+fn seconds(text: &str) -> Result<u64, QueryError> {
     let digits = text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
         Ok(number) if digits => Ok(number),
-        _ => Err(OptionError::Value {
+        _ => Err(QueryError::Value {
             name: "max_lag",
             expected: "a number of whole seconds",
             value: text.to_owned(),
@@ -61,11 +61,11 @@ fn seconds(text: &str) -> Result<u64, OptionError> {
     }
 }
 
-fn galera(text: &str) -> Result<Galera, OptionError> {
+fn galera(text: &str) -> Result<Galera, QueryError> {
     match text {
         "synced" => Ok(Galera::Synced),
         "synced,donor" | "donor,synced" => Ok(Galera::SyncedOrDonor),
-        _ => Err(OptionError::Value {
+        _ => Err(QueryError::Value {
             name: "galera",
             expected: "synced or synced,donor",
             value: text.to_owned(),

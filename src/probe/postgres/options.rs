@@ -1,6 +1,6 @@
 //! The options of a check: `?role=`, and the database to log in to, `?dbname=`.
 
-use crate::probe::OptionError;
+use crate::probe::QueryError;
 use crate::probe::options::{self, Role};
 
 const OPTIONS: &[&str] = &["role", "dbname"];
@@ -19,7 +19,7 @@ pub(super) struct PostgresOptions {
 
 impl PostgresOptions {
     /// Reads a query string.
-    pub(super) fn parse(query: &str) -> Result<Self, OptionError> {
+    pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
         let mut options = Self::default();
         for (name, value) in options::read(query, OPTIONS)? {
             match name {
@@ -31,18 +31,18 @@ impl PostgresOptions {
     }
 
     /// A text that is the same for queries that mean the same.
-    pub(super) fn canonical(query: &str) -> Result<String, OptionError> {
+    pub(super) fn canonical(query: &str) -> Result<String, QueryError> {
         let options = Self::parse(query)?;
         Ok(options::canonical(&options))
     }
 }
 
-fn database(name: String) -> Result<String, OptionError> {
+fn database(name: String) -> Result<String, QueryError> {
     if name.len() > NAME_MAX {
-        return Err(OptionError::TooLong("dbname", NAME_MAX));
+        return Err(QueryError::TooLong("dbname", NAME_MAX));
     }
     if name.contains(char::is_control) {
-        return Err(OptionError::ControlCharacter("dbname"));
+        return Err(QueryError::ControlCharacter("dbname"));
     }
     Ok(name)
 }

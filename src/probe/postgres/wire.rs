@@ -14,7 +14,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::error::{PostgresError, ServerError};
 use crate::probe::connection::Connection;
-use crate::probe::stream::Stream;
+use crate::probe::stream::ByteStream;
 
 /// Longest message that is read, in bytes.
 const MESSAGE_MAX: usize = 64 << 10;
@@ -29,7 +29,7 @@ pub(super) const NEGOTIATE_TAG: u8 = b'v';
 const HEAD: usize = 5;
 
 /// A connection to a server.
-pub(super) struct Wire<S = Box<dyn Stream>> {
+pub(super) struct Wire<S = Box<dyn ByteStream>> {
     stream: S,
     /// Nobody on the network can read what is sent: TLS, or a connection within this host.
     pub private: bool,
@@ -72,7 +72,7 @@ impl Frame {
     }
 }
 
-impl<S: Stream> Wire<S> {
+impl<S: ByteStream> Wire<S> {
     pub(super) fn new(stream: S, private: bool) -> Self {
         Self {
             stream,

@@ -17,11 +17,11 @@ use crate::net::Host;
 
 /// What tells one check from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CheckName(u64);
+pub struct CheckId(u64);
 
-impl CheckName {
+impl CheckId {
     /// From a hash of everything that decides the check's result, by a secret of this process: no poller can find two
-    /// checks with one name.
+    /// checks with one id.
     #[must_use]
     pub fn new(hash: u64) -> Self {
         Self(hash)
@@ -54,7 +54,7 @@ pub(super) struct Slots {
 }
 
 /// The right to run a probe, given back when dropped.
-pub(super) struct Slot<'a> {
+pub(super) struct Permit<'a> {
     _reserved: Reserved<'a>,
     /// None for a check that passed lately.
     _open: Option<SemaphorePermit<'a>>,
@@ -74,23 +74,18 @@ impl Slots {
         }
     }
 
-    /// Takes a slot, and waits for it where none is free.
+    /// Takes a slot for a check, which `passed` lately or did not, and waits for it where none is free.
     ///
     /// # Errors
     /// At once, where a target has all of its own slots taken, so that one hung service cannot make the others wait;
     /// and where too many checks wait already.
-    pub(super) async fn take(
-        &self,
-        target: &Target,
-        check: Option<CheckName>,
-    ) -> Result<Slot<'_>, Outcome> {
-        let passed = check.is_some_and(|check| self.passed_lately(check));
+    pub(super) async fn take(&self, target: &Target, passed: bool) -> Result<Permit<'_>, Outcome> {
         let reserved = self.reserve(target, passed)?;
         let waiting = WaitingProbe::begin(&self.waiting);
         let open = self.take_open(passed).await?;
         let slot = acquire(&self.all).await?;
         drop(waiting);
-        Ok(Slot {
+        Ok(Permit {
             _reserved: reserved,
             _open: open,
             _slot: slot,
@@ -138,12 +133,12 @@ impl Slots {
     }
 
     /// Whether a check passed lately.
-    pub(super) fn passed_lately(&self, check: CheckName) -> bool {
+    pub(super) fn passed_lately(&self, check: CheckId) -> bool {
         self.passed.has_check(check)
     }
 
     /// Notes that a check of a target passed.
-    pub(super) fn note_passed(&self, check: CheckName, target: &Target) {
+    pub(super) fn note_passed(&self, check: CheckId, target: &Target) {
         self.passed.note(check, (target.host.clone(), target.port));
     }
 

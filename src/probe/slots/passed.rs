@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{CheckName, TargetKey};
+use super::{CheckId, TargetKey};
 
 /// How long a check counts as one that passed lately.
 const LATELY: Duration = Duration::from_secs(600);
@@ -21,7 +21,7 @@ pub(super) struct Passed(Mutex<Memory>);
 
 #[derive(Default, Clone)]
 struct Memory {
-    checks: HashMap<CheckName, Instant>,
+    checks: HashMap<CheckId, Instant>,
     /// The targets of those checks.
     targets: HashMap<TargetKey, Instant>,
     swept: Option<Instant>,
@@ -29,7 +29,7 @@ struct Memory {
 
 impl Passed {
     /// Whether a check passed lately.
-    pub(super) fn has_check(&self, check: CheckName) -> bool {
+    pub(super) fn has_check(&self, check: CheckId) -> bool {
         is_lately(self.lock().checks.get(&check))
     }
 
@@ -39,7 +39,7 @@ impl Passed {
     }
 
     /// Notes that a check of a target passed now.
-    pub(super) fn note(&self, check: CheckName, target: TargetKey) {
+    pub(super) fn note(&self, check: CheckId, target: TargetKey) {
         let now = Instant::now();
         let mut memory = self.lock();
         memory.make_room(now);
@@ -89,10 +89,10 @@ mod tests {
     #[test]
     fn the_memory_is_bounded_and_keeps_the_first() {
         let passed = Passed::default();
-        let real = CheckName::new(u64::MAX);
+        let real = CheckId::new(u64::MAX);
         passed.note(real, (Host::Local, 80));
         for i in 0..2 * CHECKS_MAX as u64 {
-            passed.note(CheckName::new(i), (Host::Local, 81));
+            passed.note(CheckId::new(i), (Host::Local, 81));
         }
         let next = Passed::default();
         next.adopt(&passed);

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use hacheck::net::Host;
 use hacheck::os::sys::LocalAddresses;
-use hacheck::probe::{self, Context, Protocol, Room, Secret, Settings, Target, Trace};
+use hacheck::probe::{self, Capacity, Context, Protocol, Secret, Settings, Target, Trace};
 
 /// What came of a probe.
 #[derive(Debug, PartialEq, Eq)]
@@ -36,7 +36,7 @@ impl Prober {
             ..Settings::default()
         };
         set(&mut settings);
-        let room = Room {
+        let room = Capacity {
             probes: 64,
             waiting: 64,
         };
