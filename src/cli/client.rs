@@ -13,7 +13,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use crate::cli::failure::Failure;
-use crate::ledger::Page;
+use crate::ledger::PollersPage;
 use crate::spool::{Key, Spool};
 
 /// The daemon's port unless told otherwise.
@@ -121,7 +121,11 @@ pub(crate) struct CheckHealth {
 
 impl DaemonClient {
     /// Who polls services or instances; all pollers for none or `all`.
-    pub(crate) fn pollers(self, keys: &[String], limit: Duration) -> Result<Page, DaemonError> {
+    pub(crate) fn pollers(
+        self,
+        keys: &[String],
+        limit: Duration,
+    ) -> Result<PollersPage, DaemonError> {
         let body = self.body(&path("/pollers", keys), limit)?;
         self.parse(&body)
     }
@@ -148,7 +152,7 @@ impl DaemonClient {
     }
 
     /// Whether the daemon uses the same spool folder as this command.
-    pub(crate) fn check_spool(self, page: &Page, spool: &Spool) -> Result<(), DaemonError> {
+    pub(crate) fn check_spool(self, page: &PollersPage, spool: &Spool) -> Result<(), DaemonError> {
         // Compared by inode, since a path may lead to the same folder by a link or a mount.
         match std::fs::metadata(spool.root()) {
             Ok(own) if page.spool.id == Some([own.dev(), own.ino()]) => Ok(()),

@@ -23,7 +23,7 @@ use crate::cli::output::warnings;
 use crate::cli::wait::acted::Goal;
 use crate::cli::wait::limits::WaitLimits;
 use crate::cli::wait::{Waiter, guard};
-use crate::ledger::Page;
+use crate::ledger::PollersPage;
 use crate::os::cause::cause_text;
 use crate::spool::{Downtime, Key};
 
@@ -129,7 +129,7 @@ impl Roll {
     }
 
     /// All steps for which the services are down.
-    fn run_while_down(&mut self, before: Page) -> Result<(), Failure> {
+    fn run_while_down(&mut self, before: PollersPage) -> Result<(), Failure> {
         // Asked before the wait, since those who poll now are those who tell how to check it later.
         let is_polled = is_polled(&before);
         self.step("down", Self::write)?;
@@ -144,7 +144,7 @@ impl Roll {
     }
 
     /// Everything that speaks against it is looked at before anything is changed.
-    fn may_begin(&self) -> Result<Page, Failure> {
+    fn may_begin(&self) -> Result<PollersPage, Failure> {
         let page = self.pollers_of_this_spool().map_err(nothing_changed)?;
         if !self.waiter.limits.force {
             for key in &self.waiter.keys {
@@ -155,7 +155,7 @@ impl Roll {
         Ok(page)
     }
 
-    fn pollers_of_this_spool(&self) -> Result<Page, DaemonError> {
+    fn pollers_of_this_spool(&self) -> Result<PollersPage, DaemonError> {
         let page = self.waiter.pollers()?;
         self.waiter.client.check_spool(&page, &self.waiter.spool)?;
         Ok(page)
@@ -174,7 +174,11 @@ impl Roll {
     }
 
     /// Waits until the balancers have acted.
-    fn wait(&mut self, goal: Goal, before: Result<Page, DaemonError>) -> Result<(), Failure> {
+    fn wait(
+        &mut self,
+        goal: Goal,
+        before: Result<PollersPage, DaemonError>,
+    ) -> Result<(), Failure> {
         let step = match goal {
             Goal::Up => "seen up",
             Goal::Out | Goal::Drained => "drained",
@@ -321,7 +325,7 @@ fn reason(given: Option<String>, command: &[String]) -> String {
     }
 }
 
-fn is_polled(page: &Page) -> bool {
+fn is_polled(page: &PollersPage) -> bool {
     let mut pollers = page.pollers.iter();
     pollers.any(|row| row.is_polling(page.now) && !row.is_person())
 }

@@ -2,7 +2,7 @@
 //!
 //! Rule: pure data structures. Times are passed in, nothing is read or logged, and all that is remembered is bounded.
 
-mod check_id;
+mod asked_check;
 mod gaps;
 mod poller;
 mod pollers;
@@ -15,12 +15,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::probe::Check;
-pub use check_id::{CheckId, Face};
+pub use asked_check::{AskedCheck, Face};
 pub use poller::{Poller, Stated};
 pub use pollers::{PollerFigures, Pollers};
 pub use recent::{LastAnswer, RecentServices, SeenService};
 pub use record::{PolledChecks, PollerRecord, polled_checks};
-pub use row::{Page, Row, SpoolRoot, Told, View};
+pub use row::{PollerRow, PollersPage, SpoolRoot, Told, View};
 pub use settings::Settings;
 
 /// A moment on both clocks.

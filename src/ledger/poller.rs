@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::{CheckId, View};
+use super::{AskedCheck, View};
 use crate::spool::ServiceName;
 
 /// Who a poller is. Default host names of balancers collide, so all parts together tell pollers apart.
@@ -11,7 +11,7 @@ pub struct Poller {
     /// The service that it asks for.
     pub service: ServiceName,
     /// What it has checked.
-    pub check: CheckId,
+    pub check: AskedCheck,
     /// Where it polls from.
     pub address: IpAddr,
     /// The balancer's node name, where it says it.

@@ -187,7 +187,7 @@ impl ServiceRecord {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{CheckId, Face};
+    use super::super::{AskedCheck, Face};
     use super::*;
     use crate::net::Host;
 
@@ -195,7 +195,7 @@ mod tests {
         let place = Some((Host::Local, port));
         Poller {
             service: ServiceName::parse(service).unwrap(),
-            check: CheckId::new(Face::Http, Some("http"), None, place),
+            check: AskedCheck::new(Face::Http, Some("http"), None, place),
             address: std::net::Ipv4Addr::from_bits(address).into(),
             node: None,
             server: None,

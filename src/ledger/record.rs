@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::gaps::Gaps;
-use super::row::{self, Row, Told};
+use super::row::{self, PollerRow, Told};
 use super::{Poller, Stated};
 use crate::probe::Check;
 
@@ -110,9 +110,9 @@ impl PollerRecord {
     /// The poller as `/pollers` tells of it, with the names of the spool entries that can take its check down, besides
     /// `all`.
     #[must_use]
-    pub fn row(&self, names: Vec<String>) -> Row {
+    pub fn row(&self, names: Vec<String>) -> PollerRow {
         let who = &self.poller;
-        Row {
+        PollerRow {
             service: who.service.as_str().to_owned(),
             check: who.check.to_string(),
             names,

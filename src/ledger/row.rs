@@ -67,7 +67,7 @@ impl Told {
 
 /// One poller.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Row {
+pub struct PollerRow {
     /// The service that it asks for.
     pub service: String,
     /// What it has checked: protocol, host and port.
@@ -119,7 +119,7 @@ pub struct SpoolRoot {
 
 /// The answer of `/pollers`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Page {
+pub struct PollersPage {
     /// Now.
     pub now: f64,
     /// Another one after each start of the daemon.
@@ -129,12 +129,12 @@ pub struct Page {
     /// Whether a drain is told by weights of the agent protocol.
     pub agent_weights: bool,
     /// The pollers, by service and name.
-    pub pollers: Vec<Row>,
+    pub pollers: Vec<PollerRow>,
     /// How many were forgotten for want of room.
     pub forgotten: u64,
 }
 
-impl Row {
+impl PollerRow {
     /// What tells it from all others, also after a restart of the daemon.
     #[must_use]
     pub fn id(&self) -> String {

@@ -1,11 +1,11 @@
 //! How a poller and what it was told are named.
 
-use crate::ledger::{Row, Told};
+use crate::ledger::{PollerRow, Told};
 
 /// The name, with the address where several pollers have the same name.
-pub(crate) fn label(row: &Row, all: &[Row]) -> String {
+pub(crate) fn label(row: &PollerRow, all: &[PollerRow]) -> String {
     let label = row.label();
-    let is_namesake = |other: &Row| other.label() == label && other.address != row.address;
+    let is_namesake = |other: &PollerRow| other.label() == label && other.address != row.address;
     if all.iter().any(is_namesake) {
         format!("{label} ({})", row.address)
     } else {
@@ -14,7 +14,7 @@ pub(crate) fn label(row: &Row, all: &[Row]) -> String {
 }
 
 /// What the poller was told: the status code, else the agent's word.
-pub(crate) fn told(row: &Row) -> String {
+pub(crate) fn told(row: &PollerRow) -> String {
     match (row.code, row.told) {
         (0, Some(Told::Up)) => "up".to_owned(),
         (0, _) => "down".to_owned(),
@@ -24,7 +24,7 @@ pub(crate) fn told(row: &Row) -> String {
 }
 
 /// Whether the balancer says that its weight for this server is 0.
-pub(crate) fn has_no_weight(row: &Row) -> bool {
+pub(crate) fn has_no_weight(row: &PollerRow) -> bool {
     matches!(row.weight, Some([0, _]))
 }
 
@@ -42,8 +42,8 @@ mod tests {
     use super::*;
     use crate::ledger::View;
 
-    fn row(node: &str, view: View, state: &str) -> Row {
-        Row {
+    fn row(node: &str, view: View, state: &str) -> PollerRow {
+        PollerRow {
             service: "web".into(),
             check: "http 127.0.0.1:80".into(),
             names: vec!["web".into()],
@@ -70,7 +70,7 @@ mod tests {
     fn balancers_with_the_same_name_are_told_apart_by_their_address() {
         let (a, b) = (
             row("host", View::Up, "UP"),
-            Row {
+            PollerRow {
                 address: [10, 0, 0, 2].into(),
                 ..row("host", View::Up, "UP")
             },

@@ -14,7 +14,7 @@ use crate::cli::output;
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::wait::acted::Goal;
 use crate::cli::wait::guard;
-use crate::ledger::Page;
+use crate::ledger::PollersPage;
 use crate::spool::{Downtime, Key, Mark, ServiceName, Spool, unix_now};
 
 /// How long a plain `hadown` looks at what balancers say, after it is done.
@@ -181,7 +181,7 @@ fn glance(call: &Call, request: &SwitchRequest) {
 }
 
 /// Tells where `--soft` or `--drain` does not do what its name says.
-fn note_marks(call: &Call, request: &SwitchRequest, page: &Page) {
+fn note_marks(call: &Call, request: &SwitchRequest, page: &PollersPage) {
     match request.mark {
         Some(Mark::Soft) => {
             for sentence in guard::deaf_to_soft(page) {

@@ -9,7 +9,7 @@ use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::pollers::{age, has_no_weight, label, told};
-use crate::ledger::{Page, Row};
+use crate::ledger::{PollerRow, PollersPage};
 
 pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     let names = client::names(&request.keys());
@@ -26,7 +26,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn text(page: &Page) -> String {
+fn text(page: &PollersPage) -> String {
     let mut text = String::new();
     for row in &page.pollers {
         let line = line(row, &page.pollers, page.now);
@@ -40,7 +40,7 @@ fn text(page: &Page) -> String {
 }
 
 /// `lb1 web/s1 every 2.0 s, sees UP, 13 sessions, told 200 0.4 s ago`.
-fn line(row: &Row, all: &[Row], now: f64) -> String {
+fn line(row: &PollerRow, all: &[PollerRow], now: f64) -> String {
     let label = label(row, all);
     if !row.is_polling(now) {
         let silence = age(now - row.polled_at);
@@ -57,7 +57,7 @@ fn line(row: &Row, all: &[Row], now: f64) -> String {
 }
 
 /// What it sees.
-fn sight(row: &Row) -> Option<String> {
+fn sight(row: &PollerRow) -> Option<String> {
     let state = row.state.as_ref()?;
     if row.view.is_some() && has_no_weight(row) {
         Some(format!("sees {state} with weight 0"))
@@ -66,7 +66,7 @@ fn sight(row: &Row) -> Option<String> {
     }
 }
 
-fn sessions(row: &Row) -> Option<String> {
+fn sessions(row: &PollerRow) -> Option<String> {
     match row.sessions? {
         [1, _] => Some("1 session".to_owned()),
         [own, _] => Some(format!("{own} sessions")),
@@ -74,7 +74,7 @@ fn sessions(row: &Row) -> Option<String> {
 }
 
 /// How often it polls.
-fn rhythm(row: &Row) -> String {
+fn rhythm(row: &PollerRow) -> String {
     match row.interval {
         Some(interval) if !row.is_person() => format!("every {}", age(interval)),
         _ if row.by_hand => "asked by hand".to_owned(),
@@ -83,7 +83,7 @@ fn rhythm(row: &Row) -> String {
 }
 
 /// Services that some balancers send traffic to and others do not, with the view of each.
-fn disagreements(page: &Page) -> Vec<(&str, Vec<String>)> {
+fn disagreements(page: &PollersPage) -> Vec<(&str, Vec<String>)> {
     let mut disagreements = Vec::new();
     for ((service, _), rows) in rows_by_check(page) {
         let is_first_out = rows[0].is_out();
@@ -96,8 +96,8 @@ fn disagreements(page: &Page) -> Vec<(&str, Vec<String>)> {
 }
 
 /// The pollers that tell their view, by service and check.
-fn rows_by_check(page: &Page) -> BTreeMap<(&str, &str), Vec<&Row>> {
-    let mut checks: BTreeMap<(&str, &str), Vec<&Row>> = BTreeMap::new();
+fn rows_by_check(page: &PollersPage) -> BTreeMap<(&str, &str), Vec<&PollerRow>> {
+    let mut checks: BTreeMap<(&str, &str), Vec<&PollerRow>> = BTreeMap::new();
     for row in &page.pollers {
         if row.is_polling(page.now) && row.is_out().is_some() {
             let check = (row.service.as_str(), row.check.as_str());
@@ -107,7 +107,7 @@ fn rows_by_check(page: &Page) -> BTreeMap<(&str, &str), Vec<&Row>> {
     checks
 }
 
-fn view(row: &Row) -> String {
+fn view(row: &PollerRow) -> String {
     let state = row.state.as_deref().unwrap_or("?");
     format!("{} sees {state}", row.label())
 }
@@ -117,8 +117,8 @@ mod tests {
     use super::*;
     use crate::ledger::{SpoolRoot, Told, View};
 
-    fn row(node: &str, view: View, state: &str) -> Row {
-        Row {
+    fn row(node: &str, view: View, state: &str) -> PollerRow {
+        PollerRow {
             service: "web".into(),
             check: "http 127.0.0.1:80".into(),
             names: vec!["web".into()],
@@ -144,11 +144,11 @@ mod tests {
     #[test]
     fn a_line_tells_of_a_poller_what_an_operator_asks() {
         let up = row("lb1", View::Up, "UP");
-        let silent = Row {
+        let silent = PollerRow {
             polled_at: 60.0,
             ..row("lb2", View::Up, "UP")
         };
-        let unknown = Row {
+        let unknown = PollerRow {
             node: None,
             server: None,
             state: None,
@@ -156,7 +156,7 @@ mod tests {
             sessions: None,
             ..up.clone()
         };
-        let page = Page {
+        let page = PollersPage {
             now: 100.0,
             daemon: "1".into(),
             spool: SpoolRoot {

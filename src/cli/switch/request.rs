@@ -13,7 +13,7 @@ use crate::cli::output::entries::OutputFormat;
 use crate::cli::wait::Waiter;
 use crate::cli::wait::acted::Goal;
 use crate::cli::wait::limits::WaitLimits;
-use crate::ledger::Page;
+use crate::ledger::PollersPage;
 use crate::spool::{Key, Mark, ServiceName, Spool, unix_now};
 
 /// A service or instance to act on.
@@ -71,7 +71,9 @@ impl SwitchRequest {
     ///
     /// # Errors
     /// When the daemon uses another spool: nobody would act on a change here.
-    pub(super) fn pollers_before_change(&self) -> Result<Result<Page, DaemonError>, Failure> {
+    pub(super) fn pollers_before_change(
+        &self,
+    ) -> Result<Result<PollersPage, DaemonError>, Failure> {
         let names = client::names(&self.keys());
         let answer = self.client.pollers(&names, ANSWER_TIME);
         if let Ok(page) = &answer

@@ -4,7 +4,7 @@
 //! has acted when a *later* poll says so; one that does not must have been told often enough.
 
 use crate::cli::output::pollers::{age, has_no_weight, told};
-use crate::ledger::{Row, Told, View};
+use crate::ledger::{PollerRow, Told, View};
 
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Rules {
     }
 
     /// Judges a poller at a time of the daemon's clock.
-    pub(crate) fn judge(&self, row: &Row, now: f64) -> Standing {
+    pub(crate) fn judge(&self, row: &PollerRow, now: f64) -> Standing {
         let standing = match self.goal {
             Goal::Out => self.out(row),
             Goal::Drained => self.drained(row),
@@ -77,7 +77,7 @@ impl Rules {
         }
     }
 
-    fn out(&self, row: &Row) -> Standing {
+    fn out(&self, row: &PollerRow) -> Standing {
         match self.told_since(row) {
             None => not_asked(row),
             Some(Told::Down) => self.seen_out(row),
@@ -92,7 +92,7 @@ impl Rules {
         }
     }
 
-    fn seen_out(&self, row: &Row) -> Standing {
+    fn seen_out(&self, row: &PollerRow) -> Standing {
         match row.is_out() {
             Some(true) if row.after_closed => Standing::Done(sees(row)),
             Some(true) => Standing::Waiting(format!("{}; its next poll counts", sees(row))),
@@ -101,7 +101,7 @@ impl Rules {
         }
     }
 
-    fn drained(&self, row: &Row) -> Standing {
+    fn drained(&self, row: &PollerRow) -> Standing {
         let text = match self.out(row) {
             Standing::Done(text) => text,
             waiting => return waiting,
@@ -114,7 +114,7 @@ impl Rules {
         }
     }
 
-    fn up(&self, row: &Row) -> Standing {
+    fn up(&self, row: &PollerRow) -> Standing {
         let times = times(row);
         match self.told_since(row) {
             None => not_asked(row),
@@ -126,7 +126,7 @@ impl Rules {
         }
     }
 
-    fn seen_up(&self, row: &Row) -> Standing {
+    fn seen_up(&self, row: &PollerRow) -> Standing {
         let needs_weight = self.weights && has_no_weight(row);
         match row.view {
             Some(View::Up) if !needs_weight => Standing::Done(sees(row)),
@@ -136,12 +136,12 @@ impl Rules {
     }
 
     /// The last answer, where it was given after the change.
-    fn told_since(&self, row: &Row) -> Option<Told> {
+    fn told_since(&self, row: &PollerRow) -> Option<Told> {
         row.told.filter(|_| row.told_at > self.since)
     }
 
     /// Of a balancer that does not tell its view, the answers are counted.
-    fn told_often(&self, row: &Row) -> Standing {
+    fn told_often(&self, row: &PollerRow) -> Standing {
         if row.run >= self.polls {
             Standing::Done(format!("told {} often enough", told(row)))
         } else {
@@ -150,11 +150,11 @@ impl Rules {
     }
 }
 
-fn still(row: &Row) -> Standing {
+fn still(row: &PollerRow) -> Standing {
     Standing::Waiting(format!("still {}, told {}", sees(row), times(row)))
 }
 
-fn not_asked(row: &Row) -> Standing {
+fn not_asked(row: &PollerRow) -> Standing {
     Standing::Waiting(match &row.state {
         Some(state) => format!("has not polled since the change, last saw {state}"),
         None => "has not polled since the change".to_owned(),
@@ -162,7 +162,7 @@ fn not_asked(row: &Row) -> Standing {
 }
 
 /// `sees UP 1/3`, `sees UP with weight 0`.
-fn sees(row: &Row) -> String {
+fn sees(row: &PollerRow) -> String {
     let state = row.state.as_deref().unwrap_or("?");
     if has_no_weight(row) {
         format!("sees {state} with weight 0")
@@ -172,7 +172,7 @@ fn sees(row: &Row) -> String {
 }
 
 /// `503 once`, `503 2 times`.
-fn times(row: &Row) -> String {
+fn times(row: &PollerRow) -> String {
     let told = told(row);
     match row.run {
         1 => format!("{told} once"),
@@ -184,8 +184,8 @@ fn times(row: &Row) -> String {
 mod tests {
     use super::*;
 
-    fn row(told: Told, view: Option<(View, &str)>) -> Row {
-        Row {
+    fn row(told: Told, view: Option<(View, &str)>) -> PollerRow {
+        PollerRow {
             service: "web".into(),
             check: "http 127.0.0.1:80".into(),
             names: vec!["web".into()],
@@ -222,7 +222,7 @@ mod tests {
     const NOLB: Option<(View, &str)> = Some((View::NoLb, "NOLB"));
 
     #[track_caller]
-    fn is(goal: Goal, row: &Row, done: bool, text: &str) {
+    fn is(goal: Goal, row: &PollerRow, done: bool, text: &str) {
         let standing = rules(goal).judge(row, 101.0);
         assert_eq!((standing.is_done(), standing.text()), (done, text));
     }
@@ -237,12 +237,12 @@ mod tests {
             false,
             "still sees UP 1/3, told 503 2 times",
         );
-        let weightless = Row {
+        let weightless = PollerRow {
             weight: Some([0, 2]),
             ..row(Told::Down, Some((View::Up, "UP")))
         };
         is(Goal::Out, &weightless, true, "sees UP with weight 0");
-        let first = Row {
+        let first = PollerRow {
             after_closed: false,
             run: 1,
             ..row(Told::Down, DOWN)
@@ -254,7 +254,7 @@ mod tests {
             false,
             "was told 503, not that it is down",
         );
-        let old = Row {
+        let old = PollerRow {
             told_at: 90.0,
             ..row(Told::Down, DOWN)
         };
@@ -324,7 +324,7 @@ mod tests {
             false,
             "another downtime is in force: told 503 2 times",
         );
-        let weightless = Row {
+        let weightless = PollerRow {
             weight: Some([0, 2]),
             ..row(Told::Up, Some((View::Up, "UP")))
         };

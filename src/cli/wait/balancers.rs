@@ -6,10 +6,10 @@ use super::acted::Rules;
 use super::progress::PollerStanding;
 use crate::cli::client::DaemonError;
 use crate::cli::output::pollers::label;
-use crate::ledger::{Page, Row};
+use crate::ledger::{PollerRow, PollersPage};
 
 pub(super) struct Balancers {
-    rows: BTreeMap<String, Row>,
+    rows: BTreeMap<String, PollerRow>,
     /// Polls later than this, on the daemon's clock, make a poller count.
     from: f64,
     /// The daemon that `from` and the rows' times belong to.
@@ -23,7 +23,7 @@ pub(super) struct Balancers {
 
 impl Balancers {
     /// Those who poll before the change.
-    pub(super) fn new(before: &Page, rules: Rules) -> Self {
+    pub(super) fn new(before: &PollersPage, rules: Rules) -> Self {
         let mut balancers = Self {
             rows: BTreeMap::new(),
             from: before.now,
@@ -46,7 +46,7 @@ impl Balancers {
     }
 
     /// Takes in what the daemon says now.
-    pub(super) fn take(&mut self, page: &Page) {
+    pub(super) fn take(&mut self, page: &PollersPage) {
         if page.daemon != self.daemon {
             self.take_new_daemon(page);
         } else if self.rules.since.is_infinite() {
@@ -68,7 +68,7 @@ impl Balancers {
 
     /// A new daemon has a clock of its own: all that it has seen came after the change, and it has
     /// answered nobody yet.
-    fn take_new_daemon(&mut self, page: &Page) {
+    fn take_new_daemon(&mut self, page: &PollersPage) {
         self.daemon.clone_from(&page.daemon);
         self.from = -1.0;
         self.rules.since = -1.0;
@@ -80,7 +80,7 @@ impl Balancers {
 
     /// Where each balancer stands.
     pub(super) fn standings(&self) -> Vec<PollerStanding> {
-        let rows: Vec<Row> = self.rows.values().cloned().collect();
+        let rows: Vec<PollerRow> = self.rows.values().cloned().collect();
         let several_services = rows.iter().any(|row| row.service != rows[0].service);
         let mut standings = Vec::new();
         for row in &rows {

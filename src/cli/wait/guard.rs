@@ -2,10 +2,10 @@
 
 use crate::cli::failure::{Failure, failed};
 use crate::cli::output::pollers::label;
-use crate::ledger::{Page, Row, View};
+use crate::ledger::{PollerRow, PollersPage, View};
 
 /// A sentence for each balancer whose backend would be left without a server.
-pub(crate) fn last_servers(page: &Page) -> Vec<String> {
+pub(crate) fn last_servers(page: &PollersPage) -> Vec<String> {
     let mut sentences = Vec::new();
     // One that fell silent may speak of a backend as it was long ago.
     for row in polling(page).filter(|row| row.is_last()) {
@@ -18,7 +18,7 @@ pub(crate) fn last_servers(page: &Page) -> Vec<String> {
 }
 
 /// Refuses to take down the last server of a backend.
-pub(crate) fn refuse_last_server(page: &Page) -> Result<(), Failure> {
+pub(crate) fn refuse_last_server(page: &PollersPage) -> Result<(), Failure> {
     match last_servers(page).first() {
         None => Ok(()),
         Some(first) => Err(failed!(
@@ -29,7 +29,7 @@ pub(crate) fn refuse_last_server(page: &Page) -> Result<(), Failure> {
 }
 
 /// A sentence for each balancer for which a 404 changes nothing, since it sent no traffic before.
-pub(crate) fn deaf_to_soft(page: &Page) -> Vec<String> {
+pub(crate) fn deaf_to_soft(page: &PollersPage) -> Vec<String> {
     let mut sentences = Vec::new();
     for row in polling(page).filter(|row| row.view == Some(View::Down)) {
         let balancer = label(row, &page.pollers);
@@ -40,7 +40,7 @@ pub(crate) fn deaf_to_soft(page: &Page) -> Vec<String> {
     sentences
 }
 
-fn polling(page: &Page) -> impl Iterator<Item = &Row> {
+fn polling(page: &PollersPage) -> impl Iterator<Item = &PollerRow> {
     let now = page.now;
     page.pollers.iter().filter(move |row| row.is_polling(now))
 }

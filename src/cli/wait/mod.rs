@@ -23,7 +23,7 @@ use nix::sys::signal::Signal;
 
 use crate::cli::client::{self, ANSWER_TIME, DaemonClient, DaemonError};
 use crate::cli::failure::Failure;
-use crate::ledger::Page;
+use crate::ledger::PollersPage;
 use crate::spool::{Key, Spool};
 use acted::{Goal, Rules};
 use balancers::Balancers;
@@ -129,7 +129,7 @@ impl Waiter {
     }
 
     /// What the daemon says of the pollers right now.
-    pub(crate) fn pollers(&self) -> Result<Page, DaemonError> {
+    pub(crate) fn pollers(&self) -> Result<PollersPage, DaemonError> {
         self.client.pollers(&self.names, ANSWER_TIME)
     }
 
@@ -137,7 +137,7 @@ impl Waiter {
     pub(crate) fn until_acted(
         &mut self,
         goal: Goal,
-        before: Result<Page, DaemonError>,
+        before: Result<PollersPage, DaemonError>,
     ) -> Result<(), Unfinished> {
         let before = before.map_err(Unfinished::NotBegun)?;
         let deadline = self.deadline();
@@ -184,7 +184,7 @@ impl Waiter {
     }
 
     /// Shows where the balancers stand; whether the goal is reached.
-    fn show(&mut self, balancers: &Balancers, page: &Page) -> bool {
+    fn show(&mut self, balancers: &Balancers, page: &PollersPage) -> bool {
         if balancers.known() == 0 && self.limits.min_pollers == 0 {
             self.progress.say(&nobody_polls(page));
             return true;
@@ -234,7 +234,7 @@ impl Waiter {
     }
 }
 
-fn nobody_polls(page: &Page) -> String {
+fn nobody_polls(page: &PollersPage) -> String {
     if page.now < SETTLED {
         format!(
             "no load balancer is known to poll it, but hacheck has been running for {:.0} s only; \

@@ -11,7 +11,7 @@ use super::{DaemonState, entries};
 use crate::daemon::state::Live;
 use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
-use crate::ledger::{self, Page, Poller, PollerRecord, Row, SpoolRoot};
+use crate::ledger::{self, Poller, PollerRecord, PollerRow, PollersPage, SpoolRoot};
 use crate::os::sys::LocalAddresses;
 use crate::probe::Check;
 use crate::spool::ALL;
@@ -34,9 +34,9 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
         (records, pollers.figures(now).forgotten)
     };
     let row = |record: &PollerRecord| Some(record.row(wanted.names(record, &live.own)?));
-    let mut pollers: Vec<Row> = records.iter().filter_map(row).collect();
+    let mut pollers: Vec<PollerRow> = records.iter().filter_map(row).collect();
     pollers.sort_by(|a, b| a.order().cmp(&b.order()));
-    let page = Page {
+    let page = PollersPage {
         now: now.as_secs_f64(),
         daemon: state.id.clone(),
         spool: spool_root(state),
@@ -128,7 +128,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::ledger::{CheckId, Face, Pollers, Stated};
+    use crate::ledger::{AskedCheck, Face, Pollers, Stated};
     use crate::net::Host;
     use crate::spool::ServiceName;
 
@@ -138,7 +138,7 @@ mod tests {
         let place = Some((Host::Address([10, 9, 9, 9].into()), 80));
         let poller = Poller {
             service: ServiceName::parse("web").unwrap(),
-            check: CheckId::new(Face::Http, Some("tcp"), None, place),
+            check: AskedCheck::new(Face::Http, Some("tcp"), None, place),
             address: [10, 0, 0, 1].into(),
             node: None,
             server: None,

@@ -23,7 +23,7 @@ use self::decide::{Verdict, decide};
 use self::headers::Said;
 use self::route::CheckPath;
 use super::state::{DaemonState, Live};
-use crate::ledger::{CheckId, Face, Poller, Stated};
+use crate::ledger::{AskedCheck, Face, Poller, Stated};
 use crate::probe::{Check, Outcome, Request};
 
 /// One poll.
@@ -81,7 +81,7 @@ impl Poll {
         };
         let poller = Poller {
             service: path.service.clone(),
-            check: CheckId::new(face, path.protocol.map(|p| p.name), asked.segment(), place),
+            check: AskedCheck::new(face, path.protocol.map(|p| p.name), asked.segment(), place),
             address,
             node: said.node,
             server: said.server,

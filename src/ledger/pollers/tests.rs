@@ -1,10 +1,10 @@
-use super::super::{CheckId, Face, Row};
+use super::super::{AskedCheck, Face, PollerRow};
 use super::*;
 use crate::net::Host;
 use crate::spool::ServiceName;
 
 /// The rows of one service.
-fn rows(pollers: &Pollers, service: &str) -> Vec<Row> {
+fn rows(pollers: &Pollers, service: &str) -> Vec<PollerRow> {
     let records = pollers.records(|poller| poller.service.as_str() == service);
     records.iter().map(|r| r.row(Vec::new())).collect()
 }
@@ -13,7 +13,7 @@ fn poller(service: &str, node: &str) -> Arc<Poller> {
     let place = Some((Host::Local, 80));
     Arc::new(Poller {
         service: ServiceName::parse(service).unwrap(),
-        check: CheckId::new(Face::Http, Some("http"), None, place),
+        check: AskedCheck::new(Face::Http, Some("http"), None, place),
         address: [10, 0, 0, 1].into(),
         node: Some(node.into()),
         server: Some("web/s1".into()),

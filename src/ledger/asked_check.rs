@@ -31,7 +31,7 @@ impl Face {
 
 /// What is checked, and by which face; shown as `http 127.0.0.1:8080` or `agent spool 127.0.0.1:80`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct CheckId {
+pub struct AskedCheck {
     face: Face,
     protocol: &'static str,
     segment: Option<Box<str>>,
@@ -42,7 +42,7 @@ pub struct CheckId {
 /// What stands for the protocol where only the spool is asked.
 const SPOOL: &str = "spool";
 
-impl CheckId {
+impl AskedCheck {
     /// Puts the parts together. Without a protocol the spool alone is asked; the segment is the path's part that decides
     /// what is checked, where there is one.
     #[must_use]
@@ -74,7 +74,7 @@ fn cut(segment: &str) -> Box<str> {
     }
 }
 
-impl fmt::Display for CheckId {
+impl fmt::Display for AskedCheck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.face.prefix())?;
         f.write_str(self.protocol)?;
@@ -97,19 +97,19 @@ mod tests {
         let place = || Some((Host::Local, 80));
         let all = [
             (
-                CheckId::new(Face::Http, Some("http"), None, place()),
+                AskedCheck::new(Face::Http, Some("http"), None, place()),
                 "http 127.0.0.1:80",
             ),
             (
-                CheckId::new(Face::Agent, Some("http"), None, place()),
+                AskedCheck::new(Face::Agent, Some("http"), None, place()),
                 "agent http 127.0.0.1:80",
             ),
             (
-                CheckId::new(Face::Http, Some("exec"), Some("disk"), place()),
+                AskedCheck::new(Face::Http, Some("exec"), Some("disk"), place()),
                 "exec disk 127.0.0.1:80",
             ),
             (
-                CheckId::new(
+                AskedCheck::new(
                     Face::Http,
                     Some("http"),
                     None,
@@ -118,10 +118,13 @@ mod tests {
                 "http db:80",
             ),
             (
-                CheckId::new(Face::Http, Some("http"), None, Some((Host::Local, 81))),
+                AskedCheck::new(Face::Http, Some("http"), None, Some((Host::Local, 81))),
                 "http 127.0.0.1:81",
             ),
-            (CheckId::new(Face::Http, Some("http"), None, None), "http"),
+            (
+                AskedCheck::new(Face::Http, Some("http"), None, None),
+                "http",
+            ),
         ];
         for (i, (a, text)) in all.iter().enumerate() {
             assert_eq!(a.to_string(), *text);
@@ -133,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_long_segment_is_cut() {
-        let long = CheckId::new(Face::Http, Some("exec"), Some(&"é".repeat(1000)), None);
+        let long = AskedCheck::new(Face::Http, Some("exec"), Some(&"é".repeat(1000)), None);
         assert_eq!(
             long.to_string().chars().count(),
             "exec ".len() + SEGMENT_MAX
