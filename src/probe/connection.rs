@@ -1,11 +1,18 @@
 //! A connection to a target, by TCP or by a unix socket: the same for all protocols.
 
 use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
+use tokio::time::timeout;
+
+use super::{Outcome, Probe};
+use crate::os::cause::cause_text;
 
 /// A connection.
 #[derive(Debug)]
@@ -17,6 +24,14 @@ pub(super) enum Connection {
 }
 
 impl Connection {
+    /// Connects to the target: by the unix socket that the settings have for it, else by TCP.
+    pub(super) async fn open(probe: &Probe<'_>) -> Result<Self, Outcome> {
+        match probe.context.socket(probe.target) {
+            Some(path) => connect_unix(probe, path).await,
+            None => connect_tcp(probe).await,
+        }
+    }
+
     /// Whether nothing of it leaves this host, so that nobody on the network can listen.
     pub(super) fn stays_here(&self) -> bool {
         match self {
@@ -24,6 +39,74 @@ impl Connection {
             Self::Unix(_) => true,
         }
     }
+
+    /// What carries the bytes.
+    fn carrier(self: Pin<&mut Self>) -> Pin<&mut dyn ByteStream> {
+        match self.get_mut() {
+            Self::Tcp(stream) => Pin::new(stream),
+            Self::Unix(stream) => Pin::new(stream),
+        }
+    }
+}
+
+async fn connect_unix(probe: &Probe<'_>, path: &Path) -> Result<Connection, Outcome> {
+    probe.trace.stage("connecting");
+    let stream = UnixStream::connect(path)
+        .await
+        .map_err(|e| probe.failed(format_args!("{}: {}", path.display(), cause_text(e))))?;
+    probe
+        .trace
+        .note(|| format!("connected to {}", path.display()));
+    Ok(Connection::Unix(stream))
+}
+
+/// Tries every address of the host within the deadline, each with its share of what is left.
+async fn connect_tcp(probe: &Probe<'_>) -> Result<Connection, Outcome> {
+    probe.trace.stage("looking up the host");
+    let addresses = probe.context.addresses(probe.target).await?;
+    probe.trace.stage("connecting");
+    let mut cause = "the host has no address".to_owned();
+    for (i, address) in addresses.iter().enumerate() {
+        let limit = share(probe.deadline, addresses.len() - i);
+        match connect_within(limit, *address).await {
+            Ok(stream) => {
+                probe.trace.note(|| format!("connected to {address}"));
+                return Ok(Connection::Tcp(stream));
+            }
+            Err(e) => cause = cause_text(e),
+        }
+        probe.trace.note(|| format!("{address}: {cause}"));
+    }
+    Err(probe.failed(cause))
+}
+
+/// How long one of so many addresses may take. The last one has all that is left, until the probe's deadline ends it.
+fn share(deadline: Instant, to_come: usize) -> Option<Duration> {
+    let to_come = u32::try_from(to_come).unwrap_or(u32::MAX);
+    match to_come {
+        0 | 1 => None,
+        _ => Some(deadline.saturating_duration_since(Instant::now()) / to_come),
+    }
+}
+
+async fn connect_within(limit: Option<Duration>, address: SocketAddr) -> io::Result<TcpStream> {
+    match limit {
+        None => connect_to(address).await,
+        Some(limit) => timeout(limit, connect_to(address))
+            .await
+            .map_err(|_| io::ErrorKind::TimedOut)?,
+    }
+}
+
+async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
+    let stream = TcpStream::connect(address).await?;
+    // Where nobody listens on a port that the kernel gives to clients, a connection may meet itself (RFC 9293 section
+    // 3.5, simultaneous open).
+    if stream.local_addr()? == address {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    stream.set_nodelay(true)?;
+    Ok(stream)
 }
 
 impl AsyncRead for Connection {
@@ -32,10 +115,7 @@ impl AsyncRead for Connection {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(s) => Pin::new(s).poll_read(cx, buf),
-            Self::Unix(s) => Pin::new(s).poll_read(cx, buf),
-        }
+        self.carrier().poll_read(cx, buf)
     }
 }
 
@@ -45,23 +125,19 @@ impl AsyncWrite for Connection {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match self.get_mut() {
-            Self::Tcp(s) => Pin::new(s).poll_write(cx, buf),
-            Self::Unix(s) => Pin::new(s).poll_write(cx, buf),
-        }
+        self.carrier().poll_write(cx, buf)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(s) => Pin::new(s).poll_flush(cx),
-            Self::Unix(s) => Pin::new(s).poll_flush(cx),
-        }
+        self.carrier().poll_flush(cx)
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        match self.get_mut() {
-            Self::Tcp(s) => Pin::new(s).poll_shutdown(cx),
-            Self::Unix(s) => Pin::new(s).poll_shutdown(cx),
-        }
+        self.carrier().poll_shutdown(cx)
     }
 }
+
+/// What carries bytes: TCP, a unix socket, or TLS over one of them.
+pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}

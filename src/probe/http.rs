@@ -4,7 +4,8 @@ use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
 use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{AGENT, Headers, Outcome, Probe, Protocol, Request, http_rules, stream, tls};
+use super::connection::Connection;
+use super::{AGENT, Headers, Outcome, Probe, Protocol, Request, http_rules, tls};
 use crate::http::client::{self, BodilessRequest, UpstreamResponse};
 
 /// The row of `http`.
@@ -52,7 +53,7 @@ pub(super) async fn ask(
 ) -> Result<UpstreamResponse, Outcome> {
     let headers = request_headers(probe, headers)?;
     let request = client::request(method, path, headers).map_err(|e| probe.failed(e))?;
-    let connection = stream::connect(probe).await?;
+    let connection = Connection::open(probe).await?;
     if probe.protocol.name == "https" {
         let tls = tls::wrap(probe, connection).await?;
         // Larger than the other, and rarer; so in memory of its own.

@@ -8,8 +8,8 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
+use super::connection::{ByteStream, Connection};
 use super::shown::Mask;
-use super::stream::{self, ByteStream};
 use super::{Outcome, Probe, Trace};
 use crate::os::cause::cause_text;
 
@@ -28,7 +28,7 @@ pub(super) struct Lines<'a> {
 impl<'a> Lines<'a> {
     /// Connects to the target.
     pub(super) async fn connect(probe: &Probe<'a>) -> Result<Self, Outcome> {
-        let connection = stream::connect(probe).await?;
+        let connection = Connection::open(probe).await?;
         Ok(Self::over(connection, probe.trace))
     }
 

@@ -30,7 +30,6 @@ pub(crate) mod settings;
 mod shown;
 mod slots;
 mod smtp;
-mod stream;
 mod target;
 mod tcp;
 mod tls;

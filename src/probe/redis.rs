@@ -3,8 +3,9 @@
 
 use hyper::StatusCode;
 
+use super::connection::Connection;
 use super::lines::Lines;
-use super::{Outcome, Probe, Protocol, Request, settle, stream, tls};
+use super::{Outcome, Probe, Protocol, Request, settle, tls};
 use crate::settings::Secret;
 
 /// Longest line of an answer, in bytes.
@@ -55,7 +56,7 @@ pub(super) async fn open<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
 }
 
 async fn connect<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
-    let connection = stream::connect(probe).await?;
+    let connection = Connection::open(probe).await?;
     if !probe.context.settings.redis_tls {
         return Ok(Lines::over(connection, probe.trace));
     }

@@ -1,6 +1,7 @@
 //! `tcp`: a connection is made and closed; nothing is sent.
 
-use super::{Outcome, Probe, Protocol, Request, stream};
+use super::connection::Connection;
+use super::{Outcome, Probe, Protocol, Request, settle};
 
 /// The row of the table.
 pub(super) const TCP: Protocol = Protocol {
@@ -10,12 +11,11 @@ pub(super) const TCP: Protocol = Protocol {
     keyed_by_service: false,
     default_port: None,
     bare_timeout: true,
-    probe: |probe| Box::pin(check(probe)),
+    probe: |probe| settle(check(probe)),
 };
 
-async fn check(probe: &Probe<'_>) -> Outcome {
-    match stream::connect(probe).await {
-        Ok(_) => Outcome::healthy(format!("Connected in {}", probe.trace.elapsed())),
-        Err(failed) => failed,
-    }
+async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+    Connection::open(probe).await?;
+    let elapsed = probe.trace.elapsed();
+    Ok(Outcome::healthy(format!("Connected in {elapsed}")))
 }

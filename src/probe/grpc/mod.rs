@@ -12,7 +12,8 @@ use hyper::{Method, StatusCode, Version};
 use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::{Outcome, Probe, Protocol, QueryError, Request, Target, options, settle, stream, tls};
+use super::connection::Connection;
+use super::{Outcome, Probe, Protocol, QueryError, Request, Target, options, settle, tls};
 use crate::http::client;
 use crate::http::h2::{self, H2Response};
 use crate::names::text::beginning;
@@ -58,7 +59,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let service =
         service(probe.target.query()).map_err(|e| Outcome::bad_request(format!("grpc: {e}")))?;
     let request = request(probe, &service).map_err(|e| probe.failed(e))?;
-    let connection = stream::connect(probe).await?;
+    let connection = Connection::open(probe).await?;
     let answer = if is_encrypted(probe) {
         let encrypted = tls::wrap_h2(probe, connection).await?;
         exchange(probe, encrypted, request).await

@@ -19,7 +19,7 @@ use self::options::PostgresOptions;
 use self::wire::{NEGOTIATE_TAG, Wire};
 use super::connection::Connection;
 use super::options::Role;
-use super::{Outcome, Probe, Protocol, Request, settle, stream, tls};
+use super::{Outcome, Probe, Protocol, Request, settle, tls};
 use crate::probe::TlsUse;
 
 /// The row of the table.
@@ -164,7 +164,7 @@ fn unexpected_answer(probe: &Probe<'_>, answer: &str) -> Outcome {
 
 /// Connects, and shakes hands for TLS when it is wanted and the server has it.
 async fn connect(probe: &Probe<'_>, wants_tls: bool) -> Result<Wire, Outcome> {
-    let connection = stream::connect(probe).await?;
+    let connection = Connection::open(probe).await?;
     let stays_here = connection.stays_here();
     let mut wire = Wire::new(connection, stays_here);
     if !wants_tls {

@@ -13,8 +13,7 @@ use postgres_protocol::message::frontend;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::error::{PostgresError, ServerError};
-use crate::probe::connection::Connection;
-use crate::probe::stream::ByteStream;
+use crate::probe::connection::{ByteStream, Connection};
 
 /// Longest message that is read, in bytes.
 const MESSAGE_MAX: usize = 64 << 10;
