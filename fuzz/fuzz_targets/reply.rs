@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use hacheck::net::Host;
 use hacheck::probe::{self, Context, Headers, PROTOCOLS, Capacity, Secret, Settings, Target, Trace};
-use hacheck::os::sys::LocalAddresses;
+use hacheck::net::LocalAddresses;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;

@@ -1,5 +1,5 @@
 use super::*;
-use crate::os::sys::LocalAddresses;
+use crate::net::LocalAddresses;
 use crate::probe::{self, Capacity, Context, Protocol, Request, Target};
 
 #[tokio::test]

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::net::Network;
-use crate::os::sys::FileLimit;
+use crate::os::files::FileLimit;
 use crate::settings::{
     Kind, Reader, bytes, flag, mode, networks, path, paths, ports, seconds, settings,
 };

@@ -32,11 +32,11 @@ use tokio::sync::watch;
 
 use crate::config::{self, Config};
 use crate::http::accept;
+use crate::net::LocalAddresses;
 use crate::os::cause::cause_text;
 use crate::os::signals::{self, SignalError};
-use crate::os::sys::{self, LocalAddresses};
 use crate::os::systemd::{self, PassedSocket};
-use crate::os::{logging, orphans};
+use crate::os::{files, logging, orphans};
 use crate::spool::{self, Gate, Spool};
 use agent::Agents;
 use groups::GroupTasks;
@@ -75,17 +75,18 @@ pub struct Options {
 /// # Errors
 /// A sentence that says why it cannot start.
 pub fn run(options: &Options) -> Result<(), String> {
-    let passed = systemd::passed_sockets()?;
+    let passed = systemd::passed_sockets().map_err(|e| e.to_string())?;
     let config = load(options)?;
     if let Some(limit) = config.daemon.rlimit_nofile {
-        sys::set_file_limit(limit)?;
+        files::set_file_limit(limit).map_err(|e| e.to_string())?;
     }
     logging::set_rate(config.log.log_rate);
     logging::start(
         &config.log.log_path,
         config.log.log_format,
         level(options, &config),
-    )?;
+    )
+    .map_err(|e| e.to_string())?;
     if let Some(kind) = spool::network_file_system(&options.spool_root) {
         log::warn!(
             "the spool folder {} is on a network file system ({kind}), which is not supported: downtimes may be seen \
@@ -280,7 +281,8 @@ fn reload(options: &Options, state: &Arc<DaemonState>) -> bool {
     let new = Live::new(loaded.config, &old.own).and_then(|new| {
         let path = &new.config.log.log_path;
         if *path != old.config.log.log_path {
-            logging::redirect(path).map(|()| new)
+            logging::redirect(path).map_err(|e| e.to_string())?;
+            Ok(new)
         } else {
             Ok(new)
         }

@@ -14,7 +14,7 @@ use super::state::Live;
 use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::ledger::Face;
-use crate::os::sys::LocalAddresses;
+use crate::net::LocalAddresses;
 use crate::probe::{Check, Outcome, Step, Trace};
 use crate::spool::{ALL, Gate, Key, Spool, SpoolError};
 

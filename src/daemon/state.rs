@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::group::CheckContext;
 use crate::http::connections::Connections;
 use crate::ledger::{Ledger, Moment};
-use crate::os::sys::LocalAddresses;
+use crate::net::LocalAddresses;
 use crate::spool::{Gate, unix_now};
 
 /// How long the number of downtimes counts before the spool is listed again.

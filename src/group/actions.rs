@@ -52,7 +52,7 @@ async fn run_one(name: &str, up: bool, argv: &Argv, limit: Duration) -> (String,
             format!("killed after {:.2}s, action_timeout", limit.as_secs_f64()),
             false,
         ),
-        Ok(Err(cause)) => (cause, false),
+        Ok(Err(e)) => (e.to_string(), false),
         Ok(Ok(ran)) => {
             log_output(name, &ran.stdout);
             log_output(name, &ran.stderr);

@@ -1,11 +1,12 @@
 //! One check of a group, from its URL.
 
+use std::fmt;
 use std::time::Duration;
 
 use hyper::http::uri::PathAndQuery;
 
-use crate::names::fits_url;
 use crate::names::nearest::nearest;
+use crate::names::{fits_url, parse_port};
 use crate::net::Host;
 use crate::probe::{GROUP, PROTOCOLS, Protocol, Request};
 
@@ -26,69 +27,48 @@ pub struct GroupCheck {
     pub limit: Option<Duration>,
 }
 
+/// Why a text is no check: what is wrong, to follow the text in a sentence, and what to write instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GroupCheckError {
+    /// What is wrong.
+    pub what: String,
+    /// What to do.
+    pub remedy: String,
+}
+
+impl fmt::Display for GroupCheckError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}; {}", self.what, self.remedy)
+    }
+}
+
+impl std::error::Error for GroupCheckError {}
+
 impl GroupCheck {
     /// Reads `tcp://localhost:5432`, `http://[::1]:8080/health?x`, `exec:zk`, `group:node`.
     ///
     /// # Errors
-    /// What is wrong and what to write instead, to follow the text in a sentence.
-    pub fn parse(text: &str) -> Result<Self, (String, String)> {
-        let wrong = |what: &str, remedy: &str| (what.to_owned(), remedy.to_owned());
+    /// [`GroupCheckError`] for anything that could not be checked.
+    pub fn parse(text: &str) -> Result<Self, GroupCheckError> {
         let Some((name, rest)) = text.split_once(':') else {
-            return Err(wrong(
-                "is no check",
-                "write one such as tcp://localhost:5432 or exec:zk",
-            ));
+            let remedy = "write one such as tcp://localhost:5432 or exec:zk";
+            return Err(wrong("is no check", remedy));
         };
         let protocol = Protocol::find(name).ok_or_else(|| unknown_protocol(name))?;
-        let check = |host, port, path: String| Self {
+        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (host, port, path) = if protocol.needs_port() {
+            place_and_path(protocol, rest)?
+        } else {
+            (Host::Local, 0, named(protocol, rest)?)
+        };
+        Ok(Self {
             text: text.to_owned(),
             protocol: protocol.name,
             host,
             port,
             path,
             limit: None,
-        };
-        let rest = rest.strip_prefix("//").unwrap_or(rest);
-        if !protocol.needs_port() {
-            let named = rest.trim_matches('/');
-            if named.is_empty() || !fits_url(named) {
-                return Err(wrong(
-                    "names nothing that could be",
-                    &format!("write one such as {name}:zk"),
-                ));
-            }
-            return Ok(check(Host::Local, 0, format!("/{named}")));
-        }
-        let end = rest.find(['/', '?']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        let (host, port) = host_and_port(authority)
-            .map_err(|what| wrong(what, "write protocol://host:port/path"))?;
-        let port = match (port, protocol.default_port) {
-            (Some(port), _) => port,
-            (None, Some(port)) => port,
-            (None, None) => return Err(wrong("has no port", &format!("write {name}://host:port"))),
-        };
-        let path = if path.starts_with('/') {
-            path.to_owned()
-        } else {
-            format!("/{path}")
-        };
-        if path.parse::<PathAndQuery>().is_err() {
-            return Err(wrong(
-                "has a path that cannot be asked for",
-                "write special characters as %XX",
-            ));
-        }
-        if let Request::Options(read) = protocol.request {
-            let query = path.split_once('?').map_or("", |(_, query)| query);
-            read(query).map_err(|e| {
-                (
-                    format!("has an option that cannot be: {e}"),
-                    "mend it".to_owned(),
-                )
-            })?;
-        }
-        Ok(check(host, port, path))
+        })
     }
 
     /// The group that this check is of, if it is one.
@@ -104,39 +84,91 @@ impl GroupCheck {
     }
 }
 
-fn unknown_protocol(name: &str) -> (String, String) {
-    let names = PROTOCOLS.iter().map(|p| p.name);
-    let remedy = match nearest(name, names.clone()) {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("there are {}", names.collect::<Vec<_>>().join(", ")),
-    };
-    (
-        format!("has the unknown protocol '{}'", name.escape_debug()),
-        remedy,
-    )
+fn wrong(what: &str, remedy: &str) -> GroupCheckError {
+    GroupCheckError {
+        what: what.to_owned(),
+        remedy: remedy.to_owned(),
+    }
 }
 
-fn host_and_port(text: &str) -> Result<(Host, Option<u16>), &'static str> {
-    let (host, port) = match text.strip_prefix('[').and_then(|t| t.split_once(']')) {
-        Some((host, rest)) => (
-            host,
-            rest.strip_prefix(':').or((rest.is_empty()).then_some("")),
-        ),
-        None => text
-            .split_once(':')
-            .map_or((text, Some("")), |(host, port)| (host, Some(port))),
+fn unknown_protocol(name: &str) -> GroupCheckError {
+    let what = format!("has the unknown protocol '{}'", name.escape_debug());
+    let names = PROTOCOLS.iter().map(|p| p.name);
+    match nearest(name, names.clone()) {
+        Some(near) => wrong(&what, &format!("did you mean {near}?")),
+        None => {
+            let names: Vec<_> = names.collect();
+            wrong(&what, &format!("there are {}", names.join(", ")))
+        }
+    }
+}
+
+/// The path of a check that has nothing but a name: `exec:zk`, `group:node`.
+fn named(protocol: &Protocol, rest: &str) -> Result<String, GroupCheckError> {
+    let name = rest.trim_matches('/');
+    if name.is_empty() || !fits_url(name) {
+        let remedy = format!("write one such as {}:zk", protocol.name);
+        return Err(wrong("names nothing that could be", &remedy));
+    }
+    Ok(format!("/{name}"))
+}
+
+/// Host, port and path of `host:port/path?query`.
+fn place_and_path(protocol: &Protocol, rest: &str) -> Result<(Host, u16, String), GroupCheckError> {
+    let end = rest.find(['/', '?']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let (host, port) = host_and_port(authority)?;
+    let Some(port) = port.or(protocol.default_port) else {
+        let remedy = format!("write {}://host:port", protocol.name);
+        return Err(wrong("has no port", &remedy));
     };
-    let port = match port.ok_or("has something behind the ']'")? {
+    let path = if path.starts_with('/') {
+        path.to_owned()
+    } else {
+        format!("/{path}")
+    };
+    if path.parse::<PathAndQuery>().is_err() {
+        let remedy = "write special characters as %XX";
+        return Err(wrong("has a path that cannot be asked for", remedy));
+    }
+    check_options(protocol, &path)?;
+    Ok((host, port, path))
+}
+
+fn check_options(protocol: &Protocol, path: &str) -> Result<(), GroupCheckError> {
+    let Request::Options(read) = protocol.request else {
+        return Ok(());
+    };
+    let query = path.split_once('?').map_or("", |(_, query)| query);
+    match read(query) {
+        Ok(_) => Ok(()),
+        Err(e) => Err(wrong(
+            &format!("has an option that cannot be: {e}"),
+            "mend it",
+        )),
+    }
+}
+
+fn host_and_port(text: &str) -> Result<(Host, Option<u16>), GroupCheckError> {
+    let fault = |what| wrong(what, "write protocol://host:port/path");
+    let (host, port) = match text.strip_prefix('[').and_then(|t| t.split_once(']')) {
+        Some((host, "")) => (host, ""),
+        Some((host, rest)) => match rest.strip_prefix(':') {
+            Some(port) => (host, port),
+            None => return Err(fault("has something behind the ']'")),
+        },
+        None => text.split_once(':').unwrap_or((text, "")),
+    };
+    let port = match port {
         "" => None,
-        digits if digits.bytes().all(|b| b.is_ascii_digit()) => match digits.parse() {
-            Ok(0) | Err(_) => return Err("has a port that is not 1 to 65535"),
+        digits => match parse_port(digits) {
+            Ok(0) | Err(_) => return Err(fault("has a port that is not 1 to 65535")),
             Ok(port) => Some(port),
         },
-        _ => return Err("has a port that is not 1 to 65535"),
     };
     match Host::parse(host) {
         Ok(host) => Ok((host.or_local(), port)),
-        Err(_) => Err("has no host name or address that could be"),
+        Err(_) => Err(fault("has no host name or address that could be")),
     }
 }
 
@@ -195,7 +227,7 @@ mod tests {
             ("exec:", "names nothing"),
             ("exec:../x", "names nothing"),
         ] {
-            let (said, _) = GroupCheck::parse(text).unwrap_err();
+            let said = GroupCheck::parse(text).unwrap_err().what;
             assert!(said.contains(what), "{text}: {said}");
         }
     }

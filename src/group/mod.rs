@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 use hyper::StatusCode;
 
-pub use check::GroupCheck;
+pub use check::{GroupCheck, GroupCheckError};
 pub use read::read;
 pub use result::{CheckResult, GroupResult, said};
 pub use run::run;

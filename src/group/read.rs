@@ -140,7 +140,7 @@ fn set<T>(field: &mut T, value: Option<Option<T>>) -> bool {
 fn check(reader: &Reader<'_>) -> Option<GroupCheck> {
     let text = reader.text()?;
     GroupCheck::parse(&text)
-        .map_err(|(what, remedy)| reader.fault(what, remedy))
+        .map_err(|e| reader.fault(e.what, e.remedy))
         .ok()
 }
 

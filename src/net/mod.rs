@@ -1,13 +1,16 @@
-//! Hosts, networks and ports: as they are written, which an operator allows, and which are never asked.
+//! Hosts, networks and ports: as they are written, which are this host's, which an operator
+//! allows, and which are never asked.
 //!
-//! Rule: a leaf, and pure.
+//! Rule: a leaf, and pure but for the look at this host's own addresses.
 
 mod host;
+mod local;
 mod metadata;
 mod network;
 mod ports;
 
 pub use host::{Host, HostError};
+pub use local::LocalAddresses;
 pub use metadata::is_metadata;
 pub use network::Network;
 pub use ports::Ports;

@@ -1,11 +1,15 @@
-//! What the operating system gives: errors in words, the log, processes, service manager, limits.
+//! What the operating system gives: errors in words, the log, programs, users, limits, signals, the service manager.
 //!
 //! Rule: a leaf. It knows nothing of hacheck's own rooms.
 
+pub mod background;
 pub mod cause;
+pub mod figures;
+pub mod files;
 pub mod logging;
 pub mod orphans;
 pub mod process;
 pub(crate) mod signals;
 pub mod sys;
 pub mod systemd;
+pub mod users;

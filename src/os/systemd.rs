@@ -3,6 +3,8 @@
 //! Rule: without a service manager all of this does nothing. A message that cannot be sent is logged, never an error:
 //! a daemon that answers must not end because nobody wants to know.
 
+use std::fmt;
+use std::io;
 use std::net::TcpListener;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::os::unix::fs::MetadataExt as _;
@@ -25,45 +27,65 @@ pub struct PassedSocket {
     pub listener: TcpListener,
 }
 
+/// Why passed sockets cannot be used.
+#[derive(Debug)]
+pub enum PassedSocketError {
+    /// The variables name descriptors that are not open, or contradict each other.
+    Variables(io::Error),
+    /// A descriptor, with its name, is no listening TCP socket.
+    NotListening(i32, String),
+    /// A descriptor, with its name, cannot be used.
+    Unusable(i32, String, io::Error),
+}
+
+impl fmt::Display for PassedSocketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Variables(e) => write!(
+                f,
+                "cannot take the sockets of the service manager (LISTEN_FDS): {}; start hacheck without that variable",
+                cause_text(e)
+            ),
+            Self::NotListening(number, name) => write!(
+                f,
+                "descriptor {number} ({name}) of the service manager is no listening TCP socket; \
+                 write ListenStream= with a port, and Accept=no, in hacheck.socket"
+            ),
+            Self::Unusable(number, name, e) => write!(
+                f,
+                "cannot use descriptor {number} ({name}) of the service manager: {}",
+                cause_text(e)
+            ),
+        }
+    }
+}
+
+impl std::error::Error for PassedSocketError {}
+
 /// Takes the sockets that were passed to this process. To be called before anything else is opened; a second call
 /// finds none.
 ///
 /// # Errors
-/// A sentence that names the descriptor that is no listening TCP socket.
-pub fn passed_sockets() -> Result<Vec<PassedSocket>, String> {
-    let passed = sys::passed_descriptors().map_err(|e| {
-        format!(
-            "cannot take the sockets of the service manager (LISTEN_FDS): {}; start hacheck without that variable",
-            cause_text(e)
-        )
-    })?;
-    passed
-        .into_iter()
-        .map(|(name, fd)| socket(name, fd))
-        .collect()
+/// [`PassedSocketError`] names the descriptor that is no listening TCP socket.
+pub fn passed_sockets() -> Result<Vec<PassedSocket>, PassedSocketError> {
+    let passed = sys::passed_descriptors().map_err(PassedSocketError::Variables)?;
+    let sockets = passed.into_iter().map(|(name, fd)| socket(name, fd));
+    sockets.collect()
 }
 
-fn socket(name: String, fd: OwnedFd) -> Result<PassedSocket, String> {
+fn socket(name: String, fd: OwnedFd) -> Result<PassedSocket, PassedSocketError> {
     let number = fd.as_raw_fd();
-    let family = getsockname::<SockaddrStorage>(number)
-        .ok()
-        .and_then(|a| a.family());
+    let address = getsockname::<SockaddrStorage>(number).ok();
+    let family = address.and_then(|a| a.family());
     let is_tcp = matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6));
     if !is_tcp || getsockopt(&fd.as_fd(), sockopt::AcceptConn) != Ok(true) {
-        return Err(format!(
-            "descriptor {number} ({name}) of the service manager is no listening TCP socket; \
-             write ListenStream= with a port, and Accept=no, in hacheck.socket"
-        ));
+        return Err(PassedSocketError::NotListening(number, name));
     }
     let listener = TcpListener::from(fd);
-    let ready = listener.set_nonblocking(true);
-    ready.map_err(|e| {
-        format!(
-            "cannot use descriptor {number} ({name}) of the service manager: {}",
-            cause_text(e)
-        )
-    })?;
-    Ok(PassedSocket { name, listener })
+    match listener.set_nonblocking(true) {
+        Ok(()) => Ok(PassedSocket { name, listener }),
+        Err(e) => Err(PassedSocketError::Unusable(number, name, e)),
+    }
 }
 
 /// Requests are served from now on, also after a reload.

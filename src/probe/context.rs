@@ -9,7 +9,7 @@ use super::slots::{CheckId, SlotLimits, Slots};
 use super::tls::{TlsClient, TlsError};
 use super::{Outcome, Settings, Target, allowed, mysql};
 use crate::net::Host;
-use crate::os::sys::LocalAddresses;
+use crate::net::LocalAddresses;
 
 /// Settings and shared means of all probes.
 pub struct Context {

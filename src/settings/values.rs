@@ -11,12 +11,12 @@ use crate::os::process::Argv;
 pub fn command(reader: &Reader<'_>) -> Option<Argv> {
     const REMEDY: &str =
         "write a list such as [/usr/local/bin/check, --flag], or a text with its quotes in pairs";
-    let made = if reader.is_list() {
-        Argv::new(reader.each(Reader::any_text)?)
-    } else {
-        match reader.plain() {
-            Some(text) => Argv::split(text),
-            None => Err("is no command"),
+    let made = match reader.plain() {
+        Some(text) => Argv::split(text),
+        None if reader.is_list() => Argv::new(reader.each(Reader::any_text)?),
+        None => {
+            reader.fault("is no command", REMEDY);
+            return None;
         }
     };
     made.map_err(|what| reader.fault(what, REMEDY)).ok()
@@ -44,7 +44,7 @@ pub fn networks(reader: &Reader<'_>) -> Option<Vec<Network>> {
         item.parsed("is not a network", remedy, |t| match t.trim() {
             "private" => Some(Network::private()),
             "any" => Some(Network::any()),
-            other => Network::parse(other).ok().map(|n| vec![n]),
+            other => Network::parse(other).map(|n| vec![n]),
         })
     })?;
     Some(groups.concat())

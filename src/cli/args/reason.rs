@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::os::sys;
+use crate::os::users;
 
 /// Names that stand for programs rather than people, one to a line, `#` begins a comment.
 const NONHUMANS: &str = "/etc/nonhumans";
@@ -22,7 +22,7 @@ pub(crate) fn of_user() -> Option<String> {
 /// The user, person or not: who called sudo, else who came by ssh, else the effective user.
 pub(crate) fn user() -> String {
     let caller = from_environment("SUDO_USER").or_else(|| from_environment("SSH_USER"));
-    caller.unwrap_or_else(sys::effective_user)
+    caller.unwrap_or_else(users::effective_user)
 }
 
 fn from_environment(variable: &str) -> Option<String> {

@@ -2,12 +2,12 @@
 
 use crate::cli::output::times;
 use crate::names::text::one_line;
-use crate::os::sys;
+use crate::os::users;
 use crate::spool::{Downtime, Key, Spool};
 
 /// Who wrote an entry, as far as the file system knows.
 pub(crate) fn owner(spool: &Spool, key: &Key) -> Option<String> {
-    sys::owner(&spool.root().join(key.file_name()))
+    users::owner(&spool.root().join(key.file_name()))
 }
 
 /// `since 2026-12-01 18:00:00 +00:00 until …, by alice, for "reason"`.

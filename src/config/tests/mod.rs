@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::net::Network;
+use crate::os::files::FileLimit;
 use crate::os::logging::LogPath;
-use crate::os::sys::FileLimit;
 use crate::probe::Header;
 use crate::settings::{Document, Reader, Sink, list};
 

@@ -6,7 +6,7 @@ use crate::config;
 use crate::daemon::counters::{BUCKETS, Counters, ProbeCounters, get};
 use crate::daemon::room;
 use crate::http::reply::{self, Reply};
-use crate::os::{logging, sys};
+use crate::os::{figures, logging};
 use crate::probe::PROTOCOLS;
 
 /// The page.
@@ -188,7 +188,7 @@ fn pollers(page: &mut Exposition, state: &DaemonState) {
 }
 
 fn process(page: &mut Exposition, state: &DaemonState) {
-    let figures = sys::process_figures();
+    let figures = figures::process_figures();
     let connections = &state.connections;
     page.gauge(
         "connections",

@@ -7,14 +7,14 @@ use serde_json::json;
 
 use super::DaemonState;
 use crate::http::reply::{self, Reply};
-use crate::os::sys;
+use crate::os::figures;
 
 /// The page, for callers on this host.
 pub(super) fn page(state: &DaemonState, from: IpAddr) -> Reply {
     if !from.is_loopback() {
         return reply::text(StatusCode::FORBIDDEN, "only for callers on this host");
     }
-    let figures = sys::process_figures();
+    let figures = figures::process_figures();
     reply::json(&json!({
         "process": {
             "uptime": state.started.elapsed().as_secs_f64(),

@@ -12,7 +12,7 @@ use crate::daemon::state::Live;
 use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{self, Poller, PollerRecord, PollerRow, PollersPage, SpoolRoot};
-use crate::os::sys::LocalAddresses;
+use crate::net::LocalAddresses;
 use crate::probe::Check;
 use crate::spool::ALL;
 

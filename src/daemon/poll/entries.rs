@@ -2,7 +2,7 @@
 
 use crate::ledger::{Poller, Stated};
 use crate::net::Host;
-use crate::os::sys::LocalAddresses;
+use crate::net::LocalAddresses;
 use crate::spool::Key;
 
 /// The names of the entries besides `all`, in the order to ask.

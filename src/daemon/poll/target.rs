@@ -12,7 +12,7 @@ use super::headers::Said;
 use super::route::CheckPath;
 use crate::config::Config;
 use crate::net::Host;
-use crate::os::sys::LocalAddresses;
+use crate::net::LocalAddresses;
 use crate::probe::{Header, Headers, Outcome, Protocol, Request, Target};
 use crate::spool::parse_port;
 

@@ -6,6 +6,7 @@
 
 mod rate;
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
@@ -16,7 +17,7 @@ use std::sync::{PoisonError, RwLock};
 use std::time::Duration;
 
 use env_logger::Target;
-use log::{Level, LevelFilter, Record};
+use log::{Level, LevelFilter, Record, SetLoggerError};
 
 use crate::os::cause::cause_text;
 use crate::os::systemd;
@@ -63,11 +64,39 @@ enum Message {
     Flush(SyncSender<()>),
 }
 
+/// Why there is no log.
+#[derive(Debug)]
+pub enum LogError {
+    /// The file cannot be opened.
+    File(PathBuf, io::Error),
+    /// The thread that writes cannot be started.
+    Thread(io::Error),
+    /// It was started already.
+    Twice(SetLoggerError),
+}
+
+impl fmt::Display for LogError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path, e) => write!(
+                f,
+                "log_path: cannot open {}: {}; create its folder, let hacheck write there, or use stdout or stderr",
+                path.display(),
+                cause_text(e)
+            ),
+            Self::Thread(e) => write!(f, "cannot start the log thread: {}", cause_text(e)),
+            Self::Twice(e) => e.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for LogError {}
+
 /// Opens the log and starts to write to it. Called once.
 ///
 /// # Errors
-/// A sentence that says why the log file cannot be opened.
-pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<(), String> {
+/// [`LogError`] when the log file cannot be opened.
+pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<(), LogError> {
     set_format(format);
     redirect(path)?;
     let started = env_logger::Builder::new()
@@ -112,7 +141,7 @@ pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<()
         })
         .target(Target::Pipe(Box::new(Queue)))
         .try_init();
-    started.map_err(|e| e.to_string())?;
+    started.map_err(LogError::Twice)?;
     set_level(level);
     Ok(())
 }
@@ -175,15 +204,15 @@ pub fn set_rate(lines: usize) {
 /// Changes where the log goes.
 ///
 /// # Errors
-/// A sentence that says why the file cannot be opened; the log then stays where it was.
-pub fn redirect(path: &LogPath) -> Result<(), String> {
+/// [`LogError`] when the file cannot be opened; the log then stays where it was.
+pub fn redirect(path: &LogPath) -> Result<(), LogError> {
     let sink = Sink::open(path)?;
     let is_journal = sink.is_journal();
     let (sender, receiver) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new()
         .name("log".into())
         .spawn(move || write_all(sink, &receiver));
-    thread.map_err(|e| format!("cannot start the log thread: {}", cause_text(e)))?;
+    thread.map_err(LogError::Thread)?;
     JOURNAL.store(is_journal, Ordering::Relaxed);
     *WRITER.write().unwrap_or_else(PoisonError::into_inner) = Some(sender);
     Ok(())
@@ -246,15 +275,12 @@ enum Sink {
 }
 
 impl Sink {
-    fn open(path: &LogPath) -> Result<Self, String> {
+    fn open(path: &LogPath) -> Result<Self, LogError> {
         Ok(match path {
             LogPath::Stdout => Self::Stdout,
             LogPath::Stderr => Self::Stderr,
             LogPath::File(path) => {
-                let file = append(path).map_err(|e| {
-                    let what = format!("log_path: cannot open {}: {}", path.display(), cause_text(e));
-                    format!("{what}; create its folder, let hacheck write there, or use stdout or stderr")
-                })?;
+                let file = append(path).map_err(|e| LogError::File(path.clone(), e))?;
                 Self::File {
                     path: path.clone(),
                     file,

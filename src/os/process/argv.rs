@@ -6,20 +6,43 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Argv(Vec<String>);
 
+/// Why words or a text are no command. Shown, it follows the command in a sentence.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ArgvError {
+    /// There is no first word, or it is blank.
+    NoProgram,
+    /// No program can be given a zero byte.
+    ZeroByte,
+    /// A quote is not closed.
+    OpenQuote,
+}
+
+impl fmt::Display for ArgvError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NoProgram => "names no program",
+            Self::ZeroByte => "holds a zero byte",
+            Self::OpenQuote => "has a quote that is not closed",
+        })
+    }
+}
+
+impl std::error::Error for ArgvError {}
+
 impl Argv {
     /// Takes words as they are.
     ///
     /// # Errors
-    /// What cannot be in them, to follow the command in a sentence.
-    pub fn new(words: Vec<String>) -> Result<Self, &'static str> {
+    /// [`ArgvError`] where they make no command.
+    pub fn new(words: Vec<String>) -> Result<Self, ArgvError> {
         if words
             .first()
             .is_none_or(|program| program.trim().is_empty())
         {
-            return Err("names no program");
+            return Err(ArgvError::NoProgram);
         }
         if words.iter().any(|w| w.contains('\0')) {
-            return Err("holds a zero byte");
+            return Err(ArgvError::ZeroByte);
         }
         Ok(Self(words))
     }
@@ -27,9 +50,12 @@ impl Argv {
     /// Splits a text as a shell would: spaces, quotes, backslashes, comments; nothing else means anything.
     ///
     /// # Errors
-    /// What is wrong with it, to follow the command in a sentence.
-    pub fn split(text: &str) -> Result<Self, &'static str> {
-        Self::new(shell_words::split(text).map_err(|_| "has a quote that is not closed")?)
+    /// [`ArgvError`] where it makes no command.
+    pub fn split(text: &str) -> Result<Self, ArgvError> {
+        match shell_words::split(text) {
+            Ok(words) => Self::new(words),
+            Err(_) => Err(ArgvError::OpenQuote),
+        }
     }
 
     /// The program: a path, or a name that is looked for in `$PATH`.
@@ -71,15 +97,8 @@ mod tests {
         ] {
             assert_eq!(Argv::split(text).unwrap().words(), words, "{text}");
         }
-        assert_eq!(
-            Argv::split("a 'b").unwrap_err(),
-            "has a quote that is not closed"
-        );
-        assert_eq!(Argv::split(" # nothing").unwrap_err(), "names no program");
-        assert_eq!(
-            Argv::split("a '").map(|a| a.to_string()),
-            Err("has a quote that is not closed")
-        );
+        assert_eq!(Argv::split("a 'b").unwrap_err(), ArgvError::OpenQuote);
+        assert_eq!(Argv::split(" # nothing").unwrap_err(), ArgvError::NoProgram);
         assert_eq!(Argv::split("a 'b c'").unwrap().to_string(), "a 'b c'");
     }
 }

@@ -21,7 +21,7 @@ use tokio::process::{Child, Command};
 
 use crate::os::cause::cause_text;
 
-pub use argv::Argv;
+pub use argv::{Argv, ArgvError};
 
 /// Most bytes that are kept of each of the two outputs.
 const OUTPUT_MAX: usize = 64 << 10;
@@ -66,6 +66,38 @@ impl fmt::Display for End {
     }
 }
 
+/// Why a program could not be run.
+#[derive(Debug)]
+pub struct RunError {
+    program: String,
+    cause: io::Error,
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot run {}: {}", self.program, cause(&self.cause))
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// The cause with its remedy.
+fn cause(e: &io::Error) -> String {
+    let text = match e.raw_os_error() {
+        Some(code) if code == Errno::ENOENT as i32 => {
+            "there is no such program, or not the interpreter in its first line"
+        }
+        Some(code) if code == Errno::EACCES as i32 => {
+            "it may not be executed; see its mode, and the user that hacheck runs as"
+        }
+        Some(code) if code == Errno::ENOEXEC as i32 => {
+            "it is no program; a script needs a first line such as #!/bin/sh"
+        }
+        _ => return cause_text(e),
+    };
+    text.into()
+}
+
 /// Variables that are between this process and its service manager.
 const PRIVATE: [&str; 7] = [
     "CREDENTIALS_DIRECTORY",
@@ -81,16 +113,22 @@ const PRIVATE: [&str; 7] = [
 /// some variables more. Dropping the future kills it.
 ///
 /// # Errors
-/// A sentence that says why the program could not be started.
-pub async fn run(argv: &Argv, variables: &[(&str, &str)], secrets: &[&str]) -> Result<Ran, String> {
-    let failed = |e: &io::Error| format!("cannot run {}: {}", argv.program(), cause(e));
-    let (mut group, mut stdout, mut stderr) =
-        start(argv, variables, secrets).map_err(|e| failed(&e))?;
+/// [`RunError`] when the program cannot be started.
+pub async fn run(
+    argv: &Argv,
+    variables: &[(&str, &str)],
+    secrets: &[&str],
+) -> Result<Ran, RunError> {
+    let failed = |cause: io::Error| RunError {
+        program: argv.program().to_owned(),
+        cause,
+    };
+    let (mut group, mut stdout, mut stderr) = start(argv, variables, secrets).map_err(failed)?;
     let status = loop {
         tokio::select! {
             () = stdout.fill() => {}
             () = stderr.fill() => {}
-            status = group.wait() => break status.map_err(|e| failed(&e))?,
+            status = group.wait() => break status.map_err(failed)?,
         }
     };
     // What was written before the end lies in the pipes; more is not waited for.
@@ -145,23 +183,6 @@ fn start(
         Capture::new(stdout.into())?,
         Capture::new(stderr.into())?,
     ))
-}
-
-/// Why a program cannot be started, with the remedy.
-fn cause(e: &io::Error) -> String {
-    let text = match e.raw_os_error() {
-        Some(code) if code == Errno::ENOENT as i32 => {
-            "there is no such program, or not the interpreter in its first line"
-        }
-        Some(code) if code == Errno::EACCES as i32 => {
-            "it may not be executed; see its mode, and the user that hacheck runs as"
-        }
-        Some(code) if code == Errno::ENOEXEC as i32 => {
-            "it is no program; a script needs a first line such as #!/bin/sh"
-        }
-        _ => return cause_text(e),
-    };
-    text.into()
 }
 
 /// The program and what it started in its process group.

@@ -115,7 +115,7 @@ async fn variables_are_added_to_the_environment() {
 async fn what_cannot_be_started_is_a_sentence() {
     let said = |program: &str| {
         let argv = Argv::new(vec![program.to_owned()]).unwrap();
-        async move { run(&argv, &[], &[]).await.unwrap_err() }
+        async move { run(&argv, &[], &[]).await.unwrap_err().to_string() }
     };
     assert_eq!(
         said("/nonexistent/x").await,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hacheck::net::Host;
-use hacheck::os::sys::LocalAddresses;
+use hacheck::net::LocalAddresses;
 use hacheck::probe::{self, Capacity, Context, Protocol, Secret, Settings, Target, Trace};
 
 /// What came of a probe.

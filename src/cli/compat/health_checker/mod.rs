@@ -168,7 +168,7 @@ fn script(text: &str) -> Result<Argv, Failure> {
 /// The check of a port of this host, of `host:port`, or of a URL.
 fn port_check(text: &str) -> Result<GroupCheck, Failure> {
     let parsed = GroupCheck::parse(&check_url(text));
-    let check = parsed.map_err(|(what, remedy)| usage!("--port: {text:?} {what}; {remedy}"))?;
+    let check = parsed.map_err(|e| usage!("--port: {text:?} {e}"))?;
     if check.command().is_some() || check.group().is_some() {
         return Err(usage!(
             "--port: {text:?} needs a configuration; use --script, or hacheck serve"

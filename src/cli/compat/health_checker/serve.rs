@@ -21,10 +21,10 @@ use crate::http::accept;
 use crate::http::connections::Connections;
 use crate::http::reply::{self, Reply};
 use crate::http::server::{Handler, Http};
+use crate::net::LocalAddresses;
 use crate::os::cause::cause_text;
 use crate::os::orphans;
 use crate::os::signals::StopSignals;
-use crate::os::sys::LocalAddresses;
 
 /// How long running requests may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(1);

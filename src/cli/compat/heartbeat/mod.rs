@@ -26,10 +26,12 @@ use crate::config::Config;
 use crate::daemon;
 use crate::group::watch::{self, Means, Watch};
 use crate::group::{Alone, Group, GroupStates};
+use crate::net::LocalAddresses;
+use crate::os::background::go_into_background;
 use crate::os::cause::cause_text;
 use crate::os::orphans;
 use crate::os::signals::StopSignals;
-use crate::os::sys::{self, Identity, LocalAddresses};
+use crate::os::users::Identity;
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -147,7 +149,8 @@ fn settle(
     }
     log::start(&here.join(&settings.log_file), level)?;
     if background {
-        sys::go_into_background().map_err(Failure::failed)?;
+        go_into_background()
+            .map_err(|e| failed!("cannot go into the background: {}", cause_text(e)))?;
     }
     pid_file.write()?;
     log_start(background);

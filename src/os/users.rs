@@ -1,0 +1,165 @@
+//! Users and groups: whose this process and its files are, and becoming another.
+
+use std::ffi::{CString, NulError};
+use std::fmt;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::Path;
+
+use nix::errno::Errno;
+use nix::unistd::{
+    Gid, Group, Uid, User, getresuid, initgroups, setgroups, setresgid, setresuid, setuid,
+};
+
+/// The name of the user that this process acts as; the number where it has no name.
+#[must_use]
+pub fn effective_user() -> String {
+    user_name(Uid::effective())
+}
+
+/// The name of the user who owns a file.
+#[must_use]
+pub fn owner(file: &Path) -> Option<String> {
+    let attributes = std::fs::symlink_metadata(file).ok()?;
+    Some(user_name(Uid::from_raw(attributes.uid())))
+}
+
+fn user_name(uid: Uid) -> String {
+    match User::from_uid(uid) {
+        Ok(Some(user)) => user.name,
+        Ok(None) | Err(_) => uid.to_string(),
+    }
+}
+
+/// Another user and group to go on as.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// The user's name and number; `None` changes the group alone.
+    user: Option<(CString, Uid)>,
+    gid: Gid,
+}
+
+/// Why this process cannot go on as another user or group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum IdentityError {
+    /// There is no such user.
+    NoUser(String),
+    /// There is no such group.
+    NoGroup(String),
+    /// The data base of users or groups cannot be asked: what was looked for, and why not.
+    Unreadable(String, Errno),
+    /// The user's name cannot be given to the kernel.
+    Name(NulError),
+    /// The kernel refused: to do what, and why.
+    Refused(&'static str, Errno),
+    /// What was given up is not gone for good.
+    Regainable,
+}
+
+impl Identity {
+    /// Finds a user, by default with that user's own group; `None` when neither is named.
+    ///
+    /// # Errors
+    /// [`IdentityError`] about a name that there is not.
+    pub fn find(user: Option<&str>, group: Option<&str>) -> Result<Option<Self>, IdentityError> {
+        let user = user.map(find_user).transpose()?;
+        let own_group = user.as_ref().map(|user| user.gid);
+        let gid = match group {
+            Some(name) => Some(find_group(name)?),
+            None => own_group,
+        };
+        let Some(gid) = gid else {
+            return Ok(None);
+        };
+        let user = match user {
+            Some(user) => {
+                let name = CString::new(user.name).map_err(IdentityError::Name)?;
+                Some((name, user.uid))
+            }
+            None => None,
+        };
+        Ok(Some(Self { user, gid }))
+    }
+
+    /// The user's number; this process's where only the group is another.
+    #[must_use]
+    pub fn uid(&self) -> u32 {
+        match &self.user {
+            Some((_, uid)) => uid.as_raw(),
+            None => Uid::effective().as_raw(),
+        }
+    }
+
+    /// The group's number.
+    #[must_use]
+    pub fn gid(&self) -> u32 {
+        self.gid.as_raw()
+    }
+
+    /// Becomes this user and group for good, with the user's further groups and no others.
+    ///
+    /// # Errors
+    /// [`IdentityError`] when that is not possible or could be undone.
+    pub fn assume(&self) -> Result<(), IdentityError> {
+        let uid = Uid::from_raw(self.uid());
+        let is_user = uid == Uid::current() && uid == Uid::effective();
+        if is_user && self.gid == Gid::effective() && !uid.is_root() {
+            return Ok(());
+        }
+        let refused = |what: &'static str| move |e: Errno| IdentityError::Refused(what, e);
+        match &self.user {
+            Some((name, _)) => {
+                initgroups(name, self.gid).map_err(refused("take the user's groups"))?;
+            }
+            None => setgroups(&[self.gid]).map_err(refused("give up other groups"))?,
+        }
+        setresgid(self.gid, self.gid, self.gid).map_err(refused("change the group"))?;
+        setresuid(uid, uid, uid).map_err(refused("change the user"))?;
+        let now = getresuid().map_err(refused("tell the user"))?;
+        let undone = !uid.is_root() && setuid(Uid::from_raw(0)).is_ok();
+        if undone || [now.real, now.effective, now.saved] != [uid, uid, uid] {
+            return Err(IdentityError::Regainable);
+        }
+        Ok(())
+    }
+}
+
+fn find_user(name: &str) -> Result<User, IdentityError> {
+    match User::from_name(name) {
+        Ok(Some(user)) => Ok(user),
+        Ok(None) => Err(IdentityError::NoUser(name.to_owned())),
+        Err(e) => Err(IdentityError::Unreadable(format!("user {name}"), e)),
+    }
+}
+
+fn find_group(name: &str) -> Result<Gid, IdentityError> {
+    match Group::from_name(name) {
+        Ok(Some(group)) => Ok(group.gid),
+        Ok(None) => Err(IdentityError::NoGroup(name.to_owned())),
+        Err(e) => Err(IdentityError::Unreadable(format!("group {name}"), e)),
+    }
+}
+
+impl fmt::Display for IdentityError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoUser(name) => {
+                write!(f, "there is no user {name}; create it, or name another")
+            }
+            Self::NoGroup(name) => {
+                write!(f, "there is no group {name}; create it, or name another")
+            }
+            Self::Unreadable(what, e) => write!(f, "cannot look for {what}: {}", e.desc()),
+            Self::Name(e) => e.fmt(f),
+            Self::Refused(what, e) => write!(
+                f,
+                "cannot {what}: {}; start as root, or set user and group to None",
+                e.desc()
+            ),
+            Self::Regainable => f.write_str(
+                "root's rights could be regained after they were given up; this is not safe to go on with",
+            ),
+        }
+    }
+}
+
+impl std::error::Error for IdentityError {}
