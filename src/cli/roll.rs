@@ -4,15 +4,12 @@
 //! Rule: whatever goes wrong, it ends in a state that it tells: the services stay down, unless they
 //! were lifted already.
 
+mod command;
+
 use std::fmt;
-use std::io::{self, IsTerminal as _};
-use std::os::unix::process::ExitStatusExt as _;
-use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use argh::{ArgsInfo, FromArgs};
-use nix::sys::signal::{self, Signal};
-use nix::unistd::Pid;
 
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::{reason, values};
@@ -24,14 +21,11 @@ use crate::cli::wait::acted::Goal;
 use crate::cli::wait::limits::WaitLimits;
 use crate::cli::wait::{Waiter, guard};
 use crate::ledger::PollersPage;
-use crate::os::cause::cause_text;
 use crate::spool::{Downtime, Key};
+use command::RollCommand;
 
 /// Passed checks in a row after the command.
 const PASSES: u32 = 3;
-
-/// How often the command is looked at while it runs.
-const GLANCE: Duration = Duration::from_millis(20);
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -80,7 +74,7 @@ struct RollArgs {
 /// One roll.
 struct Roll {
     waiter: Waiter,
-    command: Vec<String>,
+    command: RollCommand,
     reason: String,
     /// Steps that are done, with their durations.
     steps: Vec<(&'static str, Duration)>,
@@ -107,7 +101,7 @@ impl Roll {
         let spool = values::spool(args.spool_root);
         Ok(Self {
             waiter: Waiter::new(program, client, spool, keys, limits)?,
-            command: command.to_vec(),
+            command: RollCommand::new(command),
             reason: reason(args.reason, command),
             steps: Vec::new(),
         })
@@ -207,48 +201,8 @@ impl Roll {
     }
 
     fn run_command_to_success(&mut self) -> Result<(), Failure> {
-        let status = self.step("command", Self::run_command)?;
-        if status.success() {
-            return Ok(());
-        }
-        let failed = failed!("{} failed: {status}", self.command[0]);
-        Err(Failure {
-            code: exit_code(status),
-            ..failed
-        })
-    }
-
-    /// Runs the command to its end.
-    fn run_command(&mut self) -> Result<ExitStatus, Failure> {
-        let (program, args) = (&self.command[0], &self.command[1..]);
-        let spawned = Command::new(program).args(args).spawn();
-        let mut child = spawned.map_err(|e| cannot("start", program, e))?;
-        let mut interrupted: Option<Signal> = None;
-        loop {
-            let status = child
-                .try_wait()
-                .map_err(|e| cannot("wait for", program, e))?;
-            if let Some(status) = status {
-                return self.ended(status, interrupted);
-            }
-            std::thread::sleep(GLANCE);
-            if let Some(signal) = self.waiter.interrupt.came() {
-                interrupted = Some(signal);
-                pass_on(signal, &child);
-            }
-        }
-    }
-
-    fn ended(
-        &self,
-        status: ExitStatus,
-        interrupted: Option<Signal>,
-    ) -> Result<ExitStatus, Failure> {
-        let program = &self.command[0];
-        match interrupted.map(Signal::as_str) {
-            None => Ok(status),
-            Some(signal) => Err(failed!("interrupted ({signal}), {program} ended: {status}")),
-        }
+        let status = self.step("command", |roll| roll.command.run(&roll.waiter.interrupt))?;
+        self.command.check(status)
     }
 
     /// Runs a step and tells how long it took.
@@ -332,34 +286,6 @@ fn is_polled(page: &PollersPage) -> bool {
 
 fn nothing_changed(why: impl fmt::Display) -> Failure {
     failed!("{why}; nothing was changed")
-}
-
-fn cannot(what: &str, program: &str, e: io::Error) -> Failure {
-    failed!("cannot {what} {program}: {}", cause_text(e))
-}
-
-/// Passes a signal on to the command, unless the terminal's Ctrl-C reached it already.
-fn pass_on(signal: Signal, child: &Child) {
-    if signal == Signal::SIGINT && io::stdin().is_terminal() {
-        return;
-    }
-    if let Ok(pid) = i32::try_from(child.id()) {
-        // The child is not waited for yet, so the id is still its own; one that has ended needs no
-        // signal.
-        let _ = signal::kill(Pid::from_raw(pid), signal);
-    }
-}
-
-/// The command's own exit code, or 128 and its signal, as shells say it.
-fn exit_code(status: ExitStatus) -> u8 {
-    let code = match status.signal() {
-        Some(signal) => 128 + signal,
-        None => status.code().unwrap_or(1),
-    };
-    match u8::try_from(code) {
-        Ok(0) | Err(_) => 1,
-        Ok(code) => code,
-    }
 }
 
 fn seconds(took: Duration) -> String {

@@ -7,19 +7,14 @@
 //!
 //! Rule: all faults are found in one run, each with its line.
 
+mod lines;
+mod replace;
+
 use std::collections::HashMap;
-use std::fmt;
 
 use crate::names::text::beginning;
-
-/// How deep `%(name)s` may lead.
-const DEPTH_MAX: usize = 10;
-
-/// How often options may be put into one value.
-const REPLACED_MAX: usize = 1000;
-
-/// Longest value once everything is replaced, in bytes.
-const VALUE_MAX: usize = 64 << 10;
+use lines::IniReader;
+use replace::replaced;
 
 /// A file that was read.
 #[derive(Debug, Default)]
@@ -58,34 +53,6 @@ pub(super) struct IniFault {
     pub(super) text: String,
 }
 
-/// Why a value with `%(name)s` means nothing, to follow its name in a sentence.
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum ReplaceError {
-    LonePercent,
-    UnknownName(String),
-    Circle,
-    TooMany,
-    TooLong,
-}
-
-impl fmt::Display for ReplaceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::LonePercent => {
-                f.write_str("has a '%' that is not %(name)s; write %% for the sign itself")
-            }
-            Self::UnknownName(name) => {
-                write!(f, "%({name})s names an option that is not there")
-            }
-            Self::Circle => f.write_str("%(name)s leads back to itself; write the value out"),
-            Self::TooMany => f.write_str("names too many other options; write it out"),
-            Self::TooLong => {
-                f.write_str("is longer than 64 KiB once its options are replaced; write it out")
-            }
-        }
-    }
-}
-
 fn fault(line: usize, text: impl Into<String>) -> IniFault {
     IniFault {
         line,
@@ -115,17 +82,8 @@ impl Ini {
             return Ok(None);
         };
         let line = raw.line;
-        let mut replacer = Replacer {
-            ini: self,
-            section,
-            left: REPLACED_MAX,
-            text: String::new(),
-        };
-        match replacer.put(&raw.text, DEPTH_MAX) {
-            Ok(()) => Ok(Some(IniValue {
-                text: replacer.text,
-                line,
-            })),
+        match replaced(self, section, &raw.text) {
+            Ok(text) => Ok(Some(IniValue { text, line })),
             Err(what) => Err(fault(line, format!("[{section}] {name}: {what}"))),
         }
     }
@@ -147,191 +105,6 @@ impl Ini {
         let mut options: Vec<_> = section.options.iter().collect();
         options.sort_unstable_by_key(|(name, raw)| (raw.line, *name));
         options.into_iter().map(|(name, _)| name.as_str()).collect()
-    }
-}
-
-/// Where the next options belong.
-#[derive(Debug, Clone, Copy)]
-enum CurrentSection {
-    None,
-    Default,
-    /// A section, by its position.
-    Named(usize),
-}
-
-struct IniReader {
-    ini: Ini,
-    faults: Vec<IniFault>,
-    section: CurrentSection,
-    /// The name of the option that a line that begins with space continues.
-    last: Option<String>,
-}
-
-impl Default for IniReader {
-    fn default() -> Self {
-        Self {
-            ini: Ini::default(),
-            faults: Vec::new(),
-            section: CurrentSection::None,
-            last: None,
-        }
-    }
-}
-
-impl IniReader {
-    fn read_line(&mut self, number: usize, line: &str) {
-        let bare = line.trim();
-        let is_indented = line.starts_with(char::is_whitespace);
-        if bare.is_empty() || bare.starts_with(['#', ';']) || is_remark(line) {
-            return;
-        }
-        if is_indented && self.last.is_some() {
-            self.continue_value(bare);
-        } else if let Some(name) = section_name(bare) {
-            self.begin_section(name, number);
-        } else {
-            self.read_option(number, bare);
-        }
-    }
-
-    fn continue_value(&mut self, text: &str) {
-        let Some(name) = self.last.clone() else {
-            return;
-        };
-        let options = self.options();
-        if let Some(value) = options.and_then(|options| options.get_mut(&name)) {
-            value.text.push('\n');
-            value.text.push_str(text);
-        }
-    }
-
-    fn begin_section(&mut self, name: &str, line: usize) {
-        self.last = None;
-        if name == "DEFAULT" {
-            self.section = CurrentSection::Default;
-            return;
-        }
-        let sections = &mut self.ini.sections;
-        let known = sections.iter().position(|section| section.name == name);
-        if known.is_none() {
-            sections.push(IniSection {
-                name: name.to_owned(),
-                line,
-                options: HashMap::new(),
-            });
-        }
-        self.section = CurrentSection::Named(known.unwrap_or(sections.len() - 1));
-    }
-
-    fn read_option(&mut self, line: usize, text: &str) {
-        let Some((name, value)) = option(text) else {
-            let text = short(text);
-            let what = format!("'{text}' is neither [section] nor name = value");
-            return self.faults.push(fault(line, what));
-        };
-        let Some(options) = self.options() else {
-            let what = "stands before the first [section]; put it into one";
-            return self.faults.push(fault(line, what));
-        };
-        options.insert(name.clone(), RawValue { text: value, line });
-        self.last = Some(name);
-    }
-
-    /// The options of the section that is read; none before the first one.
-    fn options(&mut self) -> Option<&mut HashMap<String, RawValue>> {
-        match self.section {
-            CurrentSection::None => None,
-            CurrentSection::Default => Some(&mut self.ini.defaults),
-            CurrentSection::Named(at) => {
-                let section = self.ini.sections.get_mut(at)?;
-                Some(&mut section.options)
-            }
-        }
-    }
-}
-
-/// `REM`, as in batch files.
-fn is_remark(line: &str) -> bool {
-    let end = line.find(char::is_whitespace).unwrap_or(line.len());
-    line[..end].eq_ignore_ascii_case("rem")
-}
-
-fn section_name(line: &str) -> Option<&str> {
-    let (name, _) = line.strip_prefix('[')?.split_once(']')?;
-    Some(name)
-}
-
-/// Name and value of a line.
-fn option(line: &str) -> Option<(String, String)> {
-    let (name, value) = line.split_once(['=', ':'])?;
-    let name = name.trim();
-    if name.is_empty() {
-        return None;
-    }
-    let value = match without_comment(value.trim()) {
-        "\"\"" => "",
-        value => value,
-    };
-    Some((name.to_lowercase(), value.to_owned()))
-}
-
-/// Only the first semicolon counts, and only behind space.
-fn without_comment(value: &str) -> &str {
-    match value.split_once(';') {
-        Some((before, _)) if before.ends_with(char::is_whitespace) => before.trim_end(),
-        _ => value,
-    }
-}
-
-/// Replaces `%(name)s`, also in what is put in. In a value that has any, `%%` is one percent sign.
-struct Replacer<'a> {
-    ini: &'a Ini,
-    section: &'a str,
-    /// How many options may still be put in.
-    left: usize,
-    text: String,
-}
-
-impl Replacer<'_> {
-    fn put(&mut self, value: &str, depth: usize) -> Result<(), ReplaceError> {
-        let mut rest = value;
-        while value.contains("%(")
-            && let Some((before, behind)) = rest.split_once('%')
-        {
-            self.text.push_str(before);
-            rest = match behind.strip_prefix('%') {
-                Some(behind) => {
-                    self.text.push('%');
-                    behind
-                }
-                None => self.put_option(behind, depth)?,
-            };
-        }
-        self.text.push_str(rest);
-        if self.text.len() > VALUE_MAX {
-            return Err(ReplaceError::TooLong);
-        }
-        Ok(())
-    }
-
-    /// Puts in the option whose `(name)s` a text begins with; returns the text behind it.
-    fn put_option<'t>(&mut self, text: &'t str, depth: usize) -> Result<&'t str, ReplaceError> {
-        let named = text.strip_prefix('(');
-        let Some((name, behind)) = named.and_then(|text| text.split_once(")s")) else {
-            return Err(ReplaceError::LonePercent);
-        };
-        let Some(value) = self.ini.raw(self.section, &name.to_lowercase()) else {
-            return Err(ReplaceError::UnknownName(short(name)));
-        };
-        if depth == 0 {
-            return Err(ReplaceError::Circle);
-        }
-        if self.left == 0 {
-            return Err(ReplaceError::TooMany);
-        }
-        self.left -= 1;
-        self.put(&value.text, depth - 1)?;
-        Ok(behind)
     }
 }
 
