@@ -24,6 +24,9 @@ static REFUSED: Seldom = Seldom::new();
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
+/// The answer to a reason over [`spool::REASON_MAX`](crate::spool::REASON_MAX).
+const REASON_WAS_CUT: &str = "the reason was longer than 256 KiB and was cut\n";
+
 /// What is to be done.
 enum Change {
     Up,
@@ -148,7 +151,11 @@ fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, D
     }
 }
 
-async fn apply(state: &Arc<DaemonState>, key: Key, change: Change, who: &str) -> Reply {
+async fn apply(state: &Arc<DaemonState>, key: Key, mut change: Change, who: &str) -> Reply {
+    let cut = match &mut change {
+        Change::Up => false,
+        Change::Down(downtime) => downtime.cut_reason(),
+    };
     let spool = state.gate.spool().clone();
     let by = who.to_owned();
     // Writing waits for the lock and the disk.
@@ -170,7 +177,7 @@ async fn apply(state: &Arc<DaemonState>, key: Key, change: Change, who: &str) ->
         Ok(Ok(what)) => {
             state.counters.spool_changes.fetch_add(1, Ordering::Relaxed);
             log::info!("{what}");
-            reply::text(StatusCode::OK, "")
+            reply::text(StatusCode::OK, if cut { REASON_WAS_CUT } else { "" })
         }
         Ok(Err(e)) => {
             log::error!("spool change from {who}: {e}");

@@ -9,6 +9,10 @@ use serde_json::{Map, Value};
 
 use crate::names::text::one_line;
 
+/// Most bytes of a reason that are written. As JSON in ASCII they are three times as many at most (control characters
+/// are more, but no command line or form has so many), so the file stays below what is read of it.
+pub const REASON_MAX: usize = 256 << 10;
+
 /// How a downtime is told to load balancers, other than as usual: keys of the JSON object that the originals ignore.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mark {
@@ -82,6 +86,19 @@ impl Downtime {
             Mark::Drain => "drain",
         };
         self.extra.insert(key.into(), true.into());
+    }
+
+    /// Cuts a reason of more than [`REASON_MAX`] bytes; gives whether it was cut.
+    pub fn cut_reason(&mut self) -> bool {
+        if self.reason.len() <= REASON_MAX {
+            return false;
+        }
+        let mut end = REASON_MAX;
+        while !self.reason.is_char_boundary(end) {
+            end -= 1;
+        }
+        self.reason.truncate(end);
+        true
     }
 
     /// The user who took it down, where the reason does not tell.

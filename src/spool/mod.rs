@@ -23,7 +23,7 @@ use std::time::SystemTime;
 
 pub use crate::names::{ALL, Key, NameError, ServiceName, fits_url, parse_port};
 use crate::os::cause::cause_text;
-pub use downtime::{Downtime, Mark, unix_now, unix_seconds};
+pub use downtime::{Downtime, Mark, REASON_MAX, unix_now, unix_seconds};
 pub use error::SpoolError;
 pub use gate::{Closed, Gate};
 pub use network::network_file_system;
@@ -116,9 +116,10 @@ impl Spool {
     fn write(
         &self,
         key: &Key,
-        new: Downtime,
+        mut new: Downtime,
         replace: bool,
     ) -> Result<Option<Downtime>, SpoolError> {
+        new.cut_reason();
         let name = key.file_name();
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
         let writer = Writer::begin(&self.root).map_err(fail)?;

@@ -128,7 +128,10 @@ fn write(call: &Call, request: &SwitchRequest, key: &Key, reason: &str) -> Resul
     let spool = &request.spool;
     // Looked up first, since the write makes it this user's.
     let owner = owner(spool, key);
-    let new = downtime(request, reason);
+    let mut new = downtime(request, reason);
+    if new.cut_reason() {
+        call.note("the reason was longer than 256 KiB and was cut");
+    }
     let written = match request.if_up {
         true => spool.down_if_up(key, new),
         false => spool.down(key, new),
