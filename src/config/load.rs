@@ -1,12 +1,13 @@
 //! From a file to a [`Config`], with everything that is wrong with it.
 
 use std::fs::File;
-use std::io::{ErrorKind, Read};
+use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
 use super::settings::settings;
 use super::{Config, DaemonSettings};
 use crate::os::cause::cause_text;
+use crate::os::reading::{FileError, open_regular};
 use crate::settings::{
     Document, Fault, Faults, Fields, MAX_FILE, Node, Problem, Reader, Sink, Value, decode,
     file_key, tidy,
@@ -26,10 +27,29 @@ pub struct Loaded {
 /// # Errors
 /// Everything that is wrong with the file; it cannot be used then.
 pub fn load(path: &Path) -> Result<Loaded, Faults> {
+    read_from(path, File::open(path))
+}
+
+/// Reads a configuration file again, of which a daemon lives: a regular file only, since a FIFO may hang for ever.
+///
+/// # Errors
+/// Everything that is wrong with the file; it cannot be used then.
+pub fn reload(path: &Path) -> Result<Loaded, Faults> {
+    match open_regular(path) {
+        Err(FileError::Io(e)) => read_from(path, Err(e)),
+        Err(e) => {
+            let text = format!("{e}; name a regular file with -c");
+            Err(Faults::whole_file(&path.to_string_lossy(), text))
+        }
+        Ok(file) => read_from(path, Ok(file)),
+    }
+}
+
+fn read_from(path: &Path, opened: io::Result<File>) -> Result<Loaded, Faults> {
     let name = path.to_string_lossy();
     let mut bytes = Vec::new();
     let most = MAX_FILE as u64 + 1;
-    let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+    let read = opened.and_then(|file| file.take(most).read_to_end(&mut bytes));
     match read {
         Ok(_) => parse(&bytes, &name),
         Err(e) => Err(Faults::whole_file(&name, unreadable(&e))),

@@ -34,7 +34,7 @@ mod tests;
 
 pub use crate::settings::{Fault, Faults};
 pub use daemon::DaemonSettings;
-pub use load::{Loaded, load, parse};
+pub use load::{Loaded, load, parse, reload};
 pub use logging::LogSettings;
 pub use settings::{Setting, needs_restart, settings};
 pub use show::{effective, reference_markdown};

@@ -2,7 +2,8 @@
 //!
 //! Rule: nothing is counted by a name that a request made up, so the number of counters is fixed.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use crate::probe::PROTOCOLS;
 
@@ -22,6 +23,10 @@ pub struct Counters {
     pub spool_changes: AtomicU64,
     /// Changes of the spool by POST that were not permitted.
     pub spool_changes_refused: AtomicU64,
+    /// The configuration that was read last is at fault, and an older one is in force.
+    pub(super) reload_failed: AtomicBool,
+    /// When the one in force was read, in whole seconds of unix time.
+    pub(super) config_read_at: AtomicU64,
     /// In the order of [`PROTOCOLS`].
     pub(super) probes: Vec<ProbeCounters>,
 }
@@ -41,7 +46,17 @@ impl Counters {
     pub fn new() -> Self {
         Self {
             probes: PROTOCOLS.iter().map(|_| ProbeCounters::default()).collect(),
+            config_read_at: AtomicU64::new(unix_seconds_now()),
             ..Self::default()
+        }
+    }
+
+    /// Notes what came of a reload.
+    pub fn reloaded(&self, is_in_force: bool) {
+        self.reload_failed.store(!is_in_force, Ordering::Relaxed);
+        if is_in_force {
+            self.config_read_at
+                .store(unix_seconds_now(), Ordering::Relaxed);
         }
     }
 
@@ -72,6 +87,11 @@ impl Counters {
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a day at most
         add(&probes.microseconds, (seconds * 1e6) as u64);
     }
+}
+
+fn unix_seconds_now() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
 }
 
 fn add(counter: &AtomicU64, n: u64) {

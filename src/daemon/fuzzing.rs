@@ -10,13 +10,15 @@ use super::poll::Poll;
 use super::poll::route::{self, CheckPath, Route};
 use super::spool_change;
 use super::state::Live;
+use super::tokens::Tokens;
 use crate::config::Config;
 use crate::http::phrase::reason_phrase;
 use crate::ledger::{Face, Pollers, Told};
 use crate::spool::{Downtime, Key};
 
 static LIVE: LazyLock<Live> = LazyLock::new(|| {
-    Live::new(Config::default(), &Arc::default()).expect("the defaults name no file")
+    Live::new(Config::default(), Tokens::default(), &Arc::default())
+        .expect("the defaults name no file")
 });
 
 /// Takes a request's method and target, and two headers or a form, as far as to spool entries, target, downtime and

@@ -21,7 +21,7 @@ mod watchdog;
 
 use std::io::{self, Write as _};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +43,7 @@ use groups::GroupTasks;
 pub(crate) use room::{check_context, connections};
 use sockets::Listeners;
 use state::{DaemonState, Live};
+use tokens::Tokens;
 use watchdog::Watchdog;
 
 /// How often this host's own name is looked up again.
@@ -96,7 +97,8 @@ pub fn run(options: &Options) -> Result<(), String> {
     }
     let gate = Gate::open(Spool::at(&options.spool_root)).map_err(|e| e.to_string())?;
     let own = own_addresses();
-    let live = Live::new(config, &own)?;
+    let tokens = Tokens::load(&config.daemon.remote_spool_tokens)?;
+    let live = Live::new(config, tokens, &own)?;
     let state = Arc::new(DaemonState::new(gate, live));
     let main = runtime()?;
     let ended = main.block_on(serve(options, passed, &state));
@@ -209,8 +211,13 @@ async fn serve(
     systemd::ready(SERVING);
     while signals.next().await == Event::Reload {
         systemd::reloading();
-        if reload(options, state) {
-            groups.reload();
+        tokio::select! {
+            changed = reload(options, state) => {
+                if changed {
+                    groups.reload();
+                }
+            }
+            () = signals.stop() => break,
         }
         systemd::ready(SERVING);
     }
@@ -261,12 +268,22 @@ fn worker(
 }
 
 /// Reads the configuration anew; a bad one changes nothing. Gives whether there is a new one.
-fn reload(options: &Options, state: &Arc<DaemonState>) -> bool {
-    let Some(file) = &options.config_file else {
+///
+/// What is read lies on disks that may hang, so a thread that serves nobody reads it.
+async fn reload(options: &Options, state: &Arc<DaemonState>) -> bool {
+    let Some(file) = options.config_file.clone() else {
         log::info!("SIGHUP: there is no configuration file to read");
         return false;
     };
-    let loaded = match config::load(file) {
+    let (options, reading) = (options.clone(), Arc::clone(state));
+    let read = tokio::task::spawn_blocking(move || read_again(&file, &options, &reading));
+    let changed = read.await.unwrap_or(false);
+    state.counters.reloaded(changed);
+    changed
+}
+
+fn read_again(file: &Path, options: &Options, state: &DaemonState) -> bool {
+    let loaded = match config::reload(file) {
         Ok(loaded) => loaded,
         Err(faults) => {
             log::error!("SIGHUP: the configuration stays as it was: {faults}");
@@ -278,7 +295,8 @@ fn reload(options: &Options, state: &Arc<DaemonState>) -> bool {
     }
     let old = state.live();
     let restart = config::needs_restart(&old.config, &loaded.config);
-    let new = Live::new(loaded.config, &old.own).and_then(|new| {
+    let tokens = Tokens::reload(&loaded.config.daemon.remote_spool_tokens);
+    let new = Live::new(loaded.config, tokens, &old.own).and_then(|new| {
         let path = &new.config.log.log_path;
         if *path != old.config.log.log_path {
             logging::redirect(path).map_err(|e| e.to_string())?;
@@ -334,6 +352,15 @@ impl Signals {
             _ = self.terminate.recv() => Event::Stop,
             _ = self.interrupt.recv() => Event::Stop,
             _ = self.quit.recv() => Event::Stop,
+        }
+    }
+
+    /// Waits for one that ends the daemon. A SIGHUP that comes meanwhile is kept for [`Signals::next`].
+    async fn stop(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+            _ = self.quit.recv() => {}
         }
     }
 }

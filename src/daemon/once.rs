@@ -11,6 +11,7 @@ use super::poll::decide::{Verdict, decide};
 use super::poll::route::{self, CheckPath, Refusal, Route};
 use super::poll::{Poll, answer};
 use super::state::Live;
+use super::tokens::Tokens;
 use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::ledger::Face;
@@ -55,7 +56,7 @@ impl From<SpoolError> for OnceError {
 pub fn ask(
     path: &str,
     headers: &HeaderMap,
-    mut config: Config,
+    config: Config,
     spool: &Spool,
 ) -> Result<ProbeAnswer, OnceError> {
     let uri: Uri = path
@@ -65,8 +66,7 @@ pub fn ask(
     let own = Arc::new(LocalAddresses::default());
     own.look_up_own_name();
     // Who asks here needs no right to read the tokens.
-    config.daemon.remote_spool_tokens.clear();
-    let live = Live::new(config, &own).map_err(OnceError::Setup)?;
+    let live = Live::new(config, Tokens::default(), &own).map_err(OnceError::Setup)?;
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let poll = Poll::new(Face::Http, here, &check, headers, &live);
     run(&poll, &live, spool)

@@ -33,9 +33,8 @@ impl Live {
     /// Puts a configuration to use.
     ///
     /// # Errors
-    /// When certificates or tokens that it names cannot be read.
-    pub fn new(config: Config, own: &Arc<LocalAddresses>) -> Result<Self, String> {
-        let tokens = Tokens::load(&config.daemon.remote_spool_tokens)?;
+    /// When certificates that it names cannot be read.
+    pub fn new(config: Config, tokens: Tokens, own: &Arc<LocalAddresses>) -> Result<Self, String> {
         let config = Arc::new(config);
         let context = room::check_context(&config, Arc::clone(own));
         Ok(Self {

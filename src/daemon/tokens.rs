@@ -2,13 +2,13 @@
 //!
 //! Rule: a token is compared in a time that says nothing of how much of it was right, and never shows in a log.
 
-use std::fs::File;
 use std::hint::black_box;
 use std::io::Read as _;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::os::cause::cause_text;
+use crate::os::reading::open_regular;
 use hyper::header::{AUTHORIZATION, HeaderMap};
 
 /// Fewest bytes of a token; shorter ones could be guessed.
@@ -19,7 +19,11 @@ const MAX: usize = 4096;
 
 /// The tokens of all files.
 #[derive(Default)]
-pub struct Tokens(Vec<Token>);
+pub struct Tokens {
+    /// Whether a token is needed at all.
+    demanded: bool,
+    known: Vec<Token>,
+}
 
 struct Token {
     /// The file's name, which tells in the log who made a change.
@@ -46,17 +50,33 @@ impl Tokens {
     /// # Errors
     /// A sentence that names the file that cannot be used, and the remedy.
     pub fn load(files: &[PathBuf]) -> Result<Self, String> {
-        files
-            .iter()
-            .map(|f| token(f))
-            .collect::<Result<_, _>>()
-            .map(Self)
+        let known = files.iter().map(|file| token(file));
+        Ok(Self {
+            demanded: !files.is_empty(),
+            known: known.collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Reads the files again. A token whose file is gone or spoilt is revoked; with none left, every change is refused.
+    #[must_use]
+    pub fn reload(files: &[PathBuf]) -> Self {
+        let mut known = Vec::new();
+        for file in files {
+            match token(file) {
+                Ok(token) => known.push(token),
+                Err(e) => log::error!("SIGHUP: {e}; no change with its token is taken any more"),
+            }
+        }
+        Self {
+            demanded: !files.is_empty(),
+            known,
+        }
     }
 
     /// Looks for a token among a request's headers.
     #[must_use]
     pub fn bearer(&self, headers: &HeaderMap) -> Bearer<'_> {
-        if self.0.is_empty() {
+        if !self.demanded {
             return Bearer::Free;
         }
         let Some(value) = headers.get(AUTHORIZATION) else {
@@ -70,7 +90,7 @@ impl Tokens {
             return Bearer::Wrong;
         }
         // All are looked at, so that the time does not tell which one was nearly right either.
-        let found = self.0.iter().fold(None, |found, token| {
+        let found = self.known.iter().fold(None, |found, token| {
             if same(&token.text, given) {
                 Some(token)
             } else {
@@ -84,10 +104,9 @@ impl Tokens {
 fn token(path: &Path) -> Result<Token, String> {
     let fail = |why: String| format!("remote_spool_tokens: {}: {why}", path.display());
     let mut text = Vec::new();
-    let file = File::open(path).map_err(|e| {
+    let file = open_regular(path).map_err(|e| {
         fail(format!(
-            "{}; it must hold a token and be readable by hacheck",
-            cause_text(e)
+            "{e}; it must hold a token and be readable by hacheck"
         ))
     })?;
     let mode = file.metadata().map_err(|e| fail(cause_text(e)))?.mode();
@@ -141,10 +160,13 @@ mod tests {
             name: name.into(),
             text: text.into(),
         };
-        Tokens(vec![
-            token("old", "0123456789abcdef"),
-            token("new", "fedcba9876543210"),
-        ])
+        Tokens {
+            demanded: true,
+            known: vec![
+                token("old", "0123456789abcdef"),
+                token("new", "fedcba9876543210"),
+            ],
+        }
     }
 
     fn bearer(value: &'static str) -> String {
@@ -159,6 +181,17 @@ mod tests {
         assert_eq!(bearer("Bearer 0123456789abcdef"), r#"Holds("old")"#);
         assert_eq!(bearer("bearer  fedcba9876543210 "), r#"Holds("new")"#);
         assert_eq!(Tokens::default().bearer(&HeaderMap::new()), Bearer::Free);
+    }
+
+    #[test]
+    fn a_token_whose_file_is_gone_is_revoked_and_with_none_left_all_is_refused() {
+        let gone = Tokens::reload(&[PathBuf::from("/nonexistent/token")]);
+        let headers = [(AUTHORIZATION, "Bearer 0123456789abcdef".parse().unwrap())]
+            .into_iter()
+            .collect();
+        assert_eq!(gone.bearer(&headers), Bearer::Wrong);
+        assert_eq!(gone.bearer(&HeaderMap::new()), Bearer::Missing);
+        assert_eq!(Tokens::reload(&[]).bearer(&HeaderMap::new()), Bearer::Free);
     }
 
     #[test]

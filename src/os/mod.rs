@@ -9,6 +9,7 @@ pub mod files;
 pub mod logging;
 pub mod orphans;
 pub mod process;
+pub mod reading;
 pub(crate) mod signals;
 pub mod sys;
 pub mod systemd;

@@ -3,14 +3,12 @@
 //!
 //! Rule: what is read this way is never part of a message.
 
-use std::fs::OpenOptions;
-use std::io::Read as _;
-use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::raw::{Node, Value};
 use super::read::{Fields, Reader};
 use crate::os::cause::cause_text;
+use crate::os::reading::{FileError, read_regular};
 
 /// Most bytes of a secret's file.
 const FILE_MAX: u64 = 64 << 10;
@@ -148,22 +146,11 @@ fn located(path: &Path) -> Result<PathBuf, &'static str> {
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
-    // A FIFO must not hang the start.
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(nix::fcntl::OFlag::O_NONBLOCK.bits())
-        .open(path);
-    let file = file.map_err(|e| format!("cannot be read: {}", cause_text(e)))?;
-    if !file.metadata().is_ok_and(|m| m.is_file()) {
-        return Err("is not a file".into());
-    }
-    let mut bytes = Vec::new();
-    file.take(FILE_MAX + 1)
-        .read_to_end(&mut bytes)
-        .map_err(|e| format!("cannot be read: {}", cause_text(e)))?;
-    if bytes.len() as u64 > FILE_MAX {
-        return Err("is larger than 64 KiB".into());
-    }
+    let bytes = read_regular(path, FILE_MAX).map_err(|e| match e {
+        FileError::Io(e) => format!("cannot be read: {}", cause_text(e)),
+        FileError::NotRegular => "is not a file".to_owned(),
+        FileError::TooLarge(_) => "is larger than 64 KiB".to_owned(),
+    })?;
     let mut text = String::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
     if text.ends_with('\n') {
         text.truncate(text.len() - 1);

@@ -161,10 +161,40 @@ fn spool_changes_need_one_of_the_tokens_and_tokens_rotate() {
     daemon.reload(&with(&new.display().to_string()), "configuration read from");
     post(&daemon, Some(NEW)).says(401, "token");
     post(&daemon, Some(OLD)).is(200, "");
-    // A token that cannot be used changes nothing.
+    // A file that is gone, or that holds no token any more, revokes the token; the others are still taken.
+    fs::write(&old, NEW).unwrap();
     fs::write(&new, "short").unwrap();
-    daemon.reload(&with(&new.display().to_string()), "16 are the least");
-    post(&daemon, Some(OLD)).is(200, "");
+    let both = with(&format!("{}, {}", old.display(), new.display()));
+    daemon.reload(&both, "16 are the least");
+    daemon.wait_for_log("SIGHUP: configuration read from");
+    wait_until(Duration::from_secs(20), "the token is revoked", || {
+        post(&daemon, Some(OLD)).status == 401
+    });
+    post(&daemon, Some(NEW)).is(200, "");
+    fs::remove_file(&old).unwrap();
+    daemon.reload(&both, "no such file or directory");
+    wait_until(Duration::from_secs(20), "no token is left", || {
+        post(&daemon, Some(NEW)).status == 401
+    });
+    post(&daemon, None).says(401, "needs a token");
+}
+
+#[test]
+fn a_reason_that_is_too_long_is_cut_and_the_downtime_keeps_its_end() {
+    let daemon = Daemon::with_config("allow_remote_spool_changes: yes\n");
+    let reason = "é".repeat(600_000);
+    let form = format!("status=down&expiration=4000000000&reason={reason}");
+    let mut stream = client::connect(daemon.address);
+    let head = format!(
+        "POST /spool/web/0 HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        form.len()
+    );
+    stream.write_all(head.as_bytes()).unwrap();
+    stream.write_all(form.as_bytes()).unwrap();
+    client::answer(&mut stream).says(200, "was cut");
+    let told = daemon.get("/spool/web/0");
+    told.says(503, " until 4000000000.000000: é");
+    assert!(told.body.len() > 250_000, "{} bytes", told.body.len());
 }
 
 #[test]

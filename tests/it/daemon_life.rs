@@ -8,6 +8,8 @@ use std::thread;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
+use nix::sys::stat::Mode;
+use nix::unistd::mkfifo;
 
 use crate::support::client::{self, is_silent, send};
 use crate::support::daemon::{Daemon, Setup};
@@ -145,6 +147,44 @@ fn a_bad_configuration_changes_nothing() {
     daemon
         .request("POST", "/spool/web/80?status=up", &[])
         .is(200, "");
+    daemon.is_sound();
+}
+
+#[test]
+fn a_reload_of_a_fifo_hangs_nothing_and_is_seen_in_the_metrics() {
+    let mut daemon = Daemon::with_config("cache_time: 0\n");
+    let failed = "hacheck_config_last_reload_successful";
+    let at = "hacheck_config_last_reload_success_timestamp_seconds";
+    assert_eq!(daemon.metric(failed), 1.0);
+    let started = daemon.metric(at);
+    assert!(started > 1.5e9, "{started}");
+    let config = daemon.spool.outside().join("config.yaml");
+    let fifo = daemon.spool.outside().join("fifo");
+    mkfifo(&fifo, Mode::S_IRWXU).unwrap();
+    fs::remove_file(&config).unwrap();
+    mkfifo(&config, Mode::S_IRWXU).unwrap();
+    daemon.process.signal(Signal::SIGHUP);
+    daemon.wait_for_log("it is not a regular file");
+    wait_until(PATIENCE, "the failed reload in the metrics", || {
+        daemon.metric(failed) == 0.0
+    });
+    // A token's file and certificates likewise; a reload that works again says so.
+    fs::remove_file(&config).unwrap();
+    let fifo = fifo.display();
+    daemon.reload(
+        &format!("tls_verify: true\ntls_ca_file: {fifo}\n"),
+        "cannot read certificates",
+    );
+    daemon.reload(
+        &format!("remote_spool_tokens: [{fifo}]\nallow_remote_spool_changes: yes\n"),
+        "it is not a regular file; it must hold a token",
+    );
+    wait_until(PATIENCE, "the reload in the metrics", || {
+        daemon.metric(failed) == 1.0
+    });
+    daemon
+        .request("POST", "/spool/web/80?status=up", &[])
+        .says(401, "needs a token");
     daemon.is_sound();
 }
 

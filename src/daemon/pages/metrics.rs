@@ -1,5 +1,7 @@
 //! `/metrics`: the text for Prometheus.
 
+use std::sync::atomic::Ordering;
+
 use super::exposition::Exposition;
 use super::{DaemonState, SPOOL_TROUBLE};
 use crate::config;
@@ -27,6 +29,7 @@ pub(super) fn page(state: &DaemonState) -> Reply {
     cache(&mut page, state);
     spool(&mut page, state);
     group_metrics(&mut page, state);
+    reloads(&mut page, &state.counters);
     process(&mut page, state);
     limits(&mut page, state);
     reply::metrics(page.finish())
@@ -231,6 +234,20 @@ fn process(page: &mut Exposition, state: &DaemonState) {
     page.gauge("threads", "Threads.", figures.threads);
     let cpu = figures.user_seconds + figures.system_seconds;
     page.counter("cpu_seconds_total", "CPU time.", cpu);
+}
+
+fn reloads(page: &mut Exposition, counters: &Counters) {
+    let failed = counters.reload_failed.load(Ordering::Relaxed);
+    page.gauge(
+        "config_last_reload_successful",
+        "0 while the configuration file is at fault and an older one is in force.",
+        u8::from(!failed),
+    );
+    page.gauge(
+        "config_last_reload_success_timestamp_seconds",
+        "When the configuration in force was read.",
+        get(&counters.config_read_at),
+    );
 }
 
 /// Every limit, with what it has become where the configuration leaves it open.

@@ -11,7 +11,11 @@ use tokio_rustls::rustls::{DigitallySignedStruct, Error, RootCertStore, Signatur
 
 use super::TlsError;
 use crate::os::cause::cause_text;
+use crate::os::reading::read_regular;
 use crate::probe::Settings;
+
+/// Most bytes of a file with certificates; all that Debian trusts take 220 KiB.
+const FILE_MAX: u64 = 16 << 20;
 
 /// Where Debian, and most others, keep the certificates to trust.
 const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
@@ -31,7 +35,7 @@ pub(in crate::probe) fn trusted(
 }
 
 fn read(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
-    let text = std::fs::read(file).map_err(cause_text)?;
+    let text = read_regular(file, FILE_MAX).map_err(|e| e.to_string())?;
     let mut certificates = decode(&text).map_err(cause_text)?;
     certificates.retain(may_sign);
     if certificates.is_empty() {

@@ -4,13 +4,14 @@ use super::super::route;
 use super::super::{Asked, Poll};
 use super::*;
 use crate::daemon::state::Live;
+use crate::daemon::tokens::Tokens;
 use crate::ledger::Face;
 
 /// A poll of a host with two addresses, of which its own name has the first.
 fn poll(path: &str, headers: &[(&'static str, &str)]) -> (Poll, Live) {
     let addresses = [[10, 0, 0, 7].into(), [10, 0, 0, 8].into()];
     let own = LocalAddresses::known(&addresses, Some(addresses[0]));
-    let live = Live::new(Config::default(), &Arc::new(own)).unwrap();
+    let live = Live::new(Config::default(), Tokens::default(), &Arc::new(own)).unwrap();
     let (path, query) = match path.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (path, None),
