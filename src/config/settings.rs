@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use super::{Config, DaemonSettings, LogSettings};
 use crate::group::Group;
-use crate::settings::{self, map};
+use crate::settings::{self, Kind, map};
 use crate::{check, group, http, ledger, probe};
 
 /// One key of the configuration file.
@@ -59,17 +59,17 @@ fn part<S: 'static>(
 
 /// The groups, whose checks may run commands of `exec`.
 fn groups() -> Setting {
-    Setting::dependent(
+    let kind = Kind::shown("map of groups", |groups| map(groups, Group::show));
+    let setting = Setting::new(
         "groups",
-        "map of groups",
         "Named sets of checks, asked for by `/group/<name>/0/`, on listeners of their own, or watched: see [Groups](#groups).",
-        |config, reader| {
-            if let Some(groups) = group::read(&config.probe.exec, reader) {
-                config.groups = groups;
-            }
-        },
-        |config| map(&config.groups, Group::show),
-    )
+        kind,
+        |config| &config.groups,
+        |config| &mut config.groups,
+    );
+    setting.read_by(|config, reader| {
+        config.groups = group::read(&config.probe.exec, reader);
+    })
 }
 
 /// The changed keys that take effect at the next start only.

@@ -5,57 +5,49 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use super::GroupCheck;
+use crate::names::Key;
 use crate::os::process::Argv;
-use crate::settings::quoted;
+use crate::probe::settings::LONGEST;
+use crate::settings::{
+    Fields, Kind, Reader, command, list, quoted, read_part, seconds, settings, show_part, times,
+};
 
 /// Groups by name.
 pub type Groups = BTreeMap<String, Group>;
 
-/// A named set of checks.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Group {
-    /// Its checks, one at least.
-    pub checks: Vec<GroupCheck>,
-    /// How many of them must pass.
-    pub require: Require,
-    /// The deadline of each check, in place of the usual one.
-    pub timeout: Option<Duration>,
-    /// An address where any URL asks for this group.
-    pub listen: Option<SocketAddr>,
-    /// How often it is checked unasked.
-    pub every: Option<Duration>,
-    /// Results in a row until it is up.
-    pub rise: u32,
-    /// Results in a row until it is down.
-    pub fall: u32,
-    /// What is run when it gets up, one after the other.
-    pub on_up: Vec<Argv>,
-    /// What is run when it gets down, one after the other.
-    pub on_down: Vec<Argv>,
-    /// How long each of them may take.
-    pub action_timeout: Duration,
-    /// Whether they are run after every check, not only after a change.
-    pub repeat: bool,
-    /// The spool entry that is down while the group is.
-    pub down_spool: Option<String>,
-}
+/// Most checks of a group.
+const CHECKS_MAX: usize = 256;
 
-impl Default for Group {
-    fn default() -> Self {
-        Self {
-            checks: Vec::new(),
-            require: Require::All,
-            timeout: None,
-            listen: None,
-            every: None,
-            rise: 1,
-            fall: 1,
-            on_up: Vec::new(),
-            on_down: Vec::new(),
-            action_timeout: Duration::from_secs(60),
-            repeat: false,
-            down_spool: None,
-        }
+/// The longest time between two checks of a group, in seconds: 30 days.
+const LONGEST_WAIT: f64 = 2_592_000.0;
+
+settings! {
+    /// A named set of checks.
+    pub struct Group {
+        /// Its checks, one at least.
+        checks: Vec<GroupCheck> = Vec::new(), checks();
+        /// How many of them must pass.
+        require: Require = Require::All, require(), read_by(read_require);
+        /// The deadline of each check, in place of the usual one.
+        timeout: Option<Duration> = None, seconds(0.001, LONGEST).or_unset();
+        /// An address where any URL asks for this group.
+        listen: Option<SocketAddr> = None, listen().or_unset();
+        /// How often it is checked unasked.
+        every: Option<Duration> = None, seconds(0.05, LONGEST_WAIT).or_unset();
+        /// Results in a row until it is up.
+        rise: u32 = 1, times(1000);
+        /// Results in a row until it is down.
+        fall: u32 = 1, times(1000);
+        /// What is run when it gets up, one after the other.
+        on_up: Vec<Argv> = Vec::new(), action();
+        /// What is run when it gets down, one after the other.
+        on_down: Vec<Argv> = Vec::new(), action();
+        /// How long each of them may take.
+        action_timeout: Duration = Duration::from_secs(60), seconds(0.05, 86_400.0);
+        /// The spool entry that is down while the group is.
+        down_spool: Option<String> = None, spool_entry().or_unset();
+        /// Whether the actions are run after every check, not only after a change.
+        repeat: bool = false;
     }
 }
 
@@ -80,55 +72,128 @@ impl Require {
             Self::Number(n) => n,
         }
     }
+
+    fn show(&self) -> String {
+        match self {
+            Self::All => "all".into(),
+            Self::Any => "any".into(),
+            Self::Number(n) => n.to_string(),
+        }
+    }
 }
 
 impl Group {
-    /// The group as YAML.
-    pub fn show(&self) -> String {
-        let default = Self::default();
-        let texts = |items: Vec<String>| {
-            format!(
-                "[{}]",
-                items
-                    .iter()
-                    .map(|t| quoted(t))
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            )
-        };
-        let command = |argv: &Argv| texts(argv.words().to_vec());
-        let seconds = |d: Duration| d.as_secs_f64().to_string();
-        let mut parts = vec![format!(
-            "checks: {}",
-            texts(self.checks.iter().map(|c| c.text.clone()).collect())
-        )];
-        match self.require {
-            Require::All => {}
-            Require::Any => parts.push("require: any".into()),
-            Require::Number(n) => parts.push(format!("require: {n}")),
+    /// Reads a group, or notes faults.
+    pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
+        let (group, fields) = read_part(&Self::table(), reader)?;
+        match fields.get("checks").map(Reader::item_count) {
+            None => {
+                reader.fault_of_key("has no checks", "write checks: [tcp://localhost:5432]");
+            }
+            Some(1..=CHECKS_MAX) => {}
+            Some(count) => {
+                let what = format_args!("has {count} checks");
+                reader.fault_of_key(what, format_args!("write 1 to {CHECKS_MAX}"));
+            }
         }
-        parts.extend(self.timeout.map(|t| format!("timeout: {}", seconds(t))));
-        parts.extend(
-            self.listen
-                .map(|a| format!("listen: {}", quoted(&a.to_string()))),
-        );
-        parts.extend(self.every.map(|t| format!("every: {}", seconds(t))));
-        parts.extend((self.rise != 1).then(|| format!("rise: {}", self.rise)));
-        parts.extend((self.fall != 1).then(|| format!("fall: {}", self.fall)));
-        parts.extend(self.on_up.first().map(|a| format!("on_up: {}", command(a))));
-        parts.extend(
-            self.on_down
-                .first()
-                .map(|a| format!("on_down: {}", command(a))),
-        );
-        if self.action_timeout != default.action_timeout {
-            parts.push(format!("action_timeout: {}", seconds(self.action_timeout)));
+        if group.every.is_none() {
+            warn_of_idle_settings(&fields);
         }
-        parts.extend(
-            self.down_spool
-                .as_ref()
-                .map(|name| format!("down_spool: {}", quoted(name))),
-        );
-        format!("{{{}}}", parts.join(", "))
+        Some(group)
     }
+
+    /// The group as YAML.
+    #[must_use]
+    pub fn show(&self) -> String {
+        show_part(&Self::table(), self)
+    }
+}
+
+/// What does nothing without `every`.
+fn warn_of_idle_settings(fields: &Fields<'_>) {
+    let idle = [
+        "rise",
+        "fall",
+        "on_up",
+        "on_down",
+        "action_timeout",
+        "down_spool",
+    ];
+    for reader in idle.into_iter().filter_map(|key| fields.get(key)) {
+        reader.warn("this does nothing without 'every', since the group is checked only when it is asked for");
+    }
+}
+
+fn checks() -> Kind<Vec<GroupCheck>> {
+    let show = |checks: &Vec<GroupCheck>| {
+        let texts: Vec<_> = checks.iter().map(|check| &check.text).collect();
+        list(&texts)
+    };
+    Kind::new("list of checks", |reader| reader.each(read_check), show)
+}
+
+fn read_check(reader: &Reader<'_>) -> Option<GroupCheck> {
+    let text = reader.text()?;
+    let check = GroupCheck::parse(&text);
+    check.map_err(|e| reader.fault(e.what, e.remedy)).ok()
+}
+
+fn require() -> Kind<Require> {
+    Kind::shown("number, `all` or `any`", |require: &Require| require.show())
+}
+
+fn read_require(group: &mut Group, reader: &Reader<'_>) {
+    let require = match reader.word().as_deref() {
+        Some("all") => Some(Require::All),
+        Some("any") => Some(Require::Any),
+        _ => required_number(group.checks.len(), reader).map(Require::Number),
+    };
+    if let Some(require) = require {
+        group.require = require;
+    }
+}
+
+fn required_number(checks: usize, reader: &Reader<'_>) -> Option<usize> {
+    // Where the checks are at fault, their number is not known.
+    let most = if checks == 0 { CHECKS_MAX } else { checks };
+    let or = ", the number of checks, or 'all' or 'any'";
+    let number = reader.whole_or(1, most as u64, or)?;
+    usize::try_from(number).ok()
+}
+
+fn listen() -> Kind<SocketAddr> {
+    let show = |address: &SocketAddr| quoted(&address.to_string());
+    Kind::new("address and port", read_listen, show)
+}
+
+fn read_listen(reader: &Reader<'_>) -> Option<SocketAddr> {
+    let remedy = "write address and port, such as 0.0.0.0:5500 or [::]:5500";
+    reader.parsed("is no address to listen on", remedy, |text| {
+        let address: SocketAddr = text.trim().parse().ok()?;
+        (address.port() != 0).then_some(address)
+    })
+}
+
+/// A command to run; heartbeat's file may have several.
+fn action() -> Kind<Vec<Argv>> {
+    let read = |reader: &Reader<'_>| Some(vec![command(reader)?]);
+    let show = |commands: &Vec<Argv>| match commands.first() {
+        Some(command) => list(command.words()),
+        None => "null".into(),
+    };
+    Kind::new("command", read, show)
+}
+
+fn spool_entry() -> Kind<String> {
+    Kind::new("service, or service:port", read_spool_entry, |name| {
+        quoted(name)
+    })
+}
+
+fn read_spool_entry(reader: &Reader<'_>) -> Option<String> {
+    let remedy = "write the name of a service, or service:port";
+    reader.parsed("cannot be a downtime", remedy, |text| {
+        let key = Key::parse(text).ok()?;
+        Some(key.file_name())
+    })
 }

@@ -1,9 +1,10 @@
 //! What an HTTP upstream's answer must be like, where a status alone does not say enough.
 
+use hyper::header::HeaderValue;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::Header;
-use crate::settings::{Reader, Secret, quoted};
+use crate::settings::{Kind, Reader, Secret, quoted, read_part, settings, show_part, text};
 
 /// Most bytes of memory for a compiled expression.
 const REGEX_MAX: usize = 1 << 20;
@@ -11,19 +12,22 @@ const REGEX_MAX: usize = 1 << 20;
 /// The methods that a check may use.
 const METHODS: [&str; 4] = ["GET", "HEAD", "OPTIONS", "POST"];
 
-/// The rule of one service. What is not set is not asked for.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HttpRule {
-    /// The statuses that pass, as ranges with both ends; 200 to 399 when unset.
-    pub status: Vec<(u16, u16)>,
-    /// A text that must be in the body.
-    pub body_contains: Option<String>,
-    /// An expression that must match in the body.
-    pub body_regex: Option<Pattern>,
-    /// Request headers to send besides, or in place of, the usual ones. A value may be a credential.
-    pub headers: Vec<(Header, Secret)>,
-    /// The method to ask by.
-    pub method: &'static str,
+const STATUS_REMEDY: &str = "write 100 to 599, or a range such as 200-299";
+
+settings! {
+    /// The rule of one service. What is not set is not asked for.
+    pub struct HttpRule {
+        /// The statuses that pass, as ranges with both ends.
+        status: Vec<(u16, u16)> = vec![(200, 399)], statuses();
+        /// A text that must be in the body.
+        body_contains: Option<String> = None, text().or_unset();
+        /// An expression that must match in the body.
+        body_regex: Option<Pattern> = None, pattern().or_unset();
+        /// Request headers to send besides, or in place of, the usual ones. A value may be a credential.
+        headers: Vec<(Header, Secret)> = Vec::new(), headers();
+        /// The method to ask by.
+        method: &'static str = "GET", method();
+    }
 }
 
 /// A regular expression; two are the same when their texts are.
@@ -50,138 +54,73 @@ impl Pattern {
     }
 }
 
-impl Default for HttpRule {
-    fn default() -> Self {
-        Self {
-            status: vec![(200, 399)],
-            body_contains: None,
-            body_regex: None,
-            headers: Vec::new(),
-            method: "GET",
-        }
-    }
-}
-
 impl HttpRule {
-    /// Reads a rule.
+    /// Reads a rule, or notes faults.
     pub fn read(reader: &Reader<'_>) -> Option<Self> {
-        let fields =
-            reader.fields(&["status", "body_contains", "body_regex", "headers", "method"])?;
-        let mut rule = Self::default();
-        let mut good = true;
-        let mut faulty = |read: bool| good &= read;
-        if let Some(value) = fields.get("status") {
-            let ranges = value.each(statuses);
-            faulty(ranges.as_ref().is_some_and(|r| !r.is_empty()));
-            rule.status = ranges.unwrap_or_default();
-        }
-        if let Some(value) = fields.get("body_contains") {
-            rule.body_contains = value.text();
-            faulty(rule.body_contains.is_some());
-        }
-        if let Some(value) = fields.get("body_regex") {
-            rule.body_regex = pattern(value);
-            faulty(rule.body_regex.is_some());
-        }
-        if let Some(value) = fields.get("headers") {
-            let headers = headers(value);
-            faulty(headers.is_some());
-            rule.headers = headers.unwrap_or_default();
-        }
-        if let Some(value) = fields.get("method") {
-            let method = method(value);
-            faulty(method.is_some());
-            rule.method = method.unwrap_or("GET");
-        }
-        if rule.method == "HEAD"
-            && let Some(value) = fields
-                .get("body_contains")
-                .or_else(|| fields.get("body_regex"))
-        {
+        let (rule, fields) = read_part(&Self::table(), reader)?;
+        let of_body = fields.get("body_contains").or(fields.get("body_regex"));
+        if let Some(value) = of_body.filter(|_| rule.method == "HEAD") {
             value.fault(
                 "can never be found in an answer to HEAD, which has no body",
                 "use method: GET",
             );
-            good = false;
         }
-        good.then_some(rule)
+        Some(rule)
     }
 
     /// The rule as YAML.
     pub fn show(&self) -> String {
-        let default = Self::default();
-        let mut parts = Vec::new();
-        if self.status != default.status {
-            let range = |(from, to): &(u16, u16)| {
-                if from == to {
-                    from.to_string()
-                } else {
-                    format!("{from}-{to}")
-                }
-            };
-            parts.push(format!(
-                "status: [{}]",
-                self.status.iter().map(range).collect::<Vec<_>>().join(", ")
-            ));
-        }
-        parts.extend(
-            self.body_contains
-                .as_ref()
-                .map(|t| format!("body_contains: {}", quoted(t))),
-        );
-        parts.extend(
-            self.body_regex
-                .as_ref()
-                .map(|p| format!("body_regex: {}", quoted(p.text()))),
-        );
-        if !self.headers.is_empty() {
-            let header =
-                |(header, _): &(Header, Secret)| format!("{}: \"***\"", quoted(header.written()));
-            parts.push(format!(
-                "headers: {{{}}}",
-                self.headers
-                    .iter()
-                    .map(header)
-                    .collect::<Vec<_>>()
-                    .join(", ")
-            ));
-        }
-        if self.method != default.method {
-            parts.push(format!("method: {}", self.method));
-        }
-        format!("{{{}}}", parts.join(", "))
+        show_part(&Self::table(), self)
     }
 }
 
-fn statuses(reader: &Reader<'_>) -> Option<(u16, u16)> {
-    let code = |t: &str| {
-        t.trim()
-            .parse::<u16>()
-            .ok()
-            .filter(|n| (100..=599).contains(n))
+fn statuses() -> Kind<Vec<(u16, u16)>> {
+    let show = |ranges: &Vec<(u16, u16)>| {
+        let texts: Vec<_> = ranges.iter().map(range_text).collect();
+        format!("[{}]", texts.join(", "))
     };
-    reader.parsed(
-        "is no status",
-        "write 100 to 599, or a range such as 200-299",
-        |text| {
-            let (from, to) = text.split_once('-').map_or((text, text), |range| range);
-            let range = (code(from)?, code(to)?);
-            (range.0 <= range.1).then_some(range)
-        },
-    )
+    Kind::new("list of statuses", read_statuses, show)
 }
 
-fn pattern(reader: &Reader<'_>) -> Option<Pattern> {
+fn range_text((from, to): &(u16, u16)) -> String {
+    if from == to {
+        from.to_string()
+    } else {
+        format!("{from}-{to}")
+    }
+}
+
+fn read_statuses(reader: &Reader<'_>) -> Option<Vec<(u16, u16)>> {
+    if reader.item_count() == 0 {
+        reader.fault_of_key("lets no status pass", STATUS_REMEDY);
+        return None;
+    }
+    reader.each(|item| item.parsed("is no status", STATUS_REMEDY, parse_range))
+}
+
+fn parse_range(text: &str) -> Option<(u16, u16)> {
+    let (from, to) = text.split_once('-').unwrap_or((text, text));
+    let range = (parse_status(from)?, parse_status(to)?);
+    (range.0 <= range.1).then_some(range)
+}
+
+fn parse_status(text: &str) -> Option<u16> {
+    let status = text.trim().parse().ok()?;
+    (100..=599).contains(&status).then_some(status)
+}
+
+fn pattern() -> Kind<Pattern> {
+    Kind::new("regular expression", read_pattern, |p| quoted(p.text()))
+}
+
+fn read_pattern(reader: &Reader<'_>) -> Option<Pattern> {
     let text = reader.text()?;
     match RegexBuilder::new(&text).size_limit(REGEX_MAX).build() {
         Ok(regex) => Some(Pattern(regex)),
         Err(e) => {
             let said = e.to_string();
-            let cause = said
-                .lines()
-                .last()
-                .unwrap_or_default()
-                .trim_start_matches("error: ");
+            let last_line = said.lines().last().unwrap_or_default();
+            let cause = last_line.trim_start_matches("error: ");
             reader.fault(
                 format_args!("is no regular expression ({cause})"),
                 "mend it, or use body_contains",
@@ -191,39 +130,50 @@ fn pattern(reader: &Reader<'_>) -> Option<Pattern> {
     }
 }
 
-fn headers(reader: &Reader<'_>) -> Option<Vec<(Header, Secret)>> {
-    let read = |(name, value): &(&str, Reader<'_>)| {
-        let Some(header) = Header::parse(name).filter(|header| !header.is_hop_by_hop()) else {
-            value.fault_of_key(
-                "is not a header that can be sent",
-                "write one such as X-Request-Id",
-            );
-            return None;
-        };
-        let good = |t: &str| {
-            hyper::header::HeaderValue::from_str(t)
-                .ok()
-                .map(|_| t.to_owned())
-        };
-        let text = value.clone().secret().parsed(
-            "cannot be the value of a header",
-            "write printable text on one line",
-            good,
-        )?;
-        Some((header, Secret::new(text)))
+fn headers() -> Kind<Vec<(Header, Secret)>> {
+    let show = |headers: &Vec<(Header, Secret)>| {
+        let hidden =
+            |(header, _): &(Header, Secret)| format!("{}: \"***\"", quoted(header.written()));
+        let texts: Vec<_> = headers.iter().map(hidden).collect();
+        format!("{{{}}}", texts.join(", "))
     };
-    let read: Vec<_> = reader.entries()?.iter().map(read).collect();
+    Kind::new("map of headers", read_headers, show)
+}
+
+fn read_headers(reader: &Reader<'_>) -> Option<Vec<(Header, Secret)>> {
+    let entries = reader.entries()?;
+    let read: Vec<_> = entries
+        .iter()
+        .map(|(name, value)| read_header(name, value))
+        .collect();
     read.into_iter().collect()
 }
 
-fn method(reader: &Reader<'_>) -> Option<&'static str> {
-    reader.parsed(
-        "is not a method for checks",
-        "write GET, HEAD, OPTIONS or POST",
-        |text| {
-            METHODS
-                .into_iter()
-                .find(|m| m.eq_ignore_ascii_case(text.trim()))
-        },
-    )
+fn read_header(name: &str, value: &Reader<'_>) -> Option<(Header, Secret)> {
+    let Some(header) = Header::parse(name).filter(|header| !header.is_hop_by_hop()) else {
+        value.fault_of_key(
+            "is not a header that can be sent",
+            "write one such as X-Request-Id",
+        );
+        return None;
+    };
+    let text = value.clone().secret().parsed(
+        "cannot be the value of a header",
+        "write printable text on one line",
+        |text| HeaderValue::from_str(text).is_ok().then(|| text.to_owned()),
+    )?;
+    Some((header, Secret::new(text)))
+}
+
+fn method() -> Kind<&'static str> {
+    let show = |method: &&'static str| (*method).to_owned();
+    Kind::new("method", read_method, show)
+}
+
+fn read_method(reader: &Reader<'_>) -> Option<&'static str> {
+    let remedy = "write GET, HEAD, OPTIONS or POST";
+    reader.parsed("is not a method for checks", remedy, |text| {
+        let mut methods = METHODS.into_iter();
+        methods.find(|method| method.eq_ignore_ascii_case(text.trim()))
+    })
 }

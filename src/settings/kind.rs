@@ -48,6 +48,11 @@ impl<T: 'static> Kind<T> {
         }
     }
 
+    /// A kind that only the setting itself can read: see [`Setting::read_by`](super::Setting::read_by).
+    pub fn shown(words: &'static str, show: impl Fn(&T) -> String + Send + Sync + 'static) -> Self {
+        Self::new(words, |_| None, show)
+    }
+
     /// The same with a unit.
     #[must_use]
     pub fn unit(self, unit: &'static str) -> Self {
@@ -103,6 +108,15 @@ pub fn seconds(min: f64, max: f64) -> Kind<Duration> {
     let read = move |reader: &Reader<'_>| reader.seconds(min, max);
     let kind = Kind::new("number", read, seconds_text).unit("seconds");
     kind.limit(Duration::as_secs_f64)
+}
+
+/// A number of times in a row, from 1 to `max`.
+pub fn times(max: u32) -> Kind<u32> {
+    let read = move |reader: &Reader<'_>| {
+        let number = reader.whole(1, max.into())?;
+        u32::try_from(number).ok()
+    };
+    Kind::new("number", read, ToString::to_string)
 }
 
 /// A time in seconds, 0 too; none is for ever.

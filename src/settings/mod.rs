@@ -12,6 +12,7 @@ mod fault;
 mod kind;
 mod maps;
 mod numbers;
+mod part;
 mod raw;
 mod read;
 mod secret;
@@ -25,9 +26,10 @@ pub use elsewhere::file_key;
 pub use fault::{Fault, Faults, Sink};
 pub use kind::{
     Kind, any_text, bytes, count, flag, mode, networks, path, paths, port_ranges, ports, seconds,
-    seconds_or_ever, secret, text,
+    seconds_or_ever, secret, text, times,
 };
 pub use maps::collect;
+pub use part::{read_part, show_part};
 pub use raw::{Document, Node, Problem, Value};
 pub use read::{Fields, Reader};
 pub use secret::Secret;

@@ -85,6 +85,15 @@ impl<'a> Reader<'a> {
         matches!(self.node.value, Value::List(_))
     }
 
+    /// How many values a list has; a single value counts as a list of one.
+    #[must_use]
+    pub fn item_count(&self) -> usize {
+        match &self.node.value {
+            Value::List(list) => list.len(),
+            Value::Null | Value::Scalar(_) | Value::Map(_) => 1,
+        }
+    }
+
     /// Another value that stands for this one in messages.
     #[must_use]
     pub fn standing_for<'b>(&self, node: &'b Node) -> Reader<'b>

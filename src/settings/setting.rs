@@ -18,8 +18,9 @@ use super::read::{Fields, Reader};
 /// ```
 ///
 /// A setting has its text, key, type, default, and a [`Kind`] with unit and range. The text is both the documentation of
-/// the field and what the reference says of the key: sentences in Markdown. `restart` marks a setting that the daemon
-/// reads only once; all others apply at SIGHUP.
+/// the field and what the reference says of the key: sentences in Markdown. What follows the kind are methods of
+/// [`Setting`]: `restart` marks one that the daemon reads only once (all others apply at SIGHUP), `read_by(f)` one that
+/// is read with an eye on others. Without a kind it is a field that no key sets.
 ///
 /// This makes the struct with public fields, its `Default`, and `Settings::table()`.
 macro_rules! settings {
@@ -27,7 +28,8 @@ macro_rules! settings {
         $(#[$about:meta])+
         pub struct $Settings:ident {$(
             $(#[doc = $text:literal])+
-            $key:ident: $type:ty = $default:expr, $kind:expr $(, $restart:ident)?;
+            $key:ident: $type:ty = $default:expr
+                $(, $kind:expr $(, $method:ident $(($argument:expr))?)*)?;
         )+}
     ) => {
         $(#[$about])+
@@ -47,17 +49,22 @@ macro_rules! settings {
             /// The settings, in the order of the reference.
             #[must_use]
             pub fn table() -> Vec<$crate::settings::Setting<Self>> {
-                vec![$(
-                    $crate::settings::Setting::new(
-                        stringify!($key),
-                        concat!($($text),+),
-                        $kind,
-                        |settings: &Self| &settings.$key,
-                        |settings: &mut Self| &mut settings.$key,
-                    )
-                    // `.restart()` where the word stands.
-                    $(.$restart())?
-                ),+]
+                let mut table = Vec::new();
+                $(
+                    #[allow(unused_variables, reason = "of a field without a kind")]
+                    let text = concat!($($text),+);
+                    $(
+                        let setting = $crate::settings::Setting::new(
+                            stringify!($key),
+                            text,
+                            $kind,
+                            |settings: &Self| &settings.$key,
+                            |settings: &mut Self| &mut settings.$key,
+                        );
+                        table.push(setting $(.$method($($argument)?))*);
+                    )?
+                )+
+                table
             }
         }
     };
@@ -111,30 +118,21 @@ impl<S: 'static> Setting<S> {
         }
     }
 
-    /// A setting whose value depends on other settings that were read before it.
-    pub fn dependent(
-        name: &'static str,
-        kind: &'static str,
-        doc: &'static str,
-        read: fn(&mut S, &Reader<'_>),
-        show: fn(&S) -> String,
-    ) -> Self {
-        Self {
-            name,
-            kind,
-            unit: "",
-            doc,
-            restart: false,
-            secret: false,
-            value: Box::new(Dependent { read, show }),
-        }
-    }
-
     /// The same, where a change needs a restart.
     #[must_use]
     pub fn restart(self) -> Self {
         Self {
             restart: true,
+            ..self
+        }
+    }
+
+    /// The same, read by a function that sees the other settings, as far as they were read before it.
+    #[must_use]
+    pub fn read_by(self, read: fn(&mut S, &Reader<'_>)) -> Self {
+        let value = self.value;
+        Self {
+            value: Box::new(ReadBy { value, read }),
             ..self
         }
     }
@@ -204,22 +202,22 @@ impl<S, T> Value<S> for Field<S, T> {
 }
 
 /// A value that is read with an eye on others.
-struct Dependent<S> {
+struct ReadBy<S> {
+    value: Box<dyn Value<S>>,
     read: fn(&mut S, &Reader<'_>),
-    show: fn(&S) -> String,
 }
 
-impl<S> Value<S> for Dependent<S> {
+impl<S> Value<S> for ReadBy<S> {
     fn read(&self, settings: &mut S, reader: &Reader<'_>) {
         (self.read)(settings, reader);
     }
 
     fn show(&self, settings: &S) -> String {
-        (self.show)(settings)
+        self.value.show(settings)
     }
 
-    fn limit(&self, _settings: &S) -> Option<f64> {
-        None
+    fn limit(&self, settings: &S) -> Option<f64> {
+        self.value.limit(settings)
     }
 }
 

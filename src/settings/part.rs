@@ -1,0 +1,31 @@
+//! Settings that are the value of one key: a map whose keys are ours, such as a group or a rule.
+
+use super::read::{Fields, Reader};
+use super::setting::Setting;
+
+/// Reads all settings of a table from a map; also gives the map's values, for what is wrong with them together.
+pub fn read_part<'a, S: Default + 'static>(
+    table: &[Setting<S>],
+    reader: &Reader<'a>,
+) -> Option<(S, Fields<'a>)> {
+    let names: Vec<&str> = table.iter().map(|setting| setting.name).collect();
+    let fields = reader.fields(&names)?;
+    let mut settings = S::default();
+    for setting in table {
+        setting.read(&mut settings, &fields);
+    }
+    Some((settings, fields))
+}
+
+/// Shows the settings of a table that are not the defaults, as a map on one line.
+pub fn show_part<S: Default + 'static>(table: &[Setting<S>], settings: &S) -> String {
+    let default = S::default();
+    let mut parts = Vec::new();
+    for setting in table {
+        let value = setting.show(settings);
+        if value != setting.show(&default) {
+            parts.push(format!("{}: {value}", setting.name));
+        }
+    }
+    format!("{{{}}}", parts.join(", "))
+}
