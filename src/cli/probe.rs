@@ -56,10 +56,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
     let headers = headers(&args.header)?;
     let config = config(call, args.config_file.as_deref())?;
     let spool = values::spool(args.spool_root);
-    let answer = once::ask(&path, &headers, config, &spool).map_err(|e| match e {
-        OnceError::Path(why) => Failure::usage(why),
-        OnceError::Setup(why) => Failure::failed(why),
-    })?;
+    let answer = once::ask(&path, &headers, config, &spool).map_err(failure)?;
     show(&answer, args.verbose)?;
     Ok(u8::from(!answer.passes))
 }
@@ -73,6 +70,13 @@ fn config(call: &Call, file: Option<&str>) -> Result<Config, Failure> {
         call.note(&warning.to_string());
     }
     Ok(loaded.config)
+}
+
+fn failure(e: OnceError) -> Failure {
+    match e {
+        OnceError::Path(_) => Failure::usage(e),
+        OnceError::Setup(_) | OnceError::Start(_) | OnceError::Spool(_) => Failure::failed(e),
+    }
 }
 
 /// The path that a balancer would ask for.

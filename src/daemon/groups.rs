@@ -3,6 +3,7 @@
 //! Rule: a reload stops what is gone, starts what is new, and leaves everything else running with its state.
 
 use std::collections::HashMap;
+use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
@@ -12,6 +13,7 @@ use hyper::{Request, StatusCode};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::error::GroupListenError;
 use super::handler;
 use super::poll::decide::Verdict;
 use super::poll::route::CheckPath;
@@ -41,7 +43,7 @@ impl GroupTasks {
     ///
     /// # Errors
     /// When an address cannot be listened on.
-    pub fn start(state: &Arc<DaemonState>, own: Vec<SocketAddr>) -> Result<Self, String> {
+    pub fn start(state: &Arc<DaemonState>, own: Vec<SocketAddr>) -> Result<Self, GroupListenError> {
         let live = Arc::clone(state);
         let means = Means {
             runner: Arc::new(state.checker.fresh()),
@@ -87,54 +89,60 @@ impl GroupTasks {
     }
 
     /// Opens and closes listeners; what could not be opened.
-    fn listen(&mut self) -> Vec<String> {
+    fn listen(&mut self) -> Vec<GroupListenError> {
         let config = Arc::clone(&self.state.live().config);
-        let wanted: Vec<_> = config
-            .groups
-            .iter()
-            .filter_map(|(n, g)| Some((g.listen?, n.clone())))
-            .collect();
-        self.listeners.retain(|known, stop| {
-            let stays = wanted.contains(known);
-            if !stays {
-                log::info!("group {}: no longer listening on {}", known.1, known.0);
-                stop.send_replace(true);
-            }
-            stays
-        });
-        let mut faults = Vec::new();
+        let groups = config.groups.iter();
+        let wanted = groups.filter_map(|(name, group)| Some((group.listen?, name.clone())));
+        let wanted: Vec<(SocketAddr, String)> = wanted.collect();
+        self.close_all_but(&wanted);
+        let mut errors = Vec::new();
         for (address, name) in wanted {
             if self.listeners.contains_key(&(address, name.clone())) {
                 continue;
             }
-            if self.is_own(address) {
-                faults.push(format!(
-                    "group {name}: hacheck itself listens on {address}; give the group another port"
-                ));
-                continue;
-            }
-            match accept::bind(address) {
-                Ok(listener) => {
-                    log::info!("group {name}: listening on {address}");
-                    let (stop, stopped) = watch::channel(false);
-                    let Ok(service) = ServiceName::parse(&name) else {
-                        continue;
-                    };
-                    let poller = GroupPollers {
-                        state: Arc::clone(&self.state),
-                        name: service,
-                    };
-                    let connections = Arc::clone(&self.state.connections);
-                    tokio::spawn(accept::run(listener, connections, Http(poller), stopped));
-                    self.listeners.insert((address, name), stop);
-                }
-                Err(e) => faults.push(format!(
-                    "group {name}: {}",
-                    super::sockets::cannot_listen(address, &e)
-                )),
+            if let Err(cause) = self.open(address, &name) {
+                errors.push(GroupListenError {
+                    name,
+                    address,
+                    cause,
+                });
             }
         }
-        faults
+        errors
+    }
+
+    fn close_all_but(&mut self, wanted: &[(SocketAddr, String)]) {
+        self.listeners.retain(|known, stop| {
+            let stays = wanted.contains(known);
+            if !stays {
+                let (address, name) = known;
+                log::info!("group {name}: no longer listening on {address}");
+                stop.send_replace(true);
+            }
+            stays
+        });
+    }
+
+    /// Opens one listener; an error without a cause means that the daemon itself is there.
+    fn open(&mut self, address: SocketAddr, name: &str) -> Result<(), Option<io::Error>> {
+        if self.is_own(address) {
+            return Err(None);
+        }
+        let listener = accept::bind(address).map_err(Some)?;
+        log::info!("group {name}: listening on {address}");
+        // The configuration takes only names that fit.
+        let Ok(service) = ServiceName::parse(name) else {
+            return Ok(());
+        };
+        let handler = GroupHandler {
+            state: Arc::clone(&self.state),
+            name: service,
+        };
+        let (stop, stopped) = watch::channel(false);
+        let connections = Arc::clone(&self.state.connections);
+        tokio::spawn(accept::run(listener, connections, Http(handler), stopped));
+        self.listeners.insert((address, name.to_owned()), stop);
+        Ok(())
     }
 
     /// Whether the daemon itself is there: the kernel would let a group in too, and deal requests out by chance.
@@ -168,12 +176,12 @@ impl GroupTasks {
 
 /// Answers any URL with the state of one group, for balancers that can ask for only one thing.
 #[derive(Clone)]
-struct GroupPollers {
+struct GroupHandler {
     state: Arc<DaemonState>,
     name: ServiceName,
 }
 
-impl Handler for GroupPollers {
+impl Handler for GroupHandler {
     fn admits(&self, poller: IpAddr) -> bool {
         handler::admits(&self.state, poller)
     }

@@ -1,5 +1,6 @@
 //! One check without a daemon, by the daemon's own way from the poll to the verdict, for `hacheck probe`.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -7,6 +8,7 @@ use bytes::Bytes;
 use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode, Uri};
 
+use super::error::{SetupError, StartError};
 use super::poll::decide::{Verdict, decide};
 use super::poll::route::{self, CheckPath, Refusal, Route};
 use super::poll::{Poll, answer};
@@ -39,13 +41,22 @@ pub struct ProbeAnswer {
 pub enum OnceError {
     /// The daemon would not take the path: what is wrong with it.
     Path(String),
-    /// A part of the daemon cannot be set up.
-    Setup(String),
+    /// The configuration cannot be put to use.
+    Setup(SetupError),
+    /// A part of the daemon cannot be started.
+    Start(StartError),
+    /// The spool cannot be read.
+    Spool(SpoolError),
 }
 
-impl From<SpoolError> for OnceError {
-    fn from(e: SpoolError) -> Self {
-        Self::Setup(e.to_string())
+impl fmt::Display for OnceError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Path(why) => f.write_str(why),
+            Self::Setup(e) => e.fmt(f),
+            Self::Start(e) => e.fmt(f),
+            Self::Spool(e) => e.fmt(f),
+        }
     }
 }
 
@@ -104,12 +115,12 @@ fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError
     });
     let checker = Checker::new(&live.config.check, observer).tracing();
     let gate = Gate::new(spool.clone());
-    let runtime = super::runtime().map_err(OnceError::Setup)?;
+    let runtime = super::runtime().map_err(OnceError::Start)?;
     let verdict = runtime.block_on(decide(poll, live, &gate, &checker));
     // Name look-ups may hang in threads of the runtime.
     runtime.shutdown_background();
     if gate.errors() > 0 {
-        all_readable(poll, live, spool)?;
+        all_readable(poll, live, spool).map_err(OnceError::Spool)?;
     }
     let probe = std::mem::take(&mut *last.lock().unwrap_or_else(PoisonError::into_inner));
     let (status, body) = answer::content(&verdict);

@@ -12,12 +12,12 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Options;
+use super::error::{ListenError, StartError};
 use super::handler::HttpHandler;
 use super::state::DaemonState;
 use crate::config::Config;
 use crate::http::server::Http;
 use crate::http::{accept, unix};
-use crate::os::cause::cause_text;
 use crate::os::systemd::PassedSocket;
 
 /// What to listen on.
@@ -51,14 +51,9 @@ impl Sockets {
 }
 
 impl Listeners {
-    fn open_unix(&mut self, path: &Path, mode: u32) -> Result<(), String> {
-        let (socket, name) = unix::bind(path, mode).map_err(|e| {
-            let cause = cause_text(e);
-            format!(
-                "cannot listen on {}: {cause}; see listen_unix, and make its folder writable",
-                path.display()
-            )
-        })?;
+    fn open_unix(&mut self, path: &Path, mode: u32) -> Result<(), StartError> {
+        let opened = unix::bind(path, mode);
+        let (socket, name) = opened.map_err(|e| StartError::ListenUnix(path.to_owned(), e))?;
         log::info!("the unix socket {} takes connections", path.display());
         (self.unix, self.name) = (Some(socket), Some(name));
         Ok(())
@@ -129,12 +124,12 @@ pub const AGENT: &str = "agent";
 /// the agent's ports where the command line has none, and the unix socket.
 ///
 /// # Errors
-/// A sentence that names the address that cannot be had.
+/// When an address cannot be had.
 pub fn open(
     passed: Vec<PassedSocket>,
     options: &Options,
     config: &Config,
-) -> Result<Sockets, String> {
+) -> Result<Sockets, StartError> {
     let mut sockets = Sockets::default();
     if let Some(path) = &config.daemon.listen_unix {
         sockets
@@ -142,9 +137,9 @@ pub fn open(
             .open_unix(path, config.daemon.listen_unix_mode)?;
     }
     for PassedSocket { name, listener } in passed {
-        let address = listener
-            .local_addr()
-            .map_err(|e| format!("cannot use the passed socket {name}: {}", cause_text(e)))?;
+        let address = listener.local_addr();
+        let address =
+            address.map_err(|e| StartError::Socket(format!("use the passed socket {name}"), e))?;
         let (what, sockets) = match name.as_str() {
             AGENT => ("answering agent-checks", &mut sockets.agent),
             _ => ("listening", &mut sockets.http.ports),
@@ -168,29 +163,14 @@ pub fn open(
     Ok(sockets)
 }
 
-fn bind_all(options: &Options, ports: &[u16], what: &str) -> Result<Vec<TcpListener>, String> {
+fn bind_all(options: &Options, ports: &[u16], what: &str) -> Result<Vec<TcpListener>, StartError> {
     let bind = |port: &u16| {
         let address = SocketAddr::new(options.bind_address, *port);
-        let listener = accept::bind(address).map_err(|e| cannot_listen(address, &e))?;
-        let socket = listener
-            .into_std()
-            .map_err(|e| cannot_listen(address, &e))?;
+        let listener = accept::bind(address).and_then(tokio::net::TcpListener::into_std);
+        let socket = listener.map_err(|cause| ListenError { address, cause });
+        let socket = socket.map_err(StartError::Listen)?;
         log::info!("{what} on {}", socket.local_addr().unwrap_or(address));
         Ok(socket)
     };
     ports.iter().map(bind).collect()
-}
-
-pub(super) fn cannot_listen(address: SocketAddr, e: &io::Error) -> String {
-    let remedy = match e.kind() {
-        io::ErrorKind::AddrNotAvailable => {
-            "the address is not one of this host's; see --bind-address"
-        }
-        io::ErrorKind::AddrInUse => {
-            "another program listens there; stop it or choose another --port"
-        }
-        io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
-        _ => "see --bind-address and --port",
-    };
-    format!("cannot listen on {address}: {}; {remedy}", cause_text(e))
 }

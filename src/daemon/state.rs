@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use super::counters::Counters;
+use super::error::SetupError;
 use super::room;
 use super::tokens::Tokens;
 use crate::check::{Checker, Observer};
@@ -34,12 +35,15 @@ impl Live {
     ///
     /// # Errors
     /// When certificates that it names cannot be read.
-    pub fn new(config: Config, tokens: Tokens, own: &Arc<LocalAddresses>) -> Result<Self, String> {
-        let config = Arc::new(config);
-        let context = room::check_context(&config, Arc::clone(own));
+    pub fn new(
+        config: Config,
+        tokens: Tokens,
+        own: &Arc<LocalAddresses>,
+    ) -> Result<Self, SetupError> {
+        let context = room::check_context(&config, Arc::clone(own)).map_err(SetupError::Tls)?;
         Ok(Self {
-            config,
-            context: Arc::new(context.map_err(|e| e.to_string())?),
+            config: Arc::new(config),
+            context: Arc::new(context),
             tokens,
             own: Arc::clone(own),
         })

@@ -2,13 +2,14 @@
 //!
 //! Rule: a token is compared in a time that says nothing of how much of it was right, and never shows in a log.
 
+use std::fmt;
 use std::hint::black_box;
-use std::io::Read as _;
+use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::os::cause::cause_text;
-use crate::os::reading::open_regular;
+use crate::os::reading::{FileError, open_regular};
 use hyper::header::{AUTHORIZATION, HeaderMap};
 
 /// Fewest bytes of a token; shorter ones could be guessed.
@@ -48,8 +49,8 @@ impl Tokens {
     /// Reads the files.
     ///
     /// # Errors
-    /// A sentence that names the file that cannot be used, and the remedy.
-    pub fn load(files: &[PathBuf]) -> Result<Self, String> {
+    /// When one of them cannot be used.
+    pub fn load(files: &[PathBuf]) -> Result<Self, TokenError> {
         let known = files.iter().map(|file| token(file));
         Ok(Self {
             demanded: !files.is_empty(),
@@ -101,45 +102,73 @@ impl Tokens {
     }
 }
 
-fn token(path: &Path) -> Result<Token, String> {
-    let fail = |why: String| format!("remote_spool_tokens: {}: {why}", path.display());
-    let mut text = Vec::new();
-    let file = open_regular(path).map_err(|e| {
-        fail(format!(
-            "{e}; it must hold a token and be readable by hacheck"
-        ))
-    })?;
-    let mode = file.metadata().map_err(|e| fail(cause_text(e)))?.mode();
+fn token(path: &Path) -> Result<Token, TokenError> {
+    match read(path) {
+        Ok(token) => Ok(token),
+        Err(fault) => Err(TokenError {
+            path: path.to_owned(),
+            fault,
+        }),
+    }
+}
+
+fn read(path: &Path) -> Result<Token, TokenFault> {
+    let file = open_regular(path).map_err(TokenFault::Open)?;
+    let mode = file.metadata().map_err(TokenFault::Read)?.mode();
     if mode & 0o007 != 0 {
         log::warn!(
             "remote_spool_tokens: everyone on this host may read {}; chmod o= it",
             path.display()
         );
     }
-    file.take(MAX as u64 + 1)
-        .read_to_end(&mut text)
-        .map_err(|e| fail(cause_text(e)))?;
+    let mut text = Vec::new();
+    let mut start = file.take(MAX as u64 + 1);
+    start.read_to_end(&mut text).map_err(TokenFault::Read)?;
     let text = text.trim_ascii().to_vec();
-    let fits = |b: &u8| b.is_ascii_graphic();
-    if text.len() > MAX || !text.iter().all(fits) {
-        return Err(fail(
-            "it must hold one token of visible characters; make one with openssl rand -hex 32"
-                .into(),
-        ));
+    if text.len() > MAX || !text.iter().all(u8::is_ascii_graphic) {
+        return Err(TokenFault::NoToken);
     }
     if text.len() < MIN {
-        let short = format!(
-            "the token has {} characters, {MIN} are the least; make one with openssl rand -hex 32",
-            text.len()
-        );
-        return Err(fail(short));
+        return Err(TokenFault::Short(text.len()));
     }
-    let name = path
-        .file_name()
-        .unwrap_or(path.as_os_str())
-        .to_string_lossy()
-        .into_owned();
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let name = name.to_string_lossy().into_owned();
     Ok(Token { name, text })
+}
+
+/// Why a file of `remote_spool_tokens` cannot be used.
+#[derive(Debug)]
+pub struct TokenError {
+    path: PathBuf,
+    fault: TokenFault,
+}
+
+#[derive(Debug)]
+enum TokenFault {
+    Open(FileError),
+    Read(io::Error),
+    NoToken,
+    /// The token has this many characters.
+    Short(usize),
+}
+
+impl fmt::Display for TokenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "remote_spool_tokens: {}: ", self.path.display())?;
+        match &self.fault {
+            TokenFault::Open(e) => {
+                write!(f, "{e}; it must hold a token and be readable by hacheck")
+            }
+            TokenFault::Read(e) => f.write_str(&cause_text(e)),
+            TokenFault::NoToken => f.write_str(
+                "it must hold one token of visible characters; make one with openssl rand -hex 32",
+            ),
+            TokenFault::Short(length) => write!(
+                f,
+                "the token has {length} characters, {MIN} are the least; make one with openssl rand -hex 32"
+            ),
+        }
+    }
 }
 
 /// Compares all of a secret, whatever was given.

@@ -8,7 +8,7 @@ use crate::os::cause::cause_text;
 
 /// The kernel does not tell this process about a signal.
 #[derive(Debug)]
-pub(crate) struct SignalError(io::Error);
+pub struct SignalError(io::Error);
 
 impl fmt::Display for SignalError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
