@@ -150,6 +150,10 @@ fn check_options(protocol: &Protocol, path: &str) -> Result<(), GroupCheckError>
 }
 
 fn host_and_port(text: &str) -> Result<(Host, Option<u16>), GroupCheckError> {
+    if text.contains('@') {
+        let remedy = "take out all up to the '@': credentials have settings of their own";
+        return Err(wrong("has a user name or a password in it", remedy));
+    }
     let fault = |what| wrong(what, "write protocol://host:port/path");
     let (host, port) = match text.strip_prefix('[').and_then(|t| t.split_once(']')) {
         Some((host, "")) => (host, ""),
@@ -221,7 +225,8 @@ mod tests {
             ("tcp://localhost:65536", "not 1 to 65535"),
             ("tcp://:80", "has no host"),
             ("tcp://a b:80", "has no host"),
-            ("tcp://user@host:80", "has no host"),
+            ("tcp://user@host:80", "has a user name or a password in it"),
+            ("http://u:s3cret@host:80/x", "has a user name or a password"),
             ("tcp://[::1]x:80", "behind the ']'"),
             ("http://a/ b", "path that cannot be asked for"),
             ("exec:", "names nothing"),

@@ -21,6 +21,21 @@ pub fn first_line(text: &str, most: usize) -> String {
     beginning(line.unwrap_or_default(), most)
 }
 
+/// A text in which the user name and password of a URL do not show: `http://***@host`.
+///
+/// Rule: what could be a part of them never shows. So all from the scheme to the last `@` counts as theirs.
+#[must_use]
+pub fn without_userinfo(text: &str) -> String {
+    let Some((before, host)) = text.rsplit_once('@') else {
+        return text.to_owned();
+    };
+    let Some((scheme, hidden)) = before.split_once(':') else {
+        return text.to_owned();
+    };
+    let slashes = if hidden.starts_with("//") { "//" } else { "" };
+    format!("{scheme}:{slashes}***@{host}")
+}
+
 fn visible(c: char) -> char {
     if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
         ' '
@@ -40,5 +55,22 @@ mod tests {
         assert_eq!(first_line("\n \n out\tx \nmore", 80), "out x");
         assert_eq!(first_line("\n out\tx", 2), "ou");
         assert_eq!(first_line(" \n", 2), "");
+    }
+
+    #[test]
+    fn the_user_name_and_password_of_a_url_do_not_show() {
+        for (text, shown) in [
+            ("http://guest:s3cret@host:80/x", "http://***@host:80/x"),
+            ("http://guest:s3/c@r?t@host", "http://***@host"),
+            ("redis://:s3cret@host", "redis://***@host"),
+            ("redis:guest:s3cret@host", "redis:***@host"),
+            ("guest:s3cret@host", "guest:***@host"),
+            ("http://host:80/x", "http://host:80/x"),
+            ("user@host", "user@host"),
+            ("@", "@"),
+            ("", ""),
+        ] {
+            assert_eq!(without_userinfo(text), shown, "{text}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use super::fault::Sink;
 use super::numbers::{digits, number, size, size_words};
 use super::raw::{Entry, Mark, Node, Value};
 use crate::names::nearest::nearest;
-use crate::names::text::beginning;
+use crate::names::text::{beginning, without_userinfo};
 
 /// The most of a value that a message quotes, in characters.
 const QUOTED: usize = 60;
@@ -124,7 +124,8 @@ impl<'a> Reader<'a> {
             Value::Map(_) => "a map".into(),
             Value::Scalar(_) if self.secret => "the value".into(),
             Value::Scalar(text) => {
-                let plain = beginning(text, QUOTED);
+                let text = without_userinfo(text);
+                let plain = beginning(&text, QUOTED);
                 let more = if text.chars().nth(QUOTED).is_some() {
                     "…"
                 } else {
@@ -360,7 +361,7 @@ impl<'a> Reader<'a> {
     }
 
     fn entry(&self, entry: &'a Entry) -> Reader<'a> {
-        let name = beginning(&entry.key, QUOTED);
+        let name = beginning(&without_userinfo(&entry.key), QUOTED);
         let key = if self.key.is_empty() {
             name.clone()
         } else {

@@ -4,6 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::fault::Sink;
 use super::raw::{Entry, Node, Value};
+use crate::names::text::without_userinfo;
 
 /// Notes a fault for every key that stands twice in one map, where the library would silently take the last, and
 /// replaces the merge key `<<` by the entries of the maps it names, which the map's own keys override. `is_secret` knows
@@ -21,10 +22,11 @@ fn tidy_below(node: &mut Node, path: &str, is_secret: &dyn Fn(&str) -> bool, sin
         Value::Map(entries) => {
             let mut first = HashMap::new();
             for entry in entries.iter_mut() {
+                let name = without_userinfo(&entry.key);
                 let key = if path.is_empty() {
-                    entry.key.clone()
+                    name
                 } else {
-                    format!("{path}.{}", entry.key)
+                    format!("{path}.{name}")
                 };
                 if let Some(other) = first.insert(entry.key.clone(), entry.mark) {
                     sink.fault_with_other(

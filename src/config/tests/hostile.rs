@@ -30,6 +30,37 @@ fn secrets_are_never_shown() {
 }
 
 #[test]
+fn the_userinfo_of_a_url_is_refused_and_never_shown() {
+    let url = "http://guest:hunter2@localhost:15672/api/health";
+    let group = |check: &str| format!("groups: {{queue: {{checks: [\"{check}\"]}}}}");
+    assert_eq!(
+        bad(&group(url)),
+        "f:1: groups.queue.checks: 'http://***@localhost:15672/api/health' has a user name or a password in it; \
+         take out all up to the '@': credentials have settings of their own"
+    );
+    for text in [
+        group("http://guest:hunter2/@localhost"),
+        group("htpp://guest:hunter2@localhost"),
+        group("redis:guest:hunter2@localhost"),
+        group("exec://guest:hunter2@localhost"),
+        format!("groups: {{queue: {{checks: {{\"{url}\": 1}}}}}}"),
+        format!("groups: {{queue: {{checks: [tcp://a:1], \"{url}\": 1, \"{url}\": 2}}}}"),
+        format!("groups: {{\"{url}\": {{checks: [x]}}}}"),
+        format!("cache_time: \"{url}\""),
+        format!("cache_time: x\n\"{url}\": 1"),
+    ] {
+        let said = match parse(text.as_bytes(), "f") {
+            Ok(loaded) => format!("{:?}", loaded.warnings),
+            Err(faults) => faults.to_string(),
+        };
+        assert!(
+            !said.contains("hunter2") && !said.is_empty(),
+            "{text:?}: {said}"
+        );
+    }
+}
+
+#[test]
 fn files_that_are_not_settings_are_refused_in_one_line() {
     for (text, said) in [
         (

@@ -18,6 +18,7 @@ use crate::cli::output;
 use crate::config::Config;
 use crate::daemon;
 use crate::group::{Group, GroupCheck};
+use crate::names::text::without_userinfo;
 use crate::net::Host;
 use crate::os::logging::{self, LogFormat, LogPath};
 use crate::os::process::Argv;
@@ -168,7 +169,8 @@ fn script(text: &str) -> Result<Argv, Failure> {
 /// The check of a port of this host, of `host:port`, or of a URL.
 fn port_check(text: &str) -> Result<GroupCheck, Failure> {
     let parsed = GroupCheck::parse(&check_url(text));
-    let check = parsed.map_err(|e| usage!("--port: {text:?} {e}"))?;
+    let shown = without_userinfo(text);
+    let check = parsed.map_err(|e| usage!("--port: {shown:?} {e}"))?;
     if check.command().is_some() || check.group().is_some() {
         return Err(usage!(
             "--port: {text:?} needs a configuration; use --script, or hacheck serve"
@@ -315,6 +317,10 @@ mod tests {
             (&["--port", "0"], "has a port that is not 1 to 65535"),
             (&["--port", "web"], "has no port"),
             (&["--port", "exec://x"], "use --script"),
+            (
+                &["--port", "http://u:s3cret@web/"],
+                "--port: \"http://***@web/\" has a user name or a password in it",
+            ),
             (&["--script", "a 'b"], "has a quote that is not closed"),
             (&["--script", ""], "names no program"),
             (&["--port", "1", "--script-timeout", "0"], "give 1 to 86400"),

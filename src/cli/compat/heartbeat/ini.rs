@@ -12,7 +12,7 @@ mod replace;
 
 use std::collections::HashMap;
 
-use crate::names::text::beginning;
+use crate::names::text::{beginning, without_userinfo};
 use lines::IniReader;
 use replace::replaced;
 
@@ -113,7 +113,7 @@ const SHOWN_MAX: usize = 60;
 
 /// The beginning of a text, fit for a message.
 pub(super) fn short(text: &str) -> String {
-    beginning(text, SHOWN_MAX)
+    beginning(&without_userinfo(text), SHOWN_MAX)
 }
 
 #[cfg(test)]
