@@ -26,8 +26,8 @@ use crate::os::cause::cause_text;
 /// Most bytes of a response's head.
 const HEAD_MAX: usize = 64 << 10;
 
-/// Most headers of a response.
-const HEADERS_MAX: usize = 1000;
+/// Most headers of a response. hyper makes room for all of them each time.
+const HEADERS_MAX: usize = 256;
 
 /// What an upstream answered.
 #[derive(Debug, Clone)]

@@ -253,7 +253,7 @@ fn heads_are_bounded() {
         for piece in [1 << 10, 8 << 10, usize::MAX] {
             let failed = got(&answer, piece).unwrap_err();
             assert!(
-                failed.contains("more than 64 KiB or 1000 headers"),
+                failed.contains("more than 64 KiB or 256 headers"),
                 "{failed}"
             );
         }
