@@ -105,6 +105,7 @@ async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
     if stream.local_addr()? == address {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
+    // Questions are short and complete, so there is nothing to wait for.
     stream.set_nodelay(true)?;
     Ok(stream)
 }

@@ -28,6 +28,11 @@ const LINE_MAX: usize = 1000;
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let name = probe.target.segment();
     let argv = find_command(probe, name)?;
+    let ran = run(probe, argv).await?;
+    Ok(outcome(name, &ran))
+}
+
+async fn run(probe: &Probe<'_>, argv: &Argv) -> Result<Ran, Outcome> {
     let host = host(probe).await?;
     let port = probe.target.port.to_string();
     let environment = [
@@ -42,7 +47,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
         .await
         .map_err(|e| probe.failed(e))?;
     probe.trace.note(|| ran.end.to_string());
-    Ok(outcome(name, &ran))
+    Ok(ran)
 }
 
 fn find_command<'a>(probe: &Probe<'a>, name: &str) -> Result<&'a Argv, Outcome> {

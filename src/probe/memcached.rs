@@ -29,7 +29,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
         let shown = quote(&answer);
         return Err(probe.failed(format_args!("sent version, got back {shown}")));
     };
-    // It has answered; whether it also takes the farewell does not matter.
+    // memcached has answered; whether it also takes the farewell does not matter.
     let _ = lines.send(b"quit\r\n").await;
     let version = lines.shown(version);
     Ok(Outcome::healthy(format!("memcached {version} answers")))

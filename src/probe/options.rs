@@ -20,6 +20,7 @@ pub(super) fn read(
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match find(&name, known) {
             Some(name) => add(&mut options, name, &value)?,
+            // Where ours stand, others are taken for errors too: who writes options means all of them.
             None if is_typing_error(&name, known) || gives_any(query, known) => {
                 return Err(QueryError::Unknown {
                     name: name.into_owned(),

@@ -49,6 +49,7 @@ pub(super) async fn open<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
     let mut lines = connect(probe).await?;
     let user = settings.redis_username.as_deref();
     let password = settings.redis_password.as_ref().map(Secret::reveal);
+    // A user may have no password, and the default user no name.
     if user.is_some() || password.is_some() {
         log_in(probe, &mut lines, user, password.unwrap_or_default()).await?;
     }
@@ -77,13 +78,16 @@ async fn log_in<'a>(
         .ask(&auth(user, password), LINE_MAX)
         .await
         .map_err(|e| probe.failed(e))?;
-    let answer = without_arguments(answer.trim_ascii());
+    judge_login(probe, lines, without_arguments(answer.trim_ascii()))
+}
+
+fn judge_login(probe: &Probe<'_>, lines: &Lines<'_>, answer: &[u8]) -> Result<(), Outcome> {
     if answer == b"+OK" {
         return Ok(());
     }
     let shown = lines.shown(answer);
+    // `redis_password` is for Redis in the first place; Sentinels beside it mostly have none.
     if is_sentinel(probe) && wants_no_password(answer) {
-        // `redis_password` is for Redis in the first place; Sentinels beside it mostly have none.
         probe.trace.note(|| format!("AUTH is not needed: {shown}"));
         return Ok(());
     }

@@ -31,22 +31,28 @@ pub(super) const SENTINEL_INFO: Protocol = Protocol {
 };
 
 async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Result<Outcome, Outcome> {
+    let info = ask(probe, last_section).await?;
+    if is_match(probe) {
+        Ok(info.find(probe.target.query()))
+    } else {
+        info.json().map_err(|e| probe.failed(e))
+    }
+}
+
+async fn ask(probe: &Probe<'_>, last_section: &[u8]) -> Result<Info, Outcome> {
     let mut lines = redis::open(probe).await?;
     probe.trace.stage("waiting for the answer to INFO");
     let reply = read(probe, &mut lines, last_section).await?;
     let text = String::from_utf8_lossy(&reply);
     let mut info = Info::parse(&text);
+    // What has no version is no answer to INFO, whatever else it is.
     if info.get("redis_version").is_none() {
         return Err(got_back(&lines, &reply));
     }
     if redis::is_sentinel(probe) {
         info.add_master(&text);
     }
-    if is_match(probe) {
-        Ok(info.find(probe.target.query()))
-    } else {
-        info.json().map_err(|e| probe.failed(e))
-    }
+    Ok(info)
 }
 
 /// Whether the check wants a field to have a value.
@@ -62,6 +68,7 @@ async fn read(
     last_section: &[u8],
 ) -> Result<Bytes, Outcome> {
     lines.send(b"INFO\r\n").await.map_err(|e| probe.failed(e))?;
+    // The first byte says which kind of reply it is (RESP).
     match lines.peek().await.map_err(|e| probe.failed(e))? {
         b'$' => read_counted(probe, lines).await,
         b'-' => Err(read_error(probe, lines).await),

@@ -122,6 +122,7 @@ async fn run_in_slot(probe: &Probe<'_>) -> Outcome {
 pub(super) fn timed_out(probe: &Probe<'_>) -> Outcome {
     let text = format!("Connection timed out after {}", probe.trace.elapsed());
     let detail = format!("{}, {}", probe.subject(), probe.trace.current());
+    // Clients of the originals compare this body with theirs.
     if probe.protocol.bare_timeout {
         Outcome::unavailable(text).because(detail)
     } else {

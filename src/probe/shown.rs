@@ -21,6 +21,7 @@ pub(super) fn on_one_line(text: &str) -> String {
 
 /// Puts an answer on one line and cuts it.
 fn show(answer: &[u8], max: usize) -> String {
+    // Escapes make it longer, which is why bytes of the answer are counted.
     let head = &answer[..answer.len().min(max)];
     let mut text = String::new();
     for c in String::from_utf8_lossy(head).chars() {

@@ -44,6 +44,7 @@ async fn read_reply(lines: &mut Lines<'_>) -> Result<Bytes, Incomplete> {
     let first = lines.line(LINE_MAX).await?;
     let mut last = first.clone();
     let mut count = 1;
+    // The code is known by now; the other lines are read so that the next reply is not taken for this one.
     while goes_on(&last) && count < LINES_MAX {
         last = lines.line(LINE_MAX).await?;
         count += 1;

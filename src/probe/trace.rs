@@ -58,6 +58,7 @@ impl Trace {
 
     /// Notes something learned, e.g. the address connected to.
     pub fn note(&self, what: impl FnOnce() -> String) {
+        // Most probes are not watched, so their texts are not even made.
         if !self.verbose {
             return;
         }

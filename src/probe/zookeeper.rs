@@ -49,15 +49,19 @@ async fn check_srvr(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let mut lines = Lines::connect(probe).await?;
     probe.trace.stage("waiting for the answer to srvr");
     let srvr = ask(probe, &mut lines, b"srvr", b"").await?;
-    if is_forbidden(&srvr) {
+    judge_srvr(probe, &srvr)
+}
+
+fn judge_srvr(probe: &Probe<'_>, srvr: &[u8]) -> Result<Outcome, Outcome> {
+    if is_forbidden(srvr) {
         return Err(probe.failed(
             "neither ruok nor srvr may be asked; add one of them to 4lw.commands.whitelist",
         ));
     }
     if !srvr.starts_with(b"Zookeeper version") {
-        return Err(got_back(probe, "srvr", &srvr));
+        return Err(got_back(probe, "srvr", srvr));
     }
-    let mode = mode(&srvr).unwrap_or("unknown").escape_debug();
+    let mode = mode(srvr).unwrap_or("unknown").escape_debug();
     let text = format!("Sent srvr, got back its version, mode {mode}");
     Ok(Outcome::healthy(text))
 }

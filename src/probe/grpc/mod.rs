@@ -111,7 +111,12 @@ fn judge(probe: &Probe<'_>, response: &H2Response) -> Result<Outcome, Outcome> {
         Some(code) => return Err(probe.failed(refusal(code, response))),
         None => return Err(probe.failed("the answer has no grpc-status")),
     }
-    match serving_status(&response.body) {
+    judge_status(probe, serving_status(&response.body))
+}
+
+/// The names stand in health.proto; `None` is no answer to the question.
+fn judge_status(probe: &Probe<'_>, status: Option<u64>) -> Result<Outcome, Outcome> {
+    match status {
         Some(1) => Ok(Outcome::healthy("SERVING")),
         Some(0) => Err(probe.failed("UNKNOWN")),
         Some(2) => Err(probe.failed("NOT_SERVING")),

@@ -36,6 +36,7 @@ pub(super) async fn log_in(
 ) -> Result<(), PostgresError> {
     send_startup(wire, credentials.user, database).await?;
     let request = wire.authentication().await?;
+    // A server that trusts the user asks for nothing.
     if !matches!(request, Message::AuthenticationOk) {
         prove(wire, credentials, request).await?;
         expect_admission(wire).await?;
@@ -127,6 +128,7 @@ pub(super) async fn query(wire: &mut Wire, statement: &str) -> Result<String, Po
         match frame.tag {
             READY_FOR_QUERY_TAG => return answer.ok_or(PostgresError::NoRow),
             DATA_ROW_TAG => {
+                // Further rows are read, so that the server's end of the answer is seen, and forgotten.
                 let column = row_answer(frame)?;
                 answer = answer.or(column);
             }

@@ -136,6 +136,7 @@ impl<S: ByteStream> Wire<S> {
             return Err(PostgresError::NotPostgres(start));
         };
         self.count(length)?;
+        // At most MESSAGE_MAX, whatever the peer says.
         let mut bytes = BytesMut::zeroed(length);
         let (start, body) = bytes.split_at_mut(HEAD);
         start.copy_from_slice(&head);

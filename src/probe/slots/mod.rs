@@ -63,6 +63,7 @@ pub(super) struct Permit<'a> {
 
 impl Slots {
     pub(super) fn new(limits: SlotLimits) -> Self {
+        // A semaphore panics on more.
         let all = limits.all.clamp(1, Semaphore::MAX_PERMITS);
         Self {
             limits: SlotLimits { all, ..limits },
@@ -170,6 +171,7 @@ impl Slots {
 
 /// What of a number of slots is open to checks that did not pass lately.
 fn open_part(slots: usize) -> usize {
+    // Without any, no check could ever pass for the first time.
     (slots - slots / 4).max(1)
 }
 

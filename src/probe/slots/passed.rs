@@ -52,6 +52,7 @@ impl Passed {
 
     /// Remembers what another one remembers, and nothing else.
     pub(super) fn adopt(&self, other: &Self) {
+        // In two steps, so that the two locks are never held together.
         let memory = other.lock().clone();
         *self.lock() = memory;
     }

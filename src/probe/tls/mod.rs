@@ -66,6 +66,7 @@ pub(super) struct TlsClient {
 impl TlsClient {
     pub(super) fn new(settings: &Settings) -> Result<Self, TlsError> {
         let client = client_config(settings)?;
+        // Only HTTP/2 has a name that servers insist on.
         let mut h2 = client.clone();
         h2.alpn_protocols = vec![b"h2".to_vec()];
         Ok(Self {
