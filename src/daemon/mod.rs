@@ -175,7 +175,7 @@ async fn serve(
     Ok(())
 }
 
-/// Starts accepting on all threads, this one too.
+/// Starts accepting on all threads, this one too. Gives the name of the unix socket, to be kept until the end.
 fn accept_everywhere(
     options: &Options,
     sockets: Sockets,
@@ -184,24 +184,38 @@ fn accept_everywhere(
 ) -> Result<Option<unix::Name>, StartError> {
     // Answers to agent-checks are so short that the main thread serves them all.
     for socket in sockets.agent {
-        let agents = TcpListener::from_std(socket);
-        let agents = agents.map_err(|e| StartError::Socket("use the agent's socket".into(), e))?;
-        let connections = Arc::clone(&state.connections);
-        let service = Agents(Arc::clone(state));
-        tokio::spawn(accept::run(agents, connections, service, stopped.clone()));
+        accept_agents(socket, state, stopped)?;
     }
     let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
     for number in 1..options.threads {
         let sockets = sockets.http.share();
         let sockets = sockets.map_err(|e| StartError::Socket("share the sockets".into(), e))?;
-        let (state, stopped, dog) = (Arc::clone(state), stopped.clone(), dog.clone());
-        threads::start(number, sockets, state, stopped, dog)?;
+        threads::start(
+            number,
+            sockets,
+            Arc::clone(state),
+            stopped.clone(),
+            dog.clone(),
+        )?;
     }
     if let Some(dog) = dog {
         tokio::spawn(dog.report());
     }
     let name = sockets.http.accept_all(state, stopped);
     name.map_err(|e| StartError::Socket("use the sockets".into(), e))
+}
+
+fn accept_agents(
+    socket: std::net::TcpListener,
+    state: &Arc<DaemonState>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(), StartError> {
+    let listener = TcpListener::from_std(socket);
+    let listener = listener.map_err(|e| StartError::Socket("use the agent's socket".into(), e))?;
+    let connections = Arc::clone(&state.connections);
+    let service = Agents(Arc::clone(state));
+    tokio::spawn(accept::run(listener, connections, service, stopped.clone()));
+    Ok(())
 }
 
 /// Waits for the connections to end, but not for ever.

@@ -105,15 +105,7 @@ struct LastProbe {
 
 fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError> {
     let last = Arc::new(Mutex::new(LastProbe::default()));
-    let noting = Arc::clone(&last);
-    let observer: Arc<Observer> = Arc::new(move |check, outcome, trace| {
-        let probe = LastProbe {
-            result: result(check, outcome, trace),
-            steps: trace.steps(),
-        };
-        *noting.lock().unwrap_or_else(PoisonError::into_inner) = probe;
-    });
-    let checker = Checker::new(&live.config.check, observer).tracing();
+    let checker = Checker::new(&live.config.check, noting(&last)).tracing();
     let gate = Gate::new(spool.clone());
     let runtime = super::runtime().map_err(OnceError::Start)?;
     let verdict = runtime.block_on(decide(poll, live, &gate, &checker));
@@ -130,6 +122,18 @@ fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError
         why: why(&verdict, probe.result, spool),
         steps: probe.steps,
         passes: verdict.passes(),
+    })
+}
+
+/// An observer that keeps the last probe.
+fn noting(last: &Arc<Mutex<LastProbe>>) -> Arc<Observer> {
+    let last = Arc::clone(last);
+    Arc::new(move |check, outcome, trace| {
+        let probe = LastProbe {
+            result: result(check, outcome, trace),
+            steps: trace.steps(),
+        };
+        *last.lock().unwrap_or_else(PoisonError::into_inner) = probe;
     })
 }
 

@@ -16,6 +16,7 @@ use super::error::{ListenError, StartError};
 use super::handler::HttpHandler;
 use super::state::DaemonState;
 use crate::config::Config;
+use crate::http::accept::Listener;
 use crate::http::server::Http;
 use crate::http::{accept, unix};
 use crate::os::systemd::PassedSocket;
@@ -47,6 +48,23 @@ impl Sockets {
             .chain(&self.agent)
             .filter_map(|s| s.local_addr().ok())
             .collect()
+    }
+}
+
+impl Sockets {
+    /// Takes a socket of the service manager.
+    fn take(&mut self, socket: PassedSocket) -> Result<(), StartError> {
+        let PassedSocket { name, listener } = socket;
+        let address = listener.local_addr();
+        let address =
+            address.map_err(|e| StartError::Socket(format!("use the passed socket {name}"), e))?;
+        let (what, sockets) = match name.as_str() {
+            AGENT => (ANSWERING_AGENTS, &mut self.agent),
+            _ => (LISTENING, &mut self.http.ports),
+        };
+        log::info!("{what} on {address}, a socket of the service manager ({name})");
+        sockets.push(listener);
+        Ok(())
     }
 }
 
@@ -88,34 +106,31 @@ impl Listeners {
         state: &Arc<DaemonState>,
         stopped: &watch::Receiver<bool>,
     ) -> io::Result<Option<unix::Name>> {
-        let pollers = || {
-            (
-                Arc::clone(&state.connections),
-                HttpHandler(Arc::clone(state)),
-                stopped.clone(),
-            )
-        };
         for socket in self.ports {
-            let (connections, pollers, stopped) = pollers();
-            tokio::spawn(accept::run(
-                tokio::net::TcpListener::from_std(socket)?,
-                connections,
-                Http(pollers),
-                stopped,
-            ));
+            accept(tokio::net::TcpListener::from_std(socket)?, state, stopped);
         }
         if let Some(socket) = self.unix {
-            let (connections, pollers, stopped) = pollers();
-            tokio::spawn(accept::run(
-                tokio::net::UnixListener::from_std(socket)?,
-                connections,
-                Http(pollers),
-                stopped,
-            ));
+            accept(tokio::net::UnixListener::from_std(socket)?, state, stopped);
         }
         Ok(self.name)
     }
 }
+
+fn accept<L: Listener + Sync + 'static>(
+    listener: L,
+    state: &Arc<DaemonState>,
+    stopped: &watch::Receiver<bool>,
+) {
+    let connections = Arc::clone(&state.connections);
+    let service = Http(HttpHandler(Arc::clone(state)));
+    tokio::spawn(accept::run(listener, connections, service, stopped.clone()));
+}
+
+/// What the log says of sockets for HTTP.
+const LISTENING: &str = "listening";
+
+/// What the log says of sockets for the agent protocol.
+const ANSWERING_AGENTS: &str = "answering agent-checks";
 
 /// `FileDescriptorName=` of sockets for the agent protocol; all others are for HTTP.
 pub const AGENT: &str = "agent";
@@ -132,33 +147,23 @@ pub fn open(
 ) -> Result<Sockets, StartError> {
     let mut sockets = Sockets::default();
     if let Some(path) = &config.daemon.listen_unix {
-        sockets
-            .http
-            .open_unix(path, config.daemon.listen_unix_mode)?;
+        let mode = config.daemon.listen_unix_mode;
+        sockets.http.open_unix(path, mode)?;
     }
-    for PassedSocket { name, listener } in passed {
-        let address = listener.local_addr();
-        let address =
-            address.map_err(|e| StartError::Socket(format!("use the passed socket {name}"), e))?;
-        let (what, sockets) = match name.as_str() {
-            AGENT => ("answering agent-checks", &mut sockets.agent),
-            _ => ("listening", &mut sockets.http.ports),
-        };
-        log::info!("{what} on {address}, a socket of the service manager ({name})");
-        sockets.push(listener);
+    for socket in passed {
+        sockets.take(socket)?;
     }
     if sockets.http.ports.is_empty() {
-        sockets.http.ports = bind_all(options, &options.ports, "listening")?;
+        sockets.http.ports = bind_all(options, &options.ports, LISTENING)?;
     } else {
         log::info!("-p and -B are not used: the service manager says where to listen");
     }
     if sockets.agent.is_empty() {
-        let ports = if options.agent_ports.is_empty() {
-            &config.daemon.agent_ports
-        } else {
-            &options.agent_ports
+        let ports = match options.agent_ports.is_empty() {
+            true => &config.daemon.agent_ports,
+            false => &options.agent_ports,
         };
-        sockets.agent = bind_all(options, ports, "answering agent-checks")?;
+        sockets.agent = bind_all(options, ports, ANSWERING_AGENTS)?;
     }
     Ok(sockets)
 }

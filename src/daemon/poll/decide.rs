@@ -61,37 +61,37 @@ impl Verdict {
 /// Decides a poll.
 pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Checker) -> Verdict {
     let weights = live.config.daemon.agent_weights;
-    let entries = || poll.entries(live);
-    let closed = gate.closed(
-        poll.poller.service.as_str(),
-        &entries,
-        weights,
-        Instant::now(),
-    );
-    let drain = match closed {
+    let drain = match downtime(poll, live, gate, weights) {
         Some(closed) if weights && closed.is_drain() => Some(closed),
         Some(closed) => return Verdict::Down(closed),
         None => None,
     };
+    match outcome(poll, live, checker).await {
+        Ok(outcome) => Verdict::Open { outcome, drain },
+        Err(refused) => Verdict::Refused(refused),
+    }
+}
+
+fn downtime(poll: &Poll, live: &Live, gate: &Gate, weights: bool) -> Option<Closed> {
+    let service = poll.poller.service.as_str();
+    let entries = || poll.entries(live);
+    gate.closed(service, &entries, weights, Instant::now())
+}
+
+/// What the check finds, where one is asked for.
+async fn outcome(
+    poll: &Poll,
+    live: &Live,
+    checker: &Checker,
+) -> Result<Option<Arc<Outcome>>, Outcome> {
     let check = match &poll.asked {
+        Asked::Nothing => return Ok(None),
+        Asked::Refused(outcome) => return Err(outcome.clone()),
         Asked::Check(check) => check,
-        Asked::Refused(outcome) => return Verdict::Refused(outcome.clone()),
-        Asked::Nothing => {
-            return Verdict::Open {
-                outcome: None,
-                drain,
-            };
-        }
     };
-    let result = match poll.fresh {
+    let outcome = match poll.fresh {
         true => checker.fresh().outcome(check, &live.context).await,
         false => checker.outcome(check, &live.context).await,
     };
-    match result {
-        Err(refused) => Verdict::Refused(refused),
-        Ok(outcome) => Verdict::Open {
-            outcome: Some(outcome),
-            drain,
-        },
-    }
+    outcome.map(Some)
 }

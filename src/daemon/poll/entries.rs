@@ -11,30 +11,29 @@ pub(crate) fn names(poller: &Poller, stated: &Stated, own: &LocalAddresses) -> V
     let Some((host, port)) = &poller.check.place else {
         return names;
     };
-    let mut add = |host: Option<&str>| {
-        let key = Key::instance(poller.service.clone(), host, *port);
-        let name = key.ok().map(|key| key.file_name());
-        names.extend(name.filter(|name| !names.contains(name)));
-    };
-    // `service:port` on this host, `service:host:port` for every host that was named.
-    match host {
-        Host::Local => {
-            add(None);
-            if let Some(address) = own.by_own_name() {
-                add(Some(&address.to_string()));
-            }
-        }
-        Host::Address(address) => {
-            if own.contains(*address) {
-                add(None);
-            }
-            add(Some(&address.to_string()));
-        }
-        Host::Name(name) => add(Some(name)),
-    }
     // The replaced tools' hadown names files by the host as it was typed.
-    if let Some(typed) = &stated.host {
-        add(Some(typed));
+    let typed = stated.host.iter().map(|typed| Some(typed.to_string()));
+    for host in hosts(host, own).into_iter().chain(typed) {
+        let key = Key::instance(poller.service.clone(), host.as_deref(), *port);
+        // A host that no file name can hold names no entry.
+        let Ok(key) = key else { continue };
+        let name = key.file_name();
+        if !names.contains(&name) {
+            names.push(name);
+        }
     }
     names
+}
+
+/// The host as the names of entries have it; `None` is this host, for `service:port`.
+fn hosts(host: &Host, own: &LocalAddresses) -> Vec<Option<String>> {
+    match host {
+        Host::Local => match own.by_own_name() {
+            Some(address) => vec![None, Some(address.to_string())],
+            None => vec![None],
+        },
+        Host::Address(address) if own.contains(*address) => vec![None, Some(address.to_string())],
+        Host::Address(address) => vec![Some(address.to_string())],
+        Host::Name(name) => vec![Some(name.to_string())],
+    }
 }

@@ -23,7 +23,9 @@ use self::decide::{Verdict, decide};
 use self::headers::Said;
 use self::route::CheckPath;
 use super::state::{DaemonState, Live};
+use crate::config::Config;
 use crate::ledger::{AskedCheck, Face, Poller, Stated};
+use crate::net::Host;
 use crate::probe::{Check, Outcome, Request};
 
 /// One poll.
@@ -61,19 +63,7 @@ impl Poll {
     ) -> Self {
         let said = Said::read(headers);
         let place = target::place(path, &said, &live.own);
-        let asked = match (path.protocol, place.clone()) {
-            (None, _) => Asked::Nothing,
-            (Some(_), Err(refused)) => Asked::Refused(refused),
-            (Some(protocol), Ok(place)) => {
-                match target::build(path, protocol, place, headers, &live.config) {
-                    Ok(target) => Asked::Check(Check {
-                        protocol,
-                        target: Arc::new(target),
-                    }),
-                    Err(refused) => Asked::Refused(refused),
-                }
-            }
-        };
+        let asked = Asked::new(path, place.clone(), headers, &live.config);
         let place = place.ok();
         let stated = Stated {
             host: said.host.filter(|_| place.is_some()).map(Into::into),
@@ -120,6 +110,25 @@ impl Poll {
 }
 
 impl Asked {
+    fn new(
+        path: &CheckPath<'_>,
+        place: Result<(Host, u16), Outcome>,
+        headers: &HeaderMap,
+        config: &Config,
+    ) -> Self {
+        let Some(protocol) = path.protocol else {
+            return Self::Nothing;
+        };
+        let target = place.and_then(|place| target::build(path, protocol, place, headers, config));
+        match target {
+            Err(refused) => Self::Refused(refused),
+            Ok(target) => Self::Check(Check {
+                protocol,
+                target: Arc::new(target),
+            }),
+        }
+    }
+
     /// The part of the path that decides what is checked, where there is one.
     fn segment(&self) -> Option<&str> {
         match self {
