@@ -29,7 +29,7 @@ struct Parts {
 impl CacheKey {
     /// What slots for probes know the check again by.
     #[must_use]
-    pub fn check_id(&self) -> CheckId {
+    pub(crate) fn check_id(&self) -> CheckId {
         // SipHash with a secret of this process: nobody can find a second check with the number of one that passes. The
         // hasher of the tables is faster, and promises less.
         static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);

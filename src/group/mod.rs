@@ -60,7 +60,7 @@ impl CheckRunner for Alone {
 }
 
 /// Runs one check, which may be a group; by its id it is known again, see [`probe::run_as`].
-pub async fn run_check(
+pub(crate) async fn run_check(
     id: Option<probe::CheckId>,
     runner: &dyn CheckRunner,
     check: &Check,

@@ -57,7 +57,7 @@ impl Context {
 
     /// The unix socket of a service that is checked on this host.
     #[must_use]
-    pub fn socket(&self, target: &Target) -> Option<&Path> {
+    pub(crate) fn socket(&self, target: &Target) -> Option<&Path> {
         let path = self.settings.sockets.get(&*target.service)?;
         let is_here = match &target.host {
             Host::Local => true,
@@ -69,36 +69,36 @@ impl Context {
 
     /// Probes that run now.
     #[must_use]
-    pub fn running(&self) -> usize {
+    pub(crate) fn running(&self) -> usize {
         self.slots.running()
     }
 
     /// Probes that wait for a slot.
     #[must_use]
-    pub fn waiting(&self) -> usize {
+    pub(crate) fn waiting(&self) -> usize {
         self.slots.waiting()
     }
 
     /// The most probes that run at once: `max_clients`, or what the limit of open files leaves.
     #[must_use]
-    pub fn max(&self) -> usize {
+    pub(crate) fn max(&self) -> usize {
         self.slots.max()
     }
 
     /// Whether a check passed lately.
     #[must_use]
-    pub fn passed_lately(&self, check: CheckId) -> bool {
+    pub(crate) fn passed_lately(&self, check: CheckId) -> bool {
         self.slots.passed_lately(check)
     }
 
     /// The most requests that wait for probes, but for checks that passed lately.
     #[must_use]
-    pub fn max_waiting(&self) -> usize {
+    pub(crate) fn max_waiting(&self) -> usize {
         self.slots.max_waiting()
     }
 
     /// Remembers which checks passed under the configuration before.
-    pub fn adopt(&self, before: &Self) {
+    pub(crate) fn adopt(&self, before: &Self) {
         self.slots.adopt(&before.slots);
     }
 

@@ -40,13 +40,15 @@ pub use crate::settings::Secret;
 pub use context::{Capacity, Context};
 pub use header::Header;
 pub use http_rule::{HttpRule, Pattern};
-pub use options::QueryError;
+pub(crate) use options::QueryError;
 pub use outcome::Outcome;
+pub use protocol::Protocol;
+pub(crate) use protocol::Request;
 use protocol::settle;
-pub use protocol::{ProbeFn, Probing, Protocol, ReadOptions, Request};
-pub use run::{Probe, run, run_as};
+pub use run::run;
+pub(crate) use run::{Probe, run_as};
 pub use settings::{Settings, TlsUse};
-pub use slots::CheckId;
+pub(crate) use slots::CheckId;
 pub use target::{Check, Headers, Target};
 pub use tls::TlsError;
 pub use trace::{Step, Trace};
@@ -73,7 +75,7 @@ pub const PROTOCOLS: &[Protocol] = &[
 ];
 
 /// The name of the row for groups of checks, which `crate::group` runs.
-pub const GROUP: &str = "group";
+pub(crate) const GROUP: &str = "group";
 
 /// The row for groups: for router, metrics and check URLs.
 const GROUP_ROW: Protocol = Protocol {
@@ -87,7 +89,7 @@ const GROUP_ROW: Protocol = Protocol {
 };
 
 /// What HTTP probes call themselves, as the originals did.
-pub const AGENT: &str = concat!("hastate ", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("hastate ", env!("CARGO_PKG_VERSION"));
 
 #[cfg(test)]
 mod tests {

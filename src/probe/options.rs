@@ -9,7 +9,7 @@ use std::fmt;
 use crate::names::nearest::nearest;
 
 /// The names of a protocol's options.
-pub type OptionNames = &'static [&'static str];
+pub(super) type OptionNames = &'static [&'static str];
 
 /// Reads the options that a query gives, in their order.
 pub(super) fn read(
@@ -92,7 +92,7 @@ impl Role {
 
 /// Why the options of a check are refused.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum QueryError {
+pub(crate) enum QueryError {
     /// The protocol has no such option.
     Unknown {
         /// What was given.

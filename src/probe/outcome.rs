@@ -20,7 +20,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// A sentence of ours with a status.
-    pub fn new(status: StatusCode, body: impl Into<String>) -> Self {
+    pub(crate) fn new(status: StatusCode, body: impl Into<String>) -> Self {
         Self {
             status,
             body: Bytes::from(body.into()),
@@ -31,17 +31,17 @@ impl Outcome {
     }
 
     /// Healthy, with a body.
-    pub fn healthy(body: impl Into<String>) -> Self {
+    pub(crate) fn healthy(body: impl Into<String>) -> Self {
         Self::new(StatusCode::OK, body)
     }
 
     /// 503 with a body.
-    pub fn unavailable(body: impl Into<String>) -> Self {
+    pub(crate) fn unavailable(body: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, body)
     }
 
     /// 503 for want of a place, whatever the target may be like.
-    pub fn overload(body: impl Into<String>) -> Self {
+    pub(crate) fn overload(body: impl Into<String>) -> Self {
         Self {
             overload: true,
             ..Self::unavailable(body)
@@ -49,20 +49,20 @@ impl Outcome {
     }
 
     /// 400 with a body.
-    pub fn bad_request(body: impl Into<String>) -> Self {
+    pub(crate) fn bad_request(body: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, body)
     }
 
     /// Adds what the body leaves unsaid.
     #[must_use]
-    pub fn because(mut self, cause: impl Into<Box<str>>) -> Self {
+    pub(crate) fn because(mut self, cause: impl Into<Box<str>>) -> Self {
         self.cause = Some(cause.into());
         self
     }
 
     /// Whether the check passes for the originals' clients: 200 to 399.
     #[must_use]
-    pub fn passes(&self) -> bool {
+    pub(crate) fn passes(&self) -> bool {
         self.status.is_success() || self.status.is_redirection()
     }
 }

@@ -11,24 +11,24 @@ pub struct Protocol {
     /// The first part of a check's path.
     pub name: &'static str,
     /// The check's path needs a slash behind the port, as the originals' HTTP routes do.
-    pub needs_slash: bool,
+    pub(crate) needs_slash: bool,
     /// What of the request decides the result, and so is part of the cache key.
-    pub request: Request,
+    pub(crate) request: Request,
     /// The service's name decides the result, so it is part of the cache key.
-    pub keyed_by_service: bool,
+    pub(crate) keyed_by_service: bool,
     /// Where such a service usually listens; `Some(0)` where nothing is connected to, so that a check needs no port.
     pub default_port: Option<u16>,
     /// The body on timeout is the originals' `Connection timed out after N.NNs` alone.
-    pub bare_timeout: bool,
+    pub(crate) bare_timeout: bool,
     /// The probe.
-    pub probe: ProbeFn,
+    pub(crate) probe: ProbeFn,
 }
 
 /// A probe: reads what it needs from [`Probe`], and gives the outcome.
-pub type ProbeFn = for<'a> fn(&'a Probe<'a>) -> Probing<'a>;
+pub(crate) type ProbeFn = for<'a> fn(&'a Probe<'a>) -> Probing<'a>;
 
 /// A probe under way.
-pub type Probing<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
+pub(crate) type Probing<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
 /// Makes a probe of a check that may end early, with `?`. Whether it ended early does not matter for the outcome.
 pub(super) fn settle<'a>(
@@ -39,7 +39,7 @@ pub(super) fn settle<'a>(
 
 /// What of a poller's request decides the result of a probe.
 #[derive(Clone, Copy)]
-pub enum Request {
+pub(crate) enum Request {
     /// Nothing: a made-up path or query cannot multiply probes.
     Ignored,
     /// Path, query string and copied headers reach the target.
@@ -54,12 +54,12 @@ pub enum Request {
 ///
 /// # Errors
 /// For options that are unknown, have no proper value, or contradict each other.
-pub type ReadOptions = fn(query: &str) -> Result<String, QueryError>;
+pub(crate) type ReadOptions = fn(query: &str) -> Result<String, QueryError>;
 
 impl Protocol {
     /// Whether a check needs a port.
     #[must_use]
-    pub fn needs_port(&self) -> bool {
+    pub(crate) fn needs_port(&self) -> bool {
         self.default_port != Some(0)
     }
 

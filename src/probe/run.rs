@@ -9,17 +9,17 @@ use std::time::{Duration, Instant};
 use super::{CheckId, Context, Outcome, Protocol, Target, Trace};
 
 /// One probe under way: what a [`ProbeFn`](super::ProbeFn) gets.
-pub struct Probe<'a> {
+pub(crate) struct Probe<'a> {
     /// The row that is run.
-    pub protocol: &'static Protocol,
+    pub(crate) protocol: &'static Protocol,
     /// What is probed.
-    pub target: &'a Target,
+    pub(crate) target: &'a Target,
     /// Settings and shared means.
-    pub context: &'a Context,
+    pub(crate) context: &'a Context,
     /// What was done so far.
-    pub trace: &'a Trace,
+    pub(crate) trace: &'a Trace,
     /// When it must be over.
-    pub deadline: Instant,
+    pub(crate) deadline: Instant,
     /// Its check passed lately: a part of the slots is kept for such checks.
     pub(super) known: bool,
     /// It waits for a slot: if the deadline comes now, that says nothing of the target.
@@ -29,7 +29,7 @@ pub struct Probe<'a> {
 impl Probe<'_> {
     /// `http 127.0.0.1:8080`, for messages.
     #[must_use]
-    pub fn subject(&self) -> String {
+    pub(crate) fn subject(&self) -> String {
         let Target { host, port, .. } = self.target;
         format!("{} {host}:{port}", self.protocol.name)
     }
@@ -48,7 +48,7 @@ impl Probe<'_> {
     }
 
     /// A failure that names protocol, address, cause and duration.
-    pub fn failed(&self, cause: impl fmt::Display) -> Outcome {
+    pub(crate) fn failed(&self, cause: impl fmt::Display) -> Outcome {
         let subject = self.subject();
         let elapsed = self.trace.elapsed();
         Outcome::unavailable(format!("{subject}: {cause} after {elapsed}"))
@@ -67,7 +67,7 @@ pub async fn run(
 
 /// Runs the probe of a check that has an id, by which it is known again: one that passed lately finds a slot among
 /// made-up ones.
-pub async fn run_as(
+pub(crate) async fn run_as(
     id: Option<CheckId>,
     protocol: &'static Protocol,
     target: &Target,

@@ -33,7 +33,7 @@ impl Headers {
     }
 
     /// All of them, in their order.
-    pub fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&HeaderName, &HeaderValue)> {
         self.0.iter().map(|(name, value)| (name, value))
     }
 }
@@ -69,7 +69,7 @@ pub struct Check {
 impl Check {
     /// Whether a group of checks is to be run.
     #[must_use]
-    pub fn is_group(&self) -> bool {
+    pub(crate) fn is_group(&self) -> bool {
         self.protocol.name == GROUP
     }
 }
@@ -92,13 +92,13 @@ impl Target {
 
     /// The query string, without the question mark; empty when there is none.
     #[must_use]
-    pub fn query(&self) -> &str {
+    pub(crate) fn query(&self) -> &str {
         self.path.split_once('?').map_or("", |(_, query)| query)
     }
 
     /// The first part of the path, up to the next slash; empty when there is none.
     #[must_use]
-    pub fn segment(&self) -> &str {
+    pub(crate) fn segment(&self) -> &str {
         self.bare_path()
             .trim_start_matches('/')
             .split('/')
@@ -108,7 +108,7 @@ impl Target {
 
     /// The path without the query string.
     #[must_use]
-    pub fn bare_path(&self) -> &str {
+    pub(crate) fn bare_path(&self) -> &str {
         self.path
             .split_once('?')
             .map_or(&self.path, |(path, _)| path)

@@ -45,7 +45,7 @@ impl Trace {
     }
 
     /// Begins a stage, e.g. `"connecting"`: what the probe was doing if the deadline comes now.
-    pub fn stage(&self, stage: &'static str) {
+    pub(crate) fn stage(&self, stage: &'static str) {
         self.enter(stage);
         self.note(|| stage.to_owned());
     }
@@ -57,7 +57,7 @@ impl Trace {
     }
 
     /// Notes something learned, e.g. the address connected to.
-    pub fn note(&self, what: impl FnOnce() -> String) {
+    pub(crate) fn note(&self, what: impl FnOnce() -> String) {
         // Most probes are not watched, so their texts are not even made.
         if !self.verbose {
             return;
@@ -76,7 +76,7 @@ impl Trace {
 
     /// The stage that the probe is in, and what came in it so far.
     #[must_use]
-    pub fn current(&self) -> String {
+    pub(crate) fn current(&self) -> String {
         let now = self.lock();
         if now.received.is_empty() {
             now.stage.to_owned()
@@ -87,13 +87,13 @@ impl Trace {
 
     /// Time since the start, in seconds.
     #[must_use]
-    pub fn seconds(&self) -> f64 {
+    pub(crate) fn seconds(&self) -> f64 {
         self.start.elapsed().as_secs_f64()
     }
 
     /// Time since the start, as messages show it.
     #[must_use]
-    pub fn elapsed(&self) -> impl fmt::Display + use<> {
+    pub(crate) fn elapsed(&self) -> impl fmt::Display + use<> {
         Elapsed(self.start.elapsed())
     }
 

@@ -17,13 +17,13 @@ use crate::net::Host;
 
 /// What tells one check from another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct CheckId(u64);
+pub(crate) struct CheckId(u64);
 
 impl CheckId {
     /// From a hash of everything that decides the check's result, by a secret of this process: no poller can find two
     /// checks with one id.
     #[must_use]
-    pub fn new(hash: u64) -> Self {
+    pub(crate) fn new(hash: u64) -> Self {
         Self(hash)
     }
 }
