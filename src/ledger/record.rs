@@ -197,6 +197,8 @@ pub fn polled_checks<'a>(
 /// Whether two checks ask the same of the same target.
 fn is_same(one: &Check, other: &Check) -> bool {
     let (a, b) = (&one.target, &other.target);
+    let is_same_service = !one.protocol.keyed_by_service || a.service == b.service;
     one.protocol.name == other.protocol.name
+        && is_same_service
         && (a.port, &a.host, &a.path, &a.headers) == (b.port, &b.host, &b.path, &b.headers)
 }

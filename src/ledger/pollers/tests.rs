@@ -1,6 +1,7 @@
-use super::super::{AskedCheck, Face, PollerRow};
+use super::super::{AskedCheck, Face, PollerRow, polled_checks};
 use super::*;
 use crate::net::Host;
+use crate::probe::{Protocol, Target};
 use crate::spool::ServiceName;
 
 /// The rows of one service.
@@ -183,5 +184,36 @@ fn the_whole_weight_of_a_backend_marks_its_last_server() {
     ] {
         (row.view, row.weight) = (Some(view), weight);
         assert_eq!(row.is_last(), last, "{view:?} {weight:?}");
+    }
+}
+
+/// A check of this port on this host, as a poller of this service asks it.
+fn check(protocol: &str, service: &str) -> Check {
+    let target = Target {
+        service: service.into(),
+        ..Target::local(80, "/")
+    };
+    Check {
+        protocol: Protocol::find(protocol).unwrap(),
+        target: Arc::new(target),
+    }
+}
+
+#[test]
+fn checks_that_differ_by_their_service_alone_are_different_where_it_decides() {
+    for (protocol, different) in [("tcp", 1), ("group", 2)] {
+        let mut pollers = Pollers::new(10);
+        for service in ["node", "disk"] {
+            let check = check(protocol, service);
+            pollers.asked(
+                seconds(0),
+                &poller(service, "lb"),
+                &stated("UP"),
+                Some(&check),
+            );
+        }
+        let records = pollers.records(|_| true);
+        let polled = polled_checks(&records, seconds(1));
+        assert_eq!(polled.checks.len(), different, "{protocol}");
     }
 }
