@@ -59,7 +59,9 @@ impl GroupTasks {
             listeners: HashMap::new(),
             own,
         };
-        match groups.listen().into_iter().next() {
+        let faults = groups.listen();
+        groups.tell_listeners();
+        match faults.into_iter().next() {
             Some(fault) => Err(fault),
             None => {
                 groups.watch();
@@ -72,6 +74,10 @@ impl GroupTasks {
     pub fn reload(&mut self) {
         for fault in self.listen() {
             log::error!("SIGHUP: {fault}");
+        }
+        if self.tell_listeners() {
+            // What was found at a port that is hacheck's own now, or is so no more, says nothing.
+            self.state.checker.cache().clear();
         }
         self.reload.send_replace(());
         self.watch();
@@ -143,6 +149,13 @@ impl GroupTasks {
         tokio::spawn(accept::run(listener, connections, Http(handler), stopped));
         self.listeners.insert((address, name.to_owned()), stop);
         Ok(())
+    }
+
+    /// Tells the probes where hacheck itself listens, so that they keep off. Gives whether that has changed.
+    fn tell_listeners(&self) -> bool {
+        let mut addresses = self.own.clone();
+        addresses.extend(self.listeners.keys().map(|(address, _)| *address));
+        self.state.live().own.listeners.set(addresses)
     }
 
     /// Whether the daemon itself is there: the kernel would let a group in too, and deal requests out by chance.

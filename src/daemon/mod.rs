@@ -148,6 +148,9 @@ async fn serve(
         tokio::spawn(orphans::reap());
     }
     let sockets = sockets::open(passed, options, &state.live().config)?;
+    if let Some(path) = sockets.http.unix_path() {
+        state.live().own.listeners.set_unix(path);
+    }
     // Before the first answer, so that whoever got one finds all listeners there.
     let mut groups = GroupTasks::start(state, sockets.addresses()).map_err(StartError::Group)?;
     let (stop, stopped) = watch::channel(false);

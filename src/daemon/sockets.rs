@@ -69,6 +69,11 @@ impl Sockets {
 }
 
 impl Listeners {
+    /// The name of the unix socket, where there is one.
+    pub fn unix_path(&self) -> Option<&Path> {
+        self.name.as_ref().map(unix::Name::path)
+    }
+
     fn open_unix(&mut self, path: &Path, mode: u32) -> Result<(), StartError> {
         let opened = unix::bind(path, mode);
         let (socket, name) = opened.map_err(|e| StartError::ListenUnix(path.to_owned(), e))?;

@@ -51,6 +51,14 @@ pub fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Name)> {
     ))
 }
 
+impl Name {
+    /// The name itself.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+}
+
 impl Drop for Name {
     fn drop(&mut self) {
         let ours =

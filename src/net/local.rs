@@ -9,6 +9,8 @@ use nix::ifaddrs::getifaddrs;
 use nix::sys::socket::SockaddrStorage;
 use nix::unistd::gethostname;
 
+use super::OwnListeners;
+
 /// How long a list of this host's addresses counts.
 const REFRESH: Duration = Duration::from_secs(5);
 
@@ -17,6 +19,8 @@ const REFRESH: Duration = Duration::from_secs(5);
 pub struct LocalAddresses {
     interfaces: RwLock<Option<(HashSet<IpAddr>, Instant)>>,
     by_name: RwLock<Option<IpAddr>>,
+    /// Where this process listens.
+    pub listeners: OwnListeners,
 }
 
 impl LocalAddresses {
@@ -28,6 +32,7 @@ impl LocalAddresses {
         Self {
             interfaces: RwLock::new(Some((interfaces, for_ever))),
             by_name: RwLock::new(by_name),
+            listeners: OwnListeners::default(),
         }
     }
 

@@ -4,12 +4,14 @@
 //! Rule: a leaf, and pure but for the look at this host's own addresses.
 
 mod host;
+mod listeners;
 mod local;
 mod metadata;
 mod network;
 mod ports;
 
 pub use host::{Host, HostError};
+pub use listeners::OwnListeners;
 pub use local::LocalAddresses;
 pub use metadata::is_metadata;
 pub use network::Network;

@@ -1,9 +1,10 @@
 //! What may be probed: ports in `allowed_ports`; hosts in `check_hosts` and this host's own addresses, but never those
-//! that serve cloud metadata.
+//! that serve cloud metadata, and never hacheck itself.
 //!
 //! Rule: what is refused or allowed here is the address that is then connected to; there is no second look-up.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::Path;
 
 use hyper::StatusCode;
 
@@ -22,6 +23,26 @@ pub(super) fn port(context: &Context, target: &Target) -> Result<(), Outcome> {
     )))
 }
 
+/// The address of a target on this host, which may be probed whatever `check_hosts` says.
+pub(super) fn here(context: &Context, target: &Target) -> Result<Vec<SocketAddr>, Outcome> {
+    let address = (Ipv4Addr::LOCALHOST, target.port).into();
+    if !target.trusted && context.is_ourselves(address) {
+        return Err(refusal(&target.host, address, Refused::Ourselves));
+    }
+    Ok(vec![address])
+}
+
+/// Refuses a unix socket on which hacheck itself listens.
+pub(super) fn socket(context: &Context, target: &Target, path: &Path) -> Result<(), Outcome> {
+    if target.trusted || !context.is_our_socket(path) {
+        return Ok(());
+    }
+    Err(forbidden(format!(
+        "the socket {} may not be checked from here: hacheck itself listens there",
+        path.display()
+    )))
+}
+
 /// Those of a target's addresses that may be probed; refuses the target when none is left.
 pub(super) fn addresses(
     context: &Context,
@@ -32,31 +53,55 @@ pub(super) fn addresses(
     if target.trusted {
         return Ok(found);
     }
-    let first = found.first().map(SocketAddr::ip);
-    let mut allowed = found;
-    allowed.retain(|address| may_probe(context, address.ip()));
-    if allowed.is_empty() {
-        return Err(refusal(&target.host, first));
+    let mut allowed = Vec::new();
+    let mut first_refused = None;
+    for address in found {
+        match refused(context, address) {
+            None => allowed.push(address),
+            Some(why) => {
+                first_refused.get_or_insert((address, why));
+            }
+        }
     }
-    Ok(allowed)
+    match first_refused {
+        Some((address, why)) if allowed.is_empty() => Err(refusal(&target.host, address, why)),
+        _ => Ok(allowed),
+    }
 }
 
-fn may_probe(context: &Context, address: IpAddr) -> bool {
-    if is_metadata(address) {
-        return false;
+/// Why an address may not be probed.
+#[derive(Debug, Clone, Copy)]
+enum Refused {
+    Metadata,
+    Ourselves,
+    Outside,
+}
+
+fn refused(context: &Context, address: SocketAddr) -> Option<Refused> {
+    let ip = address.ip();
+    if is_metadata(ip) {
+        return Some(Refused::Metadata);
+    }
+    if context.is_ourselves(address) {
+        return Some(Refused::Ourselves);
     }
     let mut networks = context.settings.check_hosts.iter();
-    networks.any(|network| network.contains(address)) || context.is_own(address)
+    let inside = networks.any(|network| network.contains(ip)) || context.is_own(ip);
+    (!inside).then_some(Refused::Outside)
 }
 
-fn refusal(host: &Host, address: Option<IpAddr>) -> Outcome {
-    let resolved = match (host, address) {
-        (Host::Name(_), Some(address)) => format!(" ({address})"),
+fn refusal(host: &Host, address: SocketAddr, why: Refused) -> Outcome {
+    let resolved = match host {
+        Host::Name(_) => format!(" ({})", address.ip()),
         _ => String::new(),
     };
-    let why = match address {
-        Some(address) if is_metadata(address) => "cloud metadata is never checked",
-        _ => "it is outside check_hosts",
+    let why = match why {
+        Refused::Metadata => "cloud metadata is never checked".to_owned(),
+        Refused::Ourselves => {
+            let port = address.port();
+            format!("hacheck itself listens on port {port} there; ask it for /healthz directly")
+        }
+        Refused::Outside => "it is outside check_hosts".to_owned(),
     };
     forbidden(format!(
         "host {host}{resolved} may not be checked from here: {why}"

@@ -26,7 +26,7 @@ pub(super) enum Connection {
 impl Connection {
     /// Connects to the target: by the unix socket that the settings have for it, else by TCP.
     pub(super) async fn open(probe: &Probe<'_>) -> Result<Self, Outcome> {
-        match probe.context.socket(probe.target) {
+        match probe.context.socket(probe.target)? {
             Some(path) => connect_unix(probe, path).await,
             None => connect_tcp(probe).await,
         }

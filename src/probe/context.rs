@@ -1,6 +1,6 @@
 //! What all probes share: settings, slots, name look-ups, TLS.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,16 +55,21 @@ impl Context {
         })
     }
 
-    /// The unix socket of a service that is checked on this host.
-    #[must_use]
-    pub(crate) fn socket(&self, target: &Target) -> Option<&Path> {
-        let path = self.settings.sockets.get(&*target.service)?;
+    /// The unix socket of a service that is checked on this host; refuses the target when hacheck listens on it.
+    pub(super) fn socket(&self, target: &Target) -> Result<Option<&Path>, Outcome> {
+        let Some(path) = self.settings.sockets.get(&*target.service) else {
+            return Ok(None);
+        };
         let is_here = match &target.host {
             Host::Local => true,
             Host::Address(address) => address.is_loopback() || self.is_own(*address),
             Host::Name(name) => &**name == "localhost",
         };
-        is_here.then_some(path)
+        if !is_here {
+            return Ok(None);
+        }
+        allowed::socket(self, target, path)?;
+        Ok(Some(path))
     }
 
     /// Probes that run now.
@@ -107,8 +112,7 @@ impl Context {
         let port = target.port;
         allowed::port(self, target)?;
         let found = match &target.host {
-            // A service of this host may always be probed.
-            Host::Local => return Ok(vec![(Ipv4Addr::LOCALHOST, port).into()]),
+            Host::Local => return allowed::here(self, target),
             Host::Address(address) => vec![(*address, port).into()],
             Host::Name(name) => self.resolver.look_up(name, port).await?,
         };
@@ -118,5 +122,16 @@ impl Context {
     /// Whether an address is one of this host's.
     pub(super) fn is_own(&self, address: IpAddr) -> bool {
         self.local.contains(address)
+    }
+
+    /// Whether a connection to an address would come back to this process.
+    pub(super) fn is_ourselves(&self, address: SocketAddr) -> bool {
+        let listeners = &self.local.listeners;
+        listeners.take(address, |ip| self.is_own(ip))
+    }
+
+    /// Whether a path names the unix socket of this process.
+    pub(super) fn is_our_socket(&self, path: &Path) -> bool {
+        self.local.listeners.is_unix(path)
     }
 }

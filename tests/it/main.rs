@@ -43,6 +43,7 @@ mod mariadb;
 mod memcached;
 mod mysql;
 mod mysql_peers;
+mod own_listeners;
 mod packaging;
 mod pages;
 mod pollers;

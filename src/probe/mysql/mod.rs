@@ -75,7 +75,7 @@ async fn session(probe: &Probe<'_>, account: &Account, ask: Ask) -> Result<Sessi
 }
 
 async fn endpoint(probe: &Probe<'_>) -> Result<Endpoint, Outcome> {
-    if let Some(path) = probe.context.socket(probe.target) {
+    if let Some(path) = probe.context.socket(probe.target)? {
         return match path.to_str() {
             Some(path) => Ok(Endpoint::Socket(path.to_owned())),
             None => Err(probe.failed("the path of its socket is not UTF-8")),
