@@ -157,6 +157,13 @@ fn relations(config: &Config, fields: &Fields<'_>) {
             "no spool change from afar is taken; set allow_remote_spool_changes: true",
         );
     }
+    if config.daemon.allow_remote_spool_changes && config.daemon.remote_spool_tokens.is_empty() {
+        warn(
+            "allow_remote_spool_changes",
+            "there are no remote_spool_tokens beside it, so whoever connects from remote_spool_from (any address, unless \
+             it is set) can take every service of this host out of rotation; set remote_spool_tokens",
+        );
+    }
     if config.daemon.listen_unix.is_none()
         && config.daemon.listen_unix_mode != DaemonSettings::default().listen_unix_mode
     {

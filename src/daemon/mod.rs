@@ -5,6 +5,7 @@
 
 mod agent;
 mod counters;
+mod cross_site;
 mod error;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;

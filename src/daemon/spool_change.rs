@@ -13,6 +13,7 @@ use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 
+use super::cross_site;
 use super::state::{DaemonState, Live};
 use super::tokens::Bearer;
 use crate::http::reply::{self, Reply};
@@ -42,7 +43,7 @@ pub async fn post(
     from: IpAddr,
 ) -> Reply {
     let live = state.live();
-    let who = match permitted(&live, request.headers(), from) {
+    let who = match permitted(state, &live, request.headers(), from) {
         Ok(who) => who,
         Err(denied) => {
             state
@@ -106,7 +107,12 @@ impl Denied {
 }
 
 /// Who makes the change, in words.
-fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, Denied> {
+fn permitted(
+    state: &DaemonState,
+    live: &Live,
+    headers: &HeaderMap,
+    from: IpAddr,
+) -> Result<String, Denied> {
     let denied = |why, status, text: &str| {
         Err(Denied {
             why,
@@ -134,6 +140,14 @@ fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, D
             "the address is outside remote_spool_from",
             StatusCode::FORBIDDEN,
             &text,
+        );
+    }
+    // Before the tokens: a browser may hold one for whoever sits at it.
+    if cross_site::is_foreign(headers, &state.host, &live.own) {
+        return denied(
+            "a web page of another site sent it",
+            StatusCode::FORBIDDEN,
+            "a web page of another site sent this, so the spool was not changed; use a tool, or a page of this host",
         );
     }
     let unauthorized = |why, text| denied(why, StatusCode::UNAUTHORIZED, text);

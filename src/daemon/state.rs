@@ -13,6 +13,7 @@ use crate::group::CheckContext;
 use crate::http::connections::Connections;
 use crate::ledger::{Ledger, Moment};
 use crate::net::LocalAddresses;
+use crate::os::host_names::HostNames;
 use crate::spool::{Gate, unix_now};
 
 /// How long the number of downtimes counts before the spool is listed again.
@@ -64,6 +65,8 @@ pub struct DaemonState {
     pub connections: Arc<Connections>,
     /// Another one after each start.
     pub id: String,
+    /// What this host is called.
+    pub(super) host: HostNames,
     ledger: Mutex<Ledger>,
     live: RwLock<Arc<Live>>,
     downtimes: Mutex<Option<(Instant, Option<usize>)>>,
@@ -92,6 +95,7 @@ impl DaemonState {
             id: format!("{}-{}", std::process::id(), unix_now()),
             ledger: Mutex::new(ledger),
             live: RwLock::new(Arc::new(live)),
+            host: HostNames::read(),
             downtimes: Mutex::default(),
         }
     }

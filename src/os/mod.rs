@@ -6,6 +6,7 @@ pub mod background;
 pub mod cause;
 pub mod figures;
 pub mod files;
+pub mod host_names;
 pub mod logging;
 pub mod orphans;
 pub mod process;

@@ -26,6 +26,7 @@ mod config;
 mod conformance;
 mod container;
 mod crash;
+mod cross_site;
 mod daemon_life;
 mod docs;
 mod exec;

@@ -1,0 +1,153 @@
+//! Whether a web page of another site made a browser send a request. The browser itself says so, by `Origin` (Fetch
+//! Standard, section 3.2) and `Sec-Fetch-Site` (Fetch Metadata); tools say neither.
+//!
+//! Rule: an origin is compared with what this host knows of itself, never with the `Host` header: a page whose name was
+//! pointed here (DNS rebinding) has the same in both.
+
+use std::net::IpAddr;
+
+use hyper::header::{HeaderMap, HeaderValue, ORIGIN};
+
+use crate::net::{Host, LocalAddresses};
+use crate::os::host_names::HostNames;
+use crate::spool::parse_port;
+
+const SITE: &str = "sec-fetch-site";
+
+/// Whether a request is one of another site's page.
+pub(super) fn is_foreign(headers: &HeaderMap, names: &HostNames, own: &LocalAddresses) -> bool {
+    let mut origins = headers.get_all(ORIGIN).iter();
+    let mut sites = headers.get_all(SITE).iter();
+    origins.any(|origin| !is_own(origin, names, own)) || sites.any(|site| !is_same_site(site))
+}
+
+/// `none` is what a person does without a page, such as typing an address.
+fn is_same_site(site: &HeaderValue) -> bool {
+    matches!(site.as_bytes(), b"same-origin" | b"none")
+}
+
+/// Whether an origin is this daemon, by any of its names, addresses and ports. `null`, which pages in a sandbox send,
+/// is nobody's.
+fn is_own(origin: &HeaderValue, names: &HostNames, own: &LocalAddresses) -> bool {
+    let Some((host, port)) = origin.to_str().ok().and_then(parsed) else {
+        return false;
+    };
+    own.listeners.has_port(port) && is_this_host(&host, names, own)
+}
+
+fn parsed(origin: &str) -> Option<(Host, u16)> {
+    let (scheme, place) = origin.split_once("://")?;
+    let usual_port = match scheme {
+        "http" => 80,
+        "https" => 443,
+        _ => return None,
+    };
+    let (host, port) = match place.rsplit_once(':') {
+        // The last colon of `[::1]` is a part of the address.
+        Some((host, port)) if !port.ends_with(']') => (host, parse_port(port).ok()?),
+        _ => (place, usual_port),
+    };
+    Some((Host::parse(host).ok()?, port))
+}
+
+fn is_this_host(host: &Host, names: &HostNames, own: &LocalAddresses) -> bool {
+    match host {
+        Host::Local => true,
+        Host::Address(address) => is_own_address(*address, own),
+        Host::Name(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            name == "localhost" || names.has(name)
+        }
+    }
+}
+
+fn is_own_address(address: IpAddr, own: &LocalAddresses) -> bool {
+    address.is_loopback() || own.contains(address) || own.by_own_name() == Some(address)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn foreign(headers: &[(&'static str, &str)]) -> bool {
+        let names = HostNames::of("web01", "10.0.0.7 web01.shop.example web01\n", "");
+        let own = LocalAddresses::known(&["10.0.0.7".parse().unwrap()], None);
+        own.listeners.set(vec!["0.0.0.0:3333".parse().unwrap()]);
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect();
+        is_foreign(&headers, &names, &own)
+    }
+
+    #[test]
+    fn a_request_without_a_word_of_a_browser_is_a_tools() {
+        assert!(!foreign(&[]));
+        assert!(!foreign(&[("user-agent", "Mozilla/5.0")]));
+    }
+
+    #[test]
+    fn an_origin_of_this_host_and_port_is_this_daemons() {
+        for origin in [
+            "http://127.0.0.1:3333",
+            "http://127.0.0.2:3333",
+            "http://[::1]:3333",
+            "http://localhost:3333",
+            "http://web01:3333",
+            "http://web01.shop.example:3333",
+            "http://WEB01.shop.example.:3333",
+            "http://10.0.0.7:3333",
+            "https://10.0.0.7:3333",
+        ] {
+            assert!(!foreign(&[("origin", origin)]), "{origin}");
+        }
+    }
+
+    #[test]
+    fn any_other_origin_is_foreign_whatever_the_host_header_says() {
+        for origin in [
+            "",
+            "null",
+            "http://127.0.0.1",
+            "http://127.0.0.1:8080",
+            "http://10.0.0.8:3333",
+            "http://0.0.0.0:3333",
+            "http://pages.example:3333",
+            "http://web01.evil.example:3333",
+            "http://localhost.evil.example:3333",
+            "http://user@127.0.0.1:3333",
+            "http://127.0.0.1:3333/",
+            "http://127.0.0.1:3333:3333",
+            "http://127.0.0.1:3333 http://evil.example",
+            "http://[::1]",
+            "ftp://127.0.0.1:3333",
+            "file://",
+            "127.0.0.1:3333",
+        ] {
+            let port = origin.rsplit_once("//").map_or("", |(_, host)| host);
+            assert!(foreign(&[("origin", origin), ("host", port)]), "{origin}");
+        }
+        let both = [
+            ("origin", "http://127.0.0.1:3333"),
+            ("origin", "http://pages.example"),
+        ];
+        let mut headers = HeaderMap::new();
+        for (name, value) in both {
+            headers.append(name, value.parse().unwrap());
+        }
+        let own = LocalAddresses::known(&[], None);
+        own.listeners.set(vec!["127.0.0.1:3333".parse().unwrap()]);
+        assert!(is_foreign(&headers, &HostNames::of("", "", ""), &own));
+    }
+
+    #[test]
+    fn what_the_browser_calls_the_site_counts_too() {
+        for site in ["same-origin", "none"] {
+            assert!(!foreign(&[(SITE, site)]), "{site}");
+        }
+        for site in ["cross-site", "same-site", "Cross-Site", "anything"] {
+            let own_origin = ("origin", "http://127.0.0.1:3333");
+            assert!(foreign(&[own_origin, (SITE, site)]), "{site}");
+        }
+    }
+}
