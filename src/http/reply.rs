@@ -13,24 +13,26 @@ use hyper::header::{
 };
 use hyper::{HeaderMap, Response, StatusCode};
 
+use super::phrase::reason_phrase;
+
 /// An answer, ready to be sent.
-pub type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<Full<Bytes>>;
 
 /// The headers of plain text. A copy takes half as long as putting them together.
-static PLAIN: LazyLock<Headers> =
-    LazyLock::new(|| Headers::new(HeaderValue::from_static("text/plain; charset=utf-8")));
+static PLAIN: LazyLock<ReplyHeaders> =
+    LazyLock::new(|| ReplyHeaders::new(HeaderValue::from_static("text/plain; charset=utf-8")));
 
 /// Plain text.
-pub fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
+pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     typed(status, body.into(), &PLAIN)
 }
 
 /// JSON with status 200; for people and tools, so it is not to be cached.
 #[must_use]
-pub fn json(value: &serde_json::Value) -> Reply {
+pub(crate) fn json(value: &serde_json::Value) -> Reply {
     let body = Bytes::from(value.to_string());
     let kind = HeaderValue::from_static("application/json; charset=UTF-8");
-    let mut reply = typed(StatusCode::OK, body, &Headers::new(kind));
+    let mut reply = typed(StatusCode::OK, body, &ReplyHeaders::new(kind));
     reply
         .headers_mut()
         .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -39,14 +41,14 @@ pub fn json(value: &serde_json::Value) -> Reply {
 
 /// Metrics in the Prometheus text format, version 0.0.4.
 #[must_use]
-pub fn metrics(body: String) -> Reply {
+pub(crate) fn metrics(body: String) -> Reply {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    typed(StatusCode::OK, Bytes::from(body), &Headers::new(kind))
+    typed(StatusCode::OK, Bytes::from(body), &ReplyHeaders::new(kind))
 }
 
 /// 405, with the methods that would work.
 #[must_use]
-pub fn method_not_allowed(allowed: &'static str) -> Reply {
+pub(crate) fn method_not_allowed(allowed: &'static str) -> Reply {
     let body = format!("method not allowed; this path takes {allowed}");
     let mut reply = text(StatusCode::METHOD_NOT_ALLOWED, body);
     reply
@@ -57,35 +59,36 @@ pub fn method_not_allowed(allowed: &'static str) -> Reply {
 
 /// Adds a header.
 #[must_use]
-pub fn with(mut reply: Reply, name: HeaderName, value: HeaderValue) -> Reply {
+pub(crate) fn with(mut reply: Reply, name: HeaderName, value: HeaderValue) -> Reply {
     reply.headers_mut().insert(name, value);
     reply
 }
 
 /// Asks to come back in a second.
 #[must_use]
-pub fn retry_soon(reply: Reply) -> Reply {
+pub(crate) fn retry_soon(reply: Reply) -> Reply {
     with(reply, RETRY_AFTER, HeaderValue::from_static("1"))
 }
 
-/// Sets the reason phrase of the status line, which HAProxy shows in its log and statistics; it must be printable.
+/// Makes the reason phrase of the status line of a text. HAProxy shows it in its log and its statistics.
 #[must_use]
-pub fn phrased(mut reply: Reply, phrase: Option<String>) -> Reply {
-    if let Some(phrase) = phrase.and_then(|p| ReasonPhrase::try_from(p).ok()) {
+pub(crate) fn phrased(mut reply: Reply, text: &str) -> Reply {
+    let phrase = reason_phrase(text).and_then(|phrase| ReasonPhrase::try_from(phrase).ok());
+    if let Some(phrase) = phrase {
         reply.extensions_mut().insert(phrase);
     }
     reply
 }
 
 /// The headers of an answer.
-struct Headers {
+struct ReplyHeaders {
     /// Of one whose length hyper tells itself.
     usual: HeaderMap,
     /// Of one that is empty: an answer to HEAD would lack the length.
     empty: HeaderMap,
 }
 
-impl Headers {
+impl ReplyHeaders {
     fn new(kind: HeaderValue) -> Self {
         let nosniff = HeaderValue::from_static("nosniff");
         let usual = HeaderMap::from_iter([(CONTENT_TYPE, kind), (X_CONTENT_TYPE_OPTIONS, nosniff)]);
@@ -95,7 +98,7 @@ impl Headers {
     }
 }
 
-fn typed(status: StatusCode, body: Bytes, headers: &Headers) -> Reply {
+fn typed(status: StatusCode, body: Bytes, headers: &ReplyHeaders) -> Reply {
     // These have no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5).
     let empty = matches!(
         status,

@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 /// The socket's name in the file system; removed when dropped, unless somebody else's socket has it by then.
 #[derive(Debug)]
-pub struct Name {
+pub(crate) struct Name {
     path: PathBuf,
     identity: (u64, u64),
 }
@@ -20,7 +20,7 @@ pub struct Name {
 ///
 /// # Errors
 /// When something else than a socket has the name, or the folder cannot be written to.
-pub fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Name)> {
+pub(crate) fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Name)> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => {
             return Err(io::Error::new(

@@ -9,7 +9,6 @@ use hyper::header::{HeaderName, HeaderValue};
 
 use super::decide::Verdict;
 use crate::config::Config;
-use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
 use crate::probe::Outcome;
 use crate::spool::{Downtime, Mark};
@@ -48,7 +47,7 @@ fn down_status(downtime: &Downtime) -> StatusCode {
 }
 
 fn down(reply: Reply, downtime: &Downtime, config: &Config) -> Reply {
-    let reply = reply::phrased(reply, reason_phrase(&downtime.reason));
+    let reply = reply::phrased(reply, &downtime.reason);
     match config.daemon.envoy_immediate_fail {
         true => reply::with(reply, ENVOY_FAIL, HeaderValue::from_static("true")),
         false => reply,
@@ -56,8 +55,7 @@ fn down(reply: Reply, downtime: &Downtime, config: &Config) -> Reply {
 }
 
 fn failed(reply: Reply, outcome: &Outcome) -> Reply {
-    let phrase = reason_phrase(&String::from_utf8_lossy(&outcome.body));
-    let reply = reply::phrased(reply, phrase);
+    let reply = reply::phrased(reply, &String::from_utf8_lossy(&outcome.body));
     match outcome.overload {
         true => reply::retry_soon(reply),
         false => reply,
