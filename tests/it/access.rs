@@ -5,7 +5,6 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -13,9 +12,7 @@ use crate::support::client::{self, Response, connect};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::server::free_port;
 use crate::support::upstream::Upstream;
-use crate::support::wait_until;
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{PATIENCE, wait_until};
 
 const OLD: &str = "0123456789abcdef-old";
 const NEW: &str = "0123456789abcdef-new";
@@ -80,7 +77,7 @@ fn strangers_are_dropped_at_agent_ports_and_groups_too() {
 /// A request over a unix socket.
 fn over(socket: &Path, line: &str) -> Response {
     let mut stream = UnixStream::connect(socket).unwrap();
-    stream.set_read_timeout(Some(client::PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
         .write_all(format!("{line}Host: x\r\nConnection: close\r\n\r\n").as_bytes())
         .unwrap();
@@ -167,13 +164,13 @@ fn spool_changes_need_one_of_the_tokens_and_tokens_rotate() {
     let both = with(&format!("{}, {}", old.display(), new.display()));
     daemon.reload(&both, "16 are the least");
     daemon.wait_for_log("SIGHUP: configuration read from");
-    wait_until(Duration::from_secs(20), "the token is revoked", || {
+    wait_until(PATIENCE, "the token is revoked", || {
         post(&daemon, Some(OLD)).status == 401
     });
     post(&daemon, Some(NEW)).is(200, "");
     fs::remove_file(&old).unwrap();
     daemon.reload(&both, "no such file or directory");
-    wait_until(Duration::from_secs(20), "no token is left", || {
+    wait_until(PATIENCE, "no token is left", || {
         post(&daemon, Some(NEW)).status == 401
     });
     post(&daemon, None).says(401, "needs a token");

@@ -5,17 +5,14 @@ use std::io::{Read as _, Write as _};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::support::client::{self, PATIENCE};
+use crate::support::client;
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::haproxy::Haproxy;
 use crate::support::upstream::Upstream;
-use crate::support::{BINARY, wait_until};
-
-const LONG: Duration = Duration::from_secs(30);
+use crate::support::{BINARY, PATIENCE, wait_until};
 
 struct Agent {
     daemon: Daemon,
@@ -67,11 +64,9 @@ impl Agent {
             ),
         );
         let up = |status: &str| matches!(status, "UP" | "no check");
-        wait_until(
-            LONG,
-            "s1 is up",
-            || up(&haproxy.stat("web", "s1", "status")),
-        );
+        wait_until(PATIENCE, "s1 is up", || {
+            up(&haproxy.stat("web", "s1", "status"))
+        });
         haproxy
     }
 
@@ -87,7 +82,7 @@ impl Agent {
             agents.next().map_or(0, |p| p["polls"].as_u64().unwrap())
         };
         let before = polls();
-        wait_until(LONG, "ten more polls of the agent", || {
+        wait_until(PATIENCE, "ten more polls of the agent", || {
             polls() >= before + 10
         });
     }
@@ -181,11 +176,11 @@ fn haproxy_takes_the_server_down_with_the_reason_and_up_again() {
         .daemon
         .run("hadown", &["-r", "new kernel", "web"])
         .is(0, "");
-    wait_until(LONG, "the agent takes it down", || {
+    wait_until(PATIENCE, "the agent takes it down", || {
         lb.stat("web", "s1", "status").starts_with("DOWN (agent)")
     });
     // While the next agent-check runs, HAProxy shows none.
-    wait_until(LONG, "the reason is shown", || {
+    wait_until(PATIENCE, "the reason is shown", || {
         lb.stat("web", "s1", "last_agt").contains("new kernel")
     });
     // Without send-state it counts what was told.
@@ -232,11 +227,11 @@ fn a_daemon_that_was_killed_meanwhile_leaves_nothing_behind() {
     let service = Upstream::answering("fine");
     let lb = agent.balancer(&service, "agent-send \"web\\n\"");
     agent.daemon.run("hadown", &["-r", "x", "web"]).is(0, "");
-    wait_until(LONG, "the agent takes it down", || {
+    wait_until(PATIENCE, "the agent takes it down", || {
         lb.stat("web", "s1", "status").starts_with("DOWN")
     });
     agent.daemon.process.signal(Signal::SIGKILL);
-    agent.daemon.process.wait(LONG);
+    agent.daemon.process.wait(PATIENCE);
     let mut again = crate::support::process::bound_to_us(BINARY, &[]);
     again.args([
         "serve",
@@ -254,7 +249,7 @@ fn a_daemon_that_was_killed_meanwhile_leaves_nothing_behind() {
         .arg(agent.daemon.spool.root());
     agent.daemon.process =
         crate::support::process::Process::spawn(again.stderr(std::process::Stdio::null()));
-    wait_until(LONG, "it listens again", || {
+    wait_until(PATIENCE, "it listens again", || {
         TcpStream::connect(agent.address).is_ok()
     });
     agent.ten_more();
@@ -273,7 +268,7 @@ fn a_drain_takes_the_weight_away_where_hacheck_owns_it() {
     );
     let lb = agent.balancer(&service, &check);
     assert_eq!(agent.ask(b"web\n"), "up 100%\n");
-    wait_until(LONG, "both ways are known", || {
+    wait_until(PATIENCE, "both ways are known", || {
         agent.daemon.get("/pollers").json()["pollers"]
             .as_array()
             .unwrap()
@@ -347,7 +342,7 @@ fn where_file_descriptors_run_out_an_idle_connection_is_evicted_for_an_agent() {
     let idle: Vec<_> = (0..100)
         .map(|_| client::connect(agent.daemon.address))
         .collect();
-    wait_until(LONG, "older ones are evicted for newer ones", || {
+    wait_until(PATIENCE, "older ones are evicted for newer ones", || {
         idle[..50].iter().all(evicted)
     });
     // The spool cannot be read now; what it said last stays.
@@ -388,7 +383,7 @@ fn a_flood_of_agents_that_say_nothing_or_half_a_line_keeps_no_balancer_out() {
             }
         });
         let dropped = || agent.daemon.metric("hacheck_connections_dropped_total");
-        wait_until(LONG, "connections make room", || dropped() > 300.0);
+        wait_until(PATIENCE, "connections make room", || dropped() > 300.0);
         agent.ten_more();
         agent
             .daemon
@@ -397,7 +392,7 @@ fn a_flood_of_agents_that_say_nothing_or_half_a_line_keeps_no_balancer_out() {
         haproxy.wait_for("web", "s1", "DOWN (agent)");
         assert!(agent.daemon.metric("hacheck_connections") <= 50.0);
         agent.daemon.run("haup", &["web"]).is(0, "");
-        wait_until(LONG, "s1 is up", || {
+        wait_until(PATIENCE, "s1 is up", || {
             haproxy.stat("web", "s1", "status") == "no check"
         });
     });

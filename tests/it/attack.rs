@@ -2,14 +2,14 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::support::client::{self, Response};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::haproxy::Haproxy;
 use crate::support::namespace::{self, Client};
 use crate::support::upstream::{Upstream, http};
-use crate::support::{TempDir, wait_until};
+use crate::support::{PATIENCE, TempDir, wait_until};
 
 const TOKEN: &str = "correct-horse-battery-staple";
 
@@ -74,11 +74,7 @@ impl Site {
                 .filter(|r| r.starts_with("GET /health "))
                 .count()
         };
-        wait_until(
-            Duration::from_secs(30),
-            "the balancer goes on checking",
-            || checks() >= 3,
-        );
+        wait_until(PATIENCE, "the balancer goes on checking", || checks() >= 3);
     }
 
     /// The balancer has seen nothing but the truth since the start.

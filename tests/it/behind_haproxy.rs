@@ -5,12 +5,11 @@ use std::net::SocketAddr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::haproxy::{Haproxy, through};
 use crate::support::upstream::{Upstream, http};
-use crate::support::wait_until;
+use crate::support::{PATIENCE, wait_until};
 
 /// A host with a daemon and a service of its own.
 struct Host {
@@ -82,9 +81,7 @@ impl Clients {
     fn wait_for_more(&self, host: &str) {
         let before = self.served_by(host);
         let what = format!("20 more requests served by {host}");
-        wait_until(Duration::from_secs(20), &what, || {
-            self.served_by(host) >= before + 20
-        });
+        wait_until(PATIENCE, &what, || self.served_by(host) >= before + 20);
     }
 }
 
@@ -135,7 +132,7 @@ fn a_host_leaves_and_comes_back_and_no_client_notices() {
         assert_eq!(haproxy.stat("web", "a", "check_code"), "503");
         let why = haproxy.stat("web", "a", "last_chk");
         assert!(why.contains("new kernel, back at 6"), "last_chk: {why}");
-        wait_until(Duration::from_secs(20), "a is drained", || {
+        wait_until(PATIENCE, "a is drained", || {
             haproxy.stat("web", "a", "scur") == "0"
         });
         a.service.stop();

@@ -4,9 +4,8 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
-use crate::support::{BINARY, Ran, Spool, copy_binary, unix_now as now, wait_until};
+use crate::support::{BINARY, PATIENCE, Ran, Spool, copy_binary, unix_now as now, wait_until};
 
 fn expiration(args: &[&str]) -> f64 {
     let spool = Spool::new();
@@ -312,11 +311,9 @@ fn a_lock_that_is_held_for_too_long_is_told_and_does_not_stop_an_operator() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_until(
-        Duration::from_secs(20),
-        "hadown went on without the lock",
-        || child.try_wait().unwrap().is_some(),
-    );
+    wait_until(PATIENCE, "hadown went on without the lock", || {
+        child.try_wait().unwrap().is_some()
+    });
     Ran::from(child.wait_with_output().unwrap()).is_with(
         0,
         "",

@@ -2,11 +2,11 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::upstream::Upstream;
-use crate::support::wait_until;
+use crate::support::{PATIENCE, wait_until};
 
 const HOUR: i64 = 3600;
 
@@ -94,7 +94,7 @@ fn results_deadlines_and_idle_times_do_not_jump() {
     daemon.reload("cache_time: 0.2\n", "configuration read from");
     jump(&clock, -5000 * HOUR);
     let asked = upstream.seen().len();
-    wait_until(Duration::from_secs(30), "a new result is fetched", || {
+    wait_until(PATIENCE, "a new result is fetched", || {
         daemon.get(&format!("{path}?new"));
         upstream.seen().len() > asked + 2
     });

@@ -3,14 +3,11 @@
 use std::fs::{self, File};
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::support::client;
 use crate::support::process::Process;
 use crate::support::root::as_root;
-use crate::support::{BINARY, Spool, copy_binary, wait_until};
-
-const LONG: Duration = Duration::from_secs(30);
+use crate::support::{BINARY, PATIENCE, Spool, copy_binary, wait_until};
 
 /// A user that has no entry anywhere.
 const NOBODY: &str = "54321";
@@ -62,7 +59,7 @@ impl Container {
             unshare: Process::spawn(command.stdout(log).stderr(errors)),
             spool,
         };
-        wait_until(LONG, "it listens", || {
+        wait_until(PATIENCE, "it listens", || {
             assert_eq!(container.read("errors"), "", "on standard error");
             container.read("log").contains("listening on ")
         });
@@ -173,7 +170,7 @@ fn as_process_1_it_answers_on_a_read_only_root_and_ends_when_told() {
             .success()
     );
     assert_eq!(
-        container.unshare.wait(LONG),
+        container.unshare.wait(PATIENCE),
         0,
         "{}",
         container.read("errors")
@@ -189,7 +186,9 @@ fn as_process_1_it_reaps_what_others_leave_behind() {
     let pid = container.daemon();
     assert_eq!(children(pid).len(), 2, "the orphans have come to process 1");
     container.let_go();
-    wait_until(LONG, "the orphans are reaped", || children(pid).is_empty());
+    wait_until(PATIENCE, "the orphans are reaped", || {
+        children(pid).is_empty()
+    });
     client::request(container.address(), "GET", "/healthz", &[]).is(200, "ok\n");
 }
 
@@ -207,7 +206,7 @@ fn as_process_1_it_reaps_what_the_commands_of_checks_leave_behind() {
         "the grandchild has come to process 1"
     );
     container.let_go();
-    wait_until(LONG, "the grandchild is reaped", || {
+    wait_until(PATIENCE, "the grandchild is reaped", || {
         children(pid).is_empty()
     });
 }

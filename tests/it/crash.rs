@@ -12,7 +12,7 @@ use nix::sys::signal::Signal;
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::random::Random;
 use crate::support::upstream::Upstream;
-use crate::support::{Spool, client, wait_until};
+use crate::support::{PATIENCE, Spool, client, wait_until};
 
 const WRITERS: usize = 8;
 const CALLS: usize = 125;
@@ -209,11 +209,9 @@ fn a_killed_daemon_is_followed_by_one_that_says_the_same() {
                 .filter(|n| n.starts_with(&format!("other-{round}-")))
                 .count()
         };
-        wait_until(Duration::from_secs(20), "some changes are made", || {
-            made() >= round % 10
-        });
+        wait_until(PATIENCE, "some changes are made", || made() >= round % 10);
         daemon.process.signal(Signal::SIGKILL);
-        assert_eq!(daemon.process.wait(Duration::from_secs(20)), -9);
+        assert_eq!(daemon.process.wait(PATIENCE), -9);
         drop((checks, changes));
         spool = std::mem::replace(&mut daemon.spool, Spool::new());
         for name in spool

@@ -15,9 +15,7 @@ use crate::support::client::{self, is_silent, send};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::process::{Process, bound_to_us};
 use crate::support::upstream::{Upstream, http};
-use crate::support::{BINARY, Ran, Spool, wait_until};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{BINARY, PATIENCE, Ran, Spool, wait_until};
 
 #[test]
 fn the_signals_that_end_it_end_it_well() {
@@ -336,7 +334,7 @@ fn a_log_that_nobody_reads_makes_no_check_wait() {
     };
     wait_until(PATIENCE, "the log goes on in its new place", moved);
     process.signal(Signal::SIGTERM);
-    assert_eq!(process.wait(Duration::from_secs(10)), 0);
+    assert_eq!(process.wait(PATIENCE), 0);
 }
 
 #[test]

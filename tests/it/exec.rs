@@ -1,11 +1,10 @@
 //! `exec`: commands of the configuration, through the daemon.
 
 use std::fs;
-use std::time::Duration;
 
 use crate::support::client;
 use crate::support::daemon::{Daemon, Setup};
-use crate::support::{TempDir, run, wait_until};
+use crate::support::{PATIENCE, TempDir, run, wait_until};
 
 /// A daemon with `zk` and other commands made of shell scripts.
 fn daemon(scripts: &[(&str, &str)]) -> Daemon {
@@ -130,7 +129,7 @@ fn a_command_is_killed_with_its_children_at_the_deadline() {
     answer.says(503, "waiting for the command");
     let pids = fs::read_to_string(&pids).unwrap();
     for pid in pids.split_whitespace() {
-        wait_until(Duration::from_secs(20), "the command is gone", || {
+        wait_until(PATIENCE, "the command is gone", || {
             let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
             stat.is_empty() || stat.contains(") Z ")
         });
@@ -144,13 +143,13 @@ fn a_command_does_not_outlive_the_daemon() {
     let script = format!("echo $$ > {}; exec sleep 600", pid.display());
     let mut daemon = daemon(&[("hang", &script)]);
     let _request = client::send(daemon.address, "GET", "/exec/zk/0/hang", &[]);
-    wait_until(client::PATIENCE, "the command runs", || {
+    wait_until(PATIENCE, "the command runs", || {
         fs::read_to_string(&pid).is_ok_and(|t| t.ends_with('\n'))
     });
     daemon.process.signal(nix::sys::signal::Signal::SIGTERM);
-    assert_eq!(daemon.process.wait(client::PATIENCE), 0);
+    assert_eq!(daemon.process.wait(PATIENCE), 0);
     let pid = fs::read_to_string(&pid).unwrap();
-    wait_until(client::PATIENCE, "the command is gone", || {
+    wait_until(PATIENCE, "the command is gone", || {
         let stat = fs::read_to_string(format!("/proc/{}/stat", pid.trim())).unwrap_or_default();
         stat.is_empty() || stat.contains(") Z ")
     });
@@ -196,9 +195,7 @@ fn a_poller_that_hangs_up_does_not_stop_a_check_that_others_wait_for() {
     );
     let daemon = daemon(&[("slow", &script)]);
     let first = client::send(daemon.address, "GET", "/exec/zk/0/slow", &[]);
-    wait_until(Duration::from_secs(20), "the command runs", || {
-        begun.exists()
-    });
+    wait_until(PATIENCE, "the command runs", || begun.exists());
     let mut second = client::send(daemon.address, "GET", "/exec/zk/0/slow", &[]);
     drop(first);
     fs::write(&go, "").unwrap();

@@ -4,12 +4,12 @@ use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::thread;
 
-use crate::support::TempDir;
 use crate::support::client::{self, Response};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::run;
 use crate::support::server::free_port;
 use crate::support::upstream::{Upstream, http};
+use crate::support::{PATIENCE, TempDir};
 
 /// A listener that counts as a service.
 fn service() -> (TcpListener, u16) {
@@ -173,7 +173,7 @@ fn concurrent_requests_share_one_run_of_a_group() {
     let mut streams: Vec<_> = (0..200)
         .map(|_| client::send(address, "GET", "/", &[]))
         .collect();
-    crate::support::wait_until(client::PATIENCE, "all requests are in", || {
+    crate::support::wait_until(PATIENCE, "all requests are in", || {
         daemon.status("/connections/open").as_u64() >= Some(200)
     });
     fs::write(&go, "").unwrap();
@@ -232,7 +232,7 @@ fn an_address_that_cannot_be_listened_on_ends_the_start_with_a_sentence() {
             .config(config)
             .args(&["-p", &own.to_string()])
             .spawn();
-        assert_eq!(daemon.process.wait(client::PATIENCE), 1);
+        assert_eq!(daemon.process.wait(PATIENCE), 1);
         assert!(
             daemon.log().contains(&says),
             "expected {says}\n{}",

@@ -8,10 +8,10 @@ use std::process::Stdio;
 use std::thread;
 use std::time::Duration;
 
-use crate::support::client::{self, PATIENCE, Response};
+use crate::support::client::{self, Response};
 use crate::support::process::{Process, bound_to_us};
 use crate::support::server::free_port;
-use crate::support::{BINARY, TempDir, run, wait_until};
+use crate::support::{BINARY, PATIENCE, TempDir, run, wait_until};
 
 /// A running health-checker; it is killed when this is dropped.
 struct Checker {

@@ -3,16 +3,13 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use crate::support::server::free_port;
 use crate::support::upstream::{Upstream, http};
-use crate::support::{Ran, TempDir, command, wait_until};
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{PATIENCE, Ran, TempDir, command, wait_until};
 
 /// A folder with a heartbeat.conf; a heartbeat in the background is killed when this is dropped.
 struct Stage {

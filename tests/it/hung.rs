@@ -3,12 +3,11 @@
 use std::net::TcpStream;
 use std::sync::Mutex;
 use std::sync::mpsc::{Sender, channel};
-use std::time::Duration;
 
 use crate::support::client::{answer, is_silent, send};
 use crate::support::daemon::Daemon;
 use crate::support::upstream::{Upstream, http};
-use crate::support::wait_until;
+use crate::support::{PATIENCE, wait_until};
 
 /// No answer of ours may come from this deadline: it is longer than any test.
 const PATIENT: &str = "healthcheck_timeout: 300\n";
@@ -80,7 +79,7 @@ fn pollers_that_gave_up_on_hung_services_do_not_keep_others_out() {
     let poll = |n: usize| ask(&daemon, &format!("/http/hung/{}/", hung[n % 5].port()));
     for n in 0..19 {
         let poller = poll(n);
-        wait_until(Duration::from_secs(20), "the check was begun", || {
+        wait_until(PATIENCE, "the check was begun", || {
             daemon.status("/cache/gets") == n + 1
         });
         drop(poller);
@@ -130,10 +129,7 @@ fn on_command() -> (Sender<()>, Upstream) {
     let (go, wait) = channel();
     let wait = Mutex::new(wait);
     let upstream = Upstream::start(move |_| {
-        wait.lock()
-            .unwrap()
-            .recv_timeout(Duration::from_secs(20))
-            .ok()?;
+        wait.lock().unwrap().recv_timeout(PATIENCE).ok()?;
         Some(http("200 OK", "at last"))
     });
     (go, upstream)
@@ -159,7 +155,7 @@ fn a_poller_that_hangs_up_does_not_cancel_what_another_one_waits_for() {
     let first = ask(&daemon, &path);
     upstream.wait_for(1);
     let mut second = ask(&daemon, &path);
-    wait_until(Duration::from_secs(20), "the second poller joined", || {
+    wait_until(PATIENCE, "the second poller joined", || {
         daemon.status("/cache/hits") == 1
     });
     hang_up(&daemon, first);
@@ -179,7 +175,7 @@ fn a_probe_that_everybody_left_still_brings_its_result() {
     upstream.wait_for(1);
     hang_up(&daemon, alone);
     go.send(()).unwrap();
-    wait_until(Duration::from_secs(20), "the probe is done", || {
+    wait_until(PATIENCE, "the probe is done", || {
         daemon.status("/probes_running") == 0
     });
     daemon.get(&path).is(200, "at last");

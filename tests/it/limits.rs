@@ -12,9 +12,7 @@ use nix::sys::socket::{AddressFamily, SockFlag, SockType, SockaddrIn, bind, sock
 use crate::support::client::{self, Kept, connect, exchange, is_silent, send};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::upstream::Upstream;
-use crate::support::wait_until;
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{PATIENCE, wait_until};
 
 #[test]
 fn every_limit_is_a_setting_and_shows_in_the_metrics() {
@@ -61,7 +59,7 @@ fn connect_from(from: &str, to: SocketAddr) -> TcpStream {
     )
     .unwrap();
     let stream = TcpStream::from(socket);
-    stream.set_read_timeout(Some(client::PATIENCE)).unwrap();
+    stream.set_read_timeout(Some(PATIENCE)).unwrap();
     stream
 }
 

@@ -6,16 +6,13 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use hacheck::cli::APPLETS;
 
 use crate::support::package::{Chroot, package};
 use crate::support::process::Process;
 use crate::support::root::{as_root, both, succeed};
-use crate::support::{TempDir, client, wait_until};
-
-const LONG: Duration = Duration::from_secs(30);
+use crate::support::{PATIENCE, TempDir, client, wait_until};
 
 #[test]
 fn the_package_has_every_name_as_a_link() {
@@ -113,7 +110,7 @@ impl Installed {
         let mut process = Process::spawn(command.stdout(log.try_clone().unwrap()).stderr(log));
         let log = chroot.root().join("var/log/hacheck/hacheck.log");
         let mut address = None;
-        wait_until(LONG, "the installed daemon listens", || {
+        wait_until(PATIENCE, "the installed daemon listens", || {
             let text = fs::read_to_string(&output).unwrap() + &succeed_or_empty(&log);
             assert!(process.ended().is_none(), "{text}");
             let rest = text.split_once("listening on ").map(|(_, rest)| rest);
@@ -277,7 +274,7 @@ fn logrotate_loses_no_line_while_requests_are_logged() {
             // Each into a file of its own; the packaged file keeps eight.
             chroot.run("logrotate --force /etc/logrotate.d/hacheck");
             let line = "test -s /var/log/hacheck/hacheck.log";
-            wait_until(LONG, "the new file is written to", || {
+            wait_until(PATIENCE, "the new file is written to", || {
                 chroot.command(line).status().unwrap().success()
             });
         }
@@ -285,7 +282,7 @@ fn logrotate_loses_no_line_while_requests_are_logged() {
         asking.join().expect("every request was answered")
     });
     let logged = || chroot.run("zcat -f /var/log/hacheck/hacheck.log*");
-    wait_until(LONG, "the last line is written", || {
+    wait_until(PATIENCE, "the last line is written", || {
         requests_in(&logged()).contains(&(asked - 1))
     });
     let there = requests_in(&logged());

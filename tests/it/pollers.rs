@@ -8,10 +8,9 @@ use std::time::Duration;
 use crate::support::client::Kept;
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::upstream::{Upstream, http};
-use crate::support::{Ran, unix_now, wait_until};
+use crate::support::{PATIENCE, Ran, unix_now, wait_until};
 use crate::wait::Site;
 
-const LONG: Duration = Duration::from_secs(30);
 const STATE: &str = "X-Haproxy-Server-State";
 
 fn state(node: &str, words: &str) -> String {
@@ -105,7 +104,10 @@ fn the_list_of_pollers_tells_what_each_sees_and_who_disagrees() {
     let (seconds, rest) = interval.split_once(" s, ").unwrap();
     let seconds: f64 = seconds.parse().unwrap();
     // No upper bound but the wait for anything at all: the machine may be busy.
-    assert!((3.0..LONG.as_secs_f64()).contains(&seconds), "{interval}");
+    assert!(
+        (3.0..PATIENCE.as_secs_f64()).contains(&seconds),
+        "{interval}"
+    );
     assert!(
         rest.starts_with("sees UP 1/3, 13 sessions, told 200 "),
         "{rest}"
@@ -185,7 +187,7 @@ fn a_poller_without_send_state_must_be_told_so_many_times() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_until(LONG, "the downtime is written", || {
+    wait_until(PATIENCE, "the downtime is written", || {
         daemon.spool.files() == ["web"]
     });
     let stop = AtomicBool::new(false);
@@ -198,7 +200,7 @@ fn a_poller_without_send_state_must_be_told_so_many_times() {
             }
             told
         });
-        wait_until(LONG, "hadown returns", || {
+        wait_until(PATIENCE, "hadown returns", || {
             waiting.try_wait().unwrap().is_some()
         });
         stop.store(true, Ordering::Relaxed);
@@ -272,7 +274,7 @@ fn a_soft_downtime_ends_new_traffic_at_once_and_serves_old_sessions() {
     // A harder downtime beside it wins.
     site.daemon.spool.put("all", "");
     assert_eq!(site.daemon.get("/spool/web/80").status, 503);
-    wait_until(LONG, "the balancer said so", || {
+    wait_until(PATIENCE, "the balancer said so", || {
         site.run("halist", &["--pollers"]).out.contains("sees DOWN")
     });
     site.run("hadown", &["--soft", "-r", "x", "web"]).is_with(
@@ -390,7 +392,7 @@ fn a_timed_downtime_that_ends_gives_way_to_the_check() {
     let soon = (unix_now() + 0.3).to_string();
     let ran = daemon.run("hadown", &["-r", "x", "-e", &soon, "web"]);
     assert_eq!(ran.code, Some(0), "{}", ran.err);
-    wait_until(LONG, "the downtime is over", || {
+    wait_until(PATIENCE, "the downtime is over", || {
         !daemon.get("/tcp/web/1").body.contains("in down state")
     });
     daemon.get("/tcp/web/1").says(503, "connection refused");

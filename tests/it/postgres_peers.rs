@@ -1,5 +1,6 @@
 //! `postgres` against peers that misbehave; `postgres_server` has the real ones.
 
+use crate::support::PATIENCE;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::sync::mpsc;
@@ -12,9 +13,6 @@ use crate::support::server::{drip, peer};
 
 /// A deadline that misbehaving peers may use up.
 const SHORT: Duration = Duration::from_millis(500);
-
-/// A deadline that no test waits for.
-const LONG: Duration = Duration::from_secs(30);
 
 /// Settings with credentials.
 fn prober(tls: TlsUse, deadline: Duration) -> Prober {
@@ -32,7 +30,7 @@ fn nobody(deadline: Duration) -> Prober {
 
 /// Logs in to a peer without TLS.
 fn ask(serve: impl Fn(TcpStream) + Send + Sync + 'static) -> Probed {
-    prober(TlsUse::Off, LONG).probe("postgres", peer(serve), "")
+    prober(TlsUse::Off, PATIENCE).probe("postgres", peer(serve), "")
 }
 
 /// Logs in to a peer that uses up the deadline.
@@ -173,13 +171,13 @@ fn tls_that_is_required_and_not_offered_is_named() {
         hear(&mut stream);
     };
     let port = peer(refuse);
-    prober(TlsUse::Required, LONG)
+    prober(TlsUse::Required, PATIENCE)
         .probe("postgres", port, "")
         .is(
             503,
             "the server offers no TLS, and postgres_tls is required",
         );
-    prober(TlsUse::Auto, LONG)
+    prober(TlsUse::Auto, PATIENCE)
         .probe("postgres", port, "")
         .is(503, "the server closed the connection");
 }
@@ -242,7 +240,7 @@ fn other_protocols_are_named() {
             .write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n")
             .unwrap();
     });
-    nobody(LONG).probe("postgres", http, "").is(
+    nobody(PATIENCE).probe("postgres", http, "").is(
         503,
         "the answer is not PostgreSQL's: it begins with 'HTTP/'",
     );

@@ -6,12 +6,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use crate::support::TempDir;
-use crate::support::client::{self, PATIENCE};
+use crate::support::client;
 use crate::support::daemon::Setup;
 use crate::support::namespace;
 use crate::support::upstream::{Upstream, http};
 use crate::support::wait_until;
+use crate::support::{PATIENCE, TempDir};
 
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 

@@ -5,7 +5,6 @@ use std::net::SocketAddr;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -14,10 +13,8 @@ use crate::support::daemon::Daemon;
 use crate::support::haproxy::Haproxy;
 use crate::support::load::Load;
 use crate::support::upstream::{Upstream, http};
-use crate::support::{Ran, wait_until};
+use crate::support::{PATIENCE, Ran, wait_until};
 use crate::wait::Site;
-
-const LONG: Duration = Duration::from_secs(30);
 
 /// A host with a daemon and the service `web` of its own.
 struct Host {
@@ -77,7 +74,7 @@ fn balancer(node: &str, hosts: &[Host]) -> Haproxy {
         .iter()
         .for_each(|host| haproxy.wait_for("web", host.name, "UP"));
     for host in hosts {
-        wait_until(LONG, "the balancer is known", || {
+        wait_until(PATIENCE, "the balancer is known", || {
             host.daemon.get("/pollers").json()["pollers"]
                 .to_string()
                 .contains(&format!("\"node\":\"{node}\""))
@@ -87,7 +84,9 @@ fn balancer(node: &str, hosts: &[Host]) -> Haproxy {
 }
 
 fn finish(mut child: Child) -> Ran {
-    wait_until(LONG, "haroll ends", || child.try_wait().unwrap().is_some());
+    wait_until(PATIENCE, "haroll ends", || {
+        child.try_wait().unwrap().is_some()
+    });
     child.wait_with_output().unwrap().into()
 }
 
@@ -116,7 +115,7 @@ fn three_servers_are_restarted_in_turn_and_no_request_fails() {
             started.to_str().unwrap(),
         ];
         let child = host.haroll(&command).spawn().unwrap();
-        wait_until(LONG, "the command runs", || stop.exists());
+        wait_until(PATIENCE, "the command runs", || stop.exists());
         for lb in [&lb1, &lb2] {
             assert_eq!(
                 [
@@ -167,7 +166,7 @@ fn the_second_server_is_refused_while_the_first_is_down_for_good() {
     let lb = balancer("lb1", &hosts);
     hosts[0].service.stop();
     lb.wait_for("web", "a", "DOWN");
-    wait_until(LONG, "the balancer said so", || {
+    wait_until(PATIENCE, "the balancer said so", || {
         hosts[1].daemon.get("/pollers").json()["pollers"][0]["weight"] == serde_json::json!([1, 1])
     });
     let ran = Ran::from(
@@ -278,7 +277,7 @@ fn an_interrupted_roll_tells_the_state_that_it_leaves() {
             .process_group(0)
             .spawn()
             .unwrap();
-        wait_until(LONG, "the command runs", || marker.exists());
+        wait_until(PATIENCE, "the command runs", || marker.exists());
         kill(pid(&child), signal).unwrap();
         let ran = finish(child);
         ran.is_with(
@@ -302,7 +301,7 @@ fn an_interrupted_roll_tells_the_state_that_it_leaves() {
             .process_group(0)
             .spawn()
             .unwrap();
-        wait_until(LONG, "the downtime is written", || {
+        wait_until(PATIENCE, "the downtime is written", || {
             site.daemon.spool.files() == ["web"]
         });
         kill(pid(&child), signal).unwrap();

@@ -2,17 +2,14 @@
 
 use std::io::Write as _;
 use std::net::TcpStream;
-use std::time::Duration;
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 
 use crate::attack::Site;
 use crate::support::namespace::{self, Client};
-use crate::support::{TempDir, client, wait_until};
+use crate::support::{PATIENCE, TempDir, client, wait_until};
 
 const CONNECTIONS: usize = 5000;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Lets this process, and the daemon that it starts, have as many files as are needed, if they may.
 fn may_have_files() -> bool {

@@ -7,13 +7,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
 
 use nix::sys::stat::{Mode, SFlag, mknod};
 
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::process::{bound_to_us, permissions_count};
-use crate::support::{BINARY, Ran, Spool, wait_until};
+use crate::support::{BINARY, PATIENCE, Ran, Spool, wait_until};
 
 const DOWN: &str = "Service web in down state: old news";
 
@@ -76,7 +75,7 @@ fn states_are_held_while_the_root_is_gone() {
 fn a_root_that_is_gone_is_shown_before_anybody_asks_for_a_service() {
     let daemon = daemon();
     fs::rename(daemon.spool.root(), daemon.spool.outside().join("away")).unwrap();
-    let patience = Duration::from_secs(20);
+    let patience = PATIENCE;
     wait_until(patience, "/status shows it", || {
         daemon.status("/spool/readable") == false
     });

@@ -3,14 +3,11 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::mounts::{in_own, shell};
 use crate::support::process::Process;
-use crate::support::{Spool, unix_now, wait_until};
-
-const PATIENCE: Duration = Duration::from_secs(20);
+use crate::support::{PATIENCE, Spool, unix_now, wait_until};
 
 /// A daemon whose spool is a small file system.
 fn on_small_disk() -> Daemon {

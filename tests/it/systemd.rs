@@ -14,9 +14,7 @@ use nix::sys::signal::Signal;
 use crate::support::client;
 use crate::support::passed::{Manager, listening};
 use crate::support::process::{Process, bound_to_us};
-use crate::support::{BINARY, Ran, Spool, wait_until};
-
-const LONG: Duration = Duration::from_secs(30);
+use crate::support::{BINARY, PATIENCE, Ran, Spool, wait_until};
 
 #[test]
 fn the_service_manager_hears_of_start_reload_and_end() {
@@ -45,7 +43,7 @@ fn the_service_manager_hears_of_start_reload_and_end() {
     }
     daemon.signal(Signal::SIGTERM);
     manager.wait_for("STOPPING=1");
-    assert_eq!(daemon.wait(LONG), 0, "{}", manager.log());
+    assert_eq!(daemon.wait(PATIENCE), 0, "{}", manager.log());
 }
 
 #[test]
@@ -63,7 +61,7 @@ fn the_watchdog_hears_from_a_daemon_that_lives_and_not_from_one_that_hangs() {
     }
     daemon.signal(Signal::SIGSTOP);
     // What was sent before; then silence for five periods.
-    wait_until(LONG, "silence", || {
+    wait_until(PATIENCE, "silence", || {
         manager.next(Duration::from_secs(1)).is_none()
     });
     daemon.signal(Signal::SIGCONT);
@@ -92,7 +90,7 @@ fn several_passed_sockets_are_served_and_the_command_line_is_not() {
         client::request(address, "GET", "/spool/web/80", &[]).is(200, "");
     }
     assert!(TcpStream::connect(not_used).is_err(), "-p was used too");
-    wait_until(LONG, "the log says so", || {
+    wait_until(PATIENCE, "the log says so", || {
         manager.log().contains("-p and -B are not used")
     });
 }
@@ -144,7 +142,7 @@ fn what_is_passed_to_another_process_is_not_taken() {
         .env("LISTEN_FDS", "1")
         .stderr(File::create(spool.outside().join("log")).unwrap());
     let _daemon = Process::spawn(&mut command);
-    wait_until(LONG, "it listens by itself", || {
+    wait_until(PATIENCE, "it listens by itself", || {
         fs::read_to_string(spool.outside().join("log"))
             .unwrap()
             .contains("listening on 127.0.0.1:")
@@ -200,7 +198,7 @@ fn systemd_socket_activate_starts_it_at_the_first_connection() {
     let _daemon =
         Process::spawn(command.stderr(File::create(spool.outside().join("log")).unwrap()));
     let mut answered = None;
-    wait_until(LONG, "the socket answers", || {
+    wait_until(PATIENCE, "the socket answers", || {
         answered = TcpStream::connect(addresses[0]).ok();
         answered.is_some()
     });
@@ -241,11 +239,11 @@ fn no_poll_is_lost_while_it_restarts_behind_a_passed_socket() {
                     .iter()
                     .any(std::thread::ScopedJoinHandle::is_finished)
             };
-            wait_until(LONG, "it answers", || {
+            wait_until(PATIENCE, "it answers", || {
                 answers.load(Ordering::Relaxed) > before + 300 || lost()
             });
             daemon.signal(Signal::SIGTERM);
-            daemon.wait(LONG);
+            daemon.wait(PATIENCE);
         }
         // The last polls wait in the socket until somebody answers them.
         let _last = start();
@@ -260,7 +258,7 @@ fn no_poll_is_lost_while_it_restarts_behind_a_passed_socket() {
 fn one_poll(address: SocketAddr) -> Result<String, String> {
     let work = || -> std::io::Result<String> {
         let mut stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(LONG))?;
+        stream.set_read_timeout(Some(PATIENCE))?;
         // Sometimes the request comes a moment after the connection.
         std::thread::yield_now();
         stream.write_all(b"GET /spool/web/80 HTTP/1.0\r\nhost: x\r\n\r\n")?;
@@ -287,9 +285,9 @@ fn logged(spool: &Spool, config: &str, stream: impl FnOnce(&Path) -> String) -> 
         .stderr(file);
     let mut daemon = Process::spawn(&mut command);
     let text = || fs::read_to_string(&log).unwrap();
-    wait_until(LONG, "it listens", || text().contains("listening on"));
+    wait_until(PATIENCE, "it listens", || text().contains("listening on"));
     daemon.signal(Signal::SIGTERM);
-    assert_eq!(daemon.wait(LONG), 0);
+    assert_eq!(daemon.wait(PATIENCE), 0);
     text()
 }
 

@@ -4,11 +4,10 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use crate::support::daemon::Daemon;
 use crate::support::process::{Process, bound_to_us};
-use crate::support::{TempDir, wait_until};
+use crate::support::{PATIENCE, TempDir, wait_until};
 
 /// An HTTPS server with a self-signed certificate for one name.
 struct Server {
@@ -75,7 +74,7 @@ impl Server {
             .stderr(Stdio::null());
         let process = Process::spawn(&mut serve);
         let ready = || TcpStream::connect(address).is_ok();
-        wait_until(Duration::from_secs(20), "openssl s_server listens", ready);
+        wait_until(PATIENCE, "openssl s_server listens", ready);
         Self {
             address,
             folder,

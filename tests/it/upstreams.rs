@@ -15,9 +15,7 @@ use crate::support::daemon::Daemon;
 use crate::support::root::as_root;
 use crate::support::server::peer;
 use crate::support::upstream::Upstream;
-use crate::support::{BINARY, Spool, wait_until};
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{BINARY, PATIENCE, Spool, wait_until};
 
 const CONFIG: &str = "healthcheck_timeout: 1\ncache_time: 0\nmax_body: 64KiB\nmysql_username: u\nmysql_password: p\n\
                       postgres_username: u\npostgres_password: p\n";

@@ -2,7 +2,6 @@
 
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -11,9 +10,7 @@ use crate::support::haproxy::Haproxy;
 use crate::support::load::Load;
 use crate::support::process::{Process, bound_to_us};
 use crate::support::upstream::{Upstream, http};
-use crate::support::{BINARY, Ran, Spool, wait_until};
-
-const LONG: Duration = Duration::from_secs(30);
+use crate::support::{BINARY, PATIENCE, Ran, Spool, wait_until};
 
 /// A host with hacheck and the service `web`, and another host's service that is always there.
 pub struct Site {
@@ -69,7 +66,7 @@ impl Site {
     /// Waits until the daemon knows the intervals of balancers.
     #[track_caller]
     pub fn known(&self, nodes: &[&str]) {
-        wait_until(LONG, "the balancers are known", || {
+        wait_until(PATIENCE, "the balancers are known", || {
             let pollers = self.daemon.get("/pollers").json()["pollers"]
                 .as_array()
                 .unwrap()
@@ -194,7 +191,7 @@ fn one_that_was_shut_down_for_good_does_not_count() {
     let site = Site::start();
     let [_lb1, lb2] = site.balancers();
     drop(lb2);
-    wait_until(LONG, "lb2 is known to have stopped", || {
+    wait_until(PATIENCE, "lb2 is known to have stopped", || {
         site.run("halist", &["--pollers", "web"])
             .out
             .contains("lb2 web/s1 stopped polling ")
@@ -219,7 +216,7 @@ fn one_that_appears_during_the_wait_counts() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_until(LONG, "the downtime is written", || {
+    wait_until(PATIENCE, "the downtime is written", || {
         site.daemon.spool.files() == ["web"]
     });
     let lb3 = Haproxy::start_as(
@@ -232,7 +229,7 @@ fn one_that_appears_during_the_wait_counts() {
     );
     site.known(&["lb3"]);
     lb1.process.signal(Signal::SIGCONT);
-    wait_until(LONG, "hadown returns", || {
+    wait_until(PATIENCE, "hadown returns", || {
         waiting.try_wait().unwrap().is_some()
     });
     let ran = Ran::from(waiting.wait_with_output().unwrap());
@@ -260,7 +257,7 @@ fn drained_returns_after_the_last_session_and_not_before() {
     site.known(&["lb1"]);
     let mut held = std::os::unix::net::UnixStream::connect(lb.front()).unwrap();
     std::io::Write::write_all(&mut held, b"GET /hold HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
-    wait_until(LONG, "the session is there", || {
+    wait_until(PATIENCE, "the session is there", || {
         lb.stat("web", "s1", "scur") == "1"
     });
     let port = site.port();
@@ -274,13 +271,13 @@ fn drained_returns_after_the_last_session_and_not_before() {
         .unwrap();
     lb.wait_for("web", "s1", "DOWN");
     let polls = site.polls();
-    wait_until(LONG, "ten more polls", || site.polls() > polls + 10);
+    wait_until(PATIENCE, "ten more polls", || site.polls() > polls + 10);
     assert!(
         waiting.try_wait().unwrap().is_none(),
         "it returned while a session was open"
     );
     drop(held);
-    wait_until(LONG, "hadown returns", || {
+    wait_until(PATIENCE, "hadown returns", || {
         waiting.try_wait().unwrap().is_some()
     });
     let ran = Ran::from(waiting.wait_with_output().unwrap());
@@ -401,13 +398,13 @@ fn a_daemon_that_starts_anew_meanwhile_forgets_nobody_who_counts() {
         .unwrap();
     lb1.wait_for("web", "s1", "DOWN");
     site.daemon.process.signal(Signal::SIGKILL);
-    site.daemon.process.wait(LONG);
+    site.daemon.process.wait(PATIENCE);
     let mut again = bound_to_us(BINARY, &[]);
     again
         .args(["serve", "-B", "127.0.0.1", "-p", &port, "--spool-root"])
         .arg(site.daemon.spool.root());
     site.daemon.process = Process::spawn(again.stderr(Stdio::null()));
-    wait_until(LONG, "it listens again", || {
+    wait_until(PATIENCE, "it listens again", || {
         TcpStream::connect(site.daemon.address).is_ok()
     });
     site.known(&["lb1"]);
@@ -416,7 +413,7 @@ fn a_daemon_that_starts_anew_meanwhile_forgets_nobody_who_counts() {
         "it did not wait for lb2, which the new daemon never saw"
     );
     lb2.process.signal(Signal::SIGCONT);
-    wait_until(LONG, "hadown returns", || {
+    wait_until(PATIENCE, "hadown returns", || {
         waiting.try_wait().unwrap().is_some()
     });
     let ran = Ran::from(waiting.wait_with_output().unwrap());
@@ -442,11 +439,11 @@ fn a_wait_ends_when_somebody_else_lifts_the_downtime() {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_until(LONG, "the downtime is written", || {
+    wait_until(PATIENCE, "the downtime is written", || {
         site.daemon.spool.files() == ["web"]
     });
     site.run("haup", &["web"]).is(0, "");
-    wait_until(LONG, "hadown returns", || {
+    wait_until(PATIENCE, "hadown returns", || {
         waiting.try_wait().unwrap().is_some()
     });
     let ran = Ran::from(waiting.wait_with_output().unwrap());

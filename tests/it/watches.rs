@@ -2,14 +2,11 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use crate::support::daemon::{Daemon, Setup};
-use crate::support::{TempDir, wait_until};
-
-const PATIENCE: Duration = Duration::from_secs(30);
+use crate::support::{PATIENCE, TempDir, wait_until};
 
 /// A service that is up while a file is there, and actions that note that they ran.
 struct Stage {

@@ -1,11 +1,8 @@
 //! Requests over raw sockets, so that nothing between test and daemon tidies them up.
 
+use super::PATIENCE;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
-
-/// How long an answer may take before the test has failed.
-pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An answer, as it came.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

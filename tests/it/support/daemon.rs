@@ -5,13 +5,12 @@ use std::net::{IpAddr, SocketAddr};
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
 use super::client::{self, Response};
 use super::process::{Process, bound_to_us};
-use super::{BINARY, Ran, Spool, wait_until};
+use super::{BINARY, PATIENCE, Ran, Spool, wait_until};
 
 /// How it is started.
 pub struct Setup {
@@ -117,7 +116,7 @@ impl Setup {
     #[track_caller]
     pub fn start(self) -> Daemon {
         let mut daemon = self.spawn();
-        wait_until(Duration::from_secs(30), "the daemon listens", || {
+        wait_until(PATIENCE, "the daemon listens", || {
             let log = daemon.log();
             if let Some(code) = daemon.process.ended() {
                 panic!("the daemon ended with {code}:\n{log}");
@@ -195,7 +194,7 @@ impl Daemon {
     #[track_caller]
     pub fn wait_for_log(&self, text: &str) {
         let what = format!("{text:?} in the log");
-        wait_until(Duration::from_secs(20), &what, || self.log().contains(text));
+        wait_until(PATIENCE, &what, || self.log().contains(text));
     }
 
     /// How often a text is in the log.
@@ -221,9 +220,7 @@ impl Daemon {
         self.write_config(text);
         self.process.signal(Signal::SIGHUP);
         let what = format!("{expected_log:?} in the log after SIGHUP");
-        wait_until(Duration::from_secs(20), &what, || {
-            self.logged(expected_log) > before
-        });
+        wait_until(PATIENCE, &what, || self.logged(expected_log) > before);
     }
 
     /// An operator's command on its spool.

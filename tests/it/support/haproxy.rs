@@ -5,11 +5,10 @@ use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::Stdio;
-use std::time::Duration;
 
-use super::client::{PATIENCE, Response};
+use super::client::Response;
 use super::process::{Process, bound_to_us, find};
-use super::{TempDir, wait_until};
+use super::{PATIENCE, TempDir, wait_until};
 
 /// A running HAProxy; it is killed when this is dropped.
 pub struct Haproxy {
@@ -47,7 +46,7 @@ impl Haproxy {
             process: Process::spawn(&mut command),
             folder,
         };
-        let deadline = Duration::from_secs(20);
+        let deadline = PATIENCE;
         wait_until(deadline, "HAProxy listens", || {
             let said =
                 || fs::read_to_string(haproxy.folder.path().join("output")).unwrap_or_default();
@@ -94,7 +93,7 @@ impl Haproxy {
     #[track_caller]
     pub fn wait_for(&self, backend: &str, server: &str, status: &str) {
         let what = format!("{backend}/{server} is {status}");
-        wait_until(Duration::from_secs(20), &what, || {
+        wait_until(PATIENCE, &what, || {
             self.stat(backend, server, "status") == status
         });
     }

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use super::haproxy::{Haproxy, through};
-use super::wait_until;
+use super::{PATIENCE, wait_until};
 
 /// Clients of several balancers; they end when this is dropped.
 pub struct Load {
@@ -59,9 +58,7 @@ impl Load {
     pub fn wait_for_more(&self, server: &str) {
         let before = self.served_by(server);
         let what = format!("20 more requests served by {server}");
-        wait_until(Duration::from_secs(20), &what, || {
-            self.served_by(server) >= before + 20
-        });
+        wait_until(PATIENCE, &what, || self.served_by(server) >= before + 20);
     }
 
     /// Checks that no request failed so far.

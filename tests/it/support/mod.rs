@@ -28,6 +28,9 @@ use std::time::{Duration, Instant};
 
 pub use temp::TempDir;
 
+/// How long what a test waits for may take: far longer than it ever takes, on a busy machine too.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
 /// The binary under test.
 pub const BINARY: &str = env!("CARGO_BIN_EXE_hacheck");
 

@@ -3,6 +3,7 @@
 //! Where the kernel does not let us make one, both are on the loopback network of the machine, and the client comes
 //! from another address of it.
 
+use super::PATIENCE;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -13,7 +14,6 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
 
-use super::client::PATIENCE;
 use super::process::find;
 
 /// What the host's side of a test knows of the network.

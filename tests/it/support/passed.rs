@@ -9,10 +9,7 @@ use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use super::process::{Process, bound_to_us};
-use super::{BINARY, Spool, wait_until};
-
-/// How long the daemon may take to say something.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::{BINARY, PATIENCE, Spool, wait_until};
 
 /// The service manager's side.
 pub struct Manager {

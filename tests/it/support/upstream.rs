@@ -8,7 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use super::client::split_head;
-use super::wait_until;
+use super::{PATIENCE, wait_until};
 
 /// Gives the whole answer to a request's head; `None` leaves the connection open without an answer.
 type Script = dyn Fn(&str) -> Option<Vec<u8>> + Send + Sync;
@@ -83,7 +83,7 @@ impl Upstream {
     /// Waits until so many requests have come.
     #[track_caller]
     pub fn wait_for(&self, requests: usize) {
-        let deadline = Duration::from_secs(30);
+        let deadline = PATIENCE;
         wait_until(deadline, "the upstream saw the requests", || {
             self.seen.lock().unwrap().len() >= requests
         });
