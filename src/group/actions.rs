@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::group::{EndedAction, GroupStates};
+use crate::group::{CheckContext, EndedAction, GroupStates};
 use crate::os::process::{self, Argv};
 use crate::spool::unix_now;
 
@@ -13,61 +13,80 @@ const LINES_MAX: usize = 20;
 /// Most characters of each.
 const LINE_MAX: usize = 500;
 
-/// Runs actions one after the other; gives those that failed.
-pub(super) async fn run_all(
-    name: String,
-    up: bool,
-    actions: Vec<Argv>,
-    limit: Duration,
-    states: Arc<GroupStates>,
-) -> Vec<Argv> {
-    let mut failed = Vec::new();
-    for argv in actions {
-        let (end, good) = run_one(&name, up, &argv, limit).await;
-        states.acted(
-            &name,
-            EndedAction {
+/// What is to be done for a state.
+pub(super) struct Actions {
+    /// The group's name.
+    pub name: String,
+    /// The state.
+    pub up: bool,
+    /// The commands.
+    pub commands: Vec<Argv>,
+    /// How long each of them may take.
+    pub limit: Duration,
+    /// Where their ends are noted.
+    pub states: Arc<GroupStates>,
+    /// The configuration in force.
+    pub context: Arc<CheckContext>,
+}
+
+impl Actions {
+    /// Runs the commands one after the other; gives those that failed.
+    pub(super) async fn run(self) -> Vec<Argv> {
+        let mut failed = Vec::new();
+        for argv in &self.commands {
+            let (end, good) = self.run_one(argv).await;
+            let ended = EndedAction {
                 command: argv.to_string(),
                 at: unix_now(),
                 end,
                 good,
-            },
-        );
-        if !good {
-            failed.push(argv);
+            };
+            self.states.acted(&self.name, ended);
+            if !good {
+                failed.push(argv.clone());
+            }
         }
+        failed
     }
-    failed
-}
 
-/// Runs one action within its limit; gives how it ended, and whether well.
-async fn run_one(name: &str, up: bool, argv: &Argv, limit: Duration) -> (String, bool) {
-    let state = if up { "up" } else { "down" };
-    log::debug!("group {name}: running {argv}");
-    let start = Instant::now();
-    let environment = [("HACHECK_GROUP", name), ("HACHECK_STATE", state)];
-    let ran = tokio::time::timeout(limit, process::run(argv, &environment, &[])).await;
-    let (end, good) = match ran {
-        Err(_) => (
-            format!("killed after {:.2}s, action_timeout", limit.as_secs_f64()),
-            false,
-        ),
-        Ok(Err(e)) => (e.to_string(), false),
-        Ok(Ok(ran)) => {
-            log_output(name, &ran.stdout);
-            log_output(name, &ran.stderr);
-            (ran.end.to_string(), ran.end.is_success())
+    /// Runs one command within its limit; gives how it ended, and whether well.
+    async fn run_one(&self, argv: &Argv) -> (String, bool) {
+        let name = &self.name;
+        let state = if self.up { "up" } else { "down" };
+        log::debug!("group {name}: running {argv}");
+        let start = Instant::now();
+        let (end, good) = self.run_within(argv, state).await;
+        let took = start.elapsed().as_secs_f64();
+        if good {
+            log::info!("group {name}: on_{state} {argv}: {end} after {took:.2}s");
+        } else {
+            log::error!(
+                "group {name}: on_{state} {argv}: {end} after {took:.2}s; it is tried again at the next check"
+            );
         }
-    };
-    let took = start.elapsed().as_secs_f64();
-    if good {
-        log::info!("group {name}: on_{state} {argv}: {end} after {took:.2}s");
-    } else {
-        log::error!(
-            "group {name}: on_{state} {argv}: {end} after {took:.2}s; it is tried again at the next check"
-        );
+        (end, good)
     }
-    (end, good)
+
+    async fn run_within(&self, argv: &Argv, state: &str) -> (String, bool) {
+        let variables = [
+            ("HACHECK_GROUP", self.name.as_str()),
+            ("HACHECK_STATE", state),
+        ];
+        let environment = self.context.probes.settings.environment();
+        let running = process::run(argv, &variables, &environment);
+        match tokio::time::timeout(self.limit, running).await {
+            Err(_) => {
+                let limit = self.limit.as_secs_f64();
+                (format!("killed after {limit:.2}s, action_timeout"), false)
+            }
+            Ok(Err(e)) => (e.to_string(), false),
+            Ok(Ok(ran)) => {
+                log_output(&self.name, &ran.stdout);
+                log_output(&self.name, &ran.stderr);
+                (ran.end.to_string(), ran.end.is_success())
+            }
+        }
+    }
 }
 
 fn log_output(name: &str, output: &[u8]) {

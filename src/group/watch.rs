@@ -10,6 +10,7 @@ use std::time::Instant;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::actions::Actions;
 use crate::group::{self, CheckContext, CheckRunner, Group, GroupStates};
 use crate::os::process::Argv;
 use crate::spool::{Key, Spool};
@@ -194,15 +195,15 @@ impl Watch {
         if self.pending.is_empty() {
             return;
         }
-        let actions = std::mem::take(&mut self.pending);
-        let states = Arc::clone(&self.means.states);
-        self.acting = Some(tokio::spawn(super::actions::run_all(
-            self.name.clone(),
+        let actions = Actions {
+            name: self.name.clone(),
             up,
-            actions,
-            group.action_timeout,
-            states,
-        )));
+            commands: std::mem::take(&mut self.pending),
+            limit: group.action_timeout,
+            states: Arc::clone(&self.means.states),
+            context: (self.means.context)(),
+        };
+        self.acting = Some(tokio::spawn(actions.run()));
     }
 
     /// The actions ended; `None` where their task broke off. What failed is tried again at the next check.

@@ -1,7 +1,7 @@
 //! `exec`: a command of the configuration ends with exit code 0 in time, as Nagios' plugins do.
 //!
 //! Rule: the path names a command, and that is all of a request that counts: nothing of it reaches a command line. The
-//! environment tells the service, the port, and an address that may be checked.
+//! environment tells the service, the port, and an address that may be checked. Of hacheck's own it has what is listed.
 
 use std::collections::BTreeMap;
 
@@ -35,15 +35,15 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 async fn run(probe: &Probe<'_>, argv: &Argv) -> Result<Ran, Outcome> {
     let host = host(probe).await?;
     let port = probe.target.port.to_string();
-    let environment = [
+    let variables = [
         ("HACHECK_SERVICE", &*probe.target.service),
         ("HACHECK_HOST", &host),
         ("HACHECK_PORT", &port),
     ];
     probe.trace.stage("waiting for the command");
     probe.trace.note(|| argv.to_string());
-    let secrets = probe.context.settings.secrets();
-    let ran = process::run(argv, &environment, &secrets)
+    let environment = probe.context.settings.environment();
+    let ran = process::run(argv, &variables, &environment)
         .await
         .map_err(|e| probe.failed(e))?;
     probe.trace.note(|| ran.end.to_string());

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::{Header, HttpRule, header};
 use crate::names::fits_url;
 use crate::net::{Network, Ports};
-use crate::os::process::Argv;
+use crate::os::process::{Argv, Environment};
 use crate::settings::{
     Kind, Reader, Secret, any_text, bytes, collect, command, count, flag, list, map, networks,
     path, port_ranges, quoted, seconds, secret, settings, text,
@@ -72,6 +72,9 @@ settings! {
         /// `/exec/<service>/<port>/zk`. A list is taken as it is, a text is split like a shell would; there is no
         /// shell.
         exec: BTreeMap<String, Argv> = BTreeMap::new(), commands();
+        /// Variables of hacheck's environment that the commands of `exec` checks and of groups get besides `PATH`, `HOME`,
+        /// `LANG`, `TZ` and `HACHECK_*`. All others are kept from them, as any may hold a secret.
+        exec_environment: Vec<String> = Vec::new(), variables();
         /// What the answers of a service's HTTP upstream must be like: `web: {status: [200, 301-399], body_contains:
         /// ok, body_regex: ^ready, headers: {X-A: b}, method: HEAD}`. Bodies are searched up to 64KiB.
         http_rules: BTreeMap<String, HttpRule> = BTreeMap::new(), http_rule().by_service("map by service");
@@ -95,6 +98,15 @@ impl Settings {
             &self.redis_password,
         ];
         all.into_iter().flatten().map(Secret::reveal).collect()
+    }
+
+    /// What of this process' environment programs get.
+    #[must_use]
+    pub fn environment(&self) -> Environment<'_> {
+        Environment {
+            listed: &self.exec_environment,
+            secrets: self.secrets(),
+        }
     }
 
     /// The deadline of a service's probes.
@@ -189,6 +201,20 @@ fn read_commands(reader: &Reader<'_>) -> Option<BTreeMap<String, Argv>> {
             return None;
         }
         command(value)
+    })
+}
+
+/// Names of environment variables.
+fn variables() -> Kind<Vec<String>> {
+    let show = |names: &Vec<String>| list(names);
+    Kind::new("list of names", |reader| reader.each(read_variable), show)
+}
+
+fn read_variable(reader: &Reader<'_>) -> Option<String> {
+    let remedy = "write one such as ORACLE_HOME";
+    reader.parsed("is not the name of an environment variable", remedy, |t| {
+        let fits = !t.is_empty() && !t.contains(['=', '\0', ' ', '*']);
+        fits.then(|| t.to_owned())
     })
 }
 

@@ -78,6 +78,41 @@ fn nothing_of_a_request_reaches_the_command_but_service_host_and_port() {
 }
 
 #[test]
+fn of_the_daemons_environment_a_command_gets_what_is_listed_and_no_secret() {
+    let text = "exec_environment: [ORACLE_HOME, NOT_SET_ANYWHERE]\nredis_password: ${HACHECK_REDIS}\n\
+                exec: {env: [/bin/sh, -c, \"env | sort | tr '\\\\n' ' '\"]}\n";
+    let daemon = Setup::new()
+        .config(text)
+        .env("MYSQL_PWD", "hunter2")
+        .env("AWS_SECRET_ACCESS_KEY", "hunter2")
+        .env("HACHECK_REDIS", "hunter2")
+        .env("HACHECK_SITE", "berlin")
+        .env("ORACLE_HOME", "/opt/oracle")
+        .env("LANG", "C.UTF-8")
+        .start();
+    let body = daemon.get("/exec/zk/2181/env").body;
+    for kept in [
+        "MYSQL_PWD",
+        "AWS_SECRET",
+        "HACHECK_REDIS",
+        "hunter2",
+        "CARGO",
+    ] {
+        assert!(!body.contains(kept), "{kept}: {body}");
+    }
+    for given in [
+        "HACHECK_PORT=2181 ",
+        "HACHECK_SITE=berlin ",
+        "ORACLE_HOME=/opt/oracle ",
+        "LANG=C.UTF-8 ",
+        "PATH=",
+        "TZ=UTC0",
+    ] {
+        assert!(body.contains(given), "{given}: {body}");
+    }
+}
+
+#[test]
 fn hosts_outside_of_check_hosts_are_not_handed_to_a_command() {
     let daemon = daemon(&[("env", "echo ran")]);
     daemon

@@ -129,6 +129,14 @@ fn all_ports_and_scripts_must_be_well() {
 }
 
 #[test]
+fn a_script_has_the_environment_that_health_checker_was_started_with() {
+    // Cargo sets this one for tests.
+    let script = "/bin/sh -c 'test -n \"$CARGO_MANIFEST_DIR\"'";
+    let checker = Checker::start(TempDir::new(), &["--script", script]);
+    checker.get("/").is(200, "OK");
+}
+
+#[test]
 fn the_body_names_failed_checks_when_asked_to() {
     let port = free_port().to_string();
     let host = format!("127.0.0.1:{port}");

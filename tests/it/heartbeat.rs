@@ -178,6 +178,24 @@ fn http_checks_defaults_interpolation_and_continuation_work() {
 }
 
 #[test]
+fn an_action_has_the_environment_that_heartbeat_was_started_with() {
+    let stage = Stage::new();
+    let port = free_port();
+    stage.conf("", &tcp(port));
+    let conf = stage.read("heartbeat.conf");
+    let conf = conf.replace("echo down >>", "echo $SITE_TOKEN >>");
+    fs::write(stage.folder.file("heartbeat.conf"), conf).unwrap();
+    let ran = command("heartbeat")
+        .args(["-c", "heartbeat.conf"])
+        .current_dir(stage.folder.path())
+        .env("SITE_TOKEN", "t0ken")
+        .output()
+        .unwrap();
+    assert_eq!(ran.status.code(), Some(1), "{ran:?}");
+    assert_eq!(stage.actions(), ["t0ken"]);
+}
+
+#[test]
 fn every_action_that_a_check_names_runs_and_no_other() {
     let stage = Stage::new();
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

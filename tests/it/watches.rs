@@ -330,3 +330,25 @@ fn a_reload_opens_and_closes_listeners_and_lifts_the_downtimes_of_groups_that_ar
         daemon.get("/spool/web/0").status == 200
     });
 }
+
+#[test]
+fn an_action_gets_no_variable_of_the_daemons_environment_that_is_not_listed() {
+    let stage = Stage::new();
+    let file = stage.folder.file("env");
+    let text = format!(
+        "exec_environment: [ORACLE_HOME]\n\
+         groups: {{node: {{checks: [tcp://localhost:1], every: 60, on_down: [/bin/sh, -c, \"env > {}; echo done\"]}}}}\n",
+        file.display()
+    );
+    let daemon = Setup::new()
+        .config(text)
+        .env("MYSQL_PWD", "hunter2")
+        .env("ORACLE_HOME", "/opt/oracle")
+        .start();
+    daemon.wait_for_log("group node: | done");
+    let variables = fs::read_to_string(file).unwrap();
+    assert!(!variables.contains("hunter2"), "{variables}");
+    for given in ["HACHECK_STATE=down\n", "ORACLE_HOME=/opt/oracle\n", "PATH="] {
+        assert!(variables.contains(given), "{given}: {variables}");
+    }
+}

@@ -6,6 +6,7 @@
 //! bound is read and thrown away, so that a chatty program neither blocks nor fills memory. It is always reaped.
 
 mod argv;
+mod environment;
 
 use std::fmt;
 use std::io;
@@ -22,6 +23,7 @@ use tokio::process::{Child, Command};
 use crate::os::cause::cause_text;
 
 pub use argv::{Argv, ArgvError};
+pub use environment::{Environment, all_names};
 
 /// Most bytes that are kept of each of the two outputs.
 const OUTPUT_MAX: usize = 64 << 10;
@@ -98,32 +100,21 @@ fn cause(e: &io::Error) -> String {
     text.into()
 }
 
-/// Variables that are between this process and its service manager.
-const PRIVATE: [&str; 7] = [
-    "CREDENTIALS_DIRECTORY",
-    "LISTEN_FDNAMES",
-    "LISTEN_FDS",
-    "LISTEN_PID",
-    "NOTIFY_SOCKET",
-    "WATCHDOG_PID",
-    "WATCHDOG_USEC",
-];
-
-/// Runs a program with the environment of this process, less what is private and what holds one of the `secrets`, and
-/// some variables more. Dropping the future kills it.
+/// Runs a program with the inherited environment, and some variables more. Dropping the future kills it.
 ///
 /// # Errors
 /// [`RunError`] when the program cannot be started.
 pub async fn run(
     argv: &Argv,
     variables: &[(&str, &str)],
-    secrets: &[&str],
+    environment: &Environment<'_>,
 ) -> Result<Ran, RunError> {
     let failed = |cause: io::Error| RunError {
         program: argv.program().to_owned(),
         cause,
     };
-    let (mut group, mut stdout, mut stderr) = start(argv, variables, secrets).map_err(failed)?;
+    let (mut group, mut stdout, mut stderr) =
+        start(argv, variables, environment).map_err(failed)?;
     let status = loop {
         tokio::select! {
             () = stdout.fill() => {}
@@ -151,21 +142,15 @@ fn end(status: ExitStatus) -> End {
 fn start(
     argv: &Argv,
     variables: &[(&str, &str)],
-    secrets: &[&str],
+    environment: &Environment<'_>,
 ) -> io::Result<(ProcessGroup, Capture, Capture)> {
     let (stdout, stdout_end) = io::pipe()?;
     let (stderr, stderr_end) = io::pipe()?;
     let mut command = Command::new(argv.program());
-    for name in PRIVATE {
-        command.env_remove(name);
-    }
-    let holds_secret = |value: &str| secrets.iter().any(|s| !s.is_empty() && value.contains(s));
-    for (name, _) in std::env::vars_os().filter(|(_, value)| holds_secret(&value.to_string_lossy()))
-    {
-        command.env_remove(name);
-    }
     command
         .args(argv.arguments())
+        .env_clear()
+        .envs(environment.inherited())
         .envs(variables.iter().copied())
         .stdin(Stdio::null())
         .stdout(stdout_end)

@@ -3,12 +3,17 @@
 use super::*;
 use std::time::{Duration, Instant};
 
+static USUAL: Environment<'_> = Environment {
+    listed: &[],
+    secrets: Vec::new(),
+};
+
 fn shell(script: &str) -> Argv {
     Argv::new(vec!["/bin/sh".into(), "-c".into(), script.into()]).unwrap()
 }
 
 async fn ran(script: &str) -> Ran {
-    tokio::time::timeout(Duration::from_secs(20), run(&shell(script), &[], &[]))
+    tokio::time::timeout(Duration::from_secs(20), run(&shell(script), &[], &USUAL))
         .await
         .expect("it hangs")
         .unwrap()
@@ -78,7 +83,7 @@ async fn dropping_the_run_kills_the_whole_group_and_leaves_no_zombie() {
     let argv = shell(&script);
     let pids = || std::fs::read_to_string(&file).unwrap_or_default();
     {
-        let running = run(&argv, &[], &[]);
+        let running = run(&argv, &[], &USUAL);
         tokio::pin!(running);
         tokio::select! {
             _ = &mut running => panic!("it ended"),
@@ -106,7 +111,7 @@ async fn dropping_the_run_kills_the_whole_group_and_leaves_no_zombie() {
 async fn variables_are_added_to_the_environment() {
     let argv = shell("echo \"$A-${PATH:+path}\"");
     assert_eq!(
-        run(&argv, &[("A", "b c")], &[]).await.unwrap().stdout,
+        run(&argv, &[("A", "b c")], &USUAL).await.unwrap().stdout,
         b"b c-path\n"
     );
 }
@@ -115,7 +120,7 @@ async fn variables_are_added_to_the_environment() {
 async fn what_cannot_be_started_is_a_sentence() {
     let said = |program: &str| {
         let argv = Argv::new(vec![program.to_owned()]).unwrap();
-        async move { run(&argv, &[], &[]).await.unwrap_err().to_string() }
+        async move { run(&argv, &[], &USUAL).await.unwrap_err().to_string() }
     };
     assert_eq!(
         said("/nonexistent/x").await,

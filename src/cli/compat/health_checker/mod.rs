@@ -21,7 +21,7 @@ use crate::group::{Group, GroupCheck};
 use crate::names::text::without_userinfo;
 use crate::net::Host;
 use crate::os::logging::{self, LogFormat, LogPath};
-use crate::os::process::Argv;
+use crate::os::process::{Argv, all_names};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -144,6 +144,8 @@ fn config(args: &HealthCheckerArgs) -> Result<Config, Failure> {
     config.check.cache_time = Some(Duration::ZERO);
     config.probe.max_clients = CHECKS_MAX;
     config.probe.max_probes_per_target = CHECKS_MAX;
+    // Whoever starts it says in the environment what the scripts are to know, as with Gruntwork's.
+    config.probe.exec_environment = all_names();
     let mut group = Group {
         timeout: Some(TIMEOUT),
         ..Group::default()

@@ -30,6 +30,7 @@ use crate::net::LocalAddresses;
 use crate::os::background::go_into_background;
 use crate::os::cause::cause_text;
 use crate::os::orphans;
+use crate::os::process::all_names;
 use crate::os::signals::StopSignals;
 use crate::os::users::Identity;
 
@@ -198,6 +199,8 @@ fn watch(mut group: Group, background: bool) -> Result<bool, Failure> {
 fn means(group: &Group) -> Result<Arc<Means>, Failure> {
     let mut config = Config::default();
     config.groups.insert(GROUP.into(), group.clone());
+    // As byrondover's heartbeat runs them.
+    config.probe.exec_environment = all_names();
     let own = Arc::new(LocalAddresses::default());
     let context = daemon::check_context(&config, own).map_err(Failure::failed)?;
     let context = Arc::new(context);
