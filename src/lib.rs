@@ -10,7 +10,7 @@
 //! - [`ledger`]: who polls, what each balancer sees, what changed lately.
 //! - [`http`]: accept, limits of connections, replies, the HTTP clients of probes.
 //! - [`config`]: the settings of all rooms, from one file.
-//! - [`settings`]: from the text of a file to typed values, with every fault reported at once.
+//! - `settings`: from the text of a file to typed values, with every fault reported at once.
 //! - [`names`]: services and instances, and "did you mean". [`net`]: hosts, networks, ports, metadata addresses.
 //! - [`os`]: the log, programs, errors in words, the service manager, limits (the only unsafe code).
 //!
@@ -63,5 +63,5 @@ pub mod names;
 pub mod net;
 pub mod os;
 pub mod probe;
-pub mod settings;
+pub(crate) mod settings;
 pub mod spool;

@@ -4,13 +4,14 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
+use super::Config;
+use super::relations::warn_of_relations;
 use super::settings::settings;
-use super::{Config, DaemonSettings};
 use crate::os::cause::cause_text;
 use crate::os::reading::{FileError, open_regular};
 use crate::settings::{
-    Document, Fault, Faults, Fields, MAX_FILE, Node, Problem, Reader, Sink, Value, decode,
-    file_key, tidy,
+    Document, Fault, FaultSink, Faults, MAX_FILE, Node, Problem, Reader, Value, decode, file_key,
+    tidy,
 };
 
 /// A configuration that can be used, and what is odd about its file.
@@ -78,114 +79,70 @@ fn unreadable(error: &std::io::Error) -> String {
 /// # Errors
 /// Everything that is wrong with the text.
 pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
-    let problem = |p: Problem| {
-        Faults::one(Fault {
-            file: name.into(),
-            line: p.line,
-            column: p.column,
-            key: String::new(),
-            text: p.text,
-        })
-    };
-    let mut document = Document::parse(decode(text).map_err(problem)?).map_err(problem)?;
-    let sink = Sink::new(text.len());
+    let mut document = document(text).map_err(|problem| fault(problem, name))?;
+    let sink = FaultSink::new(text.len());
     tidy(&mut document.root, &is_secret, &sink);
     let config = read(&document.root, &sink);
-    let (faults, warnings) = sink.finish(name, |mark| document.line(mark));
+    let (faults, warnings) = sink.finish(name, |place| document.line(place));
     match faults {
         Some(faults) => Err(faults),
         None => Ok(Loaded { config, warnings }),
     }
 }
 
-fn is_secret(key: &str) -> bool {
-    settings().iter().any(|s| s.secret && s.name == key)
+fn document(text: &[u8]) -> Result<Document<'_>, Problem> {
+    Document::parse(decode(text)?)
 }
 
-fn read(root: &Node, sink: &Sink) -> Config {
+fn fault(problem: Problem, file: &str) -> Faults {
+    Faults::one(Fault {
+        file: file.into(),
+        line: problem.line,
+        column: problem.column,
+        key: String::new(),
+        text: problem.text,
+    })
+}
+
+fn is_secret(key: &str) -> bool {
+    let mut secrets = settings().iter().filter(|setting| setting.secret);
+    secrets.any(|setting| setting.name == key)
+}
+
+fn read(root: &Node, sink: &FaultSink) -> Config {
     let mut config = Config::default();
-    let what = match root.value {
-        Value::Null => return config,
+    let other = match root.value {
         Value::Map(_) => None,
+        Value::Null => return config,
         Value::List(_) => Some("a list"),
         Value::Scalar(_) => Some("a single word or text"),
     };
-    if let Some(what) = what {
-        sink.fault(
-            root.mark,
-            "",
-            format!("the file holds {what}, not settings; write lines such as 'cache_time: 10'"),
-        );
+    if let Some(other) = other {
+        let remedy = "write lines such as 'cache_time: 10'";
+        let text = format!("the file holds {other}, not settings; {remedy}");
+        sink.fault(root.mark, "", text);
         return config;
     }
-    let files: Vec<String> = settings()
-        .iter()
-        .filter(|s| s.secret)
-        .map(|s| file_key(s.name))
-        .collect();
-    let known: Vec<&str> = settings()
-        .iter()
-        .map(|s| s.name)
-        .chain(files.iter().map(String::as_str))
-        .collect();
-    let Some(fields) = Reader::root(root, sink).fields(&known) else {
+    let keys = known_keys();
+    let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
+    let Some(fields) = Reader::root(root, sink).fields(&keys) else {
         return config;
     };
     for setting in settings() {
         setting.read(&mut config, &fields);
     }
-    relations(&config, &fields);
+    warn_of_relations(&config, &fields);
     config
 }
 
-/// What is odd about settings together.
-fn relations(config: &Config, fields: &Fields<'_>) {
-    let warn = |key, text: &str| {
-        if let Some(reader) = fields.get(key) {
-            reader.warn(text);
+/// The keys of all settings, and of the files that secrets may stand in.
+fn known_keys() -> Vec<String> {
+    let mut keys = Vec::new();
+    for setting in settings() {
+        keys.push(setting.name.to_owned());
+        if setting.secret {
+            keys.push(file_key(setting.name));
         }
-    };
-    if !config.probe.tls_verify {
-        warn(
-            "tls_ca_file",
-            "the certificates are not used while tls_verify is false; set tls_verify: true",
-        );
     }
-    if !config.daemon.allow_remote_spool_changes && !config.daemon.remote_spool_tokens.is_empty() {
-        warn(
-            "remote_spool_tokens",
-            "no spool change from afar is taken; set allow_remote_spool_changes: true",
-        );
-    }
-    if config.daemon.allow_remote_spool_changes && config.daemon.remote_spool_tokens.is_empty() {
-        warn(
-            "allow_remote_spool_changes",
-            "there are no remote_spool_tokens beside it, so whoever connects from remote_spool_from (any address, unless \
-             it is set) can take every service of this host out of rotation; set remote_spool_tokens",
-        );
-    }
-    if config.daemon.listen_unix.is_none()
-        && config.daemon.listen_unix_mode != DaemonSettings::default().listen_unix_mode
-    {
-        warn(
-            "listen_unix_mode",
-            "there is no listen_unix beside it, so it does nothing; set both",
-        );
-    }
-    if config.probe.mysql_password.is_none() {
-        warn(
-            "mysql_username",
-            "there is no mysql_password beside it, so MySQL probes will not log in; set both",
-        );
-    }
-    if fields.get("mysql_username").is_none() {
-        warn(
-            "mysql_password_file",
-            "there is no mysql_username beside it, so MySQL probes will not log in; set both",
-        );
-        warn(
-            "mysql_password",
-            "there is no mysql_username beside it, so MySQL probes will not log in; set both",
-        );
-    }
+    keys
 }

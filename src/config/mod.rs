@@ -27,6 +27,7 @@ pub struct Config {
 mod daemon;
 mod load;
 mod logging;
+mod relations;
 mod settings;
 mod show;
 #[cfg(test)]
@@ -36,5 +37,5 @@ pub use crate::settings::{Fault, Faults};
 pub use daemon::DaemonSettings;
 pub use load::{Loaded, load, parse, reload};
 pub use logging::LogSettings;
-pub use settings::{Setting, needs_restart, settings};
+pub use settings::{needs_restart, settings};
 pub use show::{effective, reference_markdown};

@@ -4,6 +4,7 @@
 
 use super::Config;
 use super::settings::settings;
+use crate::settings::Setting;
 
 /// The effective settings as YAML that can be used as a configuration file; a comment marks what is not the default.
 #[must_use]
@@ -29,26 +30,33 @@ pub fn reference_markdown() -> String {
     let mut out =
         String::from("| Key | Type | Default | Reload | Meaning |\n|---|---|---|---|---|\n");
     for setting in settings() {
-        let unit = if setting.unit.is_empty() {
-            String::new()
-        } else {
-            format!(", {}", setting.unit)
-        };
-        let value = setting.show(&default);
-        let value = if value == "null" {
-            "unset".into()
-        } else {
-            format!("`{value}`")
-        };
-        let reload = if setting.restart { "restart" } else { "yes" };
         let cells = [
             format!("`{}`", setting.name),
-            format!("{}{unit}", setting.kind),
-            value,
-            reload.into(),
+            kind_with_unit(setting),
+            shown_default(setting, &default),
+            reload(setting).into(),
             setting.doc.into(),
         ];
-        out += &format!("| {} |\n", cells.map(|c| c.replace('|', "\\|")).join(" | "));
+        let cells = cells.map(|cell| cell.replace('|', "\\|"));
+        out += &format!("| {} |\n", cells.join(" | "));
     }
     out
+}
+
+fn kind_with_unit(setting: &Setting<Config>) -> String {
+    match setting.unit {
+        "" => setting.kind.to_owned(),
+        unit => format!("{}, {unit}", setting.kind),
+    }
+}
+
+fn shown_default(setting: &Setting<Config>, default: &Config) -> String {
+    match setting.show(default).as_str() {
+        "null" => "unset".to_owned(),
+        value => format!("`{value}`"),
+    }
+}
+
+fn reload(setting: &Setting<Config>) -> &'static str {
+    if setting.restart { "restart" } else { "yes" }
 }

@@ -3,7 +3,7 @@
 //! [`PROTOCOLS`] is the list of what can be probed; a new protocol is a file beside this one and a row in the table.
 //! A failed probe is an [`Outcome`], never an error, and a probe knows nothing of spool, cache or daemon.
 //!
-//! Rule: a probe never times out by itself; [`run`] sets the one deadline.
+//! Rule: a probe never times out by itself; [`run()`] sets the one deadline.
 
 mod allowed;
 mod connection;

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 use std::fmt;
 
-use super::raw::Mark;
+use super::raw::Place;
 
 /// Faults and warnings that are kept, each; the rest is counted. A line costs a look through the file, so that of
 /// a large file fewer are kept.
@@ -93,7 +93,7 @@ impl fmt::Display for Faults {
 impl std::error::Error for Faults {}
 
 /// Where readers of values leave faults and warnings; shared by all of them.
-pub struct Sink {
+pub struct FaultSink {
     kept: usize,
     faults: RefCell<Noted>,
     warnings: RefCell<Noted>,
@@ -106,14 +106,14 @@ struct Noted {
 }
 
 struct Note {
-    mark: Mark,
+    mark: Place,
     /// Another place that the text speaks of: its line follows "line ".
-    other: Option<Mark>,
+    other: Option<Place>,
     key: String,
     text: String,
 }
 
-impl Sink {
+impl FaultSink {
     /// A sink for a file of `size` bytes.
     #[must_use]
     pub fn new(size: usize) -> Self {
@@ -126,7 +126,7 @@ impl Sink {
     }
 
     /// Notes a fault: the configuration cannot be used.
-    pub fn fault(&self, mark: Mark, key: &str, text: impl Into<String>) {
+    pub fn fault(&self, mark: Place, key: &str, text: impl Into<String>) {
         self.faults.borrow_mut().push(
             self.kept,
             Note {
@@ -139,7 +139,7 @@ impl Sink {
     }
 
     /// Notes a fault that concerns two places: ` in line N` of the other one is put where the text says `{}`.
-    pub fn fault_with_other(&self, mark: Mark, other: Mark, key: &str, text: &str) {
+    pub fn fault_with_other(&self, mark: Place, other: Place, key: &str, text: &str) {
         self.faults.borrow_mut().push(
             self.kept,
             Note {
@@ -152,7 +152,7 @@ impl Sink {
     }
 
     /// Notes something odd that the configuration can be used with.
-    pub fn warn(&self, mark: Mark, key: &str, text: impl Into<String>) {
+    pub fn warn(&self, mark: Place, key: &str, text: impl Into<String>) {
         self.warnings.borrow_mut().push(
             self.kept,
             Note {
@@ -168,7 +168,7 @@ impl Sink {
     pub fn finish(
         self,
         file: &str,
-        line: impl Fn(Mark) -> Option<usize>,
+        line: impl Fn(Place) -> Option<usize>,
     ) -> (Option<Faults>, Vec<Fault>) {
         let faults = self.faults.into_inner().finish(file, &line);
         let warnings = self.warnings.into_inner().finish(file, &line);
@@ -185,7 +185,7 @@ impl Noted {
         }
     }
 
-    fn finish(mut self, file: &str, line: &impl Fn(Mark) -> Option<usize>) -> Faults {
+    fn finish(mut self, file: &str, line: &impl Fn(Place) -> Option<usize>) -> Faults {
         self.list.sort_by_key(|note| note.mark);
         let list = self.list.into_iter().map(|note| {
             let place = note
@@ -219,15 +219,15 @@ mod tests {
 
     #[test]
     fn faults_are_shown_one_per_line_in_the_order_of_the_file() {
-        let sink = Sink::new(0);
-        sink.fault(Mark(7), "b", "is bad; mend it");
+        let sink = FaultSink::new(0);
+        sink.fault(Place(7), "b", "is bad; mend it");
         sink.fault_with_other(
-            Mark(3),
-            Mark(1),
+            Place(3),
+            Place(1),
             "a",
             "stands already{}; keep one of the two",
         );
-        sink.warn(Mark(1), "c", "is odd");
+        sink.warn(Place(1), "c", "is odd");
         let (faults, warnings) = sink.finish("f.yml", |mark| Some(mark.0 * 2));
         assert_eq!(
             faults.unwrap().to_string(),
@@ -238,9 +238,9 @@ mod tests {
 
     #[test]
     fn a_flood_of_faults_is_counted_not_shown() {
-        let sink = Sink::new(0);
+        let sink = FaultSink::new(0);
         for i in 0..250 {
-            sink.fault(Mark(i), "", "x");
+            sink.fault(Place(i), "", "x");
         }
         let faults = sink.finish("f", |_| None).0.unwrap();
         assert_eq!((faults.list.len(), faults.more), (100, 150));

@@ -3,8 +3,8 @@
 //! Rules: a leaf; what the keys are is for the rooms that declare them. Faults are collected, so that all are reported
 //! together, each with line, key and remedy. No message quotes a secret.
 //!
-//! The way of a file: [`decode`] makes bytes text, [`Document`] makes text a tree whose nodes know their lines, [`tidy`]
-//! settles keys that stand twice and merge keys, a [`Reader`] reads each value, and every complaint lands in a [`Sink`].
+//! The way of a file: [`decode()`] makes bytes text, [`Document`] makes text a tree whose nodes know their lines, [`tidy`]
+//! settles keys that stand twice and merge keys, a [`Reader`] reads each value, and every complaint lands in a [`FaultSink`].
 
 mod decode;
 mod elsewhere;
@@ -23,7 +23,7 @@ mod values;
 
 pub use decode::{MAX_FILE, decode};
 pub use elsewhere::file_key;
-pub use fault::{Fault, Faults, Sink};
+pub use fault::{Fault, FaultSink, Faults};
 pub use kind::{
     Kind, any_text, bytes, count, flag, mode, networks, path, paths, port_ranges, ports, seconds,
     seconds_or_ever, secret, text, times,

@@ -20,14 +20,14 @@ const MAX_DEPTH: usize = 64;
 
 /// A place in the file: the number of the key or value, in the order of the text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Mark(pub(super) usize);
+pub struct Place(pub(super) usize);
 
 /// A value and its place. It may be a secret, so it has no debug output.
 pub struct Node {
     /// The value.
     pub value: Value,
     /// Its place.
-    pub mark: Mark,
+    pub mark: Place,
 }
 
 /// A value of YAML, uninterpreted.
@@ -47,7 +47,7 @@ pub struct Entry {
     /// The key, as written.
     pub key: String,
     /// The place of the key.
-    pub mark: Mark,
+    pub mark: Place,
     /// The value.
     pub node: Node,
 }
@@ -114,7 +114,7 @@ impl<'t> Document<'t> {
 
     /// The line of a key or value, from 1.
     #[must_use]
-    pub fn line(&self, mark: Mark) -> Option<usize> {
+    pub fn line(&self, mark: Place) -> Option<usize> {
         let mut walk = Walk {
             shapes: &self.shapes,
             next: 0,
@@ -298,7 +298,7 @@ impl<'de> DeserializeSeed<'de> for Build<'_, '_> {
         }?;
         Ok(Node {
             value,
-            mark: Mark(mark),
+            mark: Place(mark),
         })
     }
 }

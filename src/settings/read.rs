@@ -6,9 +6,9 @@ use std::collections::HashMap;
 use std::fmt::Display;
 use std::time::Duration;
 
-use super::fault::Sink;
+use super::fault::FaultSink;
 use super::numbers::{digits, number, size, size_words};
-use super::raw::{Entry, Mark, Node, Value};
+use super::raw::{Entry, Node, Place, Value};
 use crate::names::nearest::nearest;
 use crate::names::text::{beginning, without_userinfo};
 
@@ -19,18 +19,18 @@ const QUOTED: usize = 60;
 #[derive(Clone)]
 pub struct Reader<'a> {
     node: &'a Node,
-    mark: Mark,
+    mark: Place,
     key: String,
     /// The last part of the key.
     name: String,
     secret: bool,
-    sink: &'a Sink,
+    sink: &'a FaultSink,
 }
 
 impl<'a> Reader<'a> {
     /// The reader of the whole file.
     #[must_use]
-    pub fn root(node: &'a Node, sink: &'a Sink) -> Self {
+    pub fn root(node: &'a Node, sink: &'a FaultSink) -> Self {
         Self {
             node,
             mark: node.mark,
@@ -112,7 +112,7 @@ impl<'a> Reader<'a> {
 
     /// The place of this value.
     #[must_use]
-    pub fn mark(&self) -> Mark {
+    pub fn mark(&self) -> Place {
         self.mark
     }
 

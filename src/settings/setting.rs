@@ -85,11 +85,11 @@ pub struct Setting<S> {
     pub restart: bool,
     /// Whether its value is never shown.
     pub secret: bool,
-    value: Box<dyn Value<S>>,
+    value: Box<dyn Access<S>>,
 }
 
 /// The value of one key within settings `S`.
-trait Value<S>: Send + Sync {
+trait Access<S>: Send + Sync {
     /// Reads the value into the settings, or notes faults.
     fn read(&self, settings: &mut S, reader: &Reader<'_>);
     /// The value as YAML.
@@ -185,7 +185,7 @@ struct Field<S, T> {
     get_mut: fn(&mut S) -> &mut T,
 }
 
-impl<S, T> Value<S> for Field<S, T> {
+impl<S, T> Access<S> for Field<S, T> {
     fn read(&self, settings: &mut S, reader: &Reader<'_>) {
         if let Some(value) = (self.kind.read)(reader) {
             *(self.get_mut)(settings) = value;
@@ -203,11 +203,11 @@ impl<S, T> Value<S> for Field<S, T> {
 
 /// A value that is read with an eye on others.
 struct ReadBy<S> {
-    value: Box<dyn Value<S>>,
+    value: Box<dyn Access<S>>,
     read: fn(&mut S, &Reader<'_>),
 }
 
-impl<S> Value<S> for ReadBy<S> {
+impl<S> Access<S> for ReadBy<S> {
     fn read(&self, settings: &mut S, reader: &Reader<'_>) {
         (self.read)(settings, reader);
     }
@@ -223,12 +223,12 @@ impl<S> Value<S> for ReadBy<S> {
 
 /// A value of settings `S` that are a part of `W`.
 struct Part<S, W> {
-    value: Box<dyn Value<S>>,
+    value: Box<dyn Access<S>>,
     get: fn(&W) -> &S,
     get_mut: fn(&mut W) -> &mut S,
 }
 
-impl<S, W> Value<W> for Part<S, W> {
+impl<S, W> Access<W> for Part<S, W> {
     fn read(&self, settings: &mut W, reader: &Reader<'_>) {
         self.value.read((self.get_mut)(settings), reader);
     }

@@ -2,18 +2,18 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::fault::Sink;
+use super::fault::FaultSink;
 use super::raw::{Entry, Node, Value};
 use crate::names::text::without_userinfo;
 
 /// Notes a fault for every key that stands twice in one map, where the library would silently take the last, and
 /// replaces the merge key `<<` by the entries of the maps it names, which the map's own keys override. `is_secret` knows
 /// the paths of keys whose values never show.
-pub fn tidy(node: &mut Node, is_secret: &dyn Fn(&str) -> bool, sink: &Sink) {
+pub fn tidy(node: &mut Node, is_secret: &dyn Fn(&str) -> bool, sink: &FaultSink) {
     tidy_below(node, "", is_secret, sink);
 }
 
-fn tidy_below(node: &mut Node, path: &str, is_secret: &dyn Fn(&str) -> bool, sink: &Sink) {
+fn tidy_below(node: &mut Node, path: &str, is_secret: &dyn Fn(&str) -> bool, sink: &FaultSink) {
     match &mut node.value {
         Value::Null | Value::Scalar(_) => {}
         Value::List(list) => list

@@ -10,7 +10,7 @@ use crate::net::Network;
 use crate::os::files::FileLimit;
 use crate::os::logging::LogPath;
 use crate::probe::Header;
-use crate::settings::{Document, Reader, Sink, list};
+use crate::settings::{Document, FaultSink, Reader, list};
 
 fn good(text: &str) -> Config {
     match parse(text.as_bytes(), "f") {
@@ -473,7 +473,7 @@ fn changes_that_need_a_restart_are_named() {
 fn nested_values_complain_with_their_own_key_and_line() {
     let text = "groups:\n  node:\n    checks: [a, [b]]\n    require:\n      lots\n    tiemout: 5\n    every: ~\n  web: 5\n";
     let document = Document::parse(text).unwrap();
-    let sink = Sink::new(text.len());
+    let sink = FaultSink::new(text.len());
     let root = Reader::root(&document.root, &sink)
         .fields(&["groups"])
         .unwrap();

@@ -1,7 +1,7 @@
 //! One poll, from the request to the answer, whichever face of the daemon it comes by.
 //!
 //! [`route`] finds the check that a path names, [`headers`] reads what the balancer says, [`target`] puts both together
-//! to what is probed, [`entries`] names the spool entries that can take it down; that makes a [`Poll`]. [`decide`] gives
+//! to what is probed, [`entries`] names the spool entries that can take it down; that makes a [`Poll`]. [`decide()`] gives
 //! its [`Verdict`], [`answer`] is that over HTTP, [`note`] remembers both.
 //!
 //! Rule: every face makes a [`Poll`], and all of them are decided by the same function.

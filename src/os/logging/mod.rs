@@ -206,7 +206,7 @@ pub fn set_rate(lines: usize) {
 /// # Errors
 /// [`LogError`] when the file cannot be opened; the log then stays where it was.
 pub fn redirect(path: &LogPath) -> Result<(), LogError> {
-    let sink = Sink::open(path)?;
+    let sink = LogOutput::open(path)?;
     let is_journal = sink.is_journal();
     let (sender, receiver) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new()
@@ -257,7 +257,7 @@ impl Write for Queue {
     }
 }
 
-fn write_all(mut sink: Sink, messages: &Receiver<Message>) {
+fn write_all(mut sink: LogOutput, messages: &Receiver<Message>) {
     for message in messages {
         match message {
             Message::Line(line) => sink.write(&line),
@@ -268,13 +268,13 @@ fn write_all(mut sink: Sink, messages: &Receiver<Message>) {
     }
 }
 
-enum Sink {
+enum LogOutput {
     Stdout,
     Stderr,
     File { path: PathBuf, file: File },
 }
 
-impl Sink {
+impl LogOutput {
     fn open(path: &LogPath) -> Result<Self, LogError> {
         Ok(match path {
             LogPath::Stdout => Self::Stdout,

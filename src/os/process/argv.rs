@@ -8,7 +8,7 @@ pub struct Argv(Vec<String>);
 
 /// Why words or a text are no command. Shown, it follows the command in a sentence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ArgvError {
+pub enum CommandError {
     /// There is no first word, or it is blank.
     NoProgram,
     /// No program can be given a zero byte.
@@ -17,7 +17,7 @@ pub enum ArgvError {
     OpenQuote,
 }
 
-impl fmt::Display for ArgvError {
+impl fmt::Display for CommandError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::NoProgram => "names no program",
@@ -27,22 +27,22 @@ impl fmt::Display for ArgvError {
     }
 }
 
-impl std::error::Error for ArgvError {}
+impl std::error::Error for CommandError {}
 
 impl Argv {
     /// Takes words as they are.
     ///
     /// # Errors
-    /// [`ArgvError`] where they make no command.
-    pub fn new(words: Vec<String>) -> Result<Self, ArgvError> {
+    /// [`CommandError`] where they make no command.
+    pub fn new(words: Vec<String>) -> Result<Self, CommandError> {
         if words
             .first()
             .is_none_or(|program| program.trim().is_empty())
         {
-            return Err(ArgvError::NoProgram);
+            return Err(CommandError::NoProgram);
         }
         if words.iter().any(|w| w.contains('\0')) {
-            return Err(ArgvError::ZeroByte);
+            return Err(CommandError::ZeroByte);
         }
         Ok(Self(words))
     }
@@ -50,11 +50,11 @@ impl Argv {
     /// Splits a text as a shell would: spaces, quotes, backslashes, comments; nothing else means anything.
     ///
     /// # Errors
-    /// [`ArgvError`] where it makes no command.
-    pub fn split(text: &str) -> Result<Self, ArgvError> {
+    /// [`CommandError`] where it makes no command.
+    pub fn split(text: &str) -> Result<Self, CommandError> {
         match shell_words::split(text) {
             Ok(words) => Self::new(words),
-            Err(_) => Err(ArgvError::OpenQuote),
+            Err(_) => Err(CommandError::OpenQuote),
         }
     }
 
@@ -97,8 +97,11 @@ mod tests {
         ] {
             assert_eq!(Argv::split(text).unwrap().words(), words, "{text}");
         }
-        assert_eq!(Argv::split("a 'b").unwrap_err(), ArgvError::OpenQuote);
-        assert_eq!(Argv::split(" # nothing").unwrap_err(), ArgvError::NoProgram);
+        assert_eq!(Argv::split("a 'b").unwrap_err(), CommandError::OpenQuote);
+        assert_eq!(
+            Argv::split(" # nothing").unwrap_err(),
+            CommandError::NoProgram
+        );
         assert_eq!(Argv::split("a 'b c'").unwrap().to_string(), "a 'b c'");
     }
 }

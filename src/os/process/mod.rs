@@ -22,7 +22,7 @@ use tokio::process::{Child, Command};
 
 use crate::os::cause::cause_text;
 
-pub use argv::{Argv, ArgvError};
+pub use argv::{Argv, CommandError};
 pub use environment::{Environment, all_names};
 
 /// Most bytes that are kept of each of the two outputs.
