@@ -133,7 +133,7 @@ fn a_service_that_misbehaves_fails_its_own_check_in_time_whatever_the_protocol()
         );
         if *what == "does not accept" {
             assert!(
-                answer.body.starts_with("Connection timed out after 1."),
+                answer.body.starts_with("Connection timed out after "),
                 "{name}: {answer:?}"
             );
         }
@@ -179,7 +179,7 @@ fn http_answers_that_break_off_drip_or_never_end() {
             "drips its head",
             |mut s| drop((s.write_all(OK), drip(&s, b"X: y\r\n"))),
             503,
-            "Connection timed out after 1.",
+            "Connection timed out after ",
         ),
         (
             "drips its body",
@@ -188,7 +188,7 @@ fn http_answers_that_break_off_drip_or_never_end() {
                 drip(&s, b"body");
             },
             503,
-            "Connection timed out after 1.",
+            "Connection timed out after ",
         ),
         (
             "sends headers without end",
