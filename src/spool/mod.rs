@@ -16,9 +16,11 @@ mod read;
 mod replace;
 
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 pub use crate::names::{ALL, Key, NameError, ServiceName, fits_url, parse_port};
@@ -36,6 +38,8 @@ pub const DEFAULT_ROOT: &str = "/var/spool/hacheck";
 #[derive(Debug, Clone)]
 pub struct Spool {
     root: PathBuf,
+    /// Its lock was waited for in vain, and has not been free since.
+    lock_is_stuck: Arc<AtomicBool>,
 }
 
 /// What [`Spool::list`] found.
@@ -51,7 +55,10 @@ impl Spool {
     /// A spool folder that need not exist.
     #[must_use]
     pub fn at(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            lock_is_stuck: Arc::default(),
+        }
     }
 
     /// The folder.
@@ -122,7 +129,7 @@ impl Spool {
         new.cut_reason();
         let name = key.file_name();
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
-        let writer = Writer::begin(&self.root).map_err(fail)?;
+        let writer = self.writer().map_err(fail)?;
         let before = match self.read_raw(&name) {
             Ok(found) => found.filter(|d| !d.is_over(SystemTime::now())),
             // An entry that cannot be read is replaced: down is what the operator wants.
@@ -150,10 +157,11 @@ impl Spool {
     pub fn up(&self, key: &Key) -> Result<bool, SpoolError> {
         let name = key.file_name();
         let fail = |e| SpoolError::new("remove", self.root.join(&name), e);
-        Writer::begin(&self.root)
-            .map_err(fail)?
-            .remove(&name)
-            .map_err(fail)
+        self.writer().map_err(fail)?.remove(&name).map_err(fail)
+    }
+
+    fn writer(&self) -> io::Result<Writer<'_>> {
+        Writer::begin(&self.root, &self.lock_is_stuck)
     }
 
     /// All downtimes in force, in the order of their names.

@@ -4,7 +4,6 @@
 
 use std::time::SystemTime;
 
-use super::replace::Writer;
 use super::{Downtime, Key, Spool, SpoolError, unix_now};
 
 impl Spool {
@@ -27,7 +26,7 @@ impl Spool {
             "a downtime that nobody could tell apart"
         );
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
-        let writer = Writer::begin(&self.root).map_err(fail)?;
+        let writer = self.writer().map_err(fail)?;
         if in_force()? {
             return Ok(false);
         }
@@ -56,7 +55,7 @@ impl Spool {
             return Ok(false);
         }
         let fail = |e| SpoolError::new("remove", self.root.join(&name), e);
-        let writer = Writer::begin(&self.root).map_err(fail)?;
+        let writer = self.writer().map_err(fail)?;
         Ok(ours()? && writer.remove(&name).map_err(fail)?)
     }
 }

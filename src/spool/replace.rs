@@ -7,7 +7,7 @@ use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// How long a writer waits for the lock before it goes on without: the rename is atomic anyway.
@@ -35,19 +35,27 @@ pub(super) struct Writer<'a> {
 }
 
 impl<'a> Writer<'a> {
-    /// Waits for the lock, then goes on with or without it; what a killed writer left is swept only with it.
-    pub(super) fn begin(root: &'a Path) -> io::Result<Self> {
+    /// Waits for the lock, then goes on with or without it; what a killed writer left is swept only with it. `is_stuck`
+    /// remembers that it was waited for in vain: it is not waited for again before it was free once, since whoever may
+    /// read the folder can hold it for ever.
+    pub(super) fn begin(root: &'a Path, is_stuck: &AtomicBool) -> io::Result<Self> {
         let start = Instant::now();
-        while start.elapsed() < LOCK_WAIT {
+        loop {
             if let Some(writer) = Self::begin_now(root)? {
+                is_stuck.store(false, Ordering::Relaxed);
                 return Ok(writer);
+            }
+            if is_stuck.load(Ordering::Relaxed) || start.elapsed() >= LOCK_WAIT {
+                break;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
-        log::warn!(
-            "another process has held the lock of {} for over 2 s; writing without it",
-            root.display()
-        );
+        if !is_stuck.swap(true, Ordering::Relaxed) {
+            log::warn!(
+                "another process has held the lock of {} for over 2 s; writing without it until it is free",
+                root.display()
+            );
+        }
         Ok(Self {
             root,
             temp: unique_temp(root),

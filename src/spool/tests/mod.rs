@@ -209,6 +209,19 @@ fn a_lock_that_never_comes_free_does_not_stop_an_operator() {
 }
 
 #[test]
+fn a_lock_that_was_waited_for_in_vain_is_waited_for_again_once_it_was_free() {
+    let f = Fixture::new();
+    let is_stuck = || f.spool.lock_is_stuck.load(Ordering::Relaxed);
+    let lock = File::open(f.spool.root()).unwrap();
+    lock.lock().unwrap();
+    f.spool.down(&key("web"), because("r")).unwrap();
+    assert!(is_stuck() && f.spool.clone().lock_is_stuck.load(Ordering::Relaxed));
+    drop(lock);
+    f.spool.down(&key("web"), because("r")).unwrap();
+    assert!(!is_stuck());
+}
+
+#[test]
 fn two_writers_leave_one_whole_file_and_no_other() {
     let f = Fixture::new();
     let reasons = ["a".repeat(5000), "b".repeat(20_000)];
