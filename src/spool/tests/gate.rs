@@ -274,7 +274,7 @@ fn a_gate_does_not_open_on_a_root_that_cannot_be_listed() {
 fn a_huge_reason_is_answered_whole_but_remembered_in_part() {
     let f = Fixture::new();
     let gate = f.gate();
-    let reason = "x".repeat(1 << 19);
+    let reason = "x".repeat(1 << 18);
     f.spool.down(&key("web"), because(&reason)).unwrap();
     assert_eq!(web(&gate), down(&reason));
     fs::rename(f.spool.root(), f.folder.path().join("aside")).unwrap();
