@@ -4,21 +4,19 @@
 //! Rule: an origin is compared with what this host knows of itself, never with the `Host` header: a page whose name was
 //! pointed here (DNS rebinding) has the same in both.
 
-use std::net::IpAddr;
-
 use hyper::header::{HeaderMap, HeaderValue, ORIGIN};
 
-use crate::net::{Host, LocalAddresses};
-use crate::os::host_names::HostNames;
+use super::this_host::ThisHost;
+use crate::net::Host;
 use crate::spool::parse_port;
 
 const SITE: &str = "sec-fetch-site";
 
 /// Whether a request is one of another site's page.
-pub(super) fn is_foreign(headers: &HeaderMap, names: &HostNames, own: &LocalAddresses) -> bool {
+pub(super) fn is_foreign(headers: &HeaderMap, this_host: ThisHost<'_>) -> bool {
     let mut origins = headers.get_all(ORIGIN).iter();
     let mut sites = headers.get_all(SITE).iter();
-    origins.any(|origin| !is_own(origin, names, own)) || sites.any(|site| !is_same_site(site))
+    origins.any(|origin| !is_own(origin, this_host)) || sites.any(|site| !is_same_site(site))
 }
 
 /// `none` is what a person does without a page, such as typing an address.
@@ -28,11 +26,11 @@ fn is_same_site(site: &HeaderValue) -> bool {
 
 /// Whether an origin is this daemon, by any of its names, addresses and ports. `null`, which pages in a sandbox send,
 /// is nobody's.
-fn is_own(origin: &HeaderValue, names: &HostNames, own: &LocalAddresses) -> bool {
+fn is_own(origin: &HeaderValue, this_host: ThisHost<'_>) -> bool {
     let Some((host, port)) = origin.to_str().ok().and_then(parsed) else {
         return false;
     };
-    own.listeners.has_port(port) && is_this_host(&host, names, own)
+    this_host.addresses.listeners.has_port(port) && this_host.is(&host)
 }
 
 fn parsed(origin: &str) -> Option<(Host, u16)> {
@@ -50,24 +48,15 @@ fn parsed(origin: &str) -> Option<(Host, u16)> {
     Some((Host::parse(host).ok()?, port))
 }
 
-fn is_this_host(host: &Host, names: &HostNames, own: &LocalAddresses) -> bool {
-    match host {
-        Host::Local => true,
-        Host::Address(address) => is_own_address(*address, own),
-        Host::Name(name) => {
-            let name = name.strip_suffix('.').unwrap_or(name);
-            name == "localhost" || names.has(name)
-        }
-    }
-}
-
-fn is_own_address(address: IpAddr, own: &LocalAddresses) -> bool {
-    address.is_loopback() || own.contains(address) || own.by_own_name() == Some(address)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::net::LocalAddresses;
+    use crate::os::host_names::HostNames;
+
+    fn this_host<'a>(names: &'a HostNames, addresses: &'a LocalAddresses) -> ThisHost<'a> {
+        ThisHost { addresses, names }
+    }
 
     fn foreign(headers: &[(&'static str, &str)]) -> bool {
         let names = HostNames::of("web01", "10.0.0.7 web01.shop.example web01\n", "");
@@ -77,7 +66,7 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        is_foreign(&headers, &names, &own)
+        is_foreign(&headers, this_host(&names, &own))
     }
 
     #[test]
@@ -137,7 +126,8 @@ mod tests {
         }
         let own = LocalAddresses::known(&[], None);
         own.listeners.set(vec!["127.0.0.1:3333".parse().unwrap()]);
-        assert!(is_foreign(&headers, &HostNames::of("", "", ""), &own));
+        let names = HostNames::of("", "", "");
+        assert!(is_foreign(&headers, this_host(&names, &own)));
     }
 
     #[test]

@@ -21,6 +21,7 @@ mod signals;
 mod sockets;
 mod spool_change;
 mod state;
+mod this_host;
 mod threads;
 mod tokens;
 mod watchdog;

@@ -43,7 +43,7 @@ pub async fn post(
     from: IpAddr,
 ) -> Reply {
     let live = state.live();
-    let who = match permitted(state, &live, request.headers(), from) {
+    let who = match permitted(&live, request.headers(), from) {
         Ok(who) => who,
         Err(denied) => {
             state
@@ -107,12 +107,7 @@ impl Denied {
 }
 
 /// Who makes the change, in words.
-fn permitted(
-    state: &DaemonState,
-    live: &Live,
-    headers: &HeaderMap,
-    from: IpAddr,
-) -> Result<String, Denied> {
+fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, Denied> {
     let denied = |why, status, text: &str| {
         Err(Denied {
             why,
@@ -143,7 +138,7 @@ fn permitted(
         );
     }
     // Before the tokens: a browser may hold one for whoever sits at it.
-    if cross_site::is_foreign(headers, &state.host, &live.own) {
+    if cross_site::is_foreign(headers, live.this_host()) {
         return denied(
             "a web page of another site sent it",
             StatusCode::FORBIDDEN,

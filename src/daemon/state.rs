@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::counters::Counters;
 use super::error::SetupError;
 use super::room;
+use super::this_host::ThisHost;
 use super::tokens::Tokens;
 use crate::check::{Checker, Observer};
 use crate::config::Config;
@@ -29,6 +30,8 @@ pub struct Live {
     pub tokens: Tokens,
     /// This host's own addresses.
     pub own: Arc<LocalAddresses>,
+    /// What this host is called.
+    pub(super) host: HostNames,
 }
 
 impl Live {
@@ -47,7 +50,16 @@ impl Live {
             context: Arc::new(context),
             tokens,
             own: Arc::clone(own),
+            host: HostNames::read(),
         })
+    }
+
+    /// What tells this host from others.
+    pub(super) fn this_host(&self) -> ThisHost<'_> {
+        ThisHost {
+            addresses: &self.own,
+            names: &self.host,
+        }
     }
 }
 
@@ -65,8 +77,6 @@ pub struct DaemonState {
     pub connections: Arc<Connections>,
     /// Another one after each start.
     pub id: String,
-    /// What this host is called.
-    pub(super) host: HostNames,
     ledger: Mutex<Ledger>,
     live: RwLock<Arc<Live>>,
     downtimes: Mutex<Option<(Instant, Option<usize>)>>,
@@ -95,7 +105,6 @@ impl DaemonState {
             id: format!("{}-{}", std::process::id(), unix_now()),
             ledger: Mutex::new(ledger),
             live: RwLock::new(Arc::new(live)),
-            host: HostNames::read(),
             downtimes: Mutex::default(),
         }
     }

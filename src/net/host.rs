@@ -22,7 +22,8 @@ pub enum Host {
 pub struct HostError;
 
 impl Host {
-    /// Parses an address, in brackets or not, or a host name, which is put in lower case. 127.0.0.1 is this host.
+    /// Parses an address, in brackets or not, or a host name, which is put in lower case. 127.0.0.1 is this host, and so
+    /// are its short forms, such as `127.1`.
     ///
     /// # Errors
     /// [`HostError`] for anything else, also for an empty text.
@@ -33,6 +34,9 @@ impl Host {
             .unwrap_or(text);
         if let Ok(address) = bare.parse::<IpAddr>() {
             return Ok(Self::at(address));
+        }
+        if let Some(address) = short_ipv4(text) {
+            return Ok(Self::at(address.into()));
         }
         let length_fits = (1..=NAME_MAX).contains(&text.len());
         if length_fits && text.bytes().all(is_name_byte) {
@@ -58,6 +62,37 @@ impl Host {
             other => other,
         }
     }
+}
+
+/// The forms of an IPv4 address that resolvers take besides the usual one (inet_aton(3)): one to four numbers, also in
+/// octal or hexadecimal, of which the last one fills all bytes that are left.
+fn short_ipv4(text: &str) -> Option<Ipv4Addr> {
+    let parts: Vec<&str> = text.splitn(5, '.').collect();
+    let (last, firsts) = parts.split_last()?;
+    if firsts.len() > 3 {
+        return None;
+    }
+    let mut address = 0;
+    for (place, part) in firsts.iter().enumerate() {
+        let byte = u8::try_from(number(part)?).ok()?;
+        address |= u32::from(byte) << (24 - 8 * place);
+    }
+    let last = number(last)?;
+    let most = u32::MAX >> (8 * firsts.len());
+    (last <= most).then(|| Ipv4Addr::from_bits(address | last))
+}
+
+fn number(text: &str) -> Option<u32> {
+    let (digits, radix) = match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => (&text[2..], 16),
+        [b'0', _, ..] => (&text[1..], 8),
+        _ => (text, 10),
+    };
+    // A sign would be taken too.
+    let is_number = digits.bytes().all(|b| b.is_ascii_hexdigit());
+    u32::from_str_radix(digits, radix)
+        .ok()
+        .filter(|_| is_number)
 }
 
 fn is_name_byte(byte: u8) -> bool {
@@ -90,6 +125,24 @@ mod tests {
             ("[::1]", "[::1]"),
             ("[10.0.0.7]", "10.0.0.7"),
             ("DB-1.example_a", "db-1.example_a"),
+            ("127.1", "127.0.0.1"),
+            ("2130706433", "127.0.0.1"),
+            ("0x7f000001", "127.0.0.1"),
+            ("0X7F.1", "127.0.0.1"),
+            ("0177.0.0.01", "127.0.0.1"),
+            ("127.0.2", "127.0.0.2"),
+            ("10.256", "10.0.1.0"),
+            ("0", "0.0.0.0"),
+            ("4294967295", "255.255.255.255"),
+            ("4294967296", "4294967296"),
+            ("127.16777216", "127.16777216"),
+            ("256.1", "256.1"),
+            ("09.1", "09.1"),
+            ("0x.1", "0x.1"),
+            ("127.0.0.1.", "127.0.0.1."),
+            ("1.2.3.4.5", "1.2.3.4.5"),
+            ("127.-1", "127.-1"),
+            ("1e3", "1e3"),
             ("localhost", "localhost"),
         ] {
             let host = Host::parse(text).unwrap_or_else(|_| panic!("{text} was refused"));

@@ -63,7 +63,7 @@ async fn connect_unix(probe: &Probe<'_>, path: &Path) -> Result<Connection, Outc
 /// Tries every address of the host within the deadline, each with its share of what is left.
 async fn connect_tcp(probe: &Probe<'_>) -> Result<Connection, Outcome> {
     probe.trace.stage("looking up the host");
-    let addresses = probe.context.addresses(probe.target).await?;
+    let addresses = probe.addresses().await?;
     probe.trace.stage("connecting");
     let mut cause = "the host has no address".to_owned();
     for (i, address) in addresses.iter().enumerate() {

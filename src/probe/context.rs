@@ -62,7 +62,7 @@ impl Context {
         };
         let is_here = match &target.host {
             Host::Local => true,
-            Host::Address(address) => address.is_loopback() || self.is_own(*address),
+            Host::Address(address) => self.leads_here(*address),
             Host::Name(name) => &**name == "localhost",
         };
         if !is_here {
@@ -122,6 +122,12 @@ impl Context {
     /// Whether an address is one of this host's.
     pub(super) fn is_own(&self, address: IpAddr) -> bool {
         self.local.contains(address)
+    }
+
+    /// Whether whoever connects to an address gets to this host.
+    pub(super) fn leads_here(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_loopback() || address.is_unspecified() || self.is_own(address)
     }
 
     /// Whether a connection to an address would come back to this process.

@@ -73,7 +73,7 @@ fn there_are(commands: &BTreeMap<String, Argv>) -> String {
 /// An address of the target that may be checked.
 async fn host(probe: &Probe<'_>) -> Result<String, Outcome> {
     probe.trace.stage("looking up the host");
-    let addresses = probe.context.addresses(probe.target).await?;
+    let addresses = probe.addresses().await?;
     match addresses.first() {
         Some(address) => Ok(address.ip().to_string()),
         None => Err(probe.failed("the host has no address")),

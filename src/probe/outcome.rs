@@ -16,6 +16,8 @@ pub struct Outcome {
     pub cause: Option<Box<str>>,
     /// There was no place for the probe: it says nothing of the target, so it is not stored, and worth asking again.
     pub overload: bool,
+    /// The host was given by a name, and its look-up led to this host.
+    pub name_is_ours: bool,
 }
 
 impl Outcome {
@@ -27,6 +29,7 @@ impl Outcome {
             ours: true,
             cause: None,
             overload: false,
+            name_is_ours: false,
         }
     }
 

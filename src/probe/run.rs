@@ -3,10 +3,12 @@
 //! Rule: the one deadline is set here, from the wait for a slot to the last byte. A probe itself never times out.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{CheckId, Context, Outcome, Protocol, Target, Trace};
+use crate::net::Host;
 
 /// One probe under way: what a [`ProbeFn`](super::ProbeFn) gets.
 pub(crate) struct Probe<'a> {
@@ -24,6 +26,8 @@ pub(crate) struct Probe<'a> {
     pub(super) known: bool,
     /// It waits for a slot: if the deadline comes now, that says nothing of the target.
     waits: AtomicBool,
+    /// The look-up of the target's name led to this host.
+    name_is_ours: AtomicBool,
 }
 
 impl Probe<'_> {
@@ -45,6 +49,17 @@ impl Probe<'_> {
         let slot = slot.await;
         self.waits.store(false, Ordering::Relaxed);
         slot
+    }
+
+    /// The addresses of the target that may be probed, in the order to try them.
+    pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, Outcome> {
+        let found = self.context.addresses(self.target).await?;
+        if matches!(self.target.host, Host::Name(_)) {
+            let mut addresses = found.iter().map(SocketAddr::ip);
+            let is_ours = addresses.any(|address| self.context.leads_here(address));
+            self.name_is_ours.store(is_ours, Ordering::Relaxed);
+        }
+        Ok(found)
     }
 
     /// A failure that names protocol, address, cause and duration.
@@ -82,6 +97,7 @@ pub(crate) async fn run_as(
         deadline: Instant::now() + limit(target, context),
         known: id.is_some_and(|id| context.slots.passed_lately(id)),
         waits: AtomicBool::new(false),
+        name_is_ours: AtomicBool::new(false),
     };
     let work = run_in_slot(&probe);
     let outcome = match tokio::time::timeout_at(probe.deadline.into(), work).await {
@@ -91,6 +107,10 @@ pub(crate) async fn run_as(
             overload: probe.waits.load(Ordering::Relaxed),
             ..timed_out(&probe)
         },
+    };
+    let outcome = Outcome {
+        name_is_ours: probe.name_is_ours.load(Ordering::Relaxed),
+        ..outcome
     };
     if let Some(id) = id
         && outcome.passes()

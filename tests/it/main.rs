@@ -38,6 +38,7 @@ mod heartbeat;
 mod hostile;
 mod http_rules;
 mod hung;
+mod instances;
 mod kept;
 mod limits;
 mod mariadb;

@@ -9,10 +9,10 @@ use serde_json::{Value, json};
 
 use super::{DaemonState, entries};
 use crate::daemon::state::Live;
+use crate::daemon::this_host::ThisHost;
 use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{self, Poller, PollerRecord, PollerRow, PollersPage, SpoolRoot};
-use crate::net::LocalAddresses;
 use crate::probe::Check;
 use crate::spool::ALL;
 
@@ -33,7 +33,7 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
         let records = pollers.records(|poller| wanted.may_take(poller));
         (records, pollers.figures(now).forgotten)
     };
-    let row = |record: &PollerRecord| Some(record.row(wanted.names(record, &live.own)?));
+    let row = |record: &PollerRecord| Some(record.row(wanted.names(record, live.this_host())?));
     let mut pollers: Vec<PollerRow> = records.iter().filter_map(row).collect();
     pollers.sort_by(|a, b| a.order().cmp(&b.order()));
     let page = PollersPage {
@@ -66,7 +66,7 @@ pub(super) async fn health(state: &Arc<DaemonState>, query: Option<&str>, from: 
     let wanted = Wanted::parse(query);
     let live = state.live();
     let mut records = state.ledger().pollers.records(|p| wanted.may_take(p));
-    records.retain(|record| wanted.names(record, &live.own).is_some());
+    records.retain(|record| wanted.names(record, live.this_host()).is_some());
     let mut polled = ledger::polled_checks(&records, state.now());
     polled.unknown += polled.checks.len().saturating_sub(CHECKS_MAX);
     polled.checks.truncate(CHECKS_MAX);
@@ -116,8 +116,8 @@ impl Wanted {
     }
 
     /// The spool entries that can take a poller's check down, if it polls what is wanted.
-    fn names(&self, record: &PollerRecord, own: &LocalAddresses) -> Option<Vec<String>> {
-        let names = entries::names(&record.poller, &record.stated, own);
+    fn names(&self, record: &PollerRecord, this_host: ThisHost<'_>) -> Option<Vec<String>> {
+        let names = entries::names(&record.poller, &record.stated, this_host, false);
         let is = |wanted: &String| wanted == ALL || names.contains(wanted);
         (self.0.is_empty() || self.0.iter().any(is)).then_some(names)
     }
@@ -129,7 +129,8 @@ mod tests {
 
     use super::*;
     use crate::ledger::{AskedCheck, Face, Pollers, Stated};
-    use crate::net::Host;
+    use crate::net::{Host, LocalAddresses};
+    use crate::os::host_names::HostNames;
     use crate::spool::ServiceName;
 
     #[test]
@@ -149,6 +150,11 @@ mod tests {
         };
         pollers.asked(Duration::ZERO, &Arc::new(poller), &stated, None);
         let own = LocalAddresses::known(&[], None);
+        let names = HostNames::of("", "", "");
+        let this_host = ThisHost {
+            addresses: &own,
+            names: &names,
+        };
         for (query, found) in [
             (None, true),
             (Some(""), true),
@@ -162,7 +168,7 @@ mod tests {
         ] {
             let wanted = Wanted::parse(query);
             let mut records = pollers.records(|poller| wanted.may_take(poller));
-            records.retain(|record| wanted.names(record, &own).is_some());
+            records.retain(|record| wanted.names(record, this_host).is_some());
             assert_eq!(records.len() == 1, found, "{query:?}");
         }
     }

@@ -60,22 +60,39 @@ impl Verdict {
 
 /// Decides a poll.
 pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Checker) -> Verdict {
-    let weights = live.config.daemon.agent_weights;
-    let drain = match downtime(poll, live, gate, weights) {
-        Some(closed) if weights && closed.is_drain() => Some(closed),
-        Some(closed) => return Verdict::Down(closed),
-        None => None,
+    let drain = match downtime(poll, live, gate, &|| poll.entries(live)) {
+        Ok(drain) => drain,
+        Err(down) => return Verdict::Down(down),
     };
-    match outcome(poll, live, checker).await {
-        Ok(outcome) => Verdict::Open { outcome, drain },
-        Err(refused) => Verdict::Refused(refused),
+    let outcome = match outcome(poll, live, checker).await {
+        Ok(outcome) => outcome,
+        Err(refused) => return Verdict::Refused(refused),
+    };
+    // Only the look-up of a name shows that it is one of this host, whose downtimes are then the name's too.
+    let is_ours = |outcome: &Arc<Outcome>| outcome.name_is_ours;
+    if !outcome.as_ref().is_some_and(is_ours) {
+        return Verdict::Open { outcome, drain };
+    }
+    match downtime(poll, live, gate, &|| poll.entries_here(live)) {
+        Ok(drain) => Verdict::Open { outcome, drain },
+        Err(down) => Verdict::Down(down),
     }
 }
 
-fn downtime(poll: &Poll, live: &Live, gate: &Gate, weights: bool) -> Option<Closed> {
+/// What takes the poll down, as an error; else the downtime that is told by weights alone, if any.
+fn downtime(
+    poll: &Poll,
+    live: &Live,
+    gate: &Gate,
+    entries: &dyn Fn() -> Vec<String>,
+) -> Result<Option<Closed>, Closed> {
+    let weights = live.config.daemon.agent_weights;
     let service = poll.poller.service.as_str();
-    let entries = || poll.entries(live);
-    gate.closed(service, &entries, weights, Instant::now())
+    match gate.closed(service, entries, weights, Instant::now()) {
+        Some(closed) if weights && closed.is_drain() => Ok(Some(closed)),
+        Some(closed) => Err(closed),
+        None => Ok(None),
+    }
 }
 
 /// What the check finds, where one is asked for.

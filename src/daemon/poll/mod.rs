@@ -94,7 +94,12 @@ impl Poll {
 
     /// The names of the spool entries that can take the check down, besides `all`, in the order to ask.
     pub(super) fn entries(&self, live: &Live) -> Vec<String> {
-        entries::names(&self.poller, &self.stated, &live.own)
+        entries::names(&self.poller, &self.stated, live.this_host(), false)
+    }
+
+    /// The same, when the look-up of the host's name led to this host.
+    pub(super) fn entries_here(&self, live: &Live) -> Vec<String> {
+        entries::names(&self.poller, &self.stated, live.this_host(), true)
     }
 
     /// Notes that it was asked, and decides it. What it is answered is to be noted with [`Poll::answered`].

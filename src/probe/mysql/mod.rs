@@ -82,7 +82,7 @@ async fn endpoint(probe: &Probe<'_>) -> Result<Endpoint, Outcome> {
         };
     }
     probe.trace.stage("looking up the host");
-    let addresses = probe.context.addresses(probe.target).await?;
+    let addresses = probe.addresses().await?;
     Ok(Endpoint::Addresses(addresses))
 }
 

@@ -130,7 +130,37 @@ fn spool_entries_name_service_and_instance() {
         (vec![(NERVE, "10.9.9.9")], vec!["web", "web:10.9.9.9:80"]),
         (
             vec![(STATE, "UP; address=::1; port=81")],
-            vec!["web", "web:::1:81"],
+            vec!["web", "web:81", "web:::1:81"],
+        ),
+        (
+            vec![(NERVE, "127.0.0.2")],
+            vec!["web", "web:80", "web:127.0.0.2:80"],
+        ),
+        (
+            vec![(NERVE, "127.1")],
+            vec!["web", "web:80", "web:10.0.0.7:80", "web:127.1:80"],
+        ),
+        (
+            vec![(NERVE, "2130706434")],
+            vec!["web", "web:80", "web:127.0.0.2:80", "web:2130706434:80"],
+        ),
+        (
+            vec![(NERVE, "LocalHost")],
+            vec![
+                "web",
+                "web:80",
+                "web:10.0.0.7:80",
+                "web:localhost:80",
+                "web:LocalHost:80",
+            ],
+        ),
+        (
+            vec![(NERVE, "0.0.0.0")],
+            vec!["web", "web:80", "web:0.0.0.0:80"],
+        ),
+        (
+            vec![(NERVE, "db.example")],
+            vec!["web", "web:db.example:80"],
         ),
     ] {
         let (poll, live) = poll("/spool/web/80", &headers);

@@ -1,0 +1,35 @@
+//! Which hosts, as they are written, are this one. No name server is asked.
+
+use std::net::IpAddr;
+
+use crate::net::{Host, LocalAddresses};
+use crate::os::host_names::HostNames;
+
+/// What tells this host from others.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ThisHost<'a> {
+    pub(crate) addresses: &'a LocalAddresses,
+    pub(crate) names: &'a HostNames,
+}
+
+impl ThisHost<'_> {
+    /// Whether a host is this one.
+    pub(crate) fn is(self, host: &Host) -> bool {
+        match host {
+            Host::Local => true,
+            Host::Address(address) => self.has(*address),
+            Host::Name(name) => self.has_name(name),
+        }
+    }
+
+    fn has(self, address: IpAddr) -> bool {
+        address.is_loopback()
+            || self.addresses.contains(address)
+            || self.addresses.by_own_name() == Some(address)
+    }
+
+    fn has_name(self, name: &str) -> bool {
+        let name = name.strip_suffix('.').unwrap_or(name);
+        name == "localhost" || self.names.has(name)
+    }
+}
