@@ -1,10 +1,9 @@
 //! What an applet is: one row of the table, and one call of it.
 
-use std::io::Write as _;
-
 use argh::{CommandInfoWithArgs, FlagInfo, FromArgs};
 
 use crate::cli::failure::Failure;
+use crate::cli::output::complain;
 
 /// One row of [`super::APPLETS`].
 pub struct Applet {
@@ -85,7 +84,6 @@ impl Call {
 
     /// Tells the user on standard error what is not a failure.
     pub(crate) fn note(&self, text: &str) {
-        // Where standard error is closed, nobody wants to know.
-        let _ = writeln!(std::io::stderr(), "{}: note: {text}", self.program);
+        complain(&format!("{}: note: {text}", self.program));
     }
 }

@@ -1,5 +1,7 @@
 //! Texts that others wrote, made fit to be shown on one line of a log, a list or a terminal.
 
+use std::borrow::Cow;
+
 /// A text on one line: control characters and line separators become spaces.
 #[must_use]
 pub fn one_line(text: &str) -> String {
@@ -19,6 +21,34 @@ pub fn first_line(text: &str, most: usize) -> String {
     let mut lines = text.lines().map(str::trim);
     let line = lines.find(|line| !line.is_empty());
     beginning(line.unwrap_or_default(), most)
+}
+
+/// A text that can do nothing but be read, wherever it is shown: a control character or one that turns the direction of
+/// writing (Unicode's bidirectional controls) becomes an escape such as `\\u202e`, by which JSON stays the same JSON. Tabs
+/// and ends of lines stay.
+#[must_use]
+pub fn for_terminal(text: &str) -> Cow<'_, str> {
+    if !text.chars().any(steers) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text.chars().peekable();
+    while let Some(c) = rest.next() {
+        let ends_line = c == '\r' && rest.peek() == Some(&'\n');
+        if steers(c) && !ends_line {
+            shown.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            shown.push(c);
+        }
+    }
+    Cow::Owned(shown)
+}
+
+/// Whether a terminal would do something else than show it.
+fn steers(c: char) -> bool {
+    let is_layout = matches!(c, '\t' | '\n');
+    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    turns || (c.is_control() && !is_layout)
 }
 
 /// A text in which the user name and password of a URL do not show: `http://***@host`.
@@ -55,6 +85,19 @@ mod tests {
         assert_eq!(first_line("\n \n out\tx \nmore", 80), "out x");
         assert_eq!(first_line("\n out\tx", 2), "ou");
         assert_eq!(first_line(" \n", 2), "");
+    }
+
+    #[test]
+    fn what_steers_a_terminal_or_turns_the_direction_of_writing_is_escaped() {
+        for (text, shown) in [
+            ("", ""),
+            ("é\ta\nb\r\nc", "é\ta\nb\r\nc"),
+            ("a\rb", "a\\u000db"),
+            ("\x1b[1m\x7f\u{9b}", "\\u001b[1m\\u007f\\u009b"),
+            ("a\u{202e}b\u{2069}\u{61c}", "a\\u202eb\\u2069\\u061c"),
+        ] {
+            assert_eq!(for_terminal(text), shown, "{text:?}");
+        }
     }
 
     #[test]

@@ -255,3 +255,46 @@ fn a_closed_standard_error_breaks_nothing() {
         .unwrap();
     assert_eq!(output.status.code(), Some(2));
 }
+
+/// Texts that clear a screen, begin another line, and turn the direction of writing.
+const STEERING: &str = "a\u{1b}[2Jb\u{9b}1mc\u{202e}d\u{2066}e\rf";
+
+#[track_caller]
+fn steers_no_terminal(ran: &Ran) {
+    let steers = |c: char| {
+        let turns = matches!(c, '\u{202e}' | '\u{2066}');
+        turns || (c.is_control() && !matches!(c, '\t' | '\n'))
+    };
+    assert!(!ran.out.contains(steers), "{ran:?}");
+    assert!(!ran.err.contains(steers), "{ran:?}");
+}
+
+#[test]
+fn no_text_of_others_steers_a_terminal() {
+    let spool = Spool::new();
+    let entry = serde_json::json!({"reason": STEERING, "by": STEERING, "expiration": 4e9});
+    let service = "web\u{202e}bew";
+    spool.put(service, entry.to_string());
+    spool.put("mail\u{1b}[2J\u{202e}", "x");
+    for (name, args) in [
+        ("hastatus", vec![service]),
+        ("hastatus", vec!["-o", "json", service]),
+        ("hastatus", vec!["-o", "uber", service]),
+        ("hastatus", vec!["-P", "80", service]),
+        ("hastatus", vec!["no\u{202e}/such"]),
+        ("hashowdowned", vec![]),
+        ("hashowdowned", vec!["-o", "json"]),
+        ("hadown", vec!["-r", "other", "--if-up", service]),
+        ("hadown", vec!["-r", "other", service]),
+    ] {
+        let ran = spool.run(name, &args);
+        steers_no_terminal(&ran);
+    }
+    spool.put(service, entry.to_string());
+    let ran = spool.run("hastatus", &["-o", "json", service]);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(json[0]["reason"], STEERING, "the same JSON");
+    let ran = spool.run("hastatus", &[service]);
+    let shown = "web\\u202ebew\ta [2Jb 1mc\\u202ed\\u2066e f\n";
+    assert!(ran.out.ends_with(shown), "{ran:?}");
+}

@@ -1,12 +1,10 @@
 //! No check reaches hacheck itself: it would answer as to a caller on this host, and count its own question as a poll.
 
-use std::time::Duration;
-
 use crate::support::client::Response;
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::server::free_port;
 use crate::support::upstream::Upstream;
-use crate::support::{run, wait_until};
+use crate::support::{PATIENCE, run, wait_until};
 
 const NO_CHECK: &str = "hacheck itself listens";
 
@@ -68,14 +66,10 @@ fn agent_ports_and_listeners_of_groups_are_its_own_too_for_as_long_as_they_are_t
     tcp(first).says(403, NO_CHECK);
     tcp(second).says(503, "");
     daemon.reload(&config(second), "configuration read from");
-    wait_until(
-        Duration::from_secs(20),
-        "the new listener is its own",
-        || tcp(second).status == 403,
-    );
-    wait_until(Duration::from_secs(20), "the old one is gone", || {
-        tcp(first).status == 503
+    wait_until(PATIENCE, "the new listener is its own", || {
+        tcp(second).status == 403
     });
+    wait_until(PATIENCE, "the old one is gone", || tcp(first).status == 503);
 }
 
 #[test]

@@ -10,14 +10,17 @@ pub(crate) mod warnings;
 use std::io::{self, ErrorKind, Write as _};
 
 use crate::cli::failure::{Failure, failed};
+use crate::names::text::for_terminal;
 use crate::os::cause::cause_text;
 
-/// Writes a text to standard output. A reader that has seen enough (`hashowdowned | head -1`) is no
+/// Writes a text to standard output, made fit for a terminal. A reader that has seen enough (`hashowdowned | head -1`) is no
 /// failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
     // Not by the macros of the standard library, which panic at a closed pipe.
-    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out
+        .write_all(for_terminal(text).as_bytes())
+        .and_then(|()| out.flush());
     match written {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             let cause = cause_text(e);
@@ -27,7 +30,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
     }
 }
 
-/// Writes a line to standard error. Where that is closed, nobody wants to know.
+/// Writes a line to standard error, made fit for a terminal. Where that is closed, nobody wants to know.
 pub(crate) fn complain(line: &str) {
-    let _ = writeln!(io::stderr(), "{line}");
+    let _ = writeln!(io::stderr(), "{}", for_terminal(line));
 }

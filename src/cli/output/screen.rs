@@ -2,6 +2,8 @@
 
 use std::io::{self, IsTerminal as _, Write as _};
 
+use crate::names::text::for_terminal;
+
 /// Most lines of the table; more would scroll out of small terminals, where they cannot be redrawn.
 const LINES_MAX: usize = 20;
 
@@ -31,7 +33,7 @@ impl Screen {
 
     /// Writes text that stays; a table that stood there stays, too.
     pub(crate) fn write(&mut self, text: &str) {
-        write(text);
+        write(&for_terminal(text));
         self.drawn.clear();
     }
 
@@ -58,7 +60,7 @@ impl Screen {
 }
 
 fn cut(row: &str) -> String {
-    row.chars().take(WIDTH).collect()
+    for_terminal(row).chars().take(WIDTH).collect()
 }
 
 fn write(text: &str) {
