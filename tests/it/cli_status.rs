@@ -43,10 +43,17 @@ fn instances_are_shown_with_host_and_port_when_down() {
     spool
         .run("hastatus", &["-P", "80", "-H", "127.0.0.1", "web"])
         .is(1, "DOWN\tinf\tweb:127.0.0.1:80\tr\n");
-    let both = "DOWN\tinf\tweb::80\tr\nDOWN\tinf\tweb:::1:80\tr\nUP\tweb\n";
+    let both = "DOWN\tinf\tweb::80\tr\nDOWN\tinf\tweb:::1:80\tr\nUP\tweb:81\n";
     spool
         .run("hastatus", &["web:80", "web:::1:80", "web:81"])
         .is(1, both);
+    // Where options name the port, an UP line leaves it out, as in Yelp hacheck.
+    spool
+        .run("hastatus", &["-P", "81", "web"])
+        .is(0, "UP\tweb\n");
+    spool
+        .run("hastatus", &["web:10.0.0.9:80", "web:::2:80"])
+        .is(0, "UP\tweb:10.0.0.9:80\nUP\tweb:::2:80\n");
 }
 
 #[test]
@@ -85,7 +92,7 @@ fn a_wider_downtime_is_a_note_beside_an_up_line() {
     let ran = spool.run("hastatus", &["web:80", "web:81"]);
     ran.is_with(
         0,
-        "UP\tweb\nUP\tweb\n",
+        "UP\tweb:80\nUP\tweb:81\n",
         "note: 'web' is down, and with it every instance of it: deploy\n",
     );
     assert_eq!(ran.err.lines().count(), 1, "{}", ran.err);

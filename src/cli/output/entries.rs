@@ -36,6 +36,9 @@ pub(crate) struct EntryState<'a> {
     pub(crate) key: &'a Key,
     /// The host to show.
     pub(crate) host: Option<&'a str>,
+    /// Its port stands in one word with the service, where that was asked for: so it shows in an UP line too, in which
+    /// Yelp hacheck leaves out what options say.
+    pub(crate) names_port: bool,
     /// `None` is up.
     pub(crate) downtime: Option<Downtime>,
 }
@@ -52,7 +55,10 @@ pub(crate) fn text(entries: &[EntryState], format: OutputFormat) -> String {
 fn tsv(entry: &EntryState) -> String {
     let service = entry.key.service_name();
     let Some(downtime) = &entry.downtime else {
-        return format!("UP\t{service}\n");
+        return match entry.names_port {
+            true => format!("UP\t{}\n", entry.key),
+            false => format!("UP\t{service}\n"),
+        };
     };
     let expiration = match downtime.expiration {
         Some(end) => format!("{end:.6}"),

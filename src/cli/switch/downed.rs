@@ -29,6 +29,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         entries.push(EntryState {
             key,
             host: key.host(),
+            names_port: true,
             downtime: Some(downtime.clone()),
         });
     }

@@ -23,6 +23,8 @@ pub(super) struct Subject {
     pub(super) key: Key,
     /// The host as it was given with `-H`, which the key leaves out when it is 127.0.0.1.
     pub(super) host: Option<String>,
+    /// The port was given in one word with the service, as in `web:80`.
+    pub(super) names_port: bool,
 }
 
 /// A command line that makes sense.
@@ -260,7 +262,11 @@ fn subject(word: &str, host: Option<&str>, port: Option<u16>) -> Result<Subject,
         None => values::service(word)?,
     };
     let host = host.or(key.host()).map(str::to_owned);
-    Ok(Subject { key, host })
+    Ok(Subject {
+        names_port: port.is_none() && key.port().is_some(),
+        key,
+        host,
+    })
 }
 
 fn instance(word: &str, host: Option<&str>, port: u16) -> Result<Key, Failure> {

@@ -40,12 +40,14 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
 fn read(request: &SwitchRequest) -> (Vec<EntryState<'_>>, Vec<Failure>) {
     let mut entries = Vec::new();
     let mut failures = Vec::new();
-    for Subject { key, host } in &request.subjects {
+    for subject in &request.subjects {
+        let Subject { key, host, .. } = subject;
         let host = host.as_deref();
         match request.spool.read(key) {
             Ok(downtime) => entries.push(EntryState {
                 key,
                 host,
+                names_port: subject.names_port,
                 downtime,
             }),
             Err(e) => failures.push(Failure::failed(e)),
