@@ -20,7 +20,7 @@
 //! | room | uses |
 //! |---|---|
 //! | `cli` | everything |
-//! | `daemon` | check, config, group, http, ledger, net, os, probe, spool |
+//! | `daemon` | check, config, group, http, ledger, names, net, os, probe, spool |
 //! | `config` | check, group, http, ledger, net, os, probe, settings |
 //! | `check` | group, net, probe, settings |
 //! | `group` | names, net, os, probe, settings, spool |

@@ -147,6 +147,7 @@ impl Checker {
             let trace = Trace::start(self.traces);
             let id = Some(key.check_id());
             let outcome = group::run_check(id, &self, &check, &context, &trace).await;
+            let outcome = outcome.found_by(&trace);
             (self.observer)(&check, &outcome, &trace);
             if check.is_group() {
                 // Its checks are kept; kept twice, they would be twice as old.

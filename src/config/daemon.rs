@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::net::Network;
 use crate::os::files::FileLimit;
 use crate::settings::{
-    Kind, Reader, bytes, flag, mode, networks, path, paths, ports, seconds, settings,
+    Kind, Reader, bytes, flag, list, mode, networks, path, paths, ports, seconds, settings,
 };
 
 settings! {
@@ -23,6 +23,13 @@ settings! {
         /// …`). Several make rotation possible. A token has 16 characters or more (`openssl rand -hex 32`). SIGHUP
         /// reads them again.
         remote_spool_tokens: Vec<PathBuf> = Vec::new(), paths("/etc/hacheck/spool.token");
+        /// Who may see the page of this host, `/ui`, and its data, `/overview` and `/downtimes`; `[]` switches them off.
+        /// They hold who polls this host, what is down, and who took it down.
+        page_from: Vec<Network> = Network::private(), networks();
+        /// Names by which a browser may ask for that page, besides addresses, `localhost`, and this host's short and
+        /// full name; `.example.com` means all names below it. So nobody can lead a browser here by a name of their
+        /// own.
+        page_hosts: Vec<String> = Vec::new(), host_names();
         /// Most of a form that `POST /spool/…` takes; of a longer one the answer is 413.
         max_request_body: usize = 2 << 20, bytes(1 << 10, 1 << 30);
         /// A unix socket to listen on too, for callers on this host; they count as 127.0.0.1. A socket that a dead
@@ -43,6 +50,26 @@ settings! {
         /// The soft limit of open files; `max` is the hard limit, unset leaves what was inherited.
         rlimit_nofile: Option<FileLimit> = None, file_limit().or_unset(), restart;
     }
+}
+
+/// Host names, and suffixes of such, which begin with a dot.
+fn host_names() -> Kind<Vec<String>> {
+    let read = |reader: &Reader<'_>| {
+        reader.each(|item| {
+            let remedy = "write one such as web01.example.com, or .example.com";
+            item.parsed("is not a host name", remedy, host_name)
+        })
+    };
+    Kind::new("list of host names", read, |names: &Vec<String>| {
+        list(names)
+    })
+}
+
+fn host_name(text: &str) -> Option<String> {
+    let name = text.trim().to_ascii_lowercase();
+    let bare = name.strip_prefix('.').unwrap_or(&name);
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    (!bare.is_empty() && bare.chars().all(fits)).then_some(name)
 }
 
 fn file_limit() -> Kind<FileLimit> {

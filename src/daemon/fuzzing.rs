@@ -13,7 +13,7 @@ use super::state::Live;
 use super::tokens::Tokens;
 use crate::config::Config;
 use crate::http::phrase::reason_phrase;
-use crate::ledger::{Face, Pollers, Told};
+use crate::ledger::{Face, Moment, PollAnswer, Pollers, Told};
 use crate::spool::{Downtime, Key};
 
 static LIVE: LazyLock<Live> = LazyLock::new(|| {
@@ -77,7 +77,16 @@ fn remembered(poll: &Poll) {
     for second in 0..4 {
         let now = Duration::from_secs(second);
         pollers.asked(now, poller, stated, poll.check());
-        pollers.answered(now, poller, Told::Up, 200);
+        let at = Moment {
+            since_start: now,
+            unix: 0.0,
+        };
+        let answer = PollAnswer {
+            told: Told::Up,
+            code: 200,
+            outcome: None,
+        };
+        pollers.answered(at, poller, &answer);
     }
     let records = pollers.records(|_| true);
     assert_eq!(records.len(), 1, "{poller:?}");

@@ -82,7 +82,10 @@ async fn respond(state: &Arc<DaemonState>, request: Request<Incoming>, from: IpA
         Route::SpoolChange(service, port) => {
             Box::pin(spool_change::post(state, service, port, request, from)).await
         }
-        Route::Page(page) => Box::pin(pages::page(page, state, uri.query(), from)).await,
+        Route::Page(page) => {
+            let (request, _) = request.into_parts();
+            Box::pin(pages::page(page, state, &request, from)).await
+        }
         Route::Health => reply::text(StatusCode::OK, "ok\n"),
     }
 }
@@ -91,7 +94,7 @@ fn refused(refusal: &Refusal) -> Reply {
     match refusal {
         Refusal::NotFound => reply::text(
             StatusCode::NOT_FOUND,
-            "not found; checks are /<protocol>/<service>/<port>/<query>, pages are /status, /recent and /metrics\n",
+            "not found; checks are /<protocol>/<service>/<port>/<query>, pages are /ui, /status, /recent and /metrics\n",
         ),
         Refusal::Method(allowed) => reply::method_not_allowed(allowed),
         Refusal::Name(e) => reply::text(StatusCode::BAD_REQUEST, format!("{e}\n")),

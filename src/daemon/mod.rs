@@ -7,10 +7,12 @@ mod agent;
 mod counters;
 mod cross_site;
 mod error;
+mod event_log;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod groups;
 mod handler;
+mod host_watch;
 pub mod once;
 mod own_name;
 mod pages;
@@ -20,6 +22,7 @@ mod room;
 mod signals;
 mod sockets;
 mod spool_change;
+mod spool_watch;
 mod state;
 mod this_host;
 mod threads;
@@ -97,6 +100,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     }
     start_log(options, &config).map_err(StartError::Setup)?;
     let state = Arc::new(state(options, config)?);
+    host_watch::start(&state);
     let main = runtime()?;
     let ended = main.block_on(serve(options, passed, &state));
     // Name look-ups may hang in threads of the runtime: they must not hold up the end.

@@ -5,20 +5,19 @@ use std::time::{Duration, Instant};
 
 use super::counters::Counters;
 use super::error::SetupError;
-use super::room;
+use super::spool_watch::SpoolWatch;
 use super::this_host::ThisHost;
 use super::tokens::Tokens;
+use super::{event_log, room};
 use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::group::CheckContext;
 use crate::http::connections::Connections;
+use crate::ledger::history::{EventKind, HostEvent};
 use crate::ledger::{Ledger, Moment};
 use crate::net::LocalAddresses;
 use crate::os::host_names::HostNames;
 use crate::spool::{Gate, unix_now};
-
-/// How long the number of downtimes counts before the spool is listed again.
-const COUNT_EVERY: Duration = Duration::from_secs(1);
 
 /// What a reload replaces.
 pub struct Live {
@@ -77,9 +76,12 @@ pub struct DaemonState {
     pub connections: Arc<Connections>,
     /// Another one after each start.
     pub id: String,
+    /// When it began, in seconds of unix time.
+    pub(super) started_unix: f64,
+    /// What stands in the spool.
+    pub(super) spool_watch: SpoolWatch,
     ledger: Mutex<Ledger>,
     live: RwLock<Arc<Live>>,
-    downtimes: Mutex<Option<(Instant, Option<usize>)>>,
 }
 
 impl DaemonState {
@@ -88,11 +90,15 @@ impl DaemonState {
     pub fn new(gate: Gate, live: Live) -> Self {
         let config = &live.config;
         let counters = Arc::new(Counters::new());
+        let started_unix = unix_now();
+        let mut ledger = Ledger::new(&config.ledger);
+        ledger
+            .events
+            .push(HostEvent::new(started_unix, EventKind::Start));
         let counting = Arc::clone(&counters);
         let observer: Arc<Observer> = Arc::new(move |check, outcome, trace| {
             counting.probed(check.protocol.name, outcome.passes(), trace.seconds());
         });
-        let ledger = Ledger::new(&config.ledger);
         Self {
             started: Instant::now(),
             gate,
@@ -105,7 +111,8 @@ impl DaemonState {
             id: format!("{}-{}", std::process::id(), unix_now()),
             ledger: Mutex::new(ledger),
             live: RwLock::new(Arc::new(live)),
-            downtimes: Mutex::default(),
+            started_unix,
+            spool_watch: SpoolWatch::default(),
         }
     }
 
@@ -149,20 +156,16 @@ impl DaemonState {
         }
     }
 
-    /// Downtimes in force, counted at most once a second; `None` while the spool cannot be listed.
-    #[must_use]
-    pub fn downtimes(&self) -> Option<usize> {
-        let mut known = self
-            .downtimes
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner);
-        if let Some((at, count)) = *known
-            && at.elapsed() < COUNT_EVERY
-        {
-            return count;
+    /// Looks at the spool, and notes what changed there. May block for as long as the file system does.
+    pub(super) fn look_at_spool(&self) {
+        for event in self.spool_watch.look(&self.gate) {
+            self.happened(event);
         }
-        let count = self.gate.count();
-        *known = Some((Instant::now(), count));
-        count
+    }
+
+    /// Notes and logs a change.
+    pub(super) fn happened(&self, event: HostEvent) {
+        event_log::changed(&event);
+        self.ledger().events.push(event);
     }
 }

@@ -23,7 +23,7 @@ pub use read::read;
 pub use result::{CheckResult, GroupResult, said};
 pub use run::run;
 pub use settings::{Group, Groups, Require};
-pub use states::{EndedAction, GroupState, GroupStates};
+pub use states::{CheckSummary, EndedAction, GroupState, GroupStates};
 
 use crate::probe::{self, Check, Context, Outcome, Trace};
 

@@ -2,8 +2,9 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use super::GroupResult;
+use super::result::{CheckResult, GroupResult, said};
 use crate::spool::unix_now;
 
 /// What is remembered of all groups, by name.
@@ -21,8 +22,34 @@ pub struct GroupState {
     pub checked: Option<f64>,
     /// What came of that.
     pub summary: String,
+    /// The same of each of its checks.
+    pub checks: Vec<CheckSummary>,
     /// The last action that ended.
     pub action: Option<EndedAction>,
+}
+
+/// What came of one check of a group, in short.
+#[derive(Debug, Clone)]
+pub struct CheckSummary {
+    /// The check, as the configuration has it.
+    pub text: String,
+    /// Whether it passed.
+    pub passes: bool,
+    /// Status and first line of its outcome.
+    pub said: String,
+    /// How long it took.
+    pub took: Duration,
+}
+
+impl CheckSummary {
+    fn of(check: &CheckResult) -> Self {
+        Self {
+            text: check.text.clone(),
+            passes: check.outcome.passes(),
+            said: said(&check.outcome),
+            took: check.took,
+        }
+    }
 }
 
 /// An action that was run.
@@ -45,6 +72,7 @@ impl GroupStates {
         let group = all.entry(result.name.clone()).or_default();
         group.checked = Some(unix_now());
         group.summary = result.summary();
+        group.checks = result.checks.iter().map(CheckSummary::of).collect();
         if !watched {
             group.set(result.passes());
         }

@@ -8,10 +8,14 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER,
-    X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
+    HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Response, StatusCode};
+use serde::Serialize;
+
+/// Who may read an answer: pages of other hosts may not.
+pub(crate) const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 use super::phrase::reason_phrase;
 
@@ -27,15 +31,23 @@ pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
     typed(status, body.into(), &PLAIN)
 }
 
-/// JSON with status 200; for people and tools, so it is not to be cached.
+/// JSON with status 200; for people and tools, so it is not to be cached. Should a browser show it, it is data and
+/// nothing else, and no page of another host can read it.
 #[must_use]
-pub(crate) fn json(value: &serde_json::Value) -> Reply {
-    let body = Bytes::from(value.to_string());
+pub(crate) fn json(value: &impl Serialize) -> Reply {
+    // Texts and numbers always fit into JSON.
+    let body = serde_json::to_vec(value).unwrap_or_default();
     let kind = HeaderValue::from_static("application/json; charset=UTF-8");
-    let mut reply = typed(StatusCode::OK, body, &ReplyHeaders::new(kind));
-    reply
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let mut reply = typed(StatusCode::OK, body.into(), &ReplyHeaders::new(kind));
+    for (name, value) in [
+        (CACHE_CONTROL, "no-store"),
+        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+        (CORP, "same-origin"),
+    ] {
+        reply
+            .headers_mut()
+            .insert(name, HeaderValue::from_static(value));
+    }
     reply
 }
 

@@ -35,6 +35,7 @@ pub struct AskedCheck {
     face: Face,
     protocol: &'static str,
     segment: Option<Box<str>>,
+    variant: Option<Box<str>>,
     /// Host and port; `None` when they are refused.
     pub place: Option<(Host, u16)>,
 }
@@ -44,20 +45,34 @@ const SPOOL: &str = "spool";
 
 impl AskedCheck {
     /// Puts the parts together. Without a protocol the spool alone is asked; the segment is the path's part that decides
-    /// what is checked, where there is one.
+    /// what is checked, where there is one; the variant is what else of the request decides the result, and is not shown.
     #[must_use]
     pub fn new(
         face: Face,
         protocol: Option<&'static str>,
         segment: Option<&str>,
+        variant: Option<&str>,
         place: Option<(Host, u16)>,
     ) -> Self {
         Self {
             face,
             protocol: protocol.unwrap_or(SPOOL),
             segment: segment.map(cut),
+            variant: variant.map(cut),
             place,
         }
+    }
+
+    /// The protocol, or `spool`.
+    #[must_use]
+    pub fn protocol(&self) -> &'static str {
+        self.protocol
+    }
+
+    /// What tells it from checks that look the same: a path, or options; mostly nothing.
+    #[must_use]
+    pub fn variant(&self) -> &str {
+        self.variant.as_deref().unwrap_or_default()
     }
 
     /// Whether the spool alone is asked.
@@ -97,15 +112,15 @@ mod tests {
         let place = || Some((Host::Local, 80));
         let all = [
             (
-                AskedCheck::new(Face::Http, Some("http"), None, place()),
+                AskedCheck::new(Face::Http, Some("http"), None, None, place()),
                 "http 127.0.0.1:80",
             ),
             (
-                AskedCheck::new(Face::Agent, Some("http"), None, place()),
+                AskedCheck::new(Face::Agent, Some("http"), None, None, place()),
                 "agent http 127.0.0.1:80",
             ),
             (
-                AskedCheck::new(Face::Http, Some("exec"), Some("disk"), place()),
+                AskedCheck::new(Face::Http, Some("exec"), Some("disk"), None, place()),
                 "exec disk 127.0.0.1:80",
             ),
             (
@@ -113,16 +128,23 @@ mod tests {
                     Face::Http,
                     Some("http"),
                     None,
+                    None,
                     Some((Host::Name("db".into()), 80)),
                 ),
                 "http db:80",
             ),
             (
-                AskedCheck::new(Face::Http, Some("http"), None, Some((Host::Local, 81))),
+                AskedCheck::new(
+                    Face::Http,
+                    Some("http"),
+                    None,
+                    None,
+                    Some((Host::Local, 81)),
+                ),
                 "http 127.0.0.1:81",
             ),
             (
-                AskedCheck::new(Face::Http, Some("http"), None, None),
+                AskedCheck::new(Face::Http, Some("http"), None, None, None),
                 "http",
             ),
         ];
@@ -135,8 +157,21 @@ mod tests {
     }
 
     #[test]
+    fn two_paths_of_one_instance_look_the_same_and_are_told_apart() {
+        let of = |path| AskedCheck::new(Face::Http, Some("http"), None, Some(path), None);
+        assert_eq!(of("/a").to_string(), of("/b").to_string());
+        assert_ne!(of("/a"), of("/b"));
+    }
+
+    #[test]
     fn a_long_segment_is_cut() {
-        let long = AskedCheck::new(Face::Http, Some("exec"), Some(&"é".repeat(1000)), None);
+        let long = AskedCheck::new(
+            Face::Http,
+            Some("exec"),
+            Some(&"é".repeat(1000)),
+            None,
+            None,
+        );
         assert_eq!(
             long.to_string().chars().count(),
             "exec ".len() + SEGMENT_MAX

@@ -4,6 +4,8 @@
 
 mod asked_check;
 mod gaps;
+pub mod history;
+pub mod overview;
 mod poller;
 mod pollers;
 mod recent;
@@ -16,6 +18,7 @@ use std::time::Duration;
 
 use crate::probe::Check;
 pub use asked_check::{AskedCheck, Face};
+pub use history::{CheckHistory, Events, HostEvent, LastFail, PollAnswer, SharedHistory};
 pub use poller::{Poller, Stated};
 pub use pollers::{PollerFigures, Pollers};
 pub use recent::{LastAnswer, RecentServices, SeenService};
@@ -32,12 +35,23 @@ pub struct Moment {
     pub unix: f64,
 }
 
+/// What is news of an answer.
+#[derive(Debug)]
+pub struct News {
+    /// The check began to fail, or passes again.
+    pub event: Option<HostEvent>,
+    /// It is the first answer for this check, or one that passes where the one before did not, or the other way round.
+    pub is_other: bool,
+}
+
 /// What is remembered of all polls.
 pub struct Ledger {
     /// Who polls.
     pub pollers: Pollers,
     /// What was asked for.
     pub services: RecentServices,
+    /// What changed.
+    pub events: Events,
 }
 
 impl Ledger {
@@ -48,6 +62,7 @@ impl Ledger {
         Self {
             pollers: Pollers::new(settings.max_pollers),
             services: RecentServices::new(services, settings.max_addresses_per_service),
+            events: Events::default(),
         }
     }
 
@@ -63,10 +78,14 @@ impl Ledger {
         self.pollers.asked(at.since_start, poller, stated, check);
     }
 
-    /// Notes the answer to a poll; the code is 0 where there is none. Gives whether it is news: the first answer for this
-    /// check, or one that passes where the one before did not, or the other way round.
-    pub fn answered(&mut self, at: Moment, poller: &Poller, told: Told, code: u16) -> bool {
-        self.pollers.answered(at.since_start, poller, told, code);
-        self.services.answered(at.unix, poller, told, code)
+    /// Notes the answer to a poll, and gives what is news of it.
+    pub fn answered(&mut self, at: Moment, poller: &Poller, answer: &PollAnswer<'_>) -> News {
+        let PollAnswer { told, code, .. } = *answer;
+        let event = self.pollers.answered(at, poller, answer);
+        if let Some(event) = &event {
+            self.events.push(event.clone());
+        }
+        let is_other = self.services.answered(at.unix, poller, told, code);
+        News { event, is_other }
     }
 }

@@ -7,8 +7,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::history::{Histories, HostEvent, PollAnswer};
 use super::record::{RecordSlot, Records};
-use super::{Poller, PollerRecord, Stated, Told, View};
+use super::{Moment, Poller, PollerRecord, Stated, View};
 use crate::probe::Check;
 
 /// Counts for the metrics.
@@ -26,6 +27,7 @@ pub struct PollerFigures {
 pub struct Pollers {
     limit: usize,
     records: Records,
+    histories: Histories,
     /// Those that came once, the oldest first; those among them that came again since are passed over.
     newcomers: VecDeque<RecordSlot>,
     /// Those that came again, with their polls when they were looked at last: who has not polled since is evicted first.
@@ -42,6 +44,7 @@ impl Pollers {
         Self {
             limit: limit.max(2),
             records: Records::default(),
+            histories: Histories::default(),
             newcomers: VecDeque::new(),
             regulars: VecDeque::new(),
             count: 0,
@@ -58,7 +61,9 @@ impl Pollers {
         check: Option<&Check>,
     ) {
         let Some(record) = self.records.get_mut(&**poller) else {
-            return self.add(PollerRecord::new(Arc::clone(poller), now, stated, check));
+            let history = self.histories.of(poller, now);
+            let record = PollerRecord::new(Arc::clone(poller), now, stated, check, history);
+            return self.add(record);
         };
         record.asked(now, stated, check);
         if record.polls == 2 {
@@ -75,11 +80,16 @@ impl Pollers {
         self.records.insert(Arc::clone(&record.poller), record);
     }
 
-    /// Notes the answer to a poll that was noted before.
-    pub fn answered(&mut self, now: Duration, poller: &Poller, told: Told, code: u16) {
-        if let Some(record) = self.records.get_mut(poller) {
-            record.answered(now, told, code);
-        }
+    /// Notes the answer to a poll that was noted before; gives whether its check began to fail, or passes again.
+    pub fn answered(
+        &mut self,
+        at: Moment,
+        poller: &Poller,
+        answer: &PollAnswer<'_>,
+    ) -> Option<HostEvent> {
+        let record = self.records.get_mut(poller)?;
+        record.answered(at.since_start, answer);
+        record.history.note(at, poller, answer)
     }
 
     /// Copies of the pollers that a filter lets through, to be looked at when the lock is free again.

@@ -195,7 +195,7 @@ mod tests {
         let place = Some((Host::Local, port));
         Poller {
             service: ServiceName::parse(service).unwrap(),
-            check: AskedCheck::new(Face::Http, Some("http"), None, place),
+            check: AskedCheck::new(Face::Http, Some("http"), None, None, place),
             address: std::net::Ipv4Addr::from_bits(address).into(),
             node: None,
             server: None,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::gaps::Gaps;
+use super::history::{PollAnswer, SharedHistory};
 use super::row::{self, PollerRow, Told};
 use super::{Poller, Stated};
 use crate::probe::Check;
@@ -39,6 +40,10 @@ pub struct PollerRecord {
     run: u64,
     /// The last poll came after an answer other than "up".
     after_closed: bool,
+    /// Its sessions with the server when it was told other than "up" first.
+    sessions_at_close: Option<u32>,
+    /// What is remembered of the check, shared with all that poll it.
+    pub history: SharedHistory,
 }
 
 /// Where the record of a certain poller is.
@@ -62,6 +67,7 @@ impl PollerRecord {
         now: Duration,
         stated: &Stated,
         check: Option<&Check>,
+        history: SharedHistory,
     ) -> Self {
         Self {
             poller,
@@ -76,6 +82,8 @@ impl PollerRecord {
             told_at: now,
             run: 0,
             after_closed: false,
+            sessions_at_close: None,
+            history,
         }
     }
 
@@ -96,14 +104,20 @@ impl PollerRecord {
         self.check = check.filter(|c| is_short(c)).cloned();
     }
 
-    pub(super) fn answered(&mut self, now: Duration, told: Told, code: u16) {
+    pub(super) fn answered(&mut self, now: Duration, answer: &PollAnswer<'_>) {
+        let told = answer.told;
+        if told == Told::Up {
+            self.sessions_at_close = None;
+        } else if !self.told.is_some_and(|before| before != Told::Up) {
+            self.sessions_at_close = self.stated.sessions.map(|[own, _]| own);
+        }
         self.run = if self.told == Some(told) {
             self.run + 1
         } else {
             1
         };
         self.told = Some(told);
-        self.code = code;
+        self.code = answer.code;
         self.told_at = now;
     }
 
@@ -115,6 +129,7 @@ impl PollerRecord {
         PollerRow {
             service: who.service.as_str().to_owned(),
             check: who.check.to_string(),
+            variant: who.check.variant().to_owned(),
             names,
             address: who.address,
             node: who.node.as_deref().map(str::to_owned),
@@ -133,6 +148,30 @@ impl PollerRecord {
             run: self.run,
             after_closed: self.after_closed,
         }
+    }
+
+    /// Whether a person looked, rather than a balancer polled.
+    #[must_use]
+    pub fn is_person(&self) -> bool {
+        row::is_person(self.stated.by_hand, self.polls)
+    }
+
+    /// Its polls so far.
+    #[must_use]
+    pub fn polls(&self) -> u64 {
+        self.polls
+    }
+
+    /// The check that it asks for, unless that is too long, refused, or the spool alone.
+    #[must_use]
+    pub fn check(&self) -> Option<&Check> {
+        self.check.as_ref()
+    }
+
+    /// Its sessions with the server when it was told other than "up" first.
+    #[must_use]
+    pub fn sessions_at_close(&self) -> Option<u32> {
+        self.sessions_at_close
     }
 
     /// Whether it was silent for so long that it is to be forgotten.
@@ -181,7 +220,7 @@ pub fn polled_checks<'a>(
 ) -> PolledChecks {
     let mut found = PolledChecks::default();
     for record in records {
-        if !record.is_polling(now) || row::is_person(record.stated.by_hand, record.polls) {
+        if !record.is_polling(now) || record.is_person() {
             continue;
         }
         match &record.check {

@@ -72,6 +72,9 @@ pub struct PollerRow {
     pub service: String,
     /// What it has checked: protocol, host and port.
     pub check: String,
+    /// What else of the request tells checks apart: its path, or its options.
+    #[serde(default)]
+    pub variant: String,
     /// The spool entries that can take it down, besides `all`.
     pub names: Vec<String>,
     /// Where it polls from.
@@ -139,8 +142,8 @@ impl PollerRow {
     #[must_use]
     pub fn id(&self) -> String {
         format!(
-            "{} {} {} {:?} {:?}",
-            self.service, self.check, self.address, self.node, self.server
+            "{} {} {} {} {:?} {:?}",
+            self.service, self.check, self.variant, self.address, self.node, self.server
         )
     }
 

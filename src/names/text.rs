@@ -66,6 +66,31 @@ pub fn without_userinfo(text: &str) -> String {
     format!("{scheme}:{slashes}***@{host}")
 }
 
+/// A text on one line, cut where it has more than `most` characters. Those that change the direction of writing go, as
+/// they would reorder what stands beside it.
+#[must_use]
+pub fn shown(text: &str, most: usize) -> String {
+    let mut chars = text.chars().filter(|c| !turns_direction(*c)).map(visible);
+    let mut line: String = chars.by_ref().take(most).collect();
+    let is_cut = chars.next().is_some();
+    if is_cut {
+        line.pop();
+    }
+    line.truncate(line.trim_end().len());
+    if is_cut {
+        line.push('…');
+    }
+    line
+}
+
+/// Unicode Standard Annex 9, section 2.
+fn turns_direction(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
 fn visible(c: char) -> char {
     if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
         ' '
@@ -115,5 +140,14 @@ mod tests {
         ] {
             assert_eq!(without_userinfo(text), shown, "{text}");
         }
+    }
+
+    #[test]
+    fn what_is_shown_is_short_and_reorders_nothing() {
+        assert_eq!(shown("a\r\nb\u{2028}c\x07", 99), "a  b c");
+        assert_eq!(shown("x\u{202e}y\u{2066}z\u{200f}", 99), "xyz");
+        assert_eq!(shown("héllo wörld", 7), "héllo…");
+        assert_eq!(shown("héllo w", 7), "héllo w");
+        assert_eq!(shown("", 7), "");
     }
 }

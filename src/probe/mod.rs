@@ -41,7 +41,7 @@ pub use context::{Capacity, Context};
 pub use header::Header;
 pub use http_rule::{HttpRule, Pattern};
 pub(crate) use options::QueryError;
-pub use outcome::Outcome;
+pub use outcome::{Outcome, ProbeRun};
 pub use protocol::Protocol;
 pub(crate) use protocol::Request;
 use protocol::settle;

@@ -1,7 +1,12 @@
 //! What comes of a probe: a failed one is a value too.
 
+use std::time::{Duration, SystemTime};
+
 use bytes::Bytes;
 use hyper::StatusCode;
+
+use super::Trace;
+use crate::names::text::shown;
 
 /// What came of a probe.
 #[derive(Debug, Clone)]
@@ -14,10 +19,21 @@ pub struct Outcome {
     pub ours: bool,
     /// What the body leaves unsaid, for the log and `hacheck probe`.
     pub cause: Option<Box<str>>,
+    /// The probe that found it; `None` where there was none.
+    pub run: Option<ProbeRun>,
     /// There was no place for the probe: it says nothing of the target, so it is not stored, and worth asking again.
     pub overload: bool,
     /// The host was given by a name, and its look-up led to this host.
     pub name_is_ours: bool,
+}
+
+/// When a probe ran.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProbeRun {
+    /// When it ended.
+    pub ended: SystemTime,
+    /// How long it took.
+    pub took: Duration,
 }
 
 impl Outcome {
@@ -28,6 +44,7 @@ impl Outcome {
             body: Bytes::from(body.into()),
             ours: true,
             cause: None,
+            run: None,
             overload: false,
             name_is_ours: false,
         }
@@ -61,6 +78,30 @@ impl Outcome {
     pub(crate) fn because(mut self, cause: impl Into<Box<str>>) -> Self {
         self.cause = Some(cause.into());
         self
+    }
+
+    /// Adds that a probe has found it just now.
+    #[must_use]
+    pub fn found_by(mut self, probe: &Trace) -> Self {
+        self.run = Some(ProbeRun {
+            ended: SystemTime::now(),
+            took: Duration::from_secs_f64(probe.seconds()),
+        });
+        self
+    }
+
+    /// Status, cause and the beginning of the body on one line, with at most so many characters.
+    #[must_use]
+    pub fn in_short(&self, most: usize) -> String {
+        let cause = match &self.cause {
+            Some(cause) => format!(" ({cause})"),
+            None => String::new(),
+        };
+        // A character has four bytes at most.
+        let start = &self.body[..self.body.len().min(4 * most)];
+        let body = String::from_utf8_lossy(start);
+        let line = format!("{}{cause} {}", self.status.as_u16(), body.trim());
+        shown(&line, most)
     }
 
     /// Whether the check passes for the originals' clients: 200 to 399.

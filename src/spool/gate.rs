@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::names::Names;
 use super::read::Root;
-use super::{ALL, Downtime, Mark, Spool, SpoolError, cause_text};
+use super::{ALL, Downtime, Listing, Mark, Spool, SpoolError, cause_text};
 
 /// How often the same trouble is logged at the most.
 const LOG_EVERY: Duration = Duration::from_secs(60);
@@ -171,10 +171,10 @@ impl Gate {
         })
     }
 
-    /// The downtimes in force in the whole spool; `None` while it cannot be listed.
-    pub fn count(&self) -> Option<usize> {
+    /// The whole spool; `None` while it cannot be listed.
+    pub fn list(&self) -> Option<Listing> {
         let listed = self.spool.list().map_err(|e| self.note_root(&e.cause));
-        listed.ok().map(|l| l.downtimes.len())
+        listed.ok()
     }
 
     /// The root, unless it is gone.

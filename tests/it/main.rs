@@ -47,6 +47,7 @@ mod mysql;
 mod mysql_peers;
 mod own_listeners;
 mod packaging;
+mod page;
 mod pages;
 mod pollers;
 mod postgres_peers;

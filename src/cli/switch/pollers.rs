@@ -121,6 +121,7 @@ mod tests {
         PollerRow {
             service: "web".into(),
             check: "http 127.0.0.1:80".into(),
+            variant: String::new(),
             names: vec!["web".into()],
             address: [10, 0, 0, 1].into(),
             node: Some(node.into()),

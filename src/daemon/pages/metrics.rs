@@ -130,7 +130,7 @@ fn group_metrics(page: &mut Exposition, state: &DaemonState) {
 fn spool(page: &mut Exposition, state: &DaemonState) {
     let gate = &state.gate;
     let (services, failing, forgotten) = state.ledger().services.figures();
-    let downtimes = state.downtimes();
+    let downtimes = state.spool_watch.seen().count();
     let readable = u8::from(gate.trouble_within(SPOOL_TROUBLE).is_none());
     page.gauge(
         "spool_readable",

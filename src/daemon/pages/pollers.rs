@@ -44,8 +44,7 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
         pollers,
         forgotten,
     };
-    // Texts and numbers always fit into JSON.
-    reply::json(&serde_json::to_value(page).unwrap_or_default())
+    reply::json(&page)
 }
 
 fn spool_root(state: &DaemonState) -> SpoolRoot {
@@ -139,7 +138,7 @@ mod tests {
         let place = Some((Host::Address([10, 9, 9, 9].into()), 80));
         let poller = Poller {
             service: ServiceName::parse("web").unwrap(),
-            check: AskedCheck::new(Face::Http, Some("tcp"), None, place),
+            check: AskedCheck::new(Face::Http, Some("tcp"), None, None, place),
             address: [10, 0, 0, 1].into(),
             node: None,
             server: None,

@@ -13,8 +13,7 @@ pub(super) fn page(state: &DaemonState) -> Reply {
     let (entries, bytes) = state.checker.cache().size();
     let (services, failing, forgotten) = state.ledger().services.figures();
     let gate = &state.gate;
-    // Counting them may be what finds the trouble.
-    let downtimes = state.downtimes();
+    let downtimes = state.spool_watch.seen().count();
     let trouble = gate.trouble_within(SPOOL_TROUBLE);
     reply::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),

@@ -14,6 +14,7 @@ mod note;
 pub(super) mod route;
 pub(super) mod target;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
 
@@ -71,7 +72,13 @@ impl Poll {
         };
         let poller = Poller {
             service: path.service.clone(),
-            check: AskedCheck::new(face, path.protocol.map(|p| p.name), asked.segment(), place),
+            check: AskedCheck::new(
+                face,
+                path.protocol.map(|p| p.name),
+                asked.segment(),
+                asked.variant().as_deref(),
+                place,
+            ),
             address,
             node: said.node,
             server: said.server,
@@ -131,6 +138,19 @@ impl Asked {
                 protocol,
                 target: Arc::new(target),
             }),
+        }
+    }
+
+    /// What else of the request decides the result: the path, or the options in one spelling. A query string that
+    /// reaches the target is none of it: where it changes with each poll, each would be a poller of its own.
+    fn variant(&self) -> Option<Cow<'_, str>> {
+        let Self::Check(check) = self else {
+            return None;
+        };
+        match check.protocol.request {
+            Request::Whole => Some(check.target.bare_path().into()),
+            Request::Options(read) => read(check.target.query()).ok().map(Cow::from),
+            Request::Segment | Request::Ignored => None,
         }
     }
 

@@ -7,6 +7,7 @@ use super::super::state::DaemonState;
 use super::Poll;
 use super::decide::Verdict;
 use crate::http::phrase::reason_phrase;
+use crate::ledger::PollAnswer;
 use crate::probe::Outcome;
 use crate::spool::Closed;
 
@@ -31,24 +32,28 @@ pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code
         counter.fetch_add(1, Ordering::Relaxed);
     }
     let now = state.moment(Instant::now());
-    let told = verdict.told();
-    let is_news = state.ledger().answered(now, &poll.poller, told, code);
-    if is_news {
-        log_change(poll, verdict);
+    let answer = PollAnswer {
+        told: verdict.told(),
+        code,
+        outcome: verdict.outcome(),
+    };
+    let news = state.ledger().answered(now, &poll.poller, &answer);
+    if news.is_other || news.event.is_some() {
+        log::info!("{}", change(poll, verdict));
     }
 }
 
 /// Says that a check passes again, or no more.
-fn log_change(poll: &Poll, verdict: &Verdict) {
+fn change(poll: &Poll, verdict: &Verdict) -> String {
     let poller = &poll.poller;
     let state = if verdict.passes() { "up" } else { "DOWN" };
-    log::info!(
+    format!(
         "{} ({}) is now {state} for {}{}",
         poller.service,
         poller.check,
         poller.address,
         why(verdict)
-    );
+    )
 }
 
 fn why(verdict: &Verdict) -> String {

@@ -32,6 +32,16 @@ pub enum PageName {
     PollersHealth,
     Mutornadomon,
     Metrics,
+    /// `/overview`.
+    Overview,
+    /// `/downtimes`.
+    Downtimes,
+    /// `/ui`.
+    Ui,
+    /// `/ui.js`.
+    UiScript,
+    /// `/ui.css`.
+    UiStyle,
 }
 
 /// A check, as the path names it.
@@ -82,6 +92,11 @@ pub fn parse<'a>(
         "/pollers/health" => Route::Page(PageName::PollersHealth),
         "/mutornadomon" => Route::Page(PageName::Mutornadomon),
         "/metrics" => Route::Page(PageName::Metrics),
+        "/overview" => Route::Page(PageName::Overview),
+        "/downtimes" => Route::Page(PageName::Downtimes),
+        "/ui" => Route::Page(PageName::Ui),
+        "/ui.js" => Route::Page(PageName::UiScript),
+        "/ui.css" => Route::Page(PageName::UiStyle),
         "/healthz" => Route::Health,
         _ => return checking(method, check(path, query)?),
     };

@@ -1,4 +1,4 @@
-use super::super::{AskedCheck, Face, PollerRow, polled_checks};
+use super::super::{AskedCheck, Face, PollerRow, Told, polled_checks};
 use super::*;
 use crate::net::Host;
 use crate::probe::{Protocol, Target};
@@ -14,7 +14,7 @@ fn poller(service: &str, node: &str) -> Arc<Poller> {
     let place = Some((Host::Local, 80));
     Arc::new(Poller {
         service: ServiceName::parse(service).unwrap(),
-        check: AskedCheck::new(Face::Http, Some("http"), None, place),
+        check: AskedCheck::new(Face::Http, Some("http"), None, None, place),
         address: [10, 0, 0, 1].into(),
         node: Some(node.into()),
         server: Some("web/s1".into()),
@@ -40,7 +40,20 @@ fn stated(words: &str) -> Stated {
 
 fn poll(pollers: &mut Pollers, now: u64, poller: &Arc<Poller>, words: &str, told: Told) {
     pollers.asked(seconds(now), poller, &stated(words), None);
-    pollers.answered(seconds(now), poller, told, 0);
+    answer(pollers, now, poller, told);
+}
+
+fn answer(pollers: &mut Pollers, now: u64, poller: &Poller, told: Told) {
+    let at = Moment {
+        since_start: seconds(now),
+        unix: 0.0,
+    };
+    let answer = PollAnswer {
+        told,
+        code: 0,
+        outcome: None,
+    };
+    pollers.answered(at, poller, &answer);
 }
 
 #[test]
@@ -104,7 +117,7 @@ fn an_answer_that_took_time_belongs_to_the_poll_before() {
     let lb = poller("web", "lb1");
     pollers.asked(seconds(1), &lb, &stated("UP"), None);
     assert_eq!(rows(&pollers, "web")[0].told, None);
-    pollers.answered(seconds(3), &lb, Told::Up, 200);
+    answer(&mut pollers, 3, &lb, Told::Up);
     poll(&mut pollers, 4, &lb, "UP", Told::Up);
     let row = rows(&pollers, "web").remove(0);
     assert_eq!(

@@ -21,6 +21,7 @@ pub struct Setup {
     environment: Vec<(&'static str, String)>,
     files: Option<&'static str>,
     bind: IpAddr,
+    port: u16,
 }
 
 impl Setup {
@@ -33,6 +34,7 @@ impl Setup {
             environment: vec![],
             files: None,
             bind: [127, 0, 0, 1].into(),
+            port: 0,
         }
     }
 
@@ -91,7 +93,8 @@ impl Setup {
         command.envs(self.environment.iter().map(|(n, v)| (n, v)));
         command
             .arg("serve")
-            .args(["-B", &self.bind.to_string(), "-p", "0", "--spool-root"])
+            .args(["-B", &self.bind.to_string(), "-p", &self.port.to_string()])
+            .arg("--spool-root")
             .arg(self.spool.root());
         if let Some(text) = &self.config {
             fs::write(outside.join("config.yaml"), text).unwrap();
@@ -144,6 +147,24 @@ impl Daemon {
     #[track_caller]
     pub fn start() -> Self {
         Setup::new().start()
+    }
+
+    /// Another one in its place, at the same address and on the same spool.
+    #[track_caller]
+    pub fn start_again(self) -> Self {
+        let Self {
+            process,
+            address,
+            spool,
+        } = self;
+        drop(process);
+        let setup = Setup {
+            spool,
+            bind: address.ip(),
+            port: address.port(),
+            ..Setup::new()
+        };
+        setup.start()
     }
 
     #[track_caller]

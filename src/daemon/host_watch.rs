@@ -1,0 +1,100 @@
+//! What changes on this host without a poll that tells of it: downtimes, the spool, groups. Looked at each second by a
+//! thread of its own, which may hang without harm.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::state::DaemonState;
+use crate::group::GroupState;
+use crate::ledger::history::{EventKind, HostEvent};
+use crate::os::cause::cause_text;
+use crate::spool::unix_now;
+
+/// From one look to the next.
+const EVERY: Duration = Duration::from_secs(1);
+
+/// Starts the thread.
+pub(super) fn start(state: &Arc<DaemonState>) {
+    let state = Arc::clone(state);
+    let watch = move || {
+        let mut groups = HashMap::new();
+        loop {
+            state.look_at_spool();
+            look_at_groups(&state, &mut groups);
+            std::thread::sleep(EVERY);
+        }
+    };
+    let thread = std::thread::Builder::new().name("host-watch".into());
+    if let Err(e) = thread.spawn(watch) {
+        log::warn!(
+            "cannot start the thread that watches the spool: {}; /overview shows no changes of it",
+            cause_text(e)
+        );
+    }
+}
+
+/// When each group's state began, and whether it is up.
+type KnownGroups = HashMap<String, (bool, f64)>;
+
+fn look_at_groups(state: &DaemonState, known: &mut KnownGroups) {
+    let live = state.live();
+    known.retain(|name, _| live.config.groups.contains_key(name));
+    for name in live.config.groups.keys() {
+        let group = state.checker.groups().get(name);
+        if let Some(event) = group_event(name, &group, known) {
+            state.happened(event);
+        }
+    }
+}
+
+/// The event, if the group is in another state than before. That it is up at first is none.
+fn group_event(name: &str, group: &GroupState, known: &mut KnownGroups) -> Option<HostEvent> {
+    let up = group.up?;
+    let changed = group.changed.unwrap_or_else(unix_now);
+    let before = known.insert(name.to_owned(), (up, changed));
+    let after = match before {
+        Some((was_up, _)) if was_up == up => return None,
+        None if up => return None,
+        Some((_, since)) if up => Some(changed - since),
+        _ => None,
+    };
+    let text = match up {
+        true => None,
+        false => Some(group.summary.clone()),
+    };
+    Some(HostEvent {
+        service: Some(name.to_owned()),
+        text,
+        after,
+        ..HostEvent::new(changed, EventKind::Group)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_that_goes_down_and_comes_back_is_two_events() {
+        let mut known = KnownGroups::new();
+        let mut look = |up, changed| {
+            let group = GroupState {
+                up: Some(up),
+                changed: Some(changed),
+                summary: "1 of 2".into(),
+                ..GroupState::default()
+            };
+            let event = group_event("node", &group, &mut known)?;
+            Some((event.text, event.after))
+        };
+        assert_eq!(look(true, 1.0), None);
+        assert_eq!(look(false, 2.0), Some((Some("1 of 2".into()), None)));
+        assert_eq!(look(false, 2.0), None);
+        assert_eq!(look(true, 9.0), Some((None, Some(7.0))));
+        assert_eq!(
+            group_event("new", &GroupState::default(), &mut KnownGroups::new()),
+            None
+        );
+    }
+}

@@ -1,0 +1,197 @@
+//! `/overview`: the state of this host, for its page, `hacheck top` and the fleet; `/downtimes`.
+//!
+//! Rule: what a stranger may make up is bounded: services, checks of a service, pollers of a check. Those that somebody
+//! polls steadily come first, and among them the worst.
+
+mod rows;
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use self::rows::RowMaker;
+use super::DaemonState;
+use crate::daemon::spool_watch::SpoolSeen;
+use crate::http::reply::{self, Reply};
+use crate::ledger::overview::{
+    BalancerRow, ConnectionsRow, DowntimeRow, FORM, GroupCheckRow, GroupRow, Overview, Rotation,
+    ServiceRow, SpoolRow, Summary,
+};
+use crate::names::ALL;
+
+/// Most services.
+const SERVICES_MAX: usize = 200;
+
+/// Most balancers in the list of all.
+const BALANCERS_MAX: usize = 100;
+
+/// From so many polls on, somebody polls steadily.
+const STEADY: u64 = 5;
+
+/// `/overview[?service=SERVICE]…`.
+pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
+    reply::json(&overview(state, query))
+}
+
+/// `/downtimes`: all that are in force.
+pub(super) fn downtimes(state: &DaemonState) -> Reply {
+    let seen = state.spool_watch.seen();
+    reply::json(&serde_json::json!({"downtimes": seen.downtimes}))
+}
+
+/// The state of this host.
+pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
+    let wanted = wanted(query);
+    let live = state.live();
+    let seen = state.spool_watch.seen();
+    let now = state.moment(Instant::now());
+    let (records, changes, forgotten) = {
+        let ledger = &mut *state.ledger();
+        ledger.pollers.prune(now.since_start);
+        let records = ledger
+            .pollers
+            .records(|poller| is_wanted(&wanted, poller.service.as_str()));
+        let forgotten = ledger.pollers.figures(now.since_start).forgotten;
+        (records, ledger.events.told(), forgotten)
+    };
+    let rows = RowMaker {
+        now,
+        live: &live,
+        downtimes: &seen.downtimes,
+    };
+    let mut services = rows.services(&records);
+    let balancers = balancers(&services);
+    services.extend(unasked(&seen.downtimes, &services, &wanted));
+    services.sort_by(|a, b| order(a).cmp(&order(b)));
+    let whole = seen.downtimes.iter().any(|row| row.name == ALL);
+    let verdict = Summary::of(&services, whole);
+    let left_out = limit(&mut services);
+    Overview {
+        page: FORM,
+        now: now.unix,
+        host: live.host.short.clone(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        daemon: state.id.clone(),
+        started: state.started_unix,
+        verdict,
+        spool: spool(state, &seen),
+        downtimes: seen.downtimes.clone(),
+        services,
+        balancers,
+        groups: groups(state),
+        changes,
+        connections: connections(state),
+        pollers_forgotten: forgotten,
+        left_out,
+    }
+}
+
+/// The services that a query names; none for all.
+fn wanted(query: Option<&str>) -> Vec<String> {
+    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let services = pairs.filter(|(name, _)| name == "service");
+    services.map(|(_, value)| value.into_owned()).collect()
+}
+
+fn is_wanted(wanted: &[String], service: &str) -> bool {
+    wanted.is_empty() || wanted.iter().any(|name| name == service)
+}
+
+/// Downtimes that no check is taken down by: `hadown wbe`.
+fn unasked(
+    downtimes: &[DowntimeRow],
+    services: &[ServiceRow],
+    wanted: &[String],
+) -> Vec<ServiceRow> {
+    let checks = services.iter().flat_map(|service| &service.checks);
+    let is_asked = |name: &String| checks.clone().any(|check| check.names.contains(name));
+    let unasked = downtimes
+        .iter()
+        .filter(|row| row.name != ALL && is_wanted(wanted, &row.service) && !is_asked(&row.name));
+    let silent = |row: &DowntimeRow| ServiceRow {
+        name: row.name.clone(),
+        state: Rotation::Silent,
+        checks: Vec::new(),
+    };
+    unasked.map(silent).collect()
+}
+
+fn order(service: &ServiceRow) -> (Rotation, &str) {
+    (service.state, &service.name)
+}
+
+/// Leaves out services when there are too many: those first that nobody polls steadily, then those that are well. Gives
+/// how many.
+fn limit(services: &mut Vec<ServiceRow>) -> usize {
+    let left_out = services.len().saturating_sub(SERVICES_MAX);
+    if left_out > 0 {
+        services.sort_by_key(|service| !is_steady(service));
+        services.truncate(SERVICES_MAX);
+        services.sort_by(|a, b| order(a).cmp(&order(b)));
+    }
+    left_out
+}
+
+fn is_steady(service: &ServiceRow) -> bool {
+    let mut pollers = service.checks.iter().flat_map(|check| &check.pollers);
+    pollers.any(|poller| poller.polling && poller.polls >= STEADY)
+}
+
+/// Who polls, whatever they ask for: those that still do first.
+fn balancers(services: &[ServiceRow]) -> Vec<BalancerRow> {
+    let mut known: BTreeMap<String, BalancerRow> = BTreeMap::new();
+    let checks = services.iter().flat_map(|service| &service.checks);
+    for poller in checks.flat_map(|check| &check.pollers) {
+        let name = poller.name();
+        let row = known
+            .entry(name.clone())
+            .or_insert_with(|| BalancerRow::new(name));
+        row.add(poller);
+    }
+    let mut rows: Vec<BalancerRow> = known.into_values().collect();
+    rows.sort_by_key(|row| !row.polling);
+    rows.truncate(BALANCERS_MAX);
+    rows
+}
+
+fn spool(state: &DaemonState, seen: &SpoolSeen) -> SpoolRow {
+    let trouble = seen.trouble.as_ref();
+    SpoolRow {
+        root: state.gate.spool().root().to_string_lossy().into_owned(),
+        readable: trouble.is_none(),
+        error: trouble.map(|trouble| trouble.text.clone()),
+        since: trouble.map(|trouble| trouble.since),
+    }
+}
+
+fn groups(state: &DaemonState) -> BTreeMap<String, GroupRow> {
+    let live = state.live();
+    let names = live.config.groups.keys();
+    names
+        .map(|name| (name.clone(), group(state, name)))
+        .collect()
+}
+
+fn group(state: &DaemonState, name: &str) -> GroupRow {
+    let known = state.checker.groups().get(name);
+    let check = |check: crate::group::CheckSummary| GroupCheckRow {
+        text: check.text,
+        passes: check.passes,
+        said: check.said,
+        took: check.took.as_secs_f64(),
+    };
+    GroupRow {
+        state: known.up.map(|up| if up { "up" } else { "down" }.to_owned()),
+        changed: known.changed,
+        checked: known.checked,
+        summary: known.checked.map(|_| known.summary),
+        checks: known.checks.into_iter().map(check).collect(),
+    }
+}
+
+fn connections(state: &DaemonState) -> ConnectionsRow {
+    ConnectionsRow {
+        open: state.connections.count(),
+        max: state.connections.max(),
+        dropped: state.connections.dropped(),
+    }
+}

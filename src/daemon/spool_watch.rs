@@ -1,0 +1,239 @@
+//! What stands in the spool, for the pages: the folder is looked at when it changed, and notices what came and went.
+//!
+//! Rule: never on a thread that serves, as a file system may hang. Checks do not go by this: the gate reads for itself.
+
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt as _;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
+
+use crate::ledger::history::{EventKind, HostEvent};
+use crate::ledger::overview::{self, DowntimeRow};
+use crate::names::text::shown;
+use crate::os::users;
+use crate::spool::{Downtime, Gate, Key, Mark, unix_now};
+
+/// How long a spool that could not be read counts as unreadable after the last failure.
+pub(super) const SPOOL_TROUBLE: Duration = Duration::from_secs(10);
+
+/// Most of a reason that is shown, in characters.
+const REASON_MAX: usize = 500;
+
+/// Most of a user's name that is shown, in characters.
+const NAME_MAX: usize = 100;
+
+/// How long the folder's own time of change is believed: a file may be written over in place.
+const BELIEVED: Duration = Duration::from_secs(10);
+
+/// Two changes within so many seconds may look like one, where times of files are coarse.
+const SETTLED: f64 = 2.5;
+
+/// What stood in the spool when it was looked at last.
+#[derive(Debug, Default)]
+pub(super) struct SpoolSeen {
+    /// The downtimes in force, by name.
+    pub(super) downtimes: Vec<DowntimeRow>,
+    /// The folder can be listed.
+    pub(super) is_listed: bool,
+    /// The folder could ever be listed.
+    was_listed: bool,
+    /// Why it cannot be read, and since when.
+    pub(super) trouble: Option<SpoolTrouble>,
+}
+
+impl SpoolSeen {
+    /// How many downtimes are in force; `None` while that is not known.
+    pub(super) fn count(&self) -> Option<usize> {
+        self.is_listed.then_some(self.downtimes.len())
+    }
+}
+
+/// A spool that cannot be read.
+#[derive(Debug, Clone)]
+pub(super) struct SpoolTrouble {
+    pub(super) text: String,
+    /// In seconds of unix time.
+    pub(super) since: f64,
+}
+
+/// The looks at the spool.
+#[derive(Default)]
+pub(super) struct SpoolWatch {
+    seen: Mutex<Arc<SpoolSeen>>,
+    last: Mutex<Option<Look>>,
+}
+
+/// A look, by which the next one knows whether anything can have changed.
+#[derive(Debug, Clone, Copy)]
+struct Look {
+    stamp: FolderStamp,
+    at: Instant,
+    unix: f64,
+}
+
+impl SpoolWatch {
+    /// What was seen last.
+    pub(super) fn seen(&self) -> Arc<SpoolSeen> {
+        Arc::clone(&self.lock_seen())
+    }
+
+    /// Looks again, unless somebody is looking; gives what changed since.
+    pub(super) fn look(&self, gate: &Gate) -> Vec<HostEvent> {
+        let mut last = match self.last.try_lock() {
+            Ok(last) => last,
+            Err(TryLockError::Poisoned(last)) => last.into_inner(),
+            Err(TryLockError::WouldBlock) => return Vec::new(),
+        };
+        let before = self.seen();
+        let look = Look::now(gate);
+        let downtimes = match (*last, look) {
+            (Some(last), Some(look)) if last.still_holds(&look, &before) => {
+                Some(before.downtimes.clone())
+            }
+            _ => {
+                *last = look;
+                list(gate, &before)
+            }
+        };
+        if downtimes.is_none() {
+            *last = None;
+        }
+        let now = unix_now();
+        let seen = SpoolSeen {
+            is_listed: downtimes.is_some(),
+            was_listed: before.was_listed || downtimes.is_some(),
+            downtimes: downtimes.unwrap_or_else(|| held(&before)),
+            trouble: trouble(gate, &before, now),
+        };
+        let events = events(&before, &seen, now);
+        *self.lock_seen() = Arc::new(seen);
+        events
+    }
+
+    fn lock_seen(&self) -> MutexGuard<'_, Arc<SpoolSeen>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Look {
+    /// The folder as it is now; `None` when it is not there.
+    fn now(gate: &Gate) -> Option<Self> {
+        let folder = fs::metadata(gate.spool().root()).ok()?;
+        Some(Self {
+            stamp: FolderStamp::of(&folder),
+            at: Instant::now(),
+            unix: unix_now(),
+        })
+    }
+
+    /// Whether what was seen then must still be so.
+    fn still_holds(&self, now: &Self, seen: &SpoolSeen) -> bool {
+        let mut ends = seen.downtimes.iter().filter_map(|row| row.until);
+        self.stamp == now.stamp
+            && self.stamp.changed < self.unix - SETTLED
+            && now.at.duration_since(self.at) < BELIEVED
+            && !ends.any(|end| end <= now.unix)
+    }
+}
+
+/// What changes with every change of a folder.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct FolderStamp {
+    device: u64,
+    inode: u64,
+    /// The last change, in seconds of unix time.
+    changed: f64,
+}
+
+impl FolderStamp {
+    fn of(folder: &Metadata) -> Self {
+        #[allow(clippy::cast_precision_loss)] // to the microsecond for centuries
+        let seconds = |whole: i64, nanos: i64| whole as f64 + nanos as f64 / 1e9;
+        let modified = seconds(folder.mtime(), folder.mtime_nsec());
+        let changed = seconds(folder.ctime(), folder.ctime_nsec());
+        Self {
+            device: folder.dev(),
+            inode: folder.ino(),
+            changed: modified.max(changed),
+        }
+    }
+}
+
+/// The downtimes in force; an entry that cannot be read is what it was.
+fn list(gate: &Gate, before: &SpoolSeen) -> Option<Vec<DowntimeRow>> {
+    let listing = gate.list()?;
+    let root = gate.spool().root();
+    let mut rows: Vec<DowntimeRow> = listing
+        .downtimes
+        .iter()
+        .map(|(key, downtime)| row(key, downtime, users::owner(&root.join(key.file_name()))))
+        .collect();
+    for (name, _) in &listing.odd {
+        let known = before.downtimes.iter().find(|row| row.name == *name);
+        rows.extend(known.map(as_held));
+    }
+    Some(rows)
+}
+
+fn row(key: &Key, downtime: &Downtime, owner: Option<String>) -> DowntimeRow {
+    let mark = match downtime.mark() {
+        Some(Mark::Soft) => Some("soft"),
+        Some(Mark::Drain) => Some("drain"),
+        None => None,
+    };
+    DowntimeRow {
+        name: key.file_name(),
+        service: key.service_name().to_string(),
+        host: key.host().map(str::to_owned),
+        port: key.port(),
+        reason: shown(&downtime.reason, REASON_MAX),
+        by: downtime.by().map(|user| shown(user, NAME_MAX)),
+        file_owner: owner,
+        since: downtime.creation,
+        until: downtime.expiration,
+        mark: mark.map(str::to_owned),
+        held: false,
+    }
+}
+
+fn held(seen: &SpoolSeen) -> Vec<DowntimeRow> {
+    seen.downtimes.iter().map(as_held).collect()
+}
+
+fn as_held(row: &DowntimeRow) -> DowntimeRow {
+    DowntimeRow {
+        held: true,
+        ..row.clone()
+    }
+}
+
+/// The trouble that there is now; it began when it was seen first.
+fn trouble(gate: &Gate, before: &SpoolSeen, now: f64) -> Option<SpoolTrouble> {
+    let text = gate.trouble_within(SPOOL_TROUBLE)?;
+    let since = match &before.trouble {
+        Some(known) => known.since,
+        None => now,
+    };
+    Some(SpoolTrouble { text, since })
+}
+
+fn events(before: &SpoolSeen, seen: &SpoolSeen, now: f64) -> Vec<HostEvent> {
+    let spool = HostEvent::new(now, EventKind::Spool);
+    let mut events = Vec::new();
+    match (&before.trouble, &seen.trouble) {
+        (None, Some(trouble)) => events.push(HostEvent {
+            text: Some(shown(&trouble.text, REASON_MAX)),
+            ..spool
+        }),
+        (Some(trouble), None) => events.push(HostEvent {
+            after: Some(now - trouble.since),
+            ..spool
+        }),
+        _ => {}
+    }
+    // What was down before the first look came before the start.
+    if before.was_listed {
+        events.extend(overview::changes(&before.downtimes, &seen.downtimes, now));
+    }
+    events
+}

@@ -1,0 +1,106 @@
+//! What became of the downtimes between two looks at the spool.
+
+use super::DowntimeRow;
+use crate::ledger::history::{EventKind, HostEvent};
+
+/// The events that made one list of the other; `now` in seconds of unix time.
+#[must_use]
+pub fn changes(before: &[DowntimeRow], after: &[DowntimeRow], now: f64) -> Vec<HostEvent> {
+    let find = |rows: &[DowntimeRow], name: &str| rows.iter().position(|row| row.name == name);
+    let gone = before.iter().filter(|old| find(after, &old.name).is_none());
+    let mut events: Vec<HostEvent> = gone.map(|old| lifted(old, now)).collect();
+    for new in after {
+        let is_known =
+            find(before, &new.name).is_some_and(|place| says_the_same(&before[place], new));
+        if !is_known {
+            events.push(down(new, now));
+        }
+    }
+    events
+}
+
+/// Whether two downtimes of one name are the same to whoever reads of them.
+fn says_the_same(one: &DowntimeRow, other: &DowntimeRow) -> bool {
+    (&one.reason, &one.by, one.until) == (&other.reason, &other.by, other.until)
+}
+
+fn down(row: &DowntimeRow, now: f64) -> HostEvent {
+    HostEvent {
+        service: Some(row.name.clone()),
+        text: Some(row.reason.clone()),
+        by: row.by.clone(),
+        until: row.until,
+        ..HostEvent::new(now, EventKind::Down)
+    }
+}
+
+fn lifted(row: &DowntimeRow, now: f64) -> HostEvent {
+    HostEvent {
+        service: Some(row.name.clone()),
+        after: row.since.map(|since| now - since),
+        expired: Some(row.until.is_some_and(|until| until <= now)),
+        ..HostEvent::new(now, EventKind::Lifted)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(name: &str, reason: &str, until: Option<f64>) -> DowntimeRow {
+        DowntimeRow {
+            name: name.into(),
+            service: name.into(),
+            host: None,
+            port: None,
+            reason: reason.into(),
+            by: Some("alice".into()),
+            file_owner: None,
+            since: Some(100.0),
+            until,
+            mark: None,
+            held: false,
+        }
+    }
+
+    #[test]
+    fn what_came_and_what_went() {
+        let before = [
+            row("a", "x", None),
+            row("b", "x", Some(150.0)),
+            row("c", "x", None),
+        ];
+        let after = [row("c", "x", None), row("d", "new disk", Some(500.0))];
+        let events = changes(&before, &after, 160.0);
+        let told: Vec<_> = events
+            .iter()
+            .map(|e| (e.kind, e.service.as_deref().unwrap(), e.expired, e.after))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                (EventKind::Lifted, "a", Some(false), Some(60.0)),
+                (EventKind::Lifted, "b", Some(true), Some(60.0)),
+                (EventKind::Down, "d", None, None),
+            ]
+        );
+        let down = &events[2];
+        assert_eq!(
+            (down.text.as_deref(), down.by.as_deref()),
+            (Some("new disk"), Some("alice"))
+        );
+        assert_eq!(down.until, Some(500.0));
+    }
+
+    #[test]
+    fn another_reason_or_end_is_an_event_and_a_state_that_is_held_is_none() {
+        let before = [row("a", "x", None)];
+        assert_eq!(changes(&before, &[row("a", "y", None)], 0.0).len(), 1);
+        assert_eq!(changes(&before, &[row("a", "x", Some(9.0))], 0.0).len(), 1);
+        let held = DowntimeRow {
+            held: true,
+            ..row("a", "x", None)
+        };
+        assert_eq!(changes(&before, &[held], 0.0), []);
+    }
+}

@@ -1,0 +1,7 @@
+//! The host's page in a real browser, and the answers that it is made of.
+
+mod answers;
+mod hostile;
+mod live;
+mod looks;
+mod situations;
