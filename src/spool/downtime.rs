@@ -42,7 +42,7 @@ impl Downtime {
     #[must_use]
     pub fn parse(content: &[u8]) -> Self {
         let read = serde_json::from_slice(content)
-            .or_else(|_| serde_json::from_slice(&without_lone_surrogates(content)));
+            .or_else(|_| serde_json::from_slice(&as_python_reads_it(content)));
         let Ok(Value::Object(mut object)) = read else {
             let reason = String::from_utf8_lossy(content).into_owned();
             return Self {
@@ -56,13 +56,14 @@ impl Downtime {
             Some(Value::String(text)) => text,
             Some(other) => other.to_string(),
         };
-        let mut time = |key: &str| object.remove(key).and_then(|v| v.as_f64());
+        let mut time = |key: &str| object.remove(key).as_ref().and_then(time_of);
         let (expiration, creation) = (time("expiration"), time("creation"));
         object.remove("service");
         Self {
             reason,
-            expiration,
-            creation,
+            // An end that never comes is none.
+            expiration: expiration.filter(|end| *end != f64::INFINITY),
+            creation: creation.filter(|at| at.is_finite()),
             extra: object,
             legacy: false,
         }
@@ -185,6 +186,51 @@ pub fn unix_now() -> f64 {
     Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or(u64::MAX)).as_secs_f64()
 }
 
+/// A time as the Python tools read it: there `true` is 1. A number in quotes is one too, since variables of
+/// configuration management are texts.
+fn time_of(value: &Value) -> Option<f64> {
+    match value {
+        Value::Number(number) => number.as_f64(),
+        Value::Bool(set) => Some(f64::from(u8::from(*set))),
+        Value::String(text) => text.trim().parse().ok().filter(|t: &f64| !t.is_nan()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// Python's JSON has more than the standard: numbers without end, and halves of surrogate pairs.
+fn as_python_reads_it(json: &[u8]) -> Vec<u8> {
+    with_quoted_infinities(&without_lone_surrogates(json))
+}
+
+/// JSON in which the number `Infinity` is the text of that name, which [`time_of`] reads.
+fn with_quoted_infinities(json: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(json.len() + 8);
+    let mut in_text = false;
+    let mut at = 0;
+    while at < json.len() {
+        let infinity = ["-Infinity", "Infinity"]
+            .into_iter()
+            .find(|name| !in_text && json[at..].starts_with(name.as_bytes()));
+        let length = match (infinity, json[at]) {
+            (Some(name), _) => {
+                out.extend_from_slice(format!("\"{name}\"").as_bytes());
+                at += name.len();
+                continue;
+            }
+            // An escaped quote ends no text.
+            (None, b'\\') if in_text => 2,
+            (None, b'"') => {
+                in_text = !in_text;
+                1
+            }
+            (None, _) => 1,
+        };
+        out.extend_from_slice(&json[at..(at + length).min(json.len())]);
+        at += length;
+    }
+    out
+}
+
 /// JSON in which halves of surrogate pairs that stand alone are U+FFFD. Python writes them for bytes of a reason that
 /// are no text in its locale.
 fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
@@ -258,11 +304,33 @@ mod tests {
     }
 
     #[test]
+    fn times_are_read_as_python_reads_them_and_numbers_in_quotes_too() {
+        for (written, read) in [
+            ("true", Some(1.0)),
+            ("false", Some(0.0)),
+            ("Infinity", None),
+            ("-Infinity", Some(f64::NEG_INFINITY)),
+            ("\"1500000000.25\"", Some(1_500_000_000.25)),
+            ("\" 5 \"", Some(5.0)),
+            ("null", None),
+        ] {
+            let text = format!(r#"{{"reason": "a \"Infinity\" b", "expiration": {written}}}"#);
+            let d = Downtime::parse(text.as_bytes());
+            assert_eq!(
+                (d.reason.as_str(), d.expiration, d.legacy),
+                ("a \"Infinity\" b", read, false),
+                "{written}"
+            );
+        }
+    }
+
+    #[test]
     fn times_of_a_wrong_type_are_ignored() {
         for text in [
             r#"{"expiration": "soon"}"#,
             r#"{"expiration": [1]}"#,
-            r#"{"expiration": true}"#,
+            r#"{"expiration": "nan"}"#,
+            r#"{"expiration": Infinity}"#,
         ] {
             assert!(
                 !Downtime::parse(text.as_bytes()).is_over(SystemTime::now()),
