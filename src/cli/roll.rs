@@ -76,6 +76,8 @@ struct Roll {
     waiter: Waiter,
     command: RollCommand,
     reason: String,
+    /// The downtimes as this roll wrote them, in the order of the keys.
+    written: Vec<Option<Downtime>>,
     /// Steps that are done, with their durations.
     steps: Vec<(&'static str, Duration)>,
 }
@@ -103,13 +105,14 @@ impl Roll {
             waiter: Waiter::new(program, client, spool, keys, limits)?,
             command: RollCommand::new(command),
             reason: reason(args.reason, command),
+            written: Vec::new(),
             steps: Vec::new(),
         })
     }
 
     fn run(&mut self) -> Result<(), Failure> {
-        self.waiter.spool.create_root().map_err(Failure::failed)?;
         let before = self.may_begin()?;
+        self.waiter.spool.create_root().map_err(Failure::failed)?;
         self.run_while_down(before)
             .map_err(|failure| self.and_left_down(failure))?;
         // A daemon that does not answer now must not keep the services down.
@@ -139,6 +142,8 @@ impl Roll {
 
     /// Everything that speaks against it is looked at before anything is changed.
     fn may_begin(&self) -> Result<PollersPage, Failure> {
+        let runnable = self.command.refuse_unless_runnable();
+        runnable.map_err(nothing_changed)?;
         let page = self.pollers_of_this_spool().map_err(nothing_changed)?;
         if !self.waiter.limits.force {
             for key in &self.waiter.keys {
@@ -189,15 +194,37 @@ impl Roll {
         for key in &self.waiter.keys {
             let written = self.waiter.spool.down(key, downtime.clone());
             written.map_err(Failure::failed)?;
+            self.written.push(self.read(key)?);
         }
         Ok(())
     }
 
+    /// Lifts what this roll wrote, and nothing else.
     fn lift(&mut self) -> Result<(), Failure> {
-        for key in &self.waiter.keys {
+        for (key, written) in self.waiter.keys.iter().zip(&self.written) {
+            let now = self.read(key)?;
+            if now.is_none() || now != *written {
+                return Err(self.was_changed(key, now));
+            }
             self.waiter.spool.up(key).map_err(Failure::failed)?;
         }
         Ok(())
+    }
+
+    fn read(&self, key: &Key) -> Result<Option<Downtime>, Failure> {
+        self.waiter.spool.read(key).map_err(Failure::failed)
+    }
+
+    fn was_changed(&self, key: &Key, now: Option<Downtime>) -> Failure {
+        match now {
+            Some(other) => {
+                let other = description(&other, owner(&self.waiter.spool, key));
+                failed!(
+                    "{key} was taken down by somebody else meanwhile, {other}; that downtime is left alone"
+                )
+            }
+            None => failed!("{key} was put back by somebody else meanwhile"),
+        }
     }
 
     fn run_command_to_success(&mut self) -> Result<(), Failure> {

@@ -2,7 +2,11 @@
 
 use std::io;
 use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::unix::process::CommandExt as _;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+
+use nix::sys::signal::SigSet;
 
 /// The descriptors that a service manager passed to this process (sd_listen_fds(3)), with their names; they will not
 /// be inherited further. To be called before anything else is opened. Each is handed out once: a second call finds none.
@@ -21,4 +25,16 @@ pub fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
     Ok(passed
         .map(|(fd, name)| (name, unsafe { OwnedFd::from_raw_fd(fd) }))
         .collect())
+}
+
+/// Makes a command start with an empty signal mask, whatever this thread holds back: a mask is inherited by all that
+/// the command starts, and a service that holds SIGTERM back can never be stopped.
+pub fn with_empty_signal_mask(command: &mut Command) -> &mut Command {
+    let clear = || SigSet::empty().thread_set_mask().map_err(io::Error::from);
+    // SAFETY: between fork and exec only pthread_sigmask(3) is called, which is async-signal-safe; nothing is
+    // allocated, and no lock is taken.
+    #[allow(unsafe_code)]
+    unsafe {
+        command.pre_exec(clear)
+    }
 }

@@ -11,6 +11,8 @@ use nix::unistd::Pid;
 use crate::cli::failure::{Failure, failed};
 use crate::cli::wait::interrupt::Interrupt;
 use crate::os::cause::cause_text;
+use crate::os::process::can_be_run;
+use crate::os::sys::with_empty_signal_mask;
 
 /// How often the command is looked at while it runs.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -29,6 +31,17 @@ impl RollCommand {
             None => (String::new(), Vec::new()),
         };
         Self { program, arguments }
+    }
+
+    /// Refuses a command that cannot be started, before anything is taken down for it.
+    pub(super) fn refuse_unless_runnable(&self) -> Result<(), Failure> {
+        if can_be_run(&self.program) {
+            return Ok(());
+        }
+        let program = &self.program;
+        Err(failed!(
+            "cannot start {program}: there is no such program that this user may run; give its path"
+        ))
     }
 
     /// Runs the command to its end. Ctrl-C and SIGTERM are passed on to it.
@@ -50,7 +63,7 @@ impl RollCommand {
 
     fn start(&self) -> Result<Child, Failure> {
         let mut command = Command::new(&self.program);
-        let started = command.args(&self.arguments).spawn();
+        let started = with_empty_signal_mask(command.args(&self.arguments)).spawn();
         started.map_err(|e| self.cannot("start", e))
     }
 

@@ -11,8 +11,8 @@ use crate::cli::failure::{Failure, failed};
 pub(crate) struct Interrupt(SignalFd);
 
 impl Interrupt {
-    /// Holds the signals back. Commands that are started later get them as usual: the standard
-    /// library clears the mask.
+    /// Holds the signals back. Commands that are started later would inherit that: see
+    /// [`with_empty_signal_mask`](crate::os::sys::with_empty_signal_mask).
     pub(crate) fn hold() -> Result<Self, Failure> {
         match signals() {
             Ok(signals) => Ok(Self(signals)),

@@ -7,6 +7,7 @@
 
 mod argv;
 mod environment;
+mod program;
 
 use std::fmt;
 use std::io;
@@ -24,6 +25,7 @@ use crate::os::cause::cause_text;
 
 pub use argv::{Argv, CommandError};
 pub use environment::{Environment, all_names};
+pub use program::can_be_run;
 
 /// Most bytes that are kept of each of the two outputs.
 const OUTPUT_MAX: usize = 64 << 10;
