@@ -36,14 +36,30 @@ static ERRORS: Seldom = Seldom::new();
 /// # Errors
 /// When the address does not belong to this host or the port is taken.
 pub(crate) fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket_for(address)?;
+    socket.set_reuseport(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Opens a listening socket on a port that nobody else listens on.
+///
+/// # Errors
+/// When the address does not belong to this host or the port is taken.
+pub(crate) fn bind_alone(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = socket_for(address)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
+    // A port whose last connections are still closing is free.
     socket.set_reuseaddr(true)?;
-    socket.set_reuseport(true)?;
-    socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }
 
 /// A protocol that is served on a listener; cloned for each connection.

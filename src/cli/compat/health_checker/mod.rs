@@ -40,8 +40,9 @@ const GROUP: &str = "health-checker";
 /// The deadline of checks that are no scripts, as in Gruntwork's health-checker.
 const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Where it listens unless told otherwise.
-const LISTENER: &str = "0.0.0.0:5000";
+/// Where it listens unless told otherwise: as the code of every release of Gruntwork's health-checker does. Its README
+/// alone says 5000.
+const LISTENER: &str = "0.0.0.0:5500";
 
 /// The longest `--script-timeout`, in seconds: a day.
 const SCRIPT_TIMEOUT_MAX: u64 = 86_400;
@@ -69,7 +70,7 @@ struct HealthCheckerArgs {
     /// let concurrent requests share one run of the checks
     #[argh(switch)]
     singleflight: bool,
-    /// address and port to listen on (default 0.0.0.0:5000)
+    /// address and port to listen on (default 0.0.0.0:5500)
     #[argh(option, arg_name = "address")]
     listener: Option<String>,
     /// panic, fatal, error, warning, info, debug or trace (default info)

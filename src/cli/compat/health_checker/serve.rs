@@ -53,7 +53,7 @@ pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
-    match accept::bind(address) {
+    match accept::bind_alone(address) {
         Ok(socket) => Ok(socket),
         Err(e) => {
             let cause = cause_text(e);
