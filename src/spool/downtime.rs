@@ -69,6 +69,15 @@ impl Downtime {
         }
     }
 
+    /// The downtime of an entry that is there and cannot be read.
+    #[must_use]
+    pub fn unreadable(name: &str) -> Self {
+        Self {
+            reason: format!("the spool entry {name} cannot be read"),
+            ..Self::default()
+        }
+    }
+
     /// How it is told, if not as usual.
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {

@@ -1,7 +1,7 @@
 //! The daemon's view of the spool: is this service let through, and if not, why not.
 //!
-//! Rule: what cannot be read keeps the state that was read last; a key that was never read is up. So a spool that
-//! vanishes, loses its permissions or breaks never lets a host back into traffic.
+//! Rule: what cannot be read keeps the state that was read last; an entry that is there and was never read is down.
+//! So a spool that vanishes, loses its permissions or breaks never lets a host back into traffic.
 
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -205,7 +205,10 @@ impl Gate {
                     what.display(),
                     cause_text(&e)
                 ));
-                self.remembered(name).map(|downtime| (downtime, true))
+                let known = self.remembered(name);
+                let unread = || Arc::new(Downtime::unreadable(name));
+                let downtime = known.or_else(|| root.has(name).then(unread))?;
+                Some((downtime, true))
             }
         }
     }

@@ -94,11 +94,16 @@ impl Spool {
     }
 
     fn read_raw(&self, name: &str) -> Result<Option<Downtime>, SpoolError> {
-        let found = match read::Root::open(&self.root) {
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
-            root => root.and_then(|root| root.entry(name)),
+        let fail = |e| SpoolError::new("read", self.root.join(name), e);
+        let root = match read::Root::open(&self.root) {
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
+            root => root.map_err(fail)?,
         };
-        found.map_err(|e| SpoolError::new("read", self.root.join(name), e))
+        match root.entry(name) {
+            // As a daemon says that starts now.
+            Err(_) if root.has(name) => Ok(Some(Downtime::unreadable(name))),
+            found => found.map_err(fail),
+        }
     }
 
     /// Writes a downtime. Where one is in force for the same reason, and the new one has no `creation`, the old one's

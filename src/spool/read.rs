@@ -44,6 +44,21 @@ impl<'a> Root<'a> {
         self.folder.metadata().map(|m| (m.dev(), m.ino()))
     }
 
+    /// Whether there is an entry of a name, though it cannot be read: neither a folder nor a link to nothing is one.
+    pub(super) fn has(&self, name: &str) -> bool {
+        let path = self.path.join(name);
+        let Ok(entry) = fs::symlink_metadata(&path) else {
+            return false;
+        };
+        if !entry.is_symlink() {
+            return !entry.is_dir();
+        }
+        match fs::metadata(&path) {
+            Ok(target) => !target.is_dir(),
+            Err(e) => e.kind() != io::ErrorKind::NotFound,
+        }
+    }
+
     /// Reads an entry: `Ok(None)` when there is none.
     ///
     /// # Errors

@@ -216,7 +216,7 @@ fn whatever_takes_the_place_of_a_downtime_holds_it() {
 }
 
 #[test]
-fn things_that_are_no_files_neither_hang_nor_count() {
+fn an_entry_that_cannot_be_read_is_down_from_the_start_and_hangs_nothing() {
     let mut daemon = Daemon::start();
     let path = |name: &str| daemon.spool.path(name);
     nix::unistd::mkfifo(&path("fifo"), Mode::from_bits_truncate(0o666)).unwrap();
@@ -234,7 +234,15 @@ fn things_that_are_no_files_neither_hang_nor_count() {
         "fifo", "socket", "out", "device", "loop", "broken", "tofifo", "folder",
     ] {
         let errors = daemon.metric("hacheck_spool_errors_total");
-        daemon.get(&format!("/spool/{name}/80")).is(200, "");
+        let answer = daemon.get(&format!("/spool/{name}/80"));
+        let told = daemon.run("hastatus", &[name]);
+        // A folder or a link to nothing is no entry.
+        if matches!(name, "broken" | "folder") {
+            answer.is(200, "");
+        } else {
+            answer.says(503, &format!("the spool entry {name} cannot be read"));
+            assert_eq!(told.code, Some(1), "{name}: {told:?}");
+        }
         assert!(
             daemon.metric("hacheck_spool_errors_total") > errors,
             "{name} was not told"
