@@ -272,8 +272,12 @@ fn without_permission_nothing_changes_and_the_remedy_is_said() {
     unprivileged(&spool, "hastatus", &["web"]).is(1, "DOWN\tinf\tweb\told\n");
     unprivileged(&spool, "hashowdowned", &[]).is(0, "DOWN\tinf\tweb\told\n");
     fs::set_permissions(spool.path("web"), fs::Permissions::from_mode(0o000)).unwrap();
-    unprivileged(&spool, "hastatus", &["web", "mail"]).is_with(1, "UP\tmail\n", "cannot read");
-    unprivileged(&spool, "hashowdowned", &[]).is_with(0, "", "note: \"web\" in");
+    unprivileged(&spool, "hastatus", &["web", "mail"]).is(
+        1,
+        "DOWN\tinf\tweb\tthe spool entry web cannot be read\nUP\tmail\n",
+    );
+    let unread = "DOWN\tinf\tweb\tthe spool entry web cannot be read\n";
+    unprivileged(&spool, "hashowdowned", &[]).is(0, unread);
     fs::set_permissions(spool.root(), fs::Permissions::from_mode(0o000)).unwrap();
     unprivileged(&spool, "hastatus", &["web"]).is_with(1, "", "permission denied");
     unprivileged(&spool, "hashowdowned", &[]).is_with(1, "", "cannot list");
@@ -328,7 +332,10 @@ fn a_link_in_the_spool_is_replaced_not_written_through() {
     let victim = spool.outside().join("victim");
     fs::write(&victim, "precious").unwrap();
     symlink(&victim, spool.path("web")).unwrap();
-    spool.run("hadown", &["-r", "x", "web"]).is(0, "");
+    let note = "the spool entry web cannot be read\"; replaced";
+    spool
+        .run("hadown", &["-r", "x", "web"])
+        .is_with(0, "", note);
     assert_eq!(fs::read_to_string(&victim).unwrap(), "precious");
     assert_eq!(spool.json("web")["reason"], "x");
 }

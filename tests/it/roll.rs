@@ -214,7 +214,38 @@ fn a_command_that_fails_leaves_the_service_down_and_gives_its_exit_code() {
     }
     let ran = site.run("haroll", &["web", "--", "/no/such/command"]);
     ran.is_with(1, "", "cannot start /no/such/command");
-    assert!(ran.err.contains("web stays down"), "{}", ran.err);
+    assert!(ran.err.contains("nothing was changed"), "{}", ran.err);
+    site.daemon.get("/spool/web/0").is(200, "");
+}
+
+#[test]
+fn a_command_and_what_it_starts_have_no_blocked_signals() {
+    let site = Site::start();
+    let _lb = site.balancer("lb1", "", "inter 100ms");
+    site.known(&["lb1"]);
+    let mask = site.daemon.spool.outside().join("mask");
+    let script = format!("grep SigBlk /proc/self/status > {}", mask.display());
+    let ran = site.run("haroll", &["web", "--", "sh", "-c", &script]);
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+    let mask = std::fs::read_to_string(mask).unwrap();
+    assert_eq!(mask.trim(), "SigBlk:\t0000000000000000");
+}
+
+#[test]
+fn a_downtime_that_somebody_else_wrote_meanwhile_is_left_alone() {
+    let site = Site::start();
+    let _lb = site.balancer("lb1", "", "inter 100ms");
+    site.known(&["lb1"]);
+    let root = site.daemon.spool.root();
+    let write = r#"echo '{"reason": "water in the rack"}' > "$0/web""#;
+    let root = root.to_str().unwrap();
+    let ran = site.run("haroll", &["web", "--", "sh", "-c", write, root]);
+    ran.is_with(
+        1,
+        "",
+        "for \"water in the rack\"; that downtime is left alone",
+    );
+    assert_eq!(site.daemon.spool.json("web")["reason"], "water in the rack");
 }
 
 #[test]

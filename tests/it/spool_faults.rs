@@ -254,7 +254,7 @@ fn an_entry_that_cannot_be_read_is_down_from_the_start_and_hangs_nothing() {
     daemon
         .get("/spool/real/80")
         .is(503, "Service real in down state: a reason");
-    assert_eq!(daemon.status("/spool/downtimes"), 2);
+    assert_eq!(daemon.status("/spool/downtimes"), 8);
     daemon.is_sound();
 }
 

@@ -306,7 +306,7 @@ mod tests {
         );
         assert_eq!(
             read(&["--port", "1"]).unwrap().listener.to_string(),
-            "0.0.0.0:5000"
+            "0.0.0.0:5500"
         );
     }
 
