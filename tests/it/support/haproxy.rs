@@ -97,6 +97,17 @@ impl Haproxy {
             self.stat(backend, server, "status") == status
         });
     }
+
+    /// Waits until a server's last check has this status, and a result that holds a text. While the next one runs,
+    /// HAProxy shows neither.
+    #[track_caller]
+    pub fn wait_for_check(&self, backend: &str, server: &str, status: &str, text: &str) {
+        let what = format!("the check of {backend}/{server} got {status} with {text:?}");
+        wait_until(PATIENCE, &what, || {
+            self.stat(backend, server, "check_code") == status
+                && self.stat(backend, server, "last_chk").contains(text)
+        });
+    }
 }
 
 /// The fields of a line of CSV, which may stand in quotes.
