@@ -9,7 +9,7 @@ use std::sync::{Arc, LazyLock};
 use hyper::header::{HOST, HeaderValue};
 
 use crate::net::Host;
-use crate::probe::{Check, CheckId, Outcome, Request, Settings, Target};
+use crate::probe::{Check, CheckId, Context, Outcome, Request, Target};
 
 /// What a result belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -67,9 +67,9 @@ impl CacheKeys {
     ///
     /// # Errors
     /// The answer, where the check makes no sense.
-    pub fn of(check: &Check, settings: &Settings) -> Result<Self, Outcome> {
+    pub fn of(check: &Check, context: &Context) -> Result<Self, Outcome> {
         let target = &*check.target;
-        let key = |request: Option<Box<str>>| key(check, settings, request);
+        let key = |request: Option<Box<str>>| key(check, context, request);
         Ok(match check.protocol.request {
             Request::Ignored => key(None).into(),
             Request::Segment => key(Some(target.segment().into())).into(),
@@ -91,7 +91,7 @@ impl CacheKeys {
     }
 }
 
-fn key(check: &Check, settings: &Settings, request: Option<Box<str>>) -> CacheKey {
+fn key(check: &Check, context: &Context, request: Option<Box<str>>) -> CacheKey {
     let target = &*check.target;
     // Nothing of a request but the name decides what a group is.
     let (host, port) = match check.is_group() {
@@ -102,18 +102,19 @@ fn key(check: &Check, settings: &Settings, request: Option<Box<str>>) -> CacheKe
         protocol: check.protocol.name,
         host,
         port,
-        service: service(check, settings),
+        service: service(check, context),
         request,
     }))
 }
 
 /// The service, where it decides the result.
-fn service(check: &Check, settings: &Settings) -> Option<Arc<str>> {
+fn service(check: &Check, context: &Context) -> Option<Arc<str>> {
     let target = &*check.target;
-    // A host that the configuration names may be one that requests must not: they do not share results.
-    if target.trusted && target.host != Host::Local {
+    // What the configuration names may be what requests must not ask for: they share neither results nor refusals.
+    if target.trusted && !context.is_open(check) {
         return Some(format!("group:{}", target.service).into());
     }
+    let settings = &context.settings;
     let decides = check.protocol.keyed_by_service
         || settings.service_name_header.is_some()
         || settings.is_special(&target.service);
@@ -157,14 +158,16 @@ fn names_virtual_host(host: &HeaderValue) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::probe::Protocol;
+    use crate::net::{LoginTo, Ports};
+    use crate::probe::{Protocol, Settings};
+    use crate::settings::Secret;
 
     fn key_of(protocol: &str, path: &str) -> Result<CacheKey, Outcome> {
         let check = Check {
             protocol: Protocol::find(protocol).unwrap(),
             target: Arc::new(Target::local(1, path)),
         };
-        CacheKeys::of(&check, &Settings::default()).map(|keys| keys.key)
+        CacheKeys::of(&check, &Context::plain(Settings::default())).map(|keys| keys.key)
     }
 
     #[test]
@@ -195,6 +198,35 @@ mod tests {
             key_of("mysql", "/?rolle=primary").unwrap_err().status,
             hyper::StatusCode::BAD_REQUEST
         );
+    }
+
+    #[test]
+    fn a_group_shares_results_with_pollers_where_they_may_ask_too() {
+        let context = Context::plain(Settings {
+            redis_password: Some(Secret::new("hunter2".into())),
+            allowed_ports: vec![Ports::parse("6379-8000").unwrap()],
+            login_to: vec![LoginTo::LOCAL],
+            ..Settings::default()
+        });
+        for (protocol, port, shared) in [
+            ("tcp", 7000, true),
+            ("tcp", 22, false),
+            ("redis", 6379, true),
+            ("redis", 7000, false),
+        ] {
+            let key = |trusted| {
+                let target = Target {
+                    trusted,
+                    ..Target::local(port, "/")
+                };
+                let check = Check {
+                    protocol: Protocol::find(protocol).unwrap(),
+                    target: Arc::new(target),
+                };
+                CacheKeys::of(&check, &context).unwrap()
+            };
+            assert_eq!(key(true) == key(false), shared, "{protocol} {port}");
+        }
     }
 
     #[test]

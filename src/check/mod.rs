@@ -97,7 +97,7 @@ impl Checker {
         check: &Check,
         context: &Arc<CheckContext>,
     ) -> Result<Arc<Outcome>, Outcome> {
-        let CacheKeys { key, without_host } = CacheKeys::of(check, &context.probes.settings)?;
+        let CacheKeys { key, without_host } = CacheKeys::of(check, &context.probes)?;
         let lookup = self.cache.look_up(&key, self.fresh, Instant::now());
         let running = match lookup {
             Lookup::Stored(outcome) => return Ok(outcome),

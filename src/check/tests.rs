@@ -1,6 +1,5 @@
 use super::*;
-use crate::net::LocalAddresses;
-use crate::probe::{self, Capacity, Context, Protocol, Request, Target};
+use crate::probe::{self, Context, Protocol, Request, Target};
 
 #[tokio::test]
 async fn a_probe_that_panics_fails_its_check_and_no_other() {
@@ -11,6 +10,7 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
         keyed_by_service: false,
         default_port: Some(0),
         bare_timeout: false,
+        login: |_| None,
         probe: |probe| {
             Box::pin(async move {
                 tokio::task::yield_now().await;
@@ -19,17 +19,8 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
             })
         },
     };
-    let room = Capacity {
-        probes: 64,
-        waiting: 64,
-    };
-    let probes = Context::new(
-        probe::Settings::default(),
-        room,
-        Arc::new(LocalAddresses::default()),
-    );
     let context = Arc::new(CheckContext {
-        probes: probes.unwrap(),
+        probes: Context::plain(probe::Settings::default()),
         groups: group::Groups::default(),
     });
     let checker = Checker::new(&Settings::default(), Arc::new(|_, _, _| {})).fresh();

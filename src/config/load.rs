@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
-use super::Config;
 use super::relations::warn_of_relations;
 use super::settings::settings;
+use super::{Config, logins};
 use crate::os::cause::cause_text;
 use crate::os::reading::{FileError, open_regular};
 use crate::settings::{
@@ -15,12 +15,14 @@ use crate::settings::{
 };
 
 /// A configuration that can be used, and what is odd about its file.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Loaded {
     /// The settings.
     pub config: Config,
     /// What the operator should know; as many as [`Faults`] has faults at most.
     pub warnings: Vec<Fault>,
+    /// What is worth a line of the log, and is as it may be.
+    pub notes: Vec<String>,
 }
 
 /// Reads a configuration file.
@@ -82,11 +84,11 @@ pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
     let mut document = document(text).map_err(|problem| fault(problem, name))?;
     let sink = FaultSink::new(text.len());
     tidy(&mut document.root, &is_secret, &sink);
-    let config = read(&document.root, &sink);
+    let loaded = read(&document.root, &sink);
     let (faults, warnings) = sink.finish(name, |place| document.line(place));
     match faults {
         Some(faults) => Err(faults),
-        None => Ok(Loaded { config, warnings }),
+        None => Ok(Loaded { warnings, ..loaded }),
     }
 }
 
@@ -109,11 +111,11 @@ fn is_secret(key: &str) -> bool {
     secrets.any(|setting| setting.name == key)
 }
 
-fn read(root: &Node, sink: &FaultSink) -> Config {
-    let mut config = Config::default();
+fn read(root: &Node, sink: &FaultSink) -> Loaded {
+    let mut loaded = Loaded::default();
     let other = match root.value {
         Value::Map(_) => None,
-        Value::Null => return config,
+        Value::Null => return loaded,
         Value::List(_) => Some("a list"),
         Value::Scalar(_) => Some("a single word or text"),
     };
@@ -121,18 +123,21 @@ fn read(root: &Node, sink: &FaultSink) -> Config {
         let remedy = "write lines such as 'cache_time: 10'";
         let text = format!("the file holds {other}, not settings; {remedy}");
         sink.fault(root.mark, "", text);
-        return config;
+        return loaded;
     }
     let keys = known_keys();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     let Some(fields) = Reader::root(root, sink).fields(&keys) else {
-        return config;
+        return loaded;
     };
     for setting in settings() {
-        setting.read(&mut config, &fields);
+        setting.read(&mut loaded.config, &fields);
     }
-    warn_of_relations(&config, &fields);
-    config
+    warn_of_relations(&loaded.config, &fields);
+    logins::warn(&loaded.config, &fields);
+    let note = logins::note(&loaded.config.probe, &fields);
+    loaded.notes.extend(note);
+    loaded
 }
 
 /// The keys of all settings, and of the files that secrets may stand in.

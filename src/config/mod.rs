@@ -27,6 +27,7 @@ pub struct Config {
 mod daemon;
 mod load;
 mod logging;
+mod logins;
 mod relations;
 mod settings;
 mod show;

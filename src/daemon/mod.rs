@@ -38,7 +38,7 @@ use log::LevelFilter;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::{self, Config};
+use crate::config::{self, Config, Loaded};
 use crate::http::{accept, unix};
 use crate::os::systemd::{self, PassedSocket};
 use crate::os::{files, logging, orphans};
@@ -94,11 +94,14 @@ impl Options {
 pub fn run(options: &Options) -> Result<(), StartError> {
     // Before anything else is opened.
     let passed = systemd::passed_sockets().map_err(StartError::Passed)?;
-    let config = load(options)?;
+    let Loaded { config, notes, .. } = load(options)?;
     if let Some(limit) = config.daemon.rlimit_nofile {
         files::set_file_limit(limit).map_err(StartError::FileLimit)?;
     }
     start_log(options, &config).map_err(StartError::Setup)?;
+    for note in notes {
+        log::info!("{note}");
+    }
     let state = Arc::new(state(options, config)?);
     host_watch::start(&state);
     let main = runtime()?;
@@ -109,16 +112,16 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     ended
 }
 
-fn load(options: &Options) -> Result<Config, StartError> {
+fn load(options: &Options) -> Result<Loaded, StartError> {
     let Some(file) = &options.config_file else {
-        return Ok(Config::default());
+        return Ok(Loaded::default());
     };
     let loaded = config::load(file).map_err(StartError::Config)?;
     for warning in &loaded.warnings {
         // The log is not open yet. Where standard error is closed, the warning must not stop the start.
         let _ = writeln!(io::stderr(), "hacheck: warning: {warning}");
     }
-    Ok(loaded.config)
+    Ok(loaded)
 }
 
 fn start_log(options: &Options, config: &Config) -> Result<(), SetupError> {

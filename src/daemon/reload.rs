@@ -57,6 +57,9 @@ fn load(file: &Path) -> Option<Loaded> {
             for warning in &loaded.warnings {
                 log::warn!("{warning}");
             }
+            for note in &loaded.notes {
+                log::info!("{note}");
+            }
             Some(loaded)
         }
         Err(faults) => {

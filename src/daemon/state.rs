@@ -147,8 +147,10 @@ impl DaemonState {
         self.checker.cache().set(&live.config.check);
         let before = self.live();
         live.context.probes.adopt(&before.context.probes);
-        let reach = |c: &Config| (c.probe.check_hosts.clone(), c.probe.allowed_ports.clone());
-        let other_reach = reach(&live.config) != reach(&before.config);
+        let (new, old) = (&live.config.probe, &before.config.probe);
+        let other_reach = new.check_hosts != old.check_hosts
+            || new.allowed_ports != old.allowed_ports
+            || new.login_to != old.login_to;
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
         if other_reach {
             // What may no longer be probed must not be told from memory either.

@@ -1,11 +1,12 @@
 //! Hosts, networks and ports: as they are written, which are this host's, which an operator
-//! allows, and which are never asked.
+//! allows, who may be logged in to, and which are never asked.
 //!
 //! Rule: a leaf, and pure but for the look at this host's own addresses.
 
 mod host;
 mod listeners;
 mod local;
+mod login_to;
 mod metadata;
 mod network;
 mod ports;
@@ -13,6 +14,7 @@ mod ports;
 pub use host::{Host, HostError};
 pub use listeners::OwnListeners;
 pub use local::LocalAddresses;
+pub use login_to::LoginTo;
 pub use metadata::is_metadata;
 pub use network::Network;
 pub use ports::Ports;

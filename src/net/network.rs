@@ -65,6 +65,21 @@ impl Network {
         ]
     }
 
+    /// Whether it lies in a loopback network as a whole.
+    #[must_use]
+    pub fn is_loopback(&self) -> bool {
+        match self.base {
+            IpAddr::V4(base) => base.is_loopback() && self.prefix >= 8,
+            IpAddr::V6(base) => base.is_loopback() && self.prefix == 128,
+        }
+    }
+
+    /// Whether its addresses are of IPv6.
+    #[must_use]
+    pub fn is_ipv6(&self) -> bool {
+        self.base.is_ipv6()
+    }
+
     /// Whether an address lies in the network. IPv4-mapped IPv6 addresses count as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {

@@ -108,6 +108,6 @@ fn refusal(host: &Host, address: SocketAddr, why: Refused) -> Outcome {
     ))
 }
 
-fn forbidden(text: String) -> Outcome {
+pub(super) fn forbidden(text: String) -> Outcome {
     Outcome::new(StatusCode::FORBIDDEN, text)
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::lookup::Resolver;
 use super::slots::{CheckId, SlotLimits, Slots};
 use super::tls::{TlsClient, TlsError};
-use super::{Outcome, Settings, Target, allowed, mysql};
+use super::{Check, Outcome, Protocol, Settings, Target, allowed, login, mysql};
 use crate::net::Host;
 use crate::net::LocalAddresses;
 
@@ -53,6 +53,16 @@ impl Context {
             settings,
             local,
         })
+    }
+
+    /// Settings on a host about which nothing is known yet.
+    #[cfg(test)]
+    pub(crate) fn plain(settings: Settings) -> Self {
+        let room = Capacity {
+            probes: 64,
+            waiting: 64,
+        };
+        Self::new(settings, room, Arc::default()).unwrap()
     }
 
     /// The unix socket of a service that is checked on this host; refuses the target when hacheck listens on it.
@@ -107,16 +117,42 @@ impl Context {
         self.slots.adopt(&before.slots);
     }
 
-    /// The addresses of a target that may be probed, in the order to try them.
-    pub(super) async fn addresses(&self, target: &Target) -> Result<Vec<SocketAddr>, Outcome> {
+    /// The addresses of a target that a protocol may probe, in the order to try them.
+    pub(super) async fn addresses(
+        &self,
+        protocol: &Protocol,
+        target: &Target,
+    ) -> Result<Vec<SocketAddr>, Outcome> {
         let port = target.port;
         allowed::port(self, target)?;
-        let found = match &target.host {
-            Host::Local => return allowed::here(self, target),
-            Host::Address(address) => vec![(*address, port).into()],
-            Host::Name(name) => self.resolver.look_up(name, port).await?,
+        let allowed = match &target.host {
+            Host::Local => allowed::here(self, target)?,
+            Host::Address(address) => {
+                let found = vec![(*address, port).into()];
+                allowed::addresses(self, target, found)?
+            }
+            Host::Name(name) => {
+                let found = self.resolver.look_up(name, port).await?;
+                allowed::addresses(self, target, found)?
+            }
         };
-        allowed::addresses(self, target, found)
+        login::addresses(self, protocol, target, allowed)
+    }
+
+    /// Whether any poller may ask for a check of the configuration that goes to this host.
+    #[must_use]
+    pub(crate) fn is_open(&self, check: &Check) -> bool {
+        if check.target.host != Host::Local {
+            return false;
+        }
+        let asked = Target {
+            trusted: false,
+            ..Target::clone(&check.target)
+        };
+        allowed::port(self, &asked)
+            .and_then(|()| allowed::here(self, &asked))
+            .and_then(|found| login::addresses(self, check.protocol, &asked, found))
+            .is_ok()
     }
 
     /// Whether an address is one of this host's.

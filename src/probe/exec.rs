@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use hyper::StatusCode;
 
-use super::{Outcome, Probe, Protocol, Request, settle};
+use super::{Outcome, Probe, Protocol, Request, login, settle};
 use crate::names::text::first_line;
 use crate::os::process::{self, Argv, End, Ran};
 
@@ -19,6 +19,7 @@ pub(super) const EXEC: Protocol = Protocol {
     keyed_by_service: true,
     default_port: Some(0),
     bare_timeout: false,
+    login: login::none,
     probe: |probe| settle(check(probe)),
 };
 

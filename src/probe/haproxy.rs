@@ -3,7 +3,7 @@
 
 use hyper::{Method, StatusCode};
 
-use super::{Headers, Outcome, Probe, Protocol, Request, http};
+use super::{Headers, Outcome, Probe, Protocol, Request, http, login};
 
 /// The page, as CSV.
 const PAGE: &str = "/;csv";
@@ -16,6 +16,7 @@ pub(super) const HAPROXY: Protocol = Protocol {
     keyed_by_service: true,
     default_port: Some(8404),
     bare_timeout: false,
+    login: login::none,
     probe: |probe| Box::pin(async move { check(probe).await.unwrap_or_else(|failed| failed) }),
 };
 

@@ -5,7 +5,7 @@ use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::Connection;
-use super::{AGENT, Headers, Outcome, Probe, Protocol, Request, http_rules, tls};
+use super::{AGENT, Headers, Outcome, Probe, Protocol, Request, http_rules, login, tls};
 use crate::http::client::{self, BodilessRequest, UpstreamResponse};
 
 /// The row of `http`.
@@ -16,6 +16,7 @@ pub(super) const HTTP: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(80),
     bare_timeout: false,
+    login: login::none,
     probe: |probe| Box::pin(check(probe)),
 };
 

@@ -2,7 +2,7 @@
 
 use super::lines::Lines;
 use super::shown::quote;
-use super::{Outcome, Probe, Protocol, Request, settle};
+use super::{Outcome, Probe, Protocol, Request, login, settle};
 
 /// Longest answer line, in bytes.
 const LINE_MAX: usize = 512;
@@ -15,6 +15,7 @@ pub(super) const MEMCACHED: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(11211),
     bare_timeout: false,
+    login: login::none,
     probe: |probe| settle(check(probe)),
 };
 

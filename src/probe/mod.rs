@@ -16,6 +16,7 @@ mod http;
 mod http_rule;
 mod http_rules;
 mod lines;
+mod login;
 mod lookup;
 mod memcached;
 mod mysql;
@@ -40,6 +41,7 @@ pub use crate::settings::Secret;
 pub use context::{Capacity, Context};
 pub use header::Header;
 pub use http_rule::{HttpRule, Pattern};
+pub(crate) use login::{Login, Travel};
 pub(crate) use options::QueryError;
 pub use outcome::{Outcome, ProbeRun};
 pub use protocol::Protocol;
@@ -85,6 +87,7 @@ const GROUP_ROW: Protocol = Protocol {
     keyed_by_service: true,
     default_port: Some(0),
     bare_timeout: false,
+    login: login::none,
     probe: |probe| settle(async { Err(probe.failed("a group is not probed by itself")) }),
 };
 

@@ -4,7 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{Outcome, PROTOCOLS, Probe, QueryError};
+use super::login::Login;
+use super::{Outcome, PROTOCOLS, Probe, QueryError, Settings};
 
 /// One row of [`PROTOCOLS`].
 pub struct Protocol {
@@ -20,6 +21,8 @@ pub struct Protocol {
     pub default_port: Option<u16>,
     /// The body on timeout is the originals' `Connection timed out after N.NNs` alone.
     pub(crate) bare_timeout: bool,
+    /// How checks log in under some settings; none where they do not.
+    pub(crate) login: fn(&Settings) -> Option<Login>,
     /// The probe.
     pub(crate) probe: ProbeFn,
 }

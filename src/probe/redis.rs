@@ -5,7 +5,8 @@ use hyper::StatusCode;
 
 use super::connection::Connection;
 use super::lines::Lines;
-use super::{Outcome, Probe, Protocol, Request, settle, tls};
+use super::login::{Login, Travel};
+use super::{Outcome, Probe, Protocol, Request, Settings, settle, tls};
 use crate::settings::Secret;
 
 /// Longest line of an answer, in bytes.
@@ -19,6 +20,7 @@ pub(super) const REDIS: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(6379),
     bare_timeout: false,
+    login,
     probe: |probe| settle(ping(probe)),
 };
 
@@ -28,6 +30,21 @@ pub(super) const SENTINEL: Protocol = Protocol {
     default_port: Some(26379),
     ..REDIS
 };
+
+fn login(settings: &Settings) -> Option<Login> {
+    if settings.redis_username.is_none() && settings.redis_password.is_none() {
+        return None;
+    }
+    let password = settings.redis_password.as_ref();
+    Some(Login {
+        password: password.map(|_| "redis_password"),
+        travel: if settings.redis_tls {
+            Travel::over_tls(settings)
+        } else {
+            Travel::InClear("redis_tls: true")
+        },
+    })
+}
 
 async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let mut lines = open(probe).await?;

@@ -53,7 +53,7 @@ impl Probe<'_> {
 
     /// The addresses of the target that may be probed, in the order to try them.
     pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, Outcome> {
-        let found = self.context.addresses(self.target).await?;
+        let found = self.context.addresses(self.protocol, self.target).await?;
         if matches!(self.target.host, Host::Name(_)) {
             let mut addresses = found.iter().map(SocketAddr::ip);
             let is_ours = addresses.any(|address| self.context.leads_here(address));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::{Header, HttpRule, header};
 use crate::names::fits_url;
-use crate::net::{Network, Ports};
+use crate::net::{LoginTo, Network, Ports};
 use crate::os::process::{Argv, Environment};
 use crate::settings::{
     Kind, Reader, Secret, any_text, bytes, collect, command, count, flag, list, map, networks,
@@ -43,6 +43,11 @@ settings! {
         /// Ports that may be probed at all, such as `[80, 443, 8000-8999]`. Narrow it where pollers should learn
         /// nothing of other local services.
         allowed_ports: Vec<Ports> = vec![Ports::ALL], port_ranges();
+        /// Where checks may log in, and so where passwords go: `local` is this host's own addresses, at the protocol's
+        /// own port (MySQL 3306, PostgreSQL 5432, Redis 6379, Sentinel 26379); `local:3307` at another one; `10.0.0.0/8`
+        /// a network, at any port; `10.0.0.0/8:6379` and `"[fd00::/8]:6379"` at one. A check that would log in elsewhere
+        /// is refused before anything is sent. The hosts of groups and `sockets` need no entry.
+        login_to: Vec<LoginTo> = vec![LoginTo::LOCAL], logins();
         /// Whether the certificates of HTTPS upstreams are verified.
         tls_verify: bool = false, flag();
         /// The certificates to trust; the system's when unset. A server's own must be made with CA:FALSE. Of use with
@@ -183,6 +188,16 @@ fn headers() -> Kind<Vec<Header>> {
 
 fn http_rule() -> Kind<HttpRule> {
     Kind::new("rule", HttpRule::read, HttpRule::show)
+}
+
+fn logins() -> Kind<Vec<LoginTo>> {
+    let show = |places: &Vec<LoginTo>| list(places);
+    Kind::new("list of places", |reader| reader.each(read_login), show)
+}
+
+fn read_login(reader: &Reader<'_>) -> Option<LoginTo> {
+    let remedy = "write local, local:3307, 10.0.0.0/8, 10.0.0.0/8:6379 or \"[fd00::/8]:6379\"";
+    reader.parsed("is no place to log in to", remedy, LoginTo::parse)
 }
 
 /// The commands of `exec` checks, by name.

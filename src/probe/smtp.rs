@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::lines::{Incomplete, Lines};
-use super::{Outcome, Probe, Protocol, Request, settle};
+use super::{Outcome, Probe, Protocol, Request, login, settle};
 
 /// Longest line, in bytes. RFC 5321 says 512 (section 4.5.3.1.5); greetings are known to be longer.
 const LINE_MAX: usize = 4096;
@@ -19,6 +19,7 @@ pub(super) const SMTP: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(25),
     bare_timeout: true,
+    login: login::none,
     probe: |probe| settle(check(probe)),
 };
 

@@ -1,7 +1,7 @@
 //! `tcp`: a connection is made and closed; nothing is sent.
 
 use super::connection::Connection;
-use super::{Outcome, Probe, Protocol, Request, settle};
+use super::{Outcome, Probe, Protocol, Request, login, settle};
 
 /// The row of the table.
 pub(super) const TCP: Protocol = Protocol {
@@ -11,6 +11,7 @@ pub(super) const TCP: Protocol = Protocol {
     keyed_by_service: false,
     default_port: None,
     bare_timeout: true,
+    login: login::none,
     probe: |probe| settle(check(probe)),
 };
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::lines::Lines;
 use super::shown::quote;
-use super::{Outcome, Probe, Protocol, Request, settle};
+use super::{Outcome, Probe, Protocol, Request, login, settle};
 
 /// Longest answer, in bytes. That to `srvr` is about 200.
 const ANSWER_MAX: usize = 64 << 10;
@@ -18,6 +18,7 @@ pub(super) const ZOOKEEPER: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(2181),
     bare_timeout: false,
+    login: login::none,
     probe: |probe| settle(check(probe)),
 };
 

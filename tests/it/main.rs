@@ -41,6 +41,7 @@ mod hung;
 mod instances;
 mod kept;
 mod limits;
+mod login_to;
 mod mariadb;
 mod memcached;
 mod mysql;

@@ -10,6 +10,7 @@ use crate::support::TempDir;
 use crate::support::checks::{
     check, check_with, fails_on_misbehaving_peers, hasty, peer, scripted,
 };
+use crate::support::probing::anywhere_here;
 use crate::support::server::{Server, certificate, free_port, require};
 
 const PASSWORD: &str = "hunter2 \"ü\r\n$3";
@@ -36,6 +37,7 @@ fn user(name: Option<&str>, password: &str) -> Settings {
     Settings {
         redis_username: name.map(str::to_owned),
         redis_password: Some(Secret::new(password.into())),
+        login_to: anywhere_here(),
         ..Settings::default()
     }
 }

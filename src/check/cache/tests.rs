@@ -21,7 +21,7 @@ fn key(port: u16) -> CacheKey {
         protocol: Protocol::find("tcp").unwrap(),
         target: Arc::new(Target::local(port, "/")),
     };
-    CacheKeys::of(&check, &probe::Settings::default())
+    CacheKeys::of(&check, &probe::Context::plain(probe::Settings::default()))
         .unwrap()
         .key
 }

@@ -1,6 +1,7 @@
 //! Behaviour of the whole way from text to settings.
 
 mod hostile;
+mod logins;
 mod secrets;
 
 use std::time::Duration;
@@ -420,6 +421,8 @@ fn the_effective_settings_can_be_read_back() {
         "",
         "cache_time: .inf\nhealthcheck_timeout: 0.1\nmax_body: 1000\nlog_path: '/tmp/a b: #\"\\é😀'\nrlimit_nofile: max",
         "check_hosts: [any, '::1']\nhttp_headers_to_copy: []\nservice_name_header: Null\nmax_connections: 7\nlog_level: off",
+        "login_to: [local, 'local:3307', 10.0.0.0/8, '10.1.2.3:6379', '[fd00::/8]:6379', '::1']",
+        "login_to: []",
         "mysql_username: 'true'\ntls_verify: on\ntls_ca_file: rel.pem\ncache_time: 0.3",
     ];
     for text in texts {

@@ -13,7 +13,7 @@ use percent_encoding::percent_decode_str;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::Connection;
-use super::{Outcome, Probe, Protocol, QueryError, Request, Target, options, settle, tls};
+use super::{Outcome, Probe, Protocol, QueryError, Request, Target, login, options, settle, tls};
 use crate::http::client;
 use crate::http::h2::{self, H2Response};
 use crate::names::text::beginning;
@@ -27,6 +27,7 @@ pub(super) const GRPC: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(50051),
     bare_timeout: false,
+    login: login::none,
     probe: |probe| settle(check(probe)),
 };
 

@@ -20,8 +20,9 @@ pub(super) use self::client::Client;
 use self::failure::Failure;
 use self::session::{Endpoint, Found, Session};
 use self::threads::Ended;
+use super::login::{Login, Travel};
 use super::run::timed_out;
-use super::{Outcome, Probe, Protocol, Request, settle, tls};
+use super::{Outcome, Probe, Protocol, Request, Settings, settle, tls};
 
 /// The row of the table.
 pub(super) const MYSQL: Protocol = Protocol {
@@ -31,8 +32,18 @@ pub(super) const MYSQL: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(3306),
     bare_timeout: false,
+    login,
     probe: |probe| settle(check(probe)),
 };
+
+fn login(settings: &Settings) -> Option<Login> {
+    settings.mysql_username.as_ref()?;
+    settings.mysql_password.as_ref()?;
+    Some(Login {
+        password: Some("mysql_password"),
+        travel: Travel::by(settings.mysql_tls, "mysql_tls: required", settings),
+    })
+}
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let ask = Ask::parse(probe.target.query())

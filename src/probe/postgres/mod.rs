@@ -18,8 +18,9 @@ use self::login::Credentials;
 use self::options::PostgresOptions;
 use self::wire::{NEGOTIATE_TAG, Wire};
 use super::connection::Connection;
+use super::login::{Login, Travel};
 use super::options::Role;
-use super::{Outcome, Probe, Protocol, Request, settle, tls};
+use super::{Outcome, Probe, Protocol, Request, Settings, settle, tls};
 use crate::probe::TlsUse;
 
 /// The row of the table.
@@ -30,6 +31,7 @@ pub(super) const POSTGRES: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(5432),
     bare_timeout: false,
+    login,
     probe: |probe| settle(check(probe)),
 };
 
@@ -41,6 +43,15 @@ const CANNOT_CONNECT_NOW: &str = "57P03";
 
 /// What tells a replica from a primary.
 const IN_RECOVERY: &str = "SELECT pg_is_in_recovery()";
+
+fn login(settings: &Settings) -> Option<Login> {
+    settings.postgres_username.as_ref()?;
+    let password = settings.postgres_password.as_ref();
+    Some(Login {
+        password: password.map(|_| "postgres_password"),
+        travel: Travel::by(settings.postgres_tls, "postgres_tls: required", settings),
+    })
+}
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let options = PostgresOptions::parse(probe.target.query())

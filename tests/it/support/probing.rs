@@ -3,8 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hacheck::net::Host;
-use hacheck::net::LocalAddresses;
+use hacheck::net::{Host, LocalAddresses, LoginTo};
 use hacheck::probe::{self, Capacity, Context, Protocol, Secret, Settings, Target, Trace};
 
 /// What came of a probe.
@@ -29,10 +28,12 @@ impl Probed {
 pub struct Prober(Arc<Context>);
 
 impl Prober {
-    /// The usual settings with a deadline of 10 seconds, changed by `set`.
+    /// The usual settings with a deadline of 10 seconds and logins anywhere on this host, changed by `set`.
     pub fn new(set: impl FnOnce(&mut Settings)) -> Self {
         let mut settings = Settings {
             healthcheck_timeout: Duration::from_secs(10),
+            // Servers of tests have any port.
+            login_to: anywhere_here(),
             ..Settings::default()
         };
         set(&mut settings);
@@ -88,6 +89,12 @@ impl Prober {
             body,
         }
     }
+}
+
+/// All of this host, for `login_to`.
+pub fn anywhere_here() -> Vec<LoginTo> {
+    let here = ["127.0.0.0/8", "::1"];
+    here.iter().filter_map(|t| LoginTo::parse(t)).collect()
 }
 
 /// A secret.

@@ -1,0 +1,189 @@
+//! Who may be logged in to: an entry of the setting `login_to`.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use super::Network;
+
+/// Hosts, and a port of theirs, that a check may log in to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoginTo {
+    hosts: Hosts,
+    port: Option<u16>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Hosts {
+    /// This host, by its own addresses.
+    Own,
+    Network(Network),
+}
+
+impl LoginTo {
+    /// This host, at the port that a protocol's servers usually have.
+    pub const LOCAL: Self = Self {
+        hosts: Hosts::Own,
+        port: None,
+    };
+
+    /// Parses `local`, `local:3307`, `10.0.0.0/8` (at any port), `10.0.0.0/8:6379`, `[fd00::/8]:6379`; `None` for
+    /// anything else.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let text = text.trim();
+        if let Some(hosts) = parse_hosts(text) {
+            return Some(Self { hosts, port: None });
+        }
+        let (hosts, port) = text.rsplit_once(':')?;
+        // Without brackets the port of an IPv6 network would read as a part of it.
+        if hosts.contains(':') && !hosts.starts_with('[') {
+            return None;
+        }
+        Some(Self {
+            hosts: parse_hosts(hosts)?,
+            port: Some(parse_port(port)?),
+        })
+    }
+
+    /// Whether a check may log in at an address, which is one of this host's or is not. `usual` is the protocol's own
+    /// port.
+    #[must_use]
+    pub fn admits(&self, address: SocketAddr, is_own: bool, usual: Option<u16>) -> bool {
+        match self.hosts {
+            Hosts::Own => is_own && self.port.or(usual) == Some(address.port()),
+            Hosts::Network(network) => {
+                network.contains(address.ip()) && self.port.is_none_or(|p| p == address.port())
+            }
+        }
+    }
+
+    /// Whether it names nothing but this host.
+    #[must_use]
+    pub fn stays_here(&self) -> bool {
+        match self.hosts {
+            Hosts::Own => true,
+            Hosts::Network(network) => network.is_loopback(),
+        }
+    }
+
+    /// The port; unset where it is the protocol's own, or, of a network, any.
+    #[must_use]
+    pub fn port(&self) -> Option<u16> {
+        self.port
+    }
+}
+
+fn parse_hosts(text: &str) -> Option<Hosts> {
+    if text == "local" {
+        return Some(Hosts::Own);
+    }
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    Network::parse(bare.unwrap_or(text)).map(Hosts::Network)
+}
+
+fn parse_port(text: &str) -> Option<u16> {
+    let is_number = text.bytes().all(|b| b.is_ascii_digit());
+    text.parse().ok().filter(|port| is_number && *port > 0)
+}
+
+impl fmt::Display for LoginTo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.hosts, self.port) {
+            (Hosts::Own, _) => f.write_str("local")?,
+            (Hosts::Network(network), Some(_)) if network.is_ipv6() => write!(f, "[{network}]")?,
+            (Hosts::Network(network), _) => network.fmt(f)?,
+        }
+        match self.port {
+            Some(port) => write!(f, ":{port}"),
+            None => Ok(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn admits(entry: &str, address: &str, is_own: bool) -> bool {
+        let entry = LoginTo::parse(entry).unwrap();
+        entry.admits(address.parse().unwrap(), is_own, Some(6379))
+    }
+
+    #[test]
+    fn local_is_this_host_at_the_protocols_own_port() {
+        assert!(admits("local", "127.0.0.1:6379", true));
+        assert!(admits("local", "[::1]:6379", true));
+        assert!(!admits("local", "127.0.0.1:6380", true));
+        assert!(!admits("local", "10.0.0.5:6379", false));
+        let redis = "127.0.0.1:6379".parse().unwrap();
+        assert!(!LoginTo::LOCAL.admits(redis, true, None));
+    }
+
+    #[test]
+    fn local_with_a_port_is_this_host_at_that_port_alone() {
+        assert!(admits("local:3307", "127.0.0.1:3307", true));
+        assert!(!admits("local:3307", "127.0.0.1:6379", true));
+        assert!(!admits("local:3307", "10.0.0.5:3307", false));
+    }
+
+    #[test]
+    fn a_network_is_all_of_its_ports_unless_one_is_named() {
+        assert!(admits("10.0.0.0/8", "10.1.2.3:1", false));
+        assert!(admits("10.0.0.0/8", "[::ffff:10.1.2.3]:1", false));
+        assert!(admits("10.1.2.3:6379", "10.1.2.3:6379", false));
+        assert!(!admits("10.1.2.3:6379", "10.1.2.3:6380", false));
+        assert!(!admits("10.0.0.0/8", "11.1.2.3:6379", true));
+        assert!(admits("[fd00::/8]:6379", "[fd12::1]:6379", false));
+        assert!(!admits("[fd00::/8]:6379", "[fd12::1]:1", false));
+        assert!(admits("fd00::/8", "[fd12::1]:1", false));
+        assert!(admits("[::1]", "[::1]:1", true));
+    }
+
+    #[test]
+    fn entries_are_shown_as_they_are_read() {
+        for (text, shown) in [
+            ("local", "local"),
+            (" local:3307 ", "local:3307"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("10.1.2.3:6379", "10.1.2.3/32:6379"),
+            ("::1", "::1/128"),
+            ("[fd00::/8]", "fd00::/8"),
+            ("[fd00::/8]:6379", "[fd00::/8]:6379"),
+        ] {
+            let entry = LoginTo::parse(text).unwrap();
+            assert_eq!(entry.to_string(), shown);
+            assert_eq!(LoginTo::parse(shown), Some(entry));
+        }
+        for bad in [
+            "",
+            "any",
+            "localhost",
+            "local:",
+            "local:0",
+            "local:65536",
+            "local:+1",
+            "local:1:2",
+            "db.example:3306",
+            "10.0.0.0/8:",
+            "10.0.0.0/33",
+            "10.0.0.0/8:6379-6380",
+            "fd00::/8:6379",
+            "[fd00::/8:6379",
+            "[fd00::/8]6379",
+            "[local]:1",
+            ":6379",
+        ] {
+            assert_eq!(LoginTo::parse(bad), None, "{bad}");
+        }
+    }
+
+    #[test]
+    fn loopback_stays_on_this_host() {
+        for here in ["local", "local:1", "127.0.0.0/8", "127.0.0.1:1", "::1"] {
+            assert!(LoginTo::parse(here).unwrap().stays_here(), "{here}");
+        }
+        for away in ["10.0.0.5", "126.0.0.0/7", "0.0.0.0/0", "::/0", "::/127"] {
+            assert!(!LoginTo::parse(away).unwrap().stays_here(), "{away}");
+        }
+    }
+}
