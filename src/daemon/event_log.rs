@@ -1,4 +1,7 @@
-//! Changes in the log.
+//! Changes in the log: a sentence for people, and for programs the fields of `/overview`'s changes.
+
+use log::kv::{Error, Key, Source, ToValue as _, VisitSource};
+use log::{Level, Record};
 
 use crate::ledger::history::{EventKind, HostEvent};
 use crate::names::ALL;
@@ -8,7 +11,43 @@ pub(super) fn changed(event: &HostEvent) {
     match event.kind {
         EventKind::Spool if event.text.is_some() => {}
         EventKind::Group => {}
-        _ => log::info!("{}", sentence(event)),
+        _ => log(event, &sentence(event)),
+    }
+}
+
+/// Logs a message with the fields of an event.
+pub(super) fn log(event: &HostEvent, message: &str) {
+    if Level::Info > log::max_level() {
+        return;
+    }
+    let fields = EventFields(event);
+    let mut record = Record::builder();
+    record.level(Level::Info).target(module_path!());
+    record.key_values(&fields);
+    log::logger().log(&record.args(format_args!("{message}")).build());
+}
+
+/// An event's fields but for its time, which each line has.
+struct EventFields<'a>(&'a HostEvent);
+
+impl Source for EventFields<'_> {
+    fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
+        let event = self.0;
+        visitor.visit_pair(Key::from_str("kind"), event.kind.word().into())?;
+        for (name, text) in [
+            ("service", &event.service),
+            ("check", &event.check),
+            ("text", &event.text),
+            ("by", &event.by),
+        ] {
+            if let Some(text) = text {
+                visitor.visit_pair(Key::from_str(name), text.as_str().into())?;
+            }
+        }
+        for (name, number) in [("until", &event.until), ("after", &event.after)] {
+            visitor.visit_pair(Key::from_str(name), number.to_value())?;
+        }
+        visitor.visit_pair(Key::from_str("expired"), event.expired.to_value())
     }
 }
 

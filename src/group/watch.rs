@@ -158,6 +158,9 @@ impl Watch {
             };
             log::log!(
                 level,
+                kind = "group",
+                service = self.name.as_str(),
+                text = (!up).then_some(summary.as_str());
                 "{} is now {}: {summary}",
                 self.name,
                 if up { "up" } else { "DOWN" }

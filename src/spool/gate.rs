@@ -278,7 +278,7 @@ impl Gate {
         };
         if !trouble.logged.as_ref().is_some_and(quiet) {
             trouble.logged = Some((text.to_owned(), now));
-            log::error!("{text}; every service keeps the state read last");
+            log::error!(kind = "spool", text = text; "{text}; every service keeps the state read last");
         }
         trouble.last = Some((text.to_owned(), now));
     }

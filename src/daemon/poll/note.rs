@@ -3,6 +3,7 @@
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
+use super::super::event_log;
 use super::super::state::DaemonState;
 use super::Poll;
 use super::decide::Verdict;
@@ -38,8 +39,10 @@ pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code
         outcome: verdict.outcome(),
     };
     let news = state.ledger().answered(now, &poll.poller, &answer);
-    if news.is_other || news.event.is_some() {
-        log::info!("{}", change(poll, verdict));
+    match news.event {
+        Some(event) => event_log::log(&event, &change(poll, verdict)),
+        None if news.is_other => log::info!("{}", change(poll, verdict)),
+        None => {}
     }
 }
 

@@ -4,6 +4,7 @@
 //! the log elsewhere leaves the thread that waits for that reader behind. A log file that was renamed is opened anew
 //! before the next line, so that logrotate needs no signal. A message is always one line.
 
+mod line;
 mod rate;
 
 use std::fmt;
@@ -21,6 +22,7 @@ use log::{Level, LevelFilter, Record, SetLoggerError};
 
 use crate::os::cause::cause_text;
 use crate::os::systemd;
+use line::line;
 use rate::Rate;
 pub use rate::{Seldom, Times};
 
@@ -144,46 +146,6 @@ pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<()
     started.map_err(LogError::Twice)?;
     set_level(level);
     Ok(())
-}
-
-/// A record as it is written. The journal has a time of its own.
-fn line(now: &str, record: &Record<'_>, json: bool, journal: bool) -> String {
-    let message = record.args().to_string();
-    let prefix = if journal {
-        syslog_level(record.level())
-    } else {
-        ""
-    };
-    if json {
-        let level = record.level().as_str().to_ascii_lowercase();
-        let fields = serde_json::json!({"time": now, "level": level, "target": record.target(), "message": message});
-        return format!("{prefix}{fields}");
-    }
-    let message = if message.chars().any(char::is_control) {
-        message.escape_debug().to_string()
-    } else {
-        message
-    };
-    let time = if journal {
-        String::new()
-    } else {
-        format!("{now} ")
-    };
-    format!(
-        "{prefix}{time}{} {}: {message}",
-        record.level(),
-        record.target()
-    )
-}
-
-/// The level as sd-daemon(3) reads it in front of a line.
-fn syslog_level(level: Level) -> &'static str {
-    match level {
-        Level::Error => "<3>",
-        Level::Warn => "<4>",
-        Level::Info => "<6>",
-        Level::Debug | Level::Trace => "<7>",
-    }
 }
 
 /// Changes how lines look.
@@ -326,53 +288,5 @@ fn was_moved(path: &Path, file: &File) -> bool {
     match (path.metadata(), file.metadata()) {
         (Ok(there), Ok(here)) => (there.dev(), there.ino()) != (here.dev(), here.ino()),
         _ => true,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn lines(level: Level, message: &str, json: bool, journal: bool) -> String {
-        let args = format_args!("{message}").to_string();
-        line(
-            "NOW",
-            &Record::builder()
-                .level(level)
-                .target("t")
-                .args(format_args!("{args}"))
-                .build(),
-            json,
-            journal,
-        )
-    }
-
-    #[test]
-    fn a_message_is_one_line_whatever_it_holds() {
-        assert_eq!(
-            lines(Level::Info, "a\nb", false, false),
-            "NOW INFO t: a\\nb"
-        );
-        let json = lines(Level::Warn, "a\n\"b", true, false);
-        assert_eq!(
-            json,
-            r#"{"level":"warn","message":"a\n\"b","target":"t","time":"NOW"}"#
-        );
-    }
-
-    #[test]
-    fn the_journal_gets_levels() {
-        for (level, prefix) in [
-            (Level::Error, "<3>"),
-            (Level::Warn, "<4>"),
-            (Level::Info, "<6>"),
-            (Level::Debug, "<7>"),
-        ] {
-            assert_eq!(
-                lines(level, "x", false, true),
-                format!("{prefix}{level} t: x")
-            );
-            assert!(lines(level, "x", true, true).starts_with(&format!("{prefix}{{")));
-        }
     }
 }

@@ -415,3 +415,32 @@ fn a_peer_outside_page_from_is_refused_the_page_alone() {
         see(&daemon, path).says(404, "page_from");
     }
 }
+
+#[test]
+fn the_log_of_json_has_the_fields_of_changes() {
+    let daemon = Daemon::with_config("log_format: json\n");
+    let _balancer = Balancer::start(daemon.address, "lb1", &["/tcp/db/1"]);
+    service_in(&daemon, "db", "failing");
+    daemon.run("hadown", &["-r", "new disk", "web"]).is(0, "");
+    daemon.wait_for_log("web was taken down");
+    let overview = overview(&daemon);
+    let mut changes = overview["changes"].as_array().unwrap().clone();
+    changes.retain(|change| change["kind"] != "start");
+    assert_eq!(changes.len(), 2, "{changes:?}");
+    let log = daemon.log();
+    let lines: Vec<Value> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    for change in changes {
+        let logged = lines
+            .iter()
+            .find(|line| line["kind"] == change["kind"])
+            .unwrap();
+        for (name, value) in change.as_object().unwrap() {
+            if name != "at" {
+                assert_eq!(logged[name], *value, "{name} of {logged}");
+            }
+        }
+    }
+}

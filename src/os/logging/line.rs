@@ -1,0 +1,171 @@
+//! A record of the log as one line: text for people, JSON for programs.
+
+use log::kv::{self, Key, VisitSource, VisitValue};
+use log::{Level, Record};
+use serde_json::{Map, Value};
+
+/// A record as it is written, without the end of the line. The journal has a time of its own.
+pub(super) fn line(now: &str, record: &Record<'_>, json: bool, journal: bool) -> String {
+    let prefix = match journal {
+        true => syslog_level(record.level()),
+        false => "",
+    };
+    match json {
+        true => format!("{prefix}{}", fields(now, record)),
+        false => {
+            let time = if journal { "" } else { now };
+            format!("{prefix}{}", text(time, record))
+        }
+    }
+}
+
+/// The level as sd-daemon(3) reads it in front of a line.
+fn syslog_level(level: Level) -> &'static str {
+    match level {
+        Level::Error => "<3>",
+        Level::Warn => "<4>",
+        Level::Info => "<6>",
+        Level::Debug | Level::Trace => "<7>",
+    }
+}
+
+fn text(time: &str, record: &Record<'_>) -> String {
+    let message = record.args().to_string();
+    let message = match message.chars().any(char::is_control) {
+        true => message.escape_debug().to_string(),
+        false => message,
+    };
+    let time = match time {
+        "" => String::new(),
+        time => format!("{time} "),
+    };
+    format!("{time}{} {}: {message}", record.level(), record.target())
+}
+
+fn fields(time: &str, record: &Record<'_>) -> Value {
+    let mut fields = RecordFields(Map::new());
+    // Nothing here fails. What every line has comes last, so that no other field stands for it.
+    let _ = record.key_values().visit(&mut fields);
+    for (name, value) in [
+        ("time", time.to_owned()),
+        ("level", record.level().as_str().to_ascii_lowercase()),
+        ("target", record.target().to_owned()),
+        ("message", record.args().to_string()),
+    ] {
+        fields.0.insert(name.to_owned(), value.into());
+    }
+    Value::Object(fields.0)
+}
+
+/// The further fields of a record; those without a value are left out.
+struct RecordFields(Map<String, Value>);
+
+impl<'kvs> VisitSource<'kvs> for RecordFields {
+    fn visit_pair(&mut self, key: Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
+        let mut json = JsonOf(None);
+        value.visit(&mut json)?;
+        self.0.extend(json.0.map(|json| (key.to_string(), json)));
+        Ok(())
+    }
+}
+
+/// A value as JSON.
+struct JsonOf(Option<Value>);
+
+impl VisitValue<'_> for &mut JsonOf {
+    fn visit_any(&mut self, value: kv::Value<'_>) -> Result<(), kv::Error> {
+        self.0 = Some(value.to_string().into());
+        Ok(())
+    }
+
+    fn visit_null(&mut self) -> Result<(), kv::Error> {
+        Ok(())
+    }
+
+    fn visit_f64(&mut self, value: f64) -> Result<(), kv::Error> {
+        self.0 = Some(value.into());
+        Ok(())
+    }
+
+    fn visit_bool(&mut self, value: bool) -> Result<(), kv::Error> {
+        self.0 = Some(value.into());
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(level: Level, message: &str, json: bool, journal: bool) -> String {
+        let args = format_args!("{message}").to_string();
+        line(
+            "NOW",
+            &Record::builder()
+                .level(level)
+                .target("t")
+                .args(format_args!("{args}"))
+                .build(),
+            json,
+            journal,
+        )
+    }
+
+    #[test]
+    fn a_message_is_one_line_whatever_it_holds() {
+        assert_eq!(
+            lines(Level::Info, "a\nb", false, false),
+            "NOW INFO t: a\\nb"
+        );
+        let json = lines(Level::Warn, "a\n\"b", true, false);
+        assert_eq!(
+            json,
+            r#"{"level":"warn","message":"a\n\"b","target":"t","time":"NOW"}"#
+        );
+    }
+
+    #[test]
+    fn json_has_the_fields_of_a_record_and_none_of_them_hides_what_every_line_has() {
+        let fields = [
+            ("kind", kv::Value::from("fail")),
+            ("after", kv::Value::from(1.5)),
+            ("expired", kv::Value::from(true)),
+            ("text", kv::Value::from("a\nb")),
+            ("by", kv::Value::null()),
+            ("level", kv::Value::from("none")),
+        ];
+        let written = |json| {
+            let mut record = Record::builder();
+            record.level(Level::Info).target("t").key_values(&fields);
+            line(
+                "NOW",
+                &record.args(format_args!("web failed")).build(),
+                json,
+                false,
+            )
+        };
+        let json: Value = serde_json::from_str(&written(true)).unwrap();
+        let expected = serde_json::json!({
+            "after": 1.5, "expired": true, "kind": "fail", "text": "a\nb",
+            "level": "info", "message": "web failed", "target": "t", "time": "NOW",
+        });
+        assert_eq!(json, expected);
+        assert_eq!(written(false), "NOW INFO t: web failed");
+    }
+
+    #[test]
+    fn the_journal_gets_levels() {
+        for (level, prefix) in [
+            (Level::Error, "<3>"),
+            (Level::Warn, "<4>"),
+            (Level::Info, "<6>"),
+            (Level::Debug, "<7>"),
+        ] {
+            assert_eq!(
+                lines(level, "x", false, true),
+                format!("{prefix}{level} t: x")
+            );
+            assert!(lines(level, "x", true, true).starts_with(&format!("{prefix}{{")));
+        }
+    }
+}
