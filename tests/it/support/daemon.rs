@@ -125,7 +125,8 @@ impl Setup {
                 panic!("the daemon ended with {code}:\n{log}");
             }
             let (_, rest) = log.split_once("listening on ").unwrap_or_default();
-            let Some((address, _)) = rest.split_once('\n') else {
+            // The end of the line, or of the text in a line of JSON.
+            let Some((address, _)) = rest.split_once(['\n', '"']) else {
                 return false;
             };
             daemon.address = address.parse().unwrap();
