@@ -1,14 +1,19 @@
 //! hacheck: a health-check proxy and an operator's switch.
 //!
 //! # The map
-//! - [`cli`]: the names of the binary, one file or folder for each command.
-//! - [`daemon`]: the life of the process: listeners, polls, pages, reload, shutdown.
-//! - [`check`]: the result of a check: a stored one, one of a running probe, or a new one.
+//! - [`cli`]: the names of the binary, one file or folder for each command. `switch` has hadown, haup, hastatus,
+//!   hashowdowned and halist; `wait` what `--wait` and haroll wait for; `client` asks the daemon on this host; `args` and
+//!   `output` are shared; `compat` has health-checker and heartbeat.
+//! - [`daemon`]: the life of the process. `poll` is one poll (below), `pages` are `/metrics`, `/status`, `/overview` and
+//!   their like, `spool_change` is `POST /spool` with its `tokens`, `reload` is SIGHUP.
+//! - [`check`]: the result of a check: a stored one (`cache`, `key`), one of a running probe, or a new one.
 //! - [`group`]: a named set of checks, run, watched, acted on.
-//! - [`probe`]: one check of one target; the table of protocols.
-//! - [`spool`]: downtimes in files; the gate that is asked first.
+//! - [`probe`]: one check of one target; the table of protocols is in its `mod.rs`, each protocol in a file. `run` sets the
+//!   deadline, `lookup` resolves names, `allowed` refuses targets, `login` refuses logins, `slots` limits what runs at once.
+//! - [`spool`]: downtimes in files. `gate` is asked first and ranks downtimes, `listing` keeps the folder's list, `read` and
+//!   `replace` touch files.
 //! - [`ledger`]: who polls, what each balancer sees, what changed lately.
-//! - [`http`]: accept, limits of connections, replies, the HTTP clients of probes.
+//! - [`http`]: `accept`, limits of `connections`, replies (`reply`, `phrase`), the HTTP clients of probes (`client`, `h2`).
 //! - [`config`]: the settings of all rooms, from one file.
 //! - `settings`: from the text of a file to typed values, with every fault reported at once.
 //! - [`names`]: services and instances, and "did you mean". [`net`]: hosts, networks, ports, metadata addresses.

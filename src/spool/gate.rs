@@ -11,7 +11,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::names::Names;
+use super::listing::Names;
 use super::read::Root;
 use super::{ALL, Downtime, Listing, Mark, Spool, SpoolError, cause_text};
 

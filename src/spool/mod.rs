@@ -9,7 +9,7 @@
 mod downtime;
 mod error;
 mod gate;
-mod names;
+mod listing;
 mod network;
 mod owned;
 mod read;

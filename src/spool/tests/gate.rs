@@ -122,7 +122,7 @@ fn a_trusted_listing_does_not_outlive_the_root() {
 /// Waits until a listing of the spool is trusted.
 fn until_trusted(f: &Fixture) {
     let deadline = Instant::now() + Duration::from_secs(10);
-    while crate::spool::names::Names::default()
+    while crate::spool::listing::Names::default()
         .certain(f.spool.root(), std::time::Instant::now())
         .is_none()
     {
