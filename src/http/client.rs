@@ -166,14 +166,18 @@ fn builder() -> http1::Builder {
 
 /// Drives a connection until an exchange over it is done.
 pub(super) async fn drive<T>(connection: impl Future, exchange: impl Future<Output = T>) -> T {
-    let mut connection = pin!(connection);
     let mut exchange = pin!(exchange);
-    tokio::select! {
-        biased;
-        // What the connection delivered is still to be read.
-        _ = &mut connection => exchange.await,
-        result = &mut exchange => result,
+    {
+        let connection = pin!(connection);
+        tokio::select! {
+            biased;
+            _ = connection => {}
+            result = &mut exchange => return result,
+        }
     }
+    // What the connection delivered is still to be read. It is dropped by now: a request that is sent only now, over a
+    // connection that the peer has closed, would wait in its queue until the deadline.
+    exchange.await
 }
 
 async fn read(
