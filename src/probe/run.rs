@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use super::{CheckId, Context, Outcome, Protocol, Target, Trace};
 use crate::net::Host;
 
-/// One probe under way: what a [`ProbeFn`](super::ProbeFn) gets.
+/// One probe under way: what the probe of a protocol gets.
 pub(crate) struct Probe<'a> {
     /// The row that is run.
     pub(crate) protocol: &'static Protocol,
