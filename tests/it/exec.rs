@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::client;
 use crate::support::daemon::{Daemon, Setup};
-use crate::support::{PATIENCE, TempDir, run, wait_until};
+use crate::support::{PATIENCE, TempDir, run, timed_out_after, wait_until};
 
 /// A daemon with `zk` and other commands made of shell scripts.
 fn daemon(scripts: &[(&str, &str)]) -> Daemon {
@@ -157,11 +157,13 @@ fn a_command_is_killed_with_its_children_at_the_deadline() {
         "sleep 600 & echo $$ $! > {}; echo begun; trap '' TERM; wait",
         pids.display()
     );
-    let text = format!("timeouts: {{zk: 0.5}}\nexec:\n  hang: [/bin/sh, -c, \"{script}\"]\n");
+    let text = format!(
+        "timeouts: {{zk: 2}}\nhealthcheck_timeout: 300\nexec:\n  hang: [/bin/sh, -c, \"{script}\"]\n"
+    );
     let daemon = Setup::new().config(text).start();
     let answer = daemon.get("/exec/zk/0/hang");
-    answer.says(503, "timed out after 0.5");
     answer.says(503, "waiting for the command");
+    assert!((2.0..300.0).contains(&timed_out_after(&answer.body)));
     let pids = fs::read_to_string(&pids).unwrap();
     for pid in pids.split_whitespace() {
         wait_until(PATIENCE, "the command is gone", || {

@@ -180,6 +180,17 @@ pub fn unix_now() -> f64 {
     std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64()
 }
 
+/// After how many seconds a probe timed out, by what is said of it. Its deadline is the least; how much later that was
+/// noticed depends on what else the machine does.
+#[track_caller]
+pub fn timed_out_after(text: &str) -> f64 {
+    let (_, rest) = text
+        .split_once("timed out after ")
+        .unwrap_or_else(|| panic!("nothing timed out: {text:?}"));
+    let end = rest.find('s').unwrap_or(rest.len());
+    rest[..end].parse().unwrap()
+}
+
 /// Waits until a condition holds, and fails when it does not in time.
 #[track_caller]
 pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {
