@@ -179,6 +179,8 @@ class Proc:
         self.err_path = os.path.join(self.dir, 'stderr')
         e = dict(run.env)
         e.update(env or {})
+        # However this run ends, what it has started ends with it.
+        argv = ['setpriv', '--pdeathsig', 'KILL', '--'] + argv if shutil.which('setpriv') else argv
         with open(self.out_path, 'wb') as o, open(self.err_path, 'wb') as x:
             self.p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=o, stderr=x, env=e,
                                       cwd=cwd or self.dir, start_new_session=True)
