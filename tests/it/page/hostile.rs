@@ -1,7 +1,5 @@
 //! What strangers may write on the page is text: it runs nothing, loads nothing, and looks like nothing of ours.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::situations::Host;
@@ -9,9 +7,8 @@ use crate::support::balancer::Balancer;
 use crate::support::browser::{Browser, Tab};
 use crate::support::daemon::Daemon;
 use crate::support::upstream::{Upstream, http};
-use crate::support::wait_until;
+use crate::support::{PATIENCE, wait_until};
 
-const LONG: Duration = Duration::from_secs(30);
 const IMAGE: &str = "<img src=x onerror=alert(1)>";
 const SCRIPT: &str = "<script>alert(2)</script>";
 
@@ -132,7 +129,7 @@ fn another_page_can_neither_run_a_services_answer_nor_frame_this_one() {
 fn wait_for_console(tab: &Tab, text: &str) {
     let mut console = vec![];
     let what = format!("{text} in the console");
-    wait_until(LONG, &what, || {
+    wait_until(PATIENCE, &what, || {
         console = tab.console();
         console.iter().any(|entry| entry.contains(text))
     });

@@ -13,11 +13,8 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use serde_json::{Value, json};
 
-use super::TempDir;
 use super::process::{Process, bound_to_us};
-
-/// How long Chromium may take for one answer, and a page to become what a test waits for.
-const PATIENCE: Duration = Duration::from_secs(30);
+use super::{PATIENCE, TempDir};
 
 /// Moves the pipes from where a child has them to where Chromium looks for them, and keeps its chatter out of ours.
 const WITH_PIPES: &str = r#"exec "$@" 3<&0 4>&1 0</dev/null 1>/dev/null 2>/dev/null"#;

@@ -1,4 +1,7 @@
 //! The Debian package: what is in it, and its life on a fresh Debian system.
+//!
+//! These tests wait for the release to be built, which takes long. Tests begin in the order of their names: this one
+//! lets most others go first.
 
 use std::collections::{BTreeSet, HashSet};
 use std::fs::{self, File};
