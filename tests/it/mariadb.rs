@@ -138,6 +138,7 @@ pub fn primary() -> &'static MariaDb {
             "CREATE USER checker@'%' IDENTIFIED VIA mysql_native_password USING PASSWORD('s3cret');
              CREATE USER modern@'%' IDENTIFIED VIA ed25519 USING PASSWORD('s3cret');
              CREATE USER guarded@'%' IDENTIFIED BY 's3cret' REQUIRE SSL;
+             CREATE USER counted@'%' IDENTIFIED BY 's3cret' REQUIRE SSL;
              CREATE USER monitor@'%' IDENTIFIED BY 's3cret';
              GRANT REPLICATION CLIENT, REPLICATION SLAVE, SLAVE MONITOR ON *.* TO monitor@'%';",
         );
