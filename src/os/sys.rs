@@ -6,7 +6,7 @@ use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use nix::sys::signal::SigSet;
+use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction};
 
 /// The descriptors that a service manager passed to this process (sd_listen_fds(3)), with their names; they will not
 /// be inherited further. To be called before anything else is opened. Each is handed out once: a second call finds none.
@@ -27,14 +27,28 @@ pub fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
         .collect())
 }
 
-/// Makes a command start with an empty signal mask, whatever this thread holds back: a mask is inherited by all that
-/// the command starts, and a service that holds SIGTERM back can never be stopped.
-pub fn with_empty_signal_mask(command: &mut Command) -> &mut Command {
-    let clear = || SigSet::empty().thread_set_mask().map_err(io::Error::from);
-    // SAFETY: between fork and exec only pthread_sigmask(3) is called, which is async-signal-safe; nothing is
-    // allocated, and no lock is taken.
+/// Makes a command start with an empty signal mask, and with what SIGINT and SIGTERM do by default, whatever this
+/// thread holds back and this process ignores (as the job of a script that ends in `&` ignores SIGINT): both are inherited by
+/// all that the command starts, and a service that takes no SIGTERM can never be stopped.
+pub fn with_default_signals(command: &mut Command) -> &mut Command {
+    // SAFETY: between fork and exec only sigaction(2) and pthread_sigmask(3) are called, which are async-signal-safe;
+    // nothing is allocated, and no lock is taken.
     #[allow(unsafe_code)]
     unsafe {
-        command.pre_exec(clear)
+        command.pre_exec(reset_signals)
     }
+}
+
+fn reset_signals() -> io::Result<()> {
+    let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
+    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+        // SAFETY: the default action is no handler, so no code can run in a signal's context.
+        #[allow(unsafe_code)]
+        unsafe {
+            sigaction(signal, &default)?;
+        }
+    }
+    // Last: a signal that was held back acts by its default from here on.
+    SigSet::empty().thread_set_mask()?;
+    Ok(())
 }

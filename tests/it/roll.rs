@@ -232,6 +232,26 @@ fn a_command_and_what_it_starts_have_no_blocked_signals() {
 }
 
 #[test]
+fn a_command_takes_the_signals_that_whoever_started_haroll_ignores() {
+    let site = Site::start();
+    let _lb = site.balancer("lb1", "", "inter 100ms");
+    site.known(&["lb1"]);
+    let port = site.port();
+    let script = "kill -TERM $$; echo still here";
+    let args = ["-p", &port, "web", "--", "sh", "-c", script];
+    let haroll = site.daemon.spool.command("haroll", &args);
+    // What a script does that leaves a job behind with `&`, or that ignores signals itself.
+    let ran = Command::new("bash")
+        .args(["-c", "trap '' INT TERM; exec -a haroll \"$@\"", "bash"])
+        .arg(haroll.get_program())
+        .args(haroll.get_args())
+        .output()
+        .unwrap();
+    assert_eq!(String::from_utf8_lossy(&ran.stdout), "");
+    assert_eq!(ran.status.code(), Some(143), "{ran:?}");
+}
+
+#[test]
 fn a_downtime_that_somebody_else_wrote_meanwhile_is_left_alone() {
     let site = Site::start();
     let _lb = site.balancer("lb1", "", "inter 100ms");

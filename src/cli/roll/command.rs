@@ -12,7 +12,7 @@ use crate::cli::failure::{Failure, failed};
 use crate::cli::wait::interrupt::Interrupt;
 use crate::os::cause::cause_text;
 use crate::os::process::can_be_run;
-use crate::os::sys::with_empty_signal_mask;
+use crate::os::sys::with_default_signals;
 
 /// How often the command is looked at while it runs.
 const GLANCE: Duration = Duration::from_millis(20);
@@ -63,7 +63,7 @@ impl RollCommand {
 
     fn start(&self) -> Result<Child, Failure> {
         let mut command = Command::new(&self.program);
-        let started = with_empty_signal_mask(command.args(&self.arguments)).spawn();
+        let started = with_default_signals(command.args(&self.arguments)).spawn();
         started.map_err(|e| self.cannot("start", e))
     }
 

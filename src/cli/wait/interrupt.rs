@@ -12,7 +12,7 @@ pub(crate) struct Interrupt(SignalFd);
 
 impl Interrupt {
     /// Holds the signals back. Commands that are started later would inherit that: see
-    /// [`with_empty_signal_mask`](crate::os::sys::with_empty_signal_mask).
+    /// [`with_default_signals`](crate::os::sys::with_default_signals).
     pub(crate) fn hold() -> Result<Self, Failure> {
         match signals() {
             Ok(signals) => Ok(Self(signals)),
