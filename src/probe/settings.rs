@@ -89,7 +89,7 @@ settings! {
         timeouts: BTreeMap<String, Duration> = BTreeMap::new(),
             seconds(0.001, LONGEST).by_service("map of numbers by service");
         /// Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB.
-        max_body: usize = 8 << 20, bytes(1, 1 << 30);
+        max_body: usize = 1 << 20, bytes(1, 1 << 30);
     }
 }
 

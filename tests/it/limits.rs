@@ -32,7 +32,7 @@ fn every_limit_is_a_setting_and_shows_in_the_metrics() {
         ("max_probes_per_target", 64.0),
         ("max_waiting", 38.0),
         ("cache_entries", 10000.0),
-        ("cache_bytes", 67108864.0),
+        ("cache_bytes", 16777216.0),
         ("max_services", 100000.0),
         ("max_pollers", 10000.0),
         ("max_addresses_per_service", 256.0),
@@ -229,6 +229,9 @@ fn a_form_over_the_limit_is_refused() {
     post(500).is(200, "");
 }
 
+/// For the upstream below: its whole body is relayed.
+const LARGE_BODIES: &str = "max_body: 8MiB\n";
+
 /// An upstream whose answer is more than the kernel takes at once, and the body's length.
 fn large() -> (usize, Upstream) {
     let body: &'static str = "b".repeat(8 << 20).leak();
@@ -236,9 +239,20 @@ fn large() -> (usize, Upstream) {
 }
 
 #[test]
+fn of_a_longer_body_a_mebibyte_is_relayed_and_all_of_it_where_max_body_allows_it() {
+    let (length, upstream) = large();
+    let path = format!("/http/web/{}/", upstream.port());
+    assert_eq!(Daemon::start().get(&path).body.len(), 1 << 20);
+    let allowing = Daemon::with_config(LARGE_BODIES);
+    assert_eq!(allowing.get(&path).body.len(), length);
+}
+
+#[test]
 fn a_poller_that_never_reads_its_answers_is_dropped() {
     let (body, upstream) = large();
-    let daemon = Daemon::with_config("write_timeout: 0.5\nheader_timeout: 300\n");
+    let daemon = Daemon::with_config(&format!(
+        "{LARGE_BODIES}write_timeout: 0.5\nheader_timeout: 300\n"
+    ));
     let path = format!("/http/web/{}/", upstream.port());
     assert_eq!(daemon.get(&path).body.len(), body);
     let mut greedy = connect(daemon.address);
@@ -267,7 +281,9 @@ fn a_poller_that_never_reads_its_answers_is_dropped() {
 #[test]
 fn an_answer_that_is_still_being_read_is_not_idle() {
     let (body, upstream) = large();
-    let daemon = Daemon::with_config("write_timeout: 60\nheader_timeout: 0.5\n");
+    let daemon = Daemon::with_config(&format!(
+        "{LARGE_BODIES}write_timeout: 60\nheader_timeout: 0.5\n"
+    ));
     let path = format!("/http/web/{}/", upstream.port());
     let mut slow = connect(daemon.address);
     let one = |close: &str| format!("GET {path} HTTP/1.1\r\nHost: x\r\n{close}\r\n");
