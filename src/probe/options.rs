@@ -20,17 +20,22 @@ pub(super) fn read(
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match find(&name, known) {
             Some(name) => add(&mut options, name, &value)?,
-            // Where ours stand, others are taken for errors too: who writes options means all of them.
-            None if is_typing_error(&name, known) || gives_any(query, known) => {
-                return Err(QueryError::Unknown {
-                    name: name.into_owned(),
-                    known,
-                });
-            }
-            None => {}
+            None => expect_foreign(&name, query, known)?,
         }
     }
     Ok(options)
+}
+
+/// Refuses a name that was meant to be one of ours.
+fn expect_foreign(name: &str, query: &str, known: OptionNames) -> Result<(), QueryError> {
+    // Where ours stand, others are taken for errors too: who writes options means all of them.
+    if !is_typing_error(name, known) && !gives_any(query, known) {
+        return Ok(());
+    }
+    Err(QueryError::Unknown {
+        name: name.to_owned(),
+        known,
+    })
 }
 
 fn find(name: &str, known: OptionNames) -> Option<&'static str> {
@@ -42,7 +47,8 @@ fn is_typing_error(name: &str, known: OptionNames) -> bool {
 }
 
 fn gives_any(query: &str, known: OptionNames) -> bool {
-    form_urlencoded::parse(query.as_bytes()).any(|(name, _)| find(&name, known).is_some())
+    let mut given = form_urlencoded::parse(query.as_bytes());
+    given.any(|(name, _)| find(&name, known).is_some())
 }
 
 fn add(
@@ -62,6 +68,7 @@ fn add(
 
 /// A text that is the same for options that mean the same; empty when none is given.
 pub(super) fn canonical<T: fmt::Debug + Default + PartialEq>(options: &T) -> String {
+    // A query without options of ours shares the cached result of a check without a query.
     if *options == T::default() {
         String::new()
     } else {
@@ -81,11 +88,7 @@ impl Role {
         match text {
             "primary" => Ok(Self::Primary),
             "replica" => Ok(Self::Replica),
-            _ => Err(QueryError::Value {
-                name: "role",
-                expected: "primary or replica",
-                value: text.to_owned(),
-            }),
+            _ => Err(QueryError::value("role", "primary or replica", text)),
         }
     }
 }
@@ -121,11 +124,22 @@ pub(crate) enum QueryError {
     Contradiction(&'static str),
 }
 
+impl QueryError {
+    pub(super) fn value(name: &'static str, expected: &'static str, value: &str) -> Self {
+        Self::Value {
+            name,
+            expected,
+            value: value.to_owned(),
+        }
+    }
+}
+
 impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unknown { name, known } => {
-                let (name, known) = (name.escape_debug(), known.join(", "));
+                let name = name.escape_debug();
+                let known = known.join(", ");
                 write!(f, "unknown option '{name}'; there are {known}")
             }
             Self::Twice(name) => write!(f, "option {name} is given twice"),

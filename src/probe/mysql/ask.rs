@@ -28,18 +28,29 @@ impl Ask {
     pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
         let mut ask = Self::default();
         for (name, value) in options::read(query, OPTIONS)? {
-            match name {
-                "role" => ask.role = Some(Role::parse(&value)?),
-                "max_lag" => ask.max_lag = Some(seconds(&value)?),
-                _ => ask.galera = Some(galera(&value)?),
-            }
+            ask.set(name, &value)?;
         }
-        if ask.role == Some(Role::Primary) && ask.max_lag.is_some() {
-            return Err(QueryError::Contradiction(
-                "role=primary and max_lag contradict each other: a primary follows nobody",
-            ));
-        }
+        ask.expect_no_contradiction()?;
         Ok(ask)
+    }
+
+    fn set(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
+        match name {
+            "role" => self.role = Some(Role::parse(value)?),
+            "max_lag" => self.max_lag = Some(seconds(value)?),
+            // `options::read` gives no names but those in OPTIONS.
+            _ => self.galera = Some(galera(value)?),
+        }
+        Ok(())
+    }
+
+    fn expect_no_contradiction(&self) -> Result<(), QueryError> {
+        if self.role != Some(Role::Primary) || self.max_lag.is_none() {
+            return Ok(());
+        }
+        Err(QueryError::Contradiction(
+            "role=primary and max_lag contradict each other: a primary follows nobody",
+        ))
     }
 
     /// A text that is the same for queries that mean the same.
@@ -50,14 +61,15 @@ impl Ask {
 }
 
 fn seconds(text: &str) -> Result<u64, QueryError> {
-    let digits = text.bytes().all(|b| b.is_ascii_digit());
+    // `parse` alone takes a plus sign too.
+    let is_digits = text.bytes().all(|b| b.is_ascii_digit());
     match text.parse() {
-        Ok(number) if digits => Ok(number),
-        _ => Err(QueryError::Value {
-            name: "max_lag",
-            expected: "a number of whole seconds",
-            value: text.to_owned(),
-        }),
+        Ok(number) if is_digits => Ok(number),
+        _ => Err(QueryError::value(
+            "max_lag",
+            "a number of whole seconds",
+            text,
+        )),
     }
 }
 
@@ -65,11 +77,7 @@ fn galera(text: &str) -> Result<Galera, QueryError> {
     match text {
         "synced" => Ok(Galera::Synced),
         "synced,donor" | "donor,synced" => Ok(Galera::SyncedOrDonor),
-        _ => Err(QueryError::Value {
-            name: "galera",
-            expected: "synced or synced,donor",
-            value: text.to_owned(),
-        }),
+        _ => Err(QueryError::value("galera", "synced or synced,donor", text)),
     }
 }
 

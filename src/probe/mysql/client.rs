@@ -29,12 +29,8 @@ pub(super) struct Account {
 
 impl Client {
     pub(in crate::probe) fn new(settings: &Settings) -> Result<Self, TlsError> {
-        let account = match (&settings.mysql_username, &settings.mysql_password) {
-            (Some(user), Some(password)) => Some(Account::new(settings, user, password)?),
-            _ => None,
-        };
         Ok(Self {
-            account,
+            account: Account::configured(settings)?,
             wants_tls: WantsTls::default(),
             threads: Threads::new(),
         })
@@ -42,15 +38,16 @@ impl Client {
 }
 
 impl Account {
+    fn configured(settings: &Settings) -> Result<Option<Self>, TlsError> {
+        match (&settings.mysql_username, &settings.mysql_password) {
+            (Some(user), Some(password)) => Self::new(settings, user, password).map(Some),
+            _ => Ok(None),
+        }
+    }
+
     fn new(settings: &Settings, user: &str, password: &Secret) -> Result<Self, TlsError> {
-        let plain = OptsBuilder::default()
-            .user(Some(user))
-            .pass(Some(password.reveal()))
-            .prefer_socket(false)
-            // With both, the server is not asked for them, so that a login sends no statement.
-            .max_allowed_packet(Some(PACKET_MAX))
-            .wait_timeout(Some(60));
-        let over_tls = plain.clone().ssl_opts(tls_of(settings)?);
+        let plain = plain_options(user, password);
+        let over_tls = plain.clone().ssl_opts(tls_options(settings)?);
         Ok(Self {
             plain: plain.into(),
             over_tls: over_tls.into(),
@@ -58,13 +55,26 @@ impl Account {
     }
 }
 
-fn tls_of(settings: &Settings) -> Result<SslOpts, TlsError> {
+fn plain_options(user: &str, password: &Secret) -> OptsBuilder {
+    OptsBuilder::default()
+        .user(Some(user))
+        .pass(Some(password.reveal()))
+        // Else a login over TCP is followed by one through the socket that the server names, whatever it names.
+        .prefer_socket(false)
+        // With both, the server is not asked for them, so that a login sends no statement.
+        .max_allowed_packet(Some(PACKET_MAX))
+        .wait_timeout(Some(60))
+}
+
+fn tls_options(settings: &Settings) -> Result<SslOpts, TlsError> {
+    let options = SslOpts::default();
     if !settings.tls_verify {
-        return Ok(SslOpts::default().with_danger_accept_invalid_certs(true));
+        return Ok(options.with_danger_accept_invalid_certs(true));
     }
     let certificates = tls::trusted(settings)?;
-    let roots = certificates.iter().map(|c| c.to_vec().into());
-    Ok(SslOpts::default()
-        .with_root_certs(roots.collect())
+    let roots = certificates.iter().map(|c| c.to_vec().into()).collect();
+    Ok(options
+        .with_root_certs(roots)
+        // mysql_async would trust Mozilla's list too, whatever tls_ca_file says.
         .with_disable_built_in_roots(true))
 }

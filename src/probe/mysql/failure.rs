@@ -27,10 +27,8 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
             Error::Server(e) => Self::refused(e),
-            Error::Io(IoError::Io(e)) => Self::io(&e),
-            Error::Io(IoError::Tls(e)) => Self::tls(&e),
-            Error::Driver(DriverError::NoClientSslFlagFromServer) => Self::NoTls,
-            Error::Driver(e) => Self::Broken(driver(&e)),
+            Error::Io(e) => Self::transport(&e),
+            Error::Driver(e) => Self::driver(&e),
             e => Self::Broken(cause_text(e)),
         }
     }
@@ -74,8 +72,23 @@ impl Failure {
         }
     }
 
+    fn transport(error: &IoError) -> Self {
+        match error {
+            IoError::Io(e) => Self::io(e),
+            IoError::Tls(e) => Self::tls(e),
+        }
+    }
+
+    fn driver(error: &DriverError) -> Self {
+        match error {
+            DriverError::NoClientSslFlagFromServer => Self::NoTls,
+            e => Self::Broken(driver_text(e)),
+        }
+    }
+
     fn tls(error: &dyn fmt::Display) -> Self {
         let mut cause = cause_text(error);
+        // Older versions of `openssl x509 -req` made such certificates where no extensions were given.
         if cause.contains("UnsupportedCertVersion") {
             cause = "the server's certificate has X.509 version 1; give it one of version 3".into();
         }
@@ -83,21 +96,39 @@ impl Failure {
     }
 
     fn io(error: &io::Error) -> Self {
-        match error.kind() {
-            _ if is_of_tls(error) => Self::tls(error),
-            ErrorKind::ConnectionRefused
+        if is_of_tls(error) {
+            return Self::tls(error);
+        }
+        if says_unreachable(error.kind()) {
+            return Self::Unreachable(cause_text(error));
+        }
+        Self::Broken(broken_text(error))
+    }
+}
+
+/// Whether no connection was made, so that another address of the host may be tried.
+fn says_unreachable(kind: ErrorKind) -> bool {
+    matches!(
+        kind,
+        ErrorKind::ConnectionRefused
             | ErrorKind::HostUnreachable
             | ErrorKind::NetworkUnreachable
             | ErrorKind::AddrNotAvailable
             | ErrorKind::TimedOut
             | ErrorKind::NotFound
-            | ErrorKind::PermissionDenied => Self::Unreachable(cause_text(error)),
-            // mysql_async's own errors have no number of the system.
-            _ if error.raw_os_error().is_some() => Self::Broken(cause_text(error)),
-            _ if is_end(error) => Self::Broken("the server closed the connection".into()),
-            _ => Self::Broken(format!("the answer is not MySQL's: {}", cause_text(error))),
-        }
+            | ErrorKind::PermissionDenied
+    )
+}
+
+fn broken_text(error: &io::Error) -> String {
+    // mysql_async's own errors have no number of the system.
+    if error.raw_os_error().is_some() {
+        return cause_text(error);
     }
+    if is_end(error) {
+        return "the server closed the connection".to_owned();
+    }
+    format!("the answer is not MySQL's: {}", cause_text(error))
 }
 
 fn is_of_tls(error: &io::Error) -> bool {
@@ -109,6 +140,7 @@ fn is_of_tls(error: &io::Error) -> bool {
 
 /// The connection ended, in a packet or before one, or in the TLS handshake.
 fn is_end(error: &io::Error) -> bool {
+    // mysql_async and rustls say so in words only.
     let text = error.to_string();
     let ends = [
         "connection closed",
@@ -118,7 +150,7 @@ fn is_end(error: &io::Error) -> bool {
     ends.contains(&text.as_str())
 }
 
-fn driver(error: &DriverError) -> String {
+fn driver_text(error: &DriverError) -> String {
     match error {
         DriverError::UnexpectedPacket { .. } => "the server's packets do not fit together".into(),
         DriverError::UnknownAuthPlugin { name } => {

@@ -12,6 +12,8 @@ mod state;
 mod threads;
 mod wants_tls;
 
+use std::path::Path;
+
 use hyper::StatusCode;
 
 use self::ask::Ask;
@@ -48,16 +50,8 @@ fn login(settings: &Settings) -> Option<Login> {
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let ask = Ask::parse(probe.target.query())
         .map_err(|e| Outcome::bad_request(format!("mysql: {e}")))?;
-    let client = &probe.context.mysql;
-    let Some(account) = &client.account else {
-        let text = "No MySQL username/password in config file";
-        return Err(Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text));
-    };
-    let session = session(probe, account, ask).await?;
-    let place = client.threads.place(probe.known);
-    let place = probe.wait_for("waiting for a free thread", place).await;
-    let running = client.threads.run(place, probe.deadline, session.run());
-    match running.await {
+    let session = session(probe, ask).await?;
+    match run(probe, session).await {
         Ok(Ok(found)) => Ok(passed(&found)),
         Ok(Err(failure)) => Err(failed(probe, &failure)),
         Err(Ended::Late) => Err(timed_out(probe)),
@@ -65,18 +59,22 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     }
 }
 
-async fn session(probe: &Probe<'_>, account: &Account, ask: Ask) -> Result<Session, Outcome> {
+/// Runs a session on a thread. The outer error says that it did not run to its end.
+async fn run(probe: &Probe<'_>, session: Session) -> Result<Result<Found, Failure>, Ended> {
+    let threads = &probe.context.mysql.threads;
+    let seat = threads.seat(probe.known);
+    let seat = probe.wait_for("waiting for a free thread", seat).await;
+    threads.run(seat, probe.deadline, session.run()).await
+}
+
+/// Copies what the session needs, as it outlives a probe that nobody waits for any more.
+async fn session(probe: &Probe<'_>, ask: Ask) -> Result<Session, Outcome> {
     let target = probe.target;
-    let tls_name = match tls::server_name(probe) {
-        Ok(name) => name.to_str().into_owned(),
-        // mysql_async refuses it, where it matters.
-        Err(_) => target.host.to_string(),
-    };
     Ok(Session {
-        account: account.clone(),
+        account: account(probe)?.clone(),
         endpoint: endpoint(probe).await?,
         tls: probe.context.settings.mysql_tls,
-        tls_name,
+        tls_name: tls_name(probe),
         server: (target.host.clone(), target.port),
         wants_tls: probe.context.mysql.wants_tls.clone(),
         ask,
@@ -85,19 +83,42 @@ async fn session(probe: &Probe<'_>, account: &Account, ask: Ask) -> Result<Sessi
     })
 }
 
+fn account<'a>(probe: &Probe<'a>) -> Result<&'a Account, Outcome> {
+    let account = probe.context.mysql.account.as_ref();
+    account.ok_or_else(|| {
+        // The replaced tools' sentence, to the letter.
+        let text = "No MySQL username/password in config file";
+        Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text)
+    })
+}
+
+fn tls_name(probe: &Probe<'_>) -> String {
+    match tls::server_name(probe) {
+        Ok(name) => name.to_str().into_owned(),
+        // mysql_async refuses it, where it matters.
+        Err(_) => probe.target.host.to_string(),
+    }
+}
+
 async fn endpoint(probe: &Probe<'_>) -> Result<Endpoint, Outcome> {
     if let Some(path) = probe.context.socket(probe.target)? {
-        return match path.to_str() {
-            Some(path) => Ok(Endpoint::Socket(path.to_owned())),
-            None => Err(probe.failed("the path of its socket is not UTF-8")),
-        };
+        return socket(probe, path);
     }
     probe.trace.stage("looking up the host");
     let addresses = probe.addresses().await?;
     Ok(Endpoint::Addresses(addresses))
 }
 
+fn socket(probe: &Probe<'_>, path: &Path) -> Result<Endpoint, Outcome> {
+    // mysql_async takes paths as text.
+    match path.to_str() {
+        Some(path) => Ok(Endpoint::Socket(path.to_owned())),
+        None => Err(probe.failed("the path of its socket is not UTF-8")),
+    }
+}
+
 fn passed(found: &Found) -> Outcome {
+    // The replaced tools' sentence; what only hacheck finds out stands behind it.
     let message = &found.message;
     let mut text = format!("MySQL connect response: MySQLResponse(OK)<{message}>");
     for state in &found.states {
@@ -109,11 +130,14 @@ fn passed(found: &Found) -> Outcome {
 
 fn failed(probe: &Probe<'_>, failure: &Failure) -> Outcome {
     match failure {
-        Failure::Refused { code, message } => {
-            let text = format!("MySQL sez MySQLResponse(ERR)<{message}>");
-            let cause = format!("{}: error {code}", probe.subject());
-            Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text).because(cause)
-        }
+        Failure::Refused { code, message } => refused(probe, *code, message),
         other => probe.failed(other),
     }
+}
+
+fn refused(probe: &Probe<'_>, code: u16, message: &str) -> Outcome {
+    // Status and sentence are the replaced tools'.
+    let text = format!("MySQL sez MySQLResponse(ERR)<{message}>");
+    let cause = format!("{}: error {code}", probe.subject());
+    Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text).because(cause)
 }

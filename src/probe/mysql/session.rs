@@ -58,11 +58,14 @@ impl Session {
 
     /// Logs in as `mysql_tls` says.
     async fn log_in(&self) -> Result<Conn, Failure> {
-        match (self.tls, &self.endpoint) {
-            // What goes through a unix socket stays on this host; mysql_async does no TLS there.
-            (_, Endpoint::Socket(_)) | (TlsUse::Off, _) => self.connect(false).await,
-            (TlsUse::Required, _) => self.connect(true).await,
-            (TlsUse::Auto, _) => self.log_in_as_learned().await,
+        // What goes through a unix socket stays on this host; mysql_async does no TLS there.
+        if matches!(self.endpoint, Endpoint::Socket(_)) {
+            return self.connect(false).await;
+        }
+        match self.tls {
+            TlsUse::Off => self.connect(false).await,
+            TlsUse::Required => self.connect(true).await,
+            TlsUse::Auto => self.log_in_as_learned().await,
         }
     }
 
@@ -72,6 +75,7 @@ impl Session {
         let known = self.wants_tls.known(&self.server);
         if known == Some(true) {
             match self.log_in_over_tls_again().await {
+                // The server was set up anew, and now has no TLS.
                 Err(Failure::NoTls) => {}
                 result => return result,
             }
@@ -93,51 +97,68 @@ impl Session {
     }
 
     async fn retry_over_tls(&self, refused: Failure) -> Result<Conn, Failure> {
-        let failure = match self.connect(true).await {
+        match self.connect(true).await {
             Ok(connection) => {
                 self.wants_tls.learn(&self.server, true);
-                return Ok(connection);
+                Ok(connection)
             }
-            Err(failure) => failure,
-        };
+            Err(failure) => {
+                self.learn_from(&failure);
+                // What the server said first is what an operator looks for.
+                Err(refused)
+            }
+        }
+    }
+
+    fn learn_from(&self, failure: &Failure) {
         self.trace.note(|| format!("over TLS: {failure}"));
+        // It has TLS, so the login itself is wrong: the next probe need not try both ways.
         let wants_tls = matches!(failure, Failure::Refused { .. });
         self.wants_tls.learn(&self.server, wants_tls);
-        Err(refused)
     }
 
     async fn connect(&self, tls: bool) -> Result<Conn, Failure> {
         self.trace.stage("connecting and logging in");
         match &self.endpoint {
-            Endpoint::Socket(path) => {
-                self.trace.note(|| format!("to {path}"));
-                let socket = self.options(tls).socket(Some(path));
-                open(socket).await.map_err(|e| e.at(path))
-            }
+            Endpoint::Socket(path) => self.connect_to_socket(path, tls).await,
             Endpoint::Addresses(addresses) => self.connect_to_one_of(addresses, tls).await,
         }
     }
 
+    async fn connect_to_socket(&self, path: &str, tls: bool) -> Result<Conn, Failure> {
+        self.trace.note(|| format!("to {path}"));
+        let options = self.options(tls).socket(Some(path));
+        open(options).await.map_err(|e| e.at(path))
+    }
+
     /// Tries every address within the deadline, each with its share of what is left, until one is reached.
-    async fn connect_to_one_of(
-        &self,
-        addresses: &[SocketAddr],
-        tls: bool,
-    ) -> Result<Conn, Failure> {
-        let Some((last, others)) = addresses.split_last() else {
+    async fn connect_to_one_of(&self, all: &[SocketAddr], tls: bool) -> Result<Conn, Failure> {
+        let Some((last, others)) = all.split_last() else {
             return Err(Failure::Unreachable("the host has no address".into()));
         };
         for (tried, address) in others.iter().enumerate() {
-            let end = self.share(addresses.len() - tried);
-            let failure = match timeout_at(end.into(), self.connect_to(*address, tls)).await {
-                Ok(Err(e @ Failure::Unreachable(_))) => e,
-                Ok(result) => return result,
-                Err(_) => Failure::Unreachable("no answer".into()),
-            };
-            self.trace.note(|| format!("{address}: {failure}"));
+            let end = self.share(all.len() - tried);
+            match self.connect_until(end, *address, tls).await {
+                Err(Failure::Unreachable(cause)) => {
+                    self.trace.note(|| format!("{address}: {cause}"));
+                }
+                result => return result,
+            }
         }
         // It has all that the probe has left.
         self.connect_to(*last, tls).await
+    }
+
+    async fn connect_until(
+        &self,
+        end: Instant,
+        address: SocketAddr,
+        tls: bool,
+    ) -> Result<Conn, Failure> {
+        match timeout_at(end.into(), self.connect_to(address, tls)).await {
+            Ok(result) => result,
+            Err(_) => Err(Failure::Unreachable("no answer".into())),
+        }
     }
 
     async fn connect_to(&self, address: SocketAddr, tls: bool) -> Result<Conn, Failure> {
@@ -145,6 +166,7 @@ impl Session {
         self.trace.note(|| format!("to {address}, {how} TLS"));
         let options = self
             .options(tls)
+            // A name to verify only: with `resolved_ips` it is not looked up, so what was allowed is connected to.
             .ip_or_hostname(&self.tls_name)
             .resolved_ips(Some([address.ip()]))
             .tcp_port(address.port());

@@ -44,17 +44,14 @@ pub(super) async fn check(
     let mut asking = Asking { connection, trace };
     let mut found = Vec::new();
     if ask.role == Some(Role::Primary) {
-        let rows = asking.rows("SELECT @@global.read_only").await?;
-        found.push(primary(&rows)?);
+        found.push(asking.primary().await?);
     }
+    // A lag is a replica's, so `max_lag` alone means one.
     if ask.role == Some(Role::Replica) || ask.max_lag.is_some() {
-        let rows = asking.replica_status().await?;
-        found.push(replica(&rows, ask.max_lag)?);
+        found.push(asking.replica(ask.max_lag).await?);
     }
     if let Some(wanted) = ask.galera {
-        let statement = "SHOW GLOBAL STATUS LIKE 'wsrep_local_state'";
-        let rows = asking.rows(statement).await?;
-        found.push(galera(&rows, wanted)?);
+        found.push(asking.galera(wanted).await?);
     }
     Ok(found)
 }
@@ -66,13 +63,27 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
+    async fn primary(&mut self) -> Result<String, Failure> {
+        let rows = self.rows("SELECT @@global.read_only").await?;
+        primary(&rows)
+    }
+
+    async fn replica(&mut self, max_lag: Option<u64>) -> Result<String, Failure> {
+        let rows = self.replica_status().await?;
+        replica(&rows, max_lag)
+    }
+
+    async fn galera(&mut self, wanted: Galera) -> Result<String, Failure> {
+        let statement = "SHOW GLOBAL STATUS LIKE 'wsrep_local_state'";
+        let rows = self.rows(statement).await?;
+        galera(&rows, wanted)
+    }
+
     async fn replica_status(&mut self) -> Result<Vec<Row>, Failure> {
         let [others @ .., last] = REPLICA_STATUS;
         for statement in others {
             match self.query(statement).await {
-                Err(Failure::Refused {
-                    code: SYNTAX_ERROR, ..
-                }) => {}
+                Err(failure) if is_syntax_error(&failure) => {}
                 result => return result.map_err(|e| e.at_statement(statement)),
             }
         }
@@ -88,28 +99,32 @@ impl Asking<'_> {
         self.trace.stage("waiting for the answer to a statement");
         self.trace.note(|| statement.to_owned());
         let mut result = self.connection.query_iter(statement).await?;
-        let rows = result
-            .reduce(Rows::default(), |rows, row| rows.with(&row))
-            .await?;
+        let kept = BoundedRows::default();
+        let rows = result.reduce(kept, |rows, row| rows.with(&row)).await?;
         result.drop_result().await?;
         rows.all()
     }
 }
 
+fn is_syntax_error(failure: &Failure) -> bool {
+    match failure {
+        Failure::Refused { code, .. } => *code == SYNTAX_ERROR,
+        _ => false,
+    }
+}
+
 /// The rows of an answer, as far as they are not too many.
 #[derive(Default)]
-struct Rows {
+struct BoundedRows {
     rows: Vec<Row>,
     bytes: usize,
 }
 
-impl Rows {
+impl BoundedRows {
     fn with(mut self, row: &mysql_async::Row) -> Self {
         let row = texts(row);
-        self.bytes += row
-            .iter()
-            .map(|(name, value)| size(name, value))
-            .sum::<usize>();
+        self.bytes += size(&row);
+        // What is too much is still read to its end, as the connection is of no use else, but not kept.
         if self.bytes <= BYTES_MAX {
             self.rows.push(row);
         }
@@ -124,9 +139,14 @@ impl Rows {
     }
 }
 
-/// About what a value and its name take in memory.
-fn size(name: &str, value: &Option<String>) -> usize {
-    64 + name.len() + value.as_deref().map_or(0, str::len)
+/// About what a row takes in memory.
+fn size(row: &Row) -> usize {
+    let mut bytes = 0;
+    for (name, value) in row {
+        let value = value.as_deref().unwrap_or_default();
+        bytes += 64 + name.len() + value.len();
+    }
+    bytes
 }
 
 fn texts(row: &mysql_async::Row) -> Row {
@@ -148,7 +168,7 @@ fn text(value: &Value) -> Option<String> {
 }
 
 fn primary(rows: &[Row]) -> Result<String, Failure> {
-    match rows.first().and_then(|row| value(row, 0)) {
+    match first_value(rows, 0) {
         Some("0" | "OFF") => Ok("primary".into()),
         Some(value) => unfit(format!("read_only is {value}: not a primary")),
         None => unfit("the server did not tell its read_only"),
@@ -163,31 +183,26 @@ fn replica(rows: &[Row], max_lag: Option<u64>) -> Result<String, Failure> {
     let Some(max) = max_lag else {
         return Ok("replica".into());
     };
+    let lag = worst_lag(rows)?;
+    if lag > max {
+        return unfit(format!("lag {lag} s is over {max} s"));
+    }
+    Ok(format!("replica, lag {lag} s"))
+}
+
+/// A replica may follow several sources, each with a row.
+fn worst_lag(rows: &[Row]) -> Result<u64, Failure> {
     let mut worst = 0;
     for row in rows {
         worst = worst.max(lag(row)?);
     }
-    if worst > max {
-        unfit(format!("lag {worst} s is over {max} s"))
-    } else {
-        Ok(format!("replica, lag {worst} s"))
-    }
+    Ok(worst)
 }
 
 /// The lag behind one source, in seconds; what is wrong when it does not run.
 fn lag(row: &Row) -> Result<u64, Failure> {
-    for thread in ["IO", "SQL"] {
-        let new = format!("Replica_{thread}_Running");
-        let state = either(row, &new, &format!("Slave_{thread}_Running"));
-        if state != Some("Yes") {
-            let state = state.unwrap_or("unknown");
-            let error = match column(row, &format!("Last_{thread}_Error")) {
-                None | Some("") => String::new(),
-                Some(error) => format!(": {error}"),
-            };
-            return unfit(format!("replica, {thread} thread running: {state}{error}"));
-        }
-    }
+    expect_running(row, "IO")?;
+    expect_running(row, "SQL")?;
     let lag = either(row, "Seconds_Behind_Source", "Seconds_Behind_Master");
     match lag.and_then(|seconds| seconds.parse().ok()) {
         Some(seconds) => Ok(seconds),
@@ -195,21 +210,48 @@ fn lag(row: &Row) -> Result<u64, Failure> {
     }
 }
 
+/// Fails when one of a replica's two threads does not run, with the error that stopped it.
+fn expect_running(row: &Row, thread: &str) -> Result<(), Failure> {
+    let new = format!("Replica_{thread}_Running");
+    let old = format!("Slave_{thread}_Running");
+    let state = either(row, &new, &old).unwrap_or("unknown");
+    // While the IO thread has lost its source and tries again, it says `Connecting`.
+    if state == "Yes" {
+        return Ok(());
+    }
+    let error = last_error(row, thread);
+    unfit(format!("replica, {thread} thread running: {state}{error}"))
+}
+
+fn last_error(row: &Row, thread: &str) -> String {
+    match column(row, &format!("Last_{thread}_Error")) {
+        None | Some("") => String::new(),
+        Some(error) => format!(": {error}"),
+    }
+}
+
 fn galera(rows: &[Row], wanted: Galera) -> Result<String, Failure> {
-    let Some(value) = rows.first().and_then(|row| value(row, 1)) else {
+    let Some(value) = first_value(rows, 1) else {
         return unfit("no wsrep_local_state: the server is not part of a Galera cluster");
     };
-    let number = value.parse::<usize>().ok();
-    let name = number
-        .and_then(|n| GALERA_STATES.get(n))
-        .unwrap_or(&"unknown");
+    let number = value.parse().ok();
+    let name = galera_state_name(number);
     let found = format!("wsrep_local_state {value} ({name})");
     match (number, wanted) {
         (Some(4), _) | (Some(2), Galera::SyncedOrDonor) => Ok(found),
-        (_, Galera::Synced) => unfit(format!("{found}, want 4 (Synced)")),
-        (_, Galera::SyncedOrDonor) => {
-            unfit(format!("{found}, want 4 (Synced) or 2 (Donor/Desynced)"))
-        }
+        (_, wanted) => unfit(format!("{found}, want {}", passing_states(wanted))),
+    }
+}
+
+fn galera_state_name(number: Option<usize>) -> &'static str {
+    let name = number.and_then(|n| GALERA_STATES.get(n));
+    name.copied().unwrap_or("unknown")
+}
+
+fn passing_states(wanted: Galera) -> &'static str {
+    match wanted {
+        Galera::Synced => "4 (Synced)",
+        Galera::SyncedOrDonor => "4 (Synced) or 2 (Donor/Desynced)",
     }
 }
 
@@ -223,12 +265,13 @@ fn either<'a>(row: &'a Row, new: &str, old: &str) -> Option<&'a str> {
 
 /// A column by its name, which versions write in different cases; `None` for NULL too.
 fn column<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
-    row.iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case(name))?
-        .1
-        .as_deref()
+    let mut columns = row.iter();
+    let (_, value) = columns.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
+    value.as_deref()
 }
 
-fn value(row: &Row, index: usize) -> Option<&str> {
-    row.get(index)?.1.as_deref()
+/// A column of the first row, by its index.
+fn first_value(rows: &[Row], index: usize) -> Option<&str> {
+    let (_, value) = rows.first()?.get(index)?;
+    value.as_deref()
 }

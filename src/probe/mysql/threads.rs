@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::task::JoinError;
 use tokio::time::timeout_at;
 
 /// The most threads at once; who comes then waits, within its deadline.
@@ -25,19 +26,19 @@ const IDLE: Duration = Duration::from_secs(10);
 
 const NAME: &str = "mysql";
 
-/// The threads, and the places on them.
+/// The threads, and the seats on them.
 pub(super) struct Threads {
     /// Its pool is used, and nothing else of it. `None` where it cannot be had.
     runtime: Option<Runtime>,
-    places: Semaphore,
-    /// The part of the places that is open to checks that did not pass lately.
+    seats: Semaphore,
+    /// The part of the seats that is open to checks that did not pass lately.
     strangers: Semaphore,
 }
 
 /// The right to use a thread, given back when dropped.
-pub(super) struct Place<'a> {
+pub(super) struct Seat<'a> {
     _stranger: Option<SemaphorePermit<'a>>,
-    _place: Option<SemaphorePermit<'a>>,
+    _seat: Option<SemaphorePermit<'a>>,
 }
 
 /// Why there is no result.
@@ -80,28 +81,29 @@ impl Threads {
             .build();
         Self {
             runtime: runtime.ok(),
-            places: Semaphore::new(threads),
+            seats: Semaphore::new(threads),
             strangers: Semaphore::new(threads - threads / 4),
         }
     }
 
     /// Waits for a free thread; `known` for a check that passed lately.
-    pub(super) async fn place(&self, known: bool) -> Place<'_> {
+    pub(super) async fn seat(&self, known: bool) -> Seat<'_> {
+        // Neither semaphore is ever closed, so `ok` loses nothing.
         let stranger = if known {
             None
         } else {
             self.strangers.acquire().await.ok()
         };
-        Place {
+        Seat {
             _stranger: stranger,
-            _place: self.places.acquire().await.ok(),
+            _seat: self.seats.acquire().await.ok(),
         }
     }
 
     /// Runs a future on a thread until it is done, the deadline comes, or the caller goes away.
     pub(super) async fn run<F>(
         &self,
-        _place: Place<'_>,
+        _seat: Seat<'_>,
         deadline: Instant,
         work: F,
     ) -> Result<F::Output, Ended>
@@ -111,15 +113,21 @@ impl Threads {
         let Some(runtime) = &self.runtime else {
             return Err(Ended::NoRuntime(io::Error::other("no threads")));
         };
+        // Dropped with this future, which tells the thread that nobody waits any more.
         let (_caller, caller_is_gone) = oneshot::channel();
         let thread = runtime.spawn_blocking(move || run_here(deadline, caller_is_gone, work));
         match thread.await {
             Ok(result) => result,
-            Err(e) => match e.try_into_panic() {
-                Ok(payload) => Err(Ended::Panicked(message(&*payload))),
-                Err(_) => Err(Ended::Late),
-            },
+            Err(e) => Err(not_finished(e)),
         }
+    }
+}
+
+/// Why a thread gave no result: a panic, or the end of the runtime.
+fn not_finished(error: JoinError) -> Ended {
+    match error.try_into_panic() {
+        Ok(payload) => Ended::Panicked(message(&*payload)),
+        Err(_) => Ended::Late,
     }
 }
 
@@ -138,11 +146,7 @@ fn run_here<F: Future>(
     caller_is_gone: oneshot::Receiver<()>,
     work: F,
 ) -> Result<F::Output, Ended> {
-    let runtime = Builder::new_current_thread()
-        .enable_io()
-        .enable_time()
-        .build()
-        .map_err(Ended::NoRuntime)?;
+    let runtime = small_runtime().map_err(Ended::NoRuntime)?;
     runtime.block_on(async {
         tokio::select! {
             biased;
@@ -152,16 +156,25 @@ fn run_here<F: Future>(
     })
 }
 
+fn small_runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread()
+        .enable_io()
+        .enable_time()
+        .build()
+}
+
+/// The first line of a panic's message.
 fn message(payload: &(dyn Any + Send)) -> String {
-    let text = match (
-        payload.downcast_ref::<&str>(),
-        payload.downcast_ref::<String>(),
-    ) {
-        (Some(text), _) => text,
-        (_, Some(text)) => text.as_str(),
-        _ => "it panicked",
-    };
+    let text = panic_text(payload).unwrap_or("it panicked");
     text.lines().next().unwrap_or_default().to_owned()
+}
+
+fn panic_text(payload: &(dyn Any + Send)) -> Option<&str> {
+    // `panic!` with a literal carries a &str, with arguments a String.
+    if let Some(text) = payload.downcast_ref::<&str>() {
+        return Some(text);
+    }
+    payload.downcast_ref::<String>().map(String::as_str)
 }
 
 /// A panic on these threads is told by the probe's outcome, for each probe; on standard error it would look like a crash.
@@ -193,8 +206,8 @@ mod tests {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let place = threads.place(false).await;
-        threads.run(place, deadline, work).await
+        let seat = threads.seat(false).await;
+        threads.run(seat, deadline, work).await
     }
 
     fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -295,14 +308,14 @@ mod tests {
         let threads = Threads::with(4, IDLE);
         block_on(async {
             let _taken = [
-                threads.place(false).await,
-                threads.place(false).await,
-                threads.place(false).await,
+                threads.seat(false).await,
+                threads.seat(false).await,
+                threads.seat(false).await,
             ];
             tokio::select! {
                 biased;
-                _ = threads.place(false) => panic!("a stranger took the last one"),
-                _place = threads.place(true) => {}
+                _ = threads.seat(false) => panic!("a stranger took the last one"),
+                _seat = threads.seat(true) => {}
             }
         });
     }

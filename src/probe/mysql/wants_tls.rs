@@ -34,6 +34,7 @@ impl WantsTls {
 
     pub(super) fn learn(&self, server: &Server, tls: bool) {
         let mut known = self.lock();
+        // Forgetting costs one refused login for each server, so no order needs to be kept.
         if known.len() >= SERVERS {
             known.clear();
         }
