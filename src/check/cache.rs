@@ -67,9 +67,9 @@ pub struct Ticket {
 }
 
 impl Ticket {
-    /// Stores the outcome, under a second key too if there is one, and wakes those who wait for it.
-    pub fn deliver(mut self, outcome: Outcome, also: Option<&CacheKey>) {
-        self.finish(outcome, also);
+    /// Stores the outcome, and wakes those who wait for it.
+    pub fn deliver(mut self, outcome: Outcome) {
+        self.finish(outcome);
     }
 
     /// Wakes those who wait for the outcome, and stores nothing.
@@ -79,12 +79,10 @@ impl Ticket {
         self.sender.send_replace(Some(Arc::new(outcome)));
     }
 
-    fn finish(&mut self, outcome: Outcome, also: Option<&CacheKey>) {
+    fn finish(&mut self, outcome: Outcome) {
         self.delivered = true;
         let outcome = Arc::new(outcome);
-        for key in [Some(&self.key), also].into_iter().flatten() {
-            self.cache.lock().store(key, self.number, &outcome);
-        }
+        self.cache.lock().store(&self.key, self.number, &outcome);
         self.sender.send_replace(Some(outcome));
     }
 }
@@ -92,10 +90,8 @@ impl Ticket {
 impl Drop for Ticket {
     fn drop(&mut self) {
         if !self.delivered {
-            self.finish(
-                Outcome::unavailable("the check broke off inside hacheck; its log says more"),
-                None,
-            );
+            let why = "the check broke off inside hacheck; its log says more";
+            self.finish(Outcome::unavailable(why));
         }
     }
 }

@@ -1,6 +1,7 @@
 //! The key of a stored result: everything of a check that decides what comes of it, and nothing else.
 //!
-//! Rule: what a request can make up is in the key only of protocols that use it, so that it cannot multiply probes.
+//! Rule: what a request can make up is in the key only of protocols that use it, so that it cannot multiply probes. What
+//! one virtual host answers is never told to who asks for another one, or for none.
 
 use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
@@ -44,50 +45,24 @@ impl CacheKey {
     }
 }
 
-/// The keys of a check's result.
-#[derive(Debug, PartialEq)]
-pub struct CacheKeys {
-    /// Its own.
-    pub key: CacheKey,
-    /// The one of pollers who name no virtual host, where this one does.
-    pub without_host: Option<CacheKey>,
-}
-
-impl From<CacheKey> for CacheKeys {
-    fn from(key: CacheKey) -> Self {
-        Self {
-            key,
-            without_host: None,
-        }
-    }
-}
-
-impl CacheKeys {
-    /// Finds the keys.
+impl CacheKey {
+    /// Finds the key.
     ///
     /// # Errors
     /// The answer, where the check makes no sense.
     pub fn of(check: &Check, context: &Context) -> Result<Self, Outcome> {
         let target = &*check.target;
-        let key = |request: Option<Box<str>>| key(check, context, request);
-        Ok(match check.protocol.request {
-            Request::Ignored => key(None).into(),
-            Request::Segment => key(Some(target.segment().into())).into(),
+        let request = match check.protocol.request {
+            Request::Ignored => None,
+            Request::Segment => Some(target.segment().into()),
             Request::Options(read) => {
                 let options = read(target.query())
                     .map_err(|e| Outcome::bad_request(format!("{}: {e}", check.protocol.name)))?;
-                key(Some(options.into())).into()
+                Some(options.into())
             }
-            Request::Whole if target.headers.get(&HOST).is_some_and(names_virtual_host) => {
-                let plain = key(Some(request(target, false)));
-                Self {
-                    key: key(Some(request(target, true))),
-                    // Over TLS the name also decides which certificate is asked for, and verified.
-                    without_host: Some(plain).filter(|_| check.protocol.name == "http"),
-                }
-            }
-            Request::Whole => key(Some(request(target, false))).into(),
-        })
+            Request::Whole => Some(request(target)),
+        };
+        Ok(key(check, context, request))
     }
 }
 
@@ -121,14 +96,13 @@ fn service(check: &Check, context: &Context) -> Option<Arc<str>> {
     decides.then(|| Arc::clone(&target.service))
 }
 
-/// Path, query string and copied headers as one text.
-fn request(target: &Target, with_host: bool) -> Box<str> {
+/// Path, query string and copied headers as one text; a `Host` only where it names a virtual host.
+fn request(target: &Target) -> Box<str> {
     let mut text = String::from(&*target.path);
-    for (name, value) in target
-        .headers
-        .iter()
-        .filter(|(name, _)| with_host || *name != HOST)
-    {
+    for (name, value) in target.headers.iter() {
+        if *name == HOST && !names_virtual_host(value) {
+            continue;
+        }
         text.push('\n');
         text.push_str(name.as_str());
         text.push(':');
@@ -143,9 +117,7 @@ fn names_virtual_host(host: &HeaderValue) -> bool {
     let Ok(host) = host.to_str() else { return true };
     let (name, port) = host.split_once(':').unwrap_or((host, ""));
     if port.bytes().all(|b| b.is_ascii_digit()) {
-        return !(name.is_empty()
-            || name.eq_ignore_ascii_case("localhost")
-            || name.parse::<Ipv4Addr>().is_ok());
+        return !(name.is_empty() || name.parse::<Ipv4Addr>().is_ok());
     }
     // More than one colon: nothing but an address of IPv6 has these.
     let bare = host
@@ -167,7 +139,7 @@ mod tests {
             protocol: Protocol::find(protocol).unwrap(),
             target: Arc::new(Target::local(1, path)),
         };
-        CacheKeys::of(&check, &Context::plain(Settings::default())).map(|keys| keys.key)
+        CacheKey::of(&check, &Context::plain(Settings::default()))
     }
 
     #[test]
@@ -223,7 +195,7 @@ mod tests {
                     protocol: Protocol::find(protocol).unwrap(),
                     target: Arc::new(target),
                 };
-                CacheKeys::of(&check, &context).unwrap()
+                CacheKey::of(&check, &context).unwrap()
             };
             assert_eq!(key(true) == key(false), shared, "{protocol} {port}");
         }
@@ -238,15 +210,19 @@ mod tests {
             "[::1]:3333",
             "[::1]",
             "::1",
-            "localhost:80",
-            "LOCALHOST",
         ] {
             assert!(
                 !names_virtual_host(&HeaderValue::from_static(host)),
                 "{host}"
             );
         }
-        for host in ["a.example", "a.example:8080", "web", "1.2.3.4.example"] {
+        for host in [
+            "a.example",
+            "a.example:8080",
+            "web",
+            "1.2.3.4.example",
+            "localhost:80",
+        ] {
             assert!(
                 names_virtual_host(&HeaderValue::from_static(host)),
                 "{host}"

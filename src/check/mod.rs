@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use self::cache::{Cache, Lookup, RunningProbe, Ticket};
-use self::key::{CacheKey, CacheKeys};
+use self::key::CacheKey;
 pub use self::settings::Settings;
 use self::waiting::WaitingRequests;
 use crate::group::{
@@ -97,19 +97,15 @@ impl Checker {
         check: &Check,
         context: &Arc<CheckContext>,
     ) -> Result<Arc<Outcome>, Outcome> {
-        let CacheKeys { key, without_host } = CacheKeys::of(check, &context.probes)?;
+        let key = CacheKey::of(check, &context.probes)?;
         let lookup = self.cache.look_up(&key, self.fresh, Instant::now());
         let running = match lookup {
             Lookup::Stored(outcome) => return Ok(outcome),
             Lookup::Running(running) => running,
             Lookup::Begin(ticket, running) => {
-                let run = self.clone().run(
-                    check.clone(),
-                    Arc::clone(context),
-                    key.clone(),
-                    ticket,
-                    without_host,
-                );
+                let run = self
+                    .clone()
+                    .run(check.clone(), Arc::clone(context), key.clone(), ticket);
                 tokio::spawn(run);
                 running
             }
@@ -141,7 +137,6 @@ impl Checker {
         context: Arc<CheckContext>,
         key: CacheKey,
         ticket: Ticket,
-        without_host: Option<CacheKey>,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             let trace = Trace::start(self.traces);
@@ -153,9 +148,7 @@ impl Checker {
                 // Its checks are kept; kept twice, they would be twice as old.
                 ticket.share(outcome);
             } else {
-                // A site that fails, or that there is not, says nothing to those who name none.
-                let also = without_host.filter(|_| outcome.passes());
-                ticket.deliver(outcome, also.as_ref());
+                ticket.deliver(outcome);
             }
         })
     }

@@ -30,6 +30,7 @@ mod cross_site;
 mod daemon_life;
 mod docs;
 mod exec;
+mod fairness;
 mod groups;
 mod grpc;
 mod haproxy_probe;

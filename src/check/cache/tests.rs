@@ -1,4 +1,3 @@
-use super::super::key::CacheKeys;
 use super::*;
 use crate::probe::{self, Check, Protocol, Target};
 use std::time::Duration;
@@ -21,9 +20,7 @@ fn key(port: u16) -> CacheKey {
         protocol: Protocol::find("tcp").unwrap(),
         target: Arc::new(Target::local(port, "/")),
     };
-    CacheKeys::of(&check, &probe::Context::plain(probe::Settings::default()))
-        .unwrap()
-        .key
+    CacheKey::of(&check, &probe::Context::plain(probe::Settings::default())).unwrap()
 }
 
 fn begin(cache: &Arc<Cache>, port: u16, fresh: bool) -> (Ticket, RunningProbe) {
@@ -43,20 +40,14 @@ fn body(found: &Lookup) -> Option<&[u8]> {
 #[test]
 fn a_result_is_found_until_it_expires() {
     let cache = cache(3600.0, 10, 1 << 20);
-    begin(&cache, 1, false)
-        .0
-        .deliver(Outcome::healthy("a"), None);
+    begin(&cache, 1, false).0.deliver(Outcome::healthy("a"));
     assert_eq!(
         body(&cache.look_up(&key(1), false, Instant::now())),
         Some(&b"a"[..])
     );
     cache.set(&settings(0.0, 10, 1 << 20));
-    begin(&cache, 2, false)
-        .0
-        .deliver(Outcome::healthy("b"), None);
-    begin(&cache, 2, false)
-        .0
-        .deliver(Outcome::healthy("c"), None);
+    begin(&cache, 2, false).0.deliver(Outcome::healthy("b"));
+    begin(&cache, 2, false).0.deliver(Outcome::healthy("c"));
 }
 
 #[test]
@@ -68,8 +59,8 @@ fn a_running_probe_is_joined_but_not_by_who_wants_a_fresh_result() {
         Lookup::Running(_)
     ));
     let (second, _) = begin(&cache, 1, true);
-    second.deliver(Outcome::healthy("new"), None);
-    first.deliver(Outcome::healthy("old"), None);
+    second.deliver(Outcome::healthy("new"));
+    first.deliver(Outcome::healthy("old"));
     assert_eq!(
         body(&cache.look_up(&key(1), false, Instant::now())),
         Some(&b"new"[..]),
@@ -93,7 +84,7 @@ fn entries_and_bytes_are_bounded() {
         for cache in [&by_entries, &by_bytes] {
             begin(cache, port, false)
                 .0
-                .deliver(Outcome::healthy("x".repeat(1000)), None);
+                .deliver(Outcome::healthy("x".repeat(1000)));
         }
     }
     assert_eq!(by_entries.size().0, 10);
@@ -114,9 +105,7 @@ fn entries_and_bytes_are_bounded() {
 #[test]
 fn counts_are_those_of_the_originals() {
     let cache = cache(3600.0, 10, 1 << 20);
-    begin(&cache, 1, false)
-        .0
-        .deliver(Outcome::healthy(""), None);
+    begin(&cache, 1, false).0.deliver(Outcome::healthy(""));
     cache.look_up(&key(1), false, Instant::now());
     let expected = CacheCounts {
         gets: 2,
