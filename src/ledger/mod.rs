@@ -36,12 +36,25 @@ pub struct Moment {
 }
 
 /// What is news of an answer.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct News {
     /// The check began to fail, or passes again.
     pub event: Option<HostEvent>,
     /// It is the first answer for this check, or one that passes where the one before did not, or the other way round.
     pub is_other: bool,
+}
+
+/// Counts of what is remembered, for the metrics.
+#[derive(Debug, Clone, Copy)]
+pub struct LedgerFigures {
+    /// Services.
+    pub services: usize,
+    /// Services that were forgotten for want of room.
+    pub services_forgotten: u64,
+    /// Checks whose last result fails.
+    pub failing_checks: usize,
+    /// Pollers.
+    pub pollers: PollerFigures,
 }
 
 /// What is remembered of all polls.
@@ -80,12 +93,23 @@ impl Ledger {
 
     /// Notes the answer to a poll, and gives what is news of it.
     pub fn answered(&mut self, at: Moment, poller: &Poller, answer: &PollAnswer<'_>) -> News {
-        let PollAnswer { told, code, .. } = *answer;
-        let event = self.pollers.answered(at, poller, answer);
-        if let Some(event) = &event {
+        let news = self.pollers.answered(at, poller, answer);
+        if let Some(event) = &news.event {
             self.events.push(event.clone());
         }
-        let is_other = self.services.answered(at.unix, poller, told, code);
-        News { event, is_other }
+        self.services.answered(at.unix, poller, answer.code);
+        news
+    }
+
+    /// Counts what is remembered, and forgets who has been silent for long.
+    pub fn figures(&mut self, now: Duration) -> LedgerFigures {
+        self.pollers.prune(now);
+        let (services, services_forgotten) = self.services.figures();
+        LedgerFigures {
+            services,
+            services_forgotten,
+            failing_checks: self.pollers.failing(),
+            pollers: self.pollers.figures(now),
+        }
     }
 }

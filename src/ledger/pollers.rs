@@ -4,12 +4,13 @@
 //! made-up headers cannot push out a real load balancer.
 
 use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hash as _, Hasher as _};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::history::{Histories, HostEvent, PollAnswer};
+use super::history::{Histories, PollAnswer};
 use super::record::{RecordSlot, Records};
-use super::{Moment, Poller, PollerRecord, Stated, View};
+use super::{Moment, News, Poller, PollerRecord, Stated, View};
 use crate::probe::Check;
 
 /// Counts for the metrics.
@@ -80,16 +81,21 @@ impl Pollers {
         self.records.insert(Arc::clone(&record.poller), record);
     }
 
-    /// Notes the answer to a poll that was noted before; gives whether its check began to fail, or passes again.
-    pub fn answered(
-        &mut self,
-        at: Moment,
-        poller: &Poller,
-        answer: &PollAnswer<'_>,
-    ) -> Option<HostEvent> {
-        let record = self.records.get_mut(poller)?;
+    /// Notes the answer to a poll that was noted before; gives what is news of it.
+    pub fn answered(&mut self, at: Moment, poller: &Poller, answer: &PollAnswer<'_>) -> News {
+        let hasher = self.records.hasher().clone();
+        let Some(record) = self.records.get_mut(poller) else {
+            return News::default();
+        };
         record.answered(at.since_start, answer);
-        record.history.note(at, poller, answer)
+        let question = question(&hasher, answer.check);
+        record.history.note(at, poller, question, answer)
+    }
+
+    /// Checks whose last result fails.
+    #[must_use]
+    pub fn failing(&self) -> usize {
+        self.histories.failing()
     }
 
     /// Copies of the pollers that a filter lets through, to be looked at when the lock is free again.
@@ -170,6 +176,15 @@ impl Pollers {
         }
         self.regulars.push_back((slot, 2));
     }
+}
+
+/// What of a request reaches the target, as a number: path, query string and headers.
+fn question(hasher: &impl BuildHasher, check: Option<&Check>) -> u64 {
+    let mut hasher = hasher.build_hasher();
+    if let Some(check) = check {
+        (&check.target.path, &check.target.headers).hash(&mut hasher);
+    }
+    hasher.finish()
 }
 
 #[cfg(test)]

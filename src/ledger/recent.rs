@@ -4,17 +4,13 @@
 //! that came again, so that made-up names cannot push out real ones.
 
 use std::collections::{HashMap, VecDeque};
-use std::hash::BuildHasher as _;
 use std::net::IpAddr;
 
 use foldhash::fast::RandomState;
 use smallvec::SmallVec;
 
-use super::{Poller, Told};
+use super::Poller;
 use crate::spool::ServiceName;
-
-/// Most instances of one service whose changes are noticed.
-const INSTANCES_MAX: usize = 64;
 
 /// The last answer for a service.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -58,8 +54,6 @@ struct ServiceRecord {
     came_again: bool,
     last: Option<LastAnswer>,
     counts: Few<(IpAddr, u64)>,
-    /// Whether each instance passed last, by its hash.
-    passed: Few<(u64, bool)>,
 }
 
 /// A list that mostly has one element, which lies in the list itself.
@@ -93,19 +87,15 @@ impl RecentServices {
         self.services.insert(poller.service.clone(), new);
     }
 
-    /// Notes an answer. Gives whether it is news: the first answer for this instance, or one that passes where the one
-    /// before did not, or the other way round.
-    pub fn answered(&mut self, now: f64, poller: &Poller, told: Told, code: u16) -> bool {
-        let instance = self.services.hasher().hash_one(&poller.check);
-        let Some(service) = self.services.get_mut(&poller.service) else {
-            return false;
-        };
-        service.last = Some(LastAnswer {
-            code,
-            remote_ip: poller.address,
-            ts: now,
-        });
-        service.passes_now(instance, told.passes())
+    /// Notes an answer.
+    pub fn answered(&mut self, now: f64, poller: &Poller, code: u16) {
+        if let Some(service) = self.services.get_mut(&poller.service) {
+            service.last = Some(LastAnswer {
+                code,
+                remote_ip: poller.address,
+                ts: now,
+            });
+        }
     }
 
     /// Everything that is remembered, in no order.
@@ -120,16 +110,10 @@ impl RecentServices {
         self.services.iter().map(seen).collect()
     }
 
-    /// Services remembered, instances that failed last, and services forgotten for want of room.
+    /// Services remembered, and services forgotten for want of room.
     #[must_use]
-    pub fn figures(&self) -> (usize, usize, u64) {
-        let failing = self
-            .services
-            .values()
-            .flat_map(|s| &s.passed)
-            .filter(|(_, passed)| !passed)
-            .count();
-        (self.services.len(), failing, self.evictions)
+    pub fn figures(&self) -> (usize, u64) {
+        (self.services.len(), self.evictions)
     }
 
     fn make_room(&mut self) {
@@ -170,19 +154,6 @@ impl ServiceRecord {
         }
         self.counts.push((from, 1));
     }
-
-    /// Notes whether an instance passes; whether that is news.
-    fn passes_now(&mut self, instance: u64, passes: bool) -> bool {
-        let known = self.passed.iter_mut().find(|(i, _)| *i == instance);
-        if let Some((_, before)) = known {
-            return std::mem::replace(before, passes) != passes;
-        }
-        if self.passed.len() >= INSTANCES_MAX {
-            self.passed.remove(0);
-        }
-        self.passed.push((instance, passes));
-        true
-    }
 }
 
 #[cfg(test)]
@@ -214,22 +185,7 @@ mod tests {
         let counts = [(std::net::Ipv4Addr::from_bits(1).into(), 10_000)];
         let is_real = |s: &SeenService| s.name.as_str() == "real" && s.counts == counts;
         assert!(seen.iter().any(is_real), "{seen:?}");
-        assert_eq!(recent.figures(), (100, 0, 10_001 - 100));
-    }
-
-    #[test]
-    fn only_a_change_of_an_instance_is_news() {
-        let mut recent = RecentServices::new(10, 8);
-        recent.asked(1.0, &poller("web", 80, 1));
-        let mut is_news = |port, told| recent.answered(2.0, &poller("web", port, 1), told, 503);
-        assert!(is_news(80, Told::Up), "the first answer");
-        assert!(is_news(81, Told::Fail), "the first of another instance");
-        assert!(!is_news(80, Told::Drain));
-        assert!(is_news(80, Told::Down));
-        assert!(!is_news(80, Told::Fail));
-        let last = recent.snapshot()[0].last.unwrap();
-        assert_eq!((last.code, last.ts), (503, 2.0));
-        assert_eq!(recent.figures(), (1, 2, 0));
+        assert_eq!(recent.figures(), (100, 10_001 - 100));
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::{GROUP, Protocol};
 use crate::net::Host;
 
 /// The request headers of a target: so few that a list serves them best.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Headers(Vec<(HeaderName, HeaderValue)>);
 
 impl Headers {

@@ -8,6 +8,7 @@ use crate::config;
 use crate::daemon::counters::{BUCKETS, Counters, ProbeCounters, get};
 use crate::daemon::room;
 use crate::http::reply::{self, Reply};
+use crate::ledger::PollerFigures;
 use crate::os::{figures, logging};
 use crate::probe::PROTOCOLS;
 
@@ -129,7 +130,7 @@ fn group_metrics(page: &mut Exposition, state: &DaemonState) {
 
 fn spool(page: &mut Exposition, state: &DaemonState) {
     let gate = &state.gate;
-    let (services, failing, forgotten) = state.ledger().services.figures();
+    let known = state.ledger().figures(state.now());
     let downtimes = state.spool_watch.seen().count();
     let readable = u8::from(gate.trouble_within(SPOOL_TROUBLE).is_none());
     page.gauge(
@@ -145,27 +146,21 @@ fn spool(page: &mut Exposition, state: &DaemonState) {
     if let Some(downtimes) = downtimes {
         page.gauge("downtimes", "Downtimes in force in the spool.", downtimes);
     }
-    pollers(page, state);
+    pollers(page, known.pollers);
     page.gauge(
         "failing_checks",
-        "Checks whose last answer was a failure.",
-        failing,
+        "Checks whose last result fails; those that are down by hand are none.",
+        known.failing_checks,
     );
-    page.gauge("services", "Services remembered.", services);
+    page.gauge("services", "Services remembered.", known.services);
     page.counter(
         "services_forgotten_total",
         "Services forgotten for want of room.",
-        forgotten,
+        known.services_forgotten,
     );
 }
 
-fn pollers(page: &mut Exposition, state: &DaemonState) {
-    let now = state.now();
-    let figures = {
-        let pollers = &mut state.ledger().pollers;
-        pollers.prune(now);
-        pollers.figures(now)
-    };
+fn pollers(page: &mut Exposition, figures: PollerFigures) {
     page.metric(
         "pollers",
         "gauge",

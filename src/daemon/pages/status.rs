@@ -11,7 +11,7 @@ pub(super) fn page(state: &DaemonState) -> Reply {
     let live = state.live();
     let counts = state.checker.cache().counts();
     let (entries, bytes) = state.checker.cache().size();
-    let (services, failing, forgotten) = state.ledger().services.figures();
+    let known = state.ledger().figures(state.now());
     let gate = &state.gate;
     let downtimes = state.spool_watch.seen().count();
     let trouble = gate.trouble_within(SPOOL_TROUBLE);
@@ -34,7 +34,11 @@ pub(super) fn page(state: &DaemonState) -> Reply {
             "errors": gate.errors(),
             "downtimes": downtimes,
         },
-        "services": {"known": services, "failing_checks": failing, "forgotten": forgotten},
+        "services": {
+            "known": known.services,
+            "failing_checks": known.failing_checks,
+            "forgotten": known.services_forgotten,
+        },
         "groups": groups(state),
         "probes_running": live.context.probes.running(),
         "connections": {

@@ -36,6 +36,7 @@ pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code
     let answer = PollAnswer {
         told: verdict.told(),
         code,
+        check: poll.check(),
         outcome: verdict.outcome(),
     };
     let news = state.ledger().answered(now, &poll.poller, &answer);

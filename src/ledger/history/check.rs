@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::questions::Questions;
 use super::{EventKind, HostEvent, Hour, MinuteFlag};
-use crate::ledger::{AskedCheck, Moment, Poller, Told};
+use crate::ledger::{AskedCheck, Moment, News, Poller, Told};
 use crate::names::ServiceName;
-use crate::probe::{Outcome, ProbeRun};
+use crate::probe::{Check, Outcome, ProbeRun};
 
 /// Most of a result that is remembered, in characters.
 const TEXT_MAX: usize = 300;
@@ -29,7 +30,7 @@ pub struct LastFail {
 /// The history of one check.
 #[derive(Debug)]
 pub struct CheckHistory {
-    /// What pollers were told last.
+    /// What pollers were told last; where they ask different questions, the worst of it.
     pub told: Option<Told>,
     /// Since when, in seconds of unix time.
     pub since: f64,
@@ -43,6 +44,8 @@ pub struct CheckHistory {
     pub last_fail: Option<LastFail>,
     /// When the failures began that no result that passes has ended yet.
     failing_since: Option<f64>,
+    /// What they are answered, question by question.
+    questions: Questions,
     /// The last hour.
     pub hour: Hour,
 }
@@ -58,25 +61,38 @@ impl CheckHistory {
             probe: None,
             last_fail: None,
             failing_since: None,
+            questions: Questions::default(),
             hour: Hour::new(minute),
         }
     }
 
-    /// Notes an answer; gives whether the check began to fail, or passes again.
-    fn note(&mut self, at: Moment, answer: &PollAnswer<'_>) -> Option<Turn> {
-        self.hour.note(minute(at.since_start), answer.told.into());
-        self.code = answer.code;
-        if self.told != Some(answer.told) {
-            self.told = Some(answer.told);
+    /// Notes an answer; gives what changes with it.
+    fn note(&mut self, at: Moment, question: u64, answer: &PollAnswer<'_>) -> Change {
+        let worst = self.questions.note(at.since_start, question, answer.told);
+        self.hour.note(minute(at.since_start), worst.into());
+        let before = self.told.replace(worst);
+        if before != Some(worst) {
             self.since = at.unix;
         }
-        self.note_result(answer.outcome);
-        match answer.told {
-            Told::Fail => self.fails(at.unix),
+        // What fails is shown until it passes, though another question is answered well meanwhile.
+        if worst == answer.told {
+            self.code = answer.code;
+            self.note_result(answer.outcome);
+        }
+        Change {
+            is_other: before.map(Told::passes) != Some(worst.passes()),
+            turn: self.turn(at.unix, worst),
+        }
+    }
+
+    /// Whether the check began to fail, or passes again.
+    fn turn(&mut self, now: f64, told: Told) -> Option<Turn> {
+        match told {
+            Told::Fail => self.fails(now),
             Told::Up => self
                 .failing_since
                 .take()
-                .map(|since| Turn::Pass(at.unix - since)),
+                .map(|since| Turn::Pass(now - since)),
             // Whether it fails meanwhile is not known.
             Told::Down | Told::Drain => None,
         }
@@ -136,11 +152,20 @@ pub struct PollAnswer<'a> {
     pub told: Told,
     /// The status code; 0 where there is none.
     pub code: u16,
+    /// What was asked besides the spool.
+    pub check: Option<&'a Check>,
     /// What a probe found, or why there was none.
     pub outcome: Option<&'a Outcome>,
 }
 
 /// What an answer changed.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Change {
+    /// It is the first, or one that passes where the one before did not, or the other way round.
+    is_other: bool,
+    turn: Option<Turn>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Turn {
     Fail,
@@ -158,31 +183,42 @@ impl SharedHistory {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Notes an answer; gives the event, where it is one.
+    /// Notes the answer to a question, and gives what is news of it.
     pub(in crate::ledger) fn note(
         &self,
         at: Moment,
         poller: &Poller,
+        question: u64,
         answer: &PollAnswer<'_>,
-    ) -> Option<HostEvent> {
+    ) -> News {
         let mut history = self.lock();
-        let change = history.note(at, answer)?;
-        let event = HostEvent {
-            service: Some(poller.service.to_string()),
-            check: Some(poller.check.to_string()),
-            ..HostEvent::new(at.unix, EventKind::Pass)
-        };
-        Some(match change {
-            Turn::Fail => HostEvent {
-                kind: EventKind::Fail,
-                text: Some(history.text.to_string()),
-                ..event
-            },
-            Turn::Pass(after) => HostEvent {
-                after: Some(after),
-                ..event
-            },
-        })
+        let change = history.note(at, question, answer);
+        let event = change
+            .turn
+            .map(|turn| event(at.unix, poller, turn, &history));
+        News {
+            event,
+            is_other: change.is_other,
+        }
+    }
+}
+
+fn event(now: f64, poller: &Poller, turn: Turn, history: &CheckHistory) -> HostEvent {
+    let event = HostEvent {
+        service: Some(poller.service.to_string()),
+        check: Some(poller.check.to_string()),
+        ..HostEvent::new(now, EventKind::Pass)
+    };
+    match turn {
+        Turn::Fail => HostEvent {
+            kind: EventKind::Fail,
+            text: Some(history.text.to_string()),
+            ..event
+        },
+        Turn::Pass(after) => HostEvent {
+            after: Some(after),
+            ..event
+        },
     }
 }
 
@@ -206,6 +242,14 @@ impl Histories {
         let history = Arc::new(Mutex::new(CheckHistory::new(minute(now))));
         self.known.insert(key, Arc::downgrade(&history));
         SharedHistory(history)
+    }
+
+    /// Checks whose last result fails.
+    pub fn failing(&self) -> usize {
+        let held = self.known.values().filter_map(Weak::upgrade);
+        held.map(SharedHistory)
+            .filter(|history| history.lock().told == Some(Told::Fail))
+            .count()
     }
 }
 
@@ -251,6 +295,7 @@ mod tests {
         PollAnswer {
             told,
             code: 200,
+            check: None,
             outcome,
         }
     }
@@ -260,7 +305,8 @@ mod tests {
         let poller = poller("web", "/");
         let history = Histories::default().of(&poller, Duration::ZERO);
         let note = |second, told, result: Option<Outcome>| {
-            let event = history.note(at(second), &poller, &answer(told, result.as_ref()))?;
+            let news = history.note(at(second), &poller, 0, &answer(told, result.as_ref()));
+            let event = news.event?;
             Some((event.kind, event.text, event.after))
         };
         assert_eq!(note(0, Told::Up, Some(outcome(0, true))), None);
@@ -280,6 +326,69 @@ mod tests {
         assert_eq!(&*known.text, "200 fine");
         let last = known.last_fail.as_ref().unwrap();
         assert_eq!((last.at, last.text.as_str()), (16.0, "503 refused at 16"));
+    }
+
+    #[test]
+    fn only_a_change_is_news() {
+        let poller = poller("web", "/");
+        let history = Histories::default().of(&poller, Duration::ZERO);
+        let is_news = |second, question, told| {
+            let answer = answer(told, None);
+            let news = history.note(at(second), &poller, question, &answer);
+            news.is_other
+        };
+        assert!(is_news(0, 1, Told::Up), "the first answer");
+        assert!(!is_news(2, 1, Told::Drain));
+        assert!(is_news(4, 1, Told::Down));
+        assert!(!is_news(6, 1, Told::Fail));
+        assert!(is_news(8, 1, Told::Up));
+    }
+
+    #[test]
+    fn two_questions_of_one_check_do_not_flap_and_the_failure_is_shown() {
+        let poller = poller("web", "/");
+        let mut histories = Histories::default();
+        let history = histories.of(&poller, Duration::ZERO);
+        let mut events = Vec::new();
+        for second in 0..50 {
+            let passes = second % 2 == 0;
+            let told = if passes { Told::Up } else { Told::Fail };
+            let outcome = outcome(second, passes);
+            let answer = answer(told, Some(&outcome));
+            let news = history.note(at(second), &poller, u64::from(passes), &answer);
+            events.extend(news.event.map(|event| event.kind));
+        }
+        let note_pass = |second| history.note(at(second), &poller, 1, &answer(Told::Up, None));
+        assert!(note_pass(50).event.is_none());
+        assert_eq!(&*history.lock().text, "503 refused at 49");
+        assert_eq!(histories.failing(), 1);
+        // Nobody asks any more what failed.
+        let last = note_pass(70).event.map(|event| event.kind);
+        assert_eq!(
+            (events, last),
+            (vec![EventKind::Fail], Some(EventKind::Pass))
+        );
+        assert_eq!(histories.failing(), 0);
+    }
+
+    #[test]
+    fn a_downtime_is_no_failure() {
+        let poller = poller("web", "/");
+        let mut histories = Histories::default();
+        let history = histories.of(&poller, Duration::ZERO);
+        for (second, told, failing) in [
+            (0, Told::Down, 0),
+            (1, Told::Fail, 1),
+            (2, Told::Down, 0),
+            (3, Told::Fail, 1),
+            (4, Told::Up, 0),
+        ] {
+            history.note(at(second), &poller, 0, &answer(told, None));
+            assert_eq!(histories.failing(), failing, "{told:?}");
+        }
+        history.note(at(5), &poller, 0, &answer(Told::Fail, None));
+        drop(history);
+        assert_eq!(histories.failing(), 0, "forgotten");
     }
 
     #[test]

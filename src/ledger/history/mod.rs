@@ -3,6 +3,7 @@
 mod check;
 mod events;
 mod hour;
+mod questions;
 
 pub use check::{CheckHistory, Histories, LastFail, PollAnswer, SharedHistory, minute};
 pub use events::{EventKind, Events, HostEvent};

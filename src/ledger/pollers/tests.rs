@@ -51,6 +51,7 @@ fn answer(pollers: &mut Pollers, now: u64, poller: &Poller, told: Told) {
     let answer = PollAnswer {
         told,
         code: 0,
+        check: None,
         outcome: None,
     };
     pollers.answered(at, poller, &answer);
