@@ -10,7 +10,7 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
         keyed_by_service: false,
         default_port: Some(0),
         bare_timeout: false,
-        login: |_| None,
+        login: |_, _| None,
         probe: |probe| {
             Box::pin(async move {
                 tokio::task::yield_now().await;

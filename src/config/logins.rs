@@ -11,7 +11,9 @@ use crate::settings::Fields;
 
 /// Which ports passwords go to, where credentials are set and `login_to` is not.
 pub(super) fn note(settings: &Settings, fields: &Fields<'_>) -> Option<String> {
-    let places: Vec<String> = logins(settings).filter_map(|(p, _)| place(p)).collect();
+    let places: Vec<String> = logins(settings)
+        .map(|(p, login)| place(p, &login))
+        .collect();
     if places.is_empty() || fields.get("login_to").is_some() {
         return None;
     }
@@ -21,10 +23,13 @@ pub(super) fn note(settings: &Settings, fields: &Fields<'_>) -> Option<String> {
     ))
 }
 
-/// `redis port 6379`.
-fn place(protocol: &Protocol) -> Option<String> {
-    let port = protocol.default_port?;
-    Some(format!("{} port {port}", protocol.name))
+/// `redis port 6379`, `http any port`.
+fn place(protocol: &Protocol, login: &Login) -> String {
+    let name = protocol.name;
+    match login.port {
+        Some(port) => format!("{name} port {port}"),
+        None => format!("{name} any port"),
+    }
 }
 
 /// Warns where passwords go off this host in clear, or over TLS to whoever answers.
@@ -45,8 +50,8 @@ fn to_places(settings: &Settings) -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
     let places = settings.login_to.iter();
     for place in places.filter(|place| !place.stays_here()) {
-        for (protocol, login) in logins(settings) {
-            if is_meant(place, protocol, settings) {
+        for (_, login) in logins(settings) {
+            if is_meant(place, &login, settings) {
                 texts.extend(exposed(&login, &place.to_string()));
             }
         }
@@ -55,21 +60,23 @@ fn to_places(settings: &Settings) -> BTreeSet<String> {
 }
 
 /// Whether a protocol's servers are at a place: not where it has the port of another protocol.
-fn is_meant(place: &LoginTo, protocol: &Protocol, settings: &Settings) -> bool {
+fn is_meant(place: &LoginTo, login: &Login, settings: &Settings) -> bool {
     let Some(port) = place.port() else {
         return true;
     };
-    let mut others = logins(settings).map(|(other, _)| other.default_port);
-    protocol.default_port == Some(port) || !others.any(|usual| usual == Some(port))
+    let mut others = logins(settings).map(|(_, other)| other.port);
+    login.port == Some(port) || !others.any(|usual| usual == Some(port))
 }
 
 fn to_groups(config: &Config) -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
-    let checks = config.groups.values().flat_map(|group| &group.checks);
-    for check in checks.filter(|check| leaves_this_host(check)) {
-        let login = Protocol::find(check.protocol).and_then(|p| (p.login)(&config.probe));
-        let place = format!("{}:{}", check.host, check.port);
-        texts.extend(login.and_then(|login| exposed(&login, &place)));
+    for (name, group) in &config.groups {
+        for check in group.checks.iter().filter(|check| leaves_this_host(check)) {
+            let protocol = Protocol::find(check.protocol);
+            let login = protocol.and_then(|p| (p.login)(&config.probe, name));
+            let place = format!("{}:{}", check.host, check.port);
+            texts.extend(login.and_then(|login| exposed(&login, &place)));
+        }
     }
     texts
 }
@@ -82,10 +89,16 @@ fn leaves_this_host(check: &GroupCheck) -> bool {
     }
 }
 
-/// The protocols whose checks log in.
+/// The protocols whose checks log in, of some service at least.
 fn logins(settings: &Settings) -> impl Iterator<Item = (&'static Protocol, Login)> {
     let rows = PROTOCOLS.iter();
-    rows.filter_map(|protocol| Some((protocol, (protocol.login)(settings)?)))
+    rows.filter_map(|protocol| Some((protocol, login(protocol, settings)?)))
+}
+
+fn login(protocol: &Protocol, settings: &Settings) -> Option<Login> {
+    let rules = settings.http_rules.keys().map(String::as_str);
+    let mut services = std::iter::once("").chain(rules);
+    services.find_map(|service| (protocol.login)(settings, service))
 }
 
 /// What is wrong with how a password travels to a place, and what to do.
@@ -97,10 +110,8 @@ fn exposed(login: &Login, place: &str) -> Option<String> {
             "{password} goes to {place} over TLS that is not verified, so to whoever answers there; set tls_verify: true"
         )),
         Travel::AsServerChooses(remedy) => Some(format!(
-            "{password} goes to {place} without TLS, or with it only where the server chooses so; set {remedy} and tls_verify: true"
+            "{password} goes to {place} without TLS, or with it only where the server chooses so; {remedy}"
         )),
-        Travel::InClear(remedy) => Some(format!(
-            "{password} goes to {place} in clear; set {remedy} and tls_verify: true"
-        )),
+        Travel::InClear(remedy) => Some(format!("{password} goes to {place} in clear; {remedy}")),
     }
 }

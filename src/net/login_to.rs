@@ -46,13 +46,13 @@ impl LoginTo {
     }
 
     /// Whether a check may log in at an address, which is one of this host's or is not. `usual` is the protocol's own
-    /// port.
+    /// port, if it has one.
     #[must_use]
     pub fn admits(&self, address: SocketAddr, is_own: bool, usual: Option<u16>) -> bool {
         match self.hosts {
-            Hosts::Own => is_own && self.port.or(usual) == Some(address.port()),
+            Hosts::Own => is_own && is_port(self.port.or(usual), address),
             Hosts::Network(network) => {
-                network.contains(address.ip()) && self.port.is_none_or(|p| p == address.port())
+                network.contains(address.ip()) && is_port(self.port, address)
             }
         }
     }
@@ -71,6 +71,11 @@ impl LoginTo {
     pub fn port(&self) -> Option<u16> {
         self.port
     }
+}
+
+/// Whether an address has a port, which may be any.
+fn is_port(port: Option<u16>, address: SocketAddr) -> bool {
+    port.is_none_or(|port| port == address.port())
 }
 
 fn parse_hosts(text: &str) -> Option<Hosts> {
@@ -115,8 +120,15 @@ mod tests {
         assert!(admits("local", "[::1]:6379", true));
         assert!(!admits("local", "127.0.0.1:6380", true));
         assert!(!admits("local", "10.0.0.5:6379", false));
-        let redis = "127.0.0.1:6379".parse().unwrap();
-        assert!(!LoginTo::LOCAL.admits(redis, true, None));
+    }
+
+    #[test]
+    fn local_is_any_port_of_this_host_for_a_protocol_without_one_of_its_own() {
+        let web = "127.0.0.1:8080".parse().unwrap();
+        assert!(LoginTo::LOCAL.admits(web, true, None));
+        assert!(!LoginTo::LOCAL.admits(web, false, None));
+        let other = LoginTo::parse("local:80").unwrap();
+        assert!(!other.admits(web, true, None));
     }
 
     #[test]

@@ -1,11 +1,15 @@
 //! `http` and `https`: one GET; status and body of the answer are passed on.
 
-use hyper::header::{HOST, HeaderMap, HeaderValue, USER_AGENT};
+use hyper::header::{
+    AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHORIZATION,
+    USER_AGENT,
+};
 use hyper::{Method, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::Connection;
-use super::{AGENT, Headers, Outcome, Probe, Protocol, Request, http_rules, login, tls};
+use super::login::{Login, Travel};
+use super::{AGENT, Headers, Outcome, Probe, Protocol, Request, Settings, http_rules, tls};
 use crate::http::client::{self, BodilessRequest, UpstreamResponse};
 
 /// The row of `http`.
@@ -16,7 +20,7 @@ pub(super) const HTTP: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(80),
     bare_timeout: false,
-    login: login::none,
+    login: |settings, service| login(settings, service, IN_CLEAR),
     probe: |probe| Box::pin(check(probe)),
 };
 
@@ -24,9 +28,29 @@ pub(super) const HTTP: Protocol = Protocol {
 pub(super) const HTTPS: Protocol = Protocol {
     name: "https",
     default_port: Some(443),
+    login: |settings, service| login(settings, service, Travel::over_tls(settings)),
     probe: |probe| Box::pin(check(probe)),
     ..HTTP
 };
+
+/// Request headers that are credentials (RFC 9110 section 11, RFC 6265).
+const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE];
+
+const IN_CLEAR: Travel = Travel::InClear("ask by https, with tls_verify: true");
+
+/// A login by a header of the service's rule. HTTP servers of a host have any port.
+fn login(settings: &Settings, service: &str, travel: Travel) -> Option<Login> {
+    let rule = settings.http_rules.get(service)?;
+    let mut names = rule.headers.iter().map(|(header, _)| &header.name);
+    if !names.any(|name| CREDENTIALS.contains(name)) {
+        return None;
+    }
+    Some(Login {
+        password: Some("a credential of http_rules"),
+        port: None,
+        travel,
+    })
+}
 
 async fn check(probe: &Probe<'_>) -> Outcome {
     if let Some(rule) = probe

@@ -1,4 +1,5 @@
-//! Which checks log in, and where they may: at the places in `login_to`.
+//! Which checks log in, and where they may: at the places in `login_to`. A credential in the headers of an HTTP rule is a
+//! login too.
 //!
 //! Rule: the address that is admitted here is the one that is then connected to, and before it is admitted nothing is
 //! sent. A group's checks name their hosts in the configuration, and so may a unix socket: those are the operator's own
@@ -10,11 +11,13 @@ use super::allowed::forbidden;
 use super::{Context, Outcome, Protocol, Settings, Target, TlsUse};
 use crate::net::{Host, LoginTo};
 
-/// How a protocol's checks log in.
+/// How a service's checks log in by a protocol.
 #[derive(Debug)]
 pub(crate) struct Login {
     /// The setting of the password; none where a user has no password.
     pub password: Option<&'static str>,
+    /// The port that `local` stands for; any where servers of the protocol have none of their own.
+    pub port: Option<u16>,
     /// How the password travels.
     pub travel: Travel,
 }
@@ -26,9 +29,9 @@ pub(crate) enum Travel {
     Verified,
     /// Over TLS to whoever answers.
     Unverified,
-    /// Without TLS, or with it where the server, or whoever stands in between, chooses so; what makes it safer.
+    /// Without TLS, or with it where the server, or whoever stands in between, chooses so; what to do.
     AsServerChooses(&'static str),
-    /// For all to read; what makes it safer.
+    /// For all to read; what to do.
     InClear(&'static str),
 }
 
@@ -42,17 +45,17 @@ impl Travel {
         }
     }
 
-    /// As a setting says, which demands TLS when it is `required`.
-    pub(super) fn by(tls: TlsUse, required: &'static str, settings: &Settings) -> Self {
+    /// As a setting says; `remedy` is what to do where it does not demand TLS.
+    pub(super) fn by(tls: TlsUse, remedy: &'static str, settings: &Settings) -> Self {
         match tls {
             TlsUse::Required => Self::over_tls(settings),
-            TlsUse::Off | TlsUse::Auto => Self::AsServerChooses(required),
+            TlsUse::Off | TlsUse::Auto => Self::AsServerChooses(remedy),
         }
     }
 }
 
 /// For protocols without a login.
-pub(super) fn none(_: &Settings) -> Option<Login> {
+pub(super) fn none(_: &Settings, _: &str) -> Option<Login> {
     None
 }
 
@@ -63,22 +66,23 @@ pub(super) fn addresses(
     target: &Target,
     found: Vec<SocketAddr>,
 ) -> Result<Vec<SocketAddr>, Outcome> {
-    if target.trusted || (protocol.login)(&context.settings).is_none() {
+    let login = (protocol.login)(&context.settings, &target.service);
+    let Some(login) = login.filter(|_| !target.trusted) else {
         return Ok(found);
-    }
+    };
     let first = found.first().copied();
     let mut allowed = found;
-    allowed.retain(|address| may_log_in(context, protocol, *address));
+    allowed.retain(|address| may_log_in(context, &login, *address));
     match first {
         Some(first) if allowed.is_empty() => Err(refusal(context, &target.host, first)),
         _ => Ok(allowed),
     }
 }
 
-fn may_log_in(context: &Context, protocol: &Protocol, address: SocketAddr) -> bool {
+fn may_log_in(context: &Context, login: &Login, address: SocketAddr) -> bool {
     let is_own = is_own(context, address.ip());
     let mut places = context.settings.login_to.iter();
-    places.any(|place| place.admits(address, is_own, protocol.default_port))
+    places.any(|place| place.admits(address, is_own, login.port))
 }
 
 /// Whether an address is this host's. Of 127.0.0.0/8 those are not that nobody gave to an interface: a server that
@@ -113,7 +117,7 @@ mod tests {
 
     use super::*;
     use crate::net::LocalAddresses;
-    use crate::probe::Capacity;
+    use crate::probe::{Capacity, Header, HttpRule};
     use crate::settings::Secret;
 
     const OWN: &str = "10.0.0.7";
@@ -176,6 +180,40 @@ mod tests {
             let left = ask(&context, protocol, &["10.0.0.8:1"]);
             assert!(left.is_ok(), "{protocol}");
         }
+    }
+
+    #[test]
+    fn a_rule_that_sends_a_credential_is_a_login_at_any_port_of_this_host() {
+        let mut context = context(&["local"]);
+        for (service, header) in [
+            ("open", "Accept"),
+            ("web", "Authorization"),
+            ("shop", "Cookie"),
+        ] {
+            let value = Secret::new("hunter2".into());
+            let rule = HttpRule {
+                headers: vec![(Header::parse(header).unwrap(), value)],
+                ..HttpRule::default()
+            };
+            context.settings.http_rules.insert(service.into(), rule);
+        }
+        let there = |service: &str, protocol: &str, place: &str| {
+            let target = Target {
+                service: service.into(),
+                ..Target::local(1, "/")
+            };
+            let found = vec![place.parse().unwrap()];
+            let protocol = Protocol::find(protocol).unwrap();
+            addresses(&context, protocol, &target, found).is_ok()
+        };
+        for protocol in ["http", "https"] {
+            for service in ["web", "shop"] {
+                assert!(there(service, protocol, "127.0.0.1:8080"));
+                assert!(!there(service, protocol, "10.0.0.8:8080"), "{service}");
+            }
+            assert!(there("open", protocol, "10.0.0.8:8080"));
+        }
+        assert!(there("web", "tcp", "10.0.0.8:8080"));
     }
 
     #[test]

@@ -21,8 +21,8 @@ pub struct Protocol {
     pub default_port: Option<u16>,
     /// The body on timeout is the originals' `Connection timed out after N.NNs` alone.
     pub(crate) bare_timeout: bool,
-    /// How checks log in under some settings; none where they do not.
-    pub(crate) login: fn(&Settings) -> Option<Login>,
+    /// How checks of a service log in under some settings; none where they do not.
+    pub(crate) login: fn(&Settings, service: &str) -> Option<Login>,
     /// The probe.
     pub(crate) probe: ProbeFn,
 }

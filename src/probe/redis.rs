@@ -20,7 +20,7 @@ pub(super) const REDIS: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(6379),
     bare_timeout: false,
-    login,
+    login: |settings, _| login(settings, REDIS.default_port),
     probe: |probe| settle(ping(probe)),
 };
 
@@ -28,20 +28,23 @@ pub(super) const REDIS: Protocol = Protocol {
 pub(super) const SENTINEL: Protocol = Protocol {
     name: "sentinel",
     default_port: Some(26379),
+    login: |settings, _| login(settings, SENTINEL.default_port),
     ..REDIS
 };
 
-fn login(settings: &Settings) -> Option<Login> {
+/// The login of both, each at its own port.
+fn login(settings: &Settings, port: Option<u16>) -> Option<Login> {
     if settings.redis_username.is_none() && settings.redis_password.is_none() {
         return None;
     }
     let password = settings.redis_password.as_ref();
     Some(Login {
         password: password.map(|_| "redis_password"),
+        port,
         travel: if settings.redis_tls {
             Travel::over_tls(settings)
         } else {
-            Travel::InClear("redis_tls: true")
+            Travel::InClear("set redis_tls: true and tls_verify: true")
         },
     })
 }

@@ -47,6 +47,23 @@ fn redis(mut stream: impl Read + Write) {
     }
 }
 
+/// An HTTP server on 127.0.0.1 that answers 200 to a header.
+fn http_that_wants(header: &'static str) -> u16 {
+    peer(move |mut stream: TcpStream| {
+        let mut head = Vec::new();
+        let mut byte = [0];
+        while !head.ends_with(b"\r\n\r\n") && stream.read(&mut byte).unwrap_or(0) == 1 {
+            head.push(byte[0]);
+        }
+        let welcome = String::from_utf8_lossy(&head).contains(header);
+        let answer: &[u8] = match welcome {
+            true => b"HTTP/1.1 200 OK\r\nContent-Length: 7\r\n\r\nwelcome",
+            false => b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n",
+        };
+        let _ = stream.write_all(answer);
+    })
+}
+
 fn redis_server() -> u16 {
     peer(|stream: TcpStream| redis(stream))
 }
@@ -74,6 +91,20 @@ fn a_check_that_would_log_in_elsewhere_is_refused_before_a_byte_is_sent() {
         .get_with(&format!("/redis/db/{port}"), &[header])
         .says(403, &format!("add 127.0.0.2:{port} to it"));
     nobody_connected(&listener);
+}
+
+#[test]
+fn a_credential_in_a_rule_for_http_goes_to_no_other_host_that_a_poller_names() {
+    let text = "cache_time: 0\nhttp_rules: {web: {headers: {Authorization: Bearer hunter2}}}\n";
+    let daemon = Setup::new().config(text).start();
+    let port = http_that_wants("authorization: Bearer hunter2");
+    let path = format!("/http/web/{port}/");
+    daemon.get(&path).is(200, "welcome");
+    let elsewhere = ("X-Nerve-Check-IP", "127.0.0.2");
+    let refused = daemon.get_with(&path, &[elsewhere]);
+    refused.says(403, &format!("add 127.0.0.2:{port} to it"));
+    let other = format!("/http/other/{port}/");
+    daemon.get_with(&other, &[elsewhere]).says(503, "refused");
 }
 
 #[test]

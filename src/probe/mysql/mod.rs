@@ -38,12 +38,17 @@ pub(super) const MYSQL: Protocol = Protocol {
     probe: |probe| settle(check(probe)),
 };
 
-fn login(settings: &Settings) -> Option<Login> {
+fn login(settings: &Settings, _: &str) -> Option<Login> {
     settings.mysql_username.as_ref()?;
     settings.mysql_password.as_ref()?;
     Some(Login {
         password: Some("mysql_password"),
-        travel: Travel::by(settings.mysql_tls, "mysql_tls: required", settings),
+        port: MYSQL.default_port,
+        travel: Travel::by(
+            settings.mysql_tls,
+            "set mysql_tls: required and tls_verify: true",
+            settings,
+        ),
     })
 }
 

@@ -44,12 +44,17 @@ const CANNOT_CONNECT_NOW: &str = "57P03";
 /// What tells a replica from a primary.
 const IN_RECOVERY: &str = "SELECT pg_is_in_recovery()";
 
-fn login(settings: &Settings) -> Option<Login> {
+fn login(settings: &Settings, _: &str) -> Option<Login> {
     settings.postgres_username.as_ref()?;
     let password = settings.postgres_password.as_ref();
     Some(Login {
         password: password.map(|_| "postgres_password"),
-        travel: Travel::by(settings.postgres_tls, "postgres_tls: required", settings),
+        port: POSTGRES.default_port,
+        travel: Travel::by(
+            settings.postgres_tls,
+            "set postgres_tls: required and tls_verify: true",
+            settings,
+        ),
     })
 }
 
