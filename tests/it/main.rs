@@ -66,6 +66,7 @@ mod spool_garbage;
 mod spool_mounts;
 mod support;
 mod systemd;
+mod test_runner;
 mod the_package;
 mod tls;
 mod upstreams;
