@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::net::Network;
-use crate::os::files::FileLimit;
+use crate::os::file_limit::FileLimit;
 use crate::settings::{
     Kind, Reader, bytes, flag, list, mode, networks, path, paths, ports, seconds, settings,
 };

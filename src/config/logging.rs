@@ -46,8 +46,8 @@ fn log_level() -> Kind<LevelFilter> {
 /// `stdout`, `stderr` or a file.
 fn read_log_path(reader: &Reader<'_>) -> Option<LogPath> {
     match reader.word().as_deref() {
-        Some("stdout") => Some(LogPath::Stdout),
-        Some("stderr") => Some(LogPath::Stderr),
+        Some("stdout" | "/dev/stdout") => Some(LogPath::Stdout),
+        Some("stderr" | "/dev/stderr") => Some(LogPath::Stderr),
         _ => reader
             .path("/var/log/hacheck/hacheck.log")
             .map(LogPath::File),

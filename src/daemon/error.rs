@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use super::tokens::TokenError;
 use crate::config::Faults;
 use crate::os::cause::cause_text;
-use crate::os::files::FileLimitError;
+use crate::os::file_limit::FileLimitError;
 use crate::os::logging::LogError;
 use crate::os::signals::SignalError;
 use crate::os::systemd::PassedSocketError;

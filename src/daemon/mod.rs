@@ -41,7 +41,7 @@ use tokio::sync::watch;
 use crate::config::{self, Config, Loaded};
 use crate::http::{accept, unix};
 use crate::os::systemd::{self, PassedSocket};
-use crate::os::{files, logging, orphans};
+use crate::os::{file_limit, logging, orphans};
 use crate::spool::{self, Gate, Spool};
 use agent::Agents;
 use error::SetupError;
@@ -96,7 +96,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     let passed = systemd::passed_sockets().map_err(StartError::Passed)?;
     let Loaded { config, notes, .. } = load(options)?;
     if let Some(limit) = config.daemon.rlimit_nofile {
-        files::set_file_limit(limit).map_err(StartError::FileLimit)?;
+        file_limit::set_file_limit(limit).map_err(StartError::FileLimit)?;
     }
     start_log(options, &config).map_err(StartError::Setup)?;
     for note in notes {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::group::CheckContext;
 use crate::net::LocalAddresses;
-use crate::os::files::half_of_files;
+use crate::os::file_limit::half_of_files;
 use crate::probe::{Capacity, Context, TlsError};
 
 /// Connections of pollers at once: `max_connections`, or what the limit of open files allows.

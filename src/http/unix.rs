@@ -3,11 +3,17 @@
 //! Rule: the path names a socket that takes connections, or none. A new socket gets its permissions under another name
 //! and then replaces the old one, whether a dead daemon left that behind or a living one is to be succeeded.
 
-use std::fs;
+use std::fs::{self, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, PermissionsExt as _};
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::{
+    FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::os::unix::net::UnixListener;
 use std::path::{Path, PathBuf};
+
+use nix::fcntl::OFlag;
+use nix::unistd::geteuid;
 
 /// The socket's name in the file system; removed when dropped, unless somebody else's socket has it by then.
 #[derive(Debug)]
@@ -35,9 +41,8 @@ pub(crate) fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Name)> {
     let own = path.with_file_name(format!("{:x}~", std::process::id()));
     let _ = fs::remove_file(&own);
     let listener = UnixListener::bind(&own)?;
-    let prepared = fs::set_permissions(&own, fs::Permissions::from_mode(mode))
-        .and_then(|()| fs::metadata(&own))
-        .and_then(|m| fs::rename(&own, path).map(|()| (m.dev(), m.ino())));
+    let prepared =
+        set_mode(&own, mode).and_then(|identity| fs::rename(&own, path).map(|()| identity));
     let identity = prepared.inspect_err(|_| {
         let _ = fs::remove_file(&own);
     })?;
@@ -49,6 +54,25 @@ pub(crate) fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Name)> {
             identity,
         },
     ))
+}
+
+/// Sets the permissions of the socket that was just made, and gives its identity. Who may write to the folder could put a
+/// link there instead, so the very thing that was looked at is changed.
+fn set_mode(own: &Path, mode: u32) -> io::Result<(u64, u64)> {
+    let flags = OFlag::O_PATH | OFlag::O_NOFOLLOW;
+    let socket = OpenOptions::new()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(own)?;
+    let found = socket.metadata()?;
+    if !found.file_type().is_socket() || found.uid() != geteuid().as_raw() {
+        return Err(io::Error::other(
+            "somebody put something else into its place",
+        ));
+    }
+    let itself = format!("/proc/self/fd/{}", socket.as_raw_fd());
+    fs::set_permissions(itself, fs::Permissions::from_mode(mode))?;
+    Ok((found.dev(), found.ino()))
 }
 
 impl Name {

@@ -5,6 +5,7 @@
 pub mod background;
 pub mod cause;
 pub mod figures;
+pub mod file_limit;
 pub mod files;
 pub mod host_names;
 pub mod logging;

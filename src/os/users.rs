@@ -13,18 +13,20 @@ use nix::unistd::{
 /// The name of the user that this process acts as; the number where it has no name.
 #[must_use]
 pub fn effective_user() -> String {
-    user_name(Uid::effective())
+    user_name(Uid::effective().as_raw())
 }
 
 /// The name of the user who owns a file.
 #[must_use]
 pub fn owner(file: &Path) -> Option<String> {
     let attributes = std::fs::symlink_metadata(file).ok()?;
-    Some(user_name(Uid::from_raw(attributes.uid())))
+    Some(user_name(attributes.uid()))
 }
 
-fn user_name(uid: Uid) -> String {
-    match User::from_uid(uid) {
+/// The name of a user; the number where it has no name.
+#[must_use]
+pub fn user_name(uid: u32) -> String {
+    match User::from_uid(Uid::from_raw(uid)) {
         Ok(Some(user)) => user.name,
         Ok(None) | Err(_) => uid.to_string(),
     }

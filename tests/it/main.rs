@@ -47,6 +47,7 @@ mod mariadb;
 mod memcached;
 mod mysql;
 mod mysql_peers;
+mod own_files;
 mod own_listeners;
 mod page;
 mod pages;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::net::Network;
-use crate::os::files::FileLimit;
+use crate::os::file_limit::FileLimit;
 use crate::os::logging::LogPath;
 use crate::probe::Header;
 use crate::settings::{Document, FaultSink, Reader, list};

@@ -8,7 +8,7 @@ mod line;
 mod rate;
 
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ use env_logger::Target;
 use log::{Level, LevelFilter, Record, SetLoggerError};
 
 use crate::os::cause::cause_text;
+use crate::os::files::{OwnFileError, append};
 use crate::os::systemd;
 use line::line;
 use rate::Rate;
@@ -70,7 +71,7 @@ enum Message {
 #[derive(Debug)]
 pub enum LogError {
     /// The file cannot be opened.
-    File(PathBuf, io::Error),
+    File(PathBuf, OwnFileError),
     /// The thread that writes cannot be started.
     Thread(io::Error),
     /// It was started already.
@@ -82,9 +83,8 @@ impl fmt::Display for LogError {
         match self {
             Self::File(path, e) => write!(
                 f,
-                "log_path: cannot open {}: {}; create its folder, let hacheck write there, or use stdout or stderr",
-                path.display(),
-                cause_text(e)
+                "log_path: cannot open {}: {e}; create its folder, let hacheck write there, or use stdout or stderr",
+                path.display()
             ),
             Self::Thread(e) => write!(f, "cannot start the log thread: {}", cause_text(e)),
             Self::Twice(e) => e.fmt(f),
@@ -277,10 +277,6 @@ impl LogOutput {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
     }
-}
-
-fn append(path: &Path) -> io::Result<File> {
-    OpenOptions::new().append(true).create(true).open(path)
 }
 
 /// Whether the path names another file now, or none.

@@ -1,6 +1,6 @@
 //! heartbeat's log: Python's line format, a new file at 1 MB, four old ones.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -8,7 +8,7 @@ use std::sync::{Mutex, PoisonError};
 use log::{Level, LevelFilter, Log, Metadata, Record};
 
 use crate::cli::failure::{Failure, failed};
-use crate::os::cause::cause_text;
+use crate::os::files::{OwnFileError, append};
 
 /// The size at which a new file is begun, in bytes.
 const SIZE_MAX: u64 = 1_000_000;
@@ -21,9 +21,9 @@ pub(super) fn start(path: &Path, level: LevelFilter) -> Result<(), Failure> {
     let file = match RotatingFile::open(path.to_owned()) {
         Ok(file) => file,
         Err(e) => {
-            let (path, cause) = (path.display(), cause_text(e));
+            let path = path.display();
             return Err(failed!(
-                "cannot open the log {path}: {cause}; see logfile and user in [general]"
+                "cannot open the log {path}: {e}; see logfile and user in [general]"
             ));
         }
     };
@@ -88,8 +88,8 @@ struct RotatingFile {
 }
 
 impl RotatingFile {
-    fn open(path: PathBuf) -> io::Result<Self> {
-        let file = OpenOptions::new().append(true).create(true).open(&path)?;
+    fn open(path: PathBuf) -> Result<Self, OwnFileError> {
+        let file = append(&path)?;
         let size = file.metadata()?.len();
         Ok(Self { path, file, size })
     }

@@ -144,7 +144,8 @@ fn settle(
     let identity = Identity::find(user, group).map_err(Failure::failed)?;
     // The background process keeps the folder, as it does in byrondover's heartbeat.
     let here = current_folder()?;
-    let mut pid_file = PidFile::take(&here.join(&settings.pid_file))?;
+    let owner = identity.as_ref().map(Identity::uid);
+    let mut pid_file = PidFile::take(&here.join(&settings.pid_file), owner)?;
     if let Some(identity) = &identity {
         take_on(identity, &pid_file)?;
     }

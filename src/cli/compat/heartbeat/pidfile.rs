@@ -1,13 +1,14 @@
 //! The pid file, which is a lock: it is ours while we hold it with flock(2), whatever it says.
 
 use std::fmt::Display;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::cli::failure::{Failure, failed};
 use crate::os::cause::cause_text;
+use crate::os::files::{OwnFile, read_and_write};
 
 /// Most of a pid file that is shown, in bytes.
 const SHOWN_MAX: u64 = 32;
@@ -16,30 +17,34 @@ const SHOWN_MAX: u64 = 32;
 pub(super) struct PidFile {
     path: PathBuf,
     file: File,
+    is_new: bool,
 }
 
 impl PidFile {
-    /// Takes the file; one that nobody holds any more is taken over.
-    pub(super) fn take(path: &Path) -> Result<Self, Failure> {
+    /// Takes the file; one that nobody holds any more is taken over. `user` is who will go on with it.
+    pub(super) fn take(path: &Path, user: Option<u32>) -> Result<Self, Failure> {
         loop {
-            let file = open(path).map_err(|e| cannot_take(path, e))?;
+            let opened = read_and_write(path, user);
+            let OwnFile { file, is_new } = opened.map_err(|e| cannot_take(path, e))?;
             match file.try_lock() {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => return Err(is_held(path, &file)),
-                Err(TryLockError::Error(e)) => return Err(cannot_take(path, e)),
+                Err(TryLockError::Error(e)) => return Err(cannot_take(path, cause_text(e))),
             }
             // The one before may have removed the file between our opening and our lock.
             if is_at(&file, path) {
                 let path = path.to_owned();
-                return Ok(Self { path, file });
+                return Ok(Self { path, file, is_new });
             }
         }
     }
 
-    /// Gives the file to another user, who will have to remove it.
+    /// Gives the file to another user, who will have to remove it; only a new one, since an old one may be anybody's.
     pub(super) fn give_to(&self, uid: u32, gid: u32) {
-        // Where it fails the file stays behind, without a lock: it does no harm.
-        let _ = std::os::unix::fs::fchown(&self.file, Some(uid), Some(gid));
+        if self.is_new {
+            // Where it fails the file stays behind, without a lock: it does no harm.
+            let _ = std::os::unix::fs::fchown(&self.file, Some(uid), Some(gid));
+        }
     }
 
     /// Writes this process's number.
@@ -67,15 +72,6 @@ impl Drop for PidFile {
     }
 }
 
-fn open(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(path)
-}
-
 /// Whether a file still is the one of that name.
 fn is_at(file: &File, path: &Path) -> bool {
     match (file.metadata(), fs::metadata(path)) {
@@ -99,6 +95,6 @@ fn cannot_take(path: &Path, e: impl Display) -> Failure {
     failed!(
         "cannot take the pid file {}: {}; see pidfile in [general]",
         path.display(),
-        cause_text(e)
+        e
     )
 }
