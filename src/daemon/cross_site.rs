@@ -1,22 +1,27 @@
 //! Whether a web page of another site made a browser send a request. The browser itself says so, by `Origin` (Fetch
 //! Standard, section 3.2) and `Sec-Fetch-Site` (Fetch Metadata); tools say neither.
 //!
-//! Rule: an origin is compared with what this host knows of itself, never with the `Host` header: a page whose name was
-//! pointed here (DNS rebinding) has the same in both.
+//! Rule: an origin is compared with what this host knows of itself, and with `page_hosts`, never with the `Host` header: a
+//! page whose name was pointed here (DNS rebinding) has the same in both.
 
 use hyper::header::{HeaderMap, HeaderValue, ORIGIN};
 
-use super::this_host::ThisHost;
+use super::this_host::{ThisHost, is_page_host};
 use crate::net::Host;
 use crate::spool::parse_port;
 
 const SITE: &str = "sec-fetch-site";
 
 /// Whether a request is one of another site's page.
-pub(super) fn is_foreign(headers: &HeaderMap, this_host: ThisHost<'_>) -> bool {
+pub(super) fn is_foreign(
+    headers: &HeaderMap,
+    this_host: ThisHost<'_>,
+    page_hosts: &[String],
+) -> bool {
     let mut origins = headers.get_all(ORIGIN).iter();
     let mut sites = headers.get_all(SITE).iter();
-    origins.any(|origin| !is_own(origin, this_host)) || sites.any(|site| !is_same_site(site))
+    let is_ours = |origin| is_own(origin, this_host, page_hosts);
+    origins.any(|origin| !is_ours(origin)) || sites.any(|site| !is_same_site(site))
 }
 
 /// `none` is what a person does without a page, such as typing an address.
@@ -24,16 +29,34 @@ fn is_same_site(site: &HeaderValue) -> bool {
     matches!(site.as_bytes(), b"same-origin" | b"none")
 }
 
-/// Whether an origin is this daemon, by any of its names, addresses and ports. `null`, which pages in a sandbox send,
-/// is nobody's.
-fn is_own(origin: &HeaderValue, this_host: ThisHost<'_>) -> bool {
-    let Some((host, port)) = origin.to_str().ok().and_then(parsed) else {
+/// Whether an origin is this daemon, by any of its names, addresses and ports, or a proxy before it: one of `page_hosts`,
+/// on a port of this daemon or the usual one. `null`, which pages in a sandbox send, is nobody's.
+fn is_own(origin: &HeaderValue, this_host: ThisHost<'_>, page_hosts: &[String]) -> bool {
+    let Some(origin) = origin.to_str().ok().and_then(parsed) else {
         return false;
     };
-    this_host.addresses.listeners.has_port(port) && this_host.is(&host)
+    let is_our_port = this_host.addresses.listeners.has_port(origin.port);
+    if is_our_port && this_host.is(&origin.host) {
+        return true;
+    }
+    match &origin.host {
+        Host::Name(name) => {
+            let name = name.strip_suffix('.').unwrap_or(name);
+            (is_our_port || origin.is_usual_port) && is_page_host(page_hosts, name)
+        }
+        Host::Local | Host::Address(_) => false,
+    }
 }
 
-fn parsed(origin: &str) -> Option<(Host, u16)> {
+/// Where a page came from.
+struct Origin {
+    host: Host,
+    port: u16,
+    /// The port is that of the scheme.
+    is_usual_port: bool,
+}
+
+fn parsed(origin: &str) -> Option<Origin> {
     let (scheme, place) = origin.split_once("://")?;
     let usual_port = match scheme {
         "http" => 80,
@@ -45,7 +68,11 @@ fn parsed(origin: &str) -> Option<(Host, u16)> {
         Some((host, port)) if !port.ends_with(']') => (host, parse_port(port).ok()?),
         _ => (place, usual_port),
     };
-    Some((Host::parse(host).ok()?, port))
+    Some(Origin {
+        host: Host::parse(host).ok()?,
+        port,
+        is_usual_port: port == usual_port,
+    })
 }
 
 #[cfg(test)]
@@ -66,7 +93,29 @@ mod tests {
             .iter()
             .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
             .collect();
-        is_foreign(&headers, this_host(&names, &own))
+        let page_hosts = ["pages.proxy.example".into(), ".ops.example".into()];
+        is_foreign(&headers, this_host(&names, &own), &page_hosts)
+    }
+
+    #[test]
+    fn an_origin_of_a_proxy_in_page_hosts_is_this_daemons() {
+        for origin in [
+            "https://pages.proxy.example",
+            "http://pages.proxy.example",
+            "https://Pages.Proxy.example.",
+            "https://web01.ops.example",
+            "http://web01.ops.example:3333",
+        ] {
+            assert!(!foreign(&[("origin", origin)]), "{origin}");
+        }
+        for origin in [
+            "https://pages.proxy.example:8443",
+            "https://a.pages.proxy.example",
+            "https://ops.example",
+            "https://web01.ops.example.evil.example",
+        ] {
+            assert!(foreign(&[("origin", origin)]), "{origin}");
+        }
     }
 
     #[test]
@@ -127,7 +176,7 @@ mod tests {
         let own = LocalAddresses::known(&[], None);
         own.listeners.set(vec!["127.0.0.1:3333".parse().unwrap()]);
         let names = HostNames::of("", "", "");
-        assert!(is_foreign(&headers, this_host(&names, &own)));
+        assert!(is_foreign(&headers, this_host(&names, &own), &[]));
     }
 
     #[test]

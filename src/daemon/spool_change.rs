@@ -138,7 +138,8 @@ fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, D
         );
     }
     // Before the tokens: a browser may hold one for whoever sits at it.
-    if cross_site::is_foreign(headers, live.this_host()) {
+    let page_hosts = &live.config.daemon.page_hosts;
+    if cross_site::is_foreign(headers, live.this_host(), page_hosts) {
         return denied(
             "a web page of another site sent it",
             StatusCode::FORBIDDEN,

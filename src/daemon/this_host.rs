@@ -33,3 +33,17 @@ impl ThisHost<'_> {
         name == "localhost" || self.names.has(name)
     }
 }
+
+/// Whether one of `page_hosts` means a name: the same, or `.suffix` one below it.
+pub(super) fn is_page_host(page_hosts: &[String], name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    page_hosts.iter().any(|known| covers(known, &name))
+}
+
+fn covers(known: &str, name: &str) -> bool {
+    let known = known.to_ascii_lowercase();
+    match known.starts_with('.') {
+        true => name.len() > known.len() && name.ends_with(&known),
+        false => name == known,
+    }
+}

@@ -62,6 +62,17 @@ fn a_page_of_this_host_may_change_the_spool() {
 }
 
 #[test]
+fn a_page_behind_a_proxy_of_page_hosts_may_change_the_spool() {
+    let daemon = Daemon::with_config(&format!("{CONFIG}page_hosts: [pages.proxy.example]\n"));
+    let proxied = ("Origin", "https://pages.proxy.example");
+    let same = ("Sec-Fetch-Site", "same-origin");
+    post(&daemon, "down", &[proxied, same]).is(200, "");
+    let other_port = ("Origin", "https://pages.proxy.example:8443");
+    post(&daemon, "up", &[other_port]).says(403, FOREIGN);
+    assert_eq!(daemon.spool.files(), ["all"]);
+}
+
+#[test]
 fn spool_changes_without_tokens_are_warned_about_at_the_start() {
     let daemon = Daemon::with_config(CONFIG);
     daemon.wait_for_log(

@@ -8,6 +8,7 @@ use hyper::header::HOST;
 use hyper::http::request::Parts;
 
 use super::DaemonState;
+use crate::daemon::this_host::is_page_host;
 use crate::http::reply::{self, Reply};
 use crate::names::text::shown;
 use crate::os::host_names::HostNames;
@@ -71,16 +72,7 @@ fn is_ours(host: &str, own: &HostNames, page_hosts: &[String]) -> bool {
     bare.parse::<IpAddr>().is_ok()
         || name.eq_ignore_ascii_case("localhost")
         || own.has(name)
-        || page_hosts.iter().any(|known| covers(known, name))
-}
-
-/// Whether a `page_hosts` entry means a name: the same, or `.suffix` one below it.
-fn covers(known: &str, name: &str) -> bool {
-    let (known, name) = (known.to_ascii_lowercase(), name.to_ascii_lowercase());
-    match known.starts_with('.') {
-        true => name.len() > known.len() && name.ends_with(&known),
-        false => name == known,
-    }
+        || is_page_host(page_hosts, name)
 }
 
 #[cfg(test)]
