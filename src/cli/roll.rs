@@ -19,7 +19,7 @@ use crate::cli::output::downtimes::{description, owner};
 use crate::cli::output::warnings;
 use crate::cli::wait::acted::Goal;
 use crate::cli::wait::limits::WaitLimits;
-use crate::cli::wait::{Waiter, guard};
+use crate::cli::wait::{Waiter, guard, seen};
 use crate::ledger::PollersPage;
 use crate::spool::{Downtime, Key};
 use command::RollCommand;
@@ -196,7 +196,7 @@ impl Roll {
             written.map_err(Failure::failed)?;
             self.written.push(self.read(key)?);
         }
-        Ok(())
+        seen::refuse_unseen(self.waiter.client, &self.waiter.spool, &self.waiter.keys)
     }
 
     /// Lifts what this roll wrote, and nothing else.

@@ -2,11 +2,13 @@
 //!
 //! Rule: times are seconds since the daemon's start, on a clock that only goes forward.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
 use crate::names::text::one_line;
+use crate::spool::EntrySeen;
 
 /// A poller that missed this many of its own intervals has stopped.
 const INTERVALS: f64 = 3.0;
@@ -135,6 +137,9 @@ pub struct PollersPage {
     pub pollers: Vec<PollerRow>,
     /// How many were forgotten for want of room.
     pub forgotten: u64,
+    /// The spool entries of the services and instances that were asked about, as the daemon sees them.
+    #[serde(default)]
+    pub entries: BTreeMap<String, EntrySeen>,
 }
 
 impl PollerRow {

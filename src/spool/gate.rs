@@ -11,6 +11,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
+use serde::{Deserialize, Serialize};
+
 use super::listing::Names;
 use super::read::Root;
 use super::{ALL, Downtime, Listing, Mark, Spool, SpoolError, cause_text};
@@ -55,6 +57,18 @@ impl Closed {
             Some(Mark::Drain) | None => Rank::Usual,
         }
     }
+}
+
+/// What an entry is for a daemon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum EntrySeen {
+    /// There is none, or it is over.
+    Up,
+    /// A downtime.
+    Down,
+    /// It cannot be read, and so holds what it was.
+    Unreadable,
 }
 
 /// Which of several downtimes counts: the last of these. A weaker one must not hide a stronger one.
@@ -169,6 +183,15 @@ impl Gate {
             downtime,
             held,
         })
+    }
+
+    /// What one entry is for this daemon now.
+    pub fn seen(&self, name: &str) -> EntrySeen {
+        match self.ask(&self.open_root(), name) {
+            None => EntrySeen::Up,
+            Some(closed) if closed.held => EntrySeen::Unreadable,
+            Some(_) => EntrySeen::Down,
+        }
     }
 
     /// The whole spool; `None` while it cannot be listed.

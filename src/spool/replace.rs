@@ -5,7 +5,7 @@
 
 use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -20,9 +20,8 @@ const LOCKED_TEMP: &str = "~hacheck";
 /// Age from which the temporary file of a writer without the lock is a killed one's.
 const STALE: Duration = Duration::from_secs(60);
 
-/// The bits of modes that count here.
-const SETGID: u32 = 0o2000;
-const GROUP_READS: u32 = 0o040;
+/// The permissions of an entry: whoever may ask for a check is told what it says anyway.
+const ENTRY: u32 = 0o644;
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
@@ -110,12 +109,10 @@ impl<'a> Writer<'a> {
         }
     }
 
-    /// Replaces a file of the root: temporary file beside it, fsync, rename, fsync of the folder. Mode 0666 less the
-    /// umask; but a folder with the setgid bit shares its files with its group, so there the group may read, or the
-    /// daemon would not see the downtime of an operator with umask 077.
+    /// Replaces a file of the root: temporary file beside it, fsync, rename, fsync of the folder. Everybody may read it
+    /// whatever the umask, or a daemon of another user would not see the downtime of an operator with umask 077.
     pub(super) fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let shared = fs::metadata(self.root).is_ok_and(|m| m.mode() & SETGID != 0);
-        let written = write_new(&self.temp, content, shared)
+        let written = write_new(&self.temp, content)
             .and_then(|()| fs::rename(&self.temp, self.root.join(name)));
         if let Err(e) = written {
             // The first error is the one to report.
@@ -147,12 +144,9 @@ fn unique_temp(root: &Path) -> PathBuf {
     ))
 }
 
-fn write_new(path: &Path, content: &[u8], shared: bool) -> io::Result<()> {
+fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
-    let mode = file.metadata()?.mode();
-    if shared && mode & GROUP_READS == 0 {
-        file.set_permissions(Permissions::from_mode(mode | GROUP_READS))?;
-    }
+    file.set_permissions(Permissions::from_mode(ENTRY))?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -5,6 +5,8 @@ use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Command, Stdio};
 
+use crate::support::daemon::{Daemon, Setup};
+use crate::support::process::permissions_count;
 use crate::support::{BINARY, PATIENCE, Ran, Spool, copy_binary, unix_now as now, wait_until};
 
 fn expiration(args: &[&str]) -> f64 {
@@ -341,23 +343,67 @@ fn a_link_in_the_spool_is_replaced_not_written_through() {
 }
 
 #[test]
-fn a_downtime_that_others_in_a_shared_folder_cannot_read_is_noted() {
+fn everybody_may_read_a_downtime_whatever_the_umask() {
     let spool = Spool::new();
-    let down = |mode: u32, umask: &str| {
-        fs::set_permissions(spool.root(), fs::Permissions::from_mode(mode)).unwrap();
+    for umask in ["000", "022", "027", "077", "777"] {
         let script = format!("umask {umask}; exec \"$0\" down -r x --spool-root \"$1\" web");
-        Ran::from(
-            Command::new("sh")
-                .args(["-c", &script, BINARY])
-                .arg(spool.root())
-                .output()
-                .unwrap(),
-        )
+        let mut down = Command::new("sh");
+        down.args(["-c", &script, BINARY]).arg(spool.root());
+        Ran::from(down.output().unwrap()).is(0, "");
+        let mode = fs::metadata(spool.path("web"))
+            .unwrap()
+            .permissions()
+            .mode();
+        assert_eq!(mode & 0o777, 0o644, "umask {umask}");
+    }
+}
+
+#[test]
+fn a_downtime_that_the_daemon_cannot_read_is_a_failure_with_its_remedy() {
+    let daemon = Setup::new().privileges(&permissions_count()).start();
+    let port = daemon.address.port().to_string();
+    let mode = |mode| {
+        let mode = fs::Permissions::from_mode(mode);
+        fs::set_permissions(daemon.spool.root(), mode).unwrap();
     };
-    down(0o777, "077").is_with(0, "", "note: your umask lets nobody else read");
-    down(0o777, "027").is(0, "");
-    down(0o755, "077").is(0, "");
-    down(0o2775, "077").is(0, "");
+    daemon
+        .run("hadown", &["-p", &port, "-r", "x", "web"])
+        .code_is(0);
+    daemon.run("haup", &["-p", &port, "web"]).code_is(0);
+    daemon.get("/spool/web/0").is(200, "");
+    mode(0o000);
+    if !nix::unistd::geteuid().is_root() {
+        return mode(0o755);
+    }
+    let says = "the downtime of web is written, but the hacheck on port";
+    for args in [&["web"][..], &["--wait", "--min-pollers", "0", "web"]] {
+        let ran = daemon.run("hadown", &[&["-p", &port, "-r", "x"], args].concat());
+        ran.is_with(1, "", says);
+        assert!(
+            ran.err.contains("goes on saying that it is up"),
+            "{}",
+            ran.err
+        );
+        assert!(
+            ran.err.contains("let its user enter and read"),
+            "{}",
+            ran.err
+        );
+    }
+    mode(0o755);
+    daemon
+        .run("hadown", &["-p", &port, "-r", "x", "web"])
+        .code_is(0);
+    daemon.get("/spool/web/0").says(503, "x");
+}
+
+#[test]
+fn that_the_daemon_serves_another_spool_is_noted() {
+    let (daemon, spool) = (Daemon::start(), Spool::new());
+    let port = daemon.address.port().to_string();
+    let ran = spool.run("hadown", &["-p", &port, "-r", "x", "web"]);
+    let root = daemon.spool.root();
+    ran.is_with(0, "", root.to_str().unwrap());
     assert_eq!(spool.files(), ["web"]);
 }
 

@@ -167,8 +167,8 @@ fn installed_the_daemon_runs_as_its_own_user_and_operators_need_no_root() {
         .run_as("bob", "hadown -r disk mail")
         .is_with(1, "", "permission denied");
     let status = chroot.run_as("bob", "hastatus web");
-    // A narrow umask keeps the reason from others, not that the service is down.
-    status.is(1, "DOWN\tinf\tweb\tthe spool entry web cannot be read\n");
+    // Whoever may ask for a check is told the reason too.
+    status.is(1, "DOWN\tinf\tweb\tdisk\n");
     for user in ["alice", "bob"] {
         assert_eq!(
             chroot.run_as(user, "cat /etc/hacheck/hacheck.yml").code,

@@ -1,7 +1,5 @@
 //! `hadown`: writes downtimes. Silent on success; what it replaced is told on standard error.
 
-use std::fs::{self, Metadata};
-use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
 use super::request::{Subject, SwitchRequest};
@@ -13,18 +11,12 @@ use crate::cli::failure::{Failure, failed};
 use crate::cli::output;
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::wait::acted::Goal;
-use crate::cli::wait::guard;
+use crate::cli::wait::{guard, seen};
 use crate::ledger::PollersPage;
-use crate::spool::{Downtime, Key, Mark, ServiceName, Spool, unix_now};
+use crate::spool::{Downtime, Key, Mark, ServiceName, unix_now};
 
 /// How long a plain `hadown` looks at what balancers say, after it is done.
-const GLANCE: Duration = Duration::from_millis(500);
-
-/// The bits of a file's mode by which its group and all others may read it.
-const OTHERS_READ: u32 = 0o044;
-
-/// The bits of a folder's mode by which its group and all others may write there.
-const OTHERS_WRITE: u32 = 0o022;
+const GLANCE: Duration = Duration::from_secs(1);
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -54,8 +46,11 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     }
     let written = write_all(call, request, &reason);
     // Also where a write failed: the others may have taken down a last server.
-    glance(call, request);
+    let is_asked = glance(call, request);
     written?;
+    if is_asked {
+        refuse_unseen(request)?;
+    }
     Ok(0)
 }
 
@@ -104,6 +99,9 @@ fn write_and_wait(
     // From here on Ctrl-C is held back, so that it cannot come between a write and its report.
     let mut waiter = request.waiter(&call.program)?;
     write_all(call, request, reason)?;
+    if before.is_ok() {
+        refuse_unseen(request)?;
+    }
     let acted = waiter.until_acted(goal, before);
     acted.map_err(|why| {
         let names = waiter.names.join(", ");
@@ -137,7 +135,6 @@ fn write(call: &Call, request: &SwitchRequest, key: &Key, reason: &str) -> Resul
         false => spool.down(key, new),
     };
     let before = written.map_err(Failure::failed)?;
-    note_unreadable(call, spool, key);
     match before {
         Some(before) if request.if_up => Err(already_down(key, &before, owner)),
         Some(before) if before.reason != reason => {
@@ -167,20 +164,35 @@ fn downtime(request: &SwitchRequest, reason: &str) -> Downtime {
     new
 }
 
-/// What the balancers say of a plain `hadown`, which is unconditional: told to the user, waited for
-/// by nobody.
-fn glance(call: &Call, request: &SwitchRequest) {
+/// What the daemon and the balancers say of a plain `hadown`, which is unconditional: told to the user, waited for by
+/// nobody. Whether there is a daemon that obeys this spool.
+fn glance(call: &Call, request: &SwitchRequest) -> bool {
     let names = client::names(&request.keys());
     let Ok(page) = request.client.pollers(&names, GLANCE) else {
-        return;
+        return false;
     };
-    if request.client.check_spool(&page, &request.spool).is_err() {
-        return;
+    if let Err(other) = request.client.check_spool(&page, &request.spool) {
+        call.note(&format!("{other}; it does not see this change"));
+        return false;
     }
     for sentence in guard::last_servers(&page) {
         call.note(&sentence);
     }
     note_marks(call, request, &page);
+    true
+}
+
+/// Fails where the daemon does not see what was written; one that is over already is not to be seen.
+fn refuse_unseen(request: &SwitchRequest) -> Result<(), Failure> {
+    if is_over(request) {
+        return Ok(());
+    }
+    seen::refuse_unseen(request.client, &request.spool, &request.keys())
+}
+
+fn is_over(request: &SwitchRequest) -> bool {
+    let end = request.expiration;
+    end.is_some_and(|end| end <= unix_now())
 }
 
 /// Tells where `--soft` or `--drain` does not do what its name says.
@@ -196,26 +208,6 @@ fn note_marks(call: &Call, request: &SwitchRequest, page: &PollersPage) {
         ),
         _ => {}
     }
-}
-
-/// A file that its owner alone can read, in a folder that others share, hides its downtime from a
-/// daemon of theirs.
-fn note_unreadable(call: &Call, spool: &Spool, key: &Key) {
-    let path = spool.root().join(key.file_name());
-    let (Ok(file), Ok(folder)) = (fs::metadata(&path), fs::metadata(spool.root())) else {
-        return;
-    };
-    let may_others_read = file.mode() & OTHERS_READ != 0;
-    if is_shared(&folder, &file) && !may_others_read {
-        let path = path.display();
-        call.note(&format!(
-            "your umask lets nobody else read {path}; a daemon of another user cannot see it: chmod go+r {path}"
-        ));
-    }
-}
-
-fn is_shared(folder: &Metadata, file: &Metadata) -> bool {
-    folder.uid() != file.uid() || folder.mode() & OTHERS_WRITE != 0
 }
 
 /// A name that is fine in the spool may still be one that no check can carry.

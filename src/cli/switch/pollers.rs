@@ -172,6 +172,7 @@ mod tests {
                 unknown,
             ],
             forgotten: 0,
+            entries: BTreeMap::new(),
         };
         let expected = "web\tlb1 web/s1 every 2.0 s, sees UP, 13 sessions, told 200 0.4 s ago\n\
                         web\tlb2 web/s1 stopped polling 40 s ago\n\

@@ -15,6 +15,7 @@ mod healthy;
 pub(crate) mod interrupt;
 pub(crate) mod limits;
 pub(crate) mod progress;
+pub(crate) mod seen;
 
 use std::fmt;
 use std::time::{Duration, Instant};

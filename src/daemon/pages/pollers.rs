@@ -1,5 +1,6 @@
 //! `/pollers` and `/pollers/health`: what `halist --pollers`, `hadown --wait` and `haroll` learn from the daemon.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
@@ -14,10 +15,13 @@ use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{self, Poller, PollerRecord, PollerRow, PollersPage, SpoolRoot};
 use crate::probe::Check;
-use crate::spool::ALL;
+use crate::spool::{ALL, EntrySeen, Key};
 
 /// Most checks that are run for one request: more a service hardly has.
 const CHECKS_MAX: usize = 64;
+
+/// Most spool entries that are looked at for one request.
+const ENTRIES_MAX: usize = 64;
 
 /// Most of an outcome's body that is shown, in bytes.
 const SHOWN_MAX: usize = 400;
@@ -43,6 +47,7 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
         agent_weights: live.config.daemon.agent_weights,
         pollers,
         forgotten,
+        entries: wanted.entries(state),
     };
     reply::json(&page)
 }
@@ -112,6 +117,15 @@ impl Wanted {
         let service = poller.service.as_str();
         let is = |wanted: &String| wanted == ALL || wanted.split(':').next() == Some(service);
         self.0.is_empty() || self.0.iter().any(is)
+    }
+
+    /// What is wanted as spool entries. A stranger may ask for many names, and each costs a look at a file.
+    fn entries(&self, state: &DaemonState) -> BTreeMap<String, EntrySeen> {
+        let keys = self.0.iter().filter_map(|name| Key::parse(name).ok());
+        let names = keys.map(|key| key.file_name()).take(ENTRIES_MAX);
+        names
+            .map(|name| (name.clone(), state.gate.seen(&name)))
+            .collect()
     }
 
     /// The spool entries that can take a poller's check down, if it polls what is wanted.

@@ -54,6 +54,12 @@ impl Ran {
         );
     }
 
+    /// Checks the exit code alone.
+    #[track_caller]
+    pub fn code_is(&self, code: i32) {
+        assert_eq!(self.code, Some(code), "{self:?}");
+    }
+
     /// Checks exit code and standard output, and that standard error holds a text.
     #[track_caller]
     pub fn is_with(&self, code: i32, out: &str, err: &str) {

@@ -1,0 +1,60 @@
+//! Whether the daemon sees a downtime that was just written.
+
+use std::time::{Duration, Instant};
+
+use crate::cli::client::{self, DaemonClient};
+use crate::cli::failure::{Failure, failed};
+use crate::ledger::PollersPage;
+use crate::spool::{EntrySeen, Key, Spool};
+
+/// How long the daemon may take to see it: a file system may tell it late.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How often it is asked.
+const EVERY: Duration = Duration::from_millis(50);
+
+/// Fails where the daemon, which is known to use this spool, does not see the downtimes of these keys.
+pub(crate) fn refuse_unseen(
+    client: DaemonClient,
+    spool: &Spool,
+    keys: &[Key],
+) -> Result<(), Failure> {
+    let names = client::names(keys);
+    let end = Instant::now() + PATIENCE;
+    loop {
+        // Whether a daemon that is gone would see them nobody can tell.
+        let Ok(page) = client.pollers(&names, PATIENCE) else {
+            return Ok(());
+        };
+        let unseen = unseen(&page);
+        if unseen.is_empty() {
+            return Ok(());
+        }
+        if Instant::now() >= end {
+            return Err(failure(client, spool, &unseen));
+        }
+        std::thread::sleep(EVERY);
+    }
+}
+
+/// What the daemon does not see as it was written; an older daemon says nothing of it.
+fn unseen(page: &PollersPage) -> Vec<(&str, EntrySeen)> {
+    let entries = page.entries.iter();
+    let entries = entries.filter(|(_, seen)| **seen != EntrySeen::Down);
+    entries.map(|(name, seen)| (name.as_str(), *seen)).collect()
+}
+
+fn failure(client: DaemonClient, spool: &Spool, unseen: &[(&str, EntrySeen)]) -> Failure {
+    let (port, root) = (client.port, spool.root().display());
+    let mut lines = Vec::new();
+    for (name, seen) in unseen {
+        let says = match seen {
+            EntrySeen::Up => "and goes on saying that it is up",
+            EntrySeen::Unreadable | EntrySeen::Down => "and knows neither its reason nor its end",
+        };
+        lines.push(format!(
+            "the downtime of {name} is written, but the hacheck on port {port} cannot read it, {says}; let its user enter and read {root}, and read {root}/{name}"
+        ));
+    }
+    failed!("{}", lines.join("\n"))
+}
