@@ -6,6 +6,7 @@ mod asked_check;
 mod gaps;
 pub mod history;
 pub mod overview;
+mod pace;
 mod poller;
 mod pollers;
 mod recent;
@@ -79,16 +80,17 @@ impl Ledger {
         }
     }
 
-    /// Notes a poll; its answer follows. The check is what it asks besides the spool.
+    /// Notes a poll; its answer follows. The check is what it asks besides the spool. Gives whether it is one of an
+    /// established poller.
     pub fn asked(
         &mut self,
         at: Moment,
         poller: &Arc<Poller>,
         stated: &Stated,
         check: Option<&Check>,
-    ) {
+    ) -> bool {
         self.services.asked(at.unix, poller);
-        self.pollers.asked(at.since_start, poller, stated, check);
+        self.pollers.asked(at.since_start, poller, stated, check)
     }
 
     /// Notes the answer to a poll, and gives what is news of it.
