@@ -220,7 +220,7 @@ impl Handler for GroupHandler {
         let verdict = poll.decide(state, &live).await;
         let reply = group_reply(&verdict, &live.config);
         let code = reply.status().as_u16();
-        state.counters.answered(code);
+        state.counters.answered(code, arrived.elapsed());
         poll.answered(state, &verdict, code);
         reply
     }

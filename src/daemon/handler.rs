@@ -54,9 +54,10 @@ impl Handler for HttpHandler {
             .then(|| format!("{} {}", request.method(), request.uri()));
         let reply = respond(&self.0, request, from, arrived).await;
         let status = reply.status().as_u16();
-        self.0.counters.answered(status);
+        let took = arrived.elapsed();
+        self.0.counters.answered(status, took);
         if let Some(line) = line {
-            let ms = arrived.elapsed().as_secs_f64() * 1000.0;
+            let ms = took.as_secs_f64() * 1000.0;
             log::debug!("{status} {line} ({from}) {ms:.2}ms");
         }
         reply

@@ -19,7 +19,9 @@ use std::time::Duration;
 
 use crate::probe::Check;
 pub use asked_check::{AskedCheck, Face};
-pub use history::{CheckHistory, Events, HostEvent, LastFail, PollAnswer, SharedHistory};
+pub use history::{
+    CheckHistory, EventKind, Events, HostEvent, LastFail, PollAnswer, SharedHistory,
+};
 pub use poller::{Poller, Stated};
 pub use pollers::{PollerFigures, Pollers};
 pub use recent::{LastAnswer, RecentServices, SeenService};
@@ -46,7 +48,7 @@ pub struct News {
 }
 
 /// Counts of what is remembered, for the metrics.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct LedgerFigures {
     /// Services.
     pub services: usize,
@@ -56,6 +58,8 @@ pub struct LedgerFigures {
     pub failing_checks: usize,
     /// Pollers.
     pub pollers: PollerFigures,
+    /// Changes, by kind.
+    pub changes: Vec<(EventKind, u64)>,
 }
 
 /// What is remembered of all polls.
@@ -112,6 +116,7 @@ impl Ledger {
             services_forgotten,
             failing_checks: self.pollers.failing(),
             pollers: self.pollers.figures(now),
+            changes: self.events.counts(),
         }
     }
 }
