@@ -58,7 +58,7 @@ fn pages_show_who_asked_for_what() {
         ("/spool/readable", json!(true)),
         ("/spool/error", json!(null)),
         ("/services/known", json!(2)),
-        ("/services/failing_checks", json!(1)),
+        ("/services/failing_checks", json!(0)),
         ("/outbound_request_queue_size", json!(0)),
         ("/cache/gets", json!(0)),
         ("/connections/open", json!(1)),
