@@ -1,8 +1,8 @@
 //! Options in the query string of a check, e.g. `?role=replica&max_lag=30`.
 //!
-//! Rule: an option that is empty, given twice, or nearly one of ours is refused, so that a typing error cannot make a
-//! check weaker. What has nothing to do with ours is ignored, as the originals ignored every query, unless ours stand
-//! beside it.
+//! Rule: an option that is empty, given twice, or unknown is refused, so that a typing error cannot make a check weaker.
+//! Protocols of the replaced tools ([`read_leniently`]) ignore what has nothing to do with ours, as those tools ignored
+//! every query, unless ours stand beside it.
 
 use std::fmt;
 
@@ -11,31 +11,32 @@ use crate::names::nearest::nearest;
 /// The names of a protocol's options.
 pub(super) type OptionNames = &'static [&'static str];
 
-/// Reads the options that a query gives, in their order.
-pub(super) fn read(
-    query: &str,
-    known: OptionNames,
-) -> Result<Vec<(&'static str, String)>, QueryError> {
-    let mut options = Vec::new();
+/// The options that a query gives, in their order.
+type Options = Vec<(&'static str, String)>;
+
+/// Reads the options that a query gives; an unknown one is an error.
+pub(super) fn read(query: &str, known: OptionNames) -> Result<Options, QueryError> {
+    let mut options = Options::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match find(&name, known) {
             Some(name) => add(&mut options, name, &value)?,
-            None => expect_foreign(&name, query, known)?,
+            None => {
+                let name = name.into_owned();
+                return Err(QueryError::Unknown { name, known });
+            }
         }
     }
     Ok(options)
 }
 
-/// Refuses a name that was meant to be one of ours.
-fn expect_foreign(name: &str, query: &str, known: OptionNames) -> Result<(), QueryError> {
+/// [`read`], but a query in which nothing looks like one of these options has none.
+pub(super) fn read_leniently(query: &str, known: OptionNames) -> Result<Options, QueryError> {
     // Where ours stand, others are taken for errors too: who writes options means all of them.
-    if !is_typing_error(name, known) && !gives_any(query, known) {
-        return Ok(());
+    if gives_any(query, known) {
+        read(query, known)
+    } else {
+        Ok(Options::new())
     }
-    Err(QueryError::Unknown {
-        name: name.to_owned(),
-        known,
-    })
 }
 
 fn find(name: &str, known: OptionNames) -> Option<&'static str> {
@@ -47,15 +48,11 @@ fn is_typing_error(name: &str, known: OptionNames) -> bool {
 }
 
 fn gives_any(query: &str, known: OptionNames) -> bool {
-    let mut given = form_urlencoded::parse(query.as_bytes());
-    given.any(|(name, _)| find(&name, known).is_some())
+    let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    names.any(|name| find(&name, known).is_some() || is_typing_error(&name, known))
 }
 
-fn add(
-    options: &mut Vec<(&'static str, String)>,
-    name: &'static str,
-    value: &str,
-) -> Result<(), QueryError> {
+fn add(options: &mut Options, name: &'static str, value: &str) -> Result<(), QueryError> {
     if options.iter().any(|(given, _)| *given == name) {
         return Err(QueryError::Twice(name));
     }
@@ -74,6 +71,25 @@ pub(super) fn canonical<T: fmt::Debug + Default + PartialEq>(options: &T) -> Str
     } else {
         format!("{options:?}")
     }
+}
+
+/// The value of an option that is a whole number, such as `30` seconds.
+pub(super) fn number(
+    name: &'static str,
+    expected: &'static str,
+    text: &str,
+) -> Result<u64, QueryError> {
+    // `parse` alone takes a plus sign too.
+    let is_digits = text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse() {
+        Ok(number) if is_digits => Ok(number),
+        _ => Err(QueryError::value(name, expected, text)),
+    }
+}
+
+/// The value of `max_lag`.
+pub(super) fn max_lag(text: &str) -> Result<u64, QueryError> {
+    number("max_lag", "a number of whole seconds", text)
 }
 
 /// What a database is expected to be.

@@ -65,6 +65,8 @@ settings! {
         postgres_username: Option<String> = None, text().or_unset();
         /// That user's password, exactly as written. Never shown.
         postgres_password: Option<Secret> = None, secret().or_unset();
+        /// The database that PostgreSQL probes name, unless the check does by `?dbname=`.
+        postgres_database: String = "postgres".into(), text();
         /// Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without.
         postgres_tls: TlsUse = TlsUse::Auto, tls_use();
         /// The user that Redis and Sentinel probes log in as; the server's default user when unset.

@@ -56,6 +56,8 @@ fn a_real_etcd_serves_and_does_not_know_other_services() {
     check(&format!("/grpc/etcd/{port}?service=no.such"))
         .has(503, "grpc-status 5 NOT_FOUND: unknown service");
     check(&format!("/grpc/etcd/{port}?servce=x")).has(400, "unknown option 'servce'");
+    check(&format!("/grpc/etcd/{port}?deep=1")).has(400, "unknown option 'deep'");
+    check(&format!("/grpcs/etcd/{port}?deep=1")).has(400, "unknown option 'deep'");
     check(&format!("/grpcs/etcd/{port}")).has(503, "TLS handshake failed");
 }
 

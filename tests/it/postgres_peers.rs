@@ -192,6 +192,42 @@ fn a_silent_peer_costs_the_deadline() {
         .is(503, "Connection timed out after ");
 }
 
+/// A server logs what a client says in place of its password.
+#[test]
+fn readiness_says_nothing_after_the_question_for_a_password() {
+    let (send, heard) = mpsc::channel();
+    let port = peer(move |mut stream| {
+        hear(&mut stream);
+        let _ = stream.write_all(&message(b'R', b"\0\0\0\x0aSCRAM-SHA-256\0\0"));
+        let mut rest = Vec::new();
+        let end = stream.read_to_end(&mut rest).map(|_| rest);
+        let _ = send.send(end.map_err(|e| e.kind()));
+    });
+    nobody(PATIENCE)
+        .probe("postgres", port, "")
+        .is(200, "PostgreSQL is accepting connections");
+    assert_eq!(heard.recv().unwrap(), Ok(Vec::new()));
+}
+
+#[test]
+fn a_lag_that_is_no_number_fails() {
+    let row = b"\0\x01\0\0\0\x04soon";
+    let probed = prober(TlsUse::Off, PATIENCE).probe(
+        "postgres",
+        peer(move |mut stream| {
+            hear(&mut stream);
+            let _ = stream.write_all(&message(b'R', b"\0\0\0\0"));
+            let _ = stream.write_all(&message(b'Z', b"I"));
+            hear(&mut stream);
+            let _ = stream.write_all(&message(b'D', row));
+            let _ = stream.write_all(&message(b'Z', b"I"));
+            hear(&mut stream);
+        }),
+        "max_lag=30",
+    );
+    probed.is(503, "answered 'soon'");
+}
+
 #[test]
 fn a_slow_drip_costs_the_deadline() {
     let probed = ask_shortly(|mut stream| {

@@ -27,7 +27,7 @@ impl Ask {
     /// Reads a query string.
     pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
         let mut ask = Self::default();
-        for (name, value) in options::read(query, OPTIONS)? {
+        for (name, value) in options::read_leniently(query, OPTIONS)? {
             ask.set(name, &value)?;
         }
         ask.expect_no_contradiction()?;
@@ -37,8 +37,8 @@ impl Ask {
     fn set(&mut self, name: &str, value: &str) -> Result<(), QueryError> {
         match name {
             "role" => self.role = Some(Role::parse(value)?),
-            "max_lag" => self.max_lag = Some(seconds(value)?),
-            // `options::read` gives no names but those in OPTIONS.
+            "max_lag" => self.max_lag = Some(options::max_lag(value)?),
+            // `options::read_leniently` gives no names but those in OPTIONS.
             _ => self.galera = Some(galera(value)?),
         }
         Ok(())
@@ -57,19 +57,6 @@ impl Ask {
     pub(super) fn canonical(query: &str) -> Result<String, QueryError> {
         let ask = Self::parse(query)?;
         Ok(options::canonical(&ask))
-    }
-}
-
-fn seconds(text: &str) -> Result<u64, QueryError> {
-    // `parse` alone takes a plus sign too.
-    let is_digits = text.bytes().all(|b| b.is_ascii_digit());
-    match text.parse() {
-        Ok(number) if is_digits => Ok(number),
-        _ => Err(QueryError::value(
-            "max_lag",
-            "a number of whole seconds",
-            text,
-        )),
     }
 }
 

@@ -7,21 +7,20 @@
 mod error;
 mod login;
 mod options;
+mod readiness;
 mod scram;
+mod state;
 mod wire;
-
-use hyper::StatusCode;
-use postgres_protocol::message::backend::{AUTHENTICATION_TAG, ERROR_RESPONSE_TAG};
 
 use self::error::PostgresError;
 use self::login::Credentials;
 use self::options::PostgresOptions;
-use self::wire::{NEGOTIATE_TAG, Wire};
+use self::wire::Wire;
 use super::connection::Connection;
 use super::login::{Login, Travel};
-use super::options::Role;
 use super::{Outcome, Probe, Protocol, Request, Settings, settle, tls};
 use crate::probe::TlsUse;
+use hyper::StatusCode;
 
 /// The row of the table.
 pub(super) const POSTGRES: Protocol = Protocol {
@@ -34,15 +33,6 @@ pub(super) const POSTGRES: Protocol = Protocol {
     login,
     probe: |probe| settle(check(probe)),
 };
-
-/// The user that is named when nobody is to log in.
-const NOBODY: &str = "hacheck";
-
-/// SQLSTATE of a server that starts, stops, or recovers without serving reads.
-const CANNOT_CONNECT_NOW: &str = "57P03";
-
-/// What tells a replica from a primary.
-const IN_RECOVERY: &str = "SELECT pg_is_in_recovery()";
 
 fn login(settings: &Settings, _: &str) -> Option<Login> {
     settings.postgres_username.as_ref()?;
@@ -63,10 +53,10 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
         .map_err(|e| Outcome::bad_request(format!("postgres: {e}")))?;
     match credentials(probe) {
         Some(credentials) => check_by_login(probe, &options, &credentials).await,
-        None if options.role.is_some() => Err(misconfigured(
-            "No postgres_username in config file, and role needs a login",
+        None if options.need_login() => Err(misconfigured(
+            "No postgres_username in config file, and role and max_lag need a login",
         )),
-        None => check_readiness(probe, &options).await,
+        None => readiness::check(probe, database(probe, &options)).await,
     }
 }
 
@@ -78,57 +68,26 @@ fn credentials<'a>(probe: &Probe<'a>) -> Option<Credentials<'a>> {
     })
 }
 
-/// Asks what `pg_isready` asks: any answer to a startup message but 57P03 means that connections are accepted, even a
-/// refusal.
-async fn check_readiness(probe: &Probe<'_>, options: &PostgresOptions) -> Result<Outcome, Outcome> {
-    // Readiness shows without TLS too.
-    let wants_tls = tls_use(probe) == TlsUse::Required;
-    let mut wire = connect(probe, wants_tls).await?;
-    probe
-        .trace
-        .stage("waiting for the answer to the startup packet");
-    let database = options.database.as_deref().unwrap_or(NOBODY);
-    let text = startup_answer(&mut wire, database)
-        .await
-        .map_err(|e| failed(probe, e))?;
-    probe.trace.note(|| text);
-    wire.close().await;
-    Ok(Outcome::healthy("PostgreSQL is accepting connections"))
-}
-
-/// What a server that accepts connections answers to a startup message, in words.
-async fn startup_answer(wire: &mut Wire, database: &str) -> Result<String, PostgresError> {
-    login::send_startup(wire, NOBODY, database).await?;
-    let frame = wire.receive().await?;
-    match frame.tag {
-        AUTHENTICATION_TAG | NEGOTIATE_TAG => Ok("accepting connections".to_owned()),
-        ERROR_RESPONSE_TAG => despite(frame.refusal()),
-        _ => Err(frame.unexpected()),
-    }
-}
-
-/// A server that refuses a stranger accepts connections, unless it says that it does not.
-fn despite(refusal: PostgresError) -> Result<String, PostgresError> {
-    match refusal {
-        PostgresError::Refused(e) if e.code != CANNOT_CONNECT_NOW => {
-            Ok(format!("accepting connections: {}", e.text))
-        }
-        error => Err(error),
-    }
-}
-
 async fn check_by_login(
     probe: &Probe<'_>,
     options: &PostgresOptions,
     credentials: &Credentials<'_>,
 ) -> Result<Outcome, Outcome> {
     let mut wire = log_in(probe, options, credentials).await?;
-    let text = match options.role {
-        Some(role) => check_role(probe, &mut wire, role).await?,
-        None => check_statement(probe, &mut wire).await?,
+    let text = if options.need_login() {
+        state::check(probe, &mut wire, options).await?
+    } else {
+        check_statement(probe, &mut wire).await?
     };
     wire.close().await;
     Ok(Outcome::healthy(text))
+}
+
+fn database<'a>(probe: &Probe<'a>, options: &'a PostgresOptions) -> &'a str {
+    match &options.database {
+        Some(given) => given,
+        None => &probe.context.settings.postgres_database,
+    }
 }
 
 async fn log_in(
@@ -139,8 +98,7 @@ async fn log_in(
     let wants_tls = tls_use(probe) != TlsUse::Off;
     let mut wire = connect(probe, wants_tls).await?;
     probe.trace.stage("logging in");
-    let database = options.database.as_deref().unwrap_or(credentials.user);
-    login::log_in(&mut wire, credentials, database)
+    login::log_in(&mut wire, credentials, database(probe, options))
         .await
         .map_err(|e| failed(probe, e))?;
     Ok(wire)
@@ -153,29 +111,12 @@ async fn check_statement(probe: &Probe<'_>, wire: &mut Wire) -> Result<String, O
     Ok(format!("PostgreSQL answered {statement}"))
 }
 
-async fn check_role(probe: &Probe<'_>, wire: &mut Wire, role: Role) -> Result<String, Outcome> {
-    let answer = query(probe, wire, IN_RECOVERY).await?;
-    let found = match (role, answer.as_str()) {
-        (Role::Primary, "f") => "primary",
-        (Role::Replica, "t") => "replica",
-        (Role::Primary, "t") => return Err(probe.failed("replica, not a primary")),
-        (Role::Replica, "f") => return Err(probe.failed("primary, not a replica")),
-        (_, other) => return Err(unexpected_answer(probe, other)),
-    };
-    Ok(format!("PostgreSQL answered {IN_RECOVERY}; {found}"))
-}
-
 async fn query(probe: &Probe<'_>, wire: &mut Wire, statement: &str) -> Result<String, Outcome> {
     probe.trace.stage("waiting for the answer to a statement");
     probe.trace.note(|| statement.to_owned());
     login::query(wire, statement)
         .await
         .map_err(|e| probe.failed(format_args!("{statement}: {e}")))
-}
-
-fn unexpected_answer(probe: &Probe<'_>, answer: &str) -> Outcome {
-    let answer = answer.escape_debug();
-    probe.failed(format_args!("{IN_RECOVERY}: answered '{answer}'"))
 }
 
 /// Connects, and shakes hands for TLS when it is wanted and the server has it.

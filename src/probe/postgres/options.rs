@@ -1,9 +1,9 @@
-//! The options of a check: `?role=`, and the database to log in to, `?dbname=`.
+//! The options of a check: `?role=`, `?max_lag=`, and the database to log in to, `?dbname=`.
 
 use crate::probe::QueryError;
 use crate::probe::options::{self, Role};
 
-const OPTIONS: &[&str] = &["role", "dbname"];
+const OPTIONS: &[&str] = &["role", "max_lag", "dbname"];
 
 /// Longest name of a database, in bytes (NAMEDATALEN - 1).
 const NAME_MAX: usize = 63;
@@ -13,21 +13,29 @@ const NAME_MAX: usize = 63;
 pub(super) struct PostgresOptions {
     /// A replica is in recovery, a primary is not.
     pub role: Option<Role>,
-    /// The database to log in to; the user's name when unset.
+    /// Most seconds that a replica may be behind. A primary is behind nobody.
+    pub max_lag: Option<u64>,
+    /// The database to log in to; the one of the settings when unset.
     pub database: Option<String>,
 }
 
 impl PostgresOptions {
     /// Reads a query string.
     pub(super) fn parse(query: &str) -> Result<Self, QueryError> {
-        let mut options = Self::default();
+        let mut given = Self::default();
         for (name, value) in options::read(query, OPTIONS)? {
             match name {
-                "role" => options.role = Some(Role::parse(&value)?),
-                _ => options.database = Some(database(value)?),
+                "role" => given.role = Some(Role::parse(&value)?),
+                "max_lag" => given.max_lag = Some(options::max_lag(&value)?),
+                _ => given.database = Some(database(value)?),
             }
         }
-        Ok(options)
+        Ok(given)
+    }
+
+    /// Whether they ask for what only a login can tell.
+    pub(super) fn need_login(&self) -> bool {
+        self.role.is_some() || self.max_lag.is_some()
     }
 
     /// A text that is the same for queries that mean the same.
@@ -69,7 +77,15 @@ mod tests {
         for (query, sentence) in [
             (
                 "rol=primary",
-                "unknown option 'rol'; there are role, dbname",
+                "unknown option 'rol'; there are role, max_lag, dbname",
+            ),
+            (
+                "deep=1",
+                "unknown option 'deep'; there are role, max_lag, dbname",
+            ),
+            (
+                "max_lag=soon",
+                "max_lag is a number of whole seconds, not 'soon'",
             ),
             ("dbname=a%00b", "dbname has a control character"),
             (

@@ -161,6 +161,11 @@ impl<S: ByteStream> Wire<S> {
         let _ = self.stream.shutdown().await;
     }
 
+    /// Ends the connection without a word, in good order.
+    pub(super) async fn hang_up(mut self) {
+        let _ = self.stream.shutdown().await;
+    }
+
     async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.stream.write_all(bytes).await?;
         self.stream.flush().await

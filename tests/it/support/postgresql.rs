@@ -89,8 +89,8 @@ impl PostgreSql {
         }
     }
 
-    /// Starts a server with a new cluster.
-    fn primary() -> Self {
+    /// Starts a server with a new cluster, to which those come that the lines of `pg_hba.conf` let in.
+    pub fn with_hba(hba: &str) -> Self {
         let folder = TempDir::new();
         give_away(folder.path());
         let data = folder.path().join("data");
@@ -99,7 +99,7 @@ impl PostgreSql {
                 .args(["-A", "trust", "-U", "postgres", "--no-sync", "-D"])
                 .arg(&data),
         );
-        fs::write(data.join("pg_hba.conf"), HBA).unwrap();
+        fs::write(data.join("pg_hba.conf"), hba).unwrap();
         let started = Self::start(folder, &[]);
         started.wait_until_it_answers();
         started
@@ -141,6 +141,18 @@ impl PostgreSql {
         });
     }
 
+    /// What the server has logged.
+    pub fn log(&self) -> String {
+        self.server.log()
+    }
+
+    /// Waits until all connections but this one have ended.
+    pub fn wait_until_nobody_is_served(&self) {
+        let others = "SELECT count(*) FROM pg_stat_activity \
+             WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()";
+        self.wait_for("nobody is served", || self.sql(others).trim() == "0");
+    }
+
     pub fn wait_for(&self, what: &str, condition: impl FnMut() -> bool) {
         self.server.wait_for(what, condition);
     }
@@ -150,7 +162,7 @@ impl PostgreSql {
 pub fn primary() -> &'static PostgreSql {
     static SERVER: OnceLock<PostgreSql> = OnceLock::new();
     SERVER.get_or_init(|| {
-        let server = PostgreSql::primary();
+        let server = PostgreSql::with_hba(HBA);
         server.sql(
             "CREATE ROLE checker LOGIN PASSWORD 's3cret'; CREATE ROLE plain LOGIN PASSWORD 's3cret';
              CREATE ROLE guarded LOGIN PASSWORD 's3cret'; CREATE ROLE trusted LOGIN;
