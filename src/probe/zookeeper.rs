@@ -1,5 +1,8 @@
-//! `zookeeper`: `ruok` is answered by `imok`; where the server forbids that word, `srvr` tells its version and mode
-//! (ZooKeeper Administrator's Guide, "The Four Letter Words": each is a connection of its own, closed by the server).
+//! `zookeeper`: the server says in which mode it serves, by the first of the words `srvr`, `mntr` and `stat` that it may be
+//! asked (ZooKeeper Administrator's Guide, "The Four Letter Words": each is a connection of its own, closed by the
+//! server).
+//!
+//! Rule: `ruok` is not asked. Its `imok` says that the process lives, also where it has no quorum and serves nobody.
 
 use bytes::Bytes;
 
@@ -7,8 +10,8 @@ use super::lines::Lines;
 use super::shown::quote;
 use super::{Outcome, Probe, Protocol, Request, login, settle};
 
-/// Longest answer, in bytes. That to `srvr` is about 200.
-const ANSWER_MAX: usize = 64 << 10;
+/// Longest answer, in bytes. That to `srvr` is about 200; `stat` has a line for each client.
+const ANSWER_MAX: usize = 256 << 10;
 
 /// The row of the table.
 pub(super) const ZOOKEEPER: Protocol = Protocol {
@@ -25,78 +28,79 @@ pub(super) const ZOOKEEPER: Protocol = Protocol {
 /// Part of the answer to a word that `4lw.commands.whitelist` leaves out.
 const FORBIDDEN: &str = "not in the whitelist";
 
+/// Words whose answers tell the mode, and what stands before it there. ZooKeeper answers the first whatever it is told to
+/// allow; servers that speak like it may not.
+const WORDS: [(&str, &str); 3] = [
+    ("srvr", "Mode: "),
+    ("mntr", "zk_server_state\t"),
+    ("stat", "Mode: "),
+];
+
+/// The mode of a server that has lost its quorum and is allowed to go on without writes.
+const READ_ONLY: &str = "read-only";
+
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let ruok = ask_ruok(probe).await?;
-    if ruok.starts_with(b"imok") {
-        return Ok(Outcome::healthy("Sent ruok, got back imok"));
+    for (word, before) in WORDS {
+        let answer = ask(probe, word).await?;
+        if !is_forbidden(&answer) {
+            return judge(probe, word, mode(&answer, before), &answer);
+        }
+        probe
+            .trace
+            .note(|| format!("{word} is not in 4lw.commands.whitelist"));
     }
-    if !is_forbidden(&ruok) {
-        return Err(got_back(probe, "ruok", &ruok));
-    }
-    probe
-        .trace
-        .note(|| "ruok is not in 4lw.commands.whitelist, trying srvr".to_owned());
-    check_srvr(probe).await
+    Err(probe.failed(
+        "whether it serves cannot be known: neither srvr, mntr nor stat may be asked; add one of them to 4lw.commands.whitelist",
+    ))
 }
 
-async fn ask_ruok(probe: &Probe<'_>) -> Result<Bytes, Outcome> {
-    let mut lines = Lines::connect(probe).await?;
-    probe.trace.stage("waiting for the answer to ruok");
-    // A server that leaves the connection open after its answer has answered too.
-    ask(probe, &mut lines, b"ruok", b"imok").await
-}
-
-async fn check_srvr(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let mut lines = Lines::connect(probe).await?;
-    probe.trace.stage("waiting for the answer to srvr");
-    let srvr = ask(probe, &mut lines, b"srvr", b"").await?;
-    judge_srvr(probe, &srvr)
-}
-
-fn judge_srvr(probe: &Probe<'_>, srvr: &[u8]) -> Result<Outcome, Outcome> {
-    if is_forbidden(srvr) {
-        return Err(probe.failed(
-            "neither ruok nor srvr may be asked; add one of them to 4lw.commands.whitelist",
-        ));
-    }
-    if !srvr.starts_with(b"Zookeeper version") {
-        return Err(got_back(probe, "srvr", srvr));
-    }
-    let mode = mode(srvr).unwrap_or("unknown").escape_debug();
-    let text = format!("Sent srvr, got back its version, mode {mode}");
-    Ok(Outcome::healthy(text))
-}
-
-/// Sends a word, and reads the answer up to `end` or to the end of the connection.
-async fn ask(
+fn judge(
     probe: &Probe<'_>,
-    lines: &mut Lines<'_>,
-    word: &[u8],
-    end: &[u8],
-) -> Result<Bytes, Outcome> {
-    lines.send(word).await.map_err(|e| probe.failed(e))?;
+    word: &str,
+    mode: Option<&str>,
+    answer: &[u8],
+) -> Result<Outcome, Outcome> {
+    match mode {
+        Some(READ_ONLY) => Err(probe.failed(format_args!(
+            "sent {word}, got back mode {READ_ONLY}: it has no quorum"
+        ))),
+        Some(mode) => {
+            let mode = mode.escape_debug();
+            let text = format!("Sent {word}, got back its version, mode {mode}");
+            Ok(Outcome::healthy(text))
+        }
+        None => {
+            let shown = quote(answer);
+            Err(probe.failed(format_args!("sent {word}, got back {shown}")))
+        }
+    }
+}
+
+/// Sends a word, and reads the answer up to the end of the connection.
+async fn ask(probe: &Probe<'_>, word: &'static str) -> Result<Bytes, Outcome> {
+    let mut lines = Lines::connect(probe).await?;
+    probe.trace.stage("waiting for the answer to a word");
     lines
-        .until(end, ANSWER_MAX)
+        .send(word.as_bytes())
+        .await
+        .map_err(|e| probe.failed(e))?;
+    lines
+        .until(b"", ANSWER_MAX)
         .await
         .map_err(|e| probe.failed(e))
-}
-
-fn got_back(probe: &Probe<'_>, word: &str, answer: &[u8]) -> Outcome {
-    let shown = quote(answer);
-    probe.failed(format_args!("sent {word}, got back {shown}"))
 }
 
 fn is_forbidden(answer: &[u8]) -> bool {
     String::from_utf8_lossy(answer).contains(FORBIDDEN)
 }
 
-/// `standalone`, `leader`, `follower`, `observer`.
-fn mode(answer: &[u8]) -> Option<&str> {
+/// `standalone`, `leader`, `follower`, `observer`, `read-only`.
+fn mode<'a>(answer: &'a [u8], before: &str) -> Option<&'a str> {
     let text = str::from_utf8(answer).ok()?;
-    let line = text.lines().find_map(|line| line.strip_prefix("Mode: "))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(before))?;
     let mode = line.trim();
     // A mode is a word; more than that comes from something else.
-    (mode.len() < 30).then_some(mode)
+    (mode.len() < 30 && !mode.is_empty()).then_some(mode)
 }
 
 #[cfg(test)]
@@ -105,11 +109,18 @@ mod tests {
 
     #[test]
     fn the_mode_is_read_where_there_is_one() {
-        assert_eq!(
-            mode(b"Zookeeper version: 3\nMode: leader\r\nNode count: 5\n"),
-            Some("leader")
-        );
-        assert_eq!(mode(b"Zookeeper version: 3\n"), None);
-        assert_eq!(mode(b"Mode: \xff\n"), None);
+        for (answer, found) in [
+            (
+                &b"Zookeeper version: 3\nMode: leader\r\nNode count: 5\n"[..],
+                Some("leader"),
+            ),
+            (b"Zookeeper version: 3\n", None),
+            (b"Mode: \n", None),
+            (b"Mode: \xff\n", None),
+        ] {
+            assert_eq!(mode(answer, "Mode: "), found);
+        }
+        let mntr = b"zk_version\t3.8.0\nzk_server_state\tfollower\n";
+        assert_eq!(mode(mntr, "zk_server_state\t"), Some("follower"));
     }
 }

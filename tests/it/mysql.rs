@@ -196,6 +196,30 @@ fn a_galera_node_is_followed_through_its_states() {
     node.wait_for("it is synced again", || {
         prober.probe("mysql", port, "galera=synced").status == 200
     });
+    node.sql("SET GLOBAL read_only=ON");
+    prober
+        .probe("mysql", port, "galera=synced")
+        .is(200, "wsrep_local_state 4 (Synced)");
+    prober
+        .probe("mysql", port, "galera=synced&role=primary")
+        .is(503, "read_only is 1: not a primary");
+    node.sql("SET GLOBAL read_only=OFF");
+    // It logs clients in, and refuses every query of theirs.
+    node.sql("SET GLOBAL wsrep_reject_queries=ALL");
+    for query in ["galera=synced", "galera=synced,donor&role=primary"] {
+        prober
+            .probe("mysql", port, query)
+            .is(503, "wsrep_reject_queries is ALL, want NONE");
+    }
+    node.sql("SET GLOBAL wsrep_reject_queries=NONE");
+    prober
+        .probe("mysql", port, "galera=synced")
+        .is(200, "wsrep_local_state 4 (Synced)");
+    // It looks for a cluster that is not there.
+    node.sql("SET GLOBAL wsrep_cluster_address='gcomm://127.0.0.1:1'");
+    prober
+        .probe("mysql", port, "galera=synced")
+        .is(503, "wsrep_cluster_status is ");
 }
 
 #[test]

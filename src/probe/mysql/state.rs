@@ -22,6 +22,22 @@ const BYTES_MAX: usize = 4 << 20;
 /// ER_PARSE_ERROR.
 const SYNTAX_ERROR: u16 = 1064;
 
+/// Whether a node is part of a cluster that has a majority, in step with it, and takes queries.
+const GALERA_STATUS: &str = "SHOW GLOBAL STATUS WHERE Variable_name IN \
+    ('wsrep_local_state', 'wsrep_cluster_status', 'wsrep_ready')";
+
+/// Whether an operator keeps queries from a node: Galera's own setting, and Percona's.
+const GALERA_SETTINGS: &str =
+    "SHOW GLOBAL VARIABLES WHERE Variable_name IN ('wsrep_reject_queries', 'pxc_maint_mode')";
+
+/// What a node that serves has in these, besides its state. Not every version has all of them.
+const GALERA_SERVES: [(&str, &str); 4] = [
+    ("wsrep_cluster_status", "Primary"),
+    ("wsrep_ready", "ON"),
+    ("wsrep_reject_queries", "NONE"),
+    ("pxc_maint_mode", "DISABLED"),
+];
+
 /// `wsrep_local_state` (Galera manual, "Node state changes").
 const GALERA_STATES: [&str; 6] = [
     "Initialized",
@@ -42,6 +58,11 @@ pub(super) async fn check(
     trace: &Trace,
 ) -> Result<Vec<String>, Failure> {
     let mut asking = Asking { connection, trace };
+    // A node that rejects queries still answers SHOW, and should say why, so it is asked first.
+    let galera = match ask.galera {
+        Some(wanted) => Some(asking.galera(wanted).await?),
+        None => None,
+    };
     let mut found = Vec::new();
     if ask.role == Some(Role::Primary) {
         found.push(asking.primary().await?);
@@ -50,9 +71,7 @@ pub(super) async fn check(
     if ask.role == Some(Role::Replica) || ask.max_lag.is_some() {
         found.push(asking.replica(ask.max_lag).await?);
     }
-    if let Some(wanted) = ask.galera {
-        found.push(asking.galera(wanted).await?);
-    }
+    found.extend(galera);
     Ok(found)
 }
 
@@ -73,12 +92,6 @@ impl Asking<'_> {
         replica(&rows, max_lag)
     }
 
-    async fn galera(&mut self, wanted: Galera) -> Result<String, Failure> {
-        let statement = "SHOW GLOBAL STATUS LIKE 'wsrep_local_state'";
-        let rows = self.rows(statement).await?;
-        galera(&rows, wanted)
-    }
-
     async fn replica_status(&mut self) -> Result<Vec<Row>, Failure> {
         let [others @ .., last] = REPLICA_STATUS;
         for statement in others {
@@ -88,6 +101,14 @@ impl Asking<'_> {
             }
         }
         self.rows(last).await
+    }
+
+    async fn galera(&mut self, wanted: Galera) -> Result<String, Failure> {
+        let mut rows = self.rows(GALERA_STATUS).await?;
+        if named(&rows, "wsrep_local_state").is_some() {
+            rows.extend(self.rows(GALERA_SETTINGS).await?);
+        }
+        galera(&rows, wanted)
     }
 
     async fn rows(&mut self, statement: &'static str) -> Result<Vec<Row>, Failure> {
@@ -231,12 +252,28 @@ fn last_error(row: &Row, thread: &str) -> String {
 }
 
 fn galera(rows: &[Row], wanted: Galera) -> Result<String, Failure> {
-    let Some(value) = first_value(rows, 1) else {
+    let Some(state) = named(rows, "wsrep_local_state") else {
         return unfit("no wsrep_local_state: the server is not part of a Galera cluster");
     };
-    let number = value.parse().ok();
+    for (name, good) in GALERA_SERVES {
+        expect_value(rows, name, good)?;
+    }
+    galera_state(state, wanted)
+}
+
+fn expect_value(rows: &[Row], name: &str, good: &str) -> Result<(), Failure> {
+    match named(rows, name) {
+        Some(value) if !value.eq_ignore_ascii_case(good) => {
+            unfit(format!("{name} is {value}, want {good}"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn galera_state(state: &str, wanted: Galera) -> Result<String, Failure> {
+    let number = state.parse().ok();
     let name = galera_state_name(number);
-    let found = format!("wsrep_local_state {value} ({name})");
+    let found = format!("wsrep_local_state {state} ({name})");
     match (number, wanted) {
         (Some(4), _) | (Some(2), Galera::SyncedOrDonor) => Ok(found),
         (_, wanted) => unfit(format!("{found}, want {}", passing_states(wanted))),
@@ -253,6 +290,17 @@ fn passing_states(wanted: Galera) -> &'static str {
         Galera::Synced => "4 (Synced)",
         Galera::SyncedOrDonor => "4 (Synced) or 2 (Donor/Desynced)",
     }
+}
+
+/// The value beside a name, in rows of names and values.
+fn named<'a>(rows: &'a [Row], name: &str) -> Option<&'a str> {
+    let is_it = |row: &&Row| value(row, 0).is_some_and(|n| n.eq_ignore_ascii_case(name));
+    value(rows.iter().find(is_it)?, 1)
+}
+
+fn value(row: &Row, index: usize) -> Option<&str> {
+    let (_, value) = row.get(index)?;
+    value.as_deref()
 }
 
 fn unfit<T>(cause: impl Into<String>) -> Result<T, Failure> {
@@ -272,6 +320,53 @@ fn column<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
 
 /// A column of the first row, by its index.
 fn first_value(rows: &[Row], index: usize) -> Option<&str> {
-    let (_, value) = rows.first()?.get(index)?;
-    value.as_deref()
+    value(rows.first()?, index)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn node(rows: &[(&str, &str)]) -> String {
+        let row = |(name, value): &(&str, &str)| {
+            let text = |text: &str| (String::new(), Some(text.to_owned()));
+            vec![text(name), text(value)]
+        };
+        let rows: Vec<Row> = rows.iter().map(row).collect();
+        match galera(&rows, Galera::Synced) {
+            Ok(found) => found,
+            Err(failure) => failure.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_node_is_synced_only_when_it_takes_queries() {
+        let synced = ("wsrep_local_state", "4");
+        let passes = "wsrep_local_state 4 (Synced)";
+        for (more, said) in [
+            (("", ""), passes),
+            (("wsrep_ready", "ON"), passes),
+            (("wsrep_ready", "OFF"), "wsrep_ready is OFF, want ON"),
+            (("wsrep_cluster_status", "primary"), passes),
+            (
+                ("wsrep_cluster_status", "non-Primary"),
+                "wsrep_cluster_status is non-Primary, want Primary",
+            ),
+            (
+                ("WSREP_REJECT_QUERIES", "ALL_KILL"),
+                "wsrep_reject_queries is ALL_KILL, want NONE",
+            ),
+            (("pxc_maint_mode", "DISABLED"), passes),
+            (
+                ("pxc_maint_mode", "MAINTENANCE"),
+                "pxc_maint_mode is MAINTENANCE, want DISABLED",
+            ),
+        ] {
+            assert_eq!(node(&[synced, more]), said, "{more:?}");
+        }
+        assert_eq!(
+            node(&[("wsrep_ready", "ON")]),
+            "no wsrep_local_state: the server is not part of a Galera cluster"
+        );
+    }
 }
