@@ -25,6 +25,8 @@ pub struct GroupCheck {
     pub path: String,
     /// The deadline, in place of the group's.
     pub limit: Option<Duration>,
+    /// The service that it is a check of, in place of the group.
+    pub service: Option<Box<str>>,
 }
 
 /// Why a text is no check: what is wrong, to follow the text in a sentence, and what to write instead.
@@ -68,6 +70,7 @@ impl GroupCheck {
             port,
             path,
             limit: None,
+            service: None,
         })
     }
 

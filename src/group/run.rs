@@ -71,10 +71,15 @@ async fn within(limit: Option<Duration>, running: RunningCheck<'_>) -> Arc<Outco
     }
 }
 
+fn service<'a>(group: &'a str, check: &'a GroupCheck) -> &'a str {
+    // A group within is its own service.
+    let own = check.group().or(check.service.as_deref());
+    own.unwrap_or(group)
+}
+
 fn target(group: &str, check: &GroupCheck, limit: Option<Duration>) -> Target {
     Target {
-        // A group within is its own service.
-        service: check.group().unwrap_or(group).into(),
+        service: service(group, check).into(),
         host: check.host.clone(),
         port: check.port,
         path: check.path.as_str().into(),

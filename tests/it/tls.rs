@@ -10,14 +10,14 @@ use crate::support::process::{Process, bound_to_us};
 use crate::support::{PATIENCE, TempDir, wait_until};
 
 /// An HTTPS server with a self-signed certificate for one name.
-struct Server {
-    address: SocketAddr,
+pub struct Server {
+    pub address: SocketAddr,
     folder: TempDir,
     _process: Process,
 }
 
 impl Server {
-    fn start(name: &str, key: &[&str]) -> Self {
+    pub fn start(name: &str, key: &[&str]) -> Self {
         let folder = TempDir::new();
         let at = |file: &str| folder.path().join(file);
         let (subject, alternative) = (format!("/CN={name}"), format!("subjectAltName=DNS:{name}"));
@@ -86,12 +86,12 @@ impl Server {
         format!("/https/web/{}/", self.address.port())
     }
 
-    fn certificate(&self) -> PathBuf {
+    pub fn certificate(&self) -> PathBuf {
         self.folder.path().join("certificate.pem")
     }
 }
 
-const RSA: [&str; 2] = ["-newkey", "rsa:2048"];
+pub const RSA: [&str; 2] = ["-newkey", "rsa:2048"];
 
 #[test]
 fn without_verification_any_certificate_will_do() {

@@ -58,6 +58,25 @@ impl Argv {
         }
     }
 
+    /// Splits a text at white space, as Python's `split()` does: quotes and backslashes mean nothing.
+    ///
+    /// # Errors
+    /// [`CommandError`] where it makes no command.
+    pub fn split_at_whitespace(text: &str) -> Result<Self, CommandError> {
+        let is_space = |c: char| c.is_ascii_whitespace() || c == '\x0b';
+        let words = text.split(is_space).filter(|word| !word.is_empty());
+        Self::new(words.map(str::to_owned).collect())
+    }
+
+    /// Splits a text at each space, as Go's `strings.Split` does: of two spaces in a row the second one ends an empty
+    /// word; tabs, quotes and backslashes mean nothing.
+    ///
+    /// # Errors
+    /// [`CommandError`] where it makes no command.
+    pub fn split_at_spaces(text: &str) -> Result<Self, CommandError> {
+        Self::new(text.split(' ').map(str::to_owned).collect())
+    }
+
     /// The program: a path, or a name that is looked for in `$PATH`.
     #[must_use]
     pub fn program(&self) -> &str {
@@ -103,5 +122,38 @@ mod tests {
             CommandError::NoProgram
         );
         assert_eq!(Argv::split("a 'b c'").unwrap().to_string(), "a 'b c'");
+    }
+
+    /// Recorded with Python 2.7: `text.split()`.
+    #[test]
+    fn texts_are_split_at_whitespace_as_python_does() {
+        for (text, words) in [
+            ("  a\tb\n c\x0bd ", &["a", "b", "c", "d"][..]),
+            (
+                "touch #7 a\\b 'c d' \"",
+                &["touch", "#7", "a\\b", "'c", "d'", "\""],
+            ),
+        ] {
+            let split = Argv::split_at_whitespace(text).unwrap();
+            assert_eq!(split.words(), words, "{text:?}");
+        }
+        let none = Argv::split_at_whitespace(" \n").unwrap_err();
+        assert_eq!(none, CommandError::NoProgram);
+    }
+
+    /// Recorded with Go: `strings.Split(text, " ")`.
+    #[test]
+    fn texts_are_split_at_spaces_as_go_does() {
+        for (text, words) in [
+            ("a  b\tc ", &["a", "", "b\tc", ""][..]),
+            ("s #x C:\\y 'z w'", &["s", "#x", "C:\\y", "'z", "w'"]),
+        ] {
+            let split = Argv::split_at_spaces(text).unwrap();
+            assert_eq!(split.words(), words, "{text:?}");
+        }
+        assert_eq!(
+            Argv::split_at_spaces(" a").unwrap_err(),
+            CommandError::NoProgram
+        );
     }
 }

@@ -200,6 +200,7 @@ fn script_check(name: &str, command: &Argv, limit: Duration) -> GroupCheck {
         port: 0,
         path: format!("/{name}"),
         limit: Some(limit),
+        service: None,
     }
 }
 

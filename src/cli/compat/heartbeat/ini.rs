@@ -82,6 +82,11 @@ impl Ini {
             return Ok(None);
         };
         let line = raw.line;
+        // What the file's bytes became where they were no UTF-8.
+        if raw.text.contains(char::REPLACEMENT_CHARACTER) {
+            let what = "is not UTF-8; write it in UTF-8";
+            return Err(fault(line, format!("[{section}] {name}: {what}")));
+        }
         match replaced(self, section, &raw.text) {
             Ok(text) => Ok(Some(IniValue { text, line })),
             Err(what) => Err(fault(line, format!("[{section}] {name}: {what}"))),

@@ -7,6 +7,7 @@
 mod ini;
 mod log;
 mod pidfile;
+mod runner;
 mod settings;
 
 use std::fmt::Display;
@@ -19,13 +20,14 @@ use argh::{ArgsInfo, FromArgs};
 
 use self::ini::IniFault;
 use self::pidfile::PidFile;
+use self::runner::HeartbeatRunner;
 use self::settings::HeartbeatSettings;
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::{Failure, failed, usage};
 use crate::config::Config;
 use crate::daemon;
 use crate::group::watch::{self, Means, Watch};
-use crate::group::{Alone, Group, GroupStates};
+use crate::group::{Group, GroupStates};
 use crate::net::LocalAddresses;
 use crate::os::background::go_into_background;
 use crate::os::cause::cause_text;
@@ -84,8 +86,12 @@ fn run(call: &Call) -> Result<u8, Failure> {
     }
     let level = level(call, &settings.log_level);
     let background = args.daemonize || settings.daemonize;
+    let (runner, notes) = HeartbeatRunner::new(&settings)?;
+    for note in &notes {
+        call.note(note);
+    }
     let pid_file = settle(&settings, level, background)?;
-    let is_healthy = watch(settings.watch, background);
+    let is_healthy = watch(settings, runner, background);
     drop(pid_file);
     if let Err(failure) = &is_healthy {
         // In the background there is nobody to tell; the log has it.
@@ -107,7 +113,9 @@ fn text(file: &str) -> Result<String, Failure> {
     if !attributes.is_file() || attributes.len() > FILE_MAX {
         return Err(unreadable(file, "it is not a file of at most 1 MiB"));
     }
-    fs::read_to_string(file).map_err(|e| unreadable(file, e))
+    let bytes = fs::read(file).map_err(|e| unreadable(file, e))?;
+    // Comments may be in any encoding; what counts is looked at where it is used.
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
 fn unreadable(file: &str, e: impl Display) -> Failure {
@@ -155,7 +163,7 @@ fn settle(
             .map_err(|e| failed!("cannot go into the background: {}", cause_text(e)))?;
     }
     pid_file.write()?;
-    log_start(background);
+    log_start(settings, background);
     Ok(pid_file)
 }
 
@@ -170,19 +178,25 @@ fn current_folder() -> Result<PathBuf, Failure> {
         .map_err(|e| failed!("cannot find the current folder: {}", cause_text(e)))
 }
 
-fn log_start(background: bool) {
+fn log_start(settings: &HeartbeatSettings, background: bool) {
     let mode = if background { "Daemon" } else { "Run Once" };
     ::log::info!("Heartbeat started ({}). Mode: {mode}.", std::process::id());
+    ::log::info!("Log level: {}.", settings.log_level.to_uppercase());
 }
 
 /// Checks once, or until a signal ends it; whether all was healthy.
-fn watch(mut group: Group, background: bool) -> Result<bool, Failure> {
+fn watch(
+    settings: HeartbeatSettings,
+    runner: HeartbeatRunner,
+    background: bool,
+) -> Result<bool, Failure> {
+    let mut group = settings.watch;
     if !background {
         // One result is all there is.
         group.rise = 1;
         group.fall = 1;
     }
-    let means = means(&group)?;
+    let means = means(&group, runner)?;
     // Begun after the process went into the background: threads do not survive that.
     let runtime = daemon::runtime().map_err(Failure::failed)?;
     let is_healthy = runtime.block_on(async {
@@ -197,7 +211,7 @@ fn watch(mut group: Group, background: bool) -> Result<bool, Failure> {
     is_healthy
 }
 
-fn means(group: &Group) -> Result<Arc<Means>, Failure> {
+fn means(group: &Group, runner: HeartbeatRunner) -> Result<Arc<Means>, Failure> {
     let mut config = Config::default();
     config.groups.insert(GROUP.into(), group.clone());
     // As byrondover's heartbeat runs them.
@@ -206,7 +220,7 @@ fn means(group: &Group) -> Result<Arc<Means>, Failure> {
     let context = daemon::check_context(&config, own).map_err(Failure::failed)?;
     let context = Arc::new(context);
     Ok(Arc::new(Means {
-        runner: Arc::new(Alone),
+        runner: Arc::new(runner),
         context: Box::new(move || Arc::clone(&context)),
         states: Arc::new(GroupStates::default()),
         spool: None,

@@ -3,6 +3,7 @@
 //! Rule: everything that is wrong with a file is told at once, each with its line.
 
 mod checks;
+mod place;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,12 +11,15 @@ use std::time::Duration;
 use super::ini::{Ini, IniFault, IniValue, short};
 use crate::group::Group;
 use crate::names::nearest::nearest;
+use crate::probe::Headers;
 
 /// The options of a check.
-const CHECK_OPTIONS: [&str; 6] = ["type", "hostname", "port", "path", "timeout", "action"];
+const CHECK_OPTIONS: [&str; 8] = [
+    "type", "hostname", "port", "path", "timeout", "action", "verify", "ca_file",
+];
 
 /// The options of `[general]`.
-const GENERAL_OPTIONS: [&str; 12] = [
+const GENERAL_OPTIONS: [&str; 14] = [
     "user",
     "group",
     "logfile",
@@ -28,6 +32,8 @@ const GENERAL_OPTIONS: [&str; 12] = [
     "rise",
     "fall",
     "action_timeout",
+    "verify",
+    "ca_file",
 ];
 
 /// The file's content.
@@ -46,8 +52,47 @@ pub(super) struct HeartbeatSettings {
     pub(super) daemonize: bool,
     /// Its checks and actions; `every` is the interval.
     pub(super) watch: Group,
+    /// What is to know of each check besides, in their order.
+    pub(super) manners: Vec<CheckManner>,
     /// What is odd.
     pub(super) warnings: Vec<IniFault>,
+}
+
+/// How one check is asked, and what is said of it, besides what a group's check holds.
+#[derive(Debug)]
+pub(super) struct CheckManner {
+    /// The section.
+    pub(super) name: String,
+    /// Whether it may come to TLS.
+    pub(super) kind: CheckKind,
+    /// The request headers.
+    pub(super) headers: Headers,
+    /// The line of the log, up to the status.
+    pub(super) told: String,
+    pub(super) trust: Trust,
+}
+
+/// The types of checks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CheckKind {
+    Http,
+    Https,
+    Tcp,
+}
+
+/// Which certificates count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Trust {
+    pub(super) verify: bool,
+    /// Those to trust; the system's where there is none.
+    pub(super) ca_file: Option<PathBuf>,
+}
+
+impl Trust {
+    pub(super) const NONE: Self = Self {
+        verify: false,
+        ca_file: None,
+    };
 }
 
 /// Reads a file's text.
@@ -59,7 +104,7 @@ pub(super) fn read(text: &str) -> Result<HeartbeatSettings, Vec<IniFault>> {
         warnings: Vec::new(),
     };
     let mut settings = reader.general();
-    reader.checks(&mut settings.watch);
+    reader.checks(&mut settings);
     reader.warn_of_unknown();
     if reader.faults.is_empty() {
         settings.warnings = reader.warnings;
@@ -155,6 +200,7 @@ impl SettingsReader<'_> {
             pid_file: self.text_or("pidfile", "heartbeat.pid").into(),
             daemonize: self.is_set("daemonize"),
             watch: self.rhythm(),
+            manners: Vec::new(),
             warnings: Vec::new(),
         }
     }

@@ -2,24 +2,16 @@
 
 use std::time::Duration;
 
-use hyper::http::uri::PathAndQuery;
-
-use super::{SettingsReader, whole};
-use crate::group::{Group, GroupCheck};
-use crate::net::Host;
+use super::place::{HostName, path};
+use super::{CheckKind, CheckManner, HeartbeatSettings, SettingsReader, Trust, boolean};
+use crate::group::GroupCheck;
 use crate::os::process::Argv;
 
 /// The sections that are no checks.
 const OTHER_SECTIONS: [&str; 3] = ["general", "promotions", "demotions"];
 
-/// The protocols of checks.
-const CHECK_TYPES: [&str; 3] = ["http", "https", "tcp"];
-
 /// How long a check may take unless told otherwise, in seconds.
 const TIMEOUT: u32 = 5;
-
-/// The longest timeout of a check, in seconds.
-const TIMEOUT_MAX: u32 = 3600;
 
 /// An action that checks name, and the line of the first one that does.
 struct NamedAction {
@@ -28,14 +20,19 @@ struct NamedAction {
 }
 
 impl SettingsReader<'_> {
-    pub(super) fn checks(&mut self, watch: &mut Group) {
+    pub(super) fn checks(&mut self, settings: &mut HeartbeatSettings) {
         let mut actions = Vec::new();
         for (section, line) in self.ini.sections() {
-            if !OTHER_SECTIONS.contains(&section) {
-                watch.checks.extend(self.check(section, line));
-                self.name_action(section, line, &mut actions);
+            if OTHER_SECTIONS.contains(&section) {
+                continue;
             }
+            if let Some((check, manner)) = self.check(section, line) {
+                settings.watch.checks.push(check);
+                settings.manners.push(manner);
+            }
+            self.name_action(section, line, &mut actions);
         }
+        let watch = &mut settings.watch;
         if watch.checks.is_empty() && self.faults.is_empty() {
             let example = "add a section such as [web] with type, hostname and port";
             self.fault(1, format!("there is no check; {example}"));
@@ -82,7 +79,7 @@ impl SettingsReader<'_> {
             return None;
         }
         let value = self.get(section, name)?;
-        match Argv::split(&value.text) {
+        match Argv::split_at_whitespace(&value.text) {
             Ok(command) => Some(command),
             Err(what) => {
                 let text = &value.text;
@@ -93,34 +90,75 @@ impl SettingsReader<'_> {
         }
     }
 
-    fn check(&mut self, section: &str, line: usize) -> Option<GroupCheck> {
-        let protocol = self.parsed(section, "type", "write http, https or tcp", check_type);
-        let host = self.parsed(section, "hostname", "write a host name or an address", host);
+    fn check(&mut self, section: &str, line: usize) -> Option<(GroupCheck, CheckManner)> {
+        let kind = self.parsed(section, "type", "write http, https or tcp", kind);
+        let host = self.parsed(
+            section,
+            "hostname",
+            "write a host name or an address",
+            HostName::parse,
+        );
         let port = self.parsed(section, "port", "write a number from 1 to 65535", port);
-        let limit = self.timeout(section);
+        let seconds = self.timeout(section);
         let path = self.parsed(section, "path", "write one such as /health", path);
+        let trust = self.trust(section);
         self.require(section, line, &["type", "hostname", "port"]);
-        let (protocol, host, port) = (protocol?, host?, port?);
-        let path = path.unwrap_or("/".to_owned());
+        let (kind, host, port) = (kind?, host?, port?);
+        if kind == CheckKind::Tcp && host.has_user() {
+            self.fault(
+                line,
+                format!("[{section}] is a TCP check, and its hostname has a user; take it out"),
+            );
+            return None;
+        }
         // A path means nothing to a TCP check.
-        let (path, shown) = match protocol {
-            "tcp" => ("/".to_owned(), String::new()),
-            _ => (path.clone(), path),
+        let path = match kind {
+            CheckKind::Tcp => None,
+            CheckKind::Http | CheckKind::Https => path,
         };
-        Some(GroupCheck {
-            text: format!("{section} {protocol}://{host}:{port}{shown}"),
+        let (protocol, place) = (protocol(kind), &host.written);
+        let shown = path.as_deref().unwrap_or_default();
+        let check = GroupCheck {
+            text: format!("{section} {protocol}://{place}:{port}{shown}"),
             protocol,
-            host,
+            host: host.host.clone(),
             port,
-            path,
-            limit: Some(limit),
-        })
+            path: path.unwrap_or("/".to_owned()),
+            limit: Some(Duration::from_secs(seconds.into())),
+            service: Some(section.into()),
+        };
+        let manner = CheckManner {
+            name: section.to_owned(),
+            kind,
+            headers: host.headers(kind, port),
+            told: format!(
+                "[Service Check] Name: {section}, Endpoint: {place}:{port}, Type: {protocol}, Timeout: {seconds}, Status:"
+            ),
+            trust,
+        };
+        Some((check, manner))
     }
 
-    fn timeout(&mut self, section: &str) -> Duration {
-        let remedy = "write a number of seconds from 1 to 3600";
+    fn timeout(&mut self, section: &str) -> u32 {
+        let remedy = "write a whole number of seconds, 1 at least";
         let seconds = self.parsed(section, "timeout", remedy, timeout);
-        Duration::from_secs(seconds.unwrap_or(TIMEOUT).into())
+        seconds.unwrap_or(TIMEOUT)
+    }
+
+    /// What the section says, else `[general]`.
+    fn trust(&mut self, section: &str) -> Trust {
+        let mut verify = self.parsed(section, "verify", "write yes or no", boolean);
+        if verify.is_none() {
+            verify = self.parsed("general", "verify", "write yes or no", boolean);
+        }
+        let mut ca_file = self.get(section, "ca_file");
+        if ca_file.is_none() {
+            ca_file = self.get("general", "ca_file");
+        }
+        Trust {
+            verify: verify.unwrap_or(true),
+            ca_file: ca_file.map(|value| value.text.into()),
+        }
     }
 
     fn require(&mut self, section: &str, line: usize, names: &[&str]) {
@@ -133,14 +171,18 @@ impl SettingsReader<'_> {
     }
 }
 
-fn check_type(text: &str) -> Option<&'static str> {
-    let mut types = CHECK_TYPES.into_iter();
-    types.find(|name| name.eq_ignore_ascii_case(text))
+fn kind(text: &str) -> Option<CheckKind> {
+    let kinds = [CheckKind::Http, CheckKind::Https, CheckKind::Tcp];
+    let mut kinds = kinds.into_iter();
+    kinds.find(|kind| protocol(*kind).eq_ignore_ascii_case(text))
 }
 
-fn host(text: &str) -> Option<Host> {
-    let host = Host::parse(text).ok()?;
-    Some(host.or_local())
+fn protocol(kind: CheckKind) -> &'static str {
+    match kind {
+        CheckKind::Http => "http",
+        CheckKind::Https => "https",
+        CheckKind::Tcp => "tcp",
+    }
 }
 
 fn port(text: &str) -> Option<u16> {
@@ -149,14 +191,6 @@ fn port(text: &str) -> Option<u16> {
 }
 
 fn timeout(text: &str) -> Option<u32> {
-    whole(text).filter(|seconds| *seconds <= TIMEOUT_MAX)
-}
-
-fn path(text: &str) -> Option<String> {
-    let path = if text.starts_with('/') {
-        text.to_owned()
-    } else {
-        format!("/{text}")
-    };
-    path.parse::<PathAndQuery>().is_ok().then_some(path)
+    let seconds = text.parse().ok()?;
+    (seconds > 0).then_some(seconds)
 }
