@@ -3,7 +3,6 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::header::HeaderMap;
@@ -80,8 +79,7 @@ pub fn ask(
     // Who asks here needs no right to read the tokens.
     let live = Live::new(config, Tokens::default(), &own).map_err(OnceError::Setup)?;
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let now = Instant::now();
-    let poll = Poll::new(Face::Http, here, &check, headers, &live, now);
+    let poll = Poll::new(Face::Http, here, &check, headers, &live);
     run(&poll, &live, spool)
 }
 

@@ -96,9 +96,8 @@ impl DaemonState {
             .events
             .push(HostEvent::new(started_unix, EventKind::Start));
         let counting = Arc::clone(&counters);
-        let observer: Arc<Observer> = Arc::new(move |check, outcome, _| {
-            let took = outcome.run.map_or(Duration::ZERO, |run| run.took);
-            counting.probed(check.protocol.name, outcome.passes(), took);
+        let observer: Arc<Observer> = Arc::new(move |check, outcome, trace| {
+            counting.probed(check.protocol.name, outcome.passes(), trace.seconds());
         });
         Self {
             started: Instant::now(),

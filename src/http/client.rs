@@ -33,6 +33,7 @@ const HEADERS_MAX: usize = 256;
 #[derive(Debug, Clone)]
 pub(crate) struct UpstreamResponse {
     pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
     /// Cut at the limit.
     pub(crate) body: Bytes,
 }
@@ -196,6 +197,7 @@ async fn read(
     };
     Ok(UpstreamResponse {
         status: head.status,
+        headers: head.headers,
         // Exactly as large as it is: it may stay in the cache.
         body: body.into_boxed_slice().into(),
     })

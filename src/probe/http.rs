@@ -9,7 +9,9 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::Connection;
 use super::login::{Login, Travel};
-use super::{AGENT, Headers, Outcome, Probe, Protocol, Request, Settings, http_rules, tls};
+use super::{
+    AGENT, Headers, Outcome, Probe, Protocol, Request, Settings, http_rules, redirects, tls,
+};
 use crate::http::client::{self, BodilessRequest, UpstreamResponse};
 
 /// The row of `http`.
@@ -69,8 +71,24 @@ async fn check(probe: &Probe<'_>) -> Outcome {
     }
 }
 
-/// Asks the target for a path, over TLS if the protocol's name ends in `s`.
+/// Asks the target for a path, over TLS if the protocol's name ends in `s`, and follows redirects where `compat` says so.
 pub(super) async fn ask(
+    probe: &Probe<'_>,
+    method: Method,
+    path: &str,
+    headers: &Headers,
+) -> Result<UpstreamResponse, Outcome> {
+    let is_safe = method.is_safe();
+    let answer = ask_once(probe, method.clone(), path, headers).await?;
+    if !is_safe || probe.context.settings.compat.redirects() == 0 {
+        return Ok(answer);
+    }
+    // Larger than the other, and rarer; so in memory of its own.
+    Box::pin(redirects::follow(probe, &method, headers, answer)).await
+}
+
+/// Asks once, and follows nothing.
+pub(super) async fn ask_once(
     probe: &Probe<'_>,
     method: Method,
     path: &str,

@@ -6,8 +6,10 @@
 //! Rule: a probe never times out by itself; [`run()`] sets the one deadline.
 
 mod allowed;
+mod compat;
 mod connection;
 mod context;
+mod cookies;
 mod exec;
 mod grpc;
 mod haproxy;
@@ -24,6 +26,7 @@ mod options;
 mod outcome;
 mod postgres;
 mod protocol;
+mod redirects;
 mod redis;
 mod redis_info;
 mod run;
@@ -35,9 +38,11 @@ mod target;
 mod tcp;
 mod tls;
 mod trace;
+mod url;
 mod zookeeper;
 
 pub use crate::settings::Secret;
+pub use compat::Compat;
 pub use context::{Capacity, Context};
 pub use header::Header;
 pub use http_rule::{HttpRule, Pattern};

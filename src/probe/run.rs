@@ -38,6 +38,24 @@ impl Probe<'_> {
         format!("{} {host}:{port}", self.protocol.name)
     }
 
+    /// The same probe where a redirect leads.
+    pub(super) fn redirected<'b>(
+        &'b self,
+        protocol: &'static Protocol,
+        target: &'b Target,
+    ) -> Probe<'b> {
+        Probe {
+            protocol,
+            target,
+            context: self.context,
+            trace: self.trace,
+            deadline: self.deadline,
+            known: self.known,
+            waits: AtomicBool::new(false),
+            name_is_ours: AtomicBool::new(false),
+        }
+    }
+
     /// Waits for a slot to be free.
     pub(super) async fn wait_for<T>(
         &self,

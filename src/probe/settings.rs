@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::compat::{Compat, compat};
 use super::{Header, HttpRule, header};
 use crate::names::fits_url;
 use crate::net::{LoginTo, Network, Ports};
@@ -33,6 +34,10 @@ settings! {
         /// Probes that run at once against one host and port, so that one hung service cannot starve the others. Where
         /// a check passed in the last ten minutes, a quarter is kept for such checks.
         max_probes_per_target: usize = 64, count("probes", 1, 1_000_000);
+        /// Whose manner is kept where the two Python hachecks differ: `uber` follows up to five redirects of HTTP checks,
+        /// as far as `check_hosts` and `allowed_ports` let it, and takes host and port of a check from its path alone,
+        /// whatever `X-Haproxy-Server-State` and `X-Nerve-Check-IP` say.
+        compat: Compat = Compat::Yelp, compat();
         /// A request header that tells HTTP upstreams the service's name.
         service_name_header: Option<Header> = None, header_or_none();
         /// Headers of the poller that HTTP probes pass on. Their values are part of the cache key.

@@ -1,6 +1,7 @@
 //! The pages about the daemon itself.
 
 mod access;
+mod exposition;
 mod metrics;
 mod mutornadomon;
 mod overview;

@@ -56,6 +56,12 @@ impl<'a> Said<'a> {
         said
     }
 
+    /// Leaves what is checked to the path.
+    pub fn forget_place(&mut self) {
+        self.host = None;
+        self.port = None;
+    }
+
     fn server_state(&mut self, value: &'a [u8]) {
         for part in value.split(|b| *b == b';') {
             // A server's name may be in any encoding; that must not hide its address.

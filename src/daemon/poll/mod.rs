@@ -17,7 +17,6 @@ pub(super) mod target;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Instant;
 
 use hyper::header::HeaderMap;
 
@@ -29,7 +28,6 @@ use crate::config::Config;
 use crate::ledger::{AskedCheck, Face, Poller, Stated};
 use crate::net::Host;
 use crate::probe::{Check, Outcome, Request};
-use crate::spool::unix_now;
 
 /// One poll.
 #[derive(Debug)]
@@ -42,12 +40,6 @@ pub(super) struct Poll {
     pub(super) asked: Asked,
     /// Neither a stored result nor a probe under way will do.
     pub(super) fresh: bool,
-    /// When it came.
-    pub(super) arrived: Instant,
-    /// The same in seconds of unix time.
-    unix: f64,
-    /// Its poller has sent the same request at a steady pace. Known from [`Poll::decide`] on.
-    pub(super) established: bool,
 }
 
 /// What a poll asks besides the spool.
@@ -69,9 +61,11 @@ impl Poll {
         path: &CheckPath<'_>,
         headers: &HeaderMap,
         live: &Live,
-        arrived: Instant,
     ) -> Self {
-        let said = Said::read(headers);
+        let mut said = Said::read(headers);
+        if !live.config.probe.compat.lets_headers_name_places() {
+            said.forget_place();
+        }
         let place = target::place(path, &said, &live.own);
         let asked = Asked::new(path, place.clone(), headers, &live.config);
         let place = place.ok();
@@ -97,9 +91,6 @@ impl Poll {
             stated,
             asked,
             fresh: said.fresh,
-            arrived,
-            unix: unix_now(),
-            established: false,
         }
     }
 
@@ -122,8 +113,8 @@ impl Poll {
     }
 
     /// Notes that it was asked, and decides it. What it is answered is to be noted with [`Poll::answered`].
-    pub(super) async fn decide(&mut self, state: &DaemonState, live: &Live) -> Verdict {
-        self.established = note::asked(state, self);
+    pub(super) async fn decide(&self, state: &DaemonState, live: &Live) -> Verdict {
+        note::asked(state, self);
         decide(self, live, &state.gate, &state.checker).await
     }
 

@@ -1,0 +1,116 @@
+//! Following redirects of HTTP checks, where `compat` says so.
+//!
+//! Rules: a redirect leads only where a poller's header could: what it names is no part of the configuration. What is
+//! meant for one place alone (logins, cookies, headers of `http_rules`) does not go to another. The probe's one deadline
+//! is for all requests together.
+
+use hyper::Method;
+use hyper::header::{AUTHORIZATION, COOKIE, HOST, HeaderName, HeaderValue, LOCATION};
+
+use super::cookies::Cookies;
+use super::http;
+use super::url::Url;
+use super::{Compat, Headers, Outcome, Probe, Protocol, Target};
+use crate::http::client::UpstreamResponse;
+use crate::net::Host;
+
+/// Follows the redirects of an answer; gives the first answer that is none, or the one at which the limit is reached.
+pub(super) async fn follow(
+    probe: &Probe<'_>,
+    method: &Method,
+    headers: &Headers,
+    mut answer: UpstreamResponse,
+) -> Result<UpstreamResponse, Outcome> {
+    let compat = probe.context.settings.compat;
+    let mut url = url_of(probe, headers);
+    let mut headers = headers.clone();
+    let mut cookies = Cookies::default();
+    for _ in 0..compat.redirects() {
+        let Some(next) = next(&url, &answer) else {
+            break;
+        };
+        if compat == Compat::Heartbeat {
+            cookies.take(&url, &answer.headers);
+        }
+        headers = carried(&headers, &url, &next);
+        if let Some(cookie) = cookies.of(&next) {
+            headers.set(COOKIE, cookie);
+        }
+        let Some((protocol, target)) = step(probe, &next, &headers) else {
+            break;
+        };
+        probe
+            .trace
+            .note(|| format!("redirected to {}{}", next.authority(), next.path));
+        let redirected = probe.redirected(protocol, &target);
+        answer = http::ask_once(&redirected, method.clone(), &target.path, &headers).await?;
+        url = next;
+    }
+    Ok(answer)
+}
+
+/// What was asked first.
+fn url_of(probe: &Probe<'_>, headers: &Headers) -> Url {
+    let target = probe.target;
+    let https = probe.protocol.name == "https";
+    let mut url = Url {
+        https,
+        host: target.host.to_string(),
+        port: target.port,
+        path: target.path.to_string(),
+    };
+    // heartbeat's own header is the name that its file has; a poller's is not where the check went.
+    if probe.context.settings.compat == Compat::Heartbeat
+        && let Some(host) = headers.get(&HOST).and_then(|host| host.to_str().ok())
+    {
+        let port = format!(":{}", target.port);
+        url.host = host.strip_suffix(&port).unwrap_or(host).to_owned();
+    }
+    url
+}
+
+/// Where an answer redirects to.
+fn next(url: &Url, answer: &UpstreamResponse) -> Option<Url> {
+    match answer.status.as_u16() {
+        301 | 302 | 303 | 307 | 308 => url.join(answer.headers.get(LOCATION)?.as_bytes()),
+        _ => None,
+    }
+}
+
+/// The headers that go with the next request, with the `Host` of its own.
+fn carried(headers: &Headers, from: &Url, to: &Url) -> Headers {
+    let mut carried = Headers::default();
+    let stays = from.is_same_place(to);
+    for (name, value) in headers.iter() {
+        let is_carried = match name {
+            &HOST | &COOKIE => false,
+            name => stays || !is_private(name, value),
+        };
+        if is_carried {
+            carried.set(name.clone(), value.clone());
+        }
+    }
+    if let Ok(host) = HeaderValue::try_from(to.authority()) {
+        carried.set(HOST, host);
+    }
+    carried
+}
+
+fn is_private(name: &HeaderName, value: &HeaderValue) -> bool {
+    *name == AUTHORIZATION || value.is_sensitive()
+}
+
+/// What is probed next; none where the URL has no host that could be.
+fn step(probe: &Probe<'_>, url: &Url, headers: &Headers) -> Option<(&'static Protocol, Target)> {
+    let protocol = Protocol::find(if url.https { "https" } else { "http" })?;
+    let host = Host::parse(&url.host).ok()?;
+    let target = Target {
+        host: host.or_local(),
+        port: url.port,
+        path: url.path.as_str().into(),
+        headers: headers.clone(),
+        trusted: false,
+        ..Target::clone(probe.target)
+    };
+    Some((protocol, target))
+}
