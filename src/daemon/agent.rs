@@ -12,13 +12,13 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::header::{HeaderMap, HeaderValue};
 use hyper::{Method, Uri};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, timeout, timeout_at};
+use tokio::time::{self, timeout, timeout_at};
 
 use super::handler;
 use super::poll::Poll;
@@ -63,8 +63,9 @@ impl Service<TcpStream> for Agents {
                 return;
             }
         };
-        accepted.open.busy(std::time::Instant::now());
-        let text = answer(&self.0, &line, from).await;
+        let arrived = Instant::now();
+        accepted.open.busy(arrived);
+        let text = answer(&self.0, &line, from, arrived).await;
         let question = String::from_utf8_lossy(&line);
         log::debug!("agent-check from {from}: {question:?} is answered {text}");
         let sending = async {
@@ -76,8 +77,8 @@ impl Service<TcpStream> for Agents {
 }
 
 /// The answer to a line, without its end.
-async fn answer(state: &DaemonState, line: &[u8], from: IpAddr) -> String {
-    match decide(state, line, from).await {
+async fn answer(state: &DaemonState, line: &[u8], from: IpAddr, arrived: Instant) -> String {
+    match decide(state, line, from, arrived).await {
         Ok(text) => text,
         Err(why) => {
             log::warn!("agent-check from {from}: {why}");
@@ -86,11 +87,16 @@ async fn answer(state: &DaemonState, line: &[u8], from: IpAddr) -> String {
     }
 }
 
-async fn decide(state: &DaemonState, line: &[u8], from: IpAddr) -> Result<String, String> {
+async fn decide(
+    state: &DaemonState,
+    line: &[u8],
+    from: IpAddr,
+    arrived: Instant,
+) -> Result<String, String> {
     let line = AgentLine::parse(line)?;
     let (path, headers) = line.check()?;
     let live = state.live();
-    let poll = Poll::new(Face::Agent, from, &path, &headers, &live);
+    let mut poll = Poll::new(Face::Agent, from, &path, &headers, &live, arrived);
     let verdict = poll.decide(state, &live).await;
     poll.answered(state, &verdict, 0);
     Ok(said(&verdict, live.config.daemon.agent_weights))
@@ -100,8 +106,8 @@ async fn decide(state: &DaemonState, line: &[u8], from: IpAddr) -> Result<String
 async fn line(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
     let mut line = Vec::new();
     let mut part = [0; 256];
-    let end = Instant::now() + LINE;
-    let mut until = Instant::now() + SILENCE;
+    let end = time::Instant::now() + LINE;
+    let mut until = time::Instant::now() + SILENCE;
     loop {
         match timeout_at(until, stream.read(&mut part)).await {
             Err(_) if line.is_empty() => return Ok(line),

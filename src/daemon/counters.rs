@@ -3,7 +3,7 @@
 //! Rule: nothing is counted by a name that a request made up, so the number of counters is fixed.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::probe::PROTOCOLS;
 
@@ -15,6 +15,8 @@ pub(super) const BUCKETS: [f64; 8] = [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 10
 pub struct Counters {
     /// Requests answered, by the first digit of the status.
     pub(super) classes: [AtomicU64; 6],
+    /// How long that took.
+    pub(super) answered_in: Durations,
     /// Checks answered "down" by the spool.
     pub down: AtomicU64,
     /// Checks refused before a probe: forbidden hosts, bad headers.
@@ -36,8 +38,29 @@ pub struct Counters {
 pub(super) struct ProbeCounters {
     pub(super) passed: AtomicU64,
     pub(super) failed: AtomicU64,
+    pub(super) took: Durations,
+}
+
+/// How long things took.
+#[derive(Default)]
+pub(super) struct Durations {
+    /// Those up to each of [`BUCKETS`] that are longer than the one before.
     pub(super) buckets: [AtomicU64; BUCKETS.len()],
+    /// Those that are longer than all of them.
+    pub(super) longer: AtomicU64,
+    /// All together.
     pub(super) microseconds: AtomicU64,
+}
+
+impl Durations {
+    fn add(&self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let bucket = BUCKETS.iter().position(|bound| seconds <= *bound);
+        add(bucket.map_or(&self.longer, |place| &self.buckets[place]), 1);
+        // Half a million years fit.
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        add(&self.microseconds, micros);
+    }
 }
 
 impl Counters {
@@ -61,8 +84,9 @@ impl Counters {
     }
 
     /// Counts an answer.
-    pub fn answered(&self, status: u16) {
+    pub fn answered(&self, status: u16, took: Duration) {
         add(&self.classes[usize::from(status / 100).min(5)], 1);
+        self.answered_in.add(took);
     }
 
     /// Requests answered so far.
@@ -72,7 +96,7 @@ impl Counters {
     }
 
     /// Counts a probe.
-    pub fn probed(&self, protocol: &str, passed: bool, seconds: f64) {
+    pub fn probed(&self, protocol: &str, passed: bool, took: Duration) {
         let row = PROTOCOLS.iter().position(|p| p.name == protocol);
         let Some(probes) = row.and_then(|row| self.probes.get(row)) else {
             return;
@@ -81,11 +105,7 @@ impl Counters {
             true => add(&probes.passed, 1),
             false => add(&probes.failed, 1),
         }
-        if let Some(bucket) = BUCKETS.iter().position(|b| seconds <= *b) {
-            add(&probes.buckets[bucket], 1);
-        }
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)] // a day at most
-        add(&probes.microseconds, (seconds * 1e6) as u64);
+        probes.took.add(took);
     }
 }
 

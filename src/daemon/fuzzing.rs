@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, LazyLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::{HeaderMap, Method, Uri};
 
@@ -51,7 +51,7 @@ fn polled(path: &CheckPath<'_>, state: &[u8], nerve: &[u8]) {
         }
     }
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let poll = Poll::new(Face::Http, address, path, &headers, &LIVE);
+    let poll = Poll::new(Face::Http, address, path, &headers, &LIVE, Instant::now());
     for name in &poll.entries(&LIVE) {
         assert!(
             Key::parse(name).is_ok_and(|k| k.file_name() == *name),

@@ -199,7 +199,12 @@ impl Handler for GroupHandler {
         handler::admits(&self.state, poller)
     }
 
-    async fn handle(&self, request: Request<Incoming>, poller: SocketAddr, _: Instant) -> Reply {
+    async fn handle(
+        &self,
+        request: Request<Incoming>,
+        poller: SocketAddr,
+        arrived: Instant,
+    ) -> Reply {
         let state = &self.state;
         let path = CheckPath {
             protocol: Protocol::find(GROUP),
@@ -210,11 +215,12 @@ impl Handler for GroupHandler {
         };
         let live = state.live();
         let from = poller.ip().to_canonical();
-        let poll = Poll::new(Face::GroupListener, from, &path, request.headers(), &live);
+        let (face, headers) = (Face::GroupListener, request.headers());
+        let mut poll = Poll::new(face, from, &path, headers, &live, arrived);
         let verdict = poll.decide(state, &live).await;
         let reply = group_reply(&verdict, &live.config);
         let code = reply.status().as_u16();
-        state.counters.answered(code);
+        state.counters.answered(code, arrived.elapsed());
         poll.answered(state, &verdict, code);
         reply
     }

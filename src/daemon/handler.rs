@@ -52,18 +52,24 @@ impl Handler for HttpHandler {
         let from = poller.ip().to_canonical();
         let line = log::log_enabled!(log::Level::Debug)
             .then(|| format!("{} {}", request.method(), request.uri()));
-        let reply = respond(&self.0, request, from).await;
+        let reply = respond(&self.0, request, from, arrived).await;
         let status = reply.status().as_u16();
-        self.0.counters.answered(status);
+        let took = arrived.elapsed();
+        self.0.counters.answered(status, took);
         if let Some(line) = line {
-            let ms = arrived.elapsed().as_secs_f64() * 1000.0;
+            let ms = took.as_secs_f64() * 1000.0;
             log::debug!("{status} {line} ({from}) {ms:.2}ms");
         }
         reply
     }
 }
 
-async fn respond(state: &Arc<DaemonState>, request: Request<Incoming>, from: IpAddr) -> Reply {
+async fn respond(
+    state: &Arc<DaemonState>,
+    request: Request<Incoming>,
+    from: IpAddr,
+    arrived: Instant,
+) -> Reply {
     let uri = request.uri();
     let route = match route::parse(request.method(), uri.path(), uri.query()) {
         Ok(route) => route,
@@ -72,7 +78,8 @@ async fn respond(state: &Arc<DaemonState>, request: Request<Incoming>, from: IpA
     match route {
         Route::Check(path) => {
             let live = state.live();
-            let poll = Poll::new(Face::Http, from, &path, request.headers(), &live);
+            let headers = request.headers();
+            let mut poll = Poll::new(Face::Http, from, &path, headers, &live, arrived);
             let verdict = poll.decide(state, &live).await;
             let reply = answer::http(&verdict, &live.config);
             poll.answered(state, &verdict, reply.status().as_u16());

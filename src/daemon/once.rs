@@ -3,6 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use bytes::Bytes;
 use hyper::header::HeaderMap;
@@ -79,7 +80,8 @@ pub fn ask(
     // Who asks here needs no right to read the tokens.
     let live = Live::new(config, Tokens::default(), &own).map_err(OnceError::Setup)?;
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let poll = Poll::new(Face::Http, here, &check, headers, &live);
+    let now = Instant::now();
+    let poll = Poll::new(Face::Http, here, &check, headers, &live, now);
     run(&poll, &live, spool)
 }
 

@@ -96,8 +96,9 @@ impl DaemonState {
             .events
             .push(HostEvent::new(started_unix, EventKind::Start));
         let counting = Arc::clone(&counters);
-        let observer: Arc<Observer> = Arc::new(move |check, outcome, trace| {
-            counting.probed(check.protocol.name, outcome.passes(), trace.seconds());
+        let observer: Arc<Observer> = Arc::new(move |check, outcome, _| {
+            let took = outcome.run.map_or(Duration::ZERO, |run| run.took);
+            counting.probed(check.protocol.name, outcome.passes(), took);
         });
         Self {
             started: Instant::now(),

@@ -6,6 +6,7 @@ mod asked_check;
 mod gaps;
 pub mod history;
 pub mod overview;
+mod pace;
 mod poller;
 mod pollers;
 mod recent;
@@ -18,7 +19,9 @@ use std::time::Duration;
 
 use crate::probe::Check;
 pub use asked_check::{AskedCheck, Face};
-pub use history::{CheckHistory, Events, HostEvent, LastFail, PollAnswer, SharedHistory};
+pub use history::{
+    CheckHistory, EventKind, Events, HostEvent, LastFail, PollAnswer, SharedHistory,
+};
 pub use poller::{Poller, Stated};
 pub use pollers::{PollerFigures, Pollers};
 pub use recent::{LastAnswer, RecentServices, SeenService};
@@ -45,7 +48,7 @@ pub struct News {
 }
 
 /// Counts of what is remembered, for the metrics.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct LedgerFigures {
     /// Services.
     pub services: usize,
@@ -55,6 +58,8 @@ pub struct LedgerFigures {
     pub failing_checks: usize,
     /// Pollers.
     pub pollers: PollerFigures,
+    /// Changes, by kind.
+    pub changes: Vec<(EventKind, u64)>,
 }
 
 /// What is remembered of all polls.
@@ -79,16 +84,17 @@ impl Ledger {
         }
     }
 
-    /// Notes a poll; its answer follows. The check is what it asks besides the spool.
+    /// Notes a poll; its answer follows. The check is what it asks besides the spool. Gives whether it is one of an
+    /// established poller.
     pub fn asked(
         &mut self,
         at: Moment,
         poller: &Arc<Poller>,
         stated: &Stated,
         check: Option<&Check>,
-    ) {
+    ) -> bool {
         self.services.asked(at.unix, poller);
-        self.pollers.asked(at.since_start, poller, stated, check);
+        self.pollers.asked(at.since_start, poller, stated, check)
     }
 
     /// Notes the answer to a poll, and gives what is news of it.
@@ -110,6 +116,7 @@ impl Ledger {
             services_forgotten,
             failing_checks: self.pollers.failing(),
             pollers: self.pollers.figures(now),
+            changes: self.events.counts(),
         }
     }
 }

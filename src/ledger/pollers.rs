@@ -53,24 +53,29 @@ impl Pollers {
         }
     }
 
-    /// Notes a poll; its answer follows.
+    /// Notes a poll; its answer follows. Gives whether it is one of an established poller.
     pub fn asked(
         &mut self,
         now: Duration,
         poller: &Arc<Poller>,
         stated: &Stated,
         check: Option<&Check>,
-    ) {
+    ) -> bool {
+        let question = question(self.records.hasher(), check);
         let Some(record) = self.records.get_mut(&**poller) else {
             let history = self.histories.of(poller, now);
-            let record = PollerRecord::new(Arc::clone(poller), now, stated, check, history);
-            return self.add(record);
+            let mut record = PollerRecord::new(Arc::clone(poller), now, stated, check, history);
+            record.paces.note(question, now);
+            self.add(record);
+            return false;
         };
         record.asked(now, stated, check);
+        let is_established = record.paces.note(question, now);
         if record.polls == 2 {
             let slot = record.slot();
             self.promote(slot);
         }
+        is_established
     }
 
     fn add(&mut self, mut record: PollerRecord) {

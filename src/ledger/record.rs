@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::gaps::Gaps;
 use super::history::{PollAnswer, SharedHistory};
+use super::pace::Paces;
 use super::row::{self, PollerRow, Told};
 use super::{Poller, Stated};
 use crate::probe::Check;
@@ -33,6 +34,8 @@ pub struct PollerRecord {
     pub(super) polls: u64,
     polled_at: Duration,
     gaps: Gaps,
+    /// Whether it polls steadily.
+    pub(super) paces: Paces,
     told: Option<Told>,
     code: u16,
     told_at: Duration,
@@ -77,6 +80,7 @@ impl PollerRecord {
             polls: 1,
             polled_at: now,
             gaps: Gaps::default(),
+            paces: Paces::default(),
             told: None,
             code: 0,
             told_at: now,
@@ -137,6 +141,7 @@ impl PollerRecord {
             interval: self.gaps.interval(),
             by_hand: self.stated.by_hand,
             polls: self.polls,
+            established: self.paces.is_established(self.polled_at),
             polled_at: self.polled_at.as_secs_f64(),
             view: self.stated.view,
             state: self.stated.words.as_deref().map(str::to_owned),

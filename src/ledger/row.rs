@@ -91,6 +91,9 @@ pub struct PollerRow {
     pub by_hand: bool,
     /// How often it polled.
     pub polls: u64,
+    /// It sent the same request at a steady pace.
+    #[serde(default)]
+    pub established: bool,
     /// When it polled last.
     pub polled_at: f64,
     /// Its view before its last poll.

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use super::file_limit::soft_limit;
+
 /// Figures of this process, from /proc.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct ProcessFigures {
@@ -17,6 +19,8 @@ pub struct ProcessFigures {
     pub threads: u64,
     /// Open file descriptors.
     pub open_files: u64,
+    /// The most of them that may be open.
+    pub open_files_max: u64,
 }
 
 /// Reads the figures; what cannot be read is 0.
@@ -54,5 +58,6 @@ pub fn process_figures() -> ProcessFigures {
         open_files: fs::read_dir("/proc/self/fd")
             .map_or(0, |d| d.count() as u64)
             .saturating_sub(1),
+        open_files_max: soft_limit(),
     }
 }

@@ -75,7 +75,7 @@ const FILE_RESERVE: u64 = 64;
 /// Half of the files that may be open: one half is for connections, and one for the probes beside them.
 #[must_use]
 pub fn half_of_files() -> usize {
-    let files = file_limit();
+    let files = soft_limit();
     let reserve = FILE_RESERVE.min(files / 2);
     usize::try_from((files - reserve) / 2)
         .unwrap_or(usize::MAX)
@@ -83,6 +83,6 @@ pub fn half_of_files() -> usize {
 }
 
 /// The soft limit of open files.
-fn file_limit() -> u64 {
+pub(super) fn soft_limit() -> u64 {
     getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft)
 }

@@ -28,3 +28,31 @@ fn a_virtual_host_that_passes_says_nothing_to_those_who_name_none() {
     daemon.get_with(&path, &address).is(500, "broken");
     assert_eq!(service.seen().len(), 3);
 }
+
+/// Polls a path so often at a steady pace.
+fn poll_steadily(daemon: &Daemon, path: &str) {
+    for _ in 0..5 {
+        daemon.get(path);
+        // Faster ones would count as a burst.
+        std::thread::sleep(std::time::Duration::from_millis(250));
+    }
+}
+
+#[test]
+fn five_polls_at_a_steady_pace_make_a_poller_established_and_four_do_not() {
+    let service = Upstream::answering("fine");
+    let daemon = Daemon::start();
+    let path = |page: &str| format!("/http/web/{}/{page}", service.port());
+    for _ in 0..4 {
+        daemon.get(&path("four"));
+    }
+    poll_steadily(&daemon, &path("steady"));
+    let page = daemon.get("/pollers?service=web").json();
+    let pollers = page["pollers"].as_array().unwrap();
+    let established = |variant: &str| {
+        let poller = pollers.iter().find(|p| p["variant"] == variant).unwrap();
+        poller["established"].as_bool().unwrap()
+    };
+    assert!(established("/steady"), "{pollers:?}");
+    assert!(!established("/four"), "{pollers:?}");
+}

@@ -47,6 +47,7 @@ mod limits;
 mod login_to;
 mod mariadb;
 mod memcached;
+mod metrics;
 mod mysql;
 mod mysql_peers;
 mod own_files;

@@ -31,7 +31,7 @@ fn junk_that_came_once_neither_grows_the_daemon_nor_pushes_out_balancers() {
         }
     };
     (0..3).for_each(|_| real("UP"));
-    let before = daemon.metric("hacheck_resident_memory_bytes");
+    let before = daemon.metric("process_resident_memory_bytes");
     let (names, no_host) = ("x".repeat(100), "x/".repeat(10_000));
     let mut sender = Kept::to(daemon.address);
     for i in 0..3_000 {
@@ -48,7 +48,7 @@ fn junk_that_came_once_neither_grows_the_daemon_nor_pushes_out_balancers() {
         "{}",
         page["forgotten"]
     );
-    let grown = daemon.metric("hacheck_resident_memory_bytes") - before;
+    let grown = daemon.metric("process_resident_memory_bytes") - before;
     assert!(
         grown < f64::from(8 << 20),
         "the daemon grew by {grown} bytes"

@@ -55,7 +55,7 @@ fn five_thousand_slow_connections_that_are_all_held_change_nothing() {
             }
             site.goes_on();
             assert_eq!(metric("hacheck_connections_dropped_total"), 0.0);
-            let memory = metric("hacheck_resident_memory_bytes");
+            let memory = metric("process_resident_memory_bytes");
             assert!(
                 memory < f64::from(256 << 20),
                 "{memory} bytes for {CONNECTIONS} connections"

@@ -208,7 +208,7 @@ fn whatever_takes_the_place_of_a_downtime_holds_it() {
     daemon
         .get("/spool/web/80")
         .says(503, "Service web in down state: (spool file over 1 MiB)");
-    let memory = daemon.metric("hacheck_resident_memory_bytes");
+    let memory = daemon.metric("process_resident_memory_bytes");
     assert!(memory < f64::from(200 << 20), "{memory} bytes");
     daemon.run("haup", &["web"]).is(0, "");
     daemon.get("/spool/web/80").is(200, "");

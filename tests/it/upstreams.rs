@@ -104,7 +104,7 @@ fn a_service_that_misbehaves_fails_its_own_check_in_time_whatever_the_protocol()
     let healthy = Upstream::answering("fine");
     let full = Full::new();
     let mut daemon = Daemon::with_config(CONFIG);
-    let files = daemon.metric("hacheck_open_fds");
+    let files = daemon.metric("process_open_fds");
     let mut ports: Vec<(&str, u16)> = PEERS
         .iter()
         .map(|(what, serve)| (*what, peer(serve)))
@@ -149,7 +149,7 @@ fn leaves_nothing(daemon: &Daemon, files: f64) {
         daemon.metric("hacheck_probes_running") == 0.0
     });
     wait_until(PATIENCE, "nothing stays open", || {
-        daemon.metric("hacheck_open_fds") <= files + 2.0
+        daemon.metric("process_open_fds") <= files + 2.0
     });
 }
 
@@ -220,7 +220,7 @@ fn http_answers_that_break_off_drip_or_never_end() {
         ),
     ];
     let mut daemon = Daemon::with_config(CONFIG);
-    let files = daemon.metric("hacheck_open_fds");
+    let files = daemon.metric("process_open_fds");
     for (what, serve, status, says) in peers {
         // A server answers what it was asked; one that speaks first is another fault.
         let port = peer(move |mut stream| {

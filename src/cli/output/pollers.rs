@@ -54,6 +54,7 @@ mod tests {
             interval: Some(2.0),
             by_hand: false,
             polls: 5,
+            established: true,
             polled_at: 99.5,
             view: Some(view),
             state: Some(state.into()),

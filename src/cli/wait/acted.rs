@@ -196,6 +196,7 @@ mod tests {
             interval: Some(2.0),
             by_hand: false,
             polls: 9,
+            established: true,
             polled_at: 100.0,
             view: view.map(|(v, _)| v),
             state: view.map(|(_, words)| words.into()),

@@ -1,7 +1,6 @@
 //! The pages about the daemon itself.
 
 mod access;
-mod exposition;
 mod metrics;
 mod mutornadomon;
 mod overview;

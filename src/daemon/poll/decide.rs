@@ -60,7 +60,7 @@ impl Verdict {
 
 /// Decides a poll.
 pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Checker) -> Verdict {
-    let drain = match downtime(poll, live, gate, &|| poll.entries(live)) {
+    let drain = match downtime(poll, live, gate, poll.arrived, &|| poll.entries(live)) {
         Ok(drain) => drain,
         Err(down) => return Verdict::Down(down),
     };
@@ -73,7 +73,8 @@ pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Chec
     if !outcome.as_ref().is_some_and(is_ours) {
         return Verdict::Open { outcome, drain };
     }
-    match downtime(poll, live, gate, &|| poll.entries_here(live)) {
+    let now = Instant::now();
+    match downtime(poll, live, gate, now, &|| poll.entries_here(live)) {
         Ok(drain) => Verdict::Open { outcome, drain },
         Err(down) => Verdict::Down(down),
     }
@@ -84,11 +85,12 @@ fn downtime(
     poll: &Poll,
     live: &Live,
     gate: &Gate,
+    now: Instant,
     entries: &dyn Fn() -> Vec<String>,
 ) -> Result<Option<Closed>, Closed> {
     let weights = live.config.daemon.agent_weights;
     let service = poll.poller.service.as_str();
-    match gate.closed(service, entries, weights, Instant::now()) {
+    match gate.closed(service, entries, weights, now) {
         Some(closed) if weights && closed.is_drain() => Ok(Some(closed)),
         Some(closed) => Err(closed),
         None => Ok(None),

@@ -17,6 +17,7 @@ pub(super) mod target;
 use std::borrow::Cow;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Instant;
 
 use hyper::header::HeaderMap;
 
@@ -28,6 +29,7 @@ use crate::config::Config;
 use crate::ledger::{AskedCheck, Face, Poller, Stated};
 use crate::net::Host;
 use crate::probe::{Check, Outcome, Request};
+use crate::spool::unix_now;
 
 /// One poll.
 #[derive(Debug)]
@@ -40,6 +42,12 @@ pub(super) struct Poll {
     pub(super) asked: Asked,
     /// Neither a stored result nor a probe under way will do.
     pub(super) fresh: bool,
+    /// When it came.
+    pub(super) arrived: Instant,
+    /// The same in seconds of unix time.
+    unix: f64,
+    /// Its poller has sent the same request at a steady pace. Known from [`Poll::decide`] on.
+    pub(super) established: bool,
 }
 
 /// What a poll asks besides the spool.
@@ -61,6 +69,7 @@ impl Poll {
         path: &CheckPath<'_>,
         headers: &HeaderMap,
         live: &Live,
+        arrived: Instant,
     ) -> Self {
         let mut said = Said::read(headers);
         if !live.config.probe.compat.lets_headers_name_places() {
@@ -91,6 +100,9 @@ impl Poll {
             stated,
             asked,
             fresh: said.fresh,
+            arrived,
+            unix: unix_now(),
+            established: false,
         }
     }
 
@@ -113,8 +125,8 @@ impl Poll {
     }
 
     /// Notes that it was asked, and decides it. What it is answered is to be noted with [`Poll::answered`].
-    pub(super) async fn decide(&self, state: &DaemonState, live: &Live) -> Verdict {
-        note::asked(state, self);
+    pub(super) async fn decide(&mut self, state: &DaemonState, live: &Live) -> Verdict {
+        self.established = note::asked(state, self);
         decide(self, live, &state.gate, &state.checker).await
     }
 

@@ -1,25 +1,33 @@
 //! What is remembered of a poll: in the ledger, in the counters, and in the log where its answer is news.
 
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::Duration;
 
 use super::super::event_log;
 use super::super::state::DaemonState;
 use super::Poll;
 use super::decide::Verdict;
 use crate::http::phrase::reason_phrase;
-use crate::ledger::PollAnswer;
+use crate::ledger::{Moment, PollAnswer};
 use crate::probe::Outcome;
 use crate::spool::Closed;
 
 /// Most of an answer's body that is logged, in bytes.
 const LOGGED_MAX: usize = 400;
 
-/// Notes a poll when it comes: it may have to wait for its answer.
-pub(super) fn asked(state: &DaemonState, poll: &Poll) {
-    let now = state.moment(Instant::now());
+/// Notes a poll when it comes: it may have to wait for its answer. Gives whether its poller is established.
+pub(super) fn asked(state: &DaemonState, poll: &Poll) -> bool {
+    let at = moment(state, poll, Duration::ZERO);
     let check = poll.check();
-    state.ledger().asked(now, &poll.poller, &poll.stated, check);
+    state.ledger().asked(at, &poll.poller, &poll.stated, check)
+}
+
+/// The moment so long after a poll came.
+fn moment(state: &DaemonState, poll: &Poll, later: Duration) -> Moment {
+    Moment {
+        since_start: (poll.arrived + later).saturating_duration_since(state.started),
+        unix: poll.unix + later.as_secs_f64(),
+    }
 }
 
 /// Notes what it was answered.
@@ -32,7 +40,7 @@ pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code
     if let Some(counter) = counter {
         counter.fetch_add(1, Ordering::Relaxed);
     }
-    let now = state.moment(Instant::now());
+    let now = moment(state, poll, poll.arrived.elapsed());
     let answer = PollAnswer {
         told: verdict.told(),
         code,

@@ -37,6 +37,17 @@ pub enum EventKind {
 }
 
 impl EventKind {
+    /// All that happen; [`Self::Flap`] is several of them.
+    const COUNTED: [Self; 7] = [
+        Self::Start,
+        Self::Down,
+        Self::Lifted,
+        Self::Fail,
+        Self::Pass,
+        Self::Spool,
+        Self::Group,
+    ];
+
     /// As it stands in JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -117,11 +128,17 @@ impl HostEvent {
 #[derive(Debug, Default)]
 pub struct Events {
     kept: VecDeque<HostEvent>,
+    /// Events that there ever were, in the order of [`EventKind::COUNTED`].
+    counts: [u64; EventKind::COUNTED.len()],
 }
 
 impl Events {
     /// Notes an event. One of its check makes room when there are many of that, else the oldest.
     pub fn push(&mut self, event: HostEvent) {
+        let kinds = EventKind::COUNTED.iter().zip(&mut self.counts);
+        for (_, count) in kinds.filter(|(kind, _)| **kind == event.kind) {
+            *count += 1;
+        }
         let mut same = self.kept.iter().enumerate();
         let mut of_check = same
             .by_ref()
@@ -139,6 +156,12 @@ impl Events {
             _ => {}
         }
         self.kept.push_back(event);
+    }
+
+    /// Events that there ever were, by kind.
+    #[must_use]
+    pub fn counts(&self) -> Vec<(EventKind, u64)> {
+        EventKind::COUNTED.into_iter().zip(self.counts).collect()
     }
 
     /// The events, the newest first; a check that came and went often is one.
@@ -208,6 +231,7 @@ mod tests {
         assert_eq!(events.kept.len(), 200);
         let told = events.told();
         assert_eq!((told[0].at, told[199].at), (999.0, 800.0));
+        assert_eq!(events.counts()[1], (EventKind::Down, 1000));
     }
 
     #[test]

@@ -20,6 +20,9 @@ use super::{HostEvent, LastFail, Told, View};
 /// The form of the answer: another number after every change that a reader could stumble over.
 pub const FORM: u32 = 1;
 
+/// From so many polls on, somebody polls steadily.
+const STEADY: u64 = 5;
+
 /// Who stops after fewer polls was hardly a balancer.
 const STOPPED_AFTER: u64 = 10;
 
@@ -109,6 +112,26 @@ pub struct ServiceRow {
     pub state: Rotation,
     /// Its checks, the worst first.
     pub checks: Vec<CheckRow>,
+}
+
+impl ServiceRow {
+    /// Whether somebody polls it steadily.
+    #[must_use]
+    pub fn is_steady(&self) -> bool {
+        self.pollers().any(|p| p.polling && p.polls >= STEADY)
+    }
+
+    /// The polls of those that still poll it.
+    #[must_use]
+    pub fn polls(&self) -> u64 {
+        let polling = self.pollers().filter(|poller| poller.polling);
+        polling.map(|poller| poller.polls).sum()
+    }
+
+    /// Its pollers, whichever check they poll.
+    pub fn pollers(&self) -> impl Iterator<Item = &PollingRow> {
+        self.checks.iter().flat_map(|check| &check.pollers)
+    }
 }
 
 /// A check, as pollers ask it.

@@ -40,6 +40,20 @@ impl Rotation {
         Self::In,
     ];
 
+    /// As it stands in JSON.
+    #[must_use]
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Failing => "failing",
+            Self::Leaving => "leaving",
+            Self::Returning => "returning",
+            Self::Draining => "draining",
+            Self::Down => "down",
+            Self::Silent => "silent",
+            Self::In => "in",
+        }
+    }
+
     /// In words.
     #[must_use]
     pub fn words(self) -> &'static str {
@@ -198,5 +212,12 @@ pub(super) mod tests {
     #[test]
     fn states_are_in_the_order_of_their_list() {
         assert!(Rotation::WORST_FIRST.is_sorted());
+    }
+
+    #[test]
+    fn a_state_is_called_the_same_everywhere() {
+        for state in Rotation::WORST_FIRST {
+            assert_eq!(serde_json::json!(state), state.word());
+        }
     }
 }

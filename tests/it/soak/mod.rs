@@ -215,10 +215,10 @@ struct Size {
 
 impl Size {
     fn of(daemon: &Daemon) -> Self {
-        let memory = daemon.metric("hacheck_resident_memory_bytes");
+        let memory = daemon.metric("process_resident_memory_bytes");
         Self {
             memory_mib: memory / 1_048_576.0,
-            files: daemon.metric("hacheck_open_fds"),
+            files: daemon.metric("process_open_fds"),
         }
     }
 

@@ -24,9 +24,6 @@ const SERVICES_MAX: usize = 200;
 /// Most balancers in the list of all.
 const BALANCERS_MAX: usize = 100;
 
-/// From so many polls on, somebody polls steadily.
-const STEADY: u64 = 5;
-
 /// `/overview[?service=SERVICE]…`.
 pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
     reply::json(&overview(state, query))
@@ -85,6 +82,17 @@ pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
     }
 }
 
+/// The services that pollers ask for, in no order.
+pub(super) fn services(state: &DaemonState) -> Vec<ServiceRow> {
+    let records = state.ledger().pollers.records(|_| true);
+    let rows = RowMaker {
+        now: state.moment(Instant::now()),
+        live: &state.live(),
+        downtimes: &state.spool_watch.seen().downtimes,
+    };
+    rows.services(&records)
+}
+
 /// The services that a query names; none for all.
 fn wanted(query: Option<&str>) -> Vec<String> {
     let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
@@ -124,23 +132,17 @@ fn order(service: &ServiceRow) -> (Rotation, &str) {
 fn limit(services: &mut Vec<ServiceRow>) -> usize {
     let left_out = services.len().saturating_sub(SERVICES_MAX);
     if left_out > 0 {
-        services.sort_by_key(|service| !is_steady(service));
+        services.sort_by_key(|service| !service.is_steady());
         services.truncate(SERVICES_MAX);
         services.sort_by(|a, b| order(a).cmp(&order(b)));
     }
     left_out
 }
 
-fn is_steady(service: &ServiceRow) -> bool {
-    let mut pollers = service.checks.iter().flat_map(|check| &check.pollers);
-    pollers.any(|poller| poller.polling && poller.polls >= STEADY)
-}
-
 /// Who polls, whatever they ask for: those that still do first.
 fn balancers(services: &[ServiceRow]) -> Vec<BalancerRow> {
     let mut known: BTreeMap<String, BalancerRow> = BTreeMap::new();
-    let checks = services.iter().flat_map(|service| &service.checks);
-    for poller in checks.flat_map(|check| &check.pollers) {
+    for poller in services.iter().flat_map(ServiceRow::pollers) {
         let name = poller.name();
         let row = known
             .entry(name.clone())

@@ -1,4 +1,5 @@
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::super::route;
 use super::super::{Asked, Poll};
@@ -23,7 +24,14 @@ fn poll(path: &str, headers: &[(&'static str, &str)]) -> (Poll, Live) {
         .iter()
         .map(|(n, v)| (HeaderName::from_static(n), v.parse().unwrap()))
         .collect();
-    let poll = Poll::new(Face::Http, [10, 0, 0, 1].into(), &path, &headers, &live);
+    let poll = Poll::new(
+        Face::Http,
+        [10, 0, 0, 1].into(),
+        &path,
+        &headers,
+        &live,
+        Instant::now(),
+    );
     (poll, live)
 }
 

@@ -1,0 +1,31 @@
+//! The results that are stored.
+
+use super::Exposition;
+use crate::check::cache::Cache;
+
+pub(super) fn add(page: &mut Exposition, cache: &Cache) {
+    let counts = cache.counts();
+    let (entries, bytes) = cache.size();
+    page.counter(
+        "hacheck_cache_hits_total",
+        "Look-ups that found a result or a running probe.",
+        counts.hits,
+    );
+    page.counter(
+        "hacheck_cache_misses_total",
+        "Look-ups that began a probe.",
+        counts.misses,
+    );
+    page.counter(
+        "hacheck_cache_evictions_total",
+        "Results dropped for want of room.",
+        counts.evictions,
+    );
+    page.counter(
+        "hacheck_cache_expirations_total",
+        "Results found too old.",
+        counts.expirations,
+    );
+    page.gauge("hacheck_cache_entries", "Results stored.", entries);
+    page.gauge("hacheck_cache_bytes", "Memory of results stored.", bytes);
+}

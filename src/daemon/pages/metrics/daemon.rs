@@ -1,0 +1,68 @@
+//! The daemon: its version, its configuration, its connections, its log.
+
+use std::sync::atomic::Ordering;
+
+use super::{DaemonState, Exposition, get};
+use crate::daemon::counters::Counters;
+use crate::http::connections::Connections;
+use crate::os::logging;
+
+pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    page.metric("hacheck_build_info", "gauge", "The version that runs.");
+    page.sample("hacheck_build_info", &version, 1);
+    page.gauge(
+        "hacheck_uptime_seconds",
+        "Time since the start.",
+        state.started.elapsed().as_secs_f64(),
+    );
+    reloads(page, &state.counters);
+    connections(page, &state.connections);
+    page.counter(
+        "hacheck_log_lines_dropped_total",
+        "Log lines dropped.",
+        logging::dropped(),
+    );
+}
+
+fn reloads(page: &mut Exposition, counters: &Counters) {
+    let failed = counters.reload_failed.load(Ordering::Relaxed);
+    page.gauge(
+        "hacheck_config_last_reload_successful",
+        "0 while the configuration file is at fault and an older one is in force.",
+        u8::from(!failed),
+    );
+    page.gauge(
+        "hacheck_config_last_reload_success_timestamp_seconds",
+        "When the configuration in force was read.",
+        get(&counters.config_read_at),
+    );
+}
+
+fn connections(page: &mut Exposition, connections: &Connections) {
+    page.gauge(
+        "hacheck_connections",
+        "Open connections of pollers.",
+        connections.count(),
+    );
+    page.gauge(
+        "hacheck_connections_max",
+        "The most that may be open.",
+        connections.max(),
+    );
+    page.counter(
+        "hacheck_connections_dropped_total",
+        "Connections that made room.",
+        connections.dropped(),
+    );
+    page.counter(
+        "hacheck_connections_dropped_for_address_total",
+        "Those that made room for their own address.",
+        connections.dropped_for_address(),
+    );
+    page.counter(
+        "hacheck_connections_refused_total",
+        "Connections from outside allow_from.",
+        connections.turned_away(),
+    );
+}

@@ -1,0 +1,49 @@
+//! The state of each service that is polled steadily, and how often states changed.
+//!
+//! Rule: whoever may poll can make up a service. So only those get a label that are polled again and again, those that
+//! were polled most first, and no more of them than `metrics_services`.
+
+use super::Exposition;
+use crate::config::Config;
+use crate::ledger::history::EventKind;
+use crate::ledger::overview::{Rotation, ServiceRow};
+
+const STATE: &str = "hacheck_service_state";
+
+pub(super) fn add(
+    page: &mut Exposition,
+    config: &Config,
+    services: &[ServiceRow],
+    changes: &[(EventKind, u64)],
+) {
+    page.metric(
+        STATE,
+        "gauge",
+        "1 for the state that a service is in, as /overview has it (metrics_services).",
+    );
+    for service in steadiest(services, config.daemon.metrics_services) {
+        for state in Rotation::WORST_FIRST {
+            let labels = [("service", service.name.as_str()), ("state", state.word())];
+            page.sample(STATE, &labels, u8::from(state == service.state));
+        }
+    }
+    page.metric(
+        "hacheck_state_changes_total",
+        "counter",
+        "Changes on this host, by kind, as /overview lists them.",
+    );
+    for (kind, count) in changes {
+        let labels = [("kind", kind.word())];
+        page.sample("hacheck_state_changes_total", &labels, count);
+    }
+}
+
+/// The services that are polled steadily, by name.
+fn steadiest(services: &[ServiceRow], most: usize) -> Vec<&ServiceRow> {
+    let steady = services.iter().filter(|service| service.is_steady());
+    let mut steady: Vec<&ServiceRow> = steady.collect();
+    steady.sort_by_key(|service| std::cmp::Reverse(service.polls()));
+    steady.truncate(most);
+    steady.sort_by(|a, b| a.name.cmp(&b.name));
+    steady
+}

@@ -1,0 +1,38 @@
+//! `/metrics`: the text for Prometheus, one file for each family.
+
+mod cache;
+mod daemon;
+mod exposition;
+mod groups;
+mod histogram;
+mod host;
+mod limits;
+mod pollers;
+mod probes;
+mod process;
+mod requests;
+mod spool;
+
+use self::exposition::Exposition;
+use super::{DaemonState, SPOOL_TROUBLE, overview};
+use crate::daemon::counters::get;
+use crate::http::reply::{self, Reply};
+
+/// The page.
+pub(super) fn page(state: &DaemonState) -> Reply {
+    let mut page = Exposition::new();
+    let live = state.live();
+    let known = state.ledger().figures(state.now());
+    let services = overview::services(state);
+    daemon::add(&mut page, state);
+    requests::add(&mut page, &state.counters);
+    probes::add(&mut page, state);
+    cache::add(&mut page, state.checker.cache());
+    spool::add(&mut page, state);
+    pollers::add(&mut page, &known, &services);
+    host::add(&mut page, &live.config, &services, &known.changes);
+    groups::add(&mut page, state);
+    process::add(&mut page, state);
+    limits::add(&mut page, state);
+    reply::metrics(page.finish())
+}
