@@ -6,11 +6,10 @@ use log::{Level, Record};
 use crate::ledger::history::{EventKind, HostEvent};
 use crate::names::ALL;
 
-/// Logs a change that nothing else logs: whoever meets trouble with the spool does, and groups tell of themselves.
+/// Logs a change that nothing else logs: whoever meets trouble with the spool does.
 pub(super) fn changed(event: &HostEvent) {
     match event.kind {
         EventKind::Spool if event.text.is_some() => {}
-        EventKind::Group => {}
         _ => log(event, &sentence(event)),
     }
 }
@@ -61,12 +60,11 @@ fn sentence(event: &HostEvent) -> String {
         }
         EventKind::Lifted => format!("the downtime of {name} was lifted{}", after(event)),
         EventKind::Spool => format!("the spool can be read again{}", after(event)),
+        EventKind::Group => group(event, name),
         // Who notices these tells of them.
-        EventKind::Start
-        | EventKind::Fail
-        | EventKind::Pass
-        | EventKind::Flap
-        | EventKind::Group => format!("{}: {name}", event.kind.word()),
+        EventKind::Start | EventKind::Fail | EventKind::Pass | EventKind::Flap => {
+            format!("{}: {name}", event.kind.word())
+        }
     }
 }
 
@@ -88,6 +86,13 @@ fn down(event: &HostEvent, name: &str) -> String {
     };
     let reason = event.text.as_deref().unwrap_or_default();
     format!("{name} was taken down{by}{until}: {reason}")
+}
+
+fn group(event: &HostEvent, name: &str) -> String {
+    match &event.text {
+        Some(summary) => format!("{name} is now DOWN: {summary}"),
+        None => format!("{name} is now up{}", after(event)),
+    }
 }
 
 fn after(event: &HostEvent) -> String {

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::event_log;
 use super::state::DaemonState;
 use crate::group::GroupState;
 use crate::ledger::history::{EventKind, HostEvent};
@@ -40,11 +41,16 @@ type KnownGroups = HashMap<String, (bool, f64)>;
 fn look_at_groups(state: &DaemonState, known: &mut KnownGroups) {
     let live = state.live();
     known.retain(|name, _| live.config.groups.contains_key(name));
-    for name in live.config.groups.keys() {
+    for (name, settings) in &live.config.groups {
         let group = state.checker.groups().get(name);
-        if let Some(event) = group_event(name, &group, known) {
-            state.happened(event);
+        let Some(event) = group_event(name, &group, known) else {
+            continue;
+        };
+        // Who watches a group logs for itself.
+        if settings.every.is_none() {
+            event_log::changed(&event);
         }
+        state.happened(event);
     }
 }
 

@@ -162,13 +162,13 @@ impl DaemonState {
     /// Looks at the spool, and notes what changed there. May block for as long as the file system does.
     pub(super) fn look_at_spool(&self) {
         for event in self.spool_watch.look(&self.gate) {
+            event_log::changed(&event);
             self.happened(event);
         }
     }
 
-    /// Notes and logs a change.
+    /// Notes a change.
     pub(super) fn happened(&self, event: HostEvent) {
-        event_log::changed(&event);
         self.ledger().events.push(event);
     }
 }

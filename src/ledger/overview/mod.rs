@@ -141,6 +141,8 @@ pub struct CheckRow {
     pub check: String,
     /// The path that asks for it.
     pub ask: String,
+    /// The same for `hacheck probe`, with the host where it is not this one.
+    pub probe: Vec<String>,
     /// The downtimes that can take it down, besides `all`.
     pub names: Vec<String>,
     /// What pollers were told last.

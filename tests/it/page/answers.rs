@@ -254,6 +254,68 @@ fn a_group_that_goes_down_is_a_change() {
 }
 
 #[test]
+fn a_group_that_is_not_watched_is_a_change_and_a_line_of_the_log_too() {
+    let upstream = Upstream::start({
+        let asked = AtomicU32::new(0);
+        move |_| {
+            let fails = asked.fetch_add(1, Ordering::SeqCst) == 0;
+            Some(http(if fails { "500 Oh" } else { "200 OK" }, "x"))
+        }
+    });
+    let port = upstream.port();
+    let daemon = Daemon::with_config(&format!(
+        "log_format: json\ncache_time: 0\ngroups: {{node: {{checks: [\"http://127.0.0.1:{port}/\"]}}}}\n"
+    ));
+    for (says, text) in [
+        ("node is now DOWN: ", true),
+        ("node is now up, after ", false),
+    ] {
+        daemon.get("/group/node/0/");
+        let mut change = Value::Null;
+        wait_until(PATIENCE, says, || {
+            let changes = overview(&daemon)["changes"].clone();
+            let mut groups = changes.as_array().unwrap().iter();
+            let newest = groups.find(|change| change["kind"] == "group").cloned();
+            change = newest.unwrap_or_default();
+            change["service"] == "node" && change["text"].is_string() == text
+        });
+        daemon.wait_for_log(says);
+        let log = daemon.log();
+        let line = log.lines().find(|line| line.contains(says)).unwrap();
+        let logged: Value = serde_json::from_str(line).unwrap();
+        for name in ["kind", "service", "text", "after"] {
+            assert_eq!(logged[name], change[name], "{name} of {line}");
+        }
+    }
+}
+
+#[test]
+fn the_line_to_type_asks_the_host_that_the_balancer_asks() {
+    let daemon = Daemon::start();
+    for _ in 0..3 {
+        daemon.get("/tcp/here/1");
+        daemon.get_with(
+            "/http/there/1/a?b=c/d",
+            &[("X-Nerve-Check-IP", "127.0.0.9")],
+        );
+    }
+    let words = |service: &str| {
+        let row = service_in(&daemon, service, "failing");
+        row["checks"][0]["probe"].clone()
+    };
+    assert_eq!(words("here"), json!(["tcp", "here", "1"]));
+    let there = json!([
+        "-H",
+        "X-Nerve-Check-IP: 127.0.0.9",
+        "http",
+        "there",
+        "1",
+        "/a?b=c/d"
+    ]);
+    assert_eq!(words("there"), there);
+}
+
+#[test]
 fn what_was_asked_once_by_chance_is_no_service() {
     let daemon = Daemon::start();
     daemon.get("/tcp/scanned/1");

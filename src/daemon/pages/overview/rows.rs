@@ -8,6 +8,7 @@ use crate::ledger::history::{CheckHistory, minute};
 use crate::ledger::overview::{CheckRow, DowntimeRow, PollingRow, Rotation, ServiceRow, acted};
 use crate::ledger::{AskedCheck, Moment, PollerRecord};
 use crate::names::text::shown;
+use crate::net::Host;
 use crate::spool::{ALL, ServiceName, unix_seconds};
 
 /// Most checks of one service.
@@ -62,9 +63,11 @@ impl RowMaker<'_> {
         let history = record.history.lock();
         let state = Rotation::of(history.told, &pollers);
         pollers.truncate(POLLERS_MAX);
+        let ask = ask(record);
         CheckRow {
             check: record.poller.check.to_string(),
-            ask: ask(record),
+            probe: probe_words(record, &ask),
+            ask,
             downtime: self.downtime(&names),
             names,
             told: history.told,
@@ -181,6 +184,22 @@ fn ask(record: &PollerRecord) -> String {
         &format!("/{protocol}/{}/{port}{path}", poller.service),
         NAME_MAX,
     )
+}
+
+/// The arguments by which `hacheck probe` asks the same of the same host.
+fn probe_words(record: &PollerRecord, ask: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    if let (Some(host), Some((place, _))) = (&record.stated.host, &record.poller.check.place)
+        && *place != Host::Local
+    {
+        words.push("-H".to_owned());
+        words.push(format!("X-Nerve-Check-IP: {}", shown(host, NAME_MAX)));
+    }
+    // In front of the first slash there is nothing.
+    let mut parts = ask.splitn(5, '/').skip(1);
+    words.extend(parts.by_ref().take(3).map(str::to_owned));
+    words.extend(parts.map(|path| format!("/{path}")));
+    words
 }
 
 /// A weaker downtime does not hide a stronger one.

@@ -315,9 +315,7 @@ function todo(s, c, d) {
   const {readable} = last.spool;
   if (d && d.name !== 'all' && readable) return c ? putBack(d.name) : say`${command('haup', d.name)} lifts it.`;
   if (c?.told === 'fail') {
-    const [, protocol, name, port, ...query] = c.ask.split('/');
-    const path = query.length ? ['/' + query.join('/')] : [];
-    const probe = command('hacheck', 'probe', '-v', protocol, name, port, ...path);
+    const probe = command('hacheck', 'probe', '-v', ...c.probe);
     return say`${probe} asks as a balancer does, and shows each step.`;
   }
   if (c?.state === 'in' && readable) {
