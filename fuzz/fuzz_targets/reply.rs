@@ -49,6 +49,7 @@ fn bench() -> Bench {
     let room = Capacity {
         probes: 64,
         waiting: 64,
+        memory: hacheck::http::memory::MemoryBudget::new(64 << 20),
     };
     let context = Context::new(settings, room, Arc::new(LocalAddresses::default())).unwrap();
     Bench {

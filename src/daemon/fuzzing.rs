@@ -17,7 +17,9 @@ use crate::ledger::{Face, Moment, PollAnswer, Pollers, Told};
 use crate::spool::{Downtime, Key};
 
 static LIVE: LazyLock<Live> = LazyLock::new(|| {
-    Live::new(Config::default(), Tokens::default(), &Arc::default())
+    let config = Config::default();
+    let memory = super::memory(&config);
+    Live::new(config, Tokens::default(), &Arc::default(), &memory)
         .expect("the defaults name no file")
 });
 

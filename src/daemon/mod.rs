@@ -47,7 +47,7 @@ use agent::Agents;
 use error::SetupError;
 pub use error::StartError;
 use groups::GroupTasks;
-pub(crate) use room::{check_context, connections};
+pub(crate) use room::{check_context, connections, memory};
 use signals::{Event, Signals};
 use sockets::Sockets;
 use state::{DaemonState, Live};
@@ -142,8 +142,13 @@ fn state(options: &Options, config: Config) -> Result<DaemonState, StartError> {
     }
     let gate = Gate::open(Spool::at(&options.spool_root)).map_err(StartError::Spool)?;
     let tokens = Tokens::load(&config.daemon.remote_spool_tokens).map_err(StartError::Tokens)?;
-    let live = Live::new(config, tokens, &own_name::learn()).map_err(StartError::Setup)?;
-    Ok(DaemonState::new(gate, live))
+    let memory = room::memory(&config);
+    let live = Live::new(config, tokens, &own_name::learn(), &memory);
+    Ok(DaemonState::new(
+        gate,
+        live.map_err(StartError::Setup)?,
+        memory,
+    ))
 }
 
 /// Serves until a signal says to stop, and then until the connections are drained.

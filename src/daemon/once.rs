@@ -78,7 +78,8 @@ pub fn ask(
     let own = Arc::new(LocalAddresses::default());
     own.look_up_own_name();
     // Who asks here needs no right to read the tokens.
-    let live = Live::new(config, Tokens::default(), &own).map_err(OnceError::Setup)?;
+    let memory = super::memory(&config);
+    let live = Live::new(config, Tokens::default(), &own, &memory).map_err(OnceError::Setup)?;
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let now = Instant::now();
     let poll = Poll::new(Face::Http, here, &check, headers, &live, now);

@@ -10,6 +10,7 @@ use super::error::SetupError;
 use super::state::{DaemonState, Live};
 use super::tokens::Tokens;
 use crate::config::{self, Config, Loaded};
+use crate::http::memory::MemoryBudget;
 use crate::os::logging;
 
 /// Reads the configuration again and puts it to use. Gives whether there is a new one.
@@ -33,7 +34,7 @@ fn read_again(file: &Path, options: &Options, state: &DaemonState) -> bool {
     };
     let old = state.live();
     let restart = config::needs_restart(&old.config, &loaded.config);
-    let new = match set_up(loaded.config, &old) {
+    let new = match set_up(loaded.config, &old, &state.memory) {
         Ok(new) => new,
         Err(e) => {
             log::error!("SIGHUP: the configuration stays as it was: {e}");
@@ -69,9 +70,9 @@ fn load(file: &Path) -> Option<Loaded> {
     }
 }
 
-fn set_up(config: Config, old: &Live) -> Result<Live, SetupError> {
+fn set_up(config: Config, old: &Live, memory: &Arc<MemoryBudget>) -> Result<Live, SetupError> {
     let tokens = Tokens::reload(&config.daemon.remote_spool_tokens);
-    let new = Live::new(config, tokens, &old.own)?;
+    let new = Live::new(config, tokens, &old.own, memory)?;
     let path = &new.config.log.log_path;
     if *path != old.config.log.log_path {
         logging::redirect(path).map_err(SetupError::Log)?;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::config::Config;
 use crate::group::CheckContext;
+use crate::http::memory::MemoryBudget;
 use crate::net::LocalAddresses;
 use crate::os::file_limit::half_of_files;
 use crate::probe::{Capacity, Context, TlsError};
@@ -33,6 +34,17 @@ fn probes(config: &Config) -> usize {
     }
 }
 
+/// Memory for what is held for others, and for stored results, which have their places in it too.
+pub(super) fn memory_limit(config: &Config) -> usize {
+    let most = config.http.memory_limit;
+    most.saturating_add(config.check.cache_bytes)
+}
+
+/// The memory budget of a configuration.
+pub(crate) fn memory(config: &Config) -> Arc<MemoryBudget> {
+    MemoryBudget::new(memory_limit(config))
+}
+
 /// What checks need under a configuration.
 ///
 /// # Errors
@@ -40,10 +52,12 @@ fn probes(config: &Config) -> usize {
 pub(crate) fn check_context(
     config: &Config,
     local: Arc<LocalAddresses>,
+    memory: Arc<MemoryBudget>,
 ) -> Result<CheckContext, TlsError> {
     let room = Capacity {
         probes: probes(config),
         waiting: waiting(config),
+        memory,
     };
     Ok(CheckContext {
         probes: Context::new(config.probe.clone(), room, local)?,

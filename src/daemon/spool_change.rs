@@ -7,8 +7,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
@@ -16,6 +15,7 @@ use hyper::{Request, StatusCode};
 use super::cross_site;
 use super::state::{DaemonState, Live};
 use super::tokens::Bearer;
+use crate::http::memory::{BodyBuffer, MemoryPermit, SMALL_REQUEST};
 use crate::http::reply::{self, Reply};
 use crate::os::logging::Seldom;
 use crate::spool::{Downtime, Key, ServiceName, SpoolError};
@@ -59,16 +59,19 @@ pub async fn post(
             return denied.reply();
         }
     };
-    let most = live.config.daemon.max_request_body;
-    let arguments =
-        match tokio::time::timeout(live.config.http.header_timeout, arguments(request, most)).await
-        {
-            Ok(Ok(arguments)) => arguments,
-            Ok(Err(refused)) => return refused,
-            Err(_) => {
-                return reply::text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-            }
-        };
+    let form = BodyBuffer::new(
+        state.memory.permit(SMALL_REQUEST),
+        live.config.daemon.max_request_body,
+    );
+    let limit = live.config.http.header_timeout;
+    // The place stays taken until the change is made.
+    let (arguments, _place) = match tokio::time::timeout(limit, arguments(request, form)).await {
+        Ok(Ok(arguments)) => arguments,
+        Ok(Err(refused)) => return refused,
+        Err(_) => {
+            return reply::text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
+        }
+    };
     let change = match change(&arguments) {
         Ok(change) => change,
         Err(why) => {
@@ -203,8 +206,8 @@ async fn apply(state: &Arc<DaemonState>, key: Key, mut change: Change, who: &str
 /// The arguments of query string and form; of repeated ones the last counts, the form's after the query's.
 async fn arguments(
     request: Request<Incoming>,
-    most: usize,
-) -> Result<HashMap<String, String>, Reply> {
+    mut form: BodyBuffer,
+) -> Result<(HashMap<String, String>, MemoryPermit), Reply> {
     let query = request.uri().query().unwrap_or_default().to_owned();
     let kind = request
         .headers()
@@ -215,24 +218,38 @@ async fn arguments(
         .split(';')
         .next()
         .is_some_and(|k| k.trim().eq_ignore_ascii_case(FORM));
-    let body = match Limited::new(request.into_body(), most).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(e) if e.is::<LengthLimitError>() => {
-            return Err(reply::text(
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body is over {most} bytes (max_request_body)"),
-            ));
+    read(request.into_body(), &mut form).await?;
+    let body = if is_form { form.bytes() } else { &[] };
+    match merged(query.as_bytes(), body) {
+        Some(arguments) => Ok((arguments, form.into_permit())),
+        None => Err(reply::text(
+            StatusCode::BAD_REQUEST,
+            "the arguments are not UTF-8",
+        )),
+    }
+}
+
+/// Reads all of a body.
+async fn read(mut body: Incoming, form: &mut BodyBuffer) -> Result<(), Reply> {
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|e| {
+            let text = format!("the body cannot be read: {e}");
+            reply::text(StatusCode::BAD_REQUEST, text)
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if data.len() > form.room() {
+            return Err(over(form.max()));
         }
-        Err(e) => {
-            return Err(reply::text(
-                StatusCode::BAD_REQUEST,
-                format!("the body cannot be read: {e}"),
-            ));
-        }
-    };
-    let form = if is_form { body } else { Bytes::new() };
-    let arguments = merged(query.as_bytes(), &form);
-    arguments.ok_or_else(|| reply::text(StatusCode::BAD_REQUEST, "the arguments are not UTF-8"))
+        form.push(&data).map_err(reply::full)?;
+    }
+    Ok(())
+}
+
+fn over(most: usize) -> Reply {
+    let text = format!("the body is over {most} bytes (max_request_body)");
+    reply::text(StatusCode::PAYLOAD_TOO_LARGE, text)
 }
 
 /// The arguments of both; `None` when they are no text.

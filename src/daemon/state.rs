@@ -13,6 +13,7 @@ use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::group::CheckContext;
 use crate::http::connections::Connections;
+use crate::http::memory::MemoryBudget;
 use crate::ledger::history::{EventKind, HostEvent};
 use crate::ledger::{Ledger, Moment};
 use crate::net::LocalAddresses;
@@ -42,8 +43,10 @@ impl Live {
         config: Config,
         tokens: Tokens,
         own: &Arc<LocalAddresses>,
+        memory: &Arc<MemoryBudget>,
     ) -> Result<Self, SetupError> {
-        let context = room::check_context(&config, Arc::clone(own)).map_err(SetupError::Tls)?;
+        let context = room::check_context(&config, Arc::clone(own), Arc::clone(memory));
+        let context = context.map_err(SetupError::Tls)?;
         Ok(Self {
             config: Arc::new(config),
             context: Arc::new(context),
@@ -74,6 +77,8 @@ pub struct DaemonState {
     pub counters: Arc<Counters>,
     /// The pollers' connections.
     pub connections: Arc<Connections>,
+    /// The budget for what is held for others.
+    pub memory: Arc<MemoryBudget>,
     /// Another one after each start.
     pub id: String,
     /// When it began, in seconds of unix time.
@@ -87,7 +92,7 @@ pub struct DaemonState {
 impl DaemonState {
     /// Nothing is remembered yet.
     #[must_use]
-    pub fn new(gate: Gate, live: Live) -> Self {
+    pub fn new(gate: Gate, live: Live, memory: Arc<MemoryBudget>) -> Self {
         let config = &live.config;
         let counters = Arc::new(Counters::new());
         let started_unix = unix_now();
@@ -107,7 +112,9 @@ impl DaemonState {
             connections: Arc::new(Connections::new(
                 room::connections(config),
                 config.http.clone(),
+                Arc::clone(&memory),
             )),
+            memory,
             counters,
             id: format!("{}-{}", std::process::id(), unix_now()),
             ledger: Mutex::new(ledger),
@@ -146,6 +153,7 @@ impl DaemonState {
     /// Replaces the configuration. Running probes end under the old one.
     pub fn set_live(&self, live: Live) {
         self.checker.cache().set(&live.config.check);
+        self.memory.set_limit(room::memory_limit(&live.config));
         let before = self.live();
         live.context.probes.adopt(&before.context.probes);
         let (new, old) = (&live.config.probe, &before.config.probe);

@@ -132,7 +132,7 @@ pub(crate) async fn run<L, P>(
     P: Service<L::Stream>,
 {
     let _accepting = connections.accepting();
-    connections.enforce_header_timeout();
+    connections.enforce_limits();
     listener.prepare();
     let mut stopped = pin!(stopped(stop.clone()));
     loop {

@@ -6,11 +6,10 @@
 use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
-use std::io::{self, Read as _};
+use std::io;
 use std::pin::pin;
 
 use bytes::Bytes;
-use flate2::read::GzDecoder;
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
@@ -20,7 +19,9 @@ use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::memory::{BodyBuffer, MemoryFull};
 use super::read_after_write::ReadAfterWrite;
+use super::unpack::{self, UnpackError};
 use crate::os::cause::cause_text;
 
 /// Most bytes of a response's head.
@@ -57,6 +58,8 @@ pub(crate) enum ClientError {
     Switched,
     /// The body is not gzip as its head says.
     Gzip(io::Error),
+    /// There is no memory for the body.
+    Full(MemoryFull),
 }
 
 impl fmt::Display for ClientError {
@@ -85,11 +88,27 @@ impl fmt::Display for ClientError {
                 "the upstream's body is not gzip, as it says: {}",
                 cause_text(e)
             ),
+            Self::Full(e) => write!(f, "the upstream's body was not read: {e}"),
         }
     }
 }
 
 impl std::error::Error for ClientError {}
+
+impl From<MemoryFull> for ClientError {
+    fn from(e: MemoryFull) -> Self {
+        Self::Full(e)
+    }
+}
+
+impl From<UnpackError> for ClientError {
+    fn from(e: UnpackError) -> Self {
+        match e {
+            UnpackError::Gzip(e) => Self::Gzip(e),
+            UnpackError::Full(e) => Self::Full(e),
+        }
+    }
+}
 
 impl From<hyper::Error> for ClientError {
     fn from(e: hyper::Error) -> Self {
@@ -129,14 +148,14 @@ pub(crate) fn request(
     Ok(request)
 }
 
-/// Sends a request and reads the response, of its body at most `max_body` bytes.
+/// Sends a request and reads the response, of its body what the buffer takes.
 ///
 /// # Errors
 /// [`ClientError`] when no complete response came.
 pub(crate) async fn ask<S>(
     stream: S,
     request: BodilessRequest,
-    max_body: usize,
+    body: BodyBuffer,
 ) -> Result<UpstreamResponse, ClientError>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -147,7 +166,7 @@ where
     let response = sender.send_request(request);
     let exchange = async {
         let response = response.await?;
-        read(response, max_body).await
+        read(response, body).await
     };
     drive(connection, exchange).await
 }
@@ -183,35 +202,33 @@ pub(super) async fn drive<T>(connection: impl Future, exchange: impl Future<Outp
 
 async fn read(
     response: Response<Incoming>,
-    max_body: usize,
+    body: BodyBuffer,
 ) -> Result<UpstreamResponse, ClientError> {
-    let (head, body) = response.into_parts();
+    let (head, incoming) = response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(ClientError::Switched);
     }
-    let body = read_body(body, max_body).await?;
-    let body = if is_gzip(&head.headers) && !body.is_empty() {
-        unpack(&body, max_body).map_err(ClientError::Gzip)?
-    } else {
-        body
-    };
+    let mut body = read_body(incoming, body).await?;
+    if is_gzip(&head.headers) && !body.bytes().is_empty() {
+        body = unpack::gzip(body).await?;
+    }
     Ok(UpstreamResponse {
         status: head.status,
         headers: head.headers,
-        // Exactly as large as it is: it may stay in the cache.
-        body: body.into_boxed_slice().into(),
+        body: body.finish(),
     })
 }
 
-async fn read_body(mut incoming: Incoming, max: usize) -> Result<Vec<u8>, ClientError> {
-    let mut body = Vec::new();
-    while body.len() < max
+async fn read_body(
+    mut incoming: Incoming,
+    mut body: BodyBuffer,
+) -> Result<BodyBuffer, ClientError> {
+    while !body.is_complete()
         && let Some(frame) = incoming.frame().await
     {
         let frame = frame.map_err(body_error)?;
         if let Ok(data) = frame.into_data() {
-            let room = max - body.len();
-            body.extend_from_slice(&data[..data.len().min(room)]);
+            body.push(&data)?;
         }
     }
     Ok(body)
@@ -229,15 +246,6 @@ fn is_gzip(headers: &HeaderMap) -> bool {
     let codings = headers.get_all(CONTENT_ENCODING).iter();
     let mut names = codings.map(|coding| coding.as_bytes().trim_ascii());
     names.any(|name| name.eq_ignore_ascii_case(b"gzip"))
-}
-
-/// Unpacks a body, up to `max` bytes.
-fn unpack(packed: &[u8], max: usize) -> io::Result<Vec<u8>> {
-    let mut body = Vec::new();
-    GzDecoder::new(packed)
-        .take(max as u64)
-        .read_to_end(&mut body)?;
-    Ok(body)
 }
 
 /// The cause of an error of hyper, for the middle of a sentence.

@@ -6,6 +6,7 @@
 //! either. Finding it takes the same time however many connections there are.
 
 mod header_timeout;
+mod slow_readers;
 mod table;
 
 use std::net::IpAddr;
@@ -18,6 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::Settings;
+use super::memory::MemoryBudget;
 
 /// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
 /// two. That cannot be seen: they look like those that close their sending side behind the request.
@@ -28,6 +30,8 @@ pub(crate) struct Connections {
     /// Most connections at once.
     max: usize,
     settings: Settings,
+    /// For what is held for their pollers.
+    memory: Arc<MemoryBudget>,
     table: Mutex<Table>,
     count: AtomicUsize,
     dropped: AtomicU64,
@@ -35,7 +39,7 @@ pub(crate) struct Connections {
     turned_away: AtomicU64,
     /// Listeners that still accept.
     listeners: AtomicUsize,
-    /// Whether the task runs that enforces the header timeout.
+    /// Whether the tasks run that enforce the limits.
     enforced: AtomicBool,
     /// Notified when a connection ends or becomes idle, and when a listener stops.
     changed: Notify,
@@ -44,10 +48,11 @@ pub(crate) struct Connections {
 impl Connections {
     /// No connections yet, and at most `max` at once.
     #[must_use]
-    pub(crate) fn new(max: usize, settings: Settings) -> Self {
+    pub(crate) fn new(max: usize, settings: Settings, memory: Arc<MemoryBudget>) -> Self {
         Self {
             max,
             settings,
+            memory,
             table: Mutex::default(),
             count: AtomicUsize::new(0),
             dropped: AtomicU64::new(0),
@@ -183,6 +188,9 @@ impl Connections {
             connections: Arc::clone(self),
             id: table.next_id(),
             overdue: Arc::clone(&overdue),
+            requests: AtomicU64::new(0),
+            is_asked: AtomicBool::new(false),
+            is_unread: AtomicBool::new(false),
         };
         let task = start(Arc::new(open));
         table.enter(address, task, overdue);
@@ -207,6 +215,12 @@ pub(crate) struct OpenConnection {
     id: Id,
     /// Notified when it seems to be idle for too long.
     overdue: Arc<Notify>,
+    /// Requests so far.
+    requests: AtomicU64,
+    /// A request is being answered.
+    is_asked: AtomicBool,
+    /// An answer is not read.
+    is_unread: AtomicBool,
 }
 
 impl OpenConnection {
@@ -215,16 +229,63 @@ impl OpenConnection {
         &self.connections.settings
     }
 
+    /// The budget for what is held for pollers.
+    pub(super) fn memory(&self) -> &Arc<MemoryBudget> {
+        &self.connections.memory
+    }
+
+    /// Requests so far.
+    pub(super) fn requests(&self) -> u64 {
+        self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Whether a request is being answered, or an answer is not read yet.
+    pub(super) fn is_busy(&self) -> bool {
+        self.state() != State::Idle
+    }
+
     /// A complete request is there: idle connections are evicted before this one.
     pub(crate) fn busy(&self, now: Instant) {
-        self.connections.table().set(self.id, State::Busy, now);
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        self.is_asked.store(true, Ordering::Relaxed);
+        self.enter_state(now);
     }
 
     /// The request was answered.
-    pub(super) fn idle(&self) {
-        let now = Instant::now();
-        self.connections.table().set(self.id, State::Idle, now);
-        self.connections.changed.notify_waiters();
+    pub(super) fn answered(&self) {
+        self.is_asked.store(false, Ordering::Relaxed);
+        self.enter_state(Instant::now());
+    }
+
+    /// The answer waits for the poller to read.
+    pub(super) fn waits_for_reader(&self) {
+        self.is_unread.store(true, Ordering::Relaxed);
+        self.enter_state(Instant::now());
+    }
+
+    /// The poller has read everything.
+    pub(super) fn was_read(&self) {
+        self.is_unread.store(false, Ordering::Relaxed);
+        self.enter_state(Instant::now());
+    }
+
+    /// Only the connection's own task changes it.
+    fn state(&self) -> State {
+        if self.is_unread.load(Ordering::Relaxed) {
+            State::Unread
+        } else if self.is_asked.load(Ordering::Relaxed) {
+            State::Busy
+        } else {
+            State::Idle
+        }
+    }
+
+    fn enter_state(&self, now: Instant) {
+        let state = self.state();
+        self.connections.table().set(self.id, state, now);
+        if state == State::Idle {
+            self.connections.changed.notify_waiters();
+        }
     }
 }
 

@@ -4,12 +4,16 @@ pub(crate) mod accept;
 pub(crate) mod client;
 pub(crate) mod connections;
 pub(crate) mod h2;
+mod head_memory;
+pub mod memory;
 pub(crate) mod phrase;
 mod read_after_write;
 pub(crate) mod reply;
+mod reply_body;
 pub(crate) mod server;
 mod settings;
 pub(crate) mod unix;
+mod unpack;
 mod write_timeout;
 
 pub use settings::Settings;

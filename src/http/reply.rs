@@ -2,10 +2,10 @@
 //!
 //! Rule: nothing is ever served as HTML, and nothing of an upstream's headers is passed on.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use bytes::Bytes;
-use http_body_util::Full;
+use hyper::body::Body as _;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{
     ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
@@ -17,10 +17,12 @@ use serde::Serialize;
 /// Who may read an answer: pages of other hosts may not.
 pub(crate) const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+use super::memory::{MemoryBudget, MemoryFull};
 use super::phrase::reason_phrase;
+use super::reply_body::{Place, ReplyBody};
 
 /// An answer, ready to be sent.
-pub(crate) type Reply = Response<Full<Bytes>>;
+pub(crate) type Reply = Response<ReplyBody>;
 
 /// The headers of plain text. A copy takes half as long as putting them together.
 static PLAIN: LazyLock<ReplyHeaders> =
@@ -28,7 +30,27 @@ static PLAIN: LazyLock<ReplyHeaders> =
 
 /// Plain text.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-    typed(status, body.into(), &PLAIN)
+    typed(status, ReplyBody::new(body.into(), Place::Wanted), &PLAIN)
+}
+
+/// Plain text that has a place in memory already, or needs none as it is part of the binary.
+pub(crate) fn held_text(status: StatusCode, body: Bytes) -> Reply {
+    typed(status, ReplyBody::new(body, Place::Had), &PLAIN)
+}
+
+/// The answer where there is no place for another one.
+pub(crate) fn full(full: MemoryFull) -> Reply {
+    let text = text(StatusCode::SERVICE_UNAVAILABLE, format!("{full}\n"));
+    retry_soon(text)
+}
+
+/// Finds a place for an answer that has none yet; else refuses it.
+pub(super) fn placed(reply: Reply, memory: &Arc<MemoryBudget>) -> Reply {
+    let (head, body) = reply.into_parts();
+    match body.placed(memory) {
+        Ok(body) => Response::from_parts(head, body),
+        Err(none) => full(none),
+    }
 }
 
 /// JSON with status 200; for people and tools, so it is not to be cached. Should a browser show it, it is data and
@@ -38,7 +60,8 @@ pub(crate) fn json(value: &impl Serialize) -> Reply {
     // Texts and numbers always fit into JSON.
     let body = serde_json::to_vec(value).unwrap_or_default();
     let kind = HeaderValue::from_static("application/json; charset=UTF-8");
-    let mut reply = typed(StatusCode::OK, body.into(), &ReplyHeaders::new(kind));
+    let body = ReplyBody::new(body.into(), Place::Wanted);
+    let mut reply = typed(StatusCode::OK, body, &ReplyHeaders::new(kind));
     for (name, value) in [
         (CACHE_CONTROL, "no-store"),
         (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
@@ -51,11 +74,12 @@ pub(crate) fn json(value: &impl Serialize) -> Reply {
     reply
 }
 
-/// Metrics in the Prometheus text format, version 0.0.4.
+/// Metrics in the Prometheus text format, version 0.0.4. They are of most use when memory is short, so they get a place.
 #[must_use]
 pub(crate) fn metrics(body: String) -> Reply {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    typed(StatusCode::OK, Bytes::from(body), &ReplyHeaders::new(kind))
+    let body = ReplyBody::new(body.into(), Place::Due);
+    typed(StatusCode::OK, body, &ReplyHeaders::new(kind))
 }
 
 /// 405, with the methods that would work.
@@ -110,14 +134,15 @@ impl ReplyHeaders {
     }
 }
 
-fn typed(status: StatusCode, body: Bytes, headers: &ReplyHeaders) -> Reply {
+fn typed(status: StatusCode, body: ReplyBody, headers: &ReplyHeaders) -> Reply {
     // These have no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5).
     let empty = matches!(
         status,
         StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
     );
-    let zero = body.is_empty() && !empty;
-    let mut reply = Response::new(Full::new(if empty { Bytes::new() } else { body }));
+    let zero = body.is_end_stream() && !empty;
+    let body = if empty { ReplyBody::default() } else { body };
+    let mut reply = Response::new(body);
     *reply.status_mut() = status;
     *reply.headers_mut() = if zero { &headers.empty } else { &headers.usual }.clone();
     reply

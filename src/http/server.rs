@@ -17,7 +17,8 @@ use tokio::sync::{Notify, watch};
 
 use super::Settings;
 use super::accept::{Accepted, Service, stopped};
-use super::reply::Reply;
+use super::head_memory::HeadMemory;
+use super::reply::{self, Reply};
 use super::write_timeout::WriteTimeout;
 
 /// The number of headers that hyper accepts by default. For this number it allocates no memory.
@@ -68,6 +69,7 @@ where
             stop,
         } = accepted;
         let settings = open.settings();
+        let stream = HeadMemory::new(stream, Arc::clone(&open));
         let stream = WriteTimeout::new(stream, settings.write_timeout, Arc::clone(&open));
         let begun = Notify::new();
         let answer = service_fn(|request| {
@@ -78,8 +80,8 @@ where
             let open = &open;
             async move {
                 let reply = reply.await;
-                open.idle();
-                Ok::<_, Infallible>(reply)
+                open.answered();
+                Ok::<_, Infallible>(reply::placed(reply, open.memory()))
             }
         });
         let builder = builder(settings, H::HALF_CLOSE);

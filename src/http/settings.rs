@@ -4,6 +4,9 @@ use std::time::Duration;
 
 use crate::settings::{bytes, count, seconds, settings};
 
+/// The largest memory that can be asked for, in bytes: 1 TiB, or what a pointer can count.
+const MOST_MEMORY: usize = if usize::BITS > 40 { 1 << 40 } else { 1 << 30 };
+
 settings! {
     /// What pollers may use of the listeners.
     pub struct Settings {
@@ -20,5 +23,9 @@ settings! {
         max_head: usize = 32 << 10, bytes(8 << 10, 1 << 20), restart;
         /// Headers of a request; with more the answer is 431.
         max_headers: usize = 100, count("headers", 16, 10_000), restart;
+        /// Memory for all that is held for others, besides `cache_bytes`: bodies that are read and unpacked, results and
+        /// pages that wait for slow readers, forms, long request heads. What does not fit gets 503 with Retry-After; the
+        /// slowest reader is closed. Answers up to 16KiB and heads up to 4KiB need no place: a quarter is theirs.
+        memory_limit: usize = 64 << 20, bytes(1 << 20, MOST_MEMORY);
     }
 }

@@ -4,21 +4,23 @@ use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
 use super::connections::OpenConnection;
 
-/// A stream whose writes fail when none of their bytes could be sent within a limit. While a write waits, the connection
-/// counts as busy.
+/// A stream whose writes fail when none of their bytes could be sent within a limit. From a write that waits until
+/// everything is sent, the connection counts as one with an unread answer.
 pub(super) struct WriteTimeout<S> {
     stream: S,
     open: Arc<OpenConnection>,
     limit: Duration,
     /// Runs while a write waits.
     timer: Option<Pin<Box<Sleep>>>,
+    /// A write has waited, and not everything was sent since.
+    is_unread: bool,
 }
 
 impl<S> WriteTimeout<S> {
@@ -28,6 +30,7 @@ impl<S> WriteTimeout<S> {
             open,
             limit,
             timer: None,
+            is_unread: false,
         }
     }
 
@@ -38,13 +41,12 @@ impl<S> WriteTimeout<S> {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         if written.is_ready() {
-            if self.timer.take().is_some() {
-                self.open.idle();
-            }
+            self.timer = None;
             return written;
         }
-        if self.timer.is_none() {
-            self.open.busy(Instant::now());
+        if !self.is_unread {
+            self.is_unread = true;
+            self.open.waits_for_reader();
         }
         let limit = self.limit;
         let timer = self
@@ -91,6 +93,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // hyper flushes when it has written all that it had.
+        if self.is_unread {
+            self.is_unread = false;
+            self.open.was_read();
+        }
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -8,6 +8,7 @@ use super::lookup::Resolver;
 use super::slots::{CheckId, SlotLimits, Slots};
 use super::tls::{TlsClient, TlsError};
 use super::{Check, Outcome, Protocol, Settings, Target, allowed, login, mysql};
+use crate::http::memory::MemoryBudget;
 use crate::net::Host;
 use crate::net::LocalAddresses;
 
@@ -20,15 +21,19 @@ pub struct Context {
     local: Arc<LocalAddresses>,
     pub(super) slots: Slots,
     resolver: Resolver,
+    /// For what targets send.
+    pub(super) memory: Arc<MemoryBudget>,
 }
 
 /// How much there is room for in this process.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Capacity {
     /// Probes that can run at once, as far as the limit of open files allows.
     pub probes: usize,
     /// Requests that may wait for a probe.
     pub waiting: usize,
+    /// Memory for what targets send.
+    pub memory: Arc<MemoryBudget>,
 }
 
 impl Context {
@@ -50,6 +55,7 @@ impl Context {
                 waiting: room.waiting,
             }),
             resolver: Resolver::default(),
+            memory: room.memory,
             settings,
             local,
         })
@@ -61,6 +67,7 @@ impl Context {
         let room = Capacity {
             probes: 64,
             waiting: 64,
+            memory: MemoryBudget::new(64 << 20),
         };
         Self::new(settings, room, Arc::default()).unwrap()
     }

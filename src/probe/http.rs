@@ -12,7 +12,8 @@ use super::login::{Login, Travel};
 use super::{
     AGENT, Headers, Outcome, Probe, Protocol, Request, Settings, http_rules, redirects, tls,
 };
-use crate::http::client::{self, BodilessRequest, UpstreamResponse};
+use crate::http::client::{self, BodilessRequest, ClientError, UpstreamResponse};
+use crate::http::memory::BodyBuffer;
 
 /// The row of `http`.
 pub(super) const HTTP: Protocol = Protocol {
@@ -131,10 +132,12 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     probe.trace.stage("waiting for the answer");
-    let max_body = probe.context.settings.max_body;
-    let answer = client::ask(stream, request, max_body)
-        .await
-        .map_err(|e| probe.failed(e))?;
+    let body = BodyBuffer::new(probe.memory(), probe.context.settings.max_body);
+    let answer = match client::ask(stream, request, body).await {
+        Ok(answer) => answer,
+        Err(ClientError::Full(full)) => return Err(probe.full(full)),
+        Err(e) => return Err(probe.failed(e)),
+    };
     probe.trace.note(|| {
         format!(
             "answered {} with {} bytes",

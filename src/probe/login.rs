@@ -133,6 +133,7 @@ mod tests {
         let room = Capacity {
             probes: 1,
             waiting: 1,
+            memory: crate::http::memory::MemoryBudget::new(64 << 20),
         };
         let own = LocalAddresses::known(&[OWN.parse().unwrap()], None);
         Context::new(settings, room, Arc::new(own)).unwrap()

@@ -10,6 +10,7 @@ use super::lines::{Lines, contains};
 use super::redis::{self, LINE_MAX, refused};
 use super::shown::on_one_line;
 use super::{Outcome, Probe, Protocol, Request, settle};
+use crate::http::memory::MemoryPermit;
 
 /// Longest reply, in bytes. A busy server's is about 10 KiB.
 const INFO_MAX: usize = 1 << 20;
@@ -31,18 +32,30 @@ pub(super) const SENTINEL_INFO: Protocol = Protocol {
 };
 
 async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Result<Outcome, Outcome> {
-    let info = ask(probe, last_section).await?;
+    let mut memory = probe.memory();
+    let info = ask(probe, last_section, &mut memory).await?;
     if is_match(probe) {
-        Ok(info.find(probe.target.query()))
-    } else {
-        info.json().map_err(|e| probe.failed(e))
+        return Ok(info.find(probe.target.query()));
     }
+    let text = info.json().map_err(|e| probe.failed(e))?;
+    memory
+        .grow_to(text.len())
+        .map_err(|full| probe.full(full))?;
+    Ok(Outcome {
+        body: memory.hold(text),
+        ours: false,
+        ..Outcome::healthy("")
+    })
 }
 
-async fn ask(probe: &Probe<'_>, last_section: &[u8]) -> Result<Info, Outcome> {
+async fn ask(
+    probe: &Probe<'_>,
+    last_section: &[u8],
+    memory: &mut MemoryPermit,
+) -> Result<Info, Outcome> {
     let mut lines = redis::open(probe).await?;
     probe.trace.stage("waiting for the answer to INFO");
-    let reply = read(probe, &mut lines, last_section).await?;
+    let reply = read(probe, &mut lines, last_section, memory).await?;
     let text = String::from_utf8_lossy(&reply);
     let mut info = Info::parse(&text);
     // What has no version is no answer to INFO, whatever else it is.
@@ -66,20 +79,28 @@ async fn read(
     probe: &Probe<'_>,
     lines: &mut Lines<'_>,
     last_section: &[u8],
+    memory: &mut MemoryPermit,
 ) -> Result<Bytes, Outcome> {
     lines.send(b"INFO\r\n").await.map_err(|e| probe.failed(e))?;
     // The first byte says which kind of reply it is (RESP).
     match lines.peek().await.map_err(|e| probe.failed(e))? {
-        b'$' => read_counted(probe, lines).await,
+        b'$' => read_counted(probe, lines, memory).await,
         b'-' => Err(read_error(probe, lines).await),
-        _ => read_bare(probe, lines, last_section).await,
+        _ => read_bare(probe, lines, last_section, memory).await,
     }
 }
 
-async fn read_counted(probe: &Probe<'_>, lines: &mut Lines<'_>) -> Result<Bytes, Outcome> {
+async fn read_counted(
+    probe: &Probe<'_>,
+    lines: &mut Lines<'_>,
+    memory: &mut MemoryPermit,
+) -> Result<Bytes, Outcome> {
     let head = lines.line(LINE_MAX).await.map_err(|e| probe.failed(e))?;
     match counted(&head) {
-        Some(count) if count <= INFO_MAX => lines.exact(count).await.map_err(|e| probe.failed(e)),
+        Some(count) if count <= INFO_MAX => {
+            memory.grow_to(count).map_err(|full| probe.full(full))?;
+            lines.exact(count).await.map_err(|e| probe.failed(e))
+        }
         _ => Err(got_back(lines, &head)),
     }
 }
@@ -103,7 +124,9 @@ async fn read_bare(
     probe: &Probe<'_>,
     lines: &mut Lines<'_>,
     last_section: &[u8],
+    memory: &mut MemoryPermit,
 ) -> Result<Bytes, Outcome> {
+    memory.grow_to(INFO_MAX).map_err(|full| probe.full(full))?;
     let reply = lines
         .until(last_section, INFO_MAX)
         .await
@@ -167,12 +190,8 @@ impl Info {
         refused("No matching field found".into())
     }
 
-    fn json(&self) -> Result<Outcome, serde_json::Error> {
-        let text = serde_json::to_string(&self.0)?;
-        Ok(Outcome {
-            ours: false,
-            ..Outcome::healthy(text)
-        })
+    fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
+        serde_json::to_vec(&self.0)
     }
 }
 

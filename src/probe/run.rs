@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{CheckId, Context, Outcome, Protocol, Target, Trace};
+use crate::http::memory::{MemoryFull, MemoryPermit, SMALL_ANSWER};
 use crate::net::Host;
 
 /// One probe under way: what the probe of a protocol gets.
@@ -85,6 +86,19 @@ impl Probe<'_> {
         let subject = self.subject();
         let elapsed = self.trace.elapsed();
         Outcome::unavailable(format!("{subject}: {cause} after {elapsed}"))
+    }
+
+    /// A failure for want of memory, which says nothing of the target.
+    pub(super) fn full(&self, full: MemoryFull) -> Outcome {
+        Outcome {
+            overload: true,
+            ..self.failed(full)
+        }
+    }
+
+    /// A place in memory for what the target sends.
+    pub(super) fn memory(&self) -> MemoryPermit {
+        self.context.memory.permit(SMALL_ANSWER)
     }
 }
 

@@ -33,6 +33,7 @@ fn every_limit_is_a_setting_and_shows_in_the_metrics() {
         ("max_waiting", 38.0),
         ("cache_entries", 10000.0),
         ("cache_bytes", 16777216.0),
+        ("memory_limit", 67108864.0),
         ("max_services", 100000.0),
         ("max_pollers", 10000.0),
         ("max_addresses_per_service", 256.0),

@@ -47,6 +47,7 @@ mod limits;
 mod login_to;
 mod mariadb;
 mod memcached;
+mod memory;
 mod metrics;
 mod mysql;
 mod mysql_peers;

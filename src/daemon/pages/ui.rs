@@ -59,7 +59,7 @@ pub(super) fn file(file: &UiFile, request: &HeaderMap) -> Reply {
     let tag = tag(file.bytes);
     let mut reply = match request.get(IF_NONE_MATCH) {
         Some(known) if *known == *tag => reply::text(StatusCode::NOT_MODIFIED, ""),
-        _ => reply::text(StatusCode::OK, Bytes::from_static(file.bytes)),
+        _ => reply::held_text(StatusCode::OK, Bytes::from_static(file.bytes)),
     };
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.kind));

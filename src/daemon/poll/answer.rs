@@ -19,7 +19,10 @@ const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health
 /// The answer to a poll.
 pub(crate) fn http(verdict: &Verdict, config: &Config) -> Reply {
     let (status, body) = content(verdict);
-    let reply = reply::text(status, body);
+    let reply = match verdict.outcome() {
+        Some(_) => reply::held_text(status, body),
+        None => reply::text(status, body),
+    };
     match (verdict, verdict.outcome()) {
         (Verdict::Down(closed), _) => down(reply, &closed.downtime, config),
         (_, Some(outcome)) if outcome.ours && !outcome.passes() => failed(reply, outcome),

@@ -5,6 +5,7 @@ use std::task::{Context, Poll};
 use tokio::io::ReadBuf;
 
 use super::*;
+use crate::http::memory::MemoryBudget;
 
 /// An upstream that takes any request, sends its answer in pieces and then closes the connection.
 struct Upstream {
@@ -57,7 +58,9 @@ type Outcome = Result<(u16, String), String>;
 fn outcome(method: Method, upstream: Upstream, max_body: usize) -> Outcome {
     let request = request(method, "/", HeaderMap::new()).unwrap();
     let runtime = tokio::runtime::Builder::new_current_thread().build();
-    let asking = ask(upstream, request, max_body);
+    let memory = MemoryBudget::new(1 << 20);
+    let body = BodyBuffer::new(memory.permit(0), max_body);
+    let asking = ask(upstream, request, body);
     match runtime.unwrap().block_on(asking) {
         Ok(response) => Ok((
             response.status.as_u16(),

@@ -7,13 +7,18 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
+use super::slow_readers::close_slowest;
 use super::{Connections, OpenConnection};
 
 impl Connections {
-    /// Starts the task that enforces the timeout, if it does not run yet. It ends with the last listener.
-    pub(in crate::http) fn enforce_header_timeout(self: &Arc<Self>) {
+    /// Starts the tasks that enforce the timeout and make room in memory, if they do not run yet.
+    pub(in crate::http) fn enforce_limits(self: &Arc<Self>) {
         if !self.enforced.swap(true, Ordering::Relaxed) {
             tokio::spawn(enforce(Arc::downgrade(self), self.settings.header_timeout));
+            tokio::spawn(close_slowest(
+                Arc::downgrade(self),
+                Arc::clone(&self.memory),
+            ));
         }
     }
 }

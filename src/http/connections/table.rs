@@ -22,6 +22,8 @@ pub(super) struct Table {
     idle: List,
     /// Connections whose request is being answered.
     busy: List,
+    /// Connections whose answer is not read.
+    unread: List,
     addresses: Slab<Address>,
     by_address: HashMap<IpAddr, usize>,
     /// How many were evicted and have not ended yet.
@@ -36,9 +38,9 @@ struct Row {
     /// Notified when it seems to be idle for too long.
     overdue: Arc<Notify>,
     state: State,
-    /// Since when it is idle or busy.
+    /// Since when it is in its state.
     since: Instant,
-    /// In the list of all idle or busy connections.
+    /// In the list of all connections in its state.
     links: Links,
     /// In the list of its address's idle connections.
     address_links: Links,
@@ -51,6 +53,8 @@ pub(super) enum State {
     Idle,
     /// Its request is being answered.
     Busy,
+    /// Its answer waits to be read.
+    Unread,
     /// It was evicted.
     Leaving,
 }
@@ -98,10 +102,11 @@ impl Table {
         self.link(id);
     }
 
-    /// Makes a connection the newest of the idle or the busy ones, unless it was evicted.
+    /// Makes a connection the newest of those in a state, unless it was evicted. An unread answer stays as old as it is.
     pub(super) fn set(&mut self, id: Id, state: State, now: Instant) {
-        if self.rows[id].state == State::Leaving {
-            return;
+        match (self.rows[id].state, state) {
+            (State::Leaving, _) | (State::Unread, State::Unread) => return,
+            _ => {}
         }
         self.unlink(id);
         self.rows[id].state = state;
@@ -118,9 +123,17 @@ impl Table {
         self.addresses[*index].idle.first
     }
 
-    /// The connection that is busy longest, and for how long.
+    /// The connection that is busy longest, or whose answer is unread longest, and for how long.
     pub(super) fn busy_longest(&self) -> Option<(Id, Duration)> {
-        let id = self.busy.first?;
+        let firsts = [self.busy.first, self.unread.first];
+        let oldest = firsts.into_iter().flatten();
+        let id = oldest.min_by_key(|id| self.rows[*id].since)?;
+        Some((id, self.rows[id].since.elapsed()))
+    }
+
+    /// The connection whose answer is unread longest, and for how long.
+    pub(super) fn unread_longest(&self) -> Option<(Id, Duration)> {
+        let id = self.unread.first?;
         Some((id, self.rows[id].since.elapsed()))
     }
 
@@ -159,7 +172,7 @@ impl Table {
         let row = self.rows.remove(id);
         match row.state {
             State::Leaving => self.leaving -= 1,
-            State::Idle | State::Busy => self.subtract_from(row.address),
+            State::Idle | State::Busy | State::Unread => self.subtract_from(row.address),
         }
     }
 
@@ -190,6 +203,7 @@ impl Table {
         match row.state {
             State::Leaving => {}
             State::Busy => self.busy.push(&mut self.rows, links, id),
+            State::Unread => self.unread.push(&mut self.rows, links, id),
             State::Idle => {
                 of_address.push(&mut self.rows, address_links, id);
                 self.idle.push(&mut self.rows, links, id);
@@ -202,6 +216,7 @@ impl Table {
         match row.state {
             State::Leaving => {}
             State::Busy => self.busy.remove(&mut self.rows, links, id),
+            State::Unread => self.unread.remove(&mut self.rows, links, id),
             State::Idle => {
                 let of_address = &mut self.addresses[row.address].idle;
                 of_address.remove(&mut self.rows, address_links, id);
@@ -274,7 +289,7 @@ impl Table {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let lists = [&self.idle, &self.busy];
+        let lists = [&self.idle, &self.busy, &self.unread];
         let no_list = lists.iter().all(|l| (l.first, l.last) == (None, None));
         let no_address = self.addresses.is_empty() && self.by_address.is_empty();
         self.rows.is_empty() && no_list && no_address && self.leaving == 0

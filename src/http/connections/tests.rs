@@ -8,7 +8,8 @@ fn connections(connections: usize, per_address: usize) -> Arc<Connections> {
         max_connections_per_address: per_address,
         ..Settings::default()
     };
-    Arc::new(Connections::new(connections, settings))
+    let memory = MemoryBudget::new(1000);
+    Arc::new(Connections::new(connections, settings, memory))
 }
 
 /// Enters a connection that stays until it is evicted; gives what its task holds.
@@ -39,7 +40,7 @@ async fn the_longest_idle_one_makes_room_and_a_busy_one_never_does() {
     first.busy(std::time::Instant::now());
     all.shed();
     assert_eq!(ids(&all), [first.id, third]);
-    first.idle();
+    first.answered();
     // It has just been answered, so the other one has waited for longer.
     all.shed();
     assert_eq!(ids(&all), [first.id]);
@@ -72,7 +73,7 @@ async fn room_comes_when_a_busy_connection_becomes_idle() {
     };
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    only.idle();
+    only.answered();
     drop(only);
     tokio::time::timeout(Duration::from_secs(20), waiting)
         .await
@@ -91,7 +92,7 @@ async fn nothing_stays_in_the_table() {
             0 => open.busy(std::time::Instant::now()),
             1 => {
                 open.busy(std::time::Instant::now());
-                open.idle();
+                open.answered();
             }
             _ => {}
         }

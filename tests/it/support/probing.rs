@@ -40,6 +40,7 @@ impl Prober {
         let room = Capacity {
             probes: 64,
             waiting: 64,
+            memory: hacheck::http::memory::MemoryBudget::new(64 << 20),
         };
         Self(Arc::new(
             Context::new(settings, room, Arc::new(LocalAddresses::default())).unwrap(),

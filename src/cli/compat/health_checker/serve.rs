@@ -19,6 +19,7 @@ use crate::daemon;
 use crate::group::{self, Alone, CheckContext, Group, GroupResult};
 use crate::http::accept;
 use crate::http::connections::Connections;
+use crate::http::memory::MemoryBudget;
 use crate::http::reply::{self, Reply};
 use crate::http::server::{Handler, Http};
 use crate::net::LocalAddresses;
@@ -32,7 +33,8 @@ const DRAIN: Duration = Duration::from_secs(1);
 /// Serves until a signal ends it.
 pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
     let address = checker.listener;
-    let handler = HealthHandler::new(&checker)?;
+    let memory = daemon::memory(&checker.config);
+    let handler = HealthHandler::new(&checker, &memory)?;
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
@@ -40,7 +42,8 @@ pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
     let socket = bind(address)?;
     log_start(&handler, &socket);
     let config = Config::default();
-    let connections = Connections::new(daemon::connections(&config), config.http);
+    let most = daemon::connections(&config);
+    let connections = Connections::new(most, config.http, memory);
     let connections = Arc::new(connections);
     let (stopping, stopped) = watch::channel(false);
     let accepting = accept::run(socket, Arc::clone(&connections), Http(handler), stopped);
@@ -118,9 +121,10 @@ impl Handler for HealthHandler {
 const FAILED: &str = "At least one health check failed";
 
 impl HealthHandler {
-    fn new(checker: &HealthChecker) -> Result<Self, Failure> {
+    fn new(checker: &HealthChecker, memory: &Arc<MemoryBudget>) -> Result<Self, Failure> {
         let own = Arc::new(LocalAddresses::default());
-        let context = daemon::check_context(&checker.config, own).map_err(Failure::failed)?;
+        let context = daemon::check_context(&checker.config, own, Arc::clone(memory));
+        let context = context.map_err(Failure::failed)?;
         Ok(Self {
             context: Arc::new(context),
             verbose_body: checker.verbose_body,

@@ -217,7 +217,8 @@ fn means(group: &Group, runner: HeartbeatRunner) -> Result<Arc<Means>, Failure> 
     // As byrondover's heartbeat runs them.
     config.probe.exec_environment = all_names();
     let own = Arc::new(LocalAddresses::default());
-    let context = daemon::check_context(&config, own).map_err(Failure::failed)?;
+    let context =
+        daemon::check_context(&config, own, daemon::memory(&config)).map_err(Failure::failed)?;
     let context = Arc::new(context);
     Ok(Arc::new(Means {
         runner: Arc::new(runner),

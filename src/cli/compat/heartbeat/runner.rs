@@ -132,7 +132,7 @@ impl Contexts<'_> {
             }
         }
         let own = Arc::new(LocalAddresses::default());
-        daemon::check_context(&config, own)
+        daemon::check_context(&config, own, daemon::memory(&config))
     }
 }
 

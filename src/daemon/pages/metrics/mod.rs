@@ -7,6 +7,7 @@ mod groups;
 mod histogram;
 mod host;
 mod limits;
+mod memory;
 mod pollers;
 mod probes;
 mod process;
@@ -33,6 +34,7 @@ pub(super) fn page(state: &DaemonState) -> Reply {
     host::add(&mut page, &live.config, &services, &known.changes);
     groups::add(&mut page, state);
     process::add(&mut page, state);
+    memory::add(&mut page, &state.memory);
     limits::add(&mut page, state);
     reply::metrics(page.finish())
 }

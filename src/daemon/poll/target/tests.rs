@@ -12,7 +12,11 @@ use crate::ledger::Face;
 fn poll(path: &str, headers: &[(&'static str, &str)]) -> (Poll, Live) {
     let addresses = [[10, 0, 0, 7].into(), [10, 0, 0, 8].into()];
     let own = LocalAddresses::known(&addresses, Some(addresses[0]));
-    let live = Live::new(Config::default(), Tokens::default(), &Arc::new(own)).unwrap();
+    let live = {
+        let config = Config::default();
+        let memory = crate::daemon::memory(&config);
+        Live::new(config, Tokens::default(), &Arc::new(own), &memory).unwrap()
+    };
     let (path, query) = match path.split_once('?') {
         Some((path, query)) => (path, Some(query)),
         None => (path, None),

@@ -1,0 +1,112 @@
+//! A place in memory for request heads: thousands that never end must not fill it.
+//!
+//! Rule: a head up to 4 KiB needs no place. Who sends more than there is a place for gets 503 while nothing else is being
+//! sent, and the connection ends.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::connections::OpenConnection;
+use super::memory::{MemoryPermit, SMALL_REQUEST};
+
+/// What is told in place of reading the rest of a head.
+const REFUSAL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\ncontent-length: 0\r\n\
+    connection: close\r\n\r\n";
+
+/// A stream whose reads are counted.
+pub(super) struct HeadMemory<S> {
+    stream: S,
+    open: Arc<OpenConnection>,
+    /// For the longest head so far: hyper keeps the memory for the next one.
+    permit: MemoryPermit,
+    /// What was read since this many requests had come.
+    read: usize,
+    requests: u64,
+}
+
+impl<S> HeadMemory<S> {
+    pub(super) fn new(stream: S, open: Arc<OpenConnection>) -> Self {
+        Self {
+            stream,
+            permit: open.memory().permit(0),
+            open,
+            read: 0,
+            requests: 0,
+        }
+    }
+
+    /// Counts bytes that were read; whether there is a place for them.
+    fn count(&mut self, bytes: usize) -> bool {
+        if self.open.is_busy() {
+            // What comes behind a head counts elsewhere, but for one read that hyper holds.
+            self.cover(bytes);
+            return true;
+        }
+        let requests = self.open.requests();
+        if requests != self.requests {
+            self.requests = requests;
+            self.read = 0;
+        }
+        self.read += bytes;
+        self.read <= SMALL_REQUEST || self.permit.grow_to(self.read).is_ok()
+    }
+
+    fn cover(&mut self, bytes: usize) {
+        if bytes > SMALL_REQUEST {
+            self.permit.cover(bytes);
+        }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for HeadMemory<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
+        let bytes = buf.filled().len() - before;
+        if self.count(bytes) {
+            return Poll::Ready(Ok(()));
+        }
+        // It is short, and nothing else is being sent: the kernel takes it, or the peer is not worth waiting for.
+        let _ = Pin::new(&mut self.stream).poll_write(cx, REFUSAL);
+        Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()))
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for HeadMemory<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}

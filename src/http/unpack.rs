@@ -1,0 +1,79 @@
+//! Unpacks gzip bodies, in steps within the memory budget.
+//!
+//! Rule: a serving thread unpacks little. Of what is longer, two at a time are unpacked on threads that serve nobody.
+
+use std::io::{self, Read as _};
+
+use flate2::bufread::GzDecoder;
+use tokio::sync::{Semaphore, oneshot};
+
+use super::memory::{BodyBuffer, MemoryFull};
+
+/// Most that a serving thread unpacks, in bytes.
+const SHORT: usize = 64 << 10;
+
+/// How much is unpacked at once, in bytes.
+const STEP: usize = 16 << 10;
+
+/// Those that may unpack on other threads.
+static UNPACKERS: Semaphore = Semaphore::const_new(2);
+
+/// Why a body cannot be unpacked.
+pub(super) enum UnpackError {
+    Gzip(io::Error),
+    Full(MemoryFull),
+}
+
+impl From<MemoryFull> for UnpackError {
+    fn from(e: MemoryFull) -> Self {
+        Self::Full(e)
+    }
+}
+
+/// Unpacks a body, as far as a body like it may be long.
+///
+/// # Errors
+/// When it is not gzip, or there is no memory for it.
+pub(super) async fn gzip(packed: BodyBuffer) -> Result<BodyBuffer, UnpackError> {
+    let short = unpack(packed.bytes(), packed.another(), &|body| {
+        body.bytes().len() > SHORT
+    })?;
+    if short.bytes().len() <= SHORT {
+        return Ok(short);
+    }
+    drop(short);
+    unpack_elsewhere(packed).await
+}
+
+/// Unpacks on a thread that serves nobody, for as long as somebody waits for it.
+async fn unpack_elsewhere(packed: BodyBuffer) -> Result<BodyBuffer, UnpackError> {
+    let turn = UNPACKERS.acquire().await;
+    let (sender, receiver) = oneshot::channel();
+    tokio::task::spawn_blocking(move || {
+        let _turn = turn;
+        let body = unpack(packed.bytes(), packed.another(), &|_| sender.is_closed());
+        // Nobody may wait any more.
+        let _ = sender.send(body);
+    });
+    match receiver.await {
+        Ok(body) => body,
+        Err(_) => Err(UnpackError::Gzip(io::ErrorKind::Interrupted.into())),
+    }
+}
+
+/// Unpacks until the body ends, is as long as it may be, or is enough.
+fn unpack(
+    packed: &[u8],
+    mut body: BodyBuffer,
+    is_enough: &dyn Fn(&BodyBuffer) -> bool,
+) -> Result<BodyBuffer, UnpackError> {
+    let mut decoder = GzDecoder::new(packed);
+    let mut step = [0; STEP];
+    while !body.is_complete() && !is_enough(&body) {
+        match decoder.read(&mut step).map_err(UnpackError::Gzip)? {
+            0 => break,
+            n => body.push(&step[..n])?,
+        }
+    }
+    Ok(body)
+}
