@@ -55,6 +55,7 @@ impl CacheKey {
         let request = match check.protocol.request {
             Request::Ignored => None,
             Request::Segment => Some(target.segment().into()),
+            Request::Path => Some(target.bare_path().into()),
             Request::Options(read) => {
                 let options = read(target.query())
                     .map_err(|e| Outcome::bad_request(format!("{}: {e}", check.protocol.name)))?;

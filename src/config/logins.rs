@@ -85,7 +85,7 @@ fn leaves_this_host(check: &GroupCheck) -> bool {
     match &check.host {
         Host::Local => false,
         Host::Address(address) => !IpAddr::is_loopback(address),
-        Host::Name(_) => true,
+        Host::Name(_) => !check.host.is_localhost(),
     }
 }
 

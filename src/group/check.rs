@@ -17,7 +17,7 @@ pub struct GroupCheck {
     pub text: String,
     /// The protocol's name.
     pub protocol: &'static str,
-    /// The host; `localhost` is this host.
+    /// The host.
     pub host: Host,
     /// The port; 0 where none is needed.
     pub port: u16,
@@ -174,7 +174,7 @@ fn host_and_port(text: &str) -> Result<(Host, Option<u16>), GroupCheckError> {
         },
     };
     match Host::parse(host) {
-        Ok(host) => Ok((host.or_local(), port)),
+        Ok(host) => Ok((host, port)),
         Err(_) => Err(fault("has no host name or address that could be")),
     }
 }
@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn urls_are_read() {
         for (text, host, port, path) in [
-            ("tcp://localhost:5432", "127.0.0.1", 5432, "/"),
+            ("tcp://localhost:5432", "localhost", 5432, "/"),
             (
                 "http://Web.Example/health?a=b",
                 "web.example",

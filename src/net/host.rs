@@ -54,12 +54,22 @@ impl Host {
         }
     }
 
-    /// The same, with the name `localhost` taken for this host instead of being looked up.
+    /// The same, with the name `localhost` taken for 127.0.0.1 instead of being looked up.
     #[must_use]
     pub fn or_local(self) -> Self {
+        if self.is_localhost() {
+            Self::Local
+        } else {
+            self
+        }
+    }
+
+    /// Whether it is the name `localhost`: this host, by 127.0.0.1 and by ::1 (RFC 6761 section 6.3).
+    #[must_use]
+    pub fn is_localhost(&self) -> bool {
         match self {
-            Self::Name(name) if &*name == "localhost" => Self::Local,
-            other => other,
+            Self::Name(name) => &**name == "localhost",
+            Self::Local | Self::Address(_) => false,
         }
     }
 }
@@ -166,9 +176,10 @@ mod tests {
     }
 
     #[test]
-    fn localhost_is_this_host_only_where_that_is_asked_for() {
-        let host = Host::parse("LocalHost").unwrap();
-        assert_eq!(host, Host::Name("localhost".into()));
-        assert_eq!(host.or_local(), Host::Local);
+    fn localhost_is_known_by_its_name() {
+        assert!(Host::parse("LocalHost").unwrap().is_localhost());
+        for other in ["localhost.example", "127.0.0.1", "::1"] {
+            assert!(!Host::parse(other).unwrap().is_localhost(), "{other}");
+        }
     }
 }

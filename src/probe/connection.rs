@@ -65,7 +65,7 @@ async fn connect_tcp(probe: &Probe<'_>) -> Result<Connection, Outcome> {
     probe.trace.stage("looking up the host");
     let addresses = probe.addresses().await?;
     probe.trace.stage("connecting");
-    let mut cause = "the host has no address".to_owned();
+    let mut failure = None;
     for (i, address) in addresses.iter().enumerate() {
         let limit = share(probe.deadline, addresses.len() - i);
         match connect_within(limit, *address).await {
@@ -73,11 +73,27 @@ async fn connect_tcp(probe: &Probe<'_>) -> Result<Connection, Outcome> {
                 probe.trace.note(|| format!("connected to {address}"));
                 return Ok(Connection::Tcp(stream));
             }
-            Err(e) => cause = cause_text(e),
+            Err(e) => {
+                probe
+                    .trace
+                    .note(|| format!("{address}: {}", cause_text(&e)));
+                failure = Some(telling(failure, e));
+            }
         }
-        probe.trace.note(|| format!("{address}: {cause}"));
     }
-    Err(probe.failed(cause))
+    Err(match failure {
+        Some(e) => probe.failed(cause_text(e)),
+        None => probe.failed("the host has no address"),
+    })
+}
+
+/// The failure that tells more: not that this host has no IPv6, where something else is wrong over IPv4.
+fn telling(earlier: Option<io::Error>, later: io::Error) -> io::Error {
+    use io::ErrorKind::{AddrNotAvailable, NetworkUnreachable};
+    match earlier {
+        Some(earlier) if matches!(later.kind(), AddrNotAvailable | NetworkUnreachable) => earlier,
+        _ => later,
+    }
 }
 
 /// How long one of so many addresses may take. The last one has all that is left, until the probe's deadline ends it.

@@ -1,18 +1,18 @@
-//! `haproxy`: the backend named like the service is UP, says the statistics page on that port (HAProxy Management
-//! Guide, section 9.1, "CSV format").
+//! `haproxy`: the backend named like the service is UP, says the statistics page on that port, at the path of the check
+//! (HAProxy Management Guide, section 9.1, "CSV format").
 
 use hyper::{Method, StatusCode};
 
 use super::{Headers, Outcome, Probe, Protocol, Request, http, login};
 
-/// The page, as CSV.
-const PAGE: &str = "/;csv";
+/// What makes the page CSV.
+const AS_CSV: &str = ";csv";
 
 /// The row of the table.
 pub(super) const HAPROXY: Protocol = Protocol {
     name: "haproxy",
     needs_slash: false,
-    request: Request::Ignored,
+    request: Request::Path,
     keyed_by_service: true,
     default_port: Some(8404),
     bare_timeout: false,
@@ -21,29 +21,37 @@ pub(super) const HAPROXY: Protocol = Protocol {
 };
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let answer = http::ask(probe, Method::GET, PAGE, &Headers::default()).await?;
+    let page = page(probe.target.bare_path());
+    let answer = http::ask(probe, Method::GET, &page, &Headers::default()).await?;
     if answer.status.is_client_error() || answer.status.is_server_error() {
         return Err(http::outcome(answer));
     }
     // A redirect that is passed on would look healthy to the poller.
     if !answer.status.is_success() {
-        return Err(probe.failed(format_args!("{PAGE} answered {}", answer.status)));
+        return Err(probe.failed(format_args!("{page} answered {}", answer.status)));
     }
     let service = &*probe.target.service;
-    let status = backend_status(&String::from_utf8_lossy(&answer.body), service);
-    let Some(status) = status else {
-        if answer.body.len() >= probe.context.settings.max_body {
-            return Err(probe.failed(format_args!(
-                "{PAGE} is longer than max_body and cut before {service}"
-            )));
-        }
-        return Err(unhealthy(format!("{service} is not found")));
-    };
+    match backend_status(&String::from_utf8_lossy(&answer.body), service) {
+        Some(status) => Ok(judge(service, &status)),
+        None if answer.body.len() >= probe.context.settings.max_body => Err(probe.failed(
+            format_args!("{page} is longer than max_body and cut before {service}"),
+        )),
+        None => Err(unhealthy(format!("{service} is not found"))),
+    }
+}
+
+/// `stats uri` as CSV, whether the check's path says so or not.
+fn page(path: &str) -> String {
+    let uri = path.strip_suffix(AS_CSV).unwrap_or(path);
+    format!("{uri}{AS_CSV}")
+}
+
+fn judge(service: &str, status: &str) -> Outcome {
     let text = format!("{service} is {}", status.escape_debug());
-    if is_up(&status) {
-        Ok(Outcome::healthy(text))
+    if is_up(status) {
+        Outcome::healthy(text)
     } else {
-        Err(unhealthy(text))
+        unhealthy(text)
     }
 }
 

@@ -51,6 +51,8 @@ pub(crate) enum Request {
     Options(ReadOptions),
     /// The path's first segment.
     Segment,
+    /// The path, without the query string.
+    Path,
 }
 
 /// Reads the options of a query string, and returns a text that is the same for queries that mean the same.

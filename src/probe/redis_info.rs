@@ -1,5 +1,6 @@
-//! `redis-info` and `sentinel-info`: the fields of `INFO` as JSON, or whether one of them has a value: the path
-//! `match?role=master&role=slave` passes when any of its pairs does (Redis command reference, INFO).
+//! `redis-info` and `sentinel-info`: the fields of `INFO` as JSON, or whether they have certain values: the path
+//! `match?role=master&role=slave` passes when any of its pairs does, `match_all?role=slave&master_link_status=up` when all
+//! do (Redis command reference, INFO).
 
 use std::collections::BTreeMap;
 use std::net::SocketAddrV4;
@@ -32,10 +33,18 @@ pub(super) const SENTINEL_INFO: Protocol = Protocol {
 };
 
 async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Result<Outcome, Outcome> {
+    let query = probe.target.query();
+    let wanted = wanted(probe.target.bare_path(), query);
+    if matches!(wanted, Wanted::AllOf) && query.is_empty() {
+        let text = "match_all names no field; write one such as match_all?role=master";
+        return Err(Outcome::bad_request(text));
+    }
     let mut memory = probe.memory();
     let info = ask(probe, last_section, &mut memory).await?;
-    if is_match(probe) {
-        return Ok(info.find(probe.target.query()));
+    match wanted {
+        Wanted::Json => {}
+        Wanted::AnyOf => return Ok(info.find_any(query)),
+        Wanted::AllOf => return Ok(info.find_all(query)),
     }
     let text = info.json().map_err(|e| probe.failed(e))?;
     memory
@@ -46,6 +55,24 @@ async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Result<Outcome
         ours: false,
         ..Outcome::healthy("")
     })
+}
+
+/// What a check wants to know.
+enum Wanted {
+    /// All fields.
+    Json,
+    /// Whether any field has its value.
+    AnyOf,
+    /// Whether all fields have their values.
+    AllOf,
+}
+
+fn wanted(path: &str, query: &str) -> Wanted {
+    match path.trim_matches('/') {
+        "match" if !query.is_empty() => Wanted::AnyOf,
+        "match_all" => Wanted::AllOf,
+        _ => Wanted::Json,
+    }
 }
 
 async fn ask(
@@ -66,12 +93,6 @@ async fn ask(
         info.add_master(&text);
     }
     Ok(info)
-}
-
-/// Whether the check wants a field to have a value.
-fn is_match(probe: &Probe<'_>) -> bool {
-    let path = probe.target.bare_path().trim_matches('/');
-    path == "match" && !probe.target.query().is_empty()
 }
 
 /// Reads the reply: a string counted in bytes, an error, or lines as they are.
@@ -177,7 +198,7 @@ impl Info {
     }
 
     /// Passes when any pair of the query is a field and its value.
-    fn find(&self, query: &str) -> Outcome {
+    fn find_any(&self, query: &str) -> Outcome {
         for (field, value) in form_urlencoded::parse(query.as_bytes()) {
             if self.get(&field) == Some(&*value) {
                 return Outcome::healthy(format!(
@@ -188,6 +209,23 @@ impl Info {
             }
         }
         refused("No matching field found".into())
+    }
+
+    /// Passes when all pairs of the query are fields and their values; else says what the first other one is.
+    fn find_all(&self, query: &str) -> Outcome {
+        let mut fields = Vec::new();
+        for (field, value) in form_urlencoded::parse(query.as_bytes()) {
+            let name = on_one_line(&field);
+            match self.get(&field) {
+                Some(found) if found == &*value => fields.push(name),
+                Some(found) => {
+                    let (found, value) = (on_one_line(found), on_one_line(&value));
+                    return refused(format!("Field {name} is {found}, not {value}"));
+                }
+                None => return refused(format!("Field {name} is not there")),
+            }
+        }
+        Outcome::healthy(format!("All fields match: {}", fields.join(", ")))
     }
 
     fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
@@ -255,6 +293,33 @@ mod tests {
             assert_eq!(info.get(absent), None, "{absent}");
         }
         assert_eq!(info.0.len(), 3);
+    }
+
+    #[test]
+    fn all_pairs_must_match_where_all_are_asked_for() {
+        let info = Info::parse("role:slave\nmaster_link_status:up\n");
+        for (query, status, said) in [
+            (
+                "role=slave&master_link_status=up",
+                200,
+                "All fields match: role, master_link_status",
+            ),
+            (
+                "role=slave&master_link_status=down",
+                500,
+                "Field master_link_status is up, not down",
+            ),
+            (
+                "role=slave&role=master",
+                500,
+                "Field role is slave, not master",
+            ),
+            ("role=slave&nosuch=", 500, "Field nosuch is not there"),
+        ] {
+            let outcome = info.find_all(query);
+            assert_eq!(outcome.status.as_u16(), status, "{query}");
+            assert_eq!(outcome.body, said.as_bytes(), "{query}");
+        }
     }
 
     #[test]

@@ -55,6 +55,23 @@ fn a_group_passes_when_all_any_or_so_many_of_its_checks_do() {
         .is(404, "the configuration has no group 'other'");
 }
 
+/// A service may listen on either of the two; one that is named by its address is asked at that one alone.
+#[test]
+fn localhost_is_tried_at_both_of_its_addresses() {
+    let v6 = TcpListener::bind("[::1]:0").unwrap();
+    let port = v6.local_addr().unwrap().port();
+    let config = format!(
+        "groups:\n\
+         \x20 both: {{checks: [tcp://localhost:{port}]}}\n\
+         \x20 one: {{checks: [\"tcp://127.0.0.1:{port}\"]}}\n"
+    );
+    let daemon = Daemon::with_config(&config);
+    daemon
+        .get("/group/both/0")
+        .says(200, "1 of 1 checks passed");
+    daemon.get("/group/one/0").says(503, "connection refused");
+}
+
 #[test]
 fn every_kind_of_check_may_be_in_a_group_and_redirects_pass() {
     let upstream = Upstream::start(|head| {
@@ -67,7 +84,7 @@ fn every_kind_of_check_may_be_in_a_group_and_redirects_pass() {
     let port = upstream.port();
     let config = format!(
         "exec: {{zk: [/bin/sh, -c, \"echo $HACHECK_SERVICE\"], no: \"false\"}}\n\
-         groups: {{node: {{timeout: 5, checks: [\"http://localhost:{port}/health?a=b\", http://127.0.0.1:{port}/moved, exec:zk]}},\n\
+         groups: {{node: {{timeout: 5, checks: [\"http://127.0.0.1:{port}/health?a=b\", http://127.0.0.1:{port}/moved, exec:zk]}},\n\
          \x20 bad: {{checks: [exec:no]}}}}\n"
     );
     let daemon = Daemon::with_config(&config);

@@ -15,10 +15,12 @@ fn a_real_haproxy_tells_its_backends_states() {
     require("/usr/sbin/haproxy", "haproxy");
     let up = TcpListener::bind(("127.0.0.1", 0)).unwrap();
     let (folder, port, down) = (TempDir::new(), free_port(), free_port());
+    let other = free_port();
     let config = folder.path().join("haproxy.cfg");
     let text = format!(
         "defaults\n mode http\n timeout connect 1s\n timeout client 5s\n timeout server 5s\n\
          frontend stats\n bind 127.0.0.1:{port}\n stats enable\n stats uri /\n\
+         frontend elsewhere\n bind 127.0.0.1:{other}\n stats enable\n stats uri /admin/stats\n\
          backend web\n server s1 {} check inter 100ms\n\
          backend db\n server s1 127.0.0.1:{down} check inter 100ms fall 1\n",
         up.local_addr().unwrap()
@@ -33,6 +35,11 @@ fn a_real_haproxy_tells_its_backends_states() {
     ask("web").is(200, "web is UP");
     ask("other").is(500, "other is not found");
     ask("stats").is(500, "stats is not found");
+    for path in ["admin/stats", "admin/stats;csv", "admin/stats?x=1"] {
+        check(&format!("/haproxy/web/{other}/{path}")).is(200, "web is UP");
+        check(&format!("/haproxy/db/{other}/{path}")).is(500, "db is DOWN");
+    }
+    check(&format!("/haproxy/web/{other}")).has(503, "");
 }
 
 #[test]

@@ -129,6 +129,16 @@ fn all_ports_and_scripts_must_be_well() {
 }
 
 #[test]
+fn a_port_is_tried_on_both_addresses_of_localhost() {
+    let v6 = TcpListener::bind("[::1]:0").unwrap();
+    let port = v6.local_addr().unwrap().port().to_string();
+    let checker = Checker::start(TempDir::new(), &["--port", &port]);
+    checker.get("/").is(200, "OK");
+    drop(v6);
+    checker.get("/").is(504, "At least one health check failed");
+}
+
+#[test]
 fn a_script_has_the_environment_that_health_checker_was_started_with() {
     // Cargo sets this one for tests.
     let script = "/bin/sh -c 'test -n \"$CARGO_MANIFEST_DIR\"'";

@@ -72,6 +72,11 @@ fn a_real_redis_pongs_and_tells_its_fields() {
         .is(200, "Match found: field redis_mode, value standalone");
     info("/match?role=slave").is(500, "No matching field found");
     info("/match?role=").is(500, "No matching field found");
+    info("/match_all?role=master&redis_mode=standalone")
+        .is(200, "All fields match: role, redis_mode");
+    info("/match_all?role=slave&redis_mode=standalone").is(500, "Field role is master, not slave");
+    info("/match_all?role=master&nosuch=1").is(500, "Field nosuch is not there");
+    info("/match_all").has(400, "match_all names no field");
     info("/other?role=slave").has(200, "redis_version");
     check_with(user(None, "hunter2"), &format!("/redis/cache/{port}")).has(
         500,

@@ -134,6 +134,25 @@ fn with_verification_the_certificate_must_be_trusted_and_of_the_right_name() {
     answer.says(503, "certificate");
 }
 
+/// Whatever the poller's `Host`, and though the name does not lead to the server.
+#[test]
+fn the_host_of_a_rule_is_the_name_that_is_verified() {
+    let server = Server::start("web.example", &RSA);
+    let daemon = |host: &str| {
+        Daemon::with_config(&format!(
+            "tls_verify: true\ntls_ca_file: {}\nhttp_rules: {{web: {{headers: {{Host: \"{host}\"}}}}}}\n",
+            server.certificate().display()
+        ))
+    };
+    for poller in ["10.0.0.5:3333", "other.example"] {
+        let right = daemon("web.example:8443").get_with(&server.path(), &[("Host", poller)]);
+        assert_eq!(right.status, 200, "{right:?}");
+    }
+    daemon("other.example")
+        .get_with(&server.path(), &[("Host", "web.example")])
+        .says(503, "certificate");
+}
+
 #[test]
 fn a_server_that_does_not_speak_tls_fails_the_check() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

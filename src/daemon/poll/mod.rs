@@ -163,7 +163,7 @@ impl Asked {
             return None;
         };
         match check.protocol.request {
-            Request::Whole => Some(check.target.bare_path().into()),
+            Request::Whole | Request::Path => Some(check.target.bare_path().into()),
             Request::Options(read) => read(check.target.query()).ok().map(Cow::from),
             Request::Segment | Request::Ignored => None,
         }

@@ -23,7 +23,7 @@ use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
 use self::verify::AnyCertificate;
 pub(super) use self::verify::trusted;
-use super::{Outcome, Probe, Settings};
+use super::{Outcome, Probe, Settings, http};
 use crate::net::Host;
 use crate::os::cause::cause_text;
 
@@ -92,8 +92,8 @@ fn client_config(settings: &Settings) -> Result<ClientConfig, TlsError> {
     Ok(builder.with_no_client_auth())
 }
 
-/// Shakes hands with the target. The name that is asked for, and verified, is the target's host name, else the
-/// poller's copied `Host`, else the address.
+/// Shakes hands with the target. The name that is asked for, and verified, is the `Host` that the service's rule sends,
+/// else the target's host name, else the poller's copied `Host`, else the address.
 pub(super) async fn wrap<S>(probe: &Probe<'_>, stream: S) -> Result<TlsStream<S>, Outcome>
 where
     S: AsyncRead + AsyncWrite + Unpin,
@@ -128,6 +128,10 @@ where
 
 /// The name to ask for, and to verify.
 pub(super) fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    if let Some(host) = http::host_of_rule(probe) {
+        let name = without_port(host).trim_matches(['[', ']']);
+        return ServerName::try_from(name.to_owned());
+    }
     let address = match &probe.target.host {
         Host::Name(name) => return ServerName::try_from(name.to_string()),
         Host::Address(address) => *address,

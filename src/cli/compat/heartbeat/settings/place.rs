@@ -48,7 +48,7 @@ impl HostName {
             false => name.to_owned(),
         };
         Some(Self {
-            host: host.or_local(),
+            host,
             written,
             user,
         })
