@@ -26,6 +26,8 @@ use super::poll::decide::Verdict;
 use super::poll::route::{self, CheckPath, Route};
 use super::state::DaemonState;
 use crate::http::accept::{Accepted, Service};
+use crate::http::connections::OpenConnection;
+use crate::http::foreign::Foreign;
 use crate::http::phrase::reason_phrase;
 use crate::ledger::Face;
 use crate::os::cause::cause_text;
@@ -65,6 +67,7 @@ impl Service<TcpStream> for Agents {
         };
         let arrived = Instant::now();
         accepted.open.busy(arrived);
+        note_foreign(&accepted.open, &line, from);
         let text = answer(&self.0, &line, from, arrived).await;
         let question = String::from_utf8_lossy(&line);
         log::debug!("agent-check from {from}: {question:?} is answered {text}");
@@ -73,6 +76,16 @@ impl Service<TcpStream> for Agents {
             stream.shutdown().await
         };
         let _ = timeout(WRITE, sending).await;
+    }
+}
+
+/// Counts what is none of the agent protocol. HTTP begins like a line that names a check.
+fn note_foreign(open: &OpenConnection, line: &[u8], from: IpAddr) {
+    let is_http = line.trim_ascii_end().ends_with(b" HTTP/1.1");
+    match Foreign::of(line) {
+        Foreign::Other => {}
+        Foreign::Http if !is_http => {}
+        kind => open.is_foreign(kind, from),
     }
 }
 

@@ -11,7 +11,7 @@ mod table;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use table::{Id, State, Table};
@@ -19,6 +19,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::Settings;
+use super::foreign::{FIRST, Foreign, ForeignCounts};
 use super::memory::MemoryBudget;
 
 /// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
@@ -37,6 +38,7 @@ pub(crate) struct Connections {
     dropped: AtomicU64,
     dropped_for_address: AtomicU64,
     turned_away: AtomicU64,
+    foreign: ForeignCounts,
     /// Listeners that still accept.
     listeners: AtomicUsize,
     /// Whether the tasks run that enforce the limits.
@@ -58,6 +60,7 @@ impl Connections {
             dropped: AtomicU64::new(0),
             dropped_for_address: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
+            foreign: ForeignCounts::default(),
             listeners: AtomicUsize::new(0),
             enforced: AtomicBool::new(false),
             changed: Notify::new(),
@@ -92,6 +95,12 @@ impl Connections {
     #[must_use]
     pub(crate) fn turned_away(&self) -> u64 {
         self.turned_away.load(Ordering::Relaxed)
+    }
+
+    /// Connections that spoke what their port does not.
+    #[must_use]
+    pub(crate) fn foreign(&self, kind: Foreign) -> u64 {
+        self.foreign.get(kind)
     }
 
     /// Counts a connection that was closed unread.
@@ -191,6 +200,7 @@ impl Connections {
             requests: AtomicU64::new(0),
             is_asked: AtomicBool::new(false),
             is_unread: AtomicBool::new(false),
+            first: OnceLock::new(),
         };
         let task = start(Arc::new(open));
         table.enter(address, task, overdue);
@@ -221,6 +231,8 @@ pub(crate) struct OpenConnection {
     is_asked: AtomicBool,
     /// An answer is not read.
     is_unread: AtomicBool,
+    /// How it begins; zeros stand for what has not come.
+    first: OnceLock<[u8; FIRST]>,
 }
 
 impl OpenConnection {
@@ -267,6 +279,27 @@ impl OpenConnection {
     pub(super) fn was_read(&self) {
         self.is_unread.store(false, Ordering::Relaxed);
         self.enter_state(Instant::now());
+    }
+
+    /// Notes the first bytes; all later ones are none.
+    pub(super) fn begins_with(&self, bytes: &[u8]) {
+        if bytes.is_empty() || self.first.get().is_some() {
+            return;
+        }
+        let mut first = [0; FIRST];
+        let length = bytes.len().min(FIRST);
+        first[..length].copy_from_slice(&bytes[..length]);
+        let _ = self.first.set(first);
+    }
+
+    /// What its first bytes are, if any came.
+    pub(super) fn spoke(&self) -> Option<Foreign> {
+        self.first.get().map(|first| Foreign::of(first))
+    }
+
+    /// Counts it as one that does not speak what its port does.
+    pub(crate) fn is_foreign(&self, kind: Foreign, from: IpAddr) {
+        self.connections.foreign.add(kind, from);
     }
 
     /// Only the connection's own task changes it.

@@ -17,6 +17,8 @@ use tokio::sync::{Notify, watch};
 
 use super::Settings;
 use super::accept::{Accepted, Service, stopped};
+use super::connections::OpenConnection;
+use super::foreign::Foreign;
 use super::head_memory::HeadMemory;
 use super::reply::{self, Reply};
 use super::write_timeout::WriteTimeout;
@@ -97,7 +99,18 @@ where
         };
         if let Err(e) = ended {
             log::debug!("connection of {}: {e}", peer.ip());
+            note_foreign(&open, &e, peer.ip());
         }
+    }
+}
+
+/// Counts a connection that ended because it is none of HTTP.
+fn note_foreign(open: &OpenConnection, e: &hyper::Error, from: IpAddr) {
+    match open.spoke() {
+        // A fault in a request, or a request that is too large.
+        None | Some(Foreign::Http) => {}
+        Some(kind) if e.is_parse() => open.is_foreign(kind, from.to_canonical()),
+        Some(_) => {}
     }
 }
 

@@ -1,4 +1,5 @@
-//! Ends connections whose peers do not read what they asked for, so that the memory of their answers is freed.
+//! Ends connections whose peers do not read what they asked for, so that the memory of their answers is freed. How a
+//! connection begins is noted on the way.
 
 use std::io;
 use std::pin::Pin;
@@ -65,7 +66,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for WriteTimeout<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(cx, buf)
+        let before = buf.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(cx, buf);
+        self.open.begins_with(&buf.filled()[before..]);
+        read
     }
 }
 

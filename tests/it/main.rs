@@ -44,6 +44,7 @@ mod hung;
 mod instances;
 mod kept;
 mod limits;
+mod listeners;
 mod login_to;
 mod mariadb;
 mod memcached;

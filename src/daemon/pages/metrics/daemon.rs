@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::{DaemonState, Exposition, get};
 use crate::daemon::counters::Counters;
 use crate::http::connections::Connections;
+use crate::http::foreign::Foreign;
 use crate::os::logging;
 
 pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
@@ -65,4 +66,14 @@ fn connections(page: &mut Exposition, connections: &Connections) {
         "Connections from outside allow_from.",
         connections.turned_away(),
     );
+    page.metric(
+        "hacheck_connections_foreign_total",
+        "counter",
+        "Connections that did not speak what their port does, by what they spoke.",
+    );
+    for kind in Foreign::ALL {
+        let labels = [("kind", kind.name())];
+        let name = "hacheck_connections_foreign_total";
+        page.sample(name, &labels, connections.foreign(kind));
+    }
 }
