@@ -14,6 +14,8 @@ use serde::de::DeserializeOwned;
 
 use crate::cli::failure::Failure;
 use crate::ledger::PollersPage;
+use crate::ledger::overview::Overview;
+use crate::names::text::first_line;
 use crate::spool::{Key, Spool};
 
 /// The daemon's port unless told otherwise.
@@ -27,6 +29,12 @@ const ANSWER_MAX: usize = 64 << 20;
 
 /// How much is read at once, in bytes.
 const PART: usize = 64 << 10;
+
+/// The setting that a daemon names which shows its state to others only.
+const PAGE_SETTING: &str = "page_from";
+
+/// Most of what it says that is shown, in characters.
+const SAYS_MAX: usize = 200;
 
 /// The daemon, as a command reaches it.
 #[derive(Debug, Clone, Copy)]
@@ -46,6 +54,11 @@ pub(crate) enum DaemonError {
     Silent {
         port: u16,
         limit: Duration,
+    },
+    /// The page of the host is not for this host, by the daemon's own settings.
+    Refused {
+        port: u16,
+        says: String,
     },
     /// An answer other than 200.
     Status {
@@ -77,6 +90,12 @@ impl fmt::Display for DaemonError {
                 "hacheck on port {port} did not answer within {} s; look at its log",
                 limit.as_secs_f64()
             ),
+            Self::Refused { port, says } => {
+                write!(
+                    f,
+                    "hacheck on port {port} shows its state to nobody here: {says}"
+                )
+            }
             Self::Status { port, status, page } => write!(
                 f,
                 "port {port} answered {status} to {page}: another program, or another version; give the port of hacheck with -p"
@@ -141,6 +160,25 @@ impl DaemonClient {
         self.body("/recent", limit)
     }
 
+    /// The state of this host, of these services alone where some are named.
+    pub(crate) fn overview(
+        self,
+        services: &[String],
+        limit: Duration,
+    ) -> Result<Overview, DaemonError> {
+        let body = self.overview_body(services, limit)?;
+        self.parse(&body)
+    }
+
+    /// The same, as the daemon says it.
+    pub(crate) fn overview_body(
+        self,
+        services: &[String],
+        limit: Duration,
+    ) -> Result<Vec<u8>, DaemonError> {
+        self.body(&path("/overview", services), limit)
+    }
+
     /// Reads JSON that the daemon answered.
     pub(crate) fn parse<T: DeserializeOwned>(self, body: &[u8]) -> Result<T, DaemonError> {
         serde_json::from_slice(body).map_err(|_| self.strange())
@@ -168,12 +206,19 @@ impl DaemonClient {
     fn body(self, path: &str, limit: Duration) -> Result<Vec<u8>, DaemonError> {
         match self.get(path, limit) {
             Ok((200, body)) => Ok(body),
-            Ok((status, _)) => Err(self.refused(path, status)),
+            Ok((status, body)) => Err(self.refused(path, status, &body)),
             Err(e) => Err(self.no_answer(&e, limit)),
         }
     }
 
-    fn refused(self, path: &str, status: u16) -> DaemonError {
+    fn refused(self, path: &str, status: u16, body: &[u8]) -> DaemonError {
+        let text = String::from_utf8_lossy(body);
+        if text.contains(PAGE_SETTING) {
+            return DaemonError::Refused {
+                port: self.port,
+                says: first_line(&text, SAYS_MAX),
+            };
+        }
         let page = path.split('?').next().unwrap_or(path);
         DaemonError::Status {
             port: self.port,

@@ -18,6 +18,7 @@ mod probe;
 mod roll;
 mod serve;
 mod switch;
+mod top;
 mod wait;
 
 use std::ffi::{OsStr, OsString};
@@ -46,6 +47,7 @@ pub const APPLETS: &[Applet] = &[
     status::APPLET,
     downed::APPLET,
     list::APPLET,
+    top::APPLET,
     roll::APPLET,
     probe::APPLET,
     config::APPLET,

@@ -1,7 +1,7 @@
 //! The only module that may allow unsafe code.
 
 use std::io;
-use std::os::fd::{FromRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd as _, OwnedFd};
 use std::os::unix::process::CommandExt as _;
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,6 +37,32 @@ pub fn with_default_signals(command: &mut Command) -> &mut Command {
     unsafe {
         command.pre_exec(reset_signals)
     }
+}
+
+nix::ioctl_read_bad!(
+    /// See tty_ioctl(2).
+    get_window_size,
+    nix::libc::TIOCGWINSZ,
+    nix::libc::winsize
+);
+
+/// Columns and rows of a terminal.
+///
+/// # Errors
+/// When it is none.
+pub fn window_size(terminal: &impl AsRawFd) -> io::Result<(u16, u16)> {
+    let mut size = nix::libc::winsize {
+        ws_row: 0,
+        ws_col: 0,
+        ws_xpixel: 0,
+        ws_ypixel: 0,
+    };
+    // SAFETY: TIOCGWINSZ writes one `winsize`, to the place that it is given, which is ours for as long as the call lasts.
+    #[allow(unsafe_code)]
+    unsafe {
+        get_window_size(terminal.as_raw_fd(), &raw mut size)?;
+    }
+    Ok((size.ws_col, size.ws_row))
 }
 
 fn reset_signals() -> io::Result<()> {

@@ -75,6 +75,7 @@ mod systemd;
 mod test_runner;
 mod the_package;
 mod tls;
+mod top;
 mod upstreams;
 mod wait;
 mod watches;

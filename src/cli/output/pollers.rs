@@ -28,12 +28,14 @@ pub(crate) fn has_no_weight(row: &PollerRow) -> bool {
     matches!(row.weight, Some([0, _]))
 }
 
-/// `0.4 s`, `40 s`, `12 min`.
+/// `0.4 s`, `40 s`, `12 min`, `5 h`, `3 d`.
 pub(crate) fn age(seconds: f64) -> String {
     match seconds {
         s if s < 10.0 => format!("{:.1} s", s.max(0.0)),
         s if s < 600.0 => format!("{s:.0} s"),
-        s => format!("{:.0} min", s / 60.0),
+        s if s < 7200.0 => format!("{:.0} min", s / 60.0),
+        s if s < 172_800.0 => format!("{:.0} h", s / 3600.0),
+        s => format!("{:.0} d", s / 86_400.0),
     }
 }
 
@@ -65,6 +67,20 @@ mod tests {
             told_at: 99.6,
             run: 5,
             after_closed: false,
+        }
+    }
+
+    #[test]
+    fn ages_are_short() {
+        for (seconds, text) in [
+            (-1.0, "0.0 s"),
+            (0.44, "0.4 s"),
+            (94.0, "94 s"),
+            (720.0, "12 min"),
+            (18_000.0, "5 h"),
+            (259_200.0, "3 d"),
+        ] {
+            assert_eq!(age(seconds), text);
         }
     }
 

@@ -14,6 +14,14 @@ pub(crate) fn show(unix: f64) -> String {
     }
 }
 
+/// The time of day, local.
+pub(crate) fn clock(unix: f64) -> String {
+    match local(unix) {
+        Some(time) => time.strftime("%H:%M:%S").to_string(),
+        None => String::new(),
+    }
+}
+
 fn local(unix: f64) -> Option<Zoned> {
     let since_1970 = SignedDuration::try_from_secs_f64(unix).ok()?;
     let timestamp = Timestamp::from_duration(since_1970).ok()?;

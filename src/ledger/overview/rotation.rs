@@ -68,6 +68,19 @@ impl Rotation {
         }
     }
 
+    /// A sign for a terminal, told apart without colour.
+    pub(crate) fn sign(self) -> char {
+        match self {
+            Self::Failing => '!',
+            Self::Leaving => '<',
+            Self::Returning => '>',
+            Self::Draining => '~',
+            Self::Down => '-',
+            Self::Silent => '?',
+            Self::In => '+',
+        }
+    }
+
     /// Decides. The pollers are those of one check; `told` is what the last of them was told.
     #[must_use]
     pub fn of(told: Option<Told>, pollers: &[PollingRow]) -> Self {

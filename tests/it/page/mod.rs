@@ -4,4 +4,4 @@ mod answers;
 mod hostile;
 mod live;
 mod looks;
-mod situations;
+pub mod situations;

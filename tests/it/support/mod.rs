@@ -20,6 +20,7 @@ pub mod random;
 pub mod root;
 pub mod server;
 mod temp;
+pub mod terminal;
 pub mod upstream;
 
 use std::fs;

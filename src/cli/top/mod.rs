@@ -1,0 +1,114 @@
+//! `hacheck top`: the host's page in a terminal. On a terminal it is drawn again and again, else printed once.
+//!
+//! Rule: it shows, and nothing that it shows is a failure.
+
+mod answers;
+mod picture;
+mod service;
+mod terminal;
+
+use std::io::{self, IsTerminal as _};
+
+use argh::{ArgsInfo, FromArgs};
+
+use self::answers::Answers;
+use self::picture::{Picture, Size};
+use self::terminal::{Terminal, Wake};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::args::values;
+use crate::cli::client::{ANSWER_TIME, DaemonClient};
+use crate::cli::failure::{Failure, usage};
+use crate::cli::output;
+
+/// The row of the table.
+pub(crate) const APPLET: Applet = Applet {
+    name: "top",
+    alias: None,
+    usage: "[options] [SERVICE...]",
+    about: "show the state of this host, live: what is in rotation, what is not, and why",
+    info: TopArgs::get_args_info,
+    uses: |_| true,
+    run,
+};
+
+/// The command line.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    note = "SERVICE is a service's name; without one, all are shown. Press q to quit. Where the output is no terminal, the state is printed once.",
+    example = "hacheck top",
+    example = "hacheck top web api",
+    example = "hacheck top -o json | jq -r .verdict.text"
+)]
+struct TopArgs {
+    /// port of the daemon on this host (default 3333)
+    #[argh(option, short = 'p')]
+    port: Option<String>,
+    /// text or json (default text); json is printed once
+    #[argh(option, short = 'o', arg_name = "format")]
+    output: Option<String>,
+    /// the services to show
+    #[argh(positional)]
+    services: Vec<String>,
+}
+
+fn run(call: &Call) -> Result<u8, Failure> {
+    let args: TopArgs = call.parse()?;
+    let port = values::daemon_port(args.port.as_deref())?;
+    let client = DaemonClient { port };
+    let services = service_names(&args.services)?;
+    match args.output.as_deref() {
+        Some("json") => print_json(client, &services)?,
+        None | Some("text") if can_be_drawn_on() => watch(client, &services)?,
+        None | Some("text") => print_once(client, &services)?,
+        Some(other) => return Err(usage!("-o: {other:?} is not a format; give text or json")),
+    }
+    Ok(0)
+}
+
+/// The names of services; of an instance that of its service, as all instances stand under it.
+fn service_names(words: &[String]) -> Result<Vec<String>, Failure> {
+    let name = |word: &String| Ok(values::service(word)?.service_name().to_string());
+    words.iter().map(name).collect()
+}
+
+/// Whether there is a terminal that can put its cursor somewhere.
+fn can_be_drawn_on() -> bool {
+    let kind = std::env::var_os("TERM");
+    io::stdout().is_terminal() && kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb")
+}
+
+fn print_json(client: DaemonClient, services: &[String]) -> Result<(), Failure> {
+    let body = client.overview_body(services, ANSWER_TIME)?;
+    let text = String::from_utf8_lossy(&body);
+    output::print(&format!("{}\n", text.trim_end()))
+}
+
+fn print_once(client: DaemonClient, services: &[String]) -> Result<(), Failure> {
+    let overview = client.overview(services, ANSWER_TIME)?;
+    let picture = Picture {
+        wanted: services,
+        overview: Some(overview),
+        trouble: None,
+    };
+    output::print(&(picture.lines(Size::UNLIMITED).join("\n") + "\n"))
+}
+
+/// Draws each answer until somebody presses q or Ctrl-C.
+fn watch(client: DaemonClient, services: &[String]) -> Result<(), Failure> {
+    // Before the thread starts, so that it holds back the same signals.
+    let mut terminal = Terminal::open()?;
+    let mut answers = Answers::ask_for_ever(client, services.to_vec())?;
+    let mut picture = Picture {
+        wanted: services,
+        overview: None,
+        trouble: None,
+    };
+    loop {
+        match terminal.wait(&answers)? {
+            Wake::End => return Ok(()),
+            Wake::Redraw => {}
+            Wake::Answer => picture.take(answers.next()),
+        }
+        terminal.draw(&picture.lines(terminal.size()))?;
+    }
+}

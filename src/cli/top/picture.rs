@@ -1,0 +1,197 @@
+//! What `hacheck top` shows, as lines: the host first, then the services, the worst first, and under each that wants a
+//! look who polls it.
+
+use super::answers::Answer;
+use super::service;
+use crate::cli::output::pollers::age;
+use crate::cli::output::times;
+use crate::ledger::overview::{BalancerRow, DowntimeRow, Overview, Rotation, ServiceRow};
+use crate::names::ALL;
+use crate::names::text::one_line;
+
+/// The head is as wide as this at most, so that the time stands near the text.
+const HEAD_MAX: usize = 80;
+
+/// The room there is, in columns and rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    pub(super) width: usize,
+    pub(super) height: usize,
+}
+
+impl Size {
+    /// For a file or a pipe.
+    pub(super) const UNLIMITED: Self = Self {
+        width: usize::MAX,
+        height: usize::MAX,
+    };
+}
+
+/// What there is to show.
+pub(super) struct Picture<'a> {
+    /// The services that were named; none for all.
+    pub(super) wanted: &'a [String],
+    /// The last answer.
+    pub(super) overview: Option<Overview>,
+    /// Why there is no newer one.
+    pub(super) trouble: Option<String>,
+}
+
+impl Picture<'_> {
+    /// Shows another answer; without one, the last and why there is no newer.
+    pub(super) fn take(&mut self, answer: Option<Answer>) {
+        match answer {
+            Some(Ok(overview)) => {
+                self.overview = Some(overview);
+                self.trouble = None;
+            }
+            Some(Err(e)) => self.trouble = Some(e.to_string()),
+            None => {}
+        }
+    }
+
+    /// The lines.
+    pub(super) fn lines(&self, size: Size) -> Vec<String> {
+        let mut lines = Vec::new();
+        if let Some(trouble) = &self.trouble {
+            lines.push(format!("! what stands here is old: {trouble}"));
+        }
+        if let Some(overview) = &self.overview {
+            lines.push(head(overview, size.width));
+            lines.extend(notes(overview));
+            lines.extend(services(overview));
+            lines.extend(self.unknown(overview));
+            lines.extend(left_out(overview));
+        }
+        fit(lines, size)
+    }
+
+    /// Services that were named and that nobody asks for.
+    fn unknown(&self, overview: &Overview) -> Vec<String> {
+        let is_shown = |name: &&String| overview.services.iter().any(|s| s.name == **name);
+        let unknown = self.wanted.iter().filter(|name| !is_shown(name));
+        unknown
+            .map(|name| {
+                format!(
+                    "{} {name}: no load balancer asks for it",
+                    Rotation::Silent.sign()
+                )
+            })
+            .collect()
+    }
+}
+
+/// Cuts lines to the width, and the list to the height: what is left out is counted.
+fn fit(mut lines: Vec<String>, size: Size) -> Vec<String> {
+    if lines.len() > size.height {
+        let room = size.height.saturating_sub(1);
+        let hidden = lines.len() - room;
+        lines.truncate(room);
+        lines.push(format!(
+            "  and {hidden} more lines; name services to see them"
+        ));
+    }
+    let cut = |line: &String| one_line(line).chars().take(size.width).collect();
+    lines.iter().map(cut).collect()
+}
+
+/// Host, verdict and time of day.
+fn head(overview: &Overview, width: usize) -> String {
+    let spool = if overview.spool.readable {
+        ""
+    } else {
+        "SPOOL UNREADABLE. "
+    };
+    let left = format!(" {}  {spool}{}", overview.host, verdict(overview));
+    let clock = times::clock(overview.now);
+    let gap = width
+        .min(HEAD_MAX)
+        .saturating_sub(left.chars().count() + clock.len());
+    format!("{left}{}{clock}", " ".repeat(gap.max(2)))
+}
+
+/// The host in one sentence, with who took all of it down, and why.
+fn verdict(overview: &Overview) -> String {
+    let verdict = &overview.verdict;
+    let whole = overview.downtimes.iter().find(|row| row.name == ALL);
+    match whole {
+        Some(downtime) if verdict.inside == 0 => {
+            format!("{}{}", verdict.text, by_and_why(downtime))
+        }
+        _ => verdict.text.clone(),
+    }
+}
+
+fn by_and_why(downtime: &DowntimeRow) -> String {
+    let by = match &downtime.by {
+        Some(user) => format!(" by {user}"),
+        None => String::new(),
+    };
+    match downtime.reason.as_str() {
+        "" => by,
+        reason => format!("{by}: {reason}"),
+    }
+}
+
+fn notes(overview: &Overview) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(error) = &overview.spool.error {
+        notes.push(format!("! the spool cannot be read: {error}"));
+    }
+    for (name, group) in &overview.groups {
+        if group.state.as_deref() == Some("down") {
+            let summary = group.summary.as_deref().unwrap_or_default();
+            notes.push(format!("! group {name} is down: {summary}"));
+        }
+    }
+    let stopped = overview.balancers.iter().filter(|b| b.has_stopped());
+    notes.extend(stopped.map(|balancer| has_stopped(balancer, overview.now)));
+    notes
+}
+
+fn has_stopped(balancer: &BalancerRow, now: f64) -> String {
+    let since = age(now - balancer.polled);
+    format!("! balancer {} stopped polling {since} ago", balancer.name)
+}
+
+fn services(overview: &Overview) -> Vec<String> {
+    let lines = |row: &ServiceRow| service::lines(overview, row);
+    overview.services.iter().flat_map(lines).collect()
+}
+
+fn left_out(overview: &Overview) -> Option<String> {
+    match overview.left_out {
+        0 => None,
+        1 => Some("  and 1 more service".to_owned()),
+        n => Some(format!("  and {n} more services")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_fit_the_screen_and_what_is_left_out_is_counted() {
+        let lines = |n: usize| {
+            (0..n)
+                .map(|i| format!("line {i}\tof the picture"))
+                .collect()
+        };
+        let size = Size {
+            width: 10,
+            height: 4,
+        };
+        assert_eq!(fit(lines(2), size), ["line 0 of ", "line 1 of "]);
+        assert_eq!(fit(lines(4), size).len(), 4);
+        assert_eq!(
+            fit(lines(6), size),
+            ["line 0 of ", "line 1 of ", "line 2 of ", "  and 3 mo"]
+        );
+        let none = Size {
+            width: 10,
+            height: 0,
+        };
+        assert_eq!(fit(lines(6), none).len(), 1);
+    }
+}
