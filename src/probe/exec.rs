@@ -41,12 +41,19 @@ async fn run(probe: &Probe<'_>, argv: &Argv) -> Result<Ran, Outcome> {
         ("HACHECK_HOST", &host),
         ("HACHECK_PORT", &port),
     ];
+    run_with(probe, argv, &variables).await
+}
+
+async fn run_with(
+    probe: &Probe<'_>,
+    argv: &Argv,
+    variables: &[(&str, &str)],
+) -> Result<Ran, Outcome> {
     probe.trace.stage("waiting for the command");
     probe.trace.note(|| argv.to_string());
     let environment = probe.context.settings.environment();
-    let ran = process::run(argv, &variables, &environment)
-        .await
-        .map_err(|e| probe.failed(e))?;
+    let ran = process::run(argv, variables, &environment).await;
+    let ran = ran.map_err(|e| probe.failed(e))?;
     probe.trace.note(|| ran.end.to_string());
     Ok(ran)
 }
@@ -83,18 +90,16 @@ async fn host(probe: &Probe<'_>) -> Result<String, Outcome> {
 
 fn outcome(name: &str, ran: &Ran) -> Outcome {
     let end = end(ran);
-    let line = said(ran);
-    let text = if line.is_empty() {
-        format!("exec {name}: {end}, no output")
-    } else {
-        line
+    let text = match said(ran) {
+        line if line.is_empty() => format!("exec {name}: {end}, no output"),
+        line => line,
     };
-    let status = if ran.end.is_success() {
-        StatusCode::OK
+    let outcome = if ran.end.is_success() {
+        Outcome::healthy(text)
     } else {
-        StatusCode::SERVICE_UNAVAILABLE
+        Outcome::unavailable(text)
     };
-    Outcome::new(status, text).because(format!("exec {name}: {end}"))
+    outcome.because(format!("exec {name}: {end}"))
 }
 
 /// The first line of what it wrote; standard error stands in for silence.

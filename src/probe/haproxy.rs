@@ -1,9 +1,10 @@
 //! `haproxy`: the backend named like the service is UP, says the statistics page on that port, at the path of the check
 //! (HAProxy Management Guide, section 9.1, "CSV format").
 
+use bytes::Bytes;
 use hyper::{Method, StatusCode};
 
-use super::{Headers, Outcome, Probe, Protocol, Request, http, login};
+use super::{Headers, Outcome, Probe, Protocol, Request, http, login, settle};
 
 /// What makes the page CSV.
 const AS_CSV: &str = ";csv";
@@ -17,26 +18,16 @@ pub(super) const HAPROXY: Protocol = Protocol {
     default_port: Some(8404),
     bare_timeout: false,
     login: login::none,
-    probe: |probe| Box::pin(async move { check(probe).await.unwrap_or_else(|failed| failed) }),
+    probe: |probe| settle(check(probe)),
 };
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let page = page(probe.target.bare_path());
-    let answer = http::ask(probe, Method::GET, &page, &Headers::default()).await?;
-    if answer.status.is_client_error() || answer.status.is_server_error() {
-        return Err(http::outcome(answer));
-    }
-    // A redirect that is passed on would look healthy to the poller.
-    if !answer.status.is_success() {
-        return Err(probe.failed(format_args!("{page} answered {}", answer.status)));
-    }
+    let csv = fetch(probe, &page).await?;
     let service = &*probe.target.service;
-    match backend_status(&String::from_utf8_lossy(&answer.body), service) {
+    match backend_status(&String::from_utf8_lossy(&csv), service) {
         Some(status) => Ok(judge(service, &status)),
-        None if answer.body.len() >= probe.context.settings.max_body => Err(probe.failed(
-            format_args!("{page} is longer than max_body and cut before {service}"),
-        )),
-        None => Err(unhealthy(format!("{service} is not found"))),
+        None => Err(not_found(probe, &page, &csv)),
     }
 }
 
@@ -53,6 +44,31 @@ fn judge(service: &str, status: &str) -> Outcome {
     } else {
         unhealthy(text)
     }
+}
+
+async fn fetch(probe: &Probe<'_>, page: &str) -> Result<Bytes, Outcome> {
+    let headers = Headers::default();
+    let answer = http::ask(probe, Method::GET, page, &headers).await?;
+    let status = answer.status;
+    if status.is_client_error() || status.is_server_error() {
+        return Err(http::outcome(answer));
+    }
+    // A redirect that is passed on would look healthy to the poller.
+    if !status.is_success() {
+        return Err(probe.failed(format_args!("{page} answered {status}")));
+    }
+    Ok(answer.body)
+}
+
+/// The page does not list the service, as far as it was read.
+fn not_found(probe: &Probe<'_>, page: &str, csv: &[u8]) -> Outcome {
+    let service = &probe.target.service;
+    if csv.len() < probe.context.settings.max_body {
+        return unhealthy(format!("{service} is not found"));
+    }
+    probe.failed(format_args!(
+        "{page} is longer than max_body and cut before {service}"
+    ))
 }
 
 fn unhealthy(text: String) -> Outcome {
@@ -72,38 +88,47 @@ struct Columns {
 }
 
 impl Columns {
-    fn read(row: &[String]) -> Option<Self> {
-        let find = |name: &str| row.iter().position(|field| field == name);
-        let proxy = row
-            .first()?
-            .strip_prefix('#')
-            .filter(|name| name.trim() == "pxname")
-            .map(|_| 0)?;
-        Some(Self {
-            proxy,
-            server: find("svname")?,
-            status: find("status")?,
-        })
-    }
-}
-
-/// The status of a backend; `None` when the page does not list it. Rows too short for that are skipped.
-fn backend_status(page: &str, name: &str) -> Option<String> {
-    let mut columns = Columns {
+    const USUAL: Self = Self {
         proxy: 0,
         server: 1,
         status: 17,
     };
-    for row in (Rows { rest: page }) {
+
+    fn read(row: &[String]) -> Option<Self> {
+        let head = row.first()?.strip_prefix('#')?;
+        if head.trim() != "pxname" {
+            return None;
+        }
+        Some(Self {
+            proxy: 0,
+            server: position(row, "svname")?,
+            status: position(row, "status")?,
+        })
+    }
+
+    /// The status in a row, when it is that of the backend; `None` for a row that is too short too.
+    fn backend_status<'r>(&self, row: &'r [String], backend: &str) -> Option<&'r str> {
+        let proxy = row.get(self.proxy)?;
+        // Its servers and frontends have rows of the same proxy.
+        let server = row.get(self.server)?;
+        let status = row.get(self.status)?;
+        let is_it = proxy == backend && server == "BACKEND";
+        is_it.then_some(status)
+    }
+}
+
+fn position(row: &[String], name: &str) -> Option<usize> {
+    row.iter().position(|field| field == name)
+}
+
+/// The status of a backend; `None` when the page does not list it.
+fn backend_status(page: &str, name: &str) -> Option<String> {
+    let mut columns = Columns::USUAL;
+    for row in (CsvRows { rest: page }) {
         if let Some(found) = Columns::read(&row) {
             columns = found;
-            continue;
-        }
-        let is = |column: usize, text: &str| row.get(column).is_some_and(|field| field == text);
-        if is(columns.proxy, name)
-            && is(columns.server, "BACKEND")
-            && let Some(status) = row.get(columns.status)
-        {
+        } else if let Some(status) = columns.backend_status(&row, name) {
+            // A page may be anybody's, and the status is shown.
             return Some(status.chars().take(100).collect());
         }
     }
@@ -111,11 +136,11 @@ fn backend_status(page: &str, name: &str) -> Option<String> {
 }
 
 /// The rows of a CSV text: fields that begin with a quote end with one, and hold commas, line breaks and doubled quotes.
-struct Rows<'a> {
+struct CsvRows<'a> {
     rest: &'a str,
 }
 
-impl Iterator for Rows<'_> {
+impl Iterator for CsvRows<'_> {
     type Item = Vec<String>;
 
     fn next(&mut self) -> Option<Vec<String>> {
@@ -124,22 +149,39 @@ impl Iterator for Rows<'_> {
         }
         let mut row = Vec::new();
         loop {
-            let mut field = String::new();
-            if let Some(quoted) = self.rest.strip_prefix('"') {
-                self.rest = unquote(quoted, &mut field);
-            }
-            let end = self.rest.find([',', '\n']).unwrap_or(self.rest.len());
-            field.push_str(&self.rest[..end]);
-            let stop = self.rest[end..].chars().next();
-            self.rest = self.rest.get(end + 1..).unwrap_or("");
-            if stop == Some(',') {
+            let mut field = self.take_field();
+            if self.take_separator() == Some(',') {
                 row.push(field);
                 continue;
             }
+            // Lines may end with CRLF.
             field.truncate(field.trim_end_matches('\r').len());
             row.push(field);
             return Some(row);
         }
+    }
+}
+
+impl CsvRows<'_> {
+    /// Takes a field, up to what separates it from the next.
+    fn take_field(&mut self) -> String {
+        let mut field = String::new();
+        if let Some(quoted) = self.rest.strip_prefix('"') {
+            self.rest = unquote(quoted, &mut field);
+        }
+        let end = self.rest.find([',', '\n']);
+        let (plain, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+        field.push_str(plain);
+        self.rest = rest;
+        field
+    }
+
+    /// Takes a comma or a line break; `None` at the end of the text.
+    fn take_separator(&mut self) -> Option<char> {
+        let mut chars = self.rest.chars();
+        let separator = chars.next();
+        self.rest = chars.as_str();
+        separator
     }
 }
 
@@ -165,7 +207,7 @@ mod tests {
     use super::*;
 
     fn rows(text: &str) -> Vec<Vec<String>> {
-        Rows { rest: text }.collect()
+        CsvRows { rest: text }.collect()
     }
 
     #[test]

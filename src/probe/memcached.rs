@@ -21,17 +21,23 @@ pub(super) const MEMCACHED: Protocol = Protocol {
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let mut lines = Lines::connect(probe).await?;
-    probe.trace.stage("waiting for the answer to version");
-    let answer = lines
-        .ask(b"version\r\n", LINE_MAX)
-        .await
-        .map_err(|e| probe.failed(e))?;
-    let Some(version) = answer.strip_prefix(b"VERSION ") else {
-        let shown = quote(&answer);
-        return Err(probe.failed(format_args!("sent version, got back {shown}")));
-    };
+    let version = ask_version(probe, &mut lines).await?;
     // memcached has answered; whether it also takes the farewell does not matter.
     let _ = lines.send(b"quit\r\n").await;
-    let version = lines.shown(version);
     Ok(Outcome::healthy(format!("memcached {version} answers")))
+}
+
+async fn ask_version(probe: &Probe<'_>, lines: &mut Lines<'_>) -> Result<String, Outcome> {
+    probe.trace.stage("waiting for the answer to version");
+    let answer = lines.ask(b"version\r\n", LINE_MAX).await;
+    let answer = answer.map_err(|e| probe.failed(e))?;
+    match answer.strip_prefix(b"VERSION ") {
+        Some(version) => Ok(lines.shown(version)),
+        None => Err(got_back(probe, &answer)),
+    }
+}
+
+fn got_back(probe: &Probe<'_>, answer: &[u8]) -> Outcome {
+    let shown = quote(answer);
+    probe.failed(format_args!("sent version, got back {shown}"))
 }

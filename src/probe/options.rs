@@ -99,6 +99,15 @@ pub(super) enum Role {
     Replica,
 }
 
+impl fmt::Display for Role {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Primary => "primary",
+            Self::Replica => "replica",
+        })
+    }
+}
+
 impl Role {
     pub(super) fn parse(text: &str) -> Result<Self, QueryError> {
         match text {

@@ -41,21 +41,23 @@ fn login(settings: &Settings, port: Option<u16>) -> Option<Login> {
     Some(Login {
         password: password.map(|_| "redis_password"),
         port,
-        travel: if settings.redis_tls {
-            Travel::over_tls(settings)
-        } else {
-            Travel::InClear("set redis_tls: true and tls_verify: true")
-        },
+        travel: travel(settings),
     })
+}
+
+fn travel(settings: &Settings) -> Travel {
+    if settings.redis_tls {
+        Travel::over_tls(settings)
+    } else {
+        Travel::InClear("set redis_tls: true and tls_verify: true")
+    }
 }
 
 async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let mut lines = open(probe).await?;
     probe.trace.stage("waiting for the answer to PING");
-    let answer = lines
-        .ask(b"PING\r\n", LINE_MAX)
-        .await
-        .map_err(|e| probe.failed(e))?;
+    let answer = lines.ask(b"PING\r\n", LINE_MAX).await;
+    let answer = answer.map_err(|e| probe.failed(e))?;
     if answer.trim_ascii() == b"+PONG" {
         return Ok(Outcome::healthy("Sent PING, got back +PONG"));
     }
@@ -65,15 +67,38 @@ async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 
 /// Connects and logs in, as the settings say.
 pub(super) async fn open<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
-    let settings = &probe.context.settings;
     let mut lines = connect(probe).await?;
-    let user = settings.redis_username.as_deref();
-    let password = settings.redis_password.as_ref().map(Secret::reveal);
-    // A user may have no password, and the default user no name.
-    if user.is_some() || password.is_some() {
-        log_in(probe, &mut lines, user, password.unwrap_or_default()).await?;
+    if let Some(account) = RedisAccount::configured(&probe.context.settings) {
+        log_in(probe, &mut lines, &account).await?;
     }
     Ok(lines)
+}
+
+/// Whom to log in as.
+struct RedisAccount<'a> {
+    /// The default user when none is named.
+    user: Option<&'a str>,
+    password: &'a str,
+}
+
+impl<'a> RedisAccount<'a> {
+    fn configured(settings: &'a Settings) -> Option<Self> {
+        let user = settings.redis_username.as_deref();
+        let password = settings.redis_password.as_ref().map(Secret::reveal);
+        // A user may have no password, and the default user no name.
+        if user.is_none() && password.is_none() {
+            return None;
+        }
+        let password = password.unwrap_or_default();
+        Some(Self { user, password })
+    }
+
+    fn command(&self) -> Vec<u8> {
+        match self.user {
+            Some(user) => command(&["AUTH", user, self.password]),
+            None => command(&["AUTH", self.password]),
+        }
+    }
 }
 
 async fn connect<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
@@ -88,16 +113,13 @@ async fn connect<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
 async fn log_in<'a>(
     probe: &Probe<'_>,
     lines: &mut Lines<'a>,
-    user: Option<&str>,
-    password: &'a str,
+    account: &RedisAccount<'a>,
 ) -> Result<(), Outcome> {
     // Some servers quote what they do not understand.
-    lines.hide(password);
+    lines.hide(account.password);
     probe.trace.stage("waiting for the answer to AUTH");
-    let answer = lines
-        .ask(&auth(user, password), LINE_MAX)
-        .await
-        .map_err(|e| probe.failed(e))?;
+    let answer = lines.ask(&account.command(), LINE_MAX).await;
+    let answer = answer.map_err(|e| probe.failed(e))?;
     judge_login(probe, lines, without_arguments(answer.trim_ascii()))
 }
 
@@ -122,14 +144,6 @@ pub(super) fn is_sentinel(probe: &Probe<'_>) -> bool {
 /// A 500, as the originals answer what the server itself said.
 pub(super) fn refused(text: String) -> Outcome {
     Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text)
-}
-
-/// The login, of the default user when none is named.
-fn auth(user: Option<&str>, password: &str) -> Vec<u8> {
-    match user {
-        Some(user) => command(&["AUTH", user, password]),
-        None => command(&["AUTH", password]),
-    }
 }
 
 /// A command in the form that takes any byte: an array of counted strings.

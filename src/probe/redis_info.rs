@@ -7,7 +7,7 @@ use std::net::SocketAddrV4;
 
 use bytes::Bytes;
 
-use super::lines::{Lines, contains};
+use super::lines::{Incomplete, Lines, contains};
 use super::redis::{self, LINE_MAX, refused};
 use super::shown::on_one_line;
 use super::{Outcome, Probe, Protocol, Request, settle};
@@ -83,16 +83,21 @@ async fn ask(
     let mut lines = redis::open(probe).await?;
     probe.trace.stage("waiting for the answer to INFO");
     let reply = read(probe, &mut lines, last_section, memory).await?;
-    let text = String::from_utf8_lossy(&reply);
+    match parse(probe, &reply) {
+        Some(info) => Ok(info),
+        None => Err(got_back(&lines, &reply)),
+    }
+}
+
+fn parse(probe: &Probe<'_>, reply: &[u8]) -> Option<Info> {
+    let text = String::from_utf8_lossy(reply);
     let mut info = Info::parse(&text);
     // What has no version is no answer to INFO, whatever else it is.
-    if info.get("redis_version").is_none() {
-        return Err(got_back(&lines, &reply));
-    }
+    info.get("redis_version")?;
     if redis::is_sentinel(probe) {
         info.add_master(&text);
     }
-    Ok(info)
+    Some(info)
 }
 
 /// Reads the reply: a string counted in bytes, an error, or lines as they are.
@@ -102,13 +107,18 @@ async fn read(
     last_section: &[u8],
     memory: &mut MemoryPermit,
 ) -> Result<Bytes, Outcome> {
-    lines.send(b"INFO\r\n").await.map_err(|e| probe.failed(e))?;
+    let first = first_byte(lines).await.map_err(|e| probe.failed(e))?;
     // The first byte says which kind of reply it is (RESP).
-    match lines.peek().await.map_err(|e| probe.failed(e))? {
+    match first {
         b'$' => read_counted(probe, lines, memory).await,
         b'-' => Err(read_error(probe, lines).await),
         _ => read_bare(probe, lines, last_section, memory).await,
     }
+}
+
+async fn first_byte(lines: &mut Lines<'_>) -> Result<u8, Incomplete> {
+    lines.send(b"INFO\r\n").await?;
+    lines.peek().await
 }
 
 async fn read_counted(
@@ -116,14 +126,16 @@ async fn read_counted(
     lines: &mut Lines<'_>,
     memory: &mut MemoryPermit,
 ) -> Result<Bytes, Outcome> {
-    let head = lines.line(LINE_MAX).await.map_err(|e| probe.failed(e))?;
-    match counted(&head) {
-        Some(count) if count <= INFO_MAX => {
-            memory.grow_to(count).map_err(|full| probe.full(full))?;
-            lines.exact(count).await.map_err(|e| probe.failed(e))
-        }
-        _ => Err(got_back(lines, &head)),
-    }
+    let head = lines.line(LINE_MAX).await;
+    let head = head.map_err(|e| probe.failed(e))?;
+    // `$-1` is a reply that is not there, and anybody can claim any number.
+    let count = match counted(&head) {
+        Some(count) if count <= INFO_MAX => count,
+        _ => return Err(got_back(lines, &head)),
+    };
+    memory.grow_to(count).map_err(|full| probe.full(full))?;
+    let reply = lines.exact(count).await;
+    reply.map_err(|e| probe.failed(e))
 }
 
 /// The number of `$100`, how many bytes follow.
@@ -148,10 +160,8 @@ async fn read_bare(
     memory: &mut MemoryPermit,
 ) -> Result<Bytes, Outcome> {
     memory.grow_to(INFO_MAX).map_err(|full| probe.full(full))?;
-    let reply = lines
-        .until(last_section, INFO_MAX)
-        .await
-        .map_err(|e| probe.failed(e))?;
+    let reply = lines.until(last_section, INFO_MAX).await;
+    let reply = reply.map_err(|e| probe.failed(e))?;
     if contains(&reply, last_section) {
         return Ok(reply);
     }
@@ -171,11 +181,11 @@ impl Info {
     fn parse(reply: &str) -> Self {
         let mut fields = BTreeMap::new();
         for line in reply.lines().map(str::trim) {
-            if line.starts_with('#') {
-                continue;
-            }
-            if let Some((field, value)) = line.split_once(':') {
-                fields.insert(field.to_owned(), value.to_owned());
+            match line.split_once(':') {
+                Some((field, value)) if !line.starts_with('#') => {
+                    fields.insert(field.to_owned(), value.to_owned());
+                }
+                _ => {}
             }
         }
         Self(fields)
@@ -201,11 +211,7 @@ impl Info {
     fn find_any(&self, query: &str) -> Outcome {
         for (field, value) in form_urlencoded::parse(query.as_bytes()) {
             if self.get(&field) == Some(&*value) {
-                return Outcome::healthy(format!(
-                    "Match found: field {}, value {}",
-                    on_one_line(&field),
-                    on_one_line(&value)
-                ));
+                return found(&field, &value);
             }
         }
         refused("No matching field found".into())
@@ -233,16 +239,19 @@ impl Info {
     }
 }
 
+fn found(field: &str, value: &str) -> Outcome {
+    let field = on_one_line(field);
+    let value = on_one_line(value);
+    Outcome::healthy(format!("Match found: field {field}, value {value}"))
+}
+
 /// The address in the first line like `master0:name=main,status=ok,address=10.0.0.5:6379`.
 fn master_address(reply: &str) -> Option<&str> {
-    for line in reply.lines() {
-        let Some((field, value)) = line.split_once(':') else {
-            continue;
-        };
-        if !field.starts_with("master") {
-            continue;
-        }
-        if let Some(address) = part(value, "address") {
+    let masters = reply.lines().filter(|line| line.starts_with("master"));
+    for line in masters {
+        if let Some((_, value)) = line.split_once(':')
+            && let Some(address) = part(value, "address")
+        {
             return Some(address);
         }
     }
@@ -251,9 +260,9 @@ fn master_address(reply: &str) -> Option<&str> {
 
 /// The first IPv4 address with a port, wherever it stands.
 fn first_address(reply: &str) -> Option<&str> {
-    reply
-        .split(|c: char| !c.is_ascii_digit() && c != '.' && c != ':')
-        .find(|word| word.parse::<SocketAddrV4>().is_ok())
+    let is_other = |c: char| !c.is_ascii_digit() && c != '.' && c != ':';
+    let mut words = reply.split(is_other);
+    words.find(|word| word.parse::<SocketAddrV4>().is_ok())
 }
 
 /// A part of `name=value,name=value`.

@@ -25,17 +25,25 @@ pub(super) const SMTP: Protocol = Protocol {
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let mut lines = Lines::connect(probe).await?;
-    probe.trace.stage("waiting for the greeting");
-    let greeting = read_reply(&mut lines).await;
-    expect(probe, &lines, "greeting", "220", greeting)?;
-    probe.trace.stage("waiting for the answer to QUIT");
-    let farewell = quit(&mut lines).await;
-    expect(probe, &lines, "QUIT response", "221", farewell)?;
+    greet(probe, &mut lines).await?;
+    quit(probe, &mut lines).await?;
     let elapsed = probe.trace.elapsed();
     Ok(Outcome::healthy(format!("Connected in {elapsed}")))
 }
 
-async fn quit(lines: &mut Lines<'_>) -> Result<Bytes, Incomplete> {
+async fn greet(probe: &Probe<'_>, lines: &mut Lines<'_>) -> Result<(), Outcome> {
+    probe.trace.stage("waiting for the greeting");
+    let greeting = read_reply(lines).await;
+    expect(probe, lines, "greeting", "220", greeting)
+}
+
+async fn quit(probe: &Probe<'_>, lines: &mut Lines<'_>) -> Result<(), Outcome> {
+    probe.trace.stage("waiting for the answer to QUIT");
+    let farewell = ask_quit(lines).await;
+    expect(probe, lines, "QUIT response", "221", farewell)
+}
+
+async fn ask_quit(lines: &mut Lines<'_>) -> Result<Bytes, Incomplete> {
     lines.send(b"QUIT\r\n").await?;
     read_reply(lines).await
 }
@@ -69,10 +77,7 @@ fn expect(
     code: &str,
     reply: Result<Bytes, Incomplete>,
 ) -> Result<(), Outcome> {
-    let line = match reply {
-        Ok(line) => line,
-        Err(incomplete) => return Err(failed(probe, &incomplete)),
-    };
+    let line = reply.map_err(|incomplete| failed(probe, &incomplete))?;
     let shown = lines.shown(&line);
     probe.trace.note(|| format!("{what} '{shown}'"));
     if has_code(&line, code) {

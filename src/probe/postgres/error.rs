@@ -114,14 +114,20 @@ impl ServerError {
         let mut fields = body.fields();
         // A malformed field ends the list; those before it still say what is wrong.
         while let Ok(Some(field)) = fields.next() {
-            let text = String::from_utf8_lossy(field.value_bytes());
-            match field.type_() {
-                b'C' => error.code = text.into_owned(),
-                b'M' => error.text = text.into_owned(),
-                _ => {}
-            }
+            error.set(field.type_(), field.value_bytes());
         }
         error
+    }
+
+    /// Sets a field by its type (PostgreSQL manual, "Error and Notice Message Fields").
+    fn set(&mut self, kind: u8, value: &[u8]) {
+        // The server may write in any encoding before the login is through.
+        let text = String::from_utf8_lossy(value);
+        match kind {
+            b'C' => self.code = text.into_owned(),
+            b'M' => self.text = text.into_owned(),
+            _ => {}
+        }
     }
 
     /// Whether the configuration is to blame: who logs in (class 28), where to (3D000), with what rights (42501).

@@ -26,6 +26,11 @@ impl Credentials<'_> {
             None => Err(PostgresError::NoPassword),
         }
     }
+
+    /// What PostgreSQL before 14 usually asks for: the password hashed with the user, then with the server's salt.
+    fn md5(&self, password: &[u8], salt: [u8; 4]) -> String {
+        md5_hash(self.user.as_bytes(), password, salt)
+    }
 }
 
 /// Logs in, up to where the server takes statements.
@@ -69,7 +74,7 @@ async fn prove(
     match request {
         Message::AuthenticationCleartextPassword => send_clear_text(wire, password).await,
         Message::AuthenticationMd5Password(body) => {
-            let hash = md5_hash(credentials.user.as_bytes(), password, body.salt());
+            let hash = credentials.md5(password, body.salt());
             send_password(wire, hash.as_bytes()).await
         }
         Message::AuthenticationSasl(offer) => scram::prove(wire, password, &offer).await,
@@ -78,6 +83,7 @@ async fn prove(
 }
 
 async fn send_clear_text(wire: &mut Wire, password: &[u8]) -> Result<(), PostgresError> {
+    // Whoever answers in the server's place could ask for this, to get the password.
     if !wire.private {
         return Err(PostgresError::ClearText);
     }
@@ -112,6 +118,7 @@ async fn wait_until_ready(wire: &mut Wire) -> Result<(), PostgresError> {
         let frame = wire.next().await?;
         match frame.tag {
             READY_FOR_QUERY_TAG => return Ok(()),
+            // The key to cancel a statement by, which is not needed: the connection is closed instead.
             BACKEND_KEY_DATA_TAG => {}
             _ => return Err(frame.unexpected()),
         }
@@ -122,6 +129,10 @@ async fn wait_until_ready(wire: &mut Wire) -> Result<(), PostgresError> {
 pub(super) async fn query(wire: &mut Wire, statement: &str) -> Result<String, PostgresError> {
     wire.send(|buffer| frontend::query(statement, buffer))
         .await?;
+    read_answer(wire).await
+}
+
+async fn read_answer(wire: &mut Wire) -> Result<String, PostgresError> {
     let mut answer = None;
     loop {
         let frame = wire.next().await?;
@@ -147,7 +158,9 @@ fn row_answer(frame: Frame) -> Result<Option<String>, PostgresError> {
 
 /// The first column of a row; `None` for NULL, and for a row that is malformed.
 pub(super) fn first_column(row: &DataRowBody) -> Option<String> {
+    // In this order: malformed, no column, NULL.
     let range = row.ranges().next().ok()???;
+    // The range is the server's word for it, and may lie outside.
     let value = row.buffer().get(range)?;
     Some(String::from_utf8_lossy(value).into_owned())
 }

@@ -51,13 +51,16 @@ fn login(settings: &Settings, _: &str) -> Option<Login> {
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let options = PostgresOptions::parse(probe.target.query())
         .map_err(|e| Outcome::bad_request(format!("postgres: {e}")))?;
-    match credentials(probe) {
-        Some(credentials) => check_by_login(probe, &options, &credentials).await,
-        None if options.need_login() => Err(misconfigured(
-            "No postgres_username in config file, and role and max_lag need a login",
-        )),
-        None => readiness::check(probe, database(probe, &options)).await,
+    if let Some(credentials) = credentials(probe) {
+        return check_by_login(probe, &options, &credentials).await;
     }
+    // Whether it is in recovery, a server tells only those who are logged in.
+    if options.need_login() {
+        return Err(misconfigured(
+            "No postgres_username in config file, and role and max_lag need a login",
+        ));
+    }
+    readiness::check(probe, database(probe, &options)).await
 }
 
 fn credentials<'a>(probe: &Probe<'a>) -> Option<Credentials<'a>> {
@@ -98,9 +101,8 @@ async fn log_in(
     let wants_tls = tls_use(probe) != TlsUse::Off;
     let mut wire = connect(probe, wants_tls).await?;
     probe.trace.stage("logging in");
-    login::log_in(&mut wire, credentials, database(probe, options))
-        .await
-        .map_err(|e| failed(probe, e))?;
+    let admission = login::log_in(&mut wire, credentials, database(probe, options)).await;
+    admission.map_err(|e| failed(probe, e))?;
     Ok(wire)
 }
 
@@ -114,37 +116,51 @@ async fn check_statement(probe: &Probe<'_>, wire: &mut Wire) -> Result<String, O
 async fn query(probe: &Probe<'_>, wire: &mut Wire, statement: &str) -> Result<String, Outcome> {
     probe.trace.stage("waiting for the answer to a statement");
     probe.trace.note(|| statement.to_owned());
-    login::query(wire, statement)
-        .await
-        .map_err(|e| probe.failed(format_args!("{statement}: {e}")))
+    let answer = login::query(wire, statement).await;
+    answer.map_err(|e| probe.failed(format_args!("{statement}: {e}")))
 }
 
 /// Connects, and shakes hands for TLS when it is wanted and the server has it.
 async fn connect(probe: &Probe<'_>, wants_tls: bool) -> Result<Wire, Outcome> {
     let connection = Connection::open(probe).await?;
     let stays_here = connection.stays_here();
-    let mut wire = Wire::new(connection, stays_here);
-    if !wants_tls {
-        return Ok(wire.boxed());
+    let wire = Wire::new(connection, stays_here);
+    if wants_tls {
+        ask_for_tls(probe, wire).await
+    } else {
+        Ok(wire.boxed())
     }
+}
+
+async fn ask_for_tls(probe: &Probe<'_>, mut wire: Wire<Connection>) -> Result<Wire, Outcome> {
     probe.trace.stage("asking for TLS");
-    let answer = wire.ask_for_tls().await.map_err(|e| failed(probe, e))?;
-    match answer {
+    let answer = wire.ask_for_tls().await;
+    match answer.map_err(|e| failed(probe, e))? {
         b'S' => encrypt(probe, wire).await,
-        b'N' if tls_use(probe) == TlsUse::Required => {
-            Err(probe.failed("the server offers no TLS, and postgres_tls is required"))
-        }
-        b'N' => Ok(wire.boxed()),
-        other => Err(probe.failed(format_args!(
-            "the answer is not PostgreSQL's: '{}' to the question for TLS",
-            char::from(other).escape_debug()
-        ))),
+        b'N' => continue_without_tls(probe, wire),
+        other => Err(no_answer_about_tls(probe, other)),
     }
 }
 
 async fn encrypt(probe: &Probe<'_>, wire: Wire<Connection>) -> Result<Wire, Outcome> {
+    // Bytes that an attacker put behind the `S` are not kept for later: the handshake reads them, and fails
+    // (CVE-2021-23222).
     let encrypted = tls::wrap(probe, wire.into_stream()).await?;
     Ok(Wire::new(Box::new(encrypted), true))
+}
+
+fn continue_without_tls(probe: &Probe<'_>, wire: Wire<Connection>) -> Result<Wire, Outcome> {
+    if tls_use(probe) == TlsUse::Required {
+        return Err(probe.failed("the server offers no TLS, and postgres_tls is required"));
+    }
+    Ok(wire.boxed())
+}
+
+fn no_answer_about_tls(probe: &Probe<'_>, answer: u8) -> Outcome {
+    let answer = char::from(answer).escape_debug();
+    probe.failed(format_args!(
+        "the answer is not PostgreSQL's: '{answer}' to the question for TLS"
+    ))
 }
 
 fn tls_use(probe: &Probe<'_>) -> TlsUse {

@@ -46,9 +46,11 @@ impl PostgresOptions {
 }
 
 fn database(name: String) -> Result<String, QueryError> {
+    // Servers cut longer names silently, so another database would be checked.
     if name.len() > NAME_MAX {
         return Err(QueryError::TooLong("dbname", NAME_MAX));
     }
+    // Above all a zero byte, which would end the name in the startup message.
     if name.contains(char::is_control) {
         return Err(QueryError::ControlCharacter("dbname"));
     }

@@ -18,23 +18,31 @@ pub(super) async fn prove(
 ) -> Result<(), PostgresError> {
     expect_mechanism(offer)?;
     let scram = ScramSha256::new(password, ChannelBinding::unsupported());
-    wire.send(|buffer| frontend::sasl_initial_response(SCRAM_SHA_256, scram.message(), buffer))
-        .await?;
+    send_first_message(wire, &scram).await?;
     let challenge = receive_challenge(wire).await?;
     let mut scram = answer_challenge(scram, challenge).await?;
-    wire.send(|buffer| frontend::sasl_response(scram.message(), buffer))
-        .await?;
+    send_answer(wire, &scram).await?;
     let proof = receive_proof(wire).await?;
-    scram
-        .finish(&proof)
-        .map_err(PostgresError::WrongServerProof)
+    let verified = scram.finish(&proof);
+    verified.map_err(PostgresError::WrongServerProof)
+}
+
+async fn send_first_message(wire: &mut Wire, scram: &ScramSha256) -> Result<(), PostgresError> {
+    let first = scram.message();
+    wire.send(|buffer| frontend::sasl_initial_response(SCRAM_SHA_256, first, buffer))
+        .await
+}
+
+async fn send_answer(wire: &mut Wire, scram: &ScramSha256) -> Result<(), PostgresError> {
+    let answer = scram.message();
+    wire.send(|buffer| frontend::sasl_response(answer, buffer))
+        .await
 }
 
 fn expect_mechanism(offer: &AuthenticationSaslBody) -> Result<(), PostgresError> {
-    let offered: Vec<&str> = offer
-        .mechanisms()
-        .collect()
-        .map_err(|cause| PostgresError::Malformed(AUTHENTICATION_TAG, cause))?;
+    let malformed = |cause| PostgresError::Malformed(AUTHENTICATION_TAG, cause);
+    let offered: Vec<&str> = offer.mechanisms().collect().map_err(malformed)?;
+    // SCRAM-SHA-256-PLUS stands beside it where the server has TLS.
     if offered.contains(&SCRAM_SHA_256) {
         return Ok(());
     }
@@ -44,6 +52,7 @@ fn expect_mechanism(offer: &AuthenticationSaslBody) -> Result<(), PostgresError>
 async fn receive_challenge(wire: &mut Wire) -> Result<Vec<u8>, PostgresError> {
     match wire.authentication().await? {
         Message::AuthenticationSaslContinue(body) => Ok(body.data().to_vec()),
+        // Above all AuthenticationOk: an impostor would gladly skip what it cannot compute.
         _ => Err(PostgresError::NoServerProof),
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Rule: every message is bounded, and so is all that a server sends in one probe.
 
-use std::io;
+use std::io::{self, ErrorKind};
 
 use bytes::BytesMut;
 use postgres_protocol::message::backend::{
@@ -47,12 +47,16 @@ pub(super) struct Frame {
 impl Frame {
     /// The message, of those kinds that postgres-protocol knows.
     pub(super) fn decode(mut self) -> Result<Message, PostgresError> {
-        let cause = match Message::parse(&mut self.bytes) {
-            Ok(Some(message)) => return Ok(message),
-            Ok(None) => io::ErrorKind::UnexpectedEof.into(),
-            Err(cause) => cause,
-        };
-        Err(PostgresError::Malformed(self.tag, cause))
+        let tag = self.tag;
+        match Message::parse(&mut self.bytes) {
+            Ok(Some(message)) => Ok(message),
+            // The frame is whole, so a message that wants more than it is not.
+            Ok(None) => Err(PostgresError::Malformed(
+                tag,
+                ErrorKind::UnexpectedEof.into(),
+            )),
+            Err(cause) => Err(PostgresError::Malformed(tag, cause)),
+        }
     }
 
     /// The error that an ErrorResponse tells of.
@@ -132,10 +136,17 @@ impl<S: ByteStream> Wire<S> {
         let mut head = [0; HEAD];
         self.read(&mut head).await?;
         let Some(length) = message_length(&head) else {
-            let start = head.map(char::from).iter().collect();
-            return Err(PostgresError::NotPostgres(start));
+            return Err(not_postgres(head));
         };
         self.count(length)?;
+        self.receive_rest(head, length).await
+    }
+
+    async fn receive_rest(
+        &mut self,
+        head: [u8; HEAD],
+        length: usize,
+    ) -> Result<Frame, PostgresError> {
         // At most MESSAGE_MAX, whatever the peer says.
         let mut bytes = BytesMut::zeroed(length);
         let (start, body) = bytes.split_at_mut(HEAD);
@@ -146,10 +157,8 @@ impl<S: ByteStream> Wire<S> {
     }
 
     fn count(&mut self, length: usize) -> Result<(), PostgresError> {
-        match self.left.checked_sub(length) {
-            Some(left) => self.left = left,
-            None => return Err(PostgresError::TooMuch),
-        }
+        let left = self.left.checked_sub(length);
+        self.left = left.ok_or(PostgresError::TooMuch)?;
         Ok(())
     }
 
@@ -174,14 +183,20 @@ impl<S: ByteStream> Wire<S> {
     async fn read(&mut self, buffer: &mut [u8]) -> Result<(), PostgresError> {
         match self.stream.read_exact(buffer).await {
             Ok(_) => Ok(()),
-            Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Err(PostgresError::Closed),
+            Err(e) if e.kind() == ErrorKind::UnexpectedEof => Err(PostgresError::Closed),
             Err(e) => Err(PostgresError::Broken(e)),
         }
     }
 }
 
+fn not_postgres(head: [u8; HEAD]) -> PostgresError {
+    let start = head.map(char::from).iter().collect();
+    PostgresError::NotPostgres(start)
+}
+
 /// How long a whole message is that begins like this; `None` when it cannot be one of PostgreSQL's.
 fn message_length(head: &[u8; HEAD]) -> Option<usize> {
+    // Malformed, or cut short, which five bytes never are.
     let header = Header::parse(head).ok()??;
     // The length counts itself, but not the tag.
     let length = usize::try_from(header.len()).ok()? + 1;
