@@ -57,22 +57,25 @@ settings! {
 
 /// Host names, and suffixes of such, which begin with a dot.
 fn host_names() -> Kind<Vec<String>> {
-    let read = |reader: &Reader<'_>| {
-        reader.each(|item| {
-            let remedy = "write one such as web01.example.com, or .example.com";
-            item.parsed("is not a host name", remedy, host_name)
-        })
-    };
-    Kind::new("list of host names", read, |names: &Vec<String>| {
-        list(names)
-    })
+    let read = |reader: &Reader<'_>| reader.each(read_host_name);
+    let show = |names: &Vec<String>| list(names);
+    Kind::new("list of host names", read, show)
+}
+
+fn read_host_name(reader: &Reader<'_>) -> Option<String> {
+    let remedy = "write one such as web01.example.com, or .example.com";
+    reader.parsed("is not a host name", remedy, host_name)
 }
 
 fn host_name(text: &str) -> Option<String> {
     let name = text.trim().to_ascii_lowercase();
     let bare = name.strip_prefix('.').unwrap_or(&name);
-    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-    (!bare.is_empty() && bare.chars().all(fits)).then_some(name)
+    let fits = !bare.is_empty() && bare.bytes().all(is_of_host_name);
+    fits.then_some(name)
+}
+
+fn is_of_host_name(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 fn file_limit() -> Kind<FileLimit> {
@@ -89,7 +92,6 @@ fn read_file_limit(reader: &Reader<'_>) -> Option<FileLimit> {
     if reader.word().as_deref() == Some("max") {
         return Some(FileLimit::Max);
     }
-    reader
-        .whole_or(64, MOST, " or 'max'")
-        .map(FileLimit::Number)
+    let files = reader.whole_or(64, MOST, " or 'max'")?;
+    Some(FileLimit::Number(files))
 }

@@ -10,8 +10,8 @@ use super::{Config, logins};
 use crate::os::cause::cause_text;
 use crate::os::reading::{FileError, open_regular};
 use crate::settings::{
-    Document, Fault, FaultSink, Faults, MAX_FILE, Node, Problem, Reader, Value, decode, file_key,
-    tidy,
+    Document, Fault, FaultSink, Faults, Fields, MAX_FILE, Node, Problem, Reader, Value, decode,
+    file_key, tidy,
 };
 
 /// A configuration that can be used, and what is odd about its file.
@@ -50,13 +50,18 @@ pub fn reload(path: &Path) -> Result<Loaded, Faults> {
 
 fn read_from(path: &Path, opened: io::Result<File>) -> Result<Loaded, Faults> {
     let name = path.to_string_lossy();
-    let mut bytes = Vec::new();
-    let most = MAX_FILE as u64 + 1;
-    let read = opened.and_then(|file| file.take(most).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => parse(&bytes, &name),
+    match opened.and_then(read_bounded) {
+        Ok(bytes) => parse(&bytes, &name),
         Err(e) => Err(Faults::whole_file(&name, unreadable(&e))),
     }
+}
+
+fn read_bounded(file: File) -> io::Result<Vec<u8>> {
+    // One byte more than is allowed tells a file that is too large from one that just fits.
+    let most = MAX_FILE as u64 + 1;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn unreadable(error: &std::io::Error) -> String {
@@ -85,6 +90,7 @@ pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
     let sink = FaultSink::new(text.len());
     tidy(&mut document.root, &is_secret, &sink);
     let loaded = read(&document.root, &sink);
+    // Lines are looked up last, for what is reported only: each costs a walk through the file.
     let (faults, warnings) = sink.finish(name, |place| document.line(place));
     match faults {
         Some(faults) => Err(faults),
@@ -112,32 +118,42 @@ fn is_secret(key: &str) -> bool {
 }
 
 fn read(root: &Node, sink: &FaultSink) -> Loaded {
-    let mut loaded = Loaded::default();
-    let other = match root.value {
-        Value::Map(_) => None,
-        Value::Null => return loaded,
-        Value::List(_) => Some("a list"),
-        Value::Scalar(_) => Some("a single word or text"),
+    let Some(fields) = fields(root, sink) else {
+        return Loaded::default();
     };
-    if let Some(other) = other {
-        let remedy = "write lines such as 'cache_time: 10'";
-        let text = format!("the file holds {other}, not settings; {remedy}");
-        sink.fault(root.mark, "", text);
-        return loaded;
+    let mut config = Config::default();
+    for setting in settings() {
+        setting.read(&mut config, &fields);
     }
+    // Only now, as these look at several settings.
+    warn_of_relations(&config, &fields);
+    logins::warn(&config, &fields);
+    let note = logins::note(&config.probe, &fields);
+    Loaded {
+        config,
+        warnings: Vec::new(),
+        notes: note.into_iter().collect(),
+    }
+}
+
+/// The values by their keys; `None` for an empty file, and where there are no settings, which is a fault.
+fn fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
+    let found = match root.value {
+        Value::Map(_) => return known_fields(root, sink),
+        Value::Null => return None,
+        Value::List(_) => "a list",
+        Value::Scalar(_) => "a single word or text",
+    };
+    let remedy = "write lines such as 'cache_time: 10'";
+    let text = format!("the file holds {found}, not settings; {remedy}");
+    sink.fault(root.mark, "", text);
+    None
+}
+
+fn known_fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
     let keys = known_keys();
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    let Some(fields) = Reader::root(root, sink).fields(&keys) else {
-        return loaded;
-    };
-    for setting in settings() {
-        setting.read(&mut loaded.config, &fields);
-    }
-    warn_of_relations(&loaded.config, &fields);
-    logins::warn(&loaded.config, &fields);
-    let note = logins::note(&loaded.config.probe, &fields);
-    loaded.notes.extend(note);
-    loaded
+    Reader::root(root, sink).fields(&keys)
 }
 
 /// The keys of all settings, and of the files that secrets may stand in.

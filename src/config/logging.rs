@@ -57,22 +57,27 @@ fn read_log_path(reader: &Reader<'_>) -> Option<LogPath> {
 /// `text` or `json`.
 fn read_log_format(reader: &Reader<'_>) -> Option<LogFormat> {
     let remedy = "write text or json";
-    reader.parsed("is not a format of the log", remedy, |t| {
-        match t.trim().to_ascii_lowercase().as_str() {
-            "text" => Some(LogFormat::Text),
-            "json" => Some(LogFormat::Json),
-            _ => None,
-        }
-    })
+    reader.parsed("is not a format of the log", remedy, log_format_of)
+}
+
+fn log_format_of(text: &str) -> Option<LogFormat> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "text" => Some(LogFormat::Text),
+        "json" => Some(LogFormat::Json),
+        _ => None,
+    }
 }
 
 /// A level of the log.
 fn read_log_level(reader: &Reader<'_>) -> Option<LevelFilter> {
     let remedy = "write error, warn, info, debug, trace or off";
-    reader.parsed("is not a level of the log", remedy, |t| {
-        match t.trim().to_ascii_lowercase().as_str() {
-            "warning" => Some(LevelFilter::Warn),
-            level => level.parse().ok(),
-        }
-    })
+    reader.parsed("is not a level of the log", remedy, log_level_of)
+}
+
+fn log_level_of(text: &str) -> Option<LevelFilter> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        // The word of syslog(3).
+        "warning" => Some(LevelFilter::Warn),
+        level => level.parse().ok(),
+    }
 }

@@ -34,13 +34,13 @@ fn place(protocol: &Protocol, login: &Login) -> String {
 
 /// Warns where passwords go off this host in clear, or over TLS to whoever answers.
 pub(super) fn warn(config: &Config, fields: &Fields<'_>) {
-    if let Some(reader) = fields.get("login_to") {
-        for text in to_places(&config.probe) {
-            reader.warn(text);
-        }
-    }
-    if let Some(reader) = fields.get("groups") {
-        for text in to_groups(config) {
+    warn_at(fields, "login_to", to_places(&config.probe));
+    warn_at(fields, "groups", to_groups(config));
+}
+
+fn warn_at(fields: &Fields<'_>, key: &str, texts: BTreeSet<String>) {
+    if let Some(reader) = fields.get(key) {
+        for text in texts {
             reader.warn(text);
         }
     }
@@ -72,13 +72,17 @@ fn to_groups(config: &Config) -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
     for (name, group) in &config.groups {
         for check in group.checks.iter().filter(|check| leaves_this_host(check)) {
-            let protocol = Protocol::find(check.protocol);
-            let login = protocol.and_then(|p| (p.login)(&config.probe, name));
-            let place = format!("{}:{}", check.host, check.port);
-            texts.extend(login.and_then(|login| exposed(&login, &place)));
+            texts.extend(exposed_by(check, name, &config.probe));
         }
     }
     texts
+}
+
+/// What is wrong with the login of a group's check; the group is the service that it is for.
+fn exposed_by(check: &GroupCheck, group: &str, settings: &Settings) -> Option<String> {
+    let protocol = Protocol::find(check.protocol)?;
+    let login = (protocol.login)(settings, group)?;
+    exposed(&login, &format!("{}:{}", check.host, check.port))
 }
 
 fn leaves_this_host(check: &GroupCheck) -> bool {

@@ -3,6 +3,13 @@
 use super::{Config, DaemonSettings};
 use crate::settings::Fields;
 
+const NOT_VERIFIED: &str =
+    "the certificates are not used while tls_verify is false; set tls_verify: true";
+
+const NO_CHANGES: &str = "no spool change from afar is taken; set allow_remote_spool_changes: true";
+
+const NO_SOCKET: &str = "there is no listen_unix beside it, so it does nothing; set both";
+
 const NO_PASSWORD: &str =
     "there is no mysql_password beside it, so MySQL probes will not log in; set both";
 
@@ -14,41 +21,39 @@ const NO_TOKENS: &str = "there are no remote_spool_tokens beside it, so whoever 
 
 /// Warns of settings that do nothing, or are not safe, without others.
 pub fn warn_of_relations(config: &Config, fields: &Fields<'_>) {
-    let warn = |key, text: &str| {
-        if let Some(reader) = fields.get(key) {
-            reader.warn(text);
-        }
-    };
     if !config.probe.tls_verify {
-        warn(
-            "tls_ca_file",
-            "the certificates are not used while tls_verify is false; set tls_verify: true",
-        );
+        warn(fields, "tls_ca_file", NOT_VERIFIED);
     }
-    let daemon = &config.daemon;
-    match (
-        daemon.allow_remote_spool_changes,
-        daemon.remote_spool_tokens.is_empty(),
-    ) {
-        (false, false) => warn(
-            "remote_spool_tokens",
-            "no spool change from afar is taken; set allow_remote_spool_changes: true",
-        ),
-        (true, true) => warn("allow_remote_spool_changes", NO_TOKENS),
-        (true, false) | (false, true) => {}
-    }
-    let usual_mode = DaemonSettings::default().listen_unix_mode;
-    if daemon.listen_unix.is_none() && daemon.listen_unix_mode != usual_mode {
-        warn(
-            "listen_unix_mode",
-            "there is no listen_unix beside it, so it does nothing; set both",
-        );
-    }
+    warn_of_remote_changes(&config.daemon, fields);
+    warn_of_a_mode_without_socket(&config.daemon, fields);
     if config.probe.mysql_password.is_none() {
-        warn("mysql_username", NO_PASSWORD);
+        warn(fields, "mysql_username", NO_PASSWORD);
     }
     if fields.get("mysql_username").is_none() {
-        warn("mysql_password_file", NO_USERNAME);
-        warn("mysql_password", NO_USERNAME);
+        warn(fields, "mysql_password_file", NO_USERNAME);
+        warn(fields, "mysql_password", NO_USERNAME);
+    }
+}
+
+/// Warns at a key, if it is in the file.
+fn warn(fields: &Fields<'_>, key: &str, text: &str) {
+    if let Some(reader) = fields.get(key) {
+        reader.warn(text);
+    }
+}
+
+fn warn_of_remote_changes(daemon: &DaemonSettings, fields: &Fields<'_>) {
+    let has_tokens = !daemon.remote_spool_tokens.is_empty();
+    match (daemon.allow_remote_spool_changes, has_tokens) {
+        (false, true) => warn(fields, "remote_spool_tokens", NO_CHANGES),
+        (true, false) => warn(fields, "allow_remote_spool_changes", NO_TOKENS),
+        (true, true) | (false, false) => {}
+    }
+}
+
+fn warn_of_a_mode_without_socket(daemon: &DaemonSettings, fields: &Fields<'_>) {
+    let usual = DaemonSettings::default().listen_unix_mode;
+    if daemon.listen_unix.is_none() && daemon.listen_unix_mode != usual {
+        warn(fields, "listen_unix_mode", NO_SOCKET);
     }
 }

@@ -35,10 +35,11 @@ fn part<S: 'static>(
     get: fn(&Config) -> &S,
     get_mut: fn(&mut Config) -> &mut S,
 ) -> Vec<Setting<Config>> {
-    let settings = table.into_iter();
+    let mut settings = Vec::new();
+    for setting in table {
+        settings.push(setting.within(get, get_mut));
+    }
     settings
-        .map(|setting| setting.within(get, get_mut))
-        .collect()
 }
 
 /// The groups, whose checks may run commands of `exec`.
@@ -61,6 +62,7 @@ fn groups() -> Setting<Config> {
 pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     let mut keys = Vec::new();
     for setting in settings().iter().filter(|setting| setting.restart) {
+        // What shows the same is the same, and no secret needs a restart.
         if setting.show(old) != setting.show(new) {
             keys.push(setting.name);
         }

@@ -15,6 +15,7 @@ pub fn effective(config: &Config) -> String {
         let value = setting.show(config);
         let usual = setting.show(&default);
         out += &format!("{}: {value}", setting.name);
+        // A secret that is set shows as stars, one that is not as null.
         if value != usual {
             out += &format!("  # default {usual}");
         }
@@ -30,17 +31,22 @@ pub fn reference_markdown() -> String {
     let mut out =
         String::from("| Key | Type | Default | Reload | Meaning |\n|---|---|---|---|---|\n");
     for setting in settings() {
-        let cells = [
-            format!("`{}`", setting.name),
-            kind_with_unit(setting),
-            shown_default(setting, &default),
-            reload(setting).into(),
-            setting.doc.into(),
-        ];
-        let cells = cells.map(|cell| cell.replace('|', "\\|"));
-        out += &format!("| {} |\n", cells.join(" | "));
+        out += &reference_row(setting, &default);
     }
     out
+}
+
+fn reference_row(setting: &Setting<Config>, default: &Config) -> String {
+    let cells = [
+        format!("`{}`", setting.name),
+        kind_with_unit(setting),
+        shown_default(setting, default),
+        reload(setting).into(),
+        setting.doc.into(),
+    ];
+    // A bar would end the cell, in code too.
+    let cells = cells.map(|cell| cell.replace('|', "\\|"));
+    format!("| {} |\n", cells.join(" | "))
 }
 
 fn kind_with_unit(setting: &Setting<Config>) -> String {

@@ -11,32 +11,29 @@ pub const MAX_FILE: usize = 1 << 20;
 /// When the file is too large or not UTF-8.
 pub fn decode(bytes: &[u8]) -> Result<&str, Problem> {
     if bytes.len() > MAX_FILE {
-        let text = "the file is larger than 1 MiB; is it a configuration?".into();
-        return Err(Problem {
-            line: None,
-            column: None,
-            text,
-        });
+        let text = "the file is larger than 1 MiB; is it a configuration?";
+        return Err(Problem::of_file(text));
     }
-    if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
-        let text = "the file is UTF-16; save it as UTF-8".into();
-        return Err(Problem {
-            line: None,
-            column: None,
-            text,
-        });
+    if is_utf16(bytes) {
+        return Err(Problem::of_file("the file is UTF-16; save it as UTF-8"));
     }
-    std::str::from_utf8(bytes).map_err(|e| {
-        let (good, bad) = bytes.split_at(e.valid_up_to());
-        let byte = bad.first().copied().unwrap_or_default();
-        let (line, column) = place(&String::from_utf8_lossy(good));
-        let text = format!("byte {byte:#04x} is not UTF-8; save the file as UTF-8");
-        Problem {
-            line: Some(line),
-            column: Some(column),
-            text,
-        }
-    })
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Ok(text),
+        Err(e) => Err(not_utf8(bytes, e.valid_up_to())),
+    }
+}
+
+/// Whether a text begins with a byte order mark of UTF-16, as Windows' editors write it.
+fn is_utf16(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff])
+}
+
+fn not_utf8(bytes: &[u8], at: usize) -> Problem {
+    let (good, bad) = bytes.split_at(at);
+    let byte = bad.first().copied().unwrap_or_default();
+    let before = String::from_utf8_lossy(good);
+    let text = format!("byte {byte:#04x} is not UTF-8; save the file as UTF-8");
+    Problem::behind(&before, text)
 }
 
 /// The most brackets that may be open at once. The parser's time grows with their number times the file's length.
@@ -46,29 +43,36 @@ const MAX_OPEN: usize = 256;
 /// brackets in such numbers that the parser would not end.
 pub(super) fn check_characters(text: &str) -> Result<&str, Problem> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let mut open = 0_usize;
+    let mut open = 0;
     for (at, c) in text.char_indices() {
-        match c {
-            '[' | '{' => open += 1,
-            ']' | '}' => open = open.saturating_sub(1),
-            _ => {}
+        // Brackets in quotes count too: a bound need not be exact.
+        open = open_after(open, c);
+        if let Some(what) = complaint(c, open) {
+            return Err(Problem::behind(&text[..at], what));
         }
-        let problem = match c {
-            _ if open > MAX_OPEN => format!("{open} brackets are open here; close them"),
-            _ if allowed(c) => continue,
-            _ => format!(
-                "the invisible character U+{:04X} is not allowed; remove it",
-                u32::from(c)
-            ),
-        };
-        let (line, column) = place(&text[..at]);
-        return Err(Problem {
-            line: Some(line),
-            column: Some(column),
-            text: problem,
-        });
     }
     Ok(text)
+}
+
+fn open_after(open: usize, c: char) -> usize {
+    match c {
+        '[' | '{' => open + 1,
+        ']' | '}' => open.saturating_sub(1),
+        _ => open,
+    }
+}
+
+fn complaint(c: char, open: usize) -> Option<String> {
+    if open > MAX_OPEN {
+        return Some(format!("{open} brackets are open here; close them"));
+    }
+    if allowed(c) {
+        return None;
+    }
+    let number = u32::from(c);
+    Some(format!(
+        "the invisible character U+{number:04X} is not allowed; remove it"
+    ))
 }
 
 /// The characters of YAML 1.1 §4.1.1.
@@ -79,54 +83,71 @@ fn allowed(c: char) -> bool {
 
 /// Line and column, from 1, of what follows the text.
 fn place(before: &str) -> (usize, usize) {
-    let line = before.bytes().filter(|b| *b == b'\n').count() + 1;
-    let column = before
-        .rsplit('\n')
-        .next()
-        .unwrap_or_default()
-        .chars()
-        .count()
-        + 1;
-    (line, column)
+    let line = before.matches('\n').count() + 1;
+    let last = before.rsplit('\n').next().unwrap_or_default();
+    (line, last.chars().count() + 1)
+}
+
+impl Problem {
+    /// One of the file as a whole.
+    fn of_file(text: impl Into<String>) -> Self {
+        Self {
+            line: None,
+            column: None,
+            text: text.into(),
+        }
+    }
+
+    /// One of the character that follows a text.
+    fn behind(before: &str, text: String) -> Self {
+        let (line, column) = place(before);
+        Self {
+            line: Some(line),
+            column: Some(column),
+            text,
+        }
+    }
 }
 
 /// The parser's complaint as a sentence with a remedy.
 pub(super) fn syntax(text: &str, error: &serde_yaml::Error) -> Problem {
     let said = error.to_string();
     if said.contains("more than one document") {
-        let text =
-            "the file holds several YAML documents; keep one, and remove the '---' between them"
-                .into();
-        return Problem {
-            line: None,
-            column: None,
-            text,
-        };
+        return Problem::of_file(
+            "the file holds several YAML documents; keep one, and remove the '---' between them",
+        );
     }
-    let Some(at) = error.location() else {
-        return Problem {
-            line: None,
-            column: None,
-            text: format!("the YAML cannot be read: {said}"),
-        };
-    };
-    let mark = format!(" at line {} column {}", at.line(), at.column());
-    let said = said.replacen(&mark, "", 1);
-    let here = text
-        .lines()
-        .nth(at.line() - 1)
-        .and_then(|l| l.chars().nth(at.column() - 1));
-    let remedy = match here {
+    match error.location() {
+        Some(at) => syntax_at(text, &said, at.line(), at.column()),
+        None => Problem::of_file(format!("the YAML cannot be read: {said}")),
+    }
+}
+
+fn syntax_at(text: &str, said: &str, line: usize, column: usize) -> Problem {
+    // The place stands before the sentence already.
+    let said = said.replacen(&format!(" at line {line} column {column}"), "", 1);
+    let remedy = remedy(character_at(text, line, column));
+    Problem {
+        line: Some(line),
+        column: Some(column),
+        text: format!("the YAML cannot be read: {said}; {remedy}"),
+    }
+}
+
+fn character_at(text: &str, line: usize, column: usize) -> Option<char> {
+    let line = text.lines().nth(line - 1)?;
+    line.chars().nth(column - 1)
+}
+
+/// What to do about the character where the parser gave up.
+fn remedy(here: Option<char>) -> &'static str {
+    match here {
         Some('\t') => "indent with spaces, not tabs",
+        // These begin something else than a text (YAML 1.1 §5.3, "Indicator Characters").
         Some('@' | '`' | '%' | '*' | '&' | '!' | '|' | '>' | ']' | '}' | ',') => {
             "put the value in quotes if it is text"
         }
         _ => "look at quotes, colons, brackets and indentation there and in the line above",
-    };
-    Problem {
-        line: Some(at.line()),
-        column: Some(at.column()),
-        text: format!("the YAML cannot be read: {said}; {remedy}"),
     }
 }
 

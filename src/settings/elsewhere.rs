@@ -26,28 +26,35 @@ pub fn read_setting(
     fields: &Fields<'_>,
     take: impl FnOnce(&Reader<'_>),
 ) {
-    let own = fields.get(name).cloned();
-    if !is_secret {
-        match own {
-            Some(own) if name.ends_with("_username") => expand(&own, take),
-            Some(own) => take(&own),
-            None => {}
-        }
-        return;
+    if is_secret {
+        return read_secret(name, fields, take);
     }
-    let own = own.map(Reader::secret);
-    match (own, fields.get(&file_key(name))) {
+    match fields.get(name) {
+        Some(own) if name.ends_with("_username") => expand(own, take),
+        Some(own) => take(own),
+        None => {}
+    }
+}
+
+fn read_secret(name: &str, fields: &Fields<'_>, take: impl FnOnce(&Reader<'_>)) {
+    let own = fields.get(name).cloned().map(Reader::secret);
+    let file = fields.get(&file_key(name));
+    match (own, file) {
         (Some(_), Some(file)) => {
+            // Which of them counts would be a guess.
             file.fault(format_args!("stands beside {name}"), "keep one of the two");
         }
         (Some(own), None) => expand(&own, take),
-        (None, Some(file)) => {
-            let path = file.path("/etc/hacheck/secret");
-            if let Some(text) = path.and_then(|path| content(file, &path)) {
-                take_text(file, text, take);
-            }
-        }
+        (None, Some(file)) => read_from_file(file, take),
         (None, None) => {}
+    }
+}
+
+fn read_from_file(file: &Reader<'_>, take: impl FnOnce(&Reader<'_>)) {
+    let path = file.path("/etc/hacheck/secret");
+    let content = path.and_then(|path| content(file, &path));
+    if let Some(text) = content {
+        take_text(file, text, take);
     }
 }
 
@@ -76,33 +83,45 @@ fn take_text(reader: &Reader<'_>, text: String, take: impl FnOnce(&Reader<'_>)) 
 fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
     let mut out = String::new();
     let mut rest = text;
-    while let Some(at) = rest.find("${") {
-        let (before, found) = rest.split_at(at);
+    // What is put in is not looked at again: a secret may hold `${`.
+    while let Some((before, found)) = rest.split_once("${") {
         if let Some(before) = before.strip_suffix('$') {
             out.push_str(before);
             out.push_str("${");
-            rest = &found[2..];
+            rest = found;
             continue;
         }
         out.push_str(before);
-        let name = found[2..].split_once('}');
-        let Some((name, after)) = name.filter(|(name, _)| is_name(name)) else {
-            reader.fault(
-                "has '${' without a name and '}'",
-                "write ${NAME}, or $${ for the characters themselves",
-            );
-            return None;
-        };
-        let Ok(value) = std::env::var(name) else {
-            let what = format!("names the environment variable {name}, which is not set");
-            reader.fault(what, "set it where hacheck is started, as text in UTF-8");
-            return None;
-        };
-        out.push_str(&value);
+        let (name, after) = split_name(reader, found)?;
+        out.push_str(&variable(reader, name)?);
         rest = after;
     }
     out.push_str(rest);
     Some(out)
+}
+
+/// Splits `NAME}rest`; `None` when a fault was noted.
+fn split_name<'t>(reader: &Reader<'_>, text: &'t str) -> Option<(&'t str, &'t str)> {
+    match text.split_once('}') {
+        Some((name, after)) if is_name(name) => Some((name, after)),
+        _ => {
+            reader.fault(
+                "has '${' without a name and '}'",
+                "write ${NAME}, or $${ for the characters themselves",
+            );
+            None
+        }
+    }
+}
+
+/// The value of an environment variable; `None` when a fault was noted.
+fn variable(reader: &Reader<'_>, name: &str) -> Option<String> {
+    let value = std::env::var(name).ok();
+    if value.is_none() {
+        let what = format!("names the environment variable {name}, which is not set");
+        reader.fault(what, "set it where hacheck is started, as text in UTF-8");
+    }
+    value
 }
 
 fn is_name(text: &str) -> bool {
@@ -114,10 +133,8 @@ fn content(reader: &Reader<'_>, path: &Path) -> Option<String> {
     let path = match located(path) {
         Ok(path) => path,
         Err(what) => {
-            reader.fault(
-                what,
-                "write the whole path, or LoadCredential= in the systemd unit",
-            );
+            let remedy = "write the whole path, or LoadCredential= in the systemd unit";
+            reader.fault(what, remedy);
             return None;
         }
     };
@@ -125,10 +142,8 @@ fn content(reader: &Reader<'_>, path: &Path) -> Option<String> {
         Ok(text) => Some(text),
         Err(what) => {
             let what = format!("{what} ({})", path.display());
-            reader.fault(
-                what,
-                "put the secret there alone, readable for the user that hacheck runs as",
-            );
+            let remedy = "put the secret there alone, readable for the user that hacheck runs as";
+            reader.fault(what, remedy);
             None
         }
     }
@@ -146,21 +161,21 @@ fn located(path: &Path) -> Result<PathBuf, &'static str> {
 }
 
 fn read_file(path: &Path) -> Result<String, String> {
-    let bytes = read_regular(path, FILE_MAX).map_err(|e| match e {
+    let bytes = read_regular(path, FILE_MAX).map_err(|e| file_error_text(&e))?;
+    let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
+    // Editors and `echo` end a file with a line break, which is no part of the secret.
+    let line = text.strip_suffix("\r\n").or(text.strip_suffix('\n'));
+    let secret = line.unwrap_or(&text);
+    if secret.is_empty() {
+        return Err("is empty".to_owned());
+    }
+    Ok(secret.to_owned())
+}
+
+fn file_error_text(error: &FileError) -> String {
+    match error {
         FileError::Io(e) => format!("cannot be read: {}", cause_text(e)),
         FileError::NotRegular => "is not a file".to_owned(),
         FileError::TooLarge(_) => "is larger than 64 KiB".to_owned(),
-    })?;
-    let mut text = String::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
-    if text.ends_with('\n') {
-        text.truncate(text.len() - 1);
-        if text.ends_with('\r') {
-            text.truncate(text.len() - 1);
-        }
-    }
-    if text.is_empty() {
-        Err("is empty".into())
-    } else {
-        Ok(text)
     }
 }

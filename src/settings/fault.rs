@@ -76,17 +76,18 @@ impl Faults {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, fault) in self.list.iter().enumerate() {
-            write!(f, "{}{fault}", if i == 0 { "" } else { "\n" })?;
+        let Some((first, others)) = self.list.split_first() else {
+            return Ok(());
+        };
+        write!(f, "{first}")?;
+        for fault in others {
+            write!(f, "\n{fault}")?;
         }
-        match (self.more, self.list.first()) {
-            (0, _) | (_, None) => Ok(()),
-            (more, Some(first)) => write!(
-                f,
-                "\n{}: and {more} more faults; mend these first",
-                first.file
-            ),
+        if self.more > 0 {
+            let (file, more) = (&first.file, self.more);
+            write!(f, "\n{file}: and {more} more faults; mend these first")?;
         }
+        Ok(())
     }
 }
 
@@ -127,41 +128,23 @@ impl FaultSink {
 
     /// Notes a fault: the configuration cannot be used.
     pub fn fault(&self, mark: Place, key: &str, text: impl Into<String>) {
-        self.faults.borrow_mut().push(
-            self.kept,
-            Note {
-                mark,
-                other: None,
-                key: key.into(),
-                text: text.into(),
-            },
-        );
+        let note = Note::new(mark, key, text.into());
+        self.faults.borrow_mut().push(self.kept, note);
     }
 
     /// Notes a fault that concerns two places: ` in line N` of the other one is put where the text says `{}`.
     pub fn fault_with_other(&self, mark: Place, other: Place, key: &str, text: &str) {
-        self.faults.borrow_mut().push(
-            self.kept,
-            Note {
-                mark,
-                other: Some(other),
-                key: key.into(),
-                text: text.into(),
-            },
-        );
+        let note = Note {
+            other: Some(other),
+            ..Note::new(mark, key, text.to_owned())
+        };
+        self.faults.borrow_mut().push(self.kept, note);
     }
 
     /// Notes something odd that the configuration can be used with.
     pub fn warn(&self, mark: Place, key: &str, text: impl Into<String>) {
-        self.warnings.borrow_mut().push(
-            self.kept,
-            Note {
-                mark,
-                other: None,
-                key: key.into(),
-                text: text.into(),
-            },
-        );
+        let note = Note::new(mark, key, text.into());
+        self.warnings.borrow_mut().push(self.kept, note);
     }
 
     /// The faults, if there are any, and the warnings, with their lines looked up.
@@ -172,8 +155,47 @@ impl FaultSink {
     ) -> (Option<Faults>, Vec<Fault>) {
         let faults = self.faults.into_inner().finish(file, &line);
         let warnings = self.warnings.into_inner().finish(file, &line);
-        ((!faults.list.is_empty()).then_some(faults), warnings.list)
+        if faults.list.is_empty() {
+            (None, warnings.list)
+        } else {
+            (Some(faults), warnings.list)
+        }
     }
+}
+
+impl Note {
+    fn new(mark: Place, key: &str, text: String) -> Self {
+        Self {
+            mark,
+            other: None,
+            key: key.to_owned(),
+            text,
+        }
+    }
+
+    /// The fault that it stands for, with the lines of its places, as far as they can be found.
+    fn located(self, file: &str, line: &impl Fn(Place) -> Option<usize>) -> Fault {
+        let text = match self.other {
+            Some(other) => with_other_line(&self.text, line(other)),
+            None => self.text,
+        };
+        Fault {
+            file: file.to_owned(),
+            line: line(self.mark),
+            column: None,
+            key: self.key,
+            text,
+        }
+    }
+}
+
+/// Puts ` in line N` where the text says `{}`.
+fn with_other_line(text: &str, line: Option<usize>) -> String {
+    let place = match line {
+        Some(line) => format!(" in line {line}"),
+        None => String::new(),
+    };
+    text.replacen("{}", &place, 1)
 }
 
 impl Noted {
@@ -186,28 +208,12 @@ impl Noted {
     }
 
     fn finish(mut self, file: &str, line: &impl Fn(Place) -> Option<usize>) -> Faults {
+        // Readers go by the order of the settings, people by that of the file.
         self.list.sort_by_key(|note| note.mark);
-        let list = self.list.into_iter().map(|note| {
-            let place = note
-                .other
-                .and_then(line)
-                .map(|n| format!(" in line {n}"))
-                .unwrap_or_default();
-            let text = if note.other.is_some() {
-                note.text.replacen("{}", &place, 1)
-            } else {
-                note.text
-            };
-            Fault {
-                file: file.into(),
-                line: line(note.mark),
-                column: None,
-                key: note.key,
-                text,
-            }
-        });
+        let notes = self.list.into_iter();
+        let faults = notes.map(|note| note.located(file, line));
         Faults {
-            list: list.collect(),
+            list: faults.collect(),
             more: self.more,
         }
     }

@@ -69,16 +69,14 @@ impl<T: 'static> Kind<T> {
     #[must_use]
     pub fn or_unset(self) -> Kind<Option<T>> {
         let (read, show) = (self.read, self.show);
+        let read_set = move |reader: &Reader<'_>| read(reader).map(Some);
+        let show_null = move |value: &Option<T>| match value {
+            Some(value) => show(value),
+            None => "null".to_owned(),
+        };
         Kind {
-            words: self.words,
-            unit: self.unit,
             secret: self.secret,
-            read: Box::new(move |reader| read(reader).map(Some)),
-            show: Box::new(move |value| match value {
-                Some(value) => show(value),
-                None => "null".into(),
-            }),
-            limit: Box::new(|_| None),
+            ..Kind::new(self.words, read_set, show_null).unit(self.unit)
         }
     }
 
@@ -178,11 +176,14 @@ pub fn path(words: &'static str, example: &'static str) -> Kind<PathBuf> {
 /// Paths of files, such as `example`.
 pub fn paths(example: &'static str) -> Kind<Vec<PathBuf>> {
     let read = move |reader: &Reader<'_>| reader.each(|item| item.path(example));
-    let show = |value: &Vec<PathBuf>| {
-        let texts: Vec<_> = value.iter().map(|path| path.to_string_lossy()).collect();
-        list(&texts)
-    };
-    Kind::new("list of paths", read, show)
+    Kind::new("list of paths", read, |paths: &Vec<PathBuf>| {
+        paths_text(paths)
+    })
+}
+
+fn paths_text(paths: &[PathBuf]) -> String {
+    let texts: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+    list(&texts)
 }
 
 /// The permissions of a file.

@@ -11,15 +11,21 @@ pub fn by_service<T>(
     read: impl Fn(&Reader<'_>) -> Option<T>,
 ) -> Option<BTreeMap<String, T>> {
     collect(reader, |name, value| {
-        if ServiceName::parse(name).is_err() {
-            value.fault_of_key(
-                "is not the name of a service",
-                "use letters, digits, '.', '_' and '-'",
-            );
-            return None;
-        }
+        expect_service_name(name, value)?;
         read(value)
     })
+}
+
+/// `None` when a fault was noted.
+fn expect_service_name(name: &str, value: &Reader<'_>) -> Option<()> {
+    if ServiceName::parse(name).is_ok() {
+        return Some(());
+    }
+    value.fault_of_key(
+        "is not the name of a service",
+        "use letters, digits, '.', '_' and '-'",
+    );
+    None
 }
 
 /// A map whose keys and values are both read by `read`; all of them, even when one is at fault.
@@ -27,10 +33,16 @@ pub fn collect<T>(
     reader: &Reader<'_>,
     mut read: impl FnMut(&str, &Reader<'_>) -> Option<T>,
 ) -> Option<BTreeMap<String, T>> {
-    let entries = reader.entries()?;
-    let read: Vec<_> = entries
-        .iter()
-        .map(|(name, value)| Some(((*name).to_owned(), read(name, value)?)))
-        .collect();
-    read.into_iter().collect()
+    let mut map = BTreeMap::new();
+    let mut is_whole = true;
+    // No early return: the faults of the other entries are to be found too.
+    for (name, reader) in reader.entries()? {
+        match read(name, &reader) {
+            Some(value) => {
+                map.insert(name.to_owned(), value);
+            }
+            None => is_whole = false,
+        }
+    }
+    is_whole.then_some(map)
 }

@@ -3,64 +3,74 @@
 /// The digits of a whole number, `_` between them and `.0` behind them taken out. A leading zero is refused: YAML 1.1
 /// reads 010 as 8, YAML 1.2 as 10.
 pub(super) fn digits(text: &str) -> Option<String> {
-    let digits = text.trim().replace('_', "");
-    let digits = match digits.split_once('.') {
+    let written = text.trim().replace('_', "");
+    let digits = match written.split_once('.') {
         Some((whole, rest)) if rest.bytes().all(|b| b == b'0') => whole,
-        _ => &digits,
+        _ => &written,
     };
     let digits = digits.strip_prefix('+').unwrap_or(digits);
-    let good = digits.bytes().all(|b| b.is_ascii_digit())
-        && (digits.len() == 1 || !digits.starts_with('0'));
-    (good && !digits.is_empty()).then(|| digits.to_owned())
+    if !is_digits(digits) || has_leading_zero(digits) {
+        return None;
+    }
+    Some(digits.to_owned())
+}
+
+fn is_digits(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit())
+}
+
+fn has_leading_zero(digits: &str) -> bool {
+    digits.len() > 1 && digits.starts_with('0')
 }
 
 /// A number of YAML, `_` between its digits taken out; infinite too, but never "not a number".
 pub(super) fn number(text: &str) -> Option<f64> {
     let text = text.trim().to_ascii_lowercase().replace('_', "");
-    let (negative, rest) = match text.strip_prefix('-') {
-        Some(rest) => (true, rest),
-        None => (false, text.strip_prefix('+').unwrap_or(&text)),
-    };
-    let value = match rest {
-        ".inf" | "inf" | "infinity" => f64::INFINITY,
-        // Rust's own words for it, and signs after the sign.
-        _ if !rest.starts_with(|c: char| c.is_ascii_digit() || c == '.') => return None,
-        _ => rest.parse().ok()?,
-    };
-    Some(if negative { -value } else { value })
+    if let Some(rest) = text.strip_prefix('-') {
+        return Some(-unsigned(rest)?);
+    }
+    unsigned(text.strip_prefix('+').unwrap_or(&text))
+}
+
+fn unsigned(text: &str) -> Option<f64> {
+    if matches!(text, ".inf" | "inf" | "infinity") {
+        return Some(f64::INFINITY);
+    }
+    // Rust's `parse` would also take a second sign, and its own words such as `nan`.
+    if !text.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
+        return None;
+    }
+    text.parse().ok()
 }
 
 /// A number of bytes, with or without a unit.
 pub(super) fn size(text: &str) -> Option<u64> {
     let text = text.trim();
-    let end = text
-        .find(|c: char| !c.is_ascii_digit() && c != '_')
-        .unwrap_or(text.len());
-    let (number, unit) = text.split_at(end);
-    let shift = match unit.trim_start().to_ascii_lowercase().as_str() {
-        "" | "b" => 0,
-        "k" | "kib" => 10,
-        "m" | "mib" => 20,
-        "g" | "gib" => 30,
-        _ => return None,
-    };
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '_');
+    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let unit = unit_bytes(unit)?;
     // Too large a number is a number still: the caller says that it is out of range.
-    Some(
-        digits(number)?
-            .parse::<u64>()
-            .ok()
-            .and_then(|n| n.checked_mul(1 << shift))
-            .unwrap_or(u64::MAX),
-    )
+    let number: u64 = digits(number)?.parse().unwrap_or(u64::MAX);
+    Some(number.saturating_mul(unit))
+}
+
+fn unit_bytes(unit: &str) -> Option<u64> {
+    match unit.trim_start().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kib" => Some(1 << 10),
+        "m" | "mib" => Some(1 << 20),
+        "g" | "gib" => Some(1 << 30),
+        _ => None,
+    }
 }
 
 /// A number of bytes in the largest unit that leaves it whole.
 pub fn size_words(bytes: usize) -> String {
-    [(30, "GiB"), (20, "MiB"), (10, "KiB")]
-        .into_iter()
-        .find(|(shift, _)| bytes > 0 && bytes.is_multiple_of(1 << shift))
-        .map_or_else(
-            || bytes.to_string(),
-            |(shift, unit)| format!("{}{unit}", bytes >> shift),
-        )
+    for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
+        // 0 is a multiple of everything.
+        if bytes > 0 && bytes.is_multiple_of(1 << shift) {
+            return format!("{}{unit}", bytes >> shift);
+        }
+    }
+    bytes.to_string()
 }

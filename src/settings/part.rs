@@ -23,6 +23,7 @@ pub fn show_part<S: Default + 'static>(table: &[Setting<S>], settings: &S) -> St
     let mut parts = Vec::new();
     for setting in table {
         let value = setting.show(settings);
+        // What is left out is read back as the default.
         if value != setting.show(&default) {
             parts.push(format!("{}: {value}", setting.name));
         }

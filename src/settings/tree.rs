@@ -16,51 +16,75 @@ pub fn tidy(node: &mut Node, is_secret: &dyn Fn(&str) -> bool, sink: &FaultSink)
 fn tidy_below(node: &mut Node, path: &str, is_secret: &dyn Fn(&str) -> bool, sink: &FaultSink) {
     match &mut node.value {
         Value::Null | Value::Scalar(_) => {}
-        Value::List(list) => list
-            .iter_mut()
-            .for_each(|item| tidy_below(item, path, is_secret, sink)),
-        Value::Map(entries) => {
-            let mut first = HashMap::new();
-            for entry in entries.iter_mut() {
-                let name = without_userinfo(&entry.key);
-                let key = if path.is_empty() {
-                    name
-                } else {
-                    format!("{path}.{name}")
-                };
-                if let Some(other) = first.insert(entry.key.clone(), entry.mark) {
-                    sink.fault_with_other(
-                        entry.mark,
-                        other,
-                        &key,
-                        "stands already{}; keep one of the two",
-                    );
-                }
-                // A map in a secret's place is a fault anyway, and its keys may be the secret.
-                if !is_secret(&key) {
-                    tidy_below(&mut entry.node, &key, is_secret, sink);
-                }
+        Value::List(list) => {
+            for item in list {
+                tidy_below(item, path, is_secret, sink);
             }
+        }
+        Value::Map(entries) => {
+            tidy_entries(entries, path, is_secret, sink);
             merge(entries);
         }
     }
 }
 
-fn merge(entries: &mut Vec<Entry>) {
-    let merges =
-        |e: &mut Entry| e.key == "<<" && matches!(e.node.value, Value::Map(_) | Value::List(_));
-    let merged: Vec<Entry> = entries.extract_if(.., merges).collect();
-    let mut known: HashSet<String> = entries.iter().map(|e| e.key.clone()).collect();
-    for source in merged {
-        let maps = match source.node.value {
-            Value::List(list) => list,
-            _ => vec![source.node],
-        };
-        for map in maps {
-            let Value::Map(inner) = map.value else {
-                continue;
-            };
-            entries.extend(inner.into_iter().filter(|e| known.insert(e.key.clone())));
+fn tidy_entries(
+    entries: &mut [Entry],
+    path: &str,
+    is_secret: &dyn Fn(&str) -> bool,
+    sink: &FaultSink,
+) {
+    let mut first = HashMap::new();
+    for entry in entries {
+        let key = path_of_key(path, &entry.key);
+        if let Some(other) = first.insert(entry.key.clone(), entry.mark) {
+            let text = "stands already{}; keep one of the two";
+            sink.fault_with_other(entry.mark, other, &key, text);
         }
+        // A map in a secret's place is a fault anyway, and its keys may be the secret.
+        if !is_secret(&key) {
+            tidy_below(&mut entry.node, &key, is_secret, sink);
+        }
+    }
+}
+
+fn path_of_key(path: &str, key: &str) -> String {
+    // Who forgets a space behind a colon makes a URL with its password a key.
+    let name = without_userinfo(key);
+    if path.is_empty() {
+        name
+    } else {
+        format!("{path}.{name}")
+    }
+}
+
+fn merge(entries: &mut Vec<Entry>) {
+    let merged: Vec<Entry> = entries.extract_if(.., |e| is_merge(e)).collect();
+    let mut known: HashSet<String> = entries.iter().map(|e| e.key.clone()).collect();
+    let maps = merged.into_iter().flat_map(named_maps);
+    for entry in maps.flat_map(entries_of) {
+        // The map's own keys win over merged ones, and of those the first.
+        if known.insert(entry.key.clone()) {
+            entries.push(entry);
+        }
+    }
+}
+
+fn is_merge(entry: &Entry) -> bool {
+    entry.key == "<<" && matches!(entry.node.value, Value::Map(_) | Value::List(_))
+}
+
+/// The maps that a merge key names: one, or a list of them.
+fn named_maps(merge: Entry) -> Vec<Node> {
+    match merge.node.value {
+        Value::List(list) => list,
+        _ => vec![merge.node],
+    }
+}
+
+fn entries_of(node: Node) -> Vec<Entry> {
+    match node.value {
+        Value::Map(entries) => entries,
+        _ => Vec::new(),
     }
 }

@@ -25,11 +25,7 @@ pub fn command(reader: &Reader<'_>) -> Option<Argv> {
 /// Ports, each once.
 pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
     let mut ports: Vec<u16> = Vec::new();
-    for port in reader
-        .each(|item| item.count(1, 65535))?
-        .into_iter()
-        .filter_map(|p| u16::try_from(p).ok())
-    {
+    for port in reader.each(port)? {
         if !ports.contains(&port) {
             ports.push(port);
         }
@@ -37,17 +33,24 @@ pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
     Some(ports)
 }
 
+fn port(reader: &Reader<'_>) -> Option<u16> {
+    let port = reader.whole(1, 65535)?;
+    u16::try_from(port).ok()
+}
+
 /// Networks; `private` and `any` stand for several.
 pub fn networks(reader: &Reader<'_>) -> Option<Vec<Network>> {
-    let groups = reader.each(|item| {
-        let remedy = "write one such as 10.0.0.0/8, or 'private', or 'any'";
-        item.parsed("is not a network", remedy, |t| match t.trim() {
-            "private" => Some(Network::private()),
-            "any" => Some(Network::any()),
-            other => Network::parse(other).map(|n| vec![n]),
-        })
-    })?;
+    let remedy = "write one such as 10.0.0.0/8, or 'private', or 'any'";
+    let groups = reader.each(|item| item.parsed("is not a network", remedy, networks_of))?;
     Some(groups.concat())
+}
+
+fn networks_of(text: &str) -> Option<Vec<Network>> {
+    match text.trim() {
+        "private" => Some(Network::private()),
+        "any" => Some(Network::any()),
+        other => Some(vec![Network::parse(other)?]),
+    }
 }
 
 /// Networks as they are shown: the word that stands for all or for the private ones, where it fits.
@@ -63,24 +66,34 @@ pub fn networks_text(networks: &[Network]) -> String {
 
 /// Ports and ranges of ports; `any` stands for all.
 pub fn port_ranges(reader: &Reader<'_>) -> Option<Vec<Ports>> {
-    reader.each(|item| {
-        let remedy = "write one from 1 to 65535, a range such as 8000-8999, or 'any'";
-        item.parsed("is not a port", remedy, |t| match t.trim() {
-            "any" => Some(Ports::ALL),
-            other => Ports::parse(other),
-        })
-    })
+    let remedy = "write one from 1 to 65535, a range such as 8000-8999, or 'any'";
+    reader.each(|item| item.parsed("is not a port", remedy, ports_of))
+}
+
+fn ports_of(text: &str) -> Option<Ports> {
+    match text.trim() {
+        "any" => Some(Ports::ALL),
+        other => Ports::parse(other),
+    }
 }
 
 /// Permissions of a file, in octal digits.
 pub fn mode(reader: &Reader<'_>) -> Option<u32> {
-    reader.parsed("is not a mode", "write octal digits such as 0660", |t| {
-        let digits = t.trim().strip_prefix("0o").unwrap_or(t.trim());
-        let octal = digits.len() <= 4 && digits.bytes().all(|b| matches!(b, b'0'..=b'7'));
-        u32::from_str_radix(digits, 8)
-            .ok()
-            .filter(|m| octal && *m <= 0o777)
-    })
+    let remedy = "write octal digits such as 0660";
+    reader.parsed("is not a mode", remedy, mode_of)
+}
+
+fn mode_of(text: &str) -> Option<u32> {
+    let text = text.trim();
+    // YAML 1.2 writes octal numbers so.
+    let digits = text.strip_prefix("0o").unwrap_or(text);
+    // `from_str_radix` alone takes a plus sign too.
+    let is_octal = digits.bytes().all(|b| matches!(b, b'0'..=b'7'));
+    if digits.len() > 4 || !is_octal {
+        return None;
+    }
+    let mode = u32::from_str_radix(digits, 8).ok()?;
+    (mode <= 0o777).then_some(mode)
 }
 
 /// Finite durations longer than this are "for ever", so that adding them to a clock cannot overflow. In seconds.
@@ -98,9 +111,8 @@ pub fn seconds_or_ever(reader: &Reader<'_>) -> Option<Option<Duration>> {
         reader.fault("is less than 0", remedy);
         return None;
     }
-    Some(if seconds > FOR_EVER {
-        None
-    } else {
-        Duration::try_from_secs_f64(seconds).ok()
-    })
+    if seconds > FOR_EVER {
+        return Some(None);
+    }
+    Some(Duration::try_from_secs_f64(seconds).ok())
 }

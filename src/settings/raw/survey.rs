@@ -1,0 +1,150 @@
+//! The first walk through a file: the shape of every value.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, Visitor};
+
+use super::{Shape, TOO_MANY_ALIASES};
+
+/// The most values that a file may hold. Only aliases of aliases get there: a file of 1 MiB cannot without them.
+const MAX_VALUES: usize = 600_000;
+/// The deepest nesting.
+const MAX_DEPTH: usize = 64;
+
+/// What is found.
+#[derive(Default)]
+pub(super) struct Survey {
+    pub(super) shapes: Vec<Shape>,
+    /// Why the walk ended early.
+    pub(super) problem: Option<&'static str>,
+}
+
+impl Survey {
+    fn refuse<E: Error>(&mut self, problem: &'static str) -> E {
+        // The library would wrap the text of an error in its own; so it stays out of it.
+        self.problem = Some(problem);
+        E::custom("")
+    }
+
+    fn push<E: Error>(&mut self, shape: Shape) -> Result<(), E> {
+        if self.shapes.len() >= MAX_VALUES {
+            return Err(self.refuse(TOO_MANY_ALIASES));
+        }
+        self.shapes.push(shape);
+        Ok(())
+    }
+}
+
+/// One value of the walk.
+pub(super) struct SurveyOne<'s> {
+    survey: &'s mut Survey,
+    depth: usize,
+}
+
+impl<'s> SurveyOne<'s> {
+    pub(super) fn root(survey: &'s mut Survey) -> Self {
+        Self { survey, depth: 0 }
+    }
+
+    fn child(&mut self) -> SurveyOne<'_> {
+        SurveyOne {
+            survey: self.survey,
+            depth: self.depth + 1,
+        }
+    }
+
+    fn enter<E: Error>(&mut self, shape: Shape) -> Result<(), E> {
+        if self.depth >= MAX_DEPTH {
+            let problem = "the values are nested too deep; 64 levels are the most";
+            return Err(self.survey.refuse(problem));
+        }
+        self.survey.push(shape)
+    }
+
+    /// Refuses a key that was not a single value; `key` is its number.
+    fn expect_word<E: Error>(&mut self, key: usize) -> Result<(), E> {
+        match self.survey.shapes.get(key) {
+            Some(Shape::List | Shape::Map) => Err(self.survey.refuse(
+                "a list or map stands where a key is needed; write a word before the colon",
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for SurveyOne<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for SurveyOne<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<(), E> {
+        self.survey.push(Shape::Null)
+    }
+
+    fn visit_none<E: Error>(self) -> Result<(), E> {
+        self.survey.push(Shape::Null)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<(), E> {
+        self.survey.push(Shape::Scalar)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<(), E> {
+        self.survey.push(Shape::Scalar)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<(), E> {
+        self.survey.push(Shape::Scalar)
+    }
+
+    fn visit_i128<E: Error>(self, _: i128) -> Result<(), E> {
+        self.survey.push(Shape::Scalar)
+    }
+
+    fn visit_u128<E: Error>(self, _: u128) -> Result<(), E> {
+        self.survey.push(Shape::Scalar)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<(), E> {
+        self.survey.push(Shape::Scalar)
+    }
+
+    fn visit_str<E: Error>(self, _: &str) -> Result<(), E> {
+        self.survey.push(Shape::Scalar)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut items: A) -> Result<(), A::Error> {
+        self.enter(Shape::List)?;
+        while items.next_element_seed(self.child())?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
+        self.enter(Shape::Map)?;
+        loop {
+            let key = self.survey.shapes.len();
+            if entries.next_key_seed(self.child())?.is_none() {
+                return Ok(());
+            }
+            self.expect_word(key)?;
+            entries.next_value_seed(self.child())?;
+        }
+    }
+
+    /// The library's form of a value with a tag of its own.
+    fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(self
+            .survey
+            .refuse("tags (!name) mean nothing here; write the value alone, in quotes if it begins with '!'"))
+    }
+}
