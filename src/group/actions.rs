@@ -52,39 +52,50 @@ impl Actions {
     /// Runs one command within its limit; gives how it ended, and whether well.
     async fn run_one(&self, argv: &Argv) -> (String, bool) {
         let name = &self.name;
-        let state = if self.up { "up" } else { "down" };
         log::debug!("group {name}: running {argv}");
         let start = Instant::now();
-        let (end, good) = self.run_within(argv, state).await;
+        let (end, good) = self.run_within(argv).await;
         let took = start.elapsed().as_secs_f64();
+        let told = format!(
+            "group {name}: on_{} {argv}: {end} after {took:.2}s",
+            self.state()
+        );
         if good {
-            log::info!("group {name}: on_{state} {argv}: {end} after {took:.2}s");
+            log::info!("{told}");
         } else {
-            log::error!(
-                "group {name}: on_{state} {argv}: {end} after {took:.2}s; it is tried again at the next check"
-            );
+            log::error!("{told}; it is tried again at the next check");
         }
         (end, good)
     }
 
-    async fn run_within(&self, argv: &Argv, state: &str) -> (String, bool) {
-        let variables = [
-            ("HACHECK_GROUP", self.name.as_str()),
-            ("HACHECK_STATE", state),
-        ];
-        let environment = self.context.probes.settings.environment();
-        let running = process::run(argv, &variables, &environment);
-        match tokio::time::timeout(self.limit, running).await {
+    fn state(&self) -> &'static str {
+        if self.up { "up" } else { "down" }
+    }
+
+    async fn run_within(&self, argv: &Argv) -> (String, bool) {
+        // Past the limit the run is dropped, which kills the command with all that it started.
+        match tokio::time::timeout(self.limit, self.run_to_its_end(argv)).await {
+            Ok(ended) => ended,
             Err(_) => {
                 let limit = self.limit.as_secs_f64();
                 (format!("killed after {limit:.2}s, action_timeout"), false)
             }
-            Ok(Err(e)) => (e.to_string(), false),
-            Ok(Ok(ran)) => {
+        }
+    }
+
+    async fn run_to_its_end(&self, argv: &Argv) -> (String, bool) {
+        let variables = [
+            ("HACHECK_GROUP", self.name.as_str()),
+            ("HACHECK_STATE", self.state()),
+        ];
+        let environment = self.context.probes.settings.environment();
+        match process::run(argv, &variables, &environment).await {
+            Ok(ran) => {
                 log_output(&self.name, &ran.stdout);
                 log_output(&self.name, &ran.stderr);
                 (ran.end.to_string(), ran.end.is_success())
             }
+            Err(e) => (e.to_string(), false),
         }
     }
 }
@@ -93,10 +104,8 @@ fn log_output(name: &str, output: &[u8]) {
     let text = String::from_utf8_lossy(output);
     let mut lines = text.lines().map(str::trim_end).filter(|l| !l.is_empty());
     for line in lines.by_ref().take(LINES_MAX) {
-        log::info!(
-            "group {name}: | {}",
-            line.chars().take(LINE_MAX).collect::<String>()
-        );
+        let beginning: String = line.chars().take(LINE_MAX).collect();
+        log::info!("group {name}: | {beginning}");
     }
     let more = lines.count();
     if more > 0 {

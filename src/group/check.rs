@@ -52,12 +52,7 @@ impl GroupCheck {
     /// # Errors
     /// [`GroupCheckError`] for anything that could not be checked.
     pub fn parse(text: &str) -> Result<Self, GroupCheckError> {
-        let Some((name, rest)) = text.split_once(':') else {
-            let remedy = "write one such as tcp://localhost:5432 or exec:zk";
-            return Err(wrong("is no check", remedy));
-        };
-        let protocol = Protocol::find(name).ok_or_else(|| unknown_protocol(name))?;
-        let rest = rest.strip_prefix("//").unwrap_or(rest);
+        let (protocol, rest) = protocol_and_rest(text)?;
         let (host, port, path) = if protocol.needs_port() {
             place_and_path(protocol, rest)?
         } else {
@@ -94,16 +89,27 @@ fn wrong(what: &str, remedy: &str) -> GroupCheckError {
     }
 }
 
+/// The protocol, and what follows `:` or `://`.
+fn protocol_and_rest(text: &str) -> Result<(&'static Protocol, &str), GroupCheckError> {
+    let Some((name, rest)) = text.split_once(':') else {
+        let remedy = "write one such as tcp://localhost:5432 or exec:zk";
+        return Err(wrong("is no check", remedy));
+    };
+    let rest = rest.strip_prefix("//").unwrap_or(rest);
+    match Protocol::find(name) {
+        Some(protocol) => Ok((protocol, rest)),
+        None => Err(unknown_protocol(name)),
+    }
+}
+
 fn unknown_protocol(name: &str) -> GroupCheckError {
     let what = format!("has the unknown protocol '{}'", name.escape_debug());
-    let names = PROTOCOLS.iter().map(|p| p.name);
-    match nearest(name, names.clone()) {
-        Some(near) => wrong(&what, &format!("did you mean {near}?")),
-        None => {
-            let names: Vec<_> = names.collect();
-            wrong(&what, &format!("there are {}", names.join(", ")))
-        }
-    }
+    let names: Vec<&str> = PROTOCOLS.iter().map(|p| p.name).collect();
+    let remedy = match nearest(name, names.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {}", names.join(", ")),
+    };
+    wrong(&what, &remedy)
 }
 
 /// The path of a check that has nothing but a name: `exec:zk`, `group:node`.
@@ -125,57 +131,76 @@ fn place_and_path(protocol: &Protocol, rest: &str) -> Result<(Host, u16, String)
         let remedy = format!("write {}://host:port", protocol.name);
         return Err(wrong("has no port", &remedy));
     };
-    let path = if path.starts_with('/') {
-        path.to_owned()
+    let path = path_and_query(path)?;
+    expect_known_options(protocol, &path)?;
+    Ok((host, port, path))
+}
+
+fn path_and_query(text: &str) -> Result<String, GroupCheckError> {
+    let path = if text.starts_with('/') {
+        text.to_owned()
     } else {
-        format!("/{path}")
+        format!("/{text}")
     };
     if path.parse::<PathAndQuery>().is_err() {
         let remedy = "write special characters as %XX";
         return Err(wrong("has a path that cannot be asked for", remedy));
     }
-    check_options(protocol, &path)?;
-    Ok((host, port, path))
+    Ok(path)
 }
 
-fn check_options(protocol: &Protocol, path: &str) -> Result<(), GroupCheckError> {
+fn expect_known_options(protocol: &Protocol, path: &str) -> Result<(), GroupCheckError> {
     let Request::Options(read) = protocol.request else {
         return Ok(());
     };
-    let query = path.split_once('?').map_or("", |(_, query)| query);
-    match read(query) {
-        Ok(_) => Ok(()),
-        Err(e) => Err(wrong(
-            &format!("has an option that cannot be: {e}"),
-            "mend it",
-        )),
+    let (_, query) = path.split_once('?').unwrap_or_default();
+    if let Err(e) = read(query) {
+        let what = format!("has an option that cannot be: {e}");
+        return Err(wrong(&what, "mend it"));
     }
+    Ok(())
 }
 
 fn host_and_port(text: &str) -> Result<(Host, Option<u16>), GroupCheckError> {
+    // A check is shown on pages and in the log, its password with it.
     if text.contains('@') {
         let remedy = "take out all up to the '@': credentials have settings of their own";
         return Err(wrong("has a user name or a password in it", remedy));
     }
-    let fault = |what| wrong(what, "write protocol://host:port/path");
-    let (host, port) = match text.strip_prefix('[').and_then(|t| t.split_once(']')) {
-        Some((host, "")) => (host, ""),
-        Some((host, rest)) => match rest.strip_prefix(':') {
-            Some(port) => (host, port),
-            None => return Err(fault("has something behind the ']'")),
-        },
-        None => text.split_once(':').unwrap_or((text, "")),
-    };
-    let port = match port {
-        "" => None,
-        digits => match parse_port(digits) {
-            Ok(0) | Err(_) => return Err(fault("has a port that is not 1 to 65535")),
-            Ok(port) => Some(port),
-        },
-    };
+    let (host, port) = split_port(text)?;
+    let port = port_of(port)?;
     match Host::parse(host) {
         Ok(host) => Ok((host, port)),
-        Err(_) => Err(fault("has no host name or address that could be")),
+        Err(_) => Err(wrong_place("has no host name or address that could be")),
+    }
+}
+
+fn wrong_place(what: &str) -> GroupCheckError {
+    wrong(what, "write protocol://host:port/path")
+}
+
+/// Splits `host:port`, `[address]:port` or a host alone, whose port is empty.
+fn split_port(text: &str) -> Result<(&str, &str), GroupCheckError> {
+    let bracketed = text.strip_prefix('[').and_then(|t| t.split_once(']'));
+    let Some((host, rest)) = bracketed else {
+        return Ok(text.split_once(':').unwrap_or((text, "")));
+    };
+    if rest.is_empty() {
+        return Ok((host, ""));
+    }
+    match rest.strip_prefix(':') {
+        Some(port) => Ok((host, port)),
+        None => Err(wrong_place("has something behind the ']'")),
+    }
+}
+
+fn port_of(digits: &str) -> Result<Option<u16>, GroupCheckError> {
+    if digits.is_empty() {
+        return Ok(None);
+    }
+    match parse_port(digits) {
+        Ok(0) | Err(_) => Err(wrong_place("has a port that is not 1 to 65535")),
+        Ok(port) => Ok(Some(port)),
     }
 }
 

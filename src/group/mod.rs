@@ -79,17 +79,15 @@ pub(crate) async fn run_check(
 }
 
 fn unknown(name: &str, groups: &Groups) -> Outcome {
-    let known = groups
-        .keys()
-        .map(String::as_str)
-        .collect::<Vec<_>>()
-        .join(", ");
-    let known = if known.is_empty() {
-        "there are no groups".into()
-    } else {
-        format!("there are {known}")
-    };
     let text = format!("the configuration has no group '{}'", name.escape_debug());
     // Which ones there are is not for every poller.
-    Outcome::new(StatusCode::NOT_FOUND, text).because(known)
+    Outcome::new(StatusCode::NOT_FOUND, text).because(there_are(groups))
+}
+
+fn there_are(groups: &Groups) -> String {
+    if groups.is_empty() {
+        return "there are no groups".to_owned();
+    }
+    let names: Vec<&str> = groups.keys().map(String::as_str).collect();
+    format!("there are {}", names.join(", "))
 }

@@ -21,13 +21,7 @@ pub fn read(commands: &Commands, reader: &Reader<'_>) -> Groups {
         return groups;
     };
     for (name, value) in &entries {
-        let is_name = ServiceName::parse(name).is_ok_and(|name| name.fits_url());
-        if !is_name {
-            value.fault_of_key(
-                "is no name for a group",
-                "use letters, digits, '.', '_' and '-'",
-            );
-        }
+        check_name(name, value);
         if let Some(group) = Group::read(value) {
             groups.insert((*name).to_owned(), group);
         }
@@ -38,20 +32,46 @@ pub fn read(commands: &Commands, reader: &Reader<'_>) -> Groups {
     groups
 }
 
+fn check_name(name: &str, reader: &Reader<'_>) {
+    let is_name = ServiceName::parse(name).is_ok_and(|name| name.fits_url());
+    if !is_name {
+        reader.fault_of_key(
+            "is no name for a group",
+            "use letters, digits, '.', '_' and '-'",
+        );
+    }
+}
+
 /// Whether everything that the groups' checks name is there.
 fn check_references(entries: &Entries<'_>, groups: &Groups, commands: &Commands) {
     for (name, reader) in entries {
-        for check in groups.get(*name).into_iter().flat_map(|g| &g.checks) {
-            if let Some(command) = check.command().filter(|c| !commands.contains_key(*c)) {
-                let what = format!("checks {}, and exec has no command {command}", check.text);
-                reader.fault_of_key(what, format_args!("add it; {}", there_are(commands)));
-            }
-            let is_known = |group: &str| entries.iter().any(|(name, _)| *name == group);
-            if let Some(group) = check.group().filter(|group| !is_known(group)) {
-                let what = format!("checks {}, and there is no group {group}", check.text);
-                reader.fault_of_key(what, "add it, or mend the name");
-            }
+        // A group that is at fault itself is not among them.
+        let Some(group) = groups.get(*name) else {
+            continue;
+        };
+        for check in &group.checks {
+            check_command(check, commands, reader);
+            check_group(check, entries, reader);
         }
+    }
+}
+
+fn check_command(check: &GroupCheck, commands: &Commands, reader: &Reader<'_>) {
+    if let Some(command) = check.command()
+        && !commands.contains_key(command)
+    {
+        let what = format!("checks {}, and exec has no command {command}", check.text);
+        let remedy = format!("add it; {}", there_are(commands));
+        reader.fault_of_key(what, remedy);
+    }
+}
+
+fn check_group(check: &GroupCheck, entries: &Entries<'_>, reader: &Reader<'_>) {
+    if let Some(group) = check.group()
+        && !entries.iter().any(|(name, _)| *name == group)
+    {
+        let what = format!("checks {}, and there is no group {group}", check.text);
+        reader.fault_of_key(what, "add it, or mend the name");
     }
 }
 
@@ -74,36 +94,60 @@ fn check_circles(entries: &Entries<'_>, groups: &Groups) {
 }
 
 /// The way from a group back to itself, if there is one and no earlier group of it was complained about.
-fn cycle(groups: &Groups, start: &str) -> Option<Vec<String>> {
-    fn search<'a>(groups: &'a Groups, way: &mut Vec<&'a str>, seen: &mut Vec<&'a str>) -> bool {
-        let Some(last) = way.last().copied() else {
-            return false;
-        };
-        for next in groups
-            .get(last)
-            .into_iter()
-            .flat_map(|g| g.checks.iter().filter_map(GroupCheck::group))
-        {
-            if Some(&next) == way.first() {
-                way.push(next);
+fn cycle<'a>(groups: &'a Groups, start: &'a str) -> Option<Vec<&'a str>> {
+    let mut search = Search {
+        groups,
+        way: vec![start],
+        seen: Vec::new(),
+    };
+    // Each cycle is told once, at its first name.
+    let found = search.go_on_from(start) && search.way.iter().all(|name| *name >= start);
+    found.then_some(search.way)
+}
+
+/// A search for a way back to where it began.
+struct Search<'a> {
+    groups: &'a Groups,
+    way: Vec<&'a str>,
+    /// Groups from which no way led back, or is being looked for.
+    seen: Vec<&'a str>,
+}
+
+impl<'a> Search<'a> {
+    /// Goes on from the end of the way; gives whether the way led back, and is whole.
+    fn go_on_from(&mut self, last: &str) -> bool {
+        for next in groups_within(self.groups, last) {
+            if Some(&next) == self.way.first() {
+                self.way.push(next);
                 return true;
             }
-            if !seen.contains(&next) {
-                seen.push(next);
-                way.push(next);
-                if search(groups, way, seen) {
-                    return true;
-                }
-                way.pop();
+            if self.leads_back(next) {
+                return true;
             }
         }
         false
     }
-    let mut way = vec![start];
-    let found = search(groups, &mut way, &mut Vec::new());
-    // Each cycle is told once, at its first name.
-    (found && way.iter().all(|name| *name >= start))
-        .then(|| way.into_iter().map(str::to_owned).collect())
+
+    fn leads_back(&mut self, next: &'a str) -> bool {
+        if self.seen.contains(&next) {
+            return false;
+        }
+        self.seen.push(next);
+        self.way.push(next);
+        let found = self.go_on_from(next);
+        if !found {
+            self.way.pop();
+        }
+        found
+    }
+}
+
+/// The groups that a group checks.
+fn groups_within<'a>(groups: &'a Groups, name: &str) -> Vec<&'a str> {
+    match groups.get(name) {
+        Some(group) => group.checks.iter().filter_map(GroupCheck::group).collect(),
+        None => Vec::new(),
+    }
 }
 
 /// Whether two groups would listen on the same address.

@@ -1,6 +1,5 @@
 //! What came of a group's checks, as a value and in words.
 
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -48,24 +47,19 @@ impl GroupResult {
     /// `group node: 2 of 3 checks passed, 3 must`, and which did not.
     #[must_use]
     pub fn summary(&self) -> String {
-        let mut text = format!(
-            "group {}: {} of {} checks passed, {} must",
-            self.name,
-            self.passed(),
-            self.checks.len(),
-            self.required
-        );
-        let failed: Vec<&str> = self
-            .checks
-            .iter()
-            .filter(|c| !c.outcome.passes())
-            .map(|c| c.text.as_str())
-            .collect();
-        if !failed.is_empty() {
-            // Writing to a String cannot fail; so below.
-            let _ = write!(text, "; failed: {}", failed.join(", "));
+        let (name, passed) = (&self.name, self.passed());
+        let (checks, required) = (self.checks.len(), self.required);
+        let text = format!("group {name}: {passed} of {checks} checks passed, {required} must");
+        let failed = self.failed();
+        if failed.is_empty() {
+            return text;
         }
-        text
+        format!("{text}; failed: {}", failed.join(", "))
+    }
+
+    fn failed(&self) -> Vec<&str> {
+        let failed = self.checks.iter().filter(|c| !c.outcome.passes());
+        failed.map(|c| c.text.as_str()).collect()
     }
 
     /// Each check with result and time, a line each.
@@ -73,18 +67,8 @@ impl GroupResult {
     pub fn list(&self) -> String {
         let mut text = String::new();
         for check in &self.checks {
-            let word = if check.outcome.passes() {
-                "pass"
-            } else {
-                "FAIL"
-            };
-            let _ = writeln!(
-                text,
-                "{word} {} {:.2}s {}",
-                check.text,
-                check.took.as_secs_f64(),
-                said(&check.outcome)
-            );
+            text.push_str(&check.line());
+            text.push('\n');
         }
         text
     }
@@ -98,6 +82,20 @@ impl GroupResult {
         } else {
             Outcome::unavailable(body)
         }
+    }
+}
+
+impl CheckResult {
+    fn line(&self) -> String {
+        // Failures stand out without being looked for.
+        let word = if self.outcome.passes() {
+            "pass"
+        } else {
+            "FAIL"
+        };
+        let took = self.took.as_secs_f64();
+        let said = said(&self.outcome);
+        format!("{word} {} {took:.2}s {said}", self.text)
     }
 }
 

@@ -36,23 +36,25 @@ async fn one(
 ) -> CheckResult {
     let start = Instant::now();
     let limit = check.limit.or(group.timeout);
-    let outcome = match Protocol::find(check.protocol) {
-        Some(protocol) => {
-            let target = Arc::new(target(name, check, limit));
-            let running = runner.run_check(Check { protocol, target }, context);
-            within(limit, running).await
-        }
-        // The configuration takes only protocols of the table.
-        None => Arc::new(Outcome::unavailable(format!(
-            "unknown protocol {}",
-            check.protocol
-        ))),
+    let outcome = match prepared(name, check, limit) {
+        Ok(check) => within(limit, runner.run_check(check, context)).await,
+        Err(unknown) => Arc::new(unknown),
     };
     CheckResult {
         text: check.text.clone(),
         outcome,
         took: start.elapsed(),
     }
+}
+
+fn prepared(group: &str, check: &GroupCheck, limit: Option<Duration>) -> Result<Check, Outcome> {
+    let Some(protocol) = Protocol::find(check.protocol) else {
+        // The configuration takes only protocols of the table.
+        let text = format!("unknown protocol {}", check.protocol);
+        return Err(Outcome::unavailable(text));
+    };
+    let target = Arc::new(target(group, check, limit));
+    Ok(Check { protocol, target })
 }
 
 /// Another group's run, or another poller's probe, may have a longer deadline.
@@ -64,15 +66,17 @@ async fn within(limit: Option<Duration>, running: RunningCheck<'_>) -> Arc<Outco
     let limit = limit + Duration::from_millis(100);
     match tokio::time::timeout(limit, running).await {
         Ok(outcome) => outcome,
-        Err(_) => Arc::new(Outcome::unavailable(format!(
-            "no result after {:.2}s",
-            limit.as_secs_f64()
-        ))),
+        Err(_) => Arc::new(no_result(limit)),
     }
 }
 
+fn no_result(limit: Duration) -> Outcome {
+    let seconds = limit.as_secs_f64();
+    Outcome::unavailable(format!("no result after {seconds:.2}s"))
+}
+
+/// What `timeouts`, `sockets` and `http_rules` name. A group within is its own service.
 fn service<'a>(group: &'a str, check: &'a GroupCheck) -> &'a str {
-    // A group within is its own service.
     let own = check.group().or(check.service.as_deref());
     own.unwrap_or(group)
 }

@@ -86,16 +86,7 @@ impl Group {
     /// Reads a group, or notes faults.
     pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
         let (group, fields) = read_part(&Self::table(), reader)?;
-        match fields.get("checks").map(Reader::item_count) {
-            None => {
-                reader.fault_of_key("has no checks", "write checks: [tcp://localhost:5432]");
-            }
-            Some(1..=CHECKS_MAX) => {}
-            Some(count) => {
-                let what = format_args!("has {count} checks");
-                reader.fault_of_key(what, format_args!("write 1 to {CHECKS_MAX}"));
-            }
-        }
+        check_count(&fields, reader);
         if group.every.is_none() {
             warn_of_idle_settings(&fields);
         }
@@ -106,6 +97,20 @@ impl Group {
     #[must_use]
     pub fn show(&self) -> String {
         show_part(&Self::table(), self)
+    }
+}
+
+/// Notes a fault where there are no checks, or too many to be run at once.
+fn check_count(fields: &Fields<'_>, reader: &Reader<'_>) {
+    match fields.get("checks").map(Reader::item_count) {
+        None => {
+            reader.fault_of_key("has no checks", "write checks: [tcp://localhost:5432]");
+        }
+        Some(1..=CHECKS_MAX) => {}
+        Some(count) => {
+            let what = format_args!("has {count} checks");
+            reader.fault_of_key(what, format_args!("write 1 to {CHECKS_MAX}"));
+        }
     }
 }
 
@@ -143,13 +148,16 @@ fn require() -> Kind<Require> {
 }
 
 fn read_require(group: &mut Group, reader: &Reader<'_>) {
-    let require = match reader.word().as_deref() {
+    if let Some(require) = required(group.checks.len(), reader) {
+        group.require = require;
+    }
+}
+
+fn required(checks: usize, reader: &Reader<'_>) -> Option<Require> {
+    match reader.word().as_deref() {
         Some("all") => Some(Require::All),
         Some("any") => Some(Require::Any),
-        _ => required_number(group.checks.len(), reader).map(Require::Number),
-    };
-    if let Some(require) = require {
-        group.require = require;
+        _ => Some(Require::Number(required_number(checks, reader)?)),
     }
 }
 
@@ -170,6 +178,7 @@ fn read_listen(reader: &Reader<'_>) -> Option<SocketAddr> {
     let remedy = "write address and port, such as 0.0.0.0:5500 or [::]:5500";
     reader.parsed("is no address to listen on", remedy, |text| {
         let address: SocketAddr = text.trim().parse().ok()?;
+        // Of port 0 the kernel would choose one that nobody knows.
         (address.port() != 0).then_some(address)
     })
 }

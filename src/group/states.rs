@@ -73,6 +73,7 @@ impl GroupStates {
         group.checked = Some(unix_now());
         group.summary = result.summary();
         group.checks = result.checks.iter().map(CheckSummary::of).collect();
+        // Of a watched group one result says little: `rise` and `fall` decide.
         if !watched {
             group.set(result.passes());
         }

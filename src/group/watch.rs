@@ -8,12 +8,12 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::actions::Actions;
 use crate::group::{self, CheckContext, CheckRunner, Group, GroupStates};
 use crate::os::process::Argv;
-use crate::spool::{Key, Spool};
+use crate::spool::{Key, Spool, SpoolError};
 
 /// From results to states.
 #[derive(Debug, Default)]
@@ -26,18 +26,23 @@ struct Judge {
 impl Judge {
     /// Takes a result; gives the new state if this changed it.
     fn note(&mut self, passes: bool, rise: u32, fall: u32) -> Option<bool> {
-        self.row = if self.last == Some(passes) {
-            self.row.saturating_add(1)
-        } else {
-            1
-        };
-        self.last = Some(passes);
+        self.count(passes);
         let needed = if passes { rise } else { fall };
         if self.up == Some(passes) || self.row < needed {
             return None;
         }
         self.up = Some(passes);
         self.up
+    }
+
+    /// Counts how many equal results came in a row.
+    fn count(&mut self, passes: bool) {
+        if self.last == Some(passes) {
+            self.row = self.row.saturating_add(1);
+        } else {
+            self.row = 1;
+        }
+        self.last = Some(passes);
     }
 }
 
@@ -55,11 +60,11 @@ pub struct Means {
 
 impl Means {
     fn group(&self, name: &str) -> Option<Group> {
-        (self.context)()
-            .groups
-            .get(name)
-            .filter(|g| g.every.is_some())
-            .cloned()
+        let context = (self.context)();
+        let group = context.groups.get(name)?;
+        // Without `every` it is a group still, but not a watched one.
+        group.every?;
+        Some(group.clone())
     }
 }
 
@@ -72,10 +77,7 @@ pub async fn run(name: String, means: Arc<Means>, mut reload: watch::Receiver<()
     let mut watch = Watch::new(name, means);
     let mut last: Option<Instant> = None;
     loop {
-        let next = last
-            .zip(group.every)
-            .and_then(|(last, every)| last.checked_add(every))
-            .unwrap_or_else(Instant::now);
+        let next = next_check(last, &group);
         tokio::select! {
             biased;
             failed = ended(&mut watch.acting) => watch.acted(failed, &group),
@@ -83,17 +85,8 @@ pub async fn run(name: String, means: Arc<Means>, mut reload: watch::Receiver<()
                 if changed.is_err() {
                     return;
                 }
-                let mut current = watch.means.group(&watch.name);
-                if current.is_none() {
-                    watch.leave(&group).await;
-                    // It may have come back meanwhile, and nobody would start another watch beside this one.
-                    current = watch.means.group(&watch.name);
-                }
-                let Some(new) = current else { return };
-                if new != group {
-                    watch.reconfigured(&group, &new).await;
-                    group = new;
-                }
+                let Some(new) = watch.reload(&group).await else { return };
+                group = new;
             }
             () = tokio::time::sleep_until(next.into()) => {
                 last = Some(Instant::now());
@@ -101,6 +94,14 @@ pub async fn run(name: String, means: Arc<Means>, mut reload: watch::Receiver<()
             }
         }
     }
+}
+
+/// When to check next: at once for the first time, then `every` so often from one beginning to the next.
+fn next_check(last: Option<Instant>, group: &Group) -> Instant {
+    let (Some(last), Some(every)) = (last, group.every) else {
+        return Instant::now();
+    };
+    last.checked_add(every).unwrap_or_else(Instant::now)
 }
 
 /// Waits for the running actions; for ever when there are none.
@@ -150,28 +151,28 @@ impl Watch {
         let summary = result.summary();
         let passes = result.passes();
         if let Some(up) = self.judge.note(passes, group.rise, group.fall) {
-            self.means.states.is_now(&self.name, up);
-            let level = if up {
-                log::Level::Info
-            } else {
-                log::Level::Warn
-            };
-            log::log!(
-                level,
-                kind = "group",
-                service = self.name.as_str(),
-                text = (!up).then_some(summary.as_str());
-                "{} is now {}: {summary}",
-                self.name,
-                if up { "up" } else { "DOWN" }
-            );
-            self.released = false;
+            self.changed(up, &summary);
         } else if !passes {
             log::debug!("{summary}");
         }
         self.hold_or_release(group, summary).await;
         self.act(group);
         passes
+    }
+
+    /// The state is another one.
+    fn changed(&mut self, up: bool, summary: &str) {
+        self.means.states.is_now(&self.name, up);
+        self.released = false;
+        let name = self.name.as_str();
+        if up {
+            log::info!(kind = "group", service = name; "{name} is now up: {summary}");
+        } else {
+            log::warn!(
+                kind = "group", service = name, text = summary;
+                "{name} is now DOWN: {summary}"
+            );
+        }
     }
 
     /// Waits until no action runs.
@@ -184,29 +185,32 @@ impl Watch {
 
     /// Starts the actions that the state asks for, unless some are running.
     fn act(&mut self, group: &Group) {
-        let Some(up) = self.judge.up.filter(|_| self.acting.is_none()) else {
+        let Some(up) = self.judge.up else {
             return;
         };
-        if self.acted_for != Some(up) || group.repeat {
-            self.pending = if up {
-                group.on_up.clone()
-            } else {
-                group.on_down.clone()
-            };
-            self.acted_for = Some(up);
-        }
-        if self.pending.is_empty() {
+        if self.acting.is_some() {
             return;
         }
-        let actions = Actions {
+        if self.acted_for != Some(up) || group.repeat {
+            let commands = if up { &group.on_up } else { &group.on_down };
+            self.pending.clone_from(commands);
+            self.acted_for = Some(up);
+        }
+        if !self.pending.is_empty() {
+            let actions = self.take_actions(up, group);
+            self.acting = Some(tokio::spawn(actions.run()));
+        }
+    }
+
+    fn take_actions(&mut self, up: bool, group: &Group) -> Actions {
+        Actions {
             name: self.name.clone(),
             up,
             commands: std::mem::take(&mut self.pending),
             limit: group.action_timeout,
             states: Arc::clone(&self.means.states),
             context: (self.means.context)(),
-        };
-        self.acting = Some(tokio::spawn(actions.run()));
+        }
     }
 
     /// The actions ended; `None` where their task broke off. What failed is tried again at the next check.
@@ -215,9 +219,25 @@ impl Watch {
             Some(failed) => self.pending = failed,
             None => self.acted_for = None,
         }
+        // The state changed while they ran.
         if self.judge.up != self.acted_for && !group.repeat {
             self.act(group);
         }
+    }
+
+    /// Takes up the configuration in force; `None` when the group is not watched by it.
+    async fn reload(&mut self, old: &Group) -> Option<Group> {
+        let mut current = self.means.group(&self.name);
+        if current.is_none() {
+            self.leave(old).await;
+            // It may have come back meanwhile, and nobody would start another watch beside this one.
+            current = self.means.group(&self.name);
+        }
+        let new = current?;
+        if new != *old {
+            self.reconfigured(old, &new).await;
+        }
+        Some(new)
     }
 
     async fn reconfigured(&mut self, old: &Group, new: &Group) {
@@ -261,12 +281,9 @@ impl Watch {
             return;
         };
         let (owner, shown) = (self.owner(), key.file_name());
-        let written = tokio::task::spawn_blocking(move || spool.hold(&key, &owner, reason)).await;
-        match written {
-            Ok(Ok(true)) => log::info!("group {}: {shown} is down in the spool now", self.name),
-            Ok(Ok(false)) | Err(_) => {}
-            Ok(Err(e)) => log::error!("group {}: {e}", self.name),
-        }
+        let written = spawn_blocking(move || spool.hold(&key, &owner, reason)).await;
+        let text = format!("{shown} is down in the spool now");
+        self.log_spool_change(&written, &text);
     }
 
     async fn release(&mut self, group: &Group) {
@@ -274,15 +291,19 @@ impl Watch {
             return;
         };
         let (owner, shown) = (self.owner(), key.file_name());
-        let lifted = tokio::task::spawn_blocking(move || spool.release(&key, &owner)).await;
+        let lifted = spawn_blocking(move || spool.release(&key, &owner)).await;
         self.released = matches!(lifted, Ok(Ok(_)));
-        match lifted {
-            Ok(Ok(true)) => log::info!(
-                "group {}: {shown} is no longer down in the spool",
-                self.name
-            ),
+        let text = format!("{shown} is no longer down in the spool");
+        self.log_spool_change(&lifted, &text);
+    }
+
+    fn log_spool_change(&self, change: &Result<Result<bool, SpoolError>, JoinError>, text: &str) {
+        let name = &self.name;
+        match change {
+            Ok(Ok(true)) => log::info!("group {name}: {text}"),
+            // It was so already, or the process ends.
             Ok(Ok(false)) | Err(_) => {}
-            Ok(Err(e)) => log::error!("group {}: {e}", self.name),
+            Ok(Err(e)) => log::error!("group {name}: {e}"),
         }
     }
 }
