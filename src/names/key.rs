@@ -4,6 +4,7 @@
 //! other way to name a spool file, so nothing outside the root can be reached.
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 /// The service name that stands for every service on the host.
@@ -75,14 +76,11 @@ impl ServiceName {
     pub fn parse(text: &str) -> Result<Self, NameError> {
         match text {
             "" => return Err(NameError::Empty),
+            // These are folders, not names of files in the spool.
             "." | ".." => return Err(NameError::Dots),
             _ => {}
         }
-        let unfit = |c: &char| matches!(*c, '/' | ':' | TEMP_MARK) || c.is_control();
-        if let Some(c) = Some(text)
-            .filter(|t| !fits_url(t))
-            .and_then(|t| t.chars().find(unfit))
-        {
+        if let Some(c) = text.chars().find(|c| cannot_be_in_name(*c)) {
             return Err(NameError::Character(c));
         }
         if text.len() > NAME_MAX {
@@ -108,6 +106,11 @@ impl ServiceName {
     pub fn fits_url(&self) -> bool {
         fits_url(&self.0)
     }
+}
+
+/// Slashes part folders, colons part service, host and port; control characters would spoil every list.
+fn cannot_be_in_name(c: char) -> bool {
+    matches!(c, '/' | ':' | TEMP_MARK) || c.is_control()
 }
 
 /// Whether a text has only the characters that [`ServiceName::fits_url`] speaks of.
@@ -160,19 +163,13 @@ impl Key {
         host: Option<&str>,
         port: u16,
     ) -> Result<Self, NameError> {
-        let host = host.filter(|h| *h != "127.0.0.1");
-        if let Some(h) = host {
-            let fits = |b: u8| is_name_byte(b) || matches!(b, b':' | b'%');
-            if h.is_empty() || !h.bytes().all(fits) {
-                return Err(NameError::Host(h.into()));
-            }
-        }
+        let instance = Instance {
+            host: instance_host(host)?,
+            port,
+        };
         let key = Self {
             service,
-            instance: Some(Instance {
-                host: host.map(Into::into),
-                port,
-            }),
+            instance: Some(instance),
         };
         match key.file_name().len() {
             n if n > NAME_MAX => Err(NameError::TooLong(n)),
@@ -200,14 +197,10 @@ impl Key {
     /// The same key with its host as the daemon looks for it: addresses in their usual form, names in lower case.
     #[must_use]
     pub fn canonical(mut self) -> Self {
-        if let Some(Instance {
-            host: Some(host), ..
-        }) = &mut self.instance
+        if let Some(instance) = &mut self.instance
+            && let Some(host) = &instance.host
         {
-            *host = match host.parse::<std::net::IpAddr>() {
-                Ok(address) => address.to_canonical().to_string().into(),
-                Err(_) => host.to_ascii_lowercase().into(),
-            };
+            instance.host = Some(canonical_host(host).into());
         }
         self
     }
@@ -244,6 +237,28 @@ impl Key {
     }
 }
 
+/// The host as it stands in a file name; `None` for this host.
+fn instance_host(host: Option<&str>) -> Result<Option<Box<str>>, NameError> {
+    match host {
+        None | Some("127.0.0.1") => Ok(None),
+        Some(host) if is_host(host) => Ok(Some(host.into())),
+        Some(other) => Err(NameError::Host(other.to_owned())),
+    }
+}
+
+/// Names and addresses, IPv6 ones with a zone too (`fe80::1%eth0`).
+fn is_host(text: &str) -> bool {
+    let fits = |b: u8| is_name_byte(b) || matches!(b, b':' | b'%');
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+fn canonical_host(host: &str) -> String {
+    match host.parse::<IpAddr>() {
+        Ok(address) => address.to_canonical().to_string(),
+        Err(_) => host.to_ascii_lowercase(),
+    }
+}
+
 impl fmt::Display for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.file_name())
@@ -255,11 +270,12 @@ impl fmt::Display for Key {
 /// # Errors
 /// [`NameError::Port`] for anything but 0 to 65535.
 pub fn parse_port(text: &str) -> Result<u16, NameError> {
-    let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
-    text.parse()
-        .ok()
-        .filter(|_| digits)
-        .ok_or_else(|| NameError::Port(text.into()))
+    // `parse` alone takes a plus sign too.
+    let is_digits = text.bytes().all(|b| b.is_ascii_digit());
+    match text.parse() {
+        Ok(port) if is_digits => Ok(port),
+        _ => Err(NameError::Port(text.to_owned())),
+    }
 }
 
 #[cfg(test)]

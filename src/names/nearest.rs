@@ -8,11 +8,7 @@ use strsim::osa_distance;
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = folded(word);
     let length = word.chars().count();
-    let most = match length {
-        0..=4 => 1,
-        5..=9 => 2,
-        _ => 3,
-    };
+    let most = most_slips(length);
     let mut best = None;
     let mut least = most + 1;
     for candidate in known {
@@ -26,6 +22,15 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         }
     }
     best
+}
+
+/// How many slips are likely in a word of so many characters.
+fn most_slips(length: usize) -> usize {
+    match length {
+        0..=4 => 1,
+        5..=9 => 2,
+        _ => 3,
+    }
 }
 
 fn folded(word: &str) -> String {

@@ -35,6 +35,7 @@ pub fn for_terminal(text: &str) -> Cow<'_, str> {
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
         let ends_line = c == '\r' && rest.peek() == Some(&'\n');
+        // A carriage return alone would let the text overwrite the line it stands in.
         if steers(c) && !ends_line {
             shown.push_str(&format!("\\u{:04x}", u32::from(c)));
         } else {
@@ -47,8 +48,7 @@ pub fn for_terminal(text: &str) -> Cow<'_, str> {
 /// Whether a terminal would do something else than show it.
 fn steers(c: char) -> bool {
     let is_layout = matches!(c, '\t' | '\n');
-    let turns = matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    turns || (c.is_control() && !is_layout)
+    turns_direction(c) || (c.is_control() && !is_layout)
 }
 
 /// A text in which the user name and password of a URL do not show: `http://***@host`.
@@ -92,6 +92,7 @@ fn turns_direction(c: char) -> bool {
 }
 
 fn visible(c: char) -> char {
+    // Unicode's own ends of lines and paragraphs are no control characters.
     if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}') {
         ' '
     } else {

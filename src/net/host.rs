@@ -28,15 +28,8 @@ impl Host {
     /// # Errors
     /// [`HostError`] for anything else, also for an empty text.
     pub fn parse(text: &str) -> Result<Self, HostError> {
-        let bare = text
-            .strip_prefix('[')
-            .and_then(|t| t.strip_suffix(']'))
-            .unwrap_or(text);
-        if let Ok(address) = bare.parse::<IpAddr>() {
+        if let Some(address) = address(text) {
             return Ok(Self::at(address));
-        }
-        if let Some(address) = short_ipv4(text) {
-            return Ok(Self::at(address.into()));
         }
         let length_fits = (1..=NAME_MAX).contains(&text.len());
         if length_fits && text.bytes().all(is_name_byte) {
@@ -74,6 +67,16 @@ impl Host {
     }
 }
 
+/// An address in any form that a resolver takes. Were some not known here, they would be taken for names, and what they
+/// lead to would be looked at only after the look-up.
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    match bare.unwrap_or(text).parse() {
+        Ok(address) => Some(address),
+        Err(_) => short_ipv4(text).map(IpAddr::V4),
+    }
+}
+
 /// The forms of an IPv4 address that resolvers take besides the usual one (inet_aton(3)): one to four numbers, also in
 /// octal or hexadecimal, of which the last one fills all bytes that are left.
 fn short_ipv4(text: &str) -> Option<Ipv4Addr> {
@@ -82,27 +85,38 @@ fn short_ipv4(text: &str) -> Option<Ipv4Addr> {
     if firsts.len() > 3 {
         return None;
     }
+    let last = number(last)?;
+    let most = u32::MAX >> (8 * firsts.len());
+    if last > most {
+        return None;
+    }
+    Some(Ipv4Addr::from_bits(leading_bytes(firsts)? | last))
+}
+
+fn leading_bytes(parts: &[&str]) -> Option<u32> {
     let mut address = 0;
-    for (place, part) in firsts.iter().enumerate() {
+    for (place, part) in parts.iter().enumerate() {
         let byte = u8::try_from(number(part)?).ok()?;
         address |= u32::from(byte) << (24 - 8 * place);
     }
-    let last = number(last)?;
-    let most = u32::MAX >> (8 * firsts.len());
-    (last <= most).then(|| Ipv4Addr::from_bits(address | last))
+    Some(address)
 }
 
 fn number(text: &str) -> Option<u32> {
-    let (digits, radix) = match text.as_bytes() {
+    let (digits, radix) = digits_and_radix(text);
+    // `from_str_radix` would take a sign too.
+    if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    u32::from_str_radix(digits, radix).ok()
+}
+
+fn digits_and_radix(text: &str) -> (&str, u32) {
+    match text.as_bytes() {
         [b'0', b'x' | b'X', ..] => (&text[2..], 16),
         [b'0', _, ..] => (&text[1..], 8),
         _ => (text, 10),
-    };
-    // A sign would be taken too.
-    let is_number = digits.bytes().all(|b| b.is_ascii_hexdigit());
-    u32::from_str_radix(digits, radix)
-        .ok()
-        .filter(|_| is_number)
+    }
 }
 
 fn is_name_byte(byte: u8) -> bool {

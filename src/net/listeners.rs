@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
-use std::sync::{OnceLock, PoisonError, RwLock};
+use std::sync::{OnceLock, PoisonError, RwLock, RwLockReadGuard};
 
 /// A file, whatever names it has: device and inode.
 type FileId = (u64, u64);
@@ -46,17 +46,19 @@ impl OwnListeners {
     /// Whether a connection to an address would come to this process, where `is_own` knows the addresses of this host.
     pub fn take(&self, address: SocketAddr, is_own: impl Fn(IpAddr) -> bool) -> bool {
         let address = SocketAddr::new(reached(address.ip()), address.port());
-        let known = self.addresses.read();
-        let known = known.unwrap_or_else(PoisonError::into_inner);
+        let known = self.known();
         known.iter().any(|own| takes(*own, address, &is_own))
     }
 
     /// Whether this process listens on a port, at whatever address.
     #[must_use]
     pub fn has_port(&self, port: u16) -> bool {
+        self.known().iter().any(|own| own.port() == port)
+    }
+
+    fn known(&self) -> RwLockReadGuard<'_, Vec<SocketAddr>> {
         let known = self.addresses.read();
-        let known = known.unwrap_or_else(PoisonError::into_inner);
-        known.iter().any(|own| own.port() == port)
+        known.unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -79,12 +81,13 @@ fn takes(own: SocketAddr, address: SocketAddr, is_own: impl Fn(IpAddr) -> bool) 
         return false;
     }
     let ip = address.ip();
-    match own.ip().to_canonical() {
-        // A socket of IPv6 that listens everywhere takes IPv4 too.
-        IpAddr::V6(all) if all.is_unspecified() => ip.is_loopback() || is_own(ip),
-        IpAddr::V4(all) if all.is_unspecified() => ip.is_ipv4() && (ip.is_loopback() || is_own(ip)),
-        own => own == ip,
+    let own_ip = own.ip().to_canonical();
+    if !own_ip.is_unspecified() {
+        return own_ip == ip;
     }
+    // A socket of IPv6 that listens everywhere takes IPv4 too (ipv6(7), IPV6_V6ONLY).
+    let takes_family = own_ip.is_ipv6() || ip.is_ipv4();
+    takes_family && (ip.is_loopback() || is_own(ip))
 }
 
 #[cfg(test)]

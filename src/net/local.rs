@@ -40,27 +40,23 @@ impl LocalAddresses {
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
-        let fresh = |known: &Option<(HashSet<IpAddr>, Instant)>| {
-            known
-                .as_ref()
-                .filter(|(_, at)| at.elapsed() < REFRESH)
-                .map(|(set, _)| set.contains(&address))
-        };
-        if let Some(answer) = fresh(
-            &self
-                .interfaces
-                .read()
-                .unwrap_or_else(PoisonError::into_inner),
-        ) {
-            return answer;
+        if let Some(known) = self.is_known(address) {
+            return known;
         }
+        // Two threads may do this at once, which costs less than to wait for each other.
         let now = interface_addresses();
-        let answer = now.contains(&address);
-        *self
-            .interfaces
-            .write()
-            .unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
-        answer
+        let contains = now.contains(&address);
+        let interfaces = self.interfaces.write();
+        *interfaces.unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
+        contains
+    }
+
+    /// What the list says, as long as it counts.
+    fn is_known(&self, address: IpAddr) -> Option<bool> {
+        let interfaces = self.interfaces.read();
+        let interfaces = interfaces.unwrap_or_else(PoisonError::into_inner);
+        let (addresses, at) = interfaces.as_ref()?;
+        (at.elapsed() < REFRESH).then(|| addresses.contains(&address))
     }
 
     /// The address that this host's own name resolves to, once [`LocalAddresses::look_up_own_name`] found it.
@@ -71,24 +67,32 @@ impl LocalAddresses {
 
     /// Resolves this host's own name, first to IPv4 as the originals did. Blocks for as long as the resolver does.
     pub fn look_up_own_name(&self) {
-        let found = gethostname().ok().and_then(|name| {
-            let all: Vec<_> = (name.to_str()?, 0)
-                .to_socket_addrs()
-                .ok()?
-                .map(|a| a.ip())
-                .collect();
-            all.iter().find(|a| a.is_ipv4()).or(all.first()).copied()
-        });
+        let found = resolve_own_name();
         *self.by_name.write().unwrap_or_else(PoisonError::into_inner) = found;
     }
 }
 
+fn resolve_own_name() -> Option<IpAddr> {
+    let name = gethostname().ok()?;
+    let found = (name.to_str()?, 0).to_socket_addrs().ok()?;
+    let all: Vec<IpAddr> = found.map(|address| address.ip()).collect();
+    let v4 = all.iter().find(|address| address.is_ipv4());
+    v4.or(all.first()).copied()
+}
+
 fn interface_addresses() -> HashSet<IpAddr> {
-    let address = |a: SockaddrStorage| {
-        let v4 = a.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
-        v4.or_else(|| a.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
+    // Without a list, only loopback counts as this host.
+    let Ok(interfaces) = getifaddrs() else {
+        return HashSet::new();
     };
-    getifaddrs()
-        .map(|all| all.filter_map(|i| i.address.and_then(address)).collect())
-        .unwrap_or_default()
+    interfaces.filter_map(|i| ip(&i.address?)).collect()
+}
+
+fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
+    if let Some(v4) = address.as_sockaddr_in() {
+        return Some(v4.ip().into());
+    }
+    // Others are of the link layer.
+    let v6 = address.as_sockaddr_in6()?;
+    Some(v6.ip().into())
 }

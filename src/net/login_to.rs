@@ -50,6 +50,7 @@ impl LoginTo {
     #[must_use]
     pub fn admits(&self, address: SocketAddr, is_own: bool, usual: Option<u16>) -> bool {
         match self.hosts {
+            // Any local user may listen on another port, and would be sent the password.
             Hosts::Own => is_own && is_port(self.port.or(usual), address),
             Hosts::Network(network) => {
                 network.contains(address.ip()) && is_port(self.port, address)
@@ -83,7 +84,8 @@ fn parse_hosts(text: &str) -> Option<Hosts> {
         return Some(Hosts::Own);
     }
     let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    Network::parse(bare.unwrap_or(text)).map(Hosts::Network)
+    let network = Network::parse(bare.unwrap_or(text))?;
+    Some(Hosts::Network(network))
 }
 
 fn parse_port(text: &str) -> Option<u16> {
@@ -93,14 +95,28 @@ fn parse_port(text: &str) -> Option<u16> {
 
 impl fmt::Display for LoginTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.hosts, self.port) {
-            (Hosts::Own, _) => f.write_str("local")?,
-            (Hosts::Network(network), Some(_)) if network.is_ipv6() => write!(f, "[{network}]")?,
-            (Hosts::Network(network), _) => network.fmt(f)?,
-        }
         match self.port {
-            Some(port) => write!(f, ":{port}"),
-            None => Ok(()),
+            None => self.hosts.fmt(f),
+            Some(port) if self.hosts.is_ipv6() => write!(f, "[{}]:{port}", self.hosts),
+            Some(port) => write!(f, "{}:{port}", self.hosts),
+        }
+    }
+}
+
+impl Hosts {
+    fn is_ipv6(self) -> bool {
+        match self {
+            Self::Own => false,
+            Self::Network(network) => network.is_ipv6(),
+        }
+    }
+}
+
+impl fmt::Display for Hosts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Own => f.write_str("local"),
+            Self::Network(network) => network.fmt(f),
         }
     }
 }

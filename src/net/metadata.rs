@@ -35,36 +35,38 @@ pub fn is_metadata(address: IpAddr) -> bool {
 }
 
 fn embeds_metadata(address: Ipv6Addr) -> bool {
-    let mut embedded = embedded_v4(address).into_iter().flatten();
+    let mut embedded = embedded_v4(address).into_iter();
     embedded.any(|v4| is_metadata(v4.into()))
 }
 
 /// The IPv4 addresses that an IPv6 address may stand for: IPv4-compatible and -translated (RFC 4291, RFC 2765), NAT64
 /// (RFC 6052; under 64:ff9b:1::/48 the length of the prefix is the network's own choice), 6to4 (RFC 3056), Teredo
 /// (RFC 4380) and ISATAP (RFC 5214).
-fn embedded_v4(a: Ipv6Addr) -> [Option<Ipv4Addr>; 4] {
-    let (s, o) = (a.segments(), a.octets());
-    let v4 = |b: [usize; 4]| Some(Ipv4Addr::from(b.map(|at| o[at])));
+fn embedded_v4(address: Ipv6Addr) -> Vec<Ipv4Addr> {
+    let v4 = |at| v4_of(address, at);
     let end = v4([12, 13, 14, 15]);
-    match s {
-        [0, 0, 0, 0, 0 | 0xffff, 0, ..] => [end, None, None, None],
-        [0x64, 0xff9b, 1, ..] => [
+    match address.segments() {
+        [0, 0, 0, 0, 0 | 0xffff, 0, ..] => vec![end],
+        // Byte 8 is always zero, and the address goes around it.
+        [0x64, 0xff9b, 1, ..] => vec![
             end,
             v4([6, 7, 9, 10]),
             v4([7, 9, 10, 11]),
             v4([9, 10, 11, 12]),
         ],
-        [0x64, 0xff9b, ..] => [end, None, None, None],
-        [0x2002, ..] => [v4([2, 3, 4, 5]), None, None, None],
-        [0x2001, 0, ..] => [
-            v4([4, 5, 6, 7]),
-            end.map(|a| Ipv4Addr::from_bits(!a.to_bits())),
-            None,
-            None,
-        ],
-        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => [end, None, None, None],
-        _ => [None; 4],
+        [0x64, 0xff9b, ..] => vec![end],
+        [0x2002, ..] => vec![v4([2, 3, 4, 5])],
+        // The server's address, and the client's with all bits turned.
+        [0x2001, 0, ..] => vec![v4([4, 5, 6, 7]), Ipv4Addr::from_bits(!end.to_bits())],
+        [_, _, _, _, 0 | 0x200, 0x5efe, ..] => vec![end],
+        _ => Vec::new(),
     }
+}
+
+/// The IPv4 address that four bytes of an IPv6 address make.
+fn v4_of(address: Ipv6Addr, at: [usize; 4]) -> Ipv4Addr {
+    let octets = address.octets();
+    Ipv4Addr::from(at.map(|index| octets[index]))
 }
 
 #[cfg(test)]

@@ -14,54 +14,41 @@ impl Network {
     /// Parses `10.0.0.0/8`, `fc00::/7` or `10.1.2.3`; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
+        let Some((address, prefix)) = text.split_once('/') else {
+            let base: IpAddr = text.parse().ok()?;
+            return Some(Self::new(base, bits(base)));
         };
         let base: IpAddr = address.parse().ok()?;
-        let bits = if base.is_ipv4() { 32 } else { 128 };
-        let prefix = match prefix {
-            Some(prefix) => prefix.parse().ok()?,
-            None => bits,
-        };
-        (prefix <= bits).then_some(Self { base, prefix })
+        let prefix = prefix.parse().ok()?;
+        (prefix <= bits(base)).then_some(Self { base, prefix })
     }
 
     /// Loopback, RFC 1918 and RFC 4193: where services behind a load balancer live.
     #[must_use]
     pub fn private() -> Vec<Self> {
-        let v4 = |a, b, c, d, prefix| Self {
-            base: Ipv4Addr::new(a, b, c, d).into(),
-            prefix,
-        };
         vec![
-            v4(127, 0, 0, 0, 8),
-            v4(10, 0, 0, 0, 8),
-            v4(172, 16, 0, 0, 12),
-            v4(192, 168, 0, 0, 16),
-            Self {
-                base: Ipv6Addr::LOCALHOST.into(),
-                prefix: 128,
-            },
-            Self {
-                base: Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0).into(),
-                prefix: 7,
-            },
+            Self::new(Ipv4Addr::new(127, 0, 0, 0), 8),
+            Self::new(Ipv4Addr::new(10, 0, 0, 0), 8),
+            Self::new(Ipv4Addr::new(172, 16, 0, 0), 12),
+            Self::new(Ipv4Addr::new(192, 168, 0, 0), 16),
+            Self::new(Ipv6Addr::LOCALHOST, 128),
+            Self::new(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7),
         ]
+    }
+
+    fn new(base: impl Into<IpAddr>, prefix: u8) -> Self {
+        Self {
+            base: base.into(),
+            prefix,
+        }
     }
 
     /// All addresses of both families.
     #[must_use]
     pub fn any() -> Vec<Self> {
         vec![
-            Self {
-                base: Ipv4Addr::UNSPECIFIED.into(),
-                prefix: 0,
-            },
-            Self {
-                base: Ipv6Addr::UNSPECIFIED.into(),
-                prefix: 0,
-            },
+            Self::new(Ipv4Addr::UNSPECIFIED, 0),
+            Self::new(Ipv6Addr::UNSPECIFIED, 0),
         ]
     }
 
@@ -95,8 +82,13 @@ impl Network {
     }
 }
 
+fn bits(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
 fn same_prefix(a: u128, b: u128, bits: u32, prefix: u8) -> bool {
     let rest = bits - u32::from(prefix);
+    // Of prefix 0 all bits go, and to shift by the whole width is an overflow.
     a.checked_shr(rest).unwrap_or(0) == b.checked_shr(rest).unwrap_or(0)
 }
 

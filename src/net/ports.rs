@@ -19,15 +19,9 @@ impl Ports {
     /// Parses `8080` or `8000-8999`; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let port = |t: &str| {
-            let t = t.trim();
-            let digits = !t.is_empty() && t.bytes().all(|b| b.is_ascii_digit());
-            t.parse().ok().filter(|p| digits && *p > 0)
-        };
-        let (first, last) = match text.split_once('-') {
-            Some((first, last)) => (port(first)?, port(last)?),
-            None => (port(text)?, port(text)?),
-        };
+        let (first, last) = text.split_once('-').unwrap_or((text, text));
+        let first = port(first)?;
+        let last = port(last)?;
         (first <= last).then_some(Self { first, last })
     }
 
@@ -36,6 +30,15 @@ impl Ports {
     pub fn contains(self, port: u16) -> bool {
         (self.first..=self.last).contains(&port)
     }
+}
+
+fn port(text: &str) -> Option<u16> {
+    let digits = text.trim();
+    // `parse` alone takes a plus sign too.
+    if !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    digits.parse().ok().filter(|port| *port > 0)
 }
 
 impl fmt::Display for Ports {
