@@ -4,29 +4,26 @@ use std::fmt::Display;
 
 /// The text of an error, without Rust's "(os error N)", in the middle of a sentence.
 pub fn cause_text(error: impl Display) -> String {
-    in_sentence(
-        error
-            .to_string()
-            .split(" (os error")
-            .next()
-            .unwrap_or_default(),
-    )
+    let text = error.to_string();
+    let cause = text.split(" (os error").next();
+    in_sentence(cause.unwrap_or_default())
 }
 
 /// A text that was a sentence of its own, for the middle of one; "TLS", "I/O" and the like stay.
 fn in_sentence(text: &str) -> String {
-    let mut chars = text.chars();
-    let Some(first) = chars.next() else {
-        return String::new();
-    };
-    if chars
-        .clone()
-        .next()
-        .is_some_and(|second| second.is_uppercase() || second == '/')
-    {
+    if is_abbreviation(text) {
         return text.to_owned();
     }
-    first.to_lowercase().chain(chars).collect()
+    let mut chars = text.chars();
+    match chars.next() {
+        Some(first) => first.to_lowercase().chain(chars).collect(),
+        None => String::new(),
+    }
+}
+
+fn is_abbreviation(text: &str) -> bool {
+    let second = text.chars().nth(1);
+    second.is_some_and(|c| c.is_uppercase() || c == '/')
 }
 
 #[cfg(test)]

@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use nix::unistd::{SysconfVar, sysconf};
+
 use super::file_limit::soft_limit;
 
 /// Figures of this process, from /proc.
@@ -26,38 +28,55 @@ pub struct ProcessFigures {
 /// Reads the figures; what cannot be read is 0.
 #[must_use]
 pub fn process_figures() -> ProcessFigures {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Fields behind the name in brackets, which may hold anything; proc(5) counts them from 3.
-    let fields: Vec<&str> = stat
-        .rsplit_once(") ")
-        .map(|(_, rest)| rest.split(' ').collect())
-        .unwrap_or_default();
-    let field = |n: usize| {
-        fields
-            .get(n - 3)
-            .and_then(|f| f.trim().parse::<u64>().ok())
-            .unwrap_or(0)
-    };
-    let ticks = nix::unistd::sysconf(nix::unistd::SysconfVar::CLK_TCK)
-        .ok()
-        .flatten()
-        .unwrap_or(100);
-    let page = nix::unistd::sysconf(nix::unistd::SysconfVar::PAGE_SIZE)
-        .ok()
-        .flatten()
-        .unwrap_or(4096);
-    #[allow(clippy::cast_precision_loss)] // seconds of CPU time fit
-    let seconds = |t: u64| t as f64 / ticks as f64;
+    let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let stat = Stat::of(&text);
+    let page = kernel_value(SysconfVar::PAGE_SIZE, 4096);
     ProcessFigures {
-        rss_bytes: field(24) * u64::try_from(page).unwrap_or(4096),
-        vsz_bytes: field(23),
-        user_seconds: seconds(field(14)),
-        system_seconds: seconds(field(15)),
-        threads: field(20),
-        // Reading the folder opens one more.
-        open_files: fs::read_dir("/proc/self/fd")
-            .map_or(0, |d| d.count() as u64)
-            .saturating_sub(1),
+        rss_bytes: stat.field(24) * page,
+        vsz_bytes: stat.field(23),
+        user_seconds: seconds(stat.field(14)),
+        system_seconds: seconds(stat.field(15)),
+        threads: stat.field(20),
+        open_files: open_files(),
         open_files_max: soft_limit(),
     }
+}
+
+/// The fields of /proc/self/stat.
+struct Stat<'t>(Vec<&'t str>);
+
+impl<'t> Stat<'t> {
+    fn of(text: &'t str) -> Self {
+        // They stand behind the name in brackets, which may hold anything, brackets too.
+        let (_, fields) = text.rsplit_once(") ").unwrap_or_default();
+        Self(fields.split(' ').collect())
+    }
+
+    /// A field by its number in proc(5), which counts those behind the name from 3.
+    fn field(&self, number: usize) -> u64 {
+        let text = self.0.get(number - 3).copied().unwrap_or_default();
+        text.trim().parse().unwrap_or(0)
+    }
+}
+
+#[allow(clippy::cast_precision_loss)] // seconds of CPU time fit
+fn seconds(ticks: u64) -> f64 {
+    let per_second = kernel_value(SysconfVar::CLK_TCK, 100);
+    ticks as f64 / per_second as f64
+}
+
+fn kernel_value(name: SysconfVar, usual: u64) -> u64 {
+    match sysconf(name) {
+        Ok(Some(value)) => u64::try_from(value).unwrap_or(usual),
+        Ok(None) | Err(_) => usual,
+    }
+}
+
+fn open_files() -> u64 {
+    let Ok(folder) = fs::read_dir("/proc/self/fd") else {
+        return 0;
+    };
+    // Reading the folder opens one more.
+    let count = folder.count().saturating_sub(1);
+    count as u64
 }

@@ -22,13 +22,13 @@ pub fn set_file_limit(limit: FileLimit) -> Result<(), FileLimitError> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(FileLimitError::Unknown)?;
     let soft = match limit {
         FileLimit::Max => hard,
-        FileLimit::Number(n) if n > hard => {
-            return Err(FileLimitError::AboveHard { wanted: n, hard });
-        }
-        FileLimit::Number(n) => n,
+        FileLimit::Number(wanted) => wanted,
     };
-    setrlimit(Resource::RLIMIT_NOFILE, soft, hard)
-        .map_err(|cause| FileLimitError::Refused { soft, cause })
+    if soft > hard {
+        return Err(FileLimitError::AboveHard { wanted: soft, hard });
+    }
+    let set = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
+    set.map_err(|cause| FileLimitError::Refused { soft, cause })
 }
 
 /// Why the limit cannot be set.

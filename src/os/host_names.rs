@@ -30,12 +30,8 @@ impl HostNames {
         let name = name.to_ascii_lowercase();
         let short = name.split('.').next().unwrap_or_default().to_owned();
         let mut full = vec![name];
-        let domain_of_short = |known: &String| {
-            known
-                .strip_prefix(&short)
-                .is_some_and(|domain| domain.starts_with('.'))
-        };
-        full.extend(names_of_hosts(hosts).filter(domain_of_short));
+        // /etc/hosts holds the names of other hosts too.
+        full.extend(names_of_hosts(hosts).filter(|known| is_below(known, &short)));
         full.extend(domains(resolver).map(|domain| format!("{short}.{domain}")));
         Self { short, full }
     }
@@ -45,6 +41,14 @@ impl HostNames {
     pub fn has(&self, name: &str) -> bool {
         let is = |known: &String| known.eq_ignore_ascii_case(name);
         !name.is_empty() && (is(&self.short) || self.full.iter().any(is))
+    }
+}
+
+/// Whether a name is a short one with a domain behind it.
+fn is_below(name: &str, short: &str) -> bool {
+    match name.strip_prefix(short) {
+        Some(domain) => domain.starts_with('.'),
+        None => false,
     }
 }
 
@@ -58,12 +62,15 @@ fn names_of_hosts(hosts: &str) -> impl Iterator<Item = String> {
 
 /// The domains that /etc/resolv.conf has names looked up in.
 fn domains(resolver: &str) -> impl Iterator<Item = String> {
-    let words = resolver.lines().map(|line| line.split_whitespace());
-    words.flat_map(|mut words| {
-        let is_search = matches!(words.next(), Some("search" | "domain"));
-        let domains = words.filter(move |_| is_search);
-        domains.map(|domain| domain.trim_matches('.').to_ascii_lowercase())
-    })
+    let domains = resolver.lines().flat_map(domains_of_line);
+    domains.map(|domain| domain.trim_matches('.').to_ascii_lowercase())
+}
+
+/// The words of a line of resolv.conf(5) that lists domains.
+fn domains_of_line(line: &str) -> impl Iterator<Item = &str> {
+    let mut words = line.split_whitespace();
+    let lists_domains = matches!(words.next(), Some("search" | "domain"));
+    words.filter(move |_| lists_domains)
 }
 
 #[cfg(test)]

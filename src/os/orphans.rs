@@ -5,7 +5,7 @@
 //! a while has nobody.
 
 use std::collections::HashSet;
-use std::fs;
+use std::fs::{self, DirEntry};
 use std::time::Duration;
 
 use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid, waitpid};
@@ -44,12 +44,16 @@ fn look(before: &HashSet<Dead>) -> HashSet<Dead> {
     let (old, new): (HashSet<_>, HashSet<_>) =
         dead_children().partition(|dead| before.contains(dead));
     for orphan in old {
-        // An error means that somebody was faster.
-        if waitpid(Pid::from_raw(orphan.pid), Some(WaitPidFlag::WNOHANG)).is_ok() {
-            log::debug!("reaped process {}, whose parent is gone", orphan.pid);
-        }
+        reap_one(orphan.pid);
     }
     new
+}
+
+fn reap_one(pid: i32) {
+    // An error means that somebody was faster.
+    if waitpid(Pid::from_raw(pid), Some(WaitPidFlag::WNOHANG)).is_ok() {
+        log::debug!("reaped process {pid}, whose parent is gone");
+    }
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -60,23 +64,27 @@ struct Dead {
 }
 
 fn dead_children() -> impl Iterator<Item = Dead> {
-    let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
-    numbers.filter_map(|entry| {
-        let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
-        dead(pid, std::process::id(), &stat)
-    })
+    // What cannot be read is left for the next look.
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    entries.filter_map(|entry| dead_child(&entry))
+}
+
+/// The dead child that an entry of /proc is.
+fn dead_child(entry: &DirEntry) -> Option<Dead> {
+    let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
+    let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+    dead(pid, std::process::id(), &stat)
 }
 
 /// Reads a line of /proc/PID/stat (proc(5)): a dead child of `parent`.
 fn dead(pid: i32, parent: u32, stat: &str) -> Option<Dead> {
     // The name stands in brackets and may hold anything.
-    let fields: Vec<&str> = stat.rsplit_once(") ")?.1.split(' ').collect();
-    let is_dead = fields.first() == Some(&"Z") && fields.get(1)?.parse() == Ok(parent);
-    is_dead.then_some(Dead {
-        pid,
-        started: fields.get(19)?.parse().ok()?,
-    })
+    let (_, fields) = stat.rsplit_once(") ")?;
+    let fields: Vec<&str> = fields.split(' ').collect();
+    let is_dead = *fields.first()? == "Z";
+    let is_ours = fields.get(1)?.parse() == Ok(parent);
+    let started = fields.get(19)?.parse().ok()?;
+    (is_dead && is_ours).then_some(Dead { pid, started })
 }
 
 #[cfg(test)]

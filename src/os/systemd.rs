@@ -4,9 +4,10 @@
 //! a daemon that answers must not end because nobody wants to know.
 
 use std::fmt;
+use std::fs::File;
 use std::io;
 use std::net::TcpListener;
-use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
+use std::os::fd::{AsRawFd as _, BorrowedFd, OwnedFd, RawFd};
 use std::os::unix::fs::MetadataExt as _;
 use std::time::Duration;
 
@@ -75,17 +76,30 @@ pub fn passed_sockets() -> Result<Vec<PassedSocket>, PassedSocketError> {
 
 fn socket(name: String, fd: OwnedFd) -> Result<PassedSocket, PassedSocketError> {
     let number = fd.as_raw_fd();
-    let address = getsockname::<SockaddrStorage>(number).ok();
-    let family = address.and_then(|a| a.family());
-    let is_tcp = matches!(family, Some(AddressFamily::Inet | AddressFamily::Inet6));
-    if !is_tcp || getsockopt(&fd.as_fd(), sockopt::AcceptConn) != Ok(true) {
+    if !is_tcp(number) || !is_listening(&fd) {
         return Err(PassedSocketError::NotListening(number, name));
     }
     let listener = TcpListener::from(fd);
+    // Systemd passes them as its unit says, and blocking is its default.
     match listener.set_nonblocking(true) {
         Ok(()) => Ok(PassedSocket { name, listener }),
         Err(e) => Err(PassedSocketError::Unusable(number, name, e)),
     }
+}
+
+fn is_tcp(descriptor: RawFd) -> bool {
+    match getsockname::<SockaddrStorage>(descriptor) {
+        Ok(address) => matches!(
+            address.family(),
+            Some(AddressFamily::Inet | AddressFamily::Inet6)
+        ),
+        Err(_) => false,
+    }
+}
+
+/// Not so with `Accept=yes`, where each connection is passed to a process of its own. UDP never listens.
+fn is_listening(socket: &OwnedFd) -> bool {
+    getsockopt(socket, sockopt::AcceptConn) == Ok(true)
 }
 
 /// Requests are served from now on, also after a reload.
@@ -137,21 +151,22 @@ fn tell(message: &[NotifyState<'_>]) {
 /// (`JOURNAL_STREAM` in systemd.exec(5)).
 #[must_use]
 pub fn is_journal(file: impl std::os::fd::AsFd) -> bool {
-    let Some((device, inode)) = std::env::var("JOURNAL_STREAM")
-        .ok()
-        .and_then(|s| stream(&s))
-    else {
-        return false;
-    };
-    let Ok(file) = file.as_fd().try_clone_to_owned() else {
-        return false;
-    };
-    std::fs::File::from(file)
-        .metadata()
-        .is_ok_and(|m| (m.dev(), m.ino()) == (device, inode))
+    // The variable may be inherited from a service whose output this process does not have; so both are compared.
+    match (journal_stream(), file_id(file.as_fd())) {
+        (Some(journal), Some(own)) => journal == own,
+        _ => false,
+    }
 }
 
-fn stream(text: &str) -> Option<(u64, u64)> {
+/// Device and inode of the journal's socket.
+fn journal_stream() -> Option<(u64, u64)> {
+    let text = std::env::var("JOURNAL_STREAM").ok()?;
     let (device, inode) = text.split_once(':')?;
     Some((device.parse().ok()?, inode.parse().ok()?))
+}
+
+fn file_id(file: BorrowedFd<'_>) -> Option<(u64, u64)> {
+    let file = File::from(file.try_clone_to_owned().ok()?);
+    let metadata = file.metadata().ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }

@@ -64,21 +64,12 @@ impl Identity {
     /// [`IdentityError`] about a name that there is not.
     pub fn find(user: Option<&str>, group: Option<&str>) -> Result<Option<Self>, IdentityError> {
         let user = user.map(find_user).transpose()?;
-        let own_group = user.as_ref().map(|user| user.gid);
-        let gid = match group {
-            Some(name) => Some(find_group(name)?),
-            None => own_group,
+        let gid = match (group, &user) {
+            (Some(name), _) => find_group(name)?,
+            (None, Some(user)) => user.gid,
+            (None, None) => return Ok(None),
         };
-        let Some(gid) = gid else {
-            return Ok(None);
-        };
-        let user = match user {
-            Some(user) => {
-                let name = CString::new(user.name).map_err(IdentityError::Name)?;
-                Some((name, user.uid))
-            }
-            None => None,
-        };
+        let user = user.map(name_and_number).transpose()?;
         Ok(Some(Self { user, gid }))
     }
 
@@ -102,27 +93,53 @@ impl Identity {
     /// # Errors
     /// [`IdentityError`] when that is not possible or could be undone.
     pub fn assume(&self) -> Result<(), IdentityError> {
-        let uid = Uid::from_raw(self.uid());
-        let is_user = uid == Uid::current() && uid == Uid::effective();
-        if is_user && self.gid == Gid::effective() && !uid.is_root() {
+        if self.is_assumed() {
             return Ok(());
         }
-        let refused = |what: &'static str| move |e: Errno| IdentityError::Refused(what, e);
+        let (uid, gid) = (Uid::from_raw(self.uid()), self.gid);
+        // In this order: without root's rights the groups can no longer be changed.
+        self.take_groups()?;
+        setresgid(gid, gid, gid).map_err(refused("change the group"))?;
+        setresuid(uid, uid, uid).map_err(refused("change the user"))?;
+        expect_for_good(uid)
+    }
+
+    /// Whether this process is this user and group already, and has no right to be told otherwise.
+    fn is_assumed(&self) -> bool {
+        let uid = Uid::from_raw(self.uid());
+        let is_user = uid == Uid::current() && uid == Uid::effective();
+        is_user && self.gid == Gid::effective() && !uid.is_root()
+    }
+
+    fn take_groups(&self) -> Result<(), IdentityError> {
         match &self.user {
             Some((name, _)) => {
-                initgroups(name, self.gid).map_err(refused("take the user's groups"))?;
+                initgroups(name, self.gid).map_err(refused("take the user's groups"))
             }
-            None => setgroups(&[self.gid]).map_err(refused("give up other groups"))?,
+            None => setgroups(&[self.gid]).map_err(refused("give up other groups")),
         }
-        setresgid(self.gid, self.gid, self.gid).map_err(refused("change the group"))?;
-        setresuid(uid, uid, uid).map_err(refused("change the user"))?;
-        let now = getresuid().map_err(refused("tell the user"))?;
-        let undone = !uid.is_root() && setuid(Uid::from_raw(0)).is_ok();
-        if undone || [now.real, now.effective, now.saved] != [uid, uid, uid] {
-            return Err(IdentityError::Regainable);
-        }
-        Ok(())
     }
+}
+
+fn refused(what: &'static str) -> impl Fn(Errno) -> IdentityError {
+    move |e| IdentityError::Refused(what, e)
+}
+
+/// Fails where root's rights could be had again.
+fn expect_for_good(uid: Uid) -> Result<(), IdentityError> {
+    let now = getresuid().map_err(refused("tell the user"))?;
+    let is_whole = [now.real, now.effective, now.saved] == [uid; 3];
+    // The proof is to try: a saved id or a capability would let it succeed.
+    let is_regained = !uid.is_root() && setuid(Uid::from_raw(0)).is_ok();
+    if is_regained || !is_whole {
+        return Err(IdentityError::Regainable);
+    }
+    Ok(())
+}
+
+fn name_and_number(user: User) -> Result<(CString, Uid), IdentityError> {
+    let name = CString::new(user.name).map_err(IdentityError::Name)?;
+    Ok((name, user.uid))
 }
 
 fn find_user(name: &str) -> Result<User, IdentityError> {

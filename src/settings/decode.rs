@@ -1,6 +1,6 @@
 //! From bytes to text that a YAML parser takes, and the parser's complaints as sentences.
 
-use super::raw::Problem;
+use super::problem::Problem;
 
 /// The largest file, in bytes.
 pub const MAX_FILE: usize = 1 << 20;
@@ -79,34 +79,6 @@ fn complaint(c: char, open: usize) -> Option<String> {
 fn allowed(c: char) -> bool {
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
         && c != '\u{feff}'
-}
-
-/// Line and column, from 1, of what follows the text.
-fn place(before: &str) -> (usize, usize) {
-    let line = before.matches('\n').count() + 1;
-    let last = before.rsplit('\n').next().unwrap_or_default();
-    (line, last.chars().count() + 1)
-}
-
-impl Problem {
-    /// One of the file as a whole.
-    fn of_file(text: impl Into<String>) -> Self {
-        Self {
-            line: None,
-            column: None,
-            text: text.into(),
-        }
-    }
-
-    /// One of the character that follows a text.
-    fn behind(before: &str, text: String) -> Self {
-        let (line, column) = place(before);
-        Self {
-            line: Some(line),
-            column: Some(column),
-            text,
-        }
-    }
 }
 
 /// The parser's complaint as a sentence with a remedy.

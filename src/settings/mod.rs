@@ -13,6 +13,7 @@ mod kind;
 mod maps;
 mod numbers;
 mod part;
+mod problem;
 mod raw;
 mod read;
 mod secret;
@@ -30,7 +31,8 @@ pub use kind::{
 };
 pub use maps::collect;
 pub use part::{read_part, show_part};
-pub use raw::{Document, Node, Problem, Value};
+pub use problem::Problem;
+pub use raw::{Document, Node, Value};
 pub use read::{Fields, Reader};
 pub use secret::Secret;
 pub use setting::Setting;

@@ -14,6 +14,7 @@ use serde::de::{DeserializeSeed as _, IgnoredAny};
 use self::build::{Build, Walk};
 use self::survey::{Survey, SurveyOne};
 use super::decode;
+use super::problem::Problem;
 
 /// A place in the file: the number of the key or value, in the order of the text.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -47,17 +48,6 @@ pub struct Entry {
     pub mark: Place,
     /// The value.
     pub node: Node,
-}
-
-/// Why a text is not YAML that can be used.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Problem {
-    /// The line from 1, where known.
-    pub line: Option<usize>,
-    /// The column from 1, where it helps.
-    pub column: Option<usize>,
-    /// What is wrong; what to do.
-    pub text: String,
 }
 
 /// A file that was read: its values, and the way back to their lines.

@@ -6,16 +6,15 @@ use serde_json::{Map, Value};
 
 /// A record as it is written, without the end of the line. The journal has a time of its own.
 pub(super) fn line(now: &str, record: &Record<'_>, json: bool, journal: bool) -> String {
-    let prefix = match journal {
-        true => syslog_level(record.level()),
-        false => "",
+    let (prefix, time) = if journal {
+        (syslog_level(record.level()), "")
+    } else {
+        ("", now)
     };
-    match json {
-        true => format!("{prefix}{}", fields(now, record)),
-        false => {
-            let time = if journal { "" } else { now };
-            format!("{prefix}{}", text(time, record))
-        }
+    if json {
+        format!("{prefix}{}", fields(now, record))
+    } else {
+        format!("{prefix}{}", text(time, record))
     }
 }
 
@@ -30,16 +29,19 @@ fn syslog_level(level: Level) -> &'static str {
 }
 
 fn text(time: &str, record: &Record<'_>) -> String {
-    let message = record.args().to_string();
-    let message = match message.chars().any(char::is_control) {
-        true => message.escape_debug().to_string(),
-        false => message,
-    };
-    let time = match time {
-        "" => String::new(),
-        time => format!("{time} "),
-    };
-    format!("{time}{} {}: {message}", record.level(), record.target())
+    let space = if time.is_empty() { "" } else { " " };
+    let (level, target) = (record.level(), record.target());
+    let message = escaped(record.args().to_string());
+    format!("{time}{space}{level} {target}: {message}")
+}
+
+/// What others wrote could forge lines of the log, or steer the terminal that shows it.
+fn escaped(message: String) -> String {
+    if message.chars().any(char::is_control) {
+        message.escape_debug().to_string()
+    } else {
+        message
+    }
 }
 
 fn fields(time: &str, record: &Record<'_>) -> Value {

@@ -104,48 +104,53 @@ pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<()
     let started = env_logger::Builder::new()
         .filter_level(LevelFilter::Warn)
         .filter_module("hacheck", LevelFilter::Trace)
-        .format(|out, record| {
-            // Who asks for details wants them all, and they must not push out what an operator must know.
-            let place = if record.level() > Level::Info {
-                Some(0)
-            } else {
-                RATE.line()
-            };
-            let Some(left_out) = place else {
-                DROPPED.fetch_add(1, Ordering::Relaxed);
-                return Ok(());
-            };
-            let now = jiff::Timestamp::now()
-                .strftime("%Y-%m-%dT%H:%M:%S%.3fZ")
-                .to_string();
-            let line = |record: &Record<'_>| {
-                line(
-                    &now,
-                    record,
-                    JSON.load(Ordering::Relaxed),
-                    JOURNAL.load(Ordering::Relaxed),
-                )
-            };
-            if left_out > 0 {
-                let mut told = Record::builder();
-                told.level(Level::Warn).target(module_path!());
-                writeln!(
-                    out,
-                    "{}",
-                    line(
-                        &told
-                            .args(format_args!("{left_out} lines were left out (log_rate)"))
-                            .build()
-                    )
-                )?;
-            }
-            writeln!(out, "{}", line(record))
-        })
+        .format(write_record)
         .target(Target::Pipe(Box::new(Queue)))
         .try_init();
     started.map_err(LogError::Twice)?;
     set_level(level);
     Ok(())
+}
+
+/// Writes a record as a line, with one before it where lines were left out.
+fn write_record(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
+    let Some(left_out) = admit(record) else {
+        DROPPED.fetch_add(1, Ordering::Relaxed);
+        return Ok(());
+    };
+    if left_out > 0 {
+        write_left_out(out, left_out)?;
+    }
+    write_line(out, record)
+}
+
+/// Whether a record is logged: how many were left out before it, `None` when it is left out too.
+fn admit(record: &Record<'_>) -> Option<u64> {
+    // Who asks for details wants them all, and they must not push out what an operator must know.
+    if record.level() > Level::Info {
+        return Some(0);
+    }
+    RATE.line()
+}
+
+fn write_left_out(out: &mut impl Write, lines: u64) -> io::Result<()> {
+    let mut told = Record::builder();
+    told.level(Level::Warn).target(module_path!());
+    // One statement, as format_args! lives no longer.
+    write_line(
+        out,
+        &told
+            .args(format_args!("{lines} lines were left out (log_rate)"))
+            .build(),
+    )
+}
+
+fn write_line(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
+    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
+    let json = JSON.load(Ordering::Relaxed);
+    let journal = JOURNAL.load(Ordering::Relaxed);
+    let line = line(&now.to_string(), record, json, journal);
+    writeln!(out, "{line}")
 }
 
 /// Changes how lines look.
@@ -170,23 +175,24 @@ pub fn set_rate(lines: usize) {
 pub fn redirect(path: &LogPath) -> Result<(), LogError> {
     let sink = LogOutput::open(path)?;
     let is_journal = sink.is_journal();
-    let (sender, receiver) = sync_channel(QUEUE);
-    let thread = std::thread::Builder::new()
-        .name("log".into())
-        .spawn(move || write_all(sink, &receiver));
-    thread.map_err(LogError::Thread)?;
+    let sender = spawn_writer(sink).map_err(LogError::Thread)?;
     JOURNAL.store(is_journal, Ordering::Relaxed);
+    // The sender before is dropped, so its thread ends after what it was given.
     *WRITER.write().unwrap_or_else(PoisonError::into_inner) = Some(sender);
     Ok(())
 }
 
+fn spawn_writer(sink: LogOutput) -> io::Result<SyncSender<Message>> {
+    let (sender, receiver) = sync_channel(QUEUE);
+    let thread = std::thread::Builder::new().name("log".into());
+    thread.spawn(move || write_all(sink, &receiver))?;
+    Ok(sender)
+}
+
 /// Hands a message to the writer; `None` when there is none yet.
 fn send(message: Message) -> Option<Result<(), TrySendError<Message>>> {
-    WRITER
-        .read()
-        .unwrap_or_else(PoisonError::into_inner)
-        .as_ref()
-        .map(|w| w.try_send(message))
+    let writer = WRITER.read().unwrap_or_else(PoisonError::into_inner);
+    Some(writer.as_ref()?.try_send(message))
 }
 
 /// Waits for what was logged so far to be written, but not for long.
@@ -265,17 +271,22 @@ impl LogOutput {
             Self::Stdout => io::stdout().write_all(line),
             Self::Stderr => io::stderr().write_all(line),
             Self::File { path, file } => {
-                if was_moved(path, file)
-                    && let Ok(new) = append(path)
-                {
-                    *file = new;
-                }
+                reopen_if_moved(path, file);
                 file.write_all(line)
             }
         };
         if written.is_err() {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
+    }
+}
+
+fn reopen_if_moved(path: &Path, file: &mut File) {
+    // Where it cannot be opened, lines go to the file that was renamed, rather than nowhere.
+    if was_moved(path, file)
+        && let Ok(new) = append(path)
+    {
+        *file = new;
     }
 }
 

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 /// How often a line that would come very often may come.
 const SELDOM: Duration = Duration::from_secs(10);
 
+const SECOND: Duration = Duration::from_secs(1);
+
 /// The log's lines in a second, bounded.
 pub(super) struct Rate(Mutex<Window>);
 
@@ -35,19 +37,27 @@ impl Rate {
     /// A line comes: `None` when there have been too many in this second, else how many were left out before it.
     pub(super) fn line(&self) -> Option<u64> {
         let mut window = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let window = &mut *window;
-        if window
-            .since
-            .is_none_or(|since| since.elapsed() >= Duration::from_secs(1))
-        {
-            (window.since, window.lines) = (Some(Instant::now()), 0);
+        window.begin_anew_after_a_second();
+        window.line()
+    }
+}
+
+impl Window {
+    fn begin_anew_after_a_second(&mut self) {
+        let is_over = self.since.is_none_or(|since| since.elapsed() >= SECOND);
+        if is_over {
+            self.since = Some(Instant::now());
+            self.lines = 0;
         }
-        if window.lines >= window.limit {
-            window.left_out += 1;
+    }
+
+    fn line(&mut self) -> Option<u64> {
+        if self.lines >= self.limit {
+            self.left_out += 1;
             return None;
         }
-        window.lines += 1;
-        Some(std::mem::take(&mut window.left_out))
+        self.lines += 1;
+        Some(std::mem::take(&mut self.left_out))
     }
 }
 

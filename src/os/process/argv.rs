@@ -35,13 +35,11 @@ impl Argv {
     /// # Errors
     /// [`CommandError`] where they make no command.
     pub fn new(words: Vec<String>) -> Result<Self, CommandError> {
-        if words
-            .first()
-            .is_none_or(|program| program.trim().is_empty())
-        {
-            return Err(CommandError::NoProgram);
+        match words.first() {
+            Some(program) if !program.trim().is_empty() => {}
+            _ => return Err(CommandError::NoProgram),
         }
-        if words.iter().any(|w| w.contains('\0')) {
+        if words.iter().any(|word| word.contains('\0')) {
             return Err(CommandError::ZeroByte);
         }
         Ok(Self(words))

@@ -43,9 +43,10 @@ impl Environment<'_> {
             return false;
         };
         let is_listed = self.listed.iter().any(|listed| listed == name);
-        is_listed
-            || USUAL.contains(&name)
-            || name.starts_with(OWN_PREFIX) && !self.holds_secret(value)
+        if is_listed || USUAL.contains(&name) {
+            return true;
+        }
+        name.starts_with(OWN_PREFIX) && !self.holds_secret(value)
     }
 
     /// A password may have come from such a variable: `mysql_password: ${HACHECK_MYSQL}`.

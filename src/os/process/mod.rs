@@ -20,6 +20,7 @@ use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
 use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
+use tokio::runtime::Handle;
 
 use crate::os::cause::cause_text;
 
@@ -87,19 +88,15 @@ impl std::error::Error for RunError {}
 
 /// The cause with its remedy.
 fn cause(e: &io::Error) -> String {
-    let text = match e.raw_os_error() {
-        Some(code) if code == Errno::ENOENT as i32 => {
-            "there is no such program, or not the interpreter in its first line"
-        }
-        Some(code) if code == Errno::EACCES as i32 => {
+    let text = match e.raw_os_error().map(Errno::from_raw) {
+        Some(Errno::ENOENT) => "there is no such program, or not the interpreter in its first line",
+        Some(Errno::EACCES) => {
             "it may not be executed; see its mode, and the user that hacheck runs as"
         }
-        Some(code) if code == Errno::ENOEXEC as i32 => {
-            "it is no program; a script needs a first line such as #!/bin/sh"
-        }
+        Some(Errno::ENOEXEC) => "it is no program; a script needs a first line such as #!/bin/sh",
         _ => return cause_text(e),
     };
-    text.into()
+    text.to_owned()
 }
 
 /// Runs a program with the inherited environment, and some variables more. Dropping the future kills it.
@@ -115,23 +112,59 @@ pub async fn run(
         program: argv.program().to_owned(),
         cause,
     };
-    let (mut group, mut stdout, mut stderr) =
-        start(argv, variables, environment).map_err(failed)?;
-    let status = loop {
-        tokio::select! {
-            () = stdout.fill() => {}
-            () = stderr.fill() => {}
-            status = group.wait() => break status.map_err(failed)?,
+    let mut command = command(argv);
+    command
+        .env_clear()
+        .envs(environment.inherited())
+        .envs(variables.iter().copied());
+    let running = Running::start(command).map_err(failed)?;
+    running.finish().await.map_err(failed)
+}
+
+/// A program with what it wrote so far.
+struct Running {
+    group: ProcessGroup,
+    stdout: Capture,
+    stderr: Capture,
+}
+
+impl Running {
+    fn start(mut command: Command) -> io::Result<Self> {
+        let (stdout, stdout_end) = io::pipe()?;
+        let (stderr, stderr_end) = io::pipe()?;
+        command.stdout(stdout_end).stderr(stderr_end);
+        let group = ProcessGroup::of(command.spawn()?);
+        // The command holds our ends for writing, which would keep the pipes open.
+        drop(command);
+        Ok(Self {
+            group,
+            stdout: Capture::new(stdout.into())?,
+            stderr: Capture::new(stderr.into())?,
+        })
+    }
+
+    async fn finish(mut self) -> io::Result<Ran> {
+        let status = self.wait().await?;
+        // What was written before the end lies in the pipes; more is not waited for.
+        self.stdout.take_rest();
+        self.stderr.take_rest();
+        Ok(Ran {
+            end: end(status),
+            stdout: self.stdout.kept,
+            stderr: self.stderr.kept,
+        })
+    }
+
+    /// Waits for the end, and reads meanwhile, as a program with a full pipe would wait for us.
+    async fn wait(&mut self) -> io::Result<ExitStatus> {
+        loop {
+            tokio::select! {
+                () = self.stdout.fill() => {}
+                () = self.stderr.fill() => {}
+                status = self.group.wait() => return status,
+            }
         }
-    };
-    // What was written before the end lies in the pipes; more is not waited for.
-    stdout.take_rest();
-    stderr.take_rest();
-    Ok(Ran {
-        end: end(status),
-        stdout: stdout.kept,
-        stderr: stderr.kept,
-    })
+    }
 }
 
 fn end(status: ExitStatus) -> End {
@@ -141,35 +174,14 @@ fn end(status: ExitStatus) -> End {
     }
 }
 
-fn start(
-    argv: &Argv,
-    variables: &[(&str, &str)],
-    environment: &Environment<'_>,
-) -> io::Result<(ProcessGroup, Capture, Capture)> {
-    let (stdout, stdout_end) = io::pipe()?;
-    let (stderr, stderr_end) = io::pipe()?;
+fn command(argv: &Argv) -> Command {
     let mut command = Command::new(argv.program());
     command
         .args(argv.arguments())
-        .env_clear()
-        .envs(environment.inherited())
-        .envs(variables.iter().copied())
         .stdin(Stdio::null())
-        .stdout(stdout_end)
-        .stderr(stderr_end)
+        // It leads a group, so that it can be killed together with what it starts.
         .process_group(0);
-    let child = command.spawn()?;
-    let group = ProcessGroup {
-        pid: child.id(),
-        child: Some(child),
-    };
-    // The command holds our ends for writing, which would keep the pipes open.
-    drop(command);
-    Ok((
-        group,
-        Capture::new(stdout.into())?,
-        Capture::new(stderr.into())?,
-    ))
+    command
 }
 
 /// The program and what it started in its process group.
@@ -180,6 +192,13 @@ struct ProcessGroup {
 }
 
 impl ProcessGroup {
+    fn of(child: Child) -> Self {
+        Self {
+            pid: child.id(),
+            child: Some(child),
+        }
+    }
+
     async fn wait(&mut self) -> io::Result<ExitStatus> {
         let Some(child) = &mut self.child else {
             return std::future::pending().await;
@@ -199,7 +218,8 @@ impl Drop for ProcessGroup {
             // It fails only when nothing is left to kill.
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         }
-        if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        // Without a runtime this process ends, and process 1 reaps the child.
+        if let Ok(runtime) = Handle::try_current() {
             runtime.spawn(async move { child.wait().await });
         }
     }
@@ -237,14 +257,18 @@ impl Capture {
         let mut buffer = [0; 8192];
         match pipe.try_read(&mut buffer) {
             Ok(0) => self.pipe = None,
-            Ok(count) => {
-                let room = OUTPUT_MAX - self.kept.len();
-                self.kept.extend_from_slice(&buffer[..count.min(room)]);
-            }
+            Ok(count) => self.keep(&buffer[..count]),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
             Err(_) => self.pipe = None,
         }
         self.pipe.is_some()
+    }
+
+    /// Keeps what there is room for.
+    fn keep(&mut self, output: &[u8]) {
+        let room = OUTPUT_MAX - self.kept.len();
+        let kept = &output[..output.len().min(room)];
+        self.kept.extend_from_slice(kept);
     }
 
     /// Reads what is there, up to the bound: someone else may go on writing.
