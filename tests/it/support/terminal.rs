@@ -111,6 +111,14 @@ impl Terminal {
         });
     }
 
+    /// Waits until all is as it was: what the command wrote last may still be on its way.
+    #[track_caller]
+    pub fn is_given_back(&self) {
+        wait_until(PATIENCE, "the terminal is given back", || {
+            self.is_as_before()
+        });
+    }
+
     /// Whether its keys are what they were, and the screen and the cursor are given back.
     pub fn is_as_before(&self) -> bool {
         let output = self.output();
