@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hacheck::net::Host;
-use hacheck::probe::{self, Context, Headers, PROTOCOLS, Capacity, Secret, Settings, Target, Trace};
+use hacheck::probe::{self, Asker, Context, Headers, PROTOCOLS, Capacity, Secret, Settings, Target, Trace};
 use hacheck::net::LocalAddresses;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -84,7 +84,7 @@ fuzz_target!(|data: &[u8]| {
     };
     BENCH.with_borrow_mut(|bench| {
         let trace = Trace::start(true);
-        let probing = probe::run(protocol, &target, &bench.context, &trace);
+        let probing = probe::run(Asker::Configuration, protocol, &target, &bench.context, &trace);
         let outcome = bench.runtime.block_on(async {
             let serving = serve(&bench.listener, usize::from(*cut / 2), reply);
             tokio::pin!(probing);

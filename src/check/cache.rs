@@ -1,7 +1,8 @@
 //! Results that still count, and the sharing of running probes.
 //!
-//! Rule: for each key at most one running probe can be joined, and entries and bytes are bounded: the result that was
-//! stored first goes first. A poller that demands a fresh result never gets one that began before it asked.
+//! Rule: of each key one probe runs at a time for each rank of askers, and nobody joins one that may have to wait behind
+//! others of a lower rank. A poller that demands a fresh result never gets one that began before it asked: it waits until
+//! that is over. Entries and bytes are bounded: the result that was stored first goes first.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -12,7 +13,7 @@ use tokio::sync::watch;
 
 use super::Settings;
 use super::key::CacheKey;
-use crate::probe::Outcome;
+use crate::probe::{Outcome, Rank};
 
 /// Counts since the start; the names are those of the originals' `/status`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -41,6 +42,15 @@ pub enum Lookup {
     Begin(Ticket, RunningProbe),
 }
 
+/// Which results will do.
+#[derive(Debug, Clone, Copy)]
+pub struct Wanted {
+    /// Neither a stored result nor one of a probe that has begun.
+    pub fresh: bool,
+    /// None of a probe for a lower rank, unless it is stored.
+    pub rank: Rank,
+}
+
 /// A probe that runs, as those see it who wait for it.
 #[derive(Clone)]
 pub struct RunningProbe(watch::Receiver<Option<Arc<Outcome>>>);
@@ -63,10 +73,20 @@ pub struct Ticket {
     key: CacheKey,
     number: u64,
     sender: watch::Sender<Option<Arc<Outcome>>>,
+    /// The probe that must be over before this one begins.
+    before: Option<RunningProbe>,
     delivered: bool,
 }
 
 impl Ticket {
+    /// Waits for its turn: until the probe of the same key ended that ran when this one was asked for.
+    pub async fn turn(&mut self) {
+        if let Some(before) = self.before.take() {
+            before.outcome().await;
+            self.cache.lock().begins(&self.key, self.number);
+        }
+    }
+
     /// Stores the outcome, and wakes those who wait for it.
     pub fn deliver(mut self, outcome: Outcome) {
         self.finish(outcome);
@@ -111,11 +131,18 @@ struct Inner {
     counts: CacheCounts,
 }
 
-/// The newest probe begun for a key, and the newest result.
+/// The probes of a key, those begun first in front, and the newest result.
 #[derive(Default)]
 struct CacheEntry {
-    running: Option<(u64, RunningProbe)>,
+    running: Vec<Running>,
     result: Option<StoredResult>,
+}
+
+struct Running {
+    number: u64,
+    rank: Rank,
+    has_begun: bool,
+    probe: RunningProbe,
 }
 
 struct StoredResult {
@@ -127,7 +154,20 @@ struct StoredResult {
 
 impl CacheEntry {
     fn is_empty(&self) -> bool {
-        self.running.is_none() && self.result.is_none()
+        self.running.is_empty() && self.result.is_none()
+    }
+
+    /// The probe that will do.
+    fn usable(&self, wanted: Wanted) -> Option<&RunningProbe> {
+        let mut running = self.running.iter().filter(|r| r.rank >= wanted.rank);
+        let found = running.find(|r| !wanted.fresh || !r.has_begun)?;
+        Some(&found.probe)
+    }
+
+    /// The probe that must be over before another one begins.
+    fn last(&self, rank: Rank) -> Option<&RunningProbe> {
+        let running = self.running.iter().rfind(|r| r.rank >= rank)?;
+        Some(&running.probe)
     }
 }
 
@@ -169,11 +209,11 @@ impl Cache {
         self.lock().clear();
     }
 
-    /// Looks a key up; with `fresh` neither a stored result nor a probe that runs already will do.
-    pub fn look_up(self: &Arc<Self>, key: &CacheKey, fresh: bool, now: Instant) -> Lookup {
+    /// Looks a key up.
+    pub fn look_up(self: &Arc<Self>, key: &CacheKey, wanted: Wanted, now: Instant) -> Lookup {
         let mut inner = self.lock();
         inner.counts.gets += 1;
-        if let Some(found) = inner.usable(key, fresh, now) {
+        if let Some(found) = inner.usable(key, wanted, now) {
             inner.counts.hits += 1;
             return found;
         }
@@ -183,12 +223,20 @@ impl Cache {
         inner.next += 1;
         let (sender, receiver) = watch::channel(None);
         let running = RunningProbe(receiver);
-        inner.entries.entry(key.clone()).or_default().running = Some((number, running.clone()));
+        let entry = inner.entries.entry(key.clone()).or_default();
+        let before = entry.last(wanted.rank).cloned();
+        entry.running.push(Running {
+            number,
+            rank: wanted.rank,
+            has_begun: before.is_none(),
+            probe: running.clone(),
+        });
         let ticket = Ticket {
             cache: Arc::clone(self),
             key: key.clone(),
             number,
             sender,
+            before,
             delivered: false,
         };
         Lookup::Begin(ticket, running)
@@ -213,18 +261,27 @@ impl Cache {
 }
 
 impl Inner {
-    fn usable(&mut self, key: &CacheKey, fresh: bool, now: Instant) -> Option<Lookup> {
+    fn usable(&mut self, key: &CacheKey, wanted: Wanted, now: Instant) -> Option<Lookup> {
         let entry = self.entries.get_mut(key)?;
         if let Some(stored) = &entry.result {
-            if !fresh && stored.counts(now) {
+            if !wanted.fresh && stored.counts(now) {
                 return Some(Lookup::Stored(Arc::clone(&stored.outcome)));
             }
             self.counts.expirations += 1;
             self.bytes -= stored.bytes;
             entry.result = None;
         }
-        let running = entry.running.as_ref().filter(|_| !fresh)?;
-        Some(Lookup::Running(running.1.clone()))
+        let running = entry.usable(wanted)?;
+        Some(Lookup::Running(running.clone()))
+    }
+
+    /// It is the turn of a probe: who wants a fresh result joins it no more.
+    fn begins(&mut self, key: &CacheKey, number: u64) {
+        let entry = self.entries.get_mut(key);
+        let running = entry.map(|e| e.running.iter_mut());
+        if let Some(running) = running.and_then(|mut r| r.find(|r| r.number == number)) {
+            running.has_begun = true;
+        }
     }
 
     /// Takes a probe off that leaves no result.
@@ -232,7 +289,7 @@ impl Inner {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
-        entry.running.take_if(|(n, _)| *n == number);
+        entry.running.retain(|running| running.number != number);
         if entry.is_empty() {
             self.entries.remove(key);
         }
@@ -243,7 +300,7 @@ impl Inner {
             return self.ended(key, number);
         }
         let entry = self.entries.entry(key.clone()).or_default();
-        entry.running.take_if(|(n, _)| *n == number);
+        entry.running.retain(|running| running.number != number);
         // A probe that began later, and ended earlier, knows better.
         if entry.result.as_ref().is_some_and(|r| r.number > number) {
             return;
@@ -292,7 +349,7 @@ impl Inner {
         self.bytes = 0;
         self.entries.retain(|_, entry| {
             entry.result = None;
-            entry.running.is_some()
+            !entry.running.is_empty()
         });
     }
 

@@ -3,14 +3,13 @@
 //! Rule: what a request can make up is in the key only of protocols that use it, so that it cannot multiply probes. What
 //! one virtual host answers is never told to who asks for another one, or for none.
 
-use std::hash::{BuildHasher as _, RandomState};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use hyper::header::{HOST, HeaderValue};
 
 use crate::net::Host;
-use crate::probe::{Check, CheckId, Context, Outcome, Request, Target};
+use crate::probe::{Check, Context, Outcome, Request, Target};
 
 /// What a result belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -28,15 +27,6 @@ struct Parts {
 }
 
 impl CacheKey {
-    /// What slots for probes know the check again by.
-    #[must_use]
-    pub(crate) fn check_id(&self) -> CheckId {
-        // SipHash with a secret of this process: nobody can find a second check with the number of one that passes. The
-        // hasher of the tables is faster, and promises less.
-        static SECRET: LazyLock<RandomState> = LazyLock::new(RandomState::new);
-        CheckId::new(SECRET.hash_one(&self.0))
-    }
-
     /// The memory that it takes, in bytes.
     pub(super) fn bytes(&self) -> usize {
         let service = self.0.service.as_ref().map_or(0, |s| s.len());

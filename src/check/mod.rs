@@ -12,14 +12,14 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Instant;
 
-use self::cache::{Cache, Lookup, RunningProbe, Ticket};
+use self::cache::{Cache, Lookup, RunningProbe, Ticket, Wanted};
 use self::key::CacheKey;
 pub use self::settings::Settings;
 use self::waiting::WaitingRequests;
 use crate::group::{
     self, CheckContext, CheckRunner, Group, GroupResult, GroupStates, RunningCheck,
 };
-use crate::probe::{Check, Outcome, Trace};
+use crate::probe::{Asker, Check, Outcome, Rank, Trace};
 
 /// Told of each probe that was run.
 pub type Observer = dyn Fn(&Check, &Outcome, &Trace) + Send + Sync;
@@ -30,7 +30,7 @@ pub struct Checker {
     cache: Arc<Cache>,
     observer: Arc<Observer>,
     groups: Arc<GroupStates>,
-    /// Requests that wait for a probe, but for those of checks that passed lately.
+    /// Requests of strangers that wait for a probe.
     waiting: Arc<WaitingRequests>,
     /// The steps of each probe are kept, for the observer.
     traces: bool,
@@ -76,7 +76,7 @@ impl Checker {
         &self.cache
     }
 
-    /// Requests that wait for a probe, but for those of checks that passed lately.
+    /// Requests of strangers that wait for a probe.
     #[must_use]
     pub fn waiting(&self) -> usize {
         self.waiting.count()
@@ -96,25 +96,26 @@ impl Checker {
         &self,
         check: &Check,
         context: &Arc<CheckContext>,
+        asker: Asker,
     ) -> Result<Arc<Outcome>, Outcome> {
         let key = CacheKey::of(check, &context.probes)?;
-        let lookup = self.cache.look_up(&key, self.fresh, Instant::now());
-        let running = match lookup {
+        let wanted = Wanted {
+            fresh: self.fresh,
+            rank: asker.rank(),
+        };
+        let running = match self.cache.look_up(&key, wanted, Instant::now()) {
             Lookup::Stored(outcome) => return Ok(outcome),
             Lookup::Running(running) => running,
             Lookup::Begin(ticket, running) => {
-                let run = self
-                    .clone()
-                    .run(check.clone(), Arc::clone(context), key.clone(), ticket);
-                tokio::spawn(run);
+                let (check, context) = (check.clone(), Arc::clone(context));
+                tokio::spawn(self.clone().run(asker, check, context, ticket));
                 running
             }
         };
-        // A group's checks wait themselves; one that passed lately is not to be pushed aside by made-up ones.
-        if check.is_group() || context.probes.passed_lately(key.check_id()) {
-            return Ok(running.outcome().await);
+        match asker.rank() {
+            Rank::Stranger => Ok(self.wait(running, context.probes.max_waiting()).await),
+            Rank::Established | Rank::Configuration => Ok(running.outcome().await),
         }
-        Ok(self.wait(running, context.probes.max_waiting()).await)
     }
 
     /// Waits for a probe, as one of the requests that wait at most.
@@ -133,15 +134,15 @@ impl Checker {
     /// Runs a check and delivers its result. Boxed, as a group runs further checks.
     fn run(
         self,
+        asker: Asker,
         check: Check,
         context: Arc<CheckContext>,
-        key: CacheKey,
-        ticket: Ticket,
+        mut ticket: Ticket,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
+            ticket.turn().await;
             let trace = Trace::start(self.traces);
-            let id = Some(key.check_id());
-            let outcome = group::run_check(id, &self, &check, &context, &trace).await;
+            let outcome = group::run_check(asker, &self, &check, &context, &trace).await;
             let outcome = outcome.found_by(&trace);
             (self.observer)(&check, &outcome, &trace);
             if check.is_group() {
@@ -157,7 +158,7 @@ impl Checker {
 impl CheckRunner for Checker {
     fn run_check<'a>(&'a self, check: Check, context: &'a Arc<CheckContext>) -> RunningCheck<'a> {
         Box::pin(async move {
-            let outcome = self.outcome(&check, context).await;
+            let outcome = self.outcome(&check, context, Asker::Configuration).await;
             outcome.unwrap_or_else(Arc::new)
         })
     }

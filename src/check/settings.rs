@@ -14,9 +14,9 @@ settings! {
         cache_entries: usize = 10_000, count("results", 1, 10_000_000);
         /// Memory for the bodies of kept results.
         cache_bytes: usize = 16 << 20, bytes(0, MOST_MEMORY);
-        /// Requests that wait for the result of a probe, but for checks that passed in the last ten minutes. When one
-        /// more comes, the one that waited longest gets 503 with Retry-After. Unset is half of the connections, so that
-        /// requests that wait never keep new pollers out.
+        /// Requests that wait for the result of a probe, but for those of established pollers. When one more comes, the
+        /// one that waited longest gets 503 with Retry-After. Unset is half of the connections, so that requests that wait
+        /// never keep new pollers out.
         max_waiting: Option<usize> = None, count("requests", 1, 10_000_000).or_unset();
     }
 }

@@ -29,7 +29,10 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
             protocol: &PANICS,
             target: Arc::new(Target::local(1, path)),
         };
-        checker.outcome(&check, &context).await.unwrap()
+        checker
+            .outcome(&check, &context, Asker::Configuration)
+            .await
+            .unwrap()
     };
     for _ in 0..200 {
         // All who wait are told, and places of probes that panicked are free again.

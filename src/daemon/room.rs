@@ -21,8 +21,8 @@ pub(crate) fn waiting(config: &Config) -> usize {
     most.unwrap_or_else(|| connections(config) / 2).max(1)
 }
 
-/// Files of MySQL probes besides their connections: each of the 64 that run at once has a runtime of its own, of four.
-const MYSQL_FILES: usize = 256;
+/// Files of MySQL probes besides their connections: each of the 128 that run at once has a runtime of its own, of four.
+const MYSQL_FILES: usize = 512;
 
 /// Probes that can run at once, as far as the limit of open files allows.
 fn probes(config: &Config) -> usize {

@@ -155,7 +155,6 @@ impl DaemonState {
         self.checker.cache().set(&live.config.check);
         self.memory.set_limit(room::memory_limit(&live.config));
         let before = self.live();
-        live.context.probes.adopt(&before.context.probes);
         let (new, old) = (&live.config.probe, &before.config.probe);
         let other_reach = new.check_hosts != old.check_hosts
             || new.allowed_ports != old.allowed_ports

@@ -25,7 +25,7 @@ pub use run::run;
 pub use settings::{Group, Groups, Require};
 pub use states::{CheckSummary, EndedAction, GroupState, GroupStates};
 
-use crate::probe::{self, Check, Context, Outcome, Trace};
+use crate::probe::{self, Asker, Check, Context, Outcome, Trace};
 
 /// What checks need, those of groups too: what probes need, and the groups by name.
 pub struct CheckContext {
@@ -54,14 +54,15 @@ impl CheckRunner for Alone {
     fn run_check<'a>(&'a self, check: Check, context: &'a Arc<CheckContext>) -> RunningCheck<'a> {
         Box::pin(async move {
             let trace = Trace::start(false);
-            Arc::new(run_check(None, self, &check, context, &trace).await)
+            let asker = Asker::Configuration;
+            Arc::new(run_check(asker, self, &check, context, &trace).await)
         })
     }
 }
 
-/// Runs one check, which may be a group; by its id it is known again, see [`probe::run_as`].
+/// Runs one check, which may be a group.
 pub(crate) async fn run_check(
-    id: Option<probe::CheckId>,
+    asker: Asker,
     runner: &dyn CheckRunner,
     check: &Check,
     context: &Arc<CheckContext>,
@@ -69,7 +70,7 @@ pub(crate) async fn run_check(
 ) -> Outcome {
     let Check { protocol, target } = check;
     if !check.is_group() {
-        return probe::run_as(id, protocol, target, &context.probes, trace).await;
+        return probe::run(asker, protocol, target, &context.probes, trace).await;
     }
     let name = &*target.service;
     match context.groups.get(name) {

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::lookup::Resolver;
-use super::slots::{CheckId, SlotLimits, Slots};
+use super::slots::{SlotLimits, Slots};
 use super::tls::{TlsClient, TlsError};
-use super::{Check, Outcome, Protocol, Settings, Target, allowed, login, mysql};
+use super::{Check, Outcome, Probe, Settings, Target, allowed, login, mysql};
 use crate::http::memory::MemoryBudget;
 use crate::net::Host;
 use crate::net::LocalAddresses;
@@ -52,6 +52,7 @@ impl Context {
             slots: Slots::new(SlotLimits {
                 all: settings.max_clients.min(room.probes),
                 target: settings.max_probes_per_target,
+                command: settings.max_runs_per_command,
                 waiting: room.waiting,
             }),
             resolver: Resolver::default(),
@@ -107,29 +108,15 @@ impl Context {
         self.slots.max()
     }
 
-    /// Whether a check passed lately.
-    #[must_use]
-    pub(crate) fn passed_lately(&self, check: CheckId) -> bool {
-        self.slots.passed_lately(check)
-    }
-
-    /// The most requests that wait for probes, but for checks that passed lately.
+    /// The most requests of strangers that wait for probes.
     #[must_use]
     pub(crate) fn max_waiting(&self) -> usize {
         self.slots.max_waiting()
     }
 
-    /// Remembers which checks passed under the configuration before.
-    pub(crate) fn adopt(&self, before: &Self) {
-        self.slots.adopt(&before.slots);
-    }
-
-    /// The addresses of a target that a protocol may probe, in the order to try them.
-    pub(super) async fn addresses(
-        &self,
-        protocol: &Protocol,
-        target: &Target,
-    ) -> Result<Vec<SocketAddr>, Outcome> {
+    /// The addresses that a probe may go to, in the order to try them.
+    pub(super) async fn addresses(&self, probe: &Probe<'_>) -> Result<Vec<SocketAddr>, Outcome> {
+        let target = probe.target;
         let port = target.port;
         allowed::port(self, target)?;
         let allowed = match &target.host {
@@ -141,11 +128,11 @@ impl Context {
             // What pollers call so is looked up, as the replaced tools did.
             Host::Name(_) if target.trusted && target.host.is_localhost() => loopback(port),
             Host::Name(name) => {
-                let found = self.resolver.look_up(name, port).await?;
+                let found = self.resolver.look_up(probe, name).await?;
                 allowed::addresses(self, target, found)?
             }
         };
-        login::addresses(self, protocol, target, allowed)
+        login::addresses(self, probe.protocol, target, allowed)
     }
 
     /// Whether any poller may ask for a check of the configuration that goes to this host.

@@ -1,45 +1,48 @@
 //! Look-ups of host names.
 //!
-//! Rule: at most [`LOOKUPS`] run at once. Each blocks a thread for as long as the resolver likes, also when the probe
-//! that wanted it is over.
+//! Rule: at most [`LOOKUPS`] run at once for pollers, and as many for the configuration. Each blocks a thread for as long as
+//! the resolver likes, also when the probe that wanted it is over.
 
 use std::io;
 use std::net::{SocketAddr, ToSocketAddrs as _};
-use std::sync::Arc;
 
-use tokio::sync::Semaphore;
 use tokio::task;
 
-use super::Outcome;
+use super::slots::Places;
+use super::{Outcome, Probe};
 
 /// Most look-ups at once.
 const LOOKUPS: usize = 16;
 
 /// The right to look up host names, shared by all probes.
-pub(super) struct Resolver(Arc<Semaphore>);
+pub(super) struct Resolver(Places);
 
 impl Default for Resolver {
     fn default() -> Self {
-        Self(Arc::new(Semaphore::new(LOOKUPS)))
+        Self(Places::new(LOOKUPS))
     }
 }
 
 impl Resolver {
-    /// The addresses of a name, each with the port.
-    pub(super) async fn look_up(&self, name: &str, port: u16) -> Result<Vec<SocketAddr>, Outcome> {
-        match self.resolve(name.to_owned(), port).await {
+    /// The addresses of a name, each with the port of the probe's target.
+    pub(super) async fn look_up(
+        &self,
+        probe: &Probe<'_>,
+        name: &str,
+    ) -> Result<Vec<SocketAddr>, Outcome> {
+        match self.resolve(probe, name.to_owned()).await {
             Ok(found) => Ok(found),
             Err(e) => Err(unresolved(name, &e)),
         }
     }
 
-    async fn resolve(&self, name: String, port: u16) -> io::Result<Vec<SocketAddr>> {
-        // The permit goes with the blocking call, which may outlive the probe.
-        let permits = Arc::clone(&self.0);
-        let permit = permits.acquire_owned().await.map_err(io::Error::other)?;
+    async fn resolve(&self, probe: &Probe<'_>, name: String) -> io::Result<Vec<SocketAddr>> {
+        let place = probe.in_line(self.0.take(probe.asker)).await;
+        let port = probe.target.port;
+        // The place goes with the blocking call, which may outlive the probe.
         let looking_up = task::spawn_blocking(move || {
             let found = (name, port).to_socket_addrs();
-            drop(permit);
+            drop(place);
             found
         });
         let found = looking_up.await??;

@@ -6,6 +6,7 @@
 //! Rule: a probe never times out by itself; [`run()`] sets the one deadline.
 
 mod allowed;
+mod asker;
 mod compat;
 mod connection;
 mod context;
@@ -42,6 +43,7 @@ mod url;
 mod zookeeper;
 
 pub use crate::settings::Secret;
+pub use asker::{Asker, Rank};
 pub use compat::Compat;
 pub use context::{Capacity, Context};
 pub use header::Header;
@@ -52,10 +54,9 @@ pub use outcome::{Outcome, ProbeRun};
 pub use protocol::Protocol;
 pub(crate) use protocol::Request;
 use protocol::settle;
+pub(crate) use run::Probe;
 pub use run::run;
-pub(crate) use run::{Probe, run_as};
 pub use settings::{Settings, TlsUse};
-pub(crate) use slots::CheckId;
 pub use target::{Check, Headers, Target};
 pub use tls::TlsError;
 pub use trace::{Step, Trace};

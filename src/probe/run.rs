@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{CheckId, Context, Outcome, Protocol, Target, Trace};
+use super::{Asker, Context, Outcome, Protocol, Target, Trace};
 use crate::http::memory::{MemoryFull, MemoryPermit, SMALL_ANSWER};
 use crate::net::Host;
 
@@ -23,8 +23,8 @@ pub(crate) struct Probe<'a> {
     pub(crate) trace: &'a Trace,
     /// When it must be over.
     pub(crate) deadline: Instant,
-    /// Its check passed lately: a part of the slots is kept for such checks.
-    pub(super) known: bool,
+    /// For whom it runs.
+    pub(super) asker: Asker,
     /// It waits for a slot: if the deadline comes now, that says nothing of the target.
     waits: AtomicBool,
     /// The look-up of the target's name led to this host.
@@ -51,7 +51,7 @@ impl Probe<'_> {
             context: self.context,
             trace: self.trace,
             deadline: self.deadline,
-            known: self.known,
+            asker: self.asker,
             waits: AtomicBool::new(false),
             name_is_ours: AtomicBool::new(false),
         }
@@ -64,6 +64,11 @@ impl Probe<'_> {
         slot: impl Future<Output = T>,
     ) -> T {
         self.trace.stage(stage);
+        self.in_line(slot).await
+    }
+
+    /// The same, as a part of the stage that it is in.
+    pub(super) async fn in_line<T>(&self, slot: impl Future<Output = T>) -> T {
         self.waits.store(true, Ordering::Relaxed);
         let slot = slot.await;
         self.waits.store(false, Ordering::Relaxed);
@@ -72,7 +77,7 @@ impl Probe<'_> {
 
     /// The addresses of the target that may be probed, in the order to try them.
     pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, Outcome> {
-        let found = self.context.addresses(self.protocol, self.target).await?;
+        let found = self.context.addresses(self).await?;
         if matches!(self.target.host, Host::Name(_)) {
             let mut addresses = found.iter().map(SocketAddr::ip);
             let is_ours = addresses.any(|address| self.context.leads_here(address));
@@ -104,18 +109,7 @@ impl Probe<'_> {
 
 /// Runs one probe within its deadline.
 pub async fn run(
-    protocol: &'static Protocol,
-    target: &Target,
-    context: &Context,
-    trace: &Trace,
-) -> Outcome {
-    run_as(None, protocol, target, context, trace).await
-}
-
-/// Runs the probe of a check that has an id, by which it is known again: one that passed lately finds a slot among
-/// made-up ones.
-pub(crate) async fn run_as(
-    id: Option<CheckId>,
+    asker: Asker,
     protocol: &'static Protocol,
     target: &Target,
     context: &Context,
@@ -127,7 +121,7 @@ pub(crate) async fn run_as(
         context,
         trace,
         deadline: Instant::now() + limit(target, context),
-        known: id.is_some_and(|id| context.slots.passed_lately(id)),
+        asker,
         waits: AtomicBool::new(false),
         name_is_ours: AtomicBool::new(false),
     };
@@ -140,16 +134,10 @@ pub(crate) async fn run_as(
             ..timed_out(&probe)
         },
     };
-    let outcome = Outcome {
+    Outcome {
         name_is_ours: probe.name_is_ours.load(Ordering::Relaxed),
         ..outcome
-    };
-    if let Some(id) = id
-        && outcome.passes()
-    {
-        context.slots.note_passed(id, target);
     }
-    outcome
 }
 
 /// How long a probe may take.
@@ -162,8 +150,9 @@ fn limit(target: &Target, context: &Context) -> Duration {
 
 /// Waits for a slot, then probes.
 async fn run_in_slot(probe: &Probe<'_>) -> Outcome {
-    let slot = probe.context.slots.take(probe.target, probe.known);
-    let stage = "waiting for a free slot (max_clients)";
+    let slots = &probe.context.slots;
+    let slot = slots.take(probe.protocol, probe.target, probe.asker);
+    let stage = "waiting for a free slot (max_clients, max_probes_per_target)";
     match probe.wait_for(stage, slot).await {
         Ok(_permit) => (probe.protocol.probe)(probe).await,
         Err(full) => full,

@@ -28,16 +28,20 @@ settings! {
     pub struct Settings {
         /// The deadline of a probe, from connect to last byte, waiting for a slot included. At most 86400.
         healthcheck_timeout: Duration = Duration::from_secs(10), seconds(0.001, LONGEST);
-        /// Probes that run at once, as far as the limit of open files allows. A quarter of them is kept for checks that
-        /// passed in the last ten minutes.
+        /// Probes that run at once for pollers, as far as the limit of open files allows. A quarter is kept for established
+        /// pollers: those that asked the same five times at a steady pace. Of the others, no address gets more than half.
+        /// Who finds no place waits for one. The checks of groups have as many places of their own.
         max_clients: usize = 1024, count("probes", 1, 1_000_000);
-        /// Probes that run at once against one host and port, so that one hung service cannot starve the others. Where
-        /// a check passed in the last ten minutes, a quarter is kept for such checks.
+        /// Probes that run at once against one host and port for pollers, so that one hung service cannot starve the
+        /// others. They are shared in the same way: 16 of the 64 are kept for established pollers, and an address that is
+        /// none gets 32.
         max_probes_per_target: usize = 64, count("probes", 1, 1_000_000);
         /// Whose manner is kept where the two Python hachecks differ: `uber` follows up to five redirects of HTTP checks,
         /// as far as `check_hosts` and `allowed_ports` let it, and takes host and port of a check from its path alone,
         /// whatever `X-Haproxy-Server-State` and `X-Nerve-Check-IP` say.
         compat: Compat = Compat::Yelp, compat();
+        /// Runs at once of one command of `exec` for pollers, whatever services they name. They are shared in the same way.
+        max_runs_per_command: usize = 4, count("runs", 1, 1_000_000);
         /// A request header that tells HTTP upstreams the service's name.
         service_name_header: Option<Header> = None, header_or_none();
         /// Headers of the poller that HTTP probes pass on. Their values are part of the cache key.

@@ -1,8 +1,16 @@
 //! A stranger never costs a balancer a poll: neither its answer nor its place.
 
-use crate::support::client::{Response, exchange};
+use std::collections::HashSet;
+use std::net::TcpStream;
+use std::sync::Mutex;
+
+use crate::support::client::{Response, exchange, send};
 use crate::support::daemon::Daemon;
 use crate::support::upstream::{Upstream, http};
+use crate::support::{PATIENCE, TempDir, wait_until};
+
+/// No poll of ours may wait for the end of such a probe.
+const PATIENT: &str = "cache_time: 0\nhealthcheck_timeout: 300\n";
 
 /// A poll as HAProxy sends it where it was told no host.
 fn without_host(daemon: &Daemon, path: &str) -> Response {
@@ -55,4 +63,85 @@ fn five_polls_at_a_steady_pace_make_a_poller_established_and_four_do_not() {
     };
     assert!(established("/steady"), "{pollers:?}");
     assert!(!established("/four"), "{pollers:?}");
+}
+
+/// Sends requests and leaves them unanswered.
+fn flood(daemon: &Daemon, paths: impl Iterator<Item = String>) -> Vec<TcpStream> {
+    let no_cache = [("Pragma", "no-cache")];
+    let ask = |path: String| send(daemon.address, "GET", &path, &no_cache);
+    paths.map(ask).collect()
+}
+
+fn wait_for_probes_in_line(daemon: &Daemon, count: usize) {
+    wait_until(PATIENCE, "the others wait in line", || {
+        daemon.metric("hacheck_probes_waiting") == count as f64
+    });
+}
+
+#[test]
+fn made_up_checks_that_pass_once_and_hang_cost_an_established_poller_nothing() {
+    let seen = Mutex::new(HashSet::new());
+    let service = Upstream::start(move |head| {
+        let page = head.split(' ').nth(1).unwrap().to_owned();
+        let is_first = seen.lock().unwrap().insert(page);
+        (is_first || head.starts_with("GET /health ")).then(|| http("200 OK", "well"))
+    });
+    let daemon = Daemon::with_config(PATIENT);
+    let page = |page: &str| format!("/http/web/{}/{page}", service.port());
+    let health = page("health");
+    poll_steadily(&daemon, &health);
+    let made_up = || (0..100).map(|i| page(&format!("{i}")));
+    for path in made_up() {
+        daemon.get(&path).is(200, "well");
+    }
+    let _hanging = flood(&daemon, made_up());
+    wait_for_probes_in_line(&daemon, 100 - 32);
+    for _ in 0..20 {
+        daemon.get(&health).is(200, "well");
+    }
+}
+
+#[test]
+fn of_one_page_one_fresh_result_is_found_at_a_time() {
+    let service = Upstream::start(|head| {
+        head.starts_with("GET /health ")
+            .then(|| http("200 OK", "well"))
+    });
+    let daemon = Daemon::with_config(PATIENT);
+    let page = |page: &str| format!("/http/web/{}/{page}", service.port());
+    let slow = (0..100).map(|_| page("slow"));
+    let _hanging = flood(&daemon, slow);
+    wait_until(PATIENCE, "all are there", || {
+        daemon.metric("hacheck_requests_waiting") == 100.0
+    });
+    for _ in 0..5 {
+        daemon.get(&page("health")).is(200, "well");
+    }
+    let asked = service.seen();
+    let slow = asked.iter().filter(|head| head.starts_with("GET /slow "));
+    assert_eq!(slow.count(), 1);
+}
+
+#[test]
+fn a_command_runs_a_few_times_at_once_whatever_services_it_is_asked_for() {
+    let folder = TempDir::new();
+    let runs = folder.path().join("runs");
+    let script = format!(
+        "[ $HACHECK_SERVICE = web ] || {{ echo >> {}; exec sleep 300; }}",
+        runs.display()
+    );
+    let config = format!("{PATIENT}exec: {{zk: [/bin/sh, -c, \"{script}\"]}}\n");
+    let daemon = Daemon::with_config(&format!("{config}groups: {{web: {{checks: [exec:zk]}}}}\n"));
+    poll_steadily(&daemon, "/exec/web/0/zk");
+    let _hanging = flood(
+        &daemon,
+        (0..100).map(|i| format!("/exec/made-up-{i}/{i}/zk")),
+    );
+    wait_for_probes_in_line(&daemon, 100 - 2);
+    for _ in 0..5 {
+        assert_eq!(daemon.get("/exec/web/0/zk").status, 200);
+        assert_eq!(daemon.get("/group/web/0/").status, 200);
+    }
+    let runs = std::fs::read_to_string(runs).unwrap();
+    assert_eq!(runs.lines().count(), 2);
 }

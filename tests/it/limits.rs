@@ -339,7 +339,7 @@ fn checks_without_a_place_are_told_to_come_again_and_are_not_remembered() {
         client::answer(&mut running),
         "2 requests wait for their checks",
     );
-    told_to_come_again(daemon.get(&path(3)), "max_probes_per_target");
+    told_to_come_again(daemon.get(&path(3)), "2 checks wait already");
     told_to_come_again(
         client::answer(&mut waiting),
         "2 requests wait for their checks",

@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use crate::support::client;
 use crate::support::daemon::Setup;
@@ -106,9 +107,9 @@ fn a_name_that_is_rebound_never_leads_to_metadata() {
 }
 
 #[test]
-fn names_that_are_not_answered_take_sixteen_lookups_and_nobody_elses_time() {
+fn names_that_are_not_answered_hold_up_neither_a_groups_checks_nor_established_pollers() {
     let folder = TempDir::new();
-    namespace::on_host(folder.path(), "", &[], |host| {
+    namespace::on_host(folder.path(), "127.0.0.1 known.test\n", &[], |host| {
         if !host.is_separate() {
             eprintln!("names are not ours to hold back without a network of our own");
             return;
@@ -132,9 +133,18 @@ fn names_that_are_not_answered_take_sixteen_lookups_and_nobody_elses_time() {
             }
         });
         let upstream = Upstream::answering("fine");
-        let mut daemon = Setup::new()
-            .config("healthcheck_timeout: 60\nmax_probes_per_target: 64\n")
-            .start();
+        let config = format!(
+            "healthcheck_timeout: 60\ncache_time: 0\ngroups: {{node: {{checks: [tcp://known.test:{}]}}}}\n",
+            upstream.port()
+        );
+        let mut daemon = Setup::new().config(config).start();
+        // Established before the others come.
+        let known = format!("UP; address=known.test; port={}", upstream.port());
+        let poll = || daemon.get_with("/tcp/web/80", &[("X-Haproxy-Server-State", &known)]);
+        for _ in 0..5 {
+            assert_eq!(poll().status, 200);
+            thread::sleep(Duration::from_millis(250));
+        }
         let ask = |i: usize| {
             let state = format!("UP; address=held{i}.test; port={}", upstream.port());
             client::send(
@@ -144,19 +154,21 @@ fn names_that_are_not_answered_take_sixteen_lookups_and_nobody_elses_time() {
                 &[("X-Haproxy-Server-State", &state)],
             )
         };
-        let _waiting: Vec<_> = (0..40).map(ask).collect();
+        let _waiting: Vec<_> = (0..30).map(ask).collect();
         wait_until(PATIENCE, "all probes run", || {
-            daemon.metric("hacheck_probes_running") == 40.0
+            daemon.metric("hacheck_probes_running") == 30.0
         });
-        wait_until(PATIENCE, "sixteen names are asked for", || {
-            asked.lock().unwrap().len() >= 16
+        wait_until(PATIENCE, "eight names are asked for", || {
+            asked.lock().unwrap().len() >= 8
         });
         for i in 0..20 {
             daemon
                 .get(&format!("/http/other/{}/{i}", upstream.port()))
                 .is(200, "fine");
+            assert_eq!(daemon.get("/group/node/0/").status, 200);
+            assert_eq!(poll().status, 200);
         }
-        assert_eq!(asked.lock().unwrap().len(), 16);
+        assert_eq!(asked.lock().unwrap().len(), 8);
         daemon.is_sound();
     });
 }

@@ -23,8 +23,13 @@ fn key(port: u16) -> CacheKey {
     CacheKey::of(&check, &probe::Context::plain(probe::Settings::default())).unwrap()
 }
 
+fn look_up(cache: &Arc<Cache>, port: u16, fresh: bool, rank: Rank) -> Lookup {
+    let wanted = Wanted { fresh, rank };
+    cache.look_up(&key(port), wanted, Instant::now())
+}
+
 fn begin(cache: &Arc<Cache>, port: u16, fresh: bool) -> (Ticket, RunningProbe) {
-    match cache.look_up(&key(port), fresh, Instant::now()) {
+    match look_up(cache, port, fresh, Rank::Stranger) {
         Lookup::Begin(ticket, running) => (ticket, running),
         _ => panic!("expected to begin a probe of port {port}"),
     }
@@ -42,7 +47,7 @@ fn a_result_is_found_until_it_expires() {
     let cache = cache(3600.0, 10, 1 << 20);
     begin(&cache, 1, false).0.deliver(Outcome::healthy("a"));
     assert_eq!(
-        body(&cache.look_up(&key(1), false, Instant::now())),
+        body(&look_up(&cache, 1, false, Rank::Stranger)),
         Some(&b"a"[..])
     );
     cache.set(&settings(0.0, 10, 1 << 20));
@@ -55,17 +60,52 @@ fn a_running_probe_is_joined_but_not_by_who_wants_a_fresh_result() {
     let cache = cache(3600.0, 10, 1 << 20);
     let (first, _) = begin(&cache, 1, false);
     assert!(matches!(
-        cache.look_up(&key(1), false, Instant::now()),
+        look_up(&cache, 1, false, Rank::Stranger),
         Lookup::Running(_)
     ));
     let (second, _) = begin(&cache, 1, true);
     second.deliver(Outcome::healthy("new"));
     first.deliver(Outcome::healthy("old"));
     assert_eq!(
-        body(&cache.look_up(&key(1), false, Instant::now())),
+        body(&look_up(&cache, 1, false, Rank::Stranger)),
         Some(&b"new"[..]),
         "the older probe overwrote the newer one"
     );
+}
+
+#[tokio::test]
+async fn fresh_results_of_one_key_are_found_one_at_a_time_and_shared_by_those_who_came_before() {
+    let cache = cache(3600.0, 10, 1 << 20);
+    let (first, _) = begin(&cache, 1, true);
+    let (mut second, _) = begin(&cache, 1, true);
+    let joins = || matches!(look_up(&cache, 1, true, Rank::Stranger), Lookup::Running(_));
+    assert!(joins());
+    let mut turn = Box::pin(second.turn());
+    let not_yet = tokio::time::timeout(Duration::ZERO, turn.as_mut()).await;
+    assert!(not_yet.is_err(), "two run at once");
+    first.deliver(Outcome::healthy("old"));
+    turn.await;
+    assert!(!joins(), "it may have begun before they asked");
+}
+
+#[test]
+fn nobody_waits_for_a_probe_of_a_lower_rank() {
+    let cache = cache(3600.0, 10, 1 << 20);
+    let ranks = [Rank::Stranger, Rank::Established, Rank::Configuration];
+    let mut running = Vec::new();
+    for rank in ranks {
+        match look_up(&cache, 1, false, rank) {
+            Lookup::Begin(ticket, _) => running.push(ticket),
+            _ => panic!("{rank:?} found one to join"),
+        }
+    }
+    for rank in ranks {
+        let found = look_up(&cache, 1, false, rank);
+        assert!(matches!(found, Lookup::Running(_)), "{rank:?}");
+    }
+    running.pop().unwrap().deliver(Outcome::healthy("a"));
+    let stored = look_up(&cache, 1, false, Rank::Configuration);
+    assert_eq!(body(&stored), Some(&b"a"[..]));
 }
 
 #[tokio::test]
@@ -106,7 +146,7 @@ fn entries_and_bytes_are_bounded() {
 fn counts_are_those_of_the_originals() {
     let cache = cache(3600.0, 10, 1 << 20);
     begin(&cache, 1, false).0.deliver(Outcome::healthy(""));
-    cache.look_up(&key(1), false, Instant::now());
+    look_up(&cache, 1, false, Rank::Stranger);
     let expected = CacheCounts {
         gets: 2,
         hits: 1,

@@ -14,7 +14,7 @@ use crate::daemon::this_host::ThisHost;
 use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{self, Poller, PollerRecord, PollerRow, PollersPage, SpoolRoot};
-use crate::probe::Check;
+use crate::probe::{Asker, Check};
 use crate::spool::{ALL, EntrySeen, Key};
 
 /// Most checks that are run for one request: more a service hardly has.
@@ -74,7 +74,9 @@ pub(super) async fn health(state: &Arc<DaemonState>, query: Option<&str>, from: 
     let mut polled = ledger::polled_checks(&records, state.now());
     polled.unknown += polled.checks.len().saturating_sub(CHECKS_MAX);
     polled.checks.truncate(CHECKS_MAX);
-    let run = |check| tokio::spawn(checked(Arc::clone(state), check, Arc::clone(&live)));
+    // What steady pollers ask, for an operator of this host.
+    let asker = Asker::Established(from);
+    let run = |check| tokio::spawn(checked(Arc::clone(state), check, Arc::clone(&live), asker));
     let running: Vec<_> = polled.checks.into_iter().map(run).collect();
     let mut checks = Vec::new();
     for check in running {
@@ -85,8 +87,9 @@ pub(super) async fn health(state: &Arc<DaemonState>, query: Option<&str>, from: 
     )
 }
 
-async fn checked(state: Arc<DaemonState>, check: Check, live: Arc<Live>) -> Value {
-    let outcome = state.checker.fresh().outcome(&check, &live.context).await;
+async fn checked(state: Arc<DaemonState>, check: Check, live: Arc<Live>, asker: Asker) -> Value {
+    let checker = state.checker.fresh();
+    let outcome = checker.outcome(&check, &live.context, asker).await;
     let outcome = outcome.unwrap_or_else(Arc::new);
     let Check { protocol, target } = check;
     let start = &outcome.body[..outcome.body.len().min(SHOWN_MAX)];

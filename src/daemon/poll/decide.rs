@@ -108,9 +108,10 @@ async fn outcome(
         Asked::Refused(outcome) => return Err(outcome.clone()),
         Asked::Check(check) => check,
     };
+    let asker = poll.asker();
     let outcome = match poll.fresh {
-        true => checker.fresh().outcome(check, &live.context).await,
-        false => checker.outcome(check, &live.context).await,
+        true => checker.fresh().outcome(check, &live.context, asker).await,
+        false => checker.outcome(check, &live.context, asker).await,
     };
     outcome.map(Some)
 }

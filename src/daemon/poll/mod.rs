@@ -28,7 +28,7 @@ use super::state::{DaemonState, Live};
 use crate::config::Config;
 use crate::ledger::{AskedCheck, Face, Poller, Stated};
 use crate::net::Host;
-use crate::probe::{Check, Outcome, Request};
+use crate::probe::{Asker, Check, Outcome, Request};
 use crate::spool::unix_now;
 
 /// One poll.
@@ -111,6 +111,14 @@ impl Poll {
         match &self.asked {
             Asked::Check(check) => Some(check),
             Asked::Nothing | Asked::Refused(_) => None,
+        }
+    }
+
+    /// For whom its check is run.
+    fn asker(&self) -> Asker {
+        match self.established {
+            true => Asker::Established(self.poller.address),
+            false => Asker::Stranger(self.poller.address),
         }
     }
 

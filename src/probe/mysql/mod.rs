@@ -67,7 +67,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 /// Runs a session on a thread. The outer error says that it did not run to its end.
 async fn run(probe: &Probe<'_>, session: Session) -> Result<Result<Found, Failure>, Ended> {
     let threads = &probe.context.mysql.threads;
-    let seat = threads.seat(probe.known);
+    let seat = threads.seat(probe.asker);
     let seat = probe.wait_for("waiting for a free thread", seat).await;
     threads.run(seat, probe.deadline, session.run()).await
 }

@@ -3,8 +3,8 @@
 //! It computes proofs of passwords while it is polled, and panics on packets that it does not expect. So a probe has a
 //! thread and a small runtime of its own: nobody waits for what it computes, and a panic ends there.
 //!
-//! Rule: at most [`THREADS`] run, apart from tokio's threads for files and look-ups, and a quarter of them is kept for
-//! checks that passed lately. What runs on one ends at its deadline, or as soon as nobody waits for it any more.
+//! Rule: at most [`THREADS`] run for pollers and as many for the configuration, apart from tokio's threads for files and
+//! look-ups. What runs on one ends at its deadline, or as soon as nobody waits for it any more.
 
 use std::any::Any;
 use std::fmt;
@@ -14,9 +14,12 @@ use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Semaphore, SemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tokio::task::JoinError;
 use tokio::time::timeout_at;
+
+use crate::probe::asker::Asker;
+use crate::probe::slots::{Place, Places};
 
 /// The most threads at once; who comes then waits, within its deadline.
 const THREADS: usize = 64;
@@ -30,15 +33,7 @@ const NAME: &str = "mysql";
 pub(super) struct Threads {
     /// Its pool is used, and nothing else of it. `None` where it cannot be had.
     runtime: Option<Runtime>,
-    seats: Semaphore,
-    /// The part of the seats that is open to checks that did not pass lately.
-    strangers: Semaphore,
-}
-
-/// The right to use a thread, given back when dropped.
-pub(super) struct Seat<'a> {
-    _stranger: Option<SemaphorePermit<'a>>,
-    _seat: Option<SemaphorePermit<'a>>,
+    seats: Places,
 }
 
 /// Why there is no result.
@@ -76,34 +71,24 @@ impl Threads {
         keep_panics_quiet();
         let runtime = Builder::new_current_thread()
             .thread_name(NAME)
-            .max_blocking_threads(threads)
+            .max_blocking_threads(2 * threads)
             .thread_keep_alive(idle)
             .build();
         Self {
             runtime: runtime.ok(),
-            seats: Semaphore::new(threads),
-            strangers: Semaphore::new(threads - threads / 4),
+            seats: Places::new(threads),
         }
     }
 
-    /// Waits for a free thread; `known` for a check that passed lately.
-    pub(super) async fn seat(&self, known: bool) -> Seat<'_> {
-        // Neither semaphore is ever closed, so `ok` loses nothing.
-        let stranger = if known {
-            None
-        } else {
-            self.strangers.acquire().await.ok()
-        };
-        Seat {
-            _stranger: stranger,
-            _seat: self.seats.acquire().await.ok(),
-        }
+    /// Waits for a free thread.
+    pub(super) async fn seat(&self, asker: Asker) -> Place {
+        self.seats.take(asker).await
     }
 
     /// Runs a future on a thread until it is done, the deadline comes, or the caller goes away.
     pub(super) async fn run<F>(
         &self,
-        _seat: Seat<'_>,
+        _seat: Place,
         deadline: Instant,
         work: F,
     ) -> Result<F::Output, Ended>
@@ -206,7 +191,7 @@ mod tests {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let seat = threads.seat(false).await;
+        let seat = threads.seat(Asker::Configuration).await;
         threads.run(seat, deadline, work).await
     }
 
@@ -301,22 +286,5 @@ mod tests {
         // The senders that the threads keep go with them.
         let ended = alive.recv_timeout(Duration::from_secs(20));
         assert_eq!(ended, Err(mpsc::RecvTimeoutError::Disconnected));
-    }
-
-    #[test]
-    fn a_quarter_of_the_threads_is_kept_for_checks_that_passed_lately() {
-        let threads = Threads::with(4, IDLE);
-        block_on(async {
-            let _taken = [
-                threads.seat(false).await,
-                threads.seat(false).await,
-                threads.seat(false).await,
-            ];
-            tokio::select! {
-                biased;
-                _ = threads.seat(false) => panic!("a stranger took the last one"),
-                _seat = threads.seat(true) => {}
-            }
-        });
     }
 }

@@ -1,35 +1,31 @@
-//! Slots for the probes that run at once: of all, and of each target.
+//! Slots for the probes that run at once: of all, of each target, and of each command.
 //!
-//! Rule: a quarter of the slots, of all and of each target that is known, is kept for checks that passed lately. Whoever
-//! floods the daemon with made-up checks fills the other slots only, and the balancer's own checks go on.
+//! Rule: who gets a slot and who waits is decided by [`Places`]. The configuration's own checks are so many as it says, and
+//! need no slot of their target.
 
-mod passed;
-mod targets;
+mod by_key;
+mod places;
 
+use std::net::IpAddr;
+use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use tokio::sync::{Semaphore, SemaphorePermit};
-
-use self::passed::Passed;
-use self::targets::{Reserved, Targets};
-use super::{Outcome, Target};
+use self::by_key::{ByKey, InUse};
+pub(super) use self::places::{Place, Places};
+use super::asker::Asker;
+use super::exec::EXEC;
+use super::{Outcome, Protocol, Target};
 use crate::net::Host;
 
-/// What tells one check from another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct CheckId(u64);
-
-impl CheckId {
-    /// From a hash of everything that decides the check's result, by a secret of this process: no poller can find two
-    /// checks with one id.
-    #[must_use]
-    pub(crate) fn new(hash: u64) -> Self {
-        Self(hash)
-    }
+/// What has slots of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+enum SlotKey {
+    /// Host and port.
+    Target(Host, u16),
+    /// A command, whatever service and port it is asked for.
+    Command(Box<str>),
 }
-
-/// Host and port.
-type TargetKey = (Host, u16);
 
 /// How many slots there are.
 #[derive(Debug, Clone, Copy)]
@@ -38,6 +34,8 @@ pub(super) struct SlotLimits {
     pub(super) all: usize,
     /// Probes of one host and port at once.
     pub(super) target: usize,
+    /// Runs of one command at once.
+    pub(super) command: usize,
     /// Probes that wait for a slot.
     pub(super) waiting: usize,
 }
@@ -45,117 +43,109 @@ pub(super) struct SlotLimits {
 /// The slots.
 pub(super) struct Slots {
     limits: SlotLimits,
-    all: Semaphore,
-    /// The part of all slots that is open to checks that did not pass lately.
-    open: Semaphore,
+    all: Places,
+    own: Arc<ByKey<SlotKey, Places>>,
     waiting: AtomicUsize,
-    targets: Targets,
-    passed: Passed,
+    waiting_by_address: Arc<ByKey<IpAddr, ()>>,
 }
 
 /// The right to run a probe, given back when dropped.
-pub(super) struct Permit<'a> {
-    _reserved: Reserved<'a>,
-    /// None for a check that passed lately.
-    _open: Option<SemaphorePermit<'a>>,
-    _slot: SemaphorePermit<'a>,
+pub(super) struct Permit {
+    _slot: Place,
+    _own: Option<OwnSlot>,
+}
+
+/// The slot of a target or command.
+struct OwnSlot {
+    _place: Place,
+    _places: InUse<SlotKey, Places>,
 }
 
 impl Slots {
     pub(super) fn new(limits: SlotLimits) -> Self {
-        // A semaphore panics on more.
-        let all = limits.all.clamp(1, Semaphore::MAX_PERMITS);
         Self {
-            limits: SlotLimits { all, ..limits },
-            all: Semaphore::new(all),
-            open: Semaphore::new(open_part(all)),
+            limits,
+            all: Places::new(limits.all),
+            own: Arc::default(),
             waiting: AtomicUsize::new(0),
-            targets: Targets::default(),
-            passed: Passed::default(),
+            waiting_by_address: Arc::default(),
         }
     }
 
-    /// Takes a slot for a check, which `passed` lately or did not, and waits for it where none is free.
+    /// Takes a slot for a check, and waits in line where none is free.
     ///
     /// # Errors
-    /// At once, where a target has all of its own slots taken, so that one hung service cannot make the others wait;
-    /// and where too many checks wait already.
-    pub(super) async fn take(&self, target: &Target, passed: bool) -> Result<Permit<'_>, Outcome> {
-        let reserved = self.reserve(target, passed)?;
-        let waiting = WaitingProbe::begin(&self.waiting);
-        let open = self.take_open(passed).await?;
-        let slot = acquire(&self.all).await?;
-        drop(waiting);
-        Ok(Permit {
-            _reserved: reserved,
-            _open: open,
-            _slot: slot,
-        })
-    }
-
-    /// Takes a slot of the open part, which a check that passed lately does not need.
-    async fn take_open(&self, passed: bool) -> Result<Option<SemaphorePermit<'_>>, Outcome> {
-        if passed {
-            return Ok(None);
+    /// Where none is free and too many checks of strangers wait already.
+    pub(super) async fn take(
+        &self,
+        protocol: &Protocol,
+        target: &Target,
+        asker: Asker,
+    ) -> Result<Permit, Outcome> {
+        let mut taking = pin!(self.wait(protocol, target, asker));
+        tokio::select! {
+            biased;
+            permit = taking.as_mut() => return Ok(permit),
+            () = std::future::ready(()) => {}
         }
-        self.expect_a_short_queue()?;
-        let permit = acquire(&self.open).await?;
-        Ok(Some(permit))
+        let _in_line = self.join_line(asker)?;
+        Ok(taking.await)
     }
 
-    /// Takes a slot of a target.
-    fn reserve(&self, target: &Target, passed: bool) -> Result<Reserved<'_>, Outcome> {
-        let key = (target.host.clone(), target.port);
-        let all = self.limits.target;
-        // A target of which nothing is known has nobody to keep slots for.
-        let limit = if !passed && self.passed.has_target(&key) {
-            open_part(all)
-        } else {
-            all
+    async fn wait(&self, protocol: &Protocol, target: &Target, asker: Asker) -> Permit {
+        let own = match asker {
+            Asker::Configuration => None,
+            Asker::Established(_) | Asker::Stranger(_) => {
+                Some(self.wait_for_own(protocol, target, asker).await)
+            }
         };
-        let (host, port) = (&target.host, target.port);
-        self.targets.reserve(key, limit).map_err(|running| {
-            Outcome::overload(format!(
-                "{host}:{port}: {running} checks are already running there (max_probes_per_target)"
-            ))
-        })
-    }
-
-    /// Fails where no slot is free and too many checks wait for one.
-    fn expect_a_short_queue(&self) -> Result<(), Outcome> {
-        let is_full = self.all.available_permits() == 0 || self.open.available_permits() == 0;
-        let max = self.limits.waiting;
-        if is_full && self.waiting() > max {
-            return Err(Outcome::overload(format!(
-                "{max} checks wait already (max_waiting)"
-            )));
+        Permit {
+            _slot: self.all.take(asker).await,
+            _own: own,
         }
-        Ok(())
     }
 
-    /// Whether a check passed lately.
-    pub(super) fn passed_lately(&self, check: CheckId) -> bool {
-        self.passed.has_check(check)
+    async fn wait_for_own(&self, protocol: &Protocol, target: &Target, asker: Asker) -> OwnSlot {
+        let (key, limit) = if protocol.name == EXEC.name {
+            (
+                SlotKey::Command(target.segment().into()),
+                self.limits.command,
+            )
+        } else {
+            let key = SlotKey::Target(target.host.clone(), target.port);
+            (key, self.limits.target)
+        };
+        let places = self.own.begin(key, || Places::new(limit));
+        OwnSlot {
+            _place: places.value.take(asker).await,
+            _places: places,
+        }
     }
 
-    /// Notes that a check of a target passed.
-    pub(super) fn note_passed(&self, check: CheckId, target: &Target) {
-        self.passed.note(check, (target.host.clone(), target.port));
+    /// Takes a place in the line; fails where there are too many, of all or of this address.
+    fn join_line(&self, asker: Asker) -> Result<InLine<'_>, Outcome> {
+        let most = self.limits.waiting;
+        let mut in_line = InLine::begin(&self.waiting);
+        let Asker::Stranger(address) = asker else {
+            return Ok(in_line);
+        };
+        let of_address = self.waiting_by_address.begin(address, || ());
+        if in_line.number > most || of_address.users > places::half(most) {
+            let text = format!("{most} checks wait already (max_waiting)");
+            return Err(Outcome::overload(text));
+        }
+        in_line._of_address = Some(of_address);
+        Ok(in_line)
     }
 
-    /// Remembers what the slots of the configuration before knew.
-    pub(super) fn adopt(&self, before: &Self) {
-        self.passed.adopt(&before.passed);
-    }
-
-    /// The most probes at once.
+    /// The most probes of pollers at once.
     pub(super) fn max(&self) -> usize {
-        self.limits.all
+        self.all.size()
     }
 
     /// Probes that run now.
     pub(super) fn running(&self) -> usize {
-        self.limits.all.saturating_sub(self.all.available_permits())
+        self.all.taken()
     }
 
     /// Probes that wait for a slot.
@@ -163,37 +153,33 @@ impl Slots {
         self.waiting.load(Ordering::Relaxed)
     }
 
-    /// The most probes that wait, but for checks that passed lately.
+    /// The most probes of strangers that wait.
     pub(super) fn max_waiting(&self) -> usize {
         self.limits.waiting
     }
 }
 
-/// What of a number of slots is open to checks that did not pass lately.
-fn open_part(slots: usize) -> usize {
-    // Without any, no check could ever pass for the first time.
-    (slots - slots / 4).max(1)
+/// A place in the line, also when the deadline ends the waiting.
+struct InLine<'a> {
+    count: &'a AtomicUsize,
+    number: usize,
+    _of_address: Option<InUse<IpAddr, ()>>,
 }
 
-async fn acquire(semaphore: &Semaphore) -> Result<SemaphorePermit<'_>, Outcome> {
-    // The semaphores are never closed.
-    let acquired = semaphore.acquire().await;
-    acquired.map_err(|closed| Outcome::overload(closed.to_string()))
-}
-
-/// Counts who waits, also when the deadline ends the waiting.
-struct WaitingProbe<'a>(&'a AtomicUsize);
-
-impl<'a> WaitingProbe<'a> {
+impl<'a> InLine<'a> {
     fn begin(count: &'a AtomicUsize) -> Self {
-        count.fetch_add(1, Ordering::Relaxed);
-        Self(count)
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        Self {
+            count,
+            number: before + 1,
+            _of_address: None,
+        }
     }
 }
 
-impl Drop for WaitingProbe<'_> {
+impl Drop for InLine<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
+        self.count.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

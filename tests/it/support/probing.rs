@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hacheck::net::{Host, LocalAddresses, LoginTo};
-use hacheck::probe::{self, Capacity, Context, Protocol, Secret, Settings, Target, Trace};
+use hacheck::probe::{self, Asker, Capacity, Context, Protocol, Secret, Settings, Target, Trace};
 
 /// What came of a probe.
 #[derive(Debug, PartialEq, Eq)]
@@ -73,8 +73,13 @@ impl Prober {
             .enable_all()
             .build()
             .unwrap();
-        let outcome =
-            runtime.block_on(probe::run(protocol, &target, &self.0, &Trace::start(false)));
+        let outcome = runtime.block_on(probe::run(
+            Asker::Configuration,
+            protocol,
+            &target,
+            &self.0,
+            &Trace::start(false),
+        ));
         let body = String::from_utf8_lossy(&outcome.body).into_owned();
         for text in [&body, outcome.cause.as_deref().unwrap_or_default()] {
             let secrets = [

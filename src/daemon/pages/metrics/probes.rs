@@ -16,12 +16,12 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
     );
     page.gauge(
         "hacheck_probes_waiting",
-        "Probes that wait for a slot (max_clients).",
+        "Probes that wait for a slot (max_clients, max_probes_per_target, max_runs_per_command).",
         live.context.probes.waiting(),
     );
     page.gauge(
         "hacheck_requests_waiting",
-        "Requests that wait for a probe (max_waiting).",
+        "Requests of pollers that are not established, and that wait for a probe (max_waiting).",
         state.checker.waiting(),
     );
 }

@@ -1,0 +1,57 @@
+//! Values by key, each there for as long as somebody uses it.
+
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// The values, each with the number of its users.
+pub(super) struct ByKey<K, V>(Mutex<HashMap<K, (usize, Arc<V>)>>);
+
+/// One use of a value.
+pub(super) struct InUse<K: Eq + Hash, V> {
+    all: Arc<ByKey<K, V>>,
+    key: K,
+    pub(super) value: Arc<V>,
+    /// Its users when this use began, this one among them.
+    pub(super) users: usize,
+}
+
+impl<K, V> Default for ByKey<K, V> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<K: Clone + Eq + Hash, V> ByKey<K, V> {
+    /// Begins to use the value of a key, which is made if nobody uses it.
+    pub(super) fn begin(self: &Arc<Self>, key: K, make: impl FnOnce() -> V) -> InUse<K, V> {
+        let mut values = self.lock();
+        let made = || (0, Arc::new(make()));
+        let (users, value) = values.entry(key.clone()).or_insert_with(made);
+        *users += 1;
+        InUse {
+            all: Arc::clone(self),
+            key,
+            value: Arc::clone(value),
+            users: *users,
+        }
+    }
+}
+
+impl<K, V> ByKey<K, V> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<K, (usize, Arc<V>)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<K: Eq + Hash, V> Drop for InUse<K, V> {
+    fn drop(&mut self) {
+        let mut values = self.all.lock();
+        match values.get_mut(&self.key) {
+            Some((users, _)) if *users > 1 => *users -= 1,
+            _ => {
+                values.remove(&self.key);
+            }
+        }
+    }
+}
