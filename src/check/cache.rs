@@ -15,6 +15,9 @@ use super::Settings;
 use super::key::CacheKey;
 use crate::probe::{Outcome, Rank};
 
+/// How many expired results are taken out before others get the lock.
+const EXPIRED_AT_ONCE: usize = 256;
+
 /// Counts since the start; the names are those of the originals' `/status`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct CacheCounts {
@@ -209,6 +212,17 @@ impl Cache {
         self.lock().clear();
     }
 
+    /// Drops what has expired, so that its memory is free although nobody asks for it again.
+    pub(crate) fn drop_expired(&self, now: Instant) {
+        loop {
+            let dropped = self.lock().take_expired(now);
+            if dropped.is_empty() {
+                return;
+            }
+            // Freed here, where nobody waits for the lock.
+        }
+    }
+
     /// Looks a key up.
     pub fn look_up(self: &Arc<Self>, key: &CacheKey, wanted: Wanted, now: Instant) -> Lookup {
         let mut inner = self.lock();
@@ -321,8 +335,7 @@ impl Inner {
         self.make_room();
     }
 
-    /// Drops what was stored first until all limits hold. What has expired stays until then, or until it is asked for,
-    /// which is when the originals count it.
+    /// Drops what was stored first until all limits hold.
     fn make_room(&mut self) {
         let now = Instant::now();
         while let Some((key, number)) = self.order.front() {
@@ -338,6 +351,27 @@ impl Inner {
             };
             self.remove(&key, number);
         }
+    }
+
+    /// Takes results out that have expired, the first ones; none when there are no more.
+    fn take_expired(&mut self, now: Instant) -> Vec<Arc<Outcome>> {
+        let mut taken = Vec::new();
+        while taken.len() < EXPIRED_AT_ONCE
+            && let Some((key, number)) = self.order.front()
+        {
+            let result = self.entries.get(key).and_then(|e| e.result.as_ref());
+            let current = result.filter(|result| result.number == *number);
+            if current.is_some_and(|result| result.counts(now)) {
+                break;
+            }
+            self.counts.expirations += u64::from(current.is_some());
+            taken.extend(current.map(|result| Arc::clone(&result.outcome)));
+            let Some((key, number)) = self.order.pop_front() else {
+                break;
+            };
+            self.remove(&key, number);
+        }
+        taken
     }
 
     fn is_over(&self) -> bool {

@@ -13,6 +13,7 @@ pub mod fuzzing;
 mod groups;
 mod handler;
 mod host_watch;
+mod memory_watch;
 pub mod once;
 mod own_name;
 mod pages;
@@ -41,7 +42,7 @@ use tokio::sync::watch;
 use crate::config::{self, Config, Loaded};
 use crate::http::{accept, unix};
 use crate::os::systemd::{self, PassedSocket};
-use crate::os::{file_limit, logging, orphans};
+use crate::os::{file_limit, logging, orphans, sys};
 use crate::spool::{self, Gate, Spool};
 use agent::Agents;
 use error::SetupError;
@@ -92,6 +93,7 @@ impl Options {
 /// # Errors
 /// Why it cannot start.
 pub fn run(options: &Options) -> Result<(), StartError> {
+    sys::set_up_allocator();
     // Before anything else is opened.
     let passed = systemd::passed_sockets().map_err(StartError::Passed)?;
     let Loaded { config, notes, .. } = load(options)?;
@@ -104,6 +106,7 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     }
     let state = Arc::new(state(options, config)?);
     host_watch::start(&state);
+    memory_watch::start(&state);
     let main = runtime()?;
     let ended = main.block_on(serve(options, passed, &state));
     // Name look-ups may hang in threads of the runtime: they must not hold up the end.

@@ -78,3 +78,31 @@ fn reset_signals() -> io::Result<()> {
     SigSet::empty().thread_set_mask()?;
     Ok(())
 }
+
+/// Makes the allocator give memory back: one arena for all threads, and what is large in mappings of its own, which go
+/// back at once. To be called while there is one thread.
+pub fn set_up_allocator() {
+    #[cfg(target_env = "gnu")]
+    for (option, value) in [
+        (nix::libc::M_ARENA_MAX, 1),
+        (nix::libc::M_MMAP_THRESHOLD, 64 << 10),
+        (nix::libc::M_TRIM_THRESHOLD, 128 << 10),
+    ] {
+        // SAFETY: mallopt(3) takes two numbers; an option or a value that it does not know it refuses.
+        #[allow(unsafe_code)]
+        unsafe {
+            nix::libc::mallopt(option, value);
+        }
+    }
+}
+
+/// Gives all pages back to the system that the allocator holds and nobody uses. It works on them under the allocator's
+/// lock.
+pub fn give_memory_back() {
+    #[cfg(target_env = "gnu")]
+    // SAFETY: malloc_trim(3) may be called at any time, by any thread.
+    #[allow(unsafe_code)]
+    unsafe {
+        nix::libc::malloc_trim(0);
+    }
+}

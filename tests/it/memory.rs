@@ -234,3 +234,32 @@ fn ten_thousand_half_heads_are_held_within_the_budget_and_the_rest_is_told_to_co
         daemon.metric("hacheck_memory_used_bytes") == 0.0
     });
 }
+
+#[test]
+fn after_a_flood_memory_goes_back_to_the_system() {
+    let large = Upstream::answering("b".repeat(1 << 20).leak());
+    let config = "allow_remote_spool_changes: yes\ncache_time: 1\n";
+    let daemon = Daemon::with_config(config);
+    let ask = |i: usize| daemon.get(&format!("/http/x/{}/{i}", large.port()));
+    ask(0);
+    let idle = resident(&daemon);
+    let forms: Vec<TcpStream> = (0..100)
+        .map(|_| half_form(daemon.address, 1_000_000))
+        .collect();
+    for i in 1..30 {
+        // Refused or not: the forms take what they can.
+        ask(i);
+    }
+    let flooded = resident(&daemon);
+    assert!(flooded > 2.0 * idle + 16.0 * MIB, "{}", flooded / MIB);
+    drop(forms);
+    for i in 0..20 {
+        ask(i);
+    }
+    wait_until(PATIENCE, "its memory went back", || {
+        resident(&daemon) < 2.0 * idle
+    });
+    wait_until(PATIENCE, "expired results are dropped", || {
+        daemon.metric("hacheck_cache_bytes") == 0.0
+    });
+}

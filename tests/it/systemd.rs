@@ -327,3 +327,17 @@ fn a_json_log_is_one_object_per_line() {
         );
     }
 }
+
+#[test]
+fn the_unit_bounds_memory_and_does_not_have_other_services_ended_in_its_place() {
+    let unit = fs::read_to_string("packaging/systemd/hacheck.service").unwrap();
+    let value = |name: &str| {
+        let mut lines = unit.lines();
+        let line = lines.find_map(|line| line.strip_prefix(name)?.strip_prefix('='));
+        line.unwrap_or_else(|| panic!("no {name} in {unit}"))
+    };
+    assert_eq!((value("MemoryHigh"), value("MemoryMax")), ("512M", "1G"));
+    let score: i32 = value("OOMScoreAdjust").parse().unwrap();
+    assert!(score >= 0, "{score}");
+    assert_eq!(value("OOMPolicy"), "continue");
+}

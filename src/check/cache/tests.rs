@@ -56,6 +56,19 @@ fn a_result_is_found_until_it_expires() {
 }
 
 #[test]
+fn an_expired_result_gives_its_memory_back_though_nobody_asks_for_it() {
+    let cache = cache(3600.0, 1000, 1 << 20);
+    for port in 1..=600 {
+        begin(&cache, port, false).0.deliver(Outcome::healthy("a"));
+    }
+    cache.drop_expired(Instant::now());
+    assert_eq!(cache.size().0, 600);
+    cache.drop_expired(Instant::now() + Duration::from_secs(3601));
+    assert_eq!(cache.size(), (0, 0));
+    assert_eq!(cache.counts().expirations, 600);
+}
+
+#[test]
 fn a_running_probe_is_joined_but_not_by_who_wants_a_fresh_result() {
     let cache = cache(3600.0, 10, 1 << 20);
     let (first, _) = begin(&cache, 1, false);
