@@ -31,6 +31,7 @@ fn log_path() -> Kind<LogPath> {
 
 fn log_format() -> Kind<LogFormat> {
     let show = |format: &LogFormat| match format {
+        LogFormat::Logrus => "logrus".into(),
         LogFormat::Text => "text".into(),
         LogFormat::Json => "json".into(),
     };

@@ -32,10 +32,6 @@ const FIRST_REQUEST: Duration = Duration::from_millis(500);
 
 /// Answers requests; cloned for each connection.
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
-    /// Whether pollers may close their sending side and still get an answer. Where they may not, a request is cancelled
-    /// as soon as its poller is gone.
-    const HALF_CLOSE: bool = true;
-
     /// Whether an address may ask; decided before anything is read.
     fn admits(&self, _poller: IpAddr) -> bool {
         true
@@ -86,7 +82,7 @@ where
                 Ok::<_, Infallible>(reply::placed(reply, open.memory()))
             }
         });
-        let builder = builder(settings, H::HALF_CLOSE);
+        let builder = builder(settings);
         let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), answer));
         let ended = tokio::select! {
             biased;
@@ -114,13 +110,14 @@ fn note_foreign(open: &OpenConnection, e: &hyper::Error, from: IpAddr) {
     }
 }
 
-fn builder(settings: &Settings, half_close: bool) -> http1::Builder {
+fn builder(settings: &Settings) -> http1::Builder {
     let mut builder = http1::Builder::new();
     builder
         // OpenConnection::overdue does that.
         .header_read_timeout(None)
         .max_buf_size(settings.max_head)
-        .half_close(half_close);
+        // Pollers may close their sending side and still get an answer.
+        .half_close(true);
     if settings.max_headers != DEFAULT_HEADERS {
         builder.max_headers(settings.max_headers);
     }

@@ -17,7 +17,7 @@ use argh::{CommandInfoWithArgs, FlagInfo, FlagInfoKind, Optionality};
 use crate::names::nearest::nearest;
 
 /// Options whose value may be left out, and the value that they have then.
-const OPTIONAL: &[(&str, &str)] = &[("--wait", "seen")];
+const OPTIONAL: &[(&str, &str)] = &[("--wait", "seen"), ("--singleflight", "true")];
 
 /// The name of the positional arguments that hold a command behind a `--`.
 const COMMAND: &str = "command";

@@ -4,18 +4,55 @@ use log::kv::{self, Key, VisitSource, VisitValue};
 use log::{Level, Record};
 use serde_json::{Map, Value};
 
+use super::LogFormat;
+
 /// A record as it is written, without the end of the line. The journal has a time of its own.
-pub(super) fn line(now: &str, record: &Record<'_>, json: bool, journal: bool) -> String {
-    let (prefix, time) = if journal {
-        (syslog_level(record.level()), "")
-    } else {
-        ("", now)
+pub(super) fn line(now: &str, record: &Record<'_>, format: LogFormat, journal: bool) -> String {
+    let prefix = match journal {
+        true => syslog_level(record.level()),
+        false => "",
     };
-    if json {
-        format!("{prefix}{}", fields(now, record))
-    } else {
-        format!("{prefix}{}", text(time, record))
+    match format {
+        LogFormat::Json => format!("{prefix}{}", fields(now, record)),
+        LogFormat::Logrus => format!("{prefix}{}", logrus(now, record)),
+        LogFormat::Text => {
+            let time = if journal { "" } else { now };
+            format!("{prefix}{}", text(time, record))
+        }
     }
+}
+
+/// The time as a format has it.
+pub(super) fn now(format: LogFormat) -> String {
+    match format {
+        LogFormat::Text | LogFormat::Json => {
+            let now = jiff::Timestamp::now();
+            now.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string()
+        }
+        // RFC 3339, where UTC is `Z`.
+        LogFormat::Logrus => {
+            let now = jiff::Zoned::now().strftime("%Y-%m-%dT%H:%M:%S%:z");
+            now.to_string().replace("+00:00", "Z")
+        }
+    }
+}
+
+/// A line of logrus 1.6 that goes to no terminal, with the name in front that Gruntwork's programs put there.
+fn logrus(time: &str, record: &Record<'_>) -> String {
+    let level = match record.level() {
+        Level::Error => "error",
+        Level::Warn => "warning",
+        Level::Info => "info",
+        Level::Debug => "debug",
+        Level::Trace => "trace",
+    };
+    let message = record.args().to_string();
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/@^+".contains(&byte);
+    let message = match message.bytes().all(is_plain) {
+        true => message,
+        false => format!("{message:?}"),
+    };
+    format!("[health-checker] time=\"{time}\" level={level} msg={message}")
 }
 
 /// The level as sd-daemon(3) reads it in front of a line.
@@ -99,7 +136,7 @@ impl VisitValue<'_> for &mut JsonOf {
 mod tests {
     use super::*;
 
-    fn lines(level: Level, message: &str, json: bool, journal: bool) -> String {
+    fn lines(level: Level, message: &str, format: LogFormat, journal: bool) -> String {
         let args = format_args!("{message}").to_string();
         line(
             "NOW",
@@ -108,18 +145,33 @@ mod tests {
                 .target("t")
                 .args(format_args!("{args}"))
                 .build(),
-            json,
+            format,
             journal,
         )
+    }
+
+    /// Recorded with logrus 1.6 and go-commons 0.10, but for the time.
+    #[test]
+    fn lines_may_be_those_of_logrus() {
+        let logrus = |level, message| lines(level, message, LogFormat::Logrus, false);
+        assert_eq!(
+            logrus(Level::Warn, "Script /x FAILED: exit status 2"),
+            "[health-checker] time=\"NOW\" level=warning msg=\"Script /x FAILED: exit status 2\""
+        );
+        assert_eq!(
+            logrus(Level::Info, "a \"b\"\n'c'"),
+            r#"[health-checker] time="NOW" level=info msg="a \"b\"\n'c'""#
+        );
+        assert!(logrus(Level::Error, "a/b").ends_with(" level=error msg=a/b"));
     }
 
     #[test]
     fn a_message_is_one_line_whatever_it_holds() {
         assert_eq!(
-            lines(Level::Info, "a\nb", false, false),
+            lines(Level::Info, "a\nb", LogFormat::Text, false),
             "NOW INFO t: a\\nb"
         );
-        let json = lines(Level::Warn, "a\n\"b", true, false);
+        let json = lines(Level::Warn, "a\n\"b", LogFormat::Json, false);
         assert_eq!(
             json,
             r#"{"level":"warn","message":"a\n\"b","target":"t","time":"NOW"}"#
@@ -136,23 +188,23 @@ mod tests {
             ("by", kv::Value::null()),
             ("level", kv::Value::from("none")),
         ];
-        let written = |json| {
+        let written = |format| {
             let mut record = Record::builder();
             record.level(Level::Info).target("t").key_values(&fields);
             line(
                 "NOW",
                 &record.args(format_args!("web failed")).build(),
-                json,
+                format,
                 false,
             )
         };
-        let json: Value = serde_json::from_str(&written(true)).unwrap();
+        let json: Value = serde_json::from_str(&written(LogFormat::Json)).unwrap();
         let expected = serde_json::json!({
             "after": 1.5, "expired": true, "kind": "fail", "text": "a\nb",
             "level": "info", "message": "web failed", "target": "t", "time": "NOW",
         });
         assert_eq!(json, expected);
-        assert_eq!(written(false), "NOW INFO t: web failed");
+        assert_eq!(written(LogFormat::Text), "NOW INFO t: web failed");
     }
 
     #[test]
@@ -164,10 +216,10 @@ mod tests {
             (Level::Debug, "<7>"),
         ] {
             assert_eq!(
-                lines(level, "x", false, true),
+                lines(level, "x", LogFormat::Text, true),
                 format!("{prefix}{level} t: x")
             );
-            assert!(lines(level, "x", true, true).starts_with(&format!("{prefix}{{")));
+            assert!(lines(level, "x", LogFormat::Json, true).starts_with(&format!("{prefix}{{")));
         }
     }
 }

@@ -23,7 +23,7 @@ use log::{Level, LevelFilter, Record, SetLoggerError};
 use crate::os::cause::cause_text;
 use crate::os::files::{OwnFileError, append};
 use crate::os::systemd;
-use line::line;
+use line::{line, now};
 use rate::Rate;
 pub use rate::{Seldom, Times};
 
@@ -45,6 +45,8 @@ pub enum LogFormat {
     Text,
     /// The same as a JSON object.
     Json,
+    /// As programs in Go with logrus write, for `health-checker`.
+    Logrus,
 }
 
 /// Lines that may wait for a slow log. Room for them is taken at once, 32 bytes each.
@@ -57,8 +59,8 @@ const FLUSH_WAIT: Duration = Duration::from_millis(500);
 static WRITER: RwLock<Option<SyncSender<Message>>> = RwLock::new(None);
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static RATE: Rate = Rate::new();
-/// Whether lines are JSON.
-static JSON: AtomicBool = AtomicBool::new(false);
+/// How lines look.
+static FORMAT: RwLock<LogFormat> = RwLock::new(LogFormat::Text);
 /// Whether the journal reads the log, and wants levels in front of lines.
 static JOURNAL: AtomicBool = AtomicBool::new(false);
 
@@ -146,21 +148,24 @@ fn write_left_out(out: &mut impl Write, lines: u64) -> io::Result<()> {
 }
 
 fn write_line(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
-    let now = jiff::Timestamp::now().strftime("%Y-%m-%dT%H:%M:%S%.3fZ");
-    let json = JSON.load(Ordering::Relaxed);
+    let format = current_format();
     let journal = JOURNAL.load(Ordering::Relaxed);
-    let line = line(&now.to_string(), record, json, journal);
+    let line = line(&now(format), record, format, journal);
     writeln!(out, "{line}")
 }
 
 /// Changes how lines look.
 pub fn set_format(format: LogFormat) {
-    JSON.store(format == LogFormat::Json, Ordering::Relaxed);
+    *FORMAT.write().unwrap_or_else(PoisonError::into_inner) = format;
 }
 
 /// Changes what is logged.
 pub fn set_level(level: LevelFilter) {
     log::set_max_level(level);
+}
+
+fn current_format() -> LogFormat {
+    *FORMAT.read().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Changes how many lines may be logged in a second.

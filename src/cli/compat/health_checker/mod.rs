@@ -3,6 +3,7 @@
 //!
 //! Rule: this is a translation of its flags into one group; checks and answers are the engine's.
 
+mod report;
 mod serve;
 
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
@@ -61,15 +62,15 @@ struct HealthCheckerArgs {
     /// http://localhost:8080/health; may be repeated. One of --port and --script is required
     #[argh(option)]
     port: Vec<String>,
-    /// a command that must exit with 0, split like a shell would; may be repeated
+    /// a command that must exit with 0, cut at each space; may be repeated
     #[argh(option, arg_name = "command")]
     script: Vec<String>,
     /// seconds that a script may take (default 5)
     #[argh(option, arg_name = "seconds")]
     script_timeout: Option<String>,
-    /// let concurrent requests share one run of the checks
-    #[argh(switch)]
-    singleflight: bool,
+    /// let concurrent requests share one run of the checks: true or false (true when without a value)
+    #[argh(option, arg_name = "bool")]
+    singleflight: Option<String>,
     /// address and port to listen on (default 0.0.0.0:5500)
     #[argh(option, arg_name = "address")]
     listener: Option<String>,
@@ -89,6 +90,8 @@ struct HealthCheckerArgs {
 struct HealthChecker {
     config: Config,
     listener: SocketAddr,
+    /// Nobody said where to listen.
+    is_default_listener: bool,
     level: LevelFilter,
     singleflight: bool,
     verbose_body: bool,
@@ -100,8 +103,14 @@ fn run(call: &Call) -> Result<u8, Failure> {
         output::print(&help::of_applet(&APPLET, &call.program))?;
         return Ok(0);
     }
-    let checker = HealthChecker::new(&call.parse()?)?;
-    logging::start(&LogPath::Stdout, LogFormat::Text, checker.level).map_err(Failure::failed)?;
+    let args: HealthCheckerArgs = call.parse()?;
+    for stray in &args.stray {
+        call.note(&format!(
+            "{stray:?} belongs to no option and is ignored; quote a script with its arguments"
+        ));
+    }
+    let checker = HealthChecker::new(&args)?;
+    logging::start(&LogPath::Stdout, LogFormat::Logrus, checker.level).map_err(Failure::failed)?;
     let runtime = daemon::runtime().map_err(Failure::failed)?;
     let ended = runtime.block_on(serve::run(checker));
     runtime.shutdown_background();
@@ -117,11 +126,6 @@ fn wants_debug() -> bool {
 
 impl HealthChecker {
     fn new(args: &HealthCheckerArgs) -> Result<Self, Failure> {
-        if let Some(stray) = args.stray.first() {
-            return Err(usage!(
-                "unexpected argument {stray:?}; quote a script with its arguments"
-            ));
-        }
         if args.port.is_empty() && args.script.is_empty() {
             return Err(usage!(
                 "Missing required parameter, one of --port / --script required"
@@ -132,8 +136,9 @@ impl HealthChecker {
         Ok(Self {
             config: config(args)?,
             listener: listener_address(listener)?,
+            is_default_listener: args.listener.is_none(),
             level: log_level(level)?,
-            singleflight: args.singleflight,
+            singleflight: singleflight(args.singleflight.as_deref())?,
             verbose_body: args.verbose_body,
         })
     }
@@ -166,7 +171,7 @@ fn config(args: &HealthCheckerArgs) -> Result<Config, Failure> {
 }
 
 fn script(text: &str) -> Result<Argv, Failure> {
-    Argv::split(text).map_err(|what| usage!("--script: {text:?} {what}"))
+    Argv::split_at_spaces(text).map_err(|what| usage!("--script: {text:?} {what}"))
 }
 
 /// The check of a port of this host, of `host:port`, or of a URL.
@@ -201,6 +206,15 @@ fn script_check(name: &str, command: &Argv, limit: Duration) -> GroupCheck {
         path: format!("/{name}"),
         limit: Some(limit),
         service: None,
+    }
+}
+
+/// The values of Go's flags.
+fn singleflight(given: Option<&str>) -> Result<bool, Failure> {
+    match given {
+        None | Some("0" | "f" | "F" | "false" | "FALSE" | "False") => Ok(false),
+        Some("1" | "t" | "T" | "true" | "TRUE" | "True") => Ok(true),
+        Some(text) => Err(usage!("--singleflight: {text:?} is neither true nor false")),
     }
 }
 
@@ -272,7 +286,7 @@ mod tests {
             "--port",
             "http://localhost:8080/x",
             "--script",
-            "cmd --flag 'a b'",
+            "cmd --flag #a 'b",
             "--script-timeout",
             "9",
             "--listener",
@@ -294,12 +308,12 @@ mod tests {
                 ("tcp://localhost:80", "tcp", 80, None),
                 ("tcp://db:5432", "tcp", 5432, None),
                 ("http://localhost:8080/x", "http", 8080, None),
-                ("script cmd --flag 'a b'", "exec", 0, limit),
+                ("script cmd --flag '#a' ''\\''b'", "exec", 0, limit),
             ]
         );
         assert_eq!(
             options.config.probe.exec["script-1"].words(),
-            ["cmd", "--flag", "a b"]
+            ["cmd", "--flag", "#a", "'b"]
         );
         assert_eq!(
             (options.listener.to_string().as_str(), options.level),
@@ -315,7 +329,7 @@ mod tests {
     fn wrong_values_are_named() {
         for (args, says) in [
             (
-                &["--singleflight"][..],
+                &["--singleflight", "true"][..],
                 "Missing required parameter, one of --port / --script required",
             ),
             (&["--port", "0"], "has a port that is not 1 to 65535"),
@@ -325,7 +339,6 @@ mod tests {
                 &["--port", "http://u:s3cret@web/"],
                 "--port: \"http://***@web/\" has a user name or a password in it",
             ),
-            (&["--script", "a 'b"], "has a quote that is not closed"),
             (&["--script", ""], "names no program"),
             (&["--port", "1", "--script-timeout", "0"], "give 1 to 86400"),
             (
@@ -336,7 +349,10 @@ mod tests {
                 &["--port", "1", "--log-level", "loud"],
                 "The log-level value \"loud\" is invalid",
             ),
-            (&["--port", "1", "2"], "unexpected argument"),
+            (
+                &["--port", "1", "--singleflight", "maybe"],
+                "is neither true nor false",
+            ),
         ] {
             let failure = read(args).unwrap_err();
             assert!(

@@ -1,18 +1,18 @@
 //! The listener of `health-checker`: every request runs the checks, or shares a run.
 //!
-//! Rule: nothing runs on for clients that are gone.
+//! Rule: checks run to their end, whether or not their client is still there: one that closes its sending side and waits
+//! looks the same.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
-use tokio::task::AbortHandle;
 
-use super::{GROUP, HealthChecker};
+use super::{GROUP, HealthChecker, report};
 use crate::cli::failure::{Failure, failed};
 use crate::config::Config;
 use crate::daemon;
@@ -30,6 +30,12 @@ use crate::os::signals::StopSignals;
 /// How long running requests may take to end after SIGTERM.
 const DRAIN: Duration = Duration::from_secs(1);
 
+/// Most bytes of a request's head, as Go's servers take.
+const HEAD_MAX: usize = 1 << 20;
+
+/// Most headers of a request. hyper makes room for all of them each time.
+const HEADERS_MAX: usize = 1000;
+
 /// Serves until a signal ends it.
 pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
     let address = checker.listener;
@@ -40,8 +46,10 @@ pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
     }
     let mut signals = StopSignals::listen().map_err(Failure::failed)?;
     let socket = bind(address)?;
-    log_start(&handler, &socket);
-    let config = Config::default();
+    report::start(handler.group(), &checker, &socket);
+    let mut config = Config::default();
+    config.http.max_head = HEAD_MAX;
+    config.http.max_headers = HEADERS_MAX;
     let most = daemon::connections(&config);
     let connections = Connections::new(most, config.http, memory);
     let connections = Arc::new(connections);
@@ -67,42 +75,19 @@ fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
     }
 }
 
-fn log_start(handler: &HealthHandler, socket: &TcpListener) {
-    if let Some(group) = handler.group() {
-        for check in &group.checks {
-            log::info!("the health check asks {}", check.text);
-        }
-    }
-    if let Ok(address) = socket.local_addr() {
-        log::info!("listening on {address}");
-    }
-}
-
 /// Answers every request with the state of all checks.
 #[derive(Clone)]
 struct HealthHandler {
     context: Arc<CheckContext>,
     verbose_body: bool,
     /// The run that requests share; none without `--singleflight`.
-    flight: Option<Arc<Mutex<Weak<Flight>>>>,
+    flight: Option<Arc<Mutex<Option<Flight>>>>,
 }
 
-/// A run that several requests wait for; it ends with the last of them.
-struct Flight {
-    result: watch::Receiver<Option<Arc<GroupResult>>>,
-    task: AbortHandle,
-}
-
-impl Drop for Flight {
-    fn drop(&mut self) {
-        self.task.abort();
-    }
-}
+/// A run that is waited for: none while it lasts.
+type Flight = watch::Receiver<Option<Arc<GroupResult>>>;
 
 impl Handler for HealthHandler {
-    // A client that is gone must be noticed while its checks run.
-    const HALF_CLOSE: bool = false;
-
     fn admits(&self, _: IpAddr) -> bool {
         true
     }
@@ -110,10 +95,10 @@ impl Handler for HealthHandler {
     async fn handle(
         &self,
         _request: Request<Incoming>,
-        poller: SocketAddr,
+        _poller: SocketAddr,
         _arrived: Instant,
     ) -> Reply {
-        self.ask(poller).await
+        self.ask().await
     }
 }
 
@@ -132,16 +117,25 @@ impl HealthHandler {
         })
     }
 
-    async fn ask(&self, poller: SocketAddr) -> Reply {
-        let result = match &self.flight {
-            None => self.run().await,
-            Some(flight) => self.join(flight).await,
+    async fn ask(&self) -> Reply {
+        let how = match &self.flight {
+            None => "Beginning health checks...",
+            Some(_) => "Performing singleflight health checks...",
         };
-        let Some(result) = result else {
-            return reply::text(StatusCode::GATEWAY_TIMEOUT, FAILED);
+        log::info!("Received inbound request. {how}");
+        let mut flight = match &self.flight {
+            None => self.begin(),
+            Some(shared) => self.running_or_new(shared),
         };
-        log_result(&result, poller.ip());
-        self.answer(&result)
+        let result = match flight.wait_for(Option::is_some).await {
+            Ok(found) => found.clone(),
+            // The run broke off.
+            Err(_) => None,
+        };
+        match result {
+            Some(result) => self.answer(&result),
+            None => reply::text(StatusCode::GATEWAY_TIMEOUT, FAILED),
+        }
     }
 
     fn group(&self) -> Option<&Group> {
@@ -149,41 +143,33 @@ impl HealthHandler {
     }
 
     async fn run(&self) -> Option<Arc<GroupResult>> {
-        let result = group::run(GROUP, self.group()?, &Alone, &self.context).await;
+        let group = self.group()?;
+        let result = group::run(GROUP, group, &Alone, &self.context).await;
+        report::result(group, &result);
         Some(Arc::new(result))
     }
 
-    async fn join(&self, shared: &Mutex<Weak<Flight>>) -> Option<Arc<GroupResult>> {
-        let flight = self.running_or_new(shared);
-        let mut result = flight.result.clone();
-        let found = result.wait_for(Option::is_some).await.ok()?;
-        found.clone()
-    }
-
-    fn running_or_new(&self, shared: &Mutex<Weak<Flight>>) -> Arc<Flight> {
+    fn running_or_new(&self, shared: &Mutex<Option<Flight>>) -> Flight {
         // The lock is held until the new run is known, so that two requests cannot both begin one.
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = shared.upgrade()
-            && running.result.borrow().is_none()
+        if let Some(running) = &*shared
+            && running.borrow().is_none()
+            && running.has_changed().is_ok()
         {
-            return running;
+            return running.clone();
         }
-        let flight = self.begin();
-        *shared = Arc::downgrade(&flight);
-        flight
+        shared.insert(self.begin()).clone()
     }
 
-    fn begin(&self) -> Arc<Flight> {
+    /// Runs the checks in a task of their own.
+    fn begin(&self) -> Flight {
         let (sender, result) = watch::channel(None);
         let handler = self.clone();
-        let task = tokio::spawn(async move {
+        tokio::spawn(async move {
             let result = handler.run().await;
             sender.send_replace(result);
         });
-        Arc::new(Flight {
-            result,
-            task: task.abort_handle(),
-        })
+        result
     }
 
     fn answer(&self, result: &GroupResult) -> Reply {
@@ -196,15 +182,4 @@ impl HealthHandler {
         }
         reply::text(status, body)
     }
-}
-
-fn log_result(result: &GroupResult, poller: IpAddr) {
-    for check in &result.checks {
-        if !check.outcome.passes() {
-            let (text, seconds) = (&check.text, check.took.as_secs_f64());
-            let said = group::said(&check.outcome);
-            log::warn!("{text} FAILED after {seconds:.2}s: {said}");
-        }
-    }
-    log::debug!("{} for {poller}", result.summary());
 }

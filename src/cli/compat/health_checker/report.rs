@@ -1,0 +1,85 @@
+//! What the log says, in the words of Gruntwork's health-checker: people search for them.
+
+use tokio::net::TcpListener;
+
+use super::HealthChecker;
+use crate::group::{self, CheckResult, Group, GroupCheck, GroupResult};
+use crate::names::text::first_line;
+
+/// Most characters of a script's output.
+const OUTPUT_MAX: usize = 1000;
+
+/// What is checked, and where it listens.
+pub(super) fn start(group: Option<&Group>, checker: &HealthChecker, socket: &TcpListener) {
+    for check in group.into_iter().flat_map(|group| &group.checks) {
+        log::info!("The Health Check asks {}", check.text);
+    }
+    if checker.is_default_listener {
+        log::info!(
+            "Without --listener the port is 5500, as in every release of health-checker; its README alone says 5000"
+        );
+    }
+    if let Ok(address) = socket.local_addr() {
+        log::info!("Listening on Port {address}...");
+    }
+}
+
+/// A line for each check that failed, and one for all.
+pub(super) fn result(group: &Group, result: &GroupResult) {
+    for (check, result) in group.checks.iter().zip(&result.checks) {
+        if !result.outcome.passes() {
+            failed(check, result);
+        }
+    }
+    if result.passes() {
+        log::info!("All health checks passed. Returning HTTP 200 response.\n");
+    } else {
+        log::info!("At least one health check failed. Returning HTTP 504 response.\n");
+    }
+}
+
+fn failed(check: &GroupCheck, result: &CheckResult) {
+    let Some(name) = check.command() else {
+        let said = group::said(&result.outcome);
+        return match check.protocol {
+            "tcp" if check.host == crate::net::Host::Local => {
+                log::warn!("TCP connection to port {} FAILED: {said}", check.port);
+            }
+            _ => log::warn!("{} FAILED: {said}", check.text),
+        };
+    };
+    let words = check.text.trim_start_matches("script ");
+    let program = words.split(' ').next().unwrap_or_default();
+    let (end, output) = script_end(name, result);
+    log::warn!("Script {program} FAILED: {end}");
+    log::warn!("Command output: {output}");
+}
+
+/// How a script ended, as Go's `exec` says it, and the first line that it wrote.
+fn script_end(name: &str, result: &CheckResult) -> (String, String) {
+    let body = first_line(&String::from_utf8_lossy(&result.outcome.body), OUTPUT_MAX);
+    let mark = format!("exec {name}: ");
+    let ended = result
+        .outcome
+        .cause
+        .as_deref()
+        .and_then(|cause| cause.strip_prefix(&mark));
+    let Some(ended) = ended else {
+        // It was killed at its limit, or not started.
+        let end = match body.starts_with("Connection timed out") {
+            true => format!("signal: killed ({body})"),
+            false => body,
+        };
+        return (end, String::new());
+    };
+    let end = match ended.strip_prefix("exit code ") {
+        Some(code) => format!("exit status {}", code.split(' ').next().unwrap_or_default()),
+        None => ended.to_owned(),
+    };
+    let output = if body.starts_with(&mark) {
+        String::new()
+    } else {
+        body
+    };
+    (end, output)
+}
