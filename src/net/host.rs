@@ -47,16 +47,6 @@ impl Host {
         }
     }
 
-    /// The same, with the name `localhost` taken for 127.0.0.1 instead of being looked up.
-    #[must_use]
-    pub fn or_local(self) -> Self {
-        if self.is_localhost() {
-            Self::Local
-        } else {
-            self
-        }
-    }
-
     /// Whether it is the name `localhost`: this host, by 127.0.0.1 and by ::1 (RFC 6761 section 6.3).
     #[must_use]
     pub fn is_localhost(&self) -> bool {

@@ -55,21 +55,6 @@ fn login(settings: &Settings, service: &str, travel: Travel) -> Option<Login> {
     })
 }
 
-/// The `Host` that the rule of an HTTPS check's service sends.
-pub(super) fn host_of_rule<'a>(probe: &Probe<'a>) -> Option<&'a str> {
-    if probe.protocol.name != HTTPS.name {
-        return None;
-    }
-    let rule = probe
-        .context
-        .settings
-        .http_rules
-        .get(&*probe.target.service)?;
-    let mut headers = rule.headers.iter();
-    let (_, value) = headers.find(|(header, _)| header.name == HOST)?;
-    Some(value.reveal())
-}
-
 async fn check(probe: &Probe<'_>) -> Outcome {
     if let Some(rule) = probe
         .context

@@ -1,6 +1,6 @@
 //! What an HTTP upstream's answer must be like, where a status alone does not say enough.
 
-use hyper::header::HeaderValue;
+use hyper::header::{HOST, HeaderValue};
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::Header;
@@ -66,6 +66,13 @@ impl HttpRule {
             );
         }
         Some(rule)
+    }
+
+    /// The `Host` that is sent.
+    pub(super) fn host(&self) -> Option<&str> {
+        let mut headers = self.headers.iter();
+        let (_, value) = headers.find(|(header, _)| header.name == HOST)?;
+        Some(value.reveal())
     }
 
     /// The rule as YAML.

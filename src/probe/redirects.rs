@@ -105,7 +105,7 @@ fn step(probe: &Probe<'_>, url: &Url, headers: &Headers) -> Option<(&'static Pro
     let protocol = Protocol::find(if url.https { "https" } else { "http" })?;
     let host = Host::parse(&url.host).ok()?;
     let target = Target {
-        host: host.or_local(),
+        host,
         port: url.port,
         path: url.path.as_str().into(),
         headers: headers.clone(),

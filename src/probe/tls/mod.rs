@@ -23,7 +23,7 @@ use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
 use self::verify::AnyCertificate;
 pub(super) use self::verify::trusted;
-use super::{Outcome, Probe, Settings, http};
+use super::{Outcome, Probe, Settings};
 use crate::net::Host;
 use crate::os::cause::cause_text;
 
@@ -128,7 +128,7 @@ where
 
 /// The name to ask for, and to verify.
 pub(super) fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, InvalidDnsNameError> {
-    if let Some(host) = http::host_of_rule(probe) {
+    if let Some(host) = host_of_rule(probe) {
         let name = without_port(host).trim_matches(['[', ']']);
         return ServerName::try_from(name.to_owned());
     }
@@ -141,6 +141,15 @@ pub(super) fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, Inva
         Some(name) => Ok(name),
         None => Ok(ServerName::IpAddress(address.into())),
     }
+}
+
+/// The `Host` that the rule of an HTTPS check's service sends.
+fn host_of_rule<'a>(probe: &Probe<'a>) -> Option<&'a str> {
+    if probe.protocol.name != "https" {
+        return None;
+    }
+    let rules = &probe.context.settings.http_rules;
+    rules.get(&*probe.target.service)?.host()
 }
 
 /// The name in a copied `Host` header.

@@ -42,7 +42,7 @@ fn failed(check: &GroupCheck, result: &CheckResult) {
     let Some(name) = check.command() else {
         let said = group::said(&result.outcome);
         return match check.protocol {
-            "tcp" if check.host == crate::net::Host::Local => {
+            "tcp" if check.host.is_localhost() => {
                 log::warn!("TCP connection to port {} FAILED: {said}", check.port);
             }
             _ => log::warn!("{} FAILED: {said}", check.text),
