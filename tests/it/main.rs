@@ -29,6 +29,7 @@ mod container;
 mod crash;
 mod cross_site;
 mod daemon_life;
+mod dashboard;
 mod docs;
 mod exec;
 mod fairness;
