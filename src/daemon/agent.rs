@@ -66,7 +66,7 @@ impl Service<TcpStream> for Agents {
             }
         };
         let arrived = Instant::now();
-        accepted.open.busy(arrived);
+        let _asked = accepted.open.busy(arrived);
         note_foreign(&accepted.open, &line, from);
         let text = answer(&self.0, &line, from, arrived).await;
         let question = String::from_utf8_lossy(&line);

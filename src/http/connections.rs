@@ -198,7 +198,7 @@ impl Connections {
             id: table.next_id(),
             overdue: Arc::clone(&overdue),
             requests: AtomicU64::new(0),
-            is_asked: AtomicBool::new(false),
+            asked: AtomicUsize::new(0),
             is_unread: AtomicBool::new(false),
             first: OnceLock::new(),
         };
@@ -227,8 +227,8 @@ pub(crate) struct OpenConnection {
     overdue: Arc<Notify>,
     /// Requests so far.
     requests: AtomicU64,
-    /// A request is being answered.
-    is_asked: AtomicBool,
+    /// Requests that are being answered.
+    asked: AtomicUsize,
     /// An answer is not read.
     is_unread: AtomicBool,
     /// How it begins; zeros stand for what has not come.
@@ -256,17 +256,13 @@ impl OpenConnection {
         self.state() != State::Idle
     }
 
-    /// A complete request is there: idle connections are evicted before this one.
-    pub(crate) fn busy(&self, now: Instant) {
+    /// A complete request is there: idle connections are evicted before this one, until it is answered, which is when
+    /// the result is dropped.
+    pub(crate) fn busy(self: &Arc<Self>, now: Instant) -> Asked {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        self.is_asked.store(true, Ordering::Relaxed);
+        self.asked.fetch_add(1, Ordering::Relaxed);
         self.enter_state(now);
-    }
-
-    /// The request was answered.
-    pub(super) fn answered(&self) {
-        self.is_asked.store(false, Ordering::Relaxed);
-        self.enter_state(Instant::now());
+        Asked(Arc::clone(self))
     }
 
     /// The answer waits for the poller to read.
@@ -302,11 +298,11 @@ impl OpenConnection {
         self.connections.foreign.add(kind, from);
     }
 
-    /// Only the connection's own task changes it.
+    /// Only the connection's own tasks change it.
     fn state(&self) -> State {
         if self.is_unread.load(Ordering::Relaxed) {
             State::Unread
-        } else if self.is_asked.load(Ordering::Relaxed) {
+        } else if self.asked.load(Ordering::Relaxed) > 0 {
             State::Busy
         } else {
             State::Idle
@@ -319,6 +315,17 @@ impl OpenConnection {
         if state == State::Idle {
             self.connections.changed.notify_waiters();
         }
+    }
+}
+
+/// A request that is being answered. Over HTTP/2 a connection has several, and any of them may be given up.
+#[must_use]
+pub(crate) struct Asked(Arc<OpenConnection>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.asked.fetch_sub(1, Ordering::Relaxed);
+        self.0.enter_state(Instant::now());
     }
 }
 

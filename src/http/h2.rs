@@ -2,20 +2,16 @@
 //!
 //! Rule: everything that is read is bounded, and no task of the connection outlives the request.
 
-use std::future::Future;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
-use hyper::rt::Executor;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::task::JoinSet;
 
 use super::client::drive;
+use super::tasks::{AbortOnDrop, Tasks};
 
 /// Most bytes of a response's headers, and of its trailers.
 const HEAD_MAX: u32 = 64 << 10;
@@ -76,35 +72,4 @@ async fn read(response: Response<Incoming>, max_body: usize) -> Result<H2Respons
         body: body.freeze(),
         trailers,
     })
-}
-
-/// Runs the connection's tasks.
-#[derive(Clone, Default)]
-struct Tasks(Arc<Mutex<JoinSet<()>>>);
-
-impl Tasks {
-    fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl<F> Executor<F> for Tasks
-where
-    F: Future + Send + 'static,
-    F::Output: Send,
-{
-    fn execute(&self, work: F) {
-        self.lock().spawn(async move {
-            work.await;
-        });
-    }
-}
-
-/// Ends the connection's tasks, however the request ends.
-struct AbortOnDrop(Tasks);
-
-impl Drop for AbortOnDrop {
-    fn drop(&mut self) {
-        self.0.lock().abort_all();
-    }
 }

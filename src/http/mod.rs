@@ -13,8 +13,10 @@ pub(crate) mod reply;
 mod reply_body;
 pub(crate) mod server;
 mod settings;
+mod tasks;
 pub(crate) mod unix;
 mod unpack;
+mod unread;
 mod write_timeout;
 
 pub use settings::Settings;

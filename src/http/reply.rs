@@ -93,6 +93,15 @@ pub(crate) fn method_not_allowed(allowed: &'static str) -> Reply {
     reply
 }
 
+/// What is told of an answer to HEAD: all but the body.
+pub(super) fn without_body(mut reply: Reply) -> Reply {
+    let length = reply.body().size_hint().lower();
+    if length > 0 {
+        reply.headers_mut().insert(CONTENT_LENGTH, length.into());
+    }
+    reply.map(|_| ReplyBody::default())
+}
+
 /// Adds a header.
 #[must_use]
 pub(crate) fn with(mut reply: Reply, name: HeaderName, value: HeaderValue) -> Reply {

@@ -35,6 +35,14 @@ impl ReplyBody {
         Self { bytes, place }
     }
 
+    /// The same place with other bytes; of nothing there is nothing to be changed.
+    pub(super) fn map_bytes(self, change: impl FnOnce(Bytes) -> Bytes) -> Self {
+        match self.bytes.is_empty() {
+            true => self,
+            false => Self::new(change(self.bytes), self.place),
+        }
+    }
+
     /// Gives it a place for as long as it waits to be sent. A small one needs none.
     ///
     /// # Errors

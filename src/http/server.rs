@@ -1,17 +1,19 @@
-//! HTTP/1 towards pollers: the requests of a connection, one after the other, until it ends or the daemon stops.
+//! HTTP towards pollers: the requests of a connection until it ends or the daemon stops. By HTTP/1 they come one after
+//! the other, by HTTP/2 several at once.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::Request;
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
+use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
@@ -21,10 +23,18 @@ use super::connections::OpenConnection;
 use super::foreign::Foreign;
 use super::head_memory::HeadMemory;
 use super::reply::{self, Reply};
+use super::tasks::{AbortOnDrop, Tasks};
+use super::unread::UnreadTimeout;
 use super::write_timeout::WriteTimeout;
 
 /// The number of headers that hyper accepts by default. For this number it allocates no memory.
 const DEFAULT_HEADERS: usize = 100;
+
+/// Requests of one HTTP/2 connection at once.
+const STREAMS: u32 = 32;
+
+/// How much of a request's body is read ahead over HTTP/2, in bytes, and how much of an answer is put together.
+const WINDOW: u32 = 64 << 10;
 
 /// How long a connection without a request stays open after the stop. Its first request may be on its way, and closing
 /// the connection would lose it.
@@ -46,7 +56,7 @@ pub(crate) trait Handler: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Reply> + Send;
 }
 
-/// Serves a listener by HTTP/1.
+/// Serves a listener by HTTP.
 #[derive(Clone)]
 pub(crate) struct Http<H>(pub(crate) H);
 
@@ -66,62 +76,139 @@ where
             open,
             stop,
         } = accepted;
-        let settings = open.settings();
-        let stream = HeadMemory::new(stream, Arc::clone(&open));
-        let stream = WriteTimeout::new(stream, settings.write_timeout, Arc::clone(&open));
-        let begun = Notify::new();
-        let answer = service_fn(|request| {
-            begun.notify_one();
-            let arrived = Instant::now();
-            open.busy(arrived);
-            let reply = self.0.handle(request, peer, arrived);
-            let open = &open;
-            async move {
-                let reply = reply.await;
-                open.answered();
-                Ok::<_, Infallible>(reply::placed(reply, open.memory()))
-            }
-        });
-        let builder = builder(settings);
+        let limit = open.settings().write_timeout;
+        let stream = WriteTimeout::new(stream, limit, Arc::clone(&open));
+        let requests = Requests::new(self.0, peer, &open);
+        tokio::select! {
+            biased;
+            () = requests.serve(stream, stop) => {}
+            () = open.overdue() => {}
+            () = requests.unread.elapsed() => {}
+        }
+    }
+}
+
+/// The requests of one connection.
+struct Requests<H> {
+    handler: H,
+    poller: SocketAddr,
+    open: Arc<OpenConnection>,
+    /// Notified by each request.
+    begun: Arc<Notify>,
+    tasks: Tasks,
+    /// For answers over HTTP/2.
+    unread: UnreadTimeout,
+    _end: AbortOnDrop,
+}
+
+impl<H: Handler> Requests<H> {
+    fn new(handler: H, poller: SocketAddr, open: &Arc<OpenConnection>) -> Self {
+        let tasks = Tasks::default();
+        let limit = open.settings().write_timeout;
+        Self {
+            handler,
+            poller,
+            open: Arc::clone(open),
+            begun: Arc::default(),
+            unread: UnreadTimeout::new(limit, tasks.clone()),
+            _end: AbortOnDrop(tasks.clone()),
+            tasks,
+        }
+    }
+
+    /// Answers them all.
+    async fn serve<S>(&self, stream: S, stop: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let stream = HeadMemory::new(stream, Arc::clone(&self.open));
+        let answer = service_fn(|request| self.answer(request));
+        let builder = builder(self.open.settings(), self.tasks.clone());
         let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), answer));
         let ended = tokio::select! {
             biased;
             ended = serving.as_mut() => ended,
-            () = open.overdue() => return,
-            () = stopped_and_begun(stop, &begun) => {
+            () = stopped_and_begun(stop, &self.begun) => {
                 serving.as_mut().graceful_shutdown();
                 serving.await
             }
         };
         if let Err(e) = ended {
-            log::debug!("connection of {}: {e}", peer.ip());
-            note_foreign(&open, &e, peer.ip());
+            let from = self.poller.ip().to_canonical();
+            log::debug!("connection of {from}: {e}");
+            note_foreign(&self.open, &*e, from);
+        }
+    }
+
+    /// Answers one. What it needs is its own: over HTTP/2 it is a task.
+    fn answer(
+        &self,
+        request: Request<Incoming>,
+    ) -> impl Future<Output = Result<Reply, Infallible>> + Send + use<H> {
+        self.begun.notify_one();
+        let arrived = Instant::now();
+        let asked = self.open.busy(arrived);
+        let (handler, poller) = (self.handler.clone(), self.poller);
+        let open = Arc::clone(&self.open);
+        let http2 = (request.version() == Version::HTTP_2).then(|| self.unread.clone());
+        async move {
+            let is_head = request.method() == Method::HEAD;
+            let reply = match has_too_many_headers(&request, open.settings()) {
+                true => reply::text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""),
+                false => handler.handle(request, poller, arrived).await,
+            };
+            drop(asked);
+            Ok(match http2 {
+                // hyper leaves out the body over HTTP/1 only.
+                Some(_) if is_head => reply::without_body(reply),
+                Some(unread) => unread.watch(reply::placed(reply, open.memory())),
+                None => reply::placed(reply, open.memory()),
+            })
         }
     }
 }
 
+/// Over HTTP/2 nobody else counts them.
+fn has_too_many_headers(request: &Request<Incoming>, settings: &Settings) -> bool {
+    request.headers().len() > settings.max_headers
+}
+
 /// Counts a connection that ended because it is none of HTTP.
-fn note_foreign(open: &OpenConnection, e: &hyper::Error, from: IpAddr) {
+fn note_foreign(open: &OpenConnection, e: &(dyn Error + 'static), from: IpAddr) {
+    let is_parse = e.downcast_ref().is_some_and(hyper::Error::is_parse);
     match open.spoke() {
         // A fault in a request, or a request that is too large.
         None | Some(Foreign::Http) => {}
-        Some(kind) if e.is_parse() => open.is_foreign(kind, from.to_canonical()),
+        Some(kind) if is_parse => open.is_foreign(kind, from),
         Some(_) => {}
     }
 }
 
-fn builder(settings: &Settings) -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
+fn builder(settings: &Settings, tasks: Tasks) -> auto::Builder<Tasks> {
+    let mut builder = auto::Builder::new(tasks);
+    let mut http1 = builder.http1();
+    http1
         // OpenConnection::overdue does that.
         .header_read_timeout(None)
         .max_buf_size(settings.max_head)
         // Pollers may close their sending side and still get an answer.
         .half_close(true);
     if settings.max_headers != DEFAULT_HEADERS {
-        builder.max_headers(settings.max_headers);
+        http1.max_headers(settings.max_headers);
     }
+    // At most 1 MiB.
+    let max_head = u32::try_from(settings.max_head).unwrap_or(u32::MAX);
     builder
+        .http2()
+        .max_concurrent_streams(STREAMS)
+        .max_header_list_size(max_head)
+        .max_send_buf_size(WINDOW as usize)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW);
+    match settings.http2 {
+        true => builder,
+        false => builder.http1_only(),
+    }
 }
 
 /// Waits for the stop, and then for the first request, though not for long.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::settings::{bytes, count, seconds, settings};
+use crate::settings::{bytes, count, flag, seconds, settings};
 
 /// The largest memory that can be asked for, in bytes: 1 TiB, or what a pointer can count.
 const MOST_MEMORY: usize = if usize::BITS > 40 { 1 << 40 } else { 1 << 30 };
@@ -23,6 +23,9 @@ settings! {
         max_head: usize = 32 << 10, bytes(8 << 10, 1 << 20), restart;
         /// Headers of a request; with more the answer is 431.
         max_headers: usize = 100, count("headers", 16, 10_000), restart;
+        /// Whether the ports for HTTP also take HTTP/2 in clear text with prior knowledge (HAProxy: `proto h2`); at most
+        /// 32 requests of a connection at once.
+        http2: bool = true, flag(), restart;
         /// Memory for all that is held for others, besides `cache_bytes`: bodies that are read and unpacked, results and
         /// pages that wait for slow readers, forms, long request heads. What does not fit gets 503 with Retry-After; the
         /// slowest reader is closed. Answers up to 16KiB and heads up to 4KiB need no place: a quarter is theirs.

@@ -22,7 +22,7 @@ fn foreign(daemon: &Daemon, kind: &str) -> f64 {
 
 #[test]
 fn what_is_no_http_is_counted_by_kind_and_logged_once_with_a_hint() {
-    let mut daemon = Daemon::start();
+    let mut daemon = Daemon::with_config("http2: false\n");
     let all = [
         ("tls", TLS_HELLO, "check it without TLS"),
         ("proxy", PROXY_V1, "no check-send-proxy"),

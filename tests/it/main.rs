@@ -40,6 +40,7 @@ mod health_checker;
 mod heartbeat;
 mod heartbeat_http;
 mod hostile;
+mod http2;
 mod http_rules;
 mod hung;
 mod instances;

@@ -37,14 +37,14 @@ async fn the_longest_idle_one_makes_room_and_a_busy_one_never_does() {
     let first = enter(&all, ONE);
     let second = enter(&all, ONE).id;
     let third = enter(&all, TWO).id;
-    first.busy(std::time::Instant::now());
+    let asked = first.busy(Instant::now());
     all.shed();
     assert_eq!(ids(&all), [first.id, third]);
-    first.answered();
+    drop(asked);
     // It has just been answered, so the other one has waited for longer.
     all.shed();
     assert_eq!(ids(&all), [first.id]);
-    first.busy(std::time::Instant::now());
+    let _asked = first.busy(Instant::now());
     all.shed();
     assert_eq!((ids(&all), all.dropped()), (vec![first.id], 2));
     assert_ne!(second, third);
@@ -66,15 +66,14 @@ async fn an_address_with_too_many_gives_up_its_own() {
 async fn room_comes_when_a_busy_connection_becomes_idle() {
     let all = connections(1, 100);
     let only = enter(&all, ONE);
-    only.busy(std::time::Instant::now());
+    let asked = only.busy(Instant::now());
     let waiting = {
         let all = Arc::clone(&all);
         tokio::spawn(async move { all.room().await })
     };
     tokio::task::yield_now().await;
     assert!(!waiting.is_finished());
-    only.answered();
-    drop(only);
+    drop((asked, only));
     tokio::time::timeout(Duration::from_secs(20), waiting)
         .await
         .unwrap()
@@ -85,21 +84,34 @@ async fn room_comes_when_a_busy_connection_becomes_idle() {
 #[tokio::test]
 async fn nothing_stays_in_the_table() {
     let all = connections(1000, 7);
+    let mut kept = Vec::new();
     for i in 0..500 {
         let address = if i % 3 == 0 { ONE } else { TWO };
         let open = enter(&all, address);
         match i % 4 {
-            0 => open.busy(std::time::Instant::now()),
-            1 => {
-                open.busy(std::time::Instant::now());
-                open.answered();
-            }
+            0 => kept.push(open.busy(Instant::now())),
+            1 => drop(open.busy(Instant::now())),
             _ => {}
         }
     }
+    drop(kept);
     all.table().abort_all();
     tokio::time::timeout(Duration::from_secs(20), all.drained())
         .await
         .unwrap();
     assert!(all.table().is_empty());
+}
+
+#[tokio::test]
+async fn a_connection_is_busy_until_its_last_request_is_answered() {
+    let all = connections(10, 100);
+    let one = enter(&all, ONE);
+    let first = one.busy(Instant::now());
+    let second = one.busy(Instant::now());
+    drop(first);
+    all.shed();
+    assert_eq!(ids(&all), [one.id]);
+    drop(second);
+    all.shed();
+    assert!(ids(&all).is_empty());
 }

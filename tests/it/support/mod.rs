@@ -8,6 +8,7 @@ pub mod checks;
 pub mod client;
 pub mod daemon;
 pub mod haproxy;
+pub mod http2;
 pub mod load;
 pub mod mounts;
 pub mod namespace;

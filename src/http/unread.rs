@@ -1,0 +1,67 @@
+//! Answers over HTTP/2 that their poller does not read: it may leave each stream unread while the connection goes on, so
+//! that no write ever waits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use hyper::rt::Executor as _;
+use tokio::sync::{Notify, oneshot};
+
+use super::reply::Reply;
+use super::tasks::Tasks;
+
+/// Ends a connection when one of its answers is not sent within a limit.
+#[derive(Clone)]
+pub(super) struct UnreadTimeout {
+    limit: Duration,
+    tasks: Tasks,
+    overdue: Arc<Notify>,
+}
+
+impl UnreadTimeout {
+    pub(super) fn new(limit: Duration, tasks: Tasks) -> Self {
+        Self {
+            limit,
+            tasks,
+            overdue: Arc::default(),
+        }
+    }
+
+    /// Waits until an answer has been unread for too long.
+    pub(super) async fn elapsed(&self) {
+        self.overdue.notified().await;
+    }
+
+    /// Watches an answer from now on.
+    pub(super) fn watch(&self, reply: Reply) -> Reply {
+        let (unsent, sent) = oneshot::channel::<()>();
+        let (limit, overdue) = (self.limit, Arc::clone(&self.overdue));
+        self.tasks.execute(async move {
+            // The sender is dropped with the last byte, so that an error of the channel means sent.
+            if tokio::time::timeout(limit, sent).await.is_err() {
+                overdue.notify_one();
+            }
+        });
+        reply.map(|body| {
+            body.map_bytes(|bytes| {
+                Bytes::from_owner(Watched {
+                    bytes,
+                    _unsent: unsent,
+                })
+            })
+        })
+    }
+}
+
+/// Bytes that tell when they are dropped.
+struct Watched {
+    bytes: Bytes,
+    _unsent: oneshot::Sender<()>,
+}
+
+impl AsRef<[u8]> for Watched {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
