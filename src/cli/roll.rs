@@ -308,7 +308,7 @@ fn reason(given: Option<String>, command: &[String]) -> String {
 
 fn is_polled(page: &PollersPage) -> bool {
     let mut pollers = page.pollers.iter();
-    pollers.any(|row| row.is_polling(page.now) && !row.is_person())
+    pollers.any(|row| row.is_polling(page.now) && row.counts())
 }
 
 fn nothing_changed(why: impl fmt::Display) -> Failure {

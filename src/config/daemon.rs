@@ -1,5 +1,6 @@
 //! The settings that only the daemon itself uses: who may connect, who may change the spool from afar, where it listens.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -15,6 +16,9 @@ settings! {
         /// Who may connect at all. Others are dropped before a byte is read, and counted. `private` is loopback, RFC
         /// 1918 and fc00::/7; `any` is everything.
         allow_from: Vec<Network> = Network::any(), networks();
+        /// Where load balancers poll from. Polls from elsewhere are answered too, but `hadown --wait`, `haroll` and the
+        /// last-server guard do not count them, and they get no place that is kept for established pollers.
+        pollers_from: Vec<Network> = Network::any(), networks();
         /// Whether `POST /spool/…` may take services down and up.
         allow_remote_spool_changes: bool = false, flag();
         /// Where `POST /spool/…` may come from, when `allow_remote_spool_changes` is set.
@@ -52,6 +56,14 @@ settings! {
         shutdown_timeout: Duration = Duration::from_secs(1), seconds(0.0, 3600.0), restart;
         /// The soft limit of open files; `max` is the hard limit, unset leaves what was inherited.
         rlimit_nofile: Option<FileLimit> = None, file_limit().or_unset(), restart;
+    }
+}
+
+impl DaemonSettings {
+    /// Whether load balancers poll from an address.
+    pub fn is_poller(&self, address: IpAddr) -> bool {
+        let mut networks = self.pollers_from.iter();
+        networks.any(|network| network.contains(address))
     }
 }
 

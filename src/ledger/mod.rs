@@ -13,6 +13,7 @@ mod recent;
 mod record;
 mod row;
 mod settings;
+mod share;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -33,6 +33,8 @@ pub struct Stated {
     pub weight: Option<[u32; 2]>,
     /// A person's tool asks, such as curl or a browser: by its `User-Agent`.
     pub by_hand: bool,
+    /// It polls from outside `pollers_from`: it is never established, and nobody waits for it.
+    pub outside: bool,
     /// The host to check as it was written, where one is named that is not refused.
     pub host: Option<Box<str>>,
 }

@@ -1,17 +1,22 @@
 //! Who polls, how often, what it sees and what it was told.
 //!
-//! Rule: pollers that came once share what pollers that came again leave free, and push out each other only, so that
-//! made-up headers cannot push out a real load balancer.
+//! Rule: one address has a sixteenth of the room at most, and established pollers make room for nobody, so that made-up
+//! pollers cannot push out a real load balancer. See [`Share`].
 
-use std::collections::VecDeque;
+use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash as _, Hasher as _};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::history::{Histories, PollAnswer};
-use super::record::{RecordSlot, Records};
+use super::record::{FORGET_AFTER, Records};
+use super::share::{Regard, Share};
 use super::{Moment, News, Poller, PollerRecord, Stated, View};
 use crate::probe::Check;
+
+/// Room for so few pollers of one address there always is.
+const FEW: usize = 16;
 
 /// Counts for the metrics.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +34,13 @@ pub struct Pollers {
     limit: usize,
     records: Records,
     histories: Histories,
-    /// Those that came once, the oldest first; those among them that came again since are passed over.
-    newcomers: VecDeque<RecordSlot>,
-    /// Those that came again, with their polls when they were looked at last: who has not polled since is evicted first.
-    regulars: VecDeque<(RecordSlot, u64)>,
-    /// Pollers that were ever remembered.
-    count: u64,
+    /// The order in which they make room.
+    all: Share,
+    addresses: HashMap<IpAddr, Share>,
+    /// Turns that were ever given.
+    turns: u64,
     forgotten: u64,
+    forgotten_at: Option<Duration>,
 }
 
 impl Pollers {
@@ -46,10 +51,11 @@ impl Pollers {
             limit: limit.max(2),
             records: Records::default(),
             histories: Histories::default(),
-            newcomers: VecDeque::new(),
-            regulars: VecDeque::new(),
-            count: 0,
+            all: Share::default(),
+            addresses: HashMap::new(),
+            turns: 0,
             forgotten: 0,
+            forgotten_at: None,
         }
     }
 
@@ -65,25 +71,41 @@ impl Pollers {
         let Some(record) = self.records.get_mut(&**poller) else {
             let history = self.histories.of(poller, now);
             let mut record = PollerRecord::new(Arc::clone(poller), now, stated, check, history);
-            record.paces.note(question, now);
-            self.add(record);
+            record.note_pace(question, now);
+            self.add(record, now);
             return false;
         };
         record.asked(now, stated, check);
-        let is_established = record.paces.note(question, now);
-        if record.polls == 2 {
-            let slot = record.slot();
-            self.promote(slot);
+        let is_established = record.note_pace(question, now);
+        if record.regard(now) != record.turn.0 {
+            self.put_in_line(poller, now);
         }
         is_established
     }
 
-    fn add(&mut self, mut record: PollerRecord) {
-        self.make_room();
-        self.count += 1;
-        record.number = self.count;
-        self.newcomers.push_back(record.slot());
-        self.records.insert(Arc::clone(&record.poller), record);
+    fn add(&mut self, record: PollerRecord, now: Duration) {
+        let poller = Arc::clone(&record.poller);
+        if self.make_room(poller.address, now) {
+            self.records.insert(Arc::clone(&poller), record);
+            self.put_in_line(&poller, now);
+        }
+    }
+
+    /// Gives a poller the last turn among those that are regarded like it.
+    fn put_in_line(&mut self, poller: &Arc<Poller>, now: Duration) {
+        let Some(record) = self.records.get_mut(&**poller) else {
+            return;
+        };
+        let before = record.turn;
+        self.turns += 1;
+        record.turn = (record.regard(now), self.turns);
+        record.polls_in_line = record.polls;
+        let turn = record.turn;
+        let of_address = self.addresses.entry(poller.address).or_default();
+        for share in [&mut self.all, of_address] {
+            share.remove(before);
+            share.insert(turn, Arc::clone(poller));
+        }
     }
 
     /// Notes the answer to a poll that was noted before; gives what is news of it.
@@ -127,59 +149,79 @@ impl Pollers {
         figures
     }
 
+    /// How many were forgotten for want of room, unless that is so long ago that those which still poll are known again.
+    #[must_use]
+    pub fn forgotten_lately(&self, now: Duration) -> u64 {
+        let is_lately = |at| now.saturating_sub(at) < FORGET_AFTER;
+        match self.forgotten_at.is_some_and(is_lately) {
+            true => self.forgotten,
+            false => 0,
+        }
+    }
+
     /// Forgets who has been silent for long.
     pub fn prune(&mut self, now: Duration) {
-        self.records.retain(|_, record| !record.is_gone(now));
-        self.newcomers
-            .retain(|slot| slot.record(&self.records).is_some());
-        self.regulars
-            .retain(|(slot, _)| slot.record(&self.records).is_some());
-    }
-
-    /// Most that came again; the rest is for newcomers.
-    fn regulars_max(&self) -> usize {
-        self.limit - (self.limit / 8).max(1)
-    }
-
-    fn make_room(&mut self) {
-        while self.records.len() >= self.limit {
-            // There always is one: those that came again never take all the room.
-            let Some(oldest) = self.newcomers.pop_front() else {
-                return;
-            };
-            if oldest
-                .record(&self.records)
-                .is_some_and(|record| record.polls == 1)
-            {
-                self.records.remove(&oldest.poller);
-                self.forgotten += 1;
+        let records = self.records.values();
+        let changed = records.filter(|r| r.is_gone(now) || r.regard(now) != r.turn.0);
+        let changed: Vec<_> = changed.map(|r| Arc::clone(&r.poller)).collect();
+        for poller in changed {
+            match self.records.get(&*poller).is_some_and(|r| r.is_gone(now)) {
+                true => self.remove(&poller),
+                false => self.put_in_line(&poller, now),
             }
         }
-        if self.newcomers.len() > 2 * self.limit {
-            self.newcomers.retain(|slot| {
-                slot.record(&self.records)
-                    .is_some_and(|record| record.polls == 1)
-            });
+    }
+
+    /// Most pollers of one address.
+    fn limit_of_address(&self) -> usize {
+        (self.limit / 16).max(FEW).min(self.limit)
+    }
+
+    /// Makes room for a poller of an address; gives whether there is any.
+    fn make_room(&mut self, address: IpAddr, now: Duration) -> bool {
+        while let Some(next) = self.next_to_go(address) {
+            let Some(next) = next else {
+                self.forgot_one(now);
+                return false;
+            };
+            let came_meanwhile =
+                |r: &PollerRecord| r.turn.0 == Regard::Again && r.polls > r.polls_in_line;
+            if self.records.get(&*next).is_some_and(came_meanwhile) {
+                self.put_in_line(&next, now);
+            } else {
+                self.remove(&next);
+                self.forgot_one(now);
+            }
+        }
+        true
+    }
+
+    /// Nothing where there is room; else who is to make room, if anybody.
+    fn next_to_go(&self, address: IpAddr) -> Option<Option<Arc<Poller>>> {
+        let most = self.limit_of_address();
+        let of_address = self.addresses.get(&address);
+        if let Some(full) = of_address.filter(|share| share.len() >= most) {
+            return Some(full.next(most).cloned());
+        }
+        (self.all.len() >= self.limit).then(|| self.all.next(self.limit).cloned())
+    }
+
+    fn remove(&mut self, poller: &Poller) {
+        let Some(record) = self.records.remove(poller) else {
+            return;
+        };
+        self.all.remove(record.turn);
+        if let Some(share) = self.addresses.get_mut(&poller.address) {
+            share.remove(record.turn);
+            if share.len() == 0 {
+                self.addresses.remove(&poller.address);
+            }
         }
     }
 
-    /// Moves a poller that came again to those that newcomers cannot push out. One of those makes room if need be; each
-    /// is looked at again only after it polled, so that this takes no search.
-    fn promote(&mut self, slot: RecordSlot) {
-        while self.regulars.len() >= self.regulars_max() {
-            let Some((oldest, seen)) = self.regulars.pop_front() else {
-                break;
-            };
-            match oldest.record(&self.records).map(|record| record.polls) {
-                Some(polls) if polls > seen => self.regulars.push_back((oldest, polls)),
-                Some(_) => {
-                    self.records.remove(&oldest.poller);
-                    self.forgotten += 1;
-                }
-                None => {}
-            }
-        }
-        self.regulars.push_back((slot, 2));
+    fn forgot_one(&mut self, now: Duration) {
+        self.forgotten += 1;
+        self.forgotten_at = Some(now);
     }
 }
 

@@ -8,11 +8,12 @@ use super::gaps::Gaps;
 use super::history::{PollAnswer, SharedHistory};
 use super::pace::Paces;
 use super::row::{self, PollerRow, Told};
+use super::share::{Regard, Turn};
 use super::{Poller, Stated};
 use crate::probe::Check;
 
 /// How long a silent poller is remembered.
-const FORGET_AFTER: Duration = Duration::from_secs(3600);
+pub(super) const FORGET_AFTER: Duration = Duration::from_secs(3600);
 
 /// Longest path and headers of a check that are remembered, in bytes.
 const CHECK_MAX: usize = 1024;
@@ -25,8 +26,10 @@ pub(super) type Records = HashMap<Arc<Poller>, PollerRecord, foldhash::fast::Ran
 pub struct PollerRecord {
     /// Who it is.
     pub poller: Arc<Poller>,
-    /// No other one has this number, also not the same poller after it was forgotten.
-    pub(super) number: u64,
+    /// When it makes room for others.
+    pub(super) turn: Turn,
+    /// Its polls when it got that turn.
+    pub(super) polls_in_line: u64,
     /// What it said last.
     pub stated: Stated,
     /// The check that it asks for, unless that is too long, refused, or the spool alone.
@@ -35,7 +38,7 @@ pub struct PollerRecord {
     polled_at: Duration,
     gaps: Gaps,
     /// Whether it polls steadily.
-    pub(super) paces: Paces,
+    paces: Paces,
     told: Option<Told>,
     code: u16,
     told_at: Duration,
@@ -49,21 +52,6 @@ pub struct PollerRecord {
     pub history: SharedHistory,
 }
 
-/// Where the record of a certain poller is.
-#[derive(Debug, Clone)]
-pub(super) struct RecordSlot {
-    pub(super) poller: Arc<Poller>,
-    number: u64,
-}
-
-impl RecordSlot {
-    /// The record, unless it was forgotten.
-    pub(super) fn record<'a>(&self, records: &'a Records) -> Option<&'a PollerRecord> {
-        let record = records.get(&self.poller)?;
-        (record.number == self.number).then_some(record)
-    }
-}
-
 impl PollerRecord {
     pub(super) fn new(
         poller: Arc<Poller>,
@@ -74,7 +62,8 @@ impl PollerRecord {
     ) -> Self {
         Self {
             poller,
-            number: 0,
+            turn: (Regard::Once, 0),
+            polls_in_line: 0,
             stated: stated.clone(),
             check: check.filter(|c| is_short(c)).cloned(),
             polls: 1,
@@ -91,10 +80,19 @@ impl PollerRecord {
         }
     }
 
-    pub(super) fn slot(&self) -> RecordSlot {
-        RecordSlot {
-            poller: Arc::clone(&self.poller),
-            number: self.number,
+    /// Notes the pace of a question; whether the poller is established by it.
+    pub(super) fn note_pace(&mut self, question: u64, now: Duration) -> bool {
+        !self.stated.outside && self.paces.note(question, now)
+    }
+
+    /// What it has shown so far.
+    pub(super) fn regard(&self, now: Duration) -> Regard {
+        if self.paces.is_established(now) {
+            Regard::Established
+        } else if self.polls > 1 {
+            Regard::Again
+        } else {
+            Regard::Once
         }
     }
 
@@ -141,6 +139,7 @@ impl PollerRecord {
             interval: self.gaps.interval(),
             by_hand: self.stated.by_hand,
             polls: self.polls,
+            outside: self.stated.outside,
             established: self.paces.is_established(self.polled_at),
             polled_at: self.polled_at.as_secs_f64(),
             view: self.stated.view,
@@ -225,7 +224,7 @@ pub fn polled_checks<'a>(
 ) -> PolledChecks {
     let mut found = PolledChecks::default();
     for record in records {
-        if !record.is_polling(now) || record.is_person() {
+        if !record.is_polling(now) || record.is_person() || record.stated.outside {
             continue;
         }
         match &record.check {

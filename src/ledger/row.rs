@@ -94,6 +94,9 @@ pub struct PollerRow {
     /// It sent the same request at a steady pace.
     #[serde(default)]
     pub established: bool,
+    /// It polls from outside `pollers_from`, so nobody waits for it.
+    #[serde(default)]
+    pub outside: bool,
     /// When it polled last.
     pub polled_at: f64,
     /// Its view before its last poll.
@@ -140,6 +143,9 @@ pub struct PollersPage {
     pub pollers: Vec<PollerRow>,
     /// How many were forgotten for want of room.
     pub forgotten: u64,
+    /// The same, but 0 where the last one was forgotten over an hour ago.
+    #[serde(default)]
+    pub forgotten_lately: u64,
     /// The spool entries of the services and instances that were asked about, as the daemon sees them.
     #[serde(default)]
     pub entries: BTreeMap<String, EntrySeen>,
@@ -189,6 +195,12 @@ impl PollerRow {
     #[must_use]
     pub fn is_person(&self) -> bool {
         is_person(self.by_hand, self.polls)
+    }
+
+    /// Whether a change has to wait for it: not for a person, nor for what polls from outside `pollers_from`.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        !self.outside && !self.is_person()
     }
 
     /// Whether it polled within the last three of its own intervals.

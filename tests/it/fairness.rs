@@ -4,10 +4,11 @@ use std::collections::HashSet;
 use std::net::TcpStream;
 use std::sync::Mutex;
 
-use crate::support::client::{Response, exchange, send};
+use crate::support::balancer::Balancer;
+use crate::support::client::{Kept, Response, exchange, send};
 use crate::support::daemon::Daemon;
 use crate::support::upstream::{Upstream, http};
-use crate::support::{PATIENCE, TempDir, wait_until};
+use crate::support::{PATIENCE, Ran, TempDir, wait_until};
 
 /// No poll of ours may wait for the end of such a probe.
 const PATIENT: &str = "cache_time: 0\nhealthcheck_timeout: 300\n";
@@ -144,4 +145,81 @@ fn a_command_runs_a_few_times_at_once_whatever_services_it_is_asked_for() {
     }
     let runs = std::fs::read_to_string(runs).unwrap();
     assert_eq!(runs.lines().count(), 2);
+}
+
+/// A command that asks the daemon.
+fn run(daemon: &Daemon, name: &str, args: &[&str]) -> Ran {
+    let port = daemon.address.port().to_string();
+    let args = [&["-p", &port], args].concat();
+    daemon.run(name, &args)
+}
+
+#[test]
+fn pollers_that_come_twice_by_the_thousand_neither_hide_a_balancer_nor_pass_for_nobody() {
+    let daemon = Daemon::with_config("max_pollers: 320\n");
+    let _balancer = Balancer::start(daemon.address, "lb1", &["/spool/web/80"]);
+    let of_web = || daemon.get("/pollers?service=web").json()["pollers"][0].clone();
+    wait_until(PATIENCE, "the balancer is established", || {
+        of_web()["established"] == true
+    });
+    let mut junk = Kept::to(daemon.address);
+    for path in (0..1000).map(|i| format!("/spool/junk{i}/80")) {
+        for _ in 0..2 {
+            junk.get(&path, &[("Host", "x")]);
+        }
+    }
+    assert_eq!(of_web()["node"], "lb1");
+    let ran = run(&daemon, "hadown", &["--wait", "-r", "x", "web"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    assert!(
+        ran.err.contains("lb1 web/s1: done, sees DOWN"),
+        "{}",
+        ran.err
+    );
+    assert!(ran.err.contains("hacheck has forgotten "), "{}", ran.err);
+    // Who polls this one may be among those who were forgotten.
+    let nobody = ["--wait", "--timeout", "0.5", "-r", "x", "other"];
+    let ran = run(&daemon, "hadown", &nobody);
+    ran.is_with(1, "", "not within 0.5 s: hacheck has forgotten ");
+    let roll = ["--timeout", "0.5", "third", "--", "false"];
+    let ran = run(&daemon, "haroll", &roll);
+    ran.is_with(1, "", "drained: not within 0.5 s: hacheck has forgotten ");
+}
+
+#[test]
+fn a_forged_poll_from_outside_of_pollers_from_stops_neither_a_roll_nor_a_wait() {
+    let forge = |daemon: &Daemon| {
+        let last = "UP; name=web/s1; node=forged; weight=1/1; scur=0/0; qcur=0";
+        daemon.get_with("/spool/web/80", &[("X-Haproxy-Server-State", last)]);
+    };
+    let open = Daemon::start();
+    forge(&open);
+    let ran = run(&open, "haroll", &["web", "--", "true"]);
+    ran.is_with(
+        1,
+        "",
+        "forged web/s1 says that this server carries its whole backend (it polls from 127.0.0.1)",
+    );
+    let ran = run(
+        &open,
+        "hadown",
+        &["--wait", "--force", "--timeout", "0.5", "-r", "x", "web"],
+    );
+    ran.is_with(1, "", "not within 0.5 s: forged web/s1: ");
+    assert!(ran.err.contains("(it polls from 127.0.0.1)"), "{}", ran.err);
+
+    let daemon = Daemon::with_config("pollers_from: [10.0.0.0/8]\n");
+    forge(&daemon);
+    let ran = run(&daemon, "haroll", &["web", "--", "true"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    forge(&daemon);
+    let ran = run(&daemon, "hadown", &["--wait", "-r", "x", "web"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let list = run(&daemon, "halist", &["--pollers"]);
+    assert!(
+        list.out
+            .contains("forged web/s1 (outside pollers_from, not waited for)"),
+        "{}",
+        list.out
+    );
 }

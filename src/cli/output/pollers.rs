@@ -13,6 +13,15 @@ pub(crate) fn label(row: &PollerRow, all: &[PollerRow]) -> String {
     }
 }
 
+/// Where it polls from, in brackets, unless its name says so: anybody can make up the name.
+pub(crate) fn polls_from(row: &PollerRow) -> String {
+    let address = row.address.to_string();
+    match row.label().contains(&address) {
+        true => String::new(),
+        false => format!(" (it polls from {address})"),
+    }
+}
+
 /// What the poller was told: the status code, else the agent's word.
 pub(crate) fn told(row: &PollerRow) -> String {
     match (row.code, row.told) {
@@ -57,6 +66,7 @@ mod tests {
             by_hand: false,
             polls: 5,
             established: true,
+            outside: false,
             polled_at: 99.5,
             view: Some(view),
             state: Some(state.into()),

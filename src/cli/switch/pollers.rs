@@ -41,7 +41,10 @@ fn text(page: &PollersPage) -> String {
 
 /// `lb1 web/s1 every 2.0 s, sees UP, 13 sessions, told 200 0.4 s ago`.
 fn line(row: &PollerRow, all: &[PollerRow], now: f64) -> String {
-    let label = label(row, all);
+    let mut label = label(row, all);
+    if row.outside {
+        label.push_str(" (outside pollers_from, not waited for)");
+    }
     if !row.is_polling(now) {
         let silence = age(now - row.polled_at);
         return format!("{label} stopped polling {silence} ago");
@@ -130,6 +133,7 @@ mod tests {
             by_hand: false,
             polls: 5,
             established: true,
+            outside: false,
             polled_at: 99.5,
             view: Some(view),
             state: Some(state.into()),
@@ -173,6 +177,7 @@ mod tests {
                 unknown,
             ],
             forgotten: 0,
+            forgotten_lately: 0,
             entries: BTreeMap::new(),
         };
         let expected = "web\tlb1 web/s1 every 2.0 s, sees UP, 13 sessions, told 200 0.4 s ago\n\

@@ -197,6 +197,7 @@ mod tests {
             by_hand: false,
             polls: 9,
             established: true,
+            outside: false,
             polled_at: 100.0,
             view: view.map(|(v, _)| v),
             state: view.map(|(_, words)| words.into()),

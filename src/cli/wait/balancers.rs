@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::acted::Rules;
 use super::progress::PollerStanding;
 use crate::cli::client::DaemonError;
-use crate::cli::output::pollers::label;
+use crate::cli::output::pollers::{label, polls_from};
 use crate::ledger::{PollerRow, PollersPage};
 
 pub(super) struct Balancers {
@@ -17,6 +17,8 @@ pub(super) struct Balancers {
     rules: Rules,
     /// The time on the daemon's clock.
     now: f64,
+    /// How many pollers the daemon has forgotten lately for want of room.
+    pub(super) forgotten: u64,
     /// Why the daemon did not answer last time.
     pub(super) trouble: Option<DaemonError>,
 }
@@ -30,10 +32,11 @@ impl Balancers {
             daemon: before.daemon.clone(),
             rules,
             now: before.now,
+            forgotten: before.forgotten_lately,
             trouble: None,
         };
         for row in &before.pollers {
-            if row.is_polling(before.now) && !row.is_person() {
+            if row.is_polling(before.now) && row.counts() {
                 balancers.rows.insert(row.id(), row.clone());
             }
         }
@@ -55,11 +58,12 @@ impl Balancers {
         }
         self.now = page.now;
         self.rules.weights = page.agent_weights;
+        self.forgotten = page.forgotten_lately;
         self.trouble = None;
         for row in &page.pollers {
             let id = row.id();
             // One that polled before the change and had stopped long ago does not count.
-            let is_new = row.polled_at > self.from && !row.is_person();
+            let is_new = row.polled_at > self.from && row.counts();
             if is_new || self.rows.contains_key(&id) {
                 self.rows.insert(id, row.clone());
             }
@@ -99,9 +103,12 @@ impl Balancers {
 
     /// Who has not acted, and why.
     pub(super) fn waiting(&self) -> Vec<String> {
-        let mut standings = self.standings();
-        standings.retain(|balancer| !balancer.standing.is_done());
-        let reasons = standings.iter().map(PollerStanding::text);
-        reasons.collect()
+        let mut reasons = Vec::new();
+        for (row, balancer) in self.rows.values().zip(self.standings()) {
+            if !balancer.standing.is_done() {
+                reasons.push(format!("{}{}", balancer.text(), polls_from(row)));
+            }
+        }
+        reasons
     }
 }

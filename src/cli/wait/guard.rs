@@ -1,7 +1,7 @@
 //! The last-server guard: what a balancer says before a server is taken down. Pure.
 
 use crate::cli::failure::{Failure, failed};
-use crate::cli::output::pollers::label;
+use crate::cli::output::pollers::{label, polls_from};
 use crate::ledger::{PollerRow, PollersPage, View};
 
 /// A sentence for each balancer whose backend would be left without a server.
@@ -11,7 +11,8 @@ pub(crate) fn last_servers(page: &PollersPage) -> Vec<String> {
     for row in polling(page).filter(|row| row.is_last()) {
         let balancer = label(row, &page.pollers);
         sentences.push(format!(
-            "{balancer} says that this server carries its whole backend: it is the last one"
+            "{balancer} says that this server carries its whole backend{}: it is the last one",
+            polls_from(row)
         ));
     }
     sentences
@@ -42,5 +43,6 @@ pub(crate) fn deaf_to_soft(page: &PollersPage) -> Vec<String> {
 
 fn polling(page: &PollersPage) -> impl Iterator<Item = &PollerRow> {
     let now = page.now;
-    page.pollers.iter().filter(move |row| row.is_polling(now))
+    let pollers = page.pollers.iter();
+    pollers.filter(move |row| !row.outside && row.is_polling(now))
 }

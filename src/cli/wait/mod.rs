@@ -144,6 +144,9 @@ impl Waiter {
         let deadline = self.deadline();
         let rules = Rules::new(goal, self.limits.polls);
         let mut balancers = Balancers::new(&before, rules);
+        if let Some(forgotten) = forgotten(&balancers) {
+            self.progress.say(&forgotten);
+        }
         loop {
             let asked = Instant::now();
             if self.look(&mut balancers, deadline) {
@@ -186,6 +189,10 @@ impl Waiter {
 
     /// Shows where the balancers stand; whether the goal is reached.
     fn show(&mut self, balancers: &Balancers, page: &PollersPage) -> bool {
+        if balancers.known() == 0 && balancers.forgotten > 0 {
+            // Who is forgotten is known again by its next poll.
+            return false;
+        }
         if balancers.known() == 0 && self.limits.min_pollers == 0 {
             self.progress.say(&nobody_polls(page));
             return true;
@@ -228,11 +235,25 @@ impl Waiter {
         if known < wanted {
             reasons.push(format!("{known} of {wanted} load balancers are known"));
         }
+        if known == 0 {
+            reasons.extend(forgotten(balancers));
+        }
         if let Some(trouble) = &balancers.trouble {
             reasons.push(trouble.to_string());
         }
         reasons.join("\n  ")
     }
+}
+
+/// Says that a load balancer may be unknown, where that may be.
+fn forgotten(balancers: &Balancers) -> Option<String> {
+    let forgotten = balancers.forgotten;
+    (forgotten > 0).then(|| {
+        format!(
+            "hacheck has forgotten {forgotten} pollers for want of room, the last within the hour: a load balancer that it \
+             forgot is not waited for until it polls again; max_pollers and pollers_from make room"
+        )
+    })
 }
 
 fn nobody_polls(page: &PollersPage) -> String {

@@ -31,11 +31,12 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
     let wanted = Wanted::parse(query);
     let live = state.live();
     let now = state.now();
-    let (records, forgotten) = {
+    let (records, forgotten, forgotten_lately) = {
         let pollers = &mut state.ledger().pollers;
         pollers.prune(now);
         let records = pollers.records(|poller| wanted.may_take(poller));
-        (records, pollers.figures(now).forgotten)
+        let forgotten = pollers.figures(now).forgotten;
+        (records, forgotten, pollers.forgotten_lately(now))
     };
     let row = |record: &PollerRecord| Some(record.row(wanted.names(record, live.this_host())?));
     let mut pollers: Vec<PollerRow> = records.iter().filter_map(row).collect();
@@ -47,6 +48,7 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
         agent_weights: live.config.daemon.agent_weights,
         pollers,
         forgotten,
+        forgotten_lately,
         entries: wanted.entries(state),
     };
     reply::json(&page)

@@ -80,6 +80,7 @@ impl Poll {
         let place = place.ok();
         let stated = Stated {
             host: said.host.filter(|_| place.is_some()).map(Into::into),
+            outside: !live.config.daemon.is_poller(address),
             ..said.stated
         };
         let poller = Poller {

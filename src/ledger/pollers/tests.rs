@@ -15,10 +15,17 @@ fn poller(service: &str, node: &str) -> Arc<Poller> {
     Arc::new(Poller {
         service: ServiceName::parse(service).unwrap(),
         check: AskedCheck::new(Face::Http, Some("http"), None, None, place),
-        address: [10, 0, 0, 1].into(),
+        address: address(node),
         node: Some(node.into()),
         server: Some("web/s1".into()),
     })
+}
+
+/// Each node has an address of its own.
+fn address(node: &str) -> std::net::IpAddr {
+    let digits = node.trim_start_matches(|c: char| !c.is_ascii_digit());
+    let [high, low] = digits.parse::<u16>().unwrap_or(0).to_be_bytes();
+    [10, 0, high, low].into()
 }
 
 fn seconds(s: u64) -> Duration {
@@ -41,6 +48,10 @@ fn stated(words: &str) -> Stated {
 fn poll(pollers: &mut Pollers, now: u64, poller: &Arc<Poller>, words: &str, told: Told) {
     pollers.asked(seconds(now), poller, &stated(words), None);
     answer(pollers, now, poller, told);
+}
+
+fn come(pollers: &mut Pollers, now: u64, poller: &Arc<Poller>) {
+    poll(pollers, now, poller, "UP", Told::Up);
 }
 
 fn answer(pollers: &mut Pollers, now: u64, poller: &Poller, told: Told) {
@@ -73,10 +84,11 @@ fn junk_that_came_once_does_not_push_out_pollers_that_came_again() {
             "UP",
             Told::Up,
         );
-        assert!(pollers.records.len() <= 100 && pollers.newcomers.len() <= 100);
+        assert!(pollers.records.len() <= 100 && pollers.all.len() <= 100);
     }
     assert_eq!(rows(&pollers, "web").len(), 80);
-    assert_eq!(pollers.figures(seconds(2)).forgotten, 10_000 - 20);
+    // One address has room for 16, and the first balancer has that of the junk.
+    assert_eq!(pollers.figures(seconds(2)).forgotten, 10_000 - 15);
 }
 
 #[test]
@@ -100,16 +112,52 @@ fn pollers_that_came_again_leave_room_for_newcomers() {
             );
         });
     }
-    assert!(
-        pollers.newcomers.len() <= 2 * 80 + 1,
-        "{}",
-        pollers.newcomers.len()
-    );
     let new = poller("new", "lb");
     poll(&mut pollers, 3, &new, "UP", Told::Up);
     poll(&mut pollers, 4, &new, "UP", Told::Up);
     assert_eq!(rows(&pollers, "new").len(), 1);
     assert!(pollers.records.len() <= 80);
+}
+
+#[test]
+fn established_pollers_are_pushed_out_by_nobody_however_often_others_come() {
+    let mut pollers = Pollers::new(320);
+    let real = poller("web", "lb1");
+    for now in 0..5 {
+        come(&mut pollers, now * 2, &real);
+    }
+    for i in 0..5000 {
+        let junk = poller(&format!("junk{}", i % 2500), &format!("x{}", i % 100));
+        come(&mut pollers, 10, &junk);
+        come(&mut pollers, 10, &junk);
+        let of_address = pollers.addresses.values().map(Share::len).max();
+        assert!(of_address <= Some(20) && pollers.records.len() <= 320);
+    }
+    assert_eq!(rows(&pollers, "web").len(), 1);
+    assert!(pollers.forgotten_lately(seconds(100)) > 1000);
+    assert_eq!(pollers.forgotten_lately(seconds(4000)), 0);
+    // It is pushed out like any other once it has been silent for long.
+    pollers.prune(seconds(1000));
+    for i in 0..5000 {
+        let junk = poller(&format!("late{i}"), &format!("x{i}"));
+        come(&mut pollers, 1000, &junk);
+        come(&mut pollers, 1000, &junk);
+    }
+    assert_eq!(rows(&pollers, "web").len(), 0);
+}
+
+#[test]
+fn an_address_that_is_full_of_established_pollers_gets_no_more_and_that_is_counted() {
+    let mut pollers = Pollers::new(160);
+    let of = |service: &str| poller(service, "lb1");
+    for now in 0..5 {
+        (0..16).for_each(|i| poll(&mut pollers, now, &of(&format!("web{i}")), "UP", Told::Up));
+    }
+    poll(&mut pollers, 5, &of("new"), "UP", Told::Up);
+    assert_eq!(rows(&pollers, "new").len(), 0);
+    assert_eq!(pollers.forgotten_lately(seconds(6)), 1);
+    poll(&mut pollers, 5, &poller("new", "lb2"), "UP", Told::Up);
+    assert_eq!(rows(&pollers, "new").len(), 1);
 }
 
 #[test]
@@ -179,7 +227,7 @@ fn a_poller_that_is_silent_for_an_hour_is_forgotten() {
     poll(&mut pollers, 1800, &poller("web", "lb2"), "UP", Told::Up);
     pollers.prune(seconds(3601));
     assert_eq!(rows(&pollers, "web").len(), 1);
-    assert_eq!(pollers.newcomers.len(), 1);
+    assert_eq!((pollers.all.len(), pollers.addresses.len()), (1, 1));
 }
 
 #[test]
