@@ -123,7 +123,7 @@ fn verdict(overview: &Overview) -> String {
 }
 
 fn by_and_why(downtime: &DowntimeRow) -> String {
-    let by = match &downtime.by {
+    let by = match downtime.author() {
         Some(user) => format!(" by {user}"),
         None => String::new(),
     };

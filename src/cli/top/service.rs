@@ -94,8 +94,7 @@ fn says(overview: &Overview, service: &ServiceRow) -> String {
 
 /// `alice: deploy 413, 94 s`.
 fn why(downtime: &DowntimeRow, now: f64) -> String {
-    let user = downtime.by.as_ref().or(downtime.file_owner.as_ref());
-    let mut text = match user {
+    let mut text = match downtime.author() {
         Some(user) => format!("{user}: {}", downtime.reason),
         None => downtime.reason.clone(),
     };

@@ -28,7 +28,7 @@ fn down(row: &DowntimeRow, now: f64) -> HostEvent {
     HostEvent {
         service: Some(row.name.clone()),
         text: Some(row.reason.clone()),
-        by: row.by.clone(),
+        by: row.author().map(str::to_owned),
         until: row.until,
         ..HostEvent::new(now, EventKind::Down)
     }
@@ -90,6 +90,19 @@ mod tests {
             (Some("new disk"), Some("alice"))
         );
         assert_eq!(down.until, Some(500.0));
+    }
+
+    #[test]
+    fn who_took_it_down_is_told_by_the_file_where_nothing_else_does() {
+        let of = |by: Option<&str>, owner: Option<&str>| DowntimeRow {
+            by: by.map(str::to_owned),
+            file_owner: owner.map(str::to_owned),
+            ..row("a", "bob: new disk", None)
+        };
+        assert_eq!(of(Some("alice"), Some("root")).author(), Some("alice"));
+        assert_eq!(of(None, Some("root")).author(), Some("root"));
+        assert_eq!(of(None, Some("bob")).author(), None);
+        assert_eq!(of(None, None).author(), None);
     }
 
     #[test]

@@ -103,6 +103,16 @@ pub struct DowntimeRow {
     pub held: bool,
 }
 
+impl DowntimeRow {
+    /// Who took it down: by the downtime's own words, else by the file, unless the reason says so already.
+    #[must_use]
+    pub fn author(&self) -> Option<&str> {
+        let owner = self.file_owner.as_deref();
+        let owner = owner.filter(|owner| !self.reason.starts_with(owner));
+        self.by.as_deref().or(owner)
+    }
+}
+
 /// A service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ServiceRow {
@@ -141,7 +151,8 @@ pub struct CheckRow {
     pub check: String,
     /// The path that asks for it.
     pub ask: String,
-    /// The same for `hacheck probe`, with the host where it is not this one.
+    /// The arguments of `hacheck probe` that ask the same, with the host where it is not this one; of a check that fails.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub probe: Vec<String>,
     /// The downtimes that can take it down, besides `all`.
     pub names: Vec<String>,
@@ -196,7 +207,8 @@ pub struct PollingRow {
     pub out: Option<bool>,
     /// Its sessions with this server.
     pub sessions: Option<u32>,
-    /// The same when it was told other than "up" first.
+    /// The same when it was told other than "up" first, while it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sessions_at_close: Option<u32>,
     /// Own weight and weight of the backend.
     pub weight: Option<[u32; 2]>,
@@ -209,6 +221,7 @@ pub struct PollingRow {
     /// How often in a row.
     pub run: u64,
     /// Whether it acted on that; `None` when there is nothing to act on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub acted: Option<bool>,
 }
 

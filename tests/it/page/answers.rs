@@ -214,7 +214,7 @@ fn what_happens_to_the_spool_is_a_change() {
     );
     daemon.run("haup", &["web"]).is(0, "");
     assert_eq!(changed("lifted")["expired"], false);
-    daemon.wait_for_log("web was taken down: new disk");
+    daemon.wait_for_log("web was taken down");
     daemon.wait_for_log("the downtime of web was lifted");
     let root = daemon.spool.root();
     std::fs::rename(&root, root.with_extension("gone")).unwrap();

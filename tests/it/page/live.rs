@@ -95,7 +95,7 @@ fn focus_and_folds_outlive_a_change() {
         "it folds out again"
     );
     assert_eq!(tab.value(&has_focus("web")), true);
-    tab.wait_for_text("Down: web: new disk");
+    tab.wait_for_text("Down: web by ");
 }
 
 #[test]

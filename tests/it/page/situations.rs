@@ -127,7 +127,7 @@ pub const SITUATIONS: [Situation; 10] = [
     Situation {
         name: "leaving",
         host: || Host::quiet().polled().stuck(true).down("kernel", "all"),
-        says: "Leaving rotation: the whole host was taken down: kernel",
+        says: "Leaving rotation: the whole host was taken down",
         then: nothing,
     },
     Situation {
@@ -160,7 +160,7 @@ pub const SITUATIONS: [Situation; 10] = [
     Situation {
         name: "unasked",
         host: || Host::quiet().down("a typing error", "wbe"),
-        says: "No load balancer asks for it. Taken down: a typing error",
+        says: "No load balancer asks for it. Taken down",
         then: nothing,
     },
 ];

@@ -6,7 +6,7 @@ use super::super::entries;
 use crate::daemon::state::Live;
 use crate::ledger::history::{CheckHistory, minute};
 use crate::ledger::overview::{CheckRow, DowntimeRow, PollingRow, Rotation, ServiceRow, acted};
-use crate::ledger::{AskedCheck, Moment, PollerRecord};
+use crate::ledger::{AskedCheck, Moment, PollerRecord, Told};
 use crate::names::text::shown;
 use crate::net::Host;
 use crate::spool::{ALL, ServiceName, unix_seconds};
@@ -66,7 +66,10 @@ impl RowMaker<'_> {
         let ask = ask(record);
         CheckRow {
             check: record.poller.check.to_string(),
-            probe: probe_words(record, &ask),
+            probe: match history.told {
+                Some(Told::Fail) => probe_words(record, &ask),
+                _ => Vec::new(),
+            },
             ask,
             downtime: self.downtime(&names),
             names,

@@ -117,7 +117,10 @@ const polling = check => check.pollers.filter(p => p.polling);
 const label = p => p.node || p.server || p.address;
 const downtime = name => last.downtimes.find(d => d.name === name);
 const thing = name => name === 'all' ? say`the whole host` : say`${name}`;
-const by = d => d.by ? say` by ${d.by}` : '';
+const by = d => {
+  const owner = d.file_owner && !d.reason.startsWith(d.file_owner) && d.file_owner;
+  return d.by || owner ? say` by ${d.by || owner}` : '';
+};
 const why = d => d.reason || 'no reason given';
 const times = d => [
   ...d.since ? say`${lasting(d.since)}; ` : [],
@@ -285,7 +288,7 @@ function strip(node, hours) {
 
 function fillCheck(box, s, c) {
   const d = behind(s, c);
-  put(box.querySelector('.title'), c ? c.check : 'Downtime');
+  put(box.querySelector('.title'), c ? c.check : '');
   each(box.querySelector('.facts'), facts(s, c, d), 'text', text => text[0][1], write);
   write(box.querySelector('.todo'), todo(s, c, d));
   box.querySelector('table').hidden = !c;
@@ -332,7 +335,7 @@ function fillPoller(row, p) {
     attr(a, 'class', tone);
     put(b, small);
   };
-  const from = p.sessions_at_close;
+  const from = p.sessions_at_close || 0;
   const bar = row.querySelector('progress');
   const sessions = p.sessions === null ? '–' : p.sessions + (from ? ' of ' + from + ' left' : '');
   cell(0, label(p), p.node ? p.server || '' : p.server ? p.address : 'does not say what it sees');
