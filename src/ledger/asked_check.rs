@@ -83,6 +83,7 @@ impl AskedCheck {
 }
 
 fn cut(segment: &str) -> Box<str> {
+    // By characters, as bytes could end within one.
     match segment.char_indices().nth(SEGMENT_MAX) {
         Some((end, _)) => segment[..end].into(),
         None => segment.into(),
@@ -96,10 +97,10 @@ impl fmt::Display for AskedCheck {
         if let Some(segment) = &self.segment {
             write!(f, " {segment}")?;
         }
-        match &self.place {
-            Some((host, port)) => write!(f, " {host}:{port}"),
-            None => Ok(()),
+        if let Some((host, port)) = &self.place {
+            write!(f, " {host}:{port}")?;
         }
+        Ok(())
     }
 }
 

@@ -40,20 +40,11 @@ enum GapKind {
 impl Gaps {
     /// Notes a gap that ended with a poll of this view.
     pub(super) fn add(&mut self, view: Option<View>, words: Option<&str>, gap: Duration) {
-        let kind = match (view, words) {
-            (Some(_), Some(words)) if words.contains('/') => GapKind::Changing,
-            (Some(View::Up), _) => GapKind::Up,
-            (Some(View::Down), _) => GapKind::Down,
-            (Some(View::NoLb) | None, _) => GapKind::Other,
-        };
+        let kind = GapKind::of(view, words.unwrap_or_default());
+        let seconds = gap.as_secs_f32();
         match self.0.iter_mut().find(|recent| recent.kind == kind) {
-            Some(recent) => recent.add(gap.as_secs_f32()),
-            None => self.0.push(Recent {
-                kind,
-                seconds: [gap.as_secs_f32(), 0.0, 0.0],
-                count: 1,
-                next: 1,
-            }),
+            Some(recent) => recent.add(seconds),
+            None => self.0.push(Recent::first(kind, seconds)),
         }
     }
 
@@ -64,7 +55,28 @@ impl Gaps {
     }
 }
 
+impl GapKind {
+    fn of(view: Option<View>, words: &str) -> Self {
+        match view {
+            // HAProxy says `UP 1/3` or `DOWN 1/2` while it makes up its mind, and polls at `fastinter`.
+            Some(_) if words.contains('/') => Self::Changing,
+            Some(View::Up) => Self::Up,
+            Some(View::Down) => Self::Down,
+            Some(View::NoLb) | None => Self::Other,
+        }
+    }
+}
+
 impl Recent {
+    fn first(kind: GapKind, seconds: f32) -> Self {
+        Self {
+            kind,
+            seconds: [seconds, 0.0, 0.0],
+            count: 1,
+            next: 1,
+        }
+    }
+
     fn add(&mut self, seconds: f32) {
         self.seconds[usize::from(self.next)] = seconds;
         self.next = (self.next + 1) % 3;
@@ -72,10 +84,8 @@ impl Recent {
     }
 
     fn longest(&self) -> Option<f32> {
-        self.seconds[..usize::from(self.count)]
-            .iter()
-            .copied()
-            .reduce(f32::max)
+        let kept = &self.seconds[..usize::from(self.count)];
+        kept.iter().copied().reduce(f32::max)
     }
 }
 

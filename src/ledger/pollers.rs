@@ -141,7 +141,9 @@ impl Pollers {
         };
         for record in self.records.values() {
             if record.is_polling(now) {
-                figures.polling[record.stated.view.map_or(3, View::index)] += 1;
+                // The last place is for those that do not say what they see.
+                let place = record.stated.view.map_or(3, View::index);
+                figures.polling[place] += 1;
             } else {
                 figures.silent += 1;
             }

@@ -101,13 +101,8 @@ impl RecentServices {
     /// Everything that is remembered, in no order.
     #[must_use]
     pub fn snapshot(&self) -> Vec<SeenService> {
-        let seen = |(name, s): (&ServiceName, &ServiceRecord)| SeenService {
-            name: name.clone(),
-            at: s.seen,
-            last: s.last,
-            counts: s.counts.to_vec(),
-        };
-        self.services.iter().map(seen).collect()
+        let services = self.services.iter();
+        services.map(|(name, known)| known.shown(name)).collect()
     }
 
     /// Services remembered, and services forgotten for want of room.
@@ -121,15 +116,20 @@ impl RecentServices {
             let Some(name) = self.order.pop_front() else {
                 return;
             };
-            match self.services.get_mut(&name) {
-                Some(service) if service.came_again => {
-                    service.came_again = false;
-                    self.order.push_back(name);
-                }
-                _ => {
-                    self.services.remove(&name);
-                    self.evictions += 1;
-                }
+            self.keep_or_evict(name);
+        }
+    }
+
+    /// Gives a service that came again one more chance, and evicts another one.
+    fn keep_or_evict(&mut self, name: ServiceName) {
+        match self.services.get_mut(&name) {
+            Some(service) if service.came_again => {
+                service.came_again = false;
+                self.order.push_back(name);
+            }
+            _ => {
+                self.services.remove(&name);
+                self.evictions += 1;
             }
         }
     }
@@ -144,15 +144,27 @@ impl ServiceRecord {
             return;
         }
         if self.counts.len() >= most {
-            let least = self
-                .counts
-                .iter()
-                .enumerate()
-                .min_by_key(|(_, (_, n))| *n)
-                .map_or(0, |(i, _)| i);
-            self.counts.swap_remove(least);
+            self.remove_least();
         }
         self.counts.push((from, 1));
+    }
+
+    /// Forgets the address that asked least.
+    fn remove_least(&mut self) {
+        let counts = self.counts.iter().enumerate();
+        let least = counts.min_by_key(|(_, (_, count))| *count);
+        if let Some((place, _)) = least {
+            self.counts.swap_remove(place);
+        }
+    }
+
+    fn shown(&self, name: &ServiceName) -> SeenService {
+        SeenService {
+            name: name.clone(),
+            at: self.seen,
+            last: self.last,
+            counts: self.counts.to_vec(),
+        }
     }
 }
 

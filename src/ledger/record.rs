@@ -108,19 +108,25 @@ impl PollerRecord {
 
     pub(super) fn answered(&mut self, now: Duration, answer: &PollAnswer<'_>) {
         let told = answer.told;
-        if told == Told::Up {
-            self.sessions_at_close = None;
-        } else if !self.told.is_some_and(|before| before != Told::Up) {
-            self.sessions_at_close = self.stated.sessions.map(|[own, _]| own);
-        }
-        self.run = if self.told == Some(told) {
-            self.run + 1
+        self.note_sessions(told);
+        if self.told == Some(told) {
+            self.run += 1;
         } else {
-            1
-        };
+            self.run = 1;
+        }
         self.told = Some(told);
         self.code = answer.code;
         self.told_at = now;
+    }
+
+    /// Keeps the sessions that it had when it was told other than "up" first: what a drain is measured by.
+    fn note_sessions(&mut self, told: Told) {
+        let was_closed = self.told.is_some_and(|before| before != Told::Up);
+        if told == Told::Up {
+            self.sessions_at_close = None;
+        } else if !was_closed {
+            self.sessions_at_close = self.stated.sessions.map(|[own, _]| own);
+        }
     }
 
     /// The poller as `/pollers` tells of it, with the names of the spool entries that can take its check down, besides
@@ -180,12 +186,10 @@ impl PollerRecord {
 
     /// Whether it was silent for so long that it is to be forgotten.
     pub(super) fn is_gone(&self, now: Duration) -> bool {
-        let limit = self
-            .gaps
-            .interval()
-            .map_or(0.0, |i| i * 3.0)
-            .max(FORGET_AFTER.as_secs_f64());
-        now.saturating_sub(self.polled_at).as_secs_f64() > limit
+        let silence = now.saturating_sub(self.polled_at).as_secs_f64();
+        // Somebody may poll once in a day.
+        let own_limit = self.gaps.interval().unwrap_or_default() * 3.0;
+        silence > own_limit.max(FORGET_AFTER.as_secs_f64())
     }
 
     pub(super) fn is_polling(&self, now: Duration) -> bool {
@@ -227,21 +231,33 @@ pub fn polled_checks<'a>(
         if !record.is_polling(now) || record.is_person() || record.stated.outside {
             continue;
         }
-        match &record.check {
-            Some(check) if found.checks.iter().any(|known| is_same(known, check)) => {}
-            Some(check) => found.checks.push(check.clone()),
-            None if record.poller.check.is_spool() => found.spool_only += 1,
-            None => found.unknown += 1,
-        }
+        found.add(record);
     }
     found
+}
+
+impl PolledChecks {
+    fn add(&mut self, record: &PollerRecord) {
+        match &record.check {
+            Some(check) => self.add_check(check),
+            None if record.poller.check.is_spool() => self.spool_only += 1,
+            None => self.unknown += 1,
+        }
+    }
+
+    fn add_check(&mut self, check: &Check) {
+        if !self.checks.iter().any(|known| is_same(known, check)) {
+            self.checks.push(check.clone());
+        }
+    }
 }
 
 /// Whether two checks ask the same of the same target.
 fn is_same(one: &Check, other: &Check) -> bool {
     let (a, b) = (&one.target, &other.target);
+    let is_same_protocol = one.protocol.name == other.protocol.name;
     let is_same_service = !one.protocol.keyed_by_service || a.service == b.service;
-    one.protocol.name == other.protocol.name
-        && is_same_service
-        && (a.port, &a.host, &a.path, &a.headers) == (b.port, &b.host, &b.path, &b.headers)
+    let is_same_place = a.port == b.port && a.host == b.host;
+    let is_same_request = a.path == b.path && a.headers == b.headers;
+    is_same_protocol && is_same_service && is_same_place && is_same_request
 }

@@ -212,8 +212,10 @@ impl PollerRow {
     /// Whether the balancer says that it sends no new traffic; `None` when it says nothing.
     #[must_use]
     pub fn is_out(&self) -> Option<bool> {
-        self.view
-            .map(|view| view != View::Up || self.weight.is_some_and(|[own, _]| own == 0))
+        let view = self.view?;
+        // A server of weight 0 is up, and gets what belongs to old sessions only.
+        let has_no_weight = self.weight.is_some_and(|[own, _]| own == 0);
+        Some(view != View::Up || has_no_weight)
     }
 
     /// Whether the balancer says that this server carries its whole backend.
@@ -223,6 +225,7 @@ impl PollerRow {
     }
 }
 
+/// What the records of the daemon and the rows of its page mean by a person.
 pub(super) fn is_person(by_hand: bool, polls: u64) -> bool {
     by_hand && polls < LOOP
 }

@@ -89,18 +89,21 @@ impl CheckHistory {
     fn turn(&mut self, now: f64, told: Told) -> Option<Turn> {
         match told {
             Told::Fail => self.fails(now),
-            Told::Up => self
-                .failing_since
-                .take()
-                .map(|since| Turn::Pass(now - since)),
+            Told::Up => self.passes(now),
             // Whether it fails meanwhile is not known.
             Told::Down | Told::Drain => None,
         }
     }
 
+    fn passes(&mut self, now: f64) -> Option<Turn> {
+        let since = self.failing_since.take()?;
+        Some(Turn::Pass(now - since))
+    }
+
     /// Puts a result into words, once for each probe.
     fn note_result(&mut self, outcome: Option<&Outcome>) {
         let Some(outcome) = outcome else { return };
+        // Most answers are of a stored result, which was put into words when it was new.
         if self.probe.is_some() && self.probe == outcome.run {
             return;
         }
@@ -113,13 +116,12 @@ impl CheckHistory {
             at: now,
             text: self.text.to_string(),
         });
-        match self.failing_since {
-            Some(_) => None,
-            None => {
-                self.failing_since = Some(now);
-                Some(Turn::Fail)
-            }
+        // It fails on: a downtime in between ended no failure.
+        if self.failing_since.is_some() {
+            return None;
         }
+        self.failing_since = Some(now);
+        Some(Turn::Fail)
     }
 }
 
@@ -193,11 +195,9 @@ impl SharedHistory {
     ) -> News {
         let mut history = self.lock();
         let change = history.note(at, question, answer);
-        let event = change
-            .turn
-            .map(|turn| event(at.unix, poller, turn, &history));
+        let turned = |turn| event(at.unix, poller, turn, &history);
         News {
-            event,
+            event: change.turn.map(turned),
             is_other: change.is_other,
         }
     }
@@ -222,11 +222,16 @@ fn event(now: f64, poller: &Poller, turn: Turn, history: &CheckHistory) -> HostE
     }
 }
 
+/// What a history is found by.
+type HistoryKey = (ServiceName, AskedCheck);
+
+/// A history as long as some poller holds it.
+type WeakHistory = Weak<Mutex<CheckHistory>>;
+
 /// The histories that some poller holds.
 #[derive(Debug, Default)]
 pub struct Histories {
-    known:
-        HashMap<(ServiceName, AskedCheck), Weak<Mutex<CheckHistory>>, foldhash::fast::RandomState>,
+    known: HashMap<HistoryKey, WeakHistory, foldhash::fast::RandomState>,
 }
 
 impl Histories {
@@ -236,20 +241,25 @@ impl Histories {
         if let Some(known) = self.known.get(&key).and_then(Weak::upgrade) {
             return SharedHistory(known);
         }
-        if self.known.len() >= FEW && self.known.len() == self.known.capacity() {
-            self.known.retain(|_, history| history.strong_count() > 0);
-        }
+        self.sweep_when_full();
         let history = Arc::new(Mutex::new(CheckHistory::new(minute(now))));
         self.known.insert(key, Arc::downgrade(&history));
         SharedHistory(history)
     }
 
+    /// Forgets those that nobody holds, where the map would grow else: so seldom that it costs next to nothing.
+    fn sweep_when_full(&mut self) {
+        if self.known.len() >= FEW && self.known.len() == self.known.capacity() {
+            self.known.retain(|_, history| history.strong_count() > 0);
+        }
+    }
+
     /// Checks whose last result fails.
     pub fn failing(&self) -> usize {
         let held = self.known.values().filter_map(Weak::upgrade);
-        held.map(SharedHistory)
-            .filter(|history| history.lock().told == Some(Told::Fail))
-            .count()
+        let histories = held.map(SharedHistory);
+        let failing = histories.filter(|history| history.lock().told == Some(Told::Fail));
+        failing.count()
     }
 }
 

@@ -119,6 +119,11 @@ impl HostEvent {
         }
     }
 
+    /// Whether it stands for all changes of another one's check.
+    fn is_flap_of(&self, other: &Self) -> bool {
+        self.kind == EventKind::Flap && self.is_of_same_check(other)
+    }
+
     fn is_of_same_check(&self, other: &Self) -> bool {
         self.check.is_some() && (&self.service, &self.check) == (&other.service, &other.check)
     }
@@ -135,27 +140,30 @@ pub struct Events {
 impl Events {
     /// Notes an event. One of its check makes room when there are many of that, else the oldest.
     pub fn push(&mut self, event: HostEvent) {
-        let kinds = EventKind::COUNTED.iter().zip(&mut self.counts);
-        for (_, count) in kinds.filter(|(kind, _)| **kind == event.kind) {
-            *count += 1;
+        self.count(event.kind);
+        self.make_room(&event);
+        self.kept.push_back(event);
+    }
+
+    fn count(&mut self, kind: EventKind) {
+        let place = EventKind::COUNTED.iter().position(|known| *known == kind);
+        if let Some(place) = place {
+            self.counts[place] += 1;
         }
-        let mut same = self.kept.iter().enumerate();
-        let mut of_check = same
-            .by_ref()
-            .filter(|(_, known)| known.is_of_same_check(&event))
-            .map(|(place, _)| place);
-        let oldest = of_check.next();
-        let others = of_check.count();
-        match oldest {
-            Some(place) if others + 1 >= OF_CHECK_MAX => {
-                self.kept.remove(place);
+    }
+
+    fn make_room(&mut self, new: &HostEvent) {
+        let places = 0..self.kept.len();
+        let mut same = places.filter(|place| self.kept[*place].is_of_same_check(new));
+        match (same.next(), same.count()) {
+            (Some(oldest), others) if others + 1 >= OF_CHECK_MAX => {
+                self.kept.remove(oldest);
             }
             _ if self.kept.len() >= EVENTS_MAX => {
                 self.kept.pop_front();
             }
             _ => {}
         }
-        self.kept.push_back(event);
     }
 
     /// Events that there ever were, by kind.
@@ -169,10 +177,8 @@ impl Events {
     pub fn told(&self) -> Vec<HostEvent> {
         let mut told: Vec<HostEvent> = Vec::new();
         for event in self.kept.iter().rev() {
-            let known = told
-                .iter()
-                .any(|t| t.kind == EventKind::Flap && t.is_of_same_check(event));
-            if !known {
+            let is_part = told.iter().any(|known| known.is_flap_of(event));
+            if !is_part {
                 told.push(self.flap(event).unwrap_or_else(|| event.clone()));
             }
         }
@@ -186,13 +192,15 @@ impl Events {
         if all.len() < FLAPS_FROM {
             return None;
         }
-        let fails = all.iter().filter(|e| e.kind == EventKind::Fail);
+        let fails: Vec<_> = all.iter().filter(|e| e.kind == EventKind::Fail).collect();
+        // Why it failed is worth more than that it passes now.
+        let cause = fails.last().and_then(|fail| fail.text.clone());
         Some(HostEvent {
             kind: EventKind::Flap,
-            text: fails.clone().next_back().and_then(|e| e.text.clone()),
+            text: cause,
             after: None,
             from: all.first().map(|e| e.at),
-            times: u64::try_from(fails.count()).ok(),
+            times: u64::try_from(fails.len()).ok(),
             ..newest.clone()
         })
     }

@@ -1,7 +1,7 @@
 //! What a check's pollers were told in each minute of the last hour: exact however often it changes, in one byte a
 //! minute, and in none while there is nothing to tell apart.
 
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 /// Minutes that are remembered.
 const MINUTES: u32 = 60;
@@ -38,8 +38,11 @@ pub struct Hour {
     first: u32,
     last: u32,
     /// The flag of minute `m` at `m % 60`. Not there while every minute from the first to the last was up.
-    flags: Option<Box<[MinuteFlag; MINUTES as usize]>>,
+    flags: Option<Box<Flags>>,
 }
+
+/// A flag for each minute.
+type Flags = [MinuteFlag; MINUTES as usize];
 
 impl Hour {
     /// Begins with a minute that was up, until it is noted otherwise.
@@ -59,8 +62,14 @@ impl Hour {
             self.last = self.last.max(minute);
             return;
         }
+        self.set(minute, flag);
+        self.forget_plain();
+    }
+
+    fn set(&mut self, minute: u32, flag: MinuteFlag) {
         let (first, last) = (self.first, self.last);
         let flags = self.flags.get_or_insert_with(|| plain(first, last));
+        // The minutes since hold flags of an hour ago.
         let skipped = last + 1..=minute;
         for passed in skipped.rev().take(MINUTES as usize) {
             flags[index(passed)] = MinuteFlag::Unasked;
@@ -68,13 +77,10 @@ impl Hour {
         let known = &mut flags[index(minute)];
         *known = flag.max(*known);
         self.last = minute.max(last);
-        self.forget_plain();
     }
 
     /// Gives the bytes back once the whole hour was up.
     fn forget_plain(&mut self) {
-        let is_plain =
-            |flags: &[MinuteFlag; MINUTES as usize]| flags.iter().all(|f| *f == MinuteFlag::Up);
         if self.flags.as_deref().is_some_and(is_plain) {
             self.first = self.last.saturating_sub(MINUTES - 1);
             self.flags = None;
@@ -102,8 +108,12 @@ fn index(minute: u32) -> usize {
     (minute % MINUTES) as usize
 }
 
+fn is_plain(flags: &Flags) -> bool {
+    flags.iter().all(|flag| *flag == MinuteFlag::Up)
+}
+
 /// An hour that was up from its first minute to its last.
-fn plain(first: u32, last: u32) -> Box<[MinuteFlag; MINUTES as usize]> {
+fn plain(first: u32, last: u32) -> Box<Flags> {
     let mut flags = Box::new([MinuteFlag::Unasked; MINUTES as usize]);
     for minute in (first..=last).rev().take(MINUTES as usize) {
         flags[index(minute)] = MinuteFlag::Up;
@@ -119,15 +129,22 @@ pub struct Letters<'a> {
 
 impl fmt::Display for Letters<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use fmt::Write as _;
         for back in (0..MINUTES).rev() {
-            let flag = match self.minute.checked_sub(back) {
-                Some(minute) => self.hour.flag(minute),
-                None => MinuteFlag::Unasked,
-            };
-            f.write_char(flag.letter())?;
+            f.write_char(self.letter(back))?;
         }
         Ok(())
+    }
+}
+
+impl Letters<'_> {
+    /// The letter of so many minutes ago.
+    fn letter(&self, back: u32) -> char {
+        let flag = match self.minute.checked_sub(back) {
+            Some(minute) => self.hour.flag(minute),
+            // The daemon had not started.
+            None => MinuteFlag::Unasked,
+        };
+        flag.letter()
     }
 }
 

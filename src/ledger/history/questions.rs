@@ -41,18 +41,17 @@ impl Questions {
             Told::Up | Told::Drain => question.fails = false,
         }
         // A question that fails is answered so itself.
-        match self.0.iter().any(|q| q.fails && q.counts(now)) {
-            true => Told::Fail,
-            false => told,
+        if self.0.iter().any(|q| q.fails && q.counts(now)) {
+            Told::Fail
+        } else {
+            told
         }
     }
 
     fn asked(&mut self, now: Duration, hash: u64) -> &mut Question {
         let place = match self.0.iter().position(|known| known.hash == hash) {
             Some(place) => {
-                let known = &mut self.0[place];
-                known.interval = now.saturating_sub(known.asked).max(PRESUMED);
-                known.asked = now;
+                self.0[place].ask_again(now);
                 place
             }
             None => self.add(now, hash),
@@ -60,11 +59,10 @@ impl Questions {
         &mut self.0[place]
     }
 
+    /// Adds a question; gives its place.
     fn add(&mut self, now: Duration, hash: u64) -> usize {
         if self.0.len() >= QUESTIONS_MAX {
-            let oldest = self.0.iter().enumerate().min_by_key(|(_, q)| q.asked);
-            let place = oldest.map_or(0, |(place, _)| place);
-            self.0.swap_remove(place);
+            self.remove_oldest();
         }
         self.0.push(Question {
             hash,
@@ -74,9 +72,21 @@ impl Questions {
         });
         self.0.len() - 1
     }
+
+    fn remove_oldest(&mut self) {
+        let oldest = self.0.iter().enumerate().min_by_key(|(_, q)| q.asked);
+        if let Some((place, _)) = oldest {
+            self.0.swap_remove(place);
+        }
+    }
 }
 
 impl Question {
+    fn ask_again(&mut self, now: Duration) {
+        self.interval = now.saturating_sub(self.asked).max(PRESUMED);
+        self.asked = now;
+    }
+
     /// Whether it is to be expected again.
     fn counts(&self, now: Duration) -> bool {
         now.saturating_sub(self.asked) <= self.interval * INTERVALS

@@ -6,17 +6,21 @@ use crate::ledger::history::{EventKind, HostEvent};
 /// The events that made one list of the other; `now` in seconds of unix time.
 #[must_use]
 pub fn changes(before: &[DowntimeRow], after: &[DowntimeRow], now: f64) -> Vec<HostEvent> {
-    let find = |rows: &[DowntimeRow], name: &str| rows.iter().position(|row| row.name == name);
-    let gone = before.iter().filter(|old| find(after, &old.name).is_none());
+    let gone = before.iter().filter(|old| find(after, old).is_none());
     let mut events: Vec<HostEvent> = gone.map(|old| lifted(old, now)).collect();
     for new in after {
-        let is_known =
-            find(before, &new.name).is_some_and(|place| says_the_same(&before[place], new));
+        // One that was written anew with another reason is news too.
+        let is_known = find(before, new).is_some_and(|old| says_the_same(old, new));
         if !is_known {
             events.push(down(new, now));
         }
     }
     events
+}
+
+/// The downtime of the same name.
+fn find<'a>(rows: &'a [DowntimeRow], wanted: &DowntimeRow) -> Option<&'a DowntimeRow> {
+    rows.iter().find(|row| row.name == wanted.name)
 }
 
 /// Whether two downtimes of one name are the same to whoever reads of them.

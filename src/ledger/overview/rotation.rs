@@ -90,14 +90,27 @@ impl Rotation {
         }
         match told {
             Some(Told::Fail) => Self::Failing,
-            Some(Told::Down | Told::Drain) if polling.iter().any(|p| !has_left(p)) => Self::Leaving,
-            Some(Told::Down | Told::Drain) if polling.iter().any(|p| p.sessions > Some(0)) => {
-                Self::Draining
-            }
-            Some(Told::Down | Told::Drain) => Self::Down,
+            Some(Told::Down | Told::Drain) => Self::taken_down(&polling),
             // While the first probe runs, nothing speaks against it.
-            Some(Told::Up) | None if polling.iter().any(|p| p.out == Some(true)) => Self::Returning,
-            Some(Told::Up) | None => Self::In,
+            Some(Told::Up) | None => Self::told_up(&polling),
+        }
+    }
+
+    fn taken_down(polling: &[&PollingRow]) -> Self {
+        if polling.iter().any(|p| !has_left(p)) {
+            Self::Leaving
+        } else if polling.iter().any(|p| p.sessions > Some(0)) {
+            Self::Draining
+        } else {
+            Self::Down
+        }
+    }
+
+    fn told_up(polling: &[&PollingRow]) -> Self {
+        if polling.iter().any(|p| p.out == Some(true)) {
+            Self::Returning
+        } else {
+            Self::In
         }
     }
 }

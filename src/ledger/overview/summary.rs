@@ -24,26 +24,31 @@ impl Summary {
     /// Sums up the services, the worst first; `whole` when the whole host is down.
     #[must_use]
     pub fn of(services: &[ServiceRow], whole: bool) -> Self {
-        let asked: Vec<&ServiceRow> = services
-            .iter()
-            .filter(|s| s.state != Rotation::Silent)
-            .collect();
+        let asked = services.iter().filter(|s| s.state != Rotation::Silent);
+        let asked: Vec<&ServiceRow> = asked.collect();
         let inside = asked.iter().filter(|s| s.state == Rotation::In).count();
         let state = asked.iter().map(|s| s.state).min();
-        let text = match state {
-            _ if whole && inside == 0 => {
-                format!("{}: the whole host was taken down", phase(&asked))
-            }
-            None => "No load balancer asks this host.".to_owned(),
-            Some(Rotation::In) => all_in(inside),
-            Some(_) => some_out(&asked, inside),
+        let state = state.unwrap_or(Rotation::Silent);
+        // A service in rotation though the whole host is down has not been asked about since.
+        let text = if whole && inside == 0 {
+            format!("{}: the whole host was taken down", phase(&asked))
+        } else {
+            sentence(state, &asked, inside)
         };
         Self {
-            state: state.unwrap_or(Rotation::Silent),
+            state,
             text,
             inside,
             asked: asked.len(),
         }
+    }
+}
+
+fn sentence(worst: Rotation, asked: &[&ServiceRow], inside: usize) -> String {
+    match worst {
+        Rotation::Silent => "No load balancer asks this host.".to_owned(),
+        Rotation::In => all_in(inside),
+        _ => some_out(asked, inside),
     }
 }
 
@@ -67,23 +72,28 @@ fn all_in(services: usize) -> String {
 }
 
 fn some_out(asked: &[&ServiceRow], inside: usize) -> String {
-    let mut text = match inside {
-        0 => "Out of rotation".to_owned(),
-        1 => format!("1 of {} services takes traffic", asked.len()),
-        n => format!("{n} of {} services take traffic", asked.len()),
-    };
+    let mut text = how_many(inside, asked.len());
     for state in Rotation::WORST_FIRST {
-        let names: Vec<&str> = asked
-            .iter()
-            .filter(|s| s.state == state && state != Rotation::In)
-            .map(|s| s.name.as_str())
-            .collect();
-        if !names.is_empty() {
+        let names = names_in(state, asked);
+        if state != Rotation::In && !names.is_empty() {
             let verb = if names.len() == 1 { "is" } else { "are" };
             text += &format!("; {} {verb} {}", named(&names), state.words());
         }
     }
     text + "."
+}
+
+fn how_many(inside: usize, asked: usize) -> String {
+    match inside {
+        0 => "Out of rotation".to_owned(),
+        1 => format!("1 of {asked} services takes traffic"),
+        n => format!("{n} of {asked} services take traffic"),
+    }
+}
+
+fn names_in<'a>(state: Rotation, services: &[&'a ServiceRow]) -> Vec<&'a str> {
+    let wanted = services.iter().filter(|service| service.state == state);
+    wanted.map(|service| service.name.as_str()).collect()
 }
 
 fn named(names: &[&str]) -> String {
