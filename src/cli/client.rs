@@ -194,11 +194,15 @@ impl DaemonClient {
         // Compared by inode, since a path may lead to the same folder by a link or a mount.
         match std::fs::metadata(spool.root()) {
             Ok(own) if page.spool.id == Some([own.dev(), own.ino()]) => Ok(()),
-            _ => Err(DaemonError::OtherSpool {
-                port: self.port,
-                its: page.spool.path.clone(),
-                own: spool.root().display().to_string(),
-            }),
+            _ => Err(self.other_spool(page, spool)),
+        }
+    }
+
+    fn other_spool(self, page: &PollersPage, own: &Spool) -> DaemonError {
+        DaemonError::OtherSpool {
+            port: self.port,
+            its: page.spool.path.clone(),
+            own: own.root().display().to_string(),
         }
     }
 
@@ -241,30 +245,38 @@ impl DaemonClient {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let mut stream = TcpStream::connect_timeout(&address, limit)?;
         stream.set_write_timeout(Some(limit))?;
-        // In HTTP/1.0 the end of the connection is the end of the answer.
-        let request = format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n");
-        stream.write_all(request.as_bytes())?;
+        stream.write_all(request(path, address).as_bytes())?;
         let answer = read_to_end(&mut stream, end)?;
         split_answer(&answer).ok_or(ErrorKind::InvalidData.into())
     }
+}
+
+fn request(path: &str, address: SocketAddr) -> String {
+    // In HTTP/1.0 the end of the connection is the end of the answer.
+    format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n")
 }
 
 fn read_to_end(stream: &mut TcpStream, end: Instant) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut part = vec![0; PART];
     while answer.len() < ANSWER_MAX {
-        let left = end.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            return Err(ErrorKind::TimedOut.into());
-        }
         // Set anew for each part: a daemon that sends byte by byte must not outlast the limit.
-        stream.set_read_timeout(Some(left))?;
+        stream.set_read_timeout(Some(time_left(end)?))?;
         match stream.read(&mut part)? {
             0 => break,
             length => answer.extend_from_slice(&part[..length]),
         }
     }
     Ok(answer)
+}
+
+fn time_left(end: Instant) -> io::Result<Duration> {
+    let left = end.saturating_duration_since(Instant::now());
+    // A timeout of zero is refused by the standard library.
+    if left.is_zero() {
+        return Err(ErrorKind::TimedOut.into());
+    }
+    Ok(left)
 }
 
 /// Status and body.
@@ -277,8 +289,7 @@ fn split_answer(answer: &[u8]) -> Option<(u16, Vec<u8>)> {
 
 /// The number in a line such as `HTTP/1.0 200 OK`.
 fn status(head: &str) -> Option<u16> {
-    let behind_version = head.strip_prefix("HTTP/1.")?;
-    let status_line = behind_version.lines().next()?;
+    let status_line = head.strip_prefix("HTTP/1.")?.lines().next()?;
     let status = status_line.split(' ').nth(1)?;
     status.parse().ok()
 }

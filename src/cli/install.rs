@@ -3,7 +3,7 @@
 //! Rule: everything is looked at before anything is changed, and what is not ours stays unless it
 //! is forced.
 
-use std::fs;
+use std::fs::{self, FileType};
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -68,17 +68,24 @@ fn run(call: &Call) -> Result<u8, Failure> {
     // Before the first link is made, so that a refusal leaves nothing half done.
     refuse(&places, args.force)?;
     let mut done = String::new();
-    for place in &places {
-        match make_unless_dry(place, &target, args.dry_run) {
-            Ok(line) => done.push_str(&line),
-            Err(failure) => {
-                output::print(&done)?;
-                return Err(failure);
-            }
-        }
-    }
+    let made = make_all(&places, &target, args.dry_run, &mut done);
+    // What was done before a failure is told too.
     output::print(&done)?;
+    made?;
     Ok(0)
+}
+
+/// Makes the links; what was done or would be done, in a line each.
+fn make_all(
+    places: &[LinkPlace],
+    target: &Path,
+    is_dry: bool,
+    done: &mut String,
+) -> Result<(), Failure> {
+    for place in places {
+        done.push_str(&make_unless_dry(place, target, is_dry)?);
+    }
+    Ok(())
 }
 
 /// Makes a link; what was done or would be done, in a line.
@@ -137,17 +144,20 @@ fn places(folder: &Path, binary: &Path) -> Vec<LinkPlace> {
 }
 
 fn look(link: &Path, binary: &Path) -> Occupant {
-    let attributes = match fs::symlink_metadata(link) {
-        Ok(attributes) => attributes,
-        Err(e) if e.kind() == ErrorKind::NotFound => return Occupant::Nothing,
-        Err(_) => return Occupant::Foreign,
-    };
+    match fs::symlink_metadata(link) {
+        Ok(attributes) => occupant(link, binary, attributes.file_type()),
+        Err(e) if e.kind() == ErrorKind::NotFound => Occupant::Nothing,
+        Err(_) => Occupant::Foreign,
+    }
+}
+
+fn occupant(link: &Path, binary: &Path, kind: FileType) -> Occupant {
     let leads_to_binary = fs::canonicalize(link).is_ok_and(|end| end == binary);
-    if attributes.is_dir() {
+    if kind.is_dir() {
         Occupant::Fixed
     } else if !leads_to_binary {
         Occupant::Foreign
-    } else if attributes.is_symlink() {
+    } else if kind.is_symlink() {
         Occupant::Ours
     } else {
         Occupant::Fixed
@@ -155,28 +165,27 @@ fn look(link: &Path, binary: &Path) -> Occupant {
 }
 
 fn refuse(places: &[LinkPlace], force: bool) -> Result<(), Failure> {
-    let mut faults = Vec::new();
-    for LinkPlace { link, occupant } in places {
-        let link = link.display();
-        match occupant {
-            Occupant::Fixed => {
-                faults.push(format!(
-                    "{link} is a folder or this binary itself; move it away"
-                ));
-            }
-            Occupant::Foreign if !force => {
-                faults.push(format!(
-                    "{link} exists and is not a link to this binary; remove it, or give --force"
-                ));
-            }
-            _ => {}
-        }
-    }
+    let faults = places.iter().filter_map(|place| fault(place, force));
+    let faults: Vec<String> = faults.collect();
     if faults.is_empty() {
         return Ok(());
     }
     let faults = faults.join("\n");
     Err(failed!("nothing was changed: {faults}"))
+}
+
+/// Why a link cannot be made.
+fn fault(place: &LinkPlace, force: bool) -> Option<String> {
+    let link = place.link.display();
+    match place.occupant {
+        Occupant::Fixed => Some(format!(
+            "{link} is a folder or this binary itself; move it away"
+        )),
+        Occupant::Foreign if !force => Some(format!(
+            "{link} exists and is not a link to this binary; remove it, or give --force"
+        )),
+        _ => None,
+    }
 }
 
 fn make(place: &LinkPlace, target: &Path) -> io::Result<()> {

@@ -81,14 +81,14 @@ fn failure(e: OnceError) -> Failure {
 
 /// The path that a balancer would ask for.
 fn path(words: &[String]) -> Result<String, Failure> {
-    let (protocol, service, port, query) = match words {
-        [protocol, service, port] => (protocol, service, port, ""),
-        [protocol, service, port, query] => (protocol, service, port, query.as_str()),
-        _ => {
-            return Err(usage!(
-                "give protocol, service and port, and a query if you like"
-            ));
-        }
+    let (what, query) = match words {
+        [what @ .., query] if what.len() == 3 => (what, query.as_str()),
+        what => (what, ""),
+    };
+    let [protocol, service, port] = what else {
+        return Err(usage!(
+            "give protocol, service and port, and a query if you like"
+        ));
     };
     check_protocol(protocol)?;
     parse_port(port).map_err(Failure::usage)?;
@@ -98,15 +98,20 @@ fn path(words: &[String]) -> Result<String, Failure> {
 
 fn check_protocol(name: &str) -> Result<(), Failure> {
     let mut names: Vec<&str> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
+    // Asks for downtimes alone, so it is no protocol of a probe.
     names.push("spool");
     if names.contains(&name) {
         return Ok(());
     }
-    let remedy = match nearest(name, names.iter().copied()) {
+    Err(unknown_protocol(name, &names))
+}
+
+fn unknown_protocol(name: &str, known: &[&str]) -> Failure {
+    let remedy = match nearest(name, known.iter().copied()) {
         Some(near) => format!("did you mean {near}?"),
-        None => format!("there are {}", names.join(", ")),
+        None => format!("there are {}", known.join(", ")),
     };
-    Err(usage!("unknown protocol {name:?}; {remedy}"))
+    usage!("unknown protocol {name:?}; {remedy}")
 }
 
 fn headers(given: &[String]) -> Result<HeaderMap, Failure> {
@@ -134,19 +139,23 @@ fn header(text: &str) -> Option<(HeaderName, HeaderValue)> {
 /// The answer goes to standard output, how it came about to standard error.
 fn show(answer: &ProbeAnswer, verbose: bool) -> Result<(), Failure> {
     if verbose {
-        for step in &answer.steps {
-            let milliseconds = step.at.as_secs_f64() * 1000.0;
-            output::complain(&format!("{milliseconds:>9.2} ms  {}", step.what));
-        }
+        show_steps(answer);
     }
     output::complain(&answer.why);
-    let mut text = answer.status.to_string();
-    text.push('\n');
-    text.push_str(&String::from_utf8_lossy(&answer.body));
+    let body = String::from_utf8_lossy(&answer.body);
+    let mut text = format!("{}\n{body}", answer.status);
+    // A body mostly has no line break at its end, and the shell's prompt would stand behind it.
     if !text.ends_with('\n') {
         text.push('\n');
     }
     output::print(&text)
+}
+
+fn show_steps(answer: &ProbeAnswer) {
+    for step in &answer.steps {
+        let milliseconds = step.at.as_secs_f64() * 1000.0;
+        output::complain(&format!("{milliseconds:>9.2} ms  {}", step.what));
+    }
 }
 
 #[cfg(test)]

@@ -68,11 +68,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
 }
 
 fn options(args: ServeArgs) -> Result<Options, Failure> {
-    if let Some(stray) = args.stray.first() {
-        return Err(usage!(
-            "unexpected argument {stray:?}: the daemon takes options only"
-        ));
-    }
+    expect_no_words(&args.stray)?;
     let root = args.spool_root.as_deref();
     Ok(Options {
         config_file: args.config_file.map(PathBuf::from),
@@ -83,6 +79,15 @@ fn options(args: ServeArgs) -> Result<Options, Failure> {
         spool_root: root.unwrap_or(spool::DEFAULT_ROOT).into(),
         verbose: args.verbose,
     })
+}
+
+fn expect_no_words(words: &[String]) -> Result<(), Failure> {
+    match words.first() {
+        None => Ok(()),
+        Some(stray) => Err(usage!(
+            "unexpected argument {stray:?}: the daemon takes options only"
+        )),
+    }
 }
 
 fn poll_ports(given: &[String]) -> Result<Vec<u16>, Failure> {

@@ -130,6 +130,7 @@ impl<'a> ArgvReader<'a> {
             return self.read_long(long);
         }
         match word.strip_prefix('-') {
+            // A dash alone is a name, of standard input by custom.
             Some("") | None => {
                 self.others.push(word.to_owned());
                 Ok(())
@@ -175,11 +176,10 @@ impl<'a> ArgvReader<'a> {
     /// `-v`, `-p80`, `-vp80`, `-vp` with the value behind it; `text` is without the dash.
     fn read_letters(&mut self, text: &'a str) -> Result<(), ArgvError> {
         for (at, letter) in text.char_indices() {
-            match self.flags.iter().find(|flag| flag.short == Some(letter)) {
+            match self.short_option(letter) {
                 Some(flag) if takes_value(flag) => {
                     let behind = &text[at + letter.len_utf8()..];
-                    let value = Some(behind).filter(|value| !value.is_empty());
-                    return self.take(flag, &format!("-{letter}"), value);
+                    return self.take_letter(flag, letter, behind);
                 }
                 Some(flag) => self.options.push((flag, None)),
                 None if letter == 'h' => self.ask(CommandLine::Help),
@@ -189,14 +189,22 @@ impl<'a> ArgvReader<'a> {
         Ok(())
     }
 
+    fn short_option(&self, letter: char) -> Option<Flag> {
+        self.flags.iter().find(|flag| flag.short == Some(letter))
+    }
+
+    /// Takes the rest of the word for the value, if there is any.
+    fn take_letter(&mut self, flag: Flag, letter: char, rest: &'a str) -> Result<(), ArgvError> {
+        let value = if rest.is_empty() { None } else { Some(rest) };
+        self.take(flag, &format!("-{letter}"), value)
+    }
+
     fn take(&mut self, flag: Flag, typed: &str, value: Option<&'a str>) -> Result<(), ArgvError> {
-        let value = match value {
-            Some(_) if !takes_value(flag) => {
-                return Err(ArgvError::TakesNoValue(typed.to_owned()));
-            }
+        let value = match (value, takes_value(flag)) {
+            (Some(_), false) => return Err(ArgvError::TakesNoValue(typed.to_owned())),
             // Whatever it looks like: a reason may begin with a dash.
-            None if takes_value(flag) => Some(self.value_behind(flag, typed)?),
-            value => value,
+            (None, true) => Some(self.value_behind(flag, typed)?),
+            (value, _) => value,
         };
         self.options.push((flag, value));
         Ok(())
@@ -260,7 +268,7 @@ impl<'a> ArgvReader<'a> {
     fn unknown_letter(&self, letter: char, text: &str) -> ArgvError {
         let typed = format!("-{letter}");
         let other_case = swap_case(letter);
-        if self.flags.iter().any(|f| f.short == Some(other_case)) {
+        if self.short_option(other_case).is_some() {
             let near = Some(format!("-{other_case}"));
             return ArgvError::Unknown { typed, near };
         }
@@ -281,8 +289,9 @@ impl<'a> ArgvReader<'a> {
     fn spelled_out(self) -> Vec<String> {
         let mut words = Vec::new();
         for (at, (flag, value)) in self.options.iter().enumerate() {
-            let is_repeating = matches!(flag.optionality, Optionality::Repeating);
-            if is_repeating || !has_option(&self.options[at + 1..], flag) {
+            let later = &self.options[at + 1..];
+            // argh refuses an option that is given twice.
+            if is_repeating(flag) || !has_option(later, flag) {
                 words.push(flag.long.to_owned());
                 words.extend(value.map(str::to_owned));
             }
@@ -291,6 +300,10 @@ impl<'a> ArgvReader<'a> {
         words.extend(self.others);
         words
     }
+}
+
+fn is_repeating(flag: Flag) -> bool {
+    matches!(flag.optionality, Optionality::Repeating)
 }
 
 fn has_option(options: &[(Flag, Option<&str>)], flag: Flag) -> bool {

@@ -20,11 +20,15 @@ const WIDTH: usize = 80;
 pub(crate) fn table(applets: &[Applet]) -> String {
     let mut table = String::new();
     for applet in applets {
-        let alias = applet.alias.filter(|alias| *alias != applet.name);
-        let names = format!("{:<9}{}", applet.name, alias.unwrap_or_default());
-        table.push_str(&row(&names, applet.about));
+        table.push_str(&row(&names(applet), applet.about));
     }
     table.trim_end().to_owned()
+}
+
+/// Its name, and the name of its link where that is another one.
+fn names(applet: &Applet) -> String {
+    let alias = applet.alias.filter(|alias| *alias != applet.name);
+    format!("{:<9}{}", applet.name, alias.unwrap_or_default())
 }
 
 /// The help of `hacheck` itself.
@@ -73,12 +77,15 @@ fn spelled(flag: &FlagInfo) -> String {
         Some(letter) => format!("-{letter}, "),
         None => "    ".to_owned(),
     };
-    let value = match flag.kind {
+    format!("{short}{}{}", flag.long, spelled_value(flag))
+}
+
+fn spelled_value(flag: &FlagInfo) -> String {
+    match flag.kind {
         FlagInfoKind::Switch => String::new(),
         FlagInfoKind::Option { arg_name } if may_lack_value(flag) => format!("[={arg_name}]"),
         FlagInfoKind::Option { arg_name } => format!(" {}", arg_name.to_uppercase()),
-    };
-    format!("{short}{}{value}", flag.long)
+    }
 }
 
 /// A name and what it is about.

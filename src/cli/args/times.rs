@@ -4,7 +4,7 @@
 
 use std::fmt;
 
-use jiff::civil::{Date, DateTime, Time};
+use jiff::civil::{DateTime, Time};
 use jiff::{Timestamp, ToSpan as _, Zoned};
 
 use crate::cli::output::times::{LATEST, time_zone};
@@ -103,6 +103,7 @@ fn seconds(text: &str) -> Result<u64, TimeError> {
         total = total.checked_add(part).ok_or_else(|| too_long(text))?;
         digits.clear();
     }
+    // `--for 30` could mean minutes as well as seconds, so nothing is guessed.
     if !digits.is_empty() {
         return Err(TimeError::LacksUnit(digits));
     }
@@ -122,9 +123,12 @@ fn part(digits: &str, unit: char, text: &str) -> Result<u64, TimeError> {
         let text = text.to_owned();
         return Err(TimeError::LacksNumber { unit, text });
     }
-    let number: Option<u64> = digits.parse().ok();
-    let part = number.and_then(|number| number.checked_mul(seconds));
-    part.ok_or_else(|| too_long(text))
+    product(digits, seconds).ok_or_else(|| too_long(text))
+}
+
+fn product(digits: &str, seconds: u64) -> Option<u64> {
+    let number: u64 = digits.parse().ok()?;
+    number.checked_mul(seconds)
 }
 
 fn seconds_of(unit: char) -> Option<u64> {
@@ -149,12 +153,19 @@ fn until(text: &str, now: &Zoned) -> Result<f64, TimeError> {
         return Err(TimeError::NotATime(text.to_owned()));
     };
     if end <= now.timestamp() {
-        let text = text.to_owned();
-        let now = now.strftime("%Y-%m-%d %H:%M %:z").to_string();
-        return Err(TimeError::Past { text, now });
+        return Err(past(text, now));
     }
     #[allow(clippy::cast_precision_loss)] // microseconds until the year 9999 fit
     Ok(end.as_microsecond() as f64 / 1e6)
+}
+
+fn past(text: &str, now: &Zoned) -> TimeError {
+    // With the offset: the zone may be another one than the operator thinks.
+    let now = now.strftime("%Y-%m-%d %H:%M %:z");
+    TimeError::Past {
+        text: text.to_owned(),
+        now: now.to_string(),
+    }
 }
 
 fn point(text: &str, now: &Zoned) -> Option<Timestamp> {
@@ -179,12 +190,13 @@ fn time_of_day(text: &str, now: &Zoned) -> Option<Timestamp> {
         return None;
     }
     let time: Time = text.parse().ok()?;
-    let on = |date: Date| local(date.to_datetime(time), now);
-    let today = on(now.date())?;
-    if today > now.timestamp() {
-        return Some(today);
+    let today = now.date();
+    let at = local(today.to_datetime(time), now)?;
+    if at > now.timestamp() {
+        return Some(at);
     }
-    on(now.date().checked_add(1.day()).ok()?)
+    let tomorrow = today.checked_add(1.day()).ok()?;
+    local(tomorrow.to_datetime(time), now)
 }
 
 fn local(at: DateTime, now: &Zoned) -> Option<Timestamp> {
