@@ -7,6 +7,8 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::fs;
 use std::io;
+use std::iter;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
@@ -14,11 +16,13 @@ use std::time::{Duration, Instant, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::listing::Names;
-use super::read::Root;
+use super::read::{FolderId, Root};
 use super::{ALL, Downtime, Listing, Mark, Spool, SpoolError, cause_text};
 
 /// How often the same trouble is logged at the most.
 const LOG_EVERY: Duration = Duration::from_secs(60);
+
+const SECOND: Duration = Duration::from_secs(1);
 
 /// Longest reason that is remembered for a key while the spool is readable, in bytes.
 const REMEMBERED_REASON: usize = 1 << 17;
@@ -99,6 +103,52 @@ struct Trouble {
     logged: Option<(String, Instant)>,
 }
 
+impl Trouble {
+    /// The same is logged once a minute, and whatever it is at most once a second: each entry may fail in words of its
+    /// own, and each poll asks for some.
+    fn is_to_be_logged(&self, text: &str, now: Instant) -> bool {
+        let Some((logged, at)) = &self.logged else {
+            return true;
+        };
+        let least = if logged == text { LOG_EVERY } else { SECOND };
+        now.duration_since(*at) >= least
+    }
+}
+
+/// Opens a folder, and tells which one it is.
+fn open_identified(folder: &Path) -> io::Result<(Root<'_>, FolderId)> {
+    let root = Root::open(folder)?;
+    let identity = root.identity()?;
+    Ok((root, identity))
+}
+
+/// Which folder it is; an error when it cannot be listed.
+fn identity_of_listable(folder: &Path) -> io::Result<FolderId> {
+    fs::read_dir(folder)?;
+    let (_, identity) = open_identified(folder)?;
+    Ok(identity)
+}
+
+/// The one that counts; of two equal ones the first.
+fn stronger(before: Option<Closed>, new: Closed, weights: bool) -> Closed {
+    match before {
+        Some(before) if before.rank(weights) >= new.rank(weights) => before,
+        _ => new,
+    }
+}
+
+/// The downtime with so much of its reason as is remembered.
+fn bounded(downtime: &Arc<Downtime>) -> Arc<Downtime> {
+    if downtime.reason.len() <= REMEMBERED_REASON {
+        return Arc::clone(downtime);
+    }
+    let beginning = downtime.reason.chars().take(REMEMBERED_REASON / 4);
+    Arc::new(Downtime {
+        reason: beginning.collect(),
+        ..Downtime::clone(downtime)
+    })
+}
+
 impl Gate {
     /// Opens the gate's spool: the folder is made if it is missing.
     ///
@@ -106,10 +156,9 @@ impl Gate {
     /// When the folder can neither be made nor listed: a daemon must not start blind.
     pub fn open(spool: Spool) -> Result<Self, SpoolError> {
         spool.create_root()?;
-        let fail = |e| SpoolError::new("read spool folder", spool.root(), e);
-        fs::read_dir(spool.root()).map_err(fail)?;
-        let identity = Root::open(spool.root()).and_then(|root| root.identity());
-        let identity = identity.map_err(fail)?;
+        let identity = identity_of_listable(spool.root());
+        let identity =
+            identity.map_err(|e| SpoolError::new("read spool folder", spool.root(), e))?;
         spool.sweep();
         let gate = Self::new(spool);
         gate.names.met(gate.spool.root(), identity);
@@ -152,22 +201,22 @@ impl Gate {
         }
         let root = OnceCell::new();
         let entries = entries();
+        let names = iter::once(ALL).chain(entries.iter().map(String::as_str));
         let mut strongest: Option<Closed> = None;
-        for name in std::iter::once(ALL).chain(entries.iter().map(String::as_str)) {
+        for name in names {
             if certain.as_ref().is_some_and(|listing| !listing.has(name)) {
                 self.forget(name);
                 continue;
             }
-            let Some(closed) = self.ask(root.get_or_init(|| self.open_root()), name) else {
+            let root = root.get_or_init(|| self.open_root());
+            let Some(closed) = self.ask(root, name) else {
                 continue;
             };
-            let rank = closed.rank(weights);
-            if rank == Rank::Usual {
+            // None is stronger, so no further file needs to be read.
+            if closed.rank(weights) == Rank::Usual {
                 return Some(closed);
             }
-            if strongest.as_ref().is_none_or(|s| s.rank(weights) < rank) {
-                strongest = Some(closed);
-            }
+            strongest = Some(stronger(strongest, closed, weights));
         }
         strongest
     }
@@ -202,8 +251,8 @@ impl Gate {
 
     /// The root, unless it is gone.
     fn open_root(&self) -> Option<Root<'_>> {
-        let opened = Root::open(self.spool.root()).and_then(|root| Ok((root.identity()?, root)));
-        let (identity, root) = opened.map_err(|e| self.note_root(&e)).ok()?;
+        let opened = open_identified(self.spool.root());
+        let (root, identity) = opened.map_err(|e| self.note_root(&e)).ok()?;
         self.names.met(self.spool.root(), identity);
         Some(root)
     }
@@ -222,21 +271,23 @@ impl Gate {
             }
             Ok(Some(downtime)) => Some((self.remember(name, downtime), false)),
             Err(e) => {
-                let what = self.spool.root().join(name);
-                self.note(&format!(
-                    "spool entry {}: {}",
-                    what.display(),
-                    cause_text(&e)
-                ));
-                let known = self.remembered(name);
-                let unread = || Arc::new(Downtime::unreadable(name));
-                let downtime = known.or_else(|| root.has(name).then(unread))?;
-                Some((downtime, true))
+                self.note_entry(name, &e);
+                Some((self.held(root, name)?, true))
             }
         }
     }
 
-    fn remember(&self, name: &str, mut downtime: Downtime) -> Arc<Downtime> {
+    /// What counts for an entry that cannot be read: what it said last, else that it is there.
+    fn held(&self, root: &Root<'_>, name: &str) -> Option<Arc<Downtime>> {
+        if let Some(known) = self.remembered(name) {
+            return Some(known);
+        }
+        // Somebody wrote it, and perhaps to take the service down.
+        let is_there = root.has(name);
+        is_there.then(|| Arc::new(Downtime::unreadable(name)))
+    }
+
+    fn remember(&self, name: &str, downtime: Downtime) -> Arc<Downtime> {
         let mut last = self.last_down();
         if let Some(known) = last.get(name)
             && **known == downtime
@@ -244,27 +295,17 @@ impl Gate {
             return Arc::clone(known);
         }
         self.any_down.store(true, Ordering::Release);
-        if downtime.reason.len() <= REMEMBERED_REASON {
-            let downtime = Arc::new(downtime);
-            last.insert(name.into(), Arc::clone(&downtime));
-            return downtime;
-        }
-        let whole = Arc::new(downtime.clone());
-        downtime.reason = downtime
-            .reason
-            .chars()
-            .take(REMEMBERED_REASON / 4)
-            .collect();
-        last.insert(name.into(), Arc::new(downtime));
+        let whole = Arc::new(downtime);
+        last.insert(name.into(), bounded(&whole));
         whole
     }
 
     fn remembered(&self, name: &str) -> Option<Arc<Downtime>> {
-        let now = SystemTime::now();
-        self.last_down()
-            .get(name)
-            .filter(|d| !d.is_over(now))
-            .cloned()
+        let last = self.last_down();
+        let known = last.get(name)?;
+        // It may have ended while it could not be read.
+        let is_over = known.is_over(SystemTime::now());
+        (!is_over).then(|| Arc::clone(known))
     }
 
     fn forget(&self, name: &str) {
@@ -283,11 +324,14 @@ impl Gate {
     }
 
     fn note_root(&self, e: &io::Error) {
-        self.note(&format!(
-            "spool folder {}: {}",
-            self.spool.root().display(),
-            cause_text(e)
-        ));
+        let (folder, cause) = (self.spool.root().display(), cause_text(e));
+        self.note(&format!("spool folder {folder}: {cause}"));
+    }
+
+    fn note_entry(&self, name: &str, e: &io::Error) {
+        let path = self.spool.root().join(name);
+        let (path, cause) = (path.display(), cause_text(e));
+        self.note(&format!("spool entry {path}: {cause}"));
     }
 
     /// Counts a trouble; logs it when it is new or was last logged a minute ago.
@@ -295,11 +339,7 @@ impl Gate {
         self.errors.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         let mut trouble = self.trouble();
-        let quiet = |(t, at): &(String, Instant)| {
-            t == text && now.duration_since(*at) < LOG_EVERY
-                || now.duration_since(*at) < Duration::from_secs(1)
-        };
-        if !trouble.logged.as_ref().is_some_and(quiet) {
+        if trouble.is_to_be_logged(text, now) {
             trouble.logged = Some((text.to_owned(), now));
             log::error!(kind = "spool", text = text; "{text}; every service keeps the state read last");
         }
@@ -313,17 +353,14 @@ impl Gate {
 
     /// The last trouble with the spool, if it came within the last `within`.
     pub fn trouble_within(&self, within: Duration) -> Option<String> {
-        self.trouble()
-            .last
-            .as_ref()
-            .filter(|(_, at)| at.elapsed() < within)
-            .map(|(text, _)| text.clone())
+        let trouble = self.trouble();
+        let (text, at) = trouble.last.as_ref()?;
+        (at.elapsed() < within).then(|| text.clone())
     }
 
     fn last_down(&self) -> MutexGuard<'_, HashMap<Box<str>, Arc<Downtime>>> {
-        self.last_down
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        let last = self.last_down.lock();
+        last.unwrap_or_else(PoisonError::into_inner)
     }
 
     fn trouble(&self) -> MutexGuard<'_, Trouble> {

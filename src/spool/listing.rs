@@ -18,6 +18,7 @@ use nix::fcntl::OFlag;
 
 use super::ALL;
 use super::downtime::unix_seconds;
+use super::read::FolderId;
 
 /// How long a folder must have been unchanged before its listing is trusted; some ticks of a kernel's coarse clock.
 const SETTLED: f64 = 0.05;
@@ -43,7 +44,7 @@ const FOLDER: OFlag = OFlag::O_PATH.union(OFlag::O_DIRECTORY);
 pub(super) struct Names {
     known: RwLock<KnownNames>,
     /// Device and inode of the folder, once seen.
-    folder: Mutex<Option<(u64, u64)>>,
+    folder: Mutex<Option<FolderId>>,
 }
 
 #[derive(Debug, Default)]
@@ -149,7 +150,7 @@ impl Stamp {
 
 impl Names {
     /// Notes which folder the path names now, by device and inode; warns when it has become another one.
-    pub(super) fn met(&self, root: &Path, now: (u64, u64)) {
+    pub(super) fn met(&self, root: &Path, now: FolderId) {
         let before = self
             .folder
             .lock()

@@ -14,6 +14,9 @@ use nix::sys::stat::Mode;
 use super::downtime::Downtime;
 use crate::os::cause::cause_text;
 
+/// A folder, whatever names it has: device and inode.
+pub(super) type FolderId = (u64, u64);
+
 /// Most that is read of a spool file, in bytes. A longer file is a downtime too.
 const CONTENT_MAX: u64 = 1 << 20;
 
@@ -40,8 +43,9 @@ impl<'a> Root<'a> {
     }
 
     /// What tells this folder from any other one: device and inode.
-    pub(super) fn identity(&self) -> io::Result<(u64, u64)> {
-        self.folder.metadata().map(|m| (m.dev(), m.ino()))
+    pub(super) fn identity(&self) -> io::Result<FolderId> {
+        let metadata = self.folder.metadata()?;
+        Ok((metadata.dev(), metadata.ino()))
     }
 
     /// Whether there is an entry of a name, though it cannot be read: neither a folder nor a link to nothing is one.
