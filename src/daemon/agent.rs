@@ -10,6 +10,7 @@
 //! Agents are accepted like pollers of HTTP, and the same limits apply to their connections. One that has sent no complete
 //! line is idle.
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -71,12 +72,15 @@ impl Service<TcpStream> for Agents {
         let text = answer(&self.0, &line, from, arrived).await;
         let question = String::from_utf8_lossy(&line);
         log::debug!("agent-check from {from}: {question:?} is answered {text}");
-        let sending = async {
-            stream.write_all(format!("{text}\n").as_bytes()).await?;
-            stream.shutdown().await
-        };
-        let _ = timeout(WRITE, sending).await;
+        // Whether it arrives is the balancer's to notice: it asks again.
+        let _ = timeout(WRITE, send(&mut stream, &text)).await;
     }
+}
+
+async fn send(stream: &mut TcpStream, text: &str) -> io::Result<()> {
+    stream.write_all(format!("{text}\n").as_bytes()).await?;
+    // HAProxy reads to the end of the connection.
+    stream.shutdown().await
 }
 
 /// Counts what is none of the agent protocol. HTTP begins like a line that names a check.
@@ -118,26 +122,40 @@ async fn decide(
 /// The line, without its end; empty when nothing came.
 async fn line(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
     let mut line = Vec::new();
-    let mut part = [0; 256];
     let end = time::Instant::now() + LINE;
     let mut until = time::Instant::now() + SILENCE;
     loop {
-        match timeout_at(until, stream.read(&mut part)).await {
+        let part = match timeout_at(until, read_part(stream)).await {
+            Ok(read) => read?,
+            // It says nothing, as one without `agent-send` does.
             Err(_) if line.is_empty() => return Ok(line),
             Err(_) => return Err("the line did not come in time".into()),
-            Ok(Err(e)) => return Err(cause_text(e)),
-            Ok(Ok(0)) => return Ok(line),
-            Ok(Ok(n)) => line.extend_from_slice(&part[..n]),
+        };
+        line.extend_from_slice(&part);
+        if part.is_empty() || is_whole(&mut line) {
+            return Ok(line);
         }
         until = end;
-        if let Some(end) = line.iter().position(|b| *b == b'\n') {
+    }
+}
+
+/// What came next; nothing at the end of the connection.
+async fn read_part(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
+    let mut part = vec![0; 256];
+    let length = stream.read(&mut part).await.map_err(cause_text)?;
+    part.truncate(length);
+    Ok(part)
+}
+
+/// Whether the end of the line has come, which is cut off then, or the line is too long for a name and so answered as
+/// what it is.
+fn is_whole(line: &mut Vec<u8>) -> bool {
+    match line.iter().position(|byte| *byte == b'\n') {
+        Some(end) => {
             line.truncate(end);
-            return Ok(line);
+            true
         }
-        if line.len() > LINE_MAX {
-            // Answered as what it is: no name.
-            return Ok(line);
-        }
+        None => line.len() > LINE_MAX,
     }
 }
 
@@ -158,29 +176,37 @@ impl AgentLine {
             return Err(format!("agent-send is over {LINE_MAX} bytes"));
         }
         if text.contains('/') {
-            let slash = if text.starts_with('/') { "" } else { "/" };
-            let uri = format!("{slash}{text}").parse();
-            return uri
-                .map(Self::Path)
-                .map_err(|e| format!("agent-send {text:?}: {e}"));
+            return Self::parse_path(text);
         }
         let name = if text.is_empty() { ALL } else { text };
         let key = Key::parse(name).map_err(|e| format!("agent-send {text:?}: {e}"))?;
         Ok(Self::Spool(key))
     }
 
+    fn parse_path(text: &str) -> Result<Self, String> {
+        let slash = if text.starts_with('/') { "" } else { "/" };
+        match format!("{slash}{text}").parse() {
+            Ok(uri) => Ok(Self::Path(uri)),
+            Err(e) => Err(format!("agent-send {text:?}: {e}")),
+        }
+    }
+
     /// The check, and headers that name the host of an instance, as nerve does.
     fn check(&self) -> Result<(CheckPath<'_>, HeaderMap), String> {
         match self {
-            Self::Path(uri) => match route::parse(&Method::GET, uri.path(), uri.query()) {
-                Ok(Route::Check(path)) => Ok((path, HeaderMap::new())),
-                _ => Err(format!(
-                    "agent-send {:?} is no check; write one such as http/web/8080/health",
-                    uri.to_string()
-                )),
-            },
+            Self::Path(uri) => Ok((check_path(uri)?, HeaderMap::new())),
             Self::Spool(key) => Ok((spool_path(key), naming_host(key))),
         }
+    }
+}
+
+fn check_path(uri: &Uri) -> Result<CheckPath<'_>, String> {
+    match route::parse(&Method::GET, uri.path(), uri.query()) {
+        Ok(Route::Check(path)) => Ok(path),
+        _ => Err(format!(
+            "agent-send {:?} is no check; write one such as http/web/8080/health",
+            uri.to_string()
+        )),
     }
 }
 
@@ -206,29 +232,36 @@ fn naming_host(key: &Key) -> HeaderMap {
 
 /// The answer's line, without its end.
 fn said(verdict: &Verdict, weights: bool) -> String {
-    let (outcome, drain) = match verdict {
-        Verdict::Down(closed) => return down(&closed.downtime),
-        Verdict::Refused(outcome) => return failing(outcome),
-        Verdict::Open { outcome, drain } => (outcome, drain),
-    };
-    match outcome {
-        Some(outcome) if !outcome.passes() => failing(outcome),
-        _ if !weights => "up".into(),
-        _ if drain.is_some() => "up 0%".into(),
-        _ => "up 100%".into(),
+    match verdict {
+        Verdict::Down(closed) => down(&closed.downtime),
+        Verdict::Refused(outcome) => failing(outcome),
+        Verdict::Open { outcome, drain } => match outcome {
+            Some(outcome) if !outcome.passes() => failing(outcome),
+            _ => up(weights, drain.is_some()).to_owned(),
+        },
+    }
+}
+
+fn up(weights: bool, drains: bool) -> &'static str {
+    match (weights, drains) {
+        (false, _) => "up",
+        (true, true) => "up 0%",
+        // The weight is told each time, as it stays in HAProxy what it was told last.
+        (true, false) => "up 100%",
     }
 }
 
 /// `down #who: why`.
 fn down(downtime: &Downtime) -> String {
-    let who = downtime
-        .by()
-        .map(|by| format!("{by}: "))
-        .unwrap_or_default();
-    comment(&format!("{who}{}", downtime.reason))
+    let reason = &downtime.reason;
+    match downtime.by() {
+        Some(by) => comment(&format!("{by}: {reason}")),
+        None => comment(reason),
+    }
 }
 
 fn failing(outcome: &Outcome) -> String {
+    // HAProxy reads lines of its buffer's size at most, and shows less.
     let start = &outcome.body[..outcome.body.len().min(400)];
     let code = outcome.status.as_u16();
     comment(&format!("{code} {}", String::from_utf8_lossy(start)))
@@ -236,7 +269,10 @@ fn failing(outcome: &Outcome) -> String {
 
 /// The space in front of `#` matters: `down#why` is a word that HAProxy does not know.
 fn comment(text: &str) -> String {
-    reason_phrase(text).map_or("down".into(), |text| format!("down #{text}"))
+    match reason_phrase(text) {
+        Some(text) => format!("down #{text}"),
+        None => "down".to_owned(),
+    }
 }
 
 #[cfg(test)]

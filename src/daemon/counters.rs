@@ -55,8 +55,10 @@ pub(super) struct Durations {
 impl Durations {
     fn add(&self, took: Duration) {
         let seconds = took.as_secs_f64();
-        let bucket = BUCKETS.iter().position(|bound| seconds <= *bound);
-        add(bucket.map_or(&self.longer, |place| &self.buckets[place]), 1);
+        match BUCKETS.iter().position(|bound| seconds <= *bound) {
+            Some(place) => add(&self.buckets[place], 1),
+            None => add(&self.longer, 1),
+        }
         // Half a million years fit.
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         add(&self.microseconds, micros);
@@ -85,7 +87,9 @@ impl Counters {
 
     /// Counts an answer.
     pub fn answered(&self, status: u16, took: Duration) {
-        add(&self.classes[usize::from(status / 100).min(5)], 1);
+        // The first is for agents, whose answers have no status.
+        let class = usize::from(status / 100).min(5);
+        add(&self.classes[class], 1);
         self.answered_in.add(took);
     }
 
@@ -97,15 +101,20 @@ impl Counters {
 
     /// Counts a probe.
     pub fn probed(&self, protocol: &str, passed: bool, took: Duration) {
-        let row = PROTOCOLS.iter().position(|p| p.name == protocol);
-        let Some(probes) = row.and_then(|row| self.probes.get(row)) else {
-            return;
-        };
-        match passed {
-            true => add(&probes.passed, 1),
-            false => add(&probes.failed, 1),
+        if let Some(probes) = self.of_protocol(protocol) {
+            let counter = if passed {
+                &probes.passed
+            } else {
+                &probes.failed
+            };
+            add(counter, 1);
+            probes.took.add(took);
         }
-        probes.took.add(took);
+    }
+
+    fn of_protocol(&self, name: &str) -> Option<&ProbeCounters> {
+        let row = PROTOCOLS.iter().position(|p| p.name == name)?;
+        self.probes.get(row)
     }
 }
 

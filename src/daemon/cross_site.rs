@@ -39,10 +39,16 @@ fn is_own(origin: &HeaderValue, this_host: ThisHost<'_>, page_hosts: &[String]) 
     if is_our_port && this_host.is(&origin.host) {
         return true;
     }
-    match &origin.host {
+    // A proxy before the page listens where it likes; that it is ours, its name says.
+    let may_be_proxy = is_our_port || origin.is_usual_port;
+    may_be_proxy && is_proxy_name(&origin.host, page_hosts)
+}
+
+fn is_proxy_name(host: &Host, page_hosts: &[String]) -> bool {
+    match host {
         Host::Name(name) => {
             let name = name.strip_suffix('.').unwrap_or(name);
-            (is_our_port || origin.is_usual_port) && is_page_host(page_hosts, name)
+            is_page_host(page_hosts, name)
         }
         Host::Local | Host::Address(_) => false,
     }
@@ -56,13 +62,18 @@ struct Origin {
     is_usual_port: bool,
 }
 
+fn usual_port(scheme: &str) -> Option<u16> {
+    match scheme {
+        "http" => Some(80),
+        "https" => Some(443),
+        // Of a browser's extension, for example.
+        _ => None,
+    }
+}
+
 fn parsed(origin: &str) -> Option<Origin> {
     let (scheme, place) = origin.split_once("://")?;
-    let usual_port = match scheme {
-        "http" => 80,
-        "https" => 443,
-        _ => return None,
-    };
+    let usual_port = usual_port(scheme)?;
     let (host, port) = match place.rsplit_once(':') {
         // The last colon of `[::1]` is a part of the address.
         Some((host, port)) if !port.ends_with(']') => (host, parse_port(port).ok()?),

@@ -33,20 +33,26 @@ impl Source for EventFields<'_> {
     fn visit<'kvs>(&'kvs self, visitor: &mut dyn VisitSource<'kvs>) -> Result<(), Error> {
         let event = self.0;
         visitor.visit_pair(Key::from_str("kind"), event.kind.word().into())?;
-        for (name, text) in [
-            ("service", &event.service),
-            ("check", &event.check),
-            ("text", &event.text),
-            ("by", &event.by),
-        ] {
+        for (name, text) in self.texts() {
             if let Some(text) = text {
-                visitor.visit_pair(Key::from_str(name), text.as_str().into())?;
+                visitor.visit_pair(Key::from_str(name), text.into())?;
             }
         }
-        for (name, number) in [("until", &event.until), ("after", &event.after)] {
-            visitor.visit_pair(Key::from_str(name), number.to_value())?;
-        }
+        visitor.visit_pair(Key::from_str("until"), event.until.to_value())?;
+        visitor.visit_pair(Key::from_str("after"), event.after.to_value())?;
         visitor.visit_pair(Key::from_str("expired"), event.expired.to_value())
+    }
+}
+
+impl EventFields<'_> {
+    fn texts(&self) -> [(&'static str, Option<&str>); 4] {
+        let event = self.0;
+        [
+            ("service", event.service.as_deref()),
+            ("check", event.check.as_deref()),
+            ("text", event.text.as_deref()),
+            ("by", event.by.as_deref()),
+        ]
     }
 }
 
@@ -55,10 +61,7 @@ fn sentence(event: &HostEvent) -> String {
     let name = name(event);
     match event.kind {
         EventKind::Down => down(event, name),
-        EventKind::Lifted if event.expired == Some(true) => {
-            format!("the downtime of {name} ended{}", after(event))
-        }
-        EventKind::Lifted => format!("the downtime of {name} was lifted{}", after(event)),
+        EventKind::Lifted => lifted(event, name),
         EventKind::Spool => format!("the spool can be read again{}", after(event)),
         EventKind::Group => group(event, name),
         // Who notices these tells of them.
@@ -76,16 +79,23 @@ fn name(event: &HostEvent) -> &str {
 }
 
 fn down(event: &HostEvent, name: &str) -> String {
-    let by = match &event.by {
-        Some(user) => format!(" by {user}"),
-        None => String::new(),
-    };
-    let until = match event.until {
-        Some(end) => format!(" until {end:.0}"),
-        None => String::new(),
-    };
+    let mut text = format!("{name} was taken down");
+    if let Some(user) = &event.by {
+        text.push_str(&format!(" by {user}"));
+    }
+    if let Some(end) = event.until {
+        text.push_str(&format!(" until {end:.0}"));
+    }
     let reason = event.text.as_deref().unwrap_or_default();
-    format!("{name} was taken down{by}{until}: {reason}")
+    format!("{text}: {reason}")
+}
+
+fn lifted(event: &HostEvent, name: &str) -> String {
+    let verb = match event.expired {
+        Some(true) => "ended",
+        _ => "was lifted",
+    };
+    format!("the downtime of {name} {verb}{}", after(event))
 }
 
 fn group(event: &HostEvent, name: &str) -> String {

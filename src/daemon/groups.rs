@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use hyper::body::Incoming;
 use hyper::{Request, StatusCode};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -44,29 +45,25 @@ impl GroupTasks {
     /// # Errors
     /// When an address cannot be listened on.
     pub fn start(state: &Arc<DaemonState>, own: Vec<SocketAddr>) -> Result<Self, GroupListenError> {
-        let live = Arc::clone(state);
-        let means = Means {
-            runner: Arc::new(state.checker.fresh()),
-            context: Box::new(move || Arc::clone(&live.live().context)),
-            states: Arc::clone(state.checker.groups()),
-            spool: Some(state.gate.spool().clone()),
-        };
-        let mut groups = Self {
+        let mut groups = Self::new(state, own);
+        let faults = groups.listen();
+        groups.tell_listeners();
+        // Who starts by hand mends one after the other; a reload logs them all.
+        if let Some(fault) = faults.into_iter().next() {
+            return Err(fault);
+        }
+        groups.watch();
+        Ok(groups)
+    }
+
+    fn new(state: &Arc<DaemonState>, own: Vec<SocketAddr>) -> Self {
+        Self {
             state: Arc::clone(state),
-            means: Arc::new(means),
+            means: Arc::new(means(state)),
             reload: watch::channel(()).0,
             watches: HashMap::new(),
             listeners: HashMap::new(),
             own,
-        };
-        let faults = groups.listen();
-        groups.tell_listeners();
-        match faults.into_iter().next() {
-            Some(fault) => Err(fault),
-            None => {
-                groups.watch();
-                Ok(groups)
-            }
         }
     }
 
@@ -96,10 +93,8 @@ impl GroupTasks {
 
     /// Opens and closes listeners; what could not be opened.
     fn listen(&mut self) -> Vec<GroupListenError> {
-        let config = Arc::clone(&self.state.live().config);
-        let groups = config.groups.iter();
-        let wanted = groups.filter_map(|(name, group)| Some((group.listen?, name.clone())));
-        let wanted: Vec<(SocketAddr, String)> = wanted.collect();
+        let wanted = wanted_listeners(&self.state.live().config);
+        // First, as an address may go from one group to another.
         self.close_all_but(&wanted);
         let mut errors = Vec::new();
         for (address, name) in wanted {
@@ -140,15 +135,21 @@ impl GroupTasks {
         let Ok(service) = ServiceName::parse(name) else {
             return Ok(());
         };
+        let stop = self.serve(listener, service);
+        self.listeners.insert((address, name.to_owned()), stop);
+        Ok(())
+    }
+
+    /// Serves a group on a listener; gives what stops it.
+    fn serve(&self, listener: TcpListener, name: ServiceName) -> watch::Sender<bool> {
         let handler = GroupHandler {
             state: Arc::clone(&self.state),
-            name: service,
+            name,
         };
         let (stop, stopped) = watch::channel(false);
         let connections = Arc::clone(&self.state.connections);
         tokio::spawn(accept::run(listener, connections, Http(handler), stopped));
-        self.listeners.insert((address, name.to_owned()), stop);
-        Ok(())
+        stop
     }
 
     /// Tells the probes where hacheck itself listens, so that they keep off. Gives whether that has changed.
@@ -160,13 +161,7 @@ impl GroupTasks {
 
     /// Whether the daemon itself is there: the kernel would let a group in too, and deal requests out by chance.
     fn is_own(&self, address: SocketAddr) -> bool {
-        let overlaps = |own: &SocketAddr| {
-            own.port() == address.port()
-                && (own.ip() == address.ip()
-                    || own.ip().is_unspecified()
-                    || address.ip().is_unspecified())
-        };
-        self.own.iter().any(overlaps)
+        self.own.iter().any(|own| overlap(*own, address))
     }
 
     /// Starts the watches that do not run. Those that are gone end by themselves.
@@ -176,15 +171,40 @@ impl GroupTasks {
         for (name, _) in config.groups.iter().filter(|(_, g)| g.every.is_some()) {
             // One that has just been told to end, and is in the configuration again, reads that and goes on.
             if !self.watches.contains_key(name) {
-                let run = watching::run(
-                    name.clone(),
-                    Arc::clone(&self.means),
-                    self.reload.subscribe(),
-                );
-                self.watches.insert(name.clone(), tokio::spawn(run));
+                let task = self.start_watch(name);
+                self.watches.insert(name.clone(), task);
             }
         }
     }
+
+    fn start_watch(&self, name: &str) -> JoinHandle<()> {
+        let means = Arc::clone(&self.means);
+        let reload = self.reload.subscribe();
+        tokio::spawn(watching::run(name.to_owned(), means, reload))
+    }
+}
+
+fn means(state: &Arc<DaemonState>) -> Means {
+    let live = Arc::clone(state);
+    Means {
+        runner: Arc::new(state.checker.fresh()),
+        context: Box::new(move || Arc::clone(&live.live().context)),
+        states: Arc::clone(state.checker.groups()),
+        spool: Some(state.gate.spool().clone()),
+    }
+}
+
+/// The addresses that groups listen on, with the groups' names.
+fn wanted_listeners(config: &Config) -> Vec<(SocketAddr, String)> {
+    let groups = config.groups.iter();
+    let wanted = groups.filter_map(|(name, group)| Some((group.listen?, name.clone())));
+    wanted.collect()
+}
+
+fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
+    let (a, b) = (one.ip(), other.ip());
+    let share_addresses = a == b || a.is_unspecified() || b.is_unspecified();
+    one.port() == other.port() && share_addresses
 }
 
 /// Answers any URL with the state of one group, for balancers that can ask for only one thing.
@@ -206,13 +226,7 @@ impl Handler for GroupHandler {
         arrived: Instant,
     ) -> Reply {
         let state = &self.state;
-        let path = CheckPath {
-            protocol: Protocol::find(GROUP),
-            service: self.name.clone(),
-            port: Some(0),
-            rest: "",
-            query: request.uri().query(),
-        };
+        let path = self.path(request.uri().query());
         let live = state.live();
         let from = poller.ip().to_canonical();
         let (face, headers) = (Face::GroupListener, request.headers());
@@ -223,6 +237,19 @@ impl Handler for GroupHandler {
         state.counters.answered(code, arrived.elapsed());
         poll.answered(state, &verdict, code);
         reply
+    }
+}
+
+impl GroupHandler {
+    /// The check of the group, whatever path is asked for.
+    fn path<'q>(&self, query: Option<&'q str>) -> CheckPath<'q> {
+        CheckPath {
+            protocol: Protocol::find(GROUP),
+            service: self.name.clone(),
+            port: Some(0),
+            rest: "",
+            query,
+        }
     }
 }
 

@@ -18,20 +18,21 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Starts the thread.
 pub(super) fn start(state: &Arc<DaemonState>) {
     let state = Arc::clone(state);
-    let watch = move || {
-        let mut groups = HashMap::new();
-        loop {
-            state.look_at_spool();
-            look_at_groups(&state, &mut groups);
-            std::thread::sleep(EVERY);
-        }
-    };
     let thread = std::thread::Builder::new().name("host-watch".into());
-    if let Err(e) = thread.spawn(watch) {
+    if let Err(e) = thread.spawn(move || watch(&state)) {
+        let cause = cause_text(e);
         log::warn!(
-            "cannot start the thread that watches the spool: {}; /overview shows no changes of it",
-            cause_text(e)
+            "cannot start the thread that watches the spool: {cause}; /overview shows no changes of it"
         );
+    }
+}
+
+fn watch(state: &DaemonState) {
+    let mut groups = HashMap::new();
+    loop {
+        state.look_at_spool();
+        look_at_groups(state, &mut groups);
+        std::thread::sleep(EVERY);
     }
 }
 
@@ -43,14 +44,13 @@ fn look_at_groups(state: &DaemonState, known: &mut KnownGroups) {
     known.retain(|name, _| live.config.groups.contains_key(name));
     for (name, settings) in &live.config.groups {
         let group = state.checker.groups().get(name);
-        let Some(event) = group_event(name, &group, known) else {
-            continue;
-        };
-        // Who watches a group logs for itself.
-        if settings.every.is_none() {
-            event_log::changed(&event);
+        if let Some(event) = group_event(name, &group, known) {
+            // Who watches a group logs for itself.
+            if settings.every.is_none() {
+                event_log::changed(&event);
+            }
+            state.happened(event);
         }
-        state.happened(event);
     }
 }
 
@@ -59,22 +59,20 @@ fn group_event(name: &str, group: &GroupState, known: &mut KnownGroups) -> Optio
     let up = group.up?;
     let changed = group.changed.unwrap_or_else(unix_now);
     let before = known.insert(name.to_owned(), (up, changed));
-    let after = match before {
-        Some((was_up, _)) if was_up == up => return None,
-        None if up => return None,
-        Some((_, since)) if up => Some(changed - since),
-        _ => None,
-    };
-    let text = match up {
-        true => None,
-        false => Some(group.summary.clone()),
-    };
-    Some(HostEvent {
+    let was_up = before.is_none_or(|(was_up, _)| was_up);
+    if was_up == up {
+        return None;
+    }
+    let event = HostEvent {
         service: Some(name.to_owned()),
-        text,
-        after,
         ..HostEvent::new(changed, EventKind::Group)
-    })
+    };
+    if up {
+        let after = before.map(|(_, since)| changed - since);
+        return Some(HostEvent { after, ..event });
+    }
+    let text = Some(group.summary.clone());
+    Some(HostEvent { text, ..event })
 }
 
 #[cfg(test)]

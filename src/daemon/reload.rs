@@ -44,23 +44,22 @@ fn read_again(file: &Path, options: &Options, state: &DaemonState) -> bool {
     for key in restart {
         log::warn!("SIGHUP: {key} has changed; it takes effect at the next restart");
     }
-    logging::set_level(options.level(&new.config));
-    logging::set_rate(new.config.log.log_rate);
-    logging::set_format(new.config.log.log_format);
+    set_log(options, &new.config);
     state.set_live(new);
     log::info!("SIGHUP: configuration read from {}", file.display());
     true
 }
 
+fn set_log(options: &Options, config: &Config) {
+    logging::set_level(options.level(config));
+    logging::set_rate(config.log.log_rate);
+    logging::set_format(config.log.log_format);
+}
+
 fn load(file: &Path) -> Option<Loaded> {
     match config::reload(file) {
         Ok(loaded) => {
-            for warning in &loaded.warnings {
-                log::warn!("{warning}");
-            }
-            for note in &loaded.notes {
-                log::info!("{note}");
-            }
+            log_remarks(&loaded);
             Some(loaded)
         }
         Err(faults) => {
@@ -70,10 +69,20 @@ fn load(file: &Path) -> Option<Loaded> {
     }
 }
 
+fn log_remarks(loaded: &Loaded) {
+    for warning in &loaded.warnings {
+        log::warn!("{warning}");
+    }
+    for note in &loaded.notes {
+        log::info!("{note}");
+    }
+}
+
 fn set_up(config: Config, old: &Live, memory: &Arc<MemoryBudget>) -> Result<Live, SetupError> {
     let tokens = Tokens::reload(&config.daemon.remote_spool_tokens);
     let new = Live::new(config, tokens, &old.own, memory)?;
     let path = &new.config.log.log_path;
+    // Last of what can fail, as a log that has moved would not move back.
     if *path != old.config.log.log_path {
         logging::redirect(path).map_err(SetupError::Log)?;
     }

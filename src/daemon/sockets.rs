@@ -42,30 +42,28 @@ pub struct Listeners {
 impl Sockets {
     /// The addresses of all that have one.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        self.http
-            .ports
-            .iter()
-            .chain(&self.agent)
-            .filter_map(|s| s.local_addr().ok())
-            .collect()
+        let sockets = self.http.ports.iter().chain(&self.agent);
+        sockets.filter_map(|s| s.local_addr().ok()).collect()
     }
-}
 
-impl Sockets {
     /// Takes a socket of the service manager.
     fn take(&mut self, socket: PassedSocket) -> Result<(), StartError> {
+        let address = address_of(&socket)?;
         let PassedSocket { name, listener } = socket;
-        let address = listener.local_addr();
-        let address =
-            address.map_err(|e| StartError::Socket(format!("use the passed socket {name}"), e))?;
-        let (what, sockets) = match name.as_str() {
-            AGENT => (ANSWERING_AGENTS, &mut self.agent),
-            _ => (LISTENING, &mut self.http.ports),
+        let (what, sockets) = if name == AGENT {
+            (ANSWERING_AGENTS, &mut self.agent)
+        } else {
+            (LISTENING, &mut self.http.ports)
         };
         log::info!("{what} on {address}, a socket of the service manager ({name})");
         sockets.push(listener);
         Ok(())
     }
+}
+
+fn address_of(socket: &PassedSocket) -> Result<SocketAddr, StartError> {
+    let address = socket.listener.local_addr();
+    address.map_err(|e| StartError::Socket(format!("use the passed socket {}", socket.name), e))
 }
 
 impl Listeners {
@@ -87,17 +85,11 @@ impl Listeners {
     /// # Errors
     /// When file descriptors are wanting.
     pub fn share(&self) -> io::Result<Self> {
+        let ports = self.ports.iter().map(TcpListener::try_clone);
+        let unix = self.unix.as_ref().map(UnixListener::try_clone);
         Ok(Self {
-            ports: self
-                .ports
-                .iter()
-                .map(TcpListener::try_clone)
-                .collect::<io::Result<_>>()?,
-            unix: self
-                .unix
-                .as_ref()
-                .map(UnixListener::try_clone)
-                .transpose()?,
+            ports: ports.collect::<io::Result<_>>()?,
+            unix: unix.transpose()?,
             name: None,
         })
     }
@@ -164,23 +156,35 @@ pub fn open(
         log::info!("-p and -B are not used: the service manager says where to listen");
     }
     if sockets.agent.is_empty() {
-        let ports = match options.agent_ports.is_empty() {
-            true => &config.daemon.agent_ports,
-            false => &options.agent_ports,
-        };
+        let ports = agent_ports(options, config);
         sockets.agent = bind_all(options, ports, ANSWERING_AGENTS)?;
     }
     Ok(sockets)
 }
 
+/// The command line wins over the configuration.
+fn agent_ports<'a>(options: &'a Options, config: &'a Config) -> &'a [u16] {
+    if options.agent_ports.is_empty() {
+        &config.daemon.agent_ports
+    } else {
+        &options.agent_ports
+    }
+}
+
 fn bind_all(options: &Options, ports: &[u16], what: &str) -> Result<Vec<TcpListener>, StartError> {
-    let bind = |port: &u16| {
+    let mut sockets = Vec::new();
+    for port in ports {
         let address = SocketAddr::new(options.bind_address, *port);
-        let listener = accept::bind(address).and_then(tokio::net::TcpListener::into_std);
-        let socket = listener.map_err(|cause| ListenError { address, cause });
-        let socket = socket.map_err(StartError::Listen)?;
+        let socket = bind(address)?;
+        // Of port 0 the kernel chooses one.
         log::info!("{what} on {}", socket.local_addr().unwrap_or(address));
-        Ok(socket)
-    };
-    ports.iter().map(bind).collect()
+        sockets.push(socket);
+    }
+    Ok(sockets)
+}
+
+fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
+    // Into a socket of the standard library, as each thread has a runtime of its own to use it with.
+    let listener = accept::bind(address).and_then(tokio::net::TcpListener::into_std);
+    listener.map_err(|cause| StartError::Listen(ListenError { address, cause }))
 }

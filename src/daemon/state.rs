@@ -18,6 +18,7 @@ use crate::ledger::history::{EventKind, HostEvent};
 use crate::ledger::{Ledger, Moment};
 use crate::net::LocalAddresses;
 use crate::os::host_names::HostNames;
+use crate::probe;
 use crate::spool::{Gate, unix_now};
 
 /// What a reload replaces.
@@ -65,6 +66,22 @@ impl Live {
     }
 }
 
+/// Counts each probe when it ends.
+fn counting(counters: &Arc<Counters>) -> Arc<Observer> {
+    let counters = Arc::clone(counters);
+    Arc::new(move |check, outcome, _| {
+        let took = outcome.run.map_or(Duration::ZERO, |run| run.took);
+        counters.probed(check.protocol.name, outcome.passes(), took);
+    })
+}
+
+/// Whether other targets may be probed than before.
+fn reaches_elsewhere(new: &probe::Settings, old: &probe::Settings) -> bool {
+    new.check_hosts != old.check_hosts
+        || new.allowed_ports != old.allowed_ports
+        || new.login_to != old.login_to
+}
+
 /// What all requests share.
 pub struct DaemonState {
     /// When it began.
@@ -97,18 +114,12 @@ impl DaemonState {
         let counters = Arc::new(Counters::new());
         let started_unix = unix_now();
         let mut ledger = Ledger::new(&config.ledger);
-        ledger
-            .events
-            .push(HostEvent::new(started_unix, EventKind::Start));
-        let counting = Arc::clone(&counters);
-        let observer: Arc<Observer> = Arc::new(move |check, outcome, _| {
-            let took = outcome.run.map_or(Duration::ZERO, |run| run.took);
-            counting.probed(check.protocol.name, outcome.passes(), took);
-        });
+        let start = HostEvent::new(started_unix, EventKind::Start);
+        ledger.events.push(start);
         Self {
             started: Instant::now(),
             gate,
-            checker: Checker::new(&config.check, observer),
+            checker: Checker::new(&config.check, counting(&counters)),
             connections: Arc::new(Connections::new(
                 room::connections(config),
                 config.http.clone(),
@@ -155,12 +166,9 @@ impl DaemonState {
         self.checker.cache().set(&live.config.check);
         self.memory.set_limit(room::memory_limit(&live.config));
         let before = self.live();
-        let (new, old) = (&live.config.probe, &before.config.probe);
-        let other_reach = new.check_hosts != old.check_hosts
-            || new.allowed_ports != old.allowed_ports
-            || new.login_to != old.login_to;
+        let is_other = reaches_elsewhere(&live.config.probe, &before.config.probe);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
-        if other_reach {
+        if is_other {
             // What may no longer be probed must not be told from memory either.
             self.checker.cache().clear();
         }

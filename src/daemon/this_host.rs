@@ -29,6 +29,7 @@ impl ThisHost<'_> {
     }
 
     fn has_name(self, name: &str) -> bool {
+        // A dot at the end keeps resolvers from trying domains of their own.
         let name = name.strip_suffix('.').unwrap_or(name);
         name == "localhost" || self.names.has(name)
     }
@@ -42,8 +43,9 @@ pub(super) fn is_page_host(page_hosts: &[String], name: &str) -> bool {
 
 fn covers(known: &str, name: &str) -> bool {
     let known = known.to_ascii_lowercase();
-    match known.starts_with('.') {
-        true => name.len() > known.len() && name.ends_with(&known),
-        false => name == known,
+    if known.starts_with('.') {
+        name.len() > known.len() && name.ends_with(&known)
+    } else {
+        name == known
     }
 }

@@ -26,23 +26,34 @@ pub(super) fn start(
     number: usize,
     sockets: Listeners,
     state: Arc<DaemonState>,
-    mut stopped: watch::Receiver<bool>,
+    stopped: watch::Receiver<bool>,
     dog: Option<Watchdog>,
 ) -> Result<JoinHandle<()>, StartError> {
     let runtime = runtime()?;
     let work = move || {
-        runtime.block_on(async {
-            if let Some(dog) = dog {
-                tokio::spawn(dog.beat(number - 1));
-            }
-            if let Err(e) = sockets.accept_all(&state, &stopped) {
-                log::error!("thread {number} cannot use the sockets: {}", cause_text(e));
-            }
-            let _ = stopped.wait_for(|stop| *stop).await;
-            state.connections.drained().await;
-        });
+        runtime.block_on(serve(number, sockets, state, stopped, dog));
+        // Look-ups of names may hang, and are not waited for.
         runtime.shutdown_background();
     };
     let named = std::thread::Builder::new().name(format!("serve-{number}"));
-    named.spawn(work).map_err(|e| StartError::Thread(number, e))
+    let started = named.spawn(work);
+    started.map_err(|e| StartError::Thread(number, e))
+}
+
+async fn serve(
+    number: usize,
+    sockets: Listeners,
+    state: Arc<DaemonState>,
+    mut stopped: watch::Receiver<bool>,
+    dog: Option<Watchdog>,
+) {
+    if let Some(dog) = dog {
+        tokio::spawn(dog.beat(number - 1));
+    }
+    if let Err(e) = sockets.accept_all(&state, &stopped) {
+        log::error!("thread {number} cannot use the sockets: {}", cause_text(e));
+    }
+    // An error means that the sender is gone, which ends the daemon too.
+    let _ = stopped.wait_for(|stop| *stop).await;
+    state.connections.drained().await;
 }

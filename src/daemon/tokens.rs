@@ -3,6 +3,7 @@
 //! Rule: a token is compared in a time that says nothing of how much of it was right, and never shows in a log.
 
 use std::fmt;
+use std::fs::File;
 use std::hint::black_box;
 use std::io::{self, Read as _};
 use std::os::unix::fs::MetadataExt as _;
@@ -10,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::os::cause::cause_text;
 use crate::os::reading::{FileError, open_regular};
-use hyper::header::{AUTHORIZATION, HeaderMap};
+use hyper::header::{AUTHORIZATION, HeaderMap, HeaderValue};
 
 /// Fewest bytes of a token; shorter ones could be guessed.
 const MIN: usize = 16;
@@ -83,23 +84,29 @@ impl Tokens {
         let Some(value) = headers.get(AUTHORIZATION) else {
             return Bearer::Missing;
         };
-        let (scheme, given) = match value.as_bytes().split_first_chunk::<7>() {
-            Some((scheme, rest)) => (scheme, rest.trim_ascii()),
-            None => return Bearer::Wrong,
-        };
-        if !scheme.eq_ignore_ascii_case(b"bearer ") {
-            return Bearer::Wrong;
+        match bearer_token(value).and_then(|given| self.find(given)) {
+            Some(token) => Bearer::Holds(&token.name),
+            None => Bearer::Wrong,
         }
-        // All are looked at, so that the time does not tell which one was nearly right either.
-        let found = self.known.iter().fold(None, |found, token| {
-            if same(&token.text, given) {
-                Some(token)
-            } else {
-                found
-            }
-        });
-        found.map_or(Bearer::Wrong, |token| Bearer::Holds(&token.name))
     }
+
+    fn find(&self, given: &[u8]) -> Option<&Token> {
+        let mut found = None;
+        // All are looked at, so that the time does not tell which one was nearly right either.
+        for token in &self.known {
+            if same(&token.text, given) {
+                found = Some(token);
+            }
+        }
+        found
+    }
+}
+
+/// The token of `Authorization: Bearer …`, whose scheme has no case (RFC 9110 section 11.1).
+fn bearer_token(value: &HeaderValue) -> Option<&[u8]> {
+    let (scheme, given) = value.as_bytes().split_first_chunk::<7>()?;
+    let is_bearer = scheme.eq_ignore_ascii_case(b"bearer ");
+    is_bearer.then(|| given.trim_ascii())
 }
 
 fn token(path: &Path) -> Result<Token, TokenError> {
@@ -121,19 +128,28 @@ fn read(path: &Path) -> Result<Token, TokenFault> {
             path.display()
         );
     }
+    let text = content(file).map_err(TokenFault::Read)?;
+    let text = checked(text.trim_ascii())?;
+    let name = path.file_name().unwrap_or(path.as_os_str());
+    let name = name.to_string_lossy().into_owned();
+    Ok(Token { name, text })
+}
+
+fn content(file: File) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
-    let mut start = file.take(MAX as u64 + 1);
-    start.read_to_end(&mut text).map_err(TokenFault::Read)?;
-    let text = text.trim_ascii().to_vec();
+    // One byte more than may be tells a text that is too long.
+    file.take(MAX as u64 + 1).read_to_end(&mut text)?;
+    Ok(text)
+}
+
+fn checked(text: &[u8]) -> Result<Vec<u8>, TokenFault> {
     if text.len() > MAX || !text.iter().all(u8::is_ascii_graphic) {
         return Err(TokenFault::NoToken);
     }
     if text.len() < MIN {
         return Err(TokenFault::Short(text.len()));
     }
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    let name = name.to_string_lossy().into_owned();
-    Ok(Token { name, text })
+    Ok(text.to_vec())
 }
 
 /// Why a file of `remote_spool_tokens` cannot be used.
@@ -175,7 +191,9 @@ impl fmt::Display for TokenError {
 fn same(secret: &[u8], given: &[u8]) -> bool {
     let mut differs = u8::from(secret.len() != given.len());
     for (i, byte) in secret.iter().enumerate() {
-        differs = black_box(differs | (byte ^ given.get(i).copied().unwrap_or(0)));
+        let other = given.get(i).copied().unwrap_or(0);
+        // Or the compiler might end the loop at the first difference.
+        differs = black_box(differs | (byte ^ other));
     }
     black_box(differs) == 0
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Interval, MissedTickBehavior, interval};
 
 use crate::os::systemd;
 
@@ -32,8 +32,7 @@ impl Watchdog {
 
     /// Shows for ever that this thread's runtime is alive. Threads count from 0.
     pub async fn beat(self, thread: usize) {
-        let mut ticks = interval(self.every.max(Duration::from_millis(1)));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks(self.every);
         loop {
             ticks.tick().await;
             if let Some(flag) = self.threads.get(thread) {
@@ -44,8 +43,7 @@ impl Watchdog {
 
     /// Tells the service manager for ever, while all threads beat. For the main thread, which so shows its own life.
     pub async fn report(self) {
-        let mut ticks = interval((self.every * 2).max(Duration::from_millis(1)));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks(self.every * 2);
         loop {
             ticks.tick().await;
             if self.all_beat() {
@@ -58,12 +56,20 @@ impl Watchdog {
     fn all_beat(&self) -> bool {
         let all = self.threads.iter().all(|flag| flag.load(Ordering::Relaxed));
         if all {
-            self.threads
-                .iter()
-                .for_each(|flag| flag.store(false, Ordering::Relaxed));
+            for flag in &*self.threads {
+                flag.store(false, Ordering::Relaxed);
+            }
         }
         all
     }
+}
+
+fn ticks(every: Duration) -> Interval {
+    // An interval of zero panics.
+    let mut ticks = interval(every.max(Duration::from_millis(1)));
+    // After a process was stopped for a while, no burst of ticks makes up for it.
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 #[cfg(test)]
