@@ -51,13 +51,10 @@ impl Downtime {
                 ..Self::default()
             };
         };
-        let reason = match object.remove("reason") {
-            None | Some(Value::Null) => String::new(),
-            Some(Value::String(text)) => text,
-            Some(other) => other.to_string(),
-        };
-        let mut time = |key: &str| object.remove(key).as_ref().and_then(time_of);
-        let (expiration, creation) = (time("expiration"), time("creation"));
+        let reason = take_text(&mut object, "reason");
+        let expiration = take_time(&mut object, "expiration");
+        let creation = take_time(&mut object, "creation");
+        // The file's name says that, and what else stands here never counted.
         object.remove("service");
         Self {
             reason,
@@ -114,10 +111,8 @@ impl Downtime {
     /// The user who took it down, where the reason does not tell.
     #[must_use]
     pub fn by(&self) -> Option<&str> {
-        self.extra
-            .get("by")
-            .and_then(Value::as_str)
-            .filter(|by| !by.is_empty())
+        let by = self.extra.get("by")?.as_str()?;
+        (!by.is_empty()).then_some(by)
     }
 
     /// Sets the user who took it down, unless the reason begins with the name.
@@ -147,34 +142,50 @@ impl Downtime {
     /// `Service <name> in down state[ since %f][ until %f][: reason]`.
     #[must_use]
     pub fn body(&self, service: &str) -> String {
-        use std::fmt::Write as _;
         let mut body = format!("Service {service} in down state");
-        // Writing to a String cannot fail.
         if let Some(creation) = self.creation {
-            let _ = write!(body, " since {creation:.6}");
+            body.push_str(&format!(" since {creation:.6}"));
         }
         if let Some(expiration) = self.expiration {
-            let _ = write!(body, " until {expiration:.6}");
+            body.push_str(&format!(" until {expiration:.6}"));
         }
         if !self.reason.is_empty() {
             body.push_str(": ");
             body.push_str(&self.one_line());
-            if self.legacy && self.reason.ends_with('\n') {
-                body.push('\n');
-            }
+            body.push_str(self.final_line_break());
         }
         body
+    }
+
+    /// The replaced tool answered a file that is no JSON as it stood.
+    fn final_line_break(&self) -> &'static str {
+        if self.legacy && self.reason.ends_with('\n') {
+            "\n"
+        } else {
+            ""
+        }
     }
 
     /// The reason on one line: control characters and line breaks inside become spaces, a final line break goes.
     #[must_use]
     pub fn one_line(&self) -> String {
-        let text = self
-            .reason
-            .strip_suffix('\n')
-            .map_or(&*self.reason, |t| t.strip_suffix('\r').unwrap_or(t));
-        one_line(text)
+        let reason = &self.reason;
+        let text = reason.strip_suffix("\r\n").or(reason.strip_suffix('\n'));
+        one_line(text.unwrap_or(reason))
     }
+}
+
+fn take_text(object: &mut Map<String, Value>, key: &str) -> String {
+    match object.remove(key) {
+        None | Some(Value::Null) => String::new(),
+        Some(Value::String(text)) => text,
+        Some(other) => other.to_string(),
+    }
+}
+
+fn take_time(object: &mut Map<String, Value>, key: &str) -> Option<f64> {
+    let value = object.remove(key)?;
+    time_of(&value)
 }
 
 /// Seconds of unix time; negative before 1970.
@@ -189,10 +200,11 @@ pub fn unix_seconds(time: SystemTime) -> f64 {
 /// The wall clock now, in seconds of unix time, to the microsecond.
 #[must_use]
 pub fn unix_now() -> f64 {
-    let now = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or(Duration::ZERO);
-    Duration::from_micros(u64::try_from(now.as_micros()).unwrap_or(u64::MAX)).as_secs_f64()
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    let micros = now.unwrap_or_default().as_micros();
+    // A file holds six digits of a second, and what is read back is to be the same.
+    let micros = u64::try_from(micros).unwrap_or(u64::MAX);
+    Duration::from_micros(micros).as_secs_f64()
 }
 
 /// A time as the Python tools read it: there `true` is 1. A number in quotes is one too, since variables of
@@ -217,40 +229,33 @@ fn with_quoted_infinities(json: &[u8]) -> Vec<u8> {
     let mut in_text = false;
     let mut at = 0;
     while at < json.len() {
-        let infinity = ["-Infinity", "Infinity"]
-            .into_iter()
-            .find(|name| !in_text && json[at..].starts_with(name.as_bytes()));
-        let length = match (infinity, json[at]) {
-            (Some(name), _) => {
-                out.extend_from_slice(format!("\"{name}\"").as_bytes());
-                at += name.len();
-                continue;
-            }
-            // An escaped quote ends no text.
-            (None, b'\\') if in_text => 2,
-            (None, b'"') => {
-                in_text = !in_text;
-                1
-            }
-            (None, _) => 1,
-        };
-        out.extend_from_slice(&json[at..(at + length).min(json.len())]);
+        let rest = &json[at..];
+        if !in_text && let Some(name) = infinity(rest) {
+            out.extend_from_slice(format!("\"{name}\"").as_bytes());
+            at += name.len();
+            continue;
+        }
+        in_text ^= rest[0] == b'"';
+        // An escaped quote ends no text.
+        let length = if in_text && rest[0] == b'\\' { 2 } else { 1 };
+        out.extend(rest.iter().take(length));
         at += length;
     }
     out
 }
 
+fn infinity(json: &[u8]) -> Option<&'static str> {
+    let mut names = ["-Infinity", "Infinity"].into_iter();
+    names.find(|name| json.starts_with(name.as_bytes()))
+}
+
 /// JSON in which halves of surrogate pairs that stand alone are U+FFFD. Python writes them for bytes of a reason that
 /// are no text in its locale.
 fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
-    let unit = |at: usize| {
-        let escape = json.get(at..at + 6).filter(|e| e.starts_with(b"\\u"))?;
-        u16::from_str_radix(str::from_utf8(&escape[2..]).ok()?, 16).ok()
-    };
     let mut out = Vec::with_capacity(json.len());
     let mut at = 0;
     while at < json.len() {
-        let length = match (json[at], unit(at), unit(at + 6)) {
+        let length = match (json[at], unit(json, at), unit(json, at + 6)) {
             (b'\\', Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
             (b'\\', Some(0xd800..=0xdfff), _) => {
                 out.extend_from_slice(b"\\ufffd");
@@ -261,24 +266,29 @@ fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
             (b'\\', _, _) => 2,
             _ => 1,
         };
-        out.extend_from_slice(&json[at..(at + length).min(json.len())]);
+        out.extend(json[at..].iter().take(length));
         at += length;
     }
     out
 }
 
+/// The number of an escape such as `\ud83d` that begins at a place.
+fn unit(json: &[u8], at: usize) -> Option<u16> {
+    let digits = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
+}
+
 fn ascii_only(json: &str) -> String {
-    use std::fmt::Write as _;
     let mut out = String::with_capacity(json.len());
     let mut units = [0; 2];
     for c in json.chars() {
         if c.is_ascii() {
             out.push(c);
-        } else {
-            // Characters outside ASCII stand only inside JSON strings. Writing to a String cannot fail.
-            for unit in c.encode_utf16(&mut units) {
-                let _ = write!(out, "\\u{unit:04x}");
-            }
+            continue;
+        }
+        // Characters outside ASCII stand only inside JSON strings.
+        for unit in c.encode_utf16(&mut units) {
+            out.push_str(&format!("\\u{unit:04x}"));
         }
     }
     out

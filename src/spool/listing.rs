@@ -67,19 +67,21 @@ struct Listed {
 impl Listed {
     /// Whether the folder is the same still, and unchanged.
     fn holds(&self, root: &Path, now: Instant) -> bool {
-        let now = u64::try_from(now.saturating_duration_since(self.since).as_millis())
-            .unwrap_or(u64::MAX);
-        if u128::from(now - self.asked.load(Ordering::Relaxed).min(now)) < HELD.as_millis() {
-            return self
-                .folder
-                .metadata()
-                .is_ok_and(|m| Stamp::of(&m) == self.stamp);
+        let now = now.saturating_duration_since(self.since).as_millis();
+        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        let age = now.saturating_sub(self.asked.load(Ordering::Relaxed));
+        if u128::from(age) < HELD.as_millis() {
+            return self.is_unchanged(self.folder.metadata());
         }
-        let holds = fs::metadata(root).is_ok_and(|m| Stamp::of(&m) == self.stamp);
+        let holds = self.is_unchanged(fs::metadata(root));
         if holds {
             self.asked.store(now, Ordering::Relaxed);
         }
         holds
+    }
+
+    fn is_unchanged(&self, now: io::Result<Metadata>) -> bool {
+        now.is_ok_and(|folder| Stamp::of(&folder) == self.stamp)
     }
 }
 
@@ -133,68 +135,70 @@ impl Stamp {
         }
     }
 
+    /// Which folder it is of.
+    fn folder(&self) -> FolderId {
+        (self.device, self.inode)
+    }
+
     /// Whether the last change is long enough ago that a further one would show. A clock that was set back makes the
     /// last change seem to lie ahead: not settled.
     fn is_settled(&self, now: SystemTime) -> bool {
         let now = unix_seconds(now);
-        [self.modified, self.changed]
-            .iter()
-            .all(|(seconds, nanos)| {
-                let wait = if *nanos == 0 { SETTLED_COARSE } else { SETTLED };
-                #[allow(clippy::cast_precision_loss)] // to a microsecond, which is enough
-                let at = *seconds as f64 + *nanos as f64 / 1e9;
-                now - at > wait
-            })
+        is_long_ago(self.modified, now) && is_long_ago(self.changed, now)
     }
+}
+
+fn is_long_ago((seconds, nanos): (i64, i64), now: f64) -> bool {
+    // A time without a fraction is one of a file system that knows no fractions.
+    let wait = if nanos == 0 { SETTLED_COARSE } else { SETTLED };
+    #[allow(clippy::cast_precision_loss)] // to a microsecond, which is enough
+    let at = seconds as f64 + nanos as f64 / 1e9;
+    now - at > wait
 }
 
 impl Names {
     /// Notes which folder the path names now, by device and inode; warns when it has become another one.
     pub(super) fn met(&self, root: &Path, now: FolderId) {
-        let before = self
-            .folder
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .replace(now);
+        let mut folder = self.folder.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = folder.replace(now);
         if before.is_some_and(|before| before != now) {
-            log::warn!(
-                "spool folder {} was replaced by another one, which counts now",
-                root.display()
-            );
+            let root = root.display();
+            log::warn!("spool folder {root} was replaced by another one, which counts now");
         }
     }
 
     /// Closes the folder that is held, unless it is the one of the path still.
     fn let_go(&self, now: Option<Stamp>) {
-        let is_other = |held: &mut Listed| {
-            now.is_none_or(|now| (held.stamp.device, held.stamp.inode) != (now.device, now.inode))
-        };
+        let now = now.map(|stamp| stamp.folder());
         if let Ok(mut known) = self.known.try_write() {
-            known.listed.take_if(is_other);
+            known
+                .listed
+                .take_if(|held| Some(held.stamp.folder()) != now);
         }
     }
 
     /// All names in the folder, if they are certain; else each entry is to be asked for.
     pub(super) fn certain(&self, root: &Path, now: Instant) -> Option<Arc<EntryNames>> {
-        {
-            let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-            match &known.listed {
-                Some(listed) if listed.holds(root, now) => return Some(Arc::clone(&listed.names)),
-                _ if known.next.is_some_and(|next| now < next) => return None,
-                _ => {}
-            }
+        match self.known(root, now) {
+            Known::Names(names) => Some(names),
+            Known::TooSoon => None,
+            Known::Nothing => self.list(root),
         }
+    }
+
+    fn known(&self, root: &Path, now: Instant) -> Known {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        match &known.listed {
+            Some(listed) if listed.holds(root, now) => Known::Names(Arc::clone(&listed.names)),
+            _ if known.next.is_some_and(|next| now < next) => Known::TooSoon,
+            _ => Known::Nothing,
+        }
+    }
+
+    /// Lists the folder, if its names will be certain.
+    fn list(&self, root: &Path) -> Option<Arc<EntryNames>> {
         let since = Instant::now();
-        let opened = OpenOptions::new()
-            .read(true)
-            .custom_flags(FOLDER.bits())
-            .open(root);
-        let stamp = opened
-            .as_ref()
-            .ok()
-            .and_then(|folder| folder.metadata().ok())
-            .map(|m| Stamp::of(&m));
-        let (Ok(folder), Some(stamp)) = (opened, stamp) else {
+        let Ok((folder, stamp)) = open_stamped(root) else {
             self.let_go(None);
             return None;
         };
@@ -202,14 +206,10 @@ impl Names {
         if !stamp.is_settled(SystemTime::now()) {
             return None;
         }
-        self.met(root, (stamp.device, stamp.inode));
+        self.met(root, stamp.folder());
         // One thread lists; the others ask for each entry meanwhile.
         let mut known = self.known.try_write().ok()?;
-        let start = Instant::now();
-        let listing = list(root);
-        known.next = Some(Instant::now() + start.elapsed().max(Duration::from_millis(1)) * REST);
-        let unchanged = fs::metadata(root).is_ok_and(|now| Stamp::of(&now) == stamp);
-        let names = Arc::new(listing.ok().flatten().filter(|_| unchanged)?);
+        let names = known.list(root, stamp)?;
         known.listed = Some(Listed {
             folder,
             stamp,
@@ -219,6 +219,37 @@ impl Names {
         });
         Some(names)
     }
+}
+
+/// What is known before the folder is listed.
+enum Known {
+    /// The names, for certain.
+    Names(Arc<EntryNames>),
+    /// It was listed a moment ago.
+    TooSoon,
+    Nothing,
+}
+
+impl KnownNames {
+    /// The names in the folder, unless it changed meanwhile.
+    fn list(&mut self, root: &Path, stamp: Stamp) -> Option<Arc<EntryNames>> {
+        let start = Instant::now();
+        let listing = list(root);
+        let took = start.elapsed().max(Duration::from_millis(1));
+        self.next = Some(Instant::now() + took * REST);
+        let is_unchanged = fs::metadata(root).is_ok_and(|now| Stamp::of(&now) == stamp);
+        let names = listing.ok().flatten()?;
+        is_unchanged.then(|| Arc::new(names))
+    }
+}
+
+/// Opens a folder, to be held.
+fn open_stamped(root: &Path) -> io::Result<(File, Stamp)> {
+    let mut options = OpenOptions::new();
+    options.read(true).custom_flags(FOLDER.bits());
+    let folder = options.open(root)?;
+    let stamp = Stamp::of(&folder.metadata()?);
+    Ok((folder, stamp))
 }
 
 /// The names in a folder; `None` when they are too many. A name that is not UTF-8 belongs to no service.

@@ -15,6 +15,7 @@ mod owned;
 mod read;
 mod replace;
 
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -23,6 +24,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
+use crate::names::TEMP_MARK;
 pub use crate::names::{ALL, Key, NameError, ServiceName, fits_url, parse_port};
 use crate::os::cause::cause_text;
 pub use downtime::{Downtime, Mark, REASON_MAX, unix_now, unix_seconds};
@@ -135,24 +137,23 @@ impl Spool {
         let name = key.file_name();
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
         let writer = self.writer().map_err(fail)?;
-        let before = match self.read_raw(&name) {
-            Ok(found) => found.filter(|d| !d.is_over(SystemTime::now())),
+        let before = match self.in_force(&name) {
             // An entry that cannot be read is replaced: down is what the operator wants.
             Err(_) if replace => None,
-            Err(e) => return Err(e),
+            found => found?,
         };
         if !replace && before.is_some() {
             return Ok(before);
         }
-        let kept = before
-            .as_ref()
-            .filter(|old| old.reason == new.reason)
-            .and_then(|old| old.creation);
-        let creation = new.creation.or(kept).or_else(|| Some(unix_now()));
-        writer
-            .replace(&name, Downtime { creation, ..new }.to_json().as_bytes())
-            .map_err(fail)?;
+        let creation = creation(&new, before.as_ref());
+        let written = Downtime { creation, ..new }.to_json();
+        writer.replace(&name, written.as_bytes()).map_err(fail)?;
         Ok(before)
+    }
+
+    fn in_force(&self, name: &str) -> Result<Option<Downtime>, SpoolError> {
+        let found = self.read_raw(name)?;
+        Ok(found.filter(|downtime| !downtime.is_over(SystemTime::now())))
     }
 
     /// Lifts a downtime; `false` when there was none.
@@ -174,22 +175,11 @@ impl Spool {
     /// # Errors
     /// When the folder cannot be listed.
     pub fn list(&self) -> Result<Listing, SpoolError> {
-        let fail = |e| SpoolError::new("list", &self.root, e);
-        let mut names = Vec::new();
-        for entry in fs::read_dir(&self.root).map_err(fail)? {
-            names.push(entry.map_err(fail)?.file_name());
-        }
-        names.sort();
+        let names = file_names(&self.root);
+        let names = names.map_err(|e| SpoolError::new("list", &self.root, e))?;
         let mut listing = Listing::default();
-        for name in names
-            .iter()
-            .filter(|n| !n.to_string_lossy().contains(crate::names::TEMP_MARK))
-        {
-            let found = name
-                .to_str()
-                .ok_or_else(|| "its name is not UTF-8".to_owned())
-                .and_then(|n| self.listed(n));
-            match found {
+        for name in names {
+            match self.listed(&name) {
                 Ok(found) => listing.downtimes.extend(found),
                 Err(why) => listing.odd.push((name.to_string_lossy().into_owned(), why)),
             }
@@ -198,16 +188,18 @@ impl Spool {
     }
 
     /// One entry of the list, by its file name.
-    fn listed(&self, name: &str) -> Result<Option<(Key, Downtime)>, String> {
+    fn listed(&self, name: &OsStr) -> Result<Option<(Key, Downtime)>, String> {
+        let name = name.to_str().ok_or("its name is not UTF-8")?;
         let key = Key::parse(name).map_err(|e| e.to_string())?;
         let asked = key.file_name();
         if asked != name {
             // `web:080`, `web:127.0.0.1:80`: to read `web:80` instead would show another entry's state.
             return Err(format!("no check asks for this name; they ask for {asked}"));
         }
-        self.read(&key)
-            .map(|d| d.map(|d| (key, d)))
-            .map_err(|e| cause_text(&e.cause))
+        match self.read(&key) {
+            Ok(found) => Ok(found.map(|downtime| (key, downtime))),
+            Err(e) => Err(cause_text(&e.cause)),
+        }
     }
 
     /// Clears what killed writers left behind. Nothing is waited for, and what cannot be cleared does no harm.
@@ -227,6 +219,31 @@ impl Spool {
             let _ = writer.remove(name);
         }
     }
+}
+
+/// When a downtime began: as it says itself, else when the same one began that was in force before, else now.
+fn creation(new: &Downtime, before: Option<&Downtime>) -> Option<f64> {
+    if new.creation.is_some() {
+        return new.creation;
+    }
+    let kept = match before {
+        Some(old) if old.reason == new.reason => old.creation,
+        _ => None,
+    };
+    Some(kept.unwrap_or_else(unix_now))
+}
+
+/// The names of all files in a folder, sorted, but for the temporary ones of writers.
+fn file_names(folder: &Path) -> io::Result<Vec<OsString>> {
+    let mut names = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let name = entry?.file_name();
+        if !name.to_string_lossy().contains(TEMP_MARK) {
+            names.push(name);
+        }
+    }
+    names.sort();
+    Ok(names)
 }
 
 #[cfg(test)]

@@ -2,8 +2,6 @@
 //!
 //! Rule: whose downtime it is stands in the reason. One that an operator wrote is neither replaced nor lifted.
 
-use std::time::SystemTime;
-
 use super::{Downtime, Key, Spool, SpoolError, unix_now};
 
 impl Spool {
@@ -14,11 +12,8 @@ impl Spool {
     /// When nothing was written.
     pub fn hold(&self, key: &Key, owner: &str, reason: String) -> Result<bool, SpoolError> {
         let name = key.file_name();
-        let in_force = || {
-            self.read_raw(&name)
-                .map(|d| d.is_some_and(|d| !d.is_over(SystemTime::now())))
-        };
-        if in_force()? {
+        // Mostly it is down already, and then no lock is needed to know so.
+        if self.in_force(&name)?.is_some() {
             return Ok(false);
         }
         debug_assert!(
@@ -27,7 +22,8 @@ impl Spool {
         );
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
         let writer = self.writer().map_err(fail)?;
-        if in_force()? {
+        // Again, as somebody may have been faster.
+        if self.in_force(&name)?.is_some() {
             return Ok(false);
         }
         let downtime = Downtime {
@@ -35,9 +31,8 @@ impl Spool {
             creation: Some(unix_now()),
             ..Downtime::default()
         };
-        writer
-            .replace(&name, downtime.to_json().as_bytes())
-            .map_err(fail)?;
+        let written = downtime.to_json();
+        writer.replace(&name, written.as_bytes()).map_err(fail)?;
         Ok(true)
     }
 
@@ -47,15 +42,22 @@ impl Spool {
     /// When it could not be read or removed.
     pub fn release(&self, key: &Key, owner: &str) -> Result<bool, SpoolError> {
         let name = key.file_name();
-        let ours = || {
-            self.read_raw(&name)
-                .map(|d| d.is_some_and(|d| d.reason.starts_with(owner)))
-        };
-        if !ours()? {
+        if !self.is_of(&name, owner)? {
             return Ok(false);
         }
         let fail = |e| SpoolError::new("remove", self.root.join(&name), e);
         let writer = self.writer().map_err(fail)?;
-        Ok(ours()? && writer.remove(&name).map_err(fail)?)
+        // Again under the lock, as an operator may have replaced it.
+        if !self.is_of(&name, owner)? {
+            return Ok(false);
+        }
+        writer.remove(&name).map_err(fail)
+    }
+
+    fn is_of(&self, name: &str, owner: &str) -> Result<bool, SpoolError> {
+        match self.read_raw(name)? {
+            Some(downtime) => Ok(downtime.reason.starts_with(owner)),
+            None => Ok(false),
+        }
     }
 }
