@@ -95,17 +95,22 @@ fn refusal(host: &Host, address: SocketAddr, why: Refused) -> Outcome {
         Host::Name(_) => format!(" ({})", address.ip()),
         _ => String::new(),
     };
-    let why = match why {
-        Refused::Metadata => "cloud metadata is never checked".to_owned(),
-        Refused::Ourselves => {
-            let port = address.port();
-            format!("hacheck itself listens on port {port} there; ask it for /healthz directly")
-        }
-        Refused::Outside => "it is outside check_hosts".to_owned(),
-    };
+    let why = why.text(address.port());
     forbidden(format!(
         "host {host}{resolved} may not be checked from here: {why}"
     ))
+}
+
+impl Refused {
+    fn text(self, port: u16) -> String {
+        match self {
+            Self::Metadata => "cloud metadata is never checked".to_owned(),
+            Self::Ourselves => {
+                format!("hacheck itself listens on port {port} there; ask it for /healthz directly")
+            }
+            Self::Outside => "it is outside check_hosts".to_owned(),
+        }
+    }
 }
 
 pub(super) fn forbidden(text: String) -> Outcome {

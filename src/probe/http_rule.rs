@@ -59,7 +59,9 @@ impl HttpRule {
     pub fn read(reader: &Reader<'_>) -> Option<Self> {
         let (rule, fields) = read_part(&Self::table(), reader)?;
         let of_body = fields.get("body_contains").or(fields.get("body_regex"));
-        if let Some(value) = of_body.filter(|_| rule.method == "HEAD") {
+        if rule.method == "HEAD"
+            && let Some(value) = of_body
+        {
             value.fault(
                 "can never be found in an answer to HEAD, which has no body",
                 "use method: GET",
@@ -125,33 +127,37 @@ fn read_pattern(reader: &Reader<'_>) -> Option<Pattern> {
     match RegexBuilder::new(&text).size_limit(REGEX_MAX).build() {
         Ok(regex) => Some(Pattern(regex)),
         Err(e) => {
-            let said = e.to_string();
-            let last_line = said.lines().last().unwrap_or_default();
-            let cause = last_line.trim_start_matches("error: ");
-            reader.fault(
-                format_args!("is no regular expression ({cause})"),
-                "mend it, or use body_contains",
-            );
+            let what = format!("is no regular expression ({})", regex_cause(&e.to_string()));
+            reader.fault(what, "mend it, or use body_contains");
             None
         }
     }
 }
 
+/// What the library says at last; before it draws the expression, on several lines.
+fn regex_cause(said: &str) -> &str {
+    let last_line = said.lines().last().unwrap_or_default();
+    last_line.trim_start_matches("error: ")
+}
+
 fn headers() -> Kind<Vec<(Header, Secret)>> {
-    let show = |headers: &Vec<(Header, Secret)>| {
-        let hidden =
-            |(header, _): &(Header, Secret)| format!("{}: \"***\"", quoted(header.written()));
-        let texts: Vec<_> = headers.iter().map(hidden).collect();
-        format!("{{{}}}", texts.join(", "))
-    };
+    let show = |headers: &Vec<(Header, Secret)>| headers_text(headers);
     Kind::new("map of headers", read_headers, show)
 }
 
+fn headers_text(headers: &[(Header, Secret)]) -> String {
+    let mut texts = Vec::new();
+    for (header, _) in headers {
+        texts.push(format!("{}: \"***\"", quoted(header.written())));
+    }
+    format!("{{{}}}", texts.join(", "))
+}
+
 fn read_headers(reader: &Reader<'_>) -> Option<Vec<(Header, Secret)>> {
-    let entries = reader.entries()?;
+    let entries = reader.entries()?.into_iter();
+    // In two steps, as collecting into an Option would stop at the first fault.
     let read: Vec<_> = entries
-        .iter()
-        .map(|(name, value)| read_header(name, value))
+        .map(|(name, value)| read_header(name, &value))
         .collect();
     read.into_iter().collect()
 }

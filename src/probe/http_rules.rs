@@ -38,33 +38,29 @@ pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
 
 /// What does not hold.
 fn broken(rule: &HttpRule, answer: &UpstreamResponse) -> Option<String> {
-    let status = answer.status.as_u16();
-    if !rule
-        .status
-        .iter()
-        .any(|(from, to)| (*from..=*to).contains(&status))
-    {
-        return Some(format!(
-            "status {} is not one of those allowed",
-            answer.status
-        ));
+    let status = answer.status;
+    if !allows(&rule.status, status.as_u16()) {
+        return Some(format!("status {status} is not one of those allowed"));
     }
     let body = &answer.body[..answer.body.len().min(SEARCHED)];
     if let Some(text) = &rule.body_contains
         && !contains(body, text.as_bytes())
     {
-        return Some(format!(
-            "the body does not contain '{}'",
-            text.escape_debug()
-        ));
+        let text = text.escape_debug();
+        return Some(format!("the body does not contain '{text}'"));
     }
-    match &rule.body_regex {
-        Some(pattern) if !pattern.matches(body) => Some(format!(
-            "the body does not match '{}'",
-            pattern.text().escape_debug()
-        )),
-        _ => None,
+    if let Some(pattern) = &rule.body_regex
+        && !pattern.matches(body)
+    {
+        let text = pattern.text().escape_debug();
+        return Some(format!("the body does not match '{text}'"));
     }
+    None
+}
+
+fn allows(ranges: &[(u16, u16)], status: u16) -> bool {
+    let mut ranges = ranges.iter();
+    ranges.any(|(from, to)| (*from..=*to).contains(&status))
 }
 
 fn contains(body: &[u8], text: &[u8]) -> bool {

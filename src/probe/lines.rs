@@ -82,7 +82,8 @@ impl<'a> Lines<'a> {
     }
 
     fn take_line(&mut self, max: usize) -> Option<Bytes> {
-        let end = self.buffer.iter().take(max).position(|b| *b == b'\n')?;
+        let mut bytes = self.buffer.iter().take(max);
+        let end = bytes.position(|byte| *byte == b'\n')?;
         let mut line = self.buffer.split_to(end + 1).freeze();
         line.truncate(end);
         if line.ends_with(b"\r") {
@@ -119,13 +120,20 @@ impl<'a> Lines<'a> {
             if self.buffer.len() > max {
                 return Err(self.incomplete(Reason::TooLong(max)));
             }
-            match self.fill().await {
-                Ok(()) => {}
-                Err(e) if e.is_closed() && !self.buffer.is_empty() => break,
-                Err(e) => return Err(e),
+            if self.is_at_end().await? {
+                break;
             }
         }
         Ok(self.buffer.split().freeze())
+    }
+
+    /// Reads on; whether the peer closed the connection instead, after it had said something.
+    async fn is_at_end(&mut self) -> Result<bool, Incomplete> {
+        match self.fill().await {
+            Ok(()) => Ok(false),
+            Err(e) if e.is_closed() && !self.buffer.is_empty() => Ok(true),
+            Err(e) => Err(e),
+        }
     }
 
     /// A line of the peer's, for a body that shows it as it stands.

@@ -93,14 +93,15 @@ impl Outcome {
     /// Status, cause and the beginning of the body on one line, with at most so many characters.
     #[must_use]
     pub fn in_short(&self, most: usize) -> String {
-        let cause = match &self.cause {
-            Some(cause) => format!(" ({cause})"),
-            None => String::new(),
-        };
+        let code = self.status.as_u16();
         // A character has four bytes at most.
         let start = &self.body[..self.body.len().min(4 * most)];
         let body = String::from_utf8_lossy(start);
-        let line = format!("{}{cause} {}", self.status.as_u16(), body.trim());
+        let body = body.trim();
+        let line = match &self.cause {
+            Some(cause) => format!("{code} ({cause}) {body}"),
+            None => format!("{code} {body}"),
+        };
         shown(&line, most)
     }
 

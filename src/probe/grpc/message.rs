@@ -64,8 +64,9 @@ fn unframed(frame: &[u8]) -> Option<&[u8]> {
     let (compressed, rest) = frame.split_first()?;
     let (length, message) = rest.split_first_chunk()?;
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let whole = *compressed == 0 && length == message.len();
-    whole.then_some(message)
+    // A second frame would be the answer of a stream, which this method is not.
+    let is_whole = *compressed == 0 && length == message.len();
+    is_whole.then_some(message)
 }
 
 /// Skips the value of a field that is not ours (Protocol Buffers, "Encoding").

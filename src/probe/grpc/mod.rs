@@ -60,14 +60,20 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let service =
         service(probe.target.query()).map_err(|e| Outcome::bad_request(format!("grpc: {e}")))?;
     let request = request(probe, &service).map_err(|e| probe.failed(e))?;
+    let response = ask(probe, request).await?;
+    judge(probe, &response)
+}
+
+async fn ask(
+    probe: &Probe<'_>,
+    request: hyper::Request<Full<Bytes>>,
+) -> Result<H2Response, Outcome> {
     let connection = Connection::open(probe).await?;
-    let answer = if is_encrypted(probe) {
-        let encrypted = tls::wrap_h2(probe, connection).await?;
-        exchange(probe, encrypted, request).await
-    } else {
-        exchange(probe, connection, request).await
-    };
-    judge(probe, &answer?)
+    if !is_encrypted(probe) {
+        return exchange(probe, connection, request).await;
+    }
+    let encrypted = tls::wrap_h2(probe, connection).await?;
+    exchange(probe, encrypted, request).await
 }
 
 fn is_encrypted(probe: &Probe<'_>) -> bool {
@@ -117,14 +123,15 @@ fn judge(probe: &Probe<'_>, response: &H2Response) -> Result<Outcome, Outcome> {
 
 /// The names stand in health.proto; `None` is no answer to the question.
 fn judge_status(probe: &Probe<'_>, status: Option<u64>) -> Result<Outcome, Outcome> {
-    match status {
-        Some(1) => Ok(Outcome::healthy("SERVING")),
-        Some(0) => Err(probe.failed("UNKNOWN")),
-        Some(2) => Err(probe.failed("NOT_SERVING")),
-        Some(3) => Err(probe.failed("SERVICE_UNKNOWN")),
-        Some(other) => Err(probe.failed(format_args!("unknown serving status {other}"))),
-        None => Err(probe.failed("the answer is not a HealthCheckResponse")),
-    }
+    let cause = match status {
+        Some(1) => return Ok(Outcome::healthy("SERVING")),
+        Some(0) => "UNKNOWN",
+        Some(2) => "NOT_SERVING",
+        Some(3) => "SERVICE_UNKNOWN",
+        Some(other) => return Err(probe.failed(format_args!("unknown serving status {other}"))),
+        None => "the answer is not a HealthCheckResponse",
+    };
+    Err(probe.failed(cause))
 }
 
 /// What a trailer says, or a header where the answer has no trailers.
@@ -148,12 +155,15 @@ fn expect_grpc(probe: &Probe<'_>, response: &H2Response) -> Result<(), Outcome> 
     if response.status == StatusCode::OK && kind.starts_with("application/grpc") {
         return Ok(());
     }
+    Err(not_grpc(probe, response.status, kind))
+}
+
+fn not_grpc(probe: &Probe<'_>, status: StatusCode, kind: &str) -> Outcome {
     let kind = match kind {
         "" => "no content type".to_owned(),
         other => other.escape_debug().to_string(),
     };
-    let status = response.status;
-    Err(probe.failed(format_args!("the answer is not gRPC's: {status}, {kind}")))
+    probe.failed(format_args!("the answer is not gRPC's: {status}, {kind}"))
 }
 
 /// What a server says that does not answer: the code and, where there is one, the message.

@@ -77,19 +77,23 @@ impl TlsClient {
 }
 
 fn client_config(settings: &Settings) -> Result<ClientConfig, TlsError> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Setup)?;
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider);
+    let builder = builder.with_safe_default_protocol_versions();
+    let builder = builder.map_err(TlsError::Setup)?;
     let builder = if settings.tls_verify {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(trusted(settings)?);
-        builder.with_root_certificates(roots)
+        builder.with_root_certificates(roots(settings)?)
     } else {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate))
+        let any = Arc::new(AnyCertificate);
+        builder.dangerous().with_custom_certificate_verifier(any)
     };
     Ok(builder.with_no_client_auth())
+}
+
+fn roots(settings: &Settings) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted(settings)?);
+    Ok(roots)
 }
 
 /// Shakes hands with the target. The name that is asked for, and verified, is the `Host` that the service's rule sends,
