@@ -5,9 +5,10 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use hyper::body::Incoming;
+use hyper::header::HeaderMap;
 use hyper::{Request, StatusCode};
 
-use super::poll::route::{self, Refusal, Route};
+use super::poll::route::{self, CheckPath, Refusal, Route};
 use super::poll::{Poll, answer};
 use super::state::DaemonState;
 use super::{pages, spool_change};
@@ -25,13 +26,9 @@ static STRANGERS: Seldom = Seldom::new();
 
 /// Whether an address may ask; that it may not is logged, though not each time.
 pub(super) fn admits(state: &DaemonState, poller: IpAddr) -> bool {
-    let admitted = state
-        .live()
-        .config
-        .daemon
-        .allow_from
-        .iter()
-        .any(|n| n.contains(poller));
+    let live = state.live();
+    let mut allowed = live.config.daemon.allow_from.iter();
+    let admitted = allowed.any(|network| network.contains(poller));
     if !admitted && let Some(times) = STRANGERS.now() {
         log::warn!("dropped a connection of {poller}, which is outside allow_from{times}");
     }
@@ -77,13 +74,8 @@ async fn respond(
     };
     match route {
         Route::Check(path) => {
-            let live = state.live();
             let headers = request.headers();
-            let mut poll = Poll::new(Face::Http, from, &path, headers, &live, arrived);
-            let verdict = poll.decide(state, &live).await;
-            let reply = answer::http(&verdict, &live.config);
-            poll.answered(state, &verdict, reply.status().as_u16());
-            reply
+            poll(state, path, headers, from, arrived).await
         }
         // What is rare is boxed, so that it takes no part in the memory of each connection.
         Route::SpoolChange(service, port) => {
@@ -95,6 +87,21 @@ async fn respond(
         }
         Route::Health => reply::text(StatusCode::OK, "ok\n"),
     }
+}
+
+async fn poll(
+    state: &DaemonState,
+    path: CheckPath<'_>,
+    headers: &HeaderMap,
+    from: IpAddr,
+    arrived: Instant,
+) -> Reply {
+    let live = state.live();
+    let mut poll = Poll::new(Face::Http, from, &path, headers, &live, arrived);
+    let verdict = poll.decide(state, &live).await;
+    let reply = answer::http(&verdict, &live.config);
+    poll.answered(state, &verdict, reply.status().as_u16());
+    reply
 }
 
 fn refused(refusal: &Refusal) -> Reply {

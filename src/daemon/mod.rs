@@ -32,7 +32,7 @@ mod watchdog;
 
 use std::io::{self, Write as _};
 use std::net::IpAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use log::LevelFilter;
@@ -81,9 +81,10 @@ pub struct Options {
 impl Options {
     /// The level of the log.
     fn level(&self, config: &Config) -> LevelFilter {
-        match self.verbose {
-            true => config.log.log_level.max(LevelFilter::Debug),
-            false => config.log.log_level,
+        if self.verbose {
+            config.log.log_level.max(LevelFilter::Debug)
+        } else {
+            config.log.log_level
         }
     }
 }
@@ -136,13 +137,7 @@ fn start_log(options: &Options, config: &Config) -> Result<(), SetupError> {
 
 /// Opens the spool, and puts the configuration to use.
 fn state(options: &Options, config: Config) -> Result<DaemonState, StartError> {
-    if let Some(kind) = spool::network_file_system(&options.spool_root) {
-        log::warn!(
-            "the spool folder {} is on a network file system ({kind}), which is not supported: downtimes may be seen \
-             late, and checks hang with the network; use a local folder",
-            options.spool_root.display()
-        );
-    }
+    warn_of_network_file_system(&options.spool_root);
     let gate = Gate::open(Spool::at(&options.spool_root)).map_err(StartError::Spool)?;
     let tokens = Tokens::load(&config.daemon.remote_spool_tokens).map_err(StartError::Tokens)?;
     let memory = room::memory(&config);
@@ -152,6 +147,16 @@ fn state(options: &Options, config: Config) -> Result<DaemonState, StartError> {
         live.map_err(StartError::Setup)?,
         memory,
     ))
+}
+
+fn warn_of_network_file_system(folder: &Path) {
+    if let Some(kind) = spool::network_file_system(folder) {
+        let folder = folder.display();
+        log::warn!(
+            "the spool folder {folder} is on a network file system ({kind}), which is not supported: downtimes may be seen \
+             late, and checks hang with the network; use a local folder"
+        );
+    }
 }
 
 /// Serves until a signal says to stop, and then until the connections are drained.
@@ -174,18 +179,7 @@ async fn serve(
     // The name in the file system goes at the end of this function.
     let _name = accept_everywhere(options, sockets, state, &stopped)?;
     systemd::ready(SERVING);
-    while signals.next().await == Event::Reload {
-        systemd::reloading();
-        tokio::select! {
-            changed = reload::reload(options, state) => {
-                if changed {
-                    groups.reload();
-                }
-            }
-            () = signals.stop() => break,
-        }
-        systemd::ready(SERVING);
-    }
+    reload_until_stopped(options, state, &mut signals, &mut groups).await;
     log::info!("stopping");
     systemd::stopping();
     // The receivers live as long as the threads.
@@ -193,6 +187,27 @@ async fn serve(
     groups.stop();
     drain(state).await;
     Ok(())
+}
+
+async fn reload_until_stopped(
+    options: &Options,
+    state: &Arc<DaemonState>,
+    signals: &mut Signals,
+    groups: &mut GroupTasks,
+) {
+    while signals.next().await == Event::Reload {
+        systemd::reloading();
+        // Reading may hang with a disk, and the daemon must end all the same.
+        tokio::select! {
+            changed = reload::reload(options, state) => {
+                if changed {
+                    groups.reload();
+                }
+            }
+            () = signals.stop() => return,
+        }
+        systemd::ready(SERVING);
+    }
 }
 
 /// Starts accepting on all threads, this one too. Gives the name of the unix socket, to be kept until the end.

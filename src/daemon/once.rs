@@ -153,20 +153,20 @@ fn all_readable(poll: &Poll, live: &Live, spool: &Spool) -> Result<(), SpoolErro
 
 fn why(verdict: &Verdict, result: String, spool: &Spool) -> String {
     let root = spool.root();
-    let outcome = match verdict {
+    match verdict {
         Verdict::Down(closed) => {
             let entry = root.join(&*closed.entry);
-            return format!("the spool entry {} takes it down", entry.display());
+            format!("the spool entry {} takes it down", entry.display())
         }
-        Verdict::Refused(_) => return "it was refused before a probe".into(),
-        Verdict::Open { outcome: None, .. } => {
-            return format!("nothing in {} takes it down", root.display());
-        }
-        Verdict::Open {
-            outcome: Some(outcome),
-            ..
-        } => outcome,
-    };
+        Verdict::Refused(_) => "it was refused before a probe".to_owned(),
+        Verdict::Open { outcome, .. } => match outcome {
+            Some(outcome) => cause_or(outcome, result),
+            None => format!("nothing in {} takes it down", root.display()),
+        },
+    }
+}
+
+fn cause_or(outcome: &Outcome, result: String) -> String {
     match &outcome.cause {
         Some(cause) => cause.to_string(),
         None => result,
@@ -175,15 +175,17 @@ fn why(verdict: &Verdict, result: String, spool: &Spool) -> String {
 
 /// `tcp 127.0.0.1:22 passes, after 0.00s`.
 fn result(Check { protocol, target }: &Check, outcome: &Outcome, trace: &Trace) -> String {
-    let subject = match protocol.needs_port() {
-        true => format!("{} {}:{}", protocol.name, target.host, target.port),
-        false => format!("{} {}", protocol.name, target.service),
+    let subject = if protocol.needs_port() {
+        format!("{} {}:{}", protocol.name, target.host, target.port)
+    } else {
+        format!("{} {}", protocol.name, target.service)
     };
     let word = if outcome.passes() { "passes" } else { "fails" };
-    let relayed = if outcome.ours {
-        ""
+    let elapsed = trace.elapsed();
+    let text = format!("{subject} {word}, after {elapsed}");
+    if outcome.ours {
+        text
     } else {
-        ", and this is its own answer"
-    };
-    format!("{subject} {word}, after {}{relayed}", trace.elapsed())
+        format!("{text}, and this is its own answer")
+    }
 }

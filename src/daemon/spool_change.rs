@@ -11,14 +11,16 @@ use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
+use tokio::task::spawn_blocking;
 
 use super::cross_site;
 use super::state::{DaemonState, Live};
 use super::tokens::Bearer;
+use crate::config::DaemonSettings;
 use crate::http::memory::{BodyBuffer, MemoryPermit, SMALL_REQUEST};
 use crate::http::reply::{self, Reply};
 use crate::os::logging::Seldom;
-use crate::spool::{Downtime, Key, ServiceName, SpoolError};
+use crate::spool::{Downtime, Key, NameError, ServiceName, Spool, SpoolError};
 
 /// How often refused changes are logged.
 static REFUSED: Seldom = Seldom::new();
@@ -46,16 +48,7 @@ pub async fn post(
     let who = match permitted(&live, request.headers(), from) {
         Ok(who) => who,
         Err(denied) => {
-            state
-                .counters
-                .spool_changes_refused
-                .fetch_add(1, Ordering::Relaxed);
-            if let Some(times) = REFUSED.now() {
-                log::warn!(
-                    "refused a spool change of {service} from {from}: {}{times}",
-                    denied.why
-                );
-            }
+            note_denied(state, &service, from, denied.why);
             return denied.reply();
         }
     };
@@ -79,14 +72,26 @@ pub async fn post(
             return reply::text(StatusCode::BAD_REQUEST, why);
         }
     };
-    // Port 0 means the whole service, as in the original.
-    let key = match port {
-        0 => Ok(Key::service(service)),
-        port => Key::instance(service, None, port),
-    };
-    match key {
+    match key(service, port) {
         Ok(key) => apply(state, key, change, &who).await,
         Err(e) => reply::text(StatusCode::BAD_REQUEST, e.to_string()),
+    }
+}
+
+fn note_denied(state: &DaemonState, service: &ServiceName, from: IpAddr, why: &str) {
+    let refused = &state.counters.spool_changes_refused;
+    refused.fetch_add(1, Ordering::Relaxed);
+    // Not each time, or whoever is refused could fill the log.
+    if let Some(times) = REFUSED.now() {
+        log::warn!("refused a spool change of {service} from {from}: {why}{times}");
+    }
+}
+
+/// What is taken down or up: port 0 means the whole service, as in the original.
+fn key(service: ServiceName, port: u16) -> Result<Key, NameError> {
+    match port {
+        0 => Ok(Key::service(service)),
+        port => Key::instance(service, None, port),
     }
 }
 
@@ -98,6 +103,22 @@ struct Denied {
 }
 
 impl Denied {
+    fn forbidden(why: &'static str, text: impl Into<String>) -> Self {
+        Self {
+            why,
+            status: StatusCode::FORBIDDEN,
+            text: text.into(),
+        }
+    }
+
+    fn unauthorized(why: &'static str, text: &str) -> Self {
+        Self {
+            why,
+            status: StatusCode::UNAUTHORIZED,
+            text: text.to_owned(),
+        }
+    }
+
     fn reply(self) -> Reply {
         let reply = reply::text(self.status, self.text);
         match self.status {
@@ -111,56 +132,68 @@ impl Denied {
 
 /// Who makes the change, in words.
 fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, Denied> {
-    let denied = |why, status, text: &str| {
-        Err(Denied {
-            why,
-            status,
-            text: text.to_owned(),
-        })
-    };
-    if !live.config.daemon.allow_remote_spool_changes {
-        let why = "allow_remote_spool_changes is not set";
-        return denied(
-            why,
-            StatusCode::FORBIDDEN,
-            "remote spool changes are not enabled",
-        );
-    }
-    if !live
-        .config
-        .daemon
-        .remote_spool_from
-        .iter()
-        .any(|n| n.contains(from))
-    {
-        let text = format!("{from} may not change the spool: see remote_spool_from");
-        return denied(
-            "the address is outside remote_spool_from",
-            StatusCode::FORBIDDEN,
-            &text,
-        );
-    }
+    expect_enabled(&live.config.daemon)?;
+    expect_allowed(&live.config.daemon, from)?;
     // Before the tokens: a browser may hold one for whoever sits at it.
-    let page_hosts = &live.config.daemon.page_hosts;
-    if cross_site::is_foreign(headers, live.this_host(), page_hosts) {
-        return denied(
-            "a web page of another site sent it",
-            StatusCode::FORBIDDEN,
-            "a web page of another site sent this, so the spool was not changed; use a tool, or a page of this host",
-        );
-    }
-    let unauthorized = |why, text| denied(why, StatusCode::UNAUTHORIZED, text);
+    expect_no_foreign_page(live, headers)?;
     match live.tokens.bearer(headers) {
         Bearer::Free => Ok(from.to_string()),
         Bearer::Holds(name) => Ok(format!("{from} with the token {name}")),
-        Bearer::Missing => unauthorized(
+        Bearer::Missing => Err(Denied::unauthorized(
             "it carries no token",
             "a spool change needs a token: Authorization: Bearer …",
-        ),
-        Bearer::Wrong => unauthorized(
+        )),
+        Bearer::Wrong => Err(Denied::unauthorized(
             "its token is not one of remote_spool_tokens",
             "the token is not one that is known",
-        ),
+        )),
+    }
+}
+
+fn expect_enabled(settings: &DaemonSettings) -> Result<(), Denied> {
+    if settings.allow_remote_spool_changes {
+        return Ok(());
+    }
+    Err(Denied::forbidden(
+        "allow_remote_spool_changes is not set",
+        "remote spool changes are not enabled",
+    ))
+}
+
+fn expect_allowed(settings: &DaemonSettings, from: IpAddr) -> Result<(), Denied> {
+    let mut allowed = settings.remote_spool_from.iter();
+    if allowed.any(|network| network.contains(from)) {
+        return Ok(());
+    }
+    let why = "the address is outside remote_spool_from";
+    let text = format!("{from} may not change the spool: see remote_spool_from");
+    Err(Denied::forbidden(why, text))
+}
+
+fn expect_no_foreign_page(live: &Live, headers: &HeaderMap) -> Result<(), Denied> {
+    let page_hosts = &live.config.daemon.page_hosts;
+    if !cross_site::is_foreign(headers, live.this_host(), page_hosts) {
+        return Ok(());
+    }
+    Err(Denied::forbidden(
+        "a web page of another site sent it",
+        "a web page of another site sent this, so the spool was not changed; use a tool, or a page of this host",
+    ))
+}
+
+/// Makes the change; what was done, for the log.
+fn make(spool: &Spool, key: &Key, change: Change, by: &str) -> Result<String, SpoolError> {
+    match change {
+        Change::Up => {
+            let was_down = spool.up(key)?;
+            let remark = if was_down { "" } else { " (it was not down)" };
+            Ok(format!("{key} taken up from {by}{remark}"))
+        }
+        Change::Down(downtime) => {
+            let text = format!("{key} taken down from {by}: {}", downtime.one_line());
+            spool.down(key, downtime)?;
+            Ok(text)
+        }
     }
 }
 
@@ -172,20 +205,7 @@ async fn apply(state: &Arc<DaemonState>, key: Key, mut change: Change, who: &str
     let spool = state.gate.spool().clone();
     let by = who.to_owned();
     // Writing waits for the lock and the disk.
-    let done = tokio::task::spawn_blocking(move || -> Result<String, SpoolError> {
-        match change {
-            Change::Up => spool.up(&key).map(|was_down| {
-                format!(
-                    "{key} taken up from {by}{}",
-                    if was_down { "" } else { " (it was not down)" }
-                )
-            }),
-            Change::Down(downtime) => {
-                let text = format!("{key} taken down from {by}: {}", downtime.one_line());
-                spool.down(&key, downtime).map(|_| text)
-            }
-        }
-    });
+    let done = spawn_blocking(move || make(&spool, &key, change, &by));
     match done.await {
         Ok(Ok(what)) => {
             state.counters.spool_changes.fetch_add(1, Ordering::Relaxed);
@@ -209,15 +229,7 @@ async fn arguments(
     mut form: BodyBuffer,
 ) -> Result<(HashMap<String, String>, MemoryPermit), Reply> {
     let query = request.uri().query().unwrap_or_default().to_owned();
-    let kind = request
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|v| v.to_str().ok())
-        .unwrap_or_default();
-    let is_form = kind
-        .split(';')
-        .next()
-        .is_some_and(|k| k.trim().eq_ignore_ascii_case(FORM));
+    let is_form = is_form(request.headers());
     read(request.into_body(), &mut form).await?;
     let body = if is_form { form.bytes() } else { &[] };
     match merged(query.as_bytes(), body) {
@@ -227,6 +239,13 @@ async fn arguments(
             "the arguments are not UTF-8",
         )),
     }
+}
+
+/// By the media type, whatever parameters follow it (RFC 9110 section 8.3.1).
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(CONTENT_TYPE).and_then(|v| v.to_str().ok());
+    let media_type = kind.unwrap_or_default().split(';').next();
+    media_type.is_some_and(|name| name.trim().eq_ignore_ascii_case(FORM))
 }
 
 /// Reads all of a body.
@@ -257,45 +276,46 @@ fn merged(query: &[u8], form: &[u8]) -> Option<HashMap<String, String>> {
     let pairs = || form_urlencoded::parse(query).chain(form_urlencoded::parse(form));
     // What is no UTF-8 becomes U+FFFD, which nobody types.
     let is_text = pairs().all(|(n, v)| !n.contains('\u{fffd}') && !v.contains('\u{fffd}'));
-    is_text.then(|| {
-        pairs()
-            .map(|(name, value)| (name.into_owned(), cleaned(&value)))
-            .collect()
-    })
+    if !is_text {
+        return None;
+    }
+    let cleaned = pairs().map(|(name, value)| (name.into_owned(), cleaned(&value)));
+    Some(cleaned.collect())
 }
 
 /// White space around goes, control characters become spaces, as in the original.
 fn cleaned(value: &str) -> String {
-    let visible = |c: char| {
-        if c.is_control() && !matches!(c, '\t' | '\n' | '\r') {
-            ' '
-        } else {
-            c
-        }
-    };
-    value
-        .chars()
-        .map(visible)
-        .collect::<String>()
-        .trim()
-        .to_owned()
+    let visible: String = value.chars().map(visible).collect();
+    visible.trim().to_owned()
+}
+
+fn visible(c: char) -> char {
+    if c.is_control() && !matches!(c, '\t' | '\n' | '\r') {
+        ' '
+    } else {
+        c
+    }
 }
 
 fn change(arguments: &HashMap<String, String>) -> Result<Change, String> {
-    let required = |name: &str| {
-        let missing =
-            || format!("Missing argument {name}; send it in the query string or as {FORM}");
-        arguments.get(name).ok_or_else(missing)
-    };
-    match required("status")?.as_str() {
+    match required(arguments, "status")? {
         "up" => Ok(Change::Up),
         "down" => Ok(Change::Down(Downtime {
-            reason: required("reason")?.clone(),
+            reason: required(arguments, "reason")?.to_owned(),
             expiration: time(arguments, "expiration")?,
             creation: time(arguments, "creation")?,
             ..Downtime::default()
         })),
         _ => Err("status must be up or down".into()),
+    }
+}
+
+fn required<'a>(arguments: &'a HashMap<String, String>, name: &str) -> Result<&'a str, String> {
+    match arguments.get(name) {
+        Some(value) => Ok(value),
+        None => Err(format!(
+            "Missing argument {name}; send it in the query string or as {FORM}"
+        )),
     }
 }
 

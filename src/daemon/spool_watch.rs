@@ -85,19 +85,7 @@ impl SpoolWatch {
             Err(TryLockError::WouldBlock) => return Vec::new(),
         };
         let before = self.seen();
-        let look = Look::now(gate);
-        let downtimes = match (*last, look) {
-            (Some(last), Some(look)) if last.still_holds(&look, &before) => {
-                Some(before.downtimes.clone())
-            }
-            _ => {
-                *last = look;
-                list(gate, &before)
-            }
-        };
-        if downtimes.is_none() {
-            *last = None;
-        }
+        let downtimes = downtimes(gate, &mut last, &before);
         let now = unix_now();
         let seen = SpoolSeen {
             is_listed: downtimes.is_some(),
@@ -159,15 +147,29 @@ impl FolderStamp {
     }
 }
 
+/// The downtimes in force, which are listed only where they may be others than before; `None` when they cannot be.
+fn downtimes(gate: &Gate, last: &mut Option<Look>, before: &SpoolSeen) -> Option<Vec<DowntimeRow>> {
+    let look = Look::now(gate);
+    if let (Some(last), Some(look)) = (&last, &look)
+        && last.still_holds(look, before)
+    {
+        return Some(before.downtimes.clone());
+    }
+    let listed = list(gate, before);
+    // What was not seen is looked at again the next time.
+    *last = if listed.is_some() { look } else { None };
+    listed
+}
+
 /// The downtimes in force; an entry that cannot be read is what it was.
 fn list(gate: &Gate, before: &SpoolSeen) -> Option<Vec<DowntimeRow>> {
     let listing = gate.list()?;
     let root = gate.spool().root();
-    let mut rows: Vec<DowntimeRow> = listing
-        .downtimes
-        .iter()
-        .map(|(key, downtime)| row(key, downtime, users::owner(&root.join(key.file_name()))))
-        .collect();
+    let mut rows = Vec::new();
+    for (key, downtime) in &listing.downtimes {
+        let owner = users::owner(&root.join(key.file_name()));
+        rows.push(row(key, downtime, owner));
+    }
     for (name, _) in &listing.odd {
         let known = before.downtimes.iter().find(|row| row.name == *name);
         rows.extend(known.map(as_held));
@@ -176,11 +178,6 @@ fn list(gate: &Gate, before: &SpoolSeen) -> Option<Vec<DowntimeRow>> {
 }
 
 fn row(key: &Key, downtime: &Downtime, owner: Option<String>) -> DowntimeRow {
-    let mark = match downtime.mark() {
-        Some(Mark::Soft) => Some("soft"),
-        Some(Mark::Drain) => Some("drain"),
-        None => None,
-    };
     DowntimeRow {
         name: key.file_name(),
         service: key.service_name().to_string(),
@@ -191,8 +188,15 @@ fn row(key: &Key, downtime: &Downtime, owner: Option<String>) -> DowntimeRow {
         file_owner: owner,
         since: downtime.creation,
         until: downtime.expiration,
-        mark: mark.map(str::to_owned),
+        mark: downtime.mark().map(mark_word),
         held: false,
+    }
+}
+
+fn mark_word(mark: Mark) -> String {
+    match mark {
+        Mark::Soft => "soft".to_owned(),
+        Mark::Drain => "drain".to_owned(),
     }
 }
 
@@ -217,20 +221,25 @@ fn trouble(gate: &Gate, before: &SpoolSeen, now: f64) -> Option<SpoolTrouble> {
     Some(SpoolTrouble { text, since })
 }
 
-fn events(before: &SpoolSeen, seen: &SpoolSeen, now: f64) -> Vec<HostEvent> {
-    let spool = HostEvent::new(now, EventKind::Spool);
-    let mut events = Vec::new();
+/// The event, if the spool can no longer be read, or can be again.
+fn spool_event(before: &SpoolSeen, seen: &SpoolSeen, now: f64) -> Option<HostEvent> {
+    let event = HostEvent::new(now, EventKind::Spool);
     match (&before.trouble, &seen.trouble) {
-        (None, Some(trouble)) => events.push(HostEvent {
+        (None, Some(trouble)) => Some(HostEvent {
             text: Some(shown(&trouble.text, REASON_MAX)),
-            ..spool
+            ..event
         }),
-        (Some(trouble), None) => events.push(HostEvent {
+        (Some(trouble), None) => Some(HostEvent {
             after: Some(now - trouble.since),
-            ..spool
+            ..event
         }),
-        _ => {}
+        _ => None,
     }
+}
+
+fn events(before: &SpoolSeen, seen: &SpoolSeen, now: f64) -> Vec<HostEvent> {
+    let mut events = Vec::new();
+    events.extend(spool_event(before, seen, now));
     // What was down before the first look came before the start.
     if before.was_listed {
         events.extend(overview::changes(&before.downtimes, &seen.downtimes, now));
