@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::request::{Subject, SwitchRequest};
+use super::request::SwitchRequest;
 use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::reason;
@@ -13,7 +13,7 @@ use crate::cli::output::downtimes::{description, owner};
 use crate::cli::wait::acted::Goal;
 use crate::cli::wait::{guard, seen};
 use crate::ledger::PollersPage;
-use crate::spool::{Downtime, Key, Mark, ServiceName, unix_now};
+use crate::spool::{Downtime, Key, Mark, ServiceName, Spool, unix_now};
 
 /// How long a plain `hadown` looks at what balancers say, after it is done.
 const GLANCE: Duration = Duration::from_secs(1);
@@ -67,15 +67,18 @@ fn note_past_end(call: &Call, request: &SwitchRequest) {
 /// write is seen there.
 fn refuse_if_down(request: &SwitchRequest) -> Result<(), Failure> {
     let spool = &request.spool;
-    let mut failures = Vec::new();
-    for Subject { key, .. } in &request.subjects {
-        match spool.read(key) {
-            Ok(None) => {}
-            Ok(Some(before)) => failures.push(already_down(key, &before, owner(spool, key))),
-            Err(e) => failures.push(Failure::failed(e)),
-        }
-    }
+    let subjects = request.subjects.iter();
+    let failures = subjects.filter_map(|subject| down_already(spool, &subject.key));
+    let failures: Vec<Failure> = failures.collect();
     Failure::unless_empty(&failures)
+}
+
+/// The failure, if a key is down, or may be.
+fn down_already(spool: &Spool, key: &Key) -> Option<Failure> {
+    match spool.read(key) {
+        Ok(before) => Some(already_down(key, &before?, owner(spool, key))),
+        Err(e) => Some(Failure::failed(e)),
+    }
 }
 
 fn already_down(key: &Key, before: &Downtime, owner: Option<String>) -> Failure {
@@ -130,20 +133,23 @@ fn write(call: &Call, request: &SwitchRequest, key: &Key, reason: &str) -> Resul
     if new.cut_reason() {
         call.note("the reason was longer than 256 KiB and was cut");
     }
-    let written = match request.if_up {
-        true => spool.down_if_up(key, new),
-        false => spool.down(key, new),
+    let written = if request.if_up {
+        spool.down_if_up(key, new)
+    } else {
+        spool.down(key, new)
     };
-    let before = written.map_err(Failure::failed)?;
-    match before {
-        Some(before) if request.if_up => Err(already_down(key, &before, owner)),
-        Some(before) if before.reason != reason => {
-            let before = description(&before, owner);
-            call.note(&format!("{key} was already down {before}; replaced"));
-            Ok(())
-        }
-        _ => Ok(()),
+    let Some(before) = written.map_err(Failure::failed)? else {
+        return Ok(());
+    };
+    if request.if_up {
+        return Err(already_down(key, &before, owner));
     }
+    // A downtime that is prolonged for the same reason is none that was replaced.
+    if before.reason != reason {
+        let before = description(&before, owner);
+        call.note(&format!("{key} was already down {before}; replaced"));
+    }
+    Ok(())
 }
 
 fn downtime(request: &SwitchRequest, reason: &str) -> Downtime {

@@ -33,8 +33,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     let body = request.client.recent(ANSWER_TIME)?;
     let services = seen_services(request.client, &body)?;
     if request.format == OutputFormat::Json {
-        let json = String::from_utf8_lossy(&body);
-        output::print(&format!("{}\n", json.trim_end()))?;
+        print_json(&body)?;
         return Ok(0);
     }
     let mut lines: Vec<String> = services.iter().map(line).collect();
@@ -42,6 +41,11 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     output::print(&lines.concat())?;
     note_ends(call, request, &services);
     Ok(0)
+}
+
+fn print_json(body: &[u8]) -> Result<(), Failure> {
+    let json = String::from_utf8_lossy(body);
+    output::print(&format!("{}\n", json.trim_end()))
 }
 
 /// Each service with its last answer; older daemons tell names only.

@@ -18,12 +18,17 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         call.note("nobody has polled lately");
     }
     let text = match request.format {
-        // Texts and numbers always fit into JSON.
-        OutputFormat::Json => format!("{}\n", serde_json::to_string(&page).unwrap_or_default()),
+        OutputFormat::Json => json(&page),
         OutputFormat::Tsv | OutputFormat::Uber => text(&page),
     };
     output::print(&text)?;
     Ok(0)
+}
+
+fn json(page: &PollersPage) -> String {
+    // Texts and numbers always fit into JSON.
+    let json = serde_json::to_string(page).unwrap_or_default();
+    format!("{json}\n")
 }
 
 fn text(page: &PollersPage) -> String {

@@ -65,10 +65,12 @@ fn lift_and_wait(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
         return Ok(());
     };
     let acted = waiter.until_acted(goal, before);
-    acted.map_err(|why| {
-        let names = waiter.names.join(", ");
-        Failure::from(why).and_line(format!("the downtime of {names} is lifted all the same"))
-    })
+    acted.map_err(|why| lifted_all_the_same(why, &waiter.names))
+}
+
+fn lifted_all_the_same(why: Unfinished, names: &[String]) -> Failure {
+    let names = names.join(", ");
+    Failure::from(why).and_line(format!("the downtime of {names} is lifted all the same"))
 }
 
 fn wait_for_health(
@@ -80,10 +82,12 @@ fn wait_for_health(
         Ok(_) => waiter.until_healthy(passes),
         Err(e) => Err(Unfinished::NotBegun(e)),
     };
-    healthy.map_err(|why| {
-        let names = waiter.names.join(", ");
-        Failure::from(why).and_line(format!("{names} stays as it was"))
-    })
+    healthy.map_err(|why| stays_as_it_was(why, &waiter.names))
+}
+
+fn stays_as_it_was(why: Unfinished, names: &[String]) -> Failure {
+    let names = names.join(", ");
+    Failure::from(why).and_line(format!("{names} stays as it was"))
 }
 
 fn lift(request: &SwitchRequest) -> Result<(), Failure> {
