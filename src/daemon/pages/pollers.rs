@@ -109,12 +109,8 @@ struct Wanted(Vec<String>);
 impl Wanted {
     fn parse(query: Option<&str>) -> Self {
         let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-        Self(
-            pairs
-                .filter(|(name, _)| name == "service")
-                .map(|(_, value)| value.into_owned())
-                .collect(),
-        )
+        let services = pairs.filter(|(name, _)| name == "service");
+        Self(services.map(|(_, value)| value.into_owned()).collect())
     }
 
     /// Whether a poller may be meant: names of instances begin with the service's.
@@ -127,10 +123,13 @@ impl Wanted {
     /// What is wanted as spool entries. A stranger may ask for many names, and each costs a look at a file.
     fn entries(&self, state: &DaemonState) -> BTreeMap<String, EntrySeen> {
         let keys = self.0.iter().filter_map(|name| Key::parse(name).ok());
-        let names = keys.map(|key| key.file_name()).take(ENTRIES_MAX);
-        names
-            .map(|name| (name.clone(), state.gate.seen(&name)))
-            .collect()
+        let mut entries = BTreeMap::new();
+        for key in keys.take(ENTRIES_MAX) {
+            let name = key.file_name();
+            let seen = state.gate.seen(&name);
+            entries.insert(name, seen);
+        }
+        entries
     }
 
     /// The spool entries that can take a poller's check down, if it polls what is wanted.

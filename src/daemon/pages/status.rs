@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{DaemonState, SPOOL_TROUBLE};
+use crate::group::{EndedAction, GroupState};
 use crate::http::reply::{self, Reply};
 use crate::os::logging;
 
@@ -53,23 +54,30 @@ pub(super) fn page(state: &DaemonState) -> Reply {
 /// The groups of the configuration by name, as far as they were checked.
 pub(super) fn groups(state: &DaemonState) -> Map<String, Value> {
     let live = state.live();
-    let group = |name: &String| {
+    let mut groups = Map::new();
+    for name in live.config.groups.keys() {
         let known = state.checker.groups().get(name);
-        let action = known
-            .action
-            .map(|a| json!({"command": a.command, "ts": a.at, "end": a.end, "good": a.good}));
-        let up = known.up.map(|up| if up { "up" } else { "down" });
-        json!({
-            "state": up,
-            "changed": known.changed,
-            "checked": known.checked,
-            "summary": known.summary,
-            "last_action": action,
-        })
-    };
-    live.config
-        .groups
-        .keys()
-        .map(|name| (name.clone(), group(name)))
-        .collect()
+        groups.insert(name.clone(), group(&known));
+    }
+    groups
+}
+
+fn group(known: &GroupState) -> Value {
+    let up = known.up.map(|up| if up { "up" } else { "down" });
+    json!({
+        "state": up,
+        "changed": known.changed,
+        "checked": known.checked,
+        "summary": known.summary,
+        "last_action": known.action.as_ref().map(action),
+    })
+}
+
+fn action(ended: &EndedAction) -> Value {
+    json!({
+        "command": ended.command,
+        "ts": ended.at,
+        "end": ended.end,
+        "good": ended.good,
+    })
 }

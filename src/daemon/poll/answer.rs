@@ -32,13 +32,13 @@ pub(crate) fn http(verdict: &Verdict, config: &Config) -> Reply {
 
 /// Status and body of the answer.
 pub(crate) fn content(verdict: &Verdict) -> (StatusCode, Bytes) {
-    match (verdict, verdict.outcome()) {
-        (Verdict::Down(closed), _) => {
-            let body = closed.downtime.body(closed.subject());
-            (down_status(&closed.downtime), body.into())
-        }
-        (_, Some(outcome)) => (outcome.status, outcome.body.clone()),
-        (_, None) => (StatusCode::OK, Bytes::new()),
+    if let Verdict::Down(closed) = verdict {
+        let body = closed.downtime.body(closed.subject());
+        return (down_status(&closed.downtime), body.into());
+    }
+    match verdict.outcome() {
+        Some(outcome) => (outcome.status, outcome.body.clone()),
+        None => (StatusCode::OK, Bytes::new()),
     }
 }
 
@@ -51,16 +51,18 @@ fn down_status(downtime: &Downtime) -> StatusCode {
 
 fn down(reply: Reply, downtime: &Downtime, config: &Config) -> Reply {
     let reply = reply::phrased(reply, &downtime.reason);
-    match config.daemon.envoy_immediate_fail {
-        true => reply::with(reply, ENVOY_FAIL, HeaderValue::from_static("true")),
-        false => reply,
+    if config.daemon.envoy_immediate_fail {
+        reply::with(reply, ENVOY_FAIL, HeaderValue::from_static("true"))
+    } else {
+        reply
     }
 }
 
 fn failed(reply: Reply, outcome: &Outcome) -> Reply {
     let reply = reply::phrased(reply, &String::from_utf8_lossy(&outcome.body));
-    match outcome.overload {
-        true => reply::retry_soon(reply),
-        false => reply,
+    if outcome.overload {
+        reply::retry_soon(reply)
+    } else {
+        reply
     }
 }

@@ -35,11 +35,7 @@ impl Verdict {
         match self {
             Self::Down(_) => Told::Down,
             Self::Refused(_) => Told::Fail,
-            Self::Open { outcome, drain } => match (outcome, drain) {
-                (Some(outcome), _) if !outcome.passes() => Told::Fail,
-                (_, Some(_)) => Told::Drain,
-                (_, None) => Told::Up,
-            },
+            Self::Open { outcome, drain } => told_open(outcome.as_deref(), drain.is_some()),
         }
     }
 
@@ -55,6 +51,14 @@ impl Verdict {
             Self::Refused(outcome) => Some(outcome),
             Self::Open { outcome, .. } => outcome.as_deref(),
         }
+    }
+}
+
+fn told_open(outcome: Option<&Outcome>, drains: bool) -> Told {
+    match outcome {
+        Some(outcome) if !outcome.passes() => Told::Fail,
+        _ if drains => Told::Drain,
+        _ => Told::Up,
     }
 }
 

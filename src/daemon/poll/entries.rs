@@ -3,7 +3,7 @@
 use super::super::this_host::ThisHost;
 use crate::ledger::{Poller, Stated};
 use crate::net::Host;
-use crate::spool::Key;
+use crate::spool::{Key, ServiceName};
 
 /// The names of the entries besides `all`, in the order to ask. `leads_here` says that the look-up of the host's name led
 /// to this host; what needs none is known here.
@@ -17,32 +17,44 @@ pub(crate) fn names(
     let Some((host, port)) = &poller.check.place else {
         return names;
     };
-    let mut add = |host: Option<&str>| {
-        let key = Key::instance(poller.service.clone(), host, *port);
-        let name = key.ok().map(|key| key.file_name());
-        names.extend(name.filter(|name| !names.contains(name)));
-    };
     // `service:port` for whatever gets to this host, `service:host:port` for every host that was named.
-    let is_this_host = this_host.is(host);
-    if is_this_host || leads_here || is_unspecified(host) {
-        add(None);
+    let mut hosts = Vec::new();
+    if this_host.is(host) || leads_here || is_unspecified(host) {
+        hosts.push(None);
     }
-    if let Some(address) = this_host.addresses.by_own_name()
-        && is_this_host
-        && !matches!(host, Host::Address(_))
-    {
-        add(Some(&address.to_string()));
-    }
-    match host {
-        Host::Local => {}
-        Host::Address(address) => add(Some(&address.to_string())),
-        Host::Name(name) => add(Some(name)),
-    }
+    hosts.extend(own_address(host, this_host).map(Some));
+    hosts.extend(written(host).map(Some));
     // The replaced tools' hadown names files by the host as it was typed.
-    if let Some(typed) = &stated.host {
-        add(Some(typed));
+    hosts.extend(stated.host.as_deref().map(|typed| Some(typed.to_owned())));
+    for host in hosts {
+        let name = instance_name(&poller.service, host.as_deref(), *port);
+        names.extend(name.filter(|name| !names.contains(name)));
     }
     names
+}
+
+fn instance_name(service: &ServiceName, host: Option<&str>, port: u16) -> Option<String> {
+    // A host that cannot be in a file's name has no file.
+    let key = Key::instance(service.clone(), host, port).ok()?;
+    Some(key.file_name())
+}
+
+/// The address that this host's own name resolves to, where this host is meant and no address of it was named.
+fn own_address(host: &Host, this_host: ThisHost<'_>) -> Option<String> {
+    if matches!(host, Host::Address(_)) || !this_host.is(host) {
+        return None;
+    }
+    let address = this_host.addresses.by_own_name()?;
+    Some(address.to_string())
+}
+
+/// The host as it stands in names of files, unless it is this one.
+fn written(host: &Host) -> Option<String> {
+    match host {
+        Host::Local => None,
+        Host::Address(address) => Some(address.to_string()),
+        Host::Name(name) => Some(name.to_string()),
+    }
 }
 
 /// Whoever connects to the address of no host gets to this one.

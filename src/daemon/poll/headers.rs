@@ -110,13 +110,12 @@ fn kept(name: &str) -> Option<Box<str>> {
 
 /// The view in words such as `UP`, `DOWN 1/2`, `NOLB`.
 fn view(words: &str) -> Option<View> {
-    let (word, counts) = words
-        .trim()
-        .split_once(' ')
-        .map_or((words.trim(), None), |(w, c)| (w, Some(c)));
-    if counts.is_some_and(|c| pair(c).is_none()) {
-        return None;
-    }
+    let words = words.trim();
+    // The counts of `UP 1/3` must be counts, or it is something else.
+    let word = match words.split_once(' ') {
+        Some((word, counts)) => pair(counts).map(|_| word)?,
+        None => words,
+    };
     match word {
         "UP" => Some(View::Up),
         "DOWN" => Some(View::Down),
@@ -127,7 +126,9 @@ fn view(words: &str) -> Option<View> {
 
 fn pair(text: &str) -> Option<[u32; 2]> {
     let (own, all) = text.split_once('/')?;
-    Some([own.trim().parse().ok()?, all.trim().parse().ok()?])
+    let own = own.trim().parse().ok()?;
+    let all = all.trim().parse().ok()?;
+    Some([own, all])
 }
 
 #[cfg(test)]

@@ -32,14 +32,7 @@ fn moment(state: &DaemonState, poll: &Poll, later: Duration) -> Moment {
 
 /// Notes what it was answered.
 pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code: u16) {
-    let counter = match verdict {
-        Verdict::Down(_) => Some(&state.counters.down),
-        Verdict::Refused(_) => Some(&state.counters.refused),
-        Verdict::Open { .. } => None,
-    };
-    if let Some(counter) = counter {
-        counter.fetch_add(1, Ordering::Relaxed);
-    }
+    count(state, verdict);
     let now = moment(state, poll, poll.arrived.elapsed());
     let answer = PollAnswer {
         told: verdict.told(),
@@ -53,6 +46,16 @@ pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code
         None if news.is_other => log::info!("{}", change(poll, verdict)),
         None => {}
     }
+}
+
+fn count(state: &DaemonState, verdict: &Verdict) {
+    let counter = match verdict {
+        Verdict::Down(_) => &state.counters.down,
+        Verdict::Refused(_) => &state.counters.refused,
+        // Counted by its status and by its probe.
+        Verdict::Open { .. } => return,
+    };
+    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 /// Says that a check passes again, or no more.
@@ -77,21 +80,22 @@ fn why(verdict: &Verdict) -> String {
 }
 
 fn why_down(closed: &Closed) -> String {
-    let held = match closed.held {
-        true => " (the spool cannot be read; this is what it said last)",
-        false => "",
-    };
     let reason = closed.downtime.one_line();
-    format!(": {} is down: {reason}{held}", closed.subject())
+    let text = format!(": {} is down: {reason}", closed.subject());
+    if closed.held {
+        text + " (the spool cannot be read; this is what it said last)"
+    } else {
+        text
+    }
 }
 
 /// Status, cause and the beginning of the body.
 fn said(outcome: &Outcome) -> String {
-    let cause = match &outcome.cause {
-        Some(cause) => format!(" ({cause})"),
-        None => String::new(),
-    };
+    let code = outcome.status.as_u16();
     let start = &outcome.body[..outcome.body.len().min(LOGGED_MAX)];
     let body = reason_phrase(&String::from_utf8_lossy(start)).unwrap_or_default();
-    format!("{}{cause} {body}", outcome.status.as_u16())
+    match &outcome.cause {
+        Some(cause) => format!("{code} ({cause}) {body}"),
+        None => format!("{code} {body}"),
+    }
 }

@@ -84,26 +84,34 @@ pub fn parse<'a>(
     path: &'a str,
     query: Option<&'a str>,
 ) -> Result<Route<'a>, Refusal> {
-    let page = match path {
-        "/status" => Route::Page(PageName::Status),
-        "/status/count" => Route::Page(PageName::Count),
-        "/recent" => Route::Page(PageName::Recent),
-        "/pollers" => Route::Page(PageName::Pollers),
-        "/pollers/health" => Route::Page(PageName::PollersHealth),
-        "/mutornadomon" => Route::Page(PageName::Mutornadomon),
-        "/metrics" => Route::Page(PageName::Metrics),
-        "/overview" => Route::Page(PageName::Overview),
-        "/downtimes" => Route::Page(PageName::Downtimes),
-        "/ui" => Route::Page(PageName::Ui),
-        "/ui.js" => Route::Page(PageName::UiScript),
-        "/ui.css" => Route::Page(PageName::UiStyle),
-        "/healthz" => Route::Health,
-        _ => return checking(method, check(path, query)?),
+    let route = match page(path) {
+        Some(page) => Route::Page(page),
+        None if path == "/healthz" => Route::Health,
+        None => return checking(method, check(path, query)?),
     };
     match *method {
-        Method::GET | Method::HEAD | Method::OPTIONS => Ok(page),
+        Method::GET | Method::HEAD | Method::OPTIONS => Ok(route),
         _ => Err(Refusal::Method(READ)),
     }
+}
+
+fn page(path: &str) -> Option<PageName> {
+    let page = match path {
+        "/status" => PageName::Status,
+        "/status/count" => PageName::Count,
+        "/recent" => PageName::Recent,
+        "/pollers" => PageName::Pollers,
+        "/pollers/health" => PageName::PollersHealth,
+        "/mutornadomon" => PageName::Mutornadomon,
+        "/metrics" => PageName::Metrics,
+        "/overview" => PageName::Overview,
+        "/downtimes" => PageName::Downtimes,
+        "/ui" => PageName::Ui,
+        "/ui.js" => PageName::UiScript,
+        "/ui.css" => PageName::UiStyle,
+        _ => return None,
+    };
+    Some(page)
 }
 
 fn checking<'a>(method: &Method, check: CheckPath<'a>) -> Result<Route<'a>, Refusal> {
@@ -139,17 +147,8 @@ pub fn check<'a>(path: &'a str, query: Option<&'a str>) -> Result<CheckPath<'a>,
         "spool" => None,
         name => Some(Protocol::find(name).ok_or(Refusal::NotFound)?),
     };
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    let (port, rest) = rest.split_at(digits);
     let needs_slash = protocol.is_some_and(|p| p.needs_slash);
-    let rest = match rest.strip_prefix('/') {
-        Some(rest) => rest,
-        None if rest.is_empty() && !needs_slash => rest,
-        None => return Err(Refusal::NotFound),
-    };
-    if port.is_empty() {
-        return Err(Refusal::NotFound);
-    }
+    let (port, rest) = port_and_rest(rest, needs_slash).ok_or(Refusal::NotFound)?;
     Ok(CheckPath {
         protocol,
         service: service_name(service)?,
@@ -157,6 +156,20 @@ pub fn check<'a>(path: &'a str, query: Option<&'a str>) -> Result<CheckPath<'a>,
         rest,
         query,
     })
+}
+
+/// The digits of the port, and what follows the slash behind it.
+fn port_and_rest(text: &str, needs_slash: bool) -> Option<(&str, &str)> {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let (port, rest) = text.split_at(digits);
+    if port.is_empty() {
+        return None;
+    }
+    match rest.strip_prefix('/') {
+        Some(rest) => Some((port, rest)),
+        None if rest.is_empty() && !needs_slash => Some((port, rest)),
+        None => None,
+    }
 }
 
 /// A name of characters that the originals' routes do not take is no path of ours (404); one that could not be a
@@ -169,10 +182,14 @@ fn service_name(text: &str) -> Result<ServiceName, Refusal> {
         return ServiceName::parse(text).map_err(Refusal::Name);
     }
     let decoded = percent_decode_str(text).decode_utf8_lossy();
-    match ServiceName::parse(&decoded) {
-        Err(NameError::Character(c)) if !c.is_control() && c != '/' => Err(Refusal::NotFound),
-        Err(e) => Err(Refusal::Name(e)),
-        Ok(_) => Err(Refusal::NotFound),
+    Err(unfit(&decoded))
+}
+
+fn unfit(name: &str) -> Refusal {
+    match ServiceName::parse(name) {
+        Err(NameError::Character(c)) if !c.is_control() && c != '/' => Refusal::NotFound,
+        Err(e) => Refusal::Name(e),
+        Ok(_) => Refusal::NotFound,
     }
 }
 

@@ -93,11 +93,15 @@ fn host(named: Option<&str>, own: &LocalAddresses) -> Result<Host, Outcome> {
     match Host::parse(text) {
         Ok(Host::Address(address)) if Some(address) == own.by_own_name() => Ok(Host::Local),
         Ok(host) => Ok(host),
-        Err(_) => Err(bad(format!(
-            "'{}' is not a host to check: give an address or a host name",
-            text.escape_debug()
-        ))),
+        Err(_) => Err(no_host(text)),
     }
+}
+
+fn no_host(text: &str) -> Outcome {
+    let text = text.escape_debug();
+    bad(format!(
+        "'{text}' is not a host to check: give an address or a host name"
+    ))
 }
 
 /// What the target is asked for: as it came, still encoded.
@@ -148,10 +152,11 @@ fn copied(from: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
 fn port(said: &Said<'_>) -> Result<Option<u16>, Outcome> {
     match said.port {
         None | Some("" | "0") => Ok(None),
-        Some(text) => match parse_port(text) {
-            Ok(port) => Ok(Some(port)),
-            Err(e) => Err(bad(format!("X-Haproxy-Server-State: {e}"))),
-        },
+        Some(text) => {
+            let port = parse_port(text);
+            let port = port.map_err(|e| bad(format!("X-Haproxy-Server-State: {e}")))?;
+            Ok(Some(port))
+        }
     }
 }
 
