@@ -20,6 +20,7 @@ mod pages;
 mod poll;
 mod reload;
 mod room;
+mod shared_pages;
 mod signals;
 mod sockets;
 mod spool_change;

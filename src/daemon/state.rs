@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::counters::Counters;
 use super::error::SetupError;
+use super::shared_pages::SharedPages;
 use super::spool_watch::SpoolWatch;
 use super::this_host::ThisHost;
 use super::tokens::Tokens;
@@ -102,6 +103,8 @@ pub struct DaemonState {
     pub(super) started_unix: f64,
     /// What stands in the spool.
     pub(super) spool_watch: SpoolWatch,
+    /// The pages that are being built.
+    pub(super) pages: SharedPages,
     ledger: Mutex<Ledger>,
     live: RwLock<Arc<Live>>,
 }
@@ -128,6 +131,7 @@ impl DaemonState {
             memory,
             counters,
             id: format!("{}-{}", std::process::id(), unix_now()),
+            pages: SharedPages::default(),
             ledger: Mutex::new(ledger),
             live: RwLock::new(Arc::new(live)),
             started_unix,

@@ -7,6 +7,7 @@ pub(crate) mod foreign;
 pub(crate) mod h2;
 mod head_memory;
 pub mod memory;
+pub(crate) mod page_text;
 pub(crate) mod phrase;
 mod read_after_write;
 pub(crate) mod reply;

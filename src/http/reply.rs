@@ -18,6 +18,7 @@ use serde::Serialize;
 pub(crate) const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
 use super::memory::{MemoryBudget, MemoryFull};
+use super::page_text::PageText;
 use super::phrase::reason_phrase;
 use super::reply_body::{Place, ReplyBody};
 
@@ -59,8 +60,16 @@ pub(super) fn placed(reply: Reply, memory: &Arc<MemoryBudget>) -> Reply {
 pub(crate) fn json(value: &impl Serialize) -> Reply {
     // Texts and numbers always fit into JSON.
     let body = serde_json::to_vec(value).unwrap_or_default();
+    json_body(ReplyBody::new(body.into(), Place::Wanted))
+}
+
+/// The same of a page that many may share.
+pub(crate) fn json_page(text: Arc<PageText>) -> Reply {
+    json_body(ReplyBody::page(text))
+}
+
+fn json_body(body: ReplyBody) -> Reply {
     let kind = HeaderValue::from_static("application/json; charset=UTF-8");
-    let body = ReplyBody::new(body.into(), Place::Wanted);
     let mut reply = typed(StatusCode::OK, body, &ReplyHeaders::new(kind));
     for (name, value) in [
         (CACHE_CONTROL, "no-store"),

@@ -9,12 +9,15 @@ use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
 use super::memory::{MemoryBudget, MemoryFull, SMALL_ANSWER};
+use super::page_text::PageText;
 
 /// Bytes to be sent.
 #[derive(Debug, Default)]
 pub(crate) struct ReplyBody {
     bytes: Bytes,
     place: Place,
+    /// A page, and which of its pieces is sent next.
+    page: Option<(Arc<PageText>, usize)>,
 }
 
 /// The place of an answer in the memory budget.
@@ -32,7 +35,36 @@ pub(super) enum Place {
 impl ReplyBody {
     /// Bytes with such a place.
     pub(super) fn new(bytes: Bytes, place: Place) -> Self {
-        Self { bytes, place }
+        Self {
+            bytes,
+            place,
+            page: None,
+        }
+    }
+
+    /// A page, piece by piece.
+    pub(super) fn page(text: Arc<PageText>) -> Self {
+        Self {
+            bytes: Bytes::new(),
+            place: Place::Had,
+            page: Some((text, 0)),
+        }
+    }
+
+    /// The next piece of a page.
+    fn piece(&mut self) -> Option<Bytes> {
+        let (text, next) = self.page.as_mut()?;
+        let piece = text.pieces.get(*next)?.clone();
+        *next += 1;
+        Some(piece)
+    }
+
+    /// How many bytes of a page are still to be sent.
+    fn rest_of_page(&self) -> usize {
+        match &self.page {
+            Some((text, next)) => text.pieces.iter().skip(*next).map(Bytes::len).sum(),
+            None => 0,
+        }
     }
 
     /// The same place with other bytes; of nothing there is nothing to be changed.
@@ -71,18 +103,19 @@ impl Body for ReplyBody {
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let bytes = std::mem::take(&mut self.bytes);
-        let frame = match bytes.is_empty() {
-            true => None,
-            false => Some(Ok(Frame::data(bytes))),
+        let data = match bytes.is_empty() {
+            true => self.piece(),
+            false => Some(bytes),
         };
-        Poll::Ready(frame)
+        Poll::Ready(data.map(|data| Ok(Frame::data(data))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty()
+        self.bytes.is_empty() && self.rest_of_page() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.bytes.len() as u64)
+        let size = self.bytes.len() + self.rest_of_page();
+        SizeHint::with_exact(size as u64)
     }
 }

@@ -12,6 +12,9 @@ use smallvec::SmallVec;
 use super::Poller;
 use crate::spool::ServiceName;
 
+/// Most addresses that are counted over all services; then each service keeps as many as it has, and new ones get one.
+const COUNTED_MAX: usize = 250_000;
+
 /// The last answer for a service.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LastAnswer {
@@ -44,6 +47,8 @@ pub struct RecentServices {
     services: HashMap<ServiceName, ServiceRecord, RandomState>,
     /// The order of eviction, by second chance.
     order: VecDeque<ServiceName>,
+    /// Addresses that are counted, over all services.
+    counted: usize,
     evictions: u64,
 }
 
@@ -68,22 +73,29 @@ impl RecentServices {
             addresses: addresses.max(1),
             services: HashMap::default(),
             order: VecDeque::new(),
+            counted: 0,
             evictions: 0,
         }
     }
 
     /// Notes that a poller asks; the answer follows.
     pub fn asked(&mut self, now: f64, poller: &Poller) {
-        let most = self.addresses;
+        let most = match self.counted < COUNTED_MAX {
+            true => self.addresses,
+            false => 1,
+        };
         if let Some(known) = self.services.get_mut(&poller.service) {
             known.came_again = true;
+            self.counted -= known.counts.len();
             known.asked(now, poller.address, most);
+            self.counted += known.counts.len();
             return;
         }
         self.make_room();
         self.order.push_back(poller.service.clone());
         let mut new = ServiceRecord::default();
         new.asked(now, poller.address, most);
+        self.counted += 1;
         self.services.insert(poller.service.clone(), new);
     }
 
@@ -98,11 +110,12 @@ impl RecentServices {
         }
     }
 
-    /// Everything that is remembered, in no order.
+    /// A part of what is remembered, so that nobody has to look at all of it in one go: `most` services from a number on.
     #[must_use]
-    pub fn snapshot(&self) -> Vec<SeenService> {
-        let services = self.services.iter();
-        services.map(|(name, known)| known.shown(name)).collect()
+    pub fn part(&self, from: usize, most: usize) -> Vec<SeenService> {
+        let names = self.order.iter().skip(from).take(most);
+        let known = names.filter_map(|name| Some((name, self.services.get(name)?)));
+        known.map(|(name, known)| known.shown(name)).collect()
     }
 
     /// Services remembered, and services forgotten for want of room.
@@ -128,7 +141,8 @@ impl RecentServices {
                 self.order.push_back(name);
             }
             _ => {
-                self.services.remove(&name);
+                let gone = self.services.remove(&name).unwrap_or_default();
+                self.counted -= gone.counts.len();
                 self.evictions += 1;
             }
         }
@@ -192,7 +206,7 @@ mod tests {
             recent.asked(1.0, &poller("real", 80, 1));
             recent.asked(1.0, &poller(&format!("junk{i}"), 80, 1));
         }
-        let seen = recent.snapshot();
+        let seen = recent.part(0, 1000);
         assert_eq!(seen.len(), 100);
         let counts = [(std::net::Ipv4Addr::from_bits(1).into(), 10_000)];
         let is_real = |s: &SeenService| s.name.as_str() == "real" && s.counts == counts;
@@ -201,11 +215,34 @@ mod tests {
     }
 
     #[test]
+    fn addresses_over_all_services_are_bounded() {
+        let mut recent = RecentServices::new(2000, 256);
+        for service in 0..2000 {
+            let name = format!("s{service}");
+            for address in 0..200 {
+                recent.asked(1.0, &poller(&name, 80, address));
+            }
+        }
+        let all = recent.part(0, 2000);
+        let counted: usize = all.iter().map(|service| service.counts.len()).sum();
+        assert_eq!(all.len(), 2000);
+        assert!(counted <= COUNTED_MAX + 2000, "{counted}");
+        assert_eq!(recent.counted, counted);
+        // Evicted ones make room for others.
+        for service in 0..4000 {
+            recent.asked(1.0, &poller(&format!("t{service}"), 80, 1));
+        }
+        let all = recent.part(0, 2000);
+        let counted: usize = all.iter().map(|service| service.counts.len()).sum();
+        assert_eq!(recent.counted, counted);
+    }
+
+    #[test]
     fn addresses_of_pollers_are_bounded() {
         let mut recent = RecentServices::new(10, 8);
         for address in 0..1000 {
             recent.asked(1.0, &poller("web", 80, address));
         }
-        assert_eq!(recent.snapshot()[0].counts.len(), 8);
+        assert_eq!(recent.part(0, 1)[0].counts.len(), 8);
     }
 }

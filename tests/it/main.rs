@@ -65,6 +65,7 @@ mod prometheus;
 mod rebinding;
 mod redis;
 mod roll;
+mod shared_pages;
 mod slowloris;
 mod smtp;
 mod soak;

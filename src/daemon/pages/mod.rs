@@ -6,6 +6,7 @@ mod mutornadomon;
 mod overview;
 mod pollers;
 mod recent;
+mod shared;
 mod status;
 mod ui;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use hyper::http::request::Parts;
 
+use self::shared::{alone, shared};
 use super::poll::entries;
 use super::poll::route::PageName;
 use super::spool_watch::SPOOL_TROUBLE;
@@ -39,17 +41,20 @@ pub(super) async fn page(
     if tells_of_spool(name) {
         look_at_spool(state).await;
     }
-    let query = request.uri.query();
+    let query = request.uri.query().map(str::to_owned);
     match name {
-        PageName::Status => status::page(state),
-        PageName::Count => recent::count(state),
-        PageName::Recent => recent::page(state, query),
-        PageName::Pollers => pollers::page(state, query),
-        PageName::PollersHealth => pollers::health(state, query, from).await,
-        PageName::Mutornadomon => mutornadomon::page(state, from),
-        PageName::Metrics => metrics::page(state),
-        PageName::Overview => overview::page(state, query),
-        PageName::Downtimes => overview::downtimes(state),
+        PageName::Status => alone(state, status::page).await,
+        PageName::Count => shared(state, ("count", None), recent::count).await,
+        PageName::Recent => match recent::refused(query.as_deref()) {
+            Some(refused) => refused,
+            None => shared(state, ("recent", query), recent::page).await,
+        },
+        PageName::Pollers => alone(state, move |s| pollers::page(s, query.as_deref())).await,
+        PageName::PollersHealth => pollers::health(state, query.as_deref(), from).await,
+        PageName::Mutornadomon => alone(state, move |s| mutornadomon::page(s, from)).await,
+        PageName::Metrics => alone(state, metrics::page).await,
+        PageName::Overview => shared(state, ("overview", query), overview::page).await,
+        PageName::Downtimes => alone(state, overview::downtimes).await,
         PageName::Ui => ui::file(&ui::PAGE, &request.headers),
         PageName::UiScript => ui::file(&ui::SCRIPT, &request.headers),
         PageName::UiStyle => ui::file(&ui::STYLE, &request.headers),

@@ -1,9 +1,14 @@
 //! `/recent` and `/status/count`: the services that were asked for lately.
 
+use std::net::IpAddr;
+
 use hyper::StatusCode;
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Map, Value};
 
 use super::{DaemonState, status};
+use crate::http::memory::MemoryFull;
+use crate::http::page_text::PageText;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{LastAnswer, SeenService};
 use crate::spool::unix_now;
@@ -11,61 +16,120 @@ use crate::spool::unix_now;
 /// How far back `/recent` looks unless told otherwise, in seconds.
 const RECENT: i64 = 600;
 
-/// The services that were asked for, by name. They are sorted when the lock is free again.
+/// How many services are copied before polls get the lock again.
+const PART: usize = 1000;
+
+/// The services that were asked for, by name. Polls go on meanwhile: one that is forgotten or comes again while they are
+/// copied may be missing.
 fn seen(state: &DaemonState) -> Vec<SeenService> {
-    let mut all = state.ledger().services.snapshot();
+    let mut all = Vec::new();
+    loop {
+        let part = state.ledger().services.part(all.len(), PART);
+        if part.is_empty() {
+            break;
+        }
+        all.extend(part);
+    }
     all.sort_by(|a, b| a.name.cmp(&b.name));
+    all.dedup_by(|a, b| a.name == b.name);
     all
 }
 
-/// `/status/count`: requests by service and address.
-pub(super) fn count(state: &DaemonState) -> Reply {
-    let mut services = Map::new();
-    for seen in seen(state) {
-        let counts = seen
-            .counts
-            .iter()
-            .map(|(ip, n)| (ip.to_string(), Value::from(*n)))
-            .collect();
-        services.insert(seen.name.to_string(), Value::Object(counts));
+#[derive(Serialize)]
+struct CountPage {
+    service_access_counts: ByService,
+}
+
+/// Services with their requests by address.
+struct ByService(Vec<SeenService>);
+
+impl Serialize for ByService {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let services = self.0.iter();
+        serializer.collect_map(services.map(|s| (s.name.as_str(), ByAddress(&s.counts))))
     }
-    reply::json(&json!({"service_access_counts": services}))
+}
+
+struct ByAddress<'a>(&'a [(IpAddr, u64)]);
+
+impl Serialize for ByAddress<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().copied())
+    }
+}
+
+/// `/status/count`: requests by service and address.
+pub(super) fn count(state: &DaemonState, _: Option<&str>) -> Result<PageText, MemoryFull> {
+    let page = CountPage {
+        service_access_counts: ByService(seen(state)),
+    };
+    PageText::json(&page, &state.memory)
+}
+
+#[derive(Serialize)]
+struct RecentPage<'a> {
+    #[serde(skip_serializing_if = "Map::is_empty")]
+    groups: Map<String, Value>,
+    seen_services: Vec<(&'a str, Option<LastRow>)>,
+    threshold_seconds: i64,
+}
+
+#[derive(Serialize)]
+struct LastRow {
+    code: u16,
+    remote_ip: IpAddr,
+    ts: f64,
+}
+
+impl From<LastAnswer> for LastRow {
+    fn from(last: LastAnswer) -> Self {
+        Self {
+            code: last.code,
+            remote_ip: last.remote_ip,
+            ts: last.ts,
+        }
+    }
+}
+
+/// The answer to a request for `/recent` that cannot be understood.
+pub(super) fn refused(query: Option<&str>) -> Option<Reply> {
+    let text = threshold(query).err()?;
+    let body = format!(
+        "threshold must be a whole number of seconds, not '{}'",
+        text.escape_debug()
+    );
+    Some(reply::text(StatusCode::BAD_REQUEST, body))
+}
+
+/// How far back to look, in seconds; else the text that says something else.
+fn threshold(query: Option<&str>) -> Result<i64, String> {
+    let arguments = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let last = arguments.filter(|(name, _)| name == "threshold").last();
+    let Some((_, text)) = last else {
+        return Ok(RECENT);
+    };
+    match text.trim().parse() {
+        Ok(seconds) => Ok(seconds),
+        Err(_) => Err(text.into_owned()),
+    }
 }
 
 /// `/recent[?threshold=SECONDS]`: services asked for lately, each with its last answer.
-pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
-    let arguments = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let threshold = match arguments.filter(|(name, _)| name == "threshold").last() {
-        None => RECENT,
-        Some((_, text)) => match text.trim().parse() {
-            Ok(seconds) => seconds,
-            Err(_) => {
-                let body = format!(
-                    "threshold must be a whole number of seconds, not '{}'",
-                    text.escape_debug()
-                );
-                return reply::text(StatusCode::BAD_REQUEST, body);
-            }
-        },
-    };
+pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Result<PageText, MemoryFull> {
+    let threshold = threshold(query).unwrap_or(RECENT);
     let now = unix_now();
     #[allow(clippy::cast_precision_loss)] // a threshold of 2^53 seconds is for ever either way
     let is_recent = |at: f64| now - at <= threshold as f64;
-    let last =
-        |l: LastAnswer| json!({"code": l.code, "remote_ip": l.remote_ip.to_string(), "ts": l.ts});
-    let seen: Vec<Value> = seen(state)
-        .iter()
-        .filter(|s| is_recent(s.at))
-        .map(|s| json!([s.name.as_str(), s.last.map(last)]))
-        .collect();
-    let changed = |g: &Value| g["checked"].as_f64().is_some_and(is_recent);
-    let groups: Map<String, Value> = status::groups(state)
-        .into_iter()
-        .filter(|(_, g)| changed(g))
-        .collect();
-    let mut page = json!({"seen_services": seen, "threshold_seconds": threshold});
-    if !groups.is_empty() {
-        page["groups"] = groups.into();
-    }
-    reply::json(&page)
+    let changed = |group: &Value| group["checked"].as_f64().is_some_and(is_recent);
+    let groups = status::groups(state).into_iter();
+    let services = seen(state);
+    let recent = services.iter().filter(|service| is_recent(service.at));
+    let page = RecentPage {
+        groups: groups.filter(|(_, group)| changed(group)).collect(),
+        seen_services: recent
+            .map(|service| (service.name.as_str(), service.last.map(LastRow::from)))
+            .collect(),
+        threshold_seconds: threshold,
+    };
+    PageText::json(&page, &state.memory)
 }

@@ -20,6 +20,11 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
     reloads(page, &state.counters);
     connections(page, &state.connections);
     page.counter(
+        "hacheck_pages_built_total",
+        "Pages built that requests share: /recent, /status/count, /overview.",
+        state.pages.built(),
+    );
+    page.counter(
         "hacheck_log_lines_dropped_total",
         "Log lines dropped.",
         logging::dropped(),
