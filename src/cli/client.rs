@@ -16,7 +16,7 @@ use crate::cli::failure::Failure;
 use crate::ledger::PollersPage;
 use crate::ledger::overview::Overview;
 use crate::names::text::first_line;
-use crate::spool::{Key, Spool};
+use crate::spool::{ALL, Key, Spool};
 
 /// The daemon's port unless told otherwise.
 pub(crate) const DEFAULT_PORT: u16 = 3333;
@@ -147,6 +147,17 @@ impl DaemonClient {
     ) -> Result<PollersPage, DaemonError> {
         let body = self.body(&path("/pollers", keys), limit)?;
         self.parse(&body)
+    }
+
+    /// All pollers, and what the spool entries of some services or instances are for the daemon.
+    pub(crate) fn everybody(
+        self,
+        keys: &[String],
+        limit: Duration,
+    ) -> Result<PollersPage, DaemonError> {
+        let mut all = keys.to_vec();
+        all.push(ALL.to_owned());
+        self.pollers(&all, limit)
     }
 
     /// Runs the checks of services or instances as their pollers ask for them.

@@ -5,6 +5,7 @@
 //! were lifted already.
 
 mod command;
+mod output;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -18,14 +19,17 @@ use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::output::warnings;
 use crate::cli::wait::acted::Goal;
-use crate::cli::wait::limits::WaitLimits;
-use crate::cli::wait::{Waiter, guard, seen};
+use crate::cli::wait::limits::{LimitWords, WaitLimits};
+use crate::cli::wait::{Reached, Unfinished, Waiter, guard, seen};
 use crate::ledger::PollersPage;
 use crate::spool::{Downtime, Key};
 use command::RollCommand;
 
 /// Passed checks in a row after the command.
 const PASSES: u32 = 3;
+
+/// How long sessions may take to end unless told otherwise.
+const DRAIN_TIMEOUT: &str = "60s";
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -54,16 +58,22 @@ struct RollArgs {
     /// reason, shown to pollers and operators (default: the user and the command)
     #[argh(option, short = 'r')]
     reason: Option<String>,
-    /// longest wait of each step except the command: 60, 90s, 5m (default 60 seconds)
+    /// longest wait of each step except the command and the end of sessions: 60, 90s, 5m (default 60 seconds)
     #[argh(option, arg_name = "time")]
     timeout: Option<String>,
     /// equal answers after which a balancer without send-state counts as having acted (default 3)
     #[argh(option, arg_name = "number")]
     polls: Option<String>,
-    /// wait until at least this many balancers are known (default 0)
+    /// wait until this many balancers are known (default: until hacheck has run for 30 seconds)
     #[argh(option, arg_name = "number")]
     min_pollers: Option<String>,
-    /// even if a backend is left without a server, or somebody else took it down
+    /// longest wait for sessions to end, once every balancer has acted (default 60 seconds)
+    #[argh(option, arg_name = "time")]
+    drain_timeout: Option<String>,
+    /// how long to wait for the sessions of a balancer without send-state, which are unknown (default 0)
+    #[argh(option, arg_name = "time")]
+    grace: Option<String>,
+    /// even if a backend is left without a server, nobody polls it, or somebody else took it down
     #[argh(switch)]
     force: bool,
     /// services or instances, --, and the command
@@ -112,14 +122,12 @@ impl Roll {
 
     fn run(&mut self) -> Result<(), Failure> {
         let before = self.may_begin()?;
-        self.waiter.spool.create_root().map_err(Failure::failed)?;
-        self.run_while_down(before)
-            .map_err(|failure| self.and_left_down(failure))?;
+        self.run_while_down(before)?;
         // A daemon that does not answer now must not keep the services down.
-        let before = self.waiter.pollers();
+        let before = self.waiter.everybody();
         self.step("up", Self::lift)
             .map_err(|failure| self.and_left_down(failure))?;
-        self.wait(Goal::Up, before)
+        self.step("seen up", |roll| roll.waiter.until_acted(Goal::Up, before))
             .map_err(|failure| self.and_left_up(failure))?;
         self.say(&format!("done: {}", self.durations()));
         Ok(())
@@ -128,36 +136,84 @@ impl Roll {
     /// All steps for which the services are down.
     fn run_while_down(&mut self, before: PollersPage) -> Result<(), Failure> {
         // Asked before the wait, since those who poll now are those who tell how to check it later.
-        let is_polled = is_polled(&before);
-        self.step("down", Self::write)?;
-        self.wait(Goal::Drained, Ok(before))?;
+        let is_polled = is_polled(&before.of(&self.waiter.names));
+        self.step("down", Self::write)
+            .map_err(|failure| self.and_left_down(failure))?;
+        self.drain(before)?;
         // Only now may the command disturb the service.
-        self.run_command_to_success()?;
+        self.run_command_to_success()
+            .map_err(|failure| self.and_left_down(failure))?;
         if !is_polled {
             self.say("nobody polls it, so whether it is healthy is unknown");
             return Ok(());
         }
         self.step("healthy", |roll| roll.waiter.until_healthy(PASSES))
+            .map_err(|failure| self.and_left_down(failure))
+    }
+
+    /// Waits until the balancers have acted and the sessions have ended, or had their time.
+    fn drain(&mut self, before: PollersPage) -> Result<(), Failure> {
+        let start = Instant::now();
+        match self.waiter.until_acted(Goal::Drained, Ok(before)) {
+            Ok(Reached {
+                left: Some(left), ..
+            }) => {
+                self.say(&format!(
+                    "going on though sessions are left (--drain-timeout): {left}"
+                ));
+                self.done("out of rotation", start);
+                Ok(())
+            }
+            Ok(reached) if reached.hides_sessions => {
+                self.say("whether all sessions have ended is unknown (no send-state); --grace gives them time");
+                self.done("out of rotation", start);
+                Ok(())
+            }
+            Ok(_) => {
+                self.done("drained", start);
+                Ok(())
+            }
+            Err(why) => {
+                let failure = failed!("drained: {why}");
+                Err(match why {
+                    Unfinished::LastServer(_) => self.put_back(failure),
+                    _ => self.and_left_down(failure),
+                })
+            }
+        }
+    }
+
+    fn put_back(&mut self, failure: Failure) -> Failure {
+        let names = self.waiter.names.join(", ");
+        match self.lift() {
+            Ok(()) => failure.and_line(format!("{names} is put back; the command was not run")),
+            Err(e) => self.and_left_down(failure.and_line(e)),
+        }
     }
 
     /// Everything that speaks against it is looked at before anything is changed.
-    fn may_begin(&self) -> Result<PollersPage, Failure> {
+    fn may_begin(&mut self) -> Result<PollersPage, Failure> {
         let runnable = self.command.refuse_unless_runnable();
         runnable.map_err(nothing_changed)?;
-        let page = self.pollers_of_this_spool().map_err(nothing_changed)?;
+        self.refuse_other_spool().map_err(nothing_changed)?;
         if !self.waiter.limits.force {
             for key in &self.waiter.keys {
                 self.refuse_if_down(key).map_err(nothing_changed)?;
             }
-            guard::refuse_last_server(&page)?;
+        }
+        let page = self.waiter.until_known().map_err(nothing_changed)?;
+        self.waiter
+            .refuse_unpolled(&page)
+            .map_err(nothing_changed)?;
+        if !self.waiter.limits.force {
+            guard::refuse_last_server(&page.of(&self.waiter.names))?;
         }
         Ok(page)
     }
 
-    fn pollers_of_this_spool(&self) -> Result<PollersPage, DaemonError> {
-        let page = self.waiter.pollers()?;
-        self.waiter.client.check_spool(&page, &self.waiter.spool)?;
-        Ok(page)
+    fn refuse_other_spool(&self) -> Result<(), DaemonError> {
+        let page = self.waiter.everybody()?;
+        self.waiter.client.check_spool(&page, &self.waiter.spool)
     }
 
     /// The end of the roll would lift another's downtime.
@@ -170,19 +226,6 @@ impl Roll {
         Err(failed!(
             "{key} is already down {before}, and the end of this roll would lift that downtime; --force takes it over"
         ))
-    }
-
-    /// Waits until the balancers have acted.
-    fn wait(
-        &mut self,
-        goal: Goal,
-        before: Result<PollersPage, DaemonError>,
-    ) -> Result<(), Failure> {
-        let step = match goal {
-            Goal::Up => "seen up",
-            Goal::Out | Goal::Drained => "drained",
-        };
-        self.step(step, |roll| roll.waiter.until_acted(goal, before))
     }
 
     fn write(&mut self) -> Result<(), Failure> {
@@ -240,11 +283,15 @@ impl Roll {
     ) -> Result<T, Failure> {
         let start = Instant::now();
         let done = work(self).map_err(|why| failed!("{name}: {why}"))?;
+        self.done(name, start);
+        Ok(done)
+    }
+
+    fn done(&mut self, name: &'static str, start: Instant) {
         let took = start.elapsed();
         let names = self.waiter.names.join(", ");
         self.say(&format!("{names}: {name} after {}", seconds(took)));
         self.steps.push((name, took));
-        Ok(done)
     }
 
     fn say(&mut self, text: &str) {
@@ -262,21 +309,26 @@ impl Roll {
 
     fn and_left_down(&self, failure: Failure) -> Failure {
         let names = self.waiter.names.join(", ");
-        if self.waiter.keys.iter().all(|key| self.is_down(key)) {
-            let words = self.waiter.names.join(" ");
-            failure.and_line(format!("{names} stays down; 'haup {words}' puts it back"))
-        } else {
-            failure.and_line(format!("not all of {names} is down; see hashowdowned"))
+        let mut down = Vec::new();
+        for key in &self.waiter.keys {
+            match self.waiter.spool.read(key) {
+                Ok(Some(_)) => down.push(key.file_name()),
+                Ok(None) => {}
+                Err(e) => {
+                    return failure.and_line(format!("whether {names} is down is unknown: {e}"));
+                }
+            }
         }
+        if down.is_empty() {
+            return failure.and_line(format!("{names} is not down"));
+        }
+        let (list, words) = (down.join(", "), down.join(" "));
+        failure.and_line(format!("{list} stays down; 'haup {words}' puts it back"))
     }
 
     fn and_left_up(&self, failure: Failure) -> Failure {
         let names = self.waiter.names.join(", ");
         failure.and_line(format!("the downtime of {names} is lifted all the same"))
-    }
-
-    fn is_down(&self, key: &Key) -> bool {
-        matches!(self.waiter.spool.read(key), Ok(Some(_)))
     }
 }
 
@@ -291,12 +343,14 @@ fn split(words: &[String]) -> Result<(&[String], &[String]), Failure> {
 }
 
 fn limits(args: &RollArgs) -> Result<WaitLimits, Failure> {
-    WaitLimits::parse(
-        args.timeout.as_deref(),
-        args.polls.as_deref(),
-        args.min_pollers.as_deref(),
-        args.force,
-    )
+    WaitLimits::parse(&LimitWords {
+        timeout: args.timeout.as_deref(),
+        polls: args.polls.as_deref(),
+        min_pollers: args.min_pollers.as_deref(),
+        drain_timeout: args.drain_timeout.as_deref().or(Some(DRAIN_TIMEOUT)),
+        grace: args.grace.as_deref(),
+        force: args.force,
+    })
 }
 
 fn reason(given: Option<String>, command: &[String]) -> String {

@@ -33,7 +33,7 @@ use crate::http::phrase::reason_phrase;
 use crate::ledger::Face;
 use crate::os::cause::cause_text;
 use crate::probe::Outcome;
-use crate::spool::{ALL, Downtime, Key};
+use crate::spool::{ALL, Downtime, Key, Mark};
 
 /// How long a balancer may be silent before it is taken for one without `agent-send`.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -233,6 +233,9 @@ fn naming_host(key: &Key) -> HeaderMap {
 /// The answer's line, without its end.
 fn said(verdict: &Verdict, weights: bool) -> String {
     match verdict {
+        Verdict::Down(closed) if closed.downtime.mark() == Some(Mark::Soft) => {
+            soft(weights).to_owned()
+        }
         Verdict::Down(closed) => down(&closed.downtime),
         Verdict::Refused(outcome) => failing(outcome),
         Verdict::Open { outcome, drain } => match outcome {
@@ -251,13 +254,16 @@ fn up(weights: bool, drains: bool) -> &'static str {
     }
 }
 
-/// `down #who: why`.
+/// After `down` HAProxy would end what a soft downtime lets live. The checks tell the rest, by 404.
+fn soft(weights: bool) -> &'static str {
+    up(weights, true)
+}
+
+/// `down #who: why`; often the reason is who.
 fn down(downtime: &Downtime) -> String {
-    let reason = &downtime.reason;
-    match downtime.by() {
-        Some(by) => comment(&format!("{by}: {reason}")),
-        None => comment(reason),
-    }
+    let by = downtime.by().filter(|by| !downtime.reason.starts_with(by));
+    let who = by.map(|by| format!("{by}: ")).unwrap_or_default();
+    comment(&format!("{who}{}", downtime.reason))
 }
 
 fn failing(outcome: &Outcome) -> String {

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
 use crate::names::text::one_line;
-use crate::spool::EntrySeen;
+use crate::spool::{ALL, EntrySeen};
 
 /// A poller that missed this many of its own intervals has stopped.
 const INTERVALS: f64 = 3.0;
@@ -151,7 +151,24 @@ pub struct PollersPage {
     pub entries: BTreeMap<String, EntrySeen>,
 }
 
+impl PollersPage {
+    /// The pollers of these services or instances alone; everybody for `all`.
+    #[must_use]
+    pub fn of(&self, names: &[String]) -> Self {
+        let mut page = self.clone();
+        page.pollers.retain(|row| row.is_taken_down_by(names));
+        page
+    }
+}
+
 impl PollerRow {
+    /// Whether one of these spool entries takes its check down.
+    #[must_use]
+    pub fn is_taken_down_by(&self, names: &[String]) -> bool {
+        let takes = |name: &String| name == ALL || self.names.contains(name);
+        names.iter().any(takes)
+    }
+
     /// What tells it from all others, also after a restart of the daemon.
     #[must_use]
     pub fn id(&self) -> String {

@@ -27,9 +27,9 @@ pub fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
         .collect())
 }
 
-/// Makes a command start with an empty signal mask, and with what SIGINT and SIGTERM do by default, whatever this
-/// thread holds back and this process ignores (as the job of a script that ends in `&` ignores SIGINT): both are inherited by
-/// all that the command starts, and a service that takes no SIGTERM can never be stopped.
+/// Makes a command start with an empty signal mask, and with what the signals of `DEFAULTS` do by default, whatever this
+/// thread holds back and this process ignores (as the job of a script that ends in `&` ignores SIGINT, and one behind nohup
+/// SIGHUP): both are inherited by all that the command starts, and a service that takes no SIGTERM can never be stopped.
 pub fn with_default_signals(command: &mut Command) -> &mut Command {
     // SAFETY: between fork and exec only sigaction(2) and pthread_sigmask(3) are called, which are async-signal-safe;
     // nothing is allocated, and no lock is taken.
@@ -38,6 +38,15 @@ pub fn with_default_signals(command: &mut Command) -> &mut Command {
         command.pre_exec(reset_signals)
     }
 }
+
+/// Signals that shells and others make a process ignore.
+const DEFAULTS: [Signal; 5] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGQUIT,
+    Signal::SIGPIPE,
+];
 
 nix::ioctl_read_bad!(
     /// See tty_ioctl(2).
@@ -67,7 +76,7 @@ pub fn window_size(terminal: &impl AsRawFd) -> io::Result<(u16, u16)> {
 
 fn reset_signals() -> io::Result<()> {
     let default = SigAction::new(SigHandler::SigDfl, SaFlags::empty(), SigSet::empty());
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in DEFAULTS {
         // SAFETY: the default action is no handler, so no code can run in a signal's context.
         #[allow(unsafe_code)]
         unsafe {

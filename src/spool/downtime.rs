@@ -115,11 +115,9 @@ impl Downtime {
         (!by.is_empty()).then_some(by)
     }
 
-    /// Sets the user who took it down, unless the reason begins with the name.
+    /// Sets the user who took it down.
     pub fn set_by(&mut self, user: &str) {
-        if !self.reason.starts_with(user) {
-            self.extra.insert("by".into(), user.into());
-        }
+        self.extra.insert("by".into(), user.into());
     }
 
     /// The JSON text of a spool file. ASCII only: the originals read it in the locale's encoding.

@@ -69,15 +69,15 @@ impl Spool {
         &self.root
     }
 
-    /// Makes the folder with mode 0750 if it is missing; the folder above it must exist.
+    /// Makes the folder with mode 0750 if it is missing; the folder above it must exist. Gives whether it was missing.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn create_root(&self) -> Result<(), SpoolError> {
+    pub fn create_root(&self) -> Result<bool, SpoolError> {
         match fs::DirBuilder::new().mode(0o750).create(&self.root) {
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(e) => Err(SpoolError::new("create spool folder", &self.root, e)),
-            Ok(()) => Ok(()),
+            Ok(()) => Ok(true),
         }
     }
 

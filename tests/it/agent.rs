@@ -106,7 +106,10 @@ fn services_instances_and_checks_are_answered_with_health_words() {
         .daemon
         .run("hadown", &["-r", "disk swap", "web:80"])
         .is(0, "");
-    assert_eq!(agent.ask(b"web:80\n"), "down #disk swap\n");
+    assert_eq!(
+        agent.ask(b"web:80\n"),
+        format!("down #{}: disk swap\n", user())
+    );
     agent
         .daemon
         .run("hadown", &["--if-up", "-r", "reboot", "mail"])
@@ -115,7 +118,7 @@ fn services_instances_and_checks_are_answered_with_health_words() {
     assert_eq!(agent.ask(b"web:81\n"), "up\n");
     agent.daemon.spool.put("web", "plain\ntext");
     assert_eq!(agent.ask(check.as_bytes()), "down #plain text\n");
-    agent.daemon.run("haup", &["web"]).is(0, "");
+    agent.daemon.run("haup", &["web"]).code_is(0);
     drop(service);
     let refused = agent.ask(b"tcp/web/1\n");
     assert!(
@@ -152,7 +155,7 @@ fn a_silent_client_gets_the_answer_for_all_and_a_slow_one_none() {
         .daemon
         .run("hadown", &["-r", "reboot", "all"])
         .is(0, "");
-    assert_eq!(answer(connect()), "down #reboot\n");
+    assert_eq!(answer(connect()), format!("down #{}: reboot\n", user()));
     assert_eq!(
         answer(agent.daemon.while_stopped(|| agent.begin(b"we"))),
         "",
@@ -161,7 +164,7 @@ fn a_silent_client_gets_the_answer_for_all_and_a_slow_one_none() {
     // More than are answered at once: the others wait for their turn.
     let crowd: Vec<_> = (0..400).map(|_| connect()).collect();
     for stream in crowd {
-        assert_eq!(answer(stream), "down #reboot\n");
+        assert_eq!(answer(stream), format!("down #{}: reboot\n", user()));
     }
 }
 
@@ -187,7 +190,16 @@ fn haproxy_takes_the_server_down_with_the_reason_and_up_again() {
     let port = agent.daemon.address.port().to_string();
     let ran = agent.daemon.run(
         "hadown",
-        &["-p", &port, "--wait", "-r", "new kernel", "web"],
+        &[
+            "-p",
+            &port,
+            "--min-pollers",
+            "0",
+            "--wait",
+            "-r",
+            "new kernel",
+            "web",
+        ],
     );
     assert_eq!(ran.code, Some(0), "{}", ran.err);
     assert!(
@@ -278,7 +290,17 @@ fn a_drain_takes_the_weight_away_where_hacheck_owns_it() {
     let port = agent.daemon.address.port().to_string();
     let ran = agent.daemon.run(
         "hadown",
-        &["-p", &port, "--drain", "--wait", "-r", "x", "web"],
+        &[
+            "-p",
+            &port,
+            "--min-pollers",
+            "0",
+            "--drain",
+            "--wait",
+            "-r",
+            "x",
+            "web",
+        ],
     );
     let state = [
         lb.stat("web", "s1", "status"),
@@ -305,8 +327,12 @@ fn a_drain_takes_the_weight_away_where_hacheck_owns_it() {
     assert_eq!(by_hand(), 200);
     agent.daemon.spool.put("all", "");
     assert_eq!(by_hand(), 503);
-    agent.daemon.run("haup", &["all"]).is(0, "");
-    let ran = agent.daemon.run("haup", &["-p", &port, "--wait", "web"]);
+    let part = "all is still held in part by the downtime of web (drain) since ";
+    agent.daemon.run("haup", &["all"]).is_with(0, "", part);
+    let ran = agent.daemon.run(
+        "haup",
+        &["-p", &port, "--min-pollers", "0", "--wait", "web"],
+    );
     assert_eq!(
         (ran.code, lb.stat("web", "s1", "weight").as_str()),
         (Some(0), "10"),
@@ -337,7 +363,7 @@ fn where_file_descriptors_run_out_an_idle_connection_is_evicted_for_an_agent() {
         .daemon
         .run("hadown", &["-r", "reboot", "web"])
         .is(0, "");
-    assert_eq!(agent.ask(b"web\n"), "down #reboot\n");
+    assert_eq!(agent.ask(b"web\n"), format!("down #{}: reboot\n", user()));
     let evicted = |stream: &TcpStream| !client::is_silent(stream);
     let idle: Vec<_> = (0..100)
         .map(|_| client::connect(agent.daemon.address))
@@ -347,7 +373,7 @@ fn where_file_descriptors_run_out_an_idle_connection_is_evicted_for_an_agent() {
     });
     // The spool cannot be read now; what it said last stays.
     for _ in 0..20 {
-        assert_eq!(agent.ask(b"web\n"), "down #reboot\n");
+        assert_eq!(agent.ask(b"web\n"), format!("down #{}: reboot\n", user()));
     }
     let log = agent.daemon.log();
     let told = log.matches("cannot accept a connection: too many open files");

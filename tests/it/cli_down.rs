@@ -13,7 +13,7 @@ fn expiration(args: &[&str]) -> f64 {
     let spool = Spool::new();
     spool
         .run("hadown", &[&["-r", "x"], args, &["web"]].concat())
-        .is(0, "");
+        .code_is(0);
     spool.json("web")["expiration"]
         .as_f64()
         .expect("an expiration")
@@ -50,13 +50,17 @@ fn down_and_up_of_services_and_instances_are_silent() {
         (json["creation"].as_f64().unwrap() - now()).abs() < 60.0,
         "{json}"
     );
-    spool
-        .run("haup", &["web:8080", "never-down", "all", "web:::1:80"])
-        .is(0, "");
+    let ran = spool.run("haup", &["web:8080", "never-down", "all", "web:::1:80"]);
+    ran.is_with(0, "", "haup: note: never-down was not down\n");
+    ran.is_with(
+        0,
+        "",
+        "note: web:8080 is still held by the downtime of web since ",
+    );
     assert_eq!(spool.files(), ["web", "web:10.0.0.7:8080"]);
     spool
         .run("haup", &["-P", "8080", "-H", "10.0.0.7", "web"])
-        .is(0, "");
+        .code_is(0);
     assert_eq!(spool.files(), ["web"]);
 }
 
@@ -88,7 +92,7 @@ fn a_time_is_local_unless_marked() {
     assert_eq!(expiration(&["--until", "2100-12-01"]), 4_131_302_400.0);
     let spool = Spool::new();
     let mut command = spool.command("hadown", &["-r", "x", "--until", "2100-12-01 18:00", "web"]);
-    Ran::from(command.env("TZ", "EST5").output().unwrap()).is(0, "");
+    Ran::from(command.env("TZ", "EST5").output().unwrap()).code_is(0);
     assert_eq!(
         spool.json("web")["expiration"].as_f64(),
         Some(4_131_385_200.0),
@@ -138,7 +142,7 @@ fn the_reason_is_who_did_it_unless_given() {
 }
 
 #[test]
-fn a_replaced_downtime_is_told_and_a_prolonged_one_is_not() {
+fn a_replaced_downtime_is_told_and_so_is_another_end() {
     let spool = Spool::new();
     spool.put(
         "web",
@@ -149,13 +153,83 @@ fn a_replaced_downtime_is_told_and_a_prolonged_one_is_not() {
     let user = Ran::from(Command::new("id").arg("-un").output().unwrap()).out;
     let ran = spool.run("hadown", &["-r", "reboot", "web"]);
     ran.is_with(0, "", &expected.replace("ME", user.trim()));
+    let end =
+        "note: the downtime of web was to end at 2096-10-02 07:06:40 +00:00, and now never ends\n";
+    ran.is_with(0, "", end);
     spool
-        .run("hadown", &["-r", "reboot", "--for", "1h", "web"])
-        .is(0, "");
+        .run("hadown", &["-r", "reboot", "-e", "4000000000", "web"])
+        .is_with(0, "", "web had no end, and now ends at 2096-10-02 07:06:40");
+    spool
+        .run("hadown", &["-r", "reboot", "-e", "4000000060", "web"])
+        .is_with(
+            0,
+            "",
+            "was to end at 2096-10-02 07:06:40 +00:00, and now ends at 2096-10-02 07:07:40",
+        );
+    spool
+        .run("hadown", &["-r", "reboot", "-e", "4000000060", "web"])
+        .is_with(0, "", "is over a year from now");
     spool.put("web", "");
     spool
         .run("hadown", &["-r", "reboot", "web"])
         .is_with(0, "", "without a reason; replaced");
+}
+
+#[test]
+fn an_end_that_nobody_can_have_meant_is_told_and_written() {
+    let spool = Spool::new();
+    let in_two_years = (now() + 2.0 * 366.0 * 86400.0).to_string();
+    let in_milliseconds = (now() * 1000.0).to_string();
+    for (end, says) in [
+        ("1", "the expiration is in the past"),
+        (&in_two_years, "is over a year from now"),
+        (&in_milliseconds, "looks like milliseconds"),
+    ] {
+        let ran = spool.run("hadown", &["-r", "x", "-e", end, "web"]);
+        ran.is_with(0, "", says);
+    }
+    // Midnight is always over today.
+    let ran = spool.run("hadown", &["-r", "x", "--until", "00:00", "mail"]);
+    ran.is_with(
+        0,
+        "",
+        "00:00 is over for today, so the downtime ends tomorrow",
+    );
+}
+
+#[test]
+fn a_downtime_says_who_wrote_it_whatever_the_reason() {
+    let spool = Spool::new();
+    for args in [
+        &["web"][..],
+        &["-r", "x", "web"],
+        &["--soft", "-r", "x", "web"],
+    ] {
+        let mut command = spool.command("hadown", args);
+        Ran::from(command.env("SUDO_USER", "alice").output().unwrap()).code_is(0);
+        assert_eq!(spool.json("web")["by"], "alice", "{args:?}");
+    }
+}
+
+#[test]
+fn what_still_holds_is_told_when_a_downtime_is_lifted() {
+    let spool = Spool::new();
+    spool.run("hadown", &["-r", "new disk", "all"]).is(0, "");
+    spool
+        .run("hadown", &["--soft", "-r", "slow", "web:8080"])
+        .is(0, "");
+    spool.run("hadown", &["web"]).is(0, "");
+    let ran = spool.run("haup", &["web"]);
+    ran.is_with(0, "", "web is still held by the downtime of all since ");
+    ran.is_with(0, "", "for \"new disk\"; 'haup all' lifts it\n");
+    ran.is_with(
+        0,
+        "",
+        "web is still held in part by the downtime of web:8080 (soft) since ",
+    );
+    spool
+        .run("haup", &["web"])
+        .is_with(0, "", "note: web was not down\n");
 }
 
 #[test]
@@ -172,7 +246,10 @@ fn a_name_that_no_check_can_carry_is_written_and_told() {
 #[test]
 fn a_missing_root_is_made_for_its_owner_and_group() {
     let spool = Spool::missing();
-    spool.run("hadown", &["-r", "x", "web"]).is(0, "");
+    let made = "note: there was no spool folder ";
+    spool
+        .run("hadown", &["-r", "x", "web"])
+        .is_with(0, "", made);
     let mode = fs::metadata(spool.root()).unwrap().permissions().mode();
     assert_eq!(mode & 0o027, 0, "{mode:o}");
 }

@@ -34,7 +34,7 @@ fn every_spelling_writes_the_same_file() {
         &["-r", "first", "-r", "why", "-e4e9", "-P", "80", "web"],
     ] {
         let spool = Spool::new();
-        spool.run("hadown", args).is(0, "");
+        spool.run("hadown", args).code_is(0);
         assert_eq!(spool.files(), ["web:80"], "{args:?}");
         let json = spool.json("web:80");
         assert_eq!(

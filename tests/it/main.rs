@@ -45,6 +45,7 @@ mod http_rules;
 mod hung;
 mod instances;
 mod kept;
+mod known_pollers;
 mod limits;
 mod listeners;
 mod login_to;

@@ -151,6 +151,8 @@ fn an_instance_is_waited_for_by_its_own_pollers_alone() {
         "-p",
         &port,
         "--wait",
+        "--min-pollers",
+        "0",
         "--timeout",
         "0.3",
         "-r",
@@ -180,7 +182,18 @@ fn a_poller_without_send_state_must_be_told_so_many_times() {
         503,
         "a look by hand"
     );
-    let args = ["-p", &port, "--wait", "--polls", "5", "-r", "x", "web"];
+    let args = [
+        "-p",
+        &port,
+        "--min-pollers",
+        "0",
+        "--wait",
+        "--polls",
+        "5",
+        "-r",
+        "x",
+        "web",
+    ];
     let mut waiting = daemon
         .spool
         .command("hadown", &args)

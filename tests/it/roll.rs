@@ -42,10 +42,10 @@ impl Host {
 
     fn haroll(&self, args: &[&str]) -> Command {
         let port = self.daemon.address.port().to_string();
-        let mut command = self
-            .daemon
-            .spool
-            .command("haroll", &[&["-p", &port], args].concat());
+        let mut command = self.daemon.spool.command(
+            "haroll",
+            &[&["-p", &port, "--min-pollers", "0"], args].concat(),
+        );
         command.stderr(Stdio::piped()).stdout(Stdio::piped());
         command
     }
@@ -238,7 +238,17 @@ fn a_command_takes_the_signals_that_whoever_started_haroll_ignores() {
     site.known(&["lb1"]);
     let port = site.port();
     let script = "kill -TERM $$; echo still here";
-    let args = ["-p", &port, "web", "--", "sh", "-c", script];
+    let args = [
+        "-p",
+        &port,
+        "--min-pollers",
+        "0",
+        "web",
+        "--",
+        "sh",
+        "-c",
+        script,
+    ];
     let haroll = site.daemon.spool.command("haroll", &args);
     // What a script does that leaves a job behind with `&`, or that ignores signals itself.
     let ran = Command::new("bash")
@@ -307,13 +317,15 @@ fn an_interrupted_roll_tells_the_state_that_it_leaves() {
     let lb = site.balancer("lb1", "", "inter 100ms");
     site.known(&["lb1"]);
     let port = site.port();
-    for signal in [Signal::SIGINT, Signal::SIGTERM] {
+    for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGHUP] {
         // While the command runs: it gets the signal, too.
         let marker = site.daemon.spool.outside().join(format!("runs-{signal}"));
         let script = "touch \"$1\"; exec sleep 60";
         let args = [
             "-p",
             &port,
+            "--min-pollers",
+            "0",
             "web",
             "--",
             "sh",
@@ -343,10 +355,10 @@ fn an_interrupted_roll_tells_the_state_that_it_leaves() {
         site.run("haup", &["--wait", "web"]);
         // While it waits for balancers.
         lb.process.signal(Signal::SIGSTOP);
-        let mut command = site
-            .daemon
-            .spool
-            .command("haroll", &["-p", &port, "web", "--", "true"]);
+        let mut command = site.daemon.spool.command(
+            "haroll",
+            &["-p", &port, "--min-pollers", "0", "web", "--", "true"],
+        );
         let child = command
             .stderr(Stdio::piped())
             .process_group(0)

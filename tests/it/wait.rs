@@ -85,8 +85,15 @@ impl Site {
     }
 
     pub fn run(&self, name: &str, args: &[&str]) -> Ran {
-        self.daemon
-            .run(name, &[&["-p", &self.port()], args].concat())
+        let port = self.port();
+        let mut words = vec!["-p", port.as_str()];
+        // The balancers are known already, so nothing is to be waited for.
+        let waits = args.iter().any(|arg| arg.starts_with("--wait")) || name == "haroll";
+        if waits && !args.contains(&"--min-pollers") {
+            words.extend(["--min-pollers", "0"]);
+        }
+        words.extend(args);
+        self.daemon.run(name, &words)
     }
 
     /// Requests of clients that reached the service.
@@ -187,28 +194,22 @@ fn one_that_falls_silent_before_it_acted_is_named_at_the_timeout() {
 }
 
 #[test]
-fn one_that_was_shut_down_for_good_does_not_count() {
-    let site = Site::start();
-    let [_lb1, lb2] = site.balancers();
-    drop(lb2);
-    wait_until(PATIENCE, "lb2 is known to have stopped", || {
-        site.run("halist", &["--pollers", "web"])
-            .out
-            .contains("lb2 web/s1 stopped polling ")
-    });
-    let ran = site.run("hadown", &["--wait", "-r", "x", "web"]);
-    assert_eq!(ran.code, Some(0), "{}", ran.err);
-    assert!(!ran.err.contains("lb2"), "{}", ran.err);
-}
-
-#[test]
 fn one_that_appears_during_the_wait_counts() {
     let site = Site::start();
     let lb1 = site.balancer("lb1", "", "inter 100ms fall 2");
     site.known(&["lb1"]);
     lb1.process.signal(Signal::SIGSTOP);
     let port = site.port();
-    let args = ["-p", &port, "--wait", "-r", "x", "web"];
+    let args = [
+        "-p",
+        &port,
+        "--min-pollers",
+        "0",
+        "--wait",
+        "-r",
+        "x",
+        "web",
+    ];
     let mut waiting = site
         .daemon
         .spool
@@ -223,8 +224,8 @@ fn one_that_appears_during_the_wait_counts() {
         "lb3",
         &format!(
             "listen web\n  bind unix@front\n  option httpchk GET /http/web/1/\n  http-check send-state\n  \
-             server s1 {} check port {port} inter 200ms fall 4\n",
-            site.service.address
+             server s1 {} check port {port} inter 200ms fall 4\n  server s2 {}\n",
+            site.service.address, site.other.address
         ),
     );
     site.known(&["lb3"]);
@@ -261,7 +262,16 @@ fn drained_returns_after_the_last_session_and_not_before() {
         lb.stat("web", "s1", "scur") == "1"
     });
     let port = site.port();
-    let args = ["-p", &port, "--wait=drained", "-r", "x", "web"];
+    let args = [
+        "-p",
+        &port,
+        "--min-pollers",
+        "0",
+        "--wait=drained",
+        "-r",
+        "x",
+        "web",
+    ];
     let mut waiting = site
         .daemon
         .spool
@@ -338,7 +348,19 @@ fn a_daemon_that_does_not_run_is_told_at_once_and_the_downtime_stays() {
     let socket = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port().to_string();
     drop(socket);
-    let ran = spool.run("hadown", &["-p", &port, "--wait", "-r", "x", "web"]);
+    let ran = spool.run(
+        "hadown",
+        &[
+            "-p",
+            &port,
+            "--min-pollers",
+            "0",
+            "--wait",
+            "-r",
+            "x",
+            "web",
+        ],
+    );
     ran.is_with(1, "", &format!("hadown: no hacheck answers on port {port}"));
     assert!(
         ran.err.contains("the downtime of web is written and stays"),
@@ -388,7 +410,16 @@ fn a_daemon_that_starts_anew_meanwhile_forgets_nobody_who_counts() {
     let [lb1, lb2] = site.balancers();
     lb2.process.signal(Signal::SIGSTOP);
     let port = site.port();
-    let args = ["-p", &port, "--wait", "-r", "x", "web"];
+    let args = [
+        "-p",
+        &port,
+        "--min-pollers",
+        "0",
+        "--wait",
+        "-r",
+        "x",
+        "web",
+    ];
     let mut waiting = site
         .daemon
         .spool
@@ -431,7 +462,16 @@ fn a_wait_ends_when_somebody_else_lifts_the_downtime() {
     let [_lb1, lb2] = site.balancers();
     lb2.process.signal(Signal::SIGSTOP);
     let port = site.port();
-    let args = ["-p", &port, "--wait", "-r", "x", "web"];
+    let args = [
+        "-p",
+        &port,
+        "--min-pollers",
+        "0",
+        "--wait",
+        "-r",
+        "x",
+        "web",
+    ];
     let mut waiting = site
         .daemon
         .spool

@@ -14,6 +14,11 @@ pub(crate) fn show(unix: f64) -> String {
     }
 }
 
+/// The day, to compare it with others.
+pub(crate) fn date(unix: f64) -> Option<jiff::civil::Date> {
+    local(unix).map(|time| time.date())
+}
+
 /// The time of day, local.
 pub(crate) fn clock(unix: f64) -> String {
     match local(unix) {

@@ -8,6 +8,7 @@ use std::time::Duration;
 use nix::sys::signal::{self, Signal};
 use nix::unistd::Pid;
 
+use super::output::{self, Output};
 use crate::cli::failure::{Failure, failed};
 use crate::cli::wait::interrupt::Interrupt;
 use crate::os::cause::cause_text;
@@ -47,10 +48,12 @@ impl RollCommand {
     /// Runs the command to its end. Ctrl-C and SIGTERM are passed on to it.
     pub(super) fn run(&self, interrupt: &Interrupt) -> Result<ExitStatus, Failure> {
         let mut child = self.start()?;
+        let output = Output::of(&mut child);
         let mut interrupted: Option<Signal> = None;
         loop {
             let status = child.try_wait().map_err(|e| self.cannot("wait for", e))?;
             if let Some(status) = status {
+                output.finish();
                 return self.ended(status, interrupted);
             }
             std::thread::sleep(GLANCE);
@@ -63,7 +66,9 @@ impl RollCommand {
 
     fn start(&self) -> Result<Child, Failure> {
         let mut command = Command::new(&self.program);
-        let started = with_default_signals(command.args(&self.arguments)).spawn();
+        command.args(&self.arguments);
+        output::pass_through(&mut command);
+        let started = with_default_signals(&mut command).spawn();
         started.map_err(|e| self.cannot("start", e))
     }
 

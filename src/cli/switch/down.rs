@@ -1,22 +1,22 @@
 //! `hadown`: writes downtimes. Silent on success; what it replaced is told on standard error.
 
-use std::time::Duration;
-
-use super::request::SwitchRequest;
-use super::{Task, info, run};
+use super::request::{Subject, SwitchRequest};
+use super::{Task, info, notes, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::reason;
-use crate::cli::client;
 use crate::cli::failure::{Failure, failed};
-use crate::cli::output;
 use crate::cli::output::downtimes::{description, owner};
+use crate::cli::output::{self, times};
 use crate::cli::wait::acted::Goal;
-use crate::cli::wait::{guard, seen};
+use crate::cli::wait::{Reached, Unfinished, guard, seen};
 use crate::ledger::PollersPage;
 use crate::spool::{Downtime, Key, Mark, ServiceName, Spool, unix_now};
 
-/// How long a plain `hadown` looks at what balancers say, after it is done.
-const GLANCE: Duration = Duration::from_secs(1);
+/// In seconds: such a number of unix time is one of milliseconds.
+const MILLISECONDS: f64 = 1e11;
+
+/// In seconds, with a leap day.
+const YEAR: f64 = 366.0 * 86400.0;
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -35,8 +35,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         output::print("please use --reason option to tell us who you REALLY are\n")?;
         return Ok(1);
     };
-    request.spool.create_root().map_err(Failure::failed)?;
-    note_past_end(call, request);
+    note_odd_end(call, request);
     if request.if_up {
         refuse_if_down(request)?;
     }
@@ -44,6 +43,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         write_and_wait(call, request, &reason, goal)?;
         return Ok(0);
     }
+    make_root(call, request)?;
     let written = write_all(call, request, &reason);
     // Also where a write failed: the others may have taken down a last server.
     let is_asked = glance(call, request);
@@ -54,12 +54,36 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn note_past_end(call: &Call, request: &SwitchRequest) {
-    match request.expiration {
-        Some(end) if end < unix_now() => call.note(
+fn make_root(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
+    if request.spool.create_root().map_err(Failure::failed)? {
+        let folder = request.spool.root().display();
+        call.note(&format!("there was no spool folder {folder}; it is made"));
+    }
+    Ok(())
+}
+
+/// Tells of an end that may be a slip; `-e` takes any, as in the replaced tools.
+fn note_odd_end(call: &Call, request: &SwitchRequest) {
+    let Some(end) = request.expiration else {
+        return;
+    };
+    let now = unix_now();
+    if end < now {
+        call.note(
             "the expiration is in the past, so this downtime has already ended; give a later -e, --for or --until",
-        ),
-        _ => {}
+        );
+    } else if end > MILLISECONDS {
+        call.note("the expiration looks like milliseconds, so this downtime hardly ever ends; -e takes seconds");
+    } else if end > now + YEAR {
+        let end = times::show(end);
+        call.note(&format!("the expiration, {end}, is over a year from now"));
+    } else if let Some(time) = &request.until_time
+        && times::date(end) != times::date(now)
+    {
+        let end = times::show(end);
+        call.note(&format!(
+            "{time} is over for today, so the downtime ends tomorrow, at {end}"
+        ));
     }
 }
 
@@ -67,18 +91,15 @@ fn note_past_end(call: &Call, request: &SwitchRequest) {
 /// write is seen there.
 fn refuse_if_down(request: &SwitchRequest) -> Result<(), Failure> {
     let spool = &request.spool;
-    let subjects = request.subjects.iter();
-    let failures = subjects.filter_map(|subject| down_already(spool, &subject.key));
-    let failures: Vec<Failure> = failures.collect();
-    Failure::unless_empty(&failures)
-}
-
-/// The failure, if a key is down, or may be.
-fn down_already(spool: &Spool, key: &Key) -> Option<Failure> {
-    match spool.read(key) {
-        Ok(before) => Some(already_down(key, &before?, owner(spool, key))),
-        Err(e) => Some(Failure::failed(e)),
+    let mut failures = Vec::new();
+    for Subject { key, .. } in &request.subjects {
+        match spool.read(key) {
+            Ok(None) => {}
+            Ok(Some(before)) => failures.push(already_down(key, &before, owner(spool, key))),
+            Err(e) => failures.push(Failure::failed(e)),
+        }
     }
+    Failure::unless_empty(&failures)
 }
 
 fn already_down(key: &Key, before: &Downtime, owner: Option<String>) -> Failure {
@@ -94,38 +115,93 @@ fn write_and_wait(
 ) -> Result<(), Failure> {
     let before = request.pollers_before_change()?;
     if let Ok(page) = &before {
+        let own = page.of(&request.names());
         if !request.limits.force {
-            guard::refuse_last_server(page)?;
+            guard::refuse_last_server(&own)?;
         }
-        note_marks(call, request, page);
+        note_marks(call, request, &own);
     }
     // From here on Ctrl-C is held back, so that it cannot come between a write and its report.
     let mut waiter = request.waiter(&call.program)?;
-    write_all(call, request, reason)?;
+    make_root(call, request)?;
+    let written = write_all(call, request, reason)?;
     if before.is_ok() {
         refuse_unseen(request)?;
     }
-    let acted = waiter.until_acted(goal, before);
-    acted.map_err(|why| {
-        let names = waiter.names.join(", ");
-        Failure::from(why).and_line(format!("the downtime of {names} is written and stays"))
-    })
+    match waiter.until_acted(goal, before) {
+        Ok(reached) => refuse_sessions(reached),
+        Err(why) => Err(unfinished(request, why, &written)),
+    }
+}
+
+/// `--wait=drained` was told how long sessions may take, and they took longer.
+fn refuse_sessions(reached: Reached) -> Result<(), Failure> {
+    match reached.left {
+        None => Ok(()),
+        Some(left) => Err(failed!(
+            "out of rotation, but not drained (--drain-timeout): {left}"
+        )),
+    }
+}
+
+/// The failure, with what is so now.
+fn unfinished(request: &SwitchRequest, why: Unfinished, written: &[Written]) -> Failure {
+    let names = request.names().join(", ");
+    match why {
+        Unfinished::DowntimeEnded(_) => Failure::from(why),
+        Unfinished::LastServer(_) => put_back(&request.spool, Failure::from(why), written),
+        _ => Failure::from(why).and_line(format!("the downtime of {names} is written and stays")),
+    }
+}
+
+/// Lifts what was written, where nothing was down before, and nobody has changed it since.
+fn put_back(spool: &Spool, mut failure: Failure, written: &[Written]) -> Failure {
+    for Written { key, before, now } in written {
+        let is_ours = matches!(spool.read(key), Ok(found) if found == *now);
+        let line = match (before, is_ours) {
+            (Some(_), _) => format!("{key} was down before, and stays down"),
+            (None, false) => format!("{key} was changed by somebody else meanwhile, and stays so"),
+            (None, true) => match spool.up(key) {
+                Ok(_) => format!("{key} is put back: its downtime is lifted"),
+                Err(e) => format!("{key} stays down: {e}"),
+            },
+        };
+        failure = failure.and_line(line);
+    }
+    failure
+}
+
+/// A downtime that was written.
+struct Written {
+    key: Key,
+    /// What was in force before.
+    before: Option<Downtime>,
+    /// What is there now.
+    now: Option<Downtime>,
 }
 
 /// Writes the downtimes; one that cannot be written does not keep the others from it.
-fn write_all(call: &Call, request: &SwitchRequest, reason: &str) -> Result<(), Failure> {
+fn write_all(call: &Call, request: &SwitchRequest, reason: &str) -> Result<Vec<Written>, Failure> {
+    let mut all = Vec::new();
     let mut failures = Vec::new();
     for subject in &request.subjects {
         let key = &subject.key;
         note_not_pollable(call, key.service_name());
-        if let Err(failure) = write(call, request, key, reason) {
-            failures.push(failure);
+        match write(call, request, key, reason) {
+            Ok(written) => all.push(written),
+            Err(failure) => failures.push(failure),
         }
     }
-    Failure::unless_empty(&failures)
+    Failure::unless_empty(&failures)?;
+    Ok(all)
 }
 
-fn write(call: &Call, request: &SwitchRequest, key: &Key, reason: &str) -> Result<(), Failure> {
+fn write(
+    call: &Call,
+    request: &SwitchRequest,
+    key: &Key,
+    reason: &str,
+) -> Result<Written, Failure> {
     let spool = &request.spool;
     // Looked up first, since the write makes it this user's.
     let owner = owner(spool, key);
@@ -133,23 +209,49 @@ fn write(call: &Call, request: &SwitchRequest, key: &Key, reason: &str) -> Resul
     if new.cut_reason() {
         call.note("the reason was longer than 256 KiB and was cut");
     }
-    let written = if request.if_up {
-        spool.down_if_up(key, new)
-    } else {
-        spool.down(key, new)
+    let written = match request.if_up {
+        true => spool.down_if_up(key, new),
+        false => spool.down(key, new),
     };
-    let Some(before) = written.map_err(Failure::failed)? else {
-        return Ok(());
-    };
-    if request.if_up {
-        return Err(already_down(key, &before, owner));
+    let before = written.map_err(Failure::failed)?;
+    if let Some(before) = &before {
+        if request.if_up {
+            return Err(already_down(key, before, owner));
+        }
+        note_change(call, request, key, before, owner, reason);
     }
-    // A downtime that is prolonged for the same reason is none that was replaced.
+    Ok(Written {
+        key: key.clone(),
+        before,
+        now: spool.read(key).map_err(Failure::failed)?,
+    })
+}
+
+/// What of another downtime was replaced.
+fn note_change(
+    call: &Call,
+    request: &SwitchRequest,
+    key: &Key,
+    before: &Downtime,
+    owner: Option<String>,
+    reason: &str,
+) {
     if before.reason != reason {
-        let before = description(&before, owner);
+        let before = description(before, owner);
         call.note(&format!("{key} was already down {before}; replaced"));
     }
-    Ok(())
+    let had = before.expiration.filter(|end| *end <= times::LATEST);
+    let has = request.expiration.filter(|end| *end <= times::LATEST);
+    let change = match (had, has) {
+        (Some(had), Some(has)) if had != has => {
+            let (had, has) = (times::show(had), times::show(has));
+            format!("was to end at {had}, and now ends at {has}")
+        }
+        (Some(had), None) => format!("was to end at {}, and now never ends", times::show(had)),
+        (None, Some(has)) => format!("had no end, and now ends at {}", times::show(has)),
+        _ => return,
+    };
+    call.note(&format!("the downtime of {key} {change}"));
 }
 
 fn downtime(request: &SwitchRequest, reason: &str) -> Downtime {
@@ -161,26 +263,18 @@ fn downtime(request: &SwitchRequest, reason: &str) -> Downtime {
     if let Some(mark) = request.mark {
         new.set_mark(mark);
     }
-    // Where the reason says what is done, the next operator also wants to know whom to ask. A plain
-    // downtime stays as the replaced tools write it: there the file's owner has to do.
-    let is_plain = request.wait.is_none() && request.mark.is_none() && !request.if_up;
-    if request.reason.is_some() && !is_plain {
-        new.set_by(&reason::user());
-    }
+    new.set_by(&reason::user());
     new
 }
 
 /// What the daemon and the balancers say of a plain `hadown`, which is unconditional: told to the user, waited for by
 /// nobody. Whether there is a daemon that obeys this spool.
 fn glance(call: &Call, request: &SwitchRequest) -> bool {
-    let names = client::names(&request.keys());
-    let Ok(page) = request.client.pollers(&names, GLANCE) else {
+    let names = request.names();
+    let Some(everybody) = notes::glance(call, request) else {
         return false;
     };
-    if let Err(other) = request.client.check_spool(&page, &request.spool) {
-        call.note(&format!("{other}; it does not see this change"));
-        return false;
-    }
+    let page = everybody.of(&names);
     for sentence in guard::last_servers(&page) {
         call.note(&sentence);
     }
@@ -207,6 +301,9 @@ fn note_marks(call: &Call, request: &SwitchRequest, page: &PollersPage) {
         Some(Mark::Soft) => {
             for sentence in guard::deaf_to_soft(page) {
                 call.note(&sentence);
+            }
+            if let Some(sentence) = guard::agents_of_soft(page) {
+                call.note(sentence);
             }
         }
         Some(Mark::Drain) if !page.agent_weights => call.note(

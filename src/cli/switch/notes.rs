@@ -2,10 +2,13 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::time::Duration;
 
 use super::request::SwitchRequest;
 use crate::cli::applet::Call;
 use crate::cli::output::times;
+use crate::cli::wait::polled::{Unpolled, unpolled};
+use crate::ledger::PollersPage;
 use crate::spool::{ALL, Downtime, Key, Spool};
 
 /// Says when a timed downtime ends, in a form for people.
@@ -18,6 +21,29 @@ pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
         }
         _ => {}
     }
+}
+
+/// How long a command without `--wait` looks at what the daemon says, after it is done.
+const GLANCE: Duration = Duration::from_secs(1);
+
+/// What the daemon says of all pollers; `None` where none answers that obeys this spool. Tells what an operator may not
+/// expect: that it is another spool, that nobody polls what was named.
+pub(super) fn glance(call: &Call, request: &SwitchRequest) -> Option<PollersPage> {
+    let page = request.client.everybody(&request.names(), GLANCE).ok()?;
+    if let Err(other) = request.client.check_spool(&page, &request.spool) {
+        call.note(&format!("{other}; it does not see this change"));
+        return None;
+    }
+    match unpolled(&page, &request.keys()) {
+        None => {}
+        Some(Unpolled::Everything) => call.note("nobody polls anything here"),
+        Some(Unpolled::AmongOthers(sentences)) => {
+            for sentence in sentences {
+                call.note(&sentence);
+            }
+        }
+    }
+    Some(page)
 }
 
 /// No folder is no downtime, but perhaps also the wrong folder.

@@ -63,10 +63,16 @@ pub(super) struct SwitchArgs {
     /// equal answers after which a balancer without send-state counts as having acted (default 3)
     #[argh(option, arg_name = "number")]
     pub(super) polls: Option<String>,
-    /// wait until at least this many balancers are known (default 0)
+    /// wait until this many balancers are known (default: until hacheck has run for 30 seconds)
     #[argh(option, arg_name = "number")]
     pub(super) min_pollers: Option<String>,
-    /// with --wait: even if a backend is left without a server
+    /// longest wait for sessions to end, once every balancer has acted (default: what is left of --timeout)
+    #[argh(option, arg_name = "time")]
+    pub(super) drain_timeout: Option<String>,
+    /// how long to wait for the sessions of a balancer without send-state, which are unknown (default 0)
+    #[argh(option, arg_name = "time")]
+    pub(super) grace: Option<String>,
+    /// with --wait: even if a backend is left without a server, or nobody polls it
     #[argh(switch)]
     pub(super) force: bool,
     /// first wait for this many passed checks in a row
@@ -94,9 +100,9 @@ impl Task {
     pub(super) fn uses(self, option: &str) -> bool {
         use Task::{Down, Downed, List, Status, Up};
         let users: &[Self] = match option {
-            "--reason" | "--expiration" | "--for" | "--until" | "--force" | "--soft"
-            | "--drain" | "--if-up" => &[Down],
-            "--wait" | "--timeout" | "--polls" | "--min-pollers" => &[Down, Up],
+            "--reason" | "--expiration" | "--for" | "--until" | "--soft" | "--drain"
+            | "--if-up" | "--drain-timeout" | "--grace" => &[Down],
+            "--wait" | "--timeout" | "--polls" | "--min-pollers" | "--force" => &[Down, Up],
             "--when-healthy" => &[Up],
             "--service-port" | "--service-host" => &[Down, Up, Status, List],
             "--port" => &[Down, Up, List],

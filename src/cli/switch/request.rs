@@ -12,7 +12,7 @@ use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::wait::Waiter;
 use crate::cli::wait::acted::Goal;
-use crate::cli::wait::limits::WaitLimits;
+use crate::cli::wait::limits::{LimitWords, WaitLimits};
 use crate::ledger::PollersPage;
 use crate::spool::{Key, Mark, ServiceName, Spool, unix_now};
 
@@ -34,6 +34,8 @@ pub(super) struct SwitchRequest {
     pub(super) reason: Option<String>,
     /// When a new downtime ends, in seconds of unix time.
     pub(super) expiration: Option<f64>,
+    /// What `--until` said, where it named no day.
+    pub(super) until_time: Option<String>,
     pub(super) subjects: Vec<Subject>,
     pub(super) client: DaemonClient,
     pub(super) format: OutputFormat,
@@ -68,7 +70,12 @@ impl SwitchRequest {
         )
     }
 
-    /// What the daemon says of the pollers right before a change; the inner error is a daemon that
+    /// The names of the spool entries to act on.
+    pub(super) fn names(&self) -> Vec<String> {
+        client::names(&self.keys())
+    }
+
+    /// What the daemon says of all pollers right before a change; the inner error is a daemon that
     /// does not answer.
     ///
     /// # Errors
@@ -76,8 +83,7 @@ impl SwitchRequest {
     pub(super) fn pollers_before_change(
         &self,
     ) -> Result<Result<PollersPage, DaemonError>, Failure> {
-        let names = client::names(&self.keys());
-        let answer = self.client.pollers(&names, ANSWER_TIME);
+        let answer = self.client.everybody(&self.names(), ANSWER_TIME);
         if let Ok(page) = &answer
             && let Err(e) = self.client.check_spool(page, &self.spool)
         {
@@ -93,6 +99,7 @@ pub(super) fn read(args: SwitchArgs, task: Task) -> Result<SwitchRequest, Failur
     let port = values::daemon_port(args.port.as_deref())?;
     Ok(SwitchRequest {
         expiration: expiration(&args)?,
+        until_time: args.until.clone().filter(|until| !until.contains('-')),
         subjects: subjects(&args, task)?,
         client: DaemonClient { port },
         format: format(&args)?,
@@ -188,12 +195,14 @@ fn refuse_value_as_service(services: &[String]) -> Result<(), Failure> {
 }
 
 fn limits(args: &SwitchArgs) -> Result<WaitLimits, Failure> {
-    WaitLimits::parse(
-        args.timeout.as_deref(),
-        args.polls.as_deref(),
-        args.min_pollers.as_deref(),
-        args.force,
-    )
+    WaitLimits::parse(&LimitWords {
+        timeout: args.timeout.as_deref(),
+        polls: args.polls.as_deref(),
+        min_pollers: args.min_pollers.as_deref(),
+        drain_timeout: args.drain_timeout.as_deref(),
+        grace: args.grace.as_deref(),
+        force: args.force,
+    })
 }
 
 fn mark(args: &SwitchArgs) -> Result<Option<Mark>, Failure> {

@@ -3,10 +3,12 @@
 use std::path::Path;
 
 use super::request::SwitchRequest;
-use super::{Task, info, run};
+use super::{Task, info, notes, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::{Failure, failed};
+use crate::cli::output::downtimes::{description, owner};
 use crate::cli::wait::{Unfinished, Waiter};
+use crate::spool::{ALL, Key, Mark, Spool};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -25,7 +27,11 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     if matches!(root.try_exists(), Ok(false)) {
         lift_in_missing(call, root)?;
     } else if request.wait.is_none() && request.when_healthy.is_none() {
-        lift(request)?;
+        lift(call, request)?;
+        notes::glance(call, request);
+        for holding in holding(&request.spool, &request.keys()) {
+            call.note(&holding);
+        }
     } else {
         lift_and_wait(call, request)?;
     }
@@ -60,17 +66,72 @@ fn lift_and_wait(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
     }
     // Asked again, since health may have taken minutes, and who polls now is who counts.
     let before = request.pollers_before_change()?;
-    lift(request)?;
+    let lifted = lift(call, request)?;
+    let holding = holding(&request.spool, &request.keys());
     let Some(goal) = request.wait else {
+        holding.iter().for_each(|sentence| call.note(sentence));
         return Ok(());
     };
-    let acted = waiter.until_acted(goal, before);
-    acted.map_err(|why| lifted_all_the_same(why, &waiter.names))
+    if !holding.is_empty() {
+        return Err(and_lifted(failed!("{}", holding.join("\n")), &lifted));
+    }
+    match waiter.until_acted(goal, before) {
+        Ok(_) => Ok(()),
+        Err(why) => Err(and_lifted(Failure::from(why), &lifted)),
+    }
 }
 
-fn lifted_all_the_same(why: Unfinished, names: &[String]) -> Failure {
-    let names = names.join(", ");
-    Failure::from(why).and_line(format!("the downtime of {names} is lifted all the same"))
+/// The failure, with what is so now.
+fn and_lifted(failure: Failure, lifted: &[String]) -> Failure {
+    match lifted.is_empty() {
+        true => failure,
+        false => failure.and_line(format!(
+            "the downtime of {} is lifted all the same",
+            lifted.join(", ")
+        )),
+    }
+}
+
+/// What else keeps these out of rotation, in a sentence each.
+fn holding(spool: &Spool, keys: &[Key]) -> Vec<String> {
+    // Each of them could be lifted, so the folder can be read; where not, the daemon's log tells.
+    let Ok(listing) = spool.list() else {
+        return Vec::new();
+    };
+    let mut sentences = Vec::new();
+    for (other, downtime) in &listing.downtimes {
+        let Some(key) = keys.iter().find(|key| holds(other, key)) else {
+            continue;
+        };
+        let what = description(downtime, owner(spool, other));
+        let mark = match downtime.mark() {
+            Some(Mark::Soft) => " (soft)",
+            Some(Mark::Drain) => " (drain)",
+            None => "",
+        };
+        let part = match covers(other, key) {
+            true => "",
+            false => " in part",
+        };
+        sentences.push(format!(
+            "{key} is still held{part} by the downtime of {other}{mark} {what}; 'haup {other}' lifts it"
+        ));
+    }
+    sentences
+}
+
+/// Whether a downtime of `other` also takes `key` down, or a part of it.
+fn holds(other: &Key, key: &Key) -> bool {
+    if other == key {
+        return false;
+    }
+    covers(other, key) || covers(key, other)
+}
+
+/// Whether a downtime of `wide` takes all of `key` down.
+fn covers(wide: &Key, key: &Key) -> bool {
+    let is_service = wide.port().is_none();
+    is_service && (wide.service_name().as_str() == ALL || wide.service_name() == key.service_name())
 }
 
 fn wait_for_health(
@@ -82,20 +143,23 @@ fn wait_for_health(
         Ok(_) => waiter.until_healthy(passes),
         Err(e) => Err(Unfinished::NotBegun(e)),
     };
-    healthy.map_err(|why| stays_as_it_was(why, &waiter.names))
+    healthy.map_err(|why| {
+        let names = waiter.names.join(", ");
+        Failure::from(why).and_line(format!("{names} stays as it was"))
+    })
 }
 
-fn stays_as_it_was(why: Unfinished, names: &[String]) -> Failure {
-    let names = names.join(", ");
-    Failure::from(why).and_line(format!("{names} stays as it was"))
-}
-
-fn lift(request: &SwitchRequest) -> Result<(), Failure> {
+/// Lifts the downtimes; gives the names of those that there were.
+fn lift(call: &Call, request: &SwitchRequest) -> Result<Vec<String>, Failure> {
+    let mut lifted = Vec::new();
     let mut failures = Vec::new();
     for subject in &request.subjects {
-        if let Err(e) = request.spool.up(&subject.key) {
-            failures.push(Failure::failed(e));
+        match request.spool.up(&subject.key) {
+            Ok(true) => lifted.push(subject.key.file_name()),
+            Ok(false) => call.note(&format!("{} was not down", subject.key)),
+            Err(e) => failures.push(Failure::failed(e)),
         }
     }
-    Failure::unless_empty(&failures)
+    Failure::unless_empty(&failures)?;
+    Ok(lifted)
 }

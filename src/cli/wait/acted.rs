@@ -6,6 +6,9 @@
 use crate::cli::output::pollers::{age, has_no_weight, told};
 use crate::ledger::{PollerRow, Told, View};
 
+/// The status that tells a downtime as usual; a soft one is told by 404.
+const HARD: u16 = 503;
+
 /// What is waited for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Goal {
@@ -28,6 +31,10 @@ pub(crate) struct Rules {
     pub(crate) since: f64,
     /// The daemon also tells weights, so that "up" needs one.
     pub(crate) weights: bool,
+    /// How long sessions that are unknown are given, in seconds.
+    pub(crate) grace: f64,
+    /// When all balancers had acted, on the daemon's clock. Infinite until then.
+    pub(crate) acted_at: f64,
 }
 
 /// How far a balancer is, in words for people.
@@ -58,6 +65,16 @@ impl Rules {
             polls,
             since: f64::INFINITY,
             weights: false,
+            grace: 0.0,
+            acted_at: f64::INFINITY,
+        }
+    }
+
+    /// Whether a poller sends no new traffic any more, whatever its sessions.
+    pub(crate) fn has_acted(&self, row: &PollerRow) -> bool {
+        match self.goal {
+            Goal::Out | Goal::Drained => self.out(row).is_done(),
+            Goal::Up => self.up(row).is_done(),
         }
     }
 
@@ -65,7 +82,7 @@ impl Rules {
     pub(crate) fn judge(&self, row: &PollerRow, now: f64) -> Standing {
         let standing = match self.goal {
             Goal::Out => self.out(row),
-            Goal::Drained => self.drained(row),
+            Goal::Drained => self.drained(row, now),
             Goal::Up => self.up(row),
         };
         match standing {
@@ -94,6 +111,8 @@ impl Rules {
 
     fn seen_out(&self, row: &PollerRow) -> Standing {
         match row.is_out() {
+            // Left behind by a soft downtime: it still serves old sessions.
+            Some(true) if row.view == Some(View::NoLb) && is_hard(row) => still(row),
             Some(true) if row.after_closed => Standing::Done(sees(row)),
             Some(true) => Standing::Waiting(format!("{}; its next poll counts", sees(row))),
             Some(false) => still(row),
@@ -101,7 +120,7 @@ impl Rules {
         }
     }
 
-    fn drained(&self, row: &PollerRow) -> Standing {
+    fn drained(&self, row: &PollerRow, now: f64) -> Standing {
         let text = match self.out(row) {
             Standing::Done(text) => text,
             waiting => return waiting,
@@ -110,6 +129,12 @@ impl Rules {
             Some([0, _]) => Standing::Done(format!("{text}, no sessions")),
             Some([1, _]) => Standing::Waiting(format!("{text}, 1 session left")),
             Some([n, _]) => Standing::Waiting(format!("{text}, {n} sessions left")),
+            None if now < self.acted_at + self.grace && self.grace > 0.0 => {
+                let grace = self.grace;
+                Standing::Waiting(format!(
+                    "{text}; its sessions are unknown (no send-state), so they are given {grace:.0} s (--grace)"
+                ))
+            }
             None => Standing::Done(format!("{text}; its sessions are unknown (no send-state)")),
         }
     }
@@ -148,6 +173,11 @@ impl Rules {
             Standing::Waiting(format!("told {} of {} times", row.run, self.polls))
         }
     }
+}
+
+/// Whether it was told to send nothing, not even to old sessions.
+fn is_hard(row: &PollerRow) -> bool {
+    row.told == Some(Told::Down) && row.code == HARD
 }
 
 fn still(row: &PollerRow) -> Standing {
@@ -217,6 +247,8 @@ mod tests {
             polls: 3,
             since: 90.0,
             weights: false,
+            grace: 0.0,
+            acted_at: f64::INFINITY,
         }
     }
 
@@ -233,7 +265,17 @@ mod tests {
     #[test]
     fn a_balancer_has_acted_when_a_poll_after_the_answer_says_so() {
         is(Goal::Out, &row(Told::Down, DOWN), true, "sees DOWN");
-        is(Goal::Out, &row(Told::Down, NOLB), true, "sees NOLB");
+        let soft = PollerRow {
+            code: 404,
+            ..row(Told::Down, NOLB)
+        };
+        is(Goal::Out, &soft, true, "sees NOLB");
+        is(
+            Goal::Out,
+            &row(Told::Down, NOLB),
+            false,
+            "still sees NOLB, told 503 2 times",
+        );
         is(
             Goal::Out,
             &row(Told::Down, UP),
@@ -297,6 +339,13 @@ mod tests {
             true,
             "sees DOWN; its sessions are unknown (no send-state)",
         );
+        let waiting = Rules {
+            grace: 30.0,
+            acted_at: 80.0,
+            ..rules(Goal::Drained)
+        };
+        assert!(!waiting.judge(&row, 101.0).is_done());
+        assert!(waiting.judge(&row, 110.0).is_done());
         row.view = Some(View::Up);
         assert!(!rules(Goal::Drained).judge(&row, 101.0).is_done());
     }

@@ -1,22 +1,36 @@
 //! The balancers that a wait counts, as they were seen last. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::acted::Rules;
+use super::acted::{Rules, Standing};
+use super::guard;
 use super::progress::PollerStanding;
 use crate::cli::client::DaemonError;
 use crate::cli::output::pollers::{label, polls_from};
+use crate::cli::output::times;
 use crate::ledger::{PollerRow, PollersPage};
+use crate::spool::unix_now;
+
+/// How long a daemon must have run before its list of pollers counts as complete, in seconds.
+pub(super) const SETTLED: f64 = 30.0;
 
 pub(super) struct Balancers {
+    /// The services or instances that are waited for.
+    names: Vec<String>,
     rows: BTreeMap<String, PollerRow>,
     /// Polls later than this, on the daemon's clock, make a poller count.
     from: f64,
     /// The daemon that `from` and the rows' times belong to.
     daemon: String,
-    rules: Rules,
+    pub(super) rules: Rules,
     /// The time on the daemon's clock.
     now: f64,
+    /// The daemon had run, or has run by now, for so long that it knows all who poll.
+    pub(super) is_complete: bool,
+    /// That more may be missing was told.
+    pub(super) is_told_unknown: bool,
+    /// Those that sent traffic here at some time of the wait.
+    sent_traffic: BTreeSet<String>,
     /// How many pollers the daemon has forgotten lately for want of room.
     pub(super) forgotten: u64,
     /// Why the daemon did not answer last time.
@@ -24,23 +38,39 @@ pub(super) struct Balancers {
 }
 
 impl Balancers {
-    /// Those who poll before the change.
-    pub(super) fn new(before: &PollersPage, rules: Rules) -> Self {
+    /// Those who poll before the change, of all pollers, and those who stopped while they sent traffic.
+    pub(super) fn new(before: &PollersPage, names: &[String], rules: Rules, force: bool) -> Self {
         let mut balancers = Self {
+            names: names.to_vec(),
             rows: BTreeMap::new(),
             from: before.now,
             daemon: before.daemon.clone(),
             rules,
             now: before.now,
+            is_complete: before.now >= SETTLED,
+            is_told_unknown: false,
+            sent_traffic: BTreeSet::new(),
             forgotten: before.forgotten_lately,
             trouble: None,
         };
-        for row in &before.pollers {
-            if row.is_polling(before.now) && row.counts() {
-                balancers.rows.insert(row.id(), row.clone());
+        for row in before.of(names).pollers {
+            let counts = match row.is_polling(before.now) {
+                true => row.counts(),
+                false => !force && stopped_in_traffic(&row) && !polls_others(&row, before),
+            };
+            if counts {
+                balancers.add(row);
             }
         }
         balancers
+    }
+
+    fn add(&mut self, row: PollerRow) {
+        let id = row.id();
+        if row.is_out() == Some(false) {
+            self.sent_traffic.insert(id.clone());
+        }
+        self.rows.insert(id, row);
     }
 
     /// How many count.
@@ -48,7 +78,7 @@ impl Balancers {
         self.rows.len()
     }
 
-    /// Takes in what the daemon says now.
+    /// Takes in what the daemon says of all pollers now.
     pub(super) fn take(&mut self, page: &PollersPage) {
         if page.daemon != self.daemon {
             self.take_new_daemon(page);
@@ -57,16 +87,22 @@ impl Balancers {
             self.rules.since = page.now;
         }
         self.now = page.now;
+        self.is_complete |= page.now >= SETTLED;
         self.rules.weights = page.agent_weights;
         self.forgotten = page.forgotten_lately;
         self.trouble = None;
-        for row in &page.pollers {
-            let id = row.id();
+        for row in page.of(&self.names).pollers {
             // One that polled before the change and had stopped long ago does not count.
             let is_new = row.polled_at > self.from && row.counts();
-            if is_new || self.rows.contains_key(&id) {
-                self.rows.insert(id, row.clone());
+            if is_new || self.rows.contains_key(&row.id()) {
+                self.add(row);
             }
+        }
+        // In MAINT a balancer polls its other servers only, and sends no traffic here.
+        self.rows
+            .retain(|_, row| row.is_polling(page.now) || !polls_others(row, page));
+        if self.rules.acted_at.is_infinite() && self.have_acted() {
+            self.rules.acted_at = self.now;
         }
     }
 
@@ -82,6 +118,25 @@ impl Balancers {
         }
     }
 
+    /// Whether none sends new traffic any more, whatever their sessions.
+    pub(super) fn have_acted(&self) -> bool {
+        self.rows.values().all(|row| self.rules.has_acted(row))
+    }
+
+    /// Whether the sessions of one are unknown.
+    pub(super) fn hide_sessions(&self) -> bool {
+        self.rows.values().any(|row| row.sessions.is_none())
+    }
+
+    /// What a balancer says that has no server left of a backend to which it sent traffic.
+    pub(super) fn emptied(&self) -> Option<String> {
+        let rows = self.rows.iter();
+        let rows = rows.filter(|(id, _)| self.sent_traffic.contains(*id));
+        let rows: Vec<&PollerRow> = rows.map(|(_, row)| row).collect();
+        let all: Vec<PollerRow> = self.rows.values().cloned().collect();
+        guard::emptied(&rows, &all)
+    }
+
     /// Where each balancer stands.
     pub(super) fn standings(&self) -> Vec<PollerStanding> {
         let rows: Vec<PollerRow> = self.rows.values().cloned().collect();
@@ -95,10 +150,21 @@ impl Balancers {
             standings.push(PollerStanding {
                 label,
                 id: row.id(),
-                standing: self.rules.judge(row, self.now),
+                standing: self.standing(row),
             });
         }
         standings
+    }
+
+    fn standing(&self, row: &PollerRow) -> Standing {
+        let stopped_before = row.polled_at <= self.from && !row.is_polling(self.from);
+        if !stopped_before {
+            return self.rules.judge(row, self.now);
+        }
+        let last = times::clock(unix_now() - (self.now - row.polled_at));
+        Standing::Waiting(format!(
+            "no poll since {last}; in MAINT it sends none; --force goes on"
+        ))
     }
 
     /// Who has not acted, and why.
@@ -111,4 +177,21 @@ impl Balancers {
         }
         reasons
     }
+}
+
+/// Whether a balancer that does not poll any more sent traffic when it polled last.
+fn stopped_in_traffic(row: &PollerRow) -> bool {
+    row.node.is_some() && row.is_out() == Some(false) && row.counts()
+}
+
+/// Whether the balancer goes on polling other servers here.
+fn polls_others(row: &PollerRow, everybody: &PollersPage) -> bool {
+    let mut others = everybody.pollers.iter();
+    others.any(|other| {
+        other.node.is_some()
+            && (&other.node, other.address) == (&row.node, row.address)
+            && other.server != row.server
+            && other.polled_at > row.polled_at
+            && other.is_polling(everybody.now)
+    })
 }

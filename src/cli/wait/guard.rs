@@ -1,24 +1,24 @@
-//! The last-server guard: what a balancer says before a server is taken down. Pure.
+//! The last-server guard: what balancers say of the servers that a downtime takes. Pure.
+//!
+//! Rule: of a server that is down HAProxy's `weight` tells its own and what is left of the backend, so that `1/1` means the
+//! last one only of a server that is up.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 use crate::cli::failure::{Failure, failed};
 use crate::cli::output::pollers::{label, polls_from};
 use crate::ledger::{PollerRow, PollersPage, View};
 
-/// A sentence for each balancer whose backend would be left without a server.
+/// A sentence for each balancer whose backend would be left without a server by what takes all of these down.
 pub(crate) fn last_servers(page: &PollersPage) -> Vec<String> {
-    let mut sentences = Vec::new();
     // One that fell silent may speak of a backend as it was long ago.
-    for row in polling(page).filter(|row| row.is_last()) {
-        let balancer = label(row, &page.pollers);
-        sentences.push(format!(
-            "{balancer} says that this server carries its whole backend{}: it is the last one",
-            polls_from(row)
-        ));
-    }
-    sentences
+    let rows: Vec<&PollerRow> = polling(page).collect();
+    let whole = backends(&rows).into_values().filter(|rows| is_whole(rows));
+    whole.map(|rows| sentence(&rows, &page.pollers)).collect()
 }
 
-/// Refuses to take down the last server of a backend.
+/// Refuses to take down the last servers of a backend.
 pub(crate) fn refuse_last_server(page: &PollersPage) -> Result<(), Failure> {
     match last_servers(page).first() {
         None => Ok(()),
@@ -27,6 +27,70 @@ pub(crate) fn refuse_last_server(page: &PollersPage) -> Result<(), Failure> {
              --force takes it down anyway"
         )),
     }
+}
+
+/// What is said of a backend that has no server left but these, which are being taken down.
+pub(super) fn emptied(rows: &[&PollerRow], all: &[PollerRow]) -> Option<String> {
+    let mut backends = backends(rows).into_values();
+    let rows = backends.find(|rows| is_whole(rows) || is_empty(rows))?;
+    let balancer = label(rows[0], all);
+    Some(format!(
+        "{balancer} says that its backend has no other server left{}",
+        polls_from(rows[0])
+    ))
+}
+
+/// Rows by what says them: an address and a node, and the backend that it speaks of. Each server once.
+fn backends<'a>(
+    rows: &[&'a PollerRow],
+) -> BTreeMap<(IpAddr, Option<&'a str>, &'a str), Vec<&'a PollerRow>> {
+    let mut backends: BTreeMap<_, Vec<&PollerRow>> = BTreeMap::new();
+    for row in rows {
+        let server = row.server.as_deref().unwrap_or_default();
+        let backend = server.split('/').next().unwrap_or_default();
+        let known = backends
+            .entry((row.address, row.node.as_deref(), backend))
+            .or_default();
+        if !known.iter().any(|other| other.server == row.server) {
+            known.push(row);
+        }
+    }
+    backends
+}
+
+/// Whether those of them that are up carry the whole backend.
+fn is_whole(rows: &[&PollerRow]) -> bool {
+    let up = rows.iter().filter(|row| row.is_out() == Some(false));
+    let mut own = 0;
+    let mut whole = 0;
+    for [weight, total] in up.filter_map(|row| row.weight) {
+        own += u64::from(weight);
+        whole = whole.max(u64::from(total));
+    }
+    own > 0 && own >= whole
+}
+
+/// Whether all of them are out, and nothing is left.
+fn is_empty(rows: &[&PollerRow]) -> bool {
+    let is_out = |row: &&PollerRow| row.is_out() == Some(true);
+    let is_last = |row: &&PollerRow| matches!(row.weight, Some([_, 0]));
+    rows.iter().all(is_out) && rows.iter().any(is_last)
+}
+
+fn sentence(rows: &[&PollerRow], all: &[PollerRow]) -> String {
+    if let [row] = rows {
+        let balancer = label(row, all);
+        return format!(
+            "{balancer} says that this server carries its whole backend{}: it is the last one",
+            polls_from(row)
+        );
+    }
+    let balancers: Vec<String> = rows.iter().map(|row| label(row, all)).collect();
+    format!(
+        "{} say that these servers carry their whole backend{}: no other would be left",
+        balancers.join(", "),
+        polls_from(rows[0])
+    )
 }
 
 /// A sentence for each balancer for which a 404 changes nothing, since it sent no traffic before.
@@ -39,6 +103,18 @@ pub(crate) fn deaf_to_soft(page: &PollersPage) -> Vec<String> {
         ));
     }
     sentences
+}
+
+/// What agents are told of a soft downtime, where any ask: `down` would undo it.
+pub(crate) fn agents_of_soft(page: &PollersPage) -> Option<&'static str> {
+    let mut rows = polling(page);
+    if !rows.any(PollerRow::is_agent) {
+        return None;
+    }
+    Some(match page.agent_weights {
+        true => "agents are told 'up 0%', which drains, as 'down' would undo --soft",
+        false => "agents are told 'up', as 'down' would undo --soft; the checks' 404 does the rest",
+    })
 }
 
 fn polling(page: &PollersPage) -> impl Iterator<Item = &PollerRow> {

@@ -1,4 +1,4 @@
-//! Ctrl-C and SIGTERM as something to look at between two steps, so that a wait can end in a known
+//! Ctrl-C, SIGTERM and the end of the terminal (SIGHUP) as something to look at between two steps, so that a wait can end in a known
 //! state.
 
 use nix::errno::Errno;
@@ -35,6 +35,7 @@ fn signals() -> Result<SignalFd, Errno> {
     let mut set = SigSet::empty();
     set.add(Signal::SIGINT);
     set.add(Signal::SIGTERM);
+    set.add(Signal::SIGHUP);
     set.thread_block()?;
     SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }

@@ -23,59 +23,91 @@ pub(crate) struct WaitLimits {
     pub(crate) timeout: Duration,
     /// Equal answers after which a balancer that does not say its view counts as having acted.
     pub(crate) polls: u64,
-    /// Balancers that must be known before anything counts as done.
-    pub(crate) min_pollers: usize,
-    /// The last-server guard is overridden.
+    /// Balancers that must be known before anything counts as done; `None` waits until the daemon has run long enough to
+    /// know all.
+    pub(crate) min_pollers: Option<usize>,
+    /// The most that sessions may take to end once all balancers have acted; `None` is no wait of its own.
+    pub(crate) drain: Option<Duration>,
+    /// How long the sessions of a balancer that does not tell them are given.
+    pub(crate) grace: Duration,
+    /// What speaks against it is overridden.
+    pub(crate) force: bool,
+}
+
+/// The values of the options, as they were typed.
+#[derive(Debug, Default)]
+pub(crate) struct LimitWords<'a> {
+    pub(crate) timeout: Option<&'a str>,
+    pub(crate) polls: Option<&'a str>,
+    pub(crate) min_pollers: Option<&'a str>,
+    pub(crate) drain_timeout: Option<&'a str>,
+    pub(crate) grace: Option<&'a str>,
     pub(crate) force: bool,
 }
 
 impl WaitLimits {
-    /// Parses the values of `--timeout`, `--polls` and `--min-pollers`.
-    pub(crate) fn parse(
-        timeout: Option<&str>,
-        polls: Option<&str>,
-        min_pollers: Option<&str>,
-        force: bool,
-    ) -> Result<Self, Failure> {
+    /// Parses the values.
+    pub(crate) fn parse(words: &LimitWords) -> Result<Self, Failure> {
         Ok(Self {
-            timeout: match timeout {
-                Some(text) => duration(text)?,
+            timeout: match words.timeout {
+                Some(text) => positive("--timeout", text)?,
                 None => TIMEOUT,
             },
-            polls: match polls {
+            polls: match words.polls {
                 Some(text) => number("--polls", text)?.into(),
                 None => POLLS,
             },
-            min_pollers: self::min_pollers(min_pollers)?,
-            force,
+            min_pollers: match words.min_pollers {
+                Some(text) => Some(min_pollers(text)?),
+                None => None,
+            },
+            drain: match words.drain_timeout {
+                Some(text) => Some(duration("--drain-timeout", text)?),
+                None => None,
+            },
+            grace: match words.grace {
+                Some(text) => duration("--grace", text)?,
+                None => Duration::ZERO,
+            },
+            force: words.force,
         })
     }
 }
 
-fn min_pollers(given: Option<&str>) -> Result<usize, Failure> {
-    let number = match given {
-        None | Some("0") => return Ok(0),
-        Some(text) => number("--min-pollers", text)?,
-    };
+fn min_pollers(text: &str) -> Result<usize, Failure> {
+    if text == "0" {
+        return Ok(0);
+    }
+    let number = number("--min-pollers", text)?;
     Ok(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
-/// Seconds, or a duration such as `5m`.
-fn duration(text: &str) -> Result<Duration, Failure> {
-    let timeout = Duration::try_from_secs_f64(seconds(text)?);
-    match timeout {
-        Ok(timeout) if !timeout.is_zero() && timeout.as_secs() < TIMEOUT_MAX => Ok(timeout),
-        _ => Err(usage!(
-            "--timeout: {text:?} is not a valid duration; give seconds, or 90s, 5m, 1h"
-        )),
+fn positive(option: &str, text: &str) -> Result<Duration, Failure> {
+    let given = duration(option, text)?;
+    match given.is_zero() {
+        true => Err(not_valid(option, text)),
+        false => Ok(given),
     }
 }
 
-fn seconds(text: &str) -> Result<f64, Failure> {
+/// Seconds, or a duration such as `5m`.
+fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
+    let duration = Duration::try_from_secs_f64(seconds(option, text)?);
+    match duration {
+        Ok(duration) if duration.as_secs() < TIMEOUT_MAX => Ok(duration),
+        _ => Err(not_valid(option, text)),
+    }
+}
+
+fn not_valid(option: &str, text: &str) -> Failure {
+    usage!("{option}: {text:?} is not a valid duration; give seconds, or 90s, 5m, 1h")
+}
+
+fn seconds(option: &str, text: &str) -> Result<f64, Failure> {
     if let Ok(seconds) = text.parse() {
         return Ok(seconds);
     }
-    times::parse_for(text, 0.0).map_err(|e| usage!("--timeout: {e}"))
+    times::parse_for(text, 0.0).map_err(|e| usage!("{option}: {e}"))
 }
 
 #[cfg(test)]
@@ -85,10 +117,18 @@ mod tests {
     #[test]
     fn timeouts_are_seconds_or_durations() {
         for (text, seconds) in [("60", 60.0), ("0.5", 0.5), ("90s", 90.0), ("5m", 300.0)] {
-            assert_eq!(duration(text).unwrap().as_secs_f64(), seconds, "{text}");
+            assert_eq!(
+                positive("--timeout", text).unwrap().as_secs_f64(),
+                seconds,
+                "{text}"
+            );
         }
         for bad in ["0", "-1", "nan", "inf", "1e300", "", "soon", "5x"] {
-            assert_eq!(duration(bad).map_err(|e| e.code), Err(2), "{bad}");
+            assert_eq!(
+                positive("--timeout", bad).map_err(|e| e.code),
+                Err(2),
+                "{bad}"
+            );
         }
     }
 }

@@ -14,6 +14,7 @@ pub(crate) mod guard;
 mod healthy;
 pub(crate) mod interrupt;
 pub(crate) mod limits;
+pub(crate) mod polled;
 pub(crate) mod progress;
 pub(crate) mod seen;
 
@@ -27,16 +28,14 @@ use crate::cli::failure::Failure;
 use crate::ledger::PollersPage;
 use crate::spool::{Key, Spool};
 use acted::{Goal, Rules};
-use balancers::Balancers;
+use balancers::{Balancers, SETTLED};
 use interrupt::Interrupt;
 use limits::WaitLimits;
+use polled::{Unpolled, unpolled};
 use progress::Progress;
 
 /// How often the daemon is asked, while its answers are short.
 const EVERY: Duration = Duration::from_millis(100);
-
-/// How long a daemon must have run before its list of pollers counts as complete, in seconds.
-const SETTLED: f64 = 30.0;
 
 /// Why a wait ended before its goal.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +44,10 @@ pub(crate) enum Unfinished {
     NotBegun(DaemonError),
     /// The downtime of this service was lifted, or has expired.
     DowntimeEnded(Key),
+    /// Others are polled, but not these: a sentence for each.
+    NotPolled(Vec<String>),
+    /// A balancer has no server left: what it says.
+    LastServer(String),
     Interrupted {
         signal: Signal,
         missing: String,
@@ -67,6 +70,8 @@ impl fmt::Display for Unfinished {
                 f,
                 "the downtime of {key} has ended meanwhile: it was lifted, or its time is over"
             ),
+            Self::NotPolled(sentences) => f.write_str(&sentences.join("\n")),
+            Self::LastServer(sentence) => write!(f, "{sentence}; --force takes it down anyway"),
             Self::Interrupted { signal, missing } => {
                 write!(f, "interrupted ({}): {missing}", signal.as_str())
             }
@@ -84,6 +89,15 @@ impl From<Unfinished> for Failure {
     fn from(unfinished: Unfinished) -> Self {
         Self::failed(unfinished)
     }
+}
+
+/// What is known at the end of a wait that came to its goal.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Reached {
+    /// Sessions that did not end in their time, by balancer: `--drain-timeout` was over.
+    pub(crate) left: Option<String>,
+    /// The sessions of a balancer are unknown.
+    pub(crate) hides_sessions: bool,
 }
 
 /// Waits for what the balancers make of some services.
@@ -129,32 +143,74 @@ impl Waiter {
         })
     }
 
-    /// What the daemon says of the pollers right now.
-    pub(crate) fn pollers(&self) -> Result<PollersPage, DaemonError> {
-        self.client.pollers(&self.names, ANSWER_TIME)
+    /// What the daemon says of all pollers right now.
+    pub(crate) fn everybody(&self) -> Result<PollersPage, DaemonError> {
+        self.client.everybody(&self.names, ANSWER_TIME)
     }
 
-    /// Waits after a change; `before` is what the daemon said right before it.
+    /// Waits until the daemon knows who polls, before anything is changed.
+    pub(crate) fn until_known(&mut self) -> Result<PollersPage, Unfinished> {
+        let deadline = self.deadline();
+        let mut said = false;
+        loop {
+            let page = self.everybody().map_err(Unfinished::NotBegun)?;
+            let rules = Rules::new(Goal::Out, self.limits.polls);
+            let balancers = Balancers::new(&page, &self.names, rules, true);
+            if self.knows_enough(&balancers) {
+                return Ok(page);
+            }
+            if !said {
+                said = true;
+                self.progress.say(&self.unknown(&balancers));
+                self.tell_unpolled(&page);
+            }
+            self.check_end(&balancers, deadline)?;
+            std::thread::sleep(EVERY.min(deadline.left()));
+        }
+    }
+
+    /// Waits after a change; `before` is what the daemon said of all pollers right before it.
     pub(crate) fn until_acted(
         &mut self,
         goal: Goal,
         before: Result<PollersPage, DaemonError>,
-    ) -> Result<(), Unfinished> {
+    ) -> Result<Reached, Unfinished> {
         let before = before.map_err(Unfinished::NotBegun)?;
-        let deadline = self.deadline();
-        let rules = Rules::new(goal, self.limits.polls);
-        let mut balancers = Balancers::new(&before, rules);
+        let mut deadline = self.deadline();
+        let mut rules = Rules::new(goal, self.limits.polls);
+        rules.grace = self.limits.grace.as_secs_f64();
+        let mut balancers = Balancers::new(&before, &self.names, rules, self.limits.force);
         if let Some(forgotten) = forgotten(&balancers) {
             self.progress.say(&forgotten);
         }
+        let mut is_draining = false;
         loop {
             let asked = Instant::now();
-            if self.look(&mut balancers, deadline) {
-                return Ok(());
+            if self.look(&mut balancers, deadline)? {
+                let hides_sessions = balancers.hide_sessions();
+                let left = None;
+                return Ok(Reached {
+                    left,
+                    hides_sessions,
+                });
             }
             // Looked at last: where all have acted, a downtime that ends later is no failure.
             if let Some(key) = self.ended_downtime(goal) {
                 return Err(Unfinished::DowntimeEnded(key.clone()));
+            }
+            if let Some(limit) = self.drain_limit(goal)
+                && !is_draining
+                && self.knows_enough(&balancers)
+                && balancers.have_acted()
+            {
+                is_draining = true;
+                deadline = Deadline(Instant::now() + limit);
+            }
+            if is_draining && deadline.left().is_zero() {
+                return Ok(Reached {
+                    left: Some(self.missing(&balancers)),
+                    hides_sessions: balancers.hide_sessions(),
+                });
             }
             self.check_end(&balancers, deadline)?;
             // A daemon with many pollers is not kept busy by those who ask about them.
@@ -167,11 +223,17 @@ impl Waiter {
         Deadline(Instant::now() + self.limits.timeout)
     }
 
+    /// How long sessions may take to end, where they have a time of their own.
+    fn drain_limit(&self, goal: Goal) -> Option<Duration> {
+        let limit = self.limits.drain.filter(|_| goal == Goal::Drained)?;
+        Some(limit.max(self.limits.grace))
+    }
+
     /// Asks the daemon once and shows the answer; whether the goal is reached.
-    fn look(&mut self, balancers: &mut Balancers, deadline: Deadline) -> bool {
+    fn look(&mut self, balancers: &mut Balancers, deadline: Deadline) -> Result<bool, Unfinished> {
         // The last look gets a little time, too, however late it comes.
         let limit = deadline.left().max(EVERY).min(ANSWER_TIME);
-        match self.client.pollers(&self.names, limit) {
+        match self.client.everybody(&self.names, limit) {
             Ok(page) => {
                 balancers.take(&page);
                 self.show(balancers, &page)
@@ -182,25 +244,88 @@ impl Waiter {
                     self.progress.say(&format!("{e} (still waiting)"));
                 }
                 balancers.trouble = Some(e);
-                false
+                Ok(false)
             }
         }
     }
 
     /// Shows where the balancers stand; whether the goal is reached.
-    fn show(&mut self, balancers: &Balancers, page: &PollersPage) -> bool {
+    fn show(&mut self, balancers: &mut Balancers, page: &PollersPage) -> Result<bool, Unfinished> {
+        let standings = balancers.standings();
+        if !standings.is_empty() {
+            self.progress.show(&standings);
+        }
+        self.refuse_emptied(balancers)?;
+        if !self.knows_enough(balancers) {
+            if !balancers.is_told_unknown {
+                balancers.is_told_unknown = true;
+                self.progress.say(&self.unknown(balancers));
+                self.tell_unpolled(page);
+            }
+            return Ok(false);
+        }
+        if !standings.iter().all(|balancer| balancer.standing.is_done()) {
+            return Ok(false);
+        }
         if balancers.known() == 0 && balancers.forgotten > 0 {
             // Who is forgotten is known again by its next poll.
-            return false;
+            return Ok(false);
         }
-        if balancers.known() == 0 && self.limits.min_pollers == 0 {
-            self.progress.say(&nobody_polls(page));
-            return true;
+        self.refuse_unpolled(page)?;
+        Ok(true)
+    }
+
+    /// Whether no balancer can be missing among those that are known.
+    fn knows_enough(&self, balancers: &Balancers) -> bool {
+        match self.limits.min_pollers {
+            Some(wanted) => balancers.known() >= wanted,
+            None => balancers.is_complete,
         }
-        let standings = balancers.standings();
-        self.progress.show(&standings);
-        let all_done = standings.iter().all(|balancer| balancer.standing.is_done());
-        all_done && balancers.known() >= self.limits.min_pollers
+    }
+
+    /// Why more balancers are waited for.
+    fn unknown(&self, balancers: &Balancers) -> String {
+        match self.limits.min_pollers {
+            Some(wanted) => format!("{} of {wanted} load balancers are known", balancers.known()),
+            None => format!(
+                "hacheck has been running for less than {SETTLED:.0} s, so it may not know all load balancers yet; --min-pollers N waits for N of them only"
+            ),
+        }
+    }
+
+    fn refuse_emptied(&self, balancers: &Balancers) -> Result<(), Unfinished> {
+        let takes_down = balancers.rules.goal != Goal::Up;
+        match balancers.emptied() {
+            Some(sentence) if takes_down && !self.limits.force => {
+                Err(Unfinished::LastServer(sentence))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A slip of the finger is told while it can still be a balancer that has not polled yet.
+    fn tell_unpolled(&mut self, everybody: &PollersPage) {
+        if let Some(Unpolled::AmongOthers(sentences)) = unpolled(everybody, &self.keys) {
+            for sentence in sentences {
+                self.progress.say(&format!("so far {sentence}"));
+            }
+        }
+    }
+
+    /// Fails where others are polled, but not these.
+    pub(crate) fn refuse_unpolled(&mut self, everybody: &PollersPage) -> Result<(), Unfinished> {
+        match unpolled(everybody, &self.keys) {
+            None => Ok(()),
+            Some(Unpolled::Everything) => {
+                self.progress.say("no load balancer polls anything here");
+                Ok(())
+            }
+            Some(Unpolled::AmongOthers(sentences)) if self.limits.force => {
+                self.progress.say(&sentences.join("; "));
+                Ok(())
+            }
+            Some(Unpolled::AmongOthers(sentences)) => Err(Unfinished::NotPolled(sentences)),
+        }
     }
 
     /// A downtime that should hold while the balancers take the server out, and does not.
@@ -231,11 +356,10 @@ impl Waiter {
     /// Who has not acted, and why.
     fn missing(&self, balancers: &Balancers) -> String {
         let mut reasons = balancers.waiting();
-        let (known, wanted) = (balancers.known(), self.limits.min_pollers);
-        if known < wanted {
-            reasons.push(format!("{known} of {wanted} load balancers are known"));
+        if !self.knows_enough(balancers) {
+            reasons.push(self.unknown(balancers));
         }
-        if known == 0 {
+        if balancers.known() == 0 {
             reasons.extend(forgotten(balancers));
         }
         if let Some(trouble) = &balancers.trouble {
@@ -254,16 +378,4 @@ fn forgotten(balancers: &Balancers) -> Option<String> {
              forgot is not waited for until it polls again; max_pollers and pollers_from make room"
         )
     })
-}
-
-fn nobody_polls(page: &PollersPage) -> String {
-    if page.now < SETTLED {
-        format!(
-            "no load balancer is known to poll it, but hacheck has been running for {:.0} s only; \
-             --min-pollers waits for them",
-            page.now
-        )
-    } else {
-        "no load balancer polls it".to_owned()
-    }
 }

@@ -1,0 +1,78 @@
+//! Whether anybody polls a service, and which one was meant where nobody does. Pure.
+
+use std::collections::BTreeSet;
+
+use crate::ledger::{PollerRow, PollersPage};
+use crate::names::nearest::nearest;
+use crate::names::text::one_line;
+use crate::spool::{ALL, Key};
+
+/// Most polled names that are listed.
+const NAMES_MAX: usize = 8;
+
+/// Services that nobody polls.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unpolled {
+    /// Other services are polled; a sentence for each one that is not.
+    AmongOthers(Vec<String>),
+    /// Nobody polls anything.
+    Everything,
+}
+
+/// Which of these are polled by nobody, by what the daemon says of all pollers; `None` where each is polled.
+pub(crate) fn unpolled(everybody: &PollersPage, keys: &[Key]) -> Option<Unpolled> {
+    let polled = polled_names(everybody);
+    if polled.is_empty() {
+        return Some(Unpolled::Everything);
+    }
+    let is_unpolled = |key: &&Key| key.file_name() != ALL && !polled.contains(&key.file_name());
+    let unpolled = keys.iter().filter(is_unpolled);
+    let services = services(everybody);
+    let sentences: Vec<String> = unpolled
+        .map(|key| sentence(key, &polled, &services))
+        .collect();
+    match sentences.is_empty() {
+        true => None,
+        false => Some(Unpolled::AmongOthers(sentences)),
+    }
+}
+
+/// All names of spool entries that can take a polled check down.
+fn polled_names(page: &PollersPage) -> BTreeSet<String> {
+    let names = polling(page).flat_map(|row| row.names.iter());
+    names.cloned().collect()
+}
+
+fn services(page: &PollersPage) -> BTreeSet<String> {
+    polling(page).map(|row| row.service.clone()).collect()
+}
+
+fn polling(page: &PollersPage) -> impl Iterator<Item = &PollerRow> {
+    let rows = page.pollers.iter();
+    rows.filter(|row| row.is_polling(page.now) && row.counts())
+}
+
+/// `nobody polls 'wbe' here; polled: api, web (did you mean web?)`.
+fn sentence(key: &Key, polled: &BTreeSet<String>, services: &BTreeSet<String>) -> String {
+    let name = key.file_name();
+    let known = services.iter().chain(polled).map(String::as_str);
+    let meant = match nearest(&name, known) {
+        Some(meant) => format!(" (did you mean {}?)", one_line(meant)),
+        None => String::new(),
+    };
+    format!(
+        "nobody polls '{}' here; polled: {}{meant}",
+        one_line(&name),
+        list(services)
+    )
+}
+
+fn list(services: &BTreeSet<String>) -> String {
+    let shown = services.iter().take(NAMES_MAX);
+    let shown: Vec<String> = shown.map(|name| one_line(name)).collect();
+    let more = match services.len().saturating_sub(NAMES_MAX) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    format!("{}{more}", shown.join(", "))
+}
