@@ -81,10 +81,11 @@ fn service(check: &Check, context: &Context) -> Option<Arc<str>> {
         return Some(format!("group:{}", target.service).into());
     }
     let settings = &context.settings;
-    let decides = check.protocol.keyed_by_service
-        || settings.service_name_header.is_some()
-        || settings.is_special(&target.service);
-    decides.then(|| Arc::clone(&target.service))
+    if check.protocol.keyed_by_service || settings.service_name_header.is_some() {
+        return Some(Arc::clone(&target.service));
+    }
+    // Services with the same settings share results, so that made-up names that fit a pattern cannot multiply probes.
+    settings.service(&target.service).key().map(Arc::from)
 }
 
 /// Path, query string and copied headers as one text; a `Host` only where it names a virtual host.

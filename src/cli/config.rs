@@ -10,13 +10,14 @@ use argh::{ArgsInfo, FromArgs};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::{Failure, usage};
 use crate::cli::output;
-use crate::config;
+use crate::config::{self, Config};
+use crate::names::ServiceName;
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
     name: "config",
     alias: None,
-    usage: "[-q] -c FILE",
+    usage: "[-q] [-s NAME] -c FILE",
     about: "check a config file: print every error with its line, or the settings in force",
     info: ConfigArgs::get_args_info,
     uses: |_| true,
@@ -33,6 +34,9 @@ struct ConfigArgs {
     /// print only errors and warnings, as a check before a start
     #[argh(switch, short = 'q')]
     quiet: bool,
+    /// print the settings that count for one service, merged from its own, the patterns that fit and the global ones
+    #[argh(option, short = 's', arg_name = "name")]
+    service: Option<String>,
     /// YAML file, the same as -c
     #[argh(positional)]
     files: Vec<String>,
@@ -53,9 +57,19 @@ fn run(call: &Call) -> Result<u8, Failure> {
         output::complain(&format!("warning: {warning}"));
     }
     if !args.quiet {
-        output::print(&config::effective(&loaded.config))?;
+        output::print(&text(&args, &loaded.config)?)?;
     }
     Ok(0)
+}
+
+fn text(args: &ConfigArgs, config: &Config) -> Result<String, Failure> {
+    let Some(name) = &args.service else {
+        return Ok(config::effective(config));
+    };
+    match ServiceName::parse(name) {
+        Ok(_) => Ok(config::effective_of(config, name)),
+        Err(e) => Err(usage!("--service: {e}")),
+    }
 }
 
 fn file(args: &ConfigArgs) -> Result<&str, Failure> {

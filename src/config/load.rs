@@ -11,7 +11,7 @@ use crate::os::cause::cause_text;
 use crate::os::reading::{FileError, open_regular};
 use crate::settings::{
     Document, Fault, FaultSink, Faults, Fields, MAX_FILE, Node, Problem, Reader, Value, decode,
-    file_key, tidy,
+    known_keys, tidy,
 };
 
 /// A configuration that can be used, and what is odd about its file.
@@ -114,7 +114,7 @@ fn fault(problem: Problem, file: &str) -> Faults {
 
 fn is_secret(key: &str) -> bool {
     let mut secrets = settings().iter().filter(|setting| setting.secret);
-    secrets.any(|setting| setting.name == key)
+    secrets.any(|setting| setting.name == key) || key.ends_with(".login.password")
 }
 
 fn read(root: &Node, sink: &FaultSink) -> Loaded {
@@ -151,19 +151,7 @@ fn fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
 }
 
 fn known_fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
-    let keys = known_keys();
+    let keys = known_keys(settings());
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
     Reader::root(root, sink).fields(&keys)
-}
-
-/// The keys of all settings, and of the files that secrets may stand in.
-fn known_keys() -> Vec<String> {
-    let mut keys = Vec::new();
-    for setting in settings() {
-        keys.push(setting.name.to_owned());
-        if setting.secret {
-            keys.push(file_key(setting.name));
-        }
-    }
-    keys
 }

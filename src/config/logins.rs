@@ -100,8 +100,8 @@ fn logins(settings: &Settings) -> impl Iterator<Item = (&'static Protocol, Login
 }
 
 fn login(protocol: &Protocol, settings: &Settings) -> Option<Login> {
-    let rules = settings.http_rules.keys().map(String::as_str);
-    let mut services = std::iter::once("").chain(rules);
+    let own = settings.services.keys().map(String::as_str);
+    let mut services = std::iter::once("").chain(own);
     services.find_map(|service| (protocol.login)(settings, service))
 }
 

@@ -39,4 +39,4 @@ pub use daemon::DaemonSettings;
 pub use load::{Loaded, load, parse, reload};
 pub use logging::LogSettings;
 pub use settings::{needs_restart, settings};
-pub use show::{effective, reference_markdown};
+pub use show::{effective, effective_of, reference_markdown};

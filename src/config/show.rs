@@ -4,6 +4,7 @@
 
 use super::Config;
 use super::settings::settings;
+use crate::probe::Service;
 use crate::settings::Setting;
 
 /// The effective settings as YAML that can be used as a configuration file; a comment marks what is not the default.
@@ -22,6 +23,31 @@ pub fn effective(config: &Config) -> String {
         out.push('\n');
     }
     out
+}
+
+/// The settings that count for one service, as YAML.
+#[must_use]
+pub fn effective_of(config: &Config, service: &str) -> String {
+    let merged = config.probe.merged(service);
+    let mut out = String::new();
+    for setting in Service::table() {
+        let from = global_source(setting.name, &merged);
+        out += &format!("{}: {}{from}\n", setting.name, setting.show(&merged));
+    }
+    out
+}
+
+/// Which global settings count besides, as they differ from protocol to protocol.
+fn global_source(key: &str, merged: &Service) -> &'static str {
+    match key {
+        "login" if merged.login.is_none() => {
+            "  # the global mysql_username, postgres_username, redis_username, …"
+        }
+        "tls" if merged.tls.is_none() => {
+            "  # the global mysql_tls, postgres_tls, redis_tls, tls_verify, tls_ca_file"
+        }
+        _ => "",
+    }
 }
 
 /// The reference of all settings as a table in Markdown.

@@ -75,7 +75,7 @@ fn no_result(limit: Duration) -> Outcome {
     Outcome::unavailable(format!("no result after {seconds:.2}s"))
 }
 
-/// What `timeouts`, `sockets` and `http_rules` name. A group within is its own service.
+/// What `services` names. A group within is its own service.
 fn service<'a>(group: &'a str, check: &'a GroupCheck) -> &'a str {
     let own = check.group().or(check.service.as_deref());
     own.unwrap_or(group)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::GroupCheck;
 use crate::names::Key;
 use crate::os::process::Argv;
-use crate::probe::settings::LONGEST;
+use crate::probe::LONGEST;
 use crate::settings::{
     Fields, Kind, Reader, command, list, quoted, read_part, seconds, settings, show_part, times,
 };

@@ -7,10 +7,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 
+use super::services::ProxyProtocol;
 use super::{Outcome, Probe};
 use crate::os::cause::cause_text;
 
@@ -26,9 +27,38 @@ pub(super) enum Connection {
 impl Connection {
     /// Connects to the target: by the unix socket that the settings have for it, else by TCP.
     pub(super) async fn open(probe: &Probe<'_>) -> Result<Self, Outcome> {
-        match probe.context.socket(probe.target)? {
-            Some(path) => connect_unix(probe, path).await,
-            None => connect_tcp(probe).await,
+        let mut connection = match probe.context.socket(probe.target)? {
+            Some(path) => connect_unix(probe, path).await?,
+            None => connect_tcp(probe).await?,
+        };
+        if let Some(version) = probe.service().proxy_protocol() {
+            let header = connection.proxy_header(version);
+            let sent = connection.write_all(&header).await;
+            sent.map_err(|e| probe.failed(cause_text(e)))?;
+        }
+        Ok(connection)
+    }
+
+    /// The header of the PROXY protocol for a connection of our own (HAProxy's doc/proxy-protocol.txt, section 2).
+    fn proxy_header(&self, version: ProxyProtocol) -> Vec<u8> {
+        match (version, self.addresses()) {
+            // Version 2, LOCAL, without addresses.
+            (ProxyProtocol::V2, _) => b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0".to_vec(),
+            (ProxyProtocol::V1, Some((own, peer))) => {
+                let family = if own.is_ipv4() { "TCP4" } else { "TCP6" };
+                let (from, to) = (own.ip(), peer.ip());
+                let ports = (own.port(), peer.port());
+                format!("PROXY {family} {from} {to} {} {}\r\n", ports.0, ports.1).into_bytes()
+            }
+            (ProxyProtocol::V1, None) => b"PROXY UNKNOWN\r\n".to_vec(),
+        }
+    }
+
+    /// Our address and the peer's.
+    fn addresses(&self) -> Option<(SocketAddr, SocketAddr)> {
+        match self {
+            Self::Tcp(s) => Some((s.local_addr().ok()?, s.peer_addr().ok()?)),
+            Self::Unix(_) => None,
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::lookup::Resolver;
 use super::slots::{SlotLimits, Slots};
-use super::tls::{TlsClient, TlsError};
+use super::tls::{TlsClients, TlsError};
 use super::{Check, Outcome, Probe, Settings, Target, allowed, login, mysql};
 use crate::http::memory::MemoryBudget;
 use crate::net::Host;
@@ -16,7 +16,7 @@ use crate::net::LocalAddresses;
 pub struct Context {
     /// The settings.
     pub settings: Settings,
-    pub(super) tls: TlsClient,
+    pub(super) tls: TlsClients,
     pub(super) mysql: mysql::Client,
     local: Arc<LocalAddresses>,
     pub(super) slots: Slots,
@@ -47,7 +47,7 @@ impl Context {
         local: Arc<LocalAddresses>,
     ) -> Result<Self, TlsError> {
         Ok(Self {
-            tls: TlsClient::new(&settings)?,
+            tls: TlsClients::new(&settings)?,
             mysql: mysql::Client::new(&settings)?,
             slots: Slots::new(SlotLimits {
                 all: settings.max_clients.min(room.probes),
@@ -75,7 +75,7 @@ impl Context {
 
     /// The unix socket of a service that is checked on this host; refuses the target when hacheck listens on it.
     pub(super) fn socket(&self, target: &Target) -> Result<Option<&Path>, Outcome> {
-        let Some(path) = self.settings.sockets.get(&*target.service) else {
+        let Some(path) = self.settings.service(&target.service).socket() else {
             return Ok(None);
         };
         let is_here = match &target.host {

@@ -1,10 +1,16 @@
 //! `haproxy`: the backend named like the service is UP, says the statistics page on that port, at the path of the check
 //! (HAProxy Management Guide, section 9.1, "CSV format").
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
 use bytes::Bytes;
+use hyper::header::{AUTHORIZATION, HeaderValue};
 use hyper::{Method, StatusCode};
 
-use super::{Headers, Outcome, Probe, Protocol, Request, http, login, settle};
+use super::effective::Account;
+use super::login::{Login, Travel};
+use super::{Headers, Outcome, Probe, Protocol, Request, Settings, http, settle};
+use crate::settings::Secret;
 
 /// What makes the page CSV.
 const AS_CSV: &str = ";csv";
@@ -17,9 +23,20 @@ pub(super) const HAPROXY: Protocol = Protocol {
     keyed_by_service: true,
     default_port: Some(8404),
     bare_timeout: false,
-    login: login::none,
+    login,
     probe: |probe| settle(check(probe)),
 };
+
+/// `stats auth`. The page may be at any port.
+fn login(settings: &Settings, service: &str) -> Option<Login> {
+    let credentials = settings.service(service).credentials(Account::default());
+    credentials.username?;
+    Some(Login {
+        password: credentials.setting,
+        port: None,
+        travel: Travel::InClear("reach it by a unix socket"),
+    })
+}
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let page = page(probe.target.bare_path());
@@ -29,6 +46,22 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
         Some(status) => Ok(judge(service, &status)),
         None => Err(not_found(probe, &page, &csv)),
     }
+}
+
+fn headers(probe: &Probe<'_>) -> Headers {
+    let mut headers = Headers::default();
+    let credentials = probe.service().credentials(Account::default());
+    let Some(user) = credentials.username else {
+        return headers;
+    };
+    let password = credentials.password.map(Secret::reveal);
+    let pair = format!("{user}:{}", password.unwrap_or_default());
+    // Base64 is always a value that a header can have.
+    if let Ok(mut value) = HeaderValue::from_str(&format!("Basic {}", BASE64.encode(pair))) {
+        value.set_sensitive(true);
+        headers.set(AUTHORIZATION, value);
+    }
+    headers
 }
 
 /// `stats uri` as CSV, whether the check's path says so or not.
@@ -47,7 +80,7 @@ fn judge(service: &str, status: &str) -> Outcome {
 }
 
 async fn fetch(probe: &Probe<'_>, page: &str) -> Result<Bytes, Outcome> {
-    let headers = Headers::default();
+    let headers = headers(probe);
     let answer = http::ask(probe, Method::GET, page, &headers).await?;
     let status = answer.status;
     if status.is_client_error() || status.is_server_error() {

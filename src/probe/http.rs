@@ -31,7 +31,10 @@ pub(super) const HTTP: Protocol = Protocol {
 pub(super) const HTTPS: Protocol = Protocol {
     name: "https",
     default_port: Some(443),
-    login: |settings, service| login(settings, service, Travel::over_tls(settings)),
+    login: |settings, service| {
+        let travel = Travel::over_tls(settings.service(service));
+        login(settings, service, travel)
+    },
     probe: |probe| Box::pin(check(probe)),
     ..HTTP
 };
@@ -43,27 +46,34 @@ const IN_CLEAR: Travel = Travel::InClear("ask by https, with tls_verify: true");
 
 /// A login by a header of the service's rule. HTTP servers of a host have any port.
 fn login(settings: &Settings, service: &str, travel: Travel) -> Option<Login> {
-    let rule = settings.http_rules.get(service)?;
-    let mut names = rule.headers.iter().map(|(header, _)| &header.name);
+    let rule = settings.service(service).http()?;
+    let mut names = rule
+        .request_headers()
+        .iter()
+        .map(|(header, _)| &header.name);
     if !names.any(|name| CREDENTIALS.contains(name)) {
         return None;
     }
     Some(Login {
-        password: Some("a credential of http_rules"),
+        password: Some("a credential of request_headers"),
         port: None,
         travel,
     })
 }
 
+/// The `Host` that a request has from the rule of its service, and not from a redirect.
+fn host_of_rule(probe: &Probe<'_>, sent: &HeaderMap) -> Option<String> {
+    let rule = probe.service().http()?;
+    let mut headers = rule.request_headers().iter();
+    let (_, value) = headers.find(|(header, _)| header.name == HOST)?;
+    let is_sent = sent.get(HOST)?.as_bytes() == value.reveal().as_bytes();
+    is_sent.then(|| value.reveal().to_owned())
+}
+
 async fn check(probe: &Probe<'_>) -> Outcome {
-    if let Some(rule) = probe
-        .context
-        .settings
-        .http_rules
-        .get(&*probe.target.service)
-    {
+    if let Some(rule) = probe.service().http() {
         // Larger than the other, and rarer; so below.
-        return Box::pin(http_rules::check(probe, rule)).await;
+        return Box::pin(http_rules::check(probe, &rule)).await;
     }
     let target = probe.target;
     match ask(probe, Method::GET, &target.path, &target.headers).await {
@@ -99,7 +109,8 @@ pub(super) async fn ask_once(
     let request = client::request(method, path, headers).map_err(|e| probe.failed(e))?;
     let connection = Connection::open(probe).await?;
     if probe.protocol.name == "https" {
-        let tls = tls::wrap(probe, connection).await?;
+        let host = host_of_rule(probe, request.headers());
+        let tls = tls::wrap_http(probe, host.as_deref(), connection).await?;
         // Larger than the other, and rarer; so in memory of its own.
         return Box::pin(exchange(probe, tls, request)).await;
     }

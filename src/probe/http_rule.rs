@@ -1,6 +1,6 @@
 //! What an HTTP upstream's answer must be like, where a status alone does not say enough.
 
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::HeaderValue;
 use regex::bytes::{Regex, RegexBuilder};
 
 use super::Header;
@@ -17,16 +17,16 @@ const STATUS_REMEDY: &str = "write 100 to 599, or a range such as 200-299";
 settings! {
     /// The rule of one service. What is not set is not asked for.
     pub struct HttpRule {
-        /// The statuses that pass, as ranges with both ends.
-        status: Vec<(u16, u16)> = vec![(200, 399)], statuses();
+        /// The statuses that pass, as ranges with both ends; 200 to 399 unless set.
+        status: Option<Vec<(u16, u16)>> = None, statuses().or_unset();
         /// A text that must be in the body.
         body_contains: Option<String> = None, text().or_unset();
         /// An expression that must match in the body.
         body_regex: Option<Pattern> = None, pattern().or_unset();
         /// Request headers to send besides, or in place of, the usual ones. A value may be a credential.
-        headers: Vec<(Header, Secret)> = Vec::new(), headers();
-        /// The method to ask by.
-        method: &'static str = "GET", method();
+        request_headers: Option<Vec<(Header, Secret)>> = None, headers().or_unset();
+        /// The method to ask by, GET unless set.
+        method: Option<&'static str> = None, method().or_unset();
     }
 }
 
@@ -59,7 +59,7 @@ impl HttpRule {
     pub fn read(reader: &Reader<'_>) -> Option<Self> {
         let (rule, fields) = read_part(&Self::table(), reader)?;
         let of_body = fields.get("body_contains").or(fields.get("body_regex"));
-        if rule.method == "HEAD"
+        if rule.method == Some("HEAD")
             && let Some(value) = of_body
         {
             value.fault(
@@ -70,16 +70,39 @@ impl HttpRule {
         Some(rule)
     }
 
-    /// The `Host` that is sent.
-    pub(super) fn host(&self) -> Option<&str> {
-        let mut headers = self.headers.iter();
-        let (_, value) = headers.find(|(header, _)| header.name == HOST)?;
-        Some(value.reveal())
+    /// Puts what another rule says in place of what this one says.
+    pub(super) fn replace_by(&mut self, other: &Self) {
+        replace(&mut self.status, &other.status);
+        replace(&mut self.body_contains, &other.body_contains);
+        replace(&mut self.body_regex, &other.body_regex);
+        replace(&mut self.request_headers, &other.request_headers);
+        replace(&mut self.method, &other.method);
+    }
+
+    /// Whether a status passes.
+    pub(super) fn passes(&self, status: u16) -> bool {
+        match &self.status {
+            Some(ranges) => ranges
+                .iter()
+                .any(|(from, to)| (*from..=*to).contains(&status)),
+            None => (200..400).contains(&status),
+        }
+    }
+
+    /// The request headers of the rule.
+    pub(super) fn request_headers(&self) -> &[(Header, Secret)] {
+        self.request_headers.as_deref().unwrap_or_default()
     }
 
     /// The rule as YAML.
     pub fn show(&self) -> String {
         show_part(&Self::table(), self)
+    }
+}
+
+fn replace<T: Clone>(own: &mut Option<T>, other: &Option<T>) {
+    if other.is_some() {
+        own.clone_from(other);
     }
 }
 

@@ -14,14 +14,15 @@ const SEARCHED: usize = 64 << 10;
 /// Asks as the rule says and judges the answer by it.
 pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
     let mut headers = probe.target.headers.clone();
-    for (header, value) in &rule.headers {
+    for (header, value) in rule.request_headers() {
         // The configuration holds only values that a header can have.
         if let Ok(mut value) = HeaderValue::from_str(value.reveal()) {
             value.set_sensitive(true);
             headers.set(header.name.clone(), value);
         }
     }
-    let method = rule.method.parse().unwrap_or(Method::GET);
+    let method = rule.method.unwrap_or("GET").parse();
+    let method = method.unwrap_or(Method::GET);
     let answer = match http::ask(probe, method, &probe.target.path, &headers).await {
         Ok(answer) => answer,
         Err(failed) => return failed,
@@ -32,14 +33,14 @@ pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
             ours: false,
             ..Outcome::healthy("")
         },
-        Some(what) => probe.failed(format_args!("http_rules: {what}")),
+        Some(what) => probe.failed(format_args!("http: {what}")),
     }
 }
 
 /// What does not hold.
 fn broken(rule: &HttpRule, answer: &UpstreamResponse) -> Option<String> {
     let status = answer.status;
-    if !allows(&rule.status, status.as_u16()) {
+    if !rule.passes(status.as_u16()) {
         return Some(format!("status {status} is not one of those allowed"));
     }
     let body = &answer.body[..answer.body.len().min(SEARCHED)];
@@ -56,11 +57,6 @@ fn broken(rule: &HttpRule, answer: &UpstreamResponse) -> Option<String> {
         return Some(format!("the body does not match '{text}'"));
     }
     None
-}
-
-fn allows(ranges: &[(u16, u16)], status: u16) -> bool {
-    let mut ranges = ranges.iter();
-    ranges.any(|(from, to)| (*from..=*to).contains(&status))
 }
 
 fn contains(body: &[u8], text: &[u8]) -> bool {

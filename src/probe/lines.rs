@@ -92,6 +92,11 @@ impl<'a> Lines<'a> {
         Some(line)
     }
 
+    /// Whether something came that is not taken yet.
+    pub(super) fn has_more(&self) -> bool {
+        !self.buffer.is_empty()
+    }
+
     /// The next byte, which stays to be read.
     pub(super) async fn peek(&mut self) -> Result<u8, Incomplete> {
         loop {

@@ -8,6 +8,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::allowed::forbidden;
+use super::effective::ServiceSettings;
 use super::{Context, Outcome, Protocol, Settings, Target, TlsUse};
 use crate::net::{Host, LoginTo};
 
@@ -37,8 +38,8 @@ pub(crate) enum Travel {
 
 impl Travel {
     /// Over TLS that is demanded.
-    pub(super) fn over_tls(settings: &Settings) -> Self {
-        if settings.tls_verify {
+    pub(super) fn over_tls(service: ServiceSettings<'_>) -> Self {
+        if service.verifies() {
             Self::Verified
         } else {
             Self::Unverified
@@ -46,9 +47,9 @@ impl Travel {
     }
 
     /// As a setting says; `remedy` is what to do where it does not demand TLS.
-    pub(super) fn by(tls: TlsUse, remedy: &'static str, settings: &Settings) -> Self {
+    pub(super) fn by(tls: TlsUse, remedy: &'static str, service: ServiceSettings<'_>) -> Self {
         match tls {
-            TlsUse::Required => Self::over_tls(settings),
+            TlsUse::Required => Self::over_tls(service),
             TlsUse::Off | TlsUse::Auto => Self::AsServerChooses(remedy),
         }
     }
@@ -72,17 +73,19 @@ pub(super) fn addresses(
     };
     let first = found.first().copied();
     let mut allowed = found;
-    allowed.retain(|address| may_log_in(context, &login, *address));
+    let places = context.settings.service(&target.service).login_to();
+    allowed.retain(|address| may_log_in(context, places, &login, *address));
     match first {
         Some(first) if allowed.is_empty() => Err(refusal(context, &target.host, first)),
         _ => Ok(allowed),
     }
 }
 
-fn may_log_in(context: &Context, login: &Login, address: SocketAddr) -> bool {
+fn may_log_in(context: &Context, places: &[LoginTo], login: &Login, address: SocketAddr) -> bool {
     let is_own = is_own(context, address.ip());
-    let mut places = context.settings.login_to.iter();
-    places.any(|place| place.admits(address, is_own, login.port))
+    places
+        .iter()
+        .any(|place| place.admits(address, is_own, login.port))
 }
 
 /// Whether an address is this host's. Of 127.0.0.0/8 those are not that nobody gave to an interface: a server that
@@ -117,7 +120,7 @@ mod tests {
 
     use super::*;
     use crate::net::LocalAddresses;
-    use crate::probe::{Capacity, Header, HttpRule};
+    use crate::probe::{Capacity, Header, HttpRule, Service};
     use crate::settings::Secret;
 
     const OWN: &str = "10.0.0.7";
@@ -193,10 +196,14 @@ mod tests {
         ] {
             let value = Secret::new("hunter2".into());
             let rule = HttpRule {
-                headers: vec![(Header::parse(header).unwrap(), value)],
+                request_headers: Some(vec![(Header::parse(header).unwrap(), value)]),
                 ..HttpRule::default()
             };
-            context.settings.http_rules.insert(service.into(), rule);
+            let own = Service {
+                http: Some(rule),
+                ..Service::default()
+            };
+            context.settings.services.insert(service.into(), own);
         }
         let there = |service: &str, protocol: &str, place: &str| {
             let target = Target {

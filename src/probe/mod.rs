@@ -11,6 +11,7 @@ mod compat;
 mod connection;
 mod context;
 mod cookies;
+mod effective;
 mod exec;
 mod grpc;
 mod haproxy;
@@ -31,6 +32,7 @@ mod redirects;
 mod redis;
 mod redis_info;
 mod run;
+mod services;
 pub(crate) mod settings;
 mod shown;
 mod slots;
@@ -56,6 +58,8 @@ pub(crate) use protocol::Request;
 use protocol::settle;
 pub(crate) use run::Probe;
 pub use run::run;
+pub(crate) use services::LONGEST;
+pub use services::{OrOff, ProxyProtocol, Service, ServiceLogin, ServiceTls};
 pub use settings::{Settings, TlsUse};
 pub use target::{Check, Headers, Target};
 pub use tls::TlsError;
@@ -74,6 +78,7 @@ pub const PROTOCOLS: &[Protocol] = &[
     redis_info::SENTINEL_INFO,
     haproxy::HAPROXY,
     smtp::SMTP,
+    smtp::SMTPS,
     memcached::MEMCACHED,
     zookeeper::ZOOKEEPER,
     grpc::GRPC,

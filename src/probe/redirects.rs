@@ -1,7 +1,7 @@
 //! Following redirects of HTTP checks, where `compat` says so.
 //!
 //! Rules: a redirect leads only where a poller's header could: what it names is no part of the configuration. What is
-//! meant for one place alone (logins, cookies, headers of `http_rules`) does not go to another. The probe's one deadline
+//! meant for one place alone (logins, cookies, headers of its rule) does not go to another. The probe's one deadline
 //! is for all requests together.
 
 use hyper::Method;

@@ -4,6 +4,7 @@
 use hyper::StatusCode;
 
 use super::connection::Connection;
+use super::effective::{Account, Credentials, ServiceSettings};
 use super::lines::Lines;
 use super::login::{Login, Travel};
 use super::{Outcome, Probe, Protocol, Request, Settings, settle, tls};
@@ -20,7 +21,7 @@ pub(super) const REDIS: Protocol = Protocol {
     keyed_by_service: false,
     default_port: Some(6379),
     bare_timeout: false,
-    login: |settings, _| login(settings, REDIS.default_port),
+    login: |settings, service| login(settings, service, REDIS.default_port),
     probe: |probe| settle(ping(probe)),
 };
 
@@ -28,29 +29,38 @@ pub(super) const REDIS: Protocol = Protocol {
 pub(super) const SENTINEL: Protocol = Protocol {
     name: "sentinel",
     default_port: Some(26379),
-    login: |settings, _| login(settings, SENTINEL.default_port),
+    login: |settings, service| login(settings, service, SENTINEL.default_port),
     ..REDIS
 };
 
 /// The login of both, each at its own port.
-fn login(settings: &Settings, port: Option<u16>) -> Option<Login> {
-    if settings.redis_username.is_none() && settings.redis_password.is_none() {
+fn login(settings: &Settings, service: &str, port: Option<u16>) -> Option<Login> {
+    let service = settings.service(service);
+    let credentials = credentials(settings, service);
+    if !credentials.is_some() {
         return None;
     }
-    let password = settings.redis_password.as_ref();
+    let travel = match speaks_tls(settings, service) {
+        true => Travel::over_tls(service),
+        false => Travel::InClear("set redis_tls: true and tls_verify: true"),
+    };
     Some(Login {
-        password: password.map(|_| "redis_password"),
+        password: credentials.setting,
         port,
-        travel: travel(settings),
+        travel,
     })
 }
 
-fn travel(settings: &Settings) -> Travel {
-    if settings.redis_tls {
-        Travel::over_tls(settings)
-    } else {
-        Travel::InClear("set redis_tls: true and tls_verify: true")
-    }
+fn credentials<'a>(settings: &'a Settings, service: ServiceSettings<'a>) -> Credentials<'a> {
+    service.credentials(Account {
+        username: settings.redis_username.as_deref(),
+        password: settings.redis_password.as_ref(),
+        setting: "redis_password",
+    })
+}
+
+fn speaks_tls(settings: &Settings, service: ServiceSettings<'_>) -> bool {
+    service.wants_tls().unwrap_or(settings.redis_tls)
 }
 
 async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
@@ -68,7 +78,7 @@ async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 /// Connects and logs in, as the settings say.
 pub(super) async fn open<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
     let mut lines = connect(probe).await?;
-    if let Some(account) = RedisAccount::configured(&probe.context.settings) {
+    if let Some(account) = RedisAccount::of(probe) {
         log_in(probe, &mut lines, &account).await?;
     }
     Ok(lines)
@@ -82,15 +92,13 @@ struct RedisAccount<'a> {
 }
 
 impl<'a> RedisAccount<'a> {
-    fn configured(settings: &'a Settings) -> Option<Self> {
-        let user = settings.redis_username.as_deref();
-        let password = settings.redis_password.as_ref().map(Secret::reveal);
+    fn of(probe: &Probe<'a>) -> Option<Self> {
+        let credentials = credentials(&probe.context.settings, probe.service());
         // A user may have no password, and the default user no name.
-        if user.is_none() && password.is_none() {
-            return None;
-        }
-        let password = password.unwrap_or_default();
-        Some(Self { user, password })
+        credentials.is_some().then(|| Self {
+            user: credentials.username,
+            password: credentials.password.map(Secret::reveal).unwrap_or_default(),
+        })
     }
 
     fn command(&self) -> Vec<u8> {
@@ -103,7 +111,7 @@ impl<'a> RedisAccount<'a> {
 
 async fn connect<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
     let connection = Connection::open(probe).await?;
-    if !probe.context.settings.redis_tls {
+    if !speaks_tls(&probe.context.settings, probe.service()) {
         return Ok(Lines::over(connection, probe.trace));
     }
     let encrypted = tls::wrap(probe, connection).await?;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::effective::ServiceSettings;
 use super::{Asker, Context, Outcome, Protocol, Target, Trace};
 use crate::http::memory::{MemoryFull, MemoryPermit, SMALL_ANSWER};
 use crate::net::Host;
@@ -31,7 +32,13 @@ pub(crate) struct Probe<'a> {
     name_is_ours: AtomicBool,
 }
 
-impl Probe<'_> {
+impl<'a> Probe<'a> {
+    /// The settings of the target's service.
+    #[must_use]
+    pub(crate) fn service(&self) -> ServiceSettings<'a> {
+        self.context.settings.service(&self.target.service)
+    }
+
     /// `http 127.0.0.1:8080`, for messages.
     #[must_use]
     pub(crate) fn subject(&self) -> String {
@@ -144,7 +151,7 @@ pub async fn run(
 fn limit(target: &Target, context: &Context) -> Duration {
     match target.limit {
         Some(own) => own,
-        None => context.settings.timeout_of(&target.service),
+        None => context.settings.service(&target.service).timeout(),
     }
 }
 

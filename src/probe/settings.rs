@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::compat::{Compat, compat};
-use super::{Header, HttpRule, header};
+use super::services::{LONGEST, OrOff, Service, is_key, logins};
+use super::{Header, header};
 use crate::names::fits_url;
 use crate::net::{LoginTo, Network, Ports};
 use crate::os::process::{Argv, Environment};
@@ -14,14 +15,8 @@ use crate::settings::{
     path, port_ranges, quoted, seconds, secret, settings, text,
 };
 
-/// The longest deadline of a probe, in seconds: a day. Whoever writes more has mistaken the unit.
-pub(crate) const LONGEST: f64 = 86_400.0;
-
 /// Most characters of a command's name.
 const NAME_MAX: usize = 64;
-
-/// The room for a path in `sockaddr_un` of unix(7), with its final zero.
-const SOCKET_MAX: usize = 108;
 
 settings! {
     /// Deadlines and places of probes, what may be probed, and with which logins.
@@ -55,8 +50,8 @@ settings! {
         /// Where checks may log in, and so where passwords go: `local` is this host's own addresses, at the protocol's
         /// own port (MySQL 3306, PostgreSQL 5432, Redis 6379, Sentinel 26379); `local:3307` at another one; `10.0.0.0/8`
         /// a network, at any port; `10.0.0.0/8:6379` and `"[fd00::/8]:6379"` at one. A check that would log in elsewhere
-        /// is refused before anything is sent. The hosts of groups and `sockets` need no entry. `Authorization`,
-        /// `Proxy-Authorization` and `Cookie` in `http_rules` are logins too, for which `local` is any port.
+        /// is refused before anything is sent. The hosts of groups and unix sockets need no entry. `Authorization`,
+        /// `Proxy-Authorization` and `Cookie` in `request_headers` are logins too, for which `local` is any port.
         login_to: Vec<LoginTo> = vec![LoginTo::LOCAL], logins();
         /// Whether the certificates of HTTPS upstreams are verified.
         tls_verify: bool = false, flag();
@@ -92,14 +87,9 @@ settings! {
         /// Variables of hacheck's environment that the commands of `exec` checks and of groups get besides `PATH`, `HOME`,
         /// `LANG`, `TZ` and `HACHECK_*`. All others are kept from them, as any may hold a secret.
         exec_environment: Vec<String> = Vec::new(), variables();
-        /// What the answers of a service's HTTP upstream must be like: `web: {status: [200, 301-399], body_contains:
-        /// ok, body_regex: ^ready, headers: {X-A: b}, method: HEAD}`. Bodies are searched up to 64KiB.
-        http_rules: BTreeMap<String, HttpRule> = BTreeMap::new(), http_rule().by_service("map by service");
-        /// Unix sockets that probes of a service connect to when it is checked on this host: `web: /run/web.sock`.
-        sockets: BTreeMap<String, PathBuf> = BTreeMap::new(), socket().by_service("map of paths by service");
-        /// Deadlines of a service's probes in place of `healthcheck_timeout`: `db: 2`.
-        timeouts: BTreeMap<String, Duration> = BTreeMap::new(),
-            seconds(0.001, LONGEST).by_service("map of numbers by service");
+        /// What single services have in place of the global settings: see [Services](#services). A key may be a pattern,
+        /// such as `db-*`; keys merge one by one: the service, the longest pattern, `*`, the global settings.
+        services: BTreeMap<String, Service> = BTreeMap::new(), services();
         /// Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB.
         max_body: usize = 1 << 20, bytes(1, 1 << 30);
     }
@@ -109,12 +99,14 @@ impl Settings {
     /// All secrets, for whoever must keep them from others.
     #[must_use]
     pub fn secrets(&self) -> Vec<&str> {
-        let all = [
+        let global = [
             &self.mysql_password,
             &self.postgres_password,
             &self.redis_password,
         ];
-        all.into_iter().flatten().map(Secret::reveal).collect()
+        let own = self.services.values().filter_map(password);
+        let all = global.into_iter().flatten().chain(own);
+        all.map(Secret::reveal).collect()
     }
 
     /// What of this process' environment programs get.
@@ -124,23 +116,6 @@ impl Settings {
             listed: &self.exec_environment,
             secrets: self.secrets(),
         }
-    }
-
-    /// The deadline of a service's probes.
-    #[must_use]
-    pub fn timeout_of(&self, service: &str) -> Duration {
-        match self.timeouts.get(service) {
-            Some(own) => *own,
-            None => self.healthcheck_timeout,
-        }
-    }
-
-    /// Whether a service's name decides how it is probed.
-    #[must_use]
-    pub fn is_special(&self, service: &str) -> bool {
-        self.http_rules.contains_key(service)
-            || self.sockets.contains_key(service)
-            || self.timeouts.contains_key(service)
     }
 }
 
@@ -185,6 +160,13 @@ fn tls_use() -> Kind<TlsUse> {
     Kind::new("`off`, `auto` or `required`", TlsUse::read, show)
 }
 
+fn password(service: &Service) -> Option<&Secret> {
+    match service.login.as_ref()? {
+        OrOff::On(login) => login.password.as_ref(),
+        OrOff::Off => None,
+    }
+}
+
 fn header_or_none() -> Kind<Option<Header>> {
     let show = |header: &Option<Header>| match header {
         Some(header) => quoted(header.written()),
@@ -198,18 +180,22 @@ fn headers() -> Kind<Vec<Header>> {
     Kind::new("list of header names", header::read_list, show)
 }
 
-fn http_rule() -> Kind<HttpRule> {
-    Kind::new("rule", HttpRule::read, HttpRule::show)
+fn services() -> Kind<BTreeMap<String, Service>> {
+    let show = |entries: &BTreeMap<String, Service>| map(entries, Service::show);
+    Kind::new("map by service", read_services, show)
 }
 
-fn logins() -> Kind<Vec<LoginTo>> {
-    let show = |places: &Vec<LoginTo>| list(places);
-    Kind::new("list of places", |reader| reader.each(read_login), show)
-}
-
-fn read_login(reader: &Reader<'_>) -> Option<LoginTo> {
-    let remedy = "write local, local:3307, 10.0.0.0/8, 10.0.0.0/8:6379 or \"[fd00::/8]:6379\"";
-    reader.parsed("is no place to log in to", remedy, LoginTo::parse)
+fn read_services(reader: &Reader<'_>) -> Option<BTreeMap<String, Service>> {
+    collect(reader, |name, value| {
+        if !is_key(name) {
+            value.fault_of_key(
+                "is neither a service nor a pattern of names",
+                "use letters, digits, '.', '_' and '-', and '*' for any characters",
+            );
+            return None;
+        }
+        Service::read(value)
+    })
 }
 
 /// The commands of `exec` checks, by name.
@@ -243,21 +229,4 @@ fn read_variable(reader: &Reader<'_>) -> Option<String> {
         let fits = !t.is_empty() && !t.contains(['=', '\0', ' ', '*']);
         fits.then(|| t.to_owned())
     })
-}
-
-/// A unix socket of a service.
-fn socket() -> Kind<PathBuf> {
-    Kind::new("path", read_socket, |path| quoted(&path.to_string_lossy()))
-}
-
-fn read_socket(reader: &Reader<'_>) -> Option<PathBuf> {
-    let path = reader.path("/run/web.sock")?;
-    let fits = path.is_absolute() && path.as_os_str().len() < SOCKET_MAX;
-    if !fits {
-        reader.fault(
-            "is not an absolute path of less than 108 bytes",
-            "write one such as /run/web.sock",
-        );
-    }
-    fits.then_some(path)
 }

@@ -30,7 +30,7 @@ pub fn read_setting(
         return read_secret(name, fields, take);
     }
     match fields.get(name) {
-        Some(own) if name.ends_with("_username") => expand(own, take),
+        Some(own) if name.ends_with("username") => expand(own, take),
         Some(own) => take(own),
         None => {}
     }

@@ -23,14 +23,13 @@ mod tree;
 mod values;
 
 pub use decode::{MAX_FILE, decode};
-pub use elsewhere::file_key;
 pub use fault::{Fault, FaultSink, Faults};
 pub use kind::{
     Kind, any_text, bytes, count, flag, mode, networks, path, paths, port_ranges, ports, seconds,
     seconds_or_ever, secret, text, times,
 };
 pub use maps::collect;
-pub use part::{read_part, show_part};
+pub use part::{known_keys, read_part, show_part};
 pub use problem::Problem;
 pub use raw::{Document, Node, Value};
 pub use read::{Fields, Reader};

@@ -1,5 +1,6 @@
 //! Settings that are the value of one key: a map whose keys are ours, such as a group or a rule.
 
+use super::elsewhere::file_key;
 use super::read::{Fields, Reader};
 use super::setting::Setting;
 
@@ -8,13 +9,26 @@ pub fn read_part<'a, S: Default + 'static>(
     table: &[Setting<S>],
     reader: &Reader<'a>,
 ) -> Option<(S, Fields<'a>)> {
-    let names: Vec<&str> = table.iter().map(|setting| setting.name).collect();
+    let names = known_keys(table);
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let fields = reader.fields(&names)?;
     let mut settings = S::default();
     for setting in table {
         setting.read(&mut settings, &fields);
     }
     Some((settings, fields))
+}
+
+/// The keys of settings, and of the files that secrets may stand in.
+pub fn known_keys<S: 'static>(table: &[Setting<S>]) -> Vec<String> {
+    let mut keys = Vec::new();
+    for setting in table {
+        keys.push(setting.name.to_owned());
+        if setting.secret {
+            keys.push(file_key(setting.name));
+        }
+    }
+    keys
 }
 
 /// Shows the settings of a table that are not the defaults, as a map on one line.

@@ -177,7 +177,7 @@ fn booted_the_unit_holds_what_it_promises() {
          umask 022; printf '[Service]\\nLoadCredential=mysql_password:/etc/hacheck/password\\n' \\
              > /etc/systemd/system/hacheck.service.d/password.conf
          printf '%s\\n' 'mysql_username: u' 'mysql_password_file: mysql_password' 'exec: {ok: [/bin/sh, -c, echo well]}' \\
-             'sockets: {bus: /run/dbus/system_bus_socket}' >> /etc/hacheck/hacheck.yml
+             'services: {bus: {socket: /run/dbus/system_bus_socket}}' >> /etc/hacheck/hacheck.yml
          systemctl daemon-reload; systemctl restart hacheck",
     );
     for (path, answer) in [("exec/web/1/ok", "well"), ("tcp/bus/1", "Connected in")] {

@@ -158,7 +158,7 @@ fn a_command_is_killed_with_its_children_at_the_deadline() {
         pids.display()
     );
     let text = format!(
-        "timeouts: {{zk: 2}}\nhealthcheck_timeout: 300\nexec:\n  hang: [/bin/sh, -c, \"{script}\"]\n"
+        "services: {{zk: {{timeout: 2}}}}\nhealthcheck_timeout: 300\nexec:\n  hang: [/bin/sh, -c, \"{script}\"]\n"
     );
     let daemon = Setup::new().config(text).start();
     let answer = daemon.get("/exec/zk/0/hang");

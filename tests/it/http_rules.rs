@@ -1,4 +1,4 @@
-//! `http_rules`: what the answers of a service must be like.
+//! `services: {…: {http: …}}`: what the answers of a service must be like.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -6,10 +6,10 @@ use crate::support::daemon::Setup;
 use crate::support::upstream::{Upstream, http};
 
 const RULES: &str = r#"
-http_rules:
-  strict: {status: [200, 204, 301-399], body_contains: "db: ok", body_regex: "^ready\\b"}
-  status: {status: 404}
-  asks: {method: head, headers: {X-Token: s3cret-token, Host: site.example}}
+services:
+  strict: {http: {status: [200, 204, 301-399], body_contains: "db: ok", body_regex: "^ready\\b"}}
+  status: {http: {status: 404}}
+  asks: {http: {method: head, request_headers: {X-Token: s3cret-token, Host: site.example}}}
 "#;
 
 #[test]
@@ -33,11 +33,11 @@ fn everything_that_the_rule_asks_for_must_hold() {
     get("strict", "redirect").is(200, "ready db: ok");
     get("strict", "status").says(
         503,
-        "http_rules: status 206 Partial Content is not one of those allowed",
+        "http: status 206 Partial Content is not one of those allowed",
     );
-    get("strict", "text").says(503, "http_rules: the body does not contain 'db: ok'");
-    get("strict", "regex").says(503, r"http_rules: the body does not match '^ready\\b'");
-    get("strict", "none").says(503, "http_rules: status 404");
+    get("strict", "text").says(503, "http: the body does not contain 'db: ok'");
+    get("strict", "regex").says(503, r"http: the body does not match '^ready\\b'");
+    get("strict", "none").says(503, "http: status 404");
     get("status", "none").is(200, "nobody");
     // A service without a rule is judged as ever, and never takes the result of one with a rule.
     get("other", "none").is(404, "nobody");

@@ -95,7 +95,7 @@ fn a_check_that_would_log_in_elsewhere_is_refused_before_a_byte_is_sent() {
 
 #[test]
 fn a_credential_in_a_rule_for_http_goes_to_no_other_host_that_a_poller_names() {
-    let text = "cache_time: 0\nhttp_rules: {web: {headers: {Authorization: Bearer hunter2}}}\n";
+    let text = "cache_time: 0\nservices: {web: {http: {request_headers: {Authorization: Bearer hunter2}}}}\n";
     let daemon = Setup::new().config(text).start();
     let port = http_that_wants("authorization: Bearer hunter2");
     let path = format!("/http/web/{port}/");
@@ -171,7 +171,10 @@ fn a_unix_socket_of_the_configuration_is_logged_in_to() {
             redis(stream.unwrap());
         }
     });
-    let config = format!("{CREDENTIALS}sockets: {{cache: {}}}\n", path.display());
+    let config = format!(
+        "{CREDENTIALS}services: {{cache: {{socket: {}}}}}\n",
+        path.display()
+    );
     let daemon = setup.config(config).start();
     daemon
         .get("/redis/cache/0")

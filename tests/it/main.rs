@@ -66,6 +66,7 @@ mod prometheus;
 mod rebinding;
 mod redis;
 mod roll;
+mod services;
 mod shared_pages;
 mod slowloris;
 mod smtp;

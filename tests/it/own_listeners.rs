@@ -79,7 +79,7 @@ fn its_unix_socket_is_no_unix_socket_of_a_service() {
     let (socket, link) = (folder.join("sock"), folder.join("link"));
     std::os::unix::fs::symlink(&socket, &link).unwrap();
     let config = format!(
-        "listen_unix: {socket}\nsockets: {{web: {socket}, mail: {link}}}\n",
+        "listen_unix: {socket}\nservices: {{web: {{socket: {socket}}}, mail: {{socket: {link}}}}}\n",
         socket = socket.display(),
         link = link.display(),
     );

@@ -2,9 +2,10 @@
 
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
 use std::thread;
 
-use hacheck::probe::TlsUse;
+use hacheck::probe::{Service, TlsUse};
 
 use crate::mariadb::primary;
 use crate::support::daemon::Setup;
@@ -32,7 +33,7 @@ fn services_behind_unix_sockets_are_checked_there() {
     listen(&path("web"), http("200 OK", "by socket"));
     listen(&path("cache"), b"+PONG\r\n".to_vec());
     let config = format!(
-        "sockets: {{web: {0}/web, cache: {0}/cache, gone: {0}/gone}}",
+        "services: {{web: {{socket: {0}/web}}, cache: {{socket: {0}/cache}}, gone: {{socket: {0}/gone}}}}",
         folder.path().display()
     );
     let daemon = Setup::new().config(config).start();
@@ -67,6 +68,13 @@ fn services_behind_unix_sockets_are_checked_there() {
         .says(503, "connection refused");
 }
 
+fn behind(socket: PathBuf) -> Service {
+    Service {
+        socket: Some(socket),
+        ..Service::default()
+    }
+}
+
 #[test]
 fn a_real_mariadb_is_logged_in_to_by_its_socket() {
     // Nothing leaves this host, so nothing is missing where TLS is required.
@@ -74,7 +82,7 @@ fn a_real_mariadb_is_logged_in_to_by_its_socket() {
         let prober = Prober::new(|c| {
             (c.mysql_username, c.mysql_password) = (Some("checker".into()), secret("s3cret"));
             c.mysql_tls = tls;
-            c.sockets.insert("db".into(), primary().socket());
+            c.services.insert("db".into(), behind(primary().socket()));
         });
         // Nothing listens on port 1.
         prober
@@ -87,7 +95,8 @@ fn a_real_mariadb_is_logged_in_to_by_its_socket() {
 fn a_mysql_socket_that_is_not_there_is_named() {
     let prober = Prober::new(|c| {
         (c.mysql_username, c.mysql_password) = (Some("checker".into()), secret("s3cret"));
-        c.sockets.insert("db".into(), "/nowhere/socket".into());
+        c.services
+            .insert("db".into(), behind("/nowhere/socket".into()));
     });
     prober
         .probe("mysql", 1, "")
@@ -98,7 +107,7 @@ fn a_mysql_socket_that_is_not_there_is_named() {
 fn a_service_may_have_a_deadline_of_its_own() {
     let upstream = Upstream::hung();
     let daemon = Setup::new()
-        .config("timeouts: {quick: 0.3}\nhealthcheck_timeout: 300\n")
+        .config("services: {quick: {timeout: 0.3}}\nhealthcheck_timeout: 300\n")
         .start();
     let answer = daemon.get(&format!("/http/quick/{}/", upstream.port()));
     assert!((0.3..300.0).contains(&timed_out_after(&answer.body)));

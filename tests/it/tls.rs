@@ -140,7 +140,7 @@ fn the_host_of_a_rule_is_the_name_that_is_verified() {
     let server = Server::start("web.example", &RSA);
     let daemon = |host: &str| {
         Daemon::with_config(&format!(
-            "tls_verify: true\ntls_ca_file: {}\nhttp_rules: {{web: {{headers: {{Host: \"{host}\"}}}}}}\n",
+            "tls_verify: true\ntls_ca_file: {}\nservices: {{web: {{http: {{request_headers: {{Host: \"{host}\"}}}}}}}}\n",
             server.certificate().display()
         ))
     };

@@ -48,8 +48,10 @@ fn credentials_without_login_to_are_worth_a_line_that_names_the_ports() {
 }
 
 #[test]
-fn a_credential_in_http_rules_is_a_login() {
-    let rule = |header: &str| format!("http_rules: {{web: {{headers: {{{header}: x}}}}}}\n");
+fn a_credential_in_request_headers_is_a_login() {
+    let rule = |header: &str| {
+        format!("services: {{web: {{http: {{request_headers: {{{header}: x}}}}}}}}\n")
+    };
     let said = notes(&rule("authorization"));
     assert!(
         said[0].contains("http any port, https any port;"),
@@ -60,8 +62,8 @@ fn a_credential_in_http_rules_is_a_login() {
     assert_eq!(
         warned(&text),
         [
-            "f:2: login_to: a credential of http_rules goes to 10.0.0.0/8 in clear; ask by https, with tls_verify: true",
-            "f:2: login_to: a credential of http_rules goes to 10.0.0.0/8 over TLS that is not verified, so to whoever \
+            "f:2: login_to: a credential of request_headers goes to 10.0.0.0/8 in clear; ask by https, with tls_verify: true",
+            "f:2: login_to: a credential of request_headers goes to 10.0.0.0/8 over TLS that is not verified, so to whoever \
              answers there; set tls_verify: true",
         ]
     );

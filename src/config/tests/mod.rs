@@ -3,6 +3,7 @@
 mod hostile;
 mod logins;
 mod secrets;
+mod services;
 
 use std::time::Duration;
 

@@ -52,7 +52,7 @@ pub fn build(
     config: &Config,
 ) -> Result<Target, Outcome> {
     // A service behind a unix socket has no port, nor has HAProxy one to tell.
-    let needless = config.probe.sockets.contains_key(path.service.as_str());
+    let needless = config.probe.has_socket(path.service.as_str());
     if port == 0 && !needless && protocol.needs_port() {
         return Err(Outcome::unavailable(
             "port 0 cannot be checked: neither the path nor HAProxy's header names one",

@@ -1,10 +1,13 @@
 //! What the probes of one configuration share: the account, its TLS, and the threads.
 
-use mysql_async::{Opts, OptsBuilder, SslOpts};
+use std::collections::HashMap;
+
+use mysql_async::{ClientIdentity, Opts, OptsBuilder, SslOpts};
 
 use super::threads::Threads;
 use super::wants_tls::WantsTls;
 use crate::probe::Settings;
+use crate::probe::effective::{self, Credentials, ServiceSettings, TlsSettings};
 use crate::probe::tls::{self, TlsError};
 use crate::settings::Secret;
 
@@ -13,8 +16,10 @@ const PACKET_MAX: usize = 1 << 20;
 
 /// Settings and shared means of the probes.
 pub(in crate::probe) struct Client {
-    /// Unset where the configuration has no credentials.
-    pub(super) account: Option<Account>,
+    /// By the key of the most exact entry of `services`; those without credentials have none.
+    own: HashMap<String, Option<Account>>,
+    /// Of services without an entry; unset where the configuration has no credentials.
+    global: Option<Account>,
     pub(super) wants_tls: WantsTls,
     pub(super) threads: Threads,
 }
@@ -29,25 +34,50 @@ pub(super) struct Account {
 
 impl Client {
     pub(in crate::probe) fn new(settings: &Settings) -> Result<Self, TlsError> {
+        let mut own = HashMap::new();
+        for key in settings.services.keys() {
+            let account = Account::of(settings, settings.service(key))?;
+            own.insert(key.clone(), account);
+        }
         Ok(Self {
-            account: Account::configured(settings)?,
+            own,
+            global: Account::of(settings, settings.global())?,
             wants_tls: WantsTls::default(),
             threads: Threads::new(),
         })
     }
+
+    /// Whom a service's probes log in as.
+    pub(super) fn account(&self, service: ServiceSettings<'_>) -> Option<&Account> {
+        let own = service.key().and_then(|key| self.own.get(key));
+        own.unwrap_or(&self.global).as_ref()
+    }
+}
+
+/// The user and password of a service, or the global ones.
+pub(super) fn credentials<'a>(
+    settings: &'a Settings,
+    service: ServiceSettings<'a>,
+) -> Credentials<'a> {
+    service.credentials(effective::Account {
+        username: settings.mysql_username.as_deref(),
+        password: settings.mysql_password.as_ref(),
+        setting: "mysql_password",
+    })
 }
 
 impl Account {
-    fn configured(settings: &Settings) -> Result<Option<Self>, TlsError> {
-        match (&settings.mysql_username, &settings.mysql_password) {
-            (Some(user), Some(password)) => Self::new(settings, user, password).map(Some),
+    fn of(settings: &Settings, service: ServiceSettings<'_>) -> Result<Option<Self>, TlsError> {
+        let credentials = credentials(settings, service);
+        match (credentials.username, credentials.password) {
+            (Some(user), Some(password)) => Self::new(service, user, password).map(Some),
             _ => Ok(None),
         }
     }
 
-    fn new(settings: &Settings, user: &str, password: &Secret) -> Result<Self, TlsError> {
+    fn new(service: ServiceSettings<'_>, user: &str, password: &Secret) -> Result<Self, TlsError> {
         let plain = plain_options(user, password);
-        let over_tls = plain.clone().ssl_opts(tls_options(settings)?);
+        let over_tls = plain.clone().ssl_opts(tls_options(service.tls())?);
         Ok(Self {
             plain: plain.into(),
             over_tls: over_tls.into(),
@@ -66,12 +96,15 @@ fn plain_options(user: &str, password: &Secret) -> OptsBuilder {
         .wait_timeout(Some(60))
 }
 
-fn tls_options(settings: &Settings) -> Result<SslOpts, TlsError> {
-    let options = SslOpts::default();
-    if !settings.tls_verify {
+fn tls_options(settings: TlsSettings<'_>) -> Result<SslOpts, TlsError> {
+    let identity = tls::files(settings)?.map(|(certificate, key)| {
+        ClientIdentity::new(certificate.to_owned().into(), key.to_owned().into())
+    });
+    let options = SslOpts::default().with_client_identity(identity);
+    if !settings.verify {
         return Ok(options.with_danger_accept_invalid_certs(true));
     }
-    let certificates = tls::trusted(settings)?;
+    let certificates = tls::trusted(settings.ca_file)?;
     let roots = certificates.iter().map(|c| c.to_vec().into()).collect();
     Ok(options
         .with_root_certs(roots)

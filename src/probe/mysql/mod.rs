@@ -22,6 +22,7 @@ pub(super) use self::client::Client;
 use self::failure::Failure;
 use self::session::{Endpoint, Found, Session};
 use self::threads::Ended;
+use self::wants_tls::Server;
 use super::login::{Login, Travel};
 use super::run::timed_out;
 use super::{Outcome, Probe, Protocol, Request, Settings, settle, tls};
@@ -38,16 +39,18 @@ pub(super) const MYSQL: Protocol = Protocol {
     probe: |probe| settle(check(probe)),
 };
 
-fn login(settings: &Settings, _: &str) -> Option<Login> {
-    settings.mysql_username.as_ref()?;
-    settings.mysql_password.as_ref()?;
+fn login(settings: &Settings, service: &str) -> Option<Login> {
+    let service = settings.service(service);
+    let credentials = client::credentials(settings, service);
+    credentials.username?;
+    credentials.password?;
     Some(Login {
-        password: Some("mysql_password"),
+        password: credentials.setting,
         port: MYSQL.default_port,
         travel: Travel::by(
-            settings.mysql_tls,
+            service.tls_use(settings.mysql_tls),
             "set mysql_tls: required and tls_verify: true",
-            settings,
+            service,
         ),
     })
 }
@@ -78,9 +81,13 @@ async fn session(probe: &Probe<'_>, ask: Ask) -> Result<Session, Outcome> {
     Ok(Session {
         account: account(probe)?.clone(),
         endpoint: endpoint(probe).await?,
-        tls: probe.context.settings.mysql_tls,
+        tls: probe.service().tls_use(probe.context.settings.mysql_tls),
         tls_name: tls_name(probe),
-        server: (target.host.clone(), target.port),
+        server: Server {
+            host: target.host.clone(),
+            port: target.port,
+            account: probe.service().key().map(str::to_owned),
+        },
         wants_tls: probe.context.mysql.wants_tls.clone(),
         ask,
         deadline: probe.deadline,
@@ -89,7 +96,7 @@ async fn session(probe: &Probe<'_>, ask: Ask) -> Result<Session, Outcome> {
 }
 
 fn account<'a>(probe: &Probe<'a>) -> Result<&'a Account, Outcome> {
-    let account = probe.context.mysql.account.as_ref();
+    let account = probe.context.mysql.account(probe.service());
     account.ok_or_else(|| {
         // The replaced tools' sentence, to the letter.
         let text = "No MySQL username/password in config file";
@@ -106,6 +113,10 @@ fn tls_name(probe: &Probe<'_>) -> String {
 }
 
 async fn endpoint(probe: &Probe<'_>) -> Result<Endpoint, Outcome> {
+    if probe.service().proxy_protocol().is_some() {
+        let text = "mysql checks cannot begin with a header of the PROXY protocol";
+        return Err(Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text));
+    }
     if let Some(path) = probe.context.socket(probe.target)? {
         return socket(probe, path);
     }

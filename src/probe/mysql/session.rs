@@ -225,11 +225,19 @@ mod tests {
             ..Settings::default()
         };
         Session {
-            account: Client::new(&settings).unwrap().account.unwrap(),
+            account: Client::new(&settings)
+                .unwrap()
+                .account(settings.global())
+                .unwrap()
+                .clone(),
             endpoint: Endpoint::Addresses(addresses),
             tls: TlsUse::Off,
             tls_name: "localhost".into(),
-            server: (Host::Local, 3306),
+            server: Server {
+                host: Host::Local,
+                port: 3306,
+                account: None,
+            },
             wants_tls: WantsTls::default(),
             ask: Ask::default(),
             deadline: Instant::now() + limit,

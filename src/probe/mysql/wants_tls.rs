@@ -15,8 +15,14 @@ const KEPT: Duration = Duration::from_secs(300);
 /// Most servers that are remembered.
 const SERVERS: usize = 10_000;
 
-/// Host and port.
-pub(super) type Server = (Host, u16);
+/// A server, and the account there.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Server {
+    pub host: Host,
+    pub port: u16,
+    /// The entry of `services` that names the account; unset for the global one.
+    pub account: Option<String>,
+}
 
 type Known = HashMap<Server, (bool, Instant)>;
 

@@ -17,6 +17,7 @@ use self::login::Credentials;
 use self::options::PostgresOptions;
 use self::wire::Wire;
 use super::connection::Connection;
+use super::effective::{self, Account, ServiceSettings};
 use super::login::{Login, Travel};
 use super::{Outcome, Probe, Protocol, Request, Settings, settle, tls};
 use crate::probe::TlsUse;
@@ -34,17 +35,26 @@ pub(super) const POSTGRES: Protocol = Protocol {
     probe: |probe| settle(check(probe)),
 };
 
-fn login(settings: &Settings, _: &str) -> Option<Login> {
-    settings.postgres_username.as_ref()?;
-    let password = settings.postgres_password.as_ref();
+fn login(settings: &Settings, service: &str) -> Option<Login> {
+    let service = settings.service(service);
+    let credentials = account(settings, service);
+    credentials.username?;
     Some(Login {
-        password: password.map(|_| "postgres_password"),
+        password: credentials.setting,
         port: POSTGRES.default_port,
         travel: Travel::by(
-            settings.postgres_tls,
+            service.tls_use(settings.postgres_tls),
             "set postgres_tls: required and tls_verify: true",
-            settings,
+            service,
         ),
+    })
+}
+
+fn account<'a>(settings: &'a Settings, service: ServiceSettings<'a>) -> effective::Credentials<'a> {
+    service.credentials(Account {
+        username: settings.postgres_username.as_deref(),
+        password: settings.postgres_password.as_ref(),
+        setting: "postgres_password",
     })
 }
 
@@ -64,10 +74,10 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 }
 
 fn credentials<'a>(probe: &Probe<'a>) -> Option<Credentials<'a>> {
-    let settings = &probe.context.settings;
+    let account = account(&probe.context.settings, probe.service());
     Some(Credentials {
-        user: settings.postgres_username.as_deref()?,
-        password: settings.postgres_password.as_ref(),
+        user: account.username?,
+        password: account.password,
     })
 }
 
@@ -89,7 +99,7 @@ async fn check_by_login(
 fn database<'a>(probe: &Probe<'a>, options: &'a PostgresOptions) -> &'a str {
     match &options.database {
         Some(given) => given,
-        None => &probe.context.settings.postgres_database,
+        None => probe.service().database(),
     }
 }
 
@@ -164,7 +174,8 @@ fn no_answer_about_tls(probe: &Probe<'_>, answer: u8) -> Outcome {
 }
 
 fn tls_use(probe: &Probe<'_>) -> TlsUse {
-    probe.context.settings.postgres_tls
+    let global = probe.context.settings.postgres_tls;
+    probe.service().tls_use(global)
 }
 
 /// 500 where the configuration is to blame, so that it is not taken for a failure of the service.

@@ -6,24 +6,23 @@
 //!
 //! Servers that offer only RSA key exchange, DHE, CBC suites or TLS 1.1 cannot be talked to.
 
+mod clients;
 mod verify;
 
 use std::fmt;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use hyper::header::HOST;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
-use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::Error;
 use tokio_rustls::rustls::pki_types::{InvalidDnsNameError, ServerName};
-use tokio_rustls::rustls::{ClientConfig, Error, RootCertStore};
 
-use self::verify::AnyCertificate;
+pub(super) use self::clients::{TlsClients, files};
 pub(super) use self::verify::trusted;
-use super::{Outcome, Probe, Settings};
+use super::{Outcome, Probe};
 use crate::net::Host;
 use crate::os::cause::cause_text;
 
@@ -32,6 +31,13 @@ use crate::os::cause::cause_text;
 pub enum TlsError {
     /// The library refused.
     Setup(Error),
+    /// The certificate that a service's probes show cannot be used.
+    ClientCertificate {
+        /// The file at fault.
+        file: PathBuf,
+        /// Why not.
+        cause: String,
+    },
     /// The certificates to trust cannot be read.
     Certificates {
         /// Where they should be.
@@ -45,6 +51,11 @@ impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Setup(e) => write!(f, "cannot set up TLS: {e}"),
+            Self::ClientCertificate { file, cause } => write!(
+                f,
+                "services: cannot use {} as a client's certificate: {cause}; set cert_file and key_file to PEM files",
+                file.display()
+            ),
             Self::Certificates { file, cause } => write!(
                 f,
                 "tls_verify: cannot read certificates from {}: {cause}; install ca-certificates or set tls_ca_file",
@@ -56,53 +67,33 @@ impl fmt::Display for TlsError {
 
 impl std::error::Error for TlsError {}
 
-/// The TLS side of all probes.
-pub(super) struct TlsClient {
-    connector: TlsConnector,
-    /// The same for HTTP/2, which servers want to be agreed on in the handshake (RFC 9113 section 3.2).
-    h2: TlsConnector,
-}
-
-impl TlsClient {
-    pub(super) fn new(settings: &Settings) -> Result<Self, TlsError> {
-        let client = client_config(settings)?;
-        // Only HTTP/2 has a name that servers insist on.
-        let mut h2 = client.clone();
-        h2.alpn_protocols = vec![b"h2".to_vec()];
-        Ok(Self {
-            connector: TlsConnector::from(Arc::new(client)),
-            h2: TlsConnector::from(Arc::new(h2)),
-        })
-    }
-}
-
-fn client_config(settings: &Settings) -> Result<ClientConfig, TlsError> {
-    let provider = Arc::new(ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(provider);
-    let builder = builder.with_safe_default_protocol_versions();
-    let builder = builder.map_err(TlsError::Setup)?;
-    let builder = if settings.tls_verify {
-        builder.with_root_certificates(roots(settings)?)
-    } else {
-        let any = Arc::new(AnyCertificate);
-        builder.dangerous().with_custom_certificate_verifier(any)
-    };
-    Ok(builder.with_no_client_auth())
-}
-
-fn roots(settings: &Settings) -> Result<RootCertStore, TlsError> {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(trusted(settings)?);
-    Ok(roots)
-}
-
-/// Shakes hands with the target. The name that is asked for, and verified, is the `Host` that the service's rule sends,
-/// else the target's host name, else the poller's copied `Host`, else the address.
+/// Shakes hands with the target. The name that is asked for, and verified, is the service's `server_name`, else the `Host`
+/// that its HTTP rule sends, else the target's host name, else the poller's copied `Host`, else the address.
 pub(super) async fn wrap<S>(probe: &Probe<'_>, stream: S) -> Result<TlsStream<S>, Outcome>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    shake_hands(probe, &probe.context.tls.connector, stream).await
+    let name = server_name(probe).map_err(|e| probe.failed(e))?;
+    let client = probe.context.tls.of(probe.service());
+    shake_hands(probe, &client.connector, name, stream).await
+}
+
+/// [`wrap`] for HTTP/1, where the service's rule may send a `Host`.
+pub(super) async fn wrap_http<S>(
+    probe: &Probe<'_>,
+    host_of_rule: Option<&str>,
+    stream: S,
+) -> Result<TlsStream<S>, Outcome>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let name = match host_of_rule {
+        Some(host) if probe.service().server_name().is_none() => parse_name(host),
+        _ => server_name(probe),
+    };
+    let name = name.map_err(|e| probe.failed(e))?;
+    let client = probe.context.tls.of(probe.service());
+    shake_hands(probe, &client.connector, name, stream).await
 }
 
 /// [`wrap`] for HTTP/2.
@@ -110,19 +101,21 @@ pub(super) async fn wrap_h2<S>(probe: &Probe<'_>, stream: S) -> Result<TlsStream
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    shake_hands(probe, &probe.context.tls.h2, stream).await
+    let name = server_name(probe).map_err(|e| probe.failed(e))?;
+    let client = probe.context.tls.of(probe.service());
+    shake_hands(probe, &client.h2, name, stream).await
 }
 
 async fn shake_hands<S>(
     probe: &Probe<'_>,
     connector: &TlsConnector,
+    name: ServerName<'static>,
     stream: S,
 ) -> Result<TlsStream<S>, Outcome>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     probe.trace.stage("in the TLS handshake");
-    let name = server_name(probe).map_err(|e| probe.failed(e))?;
     probe.trace.note(|| format!("TLS name {}", name.to_str()));
     connector
         .connect(name, stream)
@@ -132,9 +125,8 @@ where
 
 /// The name to ask for, and to verify.
 pub(super) fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, InvalidDnsNameError> {
-    if let Some(host) = host_of_rule(probe) {
-        let name = without_port(host).trim_matches(['[', ']']);
-        return ServerName::try_from(name.to_owned());
+    if let Some(name) = probe.service().server_name() {
+        return parse_name(name);
     }
     let address = match &probe.target.host {
         Host::Name(name) => return ServerName::try_from(name.to_string()),
@@ -147,13 +139,10 @@ pub(super) fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, Inva
     }
 }
 
-/// The `Host` that the rule of an HTTPS check's service sends.
-fn host_of_rule<'a>(probe: &Probe<'a>) -> Option<&'a str> {
-    if probe.protocol.name != "https" {
-        return None;
-    }
-    let rules = &probe.context.settings.http_rules;
-    rules.get(&*probe.target.service)?.host()
+/// A name as it is written, perhaps with a port.
+fn parse_name(text: &str) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    let name = without_port(text).trim_matches(['[', ']']);
+    ServerName::try_from(name.to_owned())
 }
 
 /// The name in a copied `Host` header.

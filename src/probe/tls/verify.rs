@@ -12,22 +12,18 @@ use tokio_rustls::rustls::{DigitallySignedStruct, Error, RootCertStore, Signatur
 use super::TlsError;
 use crate::os::cause::cause_text;
 use crate::os::reading::read_regular;
-use crate::probe::Settings;
 
 /// Most bytes of a file with certificates; all that Debian trusts take 220 KiB.
-const FILE_MAX: u64 = 16 << 20;
+pub(super) const FILE_MAX: u64 = 16 << 20;
 
 /// Where Debian, and most others, keep the certificates to trust.
 const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The certificates to trust where certificates are verified.
 pub(in crate::probe) fn trusted(
-    settings: &Settings,
+    ca_file: Option<&Path>,
 ) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let file = match &settings.tls_ca_file {
-        Some(file) => file,
-        None => Path::new(SYSTEM_CAS),
-    };
+    let file = ca_file.unwrap_or(Path::new(SYSTEM_CAS));
     read(file).map_err(|cause| TlsError::Certificates {
         file: file.to_owned(),
         cause,

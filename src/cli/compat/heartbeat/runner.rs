@@ -12,7 +12,7 @@ use crate::config::Config;
 use crate::daemon;
 use crate::group::{Alone, CheckContext, CheckRunner, Group, GroupResult, RunningCheck};
 use crate::net::{LocalAddresses, Network};
-use crate::probe::{Check, Compat, Headers, HttpRule, Target, TlsError};
+use crate::probe::{Check, Compat, Headers, HttpRule, Service, Target, TlsError};
 
 /// Runs the checks of a file, which it knows by their sections.
 pub(super) struct HeartbeatRunner {
@@ -127,8 +127,8 @@ impl Contexts<'_> {
         config.probe.tls_ca_file.clone_from(&trust.ca_file);
         for manner in &self.settings.manners {
             if manner.kind != CheckKind::Tcp {
-                let rule = only_200();
-                config.probe.http_rules.insert(manner.name.clone(), rule);
+                let service = only_200();
+                config.probe.services.insert(manner.name.clone(), service);
             }
         }
         let own = Arc::new(LocalAddresses::default());
@@ -142,13 +142,17 @@ fn told(e: &TlsError) -> String {
             "cannot read certificates from {}: {cause}; install ca-certificates or set ca_file",
             file.display()
         ),
-        TlsError::Setup(_) => e.to_string(),
+        TlsError::Setup(_) | TlsError::ClientCertificate { .. } => e.to_string(),
     }
 }
 
-fn only_200() -> HttpRule {
-    HttpRule {
-        status: vec![(200, 200)],
+fn only_200() -> Service {
+    let rule = HttpRule {
+        status: Some(vec![(200, 200)]),
         ..HttpRule::default()
+    };
+    Service {
+        http: Some(rule),
+        ..Service::default()
     }
 }
