@@ -34,8 +34,8 @@ settings! {
         /// full name; `.example.com` means all names below it. So nobody can lead a browser here by a name of their
         /// own.
         page_hosts: Vec<String> = Vec::new(), host_names();
-        /// Services whose state `/metrics` tells one by one (`hacheck_service_state`): those that are polled steadily, the
-        /// ones that were polled most first. Each has seven series; 0 leaves them out.
+        /// Services whose state `/metrics` tells one by one (`hacheck_service_state`): those that are polled steadily from
+        /// `pollers_from`, the ones that were polled most first. Each has seven series; 0 leaves them out.
         metrics_services: usize = 100, count("services", 0, 10_000);
         /// Most of a form that `POST /spool/…` takes; of a longer one the answer is 413.
         max_request_body: usize = 2 << 20, bytes(1 << 10, 1 << 30);

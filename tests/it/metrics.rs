@@ -83,6 +83,15 @@ fn services_beyond_metrics_services_are_left_out_and_those_polled_most_stay() {
 }
 
 #[test]
+fn what_polls_from_outside_pollers_from_gets_no_label_and_no_say() {
+    let daemon = Daemon::with_config("pollers_from: [10.0.0.0/8]\n");
+    poll_steadily(&daemon, "/spool/made-up/80");
+    let page = metrics(&daemon);
+    assert!(!page.contains("made-up"), "{page}");
+    assert_eq!(daemon.metric("hacheck_sessions{rotation=\"in\"}"), 0.0);
+}
+
+#[test]
 fn sessions_and_balancers_that_disagree_are_counted() {
     let daemon = Daemon::start();
     for (node, view, sessions) in [("lb1", "UP", 3), ("lb2", "UP", 4), ("lb3", "DOWN", 2)] {

@@ -84,9 +84,10 @@ pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
     }
 }
 
-/// The services that pollers ask for, in no order.
+/// The services that pollers ask for, in no order; what polls from outside `pollers_from` has no say.
 pub(super) fn services(state: &DaemonState) -> Vec<ServiceRow> {
-    let records = state.ledger().pollers.records(|_| true);
+    let mut records = state.ledger().pollers.records(|_| true);
+    records.retain(|record| !record.stated.outside);
     let rows = RowMaker {
         now: state.moment(Instant::now()),
         live: &state.live(),
