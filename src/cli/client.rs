@@ -313,9 +313,10 @@ fn path(page: &str, keys: &[String]) -> String {
     format!("{page}?{}", query.finish())
 }
 
-/// The names of spool entries, to ask the daemon about.
+/// The names of spool entries as checks ask for them, to ask the daemon about.
 pub(crate) fn names<'a>(keys: impl IntoIterator<Item = &'a Key>) -> Vec<String> {
-    keys.into_iter().map(Key::file_name).collect()
+    let usual = |key: &Key| key.clone().canonical().file_name();
+    keys.into_iter().map(usual).collect()
 }
 
 #[cfg(test)]

@@ -66,8 +66,8 @@ pub fn main(args: &[OsString]) -> Result<u8, Failure> {
         None => (None, args),
     };
     match called.and_then(find_alias) {
-        Some((applet, alias)) => run(applet, alias, &utf8(alias, rest)?),
-        None => run_subcommand(&utf8(HACHECK, rest)?),
+        Some((applet, alias)) => run(applet, alias, &texts(rest)),
+        None => run_subcommand(&texts(rest)),
     }
 }
 
@@ -150,6 +150,7 @@ fn run_line(applet: &'static Applet, program: &str, line: CommandLine) -> Result
         CommandLine::Help => show(&help::of_applet(applet, program)),
         CommandLine::Version => show(help::VERSION),
         CommandLine::Args(args) => {
+            refuse_not_utf8(&args)?;
             let program = program.to_owned();
             (applet.run)(&Call { program, args })
         }
@@ -161,21 +162,26 @@ fn show(text: &str) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// The arguments as text: hacheck's names, paths and reasons all end up in files and answers that
-/// are UTF-8.
-fn utf8(program: &str, args: &[OsString]) -> Result<Vec<String>, Failure> {
-    let mut texts = Vec::new();
-    for arg in args {
-        match arg.to_str() {
-            Some(text) => texts.push(text.to_owned()),
-            None => return Err(not_utf8(arg).shown_by(program, None)),
-        }
-    }
-    Ok(texts)
+/// The arguments as text. Bytes that are no UTF-8 become U+FFFD, which only a reason may hold: see
+/// [`refuse_not_utf8`].
+fn texts(args: &[OsString]) -> Vec<String> {
+    let texts = args.iter().map(|arg| arg.to_string_lossy().into_owned());
+    texts.collect()
 }
 
-fn not_utf8(arg: &OsStr) -> Failure {
-    usage!("the argument {arg:?} is not UTF-8; write it in UTF-8")
+/// Names and paths end up in files and answers that are UTF-8. A reason is for people, who read what can be read of it;
+/// the service has to be down.
+fn refuse_not_utf8(args: &[String]) -> Result<(), Failure> {
+    let mut is_reason = false;
+    for arg in args {
+        if arg.contains(char::REPLACEMENT_CHARACTER) && !is_reason {
+            return Err(usage!(
+                "the argument {arg:?} is not UTF-8; write it in UTF-8"
+            ));
+        }
+        is_reason = arg == "--reason";
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use crate::ledger::history::{EventKind, HostEvent};
 use crate::ledger::overview::{self, DowntimeRow};
 use crate::names::text::shown;
 use crate::os::users;
-use crate::spool::{Downtime, Gate, Key, Mark, unix_now};
+use crate::spool::{Downtime, Gate, Key, Listing, Mark, unix_now};
 
 /// How long a spool that could not be read counts as unreadable after the last failure.
 pub(super) const SPOOL_TROUBLE: Duration = Duration::from_secs(10);
@@ -28,11 +28,16 @@ const BELIEVED: Duration = Duration::from_secs(10);
 /// Two changes within so many seconds may look like one, where times of files are coarse.
 const SETTLED: f64 = 2.5;
 
+/// Most odd ends that are kept.
+const ODD_ENDS_MAX: usize = 100;
+
 /// What stood in the spool when it was looked at last.
 #[derive(Debug, Default)]
 pub(super) struct SpoolSeen {
     /// The downtimes in force, by name.
     pub(super) downtimes: Vec<DowntimeRow>,
+    /// What is odd about the ends of some, each with the name of its entry.
+    pub(super) odd_ends: Vec<String>,
     /// The folder can be listed.
     pub(super) is_listed: bool,
     /// The folder could ever be listed.
@@ -85,12 +90,18 @@ impl SpoolWatch {
             Err(TryLockError::WouldBlock) => return Vec::new(),
         };
         let before = self.seen();
-        let downtimes = downtimes(gate, &mut last, &before);
+        let listed = listed(gate, &mut last, &before);
         let now = unix_now();
+        let is_listed = listed.is_some();
+        let (downtimes, odd_ends) = match listed {
+            Some(listed) => listed,
+            None => (held(&before), before.odd_ends.clone()),
+        };
         let seen = SpoolSeen {
-            is_listed: downtimes.is_some(),
-            was_listed: before.was_listed || downtimes.is_some(),
-            downtimes: downtimes.unwrap_or_else(|| held(&before)),
+            is_listed,
+            was_listed: before.was_listed || is_listed,
+            downtimes,
+            odd_ends,
             trouble: trouble(gate, &before, now),
         };
         let events = events(&before, &seen, now);
@@ -147,13 +158,16 @@ impl FolderStamp {
     }
 }
 
-/// The downtimes in force, which are listed only where they may be others than before; `None` when they cannot be.
-fn downtimes(gate: &Gate, last: &mut Option<Look>, before: &SpoolSeen) -> Option<Vec<DowntimeRow>> {
+/// The downtimes in force, and what is odd about the ends of some.
+type Seen = (Vec<DowntimeRow>, Vec<String>);
+
+/// What is listed only where it may be other than before; `None` when it cannot be.
+fn listed(gate: &Gate, last: &mut Option<Look>, before: &SpoolSeen) -> Option<Seen> {
     let look = Look::now(gate);
     if let (Some(last), Some(look)) = (&last, &look)
         && last.still_holds(look, before)
     {
-        return Some(before.downtimes.clone());
+        return Some((before.downtimes.clone(), before.odd_ends.clone()));
     }
     let listed = list(gate, before);
     // What was not seen is looked at again the next time.
@@ -161,8 +175,8 @@ fn downtimes(gate: &Gate, last: &mut Option<Look>, before: &SpoolSeen) -> Option
     listed
 }
 
-/// The downtimes in force; an entry that cannot be read is what it was.
-fn list(gate: &Gate, before: &SpoolSeen) -> Option<Vec<DowntimeRow>> {
+/// An entry that cannot be read is what it was.
+fn list(gate: &Gate, before: &SpoolSeen) -> Option<Seen> {
     let listing = gate.list()?;
     let root = gate.spool().root();
     let mut rows = Vec::new();
@@ -174,7 +188,19 @@ fn list(gate: &Gate, before: &SpoolSeen) -> Option<Vec<DowntimeRow>> {
         let known = before.downtimes.iter().find(|row| row.name == *name);
         rows.extend(known.map(as_held));
     }
-    Some(rows)
+    Some((rows, odd_ends(&listing)))
+}
+
+fn odd_ends(listing: &Listing) -> Vec<String> {
+    let mut ends = Vec::new();
+    for (key, downtime) in &listing.downtimes {
+        if let Some(what) = &downtime.odd_end
+            && ends.len() < ODD_ENDS_MAX
+        {
+            ends.push(shown(&format!("{key}: {what}"), REASON_MAX));
+        }
+    }
+    ends
 }
 
 fn row(key: &Key, downtime: &Downtime, owner: Option<String>) -> DowntimeRow {

@@ -3,6 +3,7 @@
 //! Rule: a leaf. A name that exists as a type is a valid one.
 
 mod key;
+pub mod leftovers;
 pub mod nearest;
 pub mod text;
 

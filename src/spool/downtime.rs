@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value};
 
-use crate::names::text::one_line;
+use crate::names::text::{beginning, one_line};
 
 /// Most bytes of a reason that are written. As JSON in ASCII they are three times as many at most (control characters
 /// are more, but no command line or form has so many), so the file stays below what is read of it.
@@ -33,6 +33,8 @@ pub struct Downtime {
     pub creation: Option<f64>,
     /// Further keys of the JSON object, kept as they are. The originals ignore them.
     pub extra: Map<String, Value>,
+    /// What is odd about its end, as a sentence: the downtime holds, and nobody may have meant that.
+    pub odd_end: Option<Box<str>>,
     /// The content was no JSON object; its final line break is part of the answer.
     pub legacy: bool,
 }
@@ -52,7 +54,8 @@ impl Downtime {
             };
         };
         let reason = take_text(&mut object, "reason");
-        let expiration = take_time(&mut object, "expiration");
+        let written_end = object.remove("expiration").unwrap_or_default();
+        let expiration = time_of(&written_end);
         let creation = take_time(&mut object, "creation");
         // The file's name says that, and what else stands here never counted.
         object.remove("service");
@@ -61,6 +64,7 @@ impl Downtime {
             // An end that never comes is none.
             expiration: expiration.filter(|end| *end != f64::INFINITY),
             creation: creation.filter(|at| at.is_finite()),
+            odd_end: odd_end(&written_end, expiration),
             extra: object,
             legacy: false,
         }
@@ -214,6 +218,26 @@ fn time_of(value: &Value) -> Option<f64> {
         Value::String(text) => text.trim().parse().ok().filter(|t: &f64| !t.is_nan()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+/// A hundred years in seconds: nobody plans so far ahead, but milliseconds look so.
+const CENTURY: f64 = 100.0 * 365.25 * 86_400.0;
+
+/// Most characters of an end that cannot be read, in a message.
+const END_MAX: usize = 60;
+
+/// What is odd about an end as it was written.
+fn odd_end(written: &Value, read: Option<f64>) -> Option<Box<str>> {
+    let what = match (written, read) {
+        (Value::Null, _) => return None,
+        (_, None) => "is no number of seconds of unix time",
+        (_, Some(end)) if end.is_finite() && end - unix_now() > CENTURY => {
+            "is more than 100 years ahead (milliseconds?)"
+        }
+        _ => return None,
+    };
+    let written = beginning(&written.to_string(), END_MAX);
+    Some(format!("its expiration {written} {what}; it holds until it is lifted").into())
 }
 
 /// Python's JSON has more than the standard: numbers without end, and halves of surrogate pairs.

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use serde::{Deserialize, Serialize};
 
-use super::listing::Names;
+use super::listing::{EntryNames, Names};
 use super::read::{FolderId, Root};
-use super::{ALL, Downtime, Listing, Mark, Spool, SpoolError, cause_text};
+use super::{ALL, Downtime, Key, Listing, Mark, Spool, SpoolError, cause_text};
 
 /// How often the same trouble is logged at the most.
 const LOG_EVERY: Duration = Duration::from_secs(60);
@@ -200,7 +200,7 @@ impl Gate {
             return None;
         }
         let root = OnceCell::new();
-        let entries = entries();
+        let entries = self.with_spellings(entries(), certain.as_deref());
         let names = iter::once(ALL).chain(entries.iter().map(String::as_str));
         let mut strongest: Option<Closed> = None;
         for name in names {
@@ -221,6 +221,27 @@ impl Gate {
         strongest
     }
 
+    /// The names of entries, each followed by those that spell its host otherwise. Where the folder has just changed,
+    /// they are those of the listing before.
+    fn with_spellings(&self, names: Vec<String>, certain: Option<&EntryNames>) -> Vec<String> {
+        let last = if certain.is_none() {
+            self.names.last()
+        } else {
+            None
+        };
+        let Some(listing) = certain.or(last.as_deref()) else {
+            return names;
+        };
+        let mut all = Vec::with_capacity(names.len());
+        for name in names {
+            let others = listing.spellings(&name).iter().map(ToString::to_string);
+            let others: Vec<String> = others.collect();
+            all.push(name);
+            all.extend(others);
+        }
+        all
+    }
+
     /// The downtime of one entry; without the root, what the entry said last.
     fn ask(&self, root: &Option<Root<'_>>, name: &str) -> Option<Closed> {
         let (downtime, held) = match root {
@@ -234,9 +255,14 @@ impl Gate {
         })
     }
 
-    /// What one entry is for this daemon now.
+    /// What one entry is for this daemon now, however its host is spelled.
     pub fn seen(&self, name: &str) -> EntrySeen {
-        match self.ask(&self.open_root(), name) {
+        let root = self.open_root();
+        let names = match Key::parse(name) {
+            Ok(key) => self.spool.names_of(&key),
+            Err(_) => vec![name.to_owned()],
+        };
+        match names.iter().find_map(|name| self.ask(&root, name)) {
             None => EntrySeen::Up,
             Some(closed) if closed.held => EntrySeen::Unreadable,
             Some(_) => EntrySeen::Down,
@@ -293,6 +319,10 @@ impl Gate {
             && **known == downtime
         {
             return Arc::clone(known);
+        }
+        if let Some(what) = &downtime.odd_end {
+            let path = self.spool.root().join(name);
+            log::warn!("spool entry {}: {what}", path.display());
         }
         self.any_down.store(true, Ordering::Release);
         let whole = Arc::new(downtime);

@@ -5,7 +5,7 @@
 //! not changed since. A folder that changed a moment ago is not trusted, because two changes within one tick of the
 //! file system's clock look like one.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -19,6 +19,7 @@ use nix::fcntl::OFlag;
 use super::ALL;
 use super::downtime::unix_seconds;
 use super::read::FolderId;
+use super::spellings::usual_spelling;
 
 /// How long a folder must have been unchanged before its listing is trusted; some ticks of a kernel's coarse clock.
 const SETTLED: f64 = 0.05;
@@ -89,6 +90,8 @@ impl Listed {
 #[derive(Debug, Default)]
 pub(super) struct EntryNames {
     names: HashSet<Box<str>>,
+    /// Names that spell their host otherwise than checks ask for it, by the name that they ask for.
+    spellings: HashMap<Box<str>, Vec<Box<str>>>,
     /// The services of entries for single instances.
     services: HashSet<Box<str>>,
     all: bool,
@@ -105,7 +108,19 @@ impl EntryNames {
         self.all || self.names.contains(service) || self.services.contains(service)
     }
 
+    /// The names that mean the same as one that checks ask for.
+    pub(super) fn spellings(&self, name: &str) -> &[Box<str>] {
+        match self.spellings.get(name) {
+            Some(names) => names,
+            None => &[],
+        }
+    }
+
     fn add(&mut self, name: String) {
+        if let Some(usual) = usual_spelling(&name) {
+            let names = self.spellings.entry(usual.into_boxed_str()).or_default();
+            names.push(name.as_str().into());
+        }
         if let Some((service, _)) = name.split_once(':')
             && !self.services.contains(service)
         {
@@ -175,6 +190,13 @@ impl Names {
                 .listed
                 .take_if(|held| Some(held.stamp.folder()) != now);
         }
+    }
+
+    /// The names of the last listing, whether or not they still hold.
+    pub(super) fn last(&self) -> Option<Arc<EntryNames>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let listed = known.listed.as_ref()?;
+        Some(Arc::clone(&listed.names))
     }
 
     /// All names in the folder, if they are certain; else each entry is to be asked for.

@@ -14,6 +14,7 @@ mod network;
 mod owned;
 mod read;
 mod replace;
+mod spellings;
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -25,6 +26,7 @@ use std::sync::atomic::AtomicBool;
 use std::time::SystemTime;
 
 use crate::names::TEMP_MARK;
+use crate::names::leftovers::is_leftover;
 pub use crate::names::{ALL, Key, NameError, ServiceName, fits_url, parse_port};
 use crate::os::cause::cause_text;
 pub use downtime::{Downtime, Mark, REASON_MAX, unix_now, unix_seconds};
@@ -81,15 +83,25 @@ impl Spool {
         }
     }
 
-    /// The downtime in force for exactly this key, if any; an expired one is removed where that is possible.
+    /// The downtime in force for this key, however its host is spelled, if any; an expired one is removed where that is possible.
     ///
     /// # Errors
     /// When the entry cannot be read: whether it is a downtime is then unknown.
     pub fn read(&self, key: &Key) -> Result<Option<Downtime>, SpoolError> {
-        let name = key.file_name();
-        let found = self.read_raw(&name)?;
+        for name in self.names_of(key) {
+            let found = self.read_named(&name)?;
+            if found.is_some() {
+                return Ok(found);
+            }
+        }
+        Ok(None)
+    }
+
+    /// The downtime in force of one file.
+    fn read_named(&self, name: &str) -> Result<Option<Downtime>, SpoolError> {
+        let found = self.read_raw(name)?;
         if found.as_ref().is_some_and(|d| d.is_over(SystemTime::now())) {
-            self.remove_expired(&name);
+            self.remove_expired(name);
             return Ok(None);
         }
         Ok(found)
@@ -137,7 +149,8 @@ impl Spool {
         let name = key.file_name();
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
         let writer = self.writer().map_err(fail)?;
-        let before = match self.in_force(&name) {
+        let names = self.names_of(key);
+        let before = match self.in_force(&names) {
             // An entry that cannot be read is replaced: down is what the operator wants.
             Err(_) if replace => None,
             found => found?,
@@ -148,22 +161,40 @@ impl Spool {
         let creation = creation(&new, before.as_ref());
         let written = Downtime { creation, ..new }.to_json();
         writer.replace(&name, written.as_bytes()).map_err(fail)?;
+        for other in names.iter().filter(|other| **other != name) {
+            // The new entry stands: one more that means the same does no harm.
+            let _ = writer.remove(other);
+        }
         Ok(before)
     }
 
-    fn in_force(&self, name: &str) -> Result<Option<Downtime>, SpoolError> {
-        let found = self.read_raw(name)?;
-        Ok(found.filter(|downtime| !downtime.is_over(SystemTime::now())))
+    /// The first downtime in force of some files.
+    fn in_force(&self, names: &[String]) -> Result<Option<Downtime>, SpoolError> {
+        for name in names {
+            let found = self.read_raw(name)?;
+            if found
+                .as_ref()
+                .is_some_and(|d| !d.is_over(SystemTime::now()))
+            {
+                return Ok(found);
+            }
+        }
+        Ok(None)
     }
 
-    /// Lifts a downtime; `false` when there was none.
+    /// Lifts a downtime, however its host is spelled; `false` when there was none.
     ///
     /// # Errors
     /// When it could not be removed.
     pub fn up(&self, key: &Key) -> Result<bool, SpoolError> {
         let name = key.file_name();
         let fail = |e| SpoolError::new("remove", self.root.join(&name), e);
-        self.writer().map_err(fail)?.remove(&name).map_err(fail)
+        let writer = self.writer().map_err(fail)?;
+        let mut was_down = false;
+        for name in self.names_of(key) {
+            was_down |= writer.remove(&name).map_err(fail)?;
+        }
+        Ok(was_down)
     }
 
     fn writer(&self) -> io::Result<Writer<'_>> {
@@ -196,7 +227,7 @@ impl Spool {
             // `web:080`, `web:127.0.0.1:80`: to read `web:80` instead would show another entry's state.
             return Err(format!("no check asks for this name; they ask for {asked}"));
         }
-        match self.read(&key) {
+        match self.read_named(name) {
             Ok(found) => Ok(found.map(|downtime| (key, downtime))),
             Err(e) => Err(cause_text(&e.cause)),
         }
@@ -233,12 +264,14 @@ fn creation(new: &Downtime, before: Option<&Downtime>) -> Option<f64> {
     Some(kept.unwrap_or_else(unix_now))
 }
 
-/// The names of all files in a folder, sorted, but for the temporary ones of writers.
+/// The names of the files in a folder that can be downtimes, sorted: neither temporary files of writers nor leftovers of
+/// other tools.
 fn file_names(folder: &Path) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
-        if !name.to_string_lossy().contains(TEMP_MARK) {
+        let text = name.to_string_lossy();
+        if !text.contains(TEMP_MARK) && !is_leftover(&text) {
             names.push(name);
         }
     }

@@ -13,7 +13,7 @@ impl Spool {
     pub fn hold(&self, key: &Key, owner: &str, reason: String) -> Result<bool, SpoolError> {
         let name = key.file_name();
         // Mostly it is down already, and then no lock is needed to know so.
-        if self.in_force(&name)?.is_some() {
+        if self.in_force(std::slice::from_ref(&name))?.is_some() {
             return Ok(false);
         }
         debug_assert!(
@@ -23,7 +23,7 @@ impl Spool {
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
         let writer = self.writer().map_err(fail)?;
         // Again, as somebody may have been faster.
-        if self.in_force(&name)?.is_some() {
+        if self.in_force(std::slice::from_ref(&name))?.is_some() {
             return Ok(false);
         }
         let downtime = Downtime {

@@ -14,6 +14,7 @@ mod attack;
 mod behind_haproxy;
 mod boot;
 mod cases;
+mod cli_compat;
 mod cli_dispatch;
 mod cli_down;
 mod cli_install;

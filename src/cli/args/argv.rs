@@ -19,6 +19,21 @@ use crate::names::nearest::nearest;
 /// Options whose value may be left out, and the value that they have then.
 const OPTIONAL: &[(&str, &str)] = &[("--wait", "seen"), ("--singleflight", "true")];
 
+/// The long options of the replaced tools, whose abbreviations stay what they were there, whatever was added.
+const REPLACED: &[&str] = &[
+    "--action",
+    "--bind-address",
+    "--config-file",
+    "--expiration",
+    "--num-procs",
+    "--port",
+    "--reason",
+    "--service-host",
+    "--service-port",
+    "--spool-root",
+    "--verbose",
+];
+
 /// The name of the positional arguments that hold a command behind a `--`.
 const COMMAND: &str = "command";
 
@@ -241,6 +256,9 @@ impl<'a> ArgvReader<'a> {
             [one] => Ok(one),
             [] => Err(self.unknown(&typed, &typed)),
             several => {
+                if let [one] = replaced_among(several).as_slice() {
+                    return Ok(one);
+                }
                 let names = several.join(", ");
                 Err(ArgvError::Ambiguous { typed, names })
             }
@@ -308,6 +326,11 @@ fn is_repeating(flag: Flag) -> bool {
 
 fn has_option(options: &[(Flag, Option<&str>)], flag: Flag) -> bool {
     options.iter().any(|(other, _)| other.long == flag.long)
+}
+
+fn replaced_among(names: &[&'static str]) -> Vec<&'static str> {
+    let replaced = names.iter().copied().filter(|name| REPLACED.contains(name));
+    replaced.collect()
 }
 
 /// What an option asks for that every applet has.

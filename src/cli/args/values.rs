@@ -36,10 +36,7 @@ pub(crate) fn number(option: &str, text: &str) -> Result<u32, Failure> {
 
 /// A service, or an instance of one such as `web:8080`.
 pub(crate) fn service(text: &str) -> Result<Key, Failure> {
-    match Key::parse(text) {
-        Ok(key) => Ok(key.canonical()),
-        Err(e) => Err(not_a_service(text, &e)),
-    }
+    Key::parse(text).map_err(|e| not_a_service(text, &e))
 }
 
 /// Why a text names no service.

@@ -35,6 +35,11 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     }
     output::print(&entries::text(&entries, request.format))?;
     let root = request.spool.root().display();
+    for (key, downtime) in &listing.downtimes {
+        if let Some(what) = &downtime.odd_end {
+            call.note(&format!("'{key}': {what}"));
+        }
+    }
     for (name, why) in &listing.odd {
         call.note(&format!(
             "{name:?} in {root} cannot be read as a downtime: {why}"

@@ -285,6 +285,5 @@ fn instance(word: &str, host: Option<&str>, port: u16) -> Result<Key, Failure> {
         ));
     }
     let service = ServiceName::parse(word).map_err(|e| not_a_service(word, &e))?;
-    let key = Key::instance(service, host, port).map_err(|e| not_a_service(word, &e))?;
-    Ok(key.canonical())
+    Key::instance(service, host, port).map_err(|e| not_a_service(word, &e))
 }

@@ -14,7 +14,7 @@ pub(super) fn page(state: &DaemonState) -> Reply {
     let (entries, bytes) = state.checker.cache().size();
     let known = state.ledger().figures(state.now());
     let gate = &state.gate;
-    let downtimes = state.spool_watch.seen().count();
+    let seen = state.spool_watch.seen();
     let trouble = gate.trouble_within(SPOOL_TROUBLE);
     reply::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
@@ -33,7 +33,8 @@ pub(super) fn page(state: &DaemonState) -> Reply {
             "readable": trouble.is_none(),
             "error": trouble,
             "errors": gate.errors(),
-            "downtimes": downtimes,
+            "downtimes": seen.count(),
+            "odd_ends": seen.odd_ends,
         },
         "services": {
             "known": known.services,

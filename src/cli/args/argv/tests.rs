@@ -160,6 +160,13 @@ fn help_and_version_win_over_mistakes() {
     assert_eq!(read_all(&["--version"]), Ok(CommandLine::Version));
 }
 
+/// With its own options alone: `--ver` there is `--verbose`.
+#[test]
+fn abbreviations_mean_what_they_meant_before_options_were_added() {
+    let verbose = Ok(CommandLine::Args(vec!["--verbose".into(), "--".into()]));
+    assert_eq!(read_all(&["--ver"]), verbose);
+}
+
 #[test]
 fn mistakes_name_the_option_and_what_is_near() {
     for (args, expected) in [
@@ -174,10 +181,6 @@ fn mistakes_name_the_option_and_what_is_near() {
         (
             &["--service", "1"],
             "option --service is ambiguous: --service-port, --service-host",
-        ),
-        (
-            &["--ver"],
-            "option --ver is ambiguous: --verbose, --version",
         ),
         (&["--verbose=1"], "option --verbose takes no value"),
         (&["--help=1"], "option --help takes no value"),
