@@ -27,6 +27,10 @@ settings! {
         /// …`). Several make rotation possible. A token has 16 characters or more (`openssl rand -hex 32`). SIGHUP
         /// reads them again.
         remote_spool_tokens: Vec<PathBuf> = Vec::new(), paths("/etc/hacheck/spool.token");
+        /// Clients whose certificates stand in for a token at `POST /spool/…`: their subject alternative names, DNS names
+        /// or URIs such as `spiffe://example.com/deploy`, exactly. With any, the request must carry such a certificate or
+        /// a token. Needs `tls_client_ca_file`.
+        remote_spool_certs: Vec<String> = Vec::new(), certificate_names();
         /// Who may see the page of this host, `/ui`, and its data, `/overview` and `/downtimes`; `[]` switches them off.
         /// They hold who polls this host, what is down, and who took it down.
         page_from: Vec<Network> = Network::private(), networks();
@@ -39,6 +43,16 @@ settings! {
         metrics_services: usize = 100, count("services", 0, 10_000);
         /// Most of a form that `POST /spool/…` takes; of a longer one the answer is 413.
         max_request_body: usize = 2 << 20, bytes(1 << 10, 1 << 30);
+        /// Ports on which HTTP is answered within TLS, besides those in clear text.
+        listen_tls: Vec<u16> = Vec::new(), ports(), restart;
+        /// The certificate for these ports in PEM form, with those between it and its authority. SIGHUP reads it again;
+        /// open connections keep the one that they began with.
+        tls_cert_file: Option<PathBuf> = None, path("path of a file", "/etc/hacheck/cert.pem").or_unset();
+        /// Its private key, in PEM form, without a passphrase.
+        tls_key_file: Option<PathBuf> = None, path("path of a file", "/etc/hacheck/key.pem").or_unset();
+        /// The authorities of clients' certificates, in PEM form. With it, a client is asked for its certificate; without
+        /// one it may check as before.
+        tls_client_ca_file: Option<PathBuf> = None, path("path of a file", "/etc/hacheck/clients.pem").or_unset();
         /// A unix socket to listen on too, for callers on this host; they count as 127.0.0.1. A socket that a dead
         /// daemon left behind is replaced.
         listen_unix: Option<PathBuf> = None, path("path of a socket", "/run/hacheck/hacheck.sock").or_unset(), restart;
@@ -88,6 +102,26 @@ fn host_name(text: &str) -> Option<String> {
 
 fn is_of_host_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
+}
+
+/// Names as they stand in certificates. A pattern would be one of nobody's.
+fn certificate_names() -> Kind<Vec<String>> {
+    let read = |reader: &Reader<'_>| {
+        reader.each(|item| {
+            let remedy = "write one such as deploy.example.com or spiffe://example.com/deploy";
+            item.parsed("is not a name in a certificate", remedy, certificate_name)
+        })
+    };
+    Kind::new(
+        "list of names in certificates",
+        read,
+        |names: &Vec<String>| list(names),
+    )
+}
+
+fn certificate_name(text: &str) -> Option<String> {
+    let fits = |c: char| c.is_ascii_graphic() && c != '*';
+    (!text.is_empty() && text.chars().all(fits)).then(|| text.to_owned())
 }
 
 fn file_limit() -> Kind<FileLimit> {

@@ -19,12 +19,22 @@ const NO_USERNAME: &str =
 const NO_TOKENS: &str = "there are no remote_spool_tokens beside it, so whoever connects from remote_spool_from (any \
     address, unless it is set) can take every service of this host out of rotation; set remote_spool_tokens";
 
+const NO_CERTIFICATE: (&str, &str) = ("has no tls_cert_file beside it", "set both");
+
+const NO_KEY: (&str, &str) = ("has no tls_key_file beside it", "set both");
+
+const NO_AUTHORITIES: &str =
+    "clients are not asked for certificates; set tls_client_ca_file to the authorities of these";
+
+const NO_PORT: &str = "there is no tls_cert_file beside it, so it does nothing; set both";
+
 /// Warns of settings that do nothing, or are not safe, without others.
 pub fn warn_of_relations(config: &Config, fields: &Fields<'_>) {
     if !config.probe.tls_verify {
         warn(fields, "tls_ca_file", NOT_VERIFIED);
     }
     warn_of_remote_changes(&config.daemon, fields);
+    warn_of_tls(&config.daemon, fields);
     warn_of_a_mode_without_socket(&config.daemon, fields);
     if config.probe.mysql_password.is_none() {
         warn(fields, "mysql_username", NO_PASSWORD);
@@ -42,10 +52,48 @@ fn warn(fields: &Fields<'_>, key: &str, text: &str) {
     }
 }
 
+fn warn_of_tls(daemon: &DaemonSettings, fields: &Fields<'_>) {
+    let (has_cert, has_key) = (
+        daemon.tls_cert_file.is_some(),
+        daemon.tls_key_file.is_some(),
+    );
+    let has_authorities = daemon.tls_client_ca_file.is_some();
+    if !has_cert && !daemon.listen_tls.is_empty() {
+        fault(fields, "listen_tls", NO_CERTIFICATE);
+    }
+    if has_cert && !has_key {
+        fault(fields, "tls_cert_file", NO_KEY);
+    }
+    if has_key && !has_cert {
+        warn(fields, "tls_key_file", NO_PORT);
+    }
+    if has_authorities && !has_cert {
+        warn(fields, "tls_client_ca_file", NO_PORT);
+    }
+    if !has_authorities && !daemon.remote_spool_certs.is_empty() {
+        warn(fields, "remote_spool_certs", NO_AUTHORITIES);
+    }
+}
+
+/// Complains at a key.
+fn fault(fields: &Fields<'_>, key: &str, (what, remedy): (&str, &str)) {
+    if let Some(reader) = fields.get(key) {
+        reader.fault_of_key(what, remedy);
+    }
+}
+
 fn warn_of_remote_changes(daemon: &DaemonSettings, fields: &Fields<'_>) {
-    let has_tokens = !daemon.remote_spool_tokens.is_empty();
+    let has_tokens =
+        !daemon.remote_spool_tokens.is_empty() || !daemon.remote_spool_certs.is_empty();
     match (daemon.allow_remote_spool_changes, has_tokens) {
-        (false, true) => warn(fields, "remote_spool_tokens", NO_CHANGES),
+        (false, true) => {
+            if !daemon.remote_spool_certs.is_empty() {
+                warn(fields, "remote_spool_certs", NO_CHANGES);
+            }
+            if !daemon.remote_spool_tokens.is_empty() {
+                warn(fields, "remote_spool_tokens", NO_CHANGES);
+            }
+        }
         (true, false) => warn(fields, "allow_remote_spool_changes", NO_TOKENS),
         (true, true) | (false, false) => {}
     }

@@ -68,7 +68,7 @@ impl Service<TcpStream> for Agents {
         };
         let arrived = Instant::now();
         let _asked = accepted.open.busy(arrived);
-        note_foreign(&accepted.open, &line, from);
+        note_foreign(&accepted.open, &line);
         let text = answer(&self.0, &line, from, arrived).await;
         let question = String::from_utf8_lossy(&line);
         log::debug!("agent-check from {from}: {question:?} is answered {text}");
@@ -84,12 +84,12 @@ async fn send(stream: &mut TcpStream, text: &str) -> io::Result<()> {
 }
 
 /// Counts what is none of the agent protocol. HTTP begins like a line that names a check.
-fn note_foreign(open: &OpenConnection, line: &[u8], from: IpAddr) {
+fn note_foreign(open: &OpenConnection, line: &[u8]) {
     let is_http = line.trim_ascii_end().ends_with(b" HTTP/1.1");
     match Foreign::of(line) {
         Foreign::Other => {}
         Foreign::Http if !is_http => {}
-        kind => open.is_foreign(kind, from),
+        kind => open.is_foreign(kind),
     }
 }
 

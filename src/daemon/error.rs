@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::tokens::TokenError;
 use crate::config::Faults;
+use crate::http::tls::TlsServerError;
 use crate::os::cause::cause_text;
 use crate::os::file_limit::FileLimitError;
 use crate::os::logging::LogError;
@@ -20,6 +21,10 @@ use crate::spool::SpoolError;
 pub enum SetupError {
     /// The certificates that it names.
     Tls(TlsError),
+    /// The certificate and the key for pollers.
+    TlsServer(TlsServerError),
+    /// There is none of them, and a port that needs them.
+    NoCertificate,
     /// Its log.
     Log(LogError),
 }
@@ -79,6 +84,10 @@ impl fmt::Display for SetupError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Tls(e) => e.fmt(f),
+            Self::TlsServer(e) => e.fmt(f),
+            Self::NoCertificate => f.write_str(
+                "there is no certificate for a port with TLS; set tls_cert_file and tls_key_file",
+            ),
             Self::Log(e) => e.fmt(f),
         }
     }

@@ -148,7 +148,8 @@ impl GroupTasks {
         };
         let (stop, stopped) = watch::channel(false);
         let connections = Arc::clone(&self.state.connections);
-        tokio::spawn(accept::run(listener, connections, Http(handler), stopped));
+        let service = Http::new(handler);
+        tokio::spawn(accept::run(listener, connections, service, stopped));
         stop
     }
 

@@ -14,6 +14,7 @@ use super::state::DaemonState;
 use super::{pages, spool_change};
 use crate::http::reply::{self, Reply};
 use crate::http::server::Handler;
+use crate::http::tls::TlsServer;
 use crate::ledger::Face;
 use crate::os::logging::Seldom;
 
@@ -38,6 +39,10 @@ pub(super) fn admits(state: &DaemonState, poller: IpAddr) -> bool {
 impl Handler for HttpHandler {
     fn admits(&self, poller: IpAddr) -> bool {
         admits(&self.0, poller)
+    }
+
+    fn tls(&self) -> Option<Arc<TlsServer>> {
+        self.0.live().tls.clone()
     }
 
     async fn handle(

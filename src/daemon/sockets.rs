@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Options;
-use super::error::{ListenError, StartError};
+use super::error::{ListenError, SetupError, StartError};
 use super::handler::HttpHandler;
 use super::state::DaemonState;
 use crate::config::Config;
@@ -34,6 +34,8 @@ pub struct Sockets {
 #[derive(Debug, Default)]
 pub struct Listeners {
     ports: Vec<TcpListener>,
+    /// Those with TLS.
+    tls: Vec<TcpListener>,
     unix: Option<UnixListener>,
     /// Kept by one of the threads.
     name: Option<unix::Name>,
@@ -42,7 +44,8 @@ pub struct Listeners {
 impl Sockets {
     /// The addresses of all that have one.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let sockets = self.http.ports.iter().chain(&self.agent);
+        let http = self.http.ports.iter().chain(&self.http.tls);
+        let sockets = http.chain(&self.agent);
         sockets.filter_map(|s| s.local_addr().ok()).collect()
     }
 
@@ -50,10 +53,10 @@ impl Sockets {
     fn take(&mut self, socket: PassedSocket) -> Result<(), StartError> {
         let address = address_of(&socket)?;
         let PassedSocket { name, listener } = socket;
-        let (what, sockets) = if name == AGENT {
-            (ANSWERING_AGENTS, &mut self.agent)
-        } else {
-            (LISTENING, &mut self.http.ports)
+        let (what, sockets) = match name.as_str() {
+            AGENT => (ANSWERING_AGENTS, &mut self.agent),
+            TLS => (LISTENING_TLS, &mut self.http.tls),
+            _ => (LISTENING, &mut self.http.ports),
         };
         log::info!("{what} on {address}, a socket of the service manager ({name})");
         sockets.push(listener);
@@ -85,10 +88,10 @@ impl Listeners {
     /// # Errors
     /// When file descriptors are wanting.
     pub fn share(&self) -> io::Result<Self> {
-        let ports = self.ports.iter().map(TcpListener::try_clone);
         let unix = self.unix.as_ref().map(UnixListener::try_clone);
         Ok(Self {
-            ports: ports.collect::<io::Result<_>>()?,
+            ports: clones(&self.ports)?,
+            tls: clones(&self.tls)?,
             unix: unix.transpose()?,
             name: None,
         })
@@ -103,34 +106,53 @@ impl Listeners {
         state: &Arc<DaemonState>,
         stopped: &watch::Receiver<bool>,
     ) -> io::Result<Option<unix::Name>> {
+        let handler = HttpHandler(Arc::clone(state));
+        let (clear, tls) = (Http::new(handler.clone()), Http::with_tls(handler));
         for socket in self.ports {
-            accept(tokio::net::TcpListener::from_std(socket)?, state, stopped);
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            accept(socket, &clear, state, stopped);
+        }
+        for socket in self.tls {
+            let socket = tokio::net::TcpListener::from_std(socket)?;
+            accept(socket, &tls, state, stopped);
         }
         if let Some(socket) = self.unix {
-            accept(tokio::net::UnixListener::from_std(socket)?, state, stopped);
+            let socket = tokio::net::UnixListener::from_std(socket)?;
+            accept(socket, &clear, state, stopped);
         }
         Ok(self.name)
     }
 }
 
+fn clones(sockets: &[TcpListener]) -> io::Result<Vec<TcpListener>> {
+    sockets.iter().map(TcpListener::try_clone).collect()
+}
+
 fn accept<L: Listener + Sync + 'static>(
     listener: L,
+    service: &Http<HttpHandler>,
     state: &Arc<DaemonState>,
     stopped: &watch::Receiver<bool>,
 ) {
     let connections = Arc::clone(&state.connections);
-    let service = Http(HttpHandler(Arc::clone(state)));
-    tokio::spawn(accept::run(listener, connections, service, stopped.clone()));
+    let running = accept::run(listener, connections, service.clone(), stopped.clone());
+    tokio::spawn(running);
 }
 
 /// What the log says of sockets for HTTP.
 const LISTENING: &str = "listening";
 
+/// What the log says of sockets for HTTP within TLS.
+const LISTENING_TLS: &str = "listening with TLS";
+
 /// What the log says of sockets for the agent protocol.
 const ANSWERING_AGENTS: &str = "answering agent-checks";
 
-/// `FileDescriptorName=` of sockets for the agent protocol; all others are for HTTP.
+/// `FileDescriptorName=` of sockets for the agent protocol. All others but [`TLS`] are for HTTP in clear text.
 pub const AGENT: &str = "agent";
+
+/// `FileDescriptorName=` of sockets for HTTP within TLS.
+const TLS: &str = "tls";
 
 /// Takes the passed sockets, or opens those of the command line; the configuration names
 /// the agent's ports where the command line has none, and the unix socket.
@@ -155,11 +177,18 @@ pub fn open(
     } else {
         log::info!("-p and -B are not used: the service manager says where to listen");
     }
+    if sockets.http.tls.is_empty() {
+        sockets.http.tls = bind_all(options, &config.daemon.listen_tls, LISTENING_TLS)?;
+    }
     if sockets.agent.is_empty() {
         let ports = agent_ports(options, config);
         sockets.agent = bind_all(options, ports, ANSWERING_AGENTS)?;
     }
-    Ok(sockets)
+    let has_certificate = config.daemon.tls_cert_file.is_some();
+    match sockets.http.tls.is_empty() || has_certificate {
+        true => Ok(sockets),
+        false => Err(StartError::Setup(SetupError::NoCertificate)),
+    }
 }
 
 /// The command line wins over the configuration.

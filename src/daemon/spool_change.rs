@@ -19,6 +19,7 @@ use super::tokens::Bearer;
 use crate::config::DaemonSettings;
 use crate::http::memory::{BodyBuffer, MemoryPermit, SMALL_REQUEST};
 use crate::http::reply::{self, Reply};
+use crate::http::tls::ClientCertificate;
 use crate::os::logging::Seldom;
 use crate::spool::{Downtime, Key, NameError, ServiceName, Spool, SpoolError};
 
@@ -45,7 +46,7 @@ pub async fn post(
     from: IpAddr,
 ) -> Reply {
     let live = state.live();
-    let who = match permitted(&live, request.headers(), from) {
+    let who = match permitted(&live, &request, from) {
         Ok(who) => who,
         Err(denied) => {
             note_denied(state, &service, from, denied.why);
@@ -131,12 +132,21 @@ impl Denied {
 }
 
 /// Who makes the change, in words.
-fn permitted(live: &Live, headers: &HeaderMap, from: IpAddr) -> Result<String, Denied> {
+fn permitted(live: &Live, request: &Request<Incoming>, from: IpAddr) -> Result<String, Denied> {
+    let headers = request.headers();
     expect_enabled(&live.config.daemon)?;
     expect_allowed(&live.config.daemon, from)?;
     // Before the tokens: a browser may hold one for whoever sits at it.
     expect_no_foreign_page(live, headers)?;
+    let names = &live.config.daemon.remote_spool_certs;
+    if let Some(name) = certificate_name(request, names) {
+        return Ok(format!("{from} with the certificate of {name}"));
+    }
     match live.tokens.bearer(headers) {
+        Bearer::Free if !names.is_empty() => Err(Denied::unauthorized(
+            "it has no certificate of remote_spool_certs",
+            "a spool change needs a client certificate that is known",
+        )),
         Bearer::Free => Ok(from.to_string()),
         Bearer::Holds(name) => Ok(format!("{from} with the token {name}")),
         Bearer::Missing => Err(Denied::unauthorized(
@@ -195,6 +205,12 @@ fn make(spool: &Spool, key: &Key, change: Change, by: &str) -> Result<String, Sp
             Ok(text)
         }
     }
+}
+
+/// Whose certificate the request came with, if it is one of these names'.
+fn certificate_name<'a>(request: &Request<Incoming>, names: &'a [String]) -> Option<&'a str> {
+    let certificate: &ClientCertificate = request.extensions().get()?;
+    certificate.name_among(names)
 }
 
 async fn apply(state: &Arc<DaemonState>, key: Key, mut change: Change, who: &str) -> Reply {

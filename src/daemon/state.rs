@@ -15,6 +15,7 @@ use crate::config::Config;
 use crate::group::CheckContext;
 use crate::http::connections::Connections;
 use crate::http::memory::MemoryBudget;
+use crate::http::tls::TlsServer;
 use crate::ledger::history::{EventKind, HostEvent};
 use crate::ledger::{Ledger, Moment};
 use crate::net::LocalAddresses;
@@ -32,6 +33,8 @@ pub struct Live {
     pub tokens: Tokens,
     /// This host's own addresses.
     pub own: Arc<LocalAddresses>,
+    /// For listeners with TLS.
+    pub(super) tls: Option<Arc<TlsServer>>,
     /// What this host is called.
     pub(super) host: HostNames,
 }
@@ -49,12 +52,14 @@ impl Live {
     ) -> Result<Self, SetupError> {
         let context = room::check_context(&config, Arc::clone(own), Arc::clone(memory));
         let context = context.map_err(SetupError::Tls)?;
+        let tls = room::tls_server(&config).map_err(SetupError::TlsServer)?;
         Ok(Self {
             config: Arc::new(config),
             context: Arc::new(context),
             tokens,
             own: Arc::clone(own),
             host: HostNames::read(),
+            tls,
         })
     }
 

@@ -9,6 +9,7 @@ mod header_timeout;
 mod slow_readers;
 mod table;
 
+use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -21,10 +22,15 @@ use tokio::task::AbortHandle;
 use super::Settings;
 use super::foreign::{FIRST, Foreign, ForeignCounts};
 use super::memory::MemoryBudget;
+use crate::os::cause::cause_text;
+use crate::os::logging::Seldom;
 
 /// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
 /// two. That cannot be seen: they look like those that close their sending side behind the request.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
+
+/// How often failed TLS handshakes are logged.
+static HANDSHAKES: Seldom = Seldom::new();
 
 /// The connections of all listeners.
 pub(crate) struct Connections {
@@ -39,6 +45,7 @@ pub(crate) struct Connections {
     dropped_for_address: AtomicU64,
     turned_away: AtomicU64,
     foreign: ForeignCounts,
+    failed_handshakes: AtomicU64,
     /// Listeners that still accept.
     listeners: AtomicUsize,
     /// Whether the tasks run that enforce the limits.
@@ -61,6 +68,7 @@ impl Connections {
             dropped_for_address: AtomicU64::new(0),
             turned_away: AtomicU64::new(0),
             foreign: ForeignCounts::default(),
+            failed_handshakes: AtomicU64::new(0),
             listeners: AtomicUsize::new(0),
             enforced: AtomicBool::new(false),
             changed: Notify::new(),
@@ -101,6 +109,12 @@ impl Connections {
     #[must_use]
     pub(crate) fn foreign(&self, kind: Foreign) -> u64 {
         self.foreign.get(kind)
+    }
+
+    /// TLS handshakes that failed, but for those that were none.
+    #[must_use]
+    pub(crate) fn failed_handshakes(&self) -> u64 {
+        self.failed_handshakes.load(Ordering::Relaxed)
     }
 
     /// Counts a connection that was closed unread.
@@ -201,6 +215,7 @@ impl Connections {
             asked: AtomicUsize::new(0),
             is_unread: AtomicBool::new(false),
             first: OnceLock::new(),
+            address,
         };
         let task = start(Arc::new(open));
         table.enter(address, task, overdue);
@@ -233,6 +248,8 @@ pub(crate) struct OpenConnection {
     is_unread: AtomicBool,
     /// How it begins; zeros stand for what has not come.
     first: OnceLock<[u8; FIRST]>,
+    /// Where it came from.
+    address: IpAddr,
 }
 
 impl OpenConnection {
@@ -294,8 +311,27 @@ impl OpenConnection {
     }
 
     /// Counts it as one that does not speak what its port does.
-    pub(crate) fn is_foreign(&self, kind: Foreign, from: IpAddr) {
-        self.connections.foreign.add(kind, from);
+    pub(crate) fn is_foreign(&self, kind: Foreign) {
+        self.connections.foreign.add(kind, self.address);
+    }
+
+    /// Counts a TLS handshake that failed. Who sent nothing has only looked whether somebody listens.
+    pub(super) fn failed_handshake(&self, e: &io::Error) {
+        let from = self.address;
+        match self.spoke() {
+            None => {}
+            Some(Foreign::Tls) => {
+                let failed = &self.connections.failed_handshakes;
+                failed.fetch_add(1, Ordering::Relaxed);
+                if let Some(times) = HANDSHAKES.now() {
+                    log::warn!(
+                        "the TLS handshake of {from} failed: {}{times}",
+                        cause_text(e)
+                    );
+                }
+            }
+            Some(kind) => self.is_foreign(kind),
+        }
     }
 
     /// Only the connection's own tasks change it.

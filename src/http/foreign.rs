@@ -65,7 +65,10 @@ impl Foreign {
     /// What happened, and what to do.
     fn hint(self) -> &'static str {
         match self {
-            Self::Tls => "a TLS handshake, but this port is in clear text; check it without TLS",
+            Self::Tls => {
+                "a TLS handshake, but this port is in clear text; check it without TLS, or at a port of \
+                 listen_tls"
+            }
             Self::Proxy => {
                 "a PROXY protocol header, which this port does not take; check it without \
                  (HAProxy: no check-send-proxy)"

@@ -15,6 +15,7 @@ mod reply_body;
 pub(crate) mod server;
 mod settings;
 mod tasks;
+pub(crate) mod tls;
 pub(crate) mod unix;
 mod unpack;
 mod unread;

@@ -24,6 +24,7 @@ use super::foreign::Foreign;
 use super::head_memory::HeadMemory;
 use super::reply::{self, Reply};
 use super::tasks::{AbortOnDrop, Tasks};
+use super::tls::{self, ClientCertificate, TlsServer};
 use super::unread::UnreadTimeout;
 use super::write_timeout::WriteTimeout;
 
@@ -47,6 +48,11 @@ pub(crate) trait Handler: Clone + Send + Sync + 'static {
         true
     }
 
+    /// What a listener with TLS needs, where there is one.
+    fn tls(&self) -> Option<Arc<TlsServer>> {
+        None
+    }
+
     /// Answers one request of a poller.
     fn handle(
         &self,
@@ -58,7 +64,28 @@ pub(crate) trait Handler: Clone + Send + Sync + 'static {
 
 /// Serves a listener by HTTP.
 #[derive(Clone)]
-pub(crate) struct Http<H>(pub(crate) H);
+pub(crate) struct Http<H> {
+    handler: H,
+    has_tls: bool,
+}
+
+impl<H> Http<H> {
+    /// In clear text.
+    pub(crate) fn new(handler: H) -> Self {
+        Self {
+            handler,
+            has_tls: false,
+        }
+    }
+
+    /// Within TLS.
+    pub(crate) fn with_tls(handler: H) -> Self {
+        Self {
+            handler,
+            has_tls: true,
+        }
+    }
+}
 
 impl<S, H> Service<S> for Http<H>
 where
@@ -66,7 +93,7 @@ where
     H: Handler,
 {
     fn admits(&self, peer: IpAddr) -> bool {
-        self.0.admits(peer)
+        self.handler.admits(peer)
     }
 
     async fn serve(self, accepted: Accepted<S>) {
@@ -78,12 +105,20 @@ where
         } = accepted;
         let limit = open.settings().write_timeout;
         let stream = WriteTimeout::new(stream, limit, Arc::clone(&open));
-        let requests = Requests::new(self.0, peer, &open);
+        let requests = Requests::new(self.handler, peer, &open);
+        let unread = requests.unread.clone();
+        let serving = async {
+            match self.has_tls {
+                false => requests.serve(stream, stop).await,
+                // Boxed, so that it takes no part in the memory of each connection.
+                true => Box::pin(requests.serve_tls(stream, stop)).await,
+            }
+        };
         tokio::select! {
             biased;
-            () = requests.serve(stream, stop) => {}
+            () = serving => {}
             () = open.overdue() => {}
-            () = requests.unread.elapsed() => {}
+            () = unread.elapsed() => {}
         }
     }
 }
@@ -98,6 +133,9 @@ struct Requests<H> {
     tasks: Tasks,
     /// For answers over HTTP/2.
     unread: UnreadTimeout,
+    /// The poller's, over TLS.
+    certificate: Option<ClientCertificate>,
+    is_encrypted: bool,
     _end: AbortOnDrop,
 }
 
@@ -111,8 +149,30 @@ impl<H: Handler> Requests<H> {
             open: Arc::clone(open),
             begun: Arc::default(),
             unread: UnreadTimeout::new(limit, tasks.clone()),
+            certificate: None,
+            is_encrypted: false,
             _end: AbortOnDrop(tasks.clone()),
             tasks,
+        }
+    }
+
+    /// Answers them all within TLS.
+    async fn serve_tls<S>(mut self, stream: S, stop: watch::Receiver<bool>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(server) = self.handler.tls() else {
+            return;
+        };
+        let shaken = tokio::select! {
+            biased;
+            shaken = tls::shake_hands(&server, stream, &self.open) => shaken,
+            () = stopped_and_begun(stop.clone(), &self.begun) => None,
+        };
+        if let Some((stream, certificate)) = shaken {
+            self.is_encrypted = true;
+            self.certificate = certificate;
+            self.serve(stream, stop).await;
         }
     }
 
@@ -136,19 +196,24 @@ impl<H: Handler> Requests<H> {
         if let Err(e) = ended {
             let from = self.poller.ip().to_canonical();
             log::debug!("connection of {from}: {e}");
-            note_foreign(&self.open, &*e, from);
+            if !self.is_encrypted {
+                note_foreign(&self.open, &*e);
+            }
         }
     }
 
     /// Answers one. What it needs is its own: over HTTP/2 it is a task.
     fn answer(
         &self,
-        request: Request<Incoming>,
+        mut request: Request<Incoming>,
     ) -> impl Future<Output = Result<Reply, Infallible>> + Send + use<H> {
         self.begun.notify_one();
         let arrived = Instant::now();
         let asked = self.open.busy(arrived);
         let (handler, poller) = (self.handler.clone(), self.poller);
+        if let Some(certificate) = &self.certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         let open = Arc::clone(&self.open);
         let http2 = (request.version() == Version::HTTP_2).then(|| self.unread.clone());
         async move {
@@ -174,12 +239,12 @@ fn has_too_many_headers(request: &Request<Incoming>, settings: &Settings) -> boo
 }
 
 /// Counts a connection that ended because it is none of HTTP.
-fn note_foreign(open: &OpenConnection, e: &(dyn Error + 'static), from: IpAddr) {
+fn note_foreign(open: &OpenConnection, e: &(dyn Error + 'static)) {
     let is_parse = e.downcast_ref().is_some_and(hyper::Error::is_parse);
     match open.spoke() {
         // A fault in a request, or a request that is too large.
         None | Some(Foreign::Http) => {}
-        Some(kind) if is_parse => open.is_foreign(kind, from),
+        Some(kind) if is_parse => open.is_foreign(kind),
         Some(_) => {}
     }
 }

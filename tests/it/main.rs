@@ -48,6 +48,7 @@ mod instances;
 mod kept;
 mod known_pollers;
 mod limits;
+mod listen_tls;
 mod listeners;
 mod login_to;
 mod mariadb;

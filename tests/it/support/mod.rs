@@ -1,6 +1,7 @@
 //! What the tests share: running the binary and the daemon, servers to check, temporary folders, waiting for a
 //! condition.
 
+pub mod authority;
 pub mod balancer;
 pub mod browser;
 pub mod cases;

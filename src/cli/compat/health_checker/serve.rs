@@ -54,7 +54,12 @@ pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
     let connections = Connections::new(most, config.http, memory);
     let connections = Arc::new(connections);
     let (stopping, stopped) = watch::channel(false);
-    let accepting = accept::run(socket, Arc::clone(&connections), Http(handler), stopped);
+    let accepting = accept::run(
+        socket,
+        Arc::clone(&connections),
+        Http::new(handler),
+        stopped,
+    );
     tokio::spawn(accepting);
     signals.any().await;
     log::info!("stopping");

@@ -71,6 +71,11 @@ fn connections(page: &mut Exposition, connections: &Connections) {
         "Connections from outside allow_from.",
         connections.turned_away(),
     );
+    page.counter(
+        "hacheck_tls_handshakes_failed_total",
+        "TLS handshakes of pollers that failed.",
+        connections.failed_handshakes(),
+    );
     page.metric(
         "hacheck_connections_foreign_total",
         "counter",

@@ -1,0 +1,189 @@
+//! TLS towards pollers: rustls' defaults, with HTTP/2 or HTTP/1 as the poller prefers.
+//!
+//! Rule: a client's certificate is asked for where there are authorities for it, and never demanded; one that they did not
+//! sign ends the handshake.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
+use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
+use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::rustls::server::WebPkiClientVerifier;
+use tokio_rustls::rustls::server::danger::ClientCertVerifier;
+use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::server::TlsStream;
+use webpki::EndEntityCert;
+
+use super::connections::OpenConnection;
+use crate::os::cause::cause_text;
+use crate::os::reading::{FileError, read_regular};
+
+/// Most bytes of a file with certificates or a key.
+const FILE_MAX: u64 = 1 << 20;
+
+/// Where certificates and the key are, as the settings have them.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct TlsFiles<'a> {
+    /// The certificate, and those between it and its authority.
+    pub(crate) certificate: &'a Path,
+    pub(crate) key: &'a Path,
+    /// The authorities of clients' certificates.
+    pub(crate) client_authorities: Option<&'a Path>,
+}
+
+/// What listeners with TLS need. A connection keeps that with which it began.
+pub(crate) struct TlsServer(TlsAcceptor);
+
+/// The names in a client's certificate, which was verified: its subject alternative names of DNS and URI.
+#[derive(Clone)]
+pub(crate) struct ClientCertificate(Arc<[String]>);
+
+impl ClientCertificate {
+    /// The first of these names that is one of the certificate's.
+    pub(crate) fn name_among<'a>(&self, names: &'a [String]) -> Option<&'a str> {
+        let known = |name: &&String| self.0.contains(name);
+        names.iter().find(known).map(String::as_str)
+    }
+}
+
+impl TlsServer {
+    /// Reads the files.
+    ///
+    /// # Errors
+    /// Which of them cannot be used, and why.
+    pub(crate) fn load(files: &TlsFiles<'_>, http2: bool) -> Result<Self, TlsServerError> {
+        let fault = |setting, file: &Path| {
+            let file = file.to_owned();
+            move |fault| TlsServerError {
+                setting,
+                file,
+                fault,
+            }
+        };
+        let certificates =
+            certificates(files.certificate).map_err(fault("tls_cert_file", files.certificate))?;
+        let key = key(files.key).map_err(fault("tls_key_file", files.key))?;
+        let provider = Arc::new(ring::default_provider());
+        let versions = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(TlsFault::Library)
+            .map_err(fault("tls_cert_file", files.certificate))?;
+        let builder = match files.client_authorities {
+            None => versions.with_no_client_auth(),
+            Some(file) => {
+                let verifier = verifier(file, provider);
+                versions
+                    .with_client_cert_verifier(verifier.map_err(fault("tls_client_ca_file", file))?)
+            }
+        };
+        let mut config = builder
+            .with_single_cert(certificates, key)
+            .map_err(TlsFault::Library)
+            .map_err(fault("tls_key_file", files.key))?;
+        config.alpn_protocols = match http2 {
+            true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+            false => vec![b"http/1.1".to_vec()],
+        };
+        Ok(Self(TlsAcceptor::from(Arc::new(config))))
+    }
+}
+
+/// Shakes hands with a poller. What went wrong is counted and logged; there is nobody else to tell.
+pub(super) async fn shake_hands<S>(
+    server: &TlsServer,
+    stream: S,
+    open: &OpenConnection,
+) -> Option<(TlsStream<S>, Option<ClientCertificate>)>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    match server.0.accept(stream).await {
+        Ok(stream) => {
+            let certificate = client_certificate(&stream);
+            Some((stream, certificate))
+        }
+        Err(e) => {
+            open.failed_handshake(&e);
+            None
+        }
+    }
+}
+
+fn client_certificate<S>(stream: &TlsStream<S>) -> Option<ClientCertificate> {
+    let (_, session) = stream.get_ref();
+    let certificate = session.peer_certificates()?.first()?;
+    let certificate = EndEntityCert::try_from(certificate).ok()?;
+    let names = certificate.valid_dns_names();
+    let names = names.chain(certificate.valid_uri_names());
+    Some(ClientCertificate(names.map(str::to_owned).collect()))
+}
+
+fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+    let text = read_regular(file, FILE_MAX).map_err(TlsFault::Read)?;
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
+    let all = all.map_err(TlsFault::Pem)?;
+    match all.is_empty() {
+        true => Err(TlsFault::Pem(pem::Error::NoItemsFound)),
+        false => Ok(all),
+    }
+}
+
+fn key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsFault> {
+    let text = read_regular(file, FILE_MAX).map_err(TlsFault::Read)?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(TlsFault::Pem)
+}
+
+fn verifier(
+    file: &Path,
+    provider: Arc<CryptoProvider>,
+) -> Result<Arc<dyn ClientCertVerifier>, TlsFault> {
+    let mut roots = RootCertStore::empty();
+    for certificate in certificates(file)? {
+        roots.add(certificate).map_err(TlsFault::Library)?;
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        .allow_unauthenticated()
+        .build();
+    verifier.map_err(|_| TlsFault::Pem(pem::Error::NoItemsFound))
+}
+
+/// Why a file for TLS cannot be used.
+#[derive(Debug)]
+pub struct TlsServerError {
+    setting: &'static str,
+    file: PathBuf,
+    fault: TlsFault,
+}
+
+#[derive(Debug)]
+enum TlsFault {
+    Read(FileError),
+    Pem(pem::Error),
+    Library(tokio_rustls::rustls::Error),
+}
+
+impl fmt::Display for TlsServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.setting {
+            "tls_key_file" => {
+                "the private key, without a passphrase, of the certificate in tls_cert_file"
+            }
+            _ => "certificates in PEM form",
+        };
+        let (setting, file) = (self.setting, self.file.display());
+        write!(f, "{setting}: cannot use {file}: ")?;
+        match &self.fault {
+            TlsFault::Read(e) => e.fmt(f)?,
+            TlsFault::Pem(pem::Error::NoItemsFound) => f.write_str("there is none in it")?,
+            TlsFault::Pem(e) => f.write_str(&cause_text(e))?,
+            TlsFault::Library(e) => f.write_str(&cause_text(e))?,
+        }
+        write!(f, "; it must hold {what}, and be readable by hacheck")
+    }
+}
+
+impl std::error::Error for TlsServerError {}
