@@ -40,6 +40,7 @@ mod smtp;
 mod target;
 mod tcp;
 mod tls;
+mod tls_handshake;
 mod trace;
 mod url;
 mod zookeeper;
@@ -70,6 +71,7 @@ pub const PROTOCOLS: &[Protocol] = &[
     http::HTTP,
     http::HTTPS,
     tcp::TCP,
+    tls_handshake::TLS,
     mysql::MYSQL,
     postgres::POSTGRES,
     redis::REDIS,

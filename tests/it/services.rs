@@ -271,6 +271,29 @@ fn a_mail_server_is_asked_over_tls_from_the_start_and_by_starttls() {
     ask(strict, &format!("/smtps/mail/{secure}")).has(503, "TLS handshake failed");
 }
 
+/// The certificates of tests end in two days.
+#[test]
+fn the_tls_check_shakes_hands_and_looks_at_the_certificates_end() {
+    let folder = TempDir::new();
+    let tls = tls_server(folder.path());
+    let port = peer(move |stream| {
+        let mut stream = over_tls(&tls, stream);
+        stream.read_to_end(&mut Vec::new()).map(drop)
+    });
+    let path = format!("/tls/web/{port}");
+    check(&path).has(200, "TLS 1.3, the certificate ends in ");
+    check(&format!("{path}?min_days=1")).has(200, "TLS 1.3, the certificate ends in ");
+    check(&format!("{path}?min_days=14")).has(503, " days, less than 14 days");
+    check(&format!("{path}?min_days=soon")).has(400, "min_days is a number of whole days");
+    check(&format!("{path}?days=3")).has(400, "unknown option 'days'");
+    ask("tls_verify: true", &path).has(503, "TLS handshake failed");
+    let ca = shown(&folder.path().join("cert.pem"));
+    let trusting = format!("services: {{web: {{tls: {{verify: true, ca_file: {ca}}}}}}}");
+    ask(&trusting, &path).has(200, "TLS 1.3, the certificate ends in ");
+    let mute = scripted(b"220 hello\r\n", &[]);
+    check(&format!("/tls/web/{mute}")).has(503, "TLS handshake failed");
+}
+
 #[test]
 fn a_server_that_has_no_starttls_or_adds_words_to_its_answer_fails() {
     let starttls = "services: {mail: {tls: {starttls: true}}}";
