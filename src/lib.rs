@@ -41,7 +41,7 @@
 //! 1. [`http`] accepts the connection and hands each request to `daemon::handler`. `poll::route` turns method and path
 //!    into a check, a page, or 404 or 405.
 //! 2. `poll::headers` reads what the balancer says of itself, `poll::target` names host, port and request to check. That
-//!    makes one `Poll`. Each face makes one: HTTP, the agent, a group's own listener, `hacheck probe`.
+//!    makes one `Poll`. Each face makes one: HTTP, the agent, gRPC, a group's own listener, `hacheck probe`.
 //! 3. `poll::note` notes in the [`ledger`] who asks for what, and learns whether the poller is established: whether it asks
 //!    the same at a steady pace. That decides which places its check may take, and whose probe it may join.
 //! 4. `poll::decide` asks the spool first: `all`, the service, the instance ([`spool::Gate::closed`] ranks their

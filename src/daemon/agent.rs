@@ -15,8 +15,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use hyper::header::{HeaderMap, HeaderValue};
-use hyper::{Method, Uri};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{self, timeout, timeout_at};
@@ -24,16 +22,17 @@ use tokio::time::{self, timeout, timeout_at};
 use super::handler;
 use super::poll::Poll;
 use super::poll::decide::Verdict;
-use super::poll::route::{self, CheckPath, Route};
+use super::poll::named::{NAME_MAX, Named, NamedError};
 use super::state::DaemonState;
 use crate::http::accept::{Accepted, Service};
 use crate::http::connections::OpenConnection;
 use crate::http::foreign::Foreign;
 use crate::http::phrase::reason_phrase;
 use crate::ledger::Face;
+use crate::names::text::beginning;
 use crate::os::cause::cause_text;
 use crate::probe::Outcome;
-use crate::spool::{ALL, Downtime, Key, Mark};
+use crate::spool::{Downtime, Mark};
 
 /// How long a balancer may be silent before it is taken for one without `agent-send`.
 const SILENCE: Duration = Duration::from_millis(100);
@@ -41,8 +40,8 @@ const SILENCE: Duration = Duration::from_millis(100);
 /// How long a line may take to arrive.
 const LINE: Duration = Duration::from_secs(1);
 
-/// Longest line, in bytes.
-const LINE_MAX: usize = 1024;
+/// Most characters of a line that a complaint repeats.
+const SHOWN_MAX: usize = 300;
 
 /// How long the answer may take to be written.
 const WRITE: Duration = Duration::from_secs(5);
@@ -110,13 +109,24 @@ async fn decide(
     from: IpAddr,
     arrived: Instant,
 ) -> Result<String, String> {
-    let line = AgentLine::parse(line)?;
-    let (path, headers) = line.check()?;
+    let named = named(line)?;
+    let (path, headers) = named.check().map_err(|e| fault(line, &e))?;
     let live = state.live();
     let mut poll = Poll::new(Face::Agent, from, &path, &headers, &live, arrived);
     let verdict = poll.decide(state, &live).await;
     poll.answered(state, &verdict, 0);
     Ok(said(&verdict, live.config.daemon.agent_weights))
+}
+
+/// What a line asks for.
+fn named(line: &[u8]) -> Result<Named, String> {
+    let text = str::from_utf8(line).map_err(|_| "agent-send is not text".to_owned())?;
+    Named::parse(text.trim()).map_err(|e| fault(line, &e))
+}
+
+fn fault(line: &[u8], e: &NamedError) -> String {
+    let line = String::from_utf8_lossy(line);
+    format!("agent-send {:?}: {e}", beginning(line.trim(), SHOWN_MAX))
 }
 
 /// The line, without its end; empty when nothing came.
@@ -155,79 +165,8 @@ fn is_whole(line: &mut Vec<u8>) -> bool {
             line.truncate(end);
             true
         }
-        None => line.len() > LINE_MAX,
+        None => line.len() > NAME_MAX,
     }
-}
-
-/// What an agent asks for.
-#[derive(Debug)]
-enum AgentLine {
-    /// A check, by its path as over HTTP.
-    Path(Uri),
-    /// A service or an instance: the spool alone.
-    Spool(Key),
-}
-
-impl AgentLine {
-    fn parse(line: &[u8]) -> Result<Self, String> {
-        let text = str::from_utf8(line).map_err(|_| "agent-send is not text".to_owned())?;
-        let text = text.trim();
-        if text.len() > LINE_MAX {
-            return Err(format!("agent-send is over {LINE_MAX} bytes"));
-        }
-        if text.contains('/') {
-            return Self::parse_path(text);
-        }
-        let name = if text.is_empty() { ALL } else { text };
-        let key = Key::parse(name).map_err(|e| format!("agent-send {text:?}: {e}"))?;
-        Ok(Self::Spool(key))
-    }
-
-    fn parse_path(text: &str) -> Result<Self, String> {
-        let slash = if text.starts_with('/') { "" } else { "/" };
-        match format!("{slash}{text}").parse() {
-            Ok(uri) => Ok(Self::Path(uri)),
-            Err(e) => Err(format!("agent-send {text:?}: {e}")),
-        }
-    }
-
-    /// The check, and headers that name the host of an instance, as nerve does.
-    fn check(&self) -> Result<(CheckPath<'_>, HeaderMap), String> {
-        match self {
-            Self::Path(uri) => Ok((check_path(uri)?, HeaderMap::new())),
-            Self::Spool(key) => Ok((spool_path(key), naming_host(key))),
-        }
-    }
-}
-
-fn check_path(uri: &Uri) -> Result<CheckPath<'_>, String> {
-    match route::parse(&Method::GET, uri.path(), uri.query()) {
-        Ok(Route::Check(path)) => Ok(path),
-        _ => Err(format!(
-            "agent-send {:?} is no check; write one such as http/web/8080/health",
-            uri.to_string()
-        )),
-    }
-}
-
-fn spool_path(key: &Key) -> CheckPath<'_> {
-    CheckPath {
-        protocol: None,
-        service: key.service_name().clone(),
-        port: key.port(),
-        rest: "",
-        query: None,
-    }
-}
-
-fn naming_host(key: &Key) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    if let Some(host) = key.host()
-        && let Ok(host) = HeaderValue::from_str(host)
-    {
-        headers.insert("x-nerve-check-ip", host);
-    }
-    headers
 }
 
 /// The answer's line, without its end.
@@ -286,8 +225,8 @@ mod tests {
     use super::*;
 
     fn asked(line: &str) -> Result<(Option<&'static str>, String, Option<u16>), String> {
-        let line = AgentLine::parse(line.as_bytes())?;
-        let (check, _) = line.check()?;
+        let line = named(line.as_bytes())?;
+        let (check, _) = line.check().map_err(|e| e.to_string())?;
         Ok((
             check.protocol.map(|p| p.name),
             check.service.to_string(),
@@ -322,8 +261,8 @@ mod tests {
         ] {
             assert!(asked(bad).is_err(), "{bad:?}: {:?}", asked(bad));
         }
-        assert!(AgentLine::parse(&[b'x'; 2000]).is_err());
-        assert!(AgentLine::parse(b"\xff").is_err());
+        assert!(named(&[b'x'; 2000]).is_err());
+        assert!(named(b"\xff").is_err());
     }
 
     #[test]

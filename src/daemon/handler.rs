@@ -11,7 +11,7 @@ use hyper::{Request, StatusCode};
 use super::poll::route::{self, CheckPath, Refusal, Route};
 use super::poll::{Poll, answer};
 use super::state::DaemonState;
-use super::{pages, spool_change};
+use super::{grpc, pages, spool_change};
 use crate::http::reply::{self, Reply};
 use crate::http::server::Handler;
 use crate::http::tls::TlsServer;
@@ -72,6 +72,9 @@ async fn respond(
     from: IpAddr,
     arrived: Instant,
 ) -> Reply {
+    if grpc::is_call(&request) {
+        return Box::pin(grpc::answer(state, request, from, arrived)).await;
+    }
     let uri = request.uri();
     let route = match route::parse(request.method(), uri.path(), uri.query()) {
         Ok(route) => route,

@@ -11,6 +11,7 @@ mod event_log;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod groups;
+mod grpc;
 mod handler;
 mod host_watch;
 mod memory_watch;

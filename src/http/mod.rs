@@ -4,6 +4,7 @@ pub(crate) mod accept;
 pub(crate) mod client;
 pub(crate) mod connections;
 pub(crate) mod foreign;
+pub(crate) mod grpc;
 pub(crate) mod h2;
 mod head_memory;
 pub mod memory;

@@ -12,11 +12,20 @@ use hyper::header::{
     HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Response, StatusCode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
 /// Who may read an answer: pages of other hosts may not.
 pub(crate) const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+
+/// What does not stand as it is in a message of gRPC (gRPC over HTTP2, "Responses").
+const IN_GRPC_MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
+
+use super::grpc::Code;
 use super::memory::{MemoryBudget, MemoryFull};
 use super::page_text::PageText;
 use super::phrase::reason_phrase;
@@ -100,6 +109,39 @@ pub(crate) fn method_not_allowed(allowed: &'static str) -> Reply {
         .headers_mut()
         .insert(ALLOW, HeaderValue::from_static(allowed));
     reply
+}
+
+/// 405 to what is not HTTP/2: no method would work.
+#[must_use]
+pub(crate) fn needs_http2(body: &'static str) -> Reply {
+    let reply = text(StatusCode::METHOD_NOT_ALLOWED, body);
+    with(reply, ALLOW, HeaderValue::from_static(""))
+}
+
+/// A message of gRPC, in a frame.
+#[must_use]
+pub(crate) fn grpc(frame: Bytes) -> Reply {
+    let mut reply = Response::new(ReplyBody::with_trailers(frame, status_of(Code::Ok)));
+    reply.headers_mut().insert(CONTENT_TYPE, GRPC);
+    reply
+}
+
+/// The status of a call that is not answered, and why, in the headers alone (gRPC over HTTP2, "Trailers-Only").
+#[must_use]
+pub(crate) fn grpc_status(code: Code, text: &str) -> Reply {
+    let mut reply = Response::new(ReplyBody::default());
+    *reply.headers_mut() = status_of(code);
+    reply.headers_mut().insert(CONTENT_TYPE, GRPC);
+    let message = utf8_percent_encode(text, IN_GRPC_MESSAGE).to_string();
+    // What is encoded is always a value.
+    if let Ok(message) = HeaderValue::try_from(message) {
+        reply.headers_mut().insert(GRPC_MESSAGE, message);
+    }
+    reply
+}
+
+fn status_of(code: Code) -> HeaderMap {
+    HeaderMap::from_iter([(GRPC_STATUS, HeaderValue::from(code as u16))])
 }
 
 /// What is told of an answer to HEAD: all but the body.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
+use hyper::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
+use tokio::sync::oneshot;
 
 use super::memory::{MemoryBudget, MemoryFull, SMALL_ANSWER};
 use super::page_text::PageText;
@@ -18,6 +20,25 @@ pub(crate) struct ReplyBody {
     place: Place,
     /// A page, and which of its pieces is sent next.
     page: Option<(Arc<PageText>, usize)>,
+    /// What comes behind the bytes, over HTTP/2.
+    trailers: Option<Box<HeaderMap>>,
+    /// Dropped when all is sent.
+    unsent: Option<Unsent>,
+}
+
+/// Somebody waits until the last of its copies is dropped.
+pub(super) type Unsent = Arc<oneshot::Sender<()>>;
+
+/// Bytes that are not sent yet.
+struct UnsentBytes {
+    bytes: Bytes,
+    _unsent: Unsent,
+}
+
+impl AsRef<[u8]> for UnsentBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 /// The place of an answer in the memory budget.
@@ -38,16 +59,32 @@ impl ReplyBody {
         Self {
             bytes,
             place,
-            page: None,
+            ..Self::default()
+        }
+    }
+
+    /// A few bytes and trailers.
+    pub(super) fn with_trailers(bytes: Bytes, trailers: HeaderMap) -> Self {
+        Self {
+            trailers: Some(Box::new(trailers)),
+            ..Self::new(bytes, Place::Had)
+        }
+    }
+
+    /// The same, with somebody who waits until it is sent.
+    pub(super) fn waited_for(self, unsent: Unsent) -> Self {
+        Self {
+            unsent: Some(unsent),
+            ..self
         }
     }
 
     /// A page, piece by piece.
     pub(super) fn page(text: Arc<PageText>) -> Self {
         Self {
-            bytes: Bytes::new(),
             place: Place::Had,
             page: Some((text, 0)),
+            ..Self::default()
         }
     }
 
@@ -67,12 +104,19 @@ impl ReplyBody {
         }
     }
 
-    /// The same place with other bytes; of nothing there is nothing to be changed.
-    pub(super) fn map_bytes(self, change: impl FnOnce(Bytes) -> Bytes) -> Self {
-        match self.bytes.is_empty() {
-            true => self,
-            false => Self::new(change(self.bytes), self.place),
-        }
+    /// The next bytes to be sent.
+    fn next_bytes(&mut self) -> Option<Bytes> {
+        let bytes = match self.bytes.is_empty() {
+            true => self.piece()?,
+            false => std::mem::take(&mut self.bytes),
+        };
+        let Some(unsent) = &self.unsent else {
+            return Some(bytes);
+        };
+        Some(Bytes::from_owner(UnsentBytes {
+            bytes,
+            _unsent: Arc::clone(unsent),
+        }))
     }
 
     /// Gives it a place for as long as it waits to be sent. A small one needs none.
@@ -89,8 +133,11 @@ impl ReplyBody {
             Place::Due => permit.cover(size),
             Place::Wanted | Place::Had => permit.grow_to(size)?,
         }
-        let bytes = permit.hold(self.bytes.into());
-        Ok(Self::new(bytes, Place::Had))
+        Ok(Self {
+            bytes: permit.hold(self.bytes.into()),
+            place: Place::Had,
+            ..self
+        })
     }
 }
 
@@ -102,16 +149,15 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        let bytes = std::mem::take(&mut self.bytes);
-        let data = match bytes.is_empty() {
-            true => self.piece(),
-            false => Some(bytes),
+        let frame = match self.next_bytes() {
+            Some(bytes) => Some(Frame::data(bytes)),
+            None => self.trailers.take().map(|t| Frame::trailers(*t)),
         };
-        Poll::Ready(data.map(|data| Ok(Frame::data(data))))
+        Poll::Ready(frame.map(Ok))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_empty() && self.rest_of_page() == 0
+        self.bytes.is_empty() && self.rest_of_page() == 0 && self.trailers.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

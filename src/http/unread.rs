@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use hyper::rt::Executor as _;
 use tokio::sync::{Notify, oneshot};
 
@@ -43,25 +42,6 @@ impl UnreadTimeout {
                 overdue.notify_one();
             }
         });
-        reply.map(|body| {
-            body.map_bytes(|bytes| {
-                Bytes::from_owner(Watched {
-                    bytes,
-                    _unsent: unsent,
-                })
-            })
-        })
-    }
-}
-
-/// Bytes that tell when they are dropped.
-struct Watched {
-    bytes: Bytes,
-    _unsent: oneshot::Sender<()>,
-}
-
-impl AsRef<[u8]> for Watched {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        reply.map(|body| body.waited_for(Arc::new(unsent)))
     }
 }

@@ -16,6 +16,8 @@ pub enum Face {
     Agent,
     /// A group's own listener.
     GroupListener,
+    /// gRPC's health protocol.
+    GrpcHealth,
 }
 
 impl Face {
@@ -25,6 +27,7 @@ impl Face {
             Self::Http => "",
             Self::Agent => "agent ",
             Self::GroupListener => "listener ",
+            Self::GrpcHealth => "grpc-health ",
         }
     }
 }

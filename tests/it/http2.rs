@@ -133,8 +133,14 @@ fn a_connection_without_a_whole_request_is_closed_in_time() {
 fn an_answer_that_is_left_unread_ends_the_connection_though_others_are_read() {
     let config = "write_timeout: 0.5\nheader_timeout: 3600\n";
     let daemon = Daemon::with_config(config);
+    for path in ["/metrics", "/status", "/overview", "/ui"] {
+        leave_unread(&daemon, path);
+    }
+}
+
+fn leave_unread(daemon: &Daemon, path: &str) {
     let mut raw = Raw::to(daemon.address, &[NO_WINDOW]);
-    let stalled = raw.ask("GET", "/metrics").unwrap();
+    let stalled = raw.ask("GET", path).unwrap();
     raw.wait_for(|f| f.kind == HEADERS && f.stream == stalled);
     // Answers without a body go on.
     while let Some(stream) = raw.ask("HEAD", "/healthz") {

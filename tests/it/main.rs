@@ -36,6 +36,7 @@ mod exec;
 mod fairness;
 mod groups;
 mod grpc;
+mod grpc_health;
 mod haproxy_probe;
 mod health_checker;
 mod heartbeat;

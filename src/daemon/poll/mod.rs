@@ -10,6 +10,7 @@ pub(super) mod answer;
 pub(super) mod decide;
 pub(super) mod entries;
 pub(super) mod headers;
+pub(super) mod named;
 mod note;
 pub(super) mod route;
 pub(super) mod target;

@@ -3,7 +3,7 @@
 //! By hand over HTTP/2 (gRPC over HTTP2, "Outgoing" and "Incoming"; health.proto): one request with one string, one
 //! answer with one number. The status stands in the trailers, or in the headers when there is nothing else.
 
-mod message;
+mod codes;
 
 use bytes::Bytes;
 use http_body_util::Full;
@@ -15,9 +15,10 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::connection::Connection;
 use super::{Outcome, Probe, Protocol, QueryError, Request, Target, login, options, settle, tls};
 use crate::http::client;
+use crate::http::grpc::{self, CHECK, HealthCheckRequest, HealthCheckResponse};
 use crate::http::h2::{self, H2Response};
 use crate::names::text::beginning;
-use message::{code_name, message, serving_status};
+use codes::code_name;
 
 /// The row of `grpc`.
 pub(super) const GRPC: Protocol = Protocol {
@@ -43,9 +44,6 @@ const BODY_MAX: usize = 16 << 10;
 
 /// Most characters of a server's message that are answered.
 const MESSAGE_MAX: usize = 300;
-
-/// What is called.
-const METHOD: &str = "/grpc.health.v1.Health/Check";
 
 /// The service that the query string names; empty for the server as a whole.
 fn service(query: &str) -> Result<String, QueryError> {
@@ -84,16 +82,19 @@ fn request(
     probe: &Probe<'_>,
     service: &str,
 ) -> Result<hyper::Request<Full<Bytes>>, hyper::http::Error> {
+    let frame = grpc::framed(&HealthCheckRequest {
+        service: service.to_owned(),
+    });
     let scheme = if is_encrypted(probe) { "https" } else { "http" };
     let Target { host, port, .. } = probe.target;
     hyper::Request::builder()
         .method(Method::POST)
         .version(Version::HTTP_2)
-        .uri(format!("{scheme}://{host}:{port}{METHOD}"))
+        .uri(format!("{scheme}://{host}:{port}{CHECK}"))
         .header(CONTENT_TYPE, "application/grpc")
         .header(TE, "trailers")
         .header(USER_AGENT, concat!("hacheck/", env!("CARGO_PKG_VERSION")))
-        .body(Full::new(message(service)))
+        .body(Full::new(frame))
 }
 
 async fn exchange<S>(
@@ -118,11 +119,12 @@ fn judge(probe: &Probe<'_>, response: &H2Response) -> Result<Outcome, Outcome> {
         Some(code) => return Err(probe.failed(refusal(code, response))),
         None => return Err(probe.failed("the answer has no grpc-status")),
     }
-    judge_status(probe, serving_status(&response.body))
+    let answer: Option<HealthCheckResponse> = grpc::unframed(&response.body);
+    judge_status(probe, answer.map(|answer| answer.status))
 }
 
 /// The names stand in health.proto; `None` is no answer to the question.
-fn judge_status(probe: &Probe<'_>, status: Option<u64>) -> Result<Outcome, Outcome> {
+fn judge_status(probe: &Probe<'_>, status: Option<i32>) -> Result<Outcome, Outcome> {
     let cause = match status {
         Some(1) => return Ok(Outcome::healthy("SERVING")),
         Some(0) => "UNKNOWN",
