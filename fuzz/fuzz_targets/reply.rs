@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hacheck::net::Host;
-use hacheck::probe::{self, Asker, Context, Headers, PROTOCOLS, Capacity, Secret, Settings, Target, Trace};
+use hacheck::probe::{self, Asker, Context, Headers, PROTOCOLS, Capacity, Secret, ProbeSettings, Target, Trace};
 use hacheck::net::LocalAddresses;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -36,7 +36,7 @@ fn bench() -> Bench {
     let listener = UnixListener::bind(&path).unwrap();
     drop(_entered);
     let secret = || Some(Secret::new("s3cret".into()));
-    let settings = Settings {
+    let settings = ProbeSettings {
         sockets: [("web".to_owned(), path)].into(),
         healthcheck_timeout: Duration::from_millis(300),
         redis_password: secret(),
@@ -44,7 +44,7 @@ fn bench() -> Bench {
         mysql_password: secret(),
         postgres_username: Some("user".into()),
         postgres_password: secret(),
-        ..Settings::default()
+        ..ProbeSettings::default()
     };
     let room = Capacity {
         probes: 64,

@@ -11,7 +11,7 @@ use std::time::Instant;
 use foldhash::fast::RandomState;
 use tokio::sync::watch;
 
-use super::Settings;
+use super::CheckSettings;
 use super::key::CacheKey;
 use crate::probe::{Outcome, Rank};
 
@@ -125,7 +125,7 @@ pub struct Cache {
 }
 
 struct Inner {
-    settings: Settings,
+    settings: CheckSettings,
     entries: HashMap<CacheKey, CacheEntry, RandomState>,
     /// Keys of stored results, the first one stored first; a key stands here with the number of its result.
     order: VecDeque<(CacheKey, u64)>,
@@ -184,7 +184,7 @@ impl StoredResult {
 impl Cache {
     /// An empty cache.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &CheckSettings) -> Self {
         let inner = Inner {
             settings: settings.clone(),
             entries: HashMap::default(),
@@ -199,7 +199,7 @@ impl Cache {
     }
 
     /// Changes the limits. Results are forgotten when they would now count for another time.
-    pub fn set(&self, settings: &Settings) {
+    pub fn set(&self, settings: &CheckSettings) {
         let mut inner = self.lock();
         if inner.settings.cache_time != settings.cache_time {
             inner.clear();

@@ -123,7 +123,7 @@ fn names_virtual_host(host: &HeaderValue) -> bool {
 mod tests {
     use super::*;
     use crate::net::{LoginTo, Ports};
-    use crate::probe::{Protocol, Settings};
+    use crate::probe::{ProbeSettings, Protocol};
     use crate::settings::Secret;
 
     fn key_of(protocol: &str, path: &str) -> Result<CacheKey, Outcome> {
@@ -131,7 +131,7 @@ mod tests {
             protocol: Protocol::find(protocol).unwrap(),
             target: Arc::new(Target::local(1, path)),
         };
-        CacheKey::of(&check, &Context::plain(Settings::default()))
+        CacheKey::of(&check, &Context::plain(ProbeSettings::default()))
     }
 
     #[test]
@@ -166,11 +166,11 @@ mod tests {
 
     #[test]
     fn a_group_shares_results_with_pollers_where_they_may_ask_too() {
-        let context = Context::plain(Settings {
+        let context = Context::plain(ProbeSettings {
             redis_password: Some(Secret::new("hunter2".into())),
             allowed_ports: vec![Ports::parse("6379-8000").unwrap()],
             login_to: vec![LoginTo::LOCAL],
-            ..Settings::default()
+            ..ProbeSettings::default()
         });
         for (protocol, port, shared) in [
             ("tcp", 7000, true),

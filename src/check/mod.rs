@@ -14,7 +14,7 @@ use std::time::Instant;
 
 use self::cache::{Cache, Lookup, RunningProbe, Ticket, Wanted};
 use self::key::CacheKey;
-pub use self::settings::Settings;
+pub use self::settings::CheckSettings;
 use self::waiting::WaitingRequests;
 use crate::group::{
     self, CheckContext, CheckRunner, Group, GroupResult, GroupStates, RunningCheck,
@@ -41,7 +41,7 @@ pub struct Checker {
 impl Checker {
     /// Nothing is stored yet.
     #[must_use]
-    pub fn new(settings: &Settings, observer: Arc<Observer>) -> Self {
+    pub fn new(settings: &CheckSettings, observer: Arc<Observer>) -> Self {
         Self {
             cache: Arc::new(Cache::new(settings)),
             observer,

@@ -6,7 +6,7 @@ use crate::settings::{bytes, count, seconds_or_ever, settings};
 
 settings! {
     /// How long results count, and how many are kept and waited for.
-    pub struct Settings {
+    pub struct CheckSettings {
         /// How long a result counts, from its end. 0 keeps none, yet polls at the same time still share one probe;
         /// `.inf` keeps results for ever.
         cache_time: Option<Duration> = Some(Duration::from_secs(10)), seconds_or_ever();

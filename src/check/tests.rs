@@ -20,10 +20,10 @@ async fn a_probe_that_panics_fails_its_check_and_no_other() {
         },
     };
     let context = Arc::new(CheckContext {
-        probes: Context::plain(probe::Settings::default()),
+        probes: Context::plain(probe::ProbeSettings::default()),
         groups: group::Groups::default(),
     });
-    let checker = Checker::new(&Settings::default(), Arc::new(|_, _, _| {})).fresh();
+    let checker = Checker::new(&CheckSettings::default(), Arc::new(|_, _, _| {})).fresh();
     let ask = async |path: &str| {
         let check = Check {
             protocol: &PANICS,

@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use super::Config;
 use crate::group::GroupCheck;
 use crate::net::{Host, LoginTo};
-use crate::probe::{Login, PROTOCOLS, Protocol, Settings, Travel};
+use crate::probe::{Login, PROTOCOLS, ProbeSettings, Protocol, Travel};
 use crate::settings::Fields;
 
 /// Which ports passwords go to, where credentials are set and `login_to` is not.
-pub(super) fn note(settings: &Settings, fields: &Fields<'_>) -> Option<String> {
+pub(super) fn note(settings: &ProbeSettings, fields: &Fields<'_>) -> Option<String> {
     let places: Vec<String> = logins(settings)
         .map(|(p, login)| place(p, &login))
         .collect();
@@ -46,7 +46,7 @@ fn warn_at(fields: &Fields<'_>, key: &str, texts: BTreeSet<String>) {
     }
 }
 
-fn to_places(settings: &Settings) -> BTreeSet<String> {
+fn to_places(settings: &ProbeSettings) -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
     let places = settings.login_to.iter();
     for place in places.filter(|place| !place.stays_here()) {
@@ -60,7 +60,7 @@ fn to_places(settings: &Settings) -> BTreeSet<String> {
 }
 
 /// Whether a protocol's servers are at a place: not where it has the port of another protocol.
-fn is_meant(place: &LoginTo, login: &Login, settings: &Settings) -> bool {
+fn is_meant(place: &LoginTo, login: &Login, settings: &ProbeSettings) -> bool {
     let Some(port) = place.port() else {
         return true;
     };
@@ -79,7 +79,7 @@ fn to_groups(config: &Config) -> BTreeSet<String> {
 }
 
 /// What is wrong with the login of a group's check; the group is the service that it is for.
-fn exposed_by(check: &GroupCheck, group: &str, settings: &Settings) -> Option<String> {
+fn exposed_by(check: &GroupCheck, group: &str, settings: &ProbeSettings) -> Option<String> {
     let protocol = Protocol::find(check.protocol)?;
     let login = (protocol.login)(settings, group)?;
     exposed(&login, &format!("{}:{}", check.host, check.port))
@@ -94,12 +94,12 @@ fn leaves_this_host(check: &GroupCheck) -> bool {
 }
 
 /// The protocols whose checks log in, of some service at least.
-fn logins(settings: &Settings) -> impl Iterator<Item = (&'static Protocol, Login)> {
+fn logins(settings: &ProbeSettings) -> impl Iterator<Item = (&'static Protocol, Login)> {
     let rows = PROTOCOLS.iter();
     rows.filter_map(|protocol| Some((protocol, login(protocol, settings)?)))
 }
 
-fn login(protocol: &Protocol, settings: &Settings) -> Option<Login> {
+fn login(protocol: &Protocol, settings: &ProbeSettings) -> Option<Login> {
     let own = settings.services.keys().map(String::as_str);
     let mut services = std::iter::once("").chain(own);
     services.find_map(|service| (protocol.login)(settings, service))

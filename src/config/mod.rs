@@ -9,15 +9,15 @@ use crate::{check, group, http, ledger, probe};
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Config {
     /// How long results count, and how many are kept.
-    pub check: check::Settings,
+    pub check: check::CheckSettings,
     /// Probes: deadlines, places, what may be probed, logins.
-    pub probe: probe::Settings,
+    pub probe: probe::ProbeSettings,
     /// `groups`: named sets of checks.
     pub groups: group::Groups,
     /// What pollers may use of the listeners.
-    pub http: http::Settings,
+    pub http: http::HttpSettings,
     /// What is remembered of pollers and services.
-    pub ledger: ledger::Settings,
+    pub ledger: ledger::LedgerSettings,
     /// What only the daemon itself uses.
     pub daemon: DaemonSettings,
     /// The log.

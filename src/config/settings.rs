@@ -18,11 +18,23 @@ pub fn settings() -> &'static [Setting<Config>] {
 
 fn all() -> Vec<Setting<Config>> {
     let rooms = [
-        part(check::Settings::table(), |c| &c.check, |c| &mut c.check),
-        part(probe::Settings::table(), |c| &c.probe, |c| &mut c.probe),
+        part(
+            check::CheckSettings::table(),
+            |c| &c.check,
+            |c| &mut c.check,
+        ),
+        part(
+            probe::ProbeSettings::table(),
+            |c| &c.probe,
+            |c| &mut c.probe,
+        ),
         vec![groups()],
-        part(http::Settings::table(), |c| &c.http, |c| &mut c.http),
-        part(ledger::Settings::table(), |c| &c.ledger, |c| &mut c.ledger),
+        part(http::HttpSettings::table(), |c| &c.http, |c| &mut c.http),
+        part(
+            ledger::LedgerSettings::table(),
+            |c| &c.ledger,
+            |c| &mut c.ledger,
+        ),
         part(DaemonSettings::table(), |c| &c.daemon, |c| &mut c.daemon),
         part(LogSettings::table(), |c| &c.log, |c| &mut c.log),
     ];

@@ -24,7 +24,7 @@ use super::poll::Poll;
 use super::poll::decide::Verdict;
 use super::poll::named::{NAME_MAX, Named, NamedError};
 use super::state::DaemonState;
-use crate::http::accept::{Accepted, Service};
+use crate::http::accept::{Accepted, ConnectionHandler};
 use crate::http::connections::OpenConnection;
 use crate::http::foreign::Foreign;
 use crate::http::phrase::reason_phrase;
@@ -50,7 +50,7 @@ const WRITE: Duration = Duration::from_secs(5);
 #[derive(Clone)]
 pub struct Agents(pub Arc<DaemonState>);
 
-impl Service<TcpStream> for Agents {
+impl ConnectionHandler<TcpStream> for Agents {
     fn admits(&self, peer: IpAddr) -> bool {
         handler::admits(&self.0, peer)
     }

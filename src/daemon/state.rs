@@ -82,7 +82,7 @@ fn counting(counters: &Arc<Counters>) -> Arc<Observer> {
 }
 
 /// Whether other targets may be probed than before.
-fn reaches_elsewhere(new: &probe::Settings, old: &probe::Settings) -> bool {
+fn reaches_elsewhere(new: &probe::ProbeSettings, old: &probe::ProbeSettings) -> bool {
     new.check_hosts != old.check_hosts
         || new.allowed_ports != old.allowed_ports
         || new.login_to != old.login_to

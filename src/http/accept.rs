@@ -63,7 +63,7 @@ fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {
 }
 
 /// A protocol that is served on a listener; cloned for each connection.
-pub(crate) trait Service<S>: Clone + Send + Sync + 'static {
+pub(crate) trait ConnectionHandler<S>: Clone + Send + Sync + 'static {
     /// Whether an address may ask; decided before anything is read.
     fn admits(&self, peer: IpAddr) -> bool;
 
@@ -129,7 +129,7 @@ pub(crate) async fn run<L, P>(
     stop: watch::Receiver<bool>,
 ) where
     L: Listener,
-    P: Service<L::Stream>,
+    P: ConnectionHandler<L::Stream>,
 {
     let _accepting = connections.accepting();
     connections.enforce_limits();
@@ -170,7 +170,7 @@ async fn accept_admitted<L, P>(
 ) -> (L::Stream, SocketAddr)
 where
     L: Listener,
-    P: Service<L::Stream>,
+    P: ConnectionHandler<L::Stream>,
 {
     loop {
         match listener.accept_one().await {

@@ -19,7 +19,7 @@ use table::{Id, State, Table};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
-use super::Settings;
+use super::HttpSettings;
 use super::foreign::{FIRST, Foreign, ForeignCounts};
 use super::memory::MemoryBudget;
 use crate::os::cause::cause_text;
@@ -36,7 +36,7 @@ static HANDSHAKES: Seldom = Seldom::new();
 pub(crate) struct Connections {
     /// Most connections at once.
     max: usize,
-    settings: Settings,
+    settings: HttpSettings,
     /// For what is held for their pollers.
     memory: Arc<MemoryBudget>,
     table: Mutex<Table>,
@@ -57,7 +57,7 @@ pub(crate) struct Connections {
 impl Connections {
     /// No connections yet, and at most `max` at once.
     #[must_use]
-    pub(crate) fn new(max: usize, settings: Settings, memory: Arc<MemoryBudget>) -> Self {
+    pub(crate) fn new(max: usize, settings: HttpSettings, memory: Arc<MemoryBudget>) -> Self {
         Self {
             max,
             settings,
@@ -254,7 +254,7 @@ pub(crate) struct OpenConnection {
 
 impl OpenConnection {
     /// The settings of the listeners.
-    pub(super) fn settings(&self) -> &Settings {
+    pub(super) fn settings(&self) -> &HttpSettings {
         &self.connections.settings
     }
 
@@ -275,11 +275,11 @@ impl OpenConnection {
 
     /// A complete request is there: idle connections are evicted before this one, until it is answered, which is when
     /// the result is dropped.
-    pub(crate) fn busy(self: &Arc<Self>, now: Instant) -> Asked {
+    pub(crate) fn busy(self: &Arc<Self>, now: Instant) -> RequestInFlight {
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.enter_state(now);
-        Asked(Arc::clone(self))
+        RequestInFlight(Arc::clone(self))
     }
 
     /// The answer waits for the poller to read.
@@ -356,9 +356,9 @@ impl OpenConnection {
 
 /// A request that is being answered. Over HTTP/2 a connection has several, and any of them may be given up.
 #[must_use]
-pub(crate) struct Asked(Arc<OpenConnection>);
+pub(crate) struct RequestInFlight(Arc<OpenConnection>);
 
-impl Drop for Asked {
+impl Drop for RequestInFlight {
     fn drop(&mut self) {
         self.0.asked.fetch_sub(1, Ordering::Relaxed);
         self.0.enter_state(Instant::now());

@@ -22,4 +22,4 @@ mod unpack;
 mod unread;
 mod write_timeout;
 
-pub use settings::Settings;
+pub use settings::HttpSettings;

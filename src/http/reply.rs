@@ -29,7 +29,7 @@ use super::grpc::Code;
 use super::memory::{MemoryBudget, MemoryFull};
 use super::page_text::PageText;
 use super::phrase::reason_phrase;
-use super::reply_body::{Place, ReplyBody};
+use super::reply_body::{BudgetPlace, ReplyBody};
 
 /// An answer, ready to be sent.
 pub(crate) type Reply = Response<ReplyBody>;
@@ -40,12 +40,16 @@ static PLAIN: LazyLock<ReplyHeaders> =
 
 /// Plain text.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-    typed(status, ReplyBody::new(body.into(), Place::Wanted), &PLAIN)
+    typed(
+        status,
+        ReplyBody::new(body.into(), BudgetPlace::Wanted),
+        &PLAIN,
+    )
 }
 
 /// Plain text that has a place in memory already, or needs none as it is part of the binary.
 pub(crate) fn held_text(status: StatusCode, body: Bytes) -> Reply {
-    typed(status, ReplyBody::new(body, Place::Had), &PLAIN)
+    typed(status, ReplyBody::new(body, BudgetPlace::Had), &PLAIN)
 }
 
 /// The answer where there is no place for another one.
@@ -69,7 +73,7 @@ pub(super) fn placed(reply: Reply, memory: &Arc<MemoryBudget>) -> Reply {
 pub(crate) fn json(value: &impl Serialize) -> Reply {
     // Texts and numbers always fit into JSON.
     let body = serde_json::to_vec(value).unwrap_or_default();
-    json_body(ReplyBody::new(body.into(), Place::Wanted))
+    json_body(ReplyBody::new(body.into(), BudgetPlace::Wanted))
 }
 
 /// The same of a page that many may share.
@@ -96,7 +100,7 @@ fn json_body(body: ReplyBody) -> Reply {
 #[must_use]
 pub(crate) fn metrics(body: String) -> Reply {
     let kind = HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
-    let body = ReplyBody::new(body.into(), Place::Due);
+    let body = ReplyBody::new(body.into(), BudgetPlace::Due);
     typed(StatusCode::OK, body, &ReplyHeaders::new(kind))
 }
 

@@ -17,7 +17,7 @@ use super::page_text::PageText;
 #[derive(Debug, Default)]
 pub(crate) struct ReplyBody {
     bytes: Bytes,
-    place: Place,
+    place: BudgetPlace,
     /// A page, and which of its pieces is sent next.
     page: Option<(Arc<PageText>, usize)>,
     /// What comes behind the bytes, over HTTP/2.
@@ -43,7 +43,7 @@ impl AsRef<[u8]> for UnsentBytes {
 
 /// The place of an answer in the memory budget.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum BudgetPlace {
     /// It has none yet.
     #[default]
     Wanted,
@@ -55,7 +55,7 @@ pub(super) enum Place {
 
 impl ReplyBody {
     /// Bytes with such a place.
-    pub(super) fn new(bytes: Bytes, place: Place) -> Self {
+    pub(super) fn new(bytes: Bytes, place: BudgetPlace) -> Self {
         Self {
             bytes,
             place,
@@ -67,7 +67,7 @@ impl ReplyBody {
     pub(super) fn with_trailers(bytes: Bytes, trailers: HeaderMap) -> Self {
         Self {
             trailers: Some(Box::new(trailers)),
-            ..Self::new(bytes, Place::Had)
+            ..Self::new(bytes, BudgetPlace::Had)
         }
     }
 
@@ -82,7 +82,7 @@ impl ReplyBody {
     /// A page, piece by piece.
     pub(super) fn page(text: Arc<PageText>) -> Self {
         Self {
-            place: Place::Had,
+            place: BudgetPlace::Had,
             page: Some((text, 0)),
             ..Self::default()
         }
@@ -125,17 +125,17 @@ impl ReplyBody {
     /// When there is none.
     pub(super) fn placed(self, memory: &Arc<MemoryBudget>) -> Result<Self, MemoryFull> {
         let size = self.bytes.len();
-        if size <= SMALL_ANSWER || self.place == Place::Had {
+        if size <= SMALL_ANSWER || self.place == BudgetPlace::Had {
             return Ok(self);
         }
         let mut permit = memory.permit(0);
         match self.place {
-            Place::Due => permit.cover(size),
-            Place::Wanted | Place::Had => permit.grow_to(size)?,
+            BudgetPlace::Due => permit.cover(size),
+            BudgetPlace::Wanted | BudgetPlace::Had => permit.grow_to(size)?,
         }
         Ok(Self {
             bytes: permit.hold(self.bytes.into()),
-            place: Place::Had,
+            place: BudgetPlace::Had,
             ..self
         })
     }

@@ -17,8 +17,8 @@ use hyper_util::server::conn::auto;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
-use super::Settings;
-use super::accept::{Accepted, Service, stopped};
+use super::HttpSettings;
+use super::accept::{Accepted, ConnectionHandler, stopped};
 use super::connections::OpenConnection;
 use super::foreign::Foreign;
 use super::head_memory::HeadMemory;
@@ -87,7 +87,7 @@ impl<H> Http<H> {
     }
 }
 
-impl<S, H> Service<S> for Http<H>
+impl<S, H> ConnectionHandler<S> for Http<H>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Handler,
@@ -234,7 +234,7 @@ impl<H: Handler> Requests<H> {
 }
 
 /// Over HTTP/2 nobody else counts them.
-fn has_too_many_headers(request: &Request<Incoming>, settings: &Settings) -> bool {
+fn has_too_many_headers(request: &Request<Incoming>, settings: &HttpSettings) -> bool {
     request.headers().len() > settings.max_headers
 }
 
@@ -249,7 +249,7 @@ fn note_foreign(open: &OpenConnection, e: &(dyn Error + 'static)) {
     }
 }
 
-fn builder(settings: &Settings, tasks: Tasks) -> auto::Builder<Tasks> {
+fn builder(settings: &HttpSettings, tasks: Tasks) -> auto::Builder<Tasks> {
     let mut builder = auto::Builder::new(tasks);
     let mut http1 = builder.http1();
     http1

@@ -9,7 +9,7 @@ const MOST_MEMORY: usize = if usize::BITS > 40 { 1 << 40 } else { 1 << 30 };
 
 settings! {
     /// What pollers may use of the listeners.
-    pub struct Settings {
+    pub struct HttpSettings {
         /// Connections of pollers at once; unset follows the limit of open files.
         max_connections: Option<usize> = None, count("connections", 1, 10_000_000).or_unset(), restart;
         /// Connections of one address at once. At the limit the one that is idle longest makes room; a new one is never

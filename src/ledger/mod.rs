@@ -28,7 +28,7 @@ pub use pollers::{PollerFigures, Pollers};
 pub use recent::{LastAnswer, RecentServices, SeenService};
 pub use record::{PolledChecks, PollerRecord, polled_checks};
 pub use row::{PollerRow, PollersPage, SpoolRoot, Told, View};
-pub use settings::Settings;
+pub use settings::LedgerSettings;
 
 /// A moment on both clocks.
 #[derive(Debug, Clone, Copy)]
@@ -76,7 +76,7 @@ pub struct Ledger {
 impl Ledger {
     /// Nothing is remembered yet.
     #[must_use]
-    pub fn new(settings: &Settings) -> Self {
+    pub fn new(settings: &LedgerSettings) -> Self {
         let services = settings.max_services;
         Self {
             pollers: Pollers::new(settings.max_pollers),

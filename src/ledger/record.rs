@@ -8,7 +8,7 @@ use super::gaps::Gaps;
 use super::history::{PollAnswer, SharedHistory};
 use super::pace::Paces;
 use super::row::{self, PollerRow, Told};
-use super::share::{Regard, Turn};
+use super::share::{EvictionOrder, Regard};
 use super::{Poller, Stated};
 use crate::probe::Check;
 
@@ -27,7 +27,7 @@ pub struct PollerRecord {
     /// Who it is.
     pub poller: Arc<Poller>,
     /// When it makes room for others.
-    pub(super) turn: Turn,
+    pub(super) turn: EvictionOrder,
     /// Its polls when it got that turn.
     pub(super) polls_in_line: u64,
     /// What it said last.

@@ -4,7 +4,7 @@ use crate::settings::{count, settings};
 
 settings! {
     /// What is remembered of pollers and services.
-    pub struct Settings {
+    pub struct LedgerSettings {
         /// Service names that statistics remember.
         max_services: usize = 100_000, count("names", 1, 10_000_000), restart;
         /// Load balancers that `/pollers`, `hadown --wait` and `haroll` remember.

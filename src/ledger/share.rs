@@ -20,12 +20,12 @@ pub(super) enum Regard {
 }
 
 /// The place of a poller in the order.
-pub(super) type Turn = (Regard, u64);
+pub(super) type EvictionOrder = (Regard, u64);
 
 /// Pollers in that order.
 #[derive(Debug, Default)]
 pub(super) struct Share {
-    order: BTreeMap<Turn, Arc<Poller>>,
+    order: BTreeMap<EvictionOrder, Arc<Poller>>,
     /// How many came once.
     once: usize,
 }
@@ -35,12 +35,12 @@ impl Share {
         self.order.len()
     }
 
-    pub(super) fn insert(&mut self, turn: Turn, poller: Arc<Poller>) {
+    pub(super) fn insert(&mut self, turn: EvictionOrder, poller: Arc<Poller>) {
         self.once += usize::from(turn.0 == Regard::Once);
         self.order.insert(turn, poller);
     }
 
-    pub(super) fn remove(&mut self, turn: Turn) {
+    pub(super) fn remove(&mut self, turn: EvictionOrder) {
         if self.order.remove(&turn).is_some() {
             self.once -= usize::from(turn.0 == Regard::Once);
         }

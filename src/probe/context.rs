@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::lookup::Resolver;
 use super::slots::{SlotLimits, Slots};
 use super::tls::{TlsClients, TlsError};
-use super::{Check, Outcome, Probe, Settings, Target, allowed, login, mysql};
+use super::{Check, Outcome, Probe, ProbeSettings, Target, allowed, login, mysql};
 use crate::http::memory::MemoryBudget;
 use crate::net::Host;
 use crate::net::LocalAddresses;
@@ -15,7 +15,7 @@ use crate::net::LocalAddresses;
 /// Settings and shared means of all probes.
 pub struct Context {
     /// The settings.
-    pub settings: Settings,
+    pub settings: ProbeSettings,
     pub(super) tls: TlsClients,
     pub(super) mysql: mysql::Client,
     local: Arc<LocalAddresses>,
@@ -42,7 +42,7 @@ impl Context {
     /// # Errors
     /// [`TlsError`] when the certificates that they name cannot be read.
     pub fn new(
-        settings: Settings,
+        settings: ProbeSettings,
         room: Capacity,
         local: Arc<LocalAddresses>,
     ) -> Result<Self, TlsError> {
@@ -64,7 +64,7 @@ impl Context {
 
     /// Settings on a host about which nothing is known yet.
     #[cfg(test)]
-    pub(crate) fn plain(settings: Settings) -> Self {
+    pub(crate) fn plain(settings: ProbeSettings) -> Self {
         let room = Capacity {
             probes: 64,
             waiting: 64,

@@ -9,7 +9,7 @@ use hyper::{Method, StatusCode};
 
 use super::effective::Account;
 use super::login::{Login, Travel};
-use super::{Headers, Outcome, Probe, Protocol, Request, Settings, http, settle};
+use super::{Headers, Outcome, Probe, ProbeSettings, Protocol, Request, http, settle};
 use crate::settings::Secret;
 
 /// What makes the page CSV.
@@ -28,7 +28,7 @@ pub(super) const HAPROXY: Protocol = Protocol {
 };
 
 /// `stats auth`. The page may be at any port.
-fn login(settings: &Settings, service: &str) -> Option<Login> {
+fn login(settings: &ProbeSettings, service: &str) -> Option<Login> {
     let credentials = settings.service(service).credentials(Account::default());
     credentials.username?;
     Some(Login {

@@ -10,7 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::connection::Connection;
 use super::login::{Login, Travel};
 use super::{
-    AGENT, Headers, Outcome, Probe, Protocol, Request, Settings, http_rules, redirects, tls,
+    AGENT, Headers, Outcome, Probe, ProbeSettings, Protocol, Request, http_rules, redirects, tls,
 };
 use crate::http::client::{self, BodilessRequest, ClientError, UpstreamResponse};
 use crate::http::memory::BodyBuffer;
@@ -45,7 +45,7 @@ const CREDENTIALS: [HeaderName; 3] = [AUTHORIZATION, PROXY_AUTHORIZATION, COOKIE
 const IN_CLEAR: Travel = Travel::InClear("ask by https, with tls_verify: true");
 
 /// A login by a header of the service's rule. HTTP servers of a host have any port.
-fn login(settings: &Settings, service: &str, travel: Travel) -> Option<Login> {
+fn login(settings: &ProbeSettings, service: &str, travel: Travel) -> Option<Login> {
     let rule = settings.service(service).http()?;
     let mut names = rule
         .request_headers()

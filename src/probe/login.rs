@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::allowed::forbidden;
 use super::effective::ServiceSettings;
-use super::{Context, Outcome, Protocol, Settings, Target, TlsUse};
+use super::{Context, Outcome, ProbeSettings, Protocol, Target, TlsUse};
 use crate::net::{Host, LoginTo};
 
 /// How a service's checks log in by a protocol.
@@ -56,7 +56,7 @@ impl Travel {
 }
 
 /// For protocols without a login.
-pub(super) fn none(_: &Settings, _: &str) -> Option<Login> {
+pub(super) fn none(_: &ProbeSettings, _: &str) -> Option<Login> {
     None
 }
 
@@ -127,11 +127,11 @@ mod tests {
 
     fn context(login_to: &[&str]) -> Context {
         let entry = |text: &&str| LoginTo::parse(text).unwrap();
-        let settings = Settings {
+        let settings = ProbeSettings {
             redis_password: Some(Secret::new("hunter2".into())),
             postgres_username: Some("checker".into()),
             login_to: login_to.iter().map(entry).collect(),
-            ..Settings::default()
+            ..ProbeSettings::default()
         };
         let room = Capacity {
             probes: 1,

@@ -61,7 +61,7 @@ pub(crate) use run::Probe;
 pub use run::run;
 pub(crate) use services::LONGEST;
 pub use services::{OrOff, ProxyProtocol, Service, ServiceLogin, ServiceTls};
-pub use settings::{Settings, TlsUse};
+pub use settings::{ProbeSettings, TlsUse};
 pub use target::{Check, Headers, Target};
 pub use tls::TlsError;
 pub use trace::{Step, Trace};

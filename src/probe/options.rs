@@ -12,11 +12,11 @@ use crate::names::nearest::nearest;
 pub(super) type OptionNames = &'static [&'static str];
 
 /// The options that a query gives, in their order.
-type Options = Vec<(&'static str, String)>;
+type QueryPairs = Vec<(&'static str, String)>;
 
 /// Reads the options that a query gives; an unknown one is an error.
-pub(super) fn read(query: &str, known: OptionNames) -> Result<Options, QueryError> {
-    let mut options = Options::new();
+pub(super) fn read(query: &str, known: OptionNames) -> Result<QueryPairs, QueryError> {
+    let mut options = QueryPairs::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         match find(&name, known) {
             Some(name) => add(&mut options, name, &value)?,
@@ -30,12 +30,12 @@ pub(super) fn read(query: &str, known: OptionNames) -> Result<Options, QueryErro
 }
 
 /// [`read`], but a query in which nothing looks like one of these options has none.
-pub(super) fn read_leniently(query: &str, known: OptionNames) -> Result<Options, QueryError> {
+pub(super) fn read_leniently(query: &str, known: OptionNames) -> Result<QueryPairs, QueryError> {
     // Where ours stand, others are taken for errors too: who writes options means all of them.
     if gives_any(query, known) {
         read(query, known)
     } else {
-        Ok(Options::new())
+        Ok(QueryPairs::new())
     }
 }
 
@@ -52,7 +52,7 @@ fn gives_any(query: &str, known: OptionNames) -> bool {
     names.any(|name| find(&name, known).is_some() || is_typing_error(&name, known))
 }
 
-fn add(options: &mut Options, name: &'static str, value: &str) -> Result<(), QueryError> {
+fn add(options: &mut QueryPairs, name: &'static str, value: &str) -> Result<(), QueryError> {
     if options.iter().any(|(given, _)| *given == name) {
         return Err(QueryError::Twice(name));
     }

@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 
 use super::login::Login;
-use super::{Outcome, PROTOCOLS, Probe, QueryError, Settings};
+use super::{Outcome, PROTOCOLS, Probe, ProbeSettings, QueryError};
 
 /// One row of [`PROTOCOLS`].
 pub struct Protocol {
@@ -22,7 +22,7 @@ pub struct Protocol {
     /// The body on timeout is the originals' `Connection timed out after N.NNs` alone.
     pub(crate) bare_timeout: bool,
     /// How checks of a service log in under some settings; none where they do not.
-    pub(crate) login: fn(&Settings, service: &str) -> Option<Login>,
+    pub(crate) login: fn(&ProbeSettings, service: &str) -> Option<Login>,
     /// The probe.
     pub(crate) probe: ProbeFn,
 }

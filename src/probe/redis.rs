@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::effective::{Account, Credentials, ServiceSettings};
 use super::lines::Lines;
 use super::login::{Login, Travel};
-use super::{Outcome, Probe, Protocol, Request, Settings, settle, tls};
+use super::{Outcome, Probe, ProbeSettings, Protocol, Request, settle, tls};
 use crate::settings::Secret;
 
 /// Longest line of an answer, in bytes.
@@ -34,7 +34,7 @@ pub(super) const SENTINEL: Protocol = Protocol {
 };
 
 /// The login of both, each at its own port.
-fn login(settings: &Settings, service: &str, port: Option<u16>) -> Option<Login> {
+fn login(settings: &ProbeSettings, service: &str, port: Option<u16>) -> Option<Login> {
     let service = settings.service(service);
     let credentials = credentials(settings, service);
     if !credentials.is_some() {
@@ -51,7 +51,7 @@ fn login(settings: &Settings, service: &str, port: Option<u16>) -> Option<Login>
     })
 }
 
-fn credentials<'a>(settings: &'a Settings, service: ServiceSettings<'a>) -> Credentials<'a> {
+fn credentials<'a>(settings: &'a ProbeSettings, service: ServiceSettings<'a>) -> Credentials<'a> {
     service.credentials(Account {
         username: settings.redis_username.as_deref(),
         password: settings.redis_password.as_ref(),
@@ -59,7 +59,7 @@ fn credentials<'a>(settings: &'a Settings, service: ServiceSettings<'a>) -> Cred
     })
 }
 
-fn speaks_tls(settings: &Settings, service: ServiceSettings<'_>) -> bool {
+fn speaks_tls(settings: &ProbeSettings, service: ServiceSettings<'_>) -> bool {
     service.wants_tls().unwrap_or(settings.redis_tls)
 }
 

@@ -20,7 +20,7 @@ const NAME_MAX: usize = 64;
 
 settings! {
     /// Deadlines and places of probes, what may be probed, and with which logins.
-    pub struct Settings {
+    pub struct ProbeSettings {
         /// The deadline of a probe, from connect to last byte, waiting for a slot included. At most 86400.
         healthcheck_timeout: Duration = Duration::from_secs(10), seconds(0.001, LONGEST);
         /// Probes that run at once for pollers, as far as the limit of open files allows. A quarter is kept for established
@@ -95,7 +95,7 @@ settings! {
     }
 }
 
-impl Settings {
+impl ProbeSettings {
     /// All secrets, for whoever must keep them from others.
     #[must_use]
     pub fn secrets(&self) -> Vec<&str> {

@@ -54,11 +54,11 @@ impl Closed {
         self.downtime.mark() == Some(Mark::Drain)
     }
 
-    fn rank(&self, weights: bool) -> Rank {
+    fn rank(&self, weights: bool) -> DowntimeRank {
         match self.downtime.mark() {
-            Some(Mark::Drain) if weights => Rank::Drain,
-            Some(Mark::Soft) => Rank::Soft,
-            Some(Mark::Drain) | None => Rank::Usual,
+            Some(Mark::Drain) if weights => DowntimeRank::Drain,
+            Some(Mark::Soft) => DowntimeRank::Soft,
+            Some(Mark::Drain) | None => DowntimeRank::Usual,
         }
     }
 }
@@ -77,7 +77,7 @@ pub enum EntrySeen {
 
 /// Which of several downtimes counts: the last of these. A weaker one must not hide a stronger one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
+enum DowntimeRank {
     /// It is told by the weights of the agent protocol.
     Drain,
     /// It is told by 404.
@@ -213,7 +213,7 @@ impl Gate {
                 continue;
             };
             // None is stronger, so no further file needs to be read.
-            if closed.rank(weights) == Rank::Usual {
+            if closed.rank(weights) == DowntimeRank::Usual {
                 return Some(closed);
             }
             strongest = Some(stronger(strongest, closed, weights));

@@ -4,7 +4,7 @@ use std::fs;
 use std::net::TcpListener;
 use std::process::Command;
 
-use hacheck::probe::Settings;
+use hacheck::probe::ProbeSettings;
 
 use crate::support::TempDir;
 use crate::support::checks::{check, check_with, fails_on_misbehaving_peers, scripted};
@@ -62,9 +62,9 @@ fn a_page_that_is_cut_is_not_taken_for_the_whole() {
     let check = |name| {
         let port = scripted(b"", &[page]);
         check_with(
-            Settings {
+            ProbeSettings {
                 max_body: 40,
-                ..Settings::default()
+                ..ProbeSettings::default()
             },
             &format!("/haproxy/{name}/{port}"),
         )

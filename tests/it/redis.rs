@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::process::Command;
 
-use hacheck::probe::{Secret, Settings};
+use hacheck::probe::{ProbeSettings, Secret};
 
 use crate::support::TempDir;
 use crate::support::checks::{
@@ -33,12 +33,12 @@ fn start(folder: TempDir, program: &str, lines: &str) -> Server {
     Server::start(folder, &command)
 }
 
-fn user(name: Option<&str>, password: &str) -> Settings {
-    Settings {
+fn user(name: Option<&str>, password: &str) -> ProbeSettings {
+    ProbeSettings {
         redis_username: name.map(str::to_owned),
         redis_password: Some(Secret::new(password.into())),
         login_to: anywhere_here(),
-        ..Settings::default()
+        ..ProbeSettings::default()
     }
 }
 
@@ -117,7 +117,7 @@ fn a_real_redis_speaks_tls() {
         key.display()
     );
     let server = redis(folder, plain, &tls);
-    let config = || Settings {
+    let config = || ProbeSettings {
         redis_tls: true,
         ..user(None, "sesame")
     };
@@ -129,13 +129,13 @@ fn a_real_redis_speaks_tls() {
         &format!("/redis-info/cache/{port}/match?tcp_port={plain}"),
     )
     .has(200, "Match found");
-    let hasty = Settings {
+    let hasty = ProbeSettings {
         healthcheck_timeout: hasty().healthcheck_timeout,
         ..config()
     };
     check_with(hasty, &format!("/redis/cache/{plain}")).has(503, "in the TLS handshake");
     let authority = Some(server.folder().join("cert.pem"));
-    let verifying = |tls_ca_file| Settings {
+    let verifying = |tls_ca_file| ProbeSettings {
         tls_verify: true,
         tls_ca_file,
         ..config()
@@ -254,7 +254,7 @@ fn a_password_never_shows_even_if_the_peer_echoes_it() {
     let echo = peer(|stream| std::io::copy(&mut &stream, &mut &stream).map(drop));
     check_with(user(None, "hunter2"), &format!("/redis/cache/{echo}"))
         .is(500, "Sent AUTH, got back *2");
-    let config = Settings {
+    let config = ProbeSettings {
         healthcheck_timeout: hasty().healthcheck_timeout,
         ..user(None, "hunter2")
     };

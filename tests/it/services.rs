@@ -8,7 +8,7 @@ use std::process::Command;
 use std::sync::{Arc, mpsc};
 
 use hacheck::config;
-use hacheck::probe::Settings;
+use hacheck::probe::ProbeSettings;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -21,7 +21,7 @@ use crate::support::run;
 use crate::support::server::{Server, certificate, free_port, require};
 
 /// The settings of probes in a configuration.
-fn settings(text: &str) -> Settings {
+fn settings(text: &str) -> ProbeSettings {
     config::parse(text.as_bytes(), "f").unwrap().config.probe
 }
 

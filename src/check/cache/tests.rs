@@ -2,12 +2,12 @@ use super::*;
 use crate::probe::{self, Check, Protocol, Target};
 use std::time::Duration;
 
-fn settings(time: f64, entries: usize, bytes: usize) -> Settings {
-    Settings {
+fn settings(time: f64, entries: usize, bytes: usize) -> CheckSettings {
+    CheckSettings {
         cache_time: Some(Duration::from_secs_f64(time)),
         cache_entries: entries,
         cache_bytes: bytes,
-        ..Settings::default()
+        ..CheckSettings::default()
     }
 }
 
@@ -20,7 +20,11 @@ fn key(port: u16) -> CacheKey {
         protocol: Protocol::find("tcp").unwrap(),
         target: Arc::new(Target::local(port, "/")),
     };
-    CacheKey::of(&check, &probe::Context::plain(probe::Settings::default())).unwrap()
+    CacheKey::of(
+        &check,
+        &probe::Context::plain(probe::ProbeSettings::default()),
+    )
+    .unwrap()
 }
 
 fn look_up(cache: &Arc<Cache>, port: u16, fresh: bool, rank: Rank) -> Lookup {

@@ -28,7 +28,7 @@ const SHOWN_MAX: usize = 400;
 
 /// `/pollers[?service=SERVICE]…`: who polls these services or instances; without a service, or for `all`, everyone.
 pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
-    let wanted = Wanted::parse(query);
+    let wanted = ServiceFilter::parse(query);
     let live = state.live();
     let now = state.now();
     let (records, forgotten, forgotten_lately) = {
@@ -69,7 +69,7 @@ pub(super) async fn health(state: &Arc<DaemonState>, query: Option<&str>, from: 
     if !from.is_loopback() {
         return reply::text(StatusCode::FORBIDDEN, "only for callers on this host");
     }
-    let wanted = Wanted::parse(query);
+    let wanted = ServiceFilter::parse(query);
     let live = state.live();
     let mut records = state.ledger().pollers.records(|p| wanted.may_take(p));
     records.retain(|record| wanted.names(record, live.this_host()).is_some());
@@ -104,9 +104,9 @@ async fn checked(state: Arc<DaemonState>, check: Check, live: Arc<Live>, asker: 
 }
 
 /// The services and instances that a query names.
-struct Wanted(Vec<String>);
+struct ServiceFilter(Vec<String>);
 
-impl Wanted {
+impl ServiceFilter {
     fn parse(query: Option<&str>) -> Self {
         let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
         let services = pairs.filter(|(name, _)| name == "service");
@@ -183,7 +183,7 @@ mod tests {
             (Some("service=web:10.9.9.9:81"), false),
             (Some("service=we"), false),
         ] {
-            let wanted = Wanted::parse(query);
+            let wanted = ServiceFilter::parse(query);
             let mut records = pollers.records(|poller| wanted.may_take(poller));
             records.retain(|record| wanted.names(record, this_host).is_some());
             assert_eq!(records.len() == 1, found, "{query:?}");

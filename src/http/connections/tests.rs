@@ -4,9 +4,9 @@ const ONE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
 const TWO: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
 
 fn connections(connections: usize, per_address: usize) -> Arc<Connections> {
-    let settings = Settings {
+    let settings = HttpSettings {
         max_connections_per_address: per_address,
-        ..Settings::default()
+        ..HttpSettings::default()
     };
     let memory = MemoryBudget::new(1000);
     Arc::new(Connections::new(connections, settings, memory))

@@ -117,18 +117,18 @@ pub async fn run(
         .env_clear()
         .envs(environment.inherited())
         .envs(variables.iter().copied());
-    let running = Running::start(command).map_err(failed)?;
+    let running = RunningProgram::start(command).map_err(failed)?;
     running.finish().await.map_err(failed)
 }
 
 /// A program with what it wrote so far.
-struct Running {
+struct RunningProgram {
     group: ProcessGroup,
     stdout: Capture,
     stderr: Capture,
 }
 
-impl Running {
+impl RunningProgram {
     fn start(mut command: Command) -> io::Result<Self> {
         let (stdout, stdout_end) = io::pipe()?;
         let (stderr, stderr_end) = io::pipe()?;

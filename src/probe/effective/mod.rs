@@ -13,7 +13,7 @@ use std::time::Duration;
 pub(crate) use self::login::{Account, Credentials};
 pub(super) use self::tls::TlsSettings;
 use super::services::{OrOff, ProxyProtocol, Service, fits};
-use super::{HttpRule, Settings};
+use super::{HttpRule, ProbeSettings};
 use crate::net::LoginTo;
 
 /// The entry for all services.
@@ -22,7 +22,7 @@ const ALL: &str = "*";
 /// The settings of one service.
 #[derive(Clone, Copy)]
 pub(crate) struct ServiceSettings<'a> {
-    global: &'a Settings,
+    global: &'a ProbeSettings,
     /// The most exact entry, and the key that it stands under.
     key: Option<&'a str>,
     /// From the most exact to the one for all.
@@ -31,7 +31,7 @@ pub(crate) struct ServiceSettings<'a> {
 
 impl<'a> ServiceSettings<'a> {
     /// Those of services without an entry.
-    pub(super) fn global(global: &'a Settings) -> Self {
+    pub(super) fn global(global: &'a ProbeSettings) -> Self {
         Self {
             global,
             key: None,
@@ -40,7 +40,7 @@ impl<'a> ServiceSettings<'a> {
     }
 
     /// Those of a service; for a pattern, those of services that have it as the longest one.
-    pub(super) fn of(global: &'a Settings, service: &str) -> Self {
+    pub(super) fn of(global: &'a ProbeSettings, service: &str) -> Self {
         let services = &global.services;
         let is_pattern = service.contains('*');
         let own = services.get_key_value(service).filter(|_| service != ALL);
@@ -138,7 +138,7 @@ fn longest<'a>(
     patterns.rev().max_by_key(|(key, _)| key.len())
 }
 
-impl Settings {
+impl ProbeSettings {
     /// What counts for a service.
     #[must_use]
     pub(crate) fn service(&self, name: &str) -> ServiceSettings<'_> {

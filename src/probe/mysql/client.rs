@@ -6,7 +6,7 @@ use mysql_async::{ClientIdentity, Opts, OptsBuilder, SslOpts};
 
 use super::threads::Threads;
 use super::wants_tls::WantsTls;
-use crate::probe::Settings;
+use crate::probe::ProbeSettings;
 use crate::probe::effective::{self, Credentials, ServiceSettings, TlsSettings};
 use crate::probe::tls::{self, TlsError};
 use crate::settings::Secret;
@@ -17,38 +17,38 @@ const PACKET_MAX: usize = 1 << 20;
 /// Settings and shared means of the probes.
 pub(in crate::probe) struct Client {
     /// By the key of the most exact entry of `services`; those without credentials have none.
-    own: HashMap<String, Option<Account>>,
+    own: HashMap<String, Option<MysqlAccount>>,
     /// Of services without an entry; unset where the configuration has no credentials.
-    global: Option<Account>,
+    global: Option<MysqlAccount>,
     pub(super) wants_tls: WantsTls,
     pub(super) threads: Threads,
 }
 
 /// Whom to log in as. It holds the password, so it is never printed.
 #[derive(Clone)]
-pub(super) struct Account {
+pub(super) struct MysqlAccount {
     pub plain: Opts,
     /// Clones share one set of certificates.
     pub over_tls: Opts,
 }
 
 impl Client {
-    pub(in crate::probe) fn new(settings: &Settings) -> Result<Self, TlsError> {
+    pub(in crate::probe) fn new(settings: &ProbeSettings) -> Result<Self, TlsError> {
         let mut own = HashMap::new();
         for key in settings.services.keys() {
-            let account = Account::of(settings, settings.service(key))?;
+            let account = MysqlAccount::of(settings, settings.service(key))?;
             own.insert(key.clone(), account);
         }
         Ok(Self {
             own,
-            global: Account::of(settings, settings.global())?,
+            global: MysqlAccount::of(settings, settings.global())?,
             wants_tls: WantsTls::default(),
             threads: Threads::new(),
         })
     }
 
     /// Whom a service's probes log in as.
-    pub(super) fn account(&self, service: ServiceSettings<'_>) -> Option<&Account> {
+    pub(super) fn account(&self, service: ServiceSettings<'_>) -> Option<&MysqlAccount> {
         let own = service.key().and_then(|key| self.own.get(key));
         own.unwrap_or(&self.global).as_ref()
     }
@@ -56,7 +56,7 @@ impl Client {
 
 /// The user and password of a service, or the global ones.
 pub(super) fn credentials<'a>(
-    settings: &'a Settings,
+    settings: &'a ProbeSettings,
     service: ServiceSettings<'a>,
 ) -> Credentials<'a> {
     service.credentials(effective::Account {
@@ -66,8 +66,11 @@ pub(super) fn credentials<'a>(
     })
 }
 
-impl Account {
-    fn of(settings: &Settings, service: ServiceSettings<'_>) -> Result<Option<Self>, TlsError> {
+impl MysqlAccount {
+    fn of(
+        settings: &ProbeSettings,
+        service: ServiceSettings<'_>,
+    ) -> Result<Option<Self>, TlsError> {
         let credentials = credentials(settings, service);
         match (credentials.username, credentials.password) {
             (Some(user), Some(password)) => Self::new(service, user, password).map(Some),

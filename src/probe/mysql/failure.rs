@@ -10,7 +10,7 @@ use crate::os::cause::cause_text;
 
 /// Why there is no login, or no answer.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum MysqlFailure {
     /// The server said no.
     Refused { code: u16, message: String },
     /// It offers no TLS.
@@ -23,7 +23,7 @@ pub(super) enum Failure {
     Unfit(String),
 }
 
-impl From<Error> for Failure {
+impl From<Error> for MysqlFailure {
     fn from(error: Error) -> Self {
         match error {
             Error::Server(e) => Self::refused(e),
@@ -34,7 +34,7 @@ impl From<Error> for Failure {
     }
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for MysqlFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Refused { code, message } => write!(f, "error {code}: {message}"),
@@ -46,7 +46,7 @@ impl fmt::Display for Failure {
     }
 }
 
-impl Failure {
+impl MysqlFailure {
     /// Names the place that cannot be reached.
     pub(super) fn at(self, place: &str) -> Self {
         match self {
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     fn text(error: impl Into<Error>) -> String {
-        format!("{:?}", Failure::from(error.into()))
+        format!("{:?}", MysqlFailure::from(error.into()))
     }
 
     #[test]

@@ -17,15 +17,15 @@ use std::path::Path;
 use hyper::StatusCode;
 
 use self::ask::Ask;
-use self::client::Account;
 pub(super) use self::client::Client;
-use self::failure::Failure;
+use self::client::MysqlAccount;
+use self::failure::MysqlFailure;
 use self::session::{Endpoint, Found, Session};
 use self::threads::Ended;
 use self::wants_tls::Server;
 use super::login::{Login, Travel};
 use super::run::timed_out;
-use super::{Outcome, Probe, Protocol, Request, Settings, settle, tls};
+use super::{Outcome, Probe, ProbeSettings, Protocol, Request, settle, tls};
 
 /// The row of the table.
 pub(super) const MYSQL: Protocol = Protocol {
@@ -39,7 +39,7 @@ pub(super) const MYSQL: Protocol = Protocol {
     probe: |probe| settle(check(probe)),
 };
 
-fn login(settings: &Settings, service: &str) -> Option<Login> {
+fn login(settings: &ProbeSettings, service: &str) -> Option<Login> {
     let service = settings.service(service);
     let credentials = client::credentials(settings, service);
     credentials.username?;
@@ -68,7 +68,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 }
 
 /// Runs a session on a thread. The outer error says that it did not run to its end.
-async fn run(probe: &Probe<'_>, session: Session) -> Result<Result<Found, Failure>, Ended> {
+async fn run(probe: &Probe<'_>, session: Session) -> Result<Result<Found, MysqlFailure>, Ended> {
     let threads = &probe.context.mysql.threads;
     let seat = threads.seat(probe.asker);
     let seat = probe.wait_for("waiting for a free thread", seat).await;
@@ -95,7 +95,7 @@ async fn session(probe: &Probe<'_>, ask: Ask) -> Result<Session, Outcome> {
     })
 }
 
-fn account<'a>(probe: &Probe<'a>) -> Result<&'a Account, Outcome> {
+fn account<'a>(probe: &Probe<'a>) -> Result<&'a MysqlAccount, Outcome> {
     let account = probe.context.mysql.account(probe.service());
     account.ok_or_else(|| {
         // The replaced tools' sentence, to the letter.
@@ -144,9 +144,9 @@ fn passed(found: &Found) -> Outcome {
     Outcome::healthy(text)
 }
 
-fn failed(probe: &Probe<'_>, failure: &Failure) -> Outcome {
+fn failed(probe: &Probe<'_>, failure: &MysqlFailure) -> Outcome {
     match failure {
-        Failure::Refused { code, message } => refused(probe, *code, message),
+        MysqlFailure::Refused { code, message } => refused(probe, *code, message),
         other => probe.failed(other),
     }
 }

@@ -10,15 +10,15 @@ use mysql_async::{Conn, OptsBuilder};
 use tokio::time::timeout_at;
 
 use super::ask::Ask;
-use super::client::Account;
-use super::failure::Failure;
+use super::client::MysqlAccount;
+use super::failure::MysqlFailure;
 use super::state;
 use super::wants_tls::{Server, WantsTls};
 use crate::probe::{TlsUse, Trace};
 
 /// What one probe needs.
 pub(super) struct Session {
-    pub account: Account,
+    pub account: MysqlAccount,
     pub endpoint: Endpoint,
     pub tls: TlsUse,
     /// The name that a certificate must have, where it is verified.
@@ -46,7 +46,7 @@ pub(super) struct Found {
 }
 
 impl Session {
-    pub(super) async fn run(self) -> Result<Found, Failure> {
+    pub(super) async fn run(self) -> Result<Found, MysqlFailure> {
         let mut connection = self.log_in().await?;
         let message = connection.info().into_owned();
         let states = state::check(&mut connection, &self.ask, &self.trace).await?;
@@ -57,7 +57,7 @@ impl Session {
     }
 
     /// Logs in as `mysql_tls` says.
-    async fn log_in(&self) -> Result<Conn, Failure> {
+    async fn log_in(&self) -> Result<Conn, MysqlFailure> {
         // What goes through a unix socket stays on this host; mysql_async does no TLS there.
         if matches!(self.endpoint, Endpoint::Socket(_)) {
             return self.connect(false).await;
@@ -71,12 +71,12 @@ impl Session {
 
     /// Begins without TLS, which costs less and which a server with outdated TLS takes. Where that is refused, it may be
     /// because the account requires TLS: a server does not say so.
-    async fn log_in_as_learned(&self) -> Result<Conn, Failure> {
+    async fn log_in_as_learned(&self) -> Result<Conn, MysqlFailure> {
         let known = self.wants_tls.known(&self.server);
         if known == Some(true) {
             match self.log_in_over_tls_again().await {
                 // The server was set up anew, and now has no TLS.
-                Err(Failure::NoTls) => {}
+                Err(MysqlFailure::NoTls) => {}
                 result => return result,
             }
         }
@@ -88,7 +88,7 @@ impl Session {
         }
     }
 
-    async fn log_in_over_tls_again(&self) -> Result<Conn, Failure> {
+    async fn log_in_over_tls_again(&self) -> Result<Conn, MysqlFailure> {
         let result = self.connect(true).await;
         if result.is_err() {
             self.wants_tls.forget(&self.server);
@@ -96,7 +96,7 @@ impl Session {
         result
     }
 
-    async fn retry_over_tls(&self, refused: Failure) -> Result<Conn, Failure> {
+    async fn retry_over_tls(&self, refused: MysqlFailure) -> Result<Conn, MysqlFailure> {
         match self.connect(true).await {
             Ok(connection) => {
                 self.wants_tls.learn(&self.server, true);
@@ -110,14 +110,14 @@ impl Session {
         }
     }
 
-    fn learn_from(&self, failure: &Failure) {
+    fn learn_from(&self, failure: &MysqlFailure) {
         self.trace.note(|| format!("over TLS: {failure}"));
         // It has TLS, so the login itself is wrong: the next probe need not try both ways.
-        let wants_tls = matches!(failure, Failure::Refused { .. });
+        let wants_tls = matches!(failure, MysqlFailure::Refused { .. });
         self.wants_tls.learn(&self.server, wants_tls);
     }
 
-    async fn connect(&self, tls: bool) -> Result<Conn, Failure> {
+    async fn connect(&self, tls: bool) -> Result<Conn, MysqlFailure> {
         self.trace.stage("connecting and logging in");
         match &self.endpoint {
             Endpoint::Socket(path) => self.connect_to_socket(path, tls).await,
@@ -125,21 +125,21 @@ impl Session {
         }
     }
 
-    async fn connect_to_socket(&self, path: &str, tls: bool) -> Result<Conn, Failure> {
+    async fn connect_to_socket(&self, path: &str, tls: bool) -> Result<Conn, MysqlFailure> {
         self.trace.note(|| format!("to {path}"));
         let options = self.options(tls).socket(Some(path));
         open(options).await.map_err(|e| e.at(path))
     }
 
     /// Tries every address within the deadline, each with its share of what is left, until one is reached.
-    async fn connect_to_one_of(&self, all: &[SocketAddr], tls: bool) -> Result<Conn, Failure> {
+    async fn connect_to_one_of(&self, all: &[SocketAddr], tls: bool) -> Result<Conn, MysqlFailure> {
         let Some((last, others)) = all.split_last() else {
-            return Err(Failure::Unreachable("the host has no address".into()));
+            return Err(MysqlFailure::Unreachable("the host has no address".into()));
         };
         for (tried, address) in others.iter().enumerate() {
             let end = self.share(all.len() - tried);
             match self.connect_until(end, *address, tls).await {
-                Err(Failure::Unreachable(cause)) => {
+                Err(MysqlFailure::Unreachable(cause)) => {
                     self.trace.note(|| format!("{address}: {cause}"));
                 }
                 result => return result,
@@ -154,14 +154,14 @@ impl Session {
         end: Instant,
         address: SocketAddr,
         tls: bool,
-    ) -> Result<Conn, Failure> {
+    ) -> Result<Conn, MysqlFailure> {
         match timeout_at(end.into(), self.connect_to(address, tls)).await {
             Ok(result) => result,
-            Err(_) => Err(Failure::Unreachable("no answer".into())),
+            Err(_) => Err(MysqlFailure::Unreachable("no answer".into())),
         }
     }
 
-    async fn connect_to(&self, address: SocketAddr, tls: bool) -> Result<Conn, Failure> {
+    async fn connect_to(&self, address: SocketAddr, tls: bool) -> Result<Conn, MysqlFailure> {
         let how = if tls { "over" } else { "without" };
         self.trace.note(|| format!("to {address}, {how} TLS"));
         let options = self
@@ -190,15 +190,15 @@ impl Session {
     }
 }
 
-async fn open(options: OptsBuilder) -> Result<Conn, Failure> {
+async fn open(options: OptsBuilder) -> Result<Conn, MysqlFailure> {
     Ok(Conn::new(options).await?)
 }
 
 /// ER_ACCESS_DENIED_ERROR, of which a missing TLS may be the cause, and ER_SECURE_TRANSPORT_REQUIRED.
-fn may_want_tls(failure: &Failure) -> bool {
+fn may_want_tls(failure: &MysqlFailure) -> bool {
     matches!(
         failure,
-        Failure::Refused {
+        MysqlFailure::Refused {
             code: 1045 | 3159,
             ..
         }
@@ -214,15 +214,15 @@ mod tests {
 
     use super::*;
     use crate::net::Host;
-    use crate::probe::Settings;
+    use crate::probe::ProbeSettings;
     use crate::probe::mysql::client::Client;
     use crate::settings::Secret;
 
     fn session(addresses: Vec<SocketAddr>, limit: Duration) -> Session {
-        let settings = Settings {
+        let settings = ProbeSettings {
             mysql_username: Some("checker".into()),
             mysql_password: Some(Secret::new("s3cret".into())),
-            ..Settings::default()
+            ..ProbeSettings::default()
         };
         Session {
             account: Client::new(&settings)

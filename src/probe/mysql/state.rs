@@ -4,7 +4,7 @@ use mysql_async::prelude::Queryable as _;
 use mysql_async::{Conn, Value};
 
 use super::ask::{Ask, Galera};
-use super::failure::Failure;
+use super::failure::MysqlFailure;
 use crate::probe::Trace;
 use crate::probe::options::Role;
 
@@ -49,14 +49,14 @@ const GALERA_STATES: [&str; 6] = [
 ];
 
 /// A row: names of columns and values, `None` for NULL.
-type Row = Vec<(String, Option<String>)>;
+type TextRow = Vec<(String, Option<String>)>;
 
 /// Asks for what the options want to know. What was found, or the failure.
 pub(super) async fn check(
     connection: &mut Conn,
     ask: &Ask,
     trace: &Trace,
-) -> Result<Vec<String>, Failure> {
+) -> Result<Vec<String>, MysqlFailure> {
     let mut asking = Asking { connection, trace };
     // A node that rejects queries still answers SHOW, and should say why, so it is asked first.
     let galera = match ask.galera {
@@ -82,17 +82,17 @@ struct Asking<'a> {
 }
 
 impl Asking<'_> {
-    async fn primary(&mut self) -> Result<String, Failure> {
+    async fn primary(&mut self) -> Result<String, MysqlFailure> {
         let rows = self.rows("SELECT @@global.read_only").await?;
         primary(&rows)
     }
 
-    async fn replica(&mut self, max_lag: Option<u64>) -> Result<String, Failure> {
+    async fn replica(&mut self, max_lag: Option<u64>) -> Result<String, MysqlFailure> {
         let rows = self.replica_status().await?;
         replica(&rows, max_lag)
     }
 
-    async fn replica_status(&mut self) -> Result<Vec<Row>, Failure> {
+    async fn replica_status(&mut self) -> Result<Vec<TextRow>, MysqlFailure> {
         let [others @ .., last] = REPLICA_STATUS;
         for statement in others {
             match self.query(statement).await {
@@ -103,7 +103,7 @@ impl Asking<'_> {
         self.rows(last).await
     }
 
-    async fn galera(&mut self, wanted: Galera) -> Result<String, Failure> {
+    async fn galera(&mut self, wanted: Galera) -> Result<String, MysqlFailure> {
         let mut rows = self.rows(GALERA_STATUS).await?;
         if named(&rows, "wsrep_local_state").is_some() {
             rows.extend(self.rows(GALERA_SETTINGS).await?);
@@ -111,12 +111,12 @@ impl Asking<'_> {
         galera(&rows, wanted)
     }
 
-    async fn rows(&mut self, statement: &'static str) -> Result<Vec<Row>, Failure> {
+    async fn rows(&mut self, statement: &'static str) -> Result<Vec<TextRow>, MysqlFailure> {
         let rows = self.query(statement).await;
         rows.map_err(|e| e.at_statement(statement))
     }
 
-    async fn query(&mut self, statement: &'static str) -> Result<Vec<Row>, Failure> {
+    async fn query(&mut self, statement: &'static str) -> Result<Vec<TextRow>, MysqlFailure> {
         self.trace.stage("waiting for the answer to a statement");
         self.trace.note(|| statement.to_owned());
         let mut result = self.connection.query_iter(statement).await?;
@@ -127,9 +127,9 @@ impl Asking<'_> {
     }
 }
 
-fn is_syntax_error(failure: &Failure) -> bool {
+fn is_syntax_error(failure: &MysqlFailure) -> bool {
     match failure {
-        Failure::Refused { code, .. } => *code == SYNTAX_ERROR,
+        MysqlFailure::Refused { code, .. } => *code == SYNTAX_ERROR,
         _ => false,
     }
 }
@@ -137,7 +137,7 @@ fn is_syntax_error(failure: &Failure) -> bool {
 /// The rows of an answer, as far as they are not too many.
 #[derive(Default)]
 struct BoundedRows {
-    rows: Vec<Row>,
+    rows: Vec<TextRow>,
     bytes: usize,
 }
 
@@ -152,16 +152,16 @@ impl BoundedRows {
         self
     }
 
-    fn all(self) -> Result<Vec<Row>, Failure> {
+    fn all(self) -> Result<Vec<TextRow>, MysqlFailure> {
         if self.bytes > BYTES_MAX {
-            return Err(Failure::Broken("the answer is too long".into()));
+            return Err(MysqlFailure::Broken("the answer is too long".into()));
         }
         Ok(self.rows)
     }
 }
 
 /// About what a row takes in memory.
-fn size(row: &Row) -> usize {
+fn size(row: &TextRow) -> usize {
     let mut bytes = 0;
     for (name, value) in row {
         let value = value.as_deref().unwrap_or_default();
@@ -170,7 +170,7 @@ fn size(row: &Row) -> usize {
     bytes
 }
 
-fn texts(row: &mysql_async::Row) -> Row {
+fn texts(row: &mysql_async::Row) -> TextRow {
     let mut texts = Vec::new();
     for (index, column) in row.columns_ref().iter().enumerate() {
         let value = row.as_ref(index).and_then(text);
@@ -188,7 +188,7 @@ fn text(value: &Value) -> Option<String> {
     }
 }
 
-fn primary(rows: &[Row]) -> Result<String, Failure> {
+fn primary(rows: &[TextRow]) -> Result<String, MysqlFailure> {
     match first_value(rows, 0) {
         Some("0" | "OFF") => Ok("primary".into()),
         Some(value) => unfit(format!("read_only is {value}: not a primary")),
@@ -197,7 +197,7 @@ fn primary(rows: &[Row]) -> Result<String, Failure> {
 }
 
 /// Without `max_lag` a replica may be stopped; with it, it runs, and no source is ahead by more.
-fn replica(rows: &[Row], max_lag: Option<u64>) -> Result<String, Failure> {
+fn replica(rows: &[TextRow], max_lag: Option<u64>) -> Result<String, MysqlFailure> {
     if rows.is_empty() {
         return unfit("primary, not a replica");
     }
@@ -212,7 +212,7 @@ fn replica(rows: &[Row], max_lag: Option<u64>) -> Result<String, Failure> {
 }
 
 /// A replica may follow several sources, each with a row.
-fn worst_lag(rows: &[Row]) -> Result<u64, Failure> {
+fn worst_lag(rows: &[TextRow]) -> Result<u64, MysqlFailure> {
     let mut worst = 0;
     for row in rows {
         worst = worst.max(lag(row)?);
@@ -221,7 +221,7 @@ fn worst_lag(rows: &[Row]) -> Result<u64, Failure> {
 }
 
 /// The lag behind one source, in seconds; what is wrong when it does not run.
-fn lag(row: &Row) -> Result<u64, Failure> {
+fn lag(row: &TextRow) -> Result<u64, MysqlFailure> {
     expect_running(row, "IO")?;
     expect_running(row, "SQL")?;
     let lag = either(row, "Seconds_Behind_Source", "Seconds_Behind_Master");
@@ -232,7 +232,7 @@ fn lag(row: &Row) -> Result<u64, Failure> {
 }
 
 /// Fails when one of a replica's two threads does not run, with the error that stopped it.
-fn expect_running(row: &Row, thread: &str) -> Result<(), Failure> {
+fn expect_running(row: &TextRow, thread: &str) -> Result<(), MysqlFailure> {
     let new = format!("Replica_{thread}_Running");
     let old = format!("Slave_{thread}_Running");
     let state = either(row, &new, &old).unwrap_or("unknown");
@@ -244,14 +244,14 @@ fn expect_running(row: &Row, thread: &str) -> Result<(), Failure> {
     unfit(format!("replica, {thread} thread running: {state}{error}"))
 }
 
-fn last_error(row: &Row, thread: &str) -> String {
+fn last_error(row: &TextRow, thread: &str) -> String {
     match column(row, &format!("Last_{thread}_Error")) {
         None | Some("") => String::new(),
         Some(error) => format!(": {error}"),
     }
 }
 
-fn galera(rows: &[Row], wanted: Galera) -> Result<String, Failure> {
+fn galera(rows: &[TextRow], wanted: Galera) -> Result<String, MysqlFailure> {
     let Some(state) = named(rows, "wsrep_local_state") else {
         return unfit("no wsrep_local_state: the server is not part of a Galera cluster");
     };
@@ -261,7 +261,7 @@ fn galera(rows: &[Row], wanted: Galera) -> Result<String, Failure> {
     galera_state(state, wanted)
 }
 
-fn expect_value(rows: &[Row], name: &str, good: &str) -> Result<(), Failure> {
+fn expect_value(rows: &[TextRow], name: &str, good: &str) -> Result<(), MysqlFailure> {
     match named(rows, name) {
         Some(value) if !value.eq_ignore_ascii_case(good) => {
             unfit(format!("{name} is {value}, want {good}"))
@@ -270,7 +270,7 @@ fn expect_value(rows: &[Row], name: &str, good: &str) -> Result<(), Failure> {
     }
 }
 
-fn galera_state(state: &str, wanted: Galera) -> Result<String, Failure> {
+fn galera_state(state: &str, wanted: Galera) -> Result<String, MysqlFailure> {
     let number = state.parse().ok();
     let name = galera_state_name(number);
     let found = format!("wsrep_local_state {state} ({name})");
@@ -293,80 +293,35 @@ fn passing_states(wanted: Galera) -> &'static str {
 }
 
 /// The value beside a name, in rows of names and values.
-fn named<'a>(rows: &'a [Row], name: &str) -> Option<&'a str> {
-    let is_it = |row: &&Row| value(row, 0).is_some_and(|n| n.eq_ignore_ascii_case(name));
+fn named<'a>(rows: &'a [TextRow], name: &str) -> Option<&'a str> {
+    let is_it = |row: &&TextRow| value(row, 0).is_some_and(|n| n.eq_ignore_ascii_case(name));
     value(rows.iter().find(is_it)?, 1)
 }
 
-fn value(row: &Row, index: usize) -> Option<&str> {
+fn value(row: &TextRow, index: usize) -> Option<&str> {
     let (_, value) = row.get(index)?;
     value.as_deref()
 }
 
-fn unfit<T>(cause: impl Into<String>) -> Result<T, Failure> {
-    Err(Failure::Unfit(cause.into()))
+fn unfit<T>(cause: impl Into<String>) -> Result<T, MysqlFailure> {
+    Err(MysqlFailure::Unfit(cause.into()))
 }
 
-fn either<'a>(row: &'a Row, new: &str, old: &str) -> Option<&'a str> {
+fn either<'a>(row: &'a TextRow, new: &str, old: &str) -> Option<&'a str> {
     column(row, new).or_else(|| column(row, old))
 }
 
 /// A column by its name, which versions write in different cases; `None` for NULL too.
-fn column<'a>(row: &'a Row, name: &str) -> Option<&'a str> {
+fn column<'a>(row: &'a TextRow, name: &str) -> Option<&'a str> {
     let mut columns = row.iter();
     let (_, value) = columns.find(|(known, _)| known.eq_ignore_ascii_case(name))?;
     value.as_deref()
 }
 
 /// A column of the first row, by its index.
-fn first_value(rows: &[Row], index: usize) -> Option<&str> {
+fn first_value(rows: &[TextRow], index: usize) -> Option<&str> {
     value(rows.first()?, index)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn node(rows: &[(&str, &str)]) -> String {
-        let row = |(name, value): &(&str, &str)| {
-            let text = |text: &str| (String::new(), Some(text.to_owned()));
-            vec![text(name), text(value)]
-        };
-        let rows: Vec<Row> = rows.iter().map(row).collect();
-        match galera(&rows, Galera::Synced) {
-            Ok(found) => found,
-            Err(failure) => failure.to_string(),
-        }
-    }
-
-    #[test]
-    fn a_node_is_synced_only_when_it_takes_queries() {
-        let synced = ("wsrep_local_state", "4");
-        let passes = "wsrep_local_state 4 (Synced)";
-        for (more, said) in [
-            (("", ""), passes),
-            (("wsrep_ready", "ON"), passes),
-            (("wsrep_ready", "OFF"), "wsrep_ready is OFF, want ON"),
-            (("wsrep_cluster_status", "primary"), passes),
-            (
-                ("wsrep_cluster_status", "non-Primary"),
-                "wsrep_cluster_status is non-Primary, want Primary",
-            ),
-            (
-                ("WSREP_REJECT_QUERIES", "ALL_KILL"),
-                "wsrep_reject_queries is ALL_KILL, want NONE",
-            ),
-            (("pxc_maint_mode", "DISABLED"), passes),
-            (
-                ("pxc_maint_mode", "MAINTENANCE"),
-                "pxc_maint_mode is MAINTENANCE, want DISABLED",
-            ),
-        ] {
-            assert_eq!(node(&[synced, more]), said, "{more:?}");
-        }
-        assert_eq!(
-            node(&[("wsrep_ready", "ON")]),
-            "no wsrep_local_state: the server is not part of a Galera cluster"
-        );
-    }
-}
+mod tests;

@@ -19,7 +19,7 @@ use tokio::task::JoinError;
 use tokio::time::timeout_at;
 
 use crate::probe::asker::Asker;
-use crate::probe::slots::{Place, Places};
+use crate::probe::slots::{Places, Seat};
 
 /// The most threads at once; who comes then waits, within its deadline.
 const THREADS: usize = 64;
@@ -81,14 +81,14 @@ impl Threads {
     }
 
     /// Waits for a free thread.
-    pub(super) async fn seat(&self, asker: Asker) -> Place {
+    pub(super) async fn seat(&self, asker: Asker) -> Seat {
         self.seats.take(asker).await
     }
 
     /// Runs a future on a thread until it is done, the deadline comes, or the caller goes away.
     pub(super) async fn run<F>(
         &self,
-        _seat: Place,
+        _seat: Seat,
         deadline: Instant,
         work: F,
     ) -> Result<F::Output, Ended>

@@ -24,11 +24,11 @@ pub(super) struct Server {
     pub account: Option<String>,
 }
 
-type Known = HashMap<Server, (bool, Instant)>;
+type LearnedServers = HashMap<Server, (bool, Instant)>;
 
 /// What was learned of servers; clones share it.
 #[derive(Clone, Default)]
-pub(super) struct WantsTls(Arc<Mutex<Known>>);
+pub(super) struct WantsTls(Arc<Mutex<LearnedServers>>);
 
 impl WantsTls {
     /// Whether to log in over TLS; `None` when that must be found out.
@@ -51,7 +51,7 @@ impl WantsTls {
         self.lock().remove(server);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Known> {
+    fn lock(&self) -> MutexGuard<'_, LearnedServers> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

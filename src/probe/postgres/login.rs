@@ -14,12 +14,12 @@ use super::wire::{Frame, Wire};
 use crate::settings::Secret;
 
 /// Who logs in.
-pub(super) struct Credentials<'a> {
+pub(super) struct PostgresCredentials<'a> {
     pub user: &'a str,
     pub password: Option<&'a Secret>,
 }
 
-impl Credentials<'_> {
+impl PostgresCredentials<'_> {
     fn password(&self) -> Result<&[u8], PostgresError> {
         match self.password {
             Some(secret) => Ok(secret.reveal().as_bytes()),
@@ -36,7 +36,7 @@ impl Credentials<'_> {
 /// Logs in, up to where the server takes statements.
 pub(super) async fn log_in(
     wire: &mut Wire,
-    credentials: &Credentials<'_>,
+    credentials: &PostgresCredentials<'_>,
     database: &str,
 ) -> Result<(), PostgresError> {
     send_startup(wire, credentials.user, database).await?;
@@ -67,7 +67,7 @@ pub(super) async fn send_startup(
 /// Proves the password in the way that the server requests.
 async fn prove(
     wire: &mut Wire,
-    credentials: &Credentials<'_>,
+    credentials: &PostgresCredentials<'_>,
     request: Message,
 ) -> Result<(), PostgresError> {
     let password = credentials.password()?;

@@ -13,13 +13,13 @@ mod state;
 mod wire;
 
 use self::error::PostgresError;
-use self::login::Credentials;
+use self::login::PostgresCredentials;
 use self::options::PostgresOptions;
 use self::wire::Wire;
 use super::connection::Connection;
 use super::effective::{self, Account, ServiceSettings};
 use super::login::{Login, Travel};
-use super::{Outcome, Probe, Protocol, Request, Settings, settle, tls};
+use super::{Outcome, Probe, ProbeSettings, Protocol, Request, settle, tls};
 use crate::probe::TlsUse;
 use hyper::StatusCode;
 
@@ -35,7 +35,7 @@ pub(super) const POSTGRES: Protocol = Protocol {
     probe: |probe| settle(check(probe)),
 };
 
-fn login(settings: &Settings, service: &str) -> Option<Login> {
+fn login(settings: &ProbeSettings, service: &str) -> Option<Login> {
     let service = settings.service(service);
     let credentials = account(settings, service);
     credentials.username?;
@@ -50,7 +50,10 @@ fn login(settings: &Settings, service: &str) -> Option<Login> {
     })
 }
 
-fn account<'a>(settings: &'a Settings, service: ServiceSettings<'a>) -> effective::Credentials<'a> {
+fn account<'a>(
+    settings: &'a ProbeSettings,
+    service: ServiceSettings<'a>,
+) -> effective::Credentials<'a> {
     service.credentials(Account {
         username: settings.postgres_username.as_deref(),
         password: settings.postgres_password.as_ref(),
@@ -73,9 +76,9 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     readiness::check(probe, database(probe, &options)).await
 }
 
-fn credentials<'a>(probe: &Probe<'a>) -> Option<Credentials<'a>> {
+fn credentials<'a>(probe: &Probe<'a>) -> Option<PostgresCredentials<'a>> {
     let account = account(&probe.context.settings, probe.service());
-    Some(Credentials {
+    Some(PostgresCredentials {
         user: account.username?,
         password: account.password,
     })
@@ -84,7 +87,7 @@ fn credentials<'a>(probe: &Probe<'a>) -> Option<Credentials<'a>> {
 async fn check_by_login(
     probe: &Probe<'_>,
     options: &PostgresOptions,
-    credentials: &Credentials<'_>,
+    credentials: &PostgresCredentials<'_>,
 ) -> Result<Outcome, Outcome> {
     let mut wire = log_in(probe, options, credentials).await?;
     let text = if options.need_login() {
@@ -106,7 +109,7 @@ fn database<'a>(probe: &Probe<'a>, options: &'a PostgresOptions) -> &'a str {
 async fn log_in(
     probe: &Probe<'_>,
     options: &PostgresOptions,
-    credentials: &Credentials<'_>,
+    credentials: &PostgresCredentials<'_>,
 ) -> Result<Wire, Outcome> {
     let wants_tls = tls_use(probe) != TlsUse::Off;
     let mut wire = connect(probe, wants_tls).await?;

@@ -21,7 +21,7 @@ const USER: &str = "postgres";
 const CANNOT_CONNECT_NOW: &str = "57P03";
 
 /// What a server answers that accepts connections.
-enum Accepted {
+enum Readiness {
     /// It asks for a password, which it does not get.
     AsksForPassword,
     /// It takes statements.
@@ -44,21 +44,21 @@ pub(super) async fn check(probe: &Probe<'_>, database: &str) -> Result<Outcome, 
     Ok(Outcome::healthy("PostgreSQL is accepting connections"))
 }
 
-async fn leave(probe: &Probe<'_>, wire: Wire, accepted: Accepted) {
+async fn leave(probe: &Probe<'_>, wire: Wire, accepted: Readiness) {
     match accepted {
-        Accepted::AsksForPassword => {
+        Readiness::AsksForPassword => {
             probe.trace.note(|| "asked for a password".to_owned());
             wire.hang_up().await;
         }
-        Accepted::Ready => wire.close().await,
-        Accepted::Refuses(text) => {
+        Readiness::Ready => wire.close().await,
+        Readiness::Refuses(text) => {
             probe.trace.note(|| format!("refused: {text}"));
             wire.hang_up().await;
         }
     }
 }
 
-async fn startup_answer(wire: &mut Wire, database: &str) -> Result<Accepted, PostgresError> {
+async fn startup_answer(wire: &mut Wire, database: &str) -> Result<Readiness, PostgresError> {
     login::send_startup(wire, USER, database).await?;
     loop {
         let frame = wire.receive().await?;
@@ -66,7 +66,7 @@ async fn startup_answer(wire: &mut Wire, database: &str) -> Result<Accepted, Pos
             NEGOTIATE_TAG => {}
             AUTHENTICATION_TAG => match frame.decode()? {
                 Message::AuthenticationOk => return until_ready(wire).await,
-                _ => return Ok(Accepted::AsksForPassword),
+                _ => return Ok(Readiness::AsksForPassword),
             },
             ERROR_RESPONSE_TAG => return despite(frame.refusal()),
             _ => return Err(frame.unexpected()),
@@ -75,10 +75,10 @@ async fn startup_answer(wire: &mut Wire, database: &str) -> Result<Accepted, Pos
 }
 
 /// Reads on where the server trusts the user: it logs a client that leaves before it is ready.
-async fn until_ready(wire: &mut Wire) -> Result<Accepted, PostgresError> {
+async fn until_ready(wire: &mut Wire) -> Result<Readiness, PostgresError> {
     loop {
         match wire.next().await {
-            Ok(frame) if frame.tag == READY_FOR_QUERY_TAG => return Ok(Accepted::Ready),
+            Ok(frame) if frame.tag == READY_FOR_QUERY_TAG => return Ok(Readiness::Ready),
             Ok(_) => {}
             Err(refusal @ PostgresError::Refused(_)) => return despite(refusal),
             Err(error) => return Err(error),
@@ -87,9 +87,9 @@ async fn until_ready(wire: &mut Wire) -> Result<Accepted, PostgresError> {
 }
 
 /// A server that refuses a stranger accepts connections, unless it says that it does not.
-fn despite(refusal: PostgresError) -> Result<Accepted, PostgresError> {
+fn despite(refusal: PostgresError) -> Result<Readiness, PostgresError> {
     match refusal {
-        PostgresError::Refused(e) if e.code != CANNOT_CONNECT_NOW => Ok(Accepted::Refuses(e.text)),
+        PostgresError::Refused(e) if e.code != CANNOT_CONNECT_NOW => Ok(Readiness::Refuses(e.text)),
         error => Err(error),
     }
 }

@@ -22,7 +22,7 @@ const LAG: &str = "SELECT CASE \
      FROM (SELECT EXISTS (SELECT FROM pg_stat_wal_receiver)) AS r (receives)";
 
 /// What a server is.
-enum State {
+enum RecoveryState {
     Primary,
     Replica(Lag),
 }
@@ -49,20 +49,24 @@ pub(super) async fn check(
         IN_RECOVERY
     };
     let answer = query(probe, wire, statement).await?;
-    let Some(state) = State::read(&answer) else {
+    let Some(state) = RecoveryState::read(&answer) else {
         let answer = answer.escape_debug();
         return Err(probe.failed(format_args!("{statement}: answered '{answer}'")));
     };
     expect_role(probe, options.role, &state)?;
     match (state, options.max_lag) {
-        (State::Primary, None) => Ok(format!("PostgreSQL answered {IN_RECOVERY}; primary")),
-        (State::Replica(_), None) => Ok(format!("PostgreSQL answered {IN_RECOVERY}; replica")),
-        (State::Primary, Some(_)) => Ok("PostgreSQL is a primary, which has no lag".to_owned()),
-        (State::Replica(lag), Some(max)) => judge_lag(probe, &lag, max),
+        (RecoveryState::Primary, None) => Ok(format!("PostgreSQL answered {IN_RECOVERY}; primary")),
+        (RecoveryState::Replica(_), None) => {
+            Ok(format!("PostgreSQL answered {IN_RECOVERY}; replica"))
+        }
+        (RecoveryState::Primary, Some(_)) => {
+            Ok("PostgreSQL is a primary, which has no lag".to_owned())
+        }
+        (RecoveryState::Replica(lag), Some(max)) => judge_lag(probe, &lag, max),
     }
 }
 
-impl State {
+impl RecoveryState {
     fn read(answer: &str) -> Option<Self> {
         let state = match answer {
             "f" | "primary" => Self::Primary,
@@ -75,10 +79,18 @@ impl State {
     }
 }
 
-fn expect_role(probe: &Probe<'_>, role: Option<Role>, state: &State) -> Result<(), Outcome> {
+fn expect_role(
+    probe: &Probe<'_>,
+    role: Option<Role>,
+    state: &RecoveryState,
+) -> Result<(), Outcome> {
     match (role, state) {
-        (Some(Role::Primary), State::Replica(_)) => Err(probe.failed("replica, not a primary")),
-        (Some(Role::Replica), State::Primary) => Err(probe.failed("primary, not a replica")),
+        (Some(Role::Primary), RecoveryState::Replica(_)) => {
+            Err(probe.failed("replica, not a primary"))
+        }
+        (Some(Role::Replica), RecoveryState::Primary) => {
+            Err(probe.failed("primary, not a replica"))
+        }
         _ => Ok(()),
     }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use self::by_key::{ByKey, InUse};
-pub(super) use self::places::{Place, Places};
+pub(super) use self::places::{Places, Seat};
 use super::asker::Asker;
 use super::exec::EXEC;
 use super::{Outcome, Protocol, Target};
@@ -51,13 +51,13 @@ pub(super) struct Slots {
 
 /// The right to run a probe, given back when dropped.
 pub(super) struct Permit {
-    _slot: Place,
+    _slot: Seat,
     _own: Option<OwnSlot>,
 }
 
 /// The slot of a target or command.
 struct OwnSlot {
-    _place: Place,
+    _place: Seat,
     _places: InUse<SlotKey, Places>,
 }
 

@@ -27,7 +27,7 @@ pub(in crate::probe) struct Places {
 
 /// A place, given back when dropped.
 #[derive(Default)]
-pub(in crate::probe) struct Place {
+pub(in crate::probe) struct Seat {
     _permits: [Option<OwnedSemaphorePermit>; 3],
     _address: Option<InUse<Asker, Semaphore>>,
 }
@@ -47,9 +47,9 @@ impl Places {
     }
 
     /// Waits in line for a place.
-    pub(in crate::probe) async fn take(&self, asker: Asker) -> Place {
+    pub(in crate::probe) async fn take(&self, asker: Asker) -> Seat {
         match asker {
-            Asker::Configuration => Place {
+            Asker::Configuration => Seat {
                 _permits: [acquire(&self.configuration).await, None, None],
                 _address: None,
             },
@@ -59,7 +59,7 @@ impl Places {
     }
 
     /// From the narrowest limit to the widest, so that whoever waits keeps nobody from a place but its own like.
-    async fn take_by_address(&self, asker: Asker, most: usize) -> Place {
+    async fn take_by_address(&self, asker: Asker, most: usize) -> Seat {
         let address = self.addresses.begin(asker, || Semaphore::new(most));
         let own = acquire(&address.value).await;
         let open = match asker {
@@ -67,7 +67,7 @@ impl Places {
             Asker::Established(_) | Asker::Configuration => None,
         };
         let place = acquire(&self.pollers).await;
-        Place {
+        Seat {
             _permits: [own, open, place],
             _address: Some(address),
         }

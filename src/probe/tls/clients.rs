@@ -14,7 +14,7 @@ use super::TlsError;
 use super::verify::{AnyCertificate, FILE_MAX, trusted};
 use crate::os::cause::cause_text;
 use crate::os::reading::read_regular;
-use crate::probe::Settings;
+use crate::probe::ProbeSettings;
 use crate::probe::effective::{ServiceSettings, TlsSettings};
 
 /// One client.
@@ -33,7 +33,7 @@ pub(in crate::probe) struct TlsClients {
 }
 
 impl TlsClients {
-    pub(in crate::probe) fn new(settings: &Settings) -> Result<Self, TlsError> {
+    pub(in crate::probe) fn new(settings: &ProbeSettings) -> Result<Self, TlsError> {
         let mut made = Vec::new();
         let global = client(&mut made, settings.global().tls())?;
         let mut own = HashMap::new();
@@ -99,9 +99,9 @@ fn client_config(settings: TlsSettings<'_>) -> Result<ClientConfig, TlsError> {
 }
 
 /// What probes show to a server that asks who they are.
-type Identity = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
+type ClientCertificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 
-fn identity(settings: TlsSettings<'_>) -> Result<Option<Identity>, TlsError> {
+fn identity(settings: TlsSettings<'_>) -> Result<Option<ClientCertificate>, TlsError> {
     let Some((certificate, key)) = files(settings)? else {
         return Ok(None);
     };

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use hacheck::config::Config;
 use hacheck::daemon::once;
-use hacheck::probe::Settings;
+use hacheck::probe::ProbeSettings;
 use hacheck::spool::Spool;
 use hyper::HeaderMap;
 
@@ -45,11 +45,11 @@ impl Checked {
 
 /// Checks a path with the usual settings.
 pub fn check(path: &str) -> Checked {
-    check_with(Settings::default(), path)
+    check_with(ProbeSettings::default(), path)
 }
 
 /// Checks a path, such as `/redis/web/6379`. That no password shows anywhere is checked along.
-pub fn check_with(settings: Settings, path: &str) -> Checked {
+pub fn check_with(settings: ProbeSettings, path: &str) -> Checked {
     let secret = settings
         .redis_password
         .as_ref()
@@ -81,10 +81,10 @@ pub fn check_with(settings: Settings, path: &str) -> Checked {
 }
 
 /// The usual settings with a short deadline.
-pub fn hasty() -> Settings {
-    Settings {
+pub fn hasty() -> ProbeSettings {
+    ProbeSettings {
         healthcheck_timeout: Duration::from_millis(400),
-        ..Settings::default()
+        ..ProbeSettings::default()
     }
 }
 
@@ -118,7 +118,7 @@ pub fn fails_on_misbehaving_peers(
     half_says: &str,
     silence_says: &str,
 ) {
-    let failing_with = |settings: Settings, port: u16| {
+    let failing_with = |settings: ProbeSettings, port: u16| {
         let checked = check_with(settings, &format!("/{protocol}/web/{port}"));
         assert!(checked.status >= 400, "{checked:?}");
         assert!(
@@ -161,7 +161,7 @@ pub fn fails_on_misbehaving_peers(
         stream.shutdown(Shutdown::Write)?;
         stream.read_to_end(&mut Vec::new()).map(drop)
     });
-    failing_with(Settings::default(), closing).has(503, "closed");
+    failing_with(ProbeSettings::default(), closing).has(503, "closed");
     failing(scripted(b"", &[b"\x16\x03\x01\0\xff\xfe\x80\r\n\r\n\0\0"]));
     for endless in [
         &[b'$'; 65536][..],

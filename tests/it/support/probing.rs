@@ -4,7 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hacheck::net::{Host, LocalAddresses, LoginTo};
-use hacheck::probe::{self, Asker, Capacity, Context, Protocol, Secret, Settings, Target, Trace};
+use hacheck::probe::{
+    self, Asker, Capacity, Context, ProbeSettings, Protocol, Secret, Target, Trace,
+};
 
 /// What came of a probe.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,12 +31,12 @@ pub struct Prober(Arc<Context>);
 
 impl Prober {
     /// The usual settings with a deadline of 10 seconds and logins anywhere on this host, changed by `set`.
-    pub fn new(set: impl FnOnce(&mut Settings)) -> Self {
-        let mut settings = Settings {
+    pub fn new(set: impl FnOnce(&mut ProbeSettings)) -> Self {
+        let mut settings = ProbeSettings {
             healthcheck_timeout: Duration::from_secs(10),
             // Servers of tests have any port.
             login_to: anywhere_here(),
-            ..Settings::default()
+            ..ProbeSettings::default()
         };
         set(&mut settings);
         let room = Capacity {
