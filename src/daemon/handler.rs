@@ -109,7 +109,7 @@ async fn poll(
     let verdict = poll.decide(state, &live).await;
     let reply = answer::http(&verdict, &live.config);
     poll.answered(state, &verdict, reply.status().as_u16());
-    reply
+    reply::for_established(reply, poll.established)
 }
 
 fn refused(refusal: &Refusal) -> Reply {

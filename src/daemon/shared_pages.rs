@@ -2,21 +2,25 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use crate::http::memory::MemoryFull;
-use crate::http::page_text::PageText;
+use crate::http::reply::Reply;
 
-/// A page's name, and what was asked of it.
-pub(super) type PageKey = (&'static str, Option<String>);
-
-/// What came of building a page.
-pub(super) type BuiltPage = Result<Arc<PageText>, MemoryFull>;
+/// What tells pages apart.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct PageKey {
+    /// The page's name.
+    pub(super) name: &'static str,
+    /// What was asked of it.
+    pub(super) query: Option<String>,
+    /// It is for callers on this host, whom others do not hold up.
+    pub(super) is_for_host: bool,
+}
 
 /// A page that is being built, or was built.
-pub(super) type SharedPage = watch::Receiver<Option<BuiltPage>>;
+pub(super) type SharedPage = watch::Receiver<Option<Reply>>;
 
 /// All of them.
 #[derive(Default)]
@@ -32,10 +36,7 @@ impl SharedPages {
     }
 
     /// The page; with a sender where it is new and the caller is to build it.
-    pub(super) fn join(
-        &self,
-        key: &PageKey,
-    ) -> (SharedPage, Option<watch::Sender<Option<BuiltPage>>>) {
+    pub(super) fn join(&self, key: &PageKey) -> (SharedPage, Option<watch::Sender<Option<Reply>>>) {
         let mut pages = self.lock();
         if let Some(page) = pages.get(key) {
             return (page.clone(), None);

@@ -214,6 +214,7 @@ impl Connections {
             requests: AtomicU64::new(0),
             asked: AtomicUsize::new(0),
             is_unread: AtomicBool::new(false),
+            is_established: AtomicBool::new(false),
             first: OnceLock::new(),
             address,
         };
@@ -246,6 +247,8 @@ pub(crate) struct OpenConnection {
     asked: AtomicUsize,
     /// An answer is not read.
     is_unread: AtomicBool,
+    /// Its last request was one of an established poller.
+    is_established: AtomicBool,
     /// How it begins; zeros stand for what has not come.
     first: OnceLock<[u8; FIRST]>,
     /// Where it came from.
@@ -280,6 +283,16 @@ impl OpenConnection {
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.enter_state(now);
         RequestInFlight(Arc::clone(self))
+    }
+
+    /// Notes whether its last request was one of an established poller.
+    pub(super) fn note_established(&self, is_established: bool) {
+        self.is_established.store(is_established, Ordering::Relaxed);
+    }
+
+    /// Whether it was.
+    pub(super) fn is_established(&self) -> bool {
+        self.is_established.load(Ordering::Relaxed)
     }
 
     /// The answer waits for the poller to read.

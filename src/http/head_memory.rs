@@ -1,6 +1,7 @@
 //! A place in memory for request heads: thousands that never end must not fill it.
 //!
-//! Rule: a head up to 4 KiB needs no place. Who sends more than there is a place for gets 503 while nothing else is being
+//! Rule: a head up to 4 KiB needs no place, and of an established poller's connection the part that is kept is there for
+//! longer ones. Who sends more than there is a place for gets 503 while nothing else is being
 //! sent, and the connection ends.
 
 use std::io;
@@ -53,7 +54,11 @@ impl<S> HeadMemory<S> {
             self.read = 0;
         }
         self.read += bytes;
-        self.read <= SMALL_REQUEST || self.permit.grow_to(self.read).is_ok()
+        if self.read <= SMALL_REQUEST {
+            return true;
+        }
+        self.permit.set_for_established(self.open.is_established());
+        self.permit.grow_to(self.read).is_ok()
     }
 
     fn cover(&mut self, bytes: usize) {

@@ -78,6 +78,7 @@ impl MemoryBudget {
         MemoryPermit {
             budget: Arc::clone(self),
             always,
+            is_kept_for: false,
             bytes: 0,
         }
     }
@@ -94,9 +95,7 @@ impl MemoryBudget {
         }
     }
 
-    fn try_take(&self, bytes: usize) -> Result<(), MemoryFull> {
-        let limit = self.limit();
-        let most = limit - limit / KEPT;
+    fn try_take(&self, bytes: usize, most: usize) -> Result<(), MemoryFull> {
         let used = self.used.fetch_add(bytes, Ordering::Relaxed);
         if used.saturating_add(bytes) <= most {
             return Ok(());
@@ -113,10 +112,33 @@ impl MemoryBudget {
 pub(crate) struct MemoryPermit {
     budget: Arc<MemoryBudget>,
     always: usize,
+    /// The part that is kept is for this one, too.
+    is_kept_for: bool,
     bytes: usize,
 }
 
 impl MemoryPermit {
+    /// The same, which an established poller may fill into the part that is kept.
+    #[must_use]
+    pub(crate) fn for_established(mut self, is_established: bool) -> Self {
+        self.set_for_established(is_established);
+        self
+    }
+
+    /// Says whether an established poller may.
+    pub(super) fn set_for_established(&mut self, is_established: bool) {
+        self.is_kept_for = is_established;
+    }
+
+    /// The most that may be in use with it.
+    fn most(&self) -> usize {
+        let limit = self.budget.limit();
+        match self.is_kept_for {
+            true => limit,
+            false => limit - limit / KEPT,
+        }
+    }
+
     /// Makes it a place for so many bytes, if it is not one yet.
     ///
     /// # Errors
@@ -126,7 +148,7 @@ impl MemoryPermit {
         if bytes <= self.always {
             self.budget.take(more);
         } else {
-            self.budget.try_take(more)?;
+            self.budget.try_take(more, self.most())?;
         }
         self.bytes += more;
         Ok(())
@@ -198,8 +220,9 @@ impl BodyBuffer {
 
     /// Another empty one, with the same limits.
     pub(super) fn another(&self) -> Self {
-        let MemoryPermit { budget, always, .. } = &self.permit;
-        Self::new(budget.permit(*always), self.max)
+        let like = &self.permit;
+        let permit = like.budget.permit(like.always);
+        Self::new(permit.for_established(like.is_kept_for), self.max)
     }
 
     /// Adds bytes; what is above the limit is left out.
@@ -282,6 +305,20 @@ mod tests {
         other.grow_to(700).unwrap();
         drop(other);
         assert_eq!(budget.used(), 0);
+    }
+
+    #[test]
+    fn established_pollers_fill_the_quarter_that_is_kept() {
+        let budget = MemoryBudget::new(1000);
+        let mut strangers = budget.permit(0);
+        strangers.grow_to(750).unwrap();
+        assert_eq!(strangers.grow_to(751), Err(MemoryFull));
+        let permit = budget.permit(0).for_established(true);
+        let mut body = BodyBuffer::new(permit, 1000);
+        body.push(&[b'a'; 200]).unwrap();
+        let mut unpacked = body.another();
+        unpacked.push(&[b'a'; 50]).unwrap();
+        assert_eq!(unpacked.push(b"a"), Err(MemoryFull));
     }
 
     #[test]

@@ -59,7 +59,7 @@ pub(crate) fn full(full: MemoryFull) -> Reply {
 }
 
 /// Finds a place for an answer that has none yet; else refuses it.
-pub(super) fn placed(reply: Reply, memory: &Arc<MemoryBudget>) -> Reply {
+pub(crate) fn placed(reply: Reply, memory: &Arc<MemoryBudget>) -> Reply {
     let (head, body) = reply.into_parts();
     match body.placed(memory) {
         Ok(body) => Response::from_parts(head, body),
@@ -76,9 +76,12 @@ pub(crate) fn json(value: &impl Serialize) -> Reply {
     json_body(ReplyBody::new(body.into(), BudgetPlace::Wanted))
 }
 
-/// The same of a page that many may share.
-pub(crate) fn json_page(text: Arc<PageText>) -> Reply {
-    json_body(ReplyBody::page(text))
+/// The same of a page that many may share, in pieces; 503 where there is no place for it.
+pub(crate) fn json_page(value: &impl Serialize, memory: &Arc<MemoryBudget>) -> Reply {
+    match PageText::json(value, memory) {
+        Ok(text) => json_body(ReplyBody::page(Arc::new(text))),
+        Err(none) => full(none),
+    }
 }
 
 fn json_body(body: ReplyBody) -> Reply {
@@ -155,6 +158,12 @@ pub(super) fn without_body(mut reply: Reply) -> Reply {
         reply.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
     reply.map(|_| ReplyBody::default())
+}
+
+/// Says whether the answer is for an established poller, for whom a part of the memory is kept.
+pub(crate) fn for_established(mut reply: Reply, is_established: bool) -> Reply {
+    reply.body_mut().set_for_established(is_established);
+    reply
 }
 
 /// Adds a header.

@@ -14,10 +14,12 @@ use super::memory::{MemoryBudget, MemoryFull, SMALL_ANSWER};
 use super::page_text::PageText;
 
 /// Bytes to be sent.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct ReplyBody {
     bytes: Bytes,
     place: BudgetPlace,
+    /// It is for an established poller.
+    is_for_established: bool,
     /// A page, and which of its pieces is sent next.
     page: Option<(Arc<PageText>, usize)>,
     /// What comes behind the bytes, over HTTP/2.
@@ -88,6 +90,16 @@ impl ReplyBody {
         }
     }
 
+    /// Whether it is for an established poller.
+    pub(super) fn is_for_established(&self) -> bool {
+        self.is_for_established
+    }
+
+    /// Makes it one for an established poller, or for another one.
+    pub(super) fn set_for_established(&mut self, is_established: bool) {
+        self.is_for_established = is_established;
+    }
+
     /// The next piece of a page.
     fn piece(&mut self) -> Option<Bytes> {
         let (text, next) = self.page.as_mut()?;
@@ -128,7 +140,8 @@ impl ReplyBody {
         if size <= SMALL_ANSWER || self.place == BudgetPlace::Had {
             return Ok(self);
         }
-        let mut permit = memory.permit(0);
+        let permit = memory.permit(0);
+        let mut permit = permit.for_established(self.is_for_established);
         match self.place {
             BudgetPlace::Due => permit.cover(size),
             BudgetPlace::Wanted | BudgetPlace::Had => permit.grow_to(size)?,

@@ -222,6 +222,7 @@ impl<H: Handler> Requests<H> {
                 true => reply::text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""),
                 false => handler.handle(request, poller, arrived).await,
             };
+            open.note_established(reply.body().is_for_established());
             drop(asked);
             Ok(match http2 {
                 // hyper leaves out the body over HTTP/1 only.

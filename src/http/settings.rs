@@ -28,7 +28,8 @@ settings! {
         http2: bool = true, flag(), restart;
         /// Memory for all that is held for others, besides `cache_bytes`: bodies that are read and unpacked, results and
         /// pages that wait for slow readers, forms, long request heads. What does not fit gets 503 with Retry-After; the
-        /// slowest reader is closed. Answers up to 16KiB and heads up to 4KiB need no place: a quarter is theirs.
+        /// slowest reader is closed. Answers up to 16KiB and heads up to 4KiB need no place: a quarter is theirs, and what
+        /// they leave of it goes to established pollers.
         memory_limit: usize = 64 << 20, bytes(1 << 20, MOST_MEMORY);
     }
 }

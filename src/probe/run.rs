@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::asker::Rank;
 use super::effective::ServiceSettings;
 use super::{Asker, Context, Outcome, Protocol, Target, Trace};
 use crate::http::memory::{MemoryFull, MemoryPermit, SMALL_ANSWER};
@@ -110,7 +111,8 @@ impl<'a> Probe<'a> {
 
     /// A place in memory for what the target sends.
     pub(super) fn memory(&self) -> MemoryPermit {
-        self.context.memory.permit(SMALL_ANSWER)
+        let permit = self.context.memory.permit(SMALL_ANSWER);
+        permit.for_established(self.asker.rank() != Rank::Stranger)
     }
 }
 

@@ -263,3 +263,34 @@ fn after_a_flood_memory_goes_back_to_the_system() {
         daemon.metric("hacheck_cache_bytes") == 0.0
     });
 }
+
+#[test]
+fn an_established_poller_gets_its_large_answer_while_strangers_fill_the_budget() {
+    let page = Upstream::answering("b".repeat(60_000).leak());
+    let config = "allow_remote_spool_changes: yes\nheader_timeout: 120\ncache_time: 0\n\
+                  memory_limit: 1MiB\ncache_bytes: 0\n";
+    let daemon = Daemon::with_config(config);
+    let path = format!("/http/web/{}/steady", page.port());
+    for _ in 0..5 {
+        assert_eq!(daemon.get(&path).status, 200);
+        // Faster ones would count as a burst.
+        thread::sleep(std::time::Duration::from_millis(250));
+    }
+    let forms: Vec<TcpStream> = (0..30).map(|_| half_form(daemon.address, 40_000)).collect();
+    wait_until(PATIENCE, "strangers find no place", || {
+        daemon
+            .get(&format!("/http/web/{}/other", page.port()))
+            .status
+            == 503
+    });
+    let answer = daemon.get(&path);
+    assert_eq!((answer.status, answer.body.len()), (200, 60_000));
+    // A downtime with a long reason is an answer of hacheck's own.
+    let reason = "r".repeat(150_000);
+    daemon.spool.put("web", &reason);
+    let down = daemon.get(&path);
+    assert!(down.body.len() > 150_000, "{}", down.body.len());
+    let stranger = daemon.get("/spool/web/1");
+    assert_eq!(stranger.header("retry-after"), Some("1"));
+    drop(forms);
+}

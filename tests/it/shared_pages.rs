@@ -116,6 +116,23 @@ fn what_commands_wait_for_is_new_however_many_ask() {
 }
 
 #[test]
+fn requests_that_come_before_a_page_is_begun_share_it_so_that_a_flood_does_not_line_up() {
+    let daemon = crowded("", 2_000);
+    let before = daemon.metric("hacheck_pages_built_total");
+    let crowd = Crowd::on(daemon.address, "/pollers", 24);
+    for _ in 0..3 {
+        daemon.run("hadown", &["web"]).is(0, "");
+        daemon.run("haup", &["web"]).is(0, "");
+    }
+    let asked = crowd.end();
+    let built = daemon.metric("hacheck_pages_built_total") - before;
+    assert!(
+        built > 0.0 && built < asked as f64 / 2.0,
+        "{built} pages for {asked} requests"
+    );
+}
+
+#[test]
 fn a_page_for_which_there_is_no_memory_is_refused_and_the_others_are_answered() {
     let mut daemon = crowded("memory_limit: 1MiB\ncache_bytes: 0\n", SERVICES);
     let refused = daemon.get("/status/count");

@@ -16,9 +16,10 @@ use std::time::Duration;
 
 use hyper::http::request::Parts;
 
-use self::shared::{alone, shared};
+use self::shared::{Builder, Sharing};
 use super::poll::entries;
 use super::poll::route::PageName;
+use super::shared_pages::PageKey;
 use super::spool_watch::SPOOL_TROUBLE;
 use super::state::DaemonState;
 use crate::http::reply::Reply;
@@ -41,20 +42,33 @@ pub(super) async fn page(
     if tells_of_spool(name) {
         look_at_spool(state).await;
     }
+    use Sharing::{UntilBegun, WhileNew};
     let query = request.uri.query().map(str::to_owned);
+    let built = |name, query, sharing, build: Builder| {
+        let is_for_host = from.is_loopback();
+        let key = PageKey {
+            name,
+            query,
+            is_for_host,
+        };
+        shared::page(state, key, sharing, build)
+    };
     match name {
-        PageName::Status => alone(state, status::page).await,
-        PageName::Count => shared(state, ("count", None), recent::count).await,
+        PageName::Status => built("status", None, UntilBegun, status::page).await,
+        PageName::Count => built("count", None, WhileNew, recent::count).await,
         PageName::Recent => match recent::refused(query.as_deref()) {
             Some(refused) => refused,
-            None => shared(state, ("recent", query), recent::page).await,
+            None => built("recent", query, WhileNew, recent::page).await,
         },
-        PageName::Pollers => alone(state, move |s| pollers::page(s, query.as_deref())).await,
+        PageName::Pollers => built("pollers", query, UntilBegun, pollers::page).await,
         PageName::PollersHealth => pollers::health(state, query.as_deref(), from).await,
-        PageName::Mutornadomon => alone(state, move |s| mutornadomon::page(s, from)).await,
-        PageName::Metrics => alone(state, metrics::page).await,
-        PageName::Overview => shared(state, ("overview", query), overview::page).await,
-        PageName::Downtimes => alone(state, overview::downtimes).await,
+        PageName::Mutornadomon => match mutornadomon::refused(from) {
+            Some(refused) => refused,
+            None => built("mutornadomon", None, UntilBegun, mutornadomon::page).await,
+        },
+        PageName::Metrics => built("metrics", None, UntilBegun, metrics::page).await,
+        PageName::Overview => built("overview", query, WhileNew, overview::page).await,
+        PageName::Downtimes => built("downtimes", None, UntilBegun, overview::downtimes).await,
         PageName::Ui => ui::file(&ui::PAGE, &request.headers),
         PageName::UiScript => ui::file(&ui::SCRIPT, &request.headers),
         PageName::UiStyle => ui::file(&ui::STYLE, &request.headers),

@@ -9,11 +9,19 @@ use super::DaemonState;
 use crate::http::reply::{self, Reply};
 use crate::os::figures;
 
-/// The page, for callers on this host.
-pub(super) fn page(state: &DaemonState, from: IpAddr) -> Reply {
-    if !from.is_loopback() {
-        return reply::text(StatusCode::FORBIDDEN, "only for callers on this host");
+/// The answer for callers of other hosts.
+pub(super) fn refused(from: IpAddr) -> Option<Reply> {
+    match from.is_loopback() {
+        true => None,
+        false => Some(reply::text(
+            StatusCode::FORBIDDEN,
+            "only for callers on this host",
+        )),
     }
+}
+
+/// The page.
+pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
     let figures = figures::process_figures();
     reply::json(&json!({
         "process": {

@@ -7,8 +7,6 @@ use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
 use super::{DaemonState, status};
-use crate::http::memory::MemoryFull;
-use crate::http::page_text::PageText;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{LastAnswer, SeenService};
 use crate::spool::unix_now;
@@ -59,11 +57,11 @@ impl Serialize for ByAddress<'_> {
 }
 
 /// `/status/count`: requests by service and address.
-pub(super) fn count(state: &DaemonState, _: Option<&str>) -> Result<PageText, MemoryFull> {
+pub(super) fn count(state: &DaemonState, _: Option<&str>) -> Reply {
     let page = CountPage {
         service_access_counts: ByService(seen(state)),
     };
-    PageText::json(&page, &state.memory)
+    reply::json_page(&page, &state.memory)
 }
 
 #[derive(Serialize)]
@@ -115,7 +113,7 @@ fn threshold(query: Option<&str>) -> Result<i64, String> {
 }
 
 /// `/recent[?threshold=SECONDS]`: services asked for lately, each with its last answer.
-pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Result<PageText, MemoryFull> {
+pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
     let threshold = threshold(query).unwrap_or(RECENT);
     let now = unix_now();
     #[allow(clippy::cast_precision_loss)] // a threshold of 2^53 seconds is for ever either way
@@ -131,5 +129,5 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Result<PageText,
             .collect(),
         threshold_seconds: threshold,
     };
-    PageText::json(&page, &state.memory)
+    reply::json_page(&page, &state.memory)
 }

@@ -1,7 +1,8 @@
-//! Pages are built on a thread that serves nobody, one at a time. Requests for a page that takes long share it.
+//! Pages are built on a thread that serves nobody, one at a time for callers on this host and one for all others.
 //!
-//! Rule: what `hadown` and others wait for is always new: such a page is built for each request. A shared one that took
-//! less than 10 ms is not used again; one that took longer is, for as long as that.
+//! Rule: what `hadown` and others wait for is always new: it is built after the request came, so requests share it only
+//! until it is begun. Any other page is shared while it is built; one that took less than 10 ms is not used again, one
+//! that took longer is, for as long as that.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -10,9 +11,7 @@ use hyper::StatusCode;
 use tokio::sync::{Semaphore, watch};
 
 use super::DaemonState;
-use crate::daemon::shared_pages::{BuiltPage, PageKey};
-use crate::http::memory::MemoryFull;
-use crate::http::page_text::PageText;
+use crate::daemon::shared_pages::PageKey;
 use crate::http::reply::{self, Reply};
 
 /// A page that is built faster is not used again.
@@ -21,57 +20,68 @@ const QUICK: Duration = Duration::from_millis(10);
 /// No page is used for longer.
 const LONGEST: Duration = Duration::from_secs(1);
 
-/// Whose turn it is to build.
-static TURN: Semaphore = Semaphore::const_new(1);
+/// Whose turn it is to build for callers on this host.
+static TURN_OF_HOST: Semaphore = Semaphore::const_new(1);
 
-/// Builds a page.
-pub(super) type Builder = fn(&DaemonState, Option<&str>) -> Result<PageText, MemoryFull>;
+/// Whose turn it is to build for others.
+static TURN_OF_OTHERS: Semaphore = Semaphore::const_new(1);
 
-/// A page for this request alone.
-pub(super) async fn alone(
-    state: &Arc<DaemonState>,
-    build: impl FnOnce(&DaemonState) -> Reply + Send + 'static,
-) -> Reply {
-    let building = Arc::clone(state);
-    match in_turn(move || build(&building)).await {
-        Some(reply) => reply,
-        None => broke_off(),
-    }
+/// Builds a page for a query string.
+pub(super) type Builder = fn(&DaemonState, Option<&str>) -> Reply;
+
+/// Who shares a page.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sharing {
+    /// Those who asked before it was begun.
+    UntilBegun,
+    /// Those who asked before it was built, and for as long again as that took.
+    WhileNew,
 }
 
-/// A page that requests share.
-pub(super) async fn shared(state: &Arc<DaemonState>, key: PageKey, build: Builder) -> Reply {
+/// A page, for all who asked for it meanwhile.
+pub(super) async fn page(
+    state: &Arc<DaemonState>,
+    key: PageKey,
+    sharing: Sharing,
+    build: Builder,
+) -> Reply {
     let (mut page, sender) = state.pages.join(&key);
     if let Some(sender) = sender {
         // In a task of its own: who began it may go before the others.
-        tokio::spawn(begin(Arc::clone(state), key, build, sender));
+        tokio::spawn(begin(Arc::clone(state), key, sharing, build, sender));
     }
     let built = match page.wait_for(Option::is_some).await {
         Ok(built) => built.clone(),
         Err(_) => None,
     };
-    match built {
-        Some(Ok(text)) => reply::json_page(text),
-        Some(Err(full)) => reply::full(full),
-        None => broke_off(),
-    }
+    built.unwrap_or_else(broke_off)
 }
 
 async fn begin(
     state: Arc<DaemonState>,
     key: PageKey,
+    sharing: Sharing,
     build: Builder,
-    sender: watch::Sender<Option<BuiltPage>>,
+    sender: watch::Sender<Option<Reply>>,
 ) {
-    let (building, query) = (Arc::clone(&state), key.1.clone());
-    let built = in_turn(move || {
+    let (building, asked) = (Arc::clone(&state), key.clone());
+    let built = in_turn(key.is_for_host, move || {
         let began = Instant::now();
-        let text = build(&building, query.as_deref());
-        (text.map(Arc::new), began.elapsed())
+        if sharing == Sharing::UntilBegun {
+            building.pages.remove(&asked);
+        }
+        let page = build(&building, asked.query.as_deref());
+        // One place for all who get it.
+        (reply::placed(page, &building.memory), began.elapsed())
     });
-    // Without a page all who wait are told so, as the sender ends.
-    if let Some((page, took)) = built.await {
-        if took < QUICK || page.is_err() {
+    let built = built.await;
+    if sharing == Sharing::UntilBegun {
+        // Without a page all who wait are told so, as the sender ends.
+        sender.send_replace(built.map(|(page, _)| page));
+        return;
+    }
+    if let Some((page, took)) = built {
+        if took < QUICK || page.status() != StatusCode::OK {
             state.pages.remove(&key);
             sender.send_replace(Some(page));
             return;
@@ -84,8 +94,15 @@ async fn begin(
 
 /// Does something on a thread that serves nobody, after what others have to do there. The turn ends with the work,
 /// whether anybody still waits for it or not.
-async fn in_turn<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
-    let turn = TURN.acquire().await;
+async fn in_turn<T: Send + 'static>(
+    is_for_host: bool,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let line = match is_for_host {
+        true => &TURN_OF_HOST,
+        false => &TURN_OF_OTHERS,
+    };
+    let turn = line.acquire().await;
     let done = tokio::task::spawn_blocking(move || {
         let _turn = turn;
         work()

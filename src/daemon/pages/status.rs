@@ -8,7 +8,7 @@ use crate::http::reply::{self, Reply};
 use crate::os::logging;
 
 /// The page.
-pub(super) fn page(state: &DaemonState) -> Reply {
+pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
     let live = state.live();
     let counts = state.checker.cache().counts();
     let (entries, bytes) = state.checker.cache().size();

@@ -20,7 +20,7 @@ use crate::daemon::counters::get;
 use crate::http::reply::{self, Reply};
 
 /// The page.
-pub(super) fn page(state: &DaemonState) -> Reply {
+pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
     let mut page = Exposition::new();
     let live = state.live();
     let known = state.ledger().figures(state.now());

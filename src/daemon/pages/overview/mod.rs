@@ -11,8 +11,6 @@ use std::time::Instant;
 use self::rows::RowMaker;
 use super::DaemonState;
 use crate::daemon::spool_watch::SpoolSeen;
-use crate::http::memory::MemoryFull;
-use crate::http::page_text::PageText;
 use crate::http::reply::{self, Reply};
 use crate::ledger::overview::{
     BalancerRow, ConnectionsRow, DowntimeRow, FORM, GroupCheckRow, GroupRow, Overview, Rotation,
@@ -27,12 +25,12 @@ const SERVICES_MAX: usize = 200;
 const BALANCERS_MAX: usize = 100;
 
 /// `/overview[?service=SERVICE]…`.
-pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Result<PageText, MemoryFull> {
-    PageText::json(&overview(state, query), &state.memory)
+pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
+    reply::json_page(&overview(state, query), &state.memory)
 }
 
 /// `/downtimes`: all that are in force.
-pub(super) fn downtimes(state: &DaemonState) -> Reply {
+pub(super) fn downtimes(state: &DaemonState, _: Option<&str>) -> Reply {
     let seen = state.spool_watch.seen();
     reply::json(&serde_json::json!({"downtimes": seen.downtimes}))
 }
