@@ -1,7 +1,8 @@
 //! `hacheck config -c FILE`: every fault of a configuration file, or the settings that it amounts
 //! to.
 //!
-//! Rule: nothing but the file is read, nothing is written, and no secret is shown.
+//! Rule: nothing is written, and no secret is shown. Of the files and programs that it names it only tells whether they
+//! are there for this user.
 
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use argh::{ArgsInfo, FromArgs};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::{Failure, usage};
 use crate::cli::output;
-use crate::config::{self, Config};
+use crate::config::{self, Config, Examined};
 use crate::names::ServiceName;
 
 /// The row of the table.
@@ -45,16 +46,14 @@ struct ConfigArgs {
 fn run(call: &Call) -> Result<u8, Failure> {
     let args: ConfigArgs = call.parse()?;
     let file = file(&args)?;
-    let loaded = match config::load(Path::new(file)) {
-        Ok(loaded) => loaded,
-        Err(faults) => {
-            // FILE:LINE: stands first on each line, where editors look for it.
-            output::complain(&faults.to_string());
-            return Ok(1);
-        }
-    };
+    let Examined { loaded, faults } = config::examine(Path::new(file));
     for warning in &loaded.warnings {
         output::complain(&format!("warning: {warning}"));
+    }
+    if let Some(faults) = faults {
+        // FILE:LINE: stands first on each line, where editors look for it.
+        output::complain(&faults.to_string());
+        return Ok(1);
     }
     if !args.quiet {
         output::print(&text(&args, &loaded.config)?)?;

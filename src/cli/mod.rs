@@ -89,7 +89,7 @@ fn run_subcommand(args: &[String]) -> Result<u8, Failure> {
         return run(&serve::APPLET, HACHECK, args);
     };
     match first.as_str() {
-        "--version" => show(help::VERSION),
+        "-V" | "--version" | "version" => show(help::VERSION),
         "-h" | "--help" => show(&help::of_all(APPLETS)),
         "help" => show(&help_on(rest)),
         option if option.starts_with('-') => run(&serve::APPLET, HACHECK, args),

@@ -1,5 +1,7 @@
 //! `hacheck probe`: one check from the command line, by the daemon's own rules.
 
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use argh::{ArgsInfo, FromArgs};
@@ -11,9 +13,9 @@ use crate::cli::failure::{Failure, usage};
 use crate::cli::output;
 use crate::config::{self, Config};
 use crate::daemon::once::{self, OnceError, ProbeAnswer};
-use crate::names::nearest::nearest;
 use crate::names::parse_port;
-use crate::probe::PROTOCOLS;
+use crate::os::access;
+use crate::probe::Protocol;
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -26,6 +28,9 @@ pub(crate) const APPLET: Applet = Applet {
     run,
 };
 
+/// The settings of the daemon as the package starts it.
+const USUAL_FILE: &str = "/etc/hacheck/hacheck.yml";
+
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
@@ -33,7 +38,7 @@ pub(crate) const APPLET: Applet = Applet {
     example = "hacheck probe -v -c /etc/hacheck/hacheck.yml tcp db 5432"
 )]
 struct ProbeArgs {
-    /// YAML file with the settings (default: none)
+    /// YAML file with the settings (default: /etc/hacheck/hacheck.yml, where it may be read)
     #[argh(option, short = 'c', arg_name = "file")]
     config_file: Option<String>,
     /// folder of the downtimes (default /var/spool/hacheck)
@@ -62,10 +67,40 @@ fn run(call: &Call) -> Result<u8, Failure> {
 }
 
 fn config(call: &Call, file: Option<&str>) -> Result<Config, Failure> {
-    let Some(file) = file else {
-        return Ok(Config::default());
-    };
-    let loaded = config::load(Path::new(file)).map_err(Failure::failed)?;
+    match file {
+        Some(file) => load(call, Path::new(file)),
+        None => usual_config(call, Path::new(USUAL_FILE)),
+    }
+}
+
+/// The settings of the daemon, as far as whoever asks may read them: what it would answer depends on them.
+fn usual_config(call: &Call, file: &Path) -> Result<Config, Failure> {
+    let shown = file.display();
+    match access::unreadable(file) {
+        None => {
+            call.note(&format!(
+                "the settings are those of {shown}; -c names another file, -c /dev/null none"
+            ));
+            load(call, file)
+        }
+        Some(cause) => {
+            // Where there is none, the daemon has no settings but the defaults either.
+            if !is_missing(file) {
+                call.note(&format!(
+                    "cannot read {shown}: {cause}; the settings are the defaults, and the daemon may answer otherwise"
+                ));
+            }
+            Ok(Config::default())
+        }
+    }
+}
+
+fn is_missing(file: &Path) -> bool {
+    matches!(fs::metadata(file), Err(e) if e.kind() == ErrorKind::NotFound)
+}
+
+fn load(call: &Call, file: &Path) -> Result<Config, Failure> {
+    let loaded = config::load(file).map_err(Failure::failed)?;
     for warning in &loaded.warnings {
         call.note(&warning.to_string());
     }
@@ -97,21 +132,10 @@ fn path(words: &[String]) -> Result<String, Failure> {
 }
 
 fn check_protocol(name: &str) -> Result<(), Failure> {
-    let mut names: Vec<&str> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
-    // Asks for downtimes alone, so it is no protocol of a probe.
-    names.push("spool");
-    if names.contains(&name) {
+    if name == once::SPOOL || Protocol::find(name).is_some() {
         return Ok(());
     }
-    Err(unknown_protocol(name, &names))
-}
-
-fn unknown_protocol(name: &str, known: &[&str]) -> Failure {
-    let remedy = match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("there are {}", known.join(", ")),
-    };
-    usage!("unknown protocol {name:?}; {remedy}")
+    Err(Failure::usage(once::unknown_protocol(name)))
 }
 
 fn headers(given: &[String]) -> Result<HeaderMap, Failure> {

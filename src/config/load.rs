@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{self, ErrorKind, Read};
 use std::path::Path;
 
+use super::named_files::warn_of_named_files;
 use super::relations::warn_of_relations;
 use super::settings::settings;
 use super::{Config, logins};
@@ -14,6 +15,22 @@ use crate::settings::{
     known_keys, tidy,
 };
 
+/// What people look for in the file, and the command line has.
+const OF_COMMAND_LINE: &[(&str, &str)] = &[
+    (
+        "port",
+        "give the port with -p, or in hacheck.socket where systemd opens it",
+    ),
+    (
+        "bind_address",
+        "give the address with -B, or in hacheck.socket where systemd opens it",
+    ),
+    ("num_procs", "give the number of threads with -n"),
+    ("spool_root", "give the folder with --spool-root"),
+    ("verbose", "start hacheck with -v, or set log_level: debug"),
+    ("config_file", "give the file with -c"),
+];
+
 /// A configuration that can be used, and what is odd about its file.
 #[derive(Debug, Default)]
 pub struct Loaded {
@@ -23,6 +40,41 @@ pub struct Loaded {
     pub warnings: Vec<Fault>,
     /// What is worth a line of the log, and is as it may be.
     pub notes: Vec<String>,
+}
+
+/// A configuration file with all that is wrong with it, and what is odd besides.
+#[derive(Debug)]
+pub struct Examined {
+    /// What could be read of it.
+    pub loaded: Loaded,
+    /// Why it cannot be used, if so.
+    pub faults: Option<Faults>,
+}
+
+impl Examined {
+    fn unreadable(faults: Faults) -> Self {
+        Self {
+            loaded: Loaded::default(),
+            faults: Some(faults),
+        }
+    }
+
+    fn usable(self) -> Result<Loaded, Faults> {
+        match self.faults {
+            Some(faults) => Err(faults),
+            None => Ok(self.loaded),
+        }
+    }
+}
+
+/// Reads a configuration file, and looks for the files and programs that it names.
+#[must_use]
+pub fn examine(path: &Path) -> Examined {
+    let name = path.to_string_lossy();
+    match content(&name, File::open(path)) {
+        Ok(bytes) => read_all(&bytes, &name, warn_of_named_files),
+        Err(faults) => Examined::unreadable(faults),
+    }
 }
 
 /// Reads a configuration file.
@@ -50,10 +102,12 @@ pub fn reload(path: &Path) -> Result<Loaded, Faults> {
 
 fn read_from(path: &Path, opened: io::Result<File>) -> Result<Loaded, Faults> {
     let name = path.to_string_lossy();
-    match opened.and_then(read_bounded) {
-        Ok(bytes) => parse(&bytes, &name),
-        Err(e) => Err(Faults::whole_file(&name, unreadable(&e))),
-    }
+    parse(&content(&name, opened)?, &name)
+}
+
+fn content(name: &str, opened: io::Result<File>) -> Result<Vec<u8>, Faults> {
+    let read = opened.and_then(read_bounded);
+    read.map_err(|e| Faults::whole_file(name, unreadable(&e)))
 }
 
 fn read_bounded(file: File) -> io::Result<Vec<u8>> {
@@ -86,17 +140,28 @@ fn unreadable(error: &std::io::Error) -> String {
 /// # Errors
 /// Everything that is wrong with the text.
 pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
-    let mut document = document(text).map_err(|problem| fault(problem, name))?;
+    read_all(text, name, |_, _| {}).usable()
+}
+
+/// Reads all of a text; `look` may warn of more.
+fn read_all(text: &[u8], name: &str, look: Look) -> Examined {
+    let mut document = match document(text) {
+        Ok(document) => document,
+        Err(problem) => return Examined::unreadable(fault(problem, name)),
+    };
     let sink = FaultSink::new(text.len());
     tidy(&mut document.root, &is_secret, &sink);
-    let loaded = read(&document.root, &sink);
+    let loaded = read(&document.root, &sink, look);
     // Lines are looked up last, for what is reported only: each costs a walk through the file.
     let (faults, warnings) = sink.finish(name, |place| document.line(place));
-    match faults {
-        Some(faults) => Err(faults),
-        None => Ok(Loaded { warnings, ..loaded }),
+    Examined {
+        loaded: Loaded { warnings, ..loaded },
+        faults,
     }
 }
+
+/// Warns of what stands behind the settings.
+type Look = fn(&Config, &Fields<'_>);
 
 fn document(text: &[u8]) -> Result<Document<'_>, Problem> {
     Document::parse(decode(text)?)
@@ -117,7 +182,7 @@ fn is_secret(key: &str) -> bool {
     secrets.any(|setting| setting.name == key) || key.ends_with(".login.password")
 }
 
-fn read(root: &Node, sink: &FaultSink) -> Loaded {
+fn read(root: &Node, sink: &FaultSink, look: Look) -> Loaded {
     let Some(fields) = fields(root, sink) else {
         return Loaded::default();
     };
@@ -128,6 +193,7 @@ fn read(root: &Node, sink: &FaultSink) -> Loaded {
     // Only now, as these look at several settings.
     warn_of_relations(&config, &fields);
     logins::warn(&config, &fields);
+    look(&config, &fields);
     let note = logins::note(&config.probe, &fields);
     Loaded {
         config,
@@ -153,5 +219,5 @@ fn fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
 fn known_fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
     let keys = known_keys(settings());
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    Reader::root(root, sink).fields(&keys)
+    Reader::root(root, sink).fields_or(&keys, OF_COMMAND_LINE)
 }

@@ -28,6 +28,7 @@ mod daemon;
 mod load;
 mod logging;
 mod logins;
+mod named_files;
 mod relations;
 mod settings;
 mod show;
@@ -36,7 +37,7 @@ mod tests;
 
 pub use crate::settings::{Fault, Faults};
 pub use daemon::DaemonSettings;
-pub use load::{Loaded, load, parse, reload};
+pub use load::{Examined, Loaded, examine, load, parse, reload};
 pub use logging::LogSettings;
 pub use settings::{needs_restart, settings};
 pub use show::{effective, effective_of, reference_markdown};

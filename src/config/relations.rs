@@ -36,7 +36,9 @@ pub fn warn_of_relations(config: &Config, fields: &Fields<'_>) {
     warn_of_remote_changes(&config.daemon, fields);
     warn_of_tls(&config.daemon, fields);
     warn_of_a_mode_without_socket(&config.daemon, fields);
-    if config.probe.mysql_password.is_none() {
+    // By the file: one that is at fault is there all the same.
+    let password = fields.get("mysql_password");
+    if password.or(fields.get("mysql_password_file")).is_none() {
         warn(fields, "mysql_username", NO_PASSWORD);
     }
     if fields.get("mysql_username").is_none() {

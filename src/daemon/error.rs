@@ -52,6 +52,13 @@ pub enum StartError {
     Thread(usize, io::Error),
     /// A socket that is open, and what cannot be done with it.
     Socket(String, io::Error),
+    /// A port of this setting is one that the daemon listens on for something else.
+    PortTwice {
+        /// The setting.
+        setting: &'static str,
+        /// The port.
+        port: u16,
+    },
     /// An address.
     Listen(ListenError),
     /// The unix socket.
@@ -106,6 +113,10 @@ impl fmt::Display for StartError {
             Self::Runtime(e) => write!(f, "cannot start the runtime: {}", cause_text(e)),
             Self::Thread(n, e) => write!(f, "cannot start thread {n}: {}", cause_text(e)),
             Self::Socket(doing, e) => write!(f, "cannot {doing}: {}", cause_text(e)),
+            Self::PortTwice { setting, port } => write!(
+                f,
+                "{setting}: hacheck listens on port {port} for something else already; choose another port"
+            ),
             Self::Listen(e) => e.fmt(f),
             Self::ListenUnix(path, e) => write!(
                 f,

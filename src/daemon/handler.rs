@@ -118,6 +118,12 @@ fn refused(refusal: &Refusal) -> Reply {
             StatusCode::NOT_FOUND,
             "not found; checks are /<protocol>/<service>/<port>/<query>, pages are /ui, /status, /recent and /metrics\n",
         ),
+        Refusal::Protocol(name) => {
+            let text = route::unknown_protocol(name);
+            let reply = reply::text(StatusCode::NOT_FOUND, format!("{text}\n"));
+            // HAProxy shows the phrase, and not the body.
+            reply::phrased(reply, &text)
+        }
         Refusal::Method(allowed) => reply::method_not_allowed(allowed),
         Refusal::Name(e) => reply::text(StatusCode::BAD_REQUEST, format!("{e}\n")),
         Refusal::Port => reply::text(StatusCode::BAD_REQUEST, "the port must be 0 to 65535\n"),

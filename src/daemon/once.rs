@@ -10,15 +10,16 @@ use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode, Uri};
 
 use super::error::{SetupError, StartError};
+use super::own_name;
 use super::poll::decide::{Verdict, decide};
 use super::poll::route::{self, CheckPath, Refusal, Route};
+pub(crate) use super::poll::route::{SPOOL, unknown_protocol};
 use super::poll::{Poll, answer};
 use super::state::Live;
 use super::tokens::Tokens;
 use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::ledger::Face;
-use crate::net::LocalAddresses;
 use crate::probe::{Check, Outcome, Step, Trace};
 use crate::spool::{ALL, Gate, Key, Spool, SpoolError};
 
@@ -75,8 +76,7 @@ pub fn ask(
         .parse()
         .map_err(|e| OnceError::Path(format!("'{path}' cannot be asked for: {e}")))?;
     let check = check_path(&uri)?;
-    let own = Arc::new(LocalAddresses::default());
-    own.look_up_own_name();
+    let own = own_name::learn();
     // Who asks here needs no right to read the tokens.
     let memory = super::memory(&config);
     let live = Live::new(config, Tokens::default(), &own, &memory).map_err(OnceError::Setup)?;
@@ -92,6 +92,7 @@ fn check_path(uri: &Uri) -> Result<CheckPath<'_>, OnceError> {
         Ok(_) | Err(Refusal::NotFound | Refusal::Method(_)) => {
             format!("'{uri}' is no check; service names are letters, digits, '.', '_', '-'")
         }
+        Err(Refusal::Protocol(name)) => route::unknown_protocol(&name),
         Err(Refusal::Name(e)) => e.to_string(),
         Err(Refusal::Port) => "the port must be 0 to 65535".into(),
     };

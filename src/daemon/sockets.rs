@@ -49,6 +49,17 @@ impl Sockets {
         sockets.filter_map(|s| s.local_addr().ok()).collect()
     }
 
+    /// One port for two things would be two sockets, of which the kernel gives a connection to either.
+    fn expect_unused(&self, setting: &'static str, ports: &[u16]) -> Result<(), StartError> {
+        for address in self.addresses() {
+            let port = address.port();
+            if ports.contains(&port) {
+                return Err(StartError::PortTwice { setting, port });
+            }
+        }
+        Ok(())
+    }
+
     /// Takes a socket of the service manager.
     fn take(&mut self, socket: PassedSocket) -> Result<(), StartError> {
         let address = address_of(&socket)?;
@@ -178,10 +189,13 @@ pub fn open(
         log::info!("-p and -B are not used: the service manager says where to listen");
     }
     if sockets.http.tls.is_empty() {
-        sockets.http.tls = bind_all(options, &config.daemon.listen_tls, LISTENING_TLS)?;
+        let ports = &config.daemon.listen_tls;
+        sockets.expect_unused("listen_tls", ports)?;
+        sockets.http.tls = bind_all(options, ports, LISTENING_TLS)?;
     }
     if sockets.agent.is_empty() {
         let ports = agent_ports(options, config);
+        sockets.expect_unused("agent_ports", ports)?;
         sockets.agent = bind_all(options, ports, ANSWERING_AGENTS)?;
     }
     let has_certificate = config.daemon.tls_cert_file.is_some();

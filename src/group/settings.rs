@@ -87,7 +87,7 @@ impl Group {
     pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
         let (group, fields) = read_part(&Self::table(), reader)?;
         check_count(&fields, reader);
-        if group.every.is_none() {
+        if fields.get("every").is_none() {
             warn_of_idle_settings(&fields);
         }
         Some(group)

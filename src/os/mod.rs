@@ -2,6 +2,7 @@
 //!
 //! Rule: a leaf. It knows nothing of hacheck's own rooms.
 
+pub(crate) mod access;
 pub mod background;
 pub mod cause;
 pub mod figures;

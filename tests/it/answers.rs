@@ -426,3 +426,15 @@ fn a_connection_serves_many_requests() {
     }
     assert_eq!(daemon.status("/services/known"), 50);
 }
+
+#[test]
+fn a_slip_in_the_protocol_is_told_in_the_body_and_in_the_phrase_that_haproxy_shows() {
+    let daemon = Daemon::start();
+    let answer = daemon.get("/htp/web/80/health");
+    answer.is(404, "unknown protocol 'htp'; did you mean http?\n");
+    assert_eq!(answer.phrase, "unknown protocol 'htp'; did you mean http?");
+    daemon
+        .get("/gopher/web/80/")
+        .says(404, "unknown protocol 'gopher'; there are http, https");
+    daemon.get("/gopher/web").says(404, "not found; checks are");
+}

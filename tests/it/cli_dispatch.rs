@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
+use crate::support::mounts;
 use crate::support::{BINARY, Ran, Spool, TempDir, copy_binary, run};
 
 const NAMES: &[&str] = &[
@@ -116,9 +117,12 @@ fn help_and_version_come_from_every_name() {
                 ran.out
             );
         }
-        run(name[0], &[&name[1..], &["--version"]].concat())
-            .is(0, concat!("hacheck ", env!("CARGO_PKG_VERSION"), "\n"));
+        for flag in ["-V", "--version"] {
+            run(name[0], &[&name[1..], &[flag]].concat())
+                .is(0, concat!("hacheck ", env!("CARGO_PKG_VERSION"), "\n"));
+        }
     }
+    run("hacheck", &["version"]).is(0, concat!("hacheck ", env!("CARGO_PKG_VERSION"), "\n"));
 }
 
 #[test]
@@ -173,4 +177,31 @@ fn arguments_that_are_not_utf_8_are_a_usage_error() {
         ran.is_with(2, "", "is not UTF-8");
     }
     assert_eq!(spool.files(), [""; 0]);
+}
+
+#[test]
+fn a_probe_goes_by_the_settings_of_the_daemon_and_says_so() {
+    mounts::in_own(|| {
+        let spool = Spool::new();
+        let root = spool.root();
+        let args = [
+            "probe",
+            "--spool-root",
+            root.to_str().unwrap(),
+            "tcp",
+            "web",
+            "1",
+        ];
+        let probe = || run("hacheck", &args);
+        mounts::shell("mount -t tmpfs none /etc", &[]);
+        assert!(!probe().err.contains("settings"), "there are none");
+        let file = "mkdir /etc/hacheck; echo 'allowed_ports: [80]' >/etc/hacheck/hacheck.yml";
+        mounts::shell(file, &[]);
+        let ran = probe();
+        let says = "the settings are those of /etc/hacheck/hacheck.yml; -c names another";
+        assert!(
+            ran.out.starts_with("403 ") && ran.err.contains(says),
+            "{ran:?}"
+        );
+    });
 }

@@ -200,3 +200,15 @@ fn names_that_are_no_names_exit_2_before_anything_is_changed() {
         }
     }
 }
+
+#[test]
+fn what_was_taken_for_the_reason_is_told_where_no_service_is_left() {
+    let spool = Spool::new();
+    let ran = spool.run("hadown", &["-r", "web"]);
+    ran.is_with(
+        2,
+        "",
+        "'all'; \"web\" was taken as the reason, which follows -r",
+    );
+    assert!(spool.files().is_empty());
+}

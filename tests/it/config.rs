@@ -162,3 +162,85 @@ fn secrets_from_credentials_and_the_environment_are_read_and_not_shown() {
     );
     assert!(!ran.out.contains("hunter2"));
 }
+
+#[test]
+fn files_and_programs_that_are_named_and_cannot_be_used_are_warned_about_with_their_lines() {
+    let folder = crate::support::TempDir::new();
+    let gone = folder.path().join("gone");
+    let gone = gone.display();
+    let file = folder.path().join("h.yml");
+    let named = [
+        format!("tls_ca_file: {gone}/ca.pem"),
+        format!("remote_spool_tokens: [{gone}/token]"),
+        format!("log_path: {gone}/hacheck.log"),
+        format!("listen_unix: {gone}/hacheck.sock"),
+        format!("exec: {{zk: [{gone}/zk.sh]}}"),
+        format!("services: {{db: {{tls: {{ca_file: {gone}/db.pem}}}}}}"),
+        format!(
+            "groups: {{node: {{checks: [tcp://localhost:1], every: 5, on_up: [{gone}/up.sh]}}}}"
+        ),
+    ];
+    fs::write(&file, named.join("\n") + "\ntls_verify: true\n").unwrap();
+    let ran = run("hacheck", &["config", "-q", file.to_str().unwrap()]);
+    assert_eq!(ran.code, Some(0), "{}", ran.err);
+    let name = file.display();
+    for (line, says) in [
+        (
+            1,
+            format!("tls_ca_file: cannot read {gone}/ca.pem: no such file"),
+        ),
+        (
+            2,
+            format!("remote_spool_tokens: cannot read {gone}/token: no such file"),
+        ),
+        (
+            3,
+            format!("log_path: cannot write {gone}/hacheck.log: its folder: no such file"),
+        ),
+        (
+            4,
+            format!("listen_unix: cannot make {gone}/hacheck.sock: its folder: no such file"),
+        ),
+        (5, format!("exec: zk: there is no program {gone}/zk.sh ")),
+        (
+            6,
+            format!("services: db: cannot read {gone}/db.pem: no such file"),
+        ),
+        (
+            7,
+            format!("groups: node: there is no program {gone}/up.sh "),
+        ),
+    ] {
+        let whole = format!("warning: {name}:{line}: {says}");
+        assert!(ran.err.contains(&whole), "{whole}\n is not in\n{}", ran.err);
+    }
+    // A daemon that starts finds out for itself, and once.
+    assert!(
+        !config::load(&file)
+            .unwrap()
+            .warnings
+            .iter()
+            .any(|w| w.text.starts_with("cannot"))
+    );
+}
+
+#[test]
+fn warnings_stand_beside_faults() {
+    let folder = crate::support::TempDir::new();
+    let file = folder.path().join("h.yml");
+    fs::write(&file, "cache_tiem: 1\nmax_clients: many\n").unwrap();
+    let ran = run("hacheck", &["config", file.to_str().unwrap()]);
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""));
+    let name = file.display();
+    assert!(
+        ran.err
+            .contains(&format!("warning: {name}:1: cache_tiem: ")),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains(&format!("\n{name}:2: max_clients: ")),
+        "{}",
+        ran.err
+    );
+}

@@ -14,8 +14,9 @@ use nix::unistd::mkfifo;
 use crate::support::client::{self, is_silent, send};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::process::{Process, bound_to_us};
+use crate::support::server::free_port;
 use crate::support::upstream::{Upstream, http};
-use crate::support::{BINARY, PATIENCE, Ran, Spool, wait_until};
+use crate::support::{BINARY, PATIENCE, Ran, Spool, TempDir, run, wait_until};
 
 #[test]
 fn the_signals_that_end_it_end_it_well() {
@@ -508,4 +509,27 @@ fn several_ports_and_threads_share_one_memory() {
         .is(200, "fine");
     }
     assert_eq!(upstream.seen().len(), 1, "one probe for all");
+}
+
+#[test]
+fn a_port_that_is_asked_for_twice_is_refused_with_its_name() {
+    let spool = Spool::new();
+    let port = free_port().to_string();
+    let folder = TempDir::new();
+    let file = folder.file("h.yml");
+    let start = |more: &[&str], config: &str| {
+        std::fs::write(&file, config).unwrap();
+        let root = spool.root();
+        let places = [
+            "--spool-root",
+            root.to_str().unwrap(),
+            "-c",
+            file.to_str().unwrap(),
+        ];
+        let args = ["-B", "127.0.0.1", "-p", &port];
+        run("hacheck", &[&["serve"], &places[..], &args, more].concat())
+    };
+    let says = format!("agent_ports: hacheck listens on port {port} for something else already");
+    start(&["--agent-port", &port], "").is_with(1, "", &says);
+    start(&[], &format!("agent_ports: [{port}]\n")).is_with(1, "", &says);
 }

@@ -254,6 +254,10 @@ fn up_when_healthy_lifts_after_passed_checks_in_a_row_only() {
         ran.err
     );
     assert!(site.service.seen().len() >= 3);
+    for count in ["1 of 3", "2 of 3", "3 of 3"] {
+        let says = format!("the check passed {count} times");
+        assert!(ran.err.contains(&says), "{says}: {}", ran.err);
+    }
 }
 
 #[test]

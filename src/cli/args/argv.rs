@@ -6,7 +6,7 @@
 //!
 //! Rules: what follows an option that takes a value is its value, whatever it looks like. `--` ends
 //! the options. The last of a repeated option counts, as in the replaced tools, unless it may be
-//! repeated. `-h`, `--help` and `--version` win over every mistake around them. An option of
+//! repeated. `-h`, `--help`, `-V` and `--version` win over every mistake around them. An option of
 //! [`OPTIONAL`] takes a value behind `=` only. The user's own `--` is passed on to an applet that
 //! takes a command behind it.
 
@@ -152,7 +152,7 @@ impl<'a> ArgvReader<'a> {
             }
             Some(letters) if self.has_short_options() => self.read_letters(letters),
             // Go's programs have no short options, and take long ones behind one dash too.
-            Some("v") => {
+            Some("v" | "V") => {
                 self.ask(CommandLine::Version);
                 Ok(())
             }
@@ -198,6 +198,7 @@ impl<'a> ArgvReader<'a> {
                 }
                 Some(flag) => self.options.push((flag, None)),
                 None if letter == 'h' => self.ask(CommandLine::Help),
+                None if letter == 'V' => self.ask(CommandLine::Version),
                 None => return Err(self.unknown_letter(letter, text)),
             }
         }

@@ -59,7 +59,7 @@ fn options(applet: &Applet) -> String {
         text.push_str(&row(&spelled(flag), flag.description));
     }
     text.push_str(&row("-h, --help", "show this text"));
-    text.push_str(&row("    --version", "show the version"));
+    text.push_str(&row("-V, --version", "show the version"));
     text
 }
 

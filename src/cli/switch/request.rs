@@ -259,9 +259,18 @@ fn names_services(args: &SwitchArgs, task: Task) -> Result<bool, Failure> {
             "this lists all services, so {stray:?} has no place here; leave it out"
         )),
         Some(_) => Ok(true),
-        None if task.takes_services() => Err(usage!("name at least one service, or 'all'")),
+        None if task.takes_services() => Err(no_service(args)),
         None => Ok(false),
     }
+}
+
+fn no_service(args: &SwitchArgs) -> Failure {
+    let taken = match &args.reason {
+        // `hadown -r web`: what was meant for the service.
+        Some(reason) => format!("; {reason:?} was taken as the reason, which follows -r"),
+        None => String::new(),
+    };
+    usage!("name at least one service, or 'all'{taken}")
 }
 
 /// A service, with the port and the host that stand in options of their own.

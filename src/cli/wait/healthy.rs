@@ -34,12 +34,12 @@ impl Waiter {
                     format!("the check passed {passed} of {passes} times")
                 }
             };
-            if passed >= passes {
-                return Ok(());
-            }
             if missing != said {
                 self.progress.say(&missing);
                 said.clone_from(&missing);
+            }
+            if passed >= passes {
+                return Ok(());
             }
             self.pause(next_round, deadline, missing)?;
         }

@@ -402,7 +402,7 @@ fn unknown_keys_warn_and_name_the_nearest() {
         warned("cache_tiem: 1\nport: 3333\n"),
         [
             "f:1: cache_tiem: there is no such setting, so it does nothing; did you mean cache_time?",
-            "f:2: port: there is no such setting, so it does nothing; remove it",
+            "f:2: port: there is no such setting, so it does nothing; give the port with -p, or in hacheck.socket where systemd opens it",
         ]
     );
 }

@@ -6,7 +6,8 @@
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::probe::Protocol;
+use crate::names::nearest::nearest;
+use crate::probe::{PROTOCOLS, Protocol};
 use crate::spool::{self, NameError, ServiceName};
 
 /// What a request asks for.
@@ -64,6 +65,8 @@ pub struct CheckPath<'a> {
 pub enum Refusal {
     /// 404: there is no such path.
     NotFound,
+    /// 404: a check by a protocol that there is not.
+    Protocol(String),
     /// 405, with the methods that work.
     Method(&'static str),
     /// 400: the service cannot be named so.
@@ -71,6 +74,12 @@ pub enum Refusal {
     /// 400: the port is above 65535.
     Port,
 }
+
+/// The word that stands in place of a protocol where downtimes alone are asked for.
+pub const SPOOL: &str = "spool";
+
+/// Longest word that counts as a slip in a protocol's name, in bytes.
+const PROTOCOL_MAX: usize = 32;
 
 const READ: &str = "GET, HEAD, OPTIONS";
 const READ_AND_POST: &str = "GET, HEAD, OPTIONS, POST";
@@ -144,8 +153,11 @@ pub fn check<'a>(path: &'a str, query: Option<&'a str>) -> Result<CheckPath<'a>,
     let (protocol, path) = path.split_once('/').ok_or(Refusal::NotFound)?;
     let (service, rest) = path.split_once('/').ok_or(Refusal::NotFound)?;
     let protocol = match protocol {
-        "spool" => None,
-        name => Some(Protocol::find(name).ok_or(Refusal::NotFound)?),
+        SPOOL => None,
+        name => match Protocol::find(name) {
+            Some(protocol) => Some(protocol),
+            None => return Err(no_protocol(name, service, rest)),
+        },
     };
     let needs_slash = protocol.is_some_and(|p| p.needs_slash);
     let (port, rest) = port_and_rest(rest, needs_slash).ok_or(Refusal::NotFound)?;
@@ -156,6 +168,33 @@ pub fn check<'a>(path: &'a str, query: Option<&'a str>) -> Result<CheckPath<'a>,
         rest,
         query,
     })
+}
+
+/// What would be a check by another protocol is told so; all else is no path.
+fn no_protocol(name: &str, service: &str, rest: &str) -> Refusal {
+    let is_word = name.len() <= PROTOCOL_MAX && name.bytes().all(is_of_protocol);
+    let has_port = port_and_rest(rest, false).is_some();
+    match is_word && !name.is_empty() && spool::fits_url(service) && has_port {
+        true => Refusal::Protocol(name.to_owned()),
+        false => Refusal::NotFound,
+    }
+}
+
+fn is_of_protocol(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
+}
+
+/// What is said of a protocol that there is not: the nearest, else all that there are.
+#[must_use]
+pub fn unknown_protocol(name: &str) -> String {
+    let mut known: Vec<&str> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
+    // Asks for downtimes alone, so it is no protocol of a probe.
+    known.push(SPOOL);
+    let remedy = match nearest(name, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => format!("there are {}", known.join(", ")),
+    };
+    format!("unknown protocol '{name}'; {remedy}")
 }
 
 /// The digits of the port, and what follows the slash behind it.
@@ -231,8 +270,8 @@ mod tests {
             "",
             "/",
             "/nope",
-            "/nope/svc/80/x",
-            "/HTTP/svc/80/x",
+            "/nope/svc/x/80",
+            "/n%6fpe/svc/80/x",
             "/http/svc/80",
             "/http//80/x",
             "/http/svc/http/x",
@@ -255,6 +294,34 @@ mod tests {
                 get(path)
             );
         }
+    }
+
+    #[test]
+    fn a_slip_in_the_protocol_is_told_with_the_nearest() {
+        for (path, says) in [
+            (
+                "/htp/svc/80/x",
+                "unknown protocol 'htp'; did you mean http?",
+            ),
+            (
+                "/HTTP/svc/80/x",
+                "unknown protocol 'HTTP'; did you mean http?",
+            ),
+            (
+                "/spol/svc/80",
+                "unknown protocol 'spol'; did you mean spool?",
+            ),
+        ] {
+            match get(path) {
+                Err(Refusal::Protocol(name)) => assert_eq!(unknown_protocol(&name), says),
+                other => panic!("{path}: {other:?}"),
+            }
+        }
+        let all = unknown_protocol("gopher");
+        assert!(
+            all.contains("'gopher'; there are http, https, tcp"),
+            "{all}"
+        );
     }
 
     #[test]

@@ -54,13 +54,19 @@ impl<'a> Reader<'a> {
     /// A map whose keys are ours. A key that is not known is a warning that names the nearest.
     #[must_use]
     pub fn fields(&self, known: &[&str]) -> Option<Fields<'a>> {
+        self.fields_or(known, &[])
+    }
+
+    /// The same, where `elsewhere` has keys that people look for here, each with where it is to be set.
+    #[must_use]
+    pub fn fields_or(&self, known: &[&str], elsewhere: &[(&str, &str)]) -> Option<Fields<'a>> {
         let mut found = HashMap::new();
         for (key, reader) in self.entries()? {
             if known.contains(&key) {
                 found.insert(key, reader);
             } else {
                 // No fault: the file may be that of a newer version, or of one before.
-                reader.warn(unknown_key(key, known));
+                reader.warn(unknown_key(key, known, elsewhere));
             }
         }
         Some(Fields(found))
@@ -87,13 +93,22 @@ impl<'a> Reader<'a> {
     }
 }
 
-fn unknown_key(key: &str, known: &[&str]) -> String {
-    match nearest(key, known.iter().copied()) {
-        Some(near) => {
-            format!("there is no such setting, so it does nothing; did you mean {near}?")
-        }
-        None => "there is no such setting, so it does nothing; remove it".to_owned(),
-    }
+fn unknown_key(key: &str, known: &[&str], elsewhere: &[(&str, &str)]) -> String {
+    let remedy = match (set_elsewhere(key, elsewhere), nearest_of(key, known)) {
+        (Some(remedy), _) => remedy.to_owned(),
+        (None, Some(near)) => format!("did you mean {near}?"),
+        (None, None) => "remove it".to_owned(),
+    };
+    format!("there is no such setting, so it does nothing; {remedy}")
+}
+
+fn nearest_of<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
+    nearest(key, known.iter().copied())
+}
+
+fn set_elsewhere<'k>(key: &str, elsewhere: &[(&str, &'k str)]) -> Option<&'k str> {
+    let found = elsewhere.iter().find(|(other, _)| *other == key);
+    found.map(|(_, remedy)| *remedy)
 }
 
 /// The values of a map by their keys.

@@ -32,7 +32,7 @@ fn row(applet: &Applet) -> String {
                 .into_iter()
                 .flatten()
         })
-        .chain(["-h", "--help", "--version"].map(str::to_owned))
+        .chain(["-h", "--help", "-V", "--version"].map(str::to_owned))
         .collect();
     let values: Vec<_> = options::taken(applet)
         .into_iter()
