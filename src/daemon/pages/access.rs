@@ -8,6 +8,7 @@ use hyper::header::HOST;
 use hyper::http::request::Parts;
 
 use super::DaemonState;
+use crate::config::DaemonSettings;
 use crate::daemon::this_host::is_page_host;
 use crate::http::reply::{self, Reply};
 use crate::names::text::shown;
@@ -20,43 +21,52 @@ const NAME_MAX: usize = 100;
 pub(super) fn refused(state: &DaemonState, from: IpAddr, request: &Parts) -> Option<Reply> {
     let live = state.live();
     let settings = &live.config.daemon;
+    if let Some(refused) = refused_address(settings, from) {
+        return Some(refused);
+    }
+    match named_host(request) {
+        Some(host) if !is_ours(host, &live.host, &settings.page_hosts) => Some(not_ours(host)),
+        _ => None,
+    }
+}
+
+fn refused_address(settings: &DaemonSettings, from: IpAddr) -> Option<Reply> {
     if settings.page_from.is_empty() {
         let text = "the page is switched off: page_from is empty\n";
         return Some(reply::text(StatusCode::NOT_FOUND, text));
     }
-    if !settings.page_from.iter().any(|n| n.contains(from)) {
-        let text = format!("{from} may not see this page: see page_from\n");
-        return Some(reply::text(StatusCode::FORBIDDEN, text));
-    }
-    let host = named_host(request)?;
-    if is_ours(host, &live.host, &settings.page_hosts) {
+    if settings.page_from.iter().any(|n| n.contains(from)) {
         return None;
     }
+    let text = format!("{from} may not see this page: see page_from\n");
+    Some(reply::text(StatusCode::FORBIDDEN, text))
+}
+
+fn not_ours(host: &str) -> Reply {
     let host = shown(host, NAME_MAX);
     let text = format!(
         "'{host}' is no name of this host: ask by an address, or add the name to page_hosts\n"
     );
-    Some(reply::text(StatusCode::FORBIDDEN, text))
+    reply::text(StatusCode::FORBIDDEN, text)
 }
 
 /// The host that a request names, without its port. A browser always names one.
 fn named_host(request: &Parts) -> Option<&str> {
-    let header = request
-        .headers
-        .get(HOST)
-        .map(|host| host.to_str().unwrap_or("?"));
-    let named = header.or(request
-        .uri
-        .authority()
-        .map(hyper::http::uri::Authority::as_str))?;
+    let named = match request.headers.get(HOST) {
+        // What is no text is no name of this host either.
+        Some(host) => host.to_str().unwrap_or("?"),
+        // HTTP/2 has it in the address (RFC 9113 section 8.3.1).
+        None => request.uri.authority()?.as_str(),
+    };
     Some(without_port(named))
 }
 
 fn without_port(named: &str) -> &str {
+    if is_bare_ipv6(named) {
+        return named;
+    }
     match named.rsplit_once(':') {
-        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) && !is_bare_ipv6(named) => {
-            host
-        }
+        Some((host, port)) if is_number(port) => host,
         _ => named,
     }
 }
@@ -65,14 +75,23 @@ fn is_bare_ipv6(named: &str) -> bool {
     named.parse::<Ipv6Addr>().is_ok()
 }
 
+fn is_number(port: &str) -> bool {
+    port.bytes().all(|b| b.is_ascii_digit())
+}
+
 /// Whether a host is an address, which no name server can lead elsewhere, or a name of this host.
 fn is_ours(host: &str, own: &HostNames, page_hosts: &[String]) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    // A name may end with the root's dot (RFC 1034 section 3.1).
     let name = host.strip_suffix('.').unwrap_or(host);
-    bare.parse::<IpAddr>().is_ok()
+    is_address(host)
         || name.eq_ignore_ascii_case("localhost")
         || own.has(name)
         || is_page_host(page_hosts, name)
+}
+
+fn is_address(host: &str) -> bool {
+    let bare = host.trim_start_matches('[').trim_end_matches(']');
+    bare.parse::<IpAddr>().is_ok()
 }
 
 #[cfg(test)]

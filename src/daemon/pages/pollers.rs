@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt as _;
 use std::sync::Arc;
+use std::time::Duration;
 
 use hyper::StatusCode;
 use serde_json::{Value, json};
@@ -13,8 +14,8 @@ use crate::daemon::state::Live;
 use crate::daemon::this_host::ThisHost;
 use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
-use crate::ledger::{self, Poller, PollerRecord, PollerRow, PollersPage, SpoolRoot};
-use crate::probe::{Asker, Check};
+use crate::ledger::{self, PolledChecks, Poller, PollerRecord, PollerRow, PollersPage, SpoolRoot};
+use crate::probe::{Asker, Check, Outcome};
 use crate::spool::{ALL, EntrySeen, Key};
 
 /// Most checks that are run for one request: more a service hardly has.
@@ -31,27 +32,48 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
     let wanted = ServiceFilter::parse(query);
     let live = state.live();
     let now = state.now();
-    let (records, forgotten, forgotten_lately) = {
-        let pollers = &mut state.ledger().pollers;
-        pollers.prune(now);
-        let records = pollers.records(|poller| wanted.may_take(poller));
-        let forgotten = pollers.figures(now).forgotten;
-        (records, forgotten, pollers.forgotten_lately(now))
-    };
-    let row = |record: &PollerRecord| Some(record.row(wanted.names(record, live.this_host())?));
-    let mut pollers: Vec<PollerRow> = records.iter().filter_map(row).collect();
-    pollers.sort_by(|a, b| a.order().cmp(&b.order()));
+    let copy = LedgerCopy::take(state, &wanted, now);
     let page = PollersPage {
         now: now.as_secs_f64(),
         daemon: state.id.clone(),
         spool: spool_root(state),
         agent_weights: live.config.daemon.agent_weights,
-        pollers,
-        forgotten,
-        forgotten_lately,
+        pollers: rows(&copy.records, &wanted, &live),
+        forgotten: copy.forgotten,
+        forgotten_lately: copy.forgotten_lately,
         entries: wanted.entries(state),
     };
     reply::json(&page)
+}
+
+/// What the page needs of the ledger, copied so that polls do not wait while the page is built.
+struct LedgerCopy {
+    records: Vec<PollerRecord>,
+    forgotten: u64,
+    forgotten_lately: u64,
+}
+
+impl LedgerCopy {
+    fn take(state: &DaemonState, wanted: &ServiceFilter, now: Duration) -> Self {
+        let pollers = &mut state.ledger().pollers;
+        pollers.prune(now);
+        Self {
+            records: pollers.records(|poller| wanted.may_take(poller)),
+            forgotten: pollers.figures(now).forgotten,
+            forgotten_lately: pollers.forgotten_lately(now),
+        }
+    }
+}
+
+fn rows(records: &[PollerRecord], wanted: &ServiceFilter, live: &Live) -> Vec<PollerRow> {
+    let mut rows = Vec::new();
+    for record in records {
+        if let Some(names) = wanted.names(record, live.this_host()) {
+            rows.push(record.row(names));
+        }
+    }
+    rows.sort_by(|a, b| a.order().cmp(&b.order()));
+    rows
 }
 
 fn spool_root(state: &DaemonState) -> SpoolRoot {
@@ -69,38 +91,69 @@ pub(super) async fn health(state: &Arc<DaemonState>, query: Option<&str>, from: 
     if !from.is_loopback() {
         return reply::text(StatusCode::FORBIDDEN, "only for callers on this host");
     }
-    let wanted = ServiceFilter::parse(query);
     let live = state.live();
+    let polled = polled(state, &ServiceFilter::parse(query), &live);
+    // What steady pollers ask, for an operator of this host.
+    let asker = Asker::Established(from);
+    let checks = run_all(state, &live, polled.checks, asker).await;
+    reply::json(
+        &json!({"checks": checks, "spool_only": polled.spool_only, "unknown": polled.unknown}),
+    )
+}
+
+/// The checks that are polled of what is wanted; what is too many to be run counts as unknown.
+fn polled(state: &DaemonState, wanted: &ServiceFilter, live: &Live) -> PolledChecks {
     let mut records = state.ledger().pollers.records(|p| wanted.may_take(p));
     records.retain(|record| wanted.names(record, live.this_host()).is_some());
     let mut polled = ledger::polled_checks(&records, state.now());
     polled.unknown += polled.checks.len().saturating_sub(CHECKS_MAX);
     polled.checks.truncate(CHECKS_MAX);
-    // What steady pollers ask, for an operator of this host.
-    let asker = Asker::Established(from);
-    let run = |check| tokio::spawn(checked(Arc::clone(state), check, Arc::clone(&live), asker));
-    let running: Vec<_> = polled.checks.into_iter().map(run).collect();
-    let mut checks = Vec::new();
-    for check in running {
-        checks.extend(check.await);
+    polled
+}
+
+/// Runs checks at once; gives the results in their order. One that panics has none.
+async fn run_all(
+    state: &Arc<DaemonState>,
+    live: &Arc<Live>,
+    checks: Vec<Check>,
+    asker: Asker,
+) -> Vec<Value> {
+    let mut running = Vec::new();
+    for check in checks {
+        let checked = checked(Arc::clone(state), check, Arc::clone(live), asker);
+        running.push(tokio::spawn(checked));
     }
-    reply::json(
-        &json!({"checks": checks, "spool_only": polled.spool_only, "unknown": polled.unknown}),
-    )
+    let mut results = Vec::new();
+    for check in running {
+        results.extend(check.await);
+    }
+    results
 }
 
 async fn checked(state: Arc<DaemonState>, check: Check, live: Arc<Live>, asker: Asker) -> Value {
     let checker = state.checker.fresh();
     let outcome = checker.outcome(&check, &live.context, asker).await;
     let outcome = outcome.unwrap_or_else(Arc::new);
-    let Check { protocol, target } = check;
-    let start = &outcome.body[..outcome.body.len().min(SHOWN_MAX)];
     json!({
-        "check": format!("{} {}:{}{}", protocol.name, target.host, target.port, target.path),
+        "check": in_words(&check),
         "passes": outcome.passes(),
         "code": outcome.status.as_u16(),
-        "text": reason_phrase(&String::from_utf8_lossy(start)),
+        "text": beginning(&outcome),
     })
+}
+
+fn in_words(check: &Check) -> String {
+    let Check { protocol, target } = check;
+    format!(
+        "{} {}:{}{}",
+        protocol.name, target.host, target.port, target.path
+    )
+}
+
+/// The beginning of what was found, in one line.
+fn beginning(outcome: &Outcome) -> Option<String> {
+    let start = &outcome.body[..outcome.body.len().min(SHOWN_MAX)];
+    reason_phrase(&String::from_utf8_lossy(start))
 }
 
 /// The services and instances that a query names.
@@ -116,33 +169,37 @@ impl ServiceFilter {
     /// Whether a poller may be meant: names of instances begin with the service's.
     fn may_take(&self, poller: &Poller) -> bool {
         let service = poller.service.as_str();
-        let is = |wanted: &String| wanted == ALL || wanted.split(':').next() == Some(service);
-        self.0.is_empty() || self.0.iter().any(is)
+        self.is_met(|wanted| wanted.split(':').next() == Some(service))
+    }
+
+    /// Whether everything is wanted, or a name for which this holds.
+    fn is_met(&self, holds: impl Fn(&String) -> bool) -> bool {
+        let mut names = self.0.iter();
+        self.0.is_empty() || names.any(|name| name == ALL || holds(name))
     }
 
     /// What is wanted as spool entries. A stranger may ask for many names, and each costs a look at a file.
     fn entries(&self, state: &DaemonState) -> BTreeMap<String, EntrySeen> {
         let keys = self.0.iter().filter_map(|name| Key::parse(name).ok());
-        let mut entries = BTreeMap::new();
-        for key in keys.take(ENTRIES_MAX) {
-            let name = key.file_name();
-            let seen = state.gate.seen(&name);
-            entries.insert(name, seen);
-        }
-        entries
+        let names = keys.take(ENTRIES_MAX).map(|key| key.file_name());
+        names.map(|name| seen(state, name)).collect()
     }
 
     /// The spool entries that can take a poller's check down, if it polls what is wanted.
     fn names(&self, record: &PollerRecord, this_host: ThisHost<'_>) -> Option<Vec<String>> {
         let names = entries::names(&record.poller, &record.stated, this_host, false);
-        let is = |wanted: &String| wanted == ALL || names.contains(wanted);
-        (self.0.is_empty() || self.0.iter().any(is)).then_some(names)
+        let is_wanted = self.is_met(|wanted| names.contains(wanted));
+        is_wanted.then_some(names)
     }
+}
+
+fn seen(state: &DaemonState, name: String) -> (String, EntrySeen) {
+    let seen = state.gate.seen(&name);
+    (name, seen)
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
 
     use super::*;
     use crate::ledger::{AskedCheck, Face, Pollers, Stated};

@@ -20,17 +20,21 @@ const PART: usize = 1000;
 /// The services that were asked for, by name. Polls go on meanwhile: one that is forgotten or comes again while they are
 /// copied may be missing.
 fn seen(state: &DaemonState) -> Vec<SeenService> {
+    let mut all = copied(state);
+    all.sort_by(|a, b| a.name.cmp(&b.name));
+    all.dedup_by(|a, b| a.name == b.name);
+    all
+}
+
+fn copied(state: &DaemonState) -> Vec<SeenService> {
     let mut all = Vec::new();
     loop {
         let part = state.ledger().services.part(all.len(), PART);
         if part.is_empty() {
-            break;
+            return all;
         }
         all.extend(part);
     }
-    all.sort_by(|a, b| a.name.cmp(&b.name));
-    all.dedup_by(|a, b| a.name == b.name);
-    all
 }
 
 #[derive(Serialize)]
@@ -101,33 +105,44 @@ pub(super) fn refused(query: Option<&str>) -> Option<Reply> {
 
 /// How far back to look, in seconds; else the text that says something else.
 fn threshold(query: Option<&str>) -> Result<i64, String> {
-    let arguments = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let last = arguments.filter(|(name, _)| name == "threshold").last();
-    let Some((_, text)) = last else {
+    let Some(text) = last_argument(query.unwrap_or_default(), "threshold") else {
         return Ok(RECENT);
     };
     match text.trim().parse() {
         Ok(seconds) => Ok(seconds),
-        Err(_) => Err(text.into_owned()),
+        Err(_) => Err(text),
     }
+}
+
+/// The value of an argument; the last one where it is given more than once, as in the original.
+fn last_argument(query: &str, name: &str) -> Option<String> {
+    let arguments = form_urlencoded::parse(query.as_bytes());
+    let (_, value) = arguments.filter(|(given, _)| given == name).last()?;
+    Some(value.into_owned())
 }
 
 /// `/recent[?threshold=SECONDS]`: services asked for lately, each with its last answer.
 pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
     let threshold = threshold(query).unwrap_or(RECENT);
-    let now = unix_now();
     #[allow(clippy::cast_precision_loss)] // a threshold of 2^53 seconds is for ever either way
-    let is_recent = |at: f64| now - at <= threshold as f64;
-    let changed = |group: &Value| group["checked"].as_f64().is_some_and(is_recent);
-    let groups = status::groups(state).into_iter();
-    let services = seen(state);
-    let recent = services.iter().filter(|service| is_recent(service.at));
+    let since = unix_now() - threshold as f64;
+    let mut groups = status::groups(state);
+    groups.retain(|_, group| is_checked_since(group, since));
+    let mut services = seen(state);
+    services.retain(|service| service.at >= since);
     let page = RecentPage {
-        groups: groups.filter(|(_, group)| changed(group)).collect(),
-        seen_services: recent
-            .map(|service| (service.name.as_str(), service.last.map(LastRow::from)))
-            .collect(),
+        groups,
+        seen_services: services.iter().map(last_row).collect(),
         threshold_seconds: threshold,
     };
     reply::json_page(&page, &state.memory)
+}
+
+fn is_checked_since(group: &Value, since: f64) -> bool {
+    let checked = group["checked"].as_f64();
+    checked.is_some_and(|at| at >= since)
+}
+
+fn last_row(service: &SeenService) -> (&str, Option<LastRow>) {
+    (service.name.as_str(), service.last.map(LastRow::from))
 }

@@ -3,53 +3,76 @@
 use serde_json::{Map, Value, json};
 
 use super::{DaemonState, SPOOL_TROUBLE};
+use crate::check::cache::CacheCounts;
 use crate::group::{EndedAction, GroupState};
 use crate::http::reply::{self, Reply};
 use crate::os::logging;
 
 /// The page.
 pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
-    let live = state.live();
+    let probes = &state.live().context.probes;
     let counts = state.checker.cache().counts();
-    let (entries, bytes) = state.checker.cache().size();
-    let known = state.ledger().figures(state.now());
-    let gate = &state.gate;
-    let seen = state.spool_watch.seen();
-    let trouble = gate.trouble_within(SPOOL_TROUBLE);
     reply::json(&json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime": state.started.elapsed().as_secs_f64(),
-        "outbound_request_queue_size": live.context.probes.waiting(),
-        "cache": {
-            "expirations": counts.expirations,
-            "sets": counts.sets,
-            "gets": counts.gets,
-            "hits": counts.hits,
-            "misses": counts.misses,
-        },
-        "cache_size": {"entries": entries, "bytes": bytes, "evictions": counts.evictions},
-        "spool": {
-            "root": gate.spool().root().to_string_lossy(),
-            "readable": trouble.is_none(),
-            "error": trouble,
-            "errors": gate.errors(),
-            "downtimes": seen.count(),
-            "odd_ends": seen.odd_ends,
-        },
-        "services": {
-            "known": known.services,
-            "failing_checks": known.failing_checks,
-            "forgotten": known.services_forgotten,
-        },
+        "outbound_request_queue_size": probes.waiting(),
+        "cache": cache(counts),
+        "cache_size": cache_size(state, counts),
+        "spool": spool(state),
+        "services": services(state),
         "groups": groups(state),
-        "probes_running": live.context.probes.running(),
-        "connections": {
-            "open": state.connections.count(),
-            "max": state.connections.max(),
-            "dropped": state.connections.dropped(),
-        },
+        "probes_running": probes.running(),
+        "connections": connections(state),
         "log_lines_dropped": logging::dropped(),
     }))
+}
+
+/// The keys of the replaced tools, and no others.
+fn cache(counts: CacheCounts) -> Value {
+    json!({
+        "expirations": counts.expirations,
+        "sets": counts.sets,
+        "gets": counts.gets,
+        "hits": counts.hits,
+        "misses": counts.misses,
+    })
+}
+
+fn cache_size(state: &DaemonState, counts: CacheCounts) -> Value {
+    let (entries, bytes) = state.checker.cache().size();
+    json!({"entries": entries, "bytes": bytes, "evictions": counts.evictions})
+}
+
+fn spool(state: &DaemonState) -> Value {
+    let gate = &state.gate;
+    let seen = state.spool_watch.seen();
+    let trouble = gate.trouble_within(SPOOL_TROUBLE);
+    json!({
+        "root": gate.spool().root().to_string_lossy(),
+        "readable": trouble.is_none(),
+        "error": trouble,
+        "errors": gate.errors(),
+        "downtimes": seen.count(),
+        "odd_ends": seen.odd_ends,
+    })
+}
+
+fn services(state: &DaemonState) -> Value {
+    let known = state.ledger().figures(state.now());
+    json!({
+        "known": known.services,
+        "failing_checks": known.failing_checks,
+        "forgotten": known.services_forgotten,
+    })
+}
+
+fn connections(state: &DaemonState) -> Value {
+    let connections = &state.connections;
+    json!({
+        "open": connections.count(),
+        "max": connections.max(),
+        "dropped": connections.dropped(),
+    })
 }
 
 /// The groups of the configuration by name, as far as they were checked.

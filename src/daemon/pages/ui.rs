@@ -63,12 +63,16 @@ pub(super) fn file(file: &UiFile, request: &HeaderMap) -> Reply {
     };
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(file.kind));
+    // Digits and quotes always fit.
+    headers.extend(HeaderValue::from_str(&tag).ok().map(|tag| (ETAG, tag)));
+    protect(headers);
+    reply
+}
+
+fn protect(headers: &mut HeaderMap) {
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
     }
-    // Digits and quotes always fit.
-    headers.extend(HeaderValue::from_str(&tag).ok().map(|tag| (ETAG, tag)));
-    reply
 }
 
 /// What changes with the content (FNV-1a, 64 bits).

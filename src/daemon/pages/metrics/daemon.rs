@@ -9,16 +9,16 @@ use crate::http::foreign::Foreign;
 use crate::os::logging;
 
 pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
-    let version = [("version", env!("CARGO_PKG_VERSION"))];
-    page.metric("hacheck_build_info", "gauge", "The version that runs.");
-    page.sample("hacheck_build_info", &version, 1);
+    version(page);
     page.gauge(
         "hacheck_uptime_seconds",
         "Time since the start.",
         state.started.elapsed().as_secs_f64(),
     );
     reloads(page, &state.counters);
-    connections(page, &state.connections);
+    open_connections(page, &state.connections);
+    closed_connections(page, &state.connections);
+    foreign_connections(page, &state.connections);
     page.counter(
         "hacheck_pages_built_total",
         "Pages built that requests share: /recent, /status/count, /overview.",
@@ -29,6 +29,13 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
         "Log lines dropped.",
         logging::dropped(),
     );
+}
+
+fn version(page: &mut Exposition) {
+    // A gauge that is always 1, as Prometheus has no texts: the version is its label.
+    let version = [("version", env!("CARGO_PKG_VERSION"))];
+    page.metric("hacheck_build_info", "gauge", "The version that runs.");
+    page.sample("hacheck_build_info", &version, 1);
 }
 
 fn reloads(page: &mut Exposition, counters: &Counters) {
@@ -45,7 +52,7 @@ fn reloads(page: &mut Exposition, counters: &Counters) {
     );
 }
 
-fn connections(page: &mut Exposition, connections: &Connections) {
+fn open_connections(page: &mut Exposition, connections: &Connections) {
     page.gauge(
         "hacheck_connections",
         "Open connections of pollers.",
@@ -56,6 +63,9 @@ fn connections(page: &mut Exposition, connections: &Connections) {
         "The most that may be open.",
         connections.max(),
     );
+}
+
+fn closed_connections(page: &mut Exposition, connections: &Connections) {
     page.counter(
         "hacheck_connections_dropped_total",
         "Connections that made room.",
@@ -76,6 +86,9 @@ fn connections(page: &mut Exposition, connections: &Connections) {
         "TLS handshakes of pollers that failed.",
         connections.failed_handshakes(),
     );
+}
+
+fn foreign_connections(page: &mut Exposition, connections: &Connections) {
     page.metric(
         "hacheck_connections_foreign_total",
         "counter",

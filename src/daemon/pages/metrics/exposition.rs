@@ -23,12 +23,19 @@ impl Exposition {
     /// A sample of it.
     pub(super) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
         self.0.push_str(name);
-        for (place, (label, text)) in labels.iter().enumerate() {
-            let before = if place == 0 { '{' } else { ',' };
+        self.labels(labels);
+        let _ = writeln!(self.0, " {value}");
+    }
+
+    fn labels(&mut self, labels: &[(&str, &str)]) {
+        let mut before = '{';
+        for (label, text) in labels {
             let _ = write!(self.0, "{before}{label}=\"{}\"", escaped(text));
+            before = ',';
         }
-        let close = if labels.is_empty() { "" } else { "}" };
-        let _ = writeln!(self.0, "{close} {value}");
+        if !labels.is_empty() {
+            self.0.push('}');
+        }
     }
 
     /// A gauge with one sample.

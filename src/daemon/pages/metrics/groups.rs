@@ -10,42 +10,47 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
     if live.config.groups.is_empty() {
         return;
     }
-    let names = live.config.groups.keys();
-    let known: Vec<(&str, GroupState)> = names
-        .map(|name| (name.as_str(), state.checker.groups().get(name)))
-        .collect();
-    each(
-        page,
-        "hacheck_group_up",
-        "Whether a group is up, once that is known.",
-        &known,
-        |group| group.up.map(u8::from),
-    );
-    each(
-        page,
-        "hacheck_group_changed_timestamp_seconds",
-        "When a group's state changed last.",
-        &known,
-        |group| group.changed,
-    );
-    each(
-        page,
-        "hacheck_group_action_success",
-        "Whether a group's last action succeeded.",
-        &known,
-        |group| Some(u8::from(group.action.as_ref()?.good)),
-    );
+    let known = state.checker.groups();
+    let mut groups = Vec::new();
+    for name in live.config.groups.keys() {
+        groups.push((name.as_str(), known.get(name)));
+    }
+    states(page, &groups);
+    actions(page, &groups);
 }
 
-/// A gauge of all groups of which the value is known.
+/// Groups by name.
+type NamedGroups<'a> = [(&'a str, GroupState)];
+
+fn states(page: &mut Exposition, groups: &NamedGroups<'_>) {
+    let metric = "hacheck_group_up";
+    let help = "Whether a group is up, once that is known.";
+    page.metric(metric, "gauge", help);
+    each(page, metric, groups, |group| group.up.map(u8::from));
+
+    let metric = "hacheck_group_changed_timestamp_seconds";
+    let help = "When a group's state changed last.";
+    page.metric(metric, "gauge", help);
+    each(page, metric, groups, |group| group.changed);
+}
+
+fn actions(page: &mut Exposition, groups: &NamedGroups<'_>) {
+    let metric = "hacheck_group_action_success";
+    let help = "Whether a group's last action succeeded.";
+    page.metric(metric, "gauge", help);
+    each(page, metric, groups, |group| {
+        let action = group.action.as_ref()?;
+        Some(u8::from(action.good))
+    });
+}
+
+/// The samples of all groups of which the value is known.
 fn each<V: Display>(
     page: &mut Exposition,
     metric: &str,
-    help: &str,
-    groups: &[(&str, GroupState)],
-    value: impl Fn(&GroupState) -> Option<V>,
+    groups: &NamedGroups<'_>,
+    value: fn(&GroupState) -> Option<V>,
 ) {
-    page.metric(metric, "gauge", help);
     for (name, group) in groups {
         if let Some(value) = value(group) {
             page.sample(metric, &[("group", name)], value);

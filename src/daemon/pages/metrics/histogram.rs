@@ -10,18 +10,28 @@ pub(super) fn add(
     labels: &[(&str, &str)],
     durations: &Durations,
 ) {
-    let bucket = format!("{name}_bucket");
-    let mut below = 0;
-    for (bound, count) in BUCKETS.iter().zip(&durations.buckets) {
-        below += get(count);
-        let bound = bound.to_string();
-        page.sample(&bucket, &[labels, &[("le", &bound)]].concat(), below);
-    }
-    // What ends between the reads must not make a bucket larger than the count.
-    let count = below + get(&durations.longer);
-    page.sample(&bucket, &[labels, &[("le", "+Inf")]].concat(), count);
+    let count = buckets(page, &format!("{name}_bucket"), labels, durations);
     #[allow(clippy::cast_precision_loss)] // a sum for graphs
     let sum = get(&durations.microseconds) as f64 / 1e6;
     page.sample(&format!("{name}_sum"), labels, sum);
     page.sample(&format!("{name}_count"), labels, count);
+}
+
+/// The samples of all buckets. Gives the count of the last one, which is that of all: what ends between two reads must
+/// not make a bucket larger than the count.
+fn buckets(
+    page: &mut Exposition,
+    name: &str,
+    labels: &[(&str, &str)],
+    durations: &Durations,
+) -> u64 {
+    let mut below = 0;
+    for (bound, count) in BUCKETS.iter().zip(&durations.buckets) {
+        below += get(count);
+        let bound = bound.to_string();
+        page.sample(name, &[labels, &[("le", &bound)]].concat(), below);
+    }
+    let count = below + get(&durations.longer);
+    page.sample(name, &[labels, &[("le", "+Inf")]].concat(), count);
+    count
 }

@@ -9,6 +9,7 @@ use crate::ledger::history::EventKind;
 use crate::ledger::overview::{Rotation, ServiceRow};
 
 const STATE: &str = "hacheck_service_state";
+const CHANGES: &str = "hacheck_state_changes_total";
 
 pub(super) fn add(
     page: &mut Exposition,
@@ -22,19 +23,23 @@ pub(super) fn add(
         "1 for the state that a service is in, as /overview has it (metrics_services).",
     );
     for service in steadiest(services, config.daemon.metrics_services) {
-        for state in Rotation::WORST_FIRST {
-            let labels = [("service", service.name.as_str()), ("state", state.word())];
-            page.sample(STATE, &labels, u8::from(state == service.state));
-        }
+        states(page, service);
     }
     page.metric(
-        "hacheck_state_changes_total",
+        CHANGES,
         "counter",
         "Changes on this host, by kind, as /overview lists them.",
     );
     for (kind, count) in changes {
-        let labels = [("kind", kind.word())];
-        page.sample("hacheck_state_changes_total", &labels, count);
+        page.sample(CHANGES, &[("kind", kind.word())], count);
+    }
+}
+
+/// A sample for each state: 1 for the one that a service is in.
+fn states(page: &mut Exposition, service: &ServiceRow) {
+    for state in Rotation::WORST_FIRST {
+        let labels = [("service", service.name.as_str()), ("state", state.word())];
+        page.sample(STATE, &labels, u8::from(state == service.state));
     }
 }
 

@@ -3,25 +3,31 @@
 use super::{DaemonState, Exposition};
 use crate::config;
 use crate::daemon::room;
+use crate::daemon::state::Live;
 
 pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
-    let live = state.live();
     page.metric(
         "hacheck_limit",
         "gauge",
         "The limits in force, in bytes, seconds or pieces.",
     );
+    let live = state.live();
     for setting in config::settings() {
-        let configured = setting.limit(&live.config);
-        #[allow(clippy::cast_precision_loss)] // numbers of connections and probes
-        let value = match setting.name {
-            "max_connections" => Some(state.connections.max() as f64),
-            "max_waiting" => Some(room::waiting(&live.config) as f64),
-            "max_clients" => Some(live.context.probes.max() as f64),
-            _ => configured,
-        };
-        if let Some(value) = value {
-            page.sample("hacheck_limit", &[("name", setting.name)], value);
+        let found = found(setting.name, state, &live);
+        if let Some(limit) = found.or(setting.limit(&live.config)) {
+            page.sample("hacheck_limit", &[("name", setting.name)], limit);
         }
     }
+}
+
+/// What the daemon made of a limit that depends on the host.
+#[allow(clippy::cast_precision_loss)] // numbers of connections and probes
+fn found(name: &str, state: &DaemonState, live: &Live) -> Option<f64> {
+    let found = match name {
+        "max_connections" => state.connections.max(),
+        "max_waiting" => room::waiting(&live.config),
+        "max_clients" => live.context.probes.max(),
+        _ => return None,
+    };
+    Some(found as f64)
 }

@@ -5,29 +5,40 @@ use crate::ledger::overview::{CheckRow, PollingRow, ServiceRow};
 use crate::ledger::{LedgerFigures, PollerFigures};
 
 pub(super) fn add(page: &mut Exposition, known: &LedgerFigures, services: &[ServiceRow]) {
-    counts(page, known.pollers);
     let checks: Vec<&CheckRow> = services.iter().flat_map(|s| &s.checks).collect();
-    let sessions = sessions(&checks);
-    page.metric(
-        "hacheck_sessions",
-        "gauge",
-        "Sessions that balancers have with servers of this host, in rotation and out of it.",
-    );
-    for (rotation, sessions) in ["in", "out"].iter().zip(sessions) {
-        page.sample("hacheck_sessions", &[("rotation", rotation)], sessions);
-    }
+    counts(page, known.pollers);
+    balancers(page, &checks);
+    remembered(page, known);
+}
+
+fn balancers(page: &mut Exposition, checks: &[&CheckRow]) {
+    add_sessions(page, checks);
     page.gauge(
         "hacheck_pollers_disagreeing",
         "Load balancers that see a check otherwise than most do.",
         checks.iter().map(|check| disagreeing(check)).sum::<usize>(),
     );
-    if let Some(last) = last_poll(&checks) {
+    if let Some(last) = last_poll(checks) {
         page.gauge(
             "hacheck_last_poll_timestamp_seconds",
             "When a load balancer polled last.",
             last,
         );
     }
+}
+
+fn add_sessions(page: &mut Exposition, checks: &[&CheckRow]) {
+    page.metric(
+        "hacheck_sessions",
+        "gauge",
+        "Sessions that balancers have with servers of this host, in rotation and out of it.",
+    );
+    for (rotation, sessions) in ["in", "out"].iter().zip(sessions(checks)) {
+        page.sample("hacheck_sessions", &[("rotation", rotation)], sessions);
+    }
+}
+
+fn remembered(page: &mut Exposition, known: &LedgerFigures) {
     page.gauge(
         "hacheck_failing_checks",
         "Checks whose last result fails; those that are down by hand are none.",
@@ -47,10 +58,8 @@ fn counts(page: &mut Exposition, figures: PollerFigures) {
         "gauge",
         "Load balancers that poll, by their view of the server.",
     );
-    for (view, count) in ["up", "down", "nolb", "unknown"]
-        .iter()
-        .zip(figures.polling)
-    {
+    let views = ["up", "down", "nolb", "unknown"];
+    for (view, count) in views.into_iter().zip(figures.polling) {
         page.sample("hacheck_pollers", &[("view", view)], count);
     }
     page.gauge(

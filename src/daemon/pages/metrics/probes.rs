@@ -7,8 +7,13 @@ use crate::probe::{PROTOCOLS, Protocol};
 const DURATION: &str = "hacheck_probe_duration_seconds";
 
 pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
-    let live = state.live();
     counts(page, &state.counters.probes);
+    durations(page, &state.counters.probes);
+    in_progress(page, state);
+}
+
+fn in_progress(page: &mut Exposition, state: &DaemonState) {
+    let live = state.live();
     page.gauge(
         "hacheck_probes_running",
         "Probes that run now.",
@@ -35,6 +40,9 @@ fn counts(page: &mut Exposition, probes: &[ProbeCounters]) {
     for (protocol, probes) in PROTOCOLS.iter().zip(probes) {
         results(page, protocol, probes);
     }
+}
+
+fn durations(page: &mut Exposition, probes: &[ProbeCounters]) {
     page.metric(DURATION, "histogram", "Time that probes took.");
     for (protocol, probes) in PROTOCOLS.iter().zip(probes) {
         let labels = [("protocol", protocol.name)];

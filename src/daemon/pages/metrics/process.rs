@@ -1,7 +1,7 @@
 //! The process, by the names that Prometheus' client libraries use.
 
 use super::{DaemonState, Exposition};
-use crate::os::figures;
+use crate::os::figures::{self, ProcessFigures};
 
 pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
     let figures = figures::process_figures();
@@ -10,6 +10,17 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
         "CPU time in user and kernel mode.",
         figures.user_seconds + figures.system_seconds,
     );
+    memory(page, &figures);
+    files(page, &figures);
+    page.gauge("process_threads", "Threads.", figures.threads);
+    page.gauge(
+        "process_start_time_seconds",
+        "When it started, in seconds of unix time.",
+        state.started_unix,
+    );
+}
+
+fn memory(page: &mut Exposition, figures: &ProcessFigures) {
     page.gauge(
         "process_resident_memory_bytes",
         "Resident memory.",
@@ -20,6 +31,9 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
         "Virtual memory.",
         figures.vsz_bytes,
     );
+}
+
+fn files(page: &mut Exposition, figures: &ProcessFigures) {
     page.gauge(
         "process_open_fds",
         "Open file descriptors.",
@@ -29,11 +43,5 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
         "process_max_fds",
         "The most that may be open.",
         figures.open_files_max,
-    );
-    page.gauge("process_threads", "Threads.", figures.threads);
-    page.gauge(
-        "process_start_time_seconds",
-        "When it started, in seconds of unix time.",
-        state.started_unix,
     );
 }

@@ -6,6 +6,18 @@ use crate::daemon::counters::Counters;
 const DURATION: &str = "hacheck_request_duration_seconds";
 
 pub(super) fn add(page: &mut Exposition, counters: &Counters) {
+    answers(page, counters);
+    page.metric(
+        DURATION,
+        "histogram",
+        "Time from a request's head to its answer.",
+    );
+    histogram::add(page, DURATION, &[], &counters.answered_in);
+    checks(page, counters);
+    spool_changes(page, counters);
+}
+
+fn answers(page: &mut Exposition, counters: &Counters) {
     page.metric(
         "hacheck_requests_total",
         "counter",
@@ -15,12 +27,9 @@ pub(super) fn add(page: &mut Exposition, counters: &Counters) {
         let code = format!("{class}xx");
         page.sample("hacheck_requests_total", &[("code", &code)], get(count));
     }
-    page.metric(
-        DURATION,
-        "histogram",
-        "Time from a request's head to its answer.",
-    );
-    histogram::add(page, DURATION, &[], &counters.answered_in);
+}
+
+fn checks(page: &mut Exposition, counters: &Counters) {
     page.counter(
         "hacheck_checks_down_total",
         "Checks answered from a downtime.",
@@ -31,6 +40,9 @@ pub(super) fn add(page: &mut Exposition, counters: &Counters) {
         "Checks refused before a probe.",
         get(&counters.refused),
     );
+}
+
+fn spool_changes(page: &mut Exposition, counters: &Counters) {
     page.counter(
         "hacheck_spool_changes_total",
         "Spool changes by POST.",

@@ -25,6 +25,14 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
 }
 
 fn downtimes(page: &mut Exposition, seen: &SpoolSeen) {
+    count(page, seen);
+    // Each is a series of its own, and whoever may write to the spool makes up their names.
+    let told = &seen.downtimes[..seen.downtimes.len().min(DOWNTIMES_MAX)];
+    created(page, told);
+    expires(page, told);
+}
+
+fn count(page: &mut Exposition, seen: &SpoolSeen) {
     if let Some(downtimes) = seen.count() {
         page.gauge(
             "hacheck_downtimes",
@@ -38,31 +46,28 @@ fn downtimes(page: &mut Exposition, seen: &SpoolSeen) {
         "1 while the whole host is down (hadown all).",
         u8::from(is_down),
     );
-    times(
-        page,
-        "hacheck_downtime_created_timestamp_seconds",
-        "When a downtime began.",
-        &seen.downtimes,
-        |row| row.since,
-    );
-    times(
-        page,
-        "hacheck_downtime_expires_timestamp_seconds",
-        "When a downtime ends by itself, if it does.",
-        &seen.downtimes,
-        |row| row.until,
-    );
+}
+
+fn created(page: &mut Exposition, downtimes: &[DowntimeRow]) {
+    let metric = "hacheck_downtime_created_timestamp_seconds";
+    page.metric(metric, "gauge", "When a downtime began.");
+    times(page, metric, downtimes, |row| row.since);
+}
+
+fn expires(page: &mut Exposition, downtimes: &[DowntimeRow]) {
+    let metric = "hacheck_downtime_expires_timestamp_seconds";
+    let help = "When a downtime ends by itself, if it does.";
+    page.metric(metric, "gauge", help);
+    times(page, metric, downtimes, |row| row.until);
 }
 
 fn times(
     page: &mut Exposition,
     metric: &str,
-    help: &str,
     downtimes: &[DowntimeRow],
     time: fn(&DowntimeRow) -> Option<f64>,
 ) {
-    page.metric(metric, "gauge", help);
-    for row in downtimes.iter().take(DOWNTIMES_MAX) {
+    for row in downtimes {
         if let Some(time) = time(row) {
             page.sample(metric, &[("name", &row.name)], time);
         }

@@ -5,17 +5,19 @@
 
 mod rows;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::time::Instant;
 
 use self::rows::RowMaker;
 use super::DaemonState;
 use crate::daemon::spool_watch::SpoolSeen;
+use crate::group::CheckSummary;
 use crate::http::reply::{self, Reply};
 use crate::ledger::overview::{
     BalancerRow, ConnectionsRow, DowntimeRow, FORM, GroupCheckRow, GroupRow, Overview, Rotation,
     ServiceRow, SpoolRow, Summary,
 };
+use crate::ledger::{HostEvent, Moment, PollerRecord};
 use crate::names::ALL;
 
 /// Most services.
@@ -41,26 +43,18 @@ pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
     let live = state.live();
     let seen = state.spool_watch.seen();
     let now = state.moment(Instant::now());
-    let (records, changes, forgotten) = {
-        let ledger = &mut *state.ledger();
-        ledger.pollers.prune(now.since_start);
-        let records = ledger
-            .pollers
-            .records(|poller| is_wanted(&wanted, poller.service.as_str()));
-        let forgotten = ledger.pollers.figures(now.since_start).forgotten;
-        (records, ledger.events.told(), forgotten)
-    };
+    let copy = LedgerCopy::take(state, &wanted, now);
     let rows = RowMaker {
         now,
         live: &live,
         downtimes: &seen.downtimes,
     };
-    let mut services = rows.services(&records);
+    let mut services = rows.services(&copy.records);
     let balancers = balancers(&services);
     services.extend(unasked(&seen.downtimes, &services, &wanted));
     services.sort_by(|a, b| order(a).cmp(&order(b)));
-    let whole = seen.downtimes.iter().any(|row| row.name == ALL);
-    let verdict = Summary::of(&services, whole);
+    // Before any are left out: those count too.
+    let verdict = Summary::of(&services, is_host_down(&seen));
     let left_out = limit(&mut services);
     Overview {
         page: FORM,
@@ -75,11 +69,35 @@ pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
         services,
         balancers,
         groups: groups(state),
-        changes,
+        changes: copy.changes,
         connections: connections(state),
-        pollers_forgotten: forgotten,
+        pollers_forgotten: copy.forgotten,
         left_out,
     }
+}
+
+/// What the page needs of the ledger, copied so that polls do not wait while the page is built.
+struct LedgerCopy {
+    records: Vec<PollerRecord>,
+    changes: Vec<HostEvent>,
+    forgotten: u64,
+}
+
+impl LedgerCopy {
+    fn take(state: &DaemonState, wanted: &[String], now: Moment) -> Self {
+        let ledger = &mut *state.ledger();
+        let pollers = &mut ledger.pollers;
+        pollers.prune(now.since_start);
+        Self {
+            records: pollers.records(|poller| is_wanted(wanted, poller.service.as_str())),
+            changes: ledger.events.told(),
+            forgotten: pollers.figures(now.since_start).forgotten,
+        }
+    }
+}
+
+fn is_host_down(seen: &SpoolSeen) -> bool {
+    seen.downtimes.iter().any(|row| row.name == ALL)
 }
 
 /// The services that pollers ask for, in no order; what polls from outside `pollers_from` has no say.
@@ -112,16 +130,23 @@ fn unasked(
     wanted: &[String],
 ) -> Vec<ServiceRow> {
     let checks = services.iter().flat_map(|service| &service.checks);
-    let is_asked = |name: &String| checks.clone().any(|check| check.names.contains(name));
-    let unasked = downtimes
-        .iter()
-        .filter(|row| row.name != ALL && is_wanted(wanted, &row.service) && !is_asked(&row.name));
-    let silent = |row: &DowntimeRow| ServiceRow {
+    let asked: HashSet<&String> = checks.flat_map(|check| &check.names).collect();
+    let mut unasked = Vec::new();
+    for row in downtimes {
+        let is_meant = row.name != ALL && is_wanted(wanted, &row.service);
+        if is_meant && !asked.contains(&row.name) {
+            unasked.push(silent(row));
+        }
+    }
+    unasked
+}
+
+fn silent(row: &DowntimeRow) -> ServiceRow {
+    ServiceRow {
         name: row.name.clone(),
         state: Rotation::Silent,
         checks: Vec::new(),
-    };
-    unasked.map(silent).collect()
+    }
 }
 
 fn order(service: &ServiceRow) -> (Rotation, &str) {
@@ -142,18 +167,20 @@ fn limit(services: &mut Vec<ServiceRow>) -> usize {
 
 /// Who polls, whatever they ask for: those that still do first.
 fn balancers(services: &[ServiceRow]) -> Vec<BalancerRow> {
-    let mut known: BTreeMap<String, BalancerRow> = BTreeMap::new();
-    for poller in services.iter().flat_map(ServiceRow::pollers) {
-        let name = poller.name();
-        let row = known
-            .entry(name.clone())
-            .or_insert_with(|| BalancerRow::new(name));
-        row.add(poller);
-    }
-    let mut rows: Vec<BalancerRow> = known.into_values().collect();
+    let mut rows: Vec<BalancerRow> = by_name(services).into_values().collect();
     rows.sort_by_key(|row| !row.polling);
     rows.truncate(BALANCERS_MAX);
     rows
+}
+
+fn by_name(services: &[ServiceRow]) -> BTreeMap<String, BalancerRow> {
+    let mut known: BTreeMap<String, BalancerRow> = BTreeMap::new();
+    for poller in services.iter().flat_map(ServiceRow::pollers) {
+        let name = poller.name();
+        let row = known.entry(name.clone());
+        row.or_insert_with(|| BalancerRow::new(name)).add(poller);
+    }
+    known
 }
 
 fn spool(state: &DaemonState, seen: &SpoolSeen) -> SpoolRow {
@@ -176,18 +203,22 @@ fn groups(state: &DaemonState) -> BTreeMap<String, GroupRow> {
 
 fn group(state: &DaemonState, name: &str) -> GroupRow {
     let known = state.checker.groups().get(name);
-    let check = |check: crate::group::CheckSummary| GroupCheckRow {
+    let state = known.up.map(|up| if up { "up" } else { "down" });
+    GroupRow {
+        state: state.map(str::to_owned),
+        changed: known.changed,
+        checked: known.checked,
+        summary: known.checked.map(|_| known.summary),
+        checks: known.checks.into_iter().map(group_check).collect(),
+    }
+}
+
+fn group_check(check: CheckSummary) -> GroupCheckRow {
+    GroupCheckRow {
         text: check.text,
         passes: check.passes,
         said: check.said,
         took: check.took.as_secs_f64(),
-    };
-    GroupRow {
-        state: known.up.map(|up| if up { "up" } else { "down" }.to_owned()),
-        changed: known.changed,
-        checked: known.checked,
-        summary: known.checked.map(|_| known.summary),
-        checks: known.checks.into_iter().map(check).collect(),
     }
 }
 

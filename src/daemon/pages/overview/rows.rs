@@ -6,7 +6,7 @@ use super::super::entries;
 use crate::daemon::state::Live;
 use crate::ledger::history::{CheckHistory, minute};
 use crate::ledger::overview::{CheckRow, DowntimeRow, PollingRow, Rotation, ServiceRow, acted};
-use crate::ledger::{AskedCheck, Moment, PollerRecord, Told};
+use crate::ledger::{AskedCheck, Moment, Poller, PollerRecord, Told};
 use crate::names::text::shown;
 use crate::net::Host;
 use crate::spool::{ALL, ServiceName, unix_seconds};
@@ -33,30 +33,20 @@ pub(super) struct RowMaker<'a> {
 impl RowMaker<'_> {
     /// The services that pollers ask for, in no order.
     pub(super) fn services(&self, records: &[PollerRecord]) -> Vec<ServiceRow> {
-        let mut checks: HashMap<(&ServiceName, &AskedCheck), Vec<&PollerRecord>> = HashMap::new();
-        for record in records.iter().filter(|record| is_poller(record)) {
-            let poller = &record.poller;
-            let key = (&poller.service, &poller.check);
-            checks.entry(key).or_default().push(record);
-        }
         let mut services: HashMap<&ServiceName, Vec<CheckRow>> = HashMap::new();
-        for ((service, _), records) in &checks {
-            let row = self.check(records);
+        for ((service, _), records) in by_check(records) {
+            let row = self.check(&records);
             if !is_of_passers_by(&row) {
                 services.entry(service).or_default().push(row);
             }
         }
-        services
-            .into_iter()
-            .map(|(name, checks)| service(name, checks))
-            .collect()
+        let services = services.into_iter();
+        services.map(|(name, rows)| service(name, rows)).collect()
     }
 
     /// One check, by all that poll it; there is one at least.
     fn check(&self, records: &[&PollerRecord]) -> CheckRow {
-        let mut pollers: Vec<PollingRow> =
-            records.iter().map(|record| self.poller(record)).collect();
-        pollers.sort_by(|a, b| poller_order(a).cmp(&poller_order(b)));
+        let mut pollers = self.pollers(records);
         let record = records[0];
         let this_host = self.live.this_host();
         let names = entries::names(&record.poller, &record.stated, this_host, false);
@@ -87,6 +77,13 @@ impl RowMaker<'_> {
         }
     }
 
+    fn pollers(&self, records: &[&PollerRecord]) -> Vec<PollingRow> {
+        let pollers = records.iter().map(|record| self.poller(record));
+        let mut pollers: Vec<PollingRow> = pollers.collect();
+        pollers.sort_by(|a, b| poller_order(a).cmp(&poller_order(b)));
+        pollers
+    }
+
     fn hour(&self, history: &CheckHistory) -> String {
         history.hour.until(minute(self.now.since_start)).to_string()
     }
@@ -102,11 +99,17 @@ impl RowMaker<'_> {
     /// The downtime that counts among those of these names: by rank as the gate has it.
     fn downtime(&self, names: &[String]) -> Option<String> {
         let weights = self.live.config.daemon.agent_weights;
-        let is_meant = |row: &&DowntimeRow| row.name == ALL || names.contains(&row.name);
+        // In the order of the gate: `all`, which has no place among the names, stands first.
         let place = |row: &DowntimeRow| names.iter().position(|name| *name == row.name);
-        let meant = self.downtimes.iter().filter(is_meant);
-        let strongest = meant.min_by_key(|row| (weakness(row, weights), place(row)));
-        strongest.map(|row| row.name.clone())
+        let meant = self.meant(names);
+        let strongest = meant.min_by_key(|row| (weakness(row, weights), place(row)))?;
+        Some(strongest.name.clone())
+    }
+
+    /// The downtimes that have one of these names, or take the whole host down.
+    fn meant(&self, names: &[String]) -> impl Iterator<Item = &DowntimeRow> {
+        let downtimes = self.downtimes.iter();
+        downtimes.filter(|row| row.name == ALL || names.contains(&row.name))
     }
 
     fn poller(&self, record: &PollerRecord) -> PollingRow {
@@ -142,6 +145,19 @@ impl RowMaker<'_> {
     }
 }
 
+/// Records of the same check of the same service.
+type ByCheck<'a> = HashMap<(&'a ServiceName, &'a AskedCheck), Vec<&'a PollerRecord>>;
+
+fn by_check(records: &[PollerRecord]) -> ByCheck<'_> {
+    let mut checks = ByCheck::new();
+    for record in records.iter().filter(|record| is_poller(record)) {
+        let poller = &record.poller;
+        let key = (&poller.service, &poller.check);
+        checks.entry(key).or_default().push(record);
+    }
+    checks
+}
+
 /// A balancer, or somebody who came again; no person, nor who looked once.
 fn is_poller(record: &PollerRecord) -> bool {
     let is_named = record.poller.server.is_some();
@@ -153,7 +169,7 @@ fn is_of_passers_by(check: &CheckRow) -> bool {
 }
 
 fn service(name: &ServiceName, mut checks: Vec<CheckRow>) -> ServiceRow {
-    checks.sort_by(|a, b| (a.state, &a.check, &a.ask).cmp(&(b.state, &b.check, &b.ask)));
+    checks.sort_by(|a, b| check_order(a).cmp(&check_order(b)));
     checks.truncate(CHECKS_MAX);
     ServiceRow {
         name: name.to_string(),
@@ -161,6 +177,10 @@ fn service(name: &ServiceName, mut checks: Vec<CheckRow>) -> ServiceRow {
         state: checks.first().map_or(Rotation::Silent, |check| check.state),
         checks,
     }
+}
+
+fn check_order(check: &CheckRow) -> (Rotation, &str, &str) {
+    (check.state, &check.check, &check.ask)
 }
 
 fn poller_order(poller: &PollingRow) -> (bool, Option<&str>, Option<&str>, std::net::IpAddr) {
@@ -174,27 +194,27 @@ fn poller_order(poller: &PollingRow) -> (bool, Option<&str>, Option<&str>, std::
 
 /// The path by which a check is asked for.
 fn ask(record: &PollerRecord) -> String {
-    let poller = &record.poller;
-    let port = poller.check.place.as_ref().map_or(0, |(_, port)| *port);
-    let path = match record.check() {
+    let Poller { service, check, .. } = &*record.poller;
+    let protocol = check.protocol();
+    let port = check.place.as_ref().map_or(0, |(_, port)| *port);
+    let path = asked_path(record);
+    shown(&format!("/{protocol}/{service}/{port}{path}"), NAME_MAX)
+}
+
+/// The path behind the port; none where a protocol does without.
+fn asked_path(record: &PollerRecord) -> &str {
+    match record.check() {
         Some(check) if check.protocol.needs_slash || &*check.target.path != "/" => {
-            &*check.target.path
+            &check.target.path
         }
-        _ => poller.check.variant(),
-    };
-    let protocol = poller.check.protocol();
-    shown(
-        &format!("/{protocol}/{}/{port}{path}", poller.service),
-        NAME_MAX,
-    )
+        _ => record.poller.check.variant(),
+    }
 }
 
 /// The arguments by which `hacheck probe` asks the same of the same host.
 fn probe_words(record: &PollerRecord, ask: &str) -> Vec<String> {
     let mut words = Vec::new();
-    if let (Some(host), Some((place, _))) = (&record.stated.host, &record.poller.check.place)
-        && *place != Host::Local
-    {
+    if let Some(host) = stated_host(record) {
         words.push("-H".to_owned());
         words.push(format!("X-Nerve-Check-IP: {}", shown(host, NAME_MAX)));
     }
@@ -203,6 +223,15 @@ fn probe_words(record: &PollerRecord, ask: &str) -> Vec<String> {
     words.extend(parts.by_ref().take(3).map(str::to_owned));
     words.extend(parts.map(|path| format!("/{path}")));
     words
+}
+
+/// The host that a poller stated, where the check goes to another host than this one.
+fn stated_host(record: &PollerRecord) -> Option<&str> {
+    let (place, _) = record.poller.check.place.as_ref()?;
+    match place {
+        Host::Local => None,
+        _ => record.stated.host.as_deref(),
+    }
 }
 
 /// A weaker downtime does not hide a stronger one.
