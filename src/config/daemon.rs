@@ -19,6 +19,10 @@ settings! {
         /// Where load balancers poll from. Polls from elsewhere are answered too, but `hadown --wait`, `haroll` and the
         /// last-server guard do not count them, and they get no place that is kept for established pollers.
         pollers_from: Vec<Network> = Network::any(), networks();
+        /// Whose connections may begin with a header of the PROXY protocol, version 1 or 2, so that the address in it is the
+        /// poller's; `allow_from` is asked of both. Without one, or with one that tells no address, their own counts. Not
+        /// for agent ports.
+        proxy_protocol_from: Vec<Network> = Vec::new(), networks();
         /// Whether `POST /spool/…` may take services down and up.
         allow_remote_spool_changes: bool = false, flag();
         /// Where `POST /spool/…` may come from, when `allow_remote_spool_changes` is set.

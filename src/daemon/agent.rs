@@ -120,6 +120,10 @@ async fn decide(
 
 /// What a line asks for.
 fn named(line: &[u8]) -> Result<Named, String> {
+    // As a name it would be one that nobody took down.
+    if Foreign::of(line) == Foreign::Proxy {
+        return Err("agent ports take no header of the PROXY protocol".to_owned());
+    }
     let text = str::from_utf8(line).map_err(|_| "agent-send is not text".to_owned())?;
     Named::parse(text.trim()).map_err(|e| fault(line, &e))
 }

@@ -220,6 +220,10 @@ impl Handler for GroupHandler {
         handler::admits(&self.state, poller)
     }
 
+    fn takes_proxy_header(&self, peer: IpAddr) -> bool {
+        handler::takes_proxy_header(&self.state, peer)
+    }
+
     async fn handle(
         &self,
         request: Request<Incoming>,

@@ -12,6 +12,7 @@ use super::poll::route::{self, CheckPath, Refusal, Route};
 use super::poll::{Poll, answer};
 use super::state::DaemonState;
 use super::{grpc, pages, spool_change};
+use crate::http::proxy::Proxied;
 use crate::http::reply::{self, Reply};
 use crate::http::server::Handler;
 use crate::http::tls::TlsServer;
@@ -36,9 +37,20 @@ pub(super) fn admits(state: &DaemonState, poller: IpAddr) -> bool {
     admitted
 }
 
+/// Whether connections from an address may tell for whom they were made.
+pub(super) fn takes_proxy_header(state: &DaemonState, peer: IpAddr) -> bool {
+    let live = state.live();
+    let mut networks = live.config.daemon.proxy_protocol_from.iter();
+    networks.any(|network| network.contains(peer))
+}
+
 impl Handler for HttpHandler {
     fn admits(&self, poller: IpAddr) -> bool {
         admits(&self.0, poller)
+    }
+
+    fn takes_proxy_header(&self, peer: IpAddr) -> bool {
+        takes_proxy_header(&self.0, peer)
     }
 
     fn tls(&self) -> Option<Arc<TlsServer>> {
@@ -80,6 +92,10 @@ async fn respond(
         Ok(route) => route,
         Err(refusal) => return refused(&refusal),
     };
+    if is_for_some(&route) && claims_this_host(&request, from) {
+        let text = "a PROXY protocol header makes nobody a caller on this host\n";
+        return reply::text(StatusCode::FORBIDDEN, text);
+    }
     match route {
         Route::Check(path) => {
             let headers = request.headers();
@@ -110,6 +126,20 @@ async fn poll(
     let reply = answer::http(&verdict, &live.config);
     poll.answered(state, &verdict, reply.status().as_u16());
     reply::for_established(reply, poll.established)
+}
+
+/// Whether the address decides who may ask this.
+fn is_for_some(route: &Route<'_>) -> bool {
+    match route {
+        Route::Check(_) | Route::Health => false,
+        Route::SpoolChange(..) => true,
+        Route::Page(page) => pages::is_for_some(*page),
+    }
+}
+
+/// Whether an address of the loopback comes from a header.
+fn claims_this_host(request: &Request<Incoming>, from: IpAddr) -> bool {
+    from.is_loopback() && request.extensions().get::<Proxied>().is_some()
 }
 
 fn refused(refusal: &Refusal) -> Reply {

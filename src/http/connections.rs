@@ -323,6 +323,11 @@ impl OpenConnection {
         self.first.get().map(|first| Foreign::of(first))
     }
 
+    /// Counts it as one that is closed because the address that it tells may not ask.
+    pub(super) fn turn_away(&self) {
+        self.connections.turn_away();
+    }
+
     /// Counts it as one that does not speak what its port does.
     pub(crate) fn is_foreign(&self, kind: Foreign) {
         self.connections.foreign.add(kind, self.address);

@@ -70,8 +70,8 @@ impl Foreign {
                  listen_tls"
             }
             Self::Proxy => {
-                "a PROXY protocol header, which this port does not take; check it without \
-                 (HAProxy: no check-send-proxy)"
+                "a PROXY protocol header that this port does not take, or a broken one; add its address to \
+                 proxy_protocol_from, or check without it (HAProxy: no check-send-proxy)"
             }
             Self::Http2 => "HTTP/2, which this port does not speak; check it by HTTP/1.1",
             Self::Http => "plain HTTP, which this port does not speak; check another port",

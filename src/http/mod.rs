@@ -4,12 +4,15 @@ pub(crate) mod accept;
 pub(crate) mod client;
 pub(crate) mod connections;
 pub(crate) mod foreign;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub(crate) mod grpc;
 pub(crate) mod h2;
 mod head_memory;
 pub mod memory;
 pub(crate) mod page_text;
 pub(crate) mod phrase;
+pub(crate) mod proxy;
 mod read_after_write;
 pub(crate) mod reply;
 mod reply_body;

@@ -22,6 +22,7 @@ use super::accept::{Accepted, ConnectionHandler, stopped};
 use super::connections::OpenConnection;
 use super::foreign::Foreign;
 use super::head_memory::HeadMemory;
+use super::proxy::{self, Beginning, Begun, Proxied};
 use super::reply::{self, Reply};
 use super::tasks::{AbortOnDrop, Tasks};
 use super::tls::{self, ClientCertificate, TlsServer};
@@ -46,6 +47,11 @@ pub(crate) trait Handler: Clone + Send + Sync + 'static {
     /// Whether an address may ask; decided before anything is read.
     fn admits(&self, _poller: IpAddr) -> bool {
         true
+    }
+
+    /// Whether a connection from this address may begin with a header of the PROXY protocol.
+    fn takes_proxy_header(&self, _peer: IpAddr) -> bool {
+        false
     }
 
     /// What a listener with TLS needs, where there is one.
@@ -97,6 +103,72 @@ where
     }
 
     async fn serve(self, accepted: Accepted<S>) {
+        let open = Arc::clone(&accepted.open);
+        let serving = async {
+            match self.takes_header(accepted.peer) {
+                false => self.converse(accepted, Requests::new).await,
+                // Boxed, so that it takes no part in the memory of each connection.
+                true => Box::pin(self.serve_behind_proxy(accepted)).await,
+            }
+        };
+        tokio::select! {
+            biased;
+            () = serving => {}
+            () = open.overdue() => {}
+        }
+    }
+}
+
+impl<H: Handler> Http<H> {
+    /// Whether the connection may begin with a header of the PROXY protocol. One by a unix socket, which has no port,
+    /// stands for nobody.
+    fn takes_header(&self, peer: SocketAddr) -> bool {
+        peer.port() != 0 && self.handler.takes_proxy_header(peer.ip().to_canonical())
+    }
+
+    /// Serves a connection that may tell for whom it was made.
+    async fn serve_behind_proxy<S>(self, accepted: Accepted<S>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Accepted {
+            stream,
+            peer,
+            open,
+            stop,
+        } = accepted;
+        // Who hangs up in the middle of it has nothing to be told.
+        let Ok(Begun { beginning, stream }) = proxy::read_header(stream).await else {
+            return;
+        };
+        let source = match beginning {
+            Beginning::Broken => return open.is_foreign(Foreign::Proxy),
+            Beginning::Wanting | Beginning::NoHeader | Beginning::Header(None, _) => None,
+            Beginning::Header(source, _) => source,
+        };
+        if let Some(source) = source
+            && !self.handler.admits(source.ip().to_canonical())
+        {
+            return open.turn_away();
+        }
+        let new = match source {
+            Some(_) => Requests::proxied,
+            None => Requests::new,
+        };
+        let accepted = Accepted {
+            stream,
+            peer: source.unwrap_or(peer),
+            open,
+            stop,
+        };
+        self.converse(accepted, new).await;
+    }
+
+    /// Serves a connection of a known poller.
+    async fn converse<S>(self, accepted: Accepted<S>, new: NewRequests<H>)
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
         let Accepted {
             stream,
             peer,
@@ -105,23 +177,24 @@ where
         } = accepted;
         let limit = open.settings().write_timeout;
         let stream = WriteTimeout::new(stream, limit, Arc::clone(&open));
-        let requests = Requests::new(self.handler, peer, &open);
+        let requests = new(self.handler, peer, &open);
         let unread = requests.unread.clone();
         let serving = async {
             match self.has_tls {
                 false => requests.serve(stream, stop).await,
-                // Boxed, so that it takes no part in the memory of each connection.
                 true => Box::pin(requests.serve_tls(stream, stop)).await,
             }
         };
         tokio::select! {
             biased;
             () = serving => {}
-            () = open.overdue() => {}
             () = unread.elapsed() => {}
         }
     }
 }
+
+/// Makes the requests of a connection.
+type NewRequests<H> = fn(H, SocketAddr, &Arc<OpenConnection>) -> Requests<H>;
 
 /// The requests of one connection.
 struct Requests<H> {
@@ -136,6 +209,8 @@ struct Requests<H> {
     /// The poller's, over TLS.
     certificate: Option<ClientCertificate>,
     is_encrypted: bool,
+    /// The poller is known by a header of the PROXY protocol.
+    is_proxied: bool,
     _end: AbortOnDrop,
 }
 
@@ -151,8 +226,17 @@ impl<H: Handler> Requests<H> {
             unread: UnreadTimeout::new(limit, tasks.clone()),
             certificate: None,
             is_encrypted: false,
+            is_proxied: false,
             _end: AbortOnDrop(tasks.clone()),
             tasks,
+        }
+    }
+
+    /// Those of a poller that a proxy connected for.
+    fn proxied(handler: H, poller: SocketAddr, open: &Arc<OpenConnection>) -> Self {
+        Self {
+            is_proxied: true,
+            ..Self::new(handler, poller, open)
         }
     }
 
@@ -213,6 +297,9 @@ impl<H: Handler> Requests<H> {
         let (handler, poller) = (self.handler.clone(), self.poller);
         if let Some(certificate) = &self.certificate {
             request.extensions_mut().insert(certificate.clone());
+        }
+        if self.is_proxied {
+            request.extensions_mut().insert(Proxied);
         }
         let open = Arc::clone(&self.open);
         let http2 = (request.version() == Version::HTTP_2).then(|| self.unread.clone());

@@ -66,6 +66,7 @@ mod pollers;
 mod postgres_peers;
 mod postgres_server;
 mod prometheus;
+mod proxy_protocol;
 mod rebinding;
 mod redis;
 mod roll;

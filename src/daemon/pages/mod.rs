@@ -81,6 +81,11 @@ fn is_of_host(name: PageName) -> bool {
     matches!(name, Overview | Downtimes | Ui | UiScript | UiStyle)
 }
 
+/// Whether a page is for some addresses only.
+pub(super) fn is_for_some(name: PageName) -> bool {
+    is_of_host(name) || matches!(name, PageName::PollersHealth | PageName::Mutornadomon)
+}
+
 fn tells_of_spool(name: PageName) -> bool {
     use PageName::{Downtimes, Metrics, Overview, Status};
     matches!(name, Overview | Downtimes | Metrics | Status)
