@@ -67,9 +67,10 @@ settings! {
         /// Whether agents are also told weights: `up 100%`, and `up 0%` after `hadown --drain`. hacheck then owns the
         /// weight: what an admin sets with `set weight` is undone at the next answer.
         agent_weights: bool = false, flag();
-        /// Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, so that Envoy acts without
-        /// waiting for its unhealthy threshold.
-        envoy_immediate_fail: bool = false, flag();
+        /// Whether answers of a downtime carry `x-envoy-immediate-health-check-fail`, by which Envoy leaves the host out of its
+        /// panic calculation, so that panic mode sends it no traffic either. Envoy acts on the first 503 in any case,
+        /// unless its health check has `retriable_statuses`.
+        envoy_immediate_fail: bool = true, flag();
         /// How long running requests may take to end after SIGTERM.
         shutdown_timeout: Duration = Duration::from_secs(1), seconds(0.0, 3600.0), restart;
         /// The soft limit of open files; `max` is the hard limit, unset leaves what was inherited.

@@ -215,6 +215,8 @@ impl Connections {
             asked: AtomicUsize::new(0),
             is_unread: AtomicBool::new(false),
             is_established: AtomicBool::new(false),
+            has_begun: AtomicBool::new(false),
+            is_http2: AtomicBool::new(false),
             first: OnceLock::new(),
             address,
         };
@@ -249,6 +251,10 @@ pub(crate) struct OpenConnection {
     is_unread: AtomicBool,
     /// Its last request was one of an established poller.
     is_established: AtomicBool,
+    /// A part of the next request has come.
+    has_begun: AtomicBool,
+    /// Its requests are told apart by HTTP/2, so that not each byte is a part of one.
+    is_http2: AtomicBool,
     /// How it begins; zeros stand for what has not come.
     first: OnceLock<[u8; FIRST]>,
     /// Where it came from.
@@ -273,16 +279,31 @@ impl OpenConnection {
 
     /// Whether a request is being answered, or an answer is not read yet.
     pub(super) fn is_busy(&self) -> bool {
-        self.state() != State::Idle
+        matches!(self.state(), State::Busy | State::Unread)
     }
 
     /// A complete request is there: idle connections are evicted before this one, until it is answered, which is when
     /// the result is dropped.
     pub(crate) fn busy(self: &Arc<Self>, now: Instant) -> RequestInFlight {
         self.requests.fetch_add(1, Ordering::Relaxed);
+        self.has_begun.store(false, Ordering::Relaxed);
         self.asked.fetch_add(1, Ordering::Relaxed);
         self.enter_state(now);
         RequestInFlight(Arc::clone(self))
+    }
+
+    /// Its requests come by HTTP/2.
+    pub(super) fn speaks_http2(&self) {
+        self.is_http2.store(true, Ordering::Relaxed);
+    }
+
+    /// A part of a request has come between two of them: the rest has as long as that of a first one.
+    pub(super) fn begins_request(&self) {
+        let is_between = self.state() == State::Kept && !self.is_http2.load(Ordering::Relaxed);
+        if is_between {
+            self.has_begun.store(true, Ordering::Relaxed);
+            self.enter_state(Instant::now());
+        }
     }
 
     /// Notes whether its last request was one of an established poller.
@@ -358,6 +379,8 @@ impl OpenConnection {
             State::Unread
         } else if self.asked.load(Ordering::Relaxed) > 0 {
             State::Busy
+        } else if self.requests() > 0 && !self.has_begun.load(Ordering::Relaxed) {
+            State::Kept
         } else {
             State::Idle
         }
@@ -366,7 +389,7 @@ impl OpenConnection {
     fn enter_state(&self, now: Instant) {
         let state = self.state();
         self.connections.table().set(self.id, state, now);
-        if state == State::Idle {
+        if matches!(state, State::Idle | State::Kept) {
             self.connections.changed.notify_waiters();
         }
     }

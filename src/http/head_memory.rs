@@ -48,6 +48,9 @@ impl<S> HeadMemory<S> {
             self.cover(bytes);
             return true;
         }
+        if bytes > 0 {
+            self.open.begins_request();
+        }
         let requests = self.open.requests();
         if requests != self.requests {
             self.requests = requests;

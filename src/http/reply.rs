@@ -8,8 +8,8 @@ use bytes::Bytes;
 use hyper::body::Body as _;
 use hyper::ext::ReasonPhrase;
 use hyper::header::{
-    ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HeaderName,
-    HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE,
+    HeaderName, HeaderValue, RETRY_AFTER, X_CONTENT_TYPE_OPTIONS,
 };
 use hyper::{HeaderMap, Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
@@ -158,6 +158,11 @@ pub(super) fn without_body(mut reply: Reply) -> Reply {
         reply.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
     reply.map(|_| ReplyBody::default())
+}
+
+/// Tells an HTTP/1 poller that the connection ends, so that it sends no further request there.
+pub(super) fn last(reply: Reply) -> Reply {
+    with(reply, CONNECTION, HeaderValue::from_static("close"))
 }
 
 /// Says whether the answer is for an established poller, for whom a part of the memory is kept.

@@ -9,6 +9,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt as _;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode, Version};
@@ -38,9 +39,9 @@ const STREAMS: u32 = 32;
 /// How much of a request's body is read ahead over HTTP/2, in bytes, and how much of an answer is put together.
 const WINDOW: u32 = 64 << 10;
 
-/// How long a connection without a request stays open after the stop. Its first request may be on its way, and closing
-/// the connection would lose it.
-const FIRST_REQUEST: Duration = Duration::from_millis(500);
+/// How long a connection without a request stays open after the stop. Its next request may be on its way, and closing the
+/// connection would lose it; the answer to that one says that the connection ends.
+const NEXT_REQUEST: Duration = Duration::from_millis(500);
 
 /// Answers requests; cloned for each connection.
 pub(crate) trait Handler: Clone + Send + Sync + 'static {
@@ -251,7 +252,7 @@ impl<H: Handler> Requests<H> {
         let shaken = tokio::select! {
             biased;
             shaken = tls::shake_hands(&server, stream, &self.open) => shaken,
-            () = stopped_and_begun(stop.clone(), &self.begun) => None,
+            () = stopped_between(stop.clone(), &self.begun, &self.open) => None,
         };
         if let Some((stream, certificate)) = shaken {
             self.is_encrypted = true;
@@ -266,13 +267,14 @@ impl<H: Handler> Requests<H> {
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         let stream = HeadMemory::new(stream, Arc::clone(&self.open));
-        let answer = service_fn(|request| self.answer(request));
+        let stopping = stop.clone();
+        let answer = service_fn(|request| self.answer(request, *stopping.borrow()));
         let builder = builder(self.open.settings(), self.tasks.clone());
         let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), answer));
         let ended = tokio::select! {
             biased;
             ended = serving.as_mut() => ended,
-            () = stopped_and_begun(stop, &self.begun) => {
+            () = stopped_between(stop, &self.begun, &self.open) => {
                 serving.as_mut().graceful_shutdown();
                 serving.await
             }
@@ -286,10 +288,11 @@ impl<H: Handler> Requests<H> {
         }
     }
 
-    /// Answers one. What it needs is its own: over HTTP/2 it is a task.
+    /// Answers one, which may be the last before the stop. What it needs is its own: over HTTP/2 it is a task.
     fn answer(
         &self,
         mut request: Request<Incoming>,
+        is_last: bool,
     ) -> impl Future<Output = Result<Reply, Infallible>> + Send + use<H> {
         self.begun.notify_one();
         let arrived = Instant::now();
@@ -303,6 +306,9 @@ impl<H: Handler> Requests<H> {
         }
         let open = Arc::clone(&self.open);
         let http2 = (request.version() == Version::HTTP_2).then(|| self.unread.clone());
+        if http2.is_some() {
+            open.speaks_http2();
+        }
         async move {
             let is_head = request.method() == Method::HEAD;
             let reply = match has_too_many_headers(&request, open.settings()) {
@@ -315,6 +321,7 @@ impl<H: Handler> Requests<H> {
                 // hyper leaves out the body over HTTP/1 only.
                 Some(_) if is_head => reply::without_body(reply),
                 Some(unread) => unread.watch(reply::placed(reply, open.memory())),
+                None if is_last => reply::last(reply::placed(reply, open.memory())),
                 None => reply::placed(reply, open.memory()),
             })
         }
@@ -364,9 +371,12 @@ fn builder(settings: &HttpSettings, tasks: Tasks) -> auto::Builder<Tasks> {
     }
 }
 
-/// Waits for the stop, and then for the first request, though not for long.
-async fn stopped_and_begun(stop: watch::Receiver<bool>, begun: &Notify) {
+/// Waits for the stop and, where no request is being answered, for the next one, though not for long.
+async fn stopped_between(stop: watch::Receiver<bool>, begun: &Notify, open: &OpenConnection) {
     stopped(stop).await;
-    // If a request came before, the permit that it left is still there.
-    let _ = tokio::time::timeout(FIRST_REQUEST, begun.notified()).await;
+    // The permit that the last request left says nothing of the next one.
+    let _ = begun.notified().now_or_never();
+    if !open.is_busy() {
+        let _ = tokio::time::timeout(NEXT_REQUEST, begun.notified()).await;
+    }
 }

@@ -15,8 +15,12 @@ settings! {
         /// Connections of one address at once. At the limit the one that is idle longest makes room; a new one is never
         /// refused.
         max_connections_per_address: usize = 1024, count("connections", 1, 10_000_000), restart;
-        /// How long a poller may take to send its request head, and stay idle between two requests.
+        /// How long a poller may take to send its request head: on a new connection from the start, on a kept one from its
+        /// first byte.
         header_timeout: Duration = Duration::from_secs(10), seconds(0.1, 3600.0), restart;
+        /// How long a kept connection may stay idle between two requests. Longer than the pollers' interval, or polls are
+        /// lost on connections that are being closed.
+        idle_timeout: Duration = Duration::from_secs(75), seconds(0.1, 3600.0), restart;
         /// How long a poller may leave an answer unread before its connection is closed.
         write_timeout: Duration = Duration::from_secs(10), seconds(0.1, 3600.0), restart;
         /// A request head up to this size always fits; of one above twice that the answer is 431.

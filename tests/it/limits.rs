@@ -20,6 +20,7 @@ fn every_limit_is_a_setting_and_shows_in_the_metrics() {
     let limit = |name: &str| daemon.metric(&format!("hacheck_limit{{name=\"{name}\"}}"));
     for (name, value) in [
         ("header_timeout", 10.0),
+        ("idle_timeout", 75.0),
         ("write_timeout", 10.0),
         ("healthcheck_timeout", 10.0),
         ("max_head", 32768.0),
@@ -146,7 +147,9 @@ fn left_alone(daemon: &Daemon, bytes: &[u8]) -> String {
 
 #[test]
 fn what_does_not_come_in_time_ends_the_connection() {
-    let daemon = Daemon::with_config("header_timeout: 0.5\nallow_remote_spool_changes: yes\n");
+    let daemon = Daemon::with_config(
+        "header_timeout: 0.5\nidle_timeout: 0.5\nallow_remote_spool_changes: yes\n",
+    );
     for begun in ["", "G", "GET /healthz HTTP/1.1\r\nX: y"] {
         assert_eq!(left_alone(&daemon, begun.as_bytes()), "", "{begun:?}");
     }
@@ -163,6 +166,23 @@ fn what_does_not_come_in_time_ends_the_connection() {
     );
     // A byte now and then does not help.
     let mut slow = connect(daemon.address);
+    wait_until(PATIENCE, "the slow one is gone", || {
+        slow.write_all(b"G").is_err()
+    });
+}
+
+#[test]
+fn a_kept_connection_may_be_idle_for_longer_than_a_request_may_take() {
+    let daemon = Daemon::with_config("header_timeout: 0.3\nidle_timeout: 300\n");
+    let mut kept = Kept::to(daemon.address);
+    kept.get("/healthz", &[("Host", "x")]).is(200, "ok\n");
+    for _ in 0..3 {
+        // A connection that sends nothing has ended meanwhile.
+        assert_eq!(left_alone(&daemon, b""), "");
+    }
+    kept.get("/healthz", &[("Host", "x")]).is(200, "ok\n");
+    // What is begun must come to its end, byte by byte or not.
+    let mut slow = kept.0;
     wait_until(PATIENCE, "the slow one is gone", || {
         slow.write_all(b"G").is_err()
     });
@@ -302,12 +322,12 @@ fn an_answer_that_is_still_being_read_is_not_idle() {
 
 #[test]
 fn a_request_that_came_while_the_process_was_stopped_is_answered_however_late() {
-    let daemon = Daemon::with_config("header_timeout: 0.5\n");
+    let daemon = Daemon::with_config("idle_timeout: 0.5\n");
     let mut kept = Kept::to(daemon.address);
     kept.get("/spool/web/80", &[("Host", "x")]).is(200, "");
     daemon.process.signal(Signal::SIGSTOP);
     kept.send("GET", "/spool/web/80", &[("Host", "x")]);
-    // What is tested is that time passes, and longer than header_timeout; later still changes nothing.
+    // What is tested is that time passes, and longer than idle_timeout; later still changes nothing.
     std::thread::sleep(Duration::from_secs(1));
     daemon.process.signal(Signal::SIGCONT);
     kept.answer("GET").is(200, "");

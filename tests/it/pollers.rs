@@ -6,7 +6,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::support::client::Kept;
-use crate::support::daemon::{Daemon, Setup};
+use crate::support::daemon::Daemon;
 use crate::support::upstream::{Upstream, http};
 use crate::support::{PATIENCE, Ran, unix_now, wait_until};
 use crate::wait::Site;
@@ -334,8 +334,8 @@ fn if_up_refuses_what_is_down_already_and_the_other_operator_is_named() {
 }
 
 #[test]
-fn envoy_is_told_to_act_at_once_where_it_is_configured() {
-    let daemon = Setup::new().config("envoy_immediate_fail: true\n").start();
+fn envoy_is_told_to_send_nothing_in_panic_mode_either_unless_configured_otherwise() {
+    let daemon = Daemon::with_config("# nothing\n");
     let header = "x-envoy-immediate-health-check-fail";
     assert_eq!(daemon.get("/spool/web/80").header(header), None);
     daemon.spool.put("web", "");
@@ -345,6 +345,8 @@ fn envoy_is_told_to_act_at_once_where_it_is_configured() {
         None,
         "a failing check is no downtime"
     );
+    daemon.reload("envoy_immediate_fail: no\n", "configuration read from");
+    assert_eq!(daemon.get("/spool/web/80").header(header), None);
 }
 
 #[test]

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use crate::support::client;
+use crate::support::client::{self, Kept};
 use crate::support::passed::{Manager, listening};
 use crate::support::process::{Process, bound_to_us};
 use crate::support::{BINARY, PATIENCE, Ran, Spool, wait_until};
@@ -247,6 +247,49 @@ fn no_poll_is_lost_while_it_restarts_behind_a_passed_socket() {
         }
         // The last polls wait in the socket until somebody answers them.
         let _last = start();
+        stop.store(true, Ordering::Relaxed);
+        pollers
+            .into_iter()
+            .for_each(|p| p.join().expect("no poll was lost"));
+    });
+}
+
+#[test]
+fn a_restart_closes_kept_connections_between_two_requests_only() {
+    let manager = Manager::new();
+    let (socket, address) = listening();
+    let (stop, answers) = (AtomicBool::new(false), AtomicU64::new(0));
+    let poll = || {
+        let mut kept = Kept::to(address);
+        while !stop.load(Ordering::Relaxed) {
+            let answer = kept.get("/spool/web/80", &[("Host", "x")]);
+            answer.is(200, "");
+            answers.fetch_add(1, Ordering::Relaxed);
+            if answer.header("connection") == Some("close") {
+                kept = Kept::to(address);
+            }
+            // Most of the time it is idle, as a balancer's is.
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    };
+    std::thread::scope(|scope| {
+        let pollers: Vec<_> = (0..16).map(|_| scope.spawn(poll)).collect();
+        for _ in 0..6 {
+            let mut daemon = manager.start(&[&socket], "http", &["-n", "2"], &[]);
+            manager.wait_for("READY=1");
+            let before = answers.load(Ordering::Relaxed);
+            let lost = || {
+                pollers
+                    .iter()
+                    .any(std::thread::ScopedJoinHandle::is_finished)
+            };
+            wait_until(PATIENCE, "it answers", || {
+                answers.load(Ordering::Relaxed) > before + 200 || lost()
+            });
+            daemon.signal(Signal::SIGTERM);
+            daemon.wait(PATIENCE);
+        }
+        let _last = manager.start(&[&socket], "http", &["-n", "2"], &[]);
         stop.store(true, Ordering::Relaxed);
         pollers
             .into_iter()

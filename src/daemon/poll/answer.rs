@@ -13,7 +13,8 @@ use crate::http::reply::{self, Reply};
 use crate::probe::Outcome;
 use crate::spool::{Downtime, Mark};
 
-/// Tells Envoy to act on this answer alone (Envoy manual, "Health checking", "Fast failure").
+/// Tells Envoy to act on this answer alone, and to leave the host out of its panic calculation (Envoy manual, "Health
+/// checking", "Fast failure").
 const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health-check-fail");
 
 /// The answer to a poll.

@@ -1,4 +1,4 @@
-//! Ends connections that bring no request within `header_timeout`.
+//! Ends connections that bring no request within `header_timeout`, or no further one within `idle_timeout`.
 //!
 //! One task looks at all of them now and then. A timer for each request would cost more than everything else that is
 //! done about connections.
@@ -8,13 +8,21 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use super::slow_readers::close_slowest;
+use super::table::IdleLimits;
 use super::{Connections, OpenConnection};
 
 impl Connections {
+    fn idle_limits(&self) -> IdleLimits {
+        IdleLimits {
+            idle: self.settings.header_timeout,
+            kept: self.settings.idle_timeout,
+        }
+    }
+
     /// Starts the tasks that enforce the timeout and make room in memory, if they do not run yet.
     pub(in crate::http) fn enforce_limits(self: &Arc<Self>) {
         if !self.enforced.swap(true, Ordering::Relaxed) {
-            tokio::spawn(enforce(Arc::downgrade(self), self.settings.header_timeout));
+            tokio::spawn(enforce(Arc::downgrade(self), self.idle_limits()));
             tokio::spawn(close_slowest(
                 Arc::downgrade(self),
                 Arc::clone(&self.memory),
@@ -23,14 +31,15 @@ impl Connections {
     }
 }
 
-async fn enforce(connections: Weak<Connections>, limit: Duration) {
-    let every = (limit / 10).clamp(Duration::from_millis(10), Duration::from_secs(1));
+async fn enforce(connections: Weak<Connections>, limits: IdleLimits) {
+    let every = (limits.idle.min(limits.kept) / 10)
+        .clamp(Duration::from_millis(10), Duration::from_secs(1));
     loop {
         tokio::time::sleep(every).await;
         let Some(connections) = connections.upgrade() else {
             return;
         };
-        connections.table().notify_overdue(limit);
+        connections.table().notify_overdue(limits);
     }
 }
 
@@ -38,12 +47,12 @@ impl OpenConnection {
     /// Waits until no request came for the whole time. Poll the connection before this: its request may be there and
     /// not be read yet, because the thread was busy or the whole process was stopped.
     pub(in crate::http) async fn overdue(&self) {
-        let limit = self.settings().header_timeout;
+        let limits = self.connections.idle_limits();
         loop {
             self.overdue.notified().await;
             // Lets the runtime look for what has arrived, which it has not done yet if the process was stopped.
             tokio::task::yield_now().await;
-            if self.connections.table().is_overdue(self.id, limit) {
+            if self.connections.table().is_overdue(self.id, limits) {
                 return;
             }
         }

@@ -20,6 +20,8 @@ pub(super) struct Table {
     rows: Slab<Row>,
     /// Connections without a complete request.
     idle: List,
+    /// Connections between two requests.
+    kept: List,
     /// Connections whose request is being answered.
     busy: List,
     /// Connections whose answer is not read.
@@ -42,15 +44,17 @@ struct Row {
     since: Instant,
     /// In the list of all connections in its state.
     links: Links,
-    /// In the list of its address's idle connections.
+    /// In the list of its address's idle and kept connections.
     address_links: Links,
 }
 
 /// What a connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
-    /// It has sent no complete request, or none since its last answer.
+    /// It has sent no complete request yet, or a part of the next one.
     Idle,
+    /// It has sent nothing since its last answer.
+    Kept,
     /// Its request is being answered.
     Busy,
     /// Its answer waits to be read.
@@ -59,11 +63,21 @@ pub(super) enum State {
     Leaving,
 }
 
+/// How long connections may be without a complete request.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct IdleLimits {
+    /// Before the first one, and once a part of one has come.
+    pub(super) idle: Duration,
+    /// Between two of them.
+    pub(super) kept: Duration,
+}
+
 /// An address with open connections.
 struct Address {
     address: IpAddr,
     /// Connections that are not leaving.
     count: usize,
+    /// The idle and kept ones.
     idle: List,
 }
 
@@ -117,7 +131,7 @@ impl Table {
     /// The connection that is idle longest, of all or of one address.
     pub(super) fn idle_longest(&self, of: Option<IpAddr>) -> Option<Id> {
         let Some(address) = of else {
-            return self.idle.first;
+            return self.oldest([self.idle.first, self.kept.first]);
         };
         let index = self.by_address.get(&address)?;
         self.addresses[*index].idle.first
@@ -125,10 +139,13 @@ impl Table {
 
     /// The connection that is busy longest, or whose answer is unread longest, and for how long.
     pub(super) fn busy_longest(&self) -> Option<(Id, Duration)> {
-        let firsts = [self.busy.first, self.unread.first];
-        let oldest = firsts.into_iter().flatten();
-        let id = oldest.min_by_key(|id| self.rows[*id].since)?;
+        let id = self.oldest([self.busy.first, self.unread.first])?;
         Some((id, self.rows[id].since.elapsed()))
+    }
+
+    fn oldest(&self, firsts: [Option<Id>; 2]) -> Option<Id> {
+        let firsts = firsts.into_iter().flatten();
+        firsts.min_by_key(|id| self.rows[*id].since)
     }
 
     /// The connection whose answer is unread longest, and for how long.
@@ -137,17 +154,27 @@ impl Table {
         Some((id, self.rows[id].since.elapsed()))
     }
 
-    /// Whether a connection has been idle for longer than a limit.
-    pub(super) fn is_overdue(&self, id: Id, limit: Duration) -> bool {
+    /// Whether a connection has been idle or kept for longer than the limit of that.
+    pub(super) fn is_overdue(&self, id: Id, limits: IdleLimits) -> bool {
         let row = &self.rows[id];
-        row.state == State::Idle && row.since.elapsed() > limit
+        let limit = match row.state {
+            State::Idle => limits.idle,
+            State::Kept => limits.kept,
+            State::Busy | State::Unread | State::Leaving => return false,
+        };
+        row.since.elapsed() > limit
     }
 
-    /// Notifies all connections that have been idle for longer than a limit.
-    pub(super) fn notify_overdue(&self, limit: Duration) {
-        let mut next = self.idle.first;
+    /// Notifies all connections that are overdue.
+    pub(super) fn notify_overdue(&self, limits: IdleLimits) {
+        self.notify_overdue_from(self.idle.first, limits);
+        self.notify_overdue_from(self.kept.first, limits);
+    }
+
+    fn notify_overdue_from(&self, first: Option<Id>, limits: IdleLimits) {
+        let mut next = first;
         while let Some(id) = next
-            && self.is_overdue(id, limit)
+            && self.is_overdue(id, limits)
         {
             let row = &self.rows[id];
             row.overdue.notify_one();
@@ -172,7 +199,9 @@ impl Table {
         let row = self.rows.remove(id);
         match row.state {
             State::Leaving => self.leaving -= 1,
-            State::Idle | State::Busy | State::Unread => self.subtract_from(row.address),
+            State::Idle | State::Kept | State::Busy | State::Unread => {
+                self.subtract_from(row.address);
+            }
         }
     }
 
@@ -208,6 +237,10 @@ impl Table {
                 of_address.push(&mut self.rows, address_links, id);
                 self.idle.push(&mut self.rows, links, id);
             }
+            State::Kept => {
+                of_address.push(&mut self.rows, address_links, id);
+                self.kept.push(&mut self.rows, links, id);
+            }
         }
     }
 
@@ -221,6 +254,11 @@ impl Table {
                 let of_address = &mut self.addresses[row.address].idle;
                 of_address.remove(&mut self.rows, address_links, id);
                 self.idle.remove(&mut self.rows, links, id);
+            }
+            State::Kept => {
+                let of_address = &mut self.addresses[row.address].idle;
+                of_address.remove(&mut self.rows, address_links, id);
+                self.kept.remove(&mut self.rows, links, id);
             }
         }
     }
@@ -289,7 +327,7 @@ impl Table {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let lists = [&self.idle, &self.busy, &self.unread];
+        let lists = [&self.idle, &self.kept, &self.busy, &self.unread];
         let no_list = lists.iter().all(|l| (l.first, l.last) == (None, None));
         let no_address = self.addresses.is_empty() && self.by_address.is_empty();
         self.rows.is_empty() && no_list && no_address && self.leaving == 0
