@@ -111,6 +111,36 @@ http { access_log off; client_body_temp_path %s/b; proxy_temp_path %s/p; fastcgi
 ''' % (workers, d, 'user root;' if os.geteuid() == 0 else '', d, d, d, d, d, port, upstream))
         return port, self.start(['nginx', '-c', conf, '-p', d], port)
 
+    def certificate(self):
+        """A certificate of this host and its key, as files."""
+        cert, key = (os.path.join(self.folder, name) for name in ('cert.pem', 'key.pem'))
+        subprocess.run(['openssl', 'req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes',
+                        '-days', '2', '-subj', '/CN=localhost', '-keyout', key, '-out', cert],
+                       check=True, capture_output=True)
+        return cert, key
+
+    def hacheck_tls(self, cert, key):
+        """hacheck; the port is that with TLS."""
+        port = free_port()
+        self.hacheck('listen_tls: [%d]\ntls_cert_file: %s\ntls_key_file: %s' % (port, cert, key))
+        return port
+
+    def nginx_modern(self, cert, key):
+        """nginx with `return 200`: the ports with TLS, and with HTTP/2 in clear text."""
+        tls, http2 = free_port(), free_port()
+        d = os.path.join(self.folder, 'nginx-%d' % tls)
+        os.mkdir(d)
+        conf = self.file('nginx-%d.conf' % tls, '''
+daemon off; worker_processes 1; pid %s/pid; error_log /dev/null; %s
+events { worker_connections 4096; }
+http { access_log off; client_body_temp_path %s/b; proxy_temp_path %s/p; fastcgi_temp_path %s/f; uwsgi_temp_path %s/u;
+  scgi_temp_path %s/s; ssl_certificate %s; ssl_certificate_key %s;
+  server { listen 127.0.0.1:%d ssl backlog=4096 reuseport; listen 127.0.0.1:%d http2 backlog=4096 reuseport;
+    location / { default_type text/plain; return 200 "ok"; } } }
+''' % (d, 'user root;' if os.geteuid() == 0 else '', d, d, d, d, d, cert, key, tls, http2))
+        self.start(['nginx', '-c', conf, '-p', d], tls)
+        return tls, http2
+
     def haproxy(self, threads=1):
         port = free_port()
         conf = self.file('haproxy-%d.cfg' % port, '''
