@@ -4,7 +4,7 @@ use log::kv::{Error, Key, Source, ToValue as _, VisitSource};
 use log::{Level, Record};
 
 use crate::ledger::history::{EventKind, HostEvent};
-use crate::names::ALL;
+use crate::os::times;
 
 /// Logs a change that nothing else logs: whoever meets trouble with the spool does.
 pub(super) fn changed(event: &HostEvent) {
@@ -56,7 +56,7 @@ impl EventFields<'_> {
     }
 }
 
-/// `web was taken down by alice until 1795640000: new disk`.
+/// `alice took web down until 18:00: new disk`.
 fn sentence(event: &HostEvent) -> String {
     let name = name(event);
     match event.kind {
@@ -72,30 +72,30 @@ fn sentence(event: &HostEvent) -> String {
 }
 
 fn name(event: &HostEvent) -> &str {
-    match event.service.as_deref() {
-        Some(ALL) | None => "the whole host",
-        Some(name) => name,
-    }
+    event.service.as_deref().unwrap_or("the whole host")
 }
 
 fn down(event: &HostEvent, name: &str) -> String {
-    let mut text = format!("{name} was taken down");
-    if let Some(user) = &event.by {
-        text.push_str(&format!(" by {user}"));
-    }
+    let mut text = match &event.by {
+        Some(user) => format!("{user} took {name} down"),
+        None => format!("{name} was taken down"),
+    };
     if let Some(end) = event.until {
-        text.push_str(&format!(" until {end:.0}"));
+        text.push_str(&format!(" until {}", times::brief(end)));
     }
-    let reason = event.text.as_deref().unwrap_or_default();
-    format!("{text}: {reason}")
+    match event.text.as_deref() {
+        None | Some("") => text + ", without a reason",
+        Some(reason) => format!("{text}: {reason}"),
+    }
 }
 
 fn lifted(event: &HostEvent, name: &str) -> String {
-    let verb = match event.expired {
-        Some(true) => "ended",
-        _ => "was lifted",
-    };
-    format!("the downtime of {name} {verb}{}", after(event))
+    let after = after(event);
+    match (event.expired, &event.by) {
+        (Some(true), _) => format!("the downtime of {name} ended{after}"),
+        (_, Some(user)) => format!("{user} lifted the downtime of {name}{after}"),
+        (_, None) => format!("the downtime of {name} was lifted{after}"),
+    }
 }
 
 fn group(event: &HostEvent, name: &str) -> String {

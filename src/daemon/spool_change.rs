@@ -13,15 +13,16 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Request, StatusCode};
 use tokio::task::spawn_blocking;
 
-use super::cross_site;
 use super::state::{DaemonState, Live};
 use super::tokens::Bearer;
+use super::{cross_site, event_log};
 use crate::config::DaemonSettings;
 use crate::http::memory::{BodyBuffer, MemoryPermit, SMALL_REQUEST};
 use crate::http::reply::{self, Reply};
 use crate::http::tls::ClientCertificate;
+use crate::ledger::history::{EventKind, HostEvent};
 use crate::os::logging::Seldom;
-use crate::spool::{Downtime, Key, NameError, ServiceName, Spool, SpoolError};
+use crate::spool::{Downtime, Key, NameError, ServiceName, SpoolError, unix_now};
 
 /// How often refused changes are logged.
 static REFUSED: Seldom = Seldom::new();
@@ -191,19 +192,43 @@ fn expect_no_foreign_page(live: &Live, headers: &HeaderMap) -> Result<(), Denied
     ))
 }
 
-/// Makes the change; what was done, for the log.
-fn make(spool: &Spool, key: &Key, change: Change, by: &str) -> Result<String, SpoolError> {
+/// Makes the change, and logs it: the next look at the spool may be too late, and does not know who lifted a downtime.
+fn make(state: &DaemonState, key: &Key, change: Change, who: &str) -> Result<(), SpoolError> {
+    let spool = state.gate.spool();
     match change {
-        Change::Up => {
-            let was_down = spool.up(key)?;
-            let remark = if was_down { "" } else { " (it was not down)" };
-            Ok(format!("{key} taken up from {by}{remark}"))
-        }
-        Change::Down(downtime) => {
-            let text = format!("{key} taken down from {by}: {}", downtime.one_line());
+        Change::Up => match spool.up(key)? {
+            true => note(state, lifted(key, who)),
+            false => log::info!("{who} lifted the downtime of {key}, which was not down"),
+        },
+        Change::Down(mut downtime) => {
+            downtime.set_by(who);
+            let event = down(key, &downtime, who);
             spool.down(key, downtime)?;
-            Ok(text)
+            note(state, event);
         }
+    }
+    Ok(())
+}
+
+fn note(state: &DaemonState, event: HostEvent) {
+    event_log::changed(&event);
+    state.spool_watch.is_logged(event);
+}
+
+fn lifted(key: &Key, who: &str) -> HostEvent {
+    HostEvent {
+        service: Some(key.file_name()),
+        by: Some(who.to_owned()),
+        ..HostEvent::new(unix_now(), EventKind::Lifted)
+    }
+}
+
+fn down(key: &Key, downtime: &Downtime, who: &str) -> HostEvent {
+    HostEvent {
+        text: Some(downtime.one_line()),
+        until: downtime.expiration,
+        kind: EventKind::Down,
+        ..lifted(key, who)
     }
 }
 
@@ -218,14 +243,12 @@ async fn apply(state: &Arc<DaemonState>, key: Key, mut change: Change, who: &str
         Change::Up => false,
         Change::Down(downtime) => downtime.cut_reason(),
     };
-    let spool = state.gate.spool().clone();
-    let by = who.to_owned();
+    let (writing, by) = (Arc::clone(state), who.to_owned());
     // Writing waits for the lock and the disk.
-    let done = spawn_blocking(move || make(&spool, &key, change, &by));
+    let done = spawn_blocking(move || make(&writing, &key, change, &by));
     match done.await {
-        Ok(Ok(what)) => {
+        Ok(Ok(())) => {
             state.counters.spool_changes.fetch_add(1, Ordering::Relaxed);
-            log::info!("{what}");
             reply::text(StatusCode::OK, if cut { REASON_WAS_CUT } else { "" })
         }
         Ok(Err(e)) => {

@@ -25,6 +25,9 @@ const NAME_MAX: usize = 100;
 /// How long the folder's own time of change is believed: a file may be written over in place.
 const BELIEVED: Duration = Duration::from_secs(10);
 
+/// How long a change that was logged is known, in seconds: the next look sees it.
+const LOGGED_FOR: f64 = 5.0;
+
 /// Two changes within so many seconds may look like one, where times of files are coarse.
 const SETTLED: f64 = 2.5;
 
@@ -66,6 +69,8 @@ pub(super) struct SpoolTrouble {
 pub(super) struct SpoolWatch {
     seen: Mutex<Arc<SpoolSeen>>,
     last: Mutex<Option<Look>>,
+    /// Changes that this daemon made lately, and logged.
+    logged: Mutex<Vec<HostEvent>>,
 }
 
 /// A look, by which the next one knows whether anything can have changed.
@@ -109,9 +114,34 @@ impl SpoolWatch {
         events
     }
 
+    /// Notes a change that is logged already.
+    pub(super) fn is_logged(&self, event: HostEvent) {
+        let mut logged = self.lock_logged();
+        logged.retain(|other| event.at - other.at < LOGGED_FOR);
+        logged.push(event);
+    }
+
+    /// Whether a change that was seen is one of those.
+    pub(super) fn was_logged(&self, seen: &HostEvent) -> bool {
+        let mut logged = self.lock_logged();
+        logged.retain(|other| seen.at - other.at < LOGGED_FOR);
+        let known = logged.iter().position(|other| is_same(other, seen));
+        known.map(|at| logged.swap_remove(at)).is_some()
+    }
+
+    fn lock_logged(&self) -> MutexGuard<'_, Vec<HostEvent>> {
+        self.logged.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock_seen(&self) -> MutexGuard<'_, Arc<SpoolSeen>> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What is seen of a lifted downtime does not tell who lifted it.
+fn is_same(logged: &HostEvent, seen: &HostEvent) -> bool {
+    let is_by_same = seen.kind == EventKind::Lifted || seen.by == logged.by;
+    (logged.kind, &logged.service) == (seen.kind, &seen.service) && is_by_same
 }
 
 impl Look {

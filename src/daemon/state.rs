@@ -186,7 +186,9 @@ impl DaemonState {
     /// Looks at the spool, and notes what changed there. May block for as long as the file system does.
     pub(super) fn look_at_spool(&self) {
         for event in self.spool_watch.look(&self.gate) {
-            event_log::changed(&event);
+            if !self.spool_watch.was_logged(&event) {
+                event_log::changed(&event);
+            }
             self.happened(event);
         }
     }

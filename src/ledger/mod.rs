@@ -46,6 +46,8 @@ pub struct News {
     pub event: Option<HostEvent>,
     /// It is the first answer for this check, or one that passes where the one before did not, or the other way round.
     pub is_other: bool,
+    /// How many pollers ask for the check.
+    pub pollers: usize,
 }
 
 /// Counts of what is remembered, for the metrics.

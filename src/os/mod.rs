@@ -16,4 +16,5 @@ pub mod reading;
 pub(crate) mod signals;
 pub mod sys;
 pub mod systemd;
+pub(crate) mod times;
 pub mod users;

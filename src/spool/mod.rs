@@ -19,7 +19,7 @@ mod spellings;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -62,6 +62,15 @@ impl Spool {
         Self {
             root: root.into(),
             lock_is_stuck: Arc::default(),
+        }
+    }
+
+    /// Whether a path leads to the same folder, by whatever links or mounts.
+    #[must_use]
+    pub fn is_at(&self, path: &Path) -> bool {
+        match (fs::metadata(&self.root), fs::metadata(path)) {
+            (Ok(own), Ok(other)) => (own.dev(), own.ino()) == (other.dev(), other.ino()),
+            _ => false,
         }
     }
 

@@ -147,8 +147,8 @@ fn spool_changes_need_one_of_the_tokens_and_tokens_rotate() {
     assert_eq!(daemon.metric("hacheck_spool_changes_refused_total"), 6.0);
     post(&daemon, Some(OLD)).is(200, "");
     post(&daemon, Some(NEW)).is(200, "");
-    daemon.wait_for_log("web taken down from 127.0.0.1 with the token old.token: why");
-    daemon.wait_for_log("web taken down from 127.0.0.1 with the token new.token: why");
+    daemon.wait_for_log("127.0.0.1 with the token old.token took web down: why");
+    daemon.wait_for_log("127.0.0.1 with the token new.token took web down: why");
     assert!(!daemon.log().contains(OLD) && !daemon.log().contains(NEW));
     daemon.reload(&with(&new.display().to_string()), "configuration read from");
     post(&daemon, Some(OLD)).says(401, "token");

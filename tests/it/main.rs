@@ -84,6 +84,7 @@ mod systemd;
 mod test_runner;
 mod the_package;
 mod tls;
+mod told;
 mod top;
 mod upstreams;
 mod wait;

@@ -4,7 +4,6 @@ pub(crate) mod downtimes;
 pub(crate) mod entries;
 pub(crate) mod pollers;
 pub(crate) mod screen;
-pub(crate) mod times;
 pub(crate) mod warnings;
 
 use std::io::{self, ErrorKind, Write as _};
@@ -12,6 +11,7 @@ use std::io::{self, ErrorKind, Write as _};
 use crate::cli::failure::{Failure, failed};
 use crate::names::text::for_terminal;
 use crate::os::cause::cause_text;
+pub(crate) use crate::os::times;
 
 /// Writes a text to standard output, made fit for a terminal. A reader that has seen enough (`hashowdowned | head -1`) is no
 /// failure.

@@ -24,7 +24,7 @@ pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
 }
 
 /// How long a command without `--wait` looks at what the daemon says, after it is done.
-const GLANCE: Duration = Duration::from_secs(1);
+pub(super) const GLANCE: Duration = Duration::from_secs(1);
 
 /// What the daemon says of all pollers; `None` where none answers that obeys this spool. Tells what an operator may not
 /// expect: that it is another spool, that nobody polls what was named.

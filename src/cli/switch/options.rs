@@ -105,7 +105,7 @@ impl Task {
             "--wait" | "--timeout" | "--polls" | "--min-pollers" | "--force" => &[Down, Up],
             "--when-healthy" => &[Up],
             "--service-port" | "--service-host" => &[Down, Up, Status, List],
-            "--port" => &[Down, Up, List],
+            "--port" => &[Down, Up, Status, List],
             "--output" => &[Status, Downed, List],
             "--pollers" => &[List],
             _ => return true,

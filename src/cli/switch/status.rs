@@ -2,13 +2,19 @@
 //!
 //! Rule: it never says UP for an entry that it cannot read, and it changes nothing.
 
-use super::notes::{note_end, note_missing_root};
+use std::path::Path;
+
+use super::notes::{GLANCE, note_end, note_missing_root};
 use super::request::{Subject, SwitchRequest};
 use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
+use crate::cli::client;
 use crate::cli::failure::Failure;
-use crate::cli::output;
 use crate::cli::output::entries::{self, EntryState, OutputFormat};
+use crate::cli::output::{self, times};
+use crate::ledger::Told;
+use crate::ledger::overview::CheckRow;
+use crate::names::text::one_line;
 use crate::spool::{ALL, Key, ServiceName, Spool};
 
 /// The row of the table.
@@ -30,10 +36,58 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         note_ends(call, &entries);
     }
     note_wider_downtimes(call, &request.spool, &entries);
+    note_failing_checks(call, request, &entries);
     // After the output, so that one entry that cannot be read does not hide the others.
     Failure::unless_empty(&failures)?;
     let is_down = entries.iter().any(|entry| entry.downtime.is_some());
     Ok(u8::from(is_down))
+}
+
+/// An UP line tells of downtimes alone; there is no traffic either where the service's own check fails.
+fn note_failing_checks(call: &Call, request: &SwitchRequest, entries: &[EntryState]) {
+    let up = entries.iter().filter(|entry| entry.downtime.is_none());
+    let names = client::names(up.map(|entry| entry.key));
+    if names.is_empty() {
+        return;
+    }
+    // `all` is no service, and means each.
+    let asked = match names.iter().any(|name| name == ALL) {
+        true => &[],
+        false => names.as_slice(),
+    };
+    // Where no daemon answers that obeys this spool, nothing is known of checks.
+    let Ok(overview) = request.client.overview(asked, GLANCE) else {
+        return;
+    };
+    if !request.spool.is_at(Path::new(&overview.spool.root)) {
+        return;
+    }
+    for service in &overview.services {
+        for check in service.checks.iter().filter(|check| fails(check, &names)) {
+            call.note(&failing(&service.name, check));
+        }
+    }
+}
+
+/// Whether a check fails that belongs to one of these entries.
+fn fails(check: &CheckRow, names: &[String]) -> bool {
+    let is_named = names
+        .iter()
+        .any(|name| name == ALL || check.names.contains(name));
+    check.told == Some(Told::Fail) && is_named
+}
+
+/// `'web': its check http 127.0.0.1:8080 fails since 14:02: 500 database is gone`.
+fn failing(service: &str, check: &CheckRow) -> String {
+    let since = match check.since {
+        Some(since) => format!(" since {}", times::brief(since)),
+        None => String::new(),
+    };
+    let text = one_line(&check.text);
+    format!(
+        "'{service}': its check {} fails{since}: {text}",
+        check.check
+    )
 }
 
 /// The states of all entries that can be read, and what is wrong with the others.

@@ -1,5 +1,6 @@
 //! What is remembered of a poll: in the ledger, in the counters, and in the log where its answer is news.
 
+use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -7,13 +8,16 @@ use super::super::event_log;
 use super::super::state::DaemonState;
 use super::Poll;
 use super::decide::Verdict;
-use crate::http::phrase::reason_phrase;
 use crate::ledger::{Moment, PollAnswer};
+use crate::names::text::one_line;
 use crate::probe::Outcome;
 use crate::spool::Closed;
 
 /// Most of an answer's body that is logged, in bytes.
 const LOGGED_MAX: usize = 400;
+
+/// Most lines of it.
+const LINES_MAX: usize = 3;
 
 /// Notes a poll when it comes: it may have to wait for its answer. Gives whether its poller is established.
 pub(super) fn asked(state: &DaemonState, poll: &Poll) -> bool {
@@ -42,8 +46,8 @@ pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code
     };
     let news = state.ledger().answered(now, &poll.poller, &answer);
     match news.event {
-        Some(event) => event_log::log(&event, &change(poll, verdict)),
-        None if news.is_other => log::info!("{}", change(poll, verdict)),
+        Some(event) => event_log::log(&event, &change(poll, verdict, news.pollers)),
+        None if news.is_other => log::info!("{}", change(poll, verdict, news.pollers)),
         None => {}
     }
 }
@@ -59,16 +63,24 @@ fn count(state: &DaemonState, verdict: &Verdict) {
 }
 
 /// Says that a check passes again, or no more.
-fn change(poll: &Poll, verdict: &Verdict) -> String {
+fn change(poll: &Poll, verdict: &Verdict, pollers: usize) -> String {
     let poller = &poll.poller;
     let state = if verdict.passes() { "up" } else { "DOWN" };
     format!(
         "{} ({}) is now {state} for {}{}",
         poller.service,
         poller.check,
-        poller.address,
+        who(poller.address, pollers),
         why(verdict)
     )
+}
+
+/// The one that asked; where it is not alone, how many there are.
+fn who(address: IpAddr, pollers: usize) -> String {
+    match pollers {
+        0 | 1 => address.to_string(),
+        many => format!("{many} pollers, first {address}"),
+    }
 }
 
 fn why(verdict: &Verdict) -> String {
@@ -89,11 +101,18 @@ fn why_down(closed: &Closed) -> String {
     }
 }
 
+/// The first lines of a body that say anything, as one.
+fn first_lines(body: &[u8]) -> String {
+    let start = String::from_utf8_lossy(&body[..body.len().min(LOGGED_MAX)]).into_owned();
+    let lines = start.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first: Vec<&str> = lines.take(LINES_MAX).collect();
+    one_line(&first.join(" | "))
+}
+
 /// Status, cause and the beginning of the body.
 fn said(outcome: &Outcome) -> String {
     let code = outcome.status.as_u16();
-    let start = &outcome.body[..outcome.body.len().min(LOGGED_MAX)];
-    let body = reason_phrase(&String::from_utf8_lossy(start)).unwrap_or_default();
+    let body = first_lines(&outcome.body);
     match &outcome.cause {
         Some(cause) => format!("{code} ({cause}) {body}"),
         None => format!("{code} {body}"),

@@ -199,7 +199,13 @@ impl SharedHistory {
         News {
             event: change.turn.map(turned),
             is_other: change.is_other,
+            pollers: self.pollers(),
         }
+    }
+
+    /// Those that share it.
+    fn pollers(&self) -> usize {
+        Arc::strong_count(&self.0)
     }
 }
 

@@ -214,7 +214,7 @@ fn what_happens_to_the_spool_is_a_change() {
     );
     daemon.run("haup", &["web"]).is(0, "");
     assert_eq!(changed("lifted")["expired"], false);
-    daemon.wait_for_log("web was taken down");
+    daemon.wait_for_log(" took web down: new disk");
     daemon.wait_for_log("the downtime of web was lifted");
     let root = daemon.spool.root();
     std::fs::rename(&root, root.with_extension("gone")).unwrap();
@@ -481,7 +481,7 @@ fn the_log_of_json_has_the_fields_of_changes() {
     let _balancer = Balancer::start(daemon.address, "lb1", &["/tcp/db/1"]);
     service_in(&daemon, "db", "failing");
     daemon.run("hadown", &["-r", "new disk", "web"]).is(0, "");
-    daemon.wait_for_log("web was taken down");
+    daemon.wait_for_log(" took web down: new disk");
     let mut changes = Vec::new();
     wait_until(PATIENCE, "both changes are told", || {
         changes.clone_from(overview(&daemon)["changes"].as_array().unwrap());

@@ -14,6 +14,19 @@ pub(crate) fn show(unix: f64) -> String {
     }
 }
 
+/// A time for sentences: local, to the minute, with its day where that is not today.
+pub(crate) fn brief(unix: f64) -> String {
+    let Some(time) = local(unix) else {
+        return unix.to_string();
+    };
+    let today = Timestamp::now().to_zoned(time.time_zone().clone()).date();
+    let format = match time.date() == today {
+        true => "%H:%M",
+        false => "%Y-%m-%d %H:%M",
+    };
+    time.strftime(format).to_string()
+}
+
 /// The day, to compare it with others.
 pub(crate) fn date(unix: f64) -> Option<jiff::civil::Date> {
     local(unix).map(|time| time.date())
@@ -50,6 +63,13 @@ pub(crate) fn time_zone() -> Result<TimeZone, jiff::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_brief_time_has_its_day_where_that_is_another_one() {
+        let now = Timestamp::now().as_duration().as_secs_f64();
+        assert_eq!(brief(now).len(), "18:00".len());
+        assert_eq!(brief(now - 2.0 * 86_400.0).len(), "2001-09-09 18:00".len());
+    }
 
     #[test]
     fn times_beyond_the_calendar_are_shown_as_numbers() {
