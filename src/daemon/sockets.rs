@@ -159,7 +159,7 @@ const LISTENING_TLS: &str = "listening with TLS";
 /// What the log says of sockets for the agent protocol.
 const ANSWERING_AGENTS: &str = "answering agent-checks";
 
-/// `FileDescriptorName=` of sockets for the agent protocol. All others but [`TLS`] are for HTTP in clear text.
+/// `FileDescriptorName=` of sockets for the agent protocol. All others but `tls` are for HTTP in clear text.
 pub const AGENT: &str = "agent";
 
 /// `FileDescriptorName=` of sockets for HTTP within TLS.
