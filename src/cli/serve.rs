@@ -44,7 +44,8 @@ struct ServeArgs {
     /// file)
     #[argh(option, arg_name = "port")]
     agent_port: Vec<String>,
-    /// address to listen on, IPv4 or IPv6 (default 0.0.0.0)
+    /// address to listen on, IPv4 or IPv6; :: takes IPv4 too, unless the host's net.ipv6.bindv6only is 1 (default
+    /// 0.0.0.0)
     #[argh(option, short = 'B', arg_name = "address")]
     bind_address: Option<String>,
     /// threads, which share cache and counts; 0 is one per core (default 1)

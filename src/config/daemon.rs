@@ -14,7 +14,7 @@ settings! {
     /// What only the daemon itself uses.
     pub struct DaemonSettings {
         /// Who may connect at all. Others are dropped before a byte is read, and counted. `private` is loopback, RFC
-        /// 1918 and fc00::/7; `any` is everything.
+        /// 1918, 100.64.0.0/10 and fc00::/7; `any` is everything.
         allow_from: Vec<Network> = Network::any(), networks();
         /// Where load balancers poll from. Polls from elsewhere are answered too, but `hadown --wait`, `haroll` and the
         /// last-server guard do not count them, and they get no place that is kept for established pollers.

@@ -23,7 +23,8 @@ impl Network {
         (prefix <= bits(base)).then_some(Self { base, prefix })
     }
 
-    /// Loopback, RFC 1918 and RFC 4193: where services behind a load balancer live.
+    /// Loopback, RFC 1918, RFC 4193, and RFC 6598, which clouds use for pods and VPNs for hosts: where services behind
+    /// a load balancer live.
     #[must_use]
     pub fn private() -> Vec<Self> {
         vec![
@@ -31,6 +32,7 @@ impl Network {
             Self::new(Ipv4Addr::new(10, 0, 0, 0), 8),
             Self::new(Ipv4Addr::new(172, 16, 0, 0), 12),
             Self::new(Ipv4Addr::new(192, 168, 0, 0), 16),
+            Self::new(Ipv4Addr::new(100, 64, 0, 0), 10),
             Self::new(Ipv6Addr::LOCALHOST, 128),
             Self::new(Ipv6Addr::new(0xfc00, 0, 0, 0, 0, 0, 0, 0), 7),
         ]
@@ -116,6 +118,36 @@ mod tests {
                 && !contains("10.1.2.3", "10.1.2.4")
         );
         assert!(contains("127.0.0.0/8", "::ffff:127.0.0.1"));
+    }
+
+    #[test]
+    fn private_networks_are_those_that_nobody_reaches_from_the_internet() {
+        let is_private = |text: &str| {
+            let address = text.parse().unwrap();
+            Network::private().iter().any(|n| n.contains(address))
+        };
+        for address in [
+            "127.0.0.1",
+            "10.0.0.1",
+            "172.31.0.1",
+            "192.168.0.1",
+            "100.64.0.0",
+            "100.127.255.255",
+            "::1",
+            "fd00::1",
+            "::ffff:100.64.0.1",
+        ] {
+            assert!(is_private(address), "{address}");
+        }
+        for address in [
+            "100.63.255.255",
+            "100.128.0.0",
+            "172.32.0.1",
+            "203.0.113.1",
+            "fe80::1",
+        ] {
+            assert!(!is_private(address), "{address}");
+        }
     }
 
     #[test]

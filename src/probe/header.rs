@@ -70,31 +70,42 @@ impl fmt::Display for Header {
 pub(super) fn read_or_none(reader: &Reader<'_>) -> Option<Option<Header>> {
     match reader.word().as_deref() {
         Some("") => Some(None),
-        _ => read(reader).map(Some),
+        _ => read(reader),
     }
 }
 
-/// The name of a request header that may be passed on.
-pub(super) fn read(reader: &Reader<'_>) -> Option<Header> {
+/// The name of a request header that may be passed on; `Some(None)` for one that may not, which is warned about: Yelp's
+/// hacheck starts with it.
+#[expect(clippy::option_option, reason = "none and a fault are not the same")]
+fn read(reader: &Reader<'_>) -> Option<Option<Header>> {
     let header = reader.parsed(
         "is not the name of a header",
         "write one such as X-Request-Id",
         Header::parse,
     )?;
     if header.is_hop_by_hop() || header.name.as_str().starts_with("proxy-") {
-        reader.fault(
-            "belongs to one connection and cannot be passed on",
-            "remove it",
-        );
-        return None;
+        reader.warn(format!(
+            "'{header}' belongs to one connection and is not passed on; remove it"
+        ));
+        return Some(None);
     }
-    Some(header)
+    Some(Some(header))
+}
+
+/// [`read`] in a list, where an empty text is no header of any request.
+#[expect(clippy::option_option, reason = "none and a fault are not the same")]
+fn read_item(reader: &Reader<'_>) -> Option<Option<Header>> {
+    if reader.word().as_deref() == Some("") {
+        reader.warn("'' is no header, so nothing is passed on for it; write [] to pass on none");
+        return Some(None);
+    }
+    read(reader)
 }
 
 /// Names of request headers, each once.
 pub(super) fn read_list(reader: &Reader<'_>) -> Option<Vec<Header>> {
     let mut headers: Vec<Header> = Vec::new();
-    for header in reader.each(read)? {
+    for header in reader.each(read_item)?.into_iter().flatten() {
         if !headers.iter().any(|known| known.name == header.name) {
             headers.push(header);
         }

@@ -21,8 +21,9 @@ const NAME_MAX: usize = 64;
 settings! {
     /// Deadlines and places of probes, what may be probed, and with which logins.
     pub struct ProbeSettings {
-        /// The deadline of a probe, from connect to last byte, waiting for a slot included. At most 86400.
-        healthcheck_timeout: Duration = Duration::from_secs(10), seconds(0.001, LONGEST);
+        /// The deadline of a probe, from connect to last byte, waiting for a slot included. At most 86400; 0 is the
+        /// default.
+        healthcheck_timeout: Duration = Duration::from_secs(10), seconds(0.001, LONGEST), read_by(read_timeout);
         /// Probes that run at once for pollers, as far as the limit of open files allows. A quarter is kept for established
         /// pollers: those that asked the same five times at a steady pace. Of the others, no address gets more than half.
         /// Who finds no place waits for one. The checks of groups have as many places of their own.
@@ -42,7 +43,7 @@ settings! {
         /// Headers of the poller that HTTP probes pass on. Their values are part of the cache key.
         http_headers_to_copy: Vec<Header> = vec![Header::host()], headers();
         /// Where hosts named in request headers must lie, besides this host's own addresses. `private` is loopback, RFC
-        /// 1918 and fc00::/7; `any` is everything. Cloud metadata addresses are refused always.
+        /// 1918, 100.64.0.0/10 and fc00::/7; `any` is everything. Cloud metadata addresses are refused always.
         check_hosts: Vec<Network> = Network::private(), networks();
         /// Ports that may be probed at all, such as `[80, 443, 8000-8999]`. Narrow it where pollers should learn
         /// nothing of other local services.
@@ -116,6 +117,18 @@ impl ProbeSettings {
             listed: &self.exec_environment,
             secrets: self.secrets(),
         }
+    }
+}
+
+/// In Yelp's hacheck 0 is no deadline at all; a probe without one could hold its place for ever.
+fn read_timeout(settings: &mut ProbeSettings, reader: &Reader<'_>) {
+    if reader.is_zero() {
+        let usual = settings.healthcheck_timeout.as_secs();
+        reader.warn(format!(
+            "0 is no deadline, so the default of {usual} s holds; write the seconds that a check may take"
+        ));
+    } else if let Some(value) = reader.seconds(0.001, LONGEST) {
+        settings.healthcheck_timeout = value;
     }
 }
 

@@ -79,7 +79,8 @@ fn take_text(reader: &Reader<'_>, text: String, take: impl FnOnce(&Reader<'_>)) 
     take(&reader.standing_for(&node).secret());
 }
 
-/// The text with `${NAME}` replaced; `$${` stands for `${`. `None` when a fault was noted.
+/// The text with `${NAME}` replaced; `$${` stands for `${`, and so does `${` where no name and `}` follow. `None` when
+/// a fault was noted.
 fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
     let mut out = String::new();
     let mut rest = text;
@@ -92,7 +93,13 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
             continue;
         }
         out.push_str(before);
-        let (name, after) = split_name(reader, found)?;
+        let Some((name, after)) = split_name(found) else {
+            // A password that Yelp's hacheck had may hold the characters.
+            warn_of_literal(reader);
+            out.push_str("${");
+            rest = found;
+            continue;
+        };
         out.push_str(&variable(reader, name)?);
         rest = after;
     }
@@ -100,18 +107,16 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
     Some(out)
 }
 
-/// Splits `NAME}rest`; `None` when a fault was noted.
-fn split_name<'t>(reader: &Reader<'_>, text: &'t str) -> Option<(&'t str, &'t str)> {
-    match text.split_once('}') {
-        Some((name, after)) if is_name(name) => Some((name, after)),
-        _ => {
-            reader.fault(
-                "has '${' without a name and '}'",
-                "write ${NAME}, or $${ for the characters themselves",
-            );
-            None
-        }
-    }
+/// Splits `NAME}rest`.
+fn split_name(text: &str) -> Option<(&str, &str)> {
+    text.split_once('}').filter(|(name, _)| is_name(name))
+}
+
+fn warn_of_literal(reader: &Reader<'_>) {
+    reader.warn(
+        "has '${' without a name and '}', which is taken as it stands; write ${NAME} for a variable of the \
+         environment, or $${ for the characters themselves",
+    );
 }
 
 /// The value of an environment variable; `None` when a fault was noted.
@@ -119,7 +124,8 @@ fn variable(reader: &Reader<'_>, name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
     if value.is_none() {
         let what = format!("names the environment variable {name}, which is not set");
-        reader.fault(what, "set it where hacheck is started, as text in UTF-8");
+        let remedy = "set it where hacheck is started, as text in UTF-8, or write $${ for the characters themselves";
+        reader.fault(what, remedy);
     }
     value
 }

@@ -132,13 +132,13 @@ impl FaultSink {
         self.faults.borrow_mut().push(self.kept, note);
     }
 
-    /// Notes a fault that concerns two places: ` in line N` of the other one is put where the text says `{}`.
-    pub fn fault_with_other(&self, mark: Place, other: Place, key: &str, text: &str) {
+    /// Notes something odd that concerns two places: ` in line N` of the other one is put where the text says `{}`.
+    pub fn warn_with_other(&self, mark: Place, other: Place, key: &str, text: &str) {
         let note = Note {
             other: Some(other),
             ..Note::new(mark, key, text.to_owned())
         };
-        self.faults.borrow_mut().push(self.kept, note);
+        self.warnings.borrow_mut().push(self.kept, note);
     }
 
     /// Notes something odd that the configuration can be used with.
@@ -227,19 +227,23 @@ mod tests {
     fn faults_are_shown_one_per_line_in_the_order_of_the_file() {
         let sink = FaultSink::new(0);
         sink.fault(Place(7), "b", "is bad; mend it");
-        sink.fault_with_other(
-            Place(3),
-            Place(1),
-            "a",
-            "stands already{}; keep one of the two",
-        );
-        sink.warn(Place(1), "c", "is odd");
+        sink.fault(Place(3), "a", "is bad too; mend it");
+        sink.warn(Place(2), "c", "is odd");
+        let text = "stands already{}; keep one of the two";
+        sink.warn_with_other(Place(4), Place(1), "d", text);
         let (faults, warnings) = sink.finish("f.yml", |mark| Some(mark.0 * 2));
         assert_eq!(
             faults.unwrap().to_string(),
-            "f.yml:6: a: stands already in line 2; keep one of the two\nf.yml:14: b: is bad; mend it"
+            "f.yml:6: a: is bad too; mend it\nf.yml:14: b: is bad; mend it"
         );
-        assert_eq!(warnings[0].to_string(), "f.yml:2: c: is odd");
+        let warnings: Vec<String> = warnings.iter().map(Fault::to_string).collect();
+        assert_eq!(
+            warnings,
+            [
+                "f.yml:4: c: is odd",
+                "f.yml:8: d: stands already in line 2; keep one of the two"
+            ]
+        );
     }
 
     #[test]

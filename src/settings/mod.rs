@@ -4,7 +4,7 @@
 //! together, each with line, key and remedy. No message quotes a secret.
 //!
 //! The way of a file: [`decode()`] makes bytes text, [`Document`] makes text a tree whose nodes know their lines, [`tidy`]
-//! settles keys that stand twice and merge keys, a [`Reader`] reads each value, and every complaint lands in a [`FaultSink`].
+//! settles keys that stand twice (with a warning) and merge keys, a [`Reader`] reads each value, and every complaint lands in a [`FaultSink`].
 
 mod decode;
 mod elsewhere;

@@ -1,7 +1,24 @@
 //! Numbers and sizes as they may be written in the file: from text to value, and sizes back.
 
-/// The digits of a whole number, `_` between them and `.0` behind them taken out. A leading zero is refused: YAML 1.1
-/// reads 010 as 8, YAML 1.2 as 10.
+/// The value of a whole number in base 8, 16 or 2, as YAML 1.1 writes it: `010`, `0x1f`, `0b1`. 0 itself is decimal.
+pub(super) fn other_base(text: &str) -> Option<u64> {
+    let written = text.trim().replace('_', "");
+    let unsigned = written.strip_prefix('+').unwrap_or(&written);
+    let digits = unsigned.strip_prefix('0').filter(|d| !d.is_empty())?;
+    let (digits, base) = match digits.split_at_checked(1) {
+        Some(("x", digits)) => (digits, 16),
+        Some(("b", digits)) => (digits, 2),
+        _ => (digits, 8),
+    };
+    // `from_str_radix` takes a sign as well.
+    if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    u64::from_str_radix(digits, base).ok()
+}
+
+/// The digits of a whole number, `_` between them and `.0` behind them taken out. A leading zero is refused: what is
+/// octal was read before, and the rest, such as 08, means nothing in YAML 1.1.
 pub(super) fn digits(text: &str) -> Option<String> {
     let written = text.trim().replace('_', "");
     let digits = match written.split_once('.') {

@@ -6,7 +6,7 @@ use super::fault::FaultSink;
 use super::raw::{Entry, Node, Value};
 use crate::names::text::without_userinfo;
 
-/// Notes a fault for every key that stands twice in one map, where the library would silently take the last, and
+/// Leaves the last of the keys that stand twice in one map, as PyYAML does, with a warning that names both lines, and
 /// replaces the merge key `<<` by the entries of the maps it names, which the map's own keys override. `is_secret` knows
 /// the paths of keys whose values never show.
 pub fn tidy(node: &mut Node, is_secret: &dyn Fn(&str) -> bool, sink: &FaultSink) {
@@ -22,6 +22,7 @@ fn tidy_below(node: &mut Node, path: &str, is_secret: &dyn Fn(&str) -> bool, sin
             }
         }
         Value::Map(entries) => {
+            keep_last(entries, path, sink);
             tidy_entries(entries, path, is_secret, sink);
             merge(entries);
         }
@@ -34,18 +35,26 @@ fn tidy_entries(
     is_secret: &dyn Fn(&str) -> bool,
     sink: &FaultSink,
 ) {
-    let mut first = HashMap::new();
     for entry in entries {
         let key = path_of_key(path, &entry.key);
-        if let Some(other) = first.insert(entry.key.clone(), entry.mark) {
-            let text = "stands already{}; keep one of the two";
-            sink.fault_with_other(entry.mark, other, &key, text);
-        }
         // A map in a secret's place is a fault anyway, and its keys may be the secret.
         if !is_secret(&key) {
             tidy_below(&mut entry.node, &key, is_secret, sink);
         }
     }
+}
+
+/// Takes out of a map what a later entry with the same key overrides. Each merge key counts by itself.
+fn keep_last(entries: &mut Vec<Entry>, path: &str, sink: &FaultSink) {
+    let mut last = HashMap::new();
+    for entry in entries.iter().filter(|e| !is_merge(e)) {
+        if let Some(other) = last.insert(entry.key.clone(), entry.mark) {
+            let key = path_of_key(path, &entry.key);
+            let text = "stands already{}; the last one counts, so remove the other";
+            sink.warn_with_other(entry.mark, other, &key, text);
+        }
+    }
+    entries.retain(|e| is_merge(e) || last.get(&e.key) == Some(&e.mark));
 }
 
 fn path_of_key(path: &str, key: &str) -> String {
@@ -61,7 +70,8 @@ fn path_of_key(path: &str, key: &str) -> String {
 fn merge(entries: &mut Vec<Entry>) {
     let merged: Vec<Entry> = entries.extract_if(.., |e| is_merge(e)).collect();
     let mut known: HashSet<String> = entries.iter().map(|e| e.key.clone()).collect();
-    let maps = merged.into_iter().flat_map(named_maps);
+    // Of two merge keys the last wins, as of other keys.
+    let maps = merged.into_iter().rev().flat_map(named_maps);
     for entry in maps.flat_map(entries_of) {
         // The map's own keys win over merged ones, and of those the first.
         if known.insert(entry.key.clone()) {

@@ -67,7 +67,7 @@ pub fn networks_text(networks: &[Network]) -> String {
 /// Ports and ranges of ports; `any` stands for all.
 pub fn port_ranges(reader: &Reader<'_>) -> Option<Vec<Ports>> {
     let remedy = "write one from 1 to 65535, a range such as 8000-8999, or 'any'";
-    reader.each(|item| item.parsed("is not a port", remedy, ports_of))
+    reader.each(|item| item.parsed_number("is not a port", remedy, ports_of))
 }
 
 fn ports_of(text: &str) -> Option<Ports> {

@@ -1,7 +1,7 @@
 //! The daemon's start, reload, log and end.
 
 use std::fs;
-use std::io::Read as _;
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::net::{TcpListener, TcpStream};
 use std::process::Stdio;
 use std::thread;
@@ -388,6 +388,29 @@ fn a_closed_standard_error_does_not_stop_the_start() {
         "{line:?}, ended: {:?}",
         process.ended()
     );
+}
+
+/// Whoever was told `::` by another tool's documentation, or by habit, means every address of the host.
+#[test]
+fn a_daemon_that_listens_at_the_unspecified_address_of_ipv6_takes_ipv4_too() {
+    let setup = Setup::new();
+    let mut command = bound_to_us(BINARY, &[]);
+    command
+        .args(["serve", "-B", "::", "-p", "0", "--spool-root"])
+        .arg(setup.spool.root())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped());
+    let mut process = Process::spawn(&mut command);
+    let log = BufReader::new(process.child().stderr.take().unwrap());
+    let mut lines = log.lines().map(Result::unwrap);
+    let line = lines.find(|line| line.contains("listening on")).unwrap();
+    let port = line.rsplit(':').next().unwrap().trim();
+    for address in ["127.0.0.1", "[::1]", "127.0.0.2"] {
+        let at = format!("{address}:{port}").parse().unwrap();
+        let answer = client::request(at, "GET", "/spool/web/0/x", &[]);
+        assert_eq!(answer.status, 200, "{address}");
+    }
 }
 
 /// Runs a daemon that is not to start.

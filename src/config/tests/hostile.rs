@@ -1,7 +1,7 @@
 //! Files that are no settings, that would show a secret, or that would harm.
 
 use super::super::*;
-use super::bad;
+use super::{bad, warned};
 
 #[test]
 fn secrets_are_never_shown() {
@@ -15,16 +15,16 @@ fn secrets_are_never_shown() {
         format!("mysql_password: *{secret}"),
         format!("mysql_password: {secret}: x"),
         format!("mysql_password: \"{secret}"),
-        format!("mysql_password: {secret}\nmysql_password: {secret}\n"),
         secret.to_owned(),
     ] {
         let said = bad(&text);
         assert!(!said.contains(secret), "{text:?}: {said}");
     }
-    let loaded = parse(
-        format!("mysql_username: u\nmysql_password: {secret}\nmysql_pasword: {secret}").as_bytes(),
-        "f",
+    let text = format!(
+        "mysql_username: u\nmysql_password: {secret}\nmysql_password: 010{secret}${{\nmysql_pasword: {secret}"
     );
+    let loaded = parse(text.as_bytes(), "f");
+    assert_eq!(loaded.as_ref().unwrap().warnings.len(), 3);
     let shown = format!("{loaded:?}{}", effective(&loaded.as_ref().unwrap().config));
     assert!(!shown.contains(secret), "{shown}");
 }
@@ -111,12 +111,10 @@ fn aliases_cannot_fill_the_memory() {
     );
     assert!(bad(&"- ".repeat(1 << 15)).contains("64 levels"));
     bad(&format!("a: [{}]", "[{? a: b},".repeat(1 << 12)));
-    assert_eq!(
-        bad(&format!("cache_time: x\n{}", "a:\n".repeat(1 << 15)))
-            .lines()
-            .count(),
-        11
-    );
+    let faults = bad(&format!("check_hosts: [{}]", "x,\n".repeat(1 << 15)));
+    assert_eq!(faults.lines().count(), 11);
+    // Each line of a message is a walk through the file.
+    assert_eq!(warned(&"a:\n".repeat(1 << 15)).len(), 10);
 }
 
 /// Random bytes, and good files with random changes, from a fixed seed (xorshift64).

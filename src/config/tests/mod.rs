@@ -22,6 +22,14 @@ fn good(text: &str) -> Config {
     }
 }
 
+/// The settings of a file that may be warned about.
+fn taken(text: &str) -> Config {
+    match parse(text.as_bytes(), "f") {
+        Ok(loaded) => loaded.config,
+        Err(faults) => panic!("{text:?}: {faults}"),
+    }
+}
+
 fn bad(text: &str) -> String {
     match parse(text.as_bytes(), "f") {
         Ok(_) => panic!("{text:?} was taken"),
@@ -153,8 +161,10 @@ fn numbers_may_be_quoted_and_must_be_in_range() {
         "2.9",
         "1000001",
         "99999999999999999999999",
-        "010",
-        "0x10",
+        "08",
+        "0x",
+        "0x-8",
+        "0b2",
         "",
         "ten",
         "[1]",
@@ -168,7 +178,7 @@ fn numbers_may_be_quoted_and_must_be_in_range() {
         bad(&format!("max_clients: '{number}'"));
     }
     for number in [
-        "0", "-1", "86401", ".inf", ".nan", "nan", "1e-20", "10s", "1:30", "--1", "[1]", "0x5",
+        "-1", "86401", ".inf", ".nan", "nan", "1e-20", "10s", "1:30", "--1", "[1]", "0xfffff",
         "1e999",
     ] {
         bad(&format!("healthcheck_timeout: {number}"));
@@ -275,19 +285,90 @@ fn headers_are_names_that_may_be_passed_on() {
             .service_name_header,
         Header::parse("X-Service")
     );
-    for name in ["Connection", "proxy-authorization", "TE", "content-length"] {
-        assert!(
-            bad(&format!("http_headers_to_copy: [{name}]")).contains("belongs to one connection"),
-            "{name}"
-        );
-    }
-    for name in ["'a b'", "''", "'x:'", "[a]", "{a: b}", "~", "é"] {
+    for name in ["'a b'", "'x:'", "[a]", "{a: b}", "~", "é"] {
         assert!(
             bad(&format!("http_headers_to_copy: [{name}]")).contains("is not the name of a header"),
             "{name}"
         );
     }
     assert!(bad("service_name_header: 'X Y'").contains("is not the name of a header"));
+}
+
+#[test]
+fn headers_that_cannot_be_passed_on_are_left_out_with_a_warning() {
+    for name in [
+        "Connection",
+        "proxy-authorization",
+        "TE",
+        "content-length",
+        "''",
+    ] {
+        let text = format!("http_headers_to_copy: [Host, {name}, X-A]");
+        let copied = taken(&text).probe.http_headers_to_copy;
+        assert_eq!(list(&copied), "[Host, X-A]", "{name}");
+        let warnings = warned(&text);
+        let name = name.trim_matches('\'');
+        let told = format!("f:1: http_headers_to_copy: '{name}' ");
+        assert!(
+            warnings.len() == 1 && warnings[0].starts_with(&told),
+            "{warnings:?}"
+        );
+    }
+    let none = "http_headers_to_copy: \"\"";
+    assert_eq!(taken(none).probe.http_headers_to_copy, []);
+    assert!(warned(none)[0].contains("write [] to pass on none"));
+    let own = "service_name_header: Connection";
+    assert_eq!(taken(own).probe.service_name_header, None);
+    assert!(warned(own)[0].contains("belongs to one connection"));
+}
+
+#[test]
+fn numbers_in_other_bases_are_read_as_yaml_1_1_has_them() {
+    for (written, value) in [
+        ("010", 8),
+        ("+010", 8),
+        ("0_10", 8),
+        ("0x1F", 31),
+        ("0b11", 3),
+        ("0777", 511),
+    ] {
+        let text = format!("max_clients: {written}\ncache_time: {written}\nmax_body: {written}\n");
+        let config = taken(&text);
+        assert_eq!(config.probe.max_clients, value, "{written}");
+        let seconds = Duration::from_secs(value as u64);
+        assert_eq!(config.check.cache_time, Some(seconds), "{written}");
+        assert_eq!(config.probe.max_body, value, "{written}");
+        let told = format!(": '{written}' is read as {value}, as YAML 1.1 has it; ");
+        let warnings = warned(&text);
+        assert!(
+            warnings.len() == 3 && warnings.iter().all(|w| w.contains(&told)),
+            "{warnings:?}"
+        );
+    }
+    let ports = taken("allowed_ports: [010, 0100]");
+    assert_eq!(list(&ports.probe.allowed_ports), "[\"8\", \"64\"]");
+    // Modes of files have always been octal, and texts stay as they are written.
+    assert_eq!(
+        taken("listen_unix_mode: 0660").daemon.listen_unix_mode,
+        0o660
+    );
+    assert!(
+        warned("max_clients: 10\ncache_time: 0\nlisten_unix: /s\nlisten_unix_mode: 0660")
+            .is_empty()
+    );
+}
+
+#[test]
+fn a_timeout_of_zero_is_the_default_with_a_warning() {
+    for zero in ["0", "0.0", "'0'", "-0", "00"] {
+        let text = format!("healthcheck_timeout: {zero}\n");
+        let timeout = taken(&text).probe.healthcheck_timeout;
+        assert_eq!(timeout, Duration::from_secs(10), "{zero}");
+        assert!(
+            warned(&text)[0].contains("0 is no deadline, so the default of 10 s holds"),
+            "{zero}"
+        );
+    }
 }
 
 #[test]
@@ -388,12 +469,33 @@ fn all_faults_are_reported_together_with_their_lines() {
 }
 
 #[test]
-fn a_key_that_stands_twice_is_a_fault_at_any_depth() {
+fn of_a_key_that_stands_twice_the_last_counts_with_a_warning_at_any_depth() {
+    let text = "cache_time: 1\n\ncache_time: 2\n";
     assert_eq!(
-        bad("cache_time: 1\n\ncache_time: 1\n"),
-        "f:3: cache_time: stands already in line 1; keep one of the two"
+        warned(text),
+        ["f:3: cache_time: stands already in line 1; the last one counts, so remove the other"]
     );
-    assert!(bad("x: [{a: {b: 1,\n b: 2}}]").starts_with("f:2: x.a.b: stands already in line 1;"));
+    assert_eq!(taken(text).check.cache_time, Some(Duration::from_secs(2)));
+    let nested = "services:\n  web: {timeout: 1}\n  web: {timeout: 2,\n   timeout: 3}\n";
+    let warnings = warned(nested);
+    assert!(
+        warnings[0].starts_with("f:3: services.web: stands already in line 2;")
+            && warnings[1].starts_with("f:4: services.web.timeout: stands already in line 3;"),
+        "{warnings:?}"
+    );
+    let timeout = taken(nested).probe.services["web"].timeout;
+    assert_eq!(timeout, Some(Duration::from_secs(3)));
+    // What is overridden is not looked at, as in Yelp's hacheck.
+    assert_eq!(
+        warned("cache_time: soon\ncache_time: 1\ncache_time: 2").len(),
+        2
+    );
+    assert!(
+        warned("x: [{a: {b: 1,\n b: 2}}]")[1].starts_with("f:2: x.a.b: stands already in line 1;")
+    );
+    let merged = "x: &x {timeout: 1}\ny: &y {timeout: 2}\nservices: {web: {<<: *x, <<: *y}}";
+    let timeout = taken(merged).probe.services["web"].timeout;
+    assert_eq!(timeout, Some(Duration::from_secs(2)));
 }
 
 #[test]

@@ -49,6 +49,21 @@ fn variables_are_taken_from_the_environment_in_secrets_and_user_names() {
 }
 
 #[test]
+fn what_only_looks_like_a_variable_stays_as_it_is_with_a_warning() {
+    for written in [
+        "a${", "${", "${}", "a${b-c}", "${A", "${A B}", "$${", "x${${}",
+    ] {
+        let text = format!("mysql_username: u\nmysql_password: '{written}'\n");
+        let loaded = parse(text.as_bytes(), "f").unwrap();
+        let expected = written.replace("$${", "${");
+        assert_eq!(password(&loaded.config), Some(expected.as_str()));
+        let warnings: Vec<String> = loaded.warnings.iter().map(ToString::to_string).collect();
+        let is_told = warnings.iter().any(|w| w.contains("is taken as it stands"));
+        assert_eq!(is_told, written != "$${", "{warnings:?}");
+    }
+}
+
+#[test]
 fn every_secret_is_kept_from_programs_that_checks_run() {
     let secrets: Vec<_> = settings().iter().filter(|s| s.secret).collect();
     assert!(!secrets.is_empty());

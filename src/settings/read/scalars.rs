@@ -1,11 +1,12 @@
 //! Single values: texts, paths, numbers, sizes, times.
 
+use std::borrow::Cow;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Reader;
-use crate::settings::numbers::{digits, number, size, size_words};
+use crate::settings::numbers::{digits, number, other_base, size, size_words};
 
 impl Reader<'_> {
     /// A text that `parse` takes; `what` and `remedy` make the fault when it does not.
@@ -63,12 +64,12 @@ impl Reader<'_> {
     #[must_use]
     pub fn whole_or(&self, min: u64, max: u64, or: &str) -> Option<u64> {
         let remedy = format!("write a whole number from {min} to {max}{or}");
-        let text = self.plain().unwrap_or_default();
-        match digits(text) {
+        let text = self.numeral().unwrap_or_default();
+        match digits(&text) {
             // More digits than a u64 has are a number too, but no allowed one.
             Some(digits) => self.within(min..=max, digits.parse().ok(), &remedy),
             None => {
-                self.fault(not_whole(text), remedy);
+                self.fault(not_whole(&text), remedy);
                 None
             }
         }
@@ -99,14 +100,48 @@ impl Reader<'_> {
     #[must_use]
     pub fn bytes(&self, min: usize, max: usize) -> Option<usize> {
         let remedy = size_remedy(min, max);
-        let bytes = self.parsed("is not a size", &remedy, size)?;
+        let bytes = self.parsed_number("is not a size", &remedy, size)?;
         self.within(min..=max, usize::try_from(bytes).ok(), &remedy)
     }
 
     /// A number, quoted or not, that may be infinite (`.inf`), never "not a number".
     #[must_use]
     pub fn number(&self, remedy: &str) -> Option<f64> {
-        self.parsed("is not a number", remedy, number)
+        self.parsed_number("is not a number", remedy, number)
+    }
+
+    /// Whether the value is the number 0, without a complaint.
+    #[must_use]
+    pub fn is_zero(&self) -> bool {
+        self.plain().and_then(number) == Some(0.0)
+    }
+
+    /// [`Reader::parsed`] for texts that hold a number: `010` is 8 here, as PyYAML has it, and is warned about.
+    pub fn parsed_number<T>(
+        &self,
+        what: &str,
+        remedy: &str,
+        parse: impl FnOnce(&str) -> Option<T>,
+    ) -> Option<T> {
+        let text = self.numeral();
+        let value = text.and_then(|text| parse(&text));
+        if value.is_none() {
+            self.fault(what, remedy);
+        }
+        value
+    }
+
+    /// The text of a number, in decimal.
+    fn numeral(&self) -> Option<Cow<'_, str>> {
+        let text = self.plain()?;
+        let Some(value) = other_base(text) else {
+            return Some(text.into());
+        };
+        self.warn(format!(
+            "{} is read as {value}, as YAML 1.1 has it; write the decimal number without a leading zero",
+            self.shown()
+        ));
+        Some(value.to_string().into())
     }
 
     /// Seconds of `min` to `max`, both included, as a number with or without a fraction.
@@ -139,7 +174,7 @@ fn not_whole(text: &str) -> &'static str {
     let text = text.trim();
     let is_octal = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if is_octal {
-        "has a leading zero, which may mean octal"
+        "has a leading zero, as octal numbers have"
     } else {
         "is not a whole number"
     }
