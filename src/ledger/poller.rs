@@ -18,6 +18,8 @@ pub struct Poller {
     pub node: Option<Box<str>>,
     /// Its backend and server, such as `web/s1`, where it says them.
     pub server: Option<Box<str>>,
+    /// What it calls itself: the beginning of its `User-Agent`.
+    pub user_agent: Option<Box<str>>,
 }
 
 /// What a balancer says with a poll: its view before this poll.

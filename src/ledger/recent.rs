@@ -196,6 +196,7 @@ mod tests {
             address: std::net::Ipv4Addr::from_bits(address).into(),
             node: None,
             server: None,
+            user_agent: None,
         }
     }
 

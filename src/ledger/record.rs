@@ -142,6 +142,7 @@ impl PollerRecord {
             address: who.address,
             node: who.node.as_deref().map(str::to_owned),
             server: who.server.as_deref().map(str::to_owned),
+            user_agent: who.user_agent.as_deref().map(str::to_owned),
             interval: self.gaps.interval(),
             by_hand: self.stated.by_hand,
             polls: self.polls,

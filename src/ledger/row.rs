@@ -85,6 +85,9 @@ pub struct PollerRow {
     pub node: Option<String>,
     /// Backend and server.
     pub server: Option<String>,
+    /// The beginning of its `User-Agent`.
+    #[serde(default)]
+    pub user_agent: Option<String>,
     /// Its interval in seconds, once it polled twice.
     pub interval: Option<f64>,
     /// A person's tool asked, such as curl or a browser.
@@ -173,31 +176,39 @@ impl PollerRow {
     #[must_use]
     pub fn id(&self) -> String {
         format!(
-            "{} {} {} {} {:?} {:?}",
-            self.service, self.check, self.variant, self.address, self.node, self.server
+            "{} {} {} {} {:?} {:?} {:?}",
+            self.service,
+            self.check,
+            self.variant,
+            self.address,
+            self.node,
+            self.server,
+            self.user_agent
         )
     }
 
     /// The order to list it in.
     #[must_use]
-    pub fn order(&self) -> (&str, Option<&str>, Option<&str>, IpAddr, &str) {
+    pub fn order(&self) -> (&str, [Option<&str>; 3], IpAddr, &str) {
         (
             &self.service,
-            self.node.as_deref(),
-            self.server.as_deref(),
+            [&self.node, &self.server, &self.user_agent].map(Option::as_deref),
             self.address,
             &self.check,
         )
     }
 
-    /// Its name for people: `lb1 web/s1`, else the address.
+    /// Its name for people: `lb1 web/s1`, else the address and what it calls itself: `10.0.0.1 Envoy/HC`.
     #[must_use]
     pub fn label(&self) -> String {
         let label = match (&self.node, &self.server) {
             (Some(node), Some(server)) => format!("{node} {server}"),
             (Some(name), None) | (None, Some(name)) => format!("{name} ({})", self.address),
             (None, None) if self.is_agent() => format!("agent of {}", self.address),
-            (None, None) => self.address.to_string(),
+            (None, None) => match &self.user_agent {
+                Some(user_agent) => format!("{} {user_agent}", self.address),
+                None => self.address.to_string(),
+            },
         };
         one_line(&label)
     }

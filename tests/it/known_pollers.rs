@@ -350,3 +350,42 @@ fn a_command_goes_on_when_nobody_reads_its_output_any_more() {
     assert!(written.exists());
     assert_eq!(haroll.wait().unwrap().code(), Some(0));
 }
+
+#[test]
+fn pollers_of_one_address_are_told_apart_by_their_user_agent() {
+    let daemon = Daemon::start();
+    let poll = |agent: &str| daemon.get_with("/spool/web/1", &[("User-Agent", agent)]);
+    let long = format!("long-{}", "x".repeat(100));
+    for agent in ["Envoy/HC", "kube-probe/1.29", "odd \u{202e}\u{9b}", &long] {
+        poll(agent);
+    }
+    let page = daemon.get("/pollers").json();
+    let agents = page["pollers"].as_array().unwrap().iter();
+    let agents: Vec<&str> = agents.map(|p| p["user_agent"].as_str().unwrap()).collect();
+    assert_eq!(
+        agents,
+        [
+            "Envoy/HC",
+            "kube-probe/1.29",
+            &long[..64],
+            "odd \u{202e}\u{9b}"
+        ]
+    );
+    let listed = run(&daemon, "halist", &["--pollers"]).out;
+    assert!(listed.contains("127.0.0.1 kube-probe/1.29 "), "{listed}");
+    assert!(!listed.contains(['\u{202e}', '\u{9b}']), "{listed}");
+    // One that polls on does not stand for another that has been told nothing.
+    let args = ["--wait", "--min-pollers", "0", "--polls", "2"];
+    let end = ["--timeout", "1", "-r", "x", "web"];
+    let port = daemon.address.port().to_string();
+    let args = [&["-p", &port], &args[..], &end].concat();
+    let mut command = daemon.spool.command("hadown", &args);
+    let mut waiting = command.stderr(Stdio::piped()).spawn().unwrap();
+    wait_until(PATIENCE, "it ends", || {
+        poll("Envoy/HC");
+        waiting.try_wait().unwrap().is_some()
+    });
+    let ran = Ran::from(waiting.wait_with_output().unwrap());
+    ran.is_with(1, "", "127.0.0.1 kube-probe/1.29: ");
+    assert!(!ran.err.contains("\n  127.0.0.1 Envoy/HC"), "{}", ran.err);
+}

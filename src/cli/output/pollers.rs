@@ -62,6 +62,7 @@ mod tests {
             address: [10, 0, 0, 1].into(),
             node: Some(node.into()),
             server: Some("web/s1".into()),
+            user_agent: None,
             interval: Some(2.0),
             by_hand: false,
             polls: 5,

@@ -223,6 +223,7 @@ mod tests {
             address: [10, 0, 0, 1].into(),
             node: None,
             server: None,
+            user_agent: None,
             interval: Some(2.0),
             by_hand: false,
             polls: 9,

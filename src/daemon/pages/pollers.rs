@@ -217,6 +217,7 @@ mod tests {
             address: [10, 0, 0, 1].into(),
             node: None,
             server: None,
+            user_agent: None,
         };
         let stated = Stated {
             host: Some("10.9.9.9".into()),

@@ -11,6 +11,9 @@ use crate::ledger::{Stated, View};
 /// Longest name that is kept, in characters.
 const NAME_MAX: usize = 128;
 
+/// So much of a `User-Agent` tells pollers apart, in bytes.
+const USER_AGENT_MAX: usize = 64;
+
 /// Longest view in words, in bytes: numbers may have any zeros in front.
 const WORDS_MAX: usize = 64;
 
@@ -28,6 +31,8 @@ pub struct Said<'a> {
     pub node: Option<Box<str>>,
     /// Its backend and server.
     pub server: Option<Box<str>>,
+    /// The beginning of its `User-Agent`.
+    pub user_agent: Option<Box<str>>,
     /// What it says of itself.
     pub stated: Stated,
     /// Neither a stored result nor a probe under way will do: `Pragma: no-cache` (RFC 9111 section 5.4), in any case.
@@ -46,7 +51,7 @@ impl<'a> Said<'a> {
                 "x-haproxy-server-state" => said.server_state(bytes),
                 "x-nerve-check-ip" => nerve = nerve.or(Some(value.to_str().unwrap_or("?").trim())),
                 "pragma" => said.fresh |= bytes.trim_ascii().eq_ignore_ascii_case(b"no-cache"),
-                "user-agent" => said.stated.by_hand |= is_by_hand(bytes),
+                "user-agent" => said.user_agent(bytes),
                 _ => {}
             }
         }
@@ -74,6 +79,12 @@ impl<'a> Said<'a> {
                 None => self.view(part),
             }
         }
+    }
+
+    fn user_agent(&mut self, value: &[u8]) {
+        self.stated.by_hand |= is_by_hand(value);
+        let beginning = &value[..value.len().min(USER_AGENT_MAX)];
+        self.user_agent = kept(&String::from_utf8_lossy(beginning));
     }
 
     fn view(&mut self, words: &str) {
@@ -182,6 +193,19 @@ mod tests {
         let odd = Said::read(&odd);
         assert_eq!((odd.stated.weight, odd.stated.sessions), (None, None));
         assert_eq!((odd.node, odd.server), (None, None));
+    }
+
+    #[test]
+    fn a_user_agent_is_cut_to_64_bytes() {
+        for (value, kept) in [
+            ("Envoy/HC".to_owned(), Some("Envoy/HC".to_owned())),
+            (String::new(), None),
+            ("x".repeat(5000), Some("x".repeat(64))),
+        ] {
+            let header = ("user-agent".parse().unwrap(), value.parse().unwrap());
+            let headers: HeaderMap = [header].into_iter().collect();
+            assert_eq!(Said::read(&headers).user_agent.as_deref(), kept.as_deref());
+        }
     }
 
     #[test]

@@ -96,6 +96,7 @@ impl Poll {
             address,
             node: said.node,
             server: said.server,
+            user_agent: said.user_agent,
         };
         Self {
             poller: Arc::new(poller),

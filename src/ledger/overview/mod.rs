@@ -189,6 +189,9 @@ pub struct PollingRow {
     pub node: Option<String>,
     /// Backend and server.
     pub server: Option<String>,
+    /// What it calls itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub user_agent: Option<String>,
     /// Where it polls from.
     pub address: IpAddr,
     /// How often it polls, in seconds, once it polled twice.

@@ -155,6 +155,7 @@ pub(super) mod tests {
         PollingRow {
             node: None,
             server: None,
+            user_agent: None,
             address: [10, 0, 0, 1].into(),
             interval: Some(2.0),
             polls: run,

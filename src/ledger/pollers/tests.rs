@@ -18,6 +18,7 @@ fn poller(service: &str, node: &str) -> Arc<Poller> {
         address: address(node),
         node: Some(node.into()),
         server: Some("web/s1".into()),
+        user_agent: None,
     })
 }
 

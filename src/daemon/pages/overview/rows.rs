@@ -122,6 +122,7 @@ impl RowMaker<'_> {
             told_at: self.wall(row.told_at),
             node: row.node.map(|name| shown(&name, NAME_MAX)),
             server: row.server.map(|name| shown(&name, NAME_MAX)),
+            user_agent: row.user_agent.map(|name| shown(&name, NAME_MAX)),
             address: row.address,
             interval: row.interval.map(to_ms),
             polls: row.polls,
@@ -183,11 +184,10 @@ fn check_order(check: &CheckRow) -> (Rotation, &str, &str) {
     (check.state, &check.check, &check.ask)
 }
 
-fn poller_order(poller: &PollingRow) -> (bool, Option<&str>, Option<&str>, std::net::IpAddr) {
+fn poller_order(poller: &PollingRow) -> (bool, [Option<&str>; 3], std::net::IpAddr) {
     (
         !poller.polling,
-        poller.node.as_deref(),
-        poller.server.as_deref(),
+        [&poller.node, &poller.server, &poller.user_agent].map(Option::as_deref),
         poller.address,
     )
 }

@@ -292,7 +292,7 @@ function fillCheck(box, s, c) {
   each(box.querySelector('.facts'), facts(s, c, d), 'text', text => text[0][1], write);
   write(box.querySelector('.todo'), todo(s, c, d));
   box.querySelector('table').hidden = !c;
-  if (c) each(box.querySelector('tbody'), c.pollers, 'poller', p => [p.node, p.server, p.address], fillPoller);
+  if (c) each(box.querySelector('tbody'), c.pollers, 'poller', p => [p.node, p.server, p.address, p.user_agent], fillPoller);
 }
 
 // What the service's sentence has not said.
@@ -338,7 +338,7 @@ function fillPoller(row, p) {
   const from = p.sessions_at_close || 0;
   const bar = row.querySelector('progress');
   const sessions = p.sessions === null ? '–' : p.sessions + (from ? ' of ' + from + ' left' : '');
-  cell(0, label(p), p.node ? p.server || '' : p.server ? p.address : 'does not say what it sees');
+  cell(0, label(p), p.node ? p.server || '' : p.server ? p.address : (p.user_agent ? p.user_agent + ', ' : '') + 'does not say what it sees');
   cell(1, ...sees(p));
   cell(2, sessions, '');
   bar.hidden = !from;

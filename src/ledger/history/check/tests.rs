@@ -12,6 +12,7 @@ fn poller(service: &str, path: &str) -> Poller {
         address: [10, 0, 0, 1].into(),
         node: None,
         server: None,
+        user_agent: None,
     }
 }
 
