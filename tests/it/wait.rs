@@ -105,7 +105,7 @@ impl Site {
             .count()
     }
 
-    fn polls(&self) -> u64 {
+    pub fn polls(&self) -> u64 {
         let page = self.daemon.get("/pollers").json();
         page["pollers"]
             .as_array()
