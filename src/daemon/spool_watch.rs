@@ -11,7 +11,7 @@ use crate::ledger::history::{EventKind, HostEvent};
 use crate::ledger::overview::{self, DowntimeRow};
 use crate::names::text::shown;
 use crate::os::users;
-use crate::spool::{Downtime, Gate, Key, Listing, Mark, unix_now};
+use crate::spool::{Downtime, Gate, Key, Listing, unix_now};
 
 /// How long a spool that could not be read counts as unreadable after the last failure.
 pub(super) const SPOOL_TROUBLE: Duration = Duration::from_secs(10);
@@ -244,15 +244,8 @@ fn row(key: &Key, downtime: &Downtime, owner: Option<String>) -> DowntimeRow {
         file_owner: owner,
         since: downtime.creation,
         until: downtime.expiration,
-        mark: downtime.mark().map(mark_word),
+        mark: downtime.mark().map(|mark| mark.as_str().to_owned()),
         held: false,
-    }
-}
-
-fn mark_word(mark: Mark) -> String {
-    match mark {
-        Mark::Soft => "soft".to_owned(),
-        Mark::Drain => "drain".to_owned(),
     }
 }
 

@@ -78,6 +78,12 @@ impl AskedCheck {
         self.variant.as_deref().unwrap_or_default()
     }
 
+    /// Whether an agent is asked.
+    #[must_use]
+    pub fn is_agent(&self) -> bool {
+        self.face == Face::Agent
+    }
+
     /// Whether the spool alone is asked.
     #[must_use]
     pub fn is_spool(&self) -> bool {

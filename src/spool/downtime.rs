@@ -20,6 +20,20 @@ pub enum Mark {
     Soft,
     /// `"drain": true`: by weight 0 over the agent protocol, where the daemon owns the weights.
     Drain,
+    /// `"agent_only": true`: by agents alone, while checks say what they find.
+    AgentOnly,
+}
+
+impl Mark {
+    /// The key of the JSON object.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Soft => "soft",
+            Self::Drain => "drain",
+            Self::AgentOnly => "agent_only",
+        }
+    }
 }
 
 /// A downtime as it stands in a spool file.
@@ -85,18 +99,16 @@ impl Downtime {
         let set = |key: &str| self.extra.get(key) == Some(&Value::Bool(true));
         if set("soft") {
             Some(Mark::Soft)
+        } else if set("drain") {
+            Some(Mark::Drain)
         } else {
-            set("drain").then_some(Mark::Drain)
+            set("agent_only").then_some(Mark::AgentOnly)
         }
     }
 
     /// Sets how it is told.
     pub fn set_mark(&mut self, mark: Mark) {
-        let key = match mark {
-            Mark::Soft => "soft",
-            Mark::Drain => "drain",
-        };
-        self.extra.insert(key.into(), true.into());
+        self.extra.insert(mark.as_str().into(), true.into());
     }
 
     /// Cuts a reason of more than [`REASON_MAX`] bytes; gives whether it was cut.

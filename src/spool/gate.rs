@@ -48,19 +48,33 @@ impl Closed {
         }
     }
 
-    /// Whether the downtime only drains, where weights can tell that.
+    /// Whether the one who asks is told nothing of it but, as an agent, a weight.
     #[must_use]
-    pub fn is_drain(&self) -> bool {
-        self.downtime.mark() == Some(Mark::Drain)
-    }
-
-    fn rank(&self, weights: bool) -> DowntimeRank {
+    pub fn lets_pass(&self, asker: GateAsker) -> bool {
         match self.downtime.mark() {
-            Some(Mark::Drain) if weights => DowntimeRank::Drain,
-            Some(Mark::Soft) => DowntimeRank::Soft,
-            Some(Mark::Drain) | None => DowntimeRank::Usual,
+            Some(Mark::Drain) => asker.weights,
+            Some(Mark::AgentOnly) => !asker.agent,
+            Some(Mark::Soft) | None => false,
         }
     }
+
+    fn rank(&self, asker: GateAsker) -> DowntimeRank {
+        match self.downtime.mark() {
+            Some(Mark::AgentOnly) if !asker.agent => DowntimeRank::Untold,
+            Some(Mark::Drain) if asker.weights => DowntimeRank::Drain,
+            Some(Mark::Soft) => DowntimeRank::Soft,
+            Some(Mark::Drain | Mark::AgentOnly) | None => DowntimeRank::Usual,
+        }
+    }
+}
+
+/// Who asks the gate, as far as that decides which downtime counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct GateAsker {
+    /// The daemon tells agents weights.
+    pub weights: bool,
+    /// It is an agent that asks, and no check.
+    pub agent: bool,
 }
 
 /// What an entry is for a daemon.
@@ -78,6 +92,8 @@ pub enum EntrySeen {
 /// Which of several downtimes counts: the last of these. A weaker one must not hide a stronger one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum DowntimeRank {
+    /// Agents are told of it, and it is a check that asks.
+    Untold,
     /// It is told by the weights of the agent protocol.
     Drain,
     /// It is told by 404.
@@ -130,9 +146,9 @@ fn identity_of_listable(folder: &Path) -> io::Result<FolderId> {
 }
 
 /// The one that counts; of two equal ones the first.
-fn stronger(before: Option<Closed>, new: Closed, weights: bool) -> Closed {
+fn stronger(before: Option<Closed>, new: Closed, asker: GateAsker) -> Closed {
     match before {
-        Some(before) if before.rank(weights) >= new.rank(weights) => before,
+        Some(before) if before.rank(asker) >= new.rank(asker) => before,
         _ => new,
     }
 }
@@ -185,13 +201,13 @@ impl Gate {
     }
 
     /// The downtime that counts among those of `all` and of the entries of a service, which are its own and those of its
-    /// instances: one that is told as usual before a soft one, a soft one before one that weights tell, where they do;
-    /// among equals the first in their order.
+    /// instances: one that is told as usual before a soft one, a soft one before one that weights tell, where they do, and
+    /// that before one for agents, where a check asks; among equals the first in their order.
     pub fn closed(
         &self,
         service: &str,
         entries: &dyn Fn() -> Vec<String>,
-        weights: bool,
+        asker: GateAsker,
         now: Instant,
     ) -> Option<Closed> {
         let certain = self.names.certain(self.spool.root(), now);
@@ -213,10 +229,10 @@ impl Gate {
                 continue;
             };
             // None is stronger, so no further file needs to be read.
-            if closed.rank(weights) == DowntimeRank::Usual {
+            if closed.rank(asker) == DowntimeRank::Usual {
                 return Some(closed);
             }
-            strongest = Some(stronger(strongest, closed, weights));
+            strongest = Some(stronger(strongest, closed, asker));
         }
         strongest
     }

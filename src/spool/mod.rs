@@ -31,7 +31,7 @@ pub use crate::names::{ALL, Key, NameError, ServiceName, fits_url, parse_port};
 use crate::os::cause::cause_text;
 pub use downtime::{Downtime, Mark, REASON_MAX, unix_now, unix_seconds};
 pub use error::SpoolError;
-pub use gate::{Closed, EntrySeen, Gate};
+pub use gate::{Closed, EntrySeen, Gate, GateAsker};
 pub use network::network_file_system;
 use replace::Writer;
 

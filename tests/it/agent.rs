@@ -354,6 +354,55 @@ fn a_drain_without_weights_is_a_downtime_like_any_other() {
 }
 
 #[test]
+fn agents_alone_are_told_and_checks_stay_pure() {
+    let agent = Agent::start("");
+    let service = Upstream::answering("fine");
+    let lb = agent.balancer(&service, "agent-send \"web\\n\"");
+    let port = agent.daemon.address.port().to_string();
+    let run = |name: &str, words: &[&str]| agent.daemon.run(name, words);
+    let check = format!("/http/web/{}/", service.port());
+    agent.ten_more();
+    let words = ["-p", &port, "--agent-only", "-r", "new disk", "web"];
+    run("hadown", &words).is(0, "");
+    lb.wait_for("web", "s1", "DOWN (agent)");
+    agent.daemon.get(&check).is(200, "fine");
+    agent.daemon.get("/spool/web/80").is(200, "");
+    assert_eq!(agent.daemon.spool.json("web")["agent_only"], true);
+    let shown = "DOWN\tinf\tweb\tnew disk\n";
+    let note = "note: the downtime of 'web' is told to HAProxy's agents only";
+    run("hastatus", &["web"]).is_with(1, shown, note);
+    run("hashowdowned", &[]).is_with(0, shown, note);
+    let json = run("hastatus", &["-o", "json", "web"]).out;
+    assert!(json.contains(r#""mark":"agent_only""#), "{json}");
+    let overview = agent
+        .daemon
+        .get_with("/overview", &[("Host", "localhost")])
+        .json();
+    assert_eq!(overview["downtimes"][0]["mark"], "agent_only");
+    run("haup", &["-p", &port, "web"]).is(0, "");
+    agent.ten_more();
+    assert_ne!(lb.stat("web", "s1", "status"), "DOWN (agent)");
+    // Any other downtime beside it wins.
+    run("hadown", &words).is(0, "");
+    agent.daemon.spool.put("all", "");
+    assert_eq!(agent.daemon.get(&check).status, 503);
+}
+
+#[test]
+fn where_no_agent_asks_a_downtime_for_agents_says_so() {
+    let agent = Agent::start("");
+    let port = agent.daemon.address.port().to_string();
+    let ran = agent
+        .daemon
+        .run("hadown", &["-p", &port, "--agent-only", "-r", "x", "web"]);
+    ran.is_with(0, "", "note: no agent asks here");
+    let several = agent
+        .daemon
+        .run("hadown", &["--agent-only", "--drain", "web"]);
+    several.is_with(2, "", "not several");
+}
+
+#[test]
 fn where_file_descriptors_run_out_an_idle_connection_is_evicted_for_an_agent() {
     let setup = Setup::new()
         .limit_files("48")

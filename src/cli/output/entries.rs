@@ -4,7 +4,7 @@
 use serde::Serialize;
 
 use crate::cli::failure::{Failure, usage};
-use crate::spool::{Downtime, Key};
+use crate::spool::{Downtime, Key, Mark};
 
 /// How to print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,6 +88,8 @@ struct EntryJson<'a> {
     reason: Option<&'a str>,
     creation: Option<f64>,
     expiration: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    mark: Option<&'static str>,
 }
 
 fn json(entries: &[EntryState]) -> String {
@@ -116,6 +118,7 @@ fn object<'a>(entry: &'a EntryState) -> EntryJson<'a> {
         reason: reason.filter(|reason| !reason.is_empty()),
         creation: downtime.creation,
         expiration: downtime.expiration,
+        mark: downtime.mark().map(Mark::as_str),
         ..up
     }
 }

@@ -295,7 +295,7 @@ fn is_over(request: &SwitchRequest) -> bool {
     end.is_some_and(|end| end <= unix_now())
 }
 
-/// Tells where `--soft` or `--drain` does not do what its name says.
+/// Tells where `--soft`, `--drain` or `--agent-only` does not do what its name says.
 fn note_marks(call: &Call, request: &SwitchRequest, page: &PollersPage) {
     match request.mark {
         Some(Mark::Soft) => {
@@ -309,6 +309,11 @@ fn note_marks(call: &Call, request: &SwitchRequest, page: &PollersPage) {
         Some(Mark::Drain) if !page.agent_weights => call.note(
             "the daemon runs without agent_weights, so it answers 503 as for any other downtime",
         ),
+        Some(Mark::AgentOnly) => {
+            if let Some(sentence) = guard::nobody_for_agent_only(page) {
+                call.note(&sentence);
+            }
+        }
         _ => {}
     }
 }

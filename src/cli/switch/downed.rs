@@ -2,13 +2,13 @@
 
 use std::io::ErrorKind;
 
-use super::notes::note_missing_root;
+use super::notes::{note_agent_only, note_missing_root};
 use super::request::SwitchRequest;
 use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::output::entries::{self, EntryState};
+use crate::cli::output::entries::{self, EntryState, OutputFormat};
 use crate::spool::Listing;
 
 /// The row of the table.
@@ -36,6 +36,9 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     output::print(&entries::text(&entries, request.format))?;
     let root = request.spool.root().display();
     for (key, downtime) in &listing.downtimes {
+        if request.format != OutputFormat::Json {
+            note_agent_only(call, key, downtime);
+        }
         if let Some(what) = &downtime.odd_end {
             call.note(&format!("'{key}': {what}"));
         }

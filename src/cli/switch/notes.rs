@@ -9,7 +9,7 @@ use crate::cli::applet::Call;
 use crate::cli::output::times;
 use crate::cli::wait::polled::{Unpolled, unpolled};
 use crate::ledger::PollersPage;
-use crate::spool::{ALL, Downtime, Key, Spool};
+use crate::spool::{ALL, Downtime, Key, Mark, Spool};
 
 /// Says when a timed downtime ends, in a form for people.
 pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
@@ -20,6 +20,15 @@ pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
             call.note(&format!("the downtime of '{key}' ends at {end}"));
         }
         _ => {}
+    }
+}
+
+/// Says who is told, where not everybody is: the line looks like that of any downtime, as in the replaced tools.
+pub(super) fn note_agent_only(call: &Call, key: &Key, downtime: &Downtime) {
+    if downtime.mark() == Some(Mark::AgentOnly) {
+        call.note(&format!(
+            "the downtime of '{key}' is told to HAProxy's agents only; checks say what they find"
+        ));
     }
 }
 

@@ -84,6 +84,9 @@ pub(super) struct SwitchArgs {
     /// only set the weight to 0, by HAProxy's agent-check; needs agent_weights
     #[argh(switch)]
     pub(super) drain: bool,
+    /// tell HAProxy's agents alone that it is down, while checks say what they find
+    #[argh(switch)]
+    pub(super) agent_only: bool,
     /// refuse if it is already down
     #[argh(switch)]
     pub(super) if_up: bool,
@@ -101,7 +104,7 @@ impl Task {
         use Task::{Down, Downed, List, Status, Up};
         let users: &[Self] = match option {
             "--reason" | "--expiration" | "--for" | "--until" | "--soft" | "--drain"
-            | "--if-up" | "--drain-timeout" | "--grace" => &[Down],
+            | "--agent-only" | "--if-up" | "--drain-timeout" | "--grace" => &[Down],
             "--wait" | "--timeout" | "--polls" | "--min-pollers" | "--force" => &[Down, Up],
             "--when-healthy" => &[Up],
             "--service-port" | "--service-host" => &[Down, Up, Status, List],

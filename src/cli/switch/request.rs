@@ -160,8 +160,8 @@ fn only_for_down(args: &SwitchArgs) -> Option<&'static str> {
     if args.lasts.is_some() || args.until.is_some() {
         return Some("--for and --until say when a downtime ends: only hadown takes them");
     }
-    if args.soft || args.drain || args.if_up {
-        return Some("--soft, --drain and --if-up: only hadown takes them");
+    if args.soft || args.drain || args.agent_only || args.if_up {
+        return Some("--soft, --drain, --agent-only and --if-up: only hadown takes them");
     }
     None
 }
@@ -206,11 +206,15 @@ fn limits(args: &SwitchArgs) -> Result<WaitLimits, Failure> {
 }
 
 fn mark(args: &SwitchArgs) -> Result<Option<Mark>, Failure> {
-    match (args.soft, args.drain) {
-        (true, true) => Err(usage!("give either --soft or --drain")),
-        (true, false) => Ok(Some(Mark::Soft)),
-        (false, true) => Ok(Some(Mark::Drain)),
-        (false, false) => Ok(None),
+    match (args.soft, args.drain, args.agent_only) {
+        (false, false, false) => Ok(None),
+        (true, false, false) => Ok(Some(Mark::Soft)),
+        (false, true, false) => Ok(Some(Mark::Drain)),
+        (false, false, true) => Ok(Some(Mark::AgentOnly)),
+        (true, true, false) => Err(usage!("give either --soft or --drain")),
+        _ => Err(usage!(
+            "give one of --soft, --drain and --agent-only, not several"
+        )),
     }
 }
 

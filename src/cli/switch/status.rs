@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use super::notes::{GLANCE, note_end, note_missing_root};
+use super::notes::{GLANCE, note_agent_only, note_end, note_missing_root};
 use super::request::{Subject, SwitchRequest};
 use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
@@ -114,6 +114,7 @@ fn note_ends(call: &Call, entries: &[EntryState]) {
     for entry in entries {
         if let Some(downtime) = &entry.downtime {
             note_end(call, entry.key, downtime);
+            note_agent_only(call, entry.key, downtime);
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::{Failure, failed};
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::wait::{Unfinished, Waiter};
-use crate::spool::{ALL, Key, Mark, Spool};
+use crate::spool::{ALL, Key, Spool};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -105,9 +105,8 @@ fn holding(spool: &Spool, keys: &[Key]) -> Vec<String> {
         };
         let what = description(downtime, owner(spool, other));
         let mark = match downtime.mark() {
-            Some(Mark::Soft) => " (soft)",
-            Some(Mark::Drain) => " (drain)",
-            None => "",
+            Some(mark) => format!(" ({})", mark.as_str()),
+            None => String::new(),
         };
         let part = match covers(other, key) {
             true => "",

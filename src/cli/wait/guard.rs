@@ -117,6 +117,13 @@ pub(crate) fn agents_of_soft(page: &PollersPage) -> Option<&'static str> {
     })
 }
 
+/// Where no agent asks, a downtime for agents alone changes nothing.
+pub(crate) fn nobody_for_agent_only(page: &PollersPage) -> Option<String> {
+    let is_told = polling(page).any(PollerRow::is_agent);
+    let sentence = "no agent asks here, so --agent-only tells nobody; checks go on passing";
+    (!is_told).then(|| sentence.to_owned())
+}
+
 fn polling(page: &PollersPage) -> impl Iterator<Item = &PollerRow> {
     let now = page.now;
     let pollers = page.pollers.iter();

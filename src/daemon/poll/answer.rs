@@ -46,7 +46,7 @@ pub(crate) fn content(verdict: &Verdict) -> (StatusCode, Bytes) {
 fn down_status(downtime: &Downtime) -> StatusCode {
     match downtime.mark() {
         Some(Mark::Soft) => StatusCode::NOT_FOUND,
-        Some(Mark::Drain) | None => StatusCode::SERVICE_UNAVAILABLE,
+        Some(Mark::Drain | Mark::AgentOnly) | None => StatusCode::SERVICE_UNAVAILABLE,
     }
 }
 

@@ -11,7 +11,7 @@ use super::{Asked, Poll};
 use crate::check::Checker;
 use crate::ledger::Told;
 use crate::probe::Outcome;
-use crate::spool::{Closed, Gate};
+use crate::spool::{Closed, Gate, GateAsker};
 
 /// What a poll is told.
 #[derive(Debug)]
@@ -24,7 +24,7 @@ pub(crate) enum Verdict {
     Open {
         /// What the probe found, where one is asked for.
         outcome: Option<Arc<Outcome>>,
-        /// The downtime that is told by the agent's weights alone, if any.
+        /// The downtime that is told by agents alone, by their weights or by their words, if any.
         drain: Option<Closed>,
     },
 }
@@ -84,7 +84,7 @@ pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Chec
     }
 }
 
-/// What takes the poll down, as an error; else the downtime that is told by weights alone, if any.
+/// What takes the poll down, as an error; else the downtime that is told by agents alone, if any.
 fn downtime(
     poll: &Poll,
     live: &Live,
@@ -92,10 +92,13 @@ fn downtime(
     now: Instant,
     entries: &dyn Fn() -> Vec<String>,
 ) -> Result<Option<Closed>, Closed> {
-    let weights = live.config.daemon.agent_weights;
+    let asker = GateAsker {
+        weights: live.config.daemon.agent_weights,
+        agent: poll.poller.check.is_agent(),
+    };
     let service = poll.poller.service.as_str();
-    match gate.closed(service, entries, weights, now) {
-        Some(closed) if weights && closed.is_drain() => Ok(Some(closed)),
+    match gate.closed(service, entries, asker, now) {
+        Some(closed) if closed.lets_pass(asker) => Ok(Some(closed)),
         Some(closed) => Err(closed),
         None => Ok(None),
     }

@@ -97,7 +97,7 @@ pub struct DowntimeRow {
     pub since: Option<f64>,
     /// When it ends by itself.
     pub until: Option<f64>,
-    /// How it is told: `soft` or `drain`, where not plainly.
+    /// How it is told: `soft`, `drain` or `agent_only`, where not plainly.
     pub mark: Option<String>,
     /// The spool cannot be read, and this is what it said last.
     pub held: bool,

@@ -9,7 +9,11 @@ use super::*;
 
 fn ask(gate: &Gate, service: &str, entries: &[&str], weights: bool) -> Option<Closed> {
     let entries = || entries.iter().map(ToString::to_string).collect();
-    gate.closed(service, &entries, weights, Instant::now())
+    let asker = GateAsker {
+        weights,
+        agent: false,
+    };
+    gate.closed(service, &entries, asker, Instant::now())
 }
 
 /// What the gate says of the service `web`: the reason, and whether it is held.
@@ -61,6 +65,30 @@ fn a_soft_downtime_or_a_drain_never_hides_a_stronger_one() {
         let closed = ask(&gate, "web", &["web", "web:80"], weights).unwrap();
         assert_eq!(&*closed.entry, counts, "{all} {web} {web_80} {weights}");
     }
+}
+
+#[test]
+fn a_downtime_for_agents_hides_none_from_checks_and_is_a_usual_one_for_agents() {
+    let f = Fixture::new();
+    let gate = f.gate();
+    let soft = r#"{"reason": "r", "soft": true}"#;
+    f.put("all", r#"{"reason": "r", "agent_only": true}"#);
+    f.put("web", soft);
+    for (agent, counts) in [(false, "web"), (true, "all")] {
+        let asker = GateAsker {
+            weights: false,
+            agent,
+        };
+        let entries = || vec!["web".to_owned()];
+        let closed = gate.closed("web", &entries, asker, Instant::now()).unwrap();
+        assert_eq!((&*closed.entry, closed.lets_pass(asker)), (counts, false));
+    }
+    f.spool.up(&key("web")).unwrap();
+    let asker = GateAsker {
+        weights: false,
+        agent: false,
+    };
+    assert!(ask(&gate, "web", &[], false).unwrap().lets_pass(asker));
 }
 
 #[test]

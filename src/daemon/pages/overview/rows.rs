@@ -237,6 +237,7 @@ fn stated_host(record: &PollerRecord) -> Option<&str> {
 /// A weaker downtime does not hide a stronger one.
 fn weakness(row: &DowntimeRow, weights: bool) -> u8 {
     match row.mark.as_deref() {
+        Some("agent_only") => 3,
         Some("drain") if weights => 2,
         Some("soft") => 1,
         _ => 0,
