@@ -35,6 +35,7 @@ fn place(protocol: &Protocol, login: &Login) -> String {
 /// Warns where passwords go off this host in clear, or over TLS to whoever answers.
 pub(super) fn warn(config: &Config, fields: &Fields<'_>) {
     warn_at(fields, "login_to", to_places(&config.probe));
+    warn_at(fields, "services", to_places_of_services(&config.probe));
     warn_at(fields, "groups", to_groups(config));
 }
 
@@ -54,6 +55,34 @@ fn to_places(settings: &ProbeSettings) -> BTreeSet<String> {
             if is_meant(place, &login, settings) {
                 texts.extend(exposed(&login, &place.to_string()));
             }
+        }
+    }
+    texts
+}
+
+/// Where entries of `services` have places of their own.
+fn to_places_of_services(settings: &ProbeSettings) -> BTreeSet<String> {
+    let mut texts = BTreeSet::new();
+    for (name, entry) in &settings.services {
+        let own = entry.login_to.iter().flatten();
+        for place in own.filter(|place| !place.stays_here()) {
+            for text in exposed_of_service(settings, name, place) {
+                texts.insert(format!("{name}: {text}"));
+            }
+        }
+    }
+    texts
+}
+
+/// What is wrong with the logins of a service to one of its places.
+fn exposed_of_service(settings: &ProbeSettings, name: &str, place: &LoginTo) -> Vec<String> {
+    let mut texts = Vec::new();
+    for protocol in PROTOCOLS {
+        let Some(login) = (protocol.login)(settings, name) else {
+            continue;
+        };
+        if is_meant(place, &login, settings) {
+            texts.extend(exposed(&login, &place.to_string()));
         }
     }
     texts

@@ -101,6 +101,27 @@ fn passwords_that_go_off_this_host_unprotected_are_warned_about() {
 }
 
 #[test]
+fn a_services_own_places_are_warned_about_too() {
+    let own =
+        |more: &str| format!("{REDIS}services: {{cache: {{login_to: ['10.0.0.0/8:6379']{more}}}}}");
+    assert_eq!(
+        warned(&own("")),
+        [
+            "f:2: services: cache: redis_password goes to 10.0.0.0/8:6379 in clear; set redis_tls: true and tls_verify: true"
+        ]
+    );
+    let login = ", login: {username: u, password: sesame}";
+    assert!(warned(&own(login))[0].contains("cache: a password of services goes to 10."));
+    let verified = ", tls: {verify: true, ca_file: /etc/ssl/certs/ca-certificates.crt}";
+    for quiet in [", login: off", verified] {
+        assert_eq!(warned(&own(quiet)), [""; 0], "{quiet}");
+    }
+    // The global places are those of services without their own alone.
+    let here = format!("{REDIS}services: {{cache: {{login_to: [local]}}}}");
+    assert_eq!(warned(&here), [""; 0]);
+}
+
+#[test]
 fn passwords_that_stay_here_or_are_protected_are_not_warned_about() {
     for text in [
         format!("{REDIS}login_to: [local, 'local:7000', 127.0.0.0/8, '[::1]:1']"),
