@@ -113,3 +113,16 @@ fn a_daemon_that_hangs_is_given_up() {
     // The kernel accepts; nobody ever answers.
     run("halist", &["-p", &port]).is_with(1, "", "did not answer within 3 s");
 }
+
+#[test]
+fn the_table_has_ages_in_place_of_unix_times() {
+    let now = crate::support::unix_now();
+    let asked = now - 7200.5 * 2.0;
+    let body = format!(
+        r#"{{"seen_services": [["web", {{"code": 503, "remote_ip": "10.0.0.1", "ts": {asked}}}], ["api", null]]}}"#
+    );
+    let table = "SERVICE  ANSWER  AGO  FOR\napi\nweb      503     4 h  10.0.0.1\n";
+    list(&["-o", "table"], &ok(&body)).0.is(0, table);
+    let none = list(&["-o", "table"], &ok(r#"{"seen_services": []}"#)).0;
+    none.is_with(0, "", "nobody has polled lately");
+}

@@ -3,7 +3,8 @@
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
-use crate::support::{BINARY, Ran, Spool};
+use crate::support::terminal::Terminal;
+use crate::support::{BINARY, PATIENCE, Ran, Spool, wait_until};
 
 #[test]
 fn status_prints_a_line_for_each_service_and_exits_1_when_one_is_down() {
@@ -179,7 +180,7 @@ fn the_original_format_has_no_expiration() {
         .is(0, "DOWN\tweb\twhy\n");
     spool
         .run("hastatus", &["-o", "xml", "web"])
-        .is_with(2, "", "give tsv, uber or json");
+        .is_with(2, "", "give tsv, uber, json or table");
 }
 
 #[test]
@@ -304,4 +305,32 @@ fn no_text_of_others_steers_a_terminal() {
     let ran = spool.run("hastatus", &[service]);
     let shown = "web\\u202ebew\ta [2Jb 1mc\\u202ed\\u2066e f\n";
     assert!(ran.out.ends_with(shown), "{ran:?}");
+}
+
+#[test]
+fn people_on_a_terminal_see_who_took_down_what_until_when_and_pipes_get_lines() {
+    let spool = Spool::new();
+    let end = r#""creation": 1.0, "expiration": 4e9"#;
+    let text = format!(r#"{{"reason": "new\ndisk", "by": "alice", "soft": true, {end}}}"#);
+    spool.put("web:8080", text);
+    let root = spool.root();
+    let root = root.to_str().unwrap();
+    let args = ["downed", "--spool-root", root];
+    let mut terminal = Terminal::run(&args);
+    assert_eq!(terminal.ended(), Some(0));
+    let says = "DOWN   web:8080  1970-01-01 00:00  2096-10-02 07:06  alice  soft     new disk";
+    wait_until(PATIENCE, "the table", || terminal.output().contains(says));
+    let heads = "STATE  SERVICE   SINCE             UNTIL             BY     TOLD AS  REASON";
+    assert!(terminal.output().contains(heads), "{}", terminal.output());
+    let lines = "DOWN\t4000000000.000000\tweb::8080\tnew disk\n";
+    spool.run("hashowdowned", &[]).is(0, lines);
+    let json = spool.run("hashowdowned", &["-o", "json"]).out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(
+        (&json[0]["by"], &json[0]["mark"]),
+        (&"alice".into(), &"soft".into())
+    );
+    std::fs::remove_file(spool.path("web:8080")).unwrap();
+    let empty = spool.run("hashowdowned", &["-o", "table"]);
+    empty.is_with(0, "", "note: nothing is down");
 }

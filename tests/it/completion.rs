@@ -112,7 +112,10 @@ fn services_come_from_the_daemon_and_from_the_spool() {
 fn values_of_options_complete() {
     let spool = Spool::new();
     fs::create_dir(spool.path("folder")).unwrap();
-    assert_eq!(offers(&spool, "hastatus -o "), ["json", "tsv", "uber"]);
+    assert_eq!(
+        offers(&spool, "hastatus -o "),
+        ["json", "table", "tsv", "uber"]
+    );
     assert_eq!(
         offers(&spool, "haup --action st"),
         ["status", "status_downed"]

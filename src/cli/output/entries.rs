@@ -4,6 +4,9 @@
 use serde::Serialize;
 
 use crate::cli::failure::{Failure, usage};
+use crate::cli::output::table::{table, width};
+use crate::cli::output::times;
+use crate::names::text::one_line;
 use crate::spool::{Downtime, Key, Mark};
 
 /// How to print.
@@ -15,6 +18,8 @@ pub(crate) enum OutputFormat {
     Uber,
     /// An array of objects.
     Json,
+    /// Columns for people.
+    Table,
 }
 
 impl OutputFormat {
@@ -24,8 +29,9 @@ impl OutputFormat {
             "tsv" => Ok(Self::Tsv),
             "uber" => Ok(Self::Uber),
             "json" => Ok(Self::Json),
+            "table" => Ok(Self::Table),
             _ => Err(usage!(
-                "-o: {text:?} is not a format; give tsv, uber or json"
+                "-o: {text:?} is not a format; give tsv, uber, json or table"
             )),
         }
     }
@@ -41,6 +47,8 @@ pub(crate) struct EntryState<'a> {
     pub(crate) names_port: bool,
     /// `None` is up.
     pub(crate) downtime: Option<Downtime>,
+    /// Whose file it is, where that is asked for.
+    pub(crate) owner: Option<String>,
 }
 
 /// The entries as text.
@@ -49,6 +57,7 @@ pub(crate) fn text(entries: &[EntryState], format: OutputFormat) -> String {
         OutputFormat::Tsv => entries.iter().map(tsv).collect(),
         OutputFormat::Uber => entries.iter().map(uber).collect(),
         OutputFormat::Json => json(entries),
+        OutputFormat::Table => for_people(entries),
     }
 }
 
@@ -79,6 +88,42 @@ fn uber(entry: &EntryState) -> String {
     }
 }
 
+const HEADS: [&str; 7] = [
+    "STATE", "SERVICE", "SINCE", "UNTIL", "BY", "TOLD AS", "REASON",
+];
+
+fn for_people(entries: &[EntryState]) -> String {
+    let rows: Vec<_> = entries.iter().map(cells).collect();
+    table(HEADS, &rows, width())
+}
+
+fn cells(entry: &EntryState) -> [String; 7] {
+    let service = entry.key.to_string();
+    let Some(downtime) = &entry.downtime else {
+        let mut up = <[String; 7]>::default();
+        up[0].push_str("UP");
+        up[1] = service;
+        return up;
+    };
+    let by = downtime.by().or(entry.owner.as_deref()).unwrap_or_default();
+    [
+        "DOWN".to_owned(),
+        service,
+        moment(downtime.creation, "?"),
+        moment(downtime.expiration, "lifted"),
+        one_line(by),
+        downtime.mark().map_or("503", Mark::as_str).to_owned(),
+        downtime.one_line(),
+    ]
+}
+
+fn moment(unix: Option<f64>, unknown: &str) -> String {
+    match unix {
+        Some(unix) => times::brief(unix),
+        None => unknown.to_owned(),
+    }
+}
+
 #[derive(Default, Serialize)]
 struct EntryJson<'a> {
     service: &'a str,
@@ -88,6 +133,8 @@ struct EntryJson<'a> {
     reason: Option<&'a str>,
     creation: Option<f64>,
     expiration: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mark: Option<&'static str>,
 }
@@ -118,6 +165,7 @@ fn object<'a>(entry: &'a EntryState) -> EntryJson<'a> {
         reason: reason.filter(|reason| !reason.is_empty()),
         creation: downtime.creation,
         expiration: downtime.expiration,
+        by: downtime.by(),
         mark: downtime.mark().map(Mark::as_str),
         ..up
     }

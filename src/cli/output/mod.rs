@@ -4,6 +4,7 @@ pub(crate) mod downtimes;
 pub(crate) mod entries;
 pub(crate) mod pollers;
 pub(crate) mod screen;
+pub(crate) mod table;
 pub(crate) mod warnings;
 
 use std::io::{self, ErrorKind, Write as _};

@@ -7,8 +7,8 @@ use super::request::SwitchRequest;
 use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::Failure;
-use crate::cli::output;
 use crate::cli::output::entries::{self, EntryState, OutputFormat};
+use crate::cli::output::{self, downtimes};
 use crate::spool::Listing;
 
 /// The row of the table.
@@ -31,9 +31,23 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
             host: key.host(),
             names_port: true,
             downtime: Some(downtime.clone()),
+            owner: downtimes::owner(&request.spool, key),
         });
     }
-    output::print(&entries::text(&entries, request.format))?;
+    if entries.is_empty() && request.format == OutputFormat::Table {
+        call.note("nothing is down");
+    } else {
+        print(&entries, request)?;
+    }
+    tell_odd(call, request, &listing);
+    Ok(0)
+}
+
+fn print(entries: &[EntryState], request: &SwitchRequest) -> Result<(), Failure> {
+    output::print(&entries::text(entries, request.format))
+}
+
+fn tell_odd(call: &Call, request: &SwitchRequest, listing: &Listing) {
     let root = request.spool.root().display();
     for (key, downtime) in &listing.downtimes {
         if request.format != OutputFormat::Json {
@@ -48,7 +62,6 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
             "{name:?} in {root} cannot be read as a downtime: {why}"
         ));
     }
-    Ok(0)
 }
 
 fn listing(call: &Call, request: &SwitchRequest) -> Result<Listing, Failure> {

@@ -15,8 +15,10 @@ use crate::cli::client::{ANSWER_TIME, DaemonClient};
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
+use crate::cli::output::pollers::age;
+use crate::cli::output::table::{table, width};
 use crate::names::text::one_line;
-use crate::spool::ALL;
+use crate::spool::{ALL, unix_now};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -36,11 +38,42 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         print_json(&body)?;
         return Ok(0);
     }
+    if request.format == OutputFormat::Table {
+        print_table(call, &services)?;
+        note_ends(call, request, &services);
+        return Ok(0);
+    }
     let mut lines: Vec<String> = services.iter().map(line).collect();
     lines.sort();
     output::print(&lines.concat())?;
     note_ends(call, request, &services);
     Ok(0)
+}
+
+/// The services by name, each with its last answer, how long ago that was, and who asked.
+fn print_table(call: &Call, services: &[Value]) -> Result<(), Failure> {
+    if services.is_empty() {
+        call.note("nobody has polled lately");
+        return Ok(());
+    }
+    let mut rows: Vec<_> = services.iter().map(cells).collect();
+    rows.sort();
+    let heads = ["SERVICE", "ANSWER", "AGO", "FOR"];
+    output::print(&table(heads, &rows, width()))
+}
+
+fn cells(seen: &Value) -> [String; 4] {
+    let name = one_line(service_name(seen).unwrap_or("?"));
+    let last = seen.get(1).unwrap_or(&Value::Null);
+    let code = last["code"].as_u64().map(|code| code.to_string());
+    let ago = last["ts"].as_f64().map(|at| age(unix_now() - at));
+    let asker = last["remote_ip"].as_str().map(one_line);
+    [
+        name,
+        code.unwrap_or_default(),
+        ago.unwrap_or_default(),
+        asker.unwrap_or_default(),
+    ]
 }
 
 fn print_json(body: &[u8]) -> Result<(), Failure> {

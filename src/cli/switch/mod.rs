@@ -55,6 +55,11 @@ impl Task {
         }
     }
 
+    /// Whether people on a terminal get a table. The lines of `hastatus` are the same everywhere: people know them by heart.
+    fn has_table(self) -> bool {
+        matches!(self, Self::Downed | Self::List)
+    }
+
     fn takes_services(self) -> bool {
         matches!(self, Self::Up | Self::Down | Self::Status)
     }

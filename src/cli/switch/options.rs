@@ -50,7 +50,7 @@ pub(super) struct SwitchArgs {
     /// port of the daemon on this host (default 3333)
     #[argh(option, short = 'p')]
     pub(super) port: Option<String>,
-    /// tsv, uber or json (default tsv)
+    /// tsv, uber, json or table (default tsv; hashowdowned, halist: on a terminal table)
     #[argh(option, short = 'o', arg_name = "format")]
     pub(super) output: Option<String>,
     /// wait until every load balancer has acted; hadown --wait=drained also until its sessions have

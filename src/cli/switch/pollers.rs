@@ -19,7 +19,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     }
     let text = match request.format {
         OutputFormat::Json => json(&page),
-        OutputFormat::Tsv | OutputFormat::Uber => text(&page),
+        OutputFormat::Tsv | OutputFormat::Uber | OutputFormat::Table => text(&page),
     };
     output::print(&text)?;
     Ok(0)
@@ -33,7 +33,10 @@ fn json(page: &PollersPage) -> String {
 
 fn text(page: &PollersPage) -> String {
     let mut text = String::new();
-    for row in &page.pollers {
+    let mut rows: Vec<&PollerRow> = page.pollers.iter().collect();
+    // Those that still poll are what matters, and others may be many.
+    rows.sort_by_key(|row| !row.is_polling(page.now));
+    for row in rows {
         let line = line(row, &page.pollers, page.now);
         text.push_str(&format!("{}\t{line}\n", row.service));
     }

@@ -10,6 +10,7 @@ use crate::cli::args::values::{self, not_a_service, number};
 use crate::cli::client::{self, ANSWER_TIME, DaemonClient, DaemonError};
 use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::output::entries::OutputFormat;
+use crate::cli::output::table;
 use crate::cli::wait::Waiter;
 use crate::cli::wait::acted::Goal;
 use crate::cli::wait::limits::{LimitWords, WaitLimits};
@@ -102,7 +103,7 @@ pub(super) fn read(args: SwitchArgs, task: Task) -> Result<SwitchRequest, Failur
         until_time: args.until.clone().filter(|until| !until.contains('-')),
         subjects: subjects(&args, task)?,
         client: DaemonClient { port },
-        format: format(&args)?,
+        format: format(&args, task)?,
         wait: goal(&args, task)?,
         limits: limits(&args)?,
         when_healthy: when_healthy(&args)?,
@@ -114,9 +115,10 @@ pub(super) fn read(args: SwitchArgs, task: Task) -> Result<SwitchRequest, Failur
     })
 }
 
-fn format(args: &SwitchArgs) -> Result<OutputFormat, Failure> {
+fn format(args: &SwitchArgs, task: Task) -> Result<OutputFormat, Failure> {
     match &args.output {
         Some(text) => OutputFormat::parse(text),
+        None if task.has_table() && table::is_for_people() => Ok(OutputFormat::Table),
         None => Ok(OutputFormat::Tsv),
     }
 }

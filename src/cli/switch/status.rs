@@ -103,6 +103,7 @@ fn read(request: &SwitchRequest) -> (Vec<EntryState<'_>>, Vec<Failure>) {
                 host,
                 names_port: subject.names_port,
                 downtime,
+                owner: None,
             }),
             Err(e) => failures.push(Failure::failed(e)),
         }

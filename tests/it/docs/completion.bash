@@ -34,7 +34,7 @@ _hacheck_value() {
         file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         folder) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
         action) _hacheck_offer up down status status_downed list ;;
-        format) _hacheck_offer tsv uber json ;;
+        format) _hacheck_offer tsv uber json table ;;
     esac
 }
 
