@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hacheck::net::Host;
-use hacheck::probe::{self, Asker, Context, Headers, PROTOCOLS, Capacity, Secret, ProbeSettings, Target, Trace};
+use hacheck::probe::{self, Asker, Context, Headers, PROTOCOLS, Capacity, Secret, ProbeSettings, Service, Target, Trace};
 use hacheck::net::LocalAddresses;
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -36,8 +36,12 @@ fn bench() -> Bench {
     let listener = UnixListener::bind(&path).unwrap();
     drop(_entered);
     let secret = || Some(Secret::new("s3cret".into()));
+    let web = Service {
+        socket: Some(path),
+        ..Service::default()
+    };
     let settings = ProbeSettings {
-        sockets: [("web".to_owned(), path)].into(),
+        services: [("web".to_owned(), web)].into(),
         healthcheck_timeout: Duration::from_millis(300),
         redis_password: secret(),
         mysql_username: Some("user".into()),
