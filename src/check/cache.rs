@@ -61,13 +61,18 @@ pub struct RunningProbe(watch::Receiver<Option<Arc<Outcome>>>);
 impl RunningProbe {
     /// Waits for the outcome.
     pub async fn outcome(mut self) -> Arc<Outcome> {
-        match self.0.wait_for(Option::is_some).await.map(|o| o.clone()) {
-            Ok(Some(outcome)) => outcome,
-            _ => Arc::new(Outcome::unavailable(
-                "the check was broken off: hacheck is shutting down",
-            )),
-        }
+        let delivered = match self.0.wait_for(Option::is_some).await {
+            Ok(outcome) => outcome.clone(),
+            // The ticket went with the runtime.
+            Err(_) => None,
+        };
+        delivered.unwrap_or_else(shutting_down)
     }
+}
+
+fn shutting_down() -> Arc<Outcome> {
+    let why = "the check was broken off: hacheck is shutting down";
+    Arc::new(Outcome::unavailable(why))
 }
 
 /// The duty to deliver an outcome. A probe that panics drops it, and everyone who waits gets a failure.
@@ -160,6 +165,15 @@ impl CacheEntry {
         self.running.is_empty() && self.result.is_none()
     }
 
+    fn running(&mut self, number: u64) -> Option<&mut Running> {
+        let mut all = self.running.iter_mut();
+        all.find(|running| running.number == number)
+    }
+
+    fn take_off(&mut self, number: u64) {
+        self.running.retain(|running| running.number != number);
+    }
+
     /// The probe that will do.
     fn usable(&self, wanted: Wanted) -> Option<&RunningProbe> {
         let mut running = self.running.iter().filter(|r| r.rank >= wanted.rank);
@@ -232,19 +246,9 @@ impl Cache {
             return found;
         }
         inner.counts.misses += 1;
-        inner.counts.sets += 1;
-        let number = inner.next;
-        inner.next += 1;
         let (sender, receiver) = watch::channel(None);
         let running = RunningProbe(receiver);
-        let entry = inner.entries.entry(key.clone()).or_default();
-        let before = entry.last(wanted.rank).cloned();
-        entry.running.push(Running {
-            number,
-            rank: wanted.rank,
-            has_begun: before.is_none(),
-            probe: running.clone(),
-        });
+        let (number, before) = inner.begin(key, wanted.rank, &running);
         let ticket = Ticket {
             cache: Arc::clone(self),
             key: key.clone(),
@@ -276,57 +280,76 @@ impl Cache {
 
 impl Inner {
     fn usable(&mut self, key: &CacheKey, wanted: Wanted, now: Instant) -> Option<Lookup> {
-        let entry = self.entries.get_mut(key)?;
-        if let Some(stored) = &entry.result {
-            if !wanted.fresh && stored.counts(now) {
-                return Some(Lookup::Stored(Arc::clone(&stored.outcome)));
-            }
-            self.counts.expirations += 1;
-            self.bytes -= stored.bytes;
-            entry.result = None;
+        if let Some(outcome) = self.stored(key, wanted, now) {
+            return Some(Lookup::Stored(outcome));
         }
-        let running = entry.usable(wanted)?;
+        let running = self.entries.get(key)?.usable(wanted)?;
         Some(Lookup::Running(running.clone()))
+    }
+
+    /// The stored result. One that will not do goes at once: a new one is on its way.
+    fn stored(&mut self, key: &CacheKey, wanted: Wanted, now: Instant) -> Option<Arc<Outcome>> {
+        let entry = self.entries.get_mut(key)?;
+        let stored = entry.result.as_ref()?;
+        if !wanted.fresh && stored.counts(now) {
+            return Some(Arc::clone(&stored.outcome));
+        }
+        self.counts.expirations += 1;
+        self.bytes -= stored.bytes;
+        entry.result = None;
+        None
+    }
+
+    /// Enters a new probe. Gives its number, and the probe that must be over before it begins.
+    fn begin(
+        &mut self,
+        key: &CacheKey,
+        rank: Rank,
+        probe: &RunningProbe,
+    ) -> (u64, Option<RunningProbe>) {
+        self.counts.sets += 1;
+        let number = self.next;
+        self.next += 1;
+        let entry = self.entries.entry(key.clone()).or_default();
+        let before = entry.last(rank).cloned();
+        entry.running.push(Running {
+            number,
+            rank,
+            has_begun: before.is_none(),
+            probe: probe.clone(),
+        });
+        (number, before)
     }
 
     /// It is the turn of a probe: who wants a fresh result joins it no more.
     fn begins(&mut self, key: &CacheKey, number: u64) {
-        let entry = self.entries.get_mut(key);
-        let running = entry.map(|e| e.running.iter_mut());
-        if let Some(running) = running.and_then(|mut r| r.find(|r| r.number == number)) {
+        if let Some(entry) = self.entries.get_mut(key)
+            && let Some(running) = entry.running(number)
+        {
             running.has_begun = true;
         }
     }
 
     /// Takes a probe off that leaves no result.
     fn ended(&mut self, key: &CacheKey, number: u64) {
-        let Some(entry) = self.entries.get_mut(key) else {
-            return;
-        };
-        entry.running.retain(|running| running.number != number);
-        if entry.is_empty() {
-            self.entries.remove(key);
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.take_off(number);
+            self.remove_if_empty(key);
         }
     }
 
     fn store(&mut self, key: &CacheKey, number: u64, outcome: &Arc<Outcome>) {
+        // It says nothing of the target, so the next request is to find out.
         if outcome.overload {
             return self.ended(key, number);
         }
+        let result = self.result(key, number, outcome);
         let entry = self.entries.entry(key.clone()).or_default();
-        entry.running.retain(|running| running.number != number);
+        entry.take_off(number);
         // A probe that began later, and ended earlier, knows better.
         if entry.result.as_ref().is_some_and(|r| r.number > number) {
             return;
         }
-        let overhead = size_of::<CacheEntry>() + size_of::<StoredResult>();
-        let time = self.settings.cache_time;
-        let result = StoredResult {
-            number,
-            outcome: Arc::clone(outcome),
-            until: time.and_then(|time| Instant::now().checked_add(time)),
-            bytes: key.bytes() + outcome.body.len() + overhead,
-        };
         self.bytes += result.bytes;
         if let Some(old) = entry.result.replace(result) {
             self.bytes -= old.bytes;
@@ -335,43 +358,60 @@ impl Inner {
         self.make_room();
     }
 
+    fn result(&self, key: &CacheKey, number: u64, outcome: &Arc<Outcome>) -> StoredResult {
+        let time = self.settings.cache_time;
+        let overhead = size_of::<CacheEntry>() + size_of::<StoredResult>();
+        StoredResult {
+            number,
+            outcome: Arc::clone(outcome),
+            until: time.and_then(|time| Instant::now().checked_add(time)),
+            bytes: key.bytes() + outcome.body.len() + overhead,
+        }
+    }
+
     /// Drops what was stored first until all limits hold.
     fn make_room(&mut self) {
         let now = Instant::now();
-        while let Some((key, number)) = self.order.front() {
-            let result = self.entries.get(key).and_then(|e| e.result.as_ref());
-            let current = result.filter(|result| result.number == *number);
-            if current.is_some() && !self.is_over() {
+        while !self.order.is_empty() {
+            let oldest = self.oldest();
+            if oldest.is_some() && !self.is_over() {
                 break;
             }
-            let counts = current.is_some_and(|result| result.counts(now));
+            let counts = oldest.is_some_and(|result| result.counts(now));
             self.counts.evictions += u64::from(counts);
-            let Some((key, number)) = self.order.pop_front() else {
-                break;
-            };
-            self.remove(&key, number);
+            self.drop_oldest();
         }
     }
 
     /// Takes results out that have expired, the first ones; none when there are no more.
     fn take_expired(&mut self, now: Instant) -> Vec<Arc<Outcome>> {
         let mut taken = Vec::new();
-        while taken.len() < EXPIRED_AT_ONCE
-            && let Some((key, number)) = self.order.front()
-        {
-            let result = self.entries.get(key).and_then(|e| e.result.as_ref());
-            let current = result.filter(|result| result.number == *number);
-            if current.is_some_and(|result| result.counts(now)) {
+        while taken.len() < EXPIRED_AT_ONCE && !self.order.is_empty() {
+            let oldest = self.oldest();
+            if oldest.is_some_and(|result| result.counts(now)) {
                 break;
             }
-            self.counts.expirations += u64::from(current.is_some());
-            taken.extend(current.map(|result| Arc::clone(&result.outcome)));
-            let Some((key, number)) = self.order.pop_front() else {
-                break;
-            };
-            self.remove(&key, number);
+            if let Some(expired) = oldest {
+                taken.push(Arc::clone(&expired.outcome));
+                self.counts.expirations += 1;
+            }
+            self.drop_oldest();
         }
         taken
+    }
+
+    /// The result that was stored first, if it is still there.
+    fn oldest(&self) -> Option<&StoredResult> {
+        let (key, number) = self.order.front()?;
+        let stored = self.entries.get(key)?.result.as_ref()?;
+        // A newer one of the same key has a place of its own.
+        (stored.number == *number).then_some(stored)
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((key, number)) = self.order.pop_front() {
+            self.remove(&key, number);
+        }
     }
 
     fn is_over(&self) -> bool {
@@ -394,7 +434,11 @@ impl Inner {
         if let Some(stored) = entry.result.take_if(|r| r.number == number) {
             self.bytes -= stored.bytes;
         }
-        if entry.is_empty() {
+        self.remove_if_empty(key);
+    }
+
+    fn remove_if_empty(&mut self, key: &CacheKey) {
+        if self.entries.get(key).is_some_and(CacheEntry::is_empty) {
             self.entries.remove(key);
         }
     }

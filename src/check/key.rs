@@ -6,7 +6,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::sync::Arc;
 
-use hyper::header::{HOST, HeaderValue};
+use hyper::header::{HOST, HeaderName, HeaderValue};
 
 use crate::net::Host;
 use crate::probe::{Check, Context, Outcome, Request, Target};
@@ -41,36 +41,46 @@ impl CacheKey {
     /// # Errors
     /// The answer, where the check makes no sense.
     pub fn of(check: &Check, context: &Context) -> Result<Self, Outcome> {
-        let target = &*check.target;
-        let request = match check.protocol.request {
-            Request::Ignored => None,
-            Request::Segment => Some(target.segment().into()),
-            Request::Path => Some(target.bare_path().into()),
-            Request::Options(read) => {
-                let options = read(target.query())
-                    .map_err(|e| Outcome::bad_request(format!("{}: {e}", check.protocol.name)))?;
-                Some(options.into())
-            }
-            Request::Whole => Some(request(target)),
+        let (host, port) = place(check);
+        let parts = Parts {
+            protocol: check.protocol.name,
+            host,
+            port,
+            service: service(check, context),
+            request: request(check)?,
         };
-        Ok(key(check, context, request))
+        Ok(Self(Arc::new(parts)))
     }
 }
 
-fn key(check: &Check, context: &Context, request: Option<Box<str>>) -> CacheKey {
+/// What is asked, as far as the protocol uses it.
+fn request(check: &Check) -> Result<Option<Box<str>>, Outcome> {
     let target = &*check.target;
-    // Nothing of a request but the name decides what a group is.
-    let (host, port) = match check.is_group() {
+    let request = match check.protocol.request {
+        Request::Ignored => return Ok(None),
+        Request::Segment => target.segment().into(),
+        Request::Path => target.bare_path().into(),
+        Request::Options(read) => match read(target.query()) {
+            Ok(options) => options.into(),
+            Err(e) => {
+                return Err(Outcome::bad_request(format!(
+                    "{}: {e}",
+                    check.protocol.name
+                )));
+            }
+        },
+        Request::Whole => whole(target),
+    };
+    Ok(Some(request))
+}
+
+fn place(check: &Check) -> (Host, u16) {
+    let target = &*check.target;
+    match check.is_group() {
+        // Nothing of a request but the name decides what a group is.
         true => (Host::Local, 0),
         false => (target.host.clone(), target.port),
-    };
-    CacheKey(Arc::new(Parts {
-        protocol: check.protocol.name,
-        host,
-        port,
-        service: service(check, context),
-        request,
-    }))
+    }
 }
 
 /// The service, where it decides the result.
@@ -89,18 +99,22 @@ fn service(check: &Check, context: &Context) -> Option<Arc<str>> {
 }
 
 /// Path, query string and copied headers as one text; a `Host` only where it names a virtual host.
-fn request(target: &Target) -> Box<str> {
+fn whole(target: &Target) -> Box<str> {
     let mut text = String::from(&*target.path);
     for (name, value) in target.headers.iter() {
-        if *name == HOST && !names_virtual_host(value) {
-            continue;
+        if *name != HOST || names_virtual_host(value) {
+            push_header(&mut text, name, value);
         }
-        text.push('\n');
-        text.push_str(name.as_str());
-        text.push(':');
-        text.extend(value.as_bytes().iter().map(|b| char::from(*b)));
     }
     text.into_boxed_str()
+}
+
+fn push_header(text: &mut String, name: &HeaderName, value: &HeaderValue) {
+    // Neither a path nor a header can hold a line feed, so that no two requests make the same text.
+    text.push('\n');
+    text.push_str(name.as_str());
+    text.push(':');
+    text.extend(value.as_bytes().iter().map(|b| char::from(*b)));
 }
 
 /// Whether a `Host` asks for a certain site. A balancer that was not told one sends the address that it connects to,
@@ -109,14 +123,17 @@ fn names_virtual_host(host: &HeaderValue) -> bool {
     let Ok(host) = host.to_str() else { return true };
     let (name, port) = host.split_once(':').unwrap_or((host, ""));
     if port.bytes().all(|b| b.is_ascii_digit()) {
-        return !(name.is_empty() || name.parse::<Ipv4Addr>().is_ok());
+        return !name.is_empty() && name.parse::<Ipv4Addr>().is_err();
     }
     // More than one colon: nothing but an address of IPv6 has these.
-    let bare = host
-        .strip_prefix('[')
-        .and_then(|h| h.strip_suffix(']'))
-        .unwrap_or(host);
-    bare.parse::<Ipv6Addr>().is_err() && host.parse::<SocketAddrV6>().is_err()
+    !is_ipv6(host)
+}
+
+/// Whether it is an address of IPv6: bare, in brackets, or with a port behind these.
+fn is_ipv6(host: &str) -> bool {
+    let inner = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    let bare = inner.unwrap_or(host);
+    bare.parse::<Ipv6Addr>().is_ok() || host.parse::<SocketAddrV6>().is_ok()
 }
 
 #[cfg(test)]

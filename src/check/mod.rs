@@ -112,22 +112,24 @@ impl Checker {
                 running
             }
         };
-        match asker.rank() {
-            Rank::Stranger => Ok(self.wait(running, context.probes.max_waiting()).await),
-            Rank::Established | Rank::Configuration => Ok(running.outcome().await),
+        let most = context.probes.max_waiting();
+        Ok(self.wait(running, asker.rank(), most).await)
+    }
+
+    /// Waits for a probe; a stranger only as one of the requests that wait at most.
+    async fn wait(&self, running: RunningProbe, rank: Rank, most: usize) -> Arc<Outcome> {
+        match rank {
+            Rank::Stranger => self.wait_in_place(running, most).await,
+            Rank::Established | Rank::Configuration => running.outcome().await,
         }
     }
 
-    /// Waits for a probe, as one of the requests that wait at most.
-    async fn wait(&self, running: RunningProbe, most: usize) -> Arc<Outcome> {
+    async fn wait_in_place(&self, running: RunningProbe, most: usize) -> Arc<Outcome> {
         let mut place = self.waiting.begin(most);
         tokio::select! {
             biased;
             outcome = running.outcome() => outcome,
-            () = place.lost() => {
-                let text = format!("{most} requests wait for their checks, and this one did so for longest (max_waiting)");
-                Arc::new(Outcome::overload(text))
-            }
+            () = place.lost() => waited_longest(most),
         }
     }
 
@@ -141,10 +143,7 @@ impl Checker {
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
             ticket.turn().await;
-            let trace = Trace::start(self.traces);
-            let outcome = group::run_check(asker, &self, &check, &context, &trace).await;
-            let outcome = outcome.found_by(&trace);
-            (self.observer)(&check, &outcome, &trace);
+            let outcome = self.observed(asker, &check, &context).await;
             if check.is_group() {
                 // Its checks are kept; kept twice, they would be twice as old.
                 ticket.share(outcome);
@@ -153,6 +152,22 @@ impl Checker {
             }
         })
     }
+
+    /// Runs a check, and tells the observer of it.
+    async fn observed(&self, asker: Asker, check: &Check, context: &Arc<CheckContext>) -> Outcome {
+        let trace = Trace::start(self.traces);
+        let outcome = group::run_check(asker, self, check, context, &trace).await;
+        let outcome = outcome.found_by(&trace);
+        (self.observer)(check, &outcome, &trace);
+        outcome
+    }
+}
+
+fn waited_longest(most: usize) -> Arc<Outcome> {
+    let text = format!(
+        "{most} requests wait for their checks, and this one did so for longest (max_waiting)"
+    );
+    Arc::new(Outcome::overload(text))
 }
 
 impl CheckRunner for Checker {

@@ -14,8 +14,11 @@ use tokio::sync::oneshot;
 pub(super) struct WaitingRequests {
     next: AtomicU64,
     /// In the order in which they came.
-    waiting: Mutex<BTreeMap<u64, oneshot::Sender<()>>>,
+    waiting: Mutex<InOrder>,
 }
+
+/// What tells each of them that its place is lost.
+type InOrder = BTreeMap<u64, oneshot::Sender<()>>;
 
 /// The place of one of them, for as long as its poller is there.
 pub(super) struct WaitingPlace<'a> {
@@ -34,13 +37,7 @@ impl WaitingRequests {
     pub(super) fn begin(&self, most: usize) -> WaitingPlace<'_> {
         let (tell, told) = oneshot::channel();
         let mut waiting = self.lock();
-        while waiting.len() >= most.max(1) {
-            let Some((_, longest)) = waiting.pop_first() else {
-                break;
-            };
-            // It may have been answered at this very moment.
-            let _ = longest.send(());
-        }
+        make_room(&mut waiting, most);
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         waiting.insert(id, tell);
         WaitingPlace {
@@ -50,8 +47,19 @@ impl WaitingRequests {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<()>>> {
+    fn lock(&self) -> MutexGuard<'_, InOrder> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Takes the places of those that have waited longest, until there is one of `most` for another.
+fn make_room(waiting: &mut InOrder, most: usize) {
+    while waiting.len() >= most.max(1) {
+        let Some((_, longest)) = waiting.pop_first() else {
+            break;
+        };
+        // It may have been answered at this very moment.
+        let _ = longest.send(());
     }
 }
 

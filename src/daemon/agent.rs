@@ -68,12 +68,18 @@ impl ConnectionHandler<TcpStream> for Agents {
         let arrived = Instant::now();
         let _asked = accepted.open.busy(arrived);
         note_foreign(&accepted.open, &line);
-        let text = answer(&self.0, &line, from, arrived).await;
-        let question = String::from_utf8_lossy(&line);
-        log::debug!("agent-check from {from}: {question:?} is answered {text}");
+        let agent = Agent { from, arrived };
+        let text = answer(&self.0, &line, agent).await;
         // Whether it arrives is the balancer's to notice: it asks again.
         let _ = timeout(WRITE, send(&mut stream, &text)).await;
     }
+}
+
+/// Who asks, and since when.
+#[derive(Clone, Copy)]
+struct Agent {
+    from: IpAddr,
+    arrived: Instant,
 }
 
 async fn send(stream: &mut TcpStream, text: &str) -> io::Result<()> {
@@ -93,22 +99,21 @@ fn note_foreign(open: &OpenConnection, line: &[u8]) {
 }
 
 /// The answer to a line, without its end.
-async fn answer(state: &DaemonState, line: &[u8], from: IpAddr, arrived: Instant) -> String {
-    match decide(state, line, from, arrived).await {
+async fn answer(state: &DaemonState, line: &[u8], agent: Agent) -> String {
+    let text = match decide(state, line, agent).await {
         Ok(text) => text,
         Err(why) => {
-            log::warn!("agent-check from {from}: {why}");
+            log::warn!("agent-check from {}: {why}", agent.from);
             format!("error #{}", reason_phrase(&why).unwrap_or_default())
         }
-    }
+    };
+    let (from, question) = (agent.from, String::from_utf8_lossy(line));
+    log::debug!("agent-check from {from}: {question:?} is answered {text}");
+    text
 }
 
-async fn decide(
-    state: &DaemonState,
-    line: &[u8],
-    from: IpAddr,
-    arrived: Instant,
-) -> Result<String, String> {
+async fn decide(state: &DaemonState, line: &[u8], agent: Agent) -> Result<String, String> {
+    let Agent { from, arrived } = agent;
     let named = named(line)?;
     let (path, headers) = named.check().map_err(|e| fault(line, &e))?;
     let live = state.live();
@@ -135,22 +140,28 @@ fn fault(line: &[u8], e: &NamedError) -> String {
 
 /// The line, without its end; empty when nothing came.
 async fn line(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
-    let mut line = Vec::new();
     let end = time::Instant::now() + LINE;
-    let mut until = time::Instant::now() + SILENCE;
-    loop {
-        let part = match timeout_at(until, read_part(stream)).await {
-            Ok(read) => read?,
-            // It says nothing, as one without `agent-send` does.
-            Err(_) if line.is_empty() => return Ok(line),
-            Err(_) => return Err("the line did not come in time".into()),
-        };
-        line.extend_from_slice(&part);
-        if part.is_empty() || is_whole(&mut line) {
-            return Ok(line);
-        }
-        until = end;
+    let Ok(first) = timeout(SILENCE, read_part(stream)).await else {
+        // It says nothing, as one without `agent-send` does.
+        return Ok(Vec::new());
+    };
+    let line = first?;
+    match timeout_at(end, rest_of_line(line, stream)).await {
+        Ok(line) => line,
+        Err(_) => Err("the line did not come in time".into()),
     }
+}
+
+/// Reads on to the end of the line, or of the connection.
+async fn rest_of_line(mut line: Vec<u8>, stream: &mut TcpStream) -> Result<Vec<u8>, String> {
+    while !line.is_empty() && !is_whole(&mut line) {
+        let part = read_part(stream).await?;
+        if part.is_empty() {
+            break;
+        }
+        line.extend_from_slice(&part);
+    }
+    Ok(line)
 }
 
 /// What came next; nothing at the end of the connection.
@@ -176,15 +187,19 @@ fn is_whole(line: &mut Vec<u8>) -> bool {
 /// The answer's line, without its end.
 fn said(verdict: &Verdict, weights: bool) -> String {
     match verdict {
-        Verdict::Down(closed) if closed.downtime.mark() == Some(Mark::Soft) => {
-            soft(weights).to_owned()
-        }
-        Verdict::Down(closed) => down(&closed.downtime),
+        Verdict::Down(closed) => closed_by(&closed.downtime, weights),
         Verdict::Refused(outcome) => failing(outcome),
         Verdict::Open { outcome, drain } => match outcome {
             Some(outcome) if !outcome.passes() => failing(outcome),
             _ => up(weights, drain.is_some()).to_owned(),
         },
+    }
+}
+
+fn closed_by(downtime: &Downtime, weights: bool) -> String {
+    match downtime.mark() {
+        Some(Mark::Soft) => soft(weights).to_owned(),
+        _ => down(downtime),
     }
 }
 

@@ -34,38 +34,39 @@ impl Actions {
     pub(super) async fn run(self) -> Vec<Argv> {
         let mut failed = Vec::new();
         for argv in &self.commands {
-            let (end, good) = self.run_one(argv).await;
-            let ended = EndedAction {
-                command: argv.to_string(),
-                at: unix_now(),
-                end,
-                good,
-            };
-            self.states.acted(&self.name, ended);
-            if !good {
+            let ended = self.run_one(argv).await;
+            if !ended.good {
                 failed.push(argv.clone());
             }
+            self.states.acted(&self.name, ended);
         }
         failed
     }
 
-    /// Runs one command within its limit; gives how it ended, and whether well.
-    async fn run_one(&self, argv: &Argv) -> (String, bool) {
-        let name = &self.name;
-        log::debug!("group {name}: running {argv}");
+    /// Runs one command within its limit.
+    async fn run_one(&self, argv: &Argv) -> EndedAction {
+        log::debug!("group {}: running {argv}", self.name);
         let start = Instant::now();
         let (end, good) = self.run_within(argv).await;
-        let took = start.elapsed().as_secs_f64();
-        let told = format!(
-            "group {name}: on_{} {argv}: {end} after {took:.2}s",
-            self.state()
-        );
-        if good {
+        let ended = EndedAction {
+            command: argv.to_string(),
+            at: unix_now(),
+            end,
+            good,
+        };
+        self.log_end(&ended, start.elapsed());
+        ended
+    }
+
+    fn log_end(&self, ended: &EndedAction, took: Duration) {
+        let (name, state, took) = (&self.name, self.state(), took.as_secs_f64());
+        let EndedAction { command, end, .. } = ended;
+        let told = format!("group {name}: on_{state} {command}: {end} after {took:.2}s");
+        if ended.good {
             log::info!("{told}");
         } else {
             log::error!("{told}; it is tried again at the next check");
         }
-        (end, good)
     }
 
     fn state(&self) -> &'static str {
@@ -89,26 +90,29 @@ impl Actions {
             ("HACHECK_STATE", self.state()),
         ];
         let environment = self.context.probes.settings.environment();
-        match process::run(argv, &variables, &environment).await {
-            Ok(ran) => {
-                log_output(&self.name, &ran.stdout);
-                log_output(&self.name, &ran.stderr);
-                (ran.end.to_string(), ran.end.is_success())
-            }
-            Err(e) => (e.to_string(), false),
+        let ran = match process::run(argv, &variables, &environment).await {
+            Ok(ran) => ran,
+            Err(e) => return (e.to_string(), false),
+        };
+        self.log_output(&ran.stdout);
+        self.log_output(&ran.stderr);
+        (ran.end.to_string(), ran.end.is_success())
+    }
+
+    fn log_output(&self, output: &[u8]) {
+        let name = &self.name;
+        let text = String::from_utf8_lossy(output);
+        let mut lines = text.lines().map(str::trim_end).filter(|l| !l.is_empty());
+        for line in lines.by_ref().take(LINES_MAX) {
+            log::info!("group {name}: | {}", beginning(line));
+        }
+        let more = lines.count();
+        if more > 0 {
+            log::info!("group {name}: | and {more} lines more");
         }
     }
 }
 
-fn log_output(name: &str, output: &[u8]) {
-    let text = String::from_utf8_lossy(output);
-    let mut lines = text.lines().map(str::trim_end).filter(|l| !l.is_empty());
-    for line in lines.by_ref().take(LINES_MAX) {
-        let beginning: String = line.chars().take(LINE_MAX).collect();
-        log::info!("group {name}: | {beginning}");
-    }
-    let more = lines.count();
-    if more > 0 {
-        log::info!("group {name}: | and {more} lines more");
-    }
+fn beginning(line: &str) -> String {
+    line.chars().take(LINE_MAX).collect()
 }

@@ -37,8 +37,8 @@ async fn one(
     let start = Instant::now();
     let limit = check.limit.or(group.timeout);
     let outcome = match prepared(name, check, limit) {
-        Ok(check) => within(limit, runner.run_check(check, context)).await,
-        Err(unknown) => Arc::new(unknown),
+        Some(check) => within(limit, runner.run_check(check, context)).await,
+        None => Arc::new(unknown_protocol(check)),
     };
     CheckResult {
         text: check.text.clone(),
@@ -47,14 +47,15 @@ async fn one(
     }
 }
 
-fn prepared(group: &str, check: &GroupCheck, limit: Option<Duration>) -> Result<Check, Outcome> {
-    let Some(protocol) = Protocol::find(check.protocol) else {
-        // The configuration takes only protocols of the table.
-        let text = format!("unknown protocol {}", check.protocol);
-        return Err(Outcome::unavailable(text));
-    };
+fn prepared(group: &str, check: &GroupCheck, limit: Option<Duration>) -> Option<Check> {
+    let protocol = Protocol::find(check.protocol)?;
     let target = Arc::new(target(group, check, limit));
-    Ok(Check { protocol, target })
+    Some(Check { protocol, target })
+}
+
+/// This cannot happen: the configuration takes only protocols of the table.
+fn unknown_protocol(check: &GroupCheck) -> Outcome {
+    Outcome::unavailable(format!("unknown protocol {}", check.protocol))
 }
 
 /// Another group's run, or another poller's probe, may have a longer deadline.

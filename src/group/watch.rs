@@ -7,7 +7,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use tokio::sync::watch;
+use tokio::sync::watch::{self, error::RecvError};
 use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::actions::Actions;
@@ -81,13 +81,10 @@ pub async fn run(name: String, means: Arc<Means>, mut reload: watch::Receiver<()
         tokio::select! {
             biased;
             failed = ended(&mut watch.acting) => watch.acted(failed, &group),
-            changed = reload.changed() => {
-                if changed.is_err() {
-                    return;
-                }
-                let Some(new) = watch.reload(&group).await else { return };
-                group = new;
-            }
+            changed = reload.changed() => match watch.reload(changed, &group).await {
+                Some(new) => group = new,
+                None => return,
+            },
             () = tokio::time::sleep_until(next.into()) => {
                 last = Some(Instant::now());
                 watch.check(&group).await;
@@ -148,16 +145,19 @@ impl Watch {
     pub async fn check(&mut self, group: &Group) -> bool {
         let context = (self.means.context)();
         let result = group::run(&self.name, group, &*self.means.runner, &context).await;
-        let summary = result.summary();
-        let passes = result.passes();
-        if let Some(up) = self.judge.note(passes, group.rise, group.fall) {
-            self.changed(up, &summary);
-        } else if !passes {
-            log::debug!("{summary}");
-        }
+        let (passes, summary) = (result.passes(), result.summary());
+        self.judge(passes, group, &summary);
         self.hold_or_release(group, summary).await;
         self.act(group);
         passes
+    }
+
+    fn judge(&mut self, passes: bool, group: &Group, summary: &str) {
+        if let Some(up) = self.judge.note(passes, group.rise, group.fall) {
+            self.changed(up, summary);
+        } else if !passes {
+            log::debug!("{summary}");
+        }
     }
 
     /// The state is another one.
@@ -191,14 +191,19 @@ impl Watch {
         if self.acting.is_some() {
             return;
         }
+        self.renew_pending(up, group);
+        if !self.pending.is_empty() {
+            let actions = self.take_actions(up, group);
+            self.acting = Some(tokio::spawn(actions.run()));
+        }
+    }
+
+    /// A state that is new asks for all its actions; else those are left that failed.
+    fn renew_pending(&mut self, up: bool, group: &Group) {
         if self.acted_for != Some(up) || group.repeat {
             let commands = if up { &group.on_up } else { &group.on_down };
             self.pending.clone_from(commands);
             self.acted_for = Some(up);
-        }
-        if !self.pending.is_empty() {
-            let actions = self.take_actions(up, group);
-            self.acting = Some(tokio::spawn(actions.run()));
         }
     }
 
@@ -225,19 +230,24 @@ impl Watch {
         }
     }
 
-    /// Takes up the configuration in force; `None` when the group is not watched by it.
-    async fn reload(&mut self, old: &Group) -> Option<Group> {
-        let mut current = self.means.group(&self.name);
-        if current.is_none() {
-            self.leave(old).await;
-            // It may have come back meanwhile, and nobody would start another watch beside this one.
-            current = self.means.group(&self.name);
-        }
-        let new = current?;
+    /// Takes up the configuration in force; `None` when the group is not watched by it, or the daemon ends.
+    async fn reload(&mut self, changed: Result<(), RecvError>, old: &Group) -> Option<Group> {
+        changed.ok()?;
+        let new = self.current_group(old).await?;
         if new != *old {
             self.reconfigured(old, &new).await;
         }
         Some(new)
+    }
+
+    async fn current_group(&mut self, old: &Group) -> Option<Group> {
+        let current = self.means.group(&self.name);
+        if current.is_some() {
+            return current;
+        }
+        self.leave(old).await;
+        // It may have come back meanwhile, and nobody would start another watch beside this one.
+        self.means.group(&self.name)
     }
 
     async fn reconfigured(&mut self, old: &Group, new: &Group) {

@@ -148,9 +148,8 @@ pub(crate) async fn run<L, P>(
             () = connections.room() => {}
             () = &mut stopped => return,
         }
-        let service = service.clone();
-        let stop = stop.clone();
-        connections.enter(peer.ip().to_canonical(), |open| {
+        let (service, stop) = (service.clone(), stop.clone());
+        let begin = |open| {
             let accepted = Accepted {
                 stream,
                 peer,
@@ -158,7 +157,8 @@ pub(crate) async fn run<L, P>(
                 stop,
             };
             tokio::spawn(service.serve(accepted)).abort_handle()
-        });
+        };
+        connections.enter(peer.ip().to_canonical(), begin);
     }
 }
 
@@ -172,12 +172,11 @@ where
     L: Listener,
     P: ConnectionHandler<L::Stream>,
 {
+    let admits = |peer: SocketAddr| !L::REMOTE || service.admits(peer.ip().to_canonical());
     loop {
         match listener.accept_one().await {
-            Ok((_, peer)) if L::REMOTE && !service.admits(peer.ip().to_canonical()) => {
-                connections.turn_away();
-            }
-            Ok(accepted) => return accepted,
+            Ok((stream, peer)) if admits(peer) => return (stream, peer),
+            Ok(_) => connections.turn_away(),
             Err(e) => pause_after(&e, connections).await,
         }
     }
@@ -191,9 +190,8 @@ pub(super) async fn stopped(mut stop: watch::Receiver<bool>) {
 /// Deals with an error of accepting. A connection that was reset before it was accepted needs nothing. File descriptors
 /// that ran out come back when connections end, so an idle one is evicted.
 async fn pause_after(e: &io::Error, connections: &Connections) {
-    match e.kind() {
-        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset => return,
-        _ => {}
+    if is_gone(e) {
+        return;
     }
     if is_out_of_files(e) {
         connections.shed();
@@ -202,6 +200,11 @@ async fn pause_after(e: &io::Error, connections: &Connections) {
         log::warn!("cannot accept a connection: {}{times}", cause_text(e));
     }
     tokio::time::sleep(PAUSE).await;
+}
+
+fn is_gone(e: &io::Error) -> bool {
+    use io::ErrorKind::{ConnectionAborted, ConnectionReset};
+    matches!(e.kind(), ConnectionAborted | ConnectionReset)
 }
 
 fn is_out_of_files(e: &io::Error) -> bool {

@@ -64,31 +64,31 @@ pub(crate) enum ClientError {
 
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.what())?;
         match self {
-            Self::Path => write!(
-                f,
-                "the path cannot be asked for: it has spaces or control characters"
-            ),
-            Self::Connection(cause) => write!(f, "the connection broke: {cause}"),
-            Self::Incomplete => write!(
-                f,
-                "the upstream closed the connection before its answer was complete"
-            ),
-            Self::Malformed(e) => {
-                write!(f, "the upstream's answer is not HTTP/1: {}", cause_text(e))
-            }
-            Self::LongHead => write!(
-                f,
-                "the head of the upstream's answer has more than 64 KiB or {HEADERS_MAX} headers"
-            ),
-            Self::Body(cause) => write!(f, "the upstream's body cannot be read: {cause}"),
-            Self::Switched => write!(f, "the upstream answered 101 Switching Protocols"),
-            Self::Gzip(e) => write!(
-                f,
-                "the upstream's body is not gzip, as it says: {}",
-                cause_text(e)
-            ),
-            Self::Full(e) => write!(f, "the upstream's body was not read: {e}"),
+            Self::Path | Self::Incomplete | Self::Switched => Ok(()),
+            Self::LongHead => write!(f, " or {HEADERS_MAX} headers"),
+            Self::Connection(cause) | Self::Body(cause) => write!(f, ": {cause}"),
+            Self::Malformed(e) => write!(f, ": {}", cause_text(e)),
+            Self::Gzip(e) => write!(f, ": {}", cause_text(e)),
+            Self::Full(e) => write!(f, ": {e}"),
+        }
+    }
+}
+
+impl ClientError {
+    /// What went wrong, without its cause.
+    fn what(&self) -> &'static str {
+        match self {
+            Self::Path => "the path cannot be asked for: it has spaces or control characters",
+            Self::Connection(_) => "the connection broke",
+            Self::Incomplete => "the upstream closed the connection before its answer was complete",
+            Self::Malformed(_) => "the upstream's answer is not HTTP/1",
+            Self::LongHead => "the head of the upstream's answer has more than 64 KiB",
+            Self::Body(_) => "the upstream's body cannot be read",
+            Self::Switched => "the upstream answered 101 Switching Protocols",
+            Self::Gzip(_) => "the upstream's body is not gzip, as it says",
+            Self::Full(_) => "the upstream's body was not read",
         }
     }
 }
@@ -118,12 +118,16 @@ impl From<hyper::Error> for ClientError {
         if e.is_parse() {
             return Self::Malformed(e);
         }
-        // Closed in the head, before the request was sent, or in the body.
-        if e.is_incomplete_message() || e.is_canceled() || is_end_of_file(&e) {
-            return Self::Incomplete;
+        match is_closed_early(&e) {
+            true => Self::Incomplete,
+            false => Self::Connection(cause(&e)),
         }
-        Self::Connection(cause(&e))
     }
+}
+
+/// Whether the upstream closed in the head, before the request was sent, or in the body.
+fn is_closed_early(e: &hyper::Error) -> bool {
+    e.is_incomplete_message() || e.is_canceled() || is_end_of_file(e)
 }
 
 /// A request without a body.
@@ -202,16 +206,14 @@ pub(super) async fn drive<T>(connection: impl Future, exchange: impl Future<Outp
 
 async fn read(
     response: Response<Incoming>,
-    body: BodyBuffer,
+    mut body: BodyBuffer,
 ) -> Result<UpstreamResponse, ClientError> {
     let (head, incoming) = response.into_parts();
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(ClientError::Switched);
     }
-    let mut body = read_body(incoming, body).await?;
-    if is_gzip(&head.headers) && !body.bytes().is_empty() {
-        body = unpack::gzip(body).await?;
-    }
+    read_body(incoming, &mut body).await?;
+    let body = unpacked(body, &head.headers).await?;
     Ok(UpstreamResponse {
         status: head.status,
         headers: head.headers,
@@ -219,10 +221,7 @@ async fn read(
     })
 }
 
-async fn read_body(
-    mut incoming: Incoming,
-    mut body: BodyBuffer,
-) -> Result<BodyBuffer, ClientError> {
+async fn read_body(mut incoming: Incoming, body: &mut BodyBuffer) -> Result<(), ClientError> {
     while !body.is_complete()
         && let Some(frame) = incoming.frame().await
     {
@@ -231,7 +230,15 @@ async fn read_body(
             body.push(&data)?;
         }
     }
-    Ok(body)
+    Ok(())
+}
+
+async fn unpacked(body: BodyBuffer, headers: &HeaderMap) -> Result<BodyBuffer, ClientError> {
+    // An answer to HEAD may say gzip and has no body.
+    if body.bytes().is_empty() || !is_gzip(headers) {
+        return Ok(body);
+    }
+    Ok(unpack::gzip(body).await?)
 }
 
 fn body_error(e: hyper::Error) -> ClientError {

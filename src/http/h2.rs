@@ -42,17 +42,22 @@ where
 {
     let tasks = Tasks::default();
     let _end = AbortOnDrop(tasks.clone());
-    let mut builder = http2::Builder::new(tasks);
-    builder
-        .max_header_list_size(HEAD_MAX)
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW);
-    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+    let stream = TokioIo::new(stream);
+    let (mut sender, connection) = builder(tasks).handshake(stream).await?;
     let exchange = async {
         let response = sender.send_request(request).await?;
         read(response, max_body).await
     };
     drive(connection, exchange).await
+}
+
+fn builder(tasks: Tasks) -> http2::Builder<Tasks> {
+    let mut builder = http2::Builder::new(tasks);
+    builder
+        .max_header_list_size(HEAD_MAX)
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW);
+    builder
 }
 
 async fn read(response: Response<Incoming>, max_body: usize) -> Result<H2Response, hyper::Error> {

@@ -51,15 +51,21 @@ impl<S> HeadMemory<S> {
         if bytes > 0 {
             self.open.begins_request();
         }
+        self.begin_head();
+        self.read += bytes;
+        self.read <= SMALL_REQUEST || self.grow()
+    }
+
+    /// Counts anew when a request has come since the last read.
+    fn begin_head(&mut self) {
         let requests = self.open.requests();
         if requests != self.requests {
             self.requests = requests;
             self.read = 0;
         }
-        self.read += bytes;
-        if self.read <= SMALL_REQUEST {
-            return true;
-        }
+    }
+
+    fn grow(&mut self) -> bool {
         self.permit.set_for_established(self.open.is_established());
         self.permit.grow_to(self.read).is_ok()
     }
@@ -80,12 +86,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for HeadMemory<S> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
         let bytes = buf.filled().len() - before;
-        if self.count(bytes) {
-            return Poll::Ready(Ok(()));
+        match self.count(bytes) {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Ready(Err(self.refuse(cx))),
         }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> HeadMemory<S> {
+    fn refuse(&mut self, cx: &mut Context<'_>) -> io::Error {
         // It is short, and nothing else is being sent: the kernel takes it, or the peer is not worth waiting for.
         let _ = Pin::new(&mut self.stream).poll_write(cx, REFUSAL);
-        Poll::Ready(Err(io::ErrorKind::OutOfMemory.into()))
+        io::ErrorKind::OutOfMemory.into()
     }
 }
 

@@ -101,9 +101,13 @@ impl MemoryBudget {
             return Ok(());
         }
         self.used.fetch_sub(bytes, Ordering::Relaxed);
+        Err(self.refuse())
+    }
+
+    fn refuse(&self) -> MemoryFull {
         self.refusals.fetch_add(1, Ordering::Relaxed);
         self.full.notify_one();
-        Err(MemoryFull)
+        MemoryFull
     }
 }
 
@@ -231,13 +235,21 @@ impl BodyBuffer {
     /// When they do not fit into the budget.
     pub(crate) fn push(&mut self, bytes: &[u8]) -> Result<(), MemoryFull> {
         let bytes = &bytes[..bytes.len().min(self.room())];
-        let needed = self.bytes.len() + bytes.len();
-        if needed > self.bytes.capacity() {
-            let capacity = needed.max(2 * self.bytes.len()).min(self.max);
-            self.permit.grow_to(capacity)?;
-            self.bytes.reserve_exact(capacity - self.bytes.len());
-        }
+        self.reserve(bytes.len())?;
         self.bytes.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    /// Makes room for so many more, which are at most what it still takes.
+    fn reserve(&mut self, more: usize) -> Result<(), MemoryFull> {
+        let length = self.bytes.len();
+        let needed = length + more;
+        if needed > self.bytes.capacity() {
+            // Twice as much each time, so that bytes are not copied for every piece.
+            let capacity = needed.max(2 * length).min(self.max);
+            self.permit.grow_to(capacity)?;
+            self.bytes.reserve_exact(capacity - length);
+        }
         Ok(())
     }
 

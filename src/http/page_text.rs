@@ -27,11 +27,7 @@ impl PageText {
         value: &impl Serialize,
         memory: &Arc<MemoryBudget>,
     ) -> Result<Self, MemoryFull> {
-        let mut writer = PieceWriter {
-            text: Self::default(),
-            piece: BodyBuffer::new(memory.permit(SMALL_ANSWER), PIECE),
-            memory,
-        };
+        let mut writer = PieceWriter::new(memory);
         // Texts and numbers always fit into JSON: what fails is the writer.
         serde_json::to_writer(&mut writer, value).map_err(|_| MemoryFull)?;
         writer.end_piece();
@@ -45,7 +41,15 @@ struct PieceWriter<'a> {
     memory: &'a Arc<MemoryBudget>,
 }
 
-impl PieceWriter<'_> {
+impl<'a> PieceWriter<'a> {
+    fn new(memory: &'a Arc<MemoryBudget>) -> Self {
+        Self {
+            text: PageText::default(),
+            piece: BodyBuffer::new(memory.permit(SMALL_ANSWER), PIECE),
+            memory,
+        }
+    }
+
     fn end_piece(&mut self) {
         let next = BodyBuffer::new(self.memory.permit(0), PIECE);
         let piece = std::mem::replace(&mut self.piece, next).finish();

@@ -4,7 +4,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -26,6 +26,15 @@ impl<S> ReadAfterWrite<S> {
     }
 }
 
+impl<S> ReadAfterWrite<S> {
+    fn let_read(&mut self) {
+        self.asked = true;
+        if let Some(reader) = self.reader.take() {
+            reader.wake();
+        }
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for ReadAfterWrite<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -36,11 +45,16 @@ impl<S: AsyncRead + Unpin> AsyncRead for ReadAfterWrite<S> {
             self.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
-        match Pin::new(&mut self.stream).poll_read(cx, buf) {
-            // TLS without a closing message: whether something is missing is for HTTP to say.
-            Poll::Ready(Err(e)) if e.kind() == io::ErrorKind::UnexpectedEof => Poll::Ready(Ok(())),
-            read => read,
-        }
+        let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
+        Poll::Ready(allow_unclosed(read))
+    }
+}
+
+/// TLS without a closing message: whether something is missing is for HTTP to say.
+fn allow_unclosed(read: io::Result<()>) -> io::Result<()> {
+    match read {
+        Err(e) if e.kind() == io::ErrorKind::UnexpectedEof => Ok(()),
+        read => read,
     }
 }
 
@@ -50,14 +64,9 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAfterWrite<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        if written.is_ready() {
-            self.asked = true;
-            if let Some(reader) = self.reader.take() {
-                reader.wake();
-            }
-        }
-        written
+        let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
+        self.let_read();
+        Poll::Ready(written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {

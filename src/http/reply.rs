@@ -87,17 +87,19 @@ pub(crate) fn json_page(value: &impl Serialize, memory: &Arc<MemoryBudget>) -> R
 fn json_body(body: ReplyBody) -> Reply {
     let kind = HeaderValue::from_static("application/json; charset=UTF-8");
     let mut reply = typed(StatusCode::OK, body, &ReplyHeaders::new(kind));
-    for (name, value) in [
-        (CACHE_CONTROL, "no-store"),
-        (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
-        (CORP, "same-origin"),
-    ] {
-        reply
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
+    for (name, value) in DATA_ONLY {
+        let value = HeaderValue::from_static(value);
+        reply.headers_mut().insert(name, value);
     }
     reply
 }
+
+/// For answers that are data and nothing else.
+const DATA_ONLY: [(HeaderName, &str); 3] = [
+    (CACHE_CONTROL, "no-store"),
+    (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
+    (CORP, "same-origin"),
+];
 
 /// Metrics in the Prometheus text format, version 0.0.4. They are of most use when memory is short, so they get a place.
 #[must_use]
@@ -213,15 +215,19 @@ impl ReplyHeaders {
 }
 
 fn typed(status: StatusCode, body: ReplyBody, headers: &ReplyHeaders) -> Reply {
-    // These have no body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5).
-    let empty = matches!(
-        status,
-        StatusCode::NO_CONTENT | StatusCode::RESET_CONTENT | StatusCode::NOT_MODIFIED
-    );
-    let zero = body.is_end_stream() && !empty;
-    let body = if empty { ReplyBody::default() } else { body };
+    let (body, headers) = match has_body(status) {
+        false => (ReplyBody::default(), &headers.usual),
+        true if body.is_end_stream() => (body, &headers.empty),
+        true => (body, &headers.usual),
+    };
     let mut reply = Response::new(body);
     *reply.status_mut() = status;
-    *reply.headers_mut() = if zero { &headers.empty } else { &headers.usual }.clone();
+    *reply.headers_mut() = headers.clone();
     reply
+}
+
+/// Whether a status may have a body (RFC 9110 sections 15.3.5, 15.3.6 and 15.4.5).
+fn has_body(status: StatusCode) -> bool {
+    use StatusCode as S;
+    !matches!(status, S::NO_CONTENT | S::RESET_CONTENT | S::NOT_MODIFIED)
 }

@@ -280,11 +280,16 @@ impl<H: Handler> Requests<H> {
             }
         };
         if let Err(e) = ended {
-            let from = self.poller.ip().to_canonical();
-            log::debug!("connection of {from}: {e}");
-            if !self.is_encrypted {
-                note_foreign(&self.open, &*e);
-            }
+            self.note_broken(&*e);
+        }
+    }
+
+    fn note_broken(&self, e: &(dyn Error + 'static)) {
+        let from = self.poller.ip().to_canonical();
+        log::debug!("connection of {from}: {e}");
+        // Within TLS the first bytes are the handshake's, and it went well.
+        if !self.is_encrypted {
+            note_foreign(&self.open, e);
         }
     }
 

@@ -35,14 +35,17 @@ impl From<MemoryFull> for UnpackError {
 /// # Errors
 /// When it is not gzip, or there is no memory for it.
 pub(super) async fn gzip(packed: BodyBuffer) -> Result<BodyBuffer, UnpackError> {
-    let short = unpack(packed.bytes(), packed.another(), &|body| {
-        body.bytes().len() > SHORT
-    })?;
-    if short.bytes().len() <= SHORT {
-        return Ok(short);
+    let beginning = unpack(packed.bytes(), packed.another(), &is_long)?;
+    if !is_long(&beginning) {
+        return Ok(beginning);
     }
-    drop(short);
+    // Its place is needed for the whole.
+    drop(beginning);
     unpack_elsewhere(packed).await
+}
+
+fn is_long(body: &BodyBuffer) -> bool {
+    body.bytes().len() > SHORT
 }
 
 /// Unpacks on a thread that serves nobody, for as long as somebody waits for it.
@@ -51,14 +54,22 @@ async fn unpack_elsewhere(packed: BodyBuffer) -> Result<BodyBuffer, UnpackError>
     let (sender, receiver) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
         let _turn = turn;
-        let body = unpack(packed.bytes(), packed.another(), &|_| sender.is_closed());
-        // Nobody may wait any more.
-        let _ = sender.send(body);
+        unpack_for(sender, &packed);
     });
     match receiver.await {
         Ok(body) => body,
+        // The thread panicked, or the process ends.
         Err(_) => Err(UnpackError::Gzip(io::ErrorKind::Interrupted.into())),
     }
+}
+
+/// What comes of unpacking.
+type Unpacked = Result<BodyBuffer, UnpackError>;
+
+fn unpack_for(receiver: oneshot::Sender<Unpacked>, packed: &BodyBuffer) {
+    let body = unpack(packed.bytes(), packed.another(), &|_| receiver.is_closed());
+    // Nobody may wait any more.
+    let _ = receiver.send(body);
 }
 
 /// Unpacks until the body ends, is as long as it may be, or is enough.

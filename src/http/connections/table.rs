@@ -140,7 +140,7 @@ impl Table {
     /// The connection that is busy longest, or whose answer is unread longest, and for how long.
     pub(super) fn busy_longest(&self) -> Option<(Id, Duration)> {
         let id = self.oldest([self.busy.first, self.unread.first])?;
-        Some((id, self.rows[id].since.elapsed()))
+        Some(self.with_age(id))
     }
 
     fn oldest(&self, firsts: [Option<Id>; 2]) -> Option<Id> {
@@ -150,8 +150,11 @@ impl Table {
 
     /// The connection whose answer is unread longest, and for how long.
     pub(super) fn unread_longest(&self) -> Option<(Id, Duration)> {
-        let id = self.unread.first?;
-        Some((id, self.rows[id].since.elapsed()))
+        self.unread.first.map(|id| self.with_age(id))
+    }
+
+    fn with_age(&self, id: Id) -> (Id, Duration) {
+        (id, self.rows[id].since.elapsed())
     }
 
     /// Whether a connection has been idle or kept for longer than the limit of that.
@@ -228,39 +231,36 @@ impl Table {
 
     fn link(&mut self, id: Id) {
         let row = &self.rows[id];
-        let of_address = &mut self.addresses[row.address].idle;
-        match row.state {
-            State::Leaving => {}
-            State::Busy => self.busy.push(&mut self.rows, links, id),
-            State::Unread => self.unread.push(&mut self.rows, links, id),
-            State::Idle => {
-                of_address.push(&mut self.rows, address_links, id);
-                self.idle.push(&mut self.rows, links, id);
-            }
-            State::Kept => {
-                of_address.push(&mut self.rows, address_links, id);
-                self.kept.push(&mut self.rows, links, id);
-            }
+        if matches!(row.state, State::Idle | State::Kept) {
+            let of_address = &mut self.addresses[row.address].idle;
+            of_address.push(&mut self.rows, address_links, id);
+        }
+        if let Some((list, rows)) = self.list_of(id) {
+            list.push(rows, links, id);
         }
     }
 
     fn unlink(&mut self, id: Id) {
         let row = &self.rows[id];
-        match row.state {
-            State::Leaving => {}
-            State::Busy => self.busy.remove(&mut self.rows, links, id),
-            State::Unread => self.unread.remove(&mut self.rows, links, id),
-            State::Idle => {
-                let of_address = &mut self.addresses[row.address].idle;
-                of_address.remove(&mut self.rows, address_links, id);
-                self.idle.remove(&mut self.rows, links, id);
-            }
-            State::Kept => {
-                let of_address = &mut self.addresses[row.address].idle;
-                of_address.remove(&mut self.rows, address_links, id);
-                self.kept.remove(&mut self.rows, links, id);
-            }
+        if matches!(row.state, State::Idle | State::Kept) {
+            let of_address = &mut self.addresses[row.address].idle;
+            of_address.remove(&mut self.rows, address_links, id);
         }
+        if let Some((list, rows)) = self.list_of(id) {
+            list.remove(rows, links, id);
+        }
+    }
+
+    /// The list of all connections in the state of one; those that leave are in none.
+    fn list_of(&mut self, id: Id) -> Option<(&mut List, &mut Slab<Row>)> {
+        let list = match self.rows[id].state {
+            State::Leaving => return None,
+            State::Busy => &mut self.busy,
+            State::Unread => &mut self.unread,
+            State::Idle => &mut self.idle,
+            State::Kept => &mut self.kept,
+        };
+        Some((list, &mut self.rows))
     }
 }
 
@@ -290,26 +290,43 @@ fn address_links(row: &mut Row) -> &mut Links {
 
 impl List {
     fn push(&mut self, rows: &mut Slab<Row>, links: LinksOf, id: Id) {
+        let last = self.last.replace(id);
         *links(&mut rows[id]) = Links {
-            before: self.last,
+            before: last,
             after: None,
         };
-        match self.last {
-            Some(last) => links(&mut rows[last]).after = Some(id),
-            None => self.first = Some(id),
-        }
-        self.last = Some(id);
+        *self.after(last, rows, links) = Some(id);
     }
 
     fn remove(&mut self, rows: &mut Slab<Row>, links: LinksOf, id: Id) {
         let Links { before, after } = *links(&mut rows[id]);
-        match before {
-            Some(before) => links(&mut rows[before]).after = after,
-            None => self.first = after,
+        *self.after(before, rows, links) = after;
+        *self.before(after, rows, links) = before;
+    }
+
+    /// What says which one comes after one; after none comes the first.
+    fn after<'a>(
+        &'a mut self,
+        id: Option<Id>,
+        rows: &'a mut Slab<Row>,
+        links: LinksOf,
+    ) -> &'a mut Option<Id> {
+        match id {
+            Some(id) => &mut links(&mut rows[id]).after,
+            None => &mut self.first,
         }
-        match after {
-            Some(after) => links(&mut rows[after]).before = before,
-            None => self.last = before,
+    }
+
+    /// What says which one comes before one; before none comes the last.
+    fn before<'a>(
+        &'a mut self,
+        id: Option<Id>,
+        rows: &'a mut Slab<Row>,
+        links: LinksOf,
+    ) -> &'a mut Option<Id> {
+        match id {
+            Some(id) => &mut links(&mut rows[id]).before,
+            None => &mut self.last,
         }
     }
 }

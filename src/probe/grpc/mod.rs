@@ -55,17 +55,19 @@ fn service(query: &str) -> Result<String, QueryError> {
 }
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let service =
-        service(probe.target.query()).map_err(|e| Outcome::bad_request(format!("grpc: {e}")))?;
-    let request = request(probe, &service).map_err(|e| probe.failed(e))?;
+    let service = match service(probe.target.query()) {
+        Ok(service) => service,
+        Err(e) => return Err(Outcome::bad_request(format!("grpc: {e}"))),
+    };
+    let request = request(probe, service).map_err(|e| probe.failed(e))?;
     let response = ask(probe, request).await?;
     judge(probe, &response)
 }
 
-async fn ask(
-    probe: &Probe<'_>,
-    request: hyper::Request<Full<Bytes>>,
-) -> Result<H2Response, Outcome> {
+/// A request with a whole message as its body.
+type MessageRequest = hyper::Request<Full<Bytes>>;
+
+async fn ask(probe: &Probe<'_>, request: MessageRequest) -> Result<H2Response, Outcome> {
     let connection = Connection::open(probe).await?;
     if !is_encrypted(probe) {
         return exchange(probe, connection, request).await;
@@ -78,29 +80,29 @@ fn is_encrypted(probe: &Probe<'_>) -> bool {
     probe.protocol.name == "grpcs"
 }
 
-fn request(
-    probe: &Probe<'_>,
-    service: &str,
-) -> Result<hyper::Request<Full<Bytes>>, hyper::http::Error> {
-    let frame = grpc::framed(&HealthCheckRequest {
-        service: service.to_owned(),
-    });
-    let scheme = if is_encrypted(probe) { "https" } else { "http" };
-    let Target { host, port, .. } = probe.target;
+fn request(probe: &Probe<'_>, service: String) -> Result<MessageRequest, hyper::http::Error> {
+    let frame = grpc::framed(&HealthCheckRequest { service });
     hyper::Request::builder()
         .method(Method::POST)
         .version(Version::HTTP_2)
-        .uri(format!("{scheme}://{host}:{port}{CHECK}"))
+        .uri(uri(probe))
         .header(CONTENT_TYPE, "application/grpc")
+        // Some servers refuse those that do not say so (gRPC over HTTP2, "Requests").
         .header(TE, "trailers")
         .header(USER_AGENT, concat!("hacheck/", env!("CARGO_PKG_VERSION")))
         .body(Full::new(frame))
 }
 
+fn uri(probe: &Probe<'_>) -> String {
+    let Target { host, port, .. } = probe.target;
+    let scheme = if is_encrypted(probe) { "https" } else { "http" };
+    format!("{scheme}://{host}:{port}{CHECK}")
+}
+
 async fn exchange<S>(
     probe: &Probe<'_>,
     stream: S,
-    request: hyper::Request<Full<Bytes>>,
+    request: MessageRequest,
 ) -> Result<H2Response, Outcome>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
@@ -114,13 +116,17 @@ where
 
 fn judge(probe: &Probe<'_>, response: &H2Response) -> Result<Outcome, Outcome> {
     expect_grpc(probe, response)?;
-    match field(response, "grpc-status") {
-        Some("0") => {}
-        Some(code) => return Err(probe.failed(refusal(code, response))),
-        None => return Err(probe.failed("the answer has no grpc-status")),
-    }
+    expect_success(probe, response)?;
     let answer: Option<HealthCheckResponse> = grpc::unframed(&response.body);
     judge_status(probe, answer.map(|answer| answer.status))
+}
+
+fn expect_success(probe: &Probe<'_>, response: &H2Response) -> Result<(), Outcome> {
+    match field(response, "grpc-status") {
+        Some("0") => Ok(()),
+        Some(code) => Err(probe.failed(refusal(code, response))),
+        None => Err(probe.failed("the answer has no grpc-status")),
+    }
 }
 
 /// The names stand in health.proto; `None` is no answer to the question.

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use super::TlsError;
 use super::verify::{AnyCertificate, FILE_MAX, trusted};
@@ -78,24 +79,34 @@ impl TlsClient {
 }
 
 fn client_config(settings: TlsSettings<'_>) -> Result<ClientConfig, TlsError> {
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-        .with_safe_default_protocol_versions()
-        .map_err(TlsError::Setup)?;
-    let builder = if settings.verify {
-        let mut roots = RootCertStore::empty();
-        roots.add_parsable_certificates(trusted(settings.ca_file)?);
-        builder.with_root_certificates(roots)
-    } else {
-        builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(AnyCertificate))
-    };
+    let builder = verifying(settings)?;
     match identity(settings)? {
         None => Ok(builder.with_no_client_auth()),
         Some((chain, key)) => builder
             .with_client_auth_cert(chain, key)
             .map_err(TlsError::Setup),
     }
+}
+
+/// A configuration that knows which servers to trust, and not yet what to show them.
+type VerifyingBuilder = ConfigBuilder<ClientConfig, WantsClientCert>;
+
+fn verifying(settings: TlsSettings<'_>) -> Result<VerifyingBuilder, TlsError> {
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Setup)?;
+    if settings.verify {
+        return Ok(builder.with_root_certificates(roots(settings)?));
+    }
+    let any = Arc::new(AnyCertificate);
+    Ok(builder.dangerous().with_custom_certificate_verifier(any))
+}
+
+fn roots(settings: TlsSettings<'_>) -> Result<RootCertStore, TlsError> {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(trusted(settings.ca_file)?);
+    Ok(roots)
 }
 
 /// What probes show to a server that asks who they are.
@@ -105,15 +116,23 @@ fn identity(settings: TlsSettings<'_>) -> Result<Option<ClientCertificate>, TlsE
     let Some((certificate, key)) = files(settings)? else {
         return Ok(None);
     };
-    let text = read(certificate)?;
+    Ok(Some((chain(certificate)?, private_key(key)?)))
+}
+
+fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
+    let text = read(file)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let chain = chain.map_err(|e| of_file(certificate, &e))?;
-    if chain.is_empty() {
-        return Err(of_file(certificate, &"there is no certificate in it"));
+    match chain {
+        // A file with a key and nothing else is no error of PEM.
+        Ok(none) if none.is_empty() => Err(of_file(file, &"there is no certificate in it")),
+        Ok(chain) => Ok(chain),
+        Err(e) => Err(of_file(file, &e)),
     }
-    let key_text = read(key)?;
-    let key = PrivateKeyDer::from_pem_slice(&key_text).map_err(|e| of_file(key, &e))?;
-    Ok(Some((chain, key)))
+}
+
+fn private_key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsError> {
+    let text = read(file)?;
+    PrivateKeyDer::from_pem_slice(&text).map_err(|e| of_file(file, &e))
 }
 
 /// The files of a client's certificate and of its key, which go together.

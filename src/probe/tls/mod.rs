@@ -10,7 +10,7 @@ mod clients;
 mod verify;
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use hyper::header::HOST;
@@ -128,14 +128,17 @@ pub(super) fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, Inva
     if let Some(name) = probe.service().server_name() {
         return parse_name(name);
     }
-    let address = match &probe.target.host {
-        Host::Name(name) => return ServerName::try_from(name.to_string()),
-        Host::Address(address) => *address,
-        Host::Local => Ipv4Addr::LOCALHOST.into(),
-    };
+    match &probe.target.host {
+        Host::Name(name) => ServerName::try_from(name.to_string()),
+        Host::Address(address) => Ok(copied_name_or(*address, probe)),
+        Host::Local => Ok(copied_name_or(Ipv4Addr::LOCALHOST.into(), probe)),
+    }
+}
+
+fn copied_name_or(address: IpAddr, probe: &Probe<'_>) -> ServerName<'static> {
     match copied_name(probe) {
-        Some(name) => Ok(name),
-        None => Ok(ServerName::IpAddress(address.into())),
+        Some(name) => name,
+        None => ServerName::IpAddress(address.into()),
     }
 }
 
