@@ -186,10 +186,7 @@ fn read(root: &Node, sink: &FaultSink, look: Look) -> Loaded {
     let Some(fields) = fields(root, sink) else {
         return Loaded::default();
     };
-    let mut config = Config::default();
-    for setting in settings() {
-        setting.read(&mut config, &fields);
-    }
+    let config = config(&fields);
     // Only now, as these look at several settings.
     warn_of_relations(&config, &fields);
     logins::warn(&config, &fields);
@@ -202,6 +199,14 @@ fn read(root: &Node, sink: &FaultSink, look: Look) -> Loaded {
     }
 }
 
+fn config(fields: &Fields<'_>) -> Config {
+    let mut config = Config::default();
+    for setting in settings() {
+        setting.read(&mut config, fields);
+    }
+    config
+}
+
 /// The values by their keys; `None` for an empty file, and where there are no settings, which is a fault.
 fn fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
     let found = match root.value {
@@ -210,10 +215,13 @@ fn fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
         Value::List(_) => "a list",
         Value::Scalar(_) => "a single word or text",
     };
-    let remedy = "write lines such as 'cache_time: 10'";
-    let text = format!("the file holds {found}, not settings; {remedy}");
-    sink.fault(root.mark, "", text);
+    sink.fault(root.mark, "", no_settings(found));
     None
+}
+
+fn no_settings(found: &str) -> String {
+    let remedy = "write lines such as 'cache_time: 10'";
+    format!("the file holds {found}, not settings; {remedy}")
 }
 
 fn known_fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {

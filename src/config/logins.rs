@@ -11,16 +11,21 @@ use crate::settings::Fields;
 
 /// Which ports passwords go to, where credentials are set and `login_to` is not.
 pub(super) fn note(settings: &ProbeSettings, fields: &Fields<'_>) -> Option<String> {
-    let places: Vec<String> = logins(settings)
-        .map(|(p, login)| place(p, &login))
-        .collect();
-    if places.is_empty() || fields.get("login_to").is_some() {
+    if fields.get("login_to").is_some() {
         return None;
     }
-    Some(format!(
-        "login_to is not set, so checks log in at this host's own addresses only, and there at: {}; list other places, or [local], in login_to",
-        places.join(", ")
-    ))
+    let places = logins(settings).map(|(protocol, login)| place(protocol, &login));
+    let places: Vec<String> = places.collect();
+    match places.is_empty() {
+        true => None,
+        false => Some(at_this_host(&places.join(", "))),
+    }
+}
+
+fn at_this_host(places: &str) -> String {
+    format!(
+        "login_to is not set, so checks log in at this host's own addresses only, and there at: {places}; list other places, or [local], in login_to"
+    )
 }
 
 /// `redis port 6379`, `http any port`.
@@ -48,13 +53,19 @@ fn warn_at(fields: &Fields<'_>, key: &str, texts: BTreeSet<String>) {
 }
 
 fn to_places(settings: &ProbeSettings) -> BTreeSet<String> {
-    let mut texts = BTreeSet::new();
     let places = settings.login_to.iter();
-    for place in places.filter(|place| !place.stays_here()) {
-        for (_, login) in logins(settings) {
-            if is_meant(place, &login, settings) {
-                texts.extend(exposed(&login, &place.to_string()));
-            }
+    let elsewhere = places.filter(|place| !place.stays_here());
+    elsewhere
+        .flat_map(|place| to_place(place, settings))
+        .collect()
+}
+
+fn to_place(place: &LoginTo, settings: &ProbeSettings) -> Vec<String> {
+    let shown = place.to_string();
+    let mut texts = Vec::new();
+    for (_, login) in logins(settings) {
+        if is_meant(place, &login, settings) {
+            texts.extend(exposed(&login, &shown));
         }
     }
     texts

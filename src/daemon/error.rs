@@ -110,23 +110,25 @@ impl fmt::Display for StartError {
             Self::FileLimit(e) => e.fmt(f),
             Self::Spool(e) => e.fmt(f),
             Self::Signals(e) => e.fmt(f),
-            Self::Runtime(e) => write!(f, "cannot start the runtime: {}", cause_text(e)),
-            Self::Thread(n, e) => write!(f, "cannot start thread {n}: {}", cause_text(e)),
-            Self::Socket(doing, e) => write!(f, "cannot {doing}: {}", cause_text(e)),
+            Self::Runtime(e) => cannot(f, "start the runtime", e),
+            Self::Thread(n, e) => cannot(f, &format!("start thread {n}"), e),
+            Self::Socket(doing, e) => cannot(f, doing, e),
             Self::PortTwice { setting, port } => write!(
                 f,
                 "{setting}: hacheck listens on port {port} for something else already; choose another port"
             ),
             Self::Listen(e) => e.fmt(f),
-            Self::ListenUnix(path, e) => write!(
-                f,
-                "cannot listen on {}: {}; see listen_unix, and make its folder writable",
-                path.display(),
-                cause_text(e)
-            ),
+            Self::ListenUnix(path, e) => {
+                cannot(f, &format!("listen on {}", path.display()), e)?;
+                f.write_str("; see listen_unix, and make its folder writable")
+            }
             Self::Group(e) => e.fmt(f),
         }
     }
+}
+
+fn cannot(f: &mut fmt::Formatter<'_>, what: &str, cause: &io::Error) -> fmt::Result {
+    write!(f, "cannot {what}: {}", cause_text(cause))
 }
 
 impl fmt::Display for ListenError {
@@ -154,7 +156,12 @@ fn listen_sentence(
     address: SocketAddr,
     cause: &io::Error,
 ) -> fmt::Result {
-    let remedy = match cause.kind() {
+    cannot(f, &format!("listen on {address}"), cause)?;
+    write!(f, "; {}", remedy_of_listening(cause.kind()))
+}
+
+fn remedy_of_listening(kind: io::ErrorKind) -> &'static str {
+    match kind {
         io::ErrorKind::AddrNotAvailable => {
             "the address is not one of this host's; see --bind-address"
         }
@@ -163,7 +170,5 @@ fn listen_sentence(
         }
         io::ErrorKind::PermissionDenied => "ports below 1024 need root or CAP_NET_BIND_SERVICE",
         _ => "see --bind-address and --port",
-    };
-    let cause = cause_text(cause);
-    write!(f, "cannot listen on {address}: {cause}; {remedy}")
+    }
 }

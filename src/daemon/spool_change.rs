@@ -54,18 +54,10 @@ pub async fn post(
             return denied.reply();
         }
     };
-    let form = BodyBuffer::new(
-        state.memory.permit(SMALL_REQUEST),
-        live.config.daemon.max_request_body,
-    );
-    let limit = live.config.http.header_timeout;
     // The place stays taken until the change is made.
-    let (arguments, _place) = match tokio::time::timeout(limit, arguments(request, form)).await {
-        Ok(Ok(arguments)) => arguments,
-        Ok(Err(refused)) => return refused,
-        Err(_) => {
-            return reply::text(StatusCode::REQUEST_TIMEOUT, "the body did not come in time");
-        }
+    let (arguments, _place) = match arguments_in_time(state, &live, request).await {
+        Ok(arguments) => arguments,
+        Err(refused) => return refused,
     };
     let change = match change(&arguments) {
         Ok(change) => change,
@@ -253,20 +245,43 @@ async fn apply(state: &Arc<DaemonState>, key: Key, mut change: Change, who: &str
         }
         Ok(Err(e)) => {
             log::error!("spool change from {who}: {e}");
-            reply::text(StatusCode::INTERNAL_SERVER_ERROR, e.to_string())
+            not_done(e.to_string())
         }
-        Err(e) => reply::text(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            format!("the change broke off: {e}"),
-        ),
+        Err(e) => not_done(format!("the change broke off: {e}")),
     }
 }
 
-/// The arguments of query string and form; of repeated ones the last counts, the form's after the query's.
+fn not_done(why: String) -> Reply {
+    reply::text(StatusCode::INTERNAL_SERVER_ERROR, why)
+}
+
+/// By name; of repeated ones the last counts, the form's after the query's.
+type Arguments = HashMap<String, String>;
+
+/// The arguments, and the place of the form that they came in. Whoever sends a body slowly holds a place in memory
+/// meanwhile, so there is a limit.
+async fn arguments_in_time(
+    state: &DaemonState,
+    live: &Live,
+    request: Request<Incoming>,
+) -> Result<(Arguments, MemoryPermit), Reply> {
+    let permit = state.memory.permit(SMALL_REQUEST);
+    let form = BodyBuffer::new(permit, live.config.daemon.max_request_body);
+    let limit = live.config.http.header_timeout;
+    match tokio::time::timeout(limit, arguments(request, form)).await {
+        Ok(arguments) => arguments,
+        Err(_) => {
+            let text = "the body did not come in time";
+            Err(reply::text(StatusCode::REQUEST_TIMEOUT, text))
+        }
+    }
+}
+
+/// The arguments of query string and form.
 async fn arguments(
     request: Request<Incoming>,
     mut form: BodyBuffer,
-) -> Result<(HashMap<String, String>, MemoryPermit), Reply> {
+) -> Result<(Arguments, MemoryPermit), Reply> {
     let query = request.uri().query().unwrap_or_default().to_owned();
     let is_form = is_form(request.headers());
     read(request.into_body(), &mut form).await?;
@@ -311,7 +326,7 @@ fn over(most: usize) -> Reply {
 }
 
 /// The arguments of both; `None` when they are no text.
-fn merged(query: &[u8], form: &[u8]) -> Option<HashMap<String, String>> {
+fn merged(query: &[u8], form: &[u8]) -> Option<Arguments> {
     let pairs = || form_urlencoded::parse(query).chain(form_urlencoded::parse(form));
     // What is no UTF-8 becomes U+FFFD, which nobody types.
     let is_text = pairs().all(|(n, v)| !n.contains('\u{fffd}') && !v.contains('\u{fffd}'));
@@ -336,20 +351,24 @@ fn visible(c: char) -> char {
     }
 }
 
-fn change(arguments: &HashMap<String, String>) -> Result<Change, String> {
+fn change(arguments: &Arguments) -> Result<Change, String> {
     match required(arguments, "status")? {
         "up" => Ok(Change::Up),
-        "down" => Ok(Change::Down(Downtime {
-            reason: required(arguments, "reason")?.to_owned(),
-            expiration: time(arguments, "expiration")?,
-            creation: time(arguments, "creation")?,
-            ..Downtime::default()
-        })),
+        "down" => Ok(Change::Down(wanted_downtime(arguments)?)),
         _ => Err("status must be up or down".into()),
     }
 }
 
-fn required<'a>(arguments: &'a HashMap<String, String>, name: &str) -> Result<&'a str, String> {
+fn wanted_downtime(arguments: &Arguments) -> Result<Downtime, String> {
+    Ok(Downtime {
+        reason: required(arguments, "reason")?.to_owned(),
+        expiration: time(arguments, "expiration")?,
+        creation: time(arguments, "creation")?,
+        ..Downtime::default()
+    })
+}
+
+fn required<'a>(arguments: &'a Arguments, name: &str) -> Result<&'a str, String> {
     match arguments.get(name) {
         Some(value) => Ok(value),
         None => Err(format!(
@@ -358,7 +377,7 @@ fn required<'a>(arguments: &'a HashMap<String, String>, name: &str) -> Result<&'
     }
 }
 
-fn time(arguments: &HashMap<String, String>, name: &str) -> Result<Option<f64>, String> {
+fn time(arguments: &Arguments, name: &str) -> Result<Option<f64>, String> {
     let Some(text) = arguments.get(name) else {
         return Ok(None);
     };

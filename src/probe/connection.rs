@@ -32,6 +32,7 @@ impl Connection {
             None => connect_tcp(probe).await?,
         };
         if let Some(version) = probe.service().proxy_protocol() {
+            // Before anything else: TLS begins behind it.
             let header = connection.proxy_header(version);
             let sent = connection.write_all(&header).await;
             sent.map_err(|e| probe.failed(cause_text(e)))?;
@@ -44,12 +45,7 @@ impl Connection {
         match (version, self.addresses()) {
             // Version 2, LOCAL, without addresses.
             (ProxyProtocol::V2, _) => b"\r\n\r\n\0\r\nQUIT\n\x20\0\0\0".to_vec(),
-            (ProxyProtocol::V1, Some((own, peer))) => {
-                let family = if own.is_ipv4() { "TCP4" } else { "TCP6" };
-                let (from, to) = (own.ip(), peer.ip());
-                let ports = (own.port(), peer.port());
-                format!("PROXY {family} {from} {to} {} {}\r\n", ports.0, ports.1).into_bytes()
-            }
+            (ProxyProtocol::V1, Some((own, peer))) => proxy_line(own, peer).into_bytes(),
             (ProxyProtocol::V1, None) => b"PROXY UNKNOWN\r\n".to_vec(),
         }
     }
@@ -77,6 +73,14 @@ impl Connection {
             Self::Unix(stream) => Pin::new(stream),
         }
     }
+}
+
+/// Version 1, for people to read.
+fn proxy_line(own: SocketAddr, peer: SocketAddr) -> String {
+    let family = if own.is_ipv4() { "TCP4" } else { "TCP6" };
+    let (from, to) = (own.ip(), peer.ip());
+    let (from_port, to_port) = (own.port(), peer.port());
+    format!("PROXY {family} {from} {to} {from_port} {to_port}\r\n")
 }
 
 async fn connect_unix(probe: &Probe<'_>, path: &Path) -> Result<Connection, Outcome> {

@@ -34,22 +34,20 @@ pub(super) const SENTINEL_INFO: Protocol = Protocol {
 
 async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Result<Outcome, Outcome> {
     let query = probe.target.query();
-    let wanted = wanted(probe.target.bare_path(), query);
-    if matches!(wanted, InfoQuery::AllOf) && query.is_empty() {
-        let text = "match_all names no field; write one such as match_all?role=master";
-        return Err(Outcome::bad_request(text));
-    }
+    let wanted = wanted(probe.target.bare_path(), query)?;
     let mut memory = probe.memory();
     let info = ask(probe, last_section, &mut memory).await?;
     match wanted {
-        InfoQuery::Json => {}
-        InfoQuery::AnyOf => return Ok(info.find_any(query)),
-        InfoQuery::AllOf => return Ok(info.find_all(query)),
+        InfoQuery::Json => as_json(probe, &info, memory),
+        InfoQuery::AnyOf => Ok(info.find_any(query)),
+        InfoQuery::AllOf => Ok(info.find_all(query)),
     }
+}
+
+fn as_json(probe: &Probe<'_>, info: &Info, mut memory: MemoryPermit) -> Result<Outcome, Outcome> {
     let text = info.json().map_err(|e| probe.failed(e))?;
-    memory
-        .grow_to(text.len())
-        .map_err(|full| probe.full(full))?;
+    let place = memory.grow_to(text.len());
+    place.map_err(|full| probe.full(full))?;
     Ok(Outcome {
         body: memory.hold(text),
         ours: false,
@@ -67,11 +65,15 @@ enum InfoQuery {
     AllOf,
 }
 
-fn wanted(path: &str, query: &str) -> InfoQuery {
+fn wanted(path: &str, query: &str) -> Result<InfoQuery, Outcome> {
     match path.trim_matches('/') {
-        "match" if !query.is_empty() => InfoQuery::AnyOf,
-        "match_all" => InfoQuery::AllOf,
-        _ => InfoQuery::Json,
+        "match" if !query.is_empty() => Ok(InfoQuery::AnyOf),
+        // Of no field all have their values: a slip would pass for ever.
+        "match_all" if query.is_empty() => Err(Outcome::bad_request(
+            "match_all names no field; write one such as match_all?role=master",
+        )),
+        "match_all" => Ok(InfoQuery::AllOf),
+        _ => Ok(InfoQuery::Json),
     }
 }
 

@@ -17,18 +17,20 @@ pub(crate) use crate::os::times;
 /// Writes a text to standard output, made fit for a terminal. A reader that has seen enough (`hashowdowned | head -1`) is no
 /// failure.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    // Not by the macros of the standard library, which panic at a closed pipe.
-    let written = out
-        .write_all(for_terminal(text).as_bytes())
-        .and_then(|()| out.flush());
-    match written {
+    match write(&for_terminal(text)) {
         Err(e) if e.kind() != ErrorKind::BrokenPipe => {
             let cause = cause_text(e);
             Err(failed!("cannot write to standard output: {cause}"))
         }
         _ => Ok(()),
     }
+}
+
+/// Not by the macros of the standard library, which panic at a closed pipe.
+fn write(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    out.flush()
 }
 
 /// Writes a line to standard error, made fit for a terminal. Where that is closed, nobody wants to know.

@@ -45,17 +45,20 @@ impl Screen {
         if table == self.drawn {
             return;
         }
-        let mut text = String::new();
-        if !self.drawn.is_empty() {
-            // The cursor goes to the first line of the old table, and clears all below.
-            text.push_str(&format!("\x1b[{}A\x1b[J", self.drawn.len()));
-        }
-        for line in &table {
-            text.push_str(line);
-            text.push('\n');
-        }
-        write(&text);
+        let lines = table.iter().map(|line| format!("{line}\n"));
+        let lines: String = lines.collect();
+        write(&(self.clearing() + &lines));
         self.drawn = table;
+    }
+
+    /// What clears the old table.
+    fn clearing(&self) -> String {
+        match self.drawn.len() {
+            // "Up by 0 lines" is up by one for a terminal.
+            0 => String::new(),
+            // The cursor goes to the first line of the old table, and clears all below.
+            lines => format!("\x1b[{lines}A\x1b[J"),
+        }
     }
 }
 

@@ -1,8 +1,8 @@
 //! The daemon's answers, asked for by a thread: a daemon that hangs must not keep anybody from quitting.
 
-use std::io::{PipeReader, Read as _, Write as _};
+use std::io::{PipeReader, PipeWriter, Read as _, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::mpsc::{self, Receiver};
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::Duration;
 
 use crate::cli::client::{ANSWER_TIME, DaemonClient, DaemonError};
@@ -30,17 +30,9 @@ impl Answers {
         services: Vec<String>,
     ) -> Result<Self, Failure> {
         let (tell, answers) = mpsc::channel();
-        let (bell, mut ring) = std::io::pipe().map_err(|e| cannot_ask(&e))?;
-        let ask = move || {
-            loop {
-                let answer = client.overview(&services, ANSWER_TIME);
-                let is_heard = tell.send(answer).is_ok() && ring.write_all(&[0]).is_ok();
-                if !is_heard {
-                    return;
-                }
-                std::thread::sleep(EVERY);
-            }
-        };
+        let (bell, ring) = std::io::pipe().map_err(|e| cannot_ask(&e))?;
+        let listener = Listener { tell, ring };
+        let ask = move || ask_while_heard(client, &services, listener);
         let thread = std::thread::Builder::new().name("answers".into());
         thread.spawn(ask).map_err(|e| cannot_ask(&e))?;
         Ok(Self { answers, bell })
@@ -51,6 +43,26 @@ impl Answers {
         // What is read is one byte of those that are there.
         let _ = self.bell.read(&mut [0]);
         self.answers.try_recv().ok()
+    }
+}
+
+/// Who hears the answers.
+struct Listener {
+    tell: Sender<Answer>,
+    ring: PipeWriter,
+}
+
+impl Listener {
+    /// Whether the answer was heard.
+    fn hear(&mut self, answer: Answer) -> bool {
+        // The bell last: whoever it wakes finds the answer.
+        self.tell.send(answer).is_ok() && self.ring.write_all(&[0]).is_ok()
+    }
+}
+
+fn ask_while_heard(client: DaemonClient, services: &[String], mut listener: Listener) {
+    while listener.hear(client.overview(services, ANSWER_TIME)) {
+        std::thread::sleep(EVERY);
     }
 }
 

@@ -56,13 +56,17 @@ fn run(call: &Call) -> Result<u8, Failure> {
     let port = values::daemon_port(args.port.as_deref())?;
     let client = DaemonClient { port };
     let services = service_names(&args.services)?;
-    match args.output.as_deref() {
-        Some("json") => print_json(client, &services)?,
-        None | Some("text") if can_be_drawn_on() => watch(client, &services)?,
-        None | Some("text") => print_once(client, &services)?,
-        Some(other) => return Err(usage!("-o: {other:?} is not a format; give text or json")),
-    }
+    show(client, &services, args.output.as_deref())?;
     Ok(0)
+}
+
+fn show(client: DaemonClient, services: &[String], format: Option<&str>) -> Result<(), Failure> {
+    match format {
+        Some("json") => print_json(client, services),
+        None | Some("text") if can_be_drawn_on() => watch(client, services),
+        None | Some("text") => print_once(client, services),
+        Some(other) => Err(usage!("-o: {other:?} is not a format; give text or json")),
+    }
 }
 
 /// The names of services; of an instance that of its service, as all instances stand under it.

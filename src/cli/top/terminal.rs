@@ -1,7 +1,7 @@
 //! The terminal that `hacheck top` fills: a screen of its own, keys without Enter, and all as it was at the end.
 
 use std::io::{self, Write as _};
-use std::os::fd::AsFd;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
@@ -69,10 +69,8 @@ impl Terminal {
 
     fn enter(&self) -> Result<(), Failure> {
         if let Some(keys) = &self.keys {
-            let mut raw = keys.clone();
-            raw.local_flags -= LocalFlags::ICANON | LocalFlags::ECHO;
             // Where this fails, q needs an Enter.
-            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &raw);
+            let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &without_enter(keys));
         }
         write(ENTER)
     }
@@ -98,45 +96,44 @@ impl Terminal {
 
     /// Draws a screen in place of the last one, its first line bold.
     pub(super) fn draw(&self, lines: &[String]) -> Result<(), Failure> {
-        let mut text = String::from("\x1b[H\x1b[1m");
-        for (i, line) in lines.iter().enumerate() {
-            if i > 0 {
-                text.push_str("\r\n");
-            }
-            text.push_str(line);
-            text.push_str("\x1b[0m\x1b[K");
-        }
-        text.push_str("\x1b[J");
-        write(&text)
+        // What is left of an old line is cleared behind a new one, so that nothing flickers.
+        let lines = lines.join("\x1b[0m\x1b[K\r\n");
+        write(&format!("\x1b[H\x1b[1m{lines}\x1b[0m\x1b[K\x1b[J"))
     }
 
     /// Waits for a key, a signal, or whatever else is readable.
     pub(super) fn wait(&mut self, other: &impl AsFd) -> Result<Wake, Failure> {
         loop {
-            let stdin = io::stdin();
-            let ready = |fd| PollFd::new(fd, PollFlags::POLLIN);
-            let mut wanted = vec![ready(self.signals.as_fd()), ready(other.as_fd())];
-            if self.keys.is_some() {
-                wanted.push(ready(stdin.as_fd()));
-            }
-            match poll(&mut wanted, PollTimeout::NONE) {
-                Err(Errno::EINTR) => continue,
-                Err(e) => return Err(failed!("cannot wait for keys: {}", e.desc())),
-                Ok(_) => {}
-            }
-            let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or_default();
-            let [signal, answer] = [is_ready(&wanted[0]), is_ready(&wanted[1])];
-            let key = wanted.get(2).is_some_and(is_ready);
-            let wake = match (signal, key, answer) {
-                (true, _, _) => self.signal()?,
-                (_, true, _) => pressed(),
-                (_, _, true) => Some(Wake::Answer),
+            let ready = self.ready(other.as_fd())?;
+            let wake = match ready {
+                Ready { signal: true, .. } => self.signal()?,
+                Ready { key: true, .. } => pressed(),
+                Ready { other: true, .. } => Some(Wake::Answer),
                 _ => None,
             };
             if let Some(wake) = wake {
                 return Ok(wake);
             }
         }
+    }
+
+    /// What can be read now; waits until something can, or a signal that nobody wants came.
+    fn ready(&self, other: BorrowedFd<'_>) -> Result<Ready, Failure> {
+        let stdin = io::stdin();
+        let mut wanted = vec![readable(self.signals.as_fd()), readable(other)];
+        if self.keys.is_some() {
+            wanted.push(readable(stdin.as_fd()));
+        }
+        match poll(&mut wanted, PollTimeout::NONE) {
+            // Nothing is ready then, and the caller waits again.
+            Ok(_) | Err(Errno::EINTR) => {}
+            Err(e) => return Err(failed!("cannot wait for keys: {}", e.desc())),
+        }
+        Ok(Ready {
+            signal: is_ready(&wanted[0]),
+            other: is_ready(&wanted[1]),
+            key: wanted.get(2).is_some_and(is_ready),
+        })
     }
 
     fn signal(&self) -> Result<Option<Wake>, Failure> {
@@ -146,22 +143,48 @@ impl Terminal {
         let number = i32::try_from(info.ssi_signo).unwrap_or_default();
         match Signal::try_from(number) {
             Ok(Signal::SIGWINCH) => Ok(Some(Wake::Redraw)),
-            Ok(Signal::SIGTSTP) => {
-                self.leave();
-                // Goes on here when the shell says so (fg).
-                let _ = kill(Pid::this(), Signal::SIGSTOP);
-                self.enter()?;
-                Ok(Some(Wake::Redraw))
-            }
+            Ok(Signal::SIGTSTP) => self.stop(),
             _ => Ok(Some(Wake::End)),
         }
     }
+
+    /// Stops as a program does at Ctrl-Z, with the shell's screen as it was.
+    fn stop(&self) -> Result<Option<Wake>, Failure> {
+        self.leave();
+        // Goes on here when the shell says so (fg).
+        let _ = kill(Pid::this(), Signal::SIGSTOP);
+        self.enter()?;
+        Ok(Some(Wake::Redraw))
+    }
+}
+
+/// What can be read.
+struct Ready {
+    signal: bool,
+    key: bool,
+    other: bool,
+}
+
+fn readable(fd: BorrowedFd<'_>) -> PollFd<'_> {
+    PollFd::new(fd, PollFlags::POLLIN)
+}
+
+/// Whether it can be read, or has ended, which reading then tells.
+fn is_ready(fd: &PollFd<'_>) -> bool {
+    fd.any().unwrap_or_default()
 }
 
 impl Drop for Terminal {
     fn drop(&mut self) {
         self.leave();
     }
+}
+
+/// Each key comes at once, and is not shown.
+fn without_enter(keys: &Termios) -> Termios {
+    let mut raw = keys.clone();
+    raw.local_flags -= LocalFlags::ICANON | LocalFlags::ECHO;
+    raw
 }
 
 fn hold_signals() -> Result<SignalFd, Errno> {

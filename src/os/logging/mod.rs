@@ -249,17 +249,18 @@ enum LogOutput {
 
 impl LogOutput {
     fn open(path: &LogPath) -> Result<Self, LogError> {
-        Ok(match path {
-            LogPath::Stdout => Self::Stdout,
-            LogPath::Stderr => Self::Stderr,
-            LogPath::File(path) => {
-                let file = append(path).map_err(|e| LogError::File(path.clone(), e))?;
-                Self::File {
-                    path: path.clone(),
-                    file,
-                }
-            }
-        })
+        match path {
+            LogPath::Stdout => Ok(Self::Stdout),
+            LogPath::Stderr => Ok(Self::Stderr),
+            LogPath::File(path) => Self::open_file(path.clone()),
+        }
+    }
+
+    fn open_file(path: PathBuf) -> Result<Self, LogError> {
+        match append(&path) {
+            Ok(file) => Ok(Self::File { path, file }),
+            Err(e) => Err(LogError::File(path, e)),
+        }
     }
 
     fn is_journal(&self) -> bool {
@@ -272,16 +273,19 @@ impl LogOutput {
 
     /// Writes a line. There is nobody to tell that the log cannot be written.
     fn write(&mut self, line: &[u8]) {
-        let written = match self {
+        if self.try_write(line).is_err() {
+            DROPPED.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn try_write(&mut self, line: &[u8]) -> io::Result<()> {
+        match self {
             Self::Stdout => io::stdout().write_all(line),
             Self::Stderr => io::stderr().write_all(line),
             Self::File { path, file } => {
                 reopen_if_moved(path, file);
                 file.write_all(line)
             }
-        };
-        if written.is_err() {
-            DROPPED.fetch_add(1, Ordering::Relaxed);
         }
     }
 }
