@@ -131,3 +131,20 @@ fn values_of_options_complete() {
         "a reason is nobody's guess"
     );
 }
+
+#[test]
+fn values_behind_the_sign_and_commands_behind_the_dashes_complete() {
+    let spool = Spool::new();
+    let all = ["json", "table", "tsv", "uber"];
+    assert_eq!(offers(&spool, "hastatus --output="), all);
+    assert_eq!(offers(&spool, "hashowdowned --output=j"), ["json"]);
+    assert_eq!(offers(&spool, "hadown --wait="), ["drained", "seen"]);
+    assert_eq!(offers(&spool, "haup --wait=s"), ["seen"]);
+    assert!(offers(&spool, "hadown --reason=").is_empty());
+    let commands = offers(&spool, "haroll web -- has");
+    assert!(commands.contains(&"hastatus".to_owned()), "{commands:?}");
+    std::fs::write(spool.path("unit"), "").unwrap();
+    let path = spool.path("unit");
+    let restart = "haroll web -- systemctl restart %/un";
+    assert_eq!(offers(&spool, restart), [path.to_str().unwrap()]);
+}

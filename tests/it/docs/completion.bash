@@ -38,10 +38,32 @@ _hacheck_value() {
     esac
 }
 
+# Values in one word with their option.
+_hacheck_value_behind() {
+    local given=$1 cur=$2 option
+    # Readline replaces what stands behind the sign only, unless it was told otherwise.
+    local before=''
+    [[ $COMP_WORDBREAKS == *=* ]] || before=$given=
+    [[ $given == --wait ]] && _hacheck_offer seen drained
+    for option in $values; do
+        [[ ${option%%=*} == "$given" ]] && _hacheck_value "${option#*=}"
+    done
+    COMPREPLY=("${COMPREPLY[@]/#/$before}")
+}
+
+# A command and its arguments; $1 is 1 for the command itself.
+_hacheck_command() {
+    if (($1)); then
+        mapfile -t COMPREPLY < <(compgen -c -- "$cur" | sort -u)
+    else
+        mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+    fi
+}
+
 _hacheck_argument() {
     local found
     case $1 in
-        services) mapfile -t found < <(echo all; _hacheck_services "$binary" "$root" "$port") ;;
+        services | command) mapfile -t found < <(echo all; _hacheck_services "$binary" "$root" "$port") ;;
         downed) mapfile -t found < <(_hacheck_downed "$binary" "$root") ;;
         folders) mapfile -t COMPREPLY < <(compgen -d -- "$cur"); return ;;
         files) mapfile -t COMPREPLY < <(compgen -f -- "$cur"); return ;;
@@ -88,6 +110,13 @@ _hacheck() {
         esac
         if [[ -n $wanted ]]; then wanted=''; continue; fi
         case ${line[at]} in
+            --)
+                # What is behind it is a command, where one is taken.
+                if [[ $arguments == command ]]; then
+                    _hacheck_command $((at + 1 == ${#line[@]} - 1))
+                    return
+                fi
+                ;;
             --spool-root=*) root=${line[at]#*=} ;;
             --port=*) port=${line[at]#*=} ;;
             -*)
@@ -100,6 +129,8 @@ _hacheck() {
     done
     if [[ -n $wanted ]]; then
         _hacheck_value "$wanted"
+    elif [[ $cur == --*=* ]]; then
+        _hacheck_value_behind "${cur%%=*}" "${cur#*=}"
     elif [[ $cur == -* ]]; then
         # shellcheck disable=SC2086 # a list of words
         _hacheck_offer $words

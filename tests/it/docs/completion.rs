@@ -17,6 +17,7 @@ fn arguments(applet: &Applet) -> &'static str {
     ];
     match applet.name {
         "up" => "downed",
+        "roll" => "command",
         _ => words
             .iter()
             .find(|(word, _)| applet.usage.contains(word))
