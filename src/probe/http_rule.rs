@@ -141,7 +141,7 @@ fn parse_status(text: &str) -> Option<u16> {
     (100..=599).contains(&status).then_some(status)
 }
 
-fn pattern() -> Kind<Pattern> {
+pub(super) fn pattern() -> Kind<Pattern> {
     Kind::new("regular expression", read_pattern, |p| quoted(p.text()))
 }
 

@@ -32,6 +32,7 @@ mod redirects;
 mod redis;
 mod redis_info;
 mod run;
+mod script;
 mod services;
 pub(crate) mod settings;
 mod shown;
@@ -60,7 +61,7 @@ use protocol::settle;
 pub(crate) use run::Probe;
 pub use run::run;
 pub(crate) use services::LONGEST;
-pub use services::{OrOff, ProxyProtocol, Service, ServiceLogin, ServiceTls};
+pub use services::{OrOff, ProxyProtocol, ScriptStep, Service, ServiceLogin, ServiceTls};
 pub use settings::{ProbeSettings, TlsUse};
 pub use target::{Check, Headers, Target};
 pub use tls::TlsError;
@@ -82,6 +83,7 @@ pub const PROTOCOLS: &[Protocol] = &[
     smtp::SMTP,
     smtp::SMTPS,
     memcached::MEMCACHED,
+    script::SCRIPT,
     zookeeper::ZOOKEEPER,
     grpc::GRPC,
     grpc::GRPCS,

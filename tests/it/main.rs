@@ -70,6 +70,7 @@ mod proxy_protocol;
 mod rebinding;
 mod redis;
 mod roll;
+mod script;
 mod service_drain;
 mod services;
 mod shared_pages;

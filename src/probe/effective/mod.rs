@@ -12,7 +12,7 @@ use std::time::Duration;
 
 pub(crate) use self::login::{Account, Credentials};
 pub(super) use self::tls::TlsSettings;
-use super::services::{OrOff, ProxyProtocol, Service, fits};
+use super::services::{OrOff, ProxyProtocol, ScriptStep, Service, fits};
 use super::{HttpRule, ProbeSettings};
 use crate::net::LoginTo;
 
@@ -96,6 +96,11 @@ impl<'a> ServiceSettings<'a> {
         own.unwrap_or(&self.global.login_to)
     }
 
+    /// The steps of its `script` checks.
+    pub(crate) fn script(self) -> Option<&'a [ScriptStep]> {
+        self.find(|entry| entry.script.as_deref())
+    }
+
     /// Whether its probes begin with a header of the PROXY protocol.
     pub(crate) fn proxy_protocol(self) -> Option<ProxyProtocol> {
         self.find(|entry| entry.proxy_protocol)
@@ -122,6 +127,7 @@ impl<'a> ServiceSettings<'a> {
             login: self.merged_login(),
             login_to: Some(self.login_to().to_vec()),
             tls: self.merged_tls(),
+            script: self.script().map(<[_]>::to_vec),
             proxy_protocol: self.proxy_protocol(),
         }
     }

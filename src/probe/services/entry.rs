@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{OrOff, ServiceLogin, ServiceTls};
+use super::script::script;
+use super::{OrOff, ScriptStep, ServiceLogin, ServiceTls};
 use crate::net::LoginTo;
 use crate::probe::HttpRule;
 use crate::settings::{Kind, Reader, list, quoted, read_part, seconds, settings, show_part};
@@ -29,6 +30,8 @@ settings! {
         login_to: Option<Vec<LoginTo>> = None, logins().or_unset();
         /// That they speak TLS, and how; `off` for never.
         tls: Option<OrOff<ServiceTls>> = None, tls().or_unset();
+        /// What its `script` checks send and expect.
+        script: Option<Vec<ScriptStep>> = None, script().or_unset();
         /// The header of the PROXY protocol that connections begin with: `v1` or `v2`.
         proxy_protocol: Option<ProxyProtocol> = None, proxy_protocol().or_unset();
     }

@@ -4,6 +4,7 @@
 mod entry;
 mod login;
 mod pattern;
+mod script;
 mod tls;
 
 pub(crate) use self::entry::LONGEST;
@@ -11,6 +12,7 @@ pub(super) use self::entry::logins;
 pub use self::entry::{ProxyProtocol, Service};
 pub use self::login::ServiceLogin;
 pub(super) use self::pattern::{fits, is_key};
+pub use self::script::ScriptStep;
 pub use self::tls::ServiceTls;
 
 /// A part of a service's settings that a service can also be without, whatever less exact entries say.

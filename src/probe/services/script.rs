@@ -1,0 +1,52 @@
+//! The steps of a service's script, as they are written.
+
+use crate::probe::http_rule::{Pattern, pattern};
+use crate::settings::{Kind, Reader, Secret, read_part, secret, settings, show_part};
+
+/// Most steps of a script.
+const STEPS_MAX: usize = 32;
+
+settings! {
+    /// One step.
+    pub struct ScriptStep {
+        /// What is sent, with its line end; it may hold a password. Never shown.
+        send: Option<Secret> = None, secret().or_unset();
+        /// What a line that comes then must match.
+        expect: Option<Pattern> = None, pattern().or_unset();
+    }
+}
+
+impl ScriptStep {
+    fn read(reader: &Reader<'_>) -> Option<Self> {
+        let (step, _) = read_part(&Self::table(), reader)?;
+        if step.send.is_none() && step.expect.is_none() {
+            reader.fault("neither sends nor expects anything", "write send or expect");
+            return None;
+        }
+        Some(step)
+    }
+}
+
+pub(super) fn script() -> Kind<Vec<ScriptStep>> {
+    Kind::new("list of steps", read, |steps: &Vec<ScriptStep>| show(steps))
+}
+
+fn read(reader: &Reader<'_>) -> Option<Vec<ScriptStep>> {
+    let steps = reader.each(ScriptStep::read)?;
+    // A script that waits for nothing would pass whatever answers.
+    let waits = steps.iter().any(|step| step.expect.is_some());
+    let fits = waits && steps.len() <= STEPS_MAX;
+    if !fits {
+        reader.fault(
+            "is no script of at most 32 steps that expects a line",
+            "write one such as [{expect: \"^220 \"}]",
+        );
+    }
+    fits.then_some(steps)
+}
+
+fn show(steps: &[ScriptStep]) -> String {
+    let table = ScriptStep::table();
+    let steps: Vec<String> = steps.iter().map(|step| show_part(&table, step)).collect();
+    format!("[{}]", steps.join(", "))
+}
