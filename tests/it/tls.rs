@@ -18,6 +18,11 @@ pub struct Server {
 
 impl Server {
     pub fn start(name: &str, key: &[&str]) -> Self {
+        Self::with(name, key, &["-cipher", "DEFAULT:@SECLEVEL=0"])
+    }
+
+    /// One with these options of `openssl s_server`.
+    fn with(name: &str, key: &[&str], options: &[&str]) -> Self {
         let folder = TempDir::new();
         let at = |file: &str| folder.path().join(file);
         let (subject, alternative) = (format!("/CN={name}"), format!("subjectAltName=DNS:{name}"));
@@ -54,13 +59,8 @@ impl Server {
             .unwrap();
         let mut serve = bound_to_us("openssl", &[]);
         // Security level 0: short keys are what some services still have.
-        serve.args([
-            "s_server",
-            "-www",
-            "-quiet",
-            "-cipher",
-            "DEFAULT:@SECLEVEL=0",
-        ]);
+        serve.args(["s_server", "-www", "-quiet"]);
+        serve.args(options);
         serve
             .arg("-accept")
             .arg(address.to_string())
@@ -105,6 +105,31 @@ fn without_verification_any_certificate_will_do() {
         let answer = daemon.get(&server.path());
         assert_eq!(answer.status, 200, "{key:?}: {answer:?}");
     }
+}
+
+#[test]
+fn where_the_server_has_only_what_we_lack_the_message_names_it_and_the_remedy() {
+    let daemon = Daemon::start();
+    for ciphers in [
+        "AES128-SHA",
+        "AES128-GCM-SHA256",
+        "ECDHE-RSA-AES128-SHA",
+        "ECDHE-RSA-AES256-SHA384",
+        "DHE-RSA-AES128-GCM-SHA256",
+    ] {
+        let options = ["-tls1_2", "-cipher", ciphers];
+        let server = Server::with("web.example", &RSA, &options);
+        let told = "only CBC, DHE or RSA key exchange, or no TLS 1.2, enable ECDHE with AES-GCM";
+        let tls = format!("/tls/web/{}/", server.address.port());
+        daemon.get(&server.path()).says(503, told);
+        daemon.get(&tls).says(503, told);
+    }
+    let old = ["-tls1_1", "-cipher", "DEFAULT:@SECLEVEL=0"];
+    let old = Server::with("web.example", &RSA, &old);
+    daemon.get(&old.path()).says(503, "no TLS 1.2");
+    let good = ["-tls1_2", "-cipher", "ECDHE-RSA-AES128-GCM-SHA256"];
+    let good = Server::with("web.example", &RSA, &good);
+    assert_eq!(daemon.get(&good.path()).status, 200);
 }
 
 #[test]

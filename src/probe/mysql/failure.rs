@@ -6,6 +6,8 @@ use std::io::{self, ErrorKind};
 use mysql_async::{DriverError, Error, IoError, ServerError};
 use tokio_rustls::rustls;
 
+use crate::probe::tls;
+
 use crate::os::cause::cause_text;
 
 /// Why there is no login, or no answer.
@@ -87,7 +89,7 @@ impl MysqlFailure {
     }
 
     fn tls(error: &dyn fmt::Display) -> Self {
-        let mut cause = cause_text(error);
+        let mut cause = tls::failure_text(error);
         // Older versions of `openssl x509 -req` made such certificates where no extensions were given.
         if cause.contains("UnsupportedCertVersion") {
             cause = "the server's certificate has X.509 version 1; give it one of version 3".into();

@@ -4,9 +4,10 @@
 //! With verification, a certificate that may sign others (`CA:TRUE`, as `openssl req -x509` makes by default) is refused
 //! as a server's own, also where it is the one to trust.
 //!
-//! Servers that offer only RSA key exchange, DHE, CBC suites or TLS 1.1 cannot be talked to.
+//! Servers that offer only RSA key exchange, DHE, CBC suites or TLS 1.1 cannot be talked to, and the message says so.
 
 mod clients;
+mod failure;
 mod verify;
 
 use std::fmt;
@@ -21,10 +22,10 @@ use tokio_rustls::rustls::Error;
 use tokio_rustls::rustls::pki_types::{InvalidDnsNameError, ServerName};
 
 pub(super) use self::clients::{TlsClients, files};
+pub(super) use self::failure::failure_text;
 pub(super) use self::verify::trusted;
 use super::{Outcome, Probe};
 use crate::net::Host;
-use crate::os::cause::cause_text;
 
 /// Why probes cannot speak TLS as the settings want it.
 #[derive(Debug)]
@@ -120,7 +121,7 @@ where
     connector
         .connect(name, stream)
         .await
-        .map_err(|e| probe.failed(format_args!("TLS handshake failed: {}", cause_text(e))))
+        .map_err(|e| probe.failed(format_args!("TLS handshake failed: {}", failure_text(e))))
 }
 
 /// The name to ask for, and to verify.
