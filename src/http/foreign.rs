@@ -20,6 +20,8 @@ pub(crate) enum Foreign {
     Http2,
     /// HTTP/1 where something else is spoken.
     Http,
+    /// HTTP/1 with a head that HTTP does not allow, such as a path with `<`.
+    BadRequest,
     /// None of these.
     Other,
 }
@@ -33,8 +35,14 @@ const HTTP2: &[u8] = b"PRI * HTTP/2.0";
 
 impl Foreign {
     /// All kinds.
-    pub(crate) const ALL: [Self; 5] =
-        [Self::Tls, Self::Proxy, Self::Http2, Self::Http, Self::Other];
+    pub(crate) const ALL: [Self; 6] = [
+        Self::Tls,
+        Self::Proxy,
+        Self::Http2,
+        Self::Http,
+        Self::BadRequest,
+        Self::Other,
+    ];
 
     /// What the first bytes of a connection are; they may be fewer than are needed to tell.
     pub(crate) fn of(first: &[u8]) -> Self {
@@ -58,6 +66,7 @@ impl Foreign {
             Self::Proxy => "proxy",
             Self::Http2 => "http2",
             Self::Http => "http",
+            Self::BadRequest => "bad request",
             Self::Other => "other",
         }
     }
@@ -75,6 +84,10 @@ impl Foreign {
             }
             Self::Http2 => "HTTP/2, which this port does not speak; check it by HTTP/1.1",
             Self::Http => "plain HTTP, which this port does not speak; check another port",
+            Self::BadRequest => {
+                "a request that HTTP does not allow, which is answered 400 before it is looked at; write <, >, ` \
+                 and bytes over 0x7f of a path as %3C, %3E, %60, %C3…"
+            }
             Self::Other => "neither HTTP nor anything else that is known here",
         }
     }

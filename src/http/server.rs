@@ -287,10 +287,7 @@ impl<H: Handler> Requests<H> {
     fn note_broken(&self, e: &(dyn Error + 'static)) {
         let from = self.poller.ip().to_canonical();
         log::debug!("connection of {from}: {e}");
-        // Within TLS the first bytes are the handshake's, and it went well.
-        if !self.is_encrypted {
-            note_foreign(&self.open, e);
-        }
+        note_foreign(&self.open, self.is_encrypted, e);
     }
 
     /// Answers one, which may be the last before the stop. What it needs is its own: over HTTP/2 it is a task.
@@ -338,14 +335,21 @@ fn has_too_many_headers(request: &Request<Incoming>, settings: &HttpSettings) ->
     request.headers().len() > settings.max_headers
 }
 
-/// Counts a connection that ended because it is none of HTTP.
-fn note_foreign(open: &OpenConnection, e: &(dyn Error + 'static)) {
-    let is_parse = e.downcast_ref().is_some_and(hyper::Error::is_parse);
+/// Counts a connection that ended because hyper could not read what came. No handler has seen that.
+fn note_foreign(open: &OpenConnection, is_encrypted: bool, e: &(dyn Error + 'static)) {
+    let Some(e) = e.downcast_ref::<hyper::Error>() else {
+        return;
+    };
+    // Whoever asks for too much is told so, by 414 or 431.
+    if !e.is_parse() || e.is_parse_too_large() {
+        return;
+    }
     match open.spoke() {
-        // A fault in a request, or a request that is too large.
-        None | Some(Foreign::Http) => {}
-        Some(kind) if is_parse => open.is_foreign(kind),
-        Some(_) => {}
+        None => {}
+        Some(Foreign::Http) => open.is_foreign(Foreign::BadRequest),
+        // The first bytes are those of the handshake.
+        Some(_) if is_encrypted => open.is_foreign(Foreign::BadRequest),
+        Some(kind) => open.is_foreign(kind),
     }
 }
 

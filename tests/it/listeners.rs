@@ -45,17 +45,36 @@ fn what_is_no_http_is_counted_by_kind_and_logged_once_with_a_hint() {
 }
 
 #[test]
-fn a_faulty_request_and_a_silent_connection_are_not_counted_as_foreign() {
-    let daemon = Daemon::start();
-    for bytes in [
-        &b""[..],
-        b"GET /healthz HTTP/1.1\r\nbad header\r\n\r\n",
+fn what_http_allows_in_no_request_gets_an_empty_400_is_counted_and_logged_once() {
+    let mut daemon = Daemon::start();
+    let requests = [
+        &b"GET /spool/web/80/<x HTTP/1.1\r\n\r\n"[..],
+        b"GET /spool/web/80/x> HTTP/1.1\r\n\r\n",
+        b"GET /spool/web/80/x` HTTP/1.1\r\n\r\n",
+        b"GET /spool/web/80/\xfc HTTP/1.1\r\n\r\n",
         b"GET /\x01 HTTP/1.1\r\n\r\n",
-        b"GET /healthz",
-    ] {
+        b"GET /healthz HTTP/1.1\r\nbad header\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\nGET /< HTTP/1.1\r\n\r\n",
+    ];
+    for bytes in requests {
+        let answer = exchange(daemon.address, bytes);
+        let answer = String::from_utf8_lossy(&answer);
+        assert!(answer.contains("HTTP/1.1 400 Bad Request\r\n"), "{answer}");
+        assert!(answer.ends_with("\r\n\r\n"), "{answer}");
+    }
+    assert_eq!(foreign(&daemon, "bad request"), 7.0);
+    assert_eq!(daemon.logged("a request that HTTP does not allow"), 1);
+    daemon.is_sound();
+}
+
+#[test]
+fn a_silent_an_unfinished_and_a_long_request_are_not_counted_as_foreign() {
+    let daemon = Daemon::start();
+    let long = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000));
+    for bytes in [&b""[..], b"GET /healthz", long.as_bytes()] {
         exchange(daemon.address, bytes);
     }
-    for kind in ["tls", "proxy", "http2", "http", "other"] {
+    for kind in ["tls", "proxy", "http2", "http", "bad request", "other"] {
         assert_eq!(foreign(&daemon, kind), 0.0, "{kind}");
     }
 }
