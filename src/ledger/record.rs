@@ -194,9 +194,10 @@ impl PollerRecord {
     }
 
     pub(super) fn is_polling(&self, now: Duration) -> bool {
+        let who = &self.poller;
+        let presumed = row::presumed_interval(who.server.is_some(), who.user_agent.as_deref());
         row::is_polling(
-            self.gaps.interval(),
-            self.poller.server.is_some(),
+            self.gaps.interval().unwrap_or(presumed),
             self.polled_at.as_secs_f64(),
             now.as_secs_f64(),
         )

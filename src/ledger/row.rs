@@ -16,11 +16,26 @@ const INTERVALS: f64 = 3.0;
 /// The interval of a balancer that polled only once, in seconds: on the safe side, as it certainly comes again.
 const PRESUMED_BALANCER: f64 = 20.0;
 
+/// The same of one that is a balancer by its `User-Agent`: AWS asks every 30 seconds, others up to every minute.
+const PRESUMED_BY_NAME: f64 = 60.0;
+
 /// The same for a poller that does not say what it is: HAProxy's default. It may be a person who looked once.
 const PRESUMED: f64 = 2.0;
 
-/// Requests by hand from which on it is a poller after all: somebody wrote a loop.
+/// Requests from which on anybody is a poller: two gaps make a rhythm, and somebody who asks by hand wrote a loop.
 const LOOP: u64 = 3;
+
+/// How the health checks of balancers call themselves, or their libraries: AWS, Google, Azure, Envoy, keepalived,
+/// Kubernetes, and all that are written in Go (Caddy, Traefik).
+const BALANCERS: [&str; 7] = [
+    "ELB-HealthChecker",
+    "GoogleHC",
+    "Load Balancer Agent",
+    "Envoy/HC",
+    "KeepAliveClient",
+    "kube-probe",
+    "Go-http-client",
+];
 
 /// A balancer's view of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -225,16 +240,22 @@ impl PollerRow {
         is_person(self.by_hand, self.polls)
     }
 
-    /// Whether a change has to wait for it: not for a person, nor for what polls from outside `pollers_from`.
+    /// Whether a change has to wait for it: not for a person or somebody who looked once or twice, nor for what polls from
+    /// outside `pollers_from`. A balancer counts from its first poll.
     #[must_use]
     pub fn counts(&self) -> bool {
-        !self.outside && !self.is_person()
+        let is_balancer = self.node.is_some()
+            || self.server.is_some()
+            || self.is_agent()
+            || is_balancer_by_name(self.user_agent.as_deref());
+        !self.outside && (self.polls >= LOOP || is_balancer && !self.by_hand)
     }
 
     /// Whether it polled within the last three of its own intervals.
     #[must_use]
     pub fn is_polling(&self, now: f64) -> bool {
-        is_polling(self.interval, self.server.is_some(), self.polled_at, now)
+        let presumed = presumed_interval(self.server.is_some(), self.user_agent.as_deref());
+        is_polling(self.interval.unwrap_or(presumed), self.polled_at, now)
     }
 
     /// Whether the balancer says that it sends no new traffic; `None` when it says nothing.
@@ -258,16 +279,25 @@ pub(super) fn is_person(by_hand: bool, polls: u64) -> bool {
     by_hand && polls < LOOP
 }
 
-pub(super) fn is_polling(
-    interval: Option<f64>,
-    is_balancer: bool,
-    polled_at: f64,
-    now: f64,
-) -> bool {
-    let presumed = if is_balancer {
+/// Whether it polled within the last three of its intervals.
+pub(super) fn is_polling(interval: f64, polled_at: f64, now: f64) -> bool {
+    now - polled_at <= interval * INTERVALS
+}
+
+/// The interval of a poller that polled only once.
+pub(super) fn presumed_interval(names_server: bool, user_agent: Option<&str>) -> f64 {
+    if names_server {
         PRESUMED_BALANCER
+    } else if is_balancer_by_name(user_agent) {
+        PRESUMED_BY_NAME
     } else {
         PRESUMED
+    }
+}
+
+fn is_balancer_by_name(user_agent: Option<&str>) -> bool {
+    let Some(user_agent) = user_agent else {
+        return false;
     };
-    now - polled_at <= interval.unwrap_or(presumed) * INTERVALS
+    BALANCERS.iter().any(|name| user_agent.starts_with(name))
 }

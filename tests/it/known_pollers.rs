@@ -389,3 +389,28 @@ fn pollers_of_one_address_are_told_apart_by_their_user_agent() {
     ran.is_with(1, "", "127.0.0.1 kube-probe/1.29: ");
     assert!(!ran.err.contains("\n  127.0.0.1 Envoy/HC"), "{}", ran.err);
 }
+
+#[test]
+fn one_or_two_looks_of_somebody_hold_nothing_up_and_a_balancer_counts_from_its_first() {
+    let daemon = Daemon::start();
+    let down = |services: &[&str]| {
+        let wait = ["--wait", "--min-pollers", "0", "--timeout", "1", "-r", "x"];
+        run(&daemon, "hadown", &[&wait, services].concat())
+    };
+    // A person with some tool, ansible, a monitor's first look.
+    for _ in 0..2 {
+        daemon.get_with("/spool/web/1", &[("User-Agent", "ansible-httpget")]);
+        daemon.get("/spool/web/1");
+    }
+    down(&["web"]).code_is(0);
+    for agent in [
+        "ELB-HealthChecker/2.0",
+        "GoogleHC/1.0",
+        "KeepAliveClient",
+        "Go-http-client/1.1",
+    ] {
+        let service = agent.split('/').next().unwrap();
+        daemon.get_with(&format!("/spool/{service}/1"), &[("User-Agent", agent)]);
+        down(&[service]).is_with(1, "", "has not polled since the change");
+    }
+}

@@ -145,8 +145,9 @@ fn the_list_of_pollers_tells_what_each_sees_and_who_disagrees() {
 fn an_instance_is_waited_for_by_its_own_pollers_alone() {
     let daemon = Daemon::start();
     let port = daemon.address.port().to_string();
-    daemon.get("/spool/web/80");
-    daemon.get("/spool/web/81");
+    let envoy = [("User-Agent", "Envoy/HC")];
+    daemon.get_with("/spool/web/80", &envoy);
+    daemon.get_with("/spool/web/81", &envoy);
     let args = [
         "-p",
         &port,
@@ -160,9 +161,11 @@ fn an_instance_is_waited_for_by_its_own_pollers_alone() {
         "web:80",
     ];
     let ran = daemon.run("hadown", &args);
-    ran.is_with(1, "", "not within 0.3 s: 127.0.0.1: ");
+    ran.is_with(1, "", "not within 0.3 s: 127.0.0.1 Envoy/HC: ");
     assert_eq!(
-        ran.err.matches("127.0.0.1: has not polled").count(),
+        ran.err
+            .matches("127.0.0.1 Envoy/HC: has not polled")
+            .count(),
         2,
         "once as a line, once at the end: {}",
         ran.err
@@ -173,7 +176,8 @@ fn an_instance_is_waited_for_by_its_own_pollers_alone() {
 fn a_poller_without_send_state_must_be_told_so_many_times() {
     let daemon = Daemon::start();
     let port = daemon.address.port().to_string();
-    let polled = || daemon.get("/spool/web/80").status;
+    let envoy = [("User-Agent", "Envoy/HC")];
+    let polled = || daemon.get_with("/spool/web/80", &envoy).status;
     assert_eq!(polled(), 200);
     assert_eq!(
         daemon
