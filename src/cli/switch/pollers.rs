@@ -190,9 +190,9 @@ mod tests {
             entries: BTreeMap::new(),
         };
         let expected = "web\tlb1 web/s1 every 2.0 s, sees UP, 13 sessions, told 200 0.4 s ago\n\
-                        web\tlb2 web/s1 stopped polling 40 s ago\n\
                         web\tlb3 web/s1 every 2.0 s, sees DOWN 1/2, 13 sessions, told 200 0.4 s ago\n\
                         web\t10.0.0.1 every 2.0 s, told 200 0.4 s ago\n\
+                        web\tlb2 web/s1 stopped polling 40 s ago\n\
                         web\tbalancers disagree: lb1 web/s1 sees UP, lb3 web/s1 sees DOWN 1/2\n";
         assert_eq!(text(&page), expected);
     }
