@@ -31,8 +31,8 @@ impl Answers {
     ) -> Result<Self, Failure> {
         let (tell, answers) = mpsc::channel();
         let (bell, ring) = std::io::pipe().map_err(|e| cannot_ask(&e))?;
-        let listener = Listener { tell, ring };
-        let ask = move || ask_while_heard(client, &services, listener);
+        let audience = Audience { tell, ring };
+        let ask = move || ask_while_heard(client, &services, audience);
         let thread = std::thread::Builder::new().name("answers".into());
         thread.spawn(ask).map_err(|e| cannot_ask(&e))?;
         Ok(Self { answers, bell })
@@ -47,12 +47,12 @@ impl Answers {
 }
 
 /// Who hears the answers.
-struct Listener {
+struct Audience {
     tell: Sender<Answer>,
     ring: PipeWriter,
 }
 
-impl Listener {
+impl Audience {
     /// Whether the answer was heard.
     fn hear(&mut self, answer: Answer) -> bool {
         // The bell last: whoever it wakes finds the answer.
@@ -60,8 +60,8 @@ impl Listener {
     }
 }
 
-fn ask_while_heard(client: DaemonClient, services: &[String], mut listener: Listener) {
-    while listener.hear(client.overview(services, ANSWER_TIME)) {
+fn ask_while_heard(client: DaemonClient, services: &[String], mut audience: Audience) {
+    while audience.hear(client.overview(services, ANSWER_TIME)) {
         std::thread::sleep(EVERY);
     }
 }

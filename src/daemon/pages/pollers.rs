@@ -32,7 +32,7 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
     let wanted = ServiceFilter::parse(query);
     let live = state.live();
     let now = state.now();
-    let copy = LedgerCopy::take(state, &wanted, now);
+    let copy = PollersCopy::take(state, &wanted, now);
     let page = PollersPage {
         now: now.as_secs_f64(),
         daemon: state.id.clone(),
@@ -47,13 +47,13 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
 }
 
 /// What the page needs of the ledger, copied so that polls do not wait while the page is built.
-struct LedgerCopy {
+struct PollersCopy {
     records: Vec<PollerRecord>,
     forgotten: u64,
     forgotten_lately: u64,
 }
 
-impl LedgerCopy {
+impl PollersCopy {
     fn take(state: &DaemonState, wanted: &ServiceFilter, now: Duration) -> Self {
         let pollers = &mut state.ledger().pollers;
         pollers.prune(now);

@@ -43,7 +43,7 @@ pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
     let live = state.live();
     let seen = state.spool_watch.seen();
     let now = state.moment(Instant::now());
-    let copy = LedgerCopy::take(state, &wanted, now);
+    let copy = HostCopy::take(state, &wanted, now);
     let rows = RowMaker {
         now,
         live: &live,
@@ -77,13 +77,13 @@ pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
 }
 
 /// What the page needs of the ledger, copied so that polls do not wait while the page is built.
-struct LedgerCopy {
+struct HostCopy {
     records: Vec<PollerRecord>,
     changes: Vec<HostEvent>,
     forgotten: u64,
 }
 
-impl LedgerCopy {
+impl HostCopy {
     fn take(state: &DaemonState, wanted: &[String], now: Moment) -> Self {
         let ledger = &mut *state.ledger();
         let pollers = &mut ledger.pollers;
