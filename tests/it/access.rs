@@ -183,7 +183,7 @@ fn a_reason_that_is_too_long_is_cut_and_the_downtime_keeps_its_end() {
     let form = format!("status=down&expiration=4000000000&reason={reason}");
     let mut stream = client::connect(daemon.address);
     let head = format!(
-        "POST /spool/web/0 HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        "POST /spool/web/0 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
         form.len()
     );
     stream.write_all(head.as_bytes()).unwrap();
