@@ -42,9 +42,9 @@ impl<'a> Lines<'a> {
         }
     }
 
-    /// Masks a secret in everything that is said about this connection from now on.
+    /// Masks a secret, besides earlier ones, in everything that is said about this connection from now on.
     pub(super) fn hide(&mut self, secret: &'a str) {
-        self.mask = Mask::new(secret);
+        self.mask.add(secret);
     }
 
     /// Sends a command, and reads the line that answers it.

@@ -81,14 +81,29 @@ async fn take<'a>(
     step: &'a ScriptStep,
 ) -> Result<(), Outcome> {
     if let Some(text) = &step.send {
-        // Some servers quote what they do not understand.
-        lines.hide(text.reveal().trim_end());
+        hide_arguments(lines, text.reveal());
         let sent = lines.send(text.reveal().as_bytes()).await;
         sent.map_err(|e| probe.failed(format_args!("step {number}: {e}")))?;
     }
     match &step.expect {
         Some(expected) => wait_for(probe, lines, number, expected).await,
         None => Ok(()),
+    }
+}
+
+/// Masks what a line says beside its first word, since some servers quote what they do not understand, whole or in
+/// part. A word that stands alone may be the answer to a question for a password.
+fn hide_arguments<'a>(lines: &mut Lines<'a>, text: &'a str) {
+    for line in text.lines() {
+        let mut words = line.split_whitespace();
+        let first = words.next().unwrap_or_default();
+        let mut arguments = words.peekable();
+        if arguments.peek().is_none() {
+            lines.hide(first);
+        }
+        for argument in arguments {
+            lines.hide(argument.trim_matches('"'));
+        }
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a peer said, as messages show it: on one line, cut to a readable length, secrets masked.
 
+use std::cmp::Reverse;
+
 /// Most bytes of an answer that a message quotes.
 const QUOTED: usize = 100;
 
@@ -37,48 +39,48 @@ fn show(answer: &[u8], max: usize) -> String {
     text
 }
 
-/// Masks a secret in what a peer says: some servers echo what they do not understand.
-#[derive(Clone, Copy, Default)]
+/// Masks secrets in what a peer says: some servers echo what they do not understand.
+#[derive(Default)]
 pub(super) struct Mask<'a> {
-    /// Empty when there is nothing to mask.
-    secret: &'a [u8],
+    /// None is empty; longer ones come first, since one may begin with another.
+    secrets: Vec<&'a [u8]>,
 }
 
 impl<'a> Mask<'a> {
-    pub(super) fn new(secret: &'a str) -> Self {
-        Self {
-            secret: secret.as_bytes(),
+    /// Masks one more secret.
+    pub(super) fn add(&mut self, secret: &'a str) {
+        if !secret.is_empty() {
+            self.secrets.push(secret.as_bytes());
+            self.secrets.sort_by_key(|secret| Reverse(secret.len()));
         }
     }
 
     /// A whole line, for a body that shows it as it stands.
-    pub(super) fn show(self, line: &[u8]) -> String {
+    pub(super) fn show(&self, line: &[u8]) -> String {
         show(&self.apply(line, false), SHOWN)
     }
 
     /// An answer that may not be complete yet, in quotes; empty for no answer.
-    pub(super) fn quote(self, answer: &[u8]) -> String {
+    pub(super) fn quote(&self, answer: &[u8]) -> String {
         if answer.is_empty() {
             return String::new();
         }
         // A secret that straddles the cut must be masked too.
-        let looked_at = QUOTED + self.secret.len() + 1;
+        let longest = self.secrets.first().map_or(0, |secret| secret.len());
+        let looked_at = QUOTED + longest + 1;
         let head = &answer[..answer.len().min(looked_at)];
         quote(&self.apply(head, true))
     }
 
-    /// Replaces the secret wherever it stands. Where more may follow, a beginning of it at the end is replaced too.
-    fn apply(self, text: &[u8], more_may_follow: bool) -> Vec<u8> {
-        if self.secret.is_empty() {
-            return text.to_vec();
-        }
+    /// Replaces secrets wherever they stand. Where more may follow, a beginning of one at the end is replaced too.
+    fn apply(&self, text: &[u8], more_may_follow: bool) -> Vec<u8> {
         let mut masked = Vec::with_capacity(text.len());
         let mut rest = text;
         while let Some((first, tail)) = rest.split_first() {
-            if let Some(after) = rest.strip_prefix(self.secret) {
+            if let Some(after) = self.after_secret(rest) {
                 masked.extend_from_slice(STARS);
                 rest = after;
-            } else if more_may_follow && self.secret.starts_with(rest) {
+            } else if more_may_follow && self.may_begin(rest) {
                 masked.extend_from_slice(STARS);
                 break;
             } else {
@@ -87,6 +89,16 @@ impl<'a> Mask<'a> {
             }
         }
         masked
+    }
+
+    /// What follows the secret that a text begins with.
+    fn after_secret<'t>(&self, text: &'t [u8]) -> Option<&'t [u8]> {
+        let mut secrets = self.secrets.iter();
+        secrets.find_map(|secret| text.strip_prefix(*secret))
+    }
+
+    fn may_begin(&self, end: &[u8]) -> bool {
+        self.secrets.iter().any(|secret| secret.starts_with(end))
     }
 }
 
@@ -106,7 +118,7 @@ mod tests {
 
     #[test]
     fn a_secret_is_masked_wherever_it_stands() {
-        let mask = Mask::new("hunter2");
+        let mask = masking(&["hunter2"]);
         assert_eq!(
             mask.show(b"-ERR 'AUTH' 'hunter2' hunter2x hunter"),
             "-ERR 'AUTH' '***' ***x hunter"
@@ -117,10 +129,25 @@ mod tests {
     }
 
     #[test]
+    fn each_of_several_secrets_is_masked_the_longest_first() {
+        let mask = masking(&["hunter", "", "hunter2", "s3cret"]);
+        assert_eq!(mask.show(b"s3cret hunter2 hunter 2"), "*** *** *** 2");
+        assert_eq!(mask.quote(b"no s3c"), "\"no ***\"");
+    }
+
+    fn masking<'a>(secrets: &[&'a str]) -> Mask<'a> {
+        let mut mask = Mask::default();
+        for secret in secrets {
+            mask.add(secret);
+        }
+        mask
+    }
+
+    #[test]
     fn a_secret_is_masked_where_the_quote_is_cut() {
         let mut answer = vec![b'.'; QUOTED - 3];
         answer.extend(b"hunter2 and more");
-        let quoted = Mask::new("hunter2").quote(&answer);
+        let quoted = masking(&["hunter2"]).quote(&answer);
         assert!(!quoted.contains("hun"), "{quoted}");
     }
 }

@@ -84,6 +84,15 @@ fn a_script_is_sent_only_where_passwords_may_go() {
 }
 
 #[test]
+fn what_a_script_sends_is_masked_wherever_the_server_quotes_it() {
+    let script = r#"[{expect: "^220 "}, {send: "PASS sesame\r\n"}, {send: "STAT now\r\n", expect: "^221 "}]"#;
+    let port = scripted(b"220 hi\r\n", &[b"500 'sesame' is wrong, now or later\r\n"]);
+    let answer = daemon(script).get(&format!("/script/q/{port}"));
+    assert!(answer.body.contains("'500 '***' is wrong"), "{answer:?}");
+    assert!(!answer.body.contains("sesame"), "{answer:?}");
+}
+
+#[test]
 fn a_script_that_expects_nothing_is_refused_and_what_is_sent_is_never_shown() {
     let folder = TempDir::new();
     let file = folder.file("c.yml");
