@@ -3,6 +3,7 @@
 use crate::support::client::{connect, exchange};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::server::free_port;
+use crate::support::{PATIENCE, wait_until};
 use std::io::{Read as _, Write as _};
 
 /// How a TLS client begins.
@@ -63,7 +64,8 @@ fn what_http_allows_in_no_request_gets_an_empty_400_is_counted_and_logged_once()
         assert!(answer.ends_with("\r\n\r\n"), "{answer}");
     }
     assert_eq!(foreign(&daemon, "bad request"), 7.0);
-    assert_eq!(daemon.logged("a request that HTTP does not allow"), 1);
+    let line = "a request that HTTP does not allow";
+    wait_until(PATIENCE, "it is logged", || daemon.logged(line) == 1);
     daemon.is_sound();
 }
 
