@@ -79,7 +79,6 @@ fn what_is_not_there_and_what_is_not_allowed_is_told() {
         "/",
         "/favicon.ico",
         "/http/web/80",
-        "/nope/web/80/",
         "/status/",
         "/spool/web",
     ] {
@@ -87,6 +86,8 @@ fn what_is_not_there_and_what_is_not_allowed_is_told() {
             .get(path)
             .says(404, "checks are /<protocol>/<service>/<port>/<query>");
     }
+    let unknown = daemon.get("/nope/web/80/");
+    unknown.says(404, "unknown protocol 'nope'; there are http, https, tcp, ");
     for (method, path, allow) in [
         ("POST", "/http/web/80/", "GET, HEAD, OPTIONS"),
         ("DELETE", "/spool/web/80", "GET, HEAD, OPTIONS, POST"),
