@@ -18,7 +18,8 @@ use crate::support::upstream::Upstream;
 use crate::support::{BINARY, PATIENCE, Spool, wait_until};
 
 const CONFIG: &str = "healthcheck_timeout: 1\ncache_time: 0\nmax_body: 64KiB\nmysql_username: u\nmysql_password: p\n\
-                      postgres_username: u\npostgres_password: p\nlogin_to: [127.0.0.0/8]\n";
+                      postgres_username: u\npostgres_password: p\nlogin_to: [127.0.0.0/8]\n\
+                      services: {web: {script: [{expect: \"^ready\"}]}}\n";
 
 /// What a peer does with a connection.
 type Serve = fn(TcpStream);
