@@ -26,7 +26,7 @@ pub(crate) fn refuse_unseen(
         let Ok(page) = client.pollers(&names, PATIENCE) else {
             return Ok(());
         };
-        let unseen = unseen(&page);
+        let unseen = unseen(&page, spool, keys);
         if unseen.is_empty() {
             return Ok(());
         }
@@ -38,10 +38,22 @@ pub(crate) fn refuse_unseen(
 }
 
 /// What the daemon does not see as it was written; an older daemon says nothing of it.
-fn unseen(page: &PollersPage) -> Vec<(&str, EntrySeen)> {
-    let entries = page.entries.iter();
-    let entries = entries.filter(|(_, seen)| **seen != EntrySeen::Down);
-    entries.map(|(name, seen)| (name.as_str(), *seen)).collect()
+fn unseen<'p>(page: &'p PollersPage, spool: &Spool, keys: &[Key]) -> Vec<(&'p str, EntrySeen)> {
+    let mut unseen = Vec::new();
+    for (name, seen) in &page.entries {
+        if *seen != EntrySeen::Down && stands(name, spool, keys) {
+            unseen.push((name.as_str(), *seen));
+        }
+    }
+    unseen
+}
+
+/// Whether the downtime of this name is still there: somebody may have lifted it, and its end may have come.
+fn stands(name: &str, spool: &Spool, keys: &[Key]) -> bool {
+    let mut keys = keys.iter();
+    let key = keys.find(|key| client::names([*key]) == [name]);
+    // What this command cannot read itself is left to what the daemon says.
+    key.is_none_or(|key| !matches!(spool.read(key), Ok(None)))
 }
 
 fn failure(client: DaemonClient, spool: &Spool, unseen: &[(&str, EntrySeen)]) -> Failure {
@@ -57,4 +69,30 @@ fn failure(client: DaemonClient, spool: &Spool, unseen: &[(&str, EntrySeen)]) ->
         ));
     }
     failed!("{}", lines.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::SpoolRoot;
+
+    #[test]
+    fn a_downtime_that_somebody_lifted_meanwhile_is_not_one_that_the_daemon_cannot_read() {
+        let root = "/no/such/folder";
+        let page = PollersPage {
+            now: 100.0,
+            daemon: "1".into(),
+            spool: SpoolRoot {
+                path: root.into(),
+                id: None,
+            },
+            agent_weights: false,
+            pollers: Vec::new(),
+            forgotten: 0,
+            forgotten_lately: 0,
+            entries: [("web".to_owned(), EntrySeen::Up)].into(),
+        };
+        let key = Key::parse("web").unwrap();
+        assert_eq!(unseen(&page, &Spool::at(root), &[key]), []);
+    }
 }
