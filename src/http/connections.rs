@@ -202,7 +202,10 @@ impl Connections {
         start: impl FnOnce(Arc<OpenConnection>) -> AbortHandle,
     ) {
         let mut table = self.table();
-        if table.count_of(address) >= self.settings.max_connections_per_address {
+        let is_over = table.count_of(address) >= self.settings.max_connections_per_address;
+        // The only idle one may be a balancer's that came a moment ago, and its request is on its way. It is spared as those
+        // are that wait for answers.
+        if is_over && table.has_several_idle(address) {
             self.evict_idle(&mut table, Some(address));
         }
         self.count.fetch_add(1, Ordering::Relaxed);

@@ -137,6 +137,15 @@ impl Table {
         self.addresses[*index].idle.first
     }
 
+    /// Whether an address has more than one idle or kept connection.
+    pub(super) fn has_several_idle(&self, address: IpAddr) -> bool {
+        let Some(index) = self.by_address.get(&address) else {
+            return false;
+        };
+        let idle = &self.addresses[*index].idle;
+        idle.first != idle.last
+    }
+
     /// The connection that is busy longest, or whose answer is unread longest, and for how long.
     pub(super) fn busy_longest(&self) -> Option<(Id, Duration)> {
         let id = self.oldest([self.busy.first, self.unread.first])?;

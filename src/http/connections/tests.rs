@@ -63,6 +63,18 @@ async fn an_address_with_too_many_gives_up_its_own() {
 }
 
 #[tokio::test]
+async fn the_only_idle_connection_of_an_address_is_spared_as_its_request_may_be_on_its_way() {
+    let all = connections(100, 2);
+    let busy = [enter(&all, ONE), enter(&all, ONE)];
+    let _asked = busy.each_ref().map(|open| open.busy(Instant::now()));
+    let came = enter(&all, ONE).id;
+    let next = enter(&all, ONE).id;
+    assert_eq!(ids(&all), [busy[0].id, busy[1].id, came, next]);
+    let last = enter(&all, ONE).id;
+    assert_eq!(ids(&all), [busy[0].id, busy[1].id, next, last]);
+}
+
+#[tokio::test]
 async fn room_comes_when_a_busy_connection_becomes_idle() {
     let all = connections(1, 100);
     let only = enter(&all, ONE);
