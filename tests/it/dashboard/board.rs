@@ -17,7 +17,7 @@ impl Query {
     /// With values in place of Grafana's variables.
     pub fn filled_in(&self) -> String {
         self.text
-            .replace("$__rate_interval", "5s")
+            .replace("$__rate_interval", "15s")
             .replace("$__interval", "1m")
             .replace("$job", ".*")
             .replace("$instance", ".*")
