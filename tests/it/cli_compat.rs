@@ -129,3 +129,15 @@ fn an_end_that_nobody_may_have_meant_is_told() {
         });
     }
 }
+
+#[test]
+fn a_host_needs_a_port_and_0_is_none() {
+    let spool = Spool::new();
+    for args in [
+        &["-H", "10.0.0.1", "web"][..],
+        &["-H", "10.0.0.1", "-P", "0", "web"],
+    ] {
+        let refused = spool.run("hastatus", args);
+        refused.is_with(2, "", "-H needs the service's port too: give it with -P");
+    }
+}

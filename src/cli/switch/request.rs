@@ -241,7 +241,8 @@ fn subjects(args: &SwitchArgs, task: Task) -> Result<Vec<Subject>, Failure> {
     if !names_services(args, task)? {
         return Ok(Vec::new());
     }
-    if host.is_some() && port.is_none() {
+    // 0 is no port to Yelp's hacheck either.
+    if host.is_some() && matches!(port, None | Some(0)) {
         return Err(usage!("-H needs the service's port too: give it with -P"));
     }
     let mut subjects = Vec::new();
