@@ -66,11 +66,12 @@ fn the_state_of_a_service_is_told_once_it_is_polled_steadily() {
 #[test]
 fn services_beyond_metrics_services_are_left_out_and_those_polled_most_stay() {
     let daemon = Daemon::with_config("metrics_services: 1\n");
-    poll_steadily(&daemon, "/spool/web/80");
-    poll_steadily(&daemon, "/spool/web/80");
     for made_up in 0..20 {
         poll_steadily(&daemon, &format!("/spool/a{made_up}/80"));
     }
+    // Last: who has not polled for some intervals is forgotten.
+    poll_steadily(&daemon, "/spool/web/80");
+    poll_steadily(&daemon, "/spool/web/80");
     let page = metrics(&daemon);
     let states = page
         .lines()
