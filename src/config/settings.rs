@@ -59,7 +59,7 @@ fn groups() -> Setting<Config> {
     let kind = Kind::shown("map of groups", |groups| map(groups, Group::show));
     let setting = Setting::new(
         "groups",
-        "Named sets of checks, asked for by `/group/<name>/0/`, on listeners of their own, or watched: see [Groups](#groups).",
+        "Named sets of checks, asked for by `/group/<name>/0/`, on listeners of their own, or watched: see [docs/checks.md](checks.md#groups).",
         kind,
         |config: &Config| &config.groups,
         |config| &mut config.groups,

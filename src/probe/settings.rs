@@ -88,7 +88,7 @@ settings! {
         /// Variables of hacheck's environment that the commands of `exec` checks and of groups get besides `PATH`, `HOME`,
         /// `LANG`, `TZ` and `HACHECK_*`. All others are kept from them, as any may hold a secret.
         exec_environment: Vec<String> = Vec::new(), variables();
-        /// What single services have in place of the global settings: see [Services](#services). A key may be a pattern,
+        /// What single services have in place of the global settings: see [docs/checks.md](checks.md#services). A key may be a pattern,
         /// such as `db-*`; keys merge one by one: the service, the longest pattern, `*`, the global settings.
         services: BTreeMap<String, Service> = BTreeMap::new(), services();
         /// Most of an upstream's body that is relayed; of a longer one the rest is left out. At most 1GiB.

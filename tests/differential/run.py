@@ -6,7 +6,7 @@
 FOLDER has `hacheck` and its names (`hacheck install FOLDER`), CHECKOUT is github.com/Yelp/hacheck, PYTHON a Python 2.7 that has
 tornado 4.5.3, PyYAML 5.4.1 and six. YELP_PACKAGES may name a folder with these packages. Kinds: commands, requests, posts, configs. Exit code 1 where something differs.
 
-Both get the same folder contents, made anew for each input, and are asked one after the other. Differences of the README's table are
+Both get the same folder contents, made anew for each input, and are asked one after the other. Differences of the table in docs/migrating.md are
 left out by `expected`, which names each of them.
 """
 import argparse, collections, http.client, json, os, pathlib, random, re, shutil, socket, subprocess, sys, tempfile, threading, time
@@ -221,7 +221,7 @@ def has_ended(record):
     return bool(end) and end[1] != "None" and (end[1] in ("True", "False") or float(end[1]) < time.time())
 
 
-# ---- what differs on purpose: the README's table ----
+# ---- what differs on purpose: the table of docs/migrating.md ----
 
 def expected(kind, given, seen):
     """The name of a documented difference, or none."""

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use hacheck::config::{self, Config};
 
+use super::mdoc::without_links;
 use super::{DO_NOT_EDIT, is_generated};
 
 const FILE: &str = "packaging/hacheck.yml";
@@ -31,7 +32,7 @@ fn expected() -> String {
             format!(", {}", setting.unit)
         };
         let restart = if setting.restart { "; restart" } else { "" };
-        out += &format!("\n{}", comment(setting.doc));
+        out += &format!("\n{}", comment(&without_links(setting.doc)));
         out += &comment(&format!("({}{unit}{restart})", setting.kind));
         out += &format!("#{}: {}\n", setting.name, setting.show(&Config::default()));
     }

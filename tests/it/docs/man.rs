@@ -8,7 +8,7 @@ use hacheck::config::{self, Config};
 
 use super::mdoc::{argument, plain, text};
 use super::options::{self, Opt};
-use super::{DO_NOT_EDIT, holds_only, is_generated, names, readme};
+use super::{DO_NOT_EDIT, holds_only, is_generated, markdown, names};
 use crate::support::TempDir;
 
 const FOLDER: &str = "packaging/man";
@@ -178,17 +178,20 @@ fn hacheck() -> String {
             argument(applet.usage)
         );
     }
-    for (heading, title) in [("Endpoints", "ENDPOINTS"), ("Protocols", "PROTOCOLS")] {
-        let rows = readme::table(heading);
+    for (file, heading) in [
+        ("docs/endpoints.md", "Endpoints"),
+        ("docs/checks.md", "Protocols"),
+    ] {
+        let rows = markdown::table(file, heading);
         let rows = rows
             .iter()
             .map(|cells| (plain(&cells[0]), about(&cells[1..])));
-        out += &section(title, &rows.collect::<Vec<_>>());
+        out += &section(&heading.to_uppercase(), &rows.collect::<Vec<_>>());
     }
     out + prose.1 + &see_also("hacheck")
 }
 
-/// What a row of the README says; what begins with code keeps its case.
+/// What a row of such a table says; what begins with code keeps its case.
 fn about(cells: &[String]) -> String {
     let sentence = |text: &str| {
         if cells[0].starts_with('`') {

@@ -39,8 +39,16 @@ pub fn argument(text: &str) -> String {
         .join(" ")
 }
 
-/// Markdown of the README, backticks, links and line breaks taken out.
+/// Markdown with backticks, links and line breaks taken out.
 pub fn plain(markdown: &str) -> String {
+    without_links(markdown)
+        .replace('`', "")
+        .replace("<br>", "; ")
+        .replace("**", "")
+}
+
+/// Markdown with the labels of links in place of the links.
+pub fn without_links(markdown: &str) -> String {
     let mut out = String::new();
     let mut rest = markdown;
     while let Some((before, after)) = rest.split_once('[') {
@@ -59,10 +67,7 @@ pub fn plain(markdown: &str) -> String {
             }
         }
     }
-    (out + rest)
-        .replace('`', "")
-        .replace("<br>", "; ")
-        .replace("**", "")
+    out + rest
 }
 
 fn escape(text: &str) -> String {

@@ -1,21 +1,24 @@
-//! The README: the tables in it that are generated, and those that the man pages take from it.
+//! The documents in Markdown: the tables in them that are generated, and those that the man pages take from them.
 
 use std::fs;
 
 use hacheck::cli::{APPLETS, Applet};
 use hacheck::config;
+use hacheck::probe::PROTOCOLS;
 
 use super::options::Opt;
 use super::{is_generated, options};
 
-/// The rows of the table under a heading, without its head: cells in Markdown.
-pub fn table(heading: &str) -> Vec<Vec<String>> {
-    let readme = fs::read_to_string("README.md").unwrap();
-    let (_, section) = readme
-        .split_once(&format!("\n## {heading}\n"))
-        .unwrap_or_else(|| panic!("README.md: no {heading}"));
-    let section = section.split("\n## ").next().unwrap();
-    let rows = section.lines().filter(|l| l.starts_with('|')).skip(2);
+/// The rows of the first table under a heading of a file, without its head: cells in Markdown.
+pub fn table(file: &str, heading: &str) -> Vec<Vec<String>> {
+    let text = fs::read_to_string(file).unwrap();
+    let section = text
+        .lines()
+        .skip_while(|l| !(l.starts_with('#') && l.trim_start_matches('#').trim() == heading));
+    let rows = section
+        .skip_while(|l| !l.starts_with('|'))
+        .take_while(|l| l.starts_with('|'))
+        .skip(2);
     let cells = |row: &str| row.trim_matches('|').replace("\\|", "\0");
     let rows: Vec<Vec<String>> = rows
         .map(|r| {
@@ -25,7 +28,7 @@ pub fn table(heading: &str) -> Vec<Vec<String>> {
                 .collect()
         })
         .collect();
-    assert!(!rows.is_empty(), "README.md: no table under {heading}");
+    assert!(!rows.is_empty(), "{file}: no table under {heading}");
     rows
 }
 
@@ -80,24 +83,52 @@ fn call(applet: &Applet) -> String {
     }
 }
 
+/// Checks that a file has a table between two comments that name it.
+fn holds(file: &str, name: &str, table: &str) {
+    let text = fs::read_to_string(file).unwrap();
+    let begin = format!("<!-- {name} -->\n");
+    let end = format!("<!-- end of {name} -->\n");
+    let (before, rest) = text
+        .split_once(&begin)
+        .unwrap_or_else(|| panic!("{file} has no {begin}"));
+    let (_, after) = rest
+        .split_once(&end)
+        .unwrap_or_else(|| panic!("{file} has no {end}"));
+    is_generated(file, &[before, &begin, table, &end, after].concat());
+}
+
 #[test]
-fn the_readme_holds_the_reference() {
-    let mut text = fs::read_to_string("README.md").unwrap();
-    for (name, table) in [
-        ("settings", config::reference_markdown()),
-        ("commands", commands()),
-    ] {
-        let (begin, end) = (
-            format!("<!-- {name} -->\n"),
-            format!("<!-- end of {name} -->\n"),
-        );
-        let (before, rest) = text
-            .split_once(&begin)
-            .unwrap_or_else(|| panic!("README.md has no {begin}"));
-        let (_, after) = rest
-            .split_once(&end)
-            .unwrap_or_else(|| panic!("README.md has no {end}"));
-        text = [before, &begin, &table, &end, after].concat();
+fn the_documents_hold_every_setting_and_every_option() {
+    holds(
+        "docs/configuration.md",
+        "settings",
+        &config::reference_markdown(),
+    );
+    holds("docs/commands.md", "commands", &commands());
+}
+
+#[test]
+fn the_documents_name_every_protocol_and_command() {
+    let readme = fs::read_to_string("README.md").unwrap();
+    let checks = fs::read_to_string("docs/checks.md").unwrap();
+    for protocol in PROTOCOLS {
+        let name = format!("`{}`", protocol.name);
+        assert!(readme.contains(&name), "README.md: no word of {name}");
+        let row = format!("| {name} |");
+        assert!(checks.contains(&row), "docs/checks.md: no row for {name}");
     }
-    is_generated("README.md", &text);
+    for applet in APPLETS {
+        let name = applet.alias.unwrap_or(applet.name);
+        assert!(readme.contains(name), "README.md: no word of {name}");
+    }
+}
+
+#[test]
+fn the_readme_is_read_in_five_minutes() {
+    let size = fs::metadata("README.md").unwrap().len();
+    let most = 10 * 1024;
+    assert!(
+        size <= most,
+        "README.md has {size} bytes, {most} at most; move what is not for newcomers to docs/"
+    );
 }
