@@ -13,6 +13,7 @@
 //! - [`spool`]: downtimes in files. `gate` is asked first and ranks downtimes, `listing` keeps the folder's list, `read` and
 //!   `replace` touch files.
 //! - [`ledger`]: who polls, what each balancer sees, what changed lately.
+//! - [`fleet`]: orders for all hosts, kept in etcd. `order`, `selector`, `records` and `paths` are what it holds there.
 //! - [`http`]: `accept`, limits of `connections`, replies (`reply`, `phrase`), the HTTP clients of probes (`client`, `h2`).
 //! - [`config`]: the settings of all rooms, from one file.
 //! - `settings`: from the text of a file to typed values, with every fault reported at once.
@@ -33,6 +34,7 @@
 //! | `probe` | http, names, net, os, settings |
 //! | `http` | os, settings |
 //! | `spool` | names, os |
+//! | `fleet` | names |
 //! | `settings` | names, net, os |
 //! | `names`, `net`, `os` | |
 //!
@@ -62,6 +64,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod daemon;
+pub mod fleet;
 pub mod group;
 pub mod http;
 pub mod ledger;

@@ -1,0 +1,18 @@
+//! The fleet: orders for all hosts, kept in etcd; each host writes them to its own disk.
+//!
+//! Rules: the spool on the host's disk stays the truth, and no poller waits for the engine. Absence never lifts: a host
+//! comes up by a newer order, by its end, by a waiver, or by a change of its own tags; never by silence. Every write to the
+//! engine is a transaction that compares revisions, so that one that timed out can never win late.
+
+mod order;
+mod paths;
+mod records;
+mod selector;
+
+pub use order::{AT_MAX, Order, OrderState, next_at, now_micros, random_word, register};
+pub use paths::Paths;
+pub use records::{
+    Alive, AuditLine, HostRecord, Record, RecordError, Report, Slot, VALUE_MAX, Version,
+    WaivedOrder, is_host_name,
+};
+pub use selector::{HOST_TAG, Relation, Selector, SelectorError, is_tag};
