@@ -11,14 +11,15 @@ use argh::{ArgsInfo, FromArgs};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::{Failure, usage};
 use crate::cli::output;
-use crate::config::{self, Config, Examined};
+use crate::config::{self, Config, Examined, Fault, Faults};
+use crate::fleet;
 use crate::names::ServiceName;
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
     name: "config",
     alias: None,
-    usage: "[-q] [-s NAME] -c FILE",
+    usage: "[-q] [-s NAME] -c FILE | --fleet-file FILE",
     about: "check a config file: print every error with its line, or the settings in force",
     info: ConfigArgs::get_args_info,
     uses: |_| true,
@@ -27,7 +28,10 @@ pub(crate) const APPLET: Applet = Applet {
 
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
-#[argh(example = "hacheck config -c /etc/hacheck/hacheck.yml")]
+#[argh(
+    example = "hacheck config -c /etc/hacheck/hacheck.yml",
+    example = "hacheck config --fleet-file /etc/hacheck/fleet.yml"
+)]
 struct ConfigArgs {
     /// YAML file
     #[argh(option, short = 'c', arg_name = "file")]
@@ -38,6 +42,9 @@ struct ConfigArgs {
     /// print the settings that count for one service, merged from its own, the patterns that fit and the global ones
     #[argh(option, short = 's', arg_name = "name")]
     service: Option<String>,
+    /// YAML file of the fleet, checked alone; that which fleet_file names is checked with its -c
+    #[argh(option, arg_name = "file")]
+    fleet_file: Option<String>,
     /// YAML file, the same as -c
     #[argh(positional)]
     files: Vec<String>,
@@ -45,20 +52,67 @@ struct ConfigArgs {
 
 fn run(call: &Call) -> Result<u8, Failure> {
     let args: ConfigArgs = call.parse()?;
+    if let Some(file) = fleet_file(&args)? {
+        return check_fleet(file, args.quiet);
+    }
     let file = file(&args)?;
     let Examined { loaded, faults } = config::examine(Path::new(file));
-    for warning in &loaded.warnings {
-        output::complain(&format!("warning: {warning}"));
-    }
-    if let Some(faults) = faults {
-        // FILE:LINE: stands first on each line, where editors look for it.
-        output::complain(&faults.to_string());
+    let has_faults = tell(&loaded.warnings, faults.as_ref());
+    // Looked at in any case, so that all faults of both files are told at once.
+    let fleet = loaded.config.daemon.fleet_file.as_deref();
+    let has_faults = fleet.is_some_and(has_fleet_faults) || has_faults;
+    if has_faults {
         return Ok(1);
     }
     if !args.quiet {
         output::print(&text(&args, &loaded.config)?)?;
     }
     Ok(0)
+}
+
+/// Tells what is odd and what is wrong; whether anything is wrong.
+fn tell(warnings: &[Fault], faults: Option<&Faults>) -> bool {
+    for warning in warnings {
+        output::complain(&format!("warning: {warning}"));
+    }
+    if let Some(faults) = faults {
+        // FILE:LINE: stands first on each line, where editors look for it.
+        output::complain(&faults.to_string());
+    }
+    faults.is_some()
+}
+
+fn has_fleet_faults(file: &Path) -> bool {
+    let examined = fleet::settings::examine(file);
+    tell(&examined.warnings, examined.faults.as_ref())
+}
+
+/// Checks the file of the fleet alone.
+fn check_fleet(file: &str, quiet: bool) -> Result<u8, Failure> {
+    let examined = fleet::settings::examine(Path::new(file));
+    if tell(&examined.warnings, examined.faults.as_ref()) {
+        return Ok(1);
+    }
+    if !quiet {
+        output::print(&examined.value.effective())?;
+    }
+    Ok(0)
+}
+
+/// The file of the fleet, where it is the one to check.
+fn fleet_file(args: &ConfigArgs) -> Result<Option<&str>, Failure> {
+    let Some(file) = &args.fleet_file else {
+        return Ok(None);
+    };
+    if args.config_file.is_some() || !args.files.is_empty() {
+        return Err(usage!("several files are named; check one at a time"));
+    }
+    if args.service.is_some() {
+        return Err(usage!(
+            "--service: settings of services are in the file of -c"
+        ));
+    }
+    Ok(Some(file))
 }
 
 fn text(args: &ConfigArgs, config: &Config) -> Result<String, Failure> {

@@ -73,6 +73,8 @@ settings! {
         envoy_immediate_fail: bool = true, flag();
         /// How long running requests may take to end after SIGTERM.
         shutdown_timeout: Duration = Duration::from_secs(1), seconds(0.0, 3600.0), restart;
+        /// The file of the fleet, such as `/etc/hacheck/fleet.yml`: orders for all hosts, kept in etcd. Unset: no fleet.
+        fleet_file: Option<PathBuf> = None, path("path of a file", "/etc/hacheck/fleet.yml").or_unset(), restart;
         /// The soft limit of open files; `max` is the hard limit, unset leaves what was inherited.
         rlimit_nofile: Option<FileLimit> = None, file_limit().or_unset(), restart;
     }

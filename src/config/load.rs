@@ -1,19 +1,20 @@
 //! From a file to a [`Config`], with everything that is wrong with it.
 
 use std::fs::File;
-use std::io::{self, ErrorKind, Read};
+use std::io;
 use std::path::Path;
 
 use super::named_files::warn_of_named_files;
 use super::relations::warn_of_relations;
 use super::settings::settings;
 use super::{Config, logins};
-use crate::os::cause::cause_text;
 use crate::os::reading::{FileError, open_regular};
 use crate::settings::{
-    Document, Fault, FaultSink, Faults, Fields, MAX_FILE, Node, Problem, Reader, Value, decode,
-    known_keys, tidy,
+    Fault, FaultSink, Faults, Fields, Node, content, known_keys, map_of_settings, read_text,
 };
+
+/// What names the file.
+const OPTION: &str = "-c";
 
 /// What people look for in the file, and the command line has.
 const OF_COMMAND_LINE: &[(&str, &str)] = &[
@@ -71,7 +72,7 @@ impl Examined {
 #[must_use]
 pub fn examine(path: &Path) -> Examined {
     let name = path.to_string_lossy();
-    match content(&name, File::open(path)) {
+    match content(&name, File::open(path), OPTION) {
         Ok(bytes) => read_all(&bytes, &name, warn_of_named_files),
         Err(faults) => Examined::unreadable(faults),
     }
@@ -102,37 +103,7 @@ pub fn reload(path: &Path) -> Result<Loaded, Faults> {
 
 fn read_from(path: &Path, opened: io::Result<File>) -> Result<Loaded, Faults> {
     let name = path.to_string_lossy();
-    parse(&content(&name, opened)?, &name)
-}
-
-fn content(name: &str, opened: io::Result<File>) -> Result<Vec<u8>, Faults> {
-    let read = opened.and_then(read_bounded);
-    read.map_err(|e| Faults::whole_file(name, unreadable(&e)))
-}
-
-fn read_bounded(file: File) -> io::Result<Vec<u8>> {
-    // One byte more than is allowed tells a file that is too large from one that just fits.
-    let most = MAX_FILE as u64 + 1;
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
-
-fn unreadable(error: &std::io::Error) -> String {
-    match error.kind() {
-        ErrorKind::NotFound => "there is no such file; check the path given with -c".into(),
-        ErrorKind::PermissionDenied => {
-            "permission denied; run as a user who may read the file".into()
-        }
-        ErrorKind::IsADirectory => "this is a folder; name a file in it".into(),
-        ErrorKind::NotADirectory => {
-            "a part of the path is not a folder; check the path given with -c".into()
-        }
-        _ => format!(
-            "the file cannot be read: {}; check the path given with -c",
-            cause_text(error)
-        ),
-    }
+    parse(&content(&name, opened, OPTION)?, &name)
 }
 
 /// Reads the text of a configuration file; `name` is the file's name in messages.
@@ -145,37 +116,18 @@ pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
 
 /// Reads all of a text; `look` may warn of more.
 fn read_all(text: &[u8], name: &str, look: Look) -> Examined {
-    let mut document = match document(text) {
-        Ok(document) => document,
-        Err(problem) => return Examined::unreadable(fault(problem, name)),
-    };
-    let sink = FaultSink::new(text.len());
-    tidy(&mut document.root, &is_secret, &sink);
-    let loaded = read(&document.root, &sink, look);
-    // Lines are looked up last, for what is reported only: each costs a walk through the file.
-    let (faults, warnings) = sink.finish(name, |place| document.line(place));
+    let file = read_text(text, name, &is_secret, |root, sink| read(root, sink, look));
     Examined {
-        loaded: Loaded { warnings, ..loaded },
-        faults,
+        loaded: Loaded {
+            warnings: file.warnings,
+            ..file.value
+        },
+        faults: file.faults,
     }
 }
 
 /// Warns of what stands behind the settings.
 type Look = fn(&Config, &Fields<'_>);
-
-fn document(text: &[u8]) -> Result<Document<'_>, Problem> {
-    Document::parse(decode(text)?)
-}
-
-fn fault(problem: Problem, file: &str) -> Faults {
-    Faults::one(Fault {
-        file: file.into(),
-        line: problem.line,
-        column: problem.column,
-        key: String::new(),
-        text: problem.text,
-    })
-}
 
 fn is_secret(key: &str) -> bool {
     let mut secrets = settings().iter().filter(|setting| setting.secret);
@@ -207,25 +159,9 @@ fn config(fields: &Fields<'_>) -> Config {
     config
 }
 
-/// The values by their keys; `None` for an empty file, and where there are no settings, which is a fault.
+/// The values by their keys; `None` where there are none.
 fn fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
-    let found = match root.value {
-        Value::Map(_) => return known_fields(root, sink),
-        Value::Null => return None,
-        Value::List(_) => "a list",
-        Value::Scalar(_) => "a single word or text",
-    };
-    sink.fault(root.mark, "", no_settings(found));
-    None
-}
-
-fn no_settings(found: &str) -> String {
-    let remedy = "write lines such as 'cache_time: 10'";
-    format!("the file holds {found}, not settings; {remedy}")
-}
-
-fn known_fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
     let keys = known_keys(settings());
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    Reader::root(root, sink).fields_or(&keys, OF_COMMAND_LINE)
+    map_of_settings(root, sink, "cache_time: 10")?.fields_or(&keys, OF_COMMAND_LINE)
 }

@@ -3,26 +3,14 @@
 //! Rule: what is shown as a value can be read back as that value, but for secrets, which show as `***`.
 
 use super::Config;
-use super::settings::settings;
+use super::settings::settings as table;
 use crate::probe::Service;
-use crate::settings::Setting;
+use crate::settings;
 
 /// The effective settings as YAML that can be used as a configuration file; a comment marks what is not the default.
 #[must_use]
 pub fn effective(config: &Config) -> String {
-    let default = Config::default();
-    let mut out = String::new();
-    for setting in settings() {
-        let value = setting.show(config);
-        let usual = setting.show(&default);
-        out += &format!("{}: {value}", setting.name);
-        // A secret that is set shows as stars, one that is not as null.
-        if value != usual {
-            out += &format!("  # default {usual}");
-        }
-        out.push('\n');
-    }
-    out
+    settings::effective(table(), config)
 }
 
 /// The settings that count for one service, as YAML.
@@ -53,42 +41,5 @@ fn global_source(key: &str, merged: &Service) -> &'static str {
 /// The reference of all settings as a table in Markdown.
 #[must_use]
 pub fn reference_markdown() -> String {
-    let default = Config::default();
-    let mut out =
-        String::from("| Key | Type | Default | Reload | Meaning |\n|---|---|---|---|---|\n");
-    for setting in settings() {
-        out += &reference_row(setting, &default);
-    }
-    out
-}
-
-fn reference_row(setting: &Setting<Config>, default: &Config) -> String {
-    let cells = [
-        format!("`{}`", setting.name),
-        kind_with_unit(setting),
-        shown_default(setting, default),
-        reload(setting).into(),
-        setting.doc.into(),
-    ];
-    // A bar would end the cell, in code too.
-    let cells = cells.map(|cell| cell.replace('|', "\\|"));
-    format!("| {} |\n", cells.join(" | "))
-}
-
-fn kind_with_unit(setting: &Setting<Config>) -> String {
-    match setting.unit {
-        "" => setting.kind.to_owned(),
-        unit => format!("{}, {unit}", setting.kind),
-    }
-}
-
-fn shown_default(setting: &Setting<Config>, default: &Config) -> String {
-    match setting.show(default).as_str() {
-        "null" => "unset".to_owned(),
-        value => format!("`{value}`"),
-    }
-}
-
-fn reload(setting: &Setting<Config>) -> &'static str {
-    if setting.restart { "restart" } else { "yes" }
+    settings::reference_markdown(table())
 }

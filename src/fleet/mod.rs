@@ -8,6 +8,7 @@ mod order;
 mod paths;
 mod records;
 mod selector;
+pub mod settings;
 
 pub use order::{AT_MAX, Order, OrderState, next_at, now_micros, random_word, register};
 pub use paths::Paths;

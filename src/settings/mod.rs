@@ -3,12 +3,14 @@
 //! Rules: a leaf; what the keys are is for the rooms that declare them. Faults are collected, so that all are reported
 //! together, each with line, key and remedy. No message quotes a secret.
 //!
-//! The way of a file: [`decode()`] makes bytes text, [`Document`] makes text a tree whose nodes know their lines, [`tidy`]
-//! settles keys that stand twice (with a warning) and merge keys, a [`Reader`] reads each value, and every complaint lands in a [`FaultSink`].
+//! The way of a file: [`read_text`] has `decode` make bytes text, `Document` make text a tree whose nodes know their lines,
+//! `tidy` settle keys that stand twice (with a warning) and merge keys; then a [`Reader`] reads each value, and every
+//! complaint lands in a [`FaultSink`].
 
 mod decode;
 mod elsewhere;
 mod fault;
+mod file;
 mod kind;
 mod maps;
 mod numbers;
@@ -16,26 +18,28 @@ mod part;
 mod problem;
 mod raw;
 mod read;
+mod reference;
 mod secret;
 mod setting;
 mod show;
 mod tree;
 mod values;
 
-pub use decode::{MAX_FILE, decode};
 pub use fault::{Fault, FaultSink, Faults};
+pub use file::{ExaminedFile, content, map_of_settings, read_text};
 pub use kind::{
     Kind, any_text, bytes, count, flag, mode, networks, path, paths, port_ranges, ports, seconds,
     seconds_or_ever, secret, text, times,
 };
 pub use maps::collect;
 pub use part::{known_keys, read_part, show_part};
-pub use problem::Problem;
-pub use raw::{Document, Node, Value};
+#[cfg(test)]
+pub use raw::Document;
+pub use raw::{Node, Value};
 pub use read::{Fields, Reader};
+pub use reference::{effective, reference_markdown};
 pub use secret::Secret;
 pub use setting::Setting;
 pub(crate) use setting::settings;
 pub use show::{list, map, quoted};
-pub use tree::tidy;
 pub use values::command;

@@ -244,3 +244,57 @@ fn warnings_stand_beside_faults() {
         ran.err
     );
 }
+
+#[test]
+fn the_file_of_the_fleet_is_checked_alone_and_with_the_configuration_that_names_it() {
+    let folder = crate::support::TempDir::new();
+    let (file, fleet) = (folder.path().join("h.yml"), folder.path().join("fleet.yml"));
+    let (file, fleet) = (file.to_str().unwrap(), fleet.to_str().unwrap());
+    fs::write(file, format!("cache_time: 3\nfleet_file: {fleet}\n")).unwrap();
+    fs::write(fleet, "fleet: shop\nendpoints: [http://127.0.0.1:2379]\n").unwrap();
+    let alone = run("hacheck", &["config", "--fleet-file", fleet]);
+    assert_eq!(
+        (alone.code, alone.err.as_str()),
+        (Some(0), ""),
+        "{}",
+        alone.out
+    );
+    assert!(
+        alone.out.starts_with("fleet: shop  # default"),
+        "{}",
+        alone.out
+    );
+    let both = run("hacheck", &["config", "-c", file]);
+    assert_eq!((both.code, both.err.as_str()), (Some(0), ""));
+    assert!(both.out.contains("cache_time: 3") && !both.out.contains("endpoints"));
+
+    fs::write(file, format!("cache_time: x\nfleet_file: {fleet}\n")).unwrap();
+    fs::write(fleet, "fleet: shop\ntags: a\nzone: b\n").unwrap();
+    let both = run("hacheck", &["config", "-c", file]);
+    assert_eq!((both.code, both.out.as_str()), (Some(1), ""));
+    for said in [
+        format!("{file}:1: cache_time: 'x' is not a number"),
+        format!("{fleet}:1: endpoints: is missing"),
+        format!("{fleet}:2: tags: 'a' is not a map"),
+        format!("warning: {fleet}:3: zone: there is no such setting"),
+    ] {
+        assert!(both.err.contains(&said), "{said}: {}", both.err);
+    }
+    let quiet = run(
+        "hacheck",
+        &["config", "-q", "--fleet-file", "/nowhere/fleet.yml"],
+    );
+    quiet.is_with(
+        1,
+        "",
+        "/nowhere/fleet.yml: there is no such file; check the path given with --fleet-file",
+    );
+    for two in [
+        &["-c", file, "--fleet-file", fleet][..],
+        &[file, "--fleet-file", fleet],
+    ] {
+        let ran = run("hacheck", &[&["config"], two].concat());
+        ran.is_with(2, "", "several files are named");
+    }
+    run("hacheck", &["config", "-s", "web", "--fleet-file", fleet]).is_with(2, "", "--service");
+}
