@@ -127,8 +127,10 @@ impl Roll {
         let before = self.waiter.everybody();
         self.step("up", Self::lift)
             .map_err(|failure| self.and_left_down(failure))?;
-        self.step("seen up", |roll| roll.waiter.until_acted(Goal::Up, before))
+        let reached = self
+            .step("seen up", |roll| roll.waiter.until_acted(Goal::Up, before))
             .map_err(|failure| self.and_left_up(failure))?;
+        self.waiter.progress.say_all(&reached.now);
         self.say(&format!("done: {}", self.durations()));
         Ok(())
     }

@@ -90,5 +90,6 @@ mod told;
 mod top;
 mod upstreams;
 mod wait;
+mod wait_table;
 mod watches;
 mod zookeeper;

@@ -23,6 +23,24 @@ pub(crate) fn description(downtime: &Downtime, owner: Option<String>) -> String 
     }
 }
 
+/// `down since 14:02 until 18:00 by alice`.
+pub(crate) fn in_brief(downtime: &Downtime, owner: Option<String>) -> String {
+    let mut text = match downtime.mark() {
+        Some(mark) => format!("down ({})", mark.as_str()),
+        None => "down".to_owned(),
+    };
+    if let Some(creation) = downtime.creation {
+        text.push_str(&format!(" since {}", times::brief(creation)));
+    }
+    if let Some(end) = downtime.expiration {
+        text.push_str(&format!(" until {}", times::brief(end)));
+    }
+    if let Some(by) = downtime.by().map(str::to_owned).or(owner) {
+        text.push_str(&format!(" by {}", one_line(&by)));
+    }
+    text
+}
+
 fn since(downtime: &Downtime) -> String {
     match downtime.creation {
         Some(creation) => format!("since {}", times::show(creation)),

@@ -5,6 +5,7 @@ pub(crate) mod entries;
 pub(crate) mod pollers;
 pub(crate) mod screen;
 pub(crate) mod table;
+pub(crate) mod terminal;
 pub(crate) mod warnings;
 
 use std::io::{self, ErrorKind, Write as _};

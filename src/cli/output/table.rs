@@ -2,6 +2,7 @@
 
 use std::io::{self, IsTerminal as _};
 
+use crate::cli::output::terminal::cut;
 use crate::os::sys::window_size;
 
 /// Spaces between two columns.
@@ -36,7 +37,7 @@ pub(crate) fn table<const N: usize>(
     let mut text = String::new();
     for row in [&heads].into_iter().chain(rows) {
         let line = line(row, &widths);
-        text.push_str(&cut(&line, width));
+        text.push_str(&cut(&line, width.unwrap_or(usize::MAX)));
         text.push('\n');
     }
     text
@@ -48,17 +49,6 @@ fn line(row: &[String], widths: &[usize]) -> String {
         line.push_str(&format!("{cell:<width$}{GAP}"));
     }
     line.trim_end().to_owned()
-}
-
-/// What does not fit is told by an ellipsis.
-fn cut(line: &str, width: Option<usize>) -> String {
-    match width {
-        Some(width) if line.chars().count() > width => {
-            let shown: String = line.chars().take(width.saturating_sub(1)).collect();
-            shown + "…"
-        }
-        _ => line.to_owned(),
-    }
 }
 
 #[cfg(test)]

@@ -129,7 +129,10 @@ fn write_and_wait(
         refuse_unseen(request)?;
     }
     match waiter.until_acted(goal, before) {
-        Ok(reached) => refuse_sessions(reached),
+        Ok(reached) => {
+            waiter.progress.say_all(&reached.now);
+            refuse_sessions(reached)
+        }
         Err(why) => Err(unfinished(request, why, &written)),
     }
 }

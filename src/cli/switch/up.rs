@@ -76,7 +76,10 @@ fn lift_and_wait(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
         return Err(and_lifted(failed!("{}", holding.join("\n")), &lifted));
     }
     match waiter.until_acted(goal, before) {
-        Ok(_) => Ok(()),
+        Ok(reached) => {
+            waiter.progress.say_all(&reached.now);
+            Ok(())
+        }
         Err(why) => Err(and_lifted(Failure::from(why), &lifted)),
     }
 }

@@ -12,13 +12,14 @@ use std::io::{self, IsTerminal as _};
 use argh::{ArgsInfo, FromArgs};
 
 use self::answers::Answers;
-use self::picture::{Picture, Size};
+use self::picture::Picture;
 use self::terminal::{Terminal, Wake};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::values;
 use crate::cli::client::{ANSWER_TIME, DaemonClient};
 use crate::cli::failure::{Failure, usage};
 use crate::cli::output;
+use crate::cli::output::terminal::{Size, can_move_cursor};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -77,8 +78,7 @@ fn service_names(words: &[String]) -> Result<Vec<String>, Failure> {
 
 /// Whether there is a terminal that can put its cursor somewhere.
 fn can_be_drawn_on() -> bool {
-    let kind = std::env::var_os("TERM");
-    io::stdout().is_terminal() && kind.is_some_and(|kind| !kind.is_empty() && kind != "dumb")
+    io::stdout().is_terminal() && can_move_cursor()
 }
 
 fn print_json(client: DaemonClient, services: &[String]) -> Result<(), Failure> {

@@ -4,6 +4,7 @@
 use super::answers::Answer;
 use super::service;
 use crate::cli::output::pollers::age;
+use crate::cli::output::terminal::Size;
 use crate::cli::output::times;
 use crate::ledger::overview::{BalancerRow, DowntimeRow, Overview, Rotation, ServiceRow};
 use crate::names::ALL;
@@ -11,21 +12,6 @@ use crate::names::text::one_line;
 
 /// The head is as wide as this at most, so that the time stands near the text.
 const HEAD_MAX: usize = 80;
-
-/// The room there is, in columns and rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
-    pub(super) width: usize,
-    pub(super) height: usize,
-}
-
-impl Size {
-    /// For a file or a pipe.
-    pub(super) const UNLIMITED: Self = Self {
-        width: usize::MAX,
-        height: usize::MAX,
-    };
-}
 
 /// What there is to show.
 pub(super) struct Picture<'a> {

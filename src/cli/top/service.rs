@@ -1,6 +1,7 @@
 //! The lines of one service: its state, its last hour, and why; under it who polls, where that wants a look.
 
 use crate::cli::output::pollers::age;
+use crate::cli::output::terminal::shortened;
 use crate::ledger::Told;
 use crate::ledger::overview::{CheckRow, DowntimeRow, Overview, PollingRow, Rotation, ServiceRow};
 use crate::names::ALL;
@@ -34,17 +35,9 @@ pub(super) fn lines(overview: &Overview, service: &ServiceRow) -> Vec<String> {
     lines
 }
 
-/// A text as wide as its column; a longer one is shortened in the middle, as names differ at their ends.
+/// A text as wide as its column.
 fn column(text: &str, width: usize) -> String {
-    let chars: Vec<char> = text.chars().collect();
-    if chars.len() <= width {
-        return format!("{text:width$}");
-    }
-    let end = width / 2;
-    let start = width - end - 1;
-    let head: String = chars[..start].iter().collect();
-    let tail: String = chars[chars.len() - end..].iter().collect();
-    format!("{head}…{tail}")
+    format!("{:width$}", shortened(text, width))
 }
 
 /// The last hour of all checks, the worst of each three minutes as one bar.
@@ -168,12 +161,6 @@ fn sessions(poller: &PollingRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_column_keeps_its_width_and_both_ends_of_a_name() {
-        assert_eq!(column("web", 6), "web   ");
-        assert_eq!(column("service-éa", 6), "se…-éa");
-    }
 
     #[test]
     fn the_worst_of_three_minutes_is_a_bar() {

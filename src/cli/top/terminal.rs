@@ -10,10 +10,9 @@ use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, read};
 
-use super::picture::Size;
 use crate::cli::failure::{Failure, failed};
+use crate::cli::output::terminal::{Size, is_plain};
 use crate::os::cause::cause_text;
-use crate::os::sys::window_size;
 
 /// What comes while the screen is shown.
 const SIGNALS: [Signal; 5] = [
@@ -30,12 +29,6 @@ const LEAVE: &str = "\x1b[?7h\x1b[?25h\x1b[?1049l";
 
 /// Ctrl-L, by which people have a screen redrawn.
 const REDRAW: u8 = 0x0c;
-
-/// A size to go by where the terminal does not tell one.
-const USUAL: Size = Size {
-    width: 80,
-    height: 24,
-};
 
 /// Why a wait ended.
 pub(super) enum Wake {
@@ -85,20 +78,15 @@ impl Terminal {
 
     /// The room there is.
     pub(super) fn size(&self) -> Size {
-        match window_size(&io::stdout()) {
-            Ok((columns, rows)) if columns > 0 && rows > 0 => Size {
-                width: columns.into(),
-                height: rows.into(),
-            },
-            _ => USUAL,
-        }
+        Size::of(&io::stdout())
     }
 
     /// Draws a screen in place of the last one, its first line bold.
     pub(super) fn draw(&self, lines: &[String]) -> Result<(), Failure> {
+        let bold = if is_plain() { "" } else { "\x1b[1m" };
         // What is left of an old line is cleared behind a new one, so that nothing flickers.
         let lines = lines.join("\x1b[0m\x1b[K\r\n");
-        write(&format!("\x1b[H\x1b[1m{lines}\x1b[0m\x1b[K\x1b[J"))
+        write(&format!("\x1b[H{bold}{lines}\x1b[0m\x1b[K\x1b[J"))
     }
 
     /// Waits for a key, a signal, or whatever else is readable.

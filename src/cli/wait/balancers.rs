@@ -1,8 +1,9 @@
 //! The balancers that a wait counts, as they were seen last. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
 
-use super::acted::{Rules, Standing};
+use super::acted::{Goal, Rules, Standing};
 use super::guard;
 use super::progress::PollerStanding;
 use crate::cli::client::DaemonError;
@@ -13,6 +14,9 @@ use crate::spool::unix_now;
 
 /// How long a daemon must have run before its list of pollers counts as complete, in seconds.
 pub(super) const SETTLED: f64 = 30.0;
+
+/// What tells a balancer from all others: address, node, `User-Agent`.
+type Balancer<'a> = (IpAddr, &'a Option<String>, &'a Option<String>);
 
 pub(super) struct Balancers {
     /// The services or instances that are waited for.
@@ -137,6 +141,36 @@ impl Balancers {
         guard::emptied(&rows, &all)
     }
 
+    /// `12 of 41 balancers have acted`, and how many are drained.
+    pub(super) fn count(&self) -> String {
+        let mut acted: BTreeMap<Balancer, bool> = BTreeMap::new();
+        let mut drained: BTreeMap<Balancer, bool> = BTreeMap::new();
+        for row in self.rows.values() {
+            // A balancer that polls several servers has acted when it has for all of them.
+            let balancer = (row.address, &row.node, &row.user_agent);
+            *acted.entry(balancer).or_insert(true) &= self.rules.has_acted(row);
+            *drained.entry(balancer).or_insert(true) &= self.standing(row).is_done();
+        }
+        let (all, acted) = (acted.len(), how_many(&acted));
+        let count = match all {
+            1 => format!("{acted} of 1 balancer has acted"),
+            _ => format!("{acted} of {all} balancers have acted"),
+        };
+        match how_many(&drained) {
+            drained if self.rules.goal == Goal::Drained && acted > 0 => {
+                format!("{count}, {drained} drained")
+            }
+            _ => count,
+        }
+    }
+
+    /// Those that one of these names takes out of rotation.
+    pub(super) fn rows_of(&self, name: String) -> Vec<&PollerRow> {
+        let name = [name];
+        let rows = self.rows.values();
+        rows.filter(|row| row.is_taken_down_by(&name)).collect()
+    }
+
     /// Where each balancer stands.
     pub(super) fn standings(&self) -> Vec<PollerStanding> {
         let rows: Vec<PollerRow> = self.rows.values().cloned().collect();
@@ -150,6 +184,7 @@ impl Balancers {
             standings.push(PollerStanding {
                 label,
                 id: row.id(),
+                has_acted: self.rules.has_acted(row),
                 standing: self.standing(row),
             });
         }
@@ -177,6 +212,10 @@ impl Balancers {
         }
         reasons
     }
+}
+
+fn how_many(balancers: &BTreeMap<Balancer, bool>) -> usize {
+    balancers.values().filter(|is_so| **is_so).count()
 }
 
 /// Whether a balancer that does not poll any more sent traffic when it polled last.

@@ -17,6 +17,7 @@ pub(crate) mod limits;
 pub(crate) mod polled;
 pub(crate) mod progress;
 pub(crate) mod seen;
+pub(crate) mod summary;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -32,7 +33,7 @@ use balancers::{Balancers, SETTLED};
 use interrupt::Interrupt;
 use limits::WaitLimits;
 use polled::{Unpolled, unpolled};
-use progress::Progress;
+use progress::{PollerStanding, Progress};
 
 /// How often the daemon is asked, while its answers are short.
 const EVERY: Duration = Duration::from_millis(100);
@@ -98,6 +99,8 @@ pub(crate) struct Reached {
     pub(crate) left: Option<String>,
     /// The sessions of a balancer are unknown.
     pub(crate) hides_sessions: bool,
+    /// What is so now: a sentence for each service.
+    pub(crate) now: Vec<String>,
 }
 
 /// Waits for what the balancers make of some services.
@@ -113,13 +116,29 @@ pub(crate) struct Waiter {
     pub(crate) progress: Progress,
 }
 
-/// When a wait ends at the latest.
+/// How long a wait may take.
 #[derive(Clone, Copy)]
-struct Deadline(Instant);
+struct Deadline {
+    begin: Instant,
+    limit: Duration,
+}
 
 impl Deadline {
+    fn new(limit: Duration) -> Self {
+        Self {
+            begin: Instant::now(),
+            limit,
+        }
+    }
+
     fn left(self) -> Duration {
-        self.0.saturating_duration_since(Instant::now())
+        self.limit.saturating_sub(self.begin.elapsed())
+    }
+
+    /// `8 s of 60 s`.
+    fn spent(self) -> String {
+        let spent = self.begin.elapsed().min(self.limit).as_secs();
+        format!("{spent} s of {} s", self.limit.as_secs_f64())
     }
 }
 
@@ -164,6 +183,8 @@ impl Waiter {
                 self.progress.say(&self.unknown(&balancers));
                 self.tell_unpolled(&page);
             }
+            let head = format!("waiting for balancers to be known, {}", deadline.spent());
+            self.progress.show(&head, &[]);
             self.check_end(&balancers, deadline)?;
             std::thread::sleep(EVERY.min(deadline.left()));
         }
@@ -187,12 +208,7 @@ impl Waiter {
         loop {
             let asked = Instant::now();
             if self.look(&mut balancers, deadline)? {
-                let hides_sessions = balancers.hide_sessions();
-                let left = None;
-                return Ok(Reached {
-                    left,
-                    hides_sessions,
-                });
+                return Ok(self.reached(&balancers));
             }
             // Looked at last: where all have acted, a downtime that ends later is no failure.
             if let Some(key) = self.ended_downtime(goal) {
@@ -204,12 +220,12 @@ impl Waiter {
                 && balancers.have_acted()
             {
                 is_draining = true;
-                deadline = Deadline(Instant::now() + limit);
+                deadline = Deadline::new(limit);
             }
             if is_draining && deadline.left().is_zero() {
                 return Ok(Reached {
                     left: Some(self.missing(&balancers)),
-                    hides_sessions: balancers.hide_sessions(),
+                    ..self.reached(&balancers)
                 });
             }
             self.check_end(&balancers, deadline)?;
@@ -220,7 +236,16 @@ impl Waiter {
     }
 
     fn deadline(&self) -> Deadline {
-        Deadline(Instant::now() + self.limits.timeout)
+        Deadline::new(self.limits.timeout)
+    }
+
+    fn reached(&self, balancers: &Balancers) -> Reached {
+        let sentence = |key| summary::sentence(balancers.rules.goal, key, balancers, &self.spool);
+        Reached {
+            left: None,
+            hides_sessions: balancers.hide_sessions(),
+            now: self.keys.iter().map(sentence).collect(),
+        }
     }
 
     /// How long sessions may take to end, where they have a time of their own.
@@ -236,7 +261,8 @@ impl Waiter {
         match self.client.everybody(&self.names, limit) {
             Ok(page) => {
                 balancers.take(&page);
-                self.show(balancers, &page)
+                let standings = self.show(balancers, deadline);
+                self.is_reached(balancers, &standings, &page)
             }
             Err(e) => {
                 // A daemon that is being restarted comes back; it is told once, and waited for.
@@ -244,17 +270,29 @@ impl Waiter {
                     self.progress.say(&format!("{e} (still waiting)"));
                 }
                 balancers.trouble = Some(e);
+                self.show(balancers, deadline);
                 Ok(false)
             }
         }
     }
 
-    /// Shows where the balancers stand; whether the goal is reached.
-    fn show(&mut self, balancers: &mut Balancers, page: &PollersPage) -> Result<bool, Unfinished> {
-        let standings = balancers.standings();
-        if !standings.is_empty() {
-            self.progress.show(&standings);
+    /// Shows where the balancers stand.
+    fn show(&mut self, balancers: &Balancers, deadline: Deadline) -> Vec<PollerStanding> {
+        if self.interrupt.went_on() {
+            self.progress.leave_table();
         }
+        let standings = balancers.standings();
+        let head = format!("{}, {}", balancers.count(), deadline.spent());
+        self.progress.show(&head, &standings);
+        standings
+    }
+
+    fn is_reached(
+        &mut self,
+        balancers: &mut Balancers,
+        standings: &[PollerStanding],
+        page: &PollersPage,
+    ) -> Result<bool, Unfinished> {
         self.refuse_emptied(balancers)?;
         if !self.knows_enough(balancers) {
             if !balancers.is_told_unknown {
@@ -346,7 +384,7 @@ impl Waiter {
             return Err(Unfinished::Interrupted { signal, missing });
         }
         if deadline.left().is_zero() {
-            let limit = self.limits.timeout;
+            let limit = deadline.limit;
             let missing = self.missing(balancers);
             return Err(Unfinished::TimeUp { limit, missing });
         }

@@ -23,6 +23,7 @@ pub mod root;
 pub mod server;
 mod temp;
 pub mod terminal;
+pub mod tmux;
 pub mod upstream;
 
 use std::fs;
