@@ -57,16 +57,22 @@ impl Downtime {
     /// Reads the content of a spool file. It cannot fail: what is not a JSON object is a reason.
     #[must_use]
     pub fn parse(content: &[u8]) -> Self {
-        let read = serde_json::from_slice(content)
-            .or_else(|_| serde_json::from_slice(&as_python_reads_it(content)));
-        let Ok(Value::Object(mut object)) = read else {
-            let reason = String::from_utf8_lossy(content).into_owned();
-            return Self {
-                reason,
-                legacy: true,
-                ..Self::default()
-            };
-        };
+        match json_object(content) {
+            Some(object) => Self::of_object(object),
+            None => Self::of_text(content),
+        }
+    }
+
+    /// The downtime of a file that is no JSON object, such as one made by `touch` or `echo`.
+    fn of_text(content: &[u8]) -> Self {
+        Self {
+            reason: String::from_utf8_lossy(content).into_owned(),
+            legacy: true,
+            ..Self::default()
+        }
+    }
+
+    fn of_object(mut object: Map<String, Value>) -> Self {
         let reason = take_text(&mut object, "reason");
         let written_end = object.remove("expiration").unwrap_or_default();
         let expiration = time_of(&written_end);
@@ -96,14 +102,9 @@ impl Downtime {
     /// How it is told, if not as usual.
     #[must_use]
     pub fn mark(&self) -> Option<Mark> {
-        let set = |key: &str| self.extra.get(key) == Some(&Value::Bool(true));
-        if set("soft") {
-            Some(Mark::Soft)
-        } else if set("drain") {
-            Some(Mark::Drain)
-        } else {
-            set("agent_only").then_some(Mark::AgentOnly)
-        }
+        // A hand-written file may set several; then the first of these counts.
+        let mut marks = [Mark::Soft, Mark::Drain, Mark::AgentOnly].into_iter();
+        marks.find(|mark| self.extra.get(mark.as_str()) == Some(&Value::Bool(true)))
     }
 
     /// Sets how it is told.
@@ -117,6 +118,7 @@ impl Downtime {
             return false;
         }
         let mut end = REASON_MAX;
+        // Half a character is none: `truncate` panics there. This stops, as 0 is a boundary.
         while !self.reason.is_char_boundary(end) {
             end -= 1;
         }
@@ -158,6 +160,7 @@ impl Downtime {
     pub fn body(&self, service: &str) -> String {
         let mut body = format!("Service {service} in down state");
         if let Some(creation) = self.creation {
+            // Six digits, as `%f` of Python writes a time: the body is contract.
             body.push_str(&format!(" since {creation:.6}"));
         }
         if let Some(expiration) = self.expiration {
@@ -184,8 +187,22 @@ impl Downtime {
     #[must_use]
     pub fn one_line(&self) -> String {
         let reason = &self.reason;
+        // One line break, which `echo` wrote, and not all of them: further ones are part of the text.
         let text = reason.strip_suffix("\r\n").or(reason.strip_suffix('\n'));
         one_line(text.unwrap_or(reason))
+    }
+}
+
+/// The JSON object that is the whole content; `None` where the content is anything else.
+fn json_object(content: &[u8]) -> Option<Map<String, Value>> {
+    // Standard JSON first: nearly all files are, and the second reading copies the content.
+    let read = match serde_json::from_slice(content) {
+        Ok(value) => value,
+        Err(_) => serde_json::from_slice(&as_python_reads_it(content)).ok()?,
+    };
+    match read {
+        Value::Object(object) => Some(object),
+        _ => None,
     }
 }
 
@@ -193,6 +210,7 @@ fn take_text(object: &mut Map<String, Value>, key: &str) -> String {
     match object.remove(key) {
         None | Some(Value::Null) => String::new(),
         Some(Value::String(text)) => text,
+        // A reason such as 42 or ["a"] is shown as it was written.
         Some(other) => other.to_string(),
     }
 }
@@ -227,9 +245,15 @@ fn time_of(value: &Value) -> Option<f64> {
     match value {
         Value::Number(number) => number.as_f64(),
         Value::Bool(set) => Some(f64::from(u8::from(*set))),
-        Value::String(text) => text.trim().parse().ok().filter(|t: &f64| !t.is_nan()),
+        Value::String(text) => time_of_text(text),
         Value::Null | Value::Array(_) | Value::Object(_) => None,
     }
+}
+
+fn time_of_text(text: &str) -> Option<f64> {
+    let time: f64 = text.trim().parse().ok()?;
+    // "NaN" is a number to the parser. As an end it would compare with nothing, and never come.
+    (!time.is_nan()).then_some(time)
 }
 
 /// A hundred years in seconds: nobody plans so far ahead, but milliseconds look so.
@@ -243,13 +267,18 @@ fn odd_end(written: &Value, read: Option<f64>) -> Option<Box<str>> {
     let what = match (written, read) {
         (Value::Null, _) => return None,
         (_, None) => "is no number of seconds of unix time",
-        (_, Some(end)) if end.is_finite() && end - unix_now() > CENTURY => {
+        (_, Some(end)) if is_beyond_a_century(end) => {
             "is more than 100 years ahead (milliseconds?)"
         }
         _ => return None,
     };
     let written = beginning(&written.to_string(), END_MAX);
     Some(format!("its expiration {written} {what}; it holds until it is lifted").into())
+}
+
+/// Infinity is no mistake: Python writes it for an end that never comes.
+fn is_beyond_a_century(end: f64) -> bool {
+    end.is_finite() && end - unix_now() > CENTURY
 }
 
 /// Python's JSON has more than the standard: numbers without end, and halves of surrogate pairs.
@@ -289,26 +318,48 @@ fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
     let mut out = Vec::with_capacity(json.len());
     let mut at = 0;
     while at < json.len() {
-        let length = match (json[at], unit(json, at), unit(json, at + 6)) {
-            (b'\\', Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => 12,
-            (b'\\', Some(0xd800..=0xdfff), _) => {
-                out.extend_from_slice(b"\\ufffd");
-                at += 6;
-                continue;
+        let rest = &json[at..];
+        match step(rest) {
+            Step::Keep(length) => {
+                // The content may break off within an escape.
+                out.extend(rest.iter().take(length));
+                at += length;
             }
-            // An escaped backslash begins no other escape.
-            (b'\\', _, _) => 2,
-            _ => 1,
-        };
-        out.extend(json[at..].iter().take(length));
-        at += length;
+            Step::LoneSurrogate => {
+                out.extend_from_slice(b"\\ufffd");
+                at += UNIT;
+            }
+        }
     }
     out
 }
 
+/// The bytes of an escape such as `\ud83d`.
+const UNIT: usize = 6;
+
+/// What JSON begins with.
+enum Step {
+    /// So many bytes that stay as they are.
+    Keep(usize),
+    /// An escape that is half of a pair, without the other half.
+    LoneSurrogate,
+}
+
+fn step(json: &[u8]) -> Step {
+    if json[0] != b'\\' {
+        return Step::Keep(1);
+    }
+    match (unit(json, 0), unit(json, UNIT)) {
+        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => Step::Keep(2 * UNIT),
+        (Some(0xd800..=0xdfff), _) => Step::LoneSurrogate,
+        // An escaped backslash begins no other escape.
+        _ => Step::Keep(2),
+    }
+}
+
 /// The number of an escape such as `\ud83d` that begins at a place.
 fn unit(json: &[u8], at: usize) -> Option<u16> {
-    let digits = json.get(at..at + 6)?.strip_prefix(b"\\u")?;
+    let digits = json.get(at..at + UNIT)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(str::from_utf8(digits).ok()?, 16).ok()
 }
 

@@ -68,14 +68,14 @@ struct Listed {
 impl Listed {
     /// Whether the folder is the same still, and unchanged.
     fn holds(&self, root: &Path, now: Instant) -> bool {
-        let now = now.saturating_duration_since(self.since).as_millis();
-        let now = u64::try_from(now).unwrap_or(u64::MAX);
+        let now = millis(now.saturating_duration_since(self.since));
         let age = now.saturating_sub(self.asked.load(Ordering::Relaxed));
-        if u128::from(age) < HELD.as_millis() {
+        if age < millis(HELD) {
             return self.is_unchanged(self.folder.metadata());
         }
         let holds = self.is_unchanged(fs::metadata(root));
         if holds {
+            // Several threads may store here: whichever is last, the path was asked about then.
             self.asked.store(now, Ordering::Relaxed);
         }
         holds
@@ -84,6 +84,10 @@ impl Listed {
     fn is_unchanged(&self, now: io::Result<Metadata>) -> bool {
         now.is_ok_and(|folder| Stamp::of(&folder) == self.stamp)
     }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// The names in a folder.
@@ -121,13 +125,19 @@ impl EntryNames {
             let names = self.spellings.entry(usual.into_boxed_str()).or_default();
             names.push(name.as_str().into());
         }
-        if let Some((service, _)) = name.split_once(':')
-            && !self.services.contains(service)
-        {
-            self.services.insert(service.into());
-        }
+        self.add_service_of(&name);
         self.all |= name == ALL;
         self.names.insert(name.into_boxed_str());
+    }
+
+    fn add_service_of(&mut self, name: &str) {
+        let Some((service, _)) = name.split_once(':') else {
+            return;
+        };
+        // Asked first, as a service with many instances would allocate for each of them.
+        if !self.services.contains(service) {
+            self.services.insert(service.into());
+        }
     }
 }
 
@@ -185,10 +195,11 @@ impl Names {
     /// Closes the folder that is held, unless it is the one of the path still.
     fn let_go(&self, now: Option<Stamp>) {
         let now = now.map(|stamp| stamp.folder());
+        // A handle that stays open would keep a file system from being unmounted. Whoever has the lock now lists the
+        // folder anew, and a later poll comes here again: nothing is waited for.
         if let Ok(mut known) = self.known.try_write() {
-            known
-                .listed
-                .take_if(|held| Some(held.stamp.folder()) != now);
+            let listed = &mut known.listed;
+            listed.take_if(|held| Some(held.stamp.folder()) != now);
         }
     }
 
@@ -219,6 +230,7 @@ impl Names {
 
     /// Lists the folder, if its names will be certain.
     fn list(&self, root: &Path) -> Option<Arc<EntryNames>> {
+        // Before the path is looked up, so that `HELD` is counted from no later moment.
         let since = Instant::now();
         let Ok((folder, stamp)) = open_stamped(root) else {
             self.let_go(None);
@@ -257,8 +269,11 @@ impl KnownNames {
     fn list(&mut self, root: &Path, stamp: Stamp) -> Option<Arc<EntryNames>> {
         let start = Instant::now();
         let listing = list(root);
+        // At least a millisecond, or a small folder that changes all the time would be listed with every poll.
         let took = start.elapsed().max(Duration::from_millis(1));
         self.next = Some(Instant::now() + took * REST);
+        // readdir(3) leaves open whether it shows what is added or removed meanwhile, so the stamp must be the same
+        // before and after.
         let is_unchanged = fs::metadata(root).is_ok_and(|now| Stamp::of(&now) == stamp);
         let names = listing.ok().flatten()?;
         is_unchanged.then(|| Arc::new(names))

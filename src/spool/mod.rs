@@ -86,6 +86,7 @@ impl Spool {
     /// When it cannot be made.
     pub fn create_root(&self) -> Result<bool, SpoolError> {
         match fs::DirBuilder::new().mode(0o750).create(&self.root) {
+            // Whatever is there: a file in its place fails with its own cause when it is used.
             Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(false),
             Err(e) => Err(SpoolError::new("create spool folder", &self.root, e)),
             Ok(()) => Ok(true),
@@ -108,22 +109,24 @@ impl Spool {
 
     /// The downtime in force of one file.
     fn read_named(&self, name: &str) -> Result<Option<Downtime>, SpoolError> {
-        let found = self.read_raw(name)?;
-        if found.as_ref().is_some_and(|d| d.is_over(SystemTime::now())) {
-            self.remove_expired(name);
-            return Ok(None);
+        match self.read_raw(name)? {
+            Some(found) if found.is_over(SystemTime::now()) => {
+                self.remove_expired(name);
+                Ok(None)
+            }
+            found => Ok(found),
         }
-        Ok(found)
     }
 
     fn read_raw(&self, name: &str) -> Result<Option<Downtime>, SpoolError> {
         let fail = |e| SpoolError::new("read", self.root.join(name), e);
         let root = match read::Root::open(&self.root) {
+            // A host where nobody has ever taken anything down has no spool. The daemon's gate is stricter.
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             root => root.map_err(fail)?,
         };
         match root.entry(name) {
-            // As a daemon says that starts now.
+            // As a daemon says that starts now: it has no earlier state to keep.
             Err(_) if root.has(name) => Ok(Some(Downtime::unreadable(name))),
             found => found.map_err(fail),
         }
@@ -157,6 +160,7 @@ impl Spool {
         new.cut_reason();
         let name = key.file_name();
         let fail = |e| SpoolError::new("write", self.root.join(&name), e);
+        // The lock before the first look: what is in force decides what is written.
         let writer = self.writer().map_err(fail)?;
         let names = self.names_of(key);
         let before = match self.in_force(&names) {
@@ -170,6 +174,7 @@ impl Spool {
         let creation = creation(&new, before.as_ref());
         let written = Downtime { creation, ..new }.to_json();
         writer.replace(&name, written.as_bytes()).map_err(fail)?;
+        // Last, so that the instance is down at every moment between.
         for other in names.iter().filter(|other| **other != name) {
             // The new entry stands: one more that means the same does no harm.
             let _ = writer.remove(other);
@@ -179,13 +184,11 @@ impl Spool {
 
     /// The first downtime in force of some files.
     fn in_force(&self, names: &[String]) -> Result<Option<Downtime>, SpoolError> {
+        let now = SystemTime::now();
         for name in names {
-            let found = self.read_raw(name)?;
-            if found
-                .as_ref()
-                .is_some_and(|d| !d.is_over(SystemTime::now()))
-            {
-                return Ok(found);
+            match self.read_raw(name)? {
+                Some(found) if !found.is_over(now) => return Ok(Some(found)),
+                _ => {}
             }
         }
         Ok(None)
@@ -200,6 +203,7 @@ impl Spool {
         let fail = |e| SpoolError::new("remove", self.root.join(&name), e);
         let writer = self.writer().map_err(fail)?;
         let mut was_down = false;
+        // All of them, though one would answer the question: any that stays keeps the instance down.
         for name in self.names_of(key) {
             was_down |= writer.remove(&name).map_err(fail)?;
         }
@@ -279,11 +283,13 @@ fn file_names(folder: &Path) -> io::Result<Vec<OsString>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(folder)? {
         let name = entry?.file_name();
+        // A name that is not UTF-8 stays in the list: `listed` reports it as odd.
         let text = name.to_string_lossy();
         if !text.contains(TEMP_MARK) && !is_leftover(&text) {
             names.push(name);
         }
     }
+    // readdir(3) gives them in no order that people know.
     names.sort();
     Ok(names)
 }

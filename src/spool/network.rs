@@ -8,6 +8,7 @@ use nix::sys::statfs::statfs;
 /// what happens when the network is gone, are then out of hacheck's hands.
 #[must_use]
 pub fn network_file_system(path: &Path) -> Option<&'static str> {
+    // Where it cannot be asked, nothing is warned of.
     let kind = statfs(path).ok()?.filesystem_type().0;
     // The type's width differs between platforms; the numbers are 32 bits.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]

@@ -26,12 +26,7 @@ impl Spool {
         if self.in_force(std::slice::from_ref(&name))?.is_some() {
             return Ok(false);
         }
-        let downtime = Downtime {
-            reason,
-            creation: Some(unix_now()),
-            ..Downtime::default()
-        };
-        let written = downtime.to_json();
+        let written = downtime_since_now(reason).to_json();
         writer.replace(&name, written.as_bytes()).map_err(fail)?;
         Ok(true)
     }
@@ -42,6 +37,7 @@ impl Spool {
     /// When it could not be read or removed.
     pub fn release(&self, key: &Key, owner: &str) -> Result<bool, SpoolError> {
         let name = key.file_name();
+        // First without the lock, as mostly there is none to lift.
         if !self.is_of(&name, owner)? {
             return Ok(false);
         }
@@ -59,5 +55,13 @@ impl Spool {
             Some(downtime) => Ok(downtime.reason.starts_with(owner)),
             None => Ok(false),
         }
+    }
+}
+
+fn downtime_since_now(reason: String) -> Downtime {
+    Downtime {
+        reason,
+        creation: Some(unix_now()),
+        ..Downtime::default()
     }
 }

@@ -57,6 +57,7 @@ impl<'a> Root<'a> {
         if !entry.is_symlink() {
             return !entry.is_dir();
         }
+        // The replaced tools followed links with open(2): where that finds nothing, there is no downtime.
         match fs::metadata(&path) {
             Ok(target) => !target.is_dir(),
             Err(e) => e.kind() != io::ErrorKind::NotFound,
@@ -71,6 +72,7 @@ impl<'a> Root<'a> {
         match openat(&self.folder, name, FLAGS, Mode::empty()) {
             Ok(file) => content(File::from(file)).map(Some),
             Err(nix::errno::Errno::ENOENT) => Ok(None),
+            // With O_NOFOLLOW, a symbolic link fails so (open(2)).
             Err(nix::errno::Errno::ELOOP) => content(linked(self.path, name)?).map(Some),
             Err(e) => Err(e.into()),
         }
@@ -83,6 +85,7 @@ const FLAGS: OFlag = OFlag::O_RDONLY
     .union(OFlag::O_CLOEXEC);
 
 fn content(file: File) -> io::Result<Downtime> {
+    // Asked of the open file: its name may lead to another one by now.
     let kind = file.metadata()?;
     if kind.is_dir() {
         return Err(io::Error::other("it is a folder, not a file"));
@@ -91,34 +94,45 @@ fn content(file: File) -> io::Result<Downtime> {
         return Err(io::Error::other("it is not a regular file"));
     }
     let mut content = Vec::with_capacity(256);
+    // One byte more than the limit, to tell a file of just that size from a longer one.
     file.take(CONTENT_MAX + 1).read_to_end(&mut content)?;
     if content.len() as u64 > CONTENT_MAX {
-        let start: String = String::from_utf8_lossy(&content[..EXCERPT * 4])
-            .chars()
-            .take(EXCERPT)
-            .collect();
-        let reason = format!("(spool file over 1 MiB) {start}");
-        return Ok(Downtime {
-            reason,
-            legacy: true,
-            ..Downtime::default()
-        });
+        return Ok(downtime_of_beginning(&content));
     }
     Ok(Downtime::parse(&content))
 }
 
+/// The downtime of a file over the limit, of which a part would be no JSON object any more.
+fn downtime_of_beginning(content: &[u8]) -> Downtime {
+    // A character has four bytes at most, so these hold enough of them.
+    let beginning = String::from_utf8_lossy(&content[..EXCERPT * 4]);
+    let beginning: String = beginning.chars().take(EXCERPT).collect();
+    Downtime {
+        reason: format!("(spool file over 1 MiB) {beginning}"),
+        legacy: true,
+        ..Downtime::default()
+    }
+}
+
 /// The file behind a link of the root, if it is inside the root too.
 fn linked(root: &Path, name: &str) -> io::Result<File> {
-    let target = fs::canonicalize(root.join(name))
-        .map_err(|e| io::Error::other(format!("broken link: {}", cause_text(e))))?;
+    let target = fs::canonicalize(root.join(name)).map_err(broken_link)?;
+    // The root's own path may have links too, so both are compared without any.
     if target.parent() != Some(&fs::canonicalize(root)?) {
-        return Err(io::Error::other(format!(
-            "it is a link to {}, outside the spool",
-            target.display()
-        )));
+        return Err(link_outside(&target));
     }
+    // O_NOFOLLOW again: if the file has become a link since, it is not followed out of the root.
     OpenOptions::new()
         .read(true)
         .custom_flags(FLAGS.bits())
         .open(target)
+}
+
+fn broken_link(e: io::Error) -> io::Error {
+    io::Error::other(format!("broken link: {}", cause_text(e)))
+}
+
+fn link_outside(target: &Path) -> io::Error {
+    let target = target.display();
+    io::Error::other(format!("it is a link to {target}, outside the spool"))
 }

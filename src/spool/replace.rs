@@ -3,7 +3,8 @@
 //! Rule: a reader sees the old content or the new, never a part, whatever kills the writer. The lock is taken on the
 //! root folder itself, so that no lock file exists that another user could not open.
 
-use std::fs::{self, File, OpenOptions, Permissions, TryLockError};
+use std::ffi::OsStr;
+use std::fs::{self, DirEntry, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, ErrorKind, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -47,38 +48,34 @@ impl<'a> Writer<'a> {
             if is_stuck.load(Ordering::Relaxed) || start.elapsed() >= LOCK_WAIT {
                 break;
             }
+            // flock(2) takes no deadline, so the lock is tried for again and again.
             std::thread::sleep(Duration::from_millis(1));
         }
+        // Once, and not with each downtime until the lock is free.
         if !is_stuck.swap(true, Ordering::Relaxed) {
-            log::warn!(
-                "another process has held the lock of {} for over 2 s; writing without it until it is free",
-                root.display()
-            );
+            warn_of_stuck_lock(root);
         }
-        Ok(Self {
+        Ok(Self::without_lock(root))
+    }
+
+    /// Two of these write to files of their own, and the rename of the later one counts.
+    fn without_lock(root: &'a Path) -> Self {
+        Self {
             root,
             temp: unique_temp(root),
             lock: None,
-        })
+        }
     }
 
     /// Takes the lock if it is free.
     pub(super) fn begin_now(root: &'a Path) -> io::Result<Option<Self>> {
         let folder = File::open(root)?;
         match folder.try_lock() {
-            Ok(()) => {
-                let temp = root.join(LOCKED_TEMP);
-                // Mostly there is none. Another user's may be there to stay, in a folder with the sticky bit.
-                let temp = match fs::remove_file(&temp) {
-                    Err(e) if e.kind() != ErrorKind::NotFound => unique_temp(root),
-                    _ => temp,
-                };
-                Ok(Some(Self {
-                    root,
-                    temp,
-                    lock: Some(folder),
-                }))
-            }
+            Ok(()) => Ok(Some(Self {
+                root,
+                temp: locked_temp(root),
+                lock: Some(folder),
+            })),
             Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(e)) => Err(e),
         }
@@ -86,23 +83,15 @@ impl<'a> Writer<'a> {
 
     /// Removes the temporary files of writers that were killed while they wrote without the lock.
     pub(super) fn sweep(&self) {
-        let Some(folder) = self
-            .lock
-            .as_ref()
-            .and_then(|_| fs::read_dir(self.root).ok())
-        else {
+        if self.lock.is_none() {
+            return;
+        }
+        let Ok(folder) = fs::read_dir(self.root) else {
             return;
         };
-        for entry in folder
-            .flatten()
-            .filter(|e| e.file_name().to_string_lossy().starts_with(LOCKED_TEMP))
-        {
-            let age = entry
-                .metadata()
-                .and_then(|m| m.modified())
-                .ok()
-                .and_then(|t| t.elapsed().ok());
-            if age.is_some_and(|a| a > STALE) {
+        for entry in folder.flatten() {
+            let is_temp = starts_with(&entry.file_name(), LOCKED_TEMP);
+            if is_temp && is_stale(&entry) {
                 // What stays does no harm.
                 let _ = fs::remove_file(entry.path());
             }
@@ -112,14 +101,18 @@ impl<'a> Writer<'a> {
     /// Replaces a file of the root: temporary file beside it, fsync, rename, fsync of the folder. Everybody may read it
     /// whatever the umask, or a daemon of another user would not see the downtime of an operator with umask 077.
     pub(super) fn replace(&self, name: &str, content: &[u8]) -> io::Result<()> {
-        let written = write_new(&self.temp, content)
-            .and_then(|()| fs::rename(&self.temp, self.root.join(name)));
-        if let Err(e) = written {
+        if let Err(e) = self.write_and_rename(name, content) {
             // The first error is the one to report.
             let _ = fs::remove_file(&self.temp);
             return Err(e);
         }
+        // Without this a power failure could bring the old entry back: the rename is in the folder, not in the file.
         sync_folder(self.root)
+    }
+
+    fn write_and_rename(&self, name: &str, content: &[u8]) -> io::Result<()> {
+        write_new(&self.temp, content)?;
+        fs::rename(&self.temp, self.root.join(name))
     }
 
     /// Removes a file of the root; `false` when there is none.
@@ -129,6 +122,38 @@ impl<'a> Writer<'a> {
             Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
             Err(e) => Err(e),
         }
+    }
+}
+
+fn warn_of_stuck_lock(root: &Path) {
+    log::warn!(
+        "another process has held the lock of {} for over 2 s; writing without it until it is free",
+        root.display()
+    );
+}
+
+/// The temporary file of the writer that holds the lock, cleared of what a killed one left.
+fn locked_temp(root: &Path) -> PathBuf {
+    let temp = root.join(LOCKED_TEMP);
+    match fs::remove_file(&temp) {
+        // Another user's may be there to stay, in a folder with the sticky bit.
+        Err(e) if e.kind() != ErrorKind::NotFound => unique_temp(root),
+        // Mostly there is none.
+        _ => temp,
+    }
+}
+
+fn starts_with(name: &OsStr, text: &str) -> bool {
+    name.as_encoded_bytes().starts_with(text.as_bytes())
+}
+
+/// Whether a temporary file is so old that its writer cannot be at work still.
+fn is_stale(entry: &DirEntry) -> bool {
+    let modified = entry.metadata().and_then(|metadata| metadata.modified());
+    // A time ahead of the clock has no age: the file may be a new one.
+    match modified.map(|time| time.elapsed()) {
+        Ok(Ok(age)) => age > STALE,
+        _ => false,
     }
 }
 
@@ -145,9 +170,12 @@ fn unique_temp(root: &Path) -> PathBuf {
 }
 
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {
+    // `create_new` follows no link that somebody has put in the place of the file (O_EXCL).
     let mut file = OpenOptions::new().write(true).create_new(true).open(path)?;
+    // Not at creation, where the umask would take bits away.
     file.set_permissions(Permissions::from_mode(ENTRY))?;
     file.write_all(content)?;
+    // Before the rename: or after a power failure the name could stand for an empty file.
     file.sync_all()
 }
 

@@ -22,6 +22,7 @@ impl Spool {
     /// The file names of a key's entries: its own first, then those that spell its host otherwise.
     pub(super) fn names_of(&self, key: &Key) -> Vec<String> {
         let own = key.file_name();
+        // Only a host can be spelled in several ways, and to list the folder costs more than to open one file.
         if key.host().is_none() {
             return vec![own];
         }
