@@ -13,7 +13,7 @@
 //! - [`spool`]: downtimes in files. `gate` is asked first and ranks downtimes, `listing` keeps the folder's list, `read` and
 //!   `replace` touch files.
 //! - [`ledger`]: who polls, what each balancer sees, what changed lately.
-//! - [`fleet`]: orders for all hosts, kept in etcd. `order`, `selector`, `records` and `paths` are what it holds there;
+//! - [`fleet`]: orders for all hosts, kept in etcd (`engine`). `order`, `selector`, `records` and `paths` are what it holds there.
 //!   `settings` is fleet.yml.
 //! - [`http`]: `accept`, limits of `connections`, replies (`reply`, `phrase`), the HTTP clients of probes (`client`, `h2`).
 //! - [`config`]: the settings of all rooms, from one file.
@@ -33,8 +33,8 @@
 //! | `group` | names, net, os, probe, settings, spool |
 //! | `ledger` | names, net, probe, settings, spool |
 //! | `probe` | http, names, net, os, settings |
-//! | `http` | os, settings |
-//! | `fleet` | names, net, os, settings |
+//! | `http` | names, os, settings |
+//! | `fleet` | http, names, net, os, settings |
 //! | `spool` | names, os |
 //! | `settings` | names, net, os |
 //! | `names`, `net`, `os` | |

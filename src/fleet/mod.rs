@@ -4,6 +4,7 @@
 //! comes up by a newer order, by its end, by a waiver, or by a change of its own tags; never by silence. Every write to the
 //! engine is a transaction that compares revisions, so that one that timed out can never win late.
 
+pub mod engine;
 mod order;
 mod paths;
 mod records;

@@ -73,6 +73,13 @@ pub(crate) fn unframed<M: Message + Default>(frame: &[u8]) -> Option<M> {
     }
 }
 
+/// How long the first frame of some bytes is, its head too; `None` while its head has not come.
+pub(crate) fn frame_length(bytes: &[u8]) -> Option<usize> {
+    let length = bytes.get(1..)?.first_chunk()?;
+    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
+    Some(FRAME_HEAD + length)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,20 @@
-//! The HTTP/2 client: one request over a given stream, and its response.
+//! The HTTP/2 client: one request over a given stream and its response, or a connection that is kept for many.
 //!
-//! Rule: everything that is read is bounded, and no task of the connection outlives the request.
+//! Rule: everything that is read is bounded, and no task of a connection outlives it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http2;
+use hyper::rt::Executor as _;
 use hyper::{HeaderMap, Request, Response, StatusCode};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::client::drive;
 use super::tasks::{AbortOnDrop, Tasks};
@@ -28,27 +34,112 @@ pub(crate) struct H2Response {
     pub(crate) trailers: HeaderMap,
 }
 
+/// What carries bytes: TCP, a unix socket, or TLS over one of them.
+pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}
+
+/// Any of them.
+pub(crate) struct AnyStream(Box<dyn ByteStream>);
+
+impl AnyStream {
+    pub(crate) fn new(stream: impl ByteStream + 'static) -> Self {
+        Self(Box::new(stream))
+    }
+}
+
+impl AsyncRead for AnyStream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for AnyStream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, buf)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+/// A request with a whole message as its body.
+pub(crate) type MessageRequest = Request<Full<Bytes>>;
+
 /// Sends a request and reads the response, of its body at most `max_body` bytes.
 ///
 /// # Errors
 /// When no complete response came.
-pub(crate) async fn ask<S>(
-    stream: S,
-    request: Request<Full<Bytes>>,
+pub(crate) async fn ask(
+    stream: AnyStream,
+    request: MessageRequest,
     max_body: usize,
-) -> Result<H2Response, hyper::Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+) -> Result<H2Response, hyper::Error> {
     let tasks = Tasks::default();
     let _end = AbortOnDrop(tasks.clone());
-    let stream = TokioIo::new(stream);
-    let (mut sender, connection) = builder(tasks).handshake(stream).await?;
+    let (mut sender, connection) = builder(tasks).handshake(TokioIo::new(stream)).await?;
     let exchange = async {
         let response = sender.send_request(request).await?;
         read(response, max_body).await
     };
     drive(connection, exchange).await
+}
+
+/// How often a kept connection is asked whether it is still there, and how long it may take to say so.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Ping {
+    pub(crate) every: Duration,
+    pub(crate) limit: Duration,
+}
+
+/// A connection for many requests, also at once. It ends when it is dropped.
+pub(crate) struct H2Connection {
+    sender: http2::SendRequest<Full<Bytes>>,
+    _end: AbortOnDrop,
+}
+
+impl H2Connection {
+    /// Begins a connection over a stream.
+    ///
+    /// # Errors
+    /// When the stream fails.
+    pub(crate) async fn open(stream: AnyStream, ping: Ping) -> Result<Self, hyper::Error> {
+        let tasks = Tasks::default();
+        let end = AbortOnDrop(tasks.clone());
+        let mut builder = builder(tasks.clone());
+        builder
+            .timer(TokioTimer::new())
+            .keep_alive_interval(ping.every)
+            .keep_alive_timeout(ping.limit)
+            .keep_alive_while_idle(true);
+        let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+        tasks.execute(connection);
+        Ok(Self { sender, _end: end })
+    }
+
+    /// Sends a request; its response's body is still to be read.
+    ///
+    /// # Errors
+    /// When no response came.
+    pub(crate) async fn send(
+        &self,
+        request: MessageRequest,
+    ) -> Result<Response<Incoming>, hyper::Error> {
+        self.sender.clone().send_request(request).await
+    }
 }
 
 fn builder(tasks: Tasks) -> http2::Builder<Tasks> {
@@ -60,7 +151,14 @@ fn builder(tasks: Tasks) -> http2::Builder<Tasks> {
     builder
 }
 
-async fn read(response: Response<Incoming>, max_body: usize) -> Result<H2Response, hyper::Error> {
+/// Reads a response, of its body at most `max_body` bytes.
+///
+/// # Errors
+/// When it does not come whole.
+pub(crate) async fn read(
+    response: Response<Incoming>,
+    max_body: usize,
+) -> Result<H2Response, hyper::Error> {
     let (head, mut incoming) = response.into_parts();
     let mut body = BytesMut::new();
     let mut trailers = HeaderMap::new();

@@ -7,6 +7,7 @@ pub(crate) mod foreign;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub(crate) mod grpc;
+pub(crate) mod grpc_client;
 pub(crate) mod h2;
 mod head_memory;
 pub mod memory;

@@ -122,7 +122,11 @@ fn client_certificate<S>(stream: &TlsStream<S>) -> Option<ClientCertificate> {
     Some(ClientCertificate(names.map(str::to_owned).collect()))
 }
 
-fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
+/// The certificates in a PEM file, at least one.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     let text = read_regular(file, FILE_MAX).map_err(TlsFault::Read)?;
     let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
     let all = all.map_err(TlsFault::Pem)?;
@@ -132,7 +136,11 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     }
 }
 
-fn key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsFault> {
+/// The private key in a PEM file.
+///
+/// # Errors
+/// Why there is none.
+pub(crate) fn key(file: &Path) -> Result<PrivateKeyDer<'static>, TlsFault> {
     let text = read_regular(file, FILE_MAX).map_err(TlsFault::Read)?;
     PrivateKeyDer::from_pem_slice(&text).map_err(TlsFault::Pem)
 }
@@ -159,11 +167,24 @@ pub struct TlsServerError {
     fault: TlsFault,
 }
 
+/// What is wrong with a file.
 #[derive(Debug)]
-enum TlsFault {
+pub(crate) enum TlsFault {
     Read(FileError),
     Pem(pem::Error),
     Library(tokio_rustls::rustls::Error),
+}
+
+impl fmt::Display for TlsFault {
+    /// The cause, for the middle of a sentence.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(e) => e.fmt(f),
+            Self::Pem(pem::Error::NoItemsFound) => f.write_str("there is none in it"),
+            Self::Pem(e) => f.write_str(&cause_text(e)),
+            Self::Library(e) => f.write_str(&cause_text(e)),
+        }
+    }
 }
 
 impl fmt::Display for TlsServerError {
@@ -176,12 +197,7 @@ impl fmt::Display for TlsServerError {
         };
         let (setting, file) = (self.setting, self.file.display());
         write!(f, "{setting}: cannot use {file}: ")?;
-        match &self.fault {
-            TlsFault::Read(e) => e.fmt(f)?,
-            TlsFault::Pem(pem::Error::NoItemsFound) => f.write_str("there is none in it")?,
-            TlsFault::Pem(e) => f.write_str(&cause_text(e))?,
-            TlsFault::Library(e) => f.write_str(&cause_text(e))?,
-        }
+        self.fault.fmt(f)?;
         write!(f, "; it must hold {what}, and be readable by hacheck")
     }
 }

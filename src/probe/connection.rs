@@ -13,6 +13,7 @@ use tokio::time::timeout;
 
 use super::services::ProxyProtocol;
 use super::{Outcome, Probe};
+pub(super) use crate::http::h2::ByteStream;
 use crate::os::cause::cause_text;
 
 /// A connection.
@@ -187,8 +188,3 @@ impl AsyncWrite for Connection {
         self.carrier().poll_shutdown(cx)
     }
 }
-
-/// What carries bytes: TCP, a unix socket, or TLS over one of them.
-pub(super) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}

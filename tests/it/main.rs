@@ -34,6 +34,7 @@ mod dashboard;
 mod docs;
 mod exec;
 mod fairness;
+mod fleet_engine;
 mod groups;
 mod grpc;
 mod grpc_health;

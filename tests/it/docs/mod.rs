@@ -11,7 +11,6 @@ mod man;
 mod markdown;
 mod mdoc;
 mod options;
-mod section;
 
 use std::fs;
 use std::path::Path;

@@ -8,6 +8,7 @@ pub mod cases;
 pub mod checks;
 pub mod client;
 pub mod daemon;
+pub mod etcd;
 pub mod haproxy;
 pub mod http2;
 pub mod load;

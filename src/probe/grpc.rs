@@ -3,22 +3,15 @@
 //! By hand over HTTP/2 (gRPC over HTTP2, "Outgoing" and "Incoming"; health.proto): one request with one string, one
 //! answer with one number. The status stands in the trailers, or in the headers when there is nothing else.
 
-mod codes;
-
-use bytes::Bytes;
-use http_body_util::Full;
-use hyper::header::{CONTENT_TYPE, TE, USER_AGENT};
-use hyper::{Method, StatusCode, Version};
-use percent_encoding::percent_decode_str;
-use tokio::io::{AsyncRead, AsyncWrite};
+use hyper::StatusCode;
+use hyper::header::CONTENT_TYPE;
 
 use super::connection::Connection;
 use super::{Outcome, Probe, Protocol, QueryError, Request, Target, login, options, settle, tls};
 use crate::http::client;
 use crate::http::grpc::{self, CHECK, HealthCheckRequest, HealthCheckResponse};
-use crate::http::h2::{self, H2Response};
-use crate::names::text::beginning;
-use codes::code_name;
+use crate::http::grpc_client;
+use crate::http::h2::{self, AnyStream, H2Response, MessageRequest};
 
 /// The row of `grpc`.
 pub(super) const GRPC: Protocol = Protocol {
@@ -42,9 +35,6 @@ pub(super) const GRPCS: Protocol = Protocol {
 /// Most bytes of an answer's body. A health answer has seven.
 const BODY_MAX: usize = 16 << 10;
 
-/// Most characters of a server's message that are answered.
-const MESSAGE_MAX: usize = 300;
-
 /// The service that the query string names; empty for the server as a whole.
 fn service(query: &str) -> Result<String, QueryError> {
     let mut options = options::read(query, &["service"])?;
@@ -64,16 +54,13 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     judge(probe, &response)
 }
 
-/// A request with a whole message as its body.
-type MessageRequest = hyper::Request<Full<Bytes>>;
-
 async fn ask(probe: &Probe<'_>, request: MessageRequest) -> Result<H2Response, Outcome> {
     let connection = Connection::open(probe).await?;
-    if !is_encrypted(probe) {
-        return exchange(probe, connection, request).await;
-    }
-    let encrypted = tls::wrap_h2(probe, connection).await?;
-    exchange(probe, encrypted, request).await
+    let stream = match is_encrypted(probe) {
+        true => AnyStream::new(tls::wrap_h2(probe, connection).await?),
+        false => AnyStream::new(connection),
+    };
+    exchange(probe, stream, request).await
 }
 
 fn is_encrypted(probe: &Probe<'_>) -> bool {
@@ -81,16 +68,8 @@ fn is_encrypted(probe: &Probe<'_>) -> bool {
 }
 
 fn request(probe: &Probe<'_>, service: String) -> Result<MessageRequest, hyper::http::Error> {
-    let frame = grpc::framed(&HealthCheckRequest { service });
-    hyper::Request::builder()
-        .method(Method::POST)
-        .version(Version::HTTP_2)
-        .uri(uri(probe))
-        .header(CONTENT_TYPE, "application/grpc")
-        // Some servers refuse those that do not say so (gRPC over HTTP2, "Requests").
-        .header(TE, "trailers")
-        .header(USER_AGENT, concat!("hacheck/", env!("CARGO_PKG_VERSION")))
-        .body(Full::new(frame))
+    let message = HealthCheckRequest { service };
+    grpc_client::request(&uri(probe), grpc::framed(&message))
 }
 
 fn uri(probe: &Probe<'_>) -> String {
@@ -99,14 +78,11 @@ fn uri(probe: &Probe<'_>) -> String {
     format!("{scheme}://{host}:{port}{CHECK}")
 }
 
-async fn exchange<S>(
+async fn exchange(
     probe: &Probe<'_>,
-    stream: S,
+    stream: AnyStream,
     request: MessageRequest,
-) -> Result<H2Response, Outcome>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
+) -> Result<H2Response, Outcome> {
     probe.trace.stage("waiting for the answer");
     h2::ask(stream, request, BODY_MAX).await.map_err(|e| {
         let cause = client::cause(&e);
@@ -122,11 +98,8 @@ fn judge(probe: &Probe<'_>, response: &H2Response) -> Result<Outcome, Outcome> {
 }
 
 fn expect_success(probe: &Probe<'_>, response: &H2Response) -> Result<(), Outcome> {
-    match field(response, "grpc-status") {
-        Some("0") => Ok(()),
-        Some(code) => Err(probe.failed(refusal(code, response))),
-        None => Err(probe.failed("the answer has no grpc-status")),
-    }
+    let ended = grpc_client::expect_success(&response.trailers, &response.headers);
+    ended.map_err(|failed| probe.failed(failed))
 }
 
 /// The names stand in health.proto; `None` is no answer to the question.
@@ -140,15 +113,6 @@ fn judge_status(probe: &Probe<'_>, status: Option<i32>) -> Result<Outcome, Outco
         None => "the answer is not a HealthCheckResponse",
     };
     Err(probe.failed(cause))
-}
-
-/// What a trailer says, or a header where the answer has no trailers.
-fn field<'r>(response: &'r H2Response, name: &str) -> Option<&'r str> {
-    let value = match response.trailers.get(name) {
-        Some(trailer) => trailer,
-        None => response.headers.get(name)?,
-    };
-    value.to_str().ok()
 }
 
 fn content_type(response: &H2Response) -> &str {
@@ -172,33 +136,4 @@ fn not_grpc(probe: &Probe<'_>, status: StatusCode, kind: &str) -> Outcome {
         other => other.escape_debug().to_string(),
     };
     probe.failed(format_args!("the answer is not gRPC's: {status}, {kind}"))
-}
-
-/// What a server says that does not answer: the code and, where there is one, the message.
-fn refusal(code: &str, response: &H2Response) -> String {
-    let code = code_name(code);
-    match field(response, "grpc-message") {
-        None | Some("") => code,
-        Some(message) => format!("{code}: {}", readable(message)),
-    }
-}
-
-/// A message is percent-encoded (gRPC over HTTP2, "Responses").
-fn readable(message: &str) -> String {
-    let decoded = percent_decode_str(message).decode_utf8_lossy();
-    beginning(&decoded, MESSAGE_MAX)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_are_percent_decoded_and_put_on_one_line() {
-        assert_eq!(
-            readable("unknown%20service+a&b=c%21"),
-            "unknown service+a&b=c!"
-        );
-        assert_eq!(readable("a%0Ab%+f"), "a b%+f");
-    }
 }

@@ -1,0 +1,127 @@
+//! What goes wrong with the engine, as a sentence with its remedy.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use crate::fleet::settings::Endpoint;
+use crate::http::grpc_client::Failed;
+
+/// Why the engine could not be asked, or did not do it.
+#[derive(Debug, Clone)]
+pub enum EngineError {
+    /// A file with certificates, a key or a password cannot be used.
+    File {
+        /// Which.
+        file: PathBuf,
+        /// Why not.
+        cause: String,
+    },
+    /// None of the members can be reached: each with the cause.
+    Unreachable(Vec<(Endpoint, String)>),
+    /// The connection broke, or no answer came in time.
+    Lost {
+        /// To which member.
+        member: Endpoint,
+        /// How.
+        cause: String,
+    },
+    /// The engine answered, and refused.
+    Refused {
+        /// Which member.
+        member: Endpoint,
+        /// gRPC's status code.
+        code: u32,
+        /// What it says.
+        message: String,
+    },
+    /// What changed since a revision is no longer there: everything is to be read again.
+    Compacted,
+}
+
+/// gRPC's status codes by which a request certainly changed nothing, and would not at another member either:
+/// INVALID_ARGUMENT, NOT_FOUND, PERMISSION_DENIED, RESOURCE_EXHAUSTED, FAILED_PRECONDITION, OUT_OF_RANGE, UNIMPLEMENTED,
+/// UNAUTHENTICATED (grpc/doc/statuscodes.md; etcd's api/v3rpc/rpctypes/error.go).
+const CERTAIN: [u32; 8] = [3, 5, 7, 8, 9, 11, 12, 16];
+
+/// PERMISSION_DENIED.
+const DENIED: u32 = 7;
+
+/// UNAUTHENTICATED.
+const UNKNOWN_USER: u32 = 16;
+
+/// INVALID_ARGUMENT, which etcd says of a wrong password, and of a client that has no user.
+const INVALID: u32 = 3;
+
+impl EngineError {
+    pub(super) fn failed(member: &Endpoint, failed: Failed) -> Self {
+        let member = member.clone();
+        let code = failed.code.as_deref().and_then(|code| code.parse().ok());
+        match code {
+            Some(code) => Self::Refused {
+                member,
+                code,
+                message: failed.message,
+            },
+            None => Self::Lost {
+                member,
+                cause: failed.to_string(),
+            },
+        }
+    }
+
+    /// Whether the request certainly changed nothing, and asking another member would not help.
+    #[must_use]
+    pub fn is_certain(&self) -> bool {
+        match self {
+            Self::File { .. } => true,
+            Self::Refused { code, .. } => CERTAIN.contains(code),
+            Self::Unreachable(_) | Self::Lost { .. } | Self::Compacted => false,
+        }
+    }
+}
+
+impl fmt::Display for EngineError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File { file, cause } => write!(
+                f,
+                "cannot use {}: {cause}; see the files that fleet.yml names",
+                file.display()
+            ),
+            Self::Unreachable(members) => {
+                f.write_str("etcd cannot be reached (")?;
+                let mut before = "";
+                for (member, cause) in members {
+                    write!(f, "{before}{member}: {cause}")?;
+                    before = "; ";
+                }
+                f.write_str("); see endpoints in fleet.yml, and whether etcd runs there")
+            }
+            Self::Lost { member, cause } => write!(f, "etcd at {member}: {cause}"),
+            Self::Refused {
+                member,
+                code,
+                message,
+            } => {
+                write!(f, "etcd at {member} refuses: {message}")?;
+                if message.is_empty() {
+                    write!(f, "grpc-status {code}")?;
+                }
+                f.write_str(remedy(*code, message))
+            }
+            Self::Compacted => f.write_str("etcd has forgotten the changes since then"),
+        }
+    }
+}
+
+fn remedy(code: u32, message: &str) -> &'static str {
+    let is_about_users = message.contains("user") || message.contains("auth");
+    match code {
+        DENIED => "; grant the role that 'hacheck fleet roles' prints",
+        UNKNOWN_USER => "; see certificates, username and password_file in fleet.yml",
+        INVALID if is_about_users => "; see certificates, username and password_file in fleet.yml",
+        _ => "",
+    }
+}
+
+impl std::error::Error for EngineError {}

@@ -1,0 +1,385 @@
+//! One connection to one member of etcd: the calls of its API v3 over gRPC.
+//!
+//! Rule: each call has the same limit of time, and what comes back is bounded. The connection is asked every ten seconds
+//! whether it is still there, since a member that is frozen says nothing.
+
+use std::time::Duration;
+
+use bytes::{Buf as _, Bytes, BytesMut};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::header::HeaderValue;
+use hyper::{HeaderMap, Response, StatusCode};
+use prost::Message;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::rustls::pki_types::ServerName;
+
+use super::access::Access;
+use super::error::EngineError;
+use super::messages::{
+    AuthenticateRequest, AuthenticateResponse, LeaseGrantRequest, LeaseRequest, LeaseResponse,
+    Pair, RangeResponse, RequestOp, ResponseHeader, TxnRequest, TxnResponse, WatchCreateRequest,
+    WatchRequest, WatchResponse,
+};
+use super::transaction::{Committed, Found, KeyRange, Transaction};
+use crate::fleet::settings::Endpoint;
+use crate::http::h2::{self, AnyStream, H2Connection, Ping};
+use crate::http::{client, grpc, grpc_client};
+use crate::net::Host;
+use crate::os::cause::cause_text;
+
+/// Most bytes of an answer: some 150,000 hosts.
+const ANSWER_MAX: usize = 64 << 20;
+
+/// How soon a member that is frozen is found out; etcd refuses to be asked more often than every 5 s.
+const PING: Ping = Ping {
+    every: Duration::from_secs(10),
+    limit: Duration::from_secs(5),
+};
+
+/// A connection to a member.
+pub struct EngineSession {
+    member: Endpoint,
+    connection: H2Connection,
+    /// What proves who we are, where that is no certificate.
+    token: Option<HeaderValue>,
+    timeout: Duration,
+}
+
+impl EngineSession {
+    /// Connects to a member, and logs in where there is a password.
+    pub(super) async fn open(access: &Access, member: &Endpoint) -> Result<Self, EngineError> {
+        let lost = |cause| EngineError::Lost {
+            member: member.clone(),
+            cause,
+        };
+        let connecting = timeout(access.timeout, connect(access, member)).await;
+        let connected = connecting.unwrap_or_else(|_| Err(no_answer(access.timeout)));
+        let mut session = Self {
+            member: member.clone(),
+            connection: connected.map_err(lost)?,
+            token: None,
+            timeout: access.timeout,
+        };
+        if let Some((user, password)) = &access.login {
+            session.log_in(user, password.reveal()).await?;
+        }
+        Ok(session)
+    }
+
+    /// The member.
+    #[must_use]
+    pub fn member(&self) -> &Endpoint {
+        &self.member
+    }
+
+    async fn log_in(&mut self, name: &str, password: &str) -> Result<(), EngineError> {
+        let request = AuthenticateRequest {
+            name: name.to_owned(),
+            password: password.to_owned(),
+        };
+        let answer: AuthenticateResponse = self.call("Auth/Authenticate", &request).await?;
+        let token = HeaderValue::from_str(&answer.token);
+        self.token = Some(token.map_err(|_| self.malformed())?);
+        Ok(())
+    }
+
+    /// Reads keys as the majority of the members has them; of those that changed, at this revision or later.
+    ///
+    /// # Errors
+    /// When no answer came, or a refusal.
+    pub async fn read(&self, keys: &KeyRange, min_mod_revision: i64) -> Result<Found, EngineError> {
+        let request = keys.request(min_mod_revision);
+        let answer: RangeResponse = self.call("KV/Range", &request).await?;
+        self.found(answer.header, answer.kvs)
+    }
+
+    /// Reads several ranges at one moment, and puts them behind one another.
+    ///
+    /// # Errors
+    /// When no answer came, or a refusal.
+    pub async fn read_all(&self, ranges: &[KeyRange]) -> Result<Found, EngineError> {
+        let mut request = TxnRequest::default();
+        for range in ranges {
+            request.success.push(RequestOp {
+                range: Some(range.request(0)),
+                ..RequestOp::default()
+            });
+        }
+        let answer: TxnResponse = self.call("KV/Txn", &request).await?;
+        let ranges = answer.responses.into_iter().filter_map(|r| r.range);
+        let pairs = ranges.flat_map(|range| range.kvs).collect();
+        self.found(answer.header, pairs)
+    }
+
+    fn found(
+        &self,
+        header: Option<ResponseHeader>,
+        pairs: Vec<Pair>,
+    ) -> Result<Found, EngineError> {
+        let header = header.ok_or_else(|| self.malformed())?;
+        Ok(Found {
+            cluster: header.cluster_id,
+            revision: header.revision,
+            pairs,
+        })
+    }
+
+    /// Applies a transaction, once.
+    ///
+    /// # Errors
+    /// When it certainly was not applied.
+    pub async fn commit(&self, transaction: &Transaction) -> Result<Committed, EngineError> {
+        let sent: Result<TxnResponse, _> = self.call("KV/Txn", &transaction.0).await;
+        match sent {
+            Ok(answer) if answer.succeeded => {
+                let revision = answer.header.map_or(0, |header| header.revision);
+                Ok(Committed::Done(revision))
+            }
+            Ok(_) => Ok(Committed::Conflict),
+            Err(e) if e.is_certain() => Err(e),
+            Err(e) => Ok(Committed::Unknown(e)),
+        }
+    }
+
+    /// Begins a lease.
+    ///
+    /// # Errors
+    /// When no answer came, or a refusal.
+    pub async fn grant(&self, life: Duration) -> Result<i64, EngineError> {
+        let ttl = i64::try_from(life.as_secs().max(1)).unwrap_or(i64::MAX);
+        let request = LeaseGrantRequest { ttl };
+        let answer: LeaseResponse = self.call("Lease/LeaseGrant", &request).await?;
+        Ok(answer.id)
+    }
+
+    /// Keeps a lease alive; whether it still was.
+    ///
+    /// # Errors
+    /// When no answer came, or a refusal.
+    pub async fn keep_alive(&self, lease: i64) -> Result<bool, EngineError> {
+        let request = LeaseRequest { id: lease };
+        let answer: LeaseResponse = self.call("Lease/LeaseKeepAlive", &request).await?;
+        Ok(answer.ttl > 0)
+    }
+
+    /// Ends a lease, and with it the keys that it holds.
+    ///
+    /// # Errors
+    /// When no answer came, or a refusal.
+    pub async fn revoke(&self, lease: i64) -> Result<(), EngineError> {
+        let request = LeaseRequest { id: lease };
+        let _: LeaseResponse = self.call("Lease/LeaseRevoke", &request).await?;
+        Ok(())
+    }
+
+    /// Waits for changes of keys from a revision on. It ends where the member has lost the majority.
+    ///
+    /// # Errors
+    /// When no answer came, or a refusal.
+    pub async fn watch(&self, keys: &KeyRange, from: i64) -> Result<KeyWatch, EngineError> {
+        let request = WatchRequest {
+            create_request: Some(WatchCreateRequest {
+                key: keys.start.clone(),
+                range_end: keys.end.clone(),
+                start_revision: from,
+            }),
+        };
+        let sending = self.send("Watch/Watch", grpc::framed(&request));
+        let response = match timeout(self.timeout, sending).await {
+            Ok(sent) => sent?,
+            Err(_) => return Err(self.lost(no_answer(self.timeout))),
+        };
+        Ok(KeyWatch {
+            member: self.member.clone(),
+            response,
+            unread: BytesMut::new(),
+        })
+    }
+
+    /// One call with one message each way.
+    async fn call<Q: Message, A: Message + Default>(
+        &self,
+        method: &str,
+        question: &Q,
+    ) -> Result<A, EngineError> {
+        let answer = self.exchange(method, grpc::framed(question)).await?;
+        grpc::unframed(&answer).ok_or_else(|| self.malformed())
+    }
+
+    /// A call, frame for frame.
+    async fn exchange(&self, method: &str, frame: Bytes) -> Result<Bytes, EngineError> {
+        let exchange = async {
+            let response = self.send(method, frame).await?;
+            let answer = h2::read(response, ANSWER_MAX).await;
+            answer.map_err(|e| self.lost(client::cause(&e)))
+        };
+        let answer = match timeout(self.timeout, exchange).await {
+            Ok(answer) => answer?,
+            Err(_) => return Err(self.lost(no_answer(self.timeout))),
+        };
+        let ended = grpc_client::expect_success(&answer.trailers, &answer.headers);
+        ended.map_err(|failed| EngineError::failed(&self.member, failed))?;
+        Ok(answer.body)
+    }
+
+    /// Sends the one message of a call.
+    async fn send(&self, method: &str, frame: Bytes) -> Result<Response<Incoming>, EngineError> {
+        let uri = format!("{}/etcdserverpb.{method}", self.member);
+        let request = grpc_client::request(&uri, frame);
+        let mut request = request.map_err(|e| self.lost(e.to_string()))?;
+        let headers = request.headers_mut();
+        // A watch at a member without a majority would be silent for ever.
+        headers.insert("hasleader", HeaderValue::from_static("true"));
+        if let Some(token) = &self.token {
+            headers.insert("token", token.clone());
+        }
+        let sent = self.connection.send(request).await;
+        let response = sent.map_err(|e| self.lost(client::cause(&e)))?;
+        match response.status() {
+            StatusCode::OK => Ok(response),
+            other => Err(self.lost(format!("the answer is not gRPC's: {other}"))),
+        }
+    }
+
+    fn lost(&self, cause: String) -> EngineError {
+        EngineError::Lost {
+            member: self.member.clone(),
+            cause,
+        }
+    }
+
+    fn malformed(&self) -> EngineError {
+        self.lost("the answer is not etcd's".to_owned())
+    }
+}
+
+fn no_answer(limit: Duration) -> String {
+    format!("no answer within {limit:?}")
+}
+
+async fn connect(access: &Access, member: &Endpoint) -> Result<H2Connection, String> {
+    let stream = stream(access, member).await?;
+    let opened = H2Connection::open(stream, PING).await;
+    opened.map_err(|e| client::cause(&e))
+}
+
+async fn stream(access: &Access, member: &Endpoint) -> Result<AnyStream, String> {
+    let tcp = TcpStream::connect((host_text(&member.host), member.port)).await;
+    let tcp = tcp.map_err(cause_text)?;
+    tcp.set_nodelay(true).map_err(cause_text)?;
+    let Some(connector) = access.tls.as_ref().filter(|_| member.tls) else {
+        return Ok(AnyStream::new(tcp));
+    };
+    let name = ServerName::try_from(host_text(&member.host)).map_err(cause_text)?;
+    let encrypted = connector.connect(name, tcp).await;
+    let encrypted = encrypted.map_err(|e| format!("TLS handshake failed: {}", cause_text(e)))?;
+    Ok(AnyStream::new(encrypted))
+}
+
+fn host_text(host: &Host) -> String {
+    match host {
+        Host::Local => "127.0.0.1".to_owned(),
+        Host::Address(address) => address.to_string(),
+        Host::Name(name) => name.to_string(),
+    }
+}
+
+/// Changes of keys, as they come.
+pub struct KeyWatch {
+    member: Endpoint,
+    response: Response<Incoming>,
+    /// The beginning of a message.
+    unread: BytesMut,
+}
+
+/// Changes of one revision or more.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Changes {
+    /// The engine's revision.
+    pub revision: i64,
+    /// What was written.
+    pub puts: Vec<Pair>,
+    /// What was deleted: only the keys are known.
+    pub deletes: Vec<Pair>,
+}
+
+impl KeyWatch {
+    /// The next changes. Nothing is lost when this is dropped before it is ready.
+    ///
+    /// # Errors
+    /// Why no more will come.
+    pub async fn next(&mut self) -> Result<Changes, EngineError> {
+        loop {
+            if let Some(changes) = self.come()? {
+                return Ok(changes);
+            }
+            let frame = self.response.body_mut().frame().await;
+            match frame
+                .transpose()
+                .map_err(|e| self.lost(client::cause(&e)))?
+            {
+                None => return Err(self.ended(&HeaderMap::new())),
+                Some(frame) => match frame.into_data() {
+                    Ok(data) => self.unread.extend_from_slice(&data),
+                    Err(other) => {
+                        return Err(self.ended(&other.into_trailers().unwrap_or_default()));
+                    }
+                },
+            }
+        }
+    }
+
+    /// The changes of the message that has come whole, if one has.
+    fn come(&mut self) -> Result<Option<Changes>, EngineError> {
+        let Some(length) = grpc::frame_length(&self.unread) else {
+            return Ok(None);
+        };
+        if length > ANSWER_MAX {
+            return Err(self.lost("a message is too long".to_owned()));
+        }
+        if self.unread.len() < length {
+            return Ok(None);
+        }
+        let message: Option<WatchResponse> = grpc::unframed(&self.unread[..length]);
+        self.unread.advance(length);
+        let message = message.ok_or_else(|| self.lost("the answer is not etcd's".to_owned()))?;
+        self.changes(message).map(Some)
+    }
+
+    fn changes(&self, message: WatchResponse) -> Result<Changes, EngineError> {
+        if message.compact_revision != 0 {
+            return Err(EngineError::Compacted);
+        }
+        if message.canceled {
+            return Err(self.lost(format!("the watch ended: {}", message.cancel_reason)));
+        }
+        let mut changes = Changes {
+            revision: message.header.map_or(0, |header| header.revision),
+            ..Changes::default()
+        };
+        for event in message.events {
+            let pair = event.kv.unwrap_or_default();
+            match event.kind {
+                0 => changes.puts.push(pair),
+                _ => changes.deletes.push(pair),
+            }
+        }
+        Ok(changes)
+    }
+
+    fn ended(&self, trailers: &HeaderMap) -> EngineError {
+        match grpc_client::expect_success(trailers, self.response.headers()) {
+            Ok(()) => self.lost("the watch ended".to_owned()),
+            Err(failed) => EngineError::failed(&self.member, failed),
+        }
+    }
+
+    fn lost(&self, cause: String) -> EngineError {
+        EngineError::Lost {
+            member: self.member.clone(),
+            cause,
+        }
+    }
+}

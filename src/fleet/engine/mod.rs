@@ -1,0 +1,109 @@
+//! The engine: etcd's API v3, over the HTTP/2 client that the `grpc` probe uses too.
+//!
+//! Rule: nothing here decides anything. What is asked is asked at one member; when that fails, a reading is repeated at the
+//! next one, and a writing that may have been applied is [`Committed::Unknown`].
+
+mod access;
+mod error;
+mod etcd;
+mod messages;
+mod transaction;
+
+pub use access::Access;
+pub use error::EngineError;
+pub use etcd::{Changes, EngineSession, KeyWatch};
+pub use messages::Pair;
+pub use transaction::{Committed, Found, KeyRange, Transaction};
+
+use super::order::random_word;
+
+/// The engine, by whichever member answers.
+pub struct Engine {
+    access: Access,
+    /// The member to try next; the first one is drawn, so that hosts spread over all.
+    next: usize,
+    session: Option<EngineSession>,
+}
+
+impl Engine {
+    /// Nothing is connected yet.
+    #[must_use]
+    pub fn new(access: Access) -> Self {
+        Self {
+            access,
+            next: usize::from(random_word()),
+            session: None,
+        }
+    }
+
+    /// A connection of its own to the first member that can be reached.
+    ///
+    /// # Errors
+    /// When none can, with the cause for each; when a member refuses us.
+    pub async fn connect(&mut self) -> Result<EngineSession, EngineError> {
+        let mut causes = Vec::new();
+        for _ in 0..self.access.endpoints.len() {
+            let member = &self.access.endpoints[self.next % self.access.endpoints.len()];
+            self.next = self.next.wrapping_add(1);
+            match EngineSession::open(&self.access, member).await {
+                Ok(session) => return Ok(session),
+                Err(EngineError::Lost { member, cause }) => causes.push((member, cause)),
+                Err(e) if e.is_certain() => return Err(e),
+                Err(e) => causes.push((member.clone(), e.to_string())),
+            }
+        }
+        Err(EngineError::Unreachable(causes))
+    }
+
+    /// Reads several ranges at one moment, and puts them behind one another; at the next member when one fails.
+    ///
+    /// # Errors
+    /// When no member answered, or when one refuses.
+    pub async fn read(&mut self, ranges: &[KeyRange]) -> Result<Found, EngineError> {
+        let mut last = EngineError::Unreachable(Vec::new());
+        for _ in 0..=self.access.endpoints.len() {
+            let session = self.session().await?;
+            match session.read_all(ranges).await {
+                Ok(found) => {
+                    self.session = Some(session);
+                    return Ok(found);
+                }
+                Err(e) if e.is_certain() => return Err(e),
+                Err(e) => last = e,
+            }
+        }
+        Err(last)
+    }
+
+    /// Applies a transaction, once, at the member that answered last.
+    ///
+    /// # Errors
+    /// When it certainly was not applied.
+    pub async fn commit(&mut self, transaction: &Transaction) -> Result<Committed, EngineError> {
+        let session = self.session().await?;
+        let committed = session.commit(transaction).await?;
+        if !matches!(committed, Committed::Unknown(_)) {
+            self.session = Some(session);
+        }
+        Ok(committed)
+    }
+
+    /// Waits for changes of keys from a revision on, at the member that answered last.
+    ///
+    /// # Errors
+    /// When no member can be reached, or when one refuses.
+    pub async fn watch(&mut self, keys: &KeyRange, from: i64) -> Result<KeyWatch, EngineError> {
+        let session = self.session().await?;
+        let watch = session.watch(keys, from).await?;
+        self.session = Some(session);
+        Ok(watch)
+    }
+
+    /// The connection that is there, or a new one. Whoever could use it puts it back.
+    async fn session(&mut self) -> Result<EngineSession, EngineError> {
+        match self.session.take() {
+            Some(session) => Ok(session),
+            None => self.connect().await,
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! Real etcd clusters on loopback: three members that can be killed, frozen and wiped one by one.
+
+use std::fs::File;
+use std::io::{Read as _, Write as _};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use nix::sys::signal::Signal;
+use serde_json::{Value, json};
+
+use super::authority::Authority;
+use super::client::split_head;
+use super::process::{Process, bound_to_us};
+use super::server::{self, START};
+use super::{TempDir, wait_until};
+
+/// How many members a cluster has.
+pub const MEMBERS: usize = 3;
+
+/// How long a member may take to answer a test.
+const ANSWER: Duration = Duration::from_secs(3);
+
+/// What a cluster has besides members.
+#[derive(Default)]
+pub struct Manner<'a> {
+    /// Signs what members and clients show; without one there is no TLS.
+    pub authority: Option<&'a Authority>,
+    /// Further options.
+    pub options: &'a [&'a str],
+}
+
+/// A cluster.
+pub struct Etcd {
+    folder: TempDir,
+    members: Vec<Option<Process>>,
+    clients: Vec<u16>,
+    peers: Vec<u16>,
+    options: Vec<String>,
+    scheme: &'static str,
+    /// Where each member is spoken to without TLS: by the tests.
+    plain: Vec<u16>,
+}
+
+impl Etcd {
+    /// Starts three members, and waits until they have a leader.
+    pub fn start() -> Self {
+        Self::start_as(&Manner::default())
+    }
+
+    pub fn start_as(manner: &Manner<'_>) -> Self {
+        server::require("/usr/bin/etcd", "etcd-server");
+        let mut etcd = Self::stopped(manner);
+        for member in 0..MEMBERS {
+            etcd.start_member(member);
+        }
+        etcd.wait_until_it_answers();
+        etcd
+    }
+
+    fn stopped(manner: &Manner<'_>) -> Self {
+        let ports = || -> Vec<u16> { (0..MEMBERS).map(|_| server::free_port()).collect() };
+        let mut options: Vec<String> = manner.options.iter().map(|o| (*o).to_owned()).collect();
+        if let Some(authority) = manner.authority {
+            let signed = authority.sign_host("member");
+            let ca = authority.cert();
+            for (name, file) in [
+                ("--cert-file", &signed.cert),
+                ("--key-file", &signed.key),
+                ("--trusted-ca-file", &ca),
+            ] {
+                options.extend([name.to_owned(), file.display().to_string()]);
+            }
+            options.push("--client-cert-auth".to_owned());
+        }
+        let clients = ports();
+        let plain = match manner.authority {
+            Some(_) => ports(),
+            None => clients.clone(),
+        };
+        Self {
+            folder: TempDir::new(),
+            members: (0..MEMBERS).map(|_| None).collect(),
+            clients,
+            peers: ports(),
+            plain,
+            scheme: if manner.authority.is_some() {
+                "https"
+            } else {
+                "http"
+            },
+            options,
+        }
+    }
+
+    /// Where clients find each member.
+    pub fn endpoints(&self) -> Vec<String> {
+        (0..MEMBERS).map(|member| self.endpoint(member)).collect()
+    }
+
+    /// Where clients find one member.
+    pub fn endpoint(&self, member: usize) -> String {
+        format!("{}://127.0.0.1:{}", self.scheme, self.clients[member])
+    }
+
+    fn listens(&self, member: usize) -> String {
+        let plain = format!("http://127.0.0.1:{}", self.plain[member]);
+        match self.endpoint(member) {
+            same if same == plain => plain,
+            encrypted => format!("{encrypted},{plain}"),
+        }
+    }
+
+    /// What `fleet.yml` says, with further lines.
+    pub fn fleet_yml(&self, more: &str) -> String {
+        format!(
+            "fleet: test\nendpoints: [{}]\n{more}",
+            self.endpoints().join(", ")
+        )
+    }
+
+    fn peer(&self, member: usize) -> String {
+        format!("http://127.0.0.1:{}", self.peers[member])
+    }
+
+    fn data(&self, member: usize) -> PathBuf {
+        self.folder.file(&format!("member{member}"))
+    }
+
+    pub fn start_member(&mut self, member: usize) {
+        let all: Vec<String> = (0..MEMBERS)
+            .map(|m| format!("member{m}={}", self.peer(m)))
+            .collect();
+        let log = self.folder.file(&format!("log{member}"));
+        let log = File::options().create(true).append(true).open(log).unwrap();
+        let mut command = bound_to_us("etcd", &[]);
+        command.args(["--name", &format!("member{member}"), "--data-dir"]);
+        command.arg(self.data(member));
+        for (option, value) in [
+            ("--listen-client-urls", self.listens(member)),
+            ("--advertise-client-urls", self.endpoint(member)),
+            ("--listen-peer-urls", self.peer(member)),
+            ("--initial-advertise-peer-urls", self.peer(member)),
+            ("--initial-cluster", all.join(",")),
+            ("--initial-cluster-token", "token".to_owned()),
+        ] {
+            command.args([option, &value]);
+        }
+        command.args(&self.options);
+        command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log);
+        self.members[member] = Some(Process::spawn(&mut command));
+    }
+
+    /// Kills a member, with kill -9.
+    pub fn kill(&mut self, member: usize) {
+        self.members[member] = None;
+    }
+
+    /// Freezes a member: its connections stay, and it says nothing.
+    pub fn freeze(&self, member: usize) {
+        self.signal(member, Signal::SIGSTOP);
+    }
+
+    pub fn thaw(&self, member: usize) {
+        self.signal(member, Signal::SIGCONT);
+    }
+
+    fn signal(&self, member: usize, signal: Signal) {
+        if let Some(process) = &self.members[member] {
+            process.signal(signal);
+        }
+    }
+
+    /// Waits until every member answers as the majority has it.
+    #[track_caller]
+    pub fn wait_until_it_answers(&self) {
+        for member in 0..MEMBERS {
+            self.wait_until_member_answers(member);
+        }
+    }
+
+    #[track_caller]
+    pub fn wait_until_member_answers(&self, member: usize) {
+        wait_until(START, "the member of etcd answers", || {
+            let asked = self.post(member, "kv/range", &json!({"key": "eA=="}));
+            asked.is_some()
+        });
+    }
+
+    /// The member that leads the others, and one that follows it.
+    #[track_caller]
+    pub fn leader_and_follower(&self) -> (usize, usize) {
+        let mut leader = None;
+        wait_until(START, "etcd has a leader", || {
+            leader = (0..MEMBERS).find(|member| self.leads(*member));
+            leader.is_some()
+        });
+        let leader = leader.unwrap();
+        (leader, (leader + 1) % MEMBERS)
+    }
+
+    fn leads(&self, member: usize) -> bool {
+        let status = self.post(member, "maintenance/status", &json!({}));
+        status.is_some_and(|s| s["leader"].is_string() && s["leader"] == s["header"]["member_id"])
+    }
+
+    /// The engine's revision.
+    #[track_caller]
+    pub fn revision(&self, member: usize) -> i64 {
+        let found = self
+            .post(member, "kv/range", &json!({"key": "eA=="}))
+            .unwrap();
+        found["header"]["revision"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap()
+    }
+
+    /// Forgets all that was changed before now.
+    #[track_caller]
+    pub fn compact(&self, member: usize) {
+        let revision = self.revision(member).to_string();
+        let body = json!({"revision": revision, "physical": true});
+        self.post(member, "kv/compaction", &body).unwrap();
+    }
+
+    /// The value of a key, as a member has it.
+    pub fn value(&self, member: usize, key: &str) -> Option<String> {
+        let found = self.post(member, "kv/range", &json!({"key": BASE64.encode(key)}))?;
+        let value = BASE64.decode(found["kvs"][0]["value"].as_str()?).unwrap();
+        Some(String::from_utf8(value).unwrap())
+    }
+
+    /// Writes a value, whatever was there.
+    #[track_caller]
+    pub fn put(&self, member: usize, key: &str, value: &str) {
+        let body = json!({"key": BASE64.encode(key), "value": BASE64.encode(value)});
+        self.post(member, "kv/put", &body).unwrap();
+    }
+
+    /// Asks etcd's JSON gateway, over the port without TLS.
+    pub fn post(&self, member: usize, path: &str, body: &Value) -> Option<Value> {
+        let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.plain[member]);
+        let body = body.to_string();
+        let length = body.len();
+        // HTTP/1.0, for an answer without chunks.
+        let request = format!("POST /v3/{path} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}");
+        let answer = exchange(address, &request).ok()?;
+        let (head, body) = split_head(&answer)?;
+        let is_good = head.starts_with("HTTP/1.0 200");
+        is_good.then(|| serde_json::from_slice(body).unwrap())
+    }
+}
+
+fn exchange(address: SocketAddr, request: &str) -> std::io::Result<Vec<u8>> {
+    let mut stream = TcpStream::connect_timeout(&address, ANSWER)?;
+    stream.set_read_timeout(Some(ANSWER))?;
+    stream.write_all(request.as_bytes())?;
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer)?;
+    Ok(answer)
+}
