@@ -3,6 +3,7 @@
 //! Rule: what a request can make up is in the key only of protocols that use it, so that it cannot multiply probes. What
 //! one virtual host answers is never told to who asks for another one, or for none.
 
+use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV6};
 use std::sync::Arc;
 
@@ -27,15 +28,6 @@ struct Parts {
 }
 
 impl CacheKey {
-    /// The memory that it takes, in bytes.
-    pub(super) fn bytes(&self) -> usize {
-        let service = self.0.service.as_ref().map_or(0, |s| s.len());
-        let request = self.0.request.as_ref().map_or(0, |r| r.len());
-        size_of::<Self>() + size_of::<Parts>() + service + request
-    }
-}
-
-impl CacheKey {
     /// Finds the key.
     ///
     /// # Errors
@@ -51,27 +43,35 @@ impl CacheKey {
         };
         Ok(Self(Arc::new(parts)))
     }
+
+    /// The memory that it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        let service = self.0.service.as_deref().unwrap_or_default();
+        let request = self.0.request.as_deref().unwrap_or_default();
+        size_of::<Self>() + size_of::<Parts>() + service.len() + request.len()
+    }
 }
 
 /// What is asked, as far as the protocol uses it.
 fn request(check: &Check) -> Result<Option<Box<str>>, Outcome> {
     let target = &*check.target;
+    // Where a protocol has options, their canonical form: two spellings of one question share a result.
     let request = match check.protocol.request {
         Request::Ignored => return Ok(None),
         Request::Segment => target.segment().into(),
         Request::Path => target.bare_path().into(),
         Request::Options(read) => match read(target.query()) {
             Ok(options) => options.into(),
-            Err(e) => {
-                return Err(Outcome::bad_request(format!(
-                    "{}: {e}",
-                    check.protocol.name
-                )));
-            }
+            Err(e) => return Err(wrong_options(check, e)),
         },
         Request::Whole => whole(target),
     };
     Ok(Some(request))
+}
+
+fn wrong_options(check: &Check, why: impl fmt::Display) -> Outcome {
+    let protocol = check.protocol.name;
+    Outcome::bad_request(format!("{protocol}: {why}"))
 }
 
 fn place(check: &Check) -> (Host, u16) {
@@ -91,6 +91,7 @@ fn service(check: &Check, context: &Context) -> Option<Arc<str>> {
         return Some(format!("group:{}", target.service).into());
     }
     let settings = &context.settings;
+    // With `service_name_header` the upstream is told the name, and may answer by it.
     if check.protocol.keyed_by_service || settings.service_name_header.is_some() {
         return Some(Arc::clone(&target.service));
     }
@@ -102,6 +103,7 @@ fn service(check: &Check, context: &Context) -> Option<Arc<str>> {
 fn whole(target: &Target) -> Box<str> {
     let mut text = String::from(&*target.path);
     for (name, value) in target.headers.iter() {
+        // Each balancer's own address in `Host` would make each of them a probe of its own.
         if *name != HOST || names_virtual_host(value) {
             push_header(&mut text, name, value);
         }
@@ -114,12 +116,14 @@ fn push_header(text: &mut String, name: &HeaderName, value: &HeaderValue) {
     text.push('\n');
     text.push_str(name.as_str());
     text.push(':');
+    // Byte by byte: what is not UTF-8 must not become one and the same replacement character.
     text.extend(value.as_bytes().iter().map(|b| char::from(*b)));
 }
 
 /// Whether a `Host` asks for a certain site. A balancer that was not told one sends the address that it connects to,
 /// which differs from balancer to balancer and means nothing to the service.
 fn names_virtual_host(host: &HeaderValue) -> bool {
+    // What is no text cannot be an address. If it is nonsense, the upstream is to say so.
     let Ok(host) = host.to_str() else { return true };
     let (name, port) = host.split_once(':').unwrap_or((host, ""));
     if port.bytes().all(|b| b.is_ascii_digit()) {

@@ -99,25 +99,32 @@ impl Checker {
         asker: Asker,
     ) -> Result<Arc<Outcome>, Outcome> {
         let key = CacheKey::of(check, &context.probes)?;
+        let rank = asker.rank();
         let wanted = Wanted {
             fresh: self.fresh,
-            rank: asker.rank(),
+            rank,
         };
         let running = match self.cache.look_up(&key, wanted, Instant::now()) {
             Lookup::Stored(outcome) => return Ok(outcome),
             Lookup::Running(running) => running,
             Lookup::Begin(ticket, running) => {
-                let (check, context) = (check.clone(), Arc::clone(context));
-                tokio::spawn(self.clone().run(asker, check, context, ticket));
+                self.begin(asker, check, context, ticket);
                 running
             }
         };
         let most = context.probes.max_waiting();
-        Ok(self.wait(running, asker.rank(), most).await)
+        Ok(self.wait(running, rank, most).await)
+    }
+
+    fn begin(&self, asker: Asker, check: &Check, context: &Arc<CheckContext>, ticket: Ticket) {
+        // The clone carries `fresh` along: where a group is to be fresh, its checks are too.
+        let checker = self.clone();
+        tokio::spawn(checker.run(asker, check.clone(), Arc::clone(context), ticket));
     }
 
     /// Waits for a probe; a stranger only as one of the requests that wait at most.
     async fn wait(&self, running: RunningProbe, rank: Rank, most: usize) -> Arc<Outcome> {
+        // A flood is made of strangers, who come at no steady pace: they alone need a limit.
         match rank {
             Rank::Stranger => self.wait_in_place(running, most).await,
             Rank::Established | Rank::Configuration => running.outcome().await,
@@ -127,6 +134,7 @@ impl Checker {
     async fn wait_in_place(&self, running: RunningProbe, most: usize) -> Arc<Outcome> {
         let mut place = self.waiting.begin(most);
         tokio::select! {
+            // An outcome that is there counts, though the place was lost at the same moment.
             biased;
             outcome = running.outcome() => outcome,
             () = place.lost() => waited_longest(most),
@@ -142,6 +150,7 @@ impl Checker {
         mut ticket: Ticket,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
+            // The probe's deadline begins only when its turn has come.
             ticket.turn().await;
             let outcome = self.observed(asker, &check, &context).await;
             if check.is_group() {
@@ -158,6 +167,7 @@ impl Checker {
         let trace = Trace::start(self.traces);
         let outcome = group::run_check(asker, self, check, context, &trace).await;
         let outcome = outcome.found_by(&trace);
+        // Before the outcome is delivered: who is answered finds the probe counted.
         (self.observer)(check, &outcome, &trace);
         outcome
     }
@@ -173,12 +183,14 @@ fn waited_longest(most: usize) -> Arc<Outcome> {
 impl CheckRunner for Checker {
     fn run_check<'a>(&'a self, check: Check, context: &'a Arc<CheckContext>) -> RunningCheck<'a> {
         Box::pin(async move {
+            // Whoever asked for the group: its checks are named by the configuration, so they have the rank of that.
             let outcome = self.outcome(&check, context, Asker::Configuration).await;
             outcome.unwrap_or_else(Arc::new)
         })
     }
 
     fn checked(&self, result: &GroupResult, group: &Group) {
+        // With `every` it is a watch that decides the state, after `rise` and `fall`.
         self.groups.checked(result, group.every.is_some());
     }
 }

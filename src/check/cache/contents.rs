@@ -1,0 +1,250 @@
+//! What stands under the cache's lock: all entries, their order, their size and the counts.
+//!
+//! Rule: nothing here waits for anything, since every poll needs the lock.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use foldhash::fast::RandomState;
+
+use super::entry::{CacheEntry, Running, StoredResult};
+use super::{CacheCounts, Lookup, RunningProbe, Wanted};
+use crate::check::CheckSettings;
+use crate::check::key::CacheKey;
+use crate::probe::{Outcome, Rank};
+
+/// How many expired results are taken out before others get the lock.
+const EXPIRED_AT_ONCE: usize = 256;
+
+pub(super) struct Contents {
+    settings: CheckSettings,
+    // Keys are what requests make up: the hash is seeded per process, so collisions cannot be forged.
+    pub(super) entries: HashMap<CacheKey, CacheEntry, RandomState>,
+    /// Keys of stored results, the first one stored first; a key stands here with the number of its result.
+    order: VecDeque<(CacheKey, u64)>,
+    bytes: usize,
+    next: u64,
+    counts: CacheCounts,
+}
+
+/// The place of a new probe among those of its key.
+pub(super) struct Turn {
+    pub(super) number: u64,
+    /// The probe that must be over before it begins.
+    pub(super) before: Option<RunningProbe>,
+}
+
+impl Contents {
+    pub(super) fn new(settings: &CheckSettings) -> Self {
+        Self {
+            settings: settings.clone(),
+            entries: HashMap::default(),
+            order: VecDeque::new(),
+            bytes: 0,
+            next: 0,
+            counts: CacheCounts::default(),
+        }
+    }
+
+    pub(super) fn set(&mut self, settings: &CheckSettings) {
+        // Each result has its end in it, which was reckoned with the time that was set when it came.
+        if self.settings.cache_time != settings.cache_time {
+            self.clear();
+        }
+        self.settings = settings.clone();
+    }
+
+    pub(super) fn counts(&self) -> CacheCounts {
+        self.counts
+    }
+
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.order.len(), self.bytes)
+    }
+
+    /// A result or a probe that will do, and counts what was found.
+    pub(super) fn look_up(
+        &mut self,
+        key: &CacheKey,
+        wanted: Wanted,
+        now: Instant,
+    ) -> Option<Lookup> {
+        self.counts.gets += 1;
+        let found = self.usable(key, wanted, now);
+        match found {
+            Some(_) => self.counts.hits += 1,
+            None => self.counts.misses += 1,
+        }
+        found
+    }
+
+    fn usable(&mut self, key: &CacheKey, wanted: Wanted, now: Instant) -> Option<Lookup> {
+        if let Some(outcome) = self.stored(key, wanted, now) {
+            return Some(Lookup::Stored(outcome));
+        }
+        let running = self.entries.get(key)?.usable(wanted)?;
+        Some(Lookup::Running(running.clone()))
+    }
+
+    /// The stored result. One that will not do goes at once: a new one is on its way.
+    fn stored(&mut self, key: &CacheKey, wanted: Wanted, now: Instant) -> Option<Arc<Outcome>> {
+        let entry = self.entries.get_mut(key)?;
+        let stored = entry.result.as_ref()?;
+        if !wanted.fresh && stored.counts(now) {
+            return Some(Arc::clone(&stored.outcome));
+        }
+        self.counts.expirations += 1;
+        self.bytes -= stored.bytes;
+        entry.result = None;
+        // Its place in `order` stays: to find it there, all of it would have to be searched.
+        None
+    }
+
+    /// Enters a new probe.
+    pub(super) fn begin(&mut self, key: &CacheKey, rank: Rank, probe: &RunningProbe) -> Turn {
+        self.counts.sets += 1;
+        let number = self.next;
+        self.next += 1;
+        let entry = self.entries.entry(key.clone()).or_default();
+        let before = entry.last(rank).cloned();
+        entry.running.push(Running {
+            number,
+            rank,
+            has_begun: before.is_none(),
+            probe: probe.clone(),
+        });
+        Turn { number, before }
+    }
+
+    /// It is the turn of a probe: who wants a fresh result joins it no more.
+    pub(super) fn begins(&mut self, key: &CacheKey, number: u64) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.begins(number);
+        }
+    }
+
+    /// Takes a probe off that leaves no result.
+    pub(super) fn ended(&mut self, key: &CacheKey, number: u64) {
+        if let Some(entry) = self.entries.get_mut(key) {
+            entry.take_off(number);
+            self.remove_if_empty(key);
+        }
+    }
+
+    /// Takes a probe off, and keeps its result.
+    pub(super) fn store(&mut self, key: &CacheKey, number: u64, outcome: &Arc<Outcome>) {
+        // It says nothing of the target, so the next request is to find out.
+        if outcome.overload {
+            return self.ended(key, number);
+        }
+        let result = self.result(key, number, outcome);
+        let entry = self.entries.entry(key.clone()).or_default();
+        entry.take_off(number);
+        // A probe that began later, and ended earlier, knows better.
+        if entry.has_newer_than(number) {
+            return;
+        }
+        self.bytes += result.bytes;
+        if let Some(old) = entry.result.replace(result) {
+            self.bytes -= old.bytes;
+        }
+        self.order.push_back((key.clone(), number));
+        // Only now: where it exceeds `cache_bytes` by itself, it is the new result that goes.
+        self.make_room();
+    }
+
+    fn result(&self, key: &CacheKey, number: u64, outcome: &Arc<Outcome>) -> StoredResult {
+        let overhead = size_of::<CacheEntry>() + size_of::<StoredResult>();
+        StoredResult {
+            number,
+            outcome: Arc::clone(outcome),
+            until: self.end_of_new_results(),
+            bytes: key.bytes() + outcome.body.len() + overhead,
+        }
+    }
+
+    fn end_of_new_results(&self) -> Option<Instant> {
+        // A time beyond what the clock can hold is as good as `.inf`.
+        Instant::now().checked_add(self.settings.cache_time?)
+    }
+
+    /// Drops what was stored first until all limits hold.
+    fn make_room(&mut self) {
+        let now = Instant::now();
+        while !self.order.is_empty() {
+            let oldest = self.oldest();
+            // A place in front whose result is gone is taken out at once, limits or not.
+            if oldest.is_some() && !self.is_over() {
+                break;
+            }
+            // What had expired anyhow is not counted: evictions tell the operator that the limits are too small.
+            let counts = oldest.is_some_and(|result| result.counts(now));
+            self.counts.evictions += u64::from(counts);
+            self.drop_oldest();
+        }
+    }
+
+    /// Takes results out that have expired, the first ones; none when there are no more.
+    pub(super) fn take_expired(&mut self, now: Instant) -> Vec<Arc<Outcome>> {
+        let mut taken = Vec::new();
+        while taken.len() < EXPIRED_AT_ONCE && !self.order.is_empty() {
+            let oldest = self.oldest();
+            // All count equally long, so that none behind it has expired either.
+            if oldest.is_some_and(|result| result.counts(now)) {
+                break;
+            }
+            if let Some(expired) = oldest {
+                taken.push(Arc::clone(&expired.outcome));
+                self.counts.expirations += 1;
+            }
+            self.drop_oldest();
+        }
+        taken
+    }
+
+    /// The result that was stored first, if it is still there.
+    fn oldest(&self) -> Option<&StoredResult> {
+        let (key, number) = self.order.front()?;
+        let stored = self.entries.get(key)?.result.as_ref()?;
+        // A newer one of the same key has a place of its own.
+        (stored.number == *number).then_some(stored)
+    }
+
+    fn drop_oldest(&mut self) {
+        if let Some((key, number)) = self.order.pop_front() {
+            self.remove(&key, number);
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        // Places whose result is gone are counted too: they hold memory as well, and this bounds them.
+        self.order.len() > self.settings.cache_entries || self.bytes > self.settings.cache_bytes
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.order.clear();
+        self.bytes = 0;
+        self.entries.retain(|_, entry| {
+            entry.result = None;
+            // Their pollers wait, and others may join: a running probe keeps its entry.
+            !entry.running.is_empty()
+        });
+    }
+
+    fn remove(&mut self, key: &CacheKey, number: u64) {
+        let Some(entry) = self.entries.get_mut(key) else {
+            return;
+        };
+        if let Some(stored) = entry.result.take_if(|r| r.number == number) {
+            self.bytes -= stored.bytes;
+        }
+        self.remove_if_empty(key);
+    }
+
+    fn remove_if_empty(&mut self, key: &CacheKey) {
+        if self.entries.get(key).is_some_and(CacheEntry::is_empty) {
+            self.entries.remove(key);
+        }
+    }
+}
