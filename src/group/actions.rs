@@ -33,33 +33,30 @@ impl Actions {
     /// Runs the commands one after the other; gives those that failed.
     pub(super) async fn run(self) -> Vec<Argv> {
         let mut failed = Vec::new();
+        // One that fails keeps none of the others from running: an alarm is to go off though the restart fails.
         for argv in &self.commands {
-            let ended = self.run_one(argv).await;
-            if !ended.good {
+            if !self.run_one(argv).await {
                 failed.push(argv.clone());
             }
-            self.states.acted(&self.name, ended);
         }
         failed
     }
 
-    /// Runs one command within its limit.
-    async fn run_one(&self, argv: &Argv) -> EndedAction {
+    /// Runs one command within its limit, and notes its end. Gives whether it succeeded.
+    async fn run_one(&self, argv: &Argv) -> bool {
         log::debug!("group {}: running {argv}", self.name);
         let start = Instant::now();
-        let (end, good) = self.run_within(argv).await;
-        let ended = EndedAction {
-            command: argv.to_string(),
-            at: unix_now(),
-            end,
-            good,
-        };
+        let end = self.run_within(argv).await;
+        let ended = end.of(argv);
+        let is_good = ended.good;
         self.log_end(&ended, start.elapsed());
-        ended
+        self.states.acted(&self.name, ended);
+        is_good
     }
 
     fn log_end(&self, ended: &EndedAction, took: Duration) {
-        let (name, state, took) = (&self.name, self.state(), took.as_secs_f64());
+        let (name, state) = (&self.name, self.state());
+        let took = took.as_secs_f64();
         let EndedAction { command, end, .. } = ended;
         let told = format!("group {name}: on_{state} {command}: {end} after {took:.2}s");
         if ended.good {
@@ -73,34 +70,41 @@ impl Actions {
         if self.up { "up" } else { "down" }
     }
 
-    async fn run_within(&self, argv: &Argv) -> (String, bool) {
+    async fn run_within(&self, argv: &Argv) -> ActionEnd {
         // Past the limit the run is dropped, which kills the command with all that it started.
         match tokio::time::timeout(self.limit, self.run_to_its_end(argv)).await {
-            Ok(ended) => ended,
+            Ok(end) => end,
             Err(_) => {
                 let limit = self.limit.as_secs_f64();
-                (format!("killed after {limit:.2}s, action_timeout"), false)
+                ActionEnd::failed(format!("killed after {limit:.2}s, action_timeout"))
             }
         }
     }
 
-    async fn run_to_its_end(&self, argv: &Argv) -> (String, bool) {
-        let variables = [
-            ("HACHECK_GROUP", self.name.as_str()),
-            ("HACHECK_STATE", self.state()),
-        ];
+    async fn run_to_its_end(&self, argv: &Argv) -> ActionEnd {
         let environment = self.context.probes.settings.environment();
-        let ran = match process::run(argv, &variables, &environment).await {
+        let ran = match process::run(argv, &self.variables(), &environment).await {
             Ok(ran) => ran,
-            Err(e) => return (e.to_string(), false),
+            Err(e) => return ActionEnd::failed(e.to_string()),
         };
         self.log_output(&ran.stdout);
         self.log_output(&ran.stderr);
-        (ran.end.to_string(), ran.end.is_success())
+        ActionEnd {
+            text: ran.end.to_string(),
+            is_good: ran.end.is_success(),
+        }
+    }
+
+    fn variables(&self) -> [(&str, &str); 2] {
+        [
+            ("HACHECK_GROUP", &self.name),
+            ("HACHECK_STATE", self.state()),
+        ]
     }
 
     fn log_output(&self, output: &[u8]) {
         let name = &self.name;
+        // Whatever bytes they are: the log takes text alone.
         let text = String::from_utf8_lossy(output);
         let mut lines = text.lines().map(str::trim_end).filter(|l| !l.is_empty());
         for line in lines.by_ref().take(LINES_MAX) {
@@ -109,6 +113,29 @@ impl Actions {
         let more = lines.count();
         if more > 0 {
             log::info!("group {name}: | and {more} lines more");
+        }
+    }
+}
+
+/// How a command ended.
+struct ActionEnd {
+    /// Exit code, signal, or why there is none.
+    text: String,
+    is_good: bool,
+}
+
+impl ActionEnd {
+    fn failed(text: String) -> Self {
+        let is_good = false;
+        Self { text, is_good }
+    }
+
+    fn of(self, argv: &Argv) -> EndedAction {
+        EndedAction {
+            command: argv.to_string(),
+            at: unix_now(),
+            end: self.text,
+            good: self.is_good,
         }
     }
 }

@@ -53,17 +53,16 @@ impl GroupCheck {
     /// [`GroupCheckError`] for anything that could not be checked.
     pub fn parse(text: &str) -> Result<Self, GroupCheckError> {
         let (protocol, rest) = protocol_and_rest(text)?;
-        let (host, port, path) = if protocol.needs_port() {
-            place_and_path(protocol, rest)?
-        } else {
-            (Host::Local, 0, named(protocol, rest)?)
+        let place = match protocol.needs_port() {
+            true => Place::parse(protocol, rest)?,
+            false => Place::named(protocol, rest)?,
         };
         Ok(Self {
             text: text.to_owned(),
             protocol: protocol.name,
-            host,
-            port,
-            path,
+            host: place.host,
+            port: place.port,
+            path: place.path,
             limit: None,
             service: None,
         })
@@ -82,124 +81,151 @@ impl GroupCheck {
     }
 }
 
-fn wrong(what: &str, remedy: &str) -> GroupCheckError {
-    GroupCheckError {
+/// What is read, or what is wrong with it.
+type Read<T> = Result<T, GroupCheckError>;
+
+fn wrong<T>(what: &str, remedy: &str) -> Read<T> {
+    Err(GroupCheckError {
         what: what.to_owned(),
         remedy: remedy.to_owned(),
-    }
+    })
+}
+
+fn wrong_place<T>(what: &str) -> Read<T> {
+    wrong(what, "write protocol://host:port/path")
 }
 
 /// The protocol, and what follows `:` or `://`.
-fn protocol_and_rest(text: &str) -> Result<(&'static Protocol, &str), GroupCheckError> {
+fn protocol_and_rest(text: &str) -> Read<(&'static Protocol, &str)> {
     let Some((name, rest)) = text.split_once(':') else {
         let remedy = "write one such as tcp://localhost:5432 or exec:zk";
-        return Err(wrong("is no check", remedy));
+        return wrong("is no check", remedy);
     };
+    // The slashes are optional for all protocols, as people write both `exec:zk` and `exec://zk`.
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     match Protocol::find(name) {
         Some(protocol) => Ok((protocol, rest)),
-        None => Err(unknown_protocol(name)),
+        None => unknown_protocol(name),
     }
 }
 
-fn unknown_protocol(name: &str) -> GroupCheckError {
+fn unknown_protocol<T>(name: &str) -> Read<T> {
     let what = format!("has the unknown protocol '{}'", name.escape_debug());
+    wrong(&what, &known_protocols(name))
+}
+
+fn known_protocols(wanted: &str) -> String {
     let names: Vec<&str> = PROTOCOLS.iter().map(|p| p.name).collect();
-    let remedy = match nearest(name, names.iter().copied()) {
+    match nearest(wanted, names.iter().copied()) {
         Some(near) => format!("did you mean {near}?"),
         None => format!("there are {}", names.join(", ")),
-    };
-    wrong(&what, &remedy)
-}
-
-/// The path of a check that has nothing but a name: `exec:zk`, `group:node`.
-fn named(protocol: &Protocol, rest: &str) -> Result<String, GroupCheckError> {
-    let name = rest.trim_matches('/');
-    if name.is_empty() || !fits_url(name) {
-        let remedy = format!("write one such as {}:zk", protocol.name);
-        return Err(wrong("names nothing that could be", &remedy));
     }
-    Ok(format!("/{name}"))
 }
 
-/// Host, port and path of `host:port/path?query`.
-fn place_and_path(protocol: &Protocol, rest: &str) -> Result<(Host, u16, String), GroupCheckError> {
-    let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let (host, port) = host_and_port(authority)?;
-    let Some(port) = port.or(protocol.default_port) else {
-        let remedy = format!("write {}://host:port", protocol.name);
-        return Err(wrong("has no port", &remedy));
-    };
-    let path = path_and_query(path)?;
-    expect_known_options(protocol, &path)?;
-    Ok((host, port, path))
+/// Where a check goes, and what it asks for there.
+struct Place {
+    host: Host,
+    port: u16,
+    path: String,
 }
 
-fn path_and_query(text: &str) -> Result<String, GroupCheckError> {
-    let path = if text.starts_with('/') {
-        text.to_owned()
-    } else {
-        format!("/{text}")
+impl Place {
+    /// The place of a check that has nothing but a name: `exec:zk`, `group:node`.
+    fn named(protocol: &Protocol, rest: &str) -> Read<Self> {
+        let name = rest.trim_matches('/');
+        // The name goes the same way as one from a poller's path, whose alphabet it has to have.
+        if name.is_empty() || !fits_url(name) {
+            let remedy = format!("write one such as {}:zk", protocol.name);
+            return wrong("names nothing that could be", &remedy);
+        }
+        Ok(Self {
+            host: Host::Local,
+            port: 0,
+            path: format!("/{name}"),
+        })
+    }
+
+    /// Reads `host:port/path?query`.
+    fn parse(protocol: &Protocol, rest: &str) -> Read<Self> {
+        // A query may follow the port at once: `mysql://db:3306?role=replica`.
+        let end = rest.find(['/', '?']).unwrap_or(rest.len());
+        let (authority, path) = rest.split_at(end);
+        let (host, port) = host_and_port(authority)?;
+        let port = port_or_usual(protocol, port)?;
+        let path = path_and_query(path)?;
+        expect_known_options(protocol, &path)?;
+        Ok(Self { host, port, path })
+    }
+}
+
+fn port_or_usual(protocol: &Protocol, port: Option<u16>) -> Read<u16> {
+    match port.or(protocol.default_port) {
+        Some(port) => Ok(port),
+        None => {
+            let remedy = format!("write {}://host:port", protocol.name);
+            wrong("has no port", &remedy)
+        }
+    }
+}
+
+fn path_and_query(text: &str) -> Read<String> {
+    let path = match text.starts_with('/') {
+        true => text.to_owned(),
+        false => format!("/{text}"),
     };
+    // What hyper would refuse at each run is a fault of the file now.
     if path.parse::<PathAndQuery>().is_err() {
         let remedy = "write special characters as %XX";
-        return Err(wrong("has a path that cannot be asked for", remedy));
+        return wrong("has a path that cannot be asked for", remedy);
     }
     Ok(path)
 }
 
-fn expect_known_options(protocol: &Protocol, path: &str) -> Result<(), GroupCheckError> {
+fn expect_known_options(protocol: &Protocol, path: &str) -> Read<()> {
     let Request::Options(read) = protocol.request else {
         return Ok(());
     };
     let (_, query) = path.split_once('?').unwrap_or_default();
-    if let Err(e) = read(query) {
-        let what = format!("has an option that cannot be: {e}");
-        return Err(wrong(&what, "mend it"));
+    match read(query) {
+        Ok(_) => Ok(()),
+        Err(e) => wrong(&format!("has an option that cannot be: {e}"), "mend it"),
     }
-    Ok(())
 }
 
-fn host_and_port(text: &str) -> Result<(Host, Option<u16>), GroupCheckError> {
+fn host_and_port(text: &str) -> Read<(Host, Option<u16>)> {
     // A check is shown on pages and in the log, its password with it.
     if text.contains('@') {
         let remedy = "take out all up to the '@': credentials have settings of their own";
-        return Err(wrong("has a user name or a password in it", remedy));
+        return wrong("has a user name or a password in it", remedy);
     }
     let (host, port) = split_port(text)?;
     let port = port_of(port)?;
     match Host::parse(host) {
         Ok(host) => Ok((host, port)),
-        Err(_) => Err(wrong_place("has no host name or address that could be")),
+        Err(_) => wrong_place("has no host name or address that could be"),
     }
 }
 
-fn wrong_place(what: &str) -> GroupCheckError {
-    wrong(what, "write protocol://host:port/path")
-}
-
 /// Splits `host:port`, `[address]:port` or a host alone, whose port is empty.
-fn split_port(text: &str) -> Result<(&str, &str), GroupCheckError> {
+fn split_port(text: &str) -> Read<(&str, &str)> {
     let bracketed = text.strip_prefix('[').and_then(|t| t.split_once(']'));
     let Some((host, rest)) = bracketed else {
         return Ok(text.split_once(':').unwrap_or((text, "")));
     };
-    if rest.is_empty() {
-        return Ok((host, ""));
-    }
     match rest.strip_prefix(':') {
         Some(port) => Ok((host, port)),
-        None => Err(wrong_place("has something behind the ']'")),
+        None if rest.is_empty() => Ok((host, "")),
+        None => wrong_place("has something behind the ']'"),
     }
 }
 
-fn port_of(digits: &str) -> Result<Option<u16>, GroupCheckError> {
+fn port_of(digits: &str) -> Read<Option<u16>> {
     if digits.is_empty() {
         return Ok(None);
     }
     match parse_port(digits) {
-        Ok(0) | Err(_) => Err(wrong_place("has a port that is not 1 to 65535")),
+        // Port 0 is a dummy in a poller's URL; here it could only be a mistake.
+        Ok(0) | Err(_) => wrong_place("has a port that is not 1 to 65535"),
         Ok(port) => Ok(Some(port)),
     }
 }

@@ -53,6 +53,7 @@ pub struct Alone;
 impl CheckRunner for Alone {
     fn run_check<'a>(&'a self, check: Check, context: &'a Arc<CheckContext>) -> RunningCheck<'a> {
         Box::pin(async move {
+            // Nobody is told the steps, so they are not kept.
             let trace = Trace::start(false);
             let asker = Asker::Configuration;
             Arc::new(run_check(asker, self, &check, context, &trace).await)
@@ -74,6 +75,7 @@ pub(crate) async fn run_check(
     }
     let name = &*target.service;
     match context.groups.get(name) {
+        // A group takes no slot itself, only its checks do: one that waits for its own checks would block them.
         Some(group) => run(name, group, runner, context).await.outcome(),
         None => unknown(name, &context.groups),
     }

@@ -22,6 +22,7 @@ pub fn read(commands: &Commands, reader: &Reader<'_>) -> Groups {
     };
     for (name, value) in &entries {
         check_name(name, value);
+        // One that is at fault is left out, and the rest is looked at: all faults are told together.
         if let Some(group) = Group::read(value) {
             groups.insert((*name).to_owned(), group);
         }
@@ -44,16 +45,23 @@ fn check_name(name: &str, reader: &Reader<'_>) {
 
 /// Whether everything that the groups' checks name is there.
 fn check_references(entries: &Entries<'_>, groups: &Groups, commands: &Commands) {
-    for (name, reader) in entries {
-        // A group that is at fault itself is not among them.
-        let Some(group) = groups.get(*name) else {
-            continue;
-        };
+    for (_, reader, group) in good(entries, groups) {
         for check in &group.checks {
             check_command(check, commands, reader);
             check_group(check, entries, reader);
         }
     }
+}
+
+/// The groups that are not at fault themselves.
+fn good<'a>(
+    entries: &'a Entries<'a>,
+    groups: &'a Groups,
+) -> impl Iterator<Item = (&'a str, &'a Reader<'a>, &'a Group)> {
+    let with_groups = entries
+        .iter()
+        .map(|(name, reader)| (*name, reader, groups.get(*name)));
+    with_groups.filter_map(|(name, reader, group)| Some((name, reader, group?)))
 }
 
 fn check_command(check: &GroupCheck, commands: &Commands, reader: &Reader<'_>) {
@@ -67,6 +75,7 @@ fn check_command(check: &GroupCheck, commands: &Commands, reader: &Reader<'_>) {
 }
 
 fn check_group(check: &GroupCheck, entries: &Entries<'_>, reader: &Reader<'_>) {
+    // By the file: a group that is at fault is there all the same.
     if let Some(group) = check.group()
         && !entries.iter().any(|(name, _)| *name == group)
     {
@@ -95,14 +104,13 @@ fn check_circles(entries: &Entries<'_>, groups: &Groups) {
 
 /// The way from a group back to itself, if there is one and no earlier group of it was complained about.
 fn cycle<'a>(groups: &'a Groups, start: &'a str) -> Option<Vec<&'a str>> {
-    let mut search = Search {
-        groups,
-        way: vec![start],
-        seen: Vec::new(),
-    };
+    let mut search = Search::from(groups, start);
+    if !search.go_on_from(start) {
+        return None;
+    }
     // Each cycle is told once, at its first name.
-    let found = search.go_on_from(start) && search.way.iter().all(|name| *name >= start);
-    found.then_some(search.way)
+    let is_first = search.way.iter().all(|name| *name >= start);
+    is_first.then_some(search.way)
 }
 
 /// A search for a way back to where it began.
@@ -114,6 +122,14 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
+    fn from(groups: &'a Groups, start: &'a str) -> Self {
+        Self {
+            groups,
+            way: vec![start],
+            seen: Vec::new(),
+        }
+    }
+
     /// Goes on from the end of the way; gives whether the way led back, and is whole.
     fn go_on_from(&mut self, last: &str) -> bool {
         for next in groups_within(self.groups, last) {
@@ -129,6 +145,7 @@ impl<'a> Search<'a> {
     }
 
     fn leads_back(&mut self, next: &'a str) -> bool {
+        // Each group is gone to once: the ways may be more than anyone can count, the groups are not.
         if self.seen.contains(&next) {
             return false;
         }
@@ -153,8 +170,8 @@ fn groups_within<'a>(groups: &'a Groups, name: &str) -> Vec<&'a str> {
 /// Whether two groups would listen on the same address.
 fn check_listeners(entries: &Entries<'_>, groups: &Groups) {
     let mut first: HashMap<SocketAddr, &str> = HashMap::new();
-    for (name, reader) in entries {
-        let Some(address) = groups.get(*name).and_then(|g| g.listen) else {
+    for (name, reader, group) in good(entries, groups) {
+        let Some(address) = group.listen else {
             continue;
         };
         if let Some(other) = first.insert(address, name) {

@@ -47,14 +47,19 @@ impl GroupResult {
     /// `group node: 2 of 3 checks passed, 3 must`, and which did not.
     #[must_use]
     pub fn summary(&self) -> String {
-        let (name, passed) = (&self.name, self.passed());
-        let (checks, required) = (self.checks.len(), self.required);
-        let text = format!("group {name}: {passed} of {checks} checks passed, {required} must");
+        let counts = self.counts();
         let failed = self.failed();
         if failed.is_empty() {
-            return text;
+            return counts;
         }
-        format!("{text}; failed: {}", failed.join(", "))
+        // Named even where enough passed: a redundancy that is lost is worth a look.
+        format!("{counts}; failed: {}", failed.join(", "))
+    }
+
+    fn counts(&self) -> String {
+        let (name, required) = (&self.name, self.required);
+        let (passed, checks) = (self.passed(), self.checks.len());
+        format!("group {name}: {passed} of {checks} checks passed, {required} must")
     }
 
     fn failed(&self) -> Vec<&str> {
@@ -102,7 +107,9 @@ impl CheckResult {
 /// Status and first line of an outcome.
 #[must_use]
 pub fn said(outcome: &Outcome) -> String {
-    let line = first_line(&String::from_utf8_lossy(&outcome.body), SAID_MAX);
+    let body = String::from_utf8_lossy(&outcome.body);
+    // One line, whatever the service sends: the answer of a group has a line for each check.
+    let line = first_line(&body, SAID_MAX);
     let status = outcome.status.as_u16();
     if line.is_empty() {
         status.to_string()

@@ -15,35 +15,53 @@ pub async fn run(
     runner: &dyn CheckRunner,
     context: &Arc<CheckContext>,
 ) -> GroupResult {
-    let checks = group.checks.iter();
-    let running = checks.map(|check| one(name, group, check, runner, context));
-    let checks = join_all(running).await;
+    let run = GroupRun {
+        name,
+        group,
+        runner,
+        context,
+    };
     let result = GroupResult {
         name: name.to_owned(),
         required: group.require.of(group.checks.len()),
-        checks,
+        checks: run.all().await,
     };
     runner.checked(&result, group);
     result
 }
 
-async fn one(
-    name: &str,
-    group: &Group,
-    check: &GroupCheck,
-    runner: &dyn CheckRunner,
-    context: &Arc<CheckContext>,
-) -> CheckResult {
-    let start = Instant::now();
-    let limit = check.limit.or(group.timeout);
-    let outcome = match prepared(name, check, limit) {
-        Some(check) => within(limit, runner.run_check(check, context)).await,
-        None => Arc::new(unknown_protocol(check)),
-    };
-    CheckResult {
-        text: check.text.clone(),
-        outcome,
-        took: start.elapsed(),
+/// One run of a group, and what it needs.
+struct GroupRun<'a> {
+    name: &'a str,
+    group: &'a Group,
+    runner: &'a dyn CheckRunner,
+    context: &'a Arc<CheckContext>,
+}
+
+impl GroupRun<'_> {
+    async fn all(&self) -> Vec<CheckResult> {
+        // All to their end, even where one decides already: the answer names every check.
+        let running = self.group.checks.iter().map(|check| self.one(check));
+        join_all(running).await
+    }
+
+    async fn one(&self, check: &GroupCheck) -> CheckResult {
+        let start = Instant::now();
+        let outcome = self.outcome(check).await;
+        CheckResult {
+            text: check.text.clone(),
+            outcome,
+            took: start.elapsed(),
+        }
+    }
+
+    async fn outcome(&self, check: &GroupCheck) -> Arc<Outcome> {
+        let limit = check.limit.or(self.group.timeout);
+        let Some(prepared) = prepared(self.name, check, limit) else {
+            return Arc::new(unknown_protocol(check));
+        };
+        let running = self.runner.run_check(prepared, self.context);
+        within(limit, running).await
     }
 }
 
@@ -63,7 +81,7 @@ async fn within(limit: Option<Duration>, running: RunningCheck<'_>) -> Arc<Outco
     let Some(limit) = limit else {
         return running.await;
     };
-    // The check's own deadline comes first, since its message says more.
+    // A little later than the check's own deadline, since its message says more.
     let limit = limit + Duration::from_millis(100);
     match tokio::time::timeout(limit, running).await {
         Ok(outcome) => outcome,
@@ -88,8 +106,10 @@ fn target(group: &str, check: &GroupCheck, limit: Option<Duration>) -> Target {
         host: check.host.clone(),
         port: check.port,
         path: check.path.as_str().into(),
+        // A group has no poller of its own whose headers could be copied: its result is that of all who ask.
         headers: Headers::default(),
         limit,
+        // The configuration names the place, so the limits for what pollers may name do not apply.
         trusted: true,
     }
 }

@@ -86,6 +86,7 @@ impl Group {
     /// Reads a group, or notes faults.
     pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
         let (group, fields) = read_part(&Self::table(), reader)?;
+        // By what stands in the file: of checks that are at fault none may be left.
         check_count(&fields, reader);
         if fields.get("every").is_none() {
             warn_of_idle_settings(&fields);
@@ -116,25 +117,29 @@ fn check_count(fields: &Fields<'_>, reader: &Reader<'_>) {
 
 /// What does nothing without `every`.
 fn warn_of_idle_settings(fields: &Fields<'_>) {
-    let idle = [
-        "rise",
-        "fall",
-        "on_up",
-        "on_down",
-        "action_timeout",
-        "down_spool",
-    ];
-    for reader in idle.into_iter().filter_map(|key| fields.get(key)) {
+    for reader in IDLE.into_iter().filter_map(|key| fields.get(key)) {
         reader.warn("this does nothing without 'every', since the group is checked only when it is asked for");
     }
 }
 
+/// The settings of a watch.
+const IDLE: [&str; 6] = [
+    "rise",
+    "fall",
+    "on_up",
+    "on_down",
+    "action_timeout",
+    "down_spool",
+];
+
 fn checks() -> Kind<Vec<GroupCheck>> {
-    let show = |checks: &Vec<GroupCheck>| {
-        let texts: Vec<_> = checks.iter().map(|check| &check.text).collect();
-        list(&texts)
-    };
-    Kind::new("list of checks", |reader| reader.each(read_check), show)
+    let read = |reader: &Reader<'_>| reader.each(read_check);
+    Kind::new("list of checks", read, |checks| show_checks(checks))
+}
+
+fn show_checks(checks: &[GroupCheck]) -> String {
+    let texts: Vec<_> = checks.iter().map(|check| &check.text).collect();
+    list(&texts)
 }
 
 fn read_check(reader: &Reader<'_>) -> Option<GroupCheck> {
@@ -154,11 +159,12 @@ fn read_require(group: &mut Group, reader: &Reader<'_>) {
 }
 
 fn required(checks: usize, reader: &Reader<'_>) -> Option<Require> {
-    match reader.word().as_deref() {
-        Some("all") => Some(Require::All),
-        Some("any") => Some(Require::Any),
-        _ => Some(Require::Number(required_number(checks, reader)?)),
-    }
+    let require = match reader.word().as_deref() {
+        Some("all") => Require::All,
+        Some("any") => Require::Any,
+        _ => Require::Number(required_number(checks, reader)?),
+    };
+    Some(require)
 }
 
 fn required_number(checks: usize, reader: &Reader<'_>) -> Option<usize> {
@@ -186,23 +192,27 @@ fn read_listen(reader: &Reader<'_>) -> Option<SocketAddr> {
 /// A command to run; heartbeat's file may have several.
 fn action() -> Kind<Vec<Argv>> {
     let read = |reader: &Reader<'_>| Some(vec![command(reader)?]);
-    let show = |commands: &Vec<Argv>| match commands.first() {
+    Kind::new("command", read, |commands| show_action(commands))
+}
+
+fn show_action(commands: &[Argv]) -> String {
+    // The YAML of a group takes one at most; only heartbeat's own file makes more.
+    match commands.first() {
         Some(command) => list(command.words()),
         None => "null".into(),
-    };
-    Kind::new("command", read, show)
+    }
 }
 
 fn spool_entry() -> Kind<String> {
-    Kind::new("service, or service:port", read_spool_entry, |name| {
-        quoted(name)
-    })
+    let show = |name: &String| quoted(name);
+    Kind::new("service, or service:port", read_spool_entry, show)
 }
 
 fn read_spool_entry(reader: &Reader<'_>) -> Option<String> {
     let remedy = "write the name of a service, or service:port";
     reader.parsed("cannot be a downtime", remedy, |text| {
         let key = Key::parse(text).ok()?;
+        // As the spool names it: 127.0.0.1 is left out there.
         Some(key.file_name())
     })
 }

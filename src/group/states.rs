@@ -70,9 +70,7 @@ impl GroupStates {
     pub fn checked(&self, result: &GroupResult, watched: bool) {
         let mut all = self.lock();
         let group = all.entry(result.name.clone()).or_default();
-        group.checked = Some(unix_now());
-        group.summary = result.summary();
-        group.checks = result.checks.iter().map(CheckSummary::of).collect();
+        group.note(result);
         // Of a watched group one result says little: `rise` and `fall` decide.
         if !watched {
             group.set(result.passes());
@@ -95,7 +93,7 @@ impl GroupStates {
         self.lock().get(name).cloned().unwrap_or_default()
     }
 
-    /// Forgets the groups that are no more.
+    /// Forgets the groups that are no more. One that comes back by a later reload begins without a state.
     pub fn keep(&self, known: impl Fn(&str) -> bool) {
         self.lock().retain(|name, _| known(name));
     }
@@ -106,6 +104,12 @@ impl GroupStates {
 }
 
 impl GroupState {
+    fn note(&mut self, result: &GroupResult) {
+        self.checked = Some(unix_now());
+        self.summary = result.summary();
+        self.checks = result.checks.iter().map(CheckSummary::of).collect();
+    }
+
     fn set(&mut self, up: bool) -> bool {
         if self.up == Some(up) {
             return false;

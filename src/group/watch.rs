@@ -4,47 +4,21 @@
 //! run one at a time, never make a check wait, and are tried again at the next check while they fail. A downtime
 //! that a watch wrote is lifted by it alone, and it lifts no other.
 
+mod downtime;
+mod judge;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::sync::watch::{self, error::RecvError};
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::task::JoinHandle;
 
+use self::downtime::WatchDowntime;
+use self::judge::Judge;
 use super::actions::Actions;
 use crate::group::{self, CheckContext, CheckRunner, Group, GroupStates};
 use crate::os::process::Argv;
-use crate::spool::{Key, Spool, SpoolError};
-
-/// From results to states.
-#[derive(Debug, Default)]
-struct Judge {
-    up: Option<bool>,
-    last: Option<bool>,
-    row: u32,
-}
-
-impl Judge {
-    /// Takes a result; gives the new state if this changed it.
-    fn note(&mut self, passes: bool, rise: u32, fall: u32) -> Option<bool> {
-        self.count(passes);
-        let needed = if passes { rise } else { fall };
-        if self.up == Some(passes) || self.row < needed {
-            return None;
-        }
-        self.up = Some(passes);
-        self.up
-    }
-
-    /// Counts how many equal results came in a row.
-    fn count(&mut self, passes: bool) {
-        if self.last == Some(passes) {
-            self.row = self.row.saturating_add(1);
-        } else {
-            self.row = 1;
-        }
-        self.last = Some(passes);
-    }
-}
+use crate::spool::Spool;
 
 /// What watches need of their surroundings.
 pub struct Means {
@@ -79,6 +53,7 @@ pub async fn run(name: String, means: Arc<Means>, mut reload: watch::Receiver<()
     loop {
         let next = next_check(last, &group);
         tokio::select! {
+            // In this order: a check that is due at the same moment finds the actions that failed, and the new settings.
             biased;
             failed = ended(&mut watch.acting) => watch.acted(failed, &group),
             changed = reload.changed() => match watch.reload(changed, &group).await {
@@ -98,6 +73,7 @@ fn next_check(last: Option<Instant>, group: &Group) -> Instant {
     let (Some(last), Some(every)) = (last, group.every) else {
         return Instant::now();
     };
+    // A check that took longer than `every` is followed by the next one at once, and by no more than one.
     last.checked_add(every).unwrap_or_else(Instant::now)
 }
 
@@ -106,6 +82,7 @@ async fn ended(acting: &mut Option<JoinHandle<Vec<Argv>>>) -> Option<Vec<Argv>> 
     let Some(task) = acting else {
         return std::future::pending().await;
     };
+    // This is raced by other events: the task is taken out only when it has ended, so that none is lost.
     let failed = task.await.ok();
     *acting = None;
     failed
@@ -146,6 +123,7 @@ impl Watch {
         let context = (self.means.context)();
         let result = group::run(&self.name, group, &*self.means.runner, &context).await;
         let (passes, summary) = (result.passes(), result.summary());
+        // The downtime before the actions: what they restart gets no traffic.
         self.judge(passes, group, &summary);
         self.hold_or_release(group, summary).await;
         self.act(group);
@@ -153,16 +131,18 @@ impl Watch {
     }
 
     fn judge(&mut self, passes: bool, group: &Group, summary: &str) {
-        if let Some(up) = self.judge.note(passes, group.rise, group.fall) {
-            self.changed(up, summary);
-        } else if !passes {
-            log::debug!("{summary}");
+        match self.judge.note(passes, group.rise, group.fall) {
+            Some(up) => self.changed(up, summary),
+            // A failure that changes nothing (yet) is for who looks closely.
+            None if !passes => log::debug!("{summary}"),
+            None => {}
         }
     }
 
     /// The state is another one.
     fn changed(&mut self, up: bool, summary: &str) {
         self.means.states.is_now(&self.name, up);
+        // From now on there may be a downtime to lift again.
         self.released = false;
         let name = self.name.as_str();
         if up {
@@ -188,6 +168,7 @@ impl Watch {
         let Some(up) = self.judge.up else {
             return;
         };
+        // Those of the state before run to their end; then `acted` comes back here.
         if self.acting.is_some() {
             return;
         }
@@ -222,9 +203,10 @@ impl Watch {
     fn acted(&mut self, failed: Option<Vec<Argv>>, group: &Group) {
         match failed {
             Some(failed) => self.pending = failed,
+            // Which of them had succeeded is not known, so all are run again.
             None => self.acted_for = None,
         }
-        // The state changed while they ran.
+        // The state changed while they ran. With `repeat` the next check starts them anyway.
         if self.judge.up != self.acted_for && !group.repeat {
             self.act(group);
         }
@@ -253,6 +235,7 @@ impl Watch {
     async fn reconfigured(&mut self, old: &Group, new: &Group) {
         log::info!("group {}: its configuration has changed", self.name);
         if old.down_spool != new.down_spool {
+            // By the old name: nobody else would ever lift that downtime.
             self.release(old).await;
             self.released = false;
         }
@@ -270,71 +253,28 @@ impl Watch {
 
     async fn hold_or_release(&mut self, group: &Group, summary: String) {
         match self.judge.up {
+            // At each check: an operator may have lifted the downtime, though the group is still down.
             Some(false) => self.hold(group, summary).await,
+            // At the first check too: a daemon that ended while the group was down has left its downtime behind.
             Some(true) if !self.released => self.release(group).await,
-            _ => {}
+            Some(true) | None => {}
         }
     }
 
-    /// The reason of this watch's downtimes begins so.
-    fn owner(&self) -> String {
-        format!("group {}: ", self.name)
-    }
-
-    fn entry(&self, group: &Group) -> Option<(Spool, Key)> {
-        let key = Key::parse(group.down_spool.as_ref()?).ok()?;
-        Some((self.means.spool.clone()?, key))
+    fn downtime(&self, group: &Group) -> Option<WatchDowntime> {
+        let spool = self.means.spool.as_ref()?;
+        WatchDowntime::of(&self.name, group, spool)
     }
 
     async fn hold(&mut self, group: &Group, reason: String) {
-        let Some((spool, key)) = self.entry(group) else {
-            return;
-        };
-        let (owner, shown) = (self.owner(), key.file_name());
-        let written = spawn_blocking(move || spool.hold(&key, &owner, reason)).await;
-        let text = format!("{shown} is down in the spool now");
-        self.log_spool_change(&written, &text);
+        if let Some(downtime) = self.downtime(group) {
+            downtime.hold(reason).await;
+        }
     }
 
     async fn release(&mut self, group: &Group) {
-        let Some((spool, key)) = self.entry(group) else {
-            return;
-        };
-        let (owner, shown) = (self.owner(), key.file_name());
-        let lifted = spawn_blocking(move || spool.release(&key, &owner)).await;
-        self.released = matches!(lifted, Ok(Ok(_)));
-        let text = format!("{shown} is no longer down in the spool");
-        self.log_spool_change(&lifted, &text);
-    }
-
-    fn log_spool_change(&self, change: &Result<Result<bool, SpoolError>, JoinError>, text: &str) {
-        let name = &self.name;
-        match change {
-            Ok(Ok(true)) => log::info!("group {name}: {text}"),
-            // It was so already, or the process ends.
-            Ok(Ok(false)) | Err(_) => {}
-            Ok(Err(e)) => log::error!("group {name}: {e}"),
+        if let Some(downtime) = self.downtime(group) {
+            self.released = downtime.release().await;
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_state_changes_after_results_in_a_row() {
-        let mut judge = Judge::default();
-        let mut notes = |results: &str, rise, fall| -> String {
-            let note = |c| match judge.note(c == '+', rise, fall) {
-                Some(true) => 'U',
-                Some(false) => 'D',
-                None => '.',
-            };
-            results.chars().map(note).collect()
-        };
-        assert_eq!(notes("++-+--", 2, 3), ".U....");
-        assert_eq!(notes("-++-+-++", 2, 3), "D.U.....");
-        assert_eq!(notes("-+-+", 1, 1), "DUDU");
     }
 }

@@ -1,0 +1,63 @@
+//! The downtime of a watched group that is down.
+//!
+//! Rule: it is known by the beginning of its reason. One that an operator wrote is neither replaced nor lifted.
+
+use tokio::task::{JoinError, spawn_blocking};
+
+use crate::group::Group;
+use crate::spool::{Key, Spool, SpoolError};
+
+/// What became of a change of the spool: whether something changed, or why not, or that the process ends.
+type SpoolChange = Result<Result<bool, SpoolError>, JoinError>;
+
+/// The downtime that a watch writes and lifts.
+pub(super) struct WatchDowntime {
+    /// The group's name.
+    name: String,
+    spool: Spool,
+    key: Key,
+}
+
+impl WatchDowntime {
+    /// That of a group which is to have one (`down_spool`).
+    pub(super) fn of(name: &str, group: &Group, spool: &Spool) -> Option<Self> {
+        let key = Key::parse(group.down_spool.as_ref()?).ok()?;
+        Some(Self {
+            name: name.to_owned(),
+            spool: spool.clone(),
+            key,
+        })
+    }
+
+    /// The reason of this watch's downtimes begins so: it is how a summary begins.
+    fn owner(&self) -> String {
+        format!("group {}: ", self.name)
+    }
+
+    /// Writes the downtime, unless there is one.
+    pub(super) async fn hold(self, reason: String) {
+        let (name, shown) = (self.name.clone(), self.key.file_name());
+        // The spool waits for a lock and for the disk, which a thread that serves must not do.
+        let written = spawn_blocking(move || self.spool.hold(&self.key, &self.owner(), reason));
+        let text = format!("{shown} is down in the spool now");
+        log_change(&name, &written.await, &text);
+    }
+
+    /// Lifts the downtime, if it is this watch's. Gives whether it is certainly gone.
+    pub(super) async fn release(self) -> bool {
+        let (name, shown) = (self.name.clone(), self.key.file_name());
+        let lifted = spawn_blocking(move || self.spool.release(&self.key, &self.owner())).await;
+        let text = format!("{shown} is no longer down in the spool");
+        log_change(&name, &lifted, &text);
+        matches!(lifted, Ok(Ok(_)))
+    }
+}
+
+fn log_change(name: &str, change: &SpoolChange, text: &str) {
+    match change {
+        Ok(Ok(true)) => log::info!("group {name}: {text}"),
+        // It was so already, or the process ends.
+        Ok(Ok(false)) | Err(_) => {}
+        Ok(Err(e)) => log::error!("group {name}: {e}"),
+    }
+}
