@@ -4,12 +4,13 @@
     HACHECK_BIN_DIR=FOLDER YELP_DIR=CHECKOUT run.py [--python PYTHON] [--count N] [--seed N] [KIND...]
 
 FOLDER has `hacheck` and its names (`hacheck install FOLDER`), CHECKOUT is github.com/Yelp/hacheck, PYTHON a Python 2.7 that has
-tornado 4.5.3, PyYAML 5.4.1 and six. YELP_PACKAGES may name a folder with these packages. Kinds: commands, requests, posts, configs. Exit code 1 where something differs.
+tornado 4.5.3, PyYAML 5.4.1 and six. YELP_PACKAGES may name a folder with these packages. Kinds: commands, requests, posts, configs, lists.
+Exit code 1 where something differs.
 
 Both get the same folder contents, made anew for each input, and are asked one after the other. Differences of the table in docs/migrating.md are
-left out by `expected`, which names each of them.
+left out by `expected`, which names each of them and says as narrowly as it can what belongs to it.
 """
-import argparse, collections, http.client, json, os, pathlib, random, re, shutil, socket, subprocess, sys, tempfile, threading, time
+import argparse, collections, http.client, json, os, pathlib, random, re, shutil, socket, ssl, subprocess, sys, tempfile, threading, time
 
 OURS = pathlib.Path(os.environ.get("HACHECK_BIN_DIR", "."))
 YELP = pathlib.Path(os.environ.get("YELP_DIR", "."))
@@ -54,7 +55,7 @@ class Host:
 
     def fill(self, files):
         for path in self.root.iterdir():
-            path.unlink()
+            path.unlink(missing_ok=True)
         for name, content in files.items():
             (self.root / name).write_bytes(content)
 
@@ -87,7 +88,7 @@ class Host:
             self.process = None
 
     def ask(self, method, path, headers=(), body=None):
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         try:
             connection.putrequest(method, path, skip_accept_encoding=True)
             for name, value in headers:
@@ -98,6 +99,8 @@ class Host:
             connection.endheaders(body)
             answer = connection.getresponse()
             return answer.status, answer.read()
+        except TimeoutError:
+            return 0, b"no answer"
         finally:
             connection.close()
 
@@ -138,7 +141,7 @@ def commands(rng, pair):
     for host in pair:
         host.fill(files)
         code, out = host.run(tool, line)
-        seen.append((code, sorted(out.splitlines()) if tool == "hashowdowned" else out, told(host.files())))
+        seen.append((code, sorted(out.splitlines()) if tool == "hashowdowned" or "status_downed" in line else out, told(host.files())))
     return (tool, line, files), seen
 
 
@@ -159,16 +162,40 @@ def told(files):
 
 def requests(rng, pair):
     files, service = spool(rng), rng.choice(SERVICES)
-    port = rng.choice(["80", "8080", "0", "00080", "65535", "x", "", "70000", str(UPSTREAM.port), str(UPSTREAM.port)])
-    kind = rng.choice(["spool", "spool", "http", "tcp", "nope"])
+    kind = rng.choice(["spool", "spool", "http", "http", "tcp", "https", "smtp", "mysql", "nope"])
+    peers = PEERS.get(kind, PEERS["http"])
+    port = rng.choice(["80", "8080", "0", "00080", "65535", "x", "", "70000"] + [str(peer.port) for peer in peers] * 8)
     rest = rng.choice(["", "/", "/health", "/a/b", "/a?x=1", "/503", "/404", "/204", "/301", "/long", "//", "/%3C", "/caf%C3%A9"])
-    headers = [h for h in [("X-Haproxy-Server-State", f"UP; port={rng.choice(['80', UPSTREAM.port, ''])}"), ("X-Nerve-Check-IP", "127.0.0.1"), ("Pragma", "no-cache"), ("X-Tenant", "blue")] if rng.random() < 0.2]
-    headers.append(("Pragma", "no-cache"))
+    state = f"UP; port={rng.choice(['80', peers[0].port, ''])}"
+    given = [("X-Haproxy-Server-State", state), ("X-Nerve-Check-IP", "127.0.0.1"), ("X-Tenant", "blue")]
+    headers = [header for header in given if rng.random() < 0.2] + [("Pragma", "no-cache")]
     seen = []
     for host in pair:
         host.fill(files)
         seen.append(host.ask("GET", f"/{kind}/{service}/{port}{rest}", headers))
     return (kind, service, port, rest, headers, files), seen
+
+
+def lists(rng, pair):
+    """A few requests, then what /recent and halist say of the services that were asked."""
+    files = spool(rng)
+    asked = [f"/{rng.choice(['spool', 'http'])}/{rng.choice(SERVICES)}/{PEERS['http'][0].port}/{rng.choice(['', 'health', '503'])}" for _ in range(rng.randrange(1, 4))]
+    names = {path.split("/")[2] for path in asked}
+    seen = []
+    for host in pair:
+        host.fill(files)
+        statuses = [host.ask("GET", path)[0] for path in asked]
+        done = subprocess.run(host.tool("halist") + ["-p", str(host.port)], capture_output=True, env=ENVIRONMENT, timeout=30)
+        status, recent = host.ask("GET", "/recent")
+        services = {name: without_time(last) for name, last in json.loads(recent)["seen_services"] if name in names}
+        lines = [line.split(b" last_response=") for line in done.stdout.splitlines()]
+        listed = [(name.decode(), without_time(json.loads(last))) for name, last in lines if name.decode() in names]
+        seen.append((statuses, done.returncode, listed, status, services))
+    return (asked, files), seen
+
+
+def without_time(last_response):
+    return {key: type(value) if key == "ts" else value for key, value in last_response.items()}
 
 
 def posts(rng, pair):
@@ -221,32 +248,23 @@ def has_ended(record):
     return bool(end) and end[1] != "None" and (end[1] in ("True", "False") or float(end[1]) < time.time())
 
 
+def not_ended(files):
+    return {name: record for name, record in files.items() if not has_ended(record)}
+
+
 # ---- what differs on purpose: the table of docs/migrating.md ----
 
 def expected(kind, given, seen):
     """The name of a documented difference, or none."""
     yelp, ours = seen
-    if kind in ("commands", "posts") and yelp[:2] == ours[:2]:
-        gone = set(yelp[2]) - set(ours[2])
-        if gone and all(n in ours[2] or n in gone for n in yelp[2]) and all(has_ended(yelp[2][n]) for n in gone):
-            return "what has ended is cleared away by any command and change"
+    if kind in ("commands", "posts") and yelp[:2] == ours[:2] and not_ended(yelp[2]) == not_ended(ours[2]):
+        return "what has ended is cleared away by any command and change"
     if kind == "requests":
-        if "%" in given[3] and yelp[0] == ours[0]:
-            return "escapes of a path reach the upstream as they are written"
-        if yelp[0] == 500:
-            return "a traceback of theirs"
-        if given[2] in ("70000",) or given[2] == "0" or given[2] == "00080":
-            return "ports that are none are refused"
-        if {yelp[0], ours[0]} <= {503, 599} or yelp[0] >= 500 and ours[0] >= 500 and not yelp[1]:
-            return "a failure says what failed"
-        if given[0] == "tcp" and yelp[0] == ours[0]:
-            return "the time of a connection"
-        if yelp[0] == ours[0] == 404:
-            return "the page of a path that is none"
+        return expected_of_request(*given[:4], yelp, ours)
     if kind == "posts":
         if given[2].get("expiration") == "inf" and ours[0] == 400:
             return "an end that is infinite is refused"
-        if yelp[0] in (400, 500) and ours[0] == 400:
+        if yelp[0] in (400, 500) and ours[0] == 400 and not_ended(yelp[2]) == not_ended(ours[2]):
             return "a form that is malformed: a page of Tornado's"
     if kind == "commands":
         if yelp[0] == 2 and ours[0] == 2:
@@ -255,8 +273,10 @@ def expected(kind, given, seen):
             return "an option of another command is a usage error"
         if "inf" in given[1] and ours[0] == 2:
             return "an end that is infinite is a usage error"
-        if yelp[0] == 1 and not yelp[1] and yelp[2] == ours[2]:
+        if yelp[0] == 1 and not yelp[1] and not_ended(yelp[2]) == not_ended(ours[2]):
             return "a traceback of theirs"
+    if kind == "lists" and 500 in yelp[0]:
+        return "a traceback of theirs"
     if kind == "configs":
         if not yelp[0]:
             return "a traceback of theirs"
@@ -265,8 +285,39 @@ def expected(kind, given, seen):
     return None
 
 
-class Upstream:
-    """Answers by its path: /503 with 503, /long with a long body, else 200."""
+def expected_of_request(kind, service, port, rest, yelp, ours):
+    if yelp[0] == ours[0] == 503 and yelp[1].replace(b" until inf", b"") == ours[1]:
+        return "an end that is infinite is not told"
+    if yelp[0] == ours[0] == 404 and b"<title>404: Not Found</title>" in yelp[1]:
+        return "the page of a path that is none"
+    if port in ("0", "00080", "70000") and ours[0] in (400, 404, 503):
+        return "ports that are none are refused"
+    if "%" in rest and yelp[0] == ours[0]:
+        return "escapes of a path reach the upstream as they are written"
+    if yelp[0] == 500 and b"Traceback" in yelp[1] and ours[0] >= 500:
+        return "a traceback of theirs"
+    if yelp[0] == 500 and b"500: Internal Server Error" in yelp[1] and ours[0] >= 500:
+        return "a traceback of theirs"
+    if kind == "mysql" and ours[0] == 403 and b"outside login_to" in ours[1]:
+        return "passwords go to named servers only"
+    if kind == "mysql" and yelp == (0, b"no answer") and ours[0] in (500, 503):
+        return "a check of theirs that never ends"
+    peer = next((peer for peer in PEERS.get(kind, []) if str(peer.port) == port), None)
+    if yelp[0] in (503, 599) and ours[0] == 503 and b"connection refused after" in ours[1]:
+        return "nobody listens: a failure says what failed"
+    if kind in ("tcp", "smtp") and yelp[0] == ours[0] == 200 and re.fullmatch(rb"Connected in [0-9.]+s", yelp[1]) and re.fullmatch(rb"Connected in [0-9.]+s", ours[1]):
+        return "the time of a connection"
+    if kind == "smtp" and yelp[0] == 503 and b"QUIT response '220 ESMTP" in yelp[1] and ours[0] == 200:
+        return "a greeting of several lines is read to its end"
+    if peer and peer.fails and min(yelp[0], ours[0]) >= 500:
+        return f"{kind}: a failure says what failed"
+    return None
+
+
+class Peer:
+    """A listener on a free port that answers each connection in a thread. `fails`: a check of it must fail."""
+
+    fails = False
 
     def __init__(self):
         self.socket = socket.create_server(("127.0.0.1", 0), backlog=100)
@@ -276,43 +327,115 @@ class Upstream:
     def serve(self):
         while True:
             client, _ = self.socket.accept()
-            threading.Thread(target=self.answer, args=(client,), daemon=True).start()
+            threading.Thread(target=self.guarded, args=(client,), daemon=True).start()
+
+    def guarded(self, client):
+        try:
+            client.settimeout(10)
+            with client:
+                self.answer(client)
+        except OSError:
+            pass
+
+
+class Http(Peer):
+    """Answers by its path: /503 with 503, /long with a long body, else 200."""
 
     def answer(self, client):
-        with client:
-            client.settimeout(10)
-            try:
-                head = client.recv(65536)
-                words = head.split(b" ")
-                path = words[1] if len(words) > 1 else b"/"
-                code = int(path[1:]) if path[1:] in (b"503", b"404", b"204", b"301") else 200
-                body = b"y" * 5000 if path == b"/long" else b"" if code == 204 else b"path " + path
-                client.sendall(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\nLocation: /\r\n\r\n" % (code, len(body)) + body)
-            except OSError:
-                pass
+        head = client.recv(65536)
+        words = head.split(b" ")
+        path = words[1] if len(words) > 1 else b"/"
+        code = int(path[1:]) if path[1:] in (b"503", b"404", b"204", b"301") else 200
+        body = b"y" * 5000 if path == b"/long" else b"" if code == 204 else b"path " + path
+        client.sendall(b"HTTP/1.1 %d X\r\nContent-Length: %d\r\nConnection: close\r\nLocation: /\r\n\r\n" % (code, len(body)) + body)
 
 
-UPSTREAM = None
-KINDS = {"commands": commands, "requests": requests, "posts": posts, "configs": configs}
-CONFIG = b"cache_time: 0\nhealthcheck_timeout: 2\nallow_remote_spool_changes: true\nhttp_headers_to_copy: [Host, X-Tenant]\nservice_name_header: X-Service\n"
+class Https(Http):
+    """The same behind TLS, with a certificate that nobody signed."""
+
+    def __init__(self):
+        folder = tempfile.mkdtemp(prefix="differential-")
+        pem = os.path.join(folder, "pem")
+        subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-subj", "/CN=x", "-days", "2", "-keyout", pem, "-out", pem + ".crt"], check=True, capture_output=True)
+        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        self.context.load_cert_chain(pem + ".crt", pem)
+        shutil.rmtree(folder)
+        super().__init__()
+
+    def answer(self, client):
+        with self.context.wrap_socket(client, server_side=True) as wrapped:
+            super().answer(wrapped)
+
+
+class Says(Peer):
+    """Sends its lines, one at the start and one after each thing received, then closes."""
+
+    def __init__(self, fails, *lines):
+        self.fails, self.lines = fails, lines
+        super().__init__()
+
+    def answer(self, client):
+        for number, line in enumerate(self.lines):
+            if number and not client.recv(65536):
+                return
+            client.sendall(line)
+        client.recv(65536)
+
+
+def packet(number, content):
+    return len(content).to_bytes(3, "little") + bytes([number]) + content
+
+
+GREETING = packet(0, b"\x0a5.5.5-10.11\0" + b"\x01\0\0\0" + b"12345678\0" + b"\xff\xf7\x21\x02\0\x0f\x80\x15" + bytes(10) + b"123456789012\0mysql_native_password\0")
+# What both servers are given for an answer, in seconds: several times the `healthcheck_timeout` below.
+PATIENCE = 3
+PEERS = {}
+
+
+def start_peers():
+    PEERS["http"] = [Http()]
+    PEERS["tcp"] = PEERS["http"]
+    PEERS["https"] = [Https()]
+    PEERS["smtp"] = [
+        Says(False, b"220 mail ESMTP\r\n", b"221 bye\r\n"),
+        Says(False, b"220-mail\r\n220 ESMTP\r\n", b"221 2.0.0 bye\r\n"),
+        Says(True, b"220 mail ESMTP\r\n", b"500 what\r\n"),
+        Says(True, b"220 mail ESMTP\r\n"),
+    ]
+    PEERS["mysql"] = [
+        Says(False, GREETING, packet(2, b"\0\0\0\x02\0\0\0")),
+        Says(True, GREETING, packet(2, b"\xff\x15\x04#28000Access denied for user 'u'@'localhost'")),
+        Says(True, GREETING, packet(2, b"\xff\x15\x04#28000")),
+    ]
+
+
+KINDS = {"commands": commands, "requests": requests, "posts": posts, "configs": configs, "lists": lists}
+
+
+def config():
+    logins = ", ".join(f"local:{peer.port}" for peer in PEERS["mysql"])
+    return (
+        "cache_time: 0\nhealthcheck_timeout: 0.5\nallow_remote_spool_changes: true\nhttp_headers_to_copy: [Host, X-Tenant]\n"
+        f"service_name_header: X-Service\nmysql_username: u\nmysql_password: p\nlogin_to: [{logins}]\n"
+    ).encode()
+
 
 
 def main():
-    global UPSTREAM
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("kinds", nargs="*")
     parser.add_argument("--python", default="python2.7")
     parser.add_argument("--count", type=int, default=500, help="inputs of each kind")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
-    UPSTREAM = Upstream()
+    start_peers()
     pair = hosts(options.python)
     differing = 0
     try:
         for kind in options.kinds or KINDS:
             rng, known, new = random.Random(f"{kind} {options.seed}"), collections.Counter(), 0
-            if kind in ("requests", "posts") and not all(host.start(CONFIG) for host in pair):
-                sys.exit(f"the servers do not start: {[(h.folder / 'log').read_text() for h in pair]}")
+            if kind in ("requests", "posts", "lists") and not all(host.start(config()) for host in pair):
+                sys.exit(f"a server does not start; logs are in {[str(host.folder) for host in pair]}")
             for _ in range(options.count):
                 given, seen = KINDS[kind](rng, pair)
                 if seen[0] == seen[1]:
