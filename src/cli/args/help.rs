@@ -56,7 +56,7 @@ pub(crate) fn of_applet(applet: &Applet, program: &str) -> String {
 fn options(applet: &Applet) -> String {
     let mut text = "\nOptions:\n".to_owned();
     for flag in applet.options() {
-        text.push_str(&row(&spelled(flag), flag.description));
+        text.push_str(&row(&spelled(applet, flag), applet.description(flag)));
     }
     text.push_str(&row("-h, --help", "show this text"));
     text.push_str(&row("-V, --version", "show the version"));
@@ -72,18 +72,21 @@ fn examples(applet: &Applet) -> String {
 }
 
 /// `-p, --port PORT`, `    --wait[=drained]`.
-fn spelled(flag: &FlagInfo) -> String {
+fn spelled(applet: &Applet, flag: &FlagInfo<'static>) -> String {
     let short = match flag.short {
         Some(letter) => format!("-{letter}, "),
         None => "    ".to_owned(),
     };
-    format!("{short}{}{}", flag.long, spelled_value(flag))
+    format!("{short}{}{}", flag.long, spelled_value(applet, flag))
 }
 
-fn spelled_value(flag: &FlagInfo) -> String {
+fn spelled_value(applet: &Applet, flag: &FlagInfo<'static>) -> String {
     match flag.kind {
         FlagInfoKind::Switch => String::new(),
-        FlagInfoKind::Option { arg_name } if may_lack_value(flag) => format!("[={arg_name}]"),
+        FlagInfoKind::Option { .. } if may_lack_value(flag) => match applet.optional_value(flag) {
+            Some(value) => format!("[={value}]"),
+            None => String::new(),
+        },
         FlagInfoKind::Option { arg_name } => format!(" {}", arg_name.to_uppercase()),
     }
 }
@@ -150,5 +153,16 @@ mod tests {
                 && !status.contains("hadown --"),
             "{status}"
         );
+    }
+
+    #[test]
+    fn haup_waits_without_a_value() {
+        let of = |name| {
+            let applet = APPLETS.iter().find(|a| a.name == name).unwrap();
+            of_applet(applet, name)
+        };
+        assert!(of("down").contains("--wait[=drained] "), "{}", of("down"));
+        assert!(!of("up").contains("drained"), "{}", of("up"));
+        assert!(of("up").contains("--wait "), "{}", of("up"));
     }
 }

@@ -14,7 +14,7 @@ use super::Task;
     example = "hadown -r 'new kernel' all         until 'haup all'",
     example = "hadown --for 2h30m web mail        ends by itself",
     example = "hadown --until 18:00 web:8080      one instance, local time",
-    example = "hadown --wait web                  returns when every load balancer has acted",
+    example = "hadown --wait web                  until every load balancer has acted",
     example = "hadown --wait=drained web          ... and the last session has ended",
     example = "haup --when-healthy 3 --wait web   after three passed checks; until seen up",
     example = "hastatus web && echo up            exit code 1 when down",
@@ -53,8 +53,7 @@ pub(super) struct SwitchArgs {
     /// tsv, uber, json or table (default tsv; hashowdowned, halist: on a terminal table)
     #[argh(option, short = 'o', arg_name = "format")]
     pub(super) output: Option<String>,
-    /// wait until every load balancer has acted; hadown --wait=drained also until its sessions have
-    /// ended
+    /// wait until every load balancer has acted; =drained: also until its sessions have ended
     #[argh(option, arg_name = "drained")]
     pub(super) wait: Option<String>,
     /// longest wait: 60, 90s, 5m (default 60 seconds)
@@ -105,6 +104,7 @@ impl Task {
         let users: &[Self] = match option {
             "--reason" | "--expiration" | "--for" | "--until" | "--soft" | "--drain"
             | "--agent-only" | "--if-up" | "--drain-timeout" | "--grace" => &[Down],
+            "--wait=drained" => &[Down],
             "--wait" | "--timeout" | "--polls" | "--min-pollers" | "--force" => &[Down, Up],
             "--when-healthy" => &[Up],
             "--service-port" | "--service-host" => &[Down, Up, Status, List],

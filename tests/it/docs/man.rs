@@ -6,9 +6,9 @@ use std::process::Command;
 use hacheck::cli::{APPLETS, Applet};
 use hacheck::config::{self, Config};
 
-use super::mdoc::{argument, plain, text};
+use super::mdoc::{argument, literal, plain, text};
 use super::options::{self, Opt};
-use super::{DO_NOT_EDIT, holds_only, is_generated, markdown, names};
+use super::{DO_NOT_EDIT, holds_only, is_generated, markdown, names, section};
 use crate::support::TempDir;
 
 const FOLDER: &str = "packaging/man";
@@ -70,37 +70,106 @@ fn applet(applet: &Applet, name: &str) -> String {
     }
     out += ".Pp\nThe options are as follows:\n";
     out += &list_of_options(&options::of(applet));
-    out += FILES_AND_EXIT;
+    for (_, title, file, heading) in SECTIONS.iter().filter(|s| s.0 == name) {
+        out += &format!(".Sh {title}\n{}", section::mdoc(file, heading));
+    }
+    out += files(name);
+    out += &format!(".Sh EXIT STATUS\n{}", exit_status(name));
     out += &examples(applet);
     out + ".Sh SEE ALSO\n" + &see_also(name)
 }
 
-const FILES_AND_EXIT: &str = "\
+/// The sections that pages take from documents: page, title, file, heading.
+const SECTIONS: &[(&str, &str, &str, &str)] = &[
+    ("hadown", "WAITING", OPERATING, WAITING),
+    ("haup", "WAITING", OPERATING, WAITING),
+    ("haroll", "STEPS", OPERATING, "What haroll does"),
+    ("haroll", "WAITING", OPERATING, WAITING),
+    ("hadown", "DOWNTIMES", OPERATING, "What a downtime is"),
+    ("hacheck.yml", "SERVICES", CHECKS, "Services"),
+    ("hacheck.yml", "GROUPS", CHECKS, "Groups"),
+    ("hacheck.yml", "SECRETS", CHECKS, "Passwords and secrets"),
+    ("halist", "OUTPUT", OPERATING, "What halist shows"),
+    (
+        "heartbeat",
+        "CONFIGURATION FILE",
+        "docs/migrating.md",
+        "heartbeat's file",
+    ),
+];
+const OPERATING: &str = "docs/operating.md";
+const CHECKS: &str = "docs/checks.md";
+const WAITING: &str = "What `--wait` waits for";
+
+/// The files of a command.
+fn files(name: &str) -> &'static str {
+    match name {
+        "health-checker" => "",
+        "heartbeat" => {
+            "\
+.Sh FILES
+.Bl -tag -width Ds
+.It Pa /usr/local/etc/wiredrive/heartbeat.conf
+The configuration, unless
+.Fl c
+names another file.
+.It Pa heartbeat.log , heartbeat.pid
+The log and the lock, in the working directory unless
+.Ql logfile
+and
+.Ql pidfile
+say otherwise.
+.El
+"
+        }
+        _ => {
+            "\
 .Sh FILES
 .Bl -tag -width Ds
 .It Pa /var/spool/hacheck
 One file for each downtime, named like the service or instance it takes down.
 Members of the group hacheck\\-ops may write there.
 .El
-.Sh EXIT STATUS
-0 for yes or done, 1 for no or failed, 2 for wrong usage.
-";
+"
+        }
+    }
+}
+
+fn exit_status(name: &str) -> &'static str {
+    match name {
+        "haroll" => {
+            "\
+0 where the services are back in rotation.
+The exit code of the command where it failed;
+128 and the number of the signal that ended it, as in a shell.
+1 where another step failed or was interrupted, 2 for wrong usage.
+"
+        }
+        "hastatus" => "0 where all services are up, 1 where one is down, 2 for wrong usage.\n",
+        "hadown" | "haup" => {
+            "\
+0 where it is done, with
+.Fl \\-wait
+once every balancer has acted;
+1 where it failed or somebody has not acted, 2 for wrong usage.
+"
+        }
+        "heartbeat" => {
+            "\
+0 where all checks pass, 1 where one fails or the file has a fault,
+2 for wrong usage.
+"
+        }
+        _ => "0 for yes or done, 1 for no or failed, 2 for wrong usage.\n",
+    }
+}
 
 fn examples(applet: &Applet) -> String {
-    let lines: String = applet.examples().map(text_verbatim).collect();
+    let lines: String = applet.examples().map(literal).collect();
     if lines.is_empty() {
         return lines;
     }
     format!(".Sh EXAMPLES\n.Bd -literal\n{lines}.Ed\n")
-}
-
-fn text_verbatim(line: &str) -> String {
-    format!(
-        "\\&{}\n",
-        line.replace('\\', "\\e")
-            .replace('-', "\\-")
-            .replace('\'', "\\(aq")
-    )
 }
 
 fn see_also(me: &str) -> String {
@@ -142,18 +211,24 @@ fn list_of_options(options: &[Opt]) -> String {
     out + ".It Fl h , Fl \\-help\nShow a short help.\n.It Fl \\-version\nShow the version.\n.El\n"
 }
 
-fn sentence(text: &str) -> String {
+/// With a capital at the beginning, unless that is a word to be typed, and a full stop at the end.
+pub fn sentence(markdown: &str) -> String {
+    let text = plain(markdown);
+    let is_typed = markdown.starts_with('`') || is_choice(&text);
     let mut chars = text.chars();
-    let first = chars
-        .next()
-        .map(|c| c.to_uppercase().collect::<String>())
-        .unwrap_or_default();
-    let rest = chars.as_str();
-    if rest.ends_with('.') {
-        format!("{first}{rest}")
-    } else {
-        format!("{first}{rest}.")
-    }
+    let first = chars.next().map(|first| match is_typed {
+        true => first.to_string(),
+        false => first.to_uppercase().to_string(),
+    });
+    let end = if text.ends_with('.') { "" } else { "." };
+    format!("{}{}{end}", first.unwrap_or_default(), chars.as_str())
+}
+
+/// Whether a text begins with the words that may be typed: `tsv, json or table (default tsv)`.
+fn is_choice(text: &str) -> bool {
+    let list = text.split([':', '(']).next().unwrap_or_default().trim();
+    let words: Vec<&str> = list.split(", ").flat_map(|w| w.split(" or ")).collect();
+    words.len() > 1 && words.iter().all(|word| !word.contains(' '))
 }
 
 /// The page of the binary itself.
@@ -169,7 +244,7 @@ fn hacheck() -> String {
         .split_once("@TABLES@\n")
         .expect("hacheck.mdoc has a place for the tables");
     out += prose.0;
-    out += &section("SUBCOMMANDS", &subcommands());
+    out += &tagged("SUBCOMMANDS", &subcommands());
     for applet in APPLETS.iter().filter(|a| a.alias.is_none()) {
         let list = list_of_options(&options::of(applet));
         out += &format!(
@@ -186,24 +261,16 @@ fn hacheck() -> String {
         let rows = rows
             .iter()
             .map(|cells| (plain(&cells[0]), about(&cells[1..])));
-        out += &section(&heading.to_uppercase(), &rows.collect::<Vec<_>>());
+        out += &tagged(&heading.to_uppercase(), &rows.collect::<Vec<_>>());
     }
     out + prose.1 + &see_also("hacheck")
 }
 
-/// What a row of such a table says; what begins with code keeps its case.
+/// What a row of such a table says.
 fn about(cells: &[String]) -> String {
-    let sentence = |text: &str| {
-        if cells[0].starts_with('`') {
-            format!("{text}.")
-        } else {
-            sentence(text)
-        }
-    };
-    let cells: Vec<_> = cells.iter().map(|c| plain(c)).collect();
-    match cells.as_slice() {
+    match cells {
         [about, example] if !example.is_empty() => {
-            format!("{} Example: {example}", sentence(about))
+            format!("{} Example: {}", sentence(about), plain(example))
         }
         cells => sentence(&cells.join("; ")),
     }
@@ -220,13 +287,23 @@ fn subcommands() -> Vec<(String, String)> {
         .collect()
 }
 
-fn section(title: &str, rows: &[(String, String)]) -> String {
+fn tagged(title: &str, rows: &[(String, String)]) -> String {
     let row = |(name, about): &(String, String)| format!(".It {}\n{}", argument(name), text(about));
     format!(
         ".Sh {title}\n.Bl -tag -width Ds\n{}.El\n",
         rows.iter().map(row).collect::<String>()
     )
 }
+
+const CONFIG_END: &str = "\
+.Sh FILES
+.Bl -tag -width Ds
+.It Pa /etc/hacheck/hacheck.yml
+The file that the package's unit has the daemon read.
+.El
+.Sh SEE ALSO
+.Xr hacheck 8
+";
 
 /// The page of the configuration file.
 fn config() -> String {
@@ -255,13 +332,17 @@ fn config() -> String {
             argument(setting.name),
             text(&plain(setting.doc))
         );
-        let kind = sentence(&plain(&format!("{}{unit}", setting.kind)));
+        let kind = sentence(&format!("{}{unit}", setting.kind));
         out += &format!(
             ".Pp\n{}",
             text(&format!("{kind} Default: {value}.{restart}"))
         );
     }
-    out + ".El\n.Sh SEE ALSO\n.Xr hacheck 8\n"
+    out += ".El\n";
+    for (_, title, file, heading) in SECTIONS.iter().filter(|s| s.0 == "hacheck.yml") {
+        out += &format!(".Sh {title}\n{}", section::mdoc(file, heading));
+    }
+    out + CONFIG_END
 }
 
 /// All pages, by file name.
@@ -285,6 +366,37 @@ fn every_name_has_its_man_page() {
         FOLDER,
         &pages.into_iter().map(|(file, _)| file).collect::<Vec<_>>(),
     );
+}
+
+#[test]
+fn man_pages_fit_into_a_terminal() {
+    let folder = TempDir::new();
+    for (file, page) in pages() {
+        let path = folder.path().join(&file);
+        fs::write(&path, page).unwrap();
+        let mut mandoc = Command::new("mandoc");
+        mandoc.args(["-T", "ascii", "-O", "width=80"]).arg(&path);
+        let ran = mandoc
+            .output()
+            .unwrap_or_else(|e| panic!("cannot run mandoc: {e}; apt-get install mandoc"));
+        let shown = String::from_utf8_lossy(&ran.stdout);
+        for line in shown.lines().map(without_overstrikes) {
+            assert!(line.chars().count() <= 80, "{file}: {line}");
+        }
+    }
+}
+
+/// Bold and underlined letters are written twice, with a backspace between.
+fn without_overstrikes(line: &str) -> String {
+    let mut out = String::new();
+    for c in line.chars() {
+        if c == '\u{8}' {
+            out.pop();
+        } else {
+            out.push(c);
+        }
+    }
+    out
 }
 
 #[test]

@@ -19,17 +19,16 @@ pub fn table(file: &str, heading: &str) -> Vec<Vec<String>> {
         .skip_while(|l| !l.starts_with('|'))
         .take_while(|l| l.starts_with('|'))
         .skip(2);
-    let cells = |row: &str| row.trim_matches('|').replace("\\|", "\0");
-    let rows: Vec<Vec<String>> = rows
-        .map(|r| {
-            cells(r)
-                .split('|')
-                .map(|c| c.trim().replace('\0', "|"))
-                .collect()
-        })
-        .collect();
+    let rows: Vec<Vec<String>> = rows.map(cells).collect();
     assert!(!rows.is_empty(), "{file}: no table under {heading}");
     rows
+}
+
+/// The cells of a table's row.
+pub fn cells(row: &str) -> Vec<String> {
+    let row = row.trim_matches('|').replace("\\|", "\0");
+    let cells = row.split('|');
+    cells.map(|cell| cell.trim().replace('\0', "|")).collect()
 }
 
 /// All commands; those that take the same options share a row, which says whose an option is.

@@ -29,6 +29,11 @@ fn wrapped(sentence: &str) -> String {
     format!("{out}{line}\n")
 }
 
+/// A line as it stands, within `.Bd -literal`.
+pub fn literal(line: &str) -> String {
+    format!("\\&{}\n", escape(line))
+}
+
 /// Text within a line of a macro: no word of it is taken for a macro.
 pub fn argument(text: &str) -> String {
     let words = escape(text);

@@ -11,6 +11,7 @@ mod man;
 mod markdown;
 mod mdoc;
 mod options;
+mod section;
 
 use std::fs;
 use std::path::Path;

@@ -30,12 +30,24 @@ impl Opt {
 
 /// Those that an applet shows, but for `--help` and `--version`, which every applet has.
 pub fn of(applet: &Applet) -> Vec<Opt> {
-    applet.options().map(option).collect()
+    let flags = applet.options();
+    flags.map(|flag| shown(applet, flag)).collect()
 }
 
 /// Those that an applet takes, shown or not.
 pub fn taken(applet: &Applet) -> Vec<Opt> {
     (applet.info)().flags.iter().map(option).collect()
+}
+
+/// An option as this applet shows it.
+fn shown(applet: &Applet, flag: &'static argh::FlagInfo<'static>) -> Opt {
+    let option = option(flag);
+    let takes_value = !option.may_lack_value || applet.optional_value(flag).is_some();
+    Opt {
+        value: option.value.filter(|_| takes_value),
+        about: applet.description(flag).to_owned(),
+        ..option
+    }
 }
 
 fn option(flag: &argh::FlagInfo<'_>) -> Opt {

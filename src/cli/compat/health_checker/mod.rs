@@ -55,7 +55,7 @@ const CHECKS_MAX: usize = 100_000;
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "health-checker --listener 0.0.0.0:6000 --port 5432 --port 3306",
-    example = "health-checker --port http://localhost:8080/health --script \"/opt/zk.sh 2181\""
+    example = "health-checker --port http://localhost:8080/health --script /opt/zk.sh"
 )]
 struct HealthCheckerArgs {
     /// a port of this host that must take connections, or host:port, or a check such as
