@@ -35,7 +35,7 @@ mod show;
 #[cfg(test)]
 mod tests;
 
-pub use crate::settings::{Fault, Faults};
+pub use crate::settings::{Fault, Faults, Setting};
 pub use daemon::DaemonSettings;
 pub use load::{Examined, Loaded, examine, load, parse, reload};
 pub use logging::LogSettings;
