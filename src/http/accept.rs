@@ -16,6 +16,7 @@ use nix::sys::socket::sockopt::TcpNoDelay;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpSocket, TcpStream, UnixListener, UnixStream};
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use super::connections::{Connections, OpenConnection};
 use crate::os::cause::cause_text;
@@ -57,7 +58,7 @@ fn socket_for(address: SocketAddr) -> io::Result<TcpSocket> {
         SocketAddr::V4(_) => TcpSocket::new_v4()?,
         SocketAddr::V6(_) => TcpSocket::new_v6()?,
     };
-    // A port whose last connections are still closing is free.
+    // A port whose last connections are still closing (TIME_WAIT) is free.
     socket.set_reuseaddr(true)?;
     Ok(socket)
 }
@@ -117,6 +118,7 @@ impl Listener for UnixListener {
 
     async fn accept_one(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let (stream, _) = self.accept().await?;
+        // Port 0 is no port that a connection can come from: by it these are told from connections of the network.
         Ok((stream, (Ipv4Addr::LOCALHOST, 0).into()))
     }
 }
@@ -148,18 +150,27 @@ pub(crate) async fn run<L, P>(
             () = connections.room() => {}
             () = &mut stopped => return,
         }
-        let (service, stop) = (service.clone(), stop.clone());
-        let begin = |open| {
+        let start = |open| {
+            let stop = stop.clone();
             let accepted = Accepted {
                 stream,
                 peer,
                 open,
                 stop,
             };
-            tokio::spawn(service.serve(accepted)).abort_handle()
+            start(service.clone(), accepted)
         };
-        connections.enter(peer.ip().to_canonical(), begin);
+        connections.enter(peer.ip().to_canonical(), start);
     }
+}
+
+/// Serves a connection in a task of its own, which can be aborted to evict it.
+fn start<S, P>(service: P, accepted: Accepted<S>) -> AbortHandle
+where
+    S: Send + 'static,
+    P: ConnectionHandler<S>,
+{
+    tokio::spawn(service.serve(accepted)).abort_handle()
 }
 
 /// Accepts the next connection whose peer may ask.
@@ -174,6 +185,7 @@ where
 {
     let admits = |peer: SocketAddr| !L::REMOTE || service.admits(peer.ip().to_canonical());
     loop {
+        // Whoever may not ask is dropped here, and never enters the table: such connections push nobody out.
         match listener.accept_one().await {
             Ok((stream, peer)) if admits(peer) => return (stream, peer),
             Ok(_) => connections.turn_away(),
@@ -184,6 +196,7 @@ where
 
 /// Waits until the flag turns true, or nobody is left to turn it.
 pub(super) async fn stopped(mut stop: watch::Receiver<bool>) {
+    // Without a sender the daemon is gone, which is a stop as well.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
@@ -196,6 +209,7 @@ async fn pause_after(e: &io::Error, connections: &Connections) {
     if is_out_of_files(e) {
         connections.shed();
     }
+    // Errors come by the thousand when they come: the connection stays in the queue and is tried again.
     if let Some(times) = ERRORS.now() {
         log::warn!("cannot accept a connection: {}{times}", cause_text(e));
     }

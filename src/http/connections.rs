@@ -6,31 +6,27 @@
 //! either. Finding it takes the same time however many connections there are.
 
 mod header_timeout;
+mod open;
 mod slow_readers;
 mod table;
 
-use std::io;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use table::{Id, State, Table};
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+pub(crate) use self::open::{OpenConnection, RequestInFlight};
+use self::table::{Id, Table};
 use super::HttpSettings;
-use super::foreign::{FIRST, Foreign, ForeignCounts};
+use super::foreign::{Foreign, ForeignCounts};
 use super::memory::MemoryBudget;
-use crate::os::cause::cause_text;
-use crate::os::logging::Seldom;
 
 /// How long a request is left to be answered although a new connection needs room. Pollers give up after a second or
 /// two. That cannot be seen: they look like those that close their sending side behind the request.
 const ANSWER_GRACE: Duration = Duration::from_secs(1);
-
-/// How often failed TLS handshakes are logged.
-static HANDSHAKES: Seldom = Seldom::new();
 
 /// The connections of all listeners.
 pub(crate) struct Connections {
@@ -125,6 +121,7 @@ impl Connections {
     /// Waits until all listeners have stopped and all connections are closed.
     pub(crate) async fn drained(&self) {
         loop {
+            // Before the look, so that what ends between the look and the wait is noticed.
             let changed = self.changed.notified();
             // In this order: a listener enters its last connection before it stops.
             if self.listeners.load(Ordering::Acquire) == 0 && self.count() == 0 {
@@ -162,18 +159,28 @@ impl Connections {
     fn make_room(&self) -> Room {
         let mut table = self.table();
         let staying = self.count().saturating_sub(table.leaving());
+        // Those that were evicted end at their next `.await`: another one more would be one too many.
         if staying < self.max || self.evict_idle(&mut table, None) {
             return Room::Soon;
         }
+        self.evict_busy(&mut table)
+    }
+
+    /// Evicts the connection that waits longest for its answer, or for its reader.
+    fn evict_busy(&self, table: &mut Table) -> Room {
         let Some((id, waited)) = table.busy_longest() else {
             return Room::After(ANSWER_GRACE);
         };
         if waited < ANSWER_GRACE {
             return Room::After(ANSWER_GRACE - waited);
         }
+        self.evict(table, id);
+        Room::Soon
+    }
+
+    fn evict(&self, table: &mut Table, id: Id) {
         table.evict(id);
         self.dropped.fetch_add(1, Ordering::Relaxed);
-        Room::Soon
     }
 
     /// Evicts the connection that is idle longest, to free its file descriptor.
@@ -186,8 +193,7 @@ impl Connections {
         let Some(id) = table.idle_longest(of) else {
             return false;
         };
-        table.evict(id);
-        self.dropped.fetch_add(1, Ordering::Relaxed);
+        self.evict(table, id);
         if of.is_some() {
             self.dropped_for_address.fetch_add(1, Ordering::Relaxed);
         }
@@ -210,19 +216,8 @@ impl Connections {
         }
         self.count.fetch_add(1, Ordering::Relaxed);
         let overdue = Arc::new(Notify::new());
-        let open = OpenConnection {
-            connections: Arc::clone(self),
-            id: table.next_id(),
-            overdue: Arc::clone(&overdue),
-            requests: AtomicU64::new(0),
-            asked: AtomicUsize::new(0),
-            is_unread: AtomicBool::new(false),
-            is_established: AtomicBool::new(false),
-            has_begun: AtomicBool::new(false),
-            is_http2: AtomicBool::new(false),
-            first: OnceLock::new(),
-            address,
-        };
+        let all = Arc::clone(self);
+        let open = OpenConnection::new(all, table.next_id(), address, Arc::clone(&overdue));
         let task = start(Arc::new(open));
         table.enter(address, task, overdue);
     }
@@ -240,188 +235,12 @@ enum Room {
     After(Duration),
 }
 
-/// An open connection, as its task holds it. It leaves the table when this is dropped, however the task ends.
-pub(crate) struct OpenConnection {
-    connections: Arc<Connections>,
-    id: Id,
-    /// Notified when it seems to be idle for too long.
-    overdue: Arc<Notify>,
-    /// Requests so far.
-    requests: AtomicU64,
-    /// Requests that are being answered.
-    asked: AtomicUsize,
-    /// An answer is not read.
-    is_unread: AtomicBool,
-    /// Its last request was one of an established poller.
-    is_established: AtomicBool,
-    /// A part of the next request has come.
-    has_begun: AtomicBool,
-    /// Its requests are told apart by HTTP/2, so that not each byte is a part of one.
-    is_http2: AtomicBool,
-    /// How it begins; zeros stand for what has not come.
-    first: OnceLock<[u8; FIRST]>,
-    /// Where it came from.
-    address: IpAddr,
-}
-
-impl OpenConnection {
-    /// The settings of the listeners.
-    pub(super) fn settings(&self) -> &HttpSettings {
-        &self.connections.settings
-    }
-
-    /// The budget for what is held for pollers.
-    pub(super) fn memory(&self) -> &Arc<MemoryBudget> {
-        &self.connections.memory
-    }
-
-    /// Requests so far.
-    pub(super) fn requests(&self) -> u64 {
-        self.requests.load(Ordering::Relaxed)
-    }
-
-    /// Whether a request is being answered, or an answer is not read yet.
-    pub(super) fn is_busy(&self) -> bool {
-        matches!(self.state(), State::Busy | State::Unread)
-    }
-
-    /// A complete request is there: idle connections are evicted before this one, until it is answered, which is when
-    /// the result is dropped.
-    pub(crate) fn busy(self: &Arc<Self>, now: Instant) -> RequestInFlight {
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        self.has_begun.store(false, Ordering::Relaxed);
-        self.asked.fetch_add(1, Ordering::Relaxed);
-        self.enter_state(now);
-        RequestInFlight(Arc::clone(self))
-    }
-
-    /// Its requests come by HTTP/2.
-    pub(super) fn speaks_http2(&self) {
-        self.is_http2.store(true, Ordering::Relaxed);
-    }
-
-    /// A part of a request has come between two of them: the rest has as long as that of a first one.
-    pub(super) fn begins_request(&self) {
-        let is_between = self.state() == State::Kept && !self.is_http2.load(Ordering::Relaxed);
-        if is_between {
-            self.has_begun.store(true, Ordering::Relaxed);
-            self.enter_state(Instant::now());
-        }
-    }
-
-    /// Notes whether its last request was one of an established poller.
-    pub(super) fn note_established(&self, is_established: bool) {
-        self.is_established.store(is_established, Ordering::Relaxed);
-    }
-
-    /// Whether it was.
-    pub(super) fn is_established(&self) -> bool {
-        self.is_established.load(Ordering::Relaxed)
-    }
-
-    /// The answer waits for the poller to read.
-    pub(super) fn waits_for_reader(&self) {
-        self.is_unread.store(true, Ordering::Relaxed);
-        self.enter_state(Instant::now());
-    }
-
-    /// The poller has read everything.
-    pub(super) fn was_read(&self) {
-        self.is_unread.store(false, Ordering::Relaxed);
-        self.enter_state(Instant::now());
-    }
-
-    /// Notes the first bytes; all later ones are none.
-    pub(super) fn begins_with(&self, bytes: &[u8]) {
-        if bytes.is_empty() || self.first.get().is_some() {
-            return;
-        }
-        let mut first = [0; FIRST];
-        let length = bytes.len().min(FIRST);
-        first[..length].copy_from_slice(&bytes[..length]);
-        let _ = self.first.set(first);
-    }
-
-    /// What its first bytes are, if any came.
-    pub(super) fn spoke(&self) -> Option<Foreign> {
-        self.first.get().map(|first| Foreign::of(first))
-    }
-
-    /// Counts it as one that is closed because the address that it tells may not ask.
-    pub(super) fn turn_away(&self) {
-        self.connections.turn_away();
-    }
-
-    /// Counts it as one that does not speak what its port does.
-    pub(crate) fn is_foreign(&self, kind: Foreign) {
-        self.connections.foreign.add(kind, self.address);
-    }
-
-    /// Counts a TLS handshake that failed. Who sent nothing has only looked whether somebody listens.
-    pub(super) fn failed_handshake(&self, e: &io::Error) {
-        let from = self.address;
-        match self.spoke() {
-            None => {}
-            Some(Foreign::Tls) => {
-                let failed = &self.connections.failed_handshakes;
-                failed.fetch_add(1, Ordering::Relaxed);
-                if let Some(times) = HANDSHAKES.now() {
-                    log::warn!(
-                        "the TLS handshake of {from} failed: {}{times}",
-                        cause_text(e)
-                    );
-                }
-            }
-            Some(kind) => self.is_foreign(kind),
-        }
-    }
-
-    /// Only the connection's own tasks change it.
-    fn state(&self) -> State {
-        if self.is_unread.load(Ordering::Relaxed) {
-            State::Unread
-        } else if self.asked.load(Ordering::Relaxed) > 0 {
-            State::Busy
-        } else if self.requests() > 0 && !self.has_begun.load(Ordering::Relaxed) {
-            State::Kept
-        } else {
-            State::Idle
-        }
-    }
-
-    fn enter_state(&self, now: Instant) {
-        let state = self.state();
-        self.connections.table().set(self.id, state, now);
-        if matches!(state, State::Idle | State::Kept) {
-            self.connections.changed.notify_waiters();
-        }
-    }
-}
-
-/// A request that is being answered. Over HTTP/2 a connection has several, and any of them may be given up.
-#[must_use]
-pub(crate) struct RequestInFlight(Arc<OpenConnection>);
-
-impl Drop for RequestInFlight {
-    fn drop(&mut self) {
-        self.0.asked.fetch_sub(1, Ordering::Relaxed);
-        self.0.enter_state(Instant::now());
-    }
-}
-
-impl Drop for OpenConnection {
-    fn drop(&mut self) {
-        self.connections.table().remove(self.id);
-        self.connections.count.fetch_sub(1, Ordering::Relaxed);
-        self.connections.changed.notify_waiters();
-    }
-}
-
 /// A listener that accepts.
 pub(super) struct Accepting(Arc<Connections>);
 
 impl Drop for Accepting {
     fn drop(&mut self) {
+        // Whoever sees this one gone sees the connections that it entered before.
         self.0.listeners.fetch_sub(1, Ordering::Release);
         self.0.changed.notify_waiters();
     }

@@ -88,6 +88,7 @@ pub(crate) async fn ask(
     request: MessageRequest,
     max_body: usize,
 ) -> Result<H2Response, hyper::Error> {
+    // hyper runs parts of a connection as tasks; they end with this request, however it ends.
     let tasks = Tasks::default();
     let _end = AbortOnDrop(tasks.clone());
     let (mut sender, connection) = builder(tasks).handshake(TokioIo::new(stream)).await?;
@@ -144,6 +145,7 @@ impl H2Connection {
 
 fn builder(tasks: Tasks) -> http2::Builder<Tasks> {
     let mut builder = http2::Builder::new(tasks);
+    // A server sends no more than it is asked to: small windows bound what an endless answer can hold.
     builder
         .max_header_list_size(HEAD_MAX)
         .initial_stream_window_size(WINDOW)
@@ -164,6 +166,7 @@ pub(crate) async fn read(
     let mut trailers = HeaderMap::new();
     while let Some(frame) = incoming.frame().await {
         match frame?.into_data() {
+            // What is longer is no answer of gRPC's health service: the rest is not worth reading.
             Ok(data) if body.len() + data.len() > max_body => break,
             Ok(data) => body.extend_from_slice(&data),
             Err(other) => trailers = other.into_trailers().unwrap_or_default(),

@@ -96,10 +96,12 @@ impl MemoryBudget {
     }
 
     fn try_take(&self, bytes: usize, most: usize) -> Result<(), MemoryFull> {
+        // Taken first and given back: two that look before they take could both get the last place.
         let used = self.used.fetch_add(bytes, Ordering::Relaxed);
         if used.saturating_add(bytes) <= most {
             return Ok(());
         }
+        // For a moment others were refused that would have fitted; a poller that asks again gets its place.
         self.used.fetch_sub(bytes, Ordering::Relaxed);
         Err(self.refuse())
     }
@@ -150,6 +152,7 @@ impl MemoryPermit {
     pub(crate) fn grow_to(&mut self, bytes: usize) -> Result<(), MemoryFull> {
         let more = bytes.saturating_sub(self.bytes);
         if bytes <= self.always {
+            // Above the limit too: there are no more of these than connections and probes.
             self.budget.take(more);
         } else {
             self.budget.try_take(more, self.most())?;
@@ -174,6 +177,7 @@ impl MemoryPermit {
 
     /// Bytes that keep the place for as long as anybody has them.
     pub(crate) fn hold(mut self, bytes: Vec<u8>) -> Bytes {
+        // Without an owner: nothing needs no place.
         if bytes.is_empty() {
             return Bytes::new();
         }
@@ -247,6 +251,7 @@ impl BodyBuffer {
         if needed > self.bytes.capacity() {
             // Twice as much each time, so that bytes are not copied for every piece.
             let capacity = needed.max(2 * length).min(self.max);
+            // The place before the memory: where there is none, nothing was allocated.
             self.permit.grow_to(capacity)?;
             self.bytes.reserve_exact(capacity - length);
         }

@@ -17,6 +17,7 @@ pub(crate) mod proxy;
 mod read_after_write;
 pub(crate) mod reply;
 mod reply_body;
+mod requests;
 pub(crate) mod server;
 mod settings;
 mod tasks;

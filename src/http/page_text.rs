@@ -27,6 +27,7 @@ impl PageText {
         value: &impl Serialize,
         memory: &Arc<MemoryBudget>,
     ) -> Result<Self, MemoryFull> {
+        // Straight into pieces: a copy in one piece would be memory that no budget knows.
         let mut writer = PieceWriter::new(memory);
         // Texts and numbers always fit into JSON: what fails is the writer.
         serde_json::to_writer(&mut writer, value).map_err(|_| MemoryFull)?;
@@ -51,6 +52,7 @@ impl<'a> PieceWriter<'a> {
     }
 
     fn end_piece(&mut self) {
+        // Only the beginning of the first piece has its place in any case: small pages are there when memory is short.
         let next = BodyBuffer::new(self.memory.permit(0), PIECE);
         let piece = std::mem::replace(&mut self.piece, next).finish();
         self.text.pieces.push(piece);

@@ -37,23 +37,27 @@ pub(crate) enum Beginning {
 
 /// Reads the beginning.
 pub(crate) fn beginning(bytes: &[u8]) -> Beginning {
-    let may_be = |signature: &[u8]| {
-        let length = bytes.len().min(signature.len());
-        bytes[..length] == signature[..length]
-    };
-    let is_whole = bytes.starts_with(V1) || bytes.starts_with(V2);
-    match (may_be(V1) || may_be(V2), is_whole) {
-        (false, _) => return Beginning::NoHeader,
-        (true, false) => return Beginning::Wanting,
-        (true, true) => {}
+    if bytes.starts_with(V1) || bytes.starts_with(V2) {
+        return header(bytes);
     }
+    // A few bytes may become a signature yet. No request begins with either of them.
+    match V1.starts_with(bytes) || V2.starts_with(bytes) {
+        true => Beginning::Wanting,
+        false => Beginning::NoHeader,
+    }
+}
+
+/// Reads a header, whose signature is there.
+fn header(bytes: &[u8]) -> Beginning {
     let config = ParseConfig {
+        // What a balancer adds of TLS and the like is not used.
         include_tlvs: false,
         allow_v1: true,
         allow_v2: true,
     };
     match ProxyHeader::parse(bytes, config) {
         Ok((header, length)) => {
+            // There is none with LOCAL and UNKNOWN: the balancer speaks for itself, as with its own checks.
             let source = header.proxied_address().map(|address| address.source);
             Beginning::Header(source, length)
         }
@@ -79,11 +83,13 @@ where
     let mut read = BytesMut::new();
     let beginning = loop {
         let beginning = beginning(&read);
+        // It ends: with HEADER_MAX bytes a header that is not whole is a broken one.
         let is_wanting = beginning == Beginning::Wanting;
         if !is_wanting || stream.read_buf(&mut read).await? == 0 {
             break beginning;
         }
     };
+    // Behind the header the request may have begun: that is left for who reads on.
     if let Beginning::Header(_, length) = &beginning {
         read.advance(*length);
     }

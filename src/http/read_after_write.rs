@@ -41,6 +41,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ReadAfterWrite<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        // What comes meanwhile waits in the kernel's buffer; its reader is woken by the first write.
         if !self.asked {
             self.reader = Some(cx.waker().clone());
             return Poll::Pending;
@@ -65,6 +66,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAfterWrite<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
+        // After an error too, so that no reader waits for a write that will not come.
         self.let_read();
         Poll::Ready(written)
     }

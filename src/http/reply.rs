@@ -15,6 +15,12 @@ use hyper::{HeaderMap, Response, StatusCode};
 use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use serde::Serialize;
 
+use super::grpc::Code;
+use super::memory::{MemoryBudget, MemoryFull};
+use super::page_text::PageText;
+use super::phrase::reason_phrase;
+use super::reply_body::{BudgetPlace, ReplyBody};
+
 /// Who may read an answer: pages of other hosts may not.
 pub(crate) const CORP: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
 
@@ -25,12 +31,6 @@ const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 /// What does not stand as it is in a message of gRPC (gRPC over HTTP2, "Responses").
 const IN_GRPC_MESSAGE: &AsciiSet = &CONTROLS.add(b'%');
 
-use super::grpc::Code;
-use super::memory::{MemoryBudget, MemoryFull};
-use super::page_text::PageText;
-use super::phrase::reason_phrase;
-use super::reply_body::{BudgetPlace, ReplyBody};
-
 /// An answer, ready to be sent.
 pub(crate) type Reply = Response<ReplyBody>;
 
@@ -40,11 +40,8 @@ static PLAIN: LazyLock<ReplyHeaders> =
 
 /// Plain text.
 pub(crate) fn text(status: StatusCode, body: impl Into<Bytes>) -> Reply {
-    typed(
-        status,
-        ReplyBody::new(body.into(), BudgetPlace::Wanted),
-        &PLAIN,
-    )
+    let body = ReplyBody::new(body.into(), BudgetPlace::Wanted);
+    typed(status, body, &PLAIN)
 }
 
 /// Plain text that has a place in memory already, or needs none as it is part of the binary.
@@ -139,6 +136,7 @@ pub(crate) fn grpc(frame: Bytes) -> Reply {
 #[must_use]
 pub(crate) fn grpc_status(code: Code, text: &str) -> Reply {
     let mut reply = Response::new(ReplyBody::default());
+    // The HTTP status stays 200: it is that of the transport, and clients of gRPC look at this header.
     *reply.headers_mut() = status_of(code);
     reply.headers_mut().insert(CONTENT_TYPE, GRPC);
     let message = utf8_percent_encode(text, IN_GRPC_MESSAGE).to_string();
@@ -155,6 +153,7 @@ fn status_of(code: Code) -> HeaderMap {
 
 /// What is told of an answer to HEAD: all but the body.
 pub(super) fn without_body(mut reply: Reply) -> Reply {
+    // By hand, as hyper takes the length of the body that it gets, and that is empty.
     let length = reply.body().size_hint().lower();
     if length > 0 {
         reply.headers_mut().insert(CONTENT_LENGTH, length.into());
@@ -189,8 +188,10 @@ pub(crate) fn retry_soon(reply: Reply) -> Reply {
 /// Makes the reason phrase of the status line of a text. HAProxy shows it in its log and its statistics.
 #[must_use]
 pub(crate) fn phrased(mut reply: Reply, text: &str) -> Reply {
-    let phrase = reason_phrase(text).and_then(|phrase| ReasonPhrase::try_from(phrase).ok());
-    if let Some(phrase) = phrase {
+    // Without one hyper writes the usual phrase of the status.
+    if let Some(phrase) = reason_phrase(text)
+        && let Ok(phrase) = ReasonPhrase::try_from(phrase)
+    {
         reply.extensions_mut().insert(phrase);
     }
     reply
@@ -215,6 +216,7 @@ impl ReplyHeaders {
 }
 
 fn typed(status: StatusCode, body: ReplyBody, headers: &ReplyHeaders) -> Reply {
+    // A body that must not be is left out even where a check's upstream sent one with such a status.
     let (body, headers) = match has_body(status) {
         false => (ReplyBody::default(), &headers.usual),
         true if body.is_end_stream() => (body, &headers.empty),

@@ -10,7 +10,7 @@ use hyper::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::sync::oneshot;
 
-use super::memory::{MemoryBudget, MemoryFull, SMALL_ANSWER};
+use super::memory::{MemoryBudget, MemoryFull, MemoryPermit, SMALL_ANSWER};
 use super::page_text::PageText;
 
 /// Bytes to be sent.
@@ -35,6 +35,16 @@ pub(super) type Unsent = Arc<oneshot::Sender<()>>;
 struct UnsentBytes {
     bytes: Bytes,
     _unsent: Unsent,
+}
+
+impl UnsentBytes {
+    /// The same bytes, of which it is known when the last ones are dropped. hyper drops them when they are written.
+    fn of(bytes: Bytes, unsent: &Unsent) -> Bytes {
+        Bytes::from_owner(Self {
+            bytes,
+            _unsent: Arc::clone(unsent),
+        })
+    }
 }
 
 impl AsRef<[u8]> for UnsentBytes {
@@ -122,13 +132,10 @@ impl ReplyBody {
             true => self.piece()?,
             false => std::mem::take(&mut self.bytes),
         };
-        let Some(unsent) = &self.unsent else {
-            return Some(bytes);
-        };
-        Some(Bytes::from_owner(UnsentBytes {
-            bytes,
-            _unsent: Arc::clone(unsent),
-        }))
+        match &self.unsent {
+            Some(unsent) => Some(UnsentBytes::of(bytes, unsent)),
+            None => Some(bytes),
+        }
     }
 
     /// Gives it a place for as long as it waits to be sent. A small one needs none.
@@ -140,17 +147,23 @@ impl ReplyBody {
         if size <= SMALL_ANSWER || self.place == BudgetPlace::Had {
             return Ok(self);
         }
+        let permit = self.permit(memory, size)?;
+        Ok(Self {
+            // The place goes with the bytes: it is free when the poller has read them, or has hung up.
+            bytes: permit.hold(self.bytes.into()),
+            place: BudgetPlace::Had,
+            ..self
+        })
+    }
+
+    fn permit(&self, memory: &Arc<MemoryBudget>, size: usize) -> Result<MemoryPermit, MemoryFull> {
         let permit = memory.permit(0);
         let mut permit = permit.for_established(self.is_for_established);
         match self.place {
             BudgetPlace::Due => permit.cover(size),
             BudgetPlace::Wanted | BudgetPlace::Had => permit.grow_to(size)?,
         }
-        Ok(Self {
-            bytes: permit.hold(self.bytes.into()),
-            place: BudgetPlace::Had,
-            ..self
-        })
+        Ok(permit)
     }
 }
 
@@ -162,6 +175,7 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        // Never pending: all of it is in memory.
         let frame = match self.next_bytes() {
             Some(bytes) => Some(Frame::data(bytes)),
             None => self.trailers.take().map(|t| Frame::trailers(*t)),
@@ -174,6 +188,7 @@ impl Body for ReplyBody {
     }
 
     fn size_hint(&self) -> SizeHint {
+        // Exact, so that hyper sends a Content-Length and no chunks.
         let size = self.bytes.len() + self.rest_of_page();
         SizeHint::with_exact(size as u64)
     }

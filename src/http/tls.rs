@@ -12,9 +12,9 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::{CryptoProvider, ring};
 use tokio_rustls::rustls::pki_types::pem::{self, PemObject as _};
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::server::WebPkiClientVerifier;
 use tokio_rustls::rustls::server::danger::ClientCertVerifier;
-use tokio_rustls::rustls::{RootCertStore, ServerConfig};
+use tokio_rustls::rustls::server::{WantsServerCert, WebPkiClientVerifier};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 use tokio_rustls::server::TlsStream;
 use webpki::EndEntityCert;
 
@@ -34,6 +34,8 @@ pub(crate) struct TlsFiles<'a> {
     /// The authorities of clients' certificates.
     pub(crate) client_authorities: Option<&'a Path>,
 }
+
+type ConfigBuilder = rustls::ConfigBuilder<ServerConfig, WantsServerCert>;
 
 /// What listeners with TLS need. A connection keeps that with which it began.
 pub(crate) struct TlsServer(TlsAcceptor);
@@ -56,40 +58,51 @@ impl TlsServer {
     /// # Errors
     /// Which of them cannot be used, and why.
     pub(crate) fn load(files: &TlsFiles<'_>, http2: bool) -> Result<Self, TlsServerError> {
-        let fault = |setting, file: &Path| {
-            let file = file.to_owned();
-            move |fault| TlsServerError {
-                setting,
-                file,
-                fault,
-            }
+        let of_certificate = fault("tls_cert_file", files.certificate);
+        let of_key = fault("tls_key_file", files.key);
+        let chain = certificates(files.certificate).map_err(of_certificate)?;
+        let key = key(files.key).map_err(&of_key)?;
+        let mut config = match builder(files)?.with_single_cert(chain, key) {
+            Ok(config) => config,
+            // Mostly it is the key of another certificate.
+            Err(e) => return Err(of_key(TlsFault::Library(e))),
         };
-        let certificates =
-            certificates(files.certificate).map_err(fault("tls_cert_file", files.certificate))?;
-        let key = key(files.key).map_err(fault("tls_key_file", files.key))?;
-        let provider = Arc::new(ring::default_provider());
-        let versions = ServerConfig::builder_with_provider(Arc::clone(&provider))
-            .with_safe_default_protocol_versions()
-            .map_err(TlsFault::Library)
-            .map_err(fault("tls_cert_file", files.certificate))?;
-        let builder = match files.client_authorities {
-            None => versions.with_no_client_auth(),
-            Some(file) => {
-                let verifier = verifier(file, provider);
-                versions
-                    .with_client_cert_verifier(verifier.map_err(fault("tls_client_ca_file", file))?)
-            }
-        };
-        let mut config = builder
-            .with_single_cert(certificates, key)
-            .map_err(TlsFault::Library)
-            .map_err(fault("tls_key_file", files.key))?;
-        config.alpn_protocols = match http2 {
-            true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
-            false => vec![b"http/1.1".to_vec()],
-        };
+        config.alpn_protocols = protocols(http2);
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
+}
+
+/// Makes errors about the file of a setting.
+fn fault(setting: &'static str, file: &Path) -> impl Fn(TlsFault) -> TlsServerError {
+    let file = file.to_owned();
+    move |fault| TlsServerError {
+        setting,
+        file: file.clone(),
+        fault,
+    }
+}
+
+/// The protocols that are offered within TLS (RFC 7301), the preferred one first.
+fn protocols(http2: bool) -> Vec<Vec<u8>> {
+    match http2 {
+        true => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        false => vec![b"http/1.1".to_vec()],
+    }
+}
+
+/// A configuration of rustls that waits for certificate and key.
+fn builder(files: &TlsFiles<'_>) -> Result<ConfigBuilder, TlsServerError> {
+    // Named, as rustls' own choice panics where it cannot tell which one is meant.
+    let provider = Arc::new(ring::default_provider());
+    let versions = ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions()
+        .map_err(TlsFault::Library)
+        .map_err(fault("tls_cert_file", files.certificate))?;
+    let Some(file) = files.client_authorities else {
+        return Ok(versions.with_no_client_auth());
+    };
+    let verifier = verifier(file, provider).map_err(fault("tls_client_ca_file", file))?;
+    Ok(versions.with_client_cert_verifier(verifier))
 }
 
 /// Shakes hands with a poller. What went wrong is counted and logged; there is nobody else to tell.
@@ -115,6 +128,7 @@ where
 
 fn client_certificate<S>(stream: &TlsStream<S>) -> Option<ClientCertificate> {
     let (_, session) = stream.get_ref();
+    // The first one is the client's own; those behind it are of its authorities.
     let certificate = session.peer_certificates()?.first()?;
     let certificate = EndEntityCert::try_from(certificate).ok()?;
     let names = certificate.valid_dns_names();
@@ -154,8 +168,10 @@ fn verifier(
         roots.add(certificate).map_err(TlsFault::Library)?;
     }
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+        // Balancers that have no certificate go on checking; only changes of the spool ask for one.
         .allow_unauthenticated()
         .build();
+    // It fails without an authority, of which there is one at least by now, and for lists of revoked ones, which are not used.
     verifier.map_err(|_| TlsFault::Pem(pem::Error::NoItemsFound))
 }
 
@@ -172,7 +188,7 @@ pub struct TlsServerError {
 pub(crate) enum TlsFault {
     Read(FileError),
     Pem(pem::Error),
-    Library(tokio_rustls::rustls::Error),
+    Library(rustls::Error),
 }
 
 impl fmt::Display for TlsFault {

@@ -33,18 +33,19 @@ pub(crate) fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Name)> {
     // Left behind by a process that had our id and was killed.
     let _ = fs::remove_file(&own);
     let listener = UnixListener::bind(&own)?;
-    let name = match named(&own, path, mode) {
-        Ok(name) => name,
-        Err(e) => {
-            let _ = fs::remove_file(&own);
-            return Err(e);
-        }
-    };
+    let name = named(&own, path, mode);
+    if name.is_err() {
+        // Nobody else knows this name, so nobody else would ever remove it.
+        let _ = fs::remove_file(&own);
+    }
+    let name = name?;
+    // As tokio needs it.
     listener.set_nonblocking(true)?;
     Ok((listener, name))
 }
 
 fn expect_socket_or_nothing(path: &Path) -> io::Result<()> {
+    // A link is something else too: to replace it would change what an operator has set up.
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
@@ -58,6 +59,7 @@ fn expect_socket_or_nothing(path: &Path) -> io::Result<()> {
 /// Gives our socket its permissions, and then the name: nobody can connect before they are set.
 fn named(own: &Path, path: &Path, mode: u32) -> io::Result<Name> {
     let identity = set_mode(own, mode)?;
+    // In one step: a balancer finds either the old socket or the new one, and never none.
     fs::rename(own, path)?;
     Ok(Name {
         path: path.to_owned(),
@@ -77,10 +79,10 @@ fn identity(found: &fs::Metadata) -> FileIdentity {
 fn set_mode(own: &Path, mode: u32) -> io::Result<FileIdentity> {
     let socket = open_itself(own)?;
     let found = socket.metadata()?;
-    if !found.file_type().is_socket() || found.uid() != geteuid().as_raw() {
-        return Err(io::Error::other(
-            "somebody put something else into its place",
-        ));
+    let is_own = found.file_type().is_socket() && found.uid() == geteuid().as_raw();
+    if !is_own {
+        let what = "somebody put something else into its place";
+        return Err(io::Error::other(what));
     }
     // fchmod takes no descriptor that was opened by O_PATH.
     let itself = format!("/proc/self/fd/{}", socket.as_raw_fd());

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use hyper::rt::Executor as _;
 use tokio::sync::{Notify, oneshot};
+use tokio::time::timeout;
 
 use super::reply::Reply;
 use super::tasks::Tasks;
@@ -35,13 +36,17 @@ impl UnreadTimeout {
     /// Watches an answer from now on.
     pub(super) fn watch(&self, reply: Reply) -> Reply {
         let (unsent, sent) = oneshot::channel::<()>();
-        let (limit, overdue) = (self.limit, Arc::clone(&self.overdue));
-        self.tasks.execute(async move {
-            // The sender is dropped with the last byte, so that an error of the channel means sent.
-            if tokio::time::timeout(limit, sent).await.is_err() {
-                overdue.notify_one();
-            }
-        });
+        // One of the connection's tasks, so that it ends with it.
+        let overdue = Arc::clone(&self.overdue);
+        self.tasks
+            .execute(notify_if_unsent(sent, self.limit, overdue));
         reply.map(|body| body.waited_for(Arc::new(unsent)))
+    }
+}
+
+async fn notify_if_unsent(sent: oneshot::Receiver<()>, limit: Duration, overdue: Arc<Notify>) {
+    // The sender is dropped with the last byte, so that an error of the channel means sent.
+    if timeout(limit, sent).await.is_err() {
+        overdue.notify_one();
     }
 }

@@ -21,21 +21,22 @@ impl Connections {
 
     /// Starts the tasks that enforce the timeout and make room in memory, if they do not run yet.
     pub(in crate::http) fn enforce_limits(self: &Arc<Self>) {
+        // Every listener asks for them; one pair is enough, and serves all.
         if !self.enforced.swap(true, Ordering::Relaxed) {
+            let memory = Arc::clone(&self.memory);
             tokio::spawn(enforce(Arc::downgrade(self), self.idle_limits()));
-            tokio::spawn(close_slowest(
-                Arc::downgrade(self),
-                Arc::clone(&self.memory),
-            ));
+            tokio::spawn(close_slowest(Arc::downgrade(self), memory));
         }
     }
 }
 
 async fn enforce(connections: Weak<Connections>, limits: IdleLimits) {
-    let every = (limits.idle.min(limits.kept) / 10)
-        .clamp(Duration::from_millis(10), Duration::from_secs(1));
+    // A connection stays for a tenth more than its limit at worst, and the table is not locked all the time.
+    let every = limits.idle.min(limits.kept) / 10;
+    let every = every.clamp(Duration::from_millis(10), Duration::from_secs(1));
     loop {
         tokio::time::sleep(every).await;
+        // Weak, as this task would else keep alive what it waits for to end.
         let Some(connections) = connections.upgrade() else {
             return;
         };

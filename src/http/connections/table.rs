@@ -2,6 +2,8 @@
 //!
 //! Rule: no operation takes longer when there are more connections. They lie in a slab and are linked into lists.
 
+mod list;
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -10,6 +12,8 @@ use std::time::{Duration, Instant};
 use slab::Slab;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
+
+use self::list::{Links, List, address_links, links};
 
 /// The index of a connection in the slab. It is used again when the connection has ended.
 pub(super) type Id = usize;
@@ -48,6 +52,25 @@ struct Row {
     address_links: Links,
 }
 
+impl Row {
+    fn new(address: usize, task: AbortHandle, overdue: Arc<Notify>) -> Self {
+        Self {
+            address,
+            task,
+            overdue,
+            state: State::Idle,
+            since: Instant::now(),
+            links: Links::default(),
+            address_links: Links::default(),
+        }
+    }
+
+    /// Whether it stands in the list of its address too.
+    fn is_idle(&self) -> bool {
+        matches!(self.state, State::Idle | State::Kept)
+    }
+}
+
 /// What a connection does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum State {
@@ -81,6 +104,16 @@ struct Address {
     idle: List,
 }
 
+impl Address {
+    fn new(address: IpAddr) -> Self {
+        Self {
+            address,
+            count: 0,
+            idle: List::default(),
+        }
+    }
+}
+
 impl Table {
     /// How many were evicted and have not ended yet.
     pub(super) fn leaving(&self) -> usize {
@@ -104,22 +137,17 @@ impl Table {
     pub(super) fn enter(&mut self, address: IpAddr, task: AbortHandle, overdue: Arc<Notify>) {
         let address = self.address(address);
         self.addresses[address].count += 1;
-        let id = self.rows.insert(Row {
-            address,
-            task,
-            overdue,
-            state: State::Idle,
-            since: Instant::now(),
-            links: Links::default(),
-            address_links: Links::default(),
-        });
+        let id = self.rows.insert(Row::new(address, task, overdue));
         self.link(id);
     }
 
     /// Makes a connection the newest of those in a state, unless it was evicted. An unread answer stays as old as it is.
     pub(super) fn set(&mut self, id: Id, state: State, now: Instant) {
         match (self.rows[id].state, state) {
-            (State::Leaving, _) | (State::Unread, State::Unread) => return,
+            // A task that was aborted may run until its next `.await`, and tell of one more request.
+            (State::Leaving, _) => return,
+            // Further requests of the connection make an answer that is not read no younger.
+            (State::Unread, State::Unread) => return,
             _ => {}
         }
         self.unlink(id);
@@ -143,6 +171,7 @@ impl Table {
             return false;
         };
         let idle = &self.addresses[*index].idle;
+        // Of an empty list and of a list of one both ends are the same.
         idle.first != idle.last
     }
 
@@ -189,6 +218,7 @@ impl Table {
             && self.is_overdue(id, limits)
         {
             let row = &self.rows[id];
+            // Not evicted here: its request may have arrived and not been read, so its own task looks first.
             row.overdue.notify_one();
             next = row.links.after;
         }
@@ -196,10 +226,12 @@ impl Table {
 
     /// Ends a connection's task.
     pub(super) fn evict(&mut self, id: Id) {
+        // Before the state changes, which says in which lists it is.
         self.unlink(id);
         let row = &mut self.rows[id];
         row.state = State::Leaving;
         row.task.abort();
+        // Its row stays until the task has ended: only then are its descriptor and its memory free.
         let address = row.address;
         self.leaving += 1;
         self.subtract_from(address);
@@ -210,6 +242,7 @@ impl Table {
         self.unlink(id);
         let row = self.rows.remove(id);
         match row.state {
+            // Its address was told when it was evicted.
             State::Leaving => self.leaving -= 1,
             State::Idle | State::Kept | State::Busy | State::Unread => {
                 self.subtract_from(row.address);
@@ -217,21 +250,17 @@ impl Table {
         }
     }
 
+    /// The index of an address, which is entered if it is new.
     fn address(&mut self, address: IpAddr) -> usize {
-        let addresses = &mut self.addresses;
-        let new = || {
-            addresses.insert(Address {
-                address,
-                count: 0,
-                idle: List::default(),
-            })
-        };
-        *self.by_address.entry(address).or_insert_with(new)
+        let entry = self.by_address.entry(address);
+        let new = || self.addresses.insert(Address::new(address));
+        *entry.or_insert_with(new)
     }
 
     fn subtract_from(&mut self, index: usize) {
         let address = &mut self.addresses[index];
         address.count -= 1;
+        // Forgotten, or the table would grow with every address that ever came.
         if address.count == 0 {
             let address = self.addresses.remove(index).address;
             self.by_address.remove(&address);
@@ -240,7 +269,7 @@ impl Table {
 
     fn link(&mut self, id: Id) {
         let row = &self.rows[id];
-        if matches!(row.state, State::Idle | State::Kept) {
+        if row.is_idle() {
             let of_address = &mut self.addresses[row.address].idle;
             of_address.push(&mut self.rows, address_links, id);
         }
@@ -251,7 +280,7 @@ impl Table {
 
     fn unlink(&mut self, id: Id) {
         let row = &self.rows[id];
-        if matches!(row.state, State::Idle | State::Kept) {
+        if row.is_idle() {
             let of_address = &mut self.addresses[row.address].idle;
             of_address.remove(&mut self.rows, address_links, id);
         }
@@ -273,73 +302,6 @@ impl Table {
     }
 }
 
-/// A list of connections, the oldest first. Its links are in the connections' rows; `links` says which ones.
-#[derive(Default)]
-struct List {
-    first: Option<Id>,
-    last: Option<Id>,
-}
-
-#[derive(Default, Clone, Copy)]
-struct Links {
-    before: Option<Id>,
-    after: Option<Id>,
-}
-
-/// Picks the links of one kind of list.
-type LinksOf = fn(&mut Row) -> &mut Links;
-
-fn links(row: &mut Row) -> &mut Links {
-    &mut row.links
-}
-
-fn address_links(row: &mut Row) -> &mut Links {
-    &mut row.address_links
-}
-
-impl List {
-    fn push(&mut self, rows: &mut Slab<Row>, links: LinksOf, id: Id) {
-        let last = self.last.replace(id);
-        *links(&mut rows[id]) = Links {
-            before: last,
-            after: None,
-        };
-        *self.after(last, rows, links) = Some(id);
-    }
-
-    fn remove(&mut self, rows: &mut Slab<Row>, links: LinksOf, id: Id) {
-        let Links { before, after } = *links(&mut rows[id]);
-        *self.after(before, rows, links) = after;
-        *self.before(after, rows, links) = before;
-    }
-
-    /// What says which one comes after one; after none comes the first.
-    fn after<'a>(
-        &'a mut self,
-        id: Option<Id>,
-        rows: &'a mut Slab<Row>,
-        links: LinksOf,
-    ) -> &'a mut Option<Id> {
-        match id {
-            Some(id) => &mut links(&mut rows[id]).after,
-            None => &mut self.first,
-        }
-    }
-
-    /// What says which one comes before one; before none comes the last.
-    fn before<'a>(
-        &'a mut self,
-        id: Option<Id>,
-        rows: &'a mut Slab<Row>,
-        links: LinksOf,
-    ) -> &'a mut Option<Id> {
-        match id {
-            Some(id) => &mut links(&mut rows[id]).before,
-            None => &mut self.last,
-        }
-    }
-}
-
 #[cfg(test)]
 impl Table {
     /// The connections that are not leaving.
@@ -353,9 +315,12 @@ impl Table {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        let lists = [&self.idle, &self.kept, &self.busy, &self.unread];
-        let no_list = lists.iter().all(|l| (l.first, l.last) == (None, None));
         let no_address = self.addresses.is_empty() && self.by_address.is_empty();
-        self.rows.is_empty() && no_list && no_address && self.leaving == 0
+        self.rows.is_empty() && self.has_empty_lists() && no_address && self.leaving == 0
+    }
+
+    fn has_empty_lists(&self) -> bool {
+        let lists = [&self.idle, &self.kept, &self.busy, &self.unread];
+        lists.iter().all(|l| (l.first, l.last) == (None, None))
     }
 }
