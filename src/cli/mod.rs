@@ -15,6 +15,7 @@ pub mod fuzzing;
 mod install;
 mod output;
 mod probe;
+mod reload;
 mod roll;
 mod serve;
 mod switch;
@@ -51,6 +52,7 @@ pub const APPLETS: &[Applet] = &[
     roll::APPLET,
     probe::APPLET,
     config::APPLET,
+    reload::APPLET,
     install::APPLET,
     health_checker::APPLET,
     heartbeat::APPLET,

@@ -68,10 +68,9 @@ impl GroupTasks {
     }
 
     /// Brings everything in step with the configuration in force.
-    pub fn reload(&mut self) {
-        for fault in self.listen() {
-            log::error!("SIGHUP: {fault}");
-        }
+    #[must_use]
+    pub fn reload(&mut self) -> Vec<GroupListenError> {
+        let faults = self.listen();
         if self.tell_listeners() {
             // What was found at a port that is hacheck's own now, or is so no more, says nothing.
             self.state.checker.cache().clear();
@@ -82,6 +81,7 @@ impl GroupTasks {
         self.means
             .states
             .keep(|name| config.groups.contains_key(name));
+        faults
     }
 
     /// Accepts no more connections.

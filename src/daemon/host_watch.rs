@@ -1,4 +1,4 @@
-//! What changes on this host without a poll that tells of it: downtimes, the spool, groups. Looked at each second by a
+//! What changes on this host without a poll that tells of it: downtimes, the spool, groups, who else listens. Looked at each second by a
 //! thread of its own, which may hang without harm.
 
 use std::collections::HashMap;
@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::event_log;
+use super::port_watch::PortWatch;
 use super::state::DaemonState;
 use crate::group::GroupState;
 use crate::ledger::history::{EventKind, HostEvent};
@@ -16,10 +17,10 @@ use crate::spool::unix_now;
 const EVERY: Duration = Duration::from_secs(1);
 
 /// Starts the thread.
-pub(super) fn start(state: &Arc<DaemonState>) {
+pub(super) fn start(state: &Arc<DaemonState>, ports: PortWatch) {
     let state = Arc::clone(state);
     let thread = std::thread::Builder::new().name("host-watch".into());
-    if let Err(e) = thread.spawn(move || watch(&state)) {
+    if let Err(e) = thread.spawn(move || watch(&state, ports)) {
         let cause = cause_text(e);
         log::warn!(
             "cannot start the thread that watches the spool: {cause}; /overview shows no changes of it"
@@ -27,11 +28,12 @@ pub(super) fn start(state: &Arc<DaemonState>) {
     }
 }
 
-fn watch(state: &DaemonState) {
+fn watch(state: &DaemonState, mut ports: PortWatch) {
     let mut groups = HashMap::new();
     loop {
         state.look_at_spool();
         look_at_groups(state, &mut groups);
+        ports.look();
         std::thread::sleep(EVERY);
     }
 }

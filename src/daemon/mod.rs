@@ -19,7 +19,9 @@ pub mod once;
 mod own_name;
 mod pages;
 mod poll;
+mod port_watch;
 mod reload;
+pub(crate) mod reload_report;
 mod room;
 mod shared_pages;
 mod signals;
@@ -43,13 +45,17 @@ use tokio::sync::watch;
 
 use crate::config::{self, Config, Loaded};
 use crate::http::{accept, unix};
+use crate::names::text::first_line;
 use crate::os::systemd::{self, PassedSocket};
-use crate::os::{file_limit, logging, orphans, sys};
+use crate::os::{file_limit, logging, orphans, sys, times};
 use crate::spool::{self, Gate, Spool};
 use agent::Agents;
 use error::SetupError;
 pub use error::StartError;
 use groups::GroupTasks;
+use port_watch::PortWatch;
+use reload::Reloaded;
+use reload_report::ReportFile;
 pub(crate) use room::{check_context, connections, memory};
 use signals::{Event, Signals};
 use sockets::Sockets;
@@ -60,6 +66,9 @@ use watchdog::Watchdog;
 
 /// What `systemctl status` shows of a daemon that is well.
 const SERVING: &str = "answering checks";
+
+/// Most characters of a fault that it shows.
+const STATUS_MAX: usize = 200;
 
 /// How the daemon is started: the command line, parsed.
 #[derive(Debug, Clone)]
@@ -108,7 +117,6 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         log::info!("{note}");
     }
     let state = Arc::new(state(options, config)?);
-    host_watch::start(&state);
     memory_watch::start(&state);
     let main = runtime()?;
     let ended = main.block_on(serve(options, passed, &state));
@@ -172,6 +180,7 @@ async fn serve(
         tokio::spawn(orphans::reap());
     }
     let sockets = sockets::open(passed, options, &state.live().config)?;
+    host_watch::start(state, PortWatch::new(&sockets.listening()));
     if let Some(path) = sockets.http.unix_path() {
         state.live().own.listeners.set_unix(path);
     }
@@ -197,18 +206,34 @@ async fn reload_until_stopped(
     signals: &mut Signals,
     groups: &mut GroupTasks,
 ) {
+    let mut report = ReportFile::open();
     while signals.next().await == Event::Reload {
         systemd::reloading();
+        report.begins();
         // Reading may hang with a disk, and the daemon must end all the same.
-        tokio::select! {
-            changed = reload::reload(options, state) => {
-                if changed {
-                    groups.reload();
-                }
-            }
+        let mut reloaded = tokio::select! {
+            reloaded = reload::reload(options, state) => reloaded,
             () = signals.stop() => return,
+        };
+        if reloaded.is_new {
+            for fault in groups.reload() {
+                reloaded.add_fault(fault.to_string());
+            }
         }
-        systemd::ready(SERVING);
+        systemd::ready(&status(&reloaded));
+        report.ends(reloaded);
+    }
+}
+
+/// What `systemctl status` shows after a reload.
+fn status(reloaded: &Reloaded) -> String {
+    match reloaded.faults.first() {
+        None => SERVING.to_owned(),
+        Some(fault) => {
+            let fault = first_line(fault, STATUS_MAX);
+            let at = times::brief(spool::unix_now());
+            format!("{SERVING}; the reload at {at} failed: {fault}")
+        }
     }
 }
 

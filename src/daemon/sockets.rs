@@ -44,9 +44,14 @@ pub struct Listeners {
 impl Sockets {
     /// The addresses of all that have one.
     pub fn addresses(&self) -> Vec<SocketAddr> {
-        let http = self.http.ports.iter().chain(&self.http.tls);
-        let sockets = http.chain(&self.agent);
+        let sockets = self.listening().into_iter();
         sockets.filter_map(|s| s.local_addr().ok()).collect()
+    }
+
+    /// All that have an address.
+    pub fn listening(&self) -> Vec<&TcpListener> {
+        let http = self.http.ports.iter().chain(&self.http.tls);
+        http.chain(&self.agent).collect()
     }
 
     /// One port for two things would be two sockets, of which the kernel gives a connection to either.

@@ -61,18 +61,16 @@ impl Tokens {
 
     /// Reads the files again. A token whose file is gone or spoilt is revoked; with none left, every change is refused.
     #[must_use]
-    pub fn reload(files: &[PathBuf]) -> Self {
-        let mut known = Vec::new();
+    pub fn reload(files: &[PathBuf]) -> (Self, Vec<TokenError>) {
+        let (mut known, mut revoked) = (Vec::new(), Vec::new());
         for file in files {
             match token(file) {
                 Ok(token) => known.push(token),
-                Err(e) => log::error!("SIGHUP: {e}; no change with its token is taken any more"),
+                Err(e) => revoked.push(e),
             }
         }
-        Self {
-            demanded: !files.is_empty(),
-            known,
-        }
+        let demanded = !files.is_empty();
+        (Self { demanded, known }, revoked)
     }
 
     /// Looks for a token among a request's headers.
@@ -232,13 +230,17 @@ mod tests {
 
     #[test]
     fn a_token_whose_file_is_gone_is_revoked_and_with_none_left_all_is_refused() {
-        let gone = Tokens::reload(&[PathBuf::from("/nonexistent/token")]);
+        let (gone, revoked) = Tokens::reload(&[PathBuf::from("/nonexistent/token")]);
         let headers = [(AUTHORIZATION, "Bearer 0123456789abcdef".parse().unwrap())]
             .into_iter()
             .collect();
+        assert_eq!(revoked.len(), 1);
         assert_eq!(gone.bearer(&headers), Bearer::Wrong);
         assert_eq!(gone.bearer(&HeaderMap::new()), Bearer::Missing);
-        assert_eq!(Tokens::reload(&[]).bearer(&HeaderMap::new()), Bearer::Free);
+        assert_eq!(
+            Tokens::reload(&[]).0.bearer(&HeaderMap::new()),
+            Bearer::Free
+        );
     }
 
     #[test]

@@ -9,6 +9,7 @@ pub mod figures;
 pub mod file_limit;
 pub mod files;
 pub mod host_names;
+pub(crate) mod listening;
 pub mod logging;
 pub mod orphans;
 pub mod process;

@@ -82,7 +82,7 @@ fn min_pollers(text: &str) -> Result<usize, Failure> {
     Ok(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
-fn positive(option: &str, text: &str) -> Result<Duration, Failure> {
+pub(crate) fn positive(option: &str, text: &str) -> Result<Duration, Failure> {
     let given = duration(option, text)?;
     match given.is_zero() {
         true => Err(not_valid(option, text)),

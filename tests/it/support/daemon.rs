@@ -54,6 +54,12 @@ impl Setup {
         self
     }
 
+    /// Its port; any free one unless this is given.
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
     /// Further options for `setpriv`.
     pub fn privileges(mut self, options: &[&'static str]) -> Self {
         self.privileges.extend(options);
