@@ -4,11 +4,10 @@
 use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use hacheck::net::Host;
-use hacheck::probe::{self, Asker, Context, Headers, PROTOCOLS, Capacity, Secret, ProbeSettings, Service, Target, Trace};
-use hacheck::net::LocalAddresses;
+use hacheck::config;
+use hacheck::net::{Host, LocalAddresses};
+use hacheck::probe::{self, Asker, Capacity, Context, Headers, PROTOCOLS, Target, Trace};
 use libfuzzer_sys::fuzz_target;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
@@ -35,21 +34,14 @@ fn bench() -> Bench {
     let _entered = runtime.enter();
     let listener = UnixListener::bind(&path).unwrap();
     drop(_entered);
-    let secret = || Some(Secret::new("s3cret".into()));
-    let web = Service {
-        socket: Some(path),
-        ..Service::default()
-    };
-    let settings = ProbeSettings {
-        services: [("web".to_owned(), web)].into(),
-        healthcheck_timeout: Duration::from_millis(300),
-        redis_password: secret(),
-        mysql_username: Some("user".into()),
-        mysql_password: secret(),
-        postgres_username: Some("user".into()),
-        postgres_password: secret(),
-        ..ProbeSettings::default()
-    };
+    let path = path.display();
+    let text = format!(
+        "healthcheck_timeout: 0.3\nredis_password: s3cret\nmysql_username: user\nmysql_password: s3cret\n\
+         postgres_username: user\npostgres_password: s3cret\nservices: {{web: {{socket: {path}, \
+         login: {{username: user, password: s3cret}}, script: [{{send: \"PASS s3cret\\n\", expect: ^230}}]}}}}\n"
+    );
+    let loaded = config::parse(text.as_bytes(), "fuzz.yml").unwrap();
+    let settings = loaded.config.probe;
     let room = Capacity {
         probes: 64,
         waiting: 64,

@@ -6,6 +6,7 @@
 //! Rule: a probe never times out by itself; [`run()`] sets the one deadline.
 
 mod allowed;
+mod amqp;
 mod asker;
 mod compat;
 mod connection;
@@ -13,6 +14,8 @@ mod context;
 mod cookies;
 mod effective;
 mod exec;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 mod grpc;
 mod haproxy;
 mod header;
@@ -83,6 +86,7 @@ pub const PROTOCOLS: &[Protocol] = &[
     smtp::SMTP,
     smtp::SMTPS,
     memcached::MEMCACHED,
+    amqp::AMQP,
     script::SCRIPT,
     zookeeper::ZOOKEEPER,
     grpc::GRPC,

@@ -93,7 +93,7 @@ async fn take<'a>(
 
 /// Masks what a line says beside its first word, since some servers quote what they do not understand, whole or in
 /// part. A word that stands alone may be the answer to a question for a password.
-fn hide_arguments<'a>(lines: &mut Lines<'a>, text: &'a str) {
+pub(super) fn hide_arguments<'a>(lines: &mut Lines<'a>, text: &'a str) {
     for line in text.lines() {
         let mut words = line.split_whitespace();
         let first = words.next().unwrap_or_default();

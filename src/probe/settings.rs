@@ -49,9 +49,9 @@ settings! {
         /// nothing of other local services.
         allowed_ports: Vec<Ports> = vec![Ports::ALL], port_ranges();
         /// Where checks may log in, and so where passwords go: `local` is this host's own addresses, at the protocol's
-        /// own port (MySQL 3306, PostgreSQL 5432, Redis 6379, Sentinel 26379); `local:3307` at another one; `10.0.0.0/8`
-        /// a network, at any port; `10.0.0.0/8:6379` and `"[fd00::/8]:6379"` at one. A check that would log in elsewhere
-        /// is refused before anything is sent. The hosts of groups and unix sockets need no entry. `Authorization`,
+        /// own port (MySQL 3306, PostgreSQL 5432, Redis 6379, Sentinel 26379, AMQP 5672 and over TLS 5671); `local:3307` at
+        /// another one; `10.0.0.0/8` a network, at any port; `10.0.0.0/8:6379` and `"[fd00::/8]:6379"` at one. A check that
+        /// would log in elsewhere is refused before anything is sent. The hosts of groups and unix sockets need no entry. `Authorization`,
         /// `Proxy-Authorization` and `Cookie` in `request_headers` are logins too, for which `local` is any port.
         login_to: Vec<LoginTo> = vec![LoginTo::LOCAL], logins();
         /// Whether the certificates of HTTPS upstreams are verified.

@@ -78,7 +78,7 @@ fn days_left(stream: &TlsStream<Connection>) -> Option<i64> {
 }
 
 /// `notAfter` of an X.509 certificate in DER, in seconds since 1970 (RFC 5280, section 4.1).
-fn not_after(certificate: &[u8]) -> Option<i64> {
+pub(super) fn not_after(certificate: &[u8]) -> Option<i64> {
     let (_, certificate, _) = element(certificate)?;
     let (_, mut fields, _) = element(certificate)?;
     // A version may come first; then serial number, signature and issuer.

@@ -8,6 +8,7 @@
 
 mod access;
 mod agent;
+mod amqp;
 mod answers;
 mod architecture;
 mod attack;

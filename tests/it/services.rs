@@ -7,27 +7,16 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Arc, mpsc};
 
-use hacheck::config;
-use hacheck::probe::ProbeSettings;
 use tokio_rustls::rustls::crypto::ring::default_provider;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 use crate::support::TempDir;
-use crate::support::checks::{Checked, check, check_with, peer, scripted};
+use crate::support::checks::{check, check_by as ask, peer, scripted};
 use crate::support::daemon::Daemon;
 use crate::support::run;
 use crate::support::server::{Server, certificate, free_port, require};
-
-/// The settings of probes in a configuration.
-fn settings(text: &str) -> ProbeSettings {
-    config::parse(text.as_bytes(), "f").unwrap().config.probe
-}
-
-fn ask(text: &str, path: &str) -> Checked {
-    check_with(settings(text), path)
-}
 
 fn redis(folder: TempDir, lines: &str) -> Server {
     require("/usr/bin/redis-server", "redis-server");

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use hacheck::config::Config;
+use hacheck::config::{self, Config};
 use hacheck::daemon::once;
 use hacheck::probe::ProbeSettings;
 use hacheck::spool::Spool;
@@ -48,13 +48,15 @@ pub fn check(path: &str) -> Checked {
     check_with(ProbeSettings::default(), path)
 }
 
+/// Checks a path with the settings of a configuration.
+pub fn check_by(configuration: &str, path: &str) -> Checked {
+    let loaded = config::parse(configuration.as_bytes(), "f").unwrap();
+    check_with(loaded.config.probe, path)
+}
+
 /// Checks a path, such as `/redis/web/6379`. That no password shows anywhere is checked along.
 pub fn check_with(settings: ProbeSettings, path: &str) -> Checked {
-    let secret = settings
-        .redis_password
-        .as_ref()
-        .map(|s| s.reveal().to_owned())
-        .filter(|s| s.len() > 3);
+    let secrets: Vec<String> = settings.secrets().into_iter().map(str::to_owned).collect();
     let spool = Spool::at("/nonexistent/hacheck-spool");
     let config = Config {
         probe: settings,
@@ -73,7 +75,7 @@ pub fn check_with(settings: ProbeSettings, path: &str) -> Checked {
         body,
         steps: steps.join("\n"),
     };
-    if let Some(secret) = secret {
+    for secret in secrets.into_iter().filter(|secret| secret.len() > 3) {
         let shows = checked.body.contains(&secret) || checked.steps.contains(&secret);
         assert!(!shows, "the password shows: {checked:?}");
     }
