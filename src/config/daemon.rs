@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::http::tls::TlsFiles;
 use crate::net::Network;
 use crate::os::file_limit::FileLimit;
 use crate::settings::{
@@ -77,6 +78,18 @@ settings! {
         fleet_file: Option<PathBuf> = None, path("path of a file", "/etc/hacheck/fleet.yml").or_unset(), restart;
         /// The soft limit of open files; `max` is the hard limit, unset leaves what was inherited.
         rlimit_nofile: Option<FileLimit> = None, file_limit().or_unset(), restart;
+    }
+}
+
+impl DaemonSettings {
+    /// The files that listeners with TLS need, where they are named.
+    #[must_use]
+    pub(crate) fn tls_files(&self) -> Option<TlsFiles<'_>> {
+        Some(TlsFiles {
+            certificate: self.tls_cert_file.as_deref()?,
+            key: self.tls_key_file.as_deref()?,
+            client_authorities: self.tls_client_ca_file.as_deref(),
+        })
     }
 }
 

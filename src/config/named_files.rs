@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Config;
+use crate::http::tls::TlsServer;
 use crate::os::access;
 use crate::os::logging::LogPath;
 use crate::os::process::{Argv, can_be_run};
@@ -34,6 +35,7 @@ pub fn warn_of_named_files(config: &Config, fields: &Fields<'_>) {
     for (name, argv) in &config.probe.exec {
         warn(fields, "exec", not_runnable(name, argv));
     }
+    warn_of_global_tls(config, fields);
     warn_of_services(config, fields);
     warn_of_groups(config, fields);
 }
@@ -47,10 +49,19 @@ fn warn(fields: &Fields<'_>, key: &str, text: Option<String>) {
 
 fn warn_of_services(config: &Config, fields: &Fields<'_>) {
     for (name, service) in &config.probe.services {
-        for file in files_of(service) {
-            let text = unreadable(file).map(|text| format!("{name}: {text}"));
-            warn(fields, "services", text);
+        for text in wrong_files(config, name, service) {
+            warn(fields, "services", Some(format!("{name}: {text}")));
         }
+    }
+}
+
+/// What is wrong with the files of a service, each by itself; else with all of them together.
+fn wrong_files(config: &Config, name: &str, service: &Service) -> Vec<String> {
+    let files = files_of(service);
+    let texts: Vec<String> = files.into_iter().filter_map(unreadable).collect();
+    match config.probe.tls_fault(Some(name)) {
+        Some(fault) if texts.is_empty() && service.tls.is_some() => vec![fault.text()],
+        _ => texts,
     }
 }
 
@@ -60,6 +71,31 @@ fn files_of(service: &Service) -> Vec<&Path> {
     };
     let files = [&tls.ca_file, &tls.cert_file, &tls.key_file];
     files.into_iter().flatten().map(PathBuf::as_path).collect()
+}
+
+/// Files that can be read may hold something else, or not fit each other.
+fn warn_of_global_tls(config: &Config, fields: &Fields<'_>) {
+    let authorities = config.probe.tls_ca_file.as_deref();
+    if authorities.and_then(unreadable).is_none() {
+        let fault = config.probe.tls_fault(None);
+        warn(fields, "tls_verify", fault.map(|fault| fault.text()));
+    }
+    let Some(files) = config.daemon.tls_files() else {
+        return;
+    };
+    let named = [
+        Some(files.certificate),
+        Some(files.key),
+        files.client_authorities,
+    ];
+    let is_told = named
+        .into_iter()
+        .flatten()
+        .any(|file| unreadable(file).is_some());
+    match TlsServer::load(&files, config.http.http2) {
+        Err(fault) if !is_told => warn(fields, fault.setting(), Some(fault.text())),
+        _ => {}
+    }
 }
 
 fn warn_of_groups(config: &Config, fields: &Fields<'_>) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::config::Config;
 use crate::group::CheckContext;
 use crate::http::memory::MemoryBudget;
-use crate::http::tls::{TlsFiles, TlsServer, TlsServerError};
+use crate::http::tls::{TlsServer, TlsServerError};
 use crate::net::LocalAddresses;
 use crate::os::file_limit::half_of_files;
 use crate::probe::{Capacity, Context, TlsError};
@@ -51,14 +51,8 @@ pub(crate) fn memory(config: &Config) -> Arc<MemoryBudget> {
 /// # Errors
 /// When one of the files cannot be used.
 pub(super) fn tls_server(config: &Config) -> Result<Option<Arc<TlsServer>>, TlsServerError> {
-    let daemon = &config.daemon;
-    let (Some(certificate), Some(key)) = (&daemon.tls_cert_file, &daemon.tls_key_file) else {
+    let Some(files) = config.daemon.tls_files() else {
         return Ok(None);
-    };
-    let files = TlsFiles {
-        certificate,
-        key,
-        client_authorities: daemon.tls_client_ca_file.as_deref(),
     };
     let server = TlsServer::load(&files, config.http.http2)?;
     Ok(Some(Arc::new(server)))

@@ -203,18 +203,28 @@ impl fmt::Display for TlsFault {
     }
 }
 
-impl fmt::Display for TlsServerError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl TlsServerError {
+    /// The setting that names the file.
+    pub(crate) fn setting(&self) -> &'static str {
+        self.setting
+    }
+
+    /// What is wrong, without the setting.
+    pub(crate) fn text(&self) -> String {
         let what = match self.setting {
             "tls_key_file" => {
                 "the private key, without a passphrase, of the certificate in tls_cert_file"
             }
             _ => "certificates in PEM form",
         };
-        let (setting, file) = (self.setting, self.file.display());
-        write!(f, "{setting}: cannot use {file}: ")?;
-        self.fault.fmt(f)?;
-        write!(f, "; it must hold {what}, and be readable by hacheck")
+        let (file, fault) = (self.file.display(), &self.fault);
+        format!("cannot use {file}: {fault}; it must hold {what}, and be readable by hacheck")
+    }
+}
+
+impl fmt::Display for TlsServerError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.setting, self.text())
     }
 }
 

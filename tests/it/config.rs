@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 
 use hacheck::config::{self, Config};
 
-use crate::support::run;
+use crate::support::server::certificate;
+use crate::support::{TempDir, run};
 
 /// The corpus, relative to the folder that tests run in: messages name the file as it was given.
 fn corpus(folder: &str, least: usize) -> Vec<PathBuf> {
@@ -96,7 +97,7 @@ fn a_file_that_cannot_be_read_is_a_sentence() {
 
 #[test]
 fn the_applet_shows_settings_and_keeps_secrets() {
-    let folder = crate::support::TempDir::new();
+    let folder = TempDir::new();
     let file = folder.path().join("h.yml");
     fs::write(
         &file,
@@ -139,7 +140,7 @@ fn wrong_arguments_are_usage_errors() {
 
 #[test]
 fn secrets_from_credentials_and_the_environment_are_read_and_not_shown() {
-    let folder = crate::support::TempDir::new();
+    let folder = TempDir::new();
     let file = folder.path().join("h.yml");
     fs::write(folder.path().join("mysql"), "hunter2\n").unwrap();
     fs::write(
@@ -165,7 +166,7 @@ fn secrets_from_credentials_and_the_environment_are_read_and_not_shown() {
 
 #[test]
 fn files_and_programs_that_are_named_and_cannot_be_used_are_warned_about_with_their_lines() {
-    let folder = crate::support::TempDir::new();
+    let folder = TempDir::new();
     let gone = folder.path().join("gone");
     let gone = gone.display();
     let file = folder.path().join("h.yml");
@@ -224,9 +225,80 @@ fn files_and_programs_that_are_named_and_cannot_be_used_are_warned_about_with_th
     );
 }
 
+/// Each line, and what is said of it.
+#[test]
+fn certificates_and_keys_that_do_not_fit_are_warned_about_with_their_lines() {
+    let (one, other) = (TempDir::new(), TempDir::new());
+    let ((cert, key), (_, other_key)) = (certificate(one.path()), certificate(other.path()));
+    let [cert, key, other_key] = [cert, key, other_key].map(|path| path.display().to_string());
+    let web = |tls: String| format!("services: {{web: {{tls: {{{tls}}}}}}}");
+    let listener =
+        |key: &str| format!("tls_key_file: {key}\ntls_cert_file: {cert}\nlisten_tls: [3443]");
+    for (lines, says) in [
+        (
+            web(format!("cert_file: {cert}, key_file: {key}")),
+            String::new(),
+        ),
+        (
+            web(format!("cert_file: {cert}, key_file: {other_key}")),
+            format!(
+                "services: web: cannot use {cert} as a client's certificate: its key is not the one in {other_key};"
+            ),
+        ),
+        (
+            web(format!("cert_file: {cert}, key_file: {cert}")),
+            format!("services: web: cannot use {cert} as a client's certificate: "),
+        ),
+        (
+            web(format!("cert_file: {key}, key_file: {key}")),
+            format!(
+                "services: web: cannot use {key} as a client's certificate: there is no certificate in it;"
+            ),
+        ),
+        (
+            web(format!("cert_file: {cert}")),
+            format!(
+                "services: web: cannot use {cert} as a client's certificate: it has no key_file beside it;"
+            ),
+        ),
+        (
+            web(format!("cert_file: {cert}, key_file: /nowhere/k.pem")),
+            "services: web: cannot read /nowhere/k.pem: no such file".to_owned(),
+        ),
+        (
+            web(format!("verify: true, ca_file: {key}")),
+            format!("services: web: cannot read certificates from {key}: there is none in it;"),
+        ),
+        (
+            format!("tls_verify: true\ntls_ca_file: {key}"),
+            format!("tls_verify: cannot read certificates from {key}: there is none in it;"),
+        ),
+        (listener(&key), String::new()),
+        (
+            listener(&other_key),
+            format!("tls_key_file: cannot use {other_key}: keys may not be consistent"),
+        ),
+    ] {
+        let file = one.file("h.yml");
+        fs::write(&file, lines + "\n").unwrap();
+        let ran = run("hacheck", &["config", "-q", file.to_str().unwrap()]);
+        let warning = match says.as_str() {
+            "" => String::new(),
+            says => format!("warning: {}:1: {says}", file.display()),
+        };
+        ran.code_is(0);
+        assert!(
+            ran.err.contains(&warning),
+            "{warning}\n is not in\n{}",
+            ran.err
+        );
+        assert_eq!(ran.err.is_empty(), warning.is_empty(), "{}", ran.err);
+    }
+}
+
 #[test]
 fn warnings_stand_beside_faults() {
-    let folder = crate::support::TempDir::new();
+    let folder = TempDir::new();
     let file = folder.path().join("h.yml");
     fs::write(&file, "cache_tiem: 1\nmax_clients: many\n").unwrap();
     let ran = run("hacheck", &["config", file.to_str().unwrap()]);
@@ -247,7 +319,7 @@ fn warnings_stand_beside_faults() {
 
 #[test]
 fn the_file_of_the_fleet_is_checked_alone_and_with_the_configuration_that_names_it() {
-    let folder = crate::support::TempDir::new();
+    let folder = TempDir::new();
     let (file, fleet) = (folder.path().join("h.yml"), folder.path().join("fleet.yml"));
     let (file, fleet) = (file.to_str().unwrap(), fleet.to_str().unwrap());
     fs::write(file, format!("cache_time: 3\nfleet_file: {fleet}\n")).unwrap();

@@ -79,9 +79,9 @@ fn a_redis_that_demands_client_certificates_is_checked_with_one() {
 
 #[test]
 fn a_client_certificate_that_cannot_be_used_is_told_at_the_start() {
-    let folder = TempDir::new();
+    let (folder, other) = (TempDir::new(), TempDir::new());
     let (cert, _) = certificate(folder.path());
-    let cert = shown(&cert);
+    let (cert, other) = (shown(&cert), shown(&certificate(other.path()).1));
     for (tls, said) in [
         (
             format!("{{cert_file: {cert}}}"),
@@ -98,6 +98,10 @@ fn a_client_certificate_that_cannot_be_used_is_told_at_the_start() {
         (
             format!("{{cert_file: {cert}, key_file: {cert}}}"),
             "cert.pem as a client's",
+        ),
+        (
+            format!("{{cert_file: {cert}, key_file: {other}}}"),
+            "cert.pem as a client's certificate: its key is not the one in",
         ),
     ] {
         let file = folder.path().join("hacheck.yml");

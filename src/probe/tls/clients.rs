@@ -9,7 +9,7 @@ use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject as _;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, Error, RootCertStore};
 
 use super::TlsError;
 use super::verify::{AnyCertificate, FILE_MAX, trusted};
@@ -51,6 +51,18 @@ impl TlsClients {
     }
 }
 
+impl ProbeSettings {
+    /// Why the probes of a service, or of those without an entry, cannot speak TLS as they should, if so.
+    #[must_use]
+    pub(crate) fn tls_fault(&self, service: Option<&str>) -> Option<TlsError> {
+        let service = match service {
+            Some(name) => self.service(name),
+            None => self.global(),
+        };
+        client_config(service.tls()).err()
+    }
+}
+
 /// The client of some settings; a new one where there is none yet.
 fn client<'a>(
     made: &mut Vec<(TlsSettings<'a>, Arc<TlsClient>)>,
@@ -80,11 +92,22 @@ impl TlsClient {
 
 fn client_config(settings: TlsSettings<'_>) -> Result<ClientConfig, TlsError> {
     let builder = verifying(settings)?;
-    match identity(settings)? {
-        None => Ok(builder.with_no_client_auth()),
-        Some((chain, key)) => builder
-            .with_client_auth_cert(chain, key)
-            .map_err(TlsError::Setup),
+    let Some((certificate, key)) = files(settings)? else {
+        return Ok(builder.with_no_client_auth());
+    };
+    builder
+        .with_client_auth_cert(chain(certificate)?, private_key(key)?)
+        .map_err(|e| unfit(certificate, key, e))
+}
+
+/// What the library refuses names neither file.
+fn unfit(certificate: &Path, key: &Path, error: Error) -> TlsError {
+    match error {
+        Error::InconsistentKeys(_) => {
+            let cause = format!("its key is not the one in {}", key.display());
+            of_file(certificate, &cause)
+        }
+        error => of_file(certificate, &error),
     }
 }
 
@@ -107,16 +130,6 @@ fn roots(settings: TlsSettings<'_>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(trusted(settings.ca_file)?);
     Ok(roots)
-}
-
-/// What probes show to a server that asks who they are.
-type ClientCertificate = (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
-
-fn identity(settings: TlsSettings<'_>) -> Result<Option<ClientCertificate>, TlsError> {
-    let Some((certificate, key)) = files(settings)? else {
-        return Ok(None);
-    };
-    Ok(Some((chain(certificate)?, private_key(key)?)))
 }
 
 fn chain(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {

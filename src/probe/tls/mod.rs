@@ -48,21 +48,32 @@ pub enum TlsError {
     },
 }
 
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl TlsError {
+    /// What is wrong, without the setting that it is about.
+    #[must_use]
+    pub(crate) fn text(&self) -> String {
         match self {
-            Self::Setup(e) => write!(f, "cannot set up TLS: {e}"),
-            Self::ClientCertificate { file, cause } => write!(
-                f,
-                "services: cannot use {} as a client's certificate: {cause}; set cert_file and key_file to PEM files",
+            Self::Setup(e) => format!("cannot set up TLS: {e}"),
+            Self::ClientCertificate { file, cause } => format!(
+                "cannot use {} as a client's certificate: {cause}; set cert_file and key_file to PEM files",
                 file.display()
             ),
-            Self::Certificates { file, cause } => write!(
-                f,
-                "tls_verify: cannot read certificates from {}: {cause}; install ca-certificates or set tls_ca_file",
+            Self::Certificates { file, cause } => format!(
+                "cannot read certificates from {}: {cause}; install ca-certificates or set tls_ca_file",
                 file.display()
             ),
         }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Setup(_) => {}
+            Self::ClientCertificate { .. } => f.write_str("services: ")?,
+            Self::Certificates { .. } => f.write_str("tls_verify: ")?,
+        }
+        f.write_str(&self.text())
     }
 }
 
