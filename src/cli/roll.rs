@@ -61,7 +61,7 @@ struct RollArgs {
     /// longest wait of each step except the command and the end of sessions: 60, 90s, 5m (default 60 seconds)
     #[argh(option, arg_name = "time")]
     timeout: Option<String>,
-    /// equal answers after which a balancer without send-state counts as having acted (default 3)
+    /// equal answers after which a balancer without send-state counts as having acted (default: by the setting pollers, else 3)
     #[argh(option, arg_name = "number")]
     polls: Option<String>,
     /// wait until this many balancers are known (default: until hacheck has run for 30 seconds)

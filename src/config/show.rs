@@ -4,13 +4,30 @@
 
 use super::Config;
 use super::settings::settings as table;
+use crate::ledger::built_in_pollers;
 use crate::probe::Service;
 use crate::settings;
 
 /// The effective settings as YAML that can be used as a configuration file; a comment marks what is not the default.
 #[must_use]
 pub fn effective(config: &Config) -> String {
-    settings::effective(table(), config)
+    let mut out = String::new();
+    for line in settings::effective(table(), config).lines() {
+        out += &format!("{line}
+");
+        if line.starts_with("pollers: ") {
+            add_built_in_pollers(&mut out);
+        }
+    }
+    out
+}
+
+/// What counts besides the rules in the file.
+fn add_built_in_pollers(out: &mut String) {
+    out.push_str("# built in, for what those rules leave open:\n");
+    for rule in built_in_pollers() {
+        *out += &format!("# - {rule}\n");
+    }
 }
 
 /// The settings that count for one service, as YAML.

@@ -176,6 +176,7 @@ impl DaemonState {
         self.memory.set_limit(room::memory_limit(&live.config));
         let before = self.live();
         let is_other = reaches_elsewhere(&live.config.probe, &before.config.probe);
+        self.ledger().pollers.set_rules(&live.config.ledger.pollers);
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
         if is_other {
             // What may no longer be probed must not be told from memory either.

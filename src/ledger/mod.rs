@@ -12,6 +12,7 @@ mod pollers;
 mod recent;
 mod record;
 mod row;
+mod rules;
 mod settings;
 mod share;
 
@@ -28,6 +29,7 @@ pub use pollers::{PollerFigures, Pollers};
 pub use recent::{LastAnswer, RecentServices, SeenService};
 pub use record::{PolledChecks, PollerRecord, polled_checks};
 pub use row::{PollerRow, PollersPage, SpoolRoot, Told, View};
+pub use rules::{Expectation, PollerRule, PollerRules, USER_AGENT_MAX, built_in_pollers};
 pub use settings::LedgerSettings;
 
 /// A moment on both clocks.
@@ -81,7 +83,7 @@ impl Ledger {
     pub fn new(settings: &LedgerSettings) -> Self {
         let services = settings.max_services;
         Self {
-            pollers: Pollers::new(settings.max_pollers),
+            pollers: Pollers::with(settings.max_pollers, settings.pollers.clone()),
             services: RecentServices::new(services, settings.max_addresses_per_service),
             events: Events::default(),
         }

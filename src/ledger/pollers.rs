@@ -12,7 +12,7 @@ use std::time::Duration;
 use super::history::{Histories, PollAnswer};
 use super::record::{FORGET_AFTER, Records};
 use super::share::{Regard, Share};
-use super::{Moment, News, Poller, PollerRecord, Stated, View};
+use super::{Moment, News, Poller, PollerRecord, PollerRules, Stated, View};
 use crate::probe::Check;
 
 /// Room for so few pollers of one address there always is.
@@ -32,6 +32,7 @@ pub struct PollerFigures {
 /// The pollers that are remembered.
 pub struct Pollers {
     limit: usize,
+    rules: PollerRules,
     records: Records,
     histories: Histories,
     /// The order in which they make room.
@@ -44,11 +45,17 @@ pub struct Pollers {
 }
 
 impl Pollers {
-    /// Remembers at most this many pollers.
+    /// Remembers at most this many pollers, of which nothing but what is built in is known beforehand.
     #[must_use]
     pub fn new(limit: usize) -> Self {
+        Self::with(limit, PollerRules::default())
+    }
+
+    /// The same with rules.
+    pub(super) fn with(limit: usize, rules: PollerRules) -> Self {
         Self {
             limit: limit.max(2),
+            rules,
             records: Records::default(),
             histories: Histories::default(),
             all: Share::default(),
@@ -56,6 +63,17 @@ impl Pollers {
             turns: 0,
             forgotten: 0,
             forgotten_at: None,
+        }
+    }
+
+    /// From now on these rules count.
+    pub fn set_rules(&mut self, rules: &PollerRules) {
+        if self.rules == *rules {
+            return;
+        }
+        self.rules = rules.clone();
+        for record in self.records.values_mut() {
+            record.expected = rules.expectation(&record.poller);
         }
     }
 
@@ -71,6 +89,7 @@ impl Pollers {
         let Some(record) = self.records.get_mut(&**poller) else {
             let history = self.histories.of(poller, now);
             let mut record = PollerRecord::new(Arc::clone(poller), now, stated, check, history);
+            record.expected = self.rules.expectation(poller);
             record.note_pace(question, now);
             self.add(record, now);
             return false;

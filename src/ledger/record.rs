@@ -9,7 +9,7 @@ use super::history::{PollAnswer, SharedHistory};
 use super::pace::Paces;
 use super::row::{self, PollerRow, Told};
 use super::share::{EvictionOrder, Regard};
-use super::{Poller, Stated};
+use super::{Expectation, Poller, Stated};
 use crate::probe::Check;
 
 /// How long a silent poller is remembered.
@@ -32,6 +32,8 @@ pub struct PollerRecord {
     pub(super) polls_in_line: u64,
     /// What it said last.
     pub stated: Stated,
+    /// What is known of it beforehand.
+    pub(super) expected: Expectation,
     /// The check that it asks for, unless that is too long, refused, or the spool alone.
     check: Option<Check>,
     pub(super) polls: u64,
@@ -65,6 +67,7 @@ impl PollerRecord {
             turn: (Regard::Once, 0),
             polls_in_line: 0,
             stated: stated.clone(),
+            expected: Expectation::default(),
             check: check.filter(|c| is_short(c)).cloned(),
             polls: 1,
             polled_at: now,
@@ -144,6 +147,7 @@ impl PollerRecord {
             server: who.server.as_deref().map(str::to_owned),
             user_agent: who.user_agent.as_deref().map(str::to_owned),
             interval: self.gaps.interval(),
+            expected: self.expected,
             by_hand: self.stated.by_hand,
             polls: self.polls,
             outside: self.stated.outside,
@@ -165,6 +169,12 @@ impl PollerRecord {
     #[must_use]
     pub fn is_person(&self) -> bool {
         row::is_person(self.stated.by_hand, self.polls)
+    }
+
+    /// Whether nobody ever waits for it, and what it asks does not matter: a monitor, or what polls from elsewhere.
+    #[must_use]
+    pub fn is_disregarded(&self) -> bool {
+        self.stated.outside || self.expected.counts == Some(false)
     }
 
     /// Its polls so far.
@@ -194,8 +204,7 @@ impl PollerRecord {
     }
 
     pub(super) fn is_polling(&self, now: Duration) -> bool {
-        let who = &self.poller;
-        let presumed = row::presumed_interval(who.server.is_some(), who.user_agent.as_deref());
+        let presumed = row::presumed_interval(self.poller.server.is_some(), self.expected);
         row::is_polling(
             self.gaps.interval().unwrap_or(presumed),
             self.polled_at.as_secs_f64(),
@@ -230,7 +239,7 @@ pub fn polled_checks<'a>(
 ) -> PolledChecks {
     let mut found = PolledChecks::default();
     for record in records {
-        if !record.is_polling(now) || record.is_person() || record.stated.outside {
+        if !record.is_polling(now) || record.is_person() || record.is_disregarded() {
             continue;
         }
         found.add(record);

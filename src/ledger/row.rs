@@ -7,6 +7,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
+use super::Expectation;
 use crate::names::text::one_line;
 use crate::spool::{ALL, EntrySeen};
 
@@ -16,26 +17,11 @@ const INTERVALS: f64 = 3.0;
 /// The interval of a balancer that polled only once, in seconds: on the safe side, as it certainly comes again.
 const PRESUMED_BALANCER: f64 = 20.0;
 
-/// The same of one that is a balancer by its `User-Agent`: AWS asks every 30 seconds, others up to every minute.
-const PRESUMED_BY_NAME: f64 = 60.0;
-
 /// The same for a poller that does not say what it is: HAProxy's default. It may be a person who looked once.
 const PRESUMED: f64 = 2.0;
 
 /// Requests from which on anybody is a poller: two gaps make a rhythm, and somebody who asks by hand wrote a loop.
 const LOOP: u64 = 3;
-
-/// How the health checks of balancers call themselves, or their libraries: AWS, Google, Azure, Envoy, keepalived,
-/// Kubernetes, and all that are written in Go (Caddy, Traefik).
-const BALANCERS: [&str; 7] = [
-    "ELB-HealthChecker",
-    "GoogleHC",
-    "Load Balancer Agent",
-    "Envoy/HC",
-    "KeepAliveClient",
-    "kube-probe",
-    "Go-http-client",
-];
 
 /// A balancer's view of a server.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +91,9 @@ pub struct PollerRow {
     pub user_agent: Option<String>,
     /// Its interval in seconds, once it polled twice.
     pub interval: Option<f64>,
+    /// What is known of it beforehand, from the configuration or built in.
+    #[serde(default)]
+    pub expected: Expectation,
     /// A person's tool asked, such as curl or a browser.
     pub by_hand: bool,
     /// How often it polled.
@@ -241,20 +230,28 @@ impl PollerRow {
     }
 
     /// Whether a change has to wait for it: not for a person or somebody who looked once or twice, nor for what polls from
-    /// outside `pollers_from`. A balancer counts from its first poll.
+    /// outside `pollers_from`. A balancer counts from its first poll. What the configuration says comes first.
     #[must_use]
     pub fn counts(&self) -> bool {
-        let is_balancer = self.node.is_some()
+        match self.expected.counts {
+            _ if self.outside => false,
+            Some(counts) => counts,
+            None => self.polls >= LOOP || self.is_balancer() && !self.by_hand,
+        }
+    }
+
+    /// Whether it is known to be a balancer, so that it certainly comes again.
+    fn is_balancer(&self) -> bool {
+        self.node.is_some()
             || self.server.is_some()
             || self.is_agent()
-            || is_balancer_by_name(self.user_agent.as_deref());
-        !self.outside && (self.polls >= LOOP || is_balancer && !self.by_hand)
+            || self.expected.interval.is_some()
     }
 
     /// Whether it polled within the last three of its own intervals.
     #[must_use]
     pub fn is_polling(&self, now: f64) -> bool {
-        let presumed = presumed_interval(self.server.is_some(), self.user_agent.as_deref());
+        let presumed = presumed_interval(self.server.is_some(), self.expected);
         is_polling(self.interval.unwrap_or(presumed), self.polled_at, now)
     }
 
@@ -285,19 +282,43 @@ pub(super) fn is_polling(interval: f64, polled_at: f64, now: f64) -> bool {
 }
 
 /// The interval of a poller that polled only once.
-pub(super) fn presumed_interval(names_server: bool, user_agent: Option<&str>) -> f64 {
-    if names_server {
-        PRESUMED_BALANCER
-    } else if is_balancer_by_name(user_agent) {
-        PRESUMED_BY_NAME
-    } else {
-        PRESUMED
+pub(super) fn presumed_interval(names_server: bool, expected: Expectation) -> f64 {
+    match expected.interval {
+        Some(interval) => interval,
+        None if names_server => PRESUMED_BALANCER,
+        None => PRESUMED,
     }
 }
 
-fn is_balancer_by_name(user_agent: Option<&str>) -> bool {
-    let Some(user_agent) = user_agent else {
-        return false;
-    };
-    BALANCERS.iter().any(|name| user_agent.starts_with(name))
+#[cfg(test)]
+impl PollerRow {
+    /// HAProxy `lb1`, which polls `web` every 2 seconds and polled last at 100.
+    pub(crate) fn example() -> Self {
+        Self {
+            service: "web".into(),
+            check: "http 127.0.0.1:80".into(),
+            variant: String::new(),
+            names: vec!["web".into()],
+            address: [10, 0, 0, 1].into(),
+            node: Some("lb1".into()),
+            server: Some("web/s1".into()),
+            user_agent: None,
+            interval: Some(2.0),
+            expected: Expectation::default(),
+            by_hand: false,
+            polls: 9,
+            established: true,
+            outside: false,
+            polled_at: 100.0,
+            view: Some(View::Up),
+            state: Some("UP".into()),
+            sessions: Some([2, 9]),
+            weight: Some([1, 2]),
+            told: Some(Told::Up),
+            code: 200,
+            told_at: 100.0,
+            run: 2,
+            after_closed: false,
+        }
+    }
 }

@@ -5,6 +5,7 @@
 mod key;
 pub mod leftovers;
 pub mod nearest;
+pub(crate) mod pattern;
 pub mod text;
 
 pub use key::{ALL, Key, NameError, ServiceName, TEMP_MARK, fits_url, parse_port};

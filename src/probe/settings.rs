@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::compat::{Compat, compat};
-use super::services::{LONGEST, OrOff, Service, is_key, logins};
+use super::services::{LONGEST, OrOff, Service, logins};
 use super::{Header, header};
 use crate::names::fits_url;
+use crate::names::pattern::is_name_or_pattern;
 use crate::net::{LoginTo, Network, Ports};
 use crate::os::process::{Argv, Environment};
 use crate::settings::{
@@ -200,7 +201,7 @@ fn services() -> Kind<BTreeMap<String, Service>> {
 
 fn read_services(reader: &Reader<'_>) -> Option<BTreeMap<String, Service>> {
     collect(reader, |name, value| {
-        if !is_key(name) {
+        if !is_name_or_pattern(name) {
             value.fault_of_key(
                 "is neither a service nor a pattern of names",
                 "use letters, digits, '.', '_' and '-', and '*' for any characters",

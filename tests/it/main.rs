@@ -64,6 +64,7 @@ mod own_files;
 mod own_listeners;
 mod page;
 mod pages;
+mod poller_rules;
 mod pollers;
 mod postgres_peers;
 mod postgres_server;

@@ -59,7 +59,7 @@ pub(super) struct SwitchArgs {
     /// longest wait: 60, 90s, 5m (default 60 seconds)
     #[argh(option, arg_name = "time")]
     pub(super) timeout: Option<String>,
-    /// equal answers after which a balancer without send-state counts as having acted (default 3)
+    /// equal answers after which a balancer without send-state counts as having acted (default: by the setting pollers, else 3)
     #[argh(option, arg_name = "number")]
     pub(super) polls: Option<String>,
     /// wait until this many balancers are known (default: until hacheck has run for 30 seconds)

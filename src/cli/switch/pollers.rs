@@ -52,6 +52,8 @@ fn line(row: &PollerRow, all: &[PollerRow], now: f64) -> String {
     let mut label = label(row, all);
     if row.outside {
         label.push_str(" (outside pollers_from, not waited for)");
+    } else if row.expected.counts == Some(false) {
+        label.push_str(" (not waited for, by the setting pollers)");
     }
     if !row.is_polling(now) {
         let silence = age(now - row.polled_at);
@@ -126,33 +128,17 @@ fn view(row: &PollerRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{SpoolRoot, Told, View};
+    use crate::ledger::{SpoolRoot, View};
 
     fn row(node: &str, view: View, state: &str) -> PollerRow {
         PollerRow {
-            service: "web".into(),
-            check: "http 127.0.0.1:80".into(),
-            variant: String::new(),
-            names: vec!["web".into()],
-            address: [10, 0, 0, 1].into(),
             node: Some(node.into()),
-            server: Some("web/s1".into()),
-            user_agent: None,
-            interval: Some(2.0),
-            by_hand: false,
-            polls: 5,
-            established: true,
-            outside: false,
             polled_at: 99.5,
             view: Some(view),
             state: Some(state.into()),
             sessions: Some([13, 20]),
-            weight: Some([1, 2]),
-            told: Some(Told::Up),
-            code: 200,
             told_at: 99.6,
-            run: 5,
-            after_closed: false,
+            ..PollerRow::example()
         }
     }
 

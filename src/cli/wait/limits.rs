@@ -9,10 +9,6 @@ use crate::cli::failure::{Failure, usage};
 /// How long to wait unless told otherwise.
 const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How often a balancer without send-state must have been told unless told otherwise: HAProxy's
-/// default `fall`.
-const POLLS: u64 = 3;
-
 /// The longest `--timeout`, in seconds.
 const TIMEOUT_MAX: u64 = 1 << 32;
 
@@ -21,8 +17,9 @@ const TIMEOUT_MAX: u64 = 1 << 32;
 pub(crate) struct WaitLimits {
     /// The most that one wait may take.
     pub(crate) timeout: Duration,
-    /// Equal answers after which a balancer that does not say its view counts as having acted.
-    pub(crate) polls: u64,
+    /// Equal answers after which a balancer that does not say its view counts as having acted; `None` goes by what is
+    /// known of it.
+    pub(crate) polls: Option<u64>,
     /// Balancers that must be known before anything counts as done; `None` waits until the daemon has run long enough to
     /// know all.
     pub(crate) min_pollers: Option<usize>,
@@ -54,8 +51,8 @@ impl WaitLimits {
                 None => TIMEOUT,
             },
             polls: match words.polls {
-                Some(text) => number("--polls", text)?.into(),
-                None => POLLS,
+                Some(text) => Some(number("--polls", text)?.into()),
+                None => None,
             },
             min_pollers: match words.min_pollers {
                 Some(text) => Some(min_pollers(text)?),

@@ -6,13 +6,10 @@
 
 use hyper::header::HeaderMap;
 
-use crate::ledger::{Stated, View};
+use crate::ledger::{Stated, USER_AGENT_MAX, View};
 
 /// Longest name that is kept, in characters.
 const NAME_MAX: usize = 128;
-
-/// So much of a `User-Agent` tells pollers apart, in bytes.
-const USER_AGENT_MAX: usize = 64;
 
 /// Longest view in words, in bytes: numbers may have any zeros in front.
 const WORDS_MAX: usize = 64;

@@ -12,8 +12,9 @@ use std::time::Duration;
 
 pub(crate) use self::login::{Account, Credentials};
 pub(super) use self::tls::TlsSettings;
-use super::services::{OrOff, ProxyProtocol, ScriptStep, Service, fits};
+use super::services::{OrOff, ProxyProtocol, ScriptStep, Service};
 use super::{HttpRule, ProbeSettings};
+use crate::names::pattern::fits;
 use crate::net::LoginTo;
 
 /// The entry for all services.

@@ -3,7 +3,6 @@
 
 mod entry;
 mod login;
-mod pattern;
 mod script;
 mod tls;
 
@@ -11,7 +10,6 @@ pub(crate) use self::entry::LONGEST;
 pub(super) use self::entry::logins;
 pub use self::entry::{ProxyProtocol, Service};
 pub use self::login::ServiceLogin;
-pub(super) use self::pattern::{fits, is_key};
 pub use self::script::ScriptStep;
 pub use self::tls::ServiceTls;
 

@@ -1,15 +1,15 @@
-//! Keys of `services`: names of services, and patterns in which `*` stands for any characters, also for none.
+//! Names of services, and patterns of such, in which `*` stands for any characters, also for none.
 
-use crate::names::ServiceName;
+use super::ServiceName;
 
-/// Whether a text can be a key.
-pub(in crate::probe) fn is_key(text: &str) -> bool {
+/// Whether a text is a name or a pattern.
+pub(crate) fn is_name_or_pattern(text: &str) -> bool {
     let without = text.replace('*', "x");
     ServiceName::parse(&without).is_ok()
 }
 
 /// Whether a name fits a pattern; a text without `*` is none.
-pub(in crate::probe) fn fits(pattern: &str, name: &str) -> bool {
+pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return false;
     };
@@ -60,12 +60,12 @@ mod tests {
     }
 
     #[test]
-    fn keys_are_names_and_patterns() {
+    fn names_and_patterns_are_told_from_other_texts() {
         for key in ["web", "*", "db-*", "*.example"] {
-            assert!(is_key(key), "{key}");
+            assert!(is_name_or_pattern(key), "{key}");
         }
         for other in ["", "a/b", "a:80"] {
-            assert!(!is_key(other), "{other}");
+            assert!(!is_name_or_pattern(other), "{other}");
         }
     }
 }
