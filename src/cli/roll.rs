@@ -58,7 +58,8 @@ struct RollArgs {
     /// reason, shown to pollers and operators (default: the user and the command)
     #[argh(option, short = 'r')]
     reason: Option<String>,
-    /// longest wait of each step except the command and the end of sessions: 60, 90s, 5m (default 60 seconds)
+    /// longest wait of each step except the command and the end of sessions: 60, 90s, 5m (default: what the
+    /// balancers need, at least 60 seconds)
     #[argh(option, arg_name = "time")]
     timeout: Option<String>,
     /// equal answers after which a balancer without send-state counts as having acted (default: by the setting pollers, else 3)
@@ -70,7 +71,7 @@ struct RollArgs {
     /// longest wait for sessions to end, once every balancer has acted (default 60 seconds)
     #[argh(option, arg_name = "time")]
     drain_timeout: Option<String>,
-    /// how long to wait for the sessions of a balancer without send-state, which are unknown (default 0)
+    /// how long to wait for the sessions of a balancer without send-state, which are unknown (default 10 seconds)
     #[argh(option, arg_name = "time")]
     grace: Option<String>,
     /// even if a backend is left without a server, nobody polls it, or somebody else took it down
@@ -156,6 +157,7 @@ impl Roll {
     /// Waits until the balancers have acted and the sessions have ended, or had their time.
     fn drain(&mut self, before: PollersPage) -> Result<(), Failure> {
         let start = Instant::now();
+        let is_polled = is_polled(&before.of(&self.waiter.names));
         match self.waiter.until_acted(Goal::Drained, Ok(before)) {
             Ok(Reached {
                 left: Some(left), ..
@@ -167,7 +169,11 @@ impl Roll {
                 Ok(())
             }
             Ok(reached) if reached.hides_sessions => {
-                self.say("whether all sessions have ended is unknown (no send-state); --grace gives them time");
+                self.say("whether all sessions have ended is unknown: not every balancer tells; --grace gives them time");
+                self.done("out of rotation", start);
+                Ok(())
+            }
+            Ok(_) if !is_polled => {
                 self.done("out of rotation", start);
                 Ok(())
             }

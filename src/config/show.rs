@@ -13,8 +13,7 @@ use crate::settings;
 pub fn effective(config: &Config) -> String {
     let mut out = String::new();
     for line in settings::effective(table(), config).lines() {
-        out += &format!("{line}
-");
+        out += &format!("{line}\n");
         if line.starts_with("pollers: ") {
             add_built_in_pollers(&mut out);
         }

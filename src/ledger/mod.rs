@@ -5,6 +5,7 @@
 mod asked_check;
 mod gaps;
 pub mod history;
+mod namesakes;
 pub mod overview;
 mod pace;
 mod poller;
@@ -24,6 +25,7 @@ pub use asked_check::{AskedCheck, Face};
 pub use history::{
     CheckHistory, EventKind, Events, HostEvent, LastFail, PollAnswer, SharedHistory,
 };
+pub use namesakes::Namesakes;
 pub use poller::{Poller, Stated};
 pub use pollers::{PollerFigures, Pollers};
 pub use recent::{LastAnswer, RecentServices, SeenService};

@@ -16,6 +16,12 @@ const BURST: Duration = Duration::from_millis(200);
 /// A gap that is so many times longer than all before it is no steady pace.
 const UNEVEN: u32 = 3;
 
+/// So many polls at even gaps show a rhythm.
+const RHYTHM: u8 = 3;
+
+/// Gaps of which the longest is at most so many times the shortest are even.
+const EVEN: u32 = 2;
+
 /// How long an established poller stays so without a poll: a balancer that is restarted comes back as what it was.
 const STAYS: Duration = Duration::from_secs(600);
 
@@ -28,8 +34,9 @@ pub(super) struct Pace {
     /// Polls in a row at a steady pace, as far as they matter.
     polls: u8,
     at: Duration,
-    /// The longest gap between those polls.
+    /// The longest gap between those polls, and the shortest.
     longest: Duration,
+    shortest: Duration,
 }
 
 impl Pace {
@@ -39,6 +46,7 @@ impl Pace {
             polls: 1,
             at: now,
             longest: Duration::ZERO,
+            shortest: Duration::MAX,
         }
     }
 
@@ -54,7 +62,13 @@ impl Pace {
         }
         self.polls = (self.polls + 1).min(ENOUGH);
         self.longest = self.longest.max(gap);
+        self.shortest = self.shortest.min(gap);
         self.at = now;
+    }
+
+    /// Whether the few polls so far were at even gaps.
+    fn has_rhythm(&self) -> bool {
+        self.polls >= RHYTHM && self.longest <= self.shortest.saturating_mul(EVEN)
     }
 
     fn is_established(&self, now: Duration) -> bool {
@@ -82,6 +96,12 @@ impl Paces {
     /// Whether it is established by any of its questions.
     pub(super) fn is_established(&self, now: Duration) -> bool {
         self.0.iter().any(|(_, pace)| pace.is_established(now))
+    }
+
+    /// Whether it polls in a rhythm: nobody who looks now and then does.
+    pub(super) fn has_rhythm(&self, now: Duration) -> bool {
+        let mut paces = self.0.iter();
+        paces.any(|(_, pace)| pace.has_rhythm() || pace.is_established(now))
     }
 
     /// A new question takes the place of the one that came least often, but never that of an established one.
@@ -148,6 +168,32 @@ mod tests {
             ),
         ] {
             assert_eq!(established(gaps), expected, "{what}");
+        }
+    }
+
+    #[test]
+    fn three_polls_at_even_gaps_are_a_rhythm_and_others_only_once_they_are_established() {
+        for (what, gaps, rhythm) in [
+            ("two looks", &[0.0, 2.0][..], false),
+            ("a balancer", &[0.0, 2.0, 2.1], true),
+            ("one that missed a poll", &[0.0, 30.0, 60.0], true),
+            ("looks by chance", &[0.0, 40.0, 3.0], false),
+            ("others", &[0.0, 3.0, 40.0], false),
+            ("a burst", &[0.0, 0.01, 0.01, 0.01], false),
+            ("two that look like one", &[0.0, 0.3, 1.7, 0.3], false),
+            (
+                "the same, established",
+                &[0.0, 0.3, 1.7, 0.3, 1.7, 0.3],
+                true,
+            ),
+        ] {
+            let mut paces = Paces::default();
+            let mut now = Duration::from_secs(1000);
+            for gap in gaps {
+                now += Duration::from_secs_f64(*gap);
+                paces.note(7, now);
+            }
+            assert_eq!(paces.has_rhythm(now), rhythm, "{what}");
         }
     }
 

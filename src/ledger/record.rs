@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::gaps::Gaps;
 use super::history::{PollAnswer, SharedHistory};
+use super::namesakes::Views;
 use super::pace::Paces;
 use super::row::{self, PollerRow, Told};
 use super::share::{EvictionOrder, Regard};
@@ -50,6 +51,10 @@ pub struct PollerRecord {
     after_closed: bool,
     /// Its sessions with the server when it was told other than "up" first.
     sessions_at_close: Option<u32>,
+    /// It was seen to have sessions, with this server or its backend.
+    has_had_sessions: bool,
+    /// What its polls say while the answers fail.
+    views: Views,
     /// What is remembered of the check, shared with all that poll it.
     pub history: SharedHistory,
 }
@@ -79,6 +84,8 @@ impl PollerRecord {
             run: 0,
             after_closed: false,
             sessions_at_close: None,
+            has_had_sessions: has_sessions(stated),
+            views: Views::default(),
             history,
         }
     }
@@ -106,7 +113,16 @@ impl PollerRecord {
         self.polls += 1;
         self.polled_at = now;
         self.after_closed = self.told.is_some_and(|told| told != Told::Up);
+        self.has_had_sessions |= has_sessions(stated);
+        self.note_view(now);
         self.check = check.filter(|c| is_short(c)).cloned();
+    }
+
+    fn note_view(&mut self, now: Duration) {
+        let has_failed = self.told.is_some_and(|told| !told.passes());
+        if let (Some(view), Some(words)) = (self.stated.view, &self.stated.words) {
+            self.views.note(now, view, words, has_failed);
+        }
     }
 
     pub(super) fn answered(&mut self, now: Duration, answer: &PollAnswer<'_>) {
@@ -152,6 +168,9 @@ impl PollerRecord {
             polls: self.polls,
             outside: self.stated.outside,
             established: self.paces.is_established(self.polled_at),
+            rhythm: Some(self.paces.has_rhythm(self.polled_at)),
+            has_had_sessions: self.has_had_sessions,
+            namesakes: self.views.namesakes(self.polled_at),
             polled_at: self.polled_at.as_secs_f64(),
             view: self.stated.view,
             state: self.stated.words.as_deref().map(str::to_owned),
@@ -211,6 +230,11 @@ impl PollerRecord {
             now.as_secs_f64(),
         )
     }
+}
+
+/// Whether a balancer says that there are sessions. Of a backend that another one tracks HAProxy says 0 for ever.
+fn has_sessions(stated: &Stated) -> bool {
+    matches!(stated.sessions, Some(counts) if counts != [0, 0])
 }
 
 /// Whether a check is short enough to be remembered.

@@ -7,7 +7,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-use super::Expectation;
+use super::{Expectation, Namesakes};
 use crate::names::text::one_line;
 use crate::spool::{ALL, EntrySeen};
 
@@ -101,6 +101,9 @@ pub struct PollerRow {
     /// It sent the same request at a steady pace.
     #[serde(default)]
     pub established: bool,
+    /// It polls in a rhythm; `None` where a daemon before this version does not tell.
+    #[serde(default)]
+    pub rhythm: Option<bool>,
     /// It polls from outside `pollers_from`, so nobody waits for it.
     #[serde(default)]
     pub outside: bool,
@@ -112,6 +115,12 @@ pub struct PollerRow {
     pub state: Option<String>,
     /// Sessions of this server and of the backend.
     pub sessions: Option<[u32; 2]>,
+    /// It was ever seen to have sessions, with this server or its backend.
+    #[serde(default = "yes")]
+    pub has_had_sessions: bool,
+    /// Two processes poll under this name, as far as can be seen.
+    #[serde(default)]
+    pub namesakes: Option<Namesakes>,
     /// Own weight and weight of the backend.
     pub weight: Option<[u32; 2]>,
     /// The last answer.
@@ -229,15 +238,39 @@ impl PollerRow {
         is_person(self.by_hand, self.polls)
     }
 
-    /// Whether a change has to wait for it: not for a person or somebody who looked once or twice, nor for what polls from
-    /// outside `pollers_from`. A balancer counts from its first poll. What the configuration says comes first.
+    /// Whether a change has to wait for it: not for somebody who asks without a rhythm, nor for what polls from outside
+    /// `pollers_from`. A balancer counts from its first poll. What the configuration says comes first.
     #[must_use]
     pub fn counts(&self) -> bool {
         match self.expected.counts {
             _ if self.outside => false,
             Some(counts) => counts,
-            None => self.polls >= LOOP || self.is_balancer() && !self.by_hand,
+            None => self.has_rhythm() || self.is_balancer() && !self.by_hand,
         }
+    }
+
+    fn has_rhythm(&self) -> bool {
+        match self.rhythm {
+            Some(rhythm) => rhythm,
+            None => self.polls >= LOOP,
+        }
+    }
+
+    /// How many balancers it stands for.
+    #[must_use]
+    pub fn processes(&self) -> usize {
+        match self.namesakes {
+            Some(_) => 2,
+            None => 1,
+        }
+    }
+
+    /// Its sessions with this server, where what it says can be believed: of a server that is tracked from another
+    /// backend HAProxy says 0 for ever.
+    #[must_use]
+    pub fn known_sessions(&self) -> Option<u32> {
+        let [own, _] = self.sessions?;
+        self.has_had_sessions.then_some(own)
     }
 
     /// Whether it is known to be a balancer, so that it certainly comes again.
@@ -251,8 +284,14 @@ impl PollerRow {
     /// Whether it polled within the last three of its own intervals.
     #[must_use]
     pub fn is_polling(&self, now: f64) -> bool {
+        is_polling(self.usual_interval(), self.polled_at, now)
+    }
+
+    /// Its interval in seconds; presumed while it polled only once.
+    #[must_use]
+    pub fn usual_interval(&self) -> f64 {
         let presumed = presumed_interval(self.server.is_some(), self.expected);
-        is_polling(self.interval.unwrap_or(presumed), self.polled_at, now)
+        self.interval.unwrap_or(presumed)
     }
 
     /// Whether the balancer says that it sends no new traffic; `None` when it says nothing.
@@ -269,6 +308,11 @@ impl PollerRow {
     pub fn is_last(&self) -> bool {
         self.is_out() == Some(false) && self.weight.is_some_and(|[own, total]| own == total)
     }
+}
+
+/// What a daemon before this version does not tell.
+fn yes() -> bool {
+    true
 }
 
 /// What the records of the daemon and the rows of its page mean by a person.
@@ -308,11 +352,14 @@ impl PollerRow {
             by_hand: false,
             polls: 9,
             established: true,
+            rhythm: Some(true),
             outside: false,
             polled_at: 100.0,
             view: Some(View::Up),
             state: Some("UP".into()),
             sessions: Some([2, 9]),
+            has_had_sessions: true,
+            namesakes: None,
             weight: Some([1, 2]),
             told: Some(Told::Up),
             code: 200,

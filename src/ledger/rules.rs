@@ -244,7 +244,9 @@ fn read_user_agent(reader: &Reader<'_>) -> Option<String> {
 }
 
 fn service() -> Kind<String> {
-    Kind::new("name or pattern", read_service, |text: &String| quoted(text))
+    Kind::new("name or pattern", read_service, |text: &String| {
+        quoted(text)
+    })
 }
 
 fn read_service(reader: &Reader<'_>) -> Option<String> {

@@ -74,7 +74,11 @@ fn a_poller_with_a_configured_interval_is_waited_for_from_its_first_poll() {
         ("api", "curl/8", 1),
     ] {
         poll(&daemon, service, user_agent);
-        assert_eq!(down(&daemon, service).code, Some(code), "{service} {user_agent}");
+        assert_eq!(
+            down(&daemon, service).code,
+            Some(code),
+            "{service} {user_agent}"
+        );
     }
 }
 
@@ -92,7 +96,8 @@ fn the_first_rule_that_fits_says_how_often_a_balancer_must_be_told_and_polls_ove
     let of_envoy = json!({"polls_down": 1, "polls_up": 2, "interval": 60.0, "counts": null});
     let of_odd = json!({"polls_down": 1, "polls_up": null, "interval": null, "counts": null});
     assert_eq!((expected(0), expected(1)), (of_envoy, of_odd), "{page}");
-    let polls_on = Daemon::with_config("pollers: [{user_agent: odd, polls_down: 1}]\n");
+    let polls_on =
+        Daemon::with_config("pollers: [{user_agent: odd, polls_down: 1, counts: yes}]\n");
     (0..5).for_each(|_| poll(&polls_on, "web", "odd"));
     let ran = down_while_polled(&polls_on, &[], "odd");
     ran.is_with(0, "", "127.0.0.1 odd: done, told 503 often enough");

@@ -22,12 +22,12 @@ pub(crate) fn polls_from(row: &PollerRow) -> String {
     }
 }
 
-/// What the poller was told: the status code, else the agent's word.
+/// What the poller was told: the status code, else the agent's word; `told to drain` after `hadown --drain`.
 pub(crate) fn told(row: &PollerRow) -> String {
     match (row.code, row.told) {
+        (_, Some(Told::Drain)) => "to drain".to_owned(),
         (0, Some(Told::Up)) => "up".to_owned(),
         (0, _) => "down".to_owned(),
-        (code, Some(Told::Drain)) => format!("{code} and to drain"),
         (code, _) => code.to_string(),
     }
 }

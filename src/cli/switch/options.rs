@@ -56,7 +56,7 @@ pub(super) struct SwitchArgs {
     /// wait until every load balancer has acted; =drained: also until its sessions have ended
     #[argh(option, arg_name = "drained")]
     pub(super) wait: Option<String>,
-    /// longest wait: 60, 90s, 5m (default 60 seconds)
+    /// longest wait: 60, 90s, 5m (default: what the balancers need, at least 60 seconds)
     #[argh(option, arg_name = "time")]
     pub(super) timeout: Option<String>,
     /// equal answers after which a balancer without send-state counts as having acted (default: by the setting pollers, else 3)
@@ -68,7 +68,7 @@ pub(super) struct SwitchArgs {
     /// longest wait for sessions to end, once every balancer has acted (default: what is left of --timeout)
     #[argh(option, arg_name = "time")]
     pub(super) drain_timeout: Option<String>,
-    /// how long to wait for the sessions of a balancer without send-state, which are unknown (default 0)
+    /// how long to wait for the sessions of a balancer without send-state, which are unknown (default 10 seconds)
     #[argh(option, arg_name = "time")]
     pub(super) grace: Option<String>,
     /// with --wait: even if a backend is left without a server, or nobody polls it

@@ -62,6 +62,9 @@ fn line(row: &PollerRow, all: &[PollerRow], now: f64) -> String {
     let mut parts = vec![format!("{label} {}", rhythm(row))];
     parts.extend(sight(row));
     parts.extend(sessions(row));
+    if row.namesakes.is_some() {
+        parts.push("two processes under this name".to_owned());
+    }
     if row.told.is_some() {
         let ago = age(now - row.told_at);
         parts.push(format!("told {} {ago} ago", told(row)));

@@ -4,11 +4,18 @@
 //! has acted when a *later* poll says so; one that does not must have been told often enough.
 
 use crate::cli::output::pollers::{age, has_no_weight, told};
-use crate::ledger::{PollerRow, Told, View};
+use crate::ledger::{Namesakes, PollerRow, Told, View};
 
 /// How often a balancer that does not tell its view must have been told unless more is known of it: HAProxy's default
 /// `fall`.
 const POLLS: u64 = 3;
+
+/// How long a balancer may take for an answer, in seconds: after the last failure that it counts it is DOWN.
+const ANSWER_TAKEN: f64 = 1.0;
+
+/// A process under a name that two have has taken its server out when no poll said otherwise for so many times the
+/// longest gap between such polls.
+const GAPS: f64 = 2.0;
 
 /// The status that tells a downtime as usual; a soft one is told by 404.
 const HARD: u16 = 503;
@@ -75,9 +82,9 @@ impl Rules {
     }
 
     /// Whether a poller sends no new traffic any more, whatever its sessions.
-    pub(crate) fn has_acted(&self, row: &PollerRow) -> bool {
+    pub(crate) fn has_acted(&self, row: &PollerRow, now: f64) -> bool {
         match self.goal {
-            Goal::Out | Goal::Drained => self.out(row).is_done(),
+            Goal::Out | Goal::Drained => self.out(row, now).is_done(),
             Goal::Up => self.up(row).is_done(),
         }
     }
@@ -85,7 +92,7 @@ impl Rules {
     /// Judges a poller at a time of the daemon's clock.
     pub(crate) fn judge(&self, row: &PollerRow, now: f64) -> Standing {
         let standing = match self.goal {
-            Goal::Out => self.out(row),
+            Goal::Out => self.out(row, now),
             Goal::Drained => self.drained(row, now),
             Goal::Up => self.up(row),
         };
@@ -98,9 +105,21 @@ impl Rules {
         }
     }
 
-    fn out(&self, row: &PollerRow) -> Standing {
+    fn out(&self, row: &PollerRow, now: f64) -> Standing {
+        let standing = self.out_by_last_poll(row, now);
+        match row.namesakes {
+            Some(two) if standing.is_done() => both_out(two, now, &standing),
+            _ => standing,
+        }
+    }
+
+    fn out_by_last_poll(&self, row: &PollerRow, now: f64) -> Standing {
         match self.told_since(row) {
             None => not_asked(row),
+            Some(Told::Down) if is_told_last_failure(row) && now >= row.told_at + ANSWER_TAKEN => {
+                let (sees, told) = (sees(row), told(row));
+                Standing::Done(format!("goes DOWN: {sees}, told {told}"))
+            }
             Some(Told::Down) => self.seen_out(row),
             Some(Told::Drain) if row.is_out().is_none() && !row.is_agent() => {
                 Standing::Waiting("does not say whether it drains (no send-state)".to_owned())
@@ -125,21 +144,39 @@ impl Rules {
     }
 
     fn drained(&self, row: &PollerRow, now: f64) -> Standing {
-        let text = match self.out(row) {
+        let text = match self.out(row, now) {
             Standing::Done(text) => text,
             waiting => return waiting,
         };
-        match row.sessions {
-            Some([0, _]) => Standing::Done(format!("{text}, no sessions")),
-            Some([1, _]) => Standing::Waiting(format!("{text}, 1 session left")),
-            Some([n, _]) => Standing::Waiting(format!("{text}, {n} sessions left")),
-            None if now < self.acted_at + self.grace && self.grace > 0.0 => {
-                let grace = self.grace;
-                Standing::Waiting(format!(
-                    "{text}; its sessions are unknown (no send-state), so they are given {grace:.0} s (--grace)"
-                ))
+        match row.known_sessions() {
+            Some(_) if row.is_out() == Some(false) => {
+                Standing::Waiting(format!("{text}; its next poll tells of sessions"))
             }
-            None => Standing::Done(format!("{text}; its sessions are unknown (no send-state)")),
+            Some(0) => Standing::Done(format!("{text}, no sessions")),
+            Some(1) => Standing::Waiting(format!("{text}, 1 session left")),
+            Some(n) => Standing::Waiting(format!("{text}, {n} sessions left")),
+            None => self.given_grace(&text, row, now),
+        }
+    }
+
+    /// Sessions that are not known are given their time.
+    fn given_grace(&self, text: &str, row: &PollerRow, now: f64) -> Standing {
+        let grace = self.grace;
+        let why = match row.sessions {
+            None => "its sessions are unknown (no send-state)",
+            // Of a server that is tracked from another backend HAProxy says 0 for ever.
+            Some(_) => "no sessions were ever seen there, so whether any are left is unknown",
+        };
+        if now < self.acted_at + grace && grace > 0.0 {
+            return Standing::Waiting(format!(
+                "{text}; {why}: they are given {grace:.0} s (--grace)"
+            ));
+        }
+        match grace > 0.0 {
+            true => Standing::Done(format!(
+                "{text}; {why}: they were given {grace:.0} s (--grace)"
+            )),
+            false => Standing::Done(format!("{text}; {why}")),
         }
     }
 
@@ -179,6 +216,15 @@ impl Rules {
         }
     }
 
+    /// Polls that this balancer may need until it has acted, and is known to have.
+    pub(super) fn polls_until_acted(&self, row: &PollerRow) -> u64 {
+        match row.view {
+            // A poll after the last answer says so.
+            Some(_) => POLLS + 1,
+            None => self.polls_of(row),
+        }
+    }
+
     /// Equal answers after which this balancer has acted.
     fn polls_of(&self, row: &PollerRow) -> u64 {
         let known = match self.goal {
@@ -190,6 +236,22 @@ impl Rules {
             (None, Some(polls)) => polls.into(),
             (None, None) => POLLS,
         }
+    }
+}
+
+/// Whether the last answer was the last failure that HAProxy needs: `UP 1/3` is one before DOWN.
+fn is_told_last_failure(row: &PollerRow) -> bool {
+    let words = row.state.as_deref().unwrap_or_default();
+    row.told == Some(Told::Down) && words.starts_with("UP 1/")
+}
+
+/// Of two processes under one name each must have taken its server out: a poll tells of one of them only.
+fn both_out(two: Namesakes, now: f64, standing: &Standing) -> Standing {
+    let text = standing.text();
+    let advice = "two processes poll under this name (give each a node of its own)";
+    match now - two.sending_at > GAPS * two.sending_gap {
+        true => Standing::Done(format!("{text}; {advice}")),
+        false => Standing::Waiting(format!("{text}; {advice}, and one of them said UP lately")),
     }
 }
 

@@ -2,9 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
+use std::time::Duration;
 
 use super::acted::{Goal, Rules, Standing};
 use super::guard;
+use super::need::Need;
 use super::progress::PollerStanding;
 use crate::cli::client::DaemonError;
 use crate::cli::output::pollers::{label, polls_from};
@@ -17,6 +19,9 @@ pub(super) const SETTLED: f64 = 30.0;
 
 /// What tells a balancer from all others: address, node, `User-Agent`.
 type Balancer<'a> = (IpAddr, &'a Option<String>, &'a Option<String>);
+
+/// Time for a look at what there is before a wait ends, in seconds.
+const LAST_LOOK: f64 = 0.3;
 
 pub(super) struct Balancers {
     /// The services or instances that are waited for.
@@ -79,7 +84,22 @@ impl Balancers {
 
     /// How many count.
     pub(super) fn known(&self) -> usize {
-        self.rows.len()
+        self.rows.values().map(PollerRow::processes).sum()
+    }
+
+    /// Sessions that nobody tells of are given no more time than is left: that they were is told, and no failure.
+    pub(super) fn limit_grace(&mut self, left: Duration) {
+        let rules = &mut self.rules;
+        if rules.acted_at.is_finite() {
+            let end = self.now + left.as_secs_f64() - LAST_LOOK;
+            rules.grace = rules.grace.min((end - rules.acted_at).max(0.0));
+        }
+    }
+
+    /// What the slowest of them may need.
+    pub(super) fn need(&self) -> Option<Need> {
+        let rows: Vec<PollerRow> = self.rows.values().cloned().collect();
+        Need::of(&rows, &self.rules)
     }
 
     /// Takes in what the daemon says of all pollers now.
@@ -124,12 +144,14 @@ impl Balancers {
 
     /// Whether none sends new traffic any more, whatever their sessions.
     pub(super) fn have_acted(&self) -> bool {
-        self.rows.values().all(|row| self.rules.has_acted(row))
+        let mut rows = self.rows.values();
+        rows.all(|row| self.rules.has_acted(row, self.now))
     }
 
     /// Whether the sessions of one are unknown.
     pub(super) fn hide_sessions(&self) -> bool {
-        self.rows.values().any(|row| row.sessions.is_none())
+        let mut rows = self.rows.values();
+        rows.any(|row| row.known_sessions().is_none())
     }
 
     /// What a balancer says that has no server left of a backend to which it sent traffic.
@@ -148,7 +170,7 @@ impl Balancers {
         for row in self.rows.values() {
             // A balancer that polls several servers has acted when it has for all of them.
             let balancer = (row.address, &row.node, &row.user_agent);
-            *acted.entry(balancer).or_insert(true) &= self.rules.has_acted(row);
+            *acted.entry(balancer).or_insert(true) &= self.rules.has_acted(row, self.now);
             *drained.entry(balancer).or_insert(true) &= self.standing(row).is_done();
         }
         let (all, acted) = (acted.len(), how_many(&acted));
@@ -184,7 +206,7 @@ impl Balancers {
             standings.push(PollerStanding {
                 label,
                 id: row.id(),
-                has_acted: self.rules.has_acted(row),
+                has_acted: self.rules.has_acted(row, self.now),
                 standing: self.standing(row),
             });
         }

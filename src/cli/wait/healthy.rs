@@ -68,7 +68,7 @@ impl Waiter {
                 return Err(Unfinished::Interrupted { signal, missing });
             }
             if deadline.left().is_zero() {
-                let limit = self.limits.timeout;
+                let limit = deadline.limit;
                 let why = missing;
                 return Err(Unfinished::NotHealthy { limit, why });
             }

@@ -6,8 +6,8 @@ use crate::cli::args::times;
 use crate::cli::args::values::number;
 use crate::cli::failure::{Failure, usage};
 
-/// How long to wait unless told otherwise.
-const TIMEOUT: Duration = Duration::from_secs(60);
+/// How long sessions that nobody tells of are given unless told otherwise.
+const GRACE: Duration = Duration::from_secs(10);
 
 /// The longest `--timeout`, in seconds.
 const TIMEOUT_MAX: u64 = 1 << 32;
@@ -15,8 +15,8 @@ const TIMEOUT_MAX: u64 = 1 << 32;
 /// How long and for whom to wait.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct WaitLimits {
-    /// The most that one wait may take.
-    pub(crate) timeout: Duration,
+    /// The most that one wait may take; `None` is what the balancers need.
+    pub(crate) timeout: Option<Duration>,
     /// Equal answers after which a balancer that does not say its view counts as having acted; `None` goes by what is
     /// known of it.
     pub(crate) polls: Option<u64>,
@@ -47,8 +47,8 @@ impl WaitLimits {
     pub(crate) fn parse(words: &LimitWords) -> Result<Self, Failure> {
         Ok(Self {
             timeout: match words.timeout {
-                Some(text) => positive("--timeout", text)?,
-                None => TIMEOUT,
+                Some(text) => Some(positive("--timeout", text)?),
+                None => None,
             },
             polls: match words.polls {
                 Some(text) => Some(number("--polls", text)?.into()),
@@ -64,7 +64,7 @@ impl WaitLimits {
             },
             grace: match words.grace {
                 Some(text) => duration("--grace", text)?,
-                None => Duration::ZERO,
+                None => GRACE,
             },
             force: words.force,
         })

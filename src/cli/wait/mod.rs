@@ -14,6 +14,8 @@ pub(crate) mod guard;
 mod healthy;
 pub(crate) mod interrupt;
 pub(crate) mod limits;
+mod looks;
+mod need;
 pub(crate) mod polled;
 pub(crate) mod progress;
 pub(crate) mod seen;
@@ -204,9 +206,14 @@ impl Waiter {
         if let Some(forgotten) = forgotten(&balancers) {
             self.progress.say(&forgotten);
         }
+        self.tell_who_counts(&before, &balancers);
         let mut is_draining = false;
         loop {
             let asked = Instant::now();
+            if !is_draining {
+                self.allow_for_slow(&mut deadline, &balancers);
+            }
+            balancers.limit_grace(deadline.left());
             if self.look(&mut balancers, deadline)? {
                 return Ok(self.reached(&balancers));
             }
@@ -236,7 +243,7 @@ impl Waiter {
     }
 
     fn deadline(&self) -> Deadline {
-        Deadline::new(self.limits.timeout)
+        Deadline::new(self.limits.timeout.unwrap_or(need::LEAST))
     }
 
     fn reached(&self, balancers: &Balancers) -> Reached {

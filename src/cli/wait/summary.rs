@@ -93,9 +93,10 @@ fn told(silent: &[&PollerRow], service: &str, state: &str) -> String {
 fn sessions(rows: &[&PollerRow]) -> String {
     let mut left = 0;
     for row in rows {
-        match row.sessions {
-            Some([own, _]) => left += own,
-            None => return "whether sessions are left is unknown".to_owned(),
+        match row.known_sessions() {
+            // Of one that goes DOWN just now they were told before that.
+            Some(own) if row.is_out() == Some(true) => left += own,
+            _ => return "whether sessions are left is unknown".to_owned(),
         }
     }
     match left {
@@ -139,29 +140,15 @@ mod tests {
 
     fn row(node: Option<&str>, address: u8, view: Option<View>) -> PollerRow {
         PollerRow {
-            service: "web".into(),
-            check: "http 127.0.0.1:80".into(),
-            variant: String::new(),
-            names: vec!["web".into()],
             address: [10, 0, 0, address].into(),
             node: node.map(str::to_owned),
             server: None,
-            user_agent: None,
-            interval: Some(2.0),
-            by_hand: false,
-            polls: 9,
-            established: true,
-            outside: false,
-            polled_at: 100.0,
             view,
-            state: None,
             sessions: view.map(|_| [0, 9]),
             weight: view.map(|_| [1, 2]),
             told: None,
-            code: 0,
-            told_at: 100.0,
-            run: 3,
             after_closed: true,
+            ..PollerRow::example()
         }
     }
 

@@ -75,8 +75,10 @@ impl Shared {
         while !self.stop.load(Ordering::SeqCst) {
             for server in &mut servers {
                 let sessions = self.sessions.load(Ordering::SeqCst);
+                // The backend's other server has some too.
+                let all = sessions + 3;
                 let says = format!(
-                    "{}; name={}/s1; node={}; weight=1/2; scur={sessions}/{sessions}; qcur=0",
+                    "{}; name={}/s1; node={}; weight=1/2; scur={sessions}/{all}; qcur=0",
                     server.words(),
                     server.name,
                     self.node,

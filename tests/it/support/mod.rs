@@ -26,6 +26,7 @@ mod temp;
 pub mod terminal;
 pub mod tmux;
 pub mod upstream;
+pub mod waiting;
 
 use std::fs;
 use std::os::unix::process::CommandExt as _;

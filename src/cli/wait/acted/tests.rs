@@ -25,7 +25,7 @@ fn rules(goal: Goal) -> Rules {
     }
 }
 
-const UP: Option<(View, &str)> = Some((View::Up, "UP 1/3"));
+const UP: Option<(View, &str)> = Some((View::Up, "UP 2/3"));
 const DOWN: Option<(View, &str)> = Some((View::Down, "DOWN"));
 const NOLB: Option<(View, &str)> = Some((View::NoLb, "NOLB"));
 
@@ -53,7 +53,7 @@ fn a_balancer_has_acted_when_a_poll_after_the_answer_says_so() {
         Goal::Out,
         &row(Told::Down, UP),
         false,
-        "still sees UP 1/3, told 503 2 times",
+        "still sees UP 2/3, told 503 2 times",
     );
     let weightless = PollerRow {
         weight: Some([0, 2]),
@@ -188,7 +188,7 @@ fn one_that_fell_silent_after_it_acted_has_acted_and_one_before_has_not() {
     let standing = rules.judge(&row(Told::Down, UP), 140.0);
     assert_eq!(
         standing.text(),
-        "silent for 40 s, before that: still sees UP 1/3, told 503 2 times"
+        "silent for 40 s, before that: still sees UP 2/3, told 503 2 times"
     );
     assert!(!standing.is_done());
 }

@@ -1,0 +1,93 @@
+//! Who asked lately without being a balancer, as far as can be told: a person, a tool, a monitor's first look. Pure.
+
+use crate::cli::output::pollers::label;
+use crate::ledger::{PollerRow, PollersPage};
+
+/// Who looked longer ago is not spoken of, in seconds.
+const LATELY: f64 = 60.0;
+
+/// Most of them that are named.
+const NAMED_MAX: usize = 5;
+
+/// A sentence for each that is not waited for, though it could be taken for a poller.
+pub(super) fn sentences(page: &PollersPage) -> Vec<String> {
+    let rows = page.pollers.iter().filter(|row| is_look(row, page.now));
+    let rows: Vec<&PollerRow> = rows.collect();
+    let mut sentences = Vec::new();
+    for row in rows.iter().take(NAMED_MAX) {
+        sentences.push(sentence(row, &page.pollers));
+    }
+    if let Some(more) = rows.len().checked_sub(NAMED_MAX + 1) {
+        sentences.push(format!("and {} more like them", more + 1));
+    }
+    sentences
+}
+
+fn is_look(row: &PollerRow, now: f64) -> bool {
+    // Who asks by hand knows it, and of the others the operator has said that they do not count.
+    let is_known = row.by_hand || row.outside || row.expected.counts.is_some();
+    !is_known && !row.counts() && now - row.polled_at < LATELY
+}
+
+fn sentence(row: &PollerRow, all: &[PollerRow]) -> String {
+    let label = label(row, all);
+    let asked = match row.polls {
+        1 => "asked once".to_owned(),
+        polls => format!("asked {polls} times without a rhythm"),
+    };
+    format!("{label} {asked} and is not waited for")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::ledger::SpoolRoot;
+
+    fn look(user_agent: &str, polls: u64, polled_at: f64) -> PollerRow {
+        PollerRow {
+            node: None,
+            server: None,
+            user_agent: Some(user_agent.into()),
+            polls,
+            rhythm: Some(false),
+            polled_at,
+            ..PollerRow::example()
+        }
+    }
+
+    #[test]
+    fn those_that_asked_lately_and_not_by_hand_are_named_and_many_are_counted() {
+        let by_hand = PollerRow {
+            by_hand: true,
+            ..look("curl/8", 1, 100.0)
+        };
+        let mut page = PollersPage {
+            now: 101.0,
+            daemon: "1".into(),
+            spool: SpoolRoot {
+                path: "s".into(),
+                id: None,
+            },
+            agent_weights: false,
+            pollers: vec![
+                PollerRow::example(),
+                by_hand,
+                look("ansible", 1, 100.0),
+                look("monitor", 4, 99.0),
+                look("old", 1, 20.0),
+            ],
+            forgotten: 0,
+            forgotten_lately: 0,
+            entries: BTreeMap::new(),
+        };
+        let said = [
+            "10.0.0.1 ansible asked once and is not waited for",
+            "10.0.0.1 monitor asked 4 times without a rhythm and is not waited for",
+        ];
+        assert_eq!(sentences(&page), said);
+        page.pollers = (0..8).map(|i| look(&format!("u{i}"), 1, 100.0)).collect();
+        assert_eq!(sentences(&page).last().unwrap(), "and 3 more like them");
+    }
+}
