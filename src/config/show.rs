@@ -2,11 +2,16 @@
 //!
 //! Rule: what is shown as a value can be read back as that value, but for secrets, which show as `***`.
 
+use std::time::Duration;
+
 use super::Config;
 use super::settings::settings as table;
 use crate::ledger::built_in_pollers;
 use crate::probe::Service;
 use crate::settings;
+
+/// HAProxy's interval unless told otherwise, and how long it waits for an answer then.
+const HAPROXY_INTER: Duration = Duration::from_secs(2);
 
 /// The effective settings as YAML that can be used as a configuration file; a comment marks what is not the default.
 #[must_use]
@@ -14,11 +19,44 @@ pub fn effective(config: &Config) -> String {
     let mut out = String::new();
     for line in settings::effective(table(), config).lines() {
         out += &format!("{line}\n");
-        if line.starts_with("pollers: ") {
-            add_built_in_pollers(&mut out);
+        match line.split(": ").next() {
+            Some("cache_time") => out += &late_failures(config),
+            Some("healthcheck_timeout") => out += hidden_reasons(config),
+            Some("pollers") => add_built_in_pollers(&mut out),
+            _ => {}
         }
     }
     out
+}
+
+/// How often somebody polls: as the configuration says, else as HAProxy does.
+fn shortest_interval(config: &Config) -> Duration {
+    let told = config.ledger.pollers.shortest_interval();
+    told.unwrap_or(HAPROXY_INTER)
+}
+
+/// What is to be known where results are kept for longer than pollers take from poll to poll.
+fn late_failures(config: &Config) -> String {
+    let interval = shortest_interval(config);
+    match config.check.cache_time {
+        Some(time) if time <= interval => String::new(),
+        Some(time) => format!(
+            "# a poller that asks every {} s is told of a failure up to {} s late; a shorter cache_time ends that\n",
+            interval.as_secs_f64(),
+            time.as_secs_f64()
+        ),
+        None => "# what was found once is told for ever: no failure after it\n".to_owned(),
+    }
+}
+
+/// The same where a probe may take longer than pollers wait.
+fn hidden_reasons(config: &Config) -> &'static str {
+    match config.probe.healthcheck_timeout <= shortest_interval(config) {
+        true => "",
+        false => {
+            "# a poller that waits less (HAProxy: timeout check, else inter) sees a timeout without the reason\n"
+        }
+    }
 }
 
 /// What counts besides the rules in the file.

@@ -14,6 +14,7 @@ mod groups;
 mod grpc;
 mod handler;
 mod host_watch;
+mod interval_notes;
 mod memory_watch;
 pub mod once;
 mod own_name;
@@ -47,7 +48,7 @@ use crate::config::{self, Config, Loaded};
 use crate::http::{accept, unix};
 use crate::names::text::first_line;
 use crate::os::systemd::{self, PassedSocket};
-use crate::os::{file_limit, logging, orphans, sys, times};
+use crate::os::{access, file_limit, logging, orphans, sys, times};
 use crate::spool::{self, Gate, Spool};
 use agent::Agents;
 use error::SetupError;
@@ -149,6 +150,7 @@ fn start_log(options: &Options, config: &Config) -> Result<(), SetupError> {
 fn state(options: &Options, config: Config) -> Result<DaemonState, StartError> {
     warn_of_network_file_system(&options.spool_root);
     let gate = Gate::open(Spool::at(&options.spool_root)).map_err(StartError::Spool)?;
+    tell_of_ended_files(&options.spool_root);
     let tokens = Tokens::load(&config.daemon.remote_spool_tokens).map_err(StartError::Tokens)?;
     let memory = room::memory(&config);
     let live = Live::new(config, tokens, &own_name::learn(), &memory);
@@ -165,6 +167,16 @@ fn warn_of_network_file_system(folder: &Path) {
         log::warn!(
             "the spool folder {folder} is on a network file system ({kind}), which is not supported: downtimes may be seen \
              late, and checks hang with the network; use a local folder"
+        );
+    }
+}
+
+/// Somebody may go by the files alone, as a web server does that looks whether one is there.
+fn tell_of_ended_files(folder: &Path) {
+    if let Some(cause) = access::no_place(&folder.join("entry")) {
+        let folder = folder.display();
+        log::info!(
+            "cannot remove files in the spool folder {folder} ({cause}): a downtime that has ended counts as up, but its file              stays until a command of a user who may removes it"
         );
     }
 }

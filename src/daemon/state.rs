@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::counters::Counters;
 use super::error::SetupError;
+use super::interval_notes::IntervalNotes;
 use super::shared_pages::SharedPages;
 use super::spool_watch::SpoolWatch;
 use super::this_host::ThisHost;
@@ -108,6 +109,8 @@ pub struct DaemonState {
     pub(super) started_unix: f64,
     /// What stands in the spool.
     pub(super) spool_watch: SpoolWatch,
+    /// What is said once of pollers' intervals.
+    pub(super) interval_notes: IntervalNotes,
     /// The pages that are being built.
     pub(super) pages: SharedPages,
     ledger: Mutex<Ledger>,
@@ -136,6 +139,7 @@ impl DaemonState {
             memory,
             counters,
             id: format!("{}-{}", std::process::id(), unix_now()),
+            interval_notes: IntervalNotes::default(),
             pages: SharedPages::default(),
             ledger: Mutex::new(ledger),
             live: RwLock::new(Arc::new(live)),

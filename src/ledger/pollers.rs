@@ -138,6 +138,12 @@ impl Pollers {
         record.history.note(at, poller, question, answer)
     }
 
+    /// The interval of a poller in seconds, once it is known.
+    #[must_use]
+    pub fn interval(&self, poller: &Poller) -> Option<f64> {
+        self.records.get(poller)?.interval()
+    }
+
     /// Checks whose last result fails.
     #[must_use]
     pub fn failing(&self) -> usize {

@@ -184,6 +184,11 @@ impl PollerRecord {
         }
     }
 
+    /// Its interval in seconds, once it polled twice.
+    pub(super) fn interval(&self) -> Option<f64> {
+        self.gaps.interval()
+    }
+
     /// Whether a person looked, rather than a balancer polled.
     #[must_use]
     pub fn is_person(&self) -> bool {

@@ -179,6 +179,12 @@ impl PollerRules {
         }
     }
 
+    /// The shortest interval that they tell.
+    #[must_use]
+    pub fn shortest_interval(&self) -> Option<Duration> {
+        self.0.iter().filter_map(|rule| rule.interval).min()
+    }
+
     fn show(&self) -> String {
         let rules: Vec<String> = self.0.iter().map(PollerRule::show).collect();
         format!("[{}]", rules.join(", "))

@@ -49,6 +49,7 @@ mod http2;
 mod http_rules;
 mod hung;
 mod instances;
+mod interval_notes;
 mod kept;
 mod known_pollers;
 mod limits;

@@ -23,7 +23,22 @@ const LINES_MAX: usize = 3;
 pub(super) fn asked(state: &DaemonState, poll: &Poll) -> bool {
     let at = moment(state, poll, Duration::ZERO);
     let check = poll.check();
-    state.ledger().asked(at, &poll.poller, &poll.stated, check)
+    let mut ledger = state.ledger();
+    let is_established = ledger.asked(at, &poll.poller, &poll.stated, check);
+    let is_checking = is_established && check.is_some();
+    if is_checking && state.interval_notes.are_due(at.since_start) {
+        let interval = ledger.pollers.interval(&poll.poller);
+        drop(ledger);
+        note_interval(state, poll, interval);
+    }
+    is_established
+}
+
+fn note_interval(state: &DaemonState, poll: &Poll, interval: Option<f64>) {
+    if let Some(interval) = interval {
+        let config = &state.live().config;
+        state.interval_notes.give(config, &poll.poller, interval);
+    }
 }
 
 /// The moment so long after a poll came.
