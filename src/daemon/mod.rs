@@ -176,7 +176,8 @@ fn tell_of_ended_files(folder: &Path) {
     if let Some(cause) = access::no_place(&folder.join("entry")) {
         let folder = folder.display();
         log::info!(
-            "cannot remove files in the spool folder {folder} ({cause}): a downtime that has ended counts as up, but its file              stays until a command of a user who may removes it"
+            "cannot remove files in the spool folder {folder} ({cause}): a downtime that has ended counts as up, but its file \
+             stays until a command of a user who may removes it"
         );
     }
 }

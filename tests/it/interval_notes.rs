@@ -1,10 +1,12 @@
 //! What is said of settings that hide a reason from pollers, or delay what they are told; and of files that stay.
 
-use std::fs;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt as _;
 use std::thread::sleep;
 use std::time::Duration;
 
 use crate::support::daemon::{Daemon, Setup};
+use crate::support::process::permissions_count;
 use crate::support::upstream::{Upstream, http};
 use crate::support::{PATIENCE, TempDir, run, wait_until};
 
@@ -108,7 +110,9 @@ fn a_daemon_that_may_not_remove_files_says_at_its_start_that_they_stay() {
     let says = "a downtime that has ended counts as up, but its file stays";
     let may = Daemon::start();
     assert!(!may.log().contains(says), "{}", may.log());
-    let setup = Setup::new().privileges(&["--reuid=65534", "--regid=65534", "--clear-groups"]);
+    let setup = Setup::new().privileges(&permissions_count());
+    let read_only = Permissions::from_mode(0o555);
+    fs::set_permissions(setup.spool.root(), read_only).unwrap();
     let may_not = setup.start();
     may_not.wait_for_log(says);
 }

@@ -134,6 +134,28 @@ fn sentence(text: &str) -> String {
     }
 }
 
+impl Applet {
+    /// What the value of an option may be where it may be left out, such as `drained` of `--wait`; none where it may not,
+    /// or where this applet takes no such value.
+    #[must_use]
+    pub fn optional_value(&self, flag: &FlagInfo<'static>) -> Option<&'static str> {
+        let FlagInfoKind::Option { arg_name } = flag.kind else {
+            return None;
+        };
+        let spelled = format!("{}={arg_name}", flag.long);
+        (may_lack_value(flag) && (self.uses)(&spelled)).then_some(arg_name)
+    }
+
+    /// What an option does here; what stands behind `; =` is about its value.
+    #[must_use]
+    pub fn description(&self, flag: &FlagInfo<'static>) -> &'static str {
+        match flag.description.split_once("; =") {
+            Some((without_value, _)) if self.optional_value(flag).is_none() => without_value,
+            _ => flag.description,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
