@@ -66,6 +66,7 @@ impl ConnectionHandler<TcpStream> for Agents {
             }
         };
         let arrived = Instant::now();
+        // From the whole line on, and until the answer is sent: a connection with a request under way is not evicted as idle.
         let _asked = accepted.open.busy(arrived);
         note_foreign(&accepted.open, &line);
         let agent = Agent { from, arrived };
@@ -119,6 +120,7 @@ async fn decide(state: &DaemonState, line: &[u8], agent: Agent) -> Result<String
     let live = state.live();
     let mut poll = Poll::new(Face::Agent, from, &path, &headers, &live, arrived);
     let verdict = poll.decide(state, &live).await;
+    // An answer of an agent has no status; 0 stands for that.
     poll.answered(state, &verdict, 0);
     Ok(said(&verdict, live.config.daemon.agent_weights))
 }
@@ -140,6 +142,7 @@ fn fault(line: &[u8], e: &NamedError) -> String {
 
 /// The line, without its end; empty when nothing came.
 async fn line(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
+    // One deadline for the whole line: bytes that drip in do not prolong it.
     let end = time::Instant::now() + LINE;
     let Ok(first) = timeout(SILENCE, read_part(stream)).await else {
         // It says nothing, as one without `agent-send` does.
@@ -154,6 +157,7 @@ async fn line(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
 
 /// Reads on to the end of the line, or of the connection.
 async fn rest_of_line(mut line: Vec<u8>, stream: &mut TcpStream) -> Result<Vec<u8>, String> {
+    // What counts is the end of the line, and not of the connection: HAProxy keeps its side open for the answer.
     while !line.is_empty() && !is_whole(&mut line) {
         let part = read_part(stream).await?;
         if part.is_empty() {
@@ -189,6 +193,7 @@ fn said(verdict: &Verdict, weights: bool) -> String {
     match verdict {
         Verdict::Down(closed) => closed_by(&closed.downtime, weights),
         Verdict::Refused(outcome) => failing(outcome),
+        // A check that fails is down for agents too, even where its service only drains.
         Verdict::Open { outcome, drain } => match outcome {
             Some(outcome) if !outcome.passes() => failing(outcome),
             _ => up(weights, drain.is_some()).to_owned(),

@@ -54,14 +54,18 @@ pub(super) struct Durations {
 
 impl Durations {
     fn add(&self, took: Duration) {
-        let seconds = took.as_secs_f64();
-        match BUCKETS.iter().position(|bound| seconds <= *bound) {
-            Some(place) => add(&self.buckets[place], 1),
-            None => add(&self.longer, 1),
-        }
+        add(self.bucket(took), 1);
         // Half a million years fit.
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
         add(&self.microseconds, micros);
+    }
+
+    fn bucket(&self, took: Duration) -> &AtomicU64 {
+        let seconds = took.as_secs_f64();
+        match BUCKETS.iter().position(|bound| seconds <= *bound) {
+            Some(place) => &self.buckets[place],
+            None => &self.longer,
+        }
     }
 }
 
@@ -80,8 +84,8 @@ impl Counters {
     pub fn reloaded(&self, is_in_force: bool) {
         self.reload_failed.store(!is_in_force, Ordering::Relaxed);
         if is_in_force {
-            self.config_read_at
-                .store(unix_seconds_now(), Ordering::Relaxed);
+            let now = unix_seconds_now();
+            self.config_read_at.store(now, Ordering::Relaxed);
         }
     }
 
@@ -101,15 +105,15 @@ impl Counters {
 
     /// Counts a probe.
     pub fn probed(&self, protocol: &str, passed: bool, took: Duration) {
-        if let Some(probes) = self.of_protocol(protocol) {
-            let counter = if passed {
-                &probes.passed
-            } else {
-                &probes.failed
-            };
-            add(counter, 1);
-            probes.took.add(took);
-        }
+        let Some(probes) = self.of_protocol(protocol) else {
+            return;
+        };
+        let counter = match passed {
+            true => &probes.passed,
+            false => &probes.failed,
+        };
+        add(counter, 1);
+        probes.took.add(took);
     }
 
     fn of_protocol(&self, name: &str) -> Option<&ProbeCounters> {
@@ -124,6 +128,7 @@ fn unix_seconds_now() -> u64 {
 }
 
 fn add(counter: &AtomicU64, n: u64) {
+    // Relaxed, as nothing else is told by a counter: no reader concludes from one to another.
     counter.fetch_add(n, Ordering::Relaxed);
 }
 

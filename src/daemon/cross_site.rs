@@ -21,6 +21,7 @@ pub(super) fn is_foreign(
     let mut origins = headers.get_all(ORIGIN).iter();
     let mut sites = headers.get_all(SITE).iter();
     let is_ours = |origin| is_own(origin, this_host, page_hosts);
+    // Of repeated headers one that is foreign is enough: which of them a browser meant, nobody can tell.
     origins.any(|origin| !is_ours(origin)) || sites.any(|site| !is_same_site(site))
 }
 
@@ -32,6 +33,7 @@ fn is_same_site(site: &HeaderValue) -> bool {
 /// Whether an origin is this daemon, by any of its names, addresses and ports, or a proxy before it: one of `page_hosts`,
 /// on a port of this daemon or the usual one. `null`, which pages in a sandbox send, is nobody's.
 fn is_own(origin: &HeaderValue, this_host: ThisHost<'_>, page_hosts: &[String]) -> bool {
+    // An origin that does not parse is nobody's, and so foreign.
     let Some(origin) = origin.to_str().ok().and_then(parsed) else {
         return false;
     };
@@ -74,16 +76,24 @@ fn usual_port(scheme: &str) -> Option<u16> {
 fn parsed(origin: &str) -> Option<Origin> {
     let (scheme, place) = origin.split_once("://")?;
     let usual_port = usual_port(scheme)?;
-    let (host, port) = match place.rsplit_once(':') {
-        // The last colon of `[::1]` is a part of the address.
-        Some((host, port)) if !port.ends_with(']') => (host, parse_port(port).ok()?),
-        _ => (place, usual_port),
+    let (host, port) = host_and_port(place);
+    let port = match port {
+        Some(port) => parse_port(port).ok()?,
+        None => usual_port,
     };
     Some(Origin {
         host: Host::parse(host).ok()?,
         port,
         is_usual_port: port == usual_port,
     })
+}
+
+fn host_and_port(place: &str) -> (&str, Option<&str>) {
+    match place.rsplit_once(':') {
+        // The last colon of `[::1]` is a part of the address.
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (place, None),
+    }
 }
 
 #[cfg(test)]

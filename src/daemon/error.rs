@@ -118,6 +118,7 @@ impl fmt::Display for StartError {
                 "{setting}: hacheck listens on port {port} for something else already; choose another port"
             ),
             Self::Listen(e) => e.fmt(f),
+            // A socket's name is made in its folder, so that is where the right to write counts.
             Self::ListenUnix(path, e) => {
                 cannot(f, &format!("listen on {}", path.display()), e)?;
                 f.write_str("; see listen_unix, and make its folder writable")

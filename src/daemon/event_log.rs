@@ -16,6 +16,7 @@ pub(super) fn changed(event: &HostEvent) {
 
 /// Logs a message with the fields of an event.
 pub(super) fn log(event: &HostEvent, message: &str) {
+    // By hand what the macros of the log do: they take no fields that are there at times only.
     if Level::Info > log::max_level() {
         return;
     }
@@ -76,16 +77,21 @@ fn name(event: &HostEvent) -> &str {
 }
 
 fn down(event: &HostEvent, name: &str) -> String {
-    let mut text = match &event.by {
+    let what = match &event.by {
         Some(user) => format!("{user} took {name} down"),
         None => format!("{name} was taken down"),
     };
-    if let Some(end) = event.until {
-        text.push_str(&format!(" until {}", times::brief(end)));
-    }
+    let until = match event.until {
+        Some(end) => format!(" until {}", times::brief(end)),
+        None => String::new(),
+    };
+    what + &until + &why(event)
+}
+
+fn why(event: &HostEvent) -> String {
     match event.text.as_deref() {
-        None | Some("") => text + ", without a reason",
-        Some(reason) => format!("{text}: {reason}"),
+        None | Some("") => ", without a reason".to_owned(),
+        Some(reason) => format!(": {reason}"),
     }
 }
 

@@ -48,6 +48,7 @@ fn polled(path: &CheckPath<'_>, state: &[u8], nerve: &[u8]) {
         ("x-haproxy-server-state", state),
         ("x-nerve-check-ip", nerve),
     ] {
+        // The parser of HTTP refuses bytes that no header can have.
         if let Ok(value) = value.try_into() {
             headers.insert(name, value);
         }

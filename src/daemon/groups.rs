@@ -47,6 +47,7 @@ impl GroupTasks {
     pub fn start(state: &Arc<DaemonState>, own: Vec<SocketAddr>) -> Result<Self, GroupListenError> {
         let mut groups = Self::new(state, own);
         let faults = groups.listen();
+        // Before the first probe, which must not be one of hacheck itself.
         groups.tell_listeners();
         // Who starts by hand mends one after the other; a reload logs them all.
         if let Some(fault) = faults.into_iter().next() {
@@ -70,17 +71,18 @@ impl GroupTasks {
     /// Brings everything in step with the configuration in force.
     #[must_use]
     pub fn reload(&mut self) -> Vec<GroupListenError> {
+        // One group that cannot listen keeps no other from it.
         let faults = self.listen();
         if self.tell_listeners() {
             // What was found at a port that is hacheck's own now, or is so no more, says nothing.
             self.state.checker.cache().clear();
         }
+        // The watches that run read the configuration themselves.
         self.reload.send_replace(());
         self.watch();
         let config = Arc::clone(&self.state.live().config);
-        self.means
-            .states
-            .keep(|name| config.groups.contains_key(name));
+        let states = &self.means.states;
+        states.keep(|name| config.groups.contains_key(name));
         faults
     }
 
@@ -97,16 +99,10 @@ impl GroupTasks {
         // First, as an address may go from one group to another.
         self.close_all_but(&wanted);
         let mut errors = Vec::new();
-        for (address, name) in wanted {
-            if self.listeners.contains_key(&(address, name.clone())) {
-                continue;
-            }
-            if let Err(cause) = self.open(address, &name) {
-                errors.push(GroupListenError {
-                    name,
-                    address,
-                    cause,
-                });
+        for place in wanted {
+            // One that is open stays so: its connections are not cut by a reload.
+            if !self.listeners.contains_key(&place) {
+                errors.extend(self.open(place).err());
             }
         }
         errors
@@ -124,20 +120,33 @@ impl GroupTasks {
         });
     }
 
-    /// Opens one listener; an error without a cause means that the daemon itself is there.
-    fn open(&mut self, address: SocketAddr, name: &str) -> Result<(), Option<io::Error>> {
+    /// Opens one listener.
+    fn open(&mut self, (address, name): (SocketAddr, String)) -> Result<(), GroupListenError> {
+        let listener = match self.bind(address) {
+            Ok(listener) => listener,
+            Err(cause) => {
+                return Err(GroupListenError {
+                    name,
+                    address,
+                    cause,
+                });
+            }
+        };
+        log::info!("group {name}: listening on {address}");
+        // The configuration takes only names that fit.
+        if let Ok(service) = ServiceName::parse(&name) {
+            let stop = self.serve(listener, service);
+            self.listeners.insert((address, name), stop);
+        }
+        Ok(())
+    }
+
+    /// An error without a cause means that the daemon itself is there.
+    fn bind(&self, address: SocketAddr) -> Result<TcpListener, Option<io::Error>> {
         if self.is_own(address) {
             return Err(None);
         }
-        let listener = accept::bind(address).map_err(Some)?;
-        log::info!("group {name}: listening on {address}");
-        // The configuration takes only names that fit.
-        let Ok(service) = ServiceName::parse(name) else {
-            return Ok(());
-        };
-        let stop = self.serve(listener, service);
-        self.listeners.insert((address, name.to_owned()), stop);
-        Ok(())
+        accept::bind(address).map_err(Some)
     }
 
     /// Serves a group on a listener; gives what stops it.
@@ -169,9 +178,10 @@ impl GroupTasks {
     fn watch(&mut self) {
         self.watches.retain(|_, task| !task.is_finished());
         let config = Arc::clone(&self.state.live().config);
-        for (name, _) in config.groups.iter().filter(|(_, g)| g.every.is_some()) {
+        for (name, group) in &config.groups {
             // One that has just been told to end, and is in the configuration again, reads that and goes on.
-            if !self.watches.contains_key(name) {
+            let is_watched = self.watches.contains_key(name);
+            if group.every.is_some() && !is_watched {
                 let task = self.start_watch(name);
                 self.watches.insert(name.clone(), task);
             }
@@ -204,6 +214,7 @@ fn wanted_listeners(config: &Config) -> Vec<(SocketAddr, String)> {
 
 fn overlap(one: SocketAddr, other: SocketAddr) -> bool {
     let (a, b) = (one.ip(), other.ip());
+    // Of both families: a socket on [::] takes connections to IPv4 addresses too (ipv6(7), bindv6only).
     let share_addresses = a == b || a.is_unspecified() || b.is_unspecified();
     one.port() == other.port() && share_addresses
 }
@@ -232,6 +243,7 @@ impl Handler for GroupHandler {
     ) -> Reply {
         let state = &self.state;
         let path = self.path(request.uri().query());
+        // One configuration for the whole poll, whatever a reload puts in force meanwhile.
         let live = state.live();
         let from = poller.ip().to_canonical();
         let (face, headers) = (Face::GroupListener, request.headers());
@@ -239,6 +251,7 @@ impl Handler for GroupHandler {
         let verdict = poll.decide(state, &live).await;
         let reply = group_reply(&verdict, &live.config);
         let code = reply.status().as_u16();
+        // This handler answers by itself, so it counts for itself too.
         state.counters.answered(code, arrived.elapsed());
         poll.answered(state, &verdict, code);
         reply

@@ -55,27 +55,31 @@ pub(super) async fn answer(
     if let Some(refused) = refused(&request) {
         return refused;
     }
+    // `Watch` is one of them: it would hold a connection for as long as the balancer lives.
     if request.uri().path() != CHECK {
         let text = "only /grpc.health.v1.Health/Check is answered";
         return reply::grpc_status(Code::Unimplemented, text);
     }
+    match service_in_time(state, request).await {
+        Ok(name) => check(state, &name, from, arrived).await,
+        Err(refused) => refused,
+    }
+}
+
+/// The service that a request names; else the answer.
+async fn service_in_time(state: &DaemonState, request: Request<Incoming>) -> Result<String, Reply> {
     let limit = state.live().config.http.header_timeout;
-    let name = match tokio::time::timeout(limit, service(request)).await {
-        Ok(Some(name)) => name,
-        Ok(None) => {
-            let text = "this is no HealthCheckRequest";
-            return reply::grpc_status(Code::InvalidArgument, text);
-        }
-        Err(_) => {
-            let text = "the request did not come in time";
-            return reply::grpc_status(Code::DeadlineExceeded, text);
-        }
+    let (code, text) = match tokio::time::timeout(limit, service(request)).await {
+        Ok(Some(name)) => return Ok(name),
+        Ok(None) => (Code::InvalidArgument, "this is no HealthCheckRequest"),
+        Err(_) => (Code::DeadlineExceeded, "the request did not come in time"),
     };
-    check(state, &name, from, arrived).await
+    Err(reply::grpc_status(code, text))
 }
 
 /// The answer to what cannot be gRPC.
 fn refused(request: &Request<Incoming>) -> Option<Reply> {
+    // Whoever does not speak gRPC could not read a status of gRPC.
     if request.version() != Version::HTTP_2 {
         return Some(reply::needs_http2("gRPC needs HTTP/2\n"));
     }
@@ -112,6 +116,7 @@ async fn check(state: &DaemonState, name: &str, from: IpAddr, arrived: Instant) 
 }
 
 fn unknown(name: &str, from: IpAddr, why: &str) -> Reply {
+    // A mistake in the balancer's configuration repeats with each check.
     if let Some(times) = UNKNOWN.now() {
         log::warn!("gRPC health check of {from} for {name:?}: {why}{times}");
     }

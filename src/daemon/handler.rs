@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use hyper::body::Incoming;
 use hyper::header::HeaderMap;
@@ -64,18 +64,31 @@ impl Handler for HttpHandler {
         arrived: Instant,
     ) -> Reply {
         let from = poller.ip().to_canonical();
-        let line = log::log_enabled!(log::Level::Debug)
-            .then(|| format!("{} {}", request.method(), request.uri()));
+        // Written down now, as answering consumes the request.
+        let line = logged_line(&request);
         let reply = respond(&self.0, request, from, arrived).await;
         let status = reply.status().as_u16();
         let took = arrived.elapsed();
         self.0.counters.answered(status, took);
         if let Some(line) = line {
-            let ms = took.as_secs_f64() * 1000.0;
-            log::debug!("{status} {line} ({from}) {ms:.2}ms");
+            log_request(&line, from, status, took);
         }
         reply
     }
+}
+
+/// In the form of tornado, the server of the replaced tools.
+fn log_request(line: &str, from: IpAddr, status: u16, took: Duration) {
+    let ms = took.as_secs_f64() * 1000.0;
+    log::debug!("{status} {line} ({from}) {ms:.2}ms");
+}
+
+/// The request in the log, where it is logged.
+fn logged_line(request: &Request<Incoming>) -> Option<String> {
+    if !log::log_enabled!(log::Level::Debug) {
+        return None;
+    }
+    Some(format!("{} {}", request.method(), request.uri()))
 }
 
 async fn respond(
@@ -84,6 +97,7 @@ async fn respond(
     from: IpAddr,
     arrived: Instant,
 ) -> Reply {
+    // Before the routes, which know none of gRPC's paths and would refuse its POST.
     if grpc::is_call(&request) {
         return Box::pin(grpc::answer(state, request, from, arrived)).await;
     }
@@ -93,8 +107,7 @@ async fn respond(
         Err(refusal) => return refused(&refusal),
     };
     if is_for_some(&route) && claims_this_host(&request, from) {
-        let text = "a PROXY protocol header makes nobody a caller on this host\n";
-        return reply::text(StatusCode::FORBIDDEN, text);
+        return refused_claim();
     }
     match route {
         Route::Check(path) => {
@@ -113,6 +126,11 @@ async fn respond(
     }
 }
 
+fn refused_claim() -> Reply {
+    let text = "a PROXY protocol header makes nobody a caller on this host\n";
+    reply::text(StatusCode::FORBIDDEN, text)
+}
+
 async fn poll(
     state: &DaemonState,
     path: CheckPath<'_>,
@@ -120,6 +138,7 @@ async fn poll(
     from: IpAddr,
     arrived: Instant,
 ) -> Reply {
+    // One configuration for the whole poll, whatever a reload puts in force meanwhile.
     let live = state.live();
     let mut poll = Poll::new(Face::Http, from, &path, headers, &live, arrived);
     let verdict = poll.decide(state, &live).await;
@@ -148,14 +167,16 @@ fn refused(refusal: &Refusal) -> Reply {
             StatusCode::NOT_FOUND,
             "not found; checks are /<protocol>/<service>/<port>/<query>, pages are /ui, /status, /recent and /metrics\n",
         ),
-        Refusal::Protocol(name) => {
-            let text = route::unknown_protocol(name);
-            let reply = reply::text(StatusCode::NOT_FOUND, format!("{text}\n"));
-            // HAProxy shows the phrase, and not the body.
-            reply::phrased(reply, &text)
-        }
+        Refusal::Protocol(name) => unknown_protocol(name),
         Refusal::Method(allowed) => reply::method_not_allowed(allowed),
         Refusal::Name(e) => reply::text(StatusCode::BAD_REQUEST, format!("{e}\n")),
         Refusal::Port => reply::text(StatusCode::BAD_REQUEST, "the port must be 0 to 65535\n"),
     }
+}
+
+fn unknown_protocol(name: &str) -> Reply {
+    let text = route::unknown_protocol(name);
+    let reply = reply::text(StatusCode::NOT_FOUND, format!("{text}\n"));
+    // HAProxy shows the phrase, and not the body.
+    reply::phrased(reply, &text)
 }

@@ -19,6 +19,7 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Starts the thread.
 pub(super) fn start(state: &Arc<DaemonState>, ports: PortWatch) {
     let state = Arc::clone(state);
+    // A thread and no task: a file system that hangs would take the runtime along.
     let thread = std::thread::Builder::new().name("host-watch".into());
     if let Err(e) = thread.spawn(move || watch(&state, ports)) {
         let cause = cause_text(e);
@@ -43,6 +44,7 @@ type KnownGroups = HashMap<String, (bool, f64)>;
 
 fn look_at_groups(state: &DaemonState, known: &mut KnownGroups) {
     let live = state.live();
+    // A group that a reload took away, and another one brings back, begins anew.
     known.retain(|name, _| live.config.groups.contains_key(name));
     for (name, settings) in &live.config.groups {
         let group = state.checker.groups().get(name);
@@ -69,12 +71,17 @@ fn group_event(name: &str, group: &GroupState, known: &mut KnownGroups) -> Optio
         service: Some(name.to_owned()),
         ..HostEvent::new(changed, EventKind::Group)
     };
-    if up {
-        let after = before.map(|(_, since)| changed - since);
-        return Some(HostEvent { after, ..event });
-    }
-    let text = Some(group.summary.clone());
-    Some(HostEvent { text, ..event })
+    let event = match up {
+        true => HostEvent {
+            after: before.map(|(_, since)| changed - since),
+            ..event
+        },
+        false => HostEvent {
+            text: Some(group.summary.clone()),
+            ..event
+        },
+    };
+    Some(event)
 }
 
 #[cfg(test)]

@@ -16,19 +16,22 @@ const SHORTEST: Duration = Duration::from_millis(50);
 /// Starts the thread that does it.
 pub(super) fn start(state: &Arc<DaemonState>) {
     let state = Arc::clone(state);
-    let watch = move || {
-        loop {
-            std::thread::sleep(pause(&state));
-            state.checker.cache().drop_expired(Instant::now());
-            sys::give_memory_back();
-        }
-    };
     let thread = std::thread::Builder::new().name("memory-watch".into());
-    if let Err(e) = thread.spawn(watch) {
+    // The daemon does its work without it, so it starts all the same.
+    if let Err(e) = thread.spawn(move || watch(&state)) {
         log::warn!(
             "cannot start the thread that gives memory back: {}; hacheck keeps what it took",
             cause_text(e)
         );
+    }
+}
+
+fn watch(state: &DaemonState) {
+    loop {
+        std::thread::sleep(pause(state));
+        state.checker.cache().drop_expired(Instant::now());
+        // Afterwards: only what the allocator has back can go back to the system.
+        sys::give_memory_back();
     }
 }
 

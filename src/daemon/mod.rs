@@ -59,7 +59,7 @@ use reload::Reloaded;
 use reload_report::ReportFile;
 pub(crate) use room::{check_context, connections, memory};
 use signals::{Event, Signals};
-use sockets::Sockets;
+use sockets::{Listeners, Sockets};
 use state::{DaemonState, Live};
 pub(crate) use threads::runtime;
 use tokens::Tokens;
@@ -106,10 +106,12 @@ impl Options {
 /// # Errors
 /// Why it cannot start.
 pub fn run(options: &Options) -> Result<(), StartError> {
+    // While there is one thread, as it asks for that.
     sys::set_up_allocator();
     // Before anything else is opened.
     let passed = systemd::passed_sockets().map_err(StartError::Passed)?;
     let Loaded { config, notes, .. } = load(options)?;
+    // Before the state, which takes its own limits from this one.
     if let Some(limit) = config.daemon.rlimit_nofile {
         file_limit::set_file_limit(limit).map_err(StartError::FileLimit)?;
     }
@@ -118,11 +120,20 @@ pub fn run(options: &Options) -> Result<(), StartError> {
         log::info!("{note}");
     }
     let state = Arc::new(state(options, config)?);
-    memory_watch::start(&state);
+    serve_until_stopped(options, passed, &state)
+}
+
+fn serve_until_stopped(
+    options: &Options,
+    passed: Vec<PassedSocket>,
+    state: &Arc<DaemonState>,
+) -> Result<(), StartError> {
+    memory_watch::start(state);
     let main = runtime()?;
-    let ended = main.block_on(serve(options, passed, &state));
+    let ended = main.block_on(serve(options, passed, state));
     // Name look-ups may hang in threads of the runtime: they must not hold up the end.
     main.shutdown_background();
+    // Last, as everything before it may still log.
     logging::flush();
     ended
 }
@@ -133,7 +144,8 @@ fn load(options: &Options) -> Result<Loaded, StartError> {
     };
     let loaded = config::load(file).map_err(StartError::Config)?;
     for warning in &loaded.warnings {
-        // The log is not open yet. Where standard error is closed, the warning must not stop the start.
+        // The log is not open yet: the configuration says where it is. Where standard error is closed, the warning must
+        // not stop the start.
         let _ = writeln!(io::stderr(), "hacheck: warning: {warning}");
     }
     Ok(loaded)
@@ -188,6 +200,7 @@ async fn serve(
     passed: Vec<PassedSocket>,
     state: &Arc<DaemonState>,
 ) -> Result<(), StartError> {
+    // First, so that a SIGTERM during the start ends the daemon in order, too.
     let mut signals = Signals::listen().map_err(StartError::Signals)?;
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
@@ -202,6 +215,7 @@ async fn serve(
     let (stop, stopped) = watch::channel(false);
     // The name in the file system goes at the end of this function.
     let _name = accept_everywhere(options, sockets, state, &stopped)?;
+    // Units that are ordered after this one may start now: connections are taken.
     systemd::ready(SERVING);
     reload_until_stopped(options, state, &mut signals, &mut groups).await;
     log::info!("stopping");
@@ -261,23 +275,29 @@ fn accept_everywhere(
     for socket in sockets.agent {
         accept_agents(socket, state, stopped)?;
     }
-    let dog = Watchdog::new(systemd::watchdog(), options.threads - 1);
-    for number in 1..options.threads {
-        let sockets = sockets.http.share();
+    start_threads(options.threads, &sockets.http, state, stopped)?;
+    let name = sockets.http.accept_all(state, stopped);
+    name.map_err(|e| StartError::Socket("use the sockets".into(), e))
+}
+
+/// Starts the threads besides this one, and the watchdog over all.
+fn start_threads(
+    threads: usize,
+    sockets: &Listeners,
+    state: &Arc<DaemonState>,
+    stopped: &watch::Receiver<bool>,
+) -> Result<(), StartError> {
+    let dog = Watchdog::new(systemd::watchdog(), threads - 1);
+    for number in 1..threads {
+        let sockets = sockets.share();
         let sockets = sockets.map_err(|e| StartError::Socket("share the sockets".into(), e))?;
-        threads::start(
-            number,
-            sockets,
-            Arc::clone(state),
-            stopped.clone(),
-            dog.clone(),
-        )?;
+        let (state, stopped) = (Arc::clone(state), stopped.clone());
+        threads::start(number, sockets, state, stopped, dog.clone())?;
     }
     if let Some(dog) = dog {
         tokio::spawn(dog.report());
     }
-    let name = sockets.http.accept_all(state, stopped);
-    name.map_err(|e| StartError::Socket("use the sockets".into(), e))
+    Ok(())
 }
 
 fn accept_agents(
@@ -297,6 +317,7 @@ fn accept_agents(
 async fn drain(state: &DaemonState) {
     let limit = state.live().config.daemon.shutdown_timeout;
     let drained = tokio::time::timeout(limit, state.connections.drained()).await;
+    // No error: the daemon must end in time, or the service manager kills it.
     if drained.is_err() {
         let open = state.connections.count();
         log::warn!("{open} connections were still open after {limit:?}");

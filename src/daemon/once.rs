@@ -72,18 +72,22 @@ pub fn ask(
     config: Config,
     spool: &Spool,
 ) -> Result<ProbeAnswer, OnceError> {
-    let uri: Uri = path
-        .parse()
-        .map_err(|e| OnceError::Path(format!("'{path}' cannot be asked for: {e}")))?;
+    let uri = parse_uri(path)?;
     let check = check_path(&uri)?;
     let own = own_name::learn();
-    // Who asks here needs no right to read the tokens.
     let memory = super::memory(&config);
+    // Who asks here needs no right to read the tokens.
     let live = Live::new(config, Tokens::default(), &own, &memory).map_err(OnceError::Setup)?;
+    // As a poller on this host.
     let here = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let now = Instant::now();
     let poll = Poll::new(Face::Http, here, &check, headers, &live, now);
     run(&poll, &live, spool)
+}
+
+fn parse_uri(path: &str) -> Result<Uri, OnceError> {
+    let uri = path.parse::<Uri>();
+    uri.map_err(|e| OnceError::Path(format!("'{path}' cannot be asked for: {e}")))
 }
 
 fn check_path(uri: &Uri) -> Result<CheckPath<'_>, OnceError> {
@@ -110,6 +114,7 @@ struct LastProbe {
 fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError> {
     let last = Arc::new(Mutex::new(LastProbe::default()));
     let checker = Checker::new(&live.config.check, noting(&last)).tracing();
+    // Not opened as the daemon's: a look must not make the folder.
     let gate = Gate::new(spool.clone());
     let runtime = super::runtime().map_err(OnceError::Start)?;
     let verdict = runtime.block_on(decide(poll, live, &gate, &checker));
@@ -118,15 +123,23 @@ fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError
     if gate.errors() > 0 {
         all_readable(poll, live, spool).map_err(OnceError::Spool)?;
     }
-    let probe = std::mem::take(&mut *last.lock().unwrap_or_else(PoisonError::into_inner));
-    let (status, body) = answer::content(&verdict);
-    Ok(ProbeAnswer {
+    Ok(probe_answer(&verdict, taken(&last), spool))
+}
+
+fn probe_answer(verdict: &Verdict, probe: LastProbe, spool: &Spool) -> ProbeAnswer {
+    let (status, body) = answer::content(verdict);
+    ProbeAnswer {
         status,
         body,
-        why: why(&verdict, probe.result, spool),
+        why: why(verdict, probe.result, spool),
         steps: probe.steps,
         passes: verdict.passes(),
-    })
+    }
+}
+
+fn taken(last: &Mutex<LastProbe>) -> LastProbe {
+    let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut *last)
 }
 
 /// An observer that keeps the last probe.
@@ -182,11 +195,10 @@ fn result(Check { protocol, target }: &Check, outcome: &Outcome, trace: &Trace) 
         format!("{} {}", protocol.name, target.service)
     };
     let word = if outcome.passes() { "passes" } else { "fails" };
-    let elapsed = trace.elapsed();
-    let text = format!("{subject} {word}, after {elapsed}");
-    if outcome.ours {
-        text
-    } else {
-        format!("{text}, and this is its own answer")
-    }
+    // Or somebody would look in hacheck for what the service says.
+    let origin = match outcome.ours {
+        true => "",
+        false => ", and this is its own answer",
+    };
+    format!("{subject} {word}, after {}{origin}", trace.elapsed())
 }

@@ -31,7 +31,7 @@ pub(super) fn learn() -> Arc<LocalAddresses> {
 fn look_up_for_ever(own: &LocalAddresses, known: &SyncSender<()>) {
     loop {
         own.look_up_own_name();
-        // Only the first one is waited for.
+        // Only the first one is waited for. Later ones find the channel full or its other end gone.
         let _ = known.try_send(());
         std::thread::sleep(OWN_NAME_EVERY);
     }

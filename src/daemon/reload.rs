@@ -63,6 +63,7 @@ pub(super) async fn reload(options: &Options, state: &Arc<DaemonState>) -> Reloa
     let read = tokio::task::spawn_blocking(move || read_again(&file, &options, &reading));
     let reloaded = match read.await {
         Ok(reloaded) => reloaded,
+        // A reading that panicked has put nothing in force: that comes last.
         Err(e) => Reloaded::nothing(&e),
     };
     state.counters.reloaded(reloaded.is_new);
@@ -77,6 +78,7 @@ fn read_again(file: &Path, options: &Options, state: &DaemonState) -> Reloaded {
     let mut reloaded = Reloaded::default();
     take_remarks(&loaded, &mut reloaded);
     let old = state.live();
+    // Now, as setting up takes the new one; told only once it is in force.
     let restart = config::needs_restart(&old.config, &loaded.config);
     let new = match set_up(loaded.config, &old, &state.memory, &mut reloaded) {
         Ok(new) => new,

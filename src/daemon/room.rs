@@ -28,6 +28,7 @@ const MYSQL_FILES: usize = 512;
 /// Probes that can run at once, as far as the limit of open files allows.
 fn probes(config: &Config) -> usize {
     let most = half_of_files();
+    // Never less than half of it, or a small limit would leave nothing to the other protocols.
     if config.probe.mysql_username.is_some() {
         most.saturating_sub(MYSQL_FILES).max(most / 2)
     } else {

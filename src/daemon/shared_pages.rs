@@ -37,6 +37,7 @@ impl SharedPages {
 
     /// The page; with a sender where it is new and the caller is to build it.
     pub(super) fn join(&self, key: &PageKey) -> (SharedPage, Option<watch::Sender<Option<Reply>>>) {
+        // One lock for look and insertion, or two callers could both be told to build it.
         let mut pages = self.lock();
         if let Some(page) = pages.get(key) {
             return (page.clone(), None);

@@ -43,6 +43,7 @@ impl Signals {
 
     /// Waits for the next one.
     pub(super) async fn next(&mut self) -> Event {
+        // Of several at once any may come first: the others are kept for the next call.
         tokio::select! {
             _ = self.hangup.recv() => Event::Reload,
             _ = self.terminate.recv() => Event::Stop,

@@ -65,6 +65,26 @@ impl Sockets {
         Ok(())
     }
 
+    /// Opens those of the kinds that were not passed.
+    fn open_rest(&mut self, options: &Options, config: &Config) -> Result<(), StartError> {
+        if self.http.ports.is_empty() {
+            self.http.ports = bind_all(options, &options.ports, LISTENING)?;
+        } else {
+            log::info!("-p and -B are not used: the service manager says where to listen");
+        }
+        if self.http.tls.is_empty() {
+            let ports = &config.daemon.listen_tls;
+            self.expect_unused("listen_tls", ports)?;
+            self.http.tls = bind_all(options, ports, LISTENING_TLS)?;
+        }
+        if self.agent.is_empty() {
+            let ports = agent_ports(options, config);
+            self.expect_unused("agent_ports", ports)?;
+            self.agent = bind_all(options, ports, ANSWERING_AGENTS)?;
+        }
+        Ok(())
+    }
+
     /// Takes a socket of the service manager.
     fn take(&mut self, socket: PassedSocket) -> Result<(), StartError> {
         let address = address_of(&socket)?;
@@ -109,6 +129,7 @@ impl Listeners {
             ports: clones(&self.ports)?,
             tls: clones(&self.tls)?,
             unix: unix.transpose()?,
+            // Whoever has it removes the socket's name when it ends, so there is one.
             name: None,
         })
     }
@@ -185,24 +206,12 @@ pub fn open(
         let mode = config.daemon.listen_unix_mode;
         sockets.http.open_unix(path, mode)?;
     }
+    // Before any is opened here, as they decide which kinds are.
     for socket in passed {
         sockets.take(socket)?;
     }
-    if sockets.http.ports.is_empty() {
-        sockets.http.ports = bind_all(options, &options.ports, LISTENING)?;
-    } else {
-        log::info!("-p and -B are not used: the service manager says where to listen");
-    }
-    if sockets.http.tls.is_empty() {
-        let ports = &config.daemon.listen_tls;
-        sockets.expect_unused("listen_tls", ports)?;
-        sockets.http.tls = bind_all(options, ports, LISTENING_TLS)?;
-    }
-    if sockets.agent.is_empty() {
-        let ports = agent_ports(options, config);
-        sockets.expect_unused("agent_ports", ports)?;
-        sockets.agent = bind_all(options, ports, ANSWERING_AGENTS)?;
-    }
+    sockets.open_rest(options, config)?;
+    // Asked of the sockets, as one that was passed may be for TLS without a setting.
     let has_certificate = config.daemon.tls_cert_file.is_some();
     match sockets.http.tls.is_empty() || has_certificate {
         true => Ok(sockets),

@@ -54,6 +54,27 @@ impl SpoolSeen {
     pub(super) fn count(&self) -> Option<usize> {
         self.is_listed.then_some(self.downtimes.len())
     }
+
+    fn downtime(&self, name: &str) -> Option<&DowntimeRow> {
+        self.downtimes.iter().find(|row| row.name == name)
+    }
+
+    /// What is seen after another look, which may have failed.
+    fn next(&self, listed: Option<Seen>, trouble: Option<SpoolTrouble>) -> Self {
+        let is_listed = listed.is_some();
+        let (downtimes, odd_ends) = match listed {
+            Some(listed) => listed,
+            // As the gate does: what cannot be read stays what it was.
+            None => (held(self), self.odd_ends.clone()),
+        };
+        Self {
+            is_listed,
+            was_listed: self.was_listed || is_listed,
+            downtimes,
+            odd_ends,
+            trouble,
+        }
+    }
 }
 
 /// A spool that cannot be read.
@@ -89,27 +110,20 @@ impl SpoolWatch {
 
     /// Looks again, unless somebody is looking; gives what changed since.
     pub(super) fn look(&self, gate: &Gate) -> Vec<HostEvent> {
+        // Held to the end, so that each change is noticed once.
         let mut last = match self.last.try_lock() {
             Ok(last) => last,
             Err(TryLockError::Poisoned(last)) => last.into_inner(),
+            // Whoever looks may hang with the file system, and is not waited for.
             Err(TryLockError::WouldBlock) => return Vec::new(),
         };
         let before = self.seen();
         let listed = listed(gate, &mut last, &before);
         let now = unix_now();
-        let is_listed = listed.is_some();
-        let (downtimes, odd_ends) = match listed {
-            Some(listed) => listed,
-            None => (held(&before), before.odd_ends.clone()),
-        };
-        let seen = SpoolSeen {
-            is_listed,
-            was_listed: before.was_listed || is_listed,
-            downtimes,
-            odd_ends,
-            trouble: trouble(gate, &before, now),
-        };
+        let trouble = trouble(gate, &before, now);
+        let seen = before.next(listed, trouble);
         let events = events(&before, &seen, now);
+        // Not locked while the folder is read: pages are built from the look before meanwhile.
         *self.lock_seen() = Arc::new(seen);
         events
     }
@@ -126,6 +140,7 @@ impl SpoolWatch {
         let mut logged = self.lock_logged();
         logged.retain(|other| seen.at - other.at < LOGGED_FOR);
         let known = logged.iter().position(|other| is_same(other, seen));
+        // Taken out: the same change once more is another one.
         known.map(|at| logged.swap_remove(at)).is_some()
     }
 
@@ -158,10 +173,13 @@ impl Look {
     /// Whether what was seen then must still be so.
     fn still_holds(&self, now: &Self, seen: &SpoolSeen) -> bool {
         let mut ends = seen.downtimes.iter().filter_map(|row| row.until);
-        self.stamp == now.stamp
-            && self.stamp.changed < self.unix - SETTLED
-            && now.at.duration_since(self.at) < BELIEVED
-            && !ends.any(|end| end <= now.unix)
+        let is_same = self.stamp == now.stamp;
+        // A change right after that look may have left the time of the folder as it was.
+        let was_settled = self.stamp.changed < self.unix - SETTLED;
+        let is_believed = now.at.duration_since(self.at) < BELIEVED;
+        // A downtime that ends by its time changes no folder.
+        let has_ended = ends.any(|end| end <= now.unix);
+        is_same && was_settled && is_believed && !has_ended
     }
 }
 
@@ -193,6 +211,7 @@ type Seen = (Vec<DowntimeRow>, Vec<String>);
 
 /// What is listed only where it may be other than before; `None` when it cannot be.
 fn listed(gate: &Gate, last: &mut Option<Look>, before: &SpoolSeen) -> Option<Seen> {
+    // Before the folder is listed: what changes while it is shows at the next look.
     let look = Look::now(gate);
     if let (Some(last), Some(look)) = (&last, &look)
         && last.still_holds(look, before)
@@ -215,8 +234,8 @@ fn list(gate: &Gate, before: &SpoolSeen) -> Option<Seen> {
         rows.push(row(key, downtime, owner));
     }
     for (name, _) in &listing.odd {
-        let known = before.downtimes.iter().find(|row| row.name == *name);
-        rows.extend(known.map(as_held));
+        // A name that never was a downtime here is none now.
+        rows.extend(before.downtime(name).map(as_held));
     }
     Some((rows, odd_ends(&listing)))
 }
@@ -224,10 +243,11 @@ fn list(gate: &Gate, before: &SpoolSeen) -> Option<Seen> {
 fn odd_ends(listing: &Listing) -> Vec<String> {
     let mut ends = Vec::new();
     for (key, downtime) in &listing.downtimes {
-        if let Some(what) = &downtime.odd_end
-            && ends.len() < ODD_ENDS_MAX
-        {
+        if let Some(what) = &downtime.odd_end {
             ends.push(shown(&format!("{key}: {what}"), REASON_MAX));
+        }
+        if ends.len() == ODD_ENDS_MAX {
+            break;
         }
     }
     ends

@@ -73,6 +73,20 @@ impl Live {
     }
 }
 
+fn connections(config: &Config, memory: &Arc<MemoryBudget>) -> Arc<Connections> {
+    let most = room::connections(config);
+    let settings = config.http.clone();
+    Arc::new(Connections::new(most, settings, Arc::clone(memory)))
+}
+
+/// A ledger that knows of the start, and nothing else.
+fn ledger(config: &Config, started: f64) -> Ledger {
+    let mut ledger = Ledger::new(&config.ledger);
+    let start = HostEvent::new(started, EventKind::Start);
+    ledger.events.push(start);
+    ledger
+}
+
 /// Counts each probe when it ends.
 fn counting(counters: &Arc<Counters>) -> Arc<Observer> {
     let counters = Arc::clone(counters);
@@ -124,24 +138,18 @@ impl DaemonState {
         let config = &live.config;
         let counters = Arc::new(Counters::new());
         let started_unix = unix_now();
-        let mut ledger = Ledger::new(&config.ledger);
-        let start = HostEvent::new(started_unix, EventKind::Start);
-        ledger.events.push(start);
         Self {
             started: Instant::now(),
             gate,
             checker: Checker::new(&config.check, counting(&counters)),
-            connections: Arc::new(Connections::new(
-                room::connections(config),
-                config.http.clone(),
-                Arc::clone(&memory),
-            )),
+            connections: connections(config, &memory),
             memory,
             counters,
+            // The time too, as in a container each daemon has the same process id.
             id: format!("{}-{}", std::process::id(), unix_now()),
             interval_notes: IntervalNotes::default(),
             pages: SharedPages::default(),
-            ledger: Mutex::new(ledger),
+            ledger: Mutex::new(ledger(config, started_unix)),
             live: RwLock::new(Arc::new(live)),
             started_unix,
             spool_watch: SpoolWatch::default(),
@@ -181,6 +189,7 @@ impl DaemonState {
         let before = self.live();
         let is_other = reaches_elsewhere(&live.config.probe, &before.config.probe);
         self.ledger().pollers.set_rules(&live.config.ledger.pollers);
+        // The lock is let go with this line: emptying the cache takes longer than polls should wait.
         *self.live.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(live);
         if is_other {
             // What may no longer be probed must not be told from memory either.

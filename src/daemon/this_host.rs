@@ -23,6 +23,7 @@ impl ThisHost<'_> {
     }
 
     fn has(self, address: IpAddr) -> bool {
+        // The last one may be of no interface, where addresses are translated (NAT).
         address.is_loopback()
             || self.addresses.contains(address)
             || self.addresses.by_own_name() == Some(address)

@@ -47,10 +47,12 @@ async fn serve(
     mut stopped: watch::Receiver<bool>,
     dog: Option<Watchdog>,
 ) {
+    // The main thread, number 0, has no flag: it reports, and so shows its own life.
     if let Some(dog) = dog {
         tokio::spawn(dog.beat(number - 1));
     }
     if let Err(e) = sockets.accept_all(&state, &stopped) {
+        // The other threads accept from the same sockets, so no poller is lost.
         log::error!("thread {number} cannot use the sockets: {}", cause_text(e));
     }
     // An error means that the sender is gone, which ends the daemon too.

@@ -69,6 +69,7 @@ impl Tokens {
                 Err(e) => revoked.push(e),
             }
         }
+        // By the files that are named, and not by the tokens: with all of them gone, none must not mean "free".
         let demanded = !files.is_empty();
         (Self { demanded, known }, revoked)
     }
@@ -121,16 +122,21 @@ fn read(path: &Path) -> Result<Token, TokenFault> {
     let file = open_regular(path).map_err(TokenFault::Open)?;
     let mode = file.metadata().map_err(TokenFault::Read)?.mode();
     if mode & 0o007 != 0 {
-        log::warn!(
-            "remote_spool_tokens: everyone on this host may read {}; chmod o= it",
-            path.display()
-        );
+        warn_of_readers(path);
     }
     let text = content(file).map_err(TokenFault::Read)?;
     let text = checked(text.trim_ascii())?;
     let name = path.file_name().unwrap_or(path.as_os_str());
     let name = name.to_string_lossy().into_owned();
     Ok(Token { name, text })
+}
+
+/// A warning and no error, as a daemon that does not start takes the whole host out of rotation.
+fn warn_of_readers(path: &Path) {
+    log::warn!(
+        "remote_spool_tokens: everyone on this host may read {}; chmod o= it",
+        path.display()
+    );
 }
 
 fn content(file: File) -> io::Result<Vec<u8>> {
@@ -174,6 +180,7 @@ impl fmt::Display for TokenError {
                 write!(f, "{e}; it must hold a token and be readable by hacheck")
             }
             TokenFault::Read(e) => f.write_str(&cause_text(e)),
+            // The token itself is in neither: this goes to the log.
             TokenFault::NoToken => f.write_str(
                 "it must hold one token of visible characters; make one with openssl rand -hex 32",
             ),
@@ -189,6 +196,7 @@ impl fmt::Display for TokenError {
 fn same(secret: &[u8], given: &[u8]) -> bool {
     let mut differs = u8::from(secret.len() != given.len());
     for (i, byte) in secret.iter().enumerate() {
+        // What is given may be shorter; the loop takes as long in any case.
         let other = given.get(i).copied().unwrap_or(0);
         // Or the compiler might end the loop at the first difference.
         differs = black_box(differs | (byte ^ other));

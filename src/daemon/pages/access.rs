@@ -26,6 +26,7 @@ pub(super) fn refused(state: &DaemonState, from: IpAddr, request: &Parts) -> Opt
     }
     match named_host(request) {
         Some(host) if !is_ours(host, &live.host, &settings.page_hosts) => Some(not_ours(host)),
+        // Without a name it is no browser, and so nobody was led here.
         _ => None,
     }
 }
@@ -62,6 +63,7 @@ fn named_host(request: &Parts) -> Option<&str> {
 }
 
 fn without_port(named: &str) -> &str {
+    // Without brackets, as some tools write it: the last group of the address is no port.
     if is_bare_ipv6(named) {
         return named;
     }

@@ -16,7 +16,8 @@ use std::time::Duration;
 
 use hyper::http::request::Parts;
 
-use self::shared::{Builder, Sharing};
+use self::shared::Builder;
+use self::shared::Sharing::{self, UntilBegun, WhileNew};
 use super::poll::entries;
 use super::poll::route::PageName;
 use super::shared_pages::PageKey;
@@ -34,6 +35,7 @@ pub(super) async fn page(
     request: &Parts,
     from: IpAddr,
 ) -> Reply {
+    // Before any work: who may not see a page must not be able to have it built.
     if is_of_host(name)
         && let Some(refused) = access::refused(state, from, request)
     {
@@ -42,36 +44,82 @@ pub(super) async fn page(
     if tells_of_spool(name) {
         look_at_spool(state).await;
     }
-    use Sharing::{UntilBegun, WhileNew};
-    let query = request.uri.query().map(str::to_owned);
-    let built = |name, query, sharing, build: Builder| {
-        let is_for_host = from.is_loopback();
-        let key = PageKey {
-            name,
-            query,
-            is_for_host,
-        };
-        shared::page(state, key, sharing, build)
+    let caller = Caller {
+        state,
+        query: request.uri.query(),
+        from,
     };
     match name {
-        PageName::Status => built("status", None, UntilBegun, status::page).await,
-        PageName::Count => built("count", None, WhileNew, recent::count).await,
-        PageName::Recent => match recent::refused(query.as_deref()) {
-            Some(refused) => refused,
-            None => built("recent", query, WhileNew, recent::page).await,
-        },
-        PageName::Pollers => built("pollers", query, UntilBegun, pollers::page).await,
-        PageName::PollersHealth => pollers::health(state, query.as_deref(), from).await,
-        PageName::Mutornadomon => match mutornadomon::refused(from) {
-            Some(refused) => refused,
-            None => built("mutornadomon", None, UntilBegun, mutornadomon::page).await,
-        },
-        PageName::Metrics => built("metrics", None, UntilBegun, metrics::page).await,
-        PageName::Overview => built("overview", query, WhileNew, overview::page).await,
-        PageName::Downtimes => built("downtimes", None, UntilBegun, overview::downtimes).await,
+        PageName::Status => caller.gets("status", UntilBegun, status::page).await,
+        PageName::Count => caller.gets("count", WhileNew, recent::count).await,
+        PageName::Recent => caller.gets_recent().await,
+        PageName::Pollers => {
+            caller
+                .gets_asked("pollers", UntilBegun, pollers::page)
+                .await
+        }
+        PageName::PollersHealth => pollers::health(state, caller.query, from).await,
+        PageName::Mutornadomon => caller.gets_mutornadomon().await,
+        PageName::Metrics => caller.gets("metrics", UntilBegun, metrics::page).await,
+        PageName::Overview => {
+            caller
+                .gets_asked("overview", WhileNew, overview::page)
+                .await
+        }
+        PageName::Downtimes => {
+            caller
+                .gets("downtimes", UntilBegun, overview::downtimes)
+                .await
+        }
         PageName::Ui => ui::file(&ui::PAGE, &request.headers),
         PageName::UiScript => ui::file(&ui::SCRIPT, &request.headers),
         PageName::UiStyle => ui::file(&ui::STYLE, &request.headers),
+    }
+}
+
+/// Who asks for a page, and with which query string.
+struct Caller<'a> {
+    state: &'a Arc<DaemonState>,
+    query: Option<&'a str>,
+    from: IpAddr,
+}
+
+impl Caller<'_> {
+    /// A page that takes no query: one for all, or made-up queries would have it built again and again.
+    async fn gets(&self, name: &'static str, sharing: Sharing, build: Builder) -> Reply {
+        let key = PageKey {
+            name,
+            query: None,
+            is_for_host: self.from.is_loopback(),
+        };
+        shared::page(self.state, key, sharing, build).await
+    }
+
+    /// A page that the query has a say in.
+    async fn gets_asked(&self, name: &'static str, sharing: Sharing, build: Builder) -> Reply {
+        let key = PageKey {
+            name,
+            query: self.query.map(str::to_owned),
+            is_for_host: self.from.is_loopback(),
+        };
+        shared::page(self.state, key, sharing, build).await
+    }
+
+    async fn gets_recent(&self) -> Reply {
+        match recent::refused(self.query) {
+            Some(refused) => refused,
+            None => self.gets_asked("recent", WhileNew, recent::page).await,
+        }
+    }
+
+    async fn gets_mutornadomon(&self) -> Reply {
+        match mutornadomon::refused(self.from) {
+            Some(refused) => refused,
+            None => {
+                self.gets("mutornadomon", UntilBegun, mutornadomon::page)
+                    .await
+            }
+        }
     }
 }
 

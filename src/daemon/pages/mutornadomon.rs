@@ -11,13 +11,11 @@ use crate::os::figures;
 
 /// The answer for callers of other hosts.
 pub(super) fn refused(from: IpAddr) -> Option<Reply> {
-    match from.is_loopback() {
-        true => None,
-        false => Some(reply::text(
-            StatusCode::FORBIDDEN,
-            "only for callers on this host",
-        )),
+    if from.is_loopback() {
+        return None;
     }
+    let text = "only for callers on this host";
+    Some(reply::text(StatusCode::FORBIDDEN, text))
 }
 
 /// The page.

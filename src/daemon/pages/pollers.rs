@@ -56,6 +56,7 @@ struct PollersCopy {
 impl PollersCopy {
     fn take(state: &DaemonState, wanted: &ServiceFilter, now: Duration) -> Self {
         let pollers = &mut state.ledger().pollers;
+        // Only pages do it: a poll does not go through all pollers.
         pollers.prune(now);
         Self {
             records: pollers.records(|poller| wanted.may_take(poller)),
@@ -119,6 +120,7 @@ async fn run_all(
     asker: Asker,
 ) -> Vec<Value> {
     let mut running = Vec::new();
+    // All are begun before any is waited for, so together they take as long as the slowest.
     for check in checks {
         let checked = checked(Arc::clone(state), check, Arc::clone(live), asker);
         running.push(tokio::spawn(checked));

@@ -22,6 +22,7 @@ const PART: usize = 1000;
 fn seen(state: &DaemonState) -> Vec<SeenService> {
     let mut all = copied(state);
     all.sort_by(|a, b| a.name.cmp(&b.name));
+    // One that was forgotten and came again between two parts may be there twice.
     all.dedup_by(|a, b| a.name == b.name);
     all
 }
@@ -123,6 +124,7 @@ fn last_argument(query: &str, name: &str) -> Option<String> {
 
 /// `/recent[?threshold=SECONDS]`: services asked for lately, each with its last answer.
 pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
+    // What does not parse was refused before the page was begun.
     let threshold = threshold(query).unwrap_or(RECENT);
     #[allow(clippy::cast_precision_loss)] // a threshold of 2^53 seconds is for ever either way
     let since = unix_now() - threshold as f64;

@@ -52,6 +52,7 @@ pub(super) async fn page(
     }
     let built = match page.wait_for(Option::is_some).await {
         Ok(built) => built.clone(),
+        // The sender ended without a page.
         Err(_) => None,
     };
     built.unwrap_or_else(broke_off)
@@ -64,32 +65,63 @@ async fn begin(
     build: Builder,
     sender: watch::Sender<Option<Reply>>,
 ) {
-    let (building, asked) = (Arc::clone(&state), key.clone());
-    let built = in_turn(key.is_for_host, move || {
-        let began = Instant::now();
-        if sharing == Sharing::UntilBegun {
-            building.pages.remove(&asked);
+    let built = built(&state, &key, sharing, build).await;
+    match (sharing, built) {
+        // It has gone from the pages that can be joined, where another one may stand by now.
+        (Sharing::UntilBegun, built) => {
+            sender.send_replace(built.map(|built| built.page));
         }
-        let page = build(&building, asked.query.as_deref());
-        // One place for all who get it.
-        (reply::placed(page, &building.memory), began.elapsed())
-    });
-    let built = built.await;
-    if sharing == Sharing::UntilBegun {
+        (Sharing::WhileNew, Some(built)) => share_while_new(&state, &key, built, &sender).await,
         // Without a page all who wait are told so, as the sender ends.
-        sender.send_replace(built.map(|(page, _)| page));
+        (Sharing::WhileNew, None) => state.pages.remove(&key),
+    }
+}
+
+async fn share_while_new(
+    state: &DaemonState,
+    key: &PageKey,
+    Built { page, took }: Built,
+    sender: &watch::Sender<Option<Reply>>,
+) {
+    if took < QUICK || page.status() != StatusCode::OK {
+        // First, or a request between the two would still be given this one.
+        state.pages.remove(key);
+        sender.send_replace(Some(page));
         return;
     }
-    if let Some((page, took)) = built {
-        if took < QUICK || page.status() != StatusCode::OK {
-            state.pages.remove(&key);
-            sender.send_replace(Some(page));
-            return;
+    sender.send_replace(Some(page));
+    tokio::time::sleep(took.min(LONGEST)).await;
+    state.pages.remove(key);
+}
+
+/// A page, and how long building it took.
+struct Built {
+    page: Reply,
+    took: Duration,
+}
+
+/// The page; `None` where building it panicked.
+async fn built(
+    state: &Arc<DaemonState>,
+    key: &PageKey,
+    sharing: Sharing,
+    build: Builder,
+) -> Option<Built> {
+    let (state, asked) = (Arc::clone(state), key.clone());
+    let work = move || {
+        let began = Instant::now();
+        // Whoever asks from here on may know of a change that this page does not show.
+        if sharing == Sharing::UntilBegun {
+            state.pages.remove(&asked);
         }
-        sender.send_replace(Some(page));
-        tokio::time::sleep(took.min(LONGEST)).await;
-    }
-    state.pages.remove(&key);
+        let page = build(&state, asked.query.as_deref());
+        Built {
+            // One place for all who get it.
+            page: reply::placed(page, &state.memory),
+            took: began.elapsed(),
+        }
+    };
+    in_turn(key.is_for_host, work).await
 }
 
 /// Does something on a thread that serves nobody, after what others have to do there. The turn ends with the work,
@@ -102,8 +134,10 @@ async fn in_turn<T: Send + 'static>(
         true => &TURN_OF_HOST,
         false => &TURN_OF_OTHERS,
     };
+    // Only a semaphore that is closed gives none, and nobody closes these.
     let turn = line.acquire().await;
     let done = tokio::task::spawn_blocking(move || {
+        // Moved into the work, which nobody can cancel once it runs.
         let _turn = turn;
         work()
     });

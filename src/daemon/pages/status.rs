@@ -46,6 +46,7 @@ fn cache_size(state: &DaemonState, counts: CacheCounts) -> Value {
 fn spool(state: &DaemonState) -> Value {
     let gate = &state.gate;
     let seen = state.spool_watch.seen();
+    // The gate's own word: a check may have met trouble since the folder was looked at.
     let trouble = gate.trouble_within(SPOOL_TROUBLE);
     json!({
         "root": gate.spool().root().to_string_lossy(),

@@ -21,10 +21,12 @@ const ENVOY_FAIL: HeaderName = HeaderName::from_static("x-envoy-immediate-health
 pub(crate) fn http(verdict: &Verdict, config: &Config) -> Reply {
     let (status, body) = content(verdict);
     let reply = match verdict.outcome() {
+        // An outcome's body has had its place in the memory budget since the probe.
         Some(_) => reply::held_text(status, body),
         None => reply::text(status, body),
     };
     match (verdict, verdict.outcome()) {
+        // First, as a downtime has no outcome.
         (Verdict::Down(closed), _) => down(reply, &closed.downtime, config),
         (_, Some(outcome)) if outcome.ours && !outcome.passes() => failed(reply, outcome),
         _ => reply,

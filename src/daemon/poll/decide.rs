@@ -72,11 +72,16 @@ pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Chec
         Ok(outcome) => outcome,
         Err(refused) => return Verdict::Refused(refused),
     };
-    // Only the look-up of a name shows that it is one of this host, whose downtimes are then the name's too.
-    let is_ours = |outcome: &Arc<Outcome>| outcome.name_is_ours;
-    if !outcome.as_ref().is_some_and(is_ours) {
-        return Verdict::Open { outcome, drain };
+    match &outcome {
+        // Only the look-up of a name shows that it is one of this host, whose downtimes are then the name's too.
+        Some(found) if found.name_is_ours => decide_here(poll, live, gate, outcome),
+        _ => Verdict::Open { outcome, drain },
     }
+}
+
+/// Asks the spool once more, now that it is known that the check is one of this host.
+fn decide_here(poll: &Poll, live: &Live, gate: &Gate, outcome: Option<Arc<Outcome>>) -> Verdict {
+    // The probe took its time, so the clock is read again: the gate's list of the folder may have aged.
     let now = Instant::now();
     match downtime(poll, live, gate, now, &|| poll.entries_here(live)) {
         Ok(drain) => Verdict::Open { outcome, drain },
@@ -116,6 +121,7 @@ async fn outcome(
         Asked::Check(check) => check,
     };
     let asker = poll.asker();
+    // A fresh result is one whose probe began after the poll came: to join an older one would not do.
     let outcome = match poll.fresh {
         true => checker.fresh().outcome(check, &live.context, asker).await,
         false => checker.outcome(check, &live.context, asker).await,

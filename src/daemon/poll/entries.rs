@@ -22,15 +22,25 @@ pub(crate) fn names(
     if this_host.is(host) || leads_here || is_unspecified(host) {
         hosts.push(None);
     }
-    hosts.extend(own_address(host, this_host).map(Some));
-    hosts.extend(written(host).map(Some));
-    // The replaced tools' hadown names files by the host as it was typed.
-    hosts.extend(stated.host.as_deref().map(|typed| Some(typed.to_owned())));
+    hosts.extend(named_hosts(host, stated, this_host).map(Some));
     for host in hosts {
         let name = instance_name(&poller.service, host.as_deref(), *port);
+        // Often several of them are spelled alike, and each name costs a look at a file.
         names.extend(name.filter(|name| !names.contains(name)));
     }
     names
+}
+
+/// The hosts by which files may name a check of this one.
+fn named_hosts(
+    host: &Host,
+    stated: &Stated,
+    this_host: ThisHost<'_>,
+) -> impl Iterator<Item = String> {
+    // The replaced tools' hadown names files by the host as it was typed.
+    let typed = stated.host.as_deref().map(str::to_owned);
+    let hosts = [own_address(host, this_host), written(host), typed];
+    hosts.into_iter().flatten()
 }
 
 fn instance_name(service: &ServiceName, host: Option<&str>, port: u16) -> Option<String> {

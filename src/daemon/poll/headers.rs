@@ -46,6 +46,7 @@ impl<'a> Said<'a> {
             let bytes = value.as_bytes();
             match name.as_str() {
                 "x-haproxy-server-state" => said.server_state(bytes),
+                // What is no text becomes `?`, which is refused: to leave it out would check another host.
                 "x-nerve-check-ip" => nerve = nerve.or(Some(value.to_str().unwrap_or("?").trim())),
                 "pragma" => said.fresh |= bytes.trim_ascii().eq_ignore_ascii_case(b"no-cache"),
                 "user-agent" => said.user_agent(bytes),
@@ -81,13 +82,15 @@ impl<'a> Said<'a> {
     fn user_agent(&mut self, value: &[u8]) {
         self.stated.by_hand |= is_by_hand(value);
         let beginning = &value[..value.len().min(USER_AGENT_MAX)];
+        // A character that is cut in two becomes U+FFFD, the same with each poll.
         self.user_agent = kept(&String::from_utf8_lossy(beginning));
     }
 
     fn view(&mut self, words: &str) {
-        if words.len() <= WORDS_MAX
-            && let Some(view) = view(words)
-        {
+        if words.len() > WORDS_MAX {
+            return;
+        }
+        if let Some(view) = view(words) {
             self.stated.view = Some(view);
             self.stated.words = Some(words.trim().into());
         }

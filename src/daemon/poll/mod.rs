@@ -78,21 +78,17 @@ impl Poll {
         }
         let place = target::place(path, &said, &live.own);
         let asked = Asked::new(path, place.clone(), headers, &live.config);
+        // The refusal of a place that cannot be is in `asked` now.
         let place = place.ok();
         let stated = Stated {
+            // A host that cannot be checked names no spool entry either.
             host: said.host.filter(|_| place.is_some()).map(Into::into),
             outside: !live.config.daemon.is_poller(address),
             ..said.stated
         };
         let poller = Poller {
             service: path.service.clone(),
-            check: AskedCheck::new(
-                face,
-                path.protocol.map(|p| p.name),
-                asked.segment(),
-                asked.variant().as_deref(),
-                place,
-            ),
+            check: asked.in_ledger(face, path, place),
             address,
             node: said.node,
             server: said.server,
@@ -137,6 +133,7 @@ impl Poll {
 
     /// Notes that it was asked, and decides it. What it is answered is to be noted with [`Poll::answered`].
     pub(super) async fn decide(&mut self, state: &DaemonState, live: &Live) -> Verdict {
+        // Before the check, which may take long: whoever waits for its answer polls all the same.
         self.established = note::asked(state, self);
         decide(self, live, &state.gate, &state.checker).await
     }
@@ -165,6 +162,18 @@ impl Asked {
                 target: Arc::new(target),
             }),
         }
+    }
+
+    /// The check as the ledger tells it from others.
+    fn in_ledger(
+        &self,
+        face: Face,
+        path: &CheckPath<'_>,
+        place: Option<(Host, u16)>,
+    ) -> AskedCheck {
+        let protocol = path.protocol.map(|protocol| protocol.name);
+        let variant = self.variant();
+        AskedCheck::new(face, protocol, self.segment(), variant.as_deref(), place)
     }
 
     /// What else of the request decides the result: the path, or the options in one spelling. A query string that

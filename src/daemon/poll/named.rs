@@ -51,6 +51,7 @@ impl Named {
         if text.len() > NAME_MAX {
             return Err(NamedError::Long);
         }
+        // No service name has a slash, so the two cannot be mistaken for each other.
         if text.contains('/') {
             return Self::parse_path(text);
         }

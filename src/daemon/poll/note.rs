@@ -8,7 +8,7 @@ use super::super::event_log;
 use super::super::state::DaemonState;
 use super::Poll;
 use super::decide::Verdict;
-use crate::ledger::{Moment, PollAnswer};
+use crate::ledger::{Moment, News, PollAnswer};
 use crate::names::text::one_line;
 use crate::probe::Outcome;
 use crate::spool::Closed;
@@ -59,10 +59,16 @@ pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code
         check: poll.check(),
         outcome: verdict.outcome(),
     };
+    // The ledger's lock is let go with this line, as the log may take its time.
     let news = state.ledger().answered(now, &poll.poller, &answer);
-    match news.event {
-        Some(event) => event_log::log(&event, &change(poll, verdict, news.pollers)),
+    log_news(poll, verdict, &news);
+}
+
+fn log_news(poll: &Poll, verdict: &Verdict, news: &News) {
+    match &news.event {
+        Some(event) => event_log::log(event, &change(poll, verdict, news.pollers)),
         None if news.is_other => log::info!("{}", change(poll, verdict, news.pollers)),
+        // Mostly it is what the pollers were told before.
         None => {}
     }
 }

@@ -91,6 +91,7 @@ fn host(named: Option<&str>, own: &LocalAddresses) -> Result<Host, Outcome> {
         return Ok(Host::Local);
     };
     match Host::parse(text) {
+        // Contract: the replaced tools took this address for 127.0.0.1, for the probe as for the spool.
         Ok(Host::Address(address)) if Some(address) == own.by_own_name() => Ok(Host::Local),
         Ok(host) => Ok(host),
         Err(_) => Err(no_host(text)),
@@ -122,20 +123,26 @@ fn request_headers(
     config: &Config,
 ) -> Headers {
     let mut headers = Headers::default();
+    // The other protocols send none.
     if !matches!(protocol.request, Request::Whole) {
         return headers;
     }
-    for Header { name, .. } in &config.probe.http_headers_to_copy {
-        if let Some(value) = copied(from, name) {
-            headers.set(name.clone(), value);
-        }
-    }
+    copy_headers(from, config, &mut headers);
+    // After the copied ones: a poller must not pretend to check another service.
     if let Some(own) = &config.probe.service_name_header
         && let Ok(value) = HeaderValue::from_str(path.service.as_str())
     {
         headers.set(own.name.clone(), value);
     }
     headers
+}
+
+fn copy_headers(from: &HeaderMap, config: &Config, headers: &mut Headers) {
+    for Header { name, .. } in &config.probe.http_headers_to_copy {
+        if let Some(value) = copied(from, name) {
+            headers.set(name.clone(), value);
+        }
+    }
 }
 
 /// All values of a header as one; a copy, as the value itself would keep all that was read with it.
@@ -145,6 +152,7 @@ fn copied(from: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     if values.is_empty() {
         return None;
     }
+    // Repeated fields are one with commas, in the order they came in (RFC 9110 section 5.3).
     HeaderValue::from_bytes(&values.join(&b", "[..])).ok()
 }
 

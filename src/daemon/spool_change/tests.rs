@@ -1,3 +1,4 @@
+use super::form::cleaned;
 use super::*;
 
 fn parsed(pairs: &[(&str, &str)]) -> Result<Change, String> {

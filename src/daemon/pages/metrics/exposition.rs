@@ -59,6 +59,7 @@ impl Exposition {
 /// A text as the value of a label.
 fn escaped(text: &str) -> String {
     let mut value = String::with_capacity(text.len());
+    // These three, and no others, have an escape in this format.
     for c in text.chars() {
         match c {
             '\\' => value.push_str("\\\\"),

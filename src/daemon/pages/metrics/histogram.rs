@@ -25,6 +25,7 @@ fn buckets(
     labels: &[(&str, &str)],
     durations: &Durations,
 ) -> u64 {
+    // Buckets of this format hold all that is shorter, while the counters hold what lies between two bounds.
     let mut below = 0;
     for (bound, count) in BUCKETS.iter().zip(&durations.buckets) {
         below += get(count);

@@ -49,6 +49,7 @@ fn steadiest(services: &[ServiceRow], most: usize) -> Vec<&ServiceRow> {
     let mut steady: Vec<&ServiceRow> = steady.collect();
     steady.sort_by_key(|service| std::cmp::Reverse(service.polls()));
     steady.truncate(most);
+    // By name again, so that two scrapes have the same order.
     steady.sort_by(|a, b| a.name.cmp(&b.name));
     steady
 }

@@ -14,6 +14,7 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
     let live = state.live();
     for setting in config::settings() {
         let found = found(setting.name, state, &live);
+        // A setting that is no number, or is left open, has no limit to show.
         if let Some(limit) = found.or(setting.limit(&live.config)) {
             page.sample("hacheck_limit", &[("name", setting.name)], limit);
         }

@@ -23,6 +23,7 @@ use crate::http::reply::{self, Reply};
 pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
     let mut page = Exposition::new();
     let live = state.live();
+    // Copied before the text is made, so that polls wait for no formatting.
     let known = state.ledger().figures(state.now());
     let services = overview::services(state);
     daemon::add(&mut page, state);

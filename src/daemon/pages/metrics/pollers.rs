@@ -78,6 +78,7 @@ fn counts(page: &mut Exposition, figures: PollerFigures) {
 fn sessions(checks: &[&CheckRow]) -> [u64; 2] {
     let mut sessions = [0, 0];
     for poller in checks.iter().flat_map(|check| polling(check)) {
+        // Who does not say how it sees the server may still send it traffic, so it counts as in.
         let place = usize::from(poller.out == Some(true));
         sessions[place] += u64::from(poller.sessions.unwrap_or(0));
     }
@@ -86,6 +87,7 @@ fn sessions(checks: &[&CheckRow]) -> [u64; 2] {
 
 /// Of those that say what they see, the fewer.
 fn disagreeing(check: &CheckRow) -> usize {
+    // Half and half is as many as it can be; who is right, nobody can tell here.
     let count = |out| polling(check).filter(|p| p.out == Some(out)).count();
     count(true).min(count(false))
 }

@@ -37,6 +37,7 @@ fn counts(page: &mut Exposition, probes: &[ProbeCounters]) {
         "counter",
         "Probes run, by protocol and result.",
     );
+    // All protocols, probed or not: a series that begins with its first failure has no rate to alert on.
     for (protocol, probes) in PROTOCOLS.iter().zip(probes) {
         results(page, protocol, probes);
     }

@@ -23,6 +23,7 @@ fn answers(page: &mut Exposition, counters: &Counters) {
         "counter",
         "HTTP requests answered, by class of status.",
     );
+    // The first is of no class: see `Counters::answered`.
     for (class, count) in (1..=5).zip(&counters.classes[1..]) {
         let code = format!("{class}xx");
         page.sample("hacheck_requests_total", &[("code", &code)], get(count));

@@ -33,6 +33,7 @@ fn downtimes(page: &mut Exposition, seen: &SpoolSeen) {
 }
 
 fn count(page: &mut Exposition, seen: &SpoolSeen) {
+    // Unknown is no number: 0 would say that nothing is down.
     if let Some(downtimes) = seen.count() {
         page.gauge(
             "hacheck_downtimes",

@@ -50,6 +50,7 @@ pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
         downtimes: &seen.downtimes,
     };
     let mut services = rows.services(&copy.records);
+    // Before `unasked`, whose rows nobody polls.
     let balancers = balancers(&services);
     services.extend(unasked(&seen.downtimes, &services, &wanted));
     services.sort_by(|a, b| order(a).cmp(&order(b)));
@@ -129,8 +130,7 @@ fn unasked(
     services: &[ServiceRow],
     wanted: &[String],
 ) -> Vec<ServiceRow> {
-    let checks = services.iter().flat_map(|service| &service.checks);
-    let asked: HashSet<&String> = checks.flat_map(|check| &check.names).collect();
+    let asked = asked_names(services);
     let mut unasked = Vec::new();
     for row in downtimes {
         let is_meant = row.name != ALL && is_wanted(wanted, &row.service);
@@ -139,6 +139,12 @@ fn unasked(
         }
     }
     unasked
+}
+
+/// The spool entries that take some check down.
+fn asked_names(services: &[ServiceRow]) -> HashSet<&String> {
+    let checks = services.iter().flat_map(|service| &service.checks);
+    checks.flat_map(|check| &check.names).collect()
 }
 
 fn silent(row: &DowntimeRow) -> ServiceRow {
@@ -158,6 +164,7 @@ fn order(service: &ServiceRow) -> (Rotation, &str) {
 fn limit(services: &mut Vec<ServiceRow>) -> usize {
     let left_out = services.len().saturating_sub(SERVICES_MAX);
     if left_out > 0 {
+        // A stable sort: among those that are polled steadily the worst stay in front.
         services.sort_by_key(|service| !service.is_steady());
         services.truncate(SERVICES_MAX);
         services.sort_by(|a, b| order(a).cmp(&order(b)));

@@ -47,10 +47,12 @@ impl RowMaker<'_> {
     /// One check, by all that poll it; there is one at least.
     fn check(&self, records: &[&PollerRecord]) -> CheckRow {
         let mut pollers = self.pollers(records);
+        // They differ in who asks, and not in what is asked.
         let record = records[0];
         let this_host = self.live.this_host();
         let names = entries::names(&record.poller, &record.stated, this_host, false);
         let history = record.history.lock();
+        // By all of them, also by those that are not shown.
         let state = Rotation::of(history.told, &pollers);
         pollers.truncate(POLLERS_MAX);
         let ask = ask(record);
@@ -99,7 +101,7 @@ impl RowMaker<'_> {
     /// The downtime that counts among those of these names: by rank as the gate has it.
     fn downtime(&self, names: &[String]) -> Option<String> {
         let weights = self.live.config.daemon.agent_weights;
-        // In the order of the gate: `all`, which has no place among the names, stands first.
+        // In the order of the gate: `all`, which has no place among the names, stands first, as `None` is the least.
         let place = |row: &DowntimeRow| names.iter().position(|name| *name == row.name);
         let meant = self.meant(names);
         let strongest = meant.min_by_key(|row| (weakness(row, weights), place(row)))?;
@@ -161,6 +163,7 @@ fn by_check(records: &[PollerRecord]) -> ByCheck<'_> {
 
 /// A balancer, or somebody who came again; no person, nor who looked once.
 fn is_poller(record: &PollerRecord) -> bool {
+    // A balancer says by what name it knows the server; it counts from its first poll on.
     let is_named = record.poller.server.is_some();
     !record.is_person() && (is_named || record.polls() > 1)
 }
