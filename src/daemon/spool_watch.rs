@@ -89,14 +89,14 @@ pub(super) struct SpoolTrouble {
 #[derive(Default)]
 pub(super) struct SpoolWatch {
     seen: Mutex<Arc<SpoolSeen>>,
-    last: Mutex<Option<Look>>,
+    last: Mutex<Option<FolderLook>>,
     /// Changes that this daemon made lately, and logged.
     logged: Mutex<Vec<HostEvent>>,
 }
 
 /// A look, by which the next one knows whether anything can have changed.
 #[derive(Debug, Clone, Copy)]
-struct Look {
+struct FolderLook {
     stamp: FolderStamp,
     at: Instant,
     unix: f64,
@@ -159,7 +159,7 @@ fn is_same(logged: &HostEvent, seen: &HostEvent) -> bool {
     (logged.kind, &logged.service) == (seen.kind, &seen.service) && is_by_same
 }
 
-impl Look {
+impl FolderLook {
     /// The folder as it is now; `None` when it is not there.
     fn now(gate: &Gate) -> Option<Self> {
         let folder = fs::metadata(gate.spool().root()).ok()?;
@@ -210,9 +210,9 @@ impl FolderStamp {
 type Seen = (Vec<DowntimeRow>, Vec<String>);
 
 /// What is listed only where it may be other than before; `None` when it cannot be.
-fn listed(gate: &Gate, last: &mut Option<Look>, before: &SpoolSeen) -> Option<Seen> {
+fn listed(gate: &Gate, last: &mut Option<FolderLook>, before: &SpoolSeen) -> Option<Seen> {
     // Before the folder is listed: what changes while it is shows at the next look.
-    let look = Look::now(gate);
+    let look = FolderLook::now(gate);
     if let (Some(last), Some(look)) = (&last, &look)
         && last.still_holds(look, before)
     {

@@ -25,6 +25,7 @@ pub(crate) fn fits(pattern: &str, name: &str) -> bool {
 
 /// Whether the parts between the stars stand in a name in their order.
 fn has_in_order(mut name: &str, middle: &str) -> bool {
+    // The first place that fits will do: what is left of the name is longest then.
     for part in middle.split('*') {
         match name.split_once(part) {
             Some((_, rest)) => name = rest,

@@ -14,13 +14,17 @@ use crate::net::{Host, is_metadata};
 /// Refuses ports outside `allowed_ports`. Port 0 stands for none.
 pub(super) fn port(context: &Context, target: &Target) -> Result<(), Outcome> {
     let port = target.port;
-    let mut allowed = context.settings.allowed_ports.iter();
-    if port == 0 || target.trusted || allowed.any(|ports| ports.contains(port)) {
+    if port == 0 || target.trusted || is_allowed(context, port) {
         return Ok(());
     }
     Err(forbidden(format!(
         "port {port} may not be checked from here: it is outside allowed_ports"
     )))
+}
+
+fn is_allowed(context: &Context, port: u16) -> bool {
+    let mut allowed = context.settings.allowed_ports.iter();
+    allowed.any(|ports| ports.contains(port))
 }
 
 /// The address of a target on this host, which may be probed whatever `check_hosts` says.
@@ -55,6 +59,7 @@ pub(super) fn addresses(
     }
     let mut allowed = Vec::new();
     let mut first_refused = None;
+    // A name may have addresses of both kinds: those that are refused are left out, and not the whole target.
     for address in found {
         match refused(context, address) {
             None => allowed.push(address),
@@ -79,6 +84,7 @@ enum Refused {
 
 fn refused(context: &Context, address: SocketAddr) -> Option<Refused> {
     let ip = address.ip();
+    // First, so that no list of networks can allow it: whoever reads it has the host's credentials.
     if is_metadata(ip) {
         return Some(Refused::Metadata);
     }

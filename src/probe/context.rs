@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::lookup::Resolver;
 use super::slots::{SlotLimits, Slots};
 use super::tls::{TlsClients, TlsError};
-use super::{Check, Outcome, Probe, ProbeSettings, Target, allowed, login, mysql};
+use super::{Check, Outcome, Probe, ProbeSettings, Protocol, Target, allowed, login, mysql};
 use crate::http::memory::MemoryBudget;
 use crate::net::Host;
 use crate::net::LocalAddresses;
@@ -81,6 +81,7 @@ impl Context {
         let is_here = match &target.host {
             Host::Local => true,
             Host::Address(address) => self.leads_here(*address),
+            // Nothing is looked up for it: a name server must not decide whether the socket is used.
             Host::Name(_) => target.host.is_localhost(),
         };
         if !is_here {
@@ -118,6 +119,7 @@ impl Context {
     pub(super) async fn addresses(&self, probe: &Probe<'_>) -> Result<Vec<SocketAddr>, Outcome> {
         let target = probe.target;
         let port = target.port;
+        // Before the look-up, which nobody is to have made for a port that is refused.
         allowed::port(self, target)?;
         let allowed = match &target.host {
             Host::Local => allowed::here(self, target)?,
@@ -141,14 +143,22 @@ impl Context {
         if check.target.host != Host::Local {
             return false;
         }
+        // As if a request had named it: the configuration's own words lift the limits.
         let asked = Target {
             trusted: false,
             ..Target::clone(&check.target)
         };
-        allowed::port(self, &asked)
-            .and_then(|()| allowed::here(self, &asked))
-            .and_then(|found| login::addresses(self, check.protocol, &asked, found))
-            .is_ok()
+        self.addresses_here(check.protocol, &asked).is_ok()
+    }
+
+    fn addresses_here(
+        &self,
+        protocol: &Protocol,
+        target: &Target,
+    ) -> Result<Vec<SocketAddr>, Outcome> {
+        allowed::port(self, target)?;
+        let found = allowed::here(self, target)?;
+        login::addresses(self, protocol, target, found)
     }
 
     /// Whether an address is one of this host's.

@@ -26,11 +26,16 @@ impl Cookies {
         for header in headers.get_all(SET_COOKIE) {
             let text = String::from_utf8_lossy(header.as_bytes());
             if let Some(cookie) = Cookie::parse(&url.host, &text) {
-                self.0.retain(|kept| !kept.is_replaced_by(&cookie));
-                if self.0.len() < COOKIES_MAX {
-                    self.0.push(cookie);
-                }
+                self.keep(cookie);
             }
+        }
+    }
+
+    fn keep(&mut self, cookie: Cookie) {
+        // First, so that a cookie that is set again fits even when there are as many as may be.
+        self.0.retain(|kept| !kept.is_replaced_by(&cookie));
+        if self.0.len() < COOKIES_MAX {
+            self.0.push(cookie);
         }
     }
 
@@ -48,6 +53,7 @@ impl Cookies {
 impl Cookie {
     fn parse(host: &str, text: &str) -> Option<Self> {
         let mut parts = text.split(';');
+        // Of the attributes one counts: a check is over long before a cookie can expire.
         let (name, value) = parts.next()?.split_once('=')?;
         let is_secure = parts.any(|part| part.trim().eq_ignore_ascii_case("secure"));
         Some(Self {

@@ -52,6 +52,7 @@ async fn run_with(
     probe.trace.stage("waiting for the command");
     probe.trace.note(|| argv.to_string());
     let environment = probe.context.settings.environment();
+    // At the deadline this future is dropped, and the command is ended with it.
     let ran = process::run(argv, variables, &environment).await;
     let ran = ran.map_err(|e| probe.failed(e))?;
     probe.trace.note(|| ran.end.to_string());

@@ -58,6 +58,7 @@ fn headers(probe: &Probe<'_>) -> Headers {
     let pair = format!("{user}:{}", password.unwrap_or_default());
     // Base64 is always a value that a header can have.
     if let Ok(mut value) = HeaderValue::from_str(&format!("Basic {}", BASE64.encode(pair))) {
+        // By this mark a redirect knows what must not go to another place.
         value.set_sensitive(true);
         headers.set(AUTHORIZATION, value);
     }
@@ -66,6 +67,7 @@ fn headers(probe: &Probe<'_>) -> Headers {
 
 /// `stats uri` as CSV, whether the check's path says so or not.
 fn page(path: &str) -> String {
+    // Taken off first, so that it stands there once.
     let uri = path.strip_suffix(AS_CSV).unwrap_or(path);
     format!("{uri}{AS_CSV}")
 }
@@ -96,6 +98,7 @@ async fn fetch(probe: &Probe<'_>, page: &str) -> Result<Bytes, Outcome> {
 /// The page does not list the service, as far as it was read.
 fn not_found(probe: &Probe<'_>, page: &str, csv: &[u8]) -> Outcome {
     let service = &probe.target.service;
+    // A page that was cut may list it in the part that is missing, which is another thing than not at all.
     if csv.len() < probe.context.settings.max_body {
         return unhealthy(format!("{service} is not found"));
     }

@@ -30,12 +30,12 @@ impl Header {
     /// Reads a name; `None` where it can be none (RFC 9110 section 5.1).
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        HeaderName::from_bytes(text.as_bytes())
-            .ok()
-            .map(|name| Self {
-                name,
-                written: text.into(),
-            })
+        let name = HeaderName::from_bytes(text.as_bytes()).ok()?;
+        Some(Self {
+            name,
+            // Kept for people: the name itself is in lower case.
+            written: text.into(),
+        })
     }
 
     /// `Host`.

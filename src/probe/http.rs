@@ -91,6 +91,7 @@ pub(super) async fn ask(
 ) -> Result<UpstreamResponse, Outcome> {
     let is_safe = method.is_safe();
     let answer = ask_once(probe, method.clone(), path, headers).await?;
+    // Only a safe method may be sent once more, to another place, without anybody's saying so (RFC 9110 section 9.2.1).
     if !is_safe || probe.context.settings.compat.redirects() == 0 {
         return Ok(answer);
     }
@@ -105,6 +106,7 @@ pub(super) async fn ask_once(
     path: &str,
     headers: &Headers,
 ) -> Result<UpstreamResponse, Outcome> {
+    // What cannot be sent is known before anybody is connected to.
     let headers = request_headers(probe, headers)?;
     let request = client::request(method, path, headers).map_err(|e| probe.failed(e))?;
     let connection = Connection::open(probe).await?;
@@ -120,10 +122,9 @@ pub(super) async fn ask_once(
 /// The headers that were given, with `Host` and `User-Agent` if they are not among them.
 fn request_headers(probe: &Probe<'_>, given: &Headers) -> Result<HeaderMap, Outcome> {
     let mut headers = HeaderMap::with_capacity(4);
+    // In front of the others, as RFC 9110 section 7.2 recommends.
     if given.get(&HOST).is_none() {
-        let host = format!("{}:{}", probe.target.host, probe.target.port);
-        let host = HeaderValue::try_from(host).map_err(|e| probe.failed(e))?;
-        headers.insert(HOST, host);
+        headers.insert(HOST, host_header(probe)?);
     }
     for (name, value) in given.iter() {
         headers.insert(name, value.clone());
@@ -132,6 +133,11 @@ fn request_headers(probe: &Probe<'_>, given: &Headers) -> Result<HeaderMap, Outc
         headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
     }
     Ok(headers)
+}
+
+fn host_header(probe: &Probe<'_>) -> Result<HeaderValue, Outcome> {
+    let host = format!("{}:{}", probe.target.host, probe.target.port);
+    HeaderValue::try_from(host).map_err(|e| probe.failed(e))
 }
 
 async fn exchange<S>(
@@ -144,19 +150,21 @@ where
 {
     probe.trace.stage("waiting for the answer");
     let body = BodyBuffer::new(probe.memory(), probe.context.settings.max_body);
-    let answer = match client::ask(stream, request, body).await {
-        Ok(answer) => answer,
-        Err(ClientError::Full(full)) => return Err(probe.full(full)),
-        Err(e) => return Err(probe.failed(e)),
-    };
-    probe.trace.note(|| {
-        format!(
-            "answered {} with {} bytes",
-            answer.status,
-            answer.body.len()
-        )
-    });
-    Ok(answer)
+    match client::ask(stream, request, body).await {
+        Ok(answer) => {
+            note_answer(probe, &answer);
+            Ok(answer)
+        }
+        // No fault of the target, so it is told apart from what is one.
+        Err(ClientError::Full(full)) => Err(probe.full(full)),
+        Err(e) => Err(probe.failed(e)),
+    }
+}
+
+fn note_answer(probe: &Probe<'_>, UpstreamResponse { status, body, .. }: &UpstreamResponse) {
+    let length = body.len();
+    let text = || format!("answered {status} with {length} bytes");
+    probe.trace.note(text);
 }
 
 /// 200 and every registered status above it pass as they are, with the body; anything else is 503.

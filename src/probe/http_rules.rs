@@ -5,7 +5,7 @@
 use hyper::Method;
 use hyper::header::HeaderValue;
 
-use super::{HttpRule, Outcome, Probe, http};
+use super::{Headers, HttpRule, Outcome, Probe, http};
 use crate::http::client::UpstreamResponse;
 
 /// How far bodies are searched, in bytes.
@@ -13,15 +13,9 @@ const SEARCHED: usize = 64 << 10;
 
 /// Asks as the rule says and judges the answer by it.
 pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
-    let mut headers = probe.target.headers.clone();
-    for (header, value) in rule.request_headers() {
-        // The configuration holds only values that a header can have.
-        if let Ok(mut value) = HeaderValue::from_str(value.reveal()) {
-            value.set_sensitive(true);
-            headers.set(header.name.clone(), value);
-        }
-    }
+    let headers = request_headers(probe, rule);
     let method = rule.method.unwrap_or("GET").parse();
+    // Those that the configuration takes all parse.
     let method = method.unwrap_or(Method::GET);
     let answer = match http::ask(probe, method, &probe.target.path, &headers).await {
         Ok(answer) => answer,
@@ -35,6 +29,20 @@ pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
         },
         Some(what) => probe.failed(format_args!("http: {what}")),
     }
+}
+
+/// Those of the poller, and in place of some the rule's own.
+fn request_headers(probe: &Probe<'_>, rule: &HttpRule) -> Headers {
+    let mut headers = probe.target.headers.clone();
+    for (header, value) in rule.request_headers() {
+        // The configuration holds only values that a header can have.
+        if let Ok(mut value) = HeaderValue::from_str(value.reveal()) {
+            // By this mark a redirect knows what must not go to another place.
+            value.set_sensitive(true);
+            headers.set(header.name.clone(), value);
+        }
+    }
+    headers
 }
 
 /// What does not hold.

@@ -65,6 +65,7 @@ impl<'a> Lines<'a> {
 
     async fn write(&mut self, text: &[u8]) -> io::Result<()> {
         self.stream.write_all(text).await?;
+        // Over TLS a write may stay in a buffer of ours, and the peer would wait for it.
         self.stream.flush().await
     }
 
@@ -84,6 +85,7 @@ impl<'a> Lines<'a> {
     fn take_line(&mut self, max: usize) -> Option<Bytes> {
         let mut bytes = self.buffer.iter().take(max);
         let end = bytes.position(|byte| *byte == b'\n')?;
+        // What follows stays: a server may send several lines at once.
         let mut line = self.buffer.split_to(end + 1).freeze();
         line.truncate(end);
         if line.ends_with(b"\r") {
@@ -152,6 +154,7 @@ impl<'a> Lines<'a> {
             Ok(0) if self.buffer.is_empty() => Err(self.incomplete(Reason::NoAnswer)),
             Ok(0) => Err(self.incomplete(Reason::CutShort)),
             Ok(_) => {
+                // The deadline may come within an answer, and then its message tells what came of it.
                 self.trace.received(self.mask.quote(&self.buffer));
                 Ok(())
             }

@@ -67,8 +67,10 @@ pub(super) fn addresses(
     target: &Target,
     found: Vec<SocketAddr>,
 ) -> Result<Vec<SocketAddr>, Outcome> {
-    let login = (protocol.login)(&context.settings, &target.service);
-    let Some(login) = login.filter(|_| !target.trusted) else {
+    if target.trusted {
+        return Ok(found);
+    }
+    let Some(login) = (protocol.login)(&context.settings, &target.service) else {
         return Ok(found);
     };
     let first = found.first().copied();
@@ -76,6 +78,7 @@ pub(super) fn addresses(
     let places = context.settings.service(&target.service).login_to();
     allowed.retain(|address| may_log_in(context, places, &login, *address));
     match first {
+        // The first is named, as one is enough to see what to add.
         Some(first) if allowed.is_empty() => Err(refusal(context, &target.host, first)),
         _ => Ok(allowed),
     }
@@ -83,9 +86,8 @@ pub(super) fn addresses(
 
 fn may_log_in(context: &Context, places: &[LoginTo], login: &Login, address: SocketAddr) -> bool {
     let is_own = is_own(context, address.ip());
-    places
-        .iter()
-        .any(|place| place.admits(address, is_own, login.port))
+    let mut places = places.iter();
+    places.any(|place| place.admits(address, is_own, login.port))
 }
 
 /// Whether an address is this host's. Of 127.0.0.0/8 those are not that nobody gave to an interface: a server that
@@ -104,10 +106,10 @@ fn refusal(context: &Context, host: &Host, address: SocketAddr) -> Outcome {
         _ => String::new(),
     };
     let port = address.port();
-    let entry = if is_own(context, address.ip()) {
-        format!("{}:{port}", LoginTo::LOCAL)
-    } else {
-        address.to_string()
+    // The narrowest entry that would let this check log in, for whoever copies it.
+    let entry = match is_own(context, address.ip()) {
+        true => format!("{}:{port}", LoginTo::LOCAL),
+        false => address.to_string(),
     };
     forbidden(format!(
         "host {host}{resolved} may not be logged in to at port {port} from here: it is outside login_to; add {entry} to it"

@@ -41,6 +41,7 @@ impl Resolver {
         let port = probe.target.port;
         // The place goes with the blocking call, which may outlive the probe.
         let looking_up = task::spawn_blocking(move || {
+            // By getaddrinfo(3), so that /etc/hosts and nsswitch.conf count as they do for the replaced tools.
             let found = (name, port).to_socket_addrs();
             drop(place);
             found

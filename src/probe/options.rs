@@ -18,13 +18,11 @@ type QueryPairs = Vec<(&'static str, String)>;
 pub(super) fn read(query: &str, known: OptionNames) -> Result<QueryPairs, QueryError> {
     let mut options = QueryPairs::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
-        match find(&name, known) {
-            Some(name) => add(&mut options, name, &value)?,
-            None => {
-                let name = name.into_owned();
-                return Err(QueryError::Unknown { name, known });
-            }
-        }
+        let Some(name) = find(&name, known) else {
+            let name = name.into_owned();
+            return Err(QueryError::Unknown { name, known });
+        };
+        add(&mut options, name, &value)?;
     }
     Ok(options)
 }
@@ -67,10 +65,10 @@ fn add(options: &mut QueryPairs, name: &'static str, value: &str) -> Result<(), 
 pub(super) fn canonical<T: fmt::Debug + Default + PartialEq>(options: &T) -> String {
     // A query without options of ours shares the cached result of a check without a query.
     if *options == T::default() {
-        String::new()
-    } else {
-        format!("{options:?}")
+        return String::new();
     }
+    // Only compared with itself, so the form does not matter, as long as all fields are in it.
+    format!("{options:?}")
 }
 
 /// The value of an option that is a whole number, such as `30` seconds.

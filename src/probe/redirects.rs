@@ -29,6 +29,7 @@ pub(super) async fn follow(
         let Some(next) = next(&url, &answer) else {
             break;
         };
+        // As Python's `requests` does; the client of Uber hacheck keeps none.
         if compat == Compat::Heartbeat {
             cookies.take(&url, &answer.headers);
         }
@@ -39,14 +40,17 @@ pub(super) async fn follow(
         let Some((protocol, target)) = step(probe, &next, &headers) else {
             break;
         };
-        probe
-            .trace
-            .note(|| format!("redirected to {}{}", next.authority(), next.path));
+        note_redirect(probe, &next);
         let redirected = probe.redirected(protocol, &target);
         answer = http::ask_once(&redirected, method.clone(), &target.path, &headers).await?;
         url = next;
     }
     Ok(answer)
+}
+
+fn note_redirect(probe: &Probe<'_>, next: &Url) {
+    let text = || format!("redirected to {}{}", next.authority(), next.path);
+    probe.trace.note(text);
 }
 
 /// What was asked first.
@@ -109,6 +113,7 @@ fn step(probe: &Probe<'_>, url: &Url, headers: &Headers) -> Option<(&'static Pro
         port: url.port,
         path: url.path.as_str().into(),
         headers: headers.clone(),
+        // A server chose this place, and no configuration: the limits of requests hold.
         trusted: false,
         ..Target::clone(probe.target)
     };

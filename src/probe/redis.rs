@@ -66,6 +66,7 @@ fn speaks_tls(settings: &ProbeSettings, service: ServiceSettings<'_>) -> bool {
 async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let mut lines = open(probe).await?;
     probe.trace.stage("waiting for the answer to PING");
+    // An inline command (RESP, "Inline commands"), as the originals sent it: simpler servers know no other form.
     let answer = lines.ask(b"PING\r\n", LINE_MAX).await;
     let answer = answer.map_err(|e| probe.failed(e))?;
     if answer.trim_ascii() == b"+PONG" {
@@ -94,8 +95,11 @@ struct RedisAccount<'a> {
 impl<'a> RedisAccount<'a> {
     fn of(probe: &Probe<'a>) -> Option<Self> {
         let credentials = credentials(&probe.context.settings, probe.service());
+        if !credentials.is_some() {
+            return None;
+        }
         // A user may have no password, and the default user no name.
-        credentials.is_some().then(|| Self {
+        Some(Self {
             user: credentials.username,
             password: credentials.password.map(Secret::reveal).unwrap_or_default(),
         })

@@ -135,6 +135,7 @@ async fn read_counted(
         Some(count) if count <= INFO_MAX => count,
         _ => return Err(got_back(lines, &head)),
     };
+    // Before the bytes come: their number is the peer's word, and many may claim much at once.
     memory.grow_to(count).map_err(|full| probe.full(full))?;
     let reply = lines.exact(count).await;
     reply.map_err(|e| probe.failed(e))
@@ -161,6 +162,7 @@ async fn read_bare(
     last_section: &[u8],
     memory: &mut MemoryPermit,
 ) -> Result<Bytes, Outcome> {
+    // As much as may come, as nobody says how long it is.
     memory.grow_to(INFO_MAX).map_err(|full| probe.full(full))?;
     let reply = lines.until(last_section, INFO_MAX).await;
     let reply = reply.map_err(|e| probe.failed(e))?;
@@ -223,14 +225,9 @@ impl Info {
     fn find_all(&self, query: &str) -> Outcome {
         let mut fields = Vec::new();
         for (field, value) in form_urlencoded::parse(query.as_bytes()) {
-            let name = on_one_line(&field);
             match self.get(&field) {
-                Some(found) if found == &*value => fields.push(name),
-                Some(found) => {
-                    let (found, value) = (on_one_line(found), on_one_line(&value));
-                    return refused(format!("Field {name} is {found}, not {value}"));
-                }
-                None => return refused(format!("Field {name} is not there")),
+                Some(found) if found == &*value => fields.push(on_one_line(&field)),
+                other => return not_matching(&field, other, &value),
             }
         }
         Outcome::healthy(format!("All fields match: {}", fields.join(", ")))
@@ -239,6 +236,15 @@ impl Info {
     fn json(&self) -> Result<Vec<u8>, serde_json::Error> {
         serde_json::to_vec(&self.0)
     }
+}
+
+fn not_matching(field: &str, found: Option<&str>, wanted: &str) -> Outcome {
+    let name = on_one_line(field);
+    let Some(found) = found else {
+        return refused(format!("Field {name} is not there"));
+    };
+    let (found, wanted) = (on_one_line(found), on_one_line(wanted));
+    refused(format!("Field {name} is {found}, not {wanted}"))
 }
 
 fn found(field: &str, value: &str) -> Outcome {

@@ -60,6 +60,7 @@ impl<'a> Probe<'a> {
             trace: self.trace,
             deadline: self.deadline,
             asker: self.asker,
+            // Not those of the first probe: where a redirect leads says nothing of the place that was asked for.
             waits: AtomicBool::new(false),
             name_is_ours: AtomicBool::new(false),
         }
@@ -78,6 +79,7 @@ impl<'a> Probe<'a> {
     /// The same, as a part of the stage that it is in.
     pub(super) async fn in_line<T>(&self, slot: impl Future<Output = T>) -> T {
         self.waits.store(true, Ordering::Relaxed);
+        // Where the deadline comes here, this future is dropped, and the flag stays set for `run`.
         let slot = slot.await;
         self.waits.store(false, Ordering::Relaxed);
         slot
@@ -86,12 +88,17 @@ impl<'a> Probe<'a> {
     /// The addresses of the target that may be probed, in the order to try them.
     pub(super) async fn addresses(&self) -> Result<Vec<SocketAddr>, Outcome> {
         let found = self.context.addresses(self).await?;
+        // Of an address everybody can see whose it is; of a name only this look-up tells.
         if matches!(self.target.host, Host::Name(_)) {
-            let mut addresses = found.iter().map(SocketAddr::ip);
-            let is_ours = addresses.any(|address| self.context.leads_here(address));
+            let is_ours = self.lead_here(&found);
             self.name_is_ours.store(is_ours, Ordering::Relaxed);
         }
         Ok(found)
+    }
+
+    fn lead_here(&self, addresses: &[SocketAddr]) -> bool {
+        let mut addresses = addresses.iter().map(SocketAddr::ip);
+        addresses.any(|address| self.context.leads_here(address))
     }
 
     /// A failure that names protocol, address, cause and duration.
@@ -134,18 +141,22 @@ pub async fn run(
         waits: AtomicBool::new(false),
         name_is_ours: AtomicBool::new(false),
     };
-    let work = run_in_slot(&probe);
-    let outcome = match tokio::time::timeout_at(probe.deadline.into(), work).await {
+    let outcome = run_in_time(&probe).await;
+    Outcome {
+        name_is_ours: probe.name_is_ours.load(Ordering::Relaxed),
+        ..outcome
+    }
+}
+
+async fn run_in_time(probe: &Probe<'_>) -> Outcome {
+    let work = run_in_slot(probe);
+    match tokio::time::timeout_at(probe.deadline.into(), work).await {
         Ok(outcome) => outcome,
         Err(_) => Outcome {
             // A probe that still waits says nothing of its target.
             overload: probe.waits.load(Ordering::Relaxed),
-            ..timed_out(&probe)
+            ..timed_out(probe)
         },
-    };
-    Outcome {
-        name_is_ours: probe.name_is_ours.load(Ordering::Relaxed),
-        ..outcome
     }
 }
 
@@ -163,6 +174,7 @@ async fn run_in_slot(probe: &Probe<'_>) -> Outcome {
     let slot = slots.take(probe.protocol, probe.target, probe.asker);
     let stage = "waiting for a free slot (max_clients, max_probes_per_target)";
     match probe.wait_for(stage, slot).await {
+        // The permit lives to the end of this arm, so the slot is taken for as long as the probe runs.
         Ok(_permit) => (probe.protocol.probe)(probe).await,
         Err(full) => full,
     }

@@ -58,6 +58,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
         return Err(Outcome::bad_request(text));
     };
     let mut lines = connect(probe).await?;
+    // Counted from 1, as people count the steps of their file.
     for (i, step) in steps.iter().enumerate() {
         take(probe, &mut lines, i + 1, step).await?;
     }
@@ -81,6 +82,7 @@ async fn take<'a>(
     step: &'a ScriptStep,
 ) -> Result<(), Outcome> {
     if let Some(text) = &step.send {
+        // Before it is sent: what comes then may quote it.
         hide_arguments(lines, text.reveal());
         let sent = lines.send(text.reveal().as_bytes()).await;
         sent.map_err(|e| probe.failed(format_args!("step {number}: {e}")))?;
@@ -121,9 +123,13 @@ async fn wait_for(
         .trace
         .stage("waiting for a line that the script expects");
     for _ in 0..LINES_MAX {
-        let line = lines.line(LINE_MAX).await;
-        let line = line
-            .map_err(|e| probe.failed(format_args!("step {number} expects {shown}{last}: {e}")))?;
+        let line = match lines.line(LINE_MAX).await {
+            Ok(line) => line,
+            Err(e) => {
+                let text = format_args!("step {number} expects {shown}{last}: {e}");
+                return Err(probe.failed(text));
+            }
+        };
         if expected.matches(&line) {
             return Ok(());
         }

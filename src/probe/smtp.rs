@@ -37,20 +37,21 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     let connection = Connection::open(probe).await?;
     if is_encrypted(probe) {
         let encrypted = tls::wrap(probe, connection).await?;
-        let mut lines = Lines::over(encrypted, probe.trace);
-        greet(probe, &mut lines).await?;
-        quit(probe, &mut lines).await?;
+        greet_and_quit(probe, Lines::over(encrypted, probe.trace)).await?;
     } else if probe.service().starts_tls() {
         let encrypted = start_tls(probe, connection).await?;
-        let mut lines = Lines::over(encrypted, probe.trace);
-        quit(probe, &mut lines).await?;
+        // The server has greeted before, and does not do so again (RFC 3207, section 4.2).
+        quit(probe, &mut Lines::over(encrypted, probe.trace)).await?;
     } else {
-        let mut lines = Lines::over(connection, probe.trace);
-        greet(probe, &mut lines).await?;
-        quit(probe, &mut lines).await?;
+        greet_and_quit(probe, Lines::over(connection, probe.trace)).await?;
     }
     let elapsed = probe.trace.elapsed();
     Ok(Outcome::healthy(format!("Connected in {elapsed}")))
+}
+
+async fn greet_and_quit(probe: &Probe<'_>, mut lines: Lines<'_>) -> Result<(), Outcome> {
+    greet(probe, &mut lines).await?;
+    quit(probe, &mut lines).await
 }
 
 /// Whether TLS begins before the greeting: always by `smtps`, else where `tls` says so without `starttls`.
@@ -66,6 +67,7 @@ async fn start_tls(
 ) -> Result<TlsStream<Connection>, Outcome> {
     let mut lines = Lines::over(&mut connection, probe.trace);
     greet(probe, &mut lines).await?;
+    // STARTTLS is an extension, which a server offers only to those who say EHLO.
     probe.trace.stage("waiting for the answer to EHLO");
     let hello = ask(&mut lines, b"EHLO localhost\r\n").await;
     expect(probe, &lines, "EHLO response", "250", hello)?;

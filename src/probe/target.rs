@@ -18,6 +18,7 @@ impl Headers {
         match self.0.iter_mut().find(|(known, _)| *known == name) {
             Some((_, known)) => *known = value,
             None => {
+                // Targets are kept with their results, so they take no room for headers to come.
                 self.0.reserve_exact(1);
                 self.0.push((name, value));
             }
@@ -27,9 +28,8 @@ impl Headers {
     /// The value of a header.
     #[must_use]
     pub fn get(&self, name: &HeaderName) -> Option<&HeaderValue> {
-        self.iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value)
+        let (_, value) = self.iter().find(|(known, _)| *known == name)?;
+        Some(value)
     }
 
     /// All of them, in their order.
@@ -93,24 +93,25 @@ impl Target {
     /// The query string, without the question mark; empty when there is none.
     #[must_use]
     pub(crate) fn query(&self) -> &str {
-        self.path.split_once('?').map_or("", |(_, query)| query)
+        match self.path.split_once('?') {
+            Some((_, query)) => query,
+            None => "",
+        }
     }
 
     /// The first part of the path, up to the next slash; empty when there is none.
     #[must_use]
     pub(crate) fn segment(&self) -> &str {
-        self.bare_path()
-            .trim_start_matches('/')
-            .split('/')
-            .next()
-            .unwrap_or_default()
+        let path = self.bare_path().trim_start_matches('/');
+        path.split('/').next().unwrap_or_default()
     }
 
     /// The path without the query string.
     #[must_use]
     pub(crate) fn bare_path(&self) -> &str {
-        self.path
-            .split_once('?')
-            .map_or(&self.path, |(path, _)| path)
+        match self.path.split_once('?') {
+            Some((path, _)) => path,
+            None => &self.path,
+        }
     }
 }

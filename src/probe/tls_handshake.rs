@@ -71,6 +71,7 @@ fn validity(days_left: i64) -> String {
 
 /// Whole days until the server's certificate ends, rounded down.
 fn days_left(stream: &TlsStream<Connection>) -> Option<i64> {
+    // The server's own comes first, then those that signed it (RFC 8446, section 4.4.2).
     let certificate = stream.get_ref().1.peer_certificates()?.first()?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
     let now = i64::try_from(now.as_secs()).ok()?;
@@ -120,6 +121,7 @@ fn seconds(tag: u8, text: &str) -> Option<i64> {
         0x17 => digits.split_at_checked(2)?,
         _ => digits.split_at_checked(4)?,
     };
+    // A year of two digits is one of 1950 to 2049 (RFC 5280, section 4.1.2.5.1).
     let year: i64 = match (tag, year.parse().ok()?) {
         (0x17, year) if year < 50 => 2000 + year,
         (0x17, year) => 1900 + year,

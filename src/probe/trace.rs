@@ -53,6 +53,7 @@ impl Trace {
     fn enter(&self, stage: &'static str) {
         let mut now = self.lock();
         now.stage = stage;
+        // What came before is no part of what is waited for now.
         now.received.clear();
     }
 

@@ -58,10 +58,7 @@ impl Url {
             None => authority,
         };
         let (host, port) = host_and_port(place)?;
-        let port = match port {
-            "" => default_port(https),
-            digits => digits.parse().ok().filter(|port| *port > 0)?,
-        };
+        // A query may follow the authority at once; a request has a path in any case (RFC 9112 section 3.2.1).
         let path = match path.starts_with('/') {
             true => path.to_owned(),
             false => format!("/{path}"),
@@ -69,7 +66,7 @@ impl Url {
         Some(Self {
             https,
             host: host.to_owned(),
-            port,
+            port: port_of(port, https)?,
             path,
         })
     }
@@ -92,6 +89,13 @@ impl Url {
     }
 }
 
+fn port_of(text: &str, https: bool) -> Option<u16> {
+    match text {
+        "" => Some(default_port(https)),
+        digits => digits.parse().ok().filter(|port| *port > 0),
+    }
+}
+
 fn default_port(https: bool) -> u16 {
     if https { 443 } else { 80 }
 }
@@ -103,11 +107,14 @@ fn before(text: &str, end: char) -> &str {
 /// The scheme of an absolute URL, and what follows its colon.
 fn scheme(text: &str) -> Option<(&str, &str)> {
     let (scheme, rest) = text.split_once(':')?;
-    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-        && scheme
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte));
+    // A path may hold a colon, too; what stands before it is a scheme only by these characters (RFC 3986 section 3.1).
+    let begins_so = scheme.starts_with(|c: char| c.is_ascii_alphabetic());
+    let is_scheme = begins_so && scheme.bytes().all(is_of_scheme);
     is_scheme.then_some((scheme, rest))
+}
+
+fn is_of_scheme(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)
 }
 
 fn host_and_port(place: &str) -> Option<(&str, &str)> {

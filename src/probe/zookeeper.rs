@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::lines::Lines;
+use super::lines::{Incomplete, Lines};
 use super::shown::quote;
 use super::{Outcome, Probe, Protocol, Request, login, settle};
 
@@ -45,9 +45,8 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
         if !is_forbidden(&answer) {
             return judge(probe, word, mode(&answer, before), &answer);
         }
-        probe
-            .trace
-            .note(|| format!("{word} is not in 4lw.commands.whitelist"));
+        let text = || format!("{word} is not in 4lw.commands.whitelist");
+        probe.trace.note(text);
     }
     Err(probe.failed(
         "whether it serves cannot be known: neither srvr, mntr nor stat may be asked; add one of them to 4lw.commands.whitelist",
@@ -80,14 +79,14 @@ fn judge(
 async fn ask(probe: &Probe<'_>, word: &'static str) -> Result<Bytes, Outcome> {
     let mut lines = Lines::connect(probe).await?;
     probe.trace.stage("waiting for the answer to a word");
-    lines
-        .send(word.as_bytes())
-        .await
-        .map_err(|e| probe.failed(e))?;
-    lines
-        .until(b"", ANSWER_MAX)
-        .await
-        .map_err(|e| probe.failed(e))
+    let answer = send_word(&mut lines, word).await;
+    answer.map_err(|e| probe.failed(e))
+}
+
+async fn send_word(lines: &mut Lines<'_>, word: &str) -> Result<Bytes, Incomplete> {
+    // Without a line end: the four letters are all that ZooKeeper reads.
+    lines.send(word.as_bytes()).await?;
+    lines.until(b"", ANSWER_MAX).await
 }
 
 fn is_forbidden(answer: &[u8]) -> bool {

@@ -33,6 +33,7 @@ impl<'a> ServiceSettings<'a> {
     /// The account of a protocol's checks: of the entries, and then of the global settings.
     pub(crate) fn credentials(self, global: Account<'a>) -> Credentials<'a> {
         let (logins, goes_on) = self.parts(|entry| entry.login.as_ref());
+        // `login: off` in an entry keeps the global account from its services.
         let global = if goes_on { global } else { Account::default() };
         let own = logins.iter().find_map(|login| login.password.as_ref());
         let username = logins.iter().find_map(|login| login.username.as_deref());

@@ -44,8 +44,10 @@ impl<'a> ServiceSettings<'a> {
     pub(super) fn of(global: &'a ProbeSettings, service: &str) -> Self {
         let services = &global.services;
         let is_pattern = service.contains('*');
+        // `*` itself is the last of the three below, and must not count twice.
         let own = services.get_key_value(service).filter(|_| service != ALL);
         let pattern = match is_pattern {
+            // Whether a service of one pattern has another one too depends on its name.
             true => None,
             false => longest(services, service),
         };
@@ -111,8 +113,9 @@ impl<'a> ServiceSettings<'a> {
     pub(crate) fn http(self) -> Option<HttpRule> {
         self.find(|entry| entry.http.as_ref())?;
         let mut rule = HttpRule::default();
-        for less_exact in self.entries.into_iter().rev().flatten() {
-            if let Some(own) = &less_exact.http {
+        // From the one for all to the most exact, so that what is said last counts.
+        for entry in self.entries.into_iter().rev().flatten() {
+            if let Some(own) = &entry.http {
                 rule.replace_by(own);
             }
         }

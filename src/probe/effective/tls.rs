@@ -30,6 +30,7 @@ impl<'a> ServiceSettings<'a> {
     /// Whether a database's probes use TLS.
     pub(crate) fn tls_use(self, global: TlsUse) -> TlsUse {
         match self.wants_tls() {
+            // Who writes `tls` for a service means it: without TLS its checks must not pass.
             Some(true) => TlsUse::Required,
             Some(false) => TlsUse::Off,
             None => global,

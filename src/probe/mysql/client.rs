@@ -74,6 +74,7 @@ impl MysqlAccount {
         let credentials = credentials(settings, service);
         match (credentials.username, credentials.password) {
             (Some(user), Some(password)) => Self::new(service, user, password).map(Some),
+            // Half an account is none, as in the replaced tools; a check then says what is missing.
             _ => Ok(None),
         }
     }

@@ -20,7 +20,7 @@ use self::ask::Ask;
 pub(super) use self::client::Client;
 use self::client::MysqlAccount;
 use self::failure::MysqlFailure;
-use self::session::{Endpoint, Found, Session};
+use self::session::{Found, MysqlEndpoint, Session};
 use self::threads::Ended;
 use self::wants_tls::Server;
 use super::login::{Login, Travel};
@@ -71,6 +71,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 async fn run(probe: &Probe<'_>, session: Session) -> Result<Result<Found, MysqlFailure>, Ended> {
     let threads = &probe.context.mysql.threads;
     let seat = threads.seat(probe.asker);
+    // Waited for as a slot is: a deadline that comes meanwhile says nothing of the server.
     let seat = probe.wait_for("waiting for a free thread", seat).await;
     threads.run(seat, probe.deadline, session.run()).await
 }
@@ -112,7 +113,8 @@ fn tls_name(probe: &Probe<'_>) -> String {
     }
 }
 
-async fn endpoint(probe: &Probe<'_>) -> Result<Endpoint, Outcome> {
+async fn endpoint(probe: &Probe<'_>) -> Result<MysqlEndpoint, Outcome> {
+    // mysql_async opens its connections itself, so there is no place to send one.
     if probe.service().proxy_protocol().is_some() {
         let text = "mysql checks cannot begin with a header of the PROXY protocol";
         return Err(Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text));
@@ -122,13 +124,13 @@ async fn endpoint(probe: &Probe<'_>) -> Result<Endpoint, Outcome> {
     }
     probe.trace.stage("looking up the host");
     let addresses = probe.addresses().await?;
-    Ok(Endpoint::Addresses(addresses))
+    Ok(MysqlEndpoint::Addresses(addresses))
 }
 
-fn socket(probe: &Probe<'_>, path: &Path) -> Result<Endpoint, Outcome> {
+fn socket(probe: &Probe<'_>, path: &Path) -> Result<MysqlEndpoint, Outcome> {
     // mysql_async takes paths as text.
     match path.to_str() {
-        Some(path) => Ok(Endpoint::Socket(path.to_owned())),
+        Some(path) => Ok(MysqlEndpoint::Socket(path.to_owned())),
         None => Err(probe.failed("the path of its socket is not UTF-8")),
     }
 }

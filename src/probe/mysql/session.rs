@@ -19,7 +19,7 @@ use crate::probe::{TlsUse, Trace};
 /// What one probe needs.
 pub(super) struct Session {
     pub account: MysqlAccount,
-    pub endpoint: Endpoint,
+    pub endpoint: MysqlEndpoint,
     pub tls: TlsUse,
     /// The name that a certificate must have, where it is verified.
     pub tls_name: String,
@@ -31,7 +31,7 @@ pub(super) struct Session {
 }
 
 /// Where the server is.
-pub(super) enum Endpoint {
+pub(super) enum MysqlEndpoint {
     Socket(String),
     /// In the order to try them.
     Addresses(Vec<SocketAddr>),
@@ -59,7 +59,7 @@ impl Session {
     /// Logs in as `mysql_tls` says.
     async fn log_in(&self) -> Result<Conn, MysqlFailure> {
         // What goes through a unix socket stays on this host; mysql_async does no TLS there.
-        if matches!(self.endpoint, Endpoint::Socket(_)) {
+        if matches!(self.endpoint, MysqlEndpoint::Socket(_)) {
             return self.connect(false).await;
         }
         match self.tls {
@@ -120,8 +120,8 @@ impl Session {
     async fn connect(&self, tls: bool) -> Result<Conn, MysqlFailure> {
         self.trace.stage("connecting and logging in");
         match &self.endpoint {
-            Endpoint::Socket(path) => self.connect_to_socket(path, tls).await,
-            Endpoint::Addresses(addresses) => self.connect_to_one_of(addresses, tls).await,
+            MysqlEndpoint::Socket(path) => self.connect_to_socket(path, tls).await,
+            MysqlEndpoint::Addresses(addresses) => self.connect_to_one_of(addresses, tls).await,
         }
     }
 
@@ -230,7 +230,7 @@ mod tests {
                 .account(settings.global())
                 .unwrap()
                 .clone(),
-            endpoint: Endpoint::Addresses(addresses),
+            endpoint: MysqlEndpoint::Addresses(addresses),
             tls: TlsUse::Off,
             tls_name: "localhost".into(),
             server: Server {

@@ -105,6 +105,7 @@ impl Asking<'_> {
 
     async fn galera(&mut self, wanted: Galera) -> Result<String, MysqlFailure> {
         let mut rows = self.rows(GALERA_STATUS).await?;
+        // A server that is in no cluster fails anyway, and need not be asked for more.
         if named(&rows, "wsrep_local_state").is_some() {
             rows.extend(self.rows(GALERA_SETTINGS).await?);
         }
@@ -121,6 +122,7 @@ impl Asking<'_> {
         self.trace.note(|| statement.to_owned());
         let mut result = self.connection.query_iter(statement).await?;
         let kept = BoundedRows::default();
+        // Row by row: collected at once, a server could make them as many as it likes.
         let rows = result.reduce(kept, |rows, row| rows.with(&row)).await?;
         result.drop_result().await?;
         rows.all()

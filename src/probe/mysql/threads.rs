@@ -71,6 +71,7 @@ impl Threads {
         keep_panics_quiet();
         let runtime = Builder::new_current_thread()
             .thread_name(NAME)
+            // As many as there are seats: for pollers, and for the configuration.
             .max_blocking_threads(2 * threads)
             .thread_keep_alive(idle)
             .build();

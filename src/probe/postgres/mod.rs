@@ -136,6 +136,7 @@ async fn query(probe: &Probe<'_>, wire: &mut Wire, statement: &str) -> Result<St
 /// Connects, and shakes hands for TLS when it is wanted and the server has it.
 async fn connect(probe: &Probe<'_>, wants_tls: bool) -> Result<Wire, Outcome> {
     let connection = Connection::open(probe).await?;
+    // Asked now: what carries the bytes is forgotten below.
     let stays_here = connection.stays_here();
     let wire = Wire::new(connection, stays_here);
     if wants_tls {

@@ -34,12 +34,10 @@ pub(super) async fn check(probe: &Probe<'_>, database: &str) -> Result<Outcome, 
     // Readiness shows without TLS too.
     let wants_tls = tls_use(probe) == TlsUse::Required;
     let mut wire = connect(probe, wants_tls).await?;
-    probe
-        .trace
-        .stage("waiting for the answer to the startup packet");
-    let accepted = startup_answer(&mut wire, database)
-        .await
-        .map_err(|e| failed(probe, e))?;
+    let stage = "waiting for the answer to the startup packet";
+    probe.trace.stage(stage);
+    let accepted = startup_answer(&mut wire, database).await;
+    let accepted = accepted.map_err(|e| failed(probe, e))?;
     leave(probe, wire, accepted).await;
     Ok(Outcome::healthy("PostgreSQL is accepting connections"))
 }

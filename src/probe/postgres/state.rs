@@ -43,10 +43,10 @@ pub(super) async fn check(
     wire: &mut Wire,
     options: &PostgresOptions,
 ) -> Result<String, Outcome> {
-    let statement = if options.max_lag.is_some() {
-        LAG
-    } else {
-        IN_RECOVERY
+    // The one for the lag tells the role too, so one statement is enough in any case.
+    let statement = match options.max_lag {
+        Some(_) => LAG,
+        None => IN_RECOVERY,
     };
     let answer = query(probe, wire, statement).await?;
     let Some(state) = RecoveryState::read(&answer) else {
@@ -54,15 +54,19 @@ pub(super) async fn check(
         return Err(probe.failed(format_args!("{statement}: answered '{answer}'")));
     };
     expect_role(probe, options.role, &state)?;
-    match (state, options.max_lag) {
-        (RecoveryState::Primary, None) => Ok(format!("PostgreSQL answered {IN_RECOVERY}; primary")),
-        (RecoveryState::Replica(_), None) => {
-            Ok(format!("PostgreSQL answered {IN_RECOVERY}; replica"))
-        }
-        (RecoveryState::Primary, Some(_)) => {
-            Ok("PostgreSQL is a primary, which has no lag".to_owned())
-        }
-        (RecoveryState::Replica(lag), Some(max)) => judge_lag(probe, &lag, max),
+    match options.max_lag {
+        Some(max) => judge(probe, &state, max),
+        None => Ok(format!(
+            "PostgreSQL answered {IN_RECOVERY}; {}",
+            state.role()
+        )),
+    }
+}
+
+fn judge(probe: &Probe<'_>, state: &RecoveryState, max: u64) -> Result<String, Outcome> {
+    match state {
+        RecoveryState::Primary => Ok("PostgreSQL is a primary, which has no lag".to_owned()),
+        RecoveryState::Replica(lag) => judge_lag(probe, lag, max),
     }
 }
 
@@ -79,18 +83,23 @@ impl RecoveryState {
     }
 }
 
+impl RecoveryState {
+    fn role(&self) -> Role {
+        match self {
+            Self::Primary => Role::Primary,
+            Self::Replica(_) => Role::Replica,
+        }
+    }
+}
+
 fn expect_role(
     probe: &Probe<'_>,
     role: Option<Role>,
     state: &RecoveryState,
 ) -> Result<(), Outcome> {
-    match (role, state) {
-        (Some(Role::Primary), RecoveryState::Replica(_)) => {
-            Err(probe.failed("replica, not a primary"))
-        }
-        (Some(Role::Replica), RecoveryState::Primary) => {
-            Err(probe.failed("primary, not a replica"))
-        }
+    match (role, state.role()) {
+        (Some(Role::Primary), Role::Replica) => Err(probe.failed("replica, not a primary")),
+        (Some(Role::Replica), Role::Primary) => Err(probe.failed("primary, not a replica")),
         _ => Ok(()),
     }
 }

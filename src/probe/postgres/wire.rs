@@ -138,6 +138,7 @@ impl<S: ByteStream> Wire<S> {
         let Some(length) = message_length(&head) else {
             return Err(not_postgres(head));
         };
+        // By its head, before any of it is read or takes memory.
         self.count(length)?;
         self.receive_rest(head, length).await
     }

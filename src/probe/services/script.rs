@@ -19,6 +19,7 @@ settings! {
 impl ScriptStep {
     fn read(reader: &Reader<'_>) -> Option<Self> {
         let (step, _) = read_part(&Self::table(), reader)?;
+        // Mostly a name that was spelled wrong, which has been warned of already.
         if step.send.is_none() && step.expect.is_none() {
             reader.fault("neither sends nor expects anything", "write send or expect");
             return None;

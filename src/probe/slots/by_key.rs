@@ -49,6 +49,7 @@ impl<K: Eq + Hash, V> Drop for InUse<K, V> {
         let mut values = self.all.lock();
         match values.get_mut(&self.key) {
             Some((users, _)) if *users > 1 => *users -= 1,
+            // The last one: keys come from requests, so none stays that is not in use.
             _ => {
                 values.remove(&self.key);
             }

@@ -27,6 +27,15 @@ enum SlotKey {
     Command(Box<str>),
 }
 
+impl SlotKey {
+    fn of(protocol: &Protocol, target: &Target) -> Self {
+        if protocol.name == EXEC.name {
+            return Self::Command(target.segment().into());
+        }
+        Self::Target(target.host.clone(), target.port)
+    }
+}
+
 /// How many slots there are.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct SlotLimits {
@@ -83,6 +92,7 @@ impl Slots {
         asker: Asker,
     ) -> Result<Permit, Outcome> {
         let mut taking = pin!(self.wait(protocol, target, asker));
+        // Polled once: whoever finds a slot free at once is in no line, and no limit of the line refuses it.
         tokio::select! {
             biased;
             permit = taking.as_mut() => return Ok(permit),
@@ -93,6 +103,7 @@ impl Slots {
     }
 
     async fn wait(&self, protocol: &Protocol, target: &Target, asker: Asker) -> Permit {
+        // The target's own first: those who wait for a target that hangs hold none of the slots for all.
         let own = match asker {
             Asker::Configuration => None,
             Asker::Established(_) | Asker::Stranger(_) => {
@@ -106,14 +117,10 @@ impl Slots {
     }
 
     async fn wait_for_own(&self, protocol: &Protocol, target: &Target, asker: Asker) -> OwnSlot {
-        let (key, limit) = if protocol.name == EXEC.name {
-            (
-                SlotKey::Command(target.segment().into()),
-                self.limits.command,
-            )
-        } else {
-            let key = SlotKey::Target(target.host.clone(), target.port);
-            (key, self.limits.target)
+        let key = SlotKey::of(protocol, target);
+        let limit = match key {
+            SlotKey::Target(..) => self.limits.target,
+            SlotKey::Command(_) => self.limits.command,
         };
         let places = self.own.begin(key, || Places::new(limit));
         OwnSlot {
@@ -125,6 +132,7 @@ impl Slots {
     /// Takes a place in the line; fails where there are too many, of all or of this address.
     fn join_line(&self, asker: Asker) -> Result<InLine<'_>, Outcome> {
         let most = self.limits.waiting;
+        // Counted before it is looked at, so that of two who come at once one is refused; dropping it takes it back.
         let mut in_line = InLine::begin(&self.waiting);
         let Asker::Stranger(address) = asker else {
             return Ok(in_line);

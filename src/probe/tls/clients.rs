@@ -68,6 +68,7 @@ fn client<'a>(
     made: &mut Vec<(TlsSettings<'a>, Arc<TlsClient>)>,
     settings: TlsSettings<'a>,
 ) -> Result<Arc<TlsClient>, TlsError> {
+    // Each holds a copy of all authorities that it trusts, and most services have the same settings.
     let known = made.iter().find(|(known, _)| *known == settings);
     if let Some((_, client)) = known {
         return Ok(Arc::clone(client));
@@ -128,6 +129,7 @@ fn verifying(settings: TlsSettings<'_>) -> Result<VerifyingBuilder, TlsError> {
 
 fn roots(settings: TlsSettings<'_>) -> Result<RootCertStore, TlsError> {
     let mut roots = RootCertStore::empty();
+    // All of them parse: `trusted` gives no others.
     roots.add_parsable_certificates(trusted(settings.ca_file)?);
     Ok(roots)
 }

@@ -100,6 +100,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let name = match host_of_rule {
+        // `server_name` is the more exact word of the two.
         Some(host) if probe.service().server_name().is_none() => parse_name(host),
         _ => server_name(probe),
     };
@@ -129,10 +130,13 @@ where
 {
     probe.trace.stage("in the TLS handshake");
     probe.trace.note(|| format!("TLS name {}", name.to_str()));
-    connector
-        .connect(name, stream)
-        .await
-        .map_err(|e| probe.failed(format_args!("TLS handshake failed: {}", failure_text(e))))
+    match connector.connect(name, stream).await {
+        Ok(stream) => Ok(stream),
+        Err(e) => {
+            let cause = failure_text(e);
+            Err(probe.failed(format_args!("TLS handshake failed: {cause}")))
+        }
+    }
 }
 
 /// The name to ask for, and to verify.
