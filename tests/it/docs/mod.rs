@@ -12,6 +12,8 @@ mod markdown;
 mod mdoc;
 mod options;
 mod section;
+mod shown;
+mod story;
 
 use std::fs;
 use std::path::Path;
