@@ -1,9 +1,10 @@
 //! The door for fuzz/: what peers send, as far as it is read here. Built with the feature `fuzzing` only.
 
+use super::Secret;
 use super::Trace;
 use super::amqp::wire::{Method, Wire};
 use super::lines::Lines;
-use super::script;
+use super::services::ScriptStep;
 use super::tls_handshake::not_after;
 
 const SECRET: &str = "s3cret";
@@ -35,8 +36,14 @@ pub fn amqp(answer: &[u8]) {
 /// When what is said about it has the password.
 pub fn script(answer: &[u8]) {
     let trace = Trace::start(false);
+    let step = ScriptStep {
+        send: Some(Secret::new("USER probe\r\nPASS s3cret\r\n".to_owned())),
+        expect: None,
+    };
     let mut lines = over(answer, &trace);
-    script::hide_arguments(&mut lines, "USER probe\r\nPASS s3cret\r\n");
+    for secret in step.secrets() {
+        lines.hide(secret);
+    }
     block_on(async {
         loop {
             match lines.line(4096).await {

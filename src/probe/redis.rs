@@ -90,6 +90,8 @@ struct RedisAccount<'a> {
     /// The default user when none is named.
     user: Option<&'a str>,
     password: &'a str,
+    /// It is the service's, not the one of all.
+    is_own: bool,
 }
 
 impl<'a> RedisAccount<'a> {
@@ -102,6 +104,7 @@ impl<'a> RedisAccount<'a> {
         Some(Self {
             user: credentials.username,
             password: credentials.password.map(Secret::reveal).unwrap_or_default(),
+            is_own: credentials.is_own,
         })
     }
 
@@ -132,17 +135,14 @@ async fn log_in<'a>(
     probe.trace.stage("waiting for the answer to AUTH");
     let answer = lines.ask(&account.command(), LINE_MAX).await;
     let answer = answer.map_err(|e| probe.failed(e))?;
-    judge_login(probe, lines, without_arguments(answer.trim_ascii()))
-}
-
-fn judge_login(probe: &Probe<'_>, lines: &Lines<'_>, answer: &[u8]) -> Result<(), Outcome> {
+    let answer = without_arguments(answer.trim_ascii());
     if answer == b"+OK" {
         return Ok(());
     }
     let shown = lines.shown(answer);
-    // `redis_password` is for Redis in the first place; Sentinels beside it mostly have none.
-    if is_sentinel(probe) && wants_no_password(answer) {
-        probe.trace.note(|| format!("AUTH is not needed: {shown}"));
+    // `redis_password` is for Redis in the first place. What a Sentinel beside it wants, its next answer tells.
+    if is_sentinel(probe) && (!account.is_own || wants_no_password(answer)) {
+        probe.trace.note(|| format!("AUTH is not taken: {shown}"));
         return Ok(());
     }
     Err(refused(format!("Sent AUTH, got back {shown}")))

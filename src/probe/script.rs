@@ -82,30 +82,16 @@ async fn take<'a>(
     step: &'a ScriptStep,
 ) -> Result<(), Outcome> {
     if let Some(text) = &step.send {
-        // Before it is sent: what comes then may quote it.
-        hide_arguments(lines, text.reveal());
+        // Before it is sent: servers quote what they do not understand, whole or in part.
+        for secret in step.secrets() {
+            lines.hide(secret);
+        }
         let sent = lines.send(text.reveal().as_bytes()).await;
         sent.map_err(|e| probe.failed(format_args!("step {number}: {e}")))?;
     }
     match &step.expect {
         Some(expected) => wait_for(probe, lines, number, expected).await,
         None => Ok(()),
-    }
-}
-
-/// Masks what a line says beside its first word, since some servers quote what they do not understand, whole or in
-/// part. A word that stands alone may be the answer to a question for a password.
-pub(super) fn hide_arguments<'a>(lines: &mut Lines<'a>, text: &'a str) {
-    for line in text.lines() {
-        let mut words = line.split_whitespace();
-        let first = words.next().unwrap_or_default();
-        let mut arguments = words.peekable();
-        if arguments.peek().is_none() {
-            lines.hide(first);
-        }
-        for argument in arguments {
-            lines.hide(argument.trim_matches('"'));
-        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::compat::{Compat, compat};
-use super::services::{LONGEST, OrOff, Service, logins};
+use super::services::{LONGEST, OrOff, ScriptStep, Service, logins};
 use super::{Header, header};
 use crate::names::fits_url;
 use crate::names::pattern::is_name_or_pattern;
@@ -75,10 +75,11 @@ settings! {
         postgres_database: String = "postgres".into(), text();
         /// Whether PostgreSQL probes log in over TLS: `auto` where the server offers it, `required` fails without.
         postgres_tls: TlsUse = TlsUse::Auto, tls_use();
-        /// The user that Redis and Sentinel probes log in as; the server's default user when unset.
+        /// The user that Redis and Sentinel probes log in as; the server's default user when unset. A Sentinel's own is
+        /// its service's `login`; `login: off` is none.
         redis_username: Option<String> = None, text().or_unset();
-        /// That user's password, exactly as written; without user and password there is no login. A Sentinel that wants
-        /// none is checked all the same. Never shown.
+        /// That user's password, exactly as written; without user and password there is no login. A Sentinel that
+        /// refuses this login is asked all the same, unless it is its service's own. Never shown.
         redis_password: Option<Secret> = None, secret().or_unset();
         /// Whether Redis and Sentinel probes speak TLS.
         redis_tls: bool = false, flag();
@@ -108,7 +109,12 @@ impl ProbeSettings {
         ];
         let own = self.services.values().filter_map(password);
         let all = global.into_iter().flatten().chain(own);
-        all.map(Secret::reveal).collect()
+        let mut all: Vec<&str> = all.map(Secret::reveal).collect();
+        for service in self.services.values() {
+            let steps = service.script.iter().flatten();
+            all.extend(steps.flat_map(ScriptStep::secrets));
+        }
+        all
     }
 
     /// What of this process' environment programs get.

@@ -8,7 +8,7 @@ use hacheck::probe::{ProbeSettings, Secret};
 
 use crate::support::TempDir;
 use crate::support::checks::{
-    check, check_with, fails_on_misbehaving_peers, hasty, peer, scripted,
+    check, check_by, check_with, fails_on_misbehaving_peers, hasty, peer, scripted,
 };
 use crate::support::probing::anywhere_here;
 use crate::support::server::{Server, certificate, free_port, require};
@@ -168,8 +168,33 @@ fn a_real_sentinel_names_its_master() {
     info("/match?redis_master=127.0.0.1:1").is(500, "No matching field found");
     info(&format!("/match?master0.address={address}"))
         .has(200, "Match found: field master0.address");
-    // The password is for the Redis beside it.
+    // The account is for the Redis beside it.
     check_with(user(None, "hunter2"), &path).is(200, "Sent PING, got back +PONG");
+    check_with(user(Some("probe"), "hunter2"), &path).is(200, "Sent PING, got back +PONG");
+}
+
+#[test]
+fn a_sentinel_with_a_password_takes_its_services_login_and_no_other() {
+    require("/usr/bin/redis-sentinel", "redis-sentinel");
+    let port = free_port();
+    let lines = format!("bind 127.0.0.1\nport {port}\nrequirepass of-sentinel\n");
+    let server = start(TempDir::new(), "/usr/bin/redis-sentinel", &lines);
+    let text = "login_to: [127.0.0.1]\nredis_password: of-redis\nservices:\n\
+                \x20 own: {login: {password: of-sentinel}}\n\
+                \x20 wrong: {login: {password: of-another}}\n  none: {login: off}\n";
+    let ask = |protocol: &str, service: &str, rest: &str| {
+        check_by(text, &format!("/{protocol}/{service}/{port}{rest}"))
+    };
+    server.wait_for("Sentinel pongs", || {
+        ask("sentinel", "own", "").status == 200
+    });
+    ask("sentinel", "own", "").is(200, "Sent PING, got back +PONG");
+    ask("sentinel-info", "own", "/match?redis_mode=sentinel").has(200, "Match found");
+    let refused = "Sent PING, got back -NOAUTH Authentication required.";
+    ask("sentinel", "none", "").is(500, refused);
+    ask("sentinel", "cache", "").is(500, refused);
+    ask("sentinel-info", "cache", "").has(500, "NOAUTH");
+    ask("sentinel", "wrong", "").has(500, "Sent AUTH, got back -WRONGPASS");
 }
 
 #[test]

@@ -18,6 +18,7 @@ services:
     login_to: ["local:1"]
     tls: {verify: true, ca_file: /all.pem, cert_file: /all.cert, key_file: /all.key, server_name: all.example, starttls: true}
     proxy_protocol: v1
+    script: [{send: "USER all\r\nPASS of-all\r\n", expect: ^230}]
   "db-*":
     timeout: 4
     http: {status: 201, body_contains: pattern}
@@ -25,6 +26,7 @@ services:
     login_to: ["local:2"]
     tls: {verify: false, ca_file: /pattern.pem, server_name: pattern.example}
     proxy_protocol: v2
+    script: [{expect: ^220}]
   "db-east-*":
     timeout: 3
     http: {body_regex: longer}
@@ -50,7 +52,7 @@ fn the_most_exact_entry_wins_key_by_key() {
             "{timeout: 5, socket: /run/all.sock, http: {status: [200], body_contains: all, body_regex: all, \
              request_headers: {X-A: \"***\"}, method: POST}, login: {username: all, password: \"***\", database: all}, \
              login_to: [\"local:1\"], tls: {verify: true, ca_file: /all.pem, cert_file: /all.cert, key_file: /all.key, \
-             server_name: all.example, starttls: true}, proxy_protocol: v1}",
+             server_name: all.example, starttls: true}, script: [{send: \"***\", expect: ^230}], proxy_protocol: v1}",
         ),
         (
             "db-1",
@@ -58,7 +60,7 @@ fn the_most_exact_entry_wins_key_by_key() {
              request_headers: {X-A: \"***\"}, method: POST}, \
              login: {username: pattern, password: \"***\", database: all}, login_to: [\"local:2\"], \
              tls: {verify: false, ca_file: /pattern.pem, cert_file: /all.cert, key_file: /all.key, \
-             server_name: pattern.example, starttls: true}, proxy_protocol: v2}",
+             server_name: pattern.example, starttls: true}, script: [{expect: ^220}], proxy_protocol: v2}",
         ),
         (
             "db-east-1",
@@ -66,7 +68,7 @@ fn the_most_exact_entry_wins_key_by_key() {
              request_headers: {X-A: \"***\"}, method: GET}, \
              login: {username: own, password: \"***\", database: longer}, login_to: [\"local:1\"], \
              tls: {verify: true, ca_file: /longer.pem, cert_file: /all.cert, key_file: /all.key, \
-             server_name: own.example, starttls: true}, proxy_protocol: v1}",
+             server_name: own.example, starttls: true}, script: [{send: \"***\", expect: ^230}], proxy_protocol: v1}",
         ),
     ] {
         assert_eq!(merged(name).show(), shown, "{name}");
@@ -89,7 +91,11 @@ fn a_service_without_an_entry_has_the_global_settings() {
 #[test]
 fn secrets_of_services_are_kept_from_messages_and_programs() {
     let settings = parse(CLASH.as_bytes(), "f").unwrap().config.probe;
-    assert!(settings.secrets().contains(&"pattern"));
+    let secrets = settings.secrets();
+    for secret in ["pattern", "of-all"] {
+        assert!(secrets.contains(&secret), "{secret}");
+    }
+    assert!(!secrets.contains(&"PASS"));
     let twice = "services: {web: {login: {password: {hunter2: 1, hunter2: 2}}}}\n";
     let faults = parse(twice.as_bytes(), "f").unwrap_err().to_string();
     assert!(!faults.contains("hunter2"), "{faults}");

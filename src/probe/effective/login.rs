@@ -20,6 +20,8 @@ pub(crate) struct Credentials<'a> {
     pub password: Option<&'a Secret>,
     /// What messages call the password, if there is one.
     pub setting: Option<&'static str>,
+    /// It is an account of `services`, at least in part.
+    pub is_own: bool,
 }
 
 impl Credentials<'_> {
@@ -45,6 +47,7 @@ impl<'a> ServiceSettings<'a> {
             username: username.or(global.username),
             password: own.or(global.password),
             setting,
+            is_own: !logins.is_empty(),
         }
     }
 

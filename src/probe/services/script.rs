@@ -17,6 +17,15 @@ settings! {
 }
 
 impl ScriptStep {
+    /// What of the sent lines may be a secret: all but the first word of each, and a word that stands alone, as it may
+    /// be the answer to a question for a password.
+    pub(in crate::probe) fn secrets(&self) -> Vec<&str> {
+        match &self.send {
+            Some(text) => text.reveal().lines().flat_map(arguments).collect(),
+            None => Vec::new(),
+        }
+    }
+
     fn read(reader: &Reader<'_>) -> Option<Self> {
         let (step, _) = read_part(&Self::table(), reader)?;
         // Mostly a name that was spelled wrong, which has been warned of already.
@@ -25,6 +34,17 @@ impl ScriptStep {
             return None;
         }
         Some(step)
+    }
+}
+
+fn arguments(line: &str) -> Vec<&str> {
+    let words: Vec<&str> = line.split_whitespace().collect();
+    match words.as_slice() {
+        [_, arguments @ ..] if !arguments.is_empty() => arguments
+            .iter()
+            .map(|word| word.trim_matches('"'))
+            .collect(),
+        _ => words,
     }
 }
 
