@@ -1,4 +1,4 @@
-//! The completion in a real bash.
+//! The completion in a real bash, fish and zsh.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -7,7 +7,9 @@ use std::process::Command;
 use hacheck::cli::APPLETS;
 
 use crate::support::daemon::Daemon;
+use crate::support::process::find;
 use crate::support::root::succeed;
+use crate::support::tmux::Tmux;
 use crate::support::{BINARY, Spool, TempDir};
 
 /// What bash would offer for a line, sorted. `@` stands for the names' folder, `%` for the spool.
@@ -116,6 +118,7 @@ fn values_of_options_complete() {
         offers(&spool, "hastatus -o "),
         ["json", "table", "tsv", "uber"]
     );
+    assert_eq!(offers(&spool, "hacheck top -o "), ["json", "text"]);
     assert_eq!(
         offers(&spool, "haup --action st"),
         ["status", "status_downed"]
@@ -147,4 +150,103 @@ fn values_behind_the_sign_and_commands_behind_the_dashes_complete() {
     let path = spool.path("unit");
     let restart = "haroll web -- systemctl restart %/un";
     assert_eq!(offers(&spool, restart), [path.to_str().unwrap()]);
+}
+
+/// What fish would offer for a line, without its descriptions. `%` stands for the spool.
+fn fish_offers(spool: &Spool, line: &str) -> Vec<String> {
+    let fish = find("fish").expect("fish is missing: apt-get install fish");
+    let folder = TempDir::new();
+    symlink(BINARY, folder.path().join("hacheck")).unwrap();
+    let line = line.replace('%', spool.root().to_str().unwrap());
+    let script = "source packaging/fish-completion/hacheck.fish; complete -C $argv[1]";
+    let path = std::env::var("PATH").unwrap();
+    let mut command = Command::new(fish);
+    command.args(["--no-config", "-c", script, &line]);
+    command.env("PATH", format!("{}:{path}", folder.path().display()));
+    let out = succeed(command.env("HOME", folder.path()));
+    let mut words: Vec<String> = out
+        .lines()
+        .filter_map(|line| line.split('\t').next().map(str::to_owned))
+        .collect();
+    words.sort();
+    words
+}
+
+#[test]
+fn fish_offers_options_values_services_and_commands() {
+    let daemon = Daemon::start();
+    daemon.get("/spool/mail/25").is(200, "");
+    let (spool, port) = (&daemon.spool, daemon.address.port());
+    spool.put("web:8080", "");
+    spool.put("disk", "");
+    let line = |name: &str| format!("{name} --spool-root % -p {port} ");
+    for name in ["hadown", "hacheck status"] {
+        let offered = fish_offers(spool, &line(name));
+        assert_eq!(offered, ["all", "disk", "mail", "web:8080"], "{name}");
+    }
+    assert_eq!(
+        fish_offers(spool, "haup --spool-root=% "),
+        ["disk", "web:8080"]
+    );
+    assert_eq!(fish_offers(spool, "hacheck do"), ["down", "downed"]);
+    assert_eq!(fish_offers(spool, "hadown --so"), ["--soft"]);
+    assert_eq!(fish_offers(spool, "hacheck top -o "), ["json", "text"]);
+    let wait = fish_offers(spool, "hadown --wait=");
+    assert_eq!(wait, ["--wait=drained", "--wait=seen"]);
+    let commands = fish_offers(spool, "haroll web -- hache");
+    assert_eq!(commands, ["hacheck"]);
+    assert_eq!(
+        fish_offers(spool, "haroll web -- cat Cargo.l"),
+        ["Cargo.lock"]
+    );
+    for applet in APPLETS {
+        let offered = fish_offers(spool, &format!("hacheck {} --", applet.name));
+        for flag in applet.options() {
+            let is_offered = offered.iter().any(|word| word == flag.long);
+            assert!(
+                is_offered,
+                "{}: {} is not in {offered:?}",
+                applet.name, flag.long
+            );
+        }
+    }
+}
+
+#[test]
+fn zsh_offers_options_values_services_and_commands() {
+    assert!(find("zsh").is_some(), "zsh is missing: apt-get install zsh");
+    let daemon = Daemon::start();
+    daemon.get("/spool/mail/25").is(200, "");
+    daemon.spool.put("web:8080", "");
+    let tmux = Tmux::start(100, 30, &daemon);
+    let folder = std::env::current_dir().unwrap();
+    tmux.type_line(&format!("cd {} && exec zsh -f", folder.display()));
+    let load = "fpath=(packaging/zsh-completion $fpath); autoload -U compinit; compinit -D -u; clear; echo load''ed";
+    tmux.type_line(load);
+    tmux.wait_for("loaded");
+    for (line, shown) in [
+        ("hadown --so", "hadown --soft"),
+        ("hadown ma", "hadown mail"),
+        ("haup we", "haup web:8080"),
+        ("hacheck probe tc", "hacheck probe tcp"),
+        ("hastatus -o ", "tsv    uber"),
+        ("hadown --wait=", "drained  seen"),
+        ("hacheck top -o ", "json  text"),
+        ("hacheck do", "downed  -- list all downtimes in force"),
+        ("haroll web -- hashow", "haroll web -- hashowdowned"),
+        ("haroll web -- cat Cargo.l", "haroll web -- cat Cargo.lock"),
+        ("hadown --fo", "--force  -- with --wait: even if"),
+    ] {
+        tmux.type_text(line);
+        tmux.press("Tab");
+        // The first one added what all have in common, the second shows them.
+        if shown.contains(" -- ") && !shown.starts_with(line) {
+            tmux.press("Tab");
+        }
+        tmux.wait_for(shown);
+        // Not Ctrl-C, which may come while zsh still looks for more.
+        tmux.press("C-u");
+        tmux.press("Enter");
+        tmux.wait_for_prompt();
+    }
 }

@@ -20,13 +20,19 @@ use crate::support::{PATIENCE, TempDir, client, wait_until};
 #[test]
 fn the_package_has_every_name_as_a_link() {
     let list = succeed(Command::new("dpkg-deb").arg("--contents").arg(package()));
-    for folder in ["./usr/bin/", "./usr/share/bash-completion/completions/"] {
+    for (folder, ending) in [
+        ("./usr/bin/", ""),
+        ("./usr/share/bash-completion/completions/", ""),
+        ("./usr/share/fish/vendor_completions.d/", ".fish"),
+    ] {
+        let target = format!("{ending} -> hacheck{ending}");
         let links = list
             .lines()
-            .filter_map(|l| l.split_once(folder)?.1.strip_suffix(" -> hacheck"));
+            .filter_map(|l| l.split_once(folder)?.1.strip_suffix(target.as_str()));
         let expected: BTreeSet<&str> = APPLETS.iter().filter_map(|a| a.alias).collect();
         assert_eq!(links.collect::<BTreeSet<_>>(), expected, "in {folder}");
     }
+    assert!(list.contains("./usr/share/zsh/vendor-completions/_hacheck"));
 }
 
 #[test]

@@ -11,24 +11,28 @@ use crate::support::{TempDir, run};
 
 #[test]
 fn the_package_has_a_link_for_every_name() {
-    for (folder, kept) in [
-        ("packaging/links", &[][..]),
-        ("packaging/bash-completion", &["hacheck"][..]),
+    for (folder, ending, has_file) in [
+        ("packaging/links", "", false),
+        ("packaging/bash-completion", "", true),
+        ("packaging/fish-completion", ".fish", true),
     ] {
-        let links: Vec<&str> = names().into_iter().skip(1).collect();
+        let file = format!("hacheck{ending}");
+        let links = names().into_iter().skip(1);
+        let links: Vec<String> = links.map(|name| format!("{name}{ending}")).collect();
         for name in &links {
             let path = Path::new(folder).join(name);
             let found = fs::read_link(&path);
             if writing() && found.is_err() {
                 fs::create_dir_all(folder).unwrap();
-                symlink("hacheck", &path).unwrap();
+                symlink(&file, &path).unwrap();
             } else {
                 let remedy = "run HACHECK_WRITE_DOCS=1 cargo test docs";
                 let found = found.unwrap_or_else(|e| panic!("{}: {e}; {remedy}", path.display()));
-                assert_eq!(found, Path::new("hacheck"), "{}", path.display());
+                assert_eq!(found, Path::new(&file), "{}", path.display());
             }
         }
-        let all: Vec<String> = links.iter().chain(kept).map(|n| (*n).to_owned()).collect();
+        let kept = has_file.then_some(file);
+        let all: Vec<String> = links.into_iter().chain(kept).collect();
         holds_only(folder, &all);
     }
 }

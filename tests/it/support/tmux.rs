@@ -63,8 +63,13 @@ impl Tmux {
 
     /// Types a command, and Enter.
     pub fn type_line(&self, line: &str) {
-        self.tell(&["send-keys", "-l", line]);
+        self.type_text(line);
         self.press("Enter");
+    }
+
+    /// Types a text.
+    pub fn type_text(&self, text: &str) {
+        self.tell(&["send-keys", "-l", text]);
     }
 
     /// A key by its name in tmux, such as `C-c`.
@@ -140,10 +145,19 @@ fn write_names(folder: &Path, daemon: &Daemon) {
             "#!/bin/bash\nexec -a {alias} {BINARY} -p {port} --spool-root {} \"$@\"\n",
             root.display()
         );
-        let path = folder.join(alias);
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, Permissions::from_mode(0o755)).unwrap();
+        write_program(&folder.join(alias), &script);
     }
+    let script = format!(
+        "#!/bin/bash\ncase $1 in up | down | status | downed | list | roll)\n  set -- \"$1\" -p {port} --spool-root {} \"${{@:2}}\"\n\
+         esac\nexec {BINARY} \"$@\"\n",
+        root.display()
+    );
+    write_program(&folder.join("hacheck"), &script);
+}
+
+fn write_program(path: &Path, script: &str) {
+    fs::write(path, script).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Without the empty ones at the end.

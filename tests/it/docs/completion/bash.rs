@@ -3,27 +3,10 @@
 use hacheck::cli::{APPLETS, Applet};
 use hacheck::probe::PROTOCOLS;
 
-use super::{DO_NOT_EDIT, is_generated, names, options};
+use super::arguments;
+use crate::docs::{DO_NOT_EDIT, is_generated, names, options};
 
 const FILE: &str = "packaging/bash-completion/hacheck";
-
-/// What an applet's arguments are, by the words of its usage line.
-fn arguments(applet: &Applet) -> &'static str {
-    let words = [
-        ("PROTOCOL", "probe"),
-        ("SERVICE", "services"),
-        ("DIR", "folders"),
-        ("FILE", "files"),
-    ];
-    match applet.name {
-        "up" => "downed",
-        "roll" => "command",
-        _ => words
-            .iter()
-            .find(|(word, _)| applet.usage.contains(word))
-            .map_or("nothing", |(_, what)| what),
-    }
-}
 
 fn row(applet: &Applet) -> String {
     let words: Vec<_> = options::of(applet)
@@ -38,7 +21,7 @@ fn row(applet: &Applet) -> String {
     let values: Vec<_> = options::taken(applet)
         .into_iter()
         .filter(|o| !o.may_lack_value)
-        .filter_map(|o| Some((o.value?, o.short, o.long)))
+        .filter_map(|o| Some((kind(applet, o.value?), o.short, o.long)))
         .flat_map(|(v, short, long)| {
             let spellings = [short.map(|c| format!("-{c}")), Some(long)];
             spellings
@@ -59,11 +42,19 @@ fn row(applet: &Applet) -> String {
     )
 }
 
+/// What a value is.
+fn kind(applet: &Applet, value: String) -> String {
+    match (applet.name, value.as_str()) {
+        ("top", "format") => "top_format".to_owned(),
+        _ => value,
+    }
+}
+
 fn expected() -> String {
     let table: String = APPLETS.iter().map(row).collect();
     let subcommands: Vec<_> = APPLETS.iter().map(|a| a.name).collect();
     let protocols: Vec<_> = PROTOCOLS.iter().map(|p| p.name).collect();
-    include_str!("completion.bash")
+    include_str!("hacheck.bash")
         .replace("@DO_NOT_EDIT@", DO_NOT_EDIT)
         .replace("@TABLE@\n", &table)
         .replace("@SUBCOMMANDS@", &subcommands.join(" "))

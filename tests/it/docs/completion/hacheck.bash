@@ -35,6 +35,7 @@ _hacheck_value() {
         folder) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
         action) _hacheck_offer up down status status_downed list ;;
         format) _hacheck_offer tsv uber json table ;;
+        top_format) _hacheck_offer text json ;;
     esac
 }
 

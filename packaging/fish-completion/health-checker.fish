@@ -1,0 +1,1 @@
+hacheck.fish

@@ -1,0 +1,42 @@
+//! The completion for each shell: the table of options as that shell has it, and what uses it.
+
+mod bash;
+mod fish;
+mod zsh;
+
+use hacheck::cli::Applet;
+
+/// What an applet's arguments are, by the words of its usage line.
+fn arguments(applet: &Applet) -> &'static str {
+    let words = [
+        ("PROTOCOL", "probe"),
+        ("SERVICE", "services"),
+        ("DIR", "folders"),
+        ("FILE", "files"),
+    ];
+    match applet.name {
+        "up" => "downed",
+        "roll" => "command",
+        _ => words
+            .iter()
+            .find(|(word, _)| applet.usage.contains(word))
+            .map_or("nothing", |(_, what)| what),
+    }
+}
+
+/// The words that an option's value may be; none where that is nobody's guess.
+fn choices(applet: &Applet, long: &str, value: &str) -> Option<&'static str> {
+    match (applet.name, long, value) {
+        ("top", _, "format") => Some("text json"),
+        (_, _, "format") => Some("tsv uber json table"),
+        (_, _, "action") => Some("up down status status_downed list"),
+        ("up", "--wait", _) => Some("seen"),
+        (_, "--wait", _) => Some("seen drained"),
+        _ => None,
+    }
+}
+
+/// A word for a shell.
+fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
