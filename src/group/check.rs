@@ -132,16 +132,10 @@ struct Place {
 impl Place {
     /// The place of a check that has nothing but a name: `exec:zk`, `group:node`.
     fn named(protocol: &Protocol, rest: &str) -> Read<Self> {
-        let name = rest.trim_matches('/');
-        // The name goes the same way as one from a poller's path, whose alphabet it has to have.
-        if name.is_empty() || !fits_url(name) {
-            let remedy = format!("write one such as {}:zk", protocol.name);
-            return wrong("names nothing that could be", &remedy);
-        }
         Ok(Self {
             host: Host::Local,
             port: 0,
-            path: format!("/{name}"),
+            path: path_of_name(protocol, rest)?,
         })
     }
 
@@ -156,6 +150,16 @@ impl Place {
         expect_known_options(protocol, &path)?;
         Ok(Self { host, port, path })
     }
+}
+
+fn path_of_name(protocol: &Protocol, rest: &str) -> Read<String> {
+    let name = rest.trim_matches('/');
+    // It goes the same way as a name in a poller's path, whose alphabet it has to have.
+    if name.is_empty() || !fits_url(name) {
+        let remedy = format!("write one such as {}:zk", protocol.name);
+        return wrong("names nothing that could be", &remedy);
+    }
+    Ok(format!("/{name}"))
 }
 
 fn port_or_usual(protocol: &Protocol, port: Option<u16>) -> Read<u16> {
@@ -186,6 +190,7 @@ fn expect_known_options(protocol: &Protocol, path: &str) -> Read<()> {
         return Ok(());
     };
     let (_, query) = path.split_once('?').unwrap_or_default();
+    // Read for its faults alone; each run reads it again.
     match read(query) {
         Ok(_) => Ok(()),
         Err(e) => wrong(&format!("has an option that cannot be: {e}"), "mend it"),
@@ -193,11 +198,7 @@ fn expect_known_options(protocol: &Protocol, path: &str) -> Read<()> {
 }
 
 fn host_and_port(text: &str) -> Read<(Host, Option<u16>)> {
-    // A check is shown on pages and in the log, its password with it.
-    if text.contains('@') {
-        let remedy = "take out all up to the '@': credentials have settings of their own";
-        return wrong("has a user name or a password in it", remedy);
-    }
+    expect_no_credentials(text)?;
     let (host, port) = split_port(text)?;
     let port = port_of(port)?;
     match Host::parse(host) {
@@ -206,15 +207,29 @@ fn host_and_port(text: &str) -> Read<(Host, Option<u16>)> {
     }
 }
 
+fn expect_no_credentials(text: &str) -> Read<()> {
+    // A check is shown on pages and in the log, its password with it.
+    if !text.contains('@') {
+        return Ok(());
+    }
+    let remedy = "take out all up to the '@': credentials have settings of their own";
+    wrong("has a user name or a password in it", remedy)
+}
+
 /// Splits `host:port`, `[address]:port` or a host alone, whose port is empty.
 fn split_port(text: &str) -> Read<(&str, &str)> {
     let bracketed = text.strip_prefix('[').and_then(|t| t.split_once(']'));
-    let Some((host, rest)) = bracketed else {
-        return Ok(text.split_once(':').unwrap_or((text, "")));
-    };
+    match bracketed {
+        Some((host, rest)) => Ok((host, port_behind(rest)?)),
+        None => Ok(text.split_once(':').unwrap_or((text, ""))),
+    }
+}
+
+/// The port behind a bracket; empty where there is none.
+fn port_behind(rest: &str) -> Read<&str> {
     match rest.strip_prefix(':') {
-        Some(port) => Ok((host, port)),
-        None if rest.is_empty() => Ok((host, "")),
+        Some(port) => Ok(port),
+        None if rest.is_empty() => Ok(""),
         None => wrong_place("has something behind the ']'"),
     }
 }

@@ -79,12 +79,14 @@ impl GroupStates {
 
     /// Notes a state; whether it is another one than before.
     pub fn is_now(&self, name: &str, up: bool) -> bool {
-        self.lock().entry(name.to_owned()).or_default().set(up)
+        let mut all = self.lock();
+        all.entry(name.to_owned()).or_default().set(up)
     }
 
     /// Notes an action that ended.
     pub fn acted(&self, name: &str, action: EndedAction) {
-        self.lock().entry(name.to_owned()).or_default().action = Some(action);
+        let mut all = self.lock();
+        all.entry(name.to_owned()).or_default().action = Some(action);
     }
 
     /// What is remembered of a group.

@@ -68,6 +68,17 @@ pub async fn run(name: String, means: Arc<Means>, mut reload: watch::Receiver<()
     }
 }
 
+fn log_change(name: &str, up: bool, summary: &str) {
+    if up {
+        log::info!(kind = "group", service = name; "{name} is now up: {summary}");
+    } else {
+        log::warn!(
+            kind = "group", service = name, text = summary;
+            "{name} is now DOWN: {summary}"
+        );
+    }
+}
+
 /// When to check next: at once for the first time, then `every` so often from one beginning to the next.
 fn next_check(last: Option<Instant>, group: &Group) -> Instant {
     let (Some(last), Some(every)) = (last, group.every) else {
@@ -144,15 +155,7 @@ impl Watch {
         self.means.states.is_now(&self.name, up);
         // From now on there may be a downtime to lift again.
         self.released = false;
-        let name = self.name.as_str();
-        if up {
-            log::info!(kind = "group", service = name; "{name} is now up: {summary}");
-        } else {
-            log::warn!(
-                kind = "group", service = name, text = summary;
-                "{name} is now DOWN: {summary}"
-            );
-        }
+        log_change(&self.name, up, summary);
     }
 
     /// Waits until no action runs.
