@@ -42,12 +42,11 @@ impl fmt::Display for NameError {
                 f,
                 "the name has {n} bytes; at most {NAME_MAX} fit into a spool file name"
             ),
-            Self::Character(c) => {
-                write!(
-                    f,
-                    "a service name cannot hold {c:?}; use letters, digits, '.', '_' and '-'"
-                )
-            }
+            // Escaped, as it may be one that steers a terminal.
+            Self::Character(c) => write!(
+                f,
+                "a service name cannot hold {c:?}; use letters, digits, '.', '_' and '-'"
+            ),
             Self::Port(p) => write!(
                 f,
                 "'{}' is not a port; give a number from 0 to 65535",
@@ -80,6 +79,7 @@ impl ServiceName {
             "." | ".." => return Err(NameError::Dots),
             _ => {}
         }
+        // More than URLs can name: whatever file the replaced tools wrote must still be found and lifted.
         if let Some(c) = text.chars().find(|c| cannot_be_in_name(*c)) {
             return Err(NameError::Character(c));
         }
@@ -171,6 +171,7 @@ impl Key {
             service,
             instance: Some(instance),
         };
+        // Each part fits; all of them with their colons may not.
         match key.file_name().len() {
             n if n > NAME_MAX => Err(NameError::TooLong(n)),
             _ => Ok(key),
@@ -187,8 +188,10 @@ impl Key {
             return Ok(Self::service(ServiceName::parse(text)?));
         };
         let service = ServiceName::parse(service)?;
+        // The last colon: those of an IPv6 address stand before it, without brackets.
         let (host, port) = match rest.rsplit_once(':') {
-            Some((host, port)) => (Some(host).filter(|h| !h.is_empty()), port),
+            Some(("", port)) => (None, port),
+            Some((host, port)) => (Some(host), port),
             None => (None, rest),
         };
         Self::instance(service, host, parse_port(port)?)
@@ -248,11 +251,13 @@ fn instance_host(host: Option<&str>) -> Result<Option<Box<str>>, NameError> {
 
 /// Names and addresses, IPv6 ones with a zone too (`fe80::1%eth0`).
 fn is_host(text: &str) -> bool {
+    // Not checked any further: a file that a replaced tool wrote keeps its name, address or not.
     let fits = |b: u8| is_name_byte(b) || matches!(b, b':' | b'%');
     !text.is_empty() && text.bytes().all(fits)
 }
 
 fn canonical_host(host: &str) -> String {
+    // `::0:1` and `::1` are one host, and so are `DB` and `db`.
     match host.parse::<IpAddr>() {
         Ok(address) => address.to_canonical().to_string(),
         Err(_) => host.to_ascii_lowercase(),

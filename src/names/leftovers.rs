@@ -6,6 +6,7 @@
 /// Whether a file name is that of a leftover: `.x`, `x~`, `#x#`, `x.swp`, `x.dpkg-old`, `x.rpmsave` and the like.
 #[must_use]
 pub fn is_leftover(name: &str) -> bool {
+    // `#` alone would be the name of a service, odd as it is.
     let is_autosave = name.len() > 1 && name.starts_with('#') && name.ends_with('#');
     name.starts_with('.') || name.ends_with('~') || is_autosave || has_leftover_ending(name)
 }
@@ -14,6 +15,7 @@ fn has_leftover_ending(name: &str) -> bool {
     let Some((_, ending)) = name.rsplit_once('.') else {
         return false;
     };
+    // vim counts down from swp: .swo, .swn …
     let is_swap = ending.starts_with("sw") && ending.chars().count() == 3;
     is_swap || ending.starts_with("dpkg-") || ending.starts_with("rpm")
 }

@@ -28,6 +28,7 @@ pub fn first_line(text: &str, most: usize) -> String {
 /// and ends of lines stay.
 #[must_use]
 pub fn for_terminal(text: &str) -> Cow<'_, str> {
+    // Nearly every text can be shown as it is: no copy is made of it.
     if !text.chars().any(steers) {
         return Cow::Borrowed(text);
     }
@@ -59,6 +60,7 @@ pub fn without_userinfo(text: &str) -> String {
     let Some((before, host)) = text.rsplit_once('@') else {
         return text.to_owned();
     };
+    // Without a colon it is no URL with a password, but somebody's address.
     let Some((scheme, hidden)) = before.split_once(':') else {
         return text.to_owned();
     };
@@ -73,6 +75,7 @@ pub fn shown(text: &str, most: usize) -> String {
     let mut chars = text.chars().filter(|c| !turns_direction(*c)).map(visible);
     let mut line: String = chars.by_ref().take(most).collect();
     let is_cut = chars.next().is_some();
+    // The dots need a place themselves.
     if is_cut {
         line.pop();
     }

@@ -28,14 +28,12 @@ impl Host {
     /// # Errors
     /// [`HostError`] for anything else, also for an empty text.
     pub fn parse(text: &str) -> Result<Self, HostError> {
-        if let Some(address) = address(text) {
-            return Ok(Self::at(address));
+        // Addresses first: every IPv4 address has the letters of a name too.
+        match address(text) {
+            Some(address) => Ok(Self::at(address)),
+            None if is_name(text) => Ok(Self::Name(text.to_ascii_lowercase().into())),
+            None => Err(HostError),
         }
-        let length_fits = (1..=NAME_MAX).contains(&text.len());
-        if length_fits && text.bytes().all(is_name_byte) {
-            return Ok(Self::Name(text.to_ascii_lowercase().into()));
-        }
-        Err(HostError)
     }
 
     /// The host of an address; an IPv4-mapped one is the IPv4 address itself.
@@ -70,17 +68,17 @@ fn address(text: &str) -> Option<IpAddr> {
 /// The forms of an IPv4 address that resolvers take besides the usual one (inet_aton(3)): one to four numbers, also in
 /// octal or hexadecimal, of which the last one fills all bytes that are left.
 fn short_ipv4(text: &str) -> Option<Ipv4Addr> {
+    // Five at most: a text of others may have dots by the thousand.
     let parts: Vec<&str> = text.splitn(5, '.').collect();
     let (last, firsts) = parts.split_last()?;
     if firsts.len() > 3 {
         return None;
     }
     let last = number(last)?;
-    let most = u32::MAX >> (8 * firsts.len());
-    if last > most {
-        return None;
-    }
-    Some(Ipv4Addr::from_bits(leading_bytes(firsts)? | last))
+    let firsts_bits = leading_bytes(firsts)?;
+    // `127.1` is 127.0.0.1: the last number has the bits that the others leave.
+    let fits = last <= u32::MAX >> (8 * firsts.len());
+    fits.then(|| Ipv4Addr::from_bits(firsts_bits | last))
 }
 
 fn leading_bytes(parts: &[&str]) -> Option<u32> {
@@ -104,12 +102,19 @@ fn number(text: &str) -> Option<u32> {
 fn digits_and_radix(text: &str) -> (&str, u32) {
     match text.as_bytes() {
         [b'0', b'x' | b'X', ..] => (&text[2..], 16),
+        // A leading zero makes it octal, as in C: 010 is 8.
         [b'0', _, ..] => (&text[1..], 8),
         _ => (text, 10),
     }
 }
 
+fn is_name(text: &str) -> bool {
+    let length_fits = (1..=NAME_MAX).contains(&text.len());
+    length_fits && text.bytes().all(is_name_byte)
+}
+
 fn is_name_byte(byte: u8) -> bool {
+    // The underscore is in no host name by RFC 952, and in many names of containers.
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
 }
 

@@ -18,6 +18,7 @@ pub struct OwnListeners {
 impl OwnListeners {
     /// Replaces the addresses. Gives whether they are others than before.
     pub fn set(&self, mut addresses: Vec<SocketAddr>) -> bool {
+        // So that another order of the same addresses is no change.
         addresses.sort_unstable();
         let known = self.addresses.write();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
@@ -37,6 +38,7 @@ impl OwnListeners {
     /// Whether a path, or what it links to, is the unix socket.
     #[must_use]
     pub fn is_unix(&self, path: &Path) -> bool {
+        // By device and inode: a check may name it by a link, or by another way through the folders.
         match self.unix.get() {
             Some(own) => file_id(path).as_ref() == Some(own),
             None => false,
@@ -46,8 +48,8 @@ impl OwnListeners {
     /// Whether a connection to an address would come to this process, where `is_own` knows the addresses of this host.
     pub fn take(&self, address: SocketAddr, is_own: impl Fn(IpAddr) -> bool) -> bool {
         let address = SocketAddr::new(reached(address.ip()), address.port());
-        let known = self.known();
-        known.iter().any(|own| takes(*own, address, &is_own))
+        let own = self.known();
+        own.iter().any(|own| takes(*own, address, &is_own))
     }
 
     /// Whether this process listens on a port, at whatever address.
@@ -82,12 +84,16 @@ fn takes(own: SocketAddr, address: SocketAddr, is_own: impl Fn(IpAddr) -> bool) 
     }
     let ip = address.ip();
     let own_ip = own.ip().to_canonical();
-    if !own_ip.is_unspecified() {
-        return own_ip == ip;
+    match own_ip.is_unspecified() {
+        true => takes_family(own_ip, ip) && (ip.is_loopback() || is_own(ip)),
+        false => own_ip == ip,
     }
-    // A socket of IPv6 that listens everywhere takes IPv4 too (ipv6(7), IPV6_V6ONLY).
-    let takes_family = own_ip.is_ipv6() || ip.is_ipv4();
-    takes_family && (ip.is_loopback() || is_own(ip))
+}
+
+/// Whether a socket that listens everywhere takes connections of an address's family.
+fn takes_family(everywhere: IpAddr, ip: IpAddr) -> bool {
+    // One of IPv6 takes IPv4 too (ipv6(7), IPV6_V6ONLY).
+    everywhere.is_ipv6() || ip.is_ipv4()
 }
 
 #[cfg(test)]

@@ -17,20 +17,30 @@ const REFRESH: Duration = Duration::from_secs(5);
 /// The addresses of this host.
 #[derive(Debug, Default)]
 pub struct LocalAddresses {
-    interfaces: RwLock<Option<(HashSet<IpAddr>, Instant)>>,
+    interfaces: RwLock<Option<KnownInterfaces>>,
     by_name: RwLock<Option<IpAddr>>,
     /// Where this process listens.
     pub listeners: OwnListeners,
+}
+
+/// The addresses of all interfaces, and when they were looked up.
+#[derive(Debug)]
+struct KnownInterfaces {
+    addresses: HashSet<IpAddr>,
+    at: Instant,
 }
 
 impl LocalAddresses {
     /// Addresses that stay as they are here.
     #[cfg(test)]
     pub(crate) fn known(interfaces: &[IpAddr], by_name: Option<IpAddr>) -> Self {
-        let for_ever = Instant::now() + Duration::from_secs(86_400);
-        let interfaces = interfaces.iter().copied().collect();
+        let known = KnownInterfaces {
+            addresses: interfaces.iter().copied().collect(),
+            // In the future, so that they never are too old.
+            at: Instant::now() + Duration::from_secs(86_400),
+        };
         Self {
-            interfaces: RwLock::new(Some((interfaces, for_ever))),
+            interfaces: RwLock::new(Some(known)),
             by_name: RwLock::new(by_name),
             listeners: OwnListeners::default(),
         }
@@ -44,10 +54,10 @@ impl LocalAddresses {
             return known;
         }
         // Two threads may do this at once, which costs less than to wait for each other.
-        let now = interface_addresses();
-        let contains = now.contains(&address);
+        let known = KnownInterfaces::look_up();
+        let contains = known.addresses.contains(&address);
         let interfaces = self.interfaces.write();
-        *interfaces.unwrap_or_else(PoisonError::into_inner) = Some((now, Instant::now()));
+        *interfaces.unwrap_or_else(PoisonError::into_inner) = Some(known);
         contains
     }
 
@@ -55,8 +65,10 @@ impl LocalAddresses {
     fn is_known(&self, address: IpAddr) -> Option<bool> {
         let interfaces = self.interfaces.read();
         let interfaces = interfaces.unwrap_or_else(PoisonError::into_inner);
-        let (addresses, at) = interfaces.as_ref()?;
-        (at.elapsed() < REFRESH).then(|| addresses.contains(&address))
+        let known = interfaces.as_ref()?;
+        // Addresses come and go with containers and failover, and nobody tells us.
+        let is_young = known.at.elapsed() < REFRESH;
+        is_young.then(|| known.addresses.contains(&address))
     }
 
     /// The address that this host's own name resolves to, once [`LocalAddresses::look_up_own_name`] found it.
@@ -67,6 +79,7 @@ impl LocalAddresses {
 
     /// Resolves this host's own name, first to IPv4 as the originals did. Blocks for as long as the resolver does.
     pub fn look_up_own_name(&self) {
+        // Before the lock is taken: those who ask meanwhile get what was found before.
         let found = resolve_own_name();
         *self.by_name.write().unwrap_or_else(PoisonError::into_inner) = found;
     }
@@ -74,18 +87,32 @@ impl LocalAddresses {
 
 fn resolve_own_name() -> Option<IpAddr> {
     let name = gethostname().ok()?;
+    // By the resolver of the C library, which reads /etc/hosts and whatever else nsswitch.conf names.
     let found = (name.to_str()?, 0).to_socket_addrs().ok()?;
     let all: Vec<IpAddr> = found.map(|address| address.ip()).collect();
-    let v4 = all.iter().find(|address| address.is_ipv4());
-    v4.or(all.first()).copied()
+    first_v4(&all).or(all.first().copied())
+}
+
+fn first_v4(addresses: &[IpAddr]) -> Option<IpAddr> {
+    let mut addresses = addresses.iter();
+    addresses.find(|address| address.is_ipv4()).copied()
+}
+
+impl KnownInterfaces {
+    fn look_up() -> Self {
+        Self {
+            addresses: interface_addresses(),
+            at: Instant::now(),
+        }
+    }
 }
 
 fn interface_addresses() -> HashSet<IpAddr> {
-    // Without a list, only loopback counts as this host.
-    let Ok(interfaces) = getifaddrs() else {
-        return HashSet::new();
-    };
-    interfaces.filter_map(|i| ip(&i.address?)).collect()
+    match getifaddrs() {
+        Ok(interfaces) => interfaces.filter_map(|i| ip(&i.address?)).collect(),
+        // Without a list, only loopback counts as this host.
+        Err(_) => HashSet::new(),
+    }
 }
 
 fn ip(address: &SockaddrStorage) -> Option<IpAddr> {

@@ -31,6 +31,7 @@ impl LoginTo {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
+        // Without a port first: an IPv6 network is full of colons itself.
         if let Some(hosts) = parse_hosts(text) {
             return Some(Self { hosts, port: None });
         }
@@ -52,6 +53,7 @@ impl LoginTo {
         match self.hosts {
             // Any local user may listen on another port, and would be sent the password.
             Hosts::Own => is_own && is_port(self.port.or(usual), address),
+            // The operator named these hosts, so all of their ports are meant unless one is named.
             Hosts::Network(network) => {
                 network.contains(address.ip()) && is_port(self.port, address)
             }
@@ -89,6 +91,7 @@ fn parse_hosts(text: &str) -> Option<Hosts> {
 }
 
 fn parse_port(text: &str) -> Option<u16> {
+    // `parse` alone takes a plus sign too.
     let is_number = text.bytes().all(|b| b.is_ascii_digit());
     text.parse().ok().filter(|port| is_number && *port > 0)
 }
@@ -97,6 +100,7 @@ impl fmt::Display for LoginTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.port {
             None => self.hosts.fmt(f),
+            // So that it is read back as the same: without brackets the port would be a part of the address.
             Some(port) if self.hosts.is_ipv6() => write!(f, "[{}]:{port}", self.hosts),
             Some(port) => write!(f, "{}:{port}", self.hosts),
         }

@@ -26,6 +26,7 @@ const METADATA_V6: [Ipv6Addr; 7] = [
 /// Whether an address serves cloud metadata, in any of the forms that reach it.
 #[must_use]
 pub fn is_metadata(address: IpAddr) -> bool {
+    // Canonical, as ::ffff:169.254.169.254 leads to the same place.
     match address.to_canonical() {
         IpAddr::V4(a) => a.is_link_local() || METADATA_V4.contains(&a),
         IpAddr::V6(a) => {
@@ -46,21 +47,31 @@ fn embedded_v4(address: Ipv6Addr) -> Vec<Ipv4Addr> {
     let v4 = |at| v4_of(address, at);
     let end = v4([12, 13, 14, 15]);
     match address.segments() {
+        // ::a.b.c.d and ::ffff:0:a.b.c.d
         [0, 0, 0, 0, 0 | 0xffff, 0, ..] => vec![end],
-        // Byte 8 is always zero, and the address goes around it.
-        [0x64, 0xff9b, 1, ..] => vec![
-            end,
-            v4([6, 7, 9, 10]),
-            v4([7, 9, 10, 11]),
-            v4([9, 10, 11, 12]),
-        ],
+        // NAT64 with a prefix of the network's own, and with the well-known one.
+        [0x64, 0xff9b, 1, ..] => in_local_nat64(address),
         [0x64, 0xff9b, ..] => vec![end],
+        // 6to4: the address stands right behind the prefix.
         [0x2002, ..] => vec![v4([2, 3, 4, 5])],
-        // The server's address, and the client's with all bits turned.
+        // Teredo: the server's address, and the client's with all bits turned.
         [0x2001, 0, ..] => vec![v4([4, 5, 6, 7]), Ipv4Addr::from_bits(!end.to_bits())],
+        // ISATAP, whatever the prefix: the address is the end of the interface's number.
         [_, _, _, _, 0 | 0x200, 0x5efe, ..] => vec![end],
         _ => Vec::new(),
     }
+}
+
+/// What an address under 64:ff9b:1::/48 may stand for, with each length of the prefix (RFC 6052 section 2.2).
+fn in_local_nat64(address: Ipv6Addr) -> Vec<Ipv4Addr> {
+    // Byte 8 is always zero, and the address goes around it.
+    let places = [
+        [12, 13, 14, 15],
+        [6, 7, 9, 10],
+        [7, 9, 10, 11],
+        [9, 10, 11, 12],
+    ];
+    places.map(|at| v4_of(address, at)).to_vec()
 }
 
 /// The IPv4 address that four bytes of an IPv6 address make.

@@ -14,12 +14,16 @@ impl Network {
     /// Parses `10.0.0.0/8`, `fc00::/7` or `10.1.2.3`; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let Some((address, prefix)) = text.split_once('/') else {
-            let base: IpAddr = text.parse().ok()?;
-            return Some(Self::new(base, bits(base)));
+        let (address, prefix) = match text.split_once('/') {
+            Some((address, prefix)) => (address, Some(prefix)),
+            None => (text, None),
         };
         let base: IpAddr = address.parse().ok()?;
-        let prefix = prefix.parse().ok()?;
+        let prefix = match prefix {
+            Some(prefix) => prefix.parse().ok()?,
+            None => bits(base),
+        };
+        // Bits of the base behind the prefix mean nothing: 10.1.2.3/8 is 10.0.0.0/8.
         (prefix <= bits(base)).then_some(Self { base, prefix })
     }
 
@@ -79,6 +83,7 @@ impl Network {
             (IpAddr::V6(base), IpAddr::V6(a)) => {
                 same_prefix(base.to_bits(), a.to_bits(), 128, self.prefix)
             }
+            // Families never mix: mapped addresses are IPv4 by now.
             _ => false,
         }
     }
@@ -91,7 +96,8 @@ fn bits(address: IpAddr) -> u8 {
 fn same_prefix(a: u128, b: u128, bits: u32, prefix: u8) -> bool {
     let rest = bits - u32::from(prefix);
     // Of prefix 0 all bits go, and to shift by the whole width is an overflow.
-    a.checked_shr(rest).unwrap_or(0) == b.checked_shr(rest).unwrap_or(0)
+    let leading = |address: u128| address.checked_shr(rest).unwrap_or_default();
+    leading(a) == leading(b)
 }
 
 impl fmt::Display for Network {

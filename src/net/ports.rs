@@ -19,6 +19,7 @@ impl Ports {
     /// Parses `8080` or `8000-8999`; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
+        // A single port is a range of one.
         let (first, last) = text.split_once('-').unwrap_or((text, text));
         let first = port(first)?;
         let last = port(last)?;
@@ -38,6 +39,7 @@ fn port(text: &str) -> Option<u16> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
+    // Port 0 cannot be connected to; in a poller's URL it is a dummy.
     digits.parse().ok().filter(|port| *port > 0)
 }
 
