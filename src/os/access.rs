@@ -17,6 +17,7 @@ pub fn unreadable(file: &Path) -> Option<String> {
 /// Why a file cannot be written, or made where there is none, if so.
 #[must_use]
 pub fn unwritable(file: &Path) -> Option<String> {
+    // By access(2), and not by opening: that would make the file, or wait at a FIFO.
     match may(file, AccessFlags::W_OK) {
         Ok(()) => None,
         Err(e) if e.kind() == ErrorKind::NotFound => no_place(file),
@@ -29,7 +30,8 @@ pub fn unwritable(file: &Path) -> Option<String> {
 pub fn no_place(file: &Path) -> Option<String> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
+        // A bare name lies in the folder where hacheck is started.
+        Some(_) | None => Path::new("."),
     };
     let cause = may(folder, AccessFlags::W_OK | AccessFlags::X_OK).err()?;
     Some(format!("its folder: {}", cause_text(cause)))

@@ -24,6 +24,7 @@ pub fn set_file_limit(limit: FileLimit) -> Result<(), FileLimitError> {
         FileLimit::Max => hard,
         FileLimit::Number(wanted) => wanted,
     };
+    // Not tried even as root: a hard limit that was set is the operator's word, and to be changed where it was set.
     if soft > hard {
         return Err(FileLimitError::AboveHard { wanted: soft, hard });
     }
@@ -61,7 +62,8 @@ impl fmt::Display for FileLimitError {
                 "rlimit_nofile: {wanted} is above the hard limit of {hard}; raise that (LimitNOFILE= in the unit) or use max"
             ),
             Self::Refused { soft, cause } => {
-                write!(f, "rlimit_nofile: cannot set {soft}: {}", cause.desc())
+                let cause = cause.desc();
+                write!(f, "rlimit_nofile: cannot set {soft}: {cause}")
             }
         }
     }
@@ -76,13 +78,17 @@ const FILE_RESERVE: u64 = 64;
 #[must_use]
 pub fn half_of_files() -> usize {
     let files = soft_limit();
+    // With a tiny limit the reserve would be all of it.
     let reserve = FILE_RESERVE.min(files / 2);
-    usize::try_from((files - reserve) / 2)
-        .unwrap_or(usize::MAX)
-        .max(4)
+    let half = usize::try_from((files - reserve) / 2);
+    half.unwrap_or(usize::MAX).max(4)
 }
 
 /// The soft limit of open files.
 pub(super) fn soft_limit() -> u64 {
-    getrlimit(Resource::RLIMIT_NOFILE).map_or(1024, |(soft, _)| soft)
+    match getrlimit(Resource::RLIMIT_NOFILE) {
+        Ok((soft, _)) => soft,
+        // Linux' usual limit.
+        Err(_) => 1024,
+    }
 }

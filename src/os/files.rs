@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, ErrorKind};
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt as _, MetadataExt as _, OpenOptionsExt as _};
@@ -138,19 +138,83 @@ fn open_own(path: &Path, how: OFlag, user: Option<u32>) -> Result<OwnFile, OwnFi
     let Some(name) = path.file_name() else {
         return Err(OwnFileError::NotRegular);
     };
-    let folder = open_folder(path.parent().unwrap_or(Path::new("")))?;
-    let new = how | OFlag::O_CREAT | OFlag::O_EXCL;
-    loop {
-        match openat(&folder, name, new, NEW_FILE) {
-            Ok(file) => return Ok(OwnFile::new(File::from(file))),
-            Err(Errno::EEXIST) => {}
+    let wanted = WantedFile {
+        folder: open_folder(path.parent().unwrap_or(Path::new("")))?,
+        name,
+        how,
+        user,
+    };
+    wanted.open()
+}
+
+/// A file that root is to open.
+struct WantedFile<'a> {
+    folder: OwnedFd,
+    name: &'a OsStr,
+    how: OFlag,
+    /// Who may have made it, besides root and the folder's owner.
+    user: Option<u32>,
+}
+
+impl WantedFile<'_> {
+    fn open(&self) -> Result<OwnFile, OwnFileError> {
+        loop {
+            // First as a new one: by O_EXCL the kernel says whether nobody has put anything there.
+            if let Some(new) = self.create()? {
+                return Ok(OwnFile::new(new));
+            }
+            match self.open_existing() {
+                // Removed meanwhile, by the process that had it before.
+                Err(OwnFileError::Io(e)) if e.kind() == ErrorKind::NotFound => {}
+                opened => return opened,
+            }
+        }
+    }
+
+    /// Makes the file; `None` where there is something of this name.
+    fn create(&self) -> Result<Option<File>, OwnFileError> {
+        let new = self.how | OFlag::O_CREAT | OFlag::O_EXCL;
+        match openat(&self.folder, self.name, new, NEW_FILE) {
+            Ok(file) => Ok(Some(File::from(file))),
+            Err(Errno::EEXIST) => Ok(None),
+            Err(e) => Err(e.into()),
+        }
+    }
+
+    fn open_existing(&self) -> Result<OwnFile, OwnFileError> {
+        let how = self.how | OFlag::O_NOFOLLOW;
+        let file = match openat(&self.folder, self.name, how, Mode::empty()) {
+            Ok(file) => File::from(file),
+            Err(Errno::ELOOP) => return Err(OwnFileError::Link),
+            // A FIFO without a reader, or a socket.
+            Err(Errno::ENXIO) => return Err(OwnFileError::NotRegular),
             Err(e) => return Err(e.into()),
+        };
+        // Of the open file: what has the name now may be another one.
+        self.expect_own(&file.metadata()?)?;
+        Ok(OwnFile::old(file))
+    }
+
+    /// Refuses what another user may have chosen.
+    fn expect_own(&self, found: &Metadata) -> Result<(), OwnFileError> {
+        // A device such as /dev/null is root's own.
+        if found.file_type().is_char_device() {
+            return Ok(());
         }
-        match open_existing(&folder, name, how, user) {
-            // Removed meanwhile, by the process that had it before.
-            Err(OwnFileError::Io(e)) if e.kind() == ErrorKind::NotFound => {}
-            opened => return opened,
+        if !found.is_file() {
+            return Err(OwnFileError::NotRegular);
         }
+        // It has none where whoever had it before has just removed it.
+        if found.nlink() > 1 {
+            return Err(OwnFileError::SecondName);
+        }
+        let folder = metadata(&self.folder)?;
+        // Elsewhere only the folder's owner and group can put files, whom whoever set it up trusts.
+        let known = [0, folder.uid(), self.user.unwrap_or(0)];
+        if folder.mode() & EVERYBODY_WRITES != 0 && !known.contains(&found.uid()) {
+            return Err(OwnFileError::OfOther(user_name(found.uid())));
+        }
+        Ok(())
     }
 }
 
@@ -165,69 +229,59 @@ fn open_as_user(path: &Path, how: OFlag) -> Result<OwnFile, OwnFileError> {
         .custom_flags(OFlag::O_NONBLOCK.bits())
         .open(path)?;
     let kind = file.metadata()?.file_type();
-    if !kind.is_file() && !kind.is_char_device() {
-        return Err(OwnFileError::NotRegular);
+    match kind.is_file() || kind.is_char_device() {
+        true => Ok(OwnFile::old(file)),
+        false => Err(OwnFileError::NotRegular),
     }
-    Ok(OwnFile::old(file))
-}
-
-fn open_existing(
-    folder: &OwnedFd,
-    name: &OsStr,
-    how: OFlag,
-    user: Option<u32>,
-) -> Result<OwnFile, OwnFileError> {
-    let file = match openat(folder, name, how | OFlag::O_NOFOLLOW, Mode::empty()) {
-        Ok(file) => File::from(file),
-        Err(Errno::ELOOP) => return Err(OwnFileError::Link),
-        // A FIFO without a reader, or a socket.
-        Err(Errno::ENXIO) => return Err(OwnFileError::NotRegular),
-        Err(e) => return Err(e.into()),
-    };
-    let found = file.metadata()?;
-    // A device such as /dev/null is root's own.
-    if found.file_type().is_char_device() {
-        return Ok(OwnFile::old(file));
-    }
-    if !found.is_file() {
-        return Err(OwnFileError::NotRegular);
-    }
-    // It has none where whoever had it before has just removed it.
-    if found.nlink() > 1 {
-        return Err(OwnFileError::SecondName);
-    }
-    let around = metadata(folder)?;
-    let known = [0, around.uid(), user.unwrap_or(0)];
-    if around.mode() & EVERYBODY_WRITES != 0 && !known.contains(&found.uid()) {
-        return Err(OwnFileError::OfOther(user_name(found.uid())));
-    }
-    Ok(OwnFile::old(file))
 }
 
 /// Opens a folder step by step, following the links of root alone.
 fn open_folder(path: &Path) -> Result<OwnedFd, OwnFileError> {
-    let mut folder = start_of(path)?;
-    let mut rest: VecDeque<OsString> = steps(path);
-    let mut passed = PathBuf::new();
-    let mut links = 0;
-    while let Some(step) = rest.pop_front() {
-        passed.push(&step);
-        match openat(&folder, step.as_os_str(), FOLDER, Mode::empty()) {
-            Ok(next) => folder = next,
-            Err(Errno::ENOTDIR | Errno::ELOOP) if links < LINKS_MAX => {
-                links += 1;
-                let target = target_of(&folder, &step, &passed)?;
-                if target.is_absolute() {
-                    folder = start_of(&target)?;
-                }
-                let mut further = steps(&target);
-                further.append(&mut rest);
-                rest = further;
-            }
+    let mut way = Way {
+        folder: start_of(path)?,
+        rest: steps(path),
+        passed: PathBuf::new(),
+        links: 0,
+    };
+    while let Some(step) = way.rest.pop_front() {
+        way.go(&step)?;
+    }
+    Ok(way.folder)
+}
+
+/// A way through folders, as far as it was gone.
+struct Way {
+    folder: OwnedFd,
+    rest: VecDeque<OsString>,
+    /// For messages.
+    passed: PathBuf,
+    links: usize,
+}
+
+impl Way {
+    fn go(&mut self, step: &OsStr) -> Result<(), OwnFileError> {
+        self.passed.push(step);
+        match openat(&self.folder, step, FOLDER, Mode::empty()) {
+            Ok(next) => self.folder = next,
+            // It may be a link, of which the kernel says either with these flags.
+            Err(Errno::ENOTDIR | Errno::ELOOP) if self.links < LINKS_MAX => self.follow(step)?,
             Err(e) => return Err(e.into()),
         }
+        Ok(())
     }
-    Ok(folder)
+
+    fn follow(&mut self, step: &OsStr) -> Result<(), OwnFileError> {
+        self.links += 1;
+        let target = target_of(&self.folder, step, &self.passed)?;
+        if target.is_absolute() {
+            self.folder = start_of(&target)?;
+        }
+        // What the link names comes before what was left of the way.
+        let mut further = steps(&target);
+        further.append(&mut self.rest);
+        self.rest = further;
+        Ok(())
+    }
 }
 
 fn start_of(path: &Path) -> Result<OwnedFd, OwnFileError> {
@@ -236,6 +290,7 @@ fn start_of(path: &Path) -> Result<OwnedFd, OwnFileError> {
 }
 
 fn steps(path: &Path) -> VecDeque<OsString> {
+    // `..` stays a step: opened in a folder it is that folder's parent, wherever a link has led.
     let parts = path.iter().filter(|part| *part != "/");
     parts.map(OsStr::to_owned).collect()
 }
@@ -254,6 +309,7 @@ fn target_of(folder: &OwnedFd, name: &OsStr, passed: &Path) -> Result<PathBuf, O
     Ok(readlinkat(&link, "")?.into())
 }
 
-fn metadata(opened: &OwnedFd) -> io::Result<std::fs::Metadata> {
+fn metadata(opened: &OwnedFd) -> io::Result<Metadata> {
+    // A copy of the descriptor, as the `File` closes its own.
     File::from(opened.try_clone()?).metadata()
 }

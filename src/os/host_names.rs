@@ -17,6 +17,7 @@ impl HostNames {
     /// Reads them, from this host alone: no name server is asked.
     #[must_use]
     pub fn read() -> Self {
+        // What cannot be read adds no name; this host then answers to fewer of them.
         let name = gethostname().unwrap_or_default();
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         Self::of(
@@ -40,6 +41,7 @@ impl HostNames {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         let is = |known: &String| known.eq_ignore_ascii_case(name);
+        // A host without a name would else be meant by a request without one.
         !name.is_empty() && (is(&self.short) || self.full.iter().any(is))
     }
 }
@@ -54,10 +56,14 @@ fn is_below(name: &str, short: &str) -> bool {
 
 /// The names that /etc/hosts gives to any address.
 fn names_of_hosts(hosts: &str) -> impl Iterator<Item = String> {
-    let lines = hosts
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default());
-    lines.flat_map(|line| line.split_whitespace().skip(1).map(str::to_ascii_lowercase))
+    let names = hosts.lines().flat_map(names_of_line);
+    names.map(str::to_ascii_lowercase)
+}
+
+/// The words of a line of hosts(5) that follow its address.
+fn names_of_line(line: &str) -> impl Iterator<Item = &str> {
+    let entry = line.split('#').next().unwrap_or_default();
+    entry.split_whitespace().skip(1)
 }
 
 /// The domains that /etc/resolv.conf has names looked up in.

@@ -25,16 +25,16 @@ pub async fn reap() {
     let mut dead_before = HashSet::new();
     loop {
         tokio::time::sleep(EVERY).await;
-        dead_before = if any_dead() {
-            look(&dead_before)
-        } else {
-            HashSet::new()
+        dead_before = match any_dead() {
+            true => look(&dead_before),
+            false => HashSet::new(),
         };
     }
 }
 
 /// Whether any child is dead: one system call, so that the process table is read only when there is something in it.
 fn any_dead() -> bool {
+    // WNOWAIT leaves it as it is: it may be a child of ours, whose starter is about to wait for it.
     let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     matches!(waitid(Id::All, peek), Ok(status) if status != WaitStatus::StillAlive)
 }
@@ -81,8 +81,10 @@ fn dead(pid: i32, parent: u32, stat: &str) -> Option<Dead> {
     // The name stands in brackets and may hold anything.
     let (_, fields) = stat.rsplit_once(") ")?;
     let fields: Vec<&str> = fields.split(' ').collect();
+    // Z is a zombie: ended, and waited for by nobody yet.
     let is_dead = *fields.first()? == "Z";
     let is_ours = fields.get(1)?.parse() == Ok(parent);
+    // Field 22 of proc(5), which counts those behind the name from 3.
     let started = fields.get(19)?.parse().ok()?;
     (is_dead && is_ours).then_some(Dead { pid, started })
 }

@@ -51,10 +51,10 @@ pub fn open_regular(path: &Path) -> Result<File, FileError> {
         .read(true)
         .custom_flags(OFlag::O_NONBLOCK.bits())
         .open(path)?;
-    if file.metadata()?.is_file() {
-        Ok(file)
-    } else {
-        Err(FileError::NotRegular)
+    // Of the open file: what has the name may be another one by now.
+    match file.metadata()?.is_file() {
+        true => Ok(file),
+        false => Err(FileError::NotRegular),
     }
 }
 
@@ -65,6 +65,8 @@ pub fn open_regular(path: &Path) -> Result<File, FileError> {
 pub fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     let file = open_regular(path)?;
+    // One byte more, to tell a file that ends at the limit from one that goes on. The length that the kernel tells would
+    // not do: the file may grow, and those of /proc have none.
     file.take(most + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         return Err(FileError::TooLarge(most));

@@ -75,6 +75,7 @@ pub fn passed_sockets() -> Result<Vec<PassedSocket>, PassedSocketError> {
 }
 
 fn socket(name: String, fd: OwnedFd) -> Result<PassedSocket, PassedSocketError> {
+    // For messages, as the descriptor itself is given away below.
     let number = fd.as_raw_fd();
     if !is_tcp(number) || !is_listening(&fd) {
         return Err(PassedSocketError::NotListening(number, name));
@@ -112,10 +113,10 @@ pub fn reloading() {
     // Without the time, systemd 253 and newer would not take the message for one of a reload.
     match NotifyState::monotonic_usec_now() {
         Ok(now) => tell(&[NotifyState::Reloading, now]),
-        Err(e) => log::warn!(
-            "cannot read the clock for the service manager: {}",
-            cause_text(e)
-        ),
+        Err(e) => {
+            let cause = cause_text(e);
+            log::warn!("cannot read the clock for the service manager: {cause}");
+        }
     }
 }
 
@@ -135,15 +136,15 @@ pub fn alive() {
 /// How long [`alive`] may be missing before the service manager ends this process; `None` when it does not watch.
 #[must_use]
 pub fn watchdog() -> Option<Duration> {
+    // A period of 0 would have it told without a pause.
     sd_notify::watchdog_enabled().filter(|period| !period.is_zero())
 }
 
 fn tell(message: &[NotifyState<'_>]) {
+    // Without NOTIFY_SOCKET nothing is sent, and that is no error.
     if let Err(e) = sd_notify::notify(message) {
-        log::warn!(
-            "cannot tell the service manager (NOTIFY_SOCKET): {}",
-            cause_text(e)
-        );
+        let cause = cause_text(e);
+        log::warn!("cannot tell the service manager (NOTIFY_SOCKET): {cause}");
     }
 }
 
@@ -158,14 +159,18 @@ pub fn is_journal(file: impl std::os::fd::AsFd) -> bool {
     }
 }
 
-/// Device and inode of the journal's socket.
-fn journal_stream() -> Option<(u64, u64)> {
+/// Device and inode.
+type FileId = (u64, u64);
+
+/// The journal's socket.
+fn journal_stream() -> Option<FileId> {
     let text = std::env::var("JOURNAL_STREAM").ok()?;
     let (device, inode) = text.split_once(':')?;
     Some((device.parse().ok()?, inode.parse().ok()?))
 }
 
-fn file_id(file: BorrowedFd<'_>) -> Option<(u64, u64)> {
+fn file_id(file: BorrowedFd<'_>) -> Option<FileId> {
+    // A copy of the descriptor, as the `File` closes its own.
     let file = File::from(file.try_clone_to_owned().ok()?);
     let metadata = file.metadata().ok()?;
     Some((metadata.dev(), metadata.ino()))

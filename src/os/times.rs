@@ -1,5 +1,6 @@
 //! Times as people read them.
 
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, Zoned};
 
@@ -19,16 +20,19 @@ pub(crate) fn brief(unix: f64) -> String {
     let Some(time) = local(unix) else {
         return unix.to_string();
     };
-    let today = Timestamp::now().to_zoned(time.time_zone().clone()).date();
-    let format = match time.date() == today {
+    let format = match time.date() == today_in(time.time_zone()) {
         true => "%H:%M",
         false => "%Y-%m-%d %H:%M",
     };
     time.strftime(format).to_string()
 }
 
+fn today_in(zone: &TimeZone) -> Date {
+    Timestamp::now().to_zoned(zone.clone()).date()
+}
+
 /// The day, to compare it with others.
-pub(crate) fn date(unix: f64) -> Option<jiff::civil::Date> {
+pub(crate) fn date(unix: f64) -> Option<Date> {
     local(unix).map(|time| time.date())
 }
 
@@ -43,6 +47,7 @@ pub(crate) fn clock(unix: f64) -> String {
 fn local(unix: f64) -> Option<Zoned> {
     let since_1970 = SignedDuration::try_from_secs_f64(unix).ok()?;
     let timestamp = Timestamp::from_duration(since_1970).ok()?;
+    // Shown in UTC rather than not at all: who sets a time by the clock is told of an unknown zone before.
     let zone = time_zone().unwrap_or(TimeZone::UTC);
     Some(timestamp.to_zoned(zone))
 }
@@ -52,6 +57,7 @@ fn local(unix: f64) -> Option<Zoned> {
 /// # Errors
 /// Where one is set that is unknown: a downtime would end hours off.
 pub(crate) fn time_zone() -> Result<TimeZone, jiff::Error> {
+    // TZ='' is UTC by tzset(3), and not a mistake.
     let is_set = std::env::var_os("TZ").is_some_and(|zone| !zone.is_empty());
     match TimeZone::try_system() {
         Err(unknown) if is_set => Err(unknown),

@@ -8,17 +8,15 @@ use super::LogFormat;
 
 /// A record as it is written, without the end of the line. The journal has a time of its own.
 pub(super) fn line(now: &str, record: &Record<'_>, format: LogFormat, journal: bool) -> String {
-    let prefix = match journal {
-        true => syslog_level(record.level()),
-        false => "",
+    let line = match format {
+        LogFormat::Json => fields(now, record).to_string(),
+        LogFormat::Logrus => logrus(now, record),
+        LogFormat::Text if journal => text("", record),
+        LogFormat::Text => text(now, record),
     };
-    match format {
-        LogFormat::Json => format!("{prefix}{}", fields(now, record)),
-        LogFormat::Logrus => format!("{prefix}{}", logrus(now, record)),
-        LogFormat::Text => {
-            let time = if journal { "" } else { now };
-            format!("{prefix}{}", text(time, record))
-        }
+    match journal {
+        true => format!("{}{line}", syslog_level(record.level())),
+        false => line,
     }
 }
 
@@ -46,13 +44,17 @@ fn logrus(time: &str, record: &Record<'_>) -> String {
         Level::Debug => "debug",
         Level::Trace => "trace",
     };
-    let message = record.args().to_string();
+    let message = logrus_message(record.args().to_string());
+    format!("[health-checker] time=\"{time}\" level={level} msg={message}")
+}
+
+fn logrus_message(message: String) -> String {
+    // The letters that logrus 1.6 leaves without quotes (`needsQuoting` of its text formatter).
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._/@^+".contains(&byte);
-    let message = match message.bytes().all(is_plain) {
+    match message.bytes().all(is_plain) {
         true => message,
         false => format!("{message:?}"),
-    };
-    format!("[health-checker] time=\"{time}\" level={level} msg={message}")
+    }
 }
 
 /// The level as sd-daemon(3) reads it in front of a line.
@@ -103,7 +105,9 @@ impl<'kvs> VisitSource<'kvs> for RecordFields {
     fn visit_pair(&mut self, key: Key<'kvs>, value: kv::Value<'kvs>) -> Result<(), kv::Error> {
         let mut json = JsonOf(None);
         value.visit(&mut json)?;
-        self.0.extend(json.0.map(|json| (key.to_string(), json)));
+        if let Some(json) = json.0 {
+            self.0.insert(key.to_string(), json);
+        }
         Ok(())
     }
 }

@@ -5,13 +5,12 @@
 //! before the next line, so that logrotate needs no signal. A message is always one line.
 
 mod line;
+mod output;
 mod rate;
 
 use std::fmt;
-use std::fs::File;
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{PoisonError, RwLock};
@@ -21,9 +20,9 @@ use env_logger::Target;
 use log::{Level, LevelFilter, Record, SetLoggerError};
 
 use crate::os::cause::cause_text;
-use crate::os::files::{OwnFileError, append};
-use crate::os::systemd;
+use crate::os::files::OwnFileError;
 use line::{line, now};
+use output::LogOutput;
 use rate::Rate;
 pub use rate::{Seldom, Times};
 
@@ -102,8 +101,10 @@ impl std::error::Error for LogError {}
 /// [`LogError`] when the log file cannot be opened.
 pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<(), LogError> {
     set_format(format);
+    // Before env_logger is set up: its first record must find a way.
     redirect(path)?;
     let started = env_logger::Builder::new()
+        // Of libraries only what they warn of. How much of ours, `set_level` says, which can be changed later.
         .filter_level(LevelFilter::Warn)
         .filter_module("hacheck", LevelFilter::Trace)
         .format(write_record)
@@ -138,13 +139,9 @@ fn admit(record: &Record<'_>) -> Option<u64> {
 fn write_left_out(out: &mut impl Write, lines: u64) -> io::Result<()> {
     let mut told = Record::builder();
     told.level(Level::Warn).target(module_path!());
+    let text = format!("{lines} lines were left out (log_rate)");
     // One statement, as format_args! lives no longer.
-    write_line(
-        out,
-        &told
-            .args(format_args!("{lines} lines were left out (log_rate)"))
-            .build(),
-    )
+    write_line(out, &told.args(format_args!("{text}")).build())
 }
 
 fn write_line(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
@@ -178,6 +175,7 @@ pub fn set_rate(lines: usize) {
 /// # Errors
 /// [`LogError`] when the file cannot be opened; the log then stays where it was.
 pub fn redirect(path: &LogPath) -> Result<(), LogError> {
+    // Opened first: where that fails, the log stays where it was.
     let sink = LogOutput::open(path)?;
     let is_journal = sink.is_journal();
     let sender = spawn_writer(sink).map_err(LogError::Thread)?;
@@ -188,6 +186,7 @@ pub fn redirect(path: &LogPath) -> Result<(), LogError> {
 }
 
 fn spawn_writer(sink: LogOutput) -> io::Result<SyncSender<Message>> {
+    // A thread for each place: one that hangs in a write must not hold up the lines that go elsewhere from now on.
     let (sender, receiver) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("log".into());
     thread.spawn(move || write_all(sink, &receiver))?;
@@ -202,6 +201,7 @@ fn send(message: Message) -> Option<Result<(), TrySendError<Message>>> {
 
 /// Waits for what was logged so far to be written, but not for long.
 pub fn flush() {
+    // It stands behind the lines in the queue, so that its answer means that they are written.
     let (done, wait) = sync_channel(1);
     if matches!(send(Message::Flush(done)), Some(Ok(()))) {
         let _ = wait.recv_timeout(FLUSH_WAIT);
@@ -222,6 +222,7 @@ impl Write for Queue {
         if let Some(Err(TrySendError::Full(_))) = send(Message::Line(line.to_vec())) {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
+        // Dropped or not: there is nothing that env_logger could do about it.
         Ok(line.len())
     }
 
@@ -233,76 +234,16 @@ impl Write for Queue {
 fn write_all(mut sink: LogOutput, messages: &Receiver<Message>) {
     for message in messages {
         match message {
-            Message::Line(line) => sink.write(&line),
+            Message::Line(line) => {
+                // There is nobody to tell that the log cannot be written.
+                if sink.write(&line).is_err() {
+                    DROPPED.fetch_add(1, Ordering::Relaxed);
+                }
+            }
             Message::Flush(done) => {
+                // Whoever asked may have waited for long enough and gone.
                 let _ = done.try_send(());
             }
         }
-    }
-}
-
-enum LogOutput {
-    Stdout,
-    Stderr,
-    File { path: PathBuf, file: File },
-}
-
-impl LogOutput {
-    fn open(path: &LogPath) -> Result<Self, LogError> {
-        match path {
-            LogPath::Stdout => Ok(Self::Stdout),
-            LogPath::Stderr => Ok(Self::Stderr),
-            LogPath::File(path) => Self::open_file(path.clone()),
-        }
-    }
-
-    fn open_file(path: PathBuf) -> Result<Self, LogError> {
-        match append(&path) {
-            Ok(file) => Ok(Self::File { path, file }),
-            Err(e) => Err(LogError::File(path, e)),
-        }
-    }
-
-    fn is_journal(&self) -> bool {
-        match self {
-            Self::Stdout => systemd::is_journal(io::stdout()),
-            Self::Stderr => systemd::is_journal(io::stderr()),
-            Self::File { .. } => false,
-        }
-    }
-
-    /// Writes a line. There is nobody to tell that the log cannot be written.
-    fn write(&mut self, line: &[u8]) {
-        if self.try_write(line).is_err() {
-            DROPPED.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
-    fn try_write(&mut self, line: &[u8]) -> io::Result<()> {
-        match self {
-            Self::Stdout => io::stdout().write_all(line),
-            Self::Stderr => io::stderr().write_all(line),
-            Self::File { path, file } => {
-                reopen_if_moved(path, file);
-                file.write_all(line)
-            }
-        }
-    }
-}
-
-fn reopen_if_moved(path: &Path, file: &mut File) {
-    // Where it cannot be opened, lines go to the file that was renamed, rather than nowhere.
-    if was_moved(path, file)
-        && let Ok(new) = append(path)
-    {
-        *file = new;
-    }
-}
-
-/// Whether the path names another file now, or none.
-fn was_moved(path: &Path, file: &File) -> bool {
-    match (path.metadata(), file.metadata()) {
-        (Ok(there), Ok(here)) => (there.dev(), there.ino()) != (here.dev(), here.ino()),
-        _ => true,
     }
 }

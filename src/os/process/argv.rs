@@ -35,10 +35,10 @@ impl Argv {
     /// # Errors
     /// [`CommandError`] where they make no command.
     pub fn new(words: Vec<String>) -> Result<Self, CommandError> {
-        match words.first() {
-            Some(program) if !program.trim().is_empty() => {}
-            _ => return Err(CommandError::NoProgram),
+        if !names_program(&words) {
+            return Err(CommandError::NoProgram);
         }
+        // The kernel takes words that end at the first zero byte: it would silently get another command.
         if words.iter().any(|word| word.contains('\0')) {
             return Err(CommandError::ZeroByte);
         }
@@ -52,6 +52,7 @@ impl Argv {
     pub fn split(text: &str) -> Result<Self, CommandError> {
         match shell_words::split(text) {
             Ok(words) => Self::new(words),
+            // The only thing that can be wrong with it.
             Err(_) => Err(CommandError::OpenQuote),
         }
     }
@@ -61,6 +62,7 @@ impl Argv {
     /// # Errors
     /// [`CommandError`] where it makes no command.
     pub fn split_at_whitespace(text: &str) -> Result<Self, CommandError> {
+        // Python counts the vertical tab, Rust does not.
         let is_space = |c: char| c.is_ascii_whitespace() || c == '\x0b';
         let words = text.split(is_space).filter(|word| !word.is_empty());
         Self::new(words.map(str::to_owned).collect())
@@ -91,6 +93,13 @@ impl Argv {
     #[must_use]
     pub fn words(&self) -> &[String] {
         &self.0
+    }
+}
+
+fn names_program(words: &[String]) -> bool {
+    match words.first() {
+        Some(program) => !program.trim().is_empty(),
+        None => false,
     }
 }
 

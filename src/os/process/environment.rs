@@ -39,6 +39,7 @@ impl Environment<'_> {
     }
 
     fn passes(&self, name: &OsStr, value: &OsStr) -> bool {
+        // A name that is no text is in no list.
         let Some(name) = name.to_str() else {
             return false;
         };
@@ -52,6 +53,7 @@ impl Environment<'_> {
     /// A password may have come from such a variable: `mysql_password: ${HACHECK_MYSQL}`.
     fn holds_secret(&self, value: &OsStr) -> bool {
         let value = value.to_string_lossy();
+        // An empty password is a part of every value.
         let mut secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
         secrets.any(|secret| value.contains(secret))
     }

@@ -6,30 +6,27 @@
 //! bound is read and thrown away, so that a chatty program neither blocks nor fills memory. It is always reaped.
 
 mod argv;
+mod capture;
 mod environment;
 mod program;
 
 use std::fmt;
 use std::io;
-use std::os::fd::OwnedFd;
 use std::os::unix::process::ExitStatusExt as _;
 use std::process::{ExitStatus, Stdio};
 
 use nix::errno::Errno;
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use tokio::net::unix::pipe::Receiver;
 use tokio::process::{Child, Command};
 use tokio::runtime::Handle;
 
+use self::capture::Capture;
 use crate::os::cause::cause_text;
 
 pub use argv::{Argv, CommandError};
 pub use environment::{Environment, all_names};
 pub use program::can_be_run;
-
-/// Most bytes that are kept of each of the two outputs.
-const OUTPUT_MAX: usize = 64 << 10;
 
 /// How a program ended, and what it wrote.
 #[derive(Debug)]
@@ -113,6 +110,7 @@ pub async fn run(
         cause,
     };
     let mut command = command(argv);
+    // In this order: what hacheck itself tells a program counts, whatever its own environment has by that name.
     command
         .env_clear()
         .envs(environment.inherited())
@@ -132,6 +130,7 @@ impl RunningProgram {
     fn start(mut command: Command) -> io::Result<Self> {
         let (stdout, stdout_end) = io::pipe()?;
         let (stderr, stderr_end) = io::pipe()?;
+        // Pipes of our own: of tokio's one cannot read what is there without waiting for more.
         command.stdout(stdout_end).stderr(stderr_end);
         let group = ProcessGroup::of(command.spawn()?);
         // The command holds our ends for writing, which would keep the pipes open.
@@ -170,6 +169,7 @@ impl RunningProgram {
 fn end(status: ExitStatus) -> End {
     match (status.code(), status.signal()) {
         (Some(code), _) => End::Exit(code),
+        // wait(2) knows no third way to end.
         (None, signal) => End::Signal(signal.unwrap_or_default()),
     }
 }
@@ -203,6 +203,7 @@ impl ProcessGroup {
         let Some(child) = &mut self.child else {
             return std::future::pending().await;
         };
+        // Reaped by this, so its number may be another process's now: there is nothing to kill any more.
         let status = child.wait().await;
         self.child = None;
         status
@@ -211,69 +212,22 @@ impl ProcessGroup {
 
 impl Drop for ProcessGroup {
     fn drop(&mut self) {
-        let Some(mut child) = self.child.take() else {
+        let Some(child) = self.child.take() else {
             return;
         };
+        // First, while the leader is not reaped: its number is certainly that of the group.
         if let Some(pid) = self.pid.and_then(|pid| i32::try_from(pid).ok()) {
             // It fails only when nothing is left to kill.
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         }
-        // Without a runtime this process ends, and process 1 reaps the child.
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(async move { child.wait().await });
-        }
+        reap(child);
     }
 }
 
-/// One output of a program, as far as it is kept.
-struct Capture {
-    pipe: Option<Receiver>,
-    kept: Vec<u8>,
-}
-
-impl Capture {
-    fn new(pipe: OwnedFd) -> io::Result<Self> {
-        Ok(Self {
-            pipe: Some(Receiver::from_owned_fd(pipe)?),
-            kept: Vec::new(),
-        })
-    }
-
-    /// Waits until something was read; for ever once the pipe is closed.
-    async fn fill(&mut self) {
-        let Some(pipe) = &self.pipe else {
-            return std::future::pending().await;
-        };
-        if pipe.readable().await.is_err() {
-            self.pipe = None;
-            return;
-        }
-        self.read();
-    }
-
-    /// Reads once; whether there may be more now.
-    fn read(&mut self) -> bool {
-        let Some(pipe) = &self.pipe else { return false };
-        let mut buffer = [0; 8192];
-        match pipe.try_read(&mut buffer) {
-            Ok(0) => self.pipe = None,
-            Ok(count) => self.keep(&buffer[..count]),
-            Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
-            Err(_) => self.pipe = None,
-        }
-        self.pipe.is_some()
-    }
-
-    /// Keeps what there is room for.
-    fn keep(&mut self, output: &[u8]) {
-        let room = OUTPUT_MAX - self.kept.len();
-        let kept = &output[..output.len().min(room)];
-        self.kept.extend_from_slice(kept);
-    }
-
-    /// Reads what is there, up to the bound: someone else may go on writing.
-    fn take_rest(&mut self) {
-        while self.kept.len() < OUTPUT_MAX && self.read() {}
+fn reap(mut child: Child) {
+    // Without a runtime this process ends, and process 1 reaps the child.
+    if let Ok(runtime) = Handle::try_current() {
+        runtime.spawn(async move { child.wait().await });
     }
 }
 

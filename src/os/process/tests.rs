@@ -1,5 +1,6 @@
 //! Programs that end, hang, flood, leave children behind, or are not there.
 
+use super::capture::OUTPUT_MAX;
 use super::*;
 use std::time::{Duration, Instant};
 
