@@ -14,6 +14,7 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Problem> {
         let text = "the file is larger than 1 MiB; is it a configuration?";
         return Err(Problem::of_file(text));
     }
+    // Said by its name, as the byte that is not UTF-8 would tell nobody what to do.
     if is_utf16(bytes) {
         return Err(Problem::of_file("the file is UTF-16; save it as UTF-8"));
     }
@@ -66,17 +67,20 @@ fn complaint(c: char, open: usize) -> Option<String> {
     if open > MAX_OPEN {
         return Some(format!("{open} brackets are open here; close them"));
     }
-    if allowed(c) {
-        return None;
+    match allowed(c) {
+        true => None,
+        false => Some(not_allowed(c)),
     }
+}
+
+fn not_allowed(c: char) -> String {
     let number = u32::from(c);
-    Some(format!(
-        "the invisible character U+{number:04X} is not allowed; remove it"
-    ))
+    format!("the invisible character U+{number:04X} is not allowed; remove it")
 }
 
 /// The characters of YAML 1.1 §4.1.1.
 fn allowed(c: char) -> bool {
+    // A byte order mark is one at the very beginning only, where it was taken away; elsewhere nobody can see it.
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
         && c != '\u{feff}'
 }
@@ -84,6 +88,7 @@ fn allowed(c: char) -> bool {
 /// The parser's complaint as a sentence with a remedy.
 pub(super) fn syntax(text: &str, error: &serde_yaml::Error) -> Problem {
     let said = error.to_string();
+    // The library has no kinds of errors, only words for them.
     if said.contains("more than one document") {
         return Problem::of_file(
             "the file holds several YAML documents; keep one, and remove the '---' between them",

@@ -3,6 +3,7 @@
 //!
 //! Rule: what is read this way is never part of a message.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::raw::{Node, Value};
@@ -30,6 +31,7 @@ pub fn read_setting(
         return read_secret(name, fields, take);
     }
     match fields.get(name) {
+        // Where the password comes from the environment, the name often does too.
         Some(own) if name.ends_with("username") => expand(own, take),
         Some(own) => take(own),
         None => {}
@@ -40,9 +42,10 @@ fn read_secret(name: &str, fields: &Fields<'_>, take: impl FnOnce(&Reader<'_>)) 
     let own = fields.get(name).cloned().map(Reader::secret);
     let file = fields.get(&file_key(name));
     match (own, file) {
+        // Which of them counts would be a guess.
         (Some(_), Some(file)) => {
-            // Which of them counts would be a guess.
-            file.fault(format_args!("stands beside {name}"), "keep one of the two");
+            let what = format!("stands beside {name}");
+            file.fault(what, "keep one of the two");
         }
         (Some(own), None) => expand(&own, take),
         (None, Some(file)) => read_from_file(file, take),
@@ -51,9 +54,9 @@ fn read_secret(name: &str, fields: &Fields<'_>, take: impl FnOnce(&Reader<'_>)) 
 }
 
 fn read_from_file(file: &Reader<'_>, take: impl FnOnce(&Reader<'_>)) {
-    let path = file.path("/etc/hacheck/secret");
-    let content = path.and_then(|path| content(file, &path));
-    if let Some(text) = content {
+    if let Some(path) = file.path("/etc/hacheck/secret")
+        && let Some(text) = content(file, &path)
+    {
         take_text(file, text, take);
     }
 }
@@ -76,6 +79,7 @@ fn take_text(reader: &Reader<'_>, text: String, take: impl FnOnce(&Reader<'_>)) 
         value: Value::Scalar(text),
         mark: reader.mark(),
     };
+    // Secret even for a user name: nobody wrote it into the file to be shown.
     take(&reader.standing_for(&node).secret());
 }
 
@@ -86,25 +90,46 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
     let mut rest = text;
     // What is put in is not looked at again: a secret may hold `${`.
     while let Some((before, found)) = rest.split_once("${") {
-        if let Some(before) = before.strip_suffix('$') {
-            out.push_str(before);
-            out.push_str("${");
-            rest = found;
-            continue;
-        }
         out.push_str(before);
-        let Some((name, after)) = split_name(found) else {
-            // A password that Yelp's hacheck had may hold the characters.
-            warn_of_literal(reader);
-            out.push_str("${");
-            rest = found;
-            continue;
+        rest = match reference(reader, before, found) {
+            Found::Literal => {
+                // `$${`: the first of the two dollars has done its work.
+                if before.ends_with('$') {
+                    out.pop();
+                }
+                out.push_str("${");
+                found
+            }
+            Found::Variable(name, after) => {
+                out.push_str(&variable(reader, name)?);
+                after
+            }
         };
-        out.push_str(&variable(reader, name)?);
-        rest = after;
     }
     out.push_str(rest);
     Some(out)
+}
+
+/// What a `${` is.
+enum Found<'t> {
+    /// These very characters.
+    Literal,
+    /// A variable, and the text behind it.
+    Variable(&'t str, &'t str),
+}
+
+fn reference<'t>(reader: &Reader<'_>, before: &str, found: &'t str) -> Found<'t> {
+    if before.ends_with('$') {
+        return Found::Literal;
+    }
+    match split_name(found) {
+        Some((name, after)) => Found::Variable(name, after),
+        None => {
+            // A password that Yelp's hacheck had may hold the characters.
+            warn_of_literal(reader);
+            Found::Literal
+        }
+    }
 }
 
 /// Splits `NAME}rest`.
@@ -122,6 +147,7 @@ fn warn_of_literal(reader: &Reader<'_>) {
 /// The value of an environment variable; `None` when a fault was noted.
 fn variable(reader: &Reader<'_>, name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
+    // A fault and not an empty text: a daemon that logs in without a password fails at each check, and says so nowhere.
     if value.is_none() {
         let what = format!("names the environment variable {name}, which is not set");
         let remedy = "set it where hacheck is started, as text in UTF-8, or write $${ for the characters themselves";
@@ -136,23 +162,19 @@ fn is_name(text: &str) -> bool {
 
 /// The content of a secret's file without its final line break; `None` when a fault was noted.
 fn content(reader: &Reader<'_>, path: &Path) -> Option<String> {
-    let path = match located(path) {
-        Ok(path) => path,
-        Err(what) => {
-            let remedy = "write the whole path, or LoadCredential= in the systemd unit";
-            reader.fault(what, remedy);
-            return None;
-        }
-    };
-    match read_file(&path) {
-        Ok(text) => Some(text),
-        Err(what) => {
-            let what = format!("{what} ({})", path.display());
-            let remedy = "put the secret there alone, readable for the user that hacheck runs as";
-            reader.fault(what, remedy);
-            None
-        }
-    }
+    let path = noted(reader, located(path), LOCATED)?;
+    // The path stands beside the cause: what was written may be the name of a credential.
+    let read = read_file(&path).map_err(|what| format!("{what} ({})", path.display()));
+    noted(reader, read, READABLE)
+}
+
+const LOCATED: &str = "write the whole path, or LoadCredential= in the systemd unit";
+
+const READABLE: &str = "put the secret there alone, readable for the user that hacheck runs as";
+
+/// What was found; what is wrong is noted as a fault.
+fn noted<T>(reader: &Reader<'_>, found: Result<T, impl fmt::Display>, remedy: &str) -> Option<T> {
+    found.map_err(|what| reader.fault(what, remedy)).ok()
 }
 
 /// A name without a slash is a credential of systemd (systemd.exec(5), "LoadCredential=").
@@ -160,6 +182,7 @@ fn located(path: &Path) -> Result<PathBuf, &'static str> {
     if path.components().count() > 1 || path.is_absolute() {
         return Ok(path.to_owned());
     }
+    // A bare name would else be looked for wherever hacheck happens to be started.
     match std::env::var_os("CREDENTIALS_DIRECTORY") {
         Some(folder) => Ok(Path::new(&folder).join(path)),
         None => Err("is a name without a folder, and $CREDENTIALS_DIRECTORY is not set"),
@@ -172,6 +195,7 @@ fn read_file(path: &Path) -> Result<String, String> {
     // Editors and `echo` end a file with a line break, which is no part of the secret.
     let line = text.strip_suffix("\r\n").or(text.strip_suffix('\n'));
     let secret = line.unwrap_or(&text);
+    // An empty file is a deployment that went wrong, not a password that is empty.
     if secret.is_empty() {
         return Err("is empty".to_owned());
     }

@@ -32,6 +32,7 @@ pub struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file)?;
+        // As compilers do, so that editors jump to the place.
         for number in self.line.iter().chain(&self.column) {
             write!(f, "{number}:")?;
         }
@@ -83,11 +84,16 @@ impl fmt::Display for Faults {
         for fault in others {
             write!(f, "\n{fault}")?;
         }
-        if self.more > 0 {
-            let (file, more) = (&first.file, self.more);
-            write!(f, "\n{file}: and {more} more faults; mend these first")?;
+        self.show_more(f, &first.file)
+    }
+}
+
+impl Faults {
+    fn show_more(&self, f: &mut fmt::Formatter<'_>, file: &str) -> fmt::Result {
+        match self.more {
+            0 => Ok(()),
+            more => write!(f, "\n{file}: and {more} more faults; mend these first"),
         }
-        Ok(())
     }
 }
 
@@ -134,6 +140,7 @@ impl FaultSink {
 
     /// Notes something odd that concerns two places: ` in line N` of the other one is put where the text says `{}`.
     pub fn warn_with_other(&self, mark: Place, other: Place, key: &str, text: &str) {
+        // The line of the other place is known when all is read, so its place in the text is kept open.
         let note = Note {
             other: Some(other),
             ..Note::new(mark, key, text.to_owned())
@@ -153,6 +160,7 @@ impl FaultSink {
         file: &str,
         line: impl Fn(Place) -> Option<usize>,
     ) -> (Option<Faults>, Vec<Fault>) {
+        // Only now: a line costs a walk through the file, and readers note what may be left out.
         let faults = self.faults.into_inner().finish(file, &line);
         let warnings = self.warnings.into_inner().finish(file, &line);
         if faults.list.is_empty() {
@@ -200,6 +208,7 @@ fn with_other_line(text: &str, line: Option<usize>) -> String {
 
 impl Noted {
     fn push(&mut self, kept: usize, note: Note) {
+        // A file of another program can have a fault in each line: nobody reads more than the first ones.
         if self.list.len() < kept {
             self.list.push(note);
         } else {

@@ -2,6 +2,7 @@
 
 /// The value of a whole number in base 8, 16 or 2, as YAML 1.1 writes it: `010`, `0x1f`, `0b1`. 0 itself is decimal.
 pub(super) fn other_base(text: &str) -> Option<u64> {
+    // YAML 1.1 has `_` between digits, as in 1_000_000.
     let written = text.trim().replace('_', "");
     let unsigned = written.strip_prefix('+').unwrap_or(&written);
     let digits = unsigned.strip_prefix('0').filter(|d| !d.is_empty())?;
@@ -22,6 +23,7 @@ pub(super) fn other_base(text: &str) -> Option<u64> {
 pub(super) fn digits(text: &str) -> Option<String> {
     let written = text.trim().replace('_', "");
     let digits = match written.split_once('.') {
+        // Templates that compute write 10.0.
         Some((whole, rest)) if rest.bytes().all(|b| b == b'0') => whole,
         _ => &written,
     };
@@ -62,16 +64,20 @@ fn unsigned(text: &str) -> Option<f64> {
 
 /// A number of bytes, with or without a unit.
 pub(super) fn size(text: &str) -> Option<u64> {
-    let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '_');
-    let (number, unit) = text.split_at(end.unwrap_or(text.len()));
+    let (number, unit) = number_and_unit(text.trim());
     let unit = unit_bytes(unit)?;
     // Too large a number is a number still: the caller says that it is out of range.
     let number: u64 = digits(number)?.parse().unwrap_or(u64::MAX);
     Some(number.saturating_mul(unit))
 }
 
+fn number_and_unit(text: &str) -> (&str, &str) {
+    let end = text.find(|c: char| !c.is_ascii_digit() && c != '_');
+    text.split_at(end.unwrap_or(text.len()))
+}
+
 fn unit_bytes(unit: &str) -> Option<u64> {
+    // `k` is 1024, as in nginx and HAProxy; a `kb` that might mean 1000 is refused.
     match unit.trim_start().to_ascii_lowercase().as_str() {
         "" | "b" => Some(1),
         "k" | "kib" => Some(1 << 10),

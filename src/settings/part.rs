@@ -13,6 +13,7 @@ pub fn read_part<'a, S: Default + 'static>(
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let fields = reader.fields(&names)?;
     let mut settings = S::default();
+    // In the order of the table: what is `read_by` others is declared behind them.
     for setting in table {
         setting.read(&mut settings, &fields);
     }

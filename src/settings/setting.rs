@@ -111,6 +111,7 @@ impl<S: 'static> Setting<S> {
             name,
             kind: kind.words,
             unit: kind.unit,
+            // The text of a doc comment begins with a space.
             doc: doc.trim_start(),
             restart: false,
             secret: kind.secret,
@@ -187,6 +188,7 @@ struct Field<S, T> {
 
 impl<S, T> Access<S> for Field<S, T> {
     fn read(&self, settings: &mut S, reader: &Reader<'_>) {
+        // At fault it keeps its default, so that the settings behind it can be read and judged.
         if let Some(value) = (self.kind.read)(reader) {
             *(self.get_mut)(settings) = value;
         }

@@ -17,6 +17,7 @@ pub fn quoted(text: &str) -> String {
 
 /// Whether a text is read back as it is without quotes.
 fn is_plain(text: &str) -> bool {
+    // A letter first: a word of digits would be read back as a number, `-` and the like as something of YAML's own.
     let begins_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
     let is_null = matches!(text, "null" | "Null" | "NULL");
     begins_plain && !is_null && text.bytes().all(is_of_word)
@@ -39,8 +40,9 @@ fn push_escaped(out: &mut String, c: char) {
 
 /// A list of texts as YAML.
 pub fn list<T: ToString>(items: &[T]) -> String {
-    let texts: Vec<String> = items.iter().map(|i| quoted(&i.to_string())).collect();
-    format!("[{}]", texts.join(", "))
+    let texts = items.iter().map(T::to_string);
+    let quoted: Vec<String> = texts.map(|text| quoted(&text)).collect();
+    format!("[{}]", quoted.join(", "))
 }
 
 /// A list of numbers as YAML.

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::fault::FaultSink;
-use super::raw::{Entry, Node, Value};
+use super::raw::{Entry, Node, Place, Value};
 use crate::names::text::without_userinfo;
 
 /// Leaves the last of the keys that stand twice in one map, as PyYAML does, with a warning that names both lines, and
@@ -22,6 +22,7 @@ fn tidy_below(node: &mut Node, path: &str, is_secret: &dyn Fn(&str) -> bool, sin
             }
         }
         Value::Map(entries) => {
+            // In this order: what is overridden is not looked into, and what a merge key names is tidy before it is merged.
             keep_last(entries, path, sink);
             tidy_entries(entries, path, is_secret, sink);
             merge(entries);
@@ -49,12 +50,17 @@ fn keep_last(entries: &mut Vec<Entry>, path: &str, sink: &FaultSink) {
     let mut last = HashMap::new();
     for entry in entries.iter().filter(|e| !is_merge(e)) {
         if let Some(other) = last.insert(entry.key.clone(), entry.mark) {
-            let key = path_of_key(path, &entry.key);
-            let text = "stands already{}; the last one counts, so remove the other";
-            sink.warn_with_other(entry.mark, other, &key, text);
+            warn_of_repetition(entry, other, path, sink);
         }
     }
+    // By the place, as all of them have the key.
     entries.retain(|e| is_merge(e) || last.get(&e.key) == Some(&e.mark));
+}
+
+fn warn_of_repetition(entry: &Entry, other: Place, path: &str, sink: &FaultSink) {
+    let key = path_of_key(path, &entry.key);
+    let text = "stands already{}; the last one counts, so remove the other";
+    sink.warn_with_other(entry.mark, other, &key, text);
 }
 
 fn path_of_key(path: &str, key: &str) -> String {
@@ -81,6 +87,7 @@ fn merge(entries: &mut Vec<Entry>) {
 }
 
 fn is_merge(entry: &Entry) -> bool {
+    // One that names no map is a key like others, so that it is told as one that is not known.
     entry.key == "<<" && matches!(entry.node.value, Value::Map(_) | Value::List(_))
 }
 

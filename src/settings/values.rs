@@ -13,17 +13,25 @@ pub fn command(reader: &Reader<'_>) -> Option<Argv> {
         "write a list such as [/usr/local/bin/check, --flag], or a text with its quotes in pairs";
     let made = match reader.plain() {
         Some(text) => Argv::split(text),
+        // Words as they are: in a list nothing is a quote.
         None if reader.is_list() => Argv::new(reader.each(Reader::any_text)?),
         None => {
             reader.fault("is no command", REMEDY);
             return None;
         }
     };
-    made.map_err(|what| reader.fault(what, REMEDY)).ok()
+    match made {
+        Ok(command) => Some(command),
+        Err(what) => {
+            reader.fault(what, REMEDY);
+            None
+        }
+    }
 }
 
 /// Ports, each once.
 pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
+    // Listened on twice, the second time would fail.
     let mut ports: Vec<u16> = Vec::new();
     for port in reader.each(port)? {
         if !ports.contains(&port) {
@@ -85,7 +93,7 @@ pub fn mode(reader: &Reader<'_>) -> Option<u32> {
 
 fn mode_of(text: &str) -> Option<u32> {
     let text = text.trim();
-    // YAML 1.2 writes octal numbers so.
+    // YAML 1.2 writes octal numbers with 0o.
     let digits = text.strip_prefix("0o").unwrap_or(text);
     // `from_str_radix` alone takes a plus sign too.
     let is_octal = digits.bytes().all(|b| matches!(b, b'0'..=b'7'));

@@ -50,6 +50,7 @@ impl<'de> DeserializeSeed<'de> for Build<'_, '_> {
         let mark = self.0.step();
         if mark == self.0.stop {
             deserializer.deserialize_any(Stop)?;
+            // Not reached, as `Stop` takes nothing.
             return Err(D::Error::custom(""));
         }
         let value = self.value(mark, deserializer)?;
@@ -81,6 +82,7 @@ impl<'de> Visitor<'de> for Build<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+        // An alias repeats its text each time, so a small file could ask for any amount of memory.
         let left = self.0.text_left.checked_sub(text.len());
         self.0.text_left = left.ok_or_else(|| E::custom(""))?;
         Ok(Value::Scalar(text.to_owned()))
@@ -97,11 +99,9 @@ impl<'de> Visitor<'de> for Build<'_, '_> {
     fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
         let mut map = Vec::new();
         while let Some(Node { value, mark }) = entries.next_key_seed(Build(self.0))? {
-            map.push(Entry {
-                key: key_text(value),
-                mark,
-                node: entries.next_value_seed(Build(self.0))?,
-            });
+            let node = entries.next_value_seed(Build(self.0))?;
+            let key = key_text(value);
+            map.push(Entry { key, mark, node });
         }
         Ok(Value::Map(map))
     }

@@ -54,6 +54,7 @@ impl<'s> SurveyOne<'s> {
     }
 
     fn enter<E: Error>(&mut self, shape: Shape) -> Result<(), E> {
+        // Far below the library's own limit of 128, whose message knows no remedy.
         if self.depth >= MAX_DEPTH {
             let problem = "the values are nested too deep; 64 levels are the most";
             return Err(self.survey.refuse(problem));
@@ -63,11 +64,10 @@ impl<'s> SurveyOne<'s> {
 
     /// Refuses a key that was not a single value; `key` is its number.
     fn expect_word<E: Error>(&mut self, key: usize) -> Result<(), E> {
+        let problem = "a list or map stands where a key is needed; write a word before the colon";
         match self.survey.shapes.get(key) {
-            Some(Shape::List | Shape::Map) => Err(self.survey.refuse(
-                "a list or map stands where a key is needed; write a word before the colon",
-            )),
-            _ => Ok(()),
+            Some(Shape::List | Shape::Map) => Err(self.survey.refuse(problem)),
+            Some(Shape::Null | Shape::Scalar) | None => Ok(()),
         }
     }
 }
@@ -132,6 +132,7 @@ impl<'de> Visitor<'de> for SurveyOne<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
         self.enter(Shape::Map)?;
         loop {
+            // A key is a value like others, and has its number too.
             let key = self.survey.shapes.len();
             if entries.next_key_seed(self.child())?.is_none() {
                 return Ok(());
@@ -143,8 +144,7 @@ impl<'de> Visitor<'de> for SurveyOne<'_> {
 
     /// The library's form of a value with a tag of its own.
     fn visit_enum<A: EnumAccess<'de>>(self, _: A) -> Result<(), A::Error> {
-        Err(self
-            .survey
-            .refuse("tags (!name) mean nothing here; write the value alone, in quotes if it begins with '!'"))
+        let problem = "tags (!name) mean nothing here; write the value alone, in quotes if it begins with '!'";
+        Err(self.survey.refuse(problem))
     }
 }

@@ -13,6 +13,7 @@ impl<'a> Reader<'a> {
     pub fn items(&self) -> Option<Vec<Reader<'a>>> {
         match &self.node.value {
             Value::List(list) => Some(list.iter().map(|node| self.item(node)).collect()),
+            // People leave the brackets out where there is one.
             Value::Scalar(_) => Some(vec![self.clone()]),
             Value::Map(_) | Value::Null => {
                 self.fault("is not a list", "write one such as [a, b]");
@@ -73,6 +74,7 @@ impl<'a> Reader<'a> {
     }
 
     fn entry(&self, entry: &'a Entry) -> Reader<'a> {
+        // A URL may stand where a key does, for want of a space behind its colon.
         let name = beginning(&without_userinfo(&entry.key), QUOTED);
         Reader {
             node: &entry.node,
@@ -94,21 +96,27 @@ impl<'a> Reader<'a> {
 }
 
 fn unknown_key(key: &str, known: &[&str], elsewhere: &[(&str, &str)]) -> String {
-    let remedy = match (set_elsewhere(key, elsewhere), nearest_of(key, known)) {
-        (Some(remedy), _) => remedy.to_owned(),
-        (None, Some(near)) => format!("did you mean {near}?"),
-        (None, None) => "remove it".to_owned(),
+    let remedy = match set_elsewhere(key, elsewhere) {
+        Some(remedy) => remedy.to_owned(),
+        None => suggestion(key, known),
     };
     format!("there is no such setting, so it does nothing; {remedy}")
 }
 
-fn nearest_of<'k>(key: &str, known: &[&'k str]) -> Option<&'k str> {
-    nearest(key, known.iter().copied())
+fn suggestion(key: &str, known: &[&str]) -> String {
+    match nearest(key, known.iter().copied()) {
+        Some(near) => format!("did you mean {near}?"),
+        None => "remove it".to_owned(),
+    }
 }
 
 fn set_elsewhere<'k>(key: &str, elsewhere: &[(&str, &'k str)]) -> Option<&'k str> {
-    let found = elsewhere.iter().find(|(other, _)| *other == key);
-    found.map(|(_, remedy)| *remedy)
+    for (other, remedy) in elsewhere {
+        if *other == key {
+            return Some(remedy);
+        }
+    }
+    None
 }
 
 /// The values of a map by their keys.

@@ -65,14 +65,12 @@ impl Reader<'_> {
     pub fn whole_or(&self, min: u64, max: u64, or: &str) -> Option<u64> {
         let remedy = format!("write a whole number from {min} to {max}{or}");
         let text = self.numeral().unwrap_or_default();
-        match digits(&text) {
-            // More digits than a u64 has are a number too, but no allowed one.
-            Some(digits) => self.within(min..=max, digits.parse().ok(), &remedy),
-            None => {
-                self.fault(not_whole(&text), remedy);
-                None
-            }
-        }
+        let Some(digits) = digits(&text) else {
+            self.fault(not_whole(&text), remedy);
+            return None;
+        };
+        // More digits than a u64 has are a number too, but no allowed one.
+        self.within(min..=max, digits.parse().ok(), &remedy)
     }
 
     /// A number that was read, if it is in range.
@@ -134,14 +132,20 @@ impl Reader<'_> {
     /// The text of a number, in decimal.
     fn numeral(&self) -> Option<Cow<'_, str>> {
         let text = self.plain()?;
-        let Some(value) = other_base(text) else {
-            return Some(text.into());
-        };
+        match other_base(text) {
+            Some(value) => {
+                self.warn_of_base(value);
+                Some(value.to_string().into())
+            }
+            None => Some(text.into()),
+        }
+    }
+
+    fn warn_of_base(&self, value: u64) {
+        let shown = self.shown();
         self.warn(format!(
-            "{} is read as {value}, as YAML 1.1 has it; write the decimal number without a leading zero",
-            self.shown()
+            "{shown} is read as {value}, as YAML 1.1 has it; write the decimal number without a leading zero"
         ));
-        Some(value.to_string().into())
     }
 
     /// Seconds of `min` to `max`, both included, as a number with or without a fraction.
