@@ -115,6 +115,7 @@ fn read_host_name(reader: &Reader<'_>) -> Option<String> {
 
 fn host_name(text: &str) -> Option<String> {
     let name = text.trim().to_ascii_lowercase();
+    // A dot in front means all names below, and is no part of a name.
     let bare = name.strip_prefix('.').unwrap_or(&name);
     let fits = !bare.is_empty() && bare.bytes().all(is_of_host_name);
     fits.then_some(name)
@@ -126,22 +127,20 @@ fn is_of_host_name(byte: u8) -> bool {
 
 /// Names as they stand in certificates. A pattern would be one of nobody's.
 fn certificate_names() -> Kind<Vec<String>> {
-    let read = |reader: &Reader<'_>| {
-        reader.each(|item| {
-            let remedy = "write one such as deploy.example.com or spiffe://example.com/deploy";
-            item.parsed("is not a name in a certificate", remedy, certificate_name)
-        })
-    };
-    Kind::new(
-        "list of names in certificates",
-        read,
-        |names: &Vec<String>| list(names),
-    )
+    let read = |reader: &Reader<'_>| reader.each(read_certificate_name);
+    let show = |names: &Vec<String>| list(names);
+    Kind::new("list of names in certificates", read, show)
+}
+
+fn read_certificate_name(reader: &Reader<'_>) -> Option<String> {
+    let remedy = "write one such as deploy.example.com or spiffe://example.com/deploy";
+    reader.parsed("is not a name in a certificate", remedy, certificate_name)
 }
 
 fn certificate_name(text: &str) -> Option<String> {
     let fits = |c: char| c.is_ascii_graphic() && c != '*';
-    (!text.is_empty() && text.chars().all(fits)).then(|| text.to_owned())
+    let is_name = !text.is_empty() && text.chars().all(fits);
+    is_name.then(|| text.to_owned())
 }
 
 fn file_limit() -> Kind<FileLimit> {

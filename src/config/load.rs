@@ -72,6 +72,7 @@ impl Examined {
 #[must_use]
 pub fn examine(path: &Path) -> Examined {
     let name = path.to_string_lossy();
+    // Opened as it is: `hacheck config -c <(generate)` names a FIFO, and who waits for that is a person.
     match content(&name, File::open(path), OPTION) {
         Ok(bytes) => read_all(&bytes, &name, warn_of_named_files),
         Err(faults) => Examined::unreadable(faults),
@@ -92,18 +93,21 @@ pub fn load(path: &Path) -> Result<Loaded, Faults> {
 /// Everything that is wrong with the file; it cannot be used then.
 pub fn reload(path: &Path) -> Result<Loaded, Faults> {
     match open_regular(path) {
-        Err(FileError::Io(e)) => read_from(path, Err(e)),
-        Err(e) => {
-            let text = format!("{e}; name a regular file with -c");
-            Err(Faults::whole_file(&path.to_string_lossy(), text))
-        }
         Ok(file) => read_from(path, Ok(file)),
+        Err(FileError::Io(e)) => read_from(path, Err(e)),
+        Err(other) => Err(not_regular(path, &other)),
     }
+}
+
+fn not_regular(path: &Path, why: &FileError) -> Faults {
+    let text = format!("{why}; name a regular file with -c");
+    Faults::whole_file(&path.to_string_lossy(), text)
 }
 
 fn read_from(path: &Path, opened: io::Result<File>) -> Result<Loaded, Faults> {
     let name = path.to_string_lossy();
-    parse(&content(&name, opened, OPTION)?, &name)
+    let text = content(&name, opened, OPTION)?;
+    parse(&text, &name)
 }
 
 /// Reads the text of a configuration file; `name` is the file's name in messages.
@@ -130,11 +134,13 @@ fn read_all(text: &[u8], name: &str, look: Look) -> Examined {
 type Look = fn(&Config, &Fields<'_>);
 
 fn is_secret(key: &str) -> bool {
+    // A login of `services` is in no table: the key has the service's name in it.
     let mut secrets = settings().iter().filter(|setting| setting.secret);
     secrets.any(|setting| setting.name == key) || key.ends_with(".login.password")
 }
 
 fn read(root: &Node, sink: &FaultSink, look: Look) -> Loaded {
+    // An empty file is a configuration: all of it is as it is by default.
     let Some(fields) = fields(root, sink) else {
         return Loaded::default();
     };
@@ -146,6 +152,7 @@ fn read(root: &Node, sink: &FaultSink, look: Look) -> Loaded {
     let note = logins::note(&config.probe, &fields);
     Loaded {
         config,
+        // They lie in the sink, and get their lines when all is read.
         warnings: Vec::new(),
         notes: note.into_iter().collect(),
     }
@@ -163,5 +170,6 @@ fn config(fields: &Fields<'_>) -> Config {
 fn fields<'a>(root: &'a Node, sink: &'a FaultSink) -> Option<Fields<'a>> {
     let keys = known_keys(settings());
     let keys: Vec<&str> = keys.iter().map(String::as_str).collect();
-    map_of_settings(root, sink, "cache_time: 10")?.fields_or(&keys, OF_COMMAND_LINE)
+    let map = map_of_settings(root, sink, "cache_time: 10")?;
+    map.fields_or(&keys, OF_COMMAND_LINE)
 }

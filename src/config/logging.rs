@@ -31,6 +31,7 @@ fn log_path() -> Kind<LogPath> {
 
 fn log_format() -> Kind<LogFormat> {
     let show = |format: &LogFormat| match format {
+        // Chosen by the command `health-checker`, and by no file.
         LogFormat::Logrus => "logrus".into(),
         LogFormat::Text => "text".into(),
         LogFormat::Json => "json".into(),
@@ -49,9 +50,11 @@ fn read_log_path(reader: &Reader<'_>) -> Option<LogPath> {
     match reader.word().as_deref() {
         Some("stdout" | "/dev/stdout") => Some(LogPath::Stdout),
         Some("stderr" | "/dev/stderr") => Some(LogPath::Stderr),
-        _ => reader
-            .path("/var/log/hacheck/hacheck.log")
-            .map(LogPath::File),
+        // A path keeps its capitals, unlike the words.
+        _ => {
+            let path = reader.path("/var/log/hacheck/hacheck.log")?;
+            Some(LogPath::File(path))
+        }
     }
 }
 

@@ -16,6 +16,7 @@ pub(super) fn note(settings: &ProbeSettings, fields: &Fields<'_>) -> Option<Stri
     }
     let places = logins(settings).map(|(protocol, login)| place(protocol, &login));
     let places: Vec<String> = places.collect();
+    // Without credentials nothing is sent anywhere, and there is nothing to know.
     match places.is_empty() {
         true => None,
         false => Some(at_this_host(&places.join(", "))),
@@ -45,6 +46,7 @@ pub(super) fn warn(config: &Config, fields: &Fields<'_>) {
 }
 
 fn warn_at(fields: &Fields<'_>, key: &str, texts: BTreeSet<String>) {
+    // A key that is not in the file cannot be what is wrong with it.
     if let Some(reader) = fields.get(key) {
         for text in texts {
             reader.warn(text);
@@ -53,11 +55,16 @@ fn warn_at(fields: &Fields<'_>, key: &str, texts: BTreeSet<String>) {
 }
 
 fn to_places(settings: &ProbeSettings) -> BTreeSet<String> {
-    let places = settings.login_to.iter();
-    let elsewhere = places.filter(|place| !place.stays_here());
-    elsewhere
-        .flat_map(|place| to_place(place, settings))
-        .collect()
+    // A set, as several protocols may share a password, and say the same of it.
+    let mut texts = BTreeSet::new();
+    for place in settings.login_to.iter().filter(|place| leaves(place)) {
+        texts.extend(to_place(place, settings));
+    }
+    texts
+}
+
+fn leaves(place: &LoginTo) -> bool {
+    !place.stays_here()
 }
 
 fn to_place(place: &LoginTo, settings: &ProbeSettings) -> Vec<String> {
@@ -76,10 +83,8 @@ fn to_places_of_services(settings: &ProbeSettings) -> BTreeSet<String> {
     let mut texts = BTreeSet::new();
     for (name, entry) in &settings.services {
         let own = entry.login_to.iter().flatten();
-        for place in own.filter(|place| !place.stays_here()) {
-            for text in exposed_of_service(settings, name, place) {
-                texts.insert(format!("{name}: {text}"));
-            }
+        for place in own.filter(|place| leaves(place)) {
+            texts.extend(exposed_of_service(settings, name, place));
         }
     }
     texts
@@ -93,7 +98,8 @@ fn exposed_of_service(settings: &ProbeSettings, name: &str, place: &LoginTo) -> 
             continue;
         };
         if is_meant(place, &login, settings) {
-            texts.extend(exposed(&login, &place.to_string()));
+            let text = exposed(&login, &place.to_string());
+            texts.extend(text.map(|text| format!("{name}: {text}")));
         }
     }
     texts
@@ -101,6 +107,7 @@ fn exposed_of_service(settings: &ProbeSettings, name: &str, place: &LoginTo) -> 
 
 /// Whether a protocol's servers are at a place: not where it has the port of another protocol.
 fn is_meant(place: &LoginTo, login: &Login, settings: &ProbeSettings) -> bool {
+    // Any port, or the protocol's own: then nothing tells which protocols the operator had in mind.
     let Some(port) = place.port() else {
         return true;
     };
@@ -122,12 +129,14 @@ fn to_groups(config: &Config) -> BTreeSet<String> {
 fn exposed_by(check: &GroupCheck, group: &str, settings: &ProbeSettings) -> Option<String> {
     let protocol = Protocol::find(check.protocol)?;
     let login = (protocol.login)(settings, group)?;
-    exposed(&login, &format!("{}:{}", check.host, check.port))
+    let place = format!("{}:{}", check.host, check.port);
+    exposed(&login, &place)
 }
 
 fn leaves_this_host(check: &GroupCheck) -> bool {
     match &check.host {
         Host::Local => false,
+        // Another address of this host is not known to be one here: the file may be checked elsewhere.
         Host::Address(address) => !IpAddr::is_loopback(address),
         Host::Name(_) => !check.host.is_localhost(),
     }
@@ -141,6 +150,7 @@ fn logins(settings: &ProbeSettings) -> impl Iterator<Item = (&'static Protocol, 
 
 fn login(protocol: &Protocol, settings: &ProbeSettings) -> Option<Login> {
     let own = settings.services.keys().map(String::as_str);
+    // First without a service: no service has an empty name, so that finds the global credentials.
     let mut services = std::iter::once("").chain(own);
     services.find_map(|service| (protocol.login)(settings, service))
 }

@@ -15,6 +15,25 @@ use crate::settings::Fields;
 
 /// Warns of every one.
 pub fn warn_of_named_files(config: &Config, fields: &Fields<'_>) {
+    warn_of_tls_files(config, fields);
+    for file in &config.daemon.remote_spool_tokens {
+        warn(fields, "remote_spool_tokens", unreadable(file));
+    }
+    if let LogPath::File(file) = &config.log.log_path {
+        warn(fields, "log_path", unwritable(file));
+    }
+    // Not of the socket itself: an old one is replaced, and its folder decides whether it can be.
+    let socket = config.daemon.listen_unix.as_deref();
+    warn(fields, "listen_unix", socket.and_then(no_place));
+    for (name, argv) in &config.probe.exec {
+        warn(fields, "exec", not_runnable(name, argv));
+    }
+    warn_of_global_tls(config, fields);
+    warn_of_services(config, fields);
+    warn_of_groups(config, fields);
+}
+
+fn warn_of_tls_files(config: &Config, fields: &Fields<'_>) {
     let daemon = &config.daemon;
     for (key, file) in [
         ("tls_ca_file", &config.probe.tls_ca_file),
@@ -24,20 +43,6 @@ pub fn warn_of_named_files(config: &Config, fields: &Fields<'_>) {
     ] {
         warn(fields, key, file.as_deref().and_then(unreadable));
     }
-    for file in &daemon.remote_spool_tokens {
-        warn(fields, "remote_spool_tokens", unreadable(file));
-    }
-    if let LogPath::File(file) = &config.log.log_path {
-        warn(fields, "log_path", unwritable(file));
-    }
-    let socket = daemon.listen_unix.as_deref();
-    warn(fields, "listen_unix", socket.and_then(no_place));
-    for (name, argv) in &config.probe.exec {
-        warn(fields, "exec", not_runnable(name, argv));
-    }
-    warn_of_global_tls(config, fields);
-    warn_of_services(config, fields);
-    warn_of_groups(config, fields);
 }
 
 /// Warns at a key, if it is in the file and there is something to tell.
@@ -108,26 +113,26 @@ fn warn_of_groups(config: &Config, fields: &Fields<'_>) {
 
 fn not_runnable(name: &str, argv: &Argv) -> Option<String> {
     let wanted = argv.program();
-    if can_be_run(wanted) {
-        return None;
+    match can_be_run(wanted) {
+        true => None,
+        false => Some(format!(
+            "{name}: there is no program {wanted} that this user may run; install it, or give its whole path"
+        )),
     }
-    Some(format!(
-        "{name}: there is no program {wanted} that this user may run; install it, or give its whole path"
-    ))
 }
 
 fn unreadable(file: &Path) -> Option<String> {
     let cause = access::unreadable(file)?;
+    let file = file.display();
     Some(format!(
-        "cannot read {}: {cause}; put it there, readable for the user that hacheck runs as",
-        file.display()
+        "cannot read {file}: {cause}; put it there, readable for the user that hacheck runs as"
     ))
 }
 
 fn unwritable(file: &Path) -> Option<String> {
     let cause = access::unwritable(file)?;
     Some(format!(
-        "cannot write {}: {cause}; make its folder, and let the user that hacheck runs as write there",
+        "cannot write {}: {cause}; {MAKE_FOLDER}",
         file.display()
     ))
 }
@@ -135,7 +140,9 @@ fn unwritable(file: &Path) -> Option<String> {
 fn no_place(socket: &Path) -> Option<String> {
     let cause = access::no_place(socket)?;
     Some(format!(
-        "cannot make {}: {cause}; make its folder, and let the user that hacheck runs as write there",
+        "cannot make {}: {cause}; {MAKE_FOLDER}",
         socket.display()
     ))
 }
+
+const MAKE_FOLDER: &str = "make its folder, and let the user that hacheck runs as write there";

@@ -36,6 +36,10 @@ pub fn warn_of_relations(config: &Config, fields: &Fields<'_>) {
     warn_of_remote_changes(&config.daemon, fields);
     warn_of_tls(&config.daemon, fields);
     warn_of_a_mode_without_socket(&config.daemon, fields);
+    warn_of_half_a_mysql_login(fields);
+}
+
+fn warn_of_half_a_mysql_login(fields: &Fields<'_>) {
     // By the file: one that is at fault is there all the same.
     let password = fields.get("mysql_password");
     if password.or(fields.get("mysql_password_file")).is_none() {
@@ -55,11 +59,9 @@ fn warn(fields: &Fields<'_>, key: &str, text: &str) {
 }
 
 fn warn_of_tls(daemon: &DaemonSettings, fields: &Fields<'_>) {
-    let (has_cert, has_key) = (
-        daemon.tls_cert_file.is_some(),
-        daemon.tls_key_file.is_some(),
-    );
-    let has_authorities = daemon.tls_client_ca_file.is_some();
+    let has_cert = daemon.tls_cert_file.is_some();
+    let has_key = daemon.tls_key_file.is_some();
+    // Faults where the daemon could not do what it was told to, warnings where something is only for nothing.
     if !has_cert && !daemon.listen_tls.is_empty() {
         fault(fields, "listen_tls", NO_CERTIFICATE);
     }
@@ -69,6 +71,12 @@ fn warn_of_tls(daemon: &DaemonSettings, fields: &Fields<'_>) {
     if has_key && !has_cert {
         warn(fields, "tls_key_file", NO_PORT);
     }
+    warn_of_client_certificates(daemon, fields);
+}
+
+fn warn_of_client_certificates(daemon: &DaemonSettings, fields: &Fields<'_>) {
+    let has_cert = daemon.tls_cert_file.is_some();
+    let has_authorities = daemon.tls_client_ca_file.is_some();
     if has_authorities && !has_cert {
         warn(fields, "tls_client_ca_file", NO_PORT);
     }
@@ -85,23 +93,22 @@ fn fault(fields: &Fields<'_>, key: &str, (what, remedy): (&str, &str)) {
 }
 
 fn warn_of_remote_changes(daemon: &DaemonSettings, fields: &Fields<'_>) {
-    let has_tokens =
-        !daemon.remote_spool_tokens.is_empty() || !daemon.remote_spool_certs.is_empty();
-    match (daemon.allow_remote_spool_changes, has_tokens) {
-        (false, true) => {
-            if !daemon.remote_spool_certs.is_empty() {
-                warn(fields, "remote_spool_certs", NO_CHANGES);
-            }
-            if !daemon.remote_spool_tokens.is_empty() {
-                warn(fields, "remote_spool_tokens", NO_CHANGES);
-            }
-        }
-        (true, false) => warn(fields, "allow_remote_spool_changes", NO_TOKENS),
-        (true, true) | (false, false) => {}
+    let has_certs = !daemon.remote_spool_certs.is_empty();
+    let has_tokens = !daemon.remote_spool_tokens.is_empty();
+    // A warning and no fault: files of Yelp's hacheck, which knows no tokens, are to work as they are.
+    if daemon.allow_remote_spool_changes && !has_certs && !has_tokens {
+        warn(fields, "allow_remote_spool_changes", NO_TOKENS);
+    }
+    if !daemon.allow_remote_spool_changes && has_certs {
+        warn(fields, "remote_spool_certs", NO_CHANGES);
+    }
+    if !daemon.allow_remote_spool_changes && has_tokens {
+        warn(fields, "remote_spool_tokens", NO_CHANGES);
     }
 }
 
 fn warn_of_a_mode_without_socket(daemon: &DaemonSettings, fields: &Fields<'_>) {
+    // The usual mode written out is no sign that a socket was meant.
     let usual = DaemonSettings::default().listen_unix_mode;
     if daemon.listen_unix.is_none() && daemon.listen_unix_mode != usual {
         warn(fields, "listen_unix_mode", NO_SOCKET);

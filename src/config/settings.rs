@@ -12,33 +12,43 @@ use crate::{check, group, http, ledger, probe};
 /// All settings, in the order of the reference.
 #[must_use]
 pub fn settings() -> &'static [Setting<Config>] {
+    // Made once, as it is gone through at each reload and for each page with limits.
     static ALL: LazyLock<Vec<Setting<Config>>> = LazyLock::new(all);
     &ALL
 }
 
 fn all() -> Vec<Setting<Config>> {
     let rooms = [
-        part(
-            check::CheckSettings::table(),
-            |c| &c.check,
-            |c| &mut c.check,
-        ),
-        part(
-            probe::ProbeSettings::table(),
-            |c| &c.probe,
-            |c| &mut c.probe,
-        ),
+        of_checks(),
+        of_probes(),
+        // Behind the probes: its checks may name commands of `exec`, which must be read by then.
         vec![groups()],
-        part(http::HttpSettings::table(), |c| &c.http, |c| &mut c.http),
-        part(
-            ledger::LedgerSettings::table(),
-            |c| &c.ledger,
-            |c| &mut c.ledger,
-        ),
+        of_http(),
+        of_ledger(),
         part(DaemonSettings::table(), |c| &c.daemon, |c| &mut c.daemon),
         part(LogSettings::table(), |c| &c.log, |c| &mut c.log),
     ];
     rooms.into_iter().flatten().collect()
+}
+
+fn of_checks() -> Vec<Setting<Config>> {
+    let table = check::CheckSettings::table();
+    part(table, |c| &c.check, |c| &mut c.check)
+}
+
+fn of_probes() -> Vec<Setting<Config>> {
+    let table = probe::ProbeSettings::table();
+    part(table, |c| &c.probe, |c| &mut c.probe)
+}
+
+fn of_http() -> Vec<Setting<Config>> {
+    let table = http::HttpSettings::table();
+    part(table, |c| &c.http, |c| &mut c.http)
+}
+
+fn of_ledger() -> Vec<Setting<Config>> {
+    let table = ledger::LedgerSettings::table();
+    part(table, |c| &c.ledger, |c| &mut c.ledger)
 }
 
 /// The settings of a room as settings of the whole.
@@ -72,6 +82,7 @@ fn groups() -> Setting<Config> {
 /// The changed keys that take effect at the next start only.
 #[must_use]
 pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+    // The daemon goes on with the rest of the new file; these it tells the operator of.
     let mut keys = Vec::new();
     for setting in settings().iter().filter(|setting| setting.restart) {
         // What shows the same is the same, and no secret needs a restart.

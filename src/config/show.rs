@@ -70,6 +70,7 @@ fn add_built_in_pollers(out: &mut String) {
 /// The settings that count for one service, as YAML.
 #[must_use]
 pub fn effective_of(config: &Config, service: &str) -> String {
+    // As a probe of this service gets them: its own entry, and what the patterns that it fits say.
     let merged = config.probe.merged(service);
     let mut out = String::new();
     for setting in Service::table() {
