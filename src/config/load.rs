@@ -10,7 +10,8 @@ use super::settings::settings;
 use super::{Config, logins};
 use crate::os::reading::{FileError, open_regular};
 use crate::settings::{
-    Fault, FaultSink, Faults, Fields, Node, content, known_keys, map_of_settings, read_text,
+    Fault, FaultSink, Faults, Fields, Node, content, known_keys, map_of_settings, read_table,
+    read_text,
 };
 
 /// What names the file.
@@ -144,7 +145,7 @@ fn read(root: &Node, sink: &FaultSink, look: Look) -> Loaded {
     let Some(fields) = fields(root, sink) else {
         return Loaded::default();
     };
-    let config = config(&fields);
+    let config: Config = read_table(settings(), &fields);
     // Only now, as these look at several settings.
     warn_of_relations(&config, &fields);
     logins::warn(&config, &fields);
@@ -156,14 +157,6 @@ fn read(root: &Node, sink: &FaultSink, look: Look) -> Loaded {
         warnings: Vec::new(),
         notes: note.into_iter().collect(),
     }
-}
-
-fn config(fields: &Fields<'_>) -> Config {
-    let mut config = Config::default();
-    for setting in settings() {
-        setting.read(&mut config, fields);
-    }
-    config
 }
 
 /// The values by their keys; `None` where there are none.

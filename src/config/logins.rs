@@ -92,17 +92,22 @@ fn to_places_of_services(settings: &ProbeSettings) -> BTreeSet<String> {
 
 /// What is wrong with the logins of a service to one of its places.
 fn exposed_of_service(settings: &ProbeSettings, name: &str, place: &LoginTo) -> Vec<String> {
+    let shown = place.to_string();
     let mut texts = Vec::new();
-    for protocol in PROTOCOLS {
-        let Some(login) = (protocol.login)(settings, name) else {
-            continue;
-        };
-        if is_meant(place, &login, settings) {
-            let text = exposed(&login, &place.to_string());
-            texts.extend(text.map(|text| format!("{name}: {text}")));
+    for login in logins_of(settings, name) {
+        if is_meant(place, &login, settings)
+            && let Some(text) = exposed(&login, &shown)
+        {
+            texts.push(format!("{name}: {text}"));
         }
     }
     texts
+}
+
+/// How checks of a service log in, by whatever protocols do.
+fn logins_of(settings: &ProbeSettings, service: &str) -> impl Iterator<Item = Login> {
+    let protocols = PROTOCOLS.iter();
+    protocols.filter_map(move |protocol| (protocol.login)(settings, service))
 }
 
 /// Whether a protocol's servers are at a place: not where it has the port of another protocol.

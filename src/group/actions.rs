@@ -106,7 +106,7 @@ impl Actions {
         let name = &self.name;
         // Whatever bytes they are: the log takes text alone.
         let text = String::from_utf8_lossy(output);
-        let mut lines = text.lines().map(str::trim_end).filter(|l| !l.is_empty());
+        let mut lines = lines_of(&text);
         for line in lines.by_ref().take(LINES_MAX) {
             log::info!("group {name}: | {}", beginning(line));
         }
@@ -138,6 +138,11 @@ impl ActionEnd {
             good: self.is_good,
         }
     }
+}
+
+fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+    let lines = text.lines().map(str::trim_end);
+    lines.filter(|line| !line.is_empty())
 }
 
 fn beginning(line: &str) -> String {

@@ -65,8 +65,9 @@ pub(crate) fn framed(message: &impl Message) -> Bytes {
 pub(crate) fn unframed<M: Message + Default>(frame: &[u8]) -> Option<M> {
     let (compressed, rest) = frame.split_first()?;
     let (length, message) = rest.split_first_chunk()?;
-    let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    let is_whole = *compressed == 0 && length == message.len();
+    let length = u32::from_be_bytes(*length);
+    // A frame that goes on, or another one behind it, is not what a unary call sends.
+    let is_whole = *compressed == 0 && usize::try_from(length) == Ok(message.len());
     match is_whole {
         true => M::decode(message).ok(),
         false => None,

@@ -245,15 +245,20 @@ fn note_foreign(open: &OpenConnection, is_encrypted: bool, e: &(dyn Error + 'sta
         return;
     };
     // Whoever asks for too much is told so, by 414 or 431.
-    if !e.is_parse() || e.is_parse_too_large() {
-        return;
+    if e.is_parse()
+        && !e.is_parse_too_large()
+        && let Some(spoken) = open.spoke()
+    {
+        open.is_foreign(kind_of_broken(spoken, is_encrypted));
     }
-    match open.spoke() {
-        None => {}
-        Some(Foreign::Http) => open.is_foreign(Foreign::BadRequest),
-        // The first bytes are those of the handshake.
-        Some(_) if is_encrypted => open.is_foreign(Foreign::BadRequest),
-        Some(kind) => open.is_foreign(kind),
+}
+
+/// What a connection that hyper could not read is, by its first bytes.
+fn kind_of_broken(spoken: Foreign, is_encrypted: bool) -> Foreign {
+    // Within TLS the first bytes are those of the handshake, which went well.
+    match is_encrypted || spoken == Foreign::Http {
+        true => Foreign::BadRequest,
+        false => spoken,
     }
 }
 

@@ -79,15 +79,21 @@ fn identity(found: &fs::Metadata) -> FileIdentity {
 fn set_mode(own: &Path, mode: u32) -> io::Result<FileIdentity> {
     let socket = open_itself(own)?;
     let found = socket.metadata()?;
-    let is_own = found.file_type().is_socket() && found.uid() == geteuid().as_raw();
-    if !is_own {
-        let what = "somebody put something else into its place";
-        return Err(io::Error::other(what));
-    }
+    expect_own_socket(&found)?;
     // fchmod takes no descriptor that was opened by O_PATH.
     let itself = format!("/proc/self/fd/{}", socket.as_raw_fd());
     fs::set_permissions(itself, fs::Permissions::from_mode(mode))?;
     Ok(identity(&found))
+}
+
+fn expect_own_socket(found: &fs::Metadata) -> io::Result<()> {
+    let is_own = found.file_type().is_socket() && found.uid() == geteuid().as_raw();
+    match is_own {
+        true => Ok(()),
+        false => Err(io::Error::other(
+            "somebody put something else into its place",
+        )),
+    }
 }
 
 /// Opens what has a name, without following a link, and without doing anything to it.

@@ -37,13 +37,17 @@ pub fn for_terminal(text: &str) -> Cow<'_, str> {
     while let Some(c) = rest.next() {
         let ends_line = c == '\r' && rest.peek() == Some(&'\n');
         // A carriage return alone would let the text overwrite the line it stands in.
-        if steers(c) && !ends_line {
-            shown.push_str(&format!("\\u{:04x}", u32::from(c)));
-        } else {
-            shown.push(c);
+        match steers(c) && !ends_line {
+            true => shown.push_str(&escape(c)),
+            false => shown.push(c),
         }
     }
     Cow::Owned(shown)
+}
+
+/// As JSON writes it.
+fn escape(c: char) -> String {
+    format!("\\u{:04x}", u32::from(c))
 }
 
 /// Whether a terminal would do something else than show it.

@@ -14,15 +14,18 @@ impl Network {
     /// Parses `10.0.0.0/8`, `fc00::/7` or `10.1.2.3`; `None` for anything else.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
-        };
+        match text.split_once('/') {
+            Some((address, prefix)) => Self::with_prefix(address, prefix),
+            None => {
+                let base: IpAddr = text.parse().ok()?;
+                Some(Self::new(base, bits(base)))
+            }
+        }
+    }
+
+    fn with_prefix(address: &str, prefix: &str) -> Option<Self> {
         let base: IpAddr = address.parse().ok()?;
-        let prefix = match prefix {
-            Some(prefix) => prefix.parse().ok()?,
-            None => bits(base),
-        };
+        let prefix = prefix.parse().ok()?;
         // Bits of the base behind the prefix mean nothing: 10.1.2.3/8 is 10.0.0.0/8.
         (prefix <= bits(base)).then_some(Self { base, prefix })
     }

@@ -14,16 +14,23 @@ pub enum FileLimit {
     Number(u64),
 }
 
+impl FileLimit {
+    /// The number that it is, under a hard limit.
+    fn number(self, hard: u64) -> u64 {
+        match self {
+            Self::Max => hard,
+            Self::Number(wanted) => wanted,
+        }
+    }
+}
+
 /// Sets the soft limit of open files; the hard one stays.
 ///
 /// # Errors
 /// [`FileLimitError`] names the limit that is in the way.
 pub fn set_file_limit(limit: FileLimit) -> Result<(), FileLimitError> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(FileLimitError::Unknown)?;
-    let soft = match limit {
-        FileLimit::Max => hard,
-        FileLimit::Number(wanted) => wanted,
-    };
+    let soft = limit.number(hard);
     // Not tried even as root: a hard limit that was set is the operator's word, and to be changed where it was set.
     if soft > hard {
         return Err(FileLimitError::AboveHard { wanted: soft, hard });

@@ -208,26 +208,33 @@ impl WantedFile<'_> {
         if found.nlink() > 1 {
             return Err(OwnFileError::SecondName);
         }
+        self.expect_known_owner(found.uid())
+    }
+
+    fn expect_known_owner(&self, owner: u32) -> Result<(), OwnFileError> {
         let folder = metadata(&self.folder)?;
         // Elsewhere only the folder's owner and group can put files, whom whoever set it up trusts.
+        let is_open = folder.mode() & EVERYBODY_WRITES != 0;
         let known = [0, folder.uid(), self.user.unwrap_or(0)];
-        if folder.mode() & EVERYBODY_WRITES != 0 && !known.contains(&found.uid()) {
-            return Err(OwnFileError::OfOther(user_name(found.uid())));
+        match is_open && !known.contains(&owner) {
+            true => Err(OwnFileError::OfOther(user_name(owner))),
+            false => Ok(()),
         }
-        Ok(())
     }
+}
+
+fn options(how: OFlag) -> OpenOptions {
+    let is_append = how.contains(OFlag::O_APPEND);
+    let mut options = OpenOptions::new();
+    options.append(is_append).write(true).read(!is_append);
+    options.create(true).truncate(false);
+    options.custom_flags(OFlag::O_NONBLOCK.bits());
+    options
 }
 
 /// Who is not root can open no more than that user may, whatever a link leads to.
 fn open_as_user(path: &Path, how: OFlag) -> Result<OwnFile, OwnFileError> {
-    let is_append = how.contains(OFlag::O_APPEND);
-    let mut options = OpenOptions::new();
-    options.append(is_append).write(true).read(!is_append);
-    let file = options
-        .create(true)
-        .truncate(false)
-        .custom_flags(OFlag::O_NONBLOCK.bits())
-        .open(path)?;
+    let file = options(how).open(path)?;
     let kind = file.metadata()?.file_type();
     match kind.is_file() || kind.is_char_device() {
         true => Ok(OwnFile::old(file)),
@@ -302,11 +309,11 @@ fn target_of(folder: &OwnedFd, name: &OsStr, passed: &Path) -> Result<PathBuf, O
     if !found.is_symlink() {
         return Err(Errno::ENOTDIR.into());
     }
-    if found.uid() != 0 {
-        let user = user_name(found.uid());
-        return Err(OwnFileError::LinkOf(passed.to_owned(), user));
+    match found.uid() {
+        // Of the link that was looked at: its name may be that of another one by now.
+        0 => Ok(readlinkat(&link, "")?.into()),
+        other => Err(OwnFileError::LinkOf(passed.to_owned(), user_name(other))),
     }
-    Ok(readlinkat(&link, "")?.into())
 }
 
 fn metadata(opened: &OwnedFd) -> io::Result<Metadata> {

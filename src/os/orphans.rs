@@ -80,12 +80,12 @@ fn dead_child(entry: &DirEntry) -> Option<Dead> {
 fn dead(pid: i32, parent: u32, stat: &str) -> Option<Dead> {
     // The name stands in brackets and may hold anything.
     let (_, fields) = stat.rsplit_once(") ")?;
-    let fields: Vec<&str> = fields.split(' ').collect();
+    let mut fields = fields.split(' ');
     // Z is a zombie: ended, and waited for by nobody yet.
-    let is_dead = *fields.first()? == "Z";
-    let is_ours = fields.get(1)?.parse() == Ok(parent);
-    // Field 22 of proc(5), which counts those behind the name from 3.
-    let started = fields.get(19)?.parse().ok()?;
+    let is_dead = fields.next()? == "Z";
+    let is_ours = fields.next()?.parse() == Ok(parent);
+    // Field 22 of proc(5), which counts that of the state as the third.
+    let started = fields.nth(17)?.parse().ok()?;
     (is_dead && is_ours).then_some(Dead { pid, started })
 }
 

@@ -32,7 +32,7 @@ pub use kind::{
     seconds_or_ever, secret, text, times,
 };
 pub use maps::collect;
-pub use part::{known_keys, read_part, show_part};
+pub use part::{known_keys, read_part, read_table, show_part};
 #[cfg(test)]
 pub use raw::Document;
 pub use raw::{Node, Value};

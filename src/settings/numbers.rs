@@ -5,17 +5,24 @@ pub(super) fn other_base(text: &str) -> Option<u64> {
     // YAML 1.1 has `_` between digits, as in 1_000_000.
     let written = text.trim().replace('_', "");
     let unsigned = written.strip_prefix('+').unwrap_or(&written);
-    let digits = unsigned.strip_prefix('0').filter(|d| !d.is_empty())?;
-    let (digits, base) = match digits.split_at_checked(1) {
-        Some(("x", digits)) => (digits, 16),
-        Some(("b", digits)) => (digits, 2),
-        _ => (digits, 8),
-    };
+    let (digits, base) = digits_and_base(unsigned)?;
     // `from_str_radix` takes a sign as well.
     if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
     u64::from_str_radix(digits, base).ok()
+}
+
+/// What follows the 0 that marks another base.
+fn digits_and_base(unsigned: &str) -> Option<(&str, u32)> {
+    let marked = unsigned.strip_prefix('0')?;
+    match marked.split_at_checked(1) {
+        Some(("x", digits)) => Some((digits, 16)),
+        Some(("b", digits)) => Some((digits, 2)),
+        Some(_) => Some((marked, 8)),
+        // 0 itself, which is decimal.
+        None => None,
+    }
 }
 
 /// The digits of a whole number, `_` between them and `.0` behind them taken out. A leading zero is refused: what is

@@ -12,12 +12,18 @@ pub fn read_part<'a, S: Default + 'static>(
     let names = known_keys(table);
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let fields = reader.fields(&names)?;
+    let settings = read_table(table, &fields);
+    Some((settings, fields))
+}
+
+/// Reads all settings of a table.
+pub fn read_table<S: Default + 'static>(table: &[Setting<S>], fields: &Fields<'_>) -> S {
     let mut settings = S::default();
     // In the order of the table: what is `read_by` others is declared behind them.
     for setting in table {
-        setting.read(&mut settings, &fields);
+        setting.read(&mut settings, fields);
     }
-    Some((settings, fields))
+    settings
 }
 
 /// The keys of settings, and of the files that secrets may stand in.

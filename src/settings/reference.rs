@@ -12,14 +12,17 @@ pub fn effective<S: Default + 'static>(table: &[Setting<S>], settings: &S) -> St
     for setting in table {
         let value = setting.show(settings);
         let usual = setting.show(&default);
-        out += &format!("{}: {value}", setting.name);
-        // A secret that is set shows as stars, one that is not as null.
-        if value != usual {
-            out += &format!("  # default {usual}");
-        }
-        out.push('\n');
+        out += &line(setting.name, &value, &usual);
     }
     out
+}
+
+fn line(name: &str, value: &str, usual: &str) -> String {
+    // A secret that is set shows as stars, one that is not as null.
+    match value == usual {
+        true => format!("{name}: {value}\n"),
+        false => format!("{name}: {value}  # default {usual}\n"),
+    }
 }
 
 /// The reference of all settings of a table, in Markdown.

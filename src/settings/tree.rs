@@ -74,16 +74,22 @@ fn path_of_key(path: &str, key: &str) -> String {
 }
 
 fn merge(entries: &mut Vec<Entry>) {
-    let merged: Vec<Entry> = entries.extract_if(.., |e| is_merge(e)).collect();
+    let merged = take_merged(entries);
     let mut known: HashSet<String> = entries.iter().map(|e| e.key.clone()).collect();
-    // Of two merge keys the last wins, as of other keys.
-    let maps = merged.into_iter().rev().flat_map(named_maps);
-    for entry in maps.flat_map(entries_of) {
+    for entry in merged {
         // The map's own keys win over merged ones, and of those the first.
         if known.insert(entry.key.clone()) {
             entries.push(entry);
         }
     }
+}
+
+/// Takes the merge keys out of a map; gives the entries that they stand for.
+fn take_merged(entries: &mut Vec<Entry>) -> impl Iterator<Item = Entry> + use<> {
+    let keys: Vec<Entry> = entries.extract_if(.., |e| is_merge(e)).collect();
+    // Of two merge keys the last wins, as of other keys.
+    let maps = keys.into_iter().rev().flat_map(named_maps);
+    maps.flat_map(entries_of)
 }
 
 fn is_merge(entry: &Entry) -> bool {

@@ -101,6 +101,7 @@ fn mode_of(text: &str) -> Option<u32> {
         return None;
     }
     let mode = u32::from_str_radix(digits, 8).ok()?;
+    // No bits for setuid and the like: of a socket they mean nothing.
     (mode <= 0o777).then_some(mode)
 }
 

@@ -12,7 +12,10 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn items(&self) -> Option<Vec<Reader<'a>>> {
         match &self.node.value {
-            Value::List(list) => Some(list.iter().map(|node| self.item(node)).collect()),
+            Value::List(list) => {
+                let items = list.iter().map(|node| self.item(node));
+                Some(items.collect())
+            }
             // People leave the brackets out where there is one.
             Value::Scalar(_) => Some(vec![self.clone()]),
             Value::Map(_) | Value::Null => {
