@@ -82,7 +82,7 @@ impl Cache {
     /// Drops what has expired, so that its memory is free although nobody asks for it again.
     pub(crate) fn drop_expired(&self, now: Instant) {
         loop {
-            // The lock is held for this line alone. The bodies are freed at the end of the turn, when polls go on already.
+            // The lock is held for this line only. The bodies are freed at the end of the turn, without it.
             let dropped = self.lock().take_expired(now);
             if dropped.is_empty() {
                 return;
@@ -92,7 +92,7 @@ impl Cache {
 
     /// Looks a key up.
     pub fn look_up(self: &Arc<Self>, key: &CacheKey, wanted: Wanted, now: Instant) -> Lookup {
-        // One lock from the search to the entry of a new probe: of two who ask at once, the second joins the first.
+        // One lock from the look-up to the entry of a new probe: of two who ask at once, the second joins the first.
         let mut contents = self.lock();
         if let Some(found) = contents.look_up(key, wanted, now) {
             return found;

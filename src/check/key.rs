@@ -55,7 +55,7 @@ impl CacheKey {
 /// What is asked, as far as the protocol uses it.
 fn request(check: &Check) -> Result<Option<Box<str>>, Outcome> {
     let target = &*check.target;
-    // Where a protocol has options, their canonical form: two spellings of one question share a result.
+    // Options are in their canonical form, so that two spellings of one question share a result.
     let request = match check.protocol.request {
         Request::Ignored => return Ok(None),
         Request::Segment => target.segment().into(),
@@ -91,7 +91,7 @@ fn service(check: &Check, context: &Context) -> Option<Arc<str>> {
         return Some(format!("group:{}", target.service).into());
     }
     let settings = &context.settings;
-    // With `service_name_header` the upstream is told the name, and may answer by it.
+    // With `service_name_header` the upstream is told the name, and its answer may depend on it.
     if check.protocol.keyed_by_service || settings.service_name_header.is_some() {
         return Some(Arc::clone(&target.service));
     }
@@ -103,7 +103,7 @@ fn service(check: &Check, context: &Context) -> Option<Arc<str>> {
 fn whole(target: &Target) -> Box<str> {
     let mut text = String::from(&*target.path);
     for (name, value) in target.headers.iter() {
-        // Each balancer's own address in `Host` would make each of them a probe of its own.
+        // A `Host` that is only an address differs by balancer, and each would get a probe of its own.
         if *name != HOST || names_virtual_host(value) {
             push_header(&mut text, name, value);
         }
@@ -116,14 +116,14 @@ fn push_header(text: &mut String, name: &HeaderName, value: &HeaderValue) {
     text.push('\n');
     text.push_str(name.as_str());
     text.push(':');
-    // Byte by byte: what is not UTF-8 must not become one and the same replacement character.
+    // Byte by byte: a lossy conversion would make different values the same key.
     text.extend(value.as_bytes().iter().map(|b| char::from(*b)));
 }
 
 /// Whether a `Host` asks for a certain site. A balancer that was not told one sends the address that it connects to,
 /// which differs from balancer to balancer and means nothing to the service.
 fn names_virtual_host(host: &HeaderValue) -> bool {
-    // What is no text cannot be an address. If it is nonsense, the upstream is to say so.
+    // A value that is not text is no address. Whether it is a valid name is for the upstream to say.
     let Ok(host) = host.to_str() else { return true };
     let (name, port) = host.split_once(':').unwrap_or((host, ""));
     if port.bytes().all(|b| b.is_ascii_digit()) {

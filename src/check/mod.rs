@@ -117,14 +117,14 @@ impl Checker {
     }
 
     fn begin(&self, asker: Asker, check: &Check, context: &Arc<CheckContext>, ticket: Ticket) {
-        // The clone carries `fresh` along: where a group is to be fresh, its checks are too.
+        // The clone carries `fresh` along: a fresh group needs fresh checks.
         let checker = self.clone();
         tokio::spawn(checker.run(asker, check.clone(), Arc::clone(context), ticket));
     }
 
     /// Waits for a probe; a stranger only as one of the requests that wait at most.
     async fn wait(&self, running: RunningProbe, rank: Rank, most: usize) -> Arc<Outcome> {
-        // A flood is made of strangers, who come at no steady pace: they alone need a limit.
+        // Only strangers need a limit: who floods does not poll at a steady pace.
         match rank {
             Rank::Stranger => self.wait_in_place(running, most).await,
             Rank::Established | Rank::Configuration => running.outcome().await,
@@ -134,7 +134,7 @@ impl Checker {
     async fn wait_in_place(&self, running: RunningProbe, most: usize) -> Arc<Outcome> {
         let mut place = self.waiting.begin(most);
         tokio::select! {
-            // An outcome that is there counts, though the place was lost at the same moment.
+            // If the outcome arrives at the moment the place is lost, the outcome counts.
             biased;
             outcome = running.outcome() => outcome,
             () = place.lost() => waited_longest(most),
@@ -150,7 +150,7 @@ impl Checker {
         mut ticket: Ticket,
     ) -> Pin<Box<dyn Future<Output = ()> + Send>> {
         Box::pin(async move {
-            // The probe's deadline begins only when its turn has come.
+            // The deadline of the probe begins when its turn has come.
             ticket.turn().await;
             let outcome = self.observed(asker, &check, &context).await;
             if check.is_group() {
@@ -167,7 +167,7 @@ impl Checker {
         let trace = Trace::start(self.traces);
         let outcome = group::run_check(asker, self, check, context, &trace).await;
         let outcome = outcome.found_by(&trace);
-        // Before the outcome is delivered: who is answered finds the probe counted.
+        // Before the outcome is delivered, so that a poller with an answer finds its probe counted.
         (self.observer)(check, &outcome, &trace);
         outcome
     }
@@ -183,14 +183,14 @@ fn waited_longest(most: usize) -> Arc<Outcome> {
 impl CheckRunner for Checker {
     fn run_check<'a>(&'a self, check: Check, context: &'a Arc<CheckContext>) -> RunningCheck<'a> {
         Box::pin(async move {
-            // Whoever asked for the group: its checks are named by the configuration, so they have the rank of that.
+            // The configuration names the checks of a group, so they have its rank, whoever asked.
             let outcome = self.outcome(&check, context, Asker::Configuration).await;
             outcome.unwrap_or_else(Arc::new)
         })
     }
 
     fn checked(&self, result: &GroupResult, group: &Group) {
-        // With `every` it is a watch that decides the state, after `rise` and `fall`.
+        // With `every` the state is decided by the watch, by `rise` and `fall`.
         self.groups.checked(result, group.every.is_some());
     }
 }

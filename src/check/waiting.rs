@@ -38,7 +38,7 @@ impl WaitingRequests {
         let (tell, told) = oneshot::channel();
         let mut waiting = self.lock();
         make_room(&mut waiting, most);
-        // Numbered under the lock, so that the order of the numbers is that of the places.
+        // Numbered under the lock, so that numbers are in the order of arrival.
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         waiting.insert(id, tell);
         WaitingPlace {
@@ -55,7 +55,7 @@ impl WaitingRequests {
 
 /// Takes the places of those that have waited longest, until there is one of `most` for another.
 fn make_room(waiting: &mut InOrder, most: usize) {
-    // With a limit of 0 every request would lose its place before its probe could answer.
+    // With a limit of 0 every request would lose its place at once.
     while waiting.len() >= most.max(1) {
         let Some((_, longest)) = waiting.pop_first() else {
             break;
@@ -75,7 +75,7 @@ impl WaitingPlace<'_> {
 
 impl Drop for WaitingPlace<'_> {
     fn drop(&mut self) {
-        // One that lost its place stands there no more, and its number is nobody else's.
+        // If the place was lost, nothing is removed here: numbers are never used twice.
         self.all.lock().remove(&self.id);
     }
 }

@@ -114,6 +114,7 @@ fn read_host_name(reader: &Reader<'_>) -> Option<String> {
 }
 
 fn host_name(text: &str) -> Option<String> {
+    // Browsers send names in lower case, whatever was typed.
     let name = text.trim().to_ascii_lowercase();
     // A dot in front means all names below, and is no part of a name.
     let bare = name.strip_prefix('.').unwrap_or(&name);
@@ -125,7 +126,7 @@ fn is_of_host_name(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
-/// Names as they stand in certificates. A pattern would be one of nobody's.
+/// Names as they stand in certificates.
 fn certificate_names() -> Kind<Vec<String>> {
     let read = |reader: &Reader<'_>| reader.each(read_certificate_name);
     let show = |names: &Vec<String>| list(names);
@@ -138,6 +139,7 @@ fn read_certificate_name(reader: &Reader<'_>) -> Option<String> {
 }
 
 fn certificate_name(text: &str) -> Option<String> {
+    // Names are compared as they are: a `*` would not be a pattern.
     let fits = |c: char| c.is_ascii_graphic() && c != '*';
     let is_name = !text.is_empty() && text.chars().all(fits);
     is_name.then(|| text.to_owned())

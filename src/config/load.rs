@@ -73,7 +73,7 @@ impl Examined {
 #[must_use]
 pub fn examine(path: &Path) -> Examined {
     let name = path.to_string_lossy();
-    // Opened as it is: `hacheck config -c <(generate)` names a FIFO, and who waits for that is a person.
+    // A FIFO is allowed here, as in `hacheck config -c <(generate)`: only a person waits for it.
     match content(&name, File::open(path), OPTION) {
         Ok(bytes) => read_all(&bytes, &name, warn_of_named_files),
         Err(faults) => Examined::unreadable(faults),
@@ -135,13 +135,13 @@ fn read_all(text: &[u8], name: &str, look: Look) -> Examined {
 type Look = fn(&Config, &Fields<'_>);
 
 fn is_secret(key: &str) -> bool {
-    // A login of `services` is in no table: the key has the service's name in it.
+    // Logins of services are in no table, because their keys contain the service's name.
     let mut secrets = settings().iter().filter(|setting| setting.secret);
     secrets.any(|setting| setting.name == key) || key.ends_with(".login.password")
 }
 
 fn read(root: &Node, sink: &FaultSink, look: Look) -> Loaded {
-    // An empty file is a configuration: all of it is as it is by default.
+    // An empty file is valid: everything has its default.
     let Some(fields) = fields(root, sink) else {
         return Loaded::default();
     };
@@ -153,7 +153,7 @@ fn read(root: &Node, sink: &FaultSink, look: Look) -> Loaded {
     let note = logins::note(&config.probe, &fields);
     Loaded {
         config,
-        // They lie in the sink, and get their lines when all is read.
+        // They are in the sink, and get their line numbers when everything is read.
         warnings: Vec::new(),
         notes: note.into_iter().collect(),
     }

@@ -31,7 +31,7 @@ fn log_path() -> Kind<LogPath> {
 
 fn log_format() -> Kind<LogFormat> {
     let show = |format: &LogFormat| match format {
-        // Chosen by the command `health-checker`, and by no file.
+        // Chosen by `health-checker`; it cannot be set in a file.
         LogFormat::Logrus => "logrus".into(),
         LogFormat::Text => "text".into(),
         LogFormat::Json => "json".into(),
@@ -45,9 +45,9 @@ fn log_level() -> Kind<LevelFilter> {
     Kind::new(words, read_log_level, show)
 }
 
-/// `stdout`, `stderr` or a file.
 fn read_log_path(reader: &Reader<'_>) -> Option<LogPath> {
     match reader.word().as_deref() {
+        // As files they would be looked at before each line, as if they could be renamed.
         Some("stdout" | "/dev/stdout") => Some(LogPath::Stdout),
         Some("stderr" | "/dev/stderr") => Some(LogPath::Stderr),
         // A path keeps its capitals, unlike the words.
@@ -58,7 +58,6 @@ fn read_log_path(reader: &Reader<'_>) -> Option<LogPath> {
     }
 }
 
-/// `text` or `json`.
 fn read_log_format(reader: &Reader<'_>) -> Option<LogFormat> {
     let remedy = "write text or json";
     reader.parsed("is not a format of the log", remedy, log_format_of)
@@ -72,7 +71,6 @@ fn log_format_of(text: &str) -> Option<LogFormat> {
     }
 }
 
-/// A level of the log.
 fn read_log_level(reader: &Reader<'_>) -> Option<LevelFilter> {
     let remedy = "write error, warn, info, debug, trace or off";
     reader.parsed("is not a level of the log", remedy, log_level_of)

@@ -16,7 +16,7 @@ pub(super) fn note(settings: &ProbeSettings, fields: &Fields<'_>) -> Option<Stri
     }
     let places = logins(settings).map(|(protocol, login)| place(protocol, &login));
     let places: Vec<String> = places.collect();
-    // Without credentials nothing is sent anywhere, and there is nothing to know.
+    // Without credentials no password is sent anywhere, so there is nothing to tell.
     match places.is_empty() {
         true => None,
         false => Some(at_this_host(&places.join(", "))),
@@ -46,7 +46,7 @@ pub(super) fn warn(config: &Config, fields: &Fields<'_>) {
 }
 
 fn warn_at(fields: &Fields<'_>, key: &str, texts: BTreeSet<String>) {
-    // A key that is not in the file cannot be what is wrong with it.
+    // Without the key the defaults hold, which send nothing off this host.
     if let Some(reader) = fields.get(key) {
         for text in texts {
             reader.warn(text);
@@ -55,7 +55,7 @@ fn warn_at(fields: &Fields<'_>, key: &str, texts: BTreeSet<String>) {
 }
 
 fn to_places(settings: &ProbeSettings) -> BTreeSet<String> {
-    // A set, as several protocols may share a password, and say the same of it.
+    // A set, because several protocols may give the same warning.
     let mut texts = BTreeSet::new();
     for place in settings.login_to.iter().filter(|place| leaves(place)) {
         texts.extend(to_place(place, settings));
@@ -112,7 +112,7 @@ fn logins_of(settings: &ProbeSettings, service: &str) -> impl Iterator<Item = Lo
 
 /// Whether a protocol's servers are at a place: not where it has the port of another protocol.
 fn is_meant(place: &LoginTo, login: &Login, settings: &ProbeSettings) -> bool {
-    // Any port, or the protocol's own: then nothing tells which protocols the operator had in mind.
+    // Without a port nothing tells which protocols the operator had in mind, so all count.
     let Some(port) = place.port() else {
         return true;
     };
@@ -141,7 +141,7 @@ fn exposed_by(check: &GroupCheck, group: &str, settings: &ProbeSettings) -> Opti
 fn leaves_this_host(check: &GroupCheck) -> bool {
     match &check.host {
         Host::Local => false,
-        // Another address of this host is not known to be one here: the file may be checked elsewhere.
+        // Other addresses of this host count as elsewhere: the file may be checked on another host.
         Host::Address(address) => !IpAddr::is_loopback(address),
         Host::Name(_) => !check.host.is_localhost(),
     }
@@ -155,7 +155,7 @@ fn logins(settings: &ProbeSettings) -> impl Iterator<Item = (&'static Protocol, 
 
 fn login(protocol: &Protocol, settings: &ProbeSettings) -> Option<Login> {
     let own = settings.services.keys().map(String::as_str);
-    // First without a service: no service has an empty name, so that finds the global credentials.
+    // The empty name comes first: no service has it, so it finds the global credentials.
     let mut services = std::iter::once("").chain(own);
     services.find_map(|service| (protocol.login)(settings, service))
 }

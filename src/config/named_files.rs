@@ -6,7 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Config;
-use crate::http::tls::TlsServer;
+use crate::http::tls::{TlsFiles, TlsServer};
 use crate::os::access;
 use crate::os::logging::LogPath;
 use crate::os::process::{Argv, can_be_run};
@@ -22,7 +22,7 @@ pub fn warn_of_named_files(config: &Config, fields: &Fields<'_>) {
     if let LogPath::File(file) = &config.log.log_path {
         warn(fields, "log_path", unwritable(file));
     }
-    // Not of the socket itself: an old one is replaced, and its folder decides whether it can be.
+    // The folder decides whether a socket can be made; an old one is replaced.
     let socket = config.daemon.listen_unix.as_deref();
     warn(fields, "listen_unix", socket.and_then(no_place));
     for (name, argv) in &config.probe.exec {
@@ -47,6 +47,7 @@ fn warn_of_tls_files(config: &Config, fields: &Fields<'_>) {
 
 /// Warns at a key, if it is in the file and there is something to tell.
 fn warn(fields: &Fields<'_>, key: &str, text: Option<String>) {
+    // Defaults are not in the file, so there is nothing to mend there.
     if let (Some(reader), Some(text)) = (fields.get(key), text) {
         reader.warn(text);
     }
@@ -64,6 +65,7 @@ fn warn_of_services(config: &Config, fields: &Fields<'_>) {
 fn wrong_files(config: &Config, name: &str, service: &Service) -> Vec<String> {
     let files = files_of(service);
     let texts: Vec<String> = files.into_iter().filter_map(unreadable).collect();
+    // Unreadable files come first: that they do not fit either is no news.
     match config.probe.tls_fault(Some(name)) {
         Some(fault) if texts.is_empty() && service.tls.is_some() => vec![fault.text()],
         _ => texts,
@@ -88,19 +90,18 @@ fn warn_of_global_tls(config: &Config, fields: &Fields<'_>) {
     let Some(files) = config.daemon.tls_files() else {
         return;
     };
-    let named = [
-        Some(files.certificate),
-        Some(files.key),
-        files.client_authorities,
-    ];
-    let is_told = named
-        .into_iter()
-        .flatten()
-        .any(|file| unreadable(file).is_some());
+    // Loaded as the daemon does at its start, for the same message.
     match TlsServer::load(&files, config.http.http2) {
-        Err(fault) if !is_told => warn(fields, fault.setting(), Some(fault.text())),
-        _ => {}
+        Err(fault) if !is_told(&files) => warn(fields, fault.setting(), Some(fault.text())),
+        Ok(_) | Err(_) => {}
     }
+}
+
+/// Whether one of these files cannot be read, of which there is a warning by now.
+fn is_told(files: &TlsFiles<'_>) -> bool {
+    let required = [files.certificate, files.key];
+    let mut all = required.into_iter().chain(files.client_authorities);
+    all.any(|file| unreadable(file).is_some())
 }
 
 fn warn_of_groups(config: &Config, fields: &Fields<'_>) {

@@ -33,6 +33,7 @@ pub fn warn_of_relations(config: &Config, fields: &Fields<'_>) {
     if !config.probe.tls_verify {
         warn(fields, "tls_ca_file", NOT_VERIFIED);
     }
+    // The order does not matter: faults and warnings are sorted by their place in the file.
     warn_of_remote_changes(&config.daemon, fields);
     warn_of_tls(&config.daemon, fields);
     warn_of_a_mode_without_socket(&config.daemon, fields);
@@ -61,7 +62,7 @@ fn warn(fields: &Fields<'_>, key: &str, text: &str) {
 fn warn_of_tls(daemon: &DaemonSettings, fields: &Fields<'_>) {
     let has_cert = daemon.tls_cert_file.is_some();
     let has_key = daemon.tls_key_file.is_some();
-    // Faults where the daemon could not do what it was told to, warnings where something is only for nothing.
+    // A fault if the daemon cannot do what it is told to, a warning if a setting only has no effect.
     if !has_cert && !daemon.listen_tls.is_empty() {
         fault(fields, "listen_tls", NO_CERTIFICATE);
     }
@@ -95,7 +96,7 @@ fn fault(fields: &Fields<'_>, key: &str, (what, remedy): (&str, &str)) {
 fn warn_of_remote_changes(daemon: &DaemonSettings, fields: &Fields<'_>) {
     let has_certs = !daemon.remote_spool_certs.is_empty();
     let has_tokens = !daemon.remote_spool_tokens.is_empty();
-    // A warning and no fault: files of Yelp's hacheck, which knows no tokens, are to work as they are.
+    // A warning, not a fault: files of Yelp's hacheck, which knows no tokens, must work unchanged.
     if daemon.allow_remote_spool_changes && !has_certs && !has_tokens {
         warn(fields, "allow_remote_spool_changes", NO_TOKENS);
     }
@@ -108,7 +109,7 @@ fn warn_of_remote_changes(daemon: &DaemonSettings, fields: &Fields<'_>) {
 }
 
 fn warn_of_a_mode_without_socket(daemon: &DaemonSettings, fields: &Fields<'_>) {
-    // The usual mode written out is no sign that a socket was meant.
+    // A mode that equals the default may have been written out by a template.
     let usual = DaemonSettings::default().listen_unix_mode;
     if daemon.listen_unix.is_none() && daemon.listen_unix_mode != usual {
         warn(fields, "listen_unix_mode", NO_SOCKET);

@@ -12,7 +12,7 @@ use crate::{check, group, http, ledger, probe};
 /// All settings, in the order of the reference.
 #[must_use]
 pub fn settings() -> &'static [Setting<Config>] {
-    // Made once, as it is gone through at each reload and for each page with limits.
+    // Built once: reloads and pages go through it again and again.
     static ALL: LazyLock<Vec<Setting<Config>>> = LazyLock::new(all);
     &ALL
 }
@@ -21,7 +21,7 @@ fn all() -> Vec<Setting<Config>> {
     let rooms = [
         of_checks(),
         of_probes(),
-        // Behind the probes: its checks may name commands of `exec`, which must be read by then.
+        // After the probes: the checks of groups may name commands of `exec`, which must be read before.
         vec![groups()],
         of_http(),
         of_ledger(),
@@ -82,7 +82,7 @@ fn groups() -> Setting<Config> {
 /// The changed keys that take effect at the next start only.
 #[must_use]
 pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
-    // The daemon goes on with the rest of the new file; these it tells the operator of.
+    // The daemon applies the rest of the new file and tells the operator about these.
     let mut keys = Vec::new();
     for setting in settings().iter().filter(|setting| setting.restart) {
         // What shows the same is the same, and no secret needs a restart.

@@ -70,7 +70,7 @@ fn add_built_in_pollers(out: &mut String) {
 /// The settings that count for one service, as YAML.
 #[must_use]
 pub fn effective_of(config: &Config, service: &str) -> String {
-    // As a probe of this service gets them: its own entry, and what the patterns that it fits say.
+    // As a probe of this service gets them: from its own entry and from patterns.
     let merged = config.probe.merged(service);
     let mut out = String::new();
     for setting in Service::table() {
@@ -82,6 +82,7 @@ pub fn effective_of(config: &Config, service: &str) -> String {
 
 /// Which global settings count besides, as they differ from protocol to protocol.
 fn global_source(key: &str, merged: &Service) -> &'static str {
+    // They are not merged, because a service may be checked by several protocols.
     match key {
         "login" if merged.login.is_none() => {
             "  # the global mysql_username, postgres_username, redis_username, …"

@@ -17,9 +17,7 @@ const LINE_MAX: usize = 500;
 pub(super) struct Actions {
     /// The group's name.
     pub name: String,
-    /// The state.
     pub up: bool,
-    /// The commands.
     pub commands: Vec<Argv>,
     /// How long each of them may take.
     pub limit: Duration,
@@ -33,7 +31,7 @@ impl Actions {
     /// Runs the commands one after the other; gives those that failed.
     pub(super) async fn run(self) -> Vec<Argv> {
         let mut failed = Vec::new();
-        // One that fails keeps none of the others from running: an alarm is to go off though the restart fails.
+        // After a failure the others still run: an alarm must go off even if the restart before it failed.
         for argv in &self.commands {
             if !self.run_one(argv).await {
                 failed.push(argv.clone());
@@ -103,8 +101,9 @@ impl Actions {
     }
 
     fn log_output(&self, output: &[u8]) {
+        // At level info: the operator should see what a command said that acted on the host.
         let name = &self.name;
-        // Whatever bytes they are: the log takes text alone.
+        // Lossy: a command may write bytes that are not text.
         let text = String::from_utf8_lossy(output);
         let mut lines = lines_of(&text);
         for line in lines.by_ref().take(LINES_MAX) {

@@ -177,7 +177,7 @@ fn path_and_query(text: &str) -> Read<String> {
         true => text.to_owned(),
         false => format!("/{text}"),
     };
-    // What hyper would refuse at each run is a fault of the file now.
+    // Refused now; hyper would refuse it at every run.
     if path.parse::<PathAndQuery>().is_err() {
         let remedy = "write special characters as %XX";
         return wrong("has a path that cannot be asked for", remedy);
@@ -190,7 +190,7 @@ fn expect_known_options(protocol: &Protocol, path: &str) -> Read<()> {
         return Ok(());
     };
     let (_, query) = path.split_once('?').unwrap_or_default();
-    // Read for its faults alone; each run reads it again.
+    // Only for its faults: the options are read again at every run.
     match read(query) {
         Ok(_) => Ok(()),
         Err(e) => wrong(&format!("has an option that cannot be: {e}"), "mend it"),
@@ -208,7 +208,7 @@ fn host_and_port(text: &str) -> Read<(Host, Option<u16>)> {
 }
 
 fn expect_no_credentials(text: &str) -> Read<()> {
-    // A check is shown on pages and in the log, its password with it.
+    // Checks are shown on pages and in the log, and a password in one would be too.
     if !text.contains('@') {
         return Ok(());
     }

@@ -53,7 +53,7 @@ pub struct Alone;
 impl CheckRunner for Alone {
     fn run_check<'a>(&'a self, check: Check, context: &'a Arc<CheckContext>) -> RunningCheck<'a> {
         Box::pin(async move {
-            // Nobody is told the steps, so they are not kept.
+            // Nobody looks at the steps, so they are not recorded.
             let trace = Trace::start(false);
             let asker = Asker::Configuration;
             Arc::new(run_check(asker, self, &check, context, &trace).await)
@@ -75,7 +75,7 @@ pub(crate) async fn run_check(
     }
     let name = &*target.service;
     match context.groups.get(name) {
-        // A group takes no slot itself, only its checks do: one that waits for its own checks would block them.
+        // A group takes no slot, only its checks do: groups that wait for checks could otherwise hold all slots.
         Some(group) => run(name, group, runner, context).await.outcome(),
         None => unknown(name, &context.groups),
     }

@@ -22,7 +22,7 @@ pub fn read(commands: &Commands, reader: &Reader<'_>) -> Groups {
     };
     for (name, value) in &entries {
         check_name(name, value);
-        // One that is at fault is left out, and the rest is looked at: all faults are told together.
+        // A group at fault is left out, and reading goes on, so that all faults are reported together.
         if let Some(group) = Group::read(value) {
             groups.insert((*name).to_owned(), group);
         }
@@ -75,7 +75,7 @@ fn check_command(check: &GroupCheck, commands: &Commands, reader: &Reader<'_>) {
 }
 
 fn check_group(check: &GroupCheck, entries: &Entries<'_>, reader: &Reader<'_>) {
-    // By the file: a group that is at fault is there all the same.
+    // Looked up in the file: a group that is itself at fault exists all the same.
     if let Some(group) = check.group()
         && !entries.iter().any(|(name, _)| *name == group)
     {
@@ -145,7 +145,7 @@ impl<'a> Search<'a> {
     }
 
     fn leads_back(&mut self, next: &'a str) -> bool {
-        // Each group is gone to once: the ways may be more than anyone can count, the groups are not.
+        // Each group is visited once: there can be exponentially many ways, but not that many groups.
         if self.seen.contains(&next) {
             return false;
         }

@@ -52,7 +52,7 @@ impl GroupResult {
         if failed.is_empty() {
             return counts;
         }
-        // Named even where enough passed: a redundancy that is lost is worth a look.
+        // Also if enough passed: the operator should know that redundancy is lost.
         format!("{counts}; failed: {}", failed.join(", "))
     }
 

@@ -40,7 +40,7 @@ struct GroupRun<'a> {
 
 impl GroupRun<'_> {
     async fn all(&self) -> Vec<CheckResult> {
-        // All to their end, even where one decides already: the answer names every check.
+        // All run to their end, even if one decides the result: the answer names every check.
         let running = self.group.checks.iter().map(|check| self.one(check));
         join_all(running).await
     }
@@ -106,10 +106,10 @@ fn target(group: &str, check: &GroupCheck, limit: Option<Duration>) -> Target {
         host: check.host.clone(),
         port: check.port,
         path: check.path.as_str().into(),
-        // A group has no poller of its own whose headers could be copied: its result is that of all who ask.
+        // No headers are copied from a poller: all who ask for the group share its result.
         headers: Headers::default(),
         limit,
-        // The configuration names the place, so the limits for what pollers may name do not apply.
+        // The configuration names the place, so the limits on what pollers may probe do not apply.
         trusted: true,
     }
 }

@@ -86,7 +86,7 @@ impl Group {
     /// Reads a group, or notes faults.
     pub(super) fn read(reader: &Reader<'_>) -> Option<Self> {
         let (group, fields) = read_part(&Self::table(), reader)?;
-        // By what stands in the file: of checks that are at fault none may be left.
+        // Counted in the file: checks that are at fault are missing from the group.
         check_count(&fields, reader);
         if fields.get("every").is_none() {
             warn_of_idle_settings(&fields);
@@ -144,8 +144,14 @@ fn show_checks(checks: &[GroupCheck]) -> String {
 
 fn read_check(reader: &Reader<'_>) -> Option<GroupCheck> {
     let text = reader.text()?;
-    let check = GroupCheck::parse(&text);
-    check.map_err(|e| reader.fault(e.what, e.remedy)).ok()
+    match GroupCheck::parse(&text) {
+        Ok(check) => Some(check),
+        // Reported by the reader, which removes a password from what it quotes.
+        Err(e) => {
+            reader.fault(e.what, e.remedy);
+            None
+        }
+    }
 }
 
 fn require() -> Kind<Require> {
@@ -196,7 +202,7 @@ fn action() -> Kind<Vec<Argv>> {
 }
 
 fn show_action(commands: &[Argv]) -> String {
-    // The YAML of a group takes one at most; only heartbeat's own file makes more.
+    // The YAML of a group allows one command; several come from heartbeat's own file.
     match commands.first() {
         Some(command) => list(command.words()),
         None => "null".into(),
@@ -212,7 +218,7 @@ fn read_spool_entry(reader: &Reader<'_>) -> Option<String> {
     let remedy = "write the name of a service, or service:port";
     reader.parsed("cannot be a downtime", remedy, |text| {
         let key = Key::parse(text).ok()?;
-        // As the spool names it: 127.0.0.1 is left out there.
+        // In the spool's own form, which leaves 127.0.0.1 out.
         Some(key.file_name())
     })
 }

@@ -113,6 +113,7 @@ impl GroupState {
     }
 
     fn set(&mut self, up: bool) -> bool {
+        // Otherwise `changed` would be the time of the last check.
         if self.up == Some(up) {
             return false;
         }

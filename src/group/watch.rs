@@ -53,7 +53,7 @@ pub async fn run(name: String, means: Arc<Means>, mut reload: watch::Receiver<()
     loop {
         let next = next_check(last, &group);
         tokio::select! {
-            // In this order: a check that is due at the same moment finds the actions that failed, and the new settings.
+            // In this order, so that a check that is due now sees the failed actions and the new settings.
             biased;
             failed = ended(&mut watch.acting) => watch.acted(failed, &group),
             changed = reload.changed() => match watch.reload(changed, &group).await {
@@ -84,7 +84,7 @@ fn next_check(last: Option<Instant>, group: &Group) -> Instant {
     let (Some(last), Some(every)) = (last, group.every) else {
         return Instant::now();
     };
-    // A check that took longer than `every` is followed by the next one at once, and by no more than one.
+    // If a check took longer than `every`, the next begins at once; missed ones are not made up for.
     last.checked_add(every).unwrap_or_else(Instant::now)
 }
 
@@ -93,7 +93,7 @@ async fn ended(acting: &mut Option<JoinHandle<Vec<Argv>>>) -> Option<Vec<Argv>> 
     let Some(task) = acting else {
         return std::future::pending().await;
     };
-    // This is raced by other events: the task is taken out only when it has ended, so that none is lost.
+    // Other events may cancel this wait, so the task is removed only when it has ended.
     let failed = task.await.ok();
     *acting = None;
     failed
@@ -134,7 +134,7 @@ impl Watch {
         let context = (self.means.context)();
         let result = group::run(&self.name, group, &*self.means.runner, &context).await;
         let (passes, summary) = (result.passes(), result.summary());
-        // The downtime before the actions: what they restart gets no traffic.
+        // The downtime comes before the actions, so that what they restart gets no traffic.
         self.judge(passes, group, &summary);
         self.hold_or_release(group, summary).await;
         self.act(group);
@@ -144,7 +144,7 @@ impl Watch {
     fn judge(&mut self, passes: bool, group: &Group, summary: &str) {
         match self.judge.note(passes, group.rise, group.fall) {
             Some(up) => self.changed(up, summary),
-            // A failure that changes nothing (yet) is for who looks closely.
+            // A failure that does not change the state yet is a detail.
             None if !passes => log::debug!("{summary}"),
             None => {}
         }
@@ -153,7 +153,7 @@ impl Watch {
     /// The state is another one.
     fn changed(&mut self, up: bool, summary: &str) {
         self.means.states.is_now(&self.name, up);
-        // From now on there may be a downtime to lift again.
+        // There may be a downtime to lift again.
         self.released = false;
         log_change(&self.name, up, summary);
     }
@@ -171,7 +171,7 @@ impl Watch {
         let Some(up) = self.judge.up else {
             return;
         };
-        // Those of the state before run to their end; then `acted` comes back here.
+        // The actions of the state before run to their end; `acted` then calls this again.
         if self.acting.is_some() {
             return;
         }
@@ -206,10 +206,10 @@ impl Watch {
     fn acted(&mut self, failed: Option<Vec<Argv>>, group: &Group) {
         match failed {
             Some(failed) => self.pending = failed,
-            // Which of them had succeeded is not known, so all are run again.
+            // It is not known which of them succeeded, so all run again.
             None => self.acted_for = None,
         }
-        // The state changed while they ran. With `repeat` the next check starts them anyway.
+        // The state changed while they ran. With `repeat` the next check starts the actions anyway.
         if self.judge.up != self.acted_for && !group.repeat {
             self.act(group);
         }
@@ -238,7 +238,7 @@ impl Watch {
     async fn reconfigured(&mut self, old: &Group, new: &Group) {
         log::info!("group {}: its configuration has changed", self.name);
         if old.down_spool != new.down_spool {
-            // By the old name: nobody else would ever lift that downtime.
+            // Under the old name: nobody else would ever lift that downtime.
             self.release(old).await;
             self.released = false;
         }
@@ -256,9 +256,9 @@ impl Watch {
 
     async fn hold_or_release(&mut self, group: &Group, summary: String) {
         match self.judge.up {
-            // At each check: an operator may have lifted the downtime, though the group is still down.
+            // At every check: an operator may have lifted the downtime while the group is still down.
             Some(false) => self.hold(group, summary).await,
-            // At the first check too: a daemon that ended while the group was down has left its downtime behind.
+            // Also at the first check: a daemon that ended while the group was down left its downtime behind.
             Some(true) if !self.released => self.release(group).await,
             Some(true) | None => {}
         }

@@ -118,7 +118,7 @@ impl Listener for UnixListener {
 
     async fn accept_one(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let (stream, _) = self.accept().await?;
-        // Port 0 is no port that a connection can come from: by it these are told from connections of the network.
+        // No TCP connection comes from port 0, so it marks connections of the unix socket.
         Ok((stream, (Ipv4Addr::LOCALHOST, 0).into()))
     }
 }
@@ -185,7 +185,7 @@ where
 {
     let admits = |peer: SocketAddr| !L::REMOTE || service.admits(peer.ip().to_canonical());
     loop {
-        // Whoever may not ask is dropped here, and never enters the table: such connections push nobody out.
+        // A connection that is not admitted never enters the table, so it evicts nobody.
         match listener.accept_one().await {
             Ok((stream, peer)) if admits(peer) => return (stream, peer),
             Ok(_) => connections.turn_away(),
@@ -196,7 +196,7 @@ where
 
 /// Waits until the flag turns true, or nobody is left to turn it.
 pub(super) async fn stopped(mut stop: watch::Receiver<bool>) {
-    // Without a sender the daemon is gone, which is a stop as well.
+    // If the sender is gone, so is the daemon: that counts as a stop.
     let _ = stop.wait_for(|stop| *stop).await;
 }
 
@@ -209,7 +209,7 @@ async fn pause_after(e: &io::Error, connections: &Connections) {
     if is_out_of_files(e) {
         connections.shed();
     }
-    // Errors come by the thousand when they come: the connection stays in the queue and is tried again.
+    // Seldom: while no descriptor is free, the same connection fails again every 20 ms.
     if let Some(times) = ERRORS.now() {
         log::warn!("cannot accept a connection: {}{times}", cause_text(e));
     }

@@ -112,7 +112,7 @@ impl From<UnpackError> for ClientError {
 
 impl From<hyper::Error> for ClientError {
     fn from(e: hyper::Error) -> Self {
-        // First: hyper counts this one among the errors of parsing too.
+        // Checked first, as hyper counts this among the parse errors too.
         if e.is_parse_too_large() {
             return Self::LongHead;
         }
@@ -145,7 +145,7 @@ pub(crate) fn request(
     mut headers: HeaderMap,
 ) -> Result<BodilessRequest, ClientError> {
     let path: PathAndQuery = path.parse().map_err(|_| ClientError::Path)?;
-    // Last, so that no copied header says otherwise.
+    // Set last, so that it replaces a copied header.
     headers.insert(CONNECTION, HeaderValue::from_static("close"));
     let mut request = Request::new(Empty::new());
     *request.method_mut() = method;
@@ -193,7 +193,7 @@ fn builder() -> http1::Builder {
 /// Drives a connection until an exchange over it is done.
 pub(super) async fn drive<T>(connection: impl Future, exchange: impl Future<Output = T>) -> T {
     let mut exchange = pin!(exchange);
-    // In one task and without a spawn: where the caller is dropped at its deadline, so is the connection.
+    // Not spawned: when the caller is dropped at its deadline, the connection is dropped with it.
     {
         let connection = pin!(connection);
         tokio::select! {
@@ -212,7 +212,7 @@ async fn read(
     mut body: BodyBuffer,
 ) -> Result<UpstreamResponse, ClientError> {
     let (head, incoming) = response.into_parts();
-    // Nobody asked for another protocol, and what follows is no body.
+    // No upgrade was asked for, and what follows is not a body.
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(ClientError::Switched);
     }
@@ -226,12 +226,12 @@ async fn read(
 }
 
 async fn read_body(mut incoming: Incoming, body: &mut BodyBuffer) -> Result<(), ClientError> {
-    // At the limit reading ends, and the connection with it: an endless body costs no more than one of that length.
+    // Reading stops at the limit and the connection is closed, so an endless body is no worse than a long one.
     while !body.is_complete()
         && let Some(frame) = incoming.frame().await
     {
         let frame = frame.map_err(body_error)?;
-        // Trailers have nothing to say to a health check.
+        // Trailers do not matter to a health check.
         if let Ok(data) = frame.into_data() {
             body.push(&data)?;
         }

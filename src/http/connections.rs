@@ -121,7 +121,7 @@ impl Connections {
     /// Waits until all listeners have stopped and all connections are closed.
     pub(crate) async fn drained(&self) {
         loop {
-            // Before the look, so that what ends between the look and the wait is noticed.
+            // Created before the check, so that a connection that ends between check and wait is noticed.
             let changed = self.changed.notified();
             // In this order: a listener enters its last connection before it stops.
             if self.listeners.load(Ordering::Acquire) == 0 && self.count() == 0 {
@@ -159,7 +159,7 @@ impl Connections {
     fn make_room(&self) -> Room {
         let mut table = self.table();
         let staying = self.count().saturating_sub(table.leaving());
-        // Those that were evicted end at their next `.await`: another one more would be one too many.
+        // Evicted connections end at their next `.await`; until then they need not be replaced by further evictions.
         if staying < self.max || self.evict_idle(&mut table, None) {
             return Room::Soon;
         }
@@ -240,7 +240,7 @@ pub(super) struct Accepting(Arc<Connections>);
 
 impl Drop for Accepting {
     fn drop(&mut self) {
-        // Whoever sees this one gone sees the connections that it entered before.
+        // Pairs with the Acquire in `drained`: who sees this listener gone also sees its connections.
         self.0.listeners.fetch_sub(1, Ordering::Release);
         self.0.changed.notify_waiters();
     }

@@ -66,7 +66,7 @@ pub(crate) fn unframed<M: Message + Default>(frame: &[u8]) -> Option<M> {
     let (compressed, rest) = frame.split_first()?;
     let (length, message) = rest.split_first_chunk()?;
     let length = u32::from_be_bytes(*length);
-    // A frame that goes on, or another one behind it, is not what a unary call sends.
+    // A unary call sends one whole frame and nothing behind it.
     let is_whole = *compressed == 0 && usize::try_from(length) == Ok(message.len());
     match is_whole {
         true => M::decode(message).ok(),

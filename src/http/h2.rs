@@ -145,7 +145,7 @@ impl H2Connection {
 
 fn builder(tasks: Tasks) -> http2::Builder<Tasks> {
     let mut builder = http2::Builder::new(tasks);
-    // A server sends no more than it is asked to: small windows bound what an endless answer can hold.
+    // A server may send no more than the window allows, so a small one bounds the memory of an endless answer.
     builder
         .max_header_list_size(HEAD_MAX)
         .initial_stream_window_size(WINDOW)
@@ -166,7 +166,7 @@ pub(crate) async fn read(
     let mut trailers = HeaderMap::new();
     while let Some(frame) = incoming.frame().await {
         match frame?.into_data() {
-            // What is longer is no answer of gRPC's health service: the rest is not worth reading.
+            // No answer of gRPC's health service is that long, so the rest is not read.
             Ok(data) if body.len() + data.len() > max_body => break,
             Ok(data) => body.extend_from_slice(&data),
             Err(other) => trailers = other.into_trailers().unwrap_or_default(),

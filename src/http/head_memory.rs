@@ -48,7 +48,7 @@ impl<S> HeadMemory<S> {
             self.cover(bytes);
             return true;
         }
-        // A read of nothing is the end of the stream, not the beginning of a request.
+        // A read of 0 bytes is the end of the stream, not the beginning of a request.
         if bytes > 0 {
             self.open.begins_request();
         }
@@ -67,7 +67,7 @@ impl<S> HeadMemory<S> {
     }
 
     fn grow(&mut self) -> bool {
-        // Asked each time, as a request may have made its poller an established one since.
+        // Looked up each time: the poller may have become established since.
         self.permit.set_for_established(self.open.is_established());
         self.permit.grow_to(self.read).is_ok()
     }
@@ -87,7 +87,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for HeadMemory<S> {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         ready!(Pin::new(&mut self.stream).poll_read(cx, buf))?;
-        // After the read, as nobody knows before how much comes; hyper reads a bounded piece at a time.
+        // Counted after the read, as its size is not known before; hyper bounds each read.
         let bytes = buf.filled().len() - before;
         match self.count(bytes) {
             true => Poll::Ready(Ok(())),

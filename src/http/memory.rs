@@ -96,12 +96,12 @@ impl MemoryBudget {
     }
 
     fn try_take(&self, bytes: usize, most: usize) -> Result<(), MemoryFull> {
-        // Taken first and given back: two that look before they take could both get the last place.
+        // Taken first and given back if it does not fit: checking first would let two threads take the last place.
         let used = self.used.fetch_add(bytes, Ordering::Relaxed);
         if used.saturating_add(bytes) <= most {
             return Ok(());
         }
-        // For a moment others were refused that would have fitted; a poller that asks again gets its place.
+        // For a moment others may have been refused that would have fitted. They may ask again.
         self.used.fetch_sub(bytes, Ordering::Relaxed);
         Err(self.refuse())
     }
@@ -177,7 +177,7 @@ impl MemoryPermit {
 
     /// Bytes that keep the place for as long as anybody has them.
     pub(crate) fn hold(mut self, bytes: Vec<u8>) -> Bytes {
-        // Without an owner: nothing needs no place.
+        // An empty body needs no place.
         if bytes.is_empty() {
             return Bytes::new();
         }
@@ -251,7 +251,7 @@ impl BodyBuffer {
         if needed > self.bytes.capacity() {
             // Twice as much each time, so that bytes are not copied for every piece.
             let capacity = needed.max(2 * length).min(self.max);
-            // The place before the memory: where there is none, nothing was allocated.
+            // The place is taken before the memory is allocated.
             self.permit.grow_to(capacity)?;
             self.bytes.reserve_exact(capacity - length);
         }

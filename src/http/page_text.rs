@@ -27,7 +27,7 @@ impl PageText {
         value: &impl Serialize,
         memory: &Arc<MemoryBudget>,
     ) -> Result<Self, MemoryFull> {
-        // Straight into pieces: a copy in one piece would be memory that no budget knows.
+        // Written straight into pieces: a copy of the whole text would be memory outside the budget.
         let mut writer = PieceWriter::new(memory);
         // Texts and numbers always fit into JSON: what fails is the writer.
         serde_json::to_writer(&mut writer, value).map_err(|_| MemoryFull)?;
@@ -52,7 +52,7 @@ impl<'a> PieceWriter<'a> {
     }
 
     fn end_piece(&mut self) {
-        // Only the beginning of the first piece has its place in any case: small pages are there when memory is short.
+        // Only the beginning of the first piece always has a place, so that small pages work when memory is short.
         let next = BodyBuffer::new(self.memory.permit(0), PIECE);
         let piece = std::mem::replace(&mut self.piece, next).finish();
         self.text.pieces.push(piece);
@@ -64,7 +64,7 @@ impl Write for PieceWriter<'_> {
         if self.piece.is_complete() {
             self.end_piece();
         }
-        // `write_all` comes again with the rest.
+        // The caller uses `write_all`, which comes again with the rest.
         let taken = bytes.len().min(self.piece.room());
         match self.piece.push(&bytes[..taken]) {
             Ok(()) => Ok(taken),

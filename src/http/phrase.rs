@@ -7,7 +7,7 @@ const MAX: usize = 100;
 /// HAProxy shows it in its log and its statistics.
 #[must_use]
 pub(crate) fn reason_phrase(text: &str) -> Option<String> {
-    // Cut before anything else: it may be the reason of a downtime, with up to 256 KiB.
+    // Cut first: the text may be the reason of a downtime, which has up to 256 KiB.
     let text: String = text.trim().chars().take(MAX).map(printable).collect();
     match text.trim() {
         "" => None,
@@ -21,7 +21,7 @@ fn printable(c: char) -> char {
         // These end lines for some readers of the log.
         '\u{2028}' | '\u{2029}' => ' ',
         c if c.is_control() => ' ',
-        // RFC 9112 has bytes above 0x7f as "obs-text", of which nobody knows the encoding.
+        // RFC 9112 allows bytes above 0x7f ("obs-text") but does not define their encoding.
         _ => '?',
     }
 }

@@ -40,7 +40,7 @@ pub(crate) fn beginning(bytes: &[u8]) -> Beginning {
     if bytes.starts_with(V1) || bytes.starts_with(V2) {
         return header(bytes);
     }
-    // A few bytes may become a signature yet. No request begins with either of them.
+    // The first bytes may be the beginning of a signature. No HTTP request begins with one.
     match V1.starts_with(bytes) || V2.starts_with(bytes) {
         true => Beginning::Wanting,
         false => Beginning::NoHeader,
@@ -50,14 +50,14 @@ pub(crate) fn beginning(bytes: &[u8]) -> Beginning {
 /// Reads a header, whose signature is there.
 fn header(bytes: &[u8]) -> Beginning {
     let config = ParseConfig {
-        // What a balancer adds of TLS and the like is not used.
+        // Extensions, such as what TLS the client spoke, are not used.
         include_tlvs: false,
         allow_v1: true,
         allow_v2: true,
     };
     match ProxyHeader::parse(bytes, config) {
         Ok((header, length)) => {
-            // There is none with LOCAL and UNKNOWN: the balancer speaks for itself, as with its own checks.
+            // LOCAL and UNKNOWN carry none: the balancer connects for itself, as for its checks.
             let source = header.proxied_address().map(|address| address.source);
             Beginning::Header(source, length)
         }
@@ -83,13 +83,13 @@ where
     let mut read = BytesMut::new();
     let beginning = loop {
         let beginning = beginning(&read);
-        // It ends: with HEADER_MAX bytes a header that is not whole is a broken one.
+        // This ends: `beginning` calls a header broken that is not whole after HEADER_MAX bytes.
         let is_wanting = beginning == Beginning::Wanting;
         if !is_wanting || stream.read_buf(&mut read).await? == 0 {
             break beginning;
         }
     };
-    // Behind the header the request may have begun: that is left for who reads on.
+    // The request may have begun behind the header; that part stays in the buffer.
     if let Beginning::Header(_, length) = &beginning {
         read.advance(*length);
     }

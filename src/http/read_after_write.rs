@@ -41,7 +41,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ReadAfterWrite<S> {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // What comes meanwhile waits in the kernel's buffer; its reader is woken by the first write.
+        // What arrives meanwhile waits in the kernel's buffer. The first write wakes the reader.
         if !self.asked {
             self.reader = Some(cx.waker().clone());
             return Poll::Pending;
@@ -66,7 +66,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for ReadAfterWrite<S> {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = ready!(Pin::new(&mut self.stream).poll_write(cx, buf));
-        // After an error too, so that no reader waits for a write that will not come.
+        // Also after an error, so that the reader does not wait for ever.
         self.let_read();
         Poll::Ready(written)
     }

@@ -136,7 +136,7 @@ pub(crate) fn grpc(frame: Bytes) -> Reply {
 #[must_use]
 pub(crate) fn grpc_status(code: Code, text: &str) -> Reply {
     let mut reply = Response::new(ReplyBody::default());
-    // The HTTP status stays 200: it is that of the transport, and clients of gRPC look at this header.
+    // The HTTP status stays 200; gRPC clients look at this header.
     *reply.headers_mut() = status_of(code);
     reply.headers_mut().insert(CONTENT_TYPE, GRPC);
     let message = utf8_percent_encode(text, IN_GRPC_MESSAGE).to_string();
@@ -153,7 +153,7 @@ fn status_of(code: Code) -> HeaderMap {
 
 /// What is told of an answer to HEAD: all but the body.
 pub(super) fn without_body(mut reply: Reply) -> Reply {
-    // By hand, as hyper takes the length of the body that it gets, and that is empty.
+    // Set by hand: hyper would tell the length of the empty body that it gets.
     let length = reply.body().size_hint().lower();
     if length > 0 {
         reply.headers_mut().insert(CONTENT_LENGTH, length.into());
@@ -188,7 +188,7 @@ pub(crate) fn retry_soon(reply: Reply) -> Reply {
 /// Makes the reason phrase of the status line of a text. HAProxy shows it in its log and its statistics.
 #[must_use]
 pub(crate) fn phrased(mut reply: Reply, text: &str) -> Reply {
-    // Without one hyper writes the usual phrase of the status.
+    // Without it hyper writes the standard phrase of the status.
     if let Some(phrase) = reason_phrase(text)
         && let Ok(phrase) = ReasonPhrase::try_from(phrase)
     {
@@ -216,7 +216,7 @@ impl ReplyHeaders {
 }
 
 fn typed(status: StatusCode, body: ReplyBody, headers: &ReplyHeaders) -> Reply {
-    // A body that must not be is left out even where a check's upstream sent one with such a status.
+    // Such statuses must not have a body, even if an upstream sent one.
     let (body, headers) = match has_body(status) {
         false => (ReplyBody::default(), &headers.usual),
         true if body.is_end_stream() => (body, &headers.empty),

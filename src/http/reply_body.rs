@@ -149,7 +149,7 @@ impl ReplyBody {
         }
         let permit = self.permit(memory, size)?;
         Ok(Self {
-            // The place goes with the bytes: it is free when the poller has read them, or has hung up.
+            // The place is freed with the bytes: when the poller has read them or hung up.
             bytes: permit.hold(self.bytes.into()),
             place: BudgetPlace::Had,
             ..self
@@ -175,7 +175,7 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        // Never pending: all of it is in memory.
+        // Never pending, since all of it is in memory.
         let frame = match self.next_bytes() {
             Some(bytes) => Some(Frame::data(bytes)),
             None => self.trailers.take().map(|t| Frame::trailers(*t)),

@@ -93,7 +93,7 @@ impl<H: Handler> Requests<H> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        // There is none where SIGHUP took the certificate out; the listener itself stays until a restart.
+        // A reload may have removed the certificate; the listener stays until a restart.
         let Some(server) = self.handler.tls() else {
             return;
         };
@@ -120,7 +120,7 @@ impl<H: Handler> Requests<H> {
         let builder = builder(self.open.settings(), self.tasks.clone());
         let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), answer));
         let ended = tokio::select! {
-            // The connection first: a request that has arrived is answered, although the stop came meanwhile.
+            // The connection is polled first: a request that has arrived is answered even if the stop came meanwhile.
             biased;
             ended = serving.as_mut() => ended,
             () = stopped_between(stop, &self.begun, &self.open) => {
@@ -208,14 +208,14 @@ impl<H: Handler> Exchange<H> {
         let reply = self.reply(request).await;
         let is_established = reply.body().is_for_established();
         self.open.note_established(is_established);
-        // Answered, though not yet sent: one that is slow to read must not count as one that waits for us.
+        // The answer is ready, so this no longer waits for hacheck. Slow reading is tracked elsewhere.
         drop(in_flight);
         Ok(self.finished(reply))
     }
 
     async fn reply(&self, request: Request<Incoming>) -> Reply {
         let headers = request.headers().len();
-        // Over HTTP/1 hyper has refused it; over HTTP/2 nobody else counts them.
+        // Over HTTP/1 hyper refuses such a request itself; over HTTP/2 nobody else counts headers.
         if headers > self.open.settings().max_headers {
             return reply::text(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "");
         }
@@ -231,7 +231,7 @@ impl<H: Handler> Exchange<H> {
             // hyper leaves out the body over HTTP/1 only.
             Some(_) if self.is_head => reply::without_body(reply),
             Some(unread) => unread.watch(reply::placed(reply, memory)),
-            // Over HTTP/2 the end is told by GOAWAY, and there is no such header (RFC 9113 section 8.2.2).
+            // HTTP/2 announces the end by GOAWAY and forbids this header (RFC 9113 section 8.2.2).
             None if self.is_last => reply::last(reply::placed(reply, memory)),
             None => reply::placed(reply, memory),
         }
@@ -240,11 +240,11 @@ impl<H: Handler> Exchange<H> {
 
 /// Counts a connection that ended because hyper could not read what came. No handler has seen that.
 fn note_foreign(open: &OpenConnection, is_encrypted: bool, e: &(dyn Error + 'static)) {
-    // Others are of the transport: a poller that hung up speaks what the port does.
+    // Other errors are of the transport, such as a poller that hung up.
     let Some(e) = e.downcast_ref::<hyper::Error>() else {
         return;
     };
-    // Whoever asks for too much is told so, by 414 or 431.
+    // A request that is too large is answered by 414 or 431.
     if e.is_parse()
         && !e.is_parse_too_large()
         && let Some(spoken) = open.spoke()

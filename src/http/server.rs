@@ -89,7 +89,7 @@ where
             }
         };
         tokio::select! {
-            // In this order, as `overdue` demands: a request that has come is seen before its time is over.
+            // In this order, as `overdue` requires: a request that has arrived is noticed before the timeout.
             biased;
             () = serving => {}
             () = open.overdue() => {}
@@ -115,7 +115,7 @@ impl<H: Handler> Http<H> {
         };
         let Begun { beginning, stream } = begun;
         let source = match beginning {
-            // What follows a broken header cannot be told from it, so nothing of it is taken for a request.
+            // Where a broken header ends is unknown, so nothing behind it is taken for a request.
             Beginning::Broken => return accepted.open.is_foreign(Foreign::Proxy),
             Beginning::Wanting | Beginning::NoHeader | Beginning::Header(None, _) => None,
             Beginning::Header(source, _) => source,
@@ -137,7 +137,7 @@ impl<H: Handler> Http<H> {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        // The proxy's own address was asked when the connection was accepted; now it is that of its client.
+        // The proxy's own address was admitted at accept; its client must be admitted too.
         if !self.handler.admits(source.ip().to_canonical()) {
             return accepted.open.turn_away();
         }
@@ -159,7 +159,7 @@ impl<H: Handler> Http<H> {
             open,
             stop,
         } = accepted;
-        // Below TLS: only there a write that waits says that the peer does not read.
+        // Below TLS, where a write that waits means that the peer does not read.
         let limit = open.settings().write_timeout;
         let stream = WriteTimeout::new(stream, limit, Arc::clone(&open));
         let requests = new(self.handler, peer, &open);

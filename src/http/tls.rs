@@ -92,7 +92,7 @@ fn protocols(http2: bool) -> Vec<Vec<u8>> {
 
 /// A configuration of rustls that waits for certificate and key.
 fn builder(files: &TlsFiles<'_>) -> Result<ConfigBuilder, TlsServerError> {
-    // Named, as rustls' own choice panics where it cannot tell which one is meant.
+    // Explicit, because rustls panics if it has to choose a provider and cannot.
     let provider = Arc::new(ring::default_provider());
     let versions = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
@@ -128,7 +128,7 @@ where
 
 fn client_certificate<S>(stream: &TlsStream<S>) -> Option<ClientCertificate> {
     let (_, session) = stream.get_ref();
-    // The first one is the client's own; those behind it are of its authorities.
+    // The first certificate is the client's own, the others are of its authorities.
     let certificate = session.peer_certificates()?.first()?;
     let certificate = EndEntityCert::try_from(certificate).ok()?;
     let names = certificate.valid_dns_names();
@@ -168,10 +168,10 @@ fn verifier(
         roots.add(certificate).map_err(TlsFault::Library)?;
     }
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-        // Balancers that have no certificate go on checking; only changes of the spool ask for one.
+        // Balancers without a certificate may still check; only changes of the spool require one.
         .allow_unauthenticated()
         .build();
-    // It fails without an authority, of which there is one at least by now, and for lists of revoked ones, which are not used.
+    // The only errors are an empty list, refused above, and bad revocation lists, which are not used.
     verifier.map_err(|_| TlsFault::Pem(pem::Error::NoItemsFound))
 }
 

@@ -45,7 +45,7 @@ pub(crate) fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Name)> {
 }
 
 fn expect_socket_or_nothing(path: &Path) -> io::Result<()> {
-    // A link is something else too: to replace it would change what an operator has set up.
+    // A link is refused too: replacing it would change what an operator has set up.
     match fs::symlink_metadata(path) {
         Ok(found) if !found.file_type().is_socket() => Err(io::Error::new(
             io::ErrorKind::AlreadyExists,
@@ -59,7 +59,7 @@ fn expect_socket_or_nothing(path: &Path) -> io::Result<()> {
 /// Gives our socket its permissions, and then the name: nobody can connect before they are set.
 fn named(own: &Path, path: &Path, mode: u32) -> io::Result<Name> {
     let identity = set_mode(own, mode)?;
-    // In one step: a balancer finds either the old socket or the new one, and never none.
+    // Atomic: a client finds either the old socket or the new one, never none.
     fs::rename(own, path)?;
     Ok(Name {
         path: path.to_owned(),

@@ -35,7 +35,7 @@ impl From<MemoryFull> for UnpackError {
 /// # Errors
 /// When it is not gzip, or there is no memory for it.
 pub(super) async fn gzip(packed: BodyBuffer) -> Result<BodyBuffer, UnpackError> {
-    // Most bodies of health checks are short: for them a thread would cost more than the unpacking.
+    // Most bodies are short, and a thread would cost more than unpacking them.
     let beginning = unpack(packed.bytes(), packed.another(), &is_long)?;
     if !is_long(&beginning) {
         return Ok(beginning);
@@ -51,11 +51,11 @@ fn is_long(body: &BodyBuffer) -> bool {
 
 /// Unpacks on a thread that serves nobody, for as long as somebody waits for it.
 async fn unpack_elsewhere(packed: BodyBuffer) -> Result<BodyBuffer, UnpackError> {
-    // A few KiB can unpack to gigabytes: two at a time leave the other threads to look-ups and files.
+    // A few KiB can unpack to gigabytes. Two at a time leave the other blocking threads to look-ups and files.
     let turn = UNPACKERS.acquire().await;
     let (sender, receiver) = oneshot::channel();
     tokio::task::spawn_blocking(move || {
-        // Moved here, as the thread goes on for a step when its probe is over.
+        // Held by the thread, which goes on for one more step after its probe is over.
         let _turn = turn;
         unpack_for(sender, &packed);
     });
@@ -85,7 +85,7 @@ fn unpack(
     let mut step = [0; STEP];
     while !body.is_complete() && !is_enough(&body) {
         match decoder.read(&mut step).map_err(UnpackError::Gzip)? {
-            // Of several members in a row (RFC 1952 section 2.2) this is the end of the first.
+            // The end of the first member; further ones (RFC 1952 section 2.2) are not read.
             0 => break,
             n => body.push(&step[..n])?,
         }

@@ -41,7 +41,7 @@ impl<S> WriteTimeout<S> {
         cx: &mut Context<'_>,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        // Any byte that is taken begins the limit anew: it is for peers that read nothing, not for slow ones.
+        // Progress resets the timer: the limit is for peers that read nothing, not for slow ones.
         if written.is_ready() {
             self.timer = None;
             return written;
@@ -59,7 +59,7 @@ impl<S> WriteTimeout<S> {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        // Made only when a write waits, which answers as short as ours nearly never do.
+        // Created only when a write waits, which short answers hardly ever do.
         let limit = self.limit;
         let timer = &mut self.timer;
         let timer = timer.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));

@@ -42,7 +42,7 @@ impl fmt::Display for NameError {
                 f,
                 "the name has {n} bytes; at most {NAME_MAX} fit into a spool file name"
             ),
-            // Escaped, as it may be one that steers a terminal.
+            // Escaped by `{:?}`, since it may be a control character.
             Self::Character(c) => write!(
                 f,
                 "a service name cannot hold {c:?}; use letters, digits, '.', '_' and '-'"
@@ -171,7 +171,7 @@ impl Key {
             service,
             instance: Some(instance),
         };
-        // Each part fits; all of them with their colons may not.
+        // Each part fits, but the whole name may not.
         match key.file_name().len() {
             n if n > NAME_MAX => Err(NameError::TooLong(n)),
             _ => Ok(key),
@@ -251,7 +251,7 @@ fn instance_host(host: Option<&str>) -> Result<Option<Box<str>>, NameError> {
 
 /// Names and addresses, IPv6 ones with a zone too (`fe80::1%eth0`).
 fn is_host(text: &str) -> bool {
-    // Not checked any further: a file that a replaced tool wrote keeps its name, address or not.
+    // Not checked any further, so that every file of the replaced tools keeps its name.
     let fits = |b: u8| is_name_byte(b) || matches!(b, b':' | b'%');
     !text.is_empty() && text.bytes().all(fits)
 }

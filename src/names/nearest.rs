@@ -17,7 +17,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             continue;
         }
         let distance = osa_distance(&word, &folded(candidate));
-        // Of two that are equally near the first one wins: the caller's order decides.
+        // Of equally near words the first one wins, in the caller's order.
         if distance < least {
             (best, least) = (Some(candidate), distance);
         }

@@ -28,7 +28,7 @@ pub fn first_line(text: &str, most: usize) -> String {
 /// and ends of lines stay.
 #[must_use]
 pub fn for_terminal(text: &str) -> Cow<'_, str> {
-    // Nearly every text can be shown as it is: no copy is made of it.
+    // Most texts can be shown as they are, without a copy.
     if !text.chars().any(steers) {
         return Cow::Borrowed(text);
     }
@@ -64,7 +64,7 @@ pub fn without_userinfo(text: &str) -> String {
     let Some((before, host)) = text.rsplit_once('@') else {
         return text.to_owned();
     };
-    // Without a colon it is no URL with a password, but somebody's address.
+    // Without a colon it holds no password: it may be an e-mail address.
     let Some((scheme, hidden)) = before.split_once(':') else {
         return text.to_owned();
     };
@@ -79,7 +79,7 @@ pub fn shown(text: &str, most: usize) -> String {
     let mut chars = text.chars().filter(|c| !turns_direction(*c)).map(visible);
     let mut line: String = chars.by_ref().take(most).collect();
     let is_cut = chars.next().is_some();
-    // The dots need a place themselves.
+    // Makes room for the ellipsis.
     if is_cut {
         line.pop();
     }

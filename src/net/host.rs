@@ -28,7 +28,7 @@ impl Host {
     /// # Errors
     /// [`HostError`] for anything else, also for an empty text.
     pub fn parse(text: &str) -> Result<Self, HostError> {
-        // Addresses first: every IPv4 address has the letters of a name too.
+        // Addresses first, because an IPv4 address would also pass as a name.
         match address(text) {
             Some(address) => Ok(Self::at(address)),
             None if is_name(text) => Ok(Self::Name(text.to_ascii_lowercase().into())),
@@ -68,7 +68,7 @@ fn address(text: &str) -> Option<IpAddr> {
 /// The forms of an IPv4 address that resolvers take besides the usual one (inet_aton(3)): one to four numbers, also in
 /// octal or hexadecimal, of which the last one fills all bytes that are left.
 fn short_ipv4(text: &str) -> Option<Ipv4Addr> {
-    // Five at most: a text of others may have dots by the thousand.
+    // Five parts at most: the text may be a stranger's, with thousands of dots.
     let parts: Vec<&str> = text.splitn(5, '.').collect();
     let (last, firsts) = parts.split_last()?;
     if firsts.len() > 3 {
@@ -76,7 +76,7 @@ fn short_ipv4(text: &str) -> Option<Ipv4Addr> {
     }
     let last = number(last)?;
     let firsts_bits = leading_bytes(firsts)?;
-    // `127.1` is 127.0.0.1: the last number has the bits that the others leave.
+    // The last number fills the bits that the others leave: `127.1` is 127.0.0.1.
     let fits = last <= u32::MAX >> (8 * firsts.len());
     fits.then(|| Ipv4Addr::from_bits(firsts_bits | last))
 }
@@ -114,7 +114,7 @@ fn is_name(text: &str) -> bool {
 }
 
 fn is_name_byte(byte: u8) -> bool {
-    // The underscore is in no host name by RFC 952, and in many names of containers.
+    // RFC 952 has no underscore, but many containers have one in their names.
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
 }
 

@@ -18,7 +18,7 @@ pub struct OwnListeners {
 impl OwnListeners {
     /// Replaces the addresses. Gives whether they are others than before.
     pub fn set(&self, mut addresses: Vec<SocketAddr>) -> bool {
-        // So that another order of the same addresses is no change.
+        // Sorted, so that another order of the same addresses is no change.
         addresses.sort_unstable();
         let known = self.addresses.write();
         let mut known = known.unwrap_or_else(PoisonError::into_inner);
@@ -38,7 +38,7 @@ impl OwnListeners {
     /// Whether a path, or what it links to, is the unix socket.
     #[must_use]
     pub fn is_unix(&self, path: &Path) -> bool {
-        // By device and inode: a check may name it by a link, or by another way through the folders.
+        // Compared by device and inode: a check may reach it through a link or another path.
         match self.unix.get() {
             Some(own) => file_id(path).as_ref() == Some(own),
             None => false,

@@ -36,7 +36,7 @@ impl LocalAddresses {
     pub(crate) fn known(interfaces: &[IpAddr], by_name: Option<IpAddr>) -> Self {
         let known = KnownInterfaces {
             addresses: interfaces.iter().copied().collect(),
-            // In the future, so that they never are too old.
+            // In the future, so that the list never becomes too old.
             at: Instant::now() + Duration::from_secs(86_400),
         };
         Self {
@@ -66,7 +66,7 @@ impl LocalAddresses {
         let interfaces = self.interfaces.read();
         let interfaces = interfaces.unwrap_or_else(PoisonError::into_inner);
         let known = interfaces.as_ref()?;
-        // Addresses come and go with containers and failover, and nobody tells us.
+        // Addresses come and go with containers and failover, without a notice to this process.
         let is_young = known.at.elapsed() < REFRESH;
         is_young.then(|| known.addresses.contains(&address))
     }
@@ -79,7 +79,7 @@ impl LocalAddresses {
 
     /// Resolves this host's own name, first to IPv4 as the originals did. Blocks for as long as the resolver does.
     pub fn look_up_own_name(&self) {
-        // Before the lock is taken: those who ask meanwhile get what was found before.
+        // Resolved before the lock is taken: meanwhile the address found before counts.
         let found = resolve_own_name();
         *self.by_name.write().unwrap_or_else(PoisonError::into_inner) = found;
     }

@@ -31,7 +31,7 @@ impl LoginTo {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        // Without a port first: an IPv6 network is full of colons itself.
+        // First as a network without a port, because IPv6 networks contain colons.
         if let Some(hosts) = parse_hosts(text) {
             return Some(Self { hosts, port: None });
         }
@@ -53,7 +53,7 @@ impl LoginTo {
         match self.hosts {
             // Any local user may listen on another port, and would be sent the password.
             Hosts::Own => is_own && is_port(self.port.or(usual), address),
-            // The operator named these hosts, so all of their ports are meant unless one is named.
+            // The operator listed these hosts, so any port of theirs will do unless one is named.
             Hosts::Network(network) => {
                 network.contains(address.ip()) && is_port(self.port, address)
             }
@@ -100,7 +100,7 @@ impl fmt::Display for LoginTo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.port {
             None => self.hosts.fmt(f),
-            // So that it is read back as the same: without brackets the port would be a part of the address.
+            // In brackets, or the port would be read back as a part of the address.
             Some(port) if self.hosts.is_ipv6() => write!(f, "[{}]:{port}", self.hosts),
             Some(port) => write!(f, "{}:{port}", self.hosts),
         }

@@ -17,7 +17,7 @@ pub fn unreadable(file: &Path) -> Option<String> {
 /// Why a file cannot be written, or made where there is none, if so.
 #[must_use]
 pub fn unwritable(file: &Path) -> Option<String> {
-    // By access(2), and not by opening: that would make the file, or wait at a FIFO.
+    // By access(2): opening it for writing could create it, or block at a FIFO.
     match may(file, AccessFlags::W_OK) {
         Ok(()) => None,
         Err(e) if e.kind() == ErrorKind::NotFound => no_place(file),

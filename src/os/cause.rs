@@ -22,7 +22,7 @@ fn in_sentence(text: &str) -> String {
 }
 
 fn is_abbreviation(text: &str) -> bool {
-    // A word that only begins a sentence has a capital at its front alone.
+    // An ordinary word at the beginning of a sentence has one capital only.
     let second = text.chars().nth(1);
     second.is_some_and(|c| c.is_uppercase() || c == '/')
 }

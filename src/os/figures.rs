@@ -28,7 +28,7 @@ pub struct ProcessFigures {
 /// Reads the figures; what cannot be read is 0.
 #[must_use]
 pub fn process_figures() -> ProcessFigures {
-    // One file for nearly all of it: metrics are asked for every few seconds, and each file is three system calls.
+    // One file has most of the figures: scrapes come every few seconds, and each file costs three system calls.
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let stat = Stat::of(&text);
     let page = kernel_value(SysconfVar::PAGE_SIZE, 4096);

@@ -31,7 +31,7 @@ impl FileLimit {
 pub fn set_file_limit(limit: FileLimit) -> Result<(), FileLimitError> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(FileLimitError::Unknown)?;
     let soft = limit.number(hard);
-    // Not tried even as root: a hard limit that was set is the operator's word, and to be changed where it was set.
+    // Not raised even as root: a hard limit is the operator's decision, to be changed where it was made.
     if soft > hard {
         return Err(FileLimitError::AboveHard { wanted: soft, hard });
     }
@@ -85,7 +85,7 @@ const FILE_RESERVE: u64 = 64;
 #[must_use]
 pub fn half_of_files() -> usize {
     let files = soft_limit();
-    // With a tiny limit the reserve would be all of it.
+    // With a tiny limit the reserve must not take everything.
     let reserve = FILE_RESERVE.min(files / 2);
     let half = usize::try_from((files - reserve) / 2);
     half.unwrap_or(usize::MAX).max(4)

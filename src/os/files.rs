@@ -159,7 +159,7 @@ struct WantedFile<'a> {
 impl WantedFile<'_> {
     fn open(&self) -> Result<OwnFile, OwnFileError> {
         loop {
-            // First as a new one: by O_EXCL the kernel says whether nobody has put anything there.
+            // First as a new file: with O_EXCL the kernel guarantees that nobody has put anything there.
             if let Some(new) = self.create()? {
                 return Ok(OwnFile::new(new));
             }
@@ -190,7 +190,7 @@ impl WantedFile<'_> {
             Err(Errno::ENXIO) => return Err(OwnFileError::NotRegular),
             Err(e) => return Err(e.into()),
         };
-        // Of the open file: what has the name now may be another one.
+        // Asked of the open file, because the name may belong to another file by now.
         self.expect_own(&file.metadata()?)?;
         Ok(OwnFile::old(file))
     }
@@ -204,7 +204,7 @@ impl WantedFile<'_> {
         if !found.is_file() {
             return Err(OwnFileError::NotRegular);
         }
-        // It has none where whoever had it before has just removed it.
+        // There is no name left if its last user has just removed it.
         if found.nlink() > 1 {
             return Err(OwnFileError::SecondName);
         }
@@ -213,7 +213,7 @@ impl WantedFile<'_> {
 
     fn expect_known_owner(&self, owner: u32) -> Result<(), OwnFileError> {
         let folder = metadata(&self.folder)?;
-        // Elsewhere only the folder's owner and group can put files, whom whoever set it up trusts.
+        // In other folders only their owner and group can create files, and these are trusted.
         let is_open = folder.mode() & EVERYBODY_WRITES != 0;
         let known = [0, folder.uid(), self.user.unwrap_or(0)];
         match is_open && !known.contains(&owner) {
@@ -270,7 +270,7 @@ impl Way {
         self.passed.push(step);
         match openat(&self.folder, step, FOLDER, Mode::empty()) {
             Ok(next) => self.folder = next,
-            // It may be a link, of which the kernel says either with these flags.
+            // It may be a link: with these flags the kernel reports one of the two.
             Err(Errno::ENOTDIR | Errno::ELOOP) if self.links < LINKS_MAX => self.follow(step)?,
             Err(e) => return Err(e.into()),
         }
@@ -283,7 +283,7 @@ impl Way {
         if target.is_absolute() {
             self.folder = start_of(&target)?;
         }
-        // What the link names comes before what was left of the way.
+        // The target of the link comes before the rest of the way.
         let mut further = steps(&target);
         further.append(&mut self.rest);
         self.rest = further;
@@ -297,7 +297,7 @@ fn start_of(path: &Path) -> Result<OwnedFd, OwnFileError> {
 }
 
 fn steps(path: &Path) -> VecDeque<OsString> {
-    // `..` stays a step: opened in a folder it is that folder's parent, wherever a link has led.
+    // `..` stays a step: it is opened in the folder that the way has led to, link or not.
     let parts = path.iter().filter(|part| *part != "/");
     parts.map(OsStr::to_owned).collect()
 }
@@ -310,13 +310,13 @@ fn target_of(folder: &OwnedFd, name: &OsStr, passed: &Path) -> Result<PathBuf, O
         return Err(Errno::ENOTDIR.into());
     }
     match found.uid() {
-        // Of the link that was looked at: its name may be that of another one by now.
+        // Read from the link that was examined, because the name may belong to another one by now.
         0 => Ok(readlinkat(&link, "")?.into()),
         other => Err(OwnFileError::LinkOf(passed.to_owned(), user_name(other))),
     }
 }
 
 fn metadata(opened: &OwnedFd) -> io::Result<Metadata> {
-    // A copy of the descriptor, as the `File` closes its own.
+    // A copy of the descriptor, because `File` closes its own.
     File::from(opened.try_clone()?).metadata()
 }

@@ -17,7 +17,7 @@ impl HostNames {
     /// Reads them, from this host alone: no name server is asked.
     #[must_use]
     pub fn read() -> Self {
-        // What cannot be read adds no name; this host then answers to fewer of them.
+        // A file that cannot be read adds no names.
         let name = gethostname().unwrap_or_default();
         let read = |path| fs::read_to_string(path).unwrap_or_default();
         Self::of(
@@ -41,7 +41,7 @@ impl HostNames {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         let is = |known: &String| known.eq_ignore_ascii_case(name);
-        // A host without a name would else be meant by a request without one.
+        // An empty name must not match a host that has none.
         !name.is_empty() && (is(&self.short) || self.full.iter().any(is))
     }
 }

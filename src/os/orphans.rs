@@ -34,7 +34,7 @@ pub async fn reap() {
 
 /// Whether any child is dead: one system call, so that the process table is read only when there is something in it.
 fn any_dead() -> bool {
-    // WNOWAIT leaves it as it is: it may be a child of ours, whose starter is about to wait for it.
+    // WNOWAIT does not reap it: it may be a child of ours that is about to be waited for.
     let peek = WaitPidFlag::WEXITED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
     matches!(waitid(Id::All, peek), Ok(status) if status != WaitStatus::StillAlive)
 }
@@ -81,7 +81,7 @@ fn dead(pid: i32, parent: u32, stat: &str) -> Option<Dead> {
     // The name stands in brackets and may hold anything.
     let (_, fields) = stat.rsplit_once(") ")?;
     let mut fields = fields.split(' ');
-    // Z is a zombie: ended, and waited for by nobody yet.
+    // Z is a zombie: it has ended and was not waited for.
     let is_dead = fields.next()? == "Z";
     let is_ours = fields.next()?.parse() == Ok(parent);
     // Field 22 of proc(5), which counts that of the state as the third.

@@ -14,7 +14,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 /// # Errors
 /// When the variables name descriptors that are not open, or contradict each other.
 pub fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
-    // The numbers alone say nothing: after the first call they may be those of other files.
+    // After the first call the same numbers may belong to other files.
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::Relaxed) {
         return Ok(Vec::new());
@@ -92,7 +92,7 @@ fn reset_signals() -> io::Result<()> {
 /// Makes the allocator give memory back: one arena for all threads, and what is large in mappings of its own, which go
 /// back at once. To be called while there is one thread.
 pub fn set_up_allocator() {
-    // By default glibc has an arena for each thread, raises the threshold for mappings with each one that is freed, and so
+    // By default glibc has an arena for each thread and raises the mmap threshold as large blocks are freed, and so
     // keeps what a burst of large bodies took. Other libraries have no such options.
     #[cfg(target_env = "gnu")]
     for (option, value) in [

@@ -75,7 +75,7 @@ pub fn passed_sockets() -> Result<Vec<PassedSocket>, PassedSocketError> {
 }
 
 fn socket(name: String, fd: OwnedFd) -> Result<PassedSocket, PassedSocketError> {
-    // For messages, as the descriptor itself is given away below.
+    // For messages: the descriptor itself is moved below.
     let number = fd.as_raw_fd();
     if !is_tcp(number) || !is_listening(&fd) {
         return Err(PassedSocketError::NotListening(number, name));
@@ -136,12 +136,12 @@ pub fn alive() {
 /// How long [`alive`] may be missing before the service manager ends this process; `None` when it does not watch.
 #[must_use]
 pub fn watchdog() -> Option<Duration> {
-    // A period of 0 would have it told without a pause.
+    // A period of 0 would mean notifications without a pause.
     sd_notify::watchdog_enabled().filter(|period| !period.is_zero())
 }
 
 fn tell(message: &[NotifyState<'_>]) {
-    // Without NOTIFY_SOCKET nothing is sent, and that is no error.
+    // Without NOTIFY_SOCKET this sends nothing and succeeds.
     if let Err(e) = sd_notify::notify(message) {
         let cause = cause_text(e);
         log::warn!("cannot tell the service manager (NOTIFY_SOCKET): {cause}");
@@ -170,7 +170,7 @@ fn journal_stream() -> Option<FileId> {
 }
 
 fn file_id(file: BorrowedFd<'_>) -> Option<FileId> {
-    // A copy of the descriptor, as the `File` closes its own.
+    // A copy of the descriptor, because `File` closes its own.
     let file = File::from(file.try_clone_to_owned().ok()?);
     let metadata = file.metadata().ok()?;
     Some((metadata.dev(), metadata.ino()))

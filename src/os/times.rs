@@ -47,7 +47,7 @@ pub(crate) fn clock(unix: f64) -> String {
 fn local(unix: f64) -> Option<Zoned> {
     let since_1970 = SignedDuration::try_from_secs_f64(unix).ok()?;
     let timestamp = Timestamp::from_duration(since_1970).ok()?;
-    // Shown in UTC rather than not at all: who sets a time by the clock is told of an unknown zone before.
+    // Shown in UTC if the zone is unknown. Commands that take a local time refuse such a zone.
     let zone = time_zone().unwrap_or(TimeZone::UTC);
     Some(timestamp.to_zoned(zone))
 }
@@ -57,7 +57,7 @@ fn local(unix: f64) -> Option<Zoned> {
 /// # Errors
 /// Where one is set that is unknown: a downtime would end hours off.
 pub(crate) fn time_zone() -> Result<TimeZone, jiff::Error> {
-    // TZ='' is UTC by tzset(3), and not a mistake.
+    // An empty TZ is UTC by tzset(3), not a mistake.
     let is_set = std::env::var_os("TZ").is_some_and(|zone| !zone.is_empty());
     match TimeZone::try_system() {
         Err(unknown) if is_set => Err(unknown),

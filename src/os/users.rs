@@ -19,7 +19,7 @@ pub fn effective_user() -> String {
 /// The name of the user who owns a file.
 #[must_use]
 pub fn owner(file: &Path) -> Option<String> {
-    // Of a link itself: who made it is the question.
+    // The owner of a link itself, not of its target.
     let attributes = std::fs::symlink_metadata(file).ok()?;
     Some(user_name(attributes.uid()))
 }
@@ -70,7 +70,7 @@ impl Identity {
             (None, Some(user)) => user.gid,
             (None, None) => return Ok(None),
         };
-        // By name too: initgroups(3) looks further groups up by it.
+        // The name is needed for initgroups(3).
         let user = user.map(name_and_number).transpose()?;
         Ok(Some(Self { user, gid }))
     }
@@ -101,7 +101,7 @@ impl Identity {
         let (uid, gid) = (Uid::from_raw(self.uid()), self.gid);
         // In this order: without root's rights the groups can no longer be changed.
         self.take_groups()?;
-        // All three numbers: by a saved one the old rights could be had again.
+        // All three ids: the old rights could be regained through a saved one.
         setresgid(gid, gid, gid).map_err(refused("change the group"))?;
         setresuid(uid, uid, uid).map_err(refused("change the user"))?;
         expect_for_good(uid)
@@ -119,7 +119,7 @@ impl Identity {
             Some((name, _)) => {
                 initgroups(name, self.gid).map_err(refused("take the user's groups"))
             }
-            // Else root's groups, such as disk or adm, would stay.
+            // Otherwise root's groups, such as disk or adm, would stay.
             None => setgroups(&[self.gid]).map_err(refused("give up other groups")),
         }
     }

@@ -14,7 +14,7 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Problem> {
         let text = "the file is larger than 1 MiB; is it a configuration?";
         return Err(Problem::of_file(text));
     }
-    // Said by its name, as the byte that is not UTF-8 would tell nobody what to do.
+    // A message of its own: "byte 0xff is not UTF-8" would not tell what to do.
     if is_utf16(bytes) {
         return Err(Problem::of_file("the file is UTF-16; save it as UTF-8"));
     }
@@ -80,7 +80,7 @@ fn not_allowed(c: char) -> String {
 
 /// The characters of YAML 1.1 §4.1.1.
 fn allowed(c: char) -> bool {
-    // A byte order mark is one at the very beginning only, where it was taken away; elsewhere nobody can see it.
+    // A byte order mark at the beginning was removed; elsewhere it is an invisible character.
     matches!(c, '\t' | '\n' | '\r' | ' '..='~' | '\u{85}' | '\u{a0}'..='\u{fffd}' | '\u{10000}'..)
         && c != '\u{feff}'
 }
@@ -88,7 +88,7 @@ fn allowed(c: char) -> bool {
 /// The parser's complaint as a sentence with a remedy.
 pub(super) fn syntax(text: &str, error: &serde_yaml::Error) -> Problem {
     let said = error.to_string();
-    // The library has no kinds of errors, only words for them.
+    // The library's errors have no kinds, only texts.
     if said.contains("more than one document") {
         return Problem::of_file(
             "the file holds several YAML documents; keep one, and remove the '---' between them",

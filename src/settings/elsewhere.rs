@@ -31,7 +31,7 @@ pub fn read_setting(
         return read_secret(name, fields, take);
     }
     match fields.get(name) {
-        // Where the password comes from the environment, the name often does too.
+        // If the password comes from the environment, the user name often does too.
         Some(own) if name.ends_with("username") => expand(own, take),
         Some(own) => take(own),
         None => {}
@@ -79,7 +79,7 @@ fn take_text(reader: &Reader<'_>, text: String, take: impl FnOnce(&Reader<'_>)) 
         value: Value::Scalar(text),
         mark: reader.mark(),
     };
-    // Secret even for a user name: nobody wrote it into the file to be shown.
+    // Treated as secret even for a user name: it was not written into the file.
     take(&reader.standing_for(&node).secret());
 }
 
@@ -93,7 +93,7 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
         out.push_str(before);
         rest = match reference(reader, before, found) {
             Found::Literal => {
-                // `$${`: the first of the two dollars has done its work.
+                // `$${`: the first dollar is the escape.
                 if before.ends_with('$') {
                     out.pop();
                 }
@@ -147,7 +147,7 @@ fn warn_of_literal(reader: &Reader<'_>) {
 /// The value of an environment variable; `None` when a fault was noted.
 fn variable(reader: &Reader<'_>, name: &str) -> Option<String> {
     let value = std::env::var(name).ok();
-    // A fault and not an empty text: a daemon that logs in without a password fails at each check, and says so nowhere.
+    // A fault, not an empty text: an empty password would only show in failing checks.
     if value.is_none() {
         let what = format!("names the environment variable {name}, which is not set");
         let remedy = "set it where hacheck is started, as text in UTF-8, or write $${ for the characters themselves";
@@ -163,7 +163,7 @@ fn is_name(text: &str) -> bool {
 /// The content of a secret's file without its final line break; `None` when a fault was noted.
 fn content(reader: &Reader<'_>, path: &Path) -> Option<String> {
     let path = noted(reader, located(path), LOCATED)?;
-    // The path stands beside the cause: what was written may be the name of a credential.
+    // With the path, since the file may only say the name of a credential.
     let read = read_file(&path).map_err(|what| format!("{what} ({})", path.display()));
     noted(reader, read, READABLE)
 }
@@ -182,7 +182,7 @@ fn located(path: &Path) -> Result<PathBuf, &'static str> {
     if path.components().count() > 1 || path.is_absolute() {
         return Ok(path.to_owned());
     }
-    // A bare name would else be looked for wherever hacheck happens to be started.
+    // A bare name as a path would depend on where hacheck is started.
     match std::env::var_os("CREDENTIALS_DIRECTORY") {
         Some(folder) => Ok(Path::new(&folder).join(path)),
         None => Err("is a name without a folder, and $CREDENTIALS_DIRECTORY is not set"),
@@ -195,7 +195,7 @@ fn read_file(path: &Path) -> Result<String, String> {
     // Editors and `echo` end a file with a line break, which is no part of the secret.
     let line = text.strip_suffix("\r\n").or(text.strip_suffix('\n'));
     let secret = line.unwrap_or(&text);
-    // An empty file is a deployment that went wrong, not a password that is empty.
+    // An empty file is more likely a failed deployment than an empty password.
     if secret.is_empty() {
         return Err("is empty".to_owned());
     }

@@ -32,7 +32,7 @@ pub struct Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:", self.file)?;
-        // As compilers do, so that editors jump to the place.
+        // In the form of compilers, which editors can jump to.
         for number in self.line.iter().chain(&self.column) {
             write!(f, "{number}:")?;
         }
@@ -140,7 +140,7 @@ impl FaultSink {
 
     /// Notes something odd that concerns two places: ` in line N` of the other one is put where the text says `{}`.
     pub fn warn_with_other(&self, mark: Place, other: Place, key: &str, text: &str) {
-        // The line of the other place is known when all is read, so its place in the text is kept open.
+        // The other line is not looked up yet; `{}` in the text keeps its place.
         let note = Note {
             other: Some(other),
             ..Note::new(mark, key, text.to_owned())
@@ -160,7 +160,7 @@ impl FaultSink {
         file: &str,
         line: impl Fn(Place) -> Option<usize>,
     ) -> (Option<Faults>, Vec<Fault>) {
-        // Only now: a line costs a walk through the file, and readers note what may be left out.
+        // Lines are looked up only now, and only for the faults that are kept: each costs a walk through the file.
         let faults = self.faults.into_inner().finish(file, &line);
         let warnings = self.warnings.into_inner().finish(file, &line);
         if faults.list.is_empty() {
@@ -208,7 +208,7 @@ fn with_other_line(text: &str, line: Option<usize>) -> String {
 
 impl Noted {
     fn push(&mut self, kept: usize, note: Note) {
-        // A file of another program can have a fault in each line: nobody reads more than the first ones.
+        // A file of another program may have a fault in every line, and nobody reads them all.
         if self.list.len() < kept {
             self.list.push(note);
         } else {

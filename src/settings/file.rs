@@ -28,6 +28,7 @@ pub struct ExaminedFile<T> {
 /// # Errors
 /// Why there are none.
 pub fn content(name: &str, opened: io::Result<File>, option: &str) -> Result<Vec<u8>, Faults> {
+    // The caller opened it, and decided whether it may be a FIFO.
     let read = opened.and_then(read_bounded);
     read.map_err(|e| Faults::whole_file(name, unreadable(&e, option)))
 }

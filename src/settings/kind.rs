@@ -68,7 +68,7 @@ impl<T: 'static> Kind<T> {
     /// The same kind, or nothing, which is shown as `null`.
     #[must_use]
     pub fn or_unset(self) -> Kind<Option<T>> {
-        // Never read as unset: of `null` it is `Fields` that says that there is nothing to read.
+        // `null` never gets here: `Fields::get` treats it as a missing key.
         let (read, show) = (self.read, self.show);
         let read_set = move |reader: &Reader<'_>| read(reader).map(Some);
         let show_null = move |value: &Option<T>| match value {
@@ -136,7 +136,7 @@ fn seconds_text(value: &Duration) -> String {
 #[allow(clippy::cast_precision_loss)] // limits above 2^53 mean nothing
 pub fn bytes(min: usize, max: usize) -> Kind<usize> {
     let read = move |reader: &Reader<'_>| reader.bytes(min, max);
-    // In the words in which people write it: 16MiB, not 16777216.
+    // Shown as people write it: 16MiB, not 16777216.
     let kind = Kind::new("size", read, |value| size_words(*value));
     let kind = kind.unit("bytes, or with KiB, MiB, GiB");
     kind.limit(|value| *value as f64)
@@ -162,7 +162,7 @@ pub fn any_text() -> Kind<String> {
 
 /// A secret, which may stand in a file of its own.
 pub fn secret() -> Kind<Secret> {
-    // An empty one is a password too, which is not the same as none.
+    // An empty password is not the same as none.
     let read = |reader: &Reader<'_>| reader.any_text().map(Secret::new);
     let kind = Kind::new("text", read, |_| "\"***\"".into());
     Kind {
@@ -192,7 +192,7 @@ fn paths_text(paths: &[PathBuf]) -> String {
 
 /// The permissions of a file.
 pub fn mode() -> Kind<u32> {
-    // In quotes: without them YAML takes a leading zero for that of a number.
+    // In quotes, since YAML reads a leading zero as that of an octal number.
     let show = |value: &u32| format!("\"{value:04o}\"");
     Kind::new("octal mode", values::mode, show)
 }

@@ -19,7 +19,7 @@ pub fn read_part<'a, S: Default + 'static>(
 /// Reads all settings of a table.
 pub fn read_table<S: Default + 'static>(table: &[Setting<S>], fields: &Fields<'_>) -> S {
     let mut settings = S::default();
-    // In the order of the table: what is `read_by` others is declared behind them.
+    // In the order of the table: a setting with `read_by` stands after those that it looks at.
     for setting in table {
         setting.read(&mut settings, fields);
     }

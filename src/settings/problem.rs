@@ -36,6 +36,6 @@ impl Problem {
 fn place(before: &str) -> (usize, usize) {
     let line = before.matches('\n').count() + 1;
     let last = before.rsplit('\n').next().unwrap_or_default();
-    // In characters, as editors count, and not in bytes.
+    // In characters, not bytes, as editors count.
     (line, last.chars().count() + 1)
 }

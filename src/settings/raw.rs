@@ -73,7 +73,7 @@ impl<'t> Document<'t> {
     /// The first thing that keeps it from being read.
     pub fn parse(text: &'t str) -> Result<Self, Problem> {
         let text = decode::check_characters(text)?;
-        // First by itself, as errors of the later walks may quote what stands in the file.
+        // Syntax first: its errors quote no values, unlike those of the later walks.
         expect_syntax(text)?;
         let shapes = survey(text)?;
         let root = build(text, &shapes)?;
@@ -83,7 +83,7 @@ impl<'t> Document<'t> {
     /// The line of a key or value, from 1.
     #[must_use]
     pub fn line(&self, mark: Place) -> Option<usize> {
-        // A walk that gives up at the place: the library tells lines in its errors alone.
+        // The walk fails at the place on purpose: the library tells line numbers in errors only.
         let mut walk = Walk::until(mark, &self.shapes);
         let provoked = Build(&mut walk).deserialize(yaml(self.text)).err()?;
         let location = provoked.location()?;
@@ -111,7 +111,7 @@ fn survey(text: &str) -> Result<Vec<Shape>, Problem> {
 fn build(text: &str, shapes: &[Shape]) -> Result<Node, Problem> {
     let mut walk = Walk::whole(shapes);
     let root = Build(&mut walk).deserialize(yaml(text));
-    // The survey has found everything else that could be wrong.
+    // The survey has already refused everything else.
     root.map_err(|e| odd(&e, Some(TOO_MANY_ALIASES)))
 }
 

@@ -58,7 +58,7 @@ impl<'a> Reader<'a> {
 
     /// Notes a fault of the key that this value stands under: `what` follows the key.
     pub fn fault_of_key(&self, what: impl Display, remedy: impl Display) {
-        // The last part alone: the whole key stands in front of the text.
+        // Only the last part, because the whole key stands in front of the text.
         let text = format!("'{}' {what}; {remedy}", self.name);
         self.sink.fault(self.mark, &self.key, text);
     }
@@ -143,7 +143,7 @@ impl<'a> Reader<'a> {
 fn quote(text: &str) -> String {
     // A URL with its password may stand where something else is wanted.
     let text = without_userinfo(text);
-    // On one line, whatever was written: a fault is a line.
+    // On one line, as a fault is one line.
     let beginning = beginning(&text, QUOTED);
     let is_longer = text.chars().nth(QUOTED).is_some();
     let more = if is_longer { "…" } else { "" };

@@ -20,7 +20,7 @@ impl Secret {
 
 impl std::fmt::Debug for Secret {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Not even its length.
+        // Does not even show its length.
         f.write_str("***")
     }
 }

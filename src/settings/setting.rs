@@ -188,7 +188,7 @@ struct Field<S, T> {
 
 impl<S, T> Access<S> for Field<S, T> {
     fn read(&self, settings: &mut S, reader: &Reader<'_>) {
-        // At fault it keeps its default, so that the settings behind it can be read and judged.
+        // A setting at fault keeps its default, and reading goes on.
         if let Some(value) = (self.kind.read)(reader) {
             *(self.get_mut)(settings) = value;
         }

@@ -7,6 +7,7 @@ pub fn quoted(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
+    // In double quotes: only that form of YAML can write every character.
     let mut out = String::from("\"");
     for c in text.chars() {
         push_escaped(&mut out, c);
@@ -17,7 +18,7 @@ pub fn quoted(text: &str) -> String {
 
 /// Whether a text is read back as it is without quotes.
 fn is_plain(text: &str) -> bool {
-    // A letter first: a word of digits would be read back as a number, `-` and the like as something of YAML's own.
+    // A letter first: other beginnings may be numbers or YAML's own indicators.
     let begins_plain = text.starts_with(|c: char| c.is_ascii_alphabetic() || c == '/');
     let is_null = matches!(text, "null" | "Null" | "NULL");
     begins_plain && !is_null && text.bytes().all(is_of_word)

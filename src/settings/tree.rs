@@ -22,7 +22,7 @@ fn tidy_below(node: &mut Node, path: &str, is_secret: &dyn Fn(&str) -> bool, sin
             }
         }
         Value::Map(entries) => {
-            // In this order: what is overridden is not looked into, and what a merge key names is tidy before it is merged.
+            // In this order: overridden entries are skipped, and maps are tidied before they are merged.
             keep_last(entries, path, sink);
             tidy_entries(entries, path, is_secret, sink);
             merge(entries);
@@ -53,7 +53,7 @@ fn keep_last(entries: &mut Vec<Entry>, path: &str, sink: &FaultSink) {
             warn_of_repetition(entry, other, path, sink);
         }
     }
-    // By the place, as all of them have the key.
+    // Told apart by their places, because their keys are the same.
     entries.retain(|e| is_merge(e) || last.get(&e.key) == Some(&e.mark));
 }
 
@@ -93,7 +93,7 @@ fn take_merged(entries: &mut Vec<Entry>) -> impl Iterator<Item = Entry> + use<> 
 }
 
 fn is_merge(entry: &Entry) -> bool {
-    // One that names no map is a key like others, so that it is told as one that is not known.
+    // A `<<` with another value is an ordinary key, and is reported as unknown.
     entry.key == "<<" && matches!(entry.node.value, Value::Map(_) | Value::List(_))
 }
 

@@ -13,7 +13,7 @@ pub fn command(reader: &Reader<'_>) -> Option<Argv> {
         "write a list such as [/usr/local/bin/check, --flag], or a text with its quotes in pairs";
     let made = match reader.plain() {
         Some(text) => Argv::split(text),
-        // Words as they are: in a list nothing is a quote.
+        // Words of a list are taken as they are, quotes included.
         None if reader.is_list() => Argv::new(reader.each(Reader::any_text)?),
         None => {
             reader.fault("is no command", REMEDY);
@@ -31,7 +31,7 @@ pub fn command(reader: &Reader<'_>) -> Option<Argv> {
 
 /// Ports, each once.
 pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
-    // Listened on twice, the second time would fail.
+    // Each once: listening on a port twice would fail.
     let mut ports: Vec<u16> = Vec::new();
     for port in reader.each(port)? {
         if !ports.contains(&port) {

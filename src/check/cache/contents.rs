@@ -48,7 +48,7 @@ impl Contents {
     }
 
     pub(super) fn set(&mut self, settings: &CheckSettings) {
-        // Each result has its end in it, which was reckoned with the time that was set when it came.
+        // A result holds the time at which it expires, computed from the `cache_time` of its day.
         if self.settings.cache_time != settings.cache_time {
             self.clear();
         }
@@ -97,7 +97,7 @@ impl Contents {
         self.counts.expirations += 1;
         self.bytes -= stored.bytes;
         entry.result = None;
-        // Its place in `order` stays: to find it there, all of it would have to be searched.
+        // Its place in `order` stays: finding it would mean searching all of `order`.
         None
     }
 
@@ -134,7 +134,7 @@ impl Contents {
 
     /// Takes a probe off, and keeps its result.
     pub(super) fn store(&mut self, key: &CacheKey, number: u64, outcome: &Arc<Outcome>) {
-        // It says nothing of the target, so the next request is to find out.
+        // It says nothing about the target, so the next request must probe again.
         if outcome.overload {
             return self.ended(key, number);
         }
@@ -150,7 +150,7 @@ impl Contents {
             self.bytes -= old.bytes;
         }
         self.order.push_back((key.clone(), number));
-        // Only now: where it exceeds `cache_bytes` by itself, it is the new result that goes.
+        // After the new result is in: if that alone exceeds `cache_bytes`, it is the one to go.
         self.make_room();
     }
 
@@ -165,7 +165,7 @@ impl Contents {
     }
 
     fn end_of_new_results(&self) -> Option<Instant> {
-        // A time beyond what the clock can hold is as good as `.inf`.
+        // A time that the clock cannot hold counts as `.inf`.
         Instant::now().checked_add(self.settings.cache_time?)
     }
 
@@ -174,11 +174,11 @@ impl Contents {
         let now = Instant::now();
         while !self.order.is_empty() {
             let oldest = self.oldest();
-            // A place in front whose result is gone is taken out at once, limits or not.
+            // A place at the front whose result is gone is removed whether the limits hold or not.
             if oldest.is_some() && !self.is_over() {
                 break;
             }
-            // What had expired anyhow is not counted: evictions tell the operator that the limits are too small.
+            // Expired results are not counted: evictions tell the operator that the limits are too small.
             let counts = oldest.is_some_and(|result| result.counts(now));
             self.counts.evictions += u64::from(counts);
             self.drop_oldest();
@@ -190,7 +190,7 @@ impl Contents {
         let mut taken = Vec::new();
         while taken.len() < EXPIRED_AT_ONCE && !self.order.is_empty() {
             let oldest = self.oldest();
-            // All count equally long, so that none behind it has expired either.
+            // All results count equally long, so none behind this one has expired either.
             if oldest.is_some_and(|result| result.counts(now)) {
                 break;
             }
@@ -218,7 +218,7 @@ impl Contents {
     }
 
     fn is_over(&self) -> bool {
-        // Places whose result is gone are counted too: they hold memory as well, and this bounds them.
+        // Places whose result is gone count too: they hold memory, and this limit bounds them.
         self.order.len() > self.settings.cache_entries || self.bytes > self.settings.cache_bytes
     }
 
@@ -227,7 +227,7 @@ impl Contents {
         self.bytes = 0;
         self.entries.retain(|_, entry| {
             entry.result = None;
-            // Their pollers wait, and others may join: a running probe keeps its entry.
+            // A running probe keeps its entry, because pollers wait for it and others may join.
             !entry.running.is_empty()
         });
     }

@@ -56,7 +56,7 @@ impl CacheEntry {
 
     /// The probe that must be over before another one begins.
     pub(super) fn last(&self, rank: Rank) -> Option<&RunningProbe> {
-        // One of a lower rank is not waited for: it may stand in a line where this rank goes past it.
+        // A probe of a lower rank may wait in a line that this rank does not stand in, so nobody waits for it.
         let running = self.running.iter().rfind(|r| r.rank >= rank)?;
         Some(&running.probe)
     }

@@ -23,7 +23,7 @@ impl RunningProbe {
     pub async fn outcome(mut self) -> Arc<Outcome> {
         let delivered = match self.0.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone(),
-            // For the type alone: a ticket delivers even when it is dropped.
+            // Needed by the type only: a ticket delivers even when it is dropped.
             Err(_) => None,
         };
         delivered.unwrap_or_else(shutting_down)
@@ -67,7 +67,7 @@ impl Ticket {
     pub async fn turn(&mut self) {
         if let Some(before) = self.before.take() {
             before.outcome().await;
-            // Until now it was fresh for anyone who came; from now on it is so for nobody else.
+            // Until now it was fresh for everyone who asked; for those who ask from now on it is not.
             self.cache.lock().begins(&self.key, self.number);
         }
     }
@@ -87,13 +87,13 @@ impl Ticket {
     fn finish(&mut self, outcome: Outcome) {
         self.delivered = true;
         let outcome = Arc::new(outcome);
-        // Stored first: who is woken and asks again finds the result, and does not begin another probe.
+        // Stored first, so that a poller that is woken and asks again finds the result.
         self.cache.lock().store(&self.key, self.number, &outcome);
         self.send(outcome);
     }
 
     fn send(&self, outcome: Arc<Outcome>) {
-        // All pollers may have hung up, which `send` would call an error.
+        // All pollers may have hung up; `send` would return that as an error.
         self.sender.send_replace(Some(outcome));
     }
 }

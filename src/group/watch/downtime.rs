@@ -37,7 +37,7 @@ impl WatchDowntime {
     /// Writes the downtime, unless there is one.
     pub(super) async fn hold(self, reason: String) {
         let (name, shown) = (self.name.clone(), self.key.file_name());
-        // The spool waits for a lock and for the disk, which a thread that serves must not do.
+        // The spool may wait for a lock and for the disk, which must not block a serving thread.
         let written = spawn_blocking(move || self.spool.hold(&self.key, &self.owner(), reason));
         let text = format!("{shown} is down in the spool now");
         log_change(&name, &written.await, &text);
@@ -56,7 +56,7 @@ impl WatchDowntime {
 fn log_change(name: &str, change: &SpoolChange, text: &str) {
     match change {
         Ok(Ok(true)) => log::info!("group {name}: {text}"),
-        // It was so already, or the process ends.
+        // Nothing had to change, or the process ends.
         Ok(Ok(false)) | Err(_) => {}
         Ok(Err(e)) => log::error!("group {name}: {e}"),
     }

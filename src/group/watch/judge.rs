@@ -24,7 +24,7 @@ impl Judge {
     /// Counts how many equal results came in a row.
     fn count(&mut self, passes: bool) {
         if self.last == Some(passes) {
-            // At twenty checks a second it is full after seven years, and then changes nothing.
+            // It would overflow after seven years of twenty checks a second.
             self.row = self.row.saturating_add(1);
         } else {
             self.row = 1;

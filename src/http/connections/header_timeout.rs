@@ -21,7 +21,7 @@ impl Connections {
 
     /// Starts the tasks that enforce the timeout and make room in memory, if they do not run yet.
     pub(in crate::http) fn enforce_limits(self: &Arc<Self>) {
-        // Every listener asks for them; one pair is enough, and serves all.
+        // Every listener calls this; one pair of tasks serves all.
         if !self.enforced.swap(true, Ordering::Relaxed) {
             let memory = Arc::clone(&self.memory);
             tokio::spawn(enforce(Arc::downgrade(self), self.idle_limits()));
@@ -31,12 +31,12 @@ impl Connections {
 }
 
 async fn enforce(connections: Weak<Connections>, limits: IdleLimits) {
-    // A connection stays for a tenth more than its limit at worst, and the table is not locked all the time.
+    // A connection exceeds its limit by a tenth at most, and the table is seldom locked.
     let every = limits.idle.min(limits.kept) / 10;
     let every = every.clamp(Duration::from_millis(10), Duration::from_secs(1));
     loop {
         tokio::time::sleep(every).await;
-        // Weak, as this task would else keep alive what it waits for to end.
+        // Weak, because a strong reference here would keep the connections alive for ever.
         let Some(connections) = connections.upgrade() else {
             return;
         };

@@ -90,7 +90,7 @@ impl OpenConnection {
     /// A complete request is there: idle connections are evicted before this one, until it is answered, which is when
     /// the result is dropped.
     pub(crate) fn busy(self: &Arc<Self>, now: Instant) -> RequestInFlight {
-        // All of it before the state is entered, which is made of these.
+        // All of these first: the state is derived from them.
         self.requests.fetch_add(1, Ordering::Relaxed);
         self.has_begun.store(false, Ordering::Relaxed);
         self.asked.fetch_add(1, Ordering::Relaxed);
@@ -142,7 +142,7 @@ impl OpenConnection {
         let mut first = [0; FIRST];
         let length = bytes.len().min(FIRST);
         first[..length].copy_from_slice(&bytes[..length]);
-        // The first read alone counts, even if it brought fewer bytes than tell the protocol.
+        // Only the first read counts, even if it was too short to tell the protocol.
         let _ = self.first.set(first);
     }
 
@@ -183,7 +183,7 @@ impl OpenConnection {
 
     /// Only the connection's own tasks change it.
     fn state(&self) -> State {
-        // In this order: an answer that is not read holds memory, whatever else goes on.
+        // In this order: an unread answer holds memory whatever else happens on the connection.
         if self.is_unread.load(Ordering::Relaxed) {
             State::Unread
         } else if self.asked.load(Ordering::Relaxed) > 0 {
@@ -198,7 +198,7 @@ impl OpenConnection {
     fn enter_state(&self, now: Instant) {
         let state = self.state();
         self.connections.table().set(self.id, state, now);
-        // One that is idle can be evicted: a listener may wait for that.
+        // A listener may be waiting for an idle connection to evict.
         if matches!(state, State::Idle | State::Kept) {
             self.connections.changed.notify_waiters();
         }
@@ -218,7 +218,7 @@ impl Drop for RequestInFlight {
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        // First from the table: `count` never says less than there are rows, so room is never seen too early.
+        // The row goes first: `count` is never below the number of rows, so room is never seen too early.
         self.connections.table().remove(self.id);
         self.connections.count.fetch_sub(1, Ordering::Relaxed);
         self.connections.changed.notify_waiters();

@@ -25,7 +25,7 @@ impl Connections {
         let mut table = self.table();
         match table.unread_longest() {
             Some((id, waited)) if waited >= READING_GRACE => self.evict(&mut table, id),
-            // All read at a usual pace: then what did not fit was refused, which is enough.
+            // No reader is slow. What did not fit was refused, and that is enough.
             Some(_) | None => {}
         }
     }

@@ -144,9 +144,9 @@ impl Table {
     /// Makes a connection the newest of those in a state, unless it was evicted. An unread answer stays as old as it is.
     pub(super) fn set(&mut self, id: Id, state: State, now: Instant) {
         match (self.rows[id].state, state) {
-            // A task that was aborted may run until its next `.await`, and tell of one more request.
+            // An aborted task runs until its next `.await`, and may report a request meanwhile.
             (State::Leaving, _) => return,
-            // Further requests of the connection make an answer that is not read no younger.
+            // Further requests on the connection do not make an unread answer younger.
             (State::Unread, State::Unread) => return,
             _ => {}
         }
@@ -171,7 +171,7 @@ impl Table {
             return false;
         };
         let idle = &self.addresses[*index].idle;
-        // Of an empty list and of a list of one both ends are the same.
+        // In an empty list and in a list of one both ends are the same.
         idle.first != idle.last
     }
 
@@ -218,7 +218,7 @@ impl Table {
             && self.is_overdue(id, limits)
         {
             let row = &self.rows[id];
-            // Not evicted here: its request may have arrived and not been read, so its own task looks first.
+            // Not evicted here: a request may have arrived unread, so the connection's own task looks first.
             row.overdue.notify_one();
             next = row.links.after;
         }
@@ -226,7 +226,7 @@ impl Table {
 
     /// Ends a connection's task.
     pub(super) fn evict(&mut self, id: Id) {
-        // Before the state changes, which says in which lists it is.
+        // Unlinked before the state changes, because the state tells which lists it is in.
         self.unlink(id);
         let row = &mut self.rows[id];
         row.state = State::Leaving;
@@ -242,7 +242,7 @@ impl Table {
         self.unlink(id);
         let row = self.rows.remove(id);
         match row.state {
-            // Its address was told when it was evicted.
+            // The count of its address was lowered when it was evicted.
             State::Leaving => self.leaving -= 1,
             State::Idle | State::Kept | State::Busy | State::Unread => {
                 self.subtract_from(row.address);
@@ -260,7 +260,7 @@ impl Table {
     fn subtract_from(&mut self, index: usize) {
         let address = &mut self.addresses[index];
         address.count -= 1;
-        // Forgotten, or the table would grow with every address that ever came.
+        // Removed, or the table would grow with every address that ever connected.
         if address.count == 0 {
             let address = self.addresses.remove(index).address;
             self.by_address.remove(&address);

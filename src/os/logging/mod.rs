@@ -101,10 +101,10 @@ impl std::error::Error for LogError {}
 /// [`LogError`] when the log file cannot be opened.
 pub fn start(path: &LogPath, format: LogFormat, level: LevelFilter) -> Result<(), LogError> {
     set_format(format);
-    // Before env_logger is set up: its first record must find a way.
+    // Before env_logger is set up, so that its first record has somewhere to go.
     redirect(path)?;
     let started = env_logger::Builder::new()
-        // Of libraries only what they warn of. How much of ours, `set_level` says, which can be changed later.
+        // Libraries log warnings only. The level of hacheck itself is set by `set_level`, and can change.
         .filter_level(LevelFilter::Warn)
         .filter_module("hacheck", LevelFilter::Trace)
         .format(write_record)
@@ -175,7 +175,7 @@ pub fn set_rate(lines: usize) {
 /// # Errors
 /// [`LogError`] when the file cannot be opened; the log then stays where it was.
 pub fn redirect(path: &LogPath) -> Result<(), LogError> {
-    // Opened first: where that fails, the log stays where it was.
+    // Opened first: if that fails, the log stays where it was.
     let sink = LogOutput::open(path)?;
     let is_journal = sink.is_journal();
     let sender = spawn_writer(sink).map_err(LogError::Thread)?;
@@ -186,7 +186,7 @@ pub fn redirect(path: &LogPath) -> Result<(), LogError> {
 }
 
 fn spawn_writer(sink: LogOutput) -> io::Result<SyncSender<Message>> {
-    // A thread for each place: one that hangs in a write must not hold up the lines that go elsewhere from now on.
+    // Each output has a thread of its own: one that hangs in a write does not hold up the next output.
     let (sender, receiver) = sync_channel(QUEUE);
     let thread = std::thread::Builder::new().name("log".into());
     thread.spawn(move || write_all(sink, &receiver))?;
@@ -201,7 +201,7 @@ fn send(message: Message) -> Option<Result<(), TrySendError<Message>>> {
 
 /// Waits for what was logged so far to be written, but not for long.
 pub fn flush() {
-    // It stands behind the lines in the queue, so that its answer means that they are written.
+    // It is queued behind the lines, so its answer means that they are written.
     let (done, wait) = sync_channel(1);
     if matches!(send(Message::Flush(done)), Some(Ok(()))) {
         let _ = wait.recv_timeout(FLUSH_WAIT);
@@ -222,7 +222,7 @@ impl Write for Queue {
         if let Some(Err(TrySendError::Full(_))) = send(Message::Line(line.to_vec())) {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
-        // Dropped or not: there is nothing that env_logger could do about it.
+        // Success even if dropped: env_logger could not do anything about it.
         Ok(line.len())
     }
 
@@ -241,7 +241,7 @@ fn write_all(mut sink: LogOutput, messages: &Receiver<Message>) {
                 }
             }
             Message::Flush(done) => {
-                // Whoever asked may have waited for long enough and gone.
+                // The caller may have stopped waiting.
                 let _ = done.try_send(());
             }
         }

@@ -46,7 +46,7 @@ impl LogOutput {
             Self::Stdout => io::stdout().write_all(line),
             Self::Stderr => io::stderr().write_all(line),
             Self::File { path, file } => {
-                // Before each line: two system calls, and logrotate needs no signal and no `copytruncate`.
+                // Costs two system calls for each line, and spares logrotate a signal or `copytruncate`.
                 reopen_if_moved(path, file);
                 file.write_all(line)
             }
@@ -67,7 +67,7 @@ fn reopen_if_moved(path: &Path, file: &mut File) {
 fn was_moved(path: &Path, file: &File) -> bool {
     match (path.metadata(), file.metadata()) {
         (Ok(there), Ok(here)) => (there.dev(), there.ino()) != (here.dev(), here.ino()),
-        // The path names nothing: then the file is made anew.
+        // There is no file of this name any more: it is made anew.
         _ => true,
     }
 }

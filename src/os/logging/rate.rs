@@ -52,7 +52,7 @@ impl Window {
     }
 
     fn line(&mut self) -> Option<u64> {
-        // Counted, to be told of in front of the next line that is let through.
+        // Counted; the next line that is let through reports it.
         if self.lines >= self.limit {
             self.left_out += 1;
             return None;

@@ -38,7 +38,7 @@ impl Argv {
         if !names_program(&words) {
             return Err(CommandError::NoProgram);
         }
-        // The kernel takes words that end at the first zero byte: it would silently get another command.
+        // The kernel ends a word at a zero byte, so another command would run.
         if words.iter().any(|word| word.contains('\0')) {
             return Err(CommandError::ZeroByte);
         }
@@ -52,7 +52,7 @@ impl Argv {
     pub fn split(text: &str) -> Result<Self, CommandError> {
         match shell_words::split(text) {
             Ok(words) => Self::new(words),
-            // The only thing that can be wrong with it.
+            // The library knows no other error.
             Err(_) => Err(CommandError::OpenQuote),
         }
     }

@@ -28,7 +28,7 @@ impl Capture {
         let Some(pipe) = &self.pipe else {
             return std::future::pending().await;
         };
-        // Dropped while it waits, as another branch of the `select!` was faster, it has lost nothing.
+        // Cancel-safe: nothing is lost if the future is dropped here.
         if pipe.readable().await.is_err() {
             self.pipe = None;
             return;
@@ -41,11 +41,11 @@ impl Capture {
         let Some(pipe) = &self.pipe else { return false };
         let mut buffer = [0; 8192];
         match pipe.try_read(&mut buffer) {
-            // The end: nobody has the pipe open for writing any more.
+            // The end of the output: nobody has the pipe open for writing.
             Ok(0) => self.pipe = None,
             Ok(count) => self.keep(&buffer[..count]),
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => return false,
-            // What cannot be read is not waited for: the exit code alone decides a check.
+            // An error ends the reading. The result of a check is its exit code.
             Err(_) => self.pipe = None,
         }
         self.pipe.is_some()

@@ -39,7 +39,7 @@ impl Environment<'_> {
     }
 
     fn passes(&self, name: &OsStr, value: &OsStr) -> bool {
-        // A name that is no text is in no list.
+        // Lists hold text, so a name that is not UTF-8 is in none.
         let Some(name) = name.to_str() else {
             return false;
         };
@@ -53,7 +53,7 @@ impl Environment<'_> {
     /// A password may have come from such a variable: `mysql_password: ${HACHECK_MYSQL}`.
     fn holds_secret(&self, value: &OsStr) -> bool {
         let value = value.to_string_lossy();
-        // An empty password is a part of every value.
+        // An empty password would be found in every value.
         let mut secrets = self.secrets.iter().filter(|secret| !secret.is_empty());
         secrets.any(|secret| value.contains(secret))
     }

@@ -110,7 +110,7 @@ pub async fn run(
         cause,
     };
     let mut command = command(argv);
-    // In this order: what hacheck itself tells a program counts, whatever its own environment has by that name.
+    // In this order: hacheck's own variables override inherited ones.
     command
         .env_clear()
         .envs(environment.inherited())
@@ -130,7 +130,7 @@ impl RunningProgram {
     fn start(mut command: Command) -> io::Result<Self> {
         let (stdout, stdout_end) = io::pipe()?;
         let (stderr, stderr_end) = io::pipe()?;
-        // Pipes of our own: of tokio's one cannot read what is there without waiting for more.
+        // Own pipes: tokio's cannot be read without waiting for more.
         command.stdout(stdout_end).stderr(stderr_end);
         let group = ProcessGroup::of(command.spawn()?);
         // The command holds our ends for writing, which would keep the pipes open.
@@ -169,7 +169,7 @@ impl RunningProgram {
 fn end(status: ExitStatus) -> End {
     match (status.code(), status.signal()) {
         (Some(code), _) => End::Exit(code),
-        // wait(2) knows no third way to end.
+        // wait(2) has no third case.
         (None, signal) => End::Signal(signal.unwrap_or_default()),
     }
 }
@@ -203,7 +203,7 @@ impl ProcessGroup {
         let Some(child) = &mut self.child else {
             return std::future::pending().await;
         };
-        // Reaped by this, so its number may be another process's now: there is nothing to kill any more.
+        // The wait reaped it. Its number may belong to another process now, so it must not be killed any more.
         let status = child.wait().await;
         self.child = None;
         status
@@ -215,7 +215,7 @@ impl Drop for ProcessGroup {
         let Some(child) = self.child.take() else {
             return;
         };
-        // First, while the leader is not reaped: its number is certainly that of the group.
+        // Killed first: as long as the leader is not reaped, its number is certainly that of the group.
         if let Some(pid) = self.pid.and_then(|pid| i32::try_from(pid).ok()) {
             // It fails only when nothing is left to kill.
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);

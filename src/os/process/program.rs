@@ -11,14 +11,14 @@ pub fn can_be_run(program: &str) -> bool {
     if program.contains('/') {
         return is_executable(Path::new(program));
     }
-    // As execvp(3) has it where there is no PATH.
+    // The default of execvp(3) without PATH.
     let folders = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
     let mut programs = env::split_paths(&folders).map(|folder| folder.join(program));
     programs.any(|path| is_executable(&path))
 }
 
 fn is_executable(path: &Path) -> bool {
-    // A folder has the bit too, for those who may enter it.
+    // Folders have the execute bit too.
     path.is_file() && access(path, AccessFlags::X_OK).is_ok()
 }
 

@@ -50,7 +50,7 @@ impl<'de> DeserializeSeed<'de> for Build<'_, '_> {
         let mark = self.0.step();
         if mark == self.0.stop {
             deserializer.deserialize_any(Stop)?;
-            // Not reached, as `Stop` takes nothing.
+            // Not reached: `Stop` accepts nothing.
             return Err(D::Error::custom(""));
         }
         let value = self.value(mark, deserializer)?;
@@ -82,7 +82,7 @@ impl<'de> Visitor<'de> for Build<'_, '_> {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
-        // An alias repeats its text each time, so a small file could ask for any amount of memory.
+        // Aliases repeat their text each time, so a small file could take any amount of memory.
         let left = self.0.text_left.checked_sub(text.len());
         self.0.text_left = left.ok_or_else(|| E::custom(""))?;
         Ok(Value::Scalar(text.to_owned()))

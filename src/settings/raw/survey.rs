@@ -54,7 +54,7 @@ impl<'s> SurveyOne<'s> {
     }
 
     fn enter<E: Error>(&mut self, shape: Shape) -> Result<(), E> {
-        // Far below the library's own limit of 128, whose message knows no remedy.
+        // Far below the library's own limit of 128, whose message has no remedy.
         if self.depth >= MAX_DEPTH {
             let problem = "the values are nested too deep; 64 levels are the most";
             return Err(self.survey.refuse(problem));
@@ -132,7 +132,7 @@ impl<'de> Visitor<'de> for SurveyOne<'_> {
     fn visit_map<A: MapAccess<'de>>(mut self, mut entries: A) -> Result<(), A::Error> {
         self.enter(Shape::Map)?;
         loop {
-            // A key is a value like others, and has its number too.
+            // Keys are numbered like other values.
             let key = self.survey.shapes.len();
             if entries.next_key_seed(self.child())?.is_none() {
                 return Ok(());

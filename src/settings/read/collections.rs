@@ -16,7 +16,7 @@ impl<'a> Reader<'a> {
                 let items = list.iter().map(|node| self.item(node));
                 Some(items.collect())
             }
-            // People leave the brackets out where there is one.
+            // People leave out the brackets around a single value.
             Value::Scalar(_) => Some(vec![self.clone()]),
             Value::Map(_) | Value::Null => {
                 self.fault("is not a list", "write one such as [a, b]");
@@ -77,7 +77,7 @@ impl<'a> Reader<'a> {
     }
 
     fn entry(&self, entry: &'a Entry) -> Reader<'a> {
-        // A URL may stand where a key does, for want of a space behind its colon.
+        // The key may be a URL with a password, if the space after its colon is missing.
         let name = beginning(&without_userinfo(&entry.key), QUOTED);
         Reader {
             node: &entry.node,

@@ -69,7 +69,7 @@ impl Reader<'_> {
             self.fault(not_whole(&text), remedy);
             return None;
         };
-        // More digits than a u64 has are a number too, but no allowed one.
+        // A number that does not fit a u64 is out of range too.
         self.within(min..=max, digits.parse().ok(), &remedy)
     }
 
@@ -166,6 +166,7 @@ fn path(text: &str) -> Option<PathBuf> {
 }
 
 fn boolean(text: &str) -> Option<bool> {
+    // The words of YAML 1.1, which PyYAML takes; the library itself takes `true` and `false` only.
     match text.trim().to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "y" | "1" => Some(true),
         "false" | "no" | "off" | "n" | "0" => Some(false),
@@ -175,6 +176,7 @@ fn boolean(text: &str) -> Option<bool> {
 
 /// What is wrong with a text that is no whole number.
 fn not_whole(text: &str) -> &'static str {
+    // All digits and still not whole: only 08 and the like, because 010 was read as octal.
     let text = text.trim();
     let is_octal = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
     if is_octal {

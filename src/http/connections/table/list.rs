@@ -37,14 +37,14 @@ impl List {
             before: last,
             after: None,
         };
-        // Where there was none before, this makes it the first.
+        // In an empty list this sets `first`.
         *self.after(last, rows, links) = Some(id);
     }
 
     /// Takes a connection out.
     pub(super) fn remove(&mut self, rows: &mut Slab<Row>, links: LinksOf, id: Id) {
         let Links { before, after } = *links(&mut rows[id]);
-        // Its own links stay as they are: the next list that it is put into sets both.
+        // Its own links are left as they are: `push` sets both.
         *self.after(before, rows, links) = after;
         *self.before(after, rows, links) = before;
     }
