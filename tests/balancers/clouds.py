@@ -1,0 +1,110 @@
+"""Pollers of the clouds, which cannot be installed: each asks as its manual documents it, and goes by the answers with its documented
+thresholds. `--wait` must not return before it has taken the server out."""
+import http.client, json, threading, time
+
+import lib
+from lib import Daemon, case, expect, main, wait_for
+
+
+class Cloud:
+    """A poller that asks every `every` seconds with these headers; it takes the server out after `down` failures in a row, and back
+    after `up` passed checks."""
+
+    def __init__(self, port, headers, down, up, every=1.0, version="HTTP/1.1"):
+        self.port, self.headers, self.down, self.up, self.every, self.version = port, headers, down, up, every, version
+        self.is_in, self.in_a_row, self.polls, self.took_out, self.put_back = True, 0, 0, None, None
+        self.ended = threading.Event()
+        threading.Thread(target=self._poll, daemon=True).start()
+
+    def _poll(self):
+        while not self.ended.wait(self.every):
+            passed = self._ask() == 200
+            self.polls += 1
+            self.in_a_row = 0 if passed == self.is_in else self.in_a_row + 1
+            if self.is_in and self.in_a_row >= self.down:
+                self.is_in, self.in_a_row, self.took_out = False, 0, time.time()
+            elif not self.is_in and self.in_a_row >= self.up:
+                self.is_in, self.in_a_row, self.put_back = True, 0, time.time()
+
+    def _ask(self):
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)
+        connection._http_vsn_str = self.version
+        connection._http_vsn = 10 if self.version == "HTTP/1.0" else 11
+        try:
+            connection.putrequest("GET", "/spool/web/8080/status", skip_host=True, skip_accept_encoding=True)
+            for name, value in self.headers:
+                connection.putheader(name, value)
+            connection.endheaders()
+            answer = connection.getresponse()
+            answer.read()
+            return answer.status
+        except (OSError, http.client.HTTPException):
+            return 0
+        finally:
+            connection.close()
+
+
+def waits_for(headers, down, up, user_agent, **kw):
+    """hadown and haup wait for the poller, which is known by its User-Agent from its first poll on."""
+    daemon = Daemon()
+    cloud = Cloud(daemon.port, headers, down, up, **kw)
+    wait_for(lambda: cloud.polls >= 1)
+    shown = [p for p in json.loads(daemon.get("/pollers").body)["pollers"] if (p["user_agent"] or "").startswith(user_agent)]
+    expect(shown and shown[0]["expected"]["interval"] == 60, f"{user_agent} is presumed to poll every 60 s", shown)
+    done = daemon.tool("hadown", "--wait", "--min-pollers", "1", "-r", "new kernel", "web", timeout=60)
+    returned = time.time()
+    expect(done.code == 0 and cloud.took_out and cloud.took_out <= returned, "hadown --wait returns after the poller took the server out", f"out {cloud.took_out}, {done}")
+    done = daemon.tool("haup", "--wait", "--min-pollers", "1", "web", timeout=60)
+    returned = time.time()
+    expect(done.code == 0 and cloud.put_back and cloud.put_back <= returned, "haup --wait returns after the poller put it back", f"back {cloud.put_back}, {done}")
+    cloud.ended.set()
+
+
+@case
+def aws_asks_as_its_manual_says():
+    # ELB user guides, "Health checks for your target groups": unhealthy threshold 2, healthy threshold 5.
+    headers = [("Host", "127.0.0.1:3333"), ("Connection", "close"), ("User-Agent", "ELB-HealthChecker/2.0"), ("Accept-Encoding", "gzip, compressed")]
+    waits_for(headers, 2, 5, "ELB-HealthChecker")
+
+
+@case
+def google_asks_as_its_manual_says():
+    # Cloud Load Balancing, "Health checks overview": both thresholds 2.
+    headers = [("Host", "127.0.0.1"), ("User-Agent", "GoogleHC/1.0"), ("Connection", "Keep-alive")]
+    waits_for(headers, 2, 2, "GoogleHC")
+
+
+@case
+def azure_asks_as_its_manual_says():
+    # Azure Load Balancer, "Health probes": one failure takes out, or two; one passed check puts back.
+    headers = [("Host", "127.0.0.1:3333"), ("User-Agent", "Load Balancer Agent"), ("Connection", "Keep-Alive")]
+    waits_for(headers, 2, 1, "Load Balancer Agent")
+
+
+@case
+def kubelet_asks_as_its_manual_says():
+    # Kubernetes, "Configure Probes": failureThreshold 3, successThreshold 1.
+    headers = [("Host", "127.0.0.1:3333"), ("User-Agent", "kube-probe/1.30"), ("Accept", "*/*"), ("Connection", "close")]
+    waits_for(headers, 3, 1, "kube-probe")
+
+
+@case
+def keepalived_asks_as_its_manual_says():
+    # keepalived.conf(5), HTTP_GET: retry 3, so that the fourth failure takes out; one passed check puts back.
+    headers = [("User-Agent", "KeepAliveClient"), ("Host", "127.0.0.1:3333")]
+    waits_for(headers, 4, 1, "KeepAliveClient", version="HTTP/1.0")
+
+
+@case
+def a_balancer_that_polled_once_half_a_minute_ago_is_waited_for():
+    # AWS asks every 30 s unless told otherwise; it must not be forgotten after one poll.
+    daemon = Daemon()
+    daemon.get("/spool/web/8080/status", {"User-Agent": "ELB-HealthChecker/2.0"})
+    time.sleep(12)
+    done = daemon.tool("haroll", "--min-pollers", "0", "--timeout", "3", "web", "--", "true", timeout=30)
+    expect(done.code == 1 and "ELB-HealthChecker" in done.err, "haroll does not run its command, and names the balancer", done)
+    expect("may be too short: needs up to 185 s" in done.err, "it says how long that may need", done)
+
+
+if __name__ == "__main__":
+    main()
