@@ -4,6 +4,7 @@
 //! So a spool that vanishes, loses its permissions or breaks never lets a host back into traffic.
 
 mod closed;
+mod in_memory;
 mod last_down;
 mod trouble;
 
@@ -22,6 +23,7 @@ use super::read::{FolderId, Root};
 use super::{ALL, Downtime, Key, Listing, Spool, SpoolError, cause_text};
 pub use closed::{Closed, GateAsker};
 use closed::{DowntimeRank, stronger};
+use in_memory::InMemory;
 use last_down::LastDown;
 use trouble::Trouble;
 
@@ -42,7 +44,10 @@ pub struct Gate {
     spool: Spool,
     names: Names,
     last_down: LastDown,
+    in_memory: InMemory,
     trouble: Trouble,
+    /// The gate of the fleet's spool, which is asked too.
+    fleet: Option<Arc<Gate>>,
 }
 
 /// Opens a folder, and tells which one it is.
@@ -83,8 +88,40 @@ impl Gate {
             spool,
             names: Names::default(),
             last_down: LastDown::default(),
+            in_memory: InMemory::default(),
             trouble: Trouble::default(),
+            fleet: None,
         }
+    }
+
+    /// The same, asking the gate of the fleet's spool too.
+    #[must_use]
+    pub fn with_fleet(self, fleet: Arc<Self>) -> Self {
+        Self {
+            fleet: Some(fleet),
+            ..self
+        }
+    }
+
+    /// The gate of the fleet's spool.
+    #[must_use]
+    pub fn fleet(&self) -> Option<&Self> {
+        self.fleet.as_deref()
+    }
+
+    /// Takes an entry down without a file, where none can be written.
+    pub fn hold_in_memory(&self, name: &str, downtime: Downtime) {
+        self.in_memory.hold(name, downtime);
+    }
+
+    /// Whether there are downtimes without a file.
+    pub fn holds_in_memory(&self) -> bool {
+        self.in_memory.any()
+    }
+
+    /// Ends what [`Gate::hold_in_memory`] began.
+    pub fn let_go(&self, name: &str) {
+        self.in_memory.let_go(name);
     }
 
     /// The spool behind the gate.
@@ -95,8 +132,30 @@ impl Gate {
 
     /// The downtime that counts among those of `all` and of the entries of a service, which are its own and those of its
     /// instances: one that is told as usual before a soft one, a soft one before one that weights tell, where they do, and
-    /// that before one for agents, where a check asks; among equals the first in their order.
+    /// that before one for agents, where a check asks; among equals the first in their order, this host's own before the
+    /// fleet's.
     pub fn closed(
+        &self,
+        service: &str,
+        entries: &dyn Fn() -> Vec<String>,
+        asker: GateAsker,
+        now: Instant,
+    ) -> Option<Closed> {
+        let own = self.closed_here(service, entries, asker, now);
+        let Some(fleet) = &self.fleet else {
+            return own;
+        };
+        match own {
+            Some(own) if own.rank(asker) == DowntimeRank::Usual => Some(own),
+            weaker => match fleet.closed_here(service, entries, asker, now) {
+                Some(ordered) => Some(stronger(weaker, ordered, asker)),
+                None => weaker,
+            },
+        }
+    }
+
+    /// What counts of this spool alone.
+    fn closed_here(
         &self,
         service: &str,
         entries: &dyn Fn() -> Vec<String>,
@@ -106,7 +165,7 @@ impl Gate {
         let certain = self.names.certain(self.spool.root(), now);
         // Mostly nothing is down, and then there is nothing to open, and nothing to forget.
         let is_unconcerned = certain.as_ref().is_some_and(|l| !l.concerns(service));
-        if is_unconcerned && !self.last_down.any() {
+        if is_unconcerned && !self.last_down.any() && !self.in_memory.any() {
             return None;
         }
         let entries = self.with_spellings(entries(), certain.as_deref());
@@ -125,12 +184,14 @@ impl Gate {
         let root = OnceCell::new();
         let mut strongest: Option<Closed> = None;
         for name in iter::once(ALL).chain(entries.iter().map(String::as_str)) {
-            if certain.is_some_and(|listing| !listing.has(name)) {
+            let on_disk = if certain.is_some_and(|listing| !listing.has(name)) {
                 self.last_down.forget(name);
-                continue;
-            }
-            let root = root.get_or_init(|| self.open_root());
-            let Some(closed) = self.ask(root, name) else {
+                None
+            } else {
+                let root = root.get_or_init(|| self.open_root());
+                self.ask(root, name)
+            };
+            let Some(closed) = on_disk.or_else(|| self.in_memory.closed(name)) else {
                 continue;
             };
             // None is stronger, so no further file needs to be read.
@@ -193,7 +254,10 @@ impl Gate {
     /// The whole spool; `None` while it cannot be listed.
     pub fn list(&self) -> Option<Listing> {
         match self.spool.list() {
-            Ok(listing) => Some(listing),
+            Ok(mut listing) => {
+                self.in_memory.add_to(&mut listing);
+                Some(listing)
+            }
             Err(e) => {
                 self.note_root(&e.cause);
                 None

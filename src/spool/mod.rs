@@ -6,6 +6,7 @@
 //!
 //! Rule: files are replaced, never written in place; every change happens under the lock after reading anew.
 
+mod beside;
 mod downtime;
 mod error;
 mod gate;
