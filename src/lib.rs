@@ -13,7 +13,8 @@
 //! - [`spool`]: downtimes in files. `gate` is asked first and ranks downtimes, `listing` keeps the folder's list, `read` and
 //!   `replace` touch files.
 //! - [`ledger`]: who polls, what each balancer sees, what changed lately.
-//! - [`fleet`]: orders for all hosts, kept in etcd (`engine`). `order`, `selector`, `records` and `paths` are what it holds there.
+//! - [`fleet`]: orders for all hosts, kept in etcd (`engine`). `order`, `selector`, `records` and `paths` are what it holds
+//!   there; `agent` is the daemon's side, `held` what this host holds, `report` what it tells of itself.
 //!   `settings` is fleet.yml.
 //! - [`http`]: `accept`, limits of `connections`, replies (`reply`, `phrase`), the HTTP clients of probes (`client`, `h2`).
 //! - [`config`]: the settings of all rooms, from one file.
@@ -27,14 +28,14 @@
 //! | room | uses |
 //! |---|---|
 //! | `cli` | everything |
-//! | `daemon` | check, config, group, http, ledger, names, net, os, probe, spool |
+//! | `daemon` | check, config, fleet, group, http, ledger, names, net, os, probe, spool |
 //! | `config` | check, group, http, ledger, net, os, probe, settings |
 //! | `check` | group, net, probe, settings |
 //! | `group` | names, net, os, probe, settings, spool |
 //! | `ledger` | names, net, probe, settings, spool |
 //! | `probe` | http, names, net, os, settings |
 //! | `http` | names, os, settings |
-//! | `fleet` | http, names, net, os, settings |
+//! | `fleet` | http, names, net, os, settings, spool |
 //! | `spool` | names, os |
 //! | `settings` | names, net, os |
 //! | `names`, `net`, `os` | |

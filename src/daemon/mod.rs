@@ -8,6 +8,8 @@ mod counters;
 mod cross_site;
 mod error;
 mod event_log;
+mod fleet;
+mod fleet_agent;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod groups;
@@ -53,6 +55,7 @@ use crate::spool::{self, Gate, Spool};
 use agent::Agents;
 use error::SetupError;
 pub use error::StartError;
+use fleet::Fleet;
 use groups::GroupTasks;
 use port_watch::PortWatch;
 use reload::Reloaded;
@@ -129,6 +132,7 @@ fn serve_until_stopped(
     state: &Arc<DaemonState>,
 ) -> Result<(), StartError> {
     memory_watch::start(state);
+    fleet_agent::start(state);
     let main = runtime()?;
     let ended = main.block_on(serve(options, passed, state));
     // Name look-ups may hang in threads of the runtime: they must not hold up the end.
@@ -161,16 +165,19 @@ fn start_log(options: &Options, config: &Config) -> Result<(), SetupError> {
 /// Opens the spool, and puts the configuration to use.
 fn state(options: &Options, config: Config) -> Result<DaemonState, StartError> {
     warn_of_network_file_system(&options.spool_root);
-    let gate = Gate::open(Spool::at(&options.spool_root)).map_err(StartError::Spool)?;
+    let mut gate = Gate::open(Spool::at(&options.spool_root)).map_err(StartError::Spool)?;
     tell_of_ended_files(&options.spool_root);
+    let fleet = Fleet::open(&config)?;
+    if let Some(fleet) = &fleet {
+        gate = gate.with_fleet(Arc::clone(&fleet.gate));
+    }
     let tokens = Tokens::load(&config.daemon.remote_spool_tokens).map_err(StartError::Tokens)?;
     let memory = room::memory(&config);
     let live = Live::new(config, tokens, &own_name::learn(), &memory);
-    Ok(DaemonState::new(
-        gate,
-        live.map_err(StartError::Setup)?,
-        memory,
-    ))
+    let live = live.map_err(StartError::Setup)?;
+    let mut state = DaemonState::new(gate, live, memory);
+    state.fleet = fleet;
+    Ok(state)
 }
 
 fn warn_of_network_file_system(folder: &Path) {
@@ -209,6 +216,9 @@ async fn serve(
     host_watch::start(state, PortWatch::new(&sockets.listening()));
     if let Some(path) = sockets.http.unix_path() {
         state.live().own.listeners.set_unix(path);
+    }
+    if let Some(fleet) = &state.fleet {
+        fleet.answers_at(&sockets.addresses());
     }
     // Before the first answer, so that whoever got one finds all listeners there.
     let mut groups = GroupTasks::start(state, sockets.addresses()).map_err(StartError::Group)?;

@@ -10,13 +10,13 @@ use hyper::header::HeaderMap;
 use hyper::{Method, StatusCode, Uri};
 
 use super::error::{SetupError, StartError};
-use super::own_name;
 use super::poll::decide::{Verdict, decide};
 use super::poll::route::{self, CheckPath, Refusal, Route};
 pub(crate) use super::poll::route::{SPOOL, unknown_protocol};
 use super::poll::{Poll, answer};
 use super::state::Live;
 use super::tokens::Tokens;
+use super::{fleet, own_name};
 use crate::check::{Checker, Observer};
 use crate::config::Config;
 use crate::ledger::Face;
@@ -114,8 +114,12 @@ struct LastProbe {
 fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError> {
     let last = Arc::new(Mutex::new(LastProbe::default()));
     let checker = Checker::new(&live.config.check, noting(&last)).tracing();
+    let ordered = fleet::spool(&live.config).map_err(OnceError::Start)?;
     // Not opened as the daemon's: a look must not make the folder.
-    let gate = Gate::new(spool.clone());
+    let mut gate = Gate::new(spool.clone());
+    if let Some(ordered) = &ordered {
+        gate = gate.with_fleet(Arc::new(Gate::new(ordered.clone())));
+    }
     let runtime = super::runtime().map_err(OnceError::Start)?;
     let verdict = runtime.block_on(decide(poll, live, &gate, &checker));
     // Name look-ups may hang in threads of the runtime.
@@ -123,15 +127,20 @@ fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError
     if gate.errors() > 0 {
         all_readable(poll, live, spool).map_err(OnceError::Spool)?;
     }
-    Ok(probe_answer(&verdict, taken(&last), spool))
+    let why = |result| why(&verdict, result, spool, ordered.as_ref());
+    Ok(probe_answer(&verdict, taken(&last), &why))
 }
 
-fn probe_answer(verdict: &Verdict, probe: LastProbe, spool: &Spool) -> ProbeAnswer {
+fn probe_answer(
+    verdict: &Verdict,
+    probe: LastProbe,
+    why: &dyn Fn(String) -> String,
+) -> ProbeAnswer {
     let (status, body) = answer::content(verdict);
     ProbeAnswer {
         status,
         body,
-        why: why(verdict, probe.result, spool),
+        why: why(probe.result),
         steps: probe.steps,
         passes: verdict.passes(),
     }
@@ -165,11 +174,17 @@ fn all_readable(poll: &Poll, live: &Live, spool: &Spool) -> Result<(), SpoolErro
     Ok(())
 }
 
-fn why(verdict: &Verdict, result: String, spool: &Spool) -> String {
+fn why(verdict: &Verdict, result: String, spool: &Spool, ordered: Option<&Spool>) -> String {
     let root = spool.root();
     match verdict {
         Verdict::Down(closed) => {
-            let entry = root.join(&*closed.entry);
+            let own = root.join(&*closed.entry);
+            let entry = match ordered {
+                Some(ordered) if own.symlink_metadata().is_err() => {
+                    ordered.root().join(&*closed.entry)
+                }
+                _ => own,
+            };
             format!("the spool entry {} takes it down", entry.display())
         }
         Verdict::Refused(_) => "it was refused before a probe".to_owned(),

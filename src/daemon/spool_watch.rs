@@ -55,25 +55,27 @@ impl SpoolSeen {
         self.is_listed.then_some(self.downtimes.len())
     }
 
-    fn downtime(&self, name: &str) -> Option<&DowntimeRow> {
-        self.downtimes.iter().find(|row| row.name == name)
-    }
-
     /// What is seen after another look, which may have failed.
-    fn next(&self, listed: Option<Seen>, trouble: Option<SpoolTrouble>) -> Self {
-        let is_listed = listed.is_some();
-        let (downtimes, odd_ends) = match listed {
-            Some(listed) => listed,
-            // As the gate does: what cannot be read stays what it was.
-            None => (held(self), self.odd_ends.clone()),
-        };
+    fn next(&self, part: Part, trouble: Option<SpoolTrouble>) -> Self {
         Self {
-            is_listed,
-            was_listed: self.was_listed || is_listed,
-            downtimes,
-            odd_ends,
+            is_listed: part.is_listed,
+            was_listed: self.was_listed || part.is_listed,
+            downtimes: part.downtimes,
+            odd_ends: part.odd_ends,
             trouble,
         }
+    }
+
+    /// What stood in this host's own spool, and in the fleet's.
+    fn parts(&self) -> (Part, Part) {
+        let rows = self.downtimes.iter().cloned();
+        let (ordered, own) = rows.partition(|row| row.origin.is_some());
+        let part = |downtimes, odd_ends| Part {
+            is_listed: self.is_listed,
+            downtimes,
+            odd_ends,
+        };
+        (part(own, self.odd_ends.clone()), part(ordered, Vec::new()))
     }
 }
 
@@ -89,9 +91,16 @@ pub(super) struct SpoolTrouble {
 #[derive(Default)]
 pub(super) struct SpoolWatch {
     seen: Mutex<Arc<SpoolSeen>>,
-    last: Mutex<Option<FolderLook>>,
+    last: Mutex<Looks>,
     /// Changes that this daemon made lately, and logged.
     logged: Mutex<Vec<HostEvent>>,
+}
+
+/// The last look at this host's own spool, and at the fleet's.
+#[derive(Debug, Default)]
+struct Looks {
+    own: Option<FolderLook>,
+    fleet: Option<FolderLook>,
 }
 
 /// A look, by which the next one knows whether anything can have changed.
@@ -118,10 +127,14 @@ impl SpoolWatch {
             Err(TryLockError::WouldBlock) => return Vec::new(),
         };
         let before = self.seen();
-        let listed = listed(gate, &mut last, &before);
+        let (own, ordered) = before.parts();
+        let mut all = own.looked(gate, &mut last.own).of_host();
+        if let Some(fleet) = gate.fleet() {
+            all.add(ordered.looked(fleet, &mut last.fleet).of_fleet());
+        }
         let now = unix_now();
         let trouble = trouble(gate, &before, now);
-        let seen = before.next(listed, trouble);
+        let seen = before.next(all, trouble);
         let events = events(&before, &seen, now);
         // Not locked while the folder is read: pages are built from the look before meanwhile.
         *self.lock_seen() = Arc::new(seen);
@@ -171,7 +184,7 @@ impl FolderLook {
     }
 
     /// Whether what was seen then must still be so.
-    fn still_holds(&self, now: &Self, seen: &SpoolSeen) -> bool {
+    fn still_holds(&self, now: &Self, seen: &Part) -> bool {
         let mut ends = seen.downtimes.iter().filter_map(|row| row.until);
         let is_same = self.stamp == now.stamp;
         // A change right after that look may have left the time of the folder as it was.
@@ -206,38 +219,86 @@ impl FolderStamp {
     }
 }
 
-/// The downtimes in force, and what is odd about the ends of some.
-type Seen = (Vec<DowntimeRow>, Vec<String>);
-
-/// What is listed only where it may be other than before; `None` when it cannot be.
-fn listed(gate: &Gate, last: &mut Option<FolderLook>, before: &SpoolSeen) -> Option<Seen> {
-    // Before the folder is listed: what changes while it is shows at the next look.
-    let look = FolderLook::now(gate);
-    if let (Some(last), Some(look)) = (&last, &look)
-        && last.still_holds(look, before)
-    {
-        return Some((before.downtimes.clone(), before.odd_ends.clone()));
-    }
-    let listed = list(gate, before);
-    // What was not seen is looked at again the next time.
-    *last = if listed.is_some() { look } else { None };
-    listed
+/// What stands in one of the spools.
+#[derive(Debug)]
+struct Part {
+    is_listed: bool,
+    downtimes: Vec<DowntimeRow>,
+    odd_ends: Vec<String>,
 }
 
-/// An entry that cannot be read is what it was.
-fn list(gate: &Gate, before: &SpoolSeen) -> Option<Seen> {
-    let listing = gate.list()?;
-    let root = gate.spool().root();
-    let mut rows = Vec::new();
-    for (key, downtime) in &listing.downtimes {
-        let owner = users::owner(&root.join(key.file_name()));
-        rows.push(row(key, downtime, owner));
+impl Part {
+    /// After another look. It is listed only where it may be other than before, and holds what it was where it cannot be:
+    /// as the gate does.
+    fn looked(self, gate: &Gate, last: &mut Option<FolderLook>) -> Self {
+        // Before the folder is listed: what changes while it is shows at the next look.
+        let look = FolderLook::now(gate);
+        if let (Some(last), Some(look)) = (&last, &look)
+            && last.still_holds(look, &self)
+            && !gate.holds_in_memory()
+        {
+            return Self {
+                is_listed: true,
+                ..self
+            };
+        }
+        let listed = self.list(gate);
+        // What was not seen is looked at again the next time.
+        *last = if listed.is_some() { look } else { None };
+        listed.unwrap_or_else(|| self.held())
     }
-    for (name, _) in &listing.odd {
-        // A name that never was a downtime here is none now.
-        rows.extend(before.downtime(name).map(as_held));
+
+    /// An entry that cannot be read is what it was.
+    fn list(&self, gate: &Gate) -> Option<Self> {
+        let listing = gate.list()?;
+        let root = gate.spool().root();
+        let mut rows = Vec::new();
+        for (key, downtime) in &listing.downtimes {
+            let owner = users::owner(&root.join(key.file_name()));
+            rows.push(row(key, downtime, owner));
+        }
+        for (name, _) in &listing.odd {
+            // A name that never was a downtime here is none now.
+            let known = self.downtimes.iter().find(|row| row.name == *name);
+            rows.extend(known.map(as_held));
+        }
+        Some(Self {
+            is_listed: true,
+            downtimes: rows,
+            odd_ends: odd_ends(&listing),
+        })
     }
-    Some((rows, odd_ends(&listing)))
+
+    fn held(self) -> Self {
+        Self {
+            is_listed: false,
+            downtimes: self.downtimes.iter().map(as_held).collect(),
+            ..self
+        }
+    }
+
+    /// Whatever an entry of this host's own spool says of itself, no order wrote it.
+    fn of_host(mut self) -> Self {
+        for row in &mut self.downtimes {
+            row.origin = None;
+            row.order = None;
+        }
+        self
+    }
+
+    /// Whatever stands in the fleet's spool is the fleet's; its files are the daemon's own, which tells nothing.
+    fn of_fleet(mut self) -> Self {
+        for row in &mut self.downtimes {
+            row.file_owner = None;
+            row.origin.get_or_insert_with(|| "fleet".to_owned());
+        }
+        self
+    }
+
+    fn add(&mut self, other: Self) {
+        self.is_listed &= other.is_listed;
+        self.downtimes.extend(other.downtimes);
+    }
 }
 
 fn odd_ends(listing: &Listing) -> Vec<String> {
@@ -266,11 +327,18 @@ fn row(key: &Key, downtime: &Downtime, owner: Option<String>) -> DowntimeRow {
         until: downtime.expiration,
         mark: downtime.mark().map(|mark| mark.as_str().to_owned()),
         held: false,
+        origin: text_of(downtime.extra.get("origin")),
+        order: text_of(
+            downtime
+                .extra
+                .get("order")
+                .and_then(|order| order.get("id")),
+        ),
     }
 }
 
-fn held(seen: &SpoolSeen) -> Vec<DowntimeRow> {
-    seen.downtimes.iter().map(as_held).collect()
+fn text_of(value: Option<&serde_json::Value>) -> Option<String> {
+    Some(value?.as_str()?.to_owned())
 }
 
 fn as_held(row: &DowntimeRow) -> DowntimeRow {

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::counters::Counters;
 use super::error::SetupError;
+use super::fleet::Fleet;
 use super::interval_notes::IntervalNotes;
 use super::shared_pages::SharedPages;
 use super::spool_watch::SpoolWatch;
@@ -125,6 +126,8 @@ pub struct DaemonState {
     pub(super) spool_watch: SpoolWatch,
     /// What is said once of pollers' intervals.
     pub(super) interval_notes: IntervalNotes,
+    /// This host in its fleet, if it is in one.
+    pub(super) fleet: Option<Fleet>,
     /// The pages that are being built.
     pub(super) pages: SharedPages,
     ledger: Mutex<Ledger>,
@@ -153,6 +156,7 @@ impl DaemonState {
             live: RwLock::new(Arc::new(live)),
             started_unix,
             spool_watch: SpoolWatch::default(),
+            fleet: None,
         }
     }
 

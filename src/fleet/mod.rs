@@ -4,13 +4,18 @@
 //! comes up by a newer order, by its end, by a waiver, or by a change of its own tags; never by silence. Every write to the
 //! engine is a transaction that compares revisions, so that one that timed out can never win late.
 
+pub mod agent;
 pub mod engine;
+mod figures;
+pub mod held;
 mod order;
 mod paths;
 mod records;
+mod report;
 mod selector;
 pub mod settings;
 
+pub use figures::{AgentFigures, FleetFigures};
 pub use order::{AT_MAX, Order, OrderState, next_at, now_micros, random_word, register};
 pub use paths::Paths;
 pub use records::{

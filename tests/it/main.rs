@@ -36,6 +36,8 @@ mod docs;
 mod exec;
 mod fairness;
 mod fleet_engine;
+mod fleet_host;
+mod fleet_model;
 mod groups;
 mod grpc;
 mod grpc_health;

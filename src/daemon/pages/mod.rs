@@ -16,6 +16,7 @@ use std::time::Duration;
 
 use hyper::http::request::Parts;
 
+pub(super) use self::overview::services;
 use self::shared::Builder;
 use self::shared::Sharing::{self, UntilBegun, WhileNew};
 use super::poll::entries;

@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::{DaemonState, SPOOL_TROUBLE};
 use crate::check::cache::CacheCounts;
+use crate::daemon::fleet::Fleet;
 use crate::group::{EndedAction, GroupState};
 use crate::http::reply::{self, Reply};
 use crate::os::logging;
@@ -12,7 +13,7 @@ use crate::os::logging;
 pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
     let probes = &state.live().context.probes;
     let counts = state.checker.cache().counts();
-    reply::json(&json!({
+    let mut page = json!({
         "version": env!("CARGO_PKG_VERSION"),
         "uptime": state.started.elapsed().as_secs_f64(),
         "outbound_request_queue_size": probes.waiting(),
@@ -24,7 +25,26 @@ pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
         "probes_running": probes.running(),
         "connections": connections(state),
         "log_lines_dropped": logging::dropped(),
-    }))
+    });
+    if let Some(fleet) = &state.fleet {
+        page["fleet"] = self::fleet(fleet);
+    }
+    reply::json(&page)
+}
+
+/// This host in its fleet.
+fn fleet(fleet: &Fleet) -> Value {
+    let figures = fleet.figures.now();
+    json!({
+        "name": fleet.settings.fleet,
+        "host": fleet.settings.host_name(),
+        "connected": figures.connected,
+        "last_sync": figures.last_sync,
+        "orders_held": figures.held,
+        "orders_waived": figures.waived,
+        "orders_missing": figures.missing,
+        "problems": figures.problems,
+    })
 }
 
 /// The keys of the replaced tools, and no others.

@@ -69,6 +69,18 @@ impl EngineError {
         }
     }
 
+    /// What it is, in a word, for metrics.
+    #[must_use]
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::File { .. } => "file",
+            Self::Unreachable(_) => "unreachable",
+            Self::Lost { .. } => "lost",
+            Self::Refused { .. } => "refused",
+            Self::Compacted => "compacted",
+        }
+    }
+
     /// Whether the request certainly changed nothing, and asking another member would not help.
     #[must_use]
     pub fn is_certain(&self) -> bool {

@@ -36,6 +36,15 @@ impl Engine {
         }
     }
 
+    /// The same, beginning at a member of the caller's choice.
+    #[must_use]
+    pub fn beginning_at(access: Access, next: usize) -> Self {
+        Self {
+            next,
+            ..Self::new(access)
+        }
+    }
+
     /// A connection of its own to the first member that can be reached.
     ///
     /// # Errors

@@ -18,9 +18,12 @@ pub fn changes(before: &[DowntimeRow], after: &[DowntimeRow], now: f64) -> Vec<H
     events
 }
 
-/// The downtime of the same name.
+/// The downtime of the same name in the same spool.
 fn find<'a>(rows: &'a [DowntimeRow], wanted: &DowntimeRow) -> Option<&'a DowntimeRow> {
-    rows.iter().find(|row| row.name == wanted.name)
+    let is_same = |row: &&DowntimeRow| {
+        row.name == wanted.name && row.origin.is_some() == wanted.origin.is_some()
+    };
+    rows.iter().find(is_same)
 }
 
 /// Whether two downtimes of one name are the same to whoever reads of them.
@@ -64,6 +67,8 @@ mod tests {
             until,
             mark: None,
             held: false,
+            origin: None,
+            order: None,
         }
     }
 

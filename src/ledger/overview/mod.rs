@@ -101,6 +101,12 @@ pub struct DowntimeRow {
     pub mark: Option<String>,
     /// The spool cannot be read, and this is what it said last.
     pub held: bool,
+    /// `fleet:` and the selector, where an order of the fleet wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<String>,
+    /// The id of that order.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order: Option<String>,
 }
 
 impl DowntimeRow {

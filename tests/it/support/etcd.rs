@@ -1,6 +1,6 @@
 //! Real etcd clusters on loopback: three members that can be killed, frozen and wiped one by one.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
@@ -43,6 +43,8 @@ pub struct Etcd {
     scheme: &'static str,
     /// Where each member is spoken to without TLS: by the tests.
     plain: Vec<u16>,
+    /// How often it was wiped: a new cluster has a token of its own.
+    wipes: u32,
 }
 
 impl Etcd {
@@ -87,6 +89,7 @@ impl Etcd {
             clients,
             peers: ports(),
             plain,
+            wipes: 0,
             scheme: if manner.authority.is_some() {
                 "https"
             } else {
@@ -145,7 +148,7 @@ impl Etcd {
             ("--listen-peer-urls", self.peer(member)),
             ("--initial-advertise-peer-urls", self.peer(member)),
             ("--initial-cluster", all.join(",")),
-            ("--initial-cluster-token", "token".to_owned()),
+            ("--initial-cluster-token", format!("token{}", self.wipes)),
         ] {
             command.args([option, &value]);
         }
@@ -175,6 +178,19 @@ impl Etcd {
         if let Some(process) = &self.members[member] {
             process.signal(signal);
         }
+    }
+
+    /// Takes everything away, and sets up a new cluster at the same place.
+    pub fn wipe(&mut self) {
+        for member in 0..MEMBERS {
+            self.kill(member);
+            fs::remove_dir_all(self.data(member)).unwrap();
+        }
+        self.wipes += 1;
+        for member in 0..MEMBERS {
+            self.start_member(member);
+        }
+        self.wait_until_it_answers();
     }
 
     /// Waits until every member answers as the majority has it.
@@ -243,6 +259,24 @@ impl Etcd {
     pub fn put(&self, member: usize, key: &str, value: &str) {
         let body = json!({"key": BASE64.encode(key), "value": BASE64.encode(value)});
         self.post(member, "kv/put", &body).unwrap();
+    }
+
+    /// Deletes all keys under a prefix that ends with a slash.
+    #[track_caller]
+    pub fn delete_under(&self, member: usize, prefix: &str) {
+        let end = format!("{}0", prefix.strip_suffix('/').unwrap());
+        let body = json!({"key": BASE64.encode(prefix), "range_end": BASE64.encode(end)});
+        self.post(member, "kv/deleterange", &body).unwrap();
+    }
+
+    /// Ends all leases, as far as a member lets us.
+    pub fn revoke_leases(&self, member: usize) {
+        let leases = self
+            .post(member, "lease/leases", &json!({}))
+            .unwrap_or_default();
+        for lease in leases["leases"].as_array().into_iter().flatten() {
+            let _ = self.post(member, "lease/revoke", &json!({"ID": lease["ID"]}));
+        }
     }
 
     /// Asks etcd's JSON gateway, over the port without TLS.

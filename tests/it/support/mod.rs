@@ -9,6 +9,7 @@ pub mod checks;
 pub mod client;
 pub mod daemon;
 pub mod etcd;
+pub mod fleet;
 pub mod haproxy;
 pub mod http2;
 pub mod load;

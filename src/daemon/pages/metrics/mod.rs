@@ -3,6 +3,7 @@
 mod cache;
 mod daemon;
 mod exposition;
+mod fleet;
 mod groups;
 mod histogram;
 mod host;
@@ -31,6 +32,7 @@ pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
     probes::add(&mut page, state);
     cache::add(&mut page, state.checker.cache());
     spool::add(&mut page, state);
+    fleet::add(&mut page, state);
     pollers::add(&mut page, &known, &services);
     host::add(&mut page, &live.config, &services, &known.changes);
     groups::add(&mut page, state);

@@ -102,7 +102,7 @@ fn is_host_down(seen: &SpoolSeen) -> bool {
 }
 
 /// The services that pollers ask for, in no order; what polls from outside `pollers_from` has no say.
-pub(super) fn services(state: &DaemonState) -> Vec<ServiceRow> {
+pub(in crate::daemon) fn services(state: &DaemonState) -> Vec<ServiceRow> {
     let mut records = state.ledger().pollers.records(|_| true);
     records.retain(|record| !record.stated.outside);
     let rows = RowMaker {

@@ -1,0 +1,166 @@
+//! The daemon's side of the fleet: a session with the engine that learns the orders, puts them into force, and reports.
+//!
+//! Rules: no poller waits for anything here; it has a thread of its own. A session that fails is begun anew at the next
+//! member, later and later. Nothing is lifted because a session ended, or because the engine says nothing.
+
+mod boot;
+mod session;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::engine::{Access, Engine, EngineError};
+use super::figures::FleetFigures;
+use super::held::Held;
+use super::order::random_word;
+use super::settings::FleetSettings;
+use super::{Alive, Paths, Report};
+use crate::names::Key;
+use crate::spool::{Gate, unix_now};
+use session::Session;
+
+/// The first wait after a session failed; each further one is twice as long.
+const WAIT_MIN: Duration = Duration::from_millis(50);
+
+/// The longest wait.
+const WAIT_MAX: Duration = Duration::from_secs(30);
+
+/// A session that lasted so long was a good one.
+const GOOD: Duration = Duration::from_secs(60);
+
+/// What the agent asks the daemon.
+pub trait HostView: Send + Sync {
+    /// Where the daemon answers.
+    fn address(&self) -> (String, u16);
+
+    /// The services that are polled, sorted.
+    fn services(&self) -> Vec<String>;
+
+    /// The downtimes in force, of every origin. It may take as long as the file system does.
+    fn downtimes(&self) -> Vec<(Key, Report)>;
+}
+
+/// The agent.
+pub struct Agent {
+    settings: FleetSettings,
+    host: String,
+    paths: Paths,
+    held: Held,
+    view: Arc<dyn HostView>,
+    figures: Arc<FleetFigures>,
+    alive: Alive,
+    /// When it began, in seconds of unix time.
+    since: f64,
+}
+
+impl Agent {
+    /// Reads what this host held before. Nothing is connected yet.
+    #[must_use]
+    pub fn new(
+        settings: FleetSettings,
+        gate: Arc<Gate>,
+        view: Arc<dyn HostView>,
+        figures: Arc<FleetFigures>,
+    ) -> Self {
+        let host = settings.host_name();
+        let held = Held::load(&host, &settings.tags, gate);
+        let alive = boot::alive();
+        let since = unix_now();
+        if !settings.boot_wait.is_zero() && held.is_new_boot(&alive.boot) {
+            held.wait_until(since + settings.boot_wait.as_secs_f64());
+        }
+        Self {
+            paths: Paths::new(&settings.prefix, &settings.fleet),
+            settings,
+            host,
+            held,
+            view,
+            figures,
+            alive,
+            since,
+        }
+    }
+
+    /// Holds session after session, for ever.
+    pub async fn run(mut self) {
+        let mut wait = WAIT_MIN;
+        let mut next_member = usize::from(random_word());
+        loop {
+            let begun = tokio::time::Instant::now();
+            let ended = self.session(&mut next_member).await;
+            if begun.elapsed() >= GOOD {
+                wait = WAIT_MIN;
+            }
+            self.note_end(&ended, wait);
+            self.rest(jittered(wait)).await;
+            wait = (wait * 2).min(WAIT_MAX);
+        }
+    }
+
+    /// One session; gives why it ended.
+    async fn session(&mut self, next_member: &mut usize) -> EngineError {
+        // Read again for each session, as certificates are renewed.
+        let access = match Access::of_daemon(&self.settings) {
+            Ok(access) => access,
+            Err(e) => return e,
+        };
+        let mut engine = Engine::beginning_at(access, *next_member);
+        *next_member = next_member.wrapping_add(1);
+        match engine.connect().await {
+            Ok(session) => match Session::new(self, &session).run().await {
+                Ok(never) => match never {},
+                Err(e) => e,
+            },
+            Err(e) => e,
+        }
+    }
+
+    fn note_end(&self, ended: &EngineError, wait: Duration) {
+        let mut figures = self.figures.lock();
+        let was_connected = std::mem::replace(&mut figures.connected, false);
+        *figures.sessions.entry(ended.kind()).or_default() += 1;
+        // Once for each outage, and not with each try.
+        match was_connected || wait == WAIT_MIN {
+            true => log::warn!("fleet: {ended}; what was ordered is held, trying again"),
+            false => log::debug!("fleet: {ended}; trying again"),
+        }
+    }
+
+    /// Waits; orders end and are waived meanwhile, too.
+    async fn rest(&mut self, time: Duration) {
+        self.held.look();
+        self.show_held();
+        tokio::time::sleep(time).await;
+    }
+
+    /// What is held, for metrics and pages.
+    fn show_held(&self) {
+        let mut figures = self.figures.lock();
+        figures.held = self.held.held().len();
+        figures.waived = self.held.waived().len();
+        figures.unknown = self.held.unknown();
+        figures.problems = self.held.problems();
+    }
+}
+
+/// Between half of a time and all of it, so that not all hosts come back at once.
+fn jittered(time: Duration) -> Duration {
+    let part = f64::from(random_word()) / f64::from(u16::MAX);
+    time.mul_f64(0.5 + part / 2.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_differ_within_their_bounds() {
+        let waits: Vec<Duration> = (0..100).map(|_| jittered(WAIT_MAX)).collect();
+        assert!(
+            waits
+                .iter()
+                .all(|wait| *wait >= WAIT_MAX / 2 && *wait <= WAIT_MAX)
+        );
+        assert!(waits.iter().any(|wait| *wait != waits[0]));
+    }
+}

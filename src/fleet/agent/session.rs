@@ -1,0 +1,339 @@
+//! One session with one member: everything goes over one connection, so that what is wrong with it is found out at once.
+//!
+//! Rule: the orders are read as the majority has them, then watched from the next revision on; and read again now and then,
+//! in case that something was missed.
+
+use std::collections::BTreeMap;
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::{Agent, jittered};
+use crate::fleet::engine::{Changes, EngineError, EngineSession, Found, KeyRange, KeyWatch, Pair};
+use crate::fleet::order::{now_micros, random_word};
+use crate::fleet::report::{OwnKeys, Reported, Told};
+use crate::fleet::{HostRecord, Order, Record as _, Report, Version};
+use crate::names::Key;
+use crate::spool::unix_now;
+
+/// How often this host looks at itself.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// How often it asks which services are polled.
+const SERVICES: Duration = Duration::from_secs(10);
+
+/// How long after its begin a downtime's balancers are reported as they act.
+const ACTING: f64 = 600.0;
+
+/// Reports of so many hosts are spread over a second.
+const REPORTS_A_SECOND: f64 = 1000.0;
+
+/// A session.
+pub(super) struct Session<'a> {
+    agent: &'a mut Agent,
+    engine: &'a EngineSession,
+    own: OwnKeys,
+    lease: i64,
+    /// Another machine has this host's name, so nothing is reported.
+    is_mute: bool,
+    services: Vec<String>,
+    /// What was reported last.
+    reported: BTreeMap<Key, Report>,
+    next_report: Instant,
+    next_services: Instant,
+}
+
+impl<'a> Session<'a> {
+    pub(super) fn new(agent: &'a mut Agent, engine: &'a EngineSession) -> Self {
+        let own = OwnKeys::new(&agent.paths, &agent.host);
+        let now = Instant::now();
+        Self {
+            agent,
+            engine,
+            own,
+            lease: 0,
+            is_mute: false,
+            services: Vec::new(),
+            reported: BTreeMap::new(),
+            next_report: now,
+            next_services: now,
+        }
+    }
+
+    /// Runs until something fails.
+    pub(super) async fn run(mut self) -> Result<Infallible, EngineError> {
+        let orders = KeyRange::under(&self.agent.paths.orders());
+        let revision = self.sync(&orders).await?;
+        let mut watch = self.engine.watch(&orders, revision + 1).await?;
+        log::info!(
+            "fleet: connected to etcd at {}, revision {revision}",
+            self.engine.member()
+        );
+        self.own.read(self.engine).await?;
+        self.live().await?;
+        self.serve(&orders, &mut watch).await
+    }
+
+    async fn serve(
+        &mut self,
+        orders: &KeyRange,
+        watch: &mut KeyWatch,
+    ) -> Result<Infallible, EngineError> {
+        let beat = self.agent.settings.lease / 3;
+        let reconcile = self.agent.settings.reconcile;
+        let mut next_beat = Instant::now() + beat;
+        let mut next_sync = Instant::now() + jittered(reconcile);
+        loop {
+            tokio::select! {
+                changes = watch.next() => self.changed(&changes?),
+                () = sleep_until(self.next_report) => self.report().await?,
+                () = sleep_until(next_beat) => {
+                    self.beat().await?;
+                    next_beat = Instant::now() + beat;
+                }
+                () = sleep_until(next_sync) => {
+                    self.sync(orders).await?;
+                    self.own.read(self.engine).await?;
+                    next_sync = Instant::now() + jittered(reconcile);
+                }
+            }
+        }
+    }
+
+    /// Reads the orders: those that changed since, where the engine's history goes on; else all of them.
+    async fn sync(&mut self, orders: &KeyRange) -> Result<i64, EngineError> {
+        let (cluster, revision) = self.agent.held.place();
+        let is_first = self.agent.figures.lock().last_sync.is_none();
+        let from = if is_first { 0 } else { revision + 1 };
+        let mut found = self.engine.read(orders, from).await?;
+        let goes_on = found.cluster == cluster && found.revision >= revision;
+        if cluster != 0 && !goes_on {
+            log::error!(
+                "fleet: etcd is not what it was: it was set up anew, or restored from a backup; what was ordered is held, \
+                 and 'haup --fleet' lifts it"
+            );
+        }
+        let is_whole = from == 0 || !goes_on;
+        if from != 0 && !goes_on {
+            found = self.engine.read(orders, 0).await?;
+        }
+        self.take(&found, is_whole);
+        Ok(found.revision)
+    }
+
+    fn take(&mut self, found: &Found, is_whole: bool) {
+        if is_whole {
+            self.agent.held.begin_whole();
+        }
+        self.learn(&found.pairs);
+        let boot = self.agent.alive.boot.clone();
+        self.agent.held.synced(found.cluster, found.revision, &boot);
+        self.agent.held.save();
+        self.show(found.revision);
+        self.warn_of_missing();
+    }
+
+    fn warn_of_missing(&self) {
+        let missing = self.agent.held.missing();
+        let was_known = self.agent.figures.lock().missing == missing.len();
+        if !missing.is_empty() && !was_known {
+            let registers = missing.join(", ");
+            log::error!(
+                "fleet: etcd no longer has the orders {registers}; they are held until 'haup --fleet' lifts them"
+            );
+        }
+        self.agent.figures.lock().missing = missing.len();
+    }
+
+    fn learn(&mut self, pairs: &[Pair]) {
+        for pair in pairs {
+            if let Some(key) = self.agent.held.learn(&self.agent.paths, pair) {
+                self.agent.held.apply(&key);
+            }
+        }
+    }
+
+    /// Changes of orders. A deletion changes nothing but what is told.
+    fn changed(&mut self, changes: &Changes) {
+        self.learn(&changes.puts);
+        for pair in &changes.deletes {
+            self.agent.held.lost(&self.agent.paths, &pair.key);
+        }
+        self.agent.held.seen(changes.revision);
+        self.note_skew(&changes.puts);
+        self.show(changes.revision);
+        self.warn_of_missing();
+        let hosts = self.hosts_of(&changes.puts);
+        self.next_report = Instant::now() + spread(hosts);
+    }
+
+    /// For how many hosts these orders are.
+    fn hosts_of(&self, pairs: &[Pair]) -> u64 {
+        let orders = pairs
+            .iter()
+            .filter_map(|pair| Order::parse(&pair.value).ok());
+        orders.map(|order| order.hosts).max().unwrap_or_default()
+    }
+
+    /// An order that has just come was given just now, by its own clock.
+    fn note_skew(&self, pairs: &[Pair]) {
+        let Some(order) = pairs.last().and_then(|pair| Order::parse(&pair.value).ok()) else {
+            return;
+        };
+        #[allow(clippy::cast_precision_loss)] // to the microsecond for centuries
+        let ahead = now_micros() as f64 - order.at as f64;
+        self.agent.figures.lock().clock_skew = ahead / 1e6;
+    }
+
+    fn show(&self, revision: i64) {
+        self.agent.show_held();
+        let mut figures = self.agent.figures.lock();
+        figures.connected = true;
+        figures.last_sync = Some(unix_now());
+        figures.revision = revision;
+        figures.slot_since = self.own.slot_since;
+    }
+
+    /// Says that this host lives.
+    async fn live(&mut self) -> Result<(), EngineError> {
+        self.lease = self.engine.grant(self.agent.settings.lease).await?;
+        let living = self
+            .own
+            .live(self.engine, &self.agent.alive, self.lease)
+            .await;
+        match self.noted(living)? {
+            Some(Reported::NameTaken) => {
+                self.is_mute = true;
+                let host = &self.agent.host;
+                log::error!(
+                    "fleet: another machine is {host} too, so this one reports nothing; set host in fleet.yml"
+                );
+                self.agent.figures.lock().write_errors += 1;
+            }
+            Some(Reported::Done) => self.is_mute = false,
+            None => {}
+        }
+        Ok(())
+    }
+
+    /// Keeps the lease alive. One that is gone is begun anew, and with it nothing else.
+    async fn beat(&mut self) -> Result<(), EngineError> {
+        if self.engine.keep_alive(self.lease).await? && !self.is_mute {
+            self.agent.figures.lock().last_sync = Some(unix_now());
+            return Ok(());
+        }
+        self.own.read(self.engine).await?;
+        self.live().await
+    }
+
+    /// Looks at this host, and reports what changed.
+    async fn report(&mut self) -> Result<(), EngineError> {
+        self.agent.held.look();
+        self.show(self.agent.held.place().1);
+        let now = Instant::now();
+        if now >= self.next_services {
+            self.services = self.services();
+            self.next_services = now + SERVICES;
+        }
+        self.next_report = now + LOOK.max(spread_all(self.agent.held.most_hosts()));
+        if self.is_mute {
+            return Ok(());
+        }
+        let told = self.told();
+        self.reported.clone_from(&told.down);
+        let telling = self.own.tell(self.engine, &told).await;
+        self.noted(telling)?;
+        Ok(())
+    }
+
+    /// A refusal is noted, and ends no session: orders come all the same.
+    fn noted<T>(&self, written: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
+        match written {
+            Ok(done) => Ok(Some(done)),
+            Err(e) => {
+                let mut figures = self.agent.figures.lock();
+                figures.write_errors += 1;
+                if !e.is_certain() {
+                    return Err(e);
+                }
+                if figures.write_errors == 1 {
+                    log::error!("fleet: cannot report: {e}");
+                }
+                Ok(None)
+            }
+        }
+    }
+
+    fn services(&self) -> Vec<String> {
+        match &self.agent.settings.services {
+            Some(services) => services.clone(),
+            None => self.agent.view.services(),
+        }
+    }
+
+    fn told(&self) -> Told {
+        let agent = &self.agent;
+        let (address, port) = agent.view.address();
+        let host = HostRecord {
+            v: Version,
+            host: agent.host.clone(),
+            address,
+            port,
+            tags: agent.settings.tags.clone(),
+            services: self.services.clone(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            rev: agent.held.place().1,
+            held: agent.held.held(),
+            waived: agent.held.waived(),
+            since: agent.since.floor(),
+            problems: agent.held.problems(),
+        };
+        let mut down = BTreeMap::new();
+        for (key, report) in agent.view.downtimes() {
+            let report = self.settled(&key, report);
+            // This host's own downtime comes first, and is what an operator looks for.
+            down.entry(key).or_insert(report);
+        }
+        Told { host, down }
+    }
+
+    /// A report as it is written: how far balancers are is news only while they act.
+    fn settled(&self, key: &Key, new: Report) -> Report {
+        let is_acting = new.since.is_none_or(|since| unix_now() - since < ACTING);
+        match self.reported.get(key) {
+            Some(old) if !is_acting => Report {
+                pollers: old.pollers,
+                acted: old.acted,
+                sessions: old.sessions,
+                ..new
+            },
+            _ => new,
+        }
+    }
+}
+
+/// Over which time the reports of so many hosts are spread.
+fn spread_all(hosts: u64) -> Duration {
+    #[allow(clippy::cast_precision_loss)] // some million hosts at most
+    let seconds = hosts.min(1_000_000) as f64 / REPORTS_A_SECOND;
+    Duration::from_secs_f64(seconds)
+}
+
+/// This host's place in that time.
+fn spread(hosts: u64) -> Duration {
+    spread_all(hosts).mul_f64(f64::from(random_word()) / f64::from(u16::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reports_of_many_hosts_are_spread_and_of_few_are_not() {
+        assert_eq!(spread_all(3), Duration::from_millis(3));
+        assert_eq!(spread_all(10_000), Duration::from_secs(10));
+        assert_eq!(spread_all(u64::MAX), Duration::from_secs(1000));
+        assert!((0..50).all(|_| spread(10_000) <= Duration::from_secs(10)));
+    }
+}

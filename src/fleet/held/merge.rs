@@ -1,0 +1,153 @@
+//! Orders for one key as the downtime that this host writes. Pure.
+
+use serde_json::{Value, json};
+
+use crate::fleet::{Order, Record as _};
+use crate::spool::{Downtime, Key, Mark};
+
+/// The key of the entry's JSON that holds the order which gives reason and end.
+const ORDER: &str = "order";
+
+/// The key that holds the other orders.
+const OTHERS: &str = "orders";
+
+/// The downtime of the orders that hold a key, of which there is at least one: the one that ends last gives reason and end.
+pub(super) fn downtime(orders: &[&Order]) -> Option<Downtime> {
+    let mut orders: Vec<&Order> = orders.to_vec();
+    orders.sort_by(|a, b| ends(b).total_cmp(&ends(a)).then(b.at.cmp(&a.at)));
+    let (first, others) = orders.split_first()?;
+    let begun = orders.iter().filter_map(|order| order.creation);
+    let mut downtime = Downtime {
+        reason: first.reason.clone(),
+        expiration: first.expiration,
+        creation: begun.min_by(f64::total_cmp),
+        ..Downtime::default()
+    };
+    downtime.set_by(&first.by);
+    if let Some(mark) = mark(&orders) {
+        downtime.set_mark(mark);
+    }
+    let origin = format!("fleet:{}", first.selector);
+    downtime.extra.insert("origin".into(), origin.into());
+    downtime.extra.insert(ORDER.into(), json!(first));
+    if !others.is_empty() {
+        downtime.extra.insert(OTHERS.into(), json!(others));
+    }
+    Some(downtime)
+}
+
+fn ends(order: &Order) -> f64 {
+    order.expiration.unwrap_or(f64::INFINITY)
+}
+
+/// The strongest way in which one of the orders is told; `None` is as usual.
+fn mark(orders: &[&Order]) -> Option<Mark> {
+    let marks = orders.iter().map(|order| match (order.soft, order.drain) {
+        (true, _) => Some(Mark::Soft),
+        (false, true) => Some(Mark::Drain),
+        (false, false) => None,
+    });
+    let all: Option<Vec<Mark>> = marks.collect();
+    let all = all?;
+    match all.contains(&Mark::Soft) {
+        true => Some(Mark::Soft),
+        false => all.first().copied(),
+    }
+}
+
+/// The orders that an entry was made of.
+#[must_use]
+pub(super) fn orders(key: &Key, downtime: &Downtime) -> Vec<Order> {
+    let first = downtime.extra.get(ORDER);
+    let others = downtime.extra.get(OTHERS).and_then(Value::as_array);
+    let all = first.into_iter().chain(others.into_iter().flatten());
+    let orders = all.filter_map(|value| Order::parse(value.to_string().as_bytes()).ok());
+    orders.filter(|order| order.key == *key).collect()
+}
+
+/// The order that gives an entry its reason.
+#[must_use]
+pub fn order_of(downtime: &Downtime) -> Option<Order> {
+    let order = downtime.extra.get(ORDER)?;
+    Order::parse(order.to_string().as_bytes()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fleet::{OrderState, Selector};
+
+    fn order(at: u64, reason: &str, end: Option<f64>) -> Order {
+        let key = Key::parse("web").unwrap();
+        let mut order = Order::new(at, OrderState::Down, key, Selector::every_host());
+        order.reason = reason.to_owned();
+        order.expiration = end;
+        order.creation = Some(1000.0 - f64::from(u32::try_from(at).unwrap()));
+        order.by = "alice".to_owned();
+        order
+    }
+
+    #[test]
+    fn the_order_that_ends_last_gives_reason_and_end_and_the_others_stand_beside_it() {
+        let orders = [
+            order(1, "short", Some(50.0)),
+            order(2, "long", Some(99.0)),
+            order(3, "short too", Some(50.0)),
+        ];
+        let all: Vec<&Order> = orders.iter().collect();
+        let merged = downtime(&all).unwrap();
+        assert_eq!(merged.reason, "long");
+        assert_eq!(
+            (merged.expiration, merged.creation),
+            (Some(99.0), Some(997.0))
+        );
+        let read = Downtime::parse(merged.to_json().as_bytes());
+        assert_eq!(read.by(), Some("alice"));
+        assert_eq!(order_of(&read).unwrap(), orders[1]);
+        let mut back = super::orders(&orders[0].key, &read);
+        back.sort_by_key(|order| order.at);
+        assert_eq!(back, orders);
+    }
+
+    #[test]
+    fn an_order_without_an_end_ends_last_and_of_two_the_newer_one_counts() {
+        let orders = [
+            order(1, "old", None),
+            order(2, "new", None),
+            order(3, "timed", Some(99.0)),
+        ];
+        let merged = downtime(&orders.iter().collect::<Vec<_>>()).unwrap();
+        assert_eq!((merged.reason.as_str(), merged.expiration), ("new", None));
+        assert_eq!(downtime(&[]), None);
+    }
+
+    #[test]
+    fn the_strongest_way_of_telling_counts() {
+        let with = |soft, drain| Order {
+            soft,
+            drain,
+            ..order(1, "x", None)
+        };
+        let (usual, soft, drain) = (with(false, false), with(true, false), with(false, true));
+        for (orders, mark) in [
+            (&[&usual][..], None),
+            (&[&soft], Some(Mark::Soft)),
+            (&[&drain], Some(Mark::Drain)),
+            (&[&drain, &soft], Some(Mark::Soft)),
+            (&[&drain, &usual], None),
+            (&[&soft, &usual, &drain], None),
+        ] {
+            assert_eq!(downtime(orders).unwrap().mark(), mark, "{orders:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_of_other_making_has_no_orders() {
+        let key = Key::parse("web").unwrap();
+        for content in ["", "{}", r#"{"order":7,"orders":{}}"#, r#"{"orders":[7]}"#] {
+            let downtime = Downtime::parse(content.as_bytes());
+            assert!(super::orders(&key, &downtime).is_empty(), "{content}");
+            assert_eq!(order_of(&downtime), None);
+        }
+    }
+}
