@@ -78,6 +78,7 @@ impl Call {
         let args: Vec<&str> = self.args.iter().map(String::as_str).collect();
         match T::from_args(&[&self.program], &args) {
             Ok(parsed) => Ok(parsed),
+            // Only errors come here: `--help` has been answered before.
             Err(early_exit) => Err(Failure::usage(early_exit.output.trim())),
         }
     }

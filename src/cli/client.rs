@@ -228,23 +228,24 @@ impl DaemonClient {
 
     fn refused(self, path: &str, status: u16, body: &[u8]) -> DaemonError {
         let text = String::from_utf8_lossy(body);
+        // Told apart by the name of the setting: the remedy is in the daemon's settings, and not in its port.
         if text.contains(PAGE_SETTING) {
             return DaemonError::Refused {
                 port: self.port,
                 says: first_line(&text, SAYS_MAX),
             };
         }
-        let page = path.split('?').next().unwrap_or(path);
         DaemonError::Status {
             port: self.port,
             status,
-            page: page.to_owned(),
+            page: without_query(path).to_owned(),
         }
     }
 
     fn no_answer(self, e: &io::Error, limit: Duration) -> DaemonError {
         let port = self.port;
         match e.kind() {
+            // Linux says "would block" for a read that has taken too long (socket(7), SO_RCVTIMEO).
             ErrorKind::TimedOut | ErrorKind::WouldBlock => DaemonError::Silent { port, limit },
             kind => DaemonError::Unreachable { port, kind },
         }
@@ -262,6 +263,10 @@ impl DaemonClient {
     }
 }
 
+fn without_query(path: &str) -> &str {
+    path.split('?').next().unwrap_or(path)
+}
+
 fn request(path: &str, address: SocketAddr) -> String {
     // In HTTP/1.0 the end of the connection is the end of the answer.
     format!("GET {path} HTTP/1.0\r\nhost: {address}\r\n\r\n")
@@ -270,6 +275,7 @@ fn request(path: &str, address: SocketAddr) -> String {
 fn read_to_end(stream: &mut TcpStream, end: Instant) -> io::Result<Vec<u8>> {
     let mut answer = Vec::new();
     let mut part = vec![0; PART];
+    // A longer answer is cut, and is then none that can be understood.
     while answer.len() < ANSWER_MAX {
         // Set anew for each part: a daemon that sends byte by byte must not outlast the limit.
         stream.set_read_timeout(Some(time_left(end)?))?;

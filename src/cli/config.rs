@@ -104,6 +104,7 @@ fn fleet_file(args: &ConfigArgs) -> Result<Option<&str>, Failure> {
     let Some(file) = &args.fleet_file else {
         return Ok(None);
     };
+    // Refused rather than left out: whoever names two files waits for a word on both.
     if args.config_file.is_some() || !args.files.is_empty() {
         return Err(usage!("several files are named; check one at a time"));
     }

@@ -47,6 +47,7 @@ impl Failure {
     /// The failure as it is shown: each line behind the program's name, and a usage line where the
     /// usage was wrong.
     pub(crate) fn shown_by(self, program: &str, usage: Option<&str>) -> Self {
+        // Each line, as several commands may write to one terminal or one log.
         let next_line = format!("\n{program}: ");
         let lines = self.message.replace('\n', &next_line);
         let message = match usage {

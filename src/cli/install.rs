@@ -147,20 +147,19 @@ fn look(link: &Path, binary: &Path) -> Occupant {
     match fs::symlink_metadata(link) {
         Ok(attributes) => occupant(link, binary, attributes.file_type()),
         Err(e) if e.kind() == ErrorKind::NotFound => Occupant::Nothing,
+        // What cannot be looked at is not known to be ours.
         Err(_) => Occupant::Foreign,
     }
 }
 
 fn occupant(link: &Path, binary: &Path, kind: FileType) -> Occupant {
     let leads_to_binary = fs::canonicalize(link).is_ok_and(|end| end == binary);
-    if kind.is_dir() {
-        Occupant::Fixed
-    } else if !leads_to_binary {
-        Occupant::Foreign
-    } else if kind.is_symlink() {
-        Occupant::Ours
-    } else {
-        Occupant::Fixed
+    match (leads_to_binary, kind.is_symlink()) {
+        // Nothing can be renamed over a folder (rename(2)).
+        _ if kind.is_dir() => Occupant::Fixed,
+        (false, _) => Occupant::Foreign,
+        (true, true) => Occupant::Ours,
+        (true, false) => Occupant::Fixed,
     }
 }
 
@@ -199,6 +198,7 @@ fn make(place: &LinkPlace, target: &Path) -> io::Result<()> {
 /// Makes the link beside what stands there and renames it, so that the name is never missing.
 fn replace(link: &Path, target: &Path) -> io::Result<()> {
     let mut temp = link.as_os_str().to_owned();
+    // A name of this process: two that install at once do not meet.
     temp.push(format!(".{}~", std::process::id()));
     symlink(target, &temp)?;
     let renamed = fs::rename(&temp, link);

@@ -175,6 +175,7 @@ fn texts(args: &[OsString]) -> Vec<String> {
 /// the service has to be down.
 fn refuse_not_utf8(args: &[String]) -> Result<(), Failure> {
     let mut is_reason = false;
+    // In argh's spelling, so a reason is the word behind `--reason`, however it was typed.
     for arg in args {
         if arg.contains(char::REPLACEMENT_CHARACTER) && !is_reason {
             return Err(usage!(

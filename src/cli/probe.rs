@@ -76,23 +76,19 @@ fn config(call: &Call, file: Option<&str>) -> Result<Config, Failure> {
 /// The settings of the daemon, as far as whoever asks may read them: what it would answer depends on them.
 fn usual_config(call: &Call, file: &Path) -> Result<Config, Failure> {
     let shown = file.display();
-    match access::unreadable(file) {
-        None => {
+    if let Some(cause) = access::unreadable(file) {
+        // Where there is none, the daemon has no settings but the defaults either.
+        if !is_missing(file) {
             call.note(&format!(
-                "the settings are those of {shown}; -c names another file, -c /dev/null none"
+                "cannot read {shown}: {cause}; the settings are the defaults, and the daemon may answer otherwise"
             ));
-            load(call, file)
         }
-        Some(cause) => {
-            // Where there is none, the daemon has no settings but the defaults either.
-            if !is_missing(file) {
-                call.note(&format!(
-                    "cannot read {shown}: {cause}; the settings are the defaults, and the daemon may answer otherwise"
-                ));
-            }
-            Ok(Config::default())
-        }
+        return Ok(Config::default());
     }
+    call.note(&format!(
+        "the settings are those of {shown}; -c names another file, -c /dev/null none"
+    ));
+    load(call, file)
 }
 
 fn is_missing(file: &Path) -> bool {
@@ -125,8 +121,10 @@ fn path(words: &[String]) -> Result<String, Failure> {
             "give protocol, service and port, and a query if you like"
         ));
     };
+    // Here, where the words are still apart: the path of all would only be called no check.
     check_protocol(protocol)?;
     parse_port(port).map_err(Failure::usage)?;
+    // With and without its slash: people copy it from URLs.
     let query = query.strip_prefix('/').unwrap_or(query);
     Ok(format!("/{protocol}/{service}/{port}/{query}"))
 }
@@ -141,14 +139,13 @@ fn check_protocol(name: &str) -> Result<(), Failure> {
 fn headers(given: &[String]) -> Result<HeaderMap, Failure> {
     let mut headers = HeaderMap::new();
     for text in given {
-        match header(text) {
-            Some((name, value)) => headers.append(name, value),
-            None => {
-                return Err(usage!(
-                    "-H: {text:?} is not a header; write \"Name: value\""
-                ));
-            }
+        let Some((name, value)) = header(text) else {
+            return Err(usage!(
+                "-H: {text:?} is not a header; write \"Name: value\""
+            ));
         };
+        // Beside an earlier one of this name, as a poller may send it twice.
+        headers.append(name, value);
     }
     Ok(headers)
 }

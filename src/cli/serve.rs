@@ -130,6 +130,7 @@ fn address(text: &str) -> Option<IpAddr> {
     let found = (text, 0).to_socket_addrs().ok()?;
     // The replaced tools knew IPv4 only, so that is what a name stands for in old start scripts.
     let addresses = found.map(|socket_address| socket_address.ip());
+    // Of several that are alike the first, as the resolver has put them in order.
     addresses.min_by_key(IpAddr::is_ipv6)
 }
 
@@ -148,6 +149,7 @@ fn threads(given: Option<&str>) -> Result<usize, Failure> {
 
 fn one_per_core() -> usize {
     match std::thread::available_parallelism() {
+        // Of those that this process may use: a container may have fewer than the host.
         Ok(cores) => cores.into(),
         Err(_) => 1,
     }

@@ -238,6 +238,7 @@ impl<'a> ArgvReader<'a> {
     }
 
     fn ask(&mut self, what: CommandLine) {
+        // The first of several questions is answered.
         self.asked.get_or_insert(what);
     }
 
@@ -250,19 +251,14 @@ impl<'a> ArgvReader<'a> {
     /// The one long option that a text names or begins.
     fn full_name(&self, name: &str) -> Result<&'static str, ArgvError> {
         let typed = format!("--{name}");
+        // A whole name is not ambiguous, though longer ones may begin with it.
         if let Some(exact) = self.long_names().find(|long| *long == typed) {
             return Ok(exact);
         }
         match self.names_beginning(name).as_slice() {
             [one] => Ok(one),
             [] => Err(self.unknown(&typed, &typed)),
-            several => {
-                if let [one] = replaced_among(several).as_slice() {
-                    return Ok(one);
-                }
-                let names = several.join(", ");
-                Err(ArgvError::Ambiguous { typed, names })
-            }
+            several => one_of(several, typed),
         }
     }
 
@@ -305,12 +301,16 @@ impl<'a> ArgvReader<'a> {
         }
     }
 
+    /// Whether an option counts, by its place: argh refuses one that is given twice.
+    fn counts(&self, at: usize) -> bool {
+        let (flag, _) = self.options[at];
+        is_repeating(flag) || !has_option(&self.options[at + 1..], flag)
+    }
+
     fn spelled_out(self) -> Vec<String> {
         let mut words = Vec::new();
         for (at, (flag, value)) in self.options.iter().enumerate() {
-            let later = &self.options[at + 1..];
-            // argh refuses an option that is given twice.
-            if is_repeating(flag) || !has_option(later, flag) {
+            if self.counts(at) {
                 words.push(flag.long.to_owned());
                 words.extend(value.map(str::to_owned));
             }
@@ -327,6 +327,16 @@ fn is_repeating(flag: Flag) -> bool {
 
 fn has_option(options: &[(Flag, Option<&str>)], flag: Flag) -> bool {
     options.iter().any(|(other, _)| other.long == flag.long)
+}
+
+/// The one that a text means which begins all of these names.
+fn one_of(names: &[&'static str], typed: String) -> Result<&'static str, ArgvError> {
+    // `--exp` in a script of years ago means what it meant then.
+    if let [one] = replaced_among(names).as_slice() {
+        return Ok(one);
+    }
+    let names = names.join(", ");
+    Err(ArgvError::Ambiguous { typed, names })
 }
 
 fn replaced_among(names: &[&'static str]) -> Vec<&'static str> {

@@ -107,6 +107,7 @@ fn row(name: &str, about: &str) -> String {
 fn wrapped(text: &str, column: usize) -> String {
     let indent = " ".repeat(column);
     let mut lines = String::new();
+    // A word that is longer than a line has one of its own, and is not cut: it may be a path to copy.
     let mut used = column;
     for word in text.split(' ') {
         let length = word.chars().count();

@@ -21,6 +21,7 @@ pub(crate) fn of_user() -> Option<String> {
 
 /// The user, person or not: who called sudo, else who came by ssh, else the effective user.
 pub(crate) fn user() -> String {
+    // Behind sudo the effective user is root, which tells nobody who it was.
     let caller = from_environment("SUDO_USER").or_else(|| from_environment("SSH_USER"));
     caller.unwrap_or_else(users::effective_user)
 }

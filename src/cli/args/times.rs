@@ -84,6 +84,7 @@ pub(crate) fn parse_for(text: &str, now: f64) -> Result<f64, TimeError> {
     let seconds = seconds(text)?;
     #[allow(clippy::cast_precision_loss)] // a loss means a time beyond LATEST
     let end = now + seconds as f64;
+    // The file could hold it, but no clock could show it.
     if end > LATEST {
         return Err(too_long(text));
     }
@@ -103,14 +104,12 @@ fn seconds(text: &str) -> Result<u64, TimeError> {
         total = total.checked_add(part).ok_or_else(|| too_long(text))?;
         digits.clear();
     }
-    // `--for 30` could mean minutes as well as seconds, so nothing is guessed.
-    if !digits.is_empty() {
-        return Err(TimeError::LacksUnit(digits));
+    match total {
+        // `--for 30` could mean minutes as well as seconds, so nothing is guessed.
+        _ if !digits.is_empty() => Err(TimeError::LacksUnit(digits)),
+        0 => Err(TimeError::Nothing(text.to_owned())),
+        total => Ok(total),
     }
-    if total == 0 {
-        return Err(TimeError::Nothing(text.to_owned()));
-    }
-    Ok(total)
 }
 
 /// One number with its unit, in seconds; `text` is the whole duration.
@@ -195,6 +194,7 @@ fn time_of_day(text: &str, now: &Zoned) -> Option<Timestamp> {
     if at > now.timestamp() {
         return Some(at);
     }
+    // The next date and not 24 hours later: clocks may be changed in between.
     let tomorrow = today.checked_add(1.day()).ok()?;
     local(tomorrow.to_datetime(time), now)
 }

@@ -29,6 +29,7 @@ pub(crate) fn daemon_port(given: Option<&str>) -> Result<u16, Failure> {
 /// A whole number from 1.
 pub(crate) fn number(option: &str, text: &str) -> Result<u32, Failure> {
     match text.parse() {
+        // Zero of anything that is waited for would be no waiting at all.
         Ok(0) | Err(_) => Err(usage!("{option}: {text:?} is not a positive whole number")),
         Ok(number) => Ok(number),
     }

@@ -15,6 +15,7 @@ pub(crate) fn description(downtime: &Downtime, owner: Option<String>) -> String 
     let since = since(downtime);
     let until = until(downtime);
     let by = author(downtime, owner);
+    // Quoted below, so that spaces at its ends show.
     let reason = downtime.one_line();
     if reason.is_empty() {
         format!("{since}{until}{by}, without a reason")

@@ -73,12 +73,17 @@ fn tsv(entry: &EntryState) -> String {
         Some(end) => format!("{end:.6}"),
         None => "inf".to_owned(),
     };
-    let instance = match entry.key.port() {
+    let instance = instance(entry);
+    let reason = downtime.one_line();
+    // Contract: scripts cut these lines at their tabs.
+    format!("DOWN\t{expiration}\t{service}{instance}\t{reason}\n")
+}
+
+fn instance(entry: &EntryState) -> String {
+    match entry.key.port() {
         Some(port) => format!(":{}:{port}", entry.host.unwrap_or_default()),
         None => String::new(),
-    };
-    let reason = downtime.one_line();
-    format!("DOWN\t{expiration}\t{service}{instance}\t{reason}\n")
+    }
 }
 
 fn uber(entry: &EntryState) -> String {

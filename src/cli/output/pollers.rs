@@ -40,6 +40,7 @@ pub(crate) fn has_no_weight(row: &PollerRow) -> bool {
 /// `0.4 s`, `40 s`, `12 min`, `5 h`, `3 d`.
 pub(crate) fn age(seconds: f64) -> String {
     match seconds {
+        // Two clocks are compared, so it may be a little below zero.
         s if s < 10.0 => format!("{:.1} s", s.max(0.0)),
         s if s < 600.0 => format!("{s:.0} s"),
         s if s < 7200.0 => format!("{:.0} min", s / 60.0),

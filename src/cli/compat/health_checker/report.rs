@@ -39,15 +39,24 @@ pub(super) fn result(group: &Group, result: &GroupResult) {
 }
 
 fn failed(check: &GroupCheck, result: &CheckResult) {
-    let Some(name) = check.command() else {
-        let said = group::said(&result.outcome);
-        return match check.protocol {
-            "tcp" if check.host.is_localhost() => {
-                log::warn!("TCP connection to port {} FAILED: {said}", check.port);
-            }
-            _ => log::warn!("{} FAILED: {said}", check.text),
-        };
-    };
+    match check.command() {
+        Some(name) => script_failed(check, name, result),
+        None => port_failed(check, result),
+    }
+}
+
+fn port_failed(check: &GroupCheck, result: &CheckResult) {
+    let said = group::said(&result.outcome);
+    match check.protocol {
+        "tcp" if check.host.is_localhost() => {
+            log::warn!("TCP connection to port {} FAILED: {said}", check.port);
+        }
+        // Gruntwork's tool has no checks of other hosts, and so no words for them.
+        _ => log::warn!("{} FAILED: {said}", check.text),
+    }
+}
+
+fn script_failed(check: &GroupCheck, name: &str, result: &CheckResult) {
     let words = check.text.trim_start_matches("script ");
     let program = words.split(' ').next().unwrap_or_default();
     let (end, output) = script_end(name, result);
@@ -59,27 +68,30 @@ fn failed(check: &GroupCheck, result: &CheckResult) {
 fn script_end(name: &str, result: &CheckResult) -> (String, String) {
     let body = first_line(&String::from_utf8_lossy(&result.outcome.body), OUTPUT_MAX);
     let mark = format!("exec {name}: ");
-    let ended = result
-        .outcome
-        .cause
-        .as_deref()
-        .and_then(|cause| cause.strip_prefix(&mark));
-    let Some(ended) = ended else {
-        // It was killed at its limit, or not started.
-        let end = match body.starts_with("Connection timed out") {
-            true => format!("signal: killed ({body})"),
-            false => body,
-        };
-        return (end, String::new());
+    let cause = result.outcome.cause.as_deref().unwrap_or_default();
+    let Some(ended) = cause.strip_prefix(&mark) else {
+        return (end_without_status(body), String::new());
     };
-    let end = match ended.strip_prefix("exit code ") {
+    // A body that begins so is the engine's own word for no output.
+    let output = match body.starts_with(&mark) {
+        true => String::new(),
+        false => body,
+    };
+    (in_words_of_go(ended), output)
+}
+
+/// It was killed at its limit, or not started.
+fn end_without_status(body: String) -> String {
+    match body.starts_with("Connection timed out") {
+        true => format!("signal: killed ({body})"),
+        false => body,
+    }
+}
+
+fn in_words_of_go(ended: &str) -> String {
+    match ended.strip_prefix("exit code ") {
+        // Without the name that Nagios gives the code, which stands behind it.
         Some(code) => format!("exit status {}", code.split(' ').next().unwrap_or_default()),
         None => ended.to_owned(),
-    };
-    let output = if body.starts_with(&mark) {
-        String::new()
-    } else {
-        body
-    };
-    (end, output)
+    }
 }

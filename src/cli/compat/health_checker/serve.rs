@@ -47,25 +47,26 @@ pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
     let mut signals = StopSignals::listen().map_err(Failure::failed)?;
     let socket = bind(address)?;
     report::start(handler.group(), &checker, &socket);
+    let connections = connections(memory);
+    let (stopping, stopped) = watch::channel(false);
+    let (table, http) = (Arc::clone(&connections), Http::new(handler));
+    tokio::spawn(accept::run(socket, table, http, stopped));
+    signals.any().await;
+    log::info!("stopping");
+    // The receiver lives as long as it accepts.
+    let _ = stopping.send(true);
+    // What is not done by then is broken off: a script may take a day.
+    let _ = tokio::time::timeout(DRAIN, connections.drained()).await;
+    Ok(())
+}
+
+/// Connections with the limits of Go's servers, and for the rest the daemon's own.
+fn connections(memory: Arc<MemoryBudget>) -> Arc<Connections> {
     let mut config = Config::default();
     config.http.max_head = HEAD_MAX;
     config.http.max_headers = HEADERS_MAX;
     let most = daemon::connections(&config);
-    let connections = Connections::new(most, config.http, memory);
-    let connections = Arc::new(connections);
-    let (stopping, stopped) = watch::channel(false);
-    let accepting = accept::run(
-        socket,
-        Arc::clone(&connections),
-        Http::new(handler),
-        stopped,
-    );
-    tokio::spawn(accepting);
-    signals.any().await;
-    log::info!("stopping");
-    let _ = stopping.send(true);
-    let _ = tokio::time::timeout(DRAIN, connections.drained()).await;
-    Ok(())
+    Arc::new(Connections::new(most, config.http, memory))
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, Failure> {
@@ -123,15 +124,7 @@ impl HealthHandler {
     }
 
     async fn ask(&self) -> Reply {
-        let how = match &self.flight {
-            None => "Beginning health checks...",
-            Some(_) => "Performing singleflight health checks...",
-        };
-        log::info!("Received inbound request. {how}");
-        let mut flight = match &self.flight {
-            None => self.begin(),
-            Some(shared) => self.running_or_new(shared),
-        };
+        let mut flight = self.flight();
         let result = match flight.wait_for(Option::is_some).await {
             Ok(found) => found.clone(),
             // The run broke off.
@@ -140,6 +133,21 @@ impl HealthHandler {
         match result {
             Some(result) => self.answer(&result),
             None => reply::text(StatusCode::GATEWAY_TIMEOUT, FAILED),
+        }
+    }
+
+    /// The run that a request waits for; told in the words of Gruntwork's tool.
+    fn flight(&self) -> Flight {
+        let received = "Received inbound request.";
+        match &self.flight {
+            None => {
+                log::info!("{received} Beginning health checks...");
+                self.begin()
+            }
+            Some(shared) => {
+                log::info!("{received} Performing singleflight health checks...");
+                self.running_or_new(shared)
+            }
         }
     }
 
@@ -157,6 +165,7 @@ impl HealthHandler {
     fn running_or_new(&self, shared: &Mutex<Option<Flight>>) -> Flight {
         // The lock is held until the new run is known, so that two requests cannot both begin one.
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+        // Not one that has its result: that may be of any age. Nor one whose task panicked, which has no sender any more.
         if let Some(running) = &*shared
             && running.borrow().is_none()
             && running.has_changed().is_ok()

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 
 use crate::names::text::{beginning, without_userinfo};
 use lines::IniReader;
-use replace::replaced;
+use replace::{ReplaceError, replaced};
 
 /// A file that was read.
 #[derive(Debug, Default)]
@@ -82,18 +82,23 @@ impl Ini {
             return Ok(None);
         };
         let line = raw.line;
-        // What the file's bytes became where they were no UTF-8.
-        if raw.text.contains(char::REPLACEMENT_CHARACTER) {
-            let what = "is not UTF-8; write it in UTF-8";
-            return Err(fault(line, format!("[{section}] {name}: {what}")));
-        }
-        match replaced(self, section, &raw.text) {
+        match self.value(section, &raw.text) {
             Ok(text) => Ok(Some(IniValue { text, line })),
             Err(what) => Err(fault(line, format!("[{section}] {name}: {what}"))),
         }
     }
 
+    /// A value with everything replaced.
+    fn value(&self, section: &str, written: &str) -> Result<String, ReplaceError> {
+        // What the file's bytes became where they were no UTF-8.
+        if written.contains(char::REPLACEMENT_CHARACTER) {
+            return Err(ReplaceError::NotUtf8);
+        }
+        replaced(self, section, written)
+    }
+
     fn raw(&self, section: &str, name: &str) -> Option<&RawValue> {
+        // Also for a section that there is not: `[DEFAULT]` gives what any leaves out.
         let own = self.find(section).and_then(|found| found.options.get(name));
         own.or_else(|| self.defaults.get(name))
     }

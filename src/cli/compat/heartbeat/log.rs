@@ -18,18 +18,23 @@ const OLD_FILES: u32 = 4;
 
 /// Starts to log into a file.
 pub(super) fn start(path: &Path, level: LevelFilter) -> Result<(), Failure> {
-    let file = match RotatingFile::open(path.to_owned()) {
-        Ok(file) => file,
-        Err(e) => {
-            let path = path.display();
-            return Err(failed!(
-                "cannot open the log {path}: {e}; see logfile and user in [general]"
-            ));
-        }
-    };
-    log::set_boxed_logger(Box::new(HeartbeatLog(Mutex::new(file)))).map_err(Failure::failed)?;
+    let file = open(path)?;
+    let log = HeartbeatLog(Mutex::new(file));
+    log::set_boxed_logger(Box::new(log)).map_err(Failure::failed)?;
     log::set_max_level(level);
     Ok(())
+}
+
+fn open(path: &Path) -> Result<RotatingFile, Failure> {
+    match RotatingFile::open(path.to_owned()) {
+        Ok(file) => Ok(file),
+        Err(e) => {
+            let path = path.display();
+            Err(failed!(
+                "cannot open the log {path}: {e}; see logfile and user in [general]"
+            ))
+        }
+    }
 }
 
 /// The level of one of Python's words.
@@ -68,17 +73,23 @@ impl Log for HeartbeatLog {
 
 /// `%(asctime)-19s %(levelname)-8s %(message)s`
 fn line(time: &str, record: &Record<'_>) -> String {
-    let level = match record.level() {
-        Level::Error => "ERROR",
-        Level::Warn => "WARNING",
-        Level::Info => "INFO",
-        Level::Debug | Level::Trace => "DEBUG",
-    };
+    let level = word(record.level());
     let mut message = record.args().to_string();
+    // A line of what a peer said must not look like one of the log's own.
     if message.contains(char::is_control) {
         message = message.escape_debug().to_string();
     }
     format!("{time:<19} {level:<8} {message}\n")
+}
+
+/// Python's word for a level.
+fn word(level: Level) -> &'static str {
+    match level {
+        Level::Error => "ERROR",
+        Level::Warn => "WARNING",
+        Level::Info => "INFO",
+        Level::Debug | Level::Trace => "DEBUG",
+    }
 }
 
 struct RotatingFile {
@@ -96,6 +107,7 @@ impl RotatingFile {
 
     fn write(&mut self, line: &str) -> io::Result<()> {
         let length = line.len() as u64;
+        // As Python's RotatingFileHandler counts; but a line that is too long for any file does not begin one.
         if self.size > 0 && self.size + length >= SIZE_MAX {
             self.rotate();
         }
@@ -106,6 +118,7 @@ impl RotatingFile {
 
     /// Renames the file and opens another. One that cannot be renamed is written on.
     fn rotate(&mut self) {
+        // The oldest first, so that none is overwritten that is still to be kept. At first most are not there.
         for number in (1..OLD_FILES).rev() {
             let _ = fs::rename(self.old(number), self.old(number + 1));
         }

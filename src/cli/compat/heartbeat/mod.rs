@@ -102,14 +102,18 @@ fn run(call: &Call) -> Result<u8, Failure> {
 
 fn read(file: &str) -> Result<HeartbeatSettings, Failure> {
     let text = text(file)?;
-    settings::read(&text).map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(|fault| in_file(file, fault)).collect();
-        Failure::failed(lines.join("\n"))
-    })
+    match settings::read(&text) {
+        Ok(settings) => Ok(settings),
+        Err(faults) => {
+            let lines: Vec<String> = faults.iter().map(|fault| in_file(file, fault)).collect();
+            Err(Failure::failed(lines.join("\n")))
+        }
+    }
 }
 
 fn text(file: &str) -> Result<String, Failure> {
     let attributes = fs::metadata(file).map_err(|e| unreadable(file, e))?;
+    // Before it is opened: to open a FIFO would wait for a writer.
     if !attributes.is_file() || attributes.len() > FILE_MAX {
         return Err(unreadable(file, "it is not a file of at most 1 MiB"));
     }
@@ -149,6 +153,7 @@ fn settle(
     background: bool,
 ) -> Result<PidFile, Failure> {
     let (user, group) = (settings.user.as_deref(), settings.group.as_deref());
+    // Before anything is made: a user that there is not leaves nothing behind.
     let identity = Identity::find(user, group).map_err(Failure::failed)?;
     // The background process keeps the folder, as it does in byrondover's heartbeat.
     let here = current_folder()?;
@@ -159,12 +164,17 @@ fn settle(
     }
     log::start(&here.join(&settings.log_file), level)?;
     if background {
-        go_into_background()
-            .map_err(|e| failed!("cannot go into the background: {}", cause_text(e)))?;
+        detach()?;
     }
+    // Only now, as going into the background changes the number of the process.
     pid_file.write()?;
     log_start(settings, background);
     Ok(pid_file)
+}
+
+fn detach() -> Result<(), Failure> {
+    let done = go_into_background();
+    done.map_err(|e| failed!("cannot go into the background: {}", cause_text(e)))
 }
 
 /// Becomes another user, who will also have to remove the lock.
@@ -217,9 +227,8 @@ fn means(group: &Group, runner: HeartbeatRunner) -> Result<Arc<Means>, Failure> 
     // As byrondover's heartbeat runs them.
     config.probe.exec_environment = all_names();
     let own = Arc::new(LocalAddresses::default());
-    let context =
-        daemon::check_context(&config, own, daemon::memory(&config)).map_err(Failure::failed)?;
-    let context = Arc::new(context);
+    let context = daemon::check_context(&config, own, daemon::memory(&config));
+    let context = Arc::new(context.map_err(Failure::failed)?);
     Ok(Arc::new(Means {
         runner: Arc::new(runner),
         context: Box::new(move || Arc::clone(&context)),
@@ -231,6 +240,7 @@ fn means(group: &Group, runner: HeartbeatRunner) -> Result<Arc<Means>, Failure> 
 async fn watch_once(group: &Group, means: Arc<Means>) -> bool {
     let mut watch = Watch::new(GROUP.into(), means);
     let is_healthy = watch.check(group).await;
+    // The promotion or demotion that this check began.
     watch.settled(group).await;
     ::log::info!("One-time run-through complete. Goodbye.");
     is_healthy
@@ -241,6 +251,7 @@ async fn watch_forever(means: Arc<Means>) -> Result<(), Failure> {
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
+    // The sender is kept to the end: without one the watch would end.
     let (_reload, never) = tokio::sync::watch::channel(());
     tokio::select! {
         () = watch::run(GROUP.into(), means, never) => {}

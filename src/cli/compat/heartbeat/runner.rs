@@ -51,30 +51,38 @@ impl CheckRunner for HeartbeatRunner {
         let Some(manner) = self.manners.get(&*check.target.service) else {
             return Alone.run_check(check, context);
         };
-        let target = Target {
-            headers: manner.headers.clone(),
-            ..Target::clone(&check.target)
-        };
-        let check = Check {
-            target: Arc::new(target),
-            ..check
-        };
+        let check = with_headers(check, &manner.headers);
+        // In a context of its own, as sections may trust different certificates.
         Alone.run_check(check, &manner.context)
     }
 
     fn checked(&self, result: &GroupResult, group: &Group) {
         for (check, result) in group.checks.iter().zip(&result.checks) {
             let service = check.service.as_deref().unwrap_or_default();
-            let Some(manner) = self.manners.get(service) else {
-                continue;
-            };
-            // The words are byrondover's, the slip included: people search logs for them.
-            if result.outcome.passes() {
-                log::debug!("{} Healthly", manner.told);
-            } else {
-                log::error!("{} Unhealthy", manner.told);
+            if let Some(manner) = self.manners.get(service) {
+                log_result(&manner.told, result.outcome.passes());
             }
         }
+    }
+}
+
+fn log_result(told: &str, passes: bool) {
+    // The words are byrondover's, the slip included: people search logs for them.
+    if passes {
+        log::debug!("{told} Healthly");
+    } else {
+        log::error!("{told} Unhealthy");
+    }
+}
+
+fn with_headers(check: Check, headers: &Headers) -> Check {
+    let target = Target {
+        headers: headers.clone(),
+        ..Target::clone(&check.target)
+    };
+    Check {
+        target: Arc::new(target),
+        ..check
     }
 }
 
@@ -92,8 +100,8 @@ impl Contexts<'_> {
             CheckKind::Tcp => Trust::NONE,
             CheckKind::Http | CheckKind::Https => manner.trust.clone(),
         };
-        if let Some((_, context)) = self.known.iter().find(|(known, _)| *known == trust) {
-            return Ok(Arc::clone(context));
+        if let Some(context) = self.known(&trust) {
+            return Ok(context);
         }
         let context = match self.make(&trust, Compat::Heartbeat) {
             Ok(context) => Arc::new(context),
@@ -105,34 +113,42 @@ impl Contexts<'_> {
         Ok(context)
     }
 
+    fn known(&self, trust: &Trust) -> Option<Arc<CheckContext>> {
+        let (_, context) = self.known.iter().find(|(known, _)| known == trust)?;
+        Some(Arc::clone(context))
+    }
+
     fn without_redirects(&mut self, e: &TlsError) -> Result<Arc<CheckContext>, Failure> {
         let note = format!(
             "{}; HTTP checks do not follow redirects until then",
             told(e)
         );
+        // Once, however many checks it holds for.
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
-        let context = self
-            .make(&Trust::NONE, Compat::Yelp)
-            .map_err(Failure::failed)?;
-        Ok(Arc::new(context))
+        let context = self.make(&Trust::NONE, Compat::Yelp);
+        Ok(Arc::new(context.map_err(Failure::failed)?))
     }
 
     fn make(&self, trust: &Trust, compat: Compat) -> Result<CheckContext, TlsError> {
         let mut config = Config::default();
         config.probe.compat = compat;
+        // The checks themselves are the file's own word; this is for where redirects lead.
         config.probe.check_hosts = Network::any();
         config.probe.tls_verify = trust.verify;
         config.probe.tls_ca_file.clone_from(&trust.ca_file);
-        for manner in &self.settings.manners {
-            if manner.kind != CheckKind::Tcp {
-                let service = only_200();
-                config.probe.services.insert(manner.name.clone(), service);
-            }
-        }
+        config.probe.services = self.services();
         let own = Arc::new(LocalAddresses::default());
         daemon::check_context(&config, own, daemon::memory(&config))
+    }
+
+    /// The rules of the HTTP checks, by their sections.
+    fn services(&self) -> BTreeMap<String, Service> {
+        let manners = self.settings.manners.iter();
+        let http = manners.filter(|manner| manner.kind != CheckKind::Tcp);
+        http.map(|manner| (manner.name.clone(), only_200()))
+            .collect()
     }
 }
 

@@ -39,6 +39,7 @@ impl IniReader {
         if bare.is_empty() || bare.starts_with(['#', ';']) || is_remark(line) {
             return;
         }
+        // First, as in ConfigParser: an indented `[name]` or `name = value` belongs to the value before.
         if is_indented && self.last.is_some() {
             self.continue_value(bare);
         } else if let Some(name) = section_name(bare) {
@@ -66,15 +67,17 @@ impl IniReader {
             return;
         }
         let sections = &mut self.ini.sections;
+        // A section that stands there twice is one, as in ConfigParser.
         let known = sections.iter().position(|section| section.name == name);
-        if known.is_none() {
+        let at = known.unwrap_or(sections.len());
+        if at == sections.len() {
             sections.push(IniSection {
                 name: name.to_owned(),
                 line,
                 options: HashMap::new(),
             });
         }
-        self.section = CurrentSection::Named(known.unwrap_or(sections.len() - 1));
+        self.section = CurrentSection::Named(at);
     }
 
     fn read_option(&mut self, line: usize, text: &str) {
@@ -123,6 +126,7 @@ fn option(line: &str) -> Option<(String, String)> {
         return None;
     }
     let value = match without_comment(value.trim()) {
+        // So an empty value is written for ConfigParser, which takes all other quotes as they are.
         "\"\"" => "",
         value => value,
     };

@@ -13,9 +13,10 @@ const REPLACED_MAX: usize = 1000;
 /// Longest value once everything is replaced, in bytes.
 const VALUE_MAX: usize = 64 << 10;
 
-/// Why a value with `%(name)s` means nothing, to follow its name in a sentence.
+/// Why a value means nothing, to follow its name in a sentence.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum ReplaceError {
+    NotUtf8,
     LonePercent,
     UnknownName(String),
     Circle,
@@ -26,6 +27,7 @@ pub(super) enum ReplaceError {
 impl fmt::Display for ReplaceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::NotUtf8 => f.write_str("is not UTF-8; write it in UTF-8"),
             Self::LonePercent => {
                 f.write_str("has a '%' that is not %(name)s; write %% for the sign itself")
             }

@@ -33,6 +33,7 @@ impl SettingsReader<'_> {
             self.name_action(section, line, &mut actions);
         }
         let watch = &mut settings.watch;
+        // Where others are told, a check that is missing may be one of them.
         if watch.checks.is_empty() && self.faults.is_empty() {
             let example = "add a section such as [web] with type, hostname and port";
             self.fault(1, format!("there is no check; {example}"));
@@ -91,52 +92,29 @@ impl SettingsReader<'_> {
     }
 
     fn check(&mut self, section: &str, line: usize) -> Option<(GroupCheck, CheckManner)> {
+        // All are read before any is given up for, so that every fault of the section is told.
         let kind = self.parsed(section, "type", "write http, https or tcp", kind);
-        let host = self.parsed(
-            section,
-            "hostname",
-            "write a host name or an address",
-            HostName::parse,
-        );
+        let remedy = "write a host name or an address";
+        let host = self.parsed(section, "hostname", remedy, HostName::parse);
         let port = self.parsed(section, "port", "write a number from 1 to 65535", port);
         let seconds = self.timeout(section);
         let path = self.parsed(section, "path", "write one such as /health", path);
         let trust = self.trust(section);
         self.require(section, line, &["type", "hostname", "port"]);
-        let (kind, host, port) = (kind?, host?, port?);
-        if kind == CheckKind::Tcp && host.has_user() {
-            self.fault(
-                line,
-                format!("[{section}] is a TCP check, and its hostname has a user; take it out"),
-            );
+        let written = WrittenCheck {
+            section,
+            kind: kind?,
+            host: host?,
+            port: port?,
+            seconds,
+            path,
+        };
+        if written.kind == CheckKind::Tcp && written.host.has_user() {
+            let what = "is a TCP check, and its hostname has a user; take it out";
+            self.fault(line, format!("[{section}] {what}"));
             return None;
         }
-        // A path means nothing to a TCP check.
-        let path = match kind {
-            CheckKind::Tcp => None,
-            CheckKind::Http | CheckKind::Https => path,
-        };
-        let (protocol, place) = (protocol(kind), &host.written);
-        let shown = path.as_deref().unwrap_or_default();
-        let check = GroupCheck {
-            text: format!("{section} {protocol}://{place}:{port}{shown}"),
-            protocol,
-            host: host.host.clone(),
-            port,
-            path: path.unwrap_or("/".to_owned()),
-            limit: Some(Duration::from_secs(seconds.into())),
-            service: Some(section.into()),
-        };
-        let manner = CheckManner {
-            name: section.to_owned(),
-            kind,
-            headers: host.headers(kind, port),
-            told: format!(
-                "[Service Check] Name: {section}, Endpoint: {place}:{port}, Type: {protocol}, Timeout: {seconds}, Status:"
-            ),
-            trust,
-        };
-        Some((check, manner))
+        Some((written.check(), written.manner(trust)))
     }
 
     fn timeout(&mut self, section: &str) -> u32 {
@@ -147,18 +125,19 @@ impl SettingsReader<'_> {
 
     /// What the section says, else `[general]`.
     fn trust(&mut self, section: &str) -> Trust {
-        let mut verify = self.parsed(section, "verify", "write yes or no", boolean);
-        if verify.is_none() {
-            verify = self.parsed("general", "verify", "write yes or no", boolean);
-        }
-        let mut ca_file = self.get(section, "ca_file");
-        if ca_file.is_none() {
-            ca_file = self.get("general", "ca_file");
-        }
+        let own_verify = self.verify(section);
+        let own_file = self.get(section, "ca_file");
+        let verify = own_verify.or_else(|| self.verify("general"));
+        let file = own_file.or_else(|| self.get("general", "ca_file"));
         Trust {
+            // As `requests` does.
             verify: verify.unwrap_or(true),
-            ca_file: ca_file.map(|value| value.text.into()),
+            ca_file: file.map(|value| value.text.into()),
         }
+    }
+
+    fn verify(&mut self, section: &str) -> Option<bool> {
+        self.parsed(section, "verify", "write yes or no", boolean)
     }
 
     fn require(&mut self, section: &str, line: usize, names: &[&str]) {
@@ -167,6 +146,61 @@ impl SettingsReader<'_> {
                 let what = format!("[{section}] has no {name}; add it here or to [DEFAULT]");
                 self.fault(line, what);
             }
+        }
+    }
+}
+
+/// What a section says of its check.
+struct WrittenCheck<'a> {
+    section: &'a str,
+    kind: CheckKind,
+    host: HostName,
+    port: u16,
+    /// How long it may take.
+    seconds: u32,
+    path: Option<String>,
+}
+
+impl WrittenCheck<'_> {
+    fn check(&self) -> GroupCheck {
+        let (section, port) = (self.section, self.port);
+        let (protocol, place) = (protocol(self.kind), &self.host.written);
+        let shown = self.path().unwrap_or_default();
+        GroupCheck {
+            text: format!("{section} {protocol}://{place}:{port}{shown}"),
+            protocol,
+            host: self.host.host.clone(),
+            port,
+            path: self.path().unwrap_or("/").to_owned(),
+            limit: Some(Duration::from_secs(self.seconds.into())),
+            service: Some(section.into()),
+        }
+    }
+
+    fn manner(&self, trust: Trust) -> CheckManner {
+        CheckManner {
+            name: self.section.to_owned(),
+            kind: self.kind,
+            headers: self.host.headers(self.kind, self.port),
+            told: self.told(),
+            trust,
+        }
+    }
+
+    /// In the words of byrondover's heartbeat: people search logs for them.
+    fn told(&self) -> String {
+        let (section, port, seconds) = (self.section, self.port, self.seconds);
+        let (protocol, place) = (protocol(self.kind), &self.host.written);
+        format!(
+            "[Service Check] Name: {section}, Endpoint: {place}:{port}, Type: {protocol}, Timeout: {seconds}, Status:"
+        )
+    }
+
+    fn path(&self) -> Option<&str> {
+        match self.kind {
+            // A path means nothing to a TCP check.
+            CheckKind::Tcp => None,
+            CheckKind::Http | CheckKind::Https => self.path.as_deref(),
         }
     }
 }

@@ -88,6 +88,7 @@ fn basic(user: &str) -> Option<HeaderValue> {
     login.push(b':');
     login.extend(percent_decode_str(password));
     let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(login))).ok()?;
+    // By this mark a redirect knows what must not go to another place.
     value.set_sensitive(true);
     Some(value)
 }
@@ -98,6 +99,7 @@ pub(super) fn path(text: &str) -> Option<String> {
     let text = text.split('#').next().unwrap_or_default();
     let slash = if text.starts_with('/') { "" } else { "/" };
     let mut path = format!("{slash}{}", utf8_percent_encode(text, ESCAPED));
+    // As `requests` does: either all percent signs are escapes, or all are meant as they stand.
     if !percent_signs_are_escapes(&path) {
         path = path.replace('%', "%25");
     }
