@@ -103,14 +103,17 @@ fn note_foreign(open: &OpenConnection, line: &[u8]) {
 async fn answer(state: &DaemonState, line: &[u8], agent: Agent) -> String {
     let text = match decide(state, line, agent).await {
         Ok(text) => text,
-        Err(why) => {
-            log::warn!("agent-check from {}: {why}", agent.from);
-            format!("error #{}", reason_phrase(&why).unwrap_or_default())
-        }
+        Err(why) => no_answer(agent.from, &why),
     };
     let (from, question) = (agent.from, String::from_utf8_lossy(line));
     log::debug!("agent-check from {from}: {question:?} is answered {text}");
     text
+}
+
+/// A word that HAProxy does not know, and why there is no other.
+fn no_answer(from: IpAddr, why: &str) -> String {
+    log::warn!("agent-check from {from}: {why}");
+    format!("error #{}", reason_phrase(why).unwrap_or_default())
 }
 
 async fn decide(state: &DaemonState, line: &[u8], agent: Agent) -> Result<String, String> {
@@ -131,7 +134,9 @@ fn named(line: &[u8]) -> Result<Named, String> {
     if Foreign::of(line) == Foreign::Proxy {
         return Err("agent ports take no header of the PROXY protocol".to_owned());
     }
-    let text = str::from_utf8(line).map_err(|_| "agent-send is not text".to_owned())?;
+    let Ok(text) = str::from_utf8(line) else {
+        return Err("agent-send is not text".to_owned());
+    };
     Named::parse(text.trim()).map_err(|e| fault(line, &e))
 }
 
@@ -193,11 +198,15 @@ fn said(verdict: &Verdict, weights: bool) -> String {
     match verdict {
         Verdict::Down(closed) => closed_by(&closed.downtime, weights),
         Verdict::Refused(outcome) => failing(outcome),
-        // A check that fails is down for agents too, even where its service only drains.
-        Verdict::Open { outcome, drain } => match outcome {
-            Some(outcome) if !outcome.passes() => failing(outcome),
-            _ => up(weights, drain.is_some()).to_owned(),
-        },
+        Verdict::Open { outcome, drain } => open(outcome.as_deref(), weights, drain.is_some()),
+    }
+}
+
+fn open(outcome: Option<&Outcome>, weights: bool, drains: bool) -> String {
+    match outcome {
+        // Down for agents too, even where its service only drains.
+        Some(outcome) if !outcome.passes() => failing(outcome),
+        _ => up(weights, drains).to_owned(),
     }
 }
 
@@ -224,9 +233,11 @@ fn soft(weights: bool) -> &'static str {
 
 /// `down #who: why`; often the reason is who.
 fn down(downtime: &Downtime) -> String {
-    let by = downtime.by().filter(|by| !downtime.reason.starts_with(by));
-    let who = by.map(|by| format!("{by}: ")).unwrap_or_default();
-    comment(&format!("{who}{}", downtime.reason))
+    let reason = &downtime.reason;
+    match downtime.by() {
+        Some(by) if !reason.starts_with(by) => comment(&format!("{by}: {reason}")),
+        _ => comment(reason),
+    }
 }
 
 fn failing(outcome: &Outcome) -> String {

@@ -41,6 +41,17 @@ pub(super) struct ProbeCounters {
     pub(super) took: Durations,
 }
 
+impl ProbeCounters {
+    fn add(&self, passed: bool, took: Duration) {
+        let counter = match passed {
+            true => &self.passed,
+            false => &self.failed,
+        };
+        add(counter, 1);
+        self.took.add(took);
+    }
+}
+
 /// How long things took.
 #[derive(Default)]
 pub(super) struct Durations {
@@ -105,15 +116,9 @@ impl Counters {
 
     /// Counts a probe.
     pub fn probed(&self, protocol: &str, passed: bool, took: Duration) {
-        let Some(probes) = self.of_protocol(protocol) else {
-            return;
-        };
-        let counter = match passed {
-            true => &probes.passed,
-            false => &probes.failed,
-        };
-        add(counter, 1);
-        probes.took.add(took);
+        if let Some(probes) = self.of_protocol(protocol) {
+            probes.add(passed, took);
+        }
     }
 
     fn of_protocol(&self, name: &str) -> Option<&ProbeCounters> {

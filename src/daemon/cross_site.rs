@@ -47,13 +47,11 @@ fn is_own(origin: &HeaderValue, this_host: ThisHost<'_>, page_hosts: &[String]) 
 }
 
 fn is_proxy_name(host: &Host, page_hosts: &[String]) -> bool {
-    match host {
-        Host::Name(name) => {
-            let name = name.strip_suffix('.').unwrap_or(name);
-            is_page_host(page_hosts, name)
-        }
-        Host::Local | Host::Address(_) => false,
-    }
+    let Host::Name(name) = host else {
+        return false;
+    };
+    let name = name.strip_suffix('.').unwrap_or(name);
+    is_page_host(page_hosts, name)
 }
 
 /// Where a page came from.

@@ -35,6 +35,7 @@ impl Source for EventFields<'_> {
         let event = self.0;
         visitor.visit_pair(Key::from_str("kind"), event.kind.word().into())?;
         for (name, text) in self.texts() {
+            // One that is not there has no field, rather than an empty one.
             if let Some(text) = text {
                 visitor.visit_pair(Key::from_str(name), text.into())?;
             }
@@ -81,11 +82,14 @@ fn down(event: &HostEvent, name: &str) -> String {
         Some(user) => format!("{user} took {name} down"),
         None => format!("{name} was taken down"),
     };
-    let until = match event.until {
+    what + &until(event) + &why(event)
+}
+
+fn until(event: &HostEvent) -> String {
+    match event.until {
         Some(end) => format!(" until {}", times::brief(end)),
         None => String::new(),
-    };
-    what + &until + &why(event)
+    }
 }
 
 fn why(event: &HostEvent) -> String {

@@ -25,6 +25,7 @@ use crate::http::grpc::{
 use crate::http::reply::{self, Reply};
 use crate::ledger::Face;
 use crate::os::logging::Seldom;
+use crate::probe::Outcome;
 
 /// Most bytes of a request: the longest name, and what stands around it.
 const REQUEST_MAX: usize = NAME_MAX + 64;
@@ -124,15 +125,21 @@ fn unknown(name: &str, from: IpAddr, why: &str) -> Reply {
 }
 
 fn said(verdict: &Verdict) -> Reply {
-    // What hacheck itself refuses; a service may answer the same codes.
-    let refusal = verdict.outcome().filter(|outcome| outcome.ours);
-    let code = match refusal.map(|outcome| outcome.status) {
-        Some(StatusCode::FORBIDDEN) => Code::PermissionDenied,
-        Some(StatusCode::BAD_REQUEST) => Code::NotFound,
-        _ => return serving(verdict.passes()),
+    match verdict.outcome().and_then(refusal) {
+        Some(refused) => refused,
+        None => serving(verdict.passes()),
+    }
+}
+
+/// The status for what hacheck itself refuses; a service may answer the same codes.
+fn refusal(outcome: &Outcome) -> Option<Reply> {
+    let code = match outcome.status {
+        StatusCode::FORBIDDEN if outcome.ours => Code::PermissionDenied,
+        StatusCode::BAD_REQUEST if outcome.ours => Code::NotFound,
+        _ => return None,
     };
-    let body = refusal.map(|outcome| String::from_utf8_lossy(&outcome.body));
-    reply::grpc_status(code, body.as_deref().unwrap_or_default())
+    let body = String::from_utf8_lossy(&outcome.body);
+    Some(reply::grpc_status(code, &body))
 }
 
 fn serving(passes: bool) -> Reply {

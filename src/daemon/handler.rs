@@ -31,10 +31,16 @@ pub(super) fn admits(state: &DaemonState, poller: IpAddr) -> bool {
     let live = state.live();
     let mut allowed = live.config.daemon.allow_from.iter();
     let admitted = allowed.any(|network| network.contains(poller));
-    if !admitted && let Some(times) = STRANGERS.now() {
-        log::warn!("dropped a connection of {poller}, which is outside allow_from{times}");
+    if !admitted {
+        log_stranger(poller);
     }
     admitted
+}
+
+fn log_stranger(address: IpAddr) {
+    if let Some(times) = STRANGERS.now() {
+        log::warn!("dropped a connection of {address}, which is outside allow_from{times}");
+    }
 }
 
 /// Whether connections from an address may tell for whom they were made.

@@ -23,6 +23,7 @@ impl IntervalNotes {
             return false;
         }
         let second = now.as_secs();
+        // Of several polls in one second the first one looks.
         self.looked_at.swap(second, Ordering::Relaxed) != second
     }
 
@@ -32,22 +33,29 @@ impl IntervalNotes {
         if let Some(kept) = too_long(config.check.cache_time, interval)
             && !self.cache.swap(true, Ordering::Relaxed)
         {
-            log::info!(
-                "{who} every {interval:.1} s, and results are kept for {kept:.1} s: it is told of a failure up to {kept:.1} s \
-                 late; set cache_time below its interval"
-            );
+            note_cache(&who, interval, kept);
         }
-        let merged = config.probe.merged(poller.service.as_str());
-        let timeout = merged.timeout.unwrap_or(config.probe.healthcheck_timeout);
+        let timeout = config.probe.timeout_of(poller.service.as_str());
         if let Some(limit) = too_long(Some(timeout), interval)
             && !self.timeout.swap(true, Ordering::Relaxed)
         {
-            log::info!(
-                "{who} every {interval:.1} s, and a probe may take {limit:.1} s: a poller that waits less (HAProxy: timeout check, \
-                 else its interval) sees a timeout and no reason; set healthcheck_timeout below what it waits"
-            );
+            note_timeout(&who, interval, limit);
         }
     }
+}
+
+fn note_cache(who: &str, interval: f64, kept: f64) {
+    log::info!(
+        "{who} every {interval:.1} s, and results are kept for {kept:.1} s: it is told of a failure up to {kept:.1} s \
+         late; set cache_time below its interval"
+    );
+}
+
+fn note_timeout(who: &str, interval: f64, limit: f64) {
+    log::info!(
+        "{who} every {interval:.1} s, and a probe may take {limit:.1} s: a poller that waits less (HAProxy: timeout check, \
+         else its interval) sees a timeout and no reason; set healthcheck_timeout below what it waits"
+    );
 }
 
 /// The time in seconds, where it is longer than an interval; `None` is for ever.

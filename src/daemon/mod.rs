@@ -46,7 +46,7 @@ use log::LevelFilter;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::{self, Config, Loaded};
+use crate::config::{self, Config, Fault, Loaded};
 use crate::http::{accept, unix};
 use crate::names::text::first_line;
 use crate::os::systemd::{self, PassedSocket};
@@ -148,11 +148,15 @@ fn load(options: &Options) -> Result<Loaded, StartError> {
     };
     let loaded = config::load(file).map_err(StartError::Config)?;
     for warning in &loaded.warnings {
-        // The log is not open yet: the configuration says where it is. Where standard error is closed, the warning must
-        // not stop the start.
-        let _ = writeln!(io::stderr(), "hacheck: warning: {warning}");
+        warn(warning);
     }
     Ok(loaded)
+}
+
+fn warn(warning: &Fault) {
+    // The log is not open yet: the configuration says where it is. Where standard error is closed, the warning must not
+    // stop the start.
+    let _ = writeln!(io::stderr(), "hacheck: warning: {warning}");
 }
 
 fn start_log(options: &Options, config: &Config) -> Result<(), SetupError> {

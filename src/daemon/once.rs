@@ -188,10 +188,13 @@ fn why(verdict: &Verdict, result: String, spool: &Spool, ordered: Option<&Spool>
             format!("the spool entry {} takes it down", entry.display())
         }
         Verdict::Refused(_) => "it was refused before a probe".to_owned(),
-        Verdict::Open { outcome, .. } => match outcome {
-            Some(outcome) => cause_or(outcome, result),
-            None => format!("nothing in {} takes it down", root.display()),
-        },
+        Verdict::Open {
+            outcome: Some(outcome),
+            ..
+        } => cause_or(outcome, result),
+        Verdict::Open { outcome: None, .. } => {
+            format!("nothing in {} takes it down", root.display())
+        }
     }
 }
 
@@ -202,13 +205,17 @@ fn cause_or(outcome: &Outcome, result: String) -> String {
     }
 }
 
-/// `tcp 127.0.0.1:22 passes, after 0.00s`.
-fn result(Check { protocol, target }: &Check, outcome: &Outcome, trace: &Trace) -> String {
-    let subject = if protocol.needs_port() {
+fn subject(Check { protocol, target }: &Check) -> String {
+    if protocol.needs_port() {
         format!("{} {}:{}", protocol.name, target.host, target.port)
     } else {
         format!("{} {}", protocol.name, target.service)
-    };
+    }
+}
+
+/// `tcp 127.0.0.1:22 passes, after 0.00s`.
+fn result(check: &Check, outcome: &Outcome, trace: &Trace) -> String {
+    let subject = subject(check);
     let word = if outcome.passes() { "passes" } else { "fails" };
     // Or somebody would look in hacheck for what the service says.
     let origin = match outcome.ours {

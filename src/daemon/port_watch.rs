@@ -38,26 +38,14 @@ impl PortWatch {
             return;
         };
         let shared = self.shared_by(&sockets);
-        for (port, user) in &shared {
-            if !self.shared.contains_key(port) {
-                let user = user_name(*user);
-                log::warn!(
-                    "another process, of user {user}, listens on port {port} too, so polls go to either; end one of the two, \
-                     unless one is about to replace the other"
-                );
-            }
-        }
-        for port in self.shared.keys() {
-            if !shared.contains_key(port) {
-                log::info!("no other process listens on port {port} any more");
-            }
-        }
+        log_changes(&self.shared, &shared);
         self.shared = shared;
     }
 
     fn shared_by(&self, sockets: &[ListeningSocket]) -> BTreeMap<u16, u32> {
         let mut shared = BTreeMap::new();
         for socket in sockets {
+            // By inode, as nothing else tells a socket of ours from one of another process on the same port.
             let is_own = self.inodes.contains(&socket.inode);
             let meets = |own: &SocketAddr| meet(*own, socket.address);
             if !is_own && self.addresses.iter().any(meets) {
@@ -66,6 +54,26 @@ impl PortWatch {
         }
         shared
     }
+}
+
+fn log_changes(before: &BTreeMap<u16, u32>, now: &BTreeMap<u16, u32>) {
+    for (port, user) in now {
+        if !before.contains_key(port) {
+            log_shared(*port, &user_name(*user));
+        }
+    }
+    for port in before.keys() {
+        if !now.contains_key(port) {
+            log::info!("no other process listens on port {port} any more");
+        }
+    }
+}
+
+fn log_shared(port: u16, user: &str) {
+    log::warn!(
+        "another process, of user {user}, listens on port {port} too, so polls go to either; end one of the two, \
+         unless one is about to replace the other"
+    );
 }
 
 /// Whether a connection can come to either of two addresses. One that is not specified stands for all.

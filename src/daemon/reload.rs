@@ -52,12 +52,7 @@ impl Reloaded {
 /// What is read lies on disks that may hang, so a thread that serves nobody reads it.
 pub(super) async fn reload(options: &Options, state: &Arc<DaemonState>) -> Reloaded {
     let Some(file) = options.config_file.clone() else {
-        log::info!("SIGHUP: there is no configuration file to read");
-        let fault = "there is no configuration file to read; start hacheck with -c FILE";
-        return Reloaded {
-            faults: vec![fault.to_owned()],
-            ..Reloaded::default()
-        };
+        return without_file();
     };
     let (options, reading) = (options.clone(), Arc::clone(state));
     let read = tokio::task::spawn_blocking(move || read_again(&file, &options, &reading));
@@ -68,6 +63,15 @@ pub(super) async fn reload(options: &Options, state: &Arc<DaemonState>) -> Reloa
     };
     state.counters.reloaded(reloaded.is_new);
     reloaded
+}
+
+fn without_file() -> Reloaded {
+    log::info!("SIGHUP: there is no configuration file to read");
+    let fault = "there is no configuration file to read; start hacheck with -c FILE";
+    Reloaded {
+        faults: vec![fault.to_owned()],
+        ..Reloaded::default()
+    }
 }
 
 fn read_again(file: &Path, options: &Options, state: &DaemonState) -> Reloaded {
@@ -117,6 +121,7 @@ fn set_up(
     memory: &Arc<MemoryBudget>,
     reloaded: &mut Reloaded,
 ) -> Result<Live, SetupError> {
+    // A token that is gone keeps nothing else from being put in force: it is revoked, which is mostly what was meant.
     let (tokens, revoked) = Tokens::reload(&config.daemon.remote_spool_tokens);
     for e in revoked {
         reloaded.add_fault(format!("{e}; no change with its token is taken any more"));

@@ -3,7 +3,7 @@
 //!
 //! Rule: the number of a reload grows when it begins, so whoever reads before and after a signal knows whose end it sees.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
@@ -87,6 +87,7 @@ impl ReportFile {
     }
 
     pub(super) fn ends(&mut self, reloaded: Reloaded) {
+        // One at a time, so the one that ends is the one that began last.
         self.report.ended = self.report.begun;
         self.report.is_new = reloaded.is_new;
         self.report.faults = reloaded.faults;
@@ -111,17 +112,18 @@ impl ReportFile {
 /// Writes it beside and renames it, so that nobody reads a part of it.
 fn replace(path: &Path, report: &ReloadReport) -> io::Result<()> {
     let beside = path.with_extension("new");
-    match fs::remove_file(&beside) {
+    let mut file = create(&beside)?;
+    file.write_all(&serde_json::to_vec(report)?)?;
+    fs::rename(&beside, path)
+}
+
+fn create(path: &Path) -> io::Result<File> {
+    // What a daemon that was killed left. It is not written into, as it may be a link by now.
+    match fs::remove_file(path) {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
     // A fault may quote the configuration, which others may not read.
     let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&beside)?;
-    file.write_all(&serde_json::to_vec(report)?)?;
-    fs::rename(&beside, path)
+    options.write(true).create_new(true).mode(0o600).open(path)
 }

@@ -87,20 +87,31 @@ fn key(service: ServiceName, port: u16) -> Result<Key, NameError> {
 
 /// Makes the change, and logs it: the next look at the spool may be too late, and does not know who lifted a downtime.
 fn make(state: &DaemonState, key: &Key, change: Change, who: &str) -> Result<(), SpoolError> {
-    let spool = state.gate.spool();
     match change {
-        Change::Up => match spool.up(key)? {
-            true => note(state, lifted(key, who)),
-            false => log::info!("{who} lifted the downtime of {key}, which was not down"),
-        },
-        Change::Down(mut downtime) => {
-            downtime.set_by(who);
-            // Made first, as writing takes the downtime; noted only once it is written.
-            let event = down(key, &downtime, who);
-            spool.down(key, downtime)?;
-            note(state, event);
-        }
+        Change::Up => lift(state, key, who),
+        Change::Down(downtime) => take_down(state, key, downtime, who),
     }
+}
+
+fn lift(state: &DaemonState, key: &Key, who: &str) -> Result<(), SpoolError> {
+    match state.gate.spool().up(key)? {
+        true => note(state, lifted(key, who)),
+        false => log::info!("{who} lifted the downtime of {key}, which was not down"),
+    }
+    Ok(())
+}
+
+fn take_down(
+    state: &DaemonState,
+    key: &Key,
+    mut downtime: Downtime,
+    who: &str,
+) -> Result<(), SpoolError> {
+    downtime.set_by(who);
+    // Made first, as writing takes the downtime; noted only once it is written.
+    let event = down(key, &downtime, who);
+    state.gate.spool().down(key, downtime)?;
+    note(state, event);
     Ok(())
 }
 
@@ -136,16 +147,11 @@ async fn apply(state: &Arc<DaemonState>, key: Key, mut change: Change, who: &str
             state.counters.spool_changes.fetch_add(1, Ordering::Relaxed);
             reply::text(StatusCode::OK, if cut { REASON_WAS_CUT } else { "" })
         }
-        Err(why) => not_done(why),
+        Err(not_done) => not_done,
     }
 }
 
-async fn write(
-    state: &Arc<DaemonState>,
-    key: Key,
-    change: Change,
-    who: &str,
-) -> Result<(), String> {
+async fn write(state: &Arc<DaemonState>, key: Key, change: Change, who: &str) -> Result<(), Reply> {
     let (writing, by) = (Arc::clone(state), who.to_owned());
     // Writing waits for the lock and the disk. It is not broken off when the client goes, so what was written is logged.
     let done = spawn_blocking(move || make(&writing, &key, change, &by));
@@ -153,9 +159,9 @@ async fn write(
         Ok(Ok(())) => Ok(()),
         Ok(Err(e)) => {
             log::error!("spool change from {who}: {e}");
-            Err(e.to_string())
+            Err(not_done(e.to_string()))
         }
-        Err(e) => Err(format!("the change broke off: {e}")),
+        Err(e) => Err(not_done(format!("the change broke off: {e}"))),
     }
 }
 
@@ -193,13 +199,21 @@ fn time(arguments: &Arguments, name: &str) -> Result<Option<f64>, String> {
     let Some(text) = arguments.get(name) else {
         return Ok(None);
     };
-    match text.parse::<f64>() {
-        Ok(seconds) if seconds.is_finite() => Ok(Some(seconds)),
-        _ => Err(format!(
-            "{name} must be a unix time in seconds, not '{}'",
-            text.escape_debug()
-        )),
+    match seconds(text) {
+        Some(seconds) => Ok(Some(seconds)),
+        None => {
+            let text = text.escape_debug();
+            Err(format!(
+                "{name} must be a unix time in seconds, not '{text}'"
+            ))
+        }
     }
+}
+
+fn seconds(text: &str) -> Option<f64> {
+    let seconds: f64 = text.parse().ok()?;
+    // The parser takes "inf" and "NaN" too.
+    seconds.is_finite().then_some(seconds)
 }
 
 /// The door for fuzz/: the downtime that query and form would write, if any.

@@ -143,18 +143,22 @@ impl SpoolWatch {
 
     /// Notes a change that is logged already.
     pub(super) fn is_logged(&self, event: HostEvent) {
-        let mut logged = self.lock_logged();
-        logged.retain(|other| event.at - other.at < LOGGED_FOR);
-        logged.push(event);
+        self.logged_lately(event.at).push(event);
     }
 
     /// Whether a change that was seen is one of those.
     pub(super) fn was_logged(&self, seen: &HostEvent) -> bool {
-        let mut logged = self.lock_logged();
-        logged.retain(|other| seen.at - other.at < LOGGED_FOR);
+        let mut logged = self.logged_lately(seen.at);
         let known = logged.iter().position(|other| is_same(other, seen));
         // Taken out: the same change once more is another one.
         known.map(|at| logged.swap_remove(at)).is_some()
+    }
+
+    /// The changes that were logged shortly before a time; older ones are forgotten.
+    fn logged_lately(&self, now: f64) -> MutexGuard<'_, Vec<HostEvent>> {
+        let mut logged = self.lock_logged();
+        logged.retain(|event| now - event.at < LOGGED_FOR);
+        logged
     }
 
     fn lock_logged(&self) -> MutexGuard<'_, Vec<HostEvent>> {

@@ -147,13 +147,13 @@ fn content(file: File) -> io::Result<Vec<u8>> {
 }
 
 fn checked(text: &[u8]) -> Result<Vec<u8>, TokenFault> {
-    if text.len() > MAX || !text.iter().all(u8::is_ascii_graphic) {
-        return Err(TokenFault::NoToken);
+    // What has spaces or line breaks is several words, and no header could carry it.
+    let is_one_word = text.iter().all(u8::is_ascii_graphic);
+    match text.len() {
+        length if length > MAX || !is_one_word => Err(TokenFault::NoToken),
+        length if length < MIN => Err(TokenFault::Short(length)),
+        _ => Ok(text.to_vec()),
     }
-    if text.len() < MIN {
-        return Err(TokenFault::Short(text.len()));
-    }
-    Ok(text.to_vec())
 }
 
 /// Why a file of `remote_spool_tokens` cannot be used.

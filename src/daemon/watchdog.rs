@@ -55,13 +55,17 @@ impl Watchdog {
     /// Whether all threads have beaten; if so, all must beat again.
     fn all_beat(&self) -> bool {
         let all = self.threads.iter().all(|flag| flag.load(Ordering::Relaxed));
-        // A beat between the two loops is lost. That is no harm: the next one comes before the flags are read again.
         if all {
-            for flag in &*self.threads {
-                flag.store(false, Ordering::Relaxed);
-            }
+            self.clear();
         }
         all
+    }
+
+    fn clear(&self) {
+        // A beat since they were read is lost. That is no harm: the next one comes before they are read again.
+        for flag in &*self.threads {
+            flag.store(false, Ordering::Relaxed);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ impl Compat {
     pub(super) fn redirects(self) -> usize {
         match self {
             Self::Yelp => 0,
+            // What tornado's client and Python's `requests` follow unless told otherwise.
             Self::Uber => 5,
             Self::Heartbeat => 30,
         }

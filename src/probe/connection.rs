@@ -86,13 +86,14 @@ fn proxy_line(own: SocketAddr, peer: SocketAddr) -> String {
 
 async fn connect_unix(probe: &Probe<'_>, path: &Path) -> Result<Connection, Outcome> {
     probe.trace.stage("connecting");
-    let stream = UnixStream::connect(path)
-        .await
-        .map_err(|e| probe.failed(format_args!("{}: {}", path.display(), cause_text(e))))?;
-    probe
-        .trace
-        .note(|| format!("connected to {}", path.display()));
-    Ok(Connection::Unix(stream))
+    let shown = path.display();
+    match UnixStream::connect(path).await {
+        Ok(stream) => {
+            probe.trace.note(|| format!("connected to {shown}"));
+            Ok(Connection::Unix(stream))
+        }
+        Err(e) => Err(probe.failed(format_args!("{shown}: {}", cause_text(e)))),
+    }
 }
 
 /// Tries every address of the host within the deadline, each with its share of what is left.
@@ -109,9 +110,8 @@ async fn connect_tcp(probe: &Probe<'_>) -> Result<Connection, Outcome> {
                 return Ok(Connection::Tcp(stream));
             }
             Err(e) => {
-                probe
-                    .trace
-                    .note(|| format!("{address}: {}", cause_text(&e)));
+                let text = || format!("{address}: {}", cause_text(&e));
+                probe.trace.note(text);
                 failure = Some(telling(failure, e));
             }
         }

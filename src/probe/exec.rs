@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use hyper::StatusCode;
 
-use super::{Outcome, Probe, Protocol, Request, login, settle};
+use super::{Checked, Outcome, Probe, Protocol, Request, login, settle};
 use crate::names::text::first_line;
 use crate::os::process::{self, Argv, End, Ran};
 
@@ -26,7 +26,7 @@ pub(super) const EXEC: Protocol = Protocol {
 /// Most characters of a command's output that are answered.
 const LINE_MAX: usize = 1000;
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     let name = probe.target.segment();
     let argv = find_command(probe, name)?;
     let ran = run(probe, argv).await?;
@@ -53,8 +53,7 @@ async fn run_with(
     probe.trace.note(|| argv.to_string());
     let environment = probe.context.settings.environment();
     // At the deadline this future is dropped, and the command is ended with it.
-    let ran = process::run(argv, variables, &environment).await;
-    let ran = ran.map_err(|e| probe.failed(e))?;
+    let ran = probe.or_failed(process::run(argv, variables, &environment).await)?;
     probe.trace.note(|| ran.end.to_string());
     Ok(ran)
 }
@@ -95,10 +94,9 @@ fn outcome(name: &str, ran: &Ran) -> Outcome {
         line if line.is_empty() => format!("exec {name}: {end}, no output"),
         line => line,
     };
-    let outcome = if ran.end.is_success() {
-        Outcome::healthy(text)
-    } else {
-        Outcome::unavailable(text)
+    let outcome = match ran.end.is_success() {
+        true => Outcome::healthy(text),
+        false => Outcome::unavailable(text),
     };
     outcome.because(format!("exec {name}: {end}"))
 }

@@ -2,7 +2,7 @@
 
 use super::Secret;
 use super::Trace;
-use super::amqp::wire::{Method, Wire};
+use super::amqp::wire::{AmqpWire, Method};
 use super::lines::Lines;
 use super::services::ScriptStep;
 use super::tls_handshake::not_after;
@@ -16,7 +16,7 @@ const SECRET: &str = "s3cret";
 pub fn amqp(answer: &[u8]) {
     let _ = Method::decode(answer);
     let trace = Trace::start(false);
-    let mut wire = Wire::over(over(answer, &trace));
+    let mut wire = AmqpWire::over(over(answer, &trace));
     wire.hide(SECRET);
     block_on(async {
         let mut answer = wire.start().await;

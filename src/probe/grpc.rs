@@ -7,7 +7,9 @@ use hyper::StatusCode;
 use hyper::header::CONTENT_TYPE;
 
 use super::connection::Connection;
-use super::{Outcome, Probe, Protocol, QueryError, Request, Target, login, options, settle, tls};
+use super::{
+    Checked, Outcome, Probe, Protocol, QueryError, Request, Target, login, options, settle, tls,
+};
 use crate::http::client;
 use crate::http::grpc::{self, CHECK, HealthCheckRequest, HealthCheckResponse};
 use crate::http::grpc_client;
@@ -44,12 +46,12 @@ fn service(query: &str) -> Result<String, QueryError> {
     }
 }
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     let service = match service(probe.target.query()) {
         Ok(service) => service,
         Err(e) => return Err(Outcome::bad_request(format!("grpc: {e}"))),
     };
-    let request = request(probe, service).map_err(|e| probe.failed(e))?;
+    let request = probe.or_failed(request(probe, service))?;
     let response = ask(probe, request).await?;
     judge(probe, &response)
 }
@@ -58,6 +60,7 @@ async fn ask(probe: &Probe<'_>, request: MessageRequest) -> Result<H2Response, O
     let connection = Connection::open(probe).await?;
     let stream = match is_encrypted(probe) {
         true => AnyStream::new(tls::wrap_h2(probe, connection).await?),
+        // HTTP/2 without TLS, begun by its preface at once: what listens there is known (RFC 9113 section 3.3).
         false => AnyStream::new(connection),
     };
     exchange(probe, stream, request).await
@@ -90,7 +93,8 @@ async fn exchange(
     })
 }
 
-fn judge(probe: &Probe<'_>, response: &H2Response) -> Result<Outcome, Outcome> {
+fn judge(probe: &Probe<'_>, response: &H2Response) -> Checked {
+    // In this order: a page of some other server has no status of gRPC, and should be called what it is.
     expect_grpc(probe, response)?;
     expect_success(probe, response)?;
     let answer: Option<HealthCheckResponse> = grpc::unframed(&response.body);
@@ -103,7 +107,7 @@ fn expect_success(probe: &Probe<'_>, response: &H2Response) -> Result<(), Outcom
 }
 
 /// The names stand in health.proto; `None` is no answer to the question.
-fn judge_status(probe: &Probe<'_>, status: Option<i32>) -> Result<Outcome, Outcome> {
+fn judge_status(probe: &Probe<'_>, status: Option<i32>) -> Checked {
     let cause = match status {
         Some(1) => return Ok(Outcome::healthy("SERVING")),
         Some(0) => "UNKNOWN",

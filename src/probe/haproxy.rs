@@ -9,7 +9,7 @@ use hyper::{Method, StatusCode};
 
 use super::effective::Account;
 use super::login::{Login, Travel};
-use super::{Headers, Outcome, Probe, ProbeSettings, Protocol, Request, http, settle};
+use super::{Checked, Headers, Outcome, Probe, ProbeSettings, Protocol, Request, http, settle};
 use crate::settings::Secret;
 
 /// What makes the page CSV.
@@ -38,7 +38,7 @@ fn login(settings: &ProbeSettings, service: &str) -> Option<Login> {
     })
 }
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     let page = page(probe.target.bare_path());
     let csv = fetch(probe, &page).await?;
     let service = &*probe.target.service;
@@ -55,14 +55,20 @@ fn headers(probe: &Probe<'_>) -> Headers {
         return headers;
     };
     let password = credentials.password.map(Secret::reveal);
-    let pair = format!("{user}:{}", password.unwrap_or_default());
-    // Base64 is always a value that a header can have.
-    if let Ok(mut value) = HeaderValue::from_str(&format!("Basic {}", BASE64.encode(pair))) {
-        // By this mark a redirect knows what must not go to another place.
-        value.set_sensitive(true);
+    if let Some(value) = basic(user, password.unwrap_or_default()) {
         headers.set(AUTHORIZATION, value);
     }
     headers
+}
+
+/// `Basic` authentication (RFC 7617).
+fn basic(user: &str, password: &str) -> Option<HeaderValue> {
+    let pair = BASE64.encode(format!("{user}:{password}"));
+    // Base64 is always a value that a header can have.
+    let mut value = HeaderValue::from_str(&format!("Basic {pair}")).ok()?;
+    // By this mark a redirect knows what must not go to another place.
+    value.set_sensitive(true);
+    Some(value)
 }
 
 /// `stats uri` as CSV, whether the check's path says so or not.
@@ -85,6 +91,7 @@ async fn fetch(probe: &Probe<'_>, page: &str) -> Result<Bytes, Outcome> {
     let headers = headers(probe);
     let answer = http::ask(probe, Method::GET, page, &headers).await?;
     let status = answer.status;
+    // Passed on as it is: a page that wants a login, or is not there, says so best itself.
     if status.is_client_error() || status.is_server_error() {
         return Err(http::outcome(answer));
     }
@@ -184,6 +191,7 @@ impl Iterator for CsvRows<'_> {
             return None;
         }
         let mut row = Vec::new();
+        // Ends, as each field takes at least what separates it from the next, or is the last of the text.
         loop {
             let mut field = self.take_field();
             if self.take_separator() == Some(',') {

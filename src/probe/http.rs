@@ -108,7 +108,7 @@ pub(super) async fn ask_once(
 ) -> Result<UpstreamResponse, Outcome> {
     // What cannot be sent is known before anybody is connected to.
     let headers = request_headers(probe, headers)?;
-    let request = client::request(method, path, headers).map_err(|e| probe.failed(e))?;
+    let request = probe.or_failed(client::request(method, path, headers))?;
     let connection = Connection::open(probe).await?;
     if probe.protocol.name == "https" {
         let host = host_of_rule(probe, request.headers());
@@ -137,7 +137,7 @@ fn request_headers(probe: &Probe<'_>, given: &Headers) -> Result<HeaderMap, Outc
 
 fn host_header(probe: &Probe<'_>) -> Result<HeaderValue, Outcome> {
     let host = format!("{}:{}", probe.target.host, probe.target.port);
-    HeaderValue::try_from(host).map_err(|e| probe.failed(e))
+    probe.or_failed(HeaderValue::try_from(host))
 }
 
 async fn exchange<S>(

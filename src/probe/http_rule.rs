@@ -147,6 +147,7 @@ pub(super) fn pattern() -> Kind<Pattern> {
 
 fn read_pattern(reader: &Reader<'_>) -> Option<Pattern> {
     let text = reader.text()?;
+    // Limited, as a repetition within a repetition is short to write and huge when it is compiled.
     match RegexBuilder::new(&text).size_limit(REGEX_MAX).build() {
         Ok(regex) => Some(Pattern(regex)),
         Err(e) => {

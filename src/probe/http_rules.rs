@@ -52,19 +52,25 @@ fn broken(rule: &HttpRule, answer: &UpstreamResponse) -> Option<String> {
         return Some(format!("status {status} is not one of those allowed"));
     }
     let body = &answer.body[..answer.body.len().min(SEARCHED)];
-    if let Some(text) = &rule.body_contains
-        && !contains(body, text.as_bytes())
-    {
-        let text = text.escape_debug();
-        return Some(format!("the body does not contain '{text}'"));
+    without_text(rule, body).or_else(|| without_match(rule, body))
+}
+
+fn without_text(rule: &HttpRule, body: &[u8]) -> Option<String> {
+    let text = rule.body_contains.as_ref()?;
+    if contains(body, text.as_bytes()) {
+        return None;
     }
-    if let Some(pattern) = &rule.body_regex
-        && !pattern.matches(body)
-    {
-        let text = pattern.text().escape_debug();
-        return Some(format!("the body does not match '{text}'"));
+    let text = text.escape_debug();
+    Some(format!("the body does not contain '{text}'"))
+}
+
+fn without_match(rule: &HttpRule, body: &[u8]) -> Option<String> {
+    let pattern = rule.body_regex.as_ref()?;
+    if pattern.matches(body) {
+        return None;
     }
-    None
+    let text = pattern.text().escape_debug();
+    Some(format!("the body does not match '{text}'"))
 }
 
 fn contains(body: &[u8], text: &[u8]) -> bool {

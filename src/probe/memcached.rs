@@ -2,7 +2,7 @@
 
 use super::lines::Lines;
 use super::shown::quote;
-use super::{Outcome, Probe, Protocol, Request, login, settle};
+use super::{Checked, Outcome, Probe, Protocol, Request, login, settle};
 
 /// Longest answer line, in bytes.
 const LINE_MAX: usize = 512;
@@ -19,7 +19,7 @@ pub(super) const MEMCACHED: Protocol = Protocol {
     probe: |probe| settle(check(probe)),
 };
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     let mut lines = Lines::connect(probe).await?;
     let version = ask_version(probe, &mut lines).await?;
     // memcached has answered; whether it also takes the farewell does not matter.
@@ -29,8 +29,7 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 
 async fn ask_version(probe: &Probe<'_>, lines: &mut Lines<'_>) -> Result<String, Outcome> {
     probe.trace.stage("waiting for the answer to version");
-    let answer = lines.ask(b"version\r\n", LINE_MAX).await;
-    let answer = answer.map_err(|e| probe.failed(e))?;
+    let answer = probe.or_failed(lines.ask(b"version\r\n", LINE_MAX).await)?;
     match answer.strip_prefix(b"VERSION ") {
         Some(version) => Ok(lines.shown(version)),
         None => Err(got_back(probe, &answer)),

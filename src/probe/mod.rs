@@ -60,7 +60,7 @@ pub(crate) use options::QueryError;
 pub use outcome::{Outcome, ProbeRun};
 pub use protocol::Protocol;
 pub(crate) use protocol::Request;
-use protocol::settle;
+use protocol::{Checked, settle};
 pub(crate) use run::Probe;
 pub use run::run;
 pub(crate) use services::LONGEST;

@@ -84,6 +84,7 @@ impl Outcome {
     #[must_use]
     pub fn found_by(mut self, probe: &Trace) -> Self {
         self.run = Some(ProbeRun {
+            // By the wall clock, for people; how long it took is by the other one, which nobody sets.
             ended: SystemTime::now(),
             took: Duration::from_secs_f64(probe.seconds()),
         });

@@ -33,10 +33,11 @@ pub(crate) type ProbeFn = for<'a> fn(&'a Probe<'a>) -> Probing<'a>;
 /// A probe under way.
 pub(crate) type Probing<'a> = Pin<Box<dyn Future<Output = Outcome> + Send + 'a>>;
 
+/// What a check comes to: an error is an outcome too, which ends it early.
+pub(super) type Checked = Result<Outcome, Outcome>;
+
 /// Makes a probe of a check that may end early, with `?`. Whether it ended early does not matter for the outcome.
-pub(super) fn settle<'a>(
-    check: impl Future<Output = Result<Outcome, Outcome>> + Send + 'a,
-) -> Probing<'a> {
+pub(super) fn settle<'a>(check: impl Future<Output = Checked> + Send + 'a) -> Probing<'a> {
     Box::pin(async { check.await.unwrap_or_else(|early| early) })
 }
 

@@ -65,12 +65,16 @@ fn url_of(probe: &Probe<'_>, headers: &Headers) -> Url {
     };
     // heartbeat's own header is the name that its file has; a poller's is not where the check went.
     if probe.context.settings.compat == Compat::Heartbeat
-        && let Some(host) = headers.get(&HOST).and_then(|host| host.to_str().ok())
+        && let Some(host) = host_header(headers)
     {
         let port = format!(":{}", target.port);
         url.host = host.strip_suffix(&port).unwrap_or(host).to_owned();
     }
     url
+}
+
+fn host_header(headers: &Headers) -> Option<&str> {
+    headers.get(&HOST)?.to_str().ok()
 }
 
 /// Where an answer redirects to.
@@ -86,11 +90,7 @@ fn carried(headers: &Headers, from: &Url, to: &Url) -> Headers {
     let mut carried = Headers::default();
     let stays = from.is_same_place(to);
     for (name, value) in headers.iter() {
-        let is_carried = match name {
-            &HOST | &COOKIE => false,
-            name => stays || !is_private(name, value),
-        };
-        if is_carried {
+        if !is_of_one_request(name) && (stays || !is_private(name, value)) {
             carried.set(name.clone(), value.clone());
         }
     }
@@ -98,6 +98,11 @@ fn carried(headers: &Headers, from: &Url, to: &Url) -> Headers {
         carried.set(HOST, host);
     }
     carried
+}
+
+/// Made anew for each request.
+fn is_of_one_request(name: &HeaderName) -> bool {
+    *name == HOST || *name == COOKIE
 }
 
 fn is_private(name: &HeaderName, value: &HeaderValue) -> bool {

@@ -7,7 +7,7 @@ use super::connection::Connection;
 use super::effective::{Account, Credentials, ServiceSettings};
 use super::lines::Lines;
 use super::login::{Login, Travel};
-use super::{Outcome, Probe, ProbeSettings, Protocol, Request, settle, tls};
+use super::{Checked, Outcome, Probe, ProbeSettings, Protocol, Request, settle, tls};
 use crate::settings::Secret;
 
 /// Longest line of an answer, in bytes.
@@ -63,12 +63,11 @@ fn speaks_tls(settings: &ProbeSettings, service: ServiceSettings<'_>) -> bool {
     service.wants_tls().unwrap_or(settings.redis_tls)
 }
 
-async fn ping(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn ping(probe: &Probe<'_>) -> Checked {
     let mut lines = open(probe).await?;
     probe.trace.stage("waiting for the answer to PING");
     // An inline command (RESP, "Inline commands"), as the originals sent it: simpler servers know no other form.
-    let answer = lines.ask(b"PING\r\n", LINE_MAX).await;
-    let answer = answer.map_err(|e| probe.failed(e))?;
+    let answer = probe.or_failed(lines.ask(b"PING\r\n", LINE_MAX).await)?;
     if answer.trim_ascii() == b"+PONG" {
         return Ok(Outcome::healthy("Sent PING, got back +PONG"));
     }
@@ -133,8 +132,7 @@ async fn log_in<'a>(
     // Some servers quote what they do not understand.
     lines.hide(account.password);
     probe.trace.stage("waiting for the answer to AUTH");
-    let answer = lines.ask(&account.command(), LINE_MAX).await;
-    let answer = answer.map_err(|e| probe.failed(e))?;
+    let answer = probe.or_failed(lines.ask(&account.command(), LINE_MAX).await)?;
     let answer = without_arguments(answer.trim_ascii());
     if answer == b"+OK" {
         return Ok(());

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::lines::{Incomplete, Lines, contains};
 use super::redis::{self, LINE_MAX, refused};
 use super::shown::on_one_line;
-use super::{Outcome, Probe, Protocol, Request, settle};
+use super::{Checked, Outcome, Probe, Protocol, Request, settle};
 use crate::http::memory::MemoryPermit;
 
 /// Longest reply, in bytes. A busy server's is about 10 KiB.
@@ -32,7 +32,7 @@ pub(super) const SENTINEL_INFO: Protocol = Protocol {
     ..redis::SENTINEL
 };
 
-async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Checked {
     let query = probe.target.query();
     let wanted = wanted(probe.target.bare_path(), query)?;
     let mut memory = probe.memory();
@@ -44,8 +44,8 @@ async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Result<Outcome
     }
 }
 
-fn as_json(probe: &Probe<'_>, info: &Info, mut memory: MemoryPermit) -> Result<Outcome, Outcome> {
-    let text = info.json().map_err(|e| probe.failed(e))?;
+fn as_json(probe: &Probe<'_>, info: &Info, mut memory: MemoryPermit) -> Checked {
+    let text = probe.or_failed(info.json())?;
     let place = memory.grow_to(text.len());
     place.map_err(|full| probe.full(full))?;
     Ok(Outcome {
@@ -109,7 +109,7 @@ async fn read(
     last_section: &[u8],
     memory: &mut MemoryPermit,
 ) -> Result<Bytes, Outcome> {
-    let first = first_byte(lines).await.map_err(|e| probe.failed(e))?;
+    let first = probe.or_failed(first_byte(lines).await)?;
     // The first byte says which kind of reply it is (RESP).
     match first {
         b'$' => read_counted(probe, lines, memory).await,
@@ -128,8 +128,7 @@ async fn read_counted(
     lines: &mut Lines<'_>,
     memory: &mut MemoryPermit,
 ) -> Result<Bytes, Outcome> {
-    let head = lines.line(LINE_MAX).await;
-    let head = head.map_err(|e| probe.failed(e))?;
+    let head = probe.or_failed(lines.line(LINE_MAX).await)?;
     // `$-1` is a reply that is not there, and anybody can claim any number.
     let count = match counted(&head) {
         Some(count) if count <= INFO_MAX => count,
@@ -138,7 +137,7 @@ async fn read_counted(
     // Before the bytes come: their number is the peer's word, and many may claim much at once.
     memory.grow_to(count).map_err(|full| probe.full(full))?;
     let reply = lines.exact(count).await;
-    reply.map_err(|e| probe.failed(e))
+    probe.or_failed(reply)
 }
 
 /// The number of `$100`, how many bytes follow.
@@ -164,8 +163,7 @@ async fn read_bare(
 ) -> Result<Bytes, Outcome> {
     // As much as may come, as nobody says how long it is.
     memory.grow_to(INFO_MAX).map_err(|full| probe.full(full))?;
-    let reply = lines.until(last_section, INFO_MAX).await;
-    let reply = reply.map_err(|e| probe.failed(e))?;
+    let reply = probe.or_failed(lines.until(last_section, INFO_MAX).await)?;
     if contains(&reply, last_section) {
         return Ok(reply);
     }

@@ -108,6 +108,11 @@ impl<'a> Probe<'a> {
         Outcome::unavailable(format!("{subject}: {cause} after {elapsed}"))
     }
 
+    /// What a step of the check gives; where it failed, that is the outcome.
+    pub(crate) fn or_failed<T>(&self, step: Result<T, impl fmt::Display>) -> Result<T, Outcome> {
+        step.map_err(|e| self.failed(e))
+    }
+
     /// A failure for want of memory, which says nothing of the target.
     pub(super) fn full(&self, full: MemoryFull) -> Outcome {
         Outcome {
@@ -183,6 +188,7 @@ async fn run_in_slot(probe: &Probe<'_>) -> Outcome {
 /// The outcome at the deadline.
 pub(super) fn timed_out(probe: &Probe<'_>) -> Outcome {
     let text = format!("Connection timed out after {}", probe.trace.elapsed());
+    // The stage that it is in tells most: a name server that hangs looks like a service that hangs.
     let detail = format!("{}, {}", probe.subject(), probe.trace.current());
     // Clients of the originals compare this body with theirs.
     if probe.protocol.bare_timeout {

@@ -10,7 +10,7 @@ use super::lines::Lines;
 use super::login::{Login, Travel};
 use super::services::ScriptStep;
 use super::shown::quote;
-use super::{Outcome, Pattern, Probe, ProbeSettings, Protocol, Request, settle, tls};
+use super::{Checked, Outcome, Pattern, Probe, ProbeSettings, Protocol, Request, settle, tls};
 
 /// Longest line, in bytes.
 const LINE_MAX: usize = 4096;
@@ -52,7 +52,7 @@ fn speaks_tls(service: ServiceSettings<'_>) -> bool {
     service.wants_tls().unwrap_or(false)
 }
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     let Some(steps) = probe.service().script() else {
         let text = "the service has no script; add one to its entry in services";
         return Err(Outcome::bad_request(text));

@@ -102,6 +102,7 @@ impl ProbeSettings {
     /// All secrets, for whoever must keep them from others.
     #[must_use]
     pub fn secrets(&self) -> Vec<&str> {
+        // A setting with a password that is not in this list would reach the environment of commands.
         let global = [
             &self.mysql_password,
             &self.postgres_password,
@@ -246,6 +247,7 @@ fn variables() -> Kind<Vec<String>> {
 fn read_variable(reader: &Reader<'_>) -> Option<String> {
     let remedy = "write one such as ORACLE_HOME";
     reader.parsed("is not the name of an environment variable", remedy, |t| {
+        // No patterns: which secrets one would let through, nobody can see from it.
         let fits = !t.is_empty() && !t.contains(['=', '\0', ' ', '*']);
         fits.then(|| t.to_owned())
     })

@@ -76,6 +76,7 @@ impl<'a> Mask<'a> {
     fn apply(&self, text: &[u8], more_may_follow: bool) -> Vec<u8> {
         let mut masked = Vec::with_capacity(text.len());
         let mut rest = text;
+        // Byte by byte, as a secret may begin anywhere, also within what a server made of another.
         while let Some((first, tail)) = rest.split_first() {
             if let Some(after) = self.after_secret(rest) {
                 masked.extend_from_slice(STARS);

@@ -6,7 +6,7 @@ use tokio_rustls::client::TlsStream;
 
 use super::connection::Connection;
 use super::lines::{Incomplete, Lines};
-use super::{Outcome, Probe, Protocol, Request, login, settle, tls};
+use super::{Checked, Outcome, Probe, Protocol, Request, login, settle, tls};
 
 /// Longest line, in bytes. RFC 5321 says 512 (section 4.5.3.1.5); greetings are known to be longer.
 const LINE_MAX: usize = 4096;
@@ -33,7 +33,7 @@ pub(super) const SMTPS: Protocol = Protocol {
     ..SMTP
 };
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     let connection = Connection::open(probe).await?;
     if is_encrypted(probe) {
         let encrypted = tls::wrap(probe, connection).await?;

@@ -1,7 +1,7 @@
 //! `tcp`: a connection is made and closed; nothing is sent.
 
 use super::connection::Connection;
-use super::{Outcome, Probe, Protocol, Request, login, settle};
+use super::{Checked, Outcome, Probe, Protocol, Request, login, settle};
 
 /// The row of the table.
 pub(super) const TCP: Protocol = Protocol {
@@ -15,7 +15,7 @@ pub(super) const TCP: Protocol = Protocol {
     probe: |probe| settle(check(probe)),
 };
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     Connection::open(probe).await?;
     let elapsed = probe.trace.elapsed();
     Ok(Outcome::healthy(format!("Connected in {elapsed}")))

@@ -6,7 +6,7 @@ use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::ProtocolVersion;
 
 use super::connection::Connection;
-use super::{Outcome, Probe, Protocol, QueryError, Request, login, options, settle, tls};
+use super::{Checked, Outcome, Probe, Protocol, QueryError, Request, login, options, settle, tls};
 
 /// The row of the table.
 pub(super) const TLS: Protocol = Protocol {
@@ -36,21 +36,26 @@ fn canonical(query: &str) -> Result<String, QueryError> {
     Ok(options::canonical(&days))
 }
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     let min_days =
         min_days(probe.target.query()).map_err(|e| Outcome::bad_request(format!("tls: {e}")))?;
     let connection = Connection::open(probe).await?;
     let stream = tls::wrap(probe, connection).await?;
     let version = version(&stream);
     match (days_left(&stream), min_days) {
-        (Some(left), Some(min)) if left < i64::try_from(min).unwrap_or(i64::MAX) => {
+        (Some(left), Some(min)) if is_less(left, min) => {
             let what = validity(left);
             Err(probe.failed(format_args!("{what}, less than {min} days")))
         }
         (Some(left), _) => Ok(Outcome::healthy(format!("{version}, {}", validity(left)))),
         (None, Some(_)) => Err(probe.failed("the end of the certificate cannot be read")),
+        // Nobody asked for it, so the handshake is all that counts.
         (None, None) => Ok(Outcome::healthy(version)),
     }
+}
+
+fn is_less(left: i64, min: u64) -> bool {
+    left < i64::try_from(min).unwrap_or(i64::MAX)
 }
 
 fn version(stream: &TlsStream<Connection>) -> &'static str {
@@ -89,6 +94,7 @@ pub(super) fn not_after(certificate: &[u8]) -> Option<i64> {
     for _ in 0..3 {
         (_, _, fields) = element(fields)?;
     }
+    // Two times: from when, and until when.
     let (_, validity, _) = element(fields)?;
     let (_, _, rest) = element(validity)?;
     let (tag, end, _) = element(rest)?;
@@ -101,6 +107,7 @@ fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (first, rest) = rest.split_first()?;
     let (length, rest) = match usize::from(*first) {
         short @ 0..128 => (short, rest),
+        // So many bytes follow that hold the length (X.690, section 8.1.3.5).
         long => {
             let (bytes, rest) = rest.split_at_checked(long - 128)?;
             let add = |sum: usize, byte: &u8| sum.checked_mul(256)?.checked_add((*byte).into());
@@ -118,24 +125,32 @@ fn seconds(tag: u8, text: &str) -> Option<i64> {
         return None;
     }
     let (year, rest) = match tag {
-        0x17 => digits.split_at_checked(2)?,
+        UTC_TIME => digits.split_at_checked(2)?,
         _ => digits.split_at_checked(4)?,
     };
-    // A year of two digits is one of 1950 to 2049 (RFC 5280, section 4.1.2.5.1).
-    let year: i64 = match (tag, year.parse().ok()?) {
-        (0x17, year) if year < 50 => 2000 + year,
-        (0x17, year) => 1900 + year,
-        (_, year) => year,
-    };
+    let year = full_year(tag, year.parse().ok()?);
     let part = |at: usize| rest.get(at..at + 2)?.parse::<i64>().ok();
     let (month, day) = (part(0)?, part(2)?);
     let time = part(4)? * 3600 + part(6)? * 60 + part(8)?;
     Some(days_from_civil(year, month, day) * DAY + time)
 }
 
+/// The tag of a UTCTime.
+const UTC_TIME: u8 = 0x17;
+
+/// A year of two digits is one of 1950 to 2049 (RFC 5280, section 4.1.2.5.1).
+fn full_year(tag: u8, year: i64) -> i64 {
+    match tag {
+        UTC_TIME if year < 50 => 2000 + year,
+        UTC_TIME => 1900 + year,
+        _ => year,
+    }
+}
+
 /// Days since 1970-01-01 in the Gregorian calendar: years begin in March, so that leap days come last.
 fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
+    // The calendar repeats every 400 years (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms").
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);
     let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;

@@ -34,14 +34,10 @@ impl Url {
     /// Where a `Location` leads from here.
     pub(super) fn join(&self, location: &[u8]) -> Option<Self> {
         let text = escaped(location.trim_ascii());
+        // A fragment is for whoever reads the answer; it is never sent (RFC 3986 section 3.5).
         let text = before(&text, '#');
         if let Some((scheme, rest)) = scheme(text) {
-            let https = match scheme.to_ascii_lowercase().as_str() {
-                "http" => false,
-                "https" => true,
-                _ => return None,
-            };
-            return Self::at(https, rest.strip_prefix("//")?);
+            return Self::at(is_https(scheme)?, rest.strip_prefix("//")?);
         }
         match text.strip_prefix("//") {
             Some(rest) => Self::at(self.https, rest),
@@ -53,6 +49,7 @@ impl Url {
     fn at(https: bool, text: &str) -> Option<Self> {
         let end = text.find(['/', '?']).unwrap_or(text.len());
         let (authority, path) = text.split_at(end);
+        // The last one: a password may hold another that is not encoded.
         let place = match authority.rsplit_once('@') {
             Some((_, place)) => place,
             None => authority,
@@ -113,6 +110,15 @@ fn scheme(text: &str) -> Option<(&str, &str)> {
     is_scheme.then_some((scheme, rest))
 }
 
+/// `None` for a scheme that leads nowhere.
+fn is_https(scheme: &str) -> Option<bool> {
+    match scheme.to_ascii_lowercase().as_str() {
+        "http" => Some(false),
+        "https" => Some(true),
+        _ => None,
+    }
+}
+
 fn is_of_scheme(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"+-.".contains(&byte)
 }
@@ -144,10 +150,8 @@ fn escaped(location: &[u8]) -> String {
     text
 }
 
-/// The path without `.` and `..` (RFC 3986 section 5.2.4).
-fn without_dots(text: &str) -> String {
-    let (path, query) = text.split_at(text.find('?').unwrap_or(text.len()));
-    let mut parts: Vec<&str> = Vec::new();
+fn parts_without_dots(path: &str) -> Vec<&str> {
+    let mut parts = Vec::new();
     for part in path.split('/').skip(1) {
         match part {
             "." => {}
@@ -157,11 +161,18 @@ fn without_dots(text: &str) -> String {
             part => parts.push(part),
         }
     }
+    parts
+}
+
+/// The path without `.` and `..` (RFC 3986 section 5.2.4).
+fn without_dots(text: &str) -> String {
+    let (path, query) = text.split_at(text.find('?').unwrap_or(text.len()));
+    let parts = parts_without_dots(path);
+    // Dots at the end name a folder, whose path ends with a slash.
     let is_folder = path.ends_with("/.") || path.ends_with("/..");
-    let end = if is_folder && !parts.is_empty() {
-        "/"
-    } else {
-        ""
+    let end = match is_folder && !parts.is_empty() {
+        true => "/",
+        false => "",
     };
     format!("/{}{end}{query}", parts.join("/"))
 }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::lines::{Incomplete, Lines};
 use super::shown::quote;
-use super::{Outcome, Probe, Protocol, Request, login, settle};
+use super::{Checked, Outcome, Probe, Protocol, Request, login, settle};
 
 /// Longest answer, in bytes. That to `srvr` is about 200; `stat` has a line for each client.
 const ANSWER_MAX: usize = 256 << 10;
@@ -39,7 +39,7 @@ const WORDS: [(&str, &str); 3] = [
 /// The mode of a server that has lost its quorum and is allowed to go on without writes.
 const READ_ONLY: &str = "read-only";
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     for (word, before) in WORDS {
         let answer = ask(probe, word).await?;
         if !is_forbidden(&answer) {
@@ -53,26 +53,23 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     ))
 }
 
-fn judge(
-    probe: &Probe<'_>,
-    word: &str,
-    mode: Option<&str>,
-    answer: &[u8],
-) -> Result<Outcome, Outcome> {
-    match mode {
-        Some(READ_ONLY) => Err(probe.failed(format_args!(
+fn judge(probe: &Probe<'_>, word: &str, mode: Option<&str>, answer: &[u8]) -> Checked {
+    let Some(mode) = mode else {
+        let shown = quote(answer);
+        return Err(probe.failed(format_args!("sent {word}, got back {shown}")));
+    };
+    judge_mode(probe, word, mode)
+}
+
+fn judge_mode(probe: &Probe<'_>, word: &str, mode: &str) -> Checked {
+    if mode == READ_ONLY {
+        return Err(probe.failed(format_args!(
             "sent {word}, got back mode {READ_ONLY}: it has no quorum"
-        ))),
-        Some(mode) => {
-            let mode = mode.escape_debug();
-            let text = format!("Sent {word}, got back its version, mode {mode}");
-            Ok(Outcome::healthy(text))
-        }
-        None => {
-            let shown = quote(answer);
-            Err(probe.failed(format_args!("sent {word}, got back {shown}")))
-        }
+        )));
     }
+    let mode = mode.escape_debug();
+    let text = format!("Sent {word}, got back its version, mode {mode}");
+    Ok(Outcome::healthy(text))
 }
 
 /// Sends a word, and reads the answer up to the end of the connection.
@@ -80,7 +77,7 @@ async fn ask(probe: &Probe<'_>, word: &'static str) -> Result<Bytes, Outcome> {
     let mut lines = Lines::connect(probe).await?;
     probe.trace.stage("waiting for the answer to a word");
     let answer = send_word(&mut lines, word).await;
-    answer.map_err(|e| probe.failed(e))
+    probe.or_failed(answer)
 }
 
 async fn send_word(lines: &mut Lines<'_>, word: &str) -> Result<Bytes, Incomplete> {

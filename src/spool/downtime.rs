@@ -320,12 +320,12 @@ fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
     while at < json.len() {
         let rest = &json[at..];
         match step(rest) {
-            Step::Keep(length) => {
+            JsonStep::Keep(length) => {
                 // The content may break off within an escape.
                 out.extend(rest.iter().take(length));
                 at += length;
             }
-            Step::LoneSurrogate => {
+            JsonStep::LoneSurrogate => {
                 out.extend_from_slice(b"\\ufffd");
                 at += UNIT;
             }
@@ -338,22 +338,22 @@ fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
 const UNIT: usize = 6;
 
 /// What JSON begins with.
-enum Step {
+enum JsonStep {
     /// So many bytes that stay as they are.
     Keep(usize),
     /// An escape that is half of a pair, without the other half.
     LoneSurrogate,
 }
 
-fn step(json: &[u8]) -> Step {
+fn step(json: &[u8]) -> JsonStep {
     if json[0] != b'\\' {
-        return Step::Keep(1);
+        return JsonStep::Keep(1);
     }
     match (unit(json, 0), unit(json, UNIT)) {
-        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => Step::Keep(2 * UNIT),
-        (Some(0xd800..=0xdfff), _) => Step::LoneSurrogate,
+        (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => JsonStep::Keep(2 * UNIT),
+        (Some(0xd800..=0xdfff), _) => JsonStep::LoneSurrogate,
         // An escaped backslash begins no other escape.
-        _ => Step::Keep(2),
+        _ => JsonStep::Keep(2),
     }
 }
 

@@ -32,12 +32,14 @@ pub(super) fn refused(state: &DaemonState, from: IpAddr, request: &Parts) -> Opt
 }
 
 fn refused_address(settings: &DaemonSettings, from: IpAddr) -> Option<Reply> {
+    let mut networks = settings.page_from.iter();
+    if networks.any(|network| network.contains(from)) {
+        return None;
+    }
+    // Nobody may, so who asks does not matter: as if there were no page.
     if settings.page_from.is_empty() {
         let text = "the page is switched off: page_from is empty\n";
         return Some(reply::text(StatusCode::NOT_FOUND, text));
-    }
-    if settings.page_from.iter().any(|n| n.contains(from)) {
-        return None;
     }
     let text = format!("{from} may not see this page: see page_from\n");
     Some(reply::text(StatusCode::FORBIDDEN, text))

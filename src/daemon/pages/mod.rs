@@ -124,6 +124,14 @@ impl Caller<'_> {
     }
 }
 
+/// The services that a query names, by `?service=`; none for all.
+fn asked_services(query: Option<&str>) -> Vec<String> {
+    let query = query.unwrap_or_default();
+    let pairs = form_urlencoded::parse(query.as_bytes());
+    let services = pairs.filter(|(name, _)| name == "service");
+    services.map(|(_, value)| value.into_owned()).collect()
+}
+
 /// Whether a page belongs to the one that people open in a browser.
 fn is_of_host(name: PageName) -> bool {
     use PageName::{Downtimes, Overview, Ui, UiScript, UiStyle};

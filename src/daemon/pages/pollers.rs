@@ -163,9 +163,7 @@ struct ServiceFilter(Vec<String>);
 
 impl ServiceFilter {
     fn parse(query: Option<&str>) -> Self {
-        let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-        let services = pairs.filter(|(name, _)| name == "service");
-        Self(services.map(|(_, value)| value.into_owned()).collect())
+        Self(super::asked_services(query))
     }
 
     /// Whether a poller may be meant: names of instances begin with the service's.

@@ -79,6 +79,7 @@ fn spool(state: &DaemonState) -> Value {
 }
 
 fn services(state: &DaemonState) -> Value {
+    // One lock for all figures, so that they fit each other.
     let known = state.ledger().figures(state.now());
     json!({
         "known": known.services,

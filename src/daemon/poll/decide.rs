@@ -64,7 +64,8 @@ fn told_open(outcome: Option<&Outcome>, drains: bool) -> Told {
 
 /// Decides a poll.
 pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Checker) -> Verdict {
-    let drain = match downtime(poll, live, gate, poll.arrived, &|| poll.entries(live)) {
+    let spool = SpoolQuestion { poll, live, gate };
+    let drain = match spool.ask() {
         Ok(drain) => drain,
         Err(down) => return Verdict::Down(down),
     };
@@ -74,38 +75,55 @@ pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Chec
     };
     match &outcome {
         // Only the look-up of a name shows that it is one of this host, whose downtimes are then the name's too.
-        Some(found) if found.name_is_ours => decide_here(poll, live, gate, outcome),
+        Some(found) if found.name_is_ours => decide_here(&spool, outcome),
         _ => Verdict::Open { outcome, drain },
     }
 }
 
 /// Asks the spool once more, now that it is known that the check is one of this host.
-fn decide_here(poll: &Poll, live: &Live, gate: &Gate, outcome: Option<Arc<Outcome>>) -> Verdict {
-    // The probe took its time, so the clock is read again: the gate's list of the folder may have aged.
-    let now = Instant::now();
-    match downtime(poll, live, gate, now, &|| poll.entries_here(live)) {
+fn decide_here(spool: &SpoolQuestion<'_>, outcome: Option<Arc<Outcome>>) -> Verdict {
+    match spool.ask_here() {
         Ok(drain) => Verdict::Open { outcome, drain },
         Err(down) => Verdict::Down(down),
     }
 }
 
+/// Whether a downtime takes a poll down.
+struct SpoolQuestion<'a> {
+    poll: &'a Poll,
+    live: &'a Live,
+    gate: &'a Gate,
+}
+
 /// What takes the poll down, as an error; else the downtime that is told by agents alone, if any.
-fn downtime(
-    poll: &Poll,
-    live: &Live,
-    gate: &Gate,
-    now: Instant,
-    entries: &dyn Fn() -> Vec<String>,
-) -> Result<Option<Closed>, Closed> {
-    let asker = GateAsker {
-        weights: live.config.daemon.agent_weights,
-        agent: poll.poller.check.is_agent(),
-    };
-    let service = poll.poller.service.as_str();
-    match gate.closed(service, entries, asker, now) {
-        Some(closed) if closed.lets_pass(asker) => Ok(Some(closed)),
-        Some(closed) => Err(closed),
-        None => Ok(None),
+type SpoolAnswer = Result<Option<Closed>, Closed>;
+
+impl SpoolQuestion<'_> {
+    fn ask(&self) -> SpoolAnswer {
+        let entries = || self.poll.entries(self.live);
+        self.closed(&entries, self.poll.arrived)
+    }
+
+    fn ask_here(&self) -> SpoolAnswer {
+        let entries = || self.poll.entries_here(self.live);
+        // The probe took its time, so the clock is read again: the gate's list of the folder may have aged.
+        self.closed(&entries, Instant::now())
+    }
+
+    fn closed(&self, entries: &dyn Fn() -> Vec<String>, now: Instant) -> SpoolAnswer {
+        let poller = &self.poll.poller;
+        let asker = GateAsker {
+            weights: self.live.config.daemon.agent_weights,
+            agent: poller.check.is_agent(),
+        };
+        match self
+            .gate
+            .closed(poller.service.as_str(), entries, asker, now)
+        {
+            Some(closed) if closed.lets_pass(asker) => Ok(Some(closed)),
+            Some(closed) => Err(closed),
+            None => Ok(None),
+        }
     }
 }
 
@@ -121,8 +139,8 @@ async fn outcome(
         Asked::Check(check) => check,
     };
     let asker = poll.asker();
-    // A fresh result is one whose probe began after the poll came: to join an older one would not do.
     let outcome = match poll.fresh {
+        // One whose probe began after the poll came: to join an older one would not do.
         true => checker.fresh().outcome(check, &live.context, asker).await,
         false => checker.outcome(check, &live.context, asker).await,
     };

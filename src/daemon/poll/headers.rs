@@ -121,13 +121,7 @@ fn kept(name: &str) -> Option<Box<str>> {
 
 /// The view in words such as `UP`, `DOWN 1/2`, `NOLB`.
 fn view(words: &str) -> Option<View> {
-    let words = words.trim();
-    // The counts of `UP 1/3` must be counts, or it is something else.
-    let word = match words.split_once(' ') {
-        Some((word, counts)) => pair(counts).map(|_| word)?,
-        None => words,
-    };
-    match word {
+    match first_word(words.trim())? {
         "UP" => Some(View::Up),
         "DOWN" => Some(View::Down),
         "NOLB" => Some(View::NoLb),
@@ -135,11 +129,22 @@ fn view(words: &str) -> Option<View> {
     }
 }
 
+/// The word of `UP` and of `UP 1/3`.
+fn first_word(words: &str) -> Option<&str> {
+    let Some((word, counts)) = words.split_once(' ') else {
+        return Some(words);
+    };
+    // The counts must be counts, or it is something else.
+    pair(counts).map(|_| word)
+}
+
 fn pair(text: &str) -> Option<[u32; 2]> {
     let (own, all) = text.split_once('/')?;
-    let own = own.trim().parse().ok()?;
-    let all = all.trim().parse().ok()?;
-    Some([own, all])
+    Some([count(own)?, count(all)?])
+}
+
+fn count(text: &str) -> Option<u32> {
+    text.trim().parse().ok()
 }
 
 #[cfg(test)]

@@ -65,11 +65,14 @@ pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code
 }
 
 fn log_news(poll: &Poll, verdict: &Verdict, news: &News) {
+    // Mostly it is what the pollers were told before.
+    if news.event.is_none() && !news.is_other {
+        return;
+    }
+    let text = change(poll, verdict, news.pollers);
     match &news.event {
-        Some(event) => event_log::log(event, &change(poll, verdict, news.pollers)),
-        None if news.is_other => log::info!("{}", change(poll, verdict, news.pollers)),
-        // Mostly it is what the pollers were told before.
-        None => {}
+        Some(event) => event_log::log(event, &text),
+        None => log::info!("{text}"),
     }
 }
 
@@ -124,9 +127,11 @@ fn why_down(closed: &Closed) -> String {
 
 /// The first lines of a body that say anything, as one.
 fn first_lines(body: &[u8]) -> String {
-    let start = String::from_utf8_lossy(&body[..body.len().min(LOGGED_MAX)]).into_owned();
-    let lines = start.lines().map(str::trim).filter(|line| !line.is_empty());
-    let first: Vec<&str> = lines.take(LINES_MAX).collect();
+    let start = &body[..body.len().min(LOGGED_MAX)];
+    let start = String::from_utf8_lossy(start);
+    let lines = start.lines().map(str::trim);
+    let told = lines.filter(|line| !line.is_empty());
+    let first: Vec<&str> = told.take(LINES_MAX).collect();
     one_line(&first.join(" | "))
 }
 

@@ -128,6 +128,7 @@ fn checking<'a>(method: &Method, check: CheckPath<'a>) -> Result<Route<'a>, Refu
     match *method {
         Method::GET | Method::HEAD | Method::OPTIONS => reading(check),
         Method::POST if is_spool => {
+            // A file needs a port that is one; no header replaces it here.
             let port = check.port.ok_or(Refusal::Port)?;
             Ok(Route::SpoolChange(check.service, port))
         }

@@ -160,12 +160,12 @@ fn copied(from: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
 fn port(said: &Said<'_>) -> Result<Option<u16>, Outcome> {
     match said.port {
         None | Some("" | "0") => Ok(None),
-        Some(text) => {
-            let port = parse_port(text);
-            let port = port.map_err(|e| bad(format!("X-Haproxy-Server-State: {e}")))?;
-            Ok(Some(port))
-        }
+        Some(text) => stated_port(text).map(Some),
     }
+}
+
+fn stated_port(text: &str) -> Result<u16, Outcome> {
+    parse_port(text).map_err(|e| bad(format!("X-Haproxy-Server-State: {e}")))
 }
 
 #[cfg(test)]

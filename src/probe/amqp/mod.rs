@@ -5,7 +5,7 @@ pub(super) mod wire;
 
 use hyper::StatusCode;
 
-use self::wire::{AmqpError, Close, Method, Wire, close, open, start_ok, tune_ok};
+use self::wire::{AmqpError, AmqpWire, Close, Method, close, open, start_ok, tune_ok};
 use super::connection::Connection;
 use super::effective::{Account, Credentials, ServiceSettings};
 use super::lines::Lines;
@@ -85,8 +85,7 @@ fn speaks_tls(service: ServiceSettings<'_>) -> bool {
 }
 
 async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let options = AmqpOptions::parse(probe.target.query())
-        .map_err(|e| Outcome::bad_request(format!("amqp: {e}")))?;
+    let options = options(probe)?;
     let credentials = credentials(probe.service());
     let Some(user) = credentials.username else {
         return greet(probe, &options).await;
@@ -96,11 +95,16 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
         password: credentials.password.map(Secret::reveal).unwrap_or_default(),
     };
     let vhost = options.vhost.as_deref().unwrap_or("/");
-    let mut wire = Wire::over(connect(probe).await?);
+    let mut wire = AmqpWire::over(connect(probe).await?);
     log_in(probe, &mut wire, &account).await?;
     open_vhost(probe, &mut wire, vhost).await?;
     let vhost = on_one_line(vhost);
     Ok(Outcome::healthy(format!("Logged in to vhost {vhost}")))
+}
+
+fn options(probe: &Probe<'_>) -> Result<AmqpOptions, Outcome> {
+    let options = AmqpOptions::parse(probe.target.query());
+    options.map_err(|e| Outcome::bad_request(format!("amqp: {e}")))
 }
 
 /// Without a login, a server tells no more than that it is there.
@@ -109,7 +113,7 @@ async fn greet(probe: &Probe<'_>, options: &AmqpOptions) -> Result<Outcome, Outc
         let text = "No login in services for this service, and vhost needs one";
         return Err(misconfigured(text));
     }
-    let mut wire = Wire::over(connect(probe).await?);
+    let mut wire = AmqpWire::over(connect(probe).await?);
     start(probe, &mut wire).await?;
     Ok(Outcome::healthy(
         "Sent the header of AMQP 0-9-1, got back connection.start",
@@ -132,7 +136,7 @@ struct AmqpAccount<'a> {
 }
 
 /// Sends the protocol header, and returns the names of the ways to log in.
-async fn start(probe: &Probe<'_>, wire: &mut Wire<'_>) -> Result<String, Outcome> {
+async fn start(probe: &Probe<'_>, wire: &mut AmqpWire<'_>) -> Result<String, Outcome> {
     probe.trace.stage("waiting for connection.start");
     let answer = wire.start().await.map_err(|e| failed(probe, e))?;
     match answer {
@@ -143,9 +147,10 @@ async fn start(probe: &Probe<'_>, wire: &mut Wire<'_>) -> Result<String, Outcome
 
 async fn log_in<'a>(
     probe: &Probe<'a>,
-    wire: &mut Wire<'a>,
+    wire: &mut AmqpWire<'a>,
     account: &AmqpAccount<'a>,
 ) -> Result<(), Outcome> {
+    // Before anything is sent or read, as a server may quote what it refuses.
     wire.hide(account.password);
     let mechanisms = start(probe, wire).await?;
     if !mechanisms.split(' ').any(|name| name == "PLAIN") {
@@ -165,7 +170,11 @@ async fn log_in<'a>(
     }
 }
 
-async fn open_vhost(probe: &Probe<'_>, wire: &mut Wire<'_>, vhost: &str) -> Result<(), Outcome> {
+async fn open_vhost(
+    probe: &Probe<'_>,
+    wire: &mut AmqpWire<'_>,
+    vhost: &str,
+) -> Result<(), Outcome> {
     probe.trace.stage("opening the virtual host");
     let answer = wire.ask(&open(vhost)).await;
     match answer.map_err(|e| failed(probe, e))? {

@@ -22,11 +22,11 @@ const FRAME_MAX: usize = 64 << 10;
 const CONNECTION: u16 = 10;
 
 /// A connection to a server.
-pub(in crate::probe) struct Wire<'a> {
+pub(in crate::probe) struct AmqpWire<'a> {
     lines: Lines<'a>,
 }
 
-impl<'a> Wire<'a> {
+impl<'a> AmqpWire<'a> {
     pub(in crate::probe) fn over(lines: Lines<'a>) -> Self {
         Self { lines }
     }
@@ -61,7 +61,7 @@ impl<'a> Wire<'a> {
 
     async fn receive(&mut self) -> Result<Method, AmqpError> {
         let head = self.lines.exact(7).await?;
-        let mut fields = Fields(&head);
+        let mut fields = MethodFields(&head);
         let (kind, _channel, length) = (fields.byte(), fields.short(), fields.long());
         if kind != Some(METHOD) {
             return Err(AmqpError::NoMethod(self.lines.shown(&head)));
@@ -70,6 +70,7 @@ impl<'a> Wire<'a> {
         if length >= FRAME_MAX {
             return Err(AmqpError::TooLong(length));
         }
+        // The length does not count the byte that ends the frame.
         let frame = self.lines.exact(length + 1).await?;
         let method = match frame.split_last() {
             Some((&FRAME_END, payload)) => Method::decode(payload),
@@ -118,7 +119,7 @@ pub(in crate::probe) struct Close {
 impl Method {
     /// Reads what a frame holds.
     pub(in crate::probe) fn decode(payload: &[u8]) -> Option<Self> {
-        let mut fields = Fields(payload);
+        let mut fields = MethodFields(payload);
         match (fields.short()?, fields.short()?) {
             (CONNECTION, 10) => Self::start(&mut fields),
             (CONNECTION, 30) => Some(Self::Tune(Limits {
@@ -134,7 +135,7 @@ impl Method {
         }
     }
 
-    fn start(fields: &mut Fields<'_>) -> Option<Self> {
+    fn start(fields: &mut MethodFields<'_>) -> Option<Self> {
         let _version = fields.short()?;
         // What the server tells of itself has the frame of a long text.
         let _properties = fields.long_bytes()?;
@@ -158,9 +159,9 @@ impl Method {
 }
 
 /// What is left of a method's fields.
-struct Fields<'a>(&'a [u8]);
+struct MethodFields<'a>(&'a [u8]);
 
-impl<'a> Fields<'a> {
+impl<'a> MethodFields<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let (taken, rest) = self.0.split_at_checked(count)?;
         self.0 = rest;
@@ -198,6 +199,7 @@ pub(super) fn start_ok(user: &str, password: &str) -> Vec<u8> {
     let mut method = head(11);
     put_long_bytes(&mut method, &properties());
     put_short_text(&mut method, "PLAIN");
+    // The first of three parts, for whom one acts, is empty: for oneself.
     let response = format!("\0{user}\0{password}");
     put_long_bytes(&mut method, response.as_bytes());
     put_short_text(&mut method, "en_US");
@@ -207,6 +209,7 @@ pub(super) fn start_ok(user: &str, password: &str) -> Vec<u8> {
 /// What the server is told of us: the name for its log, and that a refused login is to be answered.
 fn properties() -> Vec<u8> {
     let mut capabilities = Vec::new();
+    // Without it a server that refuses a login closes the connection, and says nothing.
     put_short_text(&mut capabilities, "authentication_failure_close");
     capabilities.extend(b"t\x01");
     let mut properties = Vec::new();
@@ -224,6 +227,7 @@ pub(super) fn tune_ok(limits: Limits) -> Vec<u8> {
     let mut method = head(31);
     method.extend(limits.channels.to_be_bytes());
     method.extend(limits.frame.to_be_bytes());
+    // A probe is over long before a heartbeat would be due.
     method.extend([0, 0]);
     method
 }

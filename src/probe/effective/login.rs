@@ -37,6 +37,7 @@ impl<'a> ServiceSettings<'a> {
         let (logins, goes_on) = self.parts(|entry| entry.login.as_ref());
         // `login: off` in an entry keeps the global account from its services.
         let global = if goes_on { global } else { Account::default() };
+        // Each by itself: an entry may give a service its own password for the user of all.
         let own = logins.iter().find_map(|login| login.password.as_ref());
         let username = logins.iter().find_map(|login| login.username.as_deref());
         let setting = match (own, global.password) {

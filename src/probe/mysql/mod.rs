@@ -20,12 +20,12 @@ use self::ask::Ask;
 pub(super) use self::client::Client;
 use self::client::MysqlAccount;
 use self::failure::MysqlFailure;
-use self::session::{Found, MysqlEndpoint, Session};
+use self::session::{MysqlEndpoint, MysqlState, Session};
 use self::threads::Ended;
 use self::wants_tls::Server;
 use super::login::{Login, Travel};
 use super::run::timed_out;
-use super::{Outcome, Probe, ProbeSettings, Protocol, Request, settle, tls};
+use super::{Checked, Outcome, Probe, ProbeSettings, Protocol, Request, settle, tls};
 
 /// The row of the table.
 pub(super) const MYSQL: Protocol = Protocol {
@@ -55,7 +55,7 @@ fn login(settings: &ProbeSettings, service: &str) -> Option<Login> {
     })
 }
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     let ask = Ask::parse(probe.target.query())
         .map_err(|e| Outcome::bad_request(format!("mysql: {e}")))?;
     let session = session(probe, ask).await?;
@@ -68,7 +68,10 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
 }
 
 /// Runs a session on a thread. The outer error says that it did not run to its end.
-async fn run(probe: &Probe<'_>, session: Session) -> Result<Result<Found, MysqlFailure>, Ended> {
+async fn run(
+    probe: &Probe<'_>,
+    session: Session,
+) -> Result<Result<MysqlState, MysqlFailure>, Ended> {
     let threads = &probe.context.mysql.threads;
     let seat = threads.seat(probe.asker);
     // Waited for as a slot is: a deadline that comes meanwhile says nothing of the server.
@@ -135,7 +138,7 @@ fn socket(probe: &Probe<'_>, path: &Path) -> Result<MysqlEndpoint, Outcome> {
     }
 }
 
-fn passed(found: &Found) -> Outcome {
+fn passed(found: &MysqlState) -> Outcome {
     // The replaced tools' sentence; what only hacheck finds out stands behind it.
     let message = &found.message;
     let mut text = format!("MySQL connect response: MySQLResponse(OK)<{message}>");

@@ -38,7 +38,7 @@ pub(super) enum MysqlEndpoint {
 }
 
 /// What a probe that passes found.
-pub(super) struct Found {
+pub(super) struct MysqlState {
     /// The message of the server's OK.
     pub message: String,
     /// What the options asked for.
@@ -46,14 +46,14 @@ pub(super) struct Found {
 }
 
 impl Session {
-    pub(super) async fn run(self) -> Result<Found, MysqlFailure> {
+    pub(super) async fn run(self) -> Result<MysqlState, MysqlFailure> {
         let mut connection = self.log_in().await?;
         let message = connection.info().into_owned();
         let states = state::check(&mut connection, &self.ask, &self.trace).await?;
         self.trace.stage("saying good-bye");
         // Whether the server hears it does not matter any more.
         let _ = connection.disconnect().await;
-        Ok(Found { message, states })
+        Ok(MysqlState { message, states })
     }
 
     /// Logs in as `mysql_tls` says.
@@ -157,6 +157,7 @@ impl Session {
     ) -> Result<Conn, MysqlFailure> {
         match timeout_at(end.into(), self.connect_to(address, tls)).await {
             Ok(result) => result,
+            // Counted as unreachable, so that the next address is tried.
             Err(_) => Err(MysqlFailure::Unreachable("no answer".into())),
         }
     }

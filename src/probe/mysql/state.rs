@@ -237,6 +237,7 @@ fn lag(row: &TextRow) -> Result<u64, MysqlFailure> {
 fn expect_running(row: &TextRow, thread: &str) -> Result<(), MysqlFailure> {
     let new = format!("Replica_{thread}_Running");
     let old = format!("Slave_{thread}_Running");
+    // A column that is missing is not "Yes" either: what cannot be seen does not pass.
     let state = either(row, &new, &old).unwrap_or("unknown");
     // While the IO thread has lost its source and tries again, it says `Connecting`.
     if state == "Yes" {

@@ -35,6 +35,7 @@ impl WantsTls {
     pub(super) fn known(&self, server: &Server) -> Option<bool> {
         let known = self.lock();
         let (tls, at) = known.get(server)?;
+        // Found out again now and then, as an account may be changed.
         (at.elapsed() < KEPT).then_some(*tls)
     }
 

@@ -19,7 +19,7 @@ use self::wire::Wire;
 use super::connection::Connection;
 use super::effective::{self, Account, ServiceSettings};
 use super::login::{Login, Travel};
-use super::{Outcome, Probe, ProbeSettings, Protocol, Request, settle, tls};
+use super::{Checked, Outcome, Probe, ProbeSettings, Protocol, Request, settle, tls};
 use crate::probe::TlsUse;
 use hyper::StatusCode;
 
@@ -61,7 +61,7 @@ fn account<'a>(
     })
 }
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
+async fn check(probe: &Probe<'_>) -> Checked {
     let options = PostgresOptions::parse(probe.target.query())
         .map_err(|e| Outcome::bad_request(format!("postgres: {e}")))?;
     if let Some(credentials) = credentials(probe) {
@@ -88,7 +88,7 @@ async fn check_by_login(
     probe: &Probe<'_>,
     options: &PostgresOptions,
     credentials: &PostgresCredentials<'_>,
-) -> Result<Outcome, Outcome> {
+) -> Checked {
     let mut wire = log_in(probe, options, credentials).await?;
     let text = if options.need_login() {
         state::check(probe, &mut wire, options).await?

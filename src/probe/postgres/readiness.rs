@@ -12,7 +12,7 @@ use super::error::PostgresError;
 use super::login;
 use super::wire::{NEGOTIATE_TAG, Wire};
 use super::{connect, failed, tls_use};
-use crate::probe::{Outcome, Probe, TlsUse};
+use crate::probe::{Checked, Outcome, Probe, TlsUse};
 
 /// The user that is named. It exists on nearly every server, so that one that trusts it logs no FATAL either.
 const USER: &str = "postgres";
@@ -30,7 +30,7 @@ enum Readiness {
     Refuses(String),
 }
 
-pub(super) async fn check(probe: &Probe<'_>, database: &str) -> Result<Outcome, Outcome> {
+pub(super) async fn check(probe: &Probe<'_>, database: &str) -> Checked {
     // Readiness shows without TLS too.
     let wants_tls = tls_use(probe) == TlsUse::Required;
     let mut wire = connect(probe, wants_tls).await?;
@@ -44,6 +44,7 @@ pub(super) async fn check(probe: &Probe<'_>, database: &str) -> Result<Outcome, 
 
 async fn leave(probe: &Probe<'_>, wire: Wire, accepted: Readiness) {
     match accepted {
+        // Not by a message: what comes now would be taken for the password.
         Readiness::AsksForPassword => {
             probe.trace.note(|| "asked for a password".to_owned());
             wire.hang_up().await;

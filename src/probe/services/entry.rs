@@ -125,6 +125,7 @@ pub(in crate::probe) fn socket() -> Kind<PathBuf> {
 
 fn read_socket(reader: &Reader<'_>) -> Option<PathBuf> {
     let path = reader.path("/run/web.sock")?;
+    // Absolute, as the daemon's folder is nobody's to know.
     let fits = path.is_absolute() && path.as_os_str().len() < SOCKET_MAX;
     if !fits {
         reader.fault(

@@ -134,6 +134,7 @@ impl Slots {
         let most = self.limits.waiting;
         // Counted before it is looked at, so that of two who come at once one is refused; dropping it takes it back.
         let mut in_line = InLine::begin(&self.waiting);
+        // The others wait for as long as their deadlines let them, and are counted only.
         let Asker::Stranger(address) = asker else {
             return Ok(in_line);
         };

@@ -60,6 +60,7 @@ impl Places {
 
     /// From the narrowest limit to the widest, so that whoever waits keeps nobody from a place but its own like.
     async fn take_by_address(&self, asker: Asker, most: usize) -> Seat {
+        // Kept in the seat: the address's own semaphore is there for as long as anybody uses it.
         let address = self.addresses.begin(asker, || Semaphore::new(most));
         let own = acquire(&address.value).await;
         let open = match asker {

@@ -85,7 +85,7 @@ pub(super) async fn wrap<S>(probe: &Probe<'_>, stream: S) -> Result<TlsStream<S>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let name = server_name(probe).map_err(|e| probe.failed(e))?;
+    let name = probe.or_failed(server_name(probe))?;
     let client = probe.context.tls.of(probe.service());
     shake_hands(probe, &client.connector, name, stream).await
 }
@@ -99,14 +99,20 @@ pub(super) async fn wrap_http<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let name = match host_of_rule {
+    let name = probe.or_failed(http_name(probe, host_of_rule))?;
+    let client = probe.context.tls.of(probe.service());
+    shake_hands(probe, &client.connector, name, stream).await
+}
+
+fn http_name(
+    probe: &Probe<'_>,
+    host_of_rule: Option<&str>,
+) -> Result<ServerName<'static>, InvalidDnsNameError> {
+    match host_of_rule {
         // `server_name` is the more exact word of the two.
         Some(host) if probe.service().server_name().is_none() => parse_name(host),
         _ => server_name(probe),
-    };
-    let name = name.map_err(|e| probe.failed(e))?;
-    let client = probe.context.tls.of(probe.service());
-    shake_hands(probe, &client.connector, name, stream).await
+    }
 }
 
 /// [`wrap`] for HTTP/2.
@@ -114,7 +120,7 @@ pub(super) async fn wrap_h2<S>(probe: &Probe<'_>, stream: S) -> Result<TlsStream
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let name = server_name(probe).map_err(|e| probe.failed(e))?;
+    let name = probe.or_failed(server_name(probe))?;
     let client = probe.context.tls.of(probe.service());
     shake_hands(probe, &client.h2, name, stream).await
 }

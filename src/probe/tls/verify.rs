@@ -33,6 +33,7 @@ pub(in crate::probe) fn trusted(
 fn read(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     let text = read_regular(file, FILE_MAX).map_err(|e| e.to_string())?;
     let mut certificates = decode(&text).map_err(cause_text)?;
+    // One that cannot be used keeps none of the others from it.
     certificates.retain(may_sign);
     if certificates.is_empty() {
         return Err("there is none in it".to_owned());

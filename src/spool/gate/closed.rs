@@ -31,6 +31,7 @@ impl Closed {
     #[must_use]
     pub fn lets_pass(&self, asker: GateAsker) -> bool {
         match self.downtime.mark() {
+            // By the weight alone: a check that failed would take the server out at once.
             Some(Mark::Drain) => asker.weights,
             Some(Mark::AgentOnly) => !asker.agent,
             Some(Mark::Soft) | None => false,

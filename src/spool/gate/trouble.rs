@@ -40,6 +40,7 @@ impl Trouble {
         self.count.fetch_add(1, Ordering::Relaxed);
         let now = Instant::now();
         let mut texts = self.texts();
+        // Counted each time, whether it is logged or not: the counter is for alerts.
         if texts.is_to_be_logged(text, now) {
             texts.logged = Some((text.to_owned(), now));
             log::error!(kind = "spool", text = text; "{text}; every service keeps the state read last");

@@ -94,6 +94,7 @@ fn foreign_connections(page: &mut Exposition, connections: &Connections) {
         "counter",
         "Connections that did not speak what their port does, by what they spoke.",
     );
+    // Also those that were never met: a counter is to begin with 0.
     for kind in Foreign::ALL {
         let labels = [("kind", kind.name())];
         let name = "hacheck_connections_foreign_total";

@@ -29,10 +29,14 @@ fn buckets(
     let mut below = 0;
     for (bound, count) in BUCKETS.iter().zip(&durations.buckets) {
         below += get(count);
-        let bound = bound.to_string();
-        page.sample(name, &[labels, &[("le", &bound)]].concat(), below);
+        bucket(page, name, labels, &bound.to_string(), below);
     }
     let count = below + get(&durations.longer);
-    page.sample(name, &[labels, &[("le", "+Inf")]].concat(), count);
+    bucket(page, name, labels, "+Inf", count);
     count
+}
+
+fn bucket(page: &mut Exposition, name: &str, labels: &[(&str, &str)], bound: &str, count: u64) {
+    let labels = [labels, &[("le", bound)]].concat();
+    page.sample(name, &labels, count);
 }

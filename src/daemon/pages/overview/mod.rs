@@ -11,7 +11,7 @@ use std::time::Instant;
 use self::rows::RowMaker;
 use super::DaemonState;
 use crate::daemon::spool_watch::SpoolSeen;
-use crate::group::CheckSummary;
+use crate::group::{CheckSummary, GroupState};
 use crate::http::reply::{self, Reply};
 use crate::ledger::overview::{
     BalancerRow, ConnectionsRow, DowntimeRow, FORM, GroupCheckRow, GroupRow, Overview, Rotation,
@@ -39,7 +39,7 @@ pub(super) fn downtimes(state: &DaemonState, _: Option<&str>) -> Reply {
 
 /// The state of this host.
 pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
-    let wanted = wanted(query);
+    let wanted = super::asked_services(query);
     let live = state.live();
     let seen = state.spool_watch.seen();
     let now = state.moment(Instant::now());
@@ -111,13 +111,6 @@ pub(in crate::daemon) fn services(state: &DaemonState) -> Vec<ServiceRow> {
         downtimes: &state.spool_watch.seen().downtimes,
     };
     rows.services(&records)
-}
-
-/// The services that a query names; none for all.
-fn wanted(query: Option<&str>) -> Vec<String> {
-    let pairs = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let services = pairs.filter(|(name, _)| name == "service");
-    services.map(|(_, value)| value.into_owned()).collect()
 }
 
 fn is_wanted(wanted: &[String], service: &str) -> bool {
@@ -209,7 +202,10 @@ fn groups(state: &DaemonState) -> BTreeMap<String, GroupRow> {
 }
 
 fn group(state: &DaemonState, name: &str) -> GroupRow {
-    let known = state.checker.groups().get(name);
+    group_row(state.checker.groups().get(name))
+}
+
+fn group_row(known: GroupState) -> GroupRow {
     let state = known.up.map(|up| if up { "up" } else { "down" });
     GroupRow {
         state: state.map(str::to_owned),
