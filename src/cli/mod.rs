@@ -65,6 +65,7 @@ pub const APPLETS: &[Applet] = &[
 pub fn main(args: &[OsString]) -> Result<u8, Failure> {
     let (called, rest) = match args.split_first() {
         Some((called, rest)) => (Path::new(called).file_name(), rest),
+        // execve(2) may start a program without even its name.
         None => (None, args),
     };
     match called.and_then(find_alias) {
@@ -144,6 +145,7 @@ fn run(applet: &'static Applet, program: &str, args: &[String]) -> Result<u8, Fa
         Ok(line) => run_line(applet, program, line),
         Err(error) => Err(Failure::usage(error)),
     };
+    // Here, where the name is known by which the user called it.
     done.map_err(|failure| failure.shown_by(program, Some(applet.usage)))
 }
 
@@ -152,6 +154,7 @@ fn run_line(applet: &'static Applet, program: &str, line: CommandLine) -> Result
         CommandLine::Help => show(&help::of_applet(applet, program)),
         CommandLine::Version => show(help::VERSION),
         CommandLine::Args(args) => {
+            // Only now: help is given whatever stands beside it.
             refuse_not_utf8(&args)?;
             let program = program.to_owned();
             (applet.run)(&Call { program, args })

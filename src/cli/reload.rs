@@ -104,6 +104,7 @@ impl ReloadRequest {
     /// Waits until the daemon's report is so.
     fn wait_for(&self, is_so: impl Fn(&ReloadReport) -> bool) -> Result<ReloadReport, Failure> {
         loop {
+            // First of all: what has come counts, also where the time is just over or the daemon has just ended.
             let report = ReloadReport::read(self.pid).ok_or_else(|| self.unknown())?;
             if is_so(&report) {
                 return Ok(report);

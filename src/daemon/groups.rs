@@ -61,6 +61,7 @@ impl GroupTasks {
         Self {
             state: Arc::clone(state),
             means: Arc::new(means(state)),
+            // Each watch has a receiver of its own, by `subscribe`.
             reload: watch::channel(()).0,
             watches: HashMap::new(),
             listeners: HashMap::new(),
@@ -198,7 +199,9 @@ impl GroupTasks {
 fn means(state: &Arc<DaemonState>) -> Means {
     let live = Arc::clone(state);
     Means {
+        // Never a stored result: a watch counts how often in a row its checks pass or fail.
         runner: Arc::new(state.checker.fresh()),
+        // Asked for each time, as a reload replaces it.
         context: Box::new(move || Arc::clone(&live.live().context)),
         states: Arc::clone(state.checker.groups()),
         spool: Some(state.gate.spool().clone()),

@@ -67,21 +67,16 @@ fn group_event(name: &str, group: &GroupState, known: &mut KnownGroups) -> Optio
     if was_up == up {
         return None;
     }
-    let event = HostEvent {
+    let (after, text) = match up {
+        true => (before.map(|(_, since)| changed - since), None),
+        false => (None, Some(group.summary.clone())),
+    };
+    Some(HostEvent {
         service: Some(name.to_owned()),
+        after,
+        text,
         ..HostEvent::new(changed, EventKind::Group)
-    };
-    let event = match up {
-        true => HostEvent {
-            after: before.map(|(_, since)| changed - since),
-            ..event
-        },
-        false => HostEvent {
-            text: Some(group.summary.clone()),
-            ..event
-        },
-    };
-    Some(event)
+    })
 }
 
 #[cfg(test)]

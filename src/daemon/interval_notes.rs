@@ -30,6 +30,7 @@ impl IntervalNotes {
     /// Gives the notes that fit to a poller's interval in seconds.
     pub(super) fn give(&self, config: &Config, poller: &Poller, interval: f64) {
         let who = who(poller);
+        // The swap comes last, so that a note counts as given only where it is; of several threads one gives it.
         if let Some(kept) = too_long(config.check.cache_time, interval)
             && !self.cache.swap(true, Ordering::Relaxed)
         {

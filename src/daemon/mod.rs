@@ -301,6 +301,7 @@ fn start_threads(
     state: &Arc<DaemonState>,
     stopped: &watch::Receiver<bool>,
 ) -> Result<(), StartError> {
+    // Without a flag for this thread, which reports.
     let dog = Watchdog::new(systemd::watchdog(), threads - 1);
     for number in 1..threads {
         let sockets = sockets.share();

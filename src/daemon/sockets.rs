@@ -145,14 +145,8 @@ impl Listeners {
     ) -> io::Result<Option<unix::Name>> {
         let handler = HttpHandler(Arc::clone(state));
         let (clear, tls) = (Http::new(handler.clone()), Http::with_tls(handler));
-        for socket in self.ports {
-            let socket = tokio::net::TcpListener::from_std(socket)?;
-            accept(socket, &clear, state, stopped);
-        }
-        for socket in self.tls {
-            let socket = tokio::net::TcpListener::from_std(socket)?;
-            accept(socket, &tls, state, stopped);
-        }
+        accept_tcp(self.ports, &clear, state, stopped)?;
+        accept_tcp(self.tls, &tls, state, stopped)?;
         if let Some(socket) = self.unix {
             let socket = tokio::net::UnixListener::from_std(socket)?;
             accept(socket, &clear, state, stopped);
@@ -163,6 +157,19 @@ impl Listeners {
 
 fn clones(sockets: &[TcpListener]) -> io::Result<Vec<TcpListener>> {
     sockets.iter().map(TcpListener::try_clone).collect()
+}
+
+fn accept_tcp(
+    sockets: Vec<TcpListener>,
+    service: &Http<HttpHandler>,
+    state: &Arc<DaemonState>,
+    stopped: &watch::Receiver<bool>,
+) -> io::Result<()> {
+    for socket in sockets {
+        let socket = tokio::net::TcpListener::from_std(socket)?;
+        accept(socket, service, state, stopped);
+    }
+    Ok(())
 }
 
 fn accept<L: Listener + Sync + 'static>(

@@ -138,6 +138,7 @@ fn down(key: &Key, downtime: &Downtime, who: &str) -> HostEvent {
 }
 
 async fn apply(state: &Arc<DaemonState>, key: Key, mut change: Change, who: &str) -> Reply {
+    // Cut here and not by the spool, as the answer tells of it.
     let cut = match &mut change {
         Change::Up => false,
         Change::Down(downtime) => downtime.cut_reason(),

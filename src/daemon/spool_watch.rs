@@ -319,6 +319,7 @@ fn odd_ends(listing: &Listing) -> Vec<String> {
 }
 
 fn row(key: &Key, downtime: &Downtime, owner: Option<String>) -> DowntimeRow {
+    // Texts are made fit to be shown here, once for all pages: anybody may have written the file.
     DowntimeRow {
         name: key.file_name(),
         service: key.service_name().to_string(),

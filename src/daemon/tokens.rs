@@ -120,6 +120,7 @@ fn token(path: &Path) -> Result<Token, TokenError> {
 
 fn read(path: &Path) -> Result<Token, TokenFault> {
     let file = open_regular(path).map_err(TokenFault::Open)?;
+    // Asked of the open file: its name may lead to another one by now.
     let mode = file.metadata().map_err(TokenFault::Read)?.mode();
     if mode & 0o007 != 0 {
         warn_of_readers(path);

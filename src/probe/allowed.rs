@@ -30,6 +30,7 @@ fn is_allowed(context: &Context, port: u16) -> bool {
 /// The address of a target on this host, which may be probed whatever `check_hosts` says.
 pub(super) fn here(context: &Context, target: &Target) -> Result<Vec<SocketAddr>, Outcome> {
     let address = (Ipv4Addr::LOCALHOST, target.port).into();
+    // The configuration may name hacheck itself; a poller would only have it ask itself.
     if !target.trusted && context.is_ourselves(address) {
         return Err(refusal(&target.host, address, Refused::Ourselves));
     }

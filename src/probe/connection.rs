@@ -34,11 +34,15 @@ impl Connection {
         };
         if let Some(version) = probe.service().proxy_protocol() {
             // Before anything else: TLS begins behind it.
-            let header = connection.proxy_header(version);
-            let sent = connection.write_all(&header).await;
+            let sent = connection.send_proxy_header(version).await;
             sent.map_err(|e| probe.failed(cause_text(e)))?;
         }
         Ok(connection)
+    }
+
+    async fn send_proxy_header(&mut self, version: ProxyProtocol) -> io::Result<()> {
+        let header = self.proxy_header(version);
+        self.write_all(&header).await
     }
 
     /// The header of the PROXY protocol for a connection of our own (HAProxy's doc/proxy-protocol.txt, section 2).
@@ -101,6 +105,13 @@ async fn connect_tcp(probe: &Probe<'_>) -> Result<Connection, Outcome> {
     probe.trace.stage("looking up the host");
     let addresses = probe.addresses().await?;
     probe.trace.stage("connecting");
+    connect_to_one_of(probe, &addresses).await
+}
+
+async fn connect_to_one_of(
+    probe: &Probe<'_>,
+    addresses: &[SocketAddr],
+) -> Result<Connection, Outcome> {
     let mut failure = None;
     for (i, address) in addresses.iter().enumerate() {
         let limit = share(probe.deadline, addresses.len() - i);

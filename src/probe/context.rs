@@ -118,23 +118,25 @@ impl Context {
     /// The addresses that a probe may go to, in the order to try them.
     pub(super) async fn addresses(&self, probe: &Probe<'_>) -> Result<Vec<SocketAddr>, Outcome> {
         let target = probe.target;
-        let port = target.port;
         // Before the look-up, which nobody is to have made for a port that is refused.
         allowed::port(self, target)?;
-        let allowed = match &target.host {
-            Host::Local => allowed::here(self, target)?,
-            Host::Address(address) => {
-                let found = vec![(*address, port).into()];
-                allowed::addresses(self, target, found)?
-            }
-            // What pollers call so is looked up, as the replaced tools did.
-            Host::Name(_) if target.trusted && target.host.is_localhost() => loopback(port),
-            Host::Name(name) => {
-                let found = self.resolver.look_up(probe, name).await?;
-                allowed::addresses(self, target, found)?
-            }
-        };
+        let allowed = self.allowed_addresses(probe).await?;
         login::addresses(self, probe.protocol, target, allowed)
+    }
+
+    async fn allowed_addresses(&self, probe: &Probe<'_>) -> Result<Vec<SocketAddr>, Outcome> {
+        let target = probe.target;
+        let port = target.port;
+        let found = match &target.host {
+            Host::Local => return allowed::here(self, target),
+            // What pollers call so is looked up, as the replaced tools did.
+            Host::Name(_) if target.trusted && target.host.is_localhost() => {
+                return Ok(loopback(port));
+            }
+            Host::Address(address) => vec![(*address, port).into()],
+            Host::Name(name) => self.resolver.look_up(probe, name).await?,
+        };
+        allowed::addresses(self, target, found)
     }
 
     /// Whether any poller may ask for a check of the configuration that goes to this host.

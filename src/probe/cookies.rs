@@ -53,7 +53,7 @@ impl Cookies {
 impl Cookie {
     fn parse(host: &str, text: &str) -> Option<Self> {
         let mut parts = text.split(';');
-        // Of the attributes one counts: a check is over long before a cookie can expire.
+        // Of the attributes one counts, `Secure`: what it protects must not leave in clear text.
         let (name, value) = parts.next()?.split_once('=')?;
         let is_secure = parts.any(|part| part.trim().eq_ignore_ascii_case("secure"));
         Some(Self {

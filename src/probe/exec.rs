@@ -82,6 +82,7 @@ fn there_are(commands: &BTreeMap<String, Argv>) -> String {
 async fn host(probe: &Probe<'_>) -> Result<String, Outcome> {
     probe.trace.stage("looking up the host");
     let addresses = probe.addresses().await?;
+    // One, as a command can ask for one; it is the one that a connection would be tried with first.
     match addresses.first() {
         Some(address) => Ok(address.ip().to_string()),
         None => Err(probe.failed("the host has no address")),

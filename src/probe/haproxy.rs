@@ -213,6 +213,7 @@ impl CsvRows<'_> {
         if let Some(quoted) = self.rest.strip_prefix('"') {
             self.rest = unquote(quoted, &mut field);
         }
+        // Behind a closing quote nothing should stand but a separator; what does is taken as it is.
         let end = self.rest.find([',', '\n']);
         let (plain, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
         field.push_str(plain);
@@ -235,6 +236,7 @@ fn unquote<'a>(mut text: &'a str, field: &mut String) -> &'a str {
         field.push_str(&text[..end]);
         text = &text[end + 1..];
         match text.strip_prefix('"') {
+            // Two quotes in a row are one, and do not end the field.
             Some(more) => {
                 field.push('"');
                 text = more;

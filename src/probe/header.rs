@@ -83,7 +83,7 @@ fn read(reader: &Reader<'_>) -> Option<Option<Header>> {
         "write one such as X-Request-Id",
         Header::parse,
     )?;
-    // `Proxy-Connection` and its like stand in no RFC, and belong to one connection all the same.
+    // `Proxy-Connection`, `Proxy-Authorization` and their like are for whoever speaks to a proxy.
     if header.is_hop_by_hop() || header.name.as_str().starts_with("proxy-") {
         reader.warn(format!(
             "'{header}' belongs to one connection and is not passed on; remove it"

@@ -51,6 +51,7 @@ fn login(settings: &ProbeSettings, service: &str, travel: Travel) -> Option<Logi
         .request_headers()
         .iter()
         .map(|(header, _)| &header.name);
+    // Other headers are no secrets, and may go wherever a check goes.
     if !names.any(|name| CREDENTIALS.contains(name)) {
         return None;
     }
@@ -66,6 +67,7 @@ fn host_of_rule(probe: &Probe<'_>, sent: &HeaderMap) -> Option<String> {
     let rule = probe.service().http()?;
     let mut headers = rule.request_headers().iter();
     let (_, value) = headers.find(|(header, _)| header.name == HOST)?;
+    // After a redirect another one is sent, so what is sent is compared.
     let is_sent = sent.get(HOST)?.as_bytes() == value.reveal().as_bytes();
     is_sent.then(|| value.reveal().to_owned())
 }
@@ -170,6 +172,7 @@ fn note_answer(probe: &Probe<'_>, UpstreamResponse { status, body, .. }: &Upstre
 /// 200 and every registered status above it pass as they are, with the body; anything else is 503.
 pub(super) fn outcome(answer: UpstreamResponse) -> Outcome {
     let status = answer.status;
+    // Contract: only a status with a registered name goes to the poller.
     let passes = status.as_u16() >= 200 && status.canonical_reason().is_some();
     let relayed = Outcome {
         body: answer.body,

@@ -194,6 +194,7 @@ fn read_header(name: &str, value: &Reader<'_>) -> Option<(Header, Secret)> {
         );
         return None;
     };
+    // Read as a secret, so that no fault quotes it.
     let text = value.clone().secret().parsed(
         "cannot be the value of a header",
         "write printable text on one line",

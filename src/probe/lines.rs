@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use super::connection::{ByteStream, Connection};
 use super::shown::Mask;
-use super::{Outcome, Probe, Trace};
+use super::{Outcome, Probe, Trace, tls};
 use crate::os::cause::cause_text;
 
 /// Room made for each read, in bytes.
@@ -26,10 +26,20 @@ pub(super) struct Lines<'a> {
 }
 
 impl<'a> Lines<'a> {
-    /// Connects to the target.
+    /// Connects to the target, without TLS.
     pub(super) async fn connect(probe: &Probe<'a>) -> Result<Self, Outcome> {
         let connection = Connection::open(probe).await?;
         Ok(Self::over(connection, probe.trace))
+    }
+
+    /// Connects to the target, over TLS or without.
+    pub(super) async fn connect_as(probe: &Probe<'a>, over_tls: bool) -> Result<Self, Outcome> {
+        if !over_tls {
+            return Self::connect(probe).await;
+        }
+        let connection = Connection::open(probe).await?;
+        let encrypted = tls::wrap(probe, connection).await?;
+        Ok(Self::over(encrypted, probe.trace))
     }
 
     /// Reads from a connection that is there already.

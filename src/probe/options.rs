@@ -54,6 +54,7 @@ fn add(options: &mut QueryPairs, name: &'static str, value: &str) -> Result<(), 
     if options.iter().any(|(given, _)| *given == name) {
         return Err(QueryError::Twice(name));
     }
+    // Mostly a variable of a template that was not set.
     if value.is_empty() {
         return Err(QueryError::Empty(name));
     }

@@ -3,11 +3,10 @@
 
 use hyper::StatusCode;
 
-use super::connection::Connection;
 use super::effective::{Account, Credentials, ServiceSettings};
 use super::lines::Lines;
 use super::login::{Login, Travel};
-use super::{Checked, Outcome, Probe, ProbeSettings, Protocol, Request, settle, tls};
+use super::{Checked, Outcome, Probe, ProbeSettings, Protocol, Request, settle};
 use crate::settings::Secret;
 
 /// Longest line of an answer, in bytes.
@@ -66,7 +65,7 @@ fn speaks_tls(settings: &ProbeSettings, service: ServiceSettings<'_>) -> bool {
 async fn ping(probe: &Probe<'_>) -> Checked {
     let mut lines = open(probe).await?;
     probe.trace.stage("waiting for the answer to PING");
-    // An inline command (RESP, "Inline commands"), as the originals sent it: simpler servers know no other form.
+    // An inline command (RESP, "Inline commands"), as the originals sent it.
     let answer = probe.or_failed(lines.ask(b"PING\r\n", LINE_MAX).await)?;
     if answer.trim_ascii() == b"+PONG" {
         return Ok(Outcome::healthy("Sent PING, got back +PONG"));
@@ -109,6 +108,7 @@ impl<'a> RedisAccount<'a> {
 
     fn command(&self) -> Vec<u8> {
         match self.user {
+            // Servers before Redis 6 know no users, and take a password alone.
             Some(user) => command(&["AUTH", user, self.password]),
             None => command(&["AUTH", self.password]),
         }
@@ -116,12 +116,8 @@ impl<'a> RedisAccount<'a> {
 }
 
 async fn connect<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
-    let connection = Connection::open(probe).await?;
-    if !speaks_tls(&probe.context.settings, probe.service()) {
-        return Ok(Lines::over(connection, probe.trace));
-    }
-    let encrypted = tls::wrap(probe, connection).await?;
-    Ok(Lines::over(encrypted, probe.trace))
+    let over_tls = speaks_tls(&probe.context.settings, probe.service());
+    Lines::connect_as(probe, over_tls).await
 }
 
 async fn log_in<'a>(
@@ -148,6 +144,7 @@ async fn log_in<'a>(
 
 /// Whether a Sentinel is asked.
 pub(super) fn is_sentinel(probe: &Probe<'_>) -> bool {
+    // By either of its rows: `sentinel` and `sentinel-info`.
     probe.protocol.name.starts_with(SENTINEL.name)
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::asker::Rank;
 use super::effective::ServiceSettings;
-use super::{Asker, Context, Outcome, Protocol, Target, Trace};
+use super::{Asker, Context, Outcome, Protocol, QueryError, Target, Trace};
 use crate::http::memory::{MemoryFull, MemoryPermit, SMALL_ANSWER};
 use crate::net::Host;
 
@@ -106,6 +106,16 @@ impl<'a> Probe<'a> {
         let subject = self.subject();
         let elapsed = self.trace.elapsed();
         Outcome::unavailable(format!("{subject}: {cause} after {elapsed}"))
+    }
+
+    /// The options of the query string; else the answer to wrong ones.
+    pub(super) fn options<T>(
+        &self,
+        parse: fn(&str) -> Result<T, QueryError>,
+    ) -> Result<T, Outcome> {
+        let name = self.protocol.name;
+        let options = parse(self.target.query());
+        options.map_err(|e| Outcome::bad_request(format!("{name}: {e}")))
     }
 
     /// What a step of the check gives; where it failed, that is the outcome.

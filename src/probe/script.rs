@@ -4,13 +4,12 @@
 //! Rule: lines that do not match are read over, as greetings and replies have several; the probe's deadline and a bound
 //! end that.
 
-use super::connection::Connection;
 use super::effective::ServiceSettings;
 use super::lines::Lines;
 use super::login::{Login, Travel};
 use super::services::ScriptStep;
 use super::shown::quote;
-use super::{Checked, Outcome, Pattern, Probe, ProbeSettings, Protocol, Request, settle, tls};
+use super::{Checked, Outcome, Pattern, Probe, ProbeSettings, Protocol, Request, settle};
 
 /// Longest line, in bytes.
 const LINE_MAX: usize = 4096;
@@ -67,12 +66,7 @@ async fn check(probe: &Probe<'_>) -> Checked {
 }
 
 async fn connect<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
-    let connection = Connection::open(probe).await?;
-    if !speaks_tls(probe.service()) {
-        return Ok(Lines::over(connection, probe.trace));
-    }
-    let encrypted = tls::wrap(probe, connection).await?;
-    Ok(Lines::over(encrypted, probe.trace))
+    Lines::connect_as(probe, speaks_tls(probe.service())).await
 }
 
 async fn take<'a>(
@@ -109,13 +103,10 @@ async fn wait_for(
         .trace
         .stage("waiting for a line that the script expects");
     for _ in 0..LINES_MAX {
-        let line = match lines.line(LINE_MAX).await {
-            Ok(line) => line,
-            Err(e) => {
-                let text = format_args!("step {number} expects {shown}{last}: {e}");
-                return Err(probe.failed(text));
-            }
-        };
+        let line = lines.line(LINE_MAX).await.map_err(|e| {
+            let what = format_args!("step {number} expects {shown}{last}: {e}");
+            probe.failed(what)
+        })?;
         if expected.matches(&line) {
             return Ok(());
         }

@@ -37,8 +37,7 @@ fn canonical(query: &str) -> Result<String, QueryError> {
 }
 
 async fn check(probe: &Probe<'_>) -> Checked {
-    let min_days =
-        min_days(probe.target.query()).map_err(|e| Outcome::bad_request(format!("tls: {e}")))?;
+    let min_days = probe.options(min_days)?;
     let connection = Connection::open(probe).await?;
     let stream = tls::wrap(probe, connection).await?;
     let version = version(&stream);
@@ -104,18 +103,30 @@ pub(super) fn not_after(certificate: &[u8]) -> Option<i64> {
 /// Tag and content of the first element, and what follows it (X.690, section 8.1).
 fn element(der: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (tag, rest) = der.split_first()?;
-    let (first, rest) = rest.split_first()?;
-    let (length, rest) = match usize::from(*first) {
-        short @ 0..128 => (short, rest),
+    let (length, rest) = element_length(rest)?;
+    let (content, rest) = rest.split_at_checked(length)?;
+    Some((*tag, content, rest))
+}
+
+fn element_length(der: &[u8]) -> Option<(usize, &[u8])> {
+    let (first, rest) = der.split_first()?;
+    match usize::from(*first) {
+        short @ 0..128 => Some((short, rest)),
         // So many bytes follow that hold the length (X.690, section 8.1.3.5).
         long => {
             let (bytes, rest) = rest.split_at_checked(long - 128)?;
-            let add = |sum: usize, byte: &u8| sum.checked_mul(256)?.checked_add((*byte).into());
-            (bytes.iter().try_fold(0, add)?, rest)
+            Some((number(bytes)?, rest))
         }
-    };
-    let (content, rest) = rest.split_at_checked(length)?;
-    Some((*tag, content, rest))
+    }
+}
+
+/// The number that bytes hold, the highest first; `None` for one that no file has.
+fn number(bytes: &[u8]) -> Option<usize> {
+    let mut number: usize = 0;
+    for byte in bytes {
+        number = number.checked_mul(256)?.checked_add((*byte).into())?;
+    }
+    Some(number)
 }
 
 /// Seconds since 1970 of a UTCTime `261126012345Z` or a GeneralizedTime `20261126012345Z`.

@@ -58,6 +58,7 @@ fn options(applet: &Applet) -> String {
     for flag in applet.options() {
         text.push_str(&row(&spelled(applet, flag), applet.description(flag)));
     }
+    // Of every applet, so none declares them.
     text.push_str(&row("-h, --help", "show this text"));
     text.push_str(&row("-V, --version", "show the version"));
     text

@@ -30,16 +30,20 @@ pub(crate) fn in_brief(downtime: &Downtime, owner: Option<String>) -> String {
         Some(mark) => format!("down ({})", mark.as_str()),
         None => "down".to_owned(),
     };
-    if let Some(creation) = downtime.creation {
-        text.push_str(&format!(" since {}", times::brief(creation)));
-    }
-    if let Some(end) = downtime.expiration {
-        text.push_str(&format!(" until {}", times::brief(end)));
-    }
-    if let Some(by) = downtime.by().map(str::to_owned).or(owner) {
+    let named = downtime.by().map(str::to_owned);
+    text.push_str(&brief("since", downtime.creation));
+    text.push_str(&brief("until", downtime.expiration));
+    if let Some(by) = named.or(owner) {
         text.push_str(&format!(" by {}", one_line(&by)));
     }
     text
+}
+
+fn brief(word: &str, time: Option<f64>) -> String {
+    match time {
+        Some(time) => format!(" {word} {}", times::brief(time)),
+        None => String::new(),
+    }
 }
 
 fn since(downtime: &Downtime) -> String {

@@ -28,12 +28,7 @@ pub(crate) fn table<const N: usize>(
     width: Option<usize>,
 ) -> String {
     let heads = heads.map(str::to_owned);
-    let mut widths = [0; N];
-    for row in rows.iter().chain([&heads]) {
-        for (widest, cell) in widths.iter_mut().zip(row) {
-            *widest = cell.chars().count().max(*widest);
-        }
-    }
+    let widths = widths(rows.iter().chain([&heads]));
     let mut text = String::new();
     for row in [&heads].into_iter().chain(rows) {
         let line = line(row, &widths);
@@ -41,6 +36,16 @@ pub(crate) fn table<const N: usize>(
         text.push('\n');
     }
     text
+}
+
+fn widths<'a, const N: usize>(rows: impl Iterator<Item = &'a [String; N]>) -> [usize; N] {
+    let mut widths = [0; N];
+    for row in rows {
+        for (widest, cell) in widths.iter_mut().zip(row) {
+            *widest = cell.chars().count().max(*widest);
+        }
+    }
+    widths
 }
 
 fn line(row: &[String], widths: &[usize]) -> String {

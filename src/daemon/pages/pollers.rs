@@ -41,6 +41,7 @@ pub(super) fn page(state: &DaemonState, query: Option<&str>) -> Reply {
         pollers: rows(&copy.records, &wanted, &live),
         forgotten: copy.forgotten,
         forgotten_lately: copy.forgotten_lately,
+        // Reads files, so it is asked when the ledger is not locked any more.
         entries: wanted.entries(state),
     };
     reply::json(&page)
@@ -135,6 +136,7 @@ async fn run_all(
 async fn checked(state: Arc<DaemonState>, check: Check, live: Arc<Live>, asker: Asker) -> Value {
     let checker = state.checker.fresh();
     let outcome = checker.outcome(&check, &live.context, asker).await;
+    // A refusal is an answer too: it says why the check is not run.
     let outcome = outcome.unwrap_or_else(Arc::new);
     json!({
         "check": in_words(&check),

@@ -58,6 +58,7 @@ const HEADERS: [(HeaderName, &str); 6] = [
 pub(super) fn file(file: &UiFile, request: &HeaderMap) -> Reply {
     let tag = tag(file.bytes);
     let mut reply = match request.get(IF_NONE_MATCH) {
+        // Compared as a whole: a browser sends back the one tag that it was given.
         Some(known) if *known == *tag => reply::text(StatusCode::NOT_MODIFIED, ""),
         _ => reply::held_text(StatusCode::OK, Bytes::from_static(file.bytes)),
     };

@@ -28,6 +28,7 @@ pub(super) fn asked(state: &DaemonState, poll: &Poll) -> bool {
     let is_checking = is_established && check.is_some();
     if is_checking && state.interval_notes.are_due(at.since_start) {
         let interval = ledger.pollers.interval(&poll.poller);
+        // The log may take its time, and other polls wait for the ledger.
         drop(ledger);
         note_interval(state, poll, interval);
     }
@@ -127,6 +128,7 @@ fn why_down(closed: &Closed) -> String {
 
 /// The first lines of a body that say anything, as one.
 fn first_lines(body: &[u8]) -> String {
+    // Cut before anything else is done: a body may be as long as max_body.
     let start = &body[..body.len().min(LOGGED_MAX)];
     let start = String::from_utf8_lossy(start);
     let lines = start.lines().map(str::trim);

@@ -153,10 +153,7 @@ pub fn check<'a>(path: &'a str, query: Option<&'a str>) -> Result<CheckPath<'a>,
     let (protocol, service, rest) = parts(path).ok_or(Refusal::NotFound)?;
     let protocol = match protocol {
         SPOOL => None,
-        name => match Protocol::find(name) {
-            Some(protocol) => Some(protocol),
-            None => return Err(no_protocol(name, service, rest)),
-        },
+        name => Some(Protocol::find(name).ok_or_else(|| no_protocol(name, service, rest))?),
     };
     let needs_slash = protocol.is_some_and(|p| p.needs_slash);
     let (port, rest) = port_and_rest(rest, needs_slash).ok_or(Refusal::NotFound)?;
@@ -214,6 +211,7 @@ fn port_and_rest(text: &str, needs_slash: bool) -> Option<(&str, &str)> {
     match rest.strip_prefix('/') {
         Some(rest) => Some((port, rest)),
         None if rest.is_empty() && !needs_slash => Some((port, rest)),
+        // Digits with something behind them, such as `80abc`, are no port.
         None => None,
     }
 }

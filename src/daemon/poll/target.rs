@@ -33,6 +33,7 @@ fn read_place(
     said: &Said<'_>,
     own: &LocalAddresses,
 ) -> Result<(Host, u16), Outcome> {
+    // HAProxy's word first: it knows the port that it sends traffic to, and the path may serve several servers.
     let port = match (port(said)?, path.port) {
         (Some(port), _) | (None, Some(port)) => port,
         (None, None) => return Err(bad("the port in the path is above 65535")),
@@ -54,9 +55,7 @@ pub fn build(
     // A service behind a unix socket has no port, nor has HAProxy one to tell.
     let needless = config.probe.has_socket(path.service.as_str());
     if port == 0 && !needless && protocol.needs_port() {
-        return Err(Outcome::unavailable(
-            "port 0 cannot be checked: neither the path nor HAProxy's header names one",
-        ));
+        return Err(no_port());
     }
     Ok(Target {
         service: path.service.shared(),
@@ -67,6 +66,11 @@ pub fn build(
         limit: None,
         trusted: false,
     })
+}
+
+fn no_port() -> Outcome {
+    let text = "port 0 cannot be checked: neither the path nor HAProxy's header names one";
+    Outcome::unavailable(text)
 }
 
 /// A port that cannot be is a failing check for a balancer that probes, as the originals' 5xx was.

@@ -43,6 +43,7 @@ async fn arguments(
     request: Request<Incoming>,
     mut form: BodyBuffer,
 ) -> Result<(Arguments, MemoryPermit), Reply> {
+    // Copied, as reading the body consumes the request.
     let query = request.uri().query().unwrap_or_default().to_owned();
     let is_form = is_form(request.headers());
     read(request.into_body(), &mut form).await?;

@@ -6,12 +6,13 @@ pub(super) mod wire;
 use hyper::StatusCode;
 
 use self::wire::{AmqpError, AmqpWire, Close, Method, close, open, start_ok, tune_ok};
-use super::connection::Connection;
 use super::effective::{Account, Credentials, ServiceSettings};
 use super::lines::Lines;
 use super::login::{Login, Travel};
 use super::shown::on_one_line;
-use super::{Outcome, Probe, ProbeSettings, Protocol, QueryError, Request, options, settle, tls};
+use super::{
+    Checked, Outcome, Probe, ProbeSettings, Protocol, QueryError, Request, options, settle,
+};
 use crate::settings::Secret;
 
 /// The row of the table.
@@ -84,8 +85,8 @@ fn speaks_tls(service: ServiceSettings<'_>) -> bool {
     service.wants_tls().unwrap_or(false)
 }
 
-async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
-    let options = options(probe)?;
+async fn check(probe: &Probe<'_>) -> Checked {
+    let options = probe.options(AmqpOptions::parse)?;
     let credentials = credentials(probe.service());
     let Some(user) = credentials.username else {
         return greet(probe, &options).await;
@@ -102,13 +103,8 @@ async fn check(probe: &Probe<'_>) -> Result<Outcome, Outcome> {
     Ok(Outcome::healthy(format!("Logged in to vhost {vhost}")))
 }
 
-fn options(probe: &Probe<'_>) -> Result<AmqpOptions, Outcome> {
-    let options = AmqpOptions::parse(probe.target.query());
-    options.map_err(|e| Outcome::bad_request(format!("amqp: {e}")))
-}
-
 /// Without a login, a server tells no more than that it is there.
-async fn greet(probe: &Probe<'_>, options: &AmqpOptions) -> Result<Outcome, Outcome> {
+async fn greet(probe: &Probe<'_>, options: &AmqpOptions) -> Checked {
     if options.vhost.is_some() {
         let text = "No login in services for this service, and vhost needs one";
         return Err(misconfigured(text));
@@ -121,12 +117,7 @@ async fn greet(probe: &Probe<'_>, options: &AmqpOptions) -> Result<Outcome, Outc
 }
 
 async fn connect<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
-    let connection = Connection::open(probe).await?;
-    if !speaks_tls(probe.service()) {
-        return Ok(Lines::over(connection, probe.trace));
-    }
-    let encrypted = tls::wrap(probe, connection).await?;
-    Ok(Lines::over(encrypted, probe.trace))
+    Lines::connect_as(probe, speaks_tls(probe.service())).await
 }
 
 /// Whom to log in as.

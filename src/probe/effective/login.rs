@@ -40,9 +40,9 @@ impl<'a> ServiceSettings<'a> {
         // Each by itself: an entry may give a service its own password for the user of all.
         let own = logins.iter().find_map(|login| login.password.as_ref());
         let username = logins.iter().find_map(|login| login.username.as_deref());
-        let setting = match (own, global.password) {
-            (Some(_), _) => Some("a password of services"),
-            (None, global_password) => global_password.map(|_| global.setting),
+        let setting = match own {
+            Some(_) => Some("a password of services"),
+            None => global.password.map(|_| global.setting),
         };
         Credentials {
             username: username.or(global.username),

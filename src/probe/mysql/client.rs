@@ -35,6 +35,7 @@ pub(super) struct MysqlAccount {
 impl Client {
     pub(in crate::probe) fn new(settings: &ProbeSettings) -> Result<Self, TlsError> {
         let mut own = HashMap::new();
+        // Now and not with the first probe: certificates that cannot be read are told when the daemon starts.
         for key in settings.services.keys() {
             let account = MysqlAccount::of(settings, settings.service(key))?;
             own.insert(key.clone(), account);

@@ -56,12 +56,12 @@ fn login(settings: &ProbeSettings, service: &str) -> Option<Login> {
 }
 
 async fn check(probe: &Probe<'_>) -> Checked {
-    let ask = Ask::parse(probe.target.query())
-        .map_err(|e| Outcome::bad_request(format!("mysql: {e}")))?;
+    let ask = probe.options(Ask::parse)?;
     let session = session(probe, ask).await?;
     match run(probe, session).await {
         Ok(Ok(found)) => Ok(passed(&found)),
         Ok(Err(failure)) => Err(failed(probe, &failure)),
+        // In the words of every other deadline, which is the same.
         Err(Ended::Late) => Err(timed_out(probe)),
         Err(ended) => Err(probe.failed(ended)),
     }

@@ -48,6 +48,7 @@ pub(super) struct MysqlState {
 impl Session {
     pub(super) async fn run(self) -> Result<MysqlState, MysqlFailure> {
         let mut connection = self.log_in().await?;
+        // Before any statement, as the answer to one would take its place.
         let message = connection.info().into_owned();
         let states = state::check(&mut connection, &self.ask, &self.trace).await?;
         self.trace.stage("saying good-bye");

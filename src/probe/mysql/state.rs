@@ -278,6 +278,7 @@ fn galera_state(state: &str, wanted: Galera) -> Result<String, MysqlFailure> {
     let name = galera_state_name(number);
     let found = format!("wsrep_local_state {state} ({name})");
     match (number, wanted) {
+        // By their places in GALERA_STATES.
         (Some(4), _) | (Some(2), Galera::SyncedOrDonor) => Ok(found),
         (_, wanted) => unfit(format!("{found}, want {}", passing_states(wanted))),
     }

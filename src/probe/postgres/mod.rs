@@ -62,8 +62,7 @@ fn account<'a>(
 }
 
 async fn check(probe: &Probe<'_>) -> Checked {
-    let options = PostgresOptions::parse(probe.target.query())
-        .map_err(|e| Outcome::bad_request(format!("postgres: {e}")))?;
+    let options = probe.options(PostgresOptions::parse)?;
     if let Some(credentials) = credentials(probe) {
         return check_by_login(probe, &options, &credentials).await;
     }

@@ -44,7 +44,7 @@ pub(super) async fn check(probe: &Probe<'_>, database: &str) -> Checked {
 
 async fn leave(probe: &Probe<'_>, wire: Wire, accepted: Readiness) {
     match accepted {
-        // Not by a message: what comes now would be taken for the password.
+        // Not by a message: the server waits for a password, and logs anything else as an error.
         Readiness::AsksForPassword => {
             probe.trace.note(|| "asked for a password".to_owned());
             wire.hang_up().await;

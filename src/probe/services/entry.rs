@@ -76,16 +76,20 @@ fn or_off<T: 'static>(
     read: fn(&Reader<'_>) -> Option<T>,
     show: fn(&T) -> String,
 ) -> Kind<OrOff<T>> {
-    let read = move |reader: &Reader<'_>| match reader.word().as_deref() {
-        // `off` is also how YAML 1.1 writes false.
-        Some("off" | "no" | "false") => Some(OrOff::Off),
-        _ => read(reader).map(OrOff::On),
+    let read = move |reader: &Reader<'_>| match says_off(reader) {
+        true => Some(OrOff::Off),
+        false => read(reader).map(OrOff::On),
     };
     let show = move |part: &OrOff<T>| match part {
         OrOff::Off => "off".to_owned(),
         OrOff::On(part) => show(part),
     };
     Kind::new(words, read, show)
+}
+
+fn says_off(reader: &Reader<'_>) -> bool {
+    // `off` is also how YAML 1.1 writes false.
+    matches!(reader.word().as_deref(), Some("off" | "no" | "false"))
 }
 
 fn proxy_protocol() -> Kind<ProxyProtocol> {

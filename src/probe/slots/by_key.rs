@@ -25,6 +25,7 @@ impl<K, V> Default for ByKey<K, V> {
 impl<K: Clone + Eq + Hash, V> ByKey<K, V> {
     /// Begins to use the value of a key, which is made if nobody uses it.
     pub(super) fn begin(self: &Arc<Self>, key: K, make: impl FnOnce() -> V) -> InUse<K, V> {
+        // Made under the lock, so that two who come at once share one.
         let mut values = self.lock();
         let made = || (0, Arc::new(make()));
         let (users, value) = values.entry(key.clone()).or_insert_with(made);

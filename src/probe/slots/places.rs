@@ -81,6 +81,7 @@ impl Places {
 
     /// The places that are taken, the configuration's too.
     pub(super) fn taken(&self) -> usize {
+        // Each of the two has as many places as that.
         let free = self.pollers.available_permits() + self.configuration.available_permits();
         (2 * self.size).saturating_sub(free)
     }

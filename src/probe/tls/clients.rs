@@ -35,6 +35,7 @@ pub(in crate::probe) struct TlsClients {
 
 impl TlsClients {
     pub(in crate::probe) fn new(settings: &ProbeSettings) -> Result<Self, TlsError> {
+        // Now and not with the first probe: certificates that cannot be read are told when the daemon starts.
         let mut made = Vec::new();
         let global = client(&mut made, settings.global().tls())?;
         let mut own = HashMap::new();

@@ -93,7 +93,10 @@ fn run(call: &Call) -> Result<u8, Failure> {
             "{stray:?} belongs to no option and is ignored; quote a script with its arguments"
         ));
     }
-    let checker = HealthChecker::new(&args)?;
+    serve(HealthChecker::new(&args)?)
+}
+
+fn serve(checker: HealthChecker) -> Result<u8, Failure> {
     logging::start(&LogPath::Stdout, LogFormat::Logrus, checker.level).map_err(Failure::failed)?;
     let runtime = daemon::runtime().map_err(Failure::failed)?;
     let ended = runtime.block_on(serve::run(checker));

@@ -44,6 +44,7 @@ pub(super) async fn run(checker: HealthChecker) -> Result<(), Failure> {
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
+    // Before the socket: whoever finds it open may also end this process in order.
     let mut signals = StopSignals::listen().map_err(Failure::failed)?;
     let socket = bind(address)?;
     report::start(handler.group(), &checker, &socket);

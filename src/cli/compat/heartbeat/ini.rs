@@ -113,6 +113,7 @@ impl Ini {
             return Vec::new();
         };
         let mut options: Vec<_> = section.options.iter().collect();
+        // A map has no order of its own; the lines have.
         options.sort_unstable_by_key(|(name, raw)| (raw.line, *name));
         options.into_iter().map(|(name, _)| name.as_str()).collect()
     }

@@ -84,8 +84,17 @@ fn run(call: &Call) -> Result<u8, Failure> {
     for warning in &settings.warnings {
         call.note(&in_file(file, warning));
     }
-    let level = level(call, &settings.log_level);
     let background = args.daemonize || settings.daemonize;
+    let is_healthy = settle_and_watch(call, settings, background)?;
+    Ok(u8::from(!is_healthy))
+}
+
+fn settle_and_watch(
+    call: &Call,
+    settings: HeartbeatSettings,
+    background: bool,
+) -> Result<bool, Failure> {
+    let level = level(call, &settings.log_level);
     let (runner, notes) = HeartbeatRunner::new(&settings)?;
     for note in &notes {
         call.note(note);
@@ -97,7 +106,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
         // In the background there is nobody to tell; the log has it.
         ::log::error!("{failure}");
     }
-    Ok(u8::from(!is_healthy?))
+    is_healthy
 }
 
 fn read(file: &str) -> Result<HeartbeatSettings, Failure> {

@@ -51,7 +51,7 @@ impl CheckRunner for HeartbeatRunner {
         let Some(manner) = self.manners.get(&*check.target.service) else {
             return Alone.run_check(check, context);
         };
-        let check = with_headers(check, &manner.headers);
+        let check = with_headers(&check, &manner.headers);
         // In a context of its own, as sections may trust different certificates.
         Alone.run_check(check, &manner.context)
     }
@@ -75,14 +75,14 @@ fn log_result(told: &str, passes: bool) {
     }
 }
 
-fn with_headers(check: Check, headers: &Headers) -> Check {
+fn with_headers(check: &Check, headers: &Headers) -> Check {
     let target = Target {
         headers: headers.clone(),
         ..Target::clone(&check.target)
     };
     Check {
+        protocol: check.protocol,
         target: Arc::new(target),
-        ..check
     }
 }
 

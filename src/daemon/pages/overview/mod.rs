@@ -86,6 +86,7 @@ struct HostCopy {
 
 impl HostCopy {
     fn take(state: &DaemonState, wanted: &[String], now: Moment) -> Self {
+        // One lock for all three, so that they tell of the same moment.
         let ledger = &mut *state.ledger();
         let pollers = &mut ledger.pollers;
         pollers.prune(now.since_start);

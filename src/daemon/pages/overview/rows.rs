@@ -116,6 +116,7 @@ impl RowMaker<'_> {
 
     fn poller(&self, record: &PollerRecord) -> PollingRow {
         let now = self.now.since_start.as_secs_f64();
+        // Without the names of spool entries, which the check has.
         let row = record.row(Vec::new());
         let mut poller = PollingRow {
             polling: row.is_polling(now),

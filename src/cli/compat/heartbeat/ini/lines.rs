@@ -90,6 +90,7 @@ impl IniReader {
             let what = "stands before the first [section]; put it into one";
             return self.faults.push(fault(line, what));
         };
+        // In place of an earlier one of this name, as in ConfigParser.
         options.insert(name.clone(), RawValue { text: value, line });
         self.last = Some(name);
     }
@@ -120,6 +121,7 @@ fn section_name(line: &str) -> Option<&str> {
 
 /// Name and value of a line.
 fn option(line: &str) -> Option<(String, String)> {
+    // Whichever of the two comes first; the other may be part of the value, as in a URL.
     let (name, value) = line.split_once(['=', ':'])?;
     let name = name.trim();
     if name.is_empty() {

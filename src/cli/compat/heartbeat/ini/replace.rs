@@ -67,6 +67,7 @@ struct Replacer<'a> {
 impl Replacer<'_> {
     fn put(&mut self, value: &str, depth: usize) -> Result<(), ReplaceError> {
         let mut rest = value;
+        // As ConfigParser does: in a value that has none, percent signs mean nothing.
         while value.contains("%(")
             && let Some((before, behind)) = rest.split_once('%')
         {
@@ -95,14 +96,17 @@ impl Replacer<'_> {
         let Some(value) = self.ini.raw(self.section, &name.to_lowercase()) else {
             return Err(ReplaceError::UnknownName(short(name)));
         };
+        self.count(depth)?;
+        self.put(&value.text, depth - 1)?;
+        Ok(behind)
+    }
+
+    /// Counts one more option that is put in. The depth alone would not do: each may name the next one many times.
+    fn count(&mut self, depth: usize) -> Result<(), ReplaceError> {
         if depth == 0 {
             return Err(ReplaceError::Circle);
         }
-        if self.left == 0 {
-            return Err(ReplaceError::TooMany);
-        }
-        self.left -= 1;
-        self.put(&value.text, depth - 1)?;
-        Ok(behind)
+        self.left = self.left.checked_sub(1).ok_or(ReplaceError::TooMany)?;
+        Ok(())
     }
 }

@@ -64,6 +64,7 @@ impl SettingsReader<'_> {
                 format!("[{section}] has no action; name one of [promotions] and [demotions]"),
             );
         };
+        // As the names of options are kept.
         let name = value.text.to_lowercase();
         if !actions.iter().any(|known| known.name == name) {
             let line = value.line;
@@ -73,10 +74,13 @@ impl SettingsReader<'_> {
 
     fn command(&mut self, section: &str, action: &NamedAction) -> Option<Argv> {
         let name = action.name.as_str();
+        // One of `[DEFAULT]` does not count, as it would be found in both sections.
         if !self.ini.own_names(section).contains(&name) {
-            let what =
-                format!("action '{name}' is not in [{section}]; add it there, or correct the name");
-            self.fault(action.line, what);
+            let remedy = "add it there, or correct the name";
+            self.fault(
+                action.line,
+                format!("action '{name}' is not in [{section}]; {remedy}"),
+            );
             return None;
         }
         let value = self.get(section, name)?;

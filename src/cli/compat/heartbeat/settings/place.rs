@@ -37,6 +37,7 @@ pub(super) struct HostName {
 
 impl HostName {
     pub(super) fn parse(text: &str) -> Option<Self> {
+        // The last one: a password may hold another.
         let (user, name) = match text.rsplit_once('@') {
             Some((user, name)) => (Some(user.to_owned()), name),
             None => (None, text),
@@ -60,6 +61,7 @@ impl HostName {
         if let Ok(host) = HeaderValue::try_from(self.authority(kind, port)) {
             headers.set(HOST, host);
         }
+        // As `requests` sends it.
         headers.set(ACCEPT, HeaderValue::from_static("*/*"));
         if let Some(login) = self.user.as_deref().and_then(basic) {
             headers.set(AUTHORIZATION, login);
