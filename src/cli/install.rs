@@ -108,6 +108,7 @@ fn own_binary() -> Result<PathBuf, Failure> {
 
 fn folder(args: &InstallArgs, binary: &Path) -> Result<PathBuf, Failure> {
     match args.folders.as_slice() {
+        // A file always has a folder above it; the default is never used.
         [] => Ok(binary.parent().unwrap_or(Path::new("/")).to_owned()),
         [folder] => Ok(PathBuf::from(folder)),
         _ => Err(usage!("give one folder at most")),

@@ -105,6 +105,7 @@ fn load(call: &Call, file: &Path) -> Result<Config, Failure> {
 
 fn failure(e: OnceError) -> Failure {
     match e {
+        // The words of the command line made it.
         OnceError::Path(_) => Failure::usage(e),
         OnceError::Setup(_) | OnceError::Start(_) | OnceError::Spool(_) => Failure::failed(e),
     }

@@ -70,6 +70,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
 }
 
 fn pid(given: Option<String>) -> Result<u32, Failure> {
+    // systemd tells it to the commands of ExecReload= (systemd.exec(5)).
     let Some(text) = given.or_else(|| std::env::var("MAINPID").ok()) else {
         return Err(usage!(
             "name the daemon's process with --pid, or use systemctl reload hacheck"

@@ -34,6 +34,7 @@ pub(super) const SENTINEL_INFO: Protocol = Protocol {
 
 async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Checked {
     let query = probe.target.query();
+    // What cannot be wanted is told without a connection.
     let wanted = wanted(probe.target.bare_path(), query)?;
     let mut memory = probe.memory();
     let info = ask(probe, last_section, &mut memory).await?;

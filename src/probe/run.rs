@@ -151,6 +151,7 @@ pub async fn run(
         target,
         context,
         trace,
+        // Before the first wait, so that waiting for a slot counts too.
         deadline: Instant::now() + limit(target, context),
         asker,
         waits: AtomicBool::new(false),

@@ -74,6 +74,7 @@ impl Url {
         let path = match text.as_bytes().first()? {
             b'/' => text.to_owned(),
             b'?' => format!("{own}{text}"),
+            // Beside the last part of the own path (RFC 3986 section 5.2.3).
             _ => {
                 let folder = own.rfind('/').map_or("/", |at| &own[..=at]);
                 without_dots(&format!("{folder}{text}"))
@@ -124,6 +125,7 @@ fn is_of_scheme(byte: u8) -> bool {
 }
 
 fn host_and_port(place: &str) -> Option<(&str, &str)> {
+    // The colons of an IPv6 address stand in brackets.
     let end_of_host = match place.rfind(']') {
         Some(bracket) => bracket + 1,
         None => place.find(':').unwrap_or(place.len()),

@@ -192,6 +192,7 @@ impl<'a> ArgvReader<'a> {
     fn read_letters(&mut self, text: &'a str) -> Result<(), ArgvError> {
         for (at, letter) in text.char_indices() {
             match self.short_option(letter) {
+                // The letters behind it are no options any more.
                 Some(flag) if takes_value(flag) => {
                     let behind = &text[at + letter.len_utf8()..];
                     return self.take_letter(flag, letter, behind);
@@ -264,6 +265,7 @@ impl<'a> ArgvReader<'a> {
 
     /// The long names that a text without the dashes begins.
     fn names_beginning(&self, text: &str) -> Vec<&'static str> {
+        // Nothing begins every name, and means none.
         if text.is_empty() {
             return Vec::new();
         }
@@ -315,6 +317,7 @@ impl<'a> ArgvReader<'a> {
                 words.extend(value.map(str::to_owned));
             }
         }
+        // Or argh would take a name that begins with a dash for an option.
         words.push("--".to_owned());
         words.extend(self.others);
         words

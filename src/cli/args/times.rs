@@ -74,6 +74,7 @@ impl fmt::Display for TimeError {
 /// A number of seconds of unix time.
 pub(crate) fn parse_unix(text: &str) -> Result<f64, TimeError> {
     match text.trim().parse::<f64>() {
+        // The parser takes "inf" and "NaN" too.
         Ok(number) if number.is_finite() => Ok(number),
         _ => Err(TimeError::NotUnix(text.to_owned())),
     }

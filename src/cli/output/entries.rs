@@ -164,6 +164,7 @@ fn object<'a>(entry: &'a EntryState) -> EntryJson<'a> {
     let Some(downtime) = &entry.downtime else {
         return up;
     };
+    // As it is, line breaks and all: JSON escapes them.
     let reason = Some(downtime.reason.as_str());
     EntryJson {
         state: "down",

@@ -31,6 +31,7 @@ pub(crate) fn print(text: &str) -> Result<(), Failure> {
 fn write(text: &str) -> io::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
+    // Here, as a failure at the end of the process would be told to nobody.
     out.flush()
 }
 

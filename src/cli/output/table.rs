@@ -53,6 +53,7 @@ fn line(row: &[String], widths: &[usize]) -> String {
     for (cell, width) in row.iter().zip(widths) {
         line.push_str(&format!("{cell:<width$}{GAP}"));
     }
+    // Blanks at the end would only make a terminal wrap the line.
     line.trim_end().to_owned()
 }
 

@@ -133,6 +133,7 @@ fn run_here<F: Future>(
     work: F,
 ) -> Result<F::Output, Ended> {
     let runtime = small_runtime().map_err(Ended::NoRuntime)?;
+    // In this order: what nobody waits for any more is not polled once more.
     runtime.block_on(async {
         tokio::select! {
             biased;

@@ -110,6 +110,7 @@ async fn log_in(
     options: &PostgresOptions,
     credentials: &PostgresCredentials<'_>,
 ) -> Result<Wire, Outcome> {
+    // Also where it is `auto`: unlike MySQL's, this protocol lets a client ask before it logs in.
     let wants_tls = tls_use(probe) != TlsUse::Off;
     let mut wire = connect(probe, wants_tls).await?;
     probe.trace.stage("logging in");
@@ -151,6 +152,7 @@ async fn ask_for_tls(probe: &Probe<'_>, mut wire: Wire<Connection>) -> Result<Wi
     match answer.map_err(|e| failed(probe, e))? {
         b'S' => encrypt(probe, wire).await,
         b'N' => continue_without_tls(probe, wire),
+        // Also an `E`: an error that comes before TLS may be anybody's word, and is not shown.
         other => Err(no_answer_about_tls(probe, other)),
     }
 }

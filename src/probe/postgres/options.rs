@@ -27,6 +27,7 @@ impl PostgresOptions {
             match name {
                 "role" => given.role = Some(Role::parse(&value)?),
                 "max_lag" => given.max_lag = Some(options::max_lag(&value)?),
+                // `options::read` gives no names but those in OPTIONS.
                 _ => given.database = Some(database(value)?),
             }
         }

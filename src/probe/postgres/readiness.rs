@@ -62,6 +62,7 @@ async fn startup_answer(wire: &mut Wire, database: &str) -> Result<Readiness, Po
     loop {
         let frame = wire.receive().await?;
         match frame.tag {
+            // The server knows an older minor version: the answer itself comes next.
             NEGOTIATE_TAG => {}
             AUTHENTICATION_TAG => match frame.decode()? {
                 Message::AuthenticationOk => return until_ready(wire).await,

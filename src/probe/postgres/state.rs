@@ -73,6 +73,7 @@ fn judge(probe: &Probe<'_>, state: &RecoveryState, max: u64) -> Result<String, O
 impl RecoveryState {
     fn read(answer: &str) -> Option<Self> {
         let state = match answer {
+            // Letters are PostgreSQL's booleans, words those of LAG.
             "f" | "primary" => Self::Primary,
             "t" => Self::Replica(Lag::NotAsked),
             "unknown" => Self::Replica(Lag::Unknown),
