@@ -91,12 +91,15 @@ async fn send(stream: &mut TcpStream, text: &str) -> io::Result<()> {
 
 /// Counts what is none of the agent protocol. HTTP begins like a line that names a check.
 fn note_foreign(open: &OpenConnection, line: &[u8]) {
-    let is_http = line.trim_ascii_end().ends_with(b" HTTP/1.1");
     match Foreign::of(line) {
         Foreign::Other => {}
-        Foreign::Http if !is_http => {}
+        Foreign::Http if !ends_as_http(line) => {}
         kind => open.is_foreign(kind),
     }
+}
+
+fn ends_as_http(line: &[u8]) -> bool {
+    line.trim_ascii_end().ends_with(b" HTTP/1.1")
 }
 
 /// The answer to a line, without its end.

@@ -38,12 +38,10 @@ fn is_own(origin: &HeaderValue, this_host: ThisHost<'_>, page_hosts: &[String]) 
         return false;
     };
     let is_our_port = this_host.addresses.listeners.has_port(origin.port);
-    if is_our_port && this_host.is(&origin.host) {
-        return true;
-    }
+    let is_direct = is_our_port && this_host.is(&origin.host);
     // A proxy before the page listens where it likes; that it is ours, its name says.
     let may_be_proxy = is_our_port || origin.is_usual_port;
-    may_be_proxy && is_proxy_name(&origin.host, page_hosts)
+    is_direct || may_be_proxy && is_proxy_name(&origin.host, page_hosts)
 }
 
 fn is_proxy_name(host: &Host, page_hosts: &[String]) -> bool {

@@ -97,7 +97,7 @@ impl GroupTasks {
     /// Opens and closes listeners; what could not be opened.
     fn listen(&mut self) -> Vec<GroupListenError> {
         let wanted = wanted_listeners(&self.state.live().config);
-        // First, as an address may go from one group to another.
+        // Before any is opened, as an address may go from one group to another.
         self.close_all_but(&wanted);
         let mut errors = Vec::new();
         for place in wanted {
@@ -123,23 +123,26 @@ impl GroupTasks {
 
     /// Opens one listener.
     fn open(&mut self, (address, name): (SocketAddr, String)) -> Result<(), GroupListenError> {
-        let listener = match self.bind(address) {
-            Ok(listener) => listener,
-            Err(cause) => {
-                return Err(GroupListenError {
-                    name,
-                    address,
-                    cause,
-                });
+        match self.bind(address) {
+            Ok(listener) => {
+                log::info!("group {name}: listening on {address}");
+                self.begin(listener, (address, name));
+                Ok(())
             }
-        };
-        log::info!("group {name}: listening on {address}");
-        // The configuration takes only names that fit.
-        if let Ok(service) = ServiceName::parse(&name) {
-            let stop = self.serve(listener, service);
-            self.listeners.insert((address, name), stop);
+            Err(cause) => Err(GroupListenError {
+                name,
+                address,
+                cause,
+            }),
         }
-        Ok(())
+    }
+
+    fn begin(&mut self, listener: TcpListener, place: (SocketAddr, String)) {
+        // The configuration takes only names that fit.
+        if let Ok(service) = ServiceName::parse(&place.1) {
+            let stop = self.serve(listener, service);
+            self.listeners.insert(place, stop);
+        }
     }
 
     /// An error without a cause means that the daemon itself is there.

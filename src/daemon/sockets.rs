@@ -56,13 +56,11 @@ impl Sockets {
 
     /// One port for two things would be two sockets, of which the kernel gives a connection to either.
     fn expect_unused(&self, setting: &'static str, ports: &[u16]) -> Result<(), StartError> {
-        for address in self.addresses() {
-            let port = address.port();
-            if ports.contains(&port) {
-                return Err(StartError::PortTwice { setting, port });
-            }
+        let mut used = self.addresses().into_iter().map(|address| address.port());
+        match used.find(|port| ports.contains(port)) {
+            Some(port) => Err(StartError::PortTwice { setting, port }),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// Opens those of the kinds that were not passed.

@@ -375,6 +375,7 @@ fn spool_event(before: &SpoolSeen, seen: &SpoolSeen, now: f64) -> Option<HostEve
             after: Some(now - trouble.since),
             ..event
         }),
+        // Other words for what goes on are no change.
         _ => None,
     }
 }

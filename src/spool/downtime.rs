@@ -158,14 +158,9 @@ impl Downtime {
     /// `Service <name> in down state[ since %f][ until %f][: reason]`.
     #[must_use]
     pub fn body(&self, service: &str) -> String {
-        let mut body = format!("Service {service} in down state");
-        if let Some(creation) = self.creation {
-            // Six digits, as `%f` of Python writes a time: the body is contract.
-            body.push_str(&format!(" since {creation:.6}"));
-        }
-        if let Some(expiration) = self.expiration {
-            body.push_str(&format!(" until {expiration:.6}"));
-        }
+        let since = time_in_body("since", self.creation);
+        let until = time_in_body("until", self.expiration);
+        let mut body = format!("Service {service} in down state{since}{until}");
         if !self.reason.is_empty() {
             body.push_str(": ");
             body.push_str(&self.one_line());
@@ -190,6 +185,14 @@ impl Downtime {
         // One line break, which `echo` wrote, and not all of them: further ones are part of the text.
         let text = reason.strip_suffix("\r\n").or(reason.strip_suffix('\n'));
         one_line(text.unwrap_or(reason))
+    }
+}
+
+fn time_in_body(word: &str, time: Option<f64>) -> String {
+    match time {
+        // Six digits, as `%f` of Python writes a time: the body is contract.
+        Some(time) => format!(" {word} {time:.6}"),
+        None => String::new(),
     }
 }
 
@@ -365,18 +368,21 @@ fn unit(json: &[u8], at: usize) -> Option<u16> {
 
 fn ascii_only(json: &str) -> String {
     let mut out = String::with_capacity(json.len());
-    let mut units = [0; 2];
     for c in json.chars() {
-        if c.is_ascii() {
-            out.push(c);
-            continue;
-        }
-        // Characters outside ASCII stand only inside JSON strings.
-        for unit in c.encode_utf16(&mut units) {
-            out.push_str(&format!("\\u{unit:04x}"));
+        match c.is_ascii() {
+            true => out.push(c),
+            // Outside ASCII they stand only inside JSON strings, where an escape means the same.
+            false => push_escape(&mut out, c),
         }
     }
     out
+}
+
+fn push_escape(out: &mut String, c: char) {
+    let mut units = [0; 2];
+    for unit in c.encode_utf16(&mut units) {
+        out.push_str(&format!("\\u{unit:04x}"));
+    }
 }
 
 #[cfg(test)]

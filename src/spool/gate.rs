@@ -239,15 +239,19 @@ impl Gate {
     /// What one entry is for this daemon now, however its host is spelled.
     pub fn seen(&self, name: &str) -> EntrySeen {
         let root = self.open_root();
-        let names = match Key::parse(name) {
-            Ok(key) => self.spool.names_of(&key),
-            // A file of an odd name: its own content is all there is to tell.
-            Err(_) => vec![name.to_owned()],
-        };
+        let names = self.names_of(name);
         match names.iter().find_map(|name| self.ask(&root, name)) {
             None => EntrySeen::Up,
             Some(closed) if closed.held => EntrySeen::Unreadable,
             Some(_) => EntrySeen::Down,
+        }
+    }
+
+    fn names_of(&self, name: &str) -> Vec<String> {
+        match Key::parse(name) {
+            Ok(key) => self.spool.names_of(&key),
+            // A file of an odd name: its own content is all there is to tell.
+            Err(_) => vec![name.to_owned()],
         }
     }
 

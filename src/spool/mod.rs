@@ -56,6 +56,21 @@ pub struct Listing {
     pub odd: Vec<(String, String)>,
 }
 
+impl Listing {
+    fn add(&mut self, name: &OsStr, listed: Result<Option<(Key, Downtime)>, String>) {
+        match listed {
+            Ok(found) => self.downtimes.extend(found),
+            Err(why) => self.odd.push((name.to_string_lossy().into_owned(), why)),
+        }
+    }
+}
+
+/// What tells a folder from all others, whatever path leads to it: device and inode.
+fn identity(folder: &Path) -> Option<(u64, u64)> {
+    let metadata = fs::metadata(folder).ok()?;
+    Some((metadata.dev(), metadata.ino()))
+}
+
 impl Spool {
     /// A spool folder that need not exist.
     #[must_use]
@@ -69,10 +84,8 @@ impl Spool {
     /// Whether a path leads to the same folder, by whatever links or mounts.
     #[must_use]
     pub fn is_at(&self, path: &Path) -> bool {
-        match (fs::metadata(&self.root), fs::metadata(path)) {
-            (Ok(own), Ok(other)) => (own.dev(), own.ino()) == (other.dev(), other.ino()),
-            _ => false,
-        }
+        let own = identity(&self.root);
+        own.is_some() && own == identity(path)
     }
 
     /// The folder.
@@ -176,10 +189,7 @@ impl Spool {
         let written = Downtime { creation, ..new }.to_json();
         writer.replace(&name, written.as_bytes()).map_err(fail)?;
         // Last, so that the instance is down at every moment between.
-        for other in names.iter().filter(|other| **other != name) {
-            // The new entry stands: one more that means the same does no harm.
-            let _ = writer.remove(other);
-        }
+        remove_others(&writer, &names, &name);
         Ok(before)
     }
 
@@ -224,10 +234,7 @@ impl Spool {
         let names = names.map_err(|e| SpoolError::new("list", &self.root, e))?;
         let mut listing = Listing::default();
         for name in names {
-            match self.listed(&name) {
-                Ok(found) => listing.downtimes.extend(found),
-                Err(why) => listing.odd.push((name.to_string_lossy().into_owned(), why)),
-            }
+            listing.add(&name, self.listed(&name));
         }
         Ok(listing)
     }
@@ -263,6 +270,13 @@ impl Spool {
         {
             let _ = writer.remove(name);
         }
+    }
+}
+
+fn remove_others(writer: &Writer<'_>, names: &[String], written: &str) {
+    for other in names.iter().filter(|other| *other != written) {
+        // The new entry stands: one more that means the same does no harm.
+        let _ = writer.remove(other);
     }
 }
 

@@ -51,16 +51,10 @@ impl<'a> Root<'a> {
     /// Whether there is an entry of a name, though it cannot be read: neither a folder nor a link to nothing is one.
     pub(super) fn has(&self, name: &str) -> bool {
         let path = self.path.join(name);
-        let Ok(entry) = fs::symlink_metadata(&path) else {
-            return false;
-        };
-        if !entry.is_symlink() {
-            return !entry.is_dir();
-        }
-        // The replaced tools followed links with open(2): where that finds nothing, there is no downtime.
-        match fs::metadata(&path) {
-            Ok(target) => !target.is_dir(),
-            Err(e) => e.kind() != io::ErrorKind::NotFound,
+        match fs::symlink_metadata(&path) {
+            Ok(entry) if entry.is_symlink() => leads_to_file(&path),
+            Ok(entry) => !entry.is_dir(),
+            Err(_) => false,
         }
     }
 
@@ -76,6 +70,15 @@ impl<'a> Root<'a> {
             Err(nix::errno::Errno::ELOOP) => content(linked(self.path, name)?).map(Some),
             Err(e) => Err(e.into()),
         }
+    }
+}
+
+/// Whether a link leads to something that is no folder, as far as can be seen.
+fn leads_to_file(link: &Path) -> bool {
+    match fs::metadata(link) {
+        Ok(target) => !target.is_dir(),
+        // The replaced tools followed links with open(2): where that finds nothing, there is no downtime.
+        Err(e) => e.kind() != io::ErrorKind::NotFound,
     }
 }
 

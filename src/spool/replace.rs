@@ -118,10 +118,11 @@ impl<'a> Writer<'a> {
     /// Removes a file of the root; `false` when there is none.
     pub(super) fn remove(&self, name: &str) -> io::Result<bool> {
         match fs::remove_file(self.root.join(name)) {
-            Ok(()) => sync_folder(self.root).map(|()| true),
-            Err(e) if e.kind() == ErrorKind::NotFound => Ok(false),
-            Err(e) => Err(e),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
+            removed => removed?,
         }
+        sync_folder(self.root)?;
+        Ok(true)
     }
 }
 
@@ -159,14 +160,11 @@ fn is_stale(entry: &DirEntry) -> bool {
 
 fn unique_temp(root: &Path) -> PathBuf {
     // Containers that share a spool have the same process ids; they hardly have the same nanosecond.
-    let nanos = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |d| d.as_nanos());
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let nanos = since.unwrap_or_default().as_nanos();
     let count = COUNTER.fetch_add(1, Ordering::Relaxed);
-    root.join(format!(
-        "{LOCKED_TEMP}-{}-{count}-{nanos}",
-        std::process::id()
-    ))
+    let pid = std::process::id();
+    root.join(format!("{LOCKED_TEMP}-{pid}-{count}-{nanos}"))
 }
 
 fn write_new(path: &Path, content: &[u8]) -> io::Result<()> {

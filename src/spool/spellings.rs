@@ -22,11 +22,11 @@ impl Spool {
     /// The file names of a key's entries: its own first, then those that spell its host otherwise.
     pub(super) fn names_of(&self, key: &Key) -> Vec<String> {
         let own = key.file_name();
-        // Only a host can be spelled in several ways, and to list the folder costs more than to open one file.
-        if key.host().is_none() {
-            return vec![own];
-        }
-        let mut others = self.other_spellings(key);
+        let mut others = match key.host() {
+            Some(_) => self.other_spellings(key),
+            // Only a host can be spelled in several ways, and to list the folder costs more than to open one file.
+            None => Vec::new(),
+        };
         others.retain(|name| *name != own);
         others.sort();
         others.insert(0, own);
@@ -42,11 +42,15 @@ impl Spool {
         };
         for entry in folder.flatten() {
             if let Ok(name) = entry.file_name().into_string()
-                && Key::parse(&name).is_ok_and(|other| other.canonical() == usual)
+                && means(&name, &usual)
             {
                 names.push(name);
             }
         }
         names
     }
+}
+
+fn means(name: &str, usual: &Key) -> bool {
+    Key::parse(name).is_ok_and(|key| key.canonical() == *usual)
 }

@@ -55,13 +55,12 @@ fn not_ours(host: &str) -> Reply {
 
 /// The host that a request names, without its port. A browser always names one.
 fn named_host(request: &Parts) -> Option<&str> {
-    let named = match request.headers.get(HOST) {
+    match request.headers.get(HOST) {
         // What is no text is no name of this host either.
-        Some(host) => host.to_str().unwrap_or("?"),
+        Some(host) => Some(without_port(host.to_str().unwrap_or("?"))),
         // HTTP/2 has it in the address (RFC 9113 section 8.3.1).
-        None => request.uri.authority()?.as_str(),
-    };
-    Some(without_port(named))
+        None => Some(without_port(request.uri.authority()?.as_str())),
+    }
 }
 
 fn without_port(named: &str) -> &str {

@@ -29,6 +29,7 @@ fn seen(state: &DaemonState) -> Vec<SeenService> {
 
 fn copied(state: &DaemonState) -> Vec<SeenService> {
     let mut all = Vec::new();
+    // The lock is let go after each part, as a daemon may remember many services.
     loop {
         let part = state.ledger().services.part(all.len(), PART);
         if part.is_empty() {

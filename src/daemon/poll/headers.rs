@@ -68,14 +68,17 @@ impl<'a> Said<'a> {
     fn server_state(&mut self, value: &'a [u8]) {
         for part in value.split(|b| *b == b';') {
             // A server's name may be in any encoding; that must not hide its address.
-            let Ok(part) = str::from_utf8(part) else {
-                continue;
-            };
-            match part.split_once('=') {
-                Some((_, value)) if value.contains('=') => {}
-                Some((name, value)) => self.part(name.trim(), value.trim()),
-                None => self.view(part),
+            if let Ok(part) = str::from_utf8(part) {
+                self.state_part(part);
             }
+        }
+    }
+
+    fn state_part(&mut self, part: &'a str) {
+        match part.split_once('=') {
+            Some((_, value)) if value.contains('=') => {}
+            Some((name, value)) => self.part(name.trim(), value.trim()),
+            None => self.view(part),
         }
     }
 

@@ -127,6 +127,7 @@ fn unasked(
     let asked = asked_names(services);
     let mut unasked = Vec::new();
     for row in downtimes {
+        // `all` takes down whatever is asked for, and has its place above all services.
         let is_meant = row.name != ALL && is_wanted(wanted, &row.service);
         if is_meant && !asked.contains(&row.name) {
             unasked.push(silent(row));

@@ -217,16 +217,22 @@ fn asked_path(record: &PollerRecord) -> &str {
 
 /// The arguments by which `hacheck probe` asks the same of the same host.
 fn probe_words(record: &PollerRecord, ask: &str) -> Vec<String> {
-    let mut words = Vec::new();
-    if let Some(host) = stated_host(record) {
-        words.push("-H".to_owned());
-        words.push(format!("X-Nerve-Check-IP: {}", shown(host, NAME_MAX)));
-    }
+    let mut words = host_words(record);
     // In front of the first slash there is nothing.
     let mut parts = ask.splitn(5, '/').skip(1);
     words.extend(parts.by_ref().take(3).map(str::to_owned));
     words.extend(parts.map(|path| format!("/{path}")));
     words
+}
+
+fn host_words(record: &PollerRecord) -> Vec<String> {
+    match stated_host(record) {
+        Some(host) => {
+            let header = format!("X-Nerve-Check-IP: {}", shown(host, NAME_MAX));
+            vec!["-H".to_owned(), header]
+        }
+        None => Vec::new(),
+    }
 }
 
 /// The host that a poller stated, where the check goes to another host than this one.
