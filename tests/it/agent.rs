@@ -54,11 +54,16 @@ impl Agent {
 
     /// A balancer whose server `s1` has an agent, besides words of its own, and checks every 100 ms.
     fn balancer(&self, service: &Upstream, words: &str) -> Haproxy {
+        self.balancer_with(service, "", words)
+    }
+
+    /// The same, with further lines for the backend.
+    fn balancer_with(&self, service: &Upstream, lines: &str, words: &str) -> Haproxy {
         let (service, agent) = (service.address, self.address.port());
         let haproxy = Haproxy::start_as(
             "lb1",
             &format!(
-                "listen web\n  bind unix@front\n  option httpchk GET /http/web/1/\n  http-check send-state\n  \
+                "listen web\n  bind unix@front\n  option httpchk GET /http/web/1/\n  http-check send-state\n{lines}  \
                  server s1 {service} weight 10 agent-check agent-addr 127.0.0.1 agent-port {agent} agent-inter 100ms \
                  rise 2 fall 2 inter 100ms {words}\n  server s2 {service} weight 10\n"
             ),
@@ -351,6 +356,47 @@ fn a_drain_without_weights_is_a_downtime_like_any_other() {
     ran.is_with(0, "", "note: the daemon runs without agent_weights");
     assert_eq!(agent.daemon.get("/spool/web/80").status, 503);
     assert!(agent.ask(b"web\n").starts_with("down #"));
+}
+
+#[test]
+fn agents_keep_what_a_soft_downtime_lets_live() {
+    for (config, answer, told) in [
+        (
+            "",
+            "up\n",
+            "agents are told 'up', as 'down' would undo --soft",
+        ),
+        (
+            "agent_weights: yes\n",
+            "up 0%\n",
+            "agents are told 'up 0%', which drains",
+        ),
+    ] {
+        let agent = Agent::start(config);
+        let port = agent.daemon.address.port().to_string();
+        let service = Upstream::answering("fine");
+        let words = format!("agent-send \"web\\n\" check port {port}");
+        let lines = "  http-check disable-on-404\n";
+        let lb = agent.balancer_with(&service, lines, &words);
+        agent.ten_more();
+        let soft = [
+            "-p",
+            &port,
+            "--min-pollers",
+            "0",
+            "--soft",
+            "--wait",
+            "-r",
+            "x",
+            "web",
+        ];
+        let ran = agent.daemon.run("hadown", &soft);
+        ran.is_with(0, "", told);
+        assert_eq!(agent.ask(b"web\n"), answer);
+        agent.ten_more();
+        let status = lb.stat("web", "s1", "status");
+        assert!(status.starts_with("NOLB"), "{status}: {}", ran.err);
+    }
 }
 
 #[test]

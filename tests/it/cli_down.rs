@@ -482,6 +482,26 @@ fn that_the_daemon_serves_another_spool_is_noted() {
     let root = daemon.spool.root();
     ran.is_with(0, "", root.to_str().unwrap());
     assert_eq!(spool.files(), ["web"]);
+    let ran = spool.run("haup", &["-p", &port, "web"]);
+    ran.is_with(0, "", root.to_str().unwrap());
+    assert!(
+        ran.err.contains("it does not see this change"),
+        "{}",
+        ran.err
+    );
+    let ran = spool.run("haroll", &["-p", &port, "web", "--", "true"]);
+    ran.is_with(1, "", root.to_str().unwrap());
+    assert!(ran.err.contains("nothing was changed"), "{}", ran.err);
+}
+
+#[test]
+fn haroll_makes_no_spool_folder() {
+    let (daemon, spool) = (Daemon::start(), Spool::missing());
+    let port = daemon.address.port().to_string();
+    spool
+        .run("haroll", &["-p", &port, "web", "--", "true"])
+        .code_is(1);
+    assert!(!spool.root().exists());
 }
 
 #[test]

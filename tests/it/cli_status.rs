@@ -3,6 +3,8 @@
 use std::fs::{self, File};
 use std::process::{Command, Stdio};
 
+use hacheck::os::users::user_name;
+
 use crate::support::terminal::Terminal;
 use crate::support::{BINARY, PATIENCE, Ran, Spool, wait_until};
 
@@ -192,11 +194,13 @@ fn json_tells_everything() {
     );
     spool.put("web", "");
     let ran = spool.run("hastatus", &["-ojson", "web:10.1.2.3:80", "web", "api"]);
+    // Nothing in these files says who wrote them.
+    let owner = user_name(nix::unistd::geteuid().as_raw());
     let expected = serde_json::json!([
         {"service": "web", "host": "10.1.2.3", "port": 80, "state": "down", "reason": "a\nb", "creation": 1.5,
-         "expiration": 4e9},
+         "expiration": 4e9, "owner": owner},
         {"service": "web", "host": null, "port": null, "state": "down", "reason": null, "creation": null,
-         "expiration": null},
+         "expiration": null, "owner": owner},
         {"service": "api", "host": null, "port": null, "state": "up", "reason": null, "creation": null,
          "expiration": null},
     ]);
@@ -205,6 +209,9 @@ fn json_tells_everything() {
         serde_json::from_str::<serde_json::Value>(&ran.out).unwrap(),
         expected
     );
+    let listed = spool.run("hashowdowned", &["-o", "json"]).out;
+    let listed: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(listed[0]["owner"], serde_json::json!(owner));
     fs::remove_dir_all(spool.root()).unwrap();
     fs::create_dir(spool.root()).unwrap();
     spool.run("hashowdowned", &["-o", "json"]).is(0, "[]\n");

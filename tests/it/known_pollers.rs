@@ -306,6 +306,42 @@ fn sessions_that_never_end_are_given_their_time_and_told() {
 }
 
 #[test]
+fn sessions_that_nobody_tells_of_are_given_the_grace_and_never_called_drained() {
+    let daemon = Daemon::start();
+    let lines = "  option httpchk GET /spool/web/1/\n";
+    let _lb = haproxy_without_state(&daemon, lines);
+    knows(&daemon, 1);
+    let known = ["--min-pollers", "1", "--polls", "1"];
+    let down = ["--wait=drained", "--grace", "0.5", "-r", "x", "web"];
+    let ran = run(&daemon, "hadown", &[&known[..], &down].concat());
+    ran.is_with(0, "", "they are given 0.5 s (--grace)");
+    assert!(
+        ran.err.contains("whether sessions are left is unknown"),
+        "{}",
+        ran.err
+    );
+    assert!(
+        ran.err.contains("they were given 0.5 s (--grace)"),
+        "{}",
+        ran.err
+    );
+    assert!(!ran.err.contains("drained"), "{}", ran.err);
+    run(&daemon, "haup", &["web"]).code_is(0);
+    let roll = ["--grace", "0.5", "--force", "web", "--", "true"];
+    let ran = run(&daemon, "haroll", &[&known[..], &roll].concat());
+    ran.is_with(0, "", "whether all sessions have ended is unknown");
+    assert!(!ran.err.contains("drained"), "{}", ran.err);
+}
+
+/// A balancer that does not say what it sees.
+fn haproxy_without_state(daemon: &Daemon, lines: &str) -> Haproxy {
+    let port = daemon.address.port();
+    Haproxy::start(&format!(
+        "listen web\n  bind unix@front\n{lines}  server s1 127.0.0.1:1 check addr 127.0.0.1 port {port} inter 100ms\n"
+    ))
+}
+
+#[test]
 fn a_command_goes_on_when_nobody_reads_its_output_any_more() {
     let polled = Polled::start();
     let port = polled.daemon.address.port().to_string();

@@ -279,6 +279,29 @@ fn a_downtime_that_somebody_else_wrote_meanwhile_is_left_alone() {
 }
 
 #[test]
+fn a_downtime_that_somebody_lifted_meanwhile_is_told() {
+    let site = Site::start();
+    let _lb = site.balancer("lb1", "", "inter 100ms");
+    site.known(&["lb1"]);
+    let root = site.daemon.spool.root();
+    let lift = [
+        "web",
+        "--",
+        "sh",
+        "-c",
+        "rm \"$0/web\"",
+        root.to_str().unwrap(),
+    ];
+    let ran = site.run("haroll", &lift);
+    ran.is_with(1, "", "up: web was put back by somebody else meanwhile");
+    assert!(
+        ran.err.ends_with("haroll: web is not down\n"),
+        "{}",
+        ran.err
+    );
+}
+
+#[test]
 fn a_service_that_does_not_recover_stays_down() {
     let mut hosts = [Host::start("a", "127.0.0.2"), Host::start("b", "127.0.0.3")];
     let lb = balancer("lb1", &hosts);

@@ -488,4 +488,35 @@ fn a_wait_ends_when_somebody_else_lifts_the_downtime() {
     });
     let ran = Ran::from(waiting.wait_with_output().unwrap());
     ran.is_with(1, "", "the downtime of web has ended meanwhile");
+    assert!(!ran.err.contains("stays"), "{}", ran.err);
+}
+
+#[test]
+fn haup_does_not_wait_where_another_downtime_holds_and_says_which() {
+    let site = Site::start();
+    let [_lb1, lb2] = site.balancers();
+    // Nobody who waited would come to an end.
+    lb2.process.signal(Signal::SIGSTOP);
+    site.daemon
+        .spool
+        .put("all", r#"{"reason": "new kernel", "by": "bob"}"#);
+    site.daemon.spool.put("web", "");
+    let ran = site.run("haup", &["--wait", "web"]);
+    let says = "web is still held by the downtime of all since an unknown time, by bob, for \"new kernel\"; 'haup all' lifts it";
+    ran.is_with(1, "", says);
+    let lifted = "the downtime of web is lifted all the same";
+    assert!(
+        ran.err.contains(lifted) && !ran.err.contains("not within"),
+        "{}",
+        ran.err
+    );
+    // Where there was none to lift, none is said to be lifted.
+    let again = site.run("haup", &["--wait", "web"]);
+    again.is_with(1, "", says);
+    assert!(!again.err.contains("lifted all the same"), "{}", again.err);
+    assert!(
+        again.err.contains("note: web was not down"),
+        "{}",
+        again.err
+    );
 }

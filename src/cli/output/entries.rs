@@ -47,7 +47,7 @@ pub(crate) struct EntryState<'a> {
     pub(crate) names_port: bool,
     /// `None` is up.
     pub(crate) downtime: Option<Downtime>,
-    /// Whose file it is, where that is asked for.
+    /// Whose file it is, where there is one.
     pub(crate) owner: Option<String>,
 }
 
@@ -140,6 +140,9 @@ struct EntryJson<'a> {
     expiration: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     by: Option<&'a str>,
+    /// Whose file it is: who wrote it, where nothing else says so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    owner: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mark: Option<&'static str>,
 }
@@ -172,6 +175,7 @@ fn object<'a>(entry: &'a EntryState) -> EntryJson<'a> {
         creation: downtime.creation,
         expiration: downtime.expiration,
         by: downtime.by(),
+        owner: entry.owner.as_deref(),
         mark: downtime.mark().map(Mark::as_str),
         ..up
     }

@@ -11,7 +11,7 @@ use crate::cli::applet::{Applet, Call};
 use crate::cli::client;
 use crate::cli::failure::Failure;
 use crate::cli::output::entries::{self, EntryState, OutputFormat};
-use crate::cli::output::{self, times};
+use crate::cli::output::{self, downtimes, times};
 use crate::ledger::Told;
 use crate::ledger::overview::CheckRow;
 use crate::names::text::one_line;
@@ -102,8 +102,8 @@ fn read(request: &SwitchRequest) -> (Vec<EntryState<'_>>, Vec<Failure>) {
                 key,
                 host,
                 names_port: subject.names_port,
+                owner: downtimes::owner(&request.spool, key),
                 downtime,
-                owner: None,
             }),
             Err(e) => failures.push(Failure::failed(e)),
         }

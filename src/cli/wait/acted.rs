@@ -168,13 +168,11 @@ impl Rules {
             Some(_) => "no sessions were ever seen there, so whether any are left is unknown",
         };
         if now < self.acted_at + grace && grace > 0.0 {
-            return Standing::Waiting(format!(
-                "{text}; {why}: they are given {grace:.0} s (--grace)"
-            ));
+            return Standing::Waiting(format!("{text}; {why}: they are given {grace} s (--grace)"));
         }
         match grace > 0.0 {
             true => Standing::Done(format!(
-                "{text}; {why}: they were given {grace:.0} s (--grace)"
+                "{text}; {why}: they were given {grace} s (--grace)"
             )),
             false => Standing::Done(format!("{text}; {why}")),
         }
