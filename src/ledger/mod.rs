@@ -25,7 +25,7 @@ pub use asked_check::{AskedCheck, Face};
 pub use history::{
     CheckHistory, EventKind, Events, HostEvent, LastFail, PollAnswer, SharedHistory,
 };
-pub use namesakes::Namesakes;
+pub use namesakes::{Namesakes, Polls};
 pub use poller::{Poller, Stated};
 pub use pollers::{PollerFigures, Pollers};
 pub use recent::{LastAnswer, RecentServices, SeenService};

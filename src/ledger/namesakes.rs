@@ -12,45 +12,98 @@ use super::View;
 /// How long two processes that were seen are presumed to be there.
 const KNOWN_FOR: Duration = Duration::from_secs(3600);
 
-/// What the polls of one name say while the answers fail.
+/// What the polls of one name say.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Views {
     /// The `3` of `UP 2/3`: how many failures that process counts.
     fall: Option<u32>,
     was_down: bool,
+    /// Two were seen since the answers fail.
+    are_two: bool,
     /// When it was last seen that there are two.
     two_at: Option<Duration>,
-    /// The last poll that said that it sends traffic.
-    sending_at: Option<Duration>,
-    /// The longest time between two such polls.
-    sending_gap: Duration,
+    /// Polls that say that traffic is sent, while the answers fail.
+    sending: Side,
+    /// Polls that say that none is sent, while the answers pass.
+    resting: Side,
+}
+
+/// Polls of one kind.
+#[derive(Debug, Default, Clone, Copy)]
+struct Side {
+    at: Option<Duration>,
+    /// The longest time between two of them.
+    gap: Duration,
+}
+
+impl Side {
+    /// Notes a poll; gaps count while `is_late`, when those of one process alone would have ended.
+    fn note(&mut self, now: Duration, is_late: bool) {
+        let gap = match self.at {
+            Some(before) if is_late => now.saturating_sub(before),
+            _ => Duration::ZERO,
+        };
+        self.gap = match is_late {
+            true => self.gap.max(gap),
+            false => Duration::ZERO,
+        };
+        self.at = Some(now);
+    }
+
+    fn row(self) -> Polls {
+        Polls {
+            last: self.at.unwrap_or_default().as_secs_f64(),
+            gap: self.gap.as_secs_f64(),
+        }
+    }
 }
 
 /// Two processes under one name, as `/pollers` tells of them.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Namesakes {
-    /// When one of them last said that it sends traffic.
-    pub sending_at: f64,
-    /// The longest time between two polls that said so, in seconds.
-    pub sending_gap: f64,
+    /// Polls that said that traffic is sent.
+    pub sending: Polls,
+    /// Polls that said that none is.
+    pub resting: Polls,
+}
+
+/// The polls of one kind, in seconds since the daemon's start.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Polls {
+    /// The last of them.
+    pub last: f64,
+    /// The longest time between two, since the answers changed.
+    pub gap: f64,
 }
 
 impl Views {
     /// Notes what a poll says; whether the last answer before it failed.
     pub(super) fn note(&mut self, now: Duration, view: View, words: &str, has_failed: bool) {
         if !has_failed {
-            (self.fall, self.was_down) = (None, false);
+            self.begin_again();
         }
         match view {
-            View::Down if has_failed => self.was_down = true,
             View::Up => {
                 if has_failed {
                     self.note_traffic(now, fall(words));
                 }
-                self.note_sending(now, has_failed);
+                self.sending.note(now, has_failed);
             }
-            View::Down | View::NoLb => {}
+            View::Down => {
+                self.was_down |= has_failed;
+                self.resting.note(now, !has_failed);
+            }
+            View::NoLb => {}
         }
+    }
+
+    /// The answers pass.
+    fn begin_again(&mut self) {
+        // It was one process that was started again, and has counted alone since.
+        if self.was_down && !self.are_two {
+            self.two_at = None;
+        }
+        (self.fall, self.was_down, self.are_two) = (None, false, false);
     }
 
     fn note_traffic(&mut self, now: Duration, fall: Option<u32>) {
@@ -59,30 +112,18 @@ impl Views {
             _ => false,
         };
         if is_other_count || self.was_down {
+            self.are_two = true;
             self.two_at = Some(now);
         }
         self.fall = fall.or(self.fall);
     }
 
-    fn note_sending(&mut self, now: Duration, has_failed: bool) {
-        let gap = match self.sending_at {
-            Some(before) if has_failed => now.saturating_sub(before),
-            _ => Duration::ZERO,
-        };
-        self.sending_gap = match has_failed {
-            true => self.sending_gap.max(gap),
-            false => Duration::ZERO,
-        };
-        self.sending_at = Some(now);
-    }
-
     /// Two processes, where there are two.
     pub(super) fn namesakes(&self, now: Duration) -> Option<Namesakes> {
-        let (two_at, sending_at) = (self.two_at?, self.sending_at?);
-        let is_known = now.saturating_sub(two_at) < KNOWN_FOR;
+        let is_known = now.saturating_sub(self.two_at?) < KNOWN_FOR;
         is_known.then_some(Namesakes {
-            sending_at: sending_at.as_secs_f64(),
-            sending_gap: self.sending_gap.as_secs_f64(),
+            sending: self.sending.row(),
+            resting: self.resting.row(),
         })
     }
 }
@@ -125,6 +166,14 @@ mod tests {
             (&["UP", "!", "UP 1/2", "UP 5/6", "DOWN", "UP 4/6"], true),
             (&["UP", "!", "DOWN", "UP 5/6"], true),
             (&["UP", "!", "DOWN", "UP"], true),
+            // One that was started again, which the next downtime shows.
+            (
+                &[
+                    "UP", "!", "DOWN", "UP 1/3", "DOWN", "ok", "UP", "!", "UP 2/3", "DOWN", "ok",
+                    "UP",
+                ],
+                false,
+            ),
             // Its administrator changed `fall` meanwhile.
             (&["!", "UP 1/2", "DOWN", "ok", "UP", "!", "UP 5/6"], false),
             (&["!", "DOWN", "ok", "DOWN 1/2", "UP", "!", "UP 1/2"], false),

@@ -56,14 +56,14 @@ fn two_processes_with_one_node_name_are_both_waited_for() {
             "lb1",
             &format!(
                 "listen web\n  bind unix@front\n  option httpchk GET /http/web/1/\n  http-check send-state\n  \
-                 server s1 {own} check port {port} rise 1 {words}\n  server s2 {other}\n"
+                 server s1 {own} check port {port} {words}\n  server s2 {other}\n"
             ),
         );
         haproxy.wait_for("web", "s1", "UP");
         haproxy
     };
-    let quick = balancer("inter 150ms fall 2");
-    let patient = balancer("inter 200ms fall 12");
+    let quick = balancer("inter 150ms fall 2 rise 1");
+    let patient = balancer("inter 200ms fall 12 rise 9");
     knows(&daemon, 1);
     let waiting = Waiting::start(&daemon, "hadown", &["--wait", "-r", "x", "web"]);
     let ran = waiting.ends_while(|| {});
@@ -82,6 +82,10 @@ fn two_processes_with_one_node_name_are_both_waited_for() {
     let port = daemon.address.port().to_string();
     let listed = daemon.run("halist", &["-p", &port, "--pollers"]).out;
     assert!(listed.contains("two processes under this name"), "{listed}");
+    let ran = Waiting::start(&daemon, "haup", &["--wait", "web"]).ends_while(|| {});
+    let both = (status(&quick), status(&patient));
+    assert_eq!(both, ("UP".into(), "UP".into()), "{}", ran.err);
+    ran.code_is(0);
 }
 
 #[test]

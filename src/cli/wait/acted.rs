@@ -4,7 +4,7 @@
 //! has acted when a *later* poll says so; one that does not must have been told often enough.
 
 use crate::cli::output::pollers::{age, has_no_weight, told};
-use crate::ledger::{Namesakes, PollerRow, Told, View};
+use crate::ledger::{PollerRow, Polls, Told, View};
 
 /// How often a balancer that does not tell its view must have been told unless more is known of it: HAProxy's default
 /// `fall`.
@@ -13,8 +13,8 @@ const POLLS: u64 = 3;
 /// How long a balancer may take for an answer, in seconds: after the last failure that it counts it is DOWN.
 const ANSWER_TAKEN: f64 = 1.0;
 
-/// A process under a name that two have has taken its server out when no poll said otherwise for so many times the
-/// longest gap between such polls.
+/// A process under a name that two have has acted when no poll said otherwise for so many times the longest gap between
+/// such polls.
 const GAPS: f64 = 2.0;
 
 /// The status that tells a downtime as usual; a soft one is told by 404.
@@ -85,7 +85,7 @@ impl Rules {
     pub(crate) fn has_acted(&self, row: &PollerRow, now: f64) -> bool {
         match self.goal {
             Goal::Out | Goal::Drained => self.out(row, now).is_done(),
-            Goal::Up => self.up(row).is_done(),
+            Goal::Up => self.up(row, now).is_done(),
         }
     }
 
@@ -94,7 +94,7 @@ impl Rules {
         let standing = match self.goal {
             Goal::Out => self.out(row, now),
             Goal::Drained => self.drained(row, now),
-            Goal::Up => self.up(row),
+            Goal::Up => self.up(row, now),
         };
         match standing {
             Standing::Waiting(why) if !row.is_polling(now) => {
@@ -108,7 +108,7 @@ impl Rules {
     fn out(&self, row: &PollerRow, now: f64) -> Standing {
         let standing = self.out_by_last_poll(row, now);
         match row.namesakes {
-            Some(two) if standing.is_done() => both_out(two, now, &standing),
+            Some(two) if standing.is_done() => both(two.sending, "UP", row, now, &standing),
             _ => standing,
         }
     }
@@ -178,7 +178,15 @@ impl Rules {
         }
     }
 
-    fn up(&self, row: &PollerRow) -> Standing {
+    fn up(&self, row: &PollerRow, now: f64) -> Standing {
+        let standing = self.up_by_last_poll(row);
+        match row.namesakes {
+            Some(two) if standing.is_done() => both(two.resting, "DOWN", row, now, &standing),
+            _ => standing,
+        }
+    }
+
+    fn up_by_last_poll(&self, row: &PollerRow) -> Standing {
         let times = times(row);
         match self.told_since(row) {
             None => not_asked(row),
@@ -243,13 +251,18 @@ fn is_told_last_failure(row: &PollerRow) -> bool {
     row.told == Some(Told::Down) && words.starts_with("UP 1/")
 }
 
-/// Of two processes under one name each must have taken its server out: a poll tells of one of them only.
-fn both_out(two: Namesakes, now: f64, standing: &Standing) -> Standing {
+/// Of two processes under one name each must have acted: a poll tells of one of them only. These are the polls that
+/// said the contrary.
+fn both(contrary: Polls, word: &str, row: &PollerRow, now: f64, standing: &Standing) -> Standing {
     let text = standing.text();
     let advice = "two processes poll under this name (give each a node of its own)";
-    match now - two.sending_at > GAPS * two.sending_gap {
+    // One that has not polled since the change shows no gap yet.
+    let gap = contrary.gap.max(row.usual_interval());
+    match now - contrary.last > GAPS * gap {
         true => Standing::Done(format!("{text}; {advice}")),
-        false => Standing::Waiting(format!("{text}; {advice}, and one of them said UP lately")),
+        false => Standing::Waiting(format!(
+            "{text}; {advice}, and one of them said {word} lately"
+        )),
     }
 }
 

@@ -10,6 +10,7 @@
 
 pub(crate) mod acted;
 mod balancers;
+mod end;
 pub(crate) mod guard;
 mod healthy;
 pub(crate) mod interrupt;
@@ -21,10 +22,7 @@ pub(crate) mod progress;
 pub(crate) mod seen;
 pub(crate) mod summary;
 
-use std::fmt;
 use std::time::{Duration, Instant};
-
-use nix::sys::signal::Signal;
 
 use crate::cli::client::{self, ANSWER_TIME, DaemonClient, DaemonError};
 use crate::cli::failure::Failure;
@@ -32,6 +30,7 @@ use crate::ledger::PollersPage;
 use crate::spool::{Key, Spool};
 use acted::{Goal, Rules};
 use balancers::{Balancers, SETTLED};
+pub(crate) use end::{Reached, Unfinished};
 use interrupt::Interrupt;
 use limits::WaitLimits;
 use polled::{Unpolled, unpolled};
@@ -39,71 +38,6 @@ use progress::{PollerStanding, Progress};
 
 /// How often the daemon is asked, while its answers are short.
 const EVERY: Duration = Duration::from_millis(100);
-
-/// Why a wait ended before its goal.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Unfinished {
-    /// The daemon could not be asked before the change, so who counts is unknown.
-    NotBegun(DaemonError),
-    /// The downtime of this service was lifted, or has expired.
-    DowntimeEnded(Key),
-    /// Others are polled, but not these: a sentence for each.
-    NotPolled(Vec<String>),
-    /// A balancer has no server left: what it says.
-    LastServer(String),
-    Interrupted {
-        signal: Signal,
-        missing: String,
-    },
-    TimeUp {
-        limit: Duration,
-        missing: String,
-    },
-    NotHealthy {
-        limit: Duration,
-        why: String,
-    },
-}
-
-impl fmt::Display for Unfinished {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NotBegun(error) => error.fmt(f),
-            Self::DowntimeEnded(key) => write!(
-                f,
-                "the downtime of {key} has ended meanwhile: it was lifted, or its time is over"
-            ),
-            Self::NotPolled(sentences) => f.write_str(&sentences.join("\n")),
-            Self::LastServer(sentence) => write!(f, "{sentence}; --force takes it down anyway"),
-            Self::Interrupted { signal, missing } => {
-                write!(f, "interrupted ({}): {missing}", signal.as_str())
-            }
-            Self::TimeUp { limit, missing } => {
-                write!(f, "not within {} s: {missing}", limit.as_secs_f64())
-            }
-            Self::NotHealthy { limit, why } => {
-                write!(f, "not healthy within {} s: {why}", limit.as_secs_f64())
-            }
-        }
-    }
-}
-
-impl From<Unfinished> for Failure {
-    fn from(unfinished: Unfinished) -> Self {
-        Self::failed(unfinished)
-    }
-}
-
-/// What is known at the end of a wait that came to its goal.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reached {
-    /// Sessions that did not end in their time, by balancer: `--drain-timeout` was over.
-    pub(crate) left: Option<String>,
-    /// The sessions of a balancer are unknown.
-    pub(crate) hides_sessions: bool,
-    /// What is so now: a sentence for each service.
-    pub(crate) now: Vec<String>,
-}
 
 /// Waits for what the balancers make of some services.
 pub(crate) struct Waiter {
@@ -200,13 +134,7 @@ impl Waiter {
     ) -> Result<Reached, Unfinished> {
         let before = before.map_err(Unfinished::NotBegun)?;
         let mut deadline = self.deadline();
-        let mut rules = Rules::new(goal, self.limits.polls);
-        rules.grace = self.limits.grace.as_secs_f64();
-        let mut balancers = Balancers::new(&before, &self.names, rules, self.limits.force);
-        if let Some(forgotten) = forgotten(&balancers) {
-            self.progress.say(&forgotten);
-        }
-        self.tell_who_counts(&before, &balancers);
+        let mut balancers = self.begin(goal, &before);
         let mut is_draining = false;
         loop {
             let asked = Instant::now();
@@ -240,6 +168,18 @@ impl Waiter {
             let pause = EVERY.max(asked.elapsed() * 4);
             std::thread::sleep(pause.min(deadline.left()));
         }
+    }
+
+    /// Who counts, and what is to be said of it.
+    fn begin(&mut self, goal: Goal, before: &PollersPage) -> Balancers {
+        let mut rules = Rules::new(goal, self.limits.polls);
+        rules.grace = self.limits.grace.as_secs_f64();
+        let balancers = Balancers::new(before, &self.names, rules, self.limits.force);
+        if let Some(forgotten) = forgotten(&balancers) {
+            self.progress.say(&forgotten);
+        }
+        self.tell_who_counts(before, &balancers);
+        balancers
     }
 
     fn deadline(&self) -> Deadline {
