@@ -113,11 +113,12 @@ fn logins_of(settings: &ProbeSettings, service: &str) -> impl Iterator<Item = Lo
 /// Whether a protocol's servers are at a place: not where it has the port of another protocol.
 fn is_meant(place: &LoginTo, login: &Login, settings: &ProbeSettings) -> bool {
     // Without a port nothing tells which protocols the operator had in mind, so all count.
-    let Some(port) = place.port() else {
+    let port = place.port();
+    if port.is_none() || port == login.port {
         return true;
-    };
-    let mut others = logins(settings).map(|(_, other)| other.port);
-    login.port == Some(port) || !others.any(|usual| usual == Some(port))
+    }
+    let mut others = logins(settings);
+    !others.any(|(_, other)| other.port == port)
 }
 
 fn to_groups(config: &Config) -> BTreeSet<String> {

@@ -218,11 +218,13 @@ fn expect_no_credentials(text: &str) -> Read<()> {
 
 /// Splits `host:port`, `[address]:port` or a host alone, whose port is empty.
 fn split_port(text: &str) -> Read<(&str, &str)> {
-    let bracketed = text.strip_prefix('[').and_then(|t| t.split_once(']'));
-    match bracketed {
-        Some((host, rest)) => Ok((host, port_behind(rest)?)),
-        None => Ok(text.split_once(':').unwrap_or((text, ""))),
+    if let Some(bracketed) = text.strip_prefix('[')
+        && let Some((host, rest)) = bracketed.split_once(']')
+    {
+        return Ok((host, port_behind(rest)?));
     }
+    // At the first colon: an address with several has to be in brackets.
+    Ok(text.split_once(':').unwrap_or((text, "")))
 }
 
 /// The port behind a bracket; empty where there is none.

@@ -58,10 +58,10 @@ fn good<'a>(
     entries: &'a Entries<'a>,
     groups: &'a Groups,
 ) -> impl Iterator<Item = (&'a str, &'a Reader<'a>, &'a Group)> {
-    let with_groups = entries
-        .iter()
-        .map(|(name, reader)| (*name, reader, groups.get(*name)));
-    with_groups.filter_map(|(name, reader, group)| Some((name, reader, group?)))
+    entries.iter().filter_map(|(name, reader)| {
+        let group = groups.get(*name)?;
+        Some((*name, reader, group))
+    })
 }
 
 fn check_command(check: &GroupCheck, commands: &Commands, reader: &Reader<'_>) {

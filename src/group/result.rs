@@ -63,8 +63,9 @@ impl GroupResult {
     }
 
     fn failed(&self) -> Vec<&str> {
-        let failed = self.checks.iter().filter(|c| !c.outcome.passes());
-        failed.map(|c| c.text.as_str()).collect()
+        let checks = self.checks.iter();
+        let failed = checks.filter(|check| !check.outcome.passes());
+        failed.map(|check| check.text.as_str()).collect()
     }
 
     /// Each check with result and time, a line each.

@@ -96,8 +96,10 @@ fn no_result(limit: Duration) -> Outcome {
 
 /// What `services` names. A group within is its own service.
 fn service<'a>(group: &'a str, check: &'a GroupCheck) -> &'a str {
-    let own = check.group().or(check.service.as_deref());
-    own.unwrap_or(group)
+    match check.group() {
+        Some(own) => own,
+        None => check.service.as_deref().unwrap_or(group),
+    }
 }
 
 fn target(group: &str, check: &GroupCheck, limit: Option<Duration>) -> Target {

@@ -65,18 +65,26 @@ pub(crate) enum ClientError {
 impl fmt::Display for ClientError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.what())?;
-        match self {
-            Self::Path | Self::Incomplete | Self::Switched => Ok(()),
-            Self::LongHead => write!(f, " or {HEADERS_MAX} headers"),
-            Self::Connection(cause) | Self::Body(cause) => write!(f, ": {cause}"),
-            Self::Malformed(e) => write!(f, ": {}", cause_text(e)),
-            Self::Gzip(e) => write!(f, ": {}", cause_text(e)),
-            Self::Full(e) => write!(f, ": {e}"),
+        match self.cause() {
+            Some(cause) => write!(f, ": {cause}"),
+            // hyper does not say which of the two limits it was.
+            None if matches!(self, Self::LongHead) => write!(f, " or {HEADERS_MAX} headers"),
+            None => Ok(()),
         }
     }
 }
 
 impl ClientError {
+    fn cause(&self) -> Option<String> {
+        match self {
+            Self::Path | Self::Incomplete | Self::Switched | Self::LongHead => None,
+            Self::Connection(cause) | Self::Body(cause) => Some(cause.clone()),
+            Self::Malformed(e) => Some(cause_text(e)),
+            Self::Gzip(e) => Some(cause_text(e)),
+            Self::Full(e) => Some(e.to_string()),
+        }
+    }
+
     /// What went wrong, without its cause.
     fn what(&self) -> &'static str {
         match self {
@@ -271,8 +279,13 @@ pub(crate) fn cause(e: &hyper::Error) -> String {
 
 /// Whether the upstream closed the connection within a body.
 fn is_end_of_file(e: &hyper::Error) -> bool {
-    let source = e.source().and_then(|s| s.downcast_ref::<io::Error>());
-    source.is_some_and(|e| e.kind() == io::ErrorKind::UnexpectedEof)
+    let Some(source) = e.source() else {
+        return false;
+    };
+    match source.downcast_ref::<io::Error>() {
+        Some(e) => e.kind() == io::ErrorKind::UnexpectedEof,
+        None => false,
+    }
 }
 
 #[cfg(test)]

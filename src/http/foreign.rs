@@ -46,6 +46,7 @@ impl Foreign {
 
     /// What the first bytes of a connection are; they may be fewer than are needed to tell.
     pub(crate) fn of(first: &[u8]) -> Self {
+        // In this order: what a method may look like comes last.
         if first.starts_with(TLS) {
             Self::Tls
         } else if first.starts_with(PROXY_V1) || first.starts_with(PROXY_V2) {
@@ -95,8 +96,12 @@ impl Foreign {
 
 /// Whether this may be a request: a word in capitals and a space.
 fn begins_with_method(first: &[u8]) -> bool {
-    let word = first.split(|b| *b == b' ').next().unwrap_or_default();
-    !word.is_empty() && word.len() < first.len() && word.iter().all(u8::is_ascii_uppercase)
+    let end = first.iter().position(|byte| *byte == b' ');
+    // Without a space there may be more of the word, or it is something else.
+    match end {
+        Some(0) | None => false,
+        Some(end) => first[..end].iter().all(u8::is_ascii_uppercase),
+    }
 }
 
 /// How many there were of each kind.

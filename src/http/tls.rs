@@ -47,8 +47,9 @@ pub(crate) struct ClientCertificate(Arc<[String]>);
 impl ClientCertificate {
     /// The first of these names that is one of the certificate's.
     pub(crate) fn name_among<'a>(&self, names: &'a [String]) -> Option<&'a str> {
-        let known = |name: &&String| self.0.contains(name);
-        names.iter().find(known).map(String::as_str)
+        let mut names = names.iter();
+        let found = names.find(|name| self.0.contains(name))?;
+        Some(found)
     }
 }
 
@@ -142,8 +143,11 @@ fn client_certificate<S>(stream: &TlsStream<S>) -> Option<ClientCertificate> {
 /// Why there is none.
 pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFault> {
     let text = read_regular(file, FILE_MAX).map_err(TlsFault::Read)?;
-    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&text).collect();
-    let all = all.map_err(TlsFault::Pem)?;
+    let mut all = Vec::new();
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        all.push(certificate.map_err(TlsFault::Pem)?);
+    }
+    // A file of something else, such as a key alone, is no error to the library.
     match all.is_empty() {
         true => Err(TlsFault::Pem(pem::Error::NoItemsFound)),
         false => Ok(all),

@@ -58,11 +58,13 @@ impl Host {
 /// An address in any form that a resolver takes. Were some not known here, they would be taken for names, and what they
 /// lead to would be looked at only after the look-up.
 fn address(text: &str) -> Option<IpAddr> {
-    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    match bare.unwrap_or(text).parse() {
-        Ok(address) => Some(address),
-        Err(_) => short_ipv4(text).map(IpAddr::V4),
+    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    let bare = inner.unwrap_or(text);
+    if let Ok(address) = bare.parse() {
+        return Some(address);
     }
+    let short = short_ipv4(text)?;
+    Some(IpAddr::V4(short))
 }
 
 /// The forms of an IPv4 address that resolvers take besides the usual one (inet_aton(3)): one to four numbers, also in

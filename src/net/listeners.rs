@@ -47,9 +47,10 @@ impl OwnListeners {
 
     /// Whether a connection to an address would come to this process, where `is_own` knows the addresses of this host.
     pub fn take(&self, address: SocketAddr, is_own: impl Fn(IpAddr) -> bool) -> bool {
-        let address = SocketAddr::new(reached(address.ip()), address.port());
-        let own = self.known();
-        own.iter().any(|own| takes(*own, address, &is_own))
+        let reached = reached(address.ip());
+        let address = SocketAddr::new(reached, address.port());
+        let known = self.known();
+        known.iter().any(|own| takes(*own, address, &is_own))
     }
 
     /// Whether this process listens on a port, at whatever address.

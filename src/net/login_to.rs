@@ -85,15 +85,21 @@ fn parse_hosts(text: &str) -> Option<Hosts> {
     if text == "local" {
         return Some(Hosts::Own);
     }
-    let bare = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    let network = Network::parse(bare.unwrap_or(text))?;
+    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    let bare = inner.unwrap_or(text);
+    let network = Network::parse(bare)?;
     Some(Hosts::Network(network))
 }
 
 fn parse_port(text: &str) -> Option<u16> {
     // `parse` alone takes a plus sign too.
-    let is_number = text.bytes().all(|b| b.is_ascii_digit());
-    text.parse().ok().filter(|port| is_number && *port > 0)
+    if !text.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    match text.parse() {
+        Ok(0) | Err(_) => None,
+        Ok(port) => Some(port),
+    }
 }
 
 impl fmt::Display for LoginTo {

@@ -79,28 +79,29 @@ impl Network {
     /// Whether an address lies in the network. IPv4-mapped IPv6 addresses count as IPv4.
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        match (self.base, address.to_canonical()) {
-            (IpAddr::V4(base), IpAddr::V4(a)) => {
-                same_prefix(base.to_bits().into(), a.to_bits().into(), 32, self.prefix)
-            }
-            (IpAddr::V6(base), IpAddr::V6(a)) => {
-                same_prefix(base.to_bits(), a.to_bits(), 128, self.prefix)
-            }
-            // Families never mix: mapped addresses are IPv4 by now.
-            _ => false,
-        }
+        let address = address.to_canonical();
+        // Families never mix: mapped addresses are IPv4 by now.
+        let is_of_family = address.is_ipv4() == self.base.is_ipv4();
+        is_of_family && self.leading_bits(address) == self.leading_bits(self.base)
+    }
+
+    /// The bits of an address of this family that the prefix covers.
+    fn leading_bits(&self, address: IpAddr) -> u128 {
+        let rest = bits(self.base) - self.prefix;
+        let all = match address {
+            IpAddr::V4(address) => address.to_bits().into(),
+            IpAddr::V6(address) => address.to_bits(),
+        };
+        // With prefix 0 no bits are left, and a shift by the whole width would overflow.
+        all.checked_shr(rest.into()).unwrap_or_default()
     }
 }
 
 fn bits(address: IpAddr) -> u8 {
-    if address.is_ipv4() { 32 } else { 128 }
-}
-
-fn same_prefix(a: u128, b: u128, bits: u32, prefix: u8) -> bool {
-    let rest = bits - u32::from(prefix);
-    // Of prefix 0 all bits go, and to shift by the whole width is an overflow.
-    let leading = |address: u128| address.checked_shr(rest).unwrap_or_default();
-    leading(a) == leading(b)
+    match address {
+        IpAddr::V4(_) => 32,
+        IpAddr::V6(_) => 128,
+    }
 }
 
 impl fmt::Display for Network {

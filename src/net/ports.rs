@@ -40,7 +40,10 @@ fn port(text: &str) -> Option<u16> {
         return None;
     }
     // Port 0 cannot be connected to; in a poller's URL it is a dummy.
-    digits.parse().ok().filter(|port| *port > 0)
+    match digits.parse() {
+        Ok(0) | Err(_) => None,
+        Ok(port) => Some(port),
+    }
 }
 
 impl fmt::Display for Ports {

@@ -292,7 +292,10 @@ impl Way {
 }
 
 fn start_of(path: &Path) -> Result<OwnedFd, OwnFileError> {
-    let start = if path.is_absolute() { "/" } else { "." };
+    let start = match path.is_absolute() {
+        true => "/",
+        false => ".",
+    };
     Ok(open(start, FOLDER, Mode::empty())?)
 }
 

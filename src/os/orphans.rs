@@ -71,8 +71,11 @@ fn dead_children() -> impl Iterator<Item = Dead> {
 
 /// The dead child that an entry of /proc is.
 fn dead_child(entry: &DirEntry) -> Option<Dead> {
-    let pid: i32 = entry.file_name().to_str()?.parse().ok()?;
-    let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+    // Other entries than those of processes have names that are no numbers.
+    let name = entry.file_name();
+    let pid = name.to_str()?.parse().ok()?;
+    let stat = entry.path().join("stat");
+    let stat = fs::read_to_string(stat).ok()?;
     dead(pid, std::process::id(), &stat)
 }
 

@@ -166,7 +166,9 @@ type FileId = (u64, u64);
 fn journal_stream() -> Option<FileId> {
     let text = std::env::var("JOURNAL_STREAM").ok()?;
     let (device, inode) = text.split_once(':')?;
-    Some((device.parse().ok()?, inode.parse().ok()?))
+    let device = device.parse().ok()?;
+    let inode = inode.parse().ok()?;
+    Some((device, inode))
 }
 
 fn file_id(file: BorrowedFd<'_>) -> Option<FileId> {

@@ -111,7 +111,9 @@ impl Identity {
     fn is_assumed(&self) -> bool {
         let uid = Uid::from_raw(self.uid());
         let is_user = uid == Uid::current() && uid == Uid::effective();
-        is_user && self.gid == Gid::effective() && !uid.is_root()
+        let is_group = self.gid == Gid::effective();
+        // Root can always become somebody else, and so has to give that up.
+        is_user && is_group && !uid.is_root()
     }
 
     fn take_groups(&self) -> Result<(), IdentityError> {

@@ -219,10 +219,12 @@ impl Noted {
     fn finish(mut self, file: &str, line: &impl Fn(Place) -> Option<usize>) -> Faults {
         // Readers go by the order of the settings, people by that of the file.
         self.list.sort_by_key(|note| note.mark);
-        let notes = self.list.into_iter();
-        let faults = notes.map(|note| note.located(file, line));
+        let mut list = Vec::new();
+        for note in self.list {
+            list.push(note.located(file, line));
+        }
         Faults {
-            list: faults.collect(),
+            list,
             more: self.more,
         }
     }

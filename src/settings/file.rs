@@ -29,8 +29,13 @@ pub struct ExaminedFile<T> {
 /// Why there are none.
 pub fn content(name: &str, opened: io::Result<File>, option: &str) -> Result<Vec<u8>, Faults> {
     // The caller opened it, and decided whether it may be a FIFO.
-    let read = opened.and_then(read_bounded);
-    read.map_err(|e| Faults::whole_file(name, unreadable(&e, option)))
+    match opened.and_then(read_bounded) {
+        Ok(bytes) => Ok(bytes),
+        Err(e) => {
+            let text = unreadable(&e, option);
+            Err(Faults::whole_file(name, text))
+        }
+    }
 }
 
 fn read_bounded(file: File) -> io::Result<Vec<u8>> {

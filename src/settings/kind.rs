@@ -151,13 +151,15 @@ pub fn flag() -> Kind<bool> {
 /// A text that is not empty.
 pub fn text() -> Kind<String> {
     let read = |reader: &Reader<'_>| reader.text();
-    Kind::new("text", read, |value: &String| quoted(value))
+    let show = |value: &String| quoted(value);
+    Kind::new("text", read, show)
 }
 
 /// A text that may be empty.
 pub fn any_text() -> Kind<String> {
     let read = |reader: &Reader<'_>| reader.any_text();
-    Kind::new("text", read, |value: &String| quoted(value))
+    let show = |value: &String| quoted(value);
+    Kind::new("text", read, show)
 }
 
 /// A secret, which may stand in a file of its own.
@@ -174,7 +176,8 @@ pub fn secret() -> Kind<Secret> {
 /// The path of something, such as `example`.
 pub fn path(words: &'static str, example: &'static str) -> Kind<PathBuf> {
     let read = move |reader: &Reader<'_>| reader.path(example);
-    Kind::new(words, read, |value| quoted(&value.to_string_lossy()))
+    let show = |path: &PathBuf| quoted(&path.to_string_lossy());
+    Kind::new(words, read, show)
 }
 
 /// Paths of files, such as `example`.
@@ -186,7 +189,8 @@ pub fn paths(example: &'static str) -> Kind<Vec<PathBuf>> {
 }
 
 fn paths_text(paths: &[PathBuf]) -> String {
-    let texts: Vec<_> = paths.iter().map(|path| path.to_string_lossy()).collect();
+    let texts = paths.iter().map(|path| path.to_string_lossy());
+    let texts: Vec<_> = texts.collect();
     list(&texts)
 }
 

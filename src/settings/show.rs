@@ -41,9 +41,11 @@ fn push_escaped(out: &mut String, c: char) {
 
 /// A list of texts as YAML.
 pub fn list<T: ToString>(items: &[T]) -> String {
-    let texts = items.iter().map(T::to_string);
-    let quoted: Vec<String> = texts.map(|text| quoted(&text)).collect();
-    format!("[{}]", quoted.join(", "))
+    let mut texts = Vec::new();
+    for item in items {
+        texts.push(quoted(&item.to_string()));
+    }
+    format!("[{}]", texts.join(", "))
 }
 
 /// A list of numbers as YAML.

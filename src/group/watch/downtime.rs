@@ -36,18 +36,20 @@ impl WatchDowntime {
 
     /// Writes the downtime, unless there is one.
     pub(super) async fn hold(self, reason: String) {
-        let (name, shown) = (self.name.clone(), self.key.file_name());
+        let name = self.name.clone();
+        let text = format!("{} is down in the spool now", self.key.file_name());
         // The spool may wait for a lock and for the disk, which must not block a serving thread.
-        let written = spawn_blocking(move || self.spool.hold(&self.key, &self.owner(), reason));
-        let text = format!("{shown} is down in the spool now");
-        log_change(&name, &written.await, &text);
+        let hold = move || self.spool.hold(&self.key, &self.owner(), reason);
+        let written = spawn_blocking(hold).await;
+        log_change(&name, &written, &text);
     }
 
     /// Lifts the downtime, if it is this watch's. Gives whether it is certainly gone.
     pub(super) async fn release(self) -> bool {
-        let (name, shown) = (self.name.clone(), self.key.file_name());
-        let lifted = spawn_blocking(move || self.spool.release(&self.key, &self.owner())).await;
-        let text = format!("{shown} is no longer down in the spool");
+        let name = self.name.clone();
+        let text = format!("{} is no longer down in the spool", self.key.file_name());
+        let release = move || self.spool.release(&self.key, &self.owner());
+        let lifted = spawn_blocking(release).await;
         log_change(&name, &lifted, &text);
         matches!(lifted, Ok(Ok(_)))
     }

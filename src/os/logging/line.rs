@@ -68,10 +68,13 @@ fn syslog_level(level: Level) -> &'static str {
 }
 
 fn text(time: &str, record: &Record<'_>) -> String {
-    let space = if time.is_empty() { "" } else { " " };
-    let (level, target) = (record.level(), record.target());
+    let level = record.level();
+    let target = record.target();
     let message = escaped(record.args().to_string());
-    format!("{time}{space}{level} {target}: {message}")
+    match time {
+        "" => format!("{level} {target}: {message}"),
+        time => format!("{time} {level} {target}: {message}"),
+    }
 }
 
 /// What others wrote could forge lines of the log, or steer the terminal that shows it.

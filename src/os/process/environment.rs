@@ -62,8 +62,16 @@ impl Environment<'_> {
 /// The names of all variables of this process but those that are private to it, for programs that get them all.
 #[must_use]
 pub fn all_names() -> Vec<String> {
-    let names = std::env::vars_os().filter_map(|(name, _)| name.into_string().ok());
-    names.filter(|n| !PRIVATE.contains(&n.as_str())).collect()
+    let mut names = Vec::new();
+    for (name, _) in std::env::vars_os() {
+        // One that is not text could not be listed in a file either.
+        if let Ok(name) = name.into_string()
+            && !PRIVATE.contains(&name.as_str())
+        {
+            names.push(name);
+        }
+    }
+    names
 }
 
 #[cfg(test)]

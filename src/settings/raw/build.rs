@@ -83,8 +83,10 @@ impl<'de> Visitor<'de> for Build<'_, '_> {
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
         // Aliases repeat their text each time, so a small file could take any amount of memory.
-        let left = self.0.text_left.checked_sub(text.len());
-        self.0.text_left = left.ok_or_else(|| E::custom(""))?;
+        let Some(left) = self.0.text_left.checked_sub(text.len()) else {
+            return Err(E::custom(""));
+        };
+        self.0.text_left = left;
         Ok(Value::Scalar(text.to_owned()))
     }
 
