@@ -52,7 +52,7 @@ fn the_most_exact_entry_wins_key_by_key() {
             "{timeout: 5, socket: /run/all.sock, http: {status: [200], body_contains: all, body_regex: all, \
              request_headers: {X-A: \"***\"}, method: POST}, login: {username: all, password: \"***\", database: all}, \
              login_to: [\"local:1\"], tls: {verify: true, ca_file: /all.pem, cert_file: /all.cert, key_file: /all.key, \
-             server_name: all.example, starttls: true}, script: [{send: \"***\", expect: ^230}], proxy_protocol: v1}",
+             server_name: all.example, starttls: true}, script: [{send: \"***\", expect: \"^230\"}], proxy_protocol: v1}",
         ),
         (
             "db-1",
@@ -60,7 +60,7 @@ fn the_most_exact_entry_wins_key_by_key() {
              request_headers: {X-A: \"***\"}, method: POST}, \
              login: {username: pattern, password: \"***\", database: all}, login_to: [\"local:2\"], \
              tls: {verify: false, ca_file: /pattern.pem, cert_file: /all.cert, key_file: /all.key, \
-             server_name: pattern.example, starttls: true}, script: [{expect: ^220}], proxy_protocol: v2}",
+             server_name: pattern.example, starttls: true}, script: [{expect: \"^220\"}], proxy_protocol: v2}",
         ),
         (
             "db-east-1",
@@ -68,7 +68,7 @@ fn the_most_exact_entry_wins_key_by_key() {
              request_headers: {X-A: \"***\"}, method: GET}, \
              login: {username: own, password: \"***\", database: longer}, login_to: [\"local:1\"], \
              tls: {verify: true, ca_file: /longer.pem, cert_file: /all.cert, key_file: /all.key, \
-             server_name: own.example, starttls: true}, script: [{send: \"***\", expect: ^230}], proxy_protocol: v1}",
+             server_name: own.example, starttls: true}, script: [{send: \"***\", expect: \"^230\"}], proxy_protocol: v1}",
         ),
     ] {
         assert_eq!(merged(name).show(), shown, "{name}");
