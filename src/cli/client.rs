@@ -253,18 +253,36 @@ impl DaemonClient {
 
     /// Status and body.
     fn get(self, path: &str, limit: Duration) -> io::Result<(u16, Vec<u8>)> {
-        let end = Instant::now() + limit;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
-        let mut stream = TcpStream::connect_timeout(&address, limit)?;
-        stream.set_write_timeout(Some(limit))?;
-        stream.write_all(request(path, address).as_bytes())?;
-        let answer = read_to_end(&mut stream, end)?;
-        split_answer(&answer).ok_or(ErrorKind::InvalidData.into())
+        get(address, path, limit)
     }
 }
 
 fn without_query(path: &str) -> &str {
     path.split('?').next().unwrap_or(path)
+}
+
+/// Who polls services or instances of another host; all pollers for none or `all`. The error is the cause, in words.
+pub(crate) fn pollers_at(
+    address: SocketAddr,
+    keys: &[String],
+    limit: Duration,
+) -> io::Result<PollersPage> {
+    let (status, body) = get(address, &path("/pollers", keys), limit)?;
+    if status != 200 {
+        return Err(io::Error::other(format!("it answers {status}")));
+    }
+    serde_json::from_slice(&body).map_err(io::Error::from)
+}
+
+/// Status and body.
+fn get(address: SocketAddr, path: &str, limit: Duration) -> io::Result<(u16, Vec<u8>)> {
+    let end = Instant::now() + limit;
+    let mut stream = TcpStream::connect_timeout(&address, limit)?;
+    stream.set_write_timeout(Some(limit))?;
+    stream.write_all(request(path, address).as_bytes())?;
+    let answer = read_to_end(&mut stream, end)?;
+    split_answer(&answer).ok_or(ErrorKind::InvalidData.into())
 }
 
 fn request(path: &str, address: SocketAddr) -> String {

@@ -10,6 +10,7 @@ mod client;
 mod compat;
 mod config;
 mod failure;
+mod fleet;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod install;
@@ -34,6 +35,7 @@ pub use args::may_lack_value;
 use compat::{health_checker, heartbeat};
 pub use failure::Failure;
 use failure::usage;
+use fleet::applet as fleet_applet;
 use switch::{down, downed, list, status, up};
 
 /// The name of the binary.
@@ -53,6 +55,7 @@ pub const APPLETS: &[Applet] = &[
     probe::APPLET,
     config::APPLET,
     reload::APPLET,
+    fleet_applet::APPLET,
     install::APPLET,
     health_checker::APPLET,
     heartbeat::APPLET,

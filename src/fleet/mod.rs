@@ -10,10 +10,12 @@ mod figures;
 pub mod held;
 mod order;
 mod paths;
+pub mod picture;
 mod records;
 mod report;
 mod selector;
 pub mod settings;
+mod snapshot;
 
 pub use figures::{AgentFigures, FleetFigures};
 pub use order::{AT_MAX, Order, OrderState, next_at, now_micros, random_word, register};
@@ -23,3 +25,4 @@ pub use records::{
     WaivedOrder, is_host_name,
 };
 pub use selector::{HOST_TAG, Relation, Selector, SelectorError, is_tag};
+pub use snapshot::{EngineEntry, Snapshot};

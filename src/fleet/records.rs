@@ -104,6 +104,8 @@ pub struct HostRecord {
     pub waived: BTreeMap<String, WaivedOrder>,
     /// When its daemon began, in seconds of unix time.
     pub since: f64,
+    /// When this was written, in seconds of unix time: of a host that is lost, the last that is known.
+    pub seen: f64,
     /// What an operator should know: orders that it cannot read, files that it cannot write.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub problems: Vec<String>,

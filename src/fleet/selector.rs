@@ -29,7 +29,7 @@ pub enum Relation {
 }
 
 impl Relation {
-    fn sign(self) -> &'static str {
+    pub(crate) fn sign(self) -> &'static str {
         match self {
             Self::IsNot => "!=",
             Self::Is => "=",

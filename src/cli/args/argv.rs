@@ -25,6 +25,7 @@ const REPLACED: &[&str] = &[
     "--bind-address",
     "--config-file",
     "--expiration",
+    "--help",
     "--num-procs",
     "--port",
     "--reason",

@@ -49,6 +49,57 @@ pub(crate) fn age(seconds: f64) -> String {
     }
 }
 
+/// `lb1 web/s1 every 2.0 s, sees UP, 13 sessions, told 200 0.4 s ago`.
+pub(crate) fn line(row: &PollerRow, all: &[PollerRow], now: f64) -> String {
+    let mut label = label(row, all);
+    if row.outside {
+        label.push_str(" (outside pollers_from, not waited for)");
+    } else if row.expected.counts == Some(false) {
+        label.push_str(" (not waited for, by the setting pollers)");
+    }
+    if !row.is_polling(now) {
+        let silence = age(now - row.polled_at);
+        return format!("{label} stopped polling {silence} ago");
+    }
+    let mut parts = vec![format!("{label} {}", rhythm(row))];
+    parts.extend(sight(row));
+    parts.extend(sessions(row));
+    if row.namesakes.is_some() {
+        parts.push("two processes under this name".to_owned());
+    }
+    if row.told.is_some() {
+        let ago = age(now - row.told_at);
+        parts.push(format!("told {} {ago} ago", told(row)));
+    }
+    parts.join(", ")
+}
+
+/// What it sees.
+fn sight(row: &PollerRow) -> Option<String> {
+    let state = row.state.as_ref()?;
+    if row.view.is_some() && has_no_weight(row) {
+        Some(format!("sees {state} with weight 0"))
+    } else {
+        Some(format!("sees {state}"))
+    }
+}
+
+fn sessions(row: &PollerRow) -> Option<String> {
+    match row.sessions? {
+        [1, _] => Some("1 session".to_owned()),
+        [own, _] => Some(format!("{own} sessions")),
+    }
+}
+
+/// How often it polls.
+fn rhythm(row: &PollerRow) -> String {
+    match row.interval {
+        Some(interval) if !row.is_person() => format!("every {}", age(interval)),
+        _ if row.by_hand => "asked by hand".to_owned(),
+        _ => "polled once".to_owned(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

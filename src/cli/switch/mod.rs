@@ -3,6 +3,7 @@
 
 pub(crate) mod down;
 pub(crate) mod downed;
+mod fleet;
 pub(crate) mod list;
 mod notes;
 mod options;
@@ -78,6 +79,9 @@ fn run(call: &Call, called: Task) -> Result<u8, Failure> {
         Some(action) => Task::parse(action)?,
         None => called,
     };
+    if args.fleet {
+        return fleet::run(call, &args, task);
+    }
     let request = request::read(args, task)?;
     notes::note_other_case(call, &request);
     task.run(call, &request)

@@ -20,7 +20,11 @@ use super::Task;
     example = "hastatus web && echo up            exit code 1 when down",
     example = "hashowdowned -o json               for programs",
     example = "halist                             the checks that were polled lately",
-    example = "halist --pollers web               who polls, and what each balancer sees"
+    example = "halist --pollers web               who polls, and what each balancer sees",
+    example = "hadown --fleet --where zone=a web  on all hosts of the fleet in zone a",
+    example = "haup --fleet web                   lifts every order of the fleet for web",
+    example = "hastatus --fleet web               how many are down, up or lost, and why",
+    example = "hashowdowned --fleet               every downtime of every host"
 )]
 pub(super) struct SwitchArgs {
     /// folder of the downtimes (default /var/spool/hacheck)
@@ -50,7 +54,8 @@ pub(super) struct SwitchArgs {
     /// port of the daemon on this host (default 3333)
     #[argh(option, short = 'p')]
     pub(super) port: Option<String>,
-    /// tsv, uber, json or table (default tsv; hashowdowned, halist: on a terminal table)
+    /// tsv, uber, json or table (default tsv; hashowdowned, halist: on a terminal table); with --fleet also of hadown
+    /// and haup: table, tsv or json
     #[argh(option, short = 'o', arg_name = "format")]
     pub(super) output: Option<String>,
     /// wait until every load balancer has acted; =drained: also until its sessions have ended
@@ -92,6 +97,21 @@ pub(super) struct SwitchArgs {
     /// list who polls, and what each load balancer sees
     #[argh(switch)]
     pub(super) pollers: bool,
+    /// on all hosts of the fleet: by an order in etcd, which they obey
+    #[argh(switch)]
+    pub(super) fleet: bool,
+    /// with --fleet: only hosts with these tags, as zone=a,b or zone!=a; may be given several times
+    #[argh(option, long = "where", arg_name = "tag=value")]
+    pub(super) conditions: Vec<String>,
+    /// with --fleet: only these hosts, parted by commas
+    #[argh(option, arg_name = "names")]
+    pub(super) hosts: Vec<String>,
+    /// file of the fleet (default $HACHECK_FLEET_FILE, else /etc/hacheck/fleet.yml)
+    #[argh(option, arg_name = "file")]
+    pub(super) fleet_file: Option<String>,
+    /// put it back in rotation on this host though the fleet has ordered it down; needs -r, and no etcd
+    #[argh(switch)]
+    pub(super) override_fleet: bool,
     /// services or instances
     #[argh(positional)]
     pub(super) services: Vec<String>,
@@ -100,16 +120,16 @@ pub(super) struct SwitchArgs {
 impl Task {
     /// Whether an option has a use here, and so is shown in help, man page and completion.
     pub(super) fn uses(self, option: &str) -> bool {
-        use Task::{Down, Downed, List, Status, Up};
+        use Task::{Down, List, Status, Up};
         let users: &[Self] = match option {
-            "--reason" | "--expiration" | "--for" | "--until" | "--soft" | "--drain"
-            | "--agent-only" | "--if-up" | "--drain-timeout" | "--grace" => &[Down],
+            "--expiration" | "--for" | "--until" | "--soft" | "--drain" | "--agent-only"
+            | "--if-up" | "--drain-timeout" | "--grace" => &[Down],
+            "--reason" => &[Down, Up],
             "--wait=drained" => &[Down],
             "--wait" | "--timeout" | "--polls" | "--min-pollers" | "--force" => &[Down, Up],
-            "--when-healthy" => &[Up],
+            "--when-healthy" | "--override-fleet" => &[Up],
             "--service-port" | "--service-host" => &[Down, Up, Status, List],
             "--port" => &[Down, Up, Status, List],
-            "--output" => &[Status, Downed, List],
             "--pollers" => &[List],
             _ => return true,
         };

@@ -4,6 +4,7 @@
 //! anything is changed.
 
 use super::Task;
+use super::fleet::refuse_fleet_options;
 use super::options::SwitchArgs;
 use crate::cli::args::times;
 use crate::cli::args::values::{self, not_a_service, number};
@@ -97,6 +98,7 @@ impl SwitchRequest {
 /// Reads the options for one task.
 pub(super) fn read(args: SwitchArgs, task: Task) -> Result<SwitchRequest, Failure> {
     refuse_misplaced(&args, task)?;
+    refuse_fleet_options(&args)?;
     let port = values::daemon_port(args.port.as_deref())?;
     Ok(SwitchRequest {
         expiration: expiration(&args)?,
@@ -131,7 +133,7 @@ fn when_healthy(args: &SwitchArgs) -> Result<Option<u32>, Failure> {
 }
 
 /// Options that only some of the tasks take are errors for the others.
-fn refuse_misplaced(args: &SwitchArgs, task: Task) -> Result<(), Failure> {
+pub(super) fn refuse_misplaced(args: &SwitchArgs, task: Task) -> Result<(), Failure> {
     match misplaced(args, task) {
         Some(text) => Err(Failure::usage(text)),
         None => Ok(()),
@@ -140,7 +142,7 @@ fn refuse_misplaced(args: &SwitchArgs, task: Task) -> Result<(), Failure> {
 
 fn misplaced(args: &SwitchArgs, task: Task) -> Option<&'static str> {
     let changes = matches!(task, Task::Up | Task::Down);
-    if args.output.is_some() && changes {
+    if args.output.is_some() && changes && !args.fleet {
         return Some("-o: only hastatus, hashowdowned and halist have an output to format");
     }
     if args.wait.is_some() && !changes {
@@ -151,6 +153,9 @@ fn misplaced(args: &SwitchArgs, task: Task) -> Option<&'static str> {
     }
     if args.pollers && task != Task::List {
         return Some("--pollers: only halist lists them");
+    }
+    if args.override_fleet && task != Task::Up {
+        return Some("--override-fleet: only haup takes it");
     }
     if task != Task::Down {
         return only_for_down(args);
@@ -169,7 +174,7 @@ fn only_for_down(args: &SwitchArgs) -> Option<&'static str> {
 }
 
 /// What to wait for.
-fn goal(args: &SwitchArgs, task: Task) -> Result<Option<Goal>, Failure> {
+pub(super) fn goal(args: &SwitchArgs, task: Task) -> Result<Option<Goal>, Failure> {
     let Some(wait) = &args.wait else {
         return Ok(None);
     };
@@ -207,7 +212,7 @@ fn limits(args: &SwitchArgs) -> Result<WaitLimits, Failure> {
     })
 }
 
-fn mark(args: &SwitchArgs) -> Result<Option<Mark>, Failure> {
+pub(super) fn mark(args: &SwitchArgs) -> Result<Option<Mark>, Failure> {
     match (args.soft, args.drain, args.agent_only) {
         (false, false, false) => Ok(None),
         (true, false, false) => Ok(Some(Mark::Soft)),
@@ -221,7 +226,7 @@ fn mark(args: &SwitchArgs) -> Result<Option<Mark>, Failure> {
 }
 
 /// When a new downtime ends.
-fn expiration(args: &SwitchArgs) -> Result<Option<f64>, Failure> {
+pub(super) fn expiration(args: &SwitchArgs) -> Result<Option<f64>, Failure> {
     let (option, end) = match (&args.expiration, &args.lasts, &args.until) {
         (None, None, None) => return Ok(None),
         (Some(unix), None, None) => ("-e", times::parse_unix(unix)),
@@ -235,7 +240,7 @@ fn expiration(args: &SwitchArgs) -> Result<Option<f64>, Failure> {
     }
 }
 
-fn subjects(args: &SwitchArgs, task: Task) -> Result<Vec<Subject>, Failure> {
+pub(super) fn subjects(args: &SwitchArgs, task: Task) -> Result<Vec<Subject>, Failure> {
     let port = service_port(args)?;
     let host = args.service_host.as_deref().filter(|host| !host.is_empty());
     if !names_services(args, task)? {

@@ -26,6 +26,9 @@ const SERVICES: Duration = Duration::from_secs(10);
 /// How long after its begin a downtime's balancers are reported as they act.
 const ACTING: f64 = 600.0;
 
+/// How often a host tells that it still is there, so that of a lost one the time is known; in seconds.
+const SEEN_EVERY: f64 = 300.0;
+
 /// Reports of so many hosts are spread over a second.
 const REPORTS_A_SECOND: f64 = 1000.0;
 
@@ -287,6 +290,7 @@ impl<'a> Session<'a> {
             held: agent.held.held(),
             waived: agent.held.waived(),
             since: agent.since.floor(),
+            seen: seen(agent.since.floor(), unix_now()),
             problems: agent.held.problems(),
         };
         let mut down = BTreeMap::new();
@@ -311,6 +315,12 @@ impl<'a> Session<'a> {
             _ => new,
         }
     }
+}
+
+/// When a host was seen last, in steps: each step is a write, and hosts that began at other times take it at others.
+fn seen(since: f64, now: f64) -> f64 {
+    let steps = ((now - since) / SEEN_EVERY).floor();
+    since + steps * SEEN_EVERY
 }
 
 /// Over which time the reports of so many hosts are spread.

@@ -15,6 +15,8 @@ pub use etcd::{Changes, EngineSession, KeyWatch};
 pub use messages::Pair;
 pub use transaction::{Committed, Found, KeyRange, Transaction};
 
+use std::time::Duration;
+
 use super::order::random_word;
 
 /// The engine, by whichever member answers.
@@ -78,6 +80,27 @@ impl Engine {
                     return Ok(found);
                 }
                 Err(e) if e.is_certain() => return Err(e),
+                Err(e) => last = e,
+            }
+        }
+        Err(last)
+    }
+
+    /// Begins a lease; at the next member when one fails.
+    ///
+    /// # Errors
+    /// When no member answered, or when one refuses.
+    pub async fn grant(&mut self, life: Duration) -> Result<i64, EngineError> {
+        let mut last = EngineError::Unreachable(Vec::new());
+        for _ in 0..=self.access.endpoints.len() {
+            let session = self.session().await?;
+            match session.grant(life).await {
+                Ok(lease) => {
+                    self.session = Some(session);
+                    return Ok(lease);
+                }
+                Err(e) if e.is_certain() => return Err(e),
+                // A lease that nobody knows of ends by itself.
                 Err(e) => last = e,
             }
         }

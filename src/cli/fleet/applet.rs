@@ -1,0 +1,132 @@
+//! `hacheck fleet`: the hosts of the fleet, its log, and what an operator does about a host that is gone.
+
+use argh::{ArgsInfo, FromArgs};
+
+use super::request::{FleetFile, selector};
+use super::{forget, hosts, log, roles};
+use crate::cli::applet::{Applet, Call};
+use crate::cli::args::values::number;
+use crate::cli::failure::{Failure, usage};
+use crate::cli::output::entries::OutputFormat;
+use crate::fleet::{Selector, is_host_name};
+
+/// The row of the table.
+pub(crate) const APPLET: Applet = Applet {
+    name: "fleet",
+    alias: None,
+    usage: "[options] hosts|log|forget|release|roles [HOST...]",
+    about: "show the hosts of the fleet and its log; forget hosts that are gone",
+    info: FleetArgs::get_args_info,
+    uses: |_| true,
+    run,
+};
+
+/// Lines of the log that are shown unless told otherwise.
+const LINES: u32 = 50;
+
+/// The command line.
+#[derive(FromArgs, ArgsInfo)]
+#[argh(
+    example = "hacheck fleet hosts --where zone=a       who is there, and who is lost",
+    example = "hacheck fleet log                        who ordered what lately",
+    example = "hacheck fleet forget web07               a host that is gone for good",
+    example = "hacheck fleet release -r rebuilt web07   its slots, after a roll that died",
+    example = "hacheck fleet roles web01 web02          the lines of etcdctl that grant roles"
+)]
+struct FleetArgs {
+    /// file of the fleet (default $HACHECK_FLEET_FILE, else /etc/hacheck/fleet.yml)
+    #[argh(option, arg_name = "file")]
+    fleet_file: Option<String>,
+    /// only hosts with these tags, as zone=a,b or zone!=a; may be given several times
+    #[argh(option, long = "where", arg_name = "tag=value")]
+    conditions: Vec<String>,
+    /// only these hosts, parted by commas
+    #[argh(option, arg_name = "names")]
+    hosts: Vec<String>,
+    /// tsv, json or table (default table)
+    #[argh(option, short = 'o', arg_name = "format")]
+    output: Option<String>,
+    /// reason, which the log shows; release needs one
+    #[argh(option, short = 'r')]
+    reason: Option<String>,
+    /// lines of the log to show, the newest (default 50)
+    #[argh(option, short = 'n', arg_name = "number")]
+    lines: Option<String>,
+    /// forget a host that is alive, too
+    #[argh(switch)]
+    force: bool,
+    /// hosts, log, forget HOST, release HOST, roles [HOST...]
+    #[argh(positional)]
+    words: Vec<String>,
+}
+
+/// What the parts of the command have in common.
+pub(super) struct FleetCall<'a> {
+    pub(super) call: &'a Call,
+    pub(super) file: FleetFile,
+    pub(super) selector: Selector,
+    pub(super) format: OutputFormat,
+    pub(super) reason: Option<String>,
+    pub(super) lines: usize,
+    pub(super) force: bool,
+}
+
+fn run(call: &Call) -> Result<u8, Failure> {
+    let args: FleetArgs = call.parse()?;
+    let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
+    let fleet = FleetCall {
+        call,
+        file: FleetFile::of(args.fleet_file.as_deref()),
+        selector: selector(&args.conditions, &args.hosts)?,
+        format: format(args.output.as_deref())?,
+        reason: args.reason.clone().filter(|reason| !reason.is_empty()),
+        lines: lines(args.lines.as_deref())?,
+        force: args.force,
+    };
+    match words.as_slice() {
+        ["hosts"] => hosts::show(&fleet),
+        ["log"] => log::show(&fleet),
+        ["forget", host] => forget::forget(&fleet, host_name(host)?),
+        ["release", host] => forget::release(&fleet, host_name(host)?),
+        ["roles", hosts @ ..] => roles::show(&fleet, hosts),
+        ["forget" | "release"] => Err(usage!("name the host")),
+        ["forget" | "release", ..] => Err(usage!("name one host at a time")),
+        [known @ ("hosts" | "log"), stray, ..] => Err(usage!(
+            "{known} takes no words behind it, so {stray:?} has no place here; leave it out"
+        )),
+        [] => Err(usage!(
+            "say what to show: hosts, log or roles; or forget or release a host"
+        )),
+        [other, ..] => Err(usage!(
+            "{other:?} is not known; give hosts, log, forget, release or roles"
+        )),
+    }
+}
+
+fn format(given: Option<&str>) -> Result<OutputFormat, Failure> {
+    let Some(text) = given else {
+        return Ok(OutputFormat::Table);
+    };
+    match OutputFormat::parse(text) {
+        Ok(OutputFormat::Uber) | Err(_) => Err(usage!(
+            "-o: {text:?} is not a format; give tsv, json or table"
+        )),
+        Ok(format) => Ok(format),
+    }
+}
+
+fn lines(given: Option<&str>) -> Result<usize, Failure> {
+    let number = match given {
+        Some(text) => number("-n", text)?,
+        None => LINES,
+    };
+    Ok(usize::try_from(number).unwrap_or(usize::MAX))
+}
+
+/// A word that can be the name of a host.
+pub(super) fn host_name(word: &str) -> Result<&str, Failure> {
+    match is_host_name(word) {
+        true => Ok(word),
+        false => Err(usage!("{word:?} is not the name of a host")),
+    }
+}

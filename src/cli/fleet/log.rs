@@ -1,0 +1,70 @@
+//! `hacheck fleet log`: who ordered what lately.
+
+use super::applet::FleetCall;
+use super::client::FleetClient;
+use super::output::{json_lines, tab_line};
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::cli::output::entries::OutputFormat;
+use crate::cli::output::table::{table, width};
+use crate::cli::output::times;
+use crate::fleet::engine::KeyRange;
+use crate::fleet::{AuditLine, Record as _};
+use crate::names::text::one_line;
+
+const HEADS: [&str; 6] = ["time", "by", "what", "service", "where", "reason"];
+
+pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
+    let mut client = FleetClient::open(fleet.call, &fleet.file)?;
+    let range = KeyRange::under(&client.paths.log());
+    let found = client.read(&[range])?;
+    let mut lines = Vec::new();
+    for pair in &found.pairs {
+        match AuditLine::parse(&pair.value) {
+            Ok(line) => lines.push(line),
+            Err(cause) => {
+                let key = String::from_utf8_lossy(&pair.key);
+                let key = key.escape_debug();
+                fleet.call.note(&format!("{key} cannot be read: {cause}"));
+            }
+        }
+    }
+    // By their own stamps: what stands in the keys is as wide as it happens to be.
+    lines.sort_by_key(|line| line.at);
+    let first = lines.len().saturating_sub(fleet.lines);
+    let lines = &lines[first..];
+    let text = match fleet.format {
+        OutputFormat::Json => {
+            let objects: Vec<_> = lines.iter().map(|line| serde_json::json!(line)).collect();
+            json_lines(&objects)
+        }
+        OutputFormat::Tsv => lines.iter().map(|line| tab_line(&cells(line))).collect(),
+        OutputFormat::Table | OutputFormat::Uber if lines.is_empty() => String::new(),
+        OutputFormat::Table | OutputFormat::Uber => {
+            let rows: Vec<[String; 6]> = lines.iter().map(cells).collect();
+            table(HEADS, &rows, width())
+        }
+    };
+    output::print(&text)?;
+    if lines.is_empty() && fleet.format != OutputFormat::Json {
+        fleet.call.note("nothing was ordered lately");
+    }
+    Ok(0)
+}
+
+#[allow(clippy::cast_precision_loss)] // a loss is less than a microsecond until the year 2255
+fn cells(line: &AuditLine) -> [String; 6] {
+    let by = match line.from.is_empty() {
+        true => line.by.clone(),
+        false => format!("{}@{}", line.by, line.from),
+    };
+    let cells = [
+        times::show(line.at as f64 / 1e6),
+        by,
+        line.what.clone(),
+        line.key.clone(),
+        line.selector.clone(),
+        line.reason.clone(),
+    ];
+    cells.map(|cell| one_line(&cell))
+}

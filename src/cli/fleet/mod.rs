@@ -1,0 +1,29 @@
+//! The commands of the fleet: `hadown --fleet` and its like, and `hacheck fleet`.
+//!
+//! Rules: a runtime starts here only, for commands that ask the engine. What is written is planned by pure functions from
+//! what was read, and is one transaction that compares it; so two operators at once never mix. A command ends well only
+//! when every host that lives has done it.
+
+pub(crate) mod applet;
+mod client;
+mod down;
+mod downed;
+mod forget;
+mod hosts;
+mod log;
+mod output;
+mod plan;
+mod pollers;
+pub(crate) mod request;
+mod roles;
+mod scope;
+mod status;
+mod up;
+mod waiting;
+mod write;
+
+pub(crate) use down::act as down;
+pub(crate) use downed::act as downed;
+pub(crate) use pollers::act as pollers;
+pub(crate) use status::act as status;
+pub(crate) use up::act as up;

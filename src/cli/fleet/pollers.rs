@@ -1,0 +1,128 @@
+//! `halist --fleet --pollers`: who polls each host, by what the daemons there say.
+//!
+//! Rule: many are asked at once, none for longer than a limit, and those that do not answer are named.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Mutex;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use super::client::FleetClient;
+use super::output::{json_lines, refuse_uber};
+use super::request::FleetRequest;
+use super::scope;
+use crate::cli::applet::Call;
+use crate::cli::client::{self, ANSWER_TIME, pollers_at};
+use crate::cli::failure::{Failure, failed};
+use crate::cli::output::entries::OutputFormat;
+use crate::cli::output::{self, pollers};
+use crate::fleet::{HostRecord, Snapshot};
+use crate::ledger::PollersPage;
+use crate::os::cause::cause_text;
+
+/// Most daemons that are asked at once.
+const AT_ONCE: usize = 64;
+
+pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
+    refuse_uber(request.format)?;
+    let mut fleet = FleetClient::open(call, &request.file)?;
+    let snapshot = fleet.snapshot()?;
+    let hosts = live_hosts(&snapshot, request);
+    if hosts.is_empty() {
+        let (name, selector) = (&fleet.settings.fleet, &request.selector);
+        return Err(failed!(
+            "no host of the fleet {name} that is selected by {selector} is alive"
+        ));
+    }
+    let names = client::names(&request.keys);
+    let mut answers = ask_all(&hosts, &names);
+    answers.sort_by(|a, b| a.0.cmp(b.0));
+    output::print(&text(request, &answers))?;
+    tell_silent(call, &answers)
+}
+
+/// The name of a host, and what its daemon says.
+type HostAnswer<'a> = (&'a str, io::Result<PollersPage>);
+
+fn live_hosts<'a>(
+    snapshot: &'a Snapshot,
+    request: &FleetRequest,
+) -> Vec<(&'a String, &'a HostRecord)> {
+    let hosts = snapshot.hosts.iter();
+    let selected = hosts.filter(|(name, record)| request.selector.selects(name, &record.tags));
+    selected
+        .filter(|(name, _)| snapshot.alive.contains(*name))
+        .collect()
+}
+
+/// Asks all of them, each thread one after the other.
+fn ask_all<'a>(hosts: &[(&'a String, &'a HostRecord)], names: &[String]) -> Vec<HostAnswer<'a>> {
+    let left = Mutex::new(hosts.iter());
+    let answers = Mutex::new(Vec::new());
+    thread::scope(|threads| {
+        for _ in 0..AT_ONCE.min(hosts.len()) {
+            threads.spawn(|| {
+                while let Some((name, record)) = next(&left) {
+                    let answer = ask(record, names);
+                    // Only a panic poisons it, and nothing here panics.
+                    if let Ok(mut answers) = answers.lock() {
+                        answers.push((name.as_str(), answer));
+                    }
+                }
+            });
+        }
+    });
+    answers.into_inner().unwrap_or_default()
+}
+
+fn next<I: Iterator>(left: &Mutex<I>) -> Option<I::Item> {
+    left.lock().ok()?.next()
+}
+
+fn ask(record: &HostRecord, names: &[String]) -> io::Result<PollersPage> {
+    let address: IpAddr = record.address.parse().map_err(io::Error::other)?;
+    pollers_at(SocketAddr::new(address, record.port), names, ANSWER_TIME)
+}
+
+fn text(request: &FleetRequest, answers: &[HostAnswer<'_>]) -> String {
+    let pages = answers
+        .iter()
+        .filter_map(|(host, answer)| Some((*host, answer.as_ref().ok()?)));
+    if request.format == OutputFormat::Json {
+        let objects: Vec<Value> = pages
+            .map(|(host, page)| json!({"host": host, "page": page}))
+            .collect();
+        return json_lines(&objects);
+    }
+    let mut text = String::new();
+    for (host, page) in pages {
+        for row in &page.pollers {
+            let line = pollers::line(row, &page.pollers, page.now);
+            text += &format!("{host}\t{}\t{line}\n", row.service);
+        }
+    }
+    text
+}
+
+fn tell_silent(call: &Call, answers: &[HostAnswer<'_>]) -> Result<u8, Failure> {
+    let mut silent = Vec::new();
+    for (host, answer) in answers {
+        match answer {
+            Ok(page) if page.pollers.is_empty() => {
+                call.note(&format!("{host}: nobody has polled lately"));
+            }
+            Ok(_) => {}
+            Err(e) => silent.push((*host, e)),
+        }
+    }
+    for (host, error) in &silent {
+        call.note(&format!("{host} does not answer: {}", cause_text(error)));
+    }
+    if silent.is_empty() {
+        return Ok(0);
+    }
+    let names: Vec<String> = silent.iter().map(|(host, _)| (*host).to_owned()).collect();
+    Err(failed!("no answer from {}", scope::listed(&names)))
+}

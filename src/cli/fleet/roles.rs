@@ -1,0 +1,69 @@
+//! `hacheck fleet roles`: the lines of etcdctl that let operators and hosts write what is theirs.
+//!
+//! Rule: nothing is asked and nothing is changed; whoever administers etcd reads the lines before running them.
+
+use super::applet::{FleetCall, host_name};
+use super::client;
+use crate::cli::failure::Failure;
+use crate::cli::output;
+use crate::fleet::Paths;
+
+/// The role of operators.
+const OPERATORS: &str = "fleet-ops";
+
+pub(super) fn show(fleet: &FleetCall<'_>, hosts: &[&str]) -> Result<u8, Failure> {
+    let settings = client::settings(fleet.call, &fleet.file)?;
+    let mut names = Vec::new();
+    for host in hosts {
+        names.push(host_name(host)?.to_owned());
+    }
+    if names.is_empty() {
+        names.push(settings.host_name());
+    }
+    let paths = settings.paths();
+    let mut text = operators(&paths);
+    for name in names {
+        text += &of_host(&paths, &name);
+    }
+    text += "# Once there is a user root with the role root: etcdctl auth enable\n";
+    output::print(&text)?;
+    Ok(0)
+}
+
+fn operators(paths: &Paths) -> String {
+    let mut text = format!(
+        "# Operators: whoever has a certificate with this CN, or this user's password, may order anything.\n\
+         etcdctl role add {OPERATORS}\n"
+    );
+    text += &grant(OPERATORS, "readwrite", &format!("{}/", paths.root()), true);
+    text + &user(OPERATORS, OPERATORS)
+}
+
+/// A role for each host, so that none can write what another one is.
+fn of_host(paths: &Paths, host: &str) -> String {
+    let role = format!("fleet-host-{host}");
+    let mut text =
+        format!("# The host {host}: its certificate has the CN {host}.\netcdctl role add {role}\n");
+    text += &grant(&role, "read", &format!("{}/", paths.root()), true);
+    for (path, is_prefix) in [
+        (paths.host(host), false),
+        (paths.alive(host), false),
+        (paths.down_of(host), true),
+        (paths.slots_of(host), true),
+        (paths.gate(), false),
+        (paths.rolls(), true),
+        (paths.log(), true),
+    ] {
+        text += &grant(&role, "readwrite", &path, is_prefix);
+    }
+    text + &user(host, &role)
+}
+
+fn grant(role: &str, how: &str, path: &str, is_prefix: bool) -> String {
+    let prefix = if is_prefix { "--prefix=true " } else { "" };
+    format!("etcdctl role grant-permission {prefix}{role} {how} {path}\n")
+}
+
+fn user(name: &str, role: &str) -> String {
+    format!("etcdctl user add {name} --no-password\netcdctl user grant-role {name} {role}\n\n")
+}

@@ -1,0 +1,139 @@
+//! Which hosts a command means, and what to say where it means none.
+//!
+//! Rule: pure. A slip of the finger must not become an order that nobody obeys.
+
+use std::collections::BTreeSet;
+
+use crate::cli::failure::{Failure, failed};
+use crate::fleet::picture::FleetPicture;
+use crate::fleet::{HOST_TAG, HostRecord, Selector, Snapshot};
+use crate::names::nearest::nearest;
+use crate::names::{ALL, Key};
+
+/// Most names in a sentence.
+const NAMED: usize = 5;
+
+/// Fails where no host is selected, or none of those serves the key.
+pub(super) fn refuse_empty(
+    snapshot: &Snapshot,
+    fleet: &str,
+    key: &Key,
+    selector: &Selector,
+    now: f64,
+) -> Result<(), Failure> {
+    if snapshot.hosts.is_empty() {
+        return Err(failed!(
+            "no host of the fleet {fleet} is known; set fleet_file in their hacheck.yml, and restart hacheck there"
+        ));
+    }
+    let is_selected = |(name, record): (&String, &HostRecord)| selector.selects(name, &record.tags);
+    if !snapshot.hosts.iter().any(is_selected) {
+        let why = unselected(snapshot, selector);
+        return Err(failed!(
+            "no host of the fleet {fleet} is selected by {selector}{why}"
+        ));
+    }
+    if !FleetPicture::new(snapshot, key, selector, now)
+        .rows
+        .is_empty()
+    {
+        return Ok(());
+    }
+    let service = key.service_name().as_str();
+    let here = match selector.is_every_host() {
+        true => String::new(),
+        false => format!(" that is selected by {selector}"),
+    };
+    let meant = nearest_service(snapshot, service);
+    Err(failed!(
+        "no host of the fleet {fleet}{here} serves {service}{meant}"
+    ))
+}
+
+/// Why nobody is selected, as far as a single condition tells.
+fn unselected(snapshot: &Snapshot, selector: &Selector) -> String {
+    for (tag, _, values) in selector.conditions() {
+        let known = values_of(snapshot, tag);
+        if known.is_empty() {
+            let tags = tags(snapshot);
+            let meant = did_you_mean(tag, &tags);
+            return format!(
+                ": no host has the tag {tag}{meant}; there are {}",
+                listed(&tags)
+            );
+        }
+        let unknown = values.iter().find(|value| !known.contains(*value));
+        if let Some(value) = unknown {
+            let meant = did_you_mean(value, &known);
+            return format!(": {tag} is never {value}{meant}; it is {}", listed(&known));
+        }
+    }
+    String::new()
+}
+
+/// The tags that hosts have, and `host`.
+fn tags(snapshot: &Snapshot) -> BTreeSet<String> {
+    let tags = snapshot.hosts.values().flat_map(|host| host.tags.keys());
+    tags.cloned().chain([HOST_TAG.to_owned()]).collect()
+}
+
+fn values_of(snapshot: &Snapshot, tag: &str) -> BTreeSet<String> {
+    if tag == HOST_TAG {
+        return snapshot.hosts.keys().cloned().collect();
+    }
+    let values = snapshot
+        .hosts
+        .values()
+        .filter_map(|host| host.tags.get(tag));
+    values.cloned().collect()
+}
+
+fn nearest_service(snapshot: &Snapshot, service: &str) -> String {
+    let services = snapshot.hosts.values().flat_map(|host| &host.services);
+    let services: BTreeSet<String> = services.cloned().collect();
+    if services.is_empty() {
+        return "; none of them was polled for any service lately".to_owned();
+    }
+    let meant = did_you_mean(service, &services);
+    format!("{meant}; there are {}", listed(&services))
+}
+
+fn did_you_mean(word: &str, known: &BTreeSet<String>) -> String {
+    match nearest(word, known.iter().map(String::as_str)) {
+        Some(near) => format!(" (did you mean {near}?)"),
+        None => String::new(),
+    }
+}
+
+/// `a, b, c, d, e and 12 more`.
+pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
+    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+    let more = names.len().saturating_sub(NAMED);
+    // One name is no longer than the words that would stand for it.
+    if more <= 1 {
+        return names.join(", ");
+    }
+    format!("{} and {more} more", names[..NAMED].join(", "))
+}
+
+/// `1 host`, `40 hosts`.
+pub(super) fn hosts(count: usize) -> String {
+    match count {
+        1 => "1 host".to_owned(),
+        n => format!("{n} hosts"),
+    }
+}
+
+/// The services of the hosts that a key takes down: itself, or all of them.
+pub(super) fn services(snapshot: &Snapshot, key: &Key, selector: &Selector) -> Vec<Key> {
+    if key.service_name().as_str() != ALL {
+        return vec![key.clone()];
+    }
+    let hosts = snapshot.hosts.iter();
+    let taken = hosts.filter(|(name, record)| selector.selects(name, &record.tags));
+    let names: BTreeSet<&String> = taken.flat_map(|(_, record)| &record.services).collect();
+    names
+        .into_iter()
+        .filter_map(|name| Key::parse(name).ok())
+        .collect()
+}

@@ -1,0 +1,259 @@
+//! After a write: waiting until every live host has done it, and what is said then.
+
+use std::fmt::Write as _;
+use std::time::Duration;
+
+use nix::sys::signal::Signal;
+use serde_json::json;
+
+use super::client::FleetClient;
+use super::plan::{self, Standing};
+use super::request::FleetRequest;
+use super::scope;
+use super::write::WrittenOrders;
+use crate::cli::applet::Call;
+use crate::cli::failure::{Failure, failed};
+use crate::cli::output;
+use crate::cli::output::entries::OutputFormat;
+use crate::cli::output::times;
+use crate::cli::wait::interrupt::Interrupt;
+use crate::fleet::{Order, OrderState, Snapshot};
+use crate::names::Key;
+
+/// How long balancers may take, unless told otherwise.
+const BALANCERS: Duration = Duration::from_secs(60);
+
+/// How a wait ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum WaitEnd {
+    Done,
+    /// With the last trouble that the engine made.
+    TimeUp(Option<String>),
+    Interrupted(Signal),
+}
+
+/// What is waited for: the orders of one key, and the hosts that they are for.
+struct KeyOrders<'a> {
+    key: &'a Key,
+    orders: Vec<&'a Order>,
+    scope: Vec<String>,
+}
+
+/// Waits for the hosts, and tells how it went.
+pub(super) fn finish(
+    call: &Call,
+    client: &mut FleetClient,
+    request: &FleetRequest,
+    written: &mut WrittenOrders,
+    interrupt: &Interrupt,
+) -> Result<u8, Failure> {
+    let mut snapshot = std::mem::take(&mut written.snapshot);
+    let all = all(request, &written.orders, &snapshot);
+    let limit = limit(client, request);
+    let began = written.began;
+    let is_done = |snapshot: &Snapshot| {
+        let mut standings = all.iter().map(|task| task.standing(request, snapshot));
+        standings.all(|standing| standing.missing.is_empty())
+    };
+    let ended = client.follow(&mut snapshot, began + limit, interrupt, &is_done);
+    let outcome = Waited {
+        ended,
+        limit,
+        elapsed: began.elapsed(),
+        snapshot,
+    };
+    if request.format == OutputFormat::Json {
+        let objects: Vec<_> = all
+            .iter()
+            .map(|task| task.json(request, &outcome))
+            .collect();
+        output::print(&format!("{}\n", json!(objects)))?;
+    }
+    tell(call, request, &all, &outcome)
+}
+
+fn limit(client: &FleetClient, request: &FleetRequest) -> Duration {
+    let usual = match request.wait {
+        Some(_) => BALANCERS,
+        None => client.settings.timeout,
+    };
+    request.timeout.unwrap_or(usual)
+}
+
+fn all<'a>(
+    request: &'a FleetRequest,
+    orders: &'a [Order],
+    snapshot: &Snapshot,
+) -> Vec<KeyOrders<'a>> {
+    let mut all = Vec::new();
+    for key in &request.keys {
+        let orders: Vec<&Order> = orders.iter().filter(|order| order.key == *key).collect();
+        let scope = plan::scope(snapshot, key, &orders);
+        all.push(KeyOrders { key, orders, scope });
+    }
+    all
+}
+
+/// How a wait went.
+struct Waited {
+    ended: WaitEnd,
+    limit: Duration,
+    elapsed: Duration,
+    snapshot: Snapshot,
+}
+
+fn tell(
+    call: &Call,
+    request: &FleetRequest,
+    all: &[KeyOrders<'_>],
+    outcome: &Waited,
+) -> Result<u8, Failure> {
+    let mut failures = Vec::new();
+    for task in all {
+        let standing = task.standing(request, &outcome.snapshot);
+        if !task.orders.is_empty() {
+            let sentence = task.sentence(&standing, outcome);
+            match standing.missing.is_empty() {
+                true => say(call, request, &sentence),
+                false => failures.push(Failure::failed(sentence)),
+            }
+            if !standing.lost.is_empty() {
+                say(call, request, &lost(&standing.lost));
+            }
+        }
+        task.tell_rest(call, request, outcome, &mut failures);
+    }
+    Failure::unless_empty(&failures)?;
+    Ok(0)
+}
+
+/// Says what is no failure, unless a program reads.
+fn say(call: &Call, request: &FleetRequest, sentence: &str) {
+    if request.format != OutputFormat::Json {
+        output::complain(&format!("{}: {sentence}", call.program));
+    }
+}
+
+fn lost(names: &[String]) -> String {
+    let listed = scope::listed(names);
+    match names {
+        [_] => format!("{listed} is lost and will when it is back"),
+        _ => format!("{listed} are lost and will when they are back"),
+    }
+}
+
+impl KeyOrders<'_> {
+    fn standing(&self, request: &FleetRequest, snapshot: &Snapshot) -> Standing {
+        plan::standing(snapshot, &self.scope, &self.orders, request.wait)
+    }
+
+    /// `web: ordered down on 40 hosts until 20:05; 39 have done it after 0.1 s`.
+    fn sentence(&self, standing: &Standing, outcome: &Waited) -> String {
+        let mut text = format!("{}: {}", self.key, self.what());
+        let done = match standing.done {
+            1 => "1 has done it".to_owned(),
+            n => format!("{n} have done it"),
+        };
+        let seconds = outcome.elapsed.as_secs_f64();
+        let limit = outcome.limit.as_secs_f64();
+        // Writing to a String cannot fail.
+        let _ = match &outcome.ended {
+            WaitEnd::Done => write!(text, "; {done} after {seconds:.1} s"),
+            WaitEnd::TimeUp(_) => write!(text, "; {done} within {limit} s"),
+            WaitEnd::Interrupted(signal) => {
+                write!(
+                    text,
+                    "; {done} when it was interrupted ({})",
+                    signal.as_str()
+                )
+            }
+        };
+        if !standing.missing.is_empty() {
+            let missing = scope::listed(&standing.missing);
+            let _ = write!(text, ", but not {missing}; {}", self.what_stays());
+        }
+        if let WaitEnd::TimeUp(Some(trouble)) = &outcome.ended {
+            let _ = write!(text, "\n{trouble}");
+        }
+        text
+    }
+
+    fn what(&self) -> String {
+        let hosts = scope::hosts(self.scope.len());
+        let Some(order) = self.orders.first() else {
+            return "nothing was ordered".to_owned();
+        };
+        match (order.state, order.expiration) {
+            (OrderState::Up, _) => format!("lifted on {hosts}"),
+            (OrderState::Down, None) => format!("ordered down on {hosts}"),
+            (OrderState::Down, Some(end)) => {
+                format!("ordered down on {hosts} until {}", times::brief(end))
+            }
+        }
+    }
+
+    fn what_stays(&self) -> &'static str {
+        match self.orders.first().map(|order| order.state) {
+            Some(OrderState::Up) => "the lift stays, and they follow it when they know it",
+            _ => "the order stays, and they follow it when they know it",
+        }
+    }
+
+    /// After a lift: what else holds hosts down.
+    fn tell_rest(
+        &self,
+        call: &Call,
+        request: &FleetRequest,
+        outcome: &Waited,
+        failures: &mut Vec<Failure>,
+    ) {
+        if self
+            .orders
+            .iter()
+            .any(|order| order.state == OrderState::Down)
+        {
+            return;
+        }
+        let rest = self.rest(request, &outcome.snapshot);
+        for sentence in rest.orders {
+            failures.push(Failure::failed(sentence));
+        }
+        for sentence in rest.local {
+            match request.wait {
+                Some(_) => failures.push(failed!("{sentence}")),
+                None => say(call, request, &sentence),
+            }
+        }
+    }
+
+    fn rest(&self, request: &FleetRequest, snapshot: &Snapshot) -> plan::Rest {
+        plan::rest(snapshot, self.key, &self.orders, &request.selector)
+    }
+
+    fn json(&self, request: &FleetRequest, outcome: &Waited) -> serde_json::Value {
+        let standing = self.standing(request, &outcome.snapshot);
+        let ids: Vec<&str> = self.orders.iter().map(|order| order.id.as_str()).collect();
+        let selectors = self.orders.iter().map(|order| order.selector.to_string());
+        let selectors: Vec<String> = selectors.collect();
+        let state = match self.orders.first() {
+            Some(order) if order.state == OrderState::Down => "down",
+            _ => "up",
+        };
+        let rest = match state {
+            "down" => plan::Rest::default(),
+            _ => self.rest(request, &outcome.snapshot),
+        };
+        json!({
+            "service": self.key.file_name(),
+            "state": state,
+            "orders": ids,
+            "where": selectors,
+            "hosts": self.scope,
+            "done": standing.done,
+            "missing": standing.missing,
+            "lost": standing.lost,
+            "seconds": outcome.elapsed.as_secs_f64(),
+            "held": rest.orders.into_iter().chain(rest.local).collect::<Vec<_>>(),
+        })
+    }
+}

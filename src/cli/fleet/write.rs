@@ -1,0 +1,139 @@
+//! Writing orders: one transaction, compared with what was read.
+//!
+//! Rule: whoever writes in between wins, and the plan is made anew. A write of which nobody knows is looked up: it is done
+//! when its id is there; else it can never win any more, since the next one is compared with a later revision.
+
+use std::time::Instant;
+
+use super::client::FleetClient;
+use super::plan::{Author, Plan};
+use crate::cli::args::reason;
+use crate::cli::failure::{Failure, failed};
+use crate::fleet::engine::{Committed, Transaction};
+use crate::fleet::{AuditLine, Order, OrderState, Paths, Record as _, Snapshot};
+use crate::os::host_names::HostNames;
+
+/// How often a write is tried that others come before.
+const ATTEMPTS: usize = 10;
+
+/// Most orders of one transaction: etcd takes 128 operations, and each order has a line of the log.
+const ORDERS_MAX: usize = 60;
+
+/// What was written.
+pub(super) struct WrittenOrders {
+    pub(super) orders: Vec<Order>,
+    pub(super) notes: Vec<String>,
+    /// What was read before.
+    pub(super) snapshot: Snapshot,
+    /// When it was there.
+    pub(super) began: Instant,
+}
+
+/// Who orders here.
+pub(super) fn author() -> Author {
+    Author {
+        by: reason::user(),
+        from: HostNames::read().short,
+    }
+}
+
+/// Writes what a plan says of what is read; plans again where somebody else wrote in between.
+pub(super) fn write(
+    client: &mut FleetClient,
+    make: &dyn Fn(&Snapshot) -> Result<Plan, Failure>,
+) -> Result<WrittenOrders, Failure> {
+    let mut unknown: Vec<Plan> = Vec::new();
+    for _ in 0..ATTEMPTS {
+        let read = client.snapshot();
+        let snapshot = read.map_err(|failure| with_doubt(failure, &unknown))?;
+        if let Some(at) = unknown.iter().position(|plan| is_there(&snapshot, plan)) {
+            return Ok(written(unknown.swap_remove(at), snapshot));
+        }
+        let plan = make(&snapshot)?;
+        refuse_too_many(&plan)?;
+        if plan.orders.is_empty() {
+            return Ok(written(plan, snapshot));
+        }
+        let lease = client.log_lease();
+        let lease = lease.map_err(|failure| with_doubt(failure, &unknown))?;
+        let transaction = transaction(&client.paths, &snapshot, &plan.orders, lease);
+        match client.commit(&transaction)? {
+            Committed::Done(_) => return Ok(written(plan, snapshot)),
+            Committed::Conflict => {}
+            Committed::Unknown(_) => unknown.push(plan),
+        }
+    }
+    let failure = failed!("others keep changing these orders; nothing was ordered; try again");
+    Err(with_doubt(failure, &unknown))
+}
+
+fn written(plan: Plan, snapshot: Snapshot) -> WrittenOrders {
+    WrittenOrders {
+        orders: plan.orders,
+        notes: plan.notes,
+        snapshot,
+        began: Instant::now(),
+    }
+}
+
+/// Whether a plan has been written: all of its orders, or none.
+fn is_there(snapshot: &Snapshot, plan: &Plan) -> bool {
+    let is_written = |order: &Order| {
+        let found = snapshot.orders.get(&order.register());
+        found.is_some_and(|found| found.id == order.id)
+    };
+    plan.orders.first().is_some_and(is_written)
+}
+
+/// A failure after a write of which nobody knows.
+fn with_doubt(failure: Failure, unknown: &[Plan]) -> Failure {
+    let Some(order) = unknown.iter().flat_map(|plan| &plan.orders).next() else {
+        return failure;
+    };
+    failure.and_line(format!(
+        "whether {} was ordered is unknown; 'hastatus --fleet {}' tells when etcd answers",
+        order.key, order.key
+    ))
+}
+
+fn refuse_too_many(plan: &Plan) -> Result<(), Failure> {
+    match plan.orders.len() {
+        n if n > ORDERS_MAX => Err(failed!(
+            "these are {n} orders, and at most {ORDERS_MAX} can be written together; name fewer services"
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// The orders, each with its line of the log, where nobody has changed what was read.
+fn transaction(paths: &Paths, snapshot: &Snapshot, orders: &[Order], lease: i64) -> Transaction {
+    let mut transaction = Transaction::new();
+    for order in orders {
+        let path = paths.order(&order.key, &order.selector);
+        let line = paths.log_line(order.at);
+        transaction = transaction
+            .unchanged(&path, snapshot.mod_revision(&path))
+            .put(&path, order.to_value())
+            .put_leased(&line, audit_line(order).to_json(), lease);
+    }
+    transaction
+}
+
+/// What the log says of an order.
+fn audit_line(order: &Order) -> AuditLine {
+    let what = match order.state {
+        OrderState::Down => "down",
+        OrderState::Up => "up",
+    };
+    AuditLine {
+        at: order.at,
+        by: order.by.clone(),
+        from: order.from.clone(),
+        what: what.to_owned(),
+        key: order.key.file_name(),
+        selector: order.selector.to_string(),
+        reason: order.reason.clone(),
+        order: order.id.clone(),
+        ..AuditLine::default()
+    }
+}

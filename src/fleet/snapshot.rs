@@ -1,0 +1,174 @@
+//! What the engine holds of a fleet at one moment: hosts, who is alive, orders, downtimes, slots.
+//!
+//! Rule: a value that cannot be read is told, and is never the same as none: an operator must see what a host may hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{HostRecord, Order, Paths, Record, RecordError, Report, Slot, register};
+use crate::names::Key;
+
+/// What was read of a fleet.
+#[derive(Debug, Clone, Default)]
+pub struct Snapshot {
+    /// The engine's revision then.
+    pub revision: i64,
+    /// What each host says of itself.
+    pub hosts: BTreeMap<String, HostRecord>,
+    /// The hosts that are alive.
+    pub alive: BTreeSet<String>,
+    /// The orders by their registers, such as `web/*`.
+    pub orders: BTreeMap<String, Order>,
+    /// The downtimes of each host, by the key of the spool.
+    pub down: BTreeMap<String, BTreeMap<String, Report>>,
+    /// The slots of each host, by the key of the spool.
+    pub slots: BTreeMap<String, BTreeMap<String, Slot>>,
+    /// When each key of the engine was changed last, in revisions.
+    revisions: BTreeMap<String, i64>,
+    /// What cannot be read, as a sentence each.
+    pub odd: Vec<String>,
+}
+
+/// A pair of the engine: key, value, and the revision of its last change.
+pub type EngineEntry<'a> = (&'a [u8], &'a [u8], i64);
+
+impl Snapshot {
+    /// The prefixes of the keys that make it.
+    #[must_use]
+    pub fn prefixes(paths: &Paths) -> [String; 5] {
+        [
+            paths.hosts(),
+            paths.all_alive(),
+            paths.orders(),
+            paths.all_down(),
+            paths.slots(),
+        ]
+    }
+
+    /// Reads what was found under these prefixes at a revision.
+    #[must_use]
+    pub fn read<'a>(
+        paths: &Paths,
+        revision: i64,
+        entries: impl IntoIterator<Item = EngineEntry<'a>>,
+    ) -> Self {
+        let mut snapshot = Self {
+            revision,
+            ..Self::default()
+        };
+        for entry in entries {
+            snapshot.take(paths, entry);
+        }
+        snapshot
+    }
+
+    /// Takes one more pair, in place of an older one of the same key. Keys of other kinds are passed over.
+    pub fn take(&mut self, paths: &Paths, (path, value, mod_revision): EngineEntry<'_>) {
+        let text = String::from_utf8_lossy(path).into_owned();
+        if let Err(cause) = self.place(paths, path, value) {
+            let what = text.escape_debug();
+            self.odd.push(format!("{what} cannot be read: {cause}"));
+        }
+        self.revisions.insert(text, mod_revision);
+    }
+
+    fn place(&mut self, paths: &Paths, path: &[u8], value: &[u8]) -> Result<(), RecordError> {
+        let (prefix, kind) = kind(paths, path);
+        match kind {
+            "hosts" => {
+                let host = host(paths, &prefix, path)?;
+                let record = HostRecord::parse(value)?;
+                self.hosts.insert(host, record);
+            }
+            "alive" => {
+                self.alive.insert(host(paths, &prefix, path)?);
+            }
+            "orders" => {
+                let (key, selector) = paths.read_order(path).ok_or_else(not_ours)?;
+                let order = Order::read(&key, &selector, value)?;
+                self.orders.insert(order.register(), order);
+            }
+            "down" => {
+                let (host, key) = host_and_key(paths, &prefix, path)?;
+                let report = Report::parse(value)?;
+                self.down.entry(host).or_default().insert(key, report);
+            }
+            "slots" => {
+                let (host, key) = host_and_key(paths, &prefix, path)?;
+                let slot = Slot::parse(value)?;
+                self.slots.entry(host).or_default().insert(key, slot);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Forgets what a key of the engine said.
+    pub fn drop_key(&mut self, paths: &Paths, path: &[u8]) {
+        self.revisions.remove(&*String::from_utf8_lossy(path));
+        // What could not be read is not there.
+        let _ = self.remove(paths, path);
+    }
+
+    fn remove(&mut self, paths: &Paths, path: &[u8]) -> Result<(), RecordError> {
+        let (prefix, kind) = kind(paths, path);
+        match kind {
+            "hosts" => drop(self.hosts.remove(&host(paths, &prefix, path)?)),
+            "alive" => drop(self.alive.remove(&host(paths, &prefix, path)?)),
+            "orders" => {
+                let (key, selector) = paths.read_order(path).ok_or_else(not_ours)?;
+                self.orders.remove(&register(&key, &selector));
+            }
+            "down" => {
+                let (host, key) = host_and_key(paths, &prefix, path)?;
+                self.down.entry(host).or_default().remove(&key);
+            }
+            "slots" => {
+                let (host, key) = host_and_key(paths, &prefix, path)?;
+                self.slots.entry(host).or_default().remove(&key);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// When a key of the engine was changed last; 0 when there is none.
+    #[must_use]
+    pub fn mod_revision(&self, path: &str) -> i64 {
+        self.revisions.get(path).copied().unwrap_or_default()
+    }
+
+    /// What a host reports of one key of the spool.
+    #[must_use]
+    pub fn report(&self, host: &str, key: &Key) -> Option<&Report> {
+        self.down.get(host)?.get(&key.file_name())
+    }
+
+    /// A host's slot for one key of the spool.
+    #[must_use]
+    pub fn slot(&self, host: &str, key: &Key) -> Option<&Slot> {
+        self.slots.get(host)?.get(&key.file_name())
+    }
+}
+
+/// The prefix that a key stands under, with its slash, and the word in it that says what it is.
+fn kind<'p>(paths: &Paths, path: &'p [u8]) -> (String, &'p str) {
+    let text = str::from_utf8(path).unwrap_or_default();
+    let rest = text.strip_prefix(paths.root()).unwrap_or_default();
+    let rest = rest.strip_prefix('/').unwrap_or_default();
+    let kind = rest.split('/').next().unwrap_or_default();
+    (format!("{}/{kind}/", paths.root()), kind)
+}
+
+fn host(paths: &Paths, prefix: &str, path: &[u8]) -> Result<String, RecordError> {
+    let host = paths.read_host(prefix, path).ok_or_else(not_ours)?;
+    Ok(host.to_owned())
+}
+
+fn host_and_key(paths: &Paths, prefix: &str, path: &[u8]) -> Result<(String, String), RecordError> {
+    let (host, key) = paths.read_host_and_key(prefix, path).ok_or_else(not_ours)?;
+    Ok((host.to_owned(), key.file_name()))
+}
+
+fn not_ours() -> RecordError {
+    RecordError::Content("its name is none of ours".to_owned())
+}
