@@ -13,14 +13,14 @@ use crate::support::wait_until;
 const BOOT: Duration = Duration::from_secs(120);
 
 /// A booted system; it ends when this is dropped.
-struct Booted {
+pub struct Booted {
     _nspawn: Process,
     /// Process 1 of it, as seen from here.
     leader: String,
 }
 
 impl Booted {
-    fn boot(chroot: &Chroot) -> Self {
+    pub fn boot(chroot: &Chroot) -> Self {
         let mut command = as_root("systemd-nspawn");
         command.args([
             "--quiet",
@@ -65,8 +65,13 @@ impl Booted {
             .unwrap()
     }
 
+    /// What a script prints, whether it fails or not.
+    pub fn says(&self, script: &str) -> String {
+        both(&Self::enter(&self.leader, script))
+    }
+
     #[track_caller]
-    fn run(&self, script: &str) -> String {
+    pub fn run(&self, script: &str) -> String {
         let ran = Self::enter(&self.leader, &format!("set -e; {script}"));
         assert!(
             ran.status.success(),
@@ -80,7 +85,7 @@ impl Booted {
     fn journal(&self) -> String {
         both(&Self::enter(
             &self.leader,
-            "journalctl --no-pager -u hacheck.service -u hacheck.socket",
+            "journalctl --no-pager -u hacheck.service -u hacheck.socket -u web.service",
         ))
     }
 }
@@ -109,6 +114,19 @@ fn leader_below(pid: u32) -> Option<String> {
     })
 }
 
+/// Installs what a system needs to boot, and what the tests use in it.
+pub fn make_bootable(chroot: &Chroot) {
+    let packages = "systemd systemd-sysv dbus curl";
+    succeed(
+        as_root("cp")
+            .arg("/etc/resolv.conf")
+            .arg(chroot.root().join("etc/resolv.conf")),
+    );
+    chroot.run(&format!(
+        "apt-get update -qq; apt-get install -qq -y --no-install-recommends {packages} >/dev/null"
+    ));
+}
+
 /// A shell function that polls until told, and says what it saw.
 const POLL: &str = "poll() { n=0; bad=0; while [ ! -e /tmp/stop ]; do
     curl -s -m 10 -o /dev/null -f http://127.0.0.1:3333/spool/web/80 || bad=$((bad + 1)); n=$((n + 1)); done
@@ -119,15 +137,7 @@ const POLL: &str = "poll() { n=0; bad=0; while [ ! -e /tmp/stop ]; do
 fn booted_the_unit_holds_what_it_promises() {
     let chroot = Chroot::new();
     let package = chroot.bring(package());
-    let packages = "systemd systemd-sysv dbus curl";
-    succeed(
-        as_root("cp")
-            .arg("/etc/resolv.conf")
-            .arg(chroot.root().join("etc/resolv.conf")),
-    );
-    chroot.run(&format!(
-        "apt-get update -qq; apt-get install -qq -y --no-install-recommends {packages} >/dev/null"
-    ));
+    make_bootable(&chroot);
     chroot.run(&format!("dpkg -i {package}"));
     let system = Booted::boot(&chroot);
 

@@ -4,9 +4,11 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
+use crate::boot::{Booted, make_bootable};
 use crate::support::haproxy::Haproxy;
-
+use crate::support::package::Chroot;
 use crate::support::upstream::{Upstream, http};
 use crate::support::{BINARY, PATIENCE, Ran, TempDir, wait_until};
 use crate::wait::Site;
@@ -14,6 +16,9 @@ use crate::wait::Site;
 const DROP_IN: &str = include_str!("../../packaging/examples/service-drain.conf");
 
 const REASON: &str = "systemd restarts web.service";
+
+/// How long a booted system may take for a step.
+const BOOTED: Duration = Duration::from_secs(60);
 
 /// A host whose `web.service` has the drop-in.
 struct Unit {
@@ -131,6 +136,84 @@ fn a_service_that_crashed_is_not_drained() {
     let ran: Ran = unit.command("ExecStop", "").output().unwrap().into();
     ran.is(0, "");
     assert!(!unit.is_down());
+}
+
+/// Polls ten times a second, as a balancer would, and notes status and body of each answer.
+const POLLER: &str = "#!/bin/sh
+while sleep 0.1; do
+    curl -s -w '\\n%{http_code}\\n' http://127.0.0.1:3333/http/web/8080/healthz >> /run/polls
+done
+";
+
+/// The service is one more hacheck, which takes a second to start.
+const UNITS: [(&str, &str); 3] = [
+    (
+        "hacheck",
+        "[Service]\nType=notify\nExecStart=/usr/bin/hacheck serve -B 127.0.0.1 -c /etc/hacheck.yml\n",
+    ),
+    (
+        "web",
+        "[Service]\nRestart=on-failure\nRestartSec=0\nExecStopPost=/bin/cp /run/polls /run/polls-at-stop\n\
+         ExecStart=/bin/sh -c 'sleep 1; exec /usr/bin/hacheck serve -B 127.0.0.1 -p 8080 --spool-root /tmp'\n",
+    ),
+    (
+        "poller",
+        "[Unit]\nBefore=web.service\n[Service]\nExecStart=/usr/bin/poller\n",
+    ),
+];
+
+fn prepare(chroot: &Chroot) {
+    make_bootable(chroot);
+    let binary = chroot.bring(Path::new(BINARY));
+    let root = chroot.root();
+    let units = root.join("etc/systemd/system");
+    for (name, text) in UNITS {
+        let text = format!("{text}[Install]\nWantedBy=multi-user.target\n");
+        fs::write(units.join(format!("{name}.service")), text).unwrap();
+    }
+    fs::create_dir(units.join("web.service.d")).unwrap();
+    fs::write(units.join("web.service.d/drain.conf"), DROP_IN).unwrap();
+    fs::write(root.join("usr/bin/poller"), POLLER).unwrap();
+    fs::write(root.join("etc/hacheck.yml"), "cache_time: 1\n").unwrap();
+    chroot.run(&format!(
+        "mv {binary} /usr/bin/hacheck; hacheck install /usr/bin; mkdir -p /var/spool/hacheck; \
+         chmod 755 /usr/bin/poller; systemctl -q enable hacheck web poller"
+    ));
+}
+
+/// What the drop-in promises, where a real systemd acts: at boot, restart, crash, stop and start.
+#[test]
+#[ignore = "boots a system in systemd-nspawn, which not every place may do: run it with --ignored"]
+fn booted_a_service_is_drained_before_it_stops_and_down_until_it_is_healthy() {
+    let chroot = Chroot::new();
+    prepare(&chroot);
+    let system = Booted::boot(&chroot);
+    let polls = || system.says("cat /run/polls");
+    let is_up = || system.says("hastatus web") == "UP\tweb\n";
+    let in_rotation = || {
+        let told = || is_up() && polls().ends_with("\n200\n");
+        wait_until(BOOTED, "the poller is told that web is up", told);
+    };
+    in_rotation();
+    let told = polls();
+    assert!(told.contains(REASON), "{told}");
+
+    system.run("true > /run/polls; systemctl restart web");
+    in_rotation();
+    let before = system.run("tail -n 2 /run/polls-at-stop");
+    assert!(before.contains(REASON), "it stops undrained: {before}");
+    assert!(!polls().contains("connection refused"), "{}", polls());
+
+    system.run("true > /run/polls; systemctl kill -s KILL --kill-whom=main web");
+    let down_again = || polls().contains(REASON);
+    wait_until(BOOTED, "systemd starts web again", down_again);
+    in_rotation();
+
+    system.run("systemctl stop web; hastatus web | grep -q '^DOWN.*systemd restarts web.service'");
+    system.run("systemctl start web; hastatus web");
+    in_rotation();
+
+    system.run("hadown -r disk web; systemctl restart web; hastatus web | grep -q 'disk$'");
 }
 
 #[test]
