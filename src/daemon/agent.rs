@@ -69,7 +69,7 @@ impl ConnectionHandler<TcpStream> for Agents {
         // From the whole line on, and until the answer is sent: a connection with a request under way is not evicted as idle.
         let _asked = accepted.open.busy(arrived);
         note_foreign(&accepted.open, &line);
-        let agent = Agent { from, arrived };
+        let agent = AskingAgent { from, arrived };
         let text = answer(&self.0, &line, agent).await;
         // Whether it arrives is the balancer's to notice: it asks again.
         let _ = timeout(WRITE, send(&mut stream, &text)).await;
@@ -78,7 +78,7 @@ impl ConnectionHandler<TcpStream> for Agents {
 
 /// Who asks, and since when.
 #[derive(Clone, Copy)]
-struct Agent {
+struct AskingAgent {
     from: IpAddr,
     arrived: Instant,
 }
@@ -103,7 +103,7 @@ fn ends_as_http(line: &[u8]) -> bool {
 }
 
 /// The answer to a line, without its end.
-async fn answer(state: &DaemonState, line: &[u8], agent: Agent) -> String {
+async fn answer(state: &DaemonState, line: &[u8], agent: AskingAgent) -> String {
     let text = match decide(state, line, agent).await {
         Ok(text) => text,
         Err(why) => no_answer(agent.from, &why),
@@ -119,8 +119,8 @@ fn no_answer(from: IpAddr, why: &str) -> String {
     format!("error #{}", reason_phrase(why).unwrap_or_default())
 }
 
-async fn decide(state: &DaemonState, line: &[u8], agent: Agent) -> Result<String, String> {
-    let Agent { from, arrived } = agent;
+async fn decide(state: &DaemonState, line: &[u8], agent: AskingAgent) -> Result<String, String> {
+    let AskingAgent { from, arrived } = agent;
     let named = named(line)?;
     let (path, headers) = named.check().map_err(|e| fault(line, &e))?;
     let live = state.live();

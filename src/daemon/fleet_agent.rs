@@ -22,7 +22,7 @@ pub(super) fn start(state: &Arc<DaemonState>) {
     let Some(fleet) = &state.fleet else {
         return;
     };
-    let view = Arc::new(View(Arc::clone(state)));
+    let view = Arc::new(DaemonView(Arc::clone(state)));
     let (gate, figures) = (Arc::clone(&fleet.gate), Arc::clone(&fleet.figures));
     let agent = Agent::new(fleet.settings.clone(), gate, view, figures);
     let thread = std::thread::Builder::new().name("fleet".into());
@@ -40,9 +40,9 @@ fn run(agent: Agent) {
 }
 
 /// What the agent asks.
-struct View(Arc<DaemonState>);
+struct DaemonView(Arc<DaemonState>);
 
-impl HostView for View {
+impl HostView for DaemonView {
     fn address(&self) -> (String, u16) {
         let live = self.0.live();
         let address = live.own.by_own_name().map(|address| address.to_string());

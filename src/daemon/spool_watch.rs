@@ -56,7 +56,7 @@ impl SpoolSeen {
     }
 
     /// What is seen after another look, which may have failed.
-    fn next(&self, part: Part, trouble: Option<SpoolTrouble>) -> Self {
+    fn next(&self, part: SpoolPart, trouble: Option<SpoolTrouble>) -> Self {
         Self {
             is_listed: part.is_listed,
             was_listed: self.was_listed || part.is_listed,
@@ -67,10 +67,10 @@ impl SpoolSeen {
     }
 
     /// What stood in this host's own spool, and in the fleet's.
-    fn parts(&self) -> (Part, Part) {
+    fn parts(&self) -> (SpoolPart, SpoolPart) {
         let rows = self.downtimes.iter().cloned();
         let (ordered, own) = rows.partition(|row| row.origin.is_some());
-        let part = |downtimes, odd_ends| Part {
+        let part = |downtimes, odd_ends| SpoolPart {
             is_listed: self.is_listed,
             downtimes,
             odd_ends,
@@ -188,7 +188,7 @@ impl FolderLook {
     }
 
     /// Whether what was seen then must still be so.
-    fn still_holds(&self, now: &Self, seen: &Part) -> bool {
+    fn still_holds(&self, now: &Self, seen: &SpoolPart) -> bool {
         let mut ends = seen.downtimes.iter().filter_map(|row| row.until);
         let is_same = self.stamp == now.stamp;
         // A change right after that look may have left the time of the folder as it was.
@@ -225,13 +225,13 @@ impl FolderStamp {
 
 /// What stands in one of the spools.
 #[derive(Debug)]
-struct Part {
+struct SpoolPart {
     is_listed: bool,
     downtimes: Vec<DowntimeRow>,
     odd_ends: Vec<String>,
 }
 
-impl Part {
+impl SpoolPart {
     /// After another look. It is listed only where it may be other than before, and holds what it was where it cannot be:
     /// as the gate does.
     fn looked(self, gate: &Gate, last: &mut Option<FolderLook>) -> Self {

@@ -213,18 +213,18 @@ impl Names {
     /// All names in the folder, if they are certain; else each entry is to be asked for.
     pub(super) fn certain(&self, root: &Path, now: Instant) -> Option<Arc<EntryNames>> {
         match self.known(root, now) {
-            Known::Names(names) => Some(names),
-            Known::TooSoon => None,
-            Known::Nothing => self.list(root),
+            NamesKnown::Names(names) => Some(names),
+            NamesKnown::TooSoon => None,
+            NamesKnown::Nothing => self.list(root),
         }
     }
 
-    fn known(&self, root: &Path, now: Instant) -> Known {
+    fn known(&self, root: &Path, now: Instant) -> NamesKnown {
         let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
         match &known.listed {
-            Some(listed) if listed.holds(root, now) => Known::Names(Arc::clone(&listed.names)),
-            _ if known.next.is_some_and(|next| now < next) => Known::TooSoon,
-            _ => Known::Nothing,
+            Some(listed) if listed.holds(root, now) => NamesKnown::Names(Arc::clone(&listed.names)),
+            _ if known.next.is_some_and(|next| now < next) => NamesKnown::TooSoon,
+            _ => NamesKnown::Nothing,
         }
     }
 
@@ -256,7 +256,7 @@ impl Names {
 }
 
 /// What is known before the folder is listed.
-enum Known {
+enum NamesKnown {
     /// The names, for certain.
     Names(Arc<EntryNames>),
     /// It was listed a moment ago.

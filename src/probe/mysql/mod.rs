@@ -20,7 +20,7 @@ use self::ask::Ask;
 pub(super) use self::client::Client;
 use self::client::MysqlAccount;
 use self::failure::MysqlFailure;
-use self::session::{MysqlEndpoint, MysqlState, Session};
+use self::session::{MysqlEndpoint, MysqlSession, MysqlState};
 use self::threads::Ended;
 use self::wants_tls::Server;
 use super::login::{Login, Travel};
@@ -70,7 +70,7 @@ async fn check(probe: &Probe<'_>) -> Checked {
 /// Runs a session on a thread. The outer error says that it did not run to its end.
 async fn run(
     probe: &Probe<'_>,
-    session: Session,
+    session: MysqlSession,
 ) -> Result<Result<MysqlState, MysqlFailure>, Ended> {
     let threads = &probe.context.mysql.threads;
     let seat = threads.seat(probe.asker);
@@ -80,9 +80,9 @@ async fn run(
 }
 
 /// Copies what the session needs, as it outlives a probe that nobody waits for any more.
-async fn session(probe: &Probe<'_>, ask: Ask) -> Result<Session, Outcome> {
+async fn session(probe: &Probe<'_>, ask: Ask) -> Result<MysqlSession, Outcome> {
     let target = probe.target;
-    Ok(Session {
+    Ok(MysqlSession {
         account: account(probe)?.clone(),
         endpoint: endpoint(probe).await?,
         tls: probe.service().tls_use(probe.context.settings.mysql_tls),

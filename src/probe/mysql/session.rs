@@ -17,7 +17,7 @@ use super::wants_tls::{Server, WantsTls};
 use crate::probe::{TlsUse, Trace};
 
 /// What one probe needs.
-pub(super) struct Session {
+pub(super) struct MysqlSession {
     pub account: MysqlAccount,
     pub endpoint: MysqlEndpoint,
     pub tls: TlsUse,
@@ -45,7 +45,7 @@ pub(super) struct MysqlState {
     pub states: Vec<String>,
 }
 
-impl Session {
+impl MysqlSession {
     pub(super) async fn run(self) -> Result<MysqlState, MysqlFailure> {
         let mut connection = self.log_in().await?;
         // Before any statement, as the answer to one would take its place.
@@ -220,13 +220,13 @@ mod tests {
     use crate::probe::mysql::client::Client;
     use crate::settings::Secret;
 
-    fn session(addresses: Vec<SocketAddr>, limit: Duration) -> Session {
+    fn session(addresses: Vec<SocketAddr>, limit: Duration) -> MysqlSession {
         let settings = ProbeSettings {
             mysql_username: Some("checker".into()),
             mysql_password: Some(Secret::new("s3cret".into())),
             ..ProbeSettings::default()
         };
-        Session {
+        MysqlSession {
             account: Client::new(&settings)
                 .unwrap()
                 .account(settings.global())

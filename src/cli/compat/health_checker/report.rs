@@ -15,13 +15,18 @@ pub(super) fn start(group: Option<&Group>, checker: &HealthChecker, socket: &Tcp
         log::info!("The Health Check asks {}", check.text);
     }
     if checker.is_default_listener {
-        log::info!(
-            "Without --listener the port is 5500, as in every release of health-checker; its README alone says 5000"
-        );
+        note_default_listener();
     }
+    // As it is now: of port 0 the kernel has chosen one.
     if let Ok(address) = socket.local_addr() {
         log::info!("Listening on Port {address}...");
     }
+}
+
+fn note_default_listener() {
+    log::info!(
+        "Without --listener the port is 5500, as in every release of health-checker; its README alone says 5000"
+    );
 }
 
 /// A line for each check that failed, and one for all.

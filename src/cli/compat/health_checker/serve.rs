@@ -94,6 +94,11 @@ struct HealthHandler {
 /// A run that is waited for: none while it lasts.
 type Flight = watch::Receiver<Option<Arc<GroupResult>>>;
 
+fn is_running(flight: &Flight) -> bool {
+    // Not one that has its result: that may be of any age. Nor one whose task panicked, which has no sender any more.
+    flight.borrow().is_none() && flight.has_changed().is_ok()
+}
+
 impl Handler for HealthHandler {
     fn admits(&self, _: IpAddr) -> bool {
         true
@@ -166,14 +171,10 @@ impl HealthHandler {
     fn running_or_new(&self, shared: &Mutex<Option<Flight>>) -> Flight {
         // The lock is held until the new run is known, so that two requests cannot both begin one.
         let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-        // Not one that has its result: that may be of any age. Nor one whose task panicked, which has no sender any more.
-        if let Some(running) = &*shared
-            && running.borrow().is_none()
-            && running.has_changed().is_ok()
-        {
-            return running.clone();
+        match &*shared {
+            Some(flight) if is_running(flight) => flight.clone(),
+            _ => shared.insert(self.begin()).clone(),
         }
-        shared.insert(self.begin()).clone()
     }
 
     /// Runs the checks in a task of their own.

@@ -26,11 +26,7 @@ impl PidFile {
         loop {
             let opened = read_and_write(path, user);
             let OwnFile { file, is_new } = opened.map_err(|e| cannot_take(path, e))?;
-            match file.try_lock() {
-                Ok(()) => {}
-                Err(TryLockError::WouldBlock) => return Err(is_held(path, &file)),
-                Err(TryLockError::Error(e)) => return Err(cannot_take(path, cause_text(e))),
-            }
+            lock(&file, path)?;
             // The one before may have removed the file between our opening and our lock.
             if is_at(&file, path) {
                 let path = path.to_owned();
@@ -69,6 +65,14 @@ impl Drop for PidFile {
         if fs::remove_file(&self.path).is_err() {
             let _ = self.file.set_len(0);
         }
+    }
+}
+
+fn lock(file: &File, path: &Path) -> Result<(), Failure> {
+    match file.try_lock() {
+        Ok(()) => Ok(()),
+        Err(TryLockError::WouldBlock) => Err(is_held(path, file)),
+        Err(TryLockError::Error(e)) => Err(cannot_take(path, cause_text(e))),
     }
 }
 

@@ -221,10 +221,8 @@ impl SettingsReader<'_> {
     /// `%(name)s`.
     fn warn_of_unknown(&mut self) {
         for (section, _) in self.ini.sections() {
-            let known: &[&str] = match section {
-                "general" => &GENERAL_OPTIONS,
-                "promotions" | "demotions" => continue,
-                _ => &CHECK_OPTIONS,
+            let Some(known) = options_of(section) else {
+                continue;
             };
             for name in self.ini.own_names(section) {
                 if !known.contains(&name) {
@@ -236,13 +234,27 @@ impl SettingsReader<'_> {
 
     fn warn_if_near(&mut self, section: &str, name: &str, known: &[&str]) {
         if let Some(near) = nearest(name, known.iter().copied()) {
-            let line = match self.ini.get(section, name) {
-                Ok(Some(value)) => value.line,
-                _ => 1,
-            };
+            let line = self.line_of(section, name);
             let text = format!("[{section}] {name} does nothing; did you mean {near}?");
             self.warnings.push(IniFault { line, text });
         }
+    }
+
+    fn line_of(&self, section: &str, name: &str) -> usize {
+        match self.ini.get(section, name) {
+            Ok(Some(value)) => value.line,
+            _ => 1,
+        }
+    }
+}
+
+/// The options that a section may have; `None` where any name is one.
+fn options_of(section: &str) -> Option<&'static [&'static str]> {
+    match section {
+        "general" => Some(&GENERAL_OPTIONS),
+        // Names of actions, which the file itself makes up.
+        "promotions" | "demotions" => None,
+        _ => Some(&CHECK_OPTIONS),
     }
 }
 

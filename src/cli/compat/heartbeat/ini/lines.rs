@@ -36,7 +36,7 @@ impl IniReader {
     pub(super) fn read_line(&mut self, number: usize, line: &str) {
         let bare = line.trim();
         let is_indented = line.starts_with(char::is_whitespace);
-        if bare.is_empty() || bare.starts_with(['#', ';']) || is_remark(line) {
+        if says_nothing(line) {
             return;
         }
         // First, as in ConfigParser: an indented `[name]` or `name = value` belongs to the value before.
@@ -106,6 +106,11 @@ impl IniReader {
             }
         }
     }
+}
+
+fn says_nothing(line: &str) -> bool {
+    let bare = line.trim();
+    bare.is_empty() || bare.starts_with(['#', ';']) || is_remark(line)
 }
 
 /// `REM`, as in batch files.

@@ -66,7 +66,8 @@ impl SettingsReader<'_> {
         };
         // As the names of options are kept.
         let name = value.text.to_lowercase();
-        if !actions.iter().any(|known| known.name == name) {
+        let is_known = actions.iter().any(|known| known.name == name);
+        if !is_known {
             let line = value.line;
             actions.push(NamedAction { name, line });
         }

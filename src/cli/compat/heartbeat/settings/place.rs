@@ -42,15 +42,9 @@ impl HostName {
             Some((user, name)) => (Some(user.to_owned()), name),
             None => (None, text),
         };
-        let host = Host::parse(name).ok()?;
-        let is_bare_ipv6 = name.contains(':') && !name.starts_with('[');
-        let written = match is_bare_ipv6 {
-            true => format!("[{name}]"),
-            false => name.to_owned(),
-        };
         Some(Self {
-            host,
-            written,
+            host: Host::parse(name).ok()?,
+            written: bracketed(name),
             user,
         })
     }
@@ -80,6 +74,15 @@ impl HostName {
 
     pub(super) fn has_user(&self) -> bool {
         self.user.is_some()
+    }
+}
+
+/// As it stands in a URL.
+fn bracketed(host: &str) -> String {
+    let is_bare_ipv6 = host.contains(':') && !host.starts_with('[');
+    match is_bare_ipv6 {
+        true => format!("[{host}]"),
+        false => host.to_owned(),
     }
 }
 
