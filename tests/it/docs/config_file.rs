@@ -5,6 +5,7 @@ use std::fs;
 
 use hacheck::config::{self, Config, Setting};
 use hacheck::group::Group;
+use hacheck::ledger::PollerRule;
 use hacheck::probe::{HttpRule, ScriptStep, Service, ServiceLogin, ServiceTls};
 
 use super::mdoc::without_links;
@@ -67,7 +68,15 @@ const GROUPS: &str = "\
 #       down_spool: web
 ";
 
-/// The keys of what stands below `services` and `groups`.
+const POLLERS: &str = "\
+# For example, with all that a rule may have:
+#   pollers:
+#   - {user_agent: nerve, service: \"web-*\", polls_down: 6, polls_up: 3}
+#   - {from: 10.9.0.0/16, interval: 30, counts: true}
+#   - {user_agent: UptimeRobot, counts: false}
+";
+
+/// The keys of what stands below `services`, `groups` and `pollers`.
 fn nested_keys() -> Vec<String> {
     fn of<S>(table: &[Setting<S>]) -> Vec<String> {
         let mut keys: Vec<String> = table.iter().map(|s| s.name.to_owned()).collect();
@@ -82,6 +91,7 @@ fn nested_keys() -> Vec<String> {
         of(&ServiceTls::table()),
         of(&ScriptStep::table()),
         of(&Group::table()),
+        of(&PollerRule::table()),
     ];
     tables.concat()
 }
@@ -107,6 +117,7 @@ fn expected() -> String {
         out += match setting.name {
             "services" => SERVICES,
             "groups" => GROUPS,
+            "pollers" => POLLERS,
             _ => "",
         };
         out += &format!("#{}: {}\n", setting.name, setting.show(&Config::default()));
@@ -158,12 +169,15 @@ fn the_packaged_configuration_names_every_key() {
 #[test]
 fn the_packaged_configuration_and_the_documents_have_what_services_and_groups_may_have() {
     let file = expected();
-    let checks = fs::read_to_string("docs/checks.md").unwrap();
+    let documents = ["docs/checks.md", "docs/balancers.md"];
+    let checks = documents
+        .map(|path| fs::read_to_string(path).unwrap())
+        .concat();
     for key in nested_keys() {
         assert!(has_key(&file, &key), "{FILE}: no word of {key}");
         let cells = [format!("`{key}`"), format!(".{key}`")];
         let is_documented = has_key(&checks, &key) || cells.iter().any(|c| checks.contains(c));
-        assert!(is_documented, "docs/checks.md: no word of {key}");
+        assert!(is_documented, "{documents:?}: no word of {key}");
     }
 }
 
