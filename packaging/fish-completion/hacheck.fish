@@ -294,7 +294,7 @@ complete -c hacheck -n '__hacheck_is config' -l fleet-file -r -F -d 'YAML file o
 complete -c hacheck -n '__hacheck_is config' -s h -l help -d 'show this help'
 complete -c hacheck -n '__hacheck_is config' -s V -l version -d 'show the version'
 complete -c hacheck -n '__hacheck_is config' -F
-complete -c hacheck -n __hacheck_needs_subcommand -a reload -d 'have the daemon read its configuration again, and fail where that changes nothing'
+complete -c hacheck -n __hacheck_needs_subcommand -a reload -d 'have the daemon read its configuration again; exit with 1 unless all of it is in force'
 complete -c hacheck -n '__hacheck_is reload' -l pid -x -d 'process of the daemon (default: the MAINPID that systemd tells)'
 complete -c hacheck -n '__hacheck_is reload' -l timeout -x -d 'longest wait: 60, 90s, 5m (default 60 seconds)'
 complete -c hacheck -n '__hacheck_is reload' -s h -l help -d 'show this help'

@@ -26,7 +26,7 @@ pub(crate) const APPLET: Applet = Applet {
     name: "reload",
     alias: None,
     usage: "[--pid PID] [--timeout TIME]",
-    about: "have the daemon read its configuration again, and fail where that changes nothing",
+    about: "have the daemon read its configuration again; exit with 1 unless all of it is in force",
     info: ReloadArgs::get_args_info,
     uses: |_| true,
     run,
@@ -124,8 +124,8 @@ impl ReloadRequest {
     fn unknown(&self) -> Failure {
         let (pid, path) = (self.pid, ReloadReport::path());
         failed!(
-            "process {pid} got SIGHUP, but tells nothing of reloads in {}, so what came of it is unknown; see its log. Start it \
-             with RUNTIME_DIRECTORY, as the unit does, and give that to this command too",
+            "process {pid} got SIGHUP, but does not report reloads in {}, so the outcome is unknown: see its log. To have it \
+             reported, start hacheck and this command with the same RUNTIME_DIRECTORY",
             Path::display(&path)
         )
     }
@@ -166,7 +166,7 @@ fn refuse_faults(report: &ReloadReport) -> Result<(), Failure> {
     let faults = report.faults.join("\n");
     match report.is_new {
         true => Err(failed!(
-            "the configuration is read, but not all of it holds: {faults}"
+            "the configuration is in force, but not all of it: {faults}"
         )),
         false => Err(failed!("the configuration stays as it was: {faults}")),
     }

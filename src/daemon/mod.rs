@@ -230,8 +230,10 @@ async fn serve(
     // The name in the file system goes at the end of this function.
     let _name = accept_everywhere(options, sockets, state, &stopped)?;
     // Units that are ordered after this one may start now: connections are taken.
+    // Before anybody is told that it may be asked to reload.
+    let report = ReportFile::open();
     systemd::ready(SERVING);
-    reload_until_stopped(options, state, &mut signals, &mut groups).await;
+    reload_until_stopped(options, state, &mut signals, &mut groups, report).await;
     log::info!("stopping");
     systemd::stopping();
     // The receivers live as long as the threads.
@@ -246,8 +248,8 @@ async fn reload_until_stopped(
     state: &Arc<DaemonState>,
     signals: &mut Signals,
     groups: &mut GroupTasks,
+    mut report: ReportFile,
 ) {
-    let mut report = ReportFile::open();
     while signals.next().await == Event::Reload {
         systemd::reloading();
         report.begins();

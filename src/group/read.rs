@@ -27,15 +27,10 @@ pub fn read(commands: &Commands, reader: &Reader<'_>) -> Groups {
             groups.insert((*name).to_owned(), group);
         }
     }
-    check_together(&entries, &groups, commands);
+    check_references(&entries, &groups, commands);
+    check_circles(&entries, &groups);
+    check_listeners(&entries, &groups);
     groups
-}
-
-/// What is wrong with groups that are right by themselves.
-fn check_together(entries: &Entries<'_>, groups: &Groups, commands: &Commands) {
-    check_references(entries, groups, commands);
-    check_circles(entries, groups);
-    check_listeners(entries, groups);
 }
 
 fn check_name(name: &str, reader: &Reader<'_>) {

@@ -193,7 +193,7 @@ fn an_end_that_nobody_can_have_meant_is_told_and_written() {
     ran.is_with(
         0,
         "",
-        "00:00 is over for today, so the downtime ends tomorrow",
+        "00:00 has passed today, so the downtime ends tomorrow",
     );
 }
 
@@ -246,7 +246,7 @@ fn a_name_that_no_check_can_carry_is_written_and_told() {
 #[test]
 fn a_missing_root_is_made_for_its_owner_and_group() {
     let spool = Spool::missing();
-    let made = "note: there was no spool folder ";
+    let made = "note: the spool folder ";
     spool
         .run("hadown", &["-r", "x", "web"])
         .is_with(0, "", made);

@@ -83,6 +83,7 @@ mod roll;
 mod script;
 mod service_drain;
 mod services;
+mod session;
 mod shared_pages;
 mod slowloris;
 mod smtp;

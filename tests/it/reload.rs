@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::passed::Manager;
-use crate::support::{PATIENCE, Ran, TempDir, command};
+use crate::support::{PATIENCE, Ran, TempDir, command, wait_until};
 
 /// A daemon with a runtime folder, as the unit gives it one.
 fn start(config: &str, folder: &Path) -> Daemon {
@@ -82,7 +82,7 @@ fn what_does_not_hold_at_once_or_at_all_is_told() {
     reload(&mut daemon, folder.path(), token).is_with(
         1,
         "",
-        "the configuration is read, but not all of it holds: ",
+        "the configuration is in force, but not all of it: ",
     );
     let port = daemon.address.port();
     let group = format!(
@@ -107,7 +107,7 @@ fn a_daemon_that_hangs_is_gone_or_tells_nothing_is_a_failure() {
     // It got the signal, and tells of that; without a folder in common nobody hears it.
     let elsewhere = TempDir::new();
     let unknown = reload_with(pid, elsewhere.path(), &[]);
-    unknown.is_with(1, "", "so what came of it is unknown; see its log");
+    unknown.is_with(1, "", "so the outcome is unknown: see its log");
     daemon.wait_for_log("SIGHUP: configuration read from");
     daemon.process.signal(Signal::SIGKILL);
     daemon.process.wait(PATIENCE);
@@ -159,6 +159,7 @@ fn a_reload_that_runs_already_is_not_taken_for_the_one_that_is_asked_for() {
     let mut daemon = start("cache_time: 1\n", folder.path());
     let report = folder.path().join("reload.json");
     let pid = daemon.process.child().id();
+    wait_until(PATIENCE, "the daemon's first report", || report.exists());
     // As if an earlier one hung.
     let running =
         format!(r#"{{"pid":{pid},"begun":7,"ended":6,"is_new":true,"faults":[],"notes":[]}}"#);

@@ -57,7 +57,9 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
 fn make_root(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
     if request.spool.create_root().map_err(Failure::failed)? {
         let folder = request.spool.root().display();
-        call.note(&format!("there was no spool folder {folder}; it is made"));
+        call.note(&format!(
+            "the spool folder {folder} was missing and has been created"
+        ));
     }
     Ok(())
 }
@@ -82,7 +84,7 @@ fn note_odd_end(call: &Call, request: &SwitchRequest) {
     {
         let end = times::show(end);
         call.note(&format!(
-            "{time} is over for today, so the downtime ends tomorrow, at {end}"
+            "{time} has passed today, so the downtime ends tomorrow, at {end}"
         ));
     }
 }

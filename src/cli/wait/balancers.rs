@@ -163,24 +163,25 @@ impl Balancers {
         guard::emptied(&rows, &all)
     }
 
-    /// `12 of 41 balancers have acted`, and how many are drained.
+    /// `12 of 41 balancers have acted`, and how many are done with sessions.
     pub(super) fn count(&self) -> String {
         let mut acted: BTreeMap<Balancer, bool> = BTreeMap::new();
-        let mut drained: BTreeMap<Balancer, bool> = BTreeMap::new();
+        let mut done: BTreeMap<Balancer, bool> = BTreeMap::new();
         for row in self.rows.values() {
             // A balancer that polls several servers has acted when it has for all of them.
             let balancer = (row.address, &row.node, &row.user_agent);
             *acted.entry(balancer).or_insert(true) &= self.rules.has_acted(row, self.now);
-            *drained.entry(balancer).or_insert(true) &= self.standing(row).is_done();
+            *done.entry(balancer).or_insert(true) &= self.standing(row).is_done();
         }
         let (all, acted) = (acted.len(), how_many(&acted));
         let count = match all {
+            0 => "no balancer is known".to_owned(),
             1 => format!("{acted} of 1 balancer has acted"),
             _ => format!("{acted} of {all} balancers have acted"),
         };
-        match how_many(&drained) {
-            drained if self.rules.goal == Goal::Drained && acted > 0 => {
-                format!("{count}, {drained} drained")
+        match how_many(&done) {
+            done if self.rules.goal == Goal::Drained && acted > 0 => {
+                format!("{count}, {done} done")
             }
             _ => count,
         }

@@ -34,8 +34,8 @@ fn subject(key: &Key) -> String {
 fn downtime(key: &Key, spool: &Spool) -> String {
     match spool.read(key) {
         Ok(Some(downtime)) => in_brief(&downtime, owner(spool, key)),
-        Ok(None) => "up again: its downtime has ended meanwhile".to_owned(),
-        Err(e) => format!("down, as far as is known: {e}"),
+        Ok(None) => "up again: its downtime has ended".to_owned(),
+        Err(e) => format!("probably still down: {e}"),
     }
 }
 

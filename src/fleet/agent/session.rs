@@ -132,6 +132,7 @@ impl<'a> Session<'a> {
         self.learn(&found.pairs);
         let boot = self.agent.alive.boot.clone();
         self.agent.held.synced(found.cluster, found.revision, &boot);
+        self.agent.held.save();
         self.show(found.revision);
         self.warn_of_missing();
     }
@@ -256,7 +257,7 @@ impl<'a> Session<'a> {
             Err(e) => {
                 let mut figures = self.agent.figures.lock();
                 figures.write_errors += 1;
-                if !e.is_certain() || e.ends_login() {
+                if !e.is_certain() {
                     return Err(e);
                 }
                 if figures.write_errors == 1 {

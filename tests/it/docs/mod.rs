@@ -10,6 +10,7 @@ mod links;
 mod man;
 mod markdown;
 mod mdoc;
+mod messages;
 mod options;
 mod section;
 mod shown;

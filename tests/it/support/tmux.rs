@@ -2,6 +2,7 @@
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -37,8 +38,9 @@ impl Tmux {
             _server: Process::spawn(&mut server),
             folder,
         };
+        let socket = tmux.folder.path().join("socket");
         wait_until(PATIENCE, "tmux listens", || {
-            tmux.folder.path().join("socket").exists()
+            UnixStream::connect(&socket).is_ok()
         });
         let (columns, rows) = (columns.to_string(), rows.to_string());
         tmux.tell(&["set-option", "-g", "status", "off"]);
@@ -95,6 +97,11 @@ impl Tmux {
     /// What it shows, and all that has scrolled out of it.
     pub fn all(&self) -> Vec<String> {
         lines(&self.tell(&["capture-pane", "-p", "-S", "-"]))
+    }
+
+    /// The same, lines that the screen had to wrap in one piece.
+    pub fn unwrapped(&self) -> Vec<String> {
+        lines(&self.tell(&["capture-pane", "-p", "-J", "-S", "-"]))
     }
 
     #[track_caller]

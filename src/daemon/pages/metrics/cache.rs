@@ -9,12 +9,12 @@ pub(super) fn add(page: &mut Exposition, cache: &Cache) {
     look_ups(page, counts);
     page.counter(
         "hacheck_cache_evictions_total",
-        "Results dropped for want of room.",
+        "Results evicted because the cache was full.",
         counts.evictions,
     );
     page.counter(
         "hacheck_cache_expirations_total",
-        "Results found too old.",
+        "Stored results that had expired when they were asked for.",
         counts.expirations,
     );
     page.gauge("hacheck_cache_entries", "Results stored.", entries);

@@ -68,12 +68,12 @@ fn open_connections(page: &mut Exposition, connections: &Connections) {
 fn closed_connections(page: &mut Exposition, connections: &Connections) {
     page.counter(
         "hacheck_connections_dropped_total",
-        "Connections that made room.",
+        "Connections evicted to make room for others.",
         connections.dropped(),
     );
     page.counter(
         "hacheck_connections_dropped_for_address_total",
-        "Those that made room for their own address.",
+        "Connections evicted to make room for others of the same address.",
         connections.dropped_for_address(),
     );
     page.counter(

@@ -16,7 +16,7 @@ pub(super) fn add(page: &mut Exposition, memory: &MemoryBudget) {
     );
     page.counter(
         "hacheck_memory_refusals_total",
-        "What did not fit into it, and got 503.",
+        "Requests answered with 503 because it was used up.",
         memory.refusals(),
     );
 }
