@@ -6,7 +6,6 @@ use hacheck::fleet::engine::{
     Access, Committed, Engine, EngineError, EngineSession, KeyRange, Pair, Transaction,
 };
 use hacheck::fleet::settings::{self, FleetSettings};
-use serde_json::json;
 
 use crate::support::PATIENCE;
 use crate::support::TempDir;
@@ -307,24 +306,11 @@ fn without_a_comparison_it_would_win_late() {
     panic!("the write that hung was never applied");
 }
 
-/// What is granted to a role, on everything that the tests write.
-fn grant(role: &str, kind: &str) -> serde_json::Value {
-    // "/t/" and "/t0".
-    json!({"name": role, "perm": {"permType": kind, "key": "L3Qv", "range_end": "L3Qw"}})
-}
-
 /// Users of the engine: `web01` may read, `ops` may write too. Both have the password `s3cret`.
 fn add_users(etcd: &Etcd) {
-    let post = |path: &str, body| etcd.post(0, path, &body).expect(path);
-    post("auth/user/add", json!({"name": "root", "password": "root"}));
-    post("auth/user/grant", json!({"user": "root", "role": "root"}));
-    for (user, kind) in [("web01", "READ"), ("ops", "READWRITE")] {
-        post("auth/role/add", json!({"name": user}));
-        post("auth/role/grant", grant(user, kind));
-        post("auth/user/add", json!({"name": user, "password": "s3cret"}));
-        post("auth/user/grant", json!({"user": user, "role": user}));
-    }
-    post("auth/enable", json!({}));
+    etcd.add_user("web01", "READ", "/t/");
+    etcd.add_user("ops", "READWRITE", "/t/");
+    etcd.enable_users();
 }
 
 async fn write_and_read(settings: &FleetSettings) -> Result<Committed, EngineError> {

@@ -2,13 +2,14 @@
 
 use std::fs;
 
+use hacheck::fleet::now_micros;
 use serde_json::json;
 
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::etcd::{Etcd, MEMBERS};
 use crate::support::fleet::{FleetHost, down, give, other_machine, paths, up};
 use crate::support::process::permissions_count;
-use crate::support::{PATIENCE, wait_until};
+use crate::support::{PATIENCE, TempDir, wait_until};
 
 #[test]
 fn an_order_takes_a_host_down_with_its_words_and_the_next_one_lifts_it() {
@@ -301,4 +302,61 @@ fn a_fleet_file_that_cannot_be_used_is_said_before_the_daemon_serves() {
         log.contains("/nowhere/fleet.yml: there is no such file"),
         "{log}"
     );
+}
+
+/// Lines of `fleet.yml` for the user `web01`.
+fn log_in(folder: &TempDir) -> String {
+    let password = folder.file("password");
+    fs::write(&password, "s3cret").unwrap();
+    format!("username: web01\npassword_file: {}", password.display())
+}
+
+#[test]
+fn a_host_that_may_not_report_says_what_to_grant_and_obeys_all_the_same() {
+    let (etcd, folder) = (Etcd::start(), TempDir::new());
+    give(&etcd, 0, &down(1, "web", "*"));
+    etcd.add_user("web01", "READ", &format!("{}/", paths().root()));
+    etcd.enable_users();
+    let host = FleetHost::start(&etcd, "web01", &log_in(&folder));
+    host.wait_until_told("web", "reason 1");
+    host.daemon
+        .wait_for_log("permission denied; grant the role that 'hacheck fleet roles' prints");
+    host.wait_until_connected();
+    assert!(host.metric("write_errors_total").unwrap() > 0.0);
+    // A right that is granted later counts at once.
+    etcd.grant("web01", "READWRITE", &format!("{}/", paths().root()));
+    wait_until(PATIENCE, "it reports", || {
+        host.record(&etcd, 0)["host"] == "web01"
+    });
+}
+
+#[test]
+fn a_host_whose_right_to_read_is_gone_holds_what_it_held_and_says_why() {
+    let (etcd, folder) = (Etcd::start(), TempDir::new());
+    let host = FleetHost::start(&etcd, "web01", "");
+    give(&etcd, 0, &down(1, "web", "*"));
+    host.wait_until_told("web", "reason 1");
+    etcd.add_user("web01", "READ", "/elsewhere/");
+    etcd.enable_users();
+    let host = host.restart(&etcd, &log_in(&folder));
+    host.daemon.wait_for_log("permission denied");
+    host.wait_until_told("web", "reason 1");
+    assert_eq!(host.metric("connected"), Some(0.0));
+    let page = host.daemon.get("/metrics").body;
+    assert!(
+        page.contains("hacheck_fleet_sessions_total{why=\"refused\"}"),
+        "{page}"
+    );
+}
+
+#[test]
+fn a_clock_that_is_ahead_shows_when_an_order_comes() {
+    let etcd = Etcd::start();
+    let host = FleetHost::start(&etcd, "web01", "");
+    host.wait_until_connected();
+    let hour_ago = now_micros() - 3_600_000_000;
+    give(&etcd, 0, &down(hour_ago, "web", "*"));
+    wait_until(PATIENCE, "the skew shows", || {
+        host.metric("clock_skew_seconds").unwrap() > 3500.0
+    });
 }

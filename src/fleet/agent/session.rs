@@ -132,7 +132,6 @@ impl<'a> Session<'a> {
         self.learn(&found.pairs);
         let boot = self.agent.alive.boot.clone();
         self.agent.held.synced(found.cluster, found.revision, &boot);
-        self.agent.held.save();
         self.show(found.revision);
         self.warn_of_missing();
     }
@@ -257,7 +256,7 @@ impl<'a> Session<'a> {
             Err(e) => {
                 let mut figures = self.agent.figures.lock();
                 figures.write_errors += 1;
-                if !e.is_certain() {
+                if !e.is_certain() || e.ends_login() {
                     return Err(e);
                 }
                 if figures.write_errors == 1 {

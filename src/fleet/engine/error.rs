@@ -52,6 +52,9 @@ const UNKNOWN_USER: u32 = 16;
 /// INVALID_ARGUMENT, which etcd says of a wrong password, and of a client that has no user.
 const INVALID: u32 = 3;
 
+/// What etcd says of a token that was given out before users or roles were changed.
+const OLD_LOGIN: &str = "auth store is old";
+
 impl EngineError {
     pub(super) fn failed(member: &Endpoint, failed: Failed) -> Self {
         let member = member.clone();
@@ -66,6 +69,17 @@ impl EngineError {
                 member,
                 cause: failed.to_string(),
             },
+        }
+    }
+
+    /// Whether the proof of who we are no longer counts: a new session logs in anew.
+    #[must_use]
+    pub fn ends_login(&self) -> bool {
+        match self {
+            Self::Refused { code, message, .. } => {
+                *code == UNKNOWN_USER || (*code == INVALID && message.contains(OLD_LOGIN))
+            }
+            _ => false,
         }
     }
 

@@ -5,6 +5,7 @@ use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpStream};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -43,6 +44,8 @@ pub struct Etcd {
     scheme: &'static str,
     /// Where each member is spoken to without TLS: by the tests.
     plain: Vec<u16>,
+    /// What lets the tests in once users have to log in.
+    token: OnceLock<String>,
     /// How often it was wiped: a new cluster has a token of its own.
     wipes: u32,
 }
@@ -89,6 +92,7 @@ impl Etcd {
             clients,
             peers: ports(),
             plain,
+            token: OnceLock::new(),
             wipes: 0,
             scheme: if manner.authority.is_some() {
                 "https"
@@ -269,6 +273,42 @@ impl Etcd {
         self.post(member, "kv/deleterange", &body).unwrap();
     }
 
+    /// Adds a user with the password `s3cret` who may do so much (`READ`, `READWRITE`) under a prefix that ends with a slash.
+    #[track_caller]
+    pub fn add_user(&self, user: &str, kind: &str, prefix: &str) {
+        self.administer("role/add", &json!({"name": user}));
+        self.grant(user, kind, prefix);
+        self.administer("user/add", &json!({"name": user, "password": "s3cret"}));
+        self.administer("user/grant", &json!({"user": user, "role": user}));
+    }
+
+    /// Grants a user's role more.
+    #[track_caller]
+    pub fn grant(&self, user: &str, kind: &str, prefix: &str) {
+        let end = format!("{}0", prefix.strip_suffix('/').unwrap());
+        let (key, end) = (BASE64.encode(prefix), BASE64.encode(end));
+        let permission = json!({"permType": kind, "key": key, "range_end": end});
+        self.administer("role/grant", &json!({"name": user, "perm": permission}));
+    }
+
+    /// From now on users have to log in.
+    #[track_caller]
+    pub fn enable_users(&self) {
+        self.administer("user/add", &json!({"name": "root", "password": "root"}));
+        self.administer("user/grant", &json!({"user": "root", "role": "root"}));
+        self.administer("enable", &json!({}));
+        let root = json!({"name": "root", "password": "root"});
+        let logged_in = self.post(0, "auth/authenticate", &root).unwrap();
+        let token = logged_in["token"].as_str().unwrap().to_owned();
+        self.token.set(token).unwrap();
+    }
+
+    #[track_caller]
+    fn administer(&self, path: &str, body: &Value) {
+        let done = self.post(0, &format!("auth/{path}"), body);
+        assert!(done.is_some(), "auth/{path} {body}");
+    }
+
     /// Ends all leases, as far as a member lets us.
     pub fn revoke_leases(&self, member: usize) {
         let leases = self
@@ -284,8 +324,13 @@ impl Etcd {
         let address = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), self.plain[member]);
         let body = body.to_string();
         let length = body.len();
+        let token = match self.token.get() {
+            Some(token) => format!("Authorization: {token}\r\n"),
+            None => String::new(),
+        };
         // HTTP/1.0, for an answer without chunks.
-        let request = format!("POST /v3/{path} HTTP/1.0\r\nContent-Length: {length}\r\n\r\n{body}");
+        let request =
+            format!("POST /v3/{path} HTTP/1.0\r\n{token}Content-Length: {length}\r\n\r\n{body}");
         let answer = exchange(address, &request).ok()?;
         let (head, body) = split_head(&answer)?;
         let is_good = head.starts_with("HTTP/1.0 200");
