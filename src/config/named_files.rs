@@ -82,11 +82,7 @@ fn files_of(service: &Service) -> Vec<&Path> {
 
 /// Files that can be read may hold something else, or not fit each other.
 fn warn_of_global_tls(config: &Config, fields: &Fields<'_>) {
-    let authorities = config.probe.tls_ca_file.as_deref();
-    if authorities.and_then(unreadable).is_none() {
-        let fault = config.probe.tls_fault(None);
-        warn(fields, "tls_verify", fault.map(|fault| fault.text()));
-    }
+    warn_of_authorities(config, fields);
     let Some(files) = config.daemon.tls_files() else {
         return;
     };
@@ -94,6 +90,15 @@ fn warn_of_global_tls(config: &Config, fields: &Fields<'_>) {
     match TlsServer::load(&files, config.http.http2) {
         Err(fault) if !is_told(&files) => warn(fields, fault.setting(), Some(fault.text())),
         Ok(_) | Err(_) => {}
+    }
+}
+
+fn warn_of_authorities(config: &Config, fields: &Fields<'_>) {
+    let authorities = config.probe.tls_ca_file.as_deref();
+    // If the file cannot be read, there is a warning about it by now.
+    if authorities.and_then(unreadable).is_none() {
+        let fault = config.probe.tls_fault(None);
+        warn(fields, "tls_verify", fault.map(|fault| fault.text()));
     }
 }
 

@@ -53,15 +53,18 @@ impl Actions {
     }
 
     fn log_end(&self, ended: &EndedAction, took: Duration) {
-        let (name, state) = (&self.name, self.state());
-        let took = took.as_secs_f64();
-        let EndedAction { command, end, .. } = ended;
-        let told = format!("group {name}: on_{state} {command}: {end} after {took:.2}s");
+        let told = self.told(ended, took.as_secs_f64());
         if ended.good {
             log::info!("{told}");
         } else {
             log::error!("{told}; it is tried again at the next check");
         }
+    }
+
+    fn told(&self, ended: &EndedAction, took: f64) -> String {
+        let (name, state) = (&self.name, self.state());
+        let EndedAction { command, end, .. } = ended;
+        format!("group {name}: on_{state} {command}: {end} after {took:.2}s")
     }
 
     fn state(&self) -> &'static str {

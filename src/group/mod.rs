@@ -70,10 +70,14 @@ pub(crate) async fn run_check(
     trace: &Trace,
 ) -> Outcome {
     let Check { protocol, target } = check;
-    if !check.is_group() {
-        return probe::run(asker, protocol, target, &context.probes, trace).await;
+    match check.is_group() {
+        true => run_named(&target.service, runner, context).await,
+        false => probe::run(asker, protocol, target, &context.probes, trace).await,
     }
-    let name = &*target.service;
+}
+
+/// Runs the group of a name.
+async fn run_named(name: &str, runner: &dyn CheckRunner, context: &Arc<CheckContext>) -> Outcome {
     match context.groups.get(name) {
         // A group takes no slot, only its checks do: groups that wait for checks could otherwise hold all slots.
         Some(group) => run(name, group, runner, context).await.outcome(),

@@ -27,10 +27,15 @@ pub fn read(commands: &Commands, reader: &Reader<'_>) -> Groups {
             groups.insert((*name).to_owned(), group);
         }
     }
-    check_references(&entries, &groups, commands);
-    check_circles(&entries, &groups);
-    check_listeners(&entries, &groups);
+    check_together(&entries, &groups, commands);
     groups
+}
+
+/// What is wrong with groups that are right by themselves.
+fn check_together(entries: &Entries<'_>, groups: &Groups, commands: &Commands) {
+    check_references(entries, groups, commands);
+    check_circles(entries, groups);
+    check_listeners(entries, groups);
 }
 
 fn check_name(name: &str, reader: &Reader<'_>) {

@@ -7,22 +7,28 @@ use strsim::osa_distance;
 #[must_use]
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = folded(word);
-    let length = word.chars().count();
-    let most = most_slips(length);
+    let most = most_slips(word.chars().count());
     let mut best = None;
     let mut least = most + 1;
     for candidate in known {
-        // A long word costs time, and cannot be near anyway.
-        if candidate.chars().count().abs_diff(length) > most {
-            continue;
-        }
-        let distance = osa_distance(&word, &folded(candidate));
         // Of equally near words the first one wins, in the caller's order.
-        if distance < least {
+        if let Some(distance) = distance(&word, candidate, most)
+            && distance < least
+        {
             (best, least) = (Some(candidate), distance);
         }
     }
     best
+}
+
+/// How far a word is from a folded one, unless that is certainly more than `most`.
+fn distance(word: &str, candidate: &str, most: usize) -> Option<usize> {
+    let (length, other) = (word.chars().count(), candidate.chars().count());
+    // A long word costs time, and cannot be near anyway.
+    if other.abs_diff(length) > most {
+        return None;
+    }
+    Some(osa_distance(word, &folded(candidate)))
 }
 
 /// How many slips are likely in a word of so many characters.

@@ -76,11 +76,15 @@ fn short_ipv4(text: &str) -> Option<Ipv4Addr> {
     if firsts.len() > 3 {
         return None;
     }
-    let last = number(last)?;
-    let firsts_bits = leading_bytes(firsts)?;
-    // The last number fills the bits that the others leave: `127.1` is 127.0.0.1.
-    let fits = last <= u32::MAX >> (8 * firsts.len());
-    fits.then(|| Ipv4Addr::from_bits(firsts_bits | last))
+    let address = leading_bytes(firsts)? | last_number(last, firsts.len())?;
+    Some(Ipv4Addr::from_bits(address))
+}
+
+/// The last number, which fills the bytes that the others leave: `127.1` is 127.0.0.1.
+fn last_number(text: &str, others: usize) -> Option<u32> {
+    let number = number(text)?;
+    let most = u32::MAX >> (8 * others);
+    (number <= most).then_some(number)
 }
 
 fn leading_bytes(parts: &[&str]) -> Option<u32> {

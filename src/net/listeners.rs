@@ -84,11 +84,12 @@ fn takes(own: SocketAddr, address: SocketAddr, is_own: impl Fn(IpAddr) -> bool) 
         return false;
     }
     let ip = address.ip();
-    let own_ip = own.ip().to_canonical();
-    match own_ip.is_unspecified() {
-        true => takes_family(own_ip, ip) && (ip.is_loopback() || is_own(ip)),
-        false => own_ip == ip,
+    let own = own.ip().to_canonical();
+    if !own.is_unspecified() {
+        return own == ip;
     }
+    let is_here = ip.is_loopback() || is_own(ip);
+    is_here && takes_family(own, ip)
 }
 
 /// Whether a socket that listens everywhere takes connections of an address's family.

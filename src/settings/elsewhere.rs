@@ -192,14 +192,18 @@ fn located(path: &Path) -> Result<PathBuf, &'static str> {
 fn read_file(path: &Path) -> Result<String, String> {
     let bytes = read_regular(path, FILE_MAX).map_err(|e| file_error_text(&e))?;
     let text = String::from_utf8(bytes).map_err(|_| "is not UTF-8")?;
-    // Editors and `echo` end a file with a line break, which is no part of the secret.
-    let line = text.strip_suffix("\r\n").or(text.strip_suffix('\n'));
-    let secret = line.unwrap_or(&text);
+    let secret = without_line_break(&text);
     // An empty file is more likely a failed deployment than an empty password.
     if secret.is_empty() {
         return Err("is empty".to_owned());
     }
     Ok(secret.to_owned())
+}
+
+fn without_line_break(text: &str) -> &str {
+    // Editors and `echo` end a file with a line break, which is no part of the secret.
+    let line = text.strip_suffix("\r\n").or(text.strip_suffix('\n'));
+    line.unwrap_or(text)
 }
 
 fn file_error_text(error: &FileError) -> String {

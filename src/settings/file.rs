@@ -110,11 +110,15 @@ pub fn map_of_settings<'a>(
 ) -> Option<Reader<'a>> {
     let found = match root.value {
         Value::Map(_) => return Some(Reader::root(root, sink)),
+        // An empty file sets nothing, which is allowed.
         Value::Null => return None,
         Value::List(_) => "a list",
         Value::Scalar(_) => "a single word or text",
     };
-    let text = format!("the file holds {found}, not settings; write lines such as '{example}'");
-    sink.fault(root.mark, "", text);
+    sink.fault(root.mark, "", no_settings(found, example));
     None
+}
+
+fn no_settings(found: &str, example: &str) -> String {
+    format!("the file holds {found}, not settings; write lines such as '{example}'")
 }

@@ -29,16 +29,20 @@ fn digits_and_base(unsigned: &str) -> Option<(&str, u32)> {
 /// octal was read before, and the rest, such as 08, means nothing in YAML 1.1.
 pub(super) fn digits(text: &str) -> Option<String> {
     let written = text.trim().replace('_', "");
-    let digits = match written.split_once('.') {
-        // Templates that compute write 10.0.
-        Some((whole, rest)) if rest.bytes().all(|b| b == b'0') => whole,
-        _ => &written,
-    };
-    let digits = digits.strip_prefix('+').unwrap_or(digits);
+    let whole = without_zero_fraction(&written);
+    let digits = whole.strip_prefix('+').unwrap_or(whole);
     if !is_digits(digits) || has_leading_zero(digits) {
         return None;
     }
     Some(digits.to_owned())
+}
+
+fn without_zero_fraction(number: &str) -> &str {
+    match number.split_once('.') {
+        // Templates that compute write 10.0.
+        Some((whole, rest)) if rest.bytes().all(|b| b == b'0') => whole,
+        Some(_) | None => number,
+    }
 }
 
 fn is_digits(text: &str) -> bool {

@@ -194,12 +194,10 @@ impl Contents {
             if oldest.is_some_and(|result| result.counts(now)) {
                 break;
             }
-            if let Some(expired) = oldest {
-                taken.push(Arc::clone(&expired.outcome));
-                self.counts.expirations += 1;
-            }
+            taken.extend(oldest.map(|expired| Arc::clone(&expired.outcome)));
             self.drop_oldest();
         }
+        self.counts.expirations += taken.len() as u64;
         taken
     }
 

@@ -90,15 +90,21 @@ fn fields(time: &str, record: &Record<'_>) -> Value {
     let mut fields = RecordFields(Map::new());
     // Nothing here fails. What every line has comes last, so that no other field stands for it.
     let _ = record.key_values().visit(&mut fields);
-    for (name, value) in [
-        ("time", time.to_owned()),
-        ("level", record.level().as_str().to_ascii_lowercase()),
-        ("target", record.target().to_owned()),
-        ("message", record.args().to_string()),
-    ] {
+    for (name, value) in usual_fields(time, record) {
         fields.0.insert(name.to_owned(), value.into());
     }
     Value::Object(fields.0)
+}
+
+/// What every line has.
+fn usual_fields(time: &str, record: &Record<'_>) -> [(&'static str, String); 4] {
+    let level = record.level().as_str();
+    [
+        ("time", time.to_owned()),
+        ("level", level.to_ascii_lowercase()),
+        ("target", record.target().to_owned()),
+        ("message", record.args().to_string()),
+    ]
 }
 
 /// The further fields of a record; those without a value are left out.

@@ -39,7 +39,8 @@ impl<'a> Reader<'a> {
     pub fn each<T>(&self, read: impl FnMut(&Reader<'a>) -> Option<T>) -> Option<Vec<T>> {
         let items = self.items()?;
         // In two steps, as collecting into an Option would stop at the first fault.
-        let read: Vec<Option<T>> = items.iter().map(read).collect();
+        let read = items.iter().map(read);
+        let read: Vec<Option<T>> = read.collect();
         read.into_iter().collect()
     }
 
@@ -78,7 +79,8 @@ impl<'a> Reader<'a> {
 
     fn entry(&self, entry: &'a Entry) -> Reader<'a> {
         // The key may be a URL with a password, if the space after its colon is missing.
-        let name = beginning(&without_userinfo(&entry.key), QUOTED);
+        let name = without_userinfo(&entry.key);
+        let name = beginning(&name, QUOTED);
         Reader {
             node: &entry.node,
             mark: entry.mark,
