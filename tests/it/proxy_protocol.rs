@@ -8,6 +8,7 @@ use crate::support::client::{Response, exchange};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::haproxy::Haproxy;
 use crate::support::server::free_port;
+use crate::support::upstream::Upstream;
 
 const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -165,4 +166,37 @@ fn haproxy_checks_with_both_versions_and_curl_with_the_first() {
     // An agent port takes none.
     let answer = exchange(([127, 0, 0, 1], agent).into(), b"PROXY UNKNOWN\r\nweb\n");
     assert!(answer.starts_with(b"error #"), "{answer:?}");
+}
+
+/// Each listener of a group is one more door: the same addresses count there, by HTTP/1 and HTTP/2.
+#[test]
+fn listeners_of_groups_take_headers_as_the_daemons_own_do() {
+    let service = Upstream::start(|_| None);
+    let listen = free_port();
+    let daemon = Daemon::with_config(&format!(
+        "proxy_protocol_from: 127.0.0.1\nallow_from: [127.0.0.1, 10.1.0.0/16]\n\
+         groups: {{node: {{checks: [tcp://localhost:{}], listen: 127.0.0.1:{listen}}}}}\n",
+        service.address.port()
+    ));
+    daemon.get("/healthz").is(200, "ok\n");
+    let group = SocketAddr::from(([127, 0, 0, 1], listen));
+    let allowed = behind(group, &v1("10.1.2.3"), "GET /any");
+    allowed.unwrap().is(200, "OK");
+    assert_eq!(behind(group, &v1("10.2.2.3"), "GET /any"), None);
+    daemon.wait_for_log("dropped a connection of 10.2.2.3, which is outside allow_from");
+    let local = [V2, b"\x20\0\0\0"].concat();
+    behind(group, &local, "GET /any").unwrap().is(200, "OK");
+    assert_eq!(pollers(&daemon, "node"), ["10.1.2.3", "127.0.0.1"]);
+    assert_eq!(behind(group, b"PROXY TCP4 x y 1 2\r\n", "GET /any"), None);
+
+    let mut curl = Command::new("curl");
+    curl.args([
+        "-sS",
+        "-m",
+        "60",
+        "--http2-prior-knowledge",
+        "--haproxy-protocol",
+    ]);
+    let output = curl.arg(format!("http://{group}/any")).output().unwrap();
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "OK");
 }
