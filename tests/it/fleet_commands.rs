@@ -18,7 +18,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
-use crate::support::etcd::Etcd;
+use crate::support::etcd::{Etcd, MEMBERS};
+use crate::support::fleet::FleetHost;
 use crate::support::root::succeed;
 use crate::support::{PATIENCE, Ran, TempDir, command, run, server, wait_until};
 
@@ -183,11 +184,14 @@ async fn play(settings: &FleetSettings, names: &[String], stop: &AtomicBool) {
             obey(&mut engine, &paths, &now, name).await;
         }
         let orders = KeyRange::under(&paths.orders());
-        let mut watch = engine.watch(&orders, now.revision + 1).await.unwrap();
+        // A member may hang: then another one is asked.
+        let Ok(mut watch) = engine.watch(&orders, now.revision + 1).await else {
+            continue;
+        };
         while !stop.load(Ordering::Relaxed) {
             let limit = Duration::from_millis(50);
             match tokio::time::timeout(limit, watch.next()).await {
-                Ok(changes) if changes.as_ref().unwrap().puts.is_empty() => {}
+                Ok(Ok(changes)) if changes.puts.is_empty() => {}
                 Ok(_) => break,
                 Err(_) => {}
             }
@@ -234,7 +238,8 @@ async fn obey(engine: &mut Engine, paths: &Paths, now: &Snapshot, name: &str) {
             };
         }
         change = change.put(&paths.host(name), record.to_json());
-        engine.commit(&change).await.unwrap();
+        // One that is not known to be done is done again.
+        let _ = engine.commit(&change).await;
     }
 }
 
@@ -589,6 +594,102 @@ impl ParseKey for str {
     fn parse_key(&self) -> hacheck::spool::Key {
         hacheck::spool::Key::parse(self).unwrap()
     }
+}
+
+/// A command of an operator on a host that is in a fleet.
+fn on_host(host: &FleetHost, name: &str, args: &[&str]) -> Ran {
+    let file = host.daemon.spool.outside().join("fleet.yml");
+    let mut command = match args.contains(&"--fleet") || name == "hacheck" {
+        true => command(name),
+        false => host.daemon.spool.command(name, &[]),
+    };
+    command.args(args).env("HACHECK_FLEET_FILE", file);
+    command.env("SUDO_USER", "alice");
+    command.output().unwrap().into()
+}
+
+#[test]
+fn on_a_host_that_is_ordered_down_the_commands_say_so_and_a_waiver_holds_until_the_next_order() {
+    let mut etcd = Etcd::start();
+    let host = FleetHost::start(&etcd, "web01", "tags: {zone: a}\nservices: [web]");
+    wait_until(PATIENCE, "the host has registered", || {
+        let hosts = on_host(&host, "hacheck", &["fleet", "hosts", "-o", "tsv"]);
+        hosts.out.starts_with("web01\talive\t")
+    });
+    let down = [
+        "--fleet",
+        "--timeout",
+        "60",
+        "--for",
+        "2h",
+        "-r",
+        "new disk",
+        "web",
+    ];
+    on_host(&host, "hadown", &down).is_with(0, "", "web: ordered down on 1 host until ");
+    host.wait_until_told("web", ": new disk");
+    let port = host.daemon.address.port().to_string();
+    let own = ["-p", port.as_str(), "web"];
+
+    let up = on_host(&host, "haup", &own);
+    up.is_with(
+        0,
+        "",
+        "haup: note: web stays down: fleet order by alice since ",
+    );
+    let remedy = ", for \"new disk\"; 'haup --fleet web' lifts it everywhere, 'haup --override-fleet -r WHY web' here\n";
+    assert!(
+        up.err.contains(remedy) && up.err.contains(" until "),
+        "{}",
+        up.err
+    );
+    let waiting = on_host(&host, "haup", &[&["--wait"], &own[..]].concat());
+    waiting.is_with(1, "", "haup: web stays down: fleet order by alice since ");
+    let status = on_host(&host, "hastatus", &own);
+    status.code_is(1);
+    assert!(
+        status.out.starts_with("DOWN\t") && status.out.ends_with("\tweb\tnew disk\n"),
+        "{}",
+        status.out
+    );
+    let instance = on_host(&host, "hastatus", &["-p", port.as_str(), "web:80"]);
+    instance.is_with(
+        0,
+        "UP\tweb:80\n",
+        "'web' is down, and with it every instance of it: new disk",
+    );
+    let downed = on_host(&host, "hashowdowned", &[]);
+    assert!(downed.out.ends_with("\tweb\tnew disk\n"), "{}", downed.out);
+
+    (0..MEMBERS).for_each(|member| etcd.kill(member));
+    let why = ["--override-fleet", "-r", "last one standing"];
+    let waived = on_host(&host, "haup", &[&why[..], &own].concat());
+    waived.is_with(
+        0,
+        "",
+        "haup: web: waived on this host: fleet order by alice since ",
+    );
+    host.wait_until_told("web", "");
+    on_host(&host, "haup", &["--override-fleet", "web"]).is_with(2, "", "say why, with -r");
+    let none = on_host(&host, "haup", &[&why[..], &own].concat());
+    none.is_with(0, "", "note: no order of the fleet holds web down here");
+    (0..MEMBERS).for_each(|member| etcd.start_member(member));
+    etcd.wait_until_it_answers();
+    wait_until(PATIENCE, "the picture has the waiver", || {
+        let status = on_host(&host, "hastatus", &["--fleet", "web"]);
+        status.out == "UP      1                 web01: waived by alice: last one standing\n"
+    });
+
+    on_host(&host, "hadown", &down).code_is(0);
+    host.wait_until_told("web", ": new disk");
+    let pollers = on_host(&host, "halist", &["--fleet", "--pollers", "web"]);
+    pollers.code_is(0);
+    on_host(&host, "haup", &["--fleet", "--timeout", "60", "web"]).is_with(
+        0,
+        "",
+        "web: lifted on 1 host; 1 has done it",
+    );
+    host.wait_until_told("web", "");
 }
 
 #[test]

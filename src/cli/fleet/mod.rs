@@ -10,6 +10,7 @@ mod down;
 mod downed;
 mod forget;
 mod hosts;
+pub(crate) mod local;
 mod log;
 mod output;
 mod plan;

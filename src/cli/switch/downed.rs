@@ -9,7 +9,7 @@ use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::Failure;
 use crate::cli::output::entries::{self, EntryState, OutputFormat};
 use crate::cli::output::{self, downtimes};
-use crate::spool::Listing;
+use crate::spool::{Downtime, Key, Listing};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -24,8 +24,9 @@ pub(crate) const APPLET: Applet = Applet {
 
 pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     let listing = listing(call, request)?;
+    let ordered = ordered(call, request);
     let mut entries = Vec::new();
-    for (key, downtime) in &listing.downtimes {
+    for (key, downtime) in listing.downtimes.iter().chain(&ordered) {
         entries.push(EntryState {
             key,
             host: key.host(),
@@ -41,6 +42,22 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     }
     tell_odd(call, request, &listing);
     Ok(0)
+}
+
+/// What the fleet has ordered here.
+fn ordered(call: &Call, request: &SwitchRequest) -> Vec<(Key, Downtime)> {
+    let Some(fleet) = &request.fleet_spool else {
+        return Vec::new();
+    };
+    match fleet.list() {
+        Ok(listing) => listing.downtimes,
+        // Before the first order there is none.
+        Err(e) if e.kind() == ErrorKind::NotFound => Vec::new(),
+        Err(e) => {
+            call.note(&format!("cannot tell what the fleet has ordered here: {e}"));
+            Vec::new()
+        }
+    }
 }
 
 fn print(entries: &[EntryState], request: &SwitchRequest) -> Result<(), Failure> {

@@ -16,6 +16,7 @@ use argh::{ArgsInfo as _, CommandInfoWithArgs};
 
 use crate::cli::applet::Call;
 use crate::cli::failure::{Failure, usage};
+use crate::cli::fleet::local;
 use crate::cli::output::warnings;
 use options::SwitchArgs;
 use request::SwitchRequest;
@@ -61,6 +62,11 @@ impl Task {
         matches!(self, Self::Downed | Self::List)
     }
 
+    /// Whether it tells what the fleet has ordered here.
+    fn looks_at_fleet(self) -> bool {
+        matches!(self, Self::Up | Self::Status | Self::Downed)
+    }
+
     fn takes_services(self) -> bool {
         matches!(self, Self::Up | Self::Down | Self::Status)
     }
@@ -82,7 +88,10 @@ fn run(call: &Call, called: Task) -> Result<u8, Failure> {
     if args.fleet {
         return fleet::run(call, &args, task);
     }
-    let request = request::read(args, task)?;
+    let mut request = request::read(args, task)?;
+    if task.looks_at_fleet() {
+        request.fleet_spool = local::spool(call, &request.fleet_file);
+    }
     notes::note_other_case(call, &request);
     task.run(call, &request)
 }

@@ -10,13 +10,14 @@ use crate::cli::args::times;
 use crate::cli::args::values::{self, not_a_service, number};
 use crate::cli::client::{self, ANSWER_TIME, DaemonClient, DaemonError};
 use crate::cli::failure::{Failure, failed, usage};
+use crate::cli::fleet::request::FleetFile;
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::table;
 use crate::cli::wait::Waiter;
 use crate::cli::wait::acted::Goal;
 use crate::cli::wait::limits::{LimitWords, WaitLimits};
 use crate::ledger::PollersPage;
-use crate::spool::{Key, Mark, ServiceName, Spool, unix_now};
+use crate::spool::{Downtime, Key, Mark, ServiceName, Spool, SpoolError, unix_now};
 
 /// A service or instance to act on.
 #[derive(Debug, PartialEq)]
@@ -52,6 +53,11 @@ pub(super) struct SwitchRequest {
     pub(super) if_up: bool,
     /// `halist`: the pollers instead of the services.
     pub(super) pollers: bool,
+    /// `haup`: even if the fleet has ordered it down, for this reason.
+    pub(super) override_fleet: Option<String>,
+    pub(super) fleet_file: FleetFile,
+    /// What the fleet has ordered here; `None` where this host is in no fleet, or the task does not look at it.
+    pub(super) fleet_spool: Option<Spool>,
 }
 
 impl SwitchRequest {
@@ -70,6 +76,15 @@ impl SwitchRequest {
             self.keys(),
             self.limits,
         )
+    }
+
+    /// The downtime in force of an entry: this host's own, else the one that the fleet has ordered.
+    pub(super) fn read_either(&self, key: &Key) -> Result<Option<Downtime>, SpoolError> {
+        let own = self.spool.read(key)?;
+        match (own, &self.fleet_spool) {
+            (None, Some(fleet)) => fleet.read(key),
+            (own, _) => Ok(own),
+        }
     }
 
     /// The names of the spool entries to act on.
@@ -112,6 +127,9 @@ pub(super) fn read(args: SwitchArgs, task: Task) -> Result<SwitchRequest, Failur
         mark: mark(&args)?,
         if_up: args.if_up,
         pollers: args.pollers,
+        override_fleet: override_fleet(&args)?,
+        fleet_file: FleetFile::of(args.fleet_file.as_deref()),
+        fleet_spool: None,
         spool: values::spool(args.spool_root),
         reason: args.reason.filter(|reason| !reason.is_empty()),
     })
@@ -122,6 +140,18 @@ fn format(args: &SwitchArgs, task: Task) -> Result<OutputFormat, Failure> {
         Some(text) => OutputFormat::parse(text),
         None if task.has_table() && table::is_for_people() => Ok(OutputFormat::Table),
         None => Ok(OutputFormat::Tsv),
+    }
+}
+
+/// Why the fleet is overridden, where it is.
+fn override_fleet(args: &SwitchArgs) -> Result<Option<String>, Failure> {
+    let reason = args.reason.clone().filter(|reason| !reason.is_empty());
+    match (args.override_fleet, reason) {
+        (false, _) => Ok(None),
+        (true, Some(reason)) => Ok(Some(reason)),
+        (true, None) => Err(usage!(
+            "--override-fleet: say why, with -r; everybody who looks at the fleet sees it"
+        )),
     }
 }
 

@@ -10,12 +10,13 @@ use super::{Task, info, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::client;
 use crate::cli::failure::Failure;
+use crate::cli::fleet::local;
 use crate::cli::output::entries::{self, EntryState, OutputFormat};
 use crate::cli::output::{self, downtimes, times};
 use crate::ledger::Told;
 use crate::ledger::overview::CheckRow;
 use crate::names::text::one_line;
-use crate::spool::{ALL, Key, ServiceName, Spool};
+use crate::spool::{ALL, Key, ServiceName};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -35,7 +36,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     if request.format != OutputFormat::Json {
         note_ends(call, &entries);
     }
-    note_wider_downtimes(call, &request.spool, &entries);
+    note_wider_downtimes(call, request, &entries);
     note_failing_checks(call, request, &entries);
     // After the output, so that one entry that cannot be read does not hide the others.
     Failure::unless_empty(&failures)?;
@@ -97,7 +98,7 @@ fn read(request: &SwitchRequest) -> (Vec<EntryState<'_>>, Vec<Failure>) {
     for subject in &request.subjects {
         let Subject { key, host, .. } = subject;
         let host = host.as_deref();
-        match request.spool.read(key) {
+        match request.read_either(key) {
             Ok(downtime) => entries.push(EntryState {
                 key,
                 host,
@@ -114,6 +115,10 @@ fn read(request: &SwitchRequest) -> (Vec<EntryState<'_>>, Vec<Failure>) {
 fn note_ends(call: &Call, entries: &[EntryState]) {
     for entry in entries {
         if let Some(downtime) = &entry.downtime {
+            if local::is_of_fleet(downtime) {
+                call.note(&local::sentence(entry.key, entry.key, downtime));
+                continue;
+            }
             note_end(call, entry.key, downtime);
             note_agent_only(call, entry.key, downtime);
         }
@@ -122,7 +127,7 @@ fn note_ends(call: &Call, entries: &[EntryState]) {
 
 /// An UP line tells about the very entry that was asked for, as in the replaced tools; whether
 /// there is traffic also depends on wider ones.
-fn note_wider_downtimes(call: &Call, spool: &Spool, entries: &[EntryState]) {
+fn note_wider_downtimes(call: &Call, request: &SwitchRequest, entries: &[EntryState]) {
     let up = entries.iter().filter(|entry| entry.downtime.is_none());
     let up: Vec<&Key> = up.map(|entry| entry.key).collect();
     if up
@@ -130,11 +135,11 @@ fn note_wider_downtimes(call: &Call, spool: &Spool, entries: &[EntryState]) {
         .any(|key| key.service_name().as_str() != ALL || key.port().is_some())
         && let Ok(all) = Key::parse(ALL)
     {
-        note_wider(call, spool, &all, "everything on this host");
+        note_wider(call, request, &all, "everything on this host");
     }
     for service in services_of_instances(&up) {
         let service = Key::service(service.clone());
-        note_wider(call, spool, &service, "every instance of it");
+        note_wider(call, request, &service, "every instance of it");
     }
 }
 
@@ -151,8 +156,8 @@ fn services_of_instances<'a>(keys: &[&'a Key]) -> Vec<&'a ServiceName> {
     services
 }
 
-fn note_wider(call: &Call, spool: &Spool, key: &Key, what: &str) {
-    let downtime = match spool.read(key) {
+fn note_wider(call: &Call, request: &SwitchRequest, key: &Key, what: &str) {
+    let downtime = match request.read_either(key) {
         Ok(None) => return,
         Ok(Some(downtime)) => downtime,
         Err(e) => return call.note(&format!("cannot tell whether '{key}' is down: {e}")),

@@ -6,6 +6,7 @@ use super::request::SwitchRequest;
 use super::{Task, info, notes, run};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::failure::{Failure, failed};
+use crate::cli::fleet::local;
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::wait::{Unfinished, Waiter};
 use crate::spool::{ALL, Key, Spool};
@@ -22,14 +23,20 @@ pub(crate) const APPLET: Applet = Applet {
 };
 
 pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
+    if let Some(why) = &request.override_fleet {
+        local::waive(call, &request.fleet_file, &request.keys(), why)?;
+    }
     let root = request.spool.root();
     // A folder that cannot be looked at is not one that is missing.
     if matches!(root.try_exists(), Ok(false)) {
         lift_in_missing(call, root)?;
+        for held in held_by_fleet(request) {
+            call.note(&held);
+        }
     } else if request.wait.is_none() && request.when_healthy.is_none() {
         lift(call, request)?;
         notes::glance(call, request);
-        for holding in holding(&request.spool, &request.keys()) {
+        for holding in all_holding(request) {
             call.note(&holding);
         }
     } else {
@@ -67,7 +74,7 @@ fn lift_and_wait(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
     // Asked again, since health may have taken minutes, and who polls now is who counts.
     let before = request.pollers_before_change()?;
     let lifted = lift(call, request)?;
-    let holding = holding(&request.spool, &request.keys());
+    let holding = all_holding(request);
     let Some(goal) = request.wait else {
         holding.iter().for_each(|sentence| call.note(sentence));
         return Ok(());
@@ -93,6 +100,17 @@ fn and_lifted(failure: Failure, lifted: &[String]) -> Failure {
             lifted.join(", ")
         )),
     }
+}
+
+/// What else keeps them out of rotation: downtimes of this host, and orders of the fleet.
+fn all_holding(request: &SwitchRequest) -> Vec<String> {
+    let mut sentences = holding(&request.spool, &request.keys());
+    sentences.extend(held_by_fleet(request));
+    sentences
+}
+
+fn held_by_fleet(request: &SwitchRequest) -> Vec<String> {
+    local::holding(request.fleet_spool.as_ref(), &request.keys())
 }
 
 /// What else keeps these out of rotation, in a sentence each.
@@ -158,6 +176,8 @@ fn lift(call: &Call, request: &SwitchRequest) -> Result<Vec<String>, Failure> {
     for subject in &request.subjects {
         match request.spool.up(&subject.key) {
             Ok(true) => lifted.push(subject.key.file_name()),
+            // What was waived was told already.
+            Ok(false) if request.override_fleet.is_some() => {}
             Ok(false) => call.note(&format!("{} was not down", subject.key)),
             Err(e) => failures.push(Failure::failed(e)),
         }

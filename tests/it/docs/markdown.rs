@@ -4,6 +4,7 @@ use std::fs;
 
 use hacheck::cli::{APPLETS, Applet};
 use hacheck::config;
+use hacheck::fleet::settings::FleetSettings;
 use hacheck::probe::PROTOCOLS;
 
 use super::options::Opt;
@@ -104,6 +105,11 @@ fn the_documents_hold_every_setting_and_every_option() {
         &config::reference_markdown(),
     );
     holds("docs/commands.md", "commands", &commands());
+    holds(
+        "docs/fleet.md",
+        "fleet",
+        &FleetSettings::reference_markdown(),
+    );
 }
 
 #[test]

@@ -1,0 +1,114 @@
+//! What the fleet has ordered of this host, by this host's disk: for the commands that act here. No engine is asked.
+
+use super::client;
+use super::request::FleetFile;
+use crate::cli::applet::Call;
+use crate::cli::args::reason;
+use crate::cli::failure::{Failure, failed};
+use crate::cli::output;
+use crate::cli::output::times;
+use crate::fleet::held;
+use crate::fleet::picture::covering;
+use crate::fleet::settings;
+use crate::names::text::one_line;
+use crate::spool::{Downtime, Key, Spool};
+
+/// The spool of what the fleet has ordered here; `None` where this host is in no fleet.
+pub(crate) fn spool(call: &Call, file: &FleetFile) -> Option<Spool> {
+    if !file.is_named && matches!(file.path.try_exists(), Ok(false)) {
+        return None;
+    }
+    match settings::load(&file.path) {
+        Ok((settings, _)) => Some(Spool::at(settings.state_dir)),
+        Err(faults) => {
+            call.note(&format!(
+                "cannot tell what the fleet has ordered here: {faults}"
+            ));
+            None
+        }
+    }
+}
+
+/// Whether a downtime was written for the fleet.
+pub(crate) fn is_of_fleet(downtime: &Downtime) -> bool {
+    let origin = downtime
+        .extra
+        .get("origin")
+        .and_then(|origin| origin.as_str());
+    origin.is_some_and(|origin| origin.starts_with("fleet:"))
+}
+
+/// The orders that hold these keys down here, in a sentence each.
+pub(crate) fn holding(spool: Option<&Spool>, keys: &[Key]) -> Vec<String> {
+    let mut sentences = Vec::new();
+    for key in keys {
+        for name in covering(key) {
+            let Some(spool) = spool else {
+                continue;
+            };
+            // Names that cover a key are names of spool entries themselves.
+            let Ok(other) = Key::parse(&name) else {
+                continue;
+            };
+            match spool.read(&other) {
+                Ok(None) => {}
+                Ok(Some(downtime)) => sentences.push(sentence(key, &other, &downtime)),
+                Err(e) => sentences.push(format!(
+                    "cannot tell whether the fleet has ordered {other} down: {e}"
+                )),
+            }
+        }
+    }
+    sentences
+}
+
+/// `web stays down: fleet order by alice since 18:05 until 20:05, for "new disk"; 'haup --fleet web' …`.
+pub(crate) fn sentence(key: &Key, ordered: &Key, downtime: &Downtime) -> String {
+    let order = described(downtime);
+    format!(
+        "{key} stays down: {order}; 'haup --fleet {ordered}' lifts it everywhere, 'haup --override-fleet -r WHY {ordered}' here"
+    )
+}
+
+fn described(downtime: &Downtime) -> String {
+    let mut text = "fleet order".to_owned();
+    if let Some(by) = downtime.by() {
+        text += &format!(" by {}", one_line(by));
+    }
+    if let Some(creation) = downtime.creation {
+        text += &format!(" since {}", times::brief(creation));
+    }
+    if let Some(end) = downtime.expiration {
+        text += &format!(" until {}", times::brief(end));
+    }
+    let reason = downtime.one_line();
+    if !reason.is_empty() {
+        text += &format!(", for {reason:?}");
+    }
+    text
+}
+
+/// `haup --override-fleet`: this host does not obey the orders that hold these keys now.
+pub(crate) fn waive(call: &Call, file: &FleetFile, keys: &[Key], why: &str) -> Result<(), Failure> {
+    let settings = client::settings(call, file)?;
+    let spool = Spool::at(settings.state_dir);
+    let mut failures = Vec::new();
+    for key in keys {
+        match held::waive(&spool, key, &reason::user(), why) {
+            Ok(orders) if orders.is_empty() => {
+                call.note(&format!("no order of the fleet holds {key} down here"));
+            }
+            Ok(orders) => {
+                for order in orders {
+                    let order = super::plan::described(&order);
+                    output::complain(&format!(
+                        "{}: {key}: waived on this host: {order}; the next order counts again",
+                        call.program
+                    ));
+                }
+            }
+            Err(e) => failures.push(failed!("{e}")),
+        }
+    }
+    Failure::unless_empty(&failures)
+}
