@@ -360,3 +360,67 @@ fn a_clock_that_is_ahead_shows_when_an_order_comes() {
         host.metric("clock_skew_seconds").unwrap() > 3500.0
     });
 }
+
+/// A host with the service `web` down by an order.
+fn ordered_down(etcd: &Etcd) -> FleetHost {
+    let host = FleetHost::start(etcd, "web01", "");
+    let mut order = down(1, "web", "*");
+    order.creation = Some(1_795_629_900.0);
+    order.expiration = Some(4_102_444_800.0);
+    give(etcd, 0, &order);
+    host.wait_until_told("web", "reason 1");
+    host
+}
+
+#[test]
+fn what_the_fleet_ordered_is_shown_by_hastatus_and_hashowdowned_with_its_origin() {
+    let etcd = Etcd::start();
+    let host = ordered_down(&etcd);
+    let line = "DOWN\t4102444800.000000\tweb\treason 1\n";
+    host.run("hastatus", &["web"]).is_with(1, line, "");
+    host.run("hashowdowned", &[]).is_with(0, line, "");
+    for name in ["hastatus", "hashowdowned"] {
+        let services: &[&str] = if name == "hastatus" { &["web"] } else { &[] };
+        let ran = host.run(name, &[&["-o", "json"], services].concat());
+        let entries: serde_json::Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(
+            (&entries[0]["origin"], &entries[0]["by"]),
+            (&json!("fleet:*"), &json!("alice"))
+        );
+    }
+    // This host's own downtime is what is shown first.
+    host.run("hadown", &["-r", "bad RAM", "web"]).code_is(0);
+    let both = host.run("hastatus", &["web"]);
+    both.is_with(1, "DOWN\tinf\tweb\tbad RAM\n", "");
+    let downed = host.run("hashowdowned", &[]);
+    assert_eq!(downed.out, format!("DOWN\tinf\tweb\tbad RAM\n{line}"));
+}
+
+#[test]
+fn a_host_whose_order_is_waived_serves_without_the_engine_until_the_next_order() {
+    let mut etcd = Etcd::start();
+    let host = ordered_down(&etcd);
+    host.run("haup", &["--override-fleet", "web"])
+        .is_with(2, "", "with -r");
+    (0..MEMBERS).for_each(|member| etcd.kill(member));
+    host.run(
+        "haup",
+        &["--override-fleet", "-r", "last one standing", "web"],
+    )
+    .code_is(0);
+    host.wait_until_told("web", "");
+    host.run("hastatus", &["web"]).code_is(0);
+    host.wait_for_metric("orders_waived", 1.0);
+    let host = host.restart(&etcd, "");
+    assert_eq!(host.told("web"), "");
+    (0..MEMBERS).for_each(|member| etcd.start_member(member));
+    etcd.wait_until_it_answers();
+    wait_until(PATIENCE, "the engine knows of the waiver", || {
+        host.record(&etcd, 0)["waived"]["web/*"]["reason"] == "last one standing"
+    });
+    assert_eq!(host.told("web"), "");
+    give(&etcd, 0, &down(2, "web", "*"));
+    host.wait_until_told("web", "reason 2");
+    let again = host.run("haup", &["--override-fleet", "-r", "x", "api"]);
+    again.is_with(0, "", "no order of the fleet holds api down here");
+}

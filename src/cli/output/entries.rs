@@ -111,15 +111,24 @@ fn cells(entry: &EntryState) -> [String; 7] {
         return up;
     };
     let by = downtime.by().or(entry.owner.as_deref()).unwrap_or_default();
+    let by = match origin(downtime) {
+        Some(origin) => format!("{by} ({origin})"),
+        None => by.to_owned(),
+    };
     [
         "DOWN".to_owned(),
         service,
         moment(downtime.creation, "?"),
         moment(downtime.expiration, "lifted"),
-        one_line(by),
+        one_line(&by),
         downtime.mark().map_or("503", Mark::as_str).to_owned(),
         downtime.one_line(),
     ]
+}
+
+/// `fleet:*`, where an order of the fleet took it down.
+fn origin(downtime: &Downtime) -> Option<&str> {
+    downtime.extra.get("origin")?.as_str()
 }
 
 fn moment(unix: Option<f64>, unknown: &str) -> String {
@@ -145,6 +154,8 @@ struct EntryJson<'a> {
     owner: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mark: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    origin: Option<&'a str>,
 }
 
 fn json(entries: &[EntryState]) -> String {
@@ -175,6 +186,7 @@ fn object<'a>(entry: &'a EntryState) -> EntryJson<'a> {
         creation: downtime.creation,
         expiration: downtime.expiration,
         by: downtime.by(),
+        origin: origin(downtime),
         owner: entry.owner.as_deref(),
         mark: downtime.mark().map(Mark::as_str),
         ..up

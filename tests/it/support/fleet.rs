@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::daemon::{Daemon, Setup};
 use super::etcd::Etcd;
-use super::{PATIENCE, wait_until};
+use super::{PATIENCE, Ran, wait_until};
 
 /// The keys of the tests' fleet.
 pub fn paths() -> Paths {
@@ -76,6 +76,15 @@ impl FleetHost {
         let mut setup = Setup::new();
         setup.spool = spool;
         Self::start_as(setup, etcd, &self.name, more)
+    }
+
+    /// An operator's command on this host.
+    pub fn run(&self, name: &str, args: &[&str]) -> Ran {
+        let file = self.daemon.spool.outside().join("fleet.yml");
+        let mut command = self.daemon.spool.command(name, args);
+        let port = self.daemon.address.port().to_string();
+        command.args(["-p", &port, "--fleet-file"]).arg(file);
+        command.output().unwrap().into()
     }
 
     /// The folder of what the fleet ordered.
