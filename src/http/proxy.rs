@@ -15,6 +15,9 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 /// Most bytes of a header. One of version 1 has at most 107; of version 2 addresses and what TLS was spoken fit.
 pub(super) const HEADER_MAX: usize = 4 << 10;
 
+/// Most bytes of a header of version 1, its line end included.
+const LINE_MAX: usize = 107;
+
 const V1: &[u8] = b"PROXY ";
 const V2: &[u8] = b"\r\n\r\n\0\r\nQUIT\n";
 
@@ -56,6 +59,8 @@ fn header(bytes: &[u8]) -> Beginning {
         allow_v2: true,
     };
     match ProxyHeader::parse(bytes, config) {
+        // The library takes a longer line of UNKNOWN that is whole, and no part of one: it must not matter how it came.
+        Ok((_, length)) if bytes.starts_with(V1) && length > LINE_MAX => Beginning::Broken,
         Ok((header, length)) => {
             // LOCAL and UNKNOWN carry none: the balancer connects for itself, as for its checks.
             let source = header.proxied_address().map(|address| address.source);
@@ -172,6 +177,16 @@ mod tests {
             assert_eq!(beginning(header), expected);
             assert_eq!(beginning(&[header, b"GET /"].concat()), expected);
         }
+    }
+
+    #[test]
+    fn a_line_of_more_than_107_bytes_is_broken_however_few_bytes_come_at_once() {
+        let line =
+            |length: usize| format!("PROXY UNKNOWN {}\r\n", "x".repeat(length - 16)).into_bytes();
+        let (longest, longer) = (line(LINE_MAX), line(LINE_MAX + 1));
+        assert_eq!(beginning(&longest), Beginning::Header(None, LINE_MAX));
+        assert_eq!(beginning(&longest[..LINE_MAX - 1]), Beginning::Wanting);
+        assert_eq!(beginning(&longer), Beginning::Broken);
     }
 
     #[test]
