@@ -23,6 +23,7 @@ use super::HttpSettings;
 use super::accept::stopped;
 use super::connections::{OpenConnection, RequestInFlight};
 use super::foreign::Foreign;
+use super::h2::AnyStream;
 use super::head_memory::HeadMemory;
 use super::proxy::Proxied;
 use super::reply::{self, Reply};
@@ -89,10 +90,7 @@ impl<H: Handler> Requests<H> {
     }
 
     /// Answers them all within TLS.
-    pub(super) async fn serve_tls<S>(mut self, stream: S, stop: watch::Receiver<bool>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    pub(super) async fn serve_tls(mut self, stream: AnyStream, stop: watch::Receiver<bool>) {
         // A reload may have removed the certificate; the listener stays until a restart.
         let Some(server) = self.handler.tls() else {
             return;
@@ -105,7 +103,7 @@ impl<H: Handler> Requests<H> {
         if let Some((stream, certificate)) = shaken {
             self.is_encrypted = true;
             self.certificate = certificate;
-            self.serve(stream, stop).await;
+            self.serve(AnyStream::new(stream), stop).await;
         }
     }
 

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::accept::{Accepted, ConnectionHandler};
 use super::connections::OpenConnection;
 use super::foreign::Foreign;
+use super::h2::AnyStream;
 use super::proxy::{self, Beginning, Begun};
 use super::reply::Reply;
 use super::requests::Requests;
@@ -81,6 +82,7 @@ where
 
     async fn serve(self, accepted: Accepted<S>) {
         let open = Arc::clone(&accepted.open);
+        let accepted = with_write_timeout(accepted);
         let serving = async {
             match self.takes_header(accepted.peer) {
                 false => self.converse(accepted, Requests::new).await,
@@ -121,7 +123,8 @@ impl<H: Handler> Http<H> {
             Beginning::Header(source, _) => source,
         };
         let accepted = Accepted {
-            stream,
+            // Of one type, like streams within TLS, so that hyper's server is compiled once for all of them.
+            stream: AnyStream::new(stream),
             peer: accepted.peer,
             open: accepted.open,
             stop: accepted.stop,
@@ -133,10 +136,7 @@ impl<H: Handler> Http<H> {
     }
 
     /// Serves a connection that a proxy made for another address.
-    async fn converse_for<S>(self, source: SocketAddr, accepted: Accepted<S>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn converse_for(self, source: SocketAddr, accepted: Accepted<AnyStream>) {
         // The proxy's own address was admitted at accept; its client must be admitted too.
         if !self.handler.admits(source.ip().to_canonical()) {
             return accepted.open.turn_away();
@@ -159,16 +159,13 @@ impl<H: Handler> Http<H> {
             open,
             stop,
         } = accepted;
-        // Below TLS, where a write that waits means that the peer does not read.
-        let limit = open.settings().write_timeout;
-        let stream = WriteTimeout::new(stream, limit, Arc::clone(&open));
         let requests = new(self.handler, peer, &open);
         let unread = requests.unread.clone();
         let serving = async {
             match self.has_tls {
                 false => requests.serve(stream, stop).await,
                 // Boxed as above.
-                true => Box::pin(requests.serve_tls(stream, stop)).await,
+                true => Box::pin(requests.serve_tls(AnyStream::new(stream), stop)).await,
             }
         };
         tokio::select! {
@@ -176,6 +173,23 @@ impl<H: Handler> Http<H> {
             () = serving => {}
             () = unread.elapsed() => {}
         }
+    }
+}
+
+/// Watches over the writes of a connection, below TLS: there a write that waits means that the peer does not read.
+fn with_write_timeout<S>(accepted: Accepted<S>) -> Accepted<WriteTimeout<S>> {
+    let Accepted {
+        stream,
+        peer,
+        open,
+        stop,
+    } = accepted;
+    let limit = open.settings().write_timeout;
+    Accepted {
+        stream: WriteTimeout::new(stream, limit, Arc::clone(&open)),
+        peer,
+        open,
+        stop,
     }
 }
 
