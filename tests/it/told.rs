@@ -122,3 +122,27 @@ fn hastatus_tells_of_a_service_that_is_not_down_and_fails_its_own_check() {
     let down = daemon.run("hastatus", &["-p", &port, "web"]);
     down.is(1, "DOWN\tinf\tweb\tdisk\n");
 }
+
+#[test]
+fn a_request_that_names_no_port_is_answered_and_is_no_change_of_the_service() {
+    let upstream = Upstream::start(|_| Some(http("200 OK", "fine")));
+    let daemon = Daemon::with_config("cache_time: 0\n");
+    let check = format!("/http/web/{}/health", upstream.port());
+    daemon.get(&check).is(200, "fine");
+    let bad_header = [("X-Haproxy-Server-State", "UP; port=99999")];
+    for (slip, status) in [
+        (daemon.get("/http/web/70000/health"), 503),
+        (daemon.get_with(&check, &bad_header), 400),
+    ] {
+        assert_eq!(slip.status, status, "{}", slip.body);
+        assert_eq!(slip.body.lines().count(), 1, "{}", slip.body);
+    }
+    daemon.get(&check).is(200, "fine");
+    let overview = daemon
+        .get_with("/overview", &[("Host", "localhost")])
+        .json();
+    let checks = overview["services"][0]["checks"].as_array().unwrap();
+    assert_eq!(checks.len(), 1, "{overview}");
+    assert_eq!(checks[0]["told"], "up", "{overview}");
+    assert_eq!(daemon.logged("is now DOWN"), 0, "{}", daemon.log());
+}

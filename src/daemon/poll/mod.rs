@@ -47,6 +47,8 @@ pub(super) struct Poll {
     pub(super) arrived: Instant,
     /// The same in seconds of unix time.
     unix: f64,
+    /// It names no place that can be, such as a port above 65535: it is answered, and says nothing of the service.
+    pub(super) names_no_place: bool,
     /// Its poller has sent the same request at a steady pace. Known from [`Poll::decide`] on.
     pub(super) established: bool,
 }
@@ -80,6 +82,7 @@ impl Poll {
         let asked = Asked::new(path, place.clone(), headers, &live.config);
         // The refusal of a place that cannot be is in `asked` now.
         let place = place.ok();
+        let has_place = place.is_some();
         let stated = Stated {
             // A host that cannot be checked names no spool entry either.
             host: said.host.filter(|_| place.is_some()).map(Into::into),
@@ -95,6 +98,7 @@ impl Poll {
             user_agent: said.user_agent,
         };
         Self {
+            names_no_place: matches!(asked, Asked::Refused(_)) && !has_place,
             poller: Arc::new(poller),
             stated,
             asked,
@@ -134,7 +138,7 @@ impl Poll {
     /// Notes that it was asked, and decides it. What it is answered is to be noted with [`Poll::answered`].
     pub(super) async fn decide(&mut self, state: &DaemonState, live: &Live) -> Verdict {
         // Before the check, which may take long: whoever waits for its answer polls all the same.
-        self.established = note::asked(state, self);
+        self.established = !self.names_no_place && note::asked(state, self);
         decide(self, live, &state.gate, &state.checker).await
     }
 
