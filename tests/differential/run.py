@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
 """Runs Yelp's hacheck beside ours over random inputs, and prints where they answer differently.
 
-    HACHECK_BIN_DIR=FOLDER YELP_DIR=CHECKOUT run.py [--python PYTHON] [--count N] [--seed N] [KIND...]
+    HACHECK_BIN_DIR=FOLDER YELP_DIR=CHECKOUT run.py [--uber] [--python PYTHON] [--count N] [--seed N] [KIND...]
 
 FOLDER has `hacheck` and its names (`hacheck install FOLDER`), CHECKOUT is github.com/Yelp/hacheck, PYTHON a Python 2.7 that has
 tornado 4.5.3, PyYAML 5.4.1 and six. YELP_PACKAGES may name a folder with these packages. Kinds: commands, requests, posts, configs, lists.
-Exit code 1 where something differs.
+Exit code 1 where something differs. With --uber the checkout is github.com/uber-archive/hacheck, with tornado 4.1, ours has
+`compat: uber`, and the kinds are commands and requests.
 
 Both get the same folder contents, made anew for each input, and are asked one after the other. Differences of the table in docs/migrating.md are
 left out by `expected`, which names each of them and says as narrowly as it can what belongs to it.
@@ -20,7 +21,9 @@ NOW = int(time.time())
 
 
 def entry(rng):
-    """The bytes of a file in the spool."""
+    """The bytes of a file in the spool. Uber's hacheck knows only reasons."""
+    if UBER:
+        return rng.choice(REASONS + ["not json"]).encode()
     expiration = rng.choice([None, NOW - 100, NOW + 1000, NOW + 1000.5, 0, -1, 1e9, "absent", True, False, float("inf"), float("-inf")])
     record = {"reason": rng.choice(REASONS), "expiration": expiration, "creation": rng.choice([None, NOW - 50, NOW - 0.25, 0])}
     if expiration == "absent":
@@ -36,6 +39,8 @@ def entry(rng):
 
 def instance(rng, service=None):
     service = service or rng.choice(SERVICES)
+    if UBER:
+        return service
     return rng.choice([service, service, f"{service}:{rng.choice([80, 8080, 65535])}", f"{service}:10.0.0.1:80"])
 
 
@@ -116,13 +121,45 @@ def hosts(python):
     yelp = [python, "-c"]
     script = "import sys; import hacheck.haupdown as h; sys.argv[0] = sys.argv.pop(1); sys.exit(h.main({'haup': 'up', 'hadown': 'down', 'hastatus': 'status', 'hashowdowned': 'status_downed', 'halist': 'list'}[sys.argv[0]]))"
     server = [python, "-c", "import sys; from hacheck.main import main; sys.exit(main())"]
+    # A fixed deadline of ten seconds is too long for thousands of inputs.
+    if UBER:
+        server[2] = "import hacheck.checker; hacheck.checker.TIMEOUT = 0.5; " + server[2]
     ENVIRONMENT["PYTHONPATH"] = os.pathsep.join([str(YELP)] + [p for p in [os.environ.get("YELP_PACKAGES")] if p])
     return [Host("yelp", server, lambda name: yelp + [script, name]), Host("ours", [OURS / "hacheck", "serve"], lambda name: [OURS / name])]
 
 
 # ---- inputs ----
 
+def uber_commands(rng, pair):
+    files, tool = spool(rng), rng.choice(["haup", "hadown", "hastatus", "hastatus", "hashowdowned"])
+    arguments = []
+    if tool == "hadown" or rng.random() < 0.1:
+        arguments += rng.choice([[], ["-r", rng.choice(REASONS)], ["-r" + rng.choice(REASONS)], ["--reason=" + rng.choice(REASONS)]])
+    if rng.random() < 0.1:
+        arguments += ["-a", rng.choice(["up", "down", "status", "status_downed", "x"])]
+    services = rng.sample(SERVICES, rng.choice([0, 1, 1, 1, 2])) if tool != "hashowdowned" or rng.random() < 0.1 else []
+    action = arguments[-1] if "-a" in arguments else tool
+    shows = action in ("hastatus", "hashowdowned", "status", "status_downed")
+    seen = []
+    for host in pair:
+        host.fill(files)
+        form = ["-o", "uber"] if host.name == "ours" and shows else []
+        code, out = host.run(tool, form + services + arguments)
+        seen.append((code, sorted(out.splitlines()), {name: reason_of(content) for name, content in host.files().items()}))
+    return (tool, services + arguments, files), seen
+
+
+def reason_of(content):
+    """What a file says: ours have it as JSON."""
+    try:
+        return json.loads(content)["reason"].encode()
+    except (ValueError, TypeError, KeyError):
+        return content
+
+
 def commands(rng, pair):
+    if UBER:
+        return uber_commands(rng, pair)
     files, tool = spool(rng), rng.choice(["haup", "hadown", "hastatus", "hastatus", "hashowdowned"])
     arguments = []
     if rng.random() < 0.4:
@@ -162,7 +199,7 @@ def told(files):
 
 def requests(rng, pair):
     files, service = spool(rng), rng.choice(SERVICES)
-    kind = rng.choice(["spool", "spool", "http", "http", "tcp", "https", "smtp", "mysql", "nope"])
+    kind = rng.choice(["spool", "http", "tcp", "nope"] if UBER else ["spool", "spool", "http", "http", "tcp", "https", "smtp", "mysql", "nope"])
     peers = PEERS.get(kind, PEERS["http"])
     port = rng.choice(["80", "8080", "0", "00080", "65535", "x", "", "70000"] + [str(peer.port) for peer in peers] * 8)
     rest = rng.choice(["", "/", "/health", "/a/b", "/a?x=1", "/503", "/404", "/204", "/301", "/long", "//", "/%3C", "/caf%C3%A9"])
@@ -286,6 +323,8 @@ def expected(kind, given, seen):
 
 
 def expected_of_request(kind, service, port, rest, yelp, ours):
+    if UBER and "." in service and b"404: Not Found" in yelp[1]:
+        return "names may have dots, as in Yelp's hacheck"
     if yelp[0] == ours[0] == 503 and yelp[1].replace(b" until inf", b"") == ours[1]:
         return "an end that is infinite is not told"
     if yelp[0] == ours[0] == 404 and b"<title>404: Not Found</title>" in yelp[1]:
@@ -389,6 +428,7 @@ def packet(number, content):
 GREETING = packet(0, b"\x0a5.5.5-10.11\0" + b"\x01\0\0\0" + b"12345678\0" + b"\xff\xf7\x21\x02\0\x0f\x80\x15" + bytes(10) + b"123456789012\0mysql_native_password\0")
 # What both servers are given for an answer, in seconds: several times the `healthcheck_timeout` below.
 PATIENCE = 3
+UBER = False
 PEERS = {}
 
 
@@ -416,7 +456,7 @@ def config():
     logins = ", ".join(f"local:{peer.port}" for peer in PEERS["mysql"])
     return (
         "cache_time: 0\nhealthcheck_timeout: 0.5\nallow_remote_spool_changes: true\nhttp_headers_to_copy: [Host, X-Tenant]\n"
-        f"service_name_header: X-Service\nmysql_username: u\nmysql_password: p\nlogin_to: [{logins}]\n"
+        f"service_name_header: X-Service\nmysql_username: u\nmysql_password: p\nlogin_to: [{logins}]\n" + ("compat: uber\n" if UBER else "")
     ).encode()
 
 
@@ -424,15 +464,18 @@ def config():
 def main():
     parser = argparse.ArgumentParser(usage=__doc__)
     parser.add_argument("kinds", nargs="*")
+    parser.add_argument("--uber", action="store_true")
     parser.add_argument("--python", default="python2.7")
     parser.add_argument("--count", type=int, default=500, help="inputs of each kind")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
+    global UBER
+    UBER = options.uber
     start_peers()
     pair = hosts(options.python)
     differing = 0
     try:
-        for kind in options.kinds or KINDS:
+        for kind in options.kinds or (["commands", "requests"] if UBER else KINDS):
             rng, known, new = random.Random(f"{kind} {options.seed}"), collections.Counter(), 0
             if kind in ("requests", "posts", "lists") and not all(host.start(config()) for host in pair):
                 sys.exit(f"a server does not start; logs are in {[str(host.folder) for host in pair]}")
