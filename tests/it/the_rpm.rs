@@ -12,7 +12,7 @@ use crate::support::package::package;
 use crate::support::root::{both, succeed};
 
 /// What only one of the two packages has, and why.
-const OF_ONE: [(&str, &str); 6] = [
+const OF_ONE: [(&str, &str); 8] = [
     (
         "/usr/share/doc/hacheck/changelog.gz",
         "Debian's name for it",
@@ -22,6 +22,14 @@ const OF_ONE: [(&str, &str); 6] = [
     ("/usr/share/doc/hacheck/copyright", "Debian's own"),
     ("/usr/share/licenses/hacheck/LICENSE.txt", "RPM's own"),
     ("/usr/share/lintian/overrides/hacheck", "Debian's own"),
+    (
+        "/usr/share/zsh/vendor-completions/_hacheck",
+        "Debian's folder for packages",
+    ),
+    (
+        "/usr/share/zsh/site-functions/_hacheck",
+        "the folder of zsh itself",
+    ),
 ];
 
 /// The package, made of the release that the Debian package was made of.
