@@ -61,6 +61,21 @@ fn a_monitor_that_the_configuration_names_never_holds_anything_up_from_the_reloa
 }
 
 #[test]
+fn a_slow_monitor_beside_a_balancer_is_waited_for_unless_the_configuration_says_that_it_is_none() {
+    for (counts, code) in [("yes", 1), ("no", 0)] {
+        let daemon = Daemon::with_config(&format!(
+            "pollers:\n- {{user_agent: odd, polls_down: 1, counts: yes}}\n\
+             - {{user_agent: monitor, interval: 30, counts: {counts}}}\n"
+        ));
+        poll(&daemon, "web", "monitor");
+        poll(&daemon, "web", "odd");
+        let ran = down_while_polled(&daemon, &["--timeout", "3"], "odd");
+        ran.is_with(code, "", "127.0.0.1 odd: done, told 503 often enough");
+        assert_eq!(ran.err.contains("monitor: "), code == 1, "{}", ran.err);
+    }
+}
+
+#[test]
 fn a_poller_with_a_configured_interval_is_waited_for_from_its_first_poll() {
     let daemon = Daemon::with_config(
         "pollers: [{service: 'web*', user_agent: odd, interval: 30}, {service: api, counts: yes}]\n",
