@@ -1,5 +1,5 @@
 //! The package under a real systemd, booted in a container of systemd-nspawn. Not every place where tests run may boot
-//! one, so this is run on demand, and by .ci/run: cargo test --test it -- --ignored booted
+//! one, so this is run on demand: cargo test --test it -- --ignored booted
 
 use std::fs::File;
 use std::process::{Command, Output};
@@ -150,7 +150,7 @@ fn booted_the_unit_holds_what_it_promises() {
         assert!(status.contains(line), "no {line:?} in {status}");
     }
     system.run("hadown -r disk web; curl -s -m 10 http://127.0.0.1:3333/spool/web/80 | grep -q disk; haup web");
-    system.run("curl -s -m 10 http://127.0.0.1:3333/http/self/3333/healthz | grep -qx ok");
+    system.run("curl -s -m 10 http://127.0.0.1:3333/healthz | grep -qx ok");
 
     let upgrade = format!("dpkg -i {package} >/dev/null 2>&1");
     let restarts = "systemctl restart hacheck; sleep 0.3; systemctl restart hacheck; sleep 0.3; systemctl reload hacheck";
