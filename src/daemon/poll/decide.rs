@@ -135,7 +135,7 @@ async fn outcome(
 ) -> Result<Option<Arc<Outcome>>, Outcome> {
     let check = match &poll.asked {
         Asked::Nothing => return Ok(None),
-        Asked::Refused(outcome) => return Err(outcome.clone()),
+        Asked::Refused(outcome) | Asked::NoPlace(outcome) => return Err(outcome.clone()),
         Asked::Check(check) => check,
     };
     let asker = poll.asker();

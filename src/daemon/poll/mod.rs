@@ -47,8 +47,6 @@ pub(super) struct Poll {
     pub(super) arrived: Instant,
     /// The same in seconds of unix time.
     unix: f64,
-    /// It names no place that can be, such as a port above 65535: it is answered, and says nothing of the service.
-    pub(super) names_no_place: bool,
     /// Its poller has sent the same request at a steady pace. Known from [`Poll::decide`] on.
     pub(super) established: bool,
 }
@@ -62,6 +60,8 @@ pub(super) enum Asked {
     Check(Check),
     /// A check that cannot be made a target: the answer.
     Refused(Outcome),
+    /// A check of a place that cannot be, such as a port above 65535: the answer, which says nothing of the service.
+    NoPlace(Outcome),
 }
 
 impl Poll {
@@ -82,7 +82,6 @@ impl Poll {
         let asked = Asked::new(path, place.clone(), headers, &live.config);
         // The refusal of a place that cannot be is in `asked` now.
         let place = place.ok();
-        let has_place = place.is_some();
         let stated = Stated {
             // A host that cannot be checked names no spool entry either.
             host: said.host.filter(|_| place.is_some()).map(Into::into),
@@ -98,7 +97,6 @@ impl Poll {
             user_agent: said.user_agent,
         };
         Self {
-            names_no_place: matches!(asked, Asked::Refused(_)) && !has_place,
             poller: Arc::new(poller),
             stated,
             asked,
@@ -113,8 +111,14 @@ impl Poll {
     pub(super) fn check(&self) -> Option<&Check> {
         match &self.asked {
             Asked::Check(check) => Some(check),
-            Asked::Nothing | Asked::Refused(_) => None,
+            Asked::Nothing | Asked::Refused(_) | Asked::NoPlace(_) => None,
         }
+    }
+
+    /// Whether it says anything of the service.
+    pub(super) fn counts(&self) -> bool {
+        // A slip in the request of somebody is no change of the service's state.
+        !matches!(self.asked, Asked::NoPlace(_))
     }
 
     /// For whom its check is run.
@@ -138,7 +142,7 @@ impl Poll {
     /// Notes that it was asked, and decides it. What it is answered is to be noted with [`Poll::answered`].
     pub(super) async fn decide(&mut self, state: &DaemonState, live: &Live) -> Verdict {
         // Before the check, which may take long: whoever waits for its answer polls all the same.
-        self.established = !self.names_no_place && note::asked(state, self);
+        self.established = self.counts() && note::asked(state, self);
         decide(self, live, &state.gate, &state.checker).await
     }
 
@@ -158,8 +162,11 @@ impl Asked {
         let Some(protocol) = path.protocol else {
             return Self::Nothing;
         };
-        let target = place.and_then(|place| target::build(path, protocol, place, headers, config));
-        match target {
+        let place = match place {
+            Err(refused) => return Self::NoPlace(refused),
+            Ok(place) => place,
+        };
+        match target::build(path, protocol, place, headers, config) {
             Err(refused) => Self::Refused(refused),
             Ok(target) => Self::Check(Check {
                 protocol,

@@ -53,8 +53,7 @@ fn moment(state: &DaemonState, poll: &Poll, later: Duration) -> Moment {
 /// Notes what it was answered.
 pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code: u16) {
     count(state, verdict);
-    // A slip in the request of somebody is no change of the service's state.
-    if poll.names_no_place {
+    if !poll.counts() {
         return;
     }
     let now = moment(state, poll, poll.arrived.elapsed());

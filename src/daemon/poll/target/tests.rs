@@ -42,7 +42,7 @@ fn poll(path: &str, headers: &[(&'static str, &str)]) -> (Poll, Live) {
 fn asked(path: &str, headers: &[(&'static str, &str)]) -> Result<Arc<Target>, Outcome> {
     match poll(path, headers).0.asked {
         Asked::Check(check) => Ok(check.target),
-        Asked::Refused(outcome) => Err(outcome),
+        Asked::Refused(outcome) | Asked::NoPlace(outcome) => Err(outcome),
         Asked::Nothing => panic!("{path} asks the spool alone"),
     }
 }
