@@ -83,6 +83,18 @@ pub(crate) struct Accepted<S> {
     pub(crate) stop: watch::Receiver<bool>,
 }
 
+impl<S> Accepted<S> {
+    /// The same connection by another stream.
+    pub(super) fn through<T>(self, wrap: impl FnOnce(S) -> T) -> Accepted<T> {
+        Accepted {
+            stream: wrap(self.stream),
+            peer: self.peer,
+            open: self.open,
+            stop: self.stop,
+        }
+    }
+}
+
 /// A listening socket, TCP or unix.
 pub(crate) trait Listener: Send {
     /// What it accepts.

@@ -4,6 +4,7 @@ pub(crate) mod accept;
 pub(crate) mod client;
 pub(crate) mod connections;
 pub(crate) mod foreign;
+mod forward;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 pub(crate) mod grpc;

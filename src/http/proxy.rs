@@ -12,6 +12,8 @@ use bytes::{Buf as _, Bytes, BytesMut};
 use proxy_header::{Error, ParseConfig, ProxyHeader};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, ReadBuf};
 
+use super::forward::forward_writes;
+
 /// Most bytes of a header. One of version 1 has at most 107; of version 2 addresses and what TLS was spoken fit.
 pub(super) const HEADER_MAX: usize = 4 << 10;
 
@@ -71,20 +73,18 @@ fn header(bytes: &[u8]) -> Beginning {
     }
 }
 
-/// What a connection began with, and the rest of it.
-pub(super) struct Begun<S> {
+/// What a connection began with.
+pub(super) struct Begun {
     pub(super) beginning: Beginning,
-    pub(super) stream: Rewound<S>,
+    /// What was read beyond a header.
+    pub(super) rest: Bytes,
 }
 
 /// Takes the header from a stream, if it has one.
 ///
 /// # Errors
 /// When the stream cannot be read.
-pub(super) async fn read_header<S>(mut stream: S) -> io::Result<Begun<S>>
-where
-    S: AsyncRead + Unpin,
-{
+pub(super) async fn read_header(stream: &mut (impl AsyncRead + Unpin)) -> io::Result<Begun> {
     let mut read = BytesMut::new();
     let beginning = loop {
         let beginning = beginning(&read);
@@ -98,17 +98,20 @@ where
     if let Beginning::Header(_, length) = &beginning {
         read.advance(*length);
     }
-    let stream = Rewound {
-        first: read.freeze(),
-        stream,
-    };
-    Ok(Begun { beginning, stream })
+    let rest = read.freeze();
+    Ok(Begun { beginning, rest })
 }
 
 /// A stream of which some bytes were read already.
 pub(super) struct Rewound<S> {
     first: Bytes,
     stream: S,
+}
+
+impl<S> Rewound<S> {
+    pub(super) fn new(first: Bytes, stream: S) -> Self {
+        Self { first, stream }
+    }
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
@@ -127,33 +130,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Rewound<S> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bufs: &[io::IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
-    }
+    forward_writes!(stream);
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use super::accept::{Accepted, ConnectionHandler};
 use super::connections::OpenConnection;
 use super::foreign::Foreign;
 use super::h2::AnyStream;
-use super::proxy::{self, Beginning, Begun};
+use super::proxy::{self, Beginning, Begun, Rewound};
 use super::reply::Reply;
 use super::requests::Requests;
 use super::tls::TlsServer;
@@ -82,7 +82,10 @@ where
 
     async fn serve(self, accepted: Accepted<S>) {
         let open = Arc::clone(&accepted.open);
-        let accepted = with_write_timeout(accepted);
+        let limit = open.settings().write_timeout;
+        // Below TLS: there a write that waits means that the peer does not read.
+        let accepted =
+            accepted.through(|stream| WriteTimeout::new(stream, limit, Arc::clone(&open)));
         let serving = async {
             match self.takes_header(accepted.peer) {
                 false => self.converse(accepted, Requests::new).await,
@@ -107,28 +110,23 @@ impl<H: Handler> Http<H> {
     }
 
     /// Serves a connection that may tell for whom it was made.
-    async fn serve_behind_proxy<S>(self, accepted: Accepted<S>)
+    async fn serve_behind_proxy<S>(self, mut accepted: Accepted<S>)
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
         // Who hangs up in the middle of it has nothing to be told.
-        let Ok(begun) = proxy::read_header(accepted.stream).await else {
+        let Ok(begun) = proxy::read_header(&mut accepted.stream).await else {
             return;
         };
-        let Begun { beginning, stream } = begun;
+        let Begun { beginning, rest } = begun;
         let source = match beginning {
             // Where a broken header ends is unknown, so nothing behind it is taken for a request.
             Beginning::Broken => return accepted.open.is_foreign(Foreign::Proxy),
             Beginning::Wanting | Beginning::NoHeader | Beginning::Header(None, _) => None,
             Beginning::Header(source, _) => source,
         };
-        let accepted = Accepted {
-            // Of one type, like streams within TLS, so that hyper's server is compiled once for all of them.
-            stream: AnyStream::new(stream),
-            peer: accepted.peer,
-            open: accepted.open,
-            stop: accepted.stop,
-        };
+        // Of one type, like streams within TLS, so that hyper's server is compiled once for all of them.
+        let accepted = accepted.through(|stream| AnyStream::new(Rewound::new(rest, stream)));
         match source {
             Some(source) => self.converse_for(source, accepted).await,
             None => self.converse(accepted, Requests::new).await,
@@ -173,23 +171,6 @@ impl<H: Handler> Http<H> {
             () = serving => {}
             () = unread.elapsed() => {}
         }
-    }
-}
-
-/// Watches over the writes of a connection, below TLS: there a write that waits means that the peer does not read.
-fn with_write_timeout<S>(accepted: Accepted<S>) -> Accepted<WriteTimeout<S>> {
-    let Accepted {
-        stream,
-        peer,
-        open,
-        stop,
-    } = accepted;
-    let limit = open.settings().write_timeout;
-    Accepted {
-        stream: WriteTimeout::new(stream, limit, Arc::clone(&open)),
-        peer,
-        open,
-        stop,
     }
 }
 
