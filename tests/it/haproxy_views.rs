@@ -19,16 +19,6 @@ fn service() -> Upstream {
     Upstream::start(|_| Some(http("200 OK", "")))
 }
 
-/// Waits until the daemon knows so many pollers.
-fn knows(daemon: &Daemon, count: usize) {
-    wait_until(PATIENCE, "the balancers are known", || {
-        let page = daemon.get("/pollers").json();
-        let pollers = page["pollers"].as_array().unwrap();
-        let often = pollers.iter().filter(|p| p["polls"].as_u64() > Some(3));
-        often.count() >= count
-    });
-}
-
 #[test]
 fn the_last_failure_that_is_needed_is_proof_without_another_poll() {
     let daemon = Daemon::start();
@@ -64,7 +54,7 @@ fn two_processes_with_one_node_name_are_both_waited_for() {
     };
     let quick = balancer("inter 150ms fall 2 rise 1");
     let patient = balancer("inter 200ms fall 12 rise 9");
-    knows(&daemon, 1);
+    daemon.knows_pollers(1);
     let waiting = Waiting::start(&daemon, "hadown", &["--wait", "-r", "x", "web"]);
     let ran = waiting.ends_while(|| {});
     let status = |lb: &Haproxy| lb.stat("web", "s1", "status");
@@ -104,7 +94,7 @@ fn of_a_tracked_server_whose_sessions_are_never_told_drained_is_not_claimed() {
         ),
     );
     lb.wait_for("checks", "s1", "UP");
-    knows(&daemon, 1);
+    daemon.knows_pollers(1);
     let down = ["--wait=drained", "--grace", "1", "-r", "x", "web"];
     let ran = Waiting::start(&daemon, "hadown", &down).ends_while(|| {});
     ran.is_with(
@@ -132,7 +122,7 @@ fn a_server_that_was_deleted_at_run_time_is_one_that_stopped_polling() {
         ),
     );
     lb.wait_for("web", "s1", "UP");
-    knows(&daemon, 2);
+    daemon.knows_pollers(2);
     lb.admin("set server web/s1 state maint");
     let answer = lb.admin("del server web/s1");
     assert!(answer.contains("deleted"), "{answer}");

@@ -23,28 +23,13 @@ impl Polled {
         let checks = ["/spool/web/8080", "/spool/api/8081"];
         let balancer = Balancer::start(daemon.address, "lb1", &checks);
         let polled = Self { daemon, balancer };
-        polled.knows(2);
+        polled.daemon.knows_pollers(2);
         polled
-    }
-
-    /// Waits until so many pollers polled often.
-    #[track_caller]
-    fn knows(&self, count: usize) {
-        knows(&self.daemon, count);
     }
 
     fn run(&self, name: &str, args: &[&str]) -> Ran {
         run(&self.daemon, name, args)
     }
-}
-
-fn knows(daemon: &Daemon, count: usize) {
-    wait_until(PATIENCE, "the balancers are known", || {
-        let page = daemon.get("/pollers").json();
-        let pollers = page["pollers"].as_array().unwrap();
-        let often = pollers.iter().filter(|p| p["polls"].as_u64() > Some(3));
-        often.count() >= count
-    });
 }
 
 fn run(daemon: &Daemon, name: &str, args: &[&str]) -> Ran {
@@ -155,7 +140,7 @@ fn all_servers_of_a_backend_on_this_host_are_not_taken_down_together() {
         format!("server s2 {}", servers[1]),
     ];
     let lb = haproxy(&daemon, "", &servers);
-    knows(&daemon, 2);
+    daemon.knows_pollers(2);
     let wait = ["--wait", "--min-pollers", "1", "-r", "x"];
     let both = run(&daemon, "hadown", &[&wait, &["web"][..]].concat());
     both.is_with(1, "", "these servers carry their whole backend");
@@ -178,7 +163,7 @@ fn a_server_that_becomes_the_last_one_meanwhile_is_put_back() {
         format!("server s2 {} no-check", other.address),
     ];
     let lb = haproxy(&daemon, "", &servers);
-    knows(&daemon, 1);
+    daemon.knows_pollers(1);
     let port = daemon.address.port().to_string();
     let waits = ["-p", &port, "--min-pollers", "1"];
     for (name, args) in [
@@ -221,7 +206,7 @@ fn a_balancer_in_maint_does_not_count_and_one_that_is_gone_is_named() {
         ),
     ];
     let lb = haproxy(&daemon, "", &servers);
-    knows(&daemon, 2);
+    daemon.knows_pollers(2);
     lb.admin("set server web/s1 state maint");
     let has_stopped = || {
         let listed = run(&daemon, "halist", &["--pollers", "web"]);
@@ -262,7 +247,7 @@ fn a_hard_downtime_behind_a_soft_one_is_waited_for_until_nothing_is_served() {
         format!("server s2 {} no-check", other.address),
     ];
     let lb = haproxy(&daemon, "  http-check disable-on-404\n", &servers);
-    knows(&daemon, 1);
+    daemon.knows_pollers(1);
     let wait = ["--wait", "--min-pollers", "1", "-r", "x", "web"];
     run(&daemon, "hadown", &[&["--soft"], &wait[..]].concat()).code_is(0);
     assert_eq!(lb.stat("web", "s1", "status"), "NOLB");
@@ -310,7 +295,7 @@ fn sessions_that_nobody_tells_of_are_given_the_grace_and_never_called_drained() 
     let daemon = Daemon::start();
     let lines = "  option httpchk GET /spool/web/1/\n";
     let _lb = haproxy_without_state(&daemon, lines);
-    knows(&daemon, 1);
+    daemon.knows_pollers(1);
     let known = ["--min-pollers", "1", "--polls", "1"];
     let down = ["--wait=drained", "--grace", "0.5", "-r", "x", "web"];
     let ran = run(&daemon, "hadown", &[&known[..], &down].concat());

@@ -3,7 +3,6 @@
 use crate::support::balancer::Balancer;
 use crate::support::daemon::Daemon;
 use crate::support::tmux::Tmux;
-use crate::support::{PATIENCE, wait_until};
 
 /// A daemon and its balancers: some that go by what they are told, and some that never do.
 struct Site {
@@ -24,12 +23,7 @@ impl Site {
             _balancers: balancers.collect(),
             daemon,
         };
-        wait_until(PATIENCE, "the balancers are known", || {
-            let page = site.daemon.get("/pollers").json();
-            let pollers = page["pollers"].as_array().unwrap();
-            let often = pollers.iter().filter(|p| p["polls"].as_u64() > Some(3));
-            often.count() == count
-        });
+        site.daemon.knows_pollers(count);
         site
     }
 

@@ -2,11 +2,10 @@
 //! HAProxy's, and all YAML and JSON is well formed.
 
 use std::fs;
-use std::process::Command;
 
 use hacheck::config;
 
-use crate::support::TempDir;
+use crate::support::{TempDir, haproxy};
 
 /// A block of a document.
 struct Block {
@@ -90,14 +89,6 @@ fn haproxy_takes_the_files_that_documents_show() {
     for block in blocks().iter().filter(whole) {
         let file = folder.file("haproxy.cfg");
         fs::write(&file, &block.text).unwrap();
-        let ran = Command::new("haproxy")
-            .arg("-c")
-            .arg("-f")
-            .arg(&file)
-            .output();
-        let ran =
-            ran.unwrap_or_else(|e| panic!("cannot run haproxy: {e}; apt-get install haproxy"));
-        let said = String::from_utf8_lossy(&ran.stderr);
-        assert!(ran.status.success(), "{}: {said}", block.file);
+        haproxy::takes(&file, &block.file);
     }
 }

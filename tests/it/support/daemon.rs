@@ -252,6 +252,17 @@ impl Daemon {
     }
 
     /// An operator's command on its spool.
+    /// Waits until so many pollers have polled often.
+    #[track_caller]
+    pub fn knows_pollers(&self, count: usize) {
+        wait_until(PATIENCE, "the balancers are known", || {
+            let page = self.get("/pollers").json();
+            let pollers = page["pollers"].as_array().unwrap();
+            let often = pollers.iter().filter(|p| p["polls"].as_u64() > Some(3));
+            often.count() >= count
+        });
+    }
+
     pub fn run(&self, name: &str, args: &[&str]) -> Ran {
         self.spool.run(name, args)
     }

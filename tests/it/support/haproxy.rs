@@ -3,12 +3,24 @@
 use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::net::UnixStream;
-use std::path::PathBuf;
-use std::process::Stdio;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use super::client::Response;
 use super::process::{Process, bound_to_us, find};
 use super::{PATIENCE, TempDir, wait_until};
+
+const MISSING: &str = "HAProxy is missing: apt-get install haproxy";
+
+/// Has HAProxy read a file, which a failure calls `name`.
+#[track_caller]
+pub fn takes(file: &Path, name: &str) {
+    let program = find("haproxy").expect(MISSING);
+    let ran = Command::new(program).arg("-c").arg("-f").arg(file).output();
+    let ran = ran.unwrap();
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert!(ran.status.success(), "{name}: {said}");
+}
 
 /// A running HAProxy; it is killed when this is dropped.
 pub struct Haproxy {
@@ -27,7 +39,7 @@ impl Haproxy {
     /// The same with a node name of its own.
     #[track_caller]
     pub fn start_as(node: &str, sections: &str) -> Self {
-        let program = find("haproxy").expect("HAProxy is missing: apt-get install haproxy");
+        let program = find("haproxy").expect(MISSING);
         let folder = TempDir::new();
         let config = format!(
             "global\n  stats socket unix@stats mode 600 level admin\n  node {node}\n\
