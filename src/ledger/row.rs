@@ -335,6 +335,26 @@ pub(super) fn presumed_interval(names_server: bool, expected: Expectation) -> f6
 }
 
 #[cfg(test)]
+impl PollersPage {
+    /// At 100; there is no such folder.
+    pub(crate) fn example(pollers: Vec<PollerRow>) -> Self {
+        Self {
+            now: 100.0,
+            daemon: "1".into(),
+            spool: SpoolRoot {
+                path: "/no/such/folder".into(),
+                id: None,
+            },
+            agent_weights: false,
+            pollers,
+            forgotten: 0,
+            forgotten_lately: 0,
+            entries: BTreeMap::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 impl PollerRow {
     /// HAProxy `lb1`, which polls `web` every 2 seconds and polled last at 100.
     pub(crate) fn example() -> Self {

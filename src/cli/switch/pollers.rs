@@ -80,7 +80,7 @@ fn view(row: &PollerRow) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::{SpoolRoot, View};
+    use crate::ledger::View;
 
     fn row(node: &str, view: View, state: &str) -> PollerRow {
         PollerRow {
@@ -109,24 +109,12 @@ mod tests {
             sessions: None,
             ..up.clone()
         };
-        let page = PollersPage {
-            now: 100.0,
-            daemon: "1".into(),
-            spool: SpoolRoot {
-                path: "s".into(),
-                id: None,
-            },
-            agent_weights: false,
-            pollers: vec![
-                up.clone(),
-                silent,
-                row("lb3", View::Down, "DOWN 1/2"),
-                unknown,
-            ],
-            forgotten: 0,
-            forgotten_lately: 0,
-            entries: BTreeMap::new(),
-        };
+        let page = PollersPage::example(vec![
+            up.clone(),
+            silent,
+            row("lb3", View::Down, "DOWN 1/2"),
+            unknown,
+        ]);
         let expected = "web\tlb1 web/s1 every 2.0 s, sees UP, 13 sessions, told 200 0.4 s ago\n\
                         web\tlb3 web/s1 every 2.0 s, sees DOWN 1/2, 13 sessions, told 200 0.4 s ago\n\
                         web\t10.0.0.1 every 2.0 s, told 200 0.4 s ago\n\

@@ -40,10 +40,7 @@ fn sentence(row: &PollerRow, all: &[PollerRow]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
-
     use super::*;
-    use crate::ledger::SpoolRoot;
 
     fn look(user_agent: &str, polls: u64, polled_at: f64) -> PollerRow {
         PollerRow {
@@ -63,25 +60,13 @@ mod tests {
             by_hand: true,
             ..look("curl/8", 1, 100.0)
         };
-        let mut page = PollersPage {
-            now: 101.0,
-            daemon: "1".into(),
-            spool: SpoolRoot {
-                path: "s".into(),
-                id: None,
-            },
-            agent_weights: false,
-            pollers: vec![
-                PollerRow::example(),
-                by_hand,
-                look("ansible", 1, 100.0),
-                look("monitor", 4, 99.0),
-                look("old", 1, 20.0),
-            ],
-            forgotten: 0,
-            forgotten_lately: 0,
-            entries: BTreeMap::new(),
-        };
+        let mut page = PollersPage::example(vec![
+            PollerRow::example(),
+            by_hand,
+            look("ansible", 1, 100.0),
+            look("monitor", 4, 99.0),
+            look("old", 1, 20.0),
+        ]);
         let said = [
             "10.0.0.1 ansible asked once and is not waited for",
             "10.0.0.1 monitor asked 4 times without a rhythm and is not waited for",

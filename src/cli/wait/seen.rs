@@ -74,25 +74,15 @@ fn failure(client: DaemonClient, spool: &Spool, unseen: &[(&str, EntrySeen)]) ->
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ledger::SpoolRoot;
 
     #[test]
     fn a_downtime_that_somebody_lifted_meanwhile_is_not_one_that_the_daemon_cannot_read() {
-        let root = "/no/such/folder";
         let page = PollersPage {
-            now: 100.0,
-            daemon: "1".into(),
-            spool: SpoolRoot {
-                path: root.into(),
-                id: None,
-            },
-            agent_weights: false,
-            pollers: Vec::new(),
-            forgotten: 0,
-            forgotten_lately: 0,
             entries: [("web".to_owned(), EntrySeen::Up)].into(),
+            ..PollersPage::example(Vec::new())
         };
+        let spool = Spool::at(&page.spool.path);
         let key = Key::parse("web").unwrap();
-        assert_eq!(unseen(&page, &Spool::at(root), &[key]), []);
+        assert_eq!(unseen(&page, &spool, &[key]), []);
     }
 }
