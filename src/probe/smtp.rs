@@ -2,7 +2,6 @@
 //! service's settings say so, TLS is asked for in between, by STARTTLS (RFC 3207).
 
 use bytes::Bytes;
-use tokio_rustls::client::TlsStream;
 
 use super::connection::Connection;
 use super::lines::{Incomplete, Lines};
@@ -34,24 +33,18 @@ pub(super) const SMTPS: Protocol = Protocol {
 };
 
 async fn check(probe: &Probe<'_>) -> Checked {
-    let connection = Connection::open(probe).await?;
-    if is_encrypted(probe) {
-        let encrypted = tls::wrap(probe, connection).await?;
-        greet_and_quit(probe, Lines::over(encrypted, probe.trace)).await?;
-    } else if probe.service().starts_tls() {
-        let encrypted = start_tls(probe, connection).await?;
-        // The server has greeted before, and does not do so again (RFC 3207, section 4.2).
-        quit(probe, &mut Lines::over(encrypted, probe.trace)).await?;
+    let is_encrypted = is_encrypted(probe);
+    let mut lines = if probe.service().starts_tls() && !is_encrypted {
+        // The server greets before TLS, and does not do so again (RFC 3207, section 4.2).
+        greet_and_start_tls(probe).await?
     } else {
-        greet_and_quit(probe, Lines::over(connection, probe.trace)).await?;
-    }
+        let mut lines = Lines::connect_as(probe, is_encrypted).await?;
+        greet(probe, &mut lines).await?;
+        lines
+    };
+    quit(probe, &mut lines).await?;
     let elapsed = probe.trace.elapsed();
     Ok(Outcome::healthy(format!("Connected in {elapsed}")))
-}
-
-async fn greet_and_quit(probe: &Probe<'_>, mut lines: Lines<'_>) -> Result<(), Outcome> {
-    greet(probe, &mut lines).await?;
-    quit(probe, &mut lines).await
 }
 
 /// Whether TLS begins before the greeting: always by `smtps`, else where `tls` says so without `starttls`.
@@ -61,10 +54,8 @@ fn is_encrypted(probe: &Probe<'_>) -> bool {
     probe.protocol.name == SMTPS.name || is_wanted
 }
 
-async fn start_tls(
-    probe: &Probe<'_>,
-    mut connection: Connection,
-) -> Result<TlsStream<Connection>, Outcome> {
+async fn greet_and_start_tls<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
+    let mut connection = Connection::open(probe).await?;
     let mut lines = Lines::over(&mut connection, probe.trace);
     greet(probe, &mut lines).await?;
     // STARTTLS is an extension, which a server offers only to those who say EHLO.
@@ -79,7 +70,8 @@ async fn start_tls(
         return Err(probe.failed("the server sent more than its answer to STARTTLS before TLS"));
     }
     drop(lines);
-    tls::wrap(probe, connection).await
+    let encrypted = tls::wrap(probe, connection).await?;
+    Ok(Lines::over(encrypted, probe.trace))
 }
 
 async fn greet(probe: &Probe<'_>, lines: &mut Lines<'_>) -> Result<(), Outcome> {
