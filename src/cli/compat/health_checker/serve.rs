@@ -3,7 +3,7 @@
 //! Rule: checks run to their end, whether or not their client is still there: one that closes its sending side and waits
 //! looks the same.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -100,10 +100,6 @@ fn is_running(flight: &Flight) -> bool {
 }
 
 impl Handler for HealthHandler {
-    fn admits(&self, _: IpAddr) -> bool {
-        true
-    }
-
     async fn handle(
         &self,
         _request: Request<Incoming>,
