@@ -3,7 +3,7 @@
 use hacheck::cli::{APPLETS, Applet};
 use hacheck::probe::PROTOCOLS;
 
-use super::arguments;
+use super::{ACTIONS, FORMATS, TOP_FORMATS, WAITS, arguments};
 use crate::docs::{DO_NOT_EDIT, is_generated, names, options};
 
 const FILE: &str = "packaging/bash-completion/hacheck";
@@ -59,6 +59,10 @@ fn expected() -> String {
         .replace("@TABLE@\n", &table)
         .replace("@SUBCOMMANDS@", &subcommands.join(" "))
         .replace("@PROTOCOLS@", &protocols.join(" "))
+        .replace("@ACTIONS@", ACTIONS)
+        .replace("@FORMATS@", FORMATS)
+        .replace("@TOP_FORMATS@", TOP_FORMATS)
+        .replace("@WAITS@", WAITS)
         .replace("@NAMES@", &names().join(" "))
 }
 

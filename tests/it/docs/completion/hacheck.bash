@@ -33,9 +33,9 @@ _hacheck_value() {
     case $1 in
         file) mapfile -t COMPREPLY < <(compgen -f -- "$cur") ;;
         folder) mapfile -t COMPREPLY < <(compgen -d -- "$cur") ;;
-        action) _hacheck_offer up down status status_downed list ;;
-        format) _hacheck_offer tsv uber json table ;;
-        top_format) _hacheck_offer text json ;;
+        action) _hacheck_offer @ACTIONS@ ;;
+        format) _hacheck_offer @FORMATS@ ;;
+        top_format) _hacheck_offer @TOP_FORMATS@ ;;
     esac
 }
 
@@ -45,7 +45,7 @@ _hacheck_value_behind() {
     # Readline replaces what stands behind the sign only, unless it was told otherwise.
     local before=''
     [[ $COMP_WORDBREAKS == *=* ]] || before=$given=
-    [[ $given == --wait ]] && _hacheck_offer seen drained
+    [[ $given == --wait ]] && _hacheck_offer @WAITS@
     for option in $values; do
         [[ ${option%%=*} == "$given" ]] && _hacheck_value "${option#*=}"
     done

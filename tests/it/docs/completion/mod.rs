@@ -24,14 +24,19 @@ fn arguments(applet: &Applet) -> &'static str {
     }
 }
 
+const FORMATS: &str = "tsv uber json table";
+const TOP_FORMATS: &str = "text json";
+const ACTIONS: &str = "up down status status_downed list";
+const WAITS: &str = "seen drained";
+
 /// The words that an option's value may be; none where that is nobody's guess.
 fn choices(applet: &Applet, long: &str, value: &str) -> Option<&'static str> {
     match (applet.name, long, value) {
-        ("top", _, "format") => Some("text json"),
-        (_, _, "format") => Some("tsv uber json table"),
-        (_, _, "action") => Some("up down status status_downed list"),
+        ("top", _, "format") => Some(TOP_FORMATS),
+        (_, _, "format") => Some(FORMATS),
+        (_, _, "action") => Some(ACTIONS),
         ("up", "--wait", _) => Some("seen"),
-        (_, "--wait", _) => Some("seen drained"),
+        (_, "--wait", _) => Some(WAITS),
         _ => None,
     }
 }
