@@ -1,6 +1,7 @@
 //! Man pages: one for each name of the binary, and hacheck.yml(5).
 
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use hacheck::cli::{APPLETS, Applet};
@@ -368,18 +369,21 @@ fn every_name_has_its_man_page() {
     );
 }
 
+/// What mandoc makes of a page.
+#[track_caller]
+fn mandoc(options: &[&str], page: &Path) -> String {
+    let ran = Command::new("mandoc").args(options).arg(page).output();
+    let ran = ran.unwrap_or_else(|e| panic!("cannot run mandoc: {e}; apt-get install mandoc"));
+    String::from_utf8_lossy(&ran.stdout).into_owned()
+}
+
 #[test]
 fn man_pages_fit_into_a_terminal() {
     let folder = TempDir::new();
     for (file, page) in pages() {
         let path = folder.path().join(&file);
         fs::write(&path, page).unwrap();
-        let mut mandoc = Command::new("mandoc");
-        mandoc.args(["-T", "ascii", "-O", "width=80"]).arg(&path);
-        let ran = mandoc
-            .output()
-            .unwrap_or_else(|e| panic!("cannot run mandoc: {e}; apt-get install mandoc"));
-        let shown = String::from_utf8_lossy(&ran.stdout);
+        let shown = mandoc(&["-T", "ascii", "-O", "width=80"], &path);
         for line in shown.lines().map(without_overstrikes) {
             assert!(line.chars().count() <= 80, "{file}: {line}");
         }
@@ -405,13 +409,8 @@ fn man_pages_render_without_a_warning() {
     for (file, page) in pages() {
         let path = folder.path().join(&file);
         fs::write(&path, page).unwrap();
-        let ran = Command::new("mandoc")
-            .args(["-T", "lint", "-W", "style"])
-            .arg(&path)
-            .output();
-        let ran = ran.unwrap_or_else(|e| panic!("cannot run mandoc: {e}; apt-get install mandoc"));
+        let lint = mandoc(&["-T", "lint", "-W", "style"], &path);
         // Our own other pages count as missing where they are not installed.
-        let lint = String::from_utf8_lossy(&ran.stdout).into_owned();
         let bad: Vec<_> = lint
             .lines()
             .filter(|l| !l.contains("referenced manual not found"))

@@ -8,19 +8,17 @@ use hacheck::fleet::settings::FleetSettings;
 use hacheck::probe::PROTOCOLS;
 
 use super::options::Opt;
-use super::{is_generated, options};
+use super::{is_generated, options, section};
 
 /// The rows of the first table under a heading of a file, without its head: cells in Markdown.
 pub fn table(file: &str, heading: &str) -> Vec<Vec<String>> {
-    let text = fs::read_to_string(file).unwrap();
-    let section = text
-        .lines()
-        .skip_while(|l| !(l.starts_with('#') && l.trim_start_matches('#').trim() == heading));
+    let section = section::lines(file, heading);
     let rows = section
+        .iter()
         .skip_while(|l| !l.starts_with('|'))
         .take_while(|l| l.starts_with('|'))
         .skip(2);
-    let rows: Vec<Vec<String>> = rows.map(cells).collect();
+    let rows: Vec<Vec<String>> = rows.map(|row| cells(row)).collect();
     assert!(!rows.is_empty(), "{file}: no table under {heading}");
     rows
 }
