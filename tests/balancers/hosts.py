@@ -3,7 +3,7 @@
 The hosts are 127.0.0.1, on which the commands run, and 127.0.0.2; they have the same ports, as balancers want it. Each hacheck checks
 its own host's service by a unix socket.
 """
-import http.client, os, pathlib, re, signal, socket, sys, threading, time
+import http.client, json, pathlib, re, socket, sys, threading, time
 
 import lib
 from lib import expect, folder, free_port, start, stop, tool, wait_for
@@ -102,7 +102,7 @@ class Site:
         """Waits until the first host's hacheck was polled so often."""
         def polls():
             answer = lib.ask(self.one.port, "/pollers")
-            return [p for p in __import__("json").loads(answer.body)["pollers"] if p["polls"] >= times]
+            return [p for p in json.loads(answer.body)["pollers"] if p["polls"] >= times]
         expect(wait_for(polls, 30), f"it polls {times} times", lib.ask(self.one.port, "/pollers").body[:300])
 
 

@@ -1,9 +1,9 @@
 """Real balancers, each with its configuration of docs/balancers.md."""
-import os, pathlib, shutil, sys
+import os, pathlib, shutil
 
 import lib
 from hosts import Site, block, rolls
-from lib import Skipped, case, fail, main, run, start, wait_for
+from lib import Skipped, case, fail, main, start, wait_for
 
 
 def program(name):
