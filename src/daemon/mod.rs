@@ -229,9 +229,9 @@ async fn serve(
     let (stop, stopped) = watch::channel(false);
     // The name in the file system goes at the end of this function.
     let _name = accept_everywhere(options, sockets, state, &stopped)?;
-    // Units that are ordered after this one may start now: connections are taken.
     // Before anybody is told that it may be asked to reload.
     let report = ReportFile::open();
+    // Units that are ordered after this one may start now: connections are taken.
     systemd::ready(SERVING);
     reload_until_stopped(options, state, &mut signals, &mut groups, report).await;
     log::info!("stopping");

@@ -51,6 +51,7 @@ fn text(page: &PollersPage) -> String {
 fn disagreements(page: &PollersPage) -> Vec<(&str, Vec<String>)> {
     let mut disagreements = Vec::new();
     for ((service, _), rows) in rows_by_check(page) {
+        // A check stands in the map because of a row.
         let is_first_out = rows[0].is_out();
         if rows.iter().any(|row| row.is_out() != is_first_out) {
             let views = rows.into_iter().map(view);

@@ -33,6 +33,7 @@ pub(crate) fn refuse_last_server(page: &PollersPage) -> Result<(), Failure> {
 pub(super) fn emptied(rows: &[&PollerRow], all: &[PollerRow]) -> Option<String> {
     let mut backends = backends(rows).into_values();
     let rows = backends.find(|rows| is_whole(rows) || is_empty(rows))?;
+    // A backend is there because of a row.
     let balancer = label(rows[0], all);
     Some(format!(
         "{balancer} says that its backend has no other server left{}",
