@@ -88,22 +88,22 @@ struct Caller<'a> {
 impl Caller<'_> {
     /// A page that takes no query: one for all, or made-up queries would have it built again and again.
     async fn gets(&self, name: &'static str, sharing: Sharing, build: Builder) -> Reply {
-        let key = PageKey {
-            name,
-            query: None,
-            is_for_host: self.from.is_loopback(),
-        };
+        let key = self.key(name, None);
         shared::page(self.state, key, sharing, build).await
     }
 
     /// A page that the query has a say in.
     async fn gets_asked(&self, name: &'static str, sharing: Sharing, build: Builder) -> Reply {
-        let key = PageKey {
-            name,
-            query: self.query.map(str::to_owned),
-            is_for_host: self.from.is_loopback(),
-        };
+        let key = self.key(name, self.query);
         shared::page(self.state, key, sharing, build).await
+    }
+
+    fn key(&self, name: &'static str, query: Option<&str>) -> PageKey {
+        PageKey {
+            name,
+            query: query.map(str::to_owned),
+            is_for_host: self.from.is_loopback(),
+        }
     }
 
     async fn gets_recent(&self) -> Reply {
