@@ -96,8 +96,7 @@ impl DaemonSettings {
 impl DaemonSettings {
     /// Whether load balancers poll from an address.
     pub fn is_poller(&self, address: IpAddr) -> bool {
-        let mut networks = self.pollers_from.iter();
-        networks.any(|network| network.contains(address))
+        Network::any_contains(&self.pollers_from, address)
     }
 }
 

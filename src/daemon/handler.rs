@@ -17,6 +17,7 @@ use crate::http::reply::{self, Reply};
 use crate::http::server::Handler;
 use crate::http::tls::TlsServer;
 use crate::ledger::Face;
+use crate::net::Network;
 use crate::os::logging::Seldom;
 
 /// Answers the requests of pollers.
@@ -29,8 +30,7 @@ static STRANGERS: Seldom = Seldom::new();
 /// Whether an address may ask; that it may not is logged, though not each time.
 pub(super) fn admits(state: &DaemonState, poller: IpAddr) -> bool {
     let live = state.live();
-    let mut allowed = live.config.daemon.allow_from.iter();
-    let admitted = allowed.any(|network| network.contains(poller));
+    let admitted = Network::any_contains(&live.config.daemon.allow_from, poller);
     if !admitted {
         log_stranger(poller);
     }
@@ -46,8 +46,7 @@ fn log_stranger(address: IpAddr) {
 /// Whether connections from an address may tell for whom they were made.
 pub(super) fn takes_proxy_header(state: &DaemonState, peer: IpAddr) -> bool {
     let live = state.live();
-    let mut networks = live.config.daemon.proxy_protocol_from.iter();
-    networks.any(|network| network.contains(peer))
+    Network::any_contains(&live.config.daemon.proxy_protocol_from, peer)
 }
 
 impl Handler for HttpHandler {

@@ -135,7 +135,7 @@ impl PollerRule {
 
     fn fits_address(&self, address: IpAddr) -> bool {
         match &self.from {
-            Some(networks) => networks.iter().any(|network| network.contains(address)),
+            Some(networks) => Network::any_contains(networks, address),
             None => true,
         }
     }

@@ -85,6 +85,12 @@ impl Network {
         is_of_family && self.leading_bits(address) == self.leading_bits(self.base)
     }
 
+    /// Whether an address lies in one of the networks.
+    #[must_use]
+    pub fn any_contains(networks: &[Self], address: IpAddr) -> bool {
+        networks.iter().any(|network| network.contains(address))
+    }
+
     /// The bits of an address of this family that the prefix covers.
     fn leading_bits(&self, address: IpAddr) -> u128 {
         let rest = bits(self.base) - self.prefix;

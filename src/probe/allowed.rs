@@ -9,7 +9,7 @@ use std::path::Path;
 use hyper::StatusCode;
 
 use super::{Context, Outcome, Target};
-use crate::net::{Host, is_metadata};
+use crate::net::{Host, Network, is_metadata};
 
 /// Refuses ports outside `allowed_ports`. Port 0 stands for none.
 pub(super) fn port(context: &Context, target: &Target) -> Result<(), Outcome> {
@@ -92,8 +92,8 @@ fn refused(context: &Context, address: SocketAddr) -> Option<Refused> {
     if context.is_ourselves(address) {
         return Some(Refused::Ourselves);
     }
-    let mut networks = context.settings.check_hosts.iter();
-    let inside = networks.any(|network| network.contains(ip)) || context.is_own(ip);
+    let networks = &context.settings.check_hosts;
+    let inside = Network::any_contains(networks, ip) || context.is_own(ip);
     (!inside).then_some(Refused::Outside)
 }
 

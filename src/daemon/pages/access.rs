@@ -12,6 +12,7 @@ use crate::config::DaemonSettings;
 use crate::daemon::this_host::is_page_host;
 use crate::http::reply::{self, Reply};
 use crate::names::text::shown;
+use crate::net::Network;
 use crate::os::host_names::HostNames;
 
 /// Most of a host name that a refusal repeats, in characters.
@@ -32,8 +33,7 @@ pub(super) fn refused(state: &DaemonState, from: IpAddr, request: &Parts) -> Opt
 }
 
 fn refused_address(settings: &DaemonSettings, from: IpAddr) -> Option<Reply> {
-    let mut networks = settings.page_from.iter();
-    if networks.any(|network| network.contains(from)) {
+    if Network::any_contains(&settings.page_from, from) {
         return None;
     }
     // Nobody may, so who asks does not matter: as if there were no page.

@@ -14,6 +14,7 @@ use crate::daemon::state::Live;
 use crate::daemon::tokens::Bearer;
 use crate::http::reply::{self, Reply};
 use crate::http::tls::ClientCertificate;
+use crate::net::Network;
 
 /// Why a change may not be made: for the log, and as the answer.
 pub(super) struct Denied {
@@ -110,8 +111,7 @@ fn expect_enabled(settings: &DaemonSettings) -> Result<(), Denied> {
 }
 
 fn expect_allowed(settings: &DaemonSettings, from: IpAddr) -> Result<(), Denied> {
-    let mut allowed = settings.remote_spool_from.iter();
-    if allowed.any(|network| network.contains(from)) {
+    if Network::any_contains(&settings.remote_spool_from, from) {
         return Ok(());
     }
     let why = "the address is outside remote_spool_from";
