@@ -25,6 +25,17 @@ pub enum OrderState {
     Up,
 }
 
+impl OrderState {
+    /// As it is shown, and as JSON has it.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Up => "up",
+        }
+    }
+}
+
 /// An order.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Order {

@@ -10,7 +10,7 @@ use super::plan::{Author, Plan};
 use crate::cli::args::reason;
 use crate::cli::failure::{Failure, failed};
 use crate::fleet::engine::{Committed, Transaction};
-use crate::fleet::{AuditLine, Order, OrderState, Paths, Record as _, Snapshot};
+use crate::fleet::{AuditLine, Order, Paths, Record as _, Snapshot};
 use crate::os::host_names::HostNames;
 
 /// How often a write is tried that others come before.
@@ -121,15 +121,11 @@ fn transaction(paths: &Paths, snapshot: &Snapshot, orders: &[Order], lease: i64)
 
 /// What the log says of an order.
 fn audit_line(order: &Order) -> AuditLine {
-    let what = match order.state {
-        OrderState::Down => "down",
-        OrderState::Up => "up",
-    };
     AuditLine {
         at: order.at,
         by: order.by.clone(),
         from: order.from.clone(),
-        what: what.to_owned(),
+        what: order.state.as_str().to_owned(),
         key: order.key.file_name(),
         selector: order.selector.to_string(),
         reason: order.reason.clone(),

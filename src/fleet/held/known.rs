@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::fleet::{Order, Version};
+use crate::spool::Spool;
 
 /// The file beside the entries.
 pub(super) const FILE: &str = "orders";
@@ -28,6 +29,18 @@ pub(super) struct Known {
 }
 
 impl Known {
+    /// Reads what is known from before. A file that cannot be read is as good as none.
+    pub(super) fn read(spool: &Spool) -> Self {
+        let content = match spool.read_beside(FILE) {
+            Ok(content) => content.unwrap_or_default(),
+            Err(e) => {
+                log::warn!("{e}; the entries beside it tell what is held");
+                return Self::default();
+            }
+        };
+        serde_json::from_slice(&content).unwrap_or_default()
+    }
+
     /// Takes an order, if it is newer than that of its register; whether it is.
     pub(super) fn take(&mut self, order: Order) -> bool {
         let register = order.register();

@@ -6,7 +6,9 @@
 
 mod known;
 mod merge;
+mod told;
 mod waivers;
+mod writing;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -14,9 +16,9 @@ use std::sync::Arc;
 use self::known::Known;
 use self::waivers::Waivers;
 use super::engine::Pair;
-use super::{Order, OrderState, Paths, Selector, WaivedOrder};
+use super::{Order, Paths};
 use crate::names::Key;
-use crate::spool::{ALL, Downtime, Gate, Spool, unix_now};
+use crate::spool::{ALL, Downtime, Gate};
 
 pub use merge::order_of;
 pub use waivers::waive;
@@ -52,7 +54,7 @@ impl Held {
         let mut held = Self {
             host: host.to_owned(),
             tags: tags.clone(),
-            known: read_known(gate.spool()),
+            known: Known::read(gate.spool()),
             gate,
             is_changed: false,
             waivers: Waivers::new(),
@@ -166,12 +168,11 @@ impl Held {
 
     fn take(&mut self, register: String, order: Order) -> bool {
         self.unknown.remove(&register);
-        self.in_engine.insert(register);
-        let told = told(&order);
         let is_news = self.known.take(order);
-        if is_news {
-            log::info!("{told}");
+        if is_news && let Some(order) = self.known.orders.get(&register) {
+            log::info!("{}", told::line(order));
         }
+        self.in_engine.insert(register);
         self.is_changed |= is_news;
         is_news
     }
@@ -194,217 +195,16 @@ impl Held {
         // Before anybody is told so, or a crash in between would make this host wait once more.
         self.save();
         self.gate.let_go(ALL);
-        if let Some(key) = Key::parse(ALL)
-            .ok()
-            .filter(|all| self.unwritten.contains_key(all))
-        {
-            self.apply(&key);
+        // The wait may have stood in the place of an order for everything that could not be written.
+        let all = self.unwritten.keys().find(|key| key.file_name() == ALL);
+        if let Some(all) = all.cloned() {
+            self.apply(&all);
         }
     }
 
     /// Notes a later revision.
     pub fn seen(&mut self, revision: i64) {
         self.known.revision = self.known.revision.max(revision);
-    }
-
-    /// Puts all orders into force.
-    pub fn apply_all(&mut self) {
-        let orders = self.known.orders.values().map(|order| order.key.clone());
-        let entries = self.written.keys().cloned();
-        let keys: BTreeSet<Key> = orders.chain(entries).collect();
-        for key in keys {
-            self.apply(&key);
-        }
-        self.save();
-    }
-
-    /// Puts the orders of a key into force.
-    pub fn apply(&mut self, key: &Key) {
-        let holding = self.holding(key);
-        let ids: Vec<String> = holding.iter().map(|order| order.id.clone()).collect();
-        let is_done = self.written.get(key).is_some_and(|written| *written == ids);
-        if is_done && !self.unwritten.contains_key(key) {
-            return;
-        }
-        match merge::downtime(&holding) {
-            Some(downtime) => self.take_down(key, ids, downtime),
-            None => self.lift(key),
-        }
-    }
-
-    fn take_down(&mut self, key: &Key, ids: Vec<String>, downtime: Downtime) {
-        match self.gate.spool().down(key, downtime.clone()) {
-            Ok(_) => {
-                self.gate.let_go(&key.file_name());
-                self.unwritten.remove(key);
-            }
-            Err(e) => {
-                self.gate.hold_in_memory(&key.file_name(), downtime);
-                self.cannot_write(key, format!("{e}; it is held in memory"));
-            }
-        }
-        self.written.insert(key.clone(), ids);
-    }
-
-    fn lift(&mut self, key: &Key) {
-        self.gate.let_go(&key.file_name());
-        // What stands there without an order is not ours to remove.
-        let is_ours = self.written.get(key).is_some_and(|ids| !ids.is_empty());
-        if !is_ours {
-            return;
-        }
-        match self.gate.spool().up(key) {
-            Ok(_) => {
-                self.unwritten.remove(key);
-                self.written.remove(key);
-            }
-            Err(e) => self.cannot_write(key, format!("{e}; {key} stays down")),
-        }
-    }
-
-    fn cannot_write(&mut self, key: &Key, cause: String) {
-        if self.unwritten.get(key) != Some(&cause) {
-            log::error!("fleet: {cause}");
-        }
-        self.unwritten.insert(key.clone(), cause);
-    }
-
-    /// The orders that hold a key down now.
-    fn holding(&self, key: &Key) -> Vec<&Order> {
-        let orders = self.known.orders.values().filter(|order| order.key == *key);
-        let now = unix_now();
-        let holding = orders.filter(|order| order.holds(now));
-        holding
-            .filter(|order| !waivers::waives(&self.waivers, order))
-            .collect()
-    }
-
-    /// Looks for what changes without the engine: waivers that somebody wrote, orders that have ended. Tries again what
-    /// could not be written.
-    pub fn look(&mut self) {
-        if self.read_waivers() {
-            self.apply_all();
-        }
-        let entries: Vec<Key> = self.written.keys().cloned().collect();
-        for key in entries {
-            self.apply(&key);
-        }
-        self.save();
-    }
-
-    /// Writes what is known, where it has changed.
-    pub fn save(&mut self) {
-        if !self.is_changed {
-            return;
-        }
-        let json = serde_json::to_vec(&self.known).unwrap_or_default();
-        match self.gate.spool().replace_beside(known::FILE, &json) {
-            Ok(()) => {
-                self.is_changed = false;
-                self.unsaved = None;
-            }
-            Err(e) => self.unsaved = Some(e.to_string()),
-        }
-    }
-
-    /// The orders that hold something down, by register and stamp.
-    #[must_use]
-    pub fn held(&self) -> BTreeMap<String, u64> {
-        let held = self
-            .in_force()
-            .filter(|o| !waivers::waives(&self.waivers, o));
-        held.map(|order| (order.register(), order.at)).collect()
-    }
-
-    /// The orders that would hold something down, but for waivers.
-    #[must_use]
-    pub fn waived(&self) -> BTreeMap<String, WaivedOrder> {
-        let mut waived = BTreeMap::new();
-        for order in self.in_force() {
-            let register = order.register();
-            match self.waivers.get(&register) {
-                Some(waiver) if waiver.order == order.id => {
-                    waived.insert(register, waiver.clone());
-                }
-                _ => {}
-            }
-        }
-        waived
-    }
-
-    fn in_force(&self) -> impl Iterator<Item = &Order> {
-        let now = unix_now();
-        let orders = self.known.orders.values();
-        orders.filter(move |order| order.holds(now))
-    }
-
-    /// The orders that are held although the engine does not have them.
-    #[must_use]
-    pub fn missing(&self) -> Vec<String> {
-        let registers = self.held().into_keys();
-        registers
-            .filter(|register| !self.in_engine.contains(register))
-            .collect()
-    }
-
-    /// How many registers cannot be read.
-    #[must_use]
-    pub fn unknown(&self) -> usize {
-        self.unknown.len()
-    }
-
-    /// The most hosts that an order in force is for.
-    #[must_use]
-    pub fn most_hosts(&self) -> u64 {
-        let hosts = self.in_force().map(|order| order.hosts);
-        hosts.max().unwrap_or_default()
-    }
-
-    /// What an operator should know.
-    #[must_use]
-    pub fn problems(&self) -> Vec<String> {
-        let mut problems = Vec::new();
-        for (register, cause) in &self.unknown {
-            problems.push(format!("cannot read the order {register}: {cause}"));
-        }
-        problems.extend(self.unwritten.values().cloned());
-        problems.extend(self.unsaved.iter().cloned());
-        problems
-    }
-}
-
-/// What is known from before. A file that cannot be read is as good as none.
-fn read_known(spool: &Spool) -> Known {
-    let content = match spool.read_beside(known::FILE) {
-        Ok(content) => content.unwrap_or_default(),
-        Err(e) => {
-            log::warn!("{e}; the entries beside it tell what is held");
-            return Known::default();
-        }
-    };
-    serde_json::from_slice(&content).unwrap_or_default()
-}
-
-/// The line of the log: the host's own record of who ordered what.
-fn told(order: &Order) -> String {
-    let Order { id, by, from, .. } = order;
-    let what = match order.state {
-        OrderState::Down => "down",
-        OrderState::Up => "up",
-    };
-    let reason = crate::names::text::one_line(&order.reason);
-    let by = crate::names::text::one_line(&format!("{by}@{from}"));
-    let on = shown_selector(&order.selector);
-    format!(
-        "fleet order {id} by {by}: {} {what} on {on}: {reason}",
-        order.key
-    )
-}
-
-fn shown_selector(selector: &Selector) -> String {
-    match selector.is_every_host() {
-        true => "every host".to_owned(),
-        false => selector.to_string(),
     }
 }
 

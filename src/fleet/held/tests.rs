@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Instant;
 
 use super::*;
-use crate::spool::GateAsker;
+use crate::fleet::{OrderState, Selector};
+use crate::spool::{GateAsker, Spool, unix_now};
 
 /// A host with a fleet spool of its own.
 struct Host {

@@ -21,10 +21,10 @@ pub(super) fn read(spool: &Spool) -> Result<Waivers, SpoolError> {
     Ok(serde_json::from_slice(&content).unwrap_or_default())
 }
 
-/// Whether an order is waived.
-pub(super) fn waives(waivers: &Waivers, order: &Order) -> bool {
-    let waiver = waivers.get(&order.register());
-    waiver.is_some_and(|waiver| waiver.order == order.id)
+/// The waiver of an order, where it has one.
+pub(super) fn of<'a>(waivers: &'a Waivers, order: &Order) -> Option<&'a WaivedOrder> {
+    let waiver = waivers.get(&order.register())?;
+    (waiver.order == order.id).then_some(waiver)
 }
 
 /// Waives the orders that hold a key down on this host, and lifts what they wrote. Gives those orders; there may be none.
@@ -47,6 +47,7 @@ pub fn waive(spool: &Spool, key: &Key, by: &str, reason: &str) -> Result<Vec<Ord
         waivers.insert(order.register(), waiver);
     }
     // First the waivers, or the daemon would write the entry again.
+    // Texts, and a time that is finite: these always have a JSON.
     let json = serde_json::to_vec(&waivers).unwrap_or_default();
     spool.replace_beside(FILE, &json)?;
     spool.up(key)?;
