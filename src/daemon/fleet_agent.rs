@@ -61,21 +61,22 @@ impl HostView for DaemonView {
         names
     }
 
-    fn downtimes(&self) -> Vec<(Key, Report)> {
+    fn downtimes(&self) -> BTreeMap<Key, Report> {
+        let mut reports = BTreeMap::new();
         self.0.look_at_spool();
         let seen = self.0.spool_watch.seen();
+        // The page of services is costly, and mostly nothing is down.
         if seen.downtimes.is_empty() {
-            return Vec::new();
+            return reports;
         }
         let services = pages::services(&self.0);
         // This host's own ones stand before those of the fleet.
-        let mut reports = BTreeMap::new();
         for row in &seen.downtimes {
             if let Ok(key) = Key::parse(&row.name) {
                 reports.entry(key).or_insert_with(|| report(row, &services));
             }
         }
-        reports.into_iter().collect()
+        reports
     }
 }
 

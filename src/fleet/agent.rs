@@ -6,6 +6,7 @@
 mod boot;
 mod session;
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,8 +37,9 @@ pub trait HostView: Send + Sync {
     /// The services that are polled, sorted.
     fn services(&self) -> Vec<String>;
 
-    /// The downtimes in force, of every origin. It may take as long as the file system does.
-    fn downtimes(&self) -> Vec<(Key, Report)>;
+    /// The downtimes in force, of every origin: of a key that has one of this host and one of the fleet, this host's own,
+    /// which is what an operator looks for. It may take as long as the file system does.
+    fn downtimes(&self) -> BTreeMap<Key, Report>;
 }
 
 /// The agent.

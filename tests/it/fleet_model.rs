@@ -86,8 +86,8 @@ impl HostView for NoDaemon {
         Vec::new()
     }
 
-    fn downtimes(&self) -> Vec<(Key, Report)> {
-        Vec::new()
+    fn downtimes(&self) -> BTreeMap<Key, Report> {
+        BTreeMap::new()
     }
 }
 

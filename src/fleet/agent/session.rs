@@ -292,26 +292,22 @@ impl<'a> Session<'a> {
             seen: seen(agent.since.floor(), unix_now()),
             problems: agent.held.problems(),
         };
-        let mut down = BTreeMap::new();
-        for (key, report) in agent.view.downtimes() {
-            let report = self.settled(&key, report);
-            // This host's own downtime comes first, and is what an operator looks for.
-            down.entry(key).or_insert(report);
+        let mut down = agent.view.downtimes();
+        for (key, report) in &mut down {
+            self.settle(key, report);
         }
         Told { host, down }
     }
 
-    /// A report as it is written: how far balancers are is news only while they act.
-    fn settled(&self, key: &Key, new: Report) -> Report {
+    /// Makes a report what is written: how far balancers are is news only while they act.
+    fn settle(&self, key: &Key, new: &mut Report) {
         let is_acting = new.since.is_none_or(|since| unix_now() - since < ACTING);
-        match self.reported.get(key) {
-            Some(old) if !is_acting => Report {
-                pollers: old.pollers,
-                acted: old.acted,
-                sessions: old.sessions,
-                ..new
-            },
-            _ => new,
+        if let Some(old) = self.reported.get(key)
+            && !is_acting
+        {
+            new.pollers = old.pollers;
+            new.acted = old.acted;
+            new.sessions = old.sessions;
         }
     }
 }
