@@ -153,7 +153,7 @@ pub(crate) async fn read(
     let mut trailers = HeaderMap::new();
     while let Some(frame) = incoming.frame().await {
         match frame?.into_data() {
-            // No answer of gRPC's health service is that long, so the rest is not read.
+            // No answer that is meant is that long. The rest is not read, so a call of gRPC has no status then, and fails.
             Ok(data) if body.len() + data.len() > max_body => break,
             Ok(data) => body.extend_from_slice(&data),
             Err(other) => trailers = other.into_trailers().unwrap_or_default(),

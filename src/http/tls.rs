@@ -25,6 +25,9 @@ use crate::os::reading::{FileError, read_regular};
 /// Most bytes of a file with certificates or a key.
 const FILE_MAX: u64 = 1 << 20;
 
+/// Where Debian, and most others, keep the certificates to trust.
+pub(crate) const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
+
 /// Where certificates and the key are, as the settings have them.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct TlsFiles<'a> {

@@ -18,9 +18,6 @@ use crate::os::cause::cause_text;
 use crate::os::reading::read_regular;
 use crate::settings::Secret;
 
-/// Where Debian, and most others, keep the certificates to trust.
-const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
-
 /// Most bytes of a password's file.
 const PASSWORD_MAX: u64 = 4096;
 
@@ -40,7 +37,8 @@ impl Access {
     /// # Errors
     /// Which file cannot be used, and why.
     pub fn of_daemon(settings: &FleetSettings) -> Result<Self, EngineError> {
-        let identity = both(&settings.cert_file, &settings.key_file);
+        let certificate = settings.cert_file.as_deref();
+        let identity = certificate.zip(settings.key_file.as_deref());
         Self::new(settings, identity)
     }
 
@@ -66,13 +64,6 @@ impl Access {
     }
 }
 
-fn both<'a>(
-    certificate: &'a Option<std::path::PathBuf>,
-    key: &'a Option<std::path::PathBuf>,
-) -> Option<(&'a Path, &'a Path)> {
-    Some((certificate.as_deref()?, key.as_deref()?))
-}
-
 fn login(settings: &FleetSettings) -> Result<Option<(String, Secret)>, EngineError> {
     let (Some(user), Some(file)) = (&settings.username, &settings.password_file) else {
         return Ok(None);
@@ -87,7 +78,7 @@ fn connector(
     ca_file: Option<&Path>,
     identity: Option<(&Path, &Path)>,
 ) -> Result<TlsConnector, EngineError> {
-    let ca_file = ca_file.unwrap_or(Path::new(SYSTEM_CAS));
+    let ca_file = ca_file.unwrap_or(Path::new(tls::SYSTEM_CAS));
     let mut roots = RootCertStore::empty();
     let trusted = tls::certificates(ca_file).map_err(|e| of_file(ca_file, e))?;
     // The system's may hold old ones that rustls cannot read.

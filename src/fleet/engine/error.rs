@@ -57,19 +57,26 @@ const OLD_LOGIN: &str = "auth store is old";
 
 impl EngineError {
     pub(super) fn failed(member: &Endpoint, failed: Failed) -> Self {
-        let member = member.clone();
         let code = failed.code.as_deref().and_then(|code| code.parse().ok());
         match code {
             Some(code) => Self::Refused {
-                member,
+                member: member.clone(),
                 code,
                 message: failed.message,
             },
-            None => Self::Lost {
-                member,
-                cause: failed.to_string(),
-            },
+            None => Self::lost(member, failed.to_string()),
         }
+    }
+
+    pub(super) fn lost(member: &Endpoint, cause: String) -> Self {
+        Self::Lost {
+            member: member.clone(),
+            cause,
+        }
+    }
+
+    pub(super) fn malformed(member: &Endpoint) -> Self {
+        Self::lost(member, "the answer is not etcd's".to_owned())
     }
 
     /// Whether the proof of who we are no longer counts: a new session logs in anew.

@@ -50,10 +50,7 @@ pub struct EngineSession {
 impl EngineSession {
     /// Connects to a member, and logs in where there is a password.
     pub(super) async fn open(access: &Access, member: &Endpoint) -> Result<Self, EngineError> {
-        let lost = |cause| EngineError::Lost {
-            member: member.clone(),
-            cause,
-        };
+        let lost = |cause| EngineError::lost(member, cause);
         let connecting = timeout(access.timeout, connect(access, member)).await;
         let connected = connecting.unwrap_or_else(|_| Err(no_answer(access.timeout)));
         let mut session = Self {
@@ -187,13 +184,9 @@ impl EngineSession {
             }),
         };
         let sending = self.send("Watch/Watch", grpc::framed(&request));
-        let response = match timeout(self.timeout, sending).await {
-            Ok(sent) => sent?,
-            Err(_) => return Err(self.lost(no_answer(self.timeout))),
-        };
         Ok(KeyWatch {
             member: self.member.clone(),
-            response,
+            response: self.in_time(sending).await?,
             unread: BytesMut::new(),
         })
     }
@@ -215,13 +208,19 @@ impl EngineSession {
             let answer = h2::read(response, ANSWER_MAX).await;
             answer.map_err(|e| self.lost(client::cause(&e)))
         };
-        let answer = match timeout(self.timeout, exchange).await {
-            Ok(answer) => answer?,
-            Err(_) => return Err(self.lost(no_answer(self.timeout))),
-        };
+        let answer = self.in_time(exchange).await?;
         let ended = grpc_client::expect_success(&answer.trailers, &answer.headers);
         ended.map_err(|failed| EngineError::failed(&self.member, failed))?;
         Ok(answer.body)
+    }
+
+    /// What is asked, unless it takes too long.
+    async fn in_time<T>(
+        &self,
+        asking: impl Future<Output = Result<T, EngineError>>,
+    ) -> Result<T, EngineError> {
+        let asked = timeout(self.timeout, asking).await;
+        asked.unwrap_or_else(|_| Err(self.lost(no_answer(self.timeout))))
     }
 
     /// Sends the one message of a call.
@@ -244,14 +243,11 @@ impl EngineSession {
     }
 
     fn lost(&self, cause: String) -> EngineError {
-        EngineError::Lost {
-            member: self.member.clone(),
-            cause,
-        }
+        EngineError::lost(&self.member, cause)
     }
 
     fn malformed(&self) -> EngineError {
-        self.lost("the answer is not etcd's".to_owned())
+        EngineError::malformed(&self.member)
     }
 }
 
@@ -344,7 +340,7 @@ impl KeyWatch {
         }
         let message: Option<WatchResponse> = grpc::unframed(&self.unread[..length]);
         self.unread.advance(length);
-        let message = message.ok_or_else(|| self.lost("the answer is not etcd's".to_owned()))?;
+        let message = message.ok_or_else(|| EngineError::malformed(&self.member))?;
         self.changes(message).map(Some)
     }
 
@@ -377,9 +373,6 @@ impl KeyWatch {
     }
 
     fn lost(&self, cause: String) -> EngineError {
-        EngineError::Lost {
-            member: self.member.clone(),
-            cause,
-        }
+        EngineError::lost(&self.member, cause)
     }
 }

@@ -72,6 +72,7 @@ impl Engine {
     /// When no member answered, or when one refuses.
     pub async fn read(&mut self, ranges: &[KeyRange]) -> Result<Found, EngineError> {
         let mut last = EngineError::Unreachable(Vec::new());
+        // Once more than there are members: the connection that is there may have ended long ago.
         for _ in 0..=self.access.endpoints.len() {
             let session = self.session().await?;
             match session.read_all(ranges).await {

@@ -10,14 +10,12 @@ use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use tokio_rustls::rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
 use super::TlsError;
+use crate::http::tls::SYSTEM_CAS;
 use crate::os::cause::cause_text;
 use crate::os::reading::read_regular;
 
 /// Most bytes of a file with certificates; all that Debian trusts take 220 KiB.
 pub(super) const FILE_MAX: u64 = 16 << 20;
-
-/// Where Debian, and most others, keep the certificates to trust.
-const SYSTEM_CAS: &str = "/etc/ssl/certs/ca-certificates.crt";
 
 /// The certificates to trust where certificates are verified.
 pub(in crate::probe) fn trusted(
