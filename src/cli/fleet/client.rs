@@ -44,7 +44,7 @@ pub(super) struct FleetClient {
 
 /// The settings of the fleet.
 pub(super) fn settings(call: &Call, file: &FleetFile) -> Result<FleetSettings, Failure> {
-    if !file.is_named && matches!(file.path.try_exists(), Ok(false)) {
+    if file.is_none() {
         return Err(failed!(
             "this host is in no fleet: there is no {}; write it, or name another file with --fleet-file",
             file.path.display()

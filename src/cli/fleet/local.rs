@@ -15,7 +15,7 @@ use crate::spool::{Downtime, Key, Spool};
 
 /// The spool of what the fleet has ordered here; `None` where this host is in no fleet.
 pub(crate) fn spool(call: &Call, file: &FleetFile) -> Option<Spool> {
-    if !file.is_named && matches!(file.path.try_exists(), Ok(false)) {
+    if file.is_none() {
         return None;
     }
     match settings::load(&file.path) {

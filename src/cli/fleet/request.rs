@@ -53,6 +53,11 @@ impl FleetFile {
             path: named.unwrap_or_else(|| DEFAULT_FILE.into()),
         }
     }
+
+    /// Whether this host is in no fleet: nobody named a file, and the usual one certainly is not there.
+    pub(crate) fn is_none(&self) -> bool {
+        !self.is_named && matches!(self.path.try_exists(), Ok(false))
+    }
 }
 
 /// The hosts that `--where` and `--hosts` mean: all of them must hold.
