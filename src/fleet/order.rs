@@ -260,53 +260,32 @@ mod tests {
 
     #[test]
     fn what_is_no_order_is_an_error_that_says_why() {
-        for (value, error) in [
-            (
-                EXAMPLE.replace("\"v\":1", "\"v\":2"),
-                "version 2 is not known",
-            ),
-            (EXAMPLE.replace("\"v\":1,", ""), "missing field `v`"),
-            (
-                EXAMPLE.replace("\"v\":1", "\"v\":\"1\""),
-                "expected version 1",
-            ),
-            (
-                EXAMPLE.replace("\"down\"", "\"drained\""),
-                "unknown variant `drained`",
-            ),
-            (
-                EXAMPLE.replace("\"web\"", "\"../web\""),
-                "a service name cannot hold '/'",
-            ),
-            (
-                EXAMPLE.replace("\"web\"", "\"web:080\""),
-                "not in its usual form",
-            ),
-            (
-                EXAMPLE.replace("\"web\"", "\"api\""),
-                "it is for api/zone=a",
-            ),
-            (
-                EXAMPLE.replace("[\"a\"]", "[\"b\"]"),
-                "it is for web/zone=b",
-            ),
-            (
-                EXAMPLE.replace("\"at\":1", "\"at\":9991"),
-                "past the year 2255",
-            ),
-            (EXAMPLE.replace("\"at\":1", "\"at\":-1"), "invalid value"),
-            (
-                EXAMPLE.replace("new disk", &"x".repeat(VALUE_MAX)),
-                "at most 65536",
-            ),
-            (String::new(), "EOF"),
-            ("[]".to_owned(), "invalid length"),
-            ("\u{0}".to_owned(), "expected value"),
+        let long = "x".repeat(VALUE_MAX);
+        for (from, to, error) in [
+            (r#""v":1"#, r#""v":2"#, "version 2 is not known"),
+            (r#""v":1,"#, "", "missing field `v`"),
+            (r#""v":1"#, r#""v":"1""#, "expected version 1"),
+            (r#""down""#, r#""drained""#, "unknown variant `drained`"),
+            ("web", "../web", "a service name cannot hold '/'"),
+            ("web", "web:080", "not in its usual form"),
+            ("web", "api", "it is for api/zone=a"),
+            (r#"["a"]"#, r#"["b"]"#, "it is for web/zone=b"),
+            (r#""at":1"#, r#""at":9991"#, "past the year 2255"),
+            (r#""at":1"#, r#""at":-1"#, "invalid value"),
+            ("new disk", &long, "at most 65536"),
         ] {
-            let read = Order::read(&key("web"), &selector("zone=a"), value.as_bytes());
-            let said = read.unwrap_err().to_string();
-            assert!(said.contains(error), "{said:?} for {:.99}", value);
+            is_no_order(&EXAMPLE.replace(from, to), error);
         }
+        is_no_order("", "EOF");
+        is_no_order("[]", "invalid length");
+        is_no_order("\u{0}", "expected value");
+    }
+
+    #[track_caller]
+    fn is_no_order(value: &str, error: &str) {
+        let read = Order::read(&key("web"), &selector("zone=a"), value.as_bytes());
+        let said = read.unwrap_err().to_string();
+        assert!(said.contains(error), "{said:?} for {value:.99}");
     }
 
     #[test]

@@ -804,16 +804,6 @@ fn command_lines_that_make_no_sense_are_usage_errors_and_ask_nobody() {
         ),
         ("hadown", &["--fleet"], "name at least one service"),
         (
-            "hadown",
-            &["--fleet", "--agent-only", "web"],
-            "--agent-only is for this host alone",
-        ),
-        (
-            "haup",
-            &["--fleet", "--when-healthy", "3", "web"],
-            "--when-healthy is for this host alone",
-        ),
-        (
             "haup",
             &["--fleet", "--for", "2h", "web"],
             "only hadown takes them",
@@ -849,6 +839,17 @@ fn command_lines_that_make_no_sense_are_usage_errors_and_ask_nobody() {
         ("hadown", &["-o", "json", "web"], "-o: only hastatus"),
     ] {
         run(name, args).is_with(2, "", said);
+    }
+    for (name, option) in [
+        ("hadown", &["--polls", "3"][..]),
+        ("hadown", &["--min-pollers", "1"]),
+        ("hadown", &["--drain-timeout", "5s"]),
+        ("hadown", &["--grace", "5s"]),
+        ("hadown", &["--agent-only"]),
+        ("haup", &["--when-healthy", "3"]),
+    ] {
+        let said = format!("{} is for this host alone", option[0]);
+        run(name, &[&["--fleet"], option, &["web"]].concat()).is_with(2, "", &said);
     }
     for (args, said) in [
         (&[][..], "say what to show"),
