@@ -98,9 +98,8 @@ impl<'a> FleetPicture<'a> {
     pub fn new(snapshot: &'a Snapshot, key: &Key, scope: &Selector, now: f64) -> Self {
         let holding = Holding::new(snapshot, key, now);
         let mut rows = Vec::new();
-        for (name, record) in &snapshot.hosts {
-            let is_here = scope.selects(name, &record.tags) && holding.serves(name, record);
-            if is_here {
+        for (name, record) in snapshot.selected(scope) {
+            if holding.serves(name, record) {
                 rows.push(holding.row(name, record));
             }
         }

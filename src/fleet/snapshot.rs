@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{HostRecord, Order, Paths, Record, RecordError, Report, Slot, register};
+use super::{HostRecord, Order, Paths, Record, RecordError, Report, Selector, Slot, register};
 use crate::names::Key;
 
 /// What was read of a fleet.
@@ -64,40 +64,30 @@ impl Snapshot {
     /// Takes one more pair, in place of an older one of the same key. Keys of other kinds are passed over.
     pub fn take(&mut self, paths: &Paths, (path, value, mod_revision): EngineEntry<'_>) {
         let text = String::from_utf8_lossy(path).into_owned();
-        if let Err(cause) = self.place(paths, path, value) {
+        if let Err(cause) = self.put(paths, path, value) {
             let what = text.escape_debug();
             self.odd.push(format!("{what} cannot be read: {cause}"));
         }
         self.revisions.insert(text, mod_revision);
     }
 
-    fn place(&mut self, paths: &Paths, path: &[u8], value: &[u8]) -> Result<(), RecordError> {
-        let (prefix, kind) = kind(paths, path);
-        match kind {
-            "hosts" => {
-                let host = host(paths, &prefix, path)?;
-                let record = HostRecord::parse(value)?;
-                self.hosts.insert(host, record);
-            }
-            "alive" => {
-                self.alive.insert(host(paths, &prefix, path)?);
-            }
-            "orders" => {
-                let (key, selector) = paths.read_order(path).ok_or_else(not_ours)?;
+    fn put(&mut self, paths: &Paths, path: &[u8], value: &[u8]) -> Result<(), RecordError> {
+        match Place::read(paths, path)? {
+            Place::Host(host) => drop(self.hosts.insert(host, HostRecord::parse(value)?)),
+            Place::Alive(host) => drop(self.alive.insert(host)),
+            Place::Order(key, selector) => {
                 let order = Order::read(&key, &selector, value)?;
                 self.orders.insert(order.register(), order);
             }
-            "down" => {
-                let (host, key) = host_and_key(paths, &prefix, path)?;
+            Place::Down(host, key) => {
                 let report = Report::parse(value)?;
                 self.down.entry(host).or_default().insert(key, report);
             }
-            "slots" => {
-                let (host, key) = host_and_key(paths, &prefix, path)?;
+            Place::Slot(host, key) => {
                 let slot = Slot::parse(value)?;
                 self.slots.entry(host).or_default().insert(key, slot);
             }
-            _ => {}
+            Place::Elsewhere => {}
         }
         Ok(())
     }
@@ -105,30 +95,23 @@ impl Snapshot {
     /// Forgets what a key of the engine said.
     pub fn drop_key(&mut self, paths: &Paths, path: &[u8]) {
         self.revisions.remove(&*String::from_utf8_lossy(path));
-        // What could not be read is not there.
-        let _ = self.remove(paths, path);
-    }
-
-    fn remove(&mut self, paths: &Paths, path: &[u8]) -> Result<(), RecordError> {
-        let (prefix, kind) = kind(paths, path);
-        match kind {
-            "hosts" => drop(self.hosts.remove(&host(paths, &prefix, path)?)),
-            "alive" => drop(self.alive.remove(&host(paths, &prefix, path)?)),
-            "orders" => {
-                let (key, selector) = paths.read_order(path).ok_or_else(not_ours)?;
+        match Place::read(paths, path) {
+            Ok(Place::Host(host)) => drop(self.hosts.remove(&host)),
+            Ok(Place::Alive(host)) => drop(self.alive.remove(&host)),
+            Ok(Place::Order(key, selector)) => {
                 self.orders.remove(&register(&key, &selector));
             }
-            "down" => {
-                let (host, key) = host_and_key(paths, &prefix, path)?;
-                self.down.entry(host).or_default().remove(&key);
-            }
-            "slots" => {
-                let (host, key) = host_and_key(paths, &prefix, path)?;
-                self.slots.entry(host).or_default().remove(&key);
-            }
-            _ => {}
+            Ok(Place::Down(host, key)) => drop(self.down.entry(host).or_default().remove(&key)),
+            Ok(Place::Slot(host, key)) => drop(self.slots.entry(host).or_default().remove(&key)),
+            // What could not be read is not there.
+            Ok(Place::Elsewhere) | Err(_) => {}
         }
-        Ok(())
+    }
+
+    /// The hosts that are selected, by name.
+    pub fn selected(&self, selector: &Selector) -> impl Iterator<Item = (&String, &HostRecord)> {
+        let hosts = self.hosts.iter();
+        hosts.filter(|(name, record)| selector.selects(name, &record.tags))
     }
 
     /// When a key of the engine was changed last; 0 when there is none.
@@ -150,13 +133,40 @@ impl Snapshot {
     }
 }
 
-/// The prefix that a key stands under, with its slash, and the word in it that says what it is.
-fn kind<'p>(paths: &Paths, path: &'p [u8]) -> (String, &'p str) {
-    let text = str::from_utf8(path).unwrap_or_default();
-    let rest = text.strip_prefix(paths.root()).unwrap_or_default();
-    let rest = rest.strip_prefix('/').unwrap_or_default();
-    let kind = rest.split('/').next().unwrap_or_default();
-    (format!("{}/{kind}/", paths.root()), kind)
+/// What a key of the engine is of: of a host by its name, and of a key of the spool.
+enum Place {
+    Host(String),
+    Alive(String),
+    Order(Key, Selector),
+    Down(String, String),
+    Slot(String, String),
+    /// Of something that is no part of a snapshot.
+    Elsewhere,
+}
+
+impl Place {
+    fn read(paths: &Paths, path: &[u8]) -> Result<Self, RecordError> {
+        let text = str::from_utf8(path).unwrap_or_default();
+        let rest = text.strip_prefix(paths.root()).unwrap_or_default();
+        let rest = rest.strip_prefix('/').unwrap_or_default();
+        match rest.split('/').next().unwrap_or_default() {
+            "hosts" => host(paths, &paths.hosts(), path).map(Self::Host),
+            "alive" => host(paths, &paths.all_alive(), path).map(Self::Alive),
+            "orders" => {
+                let (key, selector) = paths.read_order(path).ok_or_else(not_ours)?;
+                Ok(Self::Order(key, selector))
+            }
+            "down" => {
+                let (host, key) = host_and_key(paths, &paths.all_down(), path)?;
+                Ok(Self::Down(host, key))
+            }
+            "slots" => {
+                let (host, key) = host_and_key(paths, &paths.slots(), path)?;
+                Ok(Self::Slot(host, key))
+            }
+            _ => Ok(Self::Elsewhere),
+        }
+    }
 }
 
 fn host(paths: &Paths, prefix: &str, path: &[u8]) -> Result<String, RecordError> {

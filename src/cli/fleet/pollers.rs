@@ -50,8 +50,7 @@ fn live_hosts<'a>(
     snapshot: &'a Snapshot,
     request: &FleetRequest,
 ) -> Vec<(&'a String, &'a HostRecord)> {
-    let hosts = snapshot.hosts.iter();
-    let selected = hosts.filter(|(name, record)| request.selector.selects(name, &record.tags));
+    let selected = snapshot.selected(&request.selector);
     selected
         .filter(|(name, _)| snapshot.alive.contains(*name))
         .collect()

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::cli::failure::{Failure, failed};
 use crate::fleet::picture::FleetPicture;
-use crate::fleet::{HOST_TAG, HostRecord, Selector, Snapshot};
+use crate::fleet::{HOST_TAG, Selector, Snapshot};
 use crate::names::nearest::nearest;
 use crate::names::{ALL, Key};
 
@@ -26,8 +26,7 @@ pub(super) fn refuse_empty(
             "no host of the fleet {fleet} is known; set fleet_file in their hacheck.yml, and restart hacheck there"
         ));
     }
-    let is_selected = |(name, record): (&String, &HostRecord)| selector.selects(name, &record.tags);
-    if !snapshot.hosts.iter().any(is_selected) {
+    if snapshot.selected(selector).next().is_none() {
         let why = unselected(snapshot, selector);
         return Err(failed!(
             "no host of the fleet {fleet} is selected by {selector}{why}"
@@ -129,8 +128,7 @@ pub(super) fn services(snapshot: &Snapshot, key: &Key, selector: &Selector) -> V
     if key.service_name().as_str() != ALL {
         return vec![key.clone()];
     }
-    let hosts = snapshot.hosts.iter();
-    let taken = hosts.filter(|(name, record)| selector.selects(name, &record.tags));
+    let taken = snapshot.selected(selector);
     let names: BTreeSet<&String> = taken.flat_map(|(_, record)| &record.services).collect();
     names
         .into_iter()
