@@ -3,13 +3,12 @@
 use serde_json::{Value, json};
 
 use super::client::FleetClient;
-use super::output::{end, json_lines, moment, refuse_uber, tab_line};
+use super::output::{end, listed_rows, moment, refuse_uber};
 use super::request::FleetRequest;
 use crate::cli::applet::Call;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
-use crate::cli::output::table::{table, width};
 use crate::fleet::{Report, Selector, Slot, Snapshot};
 use crate::names::text::one_line;
 
@@ -23,16 +22,8 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
     let snapshot = client.snapshot()?;
     let downtimes = downtimes(&snapshot, &request.selector);
     let rows: Vec<[String; 8]> = downtimes.iter().map(cells).collect();
-    let text = match request.format {
-        OutputFormat::Json => {
-            let objects: Vec<Value> = downtimes.iter().map(json_of).collect();
-            json_lines(&objects)
-        }
-        OutputFormat::Tsv => rows.iter().map(|row| tab_line(row)).collect(),
-        OutputFormat::Table | OutputFormat::Uber if rows.is_empty() => String::new(),
-        OutputFormat::Table | OutputFormat::Uber => table(HEADS, &rows, width()),
-    };
-    output::print(&text)?;
+    let objects = downtimes.iter().map(json_of);
+    output::print(&listed_rows(request.format, HEADS, &rows, objects))?;
     if rows.is_empty() && request.format != OutputFormat::Json {
         call.note("nothing is down");
     }
@@ -52,10 +43,7 @@ struct HostDowntime<'a> {
 /// Those of the hosts that are selected, by host.
 fn downtimes<'a>(snapshot: &'a Snapshot, selector: &Selector) -> Vec<HostDowntime<'a>> {
     let mut downtimes = Vec::new();
-    for (host, record) in &snapshot.hosts {
-        if !selector.selects(host, &record.tags) {
-            continue;
-        }
+    for (host, _) in snapshot.selected(selector) {
         for (service, report) in snapshot.down.get(host).into_iter().flatten() {
             let slots = snapshot.slots.get(host);
             downtimes.push(HostDowntime {

@@ -4,11 +4,9 @@ use serde_json::{Value, json};
 
 use super::applet::FleetCall;
 use super::client::FleetClient;
-use super::output::{json_lines, tab_line};
+use super::output::listed_rows;
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::output::entries::OutputFormat;
-use crate::cli::output::table::{table, width};
 use crate::fleet::{HostRecord, Snapshot};
 use crate::names::text::one_line;
 
@@ -19,20 +17,10 @@ const HEADS: [&str; 8] = [
 pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     let mut client = FleetClient::open(fleet.call, &fleet.file)?;
     let snapshot = client.snapshot()?;
-    let hosts = snapshot.hosts.iter();
-    let hosts = hosts.filter(|(name, record)| fleet.selector.selects(name, &record.tags));
-    let hosts: Vec<(&String, &HostRecord)> = hosts.collect();
+    let hosts: Vec<(&String, &HostRecord)> = snapshot.selected(&fleet.selector).collect();
     let rows: Vec<[String; 8]> = hosts.iter().map(|host| cells(&snapshot, *host)).collect();
-    let text = match fleet.format {
-        OutputFormat::Json => {
-            let objects: Vec<Value> = hosts.iter().map(|host| json_of(&snapshot, *host)).collect();
-            json_lines(&objects)
-        }
-        OutputFormat::Tsv => rows.iter().map(|row| tab_line(row)).collect(),
-        OutputFormat::Table | OutputFormat::Uber if rows.is_empty() => String::new(),
-        OutputFormat::Table | OutputFormat::Uber => table(HEADS, &rows, width()),
-    };
-    output::print(&text)?;
+    let objects = hosts.iter().map(|host| json_of(&snapshot, *host));
+    output::print(&listed_rows(fleet.format, HEADS, &rows, objects))?;
     if hosts.is_empty() {
         let (name, selector) = (&client.settings.fleet, &fleet.selector);
         fleet.call.note(&format!(

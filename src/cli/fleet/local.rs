@@ -1,16 +1,15 @@
 //! What the fleet has ordered of this host, by this host's disk: for the commands that act here. No engine is asked.
 
 use super::client;
+use super::output::{described, described_order};
 use super::request::FleetFile;
 use crate::cli::applet::Call;
 use crate::cli::args::reason;
 use crate::cli::failure::{Failure, failed};
 use crate::cli::output;
-use crate::cli::output::times;
 use crate::fleet::held;
 use crate::fleet::picture::covering;
 use crate::fleet::settings;
-use crate::names::text::one_line;
 use crate::spool::{Downtime, Key, Spool};
 
 /// The spool of what the fleet has ordered here; `None` where this host is in no fleet.
@@ -64,28 +63,12 @@ pub(crate) fn holding(spool: Option<&Spool>, keys: &[Key]) -> Vec<String> {
 
 /// `web stays down: fleet order by alice since 18:05 until 20:05, for "new disk"; 'haup --fleet web' …`.
 pub(crate) fn sentence(key: &Key, ordered: &Key, downtime: &Downtime) -> String {
-    let order = described(downtime);
+    let by = downtime.by().unwrap_or_default();
+    let time = (downtime.creation, downtime.expiration);
+    let order = described("fleet order", by, time, &downtime.one_line());
     format!(
         "{key} stays down: {order}; 'haup --fleet {ordered}' lifts it everywhere, 'haup --override-fleet -r WHY {ordered}' here"
     )
-}
-
-fn described(downtime: &Downtime) -> String {
-    let mut text = "fleet order".to_owned();
-    if let Some(by) = downtime.by() {
-        text += &format!(" by {}", one_line(by));
-    }
-    if let Some(creation) = downtime.creation {
-        text += &format!(" since {}", times::brief(creation));
-    }
-    if let Some(end) = downtime.expiration {
-        text += &format!(" until {}", times::brief(end));
-    }
-    let reason = downtime.one_line();
-    if !reason.is_empty() {
-        text += &format!(", for {reason:?}");
-    }
-    text
 }
 
 /// `haup --override-fleet`: this host does not obey the orders that hold these keys now.
@@ -100,7 +83,7 @@ pub(crate) fn waive(call: &Call, file: &FleetFile, keys: &[Key], why: &str) -> R
             }
             Ok(orders) => {
                 for order in orders {
-                    let order = super::plan::described(&order);
+                    let order = described_order(&order);
                     output::complain(&format!(
                         "{}: {key}: waived on this host: {order}; the next order counts again",
                         call.program

@@ -1,12 +1,13 @@
 //! `hacheck fleet log`: who ordered what lately.
 
+use serde_json::json;
+
 use super::applet::FleetCall;
 use super::client::FleetClient;
-use super::output::{json_lines, tab_line};
+use super::output::listed_rows;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
-use crate::cli::output::table::{table, width};
 use crate::cli::output::times;
 use crate::fleet::engine::KeyRange;
 use crate::fleet::{AuditLine, Record as _};
@@ -33,19 +34,9 @@ pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     lines.sort_by_key(|line| line.at);
     let first = lines.len().saturating_sub(fleet.lines);
     let lines = &lines[first..];
-    let text = match fleet.format {
-        OutputFormat::Json => {
-            let objects: Vec<_> = lines.iter().map(|line| serde_json::json!(line)).collect();
-            json_lines(&objects)
-        }
-        OutputFormat::Tsv => lines.iter().map(|line| tab_line(&cells(line))).collect(),
-        OutputFormat::Table | OutputFormat::Uber if lines.is_empty() => String::new(),
-        OutputFormat::Table | OutputFormat::Uber => {
-            let rows: Vec<[String; 6]> = lines.iter().map(cells).collect();
-            table(HEADS, &rows, width())
-        }
-    };
-    output::print(&text)?;
+    let rows: Vec<[String; 6]> = lines.iter().map(cells).collect();
+    let objects = lines.iter().map(|line| json!(line));
+    output::print(&listed_rows(fleet.format, HEADS, &rows, objects))?;
     if lines.is_empty() && fleet.format != OutputFormat::Json {
         fleet.call.note("nothing was ordered lately");
     }

@@ -3,7 +3,8 @@
 use serde_json::Value;
 
 use crate::cli::failure::{Failure, usage};
-use crate::cli::output::entries::OutputFormat;
+use crate::cli::output::entries::{OutputFormat, array_of_lines};
+use crate::cli::output::table::{table, width};
 use crate::cli::output::times;
 use crate::fleet::picture::is_local;
 use crate::fleet::{Order, Report, Snapshot};
@@ -26,7 +27,52 @@ pub(super) fn tab_line(fields: &[String]) -> String {
 /// An array of objects, one on a line.
 pub(super) fn json_lines(objects: &[Value]) -> String {
     let lines: Vec<String> = objects.iter().map(Value::to_string).collect();
-    format!("[{}]\n", lines.join(",\n "))
+    array_of_lines(&lines)
+}
+
+/// Rows as they were asked for: as columns, as lines of fields, or each as its object.
+pub(super) fn listed_rows<const N: usize>(
+    format: OutputFormat,
+    heads: [&str; N],
+    rows: &[[String; N]],
+    objects: impl Iterator<Item = Value>,
+) -> String {
+    match format {
+        OutputFormat::Json => json_lines(&objects.collect::<Vec<_>>()),
+        OutputFormat::Tsv => rows.iter().map(|row| tab_line(row)).collect(),
+        // Heads over nothing say less than the note that follows.
+        OutputFormat::Table | OutputFormat::Uber if rows.is_empty() => String::new(),
+        OutputFormat::Table | OutputFormat::Uber => table(heads, rows, width()),
+    }
+}
+
+/// `fleet order by alice since 18:05 until 20:05, for "new disk"`: of these, what is known.
+pub(super) fn described(
+    what: &str,
+    by: &str,
+    (since, until): (Option<f64>, Option<f64>),
+    reason: &str,
+) -> String {
+    let mut text = what.to_owned();
+    if !by.is_empty() {
+        text += &format!(" by {}", one_line(by));
+    }
+    if let Some(since) = since {
+        text += &format!(" since {}", times::brief(since));
+    }
+    if let Some(until) = until {
+        text += &format!(" until {}", times::brief(until));
+    }
+    if !reason.is_empty() {
+        text += &format!(", for {:?}", one_line(reason));
+    }
+    text
+}
+
+/// The same of an order.
+pub(super) fn described_order(order: &Order) -> String {
+    let time = (order.creation, order.expiration);
+    described("fleet order", &order.by, time, &order.reason)
 }
 
 /// `until 20:05`'s time, or `inf`.

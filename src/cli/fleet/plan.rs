@@ -2,17 +2,16 @@
 //!
 //! Rule: pure; the same snapshot gives the same plan, but for ids. WrittenOrders is only what was planned from what is compared.
 
+use super::output::{described, described_order};
 use super::request::FleetRequest;
 use super::scope;
 use crate::cli::failure::{Failure, failed};
-use crate::cli::output::times;
 use crate::cli::wait::acted::Goal;
 use crate::fleet::picture::{FleetPicture, HostRow, has_done};
 use crate::fleet::{
     HostRecord, Order, OrderState, Report, Selector, Snapshot, next_at, now_micros, register,
 };
 use crate::names::Key;
-use crate::names::text::one_line;
 use crate::spool::{Mark, unix_now};
 
 /// Who orders.
@@ -77,12 +76,12 @@ fn plan_down(
         if request.if_up {
             return Err(failed!(
                 "{key} is already down: {}; it stays as it is (--if-up)",
-                described(before)
+                described_order(before)
             ));
         }
         plan.notes.push(format!(
             "{key} was already ordered down: {}; replaced",
-            described(before)
+            described_order(before)
         ));
     }
     for sentence in emptied(snapshot, key, selector, now) {
@@ -174,9 +173,7 @@ pub(super) fn up(request: &FleetRequest, snapshot: &Snapshot, author: &Author) -
         for selector in selectors {
             let mut order = new_order(snapshot, key, &selector, OrderState::Up, author);
             order.reason = request.reason.clone().unwrap_or_default();
-            let selected = snapshot.hosts.iter();
-            let selected = selected.filter(|(name, host)| selector.selects(name, &host.tags));
-            order.hosts = count(selected.count());
+            order.hosts = count(snapshot.selected(&selector).count());
             plan.orders.push(order);
         }
     }
@@ -236,24 +233,6 @@ fn is_not_lifted(snapshot: &Snapshot, key: &Key, selector: &Selector) -> bool {
     held.any(|at| *at > lift.at)
 }
 
-/// `fleet order by alice since 18:05 until 20:05, for "new disk"`.
-pub(super) fn described(order: &Order) -> String {
-    let mut text = "fleet order".to_owned();
-    if !order.by.is_empty() {
-        text += &format!(" by {}", one_line(&order.by));
-    }
-    if let Some(creation) = order.creation {
-        text += &format!(" since {}", times::brief(creation));
-    }
-    if let Some(end) = order.expiration {
-        text += &format!(" until {}", times::brief(end));
-    }
-    if !order.reason.is_empty() {
-        text += &format!(", for {:?}", one_line(&order.reason));
-    }
-    text
-}
-
 /// What keeps hosts down after a lift, in a sentence each.
 #[derive(Debug, Default)]
 pub(super) struct Rest {
@@ -282,19 +261,13 @@ pub(super) fn rest(snapshot: &Snapshot, key: &Key, lifts: &[&Order], selector: &
 
 /// `web12: web stays down: local by carol since 09:12, for "bad RAM"; 'haup web' there lifts it`.
 fn still_local(row: &HostRow<'_>, key: &Key) -> String {
-    let mut text = format!("{}: {key} stays down: local", row.name);
-    if let Some(report) = row.report {
-        if !report.by.is_empty() {
-            text += &format!(" by {}", one_line(&report.by));
-        }
-        if let Some(since) = report.since {
-            text += &format!(" since {}", times::brief(since));
-        }
-        if !report.reason.is_empty() {
-            text += &format!(", for {:?}", one_line(&report.reason));
-        }
-    }
-    format!("{text}; 'haup {}' there lifts it", row.report_key)
+    let name = row.name;
+    let local = match row.report {
+        Some(report) => described("local", &report.by, (report.since, None), &report.reason),
+        None => "local".to_owned(),
+    };
+    let there = row.report_key;
+    format!("{name}: {key} stays down: {local}; 'haup {there}' there lifts it")
 }
 
 fn still_ordered(order: &Order, key: &Key, picture: &FleetPicture<'_>) -> String {
@@ -310,7 +283,7 @@ fn still_ordered(order: &Order, key: &Key, picture: &FleetPicture<'_>) -> String
     };
     format!(
         "{key} stays down on {held}: {}; 'haup --fleet{selector} {}' lifts it",
-        described(order),
+        described_order(order),
         order.key
     )
 }

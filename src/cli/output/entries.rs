@@ -164,6 +164,11 @@ fn json(entries: &[EntryState]) -> String {
         // Texts and numbers always fit into JSON.
         objects.push(serde_json::to_string(&object(entry)).unwrap_or_default());
     }
+    array_of_lines(&objects)
+}
+
+/// A JSON array of objects that are texts already, one on a line.
+pub(crate) fn array_of_lines(objects: &[String]) -> String {
     format!("[{}]\n", objects.join(",\n "))
 }
 
