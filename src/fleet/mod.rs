@@ -25,4 +25,4 @@ pub use records::{
     WaivedOrder, is_host_name,
 };
 pub use selector::{HOST_TAG, Relation, Selector, SelectorError, is_tag};
-pub use snapshot::{EngineEntry, Snapshot};
+pub use snapshot::Snapshot;

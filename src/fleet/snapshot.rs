@@ -4,6 +4,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::engine::{Engine, EngineError, Found, KeyRange, Pair};
 use super::{HostRecord, Order, Paths, Record, RecordError, Report, Selector, Slot, register};
 use crate::names::Key;
 
@@ -28,47 +29,45 @@ pub struct Snapshot {
     pub odd: Vec<String>,
 }
 
-/// A pair of the engine: key, value, and the revision of its last change.
-pub type EngineEntry<'a> = (&'a [u8], &'a [u8], i64);
-
 impl Snapshot {
-    /// The prefixes of the keys that make it.
-    #[must_use]
-    pub fn prefixes(paths: &Paths) -> [String; 5] {
-        [
+    /// What an engine holds of a fleet now.
+    ///
+    /// # Errors
+    /// When no member answered, or when one refuses.
+    pub async fn of(engine: &mut Engine, paths: &Paths) -> Result<Self, EngineError> {
+        let prefixes = [
             paths.hosts(),
             paths.all_alive(),
             paths.orders(),
             paths.all_down(),
             paths.slots(),
-        ]
+        ];
+        let ranges = prefixes.map(|prefix| KeyRange::under(&prefix));
+        let found = engine.read(&ranges).await?;
+        Ok(Self::read(paths, &found))
     }
 
-    /// Reads what was found under these prefixes at a revision.
+    /// Reads what was found.
     #[must_use]
-    pub fn read<'a>(
-        paths: &Paths,
-        revision: i64,
-        entries: impl IntoIterator<Item = EngineEntry<'a>>,
-    ) -> Self {
+    pub fn read(paths: &Paths, found: &Found) -> Self {
         let mut snapshot = Self {
-            revision,
+            revision: found.revision,
             ..Self::default()
         };
-        for entry in entries {
-            snapshot.take(paths, entry);
+        for pair in &found.pairs {
+            snapshot.take(paths, pair);
         }
         snapshot
     }
 
     /// Takes one more pair, in place of an older one of the same key. Keys of other kinds are passed over.
-    pub fn take(&mut self, paths: &Paths, (path, value, mod_revision): EngineEntry<'_>) {
-        let text = String::from_utf8_lossy(path).into_owned();
-        if let Err(cause) = self.put(paths, path, value) {
+    pub fn take(&mut self, paths: &Paths, pair: &Pair) {
+        let text = String::from_utf8_lossy(&pair.key).into_owned();
+        if let Err(cause) = self.put(paths, &pair.key, &pair.value) {
             let what = text.escape_debug();
             self.odd.push(format!("{what} cannot be read: {cause}"));
         }
-        self.revisions.insert(text, mod_revision);
+        self.revisions.insert(text, pair.mod_revision);
     }
 
     fn put(&mut self, paths: &Paths, path: &[u8], value: &[u8]) -> Result<(), RecordError> {

@@ -21,7 +21,7 @@ use serde_json::{Value, json};
 use crate::support::etcd::{Etcd, MEMBERS};
 use crate::support::fleet::FleetHost;
 use crate::support::root::succeed;
-use crate::support::{PATIENCE, Ran, TempDir, command, run, server, wait_until};
+use crate::support::{PATIENCE, Ran, TempDir, block_on, command, run, server, wait_until};
 
 /// A fleet called shop, its etcd, and who asks it.
 struct Shop {
@@ -123,7 +123,7 @@ impl Shop {
 
     fn snapshot(&self) -> Snapshot {
         let mut engine = Engine::new(Access::new(&self.settings(), None).unwrap());
-        runtime().block_on(snapshot(&mut engine, &self.paths()))
+        block_on(Snapshot::of(&mut engine, &self.paths())).unwrap()
     }
 
     /// Three hosts that obey, as long as what is given back lives.
@@ -138,26 +138,12 @@ impl Shop {
         let stop = Arc::new(AtomicBool::new(false));
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let (settings, stopped) = (self.settings(), Arc::clone(&stop));
-        let thread =
-            std::thread::spawn(move || runtime().block_on(play(&settings, &names, &stopped)));
+        let thread = std::thread::spawn(move || block_on(play(&settings, &names, &stopped)));
         Players {
             stop,
             thread: Some(thread),
         }
     }
-}
-
-fn runtime() -> tokio::runtime::Runtime {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().unwrap()
-}
-
-async fn snapshot(engine: &mut Engine, paths: &Paths) -> Snapshot {
-    let ranges = Snapshot::prefixes(paths).map(|prefix| KeyRange::under(&prefix));
-    let found = engine.read(&ranges).await.unwrap();
-    let entries = found.pairs.iter();
-    let entries = entries.map(|pair| (&pair.key[..], &pair.value[..], pair.mod_revision));
-    Snapshot::read(paths, found.revision, entries)
 }
 
 /// Hosts that obey.
@@ -179,7 +165,7 @@ async fn play(settings: &FleetSettings, names: &[String], stop: &AtomicBool) {
     let paths = settings.paths();
     let mut engine = Engine::new(Access::new(settings, None).unwrap());
     while !stop.load(Ordering::Relaxed) {
-        let now = snapshot(&mut engine, &paths).await;
+        let now = Snapshot::of(&mut engine, &paths).await.unwrap();
         for name in names {
             obey(&mut engine, &paths, &now, name).await;
         }

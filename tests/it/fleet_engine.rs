@@ -7,10 +7,9 @@ use hacheck::fleet::engine::{
 };
 use hacheck::fleet::settings::{self, FleetSettings};
 
-use crate::support::PATIENCE;
-use crate::support::TempDir;
 use crate::support::authority::{Authority, Signed};
 use crate::support::etcd::{Etcd, MEMBERS, Manner};
+use crate::support::{PATIENCE, TempDir, block_on};
 
 /// Everything that the tests write.
 fn everything() -> KeyRange {
@@ -19,9 +18,7 @@ fn everything() -> KeyRange {
 
 /// Runs a test that talks to the engine.
 fn run<T>(test: impl Future<Output = T>) -> T {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().build().unwrap();
-    runtime.block_on(async {
+    block_on(async {
         let limited = tokio::time::timeout(2 * PATIENCE, test).await;
         limited.expect("the engine answered in time")
     })
@@ -38,11 +35,14 @@ fn engine(etcd: &Etcd) -> Engine {
 
 /// A connection to one member.
 async fn session(etcd: &Etcd, member: usize) -> EngineSession {
-    let one = format!(
-        "fleet: test\nendpoints: ['{}']\ntimeout: 3",
-        etcd.endpoint(member)
-    );
-    let (settings, _) = settings::parse(one.as_bytes(), "fleet.yml").unwrap();
+    session_with(etcd, member, 3).await
+}
+
+/// The same, with so many seconds for each answer.
+async fn session_with(etcd: &Etcd, member: usize, seconds: u32) -> EngineSession {
+    let one = etcd.endpoint(member);
+    let text = format!("fleet: test\nendpoints: ['{one}']\ntimeout: {seconds}");
+    let (settings, _) = settings::parse(text.as_bytes(), "fleet.yml").unwrap();
     let mut engine = Engine::new(Access::of_daemon(&settings).unwrap());
     engine.connect().await.unwrap()
 }
@@ -255,15 +255,7 @@ async fn late_write(etcd: &Etcd, write: fn(i64, &str) -> Transaction) -> (Commit
     let (leader, follower) = etcd.leader_and_follower();
     let mut others = engine(etcd);
     let revision = revision_of(&mut others, "/t/a").await;
-    let patient = format!(
-        "fleet: test\nendpoints: ['{}']\ntimeout: 600",
-        etcd.endpoint(follower)
-    );
-    let (patient, _) = settings::parse(patient.as_bytes(), "fleet.yml").unwrap();
-    let hanging = Engine::new(Access::of_daemon(&patient).unwrap())
-        .connect()
-        .await
-        .unwrap();
+    let hanging = session_with(etcd, follower, 600).await;
     // The member has to know us before it hangs.
     hanging.read(&everything(), 0).await.unwrap();
     etcd.freeze(follower);

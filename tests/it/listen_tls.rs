@@ -9,10 +9,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crate::support::authority::{Authority, Signed, client_config, connect_tls, hello};
+use crate::support::block_on;
 use crate::support::client::{connect, exchange};
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::haproxy::Haproxy;
-use crate::support::http2::{block_on, get, requests_over};
+use crate::support::http2::{get, requests_over};
 use crate::support::server::free_port;
 use crate::support::{PATIENCE, run, wait_until};
 

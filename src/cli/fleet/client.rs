@@ -76,7 +76,7 @@ impl FleetClient {
 
     /// What the engine holds of the fleet now.
     pub(super) fn snapshot(&mut self) -> Result<Snapshot, Failure> {
-        let read = snapshot(&mut self.engine, &self.paths);
+        let read = Snapshot::of(&mut self.engine, &self.paths);
         let read = self.runtime.block_on(read);
         read.map_err(|e| self.failure(&e))
     }
@@ -173,14 +173,6 @@ fn expect_readable(file: &Path) -> Result<(), Failure> {
     }
 }
 
-async fn snapshot(engine: &mut Engine, paths: &Paths) -> Result<Snapshot, EngineError> {
-    let ranges = Snapshot::prefixes(paths).map(|prefix| KeyRange::under(&prefix));
-    let found = engine.read(&ranges).await?;
-    let entries = found.pairs.iter();
-    let entries = entries.map(|pair| (&pair.key[..], &pair.value[..], pair.mod_revision));
-    Ok(Snapshot::read(paths, found.revision, entries))
-}
-
 /// A snapshot that is kept up to date.
 struct Following<'a> {
     engine: &'a mut Engine,
@@ -203,7 +195,7 @@ impl Following<'_> {
                 return ended;
             }
             tokio::time::sleep(PAUSE).await;
-            if let Ok(new) = snapshot(self.engine, self.paths).await {
+            if let Ok(new) = Snapshot::of(self.engine, self.paths).await {
                 *self.snapshot = new;
             }
         }
@@ -235,8 +227,7 @@ impl Following<'_> {
             self.snapshot.drop_key(self.paths, &pair.key);
         }
         for pair in &changes.puts {
-            let entry = (&pair.key[..], &pair.value[..], pair.mod_revision);
-            self.snapshot.take(self.paths, entry);
+            self.snapshot.take(self.paths, pair);
         }
         self.snapshot.revision = self.snapshot.revision.max(changes.revision);
     }

@@ -5,6 +5,7 @@ use std::time::Instant;
 use serde_json::json;
 
 use super::*;
+use crate::fleet::engine::{Found, Pair};
 use crate::fleet::{Paths, next_at};
 
 const NOW: f64 = 1_795_632_137.0;
@@ -58,8 +59,22 @@ impl Fleet {
     }
 
     fn snapshot(&self) -> Snapshot {
-        let entries = self.0.iter().map(|(k, v)| (k.as_bytes(), v.as_bytes(), 7));
-        Snapshot::read(&Paths::new("/p", "f"), 9, entries)
+        let pairs = self.0.iter().map(|(key, value)| pair(key, value, 7));
+        let found = Found {
+            revision: 9,
+            pairs: pairs.collect(),
+            ..Found::default()
+        };
+        Snapshot::read(&Paths::new("/p", "f"), &found)
+    }
+}
+
+fn pair(key: &str, value: &str, mod_revision: i64) -> Pair {
+    Pair {
+        key: key.into(),
+        value: value.into(),
+        mod_revision,
+        ..Pair::default()
     }
 }
 
@@ -259,7 +274,7 @@ fn a_snapshot_follows_changes() {
     }
     assert!(snapshot.alive.is_empty() && snapshot.orders.is_empty());
     assert_eq!(snapshot.report("web01", &Key::parse("web").unwrap()), None);
-    snapshot.take(&paths, (b"/p/f/alive/web01", b"{}", 12));
+    snapshot.take(&paths, &pair("/p/f/alive/web01", "{}", 12));
     assert_eq!(snapshot.mod_revision("/p/f/alive/web01"), 12);
 }
 

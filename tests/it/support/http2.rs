@@ -10,6 +10,7 @@ use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::block_on;
 use super::client::connect;
 
 /// The connection preface, and settings that are the defaults.
@@ -58,12 +59,6 @@ pub fn get(path: &str) -> Asking<'_> {
         headers: &[],
         body: b"",
     }
-}
-
-/// Does something on a runtime of its own.
-pub fn block_on<T>(work: impl Future<Output = T>) -> T {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().unwrap().block_on(work)
 }
 
 /// One request after the other over one connection.

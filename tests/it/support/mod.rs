@@ -204,6 +204,12 @@ pub fn timed_out_after(text: &str) -> f64 {
     rest[..end].parse().unwrap()
 }
 
+/// Does something on a runtime of its own.
+pub fn block_on<T>(work: impl Future<Output = T>) -> T {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap().block_on(work)
+}
+
 /// Waits until a condition holds, and fails when it does not in time.
 #[track_caller]
 pub fn wait_until(deadline: Duration, what: &str, mut condition: impl FnMut() -> bool) {

@@ -71,11 +71,7 @@ impl Prober {
             limit: None,
             trusted: false,
         };
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        let outcome = runtime.block_on(probe::run(
+        let outcome = super::block_on(probe::run(
             Asker::Configuration,
             protocol,
             &target,
