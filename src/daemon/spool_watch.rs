@@ -332,18 +332,15 @@ fn row(key: &Key, downtime: &Downtime, owner: Option<String>) -> DowntimeRow {
         until: downtime.expiration,
         mark: downtime.mark().map(|mark| mark.as_str().to_owned()),
         held: false,
-        origin: text_of(downtime.extra.get("origin")),
-        order: text_of(
-            downtime
-                .extra
-                .get("order")
-                .and_then(|order| order.get("id")),
-        ),
+        origin: downtime.origin().map(str::to_owned),
+        order: order_id(downtime),
     }
 }
 
-fn text_of(value: Option<&serde_json::Value>) -> Option<String> {
-    Some(value?.as_str()?.to_owned())
+/// The id of the order that gives it its reason; `None` where no order does.
+fn order_id(downtime: &Downtime) -> Option<String> {
+    let id = downtime.extra.get("order")?.get("id")?.as_str()?;
+    Some(id.to_owned())
 }
 
 fn as_held(row: &DowntimeRow) -> DowntimeRow {

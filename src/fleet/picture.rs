@@ -60,10 +60,13 @@ impl HostRow<'_> {
     }
 }
 
+/// What the origin of a downtime begins with that the fleet ordered. The order's selector follows.
+pub const FLEET_ORIGIN: &str = "fleet:";
+
 /// Whether a downtime is one that somebody wrote on that host.
 #[must_use]
 pub fn is_local(report: &Report) -> bool {
-    !report.origin.starts_with("fleet:")
+    !report.origin.starts_with(FLEET_ORIGIN)
 }
 
 /// How many hosts are what.

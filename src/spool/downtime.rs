@@ -133,6 +133,17 @@ impl Downtime {
         (!by.is_empty()).then_some(by)
     }
 
+    /// Where it comes from, if that is not this host: `fleet:` and a selector.
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.extra.get("origin")?.as_str()
+    }
+
+    /// Sets where it comes from.
+    pub fn set_origin(&mut self, origin: &str) {
+        self.extra.insert("origin".into(), origin.into());
+    }
+
     /// Sets the user who took it down.
     pub fn set_by(&mut self, user: &str) {
         self.extra.insert("by".into(), user.into());

@@ -8,7 +8,7 @@ use crate::cli::args::reason;
 use crate::cli::failure::{Failure, failed};
 use crate::cli::output;
 use crate::fleet::held;
-use crate::fleet::picture::covering;
+use crate::fleet::picture::{FLEET_ORIGIN, covering};
 use crate::fleet::settings;
 use crate::spool::{Downtime, Key, Spool};
 
@@ -30,11 +30,8 @@ pub(crate) fn spool(call: &Call, file: &FleetFile) -> Option<Spool> {
 
 /// Whether a downtime was written for the fleet.
 pub(crate) fn is_of_fleet(downtime: &Downtime) -> bool {
-    let origin = downtime
-        .extra
-        .get("origin")
-        .and_then(|origin| origin.as_str());
-    origin.is_some_and(|origin| origin.starts_with("fleet:"))
+    let origin = downtime.origin();
+    origin.is_some_and(|origin| origin.starts_with(FLEET_ORIGIN))
 }
 
 /// The orders that hold these keys down here, in a sentence each.

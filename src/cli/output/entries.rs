@@ -111,7 +111,7 @@ fn cells(entry: &EntryState) -> [String; 7] {
         return up;
     };
     let by = downtime.by().or(entry.owner.as_deref()).unwrap_or_default();
-    let by = match origin(downtime) {
+    let by = match downtime.origin() {
         Some(origin) => format!("{by} ({origin})"),
         None => by.to_owned(),
     };
@@ -124,11 +124,6 @@ fn cells(entry: &EntryState) -> [String; 7] {
         downtime.mark().map_or("503", Mark::as_str).to_owned(),
         downtime.one_line(),
     ]
-}
-
-/// `fleet:*`, where an order of the fleet took it down.
-fn origin(downtime: &Downtime) -> Option<&str> {
-    downtime.extra.get("origin")?.as_str()
 }
 
 fn moment(unix: Option<f64>, unknown: &str) -> String {
@@ -191,7 +186,7 @@ fn object<'a>(entry: &'a EntryState) -> EntryJson<'a> {
         creation: downtime.creation,
         expiration: downtime.expiration,
         by: downtime.by(),
-        origin: origin(downtime),
+        origin: downtime.origin(),
         owner: entry.owner.as_deref(),
         mark: downtime.mark().map(Mark::as_str),
         ..up

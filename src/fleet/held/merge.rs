@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::fleet::picture::FLEET_ORIGIN;
 use crate::fleet::{Order, Record as _};
 use crate::spool::{Downtime, Key, Mark};
 
@@ -27,8 +28,7 @@ pub(super) fn downtime(orders: &[&Order]) -> Option<Downtime> {
     if let Some(mark) = mark(&orders) {
         downtime.set_mark(mark);
     }
-    let origin = format!("fleet:{}", first.selector);
-    downtime.extra.insert("origin".into(), origin.into());
+    downtime.set_origin(&format!("{FLEET_ORIGIN}{}", first.selector));
     downtime.extra.insert(ORDER.into(), json!(first));
     if !others.is_empty() {
         downtime.extra.insert(OTHERS.into(), json!(others));
