@@ -171,16 +171,14 @@ impl Etcd {
 
     /// Freezes a member: its connections stay, and it says nothing.
     pub fn freeze(&self, member: usize) {
-        self.signal(member, Signal::SIGSTOP);
+        if let Some(process) = &self.members[member] {
+            process.stop();
+        }
     }
 
     pub fn thaw(&self, member: usize) {
-        self.signal(member, Signal::SIGCONT);
-    }
-
-    fn signal(&self, member: usize, signal: Signal) {
         if let Some(process) = &self.members[member] {
-            process.signal(signal);
+            process.signal(Signal::SIGCONT);
         }
     }
 

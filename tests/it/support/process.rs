@@ -6,9 +6,10 @@ use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
+use nix::sys::wait::{Id, WaitPidFlag, WaitStatus, waitid};
 use nix::unistd::Pid;
 
-use super::wait_until;
+use super::{PATIENCE, wait_until};
 
 /// A command that the kernel kills when the thread that started it ends, where `setpriv` (util-linux) is there to ask
 /// for it. `more` are further options for `setpriv`, which must then be there.
@@ -64,8 +65,23 @@ impl Process {
     }
 
     pub fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.0.id()).unwrap());
-        kill(pid, signal).unwrap();
+        kill(self.pid(), signal).unwrap();
+    }
+
+    fn pid(&self) -> Pid {
+        Pid::from_raw(i32::try_from(self.0.id()).unwrap())
+    }
+
+    /// Stops it, and waits until all of its threads have: for some time after the signal was sent, others may still run.
+    #[track_caller]
+    pub fn stop(&self) {
+        self.signal(Signal::SIGSTOP);
+        let pid = self.pid();
+        // What is found stays to be found, so one that was stopped already counts too.
+        let flags = WaitPidFlag::WSTOPPED | WaitPidFlag::WNOHANG | WaitPidFlag::WNOWAIT;
+        wait_until(PATIENCE, "it has stopped", || {
+            matches!(waitid(Id::Pid(pid), flags), Ok(WaitStatus::Stopped(..)))
+        });
     }
 
     /// Whether it has ended, and how.
