@@ -107,8 +107,7 @@ impl<'a> Session<'a> {
     /// Reads the orders: those that changed since, where the engine's history goes on; else all of them.
     async fn sync(&mut self, orders: &KeyRange) -> Result<i64, EngineError> {
         let (cluster, revision) = self.agent.held.place();
-        let is_first = self.agent.figures.lock().last_sync.is_none();
-        let from = if is_first { 0 } else { revision + 1 };
+        let from = self.agent.held.next_revision().unwrap_or(0);
         let mut found = self.engine.read(orders, from).await?;
         let goes_on = found.cluster == cluster && found.revision >= revision;
         if cluster != 0 && !goes_on {

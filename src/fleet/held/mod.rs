@@ -39,6 +39,8 @@ pub struct Held {
     written: BTreeMap<Key, Vec<String>>,
     /// The registers that the engine has now.
     in_engine: BTreeSet<String>,
+    /// They were all read once. No file tells them, so the first reading of a process is of all.
+    knows_engine: bool,
     /// Registers that cannot be read, with the cause.
     unknown: BTreeMap<String, String>,
     /// Keys whose entry could not be written or removed, with the cause.
@@ -60,6 +62,7 @@ impl Held {
             waivers: Waivers::new(),
             written: BTreeMap::new(),
             in_engine: BTreeSet::new(),
+            knows_engine: false,
             unknown: BTreeMap::new(),
             unwritten: BTreeMap::new(),
             unsaved: None,
@@ -132,6 +135,12 @@ impl Held {
         (self.known.cluster, self.known.revision)
     }
 
+    /// Where to read the engine's history on; `None` before all of it was read once.
+    #[must_use]
+    pub fn next_revision(&self) -> Option<i64> {
+        self.knows_engine.then_some(self.known.revision + 1)
+    }
+
     /// All orders are read again: what the engine does not have is not in it.
     pub fn begin_whole(&mut self) {
         self.in_engine.clear();
@@ -192,6 +201,7 @@ impl Held {
         known.cluster = cluster;
         known.revision = revision;
         known.boot = boot.to_owned();
+        self.knows_engine = true;
         // Before anybody is told so, or a crash in between would make this host wait once more.
         self.save();
         self.gate.let_go(ALL);
