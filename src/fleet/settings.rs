@@ -13,7 +13,7 @@ use std::time::Duration;
 
 pub use self::endpoint::Endpoint;
 use super::{HOST_TAG, Paths, is_host_name, is_tag};
-use crate::names::ServiceName;
+use crate::names::{ServiceName, fits_url};
 use crate::os::host_names::HostNames;
 use crate::os::process::Argv;
 use crate::settings::{
@@ -226,8 +226,7 @@ fn name(text: &str) -> Option<String> {
 /// Whether a text can name a fleet.
 fn is_name(text: &str) -> bool {
     let begins = text.starts_with(|c: char| c.is_ascii_alphanumeric());
-    let is_of_name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
-    begins && text.len() <= NAME_MAX && text.bytes().all(is_of_name)
+    begins && text.len() <= NAME_MAX && fits_url(text)
 }
 
 fn is_tag_value(text: &str) -> bool {

@@ -1,5 +1,6 @@
 //! The messages of gRPC's health protocol and their frames (gRPC over HTTP2, "Length-Prefixed-Message"; health.proto), for
-//! both sides: the probe that asks, and the face that answers.
+//! both sides: the probe that asks, and the face that answers. The frames are those of every call, so etcd's client has
+//! them from here too.
 //!
 //! Rule: whatever a peer sends is read without a panic; what is not as the protocol says is `None`.
 

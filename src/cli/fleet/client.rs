@@ -40,6 +40,8 @@ pub(super) struct FleetClient {
     pub(super) paths: Paths,
     /// Whether a certificate is shown.
     has_identity: bool,
+    /// The lease of this command's lines of the log.
+    log_lease: Option<i64>,
 }
 
 /// The settings of the fleet.
@@ -70,6 +72,7 @@ impl FleetClient {
             runtime: runtime()?,
             paths: settings.paths(),
             has_identity: identity.is_some(),
+            log_lease: None,
             settings,
         })
     }
@@ -87,10 +90,15 @@ impl FleetClient {
         found.map_err(|e| self.failure(&e))
     }
 
-    /// A lease for lines of the log.
+    /// The lease for lines of the log: one for all tries, as each stays in the engine for as long as a line would.
     pub(super) fn log_lease(&mut self) -> Result<i64, Failure> {
+        if let Some(lease) = self.log_lease {
+            return Ok(lease);
+        }
         let granted = self.runtime.block_on(self.engine.grant(LOG_LIFE));
-        granted.map_err(|e| self.failure(&e))
+        let lease = granted.map_err(|e| self.failure(&e))?;
+        self.log_lease = Some(lease);
+        Ok(lease)
     }
 
     pub(super) fn commit(&mut self, transaction: &Transaction) -> Result<Committed, Failure> {

@@ -7,8 +7,8 @@ use super::output::{end, listed_rows, moment, refuse_uber};
 use super::request::FleetRequest;
 use crate::cli::applet::Call;
 use crate::cli::failure::Failure;
-use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
+use crate::cli::output::{self, times};
 use crate::fleet::{Report, Selector, Slot, Snapshot};
 use crate::names::text::one_line;
 
@@ -64,17 +64,15 @@ fn cells(downtime: &HostDowntime<'_>) -> [String; 8] {
         true => format!("{} (lost)", downtime.host),
         false => downtime.host.to_owned(),
     };
-    let (origin, by, mut reason) = match downtime.slot {
+    let (origin, by, phase) = match downtime.slot {
         Some(slot) => (
             format!("slot {}", slot.roll),
             &slot.by,
-            report.reason.clone(),
+            format!(" ({} since {})", slot.phase, times::brief(slot.since)),
         ),
-        None => (report.origin.clone(), &report.by, report.reason.clone()),
+        None => (report.origin.clone(), &report.by, String::new()),
     };
-    if let Some(slot) = downtime.slot {
-        reason += &format!(" ({} since {})", slot.phase, moment(Some(slot.since)));
-    }
+    let reason = format!("{}{phase}", report.reason);
     [
         host,
         downtime.service.to_owned(),

@@ -106,13 +106,13 @@ fn commit(
 ) -> Result<(), Failure> {
     let line = audit_line(what, host, why);
     let path = client.paths.log_line(line.at);
-    let lease = client.log_lease()?;
     for _ in 0..ATTEMPTS {
         let snapshot = client.snapshot()?;
         if !client.read(&[KeyRange::one(&path)])?.pairs.is_empty() {
             return Ok(());
         }
         let transaction = make(&client.paths, &snapshot)?;
+        let lease = client.log_lease()?;
         let transaction = transaction
             .absent(&path)
             .put_leased(&path, line.to_json(), lease);

@@ -1,6 +1,6 @@
 //! What a command is to write, from what was read: which orders, and what the operator should know.
 //!
-//! Rule: pure; the same snapshot gives the same plan, but for ids. WrittenOrders is only what was planned from what is compared.
+//! Rule: pure; the same snapshot gives the same plan, but for ids. Only what was planned from what is compared is written.
 
 use super::output::{described, described_order};
 use super::request::FleetRequest;
