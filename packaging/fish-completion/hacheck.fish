@@ -303,7 +303,7 @@ complete -c hacheck -n __hacheck_needs_subcommand -a fleet -d 'show the hosts of
 complete -c hacheck -n '__hacheck_is fleet' -l fleet-file -r -F -d 'file of the fleet (default $HACHECK_FLEET_FILE, else /etc/hacheck/fleet.yml)'
 complete -c hacheck -n '__hacheck_is fleet' -l where -x -d 'only hosts with these tags, as zone=a,b or zone!=a; may be given several times'
 complete -c hacheck -n '__hacheck_is fleet' -l hosts -x -d 'only these hosts, parted by commas'
-complete -c hacheck -n '__hacheck_is fleet' -s o -l output -x -a 'tsv uber json table' -d 'tsv, json or table (default table)'
+complete -c hacheck -n '__hacheck_is fleet' -s o -l output -x -a 'tsv json table' -d 'tsv, json or table (default table)'
 complete -c hacheck -n '__hacheck_is fleet' -s r -l reason -x -d 'reason, which the log shows; release needs one'
 complete -c hacheck -n '__hacheck_is fleet' -s n -l lines -x -d 'lines of the log to show, the newest (default 50)'
 complete -c hacheck -n '__hacheck_is fleet' -l force -d 'forget a host that is alive, too'

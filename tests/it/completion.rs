@@ -119,6 +119,8 @@ fn values_of_options_complete() {
         ["json", "table", "tsv", "uber"]
     );
     assert_eq!(offers(&spool, "hacheck top -o "), ["json", "text"]);
+    let fleet = offers(&spool, "hacheck fleet hosts -o ");
+    assert_eq!(fleet, ["json", "table", "tsv"]);
     assert_eq!(
         offers(&spool, "haup --action st"),
         ["status", "status_downed"]
@@ -142,7 +144,7 @@ fn values_behind_the_sign_and_commands_behind_the_dashes_complete() {
     assert_eq!(offers(&spool, "hastatus --output="), all);
     assert_eq!(offers(&spool, "hashowdowned --output=j"), ["json"]);
     assert_eq!(offers(&spool, "hadown --wait="), ["drained", "seen"]);
-    assert_eq!(offers(&spool, "haup --wait=s"), ["seen"]);
+    assert_eq!(offers(&spool, "haup --wait="), ["seen"]);
     assert!(offers(&spool, "hadown --reason=").is_empty());
     let commands = offers(&spool, "haroll web -- has");
     assert!(commands.contains(&"hastatus".to_owned()), "{commands:?}");

@@ -36,6 +36,7 @@ _hacheck_value() {
         action) _hacheck_offer @ACTIONS@ ;;
         format) _hacheck_offer @FORMATS@ ;;
         top_format) _hacheck_offer @TOP_FORMATS@ ;;
+        fleet_format) _hacheck_offer @FLEET_FORMATS@ ;;
     esac
 }
 
@@ -45,7 +46,10 @@ _hacheck_value_behind() {
     # Readline replaces what stands behind the sign only, unless it was told otherwise.
     local before=''
     [[ $COMP_WORDBREAKS == *=* ]] || before=$given=
-    [[ $given == --wait ]] && _hacheck_offer @WAITS@
+    if [[ $given == --wait ]]; then
+        # What is put back has no sessions to wait for.
+        case $name in up | haup) _hacheck_offer seen ;; *) _hacheck_offer @WAITS@ ;; esac
+    fi
     for option in $values; do
         [[ ${option%%=*} == "$given" ]] && _hacheck_value "${option#*=}"
     done
