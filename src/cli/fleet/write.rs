@@ -42,10 +42,19 @@ pub(super) fn write(
     client: &mut FleetClient,
     make: &dyn Fn(&Snapshot) -> Result<Plan, Failure>,
 ) -> Result<WrittenOrders, Failure> {
-    let mut unknown: Vec<Plan> = Vec::new();
+    let mut unknown = Vec::new();
+    let written = try_to_write(client, make, &mut unknown);
+    written.map_err(|failure| with_doubt(failure, &unknown))
+}
+
+/// Keeps in `unknown` the plans of which nobody knows whether they were written.
+fn try_to_write(
+    client: &mut FleetClient,
+    make: &dyn Fn(&Snapshot) -> Result<Plan, Failure>,
+    unknown: &mut Vec<Plan>,
+) -> Result<WrittenOrders, Failure> {
     for _ in 0..ATTEMPTS {
-        let read = client.snapshot();
-        let snapshot = read.map_err(|failure| with_doubt(failure, &unknown))?;
+        let snapshot = client.snapshot()?;
         if let Some(at) = unknown.iter().position(|plan| is_there(&snapshot, plan)) {
             return Ok(written(unknown.swap_remove(at), snapshot));
         }
@@ -54,8 +63,7 @@ pub(super) fn write(
         if plan.orders.is_empty() {
             return Ok(written(plan, snapshot));
         }
-        let lease = client.log_lease();
-        let lease = lease.map_err(|failure| with_doubt(failure, &unknown))?;
+        let lease = client.log_lease()?;
         let transaction = transaction(&client.paths, &snapshot, &plan.orders, lease);
         match client.commit(&transaction)? {
             Committed::Done(_) => return Ok(written(plan, snapshot)),
@@ -63,8 +71,9 @@ pub(super) fn write(
             Committed::Unknown(_) => unknown.push(plan),
         }
     }
-    let failure = failed!("others keep changing these orders; nothing was ordered; try again");
-    Err(with_doubt(failure, &unknown))
+    Err(failed!(
+        "others keep changing these orders; nothing was ordered; try again"
+    ))
 }
 
 fn written(plan: Plan, snapshot: Snapshot) -> WrittenOrders {
