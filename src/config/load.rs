@@ -10,8 +10,8 @@ use super::settings::settings;
 use super::{Config, logins};
 use crate::os::reading::{FileError, open_regular};
 use crate::settings::{
-    Fault, FaultSink, Faults, Fields, Node, content, known_keys, map_of_settings, read_table,
-    read_text,
+    Fault, FaultSink, Faults, Fields, Node, WarnOfMore, content, known_keys, map_of_settings,
+    read_table, read_text,
 };
 
 /// What names the file.
@@ -120,7 +120,7 @@ pub fn parse(text: &[u8], name: &str) -> Result<Loaded, Faults> {
 }
 
 /// Reads all of a text; `look` may warn of more.
-fn read_all(text: &[u8], name: &str, look: Look) -> Examined {
+fn read_all(text: &[u8], name: &str, look: WarnOfMore<Config>) -> Examined {
     let file = read_text(text, name, &is_secret, |root, sink| read(root, sink, look));
     Examined {
         loaded: Loaded {
@@ -131,16 +131,13 @@ fn read_all(text: &[u8], name: &str, look: Look) -> Examined {
     }
 }
 
-/// Warns of what stands behind the settings.
-type Look = fn(&Config, &Fields<'_>);
-
 fn is_secret(key: &str) -> bool {
     // Logins of services are in no table, because their keys contain the service's name.
     let mut secrets = settings().iter().filter(|setting| setting.secret);
     secrets.any(|setting| setting.name == key) || key.ends_with(".login.password")
 }
 
-fn read(root: &Node, sink: &FaultSink, look: Look) -> Loaded {
+fn read(root: &Node, sink: &FaultSink, look: WarnOfMore<Config>) -> Loaded {
     // An empty file is valid: everything has its default.
     let Some(fields) = fields(root, sink) else {
         return Loaded::default();

@@ -17,7 +17,7 @@ const TRIES: u32 = 3;
 
 /// What a host tells.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Told {
+pub(super) struct OwnRecords {
     pub(super) host: HostRecord,
     pub(super) down: BTreeMap<Key, Report>,
 }
@@ -131,7 +131,7 @@ impl OwnKeys {
     pub(super) async fn tell(
         &mut self,
         session: &EngineSession,
-        told: &Told,
+        told: &OwnRecords,
     ) -> Result<(), EngineError> {
         let mut tries = 0;
         while let Some((transaction, changes)) = self.next(told) {
@@ -157,7 +157,7 @@ impl OwnKeys {
     }
 
     /// The next changes: keys with their new values, or without one. `None` when there are none.
-    fn next(&self, told: &Told) -> Option<(Transaction, BTreeMap<String, Option<String>>)> {
+    fn next(&self, told: &OwnRecords) -> Option<(Transaction, BTreeMap<String, Option<String>>)> {
         let mut changes = self.changes(told);
         if changes.is_empty() {
             return None;
@@ -176,7 +176,7 @@ impl OwnKeys {
         Some((transaction, changes))
     }
 
-    fn changes(&self, told: &Told) -> BTreeMap<String, Option<String>> {
+    fn changes(&self, told: &OwnRecords) -> BTreeMap<String, Option<String>> {
         let wanted = self.wanted(told);
         let mut changes = BTreeMap::new();
         let alive = self.paths.alive(&self.host);
@@ -194,7 +194,7 @@ impl OwnKeys {
         changes
     }
 
-    fn wanted(&self, told: &Told) -> BTreeMap<String, String> {
+    fn wanted(&self, told: &OwnRecords) -> BTreeMap<String, String> {
         let mut wanted = BTreeMap::new();
         let path = self.paths.host(&self.host);
         let mut host = told.host.clone();
@@ -225,7 +225,7 @@ mod tests {
         OwnKeys::new(&Paths::new("/h", "f"), "web01")
     }
 
-    fn told(rev: i64, held: u64, down: &[&str]) -> Told {
+    fn told(rev: i64, held: u64, down: &[&str]) -> OwnRecords {
         let host = HostRecord {
             host: "web01".to_owned(),
             rev,
@@ -233,7 +233,7 @@ mod tests {
             ..HostRecord::default()
         };
         let report = |name: &&str| (Key::parse(name).unwrap(), Report::default());
-        Told {
+        OwnRecords {
             host,
             down: down.iter().map(report).collect(),
         }

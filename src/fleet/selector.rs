@@ -6,7 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::names::fits_url;
 
@@ -38,8 +39,8 @@ impl Relation {
 }
 
 /// Which hosts are meant. Every condition must hold; without one, every host is.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
-#[serde(try_from = "Where", into = "Where")]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize)]
+#[serde(into = "Where")]
 pub struct Selector(BTreeMap<Condition, BTreeSet<String>>);
 
 /// The left side of a condition.
@@ -233,20 +234,23 @@ impl fmt::Display for Selector {
     }
 }
 
-impl TryFrom<Where> for Selector {
-    type Error = SelectorError;
-
-    fn try_from(conditions: Where) -> Result<Self, SelectorError> {
-        let mut selector = Self::default();
-        for (left, values) in conditions {
-            let (tag, relation) = match left.strip_suffix('!') {
-                Some(tag) => (tag, Relation::IsNot),
-                None => (left.as_str(), Relation::Is),
-            };
-            selector.read_values(tag, relation, values.into_iter())?;
-        }
-        Ok(selector)
+impl<'de> Deserialize<'de> for Selector {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let conditions = Where::deserialize(deserializer)?;
+        read_where(conditions).map_err(D::Error::custom)
     }
+}
+
+fn read_where(conditions: Where) -> Result<Selector, SelectorError> {
+    let mut selector = Selector::default();
+    for (left, values) in conditions {
+        let (tag, relation) = match left.strip_suffix('!') {
+            Some(tag) => (tag, Relation::IsNot),
+            None => (left.as_str(), Relation::Is),
+        };
+        selector.read_values(tag, relation, values.into_iter())?;
+    }
+    Ok(selector)
 }
 
 impl From<Selector> for Where {

@@ -17,9 +17,9 @@ use crate::names::{ServiceName, fits_url};
 use crate::os::host_names::HostNames;
 use crate::os::process::Argv;
 use crate::settings::{
-    self, ExaminedFile, Fault, FaultSink, Faults, Fields, Kind, Node, Reader, Setting, Value,
-    collect, command, content, list, map, map_of_settings, path, quoted, read_text, seconds,
-    settings,
+    self, ExaminedFile, Fault, FaultSink, Faults, Fields, Kind, Node, Reader, Setting, WarnOfMore,
+    YamlValue, collect, command, content, list, map, map_of_settings, path, quoted, read_text,
+    seconds, settings,
 };
 
 /// The file unless told otherwise.
@@ -144,18 +144,19 @@ pub fn parse(text: &[u8], name: &str) -> Result<(FleetSettings, Vec<Fault>), Fau
     }
 }
 
-/// Warns of what stands behind the settings.
-type Look = fn(&FleetSettings, &Fields<'_>);
-
-fn read_all(text: &[u8], name: &str, look: Look) -> ExaminedFile<FleetSettings> {
+fn read_all(
+    text: &[u8],
+    name: &str,
+    look: WarnOfMore<FleetSettings>,
+) -> ExaminedFile<FleetSettings> {
     read_text(text, name, &|_| false, |root, sink| read(root, sink, look))
 }
 
-fn read(root: &Node, sink: &FaultSink, look: Look) -> FleetSettings {
+fn read(root: &Node, sink: &FaultSink, look: WarnOfMore<FleetSettings>) -> FleetSettings {
     let mut settings = FleetSettings::default();
     let table = FleetSettings::table();
     let Some(fields) = fields(root, sink, &table) else {
-        if matches!(root.value, Value::Null) {
+        if matches!(root.value, YamlValue::Null) {
             REQUIRED.iter().for_each(|key| missing(root, sink, key));
         }
         return settings;

@@ -71,22 +71,22 @@ impl Snapshot {
     }
 
     fn put(&mut self, paths: &Paths, path: &[u8], value: &[u8]) -> Result<(), RecordError> {
-        match Place::read(paths, path)? {
-            Place::Host(host) => drop(self.hosts.insert(host, HostRecord::parse(value)?)),
-            Place::Alive(host) => drop(self.alive.insert(host)),
-            Place::Order(key, selector) => {
+        match EngineKey::read(paths, path)? {
+            EngineKey::Host(host) => drop(self.hosts.insert(host, HostRecord::parse(value)?)),
+            EngineKey::Alive(host) => drop(self.alive.insert(host)),
+            EngineKey::Order(key, selector) => {
                 let order = Order::read(&key, &selector, value)?;
                 self.orders.insert(order.register(), order);
             }
-            Place::Down(host, key) => {
+            EngineKey::Down(host, key) => {
                 let report = Report::parse(value)?;
                 self.down.entry(host).or_default().insert(key, report);
             }
-            Place::Slot(host, key) => {
+            EngineKey::Slot(host, key) => {
                 let slot = Slot::parse(value)?;
                 self.slots.entry(host).or_default().insert(key, slot);
             }
-            Place::Elsewhere => {}
+            EngineKey::Elsewhere => {}
         }
         Ok(())
     }
@@ -94,16 +94,20 @@ impl Snapshot {
     /// Forgets what a key of the engine said.
     pub fn drop_key(&mut self, paths: &Paths, path: &[u8]) {
         self.revisions.remove(&*String::from_utf8_lossy(path));
-        match Place::read(paths, path) {
-            Ok(Place::Host(host)) => drop(self.hosts.remove(&host)),
-            Ok(Place::Alive(host)) => drop(self.alive.remove(&host)),
-            Ok(Place::Order(key, selector)) => {
+        match EngineKey::read(paths, path) {
+            Ok(EngineKey::Host(host)) => drop(self.hosts.remove(&host)),
+            Ok(EngineKey::Alive(host)) => drop(self.alive.remove(&host)),
+            Ok(EngineKey::Order(key, selector)) => {
                 self.orders.remove(&register(&key, &selector));
             }
-            Ok(Place::Down(host, key)) => drop(self.down.entry(host).or_default().remove(&key)),
-            Ok(Place::Slot(host, key)) => drop(self.slots.entry(host).or_default().remove(&key)),
+            Ok(EngineKey::Down(host, key)) => {
+                self.down.entry(host).or_default().remove(&key);
+            }
+            Ok(EngineKey::Slot(host, key)) => {
+                self.slots.entry(host).or_default().remove(&key);
+            }
             // What could not be read is not there.
-            Ok(Place::Elsewhere) | Err(_) => {}
+            Ok(EngineKey::Elsewhere) | Err(_) => {}
         }
     }
 
@@ -133,7 +137,7 @@ impl Snapshot {
 }
 
 /// What a key of the engine is of: of a host by its name, and of a key of the spool.
-enum Place {
+enum EngineKey {
     Host(String),
     Alive(String),
     Order(Key, Selector),
@@ -143,7 +147,7 @@ enum Place {
     Elsewhere,
 }
 
-impl Place {
+impl EngineKey {
     fn read(paths: &Paths, path: &[u8]) -> Result<Self, RecordError> {
         let text = str::from_utf8(path).unwrap_or_default();
         let rest = text.strip_prefix(paths.root()).unwrap_or_default();

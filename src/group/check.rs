@@ -54,8 +54,8 @@ impl GroupCheck {
     pub fn parse(text: &str) -> Result<Self, GroupCheckError> {
         let (protocol, rest) = protocol_and_rest(text)?;
         let place = match protocol.needs_port() {
-            true => Place::parse(protocol, rest)?,
-            false => Place::named(protocol, rest)?,
+            true => CheckPlace::parse(protocol, rest)?,
+            false => CheckPlace::named(protocol, rest)?,
         };
         Ok(Self {
             text: text.to_owned(),
@@ -82,21 +82,21 @@ impl GroupCheck {
 }
 
 /// What is read, or what is wrong with it.
-type Read<T> = Result<T, GroupCheckError>;
+type Parsed<T> = Result<T, GroupCheckError>;
 
-fn wrong<T>(what: &str, remedy: &str) -> Read<T> {
+fn wrong<T>(what: &str, remedy: &str) -> Parsed<T> {
     Err(GroupCheckError {
         what: what.to_owned(),
         remedy: remedy.to_owned(),
     })
 }
 
-fn wrong_place<T>(what: &str) -> Read<T> {
+fn wrong_place<T>(what: &str) -> Parsed<T> {
     wrong(what, "write protocol://host:port/path")
 }
 
 /// The protocol, and what follows `:` or `://`.
-fn protocol_and_rest(text: &str) -> Read<(&'static Protocol, &str)> {
+fn protocol_and_rest(text: &str) -> Parsed<(&'static Protocol, &str)> {
     let Some((name, rest)) = text.split_once(':') else {
         let remedy = "write one such as tcp://localhost:5432 or exec:zk";
         return wrong("is no check", remedy);
@@ -109,7 +109,7 @@ fn protocol_and_rest(text: &str) -> Read<(&'static Protocol, &str)> {
     }
 }
 
-fn unknown_protocol<T>(name: &str) -> Read<T> {
+fn unknown_protocol<T>(name: &str) -> Parsed<T> {
     let what = format!("has the unknown protocol '{}'", name.escape_debug());
     wrong(&what, &known_protocols(name))
 }
@@ -123,15 +123,15 @@ fn known_protocols(wanted: &str) -> String {
 }
 
 /// Where a check goes, and what it asks for there.
-struct Place {
+struct CheckPlace {
     host: Host,
     port: u16,
     path: String,
 }
 
-impl Place {
+impl CheckPlace {
     /// The place of a check that has nothing but a name: `exec:zk`, `group:node`.
-    fn named(protocol: &Protocol, rest: &str) -> Read<Self> {
+    fn named(protocol: &Protocol, rest: &str) -> Parsed<Self> {
         Ok(Self {
             host: Host::Local,
             port: 0,
@@ -140,7 +140,7 @@ impl Place {
     }
 
     /// Reads `host:port/path?query`.
-    fn parse(protocol: &Protocol, rest: &str) -> Read<Self> {
+    fn parse(protocol: &Protocol, rest: &str) -> Parsed<Self> {
         // A query may follow the port at once: `mysql://db:3306?role=replica`.
         let end = rest.find(['/', '?']).unwrap_or(rest.len());
         let (authority, path) = rest.split_at(end);
@@ -152,7 +152,7 @@ impl Place {
     }
 }
 
-fn path_of_name(protocol: &Protocol, rest: &str) -> Read<String> {
+fn path_of_name(protocol: &Protocol, rest: &str) -> Parsed<String> {
     let name = rest.trim_matches('/');
     // It goes the same way as a name in a poller's path, whose alphabet it has to have.
     if name.is_empty() || !fits_url(name) {
@@ -162,7 +162,7 @@ fn path_of_name(protocol: &Protocol, rest: &str) -> Read<String> {
     Ok(format!("/{name}"))
 }
 
-fn port_or_usual(protocol: &Protocol, port: Option<u16>) -> Read<u16> {
+fn port_or_usual(protocol: &Protocol, port: Option<u16>) -> Parsed<u16> {
     match port.or(protocol.default_port) {
         Some(port) => Ok(port),
         None => {
@@ -172,7 +172,7 @@ fn port_or_usual(protocol: &Protocol, port: Option<u16>) -> Read<u16> {
     }
 }
 
-fn path_and_query(text: &str) -> Read<String> {
+fn path_and_query(text: &str) -> Parsed<String> {
     let path = match text.starts_with('/') {
         true => text.to_owned(),
         false => format!("/{text}"),
@@ -185,7 +185,7 @@ fn path_and_query(text: &str) -> Read<String> {
     Ok(path)
 }
 
-fn expect_known_options(protocol: &Protocol, path: &str) -> Read<()> {
+fn expect_known_options(protocol: &Protocol, path: &str) -> Parsed<()> {
     let Request::Options(read) = protocol.request else {
         return Ok(());
     };
@@ -197,7 +197,7 @@ fn expect_known_options(protocol: &Protocol, path: &str) -> Read<()> {
     }
 }
 
-fn host_and_port(text: &str) -> Read<(Host, Option<u16>)> {
+fn host_and_port(text: &str) -> Parsed<(Host, Option<u16>)> {
     expect_no_credentials(text)?;
     let (host, port) = split_port(text)?;
     let port = port_of(port)?;
@@ -207,7 +207,7 @@ fn host_and_port(text: &str) -> Read<(Host, Option<u16>)> {
     }
 }
 
-fn expect_no_credentials(text: &str) -> Read<()> {
+fn expect_no_credentials(text: &str) -> Parsed<()> {
     // Checks are shown on pages and in the log, and a password in one would be too.
     if !text.contains('@') {
         return Ok(());
@@ -217,7 +217,7 @@ fn expect_no_credentials(text: &str) -> Read<()> {
 }
 
 /// Splits `host:port`, `[address]:port` or a host alone, whose port is empty.
-fn split_port(text: &str) -> Read<(&str, &str)> {
+fn split_port(text: &str) -> Parsed<(&str, &str)> {
     if let Some(bracketed) = text.strip_prefix('[')
         && let Some((host, rest)) = bracketed.split_once(']')
     {
@@ -228,7 +228,7 @@ fn split_port(text: &str) -> Read<(&str, &str)> {
 }
 
 /// The port behind a bracket; empty where there is none.
-fn port_behind(rest: &str) -> Read<&str> {
+fn port_behind(rest: &str) -> Parsed<&str> {
     match rest.strip_prefix(':') {
         Some(port) => Ok(port),
         None if rest.is_empty() => Ok(""),
@@ -236,7 +236,7 @@ fn port_behind(rest: &str) -> Read<&str> {
     }
 }
 
-fn port_of(digits: &str) -> Read<Option<u16>> {
+fn port_of(digits: &str) -> Parsed<Option<u16>> {
     if digits.is_empty() {
         return Ok(None);
     }

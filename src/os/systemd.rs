@@ -159,11 +159,11 @@ pub fn is_journal(file: impl std::os::fd::AsFd) -> bool {
     }
 }
 
-/// Device and inode.
-type FileId = (u64, u64);
+/// Of the journal's socket, or of what is written to: device and inode.
+type StreamId = (u64, u64);
 
 /// The journal's socket.
-fn journal_stream() -> Option<FileId> {
+fn journal_stream() -> Option<StreamId> {
     let text = std::env::var("JOURNAL_STREAM").ok()?;
     let (device, inode) = text.split_once(':')?;
     let device = device.parse().ok()?;
@@ -171,7 +171,7 @@ fn journal_stream() -> Option<FileId> {
     Some((device, inode))
 }
 
-fn file_id(file: BorrowedFd<'_>) -> Option<FileId> {
+fn file_id(file: BorrowedFd<'_>) -> Option<StreamId> {
     // A copy of the descriptor, because `File` closes its own.
     let file = File::from(file.try_clone_to_owned().ok()?);
     let metadata = file.metadata().ok()?;

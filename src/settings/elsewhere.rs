@@ -6,7 +6,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::raw::{Node, Value};
+use super::raw::{Node, YamlValue};
 use super::read::{Fields, Reader};
 use crate::os::cause::cause_text;
 use crate::os::reading::{FileError, read_regular};
@@ -76,7 +76,7 @@ fn expand(own: &Reader<'_>, take: impl FnOnce(&Reader<'_>)) {
 /// Hands on a text as if it stood in the file.
 fn take_text(reader: &Reader<'_>, text: String, take: impl FnOnce(&Reader<'_>)) {
     let node = Node {
-        value: Value::Scalar(text),
+        value: YamlValue::Scalar(text),
         mark: reader.mark(),
     };
     // Treated as secret even for a user name: it was not written into the file.
@@ -92,7 +92,7 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
     while let Some((before, found)) = rest.split_once("${") {
         out.push_str(before);
         rest = match reference(reader, before, found) {
-            Found::Literal => {
+            Dollar::Literal => {
                 // `$${`: the first dollar is the escape.
                 if before.ends_with('$') {
                     out.pop();
@@ -100,7 +100,7 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
                 out.push_str("${");
                 found
             }
-            Found::Variable(name, after) => {
+            Dollar::Variable(name, after) => {
                 out.push_str(&variable(reader, name)?);
                 after
             }
@@ -111,23 +111,23 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
 }
 
 /// What a `${` is.
-enum Found<'t> {
+enum Dollar<'t> {
     /// These very characters.
     Literal,
     /// A variable, and the text behind it.
     Variable(&'t str, &'t str),
 }
 
-fn reference<'t>(reader: &Reader<'_>, before: &str, found: &'t str) -> Found<'t> {
+fn reference<'t>(reader: &Reader<'_>, before: &str, found: &'t str) -> Dollar<'t> {
     if before.ends_with('$') {
-        return Found::Literal;
+        return Dollar::Literal;
     }
     match split_name(found) {
-        Some((name, after)) => Found::Variable(name, after),
+        Some((name, after)) => Dollar::Variable(name, after),
         None => {
             // A password that Yelp's hacheck had may hold the characters.
             warn_of_literal(reader);
-            Found::Literal
+            Dollar::Literal
         }
     }
 }

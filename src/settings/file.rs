@@ -6,8 +6,8 @@ use std::io::{self, ErrorKind, Read as _};
 use super::decode::{MAX_FILE, decode};
 use super::fault::{Fault, FaultSink, Faults};
 use super::problem::Problem;
-use super::raw::{Document, Node, Value};
-use super::read::Reader;
+use super::raw::{Document, Node, YamlValue};
+use super::read::{Fields, Reader};
 use super::tree::tidy;
 use crate::os::cause::cause_text;
 
@@ -21,6 +21,9 @@ pub struct ExaminedFile<T> {
     /// Why it cannot be used, if so.
     pub faults: Option<Faults>,
 }
+
+/// Warns of more than the settings themselves tell.
+pub type WarnOfMore<S> = fn(&S, &Fields<'_>);
 
 /// The bytes of a file that was opened, at most one more than are allowed. `name` is the file's name in messages, and
 /// `option` gave it.
@@ -109,11 +112,11 @@ pub fn map_of_settings<'a>(
     example: &str,
 ) -> Option<Reader<'a>> {
     let found = match root.value {
-        Value::Map(_) => return Some(Reader::root(root, sink)),
+        YamlValue::Map(_) => return Some(Reader::root(root, sink)),
         // An empty file sets nothing, which is allowed.
-        Value::Null => return None,
-        Value::List(_) => "a list",
-        Value::Scalar(_) => "a single word or text",
+        YamlValue::Null => return None,
+        YamlValue::List(_) => "a list",
+        YamlValue::Scalar(_) => "a single word or text",
     };
     sink.fault(root.mark, "", no_settings(found, example));
     None

@@ -14,7 +14,7 @@ use super::show::{list, map, plain_list, quoted};
 use super::values;
 use crate::net::{Network, Ports};
 
-type Read<T> = Box<dyn Fn(&Reader<'_>) -> Option<T> + Send + Sync>;
+type ReadValue<T> = Box<dyn Fn(&Reader<'_>) -> Option<T> + Send + Sync>;
 type Show<T> = Box<dyn Fn(&T) -> String + Send + Sync>;
 type Limit<T> = Box<dyn Fn(&T) -> Option<f64> + Send + Sync>;
 
@@ -26,7 +26,7 @@ pub struct Kind<T> {
     pub(super) unit: &'static str,
     /// Whether values never show.
     pub(super) secret: bool,
-    pub(super) read: Read<T>,
+    pub(super) read: ReadValue<T>,
     pub(super) show: Show<T>,
     pub(super) limit: Limit<T>,
 }

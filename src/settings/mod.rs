@@ -26,7 +26,7 @@ mod tree;
 mod values;
 
 pub use fault::{Fault, FaultSink, Faults};
-pub use file::{ExaminedFile, content, map_of_settings, read_text};
+pub use file::{ExaminedFile, WarnOfMore, content, map_of_settings, read_text};
 pub use kind::{
     Kind, any_text, bytes, count, flag, mode, networks, path, paths, port_ranges, ports, seconds,
     seconds_or_ever, secret, text, times,
@@ -35,7 +35,7 @@ pub use maps::collect;
 pub use part::{known_keys, read_part, read_table, show_part};
 #[cfg(test)]
 pub use raw::Document;
-pub use raw::{Node, Value};
+pub use raw::{Node, YamlValue};
 pub use read::{Fields, Reader};
 pub use reference::{effective, reference_markdown};
 pub use secret::Secret;

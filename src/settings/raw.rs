@@ -6,13 +6,11 @@
 //! once for the shapes, once for the texts, and once more for each line that a message needs, with an error provoked at
 //! the place in question.
 
-mod build;
-mod survey;
+mod walks;
 
 use serde::de::{DeserializeSeed as _, IgnoredAny};
 
-use self::build::{Build, Walk};
-use self::survey::{Survey, SurveyOne};
+use self::walks::{Build, Survey, SurveyOne, Walk};
 use super::decode;
 use super::problem::Problem;
 
@@ -23,13 +21,13 @@ pub struct Place(pub(super) usize);
 /// A value and its place. It may be a secret, so it has no debug output.
 pub struct Node {
     /// The value.
-    pub value: Value,
+    pub value: YamlValue,
     /// Its place.
     pub mark: Place,
 }
 
 /// A value of YAML, uninterpreted.
-pub enum Value {
+pub enum YamlValue {
     /// `null`, `~` or nothing at all.
     Null,
     /// Text, number or boolean: as written, less quotes and escapes.

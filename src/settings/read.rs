@@ -9,7 +9,7 @@ use std::fmt::Display;
 
 pub use self::collections::Fields;
 use super::fault::FaultSink;
-use super::raw::{Node, Place, Value};
+use super::raw::{Node, Place, YamlValue};
 use crate::names::text::{beginning, without_userinfo};
 
 /// The most of a value that a message quotes, in characters.
@@ -71,21 +71,21 @@ impl<'a> Reader<'a> {
     /// Whether the value is `null` or missing after its colon.
     #[must_use]
     pub fn is_null(&self) -> bool {
-        matches!(self.node.value, Value::Null)
+        matches!(self.node.value, YamlValue::Null)
     }
 
     /// Whether the value is a list.
     #[must_use]
     pub fn is_list(&self) -> bool {
-        matches!(self.node.value, Value::List(_))
+        matches!(self.node.value, YamlValue::List(_))
     }
 
     /// How many values a list has; a single value counts as a list of one.
     #[must_use]
     pub fn item_count(&self) -> usize {
         match &self.node.value {
-            Value::List(list) => list.len(),
-            Value::Null | Value::Scalar(_) | Value::Map(_) => 1,
+            YamlValue::List(list) => list.len(),
+            YamlValue::Null | YamlValue::Scalar(_) | YamlValue::Map(_) => 1,
         }
     }
 
@@ -114,11 +114,11 @@ impl<'a> Reader<'a> {
     /// The value as a message shows it.
     fn shown(&self) -> String {
         match &self.node.value {
-            Value::Null => "nothing".into(),
-            Value::List(_) => "a list".into(),
-            Value::Map(_) => "a map".into(),
-            Value::Scalar(_) if self.secret => "the value".into(),
-            Value::Scalar(text) => quote(text),
+            YamlValue::Null => "nothing".into(),
+            YamlValue::List(_) => "a list".into(),
+            YamlValue::Map(_) => "a map".into(),
+            YamlValue::Scalar(_) if self.secret => "the value".into(),
+            YamlValue::Scalar(text) => quote(text),
         }
     }
 
@@ -126,7 +126,7 @@ impl<'a> Reader<'a> {
     #[must_use]
     pub fn plain(&self) -> Option<&'a str> {
         match &self.node.value {
-            Value::Scalar(text) => Some(text),
+            YamlValue::Scalar(text) => Some(text),
             _ => None,
         }
     }

@@ -85,11 +85,11 @@ pub struct Setting<S> {
     pub restart: bool,
     /// Whether its value is never shown.
     pub secret: bool,
-    value: Box<dyn Access<S>>,
+    value: Box<dyn FieldAccess<S>>,
 }
 
 /// The value of one key within settings `S`.
-trait Access<S>: Send + Sync {
+trait FieldAccess<S>: Send + Sync {
     /// Reads the value into the settings, or notes faults.
     fn read(&self, settings: &mut S, reader: &Reader<'_>);
     /// The value as YAML.
@@ -186,7 +186,7 @@ struct Field<S, T> {
     get_mut: fn(&mut S) -> &mut T,
 }
 
-impl<S, T> Access<S> for Field<S, T> {
+impl<S, T> FieldAccess<S> for Field<S, T> {
     fn read(&self, settings: &mut S, reader: &Reader<'_>) {
         // A setting at fault keeps its default, and reading goes on.
         if let Some(value) = (self.kind.read)(reader) {
@@ -205,11 +205,11 @@ impl<S, T> Access<S> for Field<S, T> {
 
 /// A value that is read with an eye on others.
 struct ReadBy<S> {
-    value: Box<dyn Access<S>>,
+    value: Box<dyn FieldAccess<S>>,
     read: fn(&mut S, &Reader<'_>),
 }
 
-impl<S> Access<S> for ReadBy<S> {
+impl<S> FieldAccess<S> for ReadBy<S> {
     fn read(&self, settings: &mut S, reader: &Reader<'_>) {
         (self.read)(settings, reader);
     }
@@ -225,12 +225,12 @@ impl<S> Access<S> for ReadBy<S> {
 
 /// A value of settings `S` that are a part of `W`.
 struct Part<S, W> {
-    value: Box<dyn Access<S>>,
+    value: Box<dyn FieldAccess<S>>,
     get: fn(&W) -> &S,
     get_mut: fn(&mut W) -> &mut S,
 }
 
-impl<S, W> Access<W> for Part<S, W> {
+impl<S, W> FieldAccess<W> for Part<S, W> {
     fn read(&self, settings: &mut W, reader: &Reader<'_>) {
         self.value.read((self.get_mut)(settings), reader);
     }

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::fault::FaultSink;
-use super::raw::{Entry, Node, Place, Value};
+use super::raw::{Entry, Node, Place, YamlValue};
 use crate::names::text::without_userinfo;
 
 /// Leaves the last of the keys that stand twice in one map, as PyYAML does, with a warning that names both lines, and
@@ -15,13 +15,13 @@ pub fn tidy(node: &mut Node, is_secret: &dyn Fn(&str) -> bool, sink: &FaultSink)
 
 fn tidy_below(node: &mut Node, path: &str, is_secret: &dyn Fn(&str) -> bool, sink: &FaultSink) {
     match &mut node.value {
-        Value::Null | Value::Scalar(_) => {}
-        Value::List(list) => {
+        YamlValue::Null | YamlValue::Scalar(_) => {}
+        YamlValue::List(list) => {
             for item in list {
                 tidy_below(item, path, is_secret, sink);
             }
         }
-        Value::Map(entries) => {
+        YamlValue::Map(entries) => {
             // In this order: overridden entries are skipped, and maps are tidied before they are merged.
             keep_last(entries, path, sink);
             tidy_entries(entries, path, is_secret, sink);
@@ -94,20 +94,20 @@ fn take_merged(entries: &mut Vec<Entry>) -> impl Iterator<Item = Entry> + use<> 
 
 fn is_merge(entry: &Entry) -> bool {
     // A `<<` with another value is an ordinary key, and is reported as unknown.
-    entry.key == "<<" && matches!(entry.node.value, Value::Map(_) | Value::List(_))
+    entry.key == "<<" && matches!(entry.node.value, YamlValue::Map(_) | YamlValue::List(_))
 }
 
 /// The maps that a merge key names: one, or a list of them.
 fn named_maps(merge: Entry) -> Vec<Node> {
     match merge.node.value {
-        Value::List(list) => list,
+        YamlValue::List(list) => list,
         _ => vec![merge.node],
     }
 }
 
 fn entries_of(node: Node) -> Vec<Entry> {
     match node.value {
-        Value::Map(entries) => entries,
+        YamlValue::Map(entries) => entries,
         _ => Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! The arrows: which room of `src` may use which stands in one table, in the documentation of the crate. The code must
-//! agree with it, and there must be no circle, neither among rooms nor among folders within them.
+//! agree with it, and there must be no circle, neither among rooms nor among folders within them. And the names: that of a
+//! type stands in one file alone, so that it means one thing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -59,6 +60,49 @@ fn no_circle_goes_through_rooms_or_folders() {
         }
     }
     assert!(faults.is_empty(), "circles:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn the_name_of_a_type_stands_in_one_file_alone() {
+    let mut places: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (module, code) in files() {
+        for name in type_names(&code) {
+            let files = places.entry(name).or_default();
+            files.insert(module.join("::"));
+        }
+    }
+    assert!(places.len() > 500, "types are not found: {}", places.len());
+    places.retain(|_, files| files.len() > 1);
+    assert!(
+        places.is_empty(),
+        "these names mean two things: {places:#?}"
+    );
+}
+
+/// The types that some code declares: also private ones, other names of types, and those that belong to a trait.
+fn type_names(code: &str) -> Vec<String> {
+    code.lines().filter_map(type_name).collect()
+}
+
+fn type_name(line: &str) -> Option<String> {
+    // `pub`, `pub(crate)` and `pub(in crate::room)` stand in front of it.
+    let is_visibility = |word: &&str| word.starts_with("pub") || word.ends_with(')');
+    let mut words = line.split_whitespace().skip_while(is_visibility);
+    let kind = words.next()?;
+    if !["struct", "enum", "trait", "type", "union"].contains(&kind) {
+        return None;
+    }
+    let name = words.next()?;
+    let end = name.find(|c: char| !c.is_alphanumeric() && c != '_');
+    Some(name[..end.unwrap_or(name.len())].to_owned())
+}
+
+#[test]
+fn every_form_of_a_type_is_found() {
+    let code = "pub struct A;\nenum B {\n    pub(in crate::x) type C<T> = T;\n    type Value = ();\n// type D\nfn struct_of() {}\n\
+                pub trait E: F {";
+    let found = type_names(&self::code(code));
+    assert_eq!(found, ["A", "B", "C", "Value", "E"]);
 }
 
 /// The table of the crate doc: `| room | uses |`; rooms that use the same may share a row.
@@ -144,25 +188,32 @@ fn reached(arrows: &Arrows, name: &str) -> BTreeSet<String> {
     all
 }
 
-/// The modules with their code, without tests, comments and doors for the fuzzers.
+/// The modules with their code, without doors for the fuzzers.
 fn sources() -> BTreeMap<Module, String> {
-    let mut sources = BTreeMap::new();
+    let mut sources = files();
+    sources.retain(|module, _| {
+        let is_door = module.iter().any(|part| part == "fuzzing");
+        !is_door && !matches!(module[..], [ref one] if one == "lib" || one == "main")
+    });
+    sources
+}
+
+/// The files with their code, without tests and comments.
+fn files() -> BTreeMap<Module, String> {
+    let mut files = BTreeMap::new();
     let mut folders = vec![root()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let module = module(&path);
-            let is_code = !module
-                .iter()
-                .any(|part| part == "tests" || part == "fuzzing");
             if path.is_dir() {
                 folders.push(path);
-            } else if is_code && !matches!(module[..], [ref one] if one == "lib" || one == "main") {
-                sources.insert(module, code(&fs::read_to_string(path).unwrap()));
+            } else if !module.iter().any(|part| part == "tests") {
+                files.insert(module, code(&fs::read_to_string(path).unwrap()));
             }
         }
     }
-    sources
+    files
 }
 
 fn root() -> PathBuf {

@@ -29,7 +29,7 @@ pub(super) struct Contents {
 }
 
 /// The place of a new probe among those of its key.
-pub(super) struct Turn {
+pub(super) struct ProbeTurn {
     pub(super) number: u64,
     /// The probe that must be over before it begins.
     pub(super) before: Option<RunningProbe>,
@@ -102,7 +102,7 @@ impl Contents {
     }
 
     /// Enters a new probe.
-    pub(super) fn begin(&mut self, key: &CacheKey, rank: Rank, probe: &RunningProbe) -> Turn {
+    pub(super) fn begin(&mut self, key: &CacheKey, rank: Rank, probe: &RunningProbe) -> ProbeTurn {
         self.counts.sets += 1;
         let number = self.next;
         self.next += 1;
@@ -114,7 +114,7 @@ impl Contents {
             has_begun: before.is_none(),
             probe: probe.clone(),
         });
-        Turn { number, before }
+        ProbeTurn { number, before }
     }
 
     /// It is the turn of a probe: who wants a fresh result joins it no more.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::sync::watch;
 
 use super::Cache;
-use super::contents::Turn;
+use super::contents::ProbeTurn;
 use crate::check::key::CacheKey;
 use crate::probe::Outcome;
 
@@ -50,7 +50,7 @@ impl Ticket {
     pub(super) fn new(
         cache: Arc<Cache>,
         key: &CacheKey,
-        turn: Turn,
+        turn: ProbeTurn,
         sender: watch::Sender<Delivered>,
     ) -> Self {
         Self {

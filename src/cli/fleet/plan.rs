@@ -290,7 +290,7 @@ fn still_ordered(order: &Order, key: &Key, picture: &FleetPicture<'_>) -> String
 
 /// How far the hosts that orders are for are with them.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Standing {
+pub(super) struct HostsStanding {
     pub(super) done: usize,
     /// Live ones that have not done it.
     pub(super) missing: Vec<String>,
@@ -321,8 +321,8 @@ pub(super) fn standing(
     scope: &[String],
     orders: &[&Order],
     goal: Option<Goal>,
-) -> Standing {
-    let mut standing = Standing::default();
+) -> HostsStanding {
+    let mut standing = HostsStanding::default();
     for name in scope {
         // One that was forgotten meanwhile is none.
         let Some(record) = snapshot.hosts.get(name) else {

@@ -7,7 +7,7 @@ use nix::sys::signal::Signal;
 use serde_json::json;
 
 use super::client::FleetClient;
-use super::plan::{self, Standing};
+use super::plan::{self, HostsStanding};
 use super::request::FleetRequest;
 use super::scope;
 use super::write::WrittenOrders;
@@ -143,12 +143,12 @@ fn lost(names: &[String]) -> String {
 }
 
 impl KeyOrders<'_> {
-    fn standing(&self, request: &FleetRequest, snapshot: &Snapshot) -> Standing {
+    fn standing(&self, request: &FleetRequest, snapshot: &Snapshot) -> HostsStanding {
         plan::standing(snapshot, &self.scope, &self.orders, request.wait)
     }
 
     /// `web: ordered down on 40 hosts until 20:05; 39 have done it after 0.1 s`.
-    fn sentence(&self, standing: &Standing, outcome: &Waited) -> String {
+    fn sentence(&self, standing: &HostsStanding, outcome: &Waited) -> String {
         let mut text = format!("{}: {}", self.key, self.what());
         let done = match standing.done {
             1 => "1 has done it".to_owned(),

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep_until};
 use super::{Agent, jittered};
 use crate::fleet::engine::{Changes, EngineError, EngineSession, Found, KeyRange, KeyWatch, Pair};
 use crate::fleet::order::{now_micros, random_word};
-use crate::fleet::report::{OwnKeys, Reported, Told};
+use crate::fleet::report::{OwnKeys, OwnRecords, Reported};
 use crate::fleet::{HostRecord, Order, Record as _, Report, Version};
 use crate::names::Key;
 use crate::spool::unix_now;
@@ -273,7 +273,7 @@ impl<'a> Session<'a> {
         }
     }
 
-    fn told(&self) -> Told {
+    fn told(&self) -> OwnRecords {
         let agent = &self.agent;
         let (address, port) = agent.view.address();
         let host = HostRecord {
@@ -295,7 +295,7 @@ impl<'a> Session<'a> {
         for (key, report) in &mut down {
             self.settle(key, report);
         }
-        Told { host, down }
+        OwnRecords { host, down }
     }
 
     /// Makes a report what is written: how far balancers are is news only while they act.

@@ -5,20 +5,20 @@ use std::collections::HashMap;
 use super::{QUOTED, Reader};
 use crate::names::nearest::nearest;
 use crate::names::text::{beginning, without_userinfo};
-use crate::settings::raw::{Entry, Node, Value};
+use crate::settings::raw::{Entry, Node, YamlValue};
 
 impl<'a> Reader<'a> {
     /// The values of a list; a single value counts as a list of one.
     #[must_use]
     pub fn items(&self) -> Option<Vec<Reader<'a>>> {
         match &self.node.value {
-            Value::List(list) => {
+            YamlValue::List(list) => {
                 let items = list.iter().map(|node| self.item(node));
                 Some(items.collect())
             }
             // People leave out the brackets around a single value.
-            Value::Scalar(_) => Some(vec![self.clone()]),
-            Value::Map(_) | Value::Null => {
+            YamlValue::Scalar(_) => Some(vec![self.clone()]),
+            YamlValue::Map(_) | YamlValue::Null => {
                 self.fault("is not a list", "write one such as [a, b]");
                 None
             }
@@ -47,7 +47,7 @@ impl<'a> Reader<'a> {
     /// The keys and values of a map whose keys are the operator's own words, such as names of services.
     #[must_use]
     pub fn entries(&self) -> Option<Vec<(&'a str, Reader<'a>)>> {
-        let Value::Map(entries) = &self.node.value else {
+        let YamlValue::Map(entries) = &self.node.value else {
             let remedy = "write lines such as 'name: value', indented below the key";
             self.fault("is not a map", remedy);
             return None;

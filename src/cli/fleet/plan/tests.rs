@@ -337,7 +337,7 @@ fn hosts_are_counted_as_done_missing_and_lost() {
     let scope = scope(&snapshot, &web, &[&wide]);
     assert_eq!(scope, NAMES);
     let found = standing(&snapshot, &scope, &[&wide], None);
-    let expected = Standing {
+    let expected = HostsStanding {
         done: 1,
         missing: vec!["web02".to_owned()],
         lost: vec!["web03".to_owned()],
