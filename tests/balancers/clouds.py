@@ -62,14 +62,14 @@ def waits_for(headers, down, up, user_agent, **kw):
 
 @case
 def aws_asks_as_its_manual_says():
-    # ELB user guides, "Health checks for your target groups": unhealthy threshold 2, healthy threshold 5.
+    # User guide for Application Load Balancers, "Health checks for your target groups": UnhealthyThresholdCount 2, HealthyThresholdCount 5.
     headers = [("Host", "127.0.0.1:3333"), ("Connection", "close"), ("User-Agent", "ELB-HealthChecker/2.0"), ("Accept-Encoding", "gzip, compressed")]
     waits_for(headers, 2, 5, "ELB-HealthChecker")
 
 
 @case
 def google_asks_as_its_manual_says():
-    # Cloud Load Balancing, "Health checks overview": both thresholds 2.
+    # gcloud compute http-health-checks create: --unhealthy-threshold 2, --healthy-threshold 2.
     headers = [("Host", "127.0.0.1"), ("User-Agent", "GoogleHC/1.0"), ("Connection", "Keep-alive")]
     waits_for(headers, 2, 2, "GoogleHC")
 
@@ -90,7 +90,7 @@ def kubelet_asks_as_its_manual_says():
 
 @case
 def keepalived_asks_as_its_manual_says():
-    # keepalived.conf(5), HTTP_GET: retry 3, so that the fourth failure takes out; one passed check puts back.
+    # keepalived.conf(5), HTTP_GET: with retry 3 (1 unless set) the fourth failure takes out; one passed check puts back.
     headers = [("User-Agent", "KeepAliveClient"), ("Host", "127.0.0.1:3333")]
     waits_for(headers, 4, 1, "KeepAliveClient", version="HTTP/1.0")
 
