@@ -75,6 +75,13 @@ fn an_unknown_subcommand_gets_the_list_and_the_nearest() {
 }
 
 #[test]
+fn the_name_of_a_link_is_a_subcommand_too() {
+    run("hacheck", &["hastatus"]).is_with(2, "", "usage: hacheck status [options] SERVICE...");
+    let help = run("hacheck", &["help", "hadown"]);
+    assert!(help.out.starts_with("usage: hacheck down"), "{help:?}");
+}
+
+#[test]
 fn options_without_a_subcommand_are_those_of_the_daemon() {
     run("hacheck", &["-c", "f", "-p", "http"]).is_with(2, "", "hacheck: -p: 'http' is not a port");
     run("hacheck", &["-vp", "3333", "stray"]).is_with(2, "", "the daemon takes options only");

@@ -23,6 +23,11 @@ struct Checker {
 impl Checker {
     #[track_caller]
     fn start(folder: TempDir, args: &[&str]) -> Self {
+        Self::start_with(folder, args, "false")
+    }
+
+    #[track_caller]
+    fn start_with(folder: TempDir, args: &[&str], debug: &str) -> Self {
         let program = folder.path().join("health-checker");
         symlink(BINARY, &program).unwrap();
         let output = File::create(folder.path().join("output")).unwrap();
@@ -30,6 +35,7 @@ impl Checker {
         command
             .args(["--listener", "127.0.0.1:0"])
             .args(args)
+            .env("HEALTH_CHECKER_DEBUG", debug)
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(Stdio::null());
@@ -405,4 +411,26 @@ fn an_address_in_use_is_a_sentence() {
         ran.err.contains(&format!("cannot listen on {address}: ")),
         "{ran:?}"
     );
+}
+
+#[test]
+fn what_passes_is_not_logged_but_the_result_of_each_request() {
+    let folder = TempDir::new();
+    let script = sh(&folder, "echo well");
+    let checker = Checker::start(folder, &["--script", &script]);
+    checker.get("/").is(200, "OK");
+    let result = "All health checks passed. Returning HTTP 200 response.";
+    wait_until(PATIENCE, result, || checker.log().contains(result));
+    assert!(!checker.log().contains("well"), "{}", checker.log());
+}
+
+#[test]
+fn the_variable_of_the_original_makes_it_log_details_and_go_on() {
+    let folder = TempDir::new();
+    let script = sh(&folder, "echo well");
+    let checker = Checker::start_with(folder, &["--script", &script], "true");
+    checker.get("/").is(200, "OK");
+    wait_until(PATIENCE, "details", || {
+        checker.log().contains("level=debug")
+    });
 }

@@ -63,6 +63,7 @@ mod mariadb;
 mod memcached;
 mod memory;
 mod metrics;
+mod migrating;
 mod mysql;
 mod mysql_peers;
 mod own_files;

@@ -29,10 +29,12 @@ fn note_default_listener() {
     );
 }
 
-/// A line for each check that failed, and one for all.
+/// A line for each check that failed, at the level debug for the others too, and one for all.
 pub(super) fn result(group: &Group, result: &GroupResult) {
     for (check, result) in group.checks.iter().zip(&result.checks) {
-        if !result.outcome.passes() {
+        if result.outcome.passes() {
+            log::debug!("{} passed: {}", check.text, group::said(&result.outcome));
+        } else {
             failed(check, result);
         }
     }
