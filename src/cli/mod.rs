@@ -117,8 +117,9 @@ fn help_on(words: &[String]) -> String {
     }
 }
 
+/// The applet of a subcommand; `hacheck hadown` is taken for `hacheck down`, as busybox would.
 fn find(name: &str) -> Option<&'static Applet> {
-    APPLETS.iter().find(|applet| applet.name == name)
+    APPLETS.iter().find(|applet| applet.is_called(name))
 }
 
 fn program_of(applet: &Applet) -> String {

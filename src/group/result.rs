@@ -56,6 +56,17 @@ impl GroupResult {
         format!("{counts}; failed: {}", failed.join(", "))
     }
 
+    /// The summary with what each check that failed answered, for the log.
+    #[must_use]
+    pub fn told(&self) -> String {
+        let failed = self.checks.iter().filter(|check| !check.outcome.passes());
+        let causes: Vec<String> = failed.map(CheckResult::cause).collect();
+        if causes.is_empty() {
+            return self.counts();
+        }
+        format!("{}; failed: {}", self.counts(), causes.join(", "))
+    }
+
     fn counts(&self) -> String {
         let (name, required) = (&self.name, self.required);
         let (passed, checks) = (self.passed(), self.checks.len());
@@ -92,6 +103,11 @@ impl GroupResult {
 }
 
 impl CheckResult {
+    /// `http://localhost:80: 503 connection refused`.
+    fn cause(&self) -> String {
+        format!("{}: {}", self.text, said(&self.outcome))
+    }
+
     fn line(&self) -> String {
         // Failures stand out without being looked for.
         let word = if self.outcome.passes() {

@@ -133,29 +133,29 @@ impl Watch {
     pub async fn check(&mut self, group: &Group) -> bool {
         let context = (self.means.context)();
         let result = group::run(&self.name, group, &*self.means.runner, &context).await;
-        let (passes, summary) = (result.passes(), result.summary());
+        let passes = result.passes();
         // The downtime comes before the actions, so that what they restart gets no traffic.
-        self.judge(passes, group, &summary);
-        self.hold_or_release(group, summary).await;
+        self.judge(passes, group, &result.told());
+        self.hold_or_release(group, result.summary()).await;
         self.act(group);
         passes
     }
 
-    fn judge(&mut self, passes: bool, group: &Group, summary: &str) {
+    fn judge(&mut self, passes: bool, group: &Group, told: &str) {
         match self.judge.note(passes, group.rise, group.fall) {
-            Some(up) => self.changed(up, summary),
+            Some(up) => self.changed(up, told),
             // A failure that does not change the state yet is a detail.
-            None if !passes => log::debug!("{summary}"),
+            None if !passes => log::debug!("{told}"),
             None => {}
         }
     }
 
     /// The state is another one.
-    fn changed(&mut self, up: bool, summary: &str) {
+    fn changed(&mut self, up: bool, told: &str) {
         self.means.states.is_now(&self.name, up);
         // There may be a downtime to lift again.
         self.released = false;
-        log_change(&self.name, up, summary);
+        log_change(&self.name, up, told);
     }
 
     /// Waits until no action runs.
