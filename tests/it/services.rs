@@ -229,7 +229,7 @@ fn hear(stream: &mut impl std::io::Read) -> String {
     String::from_utf8(line).unwrap()
 }
 
-/// OpenSMTPD of Debian 12 fails every TLS handshake, OpenSSL's own client's too, so the peer is one of ours.
+/// Peers of ours, which hear each word that is sent; `smtp.rs` has a real server.
 #[test]
 fn a_mail_server_is_asked_over_tls_from_the_start_and_by_starttls() {
     let folder = TempDir::new();
