@@ -1,7 +1,9 @@
-//! Names that an attacker's name server answers: with other addresses from one question to the next, or not at all.
+//! Names that a name server answers with other addresses from one question to the next, or not at all.
 
 use std::collections::HashSet;
+use std::fs::{self, File};
 use std::net::{Ipv4Addr, UdpSocket};
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,9 +12,9 @@ use std::time::Duration;
 use crate::support::client;
 use crate::support::daemon::Setup;
 use crate::support::namespace;
+use crate::support::process::Process;
 use crate::support::upstream::{Upstream, http};
-use crate::support::wait_until;
-use crate::support::{PATIENCE, TempDir};
+use crate::support::{PATIENCE, Ran, TempDir, command, timed_out_after, wait_until};
 
 const METADATA: Ipv4Addr = Ipv4Addr::new(169, 254, 169, 254);
 
@@ -170,5 +172,77 @@ fn names_that_are_not_answered_hold_up_neither_a_groups_checks_nor_established_p
         }
         assert_eq!(asked.lock().unwrap().len(), 8);
         daemon.is_sound();
+    });
+}
+
+/// Hears every question and answers none.
+fn silent_name_server() -> Arc<Mutex<Vec<u8>>> {
+    let heard = Arc::<Mutex<Vec<u8>>>::default();
+    let kept = Arc::clone(&heard);
+    let socket = UdpSocket::bind("127.0.0.1:53").unwrap();
+    thread::spawn(move || {
+        let mut question = [0; 512];
+        while let Ok((length, _)) = socket.recv_from(&mut question) {
+            kept.lock().unwrap().extend(&question[..length]);
+        }
+    });
+    heard
+}
+
+/// Runs `hacheck probe`, which must end before the resolver gives up.
+fn probe_in_time(folder: &Path, host: &str, port: u16) -> Ran {
+    let config = folder.join("c.yml");
+    fs::write(&config, "healthcheck_timeout: 1\n").unwrap();
+    let [out, err] = ["out", "err"].map(|name| folder.join(name));
+    let mut probe = command("hacheck");
+    probe
+        .args(["probe", "--spool-root", "/tmp", "-c"])
+        .arg(config);
+    probe.args([
+        "-H",
+        &format!("X-Haproxy-Server-State: UP; address={host}; port={port}"),
+    ]);
+    probe.args(["http", "web", "80"]);
+    probe.stdout(File::create(&out).unwrap());
+    probe.stderr(File::create(&err).unwrap());
+    let code = Process::spawn(&mut probe).wait(PATIENCE);
+    Ran {
+        code: Some(code),
+        out: fs::read_to_string(out).unwrap(),
+        err: fs::read_to_string(err).unwrap(),
+    }
+}
+
+#[test]
+fn without_name_servers_hacheck_probe_ends_when_the_check_has_had_its_time() {
+    let folder = TempDir::new();
+    // The host's own name is in no file either.
+    namespace::on_host(folder.path(), "", &[], |host| {
+        if !host.is_separate() {
+            eprintln!("names are not ours to hold back without a network of our own");
+            return;
+        }
+        // The resolver is more patient than the test.
+        namespace::resolve_with(folder.path(), "127.0.0.1", "timeout:30 attempts:5");
+        let heard = silent_name_server();
+        let was_asked_for = |name: &str| {
+            let heard = heard.lock().unwrap();
+            heard.windows(name.len()).any(|w| w == name.as_bytes())
+        };
+        let upstream = Upstream::answering("fine");
+        let ran = probe_in_time(folder.path(), "127.0.0.1", upstream.port());
+        ran.is_with(0, "200 OK\nfine\n", "passes");
+        let name = nix::unistd::gethostname().unwrap();
+        assert!(
+            was_asked_for(name.to_str().unwrap()),
+            "the own name is not looked up"
+        );
+
+        let ran = probe_in_time(folder.path(), "dead.test", upstream.port());
+        ran.code_is(1);
+        assert!(was_asked_for("dead"));
+        assert!(ran.out.contains("http dead.test"), "{ran:?}");
+        assert!(ran.out.contains("looking up the host"), "{ran:?}");
+        assert!(timed_out_after(&ran.out) >= 1.0);
     });
 }

@@ -69,12 +69,14 @@ pub fn on_host(folder: &Path, hosts: &str, addresses: &[&str], test: impl FnOnce
 
 /// Has names looked up at an address, for whoever is in the network of this thread, which must be separate.
 pub fn resolve_by(folder: &Path, address: &str) {
+    resolve_with(folder, address, "timeout:2 attempts:2");
+}
+
+/// The same with other options of resolv.conf(5).
+pub fn resolve_with(folder: &Path, address: &str, options: &str) {
     let file = folder.join("resolv.conf");
-    std::fs::write(
-        &file,
-        format!("nameserver {address}\noptions timeout:2 attempts:2\n"),
-    )
-    .unwrap();
+    let text = format!("nameserver {address}\noptions {options}\n");
+    std::fs::write(&file, text).unwrap();
     shell(
         "mount --bind \"$1\" /etc/resolv.conf",
         &[file.to_str().unwrap()],
