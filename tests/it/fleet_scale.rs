@@ -1,0 +1,166 @@
+//! Many hosts of one fleet in one process, on a real cluster of etcd: all of them obey, report and come up again.
+//!
+//! Figures: `cargo test --release --test it fleet_scale -- --nocapture --test-threads 1`. The hosts' folders are in memory, since
+//! hosts have a disk each, and here all would wait for one.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hacheck::fleet::agent::{Agent, HostView};
+use hacheck::fleet::engine::{Access, Committed, Engine, KeyRange, Transaction};
+use hacheck::fleet::settings::{self, FleetSettings};
+use hacheck::fleet::{FleetFigures, OrderState, Report};
+use hacheck::spool::{Gate, Key, Spool};
+use tokio::runtime::Runtime;
+
+use crate::support::etcd::Etcd;
+use crate::support::fleet::{order, paths};
+use crate::support::{PATIENCE, TempDir, wait_until};
+
+/// How often an order goes down and up again.
+const ROUNDS: u64 = 5;
+
+/// A host that serves web.
+struct ServesWeb;
+
+impl HostView for ServesWeb {
+    fn address(&self) -> (String, u16) {
+        ("127.0.0.1".to_owned(), 3333)
+    }
+
+    fn services(&self) -> Vec<String> {
+        vec!["web".to_owned()]
+    }
+
+    fn downtimes(&self) -> BTreeMap<Key, Report> {
+        BTreeMap::new()
+    }
+}
+
+/// Hosts, each with an agent and a folder of its own, in one thread.
+struct Hosts {
+    etcd: Etcd,
+    folder: TempDir,
+    count: usize,
+    /// The operator's.
+    runtime: Runtime,
+}
+
+impl Hosts {
+    fn start(count: usize) -> Self {
+        let hosts = Self {
+            etcd: Etcd::start(),
+            folder: TempDir::in_memory(),
+            count,
+            runtime: runtime(),
+        };
+        let agents: Vec<Agent> = (0..count).map(|number| hosts.agent(number)).collect();
+        // It ends with the test.
+        thread::spawn(move || {
+            let runtime = runtime();
+            for agent in agents {
+                runtime.spawn(agent.run());
+            }
+            runtime.block_on(std::future::pending::<()>());
+        });
+        let known = KeyRange::under(&paths().hosts());
+        wait_until(PATIENCE, "all hosts are known", || {
+            hosts.count_of(&known) == count
+        });
+        hosts
+    }
+
+    fn agent(&self, number: usize) -> Agent {
+        let state = self.state(number);
+        fs::create_dir(&state).unwrap();
+        let gate = Arc::new(Gate::open(Spool::at(&state)).unwrap());
+        let settings = self.settings(&format!("host{number}"), &state);
+        let figures = Arc::new(FleetFigures::default());
+        Agent::new(settings, gate, Arc::new(ServesWeb), figures)
+    }
+
+    fn settings(&self, host: &str, state: &Path) -> FleetSettings {
+        let lines = format!("host: {host}\nstate_dir: {}\n", state.display());
+        let text = self.etcd.fleet_yml(&lines);
+        settings::parse(text.as_bytes(), "fleet.yml").unwrap().0
+    }
+
+    fn state(&self, number: usize) -> PathBuf {
+        self.folder.file(&format!("host{number}"))
+    }
+
+    fn engine(&self) -> Engine {
+        let settings = self.settings("operator", self.folder.path());
+        Engine::new(Access::of_daemon(&settings).unwrap())
+    }
+
+    fn count_of(&self, range: &KeyRange) -> usize {
+        let found = self.runtime.block_on(self.engine().read(&[range.clone()]));
+        found.unwrap().pairs.len()
+    }
+
+    /// Gives an order, and waits until each host has it on its disk.
+    fn obey(&self, at: u64, state: OrderState) -> Duration {
+        let order = order(at, state, "web", "*");
+        let path = paths().order(&order.key, &order.selector);
+        let write = Transaction::new().put(&path, order.to_value());
+        let mut engine = self.engine();
+        // The connection is there before the clock runs.
+        let range = KeyRange::one(&path);
+        self.runtime.block_on(engine.read(&[range])).unwrap();
+        let given = Instant::now();
+        let done = self.runtime.block_on(engine.commit(&write)).unwrap();
+        assert!(matches!(done, Committed::Done(_)));
+        // Whichever is last, the time is that of the last.
+        for number in 0..self.count {
+            wait_for(&self.state(number).join("web"), state == OrderState::Down);
+        }
+        given.elapsed()
+    }
+}
+
+/// Waits until a file is there, or is gone. It looks more often than `wait_until`, whose pauses would be all that is measured.
+#[track_caller]
+fn wait_for(file: &Path, there: bool) {
+    let began = Instant::now();
+    while file.exists() != there {
+        assert!(
+            began.elapsed() < PATIENCE,
+            "{}: not {there}",
+            file.display()
+        );
+        thread::sleep(Duration::from_micros(100));
+    }
+}
+
+fn runtime() -> Runtime {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    builder.enable_all().build().unwrap()
+}
+
+#[track_caller]
+fn all_obey(count: usize) {
+    let hosts = Hosts::start(count);
+    let mut times = Vec::new();
+    for round in 0..ROUNDS {
+        let at = 1 + round * 2;
+        times.push(hosts.obey(at, OrderState::Down));
+        hosts.obey(at + 1, OrderState::Up);
+    }
+    times.sort();
+    println!("{count} hosts: an order is on the last disk after {times:?}");
+}
+
+#[test]
+fn three_hosts_obey_each_order() {
+    all_obey(3);
+}
+
+#[test]
+fn three_hundred_hosts_in_one_process_obey_each_order() {
+    all_obey(300);
+}
