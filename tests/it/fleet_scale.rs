@@ -99,7 +99,9 @@ impl Hosts {
     }
 
     fn count_of(&self, range: &KeyRange) -> usize {
-        let found = self.runtime.block_on(self.engine().read(&[range.clone()]));
+        let found = self
+            .runtime
+            .block_on(self.engine().read(std::slice::from_ref(range)));
         found.unwrap().pairs.len()
     }
 
