@@ -13,16 +13,19 @@ mod paths;
 pub mod picture;
 mod records;
 mod report;
+mod rolls;
 mod selector;
 pub mod settings;
+pub mod slots;
 mod snapshot;
 
 pub use figures::{AgentFigures, FleetFigures};
 pub use order::{AT_MAX, Order, OrderState, next_at, now_micros, random_word, register};
 pub use paths::Paths;
 pub use records::{
-    Alive, AuditLine, HostRecord, Record, RecordError, Report, Slot, VALUE_MAX, Version,
-    WaivedOrder, is_host_name,
+    Alive, AuditLine, GateRecord, HostRecord, Record, RecordError, Report, Slot, VALUE_MAX,
+    Version, WaivedOrder, is_host_name,
 };
+pub use rolls::{RollId, RollResult, RollState};
 pub use selector::{HOST_TAG, Relation, Selector, SelectorError, is_tag};
 pub use snapshot::Snapshot;

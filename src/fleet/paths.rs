@@ -4,6 +4,7 @@
 
 use super::order::{random_word, register};
 use super::records::is_host_name;
+use super::rolls::RollId;
 use super::selector::Selector;
 use crate::names::Key;
 
@@ -128,6 +129,24 @@ impl Paths {
         self.folder("rolls")
     }
 
+    /// A roll.
+    #[must_use]
+    pub fn roll(&self, id: &RollId) -> String {
+        format!("{}{id}", self.rolls())
+    }
+
+    /// The prefix of a roll's results.
+    #[must_use]
+    pub fn roll_results(&self, id: &RollId) -> String {
+        format!("{}/", self.roll(id))
+    }
+
+    /// How a roll ended on a host.
+    #[must_use]
+    pub fn roll_result(&self, id: &RollId, host: &str) -> String {
+        self.roll_results(id) + host
+    }
+
     /// The prefix of the log.
     #[must_use]
     pub fn log(&self) -> String {
@@ -186,6 +205,11 @@ mod tests {
             "/hacheck/v1/prod/slots/web01/web:80"
         );
         assert_eq!(paths.gate(), "/hacheck/v1/prod/gate");
+        let roll = RollId::parse("r-5k2").unwrap();
+        assert_eq!(
+            paths.roll_result(&roll, "web01"),
+            "/hacheck/v1/prod/rolls/r-5k2/web01"
+        );
         assert!(paths.log_line(5).starts_with("/hacheck/v1/prod/log/5-"));
     }
 

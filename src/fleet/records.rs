@@ -177,8 +177,20 @@ pub struct Slot {
     pub from: String,
     /// Since when, in seconds of unix time.
     pub since: f64,
-    /// What is done now.
+    /// What is done now: `waiting`, `down`, `command`, `healthy`, `up`, `failed`.
     pub phase: String,
+    /// Since when that is done, in seconds of unix time; 0 in a slot of another program.
+    pub phase_since: f64,
+}
+
+/// What every grant of a slot writes: two at once cannot both be right.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct GateRecord {
+    /// The host of the last grant.
+    pub host: String,
+    /// When, in microseconds of unix time.
+    pub at: u64,
 }
 
 /// A line of the log, written in the transaction of the change that it is of.
@@ -210,6 +222,7 @@ impl Record for HostRecord {}
 impl Record for Alive {}
 impl Record for Report {}
 impl Record for Slot {}
+impl Record for GateRecord {}
 impl Record for AuditLine {}
 
 /// Whether a text is a host's name as commands may use it: it is shown, and given to `ssh`.

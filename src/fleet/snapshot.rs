@@ -15,6 +15,8 @@ pub struct Snapshot {
     pub revision: i64,
     /// What each host says of itself.
     pub hosts: BTreeMap<String, HostRecord>,
+    /// The hosts whose words about themselves cannot be read.
+    pub unread_hosts: BTreeSet<String>,
     /// The hosts that are alive.
     pub alive: BTreeSet<String>,
     /// The orders by their registers, such as `web/*`.
@@ -72,30 +74,52 @@ impl Snapshot {
 
     fn put(&mut self, paths: &Paths, path: &[u8], value: &[u8]) -> Result<(), RecordError> {
         match EngineKey::read(paths, path)? {
-            EngineKey::Host(host) => drop(self.hosts.insert(host, HostRecord::parse(value)?)),
+            EngineKey::Host(host) => self.put_host(host, value)?,
             EngineKey::Alive(host) => drop(self.alive.insert(host)),
             EngineKey::Order(key, selector) => {
                 let order = Order::read(&key, &selector, value)?;
                 self.orders.insert(order.register(), order);
             }
             EngineKey::Down(host, key) => {
-                let report = Report::parse(value)?;
-                self.down.entry(host).or_default().insert(key, report);
+                let report = Report::parse(value);
+                let reports = self.down.entry(host).or_default();
+                // A downtime of which nothing more is known is one all the same, and so is a slot.
+                reports.insert(key, report.clone().unwrap_or_default());
+                report?;
             }
             EngineKey::Slot(host, key) => {
-                let slot = Slot::parse(value)?;
-                self.slots.entry(host).or_default().insert(key, slot);
+                let slot = Slot::parse(value);
+                let slots = self.slots.entry(host).or_default();
+                slots.insert(key, slot.clone().unwrap_or_default());
+                slot?;
             }
             EngineKey::Elsewhere => {}
         }
         Ok(())
     }
 
+    fn put_host(&mut self, host: String, value: &[u8]) -> Result<(), RecordError> {
+        self.forget_host(&host);
+        match HostRecord::parse(value) {
+            Ok(record) => drop(self.hosts.insert(host, record)),
+            Err(e) => {
+                self.unread_hosts.insert(host);
+                return Err(e);
+            }
+        }
+        Ok(())
+    }
+
+    fn forget_host(&mut self, host: &str) {
+        self.hosts.remove(host);
+        self.unread_hosts.remove(host);
+    }
+
     /// Forgets what a key of the engine said.
     pub fn drop_key(&mut self, paths: &Paths, path: &[u8]) {
         self.revisions.remove(&*String::from_utf8_lossy(path));
         match EngineKey::read(paths, path) {
-            Ok(EngineKey::Host(host)) => drop(self.hosts.remove(&host)),
+            Ok(EngineKey::Host(host)) => self.forget_host(&host),
             Ok(EngineKey::Alive(host)) => drop(self.alive.remove(&host)),
             Ok(EngineKey::Order(key, selector)) => {
                 self.orders.remove(&register(&key, &selector));

@@ -43,6 +43,9 @@ pub enum EngineError {
 /// UNAUTHENTICATED (grpc/doc/statuscodes.md; etcd's api/v3rpc/rpctypes/error.go).
 const CERTAIN: [u32; 8] = [3, 5, 7, 8, 9, 11, 12, 16];
 
+/// NOT_FOUND, which etcd says of a lease alone: a key that is not there is no error.
+const NOT_FOUND: u32 = 5;
+
 /// PERMISSION_DENIED.
 const DENIED: u32 = 7;
 
@@ -88,6 +91,12 @@ impl EngineError {
             }
             _ => false,
         }
+    }
+
+    /// Whether a lease that the request named has ended.
+    #[must_use]
+    pub fn lacks_lease(&self) -> bool {
+        matches!(self, Self::Refused { code, .. } if *code == NOT_FOUND)
     }
 
     /// What it is, in a word, for metrics.

@@ -1,0 +1,242 @@
+//! Slots: how many hosts rolls may take out of rotation at once (`haroll --max-down`).
+//!
+//! Rules: a slot belongs to a host, not to a lease: one whose holder died counts until it recovers, or until an operator says
+//! otherwise. A host is out when it has a slot, reports a downtime, or gives no sign of life; hosts whose checks fail are not
+//! counted. The limit is not stored: each roll brings its own.
+
+mod ending;
+mod grant;
+mod holder;
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+pub use ending::Ending;
+pub use grant::{OwnDowntimes, SlotLook};
+pub use holder::{SlotHolder, SlotRequest};
+
+use super::order::random_word;
+use super::picture::covering;
+use super::{HostRecord, Report, Selector, Slot, Snapshot};
+use crate::names::{ALL, Key};
+
+/// The least and the longest wait between two looks.
+const POLL_MIN: Duration = Duration::from_secs(1);
+const POLL_MAX: Duration = Duration::from_secs(60);
+
+/// So many waiting hosts look once a second.
+const LOOKS_A_SECOND: f64 = 100.0;
+
+/// How many hosts may be out at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MaxDown {
+    /// So many.
+    Hosts(u32),
+    /// So many of a hundred in scope, rounded down; at least one.
+    Percent(u32),
+}
+
+impl MaxDown {
+    /// Reads `2` or `10%`; neither can be zero.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        match text.strip_suffix('%') {
+            Some(number) => positive(number).filter(|n| *n <= 100).map(Self::Percent),
+            None => positive(text).map(Self::Hosts),
+        }
+    }
+
+    /// How many of so many hosts.
+    #[must_use]
+    pub fn of(self, hosts: usize) -> usize {
+        match self {
+            Self::Hosts(n) => usize::try_from(n).unwrap_or(usize::MAX),
+            Self::Percent(n) => {
+                let n = usize::try_from(n).unwrap_or(usize::MAX);
+                (hosts.saturating_mul(n) / 100).max(1)
+            }
+        }
+    }
+}
+
+fn positive(digits: &str) -> Option<u32> {
+    let is_number = digits.bytes().all(|b| b.is_ascii_digit());
+    let number = digits.parse().ok().filter(|_| is_number)?;
+    (number > 0).then_some(number)
+}
+
+/// The hosts among which so many may be out.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct SlotScope {
+    /// `--where`.
+    pub selector: Selector,
+    /// `--per`: only hosts whose tag has this value count.
+    pub per: Option<(String, String)>,
+}
+
+impl SlotScope {
+    /// Whether a host is one of them, by its name and its tags.
+    #[must_use]
+    pub fn selects(&self, host: &str, tags: &BTreeMap<String, String>) -> bool {
+        let is_in_group = |(tag, value): &(String, String)| tags.get(tag) == Some(value);
+        self.selector.selects(host, tags) && self.per.as_ref().is_none_or(is_in_group)
+    }
+}
+
+/// Why a host is out.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OutCause {
+    /// It gives no sign of life.
+    Lost,
+    /// A roll has it, or had it and failed.
+    InSlot(Slot),
+    /// It reports a downtime.
+    Down(Report),
+}
+
+/// A host that is out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OutHost {
+    /// Its name.
+    pub name: String,
+    /// Why.
+    pub cause: OutCause,
+}
+
+/// What speaks for and against a host's going down.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Admission {
+    /// What is to go down.
+    pub key: Key,
+    /// How many hosts are in scope, this one among them.
+    pub hosts: usize,
+    /// How many of them may be out.
+    pub max: usize,
+    /// The others that are, by name.
+    pub out: Vec<OutHost>,
+}
+
+impl Admission {
+    /// Judges whether a host may go down, by what the engine holds.
+    #[must_use]
+    pub fn new(
+        snapshot: &Snapshot,
+        key: &Key,
+        scope: &SlotScope,
+        host: &str,
+        max: MaxDown,
+    ) -> Self {
+        let counting = Counting {
+            snapshot,
+            names: covering(key),
+            key,
+            scope,
+        };
+        let others = counting.hosts().filter(|name| *name != host);
+        let others: Vec<&str> = others.collect();
+        let hosts = others.len() + 1;
+        Self {
+            key: key.clone(),
+            hosts,
+            max: max.of(hosts),
+            out: others
+                .into_iter()
+                .filter_map(|name| counting.out(name))
+                .collect(),
+        }
+    }
+
+    /// Whether one more may go down.
+    #[must_use]
+    pub fn is_free(&self) -> bool {
+        self.out.len() < self.max
+    }
+
+    /// How long to wait before the next look: the more hosts, the longer, and not all at once.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        #[allow(clippy::cast_precision_loss)] // some million hosts at most
+        let seconds = self.hosts as f64 / LOOKS_A_SECOND;
+        let longest = Duration::from_secs_f64(seconds).clamp(POLL_MIN, POLL_MAX);
+        let part = f64::from(random_word()) / f64::from(u16::MAX);
+        longest.mul_f64(0.5 + part / 2.0)
+    }
+}
+
+/// Who counts.
+struct Counting<'a> {
+    snapshot: &'a Snapshot,
+    /// The names of spool files that take the key down.
+    names: Vec<String>,
+    key: &'a Key,
+    scope: &'a SlotScope,
+}
+
+impl<'a> Counting<'a> {
+    /// The hosts in scope, each once.
+    fn hosts(&self) -> impl Iterator<Item = &'a str> {
+        let snapshot = self.snapshot;
+        let registered = snapshot.hosts.iter();
+        let registered = registered.filter(|(name, record)| self.counts(name, record));
+        // Of these nobody knows the tags, and so they count everywhere.
+        let strangers = snapshot.down.keys().chain(snapshot.slots.keys());
+        let strangers = strangers.chain(&snapshot.unread_hosts);
+        let strangers = strangers.filter(|name| self.is_out_stranger(name));
+        let mut names: Vec<&str> = registered.map(|(name, _)| name.as_str()).collect();
+        names.extend(strangers.map(String::as_str));
+        names.sort_unstable();
+        names.dedup();
+        names.into_iter()
+    }
+
+    fn counts(&self, name: &str, record: &HostRecord) -> bool {
+        let service = self.key.service_name().as_str();
+        let serves = || service == ALL || record.services.iter().any(|s| s == service);
+        self.scope.selects(name, &record.tags) && (serves() || self.is_taken(name))
+    }
+
+    fn is_out_stranger(&self, name: &str) -> bool {
+        let is_unread = self.snapshot.unread_hosts.contains(name);
+        let is_known = self.snapshot.hosts.contains_key(name);
+        !is_known && (is_unread || self.is_taken(name))
+    }
+
+    /// Whether a roll or a downtime has it.
+    fn is_taken(&self, name: &str) -> bool {
+        self.slot(name).is_some() || self.report(name).is_some()
+    }
+
+    fn out(&self, name: &str) -> Option<OutHost> {
+        let is_lost = !self.snapshot.alive.contains(name);
+        let cause = match (self.slot(name), self.report(name)) {
+            _ if is_lost => OutCause::Lost,
+            (Some(slot), _) => OutCause::InSlot(slot.clone()),
+            (None, Some(report)) => OutCause::Down(report.clone()),
+            (None, None) => return None,
+        };
+        let name = name.to_owned();
+        Some(OutHost { name, cause })
+    }
+
+    fn slot(&self, name: &str) -> Option<&'a Slot> {
+        let mut slots = self.snapshot.slots.get(name)?.iter();
+        slots.find_map(|(taken, slot)| self.concerns(taken).then_some(slot))
+    }
+
+    fn report(&self, name: &str) -> Option<&'a Report> {
+        let mut reports = self.snapshot.down.get(name)?.iter();
+        reports.find_map(|(taken, report)| self.concerns(taken).then_some(report))
+    }
+
+    /// Whether what is taken there takes the key, or a part of it: `all` takes web, and `web:80` is a part of it.
+    fn concerns(&self, taken: &str) -> bool {
+        if self.names.iter().any(|name| name == taken) {
+            return true;
+        }
+        let name = self.key.file_name();
+        Key::parse(taken).is_ok_and(|taken| covering(&taken).contains(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,197 @@
+//! A host that takes slots, holds them, and gives them back.
+//!
+//! Rules: each write compares what was read, so that one that timed out can never win late; what nobody knows is settled by
+//! reading. Slots that were there before are kept where nothing came of the roll: somebody else failed with them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::{MaxDown, SlotScope};
+use crate::fleet::engine::{Engine, EngineError, Found, KeyRange, Transaction};
+use crate::fleet::{AuditLine, Paths, Record as _, RollId, Slot, Snapshot};
+use crate::names::Key;
+use crate::spool::unix_now;
+
+/// How long a line of the log lives, and how a roll ended: 90 days.
+const LOG_LIFE: Duration = Duration::from_secs(90 * 86_400);
+
+/// Slots of one roll have the same time to less than this, in seconds; JSON may cost a bit of it.
+const SAME: f64 = 1e-3;
+
+/// What is asked for.
+#[derive(Debug, Clone)]
+pub struct SlotRequest {
+    /// The host that is to go down.
+    pub host: String,
+    /// For which services or instances.
+    pub keys: Vec<Key>,
+    /// Among which hosts.
+    pub scope: SlotScope,
+    /// How many of them may be out.
+    pub max: MaxDown,
+    /// For which roll.
+    pub roll: RollId,
+    /// Who rolls.
+    pub by: String,
+    /// From which host.
+    pub from: String,
+    /// Why.
+    pub reason: String,
+}
+
+/// A slot that this host has.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct HeldSlot {
+    pub(super) revision: i64,
+    /// This roll took it.
+    pub(super) is_new: bool,
+}
+
+/// The slots of a host in a roll.
+pub struct SlotHolder {
+    pub(super) request: SlotRequest,
+    pub(super) paths: Paths,
+    pub(super) slot: Slot,
+    /// The slots, by their keys in the engine.
+    pub(super) held: BTreeMap<String, HeldSlot>,
+    /// Those that were asked for last, whatever became of it.
+    pub(super) wanted: BTreeMap<String, HeldSlot>,
+    /// The last whole picture.
+    pub(super) known: Snapshot,
+    /// A grant of which nobody knows may still come.
+    pub(super) is_unknown: bool,
+    /// The lease of lines of the log and of the result.
+    pub(super) lease: Option<i64>,
+    /// When the result was changed last, in revisions.
+    pub(super) result_revision: i64,
+}
+
+impl SlotHolder {
+    /// Nothing is asked yet.
+    #[must_use]
+    pub fn new(paths: Paths, request: SlotRequest) -> Self {
+        let now = unix_now();
+        Self {
+            slot: Slot {
+                roll: request.roll.to_string(),
+                by: request.by.clone(),
+                from: request.from.clone(),
+                since: now,
+                phase: "waiting".to_owned(),
+                phase_since: now,
+                ..Slot::default()
+            },
+            paths,
+            request,
+            held: BTreeMap::new(),
+            wanted: BTreeMap::new(),
+            known: Snapshot::default(),
+            is_unknown: false,
+            lease: None,
+            result_revision: 0,
+        }
+    }
+
+    /// What is asked for.
+    #[must_use]
+    pub fn request(&self) -> &SlotRequest {
+        &self.request
+    }
+
+    /// The last whole picture of the fleet.
+    #[must_use]
+    pub fn known(&self) -> &Snapshot {
+        &self.known
+    }
+
+    /// Whether a grant that nobody knows of may still come.
+    #[must_use]
+    pub fn is_unknown(&self) -> bool {
+        self.is_unknown
+    }
+
+    /// Whether this host has a slot.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        !self.held.is_empty()
+    }
+
+    /// Whether some of the slots were there before this roll.
+    #[must_use]
+    pub fn holds_older(&self) -> bool {
+        self.held.values().any(|slot| !slot.is_new)
+    }
+
+    /// Reads the whole picture.
+    ///
+    /// # Errors
+    /// When no member answered, or when one refuses.
+    pub async fn read(&mut self, engine: &mut Engine) -> Result<&Snapshot, EngineError> {
+        let prefixes = [
+            self.paths.slots(),
+            self.paths.all_down(),
+            self.paths.hosts(),
+            self.paths.all_alive(),
+        ];
+        let found = self.found(engine, &prefixes).await?;
+        self.known = Snapshot::read(&self.paths, &found);
+        Ok(&self.known)
+    }
+
+    /// All that is under some prefixes, and the gate, at one moment.
+    pub(super) async fn found(
+        &self,
+        engine: &mut Engine,
+        prefixes: &[String],
+    ) -> Result<Found, EngineError> {
+        let mut ranges = vec![KeyRange::one(&self.paths.gate())];
+        ranges.extend(prefixes.iter().map(|prefix| KeyRange::under(prefix)));
+        engine.read(&ranges).await
+    }
+
+    /// Whether a slot was written by this very holder.
+    pub(super) fn is_own(&self, slot: Option<&Slot>) -> bool {
+        let own = &self.slot;
+        slot.is_some_and(|slot| slot.roll == own.roll && (slot.since - own.since).abs() < SAME)
+    }
+
+    pub(super) async fn lease(&mut self, engine: &mut Engine) -> Result<i64, EngineError> {
+        if let Some(lease) = self.lease {
+            return Ok(lease);
+        }
+        let lease = engine.grant(LOG_LIFE).await?;
+        self.lease = Some(lease);
+        Ok(lease)
+    }
+
+    /// An error, unless it only says that the lease has ended: then the next try begins another one.
+    pub(super) fn unless_lease(&mut self, error: EngineError) -> Result<(), EngineError> {
+        match error.lacks_lease() && self.lease.take().is_some() {
+            true => Ok(()),
+            false => Err(error),
+        }
+    }
+
+    pub(super) fn logged(
+        &self,
+        transaction: Transaction,
+        what: &str,
+        at: u64,
+        lease: i64,
+    ) -> Transaction {
+        let request = &self.request;
+        let keys: Vec<String> = request.keys.iter().map(Key::file_name).collect();
+        let line = AuditLine {
+            at,
+            by: request.by.clone(),
+            from: request.from.clone(),
+            what: what.to_owned(),
+            key: keys.join(" "),
+            selector: format!("host={}", request.host),
+            reason: request.reason.clone(),
+            order: request.roll.to_string(),
+            ..AuditLine::default()
+        };
+        transaction.put_leased(&self.paths.log_line(at), line.to_json(), lease)
+    }
+}
