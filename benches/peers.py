@@ -42,8 +42,8 @@ def raise_files(wanted):
 
 class Bench:
     """What a run starts and ends."""
-    def __init__(self, hacheck, bare):
-        self.hacheck_binary, self.bare_binary = hacheck, bare
+    def __init__(self, hacheck, bare, rate):
+        self.hacheck_binary, self.bare_binary, self.rate_binary = hacheck, bare, rate
         self.folder = tempfile.mkdtemp(prefix='hacheck-bench-')
         self.files = raise_files(65536)
         self.running = []
