@@ -133,6 +133,14 @@ impl<'a> FleetPicture<'a> {
         sums
     }
 
+    /// How many of the hosts a selector selects.
+    #[must_use]
+    pub fn selected_by(&self, selector: &Selector) -> usize {
+        let rows = self.rows.iter();
+        let selected = rows.filter(|row| selector.selects(row.name, &row.record.tags));
+        selected.count()
+    }
+
     /// The hosts that are up and not in another selector's scope: who serves when that goes down.
     #[must_use]
     pub fn left_without(&self, other: &Selector) -> usize {

@@ -73,33 +73,43 @@ pub(super) struct FleetCall<'a> {
 
 fn run(call: &Call) -> Result<u8, Failure> {
     let args: FleetArgs = call.parse()?;
+    let fleet = FleetCall::of(call, &args)?;
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
-    let fleet = FleetCall {
-        call,
-        file: FleetFile::of(args.fleet_file.as_deref()),
-        selector: selector(&args.conditions, &args.hosts)?,
-        format: format(args.output.as_deref())?,
-        reason: args.reason.clone().filter(|reason| !reason.is_empty()),
-        lines: lines(args.lines.as_deref())?,
-        force: args.force,
-    };
     match words.as_slice() {
         ["hosts"] => hosts::show(&fleet),
         ["log"] => log::show(&fleet),
         ["forget", host] => forget::forget(&fleet, host_name(host)?),
         ["release", host] => forget::release(&fleet, host_name(host)?),
         ["roles", hosts @ ..] => roles::show(&fleet, hosts),
-        ["forget" | "release"] => Err(usage!("name the host")),
-        ["forget" | "release", ..] => Err(usage!("name one host at a time")),
-        [known @ ("hosts" | "log"), stray, ..] => Err(usage!(
-            "{known} takes no words behind it, so {stray:?} has no place here; leave it out"
-        )),
-        [] => Err(usage!(
-            "say what to show: hosts, log or roles; or forget or release a host"
-        )),
-        [other, ..] => Err(usage!(
-            "{other:?} is not known; give hosts, log, forget, release or roles"
-        )),
+        other => Err(misused(other)),
+    }
+}
+
+impl<'a> FleetCall<'a> {
+    fn of(call: &'a Call, args: &FleetArgs) -> Result<Self, Failure> {
+        let reason = args.reason.clone();
+        Ok(Self {
+            call,
+            file: FleetFile::of(args.fleet_file.as_deref()),
+            selector: selector(&args.conditions, &args.hosts)?,
+            format: format(args.output.as_deref())?,
+            reason: reason.filter(|reason| !reason.is_empty()),
+            lines: lines(args.lines.as_deref())?,
+            force: args.force,
+        })
+    }
+}
+
+/// What is wrong with the words of a command line.
+fn misused(words: &[&str]) -> Failure {
+    match words {
+        ["forget" | "release"] => usage!("name the host"),
+        ["forget" | "release", ..] => usage!("name one host at a time"),
+        [known @ ("hosts" | "log"), stray, ..] => {
+            usage!("{known} takes no words behind it, so {stray:?} has no place here; leave it out")
+        }
+        [] => usage!("say what to show: hosts, log or roles; or forget or release a host"),
+        [other, ..] => usage!("{other:?} is not known; give hosts, log, forget, release or roles"),
     }
 }
 

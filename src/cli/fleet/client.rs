@@ -47,11 +47,12 @@ pub(super) struct FleetClient {
 /// The settings of the fleet.
 pub(super) fn settings(call: &Call, file: &FleetFile) -> Result<FleetSettings, Failure> {
     if file.is_none() {
+        let path = file.path.display();
         return Err(failed!(
-            "this host is in no fleet: there is no {}; write it, or name another file with --fleet-file",
-            file.path.display()
+            "this host is in no fleet: there is no {path}; write it, or name another file with --fleet-file"
         ));
     }
+
     let (settings, warnings) = settings::load(&file.path).map_err(Failure::failed)?;
     for warning in warnings {
         call.note(&warning.to_string());
@@ -64,9 +65,7 @@ impl FleetClient {
     pub(super) fn open(call: &Call, file: &FleetFile) -> Result<Self, Failure> {
         let settings = settings(call, file)?;
         let identity = identity(&settings)?;
-        let paths_of = identity.as_ref();
-        let access = Access::new(&settings, paths_of.map(|(cert, key)| (&**cert, &**key)));
-        let access = access.map_err(Failure::failed)?;
+        let access = access(&settings, identity.as_ref())?;
         Ok(Self {
             engine: Engine::new(access),
             runtime: runtime()?,
@@ -126,43 +125,46 @@ impl FleetClient {
     }
 
     fn failure(&self, error: &EngineError) -> Failure {
-        let is_encrypted = self.settings.endpoints.iter().any(|endpoint| endpoint.tls);
         let failure = Failure::failed(error);
-        if is_encrypted && !self.has_identity && self.settings.username.is_none() {
-            return failure.and_line(format!(
-                "no certificate was shown: set ops_cert_file and ops_key_file in the file of the fleet, or {CERT_VARIABLE} and {KEY_VARIABLE}"
-            ));
+        if !self.lacks_identity() {
+            return failure;
         }
-        failure
+
+        // etcd says of a client without a certificate only that the handshake failed.
+        failure.and_line(format!(
+            "no certificate was shown: set ops_cert_file and ops_key_file in the file of the fleet, or {CERT_VARIABLE} and {KEY_VARIABLE}"
+        ))
+    }
+
+    /// Whether an engine that asks who this is gets no answer.
+    fn lacks_identity(&self) -> bool {
+        let is_encrypted = self.settings.endpoints.iter().any(|endpoint| endpoint.tls);
+        let is_known = self.has_identity || self.settings.username.is_some();
+        is_encrypted && !is_known
     }
 }
 
 fn runtime() -> Result<Runtime, Failure> {
-    let built = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let built = builder.enable_all().build();
     built.map_err(|e| failed!("cannot start: {e}"))
 }
 
 /// Certificate and key of the commands.
-fn identity(settings: &FleetSettings) -> Result<Option<(PathBuf, PathBuf)>, Failure> {
-    let variable = |name| std::env::var_os(name).filter(|path| !path.is_empty());
+type CertAndKey = (PathBuf, PathBuf);
+
+fn access(settings: &FleetSettings, identity: Option<&CertAndKey>) -> Result<Access, Failure> {
+    let pair = identity.map(|(cert, key)| (cert.as_path(), key.as_path()));
+    Access::new(settings, pair).map_err(Failure::failed)
+}
+
+/// What shows who the operator is, as the environment says, else the settings.
+fn identity(settings: &FleetSettings) -> Result<Option<CertAndKey>, Failure> {
     let pair = match (variable(CERT_VARIABLE), variable(KEY_VARIABLE)) {
-        (Some(cert), Some(key)) => Some((cert.into(), key.into())),
-        (None, None) => settings
-            .ops_cert_file
-            .clone()
-            .zip(settings.ops_key_file.clone()),
-        (Some(_), None) => {
-            return Err(failed!(
-                "{CERT_VARIABLE} is set without {KEY_VARIABLE}; set both"
-            ));
-        }
-        (None, Some(_)) => {
-            return Err(failed!(
-                "{KEY_VARIABLE} is set without {CERT_VARIABLE}; set both"
-            ));
-        }
+        (Some(cert), Some(key)) => Some((cert, key)),
+        (None, None) => of_settings(settings),
+        (Some(_), None) => return Err(half(CERT_VARIABLE, KEY_VARIABLE)),
+        (None, Some(_)) => return Err(half(KEY_VARIABLE, CERT_VARIABLE)),
     };
     if let Some((cert, key)) = &pair {
         expect_readable(cert)?;
@@ -171,14 +173,31 @@ fn identity(settings: &FleetSettings) -> Result<Option<(PathBuf, PathBuf)>, Fail
     Ok(pair)
 }
 
+fn variable(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os(name)?;
+    (!path.is_empty()).then(|| path.into())
+}
+
+fn of_settings(settings: &FleetSettings) -> Option<CertAndKey> {
+    let cert = settings.ops_cert_file.clone()?;
+    let key = settings.ops_key_file.clone()?;
+    Some((cert, key))
+}
+
+fn half(given: &str, missing: &str) -> Failure {
+    failed!("{given} is set without {missing}; set both")
+}
+
 fn expect_readable(file: &Path) -> Result<(), Failure> {
-    match access::unreadable(file) {
-        None => Ok(()),
-        Some(cause) => Err(failed!(
-            "cannot read {}: {cause}; run as root or as a member of the group hacheck-ops, or set {CERT_VARIABLE} and {KEY_VARIABLE}",
-            file.display()
-        )),
-    }
+    // Told here, as the library's error would be that of a broken certificate.
+    let Some(cause) = access::unreadable(file) else {
+        return Ok(());
+    };
+
+    let file = file.display();
+    Err(failed!(
+        "cannot read {file}: {cause}; run as root or as a member of the group hacheck-ops, or set {CERT_VARIABLE} and {KEY_VARIABLE}"
+    ))
 }
 
 /// A snapshot that is kept up to date.

@@ -10,7 +10,7 @@ use crate::cli::args::reason;
 use crate::cli::failure::{Failure, failed};
 use crate::cli::output;
 use crate::cli::wait::interrupt::Interrupt;
-use crate::names::ALL;
+use crate::names::{ALL, Key};
 
 pub(crate) fn act(call: &Call, mut request: FleetRequest) -> Result<u8, Failure> {
     request.reason = request.reason.or_else(reason::of_user);
@@ -18,27 +18,37 @@ pub(crate) fn act(call: &Call, mut request: FleetRequest) -> Result<u8, Failure>
         output::print("please use --reason option to tell us who you REALLY are\n")?;
         return Ok(1);
     }
+
     refuse_everything(&request)?;
+    order(call, &request)
+}
+
+fn order(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
     let mut client = FleetClient::open(call, &request.file)?;
     let author = author();
     let fleet = client.settings.fleet.clone();
     // From here on Ctrl-C is held back, so that it cannot come between a write and its report.
     let interrupt = Interrupt::hold()?;
     let mut written = write(&mut client, &|snapshot| {
-        plan::down(&request, snapshot, &fleet, &author)
+        plan::down(request, snapshot, &fleet, &author)
     })?;
+
     written.notes.iter().for_each(|note| call.note(note));
-    finish(call, &mut client, &request, &mut written, &interrupt)
+    finish(call, &mut client, request, &mut written, &interrupt)
 }
 
 /// Every host of the fleet at once is seldom what is meant.
 fn refuse_everything(request: &FleetRequest) -> Result<(), Failure> {
-    let mut keys = request.keys.iter();
-    let is_everything = keys.any(|key| key.service_name().as_str() == ALL && key.port().is_none());
-    if is_everything && request.selector.is_every_host() && !request.force {
-        return Err(failed!(
-            "'{ALL}' on every host takes the whole fleet out of rotation; choose hosts with --where or --hosts, or add --force"
-        ));
+    let is_meant = request.force || !request.selector.is_every_host();
+    if is_meant || !request.keys.iter().any(is_everything) {
+        return Ok(());
     }
-    Ok(())
+
+    Err(failed!(
+        "'{ALL}' on every host takes the whole fleet out of rotation; choose hosts with --where or --hosts, or add --force"
+    ))
+}
+
+fn is_everything(key: &Key) -> bool {
+    key.service_name().as_str() == ALL && key.port().is_none()
 }

@@ -45,43 +45,69 @@ fn downtimes<'a>(snapshot: &'a Snapshot, selector: &Selector) -> Vec<HostDowntim
     let mut downtimes = Vec::new();
     for (host, _) in snapshot.selected(selector) {
         for (service, report) in snapshot.down.get(host).into_iter().flatten() {
-            let slots = snapshot.slots.get(host);
             downtimes.push(HostDowntime {
                 host,
                 is_lost: !snapshot.alive.contains(host),
                 service,
                 report,
-                slot: slots.and_then(|slots| slots.get(service)),
+                slot: slot(snapshot, host, service),
             });
         }
     }
     downtimes
 }
 
+fn slot<'a>(snapshot: &'a Snapshot, host: &str, service: &str) -> Option<&'a Slot> {
+    let slots = snapshot.slots.get(host)?;
+    slots.get(service)
+}
+
+impl HostDowntime<'_> {
+    fn host(&self) -> String {
+        match self.is_lost {
+            true => format!("{} (lost)", self.host),
+            false => self.host.to_owned(),
+        }
+    }
+
+    /// The roll that the host is in, else what wrote the downtime.
+    fn origin(&self) -> String {
+        match self.slot {
+            Some(slot) => format!("slot {}", slot.roll),
+            None => self.report.origin.clone(),
+        }
+    }
+
+    fn by(&self) -> &str {
+        match self.slot {
+            Some(slot) => &slot.by,
+            None => &self.report.by,
+        }
+    }
+
+    /// The reason, and how far a roll is.
+    fn reason(&self) -> String {
+        let reason = &self.report.reason;
+        let Some(slot) = self.slot else {
+            return reason.clone();
+        };
+
+        let since = times::brief(slot.since);
+        format!("{reason} ({} since {since})", slot.phase)
+    }
+}
+
 fn cells(downtime: &HostDowntime<'_>) -> [String; 8] {
     let report = downtime.report;
-    let host = match downtime.is_lost {
-        true => format!("{} (lost)", downtime.host),
-        false => downtime.host.to_owned(),
-    };
-    let (origin, by, phase) = match downtime.slot {
-        Some(slot) => (
-            format!("slot {}", slot.roll),
-            &slot.by,
-            format!(" ({} since {})", slot.phase, times::brief(slot.since)),
-        ),
-        None => (report.origin.clone(), &report.by, String::new()),
-    };
-    let reason = format!("{}{phase}", report.reason);
     [
-        host,
+        downtime.host(),
         downtime.service.to_owned(),
         moment(report.since),
         end(report.until),
-        one_line(&origin),
-        one_line(by),
+        one_line(&downtime.origin()),
+        one_line(downtime.by()),
         format!("{}/{}", report.acted, report.pollers),
-        one_line(reason.trim_start()),
+        one_line(downtime.reason().trim_start()),
     ]
 }
 

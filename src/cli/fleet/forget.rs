@@ -3,6 +3,8 @@
 //! Rule: a host that is alive is not forgotten by mistake; what was read is compared, so a host that comes back in between
 //! stays.
 
+use std::collections::BTreeMap;
+
 use super::applet::FleetCall;
 use super::client::FleetClient;
 use super::write::author;
@@ -22,26 +24,56 @@ pub(super) fn forget(fleet: &FleetCall<'_>, host: &str) -> Result<u8, Failure> {
     let mut client = FleetClient::open(fleet.call, &fleet.file)?;
     commit(&mut client, "forget", host, &why, &|paths, snapshot| {
         refuse_unknown(snapshot, host)?;
-        if snapshot.alive.contains(host) && !fleet.force {
-            return Err(failed!(
-                "{host} is alive, and would register again; stop hacheck there first, or add --force"
-            ));
-        }
-        let (record, alive) = (paths.host(host), paths.alive(host));
-        let transaction = Transaction::new()
-            .unchanged(&record, snapshot.mod_revision(&record))
-            .unchanged(&alive, snapshot.mod_revision(&alive))
-            .delete(KeyRange::one(&record))
-            .delete(KeyRange::one(&alive))
-            .delete(KeyRange::under(&paths.down_of(host)))
-            .delete(KeyRange::under(&paths.slots_of(host)));
-        Ok(transaction)
+        refuse_alive(snapshot, host, fleet.force)?;
+        Ok(removal(paths, snapshot, host))
     })?;
+
+    let program = &fleet.call.program;
     output::complain(&format!(
-        "{}: {host} is forgotten; it registers again should it come back",
-        fleet.call.program
+        "{program}: {host} is forgotten; it registers again should it come back"
     ));
     Ok(0)
+}
+
+fn refuse_unknown(snapshot: &Snapshot, host: &str) -> Result<(), Failure> {
+    let is_known = snapshot.hosts.contains_key(host)
+        || snapshot.alive.contains(host)
+        || has_any(&snapshot.slots, host)
+        || has_any(&snapshot.down, host);
+    match is_known {
+        true => Ok(()),
+        false => Err(failed!(
+            "there is no host {host} in the fleet; 'hacheck fleet hosts' lists them"
+        )),
+    }
+}
+
+fn has_any<T>(by_host: &BTreeMap<String, BTreeMap<String, T>>, host: &str) -> bool {
+    match by_host.get(host) {
+        Some(found) => !found.is_empty(),
+        None => false,
+    }
+}
+
+fn refuse_alive(snapshot: &Snapshot, host: &str, force: bool) -> Result<(), Failure> {
+    match snapshot.alive.contains(host) && !force {
+        true => Err(failed!(
+            "{host} is alive, and would register again; stop hacheck there first, or add --force"
+        )),
+        false => Ok(()),
+    }
+}
+
+fn removal(paths: &Paths, snapshot: &Snapshot, host: &str) -> Transaction {
+    let (record, alive) = (paths.host(host), paths.alive(host));
+    // Compared with what was read: a host that comes back in between stays.
+    Transaction::new()
+        .unchanged(&record, snapshot.mod_revision(&record))
+        .unchanged(&alive, snapshot.mod_revision(&alive))
+        .delete(KeyRange::one(&record))
+        .delete(KeyRange::one(&alive))
+        .delete(KeyRange::under(&paths.down_of(host)))
+        .delete(KeyRange::under(&paths.slots_of(host)))
 }
 
 /// Removes the slots of a host.
@@ -53,44 +85,34 @@ pub(super) fn release(fleet: &FleetCall<'_>, host: &str) -> Result<u8, Failure> 
     };
     let mut client = FleetClient::open(fleet.call, &fleet.file)?;
     commit(&mut client, "release", host, why, &|paths, snapshot| {
-        let slots = snapshot.slots.get(host).filter(|slots| !slots.is_empty());
-        let Some(slots) = slots else {
-            return Err(failed!(
-                "{host} has no slot; 'hacheck fleet hosts' lists the hosts"
-            ));
-        };
-        let mut transaction = Transaction::new();
-        for key in slots.keys() {
-            let slot = format!("{}{key}", paths.slots_of(host));
-            transaction = transaction
-                .unchanged(&slot, snapshot.mod_revision(&slot))
-                .delete(KeyRange::one(&slot));
-        }
-        Ok(transaction)
+        release_of_slots(paths, snapshot, host)
     })?;
-    output::complain(&format!(
-        "{}: the slots of {host} are free",
-        fleet.call.program
-    ));
+
+    let program = &fleet.call.program;
+    output::complain(&format!("{program}: the slots of {host} are free"));
     Ok(0)
 }
 
-fn refuse_unknown(snapshot: &Snapshot, host: &str) -> Result<(), Failure> {
-    let has_slots = snapshot
-        .slots
-        .get(host)
-        .is_some_and(|slots| !slots.is_empty());
-    let has_reports = snapshot
-        .down
-        .get(host)
-        .is_some_and(|reports| !reports.is_empty());
-    let is_known = snapshot.hosts.contains_key(host) || snapshot.alive.contains(host);
-    match is_known || has_slots || has_reports {
-        true => Ok(()),
-        false => Err(failed!(
-            "there is no host {host} in the fleet; 'hacheck fleet hosts' lists them"
-        )),
+fn release_of_slots(
+    paths: &Paths,
+    snapshot: &Snapshot,
+    host: &str,
+) -> Result<Transaction, Failure> {
+    let slots = snapshot.slots.get(host);
+    let Some(slots) = slots.filter(|slots| !slots.is_empty()) else {
+        return Err(failed!(
+            "{host} has no slot; 'hacheck fleet hosts' lists the hosts"
+        ));
+    };
+
+    let mut transaction = Transaction::new();
+    for key in slots.keys() {
+        let slot = format!("{}{key}", paths.slots_of(host));
+        transaction = transaction
+            .unchanged(&slot, snapshot.mod_revision(&slot))
+            .delete(KeyRange::one(&slot));
     }
+    Ok(transaction)
 }
 
 /// What is to be done, by what was read.
@@ -108,9 +130,12 @@ fn commit(
     let path = client.paths.log_line(line.at);
     for _ in 0..ATTEMPTS {
         let snapshot = client.snapshot()?;
-        if !client.read(&[KeyRange::one(&path)])?.pairs.is_empty() {
+        // An earlier try of which nobody knew has come there after all.
+        let own_line = client.read(&[KeyRange::one(&path)])?;
+        if !own_line.pairs.is_empty() {
             return Ok(());
         }
+
         let transaction = make(&client.paths, &snapshot)?;
         let lease = client.log_lease()?;
         let transaction = transaction

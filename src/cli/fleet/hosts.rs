@@ -1,5 +1,7 @@
 //! `hacheck fleet hosts`: who is there, and what each says of itself.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
 use super::applet::FleetCall;
@@ -7,7 +9,7 @@ use super::client::FleetClient;
 use super::output::listed_rows;
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::fleet::{HostRecord, Snapshot};
+use crate::fleet::{HostRecord, Selector, Snapshot};
 use crate::names::text::one_line;
 
 const HEADS: [&str; 8] = [
@@ -17,9 +19,9 @@ const HEADS: [&str; 8] = [
 pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     let mut client = FleetClient::open(fleet.call, &fleet.file)?;
     let snapshot = client.snapshot()?;
-    let hosts: Vec<(&String, &HostRecord)> = snapshot.selected(&fleet.selector).collect();
-    let rows: Vec<[String; 8]> = hosts.iter().map(|host| cells(&snapshot, *host)).collect();
-    let objects = hosts.iter().map(|host| json_of(&snapshot, *host));
+    let hosts: Vec<HostOfSnapshot<'_>> = selected(&snapshot, &fleet.selector);
+    let rows: Vec<[String; 8]> = hosts.iter().map(cells).collect();
+    let objects = hosts.iter().map(json_of);
     output::print(&listed_rows(fleet.format, HEADS, &rows, objects))?;
     if hosts.is_empty() {
         let (name, selector) = (&client.settings.fleet, &fleet.selector);
@@ -27,43 +29,77 @@ pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
             "no host of the fleet {name} is selected by {selector}"
         ));
     }
-    for (name, record) in hosts {
-        for problem in &record.problems {
-            fleet.call.note(&format!("{name}: {}", one_line(problem)));
-        }
+
+    for host in &hosts {
+        host.note_problems(fleet);
     }
     snapshot.odd.iter().for_each(|odd| fleet.call.note(odd));
     Ok(0)
 }
 
-fn state(snapshot: &Snapshot, name: &str) -> &'static str {
-    match snapshot.alive.contains(name) {
-        true => "alive",
-        false => "lost",
+/// A host, and what is known of it.
+struct HostOfSnapshot<'a> {
+    name: &'a str,
+    record: &'a HostRecord,
+    is_alive: bool,
+}
+
+fn selected<'a>(snapshot: &'a Snapshot, selector: &Selector) -> Vec<HostOfSnapshot<'a>> {
+    let mut hosts = Vec::new();
+    for (name, record) in snapshot.selected(selector) {
+        hosts.push(HostOfSnapshot {
+            name,
+            record,
+            is_alive: snapshot.alive.contains(name),
+        });
+    }
+    hosts
+}
+
+impl HostOfSnapshot<'_> {
+    fn state(&self) -> &'static str {
+        match self.is_alive {
+            true => "alive",
+            false => "lost",
+        }
+    }
+
+    fn note_problems(&self, fleet: &FleetCall<'_>) {
+        for problem in &self.record.problems {
+            let problem = one_line(problem);
+            fleet.call.note(&format!("{}: {problem}", self.name));
+        }
     }
 }
 
-fn cells(snapshot: &Snapshot, (name, record): (&String, &HostRecord)) -> [String; 8] {
-    let tags = record
-        .tags
-        .iter()
-        .map(|(tag, value)| format!("{tag}={value}"));
-    let tags: Vec<String> = tags.collect();
-    let held: Vec<&str> = record.held.keys().map(String::as_str).collect();
-    let waived: Vec<&str> = record.waived.keys().map(String::as_str).collect();
+fn cells(host: &HostOfSnapshot<'_>) -> [String; 8] {
+    let record = host.record;
     let cells = [
-        name.clone(),
-        state(snapshot, name).to_owned(),
+        host.name.to_owned(),
+        host.state().to_owned(),
         format!("{}:{}", record.address, record.port),
-        tags.join(","),
+        tags(&record.tags),
         record.services.join(","),
-        held.join(","),
-        waived.join(","),
+        keys(&record.held),
+        keys(&record.waived),
         record.version.clone(),
     ];
     cells.map(|cell| one_line(&cell))
 }
 
-fn json_of(snapshot: &Snapshot, (name, record): (&String, &HostRecord)) -> Value {
-    json!({"host": name, "state": state(snapshot, name), "record": record})
+fn tags(tags: &BTreeMap<String, String>) -> String {
+    let mut words = Vec::new();
+    for (tag, value) in tags {
+        words.push(format!("{tag}={value}"));
+    }
+    words.join(",")
+}
+
+fn keys<T>(map: &BTreeMap<String, T>) -> String {
+    let keys: Vec<&str> = map.keys().map(String::as_str).collect();
+    keys.join(",")
+}
+
+fn json_of(host: &HostOfSnapshot<'_>) -> Value {
+    json!({"host": host.name, "state": host.state(), "record": host.record})
 }

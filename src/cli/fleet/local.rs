@@ -7,6 +7,7 @@ use crate::cli::applet::Call;
 use crate::cli::args::reason;
 use crate::cli::failure::{Failure, failed};
 use crate::cli::output;
+use crate::fleet::Order;
 use crate::fleet::held;
 use crate::fleet::picture::{FLEET_ORIGIN, covering};
 use crate::fleet::settings;
@@ -36,26 +37,30 @@ pub(crate) fn is_of_fleet(downtime: &Downtime) -> bool {
 
 /// The orders that hold these keys down here, in a sentence each.
 pub(crate) fn holding(spool: Option<&Spool>, keys: &[Key]) -> Vec<String> {
+    let Some(spool) = spool else {
+        return Vec::new();
+    };
+
     let mut sentences = Vec::new();
     for key in keys {
         for name in covering(key) {
-            let Some(spool) = spool else {
-                continue;
-            };
             // Names that cover a key are names of spool entries themselves.
-            let Ok(other) = Key::parse(&name) else {
-                continue;
-            };
-            match spool.read(&other) {
-                Ok(None) => {}
-                Ok(Some(downtime)) => sentences.push(sentence(key, &other, &downtime)),
-                Err(e) => sentences.push(format!(
-                    "cannot tell whether the fleet has ordered {other} down: {e}"
-                )),
+            if let Ok(other) = Key::parse(&name) {
+                sentences.extend(held_by(spool, key, &other));
             }
         }
     }
     sentences
+}
+
+/// The order of another key, or of the key itself, that holds a key down.
+fn held_by(spool: &Spool, key: &Key, other: &Key) -> Option<String> {
+    match spool.read(other) {
+        Ok(downtime) => Some(sentence(key, other, &downtime?)),
+        Err(e) => Some(format!(
+            "cannot tell whether the fleet has ordered {other} down: {e}"
+        )),
+    }
 }
 
 /// `web stays down: fleet order by alice since 18:05 until 20:05, for "new disk"; 'haup --fleet web' …`.
@@ -75,20 +80,22 @@ pub(crate) fn waive(call: &Call, file: &FleetFile, keys: &[Key], why: &str) -> R
     let mut failures = Vec::new();
     for key in keys {
         match held::waive(&spool, key, &reason::user(), why) {
-            Ok(orders) if orders.is_empty() => {
-                call.note(&format!("no order of the fleet holds {key} down here"));
-            }
-            Ok(orders) => {
-                for order in orders {
-                    let order = described_order(&order);
-                    output::complain(&format!(
-                        "{}: {key}: waived on this host: {order}; the next order counts again",
-                        call.program
-                    ));
-                }
-            }
+            Ok(orders) => tell_waived(call, key, &orders),
             Err(e) => failures.push(failed!("{e}")),
         }
     }
     Failure::unless_empty(&failures)
+}
+
+fn tell_waived(call: &Call, key: &Key, orders: &[Order]) {
+    if orders.is_empty() {
+        call.note(&format!("no order of the fleet holds {key} down here"));
+    }
+    for order in orders {
+        let program = &call.program;
+        let order = described_order(order);
+        output::complain(&format!(
+            "{program}: {key}: waived on this host: {order}; the next order counts again"
+        ));
+    }
 }

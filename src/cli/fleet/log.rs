@@ -9,8 +9,8 @@ use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::times;
-use crate::fleet::engine::KeyRange;
-use crate::fleet::{AuditLine, Record as _};
+use crate::fleet::engine::{KeyRange, Pair};
+use crate::fleet::{AuditLine, Record as _, RecordError};
 use crate::names::text::one_line;
 
 const HEADS: [&str; 6] = ["time", "by", "what", "service", "where", "reason"];
@@ -19,21 +19,33 @@ pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     let mut client = FleetClient::open(fleet.call, &fleet.file)?;
     let range = KeyRange::under(&client.paths.log());
     let found = client.read(&[range])?;
+    let lines = readable(fleet, &found.pairs);
+    let first = lines.len().saturating_sub(fleet.lines);
+    print(fleet, &lines[first..])
+}
+
+/// The lines, the newest last. Those that cannot be read are noted.
+fn readable(fleet: &FleetCall<'_>, pairs: &[Pair]) -> Vec<AuditLine> {
     let mut lines = Vec::new();
-    for pair in &found.pairs {
+    for pair in pairs {
         match AuditLine::parse(&pair.value) {
             Ok(line) => lines.push(line),
-            Err(cause) => {
-                let key = String::from_utf8_lossy(&pair.key);
-                let key = key.escape_debug();
-                fleet.call.note(&format!("{key} cannot be read: {cause}"));
-            }
+            Err(cause) => note_unreadable(fleet, pair, &cause),
         }
     }
+
     // By their own stamps: what stands in the keys is as wide as it happens to be.
     lines.sort_by_key(|line| line.at);
-    let first = lines.len().saturating_sub(fleet.lines);
-    let lines = &lines[first..];
+    lines
+}
+
+fn note_unreadable(fleet: &FleetCall<'_>, pair: &Pair, cause: &RecordError) {
+    let key = String::from_utf8_lossy(&pair.key);
+    let key = key.escape_debug();
+    fleet.call.note(&format!("{key} cannot be read: {cause}"));
+}
+
+fn print(fleet: &FleetCall<'_>, lines: &[AuditLine]) -> Result<u8, Failure> {
     let rows: Vec<[String; 6]> = lines.iter().map(cells).collect();
     let objects = lines.iter().map(|line| json!(line));
     output::print(&listed_rows(fleet.format, HEADS, &rows, objects))?;
@@ -43,19 +55,26 @@ pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     Ok(0)
 }
 
-#[allow(clippy::cast_precision_loss)] // a loss is less than a microsecond until the year 2255
 fn cells(line: &AuditLine) -> [String; 6] {
-    let by = match line.from.is_empty() {
-        true => line.by.clone(),
-        false => format!("{}@{}", line.by, line.from),
-    };
     let cells = [
-        times::show(line.at as f64 / 1e6),
-        by,
+        times::show(seconds(line.at)),
+        author(line),
         line.what.clone(),
         line.key.clone(),
         line.selector.clone(),
         line.reason.clone(),
     ];
     cells.map(|cell| one_line(&cell))
+}
+
+#[allow(clippy::cast_precision_loss)] // a loss is less than a microsecond until the year 2255
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
+
+fn author(line: &AuditLine) -> String {
+    match line.from.is_empty() {
+        true => line.by.clone(),
+        false => format!("{}@{}", line.by, line.from),
+    }
 }

@@ -19,8 +19,11 @@ pub(super) fn refuse_uber(format: OutputFormat) -> Result<(), Failure> {
 }
 
 /// A line of fields, each without tabs and line breaks.
-pub(super) fn tab_line(fields: &[String]) -> String {
-    let fields: Vec<String> = fields.iter().map(|field| one_line(field)).collect();
+pub(super) fn tab_line<T: AsRef<str>>(fields: &[T]) -> String {
+    let fields: Vec<String> = fields
+        .iter()
+        .map(|field| one_line(field.as_ref()))
+        .collect();
     format!("{}\n", fields.join("\t"))
 }
 

@@ -5,9 +5,9 @@
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Mutex;
-use std::thread;
+use std::{slice, thread};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::client::FleetClient;
 use super::output::{json_lines, refuse_uber};
@@ -36,6 +36,7 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
             "no host of the fleet {name} that is selected by {selector} is alive"
         ));
     }
+
     let names = client::names(&request.keys);
     let mut answers = ask_all(&hosts, &names);
     answers.sort_by(|a, b| a.0.cmp(b.0));
@@ -50,10 +51,14 @@ fn live_hosts<'a>(
     snapshot: &'a Snapshot,
     request: &FleetRequest,
 ) -> Vec<(&'a String, &'a HostRecord)> {
-    let selected = snapshot.selected(&request.selector);
-    selected
-        .filter(|(name, _)| snapshot.alive.contains(*name))
-        .collect()
+    let mut hosts = Vec::new();
+    for (name, record) in snapshot.selected(&request.selector) {
+        // One that is lost would only be waited for.
+        if snapshot.alive.contains(name) {
+            hosts.push((name, record));
+        }
+    }
+    hosts
 }
 
 /// Asks all of them, each thread one after the other.
@@ -62,18 +67,24 @@ fn ask_all<'a>(hosts: &[(&'a String, &'a HostRecord)], names: &[String]) -> Vec<
     let answers = Mutex::new(Vec::new());
     thread::scope(|threads| {
         for _ in 0..AT_ONCE.min(hosts.len()) {
-            threads.spawn(|| {
-                while let Some((name, record)) = next(&left) {
-                    let answer = ask(record, names);
-                    // Only a panic poisons it, and nothing here panics.
-                    if let Ok(mut answers) = answers.lock() {
-                        answers.push((name.as_str(), answer));
-                    }
-                }
-            });
+            threads.spawn(|| ask_those_left(&left, names, &answers));
         }
     });
     answers.into_inner().unwrap_or_default()
+}
+
+fn ask_those_left<'h, 'a: 'h>(
+    left: &Mutex<slice::Iter<'h, (&'a String, &'a HostRecord)>>,
+    names: &[String],
+    answers: &Mutex<Vec<HostAnswer<'a>>>,
+) {
+    while let Some((name, record)) = next(left) {
+        let answer = ask(record, names);
+        // Only a panic poisons it, and nothing here panics.
+        if let Ok(mut answers) = answers.lock() {
+            answers.push((name.as_str(), answer));
+        }
+    }
 }
 
 fn next<I: Iterator>(left: &Mutex<I>) -> Option<I::Item> {
@@ -86,25 +97,40 @@ fn ask(record: &HostRecord, names: &[String]) -> io::Result<PollersPage> {
 }
 
 fn text(request: &FleetRequest, answers: &[HostAnswer<'_>]) -> String {
-    let pages = answers
-        .iter()
-        .filter_map(|(host, answer)| Some((*host, answer.as_ref().ok()?)));
-    if request.format == OutputFormat::Json {
-        let objects: Vec<Value> = pages
-            .map(|(host, page)| json!({"host": host, "page": page}))
-            .collect();
-        return json_lines(&objects);
+    let mut pages = Vec::new();
+    for (host, answer) in answers {
+        if let Ok(page) = answer {
+            pages.push((*host, page));
+        }
     }
+
+    match request.format {
+        OutputFormat::Json => json(&pages),
+        _ => lines(&pages),
+    }
+}
+
+fn json(pages: &[(&str, &PollersPage)]) -> String {
+    let mut objects = Vec::new();
+    for (host, page) in pages {
+        objects.push(json!({"host": host, "page": page}));
+    }
+    json_lines(&objects)
+}
+
+fn lines(pages: &[(&str, &PollersPage)]) -> String {
     let mut text = String::new();
     for (host, page) in pages {
         for row in &page.pollers {
+            let service = &row.service;
             let line = pollers::line(row, &page.pollers, page.now);
-            text += &format!("{host}\t{}\t{line}\n", row.service);
+            text += &format!("{host}\t{service}\t{line}\n");
         }
     }
     text
 }
 
+/// Names the hosts of which nothing is known, or that nobody polls.
 fn tell_silent(call: &Call, answers: &[HostAnswer<'_>]) -> Result<u8, Failure> {
     let mut silent = Vec::new();
     for (host, answer) in answers {
@@ -116,12 +142,20 @@ fn tell_silent(call: &Call, answers: &[HostAnswer<'_>]) -> Result<u8, Failure> {
             Err(e) => silent.push((*host, e)),
         }
     }
+
     for (host, error) in &silent {
-        call.note(&format!("{host} does not answer: {}", cause_text(error)));
+        let cause = cause_text(error);
+        call.note(&format!("{host} does not answer: {cause}"));
     }
+    refuse_silent(&silent)
+}
+
+fn refuse_silent(silent: &[(&str, &io::Error)]) -> Result<u8, Failure> {
     if silent.is_empty() {
         return Ok(0);
     }
+
     let names: Vec<String> = silent.iter().map(|(host, _)| (*host).to_owned()).collect();
-    Err(failed!("no answer from {}", scope::listed(&names)))
+    let names = scope::listed(&names);
+    Err(failed!("no answer from {names}"))
 }

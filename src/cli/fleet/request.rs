@@ -43,30 +43,53 @@ pub(crate) struct FleetFile {
 impl FleetFile {
     /// The one that the option names, else the environment, else the usual one.
     pub(crate) fn of(option: Option<&str>) -> Self {
-        let named = match option {
-            Some(path) => Some(PathBuf::from(path)),
-            None => std::env::var_os(FILE_VARIABLE).map(PathBuf::from),
-        };
-        let named = named.filter(|path| !path.as_os_str().is_empty());
-        Self {
-            is_named: named.is_some(),
-            path: named.unwrap_or_else(|| DEFAULT_FILE.into()),
+        match named(option) {
+            Some(path) => Self {
+                path,
+                is_named: true,
+            },
+            None => Self {
+                path: DEFAULT_FILE.into(),
+                is_named: false,
+            },
         }
     }
 
     /// Whether this host is in no fleet: nobody named a file, and the usual one certainly is not there.
     pub(crate) fn is_none(&self) -> bool {
+        // A file that may be there, but cannot be looked at, is an error of its own when it is read.
         !self.is_named && matches!(self.path.try_exists(), Ok(false))
     }
 }
 
+fn named(option: Option<&str>) -> Option<PathBuf> {
+    let path = match option {
+        Some(path) => PathBuf::from(path),
+        None => PathBuf::from(std::env::var_os(FILE_VARIABLE)?),
+    };
+    // An empty name is that of an unset variable in a script.
+    let is_empty = path.as_os_str().is_empty();
+    (!is_empty).then_some(path)
+}
+
 /// The hosts that `--where` and `--hosts` mean: all of them must hold.
 pub(crate) fn selector(conditions: &[String], hosts: &[String]) -> Result<Selector, Failure> {
-    let mut texts = conditions.to_vec();
-    if !hosts.is_empty() {
-        let is = Relation::Is.sign();
-        texts.push(format!("{HOST_TAG}{is}{}", hosts.join(",")));
+    let mut texts: Vec<&str> = conditions.iter().map(String::as_str).collect();
+    let own = host_condition(hosts);
+    texts.extend(own.as_deref());
+    match Selector::parse_all(texts) {
+        Ok(selector) => Ok(selector),
+        Err(e) => Err(usage!("--where: {e}")),
     }
-    let selector = Selector::parse_all(texts.iter().map(String::as_str));
-    selector.map_err(|e| usage!("--where: {e}"))
+}
+
+/// `--hosts a,b` is `--where host=a,b`.
+fn host_condition(hosts: &[String]) -> Option<String> {
+    if hosts.is_empty() {
+        return None;
+    }
+
+    let is = Relation::Is.sign();
+    let names = hosts.join(",");
+    Some(format!("{HOST_TAG}{is}{names}"))
 }

@@ -32,21 +32,22 @@ pub(super) fn refuse_empty(
             "no host of the fleet {fleet} is selected by {selector}{why}"
         ));
     }
-    if !FleetPicture::new(snapshot, key, selector, now)
-        .rows
-        .is_empty()
-    {
-        return Ok(());
+
+    let picture = FleetPicture::new(snapshot, key, selector, now);
+    match picture.rows.is_empty() {
+        true => Err(nobody_serves(snapshot, fleet, key, selector)),
+        false => Ok(()),
     }
+}
+
+fn nobody_serves(snapshot: &Snapshot, fleet: &str, key: &Key, selector: &Selector) -> Failure {
     let service = key.service_name().as_str();
+    let meant = nearest_service(snapshot, service);
     let here = match selector.is_every_host() {
         true => String::new(),
         false => format!(" that is selected by {selector}"),
     };
-    let meant = nearest_service(snapshot, service);
-    Err(failed!(
-        "no host of the fleet {fleet}{here} serves {service}{meant}"
-    ))
+    failed!("no host of the fleet {fleet}{here} serves {service}{meant}")
 }
 
 /// Why nobody is selected, as far as a single condition tells.
@@ -54,37 +55,44 @@ fn unselected(snapshot: &Snapshot, selector: &Selector) -> String {
     for (tag, _, values) in selector.conditions() {
         let known = values_of(snapshot, tag);
         if known.is_empty() {
-            let tags = tags(snapshot);
-            let meant = did_you_mean(tag, &tags);
-            return format!(
-                ": no host has the tag {tag}{meant}; there are {}",
-                listed(&tags)
-            );
+            return no_such_tag(snapshot, tag);
         }
-        let unknown = values.iter().find(|value| !known.contains(*value));
-        if let Some(value) = unknown {
+        if let Some(value) = values.iter().find(|value| !known.contains(*value)) {
             let meant = did_you_mean(value, &known);
-            return format!(": {tag} is never {value}{meant}; it is {}", listed(&known));
+            let known = listed(&known);
+            return format!(": {tag} is never {value}{meant}; it is {known}");
         }
     }
+    // Each condition is met by some host, and no host meets all of them: there is no one word to mend.
     String::new()
+}
+
+fn no_such_tag(snapshot: &Snapshot, tag: &str) -> String {
+    let tags = tags(snapshot);
+    let meant = did_you_mean(tag, &tags);
+    let tags = listed(&tags);
+    format!(": no host has the tag {tag}{meant}; there are {tags}")
 }
 
 /// The tags that hosts have, and `host`.
 fn tags(snapshot: &Snapshot) -> BTreeSet<String> {
-    let tags = snapshot.hosts.values().flat_map(|host| host.tags.keys());
-    tags.cloned().chain([HOST_TAG.to_owned()]).collect()
+    let mut tags = BTreeSet::from([HOST_TAG.to_owned()]);
+    for host in snapshot.hosts.values() {
+        tags.extend(host.tags.keys().cloned());
+    }
+    tags
 }
 
 fn values_of(snapshot: &Snapshot, tag: &str) -> BTreeSet<String> {
     if tag == HOST_TAG {
         return snapshot.hosts.keys().cloned().collect();
     }
-    let values = snapshot
-        .hosts
-        .values()
-        .filter_map(|host| host.tags.get(tag));
-    values.cloned().collect()
+
+    let mut values = BTreeSet::new();
+    for host in snapshot.hosts.values() {
+        values.extend(host.tags.get(tag).cloned());
+    }
+    values
 }
 
 fn nearest_service(snapshot: &Snapshot, service: &str) -> String {
@@ -93,8 +101,10 @@ fn nearest_service(snapshot: &Snapshot, service: &str) -> String {
     if services.is_empty() {
         return "; none of them was polled for any service lately".to_owned();
     }
+
     let meant = did_you_mean(service, &services);
-    format!("{meant}; there are {}", listed(&services))
+    let services = listed(&services);
+    format!("{meant}; there are {services}")
 }
 
 fn did_you_mean(word: &str, known: &BTreeSet<String>) -> String {
@@ -128,10 +138,12 @@ pub(super) fn services(snapshot: &Snapshot, key: &Key, selector: &Selector) -> V
     if key.service_name().as_str() != ALL {
         return vec![key.clone()];
     }
-    let taken = snapshot.selected(selector);
-    let names: BTreeSet<&String> = taken.flat_map(|(_, record)| &record.services).collect();
-    names
-        .into_iter()
-        .filter_map(|name| Key::parse(name).ok())
-        .collect()
+
+    let mut names = BTreeSet::new();
+    for (_, record) in snapshot.selected(selector) {
+        names.extend(&record.services);
+    }
+    // Hosts write their services themselves: what is no name can be the service of nobody.
+    let keys = names.into_iter().filter_map(|name| Key::parse(name).ok());
+    keys.collect()
 }

@@ -2,6 +2,8 @@
 //!
 //! Rule: a host that gives no sign of life is never called up.
 
+use std::cmp::Reverse;
+
 use serde_json::{Value, json};
 
 use super::client::FleetClient;
@@ -13,8 +15,9 @@ use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::times;
-use crate::fleet::Snapshot;
 use crate::fleet::picture::{FleetPicture, HostRow, HostState, is_local};
+use crate::fleet::{Report, Snapshot};
+use crate::names::Key;
 use crate::names::text::one_line;
 use crate::spool::unix_now;
 
@@ -22,47 +25,88 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
     refuse_uber(request.format)?;
     let mut client = FleetClient::open(call, &request.file)?;
     let snapshot = client.snapshot()?;
-    let mut failures = Vec::new();
-    let mut is_up = true;
-    let mut objects = Vec::new();
-    let mut text = String::new();
+    let mut status = FleetStatus::new(call, request, &snapshot, &client.settings.fleet);
     for key in &request.keys {
-        let now = unix_now();
-        let known = scope::refuse_empty(
-            &snapshot,
-            &client.settings.fleet,
-            key,
-            &request.selector,
-            now,
-        );
-        if let Err(failure) = known {
-            failures.push(failure);
-            continue;
-        }
-        let picture = FleetPicture::new(&snapshot, key, &request.selector, now);
-        let sums = picture.sums();
-        is_up &= sums.up == sums.hosts;
-        let name = key.file_name();
-        match request.format {
-            OutputFormat::Json => objects.push(json_of(&name, &snapshot, &picture)),
-            OutputFormat::Tsv => text += &lines(&name, &snapshot, &picture),
-            OutputFormat::Table | OutputFormat::Uber => {
-                if request.keys.len() > 1 {
-                    text += &format!("{name}:\n");
-                }
-                text += &for_people(&snapshot, &picture);
-            }
-        }
-        note_unknown(call, &name, &picture);
+        status.add(key);
     }
-    if request.format == OutputFormat::Json {
-        text = json_lines(&objects);
-    }
-    output::print(&text)?;
+
+    output::print(&status.text())?;
     snapshot.odd.iter().for_each(|odd| call.note(odd));
     // After the output, so that one that nobody serves does not hide the others.
-    Failure::unless_empty(&failures)?;
-    Ok(u8::from(!is_up))
+    Failure::unless_empty(&status.failures)?;
+    Ok(u8::from(!status.is_up))
+}
+
+/// What is told, key by key.
+struct FleetStatus<'a> {
+    call: &'a Call,
+    request: &'a FleetRequest,
+    snapshot: &'a Snapshot,
+    fleet: &'a str,
+    /// Whether every host is up so far.
+    is_up: bool,
+    objects: Vec<Value>,
+    text: String,
+    failures: Vec<Failure>,
+}
+
+impl<'a> FleetStatus<'a> {
+    fn new(
+        call: &'a Call,
+        request: &'a FleetRequest,
+        snapshot: &'a Snapshot,
+        fleet: &'a str,
+    ) -> Self {
+        Self {
+            call,
+            request,
+            snapshot,
+            fleet,
+            is_up: true,
+            objects: Vec::new(),
+            text: String::new(),
+            failures: Vec::new(),
+        }
+    }
+
+    fn add(&mut self, key: &Key) {
+        let now = unix_now();
+        let selector = &self.request.selector;
+        if let Err(failure) = scope::refuse_empty(self.snapshot, self.fleet, key, selector, now) {
+            self.failures.push(failure);
+            return;
+        }
+
+        let picture = FleetPicture::new(self.snapshot, key, selector, now);
+        let sums = picture.sums();
+        self.is_up &= sums.up == sums.hosts;
+        let name = key.file_name();
+        self.show(&name, &picture);
+        note_unknown(self.call, &name, &picture);
+    }
+
+    fn show(&mut self, name: &str, picture: &FleetPicture<'_>) {
+        match self.request.format {
+            OutputFormat::Json => {
+                let object = json_of(name, self.snapshot, picture);
+                self.objects.push(object);
+            }
+            OutputFormat::Tsv => self.text += &lines(name, self.snapshot, picture),
+            OutputFormat::Table | OutputFormat::Uber => {
+                if self.request.keys.len() > 1 {
+                    self.text += &format!("{name}:\n");
+                }
+                self.text += &for_people(self.snapshot, picture);
+            }
+        }
+    }
+
+    fn text(&self) -> String {
+        match self.request.format {
+            OutputFormat::Json => json_lines(&self.objects),
+            _ => self.text.clone(),
+        }
+    }
 }
 
 /// What hosts hold and the engine has lost.
@@ -86,23 +130,45 @@ struct HostGroup<'a> {
 
 fn for_people(snapshot: &Snapshot, picture: &FleetPicture<'_>) -> String {
     let groups = groups(snapshot, picture);
-    let width = groups.iter().map(|group| group.until.chars().count()).max();
-    let width = width.unwrap_or_default().max("until 20:05".len());
+    let width = width_of_ends(&groups);
     let mut text = String::new();
     for group in groups {
         let state = group.state.as_str();
+        let (count, until) = (group.count, &group.until);
         let what = group.what();
-        let line = format!(
-            "{state:<4}{:>5}   {:<width$}   {what}",
-            group.count, group.until
-        );
+        let line = format!("{state:<4}{count:>5}   {until:<width$}   {what}");
         text += line.trim_end();
         text.push('\n');
     }
     text
 }
 
-impl HostGroup<'_> {
+/// How many columns the ends take.
+fn width_of_ends(groups: &[HostGroup<'_>]) -> usize {
+    // Never less than a usual end, so that the columns of several services stand below each other.
+    let mut width = "until 20:05".len();
+    for group in groups {
+        width = width.max(group.until.chars().count());
+    }
+    width
+}
+
+impl<'a> HostGroup<'a> {
+    /// Whether the same is to be told of another group.
+    fn is_like(&self, other: &Self) -> bool {
+        self.state == other.state
+            && self.until == other.until
+            && self.text == other.text
+            && self.names.is_some() == other.names.is_some()
+    }
+
+    fn add(&mut self, name: &'a str) {
+        self.count += 1;
+        if let Some(names) = &mut self.names {
+            names.push(name);
+        }
+    }
+
     /// The names, where they matter, and what is to be told.
     fn what(&self) -> String {
         let Some(names) = &self.names else {
@@ -122,23 +188,13 @@ fn groups<'a>(snapshot: &Snapshot, picture: &FleetPicture<'a>) -> Vec<HostGroup<
     let mut groups: Vec<HostGroup<'a>> = Vec::new();
     for row in &picture.rows {
         let new = group(snapshot, row);
-        let is_same = |group: &&mut HostGroup<'_>| {
-            group.state == new.state
-                && group.until == new.until
-                && group.text == new.text
-                && group.names.is_some() == new.names.is_some()
-        };
-        match groups.iter_mut().find(is_same) {
-            Some(group) => {
-                group.count += 1;
-                if let Some(names) = &mut group.names {
-                    names.push(row.name);
-                }
-            }
+        match groups.iter_mut().find(|group| group.is_like(&new)) {
+            Some(group) => group.add(row.name),
             None => groups.push(new),
         }
     }
-    groups.sort_by_key(|group| (group.state, std::cmp::Reverse(group.count)));
+
+    groups.sort_by_key(|group| (group.state, Reverse(group.count)));
     groups
 }
 
@@ -153,7 +209,7 @@ fn group<'a>(snapshot: &Snapshot, row: &HostRow<'a>) -> HostGroup<'a> {
     match (row.state, row.report) {
         (HostState::Down, Some(report)) => {
             group.until = format!("until {}", end(report.until));
-            group.text = down_text(snapshot, row);
+            group.text = down_text(snapshot, row, report);
             if !is_local(report) && row.slot.is_none() {
                 group.names = None;
             }
@@ -169,19 +225,15 @@ fn group<'a>(snapshot: &Snapshot, row: &HostRow<'a>) -> HostGroup<'a> {
     group
 }
 
-fn down_text(snapshot: &Snapshot, row: &HostRow<'_>) -> String {
-    let Some(report) = row.report else {
-        return String::new();
-    };
+fn down_text(snapshot: &Snapshot, row: &HostRow<'_>, report: &Report) -> String {
     let cause = cause(snapshot, report);
-    match row.slot {
-        Some(slot) => format!(
-            "slot {}, {}: {cause}",
-            one_line(&slot.roll),
-            one_line(&slot.phase)
-        ),
-        None => cause,
-    }
+    let Some(slot) = row.slot else {
+        return cause;
+    };
+
+    let roll = one_line(&slot.roll);
+    let phase = one_line(&slot.phase);
+    format!("slot {roll}, {phase}: {cause}")
 }
 
 fn up_text(row: &HostRow<'_>) -> String {
@@ -197,58 +249,64 @@ fn up_text(row: &HostRow<'_>) -> String {
 }
 
 fn lost_text(row: &HostRow<'_>) -> String {
-    let heard = match row.record.seen {
-        seen if seen > 0.0 => format!("last heard of {}", times::brief(seen)),
-        _ => String::new(),
-    };
-    let knew = match (row.order, row.knows) {
-        (None, _) => "",
-        (Some(_), true) => "knew the order: yes",
-        (Some(_), false) => "knew the order: no",
-    };
-    let parts = [heard.as_str(), knew]
-        .into_iter()
-        .filter(|part| !part.is_empty());
-    parts.collect::<Vec<_>>().join(", ")
+    let mut parts = Vec::new();
+    // etcd keeps no time at which a lease ended; so this is when the host last wrote, which is earlier.
+    if row.record.seen > 0.0 {
+        let seen = times::brief(row.record.seen);
+        parts.push(format!("last heard of {seen}"));
+    }
+    match (row.order, row.knows) {
+        (None, _) => {}
+        (Some(_), true) => parts.push("knew the order: yes".to_owned()),
+        (Some(_), false) => parts.push("knew the order: no".to_owned()),
+    }
+    parts.join(", ")
 }
 
 /// A line for each host: `DOWN\t<until or inf>\tweb01\tweb\tfleet:*\talice\tnew disk`.
 fn lines(name: &str, snapshot: &Snapshot, picture: &FleetPicture<'_>) -> String {
     let mut text = String::new();
     for row in &picture.rows {
-        let report = row.report;
-        let until = match (row.state, report.and_then(|report| report.until)) {
-            (HostState::Down, Some(end)) => format!("{end:.6}"),
-            (HostState::Down, None) => "inf".to_owned(),
-            _ => String::new(),
-        };
-        let reason = match (row.state, report) {
-            (HostState::Down, Some(report)) => report.reason.clone(),
-            (HostState::Down, None) => String::new(),
-            _ => group(snapshot, row).text,
+        let (origin, by) = match row.report {
+            Some(report) => (report.origin.as_str(), report.by.as_str()),
+            None => ("", ""),
         };
         text += &tab_line(&[
-            row.state.as_str().to_owned(),
-            until,
-            row.name.to_owned(),
-            name.to_owned(),
-            report
-                .map(|report| report.origin.clone())
-                .unwrap_or_default(),
-            report.map(|report| report.by.clone()).unwrap_or_default(),
-            reason,
+            row.state.as_str(),
+            &exact_end(row),
+            row.name,
+            name,
+            origin,
+            by,
+            &reason(snapshot, row),
         ]);
     }
     text
 }
 
+/// When a downtime ends, for programs; nothing where there is none.
+fn exact_end(row: &HostRow<'_>) -> String {
+    if row.state != HostState::Down {
+        return String::new();
+    }
+    match row.report.and_then(|report| report.until) {
+        Some(end) => format!("{end:.6}"),
+        None => "inf".to_owned(),
+    }
+}
+
+fn reason(snapshot: &Snapshot, row: &HostRow<'_>) -> String {
+    match (row.state, row.report) {
+        (HostState::Down, Some(report)) => report.reason.clone(),
+        (HostState::Down, None) => String::new(),
+        _ => group(snapshot, row).text,
+    }
+}
+
 fn json_of(name: &str, snapshot: &Snapshot, picture: &FleetPicture<'_>) -> Value {
     let sums = picture.sums();
-    let rows: Vec<Value> = picture
-        .rows
-        .iter()
-        .map(|row| row_json(snapshot, row))
-        .collect();
+    let rows = picture.rows.iter();
+    let rows: Vec<Value> = rows.map(|row| row_json(snapshot, row)).collect();
     json!({
         "service": name,
         "hosts": sums.hosts,

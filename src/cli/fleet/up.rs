@@ -1,7 +1,7 @@
 //! `haup --fleet`.
 
 use super::client::FleetClient;
-use super::plan;
+use super::plan::{self, Plan};
 use super::request::FleetRequest;
 use super::scope;
 use super::waiting::finish;
@@ -9,6 +9,7 @@ use super::write::{author, write};
 use crate::cli::applet::Call;
 use crate::cli::failure::Failure;
 use crate::cli::wait::interrupt::Interrupt;
+use crate::fleet::Snapshot;
 use crate::spool::unix_now;
 
 pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
@@ -19,12 +20,25 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
     let interrupt = Interrupt::hold()?;
     let mut written = write(&mut client, &|snapshot| {
         let plan = plan::up(request, snapshot, &author);
-        // A slip of the finger is told; what is ordered can be lifted, whoever serves it.
-        for key in request.keys.iter().filter(|key| !plan.lifts(key)) {
-            scope::refuse_empty(snapshot, &fleet, key, &request.selector, unix_now())?;
-        }
+        refuse_slips(request, snapshot, &fleet, &plan)?;
         Ok(plan)
     })?;
+
     written.notes.iter().for_each(|note| call.note(note));
     finish(call, &mut client, request, &mut written, &interrupt)
+}
+
+/// A slip of the finger is told; what is ordered can be lifted, whoever serves it.
+fn refuse_slips(
+    request: &FleetRequest,
+    snapshot: &Snapshot,
+    fleet: &str,
+    plan: &Plan,
+) -> Result<(), Failure> {
+    for key in &request.keys {
+        if !plan.lifts(key) {
+            scope::refuse_empty(snapshot, fleet, key, &request.selector, unix_now())?;
+        }
+    }
+    Ok(())
 }

@@ -1,6 +1,5 @@
 //! After a write: waiting until every live host has done it, and what is said then.
 
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use nix::sys::signal::Signal;
@@ -12,7 +11,7 @@ use super::request::FleetRequest;
 use super::scope;
 use super::write::WrittenOrders;
 use crate::cli::applet::Call;
-use crate::cli::failure::{Failure, failed};
+use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::times;
@@ -50,26 +49,33 @@ pub(super) fn finish(
     let mut snapshot = std::mem::take(&mut written.snapshot);
     let all = all(request, &written.orders, &snapshot);
     let limit = limit(client, request);
-    let began = written.began;
-    let is_done = |snapshot: &Snapshot| {
-        let mut standings = all.iter().map(|task| task.standing(request, snapshot));
-        standings.all(|standing| standing.missing.is_empty())
-    };
-    let ended = client.follow(&mut snapshot, began + limit, interrupt, &is_done);
+    let end = written.began + limit;
+    let ended = client.follow(&mut snapshot, end, interrupt, &|snapshot| {
+        all.iter().all(|task| task.is_done(request, snapshot))
+    });
     let outcome = Waited {
         ended,
         limit,
-        elapsed: began.elapsed(),
+        elapsed: written.began.elapsed(),
         snapshot,
     };
+
     if request.format == OutputFormat::Json {
-        let objects: Vec<_> = all
-            .iter()
-            .map(|task| task.json(request, &outcome))
-            .collect();
-        output::print(&format!("{}\n", json!(objects)))?;
+        print_json(request, &all, &outcome)?;
     }
     tell(call, request, &all, &outcome)
+}
+
+fn print_json(
+    request: &FleetRequest,
+    all: &[KeyOrders<'_>],
+    outcome: &Waited,
+) -> Result<(), Failure> {
+    let mut objects = Vec::new();
+    for task in all {
+        objects.push(task.json(request, outcome));
+    }
+    output::print(&format!("{}\n", json!(objects)))
 }
 
 fn limit(client: &FleetClient, request: &FleetRequest) -> Duration {
@@ -110,19 +116,10 @@ fn tell(
 ) -> Result<u8, Failure> {
     let mut failures = Vec::new();
     for task in all {
-        let standing = task.standing(request, &outcome.snapshot);
-        if !task.orders.is_empty() {
-            let sentence = task.sentence(&standing, outcome);
-            match standing.missing.is_empty() {
-                true => say(call, request, &sentence),
-                false => failures.push(Failure::failed(sentence)),
-            }
-            if !standing.lost.is_empty() {
-                say(call, request, &lost(&standing.lost));
-            }
-        }
+        task.tell_hosts(call, request, outcome, &mut failures);
         task.tell_rest(call, request, outcome, &mut failures);
     }
+
     Failure::unless_empty(&failures)?;
     Ok(0)
 }
@@ -147,33 +144,46 @@ impl KeyOrders<'_> {
         plan::standing(snapshot, &self.scope, &self.orders, request.wait)
     }
 
+    fn is_done(&self, request: &FleetRequest, snapshot: &Snapshot) -> bool {
+        // Those that are lost are told, and never waited for: nobody knows when they are back.
+        self.standing(request, snapshot).missing.is_empty()
+    }
+
+    /// Tells how far the hosts are.
+    fn tell_hosts(
+        &self,
+        call: &Call,
+        request: &FleetRequest,
+        outcome: &Waited,
+        failures: &mut Vec<Failure>,
+    ) {
+        if self.orders.is_empty() {
+            return;
+        }
+
+        let standing = self.standing(request, &outcome.snapshot);
+        let sentence = self.sentence(&standing, outcome);
+        match standing.missing.is_empty() {
+            true => say(call, request, &sentence),
+            false => failures.push(Failure::failed(sentence)),
+        }
+        if !standing.lost.is_empty() {
+            say(call, request, &lost(&standing.lost));
+        }
+    }
+
     /// `web: ordered down on 40 hosts until 20:05; 39 have done it after 0.1 s`.
     fn sentence(&self, standing: &HostsStanding, outcome: &Waited) -> String {
-        let mut text = format!("{}: {}", self.key, self.what());
-        let done = match standing.done {
-            1 => "1 has done it".to_owned(),
-            n => format!("{n} have done it"),
-        };
-        let seconds = outcome.elapsed.as_secs_f64();
-        let limit = outcome.limit.as_secs_f64();
-        // Writing to a String cannot fail.
-        let _ = match &outcome.ended {
-            WaitEnd::Done => write!(text, "; {done} after {seconds:.1} s"),
-            WaitEnd::TimeUp(_) => write!(text, "; {done} within {limit} s"),
-            WaitEnd::Interrupted(signal) => {
-                write!(
-                    text,
-                    "; {done} when it was interrupted ({})",
-                    signal.as_str()
-                )
-            }
-        };
+        let what = self.what();
+        let done = done(standing.done, outcome);
+        let mut text = format!("{}: {what}; {done}", self.key);
         if !standing.missing.is_empty() {
             let missing = scope::listed(&standing.missing);
-            let _ = write!(text, ", but not {missing}; {}", self.what_stays());
+            let stays = self.what_stays();
+            text += &format!(", but not {missing}; {stays}");
         }
         if let WaitEnd::TimeUp(Some(trouble)) = &outcome.ended {
-            let _ = write!(text, "\n{trouble}");
+            text += &format!("\n{trouble}");
         }
         text
     }
@@ -207,23 +217,26 @@ impl KeyOrders<'_> {
         outcome: &Waited,
         failures: &mut Vec<Failure>,
     ) {
-        if self
-            .orders
-            .iter()
-            .any(|order| order.state == OrderState::Down)
-        {
+        if self.is_down() {
             return;
         }
+
         let rest = self.rest(request, &outcome.snapshot);
         for sentence in rest.orders {
             failures.push(Failure::failed(sentence));
         }
         for sentence in rest.local {
             match request.wait {
-                Some(_) => failures.push(failed!("{sentence}")),
+                Some(_) => failures.push(Failure::failed(sentence)),
                 None => say(call, request, &sentence),
             }
         }
+    }
+
+    /// Whether these are downtimes. All orders of a command are of one kind.
+    fn is_down(&self) -> bool {
+        let first = self.orders.first();
+        first.is_some_and(|order| order.state == OrderState::Down)
     }
 
     fn rest(&self, request: &FleetRequest, snapshot: &Snapshot) -> plan::Rest {
@@ -232,28 +245,57 @@ impl KeyOrders<'_> {
 
     fn json(&self, request: &FleetRequest, outcome: &Waited) -> serde_json::Value {
         let standing = self.standing(request, &outcome.snapshot);
-        let ids: Vec<&str> = self.orders.iter().map(|order| order.id.as_str()).collect();
-        let selectors = self.orders.iter().map(|order| order.selector.to_string());
-        let selectors: Vec<String> = selectors.collect();
-        let state = match self.orders.first() {
-            Some(order) if order.state == OrderState::Down => "down",
-            _ => "up",
-        };
-        let rest = match state {
-            "down" => plan::Rest::default(),
-            _ => self.rest(request, &outcome.snapshot),
-        };
         json!({
             "service": self.key.file_name(),
-            "state": state,
-            "orders": ids,
-            "where": selectors,
+            "state": if self.is_down() { "down" } else { "up" },
+            "orders": self.ids(),
+            "where": self.selectors(),
             "hosts": self.scope,
             "done": standing.done,
             "missing": standing.missing,
             "lost": standing.lost,
             "seconds": outcome.elapsed.as_secs_f64(),
-            "held": rest.orders.into_iter().chain(rest.local).collect::<Vec<_>>(),
+            "held": self.held(request, outcome),
         })
+    }
+
+    fn ids(&self) -> Vec<&str> {
+        let orders = self.orders.iter();
+        orders.map(|order| order.id.as_str()).collect()
+    }
+
+    fn selectors(&self) -> Vec<String> {
+        let orders = self.orders.iter();
+        orders.map(|order| order.selector.to_string()).collect()
+    }
+
+    /// What still holds hosts down after a lift.
+    fn held(&self, request: &FleetRequest, outcome: &Waited) -> Vec<String> {
+        if self.is_down() {
+            return Vec::new();
+        }
+
+        let rest = self.rest(request, &outcome.snapshot);
+        let mut held = rest.orders;
+        held.extend(rest.local);
+        held
+    }
+}
+
+/// `39 have done it after 0.1 s`.
+fn done(count: usize, outcome: &Waited) -> String {
+    let done = match count {
+        1 => "1 has done it".to_owned(),
+        n => format!("{n} have done it"),
+    };
+    let seconds = outcome.elapsed.as_secs_f64();
+    let limit = outcome.limit.as_secs_f64();
+    match &outcome.ended {
+        WaitEnd::Done => format!("{done} after {seconds:.1} s"),
+        WaitEnd::TimeUp(_) => format!("{done} within {limit} s"),
+        WaitEnd::Interrupted(signal) => {
+            let signal = signal.as_str();
+            format!("{done} when it was interrupted ({signal})")
+        }
     }
 }

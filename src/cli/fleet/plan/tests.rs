@@ -2,9 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use super::standing::is_reached;
 use super::*;
-use crate::cli::fleet::request::FleetFile;
+use crate::cli::fleet::request::{FleetFile, FleetRequest};
 use crate::cli::output::entries::OutputFormat;
+use crate::cli::wait::acted::Goal;
+use crate::fleet::{HostRecord, Report};
 
 const NAMES: [&str; 3] = ["web01", "web02", "web03"];
 
