@@ -2,8 +2,8 @@
 //!
 //! # The map
 //! - [`cli`]: the names of the binary, one file or folder for each command. `switch` has hadown, haup, hastatus,
-//!   hashowdowned and halist; `wait` what `--wait` and haroll wait for; `top` shows the host in a terminal; `client` asks
-//!   the daemon on this host; `args` and `output` are shared; `compat` has health-checker and heartbeat.
+//!   hashowdowned and halist; `wait` what `--wait` and haroll wait for; `top` shows the host in a terminal, by `live`; `client`
+//!   asks the daemon on this host; `args` and `output` are shared; `compat` has health-checker and heartbeat.
 //! - [`daemon`]: the life of the process. `poll` is one poll (below), `pages` are `/metrics`, `/status`, `/overview` and
 //!   their like, `spool_change` is `POST /spool` with its `tokens`, `reload` is SIGHUP.
 //! - [`check`]: the result of a check: a stored one (`cache`, `key`), one of a running probe, or a new one.

@@ -14,6 +14,7 @@ mod fleet;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
 mod install;
+mod live;
 mod output;
 mod probe;
 mod reload;

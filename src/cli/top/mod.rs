@@ -2,24 +2,18 @@
 //!
 //! Rule: it shows, and nothing that it shows is a failure.
 
-mod answers;
 mod picture;
 mod service;
-mod terminal;
-
-use std::io::{self, IsTerminal as _};
 
 use argh::{ArgsInfo, FromArgs};
 
-use self::answers::Answers;
 use self::picture::Picture;
-use self::terminal::{Terminal, Wake};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::values;
 use crate::cli::client::{ANSWER_TIME, DaemonClient};
 use crate::cli::failure::{Failure, usage};
+use crate::cli::live::{self, can_be_drawn_on};
 use crate::cli::output;
-use crate::cli::output::terminal::{Size, can_move_cursor};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -76,11 +70,6 @@ fn service_names(words: &[String]) -> Result<Vec<String>, Failure> {
     words.iter().map(name).collect()
 }
 
-/// Whether there is a terminal that can put its cursor somewhere.
-fn can_be_drawn_on() -> bool {
-    io::stdout().is_terminal() && can_move_cursor()
-}
-
 fn print_json(client: DaemonClient, services: &[String]) -> Result<(), Failure> {
     let body = client.overview_body(services, ANSWER_TIME)?;
     let text = String::from_utf8_lossy(&body);
@@ -94,25 +83,16 @@ fn print_once(client: DaemonClient, services: &[String]) -> Result<(), Failure> 
         overview: Some(overview),
         trouble: None,
     };
-    output::print(&(picture.lines(Size::UNLIMITED).join("\n") + "\n"))
+    output::print(&live::text_of(&picture))
 }
 
 /// Draws each answer until somebody presses q or Ctrl-C.
 fn watch(client: DaemonClient, services: &[String]) -> Result<(), Failure> {
-    // Before the thread starts, so that it holds back the same signals.
-    let mut terminal = Terminal::open()?;
-    let mut answers = Answers::ask_for_ever(client, services.to_vec())?;
     let mut picture = Picture {
         wanted: services,
         overview: None,
         trouble: None,
     };
-    loop {
-        match terminal.wait(&answers)? {
-            Wake::End => return Ok(()),
-            Wake::Redraw => {}
-            Wake::Answer => picture.take(answers.next()),
-        }
-        terminal.draw(&picture.lines(terminal.size()))?;
-    }
+    let asked = services.to_vec();
+    live::watch(&mut picture, move || client.overview(&asked, ANSWER_TIME))
 }

@@ -1,17 +1,13 @@
 //! What `hacheck top` shows, as lines: the host first, then the services, the worst first, and under each that wants a
 //! look who polls it.
 
-use super::answers::Answer;
 use super::service;
+use crate::cli::client::DaemonError;
+use crate::cli::live::{LivePicture, with_clock};
 use crate::cli::output::pollers::age;
-use crate::cli::output::terminal::Size;
 use crate::cli::output::times;
 use crate::ledger::overview::{BalancerRow, DowntimeRow, Overview, Rotation, ServiceRow};
 use crate::names::ALL;
-use crate::names::text::one_line;
-
-/// The head is as wide as this at most, so that the time stands near the text.
-const HEAD_MAX: usize = 80;
 
 /// What there is to show.
 pub(super) struct Picture<'a> {
@@ -23,35 +19,39 @@ pub(super) struct Picture<'a> {
     pub(super) trouble: Option<String>,
 }
 
-impl Picture<'_> {
+impl LivePicture for Picture<'_> {
+    type Answer = Result<Overview, DaemonError>;
+
+    const REMEDY: &'static str = "name services to see them";
+
     /// Shows another answer; without one, the last and why there is no newer.
-    pub(super) fn take(&mut self, answer: Option<Answer>) {
+    fn take(&mut self, answer: Self::Answer) {
         match answer {
-            Some(Ok(overview)) => {
+            Ok(overview) => {
                 self.overview = Some(overview);
                 self.trouble = None;
             }
-            Some(Err(e)) => self.trouble = Some(e.to_string()),
-            None => {}
+            Err(e) => self.trouble = Some(e.to_string()),
         }
     }
 
-    /// The lines.
-    pub(super) fn lines(&self, size: Size) -> Vec<String> {
+    fn lines(&self, width: usize) -> Vec<String> {
         let mut lines = Vec::new();
         if let Some(trouble) = &self.trouble {
             lines.push(format!("! what stands here is old: {trouble}"));
         }
         if let Some(overview) = &self.overview {
-            lines.push(head(overview, size.width));
+            lines.push(head(overview, width));
             lines.extend(notes(overview));
             lines.extend(services(overview));
             lines.extend(self.unknown(overview));
             lines.extend(left_out(overview));
         }
-        fit(lines, size)
+        lines
     }
+}
 
+impl Picture<'_> {
     /// Services that were named and that nobody asks for.
     fn unknown(&self, overview: &Overview) -> Vec<String> {
         let is_shown = |name: &&String| overview.services.iter().any(|s| s.name == **name);
@@ -67,20 +67,6 @@ impl Picture<'_> {
     }
 }
 
-/// Cuts lines to the width, and the list to the height: what is left out is counted.
-fn fit(mut lines: Vec<String>, size: Size) -> Vec<String> {
-    if lines.len() > size.height {
-        let room = size.height.saturating_sub(1);
-        let hidden = lines.len() - room;
-        lines.truncate(room);
-        lines.push(format!(
-            "  and {hidden} more lines; name services to see them"
-        ));
-    }
-    let cut = |line: &String| one_line(line).chars().take(size.width).collect();
-    lines.iter().map(cut).collect()
-}
-
 /// Host, verdict and time of day.
 fn head(overview: &Overview, width: usize) -> String {
     let spool = if overview.spool.readable {
@@ -89,11 +75,7 @@ fn head(overview: &Overview, width: usize) -> String {
         "SPOOL UNREADABLE. "
     };
     let left = format!(" {}  {spool}{}", overview.host, verdict(overview));
-    let clock = times::clock(overview.now);
-    let gap = width
-        .min(HEAD_MAX)
-        .saturating_sub(left.chars().count() + clock.len());
-    format!("{left}{}{clock}", " ".repeat(gap.max(2)))
+    with_clock(&left, &times::clock(overview.now), width)
 }
 
 /// The host in one sentence, with who took all of it down, and why.
@@ -150,34 +132,5 @@ fn left_out(overview: &Overview) -> Option<String> {
         0 => None,
         1 => Some("  and 1 more service".to_owned()),
         n => Some(format!("  and {n} more services")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lines_fit_the_screen_and_what_is_left_out_is_counted() {
-        let lines = |n: usize| {
-            (0..n)
-                .map(|i| format!("line {i}\tof the picture"))
-                .collect()
-        };
-        let size = Size {
-            width: 10,
-            height: 4,
-        };
-        assert_eq!(fit(lines(2), size), ["line 0 of ", "line 1 of "]);
-        assert_eq!(fit(lines(4), size).len(), 4);
-        assert_eq!(
-            fit(lines(6), size),
-            ["line 0 of ", "line 1 of ", "line 2 of ", "  and 3 mo"]
-        );
-        let none = Size {
-            width: 10,
-            height: 0,
-        };
-        assert_eq!(fit(lines(6), none).len(), 1);
     }
 }

@@ -1,4 +1,4 @@
-//! The terminal that `hacheck top` fills: a screen of its own, keys without Enter, and all as it was at the end.
+//! The terminal that a live picture fills: a screen of its own, keys without Enter, and all as it was at the end.
 
 use std::io::{self, Write as _};
 use std::os::fd::{AsFd, BorrowedFd};
