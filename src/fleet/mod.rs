@@ -9,6 +9,7 @@ pub mod engine;
 mod figures;
 pub mod held;
 mod order;
+pub(crate) mod overview;
 mod paths;
 pub mod picture;
 mod records;

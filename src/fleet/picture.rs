@@ -305,4 +305,4 @@ pub fn has_done(snapshot: &Snapshot, host: &str, record: &HostRecord, order: &Or
 }
 
 #[cfg(test)]
-mod tests;
+pub(in crate::fleet) mod tests;

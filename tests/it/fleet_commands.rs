@@ -838,8 +838,7 @@ fn command_lines_that_make_no_sense_are_usage_errors_and_ask_nobody() {
         run(name, &[&["--fleet"], option, &["web"]].concat()).is_with(2, "", &said);
     }
     for (args, said) in [
-        (&[][..], "say what to show"),
-        (&["host"], "\"host\" is not known"),
+        (&["host"][..], "\"host\" is not known"),
         (&["hosts", "web01"], "leave it out"),
         (&["forget"], "name the host"),
         (&["forget", "a", "b"], "one host at a time"),

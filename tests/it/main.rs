@@ -39,6 +39,7 @@ mod fleet_commands;
 mod fleet_engine;
 mod fleet_host;
 mod fleet_model;
+mod fleet_picture;
 mod fleet_scale;
 mod groups;
 mod grpc;

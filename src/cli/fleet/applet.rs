@@ -1,9 +1,9 @@
-//! `hacheck fleet`: the hosts of the fleet, its log, and what an operator does about a host that is gone.
+//! `hacheck fleet`: the whole fleet at a glance, its hosts, its log, and what an operator does about a host that is gone.
 
 use argh::{ArgsInfo, FromArgs};
 
 use super::request::{FleetFile, selector};
-use super::{forget, hosts, log, roles};
+use super::{forget, hosts, log, roles, show};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::values::number;
 use crate::cli::failure::{Failure, usage};
@@ -14,8 +14,8 @@ use crate::fleet::{Selector, is_host_name};
 pub(crate) const APPLET: Applet = Applet {
     name: "fleet",
     alias: None,
-    usage: "[options] hosts|log|forget|release|roles [HOST...]",
-    about: "show the hosts of the fleet and its log; forget hosts that are gone",
+    usage: "[options] [hosts|log|forget|release|roles [HOST...]]",
+    about: "show the fleet, live: which hosts are down, lost or late, and why; its log; forget hosts that are gone",
     info: FleetArgs::get_args_info,
     uses: |_| true,
     run,
@@ -27,6 +27,8 @@ const LINES: u32 = 50;
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
+    note = "HOST is the name of a host of the fleet. Without any word the whole fleet is shown, live; press q to quit. Where the output is no terminal, it is printed once.",
+    example = "hacheck fleet                            what is the matter, live",
     example = "hacheck fleet hosts --where zone=a       who is there, and who is lost",
     example = "hacheck fleet log                        who ordered what lately",
     example = "hacheck fleet forget web07               a host that is gone for good",
@@ -43,7 +45,7 @@ struct FleetArgs {
     /// only these hosts, parted by commas
     #[argh(option, arg_name = "names")]
     hosts: Vec<String>,
-    /// tsv, json or table (default table)
+    /// tsv, json or table (default table); the whole fleet is then printed once
     #[argh(option, short = 'o', arg_name = "format")]
     output: Option<String>,
     /// reason, which the log shows; release needs one
@@ -76,6 +78,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
     let fleet = FleetCall::of(call, &args)?;
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
     match words.as_slice() {
+        [] => show::show(&fleet, format(args.output.as_deref())?),
         ["hosts"] => hosts::show(&fleet),
         ["log"] => log::show(&fleet),
         ["forget", host] => forget::forget(&fleet, host_name(host)?),
@@ -92,7 +95,7 @@ impl<'a> FleetCall<'a> {
             call,
             file: FleetFile::of(args.fleet_file.as_deref()),
             selector: selector(&args.conditions, &args.hosts)?,
-            format: format(args.output.as_deref())?,
+            format: format(args.output.as_deref())?.unwrap_or(OutputFormat::Table),
             reason: reason.filter(|reason| !reason.is_empty()),
             lines: lines(args.lines.as_deref())?,
             force: args.force,
@@ -108,20 +111,22 @@ fn misused(words: &[&str]) -> Failure {
         [known @ ("hosts" | "log"), stray, ..] => {
             usage!("{known} takes no words behind it, so {stray:?} has no place here; leave it out")
         }
-        [] => usage!("say what to show: hosts, log or roles; or forget or release a host"),
-        [other, ..] => usage!("{other:?} is not known; give hosts, log, forget, release or roles"),
+        other => {
+            let other = other.first().copied().unwrap_or_default();
+            usage!("{other:?} is not known; give hosts, log, forget, release or roles")
+        }
     }
 }
 
-fn format(given: Option<&str>) -> Result<OutputFormat, Failure> {
+fn format(given: Option<&str>) -> Result<Option<OutputFormat>, Failure> {
     let Some(text) = given else {
-        return Ok(OutputFormat::Table);
+        return Ok(None);
     };
     match OutputFormat::parse(text) {
         Ok(OutputFormat::Uber) | Err(_) => Err(usage!(
             "-o: {text:?} is not a format; give tsv, json or table"
         )),
-        Ok(format) => Ok(format),
+        Ok(format) => Ok(Some(format)),
     }
 }
 

@@ -83,6 +83,20 @@ impl FleetClient {
         read.map_err(|e| self.failure(&e))
     }
 
+    /// The same, where nobody can wait for long.
+    pub(super) fn snapshot_within(&mut self, limit: Duration) -> Result<Snapshot, Failure> {
+        let (engine, paths) = (&mut self.engine, &self.paths);
+        // A timer needs the runtime that it is made in.
+        let read = async { timeout(limit, Snapshot::of(engine, paths)).await };
+        match self.runtime.block_on(read) {
+            Ok(read) => read.map_err(|e| self.failure(&e)),
+            Err(_) => Err(failed!(
+                "etcd did not answer within {} s; see endpoints in fleet.yml, and whether etcd runs there",
+                limit.as_secs()
+            )),
+        }
+    }
+
     /// All pairs of some ranges.
     pub(super) fn read(&mut self, ranges: &[KeyRange]) -> Result<Found, Failure> {
         let found = self.runtime.block_on(self.engine.read(ranges));

@@ -14,13 +14,10 @@ use crate::names::text::one_line;
 /// The head of a picture is as wide as this at most, so that the time stands near the text.
 const HEAD_MAX: usize = 80;
 
-/// What is shown.
-pub(crate) trait LivePicture {
-    /// What is new.
-    type Answer: Send + 'static;
-
-    /// Takes what is new.
-    fn take(&mut self, answer: Self::Answer);
+/// What is shown, made of answers.
+pub(crate) trait LivePicture<A> {
+    /// Takes an answer.
+    fn take(&mut self, answer: A);
 
     /// All lines, however many.
     fn lines(&self, width: usize) -> Vec<String>;
@@ -35,10 +32,14 @@ pub(crate) fn can_be_drawn_on() -> bool {
 }
 
 /// Draws each answer until somebody presses q or Ctrl-C.
-pub(crate) fn watch<P: LivePicture>(
+pub(crate) fn watch<A, P>(
     picture: &mut P,
-    ask: impl FnMut() -> P::Answer + Send + 'static,
-) -> Result<(), Failure> {
+    ask: impl FnMut() -> A + Send + 'static,
+) -> Result<(), Failure>
+where
+    A: Send + 'static,
+    P: LivePicture<A>,
+{
     // Before the thread starts, so that it holds back the same signals.
     let mut terminal = Terminal::open()?;
     let mut answers = Answers::ask_for_ever(ask)?;
@@ -55,7 +56,7 @@ pub(crate) fn watch<P: LivePicture>(
 }
 
 /// The whole picture as a text.
-pub(crate) fn text_of<P: LivePicture>(picture: &P) -> String {
+pub(crate) fn text_of<A, P: LivePicture<A>>(picture: &P) -> String {
     let size = Size::UNLIMITED;
     fit(picture.lines(size.width), size, P::REMEDY).join("\n") + "\n"
 }

@@ -19,13 +19,11 @@ pub(super) struct Picture<'a> {
     pub(super) trouble: Option<String>,
 }
 
-impl LivePicture for Picture<'_> {
-    type Answer = Result<Overview, DaemonError>;
-
+impl LivePicture<Result<Overview, DaemonError>> for Picture<'_> {
     const REMEDY: &'static str = "name services to see them";
 
     /// Shows another answer; without one, the last and why there is no newer.
-    fn take(&mut self, answer: Self::Answer) {
+    fn take(&mut self, answer: Result<Overview, DaemonError>) {
         match answer {
             Ok(overview) => {
                 self.overview = Some(overview);

@@ -8,29 +8,29 @@ use super::*;
 use crate::fleet::engine::{Found, Pair};
 use crate::fleet::{Paths, next_at};
 
-const NOW: f64 = 1_795_632_137.0;
+pub(in crate::fleet) const NOW: f64 = 1_795_632_137.0;
 
 /// A fleet in the making.
-struct Fleet(Vec<(String, String)>);
+pub(in crate::fleet) struct Fleet(Vec<(String, String)>);
 
 impl Fleet {
-    fn new() -> Self {
+    pub(in crate::fleet) fn new() -> Self {
         Self(Vec::new())
     }
 
-    fn put(mut self, path: &str, value: &impl ToString) -> Self {
+    pub(in crate::fleet) fn put(mut self, path: &str, value: &impl ToString) -> Self {
         self.0.push((format!("/p/f/{path}"), value.to_string()));
         self
     }
 
     /// A host that serves web, in a zone.
-    fn host(self, name: &str, zone: &str, held: &serde_json::Value) -> Self {
+    pub(in crate::fleet) fn host(self, name: &str, zone: &str, held: &serde_json::Value) -> Self {
         let record = json!({"v": 1, "host": name, "tags": {"zone": zone}, "services": ["web"], "held": held});
         self.put(&format!("hosts/{name}"), &record)
             .put(&format!("alive/{name}"), &"{}")
     }
 
-    fn order(self, register: &str, at: u64, state: &str) -> Self {
+    pub(in crate::fleet) fn order(self, register: &str, at: u64, state: &str) -> Self {
         let (key, selector) = register.split_once('/').unwrap();
         let key = Key::parse(key).unwrap();
         let mut order = Order::new(
@@ -46,19 +46,19 @@ impl Fleet {
         self.put(&format!("orders/{register}"), &order.to_value())
     }
 
-    fn down(self, host: &str, key: &str, origin: &str) -> Self {
+    pub(in crate::fleet) fn down(self, host: &str, key: &str, origin: &str) -> Self {
         let report =
             json!({"v": 1, "since": NOW, "origin": origin, "by": "alice", "reason": "disk"});
         self.put(&format!("down/{host}/{key}"), &report)
     }
 
-    fn lost(mut self, host: &str) -> Self {
+    pub(in crate::fleet) fn lost(mut self, host: &str) -> Self {
         let alive = format!("/p/f/alive/{host}");
         self.0.retain(|(path, _)| *path != alive);
         self
     }
 
-    fn snapshot(&self) -> Snapshot {
+    pub(in crate::fleet) fn snapshot(&self) -> Snapshot {
         let pairs = self.0.iter().map(|(key, value)| pair(key, value, 7));
         let found = Found {
             revision: 9,

@@ -263,6 +263,13 @@ impl Etcd {
         self.post(member, "kv/put", &body).unwrap();
     }
 
+    /// Deletes a key.
+    #[track_caller]
+    pub fn delete(&self, member: usize, key: &str) {
+        let body = json!({"key": BASE64.encode(key)});
+        self.post(member, "kv/deleterange", &body).unwrap();
+    }
+
     /// Deletes all keys under a prefix that ends with a slash.
     #[track_caller]
     pub fn delete_under(&self, member: usize, prefix: &str) {

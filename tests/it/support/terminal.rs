@@ -111,6 +111,12 @@ impl Terminal {
         });
     }
 
+    /// Waits until this was written to it, on whichever screen.
+    #[track_caller]
+    pub fn wait_until_output(&self, text: &str) {
+        wait_until(PATIENCE, text, || self.output().contains(text));
+    }
+
     /// Waits until all is as it was: what the command wrote last may still be on its way.
     #[track_caller]
     pub fn is_given_back(&self) {

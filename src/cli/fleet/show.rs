@@ -1,0 +1,76 @@
+//! `hacheck fleet` without a word behind it: the whole fleet in a terminal, drawn again and again, or printed once.
+//!
+//! Rule: it shows, and nothing that it shows is a failure but that the engine cannot be read.
+
+use super::applet::FleetCall;
+use super::client::FleetClient;
+use super::output::tab_line;
+use super::reading::{FleetAnswer, Reading};
+use super::screen::{FleetScreen, host_text};
+use crate::cli::failure::{Failure, failed};
+use crate::cli::live::{self, can_be_drawn_on};
+use crate::cli::output;
+use crate::cli::output::entries::OutputFormat;
+use crate::fleet::overview::{FleetOverview, HostEntry, OverviewRequest};
+
+pub(super) fn show(fleet: &FleetCall<'_>, format: Option<OutputFormat>) -> Result<u8, Failure> {
+    let client = FleetClient::open(fleet.call, &fleet.file)?;
+    let request = OverviewRequest {
+        scope: fleet.selector.clone(),
+        text: String::new(),
+        hosts_max: usize::MAX,
+    };
+    match format {
+        None if can_be_drawn_on() => watch(client, request)?,
+        format => output::print(&once(client, &request, format)?)?,
+    }
+    Ok(0)
+}
+
+fn once(
+    mut client: FleetClient,
+    request: &OverviewRequest,
+    format: Option<OutputFormat>,
+) -> Result<String, Failure> {
+    let mut reading = Reading::default();
+    reading.read(&mut client)?;
+    let overview = reading.overview(request);
+    let fleet = client.settings.fleet.as_str();
+    match format {
+        Some(OutputFormat::Json) => {
+            let answer = FleetAnswer::new(fleet, &reading.state, &overview);
+            // Texts, numbers and maps with texts as keys: these always have a JSON.
+            Ok(serde_json::to_string(&answer).unwrap_or_default() + "\n")
+        }
+        Some(OutputFormat::Tsv) => Ok(lines(&overview)),
+        None | Some(OutputFormat::Table | OutputFormat::Uber) => {
+            let mut screen = FleetScreen::new(fleet);
+            screen.show(overview, reading.state);
+            Ok(live::text_of(&screen))
+        }
+    }
+}
+
+/// A line for each host: `lost\tweb07\tlast heard of 17:51`.
+fn lines(overview: &FleetOverview) -> String {
+    overview.hosts.iter().map(line).collect()
+}
+
+fn line(host: &HostEntry) -> String {
+    let state = host.state.words().to_owned();
+    tab_line(&[state, host.host.clone(), host_text(host)])
+}
+
+fn watch(mut client: FleetClient, request: OverviewRequest) -> Result<(), Failure> {
+    let mut screen = FleetScreen::new(&client.settings.fleet);
+    let mut reading = Reading::default();
+    live::watch(&mut screen, move || {
+        // The state tells why it failed.
+        let _ = reading.read(&mut client);
+        (reading.overview(&request), reading.state.clone())
+    })?;
+    match screen.trouble() {
+        Some(trouble) => Err(failed!("{trouble}")),
+        None => Ok(()),
+    }
+}

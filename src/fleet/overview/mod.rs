@@ -1,0 +1,155 @@
+//! The whole fleet at a glance, from what the engine holds: which hosts are what and why, which services lack hosts, which
+//! orders are in force and who has not obeyed yet. The page, the terminal and `-o json` show this one answer.
+//!
+//! Rules: pure. Every list is bounded, the worst first, and what is left out is counted. A host without a life sign is lost,
+//! whatever it last said. Texts of others are short, on one line, and turn no direction of writing.
+
+mod advice;
+mod entries;
+mod survey;
+mod tallies;
+mod verdict;
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+pub(crate) use self::advice::Advice;
+pub(crate) use self::entries::{
+    DownEntry, HostEntry, LateEntry, OrderEntry, OutEntry, RollEntry, ServiceEntry, SlotEntry,
+    TagEntry,
+};
+pub(crate) use self::survey::FleetState;
+use self::survey::{FleetSurvey, SurveyedHost};
+pub(crate) use self::tallies::Counts;
+use self::tallies::Tallies;
+use self::verdict::FleetVerdict;
+use super::{Selector, Snapshot};
+use crate::names::text::shown;
+
+/// Most characters of a name.
+const NAME_MAX: usize = 100;
+
+/// Most characters of a reason.
+const REASON_MAX: usize = 300;
+
+/// Most services, orders, rolls and tags that are shown, each.
+const ROWS_MAX: usize = 200;
+
+/// Most entries of the lists within a row.
+const INNER_MAX: usize = 8;
+
+/// Which hosts are to be shown.
+#[derive(Debug, Clone)]
+pub(crate) struct OverviewRequest {
+    /// Whom the whole answer is about.
+    pub(crate) scope: Selector,
+    /// Only hosts that hold this text; all when it is empty.
+    pub(crate) text: String,
+    /// Most of them.
+    pub(crate) hosts_max: usize,
+}
+
+/// What there is to know of a fleet at one moment.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct FleetOverview {
+    /// The engine's revision then.
+    pub(crate) revision: i64,
+    /// Whom it is about: `*`, or conditions.
+    #[serde(rename = "where")]
+    pub(crate) scope: String,
+    pub(crate) verdict: FleetVerdict,
+    /// How many hosts are what.
+    pub(crate) sums: Counts,
+    pub(crate) hosts: Vec<HostEntry>,
+    pub(crate) services: Vec<ServiceEntry>,
+    pub(crate) orders: Vec<OrderEntry>,
+    pub(crate) rolls: Vec<RollEntry>,
+    pub(crate) tags: Vec<TagEntry>,
+    /// Registers that hosts hold, and that the engine does not have: it was wiped, or restored.
+    pub(crate) unknown: Vec<String>,
+    /// What the engine holds and nobody can read.
+    pub(crate) odd: Vec<String>,
+    pub(crate) left_out: LeftOut,
+}
+
+/// How much there is that is not shown.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct LeftOut {
+    pub(crate) hosts: usize,
+    /// Those of them that are up, and nothing else is to be told of.
+    pub(crate) hosts_up: usize,
+    /// That do not hold the text that was asked for.
+    pub(crate) hosts_unlike: usize,
+    pub(crate) services: usize,
+    pub(crate) orders: usize,
+    pub(crate) rolls: usize,
+    pub(crate) tags: usize,
+    pub(crate) unknown: usize,
+    pub(crate) odd: usize,
+}
+
+impl FleetOverview {
+    /// The overview of a fleet at a time of the wall clock, in seconds of unix time.
+    pub(crate) fn new(snapshot: &Snapshot, request: &OverviewRequest, now: f64) -> Self {
+        let survey = FleetSurvey::of(snapshot, &request.scope, now);
+        let tallies = Tallies::of(&survey);
+        let mut overview = Self {
+            revision: snapshot.revision,
+            scope: request.scope.to_string(),
+            verdict: FleetVerdict::of(&survey, &tallies),
+            sums: tallies.all.clone(),
+            ..Self::default()
+        };
+        overview.take_hosts(&survey, request);
+        overview.take_tallies(&survey, tallies);
+        overview.take_odd(snapshot);
+        overview
+    }
+
+    fn take_hosts(&mut self, survey: &FleetSurvey<'_>, request: &OverviewRequest) {
+        let text = request.text.to_lowercase();
+        let is_like = |host: &&SurveyedHost<'_>| text.is_empty() || host.holds(&text);
+        let mut hosts: Vec<&SurveyedHost<'_>> = survey.hosts.iter().filter(is_like).collect();
+        self.left_out.hosts_unlike = survey.hosts.len() - hosts.len();
+        hosts.sort_by_key(|host| (host.state, host.name));
+        let rest = hosts.split_off(request.hosts_max.min(hosts.len()));
+        self.left_out.hosts = rest.len();
+        let up = rest.iter().filter(|host| host.state == FleetState::Up);
+        self.left_out.hosts_up = up.count();
+        self.hosts = hosts.iter().map(|host| survey.entry(host)).collect();
+        advice::once_each(&mut self.hosts);
+    }
+
+    fn take_tallies(&mut self, survey: &FleetSurvey<'_>, tallies: Tallies<'_>) {
+        let services = tallies.services.iter();
+        self.services = services.map(|(name, t)| t.entry(name)).collect();
+        self.services.sort_by(ServiceEntry::worst_first);
+        self.left_out.services = cut(&mut self.services, ROWS_MAX);
+        self.orders = tallies.orders.iter().map(OrderEntry::of).collect();
+        self.left_out.orders = cut(&mut self.orders, ROWS_MAX);
+        self.rolls = tallies.rolls.into_values().collect();
+        self.left_out.rolls = cut(&mut self.rolls, ROWS_MAX);
+        self.tags = tallies.tags.iter().map(TagEntry::of).collect();
+        self.left_out.tags = cut(&mut self.tags, ROWS_MAX);
+        let unknown: BTreeSet<&str> = survey.unknown.iter().copied().collect();
+        self.unknown = unknown.iter().map(|name| shown(name, NAME_MAX)).collect();
+        self.left_out.unknown = cut(&mut self.unknown, INNER_MAX);
+    }
+
+    fn take_odd(&mut self, snapshot: &Snapshot) {
+        let odd = snapshot.odd.iter().take(INNER_MAX);
+        self.odd = odd.map(|odd| shown(odd, REASON_MAX)).collect();
+        self.left_out.odd = snapshot.odd.len() - self.odd.len();
+    }
+}
+
+/// Cuts a list; gives how many went.
+fn cut<T>(list: &mut Vec<T>, most: usize) -> usize {
+    let excess = list.len().saturating_sub(most);
+    list.truncate(most);
+    excess
+}
+
+#[cfg(test)]
+mod tests;

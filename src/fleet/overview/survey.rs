@@ -1,0 +1,231 @@
+//! What each host of a fleet is as a whole.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use crate::fleet::picture::has_done;
+use crate::fleet::{HostRecord, Order, OrderState, Report, Selector, Slot, Snapshot, WaivedOrder};
+use crate::names::ALL;
+
+/// What a host is as a whole, or for one service; the worst first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum FleetState {
+    /// It gives no sign of life.
+    Lost,
+    /// It lives, and has not done yet what was ordered.
+    Late,
+    /// All of it is down.
+    Down,
+    /// Some of it is down.
+    Partly,
+    /// It is up though the fleet has ordered it down: somebody there said so.
+    Waived,
+    /// Nothing of it is down.
+    Up,
+}
+
+impl FleetState {
+    /// In words.
+    pub(crate) fn words(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::Late => "not done yet",
+            Self::Down => "down",
+            Self::Partly => "partly down",
+            Self::Waived => "up by waiver",
+            Self::Up => "up",
+        }
+    }
+
+    /// A sign for a terminal, told apart without colour.
+    pub(crate) fn sign(self) -> char {
+        match self {
+            Self::Lost => '!',
+            Self::Late => '<',
+            Self::Down => '-',
+            Self::Partly => '~',
+            Self::Waived => '>',
+            Self::Up => '+',
+        }
+    }
+
+    /// A letter, of which the strips of services are made.
+    pub(super) fn letter(self) -> char {
+        match self {
+            Self::Lost => 'l',
+            Self::Late => 'w',
+            Self::Down | Self::Partly => 'd',
+            Self::Waived | Self::Up => 'u',
+        }
+    }
+}
+
+/// A fleet, host by host.
+pub(super) struct FleetSurvey<'a> {
+    pub(super) snapshot: &'a Snapshot,
+    pub(super) hosts: Vec<SurveyedHost<'a>>,
+    /// The orders that hold something down now.
+    pub(super) holding: Vec<&'a Order>,
+    /// Registers that hosts hold and the engine lacks; some several times.
+    pub(super) unknown: Vec<&'a str>,
+}
+
+/// A host.
+pub(super) struct SurveyedHost<'a> {
+    pub(super) name: &'a str,
+    pub(super) record: &'a HostRecord,
+    pub(super) state: FleetState,
+    pub(super) is_alive: bool,
+    pub(super) down: Option<&'a BTreeMap<String, Report>>,
+    pub(super) slots: Option<&'a BTreeMap<String, Slot>>,
+    /// The orders that select it and hold something down, but for those that it waives.
+    pub(super) orders: Vec<&'a Order>,
+    /// The orders, and lifts, that it has not done yet.
+    pub(super) late: Vec<&'a Order>,
+    /// What it does not obey: order and waiver.
+    pub(super) waived: Vec<(&'a Order, &'a WaivedOrder)>,
+}
+
+impl<'a> FleetSurvey<'a> {
+    pub(super) fn of(snapshot: &'a Snapshot, scope: &Selector, now: f64) -> Self {
+        let orders = snapshot.orders.values();
+        let mut survey = Self {
+            snapshot,
+            hosts: Vec::new(),
+            holding: orders.filter(|order| order.holds(now)).collect(),
+            unknown: Vec::new(),
+        };
+        for (name, record) in snapshot.selected(scope) {
+            let host = survey.look_at(name, record);
+            survey.hosts.push(host);
+        }
+        survey
+    }
+
+    fn look_at(&mut self, name: &'a str, record: &'a HostRecord) -> SurveyedHost<'a> {
+        let snapshot = self.snapshot;
+        let is_alive = snapshot.alive.contains(name);
+        let mut host = SurveyedHost {
+            name,
+            record,
+            state: FleetState::Lost,
+            is_alive,
+            down: snapshot.down.get(name).filter(|down| !down.is_empty()),
+            slots: snapshot.slots.get(name).filter(|slots| !slots.is_empty()),
+            orders: Vec::new(),
+            late: Vec::new(),
+            waived: Vec::new(),
+        };
+        for order in &self.holding {
+            host.note_order(snapshot, order);
+        }
+        for (register, at) in &record.held {
+            match snapshot.orders.get(register) {
+                None => self.unknown.push(register),
+                Some(lift) if lift.state == OrderState::Up && *at <= lift.at => {
+                    host.late.push(lift);
+                }
+                Some(_) => {}
+            }
+        }
+        if is_alive {
+            host.state = host.living_state();
+        }
+        host
+    }
+}
+
+impl<'a> SurveyedHost<'a> {
+    fn note_order(&mut self, snapshot: &Snapshot, order: &'a Order) {
+        if !order.selector.selects(self.name, &self.record.tags) {
+            return;
+        }
+        let waiver = self.record.waived.get(&order.register());
+        if let Some(waiver) = waiver.filter(|waiver| waiver.order == order.id) {
+            self.waived.push((order, waiver));
+            return;
+        }
+        self.orders.push(order);
+        if !has_done(snapshot, self.name, self.record, order) {
+            self.late.push(order);
+        }
+    }
+
+    fn living_state(&self) -> FleetState {
+        if !self.late.is_empty() {
+            return FleetState::Late;
+        }
+        let Some(down) = self.down else {
+            return match self.waived.is_empty() {
+                true => FleetState::Up,
+                false => FleetState::Waived,
+            };
+        };
+        let mut services = self.record.services.iter();
+        let is_whole = !self.record.services.is_empty() && services.all(|s| down.contains_key(s));
+        match is_whole || down.contains_key(ALL) {
+            true => FleetState::Down,
+            false => FleetState::Partly,
+        }
+    }
+
+    /// What it serves, and what it has down without being asked for it.
+    pub(super) fn services(&self) -> impl Iterator<Item = &'a str> {
+        let down = self.down.into_iter().flat_map(BTreeMap::keys);
+        let own = self.record.services.iter().map(String::as_str);
+        let others = down.map(|key| service_of(key));
+        let record = self.record;
+        let is_other =
+            move |name: &&str| *name != ALL && !record.services.iter().any(|s| s == name);
+        own.chain(others.filter(is_other))
+    }
+
+    /// What it is for one service.
+    pub(super) fn state_of(&self, service: &str) -> FleetState {
+        let concerns = |order: &Order| {
+            let name = order.key.service_name().as_str();
+            name == ALL || name == service
+        };
+        if !self.is_alive {
+            FleetState::Lost
+        } else if self.late.iter().any(|order| concerns(order)) {
+            FleetState::Late
+        } else if self.report_of(service).is_some() {
+            FleetState::Down
+        } else if self.waived.iter().any(|(order, _)| concerns(order)) {
+            FleetState::Waived
+        } else {
+            FleetState::Up
+        }
+    }
+
+    /// The downtime that takes a service down, the widest first.
+    pub(super) fn report_of(&self, service: &str) -> Option<(&'a str, &'a Report)> {
+        let down = self.down?;
+        let found = down
+            .get_key_value(ALL)
+            .or_else(|| down.get_key_value(service));
+        found.map(|(key, report)| (key.as_str(), report))
+    }
+
+    /// Whether a text in lower case stands in what is told of it.
+    pub(super) fn holds(&self, text: &str) -> bool {
+        let has = |part: &str| part.to_lowercase().contains(text);
+        let has_tag = |(tag, value): (&String, &String)| has(&format!("{tag}={value}"));
+        let has_down = |(key, report): (&String, &Report)| {
+            has(key) || has(&report.by) || has(&report.reason) || has(&report.origin)
+        };
+        has(self.name)
+            || has(self.state.words())
+            || self.record.tags.iter().any(has_tag)
+            || self.record.services.iter().any(|name| has(name))
+            || self.down.into_iter().flatten().any(has_down)
+    }
+}
+
+/// The service of a key of the spool.
+pub(super) fn service_of(key: &str) -> &str {
+    key.split(':').next().unwrap_or_default()
+}

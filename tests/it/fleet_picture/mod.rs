@@ -1,0 +1,4 @@
+//! `hacheck fleet`: the picture of a fleet, in a terminal and on its page, by a real etcd.
+
+mod scene;
+mod terminal;
