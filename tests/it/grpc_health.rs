@@ -18,10 +18,14 @@ fn asking_for(service: &str) -> Vec<u8> {
 }
 
 fn call(daemon: &Daemon, path: &str, frame: &[u8]) -> Answer {
+    call_with(daemon, path, GRPC, frame)
+}
+
+fn call_with(daemon: &Daemon, path: &str, headers: &[(&str, &str)], frame: &[u8]) -> Answer {
     let asking = Asking {
         method: "POST",
         path,
-        headers: GRPC,
+        headers,
         body: frame,
     };
     requests(daemon.address, &[asking]).pop().unwrap()
@@ -123,6 +127,27 @@ fn what_names_nothing_is_not_found_and_what_may_not_be_asked_is_denied() {
     assert!(denied.contains("allowed_ports"), "{denied}");
     let own = format!("http/web/{}/healthz", daemon.address.port());
     assert!(told(&daemon, &own).starts_with("7 "));
+}
+
+/// Metadata of a call are headers. They move no check, so `check_hosts` has nothing to refuse.
+#[test]
+fn metadata_lead_a_check_to_no_other_host_and_login_to_holds_as_for_http() {
+    let service = Upstream::answering("fine");
+    let check = format!("tcp/web/{}", service.port());
+    let daemon = Daemon::with_config("redis_password: hunter2\ncheck_hosts: any\n");
+    for other in ["127.0.0.2", "203.0.113.9", "169.254.169.254"] {
+        let state = format!("UP; address={other}; port=1");
+        let more = [
+            ("x-nerve-check-ip", other),
+            ("x-haproxy-server-state", &state),
+        ];
+        let headers = [GRPC, &more].concat();
+        let answer = call_with(&daemon, CHECK, &headers, &asking_for(&check));
+        assert_eq!(said(&answer), "SERVING", "{other}");
+    }
+    let told = told(&daemon, "redis/cache/1");
+    assert!(told.starts_with("7 "), "{told}");
+    assert!(told.contains("login_to"), "{told}");
 }
 
 #[test]

@@ -230,6 +230,9 @@ fn who_shakes_no_hands_is_closed_in_time_and_what_is_no_tls_is_counted() {
     host.daemon
         .wait_for_log("plain HTTP, which this port does not speak");
     assert_eq!(host.metric("hacheck_tls_handshakes_failed_total"), 0.0);
+    // A client that refuses our certificate says so later than that on a busy machine.
+    let text = config(host.address.port(), &host.host, "header_timeout: 60");
+    host.daemon.reload(&text, "configuration read from");
     let refused = host.curl(
         &["--cacert", "/etc/ssl/certs/ca-certificates.crt"],
         "/healthz",
@@ -336,4 +339,17 @@ fn a_balancer_is_answered_beside_a_flood_of_handshakes() {
     });
     haproxy.wait_for("web", "s1", "UP");
     assert_eq!(haproxy.stat("web", "s1", "chkdown"), "0");
+}
+
+#[test]
+fn strangers_are_dropped_before_their_handshake() {
+    let encrypted = Encrypted::start("allow_from: 127.0.0.2");
+    let said = encrypted.curl(&[], "/healthz");
+    assert!(!said.starts_with("ok"), "{said}");
+    encrypted.daemon.wait_for_log("which is outside allow_from");
+    let port = encrypted.address.port();
+    let text = config(port, &encrypted.host, "allow_from: 127.0.0.1");
+    encrypted.daemon.reload(&text, "configuration read from");
+    let said = encrypted.curl(&[], "/healthz");
+    assert!(said.starts_with("ok"), "{said}");
 }

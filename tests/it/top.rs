@@ -206,6 +206,25 @@ fn a_terminal_that_can_put_its_cursor_nowhere_gets_the_state_once() {
 }
 
 #[test]
+fn where_no_color_is_wanted_nothing_is_bold_and_it_is_drawn_all_the_same() {
+    let host = Host::quiet().polled();
+    let port = host.daemon.address.port().to_string();
+    // An empty one is none (https://no-color.org).
+    for (no_color, is_bold) in [("", true), ("1", false)] {
+        let variables = [("NO_COLOR", no_color)];
+        let mut terminal = Terminal::run_with(&variables, &["top", "-p", &port]);
+        terminal.wait_for("+ web ");
+        let screen = terminal.output();
+        assert_eq!(screen.contains("\x1b[1m"), is_bold, "{screen:?}");
+        // No colour in either case: the signs at the begin of lines tell the states.
+        assert!(!screen.contains("\x1b[3"), "{screen:?}");
+        terminal.press("q");
+        assert_eq!(terminal.ended(), Some(0));
+        terminal.is_given_back();
+    }
+}
+
+#[test]
 fn ctrl_z_gives_the_terminal_back_until_it_goes_on() {
     let daemon = Daemon::start();
     let mut terminal = top_on_terminal(&daemon, &[]);

@@ -39,11 +39,19 @@ impl Terminal {
 
     /// The same on another kind of terminal.
     pub fn run_as(kind: &str, args: &[&str]) -> Self {
+        Self::run_with(&[("TERM", kind)], args)
+    }
+
+    /// The same with these variables.
+    pub fn run_with(variables: &[(&str, &str)], args: &[&str]) -> Self {
         let OpenptyResult { master, slave } = openpty(&SIZE, None).unwrap();
         let before = tcgetattr(&slave).unwrap().local_flags;
         let mut command = bound_to_us("setsid", &[]);
         command.args(["--ctty", BINARY]).args(args);
-        command.env("TERM", kind).env("TZ", "UTC0");
+        command.env("TERM", "xterm").env("TZ", "UTC0");
+        command
+            .env_remove("NO_COLOR")
+            .envs(variables.iter().copied());
         let its = || slave.try_clone().unwrap();
         command.stdin(its()).stdout(its()).stderr(its());
         let process = Process::spawn(&mut command);
