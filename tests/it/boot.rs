@@ -5,6 +5,7 @@ use std::fs::File;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use crate::docs::section;
 use crate::support::package::{Chroot, package};
 use crate::support::process::Process;
 use crate::support::root::{as_root, both, succeed};
@@ -208,4 +209,70 @@ fn booted_the_unit_holds_what_it_promises() {
     system.run(
         "dpkg -r hacheck >/dev/null; ! systemctl is-active hacheck.socket; ! curl -s -m 10 http://127.0.0.1:3333/",
     );
+}
+
+/// The blocks of a language in a section of the document about installing.
+fn blocks(heading: &str, language: &str) -> String {
+    let mut text = String::new();
+    let mut block = None;
+    for line in section::lines("docs/install.md", heading) {
+        let fence = line.strip_prefix("```").map(str::to_owned);
+        match (&block, fence) {
+            (None, Some(begun)) => block = Some(begun),
+            (Some(_), Some(_)) => block = None,
+            (Some(shown), None) if shown == language => text += &format!("{line}\n"),
+            _ => {}
+        }
+    }
+    assert!(!text.is_empty(), "{heading} shows no {language}");
+    text
+}
+
+/// What an agent is told of web.
+const ASK_AGENT: &str =
+    "timeout 10 bash -c 'exec 3<>/dev/tcp/127.0.0.1/3334; echo web >&3; head -n 1 <&3'";
+
+#[test]
+#[ignore = "boots a system in systemd-nspawn, which not every place may do: run it with --ignored"]
+fn booted_another_port_and_a_port_for_agents_are_had_by_the_commands_of_the_documents() {
+    let chroot = Chroot::new();
+    let package = chroot.bring(package());
+    make_bootable(&chroot);
+    chroot.run(&format!("dpkg -i {package}"));
+    let system = Booted::boot(&chroot);
+
+    let commands = blocks("A port for agents", "sh");
+    let script = format!(
+        "{POLL} trap \"touch /tmp/stop\" EXIT; poll > /tmp/polled 2>&1 & {commands} sleep 0.3; touch /tmp/stop; wait; cat /tmp/polled"
+    );
+    let polled = system.run(&script);
+    assert!(
+        polled.trim().ends_with(" lost=0") && !polled.contains("asked=0"),
+        "{polled}\n{}",
+        system.journal()
+    );
+    assert_eq!(system.run(ASK_AGENT), "up\n");
+    system.run("hadown -r disk web");
+    assert!(system.run(ASK_AGENT).contains("disk"));
+    system.run("haup web; systemctl restart hacheck");
+    assert_eq!(system.run(ASK_AGENT), "up\n");
+    assert_eq!(
+        system.run("systemctl is-enabled hacheck-agent.socket"),
+        "enabled\n"
+    );
+
+    // An editor that writes what the document shows, and a terminal, without which systemctl starts none.
+    let drop_in = blocks("Another port or address", "ini");
+    system.run(&format!(
+        "printf '#!/bin/sh\\ncat > \"$1\" <<E\\n%sE\\n' '{drop_in}' > /root/editor; chmod +x /root/editor;
+         SYSTEMD_EDITOR=/root/editor script -qec 'systemctl edit hacheck.socket' /dev/null"
+    ));
+    system.run(&blocks("Another port or address", "sh"));
+    let answers = "curl -s -m 10 -f http://127.0.0.1:3000/healthz; ! curl -s -m 10 http://127.0.0.1:3333/healthz";
+    let check = format!("{answers}; hadown --wait -p 3000 web; haup web");
+    assert!(system.run(&check).starts_with("ok\n"));
+    assert_eq!(system.run(ASK_AGENT), "up\n");
+    system.run("systemctl reload hacheck");
+    system.run(&format!("dpkg -i {package} >/dev/null 2>&1; {answers}"));
+    assert_eq!(system.run(ASK_AGENT), "up\n");
 }

@@ -13,7 +13,7 @@ mod markdown;
 mod mdoc;
 mod messages;
 mod options;
-mod section;
+pub mod section;
 mod shown;
 mod story;
 

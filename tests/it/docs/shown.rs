@@ -12,7 +12,7 @@ use crate::support::server::free_port;
 use crate::support::{Ran, Spool, command};
 
 /// Commands that are not run here, by how they begin: which test runs them instead, or why none does.
-const NOT_RUN: [(&str, &str); 24] = [
+const NOT_RUN: [(&str, &str); 25] = [
     ("cargo run", "the tests run the same binary; see story.rs"),
     ("haproxy -f packaging/haproxy/try.cfg", "story.rs"),
     ("tests/run", "it runs this test"),
@@ -24,8 +24,9 @@ const NOT_RUN: [(&str, &str); 24] = [
     ("usermod", "needs Fedora"),
     (
         "systemctl",
-        "tests/it/systemd.rs and the_package.rs, under a real systemd",
+        "tests/it/systemd.rs, the_package.rs and boot.rs, under a real systemd",
     ),
+    ("cp /usr/share/doc/hacheck/examples/", "tests/it/boot.rs"),
     ("cargo install", "builds the release once more"),
     ("hacheck install", "links.rs"),
     ("hacheck serve", "most tests"),
