@@ -246,6 +246,11 @@ class Client:
 FRESH = 'Pragma: no-cache\r\n'
 
 
+def nothing(client, i):
+    """No attack: what the others are to be compared with."""
+    time.sleep(0.1)
+
+
 def one_slow_page(client, i):
     """20 requests a second for one page of the balancer's service that takes 6 s."""
     client.send(f'/http/web/{client.service}/slow', FRESH)
@@ -342,7 +347,7 @@ def pages(client, i):
     time.sleep(1 / 20)
 
 
-ATTACKS = [one_slow_page, slow_pages, pass_once_and_hang, unknown_names, one_command, steady_strangers,
+ATTACKS = [nothing, one_slow_page, slow_pages, pass_once_and_hang, unknown_names, one_command, steady_strangers,
            packed, unread, half_forms, half_heads, half_beginnings, handshakes, many_streams, pages]
 
 
