@@ -68,6 +68,7 @@ impl Agent {
         let held = Held::load(&host, &settings.tags, gate);
         let alive = boot::alive();
         let since = unix_now();
+        // Only after a boot: a daemon that is restarted must not take a host down that was up all the time.
         if !settings.boot_wait.is_zero() && held.is_new_boot(&alive.boot) {
             held.wait_until(since + settings.boot_wait.as_secs_f64());
         }
@@ -90,9 +91,11 @@ impl Agent {
         loop {
             let begun = tokio::time::Instant::now();
             let ended = self.session(&mut next_member).await;
+            // Else a member that takes connections and ends them at once would be asked twenty times a second.
             if begun.elapsed() >= GOOD {
                 wait = WAIT_MIN;
             }
+
             self.note_end(&ended, wait);
             self.rest(jittered(wait)).await;
             wait = (wait * 2).min(WAIT_MAX);
@@ -107,12 +110,15 @@ impl Agent {
             Err(e) => return e,
         };
         let mut engine = Engine::beginning_at(access, *next_member);
+        // The next session begins at another member: the one that failed may fail for a while.
         *next_member = next_member.wrapping_add(1);
-        match engine.connect().await {
-            Ok(session) => match Session::new(self, &session).run().await {
-                Ok(never) => match never {},
-                Err(e) => e,
-            },
+        let session = match engine.connect().await {
+            Ok(session) => session,
+            Err(e) => return e,
+        };
+
+        match Session::new(self, &session).run().await {
+            Ok(never) => match never {},
             Err(e) => e,
         }
     }

@@ -187,10 +187,10 @@ impl<'a> Holding<'a> {
 
     /// Whether a host serves the key, or has it down: one that was not polled since its daemon began is still down.
     fn serves(&self, name: &str, record: &HostRecord) -> bool {
-        let Some(service) = &self.service else {
-            return true;
-        };
-        record.services.contains(service) || self.own_report(name).is_some()
+        match &self.service {
+            Some(service) => record.services.contains(service) || self.own_report(name).is_some(),
+            None => true,
+        }
     }
 
     /// The report of the key itself, not of everything.
@@ -202,31 +202,25 @@ impl<'a> Holding<'a> {
 
     fn report(&self, host: &str) -> Option<(&'a str, &'a Report)> {
         let reports = self.snapshot.down.get(host)?;
-        let mut found = self
+        let found = self
             .names
             .iter()
-            .filter_map(|name| reports.get_key_value(name));
-        let (key, report) = found.next()?;
+            .find_map(|name| reports.get_key_value(name));
+        let (key, report) = found?;
         Some((key, report))
     }
 
     fn slot(&self, host: &str) -> Option<&'a Slot> {
         let slots = self.snapshot.slots.get(host)?;
-        let mut found = self.names.iter().filter_map(|name| slots.get(name));
-        found.next()
+        self.names.iter().find_map(|name| slots.get(name))
     }
 
     fn row(&self, name: &'a str, record: &'a HostRecord) -> HostRow<'a> {
         let report = self.report(name);
-        let is_alive = self.snapshot.alive.contains(name);
         let mut row = HostRow {
             name,
             record,
-            state: match report {
-                _ if !is_alive => HostState::Lost,
-                Some(_) => HostState::Down,
-                None => HostState::Up,
-            },
+            state: self.state(name, report.is_some()),
             report: report.map(|(_, report)| report),
             report_key: report.map_or("", |(key, _)| key),
             slot: self.slot(name),
@@ -240,6 +234,17 @@ impl<'a> Holding<'a> {
             }
         }
         row
+    }
+
+    fn state(&self, name: &str, is_down: bool) -> HostState {
+        // First of all: what a host that is lost reported last, nobody knows to be so still.
+        if !self.snapshot.alive.contains(name) {
+            return HostState::Lost;
+        }
+        match is_down {
+            true => HostState::Down,
+            false => HostState::Up,
+        }
     }
 
     /// Registers of this key that hosts hold, and that are not in the engine.

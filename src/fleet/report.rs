@@ -22,6 +22,9 @@ pub(super) struct OwnRecords {
     pub(super) down: BTreeMap<Key, Report>,
 }
 
+/// Keys with their new values, or without one where they go.
+type PathChanges = BTreeMap<String, Option<String>>;
+
 /// The host's own keys in the engine.
 pub(super) struct OwnKeys {
     paths: Paths,
@@ -100,6 +103,8 @@ impl OwnKeys {
             if self.is_another(&path, alive) {
                 return Ok(Reported::NameTaken);
             }
+
+            // Also over the life sign of the process before: its lease may live for a minute after it was killed.
             let write = Transaction::new()
                 .unchanged(&path, self.revision(&path))
                 .put_leased(&path, value.as_str(), lease);
@@ -111,6 +116,7 @@ impl OwnKeys {
                 Committed::Conflict | Committed::Unknown(_) => self.read(session).await?,
             }
         }
+        // The next beat tries again.
         Ok(Reported::Done)
     }
 
@@ -124,7 +130,11 @@ impl OwnKeys {
     }
 
     fn revision(&self, path: &str) -> i64 {
-        self.has.get(path).map_or(0, |(_, revision)| *revision)
+        match self.has.get(path) {
+            Some((_, revision)) => *revision,
+            // As etcd has it: the revision of a key that is not there is 0.
+            None => 0,
+        }
     }
 
     /// Tells what differs from what the engine has.
@@ -147,7 +157,7 @@ impl OwnKeys {
         Ok(())
     }
 
-    fn done(&mut self, changes: BTreeMap<String, Option<String>>, revision: i64) {
+    fn done(&mut self, changes: PathChanges, revision: i64) {
         for (path, value) in changes {
             match value {
                 Some(value) => self.has.insert(path, (value, revision)),
@@ -157,37 +167,44 @@ impl OwnKeys {
     }
 
     /// The next changes: keys with their new values, or without one. `None` when there are none.
-    fn next(&self, told: &OwnRecords) -> Option<(Transaction, BTreeMap<String, Option<String>>)> {
+    fn next(&self, told: &OwnRecords) -> Option<(Transaction, PathChanges)> {
         let mut changes = self.changes(told);
-        if changes.is_empty() {
-            return None;
-        }
         while changes.len() > CHANGES_MAX {
             changes.pop_last();
         }
-        let mut transaction = Transaction::new();
-        for (path, value) in &changes {
-            transaction = transaction.unchanged(path, self.revision(path));
-            transaction = match value {
-                Some(value) => transaction.put(path, value.as_str()),
-                None => transaction.delete(KeyRange::one(path)),
-            };
+        if changes.is_empty() {
+            return None;
         }
+
+        let transaction = self.transaction(&changes);
         Some((transaction, changes))
     }
 
-    fn changes(&self, told: &OwnRecords) -> BTreeMap<String, Option<String>> {
+    fn transaction(&self, changes: &PathChanges) -> Transaction {
+        let mut transaction = Transaction::new();
+        for (path, value) in changes {
+            let compared = transaction.unchanged(path, self.revision(path));
+            transaction = match value {
+                Some(value) => compared.put(path, value.as_str()),
+                None => compared.delete(KeyRange::one(path)),
+            };
+        }
+        transaction
+    }
+
+    fn changes(&self, told: &OwnRecords) -> PathChanges {
         let wanted = self.wanted(told);
-        let mut changes = BTreeMap::new();
+        let mut changes = PathChanges::new();
+        // The life sign goes with its lease, and never here.
         let alive = self.paths.alive(&self.host);
         for path in self.has.keys() {
             if *path != alive && !wanted.contains_key(path) {
                 changes.insert(path.clone(), None);
             }
         }
+
         for (path, value) in wanted {
-            let has = self.has.get(&path).map(|(value, _)| value);
-            if has != Some(&value) {
+            if self.value(&path) != Some(&value) {
                 changes.insert(path, Some(value));
             }
         }
@@ -197,22 +214,36 @@ impl OwnKeys {
     fn wanted(&self, told: &OwnRecords) -> BTreeMap<String, String> {
         let mut wanted = BTreeMap::new();
         let path = self.paths.host(&self.host);
-        let mut host = told.host.clone();
-        // A later revision alone is no news, or each report would call for the next one.
-        let known = self.has.get(&path).map(|(value, _)| value.as_bytes());
-        if let Some(Ok(known)) = known.map(HostRecord::parse)
-            && (HostRecord {
-                rev: host.rev,
-                ..known.clone()
-            }) == host
-        {
-            host.rev = known.rev;
-        }
+        let host = self.host_record(&path, told);
         wanted.insert(path, host.to_json());
         for (key, report) in &told.down {
-            wanted.insert(self.paths.down(&self.host, key), report.to_json());
+            let path = self.paths.down(&self.host, key);
+            wanted.insert(path, report.to_json());
         }
         wanted
+    }
+
+    /// What the host says of itself: with the revision that the engine has, where nothing else changed.
+    fn host_record(&self, path: &str, told: &OwnRecords) -> HostRecord {
+        let mut host = told.host.clone();
+        let Some(value) = self.value(path) else {
+            return host;
+        };
+        let Ok(known) = HostRecord::parse(value.as_bytes()) else {
+            return host;
+        };
+
+        // A later revision alone is no news, or each report would call for the next one.
+        let told_revision = std::mem::replace(&mut host.rev, known.rev);
+        if host != known {
+            host.rev = told_revision;
+        }
+        host
+    }
+
+    fn value(&self, path: &str) -> Option<&String> {
+        let (value, _) = self.has.get(path)?;
+        Some(value)
     }
 }
 

@@ -151,22 +151,20 @@ impl Selector {
         if !is_tag(tag) {
             return Err(SelectorError::Tag(tag.to_owned()));
         }
+        // `zone=a` and `zone=b` together: one host has one zone, so it would select nobody. Of `!=` both can hold.
         let is_there = self.0.contains_key(&(tag.to_owned(), relation));
         if is_there && relation == Relation::Is {
             return Err(SelectorError::Twice(tag.to_owned()));
         }
-        let mut is_empty = true;
+
+        let values: Vec<String> = values.collect();
+        if values.is_empty() || values.iter().any(String::is_empty) {
+            return Err(SelectorError::NoValue(tag.to_owned()));
+        }
         for value in values {
-            if value.is_empty() {
-                return Err(SelectorError::NoValue(tag.to_owned()));
-            }
             self.add(tag, relation, &value);
-            is_empty = false;
         }
-        match is_empty {
-            true => Err(SelectorError::NoValue(tag.to_owned())),
-            false => Ok(()),
-        }
+        Ok(())
     }
 
     fn add(&mut self, tag: &str, relation: Relation, value: &str) {
@@ -183,14 +181,13 @@ impl Selector {
     /// Whether a host is meant.
     #[must_use]
     pub fn selects(&self, host: &str, tags: &BTreeMap<String, String>) -> bool {
-        let mut conditions = self.0.iter();
-        conditions.all(|((tag, relation), values)| {
-            let value = match tag.as_str() {
-                HOST_TAG => Some(host),
-                other => tags.get(other).map(String::as_str),
+        let mut conditions = self.conditions();
+        conditions.all(|(tag, relation, values)| {
+            let is_one = match value(host, tags, tag) {
+                Some(value) => values.contains(value),
+                None => false,
             };
-            let is_one = value.is_some_and(|value| values.contains(value));
-            is_one == (*relation == Relation::Is)
+            is_one == (relation == Relation::Is)
         })
     }
 
@@ -207,11 +204,18 @@ pub fn is_tag(text: &str) -> bool {
     !text.is_empty() && fits_url(text)
 }
 
+/// What a host has for a tag; its own name is one of its tags.
+fn value<'h>(host: &'h str, tags: &'h BTreeMap<String, String>, tag: &str) -> Option<&'h str> {
+    match tag {
+        HOST_TAG => Some(host),
+        other => tags.get(other).map(String::as_str),
+    }
+}
+
 /// A value as it was meant, without spaces around it.
 fn decoded(value: &str) -> String {
-    percent_decode_str(value.trim())
-        .decode_utf8_lossy()
-        .into_owned()
+    let decoded = percent_decode_str(value.trim());
+    decoded.decode_utf8_lossy().into_owned()
 }
 
 /// The canonical text.

@@ -68,11 +68,11 @@ impl<'a> Session<'a> {
     pub(super) async fn run(mut self) -> Result<Infallible, EngineError> {
         let orders = KeyRange::under(&self.agent.paths.orders());
         let revision = self.sync(&orders).await?;
+        // From the very next revision on, so that nothing can be ordered between the reading and the watch.
         let mut watch = self.engine.watch(&orders, revision + 1).await?;
-        log::info!(
-            "fleet: connected to etcd at {}, revision {revision}",
-            self.engine.member()
-        );
+        let member = self.engine.member();
+        log::info!("fleet: connected to etcd at {member}, revision {revision}");
+        // The life sign comes last: whoever sees this host alive may wait for what it does.
         self.own.read(self.engine).await?;
         self.live().await?;
         self.serve(&orders, &mut watch).await
@@ -106,22 +106,27 @@ impl<'a> Session<'a> {
 
     /// Reads the orders: those that changed since, where the engine's history goes on; else all of them.
     async fn sync(&mut self, orders: &KeyRange) -> Result<i64, EngineError> {
-        let (cluster, revision) = self.agent.held.place();
+        let known = self.agent.held.place();
+        // Only what is new costs some hundred bytes; all the orders of a large fleet are 200 KB, for each host each time.
         let from = self.agent.held.next_revision().unwrap_or(0);
-        let mut found = self.engine.read(orders, from).await?;
-        let goes_on = found.cluster == cluster && found.revision >= revision;
-        if cluster != 0 && !goes_on {
+        let found = self.engine.read(orders, from).await?;
+        let goes_on = is_continued(known, &found);
+        if known.0 != 0 && !goes_on {
             log::error!(
                 "fleet: etcd is not what it was: it was set up anew, or restored from a backup; what was ordered is held, \
                  and 'haup --fleet' lifts it"
             );
         }
-        let is_whole = from == 0 || !goes_on;
-        if from != 0 && !goes_on {
-            found = self.engine.read(orders, 0).await?;
+
+        let is_whole = from == 0;
+        if goes_on || is_whole {
+            self.take(&found, is_whole);
+            return Ok(found.revision);
         }
-        self.take(&found, is_whole);
-        Ok(found.revision)
+
+        let all = self.engine.read(orders, 0).await?;
+        self.take(&all, true);
+        Ok(all.revision)
     }
 
     fn take(&mut self, found: &Found, is_whole: bool) {
@@ -135,6 +140,7 @@ impl<'a> Session<'a> {
         self.warn_of_missing();
     }
 
+    /// Tells of orders that the engine has lost. They stay in force: of an engine that was wiped, absence would lift all.
     fn warn_of_missing(&self) {
         let missing = self.agent.held.missing();
         let was_known = self.agent.figures.lock().missing == missing.len();
@@ -144,6 +150,7 @@ impl<'a> Session<'a> {
                 "fleet: etcd no longer has the orders {registers}; they are held until 'haup --fleet' lifts them"
             );
         }
+
         self.agent.figures.lock().missing = missing.len();
     }
 
@@ -171,17 +178,17 @@ impl<'a> Session<'a> {
 
     /// For how many hosts these orders are.
     fn hosts_of(&self, pairs: &[Pair]) -> u64 {
-        let orders = pairs
-            .iter()
-            .filter_map(|pair| Order::parse(&pair.value).ok());
-        orders.map(|order| order.hosts).max().unwrap_or_default()
+        let orders = pairs.iter().filter_map(order_in);
+        let hosts = orders.map(|order| order.hosts);
+        hosts.max().unwrap_or_default()
     }
 
     /// An order that has just come was given just now, by its own clock.
     fn note_skew(&self, pairs: &[Pair]) {
-        let Some(order) = pairs.last().and_then(|pair| Order::parse(&pair.value).ok()) else {
+        let Some(order) = pairs.last().and_then(order_in) else {
             return;
         };
+
         #[allow(clippy::cast_precision_loss)] // to the microsecond for centuries
         let ahead = now_micros() as f64 - order.at as f64;
         self.agent.figures.lock().clock_skew = ahead / 1e6;
@@ -198,32 +205,36 @@ impl<'a> Session<'a> {
 
     /// Says that this host lives.
     async fn live(&mut self) -> Result<(), EngineError> {
-        self.lease = self.engine.grant(self.agent.settings.lease).await?;
-        let living = self
-            .own
-            .live(self.engine, &self.agent.alive, self.lease)
-            .await;
+        let agent = &self.agent;
+        self.lease = self.engine.grant(agent.settings.lease).await?;
+        let living = self.own.live(self.engine, &agent.alive, self.lease).await;
         match self.noted(living)? {
-            Some(Reported::NameTaken) => {
-                self.is_mute = true;
-                let host = &self.agent.host;
-                log::error!(
-                    "fleet: another machine is {host} too, so this one reports nothing; set host in fleet.yml"
-                );
-                self.agent.figures.lock().write_errors += 1;
-            }
+            Some(Reported::NameTaken) => self.be_mute(),
             Some(Reported::Done) => self.is_mute = false,
             None => {}
         }
         Ok(())
     }
 
+    /// Another machine has this name. Two that report under one would overwrite each other; orders are obeyed all the same.
+    fn be_mute(&mut self) {
+        self.is_mute = true;
+        let host = &self.agent.host;
+        log::error!(
+            "fleet: another machine is {host} too, so this one reports nothing; set host in fleet.yml"
+        );
+        self.agent.figures.lock().write_errors += 1;
+    }
+
     /// Keeps the lease alive. One that is gone is begun anew, and with it nothing else.
     async fn beat(&mut self) -> Result<(), EngineError> {
-        if self.engine.keep_alive(self.lease).await? && !self.is_mute {
+        let is_there = self.engine.keep_alive(self.lease).await?;
+        // One that is mute has no life sign to keep; it looks whether the other machine still is there.
+        if is_there && !self.is_mute {
             self.agent.figures.lock().last_sync = Some(unix_now());
             return Ok(());
         }
+
         self.own.read(self.engine).await?;
         self.live().await
     }
@@ -232,15 +243,14 @@ impl<'a> Session<'a> {
     async fn report(&mut self) -> Result<(), EngineError> {
         self.agent.held.look();
         self.show(self.agent.held.place().1);
-        let now = Instant::now();
-        if now >= self.next_services {
-            self.services = self.services();
-            self.next_services = now + SERVICES;
-        }
-        self.next_report = now + LOOK.max(spread_all(self.agent.held.most_hosts()));
+        self.look_at_services();
+        // Ten thousand hosts that report each second would be more writes than etcd takes.
+        let spread = spread_all(self.agent.held.most_hosts());
+        self.next_report = Instant::now() + LOOK.max(spread);
         if self.is_mute {
             return Ok(());
         }
+
         let told = self.told();
         self.reported.clone_from(&told.down);
         let telling = self.own.tell(self.engine, &told).await;
@@ -248,22 +258,31 @@ impl<'a> Session<'a> {
         Ok(())
     }
 
+    fn look_at_services(&mut self) {
+        let now = Instant::now();
+        if now >= self.next_services {
+            self.services = self.services();
+            self.next_services = now + SERVICES;
+        }
+    }
+
     /// A refusal is noted, and ends no session: orders come all the same.
     fn noted<T>(&self, written: Result<T, EngineError>) -> Result<Option<T>, EngineError> {
-        match written {
-            Ok(done) => Ok(Some(done)),
-            Err(e) => {
-                let mut figures = self.agent.figures.lock();
-                figures.write_errors += 1;
-                if !e.is_certain() || e.ends_login() {
-                    return Err(e);
-                }
-                if figures.write_errors == 1 {
-                    log::error!("fleet: cannot report: {e}");
-                }
-                Ok(None)
-            }
+        let error = match written {
+            Ok(done) => return Ok(Some(done)),
+            Err(error) => error,
+        };
+
+        let mut figures = self.agent.figures.lock();
+        figures.write_errors += 1;
+        if !error.is_certain() || error.ends_login() {
+            return Err(error);
         }
+        // Once: a role that lacks a right would fill the log each second.
+        if figures.write_errors == 1 {
+            log::error!("fleet: cannot report: {error}");
+        }
+        Ok(None)
     }
 
     fn services(&self) -> Vec<String> {
@@ -274,9 +293,20 @@ impl<'a> Session<'a> {
     }
 
     fn told(&self) -> OwnRecords {
+        let mut down = self.agent.view.downtimes();
+        for (key, report) in &mut down {
+            self.settle(key, report);
+        }
+        OwnRecords {
+            host: self.host_record(),
+            down,
+        }
+    }
+
+    fn host_record(&self) -> HostRecord {
         let agent = &self.agent;
         let (address, port) = agent.view.address();
-        let host = HostRecord {
+        HostRecord {
             v: Version,
             host: agent.host.clone(),
             address,
@@ -290,25 +320,33 @@ impl<'a> Session<'a> {
             since: agent.since.floor(),
             seen: seen(agent.since.floor(), unix_now()),
             problems: agent.held.problems(),
-        };
-        let mut down = agent.view.downtimes();
-        for (key, report) in &mut down {
-            self.settle(key, report);
         }
-        OwnRecords { host, down }
     }
 
     /// Makes a report what is written: how far balancers are is news only while they act.
     fn settle(&self, key: &Key, new: &mut Report) {
         let is_acting = new.since.is_none_or(|since| unix_now() - since < ACTING);
-        if let Some(old) = self.reported.get(key)
-            && !is_acting
-        {
+        if is_acting {
+            return;
+        }
+
+        // Sessions of a long downtime come and go, and each change would be a write that all who watch are told.
+        if let Some(old) = self.reported.get(key) {
             new.pollers = old.pollers;
             new.acted = old.acted;
             new.sessions = old.sessions;
         }
     }
+}
+
+/// Whether the engine's history goes on from the cluster and the revision that are known. One that was set up anew has
+/// another cluster id, and one that was restored from a backup an earlier revision.
+fn is_continued((cluster, revision): (u64, i64), found: &Found) -> bool {
+    found.cluster == cluster && found.revision >= revision
+}
+
+fn order_in(pair: &Pair) -> Option<Order> {
+    Order::parse(&pair.value).ok()
 }
 
 /// When a host was seen last, in steps: each step is a write, and hosts that began at other times take it at others.

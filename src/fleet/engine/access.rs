@@ -68,10 +68,17 @@ fn login(settings: &FleetSettings) -> Result<Option<(String, Secret)>, EngineErr
     let (Some(user), Some(file)) = (&settings.username, &settings.password_file) else {
         return Ok(None);
     };
-    let read = read_regular(file, PASSWORD_MAX).map_err(|e| of_file(file, e))?;
-    let password = String::from_utf8(read).map_err(|_| of_file(file, "it is not UTF-8"))?;
-    let password = password.trim_end_matches(['\r', '\n']).to_owned();
+
+    let password = password(file)?;
     Ok(Some((user.clone(), Secret::new(password))))
+}
+
+fn password(file: &Path) -> Result<String, EngineError> {
+    let read = read_regular(file, PASSWORD_MAX).map_err(|e| of_file(file, e))?;
+    let text = String::from_utf8(read).map_err(|_| of_file(file, "it is not UTF-8"))?;
+    // Editors end a file with a line break, which is no part of the password.
+    let password = text.trim_end_matches(['\r', '\n']);
+    Ok(password.to_owned())
 }
 
 fn connector(
@@ -79,20 +86,11 @@ fn connector(
     identity: Option<(&Path, &Path)>,
 ) -> Result<TlsConnector, EngineError> {
     let ca_file = ca_file.unwrap_or(Path::new(tls::SYSTEM_CAS));
-    let mut roots = RootCertStore::empty();
-    let trusted = tls::certificates(ca_file).map_err(|e| of_file(ca_file, e))?;
-    // The system's may hold old ones that rustls cannot read.
-    let (added, _) = roots.add_parsable_certificates(trusted);
-    if added == 0 {
-        return Err(of_file(
-            ca_file,
-            "there is no authority's certificate in it",
-        ));
-    }
-    let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+    let provider = Arc::new(ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
         .map_err(|e| of_file(ca_file, e))?
-        .with_root_certificates(roots);
+        .with_root_certificates(roots(ca_file)?);
     let mut config = match identity {
         None => builder.with_no_client_auth(),
         Some((certificate, key)) => {
@@ -102,8 +100,22 @@ fn connector(
             builder.map_err(|e| of_file(key, e))?
         }
     };
+
+    // On the same port etcd serves its JSON gateway over HTTP/1.1, which refuses certificates that have a CN.
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn roots(ca_file: &Path) -> Result<RootCertStore, EngineError> {
+    let trusted = tls::certificates(ca_file).map_err(|e| of_file(ca_file, e))?;
+    let mut roots = RootCertStore::empty();
+    // The system's may hold old ones that rustls cannot read.
+    let (added, _) = roots.add_parsable_certificates(trusted);
+    if added == 0 {
+        let cause = "there is no authority's certificate in it";
+        return Err(of_file(ca_file, cause));
+    }
+    Ok(roots)
 }
 
 fn of_file(file: &Path, cause: impl std::fmt::Display) -> EngineError {

@@ -125,19 +125,19 @@ impl EngineError {
 impl fmt::Display for EngineError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::File { file, cause } => write!(
-                f,
-                "cannot use {}: {cause}; see the files that fleet.yml names",
-                file.display()
-            ),
+            Self::File { file, cause } => {
+                let file = file.display();
+                write!(
+                    f,
+                    "cannot use {file}: {cause}; see the files that fleet.yml names"
+                )
+            }
             Self::Unreachable(members) => {
-                f.write_str("etcd cannot be reached (")?;
-                let mut before = "";
-                for (member, cause) in members {
-                    write!(f, "{before}{member}: {cause}")?;
-                    before = "; ";
-                }
-                f.write_str("); see endpoints in fleet.yml, and whether etcd runs there")
+                let causes = causes(members);
+                write!(
+                    f,
+                    "etcd cannot be reached ({causes}); see endpoints in fleet.yml, and whether etcd runs there"
+                )
             }
             Self::Lost { member, cause } => write!(f, "etcd at {member}: {cause}"),
             Self::Refused {
@@ -145,14 +145,28 @@ impl fmt::Display for EngineError {
                 code,
                 message,
             } => {
-                write!(f, "etcd at {member} refuses: {message}")?;
-                if message.is_empty() {
-                    write!(f, "grpc-status {code}")?;
-                }
-                f.write_str(remedy(*code, message))
+                let said = said(*code, message);
+                let remedy = remedy(*code, message);
+                write!(f, "etcd at {member} refuses: {said}{remedy}")
             }
             Self::Compacted => f.write_str("etcd has forgotten the changes since then"),
         }
+    }
+}
+
+/// Each member with what keeps it from being reached.
+fn causes(members: &[(Endpoint, String)]) -> String {
+    let mut causes = Vec::new();
+    for (member, cause) in members {
+        causes.push(format!("{member}: {cause}"));
+    }
+    causes.join("; ")
+}
+
+fn said(code: u32, message: &str) -> String {
+    match message.is_empty() {
+        true => format!("grpc-status {code}"),
+        false => message.to_owned(),
     }
 }
 

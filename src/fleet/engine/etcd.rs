@@ -5,14 +5,15 @@
 
 use std::time::Duration;
 
-use bytes::{Buf as _, Bytes, BytesMut};
-use http_body_util::BodyExt as _;
+use bytes::{Bytes, BytesMut};
+use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::HeaderValue;
-use hyper::{HeaderMap, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use prost::Message;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::access::Access;
@@ -20,9 +21,10 @@ use super::error::EngineError;
 use super::messages::{
     AuthenticateRequest, AuthenticateResponse, LeaseGrantRequest, LeaseRequest, LeaseResponse,
     Pair, RangeResponse, RequestOp, ResponseHeader, TxnRequest, TxnResponse, WatchCreateRequest,
-    WatchRequest, WatchResponse,
+    WatchRequest,
 };
 use super::transaction::{Committed, Found, KeyRange, Transaction};
+use super::watch::KeyWatch;
 use crate::fleet::settings::Endpoint;
 use crate::http::h2::{self, AnyStream, H2Connection, Ping};
 use crate::http::{client, grpc, grpc_client};
@@ -30,7 +32,7 @@ use crate::net::Host;
 use crate::os::cause::cause_text;
 
 /// Most bytes of an answer: some 150,000 hosts.
-const ANSWER_MAX: usize = 64 << 20;
+pub(super) const ANSWER_MAX: usize = 64 << 20;
 
 /// How soon a member that is frozen is found out; etcd refuses to be asked more often than every 5 s.
 const PING: Ping = Ping {
@@ -50,12 +52,14 @@ pub struct EngineSession {
 impl EngineSession {
     /// Connects to a member, and logs in where there is a password.
     pub(super) async fn open(access: &Access, member: &Endpoint) -> Result<Self, EngineError> {
-        let lost = |cause| EngineError::lost(member, cause);
-        let connecting = timeout(access.timeout, connect(access, member)).await;
-        let connected = connecting.unwrap_or_else(|_| Err(no_answer(access.timeout)));
+        let connection = match timeout(access.timeout, connect(access, member)).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(cause)) => return Err(EngineError::lost(member, cause)),
+            Err(_) => return Err(EngineError::lost(member, no_answer(access.timeout))),
+        };
         let mut session = Self {
             member: member.clone(),
-            connection: connected.map_err(lost)?,
+            connection,
             token: None,
             timeout: access.timeout,
         };
@@ -97,6 +101,8 @@ impl EngineSession {
     /// # Errors
     /// When no answer came, or a refusal.
     pub async fn read_all(&self, ranges: &[KeyRange]) -> Result<Found, EngineError> {
+        // As a transaction: ranges that are asked for one after the other may be of two revisions, and what moved from one
+        // to the other in between would be in both or in neither.
         let mut request = TxnRequest::default();
         for range in ranges {
             request.success.push(RequestOp {
@@ -104,6 +110,7 @@ impl EngineSession {
                 ..RequestOp::default()
             });
         }
+
         let answer: TxnResponse = self.call("KV/Txn", &request).await?;
         let ranges = answer.responses.into_iter().filter_map(|r| r.range);
         let pairs = ranges.flat_map(|range| range.kvs).collect();
@@ -158,6 +165,7 @@ impl EngineSession {
     pub async fn keep_alive(&self, lease: i64) -> Result<bool, EngineError> {
         let request = LeaseRequest { id: lease };
         let answer: LeaseResponse = self.call("Lease/LeaseKeepAlive", &request).await?;
+        // A lease that has ended is no error: etcd answers that it has 0 s left.
         Ok(answer.ttl > 0)
     }
 
@@ -225,21 +233,28 @@ impl EngineSession {
 
     /// Sends the one message of a call.
     async fn send(&self, method: &str, frame: Bytes) -> Result<Response<Incoming>, EngineError> {
-        let uri = format!("{}/etcdserverpb.{method}", self.member);
-        let request = grpc_client::request(&uri, frame);
-        let mut request = request.map_err(|e| self.lost(e.to_string()))?;
-        let headers = request.headers_mut();
-        // A watch at a member without a majority would be silent for ever.
-        headers.insert("hasleader", HeaderValue::from_static("true"));
-        if let Some(token) = &self.token {
-            headers.insert("token", token.clone());
-        }
+        let request = self.request(method, frame)?;
         let sent = self.connection.send(request).await;
         let response = sent.map_err(|e| self.lost(client::cause(&e)))?;
         match response.status() {
             StatusCode::OK => Ok(response),
             other => Err(self.lost(format!("the answer is not gRPC's: {other}"))),
         }
+    }
+
+    fn request(&self, method: &str, frame: Bytes) -> Result<Request<Full<Bytes>>, EngineError> {
+        let member = &self.member;
+        let uri = format!("{member}/etcdserverpb.{method}");
+        let request = grpc_client::request(&uri, frame);
+        let mut request = request.map_err(|e| self.lost(e.to_string()))?;
+        let headers = request.headers_mut();
+        // A watch at a member without a majority would be silent for ever: with this it ended after 3 s, without it a test
+        // waited half a minute for nothing (etcd's `clientv3.WithRequireLeader`).
+        headers.insert("hasleader", HeaderValue::from_static("true"));
+        if let Some(token) = &self.token {
+            headers.insert("token", token.clone());
+        }
+        Ok(request)
     }
 
     fn lost(&self, cause: String) -> EngineError {
@@ -262,16 +277,29 @@ async fn connect(access: &Access, member: &Endpoint) -> Result<H2Connection, Str
 }
 
 async fn stream(access: &Access, member: &Endpoint) -> Result<AnyStream, String> {
-    let tcp = TcpStream::connect((host_text(&member.host), member.port)).await;
+    let host = host_text(&member.host);
+    let tcp = TcpStream::connect((host.as_str(), member.port)).await;
     let tcp = tcp.map_err(cause_text)?;
     tcp.set_nodelay(true).map_err(cause_text)?;
-    let Some(connector) = access.tls.as_ref().filter(|_| member.tls) else {
-        return Ok(AnyStream::new(tcp));
-    };
-    let name = ServerName::try_from(host_text(&member.host)).map_err(cause_text)?;
-    let encrypted = connector.connect(name, tcp).await;
-    let encrypted = encrypted.map_err(|e| format!("TLS handshake failed: {}", cause_text(e)))?;
-    Ok(AnyStream::new(encrypted))
+    match &access.tls {
+        Some(connector) if member.tls => encrypted(connector, host, tcp).await,
+        _ => Ok(AnyStream::new(tcp)),
+    }
+}
+
+async fn encrypted(
+    connector: &TlsConnector,
+    host: String,
+    tcp: TcpStream,
+) -> Result<AnyStream, String> {
+    let name = ServerName::try_from(host).map_err(cause_text)?;
+    match connector.connect(name, tcp).await {
+        Ok(stream) => Ok(AnyStream::new(stream)),
+        Err(e) => {
+            let cause = cause_text(e);
+            Err(format!("TLS handshake failed: {cause}"))
+        }
+    }
 }
 
 fn host_text(host: &Host) -> String {
@@ -279,100 +307,5 @@ fn host_text(host: &Host) -> String {
         Host::Local => "127.0.0.1".to_owned(),
         Host::Address(address) => address.to_string(),
         Host::Name(name) => name.to_string(),
-    }
-}
-
-/// Changes of keys, as they come.
-pub struct KeyWatch {
-    member: Endpoint,
-    response: Response<Incoming>,
-    /// The beginning of a message.
-    unread: BytesMut,
-}
-
-/// Changes of one revision or more.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Changes {
-    /// The engine's revision.
-    pub revision: i64,
-    /// What was written.
-    pub puts: Vec<Pair>,
-    /// What was deleted: only the keys are known.
-    pub deletes: Vec<Pair>,
-}
-
-impl KeyWatch {
-    /// The next changes. Nothing is lost when this is dropped before it is ready.
-    ///
-    /// # Errors
-    /// Why no more will come.
-    pub async fn next(&mut self) -> Result<Changes, EngineError> {
-        loop {
-            if let Some(changes) = self.come()? {
-                return Ok(changes);
-            }
-            let frame = self.response.body_mut().frame().await;
-            match frame
-                .transpose()
-                .map_err(|e| self.lost(client::cause(&e)))?
-            {
-                None => return Err(self.ended(&HeaderMap::new())),
-                Some(frame) => match frame.into_data() {
-                    Ok(data) => self.unread.extend_from_slice(&data),
-                    Err(other) => {
-                        return Err(self.ended(&other.into_trailers().unwrap_or_default()));
-                    }
-                },
-            }
-        }
-    }
-
-    /// The changes of the message that has come whole, if one has.
-    fn come(&mut self) -> Result<Option<Changes>, EngineError> {
-        let Some(length) = grpc::frame_length(&self.unread) else {
-            return Ok(None);
-        };
-        if length > ANSWER_MAX {
-            return Err(self.lost("a message is too long".to_owned()));
-        }
-        if self.unread.len() < length {
-            return Ok(None);
-        }
-        let message: Option<WatchResponse> = grpc::unframed(&self.unread[..length]);
-        self.unread.advance(length);
-        let message = message.ok_or_else(|| EngineError::malformed(&self.member))?;
-        self.changes(message).map(Some)
-    }
-
-    fn changes(&self, message: WatchResponse) -> Result<Changes, EngineError> {
-        if message.compact_revision != 0 {
-            return Err(EngineError::Compacted);
-        }
-        if message.canceled {
-            return Err(self.lost(format!("the watch ended: {}", message.cancel_reason)));
-        }
-        let mut changes = Changes {
-            revision: message.header.map_or(0, |header| header.revision),
-            ..Changes::default()
-        };
-        for event in message.events {
-            let pair = event.kv.unwrap_or_default();
-            match event.kind {
-                0 => changes.puts.push(pair),
-                _ => changes.deletes.push(pair),
-            }
-        }
-        Ok(changes)
-    }
-
-    fn ended(&self, trailers: &HeaderMap) -> EngineError {
-        match grpc_client::expect_success(trailers, self.response.headers()) {
-            Ok(()) => self.lost("the watch ended".to_owned()),
-            Err(failed) => EngineError::failed(&self.member, failed),
-        }
-    }
-
-    fn lost(&self, cause: String) -> EngineError {
-        EngineError::lost(&self.member, cause)
     }
 }

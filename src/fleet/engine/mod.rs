@@ -8,12 +8,14 @@ mod error;
 mod etcd;
 mod messages;
 mod transaction;
+mod watch;
 
 pub use access::Access;
 pub use error::EngineError;
-pub use etcd::{Changes, EngineSession, KeyWatch};
+pub use etcd::EngineSession;
 pub use messages::Pair;
 pub use transaction::{Committed, Found, KeyRange, Transaction};
+pub use watch::{Changes, KeyWatch};
 
 use std::time::Duration;
 

@@ -14,21 +14,21 @@ const OTHERS: &str = "orders";
 
 /// The downtime of the orders that hold a key, of which there is at least one: the one that ends last gives reason and end.
 pub(super) fn downtime(orders: &[&Order]) -> Option<Downtime> {
-    let mut orders: Vec<&Order> = orders.to_vec();
-    orders.sort_by(|a, b| ends(b).total_cmp(&ends(a)).then(b.at.cmp(&a.at)));
+    let orders = last_first(orders);
     let (first, others) = orders.split_first()?;
-    let begun = orders.iter().filter_map(|order| order.creation);
     let mut downtime = Downtime {
         reason: first.reason.clone(),
         expiration: first.expiration,
-        creation: begun.min_by(f64::total_cmp),
+        creation: begun(&orders),
         ..Downtime::default()
     };
     downtime.set_by(&first.by);
+    downtime.set_origin(&format!("{FLEET_ORIGIN}{}", first.selector));
     if let Some(mark) = mark(&orders) {
         downtime.set_mark(mark);
     }
-    downtime.set_origin(&format!("{FLEET_ORIGIN}{}", first.selector));
+
+    // The orders stand in the entry, so that a host that lost all else still knows what to hold, and what a lift lifts.
     downtime.extra.insert(ORDER.into(), json!(first));
     if !others.is_empty() {
         downtime.extra.insert(OTHERS.into(), json!(others));
@@ -36,22 +36,43 @@ pub(super) fn downtime(orders: &[&Order]) -> Option<Downtime> {
     Some(downtime)
 }
 
+/// The orders by their ends, the last one first; of those with one end the newest first.
+fn last_first<'a>(orders: &[&'a Order]) -> Vec<&'a Order> {
+    let mut orders = orders.to_vec();
+    orders.sort_by(|a, b| {
+        let by_end = ends(b).total_cmp(&ends(a));
+        by_end.then(b.at.cmp(&a.at))
+    });
+    orders
+}
+
 fn ends(order: &Order) -> f64 {
     order.expiration.unwrap_or(f64::INFINITY)
 }
 
+/// When the first of the orders began.
+fn begun(orders: &[&Order]) -> Option<f64> {
+    let begun = orders.iter().filter_map(|order| order.creation);
+    begun.min_by(f64::total_cmp)
+}
+
 /// The strongest way in which one of the orders is told; `None` is as usual.
 fn mark(orders: &[&Order]) -> Option<Mark> {
-    let marks = orders.iter().map(|order| match (order.soft, order.drain) {
+    let mut strongest = Mark::Drain;
+    for order in orders {
+        // One order that is told as usual is the strongest: without a mark of its own.
+        if mark_of(order)? == Mark::Soft {
+            strongest = Mark::Soft;
+        }
+    }
+    Some(strongest)
+}
+
+fn mark_of(order: &Order) -> Option<Mark> {
+    match (order.soft, order.drain) {
         (true, _) => Some(Mark::Soft),
         (false, true) => Some(Mark::Drain),
         (false, false) => None,
-    });
-    let all: Option<Vec<Mark>> = marks.collect();
-    let all = all?;
-    match all.contains(&Mark::Soft) {
-        true => Some(Mark::Soft),
-        false => all.first().copied(),
     }
 }
 
@@ -60,16 +81,26 @@ fn mark(orders: &[&Order]) -> Option<Mark> {
 pub(super) fn orders(key: &Key, downtime: &Downtime) -> Vec<Order> {
     let first = downtime.extra.get(ORDER);
     let others = downtime.extra.get(OTHERS).and_then(Value::as_array);
-    let all = first.into_iter().chain(others.into_iter().flatten());
-    let orders = all.filter_map(|value| Order::parse(value.to_string().as_bytes()).ok());
-    orders.filter(|order| order.key == *key).collect()
+    let mut orders = Vec::new();
+    for value in first.into_iter().chain(others.into_iter().flatten()) {
+        // Anybody may write into the folder: an order of another key would lift what it names.
+        if let Some(order) = read(value)
+            && order.key == *key
+        {
+            orders.push(order);
+        }
+    }
+    orders
+}
+
+fn read(value: &Value) -> Option<Order> {
+    Order::parse(value.to_string().as_bytes()).ok()
 }
 
 /// The order that gives an entry its reason.
 #[must_use]
 pub fn order_of(downtime: &Downtime) -> Option<Order> {
-    let order = downtime.extra.get(ORDER)?;
-    Order::parse(order.to_string().as_bytes()).ok()
+    read(downtime.extra.get(ORDER)?)
 }
 
 #[cfg(test)]

@@ -11,18 +11,23 @@ impl Held {
     /// The orders that hold something down, by register and stamp.
     #[must_use]
     pub fn held(&self) -> BTreeMap<String, u64> {
-        let held = self.obeyed();
-        held.map(|order| (order.register(), order.at)).collect()
+        let mut held = BTreeMap::new();
+        for order in self.obeyed() {
+            held.insert(order.register(), order.at);
+        }
+        held
     }
 
     /// The orders that would hold something down, but for waivers.
     #[must_use]
     pub fn waived(&self) -> BTreeMap<String, WaivedOrder> {
-        let waived = self.in_force().filter_map(|order| {
-            let waiver = waivers::of(&self.waivers, order)?;
-            Some((order.register(), waiver.clone()))
-        });
-        waived.collect()
+        let mut waived = BTreeMap::new();
+        for order in self.in_force() {
+            if let Some(waiver) = waivers::of(&self.waivers, order) {
+                waived.insert(order.register(), waiver.clone());
+            }
+        }
+        waived
     }
 
     /// The orders in force that no waiver is for.
@@ -32,6 +37,7 @@ impl Held {
     }
 
     fn in_force(&self) -> impl Iterator<Item = &Order> {
+        // Orders end by this host's own clock: a host that cannot reach the engine must come up in time, too.
         let now = unix_now();
         let orders = self.known.orders.values();
         orders.filter(move |order| order.holds(now))
@@ -40,10 +46,13 @@ impl Held {
     /// The orders that are held although the engine does not have them.
     #[must_use]
     pub fn missing(&self) -> Vec<String> {
-        let registers = self.held().into_keys();
-        registers
-            .filter(|register| !self.in_engine.contains(register))
-            .collect()
+        let mut missing = Vec::new();
+        for register in self.held().into_keys() {
+            if !self.in_engine.contains(&register) {
+                missing.push(register);
+            }
+        }
+        missing
     }
 
     /// How many registers cannot be read.

@@ -12,23 +12,32 @@ use crate::spool::Downtime;
 impl Held {
     /// Puts all orders into force.
     pub fn apply_all(&mut self) {
-        let orders = self.known.orders.values().map(|order| order.key.clone());
-        let entries = self.written.keys().cloned();
-        let keys: BTreeSet<Key> = orders.chain(entries).collect();
-        for key in keys {
+        for key in self.keys() {
             self.apply(&key);
         }
         self.save();
+    }
+
+    /// The keys of all orders, and of all entries: an entry without an order is one to lift.
+    fn keys(&self) -> BTreeSet<Key> {
+        let mut keys = BTreeSet::new();
+        for order in self.known.orders.values() {
+            keys.insert(order.key.clone());
+        }
+        keys.extend(self.written.keys().cloned());
+        keys
     }
 
     /// Puts the orders of a key into force.
     pub fn apply(&mut self, key: &Key) {
         let holding = self.holding(key);
         let ids: Vec<String> = holding.iter().map(|order| order.id.clone()).collect();
+        // Most looks change nothing, and must not write to the disk each second.
         let is_done = self.written.get(key).is_some_and(|written| *written == ids);
         if is_done && !self.unwritten.contains_key(key) {
             return;
         }
+
         match merge::downtime(&holding) {
             Some(downtime) => self.take_down(key, ids, downtime),
             None => self.lift(key),
@@ -41,6 +50,7 @@ impl Held {
                 self.gate.let_go(&key.file_name());
                 self.unwritten.remove(key);
             }
+            // A disk that is full or read-only is no reason to stay in rotation.
             Err(e) => {
                 self.gate.hold_in_memory(&key.file_name(), downtime);
                 self.cannot_write(key, format!("{e}; it is held in memory"));
@@ -56,6 +66,7 @@ impl Held {
         if !is_ours {
             return;
         }
+
         match self.gate.spool().up(key) {
             Ok(_) => {
                 self.unwritten.remove(key);
