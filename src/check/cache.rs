@@ -97,6 +97,7 @@ impl Cache {
         if let Some(found) = contents.look_up(key, wanted, now) {
             return found;
         }
+
         let (sender, receiver) = watch::channel(None);
         let running = RunningProbe(receiver);
         let turn = contents.begin(key, wanted.rank, &running);

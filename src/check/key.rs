@@ -90,11 +90,13 @@ fn service(check: &Check, context: &Context) -> Option<Arc<str>> {
     if target.trusted && !context.is_open(check) {
         return Some(format!("group:{}", target.service).into());
     }
+
     let settings = &context.settings;
     // With `service_name_header` the upstream is told the name, and its answer may depend on it.
     if check.protocol.keyed_by_service || settings.service_name_header.is_some() {
         return Some(Arc::clone(&target.service));
     }
+
     // Services with the same settings share results, so that made-up names that fit a pattern cannot multiply probes.
     settings.service(&target.service).key().map(Arc::from)
 }
@@ -108,6 +110,7 @@ fn whole(target: &Target) -> Box<str> {
             push_header(&mut text, name, value);
         }
     }
+
     text.into_boxed_str()
 }
 
@@ -129,6 +132,7 @@ fn names_virtual_host(host: &HeaderValue) -> bool {
     if port.bytes().all(|b| b.is_ascii_digit()) {
         return !name.is_empty() && name.parse::<Ipv4Addr>().is_err();
     }
+
     // More than one colon: nothing but an address of IPv6 has these.
     !is_ipv6(host)
 }

@@ -52,6 +52,7 @@ impl Contents {
         if self.settings.cache_time != settings.cache_time {
             self.clear();
         }
+
         self.settings = settings.clone();
     }
 
@@ -76,6 +77,7 @@ impl Contents {
             Some(_) => self.counts.hits += 1,
             None => self.counts.misses += 1,
         }
+
         found
     }
 
@@ -83,6 +85,7 @@ impl Contents {
         if let Some(outcome) = self.stored(key, wanted, now) {
             return Some(Lookup::Stored(outcome));
         }
+
         let running = self.entries.get(key)?.usable(wanted)?;
         Some(Lookup::Running(running.clone()))
     }
@@ -94,6 +97,7 @@ impl Contents {
         if !wanted.fresh && stored.counts(now) {
             return Some(Arc::clone(&stored.outcome));
         }
+
         self.counts.expirations += 1;
         self.bytes -= stored.bytes;
         entry.result = None;
@@ -138,6 +142,7 @@ impl Contents {
         if outcome.overload {
             return self.ended(key, number);
         }
+
         let result = self.result(key, number, outcome);
         let entry = self.entries.entry(key.clone()).or_default();
         entry.take_off(number);
@@ -145,10 +150,12 @@ impl Contents {
         if entry.has_newer_than(number) {
             return;
         }
+
         self.bytes += result.bytes;
         if let Some(old) = entry.result.replace(result) {
             self.bytes -= old.bytes;
         }
+
         self.order.push_back((key.clone(), number));
         // After the new result is in: if that alone exceeds `cache_bytes`, it is the one to go.
         self.make_room();
@@ -197,6 +204,7 @@ impl Contents {
             taken.extend(oldest.map(|expired| Arc::clone(&expired.outcome)));
             self.drop_oldest();
         }
+
         self.counts.expirations += taken.len() as u64;
         taken
     }
@@ -234,9 +242,11 @@ impl Contents {
         let Some(entry) = self.entries.get_mut(key) else {
             return;
         };
+
         if let Some(stored) = entry.result.take_if(|r| r.number == number) {
             self.bytes -= stored.bytes;
         }
+
         self.remove_if_empty(key);
     }
 
