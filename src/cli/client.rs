@@ -235,6 +235,7 @@ impl DaemonClient {
                 says: first_line(&text, SAYS_MAX),
             };
         }
+
         DaemonError::Status {
             port: self.port,
             status,
@@ -272,6 +273,7 @@ pub(crate) fn pollers_at(
     if status != 200 {
         return Err(io::Error::other(format!("it answers {status}")));
     }
+
     serde_json::from_slice(&body).map_err(io::Error::from)
 }
 
@@ -302,6 +304,7 @@ fn read_to_end(stream: &mut TcpStream, end: Instant) -> io::Result<Vec<u8>> {
             length => answer.extend_from_slice(&part[..length]),
         }
     }
+
     Ok(answer)
 }
 
@@ -311,6 +314,7 @@ fn time_left(end: Instant) -> io::Result<Duration> {
     if left.is_zero() {
         return Err(ErrorKind::TimedOut.into());
     }
+
     Ok(left)
 }
 
@@ -334,6 +338,7 @@ fn path(page: &str, keys: &[String]) -> String {
     for key in keys {
         query.append_pair("service", key);
     }
+
     format!("{page}?{}", query.finish())
 }
 

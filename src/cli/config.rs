@@ -55,6 +55,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
     if let Some(file) = fleet_file(&args)? {
         return check_fleet(file, args.quiet);
     }
+
     let file = file(&args)?;
     let Examined { loaded, faults } = config::examine(Path::new(file));
     let has_faults = tell(&loaded.warnings, faults.as_ref());
@@ -64,9 +65,11 @@ fn run(call: &Call) -> Result<u8, Failure> {
     if has_faults {
         return Ok(1);
     }
+
     if !args.quiet {
         output::print(&text(&args, &loaded.config)?)?;
     }
+
     Ok(0)
 }
 
@@ -75,10 +78,12 @@ fn tell(warnings: &[Fault], faults: Option<&Faults>) -> bool {
     for warning in warnings {
         output::complain(&format!("warning: {warning}"));
     }
+
     if let Some(faults) = faults {
         // FILE:LINE: stands first on each line, where editors look for it.
         output::complain(&faults.to_string());
     }
+
     faults.is_some()
 }
 
@@ -93,9 +98,11 @@ fn check_fleet(file: &str, quiet: bool) -> Result<u8, Failure> {
     if tell(&examined.warnings, examined.faults.as_ref()) {
         return Ok(1);
     }
+
     if !quiet {
         output::print(&examined.value.effective())?;
     }
+
     Ok(0)
 }
 
@@ -104,15 +111,18 @@ fn fleet_file(args: &ConfigArgs) -> Result<Option<&str>, Failure> {
     let Some(file) = &args.fleet_file else {
         return Ok(None);
     };
+
     // Refused rather than left out: whoever names two files waits for a word on both.
     if args.config_file.is_some() || !args.files.is_empty() {
         return Err(usage!("several files are named; check one at a time"));
     }
+
     if args.service.is_some() {
         return Err(usage!(
             "--service: settings of services are in the file of -c"
         ));
     }
+
     Ok(Some(file))
 }
 
@@ -120,6 +130,7 @@ fn text(args: &ConfigArgs, config: &Config) -> Result<String, Failure> {
     let Some(name) = &args.service else {
         return Ok(config::effective(config));
     };
+
     match ServiceName::parse(name) {
         Ok(_) => Ok(config::effective_of(config, name)),
         Err(e) => Err(usage!("--service: {e}")),

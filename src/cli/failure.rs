@@ -40,6 +40,7 @@ impl Failure {
         if failures.is_empty() {
             return Ok(());
         }
+
         let messages: Vec<&str> = failures.iter().map(|f| f.message.as_str()).collect();
         Err(Self::failed(messages.join("\n")))
     }

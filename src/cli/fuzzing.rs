@@ -24,6 +24,7 @@ pub fn command_line(args: &[String]) {
             );
         }
     }
+
     for applet in APPLETS {
         let info = (applet.info)();
         if let Ok(argv::CommandLine::Args(read)) = argv::read(&info, args) {

@@ -85,6 +85,7 @@ fn make_all(
     for place in places {
         done.push_str(&make_unless_dry(place, target, is_dry)?);
     }
+
     Ok(())
 }
 
@@ -93,6 +94,7 @@ fn make_unless_dry(place: &LinkPlace, target: &Path, is_dry: bool) -> Result<Str
     if !is_dry {
         make(place, target).map_err(|e| cannot_make(&place.link, e))?;
     }
+
     let verb = verb(place.occupant, is_dry);
     let (link, target) = (place.link.display(), target.display());
     Ok(format!("{verb} {link} -> {target}\n"))
@@ -141,6 +143,7 @@ fn places(folder: &Path, binary: &Path) -> Vec<LinkPlace> {
         let occupant = look(&link, binary);
         places.push(LinkPlace { link, occupant });
     }
+
     places
 }
 
@@ -170,6 +173,7 @@ fn refuse(places: &[LinkPlace], force: bool) -> Result<(), Failure> {
     if faults.is_empty() {
         return Ok(());
     }
+
     let faults = faults.join("\n");
     Err(failed!("nothing was changed: {faults}"))
 }
@@ -207,6 +211,7 @@ fn replace(link: &Path, target: &Path) -> io::Result<()> {
         // What cannot be removed either is left; the error that is told is the first one.
         let _ = fs::remove_file(&temp);
     }
+
     renamed
 }
 

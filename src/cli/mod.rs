@@ -72,6 +72,7 @@ pub fn main(args: &[OsString]) -> Result<u8, Failure> {
         // execve(2) may start a program without even its name.
         None => (None, args),
     };
+
     match called.and_then(find_alias) {
         Some((applet, alias)) => run(applet, alias, &texts(rest)),
         None => run_subcommand(&texts(rest)),
@@ -86,6 +87,7 @@ fn find_alias(called: &OsStr) -> Option<(&'static Applet, &'static str)> {
             _ => {}
         }
     }
+
     None
 }
 
@@ -95,6 +97,7 @@ fn run_subcommand(args: &[String]) -> Result<u8, Failure> {
     let Some((first, rest)) = args.split_first() else {
         return run(&serve::APPLET, HACHECK, args);
     };
+
     match first.as_str() {
         "-V" | "--version" | "version" => show(help::VERSION),
         "-h" | "--help" => show(&help::of_all(APPLETS)),
@@ -112,6 +115,7 @@ fn help_on(words: &[String]) -> String {
         [name] => find(name),
         _ => None,
     };
+
     match applet {
         Some(applet) => help::of_applet(applet, &program_of(applet)),
         None => help::of_all(APPLETS),
@@ -132,6 +136,7 @@ fn unknown(name: &str) -> Failure {
         Some(meant) => format!("; did you mean {meant}?"),
         None => String::new(),
     };
+
     let table = help::table(APPLETS);
     usage!("hacheck: unknown subcommand {name:?}{meant}\n{table}")
 }
@@ -150,6 +155,7 @@ fn run(applet: &'static Applet, program: &str, args: &[String]) -> Result<u8, Fa
         Ok(line) => run_line(applet, program, line),
         Err(error) => Err(Failure::usage(error)),
     };
+
     // Here, where the name is known by which the user called it.
     done.map_err(|failure| failure.shown_by(program, Some(applet.usage)))
 }
@@ -192,6 +198,7 @@ fn refuse_not_utf8(args: &[String]) -> Result<(), Failure> {
         }
         is_reason = arg == "--reason";
     }
+
     Ok(())
 }
 

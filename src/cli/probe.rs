@@ -85,6 +85,7 @@ fn usual_config(call: &Call, file: &Path) -> Result<Config, Failure> {
         }
         return Ok(Config::default());
     }
+
     call.note(&format!(
         "the settings are those of {shown}; -c names another file, -c /dev/null none"
     ));
@@ -100,6 +101,7 @@ fn load(call: &Call, file: &Path) -> Result<Config, Failure> {
     for warning in &loaded.warnings {
         call.note(&warning.to_string());
     }
+
     Ok(loaded.config)
 }
 
@@ -117,11 +119,13 @@ fn path(words: &[String]) -> Result<String, Failure> {
         [what @ .., query] if what.len() == 3 => (what, query.as_str()),
         what => (what, ""),
     };
+
     let [protocol, service, port] = what else {
         return Err(usage!(
             "give protocol, service and port, and a query if you like"
         ));
     };
+
     // Here, where the words are still apart: the path of all would only be called no check.
     check_protocol(protocol)?;
     parse_port(port).map_err(Failure::usage)?;
@@ -148,6 +152,7 @@ fn headers(given: &[String]) -> Result<HeaderMap, Failure> {
         // Beside an earlier one of this name, as a poller may send it twice.
         headers.append(name, value);
     }
+
     Ok(headers)
 }
 
@@ -163,6 +168,7 @@ fn show(answer: &ProbeAnswer, verbose: bool) -> Result<(), Failure> {
     if verbose {
         show_steps(answer);
     }
+
     output::complain(&answer.why);
     let body = String::from_utf8_lossy(&answer.body);
     let mut text = format!("{}\n{body}", answer.status);
@@ -170,6 +176,7 @@ fn show(answer: &ProbeAnswer, verbose: bool) -> Result<(), Failure> {
     if !text.ends_with('\n') {
         text.push('\n');
     }
+
     output::print(&text)
 }
 

@@ -57,14 +57,17 @@ fn run(call: &Call) -> Result<u8, Failure> {
             "unexpected argument {stray:?}: there are options only"
         ));
     }
+
     let request = ReloadRequest {
         pid: pid(args.pid)?,
         end: Instant::now() + timeout(args.timeout.as_deref())?,
     };
+
     let report = request.send_and_wait()?;
     for note in &report.notes {
         call.note(note);
     }
+
     refuse_faults(&report)?;
     Ok(0)
 }
@@ -76,6 +79,7 @@ fn pid(given: Option<String>) -> Result<u32, Failure> {
             "name the daemon's process with --pid, or use systemctl reload hacheck"
         ));
     };
+
     number("--pid", &text)
 }
 
@@ -144,6 +148,7 @@ impl ReloadRequest {
         let Ok(number) = i32::try_from(pid) else {
             return Err(no_process(pid));
         };
+
         match kill(Pid::from_raw(number), signal) {
             Ok(()) => Ok(()),
             Err(Errno::ESRCH) => Err(no_process(pid)),
@@ -163,6 +168,7 @@ fn refuse_faults(report: &ReloadReport) -> Result<(), Failure> {
     if report.faults.is_empty() {
         return Ok(());
     }
+
     let faults = report.faults.join("\n");
     match report.is_new {
         true => Err(failed!(

@@ -107,6 +107,7 @@ fn ports(option: &str, given: &[String]) -> Result<Vec<u16>, Failure> {
             ports.push(port);
         }
     }
+
     Ok(ports)
 }
 
@@ -114,9 +115,11 @@ fn bind_address(given: Option<&str>) -> Result<IpAddr, Failure> {
     let Some(text) = given else {
         return Ok(Ipv4Addr::UNSPECIFIED.into());
     };
+
     if let Some(address) = address(text) {
         return Ok(address);
     }
+
     Err(usage!(
         "-B: {text:?} is not an address or a name of this host; give one of its own, 0.0.0.0 or ::"
     ))
@@ -127,6 +130,7 @@ fn address(text: &str) -> Option<IpAddr> {
     if let Ok(address) = text.parse() {
         return Some(address);
     }
+
     let found = (text, 0).to_socket_addrs().ok()?;
     // The replaced tools knew IPv4 only, so that is what a name stands for in old start scripts.
     let addresses = found.map(|socket_address| socket_address.ip());
@@ -138,6 +142,7 @@ fn threads(given: Option<&str>) -> Result<usize, Failure> {
     let Some(text) = given else {
         return Ok(1);
     };
+
     match text.parse() {
         Ok(0) => Ok(one_per_core()),
         Ok(threads @ 1..=THREADS_MAX) => Ok(threads),

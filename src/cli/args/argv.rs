@@ -95,6 +95,7 @@ pub(crate) fn read(info: &CommandInfoWithArgs, args: &[String]) -> Result<Comman
             reader.first_error.get_or_insert(error);
         }
     }
+
     reader.finish()
 }
 
@@ -137,6 +138,7 @@ impl<'a> ArgvReader<'a> {
         if self.takes_command {
             self.others.push("--".to_owned());
         }
+
         self.others.extend_from_slice(self.rest);
         self.rest = &[];
     }
@@ -145,6 +147,7 @@ impl<'a> ArgvReader<'a> {
         if let Some(long) = word.strip_prefix("--") {
             return self.read_long(long);
         }
+
         match word.strip_prefix('-') {
             // A dash alone is a name, of standard input by custom.
             Some("") | None => {
@@ -171,6 +174,7 @@ impl<'a> ArgvReader<'a> {
             Some((typed, value)) => (typed, Some(value)),
             None => (text, None),
         };
+
         let name = self.full_name(typed)?;
         match question(name) {
             Some(_) if value.is_some() => Err(ArgvError::TakesNoValue(name.to_owned())),
@@ -204,6 +208,7 @@ impl<'a> ArgvReader<'a> {
                 None => return Err(self.unknown_letter(letter, text)),
             }
         }
+
         Ok(())
     }
 
@@ -224,6 +229,7 @@ impl<'a> ArgvReader<'a> {
             (None, true) => Some(self.value_behind(flag, typed)?),
             (value, _) => value,
         };
+
         self.options.push((flag, value));
         Ok(())
     }
@@ -233,6 +239,7 @@ impl<'a> ArgvReader<'a> {
         if let Some(implied) = implied_value(flag) {
             return Ok(implied);
         }
+
         match self.next_word() {
             Some(value) => Ok(value),
             None => Err(ArgvError::LacksValue(typed.to_owned())),
@@ -257,6 +264,7 @@ impl<'a> ArgvReader<'a> {
         if let Some(exact) = self.long_names().find(|long| *long == typed) {
             return Ok(exact);
         }
+
         match self.names_beginning(name).as_slice() {
             [one] => Ok(one),
             [] => Err(self.unknown(&typed, &typed)),
@@ -270,6 +278,7 @@ impl<'a> ArgvReader<'a> {
         if text.is_empty() {
             return Vec::new();
         }
+
         let typed = format!("--{text}");
         let begun = self.long_names().filter(|name| name.starts_with(&typed));
         begun.collect()
@@ -290,6 +299,7 @@ impl<'a> ArgvReader<'a> {
             let near = Some(format!("-{other_case}"));
             return ArgvError::Unknown { typed, near };
         }
+
         // `-until 18:00`: two dashes were meant.
         self.unknown(&typed, &format!("--{text}"))
     }
@@ -298,6 +308,7 @@ impl<'a> ArgvReader<'a> {
         if let Some(asked) = self.asked {
             return Ok(asked);
         }
+
         match self.first_error {
             Some(error) => Err(error),
             None => Ok(CommandLine::Args(self.spelled_out())),
@@ -318,6 +329,7 @@ impl<'a> ArgvReader<'a> {
                 words.extend(value.map(str::to_owned));
             }
         }
+
         // Or argh would take a name that begins with a dash for an option.
         words.push("--".to_owned());
         words.extend(self.others);
@@ -339,6 +351,7 @@ fn one_of(names: &[&'static str], typed: String) -> Result<&'static str, ArgvErr
     if let [one] = replaced_among(names).as_slice() {
         return Ok(one);
     }
+
     let names = names.join(", ");
     Err(ArgvError::Ambiguous { typed, names })
 }

@@ -22,6 +22,7 @@ pub(crate) fn table(applets: &[Applet]) -> String {
     for applet in applets {
         table.push_str(&row(&names(applet), applet.about));
     }
+
     table.trim_end().to_owned()
 }
 
@@ -48,6 +49,7 @@ pub(crate) fn of_applet(applet: &Applet, program: &str) -> String {
     for note in applet.notes() {
         text.push_str(&format!("\n{}\n", wrapped(note, 0)));
     }
+
     text.push_str(&options(applet));
     text.push_str(&examples(applet));
     text
@@ -58,6 +60,7 @@ fn options(applet: &Applet) -> String {
     for flag in applet.options() {
         text.push_str(&row(&spelled(applet, flag), applet.description(flag)));
     }
+
     // Of every applet, so none declares them.
     text.push_str(&row("-h, --help", "show this text"));
     text.push_str(&row("-V, --version", "show the version"));
@@ -69,6 +72,7 @@ fn examples(applet: &Applet) -> String {
     if examples.is_empty() {
         return String::new();
     }
+
     format!("\nExamples:\n  {}\n", examples.join("\n  "))
 }
 
@@ -124,6 +128,7 @@ fn wrapped(text: &str, column: usize) -> String {
         lines.push_str(word);
         used += length;
     }
+
     lines
 }
 
@@ -144,6 +149,7 @@ impl Applet {
         let FlagInfoKind::Option { arg_name } = flag.kind else {
             return None;
         };
+
         let spelled = format!("{}={arg_name}", flag.long);
         (may_lack_value(flag) && (self.uses)(&spelled)).then_some(arg_name)
     }

@@ -89,6 +89,7 @@ pub(crate) fn parse_for(text: &str, now: f64) -> Result<f64, TimeError> {
     if end > LATEST {
         return Err(too_long(text));
     }
+
     Ok(end)
 }
 
@@ -105,6 +106,7 @@ fn seconds(text: &str) -> Result<u64, TimeError> {
         total = total.checked_add(part).ok_or_else(|| too_long(text))?;
         digits.clear();
     }
+
     match total {
         // `--for 30` could mean minutes as well as seconds, so nothing is guessed.
         _ if !digits.is_empty() => Err(TimeError::LacksUnit(digits)),
@@ -119,10 +121,12 @@ fn part(digits: &str, unit: char, text: &str) -> Result<u64, TimeError> {
         let text = text.to_owned();
         return Err(TimeError::NotAUnit { unit, text });
     };
+
     if digits.is_empty() {
         let text = text.to_owned();
         return Err(TimeError::LacksNumber { unit, text });
     }
+
     product(digits, seconds).ok_or_else(|| too_long(text))
 }
 
@@ -152,9 +156,11 @@ fn until(text: &str, now: &Zoned) -> Result<f64, TimeError> {
     let Some(end) = point(text, now) else {
         return Err(TimeError::NotATime(text.to_owned()));
     };
+
     if end <= now.timestamp() {
         return Err(past(text, now));
     }
+
     #[allow(clippy::cast_precision_loss)] // microseconds until the year 9999 fit
     Ok(end.as_microsecond() as f64 / 1e6)
 }
@@ -172,15 +178,18 @@ fn point(text: &str, now: &Zoned) -> Option<Timestamp> {
     if !text.contains('-') {
         return time_of_day(text, now);
     }
+
     // In this order, since the later ones would drop what the earlier ones need: a zone in
     // brackets, an offset.
     if text.contains('[') {
         let zoned: Zoned = text.parse().ok()?;
         return Some(zoned.timestamp());
     }
+
     if let Ok(at) = text.parse::<Timestamp>() {
         return Some(at);
     }
+
     local(text.parse().ok()?, now)
 }
 
@@ -189,12 +198,14 @@ fn time_of_day(text: &str, now: &Zoned) -> Option<Timestamp> {
     if !text.contains(':') {
         return None;
     }
+
     let time: Time = text.parse().ok()?;
     let today = now.date();
     let at = local(today.to_datetime(time), now)?;
     if at > now.timestamp() {
         return Some(at);
     }
+
     // The next date and not 24 hours later: clocks may be changed in between.
     let tomorrow = today.checked_add(1.day()).ok()?;
     local(tomorrow.to_datetime(time), now)

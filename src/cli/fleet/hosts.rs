@@ -33,6 +33,7 @@ pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     for host in &hosts {
         host.note_problems(fleet);
     }
+
     snapshot.odd.iter().for_each(|odd| fleet.call.note(odd));
     Ok(0)
 }
@@ -53,6 +54,7 @@ fn selected<'a>(snapshot: &'a Snapshot, selector: &Selector) -> Vec<HostOfSnapsh
             is_alive: snapshot.alive.contains(name),
         });
     }
+
     hosts
 }
 
@@ -92,6 +94,7 @@ fn tags(tags: &BTreeMap<String, String>) -> String {
     for (tag, value) in tags {
         words.push(format!("{tag}={value}"));
     }
+
     words.join(",")
 }
 

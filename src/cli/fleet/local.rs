@@ -18,6 +18,7 @@ pub(crate) fn spool(call: &Call, file: &FleetFile) -> Option<Spool> {
     if file.is_none() {
         return None;
     }
+
     match settings::load(&file.path) {
         Ok((settings, _)) => Some(Spool::at(settings.state_dir)),
         Err(faults) => {
@@ -50,6 +51,7 @@ pub(crate) fn holding(spool: Option<&Spool>, keys: &[Key]) -> Vec<String> {
             }
         }
     }
+
     sentences
 }
 
@@ -84,6 +86,7 @@ pub(crate) fn waive(call: &Call, file: &FleetFile, keys: &[Key], why: &str) -> R
             Err(e) => failures.push(failed!("{e}")),
         }
     }
+
     Failure::unless_empty(&failures)
 }
 
@@ -91,6 +94,7 @@ fn tell_waived(call: &Call, key: &Key, orders: &[Order]) {
     if orders.is_empty() {
         call.note(&format!("no order of the fleet holds {key} down here"));
     }
+
     for order in orders {
         let program = &call.program;
         let order = described_order(order);

@@ -52,6 +52,7 @@ fn print(fleet: &FleetCall<'_>, lines: &[AuditLine]) -> Result<u8, Failure> {
     if lines.is_empty() && fleet.format != OutputFormat::Json {
         fleet.call.note("nothing was ordered lately");
     }
+
     Ok(0)
 }
 

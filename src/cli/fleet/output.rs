@@ -60,15 +60,19 @@ pub(super) fn described(
     if !by.is_empty() {
         text += &format!(" by {}", one_line(by));
     }
+
     if let Some(since) = since {
         text += &format!(" since {}", times::brief(since));
     }
+
     if let Some(until) = until {
         text += &format!(" until {}", times::brief(until));
     }
+
     if !reason.is_empty() {
         text += &format!(", for {:?}", one_line(reason));
     }
+
     text
 }
 
@@ -97,13 +101,16 @@ pub(super) fn cause(snapshot: &Snapshot, report: &Report) -> String {
         true => "local".to_owned(),
         false => "fleet".to_owned(),
     };
+
     let by = author(snapshot, report);
     if !by.is_empty() {
         text += &format!(" by {by}");
     }
+
     if !report.reason.is_empty() {
         text += &format!(": {}", one_line(&report.reason));
     }
+
     text
 }
 
@@ -114,6 +121,7 @@ fn author(snapshot: &Snapshot, report: &Report) -> String {
     if !from.is_empty() && !by.is_empty() {
         by += &format!("@{}", one_line(from));
     }
+
     by
 }
 

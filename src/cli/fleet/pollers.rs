@@ -58,6 +58,7 @@ fn live_hosts<'a>(
             hosts.push((name, record));
         }
     }
+
     hosts
 }
 
@@ -115,6 +116,7 @@ fn json(pages: &[(&str, &PollersPage)]) -> String {
     for (host, page) in pages {
         objects.push(json!({"host": host, "page": page}));
     }
+
     json_lines(&objects)
 }
 
@@ -127,6 +129,7 @@ fn lines(pages: &[(&str, &PollersPage)]) -> String {
             text += &format!("{host}\t{service}\t{line}\n");
         }
     }
+
     text
 }
 
@@ -147,6 +150,7 @@ fn tell_silent(call: &Call, answers: &[HostAnswer<'_>]) -> Result<u8, Failure> {
         let cause = cause_text(error);
         call.note(&format!("{host} does not answer: {cause}"));
     }
+
     refuse_silent(&silent)
 }
 

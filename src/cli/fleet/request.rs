@@ -67,6 +67,7 @@ fn named(option: Option<&str>) -> Option<PathBuf> {
         Some(path) => PathBuf::from(path),
         None => PathBuf::from(std::env::var_os(FILE_VARIABLE)?),
     };
+
     // An empty name is that of an unset variable in a script.
     let is_empty = path.as_os_str().is_empty();
     (!is_empty).then_some(path)

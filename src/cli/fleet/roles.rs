@@ -17,14 +17,17 @@ pub(super) fn show(fleet: &FleetCall<'_>, hosts: &[&str]) -> Result<u8, Failure>
     for host in hosts {
         names.push(host_name(host)?.to_owned());
     }
+
     if names.is_empty() {
         names.push(settings.host_name());
     }
+
     let paths = settings.paths();
     let mut text = operators(&paths);
     for name in names {
         text += &of_host(&paths, &name);
     }
+
     text += "# Once there is a user root with the role root: etcdctl auth enable\n";
     output::print(&text)?;
     Ok(0)
@@ -56,6 +59,7 @@ fn of_host(paths: &Paths, host: &str) -> String {
     ] {
         text += &grant(&role, "readwrite", &path, is_prefix);
     }
+
     text + &user(host, &role)
 }
 

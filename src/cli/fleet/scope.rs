@@ -26,6 +26,7 @@ pub(super) fn refuse_empty(
             "no host of the fleet {fleet} is known; set fleet_file in their hacheck.yml, and restart hacheck there"
         ));
     }
+
     if snapshot.selected(selector).next().is_none() {
         let why = unselected(snapshot, selector);
         return Err(failed!(
@@ -63,6 +64,7 @@ fn unselected(snapshot: &Snapshot, selector: &Selector) -> String {
             return format!(": {tag} is never {value}{meant}; it is {known}");
         }
     }
+
     // Each condition is met by some host, and no host meets all of them: there is no one word to mend.
     String::new()
 }
@@ -80,6 +82,7 @@ fn tags(snapshot: &Snapshot) -> BTreeSet<String> {
     for host in snapshot.hosts.values() {
         tags.extend(host.tags.keys().cloned());
     }
+
     tags
 }
 
@@ -92,6 +95,7 @@ fn values_of(snapshot: &Snapshot, tag: &str) -> BTreeSet<String> {
     for host in snapshot.hosts.values() {
         values.extend(host.tags.get(tag).cloned());
     }
+
     values
 }
 
@@ -122,6 +126,7 @@ pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String 
     if more <= 1 {
         return names.join(", ");
     }
+
     format!("{} and {more} more", names[..NAMED].join(", "))
 }
 
@@ -143,6 +148,7 @@ pub(super) fn services(snapshot: &Snapshot, key: &Key, selector: &Selector) -> V
     for (_, record) in snapshot.selected(selector) {
         names.extend(&record.services);
     }
+
     // Hosts write their services themselves: what is no name can be the service of nobody.
     let keys = names.into_iter().filter_map(|name| Key::parse(name).ok());
     keys.collect()

@@ -62,6 +62,7 @@ impl FleetScreen {
         let Some(read) = self.engine.read else {
             return Some(format!("! nothing is known: {trouble}"));
         };
+
         let old = age(unix_now() - read);
         Some(format!("! what stands here is {old} old: {trouble}"))
     }
@@ -79,6 +80,7 @@ impl LivePicture<(FleetOverview, EngineState)> for FleetScreen {
         let (Some(overview), Some(read)) = (&self.overview, self.engine.read) else {
             return lines;
         };
+
         lines.extend(self.head(overview, read, width));
         lines.extend(notes(overview));
         lines.extend(hosts(overview));
@@ -97,6 +99,7 @@ fn notes(overview: &FleetOverview) -> Vec<String> {
             "! hosts hold {register}, which etcd does not have (any more); 'haup --fleet {key}' lifts it"
         ));
     }
+
     notes.extend(overview.odd.iter().map(|odd| format!("! {odd}")));
     notes
 }
@@ -113,6 +116,7 @@ fn wrapped(begin: String, text: &str, width: usize) -> Vec<String> {
             false => lines[last] += &format!(" {word}"),
         }
     }
+
     lines
 }
 
@@ -141,11 +145,13 @@ fn hosts(overview: &FleetOverview) -> Vec<String> {
             }),
         }
     }
+
     let mut lines = vec![format!("Hosts     {}", sums(&overview.sums))];
     for group in &groups {
         lines.push(group.line());
         lines.extend(group.advice.map(advice_line));
     }
+
     lines
 }
 
@@ -159,6 +165,7 @@ impl Alike<'_> {
                 format!("{} ({})", self.text, listed(many)),
             ),
         };
+
         let line = format!(
             "{} {} {:STATE$} {rest}",
             self.state.sign(),
@@ -184,6 +191,7 @@ fn sums(counts: &Counts) -> String {
             parts.push(format!("{count} {}", state.words()));
         }
     }
+
     match parts.is_empty() {
         true => "none is known".to_owned(),
         false => format!("{} known: {}", counts.hosts, parts.join(", ")),
@@ -196,20 +204,24 @@ pub(super) fn host_text(host: &HostEntry) -> String {
     if host.state == FleetState::Lost && host.seen > 0.0 {
         parts.push(format!("last heard of {}", times::brief(host.seen)));
     }
+
     parts.extend(host.late.iter().map(late_text));
     parts.extend(host.down.iter().map(down_text));
     if host.left_out > 0 {
         parts.push(format!("and {} more downtimes", host.left_out));
     }
+
     for waiver in &host.waived {
         let (key, by, why) = (&waiver.key, &waiver.by, &waiver.reason);
         parts.push(format!("{key} waived by {by}: {why}"));
     }
+
     for slot in &host.slots {
         let since = times::brief(slot.since);
         let (key, roll, phase) = (&slot.key, &slot.roll, &slot.phase);
         parts.push(format!("{key} in roll {roll}: {phase} since {since}"));
     }
+
     parts.extend(host.problems.iter().cloned());
     parts.join("; ")
 }
@@ -219,15 +231,18 @@ fn late_text(late: &LateEntry) -> String {
         OrderState::Down => "ordered down",
         OrderState::Up => "lifted",
     };
+
     let by = match late.by.as_str() {
         "" => String::new(),
         by => format!(" by {by}"),
     };
+
     let knows = if late.knows {
         "it knows"
     } else {
         "it has not heard of it"
     };
+
     format!(
         "{} {what}{by} at {}, {knows}",
         late.key,
@@ -241,16 +256,20 @@ pub(super) fn down_text(down: &DownEntry) -> String {
     if down.is_local {
         text += " locally";
     }
+
     text += &by(&down.by, &down.from);
     if !down.reason.is_empty() {
         text += &format!(": {}", down.reason);
     }
+
     if let Some(since) = down.since {
         text += &format!(", since {}", times::brief(since));
     }
+
     if let Some(until) = down.until {
         text += &format!(" until {}", times::brief(until));
     }
+
     text
 }
 
@@ -283,6 +302,7 @@ fn services(overview: &FleetOverview) -> Vec<String> {
     if overview.services.is_empty() {
         return Vec::new();
     }
+
     let mut lines = vec![format!("Services  {}", overview.services.len())];
     lines.extend(overview.services.iter().map(service_line));
     lines.extend(more(overview.left_out.services, "services"));
@@ -293,6 +313,7 @@ fn orders(overview: &FleetOverview) -> Vec<String> {
     if overview.orders.is_empty() {
         return Vec::new();
     }
+
     let mut lines = vec![format!("Orders    {} in force", overview.orders.len())];
     lines.extend(overview.orders.iter().flat_map(order_lines));
     lines.extend(more(overview.left_out.orders, "orders"));
@@ -303,6 +324,7 @@ fn rolls(overview: &FleetOverview) -> Vec<String> {
     if overview.rolls.is_empty() {
         return Vec::new();
     }
+
     let mut lines = vec![format!("Rolls     {} under way", overview.rolls.len())];
     lines.extend(overview.rolls.iter().map(roll_line));
     lines.extend(more(overview.left_out.rolls, "rolls"));

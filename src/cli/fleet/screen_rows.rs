@@ -23,6 +23,7 @@ pub(super) fn service_line(service: &ServiceEntry) -> String {
         0 => FleetState::Lost.sign(),
         _ => service.state.sign(),
     };
+
     let count = format!("{} of {} up", service.serving, service.counts.hosts);
     let line = format!(
         "{sign} {} {count:COUNT$} {} {}",
@@ -39,6 +40,7 @@ fn out(service: &ServiceEntry) -> String {
     if more > 0 {
         parts.push(format!("and {more} more"));
     }
+
     parts.join("; ")
 }
 
@@ -76,17 +78,21 @@ pub(super) fn order_lines(order: &OrderEntry) -> Vec<String> {
         OrderState::Down => " down",
         OrderState::Up => " up",
     };
+
     text += &by(&order.by, &order.from);
     text += &format!(" since {}", times::brief(order.since));
     if let Some(until) = order.until {
         text += &format!(" until {}", times::brief(until));
     }
+
     if let Some(mark) = order.mark {
         text += &format!(" ({mark})");
     }
+
     if !order.reason.is_empty() {
         text += &format!(": {}", order.reason);
     }
+
     text += &format!("; {}", progress(order));
     let mut lines = vec![text];
     lines.extend(order.advice.as_ref().map(advice_line));
@@ -108,13 +114,16 @@ fn progress(order: &OrderEntry) -> String {
             text += &format!(", {count} {words}");
         }
     }
+
     if order.late_count > 0 {
         text += &format!(", not yet {}", order.late.join(", "));
     }
+
     let more = order.late_count - order.late.len();
     if more > 0 {
         text += &format!(" and {more} more");
     }
+
     text
 }
 
@@ -125,6 +134,7 @@ pub(super) fn roll_line(roll: &RollEntry) -> String {
     if more > 0 {
         slots.push(format!("and {more} more"));
     }
+
     let by = by(&roll.by, &roll.from);
     let since = times::brief(roll.since);
     format!("  {}{by} since {since}: {}", roll.roll, slots.join("; "))

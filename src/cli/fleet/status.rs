@@ -140,6 +140,7 @@ fn for_people(snapshot: &Snapshot, picture: &FleetPicture<'_>) -> String {
         text += line.trim_end();
         text.push('\n');
     }
+
     text
 }
 
@@ -150,6 +151,7 @@ fn width_of_ends(groups: &[HostGroup<'_>]) -> usize {
     for group in groups {
         width = width.max(group.until.chars().count());
     }
+
     width
 }
 
@@ -174,6 +176,7 @@ impl<'a> HostGroup<'a> {
         let Some(names) = &self.names else {
             return self.text.clone();
         };
+
         let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
         let names = scope::listed(&names);
         match self.text.is_empty() {
@@ -206,6 +209,7 @@ fn group<'a>(snapshot: &Snapshot, row: &HostRow<'a>) -> HostGroup<'a> {
         names: Some(vec![row.name]),
         count: 1,
     };
+
     match (row.state, row.report) {
         (HostState::Down, Some(report)) => {
             group.until = format!("until {}", end(report.until));
@@ -222,6 +226,7 @@ fn group<'a>(snapshot: &Snapshot, row: &HostRow<'a>) -> HostGroup<'a> {
             }
         }
     }
+
     group
 }
 
@@ -241,6 +246,7 @@ fn up_text(row: &HostRow<'_>) -> String {
         let by = one_line(&waived.by);
         return format!("waived by {by}: {}", one_line(&waived.reason));
     }
+
     match (row.order, row.knows) {
         (None, _) => String::new(),
         (Some(_), true) => "knows the order, and has not done it yet".to_owned(),
@@ -255,11 +261,13 @@ fn lost_text(row: &HostRow<'_>) -> String {
         let seen = times::brief(row.record.seen);
         parts.push(format!("last heard of {seen}"));
     }
+
     match (row.order, row.knows) {
         (None, _) => {}
         (Some(_), true) => parts.push("knew the order: yes".to_owned()),
         (Some(_), false) => parts.push("knew the order: no".to_owned()),
     }
+
     parts.join(", ")
 }
 
@@ -281,6 +289,7 @@ fn lines(name: &str, snapshot: &Snapshot, picture: &FleetPicture<'_>) -> String 
             &reason(snapshot, row),
         ]);
     }
+
     text
 }
 
@@ -289,6 +298,7 @@ fn exact_end(row: &HostRow<'_>) -> String {
     if row.state != HostState::Down {
         return String::new();
     }
+
     match row.report.and_then(|report| report.until) {
         Some(end) => format!("{end:.6}"),
         None => "inf".to_owned(),

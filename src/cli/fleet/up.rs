@@ -40,5 +40,6 @@ fn refuse_slips(
             scope::refuse_empty(snapshot, fleet, key, &request.selector, unix_now())?;
         }
     }
+
     Ok(())
 }

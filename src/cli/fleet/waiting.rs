@@ -63,6 +63,7 @@ pub(super) fn finish(
     if request.format == OutputFormat::Json {
         print_json(request, &all, &outcome)?;
     }
+
     tell(call, request, &all, &outcome)
 }
 
@@ -75,6 +76,7 @@ fn print_json(
     for task in all {
         objects.push(task.json(request, outcome));
     }
+
     output::print(&format!("{}\n", json!(objects)))
 }
 
@@ -97,6 +99,7 @@ fn all<'a>(
         let scope = plan::scope(snapshot, key, &orders);
         all.push(KeyOrders { key, orders, scope });
     }
+
     all
 }
 
@@ -167,6 +170,7 @@ impl KeyOrders<'_> {
             true => say(call, request, &sentence),
             false => failures.push(Failure::failed(sentence)),
         }
+
         if !standing.lost.is_empty() {
             say(call, request, &lost(&standing.lost));
         }
@@ -182,9 +186,11 @@ impl KeyOrders<'_> {
             let stays = self.what_stays();
             text += &format!(", but not {missing}; {stays}");
         }
+
         if let WaitEnd::TimeUp(Some(trouble)) = &outcome.ended {
             text += &format!("\n{trouble}");
         }
+
         text
     }
 
@@ -193,6 +199,7 @@ impl KeyOrders<'_> {
         let Some(order) = self.orders.first() else {
             return "nothing was ordered".to_owned();
         };
+
         match (order.state, order.expiration) {
             (OrderState::Up, _) => format!("lifted on {hosts}"),
             (OrderState::Down, None) => format!("ordered down on {hosts}"),
@@ -225,6 +232,7 @@ impl KeyOrders<'_> {
         for sentence in rest.orders {
             failures.push(Failure::failed(sentence));
         }
+
         for sentence in rest.local {
             match request.wait {
                 Some(_) => failures.push(Failure::failed(sentence)),
@@ -288,6 +296,7 @@ fn done(count: usize, outcome: &Waited) -> String {
         1 => "1 has done it".to_owned(),
         n => format!("{n} have done it"),
     };
+
     let seconds = outcome.elapsed.as_secs_f64();
     let limit = outcome.limit.as_secs_f64();
     match &outcome.ended {

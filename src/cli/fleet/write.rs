@@ -75,6 +75,7 @@ fn try_to_write(
             Committed::Unknown(_) => unknown.push(plan),
         }
     }
+
     Err(failed!(
         "others keep changing these orders; nothing was ordered; try again"
     ))
@@ -108,6 +109,7 @@ fn with_doubt(failure: Failure, unknown: &[Plan]) -> Failure {
     let Some(order) = unknown.iter().flat_map(|plan| &plan.orders).next() else {
         return failure;
     };
+
     failure.and_line(format!(
         "whether {} was ordered is unknown; 'hastatus --fleet {}' tells when etcd answers",
         order.key, order.key
@@ -134,6 +136,7 @@ fn transaction(paths: &Paths, snapshot: &Snapshot, orders: &[Order], lease: i64)
             .put(&path, order.to_value())
             .put_leased(&line, audit_line(order).to_json(), lease);
     }
+
     transaction
 }
 

@@ -76,6 +76,7 @@ fn fit(mut lines: Vec<String>, size: Size, remedy: &str) -> Vec<String> {
         lines.truncate(room);
         lines.push(format!("  and {hidden} more lines; {remedy}"));
     }
+
     let cut = |line: &String| one_line(line).chars().take(size.width).collect();
     lines.iter().map(cut).collect()
 }

@@ -56,6 +56,7 @@ impl Terminal {
             keys: tcgetattr(io::stdin()).ok(),
             signals,
         };
+
         terminal.enter()?;
         Ok(terminal)
     }
@@ -65,6 +66,7 @@ impl Terminal {
             // Where this fails, q needs an Enter.
             let _ = tcsetattr(io::stdin(), SetArg::TCSANOW, &without_enter(keys));
         }
+
         write(ENTER)
     }
 
@@ -112,11 +114,13 @@ impl Terminal {
         if self.keys.is_some() {
             wanted.push(readable(stdin.as_fd()));
         }
+
         match poll(&mut wanted, PollTimeout::NONE) {
             // Nothing is ready then, and the caller waits again.
             Ok(_) | Err(Errno::EINTR) => {}
             Err(e) => return Err(failed!("cannot wait for keys: {}", e.desc())),
         }
+
         Ok(Ready {
             signal: is_ready(&wanted[0]),
             other: is_ready(&wanted[1]),
@@ -128,6 +132,7 @@ impl Terminal {
         let Ok(Some(info)) = self.signals.read_signal() else {
             return Ok(None);
         };
+
         let number = i32::try_from(info.ssi_signo).unwrap_or_default();
         match Signal::try_from(number) {
             Ok(Signal::SIGWINCH) => Ok(Some(Wake::Redraw)),

@@ -30,12 +30,14 @@ pub(crate) fn in_brief(downtime: &Downtime, owner: Option<String>) -> String {
         Some(mark) => format!("down ({})", mark.as_str()),
         None => "down".to_owned(),
     };
+
     let named = downtime.by().map(str::to_owned);
     text.push_str(&brief("since", downtime.creation));
     text.push_str(&brief("until", downtime.expiration));
     if let Some(by) = named.or(owner) {
         text.push_str(&format!(" by {}", one_line(&by)));
     }
+
     text
 }
 

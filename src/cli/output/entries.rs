@@ -69,10 +69,12 @@ fn tsv(entry: &EntryState) -> String {
             false => format!("UP\t{service}\n"),
         };
     };
+
     let expiration = match downtime.expiration {
         Some(end) => format!("{end:.6}"),
         None => "inf".to_owned(),
     };
+
     let instance = instance(entry);
     let reason = downtime.one_line();
     // Contract: scripts cut these lines at their tabs.
@@ -110,11 +112,13 @@ fn cells(entry: &EntryState) -> [String; 7] {
         up[1] = service;
         return up;
     };
+
     let by = downtime.by().or(entry.owner.as_deref()).unwrap_or_default();
     let by = match downtime.origin() {
         Some(origin) => format!("{by} ({origin})"),
         None => by.to_owned(),
     };
+
     [
         "DOWN".to_owned(),
         service,
@@ -159,6 +163,7 @@ fn json(entries: &[EntryState]) -> String {
         // Texts and numbers always fit into JSON.
         objects.push(serde_json::to_string(&object(entry)).unwrap_or_default());
     }
+
     array_of_lines(&objects)
 }
 
@@ -175,9 +180,11 @@ fn object<'a>(entry: &'a EntryState) -> EntryJson<'a> {
         state: "up",
         ..EntryJson::default()
     };
+
     let Some(downtime) = &entry.downtime else {
         return up;
     };
+
     // As it is, line breaks and all: JSON escapes them.
     let reason = Some(downtime.reason.as_str());
     EntryJson {

@@ -57,20 +57,24 @@ pub(crate) fn line(row: &PollerRow, all: &[PollerRow], now: f64) -> String {
     } else if row.expected.counts == Some(false) {
         label.push_str(" (not waited for, by the setting pollers)");
     }
+
     if !row.is_polling(now) {
         let silence = age(now - row.polled_at);
         return format!("{label} stopped polling {silence} ago");
     }
+
     let mut parts = vec![format!("{label} {}", rhythm(row))];
     parts.extend(sight(row));
     parts.extend(sessions(row));
     if row.namesakes.is_some() {
         parts.push("two processes under this name".to_owned());
     }
+
     if row.told.is_some() {
         let ago = age(now - row.told_at);
         parts.push(format!("told {} {ago} ago", told(row)));
     }
+
     parts.join(", ")
 }
 

@@ -35,6 +35,7 @@ pub(crate) fn table<const N: usize>(
         text.push_str(&cut(&line, width.unwrap_or(usize::MAX)));
         text.push('\n');
     }
+
     text
 }
 
@@ -45,6 +46,7 @@ fn widths<'a, const N: usize>(rows: impl Iterator<Item = &'a [String; N]>) -> [u
             *widest = cell.chars().count().max(*widest);
         }
     }
+
     widths
 }
 
@@ -53,6 +55,7 @@ fn line(row: &[String], widths: &[usize]) -> String {
     for (cell, width) in row.iter().zip(widths) {
         line.push_str(&format!("{cell:<width$}{GAP}"));
     }
+
     // Blanks at the end would only make a terminal wrap the line.
     line.trim_end().to_owned()
 }

@@ -54,6 +54,7 @@ pub(crate) fn shortened(text: &str, width: usize) -> String {
     if chars.len() <= width {
         return text.to_owned();
     }
+
     let end = width / 2;
     let start = width.saturating_sub(end + 1);
     let head: String = chars[..start].iter().collect();
@@ -66,6 +67,7 @@ pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {
         return text.to_owned();
     }
+
     let shown: String = text.chars().take(width.saturating_sub(1)).collect();
     shown + "…"
 }

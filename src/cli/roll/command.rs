@@ -39,6 +39,7 @@ impl RollCommand {
         if can_be_run(&self.program) {
             return Ok(());
         }
+
         let program = &self.program;
         Err(failed!(
             "cannot start {program}: there is no such program that this user may run; give its path"
@@ -85,6 +86,7 @@ impl RollCommand {
         let Some(signal) = interrupted else {
             return Ok(status);
         };
+
         let (program, signal) = (&self.program, signal.as_str());
         Err(failed!("interrupted ({signal}), {program} ended: {status}"))
     }
@@ -94,6 +96,7 @@ impl RollCommand {
         if status.success() {
             return Ok(());
         }
+
         let failed = failed!("{} failed: {status}", self.program);
         let code = exit_code(status);
         Err(Failure { code, ..failed })
@@ -105,6 +108,7 @@ fn pass_on(signal: Signal, child: &Child) {
     if signal == Signal::SIGINT && io::stdin().is_terminal() {
         return;
     }
+
     if let Ok(pid) = i32::try_from(child.id()) {
         // The child is not waited for yet, so the id is still its own; one that has ended needs no
         // signal.
@@ -118,6 +122,7 @@ fn exit_code(status: ExitStatus) -> u8 {
         Some(signal) => 128 + signal,
         None => status.code().unwrap_or(1),
     };
+
     match u8::try_from(code) {
         Ok(0) | Err(_) => 1,
         Ok(code) => code,

@@ -22,6 +22,7 @@ pub(super) fn pass_through(command: &mut Command) {
     if is_read_by_program(io::stdout()) {
         command.stdout(Stdio::piped());
     }
+
     if is_read_by_program(io::stderr()) {
         command.stderr(Stdio::piped());
     }
@@ -32,6 +33,7 @@ fn is_read_by_program(output: impl AsFd) -> bool {
     let Ok(status) = fstat(output) else {
         return false;
     };
+
     let kind = SFlag::from_bits_truncate(status.st_mode) & SFlag::S_IFMT;
     kind == SFlag::S_IFIFO || kind == SFlag::S_IFSOCK
 }
@@ -46,9 +48,11 @@ impl Output {
         if let Some(output) = child.stdout.take() {
             ends.extend(begin(output, io::stdout()));
         }
+
         if let Some(output) = child.stderr.take() {
             ends.extend(begin(output, io::stderr()));
         }
+
         Self(ends)
     }
 
@@ -87,5 +91,6 @@ fn copy(mut from: impl Read, mut to: impl Write, done: &SyncSender<()>) {
             Err(_) => break,
         }
     }
+
     let _ = done.try_send(());
 }

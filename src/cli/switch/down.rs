@@ -35,14 +35,17 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         output::print("please use --reason option to tell us who you REALLY are\n")?;
         return Ok(1);
     };
+
     note_odd_end(call, request);
     if request.if_up {
         refuse_if_down(request)?;
     }
+
     if let Some(goal) = request.wait {
         write_and_wait(call, request, &reason, goal)?;
         return Ok(0);
     }
+
     make_root(call, request)?;
     let written = write_all(call, request, &reason);
     // Also where a write failed: the others may have taken down a last server.
@@ -51,6 +54,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     if is_asked {
         refuse_unseen(request)?;
     }
+
     Ok(0)
 }
 
@@ -61,6 +65,7 @@ fn make_root(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
             "the spool folder {folder} was missing and has been created"
         ));
     }
+
     Ok(())
 }
 
@@ -69,6 +74,7 @@ fn note_odd_end(call: &Call, request: &SwitchRequest) {
     let Some(end) = request.expiration else {
         return;
     };
+
     let now = unix_now();
     if end < now {
         call.note(
@@ -101,6 +107,7 @@ fn refuse_if_down(request: &SwitchRequest) -> Result<(), Failure> {
             Err(e) => failures.push(Failure::failed(e)),
         }
     }
+
     Failure::unless_empty(&failures)
 }
 
@@ -123,6 +130,7 @@ fn write_and_wait(
         }
         note_marks(call, request, &own);
     }
+
     // From here on Ctrl-C is held back, so that it cannot come between a write and its report.
     let mut waiter = request.waiter(&call.program)?;
     make_root(call, request)?;
@@ -130,6 +138,7 @@ fn write_and_wait(
     if before.is_ok() {
         refuse_unseen(request)?;
     }
+
     match waiter.until_acted(goal, before) {
         Ok(reached) => {
             waiter.progress.say_all(&reached.now);
@@ -173,6 +182,7 @@ fn put_back(spool: &Spool, mut failure: Failure, written: &[Written]) -> Failure
         };
         failure = failure.and_line(line);
     }
+
     failure
 }
 
@@ -197,6 +207,7 @@ fn write_all(call: &Call, request: &SwitchRequest, reason: &str) -> Result<Vec<W
             Err(failure) => failures.push(failure),
         }
     }
+
     Failure::unless_empty(&failures)?;
     Ok(all)
 }
@@ -214,10 +225,12 @@ fn write(
     if new.cut_reason() {
         call.note("the reason was longer than 256 KiB and was cut");
     }
+
     let written = match request.if_up {
         true => spool.down_if_up(key, new),
         false => spool.down(key, new),
     };
+
     let before = written.map_err(Failure::failed)?;
     if let Some(before) = &before {
         if request.if_up {
@@ -225,6 +238,7 @@ fn write(
         }
         note_change(call, request, key, before, owner, reason);
     }
+
     Ok(Written {
         key: key.clone(),
         before,
@@ -245,6 +259,7 @@ fn note_change(
         let before = description(before, owner);
         call.note(&format!("{key} was already down {before}; replaced"));
     }
+
     let had = before.expiration.filter(|end| *end <= times::LATEST);
     let has = request.expiration.filter(|end| *end <= times::LATEST);
     let change = match (had, has) {
@@ -265,9 +280,11 @@ fn downtime(request: &SwitchRequest, reason: &str) -> Downtime {
         expiration: request.expiration,
         ..Downtime::default()
     };
+
     if let Some(mark) = request.mark {
         new.set_mark(mark);
     }
+
     new.set_by(&reason::user());
     new
 }
@@ -279,10 +296,12 @@ fn glance(call: &Call, request: &SwitchRequest) -> bool {
     let Some(everybody) = notes::glance(call, request) else {
         return false;
     };
+
     let page = everybody.of(&names);
     for sentence in guard::last_servers(&page) {
         call.note(&sentence);
     }
+
     note_marks(call, request, &page);
     true
 }

@@ -35,11 +35,13 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
             owner: downtimes::owner(&request.spool, key),
         });
     }
+
     if entries.is_empty() && request.format == OutputFormat::Table {
         call.note("nothing is down");
     } else {
         print(&entries, request)?;
     }
+
     tell_odd(call, request, &listing);
     Ok(0)
 }
@@ -49,6 +51,7 @@ fn ordered(call: &Call, request: &SwitchRequest) -> Vec<(Key, Downtime)> {
     let Some(fleet) = &request.fleet_spool else {
         return Vec::new();
     };
+
     match fleet.list() {
         Ok(listing) => listing.downtimes,
         // Before the first order there is none.
@@ -74,6 +77,7 @@ fn tell_odd(call: &Call, request: &SwitchRequest, listing: &Listing) {
             call.note(&format!("'{key}': {what}"));
         }
     }
+
     for (name, why) in &listing.odd {
         call.note(&format!(
             "{name:?} in {root} cannot be read as a downtime: {why}"

@@ -71,9 +71,11 @@ fn refuse_local_options(args: &SwitchArgs, task: Task) -> Result<(), Failure> {
             ));
         }
     }
+
     if task == Task::List && !args.pollers {
         return Err(usage!("--fleet: halist takes it with --pollers"));
     }
+
     Ok(())
 }
 
@@ -89,5 +91,6 @@ pub(super) fn refuse_fleet_options(args: &SwitchArgs) -> Result<(), Failure> {
             ));
         }
     }
+
     Ok(())
 }

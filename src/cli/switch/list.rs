@@ -38,11 +38,13 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
         print_json(&body)?;
         return Ok(0);
     }
+
     if request.format == OutputFormat::Table {
         print_table(call, &services)?;
         note_ends(call, request, &services);
         return Ok(0);
     }
+
     let mut lines: Vec<String> = services.iter().map(line).collect();
     lines.sort();
     output::print(&lines.concat())?;
@@ -56,6 +58,7 @@ fn print_table(call: &Call, services: &[Value]) -> Result<(), Failure> {
         call.note("nobody has polled lately");
         return Ok(());
     }
+
     let mut rows: Vec<_> = services.iter().map(cells).collect();
     rows.sort();
     let heads = ["SERVICE", "ANSWER", "AGO", "FOR"];
@@ -96,6 +99,7 @@ fn note_ends(call: &Call, request: &SwitchRequest, services: &[Value]) {
     let Ok(listing) = request.spool.list() else {
         return;
     };
+
     for (key, downtime) in &listing.downtimes {
         let name = key.service_name().as_str();
         if name == ALL || services.iter().any(|seen| service_name(seen) == Some(name)) {

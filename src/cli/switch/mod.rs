@@ -85,13 +85,16 @@ fn run(call: &Call, called: Task) -> Result<u8, Failure> {
         Some(action) => Task::parse(action)?,
         None => called,
     };
+
     if args.fleet {
         return fleet::run(call, &args, task);
     }
+
     let mut request = request::read(args, task)?;
     if task.looks_at_fleet() {
         request.fleet_spool = local::spool(call, &request.fleet_file);
     }
+
     notes::note_other_case(call, &request);
     task.run(call, &request)
 }

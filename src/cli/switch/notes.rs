@@ -43,6 +43,7 @@ pub(super) fn glance(call: &Call, request: &SwitchRequest) -> Option<PollersPage
         call.note(&format!("{other}; it does not see this change"));
         return None;
     }
+
     match unpolled(&page, &request.keys()) {
         None => {}
         Some(Unpolled::Everything) => call.note("nobody polls anything here"),
@@ -52,6 +53,7 @@ pub(super) fn glance(call: &Call, request: &SwitchRequest) -> Option<PollersPage
             }
         }
     }
+
     Some(page)
 }
 

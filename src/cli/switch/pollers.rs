@@ -17,10 +17,12 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     if page.pollers.is_empty() {
         call.note("nobody has polled lately");
     }
+
     let text = match request.format {
         OutputFormat::Json => json(&page),
         OutputFormat::Tsv | OutputFormat::Uber | OutputFormat::Table => text(&page),
     };
+
     output::print(&text)?;
     Ok(0)
 }
@@ -40,10 +42,12 @@ fn text(page: &PollersPage) -> String {
         let line = line(row, &page.pollers, page.now);
         text.push_str(&format!("{}\t{line}\n", row.service));
     }
+
     for (service, views) in disagreements(page) {
         let views = views.join(", ");
         text.push_str(&format!("{service}\tbalancers disagree: {views}\n"));
     }
+
     text
 }
 
@@ -58,6 +62,7 @@ fn disagreements(page: &PollersPage) -> Vec<(&str, Vec<String>)> {
             disagreements.push((service, views.collect()));
         }
     }
+
     disagreements
 }
 
@@ -70,6 +75,7 @@ fn rows_by_check(page: &PollersPage) -> BTreeMap<(&str, &str), Vec<&PollerRow>> 
             checks.entry(check).or_default().push(row);
         }
     }
+
     checks
 }
 

@@ -106,6 +106,7 @@ impl SwitchRequest {
         {
             return Err(failed!("{e}; nothing was changed"));
         }
+
         Ok(answer)
     }
 }
@@ -175,21 +176,27 @@ fn misplaced(args: &SwitchArgs, task: Task) -> Option<&'static str> {
     if args.output.is_some() && changes && !args.fleet {
         return Some("-o: only hastatus, hashowdowned and halist have an output to format");
     }
+
     if args.wait.is_some() && !changes {
         return Some("--wait: only hadown and haup change what is waited for");
     }
+
     if args.when_healthy.is_some() && task != Task::Up {
         return Some("--when-healthy: only haup waits for health");
     }
+
     if args.pollers && task != Task::List {
         return Some("--pollers: only halist lists them");
     }
+
     if args.override_fleet && task != Task::Up {
         return Some("--override-fleet: only haup takes it");
     }
+
     if task != Task::Down {
         return only_for_down(args);
     }
+
     None
 }
 
@@ -197,9 +204,11 @@ fn only_for_down(args: &SwitchArgs) -> Option<&'static str> {
     if args.lasts.is_some() || args.until.is_some() {
         return Some("--for and --until say when a downtime ends: only hadown takes them");
     }
+
     if args.soft || args.drain || args.agent_only || args.if_up {
         return Some("--soft, --drain, --agent-only and --if-up: only hadown takes them");
     }
+
     None
 }
 
@@ -208,6 +217,7 @@ pub(super) fn goal(args: &SwitchArgs, task: Task) -> Result<Option<Goal>, Failur
     let Some(wait) = &args.wait else {
         return Ok(None);
     };
+
     refuse_value_as_service(&args.services)?;
     match (task, wait.as_str()) {
         (Task::Down, "seen") => Ok(Some(Goal::Out)),
@@ -228,6 +238,7 @@ fn refuse_value_as_service(services: &[String]) -> Result<(), Failure> {
             ));
         }
     }
+
     Ok(())
 }
 
@@ -264,6 +275,7 @@ pub(super) fn expiration(args: &SwitchArgs) -> Result<Option<f64>, Failure> {
         (None, None, Some(until)) => ("--until", times::parse_until(until)),
         _ => return Err(usage!("give at most one of -e, --for and --until")),
     };
+
     match end {
         Ok(end) => Ok(Some(end)),
         Err(e) => Err(usage!("{option}: {e}")),
@@ -276,14 +288,17 @@ pub(super) fn subjects(args: &SwitchArgs, task: Task) -> Result<Vec<Subject>, Fa
     if !names_services(args, task)? {
         return Ok(Vec::new());
     }
+
     // 0 is no port to Yelp's hacheck either.
     if host.is_some() && matches!(port, None | Some(0)) {
         return Err(usage!("-H needs the service's port too: give it with -P"));
     }
+
     let mut subjects = Vec::new();
     for word in &args.services {
         subjects.push(subject(word, host, port)?);
     }
+
     Ok(subjects)
 }
 
@@ -321,6 +336,7 @@ fn subject(word: &str, host: Option<&str>, port: Option<u16>) -> Result<Subject,
         Some(port) => instance(word, host, port)?,
         None => values::service(word)?,
     };
+
     let host = host.or(key.host()).map(str::to_owned);
     Ok(Subject {
         names_port: port.is_none() && key.port().is_some(),
@@ -335,6 +351,7 @@ fn instance(word: &str, host: Option<&str>, port: u16) -> Result<Key, Failure> {
             "service {word:?} names its port already: leave out -P and -H"
         ));
     }
+
     let service = ServiceName::parse(word).map_err(|e| not_a_service(word, &e))?;
     Key::instance(service, host, port).map_err(|e| not_a_service(word, &e))
 }

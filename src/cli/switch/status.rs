@@ -36,6 +36,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     if request.format != OutputFormat::Json {
         note_ends(call, &entries);
     }
+
     note_wider_downtimes(call, request, &entries);
     note_failing_checks(call, request, &entries);
     // After the output, so that one entry that cannot be read does not hide the others.
@@ -51,18 +52,22 @@ fn note_failing_checks(call: &Call, request: &SwitchRequest, entries: &[EntrySta
     if names.is_empty() {
         return;
     }
+
     // `all` is no service, and means each.
     let asked = match names.iter().any(|name| name == ALL) {
         true => &[],
         false => names.as_slice(),
     };
+
     // Where no daemon answers that obeys this spool, nothing is known of checks.
     let Ok(overview) = request.client.overview(asked, GLANCE) else {
         return;
     };
+
     if !request.spool.is_at(Path::new(&overview.spool.root)) {
         return;
     }
+
     for service in &overview.services {
         for check in service.checks.iter().filter(|check| fails(check, &names)) {
             call.note(&failing(&service.name, check));
@@ -84,6 +89,7 @@ fn failing(service: &str, check: &CheckRow) -> String {
         Some(since) => format!(" since {}", times::brief(since)),
         None => String::new(),
     };
+
     let text = one_line(&check.text);
     format!(
         "'{service}': its check {} fails{since}: {text}",
@@ -109,6 +115,7 @@ fn read(request: &SwitchRequest) -> (Vec<EntryState<'_>>, Vec<Failure>) {
             Err(e) => failures.push(Failure::failed(e)),
         }
     }
+
     (entries, failures)
 }
 
@@ -137,6 +144,7 @@ fn note_wider_downtimes(call: &Call, request: &SwitchRequest, entries: &[EntrySt
     {
         note_wider(call, request, &all, "everything on this host");
     }
+
     for service in services_of_instances(&up) {
         let service = Key::service(service.clone());
         note_wider(call, request, &service, "every instance of it");
@@ -153,6 +161,7 @@ fn services_of_instances<'a>(keys: &[&'a Key]) -> Vec<&'a ServiceName> {
             services.push(service);
         }
     }
+
     services
 }
 
@@ -162,6 +171,7 @@ fn note_wider(call: &Call, request: &SwitchRequest, key: &Key, what: &str) {
         Ok(Some(downtime)) => downtime,
         Err(e) => return call.note(&format!("cannot tell whether '{key}' is down: {e}")),
     };
+
     let reason = match downtime.one_line() {
         none if none.is_empty() => String::new(),
         reason => format!(": {reason}"),

@@ -26,6 +26,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     if let Some(why) = &request.override_fleet {
         local::waive(call, &request.fleet_file, &request.keys(), why)?;
     }
+
     let root = request.spool.root();
     // A folder that cannot be looked at is not one that is missing.
     if matches!(root.try_exists(), Ok(false)) {
@@ -42,6 +43,7 @@ pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     } else {
         lift_and_wait(call, request)?;
     }
+
     Ok(0)
 }
 
@@ -53,6 +55,7 @@ fn lift_in_missing(call: &Call, root: &Path) -> Result<(), Failure> {
             "there is no spool folder {folder}; create the folder above it, or give another --spool-root"
         ));
     }
+
     call.note(&format!(
         "there is no spool folder {folder}, so nothing is down in it"
     ));
@@ -71,6 +74,7 @@ fn lift_and_wait(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
     if let Some(passes) = request.when_healthy {
         wait_for_health(request, &mut waiter, passes)?;
     }
+
     // Asked again, since health may have taken minutes, and who polls now is who counts.
     let before = request.pollers_before_change()?;
     let lifted = lift(call, request)?;
@@ -79,9 +83,11 @@ fn lift_and_wait(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
         holding.iter().for_each(|sentence| call.note(sentence));
         return Ok(());
     };
+
     if !holding.is_empty() {
         return Err(and_lifted(failed!("{}", holding.join("\n")), &lifted));
     }
+
     match waiter.until_acted(goal, before) {
         Ok(reached) => {
             waiter.progress.say_all(&reached.now);
@@ -119,6 +125,7 @@ fn holding(spool: &Spool, keys: &[Key]) -> Vec<String> {
     let Ok(listing) = spool.list() else {
         return Vec::new();
     };
+
     let mut sentences = Vec::new();
     for (other, downtime) in &listing.downtimes {
         let Some(key) = keys.iter().find(|key| holds(other, key)) else {
@@ -137,6 +144,7 @@ fn holding(spool: &Spool, keys: &[Key]) -> Vec<String> {
             "{key} is still held{part} by the downtime of {other}{mark} {what}; 'haup {other}' lifts it"
         ));
     }
+
     sentences
 }
 
@@ -163,6 +171,7 @@ fn wait_for_health(
         Ok(_) => waiter.until_healthy(passes),
         Err(e) => Err(Unfinished::NotBegun(e)),
     };
+
     healthy.map_err(|why| {
         let names = waiter.names.join(", ");
         Failure::from(why).and_line(format!("{names} stays as it was"))
@@ -182,6 +191,7 @@ fn lift(call: &Call, request: &SwitchRequest) -> Result<Vec<String>, Failure> {
             Err(e) => failures.push(Failure::failed(e)),
         }
     }
+
     Failure::unless_empty(&failures)?;
     Ok(lifted)
 }

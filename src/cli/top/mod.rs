@@ -93,6 +93,7 @@ fn watch(client: DaemonClient, services: &[String]) -> Result<(), Failure> {
         overview: None,
         trouble: None,
     };
+
     let asked = services.to_vec();
     live::watch(&mut picture, move || client.overview(&asked, ANSWER_TIME))
 }

@@ -38,6 +38,7 @@ impl LivePicture<Result<Overview, DaemonError>> for Picture<'_> {
         if let Some(trouble) = &self.trouble {
             lines.push(format!("! what stands here is old: {trouble}"));
         }
+
         if let Some(overview) = &self.overview {
             lines.push(head(overview, width));
             lines.extend(notes(overview));
@@ -45,6 +46,7 @@ impl LivePicture<Result<Overview, DaemonError>> for Picture<'_> {
             lines.extend(self.unknown(overview));
             lines.extend(left_out(overview));
         }
+
         lines
     }
 }
@@ -72,6 +74,7 @@ fn head(overview: &Overview, width: usize) -> String {
     } else {
         "SPOOL UNREADABLE. "
     };
+
     let left = format!(" {}  {spool}{}", overview.host, verdict(overview));
     with_clock(&left, &times::clock(overview.now), width)
 }
@@ -93,6 +96,7 @@ fn by_and_why(downtime: &DowntimeRow) -> String {
         Some(user) => format!(" by {user}"),
         None => String::new(),
     };
+
     match downtime.reason.as_str() {
         "" => by,
         reason => format!("{by}: {reason}"),
@@ -104,12 +108,14 @@ fn notes(overview: &Overview) -> Vec<String> {
     if let Some(error) = &overview.spool.error {
         notes.push(format!("! the spool cannot be read: {error}"));
     }
+
     for (name, group) in &overview.groups {
         if group.state.as_deref() == Some("down") {
             let summary = group.summary.as_deref().unwrap_or_default();
             notes.push(format!("! group {name} is down: {summary}"));
         }
     }
+
     let stopped = overview.balancers.iter().filter(|b| b.has_stopped());
     notes.extend(stopped.map(|balancer| has_stopped(balancer, overview.now)));
     notes

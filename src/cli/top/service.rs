@@ -32,6 +32,7 @@ pub(super) fn lines(overview: &Overview, service: &ServiceRow) -> Vec<String> {
         let pollers = service.pollers().map(|p| poller_line(p, overview.now));
         lines.extend(pollers);
     }
+
     lines
 }
 
@@ -73,6 +74,7 @@ fn says(overview: &Overview, service: &ServiceRow) -> String {
         Some(check) => check.downtime.as_deref(),
         None => Some(service.name.as_str()),
     };
+
     let downtime = overview
         .downtimes
         .iter()
@@ -91,12 +93,15 @@ fn why(downtime: &DowntimeRow, now: f64) -> String {
         Some(user) => format!("{user}: {}", downtime.reason),
         None => downtime.reason.clone(),
     };
+
     if let Some(since) = downtime.since {
         text.push_str(&format!(", {}", age(now - since)));
     }
+
     if let Some(until) = downtime.until {
         text.push_str(&format!(", {} left", age(until - now)));
     }
+
     text
 }
 
@@ -122,6 +127,7 @@ fn poller_line(poller: &PollingRow, now: f64) -> String {
         Some(interval) => format!(", every {}", age(interval)),
         None => String::new(),
     };
+
     format!(
         "    {} {} {} polled {} ago{every}",
         column(&poller.name(), NAME - 2),

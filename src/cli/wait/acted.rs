@@ -96,6 +96,7 @@ impl Rules {
             Goal::Drained => self.drained(row, now),
             Goal::Up => self.up(row, now),
         };
+
         match standing {
             Standing::Waiting(why) if !row.is_polling(now) => {
                 let silence = age(now - row.polled_at);
@@ -148,6 +149,7 @@ impl Rules {
             Standing::Done(text) => text,
             waiting => return waiting,
         };
+
         match row.known_sessions() {
             Some(_) if row.is_out() == Some(false) => {
                 Standing::Waiting(format!("{text}; its next poll tells of sessions"))
@@ -167,9 +169,11 @@ impl Rules {
             // Of a server that is tracked from another backend HAProxy says 0 for ever.
             Some(_) => "no sessions were ever seen there, so whether any are left is unknown",
         };
+
         if now < self.acted_at + grace && grace > 0.0 {
             return Standing::Waiting(format!("{text}; {why}: they are given {grace} s (--grace)"));
         }
+
         match grace > 0.0 {
             true => Standing::Done(format!(
                 "{text}; {why}: they were given {grace} s (--grace)"
@@ -237,6 +241,7 @@ impl Rules {
             Goal::Out | Goal::Drained => row.expected.polls_down,
             Goal::Up => row.expected.polls_up,
         };
+
         match (self.polls, known) {
             (Some(polls), _) => polls,
             (None, Some(polls)) => polls.into(),

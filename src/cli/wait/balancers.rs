@@ -62,6 +62,7 @@ impl Balancers {
             forgotten: before.forgotten_lately,
             trouble: None,
         };
+
         for row in before.of(names).pollers {
             let counts = match row.is_polling(before.now) {
                 true => row.counts(),
@@ -71,6 +72,7 @@ impl Balancers {
                 balancers.add(row);
             }
         }
+
         balancers
     }
 
@@ -79,6 +81,7 @@ impl Balancers {
         if row.is_out() == Some(false) {
             self.sent_traffic.insert(id.clone());
         }
+
         self.rows.insert(id, row);
     }
 
@@ -110,6 +113,7 @@ impl Balancers {
             // The first look after the change.
             self.rules.since = page.now;
         }
+
         self.now = page.now;
         self.is_complete |= page.now >= SETTLED;
         self.rules.weights = page.agent_weights;
@@ -122,6 +126,7 @@ impl Balancers {
                 self.add(row);
             }
         }
+
         // In MAINT a balancer polls its other servers only, and sends no traffic here.
         self.rows
             .retain(|_, row| row.is_polling(page.now) || !polls_others(row, page));
@@ -173,12 +178,14 @@ impl Balancers {
             *acted.entry(balancer).or_insert(true) &= self.rules.has_acted(row, self.now);
             *done.entry(balancer).or_insert(true) &= self.standing(row).is_done();
         }
+
         let (all, acted) = (acted.len(), how_many(&acted));
         let count = match all {
             0 => "no balancer is known".to_owned(),
             1 => format!("{acted} of 1 balancer has acted"),
             _ => format!("{acted} of {all} balancers have acted"),
         };
+
         match how_many(&done) {
             done if self.rules.goal == Goal::Drained && acted > 0 => {
                 format!("{count}, {done} done")
@@ -211,6 +218,7 @@ impl Balancers {
                 standing: self.standing(row),
             });
         }
+
         standings
     }
 
@@ -219,6 +227,7 @@ impl Balancers {
         if !stopped_before {
             return self.rules.judge(row, self.now);
         }
+
         let last = times::clock(unix_now() - (self.now - row.polled_at));
         Standing::Waiting(format!(
             "no poll since {last}; in MAINT it sends none; --force goes on"
@@ -233,6 +242,7 @@ impl Balancers {
                 reasons.push(format!("{}{}", balancer.text(), polls_from(row)));
             }
         }
+
         reasons
     }
 }

@@ -56,6 +56,7 @@ fn backends<'a>(
             known.push(row);
         }
     }
+
     backends
 }
 
@@ -68,6 +69,7 @@ fn is_whole(rows: &[&PollerRow]) -> bool {
         own += u64::from(weight);
         whole = whole.max(u64::from(total));
     }
+
     own > 0 && own >= whole
 }
 
@@ -86,6 +88,7 @@ fn sentence(rows: &[&PollerRow], all: &[PollerRow]) -> String {
             polls_from(row)
         );
     }
+
     let balancers: Vec<String> = rows.iter().map(|row| label(row, all)).collect();
     format!(
         "{} say that these servers carry their whole backend{}: no other would be left",
@@ -103,6 +106,7 @@ pub(crate) fn deaf_to_soft(page: &PollersPage) -> Vec<String> {
             "{balancer} says DOWN, so --soft changes nothing there"
         ));
     }
+
     sentences
 }
 
@@ -112,6 +116,7 @@ pub(crate) fn agents_of_soft(page: &PollersPage) -> Option<&'static str> {
     if !rows.any(PollerRow::is_agent) {
         return None;
     }
+
     Some(match page.agent_weights {
         true => "agents are told 'up 0%', which drains, as 'down' would undo --soft",
         false => "agents are told 'up', as 'down' would undo --soft; the checks' 404 does the rest",

@@ -88,14 +88,17 @@ fn failure(health: &Health) -> Option<String> {
     if let Some(failed) = checks.find(|check| !check.passes) {
         return Some(answer(failed));
     }
+
     if health.unknown > 0 {
         let why = "a poller's check is refused, or too long to be remembered: it cannot be run";
         return Some(why.to_owned());
     }
+
     if health.checks.is_empty() && health.spool_only == 0 {
         let why = "no poller has asked for it yet, so how to check it is unknown";
         return Some(why.to_owned());
     }
+
     None
 }
 

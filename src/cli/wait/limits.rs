@@ -75,6 +75,7 @@ fn min_pollers(text: &str) -> Result<usize, Failure> {
     if text == "0" {
         return Ok(0);
     }
+
     let number = number("--min-pollers", text)?;
     Ok(usize::try_from(number).unwrap_or(usize::MAX))
 }

@@ -17,9 +17,11 @@ pub(super) fn sentences(page: &PollersPage) -> Vec<String> {
     for row in rows.iter().take(NAMED_MAX) {
         sentences.push(sentence(row, &page.pollers));
     }
+
     if let Some(more) = rows.len().checked_sub(NAMED_MAX + 1) {
         sentences.push(format!("and {} more like them", more + 1));
     }
+
     sentences
 }
 

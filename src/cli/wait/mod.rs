@@ -178,6 +178,7 @@ impl Waiter {
         if let Some(forgotten) = forgotten(&balancers) {
             self.progress.say(&forgotten);
         }
+
         self.tell_who_counts(before, &balancers);
         balancers
     }
@@ -228,6 +229,7 @@ impl Waiter {
         if self.interrupt.went_on() {
             self.progress.leave_table();
         }
+
         let standings = balancers.standings();
         let head = format!("{}, {}", balancers.count(), deadline.spent());
         self.progress.show(&head, &standings);
@@ -249,13 +251,16 @@ impl Waiter {
             }
             return Ok(false);
         }
+
         if !standings.iter().all(|balancer| balancer.standing.is_done()) {
             return Ok(false);
         }
+
         if balancers.known() == 0 && balancers.forgotten > 0 {
             // Who is forgotten is known again by its next poll.
             return Ok(false);
         }
+
         self.refuse_unpolled(page)?;
         Ok(true)
     }
@@ -330,11 +335,13 @@ impl Waiter {
             let missing = self.missing(balancers);
             return Err(Unfinished::Interrupted { signal, missing });
         }
+
         if deadline.left().is_zero() {
             let limit = deadline.limit;
             let missing = self.missing(balancers);
             return Err(Unfinished::TimeUp { limit, missing });
         }
+
         Ok(())
     }
 
@@ -344,12 +351,15 @@ impl Waiter {
         if !self.knows_enough(balancers) {
             reasons.push(self.unknown(balancers));
         }
+
         if balancers.known() == 0 {
             reasons.extend(forgotten(balancers));
         }
+
         if let Some(trouble) = &balancers.trouble {
             reasons.push(trouble.to_string());
         }
+
         reasons.join("\n  ")
     }
 }

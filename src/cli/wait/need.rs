@@ -79,6 +79,7 @@ impl Waiter {
         for sentence in looks::sentences(&before.of(&self.names)) {
             self.progress.say(&sentence);
         }
+
         if self.limits.timeout.is_some() {
             self.tell_need(balancers);
         }
@@ -97,6 +98,7 @@ impl Waiter {
         let (None, Some(need)) = (self.limits.timeout, balancers.need()) else {
             return;
         };
+
         // Intervals that are measured are never quite the same, which is not worth a line.
         if need.limit() > deadline.limit.mul_f64(1.05) {
             deadline.limit = need.limit();

@@ -25,6 +25,7 @@ pub(crate) fn unpolled(everybody: &PollersPage, keys: &[Key]) -> Option<Unpolled
     if polled.is_empty() {
         return Some(Unpolled::Everything);
     }
+
     let is_unpolled = |key: &&Key| key.file_name() != ALL && !polled.contains(&key.file_name());
     let unpolled = keys.iter().filter(is_unpolled);
     let services = services(everybody);
@@ -60,6 +61,7 @@ fn sentence(key: &Key, polled: &BTreeSet<String>, services: &BTreeSet<String>) -
         Some(meant) => format!(" (did you mean {}?)", one_line(meant)),
         None => String::new(),
     };
+
     format!(
         "nobody polls '{}' here; polled: {}{meant}",
         one_line(&name),

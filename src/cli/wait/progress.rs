@@ -95,6 +95,7 @@ impl Progress {
             text.push_str(&format!("{program}: {label}: {done}{}\n", standing.text()));
             self.told.insert(balancer.id.clone(), standing.clone());
         }
+
         self.screen.write(&text);
     }
 }
@@ -109,10 +110,12 @@ fn table(head: &str, balancers: &[PollerStanding], room: Size) -> Vec<String> {
     for balancer in &order[..shown] {
         lines.push(row(balancer, name));
     }
+
     match order.len() - shown {
         0 => {}
         hidden => lines.push(format!("  and {hidden} more")),
     }
+
     lines
 }
 

@@ -45,6 +45,7 @@ fn unseen<'p>(page: &'p PollersPage, spool: &Spool, keys: &[Key]) -> Vec<(&'p st
             unseen.push((name.as_str(), *seen));
         }
     }
+
     unseen
 }
 
@@ -68,6 +69,7 @@ fn failure(client: DaemonClient, spool: &Spool, unseen: &[(&str, EntrySeen)]) ->
             "the downtime of {name} is written, but the hacheck on port {port} cannot read it, {says}; let its user enter and read {root}, and read {root}/{name}"
         ));
     }
+
     failed!("{}", lines.join("\n"))
 }
 

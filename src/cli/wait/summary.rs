@@ -48,19 +48,23 @@ fn up(service: &str, rows: &[&PollerRow]) -> String {
             None => silent.push(*row),
         }
     }
+
     let mut parts = Vec::new();
     if !sending.is_empty() {
         parts.push(format!("{service} is in rotation on {}", names(&sending)));
     }
+
     if !weightless.is_empty() {
         let names = names(&weightless);
         parts.push(format!(
             "{service} is up with weight 0, so without traffic, on {names}"
         ));
     }
+
     if !silent.is_empty() {
         parts.push(told(&silent, service, "up"));
     }
+
     match parts.is_empty() {
         true => format!("{service} is not down"),
         false => parts.join("; "),
@@ -73,9 +77,11 @@ fn out(service: &str, rows: &[&PollerRow], downtime: &str) -> String {
     if !seen.is_empty() {
         parts.push(format!("{service} is out of rotation on {}", names(&seen)));
     }
+
     if !silent.is_empty() {
         parts.push(told(&silent, service, "down"));
     }
+
     match parts.is_empty() {
         true => format!("{service} is {downtime}"),
         false => format!("{}; {}; {downtime}", parts.join("; "), sessions(rows)),
@@ -99,6 +105,7 @@ fn sessions(rows: &[&PollerRow]) -> String {
             _ => return "whether sessions are left is unknown".to_owned(),
         }
     }
+
     match left {
         0 => "drained".to_owned(),
         1 => "1 session left".to_owned(),
@@ -112,6 +119,7 @@ fn names(rows: &[&PollerRow]) -> String {
     for row in rows {
         names.insert(name(row, rows));
     }
+
     let shown: Vec<&str> = names.iter().take(NAMES_MAX).map(String::as_str).collect();
     let more = match names.len().saturating_sub(NAMES_MAX) {
         0 => String::new(),
@@ -125,6 +133,7 @@ fn name(row: &PollerRow, rows: &[&PollerRow]) -> String {
     let Some(node) = &row.node else {
         return row.address.to_string();
     };
+
     let mut others = rows.iter();
     let is_namesake = |other: &&PollerRow| other.node == row.node && other.address != row.address;
     match others.any(is_namesake) {

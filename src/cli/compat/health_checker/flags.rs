@@ -35,9 +35,11 @@ pub(super) fn config(args: &HealthCheckerArgs) -> Result<Config, Failure> {
         timeout: Some(TIMEOUT),
         ..Group::default()
     };
+
     for text in &args.port {
         group.checks.push(port_check(text)?);
     }
+
     let limit = script_timeout(args.script_timeout.as_deref())?;
     for (number, text) in (1..).zip(&args.script) {
         let name = format!("script-{number}");
@@ -45,6 +47,7 @@ pub(super) fn config(args: &HealthCheckerArgs) -> Result<Config, Failure> {
         group.checks.push(script_check(&name, &command, limit));
         config.probe.exec.insert(name, command);
     }
+
     config.groups.insert(GROUP.into(), group);
     Ok(config)
 }
@@ -75,6 +78,7 @@ fn port_check(text: &str) -> Result<GroupCheck, Failure> {
             "--port: {text:?} needs a configuration; use --script, or hacheck serve"
         ));
     }
+
     Ok(check)
 }
 
@@ -113,6 +117,7 @@ fn script_timeout(given: Option<&str>) -> Result<Duration, Failure> {
     let Some(text) = given else {
         return Ok(TIMEOUT);
     };
+
     match text.parse() {
         Ok(seconds @ 1..=SCRIPT_TIMEOUT_MAX) => Ok(Duration::from_secs(seconds)),
         _ => Err(usage!(
@@ -128,6 +133,7 @@ pub(super) fn listener_address(text: &str) -> Result<SocketAddr, Failure> {
         true => format!("{}{text}", Ipv4Addr::UNSPECIFIED),
         false => text.to_owned(),
     };
+
     match first_address(&whole) {
         Some(address) => Ok(address),
         None => Err(usage!(
@@ -147,6 +153,7 @@ pub(super) fn log_level(word: &str) -> Result<LevelFilter, Failure> {
     if wants_debug() {
         return Ok(level.max(LevelFilter::Debug));
     }
+
     Ok(level)
 }
 

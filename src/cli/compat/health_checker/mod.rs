@@ -87,12 +87,14 @@ fn run(call: &Call) -> Result<u8, Failure> {
         output::print(&help::of_applet(&APPLET, &call.program))?;
         return Ok(0);
     }
+
     let args: HealthCheckerArgs = call.parse()?;
     for stray in &args.stray {
         call.note(&format!(
             "{stray:?} belongs to no option and is ignored; quote a script with its arguments"
         ));
     }
+
     serve(HealthChecker::new(&args)?)
 }
 
@@ -114,6 +116,7 @@ impl HealthChecker {
                 "Missing required parameter, one of --port / --script required"
             ));
         }
+
         let listener = args.listener.as_deref().unwrap_or(LISTENER);
         let level = args.log_level.as_deref().unwrap_or("info");
         Ok(Self {

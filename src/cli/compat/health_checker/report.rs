@@ -14,9 +14,11 @@ pub(super) fn start(group: Option<&Group>, checker: &HealthChecker, socket: &Tcp
     for check in group.into_iter().flat_map(|group| &group.checks) {
         log::info!("The Health Check asks {}", check.text);
     }
+
     if checker.is_default_listener {
         note_default_listener();
     }
+
     // As it is now: of port 0 the kernel has chosen one.
     if let Ok(address) = socket.local_addr() {
         log::info!("Listening on Port {address}...");
@@ -38,6 +40,7 @@ pub(super) fn result(group: &Group, result: &GroupResult) {
             failed(check, result);
         }
     }
+
     if result.passes() {
         log::info!("All health checks passed. Returning HTTP 200 response.\n");
     } else {
@@ -79,6 +82,7 @@ fn script_end(name: &str, result: &CheckResult) -> (String, String) {
     let Some(ended) = cause.strip_prefix(&mark) else {
         return (end_without_status(body), String::new());
     };
+
     // A body that begins so is the engine's own word for no output.
     let output = match body.starts_with(&mark) {
         true => String::new(),

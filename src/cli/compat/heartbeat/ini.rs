@@ -67,6 +67,7 @@ impl Ini {
         for (number, line) in (1..).zip(text.lines()) {
             reader.read_line(number, line);
         }
+
         (reader.ini, reader.faults)
     }
 
@@ -81,6 +82,7 @@ impl Ini {
         let Some(raw) = self.raw(section, name) else {
             return Ok(None);
         };
+
         let line = raw.line;
         match self.value(section, &raw.text) {
             Ok(text) => Ok(Some(IniValue { text, line })),
@@ -94,6 +96,7 @@ impl Ini {
         if written.contains(char::REPLACEMENT_CHARACTER) {
             return Err(ReplaceError::NotUtf8);
         }
+
         replaced(self, section, written)
     }
 
@@ -112,6 +115,7 @@ impl Ini {
         let Some(section) = self.find(section) else {
             return Vec::new();
         };
+
         let mut options: Vec<_> = section.options.iter().collect();
         // A map has no order of its own; the lines have.
         options.sort_unstable_by_key(|(name, raw)| (raw.line, *name));

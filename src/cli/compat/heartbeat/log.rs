@@ -61,6 +61,7 @@ impl Log for HeartbeatLog {
         if !self.enabled(record.metadata()) {
             return;
         }
+
         let now = jiff::Zoned::now().strftime("%Y-%m-%d %H:%M:%S").to_string();
         let line = line(&now, record);
         let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -79,6 +80,7 @@ fn line(time: &str, record: &Record<'_>) -> String {
     if message.contains(char::is_control) {
         message = message.escape_debug().to_string();
     }
+
     format!("{time:<19} {level:<8} {message}\n")
 }
 
@@ -111,6 +113,7 @@ impl RotatingFile {
         if self.size > 0 && self.size + length >= SIZE_MAX {
             self.rotate();
         }
+
         self.file.write_all(line.as_bytes())?;
         self.size += length;
         Ok(())
@@ -122,6 +125,7 @@ impl RotatingFile {
         for number in (1..OLD_FILES).rev() {
             let _ = fs::rename(self.old(number), self.old(number + 1));
         }
+
         let _ = fs::rename(&self.path, self.old(1));
         if let Ok(new) = Self::open(self.path.clone()) {
             *self = new;

@@ -79,11 +79,13 @@ fn run(call: &Call) -> Result<u8, Failure> {
     if let Some(stray) = args.stray.first() {
         return Err(usage!("unexpected argument {stray:?}; see --help"));
     }
+
     let file = args.config.as_deref().unwrap_or(DEFAULT_FILE);
     let settings = read(file)?;
     for warning in &settings.warnings {
         call.note(&in_file(file, warning));
     }
+
     let background = args.daemonize || settings.daemonize;
     let is_healthy = settle_and_watch(call, settings, background)?;
     Ok(u8::from(!is_healthy))
@@ -99,6 +101,7 @@ fn settle_and_watch(
     for note in &notes {
         call.note(note);
     }
+
     let pid_file = settle(&settings, level, background)?;
     let is_healthy = watch(settings, runner, background);
     drop(pid_file);
@@ -106,6 +109,7 @@ fn settle_and_watch(
         // In the background there is nobody to tell; the log has it.
         ::log::error!("{failure}");
     }
+
     is_healthy
 }
 
@@ -126,6 +130,7 @@ fn text(file: &str) -> Result<String, Failure> {
     if !attributes.is_file() || attributes.len() > FILE_MAX {
         return Err(unreadable(file, "it is not a file of at most 1 MiB"));
     }
+
     let bytes = fs::read(file).map_err(|e| unreadable(file, e))?;
     // Comments may be in any encoding; what counts is looked at where it is used.
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -171,10 +176,12 @@ fn settle(
     if let Some(identity) = &identity {
         take_on(identity, &pid_file)?;
     }
+
     log::start(&here.join(&settings.log_file), level)?;
     if background {
         detach()?;
     }
+
     // Only now, as going into the background changes the number of the process.
     pid_file.write()?;
     log_start(settings, background);
@@ -215,6 +222,7 @@ fn watch(
         group.rise = 1;
         group.fall = 1;
     }
+
     let means = means(&group, runner)?;
     // Begun after the process went into the background: threads do not survive that.
     let runtime = daemon::runtime().map_err(Failure::failed)?;
@@ -260,12 +268,14 @@ async fn watch_forever(means: Arc<Means>) -> Result<(), Failure> {
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
+
     // The sender is kept to the end: without one the watch would end.
     let (_reload, never) = tokio::sync::watch::channel(());
     tokio::select! {
         () = watch::run(GROUP.into(), means, never) => {}
         () = signals.any() => {}
     }
+
     ::log::info!("Heartbeat stopped.");
     Ok(())
 }

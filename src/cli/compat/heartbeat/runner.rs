@@ -33,6 +33,7 @@ impl HeartbeatRunner {
             known: Vec::new(),
             notes: Vec::new(),
         };
+
         let mut manners = BTreeMap::new();
         for manner in &settings.manners {
             let run = RunManner {
@@ -42,6 +43,7 @@ impl HeartbeatRunner {
             };
             manners.insert(manner.name.clone(), run);
         }
+
         Ok((Self { manners }, contexts.notes))
     }
 }
@@ -51,6 +53,7 @@ impl CheckRunner for HeartbeatRunner {
         let Some(manner) = self.manners.get(&*check.target.service) else {
             return Alone.run_check(check, context);
         };
+
         let check = with_headers(&check, &manner.headers);
         // In a context of its own, as sections may trust different certificates.
         Alone.run_check(check, &manner.context)
@@ -80,6 +83,7 @@ fn with_headers(check: &Check, headers: &Headers) -> Check {
         headers: headers.clone(),
         ..Target::clone(&check.target)
     };
+
     Check {
         protocol: check.protocol,
         target: Arc::new(target),
@@ -100,15 +104,18 @@ impl Contexts<'_> {
             CheckKind::Tcp => Trust::NONE,
             CheckKind::Http | CheckKind::Https => manner.trust.clone(),
         };
+
         if let Some(context) = self.known(&trust) {
             return Ok(context);
         }
+
         let context = match self.make(&trust, Compat::Heartbeat) {
             Ok(context) => Arc::new(context),
             // Only a redirect would come to TLS.
             Err(e) if manner.kind == CheckKind::Http => return self.without_redirects(&e),
             Err(e) => return Err(Failure::failed(told(&e))),
         };
+
         self.known.push((trust, Arc::clone(&context)));
         Ok(context)
     }
@@ -127,6 +134,7 @@ impl Contexts<'_> {
         if !self.notes.contains(&note) {
             self.notes.push(note);
         }
+
         let context = self.make(&Trust::NONE, Compat::Yelp);
         Ok(Arc::new(context.map_err(Failure::failed)?))
     }
@@ -167,6 +175,7 @@ fn only_200() -> Service {
         status: Some(vec![(200, 200)]),
         ..HttpRule::default()
     };
+
     Service {
         http: Some(rule),
         ..Service::default()

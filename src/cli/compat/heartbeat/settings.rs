@@ -103,6 +103,7 @@ pub(super) fn read(text: &str) -> Result<HeartbeatSettings, Vec<IniFault>> {
         faults,
         warnings: Vec::new(),
     };
+
     let mut settings = reader.general();
     reader.checks(&mut settings);
     reader.warn_of_unknown();
@@ -110,6 +111,7 @@ pub(super) fn read(text: &str) -> Result<HeartbeatSettings, Vec<IniFault>> {
         settings.warnings = reader.warnings;
         return Ok(settings);
     }
+
     // A value of [DEFAULT] that is wrong is found once in each section that uses it.
     reader.faults.sort_by_key(|fault| fault.line);
     reader.faults.dedup();
@@ -153,6 +155,7 @@ impl SettingsReader<'_> {
             let what = format!("[{section}] {name}: '{shown}' is not valid; {remedy}");
             self.fault(value.line, what);
         }
+
         parsed
     }
 
@@ -190,6 +193,7 @@ impl SettingsReader<'_> {
         if !self.ini.sections().any(|(name, _)| name == "general") {
             self.fault(1, "there is no section [general]; add it");
         }
+
         // All checks run at the same time; the number must make sense all the same.
         self.number("threads", 1);
         HeartbeatSettings {

@@ -26,6 +26,7 @@ pub(in crate::cli::fleet) fn down(
         author,
         now: unix_now(),
     };
+
     let mut plan = Plan::default();
     let mut failures = Vec::new();
     for key in &request.keys {
@@ -113,6 +114,7 @@ impl<'a> DownPlanner<'a> {
                 sentences.push(format!("that leaves {service} without a server: {who}"));
             }
         }
+
         sentences
     }
 

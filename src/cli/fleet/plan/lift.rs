@@ -32,6 +32,7 @@ pub(in crate::cli::fleet) fn up(
             plan.orders.push(order);
         }
     }
+
     plan
 }
 
@@ -61,6 +62,7 @@ fn selectors_to_lift(request: &FleetRequest, snapshot: &Snapshot, key: &Key) -> 
     if !request.selector.is_every_host() {
         selectors.retain(|selector| *selector == request.selector);
     }
+
     selectors
 }
 
@@ -75,6 +77,7 @@ fn held_of(host: &HostRecord, key: &Key) -> Vec<Selector> {
             selectors.push(selector);
         }
     }
+
     selectors
 }
 
@@ -127,6 +130,7 @@ pub(in crate::cli::fleet) fn rest(
             rest.local.push(still_local(row, key));
         }
     }
+
     rest
 }
 
@@ -137,6 +141,7 @@ fn still_local(row: &HostRow<'_>, key: &Key) -> String {
         Some(report) => described("local", &report.by, (report.since, None), &report.reason),
         None => "local".to_owned(),
     };
+
     let there = row.report_key;
     format!("{name}: {key} stays down: {local}; 'haup {there}' there lifts it")
 }

@@ -32,6 +32,7 @@ pub(in crate::cli::fleet) fn scope(
             meant.push(name.clone());
         }
     }
+
     meant
 }
 
@@ -43,6 +44,7 @@ fn serving(snapshot: &Snapshot, key: &Key, orders: &[&Order]) -> Vec<String> {
             serving.push(row.name.to_owned());
         }
     }
+
     serving
 }
 
@@ -73,6 +75,7 @@ pub(in crate::cli::fleet) fn standing(
             standing.missing.push(name.clone());
         }
     }
+
     standing
 }
 

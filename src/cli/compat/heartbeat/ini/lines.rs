@@ -39,6 +39,7 @@ impl IniReader {
         if says_nothing(line) {
             return;
         }
+
         // First, as in ConfigParser: an indented `[name]` or `name = value` belongs to the value before.
         if is_indented && self.last.is_some() {
             self.continue_value(bare);
@@ -53,6 +54,7 @@ impl IniReader {
         let Some(name) = self.last.clone() else {
             return;
         };
+
         let options = self.options();
         if let Some(value) = options.and_then(|options| options.get_mut(&name)) {
             value.text.push('\n');
@@ -66,6 +68,7 @@ impl IniReader {
             self.section = CurrentSection::Default;
             return;
         }
+
         let sections = &mut self.ini.sections;
         // A section that stands there twice is one, as in ConfigParser.
         let known = sections.iter().position(|section| section.name == name);
@@ -77,6 +80,7 @@ impl IniReader {
                 options: HashMap::new(),
             });
         }
+
         self.section = CurrentSection::Named(at);
     }
 
@@ -86,10 +90,12 @@ impl IniReader {
             let what = format!("'{text}' is neither [section] nor name = value");
             return self.faults.push(fault(line, what));
         };
+
         let Some(options) = self.options() else {
             let what = "stands before the first [section]; put it into one";
             return self.faults.push(fault(line, what));
         };
+
         // In place of an earlier one of this name, as in ConfigParser.
         options.insert(name.clone(), RawValue { text: value, line });
         self.last = Some(name);
@@ -132,6 +138,7 @@ fn option(line: &str) -> Option<(String, String)> {
     if name.is_empty() {
         return None;
     }
+
     let value = match without_comment(value.trim()) {
         // So an empty value is written for ConfigParser, which takes all other quotes as they are.
         "\"\"" => "",

@@ -52,6 +52,7 @@ pub(super) fn replaced(ini: &Ini, section: &str, value: &str) -> Result<String, 
         left: REPLACED_MAX,
         text: String::new(),
     };
+
     replacer.put(value, DEPTH_MAX)?;
     Ok(replacer.text)
 }
@@ -80,10 +81,12 @@ impl Replacer<'_> {
                 None => self.put_option(behind, depth)?,
             };
         }
+
         self.text.push_str(rest);
         if self.text.len() > VALUE_MAX {
             return Err(ReplaceError::TooLong);
         }
+
         Ok(())
     }
 
@@ -93,9 +96,11 @@ impl Replacer<'_> {
         let Some((name, behind)) = named.and_then(|text| text.split_once(")s")) else {
             return Err(ReplaceError::LonePercent);
         };
+
         let Some(value) = self.ini.raw(self.section, &name.to_lowercase()) else {
             return Err(ReplaceError::UnknownName(short(name)));
         };
+
         self.count(depth)?;
         self.put(&value.text, depth - 1)?;
         Ok(behind)
@@ -106,6 +111,7 @@ impl Replacer<'_> {
         if depth == 0 {
             return Err(ReplaceError::Circle);
         }
+
         self.left = self.left.checked_sub(1).ok_or(ReplaceError::TooMany)?;
         Ok(())
     }

@@ -32,12 +32,14 @@ impl SettingsReader<'_> {
             }
             self.name_action(section, line, &mut actions);
         }
+
         let watch = &mut settings.watch;
         // Where others are told, a check that is missing may be one of them.
         if watch.checks.is_empty() && self.faults.is_empty() {
             let example = "add a section such as [web] with type, hostname and port";
             self.fault(1, format!("there is no check; {example}"));
         }
+
         watch.on_up = self.commands("promotions", &actions);
         watch.on_down = self.commands("demotions", &actions);
     }
@@ -53,6 +55,7 @@ impl SettingsReader<'_> {
                 commands.push(command);
             }
         }
+
         commands
     }
 
@@ -64,6 +67,7 @@ impl SettingsReader<'_> {
                 format!("[{section}] has no action; name one of [promotions] and [demotions]"),
             );
         };
+
         // As the names of options are kept.
         let name = value.text.to_lowercase();
         let is_known = actions.iter().any(|known| known.name == name);
@@ -84,6 +88,7 @@ impl SettingsReader<'_> {
             );
             return None;
         }
+
         let value = self.get(section, name)?;
         match Argv::split_at_whitespace(&value.text) {
             Ok(command) => Some(command),
@@ -114,11 +119,13 @@ impl SettingsReader<'_> {
             seconds,
             path,
         };
+
         if written.kind == CheckKind::Tcp && written.host.has_user() {
             let what = "is a TCP check, and its hostname has a user; take it out";
             self.fault(line, format!("[{section}] {what}"));
             return None;
         }
+
         Some((written.check(), written.manner(trust)))
     }
 

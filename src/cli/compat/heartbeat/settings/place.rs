@@ -42,6 +42,7 @@ impl HostName {
             Some((user, name)) => (Some(user.to_owned()), name),
             None => (None, text),
         };
+
         Some(Self {
             host: Host::parse(name).ok()?,
             written: bracketed(name),
@@ -55,11 +56,13 @@ impl HostName {
         if let Ok(host) = HeaderValue::try_from(self.authority(kind, port)) {
             headers.set(HOST, host);
         }
+
         // As `requests` sends it.
         headers.set(ACCEPT, HeaderValue::from_static("*/*"));
         if let Some(login) = self.user.as_deref().and_then(basic) {
             headers.set(AUTHORIZATION, login);
         }
+
         headers
     }
 
@@ -108,6 +111,7 @@ pub(super) fn path(text: &str) -> Option<String> {
     if !percent_signs_are_escapes(&path) {
         path = path.replace('%', "%25");
     }
+
     path.parse::<PathAndQuery>().is_ok().then_some(path)
 }
 
