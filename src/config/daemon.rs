@@ -158,6 +158,7 @@ fn read_file_limit(reader: &Reader<'_>) -> Option<FileLimit> {
     if reader.word().as_deref() == Some("max") {
         return Some(FileLimit::Max);
     }
+
     let files = reader.whole_or(64, MOST, " or 'max'")?;
     Some(FileLimit::Number(files))
 }

@@ -142,6 +142,7 @@ fn read(root: &Node, sink: &FaultSink, look: WarnOfMore<Config>) -> Loaded {
     let Some(fields) = fields(root, sink) else {
         return Loaded::default();
     };
+
     let config: Config = read_table(settings(), &fields);
     // Only now, as these look at several settings.
     warn_of_relations(&config, &fields);

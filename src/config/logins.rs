@@ -14,6 +14,7 @@ pub(super) fn note(settings: &ProbeSettings, fields: &Fields<'_>) -> Option<Stri
     if fields.get("login_to").is_some() {
         return None;
     }
+
     let places = logins(settings).map(|(protocol, login)| place(protocol, &login));
     let places: Vec<String> = places.collect();
     // Without credentials no password is sent anywhere, so there is nothing to tell.
@@ -60,6 +61,7 @@ fn to_places(settings: &ProbeSettings) -> BTreeSet<String> {
     for place in settings.login_to.iter().filter(|place| leaves(place)) {
         texts.extend(to_place(place, settings));
     }
+
     texts
 }
 
@@ -75,6 +77,7 @@ fn to_place(place: &LoginTo, settings: &ProbeSettings) -> Vec<String> {
             texts.extend(exposed(&login, &shown));
         }
     }
+
     texts
 }
 
@@ -87,6 +90,7 @@ fn to_places_of_services(settings: &ProbeSettings) -> BTreeSet<String> {
             texts.extend(exposed_of_service(settings, name, place));
         }
     }
+
     texts
 }
 
@@ -101,6 +105,7 @@ fn exposed_of_service(settings: &ProbeSettings, name: &str, place: &LoginTo) -> 
             texts.push(format!("{name}: {text}"));
         }
     }
+
     texts
 }
 
@@ -117,6 +122,7 @@ fn is_meant(place: &LoginTo, login: &Login, settings: &ProbeSettings) -> bool {
     if port.is_none() || port == login.port {
         return true;
     }
+
     let mut others = logins(settings);
     !others.any(|(_, other)| other.port == port)
 }
@@ -128,6 +134,7 @@ fn to_groups(config: &Config) -> BTreeSet<String> {
             texts.extend(exposed_by(check, name, &config.probe));
         }
     }
+
     texts
 }
 

@@ -19,15 +19,18 @@ pub fn warn_of_named_files(config: &Config, fields: &Fields<'_>) {
     for file in &config.daemon.remote_spool_tokens {
         warn(fields, "remote_spool_tokens", unreadable(file));
     }
+
     if let LogPath::File(file) = &config.log.log_path {
         warn(fields, "log_path", unwritable(file));
     }
+
     // The folder decides whether a socket can be made; an old one is replaced.
     let socket = config.daemon.listen_unix.as_deref();
     warn(fields, "listen_unix", socket.and_then(no_place));
     for (name, argv) in &config.probe.exec {
         warn(fields, "exec", not_runnable(name, argv));
     }
+
     warn_of_global_tls(config, fields);
     warn_of_services(config, fields);
     warn_of_groups(config, fields);
@@ -76,6 +79,7 @@ fn files_of(service: &Service) -> Vec<&Path> {
     let Some(OrOff::On(tls)) = &service.tls else {
         return Vec::new();
     };
+
     let files = [&tls.ca_file, &tls.cert_file, &tls.key_file];
     files.into_iter().flatten().map(PathBuf::as_path).collect()
 }
@@ -86,6 +90,7 @@ fn warn_of_global_tls(config: &Config, fields: &Fields<'_>) {
     let Some(files) = config.daemon.tls_files() else {
         return;
     };
+
     // Loaded as the daemon does at its start, for the same message.
     match TlsServer::load(&files, config.http.http2) {
         Err(fault) if !is_told(&files) => warn(fields, fault.setting(), Some(fault.text())),

@@ -33,6 +33,7 @@ pub fn warn_of_relations(config: &Config, fields: &Fields<'_>) {
     if !config.probe.tls_verify {
         warn(fields, "tls_ca_file", NOT_VERIFIED);
     }
+
     // The order does not matter: faults and warnings are sorted by their place in the file.
     warn_of_remote_changes(&config.daemon, fields);
     warn_of_tls(&config.daemon, fields);
@@ -46,6 +47,7 @@ fn warn_of_half_a_mysql_login(fields: &Fields<'_>) {
     if password.or(fields.get("mysql_password_file")).is_none() {
         warn(fields, "mysql_username", NO_PASSWORD);
     }
+
     if fields.get("mysql_username").is_none() {
         warn(fields, "mysql_password_file", NO_USERNAME);
         warn(fields, "mysql_password", NO_USERNAME);
@@ -66,12 +68,15 @@ fn warn_of_tls(daemon: &DaemonSettings, fields: &Fields<'_>) {
     if !has_cert && !daemon.listen_tls.is_empty() {
         fault(fields, "listen_tls", NO_CERTIFICATE);
     }
+
     if has_cert && !has_key {
         fault(fields, "tls_cert_file", NO_KEY);
     }
+
     if has_key && !has_cert {
         warn(fields, "tls_key_file", NO_PORT);
     }
+
     warn_of_client_certificates(daemon, fields);
 }
 
@@ -81,6 +86,7 @@ fn warn_of_client_certificates(daemon: &DaemonSettings, fields: &Fields<'_>) {
     if has_authorities && !has_cert {
         warn(fields, "tls_client_ca_file", NO_PORT);
     }
+
     if !has_authorities && !daemon.remote_spool_certs.is_empty() {
         warn(fields, "remote_spool_certs", NO_AUTHORITIES);
     }
@@ -100,9 +106,11 @@ fn warn_of_remote_changes(daemon: &DaemonSettings, fields: &Fields<'_>) {
     if daemon.allow_remote_spool_changes && !has_certs && !has_tokens {
         warn(fields, "allow_remote_spool_changes", NO_TOKENS);
     }
+
     if !daemon.allow_remote_spool_changes && has_certs {
         warn(fields, "remote_spool_certs", NO_CHANGES);
     }
+
     if !daemon.allow_remote_spool_changes && has_tokens {
         warn(fields, "remote_spool_tokens", NO_CHANGES);
     }

@@ -61,6 +61,7 @@ fn part<S: 'static>(
     for setting in table {
         settings.push(setting.within(get, get_mut));
     }
+
     settings
 }
 
@@ -90,5 +91,6 @@ pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
             keys.push(setting.name);
         }
     }
+
     keys
 }

@@ -26,6 +26,7 @@ pub fn effective(config: &Config) -> String {
             _ => {}
         }
     }
+
     out
 }
 
@@ -77,6 +78,7 @@ pub fn effective_of(config: &Config, service: &str) -> String {
         let from = global_source(setting.name, &merged);
         out += &format!("{}: {}{from}\n", setting.name, setting.show(&merged));
     }
+
     out
 }
 
