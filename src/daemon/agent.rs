@@ -65,6 +65,7 @@ impl ConnectionHandler<TcpStream> for Agents {
                 return;
             }
         };
+
         let arrived = Instant::now();
         // From the whole line on, and until the answer is sent: a connection with a request under way is not evicted as idle.
         let _asked = accepted.open.busy(arrived);
@@ -108,6 +109,7 @@ async fn answer(state: &DaemonState, line: &[u8], agent: AskingAgent) -> String 
         Ok(text) => text,
         Err(why) => no_answer(agent.from, &why),
     };
+
     let (from, question) = (agent.from, String::from_utf8_lossy(line));
     log::debug!("agent-check from {from}: {question:?} is answered {text}");
     text
@@ -137,9 +139,11 @@ fn named(line: &[u8]) -> Result<Named, String> {
     if Foreign::of(line) == Foreign::Proxy {
         return Err("agent ports take no header of the PROXY protocol".to_owned());
     }
+
     let Ok(text) = str::from_utf8(line) else {
         return Err("agent-send is not text".to_owned());
     };
+
     Named::parse(text.trim()).map_err(|e| fault(line, &e))
 }
 
@@ -156,6 +160,7 @@ async fn line(stream: &mut TcpStream) -> Result<Vec<u8>, String> {
         // It says nothing, as one without `agent-send` does.
         return Ok(Vec::new());
     };
+
     let line = first?;
     match timeout_at(end, rest_of_line(line, stream)).await {
         Ok(line) => line,
@@ -173,6 +178,7 @@ async fn rest_of_line(mut line: Vec<u8>, stream: &mut TcpStream) -> Result<Vec<u
         }
         line.extend_from_slice(&part);
     }
+
     Ok(line)
 }
 

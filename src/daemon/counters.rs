@@ -47,6 +47,7 @@ impl ProbeCounters {
             true => &self.passed,
             false => &self.failed,
         };
+
         add(counter, 1);
         self.took.add(took);
     }

@@ -37,6 +37,7 @@ fn is_own(origin: &HeaderValue, this_host: ThisHost<'_>, page_hosts: &[String]) 
     let Some(origin) = origin.to_str().ok().and_then(parsed) else {
         return false;
     };
+
     let is_our_port = this_host.addresses.listeners.has_port(origin.port);
     let is_direct = is_our_port && this_host.is(&origin.host);
     // A proxy before the page listens where it likes; that it is ours, its name says.
@@ -48,6 +49,7 @@ fn is_proxy_name(host: &Host, page_hosts: &[String]) -> bool {
     let Host::Name(name) = host else {
         return false;
     };
+
     let name = name.strip_suffix('.').unwrap_or(name);
     is_page_host(page_hosts, name)
 }
@@ -77,6 +79,7 @@ fn parsed(origin: &str) -> Option<Origin> {
         Some(port) => parse_port(port).ok()?,
         None => usual_port,
     };
+
     Some(Origin {
         host: Host::parse(host).ok()?,
         port,

@@ -20,6 +20,7 @@ pub(super) fn log(event: &HostEvent, message: &str) {
     if Level::Info > log::max_level() {
         return;
     }
+
     let fields = EventFields(event);
     let mut record = Record::builder();
     record.level(Level::Info).target(module_path!());
@@ -40,6 +41,7 @@ impl Source for EventFields<'_> {
                 visitor.visit_pair(Key::from_str(name), text.into())?;
             }
         }
+
         visitor.visit_pair(Key::from_str("until"), event.until.to_value())?;
         visitor.visit_pair(Key::from_str("after"), event.after.to_value())?;
         visitor.visit_pair(Key::from_str("expired"), event.expired.to_value())

@@ -27,10 +27,12 @@ impl Fleet {
         let Some(file) = &config.daemon.fleet_file else {
             return Ok(None);
         };
+
         let (settings, warnings) = settings::load(file).map_err(StartError::Config)?;
         for warning in warnings {
             log::warn!("{warning}");
         }
+
         let gate = open_gate(&settings.state_dir).map_err(StartError::Spool)?;
         Ok(Some(Self {
             settings,
@@ -58,6 +60,7 @@ pub(super) fn spool(config: &Config) -> Result<Option<Spool>, StartError> {
     let Some(file) = &config.daemon.fleet_file else {
         return Ok(None);
     };
+
     let (settings, _) = settings::load(file).map_err(StartError::Config)?;
     Ok(Some(Spool::at(settings.state_dir)))
 }
@@ -67,5 +70,6 @@ fn open_gate(folder: &Path) -> Result<Gate, SpoolError> {
         // What is wrong with it is said of the folder itself.
         let _ = fs::create_dir_all(above);
     }
+
     Gate::open(Spool::at(folder))
 }

@@ -22,6 +22,7 @@ pub(super) fn start(state: &Arc<DaemonState>) {
     let Some(fleet) = &state.fleet else {
         return;
     };
+
     let view = Arc::new(DaemonView(Arc::clone(state)));
     let (gate, figures) = (Arc::clone(&fleet.gate), Arc::clone(&fleet.figures));
     let agent = Agent::new(fleet.settings.clone(), gate, view, figures);
@@ -69,6 +70,7 @@ impl HostView for DaemonView {
         if seen.downtimes.is_empty() {
             return reports;
         }
+
         let services = pages::services(&self.0);
         // This host's own ones stand before those of the fleet.
         for row in &seen.downtimes {
@@ -76,6 +78,7 @@ impl HostView for DaemonView {
                 reports.entry(key).or_insert_with(|| report(row, &services));
             }
         }
+
         reports
     }
 }

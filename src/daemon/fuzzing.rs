@@ -32,6 +32,7 @@ pub fn request(method: &[u8], uri: &[u8], state: &[u8], nerve_or_form: &[u8]) {
     let Ok(method) = Method::from_bytes(method) else {
         return;
     };
+
     let Ok(uri) = Uri::try_from(uri) else { return };
     match route::parse(&method, uri.path(), uri.query()) {
         Ok(Route::Check(path)) => polled(&path, state, nerve_or_form),
@@ -53,6 +54,7 @@ fn polled(path: &CheckPath<'_>, state: &[u8], nerve: &[u8]) {
             headers.insert(name, value);
         }
     }
+
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let poll = Poll::new(Face::Http, address, path, &headers, &LIVE, Instant::now());
     for name in &poll.entries(&LIVE) {
@@ -61,9 +63,11 @@ fn polled(path: &CheckPath<'_>, state: &[u8], nerve: &[u8]) {
             "{name:?} is no spool entry"
         );
     }
+
     if let Some(check) = poll.check() {
         assert!(check.target.path.starts_with('/'), "{check:?}");
     }
+
     remembered(&poll);
 }
 
@@ -76,6 +80,7 @@ fn remembered(poll: &Poll) {
     {
         assert!(text.len() <= 512 && !text.is_empty(), "{text:?}");
     }
+
     let mut pollers = Pollers::new(2);
     for second in 0..4 {
         let now = Duration::from_secs(second);
@@ -92,6 +97,7 @@ fn remembered(poll: &Poll) {
         };
         pollers.answered(at, poller, &answer);
     }
+
     let records = pollers.records(|_| true);
     assert_eq!(records.len(), 1, "{poller:?}");
     let row = records[0].row(Vec::new());
@@ -105,6 +111,7 @@ fn posted(query: &[u8], form: &[u8]) {
     let Some(downtime) = spool_change::downtime(query, form) else {
         return;
     };
+
     let again = Downtime::parse(downtime.to_json().as_bytes());
     assert_eq!(
         (&again.reason, again.expiration, again.creation),
@@ -120,6 +127,7 @@ pub fn phrase(text: &str) {
     let Some(phrase) = reason_phrase(text) else {
         return;
     };
+
     let is_printable = phrase.bytes().all(|b| (b' '..=b'~').contains(&b));
     assert!(is_printable && phrase.len() <= 100, "{phrase:?}");
 }

@@ -56,11 +56,13 @@ pub(super) async fn answer(
     if let Some(refused) = refused(&request) {
         return refused;
     }
+
     // `Watch` is one of them: it would hold a connection for as long as the balancer lives.
     if request.uri().path() != CHECK {
         let text = "only /grpc.health.v1.Health/Check is answered";
         return reply::grpc_status(Code::Unimplemented, text);
     }
+
     match service_in_time(state, request).await {
         Ok(name) => check(state, &name, from, arrived).await,
         Err(refused) => refused,
@@ -84,13 +86,16 @@ fn refused(request: &Request<Incoming>) -> Option<Reply> {
     if request.version() != Version::HTTP_2 {
         return Some(reply::needs_http2("gRPC needs HTTP/2\n"));
     }
+
     if request.method() != Method::POST {
         return Some(reply::method_not_allowed("POST"));
     }
+
     if !is_grpc(request) {
         let text = "gRPC is sent as application/grpc\n";
         return Some(reply::text(StatusCode::UNSUPPORTED_MEDIA_TYPE, text));
     }
+
     None
 }
 
@@ -109,6 +114,7 @@ async fn check(state: &DaemonState, name: &str, from: IpAddr, arrived: Instant) 
         Ok(Err(e)) => return unknown(name, from, &e.to_string()),
         Err(e) => return unknown(name, from, &e.to_string()),
     };
+
     let live = state.live();
     let mut poll = Poll::new(Face::GrpcHealth, from, &path, &headers, &live, arrived);
     let verdict = poll.decide(state, &live).await;
@@ -121,6 +127,7 @@ fn unknown(name: &str, from: IpAddr, why: &str) -> Reply {
     if let Some(times) = UNKNOWN.now() {
         log::warn!("gRPC health check of {from} for {name:?}: {why}{times}");
     }
+
     reply::grpc_status(Code::NotFound, why)
 }
 
@@ -138,6 +145,7 @@ fn refusal(outcome: &Outcome) -> Option<Reply> {
         StatusCode::BAD_REQUEST if outcome.ours => Code::NotFound,
         _ => return None,
     };
+
     let body = String::from_utf8_lossy(&outcome.body);
     Some(reply::grpc_status(code, &body))
 }
@@ -147,6 +155,7 @@ fn serving(passes: bool) -> Reply {
         true => ServingStatus::Serving,
         false => ServingStatus::NotServing,
     };
+
     let response = HealthCheckResponse {
         status: status.into(),
     };

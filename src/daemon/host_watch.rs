@@ -67,10 +67,12 @@ fn group_event(name: &str, group: &GroupState, known: &mut KnownGroups) -> Optio
     if was_up == up {
         return None;
     }
+
     let (after, text) = match up {
         true => (before.map(|(_, since)| changed - since), None),
         false => (None, Some(group.summary.clone())),
     };
+
     Some(HostEvent {
         service: Some(name.to_owned()),
         after,

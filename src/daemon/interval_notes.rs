@@ -22,6 +22,7 @@ impl IntervalNotes {
         if is_given(&self.cache) && is_given(&self.timeout) {
             return false;
         }
+
         let second = now.as_secs();
         // Of several polls in one second the first one looks.
         self.looked_at.swap(second, Ordering::Relaxed) != second
@@ -36,6 +37,7 @@ impl IntervalNotes {
         {
             note_cache(&who, interval, kept);
         }
+
         let timeout = config.probe.timeout_of(poller.service.as_str());
         if let Some(limit) = too_long(Some(timeout), interval)
             && !self.timeout.swap(true, Ordering::Relaxed)

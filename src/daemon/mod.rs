@@ -118,10 +118,12 @@ pub fn run(options: &Options) -> Result<(), StartError> {
     if let Some(limit) = config.daemon.rlimit_nofile {
         file_limit::set_file_limit(limit).map_err(StartError::FileLimit)?;
     }
+
     start_log(options, &config).map_err(StartError::Setup)?;
     for note in notes {
         log::info!("{note}");
     }
+
     let state = Arc::new(state(options, config)?);
     serve_until_stopped(options, passed, &state)
 }
@@ -146,10 +148,12 @@ fn load(options: &Options) -> Result<Loaded, StartError> {
     let Some(file) = &options.config_file else {
         return Ok(Loaded::default());
     };
+
     let loaded = config::load(file).map_err(StartError::Config)?;
     for warning in &loaded.warnings {
         warn(warning);
     }
+
     Ok(loaded)
 }
 
@@ -175,6 +179,7 @@ fn state(options: &Options, config: Config) -> Result<DaemonState, StartError> {
     if let Some(fleet) = &fleet {
         gate = gate.with_fleet(Arc::clone(&fleet.gate));
     }
+
     let tokens = Tokens::load(&config.daemon.remote_spool_tokens).map_err(StartError::Tokens)?;
     let memory = room::memory(&config);
     let live = Live::new(config, tokens, &own_name::learn(), &memory);
@@ -216,14 +221,17 @@ async fn serve(
     if orphans::are_ours() {
         tokio::spawn(orphans::reap());
     }
+
     let sockets = sockets::open(passed, options, &state.live().config)?;
     host_watch::start(state, PortWatch::new(&sockets.listening()));
     if let Some(path) = sockets.http.unix_path() {
         state.live().own.listeners.set_unix(path);
     }
+
     if let Some(fleet) = &state.fleet {
         fleet.answers_at(&sockets.addresses());
     }
+
     // Before the first answer, so that whoever got one finds all listeners there.
     let mut groups = GroupTasks::start(state, sockets.addresses()).map_err(StartError::Group)?;
     let (stop, stopped) = watch::channel(false);
@@ -291,6 +299,7 @@ fn accept_everywhere(
     for socket in sockets.agent {
         accept_agents(socket, state, stopped)?;
     }
+
     start_threads(options.threads, &sockets.http, state, stopped)?;
     let name = sockets.http.accept_all(state, stopped);
     name.map_err(|e| StartError::Socket("use the sockets".into(), e))
@@ -311,9 +320,11 @@ fn start_threads(
         let (state, stopped) = (Arc::clone(state), stopped.clone());
         threads::start(number, sockets, state, stopped, dog.clone())?;
     }
+
     if let Some(dog) = dog {
         tokio::spawn(dog.report());
     }
+
     Ok(())
 }
 

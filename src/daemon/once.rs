@@ -120,6 +120,7 @@ fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError
     if let Some(ordered) = &ordered {
         gate = gate.with_fleet(Arc::new(Gate::new(ordered.clone())));
     }
+
     let runtime = super::runtime().map_err(OnceError::Start)?;
     let verdict = runtime.block_on(decide(poll, live, &gate, &checker));
     // Name look-ups may hang in threads of the runtime.
@@ -127,6 +128,7 @@ fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError
     if gate.errors() > 0 {
         all_readable(poll, live, spool).map_err(OnceError::Spool)?;
     }
+
     let why = |result| why(&verdict, result, spool, ordered.as_ref());
     Ok(probe_answer(&verdict, taken(&last), &why))
 }
@@ -171,6 +173,7 @@ fn all_readable(poll: &Poll, live: &Live, spool: &Spool) -> Result<(), SpoolErro
     for key in names.iter().filter_map(|name| Key::parse(name).ok()) {
         spool.read(&key)?;
     }
+
     Ok(())
 }
 

@@ -23,6 +23,7 @@ pub(super) fn learn() -> Arc<LocalAddresses> {
         let cause = cause_text(e);
         log::warn!("cannot start the thread that looks up this host's own name: {cause}");
     }
+
     // With /etc/hosts this takes no time; a name server that hangs must not hold up the start.
     let _ = wait.recv_timeout(START_WAIT);
     own

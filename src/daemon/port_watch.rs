@@ -37,6 +37,7 @@ impl PortWatch {
         let Ok(sockets) = listening_sockets() else {
             return;
         };
+
         let shared = self.shared_by(&sockets);
         log_changes(&self.shared, &shared);
         self.shared = shared;
@@ -52,6 +53,7 @@ impl PortWatch {
                 shared.insert(socket.address.port(), socket.user);
             }
         }
+
         shared
     }
 }
@@ -62,6 +64,7 @@ fn log_changes(before: &BTreeMap<u16, u32>, now: &BTreeMap<u16, u32>) {
             log_shared(*port, &user_name(*user));
         }
     }
+
     for port in before.keys() {
         if !now.contains_key(port) {
             log::info!("no other process listens on port {port} any more");

@@ -54,6 +54,7 @@ pub(super) async fn reload(options: &Options, state: &Arc<DaemonState>) -> Reloa
     let Some(file) = options.config_file.clone() else {
         return without_file();
     };
+
     let (options, reading) = (options.clone(), Arc::clone(state));
     let read = tokio::task::spawn_blocking(move || read_again(&file, &options, &reading));
     let reloaded = match read.await {
@@ -61,6 +62,7 @@ pub(super) async fn reload(options: &Options, state: &Arc<DaemonState>) -> Reloa
         // A reading that panicked has put nothing in force: that comes last.
         Err(e) => Reloaded::nothing(&e),
     };
+
     state.counters.reloaded(reloaded.is_new);
     reloaded
 }
@@ -79,6 +81,7 @@ fn read_again(file: &Path, options: &Options, state: &DaemonState) -> Reloaded {
         Ok(loaded) => loaded,
         Err(faults) => return Reloaded::nothing(&faults),
     };
+
     let mut reloaded = Reloaded::default();
     take_remarks(&loaded, &mut reloaded);
     let old = state.live();
@@ -88,11 +91,13 @@ fn read_again(file: &Path, options: &Options, state: &DaemonState) -> Reloaded {
         Ok(new) => new,
         Err(e) => return Reloaded::nothing(&e),
     };
+
     for key in restart {
         reloaded.add_note(format!(
             "SIGHUP: {key} has changed; it takes effect at the next restart"
         ));
     }
+
     set_log(options, &new.config);
     state.set_live(new);
     log::info!("SIGHUP: configuration read from {}", file.display());
@@ -110,6 +115,7 @@ fn take_remarks(loaded: &Loaded, reloaded: &mut Reloaded) {
     for warning in &loaded.warnings {
         reloaded.add_note(warning.to_string());
     }
+
     for note in &loaded.notes {
         log::info!("{note}");
     }
@@ -126,11 +132,13 @@ fn set_up(
     for e in revoked {
         reloaded.add_fault(format!("{e}; no change with its token is taken any more"));
     }
+
     let new = Live::new(config, tokens, &old.own, memory)?;
     let path = &new.config.log.log_path;
     // Last of what can fail, as a log that has moved would not move back.
     if *path != old.config.log.log_path {
         logging::redirect(path).map_err(SetupError::Log)?;
     }
+
     Ok(new)
 }

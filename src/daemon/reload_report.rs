@@ -77,6 +77,7 @@ impl ReportFile {
                 ..ReloadReport::default()
             },
         };
+
         file.write();
         file
     }
@@ -99,6 +100,7 @@ impl ReportFile {
         let Some(path) = &self.path else {
             return;
         };
+
         if let Err(e) = replace(path, &self.report) {
             log::warn!(
                 "cannot write {}: {}; hacheck reload cannot tell what came of a reload",
@@ -123,6 +125,7 @@ fn create(path: &Path) -> io::Result<File> {
         Err(e) if e.kind() != io::ErrorKind::NotFound => return Err(e),
         _ => {}
     }
+
     // A fault may quote the configuration, which others may not read.
     let mut options = OpenOptions::new();
     options.write(true).create_new(true).mode(0o600).open(path)

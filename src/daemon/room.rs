@@ -55,6 +55,7 @@ pub(super) fn tls_server(config: &Config) -> Result<Option<Arc<TlsServer>>, TlsS
     let Some(files) = config.daemon.tls_files() else {
         return Ok(None);
     };
+
     let server = TlsServer::load(&files, config.http.http2)?;
     Ok(Some(Arc::new(server)))
 }
@@ -73,6 +74,7 @@ pub(crate) fn check_context(
         waiting: waiting(config),
         memory,
     };
+
     Ok(CheckContext {
         probes: Context::new(config.probe.clone(), room, local)?,
         groups: config.groups.clone(),

@@ -42,6 +42,7 @@ impl SharedPages {
         if let Some(page) = pages.get(key) {
             return (page.clone(), None);
         }
+
         self.built.fetch_add(1, Ordering::Relaxed);
         let (sender, page) = watch::channel(None);
         pages.insert(key.clone(), page.clone());

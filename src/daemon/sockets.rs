@@ -70,16 +70,19 @@ impl Sockets {
         } else {
             log::info!("-p and -B are not used: the service manager says where to listen");
         }
+
         if self.http.tls.is_empty() {
             let ports = &config.daemon.listen_tls;
             self.expect_unused("listen_tls", ports)?;
             self.http.tls = bind_all(options, ports, LISTENING_TLS)?;
         }
+
         if self.agent.is_empty() {
             let ports = agent_ports(options, config);
             self.expect_unused("agent_ports", ports)?;
             self.agent = bind_all(options, ports, ANSWERING_AGENTS)?;
         }
+
         Ok(())
     }
 
@@ -92,6 +95,7 @@ impl Sockets {
             TLS => (LISTENING_TLS, &mut self.http.tls),
             _ => (LISTENING, &mut self.http.ports),
         };
+
         log::info!("{what} on {address}, a socket of the service manager ({name})");
         sockets.push(listener);
         Ok(())
@@ -149,6 +153,7 @@ impl Listeners {
             let socket = tokio::net::UnixListener::from_std(socket)?;
             accept(socket, &clear, state, stopped);
         }
+
         Ok(self.name)
     }
 }
@@ -167,6 +172,7 @@ fn accept_tcp(
         let socket = tokio::net::TcpListener::from_std(socket)?;
         accept(socket, service, state, stopped);
     }
+
     Ok(())
 }
 
@@ -211,10 +217,12 @@ pub fn open(
         let mode = config.daemon.listen_unix_mode;
         sockets.http.open_unix(path, mode)?;
     }
+
     // Before any is opened here, as they decide which kinds are.
     for socket in passed {
         sockets.take(socket)?;
     }
+
     sockets.open_rest(options, config)?;
     // Asked of the sockets, as one that was passed may be for TLS without a setting.
     let has_certificate = config.daemon.tls_cert_file.is_some();
@@ -242,6 +250,7 @@ fn bind_all(options: &Options, ports: &[u16], what: &str) -> Result<Vec<TcpListe
         log::info!("{what} on {}", socket.local_addr().unwrap_or(address));
         sockets.push(socket);
     }
+
     Ok(sockets)
 }
 

@@ -50,11 +50,13 @@ pub async fn post(
             return denied.reply();
         }
     };
+
     // The place stays taken until the change is made.
     let (arguments, _place) = match arguments_in_time(state, &live, request).await {
         Ok(arguments) => arguments,
         Err(refused) => return refused,
     };
+
     let change = match change(&arguments) {
         Ok(change) => change,
         Err(why) => {
@@ -62,6 +64,7 @@ pub async fn post(
             return reply::text(StatusCode::BAD_REQUEST, why);
         }
     };
+
     match key(service, port) {
         Ok(key) => apply(state, key, change, &who).await,
         Err(e) => reply::text(StatusCode::BAD_REQUEST, e.to_string()),
@@ -98,6 +101,7 @@ fn lift(state: &DaemonState, key: &Key, who: &str) -> Result<(), SpoolError> {
         true => note(state, lifted(key, who)),
         false => log::info!("{who} lifted the downtime of {key}, which was not down"),
     }
+
     Ok(())
 }
 
@@ -143,6 +147,7 @@ async fn apply(state: &Arc<DaemonState>, key: Key, mut change: Change, who: &str
         Change::Up => false,
         Change::Down(downtime) => downtime.cut_reason(),
     };
+
     match write(state, key, change, who).await {
         Ok(()) => {
             state.counters.spool_changes.fetch_add(1, Ordering::Relaxed);
@@ -200,6 +205,7 @@ fn time(arguments: &Arguments, name: &str) -> Result<Option<f64>, String> {
     let Some(text) = arguments.get(name) else {
         return Ok(None);
     };
+
     match seconds(text) {
         Some(seconds) => Ok(Some(seconds)),
         None => {

@@ -126,12 +126,14 @@ impl SpoolWatch {
             // Whoever looks may hang with the file system, and is not waited for.
             Err(TryLockError::WouldBlock) => return Vec::new(),
         };
+
         let before = self.seen();
         let (own, ordered) = before.parts();
         let mut all = own.looked(gate, &mut last.own).of_host();
         if let Some(fleet) = gate.fleet() {
             all.add(ordered.looked(fleet, &mut last.fleet).of_fleet());
         }
+
         let now = unix_now();
         let trouble = trouble(gate, &before, now);
         let seen = before.next(all, trouble);
@@ -246,6 +248,7 @@ impl SpoolPart {
                 ..self
             };
         }
+
         let listed = self.list(gate);
         // What was not seen is looked at again the next time.
         *last = if listed.is_some() { look } else { None };
@@ -261,11 +264,13 @@ impl SpoolPart {
             let owner = users::owner(&root.join(key.file_name()));
             rows.push(row(key, downtime, owner));
         }
+
         for (name, _) in &listing.odd {
             // A name that never was a downtime here is none now.
             let known = self.downtimes.iter().find(|row| row.name == *name);
             rows.extend(known.map(as_held));
         }
+
         Some(Self {
             is_listed: true,
             downtimes: rows,
@@ -287,6 +292,7 @@ impl SpoolPart {
             row.origin = None;
             row.order = None;
         }
+
         self
     }
 
@@ -296,6 +302,7 @@ impl SpoolPart {
             row.file_owner = None;
             row.origin.get_or_insert_with(|| "fleet".to_owned());
         }
+
         self
     }
 
@@ -315,6 +322,7 @@ fn odd_ends(listing: &Listing) -> Vec<String> {
             break;
         }
     }
+
     ends
 }
 
@@ -384,5 +392,6 @@ fn events(before: &SpoolSeen, seen: &SpoolSeen, now: f64) -> Vec<HostEvent> {
     if before.was_listed {
         events.extend(overview::changes(&before.downtimes, &seen.downtimes, now));
     }
+
     events
 }

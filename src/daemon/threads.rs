@@ -35,6 +35,7 @@ pub(super) fn start(
         // Look-ups of names may hang, and are not waited for.
         runtime.shutdown_background();
     };
+
     let named = std::thread::Builder::new().name(format!("serve-{number}"));
     let started = named.spawn(work);
     started.map_err(|e| StartError::Thread(number, e))
@@ -51,10 +52,12 @@ async fn serve(
     if let Some(dog) = dog {
         tokio::spawn(dog.beat(number - 1));
     }
+
     if let Err(e) = sockets.accept_all(&state, &stopped) {
         // The other threads accept from the same sockets, so no poller is lost.
         log::error!("thread {number} cannot use the sockets: {}", cause_text(e));
     }
+
     // An error means that the sender is gone, which ends the daemon too.
     let _ = stopped.wait_for(|stop| *stop).await;
     state.connections.drained().await;

@@ -69,6 +69,7 @@ impl Tokens {
                 Err(e) => revoked.push(e),
             }
         }
+
         // By the files that are named, and not by the tokens: with all of them gone, none must not mean "free".
         let demanded = !files.is_empty();
         (Self { demanded, known }, revoked)
@@ -80,9 +81,11 @@ impl Tokens {
         if !self.demanded {
             return Bearer::Free;
         }
+
         let Some(value) = headers.get(AUTHORIZATION) else {
             return Bearer::Missing;
         };
+
         match bearer_token(value).and_then(|given| self.find(given)) {
             Some(token) => Bearer::Holds(&token.name),
             None => Bearer::Wrong,
@@ -97,6 +100,7 @@ impl Tokens {
                 found = Some(token);
             }
         }
+
         found
     }
 }
@@ -125,6 +129,7 @@ fn read(path: &Path) -> Result<Token, TokenFault> {
     if mode & 0o007 != 0 {
         warn_of_readers(path);
     }
+
     let text = content(file).map_err(TokenFault::Read)?;
     let text = checked(text.trim_ascii())?;
     let name = path.file_name().unwrap_or(path.as_os_str());
@@ -202,6 +207,7 @@ fn same(secret: &[u8], given: &[u8]) -> bool {
         // Or the compiler might end the loop at the first difference.
         differs = black_box(differs | (byte ^ other));
     }
+
     black_box(differs) == 0
 }
 

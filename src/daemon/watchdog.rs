@@ -58,6 +58,7 @@ impl Watchdog {
         if all {
             self.clear();
         }
+
         all
     }
 

@@ -14,6 +14,7 @@ pub(super) fn refused(from: IpAddr) -> Option<Reply> {
     if from.is_loopback() {
         return None;
     }
+
     let text = "only for callers on this host";
     Some(reply::text(StatusCode::FORBIDDEN, text))
 }

@@ -74,6 +74,7 @@ fn rows(records: &[PollerRecord], wanted: &ServiceFilter, live: &Live) -> Vec<Po
             rows.push(record.row(names));
         }
     }
+
     rows.sort_by(|a, b| a.order().cmp(&b.order()));
     rows
 }
@@ -93,6 +94,7 @@ pub(super) async fn health(state: &Arc<DaemonState>, query: Option<&str>, from: 
     if !from.is_loopback() {
         return reply::text(StatusCode::FORBIDDEN, "only for callers on this host");
     }
+
     let live = state.live();
     let polled = polled(state, &ServiceFilter::parse(query), &live);
     // What steady pollers ask, for an operator of this host.
@@ -126,10 +128,12 @@ async fn run_all(
         let checked = checked(Arc::clone(state), check, Arc::clone(live), asker);
         running.push(tokio::spawn(checked));
     }
+
     let mut results = Vec::new();
     for check in running {
         results.extend(check.await);
     }
+
     results
 }
 

@@ -110,6 +110,7 @@ fn threshold(query: Option<&str>) -> Result<i64, String> {
     let Some(text) = last_argument(query.unwrap_or_default(), "threshold") else {
         return Ok(RECENT);
     };
+
     match text.trim().parse() {
         Ok(seconds) => Ok(seconds),
         Err(_) => Err(text),

@@ -50,6 +50,7 @@ pub(super) async fn page(
         // In a task of its own: who began it may go before the others.
         tokio::spawn(begin(Arc::clone(state), key, sharing, build, sender));
     }
+
     let built = match page.wait_for(Option::is_some).await {
         Ok(built) => built.clone(),
         // The sender ended without a page.
@@ -89,6 +90,7 @@ async fn share_while_new(
         sender.send_replace(Some(page));
         return;
     }
+
     sender.send_replace(Some(page));
     tokio::time::sleep(took.min(LONGEST)).await;
     state.pages.remove(key);
@@ -134,6 +136,7 @@ async fn in_turn<T: Send + 'static>(
         true => &TURN_OF_HOST,
         false => &TURN_OF_OTHERS,
     };
+
     // Only a semaphore that is closed gives none, and nobody closes these.
     let turn = line.acquire().await;
     let done = tokio::task::spawn_blocking(move || {

@@ -29,6 +29,7 @@ pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
     if let Some(fleet) = &state.fleet {
         page["fleet"] = self::fleet(fleet);
     }
+
     reply::json(&page)
 }
 
@@ -105,6 +106,7 @@ pub(super) fn groups(state: &DaemonState) -> Map<String, Value> {
         let known = state.checker.groups().get(name);
         groups.insert(name.clone(), group(&known));
     }
+
     groups
 }
 

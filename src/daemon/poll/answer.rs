@@ -25,6 +25,7 @@ pub(crate) fn http(verdict: &Verdict, config: &Config) -> Reply {
         Some(_) => reply::held_text(status, body),
         None => reply::text(status, body),
     };
+
     match (verdict, verdict.outcome()) {
         // First, as a downtime has no outcome.
         (Verdict::Down(closed), _) => down(reply, &closed.downtime, config),
@@ -39,6 +40,7 @@ pub(crate) fn content(verdict: &Verdict) -> (StatusCode, Bytes) {
         let body = closed.downtime.body(closed.subject());
         return (down_status(&closed.downtime), body.into());
     }
+
     match verdict.outcome() {
         Some(outcome) => (outcome.status, outcome.body.clone()),
         None => (StatusCode::OK, Bytes::new()),

@@ -69,10 +69,12 @@ pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Chec
         Ok(drain) => drain,
         Err(down) => return Verdict::Down(down),
     };
+
     let outcome = match outcome(poll, live, checker).await {
         Ok(outcome) => outcome,
         Err(refused) => return Verdict::Refused(refused),
     };
+
     match &outcome {
         // Only the look-up of a name shows that it is one of this host, whose downtimes are then the name's too.
         Some(found) if found.name_is_ours => decide_here(&spool, outcome),
@@ -116,6 +118,7 @@ impl SpoolQuestion<'_> {
             weights: self.live.config.daemon.agent_weights,
             agent: poller.check.is_agent(),
         };
+
         match self
             .gate
             .closed(poller.service.as_str(), entries, asker, now)
@@ -138,6 +141,7 @@ async fn outcome(
         Asked::Refused(outcome) | Asked::NoPlace(outcome) => return Err(outcome.clone()),
         Asked::Check(check) => check,
     };
+
     let asker = poll.asker();
     let outcome = match poll.fresh {
         // One whose probe began after the poll came: to join an older one would not do.

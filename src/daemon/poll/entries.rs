@@ -17,17 +17,20 @@ pub(crate) fn names(
     let Some((host, port)) = &poller.check.place else {
         return names;
     };
+
     // `service:port` for whatever gets to this host, `service:host:port` for every host that was named.
     let mut hosts = Vec::new();
     if this_host.is(host) || leads_here || is_unspecified(host) {
         hosts.push(None);
     }
+
     hosts.extend(named_hosts(host, stated, this_host).map(Some));
     for host in hosts {
         let name = instance_name(&poller.service, host.as_deref(), *port);
         // Often several of them are spelled alike, and each name costs a look at a file.
         names.extend(name.filter(|name| !names.contains(name)));
     }
+
     names
 }
 
@@ -54,6 +57,7 @@ fn own_address(host: &Host, this_host: ThisHost<'_>) -> Option<String> {
     if matches!(host, Host::Address(_)) || !this_host.is(host) {
         return None;
     }
+
     let address = this_host.addresses.by_own_name()?;
     Some(address.to_string())
 }

@@ -53,6 +53,7 @@ impl<'a> Said<'a> {
                 _ => {}
             }
         }
+
         // A server behind a unix socket has no address: it can only be on this host.
         let server = said.host.filter(|host| *host != "unix");
         said.host = server.or(nerve).filter(|host| !host.is_empty());
@@ -93,6 +94,7 @@ impl<'a> Said<'a> {
         if words.len() > WORDS_MAX {
             return;
         }
+
         if let Some(view) = view(words) {
             self.stated.view = Some(view);
             self.stated.words = Some(words.trim().into());
@@ -137,6 +139,7 @@ fn first_word(words: &str) -> Option<&str> {
     let Some((word, counts)) = words.split_once(' ') else {
         return Some(words);
     };
+
     // The counts must be counts, or it is something else.
     pair(counts).map(|_| word)
 }

@@ -78,6 +78,7 @@ impl Poll {
         if !live.config.probe.compat.lets_headers_name_places() {
             said.forget_place();
         }
+
         let place = target::place(path, &said, &live.own);
         let asked = Asked::new(path, place.clone(), headers, &live.config);
         // The refusal of a place that cannot be is in `asked` now.
@@ -88,6 +89,7 @@ impl Poll {
             outside: !live.config.daemon.is_poller(address),
             ..said.stated
         };
+
         let poller = Poller {
             service: path.service.clone(),
             check: asked.in_ledger(face, path, place),
@@ -96,6 +98,7 @@ impl Poll {
             server: said.server,
             user_agent: said.user_agent,
         };
+
         Self {
             poller: Arc::new(poller),
             stated,
@@ -162,10 +165,12 @@ impl Asked {
         let Some(protocol) = path.protocol else {
             return Self::Nothing;
         };
+
         let place = match place {
             Err(refused) => return Self::NoPlace(refused),
             Ok(place) => place,
         };
+
         match target::build(path, protocol, place, headers, config) {
             Err(refused) => Self::Refused(refused),
             Ok(target) => Self::Check(Check {
@@ -193,6 +198,7 @@ impl Asked {
         let Self::Check(check) = self else {
             return None;
         };
+
         match check.protocol.request {
             Request::Whole | Request::Path => Some(check.target.bare_path().into()),
             Request::Options(read) => read(check.target.query()).ok().map(Cow::from),

@@ -51,10 +51,12 @@ impl Named {
         if text.len() > NAME_MAX {
             return Err(NamedError::Long);
         }
+
         // No service name has a slash, so the two cannot be mistaken for each other.
         if text.contains('/') {
             return Self::parse_path(text);
         }
+
         let name = if text.is_empty() { ALL } else { text };
         let key = Key::parse(name).map_err(NamedError::Name)?;
         Ok(Self::Spool(key))
@@ -99,5 +101,6 @@ fn naming_host(key: &Key) -> HeaderMap {
     {
         headers.insert("x-nerve-check-ip", host);
     }
+
     headers
 }

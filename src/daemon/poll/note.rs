@@ -32,6 +32,7 @@ pub(super) fn asked(state: &DaemonState, poll: &Poll) -> bool {
         drop(ledger);
         note_interval(state, poll, interval);
     }
+
     is_established
 }
 
@@ -56,6 +57,7 @@ pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code
     if !poll.counts() {
         return;
     }
+
     let now = moment(state, poll, poll.arrived.elapsed());
     let answer = PollAnswer {
         told: verdict.told(),
@@ -63,6 +65,7 @@ pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code
         check: poll.check(),
         outcome: verdict.outcome(),
     };
+
     // The ledger's lock is let go with this line, as the log may take its time.
     let news = state.ledger().answered(now, &poll.poller, &answer);
     log_news(poll, verdict, &news);
@@ -73,6 +76,7 @@ fn log_news(poll: &Poll, verdict: &Verdict, news: &News) {
     if news.event.is_none() && !news.is_other {
         return;
     }
+
     let text = change(poll, verdict, news.pollers);
     match &news.event {
         Some(event) => event_log::log(event, &text),

@@ -98,6 +98,7 @@ pub fn parse<'a>(
         None if path == "/healthz" => Route::Health,
         None => return checking(method, check(path, query)?),
     };
+
     match *method {
         Method::GET | Method::HEAD | Method::OPTIONS => Ok(route),
         _ => Err(Refusal::Method(READ)),
@@ -155,6 +156,7 @@ pub fn check<'a>(path: &'a str, query: Option<&'a str>) -> Result<CheckPath<'a>,
         SPOOL => None,
         name => Some(Protocol::find(name).ok_or_else(|| no_protocol(name, service, rest))?),
     };
+
     let needs_slash = protocol.is_some_and(|p| p.needs_slash);
     let (port, rest) = port_and_rest(rest, needs_slash).ok_or(Refusal::NotFound)?;
     Ok(CheckPath {
@@ -208,6 +210,7 @@ fn port_and_rest(text: &str, needs_slash: bool) -> Option<(&str, &str)> {
     if port.is_empty() {
         return None;
     }
+
     match rest.strip_prefix('/') {
         Some(rest) => Some((port, rest)),
         None if rest.is_empty() && !needs_slash => Some((port, rest)),
@@ -222,9 +225,11 @@ fn service_name(text: &str) -> Result<ServiceName, Refusal> {
     if text.is_empty() {
         return Err(Refusal::NotFound);
     }
+
     if spool::fits_url(text) {
         return ServiceName::parse(text).map_err(Refusal::Name);
     }
+
     // Decoded only to say what is wrong: no path that needs it is taken.
     let decoded = percent_decode_str(text).decode_utf8_lossy();
     Err(unfit(&decoded))

@@ -57,6 +57,7 @@ pub fn build(
     if port == 0 && !needless && protocol.needs_port() {
         return Err(no_port());
     }
+
     Ok(Target {
         service: path.service.shared(),
         host,
@@ -94,6 +95,7 @@ fn host(named: Option<&str>, own: &LocalAddresses) -> Result<Host, Outcome> {
     let Some(text) = named else {
         return Ok(Host::Local);
     };
+
     match Host::parse(text) {
         // Contract: the replaced tools took this address for 127.0.0.1, for the probe as for the spool.
         Ok(Host::Address(address)) if Some(address) == own.by_own_name() => Ok(Host::Local),
@@ -131,6 +133,7 @@ fn request_headers(
     if !matches!(protocol.request, Request::Whole) {
         return headers;
     }
+
     copy_headers(from, config, &mut headers);
     // After the copied ones: a poller must not pretend to check another service.
     if let Some(own) = &config.probe.service_name_header
@@ -138,6 +141,7 @@ fn request_headers(
     {
         headers.set(own.name.clone(), value);
     }
+
     headers
 }
 
@@ -156,6 +160,7 @@ fn copied(from: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
     if values.is_empty() {
         return None;
     }
+
     // Repeated fields are one with commas, in the order they came in (RFC 9110 section 5.3).
     HeaderValue::from_bytes(&values.join(&b", "[..])).ok()
 }

@@ -77,6 +77,7 @@ async fn read(mut body: Incoming, form: &mut BodyBuffer) -> Result<(), Reply> {
         }
         form.push(&data).map_err(reply::full)?;
     }
+
     Ok(())
 }
 
@@ -99,6 +100,7 @@ pub(super) fn merged(query: &[u8], form: &[u8]) -> Option<Arguments> {
     if !is_text {
         return None;
     }
+
     let cleaned = pairs().map(|(name, value)| (name.into_owned(), cleaned(&value)));
     Some(cleaned.collect())
 }

@@ -68,6 +68,7 @@ pub(super) fn permitted(
     if let Some(name) = certificate_name(request, names) {
         return Ok(format!("{from} with the certificate of {name}"));
     }
+
     let needs_certificate = !names.is_empty();
     match live.tokens.bearer(headers) {
         // No token is needed; but where certificates are listed, that does not mean that nothing is.
@@ -104,6 +105,7 @@ fn expect_enabled(settings: &DaemonSettings) -> Result<(), Denied> {
     if settings.allow_remote_spool_changes {
         return Ok(());
     }
+
     Err(Denied::forbidden(
         "allow_remote_spool_changes is not set",
         "remote spool changes are not enabled",
@@ -114,6 +116,7 @@ fn expect_allowed(settings: &DaemonSettings, from: IpAddr) -> Result<(), Denied>
     if Network::any_contains(&settings.remote_spool_from, from) {
         return Ok(());
     }
+
     let why = "the address is outside remote_spool_from";
     let text = format!("{from} may not change the spool: see remote_spool_from");
     Err(Denied::forbidden(why, text))
@@ -124,6 +127,7 @@ fn expect_no_foreign_page(live: &Live, headers: &HeaderMap) -> Result<(), Denied
     if !cross_site::is_foreign(headers, live.this_host(), page_hosts) {
         return Ok(());
     }
+
     Err(Denied::forbidden(
         "a web page of another site sent it",
         "a web page of another site sent this, so the spool was not changed; use a tool, or a page of this host",

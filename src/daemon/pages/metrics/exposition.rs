@@ -33,6 +33,7 @@ impl Exposition {
             let _ = write!(self.0, "{before}{label}=\"{}\"", escaped(text));
             before = ',';
         }
+
         if !labels.is_empty() {
             self.0.push('}');
         }
@@ -68,6 +69,7 @@ fn escaped(text: &str) -> String {
             c => value.push(c),
         }
     }
+
     value
 }
 

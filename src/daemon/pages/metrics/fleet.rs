@@ -8,6 +8,7 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
     let Some(fleet) = &state.fleet else {
         return;
     };
+
     let figures = fleet.figures.now();
     connection(page, &figures);
     orders(page, &figures);
@@ -27,6 +28,7 @@ fn connection(page: &mut Exposition, figures: &AgentFigures) {
             (unix_now() - at).max(0.0),
         );
     }
+
     page.gauge(
         "hacheck_fleet_revision",
         "The revision of etcd then.",

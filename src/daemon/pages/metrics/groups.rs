@@ -10,11 +10,13 @@ pub(super) fn add(page: &mut Exposition, state: &DaemonState) {
     if live.config.groups.is_empty() {
         return;
     }
+
     let known = state.checker.groups();
     let mut groups = Vec::new();
     for name in live.config.groups.keys() {
         groups.push((name.as_str(), known.get(name)));
     }
+
     states(page, &groups);
     actions(page, &groups);
 }

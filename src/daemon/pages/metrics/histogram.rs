@@ -31,6 +31,7 @@ fn buckets(
         below += get(count);
         bucket(page, name, labels, &bound.to_string(), below);
     }
+
     let count = below + get(&durations.longer);
     bucket(page, name, labels, "+Inf", count);
     count

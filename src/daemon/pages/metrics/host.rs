@@ -25,6 +25,7 @@ pub(super) fn add(
     for service in steadiest(services, config.daemon.metrics_services) {
         states(page, service);
     }
+
     page.metric(
         CHANGES,
         "counter",

@@ -62,6 +62,7 @@ fn counts(page: &mut Exposition, figures: PollerFigures) {
     for (view, count) in views.into_iter().zip(figures.polling) {
         page.sample("hacheck_pollers", &[("view", view)], count);
     }
+
     page.gauge(
         "hacheck_pollers_silent",
         "Load balancers that stopped polling.",
@@ -82,6 +83,7 @@ fn sessions(checks: &[&CheckRow]) -> [u64; 2] {
         let place = usize::from(poller.out == Some(true));
         sessions[place] += u64::from(poller.sessions.unwrap_or(0));
     }
+
     sessions
 }
 

@@ -41,6 +41,7 @@ fn count(page: &mut Exposition, seen: &SpoolSeen) {
             downtimes,
         );
     }
+
     let is_down = seen.downtimes.iter().any(|row| row.name == ALL);
     page.gauge(
         "hacheck_host_down",

@@ -49,6 +49,7 @@ pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
         live: &live,
         downtimes: &seen.downtimes,
     };
+
     let mut services = rows.services(&copy.records);
     // Before `unasked`, whose rows nobody polls.
     let balancers = balancers(&services);
@@ -133,6 +134,7 @@ fn unasked(
             unasked.push(silent(row));
         }
     }
+
     unasked
 }
 
@@ -164,6 +166,7 @@ fn limit(services: &mut Vec<ServiceRow>) -> usize {
         services.truncate(SERVICES_MAX);
         services.sort_by(|a, b| order(a).cmp(&order(b)));
     }
+
     left_out
 }
 
@@ -182,6 +185,7 @@ fn by_name(services: &[ServiceRow]) -> BTreeMap<String, BalancerRow> {
         let row = known.entry(name.clone());
         row.or_insert_with(|| BalancerRow::new(name)).add(poller);
     }
+
     known
 }
 

@@ -40,6 +40,7 @@ impl RowMaker<'_> {
                 services.entry(service).or_default().push(row);
             }
         }
+
         let services = services.into_iter();
         services.map(|(name, rows)| service(name, rows)).collect()
     }
@@ -139,6 +140,7 @@ impl RowMaker<'_> {
             run: row.run,
             acted: None,
         };
+
         poller.acted = acted(&poller);
         poller
     }
@@ -159,6 +161,7 @@ fn by_check(records: &[PollerRecord]) -> ByCheck<'_> {
         let key = (&poller.service, &poller.check);
         checks.entry(key).or_default().push(record);
     }
+
     checks
 }
 
