@@ -72,6 +72,7 @@ impl Agent {
         if !settings.boot_wait.is_zero() && held.is_new_boot(&alive.boot) {
             held.wait_until(since + settings.boot_wait.as_secs_f64());
         }
+
         Self {
             paths: Paths::new(&settings.prefix, &settings.fleet),
             settings,
@@ -109,6 +110,7 @@ impl Agent {
             Ok(access) => access,
             Err(e) => return e,
         };
+
         let mut engine = Engine::beginning_at(access, *next_member);
         // The next session begins at another member: the one that failed may fail for a while.
         *next_member = next_member.wrapping_add(1);

@@ -106,6 +106,7 @@ impl<'a> FleetPicture<'a> {
                 rows.push(holding.row(name, record));
             }
         }
+
         let orders = holding.orders.iter().copied();
         let orders = orders.filter(|order| rows.iter().any(|row| selects(order, row)));
         Self {
@@ -130,6 +131,7 @@ impl<'a> FleetPicture<'a> {
                 sums.waived += 1;
             }
         }
+
         sums
     }
 
@@ -175,6 +177,7 @@ impl<'a> Holding<'a> {
                 orders.push(order);
             }
         }
+
         let service = key.service_name().as_str();
         let service = (service != ALL).then(|| service.to_owned());
         Self {
@@ -228,11 +231,13 @@ impl<'a> Holding<'a> {
             order: None,
             knows: true,
         };
+
         for order in &self.orders {
             if selects(order, &row) {
                 note_order(&mut row, order);
             }
         }
+
         row
     }
 
@@ -241,6 +246,7 @@ impl<'a> Holding<'a> {
         if !self.snapshot.alive.contains(name) {
             return HostState::Lost;
         }
+
         match is_down {
             true => HostState::Down,
             false => HostState::Up,
@@ -258,6 +264,7 @@ impl<'a> Holding<'a> {
                 unknown.push(register.clone());
             }
         }
+
         unknown
     }
 }
@@ -270,6 +277,7 @@ fn note_order<'a>(row: &mut HostRow<'a>, order: &'a Order) {
         row.waived = Some(waived);
         return;
     }
+
     row.knows &= knows(row.record, order);
     if row.order.is_none_or(|other| order.is_newer_than(other)) {
         row.order = Some(order);
@@ -285,6 +293,7 @@ pub fn covering(key: &Key) -> Vec<String> {
             names.push(name);
         }
     }
+
     names
 }
 

@@ -116,6 +116,7 @@ impl OwnKeys {
                 Committed::Conflict | Committed::Unknown(_) => self.read(session).await?,
             }
         }
+
         // The next beat tries again.
         Ok(Reported::Done)
     }
@@ -125,6 +126,7 @@ impl OwnKeys {
         let Some((value, _)) = self.has.get(path) else {
             return false;
         };
+
         let known = Alive::parse(value.as_bytes());
         known.is_ok_and(|known| known.machine != alive.machine)
     }
@@ -154,6 +156,7 @@ impl OwnKeys {
                 }
             }
         }
+
         Ok(())
     }
 
@@ -172,6 +175,7 @@ impl OwnKeys {
         while changes.len() > CHANGES_MAX {
             changes.pop_last();
         }
+
         if changes.is_empty() {
             return None;
         }
@@ -189,6 +193,7 @@ impl OwnKeys {
                 None => compared.delete(KeyRange::one(path)),
             };
         }
+
         transaction
     }
 
@@ -208,6 +213,7 @@ impl OwnKeys {
                 changes.insert(path, Some(value));
             }
         }
+
         changes
     }
 
@@ -220,6 +226,7 @@ impl OwnKeys {
             let path = self.paths.down(&self.host, key);
             wanted.insert(path, report.to_json());
         }
+
         wanted
     }
 
@@ -229,6 +236,7 @@ impl OwnKeys {
         let Some(value) = self.value(path) else {
             return host;
         };
+
         let Ok(known) = HostRecord::parse(value.as_bytes()) else {
             return host;
         };
@@ -238,6 +246,7 @@ impl OwnKeys {
         if host != known {
             host.rev = told_revision;
         }
+
         host
     }
 

@@ -102,6 +102,7 @@ impl Selector {
         for name in names {
             selector.add(HOST_TAG, Relation::Is, name);
         }
+
         selector
     }
 
@@ -127,6 +128,7 @@ impl Selector {
                 selector.read_condition(condition)?;
             }
         }
+
         Ok(selector)
     }
 
@@ -134,10 +136,12 @@ impl Selector {
         let Some((left, values)) = text.split_once('=') else {
             return Err(SelectorError::NoRelation(text.trim().to_owned()));
         };
+
         let (tag, relation) = match left.strip_suffix('!') {
             Some(tag) => (tag.trim(), Relation::IsNot),
             None => (left.trim(), Relation::Is),
         };
+
         let values = values.split(',').map(decoded);
         self.read_values(tag, relation, values)
     }
@@ -151,6 +155,7 @@ impl Selector {
         if !is_tag(tag) {
             return Err(SelectorError::Tag(tag.to_owned()));
         }
+
         // `zone=a` and `zone=b` together: one host has one zone, so it would select nobody. Of `!=` both can hold.
         let is_there = self.0.contains_key(&(tag.to_owned(), relation));
         if is_there && relation == Relation::Is {
@@ -161,9 +166,11 @@ impl Selector {
         if values.is_empty() || values.iter().any(String::is_empty) {
             return Err(SelectorError::NoValue(tag.to_owned()));
         }
+
         for value in values {
             self.add(tag, relation, &value);
         }
+
         Ok(())
     }
 
@@ -224,6 +231,7 @@ impl fmt::Display for Selector {
         if self.is_every_host() {
             return f.write_str(EVERY_HOST);
         }
+
         let mut before = "";
         for (tag, relation, values) in self.conditions() {
             write!(f, "{before}{tag}{}", relation.sign())?;
@@ -234,6 +242,7 @@ impl fmt::Display for Selector {
                 comma = ",";
             }
         }
+
         Ok(())
     }
 }
@@ -254,6 +263,7 @@ fn read_where(conditions: Where) -> Result<Selector, SelectorError> {
         };
         selector.read_values(tag, relation, values.into_iter())?;
     }
+
     Ok(selector)
 }
 
@@ -267,6 +277,7 @@ impl From<Selector> for Where {
             };
             conditions.insert(left, values.into_iter().collect());
         }
+
         conditions
     }
 }

@@ -161,12 +161,15 @@ fn read(root: &Node, sink: &FaultSink, look: WarnOfMore<FleetSettings>) -> Fleet
         }
         return settings;
     };
+
     for setting in &table {
         setting.read(&mut settings, &fields);
     }
+
     for key in REQUIRED.iter().filter(|key| fields.get(key).is_none()) {
         missing(root, sink, key);
     }
+
     relations::check(&settings, &fields);
     look(&settings, &fields);
     settings
@@ -244,6 +247,7 @@ fn endpoints() -> Kind<Vec<Endpoint>> {
         }
         Some(found)
     };
+
     Kind::new("list of URLs", read, |endpoints: &Vec<Endpoint>| {
         list(endpoints)
     })
@@ -287,11 +291,13 @@ fn read_tag(tag: &str, reader: &Reader<'_>) -> Option<String> {
         reader.fault_of_key("is a tag that every host has", "set host: instead");
         return None;
     }
+
     if !is_tag(tag) {
         let remedy = "use letters, digits, '.', '_' and '-'";
         reader.fault_of_key("is not a name for a tag", remedy);
         return None;
     }
+
     let value = |text: &str| is_tag_value(text).then(|| text.to_owned());
     reader.parsed(
         "is not a value of a tag",
@@ -324,6 +330,7 @@ fn read_via(reader: &Reader<'_>) -> Option<Argv> {
         reader.fault_of_key("names no host", "write {host} where its name belongs");
         return None;
     }
+
     Some(argv)
 }
 

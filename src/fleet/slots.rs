@@ -132,6 +132,7 @@ impl Admission {
             key,
             scope,
         };
+
         let others = counting.hosts().filter(|name| *name != host);
         let others: Vec<&str> = others.collect();
         let hosts = others.len() + 1;
@@ -214,6 +215,7 @@ impl<'a> Counting<'a> {
             (None, Some(report)) => OutCause::Down(report.clone()),
             (None, None) => return None,
         };
+
         let name = name.to_owned();
         Some(OutHost { name, cause })
     }
@@ -233,6 +235,7 @@ impl<'a> Counting<'a> {
         if self.names.iter().any(|name| name == taken) {
             return true;
         }
+
         let name = self.key.file_name();
         Key::parse(taken).is_ok_and(|taken| covering(&taken).contains(&name))
     }

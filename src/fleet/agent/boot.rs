@@ -18,6 +18,7 @@ pub(super) fn alive() -> Alive {
         // Hidden by ProcSubset=pid.
         None => booted_at(),
     };
+
     Alive {
         machine: id("/etc/machine-id").unwrap_or_default(),
         boot,

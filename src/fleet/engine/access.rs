@@ -55,6 +55,7 @@ impl Access {
             true => Some(connector(settings.ca_file.as_deref(), identity)?),
             false => None,
         };
+
         Ok(Self {
             endpoints: settings.endpoints.clone(),
             tls,
@@ -115,6 +116,7 @@ fn roots(ca_file: &Path) -> Result<RootCertStore, EngineError> {
         let cause = "there is no authority's certificate in it";
         return Err(of_file(ca_file, cause));
     }
+
     Ok(roots)
 }
 

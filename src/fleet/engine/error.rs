@@ -160,6 +160,7 @@ fn causes(members: &[(Endpoint, String)]) -> String {
     for (member, cause) in members {
         causes.push(format!("{member}: {cause}"));
     }
+
     causes.join("; ")
 }
 

@@ -57,15 +57,18 @@ impl EngineSession {
             Ok(Err(cause)) => return Err(EngineError::lost(member, cause)),
             Err(_) => return Err(EngineError::lost(member, no_answer(access.timeout))),
         };
+
         let mut session = Self {
             member: member.clone(),
             connection,
             token: None,
             timeout: access.timeout,
         };
+
         if let Some((user, password)) = &access.login {
             session.log_in(user, password.reveal()).await?;
         }
+
         Ok(session)
     }
 
@@ -80,6 +83,7 @@ impl EngineSession {
             name: name.to_owned(),
             password: password.to_owned(),
         };
+
         let answer: AuthenticateResponse = self.call("Auth/Authenticate", &request).await?;
         let token = HeaderValue::from_str(&answer.token);
         self.token = Some(token.map_err(|_| self.malformed())?);
@@ -191,6 +195,7 @@ impl EngineSession {
                 start_revision: from,
             }),
         };
+
         let sending = self.send("Watch/Watch", grpc::framed(&request));
         Ok(KeyWatch {
             member: self.member.clone(),
@@ -216,6 +221,7 @@ impl EngineSession {
             let answer = h2::read(response, ANSWER_MAX).await;
             answer.map_err(|e| self.lost(client::cause(&e)))
         };
+
         let answer = self.in_time(exchange).await?;
         let ended = grpc_client::expect_success(&answer.trailers, &answer.headers);
         ended.map_err(|failed| EngineError::failed(&self.member, failed))?;
@@ -254,6 +260,7 @@ impl EngineSession {
         if let Some(token) = &self.token {
             headers.insert("token", token.clone());
         }
+
         Ok(request)
     }
 

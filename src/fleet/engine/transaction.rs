@@ -34,6 +34,7 @@ impl KeyRange {
             // No byte of UTF-8 is 255.
             *last += 1;
         }
+
         Self {
             start: prefix.into(),
             end,
@@ -102,6 +103,7 @@ impl Transaction {
             value: value.into(),
             lease,
         };
+
         self.0.success.push(RequestOp {
             put: Some(put),
             ..RequestOp::default()
@@ -116,6 +118,7 @@ impl Transaction {
             key: keys.start,
             range_end: keys.end,
         };
+
         self.0.success.push(RequestOp {
             delete_range: Some(delete_range),
             ..RequestOp::default()

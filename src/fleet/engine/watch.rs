@@ -69,12 +69,15 @@ impl KeyWatch {
         let Some(length) = grpc::frame_length(&self.unread) else {
             return Ok(None);
         };
+
         if length > ANSWER_MAX {
             return Err(self.lost("a message is too long".to_owned()));
         }
+
         if self.unread.len() < length {
             return Ok(None);
         }
+
         let message: Option<WatchResponse> = grpc::unframed(&self.unread[..length]);
         self.unread.advance(length);
         let message = message.ok_or_else(|| EngineError::malformed(&self.member))?;
@@ -86,13 +89,16 @@ impl KeyWatch {
         if message.compact_revision != 0 {
             return Err(EngineError::Compacted);
         }
+
         if message.canceled {
             return Err(self.lost(format!("the watch ended: {}", message.cancel_reason)));
         }
+
         let mut changes = Changes {
             revision: message.header.map_or(0, |header| header.revision),
             ..Changes::default()
         };
+
         for event in message.events {
             let pair = event.kv.unwrap_or_default();
             match event.kind {
@@ -100,6 +106,7 @@ impl KeyWatch {
                 _ => changes.deletes.push(pair),
             }
         }
+
         Ok(changes)
     }
 

@@ -48,9 +48,11 @@ impl Known {
             Some(known) => order.is_newer_than(known),
             None => true,
         };
+
         if is_newer {
             self.orders.insert(register, order);
         }
+
         is_newer
     }
 }

@@ -22,6 +22,7 @@ pub(super) fn downtime(orders: &[&Order]) -> Option<Downtime> {
         creation: begun(&orders),
         ..Downtime::default()
     };
+
     downtime.set_by(&first.by);
     downtime.set_origin(&format!("{FLEET_ORIGIN}{}", first.selector));
     if let Some(mark) = mark(&orders) {
@@ -33,6 +34,7 @@ pub(super) fn downtime(orders: &[&Order]) -> Option<Downtime> {
     if !others.is_empty() {
         downtime.extra.insert(OTHERS.into(), json!(others));
     }
+
     Some(downtime)
 }
 
@@ -65,6 +67,7 @@ fn mark(orders: &[&Order]) -> Option<Mark> {
             strongest = Mark::Soft;
         }
     }
+
     Some(strongest)
 }
 
@@ -90,6 +93,7 @@ pub(super) fn orders(key: &Key, downtime: &Downtime) -> Vec<Order> {
             orders.push(order);
         }
     }
+
     orders
 }
 

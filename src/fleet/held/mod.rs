@@ -67,6 +67,7 @@ impl Held {
             unwritten: BTreeMap::new(),
             unsaved: None,
         };
+
         held.read_entries();
         held.read_waivers();
         held.forget_others();
@@ -79,6 +80,7 @@ impl Held {
         let Some(listing) = self.gate.list() else {
             return;
         };
+
         for (key, downtime) in listing.downtimes {
             let orders = merge::orders(&key, &downtime);
             let ids = orders.iter().map(|order| order.id.clone()).collect();
@@ -154,9 +156,11 @@ impl Held {
             self.cannot_read(path, "its key is none of an order".to_owned());
             return None;
         };
+
         if !selector.selects(&self.host, &self.tags) {
             return None;
         }
+
         let register = super::register(&key, &selector);
         match Order::read(&key, &selector, &pair.value) {
             Ok(order) => self.take(register, order).then_some(key),
@@ -172,6 +176,7 @@ impl Held {
         if before != Some(&cause) {
             log::error!("fleet: cannot read the order {register}: {cause}; what is held is held");
         }
+
         self.unknown.insert(register, cause);
     }
 
@@ -181,6 +186,7 @@ impl Held {
         if is_news && let Some(order) = self.known.orders.get(&register) {
             log::info!("{}", told::line(order));
         }
+
         self.in_engine.insert(register);
         self.is_changed |= is_news;
         is_news

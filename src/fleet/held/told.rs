@@ -15,6 +15,7 @@ impl Held {
         for order in self.obeyed() {
             held.insert(order.register(), order.at);
         }
+
         held
     }
 
@@ -27,6 +28,7 @@ impl Held {
                 waived.insert(order.register(), waiver.clone());
             }
         }
+
         waived
     }
 
@@ -52,6 +54,7 @@ impl Held {
                 missing.push(register);
             }
         }
+
         missing
     }
 
@@ -75,6 +78,7 @@ impl Held {
         for (register, cause) in &self.unknown {
             problems.push(format!("cannot read the order {register}: {cause}"));
         }
+
         problems.extend(self.unwritten.values().cloned());
         problems.extend(self.unsaved.iter().cloned());
         problems

@@ -35,6 +35,7 @@ pub fn waive(spool: &Spool, key: &Key, by: &str, reason: &str) -> Result<Vec<Ord
     let Some(downtime) = spool.read(key)? else {
         return Ok(Vec::new());
     };
+
     let orders = merge::orders(key, &downtime);
     let mut waivers = read(spool)?;
     for order in &orders {
@@ -46,6 +47,7 @@ pub fn waive(spool: &Spool, key: &Key, by: &str, reason: &str) -> Result<Vec<Ord
         };
         waivers.insert(order.register(), waiver);
     }
+
     // First the waivers, or the daemon would write the entry again.
     // Texts, and a time that is finite: these always have a JSON.
     let json = serde_json::to_vec(&waivers).unwrap_or_default();

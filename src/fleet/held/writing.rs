@@ -24,6 +24,7 @@ impl Held {
         for order in self.known.orders.values() {
             keys.insert(order.key.clone());
         }
+
         keys.extend(self.written.keys().cloned());
         keys
     }
@@ -56,6 +57,7 @@ impl Held {
                 self.cannot_write(key, format!("{e}; it is held in memory"));
             }
         }
+
         self.written.insert(key.clone(), ids);
     }
 
@@ -95,10 +97,12 @@ impl Held {
         if self.read_waivers() {
             self.apply_all();
         }
+
         let entries: Vec<Key> = self.written.keys().cloned().collect();
         for key in entries {
             self.apply(&key);
         }
+
         self.save();
     }
 
@@ -107,6 +111,7 @@ impl Held {
         if !self.is_changed {
             return;
         }
+
         // Orders with texts as keys: these always have a JSON.
         let json = serde_json::to_vec(&self.known).unwrap_or_default();
         match self.gate.spool().replace_beside(known::FILE, &json) {

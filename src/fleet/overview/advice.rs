@@ -61,6 +61,7 @@ fn for_downtime(host: &SurveyedHost<'_>) -> Option<Advice> {
         let words = ["hacheck", "fleet", "release", "-r", "WHY", host.name];
         return Some(Advice::new(&words, "if its roll is gone"));
     }
+
     let mut down = host.down?.iter();
     let (key, _) = down.find(|(_, report)| is_local(report))?;
     let advice = Advice::new(&["haup", "--wait", key], "puts it back");
@@ -88,9 +89,11 @@ fn of_order(command: &str, order: &Order, effect: &'static str) -> Advice {
     if command == "hadown" {
         words.extend(["-r", "WHY"]);
     }
+
     if !order.selector.is_every_host() {
         words.extend(["--where", &selector]);
     }
+
     words.push(&key);
     Advice::new(&words, effect)
 }

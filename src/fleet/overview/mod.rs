@@ -101,6 +101,7 @@ impl FleetOverview {
             sums: tallies.all.clone(),
             ..Self::default()
         };
+
         overview.take_hosts(&survey, request);
         overview.take_tallies(&survey, tallies);
         overview.take_odd(snapshot);

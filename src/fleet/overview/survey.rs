@@ -97,10 +97,12 @@ impl<'a> FleetSurvey<'a> {
             holding: orders.filter(|order| order.holds(now)).collect(),
             unknown: Vec::new(),
         };
+
         for (name, record) in snapshot.selected(scope) {
             let host = survey.look_at(name, record);
             survey.hosts.push(host);
         }
+
         survey
     }
 
@@ -118,9 +120,11 @@ impl<'a> FleetSurvey<'a> {
             late: Vec::new(),
             waived: Vec::new(),
         };
+
         for order in &self.holding {
             host.note_order(snapshot, order);
         }
+
         for (register, at) in &record.held {
             match snapshot.orders.get(register) {
                 None => self.unknown.push(register),
@@ -130,9 +134,11 @@ impl<'a> FleetSurvey<'a> {
                 Some(_) => {}
             }
         }
+
         if is_alive {
             host.state = host.living_state();
         }
+
         host
     }
 }
@@ -142,11 +148,13 @@ impl<'a> SurveyedHost<'a> {
         if !order.selector.selects(self.name, &self.record.tags) {
             return;
         }
+
         let waiver = self.record.waived.get(&order.register());
         if let Some(waiver) = waiver.filter(|waiver| waiver.order == order.id) {
             self.waived.push((order, waiver));
             return;
         }
+
         self.orders.push(order);
         if !has_done(snapshot, self.name, self.record, order) {
             self.late.push(order);
@@ -157,12 +165,14 @@ impl<'a> SurveyedHost<'a> {
         if !self.late.is_empty() {
             return FleetState::Late;
         }
+
         let Some(down) = self.down else {
             return match self.waived.is_empty() {
                 true => FleetState::Up,
                 false => FleetState::Waived,
             };
         };
+
         let mut services = self.record.services.iter();
         let is_whole = !self.record.services.is_empty() && services.all(|s| down.contains_key(s));
         match is_whole || down.contains_key(ALL) {
@@ -188,6 +198,7 @@ impl<'a> SurveyedHost<'a> {
             let name = order.key.service_name().as_str();
             name == ALL || name == service
         };
+
         if !self.is_alive {
             FleetState::Lost
         } else if self.late.iter().any(|order| concerns(order)) {
@@ -217,6 +228,7 @@ impl<'a> SurveyedHost<'a> {
         let has_down = |(key, report): (&String, &Report)| {
             has(key) || has(&report.by) || has(&report.reason) || has(&report.origin)
         };
+
         has(self.name)
             || has(self.state.words())
             || self.record.tags.iter().any(has_tag)

@@ -87,10 +87,12 @@ impl<'a> Tallies<'a> {
             rolls: BTreeMap::new(),
             tags: BTreeMap::new(),
         };
+
         let mut orders = BTreeMap::new();
         for order in &survey.holding {
             orders.insert(order.register(), OrderTally::new(order));
         }
+
         for host in &survey.hosts {
             tallies.all.add(host.state);
             tallies.add_services(host);
@@ -98,6 +100,7 @@ impl<'a> Tallies<'a> {
             tallies.add_tags(host);
             add_orders(&mut orders, host);
         }
+
         tallies.drop_tags_of_one();
         tallies.orders = orders.into_values().collect();
         tallies
@@ -142,6 +145,7 @@ impl<'a> Tallies<'a> {
         for (tag, _) in self.tags.keys() {
             *values.entry(tag).or_default() += 1;
         }
+
         self.tags
             .retain(|(tag, _), _| (2..=VALUES_MAX).contains(&values[tag]));
     }
@@ -154,11 +158,13 @@ fn add_orders<'a>(orders: &mut BTreeMap<String, OrderTally<'a>>, host: &Surveyed
             tally.waived += 1;
         }
     }
+
     for order in &host.orders {
         if let Some(tally) = orders.get_mut(&order.register()) {
             tally.add(host, order);
         }
     }
+
     let lifts = host
         .late
         .iter()
@@ -225,6 +231,7 @@ impl ServiceTally<'_> {
         if self.states.len() <= BARS_MAX {
             return self.states.iter().map(|state| state.letter()).collect();
         }
+
         let mut states = self.states.clone();
         states.sort();
         let at = |bar: usize| states[bar * (states.len() - 1) / (BARS_MAX - 1)];
@@ -235,6 +242,7 @@ impl ServiceTally<'_> {
                 bars.replace_range(bar..=bar, &state.letter().to_string());
             }
         }
+
         bars
     }
 }

@@ -42,14 +42,17 @@ impl FleetVerdict {
                 text: "No such host is known.".to_owned(),
             };
         }
+
         let mut parts = Vec::new();
         if !survey.unknown.is_empty() {
             parts.push("Hosts hold orders that etcd has lost.".to_owned());
         }
+
         parts.extend(none_up(tallies));
         for state in [FleetState::Lost, FleetState::Late, FleetState::Down] {
             parts.extend(hosts_in(survey, state));
         }
+
         parts.push(services(survey, tallies));
         Self {
             tone: tone(survey, tallies),
@@ -105,10 +108,12 @@ fn hosts_in(survey: &FleetSurvey<'_>, state: FleetState) -> Option<String> {
         (_, 1) => "is",
         _ => "are",
     };
+
     let what = match state {
         FleetState::Late => what.to_owned(),
         _ => format!("{what} {}", state.words()),
     };
+
     match names.len() {
         0 => None,
         1..=NAMED_MAX => Some(format!("{} {what}.", listed(&names))),

@@ -31,6 +31,7 @@ impl Endpoint {
             ("http", authority) => (false, authority),
             _ => return None,
         };
+
         let (host, port) = split_port(authority)?;
         let host = Host::parse(host).ok()?;
         Some(Self { tls, host, port })
@@ -61,6 +62,7 @@ fn split_port(authority: &str) -> Option<(&str, u16)> {
             None => None,
         };
     }
+
     match authority.split_once(':') {
         Some((host, port)) => Some((host, port_of(port)?)),
         None => Some((authority, ETCD_PORT)),

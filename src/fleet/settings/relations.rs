@@ -16,6 +16,7 @@ pub fn check(settings: &FleetSettings, fields: &Fields<'_>) {
         expect_both(fields, one, other);
         expect_both(fields, other, one);
     }
+
     warn_of_clear_text(settings, fields);
 }
 
@@ -35,9 +36,11 @@ fn warn_of_clear_text(settings: &FleetSettings, fields: &Fields<'_>) {
             "{endpoint} is spoken to in clear text, so whoever can listen on the way can read and write orders; use https://"
         ));
     }
+
     if endpoints.iter().any(|endpoint| endpoint.tls) {
         return;
     }
+
     for key in ["ca_file", "cert_file", "ops_cert_file"] {
         if let Some(reader) = fields.get(key) {
             reader.warn("no endpoint begins with https://, so it does nothing; use https://");
