@@ -37,6 +37,7 @@ impl Actions {
                 failed.push(argv.clone());
             }
         }
+
         failed
     }
 
@@ -88,6 +89,7 @@ impl Actions {
             Ok(ran) => ran,
             Err(e) => return ActionEnd::failed(e.to_string()),
         };
+
         self.log_output(&ran.stdout);
         self.log_output(&ran.stderr);
         ActionEnd {
@@ -112,6 +114,7 @@ impl Actions {
         for line in lines.by_ref().take(LINES_MAX) {
             log::info!("group {name}: | {}", beginning(line));
         }
+
         let more = lines.count();
         if more > 0 {
             log::info!("group {name}: | and {more} lines more");

@@ -57,6 +57,7 @@ impl GroupCheck {
             true => CheckPlace::parse(protocol, rest)?,
             false => CheckPlace::named(protocol, rest)?,
         };
+
         Ok(Self {
             text: text.to_owned(),
             protocol: protocol.name,
@@ -101,6 +102,7 @@ fn protocol_and_rest(text: &str) -> Parsed<(&'static Protocol, &str)> {
         let remedy = "write one such as tcp://localhost:5432 or exec:zk";
         return wrong("is no check", remedy);
     };
+
     // The slashes are optional for all protocols, as people write both `exec:zk` and `exec://zk`.
     let rest = rest.strip_prefix("//").unwrap_or(rest);
     match Protocol::find(name) {
@@ -159,6 +161,7 @@ fn path_of_name(protocol: &Protocol, rest: &str) -> Parsed<String> {
         let remedy = format!("write one such as {}:zk", protocol.name);
         return wrong("names nothing that could be", &remedy);
     }
+
     Ok(format!("/{name}"))
 }
 
@@ -177,11 +180,13 @@ fn path_and_query(text: &str) -> Parsed<String> {
         true => text.to_owned(),
         false => format!("/{text}"),
     };
+
     // Refused now; hyper would refuse it at every run.
     if path.parse::<PathAndQuery>().is_err() {
         let remedy = "write special characters as %XX";
         return wrong("has a path that cannot be asked for", remedy);
     }
+
     Ok(path)
 }
 
@@ -189,6 +194,7 @@ fn expect_known_options(protocol: &Protocol, path: &str) -> Parsed<()> {
     let Request::Options(read) = protocol.request else {
         return Ok(());
     };
+
     let (_, query) = path.split_once('?').unwrap_or_default();
     // Only for its faults: the options are read again at every run.
     match read(query) {
@@ -212,6 +218,7 @@ fn expect_no_credentials(text: &str) -> Parsed<()> {
     if !text.contains('@') {
         return Ok(());
     }
+
     let remedy = "take out all up to the '@': credentials have settings of their own";
     wrong("has a user name or a password in it", remedy)
 }
@@ -223,6 +230,7 @@ fn split_port(text: &str) -> Parsed<(&str, &str)> {
     {
         return Ok((host, port_behind(rest)?));
     }
+
     // At the first colon: an address with several has to be in brackets.
     Ok(text.split_once(':').unwrap_or((text, "")))
 }
@@ -240,6 +248,7 @@ fn port_of(digits: &str) -> Parsed<Option<u16>> {
     if digits.is_empty() {
         return Ok(None);
     }
+
     match parse_port(digits) {
         // Port 0 is a dummy in a poller's URL; here it could only be a mistake.
         Ok(0) | Err(_) => wrong_place("has a port that is not 1 to 65535"),

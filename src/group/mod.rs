@@ -95,6 +95,7 @@ fn there_are(groups: &Groups) -> String {
     if groups.is_empty() {
         return "there are no groups".to_owned();
     }
+
     let names: Vec<&str> = groups.keys().map(String::as_str).collect();
     format!("there are {}", names.join(", "))
 }

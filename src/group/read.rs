@@ -20,6 +20,7 @@ pub fn read(commands: &Commands, reader: &Reader<'_>) -> Groups {
     let Some(entries) = reader.entries() else {
         return groups;
     };
+
     for (name, value) in &entries {
         check_name(name, value);
         // A group at fault is left out, and reading goes on, so that all faults are reported together.
@@ -27,6 +28,7 @@ pub fn read(commands: &Commands, reader: &Reader<'_>) -> Groups {
             groups.insert((*name).to_owned(), group);
         }
     }
+
     check_together(&entries, &groups, commands);
     groups
 }
@@ -93,6 +95,7 @@ fn there_are(commands: &Commands) -> String {
     if commands.is_empty() {
         return "there are none".into();
     }
+
     let names: Vec<&str> = commands.keys().map(String::as_str).collect();
     format!("there are {}", names.join(", "))
 }
@@ -113,6 +116,7 @@ fn cycle<'a>(groups: &'a Groups, start: &'a str) -> Option<Vec<&'a str>> {
     if !search.go_on_from(start) {
         return None;
     }
+
     // Each cycle is told once, at its first name.
     let is_first = search.way.iter().all(|name| *name >= start);
     is_first.then_some(search.way)
@@ -146,6 +150,7 @@ impl<'a> Search<'a> {
                 return true;
             }
         }
+
         false
     }
 
@@ -154,12 +159,14 @@ impl<'a> Search<'a> {
         if self.seen.contains(&next) {
             return false;
         }
+
         self.seen.push(next);
         self.way.push(next);
         let found = self.go_on_from(next);
         if !found {
             self.way.pop();
         }
+
         found
     }
 }

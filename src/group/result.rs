@@ -52,6 +52,7 @@ impl GroupResult {
         if failed.is_empty() {
             return counts;
         }
+
         // Also if enough passed: the operator should know that redundancy is lost.
         format!("{counts}; failed: {}", failed.join(", "))
     }
@@ -64,6 +65,7 @@ impl GroupResult {
         if causes.is_empty() {
             return self.counts();
         }
+
         format!("{}; failed: {}", self.counts(), causes.join(", "))
     }
 
@@ -87,6 +89,7 @@ impl GroupResult {
             text.push_str(&check.line());
             text.push('\n');
         }
+
         text
     }
 
@@ -115,6 +118,7 @@ impl CheckResult {
         } else {
             "FAIL"
         };
+
         let took = self.took.as_secs_f64();
         let said = said(&self.outcome);
         format!("{word} {} {took:.2}s {said}", self.text)

@@ -21,11 +21,13 @@ pub async fn run(
         runner,
         context,
     };
+
     let result = GroupResult {
         name: name.to_owned(),
         required: group.require.of(group.checks.len()),
         checks: run.all().await,
     };
+
     runner.checked(&result, group);
     result
 }
@@ -60,6 +62,7 @@ impl GroupRun<'_> {
         let Some(prepared) = prepared(self.name, check, limit) else {
             return Arc::new(unknown_protocol(check));
         };
+
         let running = self.runner.run_check(prepared, self.context);
         within(limit, running).await
     }
@@ -81,6 +84,7 @@ async fn within(limit: Option<Duration>, running: RunningCheck<'_>) -> Arc<Outco
     let Some(limit) = limit else {
         return running.await;
     };
+
     // A little later than the check's own deadline, since its message says more.
     let limit = limit + Duration::from_millis(100);
     match tokio::time::timeout(limit, running).await {

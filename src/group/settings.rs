@@ -91,6 +91,7 @@ impl Group {
         if fields.get("every").is_none() {
             warn_of_idle_settings(&fields);
         }
+
         Some(group)
     }
 

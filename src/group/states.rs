@@ -117,6 +117,7 @@ impl GroupState {
         if self.up == Some(up) {
             return false;
         }
+
         self.up = Some(up);
         self.changed = Some(unix_now());
         true

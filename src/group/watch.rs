@@ -48,6 +48,7 @@ pub async fn run(name: String, means: Arc<Means>, mut reload: watch::Receiver<()
     let Some(mut group) = means.group(&name) else {
         return;
     };
+
     let mut watch = Watch::new(name, means);
     let mut last: Option<Instant> = None;
     loop {
@@ -84,6 +85,7 @@ fn next_check(last: Option<Instant>, group: &Group) -> Instant {
     let (Some(last), Some(every)) = (last, group.every) else {
         return Instant::now();
     };
+
     // If a check took longer than `every`, the next begins at once; missed ones are not made up for.
     last.checked_add(every).unwrap_or_else(Instant::now)
 }
@@ -93,6 +95,7 @@ async fn ended(acting: &mut Option<JoinHandle<Vec<Argv>>>) -> Option<Vec<Argv>> 
     let Some(task) = acting else {
         return std::future::pending().await;
     };
+
     // Other events may cancel this wait, so the task is removed only when it has ended.
     let failed = task.await.ok();
     *acting = None;
@@ -171,10 +174,12 @@ impl Watch {
         let Some(up) = self.judge.up else {
             return;
         };
+
         // The actions of the state before run to their end; `acted` then calls this again.
         if self.acting.is_some() {
             return;
         }
+
         self.renew_pending(up, group);
         if !self.pending.is_empty() {
             let actions = self.take_actions(up, group);
@@ -209,6 +214,7 @@ impl Watch {
             // It is not known which of them succeeded, so all run again.
             None => self.acted_for = None,
         }
+
         // The state changed while they ran. With `repeat` the next check starts the actions anyway.
         if self.judge.up != self.acted_for && !group.repeat {
             self.act(group);
@@ -222,6 +228,7 @@ impl Watch {
         if new != *old {
             self.reconfigured(old, &new).await;
         }
+
         Some(new)
     }
 
@@ -230,6 +237,7 @@ impl Watch {
         if current.is_some() {
             return current;
         }
+
         self.leave(old).await;
         // It may have come back meanwhile, and nobody would start another watch beside this one.
         self.means.group(&self.name)
@@ -242,6 +250,7 @@ impl Watch {
             self.release(old).await;
             self.released = false;
         }
+
         if !self.pending.is_empty() {
             // What is to be tried again may be another command now.
             self.acted_for = None;

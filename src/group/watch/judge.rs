@@ -17,6 +17,7 @@ impl Judge {
         if self.up == Some(passes) || self.row < needed {
             return None;
         }
+
         self.up = Some(passes);
         self.up
     }
@@ -29,6 +30,7 @@ impl Judge {
         } else {
             self.row = 1;
         }
+
         self.last = Some(passes);
     }
 }
