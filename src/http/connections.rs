@@ -163,6 +163,7 @@ impl Connections {
         if staying < self.max || self.evict_idle(&mut table, None) {
             return Room::Soon;
         }
+
         self.evict_busy(&mut table)
     }
 
@@ -171,9 +172,11 @@ impl Connections {
         let Some((id, waited)) = table.busy_longest() else {
             return Room::After(ANSWER_GRACE);
         };
+
         if waited < ANSWER_GRACE {
             return Room::After(ANSWER_GRACE - waited);
         }
+
         self.evict(table, id);
         Room::Soon
     }
@@ -193,10 +196,12 @@ impl Connections {
         let Some(id) = table.idle_longest(of) else {
             return false;
         };
+
         self.evict(table, id);
         if of.is_some() {
             self.dropped_for_address.fetch_add(1, Ordering::Relaxed);
         }
+
         true
     }
 
@@ -214,6 +219,7 @@ impl Connections {
         if is_over && table.has_several_idle(address) {
             self.evict_idle(&mut table, Some(address));
         }
+
         self.count.fetch_add(1, Ordering::Relaxed);
         let overdue = Arc::new(Notify::new());
         let all = Arc::clone(self);

@@ -34,6 +34,7 @@ pub fn grpc(frame: &[u8]) {
         let again = grpc::unframed(&grpc::framed(&request));
         assert_eq!(again, Some(request));
     }
+
     if let Some(response) = grpc::unframed::<HealthCheckResponse>(frame) {
         let again = grpc::unframed(&grpc::framed(&response));
         assert_eq!(again, Some(response));

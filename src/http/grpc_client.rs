@@ -49,6 +49,7 @@ pub(crate) fn expect_success(trailers: &HeaderMap, headers: &HeaderMap) -> Resul
         Some(trailer) => trailer.to_str().ok(),
         None => headers.get(name)?.to_str().ok(),
     };
+
     match field("grpc-status") {
         Some("0") => Ok(()),
         code => Err(Failed {
@@ -70,6 +71,7 @@ impl fmt::Display for Failed {
         let Some(code) = &self.code else {
             return f.write_str("the answer has no grpc-status");
         };
+
         f.write_str(&code_name(code))?;
         match self.message.as_str() {
             "" => Ok(()),

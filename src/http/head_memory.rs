@@ -49,10 +49,12 @@ impl<S> HeadMemory<S> {
             self.cover(bytes);
             return true;
         }
+
         // A read of 0 bytes is the end of the stream, not the beginning of a request.
         if bytes > 0 {
             self.open.begins_request();
         }
+
         self.begin_head();
         self.read += bytes;
         self.read <= SMALL_REQUEST || self.grow()

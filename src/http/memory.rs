@@ -101,6 +101,7 @@ impl MemoryBudget {
         if used.saturating_add(bytes) <= most {
             return Ok(());
         }
+
         // For a moment others may have been refused that would have fitted. They may ask again.
         self.used.fetch_sub(bytes, Ordering::Relaxed);
         Err(self.refuse())
@@ -157,6 +158,7 @@ impl MemoryPermit {
         } else {
             self.budget.try_take(more, self.most())?;
         }
+
         self.bytes += more;
         Ok(())
     }
@@ -181,6 +183,7 @@ impl MemoryPermit {
         if bytes.is_empty() {
             return Bytes::new();
         }
+
         // Exactly as large as they are: they may stay in the cache.
         let bytes = bytes.into_boxed_slice();
         self.shrink_to(bytes.len());
@@ -255,6 +258,7 @@ impl BodyBuffer {
             self.permit.grow_to(capacity)?;
             self.bytes.reserve_exact(capacity - length);
         }
+
         Ok(())
     }
 

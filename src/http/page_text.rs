@@ -64,6 +64,7 @@ impl Write for PieceWriter<'_> {
         if self.piece.is_complete() {
             self.end_piece();
         }
+
         // The caller uses `write_all`, which comes again with the rest.
         let taken = bytes.len().min(self.piece.room());
         match self.piece.push(&bytes[..taken]) {

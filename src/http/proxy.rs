@@ -45,6 +45,7 @@ pub(crate) fn beginning(bytes: &[u8]) -> Beginning {
     if bytes.starts_with(V1) || bytes.starts_with(V2) {
         return header(bytes);
     }
+
     // The first bytes may be the beginning of a signature. No HTTP request begins with one.
     match V1.starts_with(bytes) || V2.starts_with(bytes) {
         true => Beginning::Wanting,
@@ -60,6 +61,7 @@ fn header(bytes: &[u8]) -> Beginning {
         allow_v1: true,
         allow_v2: true,
     };
+
     match ProxyHeader::parse(bytes, config) {
         // The library takes a longer line of UNKNOWN that is whole, and no part of one: it must not matter how it came.
         Ok((_, length)) if bytes.starts_with(V1) && length > LINE_MAX => Beginning::Broken,
@@ -94,10 +96,12 @@ pub(super) async fn read_header(stream: &mut (impl AsyncRead + Unpin)) -> io::Re
             break beginning;
         }
     };
+
     // The request may have begun behind the header; that part stays in the buffer.
     if let Beginning::Header(_, length) = &beginning {
         read.advance(*length);
     }
+
     let rest = read.freeze();
     Ok(Begun { beginning, rest })
 }
@@ -123,6 +127,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Rewound<S> {
         if self.first.is_empty() {
             return Pin::new(&mut self.stream).poll_read(cx, buf);
         }
+
         let length = self.first.len().min(buf.remaining());
         buf.put_slice(&self.first.split_to(length));
         Poll::Ready(Ok(()))

@@ -46,6 +46,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for ReadAfterWrite<S> {
             self.reader = Some(cx.waker().clone());
             return Poll::Pending;
         }
+
         let read = ready!(Pin::new(&mut self.stream).poll_read(cx, buf));
         Poll::Ready(allow_unclosed(read))
     }

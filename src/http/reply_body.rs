@@ -132,6 +132,7 @@ impl ReplyBody {
             true => self.piece()?,
             false => std::mem::take(&mut self.bytes),
         };
+
         match &self.unsent {
             Some(unsent) => Some(UnsentBytes::of(bytes, unsent)),
             None => Some(bytes),
@@ -147,6 +148,7 @@ impl ReplyBody {
         if size <= SMALL_ANSWER || self.place == BudgetPlace::Had {
             return Ok(self);
         }
+
         let permit = self.permit(memory, size)?;
         Ok(Self {
             // The place is freed with the bytes: when the poller has read them or hung up.
@@ -163,6 +165,7 @@ impl ReplyBody {
             BudgetPlace::Due => permit.cover(size),
             BudgetPlace::Wanted | BudgetPlace::Had => permit.grow_to(size)?,
         }
+
         Ok(permit)
     }
 }

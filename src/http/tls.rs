@@ -71,6 +71,7 @@ impl TlsServer {
             // Mostly it is the key of another certificate.
             Err(e) => return Err(of_key(TlsFault::Library(e))),
         };
+
         config.alpn_protocols = protocols(http2);
         Ok(Self(TlsAcceptor::from(Arc::new(config))))
     }
@@ -105,6 +106,7 @@ fn builder(files: &TlsFiles<'_>) -> Result<ConfigBuilder, TlsServerError> {
     let Some(file) = files.client_authorities else {
         return Ok(versions.with_no_client_auth());
     };
+
     let verifier = verifier(file, provider).map_err(fault("tls_client_ca_file", file))?;
     Ok(versions.with_client_cert_verifier(verifier))
 }
@@ -150,6 +152,7 @@ pub(crate) fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, 
     for certificate in CertificateDer::pem_slice_iter(&text) {
         all.push(certificate.map_err(TlsFault::Pem)?);
     }
+
     // A file of something else, such as a key alone, is no error to the library.
     match all.is_empty() {
         true => Err(TlsFault::Pem(pem::Error::NoItemsFound)),
@@ -174,6 +177,7 @@ fn verifier(
     for certificate in certificates(file)? {
         roots.add(certificate).map_err(TlsFault::Library)?;
     }
+
     let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
         // Balancers without a certificate may still check; only changes of the spool require one.
         .allow_unauthenticated()
@@ -224,6 +228,7 @@ impl TlsServerError {
             }
             _ => "certificates in PEM form",
         };
+
         let (file, fault) = (self.file.display(), &self.fault);
         format!("cannot use {file}: {fault}; it must hold {what}, and be readable by hacheck")
     }

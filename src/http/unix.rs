@@ -38,6 +38,7 @@ pub(crate) fn bind(path: &Path, mode: u32) -> io::Result<(UnixListener, Name)> {
         // Nobody else knows this name, so nobody else would ever remove it.
         let _ = fs::remove_file(&own);
     }
+
     let name = name?;
     // As tokio needs it.
     listener.set_nonblocking(true)?;

@@ -40,6 +40,7 @@ pub(super) async fn gzip(packed: BodyBuffer) -> Result<BodyBuffer, UnpackError> 
     if !is_long(&beginning) {
         return Ok(beginning);
     }
+
     // Its place is needed for the whole.
     drop(beginning);
     unpack_elsewhere(packed).await
@@ -90,5 +91,6 @@ fn unpack(
             n => body.push(&step[..n])?,
         }
     }
+
     Ok(body)
 }

@@ -46,6 +46,7 @@ impl<S> WriteTimeout<S> {
             self.timer = None;
             return written;
         }
+
         self.note_unread();
         ready!(self.poll_timer(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
@@ -109,6 +110,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for WriteTimeout<S> {
             self.is_unread = false;
             self.open.was_read();
         }
+
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

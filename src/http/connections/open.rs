@@ -139,6 +139,7 @@ impl OpenConnection {
         if bytes.is_empty() || self.first.get().is_some() {
             return;
         }
+
         let mut first = [0; FIRST];
         let length = bytes.len().min(FIRST);
         first[..length].copy_from_slice(&bytes[..length]);

@@ -150,6 +150,7 @@ impl Table {
             (State::Unread, State::Unread) => return,
             _ => {}
         }
+
         self.unlink(id);
         self.rows[id].state = state;
         self.rows[id].since = now;
@@ -161,6 +162,7 @@ impl Table {
         let Some(address) = of else {
             return self.oldest([self.idle.first, self.kept.first]);
         };
+
         let index = self.by_address.get(&address)?;
         self.addresses[*index].idle.first
     }
@@ -170,6 +172,7 @@ impl Table {
         let Some(index) = self.by_address.get(&address) else {
             return false;
         };
+
         let idle = &self.addresses[*index].idle;
         // In an empty list and in a list of one both ends are the same.
         idle.first != idle.last
@@ -273,6 +276,7 @@ impl Table {
             let of_address = &mut self.addresses[row.address].idle;
             of_address.push(&mut self.rows, address_links, id);
         }
+
         if let Some((list, rows)) = self.list_of(id) {
             list.push(rows, links, id);
         }
@@ -284,6 +288,7 @@ impl Table {
             let of_address = &mut self.addresses[row.address].idle;
             of_address.remove(&mut self.rows, address_links, id);
         }
+
         if let Some((list, rows)) = self.list_of(id) {
             list.remove(rows, links, id);
         }

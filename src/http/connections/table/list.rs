@@ -37,6 +37,7 @@ impl List {
             before: last,
             after: None,
         };
+
         // In an empty list this sets `first`.
         *self.after(last, rows, links) = Some(id);
     }
