@@ -106,9 +106,11 @@ impl fmt::Display for AskedCheck {
         if let Some(segment) = &self.segment {
             write!(f, " {segment}")?;
         }
+
         if let Some((host, port)) = &self.place {
             write!(f, " {host}:{port}")?;
         }
+
         Ok(())
     }
 }

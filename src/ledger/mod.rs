@@ -110,6 +110,7 @@ impl Ledger {
         if let Some(event) = &news.event {
             self.events.push(event.clone());
         }
+
         self.services.answered(at.unix, poller, answer.code);
         news
     }

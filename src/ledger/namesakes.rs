@@ -43,6 +43,7 @@ impl Side {
             Some(before) if is_late => now.saturating_sub(before),
             _ => Duration::ZERO,
         };
+
         self.gap = match is_late {
             true => self.gap.max(gap),
             false => Duration::ZERO,
@@ -82,6 +83,7 @@ impl Views {
         if !has_failed {
             self.begin_again();
         }
+
         match view {
             View::Up => {
                 if has_failed {
@@ -103,6 +105,7 @@ impl Views {
         if self.was_down && !self.are_two {
             self.two_at = None;
         }
+
         (self.fall, self.was_down, self.are_two) = (None, false, false);
     }
 
@@ -111,10 +114,12 @@ impl Views {
             (Some(before), Some(fall)) => before != fall,
             _ => false,
         };
+
         if is_other_count || self.was_down {
             self.are_two = true;
             self.two_at = Some(now);
         }
+
         self.fall = fall.or(self.fall);
     }
 

@@ -55,11 +55,13 @@ impl Pace {
         if gap < BURST {
             return;
         }
+
         let is_uneven = self.polls > 1 && gap > self.longest * UNEVEN;
         if is_uneven && !self.is_established(now) {
             // The poll before and this one may be the first of another pace.
             *self = Self::first(self.at);
         }
+
         self.polls = (self.polls + 1).min(ENOUGH);
         self.longest = self.longest.max(gap);
         self.shortest = self.shortest.min(gap);
@@ -89,6 +91,7 @@ impl Paces {
             self.add(question, now);
             return false;
         };
+
         pace.note(now);
         pace.is_established(now)
     }
@@ -111,6 +114,7 @@ impl Paces {
             self.0.push(new);
             return;
         }
+
         let others = self.0.iter_mut().filter(|(_, p)| !p.is_established(now));
         if let Some(least) = others.min_by_key(|(_, p)| p.polls) {
             *least = new;

@@ -71,6 +71,7 @@ impl Pollers {
         if self.rules == *rules {
             return;
         }
+
         self.rules = rules.clone();
         for record in self.records.values_mut() {
             record.expected = rules.expectation(&record.poller);
@@ -94,11 +95,13 @@ impl Pollers {
             self.add(record, now);
             return false;
         };
+
         record.asked(now, stated, check);
         let is_established = record.note_pace(question, now);
         if record.regard(now) != record.turn.0 {
             self.put_in_line(poller, now);
         }
+
         is_established
     }
 
@@ -115,6 +118,7 @@ impl Pollers {
         let Some(record) = self.records.get_mut(&**poller) else {
             return;
         };
+
         let before = record.turn;
         self.turns += 1;
         record.turn = (record.regard(now), self.turns);
@@ -133,6 +137,7 @@ impl Pollers {
         let Some(record) = self.records.get_mut(poller) else {
             return News::default();
         };
+
         record.answered(at.since_start, answer);
         let question = question(&hasher, answer.check);
         record.history.note(at, poller, question, answer)
@@ -164,6 +169,7 @@ impl Pollers {
             forgotten: self.forgotten,
             ..PollerFigures::default()
         };
+
         for record in self.records.values() {
             if record.is_polling(now) {
                 // The last place is for those that do not say what they see.
@@ -173,6 +179,7 @@ impl Pollers {
                 figures.silent += 1;
             }
         }
+
         figures
     }
 
@@ -220,6 +227,7 @@ impl Pollers {
                 self.forgot_one(now);
             }
         }
+
         true
     }
 
@@ -230,6 +238,7 @@ impl Pollers {
         if let Some(full) = of_address.filter(|share| share.len() >= most) {
             return Some(full.next(most).cloned());
         }
+
         (self.all.len() >= self.limit).then(|| self.all.next(self.limit).cloned())
     }
 
@@ -237,6 +246,7 @@ impl Pollers {
         let Some(record) = self.records.remove(poller) else {
             return;
         };
+
         self.all.remove(record.turn);
         if let Some(share) = self.addresses.get_mut(&poller.address) {
             share.remove(record.turn);
@@ -258,6 +268,7 @@ fn question(hasher: &impl BuildHasher, check: Option<&Check>) -> u64 {
     if let Some(check) = check {
         (&check.target.path, &check.target.headers).hash(&mut hasher);
     }
+
     hasher.finish()
 }
 

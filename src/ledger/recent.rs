@@ -84,6 +84,7 @@ impl RecentServices {
             true => self.addresses,
             false => 1,
         };
+
         if let Some(known) = self.services.get_mut(&poller.service) {
             known.came_again = true;
             self.counted -= known.counts.len();
@@ -91,6 +92,7 @@ impl RecentServices {
             self.counted += known.counts.len();
             return;
         }
+
         self.make_room();
         self.order.push_back(poller.service.clone());
         let mut new = ServiceRecord::default();
@@ -157,9 +159,11 @@ impl ServiceRecord {
             *count += 1;
             return;
         }
+
         if self.counts.len() >= most {
             self.remove_least();
         }
+
         self.counts.push((from, 1));
     }
 

@@ -133,6 +133,7 @@ impl PollerRecord {
         } else {
             self.run = 1;
         }
+
         self.told = Some(told);
         self.code = answer.code;
         self.told_at = now;
@@ -273,6 +274,7 @@ pub fn polled_checks<'a>(
         }
         found.add(record);
     }
+
     found
 }
 

@@ -120,6 +120,7 @@ impl PollerRule {
                 "says nothing of the pollers that it fits; add polls_down, polls_up, interval or counts",
             );
         }
+
         Some(rule)
     }
 
@@ -246,6 +247,7 @@ fn read_user_agent(reader: &Reader<'_>) -> Option<String> {
         );
         return None;
     }
+
     Some(text)
 }
 

@@ -74,11 +74,13 @@ impl CheckHistory {
         if before != Some(worst) {
             self.since = at.unix;
         }
+
         // What fails is shown until it passes, though another question is answered well meanwhile.
         if worst == answer.told {
             self.code = answer.code;
             self.note_result(answer.outcome);
         }
+
         NotedChange {
             is_other: before.map(Told::passes) != Some(worst.passes()),
             turn: self.turn(at.unix, worst),
@@ -107,6 +109,7 @@ impl CheckHistory {
         if self.probe.is_some() && self.probe == outcome.run {
             return;
         }
+
         self.probe = outcome.run;
         self.text = shown(outcome);
     }
@@ -120,6 +123,7 @@ impl CheckHistory {
         if self.failing_since.is_some() {
             return None;
         }
+
         self.failing_since = Some(now);
         Some(Turn::Fail)
     }
@@ -215,6 +219,7 @@ fn event(now: f64, poller: &Poller, turn: Turn, history: &CheckHistory) -> HostE
         check: Some(poller.check.to_string()),
         ..HostEvent::new(now, EventKind::Pass)
     };
+
     match turn {
         Turn::Fail => HostEvent {
             kind: EventKind::Fail,
@@ -247,6 +252,7 @@ impl Histories {
         if let Some(known) = self.known.get(&key).and_then(Weak::upgrade) {
             return SharedHistory(known);
         }
+
         self.sweep_when_full();
         let history = Arc::new(Mutex::new(CheckHistory::new(minute(now))));
         self.known.insert(key, Arc::downgrade(&history));

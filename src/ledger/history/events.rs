@@ -182,6 +182,7 @@ impl Events {
                 told.push(self.flap(event).unwrap_or_else(|| event.clone()));
             }
         }
+
         told
     }
 
@@ -192,6 +193,7 @@ impl Events {
         if all.len() < FLAPS_FROM {
             return None;
         }
+
         let fails: Vec<_> = all.iter().filter(|e| e.kind == EventKind::Fail).collect();
         // Why it failed is worth more than that it passes now.
         let cause = fails.last().and_then(|fail| fail.text.clone());

@@ -62,6 +62,7 @@ impl Hour {
             self.last = self.last.max(minute);
             return;
         }
+
         self.set(minute, flag);
         self.forget_plain();
     }
@@ -74,6 +75,7 @@ impl Hour {
         for passed in skipped.rev().take(MINUTES as usize) {
             flags[index(passed)] = MinuteFlag::Unasked;
         }
+
         let known = &mut flags[index(minute)];
         *known = flag.max(*known);
         self.last = minute.max(last);
@@ -118,6 +120,7 @@ fn plain(first: u32, last: u32) -> Box<Flags> {
     for minute in (first..=last).rev().take(MINUTES as usize) {
         flags[index(minute)] = MinuteFlag::Up;
     }
+
     flags
 }
 

@@ -40,6 +40,7 @@ impl Questions {
             Told::Fail => question.fails = true,
             Told::Up | Told::Drain => question.fails = false,
         }
+
         // A question that fails is answered so itself.
         if self.0.iter().any(|q| q.fails && q.counts(now)) {
             Told::Fail
@@ -64,6 +65,7 @@ impl Questions {
         if self.0.len() >= QUESTIONS_MAX {
             self.remove_oldest();
         }
+
         self.0.push(Question {
             hash,
             fails: false,

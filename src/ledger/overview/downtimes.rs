@@ -15,6 +15,7 @@ pub fn changes(before: &[DowntimeRow], after: &[DowntimeRow], now: f64) -> Vec<H
             events.push(down(new, now));
         }
     }
+
     events
 }
 

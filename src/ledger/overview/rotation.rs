@@ -88,6 +88,7 @@ impl Rotation {
         if polling.is_empty() {
             return Self::Silent;
         }
+
         match told {
             Some(Told::Fail) => Self::Failing,
             Some(Told::Down | Told::Drain) => Self::taken_down(&polling),

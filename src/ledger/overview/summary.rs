@@ -35,6 +35,7 @@ impl Summary {
         } else {
             sentence(state, &asked, inside)
         };
+
         Self {
             state,
             text,
@@ -80,6 +81,7 @@ fn some_out(asked: &[&ServiceRow], inside: usize) -> String {
             text += &format!("; {} {verb} {}", named(&names), state.words());
         }
     }
+
     text + "."
 }
 
