@@ -79,13 +79,16 @@ impl ServiceName {
             "." | ".." => return Err(NameError::Dots),
             _ => {}
         }
+
         // More than URLs can name: whatever file the replaced tools wrote must still be found and lifted.
         if let Some(c) = text.chars().find(|c| cannot_be_in_name(*c)) {
             return Err(NameError::Character(c));
         }
+
         if text.len() > NAME_MAX {
             return Err(NameError::TooLong(text.len()));
         }
+
         Ok(Self(text.into()))
     }
 
@@ -167,10 +170,12 @@ impl Key {
             host: instance_host(host)?,
             port,
         };
+
         let key = Self {
             service,
             instance: Some(instance),
         };
+
         // Each part fits, but the whole name may not.
         match key.file_name().len() {
             n if n > NAME_MAX => Err(NameError::TooLong(n)),
@@ -187,6 +192,7 @@ impl Key {
         let Some((service, rest)) = text.split_once(':') else {
             return Ok(Self::service(ServiceName::parse(text)?));
         };
+
         let service = ServiceName::parse(service)?;
         // The last colon: those of an IPv6 address stand before it, without brackets.
         let (host, port) = match rest.rsplit_once(':') {
@@ -205,6 +211,7 @@ impl Key {
         {
             instance.host = Some(canonical_host(host).into());
         }
+
         self
     }
 

@@ -15,6 +15,7 @@ fn has_leftover_ending(name: &str) -> bool {
     let Some((_, ending)) = name.rsplit_once('.') else {
         return false;
     };
+
     // vim counts down from swp: .swo, .swn …
     let is_swap = ending.starts_with("sw") && ending.chars().count() == 3;
     is_swap || ending.starts_with("dpkg-") || ending.starts_with("rpm")

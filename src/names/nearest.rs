@@ -18,6 +18,7 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
             (best, least) = (Some(candidate), distance);
         }
     }
+
     best
 }
 
@@ -28,6 +29,7 @@ fn distance(word: &str, candidate: &str, most: usize) -> Option<usize> {
     if other.abs_diff(length) > most {
         return None;
     }
+
     Some(osa_distance(word, &folded(candidate)))
 }
 

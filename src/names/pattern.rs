@@ -13,9 +13,11 @@ pub(crate) fn fits(pattern: &str, name: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else {
         return false;
     };
+
     let Some(name) = name.strip_prefix(start) else {
         return false;
     };
+
     let (middle, end) = rest.rsplit_once('*').unwrap_or(("", rest));
     match name.strip_suffix(end) {
         Some(name) => has_in_order(name, middle),
@@ -32,6 +34,7 @@ fn has_in_order(mut name: &str, middle: &str) -> bool {
             None => return false,
         }
     }
+
     true
 }
 

@@ -32,6 +32,7 @@ pub fn for_terminal(text: &str) -> Cow<'_, str> {
     if !text.chars().any(steers) {
         return Cow::Borrowed(text);
     }
+
     let mut shown = String::with_capacity(text.len());
     let mut rest = text.chars().peekable();
     while let Some(c) = rest.next() {
@@ -42,6 +43,7 @@ pub fn for_terminal(text: &str) -> Cow<'_, str> {
             false => shown.push(c),
         }
     }
+
     Cow::Owned(shown)
 }
 
@@ -64,10 +66,12 @@ pub fn without_userinfo(text: &str) -> String {
     let Some((before, host)) = text.rsplit_once('@') else {
         return text.to_owned();
     };
+
     // Without a colon it holds no password: it may be an e-mail address.
     let Some((scheme, hidden)) = before.split_once(':') else {
         return text.to_owned();
     };
+
     let slashes = if hidden.starts_with("//") { "//" } else { "" };
     format!("{scheme}:{slashes}***@{host}")
 }
@@ -83,10 +87,12 @@ pub fn shown(text: &str, most: usize) -> String {
     if is_cut {
         line.pop();
     }
+
     line.truncate(line.trim_end().len());
     if is_cut {
         line.push('…');
     }
+
     line
 }
 
