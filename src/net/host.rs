@@ -63,6 +63,7 @@ fn address(text: &str) -> Option<IpAddr> {
     if let Ok(address) = bare.parse() {
         return Some(address);
     }
+
     let short = short_ipv4(text)?;
     Some(IpAddr::V4(short))
 }
@@ -76,6 +77,7 @@ fn short_ipv4(text: &str) -> Option<Ipv4Addr> {
     if firsts.len() > 3 {
         return None;
     }
+
     let address = leading_bytes(firsts)? | last_number(last, firsts.len())?;
     Some(Ipv4Addr::from_bits(address))
 }
@@ -93,6 +95,7 @@ fn leading_bytes(parts: &[&str]) -> Option<u32> {
         let byte = u8::try_from(number(part)?).ok()?;
         address |= u32::from(byte) << (24 - 8 * place);
     }
+
     Some(address)
 }
 
@@ -102,6 +105,7 @@ fn number(text: &str) -> Option<u32> {
     if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
+
     u32::from_str_radix(digits, radix).ok()
 }
 

@@ -83,11 +83,13 @@ fn takes(own: SocketAddr, address: SocketAddr, is_own: impl Fn(IpAddr) -> bool) 
     if own.port() != address.port() {
         return false;
     }
+
     let ip = address.ip();
     let own = own.ip().to_canonical();
     if !own.is_unspecified() {
         return own == ip;
     }
+
     let is_here = ip.is_loopback() || is_own(ip);
     is_here && takes_family(own, ip)
 }

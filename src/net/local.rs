@@ -39,6 +39,7 @@ impl LocalAddresses {
             // In the future, so that the list never becomes too old.
             at: Instant::now() + Duration::from_secs(86_400),
         };
+
         Self {
             interfaces: RwLock::new(Some(known)),
             by_name: RwLock::new(by_name),
@@ -53,6 +54,7 @@ impl LocalAddresses {
         if let Some(known) = self.is_known(address) {
             return known;
         }
+
         // Two threads may do this at once, which costs less than to wait for each other.
         let known = KnownInterfaces::look_up();
         let contains = known.addresses.contains(&address);
@@ -119,6 +121,7 @@ fn ip(address: &SockaddrStorage) -> Option<IpAddr> {
     if let Some(v4) = address.as_sockaddr_in() {
         return Some(v4.ip().into());
     }
+
     // Others are of the link layer.
     let v6 = address.as_sockaddr_in6()?;
     Some(v6.ip().into())

@@ -35,11 +35,13 @@ impl LoginTo {
         if let Some(hosts) = parse_hosts(text) {
             return Some(Self { hosts, port: None });
         }
+
         let (hosts, port) = text.rsplit_once(':')?;
         // Without brackets the port of an IPv6 network would read as a part of it.
         if hosts.contains(':') && !hosts.starts_with('[') {
             return None;
         }
+
         Some(Self {
             hosts: parse_hosts(hosts)?,
             port: Some(parse_port(port)?),
@@ -85,6 +87,7 @@ fn parse_hosts(text: &str) -> Option<Hosts> {
     if text == "local" {
         return Some(Hosts::Own);
     }
+
     let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
     let bare = inner.unwrap_or(text);
     let network = Network::parse(bare)?;
@@ -96,6 +99,7 @@ fn parse_port(text: &str) -> Option<u16> {
     if !text.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
+
     match text.parse() {
         Ok(0) | Err(_) => None,
         Ok(port) => Some(port),

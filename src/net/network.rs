@@ -98,6 +98,7 @@ impl Network {
             IpAddr::V4(address) => address.to_bits().into(),
             IpAddr::V6(address) => address.to_bits(),
         };
+
         // With prefix 0 no bits are left, and a shift by the whole width would overflow.
         all.checked_shr(rest.into()).unwrap_or_default()
     }

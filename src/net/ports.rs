@@ -39,6 +39,7 @@ fn port(text: &str) -> Option<u16> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
+
     // Port 0 cannot be connected to; in a poller's URL it is a dummy.
     match digits.parse() {
         Ok(0) | Err(_) => None,
