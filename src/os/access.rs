@@ -33,6 +33,7 @@ pub fn no_place(file: &Path) -> Option<String> {
         // A bare name lies in the folder where hacheck is started.
         Some(_) | None => Path::new("."),
     };
+
     let cause = may(folder, AccessFlags::W_OK | AccessFlags::X_OK).err()?;
     Some(format!("its folder: {}", cause_text(cause)))
 }

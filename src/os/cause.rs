@@ -14,6 +14,7 @@ fn in_sentence(text: &str) -> String {
     if is_abbreviation(text) {
         return text.to_owned();
     }
+
     let mut chars = text.chars();
     match chars.next() {
         Some(first) => first.to_lowercase().chain(chars).collect(),

@@ -77,6 +77,7 @@ fn open_files() -> u64 {
     let Ok(folder) = fs::read_dir("/proc/self/fd") else {
         return 0;
     };
+
     // Reading the folder opens one more.
     let count = folder.count().saturating_sub(1);
     count as u64

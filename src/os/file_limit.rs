@@ -35,6 +35,7 @@ pub fn set_file_limit(limit: FileLimit) -> Result<(), FileLimitError> {
     if soft > hard {
         return Err(FileLimitError::AboveHard { wanted: soft, hard });
     }
+
     let set = setrlimit(Resource::RLIMIT_NOFILE, soft, hard);
     set.map_err(|cause| FileLimitError::Refused { soft, cause })
 }

@@ -135,9 +135,11 @@ fn open_own(path: &Path, how: OFlag, user: Option<u32>) -> Result<OwnFile, OwnFi
     if !geteuid().is_root() {
         return open_as_user(path, how);
     }
+
     let Some(name) = path.file_name() else {
         return Err(OwnFileError::NotRegular);
     };
+
     let wanted = WantedFile {
         folder: open_folder(path.parent().unwrap_or(Path::new("")))?,
         name,
@@ -190,6 +192,7 @@ impl WantedFile<'_> {
             Err(Errno::ENXIO) => return Err(OwnFileError::NotRegular),
             Err(e) => return Err(e.into()),
         };
+
         // Asked of the open file, because the name may belong to another file by now.
         self.expect_own(&file.metadata()?)?;
         Ok(OwnFile::old(file))
@@ -201,13 +204,16 @@ impl WantedFile<'_> {
         if found.file_type().is_char_device() {
             return Ok(());
         }
+
         if !found.is_file() {
             return Err(OwnFileError::NotRegular);
         }
+
         // There is no name left if its last user has just removed it.
         if found.nlink() > 1 {
             return Err(OwnFileError::SecondName);
         }
+
         self.expect_known_owner(found.uid())
     }
 
@@ -250,9 +256,11 @@ fn open_folder(path: &Path) -> Result<OwnedFd, OwnFileError> {
         passed: PathBuf::new(),
         links: 0,
     };
+
     while let Some(step) = way.rest.pop_front() {
         way.go(&step)?;
     }
+
     Ok(way.folder)
 }
 
@@ -274,6 +282,7 @@ impl Way {
             Err(Errno::ENOTDIR | Errno::ELOOP) if self.links < LINKS_MAX => self.follow(step)?,
             Err(e) => return Err(e.into()),
         }
+
         Ok(())
     }
 
@@ -283,6 +292,7 @@ impl Way {
         if target.is_absolute() {
             self.folder = start_of(&target)?;
         }
+
         // The target of the link comes before the rest of the way.
         let mut further = steps(&target);
         further.append(&mut self.rest);
@@ -312,6 +322,7 @@ fn target_of(folder: &OwnedFd, name: &OsStr, passed: &Path) -> Result<PathBuf, O
     if !found.is_symlink() {
         return Err(Errno::ENOTDIR.into());
     }
+
     match found.uid() {
         // Read from the link that was examined, because the name may belong to another one by now.
         0 => Ok(readlinkat(&link, "")?.into()),

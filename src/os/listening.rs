@@ -31,6 +31,7 @@ pub(crate) fn listening_sockets() -> io::Result<Vec<ListeningSocket>> {
             Err(e) => return Err(e),
         }
     }
+
     Ok(sockets)
 }
 
@@ -42,6 +43,7 @@ fn read(list: BufReader<File>, sockets: &mut Vec<ListeningSocket>) -> io::Result
             None => return Ok(()),
         }
     }
+
     Ok(())
 }
 
@@ -51,6 +53,7 @@ fn socket(line: &str) -> Option<ListeningSocket> {
     if *words.get(3)? != LISTENING {
         return None;
     }
+
     Some(ListeningSocket {
         address: address(words.get(1)?)?,
         user: words.get(7)?.parse().ok()?,
@@ -71,6 +74,7 @@ fn ip_address(hex: &str) -> Option<IpAddr> {
         let word = u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?;
         bytes.extend(word.to_ne_bytes());
     }
+
     match bytes.len() {
         4 => Some(Ipv4Addr::from(<[u8; 4]>::try_from(bytes).ok()?).into()),
         16 => Some(Ipv6Addr::from(<[u8; 16]>::try_from(bytes).ok()?).into()),

@@ -46,6 +46,7 @@ fn look(before: &HashSet<Dead>) -> HashSet<Dead> {
     for orphan in old {
         reap_one(orphan.pid);
     }
+
     new
 }
 

@@ -71,6 +71,7 @@ pub fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     if bytes.len() as u64 > most {
         return Err(FileError::TooLarge(most));
     }
+
     Ok(bytes)
 }
 

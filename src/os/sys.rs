@@ -19,6 +19,7 @@ pub fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
     if TAKEN.swap(true, Ordering::Relaxed) {
         return Ok(Vec::new());
     }
+
     let passed = sd_notify::listen_fds_with_names()?;
     // SAFETY: LISTEN_PID names this process, so the descriptors from 3 on are ours by the protocol; sd-notify has just
     // used each of them, so they are open; and the flag above lets nobody take them twice.
@@ -67,11 +68,13 @@ pub fn window_size(terminal: &impl AsRawFd) -> io::Result<(u16, u16)> {
         ws_xpixel: 0,
         ws_ypixel: 0,
     };
+
     // SAFETY: TIOCGWINSZ writes one `winsize`, to the place that it is given, which is ours for as long as the call lasts.
     #[allow(unsafe_code)]
     unsafe {
         get_window_size(terminal.as_raw_fd(), &raw mut size)?;
     }
+
     Ok((size.ws_col, size.ws_row))
 }
 
@@ -84,6 +87,7 @@ fn reset_signals() -> io::Result<()> {
             sigaction(signal, &default)?;
         }
     }
+
     // Last: a signal that was held back acts by its default from here on.
     SigSet::empty().thread_set_mask()?;
     Ok(())

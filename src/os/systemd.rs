@@ -80,6 +80,7 @@ fn socket(name: String, fd: OwnedFd) -> Result<PassedSocket, PassedSocketError> 
     if !is_tcp(number) || !is_listening(&fd) {
         return Err(PassedSocketError::NotListening(number, name));
     }
+
     let listener = TcpListener::from(fd);
     // Systemd passes them as its unit says, and blocking is its default.
     match listener.set_nonblocking(true) {

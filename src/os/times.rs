@@ -20,6 +20,7 @@ pub(crate) fn brief(unix: f64) -> String {
     let Some(time) = local(unix) else {
         return unix.to_string();
     };
+
     let format = match time.date() == today_in(time.time_zone()) {
         true => "%H:%M",
         false => "%Y-%m-%d %H:%M",

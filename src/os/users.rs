@@ -70,6 +70,7 @@ impl Identity {
             (None, Some(user)) => user.gid,
             (None, None) => return Ok(None),
         };
+
         // The name is needed for initgroups(3).
         let user = user.map(name_and_number).transpose()?;
         Ok(Some(Self { user, gid }))
@@ -98,6 +99,7 @@ impl Identity {
         if self.is_assumed() {
             return Ok(());
         }
+
         let (uid, gid) = (Uid::from_raw(self.uid()), self.gid);
         // In this order: without root's rights the groups can no longer be changed.
         self.take_groups()?;
@@ -140,6 +142,7 @@ fn expect_for_good(uid: Uid) -> Result<(), IdentityError> {
     if is_regained || !is_whole {
         return Err(IdentityError::Regainable);
     }
+
     Ok(())
 }
 

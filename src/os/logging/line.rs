@@ -14,6 +14,7 @@ pub(super) fn line(now: &str, record: &Record<'_>, format: LogFormat, journal: b
         LogFormat::Text if journal => text("", record),
         LogFormat::Text => text(now, record),
     };
+
     match journal {
         true => format!("{}{line}", syslog_level(record.level())),
         false => line,
@@ -44,6 +45,7 @@ fn logrus(time: &str, record: &Record<'_>) -> String {
         Level::Debug => "debug",
         Level::Trace => "trace",
     };
+
     let message = logrus_message(record.args().to_string());
     format!("[health-checker] time=\"{time}\" level={level} msg={message}")
 }
@@ -93,6 +95,7 @@ fn fields(time: &str, record: &Record<'_>) -> Value {
     for (name, value) in usual_fields(time, record) {
         fields.0.insert(name.to_owned(), value.into());
     }
+
     Value::Object(fields.0)
 }
 
@@ -117,6 +120,7 @@ impl<'kvs> VisitSource<'kvs> for RecordFields {
         if let Some(json) = json.0 {
             self.0.insert(key.to_string(), json);
         }
+
         Ok(())
     }
 }

@@ -121,9 +121,11 @@ fn write_record(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
         DROPPED.fetch_add(1, Ordering::Relaxed);
         return Ok(());
     };
+
     if left_out > 0 {
         write_left_out(out, left_out)?;
     }
+
     write_line(out, record)
 }
 
@@ -133,6 +135,7 @@ fn admit(record: &Record<'_>) -> Option<u64> {
     if record.level() > Level::Info {
         return Some(0);
     }
+
     RATE.line()
 }
 
@@ -222,6 +225,7 @@ impl Write for Queue {
         if let Some(Err(TrySendError::Full(_))) = send(Message::Line(line.to_vec())) {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
+
         // Success even if dropped: env_logger could not do anything about it.
         Ok(line.len())
     }

@@ -57,6 +57,7 @@ impl Window {
             self.left_out += 1;
             return None;
         }
+
         self.lines += 1;
         Some(std::mem::take(&mut self.left_out))
     }
@@ -79,6 +80,7 @@ impl Seldom {
             known.1 += 1;
             return None;
         }
+
         let times = Times(known.1);
         *known = (Some(Instant::now()), 0);
         Some(times)

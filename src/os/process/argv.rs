@@ -38,10 +38,12 @@ impl Argv {
         if !names_program(&words) {
             return Err(CommandError::NoProgram);
         }
+
         // The kernel ends a word at a zero byte, so another command would run.
         if words.iter().any(|word| word.contains('\0')) {
             return Err(CommandError::ZeroByte);
         }
+
         Ok(Self(words))
     }
 

@@ -28,11 +28,13 @@ impl Capture {
         let Some(pipe) = &self.pipe else {
             return std::future::pending().await;
         };
+
         // Cancel-safe: nothing is lost if the future is dropped here.
         if pipe.readable().await.is_err() {
             self.pipe = None;
             return;
         }
+
         self.read();
     }
 
@@ -48,6 +50,7 @@ impl Capture {
             // An error ends the reading. The result of a check is its exit code.
             Err(_) => self.pipe = None,
         }
+
         self.pipe.is_some()
     }
 

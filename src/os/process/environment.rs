@@ -43,10 +43,12 @@ impl Environment<'_> {
         let Some(name) = name.to_str() else {
             return false;
         };
+
         let is_listed = self.listed.iter().any(|listed| listed == name);
         if is_listed || USUAL.contains(&name) {
             return true;
         }
+
         name.starts_with(OWN_PREFIX) && !self.holds_secret(value)
     }
 
@@ -71,6 +73,7 @@ pub fn all_names() -> Vec<String> {
             names.push(name);
         }
     }
+
     names
 }
 

@@ -109,6 +109,7 @@ pub async fn run(
         program: argv.program().to_owned(),
         cause,
     };
+
     let mut command = command(argv);
     // In this order: hacheck's own variables override inherited ones.
     command
@@ -203,6 +204,7 @@ impl ProcessGroup {
         let Some(child) = &mut self.child else {
             return std::future::pending().await;
         };
+
         // The wait reaped it. Its number may belong to another process now, so it must not be killed any more.
         let status = child.wait().await;
         self.child = None;
@@ -215,11 +217,13 @@ impl Drop for ProcessGroup {
         let Some(child) = self.child.take() else {
             return;
         };
+
         // Killed first: as long as the leader is not reaped, its number is certainly that of the group.
         if let Some(pid) = self.pid.and_then(|pid| i32::try_from(pid).ok()) {
             // It fails only when nothing is left to kill.
             let _ = killpg(Pid::from_raw(pid), Signal::SIGKILL);
         }
+
         reap(child);
     }
 }

@@ -11,6 +11,7 @@ pub fn can_be_run(program: &str) -> bool {
     if program.contains('/') {
         return is_executable(Path::new(program));
     }
+
     // The default of execvp(3) without PATH.
     let folders = env::var_os("PATH").unwrap_or_else(|| "/bin:/usr/bin".into());
     let mut programs = env::split_paths(&folders).map(|folder| folder.join(program));
