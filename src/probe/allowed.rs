@@ -17,6 +17,7 @@ pub(super) fn port(context: &Context, target: &Target) -> Result<(), Outcome> {
     if port == 0 || target.trusted || is_allowed(context, port) {
         return Ok(());
     }
+
     Err(forbidden(format!(
         "port {port} may not be checked from here: it is outside allowed_ports"
     )))
@@ -34,6 +35,7 @@ pub(super) fn here(context: &Context, target: &Target) -> Result<Vec<SocketAddr>
     if !target.trusted && context.is_ourselves(address) {
         return Err(refusal(&target.host, address, Refused::Ourselves));
     }
+
     Ok(vec![address])
 }
 
@@ -42,6 +44,7 @@ pub(super) fn socket(context: &Context, target: &Target, path: &Path) -> Result<
     if target.trusted || !context.is_our_socket(path) {
         return Ok(());
     }
+
     Err(forbidden(format!(
         "the socket {} may not be checked from here: hacheck itself listens there",
         path.display()
@@ -58,6 +61,7 @@ pub(super) fn addresses(
     if target.trusted {
         return Ok(found);
     }
+
     let mut allowed = Vec::new();
     let mut first_refused = None;
     // A name may have addresses of both kinds: those that are refused are left out, and not the whole target.
@@ -69,6 +73,7 @@ pub(super) fn addresses(
             }
         }
     }
+
     match first_refused {
         Some((address, why)) if allowed.is_empty() => Err(refusal(&target.host, address, why)),
         _ => Ok(allowed),
@@ -89,9 +94,11 @@ fn refused(context: &Context, address: SocketAddr) -> Option<Refused> {
     if is_metadata(ip) {
         return Some(Refused::Metadata);
     }
+
     if context.is_ourselves(address) {
         return Some(Refused::Ourselves);
     }
+
     let networks = &context.settings.check_hosts;
     let inside = Network::any_contains(networks, ip) || context.is_own(ip);
     (!inside).then_some(Refused::Outside)
@@ -102,6 +109,7 @@ fn refusal(host: &Host, address: SocketAddr, why: Refused) -> Outcome {
         Host::Name(_) => format!(" ({})", address.ip()),
         _ => String::new(),
     };
+
     let why = why.text(address.port());
     forbidden(format!(
         "host {host}{resolved} may not be checked from here: {why}"

@@ -32,11 +32,13 @@ impl Connection {
             Some(path) => connect_unix(probe, path).await?,
             None => connect_tcp(probe).await?,
         };
+
         if let Some(version) = probe.service().proxy_protocol() {
             // Before anything else: TLS begins behind it.
             let sent = connection.send_proxy_header(version).await;
             sent.map_err(|e| probe.failed(cause_text(e)))?;
         }
+
         Ok(connection)
     }
 
@@ -127,6 +129,7 @@ async fn connect_to_one_of(
             }
         }
     }
+
     Err(match failure {
         Some(e) => probe.failed(cause_text(e)),
         None => probe.failed("the host has no address"),
@@ -167,6 +170,7 @@ async fn connect_to(address: SocketAddr) -> io::Result<TcpStream> {
     if stream.local_addr()? == address {
         return Err(io::ErrorKind::ConnectionRefused.into());
     }
+
     // Questions are short and complete, so there is nothing to wait for.
     stream.set_nodelay(true)?;
     Ok(stream)

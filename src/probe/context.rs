@@ -78,15 +78,18 @@ impl Context {
         let Some(path) = self.settings.service(&target.service).socket() else {
             return Ok(None);
         };
+
         let is_here = match &target.host {
             Host::Local => true,
             Host::Address(address) => self.leads_here(*address),
             // Nothing is looked up for it: a name server must not decide whether the socket is used.
             Host::Name(_) => target.host.is_localhost(),
         };
+
         if !is_here {
             return Ok(None);
         }
+
         allowed::socket(self, target, path)?;
         Ok(Some(path))
     }
@@ -145,6 +148,7 @@ impl Context {
         if check.target.host != Host::Local {
             return false;
         }
+
         // As if a request had named it: the configuration's own words lift the limits.
         let asked = Target {
             trusted: false,

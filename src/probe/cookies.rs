@@ -46,6 +46,7 @@ impl Cookies {
         if pairs.is_empty() {
             return None;
         }
+
         HeaderValue::try_from(pairs.join("; ")).ok()
     }
 }

@@ -63,6 +63,7 @@ fn find_command<'a>(probe: &Probe<'a>, name: &str) -> Result<&'a Argv, Outcome> 
     if let Some(argv) = commands.get(name) {
         return Ok(argv);
     }
+
     let name = name.escape_debug();
     let text = format!("exec: the configuration has no command '{name}'");
     // Which ones there are is not for every poller.
@@ -74,6 +75,7 @@ fn there_are(commands: &BTreeMap<String, Argv>) -> String {
     if commands.is_empty() {
         return "there are no commands".to_owned();
     }
+
     let names: Vec<&str> = commands.keys().map(String::as_str).collect();
     format!("there are {}", names.join(", "))
 }
@@ -95,6 +97,7 @@ fn outcome(name: &str, ran: &Ran) -> Outcome {
         line if line.is_empty() => format!("exec {name}: {end}, no output"),
         line => line,
     };
+
     let outcome = match ran.end.is_success() {
         true => Outcome::healthy(text),
         false => Outcome::unavailable(text),

@@ -40,10 +40,12 @@ pub fn script(answer: &[u8]) {
         send: Some(Secret::new("USER probe\r\nPASS s3cret\r\n".to_owned())),
         expect: None,
     };
+
     let mut lines = over(answer, &trace);
     for secret in step.secrets() {
         lines.hide(secret);
     }
+
     block_on(async {
         loop {
             match lines.line(4096).await {

@@ -51,6 +51,7 @@ async fn check(probe: &Probe<'_>) -> Checked {
         Ok(service) => service,
         Err(e) => return Err(Outcome::bad_request(format!("grpc: {e}"))),
     };
+
     let request = probe.or_failed(request(probe, service))?;
     let response = ask(probe, request).await?;
     judge(probe, &response)
@@ -131,6 +132,7 @@ fn expect_grpc(probe: &Probe<'_>, response: &H2Response) -> Result<(), Outcome> 
     if response.status == StatusCode::OK && kind.starts_with("application/grpc") {
         return Ok(());
     }
+
     Err(not_grpc(probe, response.status, kind))
 }
 

@@ -54,10 +54,12 @@ fn headers(probe: &Probe<'_>) -> Headers {
     let Some(user) = credentials.username else {
         return headers;
     };
+
     let password = credentials.password.map(Secret::reveal);
     if let Some(value) = basic(user, password.unwrap_or_default()) {
         headers.set(AUTHORIZATION, value);
     }
+
     headers
 }
 
@@ -95,10 +97,12 @@ async fn fetch(probe: &Probe<'_>, page: &str) -> Result<Bytes, Outcome> {
     if status.is_client_error() || status.is_server_error() {
         return Err(http::outcome(answer));
     }
+
     // A redirect that is passed on would look healthy to the poller.
     if !status.is_success() {
         return Err(probe.failed(format_args!("{page} answered {status}")));
     }
+
     Ok(answer.body)
 }
 
@@ -109,6 +113,7 @@ fn not_found(probe: &Probe<'_>, page: &str, csv: &[u8]) -> Outcome {
     if csv.len() < probe.context.settings.max_body {
         return unhealthy(format!("{service} is not found"));
     }
+
     probe.failed(format_args!(
         "{page} is longer than max_body and cut before {service}"
     ))
@@ -142,6 +147,7 @@ impl Columns {
         if head.trim() != "pxname" {
             return None;
         }
+
         Some(Self {
             proxy: 0,
             server: position(row, "svname")?,
@@ -175,6 +181,7 @@ fn backend_status(page: &str, name: &str) -> Option<String> {
             return Some(status.chars().take(100).collect());
         }
     }
+
     None
 }
 
@@ -190,6 +197,7 @@ impl Iterator for CsvRows<'_> {
         if self.rest.is_empty() {
             return None;
         }
+
         let mut row = Vec::new();
         // Ends, as each field takes at least what separates it from the next, or is the last of the text.
         loop {
@@ -213,6 +221,7 @@ impl CsvRows<'_> {
         if let Some(quoted) = self.rest.strip_prefix('"') {
             self.rest = unquote(quoted, &mut field);
         }
+
         // Behind a closing quote nothing should stand but a separator; what does is taken as it is.
         let end = self.rest.find([',', '\n']);
         let (plain, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
@@ -244,6 +253,7 @@ fn unquote<'a>(mut text: &'a str, field: &mut String) -> &'a str {
             None => return text,
         }
     }
+
     field.push_str(text);
     ""
 }

@@ -90,6 +90,7 @@ fn read(reader: &Reader<'_>) -> Option<Option<Header>> {
         ));
         return Some(None);
     }
+
     Some(Some(header))
 }
 
@@ -100,6 +101,7 @@ fn read_item(reader: &Reader<'_>) -> Option<Option<Header>> {
         reader.warn("'' is no header, so nothing is passed on for it; write [] to pass on none");
         return Some(None);
     }
+
     read(reader)
 }
 
@@ -111,5 +113,6 @@ pub(super) fn read_list(reader: &Reader<'_>) -> Option<Vec<Header>> {
             headers.push(header);
         }
     }
+
     Some(headers)
 }

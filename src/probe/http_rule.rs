@@ -68,6 +68,7 @@ impl HttpRule {
                 "use method: GET",
             );
         }
+
         Some(rule)
     }
 
@@ -85,6 +86,7 @@ impl HttpRule {
         let Some(ranges) = &self.status else {
             return (200..400).contains(&status);
         };
+
         let mut ranges = ranges.iter();
         ranges.any(|(from, to)| (*from..=*to).contains(&status))
     }
@@ -127,6 +129,7 @@ fn read_statuses(reader: &Reader<'_>) -> Option<Vec<(u16, u16)>> {
         reader.fault_of_key("lets no status pass", STATUS_REMEDY);
         return None;
     }
+
     reader.each(|item| item.parsed("is no status", STATUS_REMEDY, parse_range))
 }
 
@@ -174,6 +177,7 @@ fn headers_text(headers: &[(Header, Secret)]) -> String {
     for (header, _) in headers {
         texts.push(format!("{}: \"***\"", quoted(header.written())));
     }
+
     format!("{{{}}}", texts.join(", "))
 }
 
@@ -194,6 +198,7 @@ fn read_header(name: &str, value: &Reader<'_>) -> Option<(Header, Secret)> {
         );
         return None;
     };
+
     // Read as a secret, so that no fault quotes it.
     let text = value.clone().secret().parsed(
         "cannot be the value of a header",

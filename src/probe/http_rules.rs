@@ -21,6 +21,7 @@ pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
         Ok(answer) => answer,
         Err(failed) => return failed,
     };
+
     match broken(rule, &answer) {
         None => Outcome {
             body: answer.body,
@@ -42,6 +43,7 @@ fn request_headers(probe: &Probe<'_>, rule: &HttpRule) -> Headers {
             headers.set(header.name.clone(), value);
         }
     }
+
     headers
 }
 
@@ -51,6 +53,7 @@ fn broken(rule: &HttpRule, answer: &UpstreamResponse) -> Option<String> {
     if !rule.passes(status.as_u16()) {
         return Some(format!("status {status} is not one of those allowed"));
     }
+
     let body = &answer.body[..answer.body.len().min(SEARCHED)];
     without_text(rule, body).or_else(|| without_match(rule, body))
 }
@@ -60,6 +63,7 @@ fn without_text(rule: &HttpRule, body: &[u8]) -> Option<String> {
     if contains(body, text.as_bytes()) {
         return None;
     }
+
     let text = text.escape_debug();
     Some(format!("the body does not contain '{text}'"))
 }
@@ -69,6 +73,7 @@ fn without_match(rule: &HttpRule, body: &[u8]) -> Option<String> {
     if pattern.matches(body) {
         return None;
     }
+
     let text = pattern.text().escape_debug();
     Some(format!("the body does not match '{text}'"))
 }

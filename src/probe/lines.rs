@@ -37,6 +37,7 @@ impl<'a> Lines<'a> {
         if !over_tls {
             return Self::connect(probe).await;
         }
+
         let connection = Connection::open(probe).await?;
         let encrypted = tls::wrap(probe, connection).await?;
         Ok(Self::over(encrypted, probe.trace))
@@ -101,6 +102,7 @@ impl<'a> Lines<'a> {
         if line.ends_with(b"\r") {
             line.truncate(end - 1);
         }
+
         Some(line)
     }
 
@@ -141,6 +143,7 @@ impl<'a> Lines<'a> {
                 break;
             }
         }
+
         Ok(self.buffer.split().freeze())
     }
 
@@ -232,6 +235,7 @@ impl fmt::Display for Incomplete {
         if !self.got.is_empty() {
             write!(f, ", got {}", self.got)?;
         }
+
         Ok(())
     }
 }

@@ -70,9 +70,11 @@ pub(super) fn addresses(
     if target.trusted {
         return Ok(found);
     }
+
     let Some(login) = (protocol.login)(&context.settings, &target.service) else {
         return Ok(found);
     };
+
     let first = found.first().copied();
     let mut allowed = found;
     let places = context.settings.service(&target.service).login_to();
@@ -105,12 +107,14 @@ fn refusal(context: &Context, host: &Host, address: SocketAddr) -> Outcome {
         Host::Name(_) => format!(" ({})", address.ip()),
         _ => String::new(),
     };
+
     let port = address.port();
     // The narrowest entry that would let this check log in, for whoever copies it.
     let entry = match is_own(context, address.ip()) {
         true => format!("{}:{port}", LoginTo::LOCAL),
         false => address.to_string(),
     };
+
     forbidden(format!(
         "host {host}{resolved} may not be logged in to at port {port} from here: it is outside login_to; add {entry} to it"
     ))

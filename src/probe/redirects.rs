@@ -45,6 +45,7 @@ pub(super) async fn follow(
         answer = http::ask_once(&redirected, method.clone(), &target.path, &headers).await?;
         url = next;
     }
+
     Ok(answer)
 }
 
@@ -63,6 +64,7 @@ fn url_of(probe: &Probe<'_>, headers: &Headers) -> Url {
         port: target.port,
         path: target.path.to_string(),
     };
+
     // heartbeat's own header is the name that its file has; a poller's is not where the check went.
     if probe.context.settings.compat == Compat::Heartbeat
         && let Some(host) = host_header(headers)
@@ -70,6 +72,7 @@ fn url_of(probe: &Probe<'_>, headers: &Headers) -> Url {
         let port = format!(":{}", target.port);
         url.host = host.strip_suffix(&port).unwrap_or(host).to_owned();
     }
+
     url
 }
 
@@ -94,9 +97,11 @@ fn carried(headers: &Headers, from: &Url, to: &Url) -> Headers {
             carried.set(name.clone(), value.clone());
         }
     }
+
     if let Ok(host) = HeaderValue::try_from(to.authority()) {
         carried.set(HOST, host);
     }
+
     carried
 }
 

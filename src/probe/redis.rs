@@ -39,10 +39,12 @@ fn login(settings: &ProbeSettings, service: &str, port: Option<u16>) -> Option<L
     if !credentials.is_some() {
         return None;
     }
+
     let travel = match speaks_tls(settings, service) {
         true => Travel::over_tls(service),
         false => Travel::InClear("set redis_tls: true and tls_verify: true"),
     };
+
     Some(Login {
         password: credentials.setting,
         port,
@@ -70,6 +72,7 @@ async fn ping(probe: &Probe<'_>) -> Checked {
     if answer.trim_ascii() == b"+PONG" {
         return Ok(Outcome::healthy("Sent PING, got back +PONG"));
     }
+
     let shown = lines.shown(&answer);
     Err(refused(format!("Sent PING, got back {shown}")))
 }
@@ -80,6 +83,7 @@ pub(super) async fn open<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome> {
     if let Some(account) = RedisAccount::of(probe) {
         log_in(probe, &mut lines, &account).await?;
     }
+
     Ok(lines)
 }
 
@@ -98,6 +102,7 @@ impl<'a> RedisAccount<'a> {
         if !credentials.is_some() {
             return None;
         }
+
         // A user may have no password, and the default user no name.
         Some(Self {
             user: credentials.username,
@@ -133,12 +138,14 @@ async fn log_in<'a>(
     if answer == b"+OK" {
         return Ok(());
     }
+
     let shown = lines.shown(answer);
     // `redis_password` is for Redis in the first place. What a Sentinel beside it wants, its next answer tells.
     if is_sentinel(probe) && (!account.is_own || wants_no_password(answer)) {
         probe.trace.note(|| format!("AUTH is not taken: {shown}"));
         return Ok(());
     }
+
     Err(refused(format!("Sent AUTH, got back {shown}")))
 }
 
@@ -159,6 +166,7 @@ fn command(words: &[&str]) -> Vec<u8> {
     for word in words {
         command.push_str(&format!("${}\r\n{word}\r\n", word.len()));
     }
+
     command.into_bytes()
 }
 

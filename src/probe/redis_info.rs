@@ -100,6 +100,7 @@ fn parse(probe: &Probe<'_>, reply: &[u8]) -> Option<Info> {
     if redis::is_sentinel(probe) {
         info.add_master(&text);
     }
+
     Some(info)
 }
 
@@ -135,6 +136,7 @@ async fn read_counted(
         Some(count) if count <= INFO_MAX => count,
         _ => return Err(got_back(lines, &head)),
     };
+
     // Before the bytes come: their number is the peer's word, and many may claim much at once.
     memory.grow_to(count).map_err(|full| probe.full(full))?;
     let reply = lines.exact(count).await;
@@ -168,6 +170,7 @@ async fn read_bare(
     if contains(&reply, last_section) {
         return Ok(reply);
     }
+
     Err(probe.failed("the peer closed the connection in the middle of INFO, before its end"))
 }
 
@@ -191,6 +194,7 @@ impl Info {
                 _ => {}
             }
         }
+
         Self(fields)
     }
 
@@ -206,6 +210,7 @@ impl Info {
         if let Some(value) = self.0.get(field) {
             return Some(value);
         }
+
         let (field, name) = field.rsplit_once('.')?;
         part(self.0.get(field)?, name)
     }
@@ -217,6 +222,7 @@ impl Info {
                 return found(&field, &value);
             }
         }
+
         refused("No matching field found".into())
     }
 
@@ -229,6 +235,7 @@ impl Info {
                 other => return not_matching(&field, other, &value),
             }
         }
+
         Outcome::healthy(format!("All fields match: {}", fields.join(", ")))
     }
 
@@ -242,6 +249,7 @@ fn not_matching(field: &str, found: Option<&str>, wanted: &str) -> Outcome {
     let Some(found) = found else {
         return refused(format!("Field {name} is not there"));
     };
+
     let (found, wanted) = (on_one_line(found), on_one_line(wanted));
     refused(format!("Field {name} is {found}, not {wanted}"))
 }
@@ -262,6 +270,7 @@ fn master_address(reply: &str) -> Option<&str> {
             return Some(address);
         }
     }
+
     None
 }
 
@@ -280,6 +289,7 @@ fn part<'a>(value: &'a str, name: &str) -> Option<&'a str> {
             _ => {}
         }
     }
+
     None
 }
 

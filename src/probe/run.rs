@@ -93,6 +93,7 @@ impl<'a> Probe<'a> {
             let is_ours = self.lead_here(&found);
             self.name_is_ours.store(is_ours, Ordering::Relaxed);
         }
+
         Ok(found)
     }
 
@@ -157,6 +158,7 @@ pub async fn run(
         waits: AtomicBool::new(false),
         name_is_ours: AtomicBool::new(false),
     };
+
     let outcome = run_in_time(&probe).await;
     Outcome {
         name_is_ours: probe.name_is_ours.load(Ordering::Relaxed),

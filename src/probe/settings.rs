@@ -115,6 +115,7 @@ impl ProbeSettings {
             let steps = service.script.iter().flatten();
             all.extend(steps.flat_map(ScriptStep::secrets));
         }
+
         all
     }
 

@@ -33,9 +33,11 @@ fn show(answer: &[u8], max: usize) -> String {
             c => text.extend(c.escape_debug()),
         }
     }
+
     if answer.len() > max {
         text.push('…');
     }
+
     text
 }
 
@@ -65,6 +67,7 @@ impl<'a> Mask<'a> {
         if answer.is_empty() {
             return String::new();
         }
+
         // A secret that straddles the cut must be masked too.
         let longest = self.secrets.first().map_or(0, |secret| secret.len());
         let looked_at = QUOTED + longest + 1;
@@ -89,6 +92,7 @@ impl<'a> Mask<'a> {
                 rest = tail;
             }
         }
+
         masked
     }
 

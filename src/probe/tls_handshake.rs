@@ -90,9 +90,11 @@ pub(super) fn not_after(certificate: &[u8]) -> Option<i64> {
     if fields.first() == Some(&0xa0) {
         (_, _, fields) = element(fields)?;
     }
+
     for _ in 0..3 {
         (_, _, fields) = element(fields)?;
     }
+
     // Two times: from when, and until when.
     let (_, validity, _) = element(fields)?;
     let (_, _, rest) = element(validity)?;
@@ -126,6 +128,7 @@ fn number(bytes: &[u8]) -> Option<usize> {
     for byte in bytes {
         number = number.checked_mul(256)?.checked_add((*byte).into())?;
     }
+
     Some(number)
 }
 
@@ -135,10 +138,12 @@ fn seconds(tag: u8, text: &str) -> Option<i64> {
     if !digits.bytes().all(|b| b.is_ascii_digit()) {
         return None;
     }
+
     let (year, rest) = match tag {
         UTC_TIME => digits.split_at_checked(2)?,
         _ => digits.split_at_checked(4)?,
     };
+
     let year = full_year(tag, year.parse().ok()?);
     let part = |at: usize| rest.get(at..at + 2)?.parse::<i64>().ok();
     let (month, day) = (part(0)?, part(2)?);

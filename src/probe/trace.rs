@@ -63,6 +63,7 @@ impl Trace {
         if !self.verbose {
             return;
         }
+
         let step = Step {
             at: self.start.elapsed(),
             what: what(),

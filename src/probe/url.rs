@@ -39,6 +39,7 @@ impl Url {
         if let Some((scheme, rest)) = scheme(text) {
             return Self::at(is_https(scheme)?, rest.strip_prefix("//")?);
         }
+
         match text.strip_prefix("//") {
             Some(rest) => Self::at(self.https, rest),
             None => self.at_path(text),
@@ -54,12 +55,14 @@ impl Url {
             Some((_, place)) => place,
             None => authority,
         };
+
         let (host, port) = host_and_port(place)?;
         // A query may follow the authority at once; a request has a path in any case (RFC 9112 section 3.2.1).
         let path = match path.starts_with('/') {
             true => path.to_owned(),
             false => format!("/{path}"),
         };
+
         Some(Self {
             https,
             host: host.to_owned(),
@@ -80,6 +83,7 @@ impl Url {
                 without_dots(&format!("{folder}{text}"))
             }
         };
+
         Some(Self {
             path,
             ..self.clone()
@@ -130,6 +134,7 @@ fn host_and_port(place: &str) -> Option<(&str, &str)> {
         Some(bracket) => bracket + 1,
         None => place.find(':').unwrap_or(place.len()),
     };
+
     let (host, rest) = place.split_at(end_of_host);
     let port = match rest {
         "" => "",
@@ -149,6 +154,7 @@ fn escaped(location: &[u8]) -> String {
             let _ = write!(text, "%{byte:02X}");
         }
     }
+
     text
 }
 
@@ -163,6 +169,7 @@ fn parts_without_dots(path: &str) -> Vec<&str> {
             part => parts.push(part),
         }
     }
+
     parts
 }
 

@@ -48,6 +48,7 @@ async fn check(probe: &Probe<'_>) -> Checked {
         let text = || format!("{word} is not in 4lw.commands.whitelist");
         probe.trace.note(text);
     }
+
     Err(probe.failed(
         "whether it serves cannot be known: neither srvr, mntr nor stat may be asked; add one of them to 4lw.commands.whitelist",
     ))
@@ -58,6 +59,7 @@ fn judge(probe: &Probe<'_>, word: &str, mode: Option<&str>, answer: &[u8]) -> Ch
         let shown = quote(answer);
         return Err(probe.failed(format_args!("sent {word}, got back {shown}")));
     };
+
     judge_mode(probe, word, mode)
 }
 
@@ -67,6 +69,7 @@ fn judge_mode(probe: &Probe<'_>, word: &str, mode: &str) -> Checked {
             "sent {word}, got back mode {READ_ONLY}: it has no quorum"
         )));
     }
+
     let mode = mode.escape_debug();
     let text = format!("Sent {word}, got back its version, mode {mode}");
     Ok(Outcome::healthy(text))

@@ -46,9 +46,11 @@ impl AmqpOptions {
         let Some((name, vhost)) = given.pop() else {
             return Ok(Self::default());
         };
+
         if vhost.len() > VHOST_MAX {
             return Err(QueryError::TooLong(name, VHOST_MAX));
         }
+
         Ok(Self { vhost: Some(vhost) })
     }
 
@@ -69,6 +71,7 @@ fn login(settings: &ProbeSettings, service: &str) -> Option<Login> {
             (AMQP.default_port, Travel::InClear(remedy))
         }
     };
+
     Some(Login {
         password: credentials.setting,
         port,
@@ -91,10 +94,12 @@ async fn check(probe: &Probe<'_>) -> Checked {
     let Some(user) = credentials.username else {
         return greet(probe, &options).await;
     };
+
     let account = AmqpAccount {
         user,
         password: credentials.password.map(Secret::reveal).unwrap_or_default(),
     };
+
     let vhost = options.vhost.as_deref().unwrap_or("/");
     let mut wire = AmqpWire::over(connect(probe).await?);
     log_in(probe, &mut wire, &account).await?;
@@ -109,6 +114,7 @@ async fn greet(probe: &Probe<'_>, options: &AmqpOptions) -> Checked {
         let text = "No login in services for this service, and vhost needs one";
         return Err(misconfigured(text));
     }
+
     let mut wire = AmqpWire::over(connect(probe).await?);
     start(probe, &mut wire).await?;
     // RabbitMQ warns of a client that only hangs up here; a `connection.close` before the login is an error to it.
@@ -151,6 +157,7 @@ async fn log_in<'a>(
             "the server takes no login by PLAIN, only by '{offered}'; add PLAIN to its auth_mechanisms"
         )));
     }
+
     probe.trace.stage("logging in");
     let answer = wire.ask(&start_ok(account.user, account.password)).await;
     match answer.map_err(|e| failed(probe, e))? {

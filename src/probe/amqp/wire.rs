@@ -44,6 +44,7 @@ impl<'a> AmqpWire<'a> {
             let header = self.lines.exact(HEADER.len()).await?;
             return Err(AmqpError::OtherProtocol(self.lines.shown(&header)));
         }
+
         self.receive().await
     }
 
@@ -66,16 +67,19 @@ impl<'a> AmqpWire<'a> {
         if kind != Some(METHOD) {
             return Err(AmqpError::NoMethod(self.lines.shown(&head)));
         }
+
         let length = length.unwrap_or_default();
         if length >= FRAME_MAX {
             return Err(AmqpError::TooLong(length));
         }
+
         // The length does not count the byte that ends the frame.
         let frame = self.lines.exact(length + 1).await?;
         let method = match frame.split_last() {
             Some((&FRAME_END, payload)) => Method::decode(payload),
             _ => None,
         };
+
         match method {
             Some(Method::Close(close)) => {
                 let text = self.lines.shown(close.text.as_bytes());

@@ -44,6 +44,7 @@ impl<'a> ServiceSettings<'a> {
             Some(_) => Some("a password of services"),
             None => global.password.map(|_| global.setting),
         };
+
         Credentials {
             username: username.or(global.username),
             password: own.or(global.password),
@@ -65,6 +66,7 @@ impl<'a> ServiceSettings<'a> {
         if logins.is_empty() {
             return (!goes_on).then_some(OrOff::Off);
         }
+
         Some(OrOff::On(ServiceLogin {
             username: logins.iter().find_map(|login| login.username.clone()),
             password: logins.iter().find_map(|login| login.password.clone()),

@@ -51,6 +51,7 @@ impl<'a> ServiceSettings<'a> {
             true => None,
             false => longest(services, service),
         };
+
         let all = services.get_key_value(ALL);
         let found = [own, pattern, all];
         Self {
@@ -79,6 +80,7 @@ impl<'a> ServiceSettings<'a> {
                 OrOff::Off => return (parts, false),
             }
         }
+
         (parts, true)
     }
 
@@ -119,6 +121,7 @@ impl<'a> ServiceSettings<'a> {
                 rule.replace_by(own);
             }
         }
+
         Some(rule)
     }
 

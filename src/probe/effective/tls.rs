@@ -69,6 +69,7 @@ impl<'a> ServiceSettings<'a> {
         if !self.wants_tls()? {
             return Some(OrOff::Off);
         }
+
         let tls = self.tls();
         Some(OrOff::On(ServiceTls {
             verify: Some(tls.verify),

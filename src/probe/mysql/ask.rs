@@ -30,6 +30,7 @@ impl Ask {
         for (name, value) in options::read_leniently(query, OPTIONS)? {
             ask.set(name, &value)?;
         }
+
         ask.expect_no_contradiction()?;
         Ok(ask)
     }
@@ -41,6 +42,7 @@ impl Ask {
             // `options::read_leniently` gives no names but those in OPTIONS.
             _ => self.galera = Some(galera(value)?),
         }
+
         Ok(())
     }
 
@@ -48,6 +50,7 @@ impl Ask {
         if self.role != Some(Role::Primary) || self.max_lag.is_none() {
             return Ok(());
         }
+
         Err(QueryError::Contradiction(
             "role=primary and max_lag contradict each other: a primary follows nobody",
         ))

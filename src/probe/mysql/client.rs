@@ -40,6 +40,7 @@ impl Client {
             let account = MysqlAccount::of(settings, settings.service(key))?;
             own.insert(key.clone(), account);
         }
+
         Ok(Self {
             own,
             global: MysqlAccount::of(settings, settings.global())?,
@@ -109,6 +110,7 @@ fn tls_options(settings: TlsSettings<'_>) -> Result<SslOpts, TlsError> {
     if !settings.verify {
         return Ok(options.with_danger_accept_invalid_certs(true));
     }
+
     let certificates = tls::trusted(settings.ca_file)?;
     let roots = certificates.iter().map(|c| c.to_vec().into()).collect();
     Ok(options

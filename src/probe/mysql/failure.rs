@@ -68,6 +68,7 @@ impl MysqlFailure {
             Some((state, text)) if state.starts_with('#') => text.to_owned(),
             _ => error.message,
         };
+
         Self::Refused {
             code: error.code,
             message,
@@ -94,6 +95,7 @@ impl MysqlFailure {
         if cause.contains("UnsupportedCertVersion") {
             cause = "the server's certificate has X.509 version 1; give it one of version 3".into();
         }
+
         Self::Broken(format!("TLS handshake failed: {cause}"))
     }
 
@@ -101,9 +103,11 @@ impl MysqlFailure {
         if is_of_tls(error) {
             return Self::tls(error);
         }
+
         if says_unreachable(error.kind()) {
             return Self::Unreachable(cause_text(error));
         }
+
         Self::Broken(broken_text(error))
     }
 }
@@ -127,9 +131,11 @@ fn broken_text(error: &io::Error) -> String {
     if error.raw_os_error().is_some() {
         return cause_text(error);
     }
+
     if is_end(error) {
         return "the server closed the connection".to_owned();
     }
+
     format!("the answer is not MySQL's: {}", cause_text(error))
 }
 

@@ -122,9 +122,11 @@ async fn endpoint(probe: &Probe<'_>) -> Result<MysqlEndpoint, Outcome> {
         let text = "mysql checks cannot begin with a header of the PROXY protocol";
         return Err(Outcome::new(StatusCode::INTERNAL_SERVER_ERROR, text));
     }
+
     if let Some(path) = probe.context.socket(probe.target)? {
         return socket(probe, path);
     }
+
     probe.trace.stage("looking up the host");
     let addresses = probe.addresses().await?;
     Ok(MysqlEndpoint::Addresses(addresses))
@@ -146,6 +148,7 @@ fn passed(found: &MysqlState) -> Outcome {
         text.push_str("; ");
         text.push_str(state);
     }
+
     Outcome::healthy(text)
 }
 

@@ -63,6 +63,7 @@ impl MysqlSession {
         if matches!(self.endpoint, MysqlEndpoint::Socket(_)) {
             return self.connect(false).await;
         }
+
         match self.tls {
             TlsUse::Off => self.connect(false).await,
             TlsUse::Required => self.connect(true).await,
@@ -81,6 +82,7 @@ impl MysqlSession {
                 result => return result,
             }
         }
+
         match self.connect(false).await {
             Err(refused) if known.is_none() && may_want_tls(&refused) => {
                 self.retry_over_tls(refused).await
@@ -94,6 +96,7 @@ impl MysqlSession {
         if result.is_err() {
             self.wants_tls.forget(&self.server);
         }
+
         result
     }
 
@@ -137,6 +140,7 @@ impl MysqlSession {
         let Some((last, others)) = all.split_last() else {
             return Err(MysqlFailure::Unreachable("the host has no address".into()));
         };
+
         for (tried, address) in others.iter().enumerate() {
             let end = self.share(all.len() - tried);
             match self.connect_until(end, *address, tls).await {
@@ -146,6 +150,7 @@ impl MysqlSession {
                 result => return result,
             }
         }
+
         // It has all that the probe has left.
         self.connect_to(*last, tls).await
     }
@@ -188,6 +193,7 @@ impl MysqlSession {
         } else {
             &self.account.plain
         };
+
         OptsBuilder::from_opts(account.clone())
     }
 }

@@ -63,14 +63,17 @@ pub(super) async fn check(
         Some(wanted) => Some(asking.galera(wanted).await?),
         None => None,
     };
+
     let mut found = Vec::new();
     if ask.role == Some(Role::Primary) {
         found.push(asking.primary().await?);
     }
+
     // A lag is a replica's, so `max_lag` alone means one.
     if ask.role == Some(Role::Replica) || ask.max_lag.is_some() {
         found.push(asking.replica(ask.max_lag).await?);
     }
+
     found.extend(galera);
     Ok(found)
 }
@@ -100,6 +103,7 @@ impl Asking<'_> {
                 result => return result.map_err(|e| e.at_statement(statement)),
             }
         }
+
         self.rows(last).await
     }
 
@@ -109,6 +113,7 @@ impl Asking<'_> {
         if named(&rows, "wsrep_local_state").is_some() {
             rows.extend(self.rows(GALERA_SETTINGS).await?);
         }
+
         galera(&rows, wanted)
     }
 
@@ -151,6 +156,7 @@ impl BoundedRows {
         if self.bytes <= BYTES_MAX {
             self.rows.push(row);
         }
+
         self
     }
 
@@ -169,6 +175,7 @@ fn size(row: &TextRow) -> usize {
         let value = value.as_deref().unwrap_or_default();
         bytes += 64 + name.len() + value.len();
     }
+
     bytes
 }
 
@@ -178,6 +185,7 @@ fn texts(row: &mysql_async::Row) -> TextRow {
         let value = row.as_ref(index).and_then(text);
         texts.push((column.name_str().into_owned(), value));
     }
+
     texts
 }
 
@@ -203,13 +211,16 @@ fn replica(rows: &[TextRow], max_lag: Option<u64>) -> Result<String, MysqlFailur
     if rows.is_empty() {
         return unfit("primary, not a replica");
     }
+
     let Some(max) = max_lag else {
         return Ok("replica".into());
     };
+
     let lag = worst_lag(rows)?;
     if lag > max {
         return unfit(format!("lag {lag} s is over {max} s"));
     }
+
     Ok(format!("replica, lag {lag} s"))
 }
 
@@ -219,6 +230,7 @@ fn worst_lag(rows: &[TextRow]) -> Result<u64, MysqlFailure> {
     for row in rows {
         worst = worst.max(lag(row)?);
     }
+
     Ok(worst)
 }
 
@@ -243,6 +255,7 @@ fn expect_running(row: &TextRow, thread: &str) -> Result<(), MysqlFailure> {
     if state == "Yes" {
         return Ok(());
     }
+
     let error = last_error(row, thread);
     unfit(format!("replica, {thread} thread running: {state}{error}"))
 }
@@ -258,9 +271,11 @@ fn galera(rows: &[TextRow], wanted: Galera) -> Result<String, MysqlFailure> {
     let Some(state) = named(rows, "wsrep_local_state") else {
         return unfit("no wsrep_local_state: the server is not part of a Galera cluster");
     };
+
     for (name, good) in GALERA_SERVES {
         expect_value(rows, name, good)?;
     }
+
     galera_state(state, wanted)
 }
 

@@ -99,6 +99,7 @@ impl Threads {
         let Some(runtime) = &self.runtime else {
             return Err(Ended::NoRuntime(io::Error::other("no threads")));
         };
+
         // Dropped with this future, which tells the thread that nobody waits any more.
         let (_caller, caller_is_gone) = oneshot::channel();
         let thread = runtime.spawn_blocking(move || run_here(deadline, caller_is_gone, work));
@@ -161,6 +162,7 @@ fn panic_text(payload: &(dyn Any + Send)) -> Option<&str> {
     if let Some(text) = payload.downcast_ref::<&str>() {
         return Some(text);
     }
+
     payload.downcast_ref::<String>().map(String::as_str)
 }
 

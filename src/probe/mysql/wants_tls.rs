@@ -45,6 +45,7 @@ impl WantsTls {
         if known.len() >= SERVERS {
             known.clear();
         }
+
         known.insert(server.clone(), (tls, Instant::now()));
     }
 

@@ -111,11 +111,13 @@ impl ServerError {
             code: String::new(),
             text: "(no text)".into(),
         };
+
         let mut fields = body.fields();
         // A malformed field ends the list; those before it still say what is wrong.
         while let Ok(Some(field)) = fields.next() {
             error.set(field.type_(), field.value_bytes());
         }
+
         error
     }
 

@@ -46,6 +46,7 @@ pub(super) async fn log_in(
         prove(wire, credentials, request).await?;
         expect_admission(wire).await?;
     }
+
     wait_until_ready(wire).await
 }
 
@@ -87,6 +88,7 @@ async fn send_clear_text(wire: &mut Wire, password: &[u8]) -> Result<(), Postgre
     if !wire.private {
         return Err(PostgresError::ClearText);
     }
+
     send_password(wire, password).await
 }
 

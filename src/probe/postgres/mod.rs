@@ -66,12 +66,14 @@ async fn check(probe: &Probe<'_>) -> Checked {
     if let Some(credentials) = credentials(probe) {
         return check_by_login(probe, &options, &credentials).await;
     }
+
     // Whether it is in recovery, a server tells only those who are logged in.
     if options.need_login() {
         return Err(misconfigured(
             "No postgres_username in config file, and role and max_lag need a login",
         ));
     }
+
     readiness::check(probe, database(probe, &options)).await
 }
 
@@ -94,6 +96,7 @@ async fn check_by_login(
     } else {
         check_statement(probe, &mut wire).await?
     };
+
     wire.close().await;
     Ok(Outcome::healthy(text))
 }

@@ -31,6 +31,7 @@ impl PostgresOptions {
                 _ => given.database = Some(database(value)?),
             }
         }
+
         Ok(given)
     }
 
@@ -51,10 +52,12 @@ fn database(name: String) -> Result<String, QueryError> {
     if name.len() > NAME_MAX {
         return Err(QueryError::TooLong("dbname", NAME_MAX));
     }
+
     // Above all a zero byte, which would end the name in the startup message.
     if name.contains(char::is_control) {
         return Err(QueryError::ControlCharacter("dbname"));
     }
+
     Ok(name)
 }
 

@@ -46,6 +46,7 @@ fn expect_mechanism(offer: &AuthenticationSaslBody) -> Result<(), PostgresError>
     if offered.contains(&SCRAM_SHA_256) {
         return Ok(());
     }
+
     Err(PostgresError::Unsupported(offered.join(" or ")))
 }
 

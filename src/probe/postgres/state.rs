@@ -48,11 +48,13 @@ pub(super) async fn check(
         Some(_) => LAG,
         None => IN_RECOVERY,
     };
+
     let answer = query(probe, wire, statement).await?;
     let Some(state) = RecoveryState::read(&answer) else {
         let answer = answer.escape_debug();
         return Err(probe.failed(format_args!("{statement}: answered '{answer}'")));
     };
+
     expect_role(probe, options.role, &state)?;
     match options.max_lag {
         Some(max) => judge(probe, &state, max),

@@ -128,6 +128,7 @@ impl<S: ByteStream> Wire<S> {
         if frame.tag != AUTHENTICATION_TAG {
             return Err(frame.unexpected());
         }
+
         frame.decode()
     }
 
@@ -138,6 +139,7 @@ impl<S: ByteStream> Wire<S> {
         let Some(length) = message_length(&head) else {
             return Err(not_postgres(head));
         };
+
         // By its head, before any of it is read or takes memory.
         self.count(length)?;
         self.receive_rest(head, length).await

@@ -80,6 +80,7 @@ fn or_off<T: 'static>(
         true => Some(OrOff::Off),
         false => read(reader).map(OrOff::On),
     };
+
     let show = move |part: &OrOff<T>| match part {
         OrOff::Off => "off".to_owned(),
         OrOff::On(part) => show(part),
@@ -137,5 +138,6 @@ fn read_socket(reader: &Reader<'_>) -> Option<PathBuf> {
             "write one such as /run/web.sock",
         );
     }
+
     fits.then_some(path)
 }

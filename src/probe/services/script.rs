@@ -33,6 +33,7 @@ impl ScriptStep {
             reader.fault("neither sends nor expects anything", "write send or expect");
             return None;
         }
+
         Some(step)
     }
 }
@@ -63,6 +64,7 @@ fn read(reader: &Reader<'_>) -> Option<Vec<ScriptStep>> {
             "write one such as [{expect: \"^220 \"}]",
         );
     }
+
     fits.then_some(steps)
 }
 

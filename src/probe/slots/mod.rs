@@ -98,6 +98,7 @@ impl Slots {
             permit = taking.as_mut() => return Ok(permit),
             () = std::future::ready(()) => {}
         }
+
         let _in_line = self.join_line(asker)?;
         Ok(taking.await)
     }
@@ -110,6 +111,7 @@ impl Slots {
                 Some(self.wait_for_own(protocol, target, asker).await)
             }
         };
+
         Permit {
             _slot: self.all.take(asker).await,
             _own: own,
@@ -122,6 +124,7 @@ impl Slots {
             SlotKey::Target(..) => self.limits.target,
             SlotKey::Command(_) => self.limits.command,
         };
+
         let places = self.own.begin(key, || Places::new(limit));
         OwnSlot {
             _place: places.value.take(asker).await,
@@ -138,11 +141,13 @@ impl Slots {
         let Asker::Stranger(address) = asker else {
             return Ok(in_line);
         };
+
         let of_address = self.waiting_by_address.begin(address, || ());
         if in_line.number > most || of_address.users > places::half(most) {
             let text = format!("{most} checks wait already (max_waiting)");
             return Err(Outcome::overload(text));
         }
+
         in_line._of_address = Some(of_address);
         Ok(in_line)
     }

@@ -67,6 +67,7 @@ impl Places {
             Asker::Stranger(_) => acquire(&self.strangers).await,
             Asker::Established(_) | Asker::Configuration => None,
         };
+
         let place = acquire(&self.pollers).await;
         Seat {
             _permits: [own, open, place],

@@ -43,6 +43,7 @@ impl TlsClients {
             let client = client(&mut made, settings.service(key).tls())?;
             own.insert(key.clone(), client);
         }
+
         Ok(Self { own, global })
     }
 
@@ -74,6 +75,7 @@ fn client<'a>(
     if let Some((_, client)) = known {
         return Ok(Arc::clone(client));
     }
+
     let client = Arc::new(TlsClient::new(settings)?);
     made.push((settings, Arc::clone(&client)));
     Ok(client)
@@ -97,6 +99,7 @@ fn client_config(settings: TlsSettings<'_>) -> Result<ClientConfig, TlsError> {
     let Some((certificate, key)) = files(settings)? else {
         return Ok(builder.with_no_client_auth());
     };
+
     builder
         .with_client_auth_cert(chain(certificate)?, private_key(key)?)
         .map_err(|e| unfit(certificate, key, e))
@@ -124,6 +127,7 @@ fn verifying(settings: TlsSettings<'_>) -> Result<VerifyingBuilder, TlsError> {
     if settings.verify {
         return Ok(builder.with_root_certificates(roots(settings)?));
     }
+
     let any = Arc::new(AnyCertificate);
     Ok(builder.dangerous().with_custom_certificate_verifier(any))
 }

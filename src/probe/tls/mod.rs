@@ -73,6 +73,7 @@ impl fmt::Display for TlsError {
             Self::ClientCertificate { .. } => f.write_str("services: ")?,
             Self::Certificates { .. } => f.write_str("tls_verify: ")?,
         }
+
         f.write_str(&self.text())
     }
 }
@@ -150,6 +151,7 @@ pub(super) fn server_name(probe: &Probe<'_>) -> Result<ServerName<'static>, Inva
     if let Some(name) = probe.service().server_name() {
         return parse_name(name);
     }
+
     match &probe.target.host {
         Host::Name(name) => ServerName::try_from(name.to_string()),
         Host::Address(address) => Ok(copied_name_or(*address, probe)),

@@ -36,6 +36,7 @@ fn read(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     if certificates.is_empty() {
         return Err("there is none in it".to_owned());
     }
+
     Ok(certificates)
 }
 
