@@ -14,10 +14,12 @@ pub fn decode(bytes: &[u8]) -> Result<&str, Problem> {
         let text = "the file is larger than 1 MiB; is it a configuration?";
         return Err(Problem::of_file(text));
     }
+
     // A message of its own: "byte 0xff is not UTF-8" would not tell what to do.
     if is_utf16(bytes) {
         return Err(Problem::of_file("the file is UTF-16; save it as UTF-8"));
     }
+
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text),
         Err(e) => Err(not_utf8(bytes, e.valid_up_to())),
@@ -52,6 +54,7 @@ pub(super) fn check_characters(text: &str) -> Result<&str, Problem> {
             return Err(Problem::behind(&text[..at], what));
         }
     }
+
     Ok(text)
 }
 
@@ -67,6 +70,7 @@ fn complaint(c: char, open: usize) -> Option<String> {
     if open > MAX_OPEN {
         return Some(format!("{open} brackets are open here; close them"));
     }
+
     match allowed(c) {
         true => None,
         false => Some(not_allowed(c)),
@@ -94,6 +98,7 @@ pub(super) fn syntax(text: &str, error: &serde_yaml::Error) -> Problem {
             "the file holds several YAML documents; keep one, and remove the '---' between them",
         );
     }
+
     match error.location() {
         Some(at) => syntax_at(text, &said, at.line(), at.column()),
         None => Problem::of_file(format!("the YAML cannot be read: {said}")),

@@ -30,6 +30,7 @@ pub fn read_setting(
     if is_secret {
         return read_secret(name, fields, take);
     }
+
     match fields.get(name) {
         // If the password comes from the environment, the user name often does too.
         Some(own) if name.ends_with("username") => expand(own, take),
@@ -79,6 +80,7 @@ fn take_text(reader: &Reader<'_>, text: String, take: impl FnOnce(&Reader<'_>)) 
         value: YamlValue::Scalar(text),
         mark: reader.mark(),
     };
+
     // Treated as secret even for a user name: it was not written into the file.
     take(&reader.standing_for(&node).secret());
 }
@@ -106,6 +108,7 @@ fn expanded(reader: &Reader<'_>, text: &str) -> Option<String> {
             }
         };
     }
+
     out.push_str(rest);
     Some(out)
 }
@@ -122,6 +125,7 @@ fn reference<'t>(reader: &Reader<'_>, before: &str, found: &'t str) -> Dollar<'t
     if before.ends_with('$') {
         return Dollar::Literal;
     }
+
     match split_name(found) {
         Some((name, after)) => Dollar::Variable(name, after),
         None => {
@@ -153,6 +157,7 @@ fn variable(reader: &Reader<'_>, name: &str) -> Option<String> {
         let remedy = "set it where hacheck is started, as text in UTF-8, or write $${ for the characters themselves";
         reader.fault(what, remedy);
     }
+
     value
 }
 
@@ -182,6 +187,7 @@ fn located(path: &Path) -> Result<PathBuf, &'static str> {
     if path.components().count() > 1 || path.is_absolute() {
         return Ok(path.to_owned());
     }
+
     // A bare name as a path would depend on where hacheck is started.
     match std::env::var_os("CREDENTIALS_DIRECTORY") {
         Some(folder) => Ok(Path::new(&folder).join(path)),
@@ -197,6 +203,7 @@ fn read_file(path: &Path) -> Result<String, String> {
     if secret.is_empty() {
         return Err("is empty".to_owned());
     }
+
     Ok(secret.to_owned())
 }
 

@@ -36,9 +36,11 @@ impl fmt::Display for Fault {
         for number in self.line.iter().chain(&self.column) {
             write!(f, "{number}:")?;
         }
+
         if !self.key.is_empty() {
             write!(f, " {}:", self.key)?;
         }
+
         write!(f, " {}", self.text)
     }
 }
@@ -80,10 +82,12 @@ impl fmt::Display for Faults {
         let Some((first, others)) = self.list.split_first() else {
             return Ok(());
         };
+
         write!(f, "{first}")?;
         for fault in others {
             write!(f, "\n{fault}")?;
         }
+
         self.show_more(f, &first.file)
     }
 }
@@ -187,6 +191,7 @@ impl Note {
             Some(other) => with_other_line(&self.text, line(other)),
             None => self.text,
         };
+
         Fault {
             file: file.to_owned(),
             line: line(self.mark),
@@ -223,6 +228,7 @@ impl Noted {
         for note in self.list {
             list.push(note.located(file, line));
         }
+
         Faults {
             list,
             more: self.more,

@@ -73,6 +73,7 @@ pub fn read_text<T: Default>(
         Ok(document) => document,
         Err(problem) => return unusable(problem, name),
     };
+
     let sink = FaultSink::new(text.len());
     tidy(&mut document.root, is_secret, &sink);
     let value = read(&document.root, &sink);
@@ -97,6 +98,7 @@ fn unusable<T: Default>(problem: Problem, file: &str) -> ExaminedFile<T> {
         key: String::new(),
         text: problem.text,
     };
+
     ExaminedFile {
         value: T::default(),
         warnings: Vec::new(),
@@ -118,6 +120,7 @@ pub fn map_of_settings<'a>(
         YamlValue::List(_) => "a list",
         YamlValue::Scalar(_) => "a single word or text",
     };
+
     sink.fault(root.mark, "", no_settings(found, example));
     None
 }

@@ -75,6 +75,7 @@ impl<T: 'static> Kind<T> {
             Some(value) => show(value),
             None => "null".to_owned(),
         };
+
         Kind {
             secret: self.secret,
             ..Kind::new(self.words, read_set, show_null).unit(self.unit)

@@ -21,6 +21,7 @@ fn expect_service_name(name: &str, value: &Reader<'_>) -> Option<()> {
     if ServiceName::parse(name).is_ok() {
         return Some(());
     }
+
     value.fault_of_key(
         "is not the name of a service",
         "use letters, digits, '.', '_' and '-'",
@@ -44,5 +45,6 @@ pub fn collect<T>(
             None => is_whole = false,
         }
     }
+
     is_whole.then_some(map)
 }

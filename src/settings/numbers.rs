@@ -10,6 +10,7 @@ pub(super) fn other_base(text: &str) -> Option<u64> {
     if !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
         return None;
     }
+
     u64::from_str_radix(digits, base).ok()
 }
 
@@ -34,6 +35,7 @@ pub(super) fn digits(text: &str) -> Option<String> {
     if !is_digits(digits) || has_leading_zero(digits) {
         return None;
     }
+
     Some(digits.to_owned())
 }
 
@@ -59,6 +61,7 @@ pub(super) fn number(text: &str) -> Option<f64> {
     if let Some(rest) = text.strip_prefix('-') {
         return Some(-unsigned(rest)?);
     }
+
     unsigned(text.strip_prefix('+').unwrap_or(&text))
 }
 
@@ -66,10 +69,12 @@ fn unsigned(text: &str) -> Option<f64> {
     if matches!(text, ".inf" | "inf" | "infinity") {
         return Some(f64::INFINITY);
     }
+
     // Rust's `parse` would also take a second sign, and its own words such as `nan`.
     if !text.starts_with(|c: char| c.is_ascii_digit() || c == '.') {
         return None;
     }
+
     text.parse().ok()
 }
 
@@ -106,5 +111,6 @@ pub fn size_words(bytes: usize) -> String {
             return format!("{}{unit}", bytes >> shift);
         }
     }
+
     bytes.to_string()
 }

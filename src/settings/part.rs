@@ -23,6 +23,7 @@ pub fn read_table<S: Default + 'static>(table: &[Setting<S>], fields: &Fields<'_
     for setting in table {
         setting.read(&mut settings, fields);
     }
+
     settings
 }
 
@@ -35,6 +36,7 @@ pub fn known_keys<S: 'static>(table: &[Setting<S>]) -> Vec<String> {
             keys.push(file_key(setting.name));
         }
     }
+
     keys
 }
 
@@ -49,5 +51,6 @@ pub fn show_part<S: Default + 'static>(table: &[Setting<S>], settings: &S) -> St
             parts.push(format!("{}: {value}", setting.name));
         }
     }
+
     format!("{{{}}}", parts.join(", "))
 }

@@ -14,6 +14,7 @@ pub fn effective<S: Default + 'static>(table: &[Setting<S>], settings: &S) -> St
         let usual = setting.show(&default);
         out += &line(setting.name, &value, &usual);
     }
+
     out
 }
 
@@ -34,6 +35,7 @@ pub fn reference_markdown<S: Default + 'static>(table: &[Setting<S>]) -> String 
     for setting in table {
         out += &reference_row(setting, &default);
     }
+
     out
 }
 

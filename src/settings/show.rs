@@ -7,11 +7,13 @@ pub fn quoted(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
+
     // In double quotes: only that form of YAML can write every character.
     let mut out = String::from("\"");
     for c in text.chars() {
         push_escaped(&mut out, c);
     }
+
     out.push('"');
     out
 }
@@ -45,6 +47,7 @@ pub fn list<T: ToString>(items: &[T]) -> String {
     for item in items {
         texts.push(quoted(&item.to_string()));
     }
+
     format!("[{}]", texts.join(", "))
 }
 
@@ -60,5 +63,6 @@ pub fn map<T>(entries: &BTreeMap<String, T>, show: impl Fn(&T) -> String) -> Str
     for (key, value) in entries {
         texts.push(format!("{}: {}", quoted(key), show(value)));
     }
+
     format!("{{{}}}", texts.join(", "))
 }

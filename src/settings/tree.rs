@@ -53,6 +53,7 @@ fn keep_last(entries: &mut Vec<Entry>, path: &str, sink: &FaultSink) {
             warn_of_repetition(entry, other, path, sink);
         }
     }
+
     // Told apart by their places, because their keys are the same.
     entries.retain(|e| is_merge(e) || last.get(&e.key) == Some(&e.mark));
 }

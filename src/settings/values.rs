@@ -20,6 +20,7 @@ pub fn command(reader: &Reader<'_>) -> Option<Argv> {
             return None;
         }
     };
+
     match made {
         Ok(command) => Some(command),
         Err(what) => {
@@ -38,6 +39,7 @@ pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
             ports.push(port);
         }
     }
+
     Some(ports)
 }
 
@@ -100,6 +102,7 @@ fn mode_of(text: &str) -> Option<u32> {
     if digits.len() > 4 || !is_octal {
         return None;
     }
+
     let mode = u32::from_str_radix(digits, 8).ok()?;
     // No bits for setuid and the like: of a socket they mean nothing.
     (mode <= 0o777).then_some(mode)
@@ -120,8 +123,10 @@ pub fn seconds_or_ever(reader: &Reader<'_>) -> Option<Option<Duration>> {
         reader.fault("is less than 0", remedy);
         return None;
     }
+
     if seconds > FOR_EVER {
         return Some(None);
     }
+
     Some(Duration::try_from_secs_f64(seconds).ok())
 }

@@ -35,6 +35,7 @@ impl Survey {
         if self.shapes.len() >= MAX_VALUES {
             return Err(self.refuse(TOO_MANY_ALIASES));
         }
+
         self.shapes.push(shape);
         Ok(())
     }
@@ -64,6 +65,7 @@ impl<'s> SurveyOne<'s> {
             let problem = "the values are nested too deep; 64 levels are the most";
             return Err(self.survey.refuse(problem));
         }
+
         self.survey.push(shape)
     }
 
@@ -197,6 +199,7 @@ impl<'de> DeserializeSeed<'de> for Build<'_, '_> {
             // Not reached: `Stop` accepts nothing.
             return Err(D::Error::custom(""));
         }
+
         let value = self.value(mark, deserializer)?;
         Ok(Node { value, mark })
     }
@@ -232,6 +235,7 @@ impl<'de> Visitor<'de> for Build<'_, '_> {
         let Some(left) = self.0.text_left.checked_sub(text.len()) else {
             return Err(E::custom(""));
         };
+
         self.0.text_left = left;
         Ok(YamlValue::Scalar(text.to_owned()))
     }
@@ -241,6 +245,7 @@ impl<'de> Visitor<'de> for Build<'_, '_> {
         while let Some(node) = items.next_element_seed(Build(self.0))? {
             list.push(node);
         }
+
         Ok(YamlValue::List(list))
     }
 
@@ -251,6 +256,7 @@ impl<'de> Visitor<'de> for Build<'_, '_> {
             let key = key_text(value);
             map.push(Entry { key, mark, node });
         }
+
         Ok(YamlValue::Map(map))
     }
 }

@@ -52,6 +52,7 @@ impl<'a> Reader<'a> {
             self.fault("is not a map", remedy);
             return None;
         };
+
         let entries = entries.iter().map(|e| (e.key.as_str(), self.entry(e)));
         Some(entries.collect())
     }
@@ -74,6 +75,7 @@ impl<'a> Reader<'a> {
                 reader.warn(unknown_key(key, known, elsewhere));
             }
         }
+
         Some(Fields(found))
     }
 
@@ -121,6 +123,7 @@ fn set_elsewhere<'k>(key: &str, elsewhere: &[(&str, &'k str)]) -> Option<&'k str
             return Some(remedy);
         }
     }
+
     None
 }
 

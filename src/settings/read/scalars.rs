@@ -20,6 +20,7 @@ impl Reader<'_> {
         if value.is_none() {
             self.fault(what, remedy);
         }
+
         value
     }
 
@@ -31,6 +32,7 @@ impl Reader<'_> {
             self.fault("is empty", "write a text, or leave the key out");
             return None;
         }
+
         Some(text)
     }
 
@@ -69,6 +71,7 @@ impl Reader<'_> {
             self.fault(not_whole(&text), remedy);
             return None;
         };
+
         // A number that does not fit a u64 is out of range too.
         self.within(min..=max, digits.parse().ok(), &remedy)
     }
@@ -84,6 +87,7 @@ impl Reader<'_> {
         if value.is_none() {
             self.fault("is out of range", remedy);
         }
+
         value
     }
 
@@ -126,6 +130,7 @@ impl Reader<'_> {
         if value.is_none() {
             self.fault(what, remedy);
         }
+
         value
     }
 
