@@ -89,6 +89,7 @@ fn writers(folder: &Path) -> Option<String> {
     if !group_may_write {
         return None;
     }
+
     // A group without a name, or a directory service that fails: the other remedy holds too.
     let group = Group::from_gid(Gid::from_raw(folder.gid())).ok()??;
     Some(group.name)

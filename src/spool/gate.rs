@@ -145,6 +145,7 @@ impl Gate {
         let Some(fleet) = &self.fleet else {
             return own;
         };
+
         match own {
             Some(own) if own.rank(asker) == DowntimeRank::Usual => Some(own),
             weaker => match fleet.closed_here(service, entries, asker, now) {
@@ -168,6 +169,7 @@ impl Gate {
         if is_unconcerned && !self.last_down.any() && !self.in_memory.any() {
             return None;
         }
+
         let entries = self.with_spellings(entries(), certain.as_deref());
         self.strongest(&entries, certain.as_deref(), asker)
     }
@@ -200,6 +202,7 @@ impl Gate {
             }
             strongest = Some(stronger(strongest, closed, asker));
         }
+
         strongest
     }
 
@@ -210,9 +213,11 @@ impl Gate {
             Some(_) => None,
             None => self.names.last(),
         };
+
         let Some(listing) = certain.or(last.as_deref()) else {
             return names;
         };
+
         let mut all = Vec::with_capacity(names.len());
         for name in names {
             let others = listing.spellings(&name).iter().map(ToString::to_string);
@@ -220,6 +225,7 @@ impl Gate {
             all.push(name);
             all.extend(others);
         }
+
         all
     }
 
@@ -229,6 +235,7 @@ impl Gate {
             Some(root) => self.entry(root, name)?,
             None => (self.last_down.remembered(name)?, true),
         };
+
         Some(Closed {
             entry: name.into(),
             downtime,
@@ -310,6 +317,7 @@ impl Gate {
         if let Some(known) = self.last_down.remembered(name) {
             return Some(known);
         }
+
         // Somebody wrote it, and perhaps to take the service down.
         let is_there = root.has(name);
         is_there.then(|| Arc::new(Downtime::unreadable(name)))
@@ -324,6 +332,7 @@ impl Gate {
             let path = self.spool.root().join(name);
             log::warn!("spool entry {}: {what}", path.display());
         }
+
         read.downtime
     }
 

@@ -73,11 +73,13 @@ impl Listed {
         if age < millis(HELD) {
             return self.is_unchanged(self.folder.metadata());
         }
+
         let holds = self.is_unchanged(fs::metadata(root));
         if holds {
             // Several threads may store here: whichever is last, the path was asked about then.
             self.asked.store(now, Ordering::Relaxed);
         }
+
         holds
     }
 
@@ -125,6 +127,7 @@ impl EntryNames {
             let names = self.spellings.entry(usual.into_boxed_str()).or_default();
             names.push(name.as_str().into());
         }
+
         self.add_service_of(&name);
         self.all |= name == ALL;
         self.names.insert(name.into_boxed_str());
@@ -134,6 +137,7 @@ impl EntryNames {
         let Some((service, _)) = name.split_once(':') else {
             return;
         };
+
         // Asked first, as a service with many instances would allocate for each of them.
         if !self.services.contains(service) {
             self.services.insert(service.into());
@@ -236,10 +240,12 @@ impl Names {
             self.let_go(None);
             return None;
         };
+
         self.let_go(Some(stamp));
         if !stamp.is_settled(SystemTime::now()) {
             return None;
         }
+
         self.met(root, stamp.folder());
         // One thread lists; the others ask for each entry meanwhile.
         let mut known = self.known.try_write().ok()?;
@@ -300,6 +306,7 @@ fn list(root: &Path) -> io::Result<Option<EntryNames>> {
             listing.add(name);
         }
     }
+
     Ok(Some(listing))
 }
 

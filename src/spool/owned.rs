@@ -16,6 +16,7 @@ impl Spool {
         if self.in_force(std::slice::from_ref(&name))?.is_some() {
             return Ok(false);
         }
+
         debug_assert!(
             reason.starts_with(owner),
             "a downtime that nobody could tell apart"
@@ -26,6 +27,7 @@ impl Spool {
         if self.in_force(std::slice::from_ref(&name))?.is_some() {
             return Ok(false);
         }
+
         let written = downtime_since_now(reason).to_json();
         writer.replace(&name, written.as_bytes()).map_err(fail)?;
         Ok(true)
@@ -41,12 +43,14 @@ impl Spool {
         if !self.is_of(&name, owner)? {
             return Ok(false);
         }
+
         let fail = |e| SpoolError::new("remove", self.root.join(&name), e);
         let writer = self.writer().map_err(fail)?;
         // Again under the lock, as an operator may have replaced it.
         if !self.is_of(&name, owner)? {
             return Ok(false);
         }
+
         writer.remove(&name).map_err(fail)
     }
 

@@ -93,15 +93,18 @@ fn content(file: File) -> io::Result<Downtime> {
     if kind.is_dir() {
         return Err(io::Error::other("it is a folder, not a file"));
     }
+
     if !kind.is_file() {
         return Err(io::Error::other("it is not a regular file"));
     }
+
     let mut content = Vec::with_capacity(256);
     // One byte more than the limit, to tell a file of just that size from a longer one.
     file.take(CONTENT_MAX + 1).read_to_end(&mut content)?;
     if content.len() as u64 > CONTENT_MAX {
         return Ok(downtime_of_beginning(&content));
     }
+
     Ok(Downtime::parse(&content))
 }
 
@@ -124,6 +127,7 @@ fn linked(root: &Path, name: &str) -> io::Result<File> {
     if target.parent() != Some(&fs::canonicalize(root)?) {
         return Err(link_outside(&target));
     }
+
     // O_NOFOLLOW again: if the file has become a link since, it is not followed out of the root.
     OpenOptions::new()
         .read(true)

@@ -51,10 +51,12 @@ impl<'a> Writer<'a> {
             // flock(2) takes no deadline, so the lock is tried for again and again.
             std::thread::sleep(Duration::from_millis(1));
         }
+
         // Once, and not with each downtime until the lock is free.
         if !is_stuck.swap(true, Ordering::Relaxed) {
             warn_of_stuck_lock(root);
         }
+
         Ok(Self::without_lock(root))
     }
 
@@ -86,9 +88,11 @@ impl<'a> Writer<'a> {
         if self.lock.is_none() {
             return;
         }
+
         let Ok(folder) = fs::read_dir(self.root) else {
             return;
         };
+
         for entry in folder.flatten() {
             let is_temp = starts_with(&entry.file_name(), LOCKED_TEMP);
             if is_temp && is_stale(&entry) {
@@ -106,6 +110,7 @@ impl<'a> Writer<'a> {
             let _ = fs::remove_file(&self.temp);
             return Err(e);
         }
+
         // Without this a power failure could bring the old entry back: the rename is in the folder, not in the file.
         sync_folder(self.root)
     }
@@ -121,6 +126,7 @@ impl<'a> Writer<'a> {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(false),
             removed => removed?,
         }
+
         sync_folder(self.root)?;
         Ok(true)
     }

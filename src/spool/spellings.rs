@@ -14,6 +14,7 @@ pub(super) fn usual_spelling(name: &str) -> Option<String> {
     if name.bytes().filter(|byte| *byte == b':').count() < 2 {
         return None;
     }
+
     let usual = Key::parse(name).ok()?.canonical().file_name();
     (usual != name).then_some(usual)
 }
@@ -27,6 +28,7 @@ impl Spool {
             // Only a host can be spelled in several ways, and to list the folder costs more than to open one file.
             None => Vec::new(),
         };
+
         others.retain(|name| *name != own);
         others.sort();
         others.insert(0, own);
@@ -40,6 +42,7 @@ impl Spool {
         let Ok(folder) = fs::read_dir(self.root()) else {
             return names;
         };
+
         for entry in folder.flatten() {
             if let Ok(name) = entry.file_name().into_string()
                 && means(&name, &usual)
@@ -47,6 +50,7 @@ impl Spool {
                 names.push(name);
             }
         }
+
         names
     }
 }

@@ -40,6 +40,7 @@ impl InMemory {
         if !self.any() {
             return None;
         }
+
         let downtimes = self.downtimes();
         let downtime = downtimes.get(name)?;
         let is_over = downtime.is_over(SystemTime::now());

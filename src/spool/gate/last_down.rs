@@ -39,6 +39,7 @@ impl LastDown {
                 is_new: false,
             };
         }
+
         // Under the lock, or a `forget` that has just seen an empty map could overwrite it.
         self.any.store(true, Ordering::Release);
         let downtime = Arc::new(downtime);
@@ -64,6 +65,7 @@ impl LastDown {
         if !self.any() {
             return;
         }
+
         let mut downtimes = self.downtimes();
         downtimes.remove(name);
         self.any.store(!downtimes.is_empty(), Ordering::Release);
@@ -85,6 +87,7 @@ fn bounded(downtime: &Arc<Downtime>) -> Arc<Downtime> {
     if downtime.reason.len() <= REMEMBERED_REASON {
         return Arc::clone(downtime);
     }
+
     // A character has four bytes at most, so these fit in any case.
     let beginning = downtime.reason.chars().take(REMEMBERED_REASON / 4);
     Arc::new(Downtime {

@@ -29,6 +29,7 @@ impl TroubleTexts {
         let Some((logged, at)) = &self.logged else {
             return true;
         };
+
         let least = if logged == text { LOG_EVERY } else { SECOND };
         now.duration_since(*at) >= least
     }
@@ -45,6 +46,7 @@ impl Trouble {
             texts.logged = Some((text.to_owned(), now));
             log::error!(kind = "spool", text = text; "{text}; every service keeps the state read last");
         }
+
         texts.last = Some((text.to_owned(), now));
     }
 
