@@ -27,6 +27,12 @@ pub(super) fn read(query: &str, known: OptionNames) -> Result<QueryPairs, QueryE
     Ok(options)
 }
 
+/// Refuses every option, for protocols that have none.
+pub(super) fn none(query: &str) -> Result<String, QueryError> {
+    read(query, &[])?;
+    Ok(String::new())
+}
+
 /// [`read`], but a query in which nothing looks like one of these options has none.
 pub(super) fn read_leniently(query: &str, known: OptionNames) -> Result<QueryPairs, QueryError> {
     // Where ours stand, others are taken for errors too: who writes options means all of them.
@@ -163,8 +169,10 @@ impl fmt::Display for QueryError {
         match self {
             Self::Unknown { name, known } => {
                 let name = name.escape_debug();
-                let known = known.join(", ");
-                write!(f, "unknown option '{name}'; there are {known}")
+                match known {
+                    [] => write!(f, "unknown option '{name}'; there are none"),
+                    known => write!(f, "unknown option '{name}'; there are {}", known.join(", ")),
+                }
             }
             Self::Twice(name) => write!(f, "option {name} is given twice"),
             Self::Empty(name) => {

@@ -9,7 +9,7 @@ use super::lines::Lines;
 use super::login::{Login, Travel};
 use super::services::ScriptStep;
 use super::shown::quote;
-use super::{Checked, Outcome, Pattern, Probe, ProbeSettings, Protocol, Request, settle};
+use super::{Checked, Outcome, Pattern, Probe, ProbeSettings, Protocol, Request, options, settle};
 
 /// Longest line, in bytes.
 const LINE_MAX: usize = 4096;
@@ -21,7 +21,7 @@ const LINES_MAX: usize = 100;
 pub(super) const SCRIPT: Protocol = Protocol {
     name: "script",
     needs_slash: false,
-    request: Request::Ignored,
+    request: Request::Options(options::none),
     keyed_by_service: true,
     default_port: None,
     bare_timeout: false,

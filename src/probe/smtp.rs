@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::connection::Connection;
 use super::lines::{Incomplete, Lines};
-use super::{Checked, Outcome, Probe, Protocol, Request, login, settle, tls};
+use super::{Checked, Outcome, Probe, Protocol, Request, login, options, settle, tls};
 
 /// Longest line, in bytes. RFC 5321 says 512 (section 4.5.3.1.5); greetings are known to be longer.
 const LINE_MAX: usize = 4096;
@@ -28,6 +28,8 @@ pub(super) const SMTP: Protocol = Protocol {
 /// The row of `smtps`, which is TLS from the first byte (RFC 8314, section 3.3).
 pub(super) const SMTPS: Protocol = Protocol {
     name: "smtps",
+    // Unlike smtp, which the replaced tools have.
+    request: Request::Options(options::none),
     default_port: Some(465),
     ..SMTP
 };

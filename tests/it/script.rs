@@ -217,6 +217,9 @@ fn a_script_is_sent_only_where_passwords_may_go() {
         none.status == 400 && none.body.contains("has no script"),
         "{none:?}"
     );
+    daemon
+        .get("/script/q/21?step=1")
+        .is(400, "script: unknown option 'step'; there are none");
 }
 
 #[test]

@@ -103,6 +103,9 @@ fn a_real_mail_server_greets_and_says_goodbye() {
     let postfix = Postfix::start();
     let checked = check(&postfix.path("smtp", postfix.plain));
     checked.has(200, "Connected in 0.");
+    // Where the replaced tools ignore a query, we do.
+    let asked = format!("{}?deep=1", postfix.path("smtp", postfix.plain));
+    check(&asked).has(200, "Connected in 0.");
     assert!(
         checked.steps.contains("greeting '220 "),
         "{}",
@@ -132,6 +135,8 @@ fn a_real_mail_server_is_asked_by_starttls_and_over_tls_from_the_start() {
     by("{starttls: true}", &starttls).has(200, "Connected in 0.");
     by(&format!("{{{ca}}}"), &smtps).has(200, "Connected in 0.");
     check(&smtps).has(200, "Connected in 0.");
+    let mistaken = format!("{smtps}?starttls=yes");
+    check(&mistaken).has(400, "smtps: unknown option 'starttls'; there are none");
     // As smtps by another name.
     let encrypted = postfix.path("smtp", postfix.encrypted);
     by("{}", &encrypted).has(200, "Connected in 0.");
