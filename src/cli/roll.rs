@@ -6,6 +6,7 @@
 
 mod command;
 mod output;
+mod slot;
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -16,13 +17,16 @@ use crate::cli::applet::{Applet, Call};
 use crate::cli::args::{reason, values};
 use crate::cli::client::{DaemonClient, DaemonError};
 use crate::cli::failure::{Failure, failed, usage};
+use crate::cli::fleet::local;
+use crate::cli::fleet::request::FleetFile;
+use crate::cli::fleet::slot::{RollSlot, RollWords};
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::output::warnings;
 use crate::cli::wait::acted::Goal;
 use crate::cli::wait::limits::{LimitWords, WaitLimits};
 use crate::cli::wait::{Reached, Unfinished, Waiter, guard, seen};
 use crate::ledger::PollersPage;
-use crate::spool::{Downtime, Key};
+use crate::spool::{Downtime, Key, Spool};
 use command::RollCommand;
 
 /// Passed checks in a row after the command.
@@ -46,7 +50,8 @@ pub(crate) const APPLET: Applet = Applet {
 #[derive(FromArgs, ArgsInfo)]
 #[argh(
     example = "haroll web -- systemctl restart web",
-    example = "haroll -r 'release 42' --timeout 5m web api -- /opt/deploy/run 42"
+    example = "haroll -r 'release 42' --timeout 5m web api -- /opt/deploy/run 42",
+    example = "haroll --max-down 1 web -- systemctl restart web"
 )]
 struct RollArgs {
     /// folder of the downtimes (default /var/spool/hacheck)
@@ -77,6 +82,25 @@ struct RollArgs {
     /// even if a backend is left without a server, nobody polls it, or somebody else took it down
     #[argh(switch)]
     force: bool,
+    /// in a fleet: first wait until so few other hosts are out that with this one it is at most this many, or such a
+    /// part of them as 10%; without --timeout as long as that takes
+    #[argh(option, arg_name = "number")]
+    max_down: Option<String>,
+    /// with --max-down: so many for each value of this tag
+    #[argh(option, arg_name = "tag")]
+    per: Option<String>,
+    /// with --max-down: only hosts with these tags count, as zone=a,b or zone!=a; may be given several times
+    #[argh(option, long = "where", arg_name = "tag=value")]
+    conditions: Vec<String>,
+    /// with --max-down: only these hosts count, parted by commas
+    #[argh(option, arg_name = "names")]
+    hosts: Vec<String>,
+    /// with --max-down: the id of the roll that this host is a part of (default: one of its own)
+    #[argh(option, arg_name = "id")]
+    roll: Option<String>,
+    /// file of the fleet (default $HACHECK_FLEET_FILE, else /etc/hacheck/fleet.yml)
+    #[argh(option, arg_name = "file")]
+    fleet_file: Option<String>,
     /// services or instances, --, and the command
     #[argh(positional, arg_name = "command")]
     words: Vec<String>,
@@ -87,6 +111,10 @@ struct Roll {
     waiter: Waiter,
     command: RollCommand,
     reason: String,
+    /// What the fleet has ordered here, where this host is in one.
+    fleet: Option<Spool>,
+    /// Its place among the hosts of the fleet that may be down.
+    slot: Option<RollSlot>,
     /// The downtimes as this roll wrote them, in the order of the keys.
     written: Vec<Option<Downtime>>,
     /// Steps that are done, with their durations.
@@ -95,13 +123,13 @@ struct Roll {
 
 fn run(call: &Call) -> Result<u8, Failure> {
     warnings::show();
-    let mut roll = Roll::new(call.parse()?, &call.program)?;
+    let mut roll = Roll::new(call.parse()?, call)?;
     roll.run()?;
     Ok(0)
 }
 
 impl Roll {
-    fn new(args: RollArgs, program: &str) -> Result<Self, Failure> {
+    fn new(args: RollArgs, call: &Call) -> Result<Self, Failure> {
         let (services, command) = split(&args.words)?;
         let mut keys = Vec::new();
         for service in services {
@@ -111,11 +139,25 @@ impl Roll {
             port: values::daemon_port(args.port.as_deref())?,
         };
         let limits = limits(&args)?;
+        let options = slot::options(&args)?;
+        let reason = reason(args.reason, command);
+        let words = RollWords {
+            keys: &keys,
+            reason: &reason,
+            command,
+        };
+        let slot = match options {
+            Some(options) => Some(RollSlot::open(call, options, &words).map_err(nothing_changed)?),
+            None => None,
+        };
+        let file = FleetFile::of(args.fleet_file.as_deref());
         let spool = values::spool(args.spool_root);
         Ok(Self {
-            waiter: Waiter::new(program, client, spool, keys, limits)?,
+            waiter: Waiter::new(&call.program, client, spool, keys, limits)?,
             command: RollCommand::new(command),
-            reason: reason(args.reason, command),
+            reason,
+            fleet: local::spool(call, &file),
+            slot,
             written: Vec::new(),
             steps: Vec::new(),
         })
@@ -123,6 +165,13 @@ impl Roll {
 
     fn run(&mut self) -> Result<(), Failure> {
         let before = self.may_begin()?;
+        match self.slot.is_some() {
+            true => self.run_in_slot(),
+            false => self.run_steps(before),
+        }
+    }
+
+    fn run_steps(&mut self, before: PollersPage) -> Result<(), Failure> {
         self.run_while_down(before)?;
         // A daemon that does not answer now must not keep the services down.
         let before = self.waiter.everybody();
@@ -208,6 +257,7 @@ impl Roll {
             for key in &self.waiter.keys {
                 self.refuse_if_down(key).map_err(nothing_changed)?;
             }
+            self.refuse_if_ordered_down().map_err(nothing_changed)?;
         }
         let page = self.waiter.until_known().map_err(nothing_changed)?;
         self.waiter
@@ -230,18 +280,42 @@ impl Roll {
         let Some(before) = spool.read(key).map_err(Failure::failed)? else {
             return Ok(());
         };
+        if self.is_of_this_roll(&before) {
+            return Ok(());
+        }
         let before = description(&before, owner(spool, key));
         Err(failed!(
             "{key} is already down {before}, and the end of this roll would lift that downtime; --force takes it over"
         ))
     }
 
-    fn write(&mut self) -> Result<(), Failure> {
+    /// The end of the roll could not put back what the fleet holds down.
+    fn refuse_if_ordered_down(&self) -> Result<(), Failure> {
+        let holding = local::holding(self.fleet.as_ref(), &self.waiter.keys);
+        match holding.is_empty() {
+            true => Ok(()),
+            false => Err(failed!(
+                "{}\nso it cannot be seen up at the end; --force runs the command all the same",
+                holding.join("\n")
+            )),
+        }
+    }
+
+    /// What this roll writes.
+    fn downtime(&self) -> Downtime {
         let mut downtime = Downtime {
             reason: self.reason.clone(),
             ..Downtime::default()
         };
         downtime.set_by(&reason::user());
+        if let Some(slot) = &self.slot {
+            downtime.set_roll(slot.roll().as_str());
+        }
+        downtime
+    }
+
+    fn write(&mut self) -> Result<(), Failure> {
+        let downtime = self.downtime();
         for key in &self.waiter.keys {
             let written = self.waiter.spool.down(key, downtime.clone());
             written.map_err(Failure::failed)?;
@@ -289,6 +363,7 @@ impl Roll {
         name: &'static str,
         work: impl FnOnce(&mut Self) -> Result<T, E>,
     ) -> Result<T, Failure> {
+        self.enter(name)?;
         let start = Instant::now();
         let done = work(self).map_err(|why| failed!("{name}: {why}"))?;
         self.done(name, start);

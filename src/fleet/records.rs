@@ -183,6 +183,14 @@ pub struct Slot {
     pub phase_since: f64,
 }
 
+impl Slot {
+    /// Since when what is done now is done, in seconds of unix time.
+    #[must_use]
+    pub fn changed(&self) -> f64 {
+        self.phase_since.max(self.since)
+    }
+}
+
 /// What every grant of a slot writes: two at once cannot both be right.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(default)]

@@ -144,6 +144,17 @@ impl Downtime {
         self.extra.insert("origin".into(), origin.into());
     }
 
+    /// The roll of a fleet that wrote it, if one did.
+    #[must_use]
+    pub fn roll(&self) -> Option<&str> {
+        self.extra.get("roll")?.as_str()
+    }
+
+    /// Sets the roll that writes it.
+    pub fn set_roll(&mut self, id: &str) {
+        self.extra.insert("roll".into(), id.into());
+    }
+
     /// Sets the user who took it down.
     pub fn set_by(&mut self, user: &str) {
         self.extra.insert("by".into(), user.into());

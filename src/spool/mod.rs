@@ -165,19 +165,37 @@ impl Spool {
         self.write(key, new, false)
     }
 
+    /// Replaces a downtime where a look under the lock allows it; gives whether it did.
+    ///
+    /// # Errors
+    /// When nothing was written.
+    pub fn take_over(
+        &self,
+        key: &Key,
+        new: Downtime,
+        may: &mut dyn FnMut() -> bool,
+    ) -> Result<bool, SpoolError> {
+        let writer = self.writer();
+        let writer =
+            writer.map_err(|e| SpoolError::new("write", self.root.join(key.file_name()), e))?;
+        if !may() {
+            return Ok(false);
+        }
+        let before = self.in_force(&self.names_of(key)).unwrap_or_default();
+        self.put(&writer, key, new, before.as_ref())?;
+        Ok(true)
+    }
+
     fn write(
         &self,
         key: &Key,
-        mut new: Downtime,
+        new: Downtime,
         replace: bool,
     ) -> Result<Option<Downtime>, SpoolError> {
-        new.cut_reason();
-        let name = key.file_name();
-        let fail = |e| SpoolError::new("write", self.root.join(&name), e);
+        let fail = |e| SpoolError::new("write", self.root.join(key.file_name()), e);
         // The lock before the first look: what is in force decides what is written.
         let writer = self.writer().map_err(fail)?;
-        let names = self.names_of(key);
-        let before = match self.in_force(&names) {
+        let before = match self.in_force(&self.names_of(key)) {
             // An entry that cannot be read is replaced: down is what the operator wants.
             Err(_) if replace => None,
             found => found?,
@@ -185,12 +203,27 @@ impl Spool {
         if !replace && before.is_some() {
             return Ok(before);
         }
-        let creation = creation(&new, before.as_ref());
-        let written = Downtime { creation, ..new }.to_json();
-        writer.replace(&name, written.as_bytes()).map_err(fail)?;
-        // Last, so that the instance is down at every moment between.
-        remove_others(&writer, &names, &name);
+        self.put(&writer, key, new, before.as_ref())?;
         Ok(before)
+    }
+
+    /// Writes a downtime in the place of what was in force.
+    fn put(
+        &self,
+        writer: &Writer<'_>,
+        key: &Key,
+        mut new: Downtime,
+        before: Option<&Downtime>,
+    ) -> Result<(), SpoolError> {
+        new.cut_reason();
+        let name = key.file_name();
+        let creation = creation(&new, before);
+        let written = Downtime { creation, ..new }.to_json();
+        let replaced = writer.replace(&name, written.as_bytes());
+        replaced.map_err(|e| SpoolError::new("write", self.root.join(&name), e))?;
+        // Last, so that the instance is down at every moment between.
+        remove_others(writer, &self.names_of(key), &name);
+        Ok(())
     }
 
     /// The first downtime in force of some files.

@@ -41,6 +41,7 @@ mod fleet_host;
 mod fleet_model;
 mod fleet_picture;
 mod fleet_scale;
+mod fleet_slots;
 mod groups;
 mod grpc;
 mod grpc_health;

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::support::daemon::Daemon;
+use crate::support::daemon::{Daemon, Setup};
 use crate::support::root::succeed;
 
 const RULES: &str = "packaging/prometheus/hacheck.rules.yml";
@@ -49,7 +49,18 @@ fn yaml(path: &str) -> Value {
 
 #[test]
 fn the_alert_rules_speak_of_metrics_that_the_daemon_has() {
-    let daemon = Daemon::start();
+    // One in a fleet has all of them, though nobody answers it.
+    let setup = Setup::new();
+    let file = setup.spool.outside().join("fleet.yml");
+    let state = setup.spool.outside().join("state");
+    let fleet = format!(
+        "fleet: f\nendpoints: ['http://127.0.0.1:1']\nstate_dir: {}",
+        state.display()
+    );
+    fs::write(&file, fleet).unwrap();
+    let daemon = setup
+        .config(format!("fleet_file: {}", file.display()))
+        .start();
     daemon.get("/spool/web/80").is(200, "");
     let page = daemon.get("/metrics").body;
     let has: BTreeSet<&str> = page

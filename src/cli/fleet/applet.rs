@@ -5,7 +5,7 @@ use argh::{ArgsInfo, FromArgs};
 use super::request::{FleetFile, selector};
 use super::{forget, hosts, log, roles, show};
 use crate::cli::applet::{Applet, Call};
-use crate::cli::args::values::number;
+use crate::cli::args::values::{self, number};
 use crate::cli::failure::{Failure, usage};
 use crate::cli::output::entries::OutputFormat;
 use crate::fleet::{Selector, is_host_name};
@@ -32,7 +32,7 @@ const LINES: u32 = 50;
     example = "hacheck fleet hosts --where zone=a       who is there, and who is lost",
     example = "hacheck fleet log                        who ordered what lately",
     example = "hacheck fleet forget web07               a host that is gone for good",
-    example = "hacheck fleet release -r rebuilt web07   its slots, after a roll that died",
+    example = "hacheck fleet release web07 -r rebuilt   its slots, after a roll that died",
     example = "hacheck fleet roles web01 web02          the lines of etcdctl that grant roles"
 )]
 struct FleetArgs {
@@ -57,7 +57,7 @@ struct FleetArgs {
     /// forget a host that is alive, too
     #[argh(switch)]
     force: bool,
-    /// hosts, log, forget HOST, release HOST, roles [HOST...]
+    /// hosts, log, forget HOST, release HOST [SERVICE], roles [HOST...]
     #[argh(positional)]
     words: Vec<String>,
 }
@@ -82,7 +82,11 @@ fn run(call: &Call) -> Result<u8, Failure> {
         ["hosts"] => hosts::show(&fleet),
         ["log"] => log::show(&fleet),
         ["forget", host] => forget::forget(&fleet, host_name(host)?),
-        ["release", host] => forget::release(&fleet, host_name(host)?),
+        ["release", host] => forget::release(&fleet, host_name(host)?, None),
+        ["release", host, key] => {
+            let key = values::service(key)?;
+            forget::release(&fleet, host_name(host)?, Some(&key))
+        }
         ["roles", hosts @ ..] => roles::show(&fleet, hosts),
         other => Err(misused(other)),
     }
@@ -107,7 +111,9 @@ impl<'a> FleetCall<'a> {
 fn misused(words: &[&str]) -> Failure {
     match words {
         ["forget" | "release"] => usage!("name the host"),
-        ["forget" | "release", ..] => usage!("name one host at a time"),
+        ["forget" | "release", ..] => {
+            usage!("name one host at a time, and for release at most one service behind it")
+        }
         [known @ ("hosts" | "log"), stray, ..] => {
             usage!("{known} takes no words behind it, so {stray:?} has no place here; leave it out")
         }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
@@ -65,7 +66,21 @@ impl FleetClient {
     pub(super) fn open(call: &Call, file: &FleetFile) -> Result<Self, Failure> {
         let settings = settings(call, file)?;
         let identity = identity(&settings)?;
-        let access = access(&settings, identity.as_ref())?;
+        Self::with(settings, identity.as_ref())
+    }
+
+    /// The same for what a host writes of itself: with the daemon's certificate, where this user may read it.
+    pub(super) fn open_on_host(call: &Call, file: &FleetFile) -> Result<Self, Failure> {
+        let settings = settings(call, file)?;
+        let identity = match host_identity(&settings) {
+            Some(own) => Some(own),
+            None => identity(&settings)?,
+        };
+        Self::with(settings, identity.as_ref())
+    }
+
+    fn with(settings: FleetSettings, identity: Option<&CertAndKey>) -> Result<Self, Failure> {
+        let access = access(&settings, identity)?;
         Ok(Self {
             engine: Engine::new(access),
             runtime: runtime()?,
@@ -119,6 +134,26 @@ impl FleetClient {
         committed.map_err(|e| self.failure(&e))
     }
 
+    /// Asks the engine, for a time, unless somebody interrupts it. What is being written then may be written.
+    pub(super) fn ask<T>(
+        &mut self,
+        limits: AskLimits<'_>,
+        work: impl AsyncFnOnce(&mut Engine) -> Result<T, EngineError>,
+    ) -> EngineAnswer<T> {
+        let engine = &mut self.engine;
+        let asked = self.runtime.block_on(async {
+            tokio::select! {
+                answer = work(engine) => Ok(answer),
+                stopped = limits.stopped() => Err(stopped),
+            }
+        });
+        match asked {
+            Ok(Ok(answer)) => EngineAnswer::Got(answer),
+            Ok(Err(e)) => EngineAnswer::Trouble(self.failure(&e), e.is_certain()),
+            Err(stopped) => EngineAnswer::Stopped(stopped),
+        }
+    }
+
     /// Follows changes until a condition holds, the time is up, or somebody interrupts it; the snapshot is then the last one.
     pub(super) fn follow(
         &mut self,
@@ -158,10 +193,58 @@ impl FleetClient {
     }
 }
 
+/// How long something is asked.
+#[derive(Clone, Copy)]
+pub(super) struct AskLimits<'a> {
+    pub(super) end: Option<Instant>,
+    /// Whoever may end it; nobody may, where it has to come to its end.
+    pub(super) interrupt: Option<&'a Interrupt>,
+}
+
+impl AskLimits<'_> {
+    /// Waits until one of them is reached.
+    async fn stopped(self) -> Stopped {
+        loop {
+            if let Some(signal) = self.interrupt.and_then(Interrupt::came) {
+                return Stopped::Interrupted(signal);
+            }
+            if self.end.is_some_and(|end| Instant::now() >= end) {
+                return Stopped::TimeUp;
+            }
+            tokio::time::sleep(TICK).await;
+        }
+    }
+}
+
+/// What came of a question.
+pub(super) enum EngineAnswer<T> {
+    Got(T),
+    /// What went wrong, and whether that is certain to go wrong again.
+    Trouble(Failure, bool),
+    Stopped(Stopped),
+}
+
+/// Why nothing came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stopped {
+    Interrupted(Signal),
+    TimeUp,
+}
+
 fn runtime() -> Result<Runtime, Failure> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let built = builder.enable_all().build();
     built.map_err(|e| failed!("cannot start: {e}"))
+}
+
+/// Certificate and key of this host's daemon; `None` where it has none, this user may not read them, or others are named.
+fn host_identity(settings: &FleetSettings) -> Option<CertAndKey> {
+    if std::env::var_os(CERT_VARIABLE).is_some() {
+        return None;
+    }
+    let (cert, key) = settings.cert_file.clone().zip(settings.key_file.clone())?;
+    let is_readable = |file: &Path| access::unreadable(file).is_none();
+    (is_readable(&cert) && is_readable(&key)).then_some((cert, key))
 }
 
 /// Certificate and key of the commands.

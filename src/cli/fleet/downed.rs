@@ -92,7 +92,7 @@ impl HostDowntime<'_> {
             return reason.clone();
         };
 
-        let since = times::brief(slot.since);
+        let since = times::brief(slot.changed());
         format!("{reason} ({} since {since})", slot.phase)
     }
 }

@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 
 use super::applet::FleetCall;
 use super::client::FleetClient;
+use super::scope;
 use super::write::author;
 use crate::cli::args::reason;
 use crate::cli::failure::{Failure, failed, usage};
-use crate::cli::output;
+use crate::cli::output::{self, times};
 use crate::fleet::engine::{Committed, KeyRange, Transaction};
-use crate::fleet::{AuditLine, Paths, Record as _, Snapshot, now_micros};
+use crate::fleet::{AuditLine, Paths, Record as _, Slot, Snapshot, now_micros};
+use crate::names::Key;
+use crate::names::text::one_line;
 
 /// How often it is tried where somebody else writes in between.
 const ATTEMPTS: usize = 5;
@@ -22,7 +25,8 @@ pub(super) fn forget(fleet: &FleetCall<'_>, host: &str) -> Result<u8, Failure> {
     let given = fleet.reason.clone();
     let why = given.or_else(reason::of_user).unwrap_or_default();
     let mut client = FleetClient::open(fleet.call, &fleet.file)?;
-    commit(&mut client, "forget", host, &why, &|paths, snapshot| {
+    let line = audit_line("forget", host, &why);
+    write_logged(&mut client, host, &line, &|paths, snapshot| {
         refuse_unknown(snapshot, host)?;
         refuse_alive(snapshot, host, fleet.force)?;
         Ok(removal(paths, snapshot, host))
@@ -76,20 +80,28 @@ fn removal(paths: &Paths, snapshot: &Snapshot, host: &str) -> Transaction {
         .delete(KeyRange::under(&paths.slots_of(host)))
 }
 
-/// Removes the slots of a host.
-pub(super) fn release(fleet: &FleetCall<'_>, host: &str) -> Result<u8, Failure> {
+/// Removes the slots of a host, or the one of a key.
+pub(super) fn release(fleet: &FleetCall<'_>, host: &str, key: Option<&Key>) -> Result<u8, Failure> {
     let Some(why) = &fleet.reason else {
         return Err(usage!(
             "say why, with -r: a slot is kept so that nobody else goes down"
         ));
     };
     let mut client = FleetClient::open(fleet.call, &fleet.file)?;
-    commit(&mut client, "release", host, why, &|paths, snapshot| {
-        release_of_slots(paths, snapshot, host)
+    let snapshot = client.snapshot()?;
+    let mut line = audit_line("release", host, why);
+    line.key = key.map(Key::file_name).unwrap_or_default();
+    write_logged(&mut client, host, &line, &|paths, snapshot| {
+        release_of_slots(paths, snapshot, host, key)
     })?;
-
     let program = &fleet.call.program;
-    output::complain(&format!("{program}: the slots of {host} are free"));
+    output::complain(&match key {
+        Some(key) => format!("{program}: the slot of {host} for {key} is free"),
+        None => format!("{program}: the slots of {host} are free"),
+    });
+    for (name, slot) in slots(&snapshot, host, key) {
+        tell_released(fleet, &snapshot, host, name, slot);
+    }
     Ok(0)
 }
 
@@ -97,17 +109,16 @@ fn release_of_slots(
     paths: &Paths,
     snapshot: &Snapshot,
     host: &str,
+    key: Option<&Key>,
 ) -> Result<Transaction, Failure> {
-    let slots = snapshot.slots.get(host);
-    let Some(slots) = slots.filter(|slots| !slots.is_empty()) else {
-        return Err(failed!(
-            "{host} has no slot; 'hacheck fleet hosts' lists the hosts"
-        ));
-    };
+    let slots = slots(snapshot, host, key);
+    if slots.is_empty() {
+        return Err(no_slot(snapshot, host, key));
+    }
 
     let mut transaction = Transaction::new();
-    for key in slots.keys() {
-        let slot = format!("{}{key}", paths.slots_of(host));
+    for (name, _) in slots {
+        let slot = format!("{}{name}", paths.slots_of(host));
         transaction = transaction
             .unchanged(&slot, snapshot.mod_revision(&slot))
             .delete(KeyRange::one(&slot));
@@ -115,18 +126,54 @@ fn release_of_slots(
     Ok(transaction)
 }
 
+/// The slots of a host that are meant.
+fn slots<'a>(snapshot: &'a Snapshot, host: &str, key: Option<&Key>) -> Vec<(&'a String, &'a Slot)> {
+    let wanted = key.map(Key::file_name);
+    let all = snapshot.slots.get(host).into_iter().flatten();
+    let meant = all.filter(|(name, _)| wanted.as_ref().is_none_or(|wanted| wanted == *name));
+    meant.collect()
+}
+
+fn no_slot(snapshot: &Snapshot, host: &str, key: Option<&Key>) -> Failure {
+    let others = slots(snapshot, host, None);
+    match key {
+        Some(key) if !others.is_empty() => {
+            let others = scope::listed(others.into_iter().map(|(name, _)| name));
+            failed!("{host} has no slot for {key}; it has one for {others}")
+        }
+        _ => failed!("{host} has no slot; 'hacheck fleet hosts' lists the hosts"),
+    }
+}
+
+/// Says whose slot that was, and what still keeps the host out.
+fn tell_released(fleet: &FleetCall<'_>, snapshot: &Snapshot, host: &str, name: &str, slot: &Slot) {
+    let (roll, by) = (one_line(&slot.roll), one_line(&slot.by));
+    let (phase, since) = (one_line(&slot.phase), times::brief(slot.changed()));
+    fleet.call.note(&format!(
+        "roll {roll} by {by} had it for {name}: {phase} since {since}"
+    ));
+    let reports = snapshot.down.get(host);
+    if reports.is_some_and(|reports| reports.contains_key(name)) {
+        fleet.call.note(&format!(
+            "{host} still counts as out, as {name} is down there; 'haup {name}' on it puts it back"
+        ));
+    } else if !snapshot.alive.contains(host) {
+        fleet.call.note(&format!(
+            "{host} still counts as out, as it is lost; 'hacheck fleet forget {host}' if it is gone for good"
+        ));
+    }
+}
+
 /// What is to be done, by what was read.
 type Make<'a> = &'a dyn Fn(&Paths, &Snapshot) -> Result<Transaction, Failure>;
 
 /// Commits a transaction with its line of the log, whose place tells whether it was done where nobody knows.
-fn commit(
+fn write_logged(
     client: &mut FleetClient,
-    what: &str,
     host: &str,
-    why: &str,
+    line: &AuditLine,
     make: Make<'_>,
 ) -> Result<(), Failure> {
-    let line = audit_line(what, host, why);
     let path = client.paths.log_line(line.at);
     for _ in 0..ATTEMPTS {
         let snapshot = client.snapshot()?;

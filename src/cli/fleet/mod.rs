@@ -22,6 +22,7 @@ mod scope;
 mod screen;
 mod screen_rows;
 mod show;
+pub(crate) mod slot;
 mod status;
 mod up;
 mod waiting;

@@ -232,6 +232,10 @@ impl<'a> Session<'a> {
         // One that is mute has no life sign to keep; it looks whether the other machine still is there.
         if is_there && !self.is_mute {
             self.agent.figures.lock().last_sync = Some(unix_now());
+            // A host that is up and has no slot will hardly have one: the engine is not asked for that.
+            if self.own.slot_since.is_some() || !self.reported.is_empty() {
+                self.own.read(self.engine).await?;
+            }
             return Ok(());
         }
 

@@ -34,7 +34,10 @@ impl SlotHolder {
         let transaction = self.with_slots(Transaction::new());
         match engine.commit(&transaction).await? {
             Committed::Done(revision) => self.written(revision),
-            Committed::Conflict | Committed::Unknown(_) => drop(self.reread(engine).await?),
+            Committed::Conflict | Committed::Unknown(_) => {
+                let (_, fewer) = self.reread(engine).await?;
+                self.is_lost |= fewer;
+            }
         }
         Ok(())
     }
@@ -56,8 +59,11 @@ impl SlotHolder {
         }
     }
 
-    /// Reads which slots are still this roll's, and how the roll ended so far.
-    async fn reread(&mut self, engine: &mut Engine) -> Result<Option<RollResult>, EngineError> {
+    /// Reads which slots are still this roll's. Gives how the roll ended so far, and whether slots are gone.
+    async fn reread(
+        &mut self,
+        engine: &mut Engine,
+    ) -> Result<(Option<RollResult>, bool), EngineError> {
         let result = self
             .paths
             .roll_result(&self.request.roll, &self.request.host);
@@ -88,8 +94,9 @@ impl SlotHolder {
                 );
             }
         }
+        let fewer = held.len() < self.held.len();
         self.held = held;
-        Ok(ended)
+        Ok((ended, fewer))
     }
 
     /// Ends the roll on this host: its result, together with what becomes of the slots. Gives whether that is known to be
@@ -119,13 +126,11 @@ impl SlotHolder {
                 Err(e) => self.unless_lease(e)?,
             }
             // Its time tells it from every other one.
-            if self
-                .reread(engine)
-                .await?
-                .is_some_and(|found| found.at == result.at)
-            {
+            let (found, fewer) = self.reread(engine).await?;
+            if found.is_some_and(|found| found.at == result.at) {
                 return Ok(true);
             }
+            self.is_lost |= fewer;
         }
         Ok(false)
     }

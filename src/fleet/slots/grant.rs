@@ -64,6 +64,8 @@ impl SlotHolder {
         if is_blocked(&judged) {
             return Ok(SlotLook::Waiting(blocked(judged)));
         }
+        // Before the disk is touched: between that and the grant nothing is to be waited for.
+        self.lease(engine).await?;
         let is_taken = self.take_over(&judged, own) && self.take(engine, snapshot).await?;
         let admissions = judged.into_iter().map(|judged| judged.admission);
         Ok(match is_taken {

@@ -60,6 +60,8 @@ pub struct SlotHolder {
     pub(super) known: Snapshot,
     /// A grant of which nobody knows may still come.
     pub(super) is_unknown: bool,
+    /// A slot was released by somebody else.
+    pub(super) is_lost: bool,
     /// The lease of lines of the log and of the result.
     pub(super) lease: Option<i64>,
     /// When the result was changed last, in revisions.
@@ -87,6 +89,7 @@ impl SlotHolder {
             wanted: BTreeMap::new(),
             known: Snapshot::default(),
             is_unknown: false,
+            is_lost: false,
             lease: None,
             result_revision: 0,
         }
@@ -116,10 +119,16 @@ impl SlotHolder {
         !self.held.is_empty()
     }
 
-    /// Whether some of the slots were there before this roll.
+    /// Whether a slot that this host had was released by somebody else.
     #[must_use]
-    pub fn holds_older(&self) -> bool {
-        self.held.values().any(|slot| !slot.is_new)
+    pub fn is_lost(&self) -> bool {
+        self.is_lost
+    }
+
+    /// Since when the slots are asked for, in seconds of unix time: what tells them from those of other rolls here.
+    #[must_use]
+    pub fn since(&self) -> f64 {
+        self.slot.since
     }
 
     /// Reads the whole picture.

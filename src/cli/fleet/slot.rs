@@ -1,0 +1,362 @@
+//! `haroll --max-down`: this host's slot, from the wait for it to its release.
+//!
+//! Rule: the slot comes before anything is changed, and goes after the host is seen up. Whatever fails in between keeps it,
+//! and says how it is released; the engine is asked no more than once between two steps, as the service may be down.
+
+pub(crate) mod kept;
+mod takeover;
+pub(crate) mod told;
+mod wait;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use takeover::Takeover;
+pub(crate) use wait::SlotWait;
+
+use super::client::{AskLimits, EngineAnswer, FleetClient};
+use super::request::FleetFile;
+use super::write::author;
+use crate::cli::applet::Call;
+use crate::cli::failure::{Failure, failed};
+use crate::fleet::engine::Engine;
+use crate::fleet::slots::{
+    Admission, Ending, MaxDown, SlotHolder, SlotLook, SlotRequest, SlotScope,
+};
+use crate::fleet::{RollId, RollResult, RollState, Selector, Snapshot, now_micros};
+use crate::names::Key;
+use crate::names::text::beginning;
+use kept::{KeptRoll, RollFiles};
+
+/// How soon it is tried again where somebody else was quicker, or the engine did not answer.
+const SOON: Duration = Duration::from_millis(100);
+
+/// How long the release may take unless told otherwise.
+const RELEASE: Duration = Duration::from_secs(60);
+
+/// Most bytes of what failed, in the result.
+const WHY_MAX: usize = 4096;
+
+/// What the command line asks for.
+pub(crate) struct SlotOptions {
+    pub(crate) file: FleetFile,
+    pub(crate) max: MaxDown,
+    pub(crate) selector: Selector,
+    /// The tag of `--per`.
+    pub(crate) per: Option<String>,
+    pub(crate) roll: Option<RollId>,
+    pub(crate) force: bool,
+}
+
+/// What the roll is.
+pub(crate) struct RollWords<'a> {
+    pub(crate) keys: &'a [Key],
+    pub(crate) reason: &'a str,
+    pub(crate) command: &'a [String],
+}
+
+/// The slot of this host.
+pub(crate) struct RollSlot {
+    client: FleetClient,
+    holder: SlotHolder,
+    files: RollFiles,
+    kept: KeptRoll,
+    /// The engine did not take what this host does; it is not asked again before the end.
+    is_away: bool,
+}
+
+impl RollSlot {
+    /// Looks whether this host can take part. Nothing is taken yet.
+    pub(crate) fn open(
+        call: &Call,
+        options: SlotOptions,
+        words: &RollWords<'_>,
+    ) -> Result<Self, Failure> {
+        let mut client = FleetClient::open_on_host(call, &options.file)?;
+        let folder = kept::folder(&client.settings);
+        let files = RollFiles::lock(&folder, words.keys)?;
+        let snapshot = client.snapshot()?;
+        let host = client.settings.host_name();
+        let scope = scope(&client, &snapshot, &host, &options)?;
+        snapshot.odd.iter().for_each(|odd| call.note(odd));
+        let author = author();
+        let request = SlotRequest {
+            host,
+            keys: words.keys.to_vec(),
+            scope,
+            max: options.max,
+            roll: options.roll.unwrap_or_default(),
+            by: author.by,
+            from: author.from,
+            reason: words.reason.to_owned(),
+        };
+        let holder = SlotHolder::new(client.paths.clone(), request);
+        Ok(Self {
+            kept: kept(&holder, words.command),
+            client,
+            holder,
+            files,
+            is_away: false,
+        })
+    }
+
+    /// The id of the roll.
+    pub(crate) fn roll(&self) -> &RollId {
+        &self.holder.request().roll
+    }
+
+    /// This roll, and the dead ones that left this host as it is: their downtimes are its own.
+    pub(crate) fn rolls(&self) -> Vec<String> {
+        let before = self.files.before().map(|kept| kept.roll.clone());
+        before.chain([self.roll().to_string()]).collect()
+    }
+
+    fn host(&self) -> &str {
+        &self.holder.request().host
+    }
+
+    /// Waits until this host has its slot.
+    pub(crate) fn take(
+        &mut self,
+        wait: &mut SlotWait<'_>,
+        own: &mut Takeover<'_>,
+    ) -> Result<(), Failure> {
+        match self.until_granted(wait, own) {
+            Ok(()) => Ok(()),
+            Err(why) => Err(self.leave(why)),
+        }
+    }
+
+    fn until_granted(
+        &mut self,
+        wait: &mut SlotWait<'_>,
+        own: &mut Takeover<'_>,
+    ) -> Result<(), Failure> {
+        loop {
+            let holder = &mut self.holder;
+            let looking = async |engine: &mut Engine| holder.look(engine, own).await;
+            let pause = match self.client.ask(wait.limits(), looking) {
+                EngineAnswer::Got(SlotLook::Granted(admissions)) => {
+                    wait.say_granted(self.roll(), &admissions);
+                    return Ok(());
+                }
+                EngineAnswer::Got(SlotLook::Waiting(admissions)) => {
+                    wait.say_waiting(self.roll(), &admissions);
+                    longest(&admissions)
+                }
+                EngineAnswer::Got(SlotLook::Again) => SOON,
+                EngineAnswer::Trouble(failure, true) => return Err(failure),
+                EngineAnswer::Trouble(failure, false) => {
+                    wait.say_trouble(failure);
+                    SOON
+                }
+                EngineAnswer::Stopped(stopped) => return Err(wait.ended(stopped)),
+            };
+            own.check()?;
+            let pausing = async |_: &mut Engine| {
+                tokio::time::sleep(pause).await;
+                Ok(())
+            };
+            if let EngineAnswer::Stopped(stopped) = self.client.ask(wait.limits(), pausing) {
+                return Err(wait.ended(stopped));
+            }
+        }
+    }
+
+    /// Leaves the queue.
+    fn leave(&mut self, failure: Failure) -> Failure {
+        let limits = self.soon();
+        let holder = &mut self.holder;
+        let leaving = async |engine: &mut Engine| holder.withdraw(engine).await;
+        let left = self.client.ask(limits, leaving);
+        if matches!(left, EngineAnswer::Got(())) {
+            return failure;
+        }
+        let host = self.host();
+        failure.and_line(format!(
+            "whether {host} has a slot is unknown; 'hacheck fleet release {host} -r WHY' frees it when etcd answers"
+        ))
+    }
+
+    /// For what has to come to an end, and may not take long.
+    fn soon(&self) -> AskLimits<'static> {
+        let limit = 2 * self.client.settings.timeout;
+        AskLimits {
+            end: Some(Instant::now() + limit),
+            interrupt: None,
+        }
+    }
+
+    /// Tells what is done now; on this host's disk before anything is down.
+    pub(crate) fn enter(&mut self, phase: &str) -> Result<(), Failure> {
+        phase.clone_into(&mut self.kept.phase);
+        let written = self.files.write(&self.kept);
+        // What is to be found after a reboot has to be there before the command.
+        if matches!(phase, "down" | "command") {
+            written?;
+        }
+        if !self.is_away {
+            let limits = self.soon();
+            let holder = &mut self.holder;
+            let telling = async |engine: &mut Engine| holder.enter(engine, phase).await;
+            self.is_away = !matches!(self.client.ask(limits, telling), EngineAnswer::Got(()));
+        }
+        Ok(())
+    }
+
+    /// Gives the slot back: this host is seen up.
+    pub(crate) fn release(mut self, wait: &SlotWait<'_>) -> Result<String, Failure> {
+        let result = result(RollState::Done, 0, "");
+        let end = Instant::now() + wait.limit.unwrap_or(RELEASE);
+        let limits = AskLimits {
+            end: Some(end),
+            interrupt: Some(wait.interrupt),
+        };
+        let had = self.holder.holds();
+        loop {
+            let trouble = match self.end(limits, &result, Ending::Released) {
+                EngineAnswer::Got(true) => break,
+                EngineAnswer::Got(false) => "etcd did not answer in time".to_owned(),
+                EngineAnswer::Trouble(failure, false) => failure.to_string(),
+                EngineAnswer::Trouble(failure, true) => {
+                    return Err(self.unreleased(&failure.to_string()));
+                }
+                EngineAnswer::Stopped(_) => {
+                    return Err(self.unreleased("etcd did not answer in time"));
+                }
+            };
+            if Instant::now() >= end {
+                return Err(self.unreleased(&trouble));
+            }
+            std::thread::sleep(SOON);
+        }
+        let (host, roll) = (self.host().to_owned(), self.roll().clone());
+        let is_lost = had && self.holder.is_lost();
+        self.files.remove()?;
+        Ok(match is_lost {
+            false => format!("roll {roll}: {host} is done, and its slot is free"),
+            true => format!("roll {roll}: {host} is done; somebody else released its slot before"),
+        })
+    }
+
+    fn unreleased(&self, trouble: &str) -> Failure {
+        let host = self.host();
+        failed!(
+            "{host} is in rotation again, but its slot is not released: {trouble}\n\
+             others wait for it until 'hacheck fleet release {host} -r WHY'"
+        )
+    }
+
+    /// Keeps the slot after a failure, and says so.
+    pub(crate) fn keep(mut self, failure: Failure) -> Failure {
+        let result = result(RollState::Failed, failure.code, &failure.message);
+        let limits = self.soon();
+        let ended = self.end(limits, &result, Ending::Kept);
+        let (host, roll) = (self.host(), self.roll());
+        let failure = failure.and_line(format!(
+            "{host} keeps its slot in roll {roll}, so that others wait: repair it and run this again, or \
+             'hacheck fleet release {host} -r WHY'"
+        ));
+        self.with_doubt(failure, &ended)
+    }
+
+    /// Gives back what this roll took, as nothing was changed; what a failed one left here stays.
+    pub(crate) fn give_back(mut self, failure: Failure) -> Failure {
+        let result = result(RollState::Failed, failure.code, &failure.message);
+        let limits = self.soon();
+        let ended = self.end(limits, &result, Ending::GivenBack);
+        let failure = match self.holder.holds() {
+            false => failure,
+            true => failure.and_line(format!("{} keeps the slot that it had", self.host())),
+        };
+        self.with_doubt(failure, &ended)
+    }
+
+    fn end(
+        &mut self,
+        limits: AskLimits<'_>,
+        result: &RollResult,
+        ending: Ending,
+    ) -> EngineAnswer<bool> {
+        let holder = &mut self.holder;
+        let ending = async |engine: &mut Engine| holder.end(engine, result, ending).await;
+        self.client.ask(limits, ending)
+    }
+
+    fn with_doubt(&self, failure: Failure, ended: &EngineAnswer<bool>) -> Failure {
+        let trouble = match ended {
+            EngineAnswer::Got(true) => return failure,
+            EngineAnswer::Trouble(trouble, _) => trouble.to_string(),
+            EngineAnswer::Got(false) | EngineAnswer::Stopped(_) => {
+                "etcd did not answer in time".to_owned()
+            }
+        };
+        failure.and_line(format!("the fleet does not know of it: {trouble}"))
+    }
+}
+
+/// The scope, as far as this host is in it.
+fn scope(
+    client: &FleetClient,
+    snapshot: &Snapshot,
+    host: &str,
+    options: &SlotOptions,
+) -> Result<SlotScope, Failure> {
+    let fleet = &client.settings.fleet;
+    let record = snapshot.hosts.get(host);
+    if record.is_none() && !options.force {
+        return Err(failed!(
+            "the fleet {fleet} does not know {host}, so nobody would see it go down; set fleet_file in hacheck.yml and restart hacheck, or add --force"
+        ));
+    }
+    let tags = record.map_or(&client.settings.tags, |record| &record.tags);
+    let per = match &options.per {
+        None => None,
+        Some(tag) => match tags.get(tag) {
+            Some(value) => Some((tag.clone(), value.clone())),
+            None => {
+                return Err(failed!(
+                    "{host} has no tag {tag}, so --per {tag} puts it into no group; set tags in the file of the fleet"
+                ));
+            }
+        },
+    };
+    let scope = SlotScope {
+        selector: options.selector.clone(),
+        per,
+    };
+    match scope.selects(host, tags) {
+        true => Ok(scope),
+        false => Err(failed!(
+            "{host} is not selected by {}; run it on a host that is",
+            options.selector
+        )),
+    }
+}
+
+fn kept(holder: &SlotHolder, command: &[String]) -> KeptRoll {
+    let request = holder.request();
+    KeptRoll {
+        roll: request.roll.to_string(),
+        keys: request.keys.iter().map(Key::file_name).collect(),
+        by: request.by.clone(),
+        reason: request.reason.clone(),
+        command: command.to_vec(),
+        since: holder.since(),
+        ..KeptRoll::default()
+    }
+}
+
+fn result(state: RollState, code: u8, why: &str) -> RollResult {
+    RollResult {
+        state,
+        code,
+        at: now_micros(),
+        why: beginning(why, WHY_MAX).to_owned(),
+        ..RollResult::default()
+    }
+}
+
+fn longest(admissions: &[Admission]) -> Duration {
+    let waits = admissions.iter().map(Admission::wait);
+    waits.max().unwrap_or(SOON)
+}

@@ -1,0 +1,165 @@
+//! `haroll --max-down`: the roll of a host that waits for its slot first.
+//!
+//! Rule: the slot is taken when nothing else speaks against the roll, and everything is looked at anew when it is there: the
+//! wait may have been long.
+
+use super::{Roll, RollArgs, nothing_changed};
+use crate::cli::failure::{Failure, usage};
+use crate::cli::fleet::request::{FleetFile, selector};
+use crate::cli::fleet::slot::{SlotOptions, SlotWait, Takeover};
+use crate::fleet::slots::MaxDown;
+use crate::fleet::{HOST_TAG, RollId, is_tag};
+use crate::spool::{Downtime, Key};
+
+/// What the options ask for; `None` without `--max-down`.
+pub(super) fn options(args: &RollArgs) -> Result<Option<SlotOptions>, Failure> {
+    let Some(max) = &args.max_down else {
+        refuse_alone(args)?;
+        return Ok(None);
+    };
+    let Some(max) = MaxDown::parse(max) else {
+        return Err(usage!(
+            "--max-down: {max:?} is no number of hosts; give one from 1, or a part of them such as 10%"
+        ));
+    };
+    Ok(Some(SlotOptions {
+        file: FleetFile::of(args.fleet_file.as_deref()),
+        max,
+        selector: selector(&args.conditions, &args.hosts)?,
+        per: per(args.per.as_deref())?,
+        roll: id(args.roll.as_deref())?,
+        force: args.force,
+    }))
+}
+
+fn refuse_alone(args: &RollArgs) -> Result<(), Failure> {
+    for (option, is_given) in [
+        ("--per", args.per.is_some()),
+        ("--where", !args.conditions.is_empty()),
+        ("--hosts", !args.hosts.is_empty()),
+        ("--roll", args.roll.is_some()),
+    ] {
+        if is_given {
+            return Err(usage!(
+                "{option} is about the hosts of a fleet: give it with --max-down"
+            ));
+        }
+    }
+    Ok(())
+}
+
+fn per(given: Option<&str>) -> Result<Option<String>, Failure> {
+    match given {
+        None => Ok(None),
+        Some(tag) if is_tag(tag) && tag != HOST_TAG => Ok(Some(tag.to_owned())),
+        Some(tag) => Err(usage!(
+            "--per: {tag:?} is no tag that groups hosts; give one such as zone"
+        )),
+    }
+}
+
+fn id(given: Option<&str>) -> Result<Option<RollId>, Failure> {
+    let Some(text) = given else {
+        return Ok(None);
+    };
+    match RollId::parse(text) {
+        Some(id) => Ok(Some(id)),
+        None => Err(usage!(
+            "--roll: {text:?} is no id of a roll; it looks like r-5k2"
+        )),
+    }
+}
+
+impl Roll {
+    /// The steps of a roll, between the grant of the slot and its release.
+    pub(super) fn run_in_slot(&mut self) -> Result<(), Failure> {
+        let added = self.take_slot()?;
+        let before = match self.may_begin() {
+            Ok(before) => before,
+            Err(failure) => return Err(self.give_back(failure, &added)),
+        };
+        let done = self.run_steps(before);
+        // It is there since the slot was taken.
+        let Some(slot) = self.slot.take() else {
+            return done;
+        };
+        match done {
+            Ok(()) => {
+                let wait = self.wait();
+                let released = slot.release(&wait)?;
+                self.say(&released);
+                Ok(())
+            }
+            Err(failure) => Err(slot.keep(failure)),
+        }
+    }
+
+    fn wait(&mut self) -> SlotWait<'_> {
+        let waiter = &mut self.waiter;
+        SlotWait::new(
+            &mut waiter.progress,
+            &waiter.interrupt,
+            waiter.limits.timeout,
+        )
+    }
+
+    /// Waits for the slot. Gives the keys that have a downtime now where something wider held them.
+    fn take_slot(&mut self) -> Result<Vec<Key>, Failure> {
+        let downtime = self.downtime();
+        let Some(mut slot) = self.slot.take() else {
+            return Ok(Vec::new());
+        };
+        let waiter = &mut self.waiter;
+        let mut own = Takeover {
+            spool: &waiter.spool,
+            fleet: self.fleet.as_ref(),
+            downtime,
+            force: waiter.limits.force,
+            rolls: slot.rolls(),
+            added: Vec::new(),
+            trouble: None,
+        };
+        let limit = waiter.limits.timeout;
+        let mut wait = SlotWait::new(&mut waiter.progress, &waiter.interrupt, limit);
+        let taken = slot.take(&mut wait, &mut own);
+        taken.map_err(nothing_changed)?;
+        let added = own.added;
+        self.slot = Some(slot);
+        Ok(added)
+    }
+
+    /// Nothing was done in the slot after all.
+    fn give_back(&mut self, failure: Failure, added: &[Key]) -> Failure {
+        let Some(slot) = self.slot.take() else {
+            return failure;
+        };
+        for key in added {
+            if let Ok(Some(found)) = self.waiter.spool.read(key)
+                && found.roll() == Some(slot.roll().as_str())
+            {
+                // What holds it besides is what held it before.
+                let _ = self.waiter.spool.up(key);
+            }
+        }
+        slot.give_back(failure)
+    }
+
+    /// Whether a downtime was written by this roll, or by a dead one that it goes on from.
+    pub(super) fn is_of_this_roll(&self, downtime: &Downtime) -> bool {
+        let (Some(slot), Some(roll)) = (&self.slot, downtime.roll()) else {
+            return false;
+        };
+        slot.rolls().iter().any(|own| own == roll)
+    }
+
+    /// Tells the fleet which step begins.
+    pub(super) fn enter(&mut self, step: &str) -> Result<(), Failure> {
+        match &mut self.slot {
+            Some(slot) if step != SEEN => slot.enter(step),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The step that is no phase of its own: the host is up, and waits to be seen.
+const SEEN: &str = "seen up";
