@@ -353,3 +353,17 @@ fn strangers_are_dropped_before_their_handshake() {
     let said = encrypted.curl(&[], "/healthz");
     assert!(said.starts_with("ok"), "{said}");
 }
+
+#[test]
+fn a_header_of_the_proxy_protocol_comes_before_the_handshake() {
+    let host = Encrypted::start("proxy_protocol_from: 127.0.0.1");
+    let header = ["--haproxy-protocol", "--http1.1"];
+    assert_eq!(host.curl(&header, "/healthz"), "ok\n (1.1 200)\n");
+    assert_eq!(host.curl(&header[1..], "/healthz"), "ok\n (1.1 200)\n");
+    let text = config(host.address.port(), &host.host, "");
+    host.daemon.reload(&text, "configuration read from");
+    let said = host.curl(&header, "/healthz");
+    assert!(said.contains("curl: "), "{said}");
+    let kind = "hacheck_connections_foreign_total{kind=\"proxy\"}";
+    assert_eq!(host.metric(kind), 1.0);
+}

@@ -84,8 +84,9 @@ fn a_silent_an_unfinished_and_a_long_request_are_not_counted_as_foreign() {
 #[test]
 fn agent_ports_count_what_is_no_agent_line_too() {
     let port = free_port();
-    let setup = Setup::new().config(format!("agent_ports: [{port}]\n"));
-    let daemon = setup.start();
+    // A header of the PROXY protocol is none there, whoever sends it.
+    let text = format!("agent_ports: [{port}]\nproxy_protocol_from: 127.0.0.1\n");
+    let daemon = Setup::new().config(text).start();
     let lines = [
         &b"GET / HTTP/1.1\r\n"[..],
         b"PROXY TCP4 10.0.0.1 10.0.0.2 5000 80\r\n",
