@@ -3,6 +3,8 @@
 //!
 //! Twenty seconds; `HACHECK_MODEL_SECONDS` and `HACHECK_MODEL_SEED` ask for more, and for others.
 
+mod slots;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

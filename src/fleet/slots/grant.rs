@@ -38,7 +38,7 @@ impl SlotHolder {
     pub async fn look(
         &mut self,
         engine: &mut Engine,
-        own: &mut dyn OwnDowntimes,
+        own: &mut impl OwnDowntimes,
     ) -> Result<SlotLook, EngineError> {
         if !self.known.hosts.is_empty() {
             let cheap = self.cheap(engine).await?;
@@ -58,7 +58,7 @@ impl SlotHolder {
         &mut self,
         engine: &mut Engine,
         snapshot: &Snapshot,
-        own: &mut dyn OwnDowntimes,
+        own: &mut impl OwnDowntimes,
     ) -> Result<SlotLook, EngineError> {
         let judged = self.admissions(snapshot, own);
         if is_blocked(&judged) {
@@ -89,7 +89,7 @@ impl SlotHolder {
         Ok(snapshot)
     }
 
-    fn admissions(&self, snapshot: &Snapshot, own: &mut dyn OwnDowntimes) -> Vec<Judged> {
+    fn admissions(&self, snapshot: &Snapshot, own: &mut impl OwnDowntimes) -> Vec<Judged> {
         let request = &self.request;
         let mut all = Vec::new();
         for key in &request.keys {
@@ -108,7 +108,7 @@ impl SlotHolder {
     }
 
     /// Makes the downtimes the roll's own by which this host is out; whether all of them still hold.
-    fn take_over(&self, admissions: &[Judged], own: &mut dyn OwnDowntimes) -> bool {
+    fn take_over(&self, admissions: &[Judged], own: &mut impl OwnDowntimes) -> bool {
         let mut out = admissions
             .iter()
             .filter(|judged| judged.ground == Ground::Out);
