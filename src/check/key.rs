@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hyper::header::{HOST, HeaderName, HeaderValue};
 
-use crate::net::Host;
+use crate::net::{Host, without_brackets};
 use crate::probe::{Check, Context, Outcome, Request, Target};
 
 /// What a result belongs to.
@@ -139,8 +139,7 @@ fn names_virtual_host(host: &HeaderValue) -> bool {
 
 /// Whether it is an address of IPv6: bare, in brackets, or with a port behind these.
 fn is_ipv6(host: &str) -> bool {
-    let inner = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-    let bare = inner.unwrap_or(host);
+    let bare = without_brackets(host);
     bare.parse::<Ipv6Addr>().is_ok() || host.parse::<SocketAddrV6>().is_ok()
 }
 

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::http::tls::TlsFiles;
-use crate::net::Network;
+use crate::net::{Network, is_name_byte};
 use crate::os::file_limit::FileLimit;
 use crate::settings::{
     Kind, Reader, bytes, count, flag, list, mode, networks, path, paths, ports, seconds, settings,
@@ -117,12 +117,8 @@ fn host_name(text: &str) -> Option<String> {
     let name = text.trim().to_ascii_lowercase();
     // A dot in front means all names below, and is no part of a name.
     let bare = name.strip_prefix('.').unwrap_or(&name);
-    let fits = !bare.is_empty() && bare.bytes().all(is_of_host_name);
+    let fits = !bare.is_empty() && bare.bytes().all(is_name_byte);
     fits.then_some(name)
-}
-
-fn is_of_host_name(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.')
 }
 
 /// Names as they stand in certificates.

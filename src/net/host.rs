@@ -58,9 +58,7 @@ impl Host {
 /// An address in any form that a resolver takes. Were some not known here, they would be taken for names, and what they
 /// lead to would be looked at only after the look-up.
 fn address(text: &str) -> Option<IpAddr> {
-    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    let bare = inner.unwrap_or(text);
-    if let Ok(address) = bare.parse() {
+    if let Ok(address) = without_brackets(text).parse() {
         return Some(address);
     }
 
@@ -123,7 +121,14 @@ fn is_name(text: &str) -> bool {
     length_fits && text.bytes().all(is_name_byte)
 }
 
-fn is_name_byte(byte: u8) -> bool {
+/// An address of IPv6 as it stands in URLs, without its brackets; any other text as it is.
+pub(crate) fn without_brackets(text: &str) -> &str {
+    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
+    inner.unwrap_or(text)
+}
+
+/// Whether a byte may stand in the name of a host.
+pub(crate) fn is_name_byte(byte: u8) -> bool {
     // RFC 952 has no underscore, but many containers have one in their names.
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_')
 }

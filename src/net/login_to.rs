@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use super::Network;
+use super::{Network, without_brackets};
 
 /// Hosts, and a port of theirs, that a check may log in to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,9 +88,7 @@ fn parse_hosts(text: &str) -> Option<Hosts> {
         return Some(Hosts::Own);
     }
 
-    let inner = text.strip_prefix('[').and_then(|t| t.strip_suffix(']'));
-    let bare = inner.unwrap_or(text);
-    let network = Network::parse(bare)?;
+    let network = Network::parse(without_brackets(text))?;
     Some(Hosts::Network(network))
 }
 

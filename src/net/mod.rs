@@ -12,6 +12,7 @@ mod network;
 mod ports;
 
 pub use host::{Host, HostError};
+pub(crate) use host::{is_name_byte, without_brackets};
 pub use listeners::OwnListeners;
 pub use local::LocalAddresses;
 pub use login_to::LoginTo;
