@@ -91,7 +91,12 @@ impl Cache {
     }
 
     /// Looks a key up.
-    pub fn look_up(self: &Arc<Self>, key: &CacheKey, wanted: Wanted, now: Instant) -> Lookup {
+    pub(crate) fn look_up(
+        self: &Arc<Self>,
+        key: &CacheKey,
+        wanted: Wanted,
+        now: Instant,
+    ) -> Lookup {
         // One lock from the look-up to the entry of a new probe: of two who ask at once, the second joins the first.
         let mut contents = self.lock();
         if let Some(found) = contents.look_up(key, wanted, now) {

@@ -95,7 +95,7 @@ impl DaemonSettings {
 
 impl DaemonSettings {
     /// Whether load balancers poll from an address.
-    pub fn is_poller(&self, address: IpAddr) -> bool {
+    pub(crate) fn is_poller(&self, address: IpAddr) -> bool {
         Network::any_contains(&self.pollers_from, address)
     }
 }

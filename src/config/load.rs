@@ -71,7 +71,7 @@ impl Examined {
 
 /// Reads a configuration file, and looks for the files and programs that it names.
 #[must_use]
-pub fn examine(path: &Path) -> Examined {
+pub(crate) fn examine(path: &Path) -> Examined {
     let name = path.to_string_lossy();
     // A FIFO is allowed here, as in `hacheck config -c <(generate)`: only a person waits for it.
     match content(&name, File::open(path), OPTION) {

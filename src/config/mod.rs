@@ -37,7 +37,10 @@ mod tests;
 
 pub use crate::settings::{Fault, Faults, Setting};
 pub use daemon::DaemonSettings;
-pub use load::{Examined, Loaded, examine, load, parse, reload};
+pub(crate) use load::examine;
+pub use load::{Examined, Loaded, load, parse, reload};
 pub use logging::LogSettings;
-pub use settings::{needs_restart, settings};
-pub use show::{effective, effective_of, reference_markdown};
+pub(crate) use settings::needs_restart;
+pub use settings::settings;
+pub(crate) use show::effective_of;
+pub use show::{effective, reference_markdown};

@@ -14,7 +14,7 @@ use crate::probe::{OrOff, Service};
 use crate::settings::Fields;
 
 /// Warns of every one.
-pub fn warn_of_named_files(config: &Config, fields: &Fields<'_>) {
+pub(crate) fn warn_of_named_files(config: &Config, fields: &Fields<'_>) {
     warn_of_tls_files(config, fields);
     for file in &config.daemon.remote_spool_tokens {
         warn(fields, "remote_spool_tokens", unreadable(file));

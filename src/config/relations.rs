@@ -29,7 +29,7 @@ const NO_AUTHORITIES: &str =
 const NO_PORT: &str = "there is no tls_cert_file beside it, so it does nothing; set both";
 
 /// Warns of settings that do nothing, or are not safe, without others.
-pub fn warn_of_relations(config: &Config, fields: &Fields<'_>) {
+pub(crate) fn warn_of_relations(config: &Config, fields: &Fields<'_>) {
     if !config.probe.tls_verify {
         warn(fields, "tls_ca_file", NOT_VERIFIED);
     }

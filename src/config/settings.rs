@@ -82,7 +82,7 @@ fn groups() -> Setting<Config> {
 
 /// The changed keys that take effect at the next start only.
 #[must_use]
-pub fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
+pub(crate) fn needs_restart(old: &Config, new: &Config) -> Vec<&'static str> {
     // The daemon applies the rest of the new file and tells the operator about these.
     let mut keys = Vec::new();
     for setting in settings().iter().filter(|setting| setting.restart) {

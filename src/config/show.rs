@@ -70,7 +70,7 @@ fn add_built_in_pollers(out: &mut String) {
 
 /// The settings that count for one service, as YAML.
 #[must_use]
-pub fn effective_of(config: &Config, service: &str) -> String {
+pub(crate) fn effective_of(config: &Config, service: &str) -> String {
     // As a probe of this service gets them: from its own entry and from patterns.
     let merged = config.probe.merged(service);
     let mut out = String::new();

@@ -48,7 +48,7 @@ const WRITE: Duration = Duration::from_secs(5);
 
 /// Answers agents.
 #[derive(Clone)]
-pub struct Agents(pub Arc<DaemonState>);
+pub(crate) struct Agents(pub Arc<DaemonState>);
 
 impl ConnectionHandler<TcpStream> for Agents {
     fn admits(&self, peer: IpAddr) -> bool {

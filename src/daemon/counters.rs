@@ -12,7 +12,7 @@ pub(super) const BUCKETS: [f64; 8] = [0.001, 0.005, 0.02, 0.1, 0.5, 1.0, 5.0, 10
 
 /// Counters that requests move.
 #[derive(Default)]
-pub struct Counters {
+pub(crate) struct Counters {
     /// Requests answered, by the first digit of the status.
     pub(super) classes: [AtomicU64; 6],
     /// How long that took.
@@ -84,7 +84,7 @@ impl Durations {
 impl Counters {
     /// All zero.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             probes: PROTOCOLS.iter().map(|_| ProbeCounters::default()).collect(),
             config_read_at: AtomicU64::new(unix_seconds_now()),
@@ -93,7 +93,7 @@ impl Counters {
     }
 
     /// Notes what came of a reload.
-    pub fn reloaded(&self, is_in_force: bool) {
+    pub(crate) fn reloaded(&self, is_in_force: bool) {
         self.reload_failed.store(!is_in_force, Ordering::Relaxed);
         if is_in_force {
             let now = unix_seconds_now();
@@ -102,7 +102,7 @@ impl Counters {
     }
 
     /// Counts an answer.
-    pub fn answered(&self, status: u16, took: Duration) {
+    pub(crate) fn answered(&self, status: u16, took: Duration) {
         // The first is for agents, whose answers have no status.
         let class = usize::from(status / 100).min(5);
         add(&self.classes[class], 1);
@@ -111,12 +111,12 @@ impl Counters {
 
     /// Requests answered so far.
     #[must_use]
-    pub fn requests(&self) -> u64 {
+    pub(crate) fn requests(&self) -> u64 {
         self.classes.iter().map(get).sum()
     }
 
     /// Counts a probe.
-    pub fn probed(&self, protocol: &str, passed: bool, took: Duration) {
+    pub(crate) fn probed(&self, protocol: &str, passed: bool, took: Duration) {
         if let Some(probes) = self.of_protocol(protocol) {
             probes.add(passed, took);
         }

@@ -23,7 +23,7 @@ use crate::os::systemd::PassedSocket;
 
 /// What to listen on.
 #[derive(Debug, Default)]
-pub struct Sockets {
+pub(crate) struct Sockets {
     /// For HTTP.
     pub http: Listeners,
     /// For HAProxy's agent checks: those named [`AGENT`] in their units.
@@ -32,7 +32,7 @@ pub struct Sockets {
 
 /// Listening sockets for HTTP, of which each thread has its own handles.
 #[derive(Debug, Default)]
-pub struct Listeners {
+pub(crate) struct Listeners {
     ports: Vec<TcpListener>,
     /// Those with TLS.
     tls: Vec<TcpListener>,
@@ -43,13 +43,13 @@ pub struct Listeners {
 
 impl Sockets {
     /// The addresses of all that have one.
-    pub fn addresses(&self) -> Vec<SocketAddr> {
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
         let sockets = self.listening().into_iter();
         sockets.filter_map(|s| s.local_addr().ok()).collect()
     }
 
     /// All that have an address.
-    pub fn listening(&self) -> Vec<&TcpListener> {
+    pub(crate) fn listening(&self) -> Vec<&TcpListener> {
         let http = self.http.ports.iter().chain(&self.http.tls);
         http.chain(&self.agent).collect()
     }
@@ -109,7 +109,7 @@ fn address_of(socket: &PassedSocket) -> Result<SocketAddr, StartError> {
 
 impl Listeners {
     /// The name of the unix socket, where there is one.
-    pub fn unix_path(&self) -> Option<&Path> {
+    pub(crate) fn unix_path(&self) -> Option<&Path> {
         self.name.as_ref().map(unix::Name::path)
     }
 
@@ -125,7 +125,7 @@ impl Listeners {
     ///
     /// # Errors
     /// When file descriptors are wanting.
-    pub fn share(&self) -> io::Result<Self> {
+    pub(crate) fn share(&self) -> io::Result<Self> {
         let unix = self.unix.as_ref().map(UnixListener::try_clone);
         Ok(Self {
             ports: clones(&self.ports)?,
@@ -140,7 +140,7 @@ impl Listeners {
     ///
     /// # Errors
     /// When file descriptors are wanting.
-    pub fn accept_all(
+    pub(crate) fn accept_all(
         self,
         state: &Arc<DaemonState>,
         stopped: &watch::Receiver<bool>,
@@ -197,7 +197,7 @@ const LISTENING_TLS: &str = "listening with TLS";
 const ANSWERING_AGENTS: &str = "answering agent-checks";
 
 /// `FileDescriptorName=` of sockets for the agent protocol. All others but `tls` are for HTTP in clear text.
-pub const AGENT: &str = "agent";
+pub(crate) const AGENT: &str = "agent";
 
 /// `FileDescriptorName=` of sockets for HTTP within TLS.
 const TLS: &str = "tls";
@@ -207,7 +207,7 @@ const TLS: &str = "tls";
 ///
 /// # Errors
 /// When an address cannot be had.
-pub fn open(
+pub(crate) fn open(
     passed: Vec<PassedSocket>,
     options: &Options,
     config: &Config,

@@ -35,7 +35,7 @@ enum Change {
 }
 
 /// Answers the request: 200 with an empty body when done.
-pub async fn post(
+pub(crate) async fn post(
     state: &Arc<DaemonState>,
     service: ServiceName,
     port: u16,

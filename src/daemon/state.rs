@@ -26,7 +26,7 @@ use crate::probe;
 use crate::spool::{Gate, unix_now};
 
 /// What a reload replaces.
-pub struct Live {
+pub(crate) struct Live {
     /// The configuration in force.
     pub config: Arc<Config>,
     /// The checks' side of it.
@@ -46,7 +46,7 @@ impl Live {
     ///
     /// # Errors
     /// When certificates that it names cannot be read.
-    pub fn new(
+    pub(crate) fn new(
         config: Config,
         tokens: Tokens,
         own: &Arc<LocalAddresses>,
@@ -105,7 +105,7 @@ fn reaches_elsewhere(new: &probe::ProbeSettings, old: &probe::ProbeSettings) -> 
 }
 
 /// What all requests share.
-pub struct DaemonState {
+pub(crate) struct DaemonState {
     /// When it began.
     pub started: Instant,
     /// The spool.
@@ -137,7 +137,7 @@ pub struct DaemonState {
 impl DaemonState {
     /// Nothing is remembered yet.
     #[must_use]
-    pub fn new(gate: Gate, live: Live, memory: Arc<MemoryBudget>) -> Self {
+    pub(crate) fn new(gate: Gate, live: Live, memory: Arc<MemoryBudget>) -> Self {
         let config = &live.config;
         let counters = Arc::new(Counters::new());
         let started_unix = unix_now();
@@ -162,13 +162,13 @@ impl DaemonState {
 
     /// Time since the start: the ledger's clock.
     #[must_use]
-    pub fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Duration {
         self.started.elapsed()
     }
 
     /// A moment that is now, on both clocks.
     #[must_use]
-    pub fn moment(&self, now: Instant) -> Moment {
+    pub(crate) fn moment(&self, now: Instant) -> Moment {
         Moment {
             since_start: now.saturating_duration_since(self.started),
             unix: unix_now(),
@@ -176,18 +176,18 @@ impl DaemonState {
     }
 
     /// What is remembered of polls.
-    pub fn ledger(&self) -> MutexGuard<'_, Ledger> {
+    pub(crate) fn ledger(&self) -> MutexGuard<'_, Ledger> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The configuration in force.
     #[must_use]
-    pub fn live(&self) -> Arc<Live> {
+    pub(crate) fn live(&self) -> Arc<Live> {
         Arc::clone(&self.live.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Replaces the configuration. Running probes end under the old one.
-    pub fn set_live(&self, live: Live) {
+    pub(crate) fn set_live(&self, live: Live) {
         self.checker.cache().set(&live.config.check);
         self.memory.set_limit(room::memory_limit(&live.config));
         let before = self.live();

@@ -21,7 +21,7 @@ const MAX: usize = 4096;
 
 /// The tokens of all files.
 #[derive(Default)]
-pub struct Tokens {
+pub(crate) struct Tokens {
     /// Whether a token is needed at all.
     demanded: bool,
     known: Vec<Token>,
@@ -35,7 +35,7 @@ struct Token {
 
 /// What became of a request's token.
 #[derive(Debug, PartialEq, Eq)]
-pub enum Bearer<'a> {
+pub(crate) enum Bearer<'a> {
     /// No token is needed.
     Free,
     /// It carries the token of this file.
@@ -51,7 +51,7 @@ impl Tokens {
     ///
     /// # Errors
     /// When one of them cannot be used.
-    pub fn load(files: &[PathBuf]) -> Result<Self, TokenError> {
+    pub(crate) fn load(files: &[PathBuf]) -> Result<Self, TokenError> {
         let known = files.iter().map(|file| token(file));
         Ok(Self {
             demanded: !files.is_empty(),
@@ -61,7 +61,7 @@ impl Tokens {
 
     /// Reads the files again. A token whose file is gone or spoilt is revoked; with none left, every change is refused.
     #[must_use]
-    pub fn reload(files: &[PathBuf]) -> (Self, Vec<TokenError>) {
+    pub(crate) fn reload(files: &[PathBuf]) -> (Self, Vec<TokenError>) {
         let (mut known, mut revoked) = (Vec::new(), Vec::new());
         for file in files {
             match token(file) {
@@ -77,7 +77,7 @@ impl Tokens {
 
     /// Looks for a token among a request's headers.
     #[must_use]
-    pub fn bearer(&self, headers: &HeaderMap) -> Bearer<'_> {
+    pub(crate) fn bearer(&self, headers: &HeaderMap) -> Bearer<'_> {
         if !self.demanded {
             return Bearer::Free;
         }

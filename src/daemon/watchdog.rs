@@ -13,7 +13,7 @@ use crate::os::systemd;
 
 /// One flag for each thread beside the main one.
 #[derive(Clone)]
-pub struct Watchdog {
+pub(crate) struct Watchdog {
     every: Duration,
     threads: Arc<[AtomicBool]>,
 }
@@ -21,7 +21,7 @@ pub struct Watchdog {
 impl Watchdog {
     /// For so many further threads; `None` when nobody watches.
     #[must_use]
-    pub fn new(period: Option<Duration>, threads: usize) -> Option<Self> {
+    pub(crate) fn new(period: Option<Duration>, threads: usize) -> Option<Self> {
         // Half the period, as sd_watchdog_enabled(3) advises, and the flags twice as often as they are read.
         let every = period? / 4;
         Some(Self {
@@ -31,7 +31,7 @@ impl Watchdog {
     }
 
     /// Shows for ever that this thread's runtime is alive. Threads count from 0.
-    pub async fn beat(self, thread: usize) {
+    pub(crate) async fn beat(self, thread: usize) {
         let mut ticks = ticks(self.every);
         loop {
             ticks.tick().await;
@@ -42,7 +42,7 @@ impl Watchdog {
     }
 
     /// Tells the service manager for ever, while all threads beat. For the main thread, which so shows its own life.
-    pub async fn report(self) {
+    pub(crate) async fn report(self) {
         let mut ticks = ticks(self.every * 2);
         loop {
             ticks.tick().await;

@@ -46,7 +46,7 @@ impl GroupResult {
 
     /// `group node: 2 of 3 checks passed, 3 must`, and which did not.
     #[must_use]
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         let counts = self.counts();
         let failed = self.failed();
         if failed.is_empty() {

@@ -78,7 +78,7 @@ impl GroupStates {
     }
 
     /// Notes a state; whether it is another one than before.
-    pub fn is_now(&self, name: &str, up: bool) -> bool {
+    pub(crate) fn is_now(&self, name: &str, up: bool) -> bool {
         let mut all = self.lock();
         all.entry(name.to_owned()).or_default().set(up)
     }

@@ -109,7 +109,7 @@ fn open_itself(path: &Path) -> io::Result<File> {
 impl Name {
     /// The name itself.
     #[must_use]
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 

@@ -80,13 +80,13 @@ impl AskedCheck {
 
     /// Whether an agent is asked.
     #[must_use]
-    pub fn is_agent(&self) -> bool {
+    pub(crate) fn is_agent(&self) -> bool {
         self.face == Face::Agent
     }
 
     /// Whether the spool alone is asked.
     #[must_use]
-    pub fn is_spool(&self) -> bool {
+    pub(crate) fn is_spool(&self) -> bool {
         self.protocol == SPOOL
     }
 }

@@ -29,9 +29,11 @@ pub use namesakes::{Namesakes, Polls};
 pub use poller::{Poller, Stated};
 pub use pollers::{PollerFigures, Pollers};
 pub use recent::{LastAnswer, RecentServices, SeenService};
-pub use record::{PolledChecks, PollerRecord, polled_checks};
+pub(crate) use record::polled_checks;
+pub use record::{PolledChecks, PollerRecord};
 pub use row::{PollerRow, PollersPage, SpoolRoot, Told, View};
-pub use rules::{Expectation, PollerRule, PollerRules, USER_AGENT_MAX, built_in_pollers};
+pub use rules::{Expectation, PollerRule, PollerRules};
+pub(crate) use rules::{USER_AGENT_MAX, built_in_pollers};
 pub use settings::LedgerSettings;
 
 /// A moment on both clocks.

@@ -67,7 +67,7 @@ impl Pollers {
     }
 
     /// From now on these rules count.
-    pub fn set_rules(&mut self, rules: &PollerRules) {
+    pub(crate) fn set_rules(&mut self, rules: &PollerRules) {
         if self.rules == *rules {
             return;
         }
@@ -185,7 +185,7 @@ impl Pollers {
 
     /// How many were forgotten for want of room, unless that is so long ago that those which still poll are known again.
     #[must_use]
-    pub fn forgotten_lately(&self, now: Duration) -> u64 {
+    pub(crate) fn forgotten_lately(&self, now: Duration) -> u64 {
         let is_lately = |at| now.saturating_sub(at) < FORGET_AFTER;
         match self.forgotten_at.is_some_and(is_lately) {
             true => self.forgotten,
@@ -194,7 +194,7 @@ impl Pollers {
     }
 
     /// Forgets who has been silent for long.
-    pub fn prune(&mut self, now: Duration) {
+    pub(crate) fn prune(&mut self, now: Duration) {
         let records = self.records.values();
         let changed = records.filter(|r| r.is_gone(now) || r.regard(now) != r.turn.0);
         let changed: Vec<_> = changed.map(|r| Arc::clone(&r.poller)).collect();

@@ -192,13 +192,13 @@ impl PollerRecord {
 
     /// Whether a person looked, rather than a balancer polled.
     #[must_use]
-    pub fn is_person(&self) -> bool {
+    pub(crate) fn is_person(&self) -> bool {
         row::is_person(self.stated.by_hand, self.polls)
     }
 
     /// Whether nobody ever waits for it, and what it asks does not matter: a monitor, or what polls from elsewhere.
     #[must_use]
-    pub fn is_disregarded(&self) -> bool {
+    pub(crate) fn is_disregarded(&self) -> bool {
         self.stated.outside || self.expected.counts == Some(false)
     }
 
@@ -263,7 +263,7 @@ pub struct PolledChecks {
 
 /// The different checks of pollers, as far as they still poll.
 #[must_use]
-pub fn polled_checks<'a>(
+pub(crate) fn polled_checks<'a>(
     records: impl IntoIterator<Item = &'a PollerRecord>,
     now: Duration,
 ) -> PolledChecks {

@@ -180,7 +180,7 @@ impl PollersPage {
 impl PollerRow {
     /// Whether one of these spool entries takes its check down.
     #[must_use]
-    pub fn is_taken_down_by(&self, names: &[String]) -> bool {
+    pub(crate) fn is_taken_down_by(&self, names: &[String]) -> bool {
         let takes = |name: &String| name == ALL || self.names.contains(name);
         names.iter().any(takes)
     }
@@ -228,13 +228,13 @@ impl PollerRow {
 
     /// Whether it asks by HAProxy's agent-check.
     #[must_use]
-    pub fn is_agent(&self) -> bool {
+    pub(crate) fn is_agent(&self) -> bool {
         self.check.starts_with("agent ")
     }
 
     /// Whether a person looked, rather than a balancer polled.
     #[must_use]
-    pub fn is_person(&self) -> bool {
+    pub(crate) fn is_person(&self) -> bool {
         is_person(self.by_hand, self.polls)
     }
 
@@ -268,7 +268,7 @@ impl PollerRow {
     /// Its sessions with this server, where what it says can be believed: of a server that is tracked from another
     /// backend HAProxy says 0 for ever.
     #[must_use]
-    pub fn known_sessions(&self) -> Option<u32> {
+    pub(crate) fn known_sessions(&self) -> Option<u32> {
         let [own, _] = self.sessions?;
         self.has_had_sessions.then_some(own)
     }
@@ -283,13 +283,13 @@ impl PollerRow {
 
     /// Whether it polled within the last three of its own intervals.
     #[must_use]
-    pub fn is_polling(&self, now: f64) -> bool {
+    pub(crate) fn is_polling(&self, now: f64) -> bool {
         is_polling(self.usual_interval(), self.polled_at, now)
     }
 
     /// Its interval in seconds; presumed while it polled only once.
     #[must_use]
-    pub fn usual_interval(&self) -> f64 {
+    pub(crate) fn usual_interval(&self) -> f64 {
         let presumed = presumed_interval(self.server.is_some(), self.expected);
         self.interval.unwrap_or(presumed)
     }
@@ -301,12 +301,6 @@ impl PollerRow {
         // A server of weight 0 is up, and gets what belongs to old sessions only.
         let has_no_weight = self.weight.is_some_and(|[own, _]| own == 0);
         Some(view != View::Up || has_no_weight)
-    }
-
-    /// Whether the balancer says that this server carries its whole backend.
-    #[must_use]
-    pub fn is_last(&self) -> bool {
-        self.is_out() == Some(false) && self.weight.is_some_and(|[own, total]| own == total)
     }
 }
 

@@ -16,7 +16,7 @@ use crate::settings::{
 };
 
 /// So much of a `User-Agent` tells pollers apart, in bytes.
-pub const USER_AGENT_MAX: usize = 64;
+pub(crate) const USER_AGENT_MAX: usize = 64;
 
 /// The longest interval of a poller, in seconds: a day.
 const LONGEST: f64 = 86_400.0;
@@ -182,7 +182,7 @@ impl PollerRules {
 
     /// The shortest interval that they tell.
     #[must_use]
-    pub fn shortest_interval(&self) -> Option<Duration> {
+    pub(crate) fn shortest_interval(&self) -> Option<Duration> {
         self.0.iter().filter_map(|rule| rule.interval).min()
     }
 
@@ -199,7 +199,7 @@ fn known(user_agent: &str) -> Option<&'static KnownPoller> {
 }
 
 /// The rules that are built in, as YAML.
-pub fn built_in_pollers() -> impl Iterator<Item = String> {
+pub(crate) fn built_in_pollers() -> impl Iterator<Item = String> {
     KNOWN.iter().map(|known| known.rule().show())
 }
 

@@ -14,7 +14,7 @@ pub const ALL: &str = "all";
 const NAME_MAX: usize = 255;
 
 /// Marks the temporary files of writers; no service name holds it.
-pub const TEMP_MARK: char = '~';
+pub(crate) const TEMP_MARK: char = '~';
 
 /// Why a text is not a service, instance or host name.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -205,7 +205,7 @@ impl Key {
 
     /// The same key with its host as the daemon looks for it: addresses in their usual form, names in lower case.
     #[must_use]
-    pub fn canonical(mut self) -> Self {
+    pub(crate) fn canonical(mut self) -> Self {
         if let Some(instance) = &mut self.instance
             && let Some(host) = &instance.host
         {
@@ -230,7 +230,7 @@ impl Key {
 
     /// The service, without host and port.
     #[must_use]
-    pub fn service_name(&self) -> &ServiceName {
+    pub(crate) fn service_name(&self) -> &ServiceName {
         &self.service
     }
 

@@ -5,7 +5,7 @@
 
 /// Whether a file name is that of a leftover: `.x`, `x~`, `#x#`, `x.swp`, `x.dpkg-old`, `x.rpmsave` and the like.
 #[must_use]
-pub fn is_leftover(name: &str) -> bool {
+pub(crate) fn is_leftover(name: &str) -> bool {
     // `#` alone could be the name of a service.
     let is_autosave = name.len() > 1 && name.starts_with('#') && name.ends_with('#');
     name.starts_with('.') || name.ends_with('~') || is_autosave || has_leftover_ending(name)

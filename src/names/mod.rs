@@ -8,4 +8,5 @@ pub mod nearest;
 pub(crate) mod pattern;
 pub mod text;
 
-pub use key::{ALL, Key, NameError, ServiceName, TEMP_MARK, fits_url, parse_port};
+pub(crate) use key::TEMP_MARK;
+pub use key::{ALL, Key, NameError, ServiceName, fits_url, parse_port};

@@ -5,7 +5,7 @@ use strsim::osa_distance;
 /// The known word nearest to `word`, if it is near enough to be a slip: at most two letters added, dropped, changed or
 /// swapped, three in words of ten letters or more, one in words of four or fewer. Case and `-` for `_` do not count.
 #[must_use]
-pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let word = folded(word);
     let most = most_slips(word.chars().count());
     let mut best = None;

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 /// A text on one line: control characters and line separators become spaces.
 #[must_use]
-pub fn one_line(text: &str) -> String {
+pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
@@ -17,7 +17,7 @@ pub fn beginning(text: &str, most: usize) -> String {
 /// The first line that is not blank, without the spaces around it, at most `most` characters long; empty when there is
 /// none.
 #[must_use]
-pub fn first_line(text: &str, most: usize) -> String {
+pub(crate) fn first_line(text: &str, most: usize) -> String {
     let mut lines = text.lines().map(str::trim);
     let line = lines.find(|line| !line.is_empty());
     beginning(line.unwrap_or_default(), most)
@@ -62,7 +62,7 @@ fn steers(c: char) -> bool {
 ///
 /// Rule: what could be a part of them never shows. So all from the scheme to the last `@` counts as theirs.
 #[must_use]
-pub fn without_userinfo(text: &str) -> String {
+pub(crate) fn without_userinfo(text: &str) -> String {
     let Some((before, host)) = text.rsplit_once('@') else {
         return text.to_owned();
     };

@@ -47,7 +47,7 @@ impl Host {
 
     /// Whether it is the name `localhost`: this host, by 127.0.0.1 and by ::1 (RFC 6761 section 6.3).
     #[must_use]
-    pub fn is_localhost(&self) -> bool {
+    pub(crate) fn is_localhost(&self) -> bool {
         match self {
             Self::Name(name) => &**name == "localhost",
             Self::Local | Self::Address(_) => false,

@@ -28,7 +28,7 @@ impl OwnListeners {
     }
 
     /// Notes the unix socket, which stays for as long as the process lives.
-    pub fn set_unix(&self, path: &Path) {
+    pub(crate) fn set_unix(&self, path: &Path) {
         if let Some(id) = file_id(path) {
             // One that is known already is the same.
             let _ = self.unix.set(id);
@@ -37,7 +37,7 @@ impl OwnListeners {
 
     /// Whether a path, or what it links to, is the unix socket.
     #[must_use]
-    pub fn is_unix(&self, path: &Path) -> bool {
+    pub(crate) fn is_unix(&self, path: &Path) -> bool {
         // Compared by device and inode: a check may reach it through a link or another path.
         match self.unix.get() {
             Some(own) => file_id(path).as_ref() == Some(own),
@@ -55,7 +55,7 @@ impl OwnListeners {
 
     /// Whether this process listens on a port, at whatever address.
     #[must_use]
-    pub fn has_port(&self, port: u16) -> bool {
+    pub(crate) fn has_port(&self, port: u16) -> bool {
         self.known().iter().any(|own| own.port() == port)
     }
 

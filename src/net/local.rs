@@ -75,12 +75,12 @@ impl LocalAddresses {
 
     /// The address that this host's own name resolves to, once [`LocalAddresses::look_up_own_name`] found it.
     #[must_use]
-    pub fn by_own_name(&self) -> Option<IpAddr> {
+    pub(crate) fn by_own_name(&self) -> Option<IpAddr> {
         *self.by_name.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Resolves this host's own name, first to IPv4 as the originals did. Blocks for as long as the resolver does.
-    pub fn look_up_own_name(&self) {
+    pub(crate) fn look_up_own_name(&self) {
         // Resolved before the lock is taken: meanwhile the address found before counts.
         let found = resolve_own_name();
         *self.by_name.write().unwrap_or_else(PoisonError::into_inner) = found;

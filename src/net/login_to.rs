@@ -21,7 +21,7 @@ enum Hosts {
 
 impl LoginTo {
     /// This host, at the port that a protocol's servers usually have.
-    pub const LOCAL: Self = Self {
+    pub(crate) const LOCAL: Self = Self {
         hosts: Hosts::Own,
         port: None,
     };
@@ -51,7 +51,7 @@ impl LoginTo {
     /// Whether a check may log in at an address, which is one of this host's or is not. `usual` is the protocol's own
     /// port, if it has one.
     #[must_use]
-    pub fn admits(&self, address: SocketAddr, is_own: bool, usual: Option<u16>) -> bool {
+    pub(crate) fn admits(&self, address: SocketAddr, is_own: bool, usual: Option<u16>) -> bool {
         match self.hosts {
             // Any local user may listen on another port, and would be sent the password.
             Hosts::Own => is_own && is_port(self.port.or(usual), address),
@@ -64,7 +64,7 @@ impl LoginTo {
 
     /// Whether it names nothing but this host.
     #[must_use]
-    pub fn stays_here(&self) -> bool {
+    pub(crate) fn stays_here(&self) -> bool {
         match self.hosts {
             Hosts::Own => true,
             Hosts::Network(network) => network.is_loopback(),

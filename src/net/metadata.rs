@@ -25,7 +25,7 @@ const METADATA_V6: [Ipv6Addr; 7] = [
 
 /// Whether an address serves cloud metadata, in any of the forms that reach it.
 #[must_use]
-pub fn is_metadata(address: IpAddr) -> bool {
+pub(crate) fn is_metadata(address: IpAddr) -> bool {
     // Canonical, as ::ffff:169.254.169.254 leads to the same place.
     match address.to_canonical() {
         IpAddr::V4(a) => a.is_link_local() || METADATA_V4.contains(&a),

@@ -16,6 +16,6 @@ pub(crate) use host::{is_name_byte, without_brackets};
 pub use listeners::OwnListeners;
 pub use local::LocalAddresses;
 pub use login_to::LoginTo;
-pub use metadata::is_metadata;
+pub(crate) use metadata::is_metadata;
 pub use network::Network;
 pub use ports::Ports;

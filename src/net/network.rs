@@ -72,7 +72,7 @@ impl Network {
 
     /// Whether its addresses are of IPv6.
     #[must_use]
-    pub fn is_ipv6(&self) -> bool {
+    pub(crate) fn is_ipv6(&self) -> bool {
         self.base.is_ipv6()
     }
 
@@ -87,7 +87,7 @@ impl Network {
 
     /// Whether an address lies in one of the networks.
     #[must_use]
-    pub fn any_contains(networks: &[Self], address: IpAddr) -> bool {
+    pub(crate) fn any_contains(networks: &[Self], address: IpAddr) -> bool {
         networks.iter().any(|network| network.contains(address))
     }
 

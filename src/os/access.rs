@@ -10,13 +10,13 @@ use super::reading::open_regular;
 
 /// Why a file cannot be read, if so.
 #[must_use]
-pub fn unreadable(file: &Path) -> Option<String> {
+pub(crate) fn unreadable(file: &Path) -> Option<String> {
     open_regular(file).err().map(|e| e.to_string())
 }
 
 /// Why a file cannot be written, or made where there is none, if so.
 #[must_use]
-pub fn unwritable(file: &Path) -> Option<String> {
+pub(crate) fn unwritable(file: &Path) -> Option<String> {
     // By access(2): opening it for writing could create it, or block at a FIFO.
     match may(file, AccessFlags::W_OK) {
         Ok(()) => None,
@@ -27,7 +27,7 @@ pub fn unwritable(file: &Path) -> Option<String> {
 
 /// Why nothing can be made in the folder of a path, if so.
 #[must_use]
-pub fn no_place(file: &Path) -> Option<String> {
+pub(crate) fn no_place(file: &Path) -> Option<String> {
     let folder = match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         // A bare name lies in the folder where hacheck is started.

@@ -7,7 +7,7 @@ use std::io;
 ///
 /// # Errors
 /// When the kernel does not allow it.
-pub fn go_into_background() -> io::Result<()> {
+pub(crate) fn go_into_background() -> io::Result<()> {
     // daemon(3): the folder stays, as paths of the command line may be relative to it.
     Ok(nix::unistd::daemon(true, false)?)
 }

@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// The text of an error, without Rust's "(os error N)", in the middle of a sentence.
-pub fn cause_text(error: impl Display) -> String {
+pub(crate) fn cause_text(error: impl Display) -> String {
     let text = error.to_string();
     let cause = text.split(" (os error").next();
     in_sentence(cause.unwrap_or_default())

@@ -27,7 +27,7 @@ pub struct ProcessFigures {
 
 /// Reads the figures; what cannot be read is 0.
 #[must_use]
-pub fn process_figures() -> ProcessFigures {
+pub(crate) fn process_figures() -> ProcessFigures {
     // One file has most of the figures: scrapes come every few seconds, and each file costs three system calls.
     let text = fs::read_to_string("/proc/self/stat").unwrap_or_default();
     let stat = Stat::of(&text);

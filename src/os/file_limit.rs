@@ -28,7 +28,7 @@ impl FileLimit {
 ///
 /// # Errors
 /// [`FileLimitError`] names the limit that is in the way.
-pub fn set_file_limit(limit: FileLimit) -> Result<(), FileLimitError> {
+pub(crate) fn set_file_limit(limit: FileLimit) -> Result<(), FileLimitError> {
     let (_, hard) = getrlimit(Resource::RLIMIT_NOFILE).map_err(FileLimitError::Unknown)?;
     let soft = limit.number(hard);
     // Not raised even as root: a hard limit is the operator's decision, to be changed where it was made.
@@ -84,7 +84,7 @@ const FILE_RESERVE: u64 = 64;
 
 /// Half of the files that may be open: one half is for connections, and one for the probes beside them.
 #[must_use]
-pub fn half_of_files() -> usize {
+pub(crate) fn half_of_files() -> usize {
     let files = soft_limit();
     // With a tiny limit the reserve must not take everything.
     let reserve = FILE_RESERVE.min(files / 2);

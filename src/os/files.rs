@@ -125,7 +125,7 @@ pub fn append(path: &Path) -> Result<File, OwnFileError> {
 ///
 /// # Errors
 /// As for [`append`].
-pub fn read_and_write(path: &Path, user: Option<u32>) -> Result<OwnFile, OwnFileError> {
+pub(crate) fn read_and_write(path: &Path, user: Option<u32>) -> Result<OwnFile, OwnFileError> {
     open_own(path, OFlag::O_RDWR, user)
 }
 

@@ -16,12 +16,12 @@ const EVERY: Duration = Duration::from_secs(2);
 
 /// Whether this process is the one that orphans come to.
 #[must_use]
-pub fn are_ours() -> bool {
+pub(crate) fn are_ours() -> bool {
     std::process::id() == 1
 }
 
 /// Reaps orphans for ever.
-pub async fn reap() {
+pub(crate) async fn reap() {
     let mut dead_before = HashSet::new();
     loop {
         tokio::time::sleep(EVERY).await;

@@ -45,7 +45,7 @@ impl From<io::Error> for FileError {
 ///
 /// # Errors
 /// [`FileError`] when it cannot be opened or is something else.
-pub fn open_regular(path: &Path) -> Result<File, FileError> {
+pub(crate) fn open_regular(path: &Path) -> Result<File, FileError> {
     // Without O_NONBLOCK, opening a FIFO waits until somebody writes to it.
     let file = OpenOptions::new()
         .read(true)
@@ -62,7 +62,7 @@ pub fn open_regular(path: &Path) -> Result<File, FileError> {
 ///
 /// # Errors
 /// [`FileError`] when it cannot be read whole.
-pub fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
+pub(crate) fn read_regular(path: &Path, most: u64) -> Result<Vec<u8>, FileError> {
     let mut bytes = Vec::new();
     let file = open_regular(path)?;
     // One byte more, to tell a file that ends at the limit from one that goes on. The length that the kernel tells would

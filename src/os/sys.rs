@@ -13,7 +13,7 @@ use nix::sys::signal::{SaFlags, SigAction, SigHandler, SigSet, Signal, sigaction
 ///
 /// # Errors
 /// When the variables name descriptors that are not open, or contradict each other.
-pub fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
+pub(crate) fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
     // After the first call the same numbers may belong to other files.
     static TAKEN: AtomicBool = AtomicBool::new(false);
     if TAKEN.swap(true, Ordering::Relaxed) {
@@ -32,7 +32,7 @@ pub fn passed_descriptors() -> io::Result<Vec<(String, OwnedFd)>> {
 /// Makes a command start with an empty signal mask, and with what the signals of `DEFAULTS` do by default, whatever this
 /// thread holds back and this process ignores (as the job of a script that ends in `&` ignores SIGINT, and one behind nohup
 /// SIGHUP): both are inherited by all that the command starts, and a service that takes no SIGTERM can never be stopped.
-pub fn with_default_signals(command: &mut Command) -> &mut Command {
+pub(crate) fn with_default_signals(command: &mut Command) -> &mut Command {
     // SAFETY: between fork and exec only sigaction(2) and pthread_sigmask(3) are called, which are async-signal-safe;
     // nothing is allocated, and no lock is taken.
     #[allow(unsafe_code)]
@@ -61,7 +61,7 @@ nix::ioctl_read_bad!(
 ///
 /// # Errors
 /// When it is none.
-pub fn window_size(terminal: &impl AsRawFd) -> io::Result<(u16, u16)> {
+pub(crate) fn window_size(terminal: &impl AsRawFd) -> io::Result<(u16, u16)> {
     let mut size = nix::libc::winsize {
         ws_row: 0,
         ws_col: 0,
@@ -95,7 +95,7 @@ fn reset_signals() -> io::Result<()> {
 
 /// Makes the allocator give memory back: one arena for all threads, and what is large in mappings of its own, which go
 /// back at once. To be called while there is one thread.
-pub fn set_up_allocator() {
+pub(crate) fn set_up_allocator() {
     // By default glibc has an arena for each thread and raises the mmap threshold as large blocks are freed, and so
     // keeps what a burst of large bodies took. Other libraries have no such options.
     #[cfg(target_env = "gnu")]
@@ -114,7 +114,7 @@ pub fn set_up_allocator() {
 
 /// Gives all pages back to the system that the allocator holds and nobody uses. It works on them under the allocator's
 /// lock.
-pub fn give_memory_back() {
+pub(crate) fn give_memory_back() {
     #[cfg(target_env = "gnu")]
     // SAFETY: malloc_trim(3) may be called at any time, by any thread.
     #[allow(unsafe_code)]

@@ -68,7 +68,7 @@ impl std::error::Error for PassedSocketError {}
 ///
 /// # Errors
 /// [`PassedSocketError`] names the descriptor that is no listening TCP socket.
-pub fn passed_sockets() -> Result<Vec<PassedSocket>, PassedSocketError> {
+pub(crate) fn passed_sockets() -> Result<Vec<PassedSocket>, PassedSocketError> {
     let passed = sys::passed_descriptors().map_err(PassedSocketError::Variables)?;
     let sockets = passed.into_iter().map(|(name, fd)| socket(name, fd));
     sockets.collect()
@@ -152,7 +152,7 @@ fn tell(message: &[NotifyState<'_>]) {
 /// Whether what is written to this file goes to the journal, which takes levels as `<N>` in front of lines
 /// (`JOURNAL_STREAM` in systemd.exec(5)).
 #[must_use]
-pub fn is_journal(file: impl std::os::fd::AsFd) -> bool {
+pub(crate) fn is_journal(file: impl std::os::fd::AsFd) -> bool {
     // The variable may be inherited from a service whose output this process does not have; so both are compared.
     match (journal_stream(), file_id(file.as_fd())) {
         (Some(journal), Some(own)) => journal == own,

@@ -12,7 +12,7 @@ use nix::unistd::{
 
 /// The name of the user that this process acts as; the number where it has no name.
 #[must_use]
-pub fn effective_user() -> String {
+pub(crate) fn effective_user() -> String {
     user_name(Uid::effective().as_raw())
 }
 
@@ -95,7 +95,7 @@ impl Identity {
     ///
     /// # Errors
     /// [`IdentityError`] when that is not possible or could be undone.
-    pub fn assume(&self) -> Result<(), IdentityError> {
+    pub(crate) fn assume(&self) -> Result<(), IdentityError> {
         if self.is_assumed() {
             return Ok(());
         }

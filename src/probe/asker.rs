@@ -27,7 +27,7 @@ pub enum Rank {
 impl Asker {
     /// Its rank.
     #[must_use]
-    pub fn rank(self) -> Rank {
+    pub(crate) fn rank(self) -> Rank {
         match self {
             Self::Stranger(_) => Rank::Stranger,
             Self::Established(_) => Rank::Established,

@@ -26,7 +26,7 @@ impl Compat {
 
     /// Whether a poller's headers may name another place to check than this host and the port of the path.
     #[must_use]
-    pub fn lets_headers_name_places(self) -> bool {
+    pub(crate) fn lets_headers_name_places(self) -> bool {
         self != Self::Uber
     }
 

@@ -82,7 +82,7 @@ impl Outcome {
 
     /// Adds that a probe has found it just now.
     #[must_use]
-    pub fn found_by(mut self, probe: &Trace) -> Self {
+    pub(crate) fn found_by(mut self, probe: &Trace) -> Self {
         self.run = Some(ProbeRun {
             // By the wall clock, for people; how long it took is by the other one, which nobody sets.
             ended: SystemTime::now(),
@@ -93,7 +93,7 @@ impl Outcome {
 
     /// Status, cause and the beginning of the body on one line, with at most so many characters.
     #[must_use]
-    pub fn in_short(&self, most: usize) -> String {
+    pub(crate) fn in_short(&self, most: usize) -> String {
         let code = self.status.as_u16();
         // A character has four bytes at most.
         let start = &self.body[..self.body.len().min(4 * most)];

@@ -3,13 +3,13 @@
 use super::problem::Problem;
 
 /// The largest file, in bytes.
-pub const MAX_FILE: usize = 1 << 20;
+pub(crate) const MAX_FILE: usize = 1 << 20;
 
 /// The text of a file.
 ///
 /// # Errors
 /// When the file is too large or not UTF-8.
-pub fn decode(bytes: &[u8]) -> Result<&str, Problem> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<&str, Problem> {
     if bytes.len() > MAX_FILE {
         let text = "the file is larger than 1 MiB; is it a configuration?";
         return Err(Problem::of_file(text));

@@ -16,12 +16,12 @@ const FILE_MAX: u64 = 64 << 10;
 
 /// The key that names a secret's file.
 #[must_use]
-pub fn file_key(name: &str) -> String {
+pub(crate) fn file_key(name: &str) -> String {
     format!("{name}_file")
 }
 
 /// Finds the value of the setting `name` wherever it stands, and hands it to `take`, unless it is unset or at fault.
-pub fn read_setting(
+pub(crate) fn read_setting(
     name: &str,
     is_secret: bool,
     fields: &Fields<'_>,

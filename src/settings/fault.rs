@@ -57,7 +57,7 @@ pub struct Faults {
 impl Faults {
     /// The one fault that keeps a file from being read at all.
     #[must_use]
-    pub fn whole_file(file: &str, text: impl Into<String>) -> Self {
+    pub(crate) fn whole_file(file: &str, text: impl Into<String>) -> Self {
         Self::one(Fault {
             file: file.into(),
             line: None,
@@ -143,7 +143,7 @@ impl FaultSink {
     }
 
     /// Notes something odd that concerns two places: ` in line N` of the other one is put where the text says `{}`.
-    pub fn warn_with_other(&self, mark: Place, other: Place, key: &str, text: &str) {
+    pub(crate) fn warn_with_other(&self, mark: Place, other: Place, key: &str, text: &str) {
         // The other line is not looked up yet; `{}` in the text keeps its place.
         let note = Note {
             other: Some(other),
@@ -153,7 +153,7 @@ impl FaultSink {
     }
 
     /// Notes something odd that the configuration can be used with.
-    pub fn warn(&self, mark: Place, key: &str, text: impl Into<String>) {
+    pub(crate) fn warn(&self, mark: Place, key: &str, text: impl Into<String>) {
         let note = Note::new(mark, key, text.into());
         self.warnings.borrow_mut().push(self.kept, note);
     }

@@ -23,14 +23,18 @@ pub struct ExaminedFile<T> {
 }
 
 /// Warns of more than the settings themselves tell.
-pub type WarnOfMore<S> = fn(&S, &Fields<'_>);
+pub(crate) type WarnOfMore<S> = fn(&S, &Fields<'_>);
 
 /// The bytes of a file that was opened, at most one more than are allowed. `name` is the file's name in messages, and
 /// `option` gave it.
 ///
 /// # Errors
 /// Why there are none.
-pub fn content(name: &str, opened: io::Result<File>, option: &str) -> Result<Vec<u8>, Faults> {
+pub(crate) fn content(
+    name: &str,
+    opened: io::Result<File>,
+    option: &str,
+) -> Result<Vec<u8>, Faults> {
     // The caller opened it, and decided whether it may be a FIFO.
     match opened.and_then(read_bounded) {
         Ok(bytes) => Ok(bytes),
@@ -63,7 +67,7 @@ fn unreadable(error: &io::Error, option: &str) -> String {
 }
 
 /// Reads a text with `read`, which leaves complaints in the sink; keys that are secret are never quoted.
-pub fn read_text<T: Default>(
+pub(crate) fn read_text<T: Default>(
     text: &[u8],
     name: &str,
     is_secret: &dyn Fn(&str) -> bool,
@@ -108,7 +112,7 @@ fn unusable<T: Default>(problem: Problem, file: &str) -> ExaminedFile<T> {
 
 /// The map of settings that a file holds; `None` for an empty file, and where there are no settings, which is a fault
 /// with this example of one.
-pub fn map_of_settings<'a>(
+pub(crate) fn map_of_settings<'a>(
     root: &'a Node,
     sink: &'a FaultSink,
     example: &str,

@@ -2,15 +2,13 @@
 //!
 //! Rule: what a kind shows is read back as the same value, but for secrets, which never show.
 
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::maps::by_service;
 use super::numbers::size_words;
 use super::read::Reader;
 use super::secret::Secret;
-use super::show::{list, map, plain_list, quoted};
+use super::show::{list, plain_list, quoted};
 use super::values;
 use crate::net::{Network, Ports};
 
@@ -67,7 +65,7 @@ impl<T: 'static> Kind<T> {
 
     /// The same kind, or nothing, which is shown as `null`.
     #[must_use]
-    pub fn or_unset(self) -> Kind<Option<T>> {
+    pub(crate) fn or_unset(self) -> Kind<Option<T>> {
         // `null` never gets here: `Fields::get` treats it as a missing key.
         let (read, show) = (self.read, self.show);
         let read_set = move |reader: &Reader<'_>| read(reader).map(Some);
@@ -81,23 +79,11 @@ impl<T: 'static> Kind<T> {
             ..Kind::new(self.words, read_set, show_null).unit(self.unit)
         }
     }
-
-    /// A map of such values, with names of services as keys.
-    #[must_use]
-    pub fn by_service(self, words: &'static str) -> Kind<BTreeMap<String, T>> {
-        let (read, show) = (self.read, self.show);
-        let kind = Kind::new(
-            words,
-            move |reader| by_service(reader, &read),
-            move |values| map(values, &show),
-        );
-        kind.unit(self.unit)
-    }
 }
 
 /// A whole number of things, from `min` to `max`.
 #[allow(clippy::cast_precision_loss)] // limits above 2^53 mean nothing
-pub fn count(unit: &'static str, min: usize, max: usize) -> Kind<usize> {
+pub(crate) fn count(unit: &'static str, min: usize, max: usize) -> Kind<usize> {
     let read = move |reader: &Reader<'_>| reader.count(min, max);
     let kind = Kind::new("number", read, ToString::to_string);
     let kind = kind.unit(unit);
@@ -105,14 +91,14 @@ pub fn count(unit: &'static str, min: usize, max: usize) -> Kind<usize> {
 }
 
 /// A time from `min` to `max` seconds.
-pub fn seconds(min: f64, max: f64) -> Kind<Duration> {
+pub(crate) fn seconds(min: f64, max: f64) -> Kind<Duration> {
     let read = move |reader: &Reader<'_>| reader.seconds(min, max);
     let kind = Kind::new("number", read, seconds_text).unit("seconds");
     kind.limit(Duration::as_secs_f64)
 }
 
 /// A number of times in a row, from 1 to `max`.
-pub fn times(max: u32) -> Kind<u32> {
+pub(crate) fn times(max: u32) -> Kind<u32> {
     let read = move |reader: &Reader<'_>| {
         let number = reader.whole(1, max.into())?;
         u32::try_from(number).ok()
@@ -121,7 +107,7 @@ pub fn times(max: u32) -> Kind<u32> {
 }
 
 /// A time in seconds, 0 too; none is for ever.
-pub fn seconds_or_ever() -> Kind<Option<Duration>> {
+pub(crate) fn seconds_or_ever() -> Kind<Option<Duration>> {
     let show = |value: &Option<Duration>| match value {
         Some(value) => seconds_text(value),
         None => ".inf".into(),
@@ -135,7 +121,7 @@ fn seconds_text(value: &Duration) -> String {
 
 /// A number of bytes from `min` to `max`.
 #[allow(clippy::cast_precision_loss)] // limits above 2^53 mean nothing
-pub fn bytes(min: usize, max: usize) -> Kind<usize> {
+pub(crate) fn bytes(min: usize, max: usize) -> Kind<usize> {
     let read = move |reader: &Reader<'_>| reader.bytes(min, max);
     // Shown as people write it: 16MiB, not 16777216.
     let kind = Kind::new("size", read, |value| size_words(*value));
@@ -144,27 +130,27 @@ pub fn bytes(min: usize, max: usize) -> Kind<usize> {
 }
 
 /// Yes or no.
-pub fn flag() -> Kind<bool> {
+pub(crate) fn flag() -> Kind<bool> {
     let read = |reader: &Reader<'_>| reader.boolean();
     Kind::new("true or false", read, ToString::to_string)
 }
 
 /// A text that is not empty.
-pub fn text() -> Kind<String> {
+pub(crate) fn text() -> Kind<String> {
     let read = |reader: &Reader<'_>| reader.text();
     let show = |value: &String| quoted(value);
     Kind::new("text", read, show)
 }
 
 /// A text that may be empty.
-pub fn any_text() -> Kind<String> {
+pub(crate) fn any_text() -> Kind<String> {
     let read = |reader: &Reader<'_>| reader.any_text();
     let show = |value: &String| quoted(value);
     Kind::new("text", read, show)
 }
 
 /// A secret, which may stand in a file of its own.
-pub fn secret() -> Kind<Secret> {
+pub(crate) fn secret() -> Kind<Secret> {
     // An empty password is not the same as none.
     let read = |reader: &Reader<'_>| reader.any_text().map(Secret::new);
     let kind = Kind::new("text", read, |_| "\"***\"".into());
@@ -175,14 +161,14 @@ pub fn secret() -> Kind<Secret> {
 }
 
 /// The path of something, such as `example`.
-pub fn path(words: &'static str, example: &'static str) -> Kind<PathBuf> {
+pub(crate) fn path(words: &'static str, example: &'static str) -> Kind<PathBuf> {
     let read = move |reader: &Reader<'_>| reader.path(example);
     let show = |path: &PathBuf| quoted(&path.to_string_lossy());
     Kind::new(words, read, show)
 }
 
 /// Paths of files, such as `example`.
-pub fn paths(example: &'static str) -> Kind<Vec<PathBuf>> {
+pub(crate) fn paths(example: &'static str) -> Kind<Vec<PathBuf>> {
     let read = move |reader: &Reader<'_>| reader.each(|item| item.path(example));
     Kind::new("list of paths", read, |paths: &Vec<PathBuf>| {
         paths_text(paths)
@@ -196,26 +182,26 @@ fn paths_text(paths: &[PathBuf]) -> String {
 }
 
 /// The permissions of a file.
-pub fn mode() -> Kind<u32> {
+pub(crate) fn mode() -> Kind<u32> {
     // In quotes, since YAML reads a leading zero as that of an octal number.
     let show = |value: &u32| format!("\"{value:04o}\"");
     Kind::new("octal mode", values::mode, show)
 }
 
 /// Networks.
-pub fn networks() -> Kind<Vec<Network>> {
+pub(crate) fn networks() -> Kind<Vec<Network>> {
     let show = |value: &Vec<Network>| values::networks_text(value);
     Kind::new("list of networks", values::networks, show)
 }
 
 /// Ports.
-pub fn ports() -> Kind<Vec<u16>> {
+pub(crate) fn ports() -> Kind<Vec<u16>> {
     let show = |value: &Vec<u16>| plain_list(value);
     Kind::new("list of ports", values::ports, show)
 }
 
 /// Ports and ranges of ports.
-pub fn port_ranges() -> Kind<Vec<Ports>> {
+pub(crate) fn port_ranges() -> Kind<Vec<Ports>> {
     let show = |value: &Vec<Ports>| list(value);
     Kind::new("list of ports or ranges", values::port_ranges, show)
 }

@@ -25,21 +25,22 @@ mod show;
 mod tree;
 mod values;
 
-pub use fault::{Fault, FaultSink, Faults};
-pub use file::{ExaminedFile, WarnOfMore, content, map_of_settings, read_text};
-pub use kind::{
+pub(crate) use fault::FaultSink;
+pub use fault::{Fault, Faults};
+pub(crate) use file::{ExaminedFile, WarnOfMore, content, map_of_settings, read_text};
+pub(crate) use kind::{
     Kind, any_text, bytes, count, flag, mode, networks, path, paths, port_ranges, ports, seconds,
     seconds_or_ever, secret, text, times,
 };
-pub use maps::collect;
-pub use part::{known_keys, read_part, read_table, show_part};
+pub(crate) use maps::collect;
+pub(crate) use part::{known_keys, read_part, read_table, show_part};
 #[cfg(test)]
-pub use raw::Document;
-pub use raw::{Node, YamlValue};
-pub use read::{Fields, Reader};
-pub use reference::{effective, reference_markdown};
+pub(crate) use raw::Document;
+pub(crate) use raw::{Node, YamlValue};
+pub(crate) use read::{Fields, Reader};
+pub(crate) use reference::{effective, reference_markdown};
 pub use secret::Secret;
 pub use setting::Setting;
 pub(crate) use setting::settings;
-pub use show::{list, map, quoted};
-pub use values::command;
+pub(crate) use show::{list, map, quoted};
+pub(crate) use values::command;

@@ -104,7 +104,7 @@ fn unit_bytes(unit: &str) -> Option<u64> {
 }
 
 /// A number of bytes in the largest unit that leaves it whole.
-pub fn size_words(bytes: usize) -> String {
+pub(crate) fn size_words(bytes: usize) -> String {
     for (shift, unit) in [(30, "GiB"), (20, "MiB"), (10, "KiB")] {
         // 0 is a multiple of everything.
         if bytes > 0 && bytes.is_multiple_of(1 << shift) {

@@ -5,7 +5,7 @@ use super::read::{Fields, Reader};
 use super::setting::Setting;
 
 /// Reads all settings of a table from a map; also gives the map's values, for what is wrong with them together.
-pub fn read_part<'a, S: Default + 'static>(
+pub(crate) fn read_part<'a, S: Default + 'static>(
     table: &[Setting<S>],
     reader: &Reader<'a>,
 ) -> Option<(S, Fields<'a>)> {
@@ -17,7 +17,7 @@ pub fn read_part<'a, S: Default + 'static>(
 }
 
 /// Reads all settings of a table.
-pub fn read_table<S: Default + 'static>(table: &[Setting<S>], fields: &Fields<'_>) -> S {
+pub(crate) fn read_table<S: Default + 'static>(table: &[Setting<S>], fields: &Fields<'_>) -> S {
     let mut settings = S::default();
     // In the order of the table: a setting with `read_by` stands after those that it looks at.
     for setting in table {
@@ -28,7 +28,7 @@ pub fn read_table<S: Default + 'static>(table: &[Setting<S>], fields: &Fields<'_
 }
 
 /// The keys of settings, and of the files that secrets may stand in.
-pub fn known_keys<S: 'static>(table: &[Setting<S>]) -> Vec<String> {
+pub(crate) fn known_keys<S: 'static>(table: &[Setting<S>]) -> Vec<String> {
     let mut keys = Vec::new();
     for setting in table {
         keys.push(setting.name.to_owned());
@@ -41,7 +41,7 @@ pub fn known_keys<S: 'static>(table: &[Setting<S>]) -> Vec<String> {
 }
 
 /// Shows the settings of a table that are not the defaults, as a map on one line.
-pub fn show_part<S: Default + 'static>(table: &[Setting<S>], settings: &S) -> String {
+pub(crate) fn show_part<S: Default + 'static>(table: &[Setting<S>], settings: &S) -> String {
     let default = S::default();
     let mut parts = Vec::new();
     for setting in table {

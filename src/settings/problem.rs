@@ -2,7 +2,7 @@
 
 /// Why a text is not YAML that can be used.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// The line from 1, where known.
     pub line: Option<usize>,
     /// The column from 1, where it helps.

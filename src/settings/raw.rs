@@ -49,7 +49,7 @@ pub struct Entry {
 }
 
 /// A file that was read: its values, and the way back to their lines.
-pub struct Document<'t> {
+pub(crate) struct Document<'t> {
     text: &'t str,
     shapes: Vec<Shape>,
     /// The value of the whole file.
@@ -69,7 +69,7 @@ impl<'t> Document<'t> {
     ///
     /// # Errors
     /// The first thing that keeps it from being read.
-    pub fn parse(text: &'t str) -> Result<Self, Problem> {
+    pub(crate) fn parse(text: &'t str) -> Result<Self, Problem> {
         let text = decode::check_characters(text)?;
         // Syntax first: its errors quote no values, unlike those of the later walks.
         expect_syntax(text)?;
@@ -80,7 +80,7 @@ impl<'t> Document<'t> {
 
     /// The line of a key or value, from 1.
     #[must_use]
-    pub fn line(&self, mark: Place) -> Option<usize> {
+    pub(crate) fn line(&self, mark: Place) -> Option<usize> {
         // The walk fails at the place on purpose: the library tells line numbers in errors only.
         let mut walk = Walk::until(mark, &self.shapes);
         let provoked = Build(&mut walk).deserialize(yaml(self.text)).err()?;

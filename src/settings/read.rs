@@ -7,7 +7,7 @@ mod scalars;
 
 use std::fmt::Display;
 
-pub use self::collections::Fields;
+pub(crate) use self::collections::Fields;
 use super::fault::FaultSink;
 use super::raw::{Node, Place, YamlValue};
 use crate::names::text::{beginning, without_userinfo};
@@ -57,14 +57,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Notes a fault of the key that this value stands under: `what` follows the key.
-    pub fn fault_of_key(&self, what: impl Display, remedy: impl Display) {
+    pub(crate) fn fault_of_key(&self, what: impl Display, remedy: impl Display) {
         // Only the last part, because the whole key stands in front of the text.
         let text = format!("'{}' {what}; {remedy}", self.name);
         self.sink.fault(self.mark, &self.key, text);
     }
 
     /// Notes something odd about this value that does not keep it from being used: a whole sentence.
-    pub fn warn(&self, text: impl Into<String>) {
+    pub(crate) fn warn(&self, text: impl Into<String>) {
         self.sink.warn(self.mark, &self.key, text);
     }
 
@@ -76,13 +76,13 @@ impl<'a> Reader<'a> {
 
     /// Whether the value is a list.
     #[must_use]
-    pub fn is_list(&self) -> bool {
+    pub(crate) fn is_list(&self) -> bool {
         matches!(self.node.value, YamlValue::List(_))
     }
 
     /// How many values a list has; a single value counts as a list of one.
     #[must_use]
-    pub fn item_count(&self) -> usize {
+    pub(crate) fn item_count(&self) -> usize {
         match &self.node.value {
             YamlValue::List(list) => list.len(),
             YamlValue::Null | YamlValue::Scalar(_) | YamlValue::Map(_) => 1,
@@ -91,7 +91,7 @@ impl<'a> Reader<'a> {
 
     /// Another value that stands for this one in messages.
     #[must_use]
-    pub fn standing_for<'b>(&self, node: &'b Node) -> Reader<'b>
+    pub(crate) fn standing_for<'b>(&self, node: &'b Node) -> Reader<'b>
     where
         'a: 'b,
     {

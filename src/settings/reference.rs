@@ -6,7 +6,7 @@ use super::setting::Setting;
 
 /// The effective settings as YAML that can be used as a configuration file; a comment marks what is not the default.
 #[must_use]
-pub fn effective<S: Default + 'static>(table: &[Setting<S>], settings: &S) -> String {
+pub(crate) fn effective<S: Default + 'static>(table: &[Setting<S>], settings: &S) -> String {
     let default = S::default();
     let mut out = String::new();
     for setting in table {
@@ -28,7 +28,7 @@ fn line(name: &str, value: &str, usual: &str) -> String {
 
 /// The reference of all settings of a table, in Markdown.
 #[must_use]
-pub fn reference_markdown<S: Default + 'static>(table: &[Setting<S>]) -> String {
+pub(crate) fn reference_markdown<S: Default + 'static>(table: &[Setting<S>]) -> String {
     let default = S::default();
     let mut out =
         String::from("| Key | Type | Default | Reload | Meaning |\n|---|---|---|---|---|\n");

@@ -130,7 +130,7 @@ impl<S: 'static> Setting<S> {
 
     /// The same, read by a function that sees the other settings, as far as they were read before it.
     #[must_use]
-    pub fn read_by(self, read: fn(&mut S, &Reader<'_>)) -> Self {
+    pub(crate) fn read_by(self, read: fn(&mut S, &Reader<'_>)) -> Self {
         let value = self.value;
         Self {
             value: Box::new(ReadBy { value, read }),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 /// A text as a YAML scalar that is read back as that text.
-pub fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     if is_plain(text) {
         return text.to_owned();
     }
@@ -42,7 +42,7 @@ fn push_escaped(out: &mut String, c: char) {
 }
 
 /// A list of texts as YAML.
-pub fn list<T: ToString>(items: &[T]) -> String {
+pub(crate) fn list<T: ToString>(items: &[T]) -> String {
     let mut texts = Vec::new();
     for item in items {
         texts.push(quoted(&item.to_string()));
@@ -52,13 +52,13 @@ pub fn list<T: ToString>(items: &[T]) -> String {
 }
 
 /// A list of numbers as YAML.
-pub fn plain_list<T: ToString>(items: &[T]) -> String {
+pub(crate) fn plain_list<T: ToString>(items: &[T]) -> String {
     let texts: Vec<String> = items.iter().map(T::to_string).collect();
     format!("[{}]", texts.join(", "))
 }
 
 /// A map as YAML.
-pub fn map<T>(entries: &BTreeMap<String, T>, show: impl Fn(&T) -> String) -> String {
+pub(crate) fn map<T>(entries: &BTreeMap<String, T>, show: impl Fn(&T) -> String) -> String {
     let mut texts = Vec::new();
     for (key, value) in entries {
         texts.push(format!("{}: {}", quoted(key), show(value)));

@@ -9,7 +9,7 @@ use crate::names::text::without_userinfo;
 /// Leaves the last of the keys that stand twice in one map, as PyYAML does, with a warning that names both lines, and
 /// replaces the merge key `<<` by the entries of the maps it names, which the map's own keys override. `is_secret` knows
 /// the paths of keys whose values never show.
-pub fn tidy(node: &mut Node, is_secret: &dyn Fn(&str) -> bool, sink: &FaultSink) {
+pub(crate) fn tidy(node: &mut Node, is_secret: &dyn Fn(&str) -> bool, sink: &FaultSink) {
     tidy_below(node, "", is_secret, sink);
 }
 

@@ -8,7 +8,7 @@ use crate::net::{Network, Ports};
 use crate::os::process::Argv;
 
 /// A command: a list of words, or a text that is split like a shell would.
-pub fn command(reader: &Reader<'_>) -> Option<Argv> {
+pub(crate) fn command(reader: &Reader<'_>) -> Option<Argv> {
     const REMEDY: &str =
         "write a list such as [/usr/local/bin/check, --flag], or a text with its quotes in pairs";
     let made = match reader.plain() {
@@ -31,7 +31,7 @@ pub fn command(reader: &Reader<'_>) -> Option<Argv> {
 }
 
 /// Ports, each once.
-pub fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
+pub(crate) fn ports(reader: &Reader<'_>) -> Option<Vec<u16>> {
     // Each once: listening on a port twice would fail.
     let mut ports: Vec<u16> = Vec::new();
     for port in reader.each(port)? {
@@ -49,7 +49,7 @@ fn port(reader: &Reader<'_>) -> Option<u16> {
 }
 
 /// Networks; `private` and `any` stand for several.
-pub fn networks(reader: &Reader<'_>) -> Option<Vec<Network>> {
+pub(crate) fn networks(reader: &Reader<'_>) -> Option<Vec<Network>> {
     let remedy = "write one such as 10.0.0.0/8, or 'private', or 'any'";
     let groups = reader.each(|item| item.parsed("is not a network", remedy, networks_of))?;
     Some(groups.concat())
@@ -64,7 +64,7 @@ fn networks_of(text: &str) -> Option<Vec<Network>> {
 }
 
 /// Networks as they are shown: the word that stands for all or for the private ones, where it fits.
-pub fn networks_text(networks: &[Network]) -> String {
+pub(crate) fn networks_text(networks: &[Network]) -> String {
     if networks == Network::any() {
         "any".into()
     } else if networks == Network::private() {
@@ -75,7 +75,7 @@ pub fn networks_text(networks: &[Network]) -> String {
 }
 
 /// Ports and ranges of ports; `any` stands for all.
-pub fn port_ranges(reader: &Reader<'_>) -> Option<Vec<Ports>> {
+pub(crate) fn port_ranges(reader: &Reader<'_>) -> Option<Vec<Ports>> {
     let remedy = "write one from 1 to 65535, a range such as 8000-8999, or 'any'";
     reader.each(|item| item.parsed_number("is not a port", remedy, ports_of))
 }
@@ -88,7 +88,7 @@ fn ports_of(text: &str) -> Option<Ports> {
 }
 
 /// Permissions of a file, in octal digits.
-pub fn mode(reader: &Reader<'_>) -> Option<u32> {
+pub(crate) fn mode(reader: &Reader<'_>) -> Option<u32> {
     let remedy = "write octal digits such as 0660";
     reader.parsed("is not a mode", remedy, mode_of)
 }
@@ -116,7 +116,7 @@ const FOR_EVER: f64 = 100.0 * 365.0 * 86_400.0;
     clippy::option_option,
     reason = "the outer one says whether the value could be read"
 )]
-pub fn seconds_or_ever(reader: &Reader<'_>) -> Option<Option<Duration>> {
+pub(crate) fn seconds_or_ever(reader: &Reader<'_>) -> Option<Option<Duration>> {
     let remedy = "write a number of seconds, 0 for no caching, or .inf to keep results for ever";
     let seconds = reader.number(remedy)?;
     if seconds < 0.0 {

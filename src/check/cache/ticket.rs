@@ -73,7 +73,7 @@ impl Ticket {
     }
 
     /// Stores the outcome, and wakes those who wait for it.
-    pub fn deliver(mut self, outcome: Outcome) {
+    pub(crate) fn deliver(mut self, outcome: Outcome) {
         self.finish(outcome);
     }
 

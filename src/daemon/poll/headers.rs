@@ -19,7 +19,7 @@ const BY_HAND: [&[u8]; 4] = [b"curl/", b"Wget/", b"HTTPie/", b"Mozilla/"];
 
 /// What the headers say.
 #[derive(Debug, Default)]
-pub struct Said<'a> {
+pub(crate) struct Said<'a> {
     /// The host to check: the server's own address, or what nerve names; `None` is this host.
     pub host: Option<&'a str>,
     /// The server's own port; empty for a unix socket, 0 for none.
@@ -38,7 +38,7 @@ pub struct Said<'a> {
 
 impl<'a> Said<'a> {
     /// Reads the headers; without them nothing is said.
-    pub fn read(headers: &'a HeaderMap) -> Self {
+    pub(crate) fn read(headers: &'a HeaderMap) -> Self {
         let mut said = Self::default();
         let mut nerve = None;
         // One pass: most requests have none of these, and a look-up of each would cost more.
@@ -61,7 +61,7 @@ impl<'a> Said<'a> {
     }
 
     /// Leaves what is checked to the path.
-    pub fn forget_place(&mut self) {
+    pub(crate) fn forget_place(&mut self) {
         self.host = None;
         self.port = None;
     }

@@ -12,7 +12,7 @@ use crate::spool::{self, NameError, ServiceName};
 
 /// What a request asks for.
 #[derive(Debug)]
-pub enum Route<'a> {
+pub(crate) enum Route<'a> {
     /// `/<protocol>/<service>/<port>/<query>`.
     Check(CheckPath<'a>),
     /// `POST /spool/<service>/<port>`.
@@ -25,7 +25,7 @@ pub enum Route<'a> {
 
 /// The pages, by their paths.
 #[derive(Debug, Clone, Copy)]
-pub enum PageName {
+pub(crate) enum PageName {
     Status,
     Count,
     Recent,
@@ -47,7 +47,7 @@ pub enum PageName {
 
 /// A check, as the path names it.
 #[derive(Debug)]
-pub struct CheckPath<'a> {
+pub(crate) struct CheckPath<'a> {
     /// How to probe; `None` is `spool`.
     pub protocol: Option<&'static Protocol>,
     /// The service.
@@ -62,7 +62,7 @@ pub struct CheckPath<'a> {
 
 /// Why a request leads nowhere.
 #[derive(Debug)]
-pub enum Refusal {
+pub(crate) enum Refusal {
     /// 404: there is no such path.
     NotFound,
     /// 404: a check by a protocol that there is not.
@@ -76,7 +76,7 @@ pub enum Refusal {
 }
 
 /// The word that stands in place of a protocol where downtimes alone are asked for.
-pub const SPOOL: &str = "spool";
+pub(crate) const SPOOL: &str = "spool";
 
 /// Longest word that counts as a slip in a protocol's name, in bytes.
 const PROTOCOL_MAX: usize = 32;
@@ -88,7 +88,7 @@ const READ_AND_POST: &str = "GET, HEAD, OPTIONS, POST";
 ///
 /// # Errors
 /// [`Refusal`] when there is none.
-pub fn parse<'a>(
+pub(crate) fn parse<'a>(
     method: &Method,
     path: &'a str,
     query: Option<&'a str>,
@@ -150,7 +150,7 @@ fn reading(check: CheckPath<'_>) -> Result<Route<'_>, Refusal> {
 ///
 /// # Errors
 /// [`Refusal`] when it names none.
-pub fn check<'a>(path: &'a str, query: Option<&'a str>) -> Result<CheckPath<'a>, Refusal> {
+pub(crate) fn check<'a>(path: &'a str, query: Option<&'a str>) -> Result<CheckPath<'a>, Refusal> {
     let (protocol, service, rest) = parts(path).ok_or(Refusal::NotFound)?;
     let protocol = match protocol {
         SPOOL => None,
@@ -192,7 +192,7 @@ fn is_of_protocol(byte: u8) -> bool {
 
 /// What is said of a protocol that there is not: the nearest, else all that there are.
 #[must_use]
-pub fn unknown_protocol(name: &str) -> String {
+pub(crate) fn unknown_protocol(name: &str) -> String {
     let mut known: Vec<&str> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
     // Asks for downtimes alone, so it is no protocol of a probe.
     known.push(SPOOL);

@@ -20,7 +20,7 @@ use crate::spool::parse_port;
 ///
 /// # Errors
 /// The answer, where there are none.
-pub fn place(
+pub(crate) fn place(
     path: &CheckPath<'_>,
     said: &Said<'_>,
     own: &LocalAddresses,
@@ -45,7 +45,7 @@ fn read_place(
 ///
 /// # Errors
 /// The answer, where there is nothing to probe.
-pub fn build(
+pub(crate) fn build(
     path: &CheckPath<'_>,
     protocol: &Protocol,
     (host, port): (Host, u16),

@@ -18,7 +18,7 @@ pub use summary::Summary;
 use super::{HostEvent, LastFail, Told, View};
 
 /// The form of the answer: another number after every change that a reader could stumble over.
-pub const FORM: u32 = 1;
+pub(crate) const FORM: u32 = 1;
 
 /// From so many polls on, somebody polls steadily.
 const STEADY: u64 = 5;
@@ -29,7 +29,7 @@ const STOPPED_AFTER: u64 = 10;
 /// The answer of `/overview`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Overview {
-    /// [`FORM`].
+    /// `FORM`.
     pub page: u32,
     /// Now.
     pub now: f64,
@@ -112,7 +112,7 @@ pub struct DowntimeRow {
 impl DowntimeRow {
     /// Who took it down: by the downtime's own words, else by the file, unless the reason says so already.
     #[must_use]
-    pub fn author(&self) -> Option<&str> {
+    pub(crate) fn author(&self) -> Option<&str> {
         let owner = self.file_owner.as_deref();
         let owner = owner.filter(|owner| !self.reason.starts_with(owner));
         self.by.as_deref().or(owner)

@@ -231,25 +231,6 @@ fn a_poller_that_is_silent_for_an_hour_is_forgotten() {
     assert_eq!((pollers.all.len(), pollers.addresses.len()), (1, 1));
 }
 
-#[test]
-fn the_whole_weight_of_a_backend_marks_its_last_server() {
-    let mut row = {
-        let mut pollers = Pollers::new(10);
-        poll(&mut pollers, 0, &poller("web", "lb1"), "UP", Told::Up);
-        rows(&pollers, "web").remove(0)
-    };
-    for (view, weight, last) in [
-        (View::Up, Some([10, 10]), true),
-        (View::Up, Some([10, 20]), false),
-        (View::Up, Some([0, 0]), false),
-        (View::Up, None, false),
-        (View::Down, Some([10, 10]), false),
-    ] {
-        (row.view, row.weight) = (Some(view), weight);
-        assert_eq!(row.is_last(), last, "{view:?} {weight:?}");
-    }
-}
-
 /// A check of this port on this host, as a poller of this service asks it.
 fn check(protocol: &str, service: &str) -> Check {
     let target = Target {

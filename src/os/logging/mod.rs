@@ -155,12 +155,12 @@ fn write_line(out: &mut impl Write, record: &Record<'_>) -> io::Result<()> {
 }
 
 /// Changes how lines look.
-pub fn set_format(format: LogFormat) {
+pub(crate) fn set_format(format: LogFormat) {
     *FORMAT.write().unwrap_or_else(PoisonError::into_inner) = format;
 }
 
 /// Changes what is logged.
-pub fn set_level(level: LevelFilter) {
+pub(crate) fn set_level(level: LevelFilter) {
     log::set_max_level(level);
 }
 
@@ -169,7 +169,7 @@ fn current_format() -> LogFormat {
 }
 
 /// Changes how many lines may be logged in a second.
-pub fn set_rate(lines: usize) {
+pub(crate) fn set_rate(lines: usize) {
     RATE.set(lines);
 }
 

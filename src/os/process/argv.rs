@@ -63,7 +63,7 @@ impl Argv {
     ///
     /// # Errors
     /// [`CommandError`] where it makes no command.
-    pub fn split_at_whitespace(text: &str) -> Result<Self, CommandError> {
+    pub(crate) fn split_at_whitespace(text: &str) -> Result<Self, CommandError> {
         // Python counts the vertical tab, Rust does not.
         let is_space = |c: char| c.is_ascii_whitespace() || c == '\x0b';
         let words = text.split(is_space).filter(|word| !word.is_empty());
@@ -75,7 +75,7 @@ impl Argv {
     ///
     /// # Errors
     /// [`CommandError`] where it makes no command.
-    pub fn split_at_spaces(text: &str) -> Result<Self, CommandError> {
+    pub(crate) fn split_at_spaces(text: &str) -> Result<Self, CommandError> {
         Self::new(text.split(' ').map(str::to_owned).collect())
     }
 

@@ -63,7 +63,7 @@ impl Environment<'_> {
 
 /// The names of all variables of this process but those that are private to it, for programs that get them all.
 #[must_use]
-pub fn all_names() -> Vec<String> {
+pub(crate) fn all_names() -> Vec<String> {
     let mut names = Vec::new();
     for (name, _) in std::env::vars_os() {
         // One that is not text could not be listed in a file either.

@@ -25,8 +25,9 @@ use self::capture::Capture;
 use crate::os::cause::cause_text;
 
 pub use argv::{Argv, CommandError};
-pub use environment::{Environment, all_names};
-pub use program::can_be_run;
+pub use environment::Environment;
+pub(crate) use environment::all_names;
+pub(crate) use program::can_be_run;
 
 /// How a program ended, and what it wrote.
 #[derive(Debug)]
@@ -51,7 +52,7 @@ pub enum End {
 impl End {
     /// Whether the program ended by itself with 0.
     #[must_use]
-    pub fn is_success(self) -> bool {
+    pub(crate) fn is_success(self) -> bool {
         self == Self::Exit(0)
     }
 }

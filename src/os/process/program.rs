@@ -7,7 +7,7 @@ use nix::unistd::{AccessFlags, access};
 
 /// Whether this user may run a program: a path, or a name that is looked for in `PATH` (execvp(3)).
 #[must_use]
-pub fn can_be_run(program: &str) -> bool {
+pub(crate) fn can_be_run(program: &str) -> bool {
     if program.contains('/') {
         return is_executable(Path::new(program));
     }

@@ -166,19 +166,19 @@ impl ProbeSettings {
 
     /// The deadline of a service's probes.
     #[must_use]
-    pub fn timeout_of(&self, service: &str) -> Duration {
+    pub(crate) fn timeout_of(&self, service: &str) -> Duration {
         self.service(service).timeout()
     }
 
     /// Whether a service has a unix socket, and so needs no port.
     #[must_use]
-    pub fn has_socket(&self, service: &str) -> bool {
+    pub(crate) fn has_socket(&self, service: &str) -> bool {
         self.service(service).socket().is_some()
     }
 
     /// All that counts for a service, as it is shown to people.
     #[must_use]
-    pub fn merged(&self, name: &str) -> Service {
+    pub(crate) fn merged(&self, name: &str) -> Service {
         self.service(name).merged()
     }
 }

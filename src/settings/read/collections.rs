@@ -65,7 +65,11 @@ impl<'a> Reader<'a> {
 
     /// The same, where `elsewhere` has keys that people look for here, each with where it is to be set.
     #[must_use]
-    pub fn fields_or(&self, known: &[&str], elsewhere: &[(&str, &str)]) -> Option<Fields<'a>> {
+    pub(crate) fn fields_or(
+        &self,
+        known: &[&str],
+        elsewhere: &[(&str, &str)],
+    ) -> Option<Fields<'a>> {
         let mut found = HashMap::new();
         for (key, reader) in self.entries()? {
             if known.contains(&key) {

@@ -38,7 +38,7 @@ impl Reader<'_> {
 
     /// A text, exactly as written, that may be empty.
     #[must_use]
-    pub fn any_text(&self) -> Option<String> {
+    pub(crate) fn any_text(&self) -> Option<String> {
         let remedy = "write one, in quotes if it has special characters";
         self.parsed("is not a text", remedy, |text| Some(text.to_owned()))
     }
@@ -52,7 +52,7 @@ impl Reader<'_> {
 
     /// A boolean in any of YAML 1.1's words, quoted or not, or 0 or 1.
     #[must_use]
-    pub fn boolean(&self) -> Option<bool> {
+    pub(crate) fn boolean(&self) -> Option<bool> {
         self.parsed("is neither yes nor no", "write true or false", boolean)
     }
 
@@ -64,7 +64,7 @@ impl Reader<'_> {
 
     /// [`Reader::whole`] where something else is possible too: ` or 'max'` at the end of the remedy.
     #[must_use]
-    pub fn whole_or(&self, min: u64, max: u64, or: &str) -> Option<u64> {
+    pub(crate) fn whole_or(&self, min: u64, max: u64, or: &str) -> Option<u64> {
         let remedy = format!("write a whole number from {min} to {max}{or}");
         let text = self.numeral().unwrap_or_default();
         let Some(digits) = digits(&text) else {
@@ -119,7 +119,7 @@ impl Reader<'_> {
     }
 
     /// [`Reader::parsed`] for texts that hold a number: `010` is 8 here, as PyYAML has it, and is warned about.
-    pub fn parsed_number<T>(
+    pub(crate) fn parsed_number<T>(
         &self,
         what: &str,
         remedy: &str,
