@@ -319,6 +319,8 @@ complete -c hacheck -n '__hacheck_is fleet' -s o -l output -x -a 'tsv json table
 complete -c hacheck -n '__hacheck_is fleet' -s r -l reason -x -d 'reason, which the log shows; release needs one'
 complete -c hacheck -n '__hacheck_is fleet' -s n -l lines -x -d 'lines of the log to show, the newest (default 50)'
 complete -c hacheck -n '__hacheck_is fleet' -l force -d 'forget a host that is alive, too'
+complete -c hacheck -n '__hacheck_is fleet' -l serve -x -d 'serve the page of the fleet at this address, such as 127.0.0.1:3380, until Ctrl-C'
+complete -c hacheck -n '__hacheck_is fleet' -l from -x -d 'with --serve: who may see the page besides this host, as 10.0.0.0/8 or private; may be given several times'
 complete -c hacheck -n '__hacheck_is fleet' -s h -l help -d 'show this help'
 complete -c hacheck -n '__hacheck_is fleet' -s V -l version -d 'show the version'
 complete -c hacheck -n __hacheck_needs_subcommand -a install -d 'make the links hadown, haup, … to this binary, beside it or in DIR'

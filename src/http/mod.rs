@@ -12,6 +12,8 @@ pub(crate) mod grpc_client;
 pub(crate) mod h2;
 mod head_memory;
 pub mod memory;
+pub(crate) mod named_host;
+pub(crate) mod page_file;
 pub(crate) mod page_text;
 pub(crate) mod phrase;
 pub(crate) mod proxy;

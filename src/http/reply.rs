@@ -81,6 +81,11 @@ pub(crate) fn json_page(value: &impl Serialize, memory: &Arc<MemoryBudget>) -> R
     }
 }
 
+/// A page of fixed bytes, which need no place in memory. The caller says what it is.
+pub(super) fn fixed_page(text: Arc<PageText>) -> Reply {
+    typed(StatusCode::OK, ReplyBody::page(text), &PLAIN)
+}
+
 fn json_body(body: ReplyBody) -> Reply {
     let kind = HeaderValue::from_static("application/json; charset=UTF-8");
     let mut reply = typed(StatusCode::OK, body, &ReplyHeaders::new(kind));

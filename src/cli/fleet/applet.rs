@@ -3,7 +3,8 @@
 use argh::{ArgsInfo, FromArgs};
 
 use super::request::{FleetFile, selector};
-use super::{forget, hosts, log, roles, show};
+use super::serve::Site;
+use super::{forget, hosts, log, roles, serve, show};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::values::{self, number};
 use crate::cli::failure::{Failure, usage};
@@ -30,6 +31,7 @@ const LINES: u32 = 50;
     note = "HOST is the name of a host of the fleet. Without any word the whole fleet is shown, live; press q to quit. Where the output is no terminal, it is printed once.",
     example = "hacheck fleet                            what is the matter, live",
     example = "hacheck fleet hosts --where zone=a       who is there, and who is lost",
+    example = "hacheck fleet --serve 127.0.0.1:3380     the same as a page for a browser",
     example = "hacheck fleet log                        who ordered what lately",
     example = "hacheck fleet forget web07               a host that is gone for good",
     example = "hacheck fleet release web07 -r rebuilt   its slots, after a roll that died",
@@ -57,6 +59,12 @@ struct FleetArgs {
     /// forget a host that is alive, too
     #[argh(switch)]
     force: bool,
+    /// serve the page of the fleet at this address, such as 127.0.0.1:3380, until Ctrl-C
+    #[argh(option, arg_name = "address")]
+    serve: Option<String>,
+    /// with --serve: who may see the page besides this host, as 10.0.0.0/8 or private; may be given several times
+    #[argh(option, arg_name = "network")]
+    from: Vec<String>,
     /// hosts, log, forget HOST, release HOST [SERVICE], roles [HOST...]
     #[argh(positional)]
     words: Vec<String>,
@@ -76,6 +84,18 @@ pub(super) struct FleetCall<'a> {
 fn run(call: &Call) -> Result<u8, Failure> {
     let args: FleetArgs = call.parse()?;
     let fleet = FleetCall::of(call, &args)?;
+    if let Some(address) = &args.serve {
+        let site = Site::of(address, &args.from)?;
+        return match args.words.is_empty() && args.output.is_none() {
+            true => serve::serve(&fleet, site),
+            false => Err(usage!(
+                "--serve serves the page alone; leave out words and -o"
+            )),
+        };
+    }
+    if !args.from.is_empty() {
+        return Err(usage!("--from is for --serve alone"));
+    }
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
     match words.as_slice() {
         [] => show::show(&fleet, format(args.output.as_deref())?),

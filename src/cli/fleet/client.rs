@@ -231,7 +231,7 @@ pub(super) enum Stopped {
     TimeUp,
 }
 
-fn runtime() -> Result<Runtime, Failure> {
+pub(super) fn runtime() -> Result<Runtime, Failure> {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let built = builder.enable_all().build();
     built.map_err(|e| failed!("cannot start: {e}"))

@@ -5,6 +5,7 @@
 //! when every host that lives has done it.
 
 pub(crate) mod applet;
+mod board;
 mod client;
 mod down;
 mod downed;
@@ -21,6 +22,7 @@ mod roles;
 mod scope;
 mod screen;
 mod screen_rows;
+mod serve;
 mod show;
 pub(crate) mod slot;
 mod status;

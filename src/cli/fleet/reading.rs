@@ -77,17 +77,20 @@ impl Reading {
 pub(super) struct FleetAnswer<'a> {
     page: u32,
     now: f64,
-    pub(super) fleet: &'a str,
+    fleet: &'a str,
     version: &'static str,
-    pub(super) engine: &'a EngineState,
+    engine: &'a EngineState,
+    /// Only hosts that hold this are in it; all when it is empty.
+    text: &'a str,
     #[serde(flatten)]
-    pub(super) overview: &'a FleetOverview,
+    overview: &'a FleetOverview,
 }
 
 impl<'a> FleetAnswer<'a> {
     pub(super) fn new(
         fleet: &'a str,
         engine: &'a EngineState,
+        text: &'a str,
         overview: &'a FleetOverview,
     ) -> Self {
         Self {
@@ -96,6 +99,7 @@ impl<'a> FleetAnswer<'a> {
             fleet,
             version: env!("CARGO_PKG_VERSION"),
             engine,
+            text,
             overview,
         }
     }

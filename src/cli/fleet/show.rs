@@ -38,7 +38,7 @@ fn once(
     let fleet = client.settings.fleet.as_str();
     match format {
         Some(OutputFormat::Json) => {
-            let answer = FleetAnswer::new(fleet, &reading.state, &overview);
+            let answer = FleetAnswer::new(fleet, &reading.state, &request.text, &overview);
             // Texts, numbers and maps with texts as keys: these always have a JSON.
             Ok(serde_json::to_string(&answer).unwrap_or_default() + "\n")
         }

@@ -1,15 +1,15 @@
 //! Who may see the page of this host. A browser is led to a private address by whoever owns a name (DNS rebinding), so
 //! the name that it asks by counts too. Checks, `/metrics` and `/status` look at neither.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 
 use hyper::StatusCode;
-use hyper::header::HOST;
 use hyper::http::request::Parts;
 
 use super::DaemonState;
 use crate::config::DaemonSettings;
 use crate::daemon::this_host::is_page_host;
+use crate::http::named_host::{is_this_host, named_host, without_dot};
 use crate::http::reply::{self, Reply};
 use crate::names::text::shown;
 use crate::net::Network;
@@ -53,67 +53,14 @@ fn not_ours(host: &str) -> Reply {
     reply::text(StatusCode::FORBIDDEN, text)
 }
 
-/// The host that a request names, without its port. A browser always names one.
-fn named_host(request: &Parts) -> Option<&str> {
-    match request.headers.get(HOST) {
-        // What is no text is no name of this host either.
-        Some(host) => Some(without_port(host.to_str().unwrap_or("?"))),
-        // HTTP/2 has it in the address (RFC 9113 section 8.3.1).
-        None => Some(without_port(request.uri.authority()?.as_str())),
-    }
-}
-
-fn without_port(named: &str) -> &str {
-    // Without brackets, as some tools write it: the last group of the address is no port.
-    if is_bare_ipv6(named) {
-        return named;
-    }
-    match named.rsplit_once(':') {
-        Some((host, port)) if is_number(port) => host,
-        _ => named,
-    }
-}
-
-fn is_bare_ipv6(named: &str) -> bool {
-    named.parse::<Ipv6Addr>().is_ok()
-}
-
-fn is_number(port: &str) -> bool {
-    port.bytes().all(|b| b.is_ascii_digit())
-}
-
 /// Whether a host is an address, which no name server can lead elsewhere, or a name of this host.
 fn is_ours(host: &str, own: &HostNames, page_hosts: &[String]) -> bool {
-    // A name may end with the root's dot (RFC 1034 section 3.1).
-    let name = host.strip_suffix('.').unwrap_or(host);
-    is_address(host)
-        || name.eq_ignore_ascii_case("localhost")
-        || own.has(name)
-        || is_page_host(page_hosts, name)
-}
-
-fn is_address(host: &str) -> bool {
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.parse::<IpAddr>().is_ok()
+    is_this_host(host, own) || is_page_host(page_hosts, without_dot(host))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_host_of_a_request_is_without_its_port() {
-        for (named, host) in [
-            ("web01:3333", "web01"),
-            ("web01", "web01"),
-            ("10.0.0.1:80", "10.0.0.1"),
-            ("[::1]:3333", "[::1]"),
-            ("::1", "::1"),
-            ("web01:http", "web01:http"),
-        ] {
-            assert_eq!(without_port(named), host);
-        }
-    }
 
     #[test]
     fn a_name_that_is_not_listed_is_not_ours() {

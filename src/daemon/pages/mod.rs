@@ -72,9 +72,9 @@ pub(super) async fn page(
                 .gets("downtimes", UntilBegun, overview::downtimes)
                 .await
         }
-        PageName::Ui => ui::file(&ui::PAGE, &request.headers),
-        PageName::UiScript => ui::file(&ui::SCRIPT, &request.headers),
-        PageName::UiStyle => ui::file(&ui::STYLE, &request.headers),
+        PageName::Ui => ui::PAGE.reply(&request.headers),
+        PageName::UiScript => ui::SCRIPT.reply(&request.headers),
+        PageName::UiStyle => ui::STYLE.reply(&request.headers),
     }
 }
 

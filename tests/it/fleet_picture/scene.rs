@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hacheck::fleet::{Alive, OrderState, Record as _};
+use hacheck::fleet::{Alive, OrderState, Record as _, now_micros};
 use serde_json::{Value, json};
 
 use crate::support::etcd::Etcd;
@@ -11,6 +11,9 @@ use crate::support::{Ran, TempDir, command, unix_now};
 
 /// The root of the fleet's keys.
 const ROOT: &str = "/hacheck/v1/test";
+
+/// The id of its order.
+const ORDER: &str = "1795632137020409-3fa9";
 
 pub struct Scene {
     pub etcd: Etcd,
@@ -37,15 +40,37 @@ impl Scene {
             .host("web03", "b", &json!({}))
     }
 
+    /// Three hosts of which one is down as a whole.
+    pub fn one_down() -> Self {
+        Self::quiet().reports(
+            "web02",
+            "all",
+            "local",
+            "root",
+            "disk swap, ticket OPS-2291",
+        )
+    }
+
+    /// Hosts hold what the engine has lost, and it holds what nobody can read.
+    pub fn wiped() -> Self {
+        let held = json!({"held": {"web/*": 5, "api/zone=a": 7}});
+        let scene = Self::quiet()
+            .host("web01", "a", &held)
+            .reports("web01", "web", "fleet:*", "alice", "new disk");
+        scene.put("orders/mail/*", "{}");
+        scene
+    }
+
     /// A host in every state, with an order, a waiver and a roll.
     pub fn busy() -> Self {
-        let held = json!({"held": {"web/zone=a,b": 5}});
+        let at = now_micros() - 240_000_000;
+        let held = json!({"held": {"web/zone=a,b": at}});
         let waived = json!({"waived": {"web/zone=a,b": {
-            "order": "5-id", "by": "bob", "reason": "last one standing", "since": unix_now() - 60.0,
+            "order": ORDER, "by": "bob", "reason": "last one standing", "since": unix_now() - 60.0,
         }}});
         Self::quiet()
             .host("web01", "a", &held)
-            .ordered(5, OrderState::Down, "web", "zone=a,b", "new disk")
+            .ordered(at, OrderState::Down, "web", "zone=a,b", "new disk")
             .reports("web01", "web", "fleet:zone=a,b", "alice", "new disk")
             .host("web04", "a", &waived)
             .host(
@@ -87,7 +112,7 @@ impl Scene {
 
     pub fn ordered(self, at: u64, state: OrderState, key: &str, selector: &str, why: &str) -> Self {
         let mut order = order(at, state, key, selector);
-        order.id = format!("{at}-id");
+        order.id = ORDER.to_owned();
         order.reason = why.to_owned();
         order.creation = Some(unix_now() - 240.0);
         order.expiration = Some(unix_now() + 7200.0);
@@ -98,7 +123,7 @@ impl Scene {
     pub fn reports(self, host: &str, key: &str, origin: &str, by: &str, why: &str) -> Self {
         let (order, until) = match origin {
             "local" => ("", None),
-            _ => ("5-id", Some(unix_now() + 7200.0)),
+            _ => (ORDER, Some(unix_now() + 7200.0)),
         };
         let report = json!({
             "v": 1, "since": unix_now() - 240.0, "until": until, "reason": why, "by": by, "origin": origin, "order": order,

@@ -8,10 +8,10 @@ use serde_json::json;
 use super::situations::Host;
 use crate::support::browser::{Browser, Tab};
 
-const IS_STALE: &str = "document.getElementById('head').className === 'stale'";
+pub const IS_STALE: &str = "document.getElementById('head').className === 'stale'";
 
 /// Counts elements that come or go, and what is read out.
-const COUNT: &str = r"
+pub const COUNT: &str = r"
     window.changed = [];
     window.announced = 0;
     const isElement = node => node.nodeType === Node.ELEMENT_NODE;
@@ -24,7 +24,7 @@ const COUNT: &str = r"
 ";
 
 /// Remembers for how long there was no answer when the page first said so.
-const WATCH: &str = r"
+pub const WATCH: &str = r"
     window.since = null;
     new MutationObserver(() => {
         const head = document.getElementById('head');
@@ -153,11 +153,9 @@ fn is_open(service: &str, open: bool) -> String {
 }
 
 /// Waits for so many answers.
-fn refreshed(tab: &Tab, answers: usize) {
-    let asked = || {
-        let requests = tab.requests();
-        requests.iter().filter(|r| r.ends_with("/overview")).count()
-    };
+pub fn refreshed(tab: &Tab, answers: usize) {
+    let is_question = |url: &&String| url.ends_with("/overview") || url.contains("/fleet.json");
+    let asked = || tab.requests().iter().filter(is_question).count();
     let before = asked();
     crate::support::wait_until(Duration::from_secs(60), "the page asks", || {
         // One more, as the last one may not be answered yet.

@@ -33,25 +33,30 @@ fn every_situation_can_be_read_in_both_themes_at_all_widths() {
         tab.wait_for("document.title.includes(':')");
         (situation.then)(&mut host);
         tab.wait_for_text(situation.says);
-        for theme in ["light", "dark"] {
-            tab.theme(theme);
-            picture(&tab, situation.name, theme);
-            unfold(&tab);
-            let least = tab.value(LEAST_CONTRAST);
-            let ratio = least[0][0].as_f64().unwrap();
-            let name = situation.name;
-            assert!(ratio >= CONTRAST, "{name}, {theme}: {least}");
-            for width in WIDTHS {
-                tab.resize(width, 900);
-                assert_eq!(tab.value(TOO_WIDE), json!([]), "{name} at {width}");
-            }
-        }
-        has_names(&tab, situation.name);
-        assert_eq!(unexpected(&tab), [""; 0], "{}", situation.name);
+        can_be_read(&tab, situation.name);
     }
 }
 
-fn unfold(tab: &Tab) {
+/// Checks a page in both themes at all widths.
+#[track_caller]
+pub fn can_be_read(tab: &Tab, name: &str) {
+    for theme in ["light", "dark"] {
+        tab.theme(theme);
+        picture(tab, name, theme);
+        unfold(tab);
+        let least = tab.value(LEAST_CONTRAST);
+        let ratio = least[0][0].as_f64().unwrap();
+        assert!(ratio >= CONTRAST, "{name}, {theme}: {least}");
+        for width in WIDTHS {
+            tab.resize(width, 900);
+            assert_eq!(tab.value(TOO_WIDE), json!([]), "{name} at {width}");
+        }
+    }
+    has_names(tab, name);
+    assert_eq!(unexpected(tab), [""; 0], "{name}");
+}
+
+pub fn unfold(tab: &Tab) {
     tab.value("document.querySelectorAll('details').forEach(fold => { fold.open = true; })");
     let filled =
         "[...document.querySelectorAll('details')].every(fold => fold.querySelector('code'))";

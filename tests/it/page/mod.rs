@@ -2,6 +2,6 @@
 
 mod answers;
 mod hostile;
-mod live;
-mod looks;
+pub mod live;
+pub mod looks;
 pub mod situations;
