@@ -15,7 +15,7 @@
 //! - [`ledger`]: who polls, what each balancer sees, what changed lately.
 //! - [`fleet`]: orders for all hosts, kept in etcd (`engine`). `order`, `selector`, `records` and `paths` are what it holds
 //!   there; `agent` is the daemon's side, `held` what this host holds, `report` what it tells of itself.
-//!   `overview` is all of it at a glance, `settings` is fleet.yml.
+//!   `rolling` says which host of a roll is next, `overview` is all of it at a glance, `settings` is fleet.yml.
 //! - [`http`]: `accept`, limits of `connections`, replies (`reply`, `phrase`), the HTTP clients of probes (`client`, `h2`).
 //! - [`config`]: the settings of all rooms, from one file.
 //! - `settings`: from the text of a file to typed values, with every fault reported at once.

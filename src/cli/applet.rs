@@ -83,6 +83,11 @@ impl Call {
         }
     }
 
+    /// Tells the user on standard error how it goes.
+    pub(crate) fn say(&self, text: &str) {
+        complain(&format!("{}: {text}", self.program));
+    }
+
     /// Tells the user on standard error what is not a failure.
     pub(crate) fn note(&self, text: &str) {
         complain(&format!("{}: note: {text}", self.program));

@@ -4,14 +4,16 @@
 //! Rule: whatever goes wrong, it ends in a state that it tells: the services stay down, unless they
 //! were lifted already.
 
+mod args;
 mod command;
+mod fleet;
 mod output;
 mod slot;
 
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use argh::{ArgsInfo, FromArgs};
+use argh::ArgsInfo as _;
 
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::{reason, values};
@@ -27,6 +29,7 @@ use crate::cli::wait::limits::{LimitWords, WaitLimits};
 use crate::cli::wait::{Reached, Unfinished, Waiter, guard, seen};
 use crate::ledger::PollersPage;
 use crate::spool::{Downtime, Key, Spool};
+use args::RollArgs;
 use command::RollCommand;
 
 /// Passed checks in a row after the command.
@@ -46,66 +49,6 @@ pub(crate) const APPLET: Applet = Applet {
     run,
 };
 
-/// The command line.
-#[derive(FromArgs, ArgsInfo)]
-#[argh(
-    example = "haroll web -- systemctl restart web",
-    example = "haroll -r 'release 42' --timeout 5m web api -- /opt/deploy/run 42",
-    example = "haroll --max-down 1 web -- systemctl restart web"
-)]
-struct RollArgs {
-    /// folder of the downtimes (default /var/spool/hacheck)
-    #[argh(option, arg_name = "folder")]
-    spool_root: Option<String>,
-    /// port of the daemon on this host (default 3333)
-    #[argh(option, short = 'p')]
-    port: Option<String>,
-    /// reason, shown to pollers and operators (default: the user and the command)
-    #[argh(option, short = 'r')]
-    reason: Option<String>,
-    /// longest wait of each step except the command and the end of sessions: 60, 90s, 5m (default: what the
-    /// balancers need, at least 60 seconds)
-    #[argh(option, arg_name = "time")]
-    timeout: Option<String>,
-    /// equal answers after which a balancer without send-state counts as having acted (default: by the setting pollers, else 3)
-    #[argh(option, arg_name = "number")]
-    polls: Option<String>,
-    /// wait until this many balancers are known (default: until hacheck has run for 30 seconds)
-    #[argh(option, arg_name = "number")]
-    min_pollers: Option<String>,
-    /// longest wait for sessions to end, once every balancer has acted (default 60 seconds)
-    #[argh(option, arg_name = "time")]
-    drain_timeout: Option<String>,
-    /// how long to wait for the sessions of a balancer without send-state, which are unknown (default 10 seconds)
-    #[argh(option, arg_name = "time")]
-    grace: Option<String>,
-    /// even if a backend is left without a server, nobody polls it, or somebody else took it down
-    #[argh(switch)]
-    force: bool,
-    /// in a fleet: first wait until so few other hosts are out that with this one it is at most this many, or such a
-    /// part of them as 10%; without --timeout as long as that takes
-    #[argh(option, arg_name = "number")]
-    max_down: Option<String>,
-    /// with --max-down: so many for each value of this tag
-    #[argh(option, arg_name = "tag")]
-    per: Option<String>,
-    /// with --max-down: only hosts with these tags count, as zone=a,b or zone!=a; may be given several times
-    #[argh(option, long = "where", arg_name = "tag=value")]
-    conditions: Vec<String>,
-    /// with --max-down: only these hosts count, parted by commas
-    #[argh(option, arg_name = "names")]
-    hosts: Vec<String>,
-    /// with --max-down: the id of the roll that this host is a part of (default: one of its own)
-    #[argh(option, arg_name = "id")]
-    roll: Option<String>,
-    /// file of the fleet (default $HACHECK_FLEET_FILE, else /etc/hacheck/fleet.yml)
-    #[argh(option, arg_name = "file")]
-    fleet_file: Option<String>,
-    /// services or instances, --, and the command
-    #[argh(positional, arg_name = "command")]
-    words: Vec<String>,
-}
-
 /// One roll.
 struct Roll {
     waiter: Waiter,
@@ -123,7 +66,12 @@ struct Roll {
 
 fn run(call: &Call) -> Result<u8, Failure> {
     warnings::show();
-    let mut roll = Roll::new(call.parse()?, call)?;
+    let args: RollArgs = call.parse()?;
+    if args.fleet {
+        return fleet::run(call, &args);
+    }
+    fleet::refuse_fleet_options(&args)?;
+    let mut roll = Roll::new(args, call)?;
     roll.run()?;
     Ok(0)
 }

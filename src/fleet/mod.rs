@@ -14,6 +14,7 @@ mod paths;
 pub mod picture;
 mod records;
 mod report;
+pub mod rolling;
 mod rolls;
 mod selector;
 pub mod settings;

@@ -197,17 +197,17 @@ pub fn random_word() -> u16 {
 }
 
 /// Keys as the names of their spool files.
-mod key_text {
+pub(super) mod key_text {
     use serde::de::Error as _;
     use serde::{Deserialize as _, Deserializer, Serializer};
 
     use crate::names::Key;
 
-    pub(super) fn serialize<S: Serializer>(key: &Key, serializer: S) -> Result<S::Ok, S::Error> {
+    pub(crate) fn serialize<S: Serializer>(key: &Key, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(&key.file_name())
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
         let text = String::deserialize(deserializer)?;
         let key = Key::parse(&text).map_err(D::Error::custom)?;
         match key.file_name() == text {

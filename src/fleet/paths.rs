@@ -147,6 +147,12 @@ impl Paths {
         self.roll_results(id) + host
     }
 
+    /// Who rolls a key over the fleet now. No id of a roll is `lock`.
+    #[must_use]
+    pub fn roll_lock(&self, key: &Key) -> String {
+        format!("{}lock/{key}", self.rolls())
+    }
+
     /// The prefix of the log.
     #[must_use]
     pub fn log(&self) -> String {

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+use tokio_rustls::rustls::SupportedCipherSuite;
+use tokio_rustls::rustls::crypto::ring::cipher_suite::TLS13_AES_128_GCM_SHA256;
 
 use super::order::random_word;
 use super::records::{Record, Version};
@@ -15,6 +17,10 @@ const ID_BEGIN: &str = "r-";
 
 /// How many ids there are with three signs behind `r-`.
 const IDS: u32 = 36 * 36 * 36;
+
+/// Digits of an id that is made of a content; each stands for five bits.
+const DIGEST_DIGITS: usize = 16;
+const DIGITS: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
 /// The id of a roll, such as `r-5k2`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -34,6 +40,17 @@ impl RollId {
         Self(text)
     }
 
+    /// One that is made of a content: 80 bits of its SHA-256, too many to find another content with the same.
+    #[must_use]
+    pub fn of_content(content: &[u8]) -> Self {
+        let digest = sha256(content);
+        let mut text = ID_BEGIN.to_owned();
+        for at in 0..DIGEST_DIGITS {
+            text.push(char::from(DIGITS[five_bits(&digest, at * 5)]));
+        }
+        Self(text)
+    }
+
     /// Reads one as it was typed; it is a part of keys of the engine.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
@@ -48,6 +65,21 @@ impl RollId {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+}
+
+/// Five bits from a place on, as a number.
+fn five_bits(bytes: &[u8], from: usize) -> usize {
+    let bit = |at: usize| usize::from(bytes[at / 8] >> (7 - at % 8) & 1);
+    (from..from + 5).fold(0, |number, at| number << 1 | bit(at))
+}
+
+/// By the library that TLS has it from.
+fn sha256(bytes: &[u8]) -> Vec<u8> {
+    let SupportedCipherSuite::Tls13(suite) = TLS13_AES_128_GCM_SHA256 else {
+        unreachable!("the suite is one of TLS 1.3");
+    };
+    let digest = suite.common.hash_provider.hash(bytes);
+    digest.as_ref().to_vec()
 }
 
 impl Default for RollId {
@@ -105,6 +137,14 @@ mod tests {
         for bad in ["", "r-", "5k2", "lock", "r-a/b", "r-a b", "r-é", "R-5k2"] {
             assert_eq!(RollId::parse(bad), None, "{bad}");
         }
+    }
+
+    #[test]
+    fn an_id_of_a_content_is_its_digest() {
+        // FIPS 180-2, B.1: the digest of "abc" begins with ba7816bf8f01cfea4141.
+        let id = RollId::of_content(b"abc");
+        assert_eq!(id.as_str(), "r-xj4bnp4pahh6uqkb");
+        assert_eq!(RollId::parse(id.as_str()), Some(id));
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub struct Snapshot {
     revisions: BTreeMap<String, i64>,
     /// What cannot be read, as a sentence each.
     pub odd: Vec<String>,
+    /// What stands among the hosts and cannot be read, by what is in a name's place: any text.
+    pub odd_hosts: Vec<String>,
 }
 
 impl Snapshot {
@@ -37,6 +39,13 @@ impl Snapshot {
     /// # Errors
     /// When no member answered, or when one refuses.
     pub async fn of(engine: &mut Engine, paths: &Paths) -> Result<Self, EngineError> {
+        let found = engine.read(&Self::ranges(paths)).await?;
+        Ok(Self::read(paths, &found))
+    }
+
+    /// What is read of the engine.
+    #[must_use]
+    pub fn ranges(paths: &Paths) -> [KeyRange; 5] {
         let prefixes = [
             paths.hosts(),
             paths.all_alive(),
@@ -44,9 +53,7 @@ impl Snapshot {
             paths.all_down(),
             paths.slots(),
         ];
-        let ranges = prefixes.map(|prefix| KeyRange::under(&prefix));
-        let found = engine.read(&ranges).await?;
-        Ok(Self::read(paths, &found))
+        prefixes.map(|prefix| KeyRange::under(&prefix))
     }
 
     /// Reads what was found.
@@ -68,6 +75,8 @@ impl Snapshot {
         if let Err(cause) = self.put(paths, &pair.key, &pair.value) {
             let what = text.escape_debug();
             self.odd.push(format!("{what} cannot be read: {cause}"));
+            let host = text.strip_prefix(&paths.hosts());
+            self.odd_hosts.extend(host.map(str::to_owned));
         }
         self.revisions.insert(text, pair.mod_revision);
     }

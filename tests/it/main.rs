@@ -40,6 +40,8 @@ mod fleet_engine;
 mod fleet_host;
 mod fleet_model;
 mod fleet_picture;
+mod fleet_roll;
+mod fleet_roll_hosts;
 mod fleet_scale;
 mod fleet_slots;
 mod groups;

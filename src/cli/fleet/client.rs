@@ -123,10 +123,32 @@ impl FleetClient {
         if let Some(lease) = self.log_lease {
             return Ok(lease);
         }
-        let granted = self.runtime.block_on(self.engine.grant(LOG_LIFE));
-        let lease = granted.map_err(|e| self.failure(&e))?;
+        let lease = self.grant(LOG_LIFE)?;
         self.log_lease = Some(lease);
         Ok(lease)
+    }
+
+    /// Begins a lease.
+    pub(super) fn grant(&mut self, life: Duration) -> Result<i64, Failure> {
+        let granted = self.runtime.block_on(self.engine.grant(life));
+        granted.map_err(|e| self.failure(&e))
+    }
+
+    /// Keeps a lease alive; whether it still was.
+    pub(super) fn keep_alive(&mut self, lease: i64) -> Result<bool, Failure> {
+        let kept = self.runtime.block_on(self.engine.keep_alive(lease));
+        kept.map_err(|e| self.failure(&e))
+    }
+
+    /// The same as [`Self::read`], for something that goes on while nobody answers: all members together have the time that
+    /// two of them would.
+    pub(super) fn look(&mut self, ranges: &[KeyRange]) -> Result<Found, Failure> {
+        let limit = 2 * self.settings.timeout;
+        let reading = async { timeout(limit, self.engine.read(ranges)).await };
+        match self.runtime.block_on(reading) {
+            Ok(found) => found.map_err(|e| self.failure(&e)),
+            Err(_) => Err(failed!("etcd does not answer within {limit:?}")),
+        }
     }
 
     pub(super) fn commit(&mut self, transaction: &Transaction) -> Result<Committed, Failure> {

@@ -61,6 +61,15 @@ impl Screen {
         self.drawn.clear();
     }
 
+    /// Takes the table away, so that text that stays can be written in its place.
+    pub(crate) fn erase_table(&mut self) {
+        let top = self.top(self.room());
+        if !top.is_empty() {
+            write(&format!("{top}{CLEAR_BELOW}"));
+        }
+        self.drawn.clear();
+    }
+
     /// Draws a table in place of the last one. Its first line is its head.
     pub(crate) fn redraw(&mut self, lines: &[String]) {
         let room = self.room();

@@ -17,19 +17,24 @@ pub(super) fn options(args: &RollArgs) -> Result<Option<SlotOptions>, Failure> {
         refuse_alone(args)?;
         return Ok(None);
     };
-    let Some(max) = MaxDown::parse(max) else {
-        return Err(usage!(
-            "--max-down: {max:?} is no number of hosts; give one from 1, or a part of them such as 10%"
-        ));
-    };
     Ok(Some(SlotOptions {
         file: FleetFile::of(args.fleet_file.as_deref()),
-        max,
+        max: max_down(max)?,
         selector: selector(&args.conditions, &args.hosts)?,
         per: per(args.per.as_deref())?,
         roll: id(args.roll.as_deref())?,
         force: args.force,
     }))
+}
+
+/// The value of `--max-down`.
+pub(super) fn max_down(text: &str) -> Result<MaxDown, Failure> {
+    match MaxDown::parse(text) {
+        Some(max) => Ok(max),
+        None => Err(usage!(
+            "--max-down: {text:?} is no number of hosts; give one from 1, or a part of them such as 10%"
+        )),
+    }
 }
 
 fn refuse_alone(args: &RollArgs) -> Result<(), Failure> {
@@ -48,7 +53,8 @@ fn refuse_alone(args: &RollArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn per(given: Option<&str>) -> Result<Option<String>, Failure> {
+/// The value of `--per`.
+pub(super) fn per(given: Option<&str>) -> Result<Option<String>, Failure> {
     match given {
         None => Ok(None),
         Some(tag) if is_tag(tag) && tag != HOST_TAG => Ok(Some(tag.to_owned())),

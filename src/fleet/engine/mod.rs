@@ -110,6 +110,17 @@ impl Engine {
         Err(last)
     }
 
+    /// Keeps a lease alive, at the member that answered last; whether it still was.
+    ///
+    /// # Errors
+    /// When no answer came, or a refusal: nobody knows then.
+    pub async fn keep_alive(&mut self, lease: i64) -> Result<bool, EngineError> {
+        let session = self.session().await?;
+        let is_alive = session.keep_alive(lease).await?;
+        self.session = Some(session);
+        Ok(is_alive)
+    }
+
     /// Applies a transaction, once, at the member that answered last.
     ///
     /// # Errors

@@ -1,0 +1,285 @@
+//! The roll itself: one loop that begins hosts, passes on what they say, and looks at the engine.
+//!
+//! Rules: the engine alone tells how a host ended. Once the lock may be lost, or somebody pressed Ctrl-C, no host begins;
+//! those that have begun are waited for.
+
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::time::{Duration, Instant};
+
+use super::begin::{self, BegunRoll, RollPlan};
+use super::host::HostLine;
+use super::lock::HeldLock;
+use super::out::OutHosts;
+use super::screen::RollScreen;
+use super::tasks::RollTasks;
+use super::{json, told};
+use crate::cli::applet::Call;
+use crate::cli::failure::Failure;
+use crate::cli::fleet::client::FleetClient;
+use crate::cli::output::entries::OutputFormat;
+use crate::cli::wait::interrupt::Interrupt;
+use crate::fleet::Snapshot;
+use crate::fleet::engine::Found;
+use crate::fleet::rolling::{HostStanding, Next, Over};
+
+/// How often is looked whether something has ended.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Lines of hosts that wait to be written; a host that writes more waits.
+const LINES: usize = 1000;
+
+/// For how long nothing may begin until that is told: a host reports a little later than it ends.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// How often the engine is looked at: each host takes 10 ms of it, as where a host waits for its slot.
+fn pause(hosts: usize) -> Duration {
+    let hosts = u64::try_from(hosts).unwrap_or(u64::MAX);
+    let millis = hosts.saturating_mul(10);
+    Duration::from_millis(millis.clamp(1000, 60_000))
+}
+
+/// A roll that runs.
+pub(super) struct RunningRoll<'a> {
+    client: &'a mut FleetClient,
+    interrupt: &'a Interrupt,
+    screen: RollScreen,
+    lock: HeldLock,
+    pub(super) plan: RollPlan,
+    pub(super) tasks: RollTasks,
+    pub(super) refused: Vec<String>,
+    pub(super) snapshot: Snapshot,
+    pub(super) out: OutHosts,
+    pub(super) began: Instant,
+    lines: (SyncSender<HostLine>, Receiver<HostLine>),
+    /// When the engine is looked at next.
+    due: Instant,
+    /// The engine did not answer the last look.
+    is_blind: bool,
+    blocked: Blocked,
+    /// Why no host begins any more, though some could.
+    pub(super) stopped: Option<String>,
+    pub(super) over: Option<Over>,
+}
+
+/// Since when nothing may begin, and whether that was told.
+enum Blocked {
+    No,
+    Since(Instant),
+    Told,
+}
+
+/// Rolls all hosts, and tells how it went.
+pub(super) fn run(
+    call: &Call,
+    client: &mut FleetClient,
+    begun: BegunRoll,
+    interrupt: &Interrupt,
+    format: OutputFormat,
+) -> Result<u8, Failure> {
+    let screen = RollScreen::new(&call.program, format == OutputFormat::Json);
+    let mut roll = RunningRoll::new(client, begun, interrupt, screen);
+    roll.run();
+    roll.screen.clear();
+    roll.lock.release(roll.client);
+    if format == OutputFormat::Json {
+        json::print(&roll)?;
+    }
+    told::end(call, &roll)
+}
+
+impl<'a> RunningRoll<'a> {
+    fn new(
+        client: &'a mut FleetClient,
+        begun: BegunRoll,
+        interrupt: &'a Interrupt,
+        screen: RollScreen,
+    ) -> Self {
+        let now = Instant::now();
+        Self {
+            client,
+            interrupt,
+            screen,
+            lock: begun.lock,
+            out: OutHosts::new(&begun.snapshot, &begun.plan, &begun.hosts),
+            plan: begun.plan,
+            tasks: RollTasks::new(begun.hosts),
+            refused: begun.refused,
+            snapshot: begun.snapshot,
+            began: now,
+            lines: sync_channel(LINES),
+            due: now,
+            is_blind: false,
+            // Who is out at the beginning was told with it.
+            blocked: Blocked::Told,
+            stopped: None,
+            over: None,
+        }
+    }
+
+    fn run(&mut self) {
+        while !self.is_ended_by_signal() {
+            self.keep_lock();
+            self.look();
+            self.begin();
+            if self.is_over() {
+                return;
+            }
+            self.show();
+            self.pass_on(TICK);
+            self.find_ends();
+        }
+    }
+
+    /// The first signal keeps others from beginning, the second one ends this.
+    fn is_ended_by_signal(&mut self) -> bool {
+        let Some(signal) = self.interrupt.came() else {
+            return false;
+        };
+        let under_way = self.tasks.names_under_way();
+        if self.stopped.is_some() {
+            self.screen.say(&told::left_alone(&under_way));
+            return true;
+        }
+        self.stop(format!("interrupted ({})", signal.as_str()));
+        if !under_way.is_empty() {
+            self.screen.say(&told::interrupted(signal, &under_way));
+        }
+        false
+    }
+
+    fn keep_lock(&mut self) {
+        if let Some(why) = self.lock.keep(self.client) {
+            let key = &self.plan.record.key;
+            self.stop(format!("the lock of {key} is lost: {why}"));
+        }
+    }
+
+    fn stop(&mut self, why: String) {
+        if self.stopped.is_none() {
+            self.screen.say(&format!("{why}: no other host begins"));
+            self.stopped = Some(why);
+        }
+    }
+
+    /// Reads the engine when that is due.
+    fn look(&mut self) {
+        if Instant::now() < self.due {
+            return;
+        }
+        let ranges = begin::ranges(&self.client.paths, &self.plan.id);
+        let looked = self.client.look(&ranges);
+        self.due = Instant::now() + pause(self.tasks.hosts.len());
+        let was_blind = std::mem::replace(&mut self.is_blind, looked.is_err());
+        match looked {
+            Ok(found) => self.take(&found),
+            Err(_) if was_blind => {}
+            Err(e) => self
+                .screen
+                .say(&format!("{e}; until it answers no host begins")),
+        }
+    }
+
+    /// Finds out whose part has ended, by what was read.
+    fn take(&mut self, found: &Found) {
+        let paths = &self.client.paths;
+        self.snapshot = Snapshot::read(paths, found);
+        let results = begin::results(paths, &self.plan.id, found);
+        for host in self.tasks.settle(&self.plan, &self.snapshot, &results) {
+            self.tell_end(&host);
+        }
+        self.out = OutHosts::new(&self.snapshot, &self.plan, &self.tasks.hosts);
+    }
+
+    fn tell_end(&mut self, host: &str) {
+        if let Some(end) = self.tasks.ends.get(host) {
+            self.screen.say(&told::ended(host, end));
+        }
+    }
+
+    /// Begins hosts for as long as there are some that may.
+    fn begin(&mut self) {
+        if self.is_blind || self.stopped.is_some() || !self.lock.is_sure() {
+            return;
+        }
+        loop {
+            match self.out.next(&self.plan, &self.tasks.hosts) {
+                Next::Begin(at) => self.begin_host(at),
+                Next::Wait => return self.blocked = Blocked::No,
+                Next::Blocked => return self.tell_blocked(),
+                Next::Over(why) => return self.over = Some(why),
+            }
+        }
+    }
+
+    fn begin_host(&mut self, at: usize) {
+        let host = self.tasks.hosts[at].name.clone();
+        self.screen.say(&format!("{host}: begins"));
+        let how = (&self.plan, &self.client.settings.via);
+        let failed = self.tasks.begin(at, how, &self.snapshot, &self.lines.0);
+        if failed.is_some() {
+            self.tell_end(&host);
+        }
+    }
+
+    fn tell_blocked(&mut self) {
+        match self.blocked {
+            Blocked::No => self.blocked = Blocked::Since(Instant::now()),
+            Blocked::Since(begin) if begin.elapsed() >= PATIENCE => {
+                let head = format!("roll {}", self.plan.id);
+                let hosts = &self.tasks.hosts;
+                for line in self.out.told(&head, &self.snapshot, &self.plan, hosts) {
+                    self.screen.say(&line);
+                }
+                self.blocked = Blocked::Told;
+            }
+            Blocked::Since(_) | Blocked::Told => {}
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        let is_ending = self.over.is_some() || self.stopped.is_some();
+        // An engine that is away may never tell how they end.
+        let is_nobody_heard = self.is_blind && !self.tasks.has_commands();
+        is_ending && (self.tasks.under_way.is_empty() || is_nobody_heard)
+    }
+
+    /// Whether all hosts are done, also those that were refused.
+    pub(super) fn is_done(&self) -> bool {
+        let done = self.tasks.count(HostStanding::Done);
+        done == self.tasks.hosts.len() && self.refused.is_empty()
+    }
+
+    /// Finds the commands that have ended: then the engine is to be looked at.
+    fn find_ends(&mut self) {
+        if self.tasks.find_ends() {
+            self.pass_on(Duration::ZERO);
+            self.due = Instant::now();
+        }
+    }
+
+    /// Writes what hosts said, and waits for more for a while.
+    fn pass_on(&mut self, limit: Duration) {
+        let end = Instant::now() + limit;
+        // This side can send too, so an error is the end of the time.
+        while let Ok(line) = self
+            .lines
+            .1
+            .recv_timeout(end.saturating_duration_since(Instant::now()))
+        {
+            self.screen.pass_on(&line);
+        }
+    }
+
+    fn show(&mut self) {
+        if !self.screen.can_redraw() {
+            return;
+        }
+        let mut lines = vec![told::head(self)];
+        for task in &self.tasks.under_way {
+            let slot = self.snapshot.slot(&task.host, &self.plan.record.key);
+            let phase = slot.map_or("", |slot| slot.phase.as_str());
+            lines.push(told::row(&task.host, phase, task.began.elapsed()));
+        }
+        self.screen.show(&lines);
+    }
+}
