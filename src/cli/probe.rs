@@ -138,6 +138,7 @@ fn check_protocol(name: &str) -> Result<(), Failure> {
     if name == once::SPOOL || Protocol::find(name).is_some() {
         return Ok(());
     }
+
     Err(Failure::usage(once::unknown_protocol(name)))
 }
 

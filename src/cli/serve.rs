@@ -95,6 +95,7 @@ fn poll_ports(given: &[String]) -> Result<Vec<u16>, Failure> {
     if given.is_empty() {
         return Ok(vec![DEFAULT_PORT]);
     }
+
     ports("-p", given)
 }
 

@@ -68,6 +68,7 @@ pub trait Record: Serialize + DeserializeOwned {
         if value.len() > VALUE_MAX {
             return Err(RecordError::TooLong(value.len()));
         }
+
         serde_json::from_slice(value).map_err(|e| RecordError::Content(e.to_string()))
     }
 

@@ -126,6 +126,7 @@ impl<'a> Lines<'a> {
         while self.buffer.len() < count {
             self.fill().await?;
         }
+
         Ok(self.buffer.split_to(count).freeze())
     }
 

@@ -24,6 +24,7 @@ pub(super) fn read(query: &str, known: OptionNames) -> Result<QueryPairs, QueryE
         };
         add(&mut options, name, &value)?;
     }
+
     Ok(options)
 }
 
@@ -60,10 +61,12 @@ fn add(options: &mut QueryPairs, name: &'static str, value: &str) -> Result<(), 
     if options.iter().any(|(given, _)| *given == name) {
         return Err(QueryError::Twice(name));
     }
+
     // Mostly a variable of a template that was not set.
     if value.is_empty() {
         return Err(QueryError::Empty(name));
     }
+
     options.push((name, value.to_owned()));
     Ok(())
 }
@@ -74,6 +77,7 @@ pub(super) fn canonical<T: fmt::Debug + Default + PartialEq>(options: &T) -> Str
     if *options == T::default() {
         return String::new();
     }
+
     // Only compared with itself, so the form does not matter, as long as all fields are in it.
     format!("{options:?}")
 }

@@ -36,10 +36,12 @@ fn login(settings: &ProbeSettings, service: &str) -> Option<Login> {
     if !steps.iter().any(|step| step.send.is_some()) {
         return None;
     }
+
     let travel = match speaks_tls(service) {
         true => Travel::over_tls(service),
         false => Travel::InClear("give the service tls: {verify: true}"),
     };
+
     Some(Login {
         password: Some("what a script of services sends"),
         port: None,
@@ -56,11 +58,13 @@ async fn check(probe: &Probe<'_>) -> Checked {
         let text = "the service has no script; add one to its entry in services";
         return Err(Outcome::bad_request(text));
     };
+
     let mut lines = connect(probe).await?;
     // Counted from 1, as people count the steps of their file.
     for (i, step) in steps.iter().enumerate() {
         take(probe, &mut lines, i + 1, step).await?;
     }
+
     let count = steps.len();
     Ok(Outcome::healthy(format!("All {count} steps passed")))
 }
@@ -83,6 +87,7 @@ async fn take<'a>(
         let sent = lines.send(text.reveal().as_bytes()).await;
         sent.map_err(|e| probe.failed(format_args!("step {number}: {e}")))?;
     }
+
     match &step.expect {
         Some(expected) => wait_for(probe, lines, number, expected).await,
         None => Ok(()),
@@ -112,6 +117,7 @@ async fn wait_for(
         }
         last = format!(", the last line was '{}'", lines.shown(&line));
     }
+
     Err(probe.failed(format_args!(
         "step {number} expects {shown}, and {LINES_MAX} lines do not match{last}"
     )))

@@ -44,6 +44,7 @@ async fn check(probe: &Probe<'_>) -> Checked {
         greet(probe, &mut lines).await?;
         lines
     };
+
     quit(probe, &mut lines).await?;
     let elapsed = probe.trace.elapsed();
     Ok(Outcome::healthy(format!("Connected in {elapsed}")))
@@ -71,6 +72,7 @@ async fn greet_and_start_tls<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome
     if lines.has_more() {
         return Err(probe.failed("the server sent more than its answer to STARTTLS before TLS"));
     }
+
     drop(lines);
     let encrypted = tls::wrap(probe, connection).await?;
     Ok(Lines::over(encrypted, probe.trace))
@@ -103,6 +105,7 @@ async fn read_reply(lines: &mut Lines<'_>) -> Result<Bytes, Incomplete> {
         last = lines.line(LINE_MAX).await?;
         count += 1;
     }
+
     Ok(first)
 }
 
@@ -128,6 +131,7 @@ fn expect(
     if has_code(&line, code) {
         return Ok(());
     }
+
     Err(Outcome::unavailable(format!(
         "Got unexpected {what} '{shown}'"
     )))
@@ -148,6 +152,7 @@ fn failed(probe: &Probe<'_>, incomplete: &Incomplete) -> Outcome {
     if !incomplete.is_closed() {
         return failed;
     }
+
     let cause = String::from_utf8_lossy(&failed.body);
     Outcome::unavailable("Peer unexpectedly closed connection").because(cause)
 }

@@ -21,6 +21,7 @@ impl Url {
         if self.port == default_port(self.https) {
             return self.host.clone();
         }
+
         format!("{}:{}", self.host, self.port)
     }
 

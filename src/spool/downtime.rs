@@ -117,11 +117,13 @@ impl Downtime {
         if self.reason.len() <= REASON_MAX {
             return false;
         }
+
         let mut end = REASON_MAX;
         // Half a character is none: `truncate` panics there. This stops, as 0 is a boundary.
         while !self.reason.is_char_boundary(end) {
             end -= 1;
         }
+
         self.reason.truncate(end);
         true
     }
@@ -188,6 +190,7 @@ impl Downtime {
             body.push_str(&self.one_line());
             body.push_str(self.final_line_break());
         }
+
         body
     }
 
@@ -225,6 +228,7 @@ fn json_object(content: &[u8]) -> Option<Map<String, Value>> {
         Ok(value) => value,
         Err(_) => serde_json::from_slice(&as_python_reads_it(content)).ok()?,
     };
+
     match read {
         Value::Object(object) => Some(object),
         _ => None,
@@ -297,6 +301,7 @@ fn odd_end(written: &Value, read: Option<f64>) -> Option<Box<str>> {
         }
         _ => return None,
     };
+
     let written = beginning(&written.to_string(), END_MAX);
     Some(format!("its expiration {written} {what}; it holds until it is lifted").into())
 }
@@ -329,6 +334,7 @@ fn with_quoted_infinities(json: &[u8]) -> Vec<u8> {
         out.extend(rest.iter().take(length));
         at += length;
     }
+
     out
 }
 
@@ -356,6 +362,7 @@ fn without_lone_surrogates(json: &[u8]) -> Vec<u8> {
             }
         }
     }
+
     out
 }
 
@@ -374,6 +381,7 @@ fn step(json: &[u8]) -> JsonStep {
     if json[0] != b'\\' {
         return JsonStep::Keep(1);
     }
+
     match (unit(json, 0), unit(json, UNIT)) {
         (Some(0xd800..=0xdbff), Some(0xdc00..=0xdfff)) => JsonStep::Keep(2 * UNIT),
         (Some(0xd800..=0xdfff), _) => JsonStep::LoneSurrogate,
@@ -397,6 +405,7 @@ fn ascii_only(json: &str) -> String {
             false => push_escape(&mut out, c),
         }
     }
+
     out
 }
 

@@ -118,6 +118,7 @@ impl Spool {
                 return Ok(found);
             }
         }
+
         Ok(None)
     }
 
@@ -139,6 +140,7 @@ impl Spool {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(None),
             root => root.map_err(fail)?,
         };
+
         match root.entry(name) {
             // As a daemon says that starts now: it has no earlier state to keep.
             Err(_) if root.has(name) => Ok(Some(Downtime::unreadable(name))),
@@ -181,6 +183,7 @@ impl Spool {
         if !may() {
             return Ok(false);
         }
+
         let before = self.in_force(&self.names_of(key)).unwrap_or_default();
         self.put(&writer, key, new, before.as_ref())?;
         Ok(true)
@@ -200,9 +203,11 @@ impl Spool {
             Err(_) if replace => None,
             found => found?,
         };
+
         if !replace && before.is_some() {
             return Ok(before);
         }
+
         self.put(&writer, key, new, before.as_ref())?;
         Ok(before)
     }
@@ -235,6 +240,7 @@ impl Spool {
                 _ => {}
             }
         }
+
         Ok(None)
     }
 
@@ -251,6 +257,7 @@ impl Spool {
         for name in self.names_of(key) {
             was_down |= writer.remove(&name).map_err(fail)?;
         }
+
         Ok(was_down)
     }
 
@@ -269,6 +276,7 @@ impl Spool {
         for name in names {
             listing.add(&name, self.listed(&name));
         }
+
         Ok(listing)
     }
 
@@ -281,6 +289,7 @@ impl Spool {
             // `web:080`, `web:127.0.0.1:80`: to read `web:80` instead would show another entry's state.
             return Err(format!("no check asks for this name; they ask for {asked}"));
         }
+
         match self.read_named(name) {
             Ok(found) => Ok(found.map(|downtime| (key, downtime))),
             Err(e) => Err(cause_text(&e.cause)),
@@ -318,6 +327,7 @@ fn creation(new: &Downtime, before: Option<&Downtime>) -> Option<f64> {
     if new.creation.is_some() {
         return new.creation;
     }
+
     let kept = match before {
         Some(old) if old.reason == new.reason => old.creation,
         _ => None,
@@ -337,6 +347,7 @@ fn file_names(folder: &Path) -> io::Result<Vec<OsString>> {
             names.push(name);
         }
     }
+
     // readdir(3) gives them in no order that people know.
     names.sort();
     Ok(names)

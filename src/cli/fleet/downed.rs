@@ -27,6 +27,7 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
     if rows.is_empty() && request.format != OutputFormat::Json {
         call.note("nothing is down");
     }
+
     snapshot.odd.iter().for_each(|odd| call.note(odd));
     Ok(0)
 }
@@ -54,6 +55,7 @@ fn downtimes<'a>(snapshot: &'a Snapshot, selector: &Selector) -> Vec<HostDowntim
             });
         }
     }
+
     downtimes
 }
 

@@ -87,6 +87,7 @@ pub(super) fn release(fleet: &FleetCall<'_>, host: &str, key: Option<&Key>) -> R
             "say why, with -r: a slot is kept so that nobody else goes down"
         ));
     };
+
     let mut client = FleetClient::open(fleet.call, &fleet.file)?;
     let snapshot = client.snapshot()?;
     let mut line = audit_line("release", host, why);
@@ -102,6 +103,7 @@ pub(super) fn release(fleet: &FleetCall<'_>, host: &str, key: Option<&Key>) -> R
     for (name, slot) in slots(&snapshot, host, key) {
         tell_released(fleet, &snapshot, host, name, slot);
     }
+
     Ok(0)
 }
 
@@ -123,6 +125,7 @@ fn release_of_slots(
             .unchanged(&slot, snapshot.mod_revision(&slot))
             .delete(KeyRange::one(&slot));
     }
+
     Ok(transaction)
 }
 
@@ -193,6 +196,7 @@ fn write_logged(
             Committed::Conflict | Committed::Unknown(_) => {}
         }
     }
+
     Err(failed!(
         "{host} changes all the time; nothing was changed; try again"
     ))

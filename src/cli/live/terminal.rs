@@ -202,6 +202,7 @@ fn meaning(keys: &[u8]) -> Option<Wake> {
     if keys.iter().any(|key| matches!(key, b'q' | b'Q')) {
         return Some(Wake::End);
     }
+
     keys.contains(&REDRAW).then_some(Wake::Redraw)
 }
 

@@ -311,6 +311,7 @@ fn refuse_unseen(request: &SwitchRequest) -> Result<(), Failure> {
     if is_over(request) {
         return Ok(());
     }
+
     seen::refuse_unseen(request.client, &request.spool, &request.keys())
 }
 

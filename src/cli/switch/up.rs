@@ -153,6 +153,7 @@ fn holds(other: &Key, key: &Key) -> bool {
     if other == key {
         return false;
     }
+
     covers(other, key) || covers(key, other)
 }
 

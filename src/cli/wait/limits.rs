@@ -105,6 +105,7 @@ fn seconds(option: &str, text: &str) -> Result<f64, Failure> {
     if let Ok(seconds) = text.parse() {
         return Ok(seconds);
     }
+
     times::parse_for(text, 0.0).map_err(|e| usage!("{option}: {e}"))
 }
 

@@ -133,6 +133,7 @@ impl<'a> Session<'a> {
         if is_whole {
             self.agent.held.begin_whole();
         }
+
         self.learn(&found.pairs);
         let boot = self.agent.alive.boot.clone();
         self.agent.held.synced(found.cluster, found.revision, &boot);
@@ -168,6 +169,7 @@ impl<'a> Session<'a> {
         for pair in &changes.deletes {
             self.agent.held.lost(&self.agent.paths, &pair.key);
         }
+
         self.agent.held.seen(changes.revision);
         self.note_skew(&changes.puts);
         self.show(changes.revision);
@@ -213,6 +215,7 @@ impl<'a> Session<'a> {
             Some(Reported::Done) => self.is_mute = false,
             None => {}
         }
+
         Ok(())
     }
 
@@ -282,10 +285,12 @@ impl<'a> Session<'a> {
         if !error.is_certain() || error.ends_login() {
             return Err(error);
         }
+
         // Once: a role that lacks a right would fill the log each second.
         if figures.write_errors == 1 {
             log::error!("fleet: cannot report: {error}");
         }
+
         Ok(None)
     }
 
@@ -301,6 +306,7 @@ impl<'a> Session<'a> {
         for (key, report) in &mut down {
             self.settle(key, report);
         }
+
         OwnRecords {
             host: self.host_record(),
             down,

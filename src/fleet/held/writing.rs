@@ -15,6 +15,7 @@ impl Held {
         for key in self.keys() {
             self.apply(&key);
         }
+
         self.save();
     }
 
@@ -82,6 +83,7 @@ impl Held {
         if self.unwritten.get(key) != Some(&cause) {
             log::error!("fleet: {cause}");
         }
+
         self.unwritten.insert(key.clone(), cause);
     }
 

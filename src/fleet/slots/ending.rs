@@ -39,6 +39,7 @@ impl SlotHolder {
                 self.is_lost |= fewer;
             }
         }
+
         Ok(())
     }
 
@@ -50,6 +51,7 @@ impl SlotHolder {
                 .unchanged(path, held.revision)
                 .put(path, value.as_str());
         }
+
         transaction
     }
 
@@ -94,6 +96,7 @@ impl SlotHolder {
                 );
             }
         }
+
         let fewer = held.len() < self.held.len();
         self.held = held;
         Ok((ended, fewer))
@@ -114,6 +117,7 @@ impl SlotHolder {
             "failed".clone_into(&mut self.slot.phase);
             self.slot.phase_since = unix_now();
         }
+
         for _ in 0..TRIES {
             let lease = self.lease(engine).await?;
             let transaction = self.ended(result, ending, lease);
@@ -132,6 +136,7 @@ impl SlotHolder {
             }
             self.is_lost |= fewer;
         }
+
         Ok(false)
     }
 
@@ -146,6 +151,7 @@ impl SlotHolder {
             Ending::Released => "rolled",
             Ending::Kept | Ending::GivenBack => "roll failed",
         };
+
         transaction = self.logged(transaction, what, result.at, lease);
         let value = self.slot.to_json();
         for (slot, held) in &self.held {
@@ -155,6 +161,7 @@ impl SlotHolder {
                 false => transaction.put(slot, value.as_str()),
             };
         }
+
         transaction
     }
 

@@ -47,6 +47,7 @@ impl SlotHolder {
                 return Ok(SlotLook::Waiting(blocked(waiting)));
             }
         }
+
         self.read(engine).await?;
         let snapshot = std::mem::take(&mut self.known);
         let looked = self.decide(engine, &snapshot, own).await;
@@ -64,6 +65,7 @@ impl SlotHolder {
         if is_blocked(&judged) {
             return Ok(SlotLook::Waiting(blocked(judged)));
         }
+
         // Before the disk is touched: between that and the grant nothing is to be waited for.
         self.lease(engine).await?;
         let is_taken = self.take_over(&judged, own) && self.take(engine, snapshot).await?;
@@ -104,6 +106,7 @@ impl SlotHolder {
             };
             all.push(Judged { admission, ground });
         }
+
         all
     }
 
@@ -126,6 +129,7 @@ impl SlotHolder {
             self.is_unknown = false;
             return Ok(true);
         }
+
         let lease = self.lease(engine).await?;
         let transaction = self.grant(snapshot, lease);
         // Before it is sent: whoever stops waiting for the answer does not know either.
@@ -134,6 +138,7 @@ impl SlotHolder {
         if !matches!(committed, Ok(Committed::Unknown(_))) {
             self.is_unknown = was_unknown;
         }
+
         match committed {
             Ok(Committed::Done(revision)) => {
                 self.held = std::mem::take(&mut self.wanted);
@@ -166,6 +171,7 @@ impl SlotHolder {
                 .put(&path, value.as_str());
             wanted.insert(path, HeldSlot { revision, is_new });
         }
+
         self.wanted = wanted;
         self.logged(transaction, "roll", now, lease)
     }
@@ -177,6 +183,7 @@ impl SlotHolder {
             host: self.request.host.clone(),
             at: now,
         };
+
         Transaction::new()
             .unchanged(&gate, snapshot.mod_revision(&gate))
             .put(&gate, passed.to_json())
@@ -188,14 +195,17 @@ impl SlotHolder {
         if held.is_empty() {
             return None;
         }
+
         for key in &self.request.keys {
             if !self.is_own(snapshot.slot(&self.request.host, key)) {
                 return None;
             }
         }
+
         for (path, slot) in &mut held {
             slot.revision = snapshot.mod_revision(path);
         }
+
         Some(held)
     }
 
@@ -217,6 +227,7 @@ impl SlotHolder {
                 self.is_unknown = false;
             }
         }
+
         Ok(())
     }
 }

@@ -135,6 +135,7 @@ impl fmt::Display for Letters<'_> {
         for back in (0..MINUTES).rev() {
             f.write_char(self.letter(back))?;
         }
+
         Ok(())
     }
 }

@@ -164,6 +164,7 @@ impl BoundedRows {
         if self.bytes > BYTES_MAX {
             return Err(MysqlFailure::Broken("the answer is too long".into()));
         }
+
         Ok(self.rows)
     }
 }

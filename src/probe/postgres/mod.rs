@@ -171,6 +171,7 @@ fn continue_without_tls(probe: &Probe<'_>, wire: Wire<Connection>) -> Result<Wir
     if tls_use(probe) == TlsUse::Required {
         return Err(probe.failed("the server offers no TLS, and postgres_tls is required"));
     }
+
     Ok(wire.boxed())
 }
 

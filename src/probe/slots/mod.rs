@@ -32,6 +32,7 @@ impl SlotKey {
         if protocol.name == EXEC.name {
             return Self::Command(target.segment().into());
         }
+
         Self::Target(target.host.clone(), target.port)
     }
 }

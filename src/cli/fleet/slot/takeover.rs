@@ -41,6 +41,7 @@ impl Takeover<'_> {
         if let Some(own) = read(self.spool, key) {
             return self.may_replace(&own).then_some(Out::Itself);
         }
+
         let spools = [Some(self.spool), self.fleet];
         for name in covering(key) {
             // Names that cover a key are names of spool entries themselves.
@@ -50,6 +51,7 @@ impl Takeover<'_> {
                 return Some(Out::Covered);
             }
         }
+
         None
     }
 }
@@ -73,10 +75,12 @@ impl OwnDowntimes for Takeover<'_> {
             found = self.found(key);
             found.is_some()
         };
+
         let taken = self.spool.take_over(key, self.downtime.clone(), &mut look);
         if found == Some(Out::Covered) {
             self.added.push(key.clone());
         }
+
         match taken {
             Ok(taken) => taken,
             Err(e) => {

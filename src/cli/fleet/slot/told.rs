@@ -38,6 +38,7 @@ pub(crate) fn remedy(admission: &Admission) -> String {
             remedies.push(remedy_of(host, admission));
         }
     }
+
     let wider = admission.out.len() + 1;
     format!("{}, or --max-down {wider}", remedies.join(", "))
 }
@@ -51,6 +52,7 @@ pub(crate) fn waited_for(admissions: &[Admission]) -> String {
             out.push(described);
         }
     }
+
     scope::listed(&out)
 }
 

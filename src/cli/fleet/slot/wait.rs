@@ -66,6 +66,7 @@ impl<'a> SlotWait<'a> {
             }
             self.out = Some(out);
         }
+
         self.what = told::waited_for(admissions);
         let spent = self.begin.elapsed().as_secs();
         let head = format!("waiting for {}, {spent} s", self.what);
@@ -77,6 +78,7 @@ impl<'a> SlotWait<'a> {
         if self.trouble.is_none() {
             self.progress.say(&format!("{failure} (still waiting)"));
         }
+
         self.trouble = Some(failure);
     }
 
@@ -86,6 +88,7 @@ impl<'a> SlotWait<'a> {
         if let Some(trouble) = &self.trouble {
             failure = Some(trouble.to_string());
         }
+
         let what = failure.unwrap_or_else(|| format!("waiting for {what}"));
         match stopped {
             Stopped::Interrupted(signal) => {
