@@ -64,11 +64,7 @@ impl Balancers {
         };
 
         for row in before.of(names).pollers {
-            let counts = match row.is_polling(before.now) {
-                true => row.counts(),
-                false => !force && stopped_in_traffic(&row) && !polls_others(&row, before),
-            };
-            if counts {
+            if counts(&row, before, force) {
                 balancers.add(row);
             }
         }
@@ -119,6 +115,13 @@ impl Balancers {
         self.rules.weights = page.agent_weights;
         self.forgotten = page.forgotten_lately;
         self.trouble = None;
+        self.take_rows(page);
+        if self.rules.acted_at.is_infinite() && self.have_acted() {
+            self.rules.acted_at = self.now;
+        }
+    }
+
+    fn take_rows(&mut self, page: &PollersPage) {
         for row in page.of(&self.names).pollers {
             // One that polled before the change and had stopped long ago does not count.
             let is_new = row.polled_at > self.from && row.counts();
@@ -128,11 +131,8 @@ impl Balancers {
         }
 
         // In MAINT a balancer polls its other servers only, and sends no traffic here.
-        self.rows
-            .retain(|_, row| row.is_polling(page.now) || !polls_others(row, page));
-        if self.rules.acted_at.is_infinite() && self.have_acted() {
-            self.rules.acted_at = self.now;
-        }
+        let counts = |row: &PollerRow| row.is_polling(page.now) || !polls_others(row, page);
+        self.rows.retain(|_, row| counts(row));
     }
 
     /// A new daemon has a clock of its own: all that it has seen came after the change, and it has
@@ -179,19 +179,15 @@ impl Balancers {
             *done.entry(balancer).or_insert(true) &= self.standing(row).is_done();
         }
 
-        let (all, acted) = (acted.len(), how_many(&acted));
-        let count = match all {
-            0 => "no balancer is known".to_owned(),
-            1 => format!("{acted} of 1 balancer has acted"),
-            _ => format!("{acted} of {all} balancers have acted"),
-        };
-
-        match how_many(&done) {
-            done if self.rules.goal == Goal::Drained && acted > 0 => {
-                format!("{count}, {done} done")
-            }
-            _ => count,
+        let acted_count = how_many(&acted);
+        let count = count_words(acted.len(), acted_count);
+        // Before anybody has acted, nobody can be done either.
+        if self.rules.goal != Goal::Drained || acted_count == 0 {
+            return count;
         }
+
+        let done = how_many(&done);
+        format!("{count}, {done} done")
     }
 
     /// Those that one of these names takes out of rotation.
@@ -207,12 +203,12 @@ impl Balancers {
         let several_services = rows.iter().any(|row| row.service != rows[0].service);
         let mut standings = Vec::new();
         for row in &rows {
-            let mut label = label(row, &rows);
-            if several_services {
-                label = format!("{} {label}", row.service);
-            }
+            let label = label(row, &rows);
             standings.push(PollerStanding {
-                label,
+                label: match several_services {
+                    true => format!("{} {label}", row.service),
+                    false => label,
+                },
                 id: row.id(),
                 has_acted: self.rules.has_acted(row, self.now),
                 standing: self.standing(row),
@@ -247,8 +243,27 @@ impl Balancers {
     }
 }
 
+/// Whether a poller counts from the beginning.
+fn counts(row: &PollerRow, before: &PollersPage, force: bool) -> bool {
+    if row.is_polling(before.now) {
+        return row.counts();
+    }
+
+    // In MAINT a balancer sends no poll, and may come back while the server is being worked at.
+    !force && stopped_in_traffic(row) && !polls_others(row, before)
+}
+
 fn how_many(balancers: &BTreeMap<Balancer, bool>) -> usize {
     balancers.values().filter(|is_so| **is_so).count()
+}
+
+/// `12 of 41 balancers have acted`.
+fn count_words(all: usize, acted: usize) -> String {
+    match all {
+        0 => "no balancer is known".to_owned(),
+        1 => format!("{acted} of 1 balancer has acted"),
+        _ => format!("{acted} of {all} balancers have acted"),
+    }
 }
 
 /// Whether a balancer that does not poll any more sent traffic when it polled last.
@@ -258,12 +273,15 @@ fn stopped_in_traffic(row: &PollerRow) -> bool {
 
 /// Whether the balancer goes on polling other servers here.
 fn polls_others(row: &PollerRow, everybody: &PollersPage) -> bool {
-    let mut others = everybody.pollers.iter();
-    others.any(|other| {
-        other.node.is_some()
-            && (&other.node, other.address) == (&row.node, row.address)
-            && other.server != row.server
-            && other.polled_at > row.polled_at
-            && other.is_polling(everybody.now)
-    })
+    let mut polling = everybody.pollers.iter();
+    polling.any(|other| other.is_polling(everybody.now) && is_later_of_same(row, other))
+}
+
+/// Whether another row is of the same balancer, and of another server that it polled later.
+fn is_later_of_same(row: &PollerRow, other: &PollerRow) -> bool {
+    // Without a node, two balancers behind one address would be taken for one.
+    other.node.is_some()
+        && (&other.node, other.address) == (&row.node, row.address)
+        && other.server != row.server
+        && other.polled_at > row.polled_at
 }

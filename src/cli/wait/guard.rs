@@ -35,9 +35,9 @@ pub(super) fn emptied(rows: &[&PollerRow], all: &[PollerRow]) -> Option<String> 
     let rows = backends.find(|rows| is_whole(rows) || is_empty(rows))?;
     // A backend is there because of a row.
     let balancer = label(rows[0], all);
+    let from = polls_from(rows[0]);
     Some(format!(
-        "{balancer} says that its backend has no other server left{}",
-        polls_from(rows[0])
+        "{balancer} says that its backend has no other server left{from}"
     ))
 }
 
@@ -47,17 +47,21 @@ fn backends<'a>(
 ) -> BTreeMap<(IpAddr, Option<&'a str>, &'a str), Vec<&'a PollerRow>> {
     let mut backends: BTreeMap<_, Vec<&PollerRow>> = BTreeMap::new();
     for row in rows {
-        let server = row.server.as_deref().unwrap_or_default();
-        let backend = server.split('/').next().unwrap_or_default();
-        let known = backends
-            .entry((row.address, row.node.as_deref(), backend))
-            .or_default();
+        let balancer = (row.address, row.node.as_deref(), backend(row));
+        let known = backends.entry(balancer).or_default();
+        // Several checks of one server would count its weight several times.
         if !known.iter().any(|other| other.server == row.server) {
             known.push(row);
         }
     }
 
     backends
+}
+
+/// The backend of a `backend/server`.
+fn backend(row: &PollerRow) -> &str {
+    let server = row.server.as_deref().unwrap_or_default();
+    server.split('/').next().unwrap_or_default()
 }
 
 /// Whether those of them that are up carry the whole backend.
@@ -81,19 +85,18 @@ fn is_empty(rows: &[&PollerRow]) -> bool {
 }
 
 fn sentence(rows: &[&PollerRow], all: &[PollerRow]) -> String {
+    let from = polls_from(rows[0]);
     if let [row] = rows {
         let balancer = label(row, all);
         return format!(
-            "{balancer} says that this server carries its whole backend{}: it is the last one",
-            polls_from(row)
+            "{balancer} says that this server carries its whole backend{from}: it is the last one"
         );
     }
 
     let balancers: Vec<String> = rows.iter().map(|row| label(row, all)).collect();
+    let balancers = balancers.join(", ");
     format!(
-        "{} say that these servers carry their whole backend{}: no other would be left",
-        balancers.join(", "),
-        polls_from(rows[0])
+        "{balancers} say that these servers carry their whole backend{from}: no other would be left"
     )
 }
 

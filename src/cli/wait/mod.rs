@@ -114,10 +114,10 @@ impl Waiter {
             if self.knows_enough(&balancers) {
                 return Ok(page);
             }
+
             if !said {
                 said = true;
-                self.progress.say(&self.unknown(&balancers));
-                self.tell_unpolled(&page);
+                self.tell_unknown(&balancers, &page);
             }
             let head = format!("waiting for balancers to be known, {}", deadline.spent());
             self.progress.show(&head, &[]);
@@ -145,29 +145,29 @@ impl Waiter {
             if self.look(&mut balancers, deadline)? {
                 return Ok(self.reached(&balancers));
             }
+
             // Looked at last: where all have acted, a downtime that ends later is no failure.
-            if let Some(key) = self.ended_downtime(goal) {
-                return Err(Unfinished::DowntimeEnded(key.clone()));
-            }
-            if let Some(limit) = self.drain_limit(goal)
-                && !is_draining
-                && self.knows_enough(&balancers)
-                && balancers.have_acted()
-            {
+            self.refuse_ended_downtime(goal)?;
+            if !is_draining && let Some(limit) = self.begins_to_drain(goal, &balancers) {
                 is_draining = true;
                 deadline = Deadline::new(limit);
             }
             if is_draining && deadline.left().is_zero() {
-                return Ok(Reached {
-                    left: Some(self.missing(&balancers)),
-                    ..self.reached(&balancers)
-                });
+                return Ok(self.reached_with_sessions(&balancers));
             }
+
             self.check_end(&balancers, deadline)?;
             // A daemon with many pollers is not kept busy by those who ask about them.
             let pause = EVERY.max(asked.elapsed() * 4);
             std::thread::sleep(pause.min(deadline.left()));
         }
+    }
+
+    /// How long sessions may take from now on, where all have acted and only these are left.
+    fn begins_to_drain(&self, goal: Goal, balancers: &Balancers) -> Option<Duration> {
+        let limit = self.drain_limit(goal)?;
+        let has_acted = self.knows_enough(balancers) && balancers.have_acted();
+        has_acted.then_some(limit)
     }
 
     /// Who counts, and what is to be said of it.
@@ -196,9 +196,18 @@ impl Waiter {
         }
     }
 
+    /// The same, where sessions have not ended in their time.
+    fn reached_with_sessions(&self, balancers: &Balancers) -> Reached {
+        Reached {
+            left: Some(self.missing(balancers)),
+            ..self.reached(balancers)
+        }
+    }
+
     /// How long sessions may take to end, where they have a time of their own.
     fn drain_limit(&self, goal: Goal) -> Option<Duration> {
         let limit = self.limits.drain.filter(|_| goal == Goal::Drained)?;
+        // A shorter time would end the wait before the grace of balancers that tell of no sessions is over.
         Some(limit.max(self.limits.grace))
     }
 
@@ -246,23 +255,28 @@ impl Waiter {
         if !self.knows_enough(balancers) {
             if !balancers.is_told_unknown {
                 balancers.is_told_unknown = true;
-                self.progress.say(&self.unknown(balancers));
-                self.tell_unpolled(page);
+                self.tell_unknown(balancers, page);
             }
             return Ok(false);
         }
 
-        if !standings.iter().all(|balancer| balancer.standing.is_done()) {
+        let are_done = standings.iter().all(|balancer| balancer.standing.is_done());
+        // Who is forgotten is known again by its next poll.
+        let is_forgotten = balancers.known() == 0 && balancers.forgotten > 0;
+        if !are_done || is_forgotten {
             return Ok(false);
         }
 
-        if balancers.known() == 0 && balancers.forgotten > 0 {
-            // Who is forgotten is known again by its next poll.
-            return Ok(false);
-        }
-
+        // Last: nobody at all has acted where nobody polls, which is mostly a slip of the finger.
         self.refuse_unpolled(page)?;
         Ok(true)
+    }
+
+    /// Says why more balancers are waited for.
+    fn tell_unknown(&mut self, balancers: &Balancers, page: &PollersPage) {
+        let unknown = self.unknown(balancers);
+        self.progress.say(&unknown);
+        self.tell_unpolled(page);
     }
 
     /// Whether no balancer can be missing among those that are known.
@@ -318,14 +332,16 @@ impl Waiter {
         }
     }
 
-    /// A downtime that should hold while the balancers take the server out, and does not.
-    fn ended_downtime(&self, goal: Goal) -> Option<&Key> {
-        match goal {
-            Goal::Up => None,
-            Goal::Out | Goal::Drained => {
-                let is_up = |key: &&Key| matches!(self.spool.read(key), Ok(None));
-                self.keys.iter().find(is_up)
-            }
+    /// Fails where a downtime should hold while the balancers take the server out, and does not.
+    fn refuse_ended_downtime(&self, goal: Goal) -> Result<(), Unfinished> {
+        if goal == Goal::Up {
+            return Ok(());
+        }
+
+        let is_up = |key: &&Key| matches!(self.spool.read(key), Ok(None));
+        match self.keys.iter().find(is_up) {
+            Some(key) => Err(Unfinished::DowntimeEnded(key.clone())),
+            None => Ok(()),
         }
     }
 

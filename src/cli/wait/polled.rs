@@ -26,12 +26,15 @@ pub(crate) fn unpolled(everybody: &PollersPage, keys: &[Key]) -> Option<Unpolled
         return Some(Unpolled::Everything);
     }
 
-    let is_unpolled = |key: &&Key| key.file_name() != ALL && !polled.contains(&key.file_name());
-    let unpolled = keys.iter().filter(is_unpolled);
     let services = services(everybody);
-    let sentences: Vec<String> = unpolled
-        .map(|key| sentence(key, &polled, &services))
-        .collect();
+    let mut sentences = Vec::new();
+    for key in keys {
+        let name = key.file_name();
+        if name != ALL && !polled.contains(&name) {
+            sentences.push(sentence(&name, &polled, &services));
+        }
+    }
+
     match sentences.is_empty() {
         true => None,
         false => Some(Unpolled::AmongOthers(sentences)),
@@ -54,19 +57,16 @@ fn polling(page: &PollersPage) -> impl Iterator<Item = &PollerRow> {
 }
 
 /// `nobody polls 'wbe' here; polled: api, web (did you mean web?)`.
-fn sentence(key: &Key, polled: &BTreeSet<String>, services: &BTreeSet<String>) -> String {
-    let name = key.file_name();
+fn sentence(name: &str, polled: &BTreeSet<String>, services: &BTreeSet<String>) -> String {
     let known = services.iter().chain(polled).map(String::as_str);
-    let meant = match nearest(&name, known) {
+    let meant = match nearest(name, known) {
         Some(meant) => format!(" (did you mean {}?)", one_line(meant)),
         None => String::new(),
     };
 
-    format!(
-        "nobody polls '{}' here; polled: {}{meant}",
-        one_line(&name),
-        list(services)
-    )
+    let name = one_line(name);
+    let services = list(services);
+    format!("nobody polls '{name}' here; polled: {services}{meant}")
 }
 
 fn list(services: &BTreeSet<String>) -> String {
