@@ -6,6 +6,7 @@
 
 mod args;
 mod command;
+mod finish;
 mod fleet;
 mod output;
 mod slot;
@@ -58,6 +59,8 @@ struct Roll {
     fleet: Option<Spool>,
     /// Its place among the hosts of the fleet that may be down.
     slot: Option<RollSlot>,
+    /// The host goes down, and the rest is done after its boot.
+    is_going_down: bool,
     /// The downtimes as this roll wrote them, in the order of the keys.
     written: Vec<Option<Downtime>>,
     /// Steps that are done, with their durations.
@@ -67,6 +70,9 @@ struct Roll {
 fn run(call: &Call) -> Result<u8, Failure> {
     warnings::show();
     let args: RollArgs = call.parse()?;
+    if args.finish {
+        return finish::run(call, &args);
+    }
     if args.fleet {
         return fleet::run(call, &args);
     }
@@ -88,11 +94,13 @@ impl Roll {
         };
         let limits = limits(&args)?;
         let options = slot::options(&args)?;
-        let reason = reason(args.reason, command);
+        let reason = reason(args.reason.clone(), command);
         let words = RollWords {
             keys: &keys,
             reason: &reason,
             command,
+            port: args.port.as_deref(),
+            spool_root: args.spool_root.as_deref(),
         };
         let slot = match options {
             Some(options) => Some(RollSlot::open(call, options, &words).map_err(nothing_changed)?),
@@ -106,6 +114,7 @@ impl Roll {
             reason,
             fleet: local::spool(call, &file),
             slot,
+            is_going_down: false,
             written: Vec::new(),
             steps: Vec::new(),
         })
@@ -121,6 +130,8 @@ impl Roll {
 
     fn run_steps(&mut self, before: PollersPage) -> Result<(), Failure> {
         self.run_while_down(before)?;
+        self.refuse_if_going_down()
+            .map_err(|failure| self.and_left_down(failure))?;
         // A daemon that does not answer now must not keep the services down.
         let before = self.waiter.everybody();
         self.step("up", Self::lift)
@@ -148,6 +159,7 @@ impl Roll {
             return Ok(());
         }
         self.step("healthy", |roll| roll.waiter.until_healthy(PASSES))
+            .map_err(|failure| self.unless_going_down(failure))
             .map_err(|failure| self.and_left_down(failure))
     }
 
@@ -301,8 +313,10 @@ impl Roll {
     }
 
     fn run_command_to_success(&mut self) -> Result<(), Failure> {
-        let status = self.step("command", |roll| roll.command.run(&roll.waiter.interrupt))?;
-        self.command.check(status)
+        let ran = self.step("command", |roll| roll.command.run(&roll.waiter.interrupt));
+        let status = ran.map_err(|failure| self.unless_going_down(failure))?;
+        self.command.check(status)?;
+        self.refuse_if_going_down()
     }
 
     /// Runs a step and tells how long it took.

@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 pub(crate) use takeover::Takeover;
 pub(crate) use wait::SlotWait;
 
-use super::client::{AskLimits, EngineAnswer, FleetClient};
+use super::client::{self, AskLimits, EngineAnswer, FleetClient};
 use super::request::FleetFile;
 use super::write::author;
 use crate::cli::applet::Call;
@@ -52,6 +52,9 @@ pub(crate) struct RollWords<'a> {
     pub(crate) keys: &'a [Key],
     pub(crate) reason: &'a str,
     pub(crate) command: &'a [String],
+    /// Where its daemon and its spool are, as they were typed: after a boot they are needed again.
+    pub(crate) port: Option<&'a str>,
+    pub(crate) spool_root: Option<&'a str>,
 }
 
 /// The slot of this host.
@@ -91,10 +94,40 @@ impl RollSlot {
         };
         let holder = SlotHolder::new(client.paths.clone(), request);
         Ok(Self {
-            kept: kept(&holder, words.command),
+            kept: kept(&holder, words),
             client,
             holder,
             files,
+            is_away: false,
+        })
+    }
+
+    /// Goes on with a roll that died after its command. The engine is not asked before the end.
+    pub(crate) fn resume(
+        call: &Call,
+        file: &FleetFile,
+        kept: KeptRoll,
+        keys: &[Key],
+    ) -> Result<Self, Failure> {
+        let client = FleetClient::open_on_host(call, file)?;
+        let Some(roll) = RollId::parse(&kept.roll) else {
+            return Err(failed!("{:?} is no id of a roll", kept.roll));
+        };
+        let request = SlotRequest {
+            host: client.settings.host_name(),
+            keys: keys.to_vec(),
+            scope: SlotScope::default(),
+            max: MaxDown::Hosts(1),
+            roll,
+            by: kept.by.clone(),
+            from: kept.from.clone(),
+            reason: kept.reason.clone(),
+        };
+        Ok(Self {
+            files: RollFiles::lock(&kept::folder(&client.settings), keys)?,
+            holder: SlotHolder::resume(client.paths.clone(), request, kept.since),
+            client,
+            kept,
             is_away: false,
         })
     }
@@ -248,6 +281,9 @@ impl RollSlot {
 
     /// Keeps the slot after a failure, and says so.
     pub(crate) fn keep(mut self, failure: Failure) -> Failure {
+        "failed".clone_into(&mut self.kept.phase);
+        // What cannot be written says that the command had begun: then --finish may look whether it is healthy.
+        let _ = self.files.write(&self.kept);
         let result = result(RollState::Failed, failure.code, &failure.message);
         let limits = self.soon();
         let ended = self.end(limits, &result, Ending::Kept);
@@ -294,6 +330,15 @@ impl RollSlot {
     }
 }
 
+/// The rolls that left something on this host.
+pub(crate) fn kept_rolls(call: &Call, file: &FleetFile) -> Result<Vec<KeptRoll>, Failure> {
+    if file.is_none() {
+        return Ok(Vec::new());
+    }
+    let settings = client::settings(call, file)?;
+    kept::found(&kept::folder(&settings))
+}
+
 /// The scope, as far as this host is in it.
 fn scope(
     client: &FleetClient,
@@ -333,14 +378,17 @@ fn scope(
     }
 }
 
-fn kept(holder: &SlotHolder, command: &[String]) -> KeptRoll {
+fn kept(holder: &SlotHolder, words: &RollWords<'_>) -> KeptRoll {
     let request = holder.request();
     KeptRoll {
         roll: request.roll.to_string(),
         keys: request.keys.iter().map(Key::file_name).collect(),
         by: request.by.clone(),
+        from: request.from.clone(),
         reason: request.reason.clone(),
-        command: command.to_vec(),
+        command: words.command.to_vec(),
+        port: words.port.map(str::to_owned),
+        spool_root: words.spool_root.map(str::to_owned),
         since: holder.since(),
         ..KeptRoll::default()
     }

@@ -72,6 +72,9 @@ pub(super) struct RollArgs {
     /// with --fleet: json or table (default table); json is one document at the end
     #[argh(option, short = 'o', arg_name = "format")]
     pub(super) output: Option<String>,
+    /// alone: finish the rolls of a fleet whose commands rebooted this host, as hacheck-roll-finish.service does after a boot
+    #[argh(switch)]
+    pub(super) finish: bool,
     /// file of the fleet (default $HACHECK_FLEET_FILE, else /etc/hacheck/fleet.yml)
     #[argh(option, arg_name = "file")]
     pub(super) fleet_file: Option<String>,

@@ -3,12 +3,15 @@
 //! Rule: the slot is taken when nothing else speaks against the roll, and everything is looked at anew when it is there: the
 //! wait may have been long.
 
+use std::time::{Duration, Instant};
+
 use super::{Roll, RollArgs, nothing_changed};
-use crate::cli::failure::{Failure, usage};
+use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::fleet::request::{FleetFile, selector};
 use crate::cli::fleet::slot::{SlotOptions, SlotWait, Takeover};
 use crate::fleet::slots::MaxDown;
 use crate::fleet::{HOST_TAG, RollId, is_tag};
+use crate::os::going_down::is_going_down;
 use crate::spool::{Downtime, Key};
 
 /// What the options ask for; `None` without `--max-down`.
@@ -85,6 +88,11 @@ impl Roll {
             Err(failure) => return Err(self.give_back(failure, &added)),
         };
         let done = self.run_steps(before);
+        self.end_slot(done)
+    }
+
+    /// Gives the slot back after all steps; keeps it after a failure.
+    pub(super) fn end_slot(&mut self, done: Result<(), Failure>) -> Result<(), Failure> {
         // It is there since the slot was taken.
         let Some(slot) = self.slot.take() else {
             return done;
@@ -96,8 +104,38 @@ impl Roll {
                 self.say(&released);
                 Ok(())
             }
+            Err(failure) if self.is_going_down => Err(Failure {
+                code: GOING_DOWN,
+                ..failure.and_line("'haroll --finish' does the rest after the boot")
+            }),
             Err(failure) => Err(slot.keep(failure)),
         }
+    }
+
+    /// A command that reboots the host ends long before the host does: nothing may be lifted then.
+    pub(super) fn refuse_if_going_down(&mut self) -> Result<(), Failure> {
+        if self.slot.is_none() || !is_going_down() {
+            return Ok(());
+        }
+        self.say("the host is going down");
+        let begin = Instant::now();
+        while begin.elapsed() < GOING_DOWN_TIME {
+            if let Some(signal) = self.waiter.interrupt.came() {
+                self.is_going_down = true;
+                return Err(failed!("the host is going down ({})", signal.as_str()));
+            }
+            std::thread::sleep(GLANCE);
+        }
+        Err(failed!(
+            "the host was to go down, and has not within {} s",
+            GOING_DOWN_TIME.as_secs()
+        ))
+    }
+
+    /// A failure, which is none where the host goes down: it ends everything that runs.
+    pub(super) fn unless_going_down(&mut self, failure: Failure) -> Failure {
+        self.is_going_down = self.slot.is_some() && is_going_down();
+        failure
     }
 
     fn wait(&mut self) -> SlotWait<'_> {
@@ -166,6 +204,15 @@ impl Roll {
         }
     }
 }
+
+/// The exit code where the host goes down: the same as when ssh loses the connection to it.
+const GOING_DOWN: u8 = 255;
+
+/// How long a host may take until it ends what runs on it.
+const GOING_DOWN_TIME: Duration = Duration::from_secs(600);
+
+/// How often it is looked whether it does.
+const GLANCE: Duration = Duration::from_millis(50);
 
 /// The step that is no phase of its own: the host is up, and waits to be seen.
 const SEEN: &str = "seen up";

@@ -95,6 +95,23 @@ impl SlotHolder {
         }
     }
 
+    /// Goes on with slots that were taken at a time, in seconds of unix time. They are read when something is written.
+    #[must_use]
+    pub fn resume(paths: Paths, request: SlotRequest, since: f64) -> Self {
+        let mut holder = Self::new(paths, request);
+        holder.slot.since = since;
+        for key in &holder.request.keys {
+            let path = holder.paths.slot(&holder.request.host, key);
+            // No slot has this revision, so the first write finds out the right one.
+            let held = HeldSlot {
+                revision: -1,
+                is_new: true,
+            };
+            holder.held.insert(path, held);
+        }
+        holder
+    }
+
     /// What is asked for.
     #[must_use]
     pub fn request(&self) -> &SlotRequest {

@@ -3,9 +3,11 @@
 //! Rule: whoever rolls holds a lock on the file; so what lies there without one is of a roll that is dead, and the next one
 //! may go on from it. A file is replaced, never written in place.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use nix::fcntl::OFlag;
@@ -16,6 +18,7 @@ use crate::fleet::settings::FleetSettings;
 use crate::fleet::{Record, VALUE_MAX, Version};
 use crate::names::Key;
 use crate::os::cause::cause_text;
+use crate::os::reading::read_regular;
 
 /// The folder, beside that of the fleet's orders.
 const FOLDER: &str = "roll";
@@ -24,7 +27,7 @@ const FOLDER: &str = "roll";
 const CONTENT_MAX: u64 = VALUE_MAX as u64;
 
 /// Who may read the files: commands may hold what is nobody's business.
-const FILE_MODE: u32 = 0o640;
+const FILE_MODE: u32 = 0o660;
 
 /// A roll as it stands on its host.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -35,8 +38,12 @@ pub(crate) struct KeptRoll {
     /// All keys of the roll; each has a file.
     pub(crate) keys: Vec<String>,
     pub(crate) by: String,
+    pub(crate) from: String,
     pub(crate) reason: String,
     pub(crate) command: Vec<String>,
+    /// `-p` and `--spool-root`, where they were given.
+    pub(crate) port: Option<String>,
+    pub(crate) spool_root: Option<String>,
     /// As in the slot.
     pub(crate) since: f64,
     pub(crate) phase: String,
@@ -59,6 +66,33 @@ struct RollFile {
 /// The folder of a host in a fleet.
 pub(crate) fn folder(settings: &FleetSettings) -> PathBuf {
     settings.state_dir.with_file_name(FOLDER)
+}
+
+/// The rolls that left something in a folder, each once.
+pub(crate) fn found(folder: &Path) -> Result<Vec<KeptRoll>, Failure> {
+    let mut rolls: Vec<KeptRoll> = Vec::new();
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(rolls),
+        entries => entries.map_err(|e| cannot("read", folder, e))?,
+    };
+    for entry in entries {
+        let path = entry.map_err(|e| cannot("read", folder, e))?.path();
+        let is_ours = path.extension().is_some_and(|end| end == "json");
+        let Some(kept) = is_ours.then(|| read(&path)).flatten() else {
+            continue;
+        };
+        if !rolls.iter().any(|known| known.roll == kept.roll) {
+            rolls.push(kept);
+        }
+    }
+    rolls.sort_by(|a, b| a.keys.cmp(&b.keys));
+    Ok(rolls)
+}
+
+/// What a file says; one that says nothing is of a roll that never changed anything.
+fn read(path: &Path) -> Option<KeptRoll> {
+    let content = read_regular(path, CONTENT_MAX).ok()?;
+    KeptRoll::parse(&content).ok()
 }
 
 impl RollFiles {
@@ -159,6 +193,8 @@ impl RollFile {
         // One that a killed roll left; nobody else writes here while this holds the lock.
         let _ = fs::remove_file(&temp);
         let mut file = open(&temp, true)?;
+        // Whatever the umask: another user of the group may finish the roll.
+        file.set_permissions(Permissions::from_mode(FILE_MODE))?;
         file.try_lock()?;
         file.write_all(content)?;
         file.sync_all()?;
