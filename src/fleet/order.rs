@@ -107,14 +107,18 @@ impl Order {
     /// Why it is no order for this register; what is held then stays held.
     pub fn read(key: &Key, selector: &Selector, value: &[u8]) -> Result<Self, RecordError> {
         let order = Self::parse(value)?;
+        // A value that was copied to another key would else be obeyed as two orders, of which a lift lifts one.
         if order.key != *key || order.selector != *selector {
             return Err(RecordError::Elsewhere(order.register()));
         }
+
+        // Nothing could be newer than the end of time, so that nothing could lift it.
         if order.at > AT_MAX {
             return Err(RecordError::Content(
                 "its time is past the year 2255".to_owned(),
             ));
         }
+
         Ok(order)
     }
 
@@ -127,6 +131,7 @@ impl Order {
     /// Whether it is the newer one. Of two with the same stamp, their ids decide, on every host alike.
     #[must_use]
     pub fn is_newer_than(&self, other: &Self) -> bool {
+        // Whole microseconds: as floats two stamps lost a bit on their way through JSON, and compared as equal.
         (self.at, &self.id) > (other.at, &other.id)
     }
 
@@ -143,6 +148,7 @@ impl Order {
         let mut order = self.clone();
         loop {
             let json = order.to_json();
+            // Longer ones no host would read, and each would hold what it held before.
             let excess = json.len().saturating_sub(VALUE_MAX);
             if excess == 0 || order.reason.is_empty() {
                 return json;

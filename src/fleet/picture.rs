@@ -146,6 +146,7 @@ impl<'a> FleetPicture<'a> {
     /// The hosts that are up and not in another selector's scope: who serves when that goes down.
     #[must_use]
     pub fn left_without(&self, other: &Selector) -> usize {
+        // One that is lost serves nobody, and one that is ordered down will not for long.
         let is_left = |row: &&HostRow<'_>| {
             let is_taken = other.selects(row.name, &row.record.tags);
             row.state == HostState::Up && row.order.is_none() && !is_taken
@@ -273,6 +274,7 @@ impl<'a> Holding<'a> {
 fn note_order<'a>(row: &mut HostRow<'a>, order: &'a Order) {
     let register = order.register();
     let waived = row.record.waived.get(&register);
+    // By the id: the next order of this register is one that the host obeys again.
     if let Some(waived) = waived.filter(|waived| waived.order == order.id) {
         row.waived = Some(waived);
         return;
@@ -308,10 +310,12 @@ fn knows(record: &HostRecord, order: &Order) -> bool {
 pub fn has_done(snapshot: &Snapshot, host: &str, record: &HostRecord, order: &Order) -> bool {
     match order.state {
         OrderState::Down => {
+            // Both: it may know an order that it could not write, and report a downtime that is its own.
             let is_reported = snapshot.report(host, &order.key).is_some();
             knows(record, order) && is_reported
         }
         OrderState::Up => {
+            // A host that never held it has nothing to lift.
             let held = record.held.get(&order.register());
             held.is_none_or(|at| *at > order.at)
         }

@@ -66,6 +66,7 @@ impl RollRecord {
             let changed = "it was changed since the roll began".to_owned();
             return Err(RecordError::Content(changed));
         }
+
         // What it says of its id is no part of it.
         Ok(record.with_id())
     }

@@ -37,6 +37,7 @@ impl RollId {
             text.extend(char::from_digit(left % 36, 36));
             left /= 36;
         }
+
         Self(text)
     }
 
@@ -48,6 +49,7 @@ impl RollId {
         for at in 0..DIGEST_DIGITS {
             text.push(char::from(DIGITS[five_bits(&digest, at * 5)]));
         }
+
         Self(text)
     }
 
@@ -78,6 +80,7 @@ fn sha256(bytes: &[u8]) -> Vec<u8> {
     let SupportedCipherSuite::Tls13(suite) = TLS13_AES_128_GCM_SHA256 else {
         unreachable!("the suite is one of TLS 1.3");
     };
+
     let digest = suite.common.hash_provider.hash(bytes);
     digest.as_ref().to_vec()
 }

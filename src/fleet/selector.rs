@@ -121,6 +121,7 @@ impl Selector {
     pub fn parse_all<'a>(texts: impl IntoIterator<Item = &'a str>) -> Result<Self, SelectorError> {
         let mut selector = Self::default();
         for text in texts {
+            // Beside a condition `*` adds nothing, as all of them must hold.
             if text.trim() == EVERY_HOST {
                 continue;
             }
@@ -194,6 +195,7 @@ impl Selector {
                 Some(value) => values.contains(value),
                 None => false,
             };
+            // A host without the tag has none of its values, so `!=` selects it.
             is_one == (relation == Relation::Is)
         })
     }

@@ -234,6 +234,7 @@ fn is_name(text: &str) -> bool {
 }
 
 fn is_tag_value(text: &str) -> bool {
+    // In characters: what people write here may be in any script.
     let length = text.chars().count();
     (1..=NAME_MAX).contains(&length) && !text.chars().any(char::is_control)
 }

@@ -63,9 +63,11 @@ impl Snapshot {
             revision: found.revision,
             ..Self::default()
         };
+
         for pair in &found.pairs {
             snapshot.take(paths, pair);
         }
+
         snapshot
     }
 
@@ -78,6 +80,7 @@ impl Snapshot {
             let host = text.strip_prefix(&paths.hosts());
             self.odd_hosts.extend(host.map(str::to_owned));
         }
+
         self.revisions.insert(text, pair.mod_revision);
     }
 
@@ -104,6 +107,7 @@ impl Snapshot {
             }
             EngineKey::Elsewhere => {}
         }
+
         Ok(())
     }
 
@@ -116,6 +120,7 @@ impl Snapshot {
                 return Err(e);
             }
         }
+
         Ok(())
     }
 

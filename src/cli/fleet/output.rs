@@ -117,6 +117,7 @@ pub(super) fn cause(snapshot: &Snapshot, report: &Report) -> String {
 /// Who took it down, and from which host where that is known.
 fn author(snapshot: &Snapshot, report: &Report) -> String {
     let mut by = one_line(&report.by);
+    // The report has no host of the order's author; the order has, while the engine still has that.
     let from = order_of(snapshot, report).map_or("", |order| order.from.as_str());
     if !from.is_empty() && !by.is_empty() {
         by += &format!("@{}", one_line(from));

@@ -46,6 +46,7 @@ pub(super) fn finish(
     written: &mut WrittenOrders,
     interrupt: &Interrupt,
 ) -> Result<u8, Failure> {
+    // The hosts of the moment of writing are waited for: those that come later were not meant by anybody.
     let mut snapshot = std::mem::take(&mut written.snapshot);
     let all = all(request, &written.orders, &snapshot);
     let limit = limit(client, request);

@@ -67,6 +67,7 @@ fn try_to_write(
             return Ok(written(plan, snapshot));
         }
 
+        // The line of the log is written with the orders, or not at all: what happened is what is logged.
         let lease = client.log_lease()?;
         let transaction = transaction(&client.paths, &snapshot, &plan.orders, lease);
         match client.commit(&transaction)? {

@@ -35,6 +35,7 @@ fn id(path: &str) -> Option<String> {
 
 /// When this host was booted, to ten minutes: the clock may be set meanwhile.
 fn booted_at() -> String {
+    // A clock that is set meanwhile would else look like a boot, and with `boot_wait` take the host down.
     const STEP: f64 = 600.0;
     let up = sysinfo().map_or(0.0, |info| info.uptime().as_secs_f64());
     format!("{:.0}", (unix_now() - up) / STEP)

@@ -62,6 +62,7 @@ impl EngineError {
     pub(super) fn failed(member: &Endpoint, failed: Failed) -> Self {
         let code = failed.code.as_deref().and_then(|code| code.parse().ok());
         match code {
+            // etcd's own word; without a code it is a proxy's or a broken connection's, and another member may do it.
             Some(code) => Self::Refused {
                 member: member.clone(),
                 code,
@@ -117,6 +118,7 @@ impl EngineError {
         match self {
             Self::File { .. } => true,
             Self::Refused { code, .. } => CERTAIN.contains(code),
+            // It may have been applied before the answer was lost.
             Self::Unreachable(_) | Self::Lost { .. } | Self::Compacted => false,
         }
     }

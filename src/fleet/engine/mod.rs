@@ -65,6 +65,7 @@ impl Engine {
                 Err(e) => causes.push((member.clone(), e.to_string())),
             }
         }
+
         Err(EngineError::Unreachable(causes))
     }
 
@@ -86,6 +87,7 @@ impl Engine {
                 Err(e) => last = e,
             }
         }
+
         Err(last)
     }
 
@@ -107,6 +109,7 @@ impl Engine {
                 Err(e) => last = e,
             }
         }
+
         Err(last)
     }
 
@@ -131,6 +134,7 @@ impl Engine {
         if !matches!(committed, Committed::Unknown(_)) {
             self.session = Some(session);
         }
+
         Ok(committed)
     }
 

@@ -22,6 +22,7 @@ impl KeyRange {
     pub fn one(key: &str) -> Self {
         Self {
             start: key.into(),
+            // etcd's manual, "Key ranges": an empty end is one key alone.
             end: Vec::new(),
         }
     }
@@ -75,6 +76,7 @@ impl Transaction {
     /// Only when the last change of a key was at this revision; 0 when there is no such key.
     #[must_use]
     pub fn unchanged(mut self, key: &str, mod_revision: i64) -> Self {
+        // By the revision of the last change, and not by the value: one that went and came back is another one.
         self.0.compare.push(Compare {
             target: TARGET_MOD,
             key: key.into(),

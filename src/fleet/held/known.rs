@@ -38,12 +38,14 @@ impl Known {
                 return Self::default();
             }
         };
+        // One of another version is no reason not to start: the orders that hold stand in the entries, too.
         serde_json::from_slice(&content).unwrap_or_default()
     }
 
     /// Takes an order, if it is newer than that of its register; whether it is.
     pub(super) fn take(&mut self, order: Order) -> bool {
         let register = order.register();
+        // An older one comes from an engine that was restored from a backup, and from a watch that begins again.
         let is_newer = match self.orders.get(&register) {
             Some(known) => order.is_newer_than(known),
             None => true,

@@ -69,6 +69,7 @@ impl Held {
         };
 
         held.read_entries();
+        // Before anything is written, or an order that was waived would take the host down for a moment.
         held.read_waivers();
         held.forget_others();
         held.apply_all();
@@ -77,6 +78,7 @@ impl Held {
 
     /// The entries tell what they were made of, whatever became of the other file.
     fn read_entries(&mut self) {
+        // A folder that cannot be read is the gate's to tell.
         let Some(listing) = self.gate.list() else {
             return;
         };
@@ -157,6 +159,7 @@ impl Held {
             return None;
         };
 
+        // Before the value is looked at: what is wrong with the orders of other hosts is their affair.
         if !selector.selects(&self.host, &self.tags) {
             return None;
         }
@@ -172,6 +175,7 @@ impl Held {
     }
 
     fn cannot_read(&mut self, register: String, cause: String) {
+        // Once, as all orders are read again every few minutes.
         let before = self.unknown.get(&register);
         if before != Some(&cause) {
             log::error!("fleet: cannot read the order {register}: {cause}; what is held is held");
@@ -194,6 +198,7 @@ impl Held {
 
     /// The engine no longer has a register; what it ordered is held.
     pub fn lost(&mut self, paths: &Paths, path: &[u8]) {
+        // Not lifted: keys go when somebody tidies up by hand, when a backup is restored, or when the engine is wiped.
         if let Some((key, selector)) = paths.read_order(path) {
             self.in_engine.remove(&super::register(&key, &selector));
         }

@@ -26,6 +26,7 @@ impl Endpoint {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let text = text.strip_suffix('/').unwrap_or(text);
+        // Exactly as written: what looks like https and is read as http would send passwords in clear text.
         let (tls, authority) = match text.split_once("://")? {
             ("https", authority) => (true, authority),
             ("http", authority) => (false, authority),

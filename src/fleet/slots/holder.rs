@@ -185,6 +185,7 @@ impl SlotHolder {
         if let Some(lease) = self.lease {
             return Ok(lease);
         }
+
         let lease = engine.grant(LOG_LIFE).await?;
         self.lease = Some(lease);
         Ok(lease)
