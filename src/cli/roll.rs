@@ -76,6 +76,7 @@ fn run(call: &Call) -> Result<u8, Failure> {
     if args.fleet {
         return fleet::run(call, &args);
     }
+
     fleet::refuse_fleet_options(&args)?;
     let mut roll = Roll::new(args, call)?;
     roll.run()?;
@@ -89,9 +90,11 @@ impl Roll {
         for service in services {
             keys.push(values::service(service)?);
         }
+
         let client = DaemonClient {
             port: values::daemon_port(args.port.as_deref())?,
         };
+
         let limits = limits(&args)?;
         let options = slot::options(&args)?;
         let reason = reason(args.reason.clone(), command);
@@ -102,10 +105,12 @@ impl Roll {
             port: args.port.as_deref(),
             spool_root: args.spool_root.as_deref(),
         };
+
         let slot = match options {
             Some(options) => Some(RollSlot::open(call, options, &words).map_err(nothing_changed)?),
             None => None,
         };
+
         let file = FleetFile::of(args.fleet_file.as_deref());
         let spool = values::spool(args.spool_root);
         Ok(Self {
@@ -158,6 +163,7 @@ impl Roll {
             self.say("nobody polls it, so whether it is healthy is unknown");
             return Ok(());
         }
+
         self.step("healthy", |roll| roll.waiter.until_healthy(PASSES))
             .map_err(|failure| self.unless_going_down(failure))
             .map_err(|failure| self.and_left_down(failure))
@@ -219,6 +225,7 @@ impl Roll {
             }
             self.refuse_if_ordered_down().map_err(nothing_changed)?;
         }
+
         let page = self.waiter.until_known().map_err(nothing_changed)?;
         self.waiter
             .refuse_unpolled(&page)
@@ -226,6 +233,7 @@ impl Roll {
         if !self.waiter.limits.force {
             guard::refuse_last_server(&page.of(&self.waiter.names))?;
         }
+
         Ok(page)
     }
 
@@ -240,9 +248,11 @@ impl Roll {
         let Some(before) = spool.read(key).map_err(Failure::failed)? else {
             return Ok(());
         };
+
         if self.is_of_this_roll(&before) {
             return Ok(());
         }
+
         let before = description(&before, owner(spool, key));
         Err(failed!(
             "{key} is already down {before}, and the end of this roll would lift that downtime; --force takes it over"
@@ -267,10 +277,12 @@ impl Roll {
             reason: self.reason.clone(),
             ..Downtime::default()
         };
+
         downtime.set_by(&reason::user());
         if let Some(slot) = &self.slot {
             downtime.set_roll(slot.roll().as_str());
         }
+
         downtime
     }
 
@@ -281,6 +293,7 @@ impl Roll {
             written.map_err(Failure::failed)?;
             self.written.push(self.read(key)?);
         }
+
         seen::refuse_unseen(self.waiter.client, &self.waiter.spool, &self.waiter.keys)
     }
 
@@ -293,6 +306,7 @@ impl Roll {
             }
             self.waiter.spool.up(key).map_err(Failure::failed)?;
         }
+
         Ok(())
     }
 
@@ -349,6 +363,7 @@ impl Roll {
         for (name, took) in &self.steps {
             texts.push(format!("{name} {}", seconds(*took)));
         }
+
         texts.join(", ")
     }
 
@@ -364,9 +379,11 @@ impl Roll {
                 }
             }
         }
+
         if down.is_empty() {
             return failure.and_line(format!("{names} is not down"));
         }
+
         let (list, words) = (down.join(", "), down.join(" "));
         failure.and_line(format!("{list} stays down; 'haup {words}' puts it back"))
     }

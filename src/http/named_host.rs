@@ -23,6 +23,7 @@ fn without_port(named: &str) -> &str {
     if is_bare_ipv6(named) {
         return named;
     }
+
     match named.rsplit_once(':') {
         Some((host, port)) if is_number(port) => host,
         _ => named,

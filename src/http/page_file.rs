@@ -73,6 +73,7 @@ impl PageFile {
             Some(known) if *known == *tag => reply::text(StatusCode::NOT_MODIFIED, ""),
             _ => reply::fixed_page(Arc::new(self.text())),
         };
+
         let headers = reply.headers_mut();
         let kind = HeaderValue::from_static(self.kind.media_type());
         headers.insert(CONTENT_TYPE, kind);
@@ -102,6 +103,7 @@ fn tag(parts: &[&[u8]]) -> String {
     for byte in parts.iter().copied().flatten() {
         hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     }
+
     format!("\"{hash:016x}\"")
 }
 

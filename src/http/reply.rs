@@ -93,6 +93,7 @@ fn json_body(body: ReplyBody) -> Reply {
         let value = HeaderValue::from_static(value);
         reply.headers_mut().insert(name, value);
     }
+
     reply
 }
 
@@ -149,6 +150,7 @@ pub(crate) fn grpc_status(code: Code, text: &str) -> Reply {
     if let Ok(message) = HeaderValue::try_from(message) {
         reply.headers_mut().insert(GRPC_MESSAGE, message);
     }
+
     reply
 }
 
@@ -163,6 +165,7 @@ pub(super) fn without_body(mut reply: Reply) -> Reply {
     if length > 0 {
         reply.headers_mut().insert(CONTENT_LENGTH, length.into());
     }
+
     reply.map(|_| ReplyBody::default())
 }
 
@@ -199,6 +202,7 @@ pub(crate) fn phrased(mut reply: Reply, text: &str) -> Reply {
     {
         reply.extensions_mut().insert(phrase);
     }
+
     reply
 }
 
@@ -227,6 +231,7 @@ fn typed(status: StatusCode, body: ReplyBody, headers: &ReplyHeaders) -> Reply {
         true if body.is_end_stream() => (body, &headers.empty),
         true => (body, &headers.usual),
     };
+
     let mut reply = Response::new(body);
     *reply.status_mut() = status;
     *reply.headers_mut() = headers.clone();

@@ -58,6 +58,7 @@ pub(super) fn settings(call: &Call, file: &FleetFile) -> Result<FleetSettings, F
     for warning in warnings {
         call.note(&warning.to_string());
     }
+
     Ok(settings)
 }
 
@@ -123,6 +124,7 @@ impl FleetClient {
         if let Some(lease) = self.log_lease {
             return Ok(lease);
         }
+
         let lease = self.grant(LOG_LIFE)?;
         self.log_lease = Some(lease);
         Ok(lease)
@@ -264,6 +266,7 @@ fn host_identity(settings: &FleetSettings) -> Option<CertAndKey> {
     if std::env::var_os(CERT_VARIABLE).is_some() {
         return None;
     }
+
     let (cert, key) = settings.cert_file.clone().zip(settings.key_file.clone())?;
     let is_readable = |file: &Path| access::unreadable(file).is_none();
     (is_readable(&cert) && is_readable(&key)).then_some((cert, key))
@@ -285,10 +288,12 @@ fn identity(settings: &FleetSettings) -> Result<Option<CertAndKey>, Failure> {
         (Some(_), None) => return Err(half(CERT_VARIABLE, KEY_VARIABLE)),
         (None, Some(_)) => return Err(half(KEY_VARIABLE, CERT_VARIABLE)),
     };
+
     if let Some((cert, key)) = &pair {
         expect_readable(cert)?;
         expect_readable(key)?;
     }
+
     Ok(pair)
 }
 
@@ -351,6 +356,7 @@ impl Following<'_> {
         if let Some(ended) = self.ended(None) {
             return Ok(ended);
         }
+
         let all = KeyRange::under(&format!("{}/", self.paths.root()));
         let from = self.snapshot.revision + 1;
         let mut watch = self.engine.watch(&all, from).await?;
@@ -372,9 +378,11 @@ impl Following<'_> {
         for pair in &changes.deletes {
             self.snapshot.drop_key(self.paths, &pair.key);
         }
+
         for pair in &changes.puts {
             self.snapshot.take(self.paths, pair);
         }
+
         self.snapshot.revision = self.snapshot.revision.max(changes.revision);
     }
 
@@ -382,9 +390,11 @@ impl Following<'_> {
         if (self.is_done)(self.snapshot) {
             return Some(WaitEnd::Done);
         }
+
         if let Some(signal) = self.interrupt.came() {
             return Some(WaitEnd::Interrupted(signal));
         }
+
         let is_over = Instant::now() >= self.end;
         is_over.then(|| WaitEnd::TimeUp(trouble.map(ToString::to_string)))
     }

@@ -67,6 +67,7 @@ impl Screen {
         if !top.is_empty() {
             write(&format!("{top}{CLEAR_BELOW}"));
         }
+
         self.drawn.clear();
     }
 
@@ -77,10 +78,12 @@ impl Screen {
         for line in lines.iter().take(room.height) {
             table.push(cut(&for_terminal(line), room.width));
         }
+
         // Not drawn again: each time would flicker, and fill a recorded session.
         if table == self.drawn {
             return;
         }
+
         let (top, text) = (self.top(room), self.text(&table));
         write(&format!("{top}{NO_WRAP}{text}{WRAP}{CLEAR_BELOW}"));
         self.drawn = table;
@@ -109,6 +112,7 @@ impl Screen {
             text.push_str(CLEAR_LINE);
             text.push('\n');
         }
+
         text
     }
 }

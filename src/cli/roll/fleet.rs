@@ -18,6 +18,7 @@ pub(super) fn run(call: &Call, args: &RollArgs) -> Result<u8, Failure> {
             "--roll is what each host is told; with --fleet leave it out"
         ));
     }
+
     let request = RollRequest {
         file: FleetFile::of(args.fleet_file.as_deref()),
         format: format(args)?,
@@ -30,6 +31,7 @@ fn task(args: &RollArgs) -> Result<RollTask, Failure> {
     if args.resume.is_some() {
         return resumed(args).map(RollTask::Resume);
     }
+
     let new = new(args)?;
     Ok(match args.dry_run {
         true => RollTask::Show(new),
@@ -53,6 +55,7 @@ fn new(args: &RollArgs) -> Result<NewRoll, Failure> {
             "with --fleet name one service: how many are down is counted for it"
         ));
     };
+
     let key = values::service(service)?;
     // Each host would refuse them, too late.
     limits(args)?;
@@ -61,6 +64,7 @@ fn new(args: &RollArgs) -> Result<NewRoll, Failure> {
             "say how many hosts may be down at once: --max-down 1"
         ));
     };
+
     Ok(NewRoll {
         key,
         selector: selector(&args.conditions, &args.hosts)?,
@@ -80,6 +84,7 @@ fn resumed(args: &RollArgs) -> Result<ResumedRoll, Failure> {
             "--resume: {text:?} is not the id of a roll; give one such as r-5k2"
         ));
     };
+
     let given = [
         ("--where", !args.conditions.is_empty()),
         ("--hosts", !args.hosts.is_empty()),
@@ -95,6 +100,7 @@ fn resumed(args: &RollArgs) -> Result<ResumedRoll, Failure> {
             ));
         }
     }
+
     Ok(ResumedRoll {
         id,
         max_down: max_down(args)?,
@@ -106,6 +112,7 @@ fn max_down(args: &RollArgs) -> Result<Option<String>, Failure> {
     if let Some(text) = &args.max_down {
         slot::max_down(text)?;
     }
+
     Ok(args.max_down.clone())
 }
 
@@ -125,6 +132,7 @@ fn options(args: &RollArgs, command: &[String]) -> Vec<String> {
     if args.reason.as_ref().is_none_or(String::is_empty) {
         words.extend(["-r".to_owned(), reason(None, command)]);
     }
+
     words
 }
 
@@ -150,6 +158,7 @@ fn steps(args: &RollArgs) -> Vec<String> {
     if args.force {
         words.push("--force".to_owned());
     }
+
     words
 }
 
@@ -161,6 +170,7 @@ fn words(options: &[(&str, Option<&String>)]) -> Vec<String> {
             words.extend([(*option).to_owned(), (*value).clone()]);
         }
     }
+
     words
 }
 
@@ -176,5 +186,6 @@ pub(super) fn refuse_fleet_options(args: &RollArgs) -> Result<(), Failure> {
             return Err(usage!("{option} is for all hosts: give it with --fleet"));
         }
     }
+
     Ok(())
 }

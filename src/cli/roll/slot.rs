@@ -20,6 +20,7 @@ pub(super) fn options(args: &RollArgs) -> Result<Option<SlotOptions>, Failure> {
         refuse_alone(args)?;
         return Ok(None);
     };
+
     Ok(Some(SlotOptions {
         file: FleetFile::of(args.fleet_file.as_deref()),
         max: max_down(max)?,
@@ -53,6 +54,7 @@ fn refuse_alone(args: &RollArgs) -> Result<(), Failure> {
             ));
         }
     }
+
     Ok(())
 }
 
@@ -71,6 +73,7 @@ fn id(given: Option<&str>) -> Result<Option<RollId>, Failure> {
     let Some(text) = given else {
         return Ok(None);
     };
+
     match RollId::parse(text) {
         Some(id) => Ok(Some(id)),
         None => Err(usage!(
@@ -87,6 +90,7 @@ impl Roll {
             Ok(before) => before,
             Err(failure) => return Err(self.give_back(failure, &added)),
         };
+
         let done = self.run_steps(before);
         self.end_slot(done)
     }
@@ -97,6 +101,7 @@ impl Roll {
         let Some(slot) = self.slot.take() else {
             return done;
         };
+
         match done {
             Ok(()) => {
                 let wait = self.wait();
@@ -153,6 +158,7 @@ impl Roll {
         let Some(mut slot) = self.slot.take() else {
             return Ok(Vec::new());
         };
+
         let waiter = &mut self.waiter;
         let mut own = Takeover {
             spool: &waiter.spool,
@@ -163,6 +169,7 @@ impl Roll {
             added: Vec::new(),
             trouble: None,
         };
+
         let limit = waiter.limits.timeout;
         let mut wait = SlotWait::new(&mut waiter.progress, &waiter.interrupt, limit);
         let taken = slot.take(&mut wait, &mut own);
@@ -177,6 +184,7 @@ impl Roll {
         let Some(slot) = self.slot.take() else {
             return failure;
         };
+
         for key in added {
             if let Ok(Some(found)) = self.waiter.spool.read(key)
                 && found.roll() == Some(slot.roll().as_str())
@@ -185,6 +193,7 @@ impl Roll {
                 let _ = self.waiter.spool.up(key);
             }
         }
+
         slot.give_back(failure)
     }
 
@@ -193,6 +202,7 @@ impl Roll {
         let (Some(slot), Some(roll)) = (&self.slot, downtime.roll()) else {
             return false;
         };
+
         slot.rolls().iter().any(|own| own == roll)
     }
 

@@ -25,6 +25,7 @@ pub(super) fn refused(state: &DaemonState, from: IpAddr, request: &Parts) -> Opt
     if let Some(refused) = refused_address(settings, from) {
         return Some(refused);
     }
+
     match named_host(request) {
         Some(host) if !is_ours(host, &live.host, &settings.page_hosts) => Some(not_ours(host)),
         // Without a name it is no browser, and so nobody was led here.
@@ -36,11 +37,13 @@ fn refused_address(settings: &DaemonSettings, from: IpAddr) -> Option<Reply> {
     if Network::any_contains(&settings.page_from, from) {
         return None;
     }
+
     // Nobody may, so who asks does not matter: as if there were no page.
     if settings.page_from.is_empty() {
         let text = "the page is switched off: page_from is empty\n";
         return Some(reply::text(StatusCode::NOT_FOUND, text));
     }
+
     let text = format!("{from} may not see this page: see page_from\n");
     Some(reply::text(StatusCode::FORBIDDEN, text))
 }

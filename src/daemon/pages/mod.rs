@@ -42,14 +42,17 @@ pub(super) async fn page(
     {
         return refused;
     }
+
     if tells_of_spool(name) {
         look_at_spool(state).await;
     }
+
     let caller = Caller {
         state,
         query: request.uri.query(),
         from,
     };
+
     match name {
         PageName::Status => caller.gets("status", UntilBegun, status::page).await,
         PageName::Count => caller.gets("count", WhileNew, recent::count).await,

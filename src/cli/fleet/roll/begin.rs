@@ -55,6 +55,7 @@ impl BegunRoll {
             refused: scope.refused,
             snapshot,
         };
+
         begun.tell(call);
         Ok(begun)
     }
@@ -79,6 +80,7 @@ impl BegunRoll {
             snapshot,
             plan,
         };
+
         begun.go_on(&results(&client.paths, &begun.plan.id, &found));
         told::resumed(call, &begun);
         begun.tell(call);
@@ -102,6 +104,7 @@ impl BegunRoll {
         if !self.refused.is_empty() {
             call.note(&told::refused(&self.refused));
         }
+
         let out = OutHosts::new(&self.snapshot, &self.plan, &self.hosts);
         let head = told::first(&self.plan, &self.hosts);
         for line in out.told(&head, &self.snapshot, &self.plan, &self.hosts) {
@@ -144,10 +147,12 @@ impl RollPlan {
             self.record.max_down.clone_from(text);
             self.max_down = MaxDown::parse(text).unwrap_or(self.max_down);
         }
+
         if let Some(number) = resumed.max_failed {
             self.record.max_failed = number;
             self.max_failed = usize::try_from(number).unwrap_or(usize::MAX);
         }
+
         self
     }
 }
@@ -184,6 +189,7 @@ fn refuse_too_long(record: &RollRecord) -> Result<(), Failure> {
     if length <= VALUE_MAX {
         return Ok(());
     }
+
     Err(failed!(
         "the roll is too long to be kept in etcd ({length} bytes with the names of {} hosts, at most {VALUE_MAX}); choose fewer hosts with --where, or put the command into a file",
         record.hosts.len()
@@ -199,6 +205,7 @@ fn recorded(client: &mut FleetClient, id: &RollId) -> Result<RollRecord, Failure
             "there is no roll {id} (any more); 'hacheck fleet log' shows those of the last 90 days"
         ));
     };
+
     let record = RollRecord::read(id, &pair.value);
     record.map_err(|e| failed!("roll {id} cannot be resumed: {e}; begin another one"))
 }
@@ -227,6 +234,7 @@ pub(super) fn results(paths: &Paths, id: &RollId, found: &Found) -> BTreeMap<Str
             results.insert(host.to_owned(), HostResult { result, revision });
         }
     }
+
     results
 }
 
@@ -240,5 +248,6 @@ fn hosts(snapshot: &Snapshot, record: &RollRecord) -> Vec<RollHost> {
             standing: HostStanding::Waiting,
         });
     }
+
     hosts
 }

@@ -38,6 +38,7 @@ pub(super) fn show(
     if !scope.refused.is_empty() {
         call.note(&told::refused(&scope.refused));
     }
+
     Ok(0)
 }
 
@@ -46,6 +47,7 @@ fn cells(snapshot: &Snapshot, plan: &RollPlan, out: &OutHosts, name: &str) -> [S
         None => "up".to_owned(),
         Some(cause) => format!("out: {}", out::why(snapshot, cause)),
     };
+
     let group = group(snapshot, plan.record.per.as_deref(), name);
     [name.to_owned(), group, now]
 }

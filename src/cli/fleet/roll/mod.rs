@@ -69,6 +69,7 @@ pub(crate) fn act(call: &Call, request: &RollRequest) -> Result<u8, Failure> {
     if let RollTask::Show(new) = &request.task {
         return dry::show(call, &mut client, new, request.format);
     }
+
     via::refuse_unless_runnable(&client.settings.via)?;
     // From here on Ctrl-C is held back, so that it cannot come between a host's begin and its note.
     let interrupt = Interrupt::hold()?;

@@ -29,6 +29,7 @@ impl OutHosts {
             selector: plan.record.selector.clone(),
             per: None,
         };
+
         // As of a host without a name, to which all others are others.
         let admission = Admission::new(snapshot, &plan.record.key, &scope, "", plan.max_down);
         let is_lost = |host: &&RollHost| !snapshot.alive.contains(&host.name);
@@ -72,6 +73,7 @@ impl OutHosts {
         if self.admission.out.is_empty() {
             return vec![head.to_owned()];
         }
+
         let list = self.listed(snapshot);
         match self.next_of(plan, hosts, usize::MAX) {
             Next::Begin(_) | Next::Wait | Next::Over(Over::Done) => {
@@ -91,6 +93,7 @@ impl OutHosts {
             let why = why(snapshot, &out.cause);
             shown.push(format!("{} ({why})", out.name));
         }
+
         let list = shown.join(", ");
         match self.admission.out.len().saturating_sub(NAMED) {
             0 => list,

@@ -44,6 +44,7 @@ pub(super) fn outcome(seen: &Seen<'_>) -> PartEnd {
         Some(result) => return PartEnd::Failed(cause(result)),
         None => {}
     }
+
     let broke = seen.ended.is_none_or(|status| !has_ended_there(status));
     match (broke && seen.holds_slot, seen.ended) {
         (true, _) if seen.silent < SILENCE => PartEnd::UnderWay,

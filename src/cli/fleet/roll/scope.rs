@@ -24,6 +24,7 @@ impl RollScope {
             let all = quoted(&scope.refused);
             return Err(failed!("all hosts are refused: {all}"));
         }
+
         scope.refuse_untagged(snapshot, new.per.as_deref())?;
         Ok(scope)
     }
@@ -34,6 +35,7 @@ impl RollScope {
             names: Vec::new(),
             refused: snapshot.odd_hosts.clone(),
         };
+
         for row in FleetPicture::new(snapshot, key, selector, unix_now()).rows {
             let name = row.name.to_owned();
             match is_itself(row.name, &row.record.host) {
@@ -41,6 +43,7 @@ impl RollScope {
                 false => scope.refused.push(name),
             }
         }
+
         scope
     }
 
@@ -49,6 +52,7 @@ impl RollScope {
         let Some(tag) = per else {
             return Ok(());
         };
+
         let names = self.names.iter();
         let without: Vec<&String> = names
             .filter(|name| value(snapshot, name, tag).is_none())

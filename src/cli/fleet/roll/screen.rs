@@ -42,6 +42,7 @@ impl RollScreen {
         if line.is_error || self.keeps_output {
             return self.screen.write(&text);
         }
+
         let mut out = io::stdout().lock();
         // Nobody who stops reading stops the roll.
         let written = out.write_all(for_terminal(&text).as_bytes());

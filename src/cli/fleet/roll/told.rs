@@ -23,6 +23,7 @@ pub(super) fn first(plan: &RollPlan, hosts: &[RollHost]) -> String {
     if let Some(tag) = &plan.record.per {
         text += &format!(" per {tag}");
     }
+
     let done = hosts.iter();
     let done = done.filter(|host| host.standing == HostStanding::Done);
     match done.count() {
@@ -101,6 +102,7 @@ pub(super) fn head(roll: &RunningRoll<'_>) -> String {
         0 => String::new(),
         failed => format!(", {failed} failed"),
     };
+
     let (done, waiting) = (count(HostStanding::Done), count(HostStanding::Waiting));
     let (key, all) = (&roll.plan.record.key, roll.tasks.hosts.len());
     format!("{key}: {done} of {all} done{failed}, {waiting} waiting")
@@ -124,11 +126,13 @@ pub(super) fn end(call: &Call, roll: &RunningRoll<'_>) -> Result<u8, Failure> {
         call.say(&format!("roll {id}: done on {all} after {took:.1} s"));
         return Ok(0);
     }
+
     let failure = failed!("roll {id}: {}", parts(roll).join("; "));
     // With all of its hosts done there is nothing to go on with.
     if roll.tasks.count(HostStanding::Done) == roll.tasks.hosts.len() {
         return Err(failure);
     }
+
     Err(failure.and_line(format!(
         "'haroll --fleet --resume {id}' goes on with those that are not done"
     )))
@@ -147,6 +151,7 @@ fn parts(roll: &RunningRoll<'_>) -> Vec<String> {
     if !roll.refused.is_empty() {
         parts.push(format!("refused: {}", quoted(&roll.refused)));
     }
+
     parts
 }
 
@@ -164,9 +169,11 @@ pub(super) fn why(roll: &RunningRoll<'_>) -> Option<String> {
     if roll.stopped.is_some() {
         return roll.stopped.clone();
     }
+
     if roll.tasks.count(HostStanding::Waiting) == 0 {
         return None;
     }
+
     let failed = roll.tasks.count(HostStanding::Failed);
     let (max_failed, max_down) = (roll.plan.max_failed, &roll.plan.record.max_down);
     match roll.over {

@@ -102,6 +102,7 @@ impl RollFiles {
             files: Vec::new(),
             is_written: false,
         };
+
         for key in keys {
             let path = folder.join(format!("{key}.json"));
             match RollFile::lock(&path) {
@@ -110,6 +111,7 @@ impl RollFiles {
                 Err(e) => return Err(cannot("write", &path, e)),
             }
         }
+
         Ok(files)
     }
 
@@ -126,6 +128,7 @@ impl RollFiles {
             let written = file.replace(content.as_bytes());
             written.map_err(|e| cannot("write", &file.path, e))?;
         }
+
         Ok(())
     }
 
@@ -135,6 +138,7 @@ impl RollFiles {
             let removed = fs::remove_file(&file.path);
             removed.map_err(|e| cannot("remove", &file.path, e))?;
         }
+
         Ok(())
     }
 }
@@ -161,6 +165,7 @@ impl RollFile {
                 .mode(0o750)
                 .create(folder)?;
         }
+
         loop {
             let lock = open(path, false)?;
             match lock.try_lock() {
@@ -202,6 +207,7 @@ impl RollFile {
         if let Some(folder) = self.path.parent() {
             File::open(folder)?.sync_all()?;
         }
+
         self.lock = file;
         Ok(())
     }
