@@ -46,7 +46,6 @@ fn is_grpc(request: &Request<Incoming>) -> bool {
     kind.is_some_and(|kind| kind.as_bytes().starts_with(GRPC))
 }
 
-/// Answers it.
 pub(super) async fn answer(
     state: &Arc<DaemonState>,
     request: Request<Incoming>,

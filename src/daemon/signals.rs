@@ -13,7 +13,6 @@ pub(super) enum Event {
     Stop,
 }
 
-/// The signals.
 pub(super) struct Signals {
     hangup: Signal,
     terminate: Signal,

@@ -14,7 +14,6 @@ use hyper::header::{
 use super::page_text::PageText;
 use super::reply::{self, Reply};
 
-/// A file.
 pub(crate) struct PageFile {
     /// What it is made of: pages share parts.
     pub(crate) parts: &'static [&'static [u8]],

@@ -25,7 +25,6 @@ pub enum Rank {
 }
 
 impl Asker {
-    /// Its rank.
     #[must_use]
     pub(crate) fn rank(self) -> Rank {
         match self {

@@ -16,7 +16,6 @@ use super::{Outcome, Probe};
 pub(super) use crate::http::h2::ByteStream;
 use crate::os::cause::cause_text;
 
-/// A connection.
 #[derive(Debug)]
 pub(super) enum Connection {
     /// To an address.

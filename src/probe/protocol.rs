@@ -23,7 +23,6 @@ pub struct Protocol {
     pub(crate) bare_timeout: bool,
     /// How checks of a service log in under some settings; none where they do not.
     pub(crate) login: fn(&ProbeSettings, service: &str) -> Option<Login>,
-    /// The probe.
     pub(crate) probe: ProbeFn,
 }
 

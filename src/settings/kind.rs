@@ -188,13 +188,11 @@ pub(crate) fn mode() -> Kind<u32> {
     Kind::new("octal mode", values::mode, show)
 }
 
-/// Networks.
 pub(crate) fn networks() -> Kind<Vec<Network>> {
     let show = |value: &Vec<Network>| values::networks_text(value);
     Kind::new("list of networks", values::networks, show)
 }
 
-/// Ports.
 pub(crate) fn ports() -> Kind<Vec<u16>> {
     let show = |value: &Vec<u16>| plain_list(value);
     Kind::new("list of ports", values::ports, show)

@@ -32,7 +32,6 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
     Ok(0)
 }
 
-/// A downtime of a host.
 struct HostDowntime<'a> {
     host: &'a str,
     is_lost: bool,

@@ -19,7 +19,6 @@ pub(super) fn refused(from: IpAddr) -> Option<Reply> {
     Some(reply::text(StatusCode::FORBIDDEN, text))
 }
 
-/// The page.
 pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
     let figures = figures::process_figures();
     reply::json(&json!({

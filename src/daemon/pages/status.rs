@@ -9,7 +9,6 @@ use crate::group::{EndedAction, GroupState};
 use crate::http::reply::{self, Reply};
 use crate::os::logging;
 
-/// The page.
 pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
     let probes = &state.live().context.probes;
     let counts = state.checker.cache().counts();

@@ -32,7 +32,6 @@ const SEEN_EVERY: f64 = 300.0;
 /// Reports of so many hosts are spread over a second.
 const REPORTS_A_SECOND: f64 = 1000.0;
 
-/// A session.
 pub(super) struct Session<'a> {
     agent: &'a mut Agent,
     engine: &'a EngineSession,

@@ -50,7 +50,6 @@ pub(super) struct SlotLimits {
     pub(super) waiting: usize,
 }
 
-/// The slots.
 pub(super) struct Slots {
     limits: SlotLimits,
     all: Places,

@@ -20,7 +20,6 @@ use super::{DaemonState, SPOOL_TROUBLE, overview};
 use crate::daemon::counters::get;
 use crate::http::reply::{self, Reply};
 
-/// The page.
 pub(super) fn page(state: &DaemonState, _: Option<&str>) -> Reply {
     let mut page = Exposition::new();
     let live = state.live();
