@@ -4,7 +4,7 @@
 //! block their own repair; then by name. This keeps needless waits away from the hosts; what holds is what each host is
 //! granted.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::fleet::slots::MaxDown;
 
@@ -65,11 +65,7 @@ pub fn next(
     out: &BTreeSet<String>,
     lost: &BTreeSet<String>,
 ) -> Next {
-    let roll = RollView {
-        hosts,
-        max_down,
-        out,
-    };
+    let roll = RollView::new(hosts, max_down, out);
     let failed = roll.count(HostStanding::Failed);
     let can_go_on = failed <= max_failed;
     let waiting = roll.waiting(lost);
@@ -92,13 +88,50 @@ pub fn next(
     }
 }
 
+/// How many hosts of a group are what.
+#[derive(Default)]
+struct GroupCounts {
+    hosts: usize,
+    under_way: usize,
+    /// Out, or under way.
+    taken: usize,
+    /// Out since they have failed.
+    failed: usize,
+}
+
 struct RollView<'a> {
     hosts: &'a [RollHost],
     max_down: MaxDown,
     out: &'a BTreeSet<String>,
+    /// Counted once, as a fleet may have thousands of hosts.
+    groups: BTreeMap<&'a str, GroupCounts>,
 }
 
 impl<'a> RollView<'a> {
+    fn new(hosts: &'a [RollHost], max_down: MaxDown, out: &'a BTreeSet<String>) -> Self {
+        let mut view = Self {
+            hosts,
+            max_down,
+            out,
+            groups: BTreeMap::new(),
+        };
+        for host in hosts {
+            view.count_in_group(host);
+        }
+        view
+    }
+
+    fn count_in_group(&mut self, host: &'a RollHost) {
+        let is_out = self.is_out(host);
+        let is_under_way = host.standing == HostStanding::UnderWay;
+        let has_failed = host.standing == HostStanding::Failed;
+        let group = self.groups.entry(&host.group).or_default();
+        group.hosts += 1;
+        group.under_way += usize::from(is_under_way);
+        group.taken += usize::from(is_out || is_under_way);
+        group.failed += usize::from(is_out && has_failed);
+    }
+
     fn count(&self, standing: HostStanding) -> usize {
         let hosts = self.hosts.iter();
         hosts.filter(|host| host.standing == standing).count()
@@ -122,31 +155,24 @@ impl<'a> RollView<'a> {
         waiting
     }
 
-    fn group(&self, host: &'a RollHost) -> impl Iterator<Item = &'a RollHost> {
-        let hosts = self.hosts.iter();
-        hosts.filter(|other| other.group == host.group)
+    fn max(&self, group: &GroupCounts) -> usize {
+        self.max_down.of(group.hosts)
     }
 
-    fn max(&self, host: &'a RollHost) -> usize {
-        self.max_down.of(self.group(host).count())
-    }
-
-    fn may_begin(&self, host: &'a RollHost) -> bool {
-        let is_under_way = |other: &&RollHost| other.standing == HostStanding::UnderWay;
-        let under_way = self.group(host).filter(is_under_way).count();
-        let is_other_out = |other: &&RollHost| {
-            other.name != host.name && (self.is_out(other) || is_under_way(other))
+    /// Whether a host that waits may begin.
+    fn may_begin(&self, host: &RollHost) -> bool {
+        let Some(group) = self.groups.get(host.group.as_str()) else {
+            return false;
         };
-        let others = self.group(host).filter(is_other_out).count();
-        let max = self.max(host);
-        under_way < max && (self.is_out(host) || others < max)
+        let max = self.max(group);
+        // One that is out has its place already.
+        group.under_way < max && (self.is_out(host) || group.taken < max)
     }
 
     /// Whether hosts that failed keep all places of its group.
-    fn is_stuck(&self, host: &'a RollHost) -> bool {
-        let keeps_place =
-            |other: &&RollHost| other.standing == HostStanding::Failed && self.is_out(other);
-        self.group(host).filter(keeps_place).count() >= self.max(host)
+    fn is_stuck(&self, host: &RollHost) -> bool {
+        let group = self.groups.get(host.group.as_str());
+        group.is_some_and(|group| group.failed >= self.max(group))
     }
 }
 

@@ -40,6 +40,7 @@ impl HostCommand {
         host: &str,
         lines: &SyncSender<HostLine>,
     ) -> Result<Self, Failure> {
+        // ssh would take what is typed for this terminal.
         command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -119,6 +119,7 @@ impl HeldLock {
         if self.lost.is_some() || now < self.due {
             return None;
         }
+        // Counted from before it is sent: the lease may have been renewed at once, or at the last moment.
         match self.give_sign(client) {
             Ok(true) => {
                 self.until = now + LIFE;
@@ -134,6 +135,7 @@ impl HeldLock {
     /// Whether the lock is there, and was kept alive.
     fn give_sign(&self, client: &mut FleetClient) -> Result<bool, Failure> {
         let is_alive = client.keep_alive(self.lease)?;
+        // An administrator may have deleted the key, which leaves the lease.
         let found = client.look(&[KeyRange::one(&self.path)])?;
         let pair = found.pairs.first();
         Ok(is_alive && pair.is_some_and(|pair| pair.value == self.value.as_bytes()))

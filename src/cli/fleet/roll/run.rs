@@ -119,8 +119,10 @@ impl<'a> RunningRoll<'a> {
     fn run(&mut self) {
         while !self.is_ended_by_signal() {
             self.keep_lock();
-            self.look();
-            self.begin();
+            // Who may begin is known by what was just read alone.
+            if self.look() {
+                self.begin();
+            }
             if self.is_over() {
                 return;
             }
@@ -161,10 +163,10 @@ impl<'a> RunningRoll<'a> {
         }
     }
 
-    /// Reads the engine when that is due.
-    fn look(&mut self) {
+    /// Reads the engine when that is due; whether it has.
+    fn look(&mut self) -> bool {
         if Instant::now() < self.due {
-            return;
+            return false;
         }
         let ranges = begin::ranges(&self.client.paths, &self.plan.id);
         let looked = self.client.look(&ranges);
@@ -177,6 +179,7 @@ impl<'a> RunningRoll<'a> {
                 .screen
                 .say(&format!("{e}; until it answers no host begins")),
         }
+        !self.is_blind
     }
 
     /// Finds out whose part has ended, by what was read.
@@ -198,7 +201,7 @@ impl<'a> RunningRoll<'a> {
 
     /// Begins hosts for as long as there are some that may.
     fn begin(&mut self) {
-        if self.is_blind || self.stopped.is_some() || !self.lock.is_sure() {
+        if self.stopped.is_some() || !self.lock.is_sure() {
             return;
         }
         loop {

@@ -117,6 +117,7 @@ impl RollTasks {
         let mut settled = Vec::new();
         for mut task in std::mem::take(&mut self.under_way) {
             task.listen(snapshot);
+            // An old one is of a try that failed, and would fail this one at once.
             let result = task.own_result(results);
             let code = result.map(|known| known.result.code);
             match task.outcome(plan, snapshot, result) {
@@ -173,7 +174,7 @@ impl HostTask {
         snapshot: &Snapshot,
         result: Option<&HostResult>,
     ) -> PartEnd {
-        // Its output is not whole before.
+        // The result comes a little before the last lines, and "done" in front of them would puzzle.
         if self.command.is_some() {
             return PartEnd::UnderWay;
         }

@@ -30,6 +30,7 @@ pub(super) fn command(via: &Argv, host: &str, record: &RollRecord) -> Command {
     for word in via.arguments() {
         command.arg(word.replace(HOST_IN_VIA, host));
     }
+    // ssh joins its words with blanks and gives them to a shell there, so what is one word here must be quoted once.
     command.arg(shell_words::join(words(record)));
     command
 }
