@@ -1,27 +1,26 @@
 //! `haroll --max-down`: rolls of several hosts at once at a real etcd, and what becomes of a slot whatever fails.
 
+mod finish;
+mod grants;
+
 use std::fs;
 use std::net::TcpListener;
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
-use hacheck::fleet::engine::{Access, Engine};
-use hacheck::fleet::settings::{self, FleetSettings};
-use hacheck::fleet::slots::{
-    Ending, MaxDown, OwnDowntimes, SlotHolder, SlotLook, SlotRequest, SlotScope,
-};
-use hacheck::fleet::{RollId, RollResult, RollState, now_micros};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD as BASE64;
+use hacheck::fleet::RollId;
 use hacheck::spool::Key;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use crate::support::balancer::Balancer;
-use crate::support::etcd::{Etcd, MEMBERS};
+use crate::support::etcd::Etcd;
 use crate::support::fleet::{FleetHost, down, give, paths, up};
-use crate::support::{PATIENCE, Ran, block_on, command, server, wait_until};
+use crate::support::{PATIENCE, Ran, command, server, wait_until};
 
 /// Hosts that serve web, in a fleet with a real etcd.
 struct Site {
@@ -665,313 +664,6 @@ fn what_makes_no_sense_is_refused_before_anything_is_changed() {
     Ran::from(alone).is_with(1, "", "this host is in no fleet");
 }
 
-/// A folder with a `systemctl` that says that the host is going down, as the whole PATH would have it.
-fn going_down(site: &Site) -> String {
-    let folder = site.file(0, "bin");
-    fs::create_dir(&folder).unwrap();
-    let program = folder.join("systemctl");
-    fs::write(&program, "#!/bin/sh\necho stopping\nexit 1\n").unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
-    format!("{}:/usr/bin:/bin", folder.display())
-}
-
-#[test]
-fn a_roll_whose_command_reboots_the_host_is_finished_after_the_boot() {
-    let site = Site::start(2);
-    let path = going_down(&site);
-    let mut command = site.haroll(
-        0,
-        &["--max-down", "1", "--roll", "r-boot", "web", "--", "true"],
-    );
-    let err = site.file(0, "err");
-    command
-        .env("PATH", path)
-        .stderr(fs::File::create(&err).unwrap());
-    let child = command.spawn().unwrap();
-    let rolling = Rolling { child, err };
-    rolling.wait_for("haroll: the host is going down\n");
-    assert!(site.is_down(0));
-    rolling.signal(Signal::SIGTERM);
-    let ran = rolling.end();
-    ran.is_with(
-        255,
-        "",
-        "haroll: 'haroll --finish' does the rest after the boot\n",
-    );
-    assert!(site.is_down(0) && site.result("r-boot", 0).is_null());
-    assert_eq!(site.slot(0)["phase"], "command");
-    let other = ["--max-down", "1", "--timeout", "0.2", "web", "--", "true"];
-    site.run(1, &other)
-        .is_with(1, "", "now out: web01 (roll r-boot, command since ");
-
-    let finished = site.run(0, &["--finish"]);
-    finished.is_with(
-        0,
-        "",
-        "haroll: roll r-boot of web goes on after its command: true\n",
-    );
-    assert!(
-        finished
-            .err
-            .ends_with("haroll: roll r-boot: web01 is done, and its slot is free\n"),
-        "{}",
-        finished.err
-    );
-    assert!(!site.is_down(0) && site.slot(0).is_null());
-    assert_eq!(site.result("r-boot", 0)["state"], "done");
-    site.run(0, &["--finish"])
-        .is_with(0, "", "note: no roll is to be finished here");
-}
-
-#[test]
-fn a_command_that_the_reboot_ends_is_finished_too_and_one_that_failed_is_not() {
-    let site = Site::start(1);
-    let path = going_down(&site);
-    let hold = ["--max-down", "1", "web", "--", "sh", "-c", HOLD];
-    let mut command = site.haroll(0, &hold);
-    let err = site.file(0, "err");
-    command
-        .env("PATH", &path)
-        .stderr(fs::File::create(&err).unwrap());
-    let child = command.spawn().unwrap();
-    let rolling = Rolling { child, err };
-    site.wait_for_command(0);
-    rolling.signal(Signal::SIGTERM);
-    rolling
-        .end()
-        .is_with(255, "", "interrupted (SIGTERM), sh ended");
-    site.run(0, &["--finish"]).is_with(0, "", "web01 is done");
-
-    let mut failing = site.haroll(
-        0,
-        &["--max-down", "1", "--roll", "r-bad", "web", "--", "false"],
-    );
-    let failed = Ran::from(failing.env("PATH", &path).output().unwrap());
-    failed.is_with(1, "", "web01 keeps its slot in roll r-bad");
-    let left = site.run(0, &["--finish"]);
-    left.is_with(
-        0,
-        "",
-        "note: roll r-bad of web has failed, and is left as it is",
-    );
-    assert!(site.is_down(0));
-}
-
-#[test]
-fn a_roll_that_died_in_its_command_is_finished_without_etcd_up_to_its_slot() {
-    let mut site = Site::start(1);
-    let rolling = site.begin_and_hold(0, &["--roll", "r-dead"]);
-    rolling.kill();
-    (0..MEMBERS).for_each(|member| site.etcd.kill(member));
-    let finishing = site.begin(0, &["--finish"]);
-    finishing.wait_for("haroll: web: seen up after ");
-    assert!(!site.is_down(0));
-    (0..MEMBERS).for_each(|member| site.etcd.start_member(member));
-    finishing
-        .end()
-        .is_with(0, "", "web01 is done, and its slot is free");
-    assert!(site.slot(0).is_null());
-}
-
-#[test]
-fn a_roll_that_died_before_its_command_is_not_finished() {
-    let site = Site::start(1);
-    let address = site.hosts[0].daemon.address;
-    let balancer = Balancer::stuck(address, "lb1", &[SPOOL], true);
-    wait_until(PATIENCE, "the balancer is known", || {
-        site.hosts[0].daemon.get("/pollers").body.contains("lb1")
-    });
-    let rolling = site.begin(0, &["--max-down", "1", "web", "--", "true"]);
-    site.wait_for_phase(0, "down");
-    wait_until(PATIENCE, "it is down", || site.is_down(0));
-    rolling.kill();
-    drop(balancer);
-    let left = site.run(0, &["--finish"]);
-    left.is_with(
-        1,
-        "",
-        "ended before its command, which was: true\nharoll: run it again\n",
-    );
-    assert!(site.is_down(0) && site.slot(0)["phase"] == "down");
-    site.run(0, &["--finish", "web", "--", "true"]).is_with(
-        2,
-        "",
-        "it takes no service and no command",
-    );
-}
-
-/// A host that is out already, and at which something happens between the look and the grant.
-struct Meanwhile<'a> {
-    happen: Option<Box<dyn FnOnce() + 'a>>,
-}
-
-impl OwnDowntimes for Meanwhile<'_> {
-    fn is_out(&mut self, _: &Key) -> bool {
-        true
-    }
-
-    fn take_over(&mut self, _: &Key) -> bool {
-        if let Some(happen) = self.happen.take() {
-            happen();
-        }
-        true
-    }
-}
-
-fn meanwhile<'a>(happen: impl FnOnce() + 'a) -> Meanwhile<'a> {
-    Meanwhile {
-        happen: Some(Box::new(happen)),
-    }
-}
-
-fn nothing() -> Meanwhile<'static> {
-    Meanwhile { happen: None }
-}
-
-/// A cluster in which a host is lost, so that another one may begin only because it is out itself.
-fn crowded() -> Etcd {
-    let etcd = Etcd::start();
-    for host in ["web01", "web07"] {
-        let record = json!({"v": 1, "host": host, "tags": {}, "services": ["web"]});
-        etcd.put(0, &paths().host(host), &record.to_string());
-    }
-    etcd
-}
-
-fn settings_of(etcd: &Etcd) -> FleetSettings {
-    let text = etcd.fleet_yml("host: web01\ntimeout: 1\n");
-    settings::parse(text.as_bytes(), "fleet.yml").unwrap().0
-}
-
-fn engine(etcd: &Etcd, member: usize) -> Engine {
-    let access = Access::new(&settings_of(etcd), None).unwrap();
-    Engine::beginning_at(access, member)
-}
-
-fn holder() -> SlotHolder {
-    let request = SlotRequest {
-        host: "web01".to_owned(),
-        keys: vec![web()],
-        scope: SlotScope::default(),
-        max: MaxDown::Hosts(1),
-        roll: RollId::new(),
-        by: "alice".to_owned(),
-        from: "ops1".to_owned(),
-        reason: String::new(),
-    };
-    SlotHolder::new(paths(), request)
-}
-
-fn result_of(state: RollState) -> RollResult {
-    RollResult {
-        state,
-        at: now_micros(),
-        ..RollResult::default()
-    }
-}
-
-/// Waits until the write that a frozen member held back would have come.
-fn thaw(etcd: &Etcd, member: usize) {
-    etcd.thaw(member);
-    etcd.wait_until_it_answers();
-}
-
-#[test]
-fn a_grant_that_timed_out_at_a_frozen_member_never_comes_late() {
-    for is_leader in [true, false] {
-        let etcd = crowded();
-        let (leader, follower) = etcd.leader_and_follower();
-        let member = if is_leader { leader } else { follower };
-        let slot = paths().slot("web01", &web());
-        let (mut engine, mut holder) = (engine(&etcd, member), holder());
-        let mut own = meanwhile(|| etcd.freeze(member));
-        let looked = block_on(holder.look(&mut engine, &mut own)).unwrap();
-        assert!(matches!(looked, SlotLook::Again), "{looked:?}");
-        assert!(holder.is_unknown());
-        wait_until(PATIENCE, "the queue is left", || {
-            block_on(holder.withdraw(&mut engine)).is_ok()
-        });
-        assert!(!holder.is_unknown());
-        thaw(&etcd, member);
-        let gate: Value =
-            serde_json::from_str(&etcd.value(member, &paths().gate()).unwrap()).unwrap();
-        assert_eq!(gate["host"], "web01");
-        for asked in 0..MEMBERS {
-            assert_eq!(etcd.value(asked, &slot), None);
-        }
-    }
-}
-
-#[test]
-fn a_grant_of_which_nobody_knows_is_looked_up_and_is_granted_once() {
-    let etcd = crowded();
-    let (_, follower) = etcd.leader_and_follower();
-    let slot = paths().slot("web01", &web());
-    let (mut engine, mut holder) = (engine(&etcd, follower), holder());
-    let mut own = meanwhile(|| etcd.freeze(follower));
-    let looked = block_on(holder.look(&mut engine, &mut own)).unwrap();
-    assert!(matches!(looked, SlotLook::Again), "{looked:?}");
-    wait_until(PATIENCE, "it is granted", || {
-        let looked = block_on(holder.look(&mut engine, &mut nothing()));
-        matches!(looked, Ok(SlotLook::Granted(_)))
-    });
-    thaw(&etcd, follower);
-    let done = result_of(RollState::Done);
-    let ended = block_on(holder.end(&mut engine, &done, Ending::Released)).unwrap();
-    assert!(ended && !holder.is_lost());
-    assert_eq!(etcd.value(follower, &slot), None);
-    let log = block_on(engine.read(&[hacheck::fleet::engine::KeyRange::under(&paths().log())]));
-    assert_eq!(log.unwrap().pairs.len(), 2);
-}
-
-#[test]
-fn what_timed_out_is_applied_where_the_engine_did_it_and_is_known_by_the_next_look() {
-    let etcd = crowded();
-    let (leader, follower) = etcd.leader_and_follower();
-    let (mut engine, mut holder) = (engine(&etcd, follower), holder());
-    // The member takes the write to the others, and the answer is lost with it.
-    let mut own = meanwhile(|| etcd.freeze(leader));
-    let looked = block_on(holder.look(&mut engine, &mut own)).unwrap();
-    assert!(matches!(looked, SlotLook::Again), "{looked:?}");
-    thaw(&etcd, leader);
-    wait_until(PATIENCE, "it is granted", || {
-        let looked = block_on(holder.look(&mut engine, &mut nothing()));
-        matches!(looked, Ok(SlotLook::Granted(_)))
-    });
-    assert!(holder.holds() && !holder.is_unknown());
-    let failed = result_of(RollState::Failed);
-    assert!(block_on(holder.end(&mut engine, &failed, Ending::GivenBack)).unwrap());
-    assert_eq!(etcd.value(0, &paths().slot("web01", &web())), None);
-}
-
-#[test]
-fn a_slot_that_was_there_before_is_kept_where_nothing_came_of_the_roll() {
-    let etcd = crowded();
-    let path = paths().slot("web01", &web());
-    etcd.put(
-        0,
-        &path,
-        &json!({"v": 1, "roll": "r-old", "phase": "failed"}).to_string(),
-    );
-    let (mut engine, mut holder) = (engine(&etcd, 0), holder());
-    let looked = block_on(holder.look(&mut engine, &mut nothing())).unwrap();
-    assert!(matches!(looked, SlotLook::Granted(_)), "{looked:?}");
-    let failed = result_of(RollState::Failed);
-    assert!(block_on(holder.end(&mut engine, &failed, Ending::GivenBack)).unwrap());
-    assert!(etcd.value(0, &path).is_some());
-    // And where an operator releases it meanwhile, the end of the roll says so and writes its result.
-    etcd.delete_under(0, &paths().slots());
-    let done = result_of(RollState::Done);
-    assert!(block_on(holder.end(&mut engine, &done, Ending::Released)).unwrap());
-    assert!(holder.is_lost());
-    let result = paths().roll_result(&holder.request().roll, "web01");
-    assert!(
-        etcd.value(0, &result)
-            .unwrap()
-            .contains("\"state\":\"done\"")
-    );
-}
-
 #[test]
 fn without_a_majority_a_roll_waits_and_a_host_that_is_done_gives_its_slot_back_later() {
     let site = Site::start(2);
@@ -1004,4 +696,70 @@ fn without_a_majority_a_roll_waits_and_a_host_that_is_done_gives_its_slot_back_l
         refused.err
     );
     assert!(site.slot(0).is_null());
+}
+
+/// Lets a user write what `hacheck fleet roles` grants to the role of its host.
+fn grant_as_printed(site: &Site, user: &str) {
+    let roles = site.fleet(&["roles", user]);
+    let begin = "etcdctl role grant-permission ";
+    let role = format!("fleet-host-{user} ");
+    for line in roles.out.lines().filter(|line| line.contains(&role)) {
+        let Some(line) = line.strip_prefix(begin) else {
+            continue;
+        };
+        let words: Vec<&str> = line.split(' ').collect();
+        let [.., _, kind, path] = words[..] else {
+            panic!("{line}");
+        };
+        let end = match words.len() {
+            4 => path
+                .strip_suffix('/')
+                .map(|path| format!("{path}0"))
+                .unwrap(),
+            _ => String::new(),
+        };
+        let (key, end) = (BASE64.encode(path), BASE64.encode(end));
+        let permission = json!({"permType": kind.to_uppercase(), "key": key, "range_end": end});
+        let body = json!({"name": user, "perm": permission});
+        assert!(
+            site.etcd.post(0, "auth/role/grant", &body).is_some(),
+            "{line}"
+        );
+    }
+}
+
+#[test]
+fn a_host_needs_no_more_for_a_roll_than_the_role_that_is_printed_for_it() {
+    let site = Site::start(1);
+    site.etcd.add_user("web01", "READ", "/elsewhere/");
+    grant_as_printed(&site, "web01");
+    site.etcd.enable_users();
+    let file = site.file(0, "fleet.yml");
+    let text = fs::read_to_string(&file).unwrap();
+    let password = site.file(0, "password");
+    fs::write(&password, "s3cret").unwrap();
+    let login = format!("username: web01\npassword_file: {}\n", password.display());
+    fs::write(&file, format!("{text}\n{login}")).unwrap();
+    let ran = site.run(
+        0,
+        &["--max-down", "1", "--roll", "r-role", "web", "--", "true"],
+    );
+    ran.is_with(
+        0,
+        "",
+        "haroll: roll r-role: web01 is done, and its slot is free\n",
+    );
+    assert_eq!(site.result("r-role", 0)["state"], "done");
+    // Another host's slot is none of its business.
+    let other = fs::read_to_string(&file)
+        .unwrap()
+        .replace("host: web01", "host: web02");
+    fs::write(&file, other).unwrap();
+    let ran = site.run(0, &["--max-down", "1", "--force", "web", "--", "true"]);
+    ran.is_with(
+        1,
+        "",
+        "permission denied; grant the role that 'hacheck fleet roles' prints",
+    );
+    assert!(!site.is_down(0));
 }
