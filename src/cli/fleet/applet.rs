@@ -3,7 +3,7 @@
 use argh::{ArgsInfo, FromArgs};
 
 use super::request::{FleetFile, selector};
-use super::serve::Site;
+use super::site::Site;
 use super::{forget, hosts, log, roles, serve, show};
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::values::{self, number};

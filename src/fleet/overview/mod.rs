@@ -6,6 +6,7 @@
 
 mod advice;
 mod entries;
+mod fill;
 mod survey;
 mod tallies;
 mod verdict;
@@ -17,7 +18,7 @@ use serde::Serialize;
 pub(crate) use self::advice::Advice;
 pub(crate) use self::entries::{
     DownEntry, HostEntry, LateEntry, OrderEntry, OutEntry, RollEntry, ServiceEntry, SlotEntry,
-    TagEntry,
+    TagEntry, WaiverEntry,
 };
 pub(crate) use self::survey::FleetState;
 use self::survey::{FleetSurvey, SurveyedHost};
@@ -103,36 +104,42 @@ impl FleetOverview {
         };
 
         overview.take_hosts(&survey, request);
-        overview.take_tallies(&survey, tallies);
+        overview.take_tallies(tallies);
+        overview.take_unknown(&survey);
         overview.take_odd(snapshot);
         overview
     }
 
     fn take_hosts(&mut self, survey: &FleetSurvey<'_>, request: &OverviewRequest) {
-        let text = request.text.to_lowercase();
-        let is_like = |host: &&SurveyedHost<'_>| text.is_empty() || host.holds(&text);
-        let mut hosts: Vec<&SurveyedHost<'_>> = survey.hosts.iter().filter(is_like).collect();
+        let mut hosts = alike(survey, &request.text);
         self.left_out.hosts_unlike = survey.hosts.len() - hosts.len();
         hosts.sort_by_key(|host| (host.state, host.name));
+
         let rest = hosts.split_off(request.hosts_max.min(hosts.len()));
-        self.left_out.hosts = rest.len();
         let up = rest.iter().filter(|host| host.state == FleetState::Up);
         self.left_out.hosts_up = up.count();
+        self.left_out.hosts = rest.len();
+
         self.hosts = hosts.iter().map(|host| survey.entry(host)).collect();
         advice::once_each(&mut self.hosts);
     }
 
-    fn take_tallies(&mut self, survey: &FleetSurvey<'_>, tallies: Tallies<'_>) {
+    fn take_tallies(&mut self, tallies: Tallies<'_>) {
         let services = tallies.services.iter();
         self.services = services.map(|(name, t)| t.entry(name)).collect();
         self.services.sort_by(ServiceEntry::worst_first);
-        self.left_out.services = cut(&mut self.services, ROWS_MAX);
         self.orders = tallies.orders.iter().map(OrderEntry::of).collect();
-        self.left_out.orders = cut(&mut self.orders, ROWS_MAX);
         self.rolls = tallies.rolls.into_values().collect();
-        self.left_out.rolls = cut(&mut self.rolls, ROWS_MAX);
         self.tags = tallies.tags.iter().map(TagEntry::of).collect();
+
+        self.left_out.services = cut(&mut self.services, ROWS_MAX);
+        self.left_out.orders = cut(&mut self.orders, ROWS_MAX);
+        self.left_out.rolls = cut(&mut self.rolls, ROWS_MAX);
         self.left_out.tags = cut(&mut self.tags, ROWS_MAX);
+    }
+
+    fn take_unknown(&mut self, survey: &FleetSurvey<'_>) {
+        // Many hosts hold the same.
         let unknown: BTreeSet<&str> = survey.unknown.iter().copied().collect();
         self.unknown = unknown.iter().map(|name| shown(name, NAME_MAX)).collect();
         self.left_out.unknown = cut(&mut self.unknown, INNER_MAX);
@@ -143,6 +150,15 @@ impl FleetOverview {
         self.odd = odd.map(|odd| shown(odd, REASON_MAX)).collect();
         self.left_out.odd = snapshot.odd.len() - self.odd.len();
     }
+}
+
+/// The hosts that hold a text; all when it is empty.
+fn alike<'a>(survey: &'a FleetSurvey<'a>, text: &str) -> Vec<&'a SurveyedHost<'a>> {
+    let text = text.to_lowercase();
+    let hosts = survey.hosts.iter();
+    hosts
+        .filter(|host| text.is_empty() || host.holds(&text))
+        .collect()
 }
 
 /// Cuts a list; gives how many went.

@@ -70,6 +70,8 @@ pub(super) struct FleetSurvey<'a> {
     pub(super) holding: Vec<&'a Order>,
     /// Registers that hosts hold and the engine lacks; some several times.
     pub(super) unknown: Vec<&'a str>,
+    /// Slots of hosts that have told nothing of themselves: they hold up others all the same.
+    pub(super) strange_slots: Vec<(&'a str, &'a BTreeMap<String, Slot>)>,
 }
 
 /// A host.
@@ -96,7 +98,15 @@ impl<'a> FleetSurvey<'a> {
             hosts: Vec::new(),
             holding: orders.filter(|order| order.holds(now)).collect(),
             unknown: Vec::new(),
+            strange_slots: Vec::new(),
         };
+
+        // Without a record nobody knows what selects them.
+        if scope.is_every_host() {
+            let slots = snapshot.slots.iter();
+            let strange = slots.filter(|(name, _)| !snapshot.hosts.contains_key(*name));
+            survey.strange_slots = strange.map(|(name, s)| (name.as_str(), s)).collect();
+        }
 
         for (name, record) in snapshot.selected(scope) {
             let host = survey.look_at(name, record);
@@ -107,43 +117,49 @@ impl<'a> FleetSurvey<'a> {
     }
 
     fn look_at(&mut self, name: &'a str, record: &'a HostRecord) -> SurveyedHost<'a> {
-        let snapshot = self.snapshot;
-        let is_alive = snapshot.alive.contains(name);
-        let mut host = SurveyedHost {
-            name,
-            record,
-            state: FleetState::Lost,
-            is_alive,
-            down: snapshot.down.get(name).filter(|down| !down.is_empty()),
-            slots: snapshot.slots.get(name).filter(|slots| !slots.is_empty()),
-            orders: Vec::new(),
-            late: Vec::new(),
-            waived: Vec::new(),
-        };
-
+        let mut host = SurveyedHost::of(self.snapshot, name, record);
         for order in &self.holding {
-            host.note_order(snapshot, order);
+            host.note_order(self.snapshot, order);
         }
 
         for (register, at) in &record.held {
-            match snapshot.orders.get(register) {
+            match self.snapshot.orders.get(register) {
                 None => self.unknown.push(register),
-                Some(lift) if lift.state == OrderState::Up && *at <= lift.at => {
-                    host.late.push(lift);
-                }
-                Some(_) => {}
+                Some(order) => host.note_lift(order, *at),
             }
         }
 
-        if is_alive {
+        // Last: it follows from all else. What a lost host said last counts for nothing.
+        if host.is_alive {
             host.state = host.living_state();
         }
-
         host
     }
 }
 
 impl<'a> SurveyedHost<'a> {
+    fn of(snapshot: &'a Snapshot, name: &'a str, record: &'a HostRecord) -> Self {
+        Self {
+            name,
+            record,
+            state: FleetState::Lost,
+            is_alive: snapshot.alive.contains(name),
+            // A list without entries is what a watch leaves of the last one.
+            down: snapshot.down.get(name).filter(|down| !down.is_empty()),
+            slots: snapshot.slots.get(name).filter(|slots| !slots.is_empty()),
+            orders: Vec::new(),
+            late: Vec::new(),
+            waived: Vec::new(),
+        }
+    }
+
+    /// An order that stands where it holds an older one: a lift that it has not done.
+    fn note_lift(&mut self, order: &'a Order, held: u64) {
+        if order.state == OrderState::Up && held <= order.at {
+            self.late.push(order);
+        }
+    }
+
     fn note_order(&mut self, snapshot: &Snapshot, order: &'a Order) {
         if !order.selector.selects(self.name, &self.record.tags) {
             return;

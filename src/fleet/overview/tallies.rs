@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::entries::{RollEntry, ServiceEntry, down_entry, out_entry};
+use super::entries::{OutEntry, RollEntry, ServiceEntry};
+use super::fill::down_entry;
 use super::survey::{FleetState, FleetSurvey, SurveyedHost};
 use super::{INNER_MAX, NAME_MAX};
-use crate::fleet::{Order, OrderState};
+use crate::fleet::{Order, OrderState, Slot};
 use crate::names::text::shown;
 
 /// A tag with more values than this tells hosts apart, and does not sum them up.
@@ -49,6 +50,7 @@ impl Counts {
 }
 
 /// All sums.
+#[derive(Default)]
 pub(super) struct Tallies<'a> {
     pub(super) all: Counts,
     pub(super) services: BTreeMap<&'a str, ServiceTally<'a>>,
@@ -80,55 +82,45 @@ pub(super) struct OrderTally<'a> {
 
 impl<'a> Tallies<'a> {
     pub(super) fn of(survey: &'a FleetSurvey<'a>) -> Self {
-        let mut tallies = Self {
-            all: Counts::default(),
-            services: BTreeMap::new(),
-            orders: Vec::new(),
-            rolls: BTreeMap::new(),
-            tags: BTreeMap::new(),
-        };
-
+        let mut tallies = Self::default();
         let mut orders = BTreeMap::new();
         for order in &survey.holding {
             orders.insert(order.register(), OrderTally::new(order));
         }
 
         for host in &survey.hosts {
-            tallies.all.add(host.state);
-            tallies.add_services(host);
-            tallies.add_slots(host);
-            tallies.add_tags(host);
+            tallies.add(host);
             add_orders(&mut orders, host);
+        }
+
+        for (name, slots) in &survey.strange_slots {
+            tallies.add_slots(name, slots);
         }
 
         tallies.drop_tags_of_one();
         tallies.orders = orders.into_values().collect();
-        tallies
-            .orders
-            .sort_by_key(|tally| (tally.is_done(), tally.order.register()));
+        tallies.orders.sort_by_key(OrderTally::rank);
         tallies
     }
 
-    fn add_services(&mut self, host: &'a SurveyedHost<'a>) {
+    fn add(&mut self, host: &'a SurveyedHost<'a>) {
+        self.all.add(host.state);
         for name in host.services() {
-            let state = host.state_of(name);
             let tally = self.services.entry(name).or_default();
-            tally.counts.add(state);
-            tally.states.push(state);
-            if state < FleetState::Waived {
-                let out = tally.out.entry(state).or_default();
-                if out.len() < INNER_MAX {
-                    out.push(host);
-                }
-            }
+            tally.add(host, host.state_of(name));
         }
+
+        if let Some(slots) = host.slots {
+            self.add_slots(host.name, slots);
+        }
+        self.add_tags(host);
     }
 
-    fn add_slots(&mut self, host: &'a SurveyedHost<'a>) {
-        for (key, slot) in host.slots.into_iter().flatten() {
+    fn add_slots(&mut self, host: &str, slots: &'a BTreeMap<String, Slot>) {
+        for (key, slot) in slots {
             let roll = self.rolls.entry(&slot.roll);
-            roll.or_insert_with(|| RollEntry::new(slot))
-                .add(host.name, key, slot);
+            let roll = roll.or_insert_with(|| RollEntry::new(slot));
+            roll.add(host, key, slot);
         }
     }
 
@@ -200,49 +192,86 @@ impl<'a> OrderTally<'a> {
         }
     }
 
-    fn is_done(&self) -> bool {
-        self.late.is_empty()
+    /// Those that somebody has not done come first.
+    fn rank(&self) -> (bool, String) {
+        (self.late.is_empty(), self.order.register())
     }
 }
 
-impl ServiceTally<'_> {
+impl<'a> ServiceTally<'a> {
+    fn add(&mut self, host: &'a SurveyedHost<'a>, state: FleetState) {
+        self.counts.add(state);
+        self.states.push(state);
+        if state >= FleetState::Waived {
+            return;
+        }
+
+        let out = self.out.entry(state).or_default();
+        if out.len() < INNER_MAX {
+            out.push(host);
+        }
+    }
+
     pub(super) fn entry(&self, name: &str) -> ServiceEntry {
-        let out = self.out.iter().flat_map(|(state, hosts)| {
-            let name = name.to_owned();
-            hosts.iter().map(move |host| {
-                let report = host.report_of(&name);
-                let report = report.map(|(key, report)| down_entry(key, report, None, None));
-                out_entry(host.name, *state, report)
-            })
-        });
         let worst = self.out.keys().next().copied();
+
         ServiceEntry {
             name: shown(name, NAME_MAX),
             state: worst.unwrap_or(FleetState::Up),
             serving: self.counts.serving(),
             counts: self.counts.clone(),
-            out: out.take(INNER_MAX).collect(),
+            out: self.out(name),
             bars: self.bars(),
         }
     }
 
-    /// A letter for each host, by name; of many hosts as many of each as there are in proportion, the worst first.
-    fn bars(&self) -> String {
-        if self.states.len() <= BARS_MAX {
-            return self.states.iter().map(|state| state.letter()).collect();
+    /// The first of those that do not serve, the worst first.
+    fn out(&self, name: &str) -> Vec<OutEntry> {
+        let mut out = Vec::new();
+        for (state, hosts) in &self.out {
+            out.extend(hosts.iter().map(|host| out_entry(host, *state, name)));
         }
 
-        let mut states = self.states.clone();
-        states.sort();
-        let at = |bar: usize| states[bar * (states.len() - 1) / (BARS_MAX - 1)];
-        let mut bars: String = (0..BARS_MAX).map(|bar| at(bar).letter()).collect();
-        // One host of thousands is seen too.
+        out.truncate(INNER_MAX);
+        out
+    }
+
+    /// A letter for each host, by name; of many hosts as many of each as there are in proportion, the worst first.
+    fn bars(&self) -> String {
+        let letters = |states: &[FleetState]| states.iter().map(|s| s.letter()).collect();
+        if self.states.len() <= BARS_MAX {
+            return letters(&self.states);
+        }
+
+        let mut bars = self.sample();
+        // One host of thousands is in no sample, and must be seen.
         for (bar, state) in self.out.keys().enumerate() {
-            if !bars.contains(state.letter()) {
-                bars.replace_range(bar..=bar, &state.letter().to_string());
+            if !bars.contains(state) {
+                bars[bar] = *state;
             }
         }
 
-        bars
+        letters(&bars)
+    }
+
+    /// As many states as there are bars, in proportion.
+    fn sample(&self) -> Vec<FleetState> {
+        let mut states = self.states.clone();
+        states.sort();
+
+        let last = states.len() - 1;
+        let bars = 0..BARS_MAX;
+        bars.map(|bar| states[bar * last / (BARS_MAX - 1)])
+            .collect()
+    }
+}
+
+fn out_entry(host: &SurveyedHost<'_>, state: FleetState, service: &str) -> OutEntry {
+    let report = host.report_of(service);
+
+    OutEntry {
+        host: host.name.to_owned(),
+        state,
+        down: report.map(|(key, report)| down_entry(key, report, None, None)),
     }
 }

@@ -246,11 +246,13 @@ fn slots_are_told_by_their_rolls_and_keep_their_advice() {
         .put("slots/web01/web", &slot)
         .host("web02", "a", &none())
         .put("slots/web02/web", &slot);
+    // A host that has told nothing of itself holds up others as well.
+    let fleet = fleet.put("slots/web09/web", &slot);
     let answer = value(&fleet);
     let roll = &answer["rolls"][0];
     assert_eq!(
         (&roll["roll"], &roll["by"], &roll["count"]),
-        (&json!("r-5k2"), &json!("deploy"), &json!(2))
+        (&json!("r-5k2"), &json!("deploy"), &json!(3))
     );
     assert_eq!(roll["slots"][0]["phase"], "command");
     let web01 = &answer["hosts"][0];

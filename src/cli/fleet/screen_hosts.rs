@@ -1,0 +1,235 @@
+//! The lines of hosts: those of which the same is to be told share one, with what to type under it.
+
+use std::collections::HashMap;
+
+use super::scope::{self, listed};
+use crate::cli::output::terminal::shortened;
+use crate::cli::output::times;
+use crate::fleet::OrderState;
+use crate::fleet::overview::{
+    Advice, Counts, DownEntry, FleetOverview, FleetState, HostEntry, LateEntry, SlotEntry,
+    WaiverEntry,
+};
+
+/// Columns of names.
+pub(super) const NAME: usize = 16;
+
+/// Columns of states.
+const STATE: usize = 14;
+
+/// Hosts of which the same is to be told.
+struct Alike<'a> {
+    state: FleetState,
+    text: String,
+    names: Vec<String>,
+    advice: Option<&'a Advice>,
+}
+
+/// All hosts, by state.
+pub(super) fn hosts(overview: &FleetOverview) -> Vec<String> {
+    let mut lines = vec![format!("Hosts     {}", sums(&overview.sums))];
+    for group in groups(overview) {
+        lines.push(group.line());
+        lines.extend(group.advice.map(advice_line));
+    }
+
+    lines
+}
+
+/// The groups in the order of their first hosts.
+fn groups(overview: &FleetOverview) -> Vec<Alike<'_>> {
+    let mut groups: Vec<Alike<'_>> = Vec::new();
+    let mut places = HashMap::new();
+    for host in &overview.hosts {
+        let text = host_text(host);
+        let place = places.entry((host.state, text.clone()));
+        let place = *place.or_insert(groups.len());
+        if place == groups.len() {
+            groups.push(Alike::new(host.state, text));
+        }
+
+        groups[place].names.push(host.host.clone());
+        groups[place].advice = groups[place].advice.or(host.advice.as_ref());
+    }
+
+    groups
+}
+
+impl Alike<'_> {
+    fn new(state: FleetState, text: String) -> Self {
+        Self {
+            state,
+            text,
+            names: Vec::new(),
+            advice: None,
+        }
+    }
+
+    fn line(&self) -> String {
+        let (name, rest) = match self.names.as_slice() {
+            [one] => (one.clone(), self.text.clone()),
+            many if self.text.is_empty() => (scope::hosts(many.len()), listed(many)),
+            many => (
+                scope::hosts(many.len()),
+                format!("{} ({})", self.text, listed(many)),
+            ),
+        };
+
+        let line = format!(
+            "{} {} {:STATE$} {rest}",
+            self.state.sign(),
+            column(&name, NAME),
+            self.state.words()
+        );
+        line.trim_end().to_owned()
+    }
+}
+
+/// `40 known: 38 up, 1 down, 1 lost`.
+fn sums(counts: &Counts) -> String {
+    let mut parts = Vec::new();
+    for (count, state) in [
+        (counts.up, FleetState::Up),
+        (counts.waived, FleetState::Waived),
+        (counts.partly, FleetState::Partly),
+        (counts.down, FleetState::Down),
+        (counts.late, FleetState::Late),
+        (counts.lost, FleetState::Lost),
+    ] {
+        if count > 0 {
+            parts.push(format!("{count} {}", state.words()));
+        }
+    }
+
+    match parts.is_empty() {
+        true => "none is known".to_owned(),
+        false => format!("{} known: {}", counts.hosts, parts.join(", ")),
+    }
+}
+
+/// What is the matter with a host: nothing where it is up.
+pub(super) fn host_text(host: &HostEntry) -> String {
+    let mut parts = Vec::new();
+    if host.state == FleetState::Lost && host.seen > 0.0 {
+        parts.push(format!("last heard of {}", times::brief(host.seen)));
+    }
+
+    parts.extend(host.late.iter().map(late_text));
+    parts.extend(host.down.iter().map(down_text));
+    if host.left_out > 0 {
+        parts.push(format!("and {} more downtimes", host.left_out));
+    }
+
+    parts.extend(host.waived.iter().map(waiver_text));
+    parts.extend(host.slots.iter().map(slot_text));
+    parts.extend(host.problems.iter().cloned());
+    parts.join("; ")
+}
+
+fn waiver_text(waiver: &WaiverEntry) -> String {
+    let (key, by, why) = (&waiver.key, &waiver.by, &waiver.reason);
+    format!("{key} waived by {by}: {why}")
+}
+
+fn slot_text(slot: &SlotEntry) -> String {
+    let (key, roll, phase) = (&slot.key, &slot.roll, &slot.phase);
+    format!(
+        "{key} in roll {roll}: {phase} since {}",
+        times::brief(slot.since)
+    )
+}
+
+fn late_text(late: &LateEntry) -> String {
+    let what = match late.state {
+        OrderState::Down => "ordered down",
+        OrderState::Up => "lifted",
+    };
+
+    let by = match late.by.as_str() {
+        "" => String::new(),
+        by => format!(" by {by}"),
+    };
+
+    let knows = if late.knows {
+        "it knows"
+    } else {
+        "it has not heard of it"
+    };
+
+    format!(
+        "{} {what}{by} at {}, {knows}",
+        late.key,
+        times::brief(late.at)
+    )
+}
+
+/// `web by alice@ops1: new disk, since 18:05 until 20:05`.
+pub(super) fn down_text(down: &DownEntry) -> String {
+    let mut text = down.key.clone();
+    if down.is_local {
+        text += " locally";
+    }
+
+    text += &by(&down.by, &down.from);
+    if !down.reason.is_empty() {
+        text += &format!(": {}", down.reason);
+    }
+
+    if let Some(since) = down.since {
+        text += &format!(", since {}", times::brief(since));
+    }
+
+    if let Some(until) = down.until {
+        text += &format!(" until {}", times::brief(until));
+    }
+
+    text
+}
+
+/// ` by alice@ops1`, as far as it is known.
+pub(super) fn by(by: &str, from: &str) -> String {
+    match (by, from) {
+        ("", _) => String::new(),
+        (by, "") => format!(" by {by}"),
+        (by, from) => format!(" by {by}@{from}"),
+    }
+}
+
+/// `    web02$ haup --wait web   # puts it back`.
+pub(super) fn advice_line(advice: &Advice) -> String {
+    let words: Vec<String> = advice.command.iter().map(|word| quoted(word)).collect();
+    let on = advice.on.as_deref().unwrap_or_default();
+    format!("    {on}$ {}   # {}", words.join(" "), advice.effect)
+}
+
+/// A word for a shell: what a stranger made up must not become one of its own.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.to_owned(),
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    }
+}
+
+/// A text as wide as its column.
+pub(super) fn column(text: &str, width: usize) -> String {
+    format!("{:width$}", shortened(text, width))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_a_stranger_stays_one_word() {
+        for (word, shown) in [
+            ("web:80", "web:80"),
+            ("a b", "'a b'"),
+            ("$(reboot)", "'$(reboot)'"),
+            ("it's", r"'it'\''s'"),
+            ("", "''"),
+        ] {
+            assert_eq!(quoted(word), shown);
+        }
+    }
+}

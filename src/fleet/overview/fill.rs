@@ -1,0 +1,227 @@
+//! From what a host or an order is to the row that is shown: texts cut, lists bounded.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use super::advice;
+use super::entries::{
+    DownEntry, HostEntry, LateEntry, OrderEntry, RollEntry, ServiceEntry, SlotEntry, TagEntry,
+    WaiverEntry,
+};
+use super::survey::{FleetSurvey, SurveyedHost};
+use super::tallies::{Counts, OrderTally};
+use super::{INNER_MAX, NAME_MAX, REASON_MAX};
+use crate::fleet::picture::is_local;
+use crate::fleet::{HostRecord, Order, OrderState, Report, Slot, Snapshot, WaivedOrder};
+use crate::names::text::shown;
+
+impl FleetSurvey<'_> {
+    /// The row of a host.
+    pub(super) fn entry(&self, host: &SurveyedHost<'_>) -> HostEntry {
+        let record = host.record;
+        let downtimes = host.down.map_or(0, BTreeMap::len);
+
+        HostEntry {
+            host: host.name.to_owned(),
+            state: host.state,
+            port: record.port,
+            seen: record.seen,
+            started: record.since,
+            version: name(&record.version),
+            tags: tags(record),
+            services: record.services.len(),
+            down: self.down(host),
+            late: late(host),
+            waived: waived(host),
+            slots: slots(host),
+            problems: problems(record),
+            left_out: downtimes.saturating_sub(INNER_MAX),
+            advice: advice::for_host(host),
+        }
+    }
+
+    fn down(&self, host: &SurveyedHost<'_>) -> Vec<DownEntry> {
+        let down = host.down.into_iter().flatten().take(INNER_MAX);
+        down.map(|(key, report)| self.down_entry(host, key, report))
+            .collect()
+    }
+
+    fn down_entry(&self, host: &SurveyedHost<'_>, key: &str, report: &Report) -> DownEntry {
+        let slot = host.slots.and_then(|slots| slots.get(key));
+        down_entry(key, report, order_of(self.snapshot, report), slot)
+    }
+}
+
+fn tags(record: &HostRecord) -> BTreeMap<String, String> {
+    let tags = record.tags.iter().take(INNER_MAX);
+    tags.map(|(tag, value)| (name(tag), name(value))).collect()
+}
+
+fn late(host: &SurveyedHost<'_>) -> Vec<LateEntry> {
+    let late = host.late.iter().take(INNER_MAX);
+    late.map(|order| late_entry(host, order)).collect()
+}
+
+fn waived(host: &SurveyedHost<'_>) -> Vec<WaiverEntry> {
+    let waived = host.waived.iter().take(INNER_MAX);
+    waived
+        .map(|(order, why)| waiver_entry(order, why))
+        .collect()
+}
+
+fn slots(host: &SurveyedHost<'_>) -> Vec<SlotEntry> {
+    let slots = host.slots.into_iter().flatten().take(INNER_MAX);
+    slots
+        .map(|(key, slot)| slot_entry(host.name, key, slot))
+        .collect()
+}
+
+fn problems(record: &HostRecord) -> Vec<String> {
+    let problems = record.problems.iter().take(INNER_MAX);
+    problems.map(|text| shown(text, REASON_MAX)).collect()
+}
+
+/// The order that a downtime follows, where the engine still has it.
+fn order_of<'a>(snapshot: &'a Snapshot, report: &Report) -> Option<&'a Order> {
+    let mut orders = snapshot.orders.values();
+    match is_local(report) {
+        true => None,
+        false => orders.find(|order| order.id == report.order),
+    }
+}
+
+pub(super) fn down_entry(
+    key: &str,
+    report: &Report,
+    order: Option<&Order>,
+    slot: Option<&Slot>,
+) -> DownEntry {
+    DownEntry {
+        key: name(key),
+        since: report.since,
+        until: report.until,
+        reason: shown(&report.reason, REASON_MAX),
+        by: name(&report.by),
+        from: order.map_or_else(String::new, |order| name(&order.from)),
+        origin: name(&report.origin),
+        is_local: is_local(report),
+        pollers: report.pollers,
+        acted: report.acted,
+        sessions: report.sessions,
+        roll: slot.map(|slot| name(&slot.roll)),
+    }
+}
+
+fn late_entry(host: &SurveyedHost<'_>, order: &Order) -> LateEntry {
+    let held = host.record.held.get(&order.register());
+    LateEntry {
+        order: name(&order.register()),
+        key: name(&order.key.file_name()),
+        state: order.state,
+        by: name(&order.by),
+        at: seconds(order.at),
+        knows: order.state == OrderState::Down && held.is_some_and(|at| *at >= order.at),
+    }
+}
+
+fn waiver_entry(order: &Order, waiver: &WaivedOrder) -> WaiverEntry {
+    WaiverEntry {
+        order: name(&order.register()),
+        key: name(&order.key.file_name()),
+        by: name(&waiver.by),
+        reason: shown(&waiver.reason, REASON_MAX),
+        since: waiver.since,
+    }
+}
+
+fn slot_entry(host: &str, key: &str, slot: &Slot) -> SlotEntry {
+    SlotEntry {
+        host: host.to_owned(),
+        key: name(key),
+        roll: name(&slot.roll),
+        phase: name(&slot.phase),
+        // Other programs tell only when they got it.
+        since: slot.phase_since.max(slot.since),
+    }
+}
+
+impl ServiceEntry {
+    /// Those that lack most hosts first, then by name.
+    pub(super) fn worst_first(&self, other: &Self) -> Ordering {
+        // Compared as fractions, without dividing: a of b is less than c of d when a·d is less than c·b.
+        let own = self.serving * other.counts.hosts;
+        let others = other.serving * self.counts.hosts;
+        own.cmp(&others).then_with(|| self.name.cmp(&other.name))
+    }
+}
+
+impl OrderEntry {
+    pub(super) fn of(tally: &OrderTally<'_>) -> Self {
+        let order = tally.order;
+        let late = tally.late.iter().take(INNER_MAX);
+        Self {
+            order: name(&order.register()),
+            key: name(&order.key.file_name()),
+            selector: shown(&order.selector.to_string(), REASON_MAX),
+            state: order.state,
+            by: name(&order.by),
+            from: name(&order.from),
+            reason: shown(&order.reason, REASON_MAX),
+            since: order.creation.unwrap_or_else(|| seconds(order.at)),
+            until: order.expiration,
+            mark: match (order.soft, order.drain) {
+                (true, _) => Some("soft"),
+                (_, true) => Some("drain"),
+                _ => None,
+            },
+            hosts: tally.hosts,
+            done: tally.done,
+            waived: tally.waived,
+            lost: tally.lost,
+            late: late.map(|host| (*host).to_owned()).collect(),
+            late_count: tally.late.len(),
+            advice: advice::for_order(order),
+        }
+    }
+}
+
+impl RollEntry {
+    pub(super) fn new(slot: &Slot) -> Self {
+        Self {
+            roll: name(&slot.roll),
+            by: name(&slot.by),
+            from: name(&slot.from),
+            since: slot.since,
+            slots: Vec::new(),
+            count: 0,
+        }
+    }
+
+    pub(super) fn add(&mut self, host: &str, key: &str, slot: &Slot) {
+        self.count += 1;
+        self.since = self.since.min(slot.since);
+        if self.slots.len() < INNER_MAX {
+            self.slots.push(slot_entry(host, key, slot));
+        }
+    }
+}
+
+impl TagEntry {
+    pub(super) fn of(((tag, value), counts): (&(&str, &str), &Counts)) -> Self {
+        Self {
+            tag: name(tag),
+            value: name(value),
+            counts: counts.clone(),
+        }
+    }
+}
+
+fn name(text: &str) -> String {
+    shown(text, NAME_MAX)
+}
+
+/// Microseconds as seconds.
+#[allow(clippy::cast_precision_loss)] // a loss is less than a microsecond until the year 2255
+fn seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
+}
