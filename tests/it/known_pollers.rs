@@ -84,12 +84,15 @@ fn where_nobody_polls_anything_that_is_told_and_no_failure() {
     run(&daemon, "hadown", &["-r", "x", "web"]).is_with(0, "", says);
     let wait = ["--wait", "--min-pollers", "0", "web"];
     run(&daemon, "haup", &wait).is_with(0, "", says);
-    run(
-        &daemon,
-        "haroll",
-        &["--min-pollers", "0", "web", "--", "true"],
-    )
-    .is_with(0, "", says);
+    let roll = ["--min-pollers", "0", "web", "--", "true"];
+    let rolled = run(&daemon, "haroll", &roll);
+    rolled.is_with(0, "", "web is up, and nobody polls it");
+    let lines = rolled.err.lines();
+    assert_eq!(
+        lines.filter(|line| line.contains(says)).count(),
+        1,
+        "{rolled:?}"
+    );
 }
 
 #[test]

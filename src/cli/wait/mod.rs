@@ -321,11 +321,12 @@ impl Waiter {
         match unpolled(everybody, &self.keys) {
             None => Ok(()),
             Some(Unpolled::Everything) => {
-                self.progress.say("no load balancer polls anything here");
+                let text = "no load balancer polls anything here";
+                self.progress.say_once(text);
                 Ok(())
             }
             Some(Unpolled::AmongOthers(sentences)) if self.limits.force => {
-                self.progress.say(&sentences.join("; "));
+                self.progress.say_once(&sentences.join("; "));
                 Ok(())
             }
             Some(Unpolled::AmongOthers(sentences)) => Err(Unfinished::NotPolled(sentences)),

@@ -1,7 +1,7 @@
 //! How a wait shows itself on standard error: on a terminal a table that is redrawn, else a line
 //! for each change.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::acted::Standing;
 use crate::cli::output::screen::Screen;
@@ -44,6 +44,8 @@ pub(crate) struct Progress {
     screen: Screen,
     /// The last standing that was told of each balancer, where lines are written.
     told: HashMap<String, Standing>,
+    /// The lines that are said once only.
+    said: HashSet<String>,
 }
 
 impl Progress {
@@ -53,12 +55,20 @@ impl Progress {
             program: program.to_owned(),
             screen: Screen::new(),
             told: HashMap::new(),
+            said: HashSet::new(),
         }
     }
 
     /// One line that stays.
     pub(crate) fn say(&mut self, text: &str) {
         self.screen.write(&format!("{}: {text}\n", self.program));
+    }
+
+    /// A line that stays, unless it was said before: a roll waits three times, and what it finds may be the same.
+    pub(crate) fn say_once(&mut self, text: &str) {
+        if self.said.insert(text.to_owned()) {
+            self.say(text);
+        }
     }
 
     /// Lines that stay.

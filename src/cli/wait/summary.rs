@@ -66,7 +66,7 @@ fn up(service: &str, rows: &[&PollerRow]) -> String {
     }
 
     match parts.is_empty() {
-        true => format!("{service} is not down"),
+        true => format!("{service} is up, and nobody polls it"),
         false => parts.join("; "),
     }
 }
@@ -213,6 +213,6 @@ mod tests {
             up("web", &[&row(None, 7, None)]),
             "10.0.0.7 was told often enough that web is up"
         );
-        assert_eq!(up("web", &[]), "web is not down");
+        assert_eq!(up("web", &[]), "web is up, and nobody polls it");
     }
 }
