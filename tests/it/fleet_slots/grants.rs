@@ -185,3 +185,40 @@ fn a_slot_that_was_there_before_is_kept_where_nothing_came_of_the_roll() {
             .contains("\"state\":\"done\"")
     );
 }
+
+#[test]
+fn a_phase_or_a_release_that_timed_out_at_a_frozen_member_is_written_once_and_never_late() {
+    for is_leader in [true, false] {
+        let etcd = crowded();
+        let (leader, follower) = etcd.leader_and_follower();
+        let member = if is_leader { leader } else { follower };
+        let (mut engine, mut holder) = (engine(&etcd, member), holder());
+        let looked = block_on(holder.look(&mut engine, &mut nothing())).unwrap();
+        assert!(matches!(looked, SlotLook::Granted(_)), "{looked:?}");
+        etcd.freeze(member);
+        wait_until(PATIENCE, "the phase is told, or known not to be", || {
+            block_on(holder.enter(&mut engine, "command")).is_ok()
+        });
+        thaw(&etcd, member);
+        // The connection is to another member now.
+        let done = result_of(RollState::Done);
+        (0..MEMBERS)
+            .filter(|m| *m != member)
+            .take(1)
+            .for_each(|m| etcd.freeze(m));
+        wait_until(PATIENCE, "the slot is released", || {
+            matches!(
+                block_on(holder.end(&mut engine, &done, Ending::Released)),
+                Ok(true)
+            )
+        });
+        (0..MEMBERS).for_each(|m| etcd.thaw(m));
+        etcd.wait_until_it_answers();
+        assert!(!holder.is_lost());
+        for asked in 0..MEMBERS {
+            assert_eq!(etcd.value(asked, &paths().slot("web01", &web())), None);
+        }
+        let log = block_on(engine.read(&[KeyRange::under(&paths().log())]));
+        assert_eq!(log.unwrap().pairs.len(), 2);
+    }
+}
