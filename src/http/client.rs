@@ -7,7 +7,7 @@ use std::error::Error as _;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Empty};
@@ -17,8 +17,8 @@ use hyper::header::{CONNECTION, CONTENT_ENCODING, HeaderMap, HeaderValue};
 use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::h2::AnyStream;
 use super::memory::{BodyBuffer, MemoryFull};
 use super::read_after_write::ReadAfterWrite;
 use super::unpack::{self, UnpackError};
@@ -166,14 +166,11 @@ pub(crate) fn request(
 ///
 /// # Errors
 /// [`ClientError`] when no complete response came.
-pub(crate) async fn ask<S>(
-    stream: S,
+pub(crate) async fn ask(
+    stream: AnyStream,
     request: BodilessRequest,
     body: BodyBuffer,
-) -> Result<UpstreamResponse, ClientError>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+) -> Result<UpstreamResponse, ClientError> {
     let stream = TokioIo::new(ReadAfterWrite::new(stream));
     let (mut sender, connection) = builder().handshake(stream).await?;
     // Before the connection is driven, so that it has something to send at once.
@@ -182,7 +179,7 @@ where
         let response = response.await?;
         read(response, body).await
     };
-    drive(connection, exchange).await
+    drive(Box::pin(connection), pin!(exchange)).await
 }
 
 /// Accepts what older services send, as the replaced tools did.
@@ -199,16 +196,15 @@ fn builder() -> http1::Builder {
 }
 
 /// Drives a connection until an exchange over it is done.
-pub(super) async fn drive<T>(connection: impl Future, exchange: impl Future<Output = T>) -> T {
-    let mut exchange = pin!(exchange);
+pub(super) async fn drive<T>(
+    connection: Pin<Box<impl Future>>,
+    mut exchange: Pin<&mut impl Future<Output = T>>,
+) -> T {
     // Not spawned: when the caller is dropped at its deadline, the connection is dropped with it.
-    {
-        let connection = pin!(connection);
-        tokio::select! {
-            biased;
-            _ = connection => {}
-            result = &mut exchange => return result,
-        }
+    tokio::select! {
+        biased;
+        _ = connection => {}
+        result = exchange.as_mut() => return result,
     }
     // What the connection delivered is still to be read. It is dropped by now: a request that is sent only now, over a
     // connection that the peer has closed, would wait in its queue until the deadline.

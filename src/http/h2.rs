@@ -3,7 +3,7 @@
 //! Rule: everything that is read is bounded, and no task of a connection outlives it.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -83,7 +83,7 @@ pub(crate) async fn ask(
         let response = sender.send_request(request).await?;
         read(response, max_body).await
     };
-    drive(connection, exchange).await
+    drive(Box::pin(connection), pin!(exchange)).await
 }
 
 /// How often a kept connection is asked whether it is still there, and how long it may take to say so.

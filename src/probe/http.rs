@@ -5,7 +5,6 @@ use hyper::header::{
     USER_AGENT,
 };
 use hyper::{Method, StatusCode};
-use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::connection::Connection;
 use super::login::{Login, Travel};
@@ -13,6 +12,7 @@ use super::{
     AGENT, Headers, Outcome, Probe, ProbeSettings, Protocol, Request, http_rules, redirects, tls,
 };
 use crate::http::client::{self, BodilessRequest, ClientError, UpstreamResponse};
+use crate::http::h2::AnyStream;
 use crate::http::memory::BodyBuffer;
 
 /// The row of `http`.
@@ -115,10 +115,9 @@ pub(super) async fn ask_once(
     if probe.protocol.name == "https" {
         let host = host_of_rule(probe, request.headers());
         let tls = tls::wrap_http(probe, host.as_deref(), connection).await?;
-        // Larger than the other, and rarer; so in memory of its own.
-        return Box::pin(exchange(probe, tls, request)).await;
+        return exchange(probe, AnyStream::new(tls), request).await;
     }
-    exchange(probe, connection, request).await
+    exchange(probe, AnyStream::new(connection), request).await
 }
 
 /// The headers that were given, with `Host` and `User-Agent` if they are not among them.
@@ -142,14 +141,11 @@ fn host_header(probe: &Probe<'_>) -> Result<HeaderValue, Outcome> {
     probe.or_failed(HeaderValue::try_from(host))
 }
 
-async fn exchange<S>(
+async fn exchange(
     probe: &Probe<'_>,
-    stream: S,
+    stream: AnyStream,
     request: BodilessRequest,
-) -> Result<UpstreamResponse, Outcome>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+) -> Result<UpstreamResponse, Outcome> {
     probe.trace.stage("waiting for the answer");
     let body = BodyBuffer::new(probe.memory(), probe.context.settings.max_body);
     match client::ask(stream, request, body).await {

@@ -2,7 +2,7 @@ use std::collections::VecDeque;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::ReadBuf;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::*;
 use crate::http::memory::MemoryBudget;
@@ -60,7 +60,7 @@ fn outcome(method: Method, upstream: Upstream, max_body: usize) -> Outcome {
     let runtime = tokio::runtime::Builder::new_current_thread().build();
     let memory = MemoryBudget::new(1 << 20);
     let body = BodyBuffer::new(memory.permit(0), max_body);
-    let asking = ask(upstream, request, body);
+    let asking = ask(AnyStream::new(upstream), request, body);
     match runtime.unwrap().block_on(asking) {
         Ok(response) => Ok((
             response.status.as_u16(),
