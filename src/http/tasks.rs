@@ -1,6 +1,7 @@
 //! The tasks of one HTTP/2 connection: none of them outlives it.
 
 use std::future::Future;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hyper::rt::Executor;
@@ -25,9 +26,11 @@ where
         let mut tasks = self.lock();
         // A connection may live for years: those that have ended leave.
         while tasks.try_join_next().is_some() {}
-        tasks.spawn(async move {
+        // Boxed, so that tokio's part of a task is compiled once for all kinds of them.
+        let boxed: Pin<Box<dyn Future<Output = ()> + Send>> = Box::pin(async move {
             work.await;
         });
+        tasks.spawn(boxed);
     }
 }
 
