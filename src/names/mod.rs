@@ -6,6 +6,7 @@ mod key;
 pub mod leftovers;
 pub mod nearest;
 pub(crate) mod pattern;
+pub(crate) mod sort;
 pub mod text;
 
 pub(crate) use key::TEMP_MARK;

@@ -1,5 +1,6 @@
 //! What a peer said, as messages show it: on one line, cut to a readable length, secrets masked.
 
+use crate::names::sort::sort_by_key;
 use std::cmp::Reverse;
 
 /// Most bytes of an answer that a message quotes.
@@ -53,7 +54,7 @@ impl<'a> Mask<'a> {
     pub(super) fn add(&mut self, secret: &'a str) {
         if !secret.is_empty() {
             self.secrets.push(secret.as_bytes());
-            self.secrets.sort_by_key(|secret| Reverse(secret.len()));
+            sort_by_key(&mut self.secrets, |secret| Reverse(secret.len()));
         }
     }
 

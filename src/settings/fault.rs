@@ -2,6 +2,7 @@
 //!
 //! Rule: faults are collected, never thrown one by one, and none ever quotes a secret.
 
+use crate::names::sort::sort_by_key;
 use std::cell::RefCell;
 use std::fmt;
 
@@ -223,7 +224,7 @@ impl Noted {
 
     fn finish(mut self, file: &str, line: &impl Fn(Place) -> Option<usize>) -> Faults {
         // Readers go by the order of the settings, people by that of the file.
-        self.list.sort_by_key(|note| note.mark);
+        sort_by_key(&mut self.list, |note| note.mark);
         let mut list = Vec::new();
         for note in self.list {
             list.push(note.located(file, line));

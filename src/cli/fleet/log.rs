@@ -11,6 +11,7 @@ use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::times;
 use crate::fleet::engine::{KeyRange, Pair};
 use crate::fleet::{AuditLine, Record as _, RecordError};
+use crate::names::sort::sort_by_key;
 use crate::names::text::one_line;
 
 const HEADS: [&str; 6] = ["time", "by", "what", "service", "where", "reason"];
@@ -35,7 +36,7 @@ fn readable(fleet: &FleetCall<'_>, pairs: &[Pair]) -> Vec<AuditLine> {
     }
 
     // By their own stamps: what stands in the keys is as wide as it happens to be.
-    lines.sort_by_key(|line| line.at);
+    sort_by_key(&mut lines, |line| line.at);
     lines
 }
 

@@ -20,6 +20,7 @@ use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::{self, pollers};
 use crate::fleet::{HostRecord, Snapshot};
 use crate::ledger::PollersPage;
+use crate::names::sort::sort_by;
 use crate::os::cause::cause_text;
 
 /// Most daemons that are asked at once.
@@ -39,7 +40,7 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
 
     let names = client::names(&request.keys);
     let mut answers = ask_all(&hosts, &names);
-    answers.sort_by(|a, b| a.0.cmp(b.0));
+    sort_by(&mut answers, |a, b| a.0.cmp(b.0));
     output::print(&text(request, &answers))?;
     tell_silent(call, &answers)
 }

@@ -18,6 +18,7 @@ use crate::cli::output::times;
 use crate::fleet::picture::{FleetPicture, HostRow, HostState, is_local};
 use crate::fleet::{Report, Snapshot};
 use crate::names::Key;
+use crate::names::sort::sort_by_key;
 use crate::names::text::one_line;
 use crate::spool::unix_now;
 
@@ -197,7 +198,7 @@ fn groups<'a>(snapshot: &Snapshot, picture: &FleetPicture<'a>) -> Vec<HostGroup<
         }
     }
 
-    groups.sort_by_key(|group| (group.state, Reverse(group.count)));
+    sort_by_key(&mut groups, |group| (group.state, Reverse(group.count)));
     groups
 }
 

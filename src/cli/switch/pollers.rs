@@ -10,6 +10,7 @@ use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::pollers::line;
 use crate::ledger::{PollerRow, PollersPage};
+use crate::names::sort::sort_by_key;
 
 pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
     let names = client::names(&request.keys());
@@ -37,7 +38,7 @@ fn text(page: &PollersPage) -> String {
     let mut text = String::new();
     let mut rows: Vec<&PollerRow> = page.pollers.iter().collect();
     // Those that still poll are what matters, and others may be many.
-    rows.sort_by_key(|row| !row.is_polling(page.now));
+    sort_by_key(&mut rows, |row| !row.is_polling(page.now));
     for row in rows {
         let line = line(row, &page.pollers, page.now);
         text.push_str(&format!("{}\t{line}\n", row.service));

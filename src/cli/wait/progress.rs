@@ -6,6 +6,7 @@ use std::collections::{HashMap, HashSet};
 use super::acted::Standing;
 use crate::cli::output::screen::Screen;
 use crate::cli::output::terminal::{Size, shortened};
+use crate::names::sort::sort_by_key;
 
 /// Columns of the states: as wide as the widest.
 const STATE: usize = "waiting".len();
@@ -113,7 +114,9 @@ impl Progress {
 /// The table: those that are waited for come first, since they matter when there are many.
 fn table(head: &str, balancers: &[PollerStanding], room: Size) -> Vec<String> {
     let mut order: Vec<&PollerStanding> = balancers.iter().collect();
-    order.sort_by_key(|balancer| (balancer.standing.is_done(), balancer.has_acted));
+    sort_by_key(&mut order, |balancer| {
+        (balancer.standing.is_done(), balancer.has_acted)
+    });
     let shown = shown(order.len(), room);
     let name = name_width(&order[..shown], room);
     let mut lines = vec![head.to_owned()];

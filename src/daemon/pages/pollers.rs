@@ -15,6 +15,7 @@ use crate::daemon::this_host::ThisHost;
 use crate::http::phrase::reason_phrase;
 use crate::http::reply::{self, Reply};
 use crate::ledger::{self, PolledChecks, Poller, PollerRecord, PollerRow, PollersPage, SpoolRoot};
+use crate::names::sort::sort_by;
 use crate::probe::{Asker, Check, Outcome};
 use crate::spool::{ALL, EntrySeen, Key};
 
@@ -75,7 +76,7 @@ fn rows(records: &[PollerRecord], wanted: &ServiceFilter, live: &Live) -> Vec<Po
         }
     }
 
-    rows.sort_by(|a, b| a.order().cmp(&b.order()));
+    sort_by(&mut rows, |a, b| a.order().cmp(&b.order()));
     rows
 }
 

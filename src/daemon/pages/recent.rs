@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use super::{DaemonState, status};
 use crate::http::reply::{self, Reply};
 use crate::ledger::{LastAnswer, SeenService};
+use crate::names::sort::sort_by;
 use crate::spool::unix_now;
 
 /// How far back `/recent` looks unless told otherwise, in seconds.
@@ -21,7 +22,7 @@ const PART: usize = 1000;
 /// copied may be missing.
 fn seen(state: &DaemonState) -> Vec<SeenService> {
     let mut all = copied(state);
-    all.sort_by(|a, b| a.name.cmp(&b.name));
+    sort_by(&mut all, |a, b| a.name.cmp(&b.name));
     // One that was forgotten and came again between two parts may be there twice.
     all.dedup_by(|a, b| a.name == b.name);
     all

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use crate::fleet::picture::FLEET_ORIGIN;
 use crate::fleet::{Order, Record as _};
+use crate::names::sort::sort_by;
 use crate::spool::{Downtime, Key, Mark};
 
 /// The key of the entry's JSON that holds the order which gives reason and end.
@@ -41,7 +42,7 @@ pub(super) fn downtime(orders: &[&Order]) -> Option<Downtime> {
 /// The orders by their ends, the last one first; of those with one end the newest first.
 fn last_first<'a>(orders: &[&'a Order]) -> Vec<&'a Order> {
     let mut orders = orders.to_vec();
-    orders.sort_by(|a, b| {
+    sort_by(&mut orders, |a, b| {
         let by_end = ends(b).total_cmp(&ends(a));
         by_end.then(b.at.cmp(&a.at))
     });

@@ -26,6 +26,7 @@ pub(crate) use self::tallies::Counts;
 use self::tallies::Tallies;
 use self::verdict::FleetVerdict;
 use super::{Selector, Snapshot};
+use crate::names::sort::{sort_by, sort_by_key};
 use crate::names::text::shown;
 
 /// Most characters of a name.
@@ -113,7 +114,7 @@ impl FleetOverview {
     fn take_hosts(&mut self, survey: &FleetSurvey<'_>, request: &OverviewRequest) {
         let mut hosts = alike(survey, &request.text);
         self.left_out.hosts_unlike = survey.hosts.len() - hosts.len();
-        hosts.sort_by_key(|host| (host.state, host.name));
+        sort_by_key(&mut hosts, |host| (host.state, host.name));
 
         let rest = hosts.split_off(request.hosts_max.min(hosts.len()));
         let up = rest.iter().filter(|host| host.state == FleetState::Up);
@@ -127,7 +128,7 @@ impl FleetOverview {
     fn take_tallies(&mut self, tallies: Tallies<'_>) {
         let services = tallies.services.iter();
         self.services = services.map(|(name, t)| t.entry(name)).collect();
-        self.services.sort_by(ServiceEntry::worst_first);
+        sort_by(&mut self.services, ServiceEntry::worst_first);
         self.orders = tallies.orders.iter().map(OrderEntry::of).collect();
         self.rolls = tallies.rolls.into_values().collect();
         self.tags = tallies.tags.iter().map(TagEntry::of).collect();

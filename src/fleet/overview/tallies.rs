@@ -9,6 +9,7 @@ use super::fill::down_entry;
 use super::survey::{FleetState, FleetSurvey, SurveyedHost};
 use super::{INNER_MAX, NAME_MAX};
 use crate::fleet::{Order, OrderState, Slot};
+use crate::names::sort::sort_by_key;
 use crate::names::text::shown;
 
 /// A tag with more values than this tells hosts apart, and does not sum them up.
@@ -99,7 +100,7 @@ impl<'a> Tallies<'a> {
 
         tallies.drop_tags_of_one();
         tallies.orders = orders.into_values().collect();
-        tallies.orders.sort_by_key(OrderTally::rank);
+        sort_by_key(&mut tallies.orders, OrderTally::rank);
         tallies
     }
 

@@ -12,6 +12,7 @@ mod replace;
 
 use std::collections::HashMap;
 
+use crate::names::sort::sort_by_key;
 use crate::names::text::{beginning, without_userinfo};
 use lines::IniReader;
 use replace::{ReplaceError, replaced};
@@ -118,7 +119,7 @@ impl Ini {
 
         let mut options: Vec<_> = section.options.iter().collect();
         // A map has no order of its own; the lines have.
-        options.sort_unstable_by_key(|(name, raw)| (raw.line, *name));
+        sort_by_key(&mut options, |(name, raw)| (raw.line, *name));
         options.into_iter().map(|(name, _)| name.as_str()).collect()
     }
 }

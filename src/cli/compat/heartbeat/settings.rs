@@ -11,6 +11,7 @@ use std::time::Duration;
 use super::ini::{Ini, IniFault, IniValue, short};
 use crate::group::Group;
 use crate::names::nearest::nearest;
+use crate::names::sort::sort_by_key;
 use crate::probe::Headers;
 
 /// The options of a check.
@@ -113,7 +114,7 @@ pub(super) fn read(text: &str) -> Result<HeartbeatSettings, Vec<IniFault>> {
     }
 
     // A value of [DEFAULT] that is wrong is found once in each section that uses it.
-    reader.faults.sort_by_key(|fault| fault.line);
+    sort_by_key(&mut reader.faults, |fault| fault.line);
     reader.faults.dedup();
     Err(reader.faults)
 }

@@ -17,6 +17,7 @@ use crate::cli::failure::{Failure, failed};
 use crate::fleet::settings::FleetSettings;
 use crate::fleet::{Record, VALUE_MAX, Version};
 use crate::names::Key;
+use crate::names::sort::sort_by;
 use crate::os::cause::cause_text;
 use crate::os::reading::read_regular;
 
@@ -85,7 +86,7 @@ pub(crate) fn found(folder: &Path) -> Result<Vec<KeptRoll>, Failure> {
             rolls.push(kept);
         }
     }
-    rolls.sort_by(|a, b| a.keys.cmp(&b.keys));
+    sort_by(&mut rolls, |a, b| a.keys.cmp(&b.keys));
     Ok(rolls)
 }
 

@@ -7,6 +7,7 @@ use super::Exposition;
 use crate::config::Config;
 use crate::ledger::history::EventKind;
 use crate::ledger::overview::{Rotation, ServiceRow};
+use crate::names::sort::{sort_by, sort_by_key};
 
 const STATE: &str = "hacheck_service_state";
 const CHANGES: &str = "hacheck_state_changes_total";
@@ -48,9 +49,9 @@ fn states(page: &mut Exposition, service: &ServiceRow) {
 fn steadiest(services: &[ServiceRow], most: usize) -> Vec<&ServiceRow> {
     let steady = services.iter().filter(|service| service.is_steady());
     let mut steady: Vec<&ServiceRow> = steady.collect();
-    steady.sort_by_key(|service| std::cmp::Reverse(service.polls()));
+    sort_by_key(&mut steady, |service| std::cmp::Reverse(service.polls()));
     steady.truncate(most);
     // By name again, so that two scrapes have the same order.
-    steady.sort_by(|a, b| a.name.cmp(&b.name));
+    sort_by(&mut steady, |a, b| a.name.cmp(&b.name));
     steady
 }

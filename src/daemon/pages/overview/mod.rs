@@ -19,6 +19,7 @@ use crate::ledger::overview::{
 };
 use crate::ledger::{HostEvent, Moment, PollerRecord};
 use crate::names::ALL;
+use crate::names::sort::{sort_by, sort_by_key};
 
 /// Most services.
 const SERVICES_MAX: usize = 200;
@@ -54,7 +55,7 @@ pub(super) fn overview(state: &DaemonState, query: Option<&str>) -> Overview {
     // Before `unasked`, whose rows nobody polls.
     let balancers = balancers(&services);
     services.extend(unasked(&seen.downtimes, &services, &wanted));
-    services.sort_by(|a, b| order(a).cmp(&order(b)));
+    sort_by(&mut services, |a, b| order(a).cmp(&order(b)));
     // Before any are left out: those count too.
     let verdict = Summary::of(&services, is_host_down(&seen));
     let left_out = limit(&mut services);
@@ -162,9 +163,9 @@ fn limit(services: &mut Vec<ServiceRow>) -> usize {
     let left_out = services.len().saturating_sub(SERVICES_MAX);
     if left_out > 0 {
         // A stable sort: among those that are polled steadily the worst stay in front.
-        services.sort_by_key(|service| !service.is_steady());
+        sort_by_key(services, |service| !service.is_steady());
         services.truncate(SERVICES_MAX);
-        services.sort_by(|a, b| order(a).cmp(&order(b)));
+        sort_by(services, |a, b| order(a).cmp(&order(b)));
     }
 
     left_out
@@ -173,7 +174,7 @@ fn limit(services: &mut Vec<ServiceRow>) -> usize {
 /// Who polls, whatever they ask for: those that still do first.
 fn balancers(services: &[ServiceRow]) -> Vec<BalancerRow> {
     let mut rows: Vec<BalancerRow> = by_name(services).into_values().collect();
-    rows.sort_by_key(|row| !row.polling);
+    sort_by_key(&mut rows, |row| !row.polling);
     rows.truncate(BALANCERS_MAX);
     rows
 }

@@ -7,6 +7,7 @@ use crate::daemon::state::Live;
 use crate::ledger::history::{CheckHistory, minute};
 use crate::ledger::overview::{CheckRow, DowntimeRow, PollingRow, Rotation, ServiceRow, acted};
 use crate::ledger::{AskedCheck, Moment, Poller, PollerRecord, Told};
+use crate::names::sort::sort_by;
 use crate::names::text::shown;
 use crate::net::Host;
 use crate::spool::{ALL, ServiceName, unix_seconds};
@@ -83,7 +84,7 @@ impl RowMaker<'_> {
     fn pollers(&self, records: &[&PollerRecord]) -> Vec<PollingRow> {
         let pollers = records.iter().map(|record| self.poller(record));
         let mut pollers: Vec<PollingRow> = pollers.collect();
-        pollers.sort_by(|a, b| poller_order(a).cmp(&poller_order(b)));
+        sort_by(&mut pollers, |a, b| poller_order(a).cmp(&poller_order(b)));
         pollers
     }
 
@@ -177,7 +178,7 @@ fn is_of_passers_by(check: &CheckRow) -> bool {
 }
 
 fn service(name: &ServiceName, mut checks: Vec<CheckRow>) -> ServiceRow {
-    checks.sort_by(|a, b| check_order(a).cmp(&check_order(b)));
+    sort_by(&mut checks, |a, b| check_order(a).cmp(&check_order(b)));
     checks.truncate(CHECKS_MAX);
     ServiceRow {
         name: name.to_string(),
