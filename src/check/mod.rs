@@ -113,7 +113,8 @@ impl Checker {
             }
         };
         let most = context.probes.max_waiting();
-        Ok(self.wait(running, rank, most).await)
+        // Boxed, as most requests need no probe, and each has room for all that this one might do.
+        Ok(Box::pin(self.wait(running, rank, most)).await)
     }
 
     fn begin(&self, asker: Asker, check: &Check, context: &Arc<CheckContext>, ticket: Ticket) {

@@ -243,7 +243,7 @@ impl Handler for GroupHandler {
 
     async fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
         poller: SocketAddr,
         arrived: Instant,
     ) -> Reply {

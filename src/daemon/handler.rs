@@ -64,7 +64,7 @@ impl Handler for HttpHandler {
 
     async fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
         poller: SocketAddr,
         arrived: Instant,
     ) -> Reply {
@@ -98,13 +98,13 @@ fn logged_line(request: &Request<Incoming>) -> Option<String> {
 
 async fn respond(
     state: &Arc<DaemonState>,
-    request: Request<Incoming>,
+    request: Box<Request<Incoming>>,
     from: IpAddr,
     arrived: Instant,
 ) -> Reply {
     // Before the routes, which know none of gRPC's paths and would refuse its POST.
     if grpc::is_call(&request) {
-        return Box::pin(grpc::answer(state, request, from, arrived)).await;
+        return Box::pin(grpc::answer(state, *request, from, arrived)).await;
     }
     let uri = request.uri();
     let route = match route::parse(request.method(), uri.path(), uri.query()) {
@@ -121,7 +121,7 @@ async fn respond(
         }
         // What is rare is boxed, so that it takes no part in the memory of each connection.
         Route::SpoolChange(service, port) => {
-            Box::pin(spool_change::post(state, service, port, request, from)).await
+            Box::pin(spool_change::post(state, service, port, *request, from)).await
         }
         Route::Page(page) => {
             let (request, _) = request.into_parts();

@@ -182,7 +182,8 @@ where
     S: Send + 'static,
     P: ConnectionHandler<S>,
 {
-    tokio::spawn(service.serve(accepted)).abort_handle()
+    // Boxed, as tokio moves a task that has ended twice more, and this one is large.
+    tokio::spawn(Box::pin(service.serve(accepted))).abort_handle()
 }
 
 /// Accepts the next connection whose peer may ask.

@@ -6,7 +6,7 @@ use std::convert::Infallible;
 use std::error::Error;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,7 +16,6 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{Notify, watch};
 
 use super::HttpSettings;
@@ -108,25 +107,16 @@ impl<H: Handler> Requests<H> {
     }
 
     /// Answers them all.
-    pub(super) async fn serve<S>(&self, stream: S, stop: watch::Receiver<bool>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
-        let stream = HeadMemory::new(stream, Arc::clone(&self.open));
+    pub(super) async fn serve(&self, stream: AnyStream, stop: watch::Receiver<bool>) {
         let stopping = stop.clone();
-        let answer = service_fn(|request| self.answer(request, *stopping.borrow()));
-        let builder = builder(self.open.settings(), self.tasks.clone());
-        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), answer));
-        let ended = tokio::select! {
-            // The connection is polled first: a request that has arrived is answered even if the stop came meanwhile.
-            biased;
-            ended = serving.as_mut() => ended,
-            () = stopped_between(stop, &self.begun, &self.open) => {
-                serving.as_mut().graceful_shutdown();
-                serving.await
-            }
+        let answer = |request| self.answer(request, *stopping.borrow());
+        let answering = Answering {
+            open: &self.open,
+            begun: &self.begun,
+            tasks: &self.tasks,
+            answer: &answer,
         };
-        if let Err(e) = ended {
+        if let Err(e) = answering.run(stream, stop).await {
             self.note_broken(&*e);
         }
     }
@@ -138,17 +128,14 @@ impl<H: Handler> Requests<H> {
     }
 
     /// Answers one, which may be the last before the stop. What it needs is its own: over HTTP/2 it is a task.
-    fn answer(
-        &self,
-        mut request: Request<Incoming>,
-        is_last: bool,
-    ) -> impl Future<Output = Result<Reply, Infallible>> + Send + use<H> {
+    fn answer(&self, mut request: Request<Incoming>, is_last: bool) -> Answer {
         self.begun.notify_one();
         let arrived = Instant::now();
         let in_flight = self.open.busy(arrived);
         self.mark(&mut request);
         let exchange = self.exchange(&request, arrived, is_last);
-        exchange.run(request, in_flight)
+        // Both boxed, as each is moved several times on its way to where it is polled.
+        Box::pin(exchange.run(Box::new(request), in_flight))
     }
 
     /// Puts into a request what the connection knows of its poller.
@@ -184,6 +171,39 @@ impl<H: Handler> Requests<H> {
     }
 }
 
+/// An answer that is being made.
+type Answer = Pin<Box<dyn Future<Output = Result<Reply, Infallible>> + Send>>;
+
+/// A connection whose requests are answered. The same for all handlers, so that hyper's server is compiled once.
+struct Answering<'a> {
+    open: &'a Arc<OpenConnection>,
+    begun: &'a Notify,
+    tasks: &'a Tasks,
+    answer: &'a (dyn Fn(Request<Incoming>) -> Answer + Send + Sync),
+}
+
+impl Answering<'_> {
+    async fn run(
+        self,
+        stream: AnyStream,
+        stop: watch::Receiver<bool>,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
+        let stream = HeadMemory::new(stream, Arc::clone(self.open));
+        let builder = builder(self.open.settings(), self.tasks.clone());
+        let answer = service_fn(self.answer);
+        let mut serving = pin!(builder.serve_connection(TokioIo::new(stream), answer));
+        tokio::select! {
+            // The connection is polled first: a request that has arrived is answered even if the stop came meanwhile.
+            biased;
+            ended = serving.as_mut() => ended,
+            () = stopped_between(stop, self.begun, self.open) => {
+                serving.as_mut().graceful_shutdown();
+                serving.await
+            }
+        }
+    }
+}
+
 /// One request and its answer.
 struct Exchange<H> {
     handler: H,
@@ -200,7 +220,7 @@ struct Exchange<H> {
 impl<H: Handler> Exchange<H> {
     async fn run(
         self,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
         in_flight: RequestInFlight,
     ) -> Result<Reply, Infallible> {
         let reply = self.reply(request).await;
@@ -211,7 +231,7 @@ impl<H: Handler> Exchange<H> {
         Ok(self.finished(reply))
     }
 
-    async fn reply(&self, request: Request<Incoming>) -> Reply {
+    async fn reply(&self, request: Box<Request<Incoming>>) -> Reply {
         let headers = request.headers().len();
         // Over HTTP/1 hyper refuses such a request itself; over HTTP/2 nobody else counts headers.
         if headers > self.open.settings().max_headers {

@@ -40,7 +40,7 @@ pub(crate) trait Handler: Clone + Send + Sync + 'static {
     /// Answers one request of a poller.
     fn handle(
         &self,
-        request: Request<Incoming>,
+        request: Box<Request<Incoming>>,
         poller: SocketAddr,
         arrived: Instant,
     ) -> impl Future<Output = Reply> + Send;
@@ -84,8 +84,9 @@ where
         let open = Arc::clone(&accepted.open);
         let limit = open.settings().write_timeout;
         // Below TLS: there a write that waits means that the peer does not read.
-        let accepted =
-            accepted.through(|stream| WriteTimeout::new(stream, limit, Arc::clone(&open)));
+        let stream = |stream| WriteTimeout::new(stream, limit, Arc::clone(&open));
+        // From here on streams are of one type, so that hyper's server is compiled once for all of them.
+        let accepted = accepted.through(|tcp| AnyStream::new(stream(tcp)));
         let serving = async {
             match self.takes_header(accepted.peer) {
                 false => self.converse(accepted, Requests::new).await,
@@ -110,10 +111,7 @@ impl<H: Handler> Http<H> {
     }
 
     /// Serves a connection that may tell for whom it was made.
-    async fn serve_behind_proxy<S>(self, mut accepted: Accepted<S>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn serve_behind_proxy(self, mut accepted: Accepted<AnyStream>) {
         // Who hangs up in the middle of it has nothing to be told.
         let Ok(begun) = proxy::read_header(&mut accepted.stream).await else {
             return;
@@ -125,7 +123,6 @@ impl<H: Handler> Http<H> {
             Beginning::Wanting | Beginning::NoHeader | Beginning::Header(None, _) => None,
             Beginning::Header(source, _) => source,
         };
-        // Of one type, like streams within TLS, so that hyper's server is compiled once for all of them.
         let accepted = accepted.through(|stream| AnyStream::new(Rewound::new(rest, stream)));
         match source {
             Some(source) => self.converse_for(source, accepted).await,
@@ -147,10 +144,7 @@ impl<H: Handler> Http<H> {
     }
 
     /// Serves a connection of a known poller.
-    async fn converse<S>(self, accepted: Accepted<S>, new: NewRequests<H>)
-    where
-        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    {
+    async fn converse(self, accepted: Accepted<AnyStream>, new: NewRequests<H>) {
         let Accepted {
             stream,
             peer,
@@ -163,7 +157,7 @@ impl<H: Handler> Http<H> {
             match self.has_tls {
                 false => requests.serve(stream, stop).await,
                 // Boxed as above.
-                true => Box::pin(requests.serve_tls(AnyStream::new(stream), stop)).await,
+                true => Box::pin(requests.serve_tls(stream, stop)).await,
             }
         };
         tokio::select! {

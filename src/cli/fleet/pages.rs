@@ -59,7 +59,7 @@ impl Handler for FleetPages {
         self.site.admits(peer)
     }
 
-    async fn handle(&self, request: Request<Incoming>, _: SocketAddr, _: Instant) -> Reply {
+    async fn handle(&self, request: Box<Request<Incoming>>, _: SocketAddr, _: Instant) -> Reply {
         let (head, _) = request.into_parts();
         match self.refused(&head) {
             Some(refused) => refused,

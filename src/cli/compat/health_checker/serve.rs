@@ -102,7 +102,7 @@ fn is_running(flight: &Flight) -> bool {
 impl Handler for HealthHandler {
     async fn handle(
         &self,
-        _request: Request<Incoming>,
+        _request: Box<Request<Incoming>>,
         _poller: SocketAddr,
         _arrived: Instant,
     ) -> Reply {
