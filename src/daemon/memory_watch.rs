@@ -28,7 +28,8 @@ pub(super) fn start(state: &Arc<DaemonState>) {
 
 fn watch(state: &DaemonState) {
     loop {
-        std::thread::sleep(pause(state));
+        let cache_time = state.live().config.check.cache_time;
+        std::thread::sleep(pause(cache_time));
         state.checker.cache().drop_expired(Instant::now());
         // Afterwards: only what the allocator has back can go back to the system.
         sys::give_memory_back();
@@ -36,9 +37,25 @@ fn watch(state: &DaemonState) {
 }
 
 /// Short enough that an expired result is gone within another `cache_time`.
-fn pause(state: &DaemonState) -> Duration {
-    match state.live().config.check.cache_time {
+fn pause(cache_time: Option<Duration>) -> Duration {
+    match cache_time {
+        // Nothing is stored, so nothing expires; and each page that is given back costs a fault when it is used again.
+        Some(Duration::ZERO) | None => EVERY,
         Some(time) => (time / 2).clamp(SHORTEST, EVERY),
-        None => EVERY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_works_twice_in_a_cache_time_and_once_a_second_where_nothing_is_stored() {
+        let ms = |ms| Duration::from_millis(ms);
+        assert_eq!(pause(Some(ms(400))), ms(200));
+        assert_eq!(pause(Some(ms(10))), SHORTEST);
+        assert_eq!(pause(Some(ms(60_000))), EVERY);
+        assert_eq!(pause(Some(Duration::ZERO)), EVERY);
+        assert_eq!(pause(None), EVERY);
     }
 }

@@ -9,6 +9,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use foldhash::fast::RandomState;
+
 use super::history::{Histories, PollAnswer};
 use super::record::{FORGET_AFTER, Records};
 use super::share::{Regard, Share};
@@ -37,7 +39,7 @@ pub struct Pollers {
     histories: Histories,
     /// The order in which they make room.
     all: Share,
-    addresses: HashMap<IpAddr, Share>,
+    addresses: HashMap<IpAddr, Share, RandomState>,
     /// Turns that were ever given.
     turns: u64,
     forgotten: u64,
@@ -59,7 +61,7 @@ impl Pollers {
             records: Records::default(),
             histories: Histories::default(),
             all: Share::default(),
-            addresses: HashMap::new(),
+            addresses: HashMap::default(),
             turns: 0,
             forgotten: 0,
             forgotten_at: None,

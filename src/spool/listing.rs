@@ -14,6 +14,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime};
 
+use foldhash::fast::RandomState;
 use nix::fcntl::OFlag;
 
 use super::ALL;
@@ -95,11 +96,11 @@ fn millis(time: Duration) -> u64 {
 /// The names in a folder.
 #[derive(Debug, Default)]
 pub(super) struct EntryNames {
-    names: HashSet<Box<str>>,
+    names: HashSet<Box<str>, RandomState>,
     /// Names that spell their host otherwise than checks ask for it, by the name that they ask for.
-    spellings: HashMap<Box<str>, Vec<Box<str>>>,
+    spellings: HashMap<Box<str>, Vec<Box<str>>, RandomState>,
     /// The services of entries for single instances.
-    services: HashSet<Box<str>>,
+    services: HashSet<Box<str>, RandomState>,
     all: bool,
 }
 

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use foldhash::fast::RandomState;
 use slab::Slab;
 use tokio::sync::Notify;
 use tokio::task::AbortHandle;
@@ -31,7 +32,7 @@ pub(super) struct Table {
     /// Connections whose answer is not read.
     unread: List,
     addresses: Slab<Address>,
-    by_address: HashMap<IpAddr, usize>,
+    by_address: HashMap<IpAddr, usize, RandomState>,
     /// How many were evicted and have not ended yet.
     leaving: usize,
 }

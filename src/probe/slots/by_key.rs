@@ -4,8 +4,13 @@ use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use foldhash::fast::RandomState;
+
 /// The values, each with the number of its users.
-pub(super) struct ByKey<K, V>(Mutex<HashMap<K, (usize, Arc<V>)>>);
+type Values<K, V> = HashMap<K, (usize, Arc<V>), RandomState>;
+
+/// The values that are in use.
+pub(super) struct ByKey<K, V>(Mutex<Values<K, V>>);
 
 /// One use of a value.
 pub(super) struct InUse<K: Eq + Hash, V> {
@@ -40,7 +45,7 @@ impl<K: Clone + Eq + Hash, V> ByKey<K, V> {
 }
 
 impl<K, V> ByKey<K, V> {
-    fn lock(&self) -> MutexGuard<'_, HashMap<K, (usize, Arc<V>)>> {
+    fn lock(&self) -> MutexGuard<'_, Values<K, V>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
