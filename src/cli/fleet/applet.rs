@@ -65,7 +65,7 @@ struct FleetArgs {
     /// with --serve: who may see the page besides this host, as 10.0.0.0/8 or private; may be given several times
     #[argh(option, arg_name = "network")]
     from: Vec<String>,
-    /// hosts, log, forget HOST, release HOST [SERVICE], roles [HOST...]
+    /// hosts, log, forget HOST, release HOST, release HOST SERVICE, roles [HOST...]
     #[argh(positional)]
     words: Vec<String>,
 }
