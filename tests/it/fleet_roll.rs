@@ -5,18 +5,18 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::daemon::Daemon;
 use crate::support::etcd::Etcd;
 use crate::support::fleet::paths;
 use crate::support::tmux::Tmux;
+use crate::support::waiting::Waiting;
 use crate::support::{PATIENCE, Ran, TempDir, command, run, wait_until};
 
 /// What `via` starts: it tells the test what it was told, and waits for its end.
@@ -80,13 +80,13 @@ impl Stage {
     }
 
     /// A roll of `web`, at most so many down, that runs `true` on each host.
-    fn begin(&self, max_down: &str, more: &[&str]) -> Rolling {
+    fn begin(&self, max_down: &str, more: &[&str]) -> Waiting {
         let args = [&["--max-down", max_down], more, &["web", "--", "true"]].concat();
-        Rolling::start(self.haroll(&args), self.file(&format!("out{}", more.len())))
+        Waiting::of(self.haroll(&args), self.file(&format!("out{}", more.len())))
     }
 
-    fn resume(&self, id: &str) -> Rolling {
-        Rolling::start(self.haroll(&["--resume", id]), self.file("resumed"))
+    fn resume(&self, id: &str) -> Waiting {
+        Waiting::of(self.haroll(&["--resume", id]), self.file("resumed"))
     }
 
     fn put(&self, path: &str, value: &Value) {
@@ -176,79 +176,11 @@ impl Stage {
     }
 }
 
-/// `haroll --fleet` while it runs; it is killed when this is dropped.
-struct Rolling {
-    child: Child,
-    output: PathBuf,
-}
-
-impl Rolling {
-    fn start(mut haroll: Command, output: PathBuf) -> Self {
-        let errors = output.with_extension("err");
-        haroll.stdout(fs::File::create(&output).unwrap());
-        haroll.stderr(fs::File::create(errors).unwrap());
-        Self {
-            child: haroll.spawn().unwrap(),
-            output,
-        }
-    }
-
-    fn said(&self) -> String {
-        fs::read_to_string(self.output.with_extension("err")).unwrap()
-    }
-
-    #[track_caller]
-    fn says(&self, text: &str) {
-        wait_until(PATIENCE, &format!("it says {text:?}"), || {
-            self.said().contains(text)
-        });
-    }
-
-    /// The id of the roll, once it has begun.
-    #[track_caller]
-    fn id(&self) -> String {
-        self.says(": web on ");
-        let said = self.said();
-        let (_, rest) = said.split_once("haroll: roll ").unwrap();
-        rest.split([':', ' ']).next().unwrap().to_owned()
-    }
-
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap());
-        kill(pid, signal).unwrap();
-    }
-
-    #[track_caller]
-    fn ends(mut self) -> Ran {
-        wait_until(PATIENCE, "haroll ends", || {
-            self.child.try_wait().unwrap().is_some()
-        });
-        Ran {
-            code: self.child.wait().unwrap().code(),
-            out: fs::read_to_string(&self.output).unwrap(),
-            err: self.said(),
-        }
-    }
-
-    /// Ends it as a power failure would.
-    fn dies(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
-impl Drop for Rolling {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 #[test]
 fn hosts_are_rolled_one_after_the_other_and_their_output_bears_their_names() {
     let stage = Stage::open(&["web02", "web01"]);
     let roll = stage.begin("1", &["-r", "it's time", "--where", "zone=a"]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.begins("web01");
     let told =
         format!("haroll --roll {id} --max-down 1 --where 'zone=a' -r 'it'\\''s time' web -- true");
@@ -284,7 +216,7 @@ fn hosts_are_rolled_one_after_the_other_and_their_output_bears_their_names() {
 fn a_host_that_fails_stops_the_roll_which_can_be_resumed() {
     let stage = Stage::open(&["web01", "web02", "web03"]);
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.is_done(&id, "web01");
     stage.begins("web02");
     stage.says(&id, "web02", "failed", "sh failed: exit status: 7");
@@ -337,7 +269,7 @@ fn a_host_that_fails_stops_the_roll_which_can_be_resumed() {
 fn as_many_hosts_as_may_be_down_are_under_way_at_once_and_more_may_fail_when_told_so() {
     let stage = Stage::open(&["web01", "web02", "web03", "web04"]);
     let roll = stage.begin("50%", &["--max-failed", "1", "-o", "json"]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.begins("web01");
     stage.begins("web02");
     assert_eq!(stage.began().len(), 2);
@@ -375,7 +307,7 @@ fn the_limit_counts_per_zone() {
     let stage = Stage::open(&["web01", "web02"]);
     stage.host("web03", "b");
     let roll = stage.begin("1", &["--per", "zone"]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.begins("web01");
     stage.begins("web03");
     assert!(
@@ -394,7 +326,7 @@ fn the_limit_counts_per_zone() {
 fn a_second_operator_is_told_who_rolls_and_since_when() {
     let stage = Stage::open(&["web01"]);
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     let second = stage.run(&["--max-down", "1", "web", "--", "true"]);
     second.is_with(
         1,
@@ -413,7 +345,7 @@ fn a_second_operator_is_told_who_rolls_and_since_when() {
 fn a_roll_whose_lock_is_lost_begins_no_other_host() {
     let stage = Stage::open(&["web01", "web02"]);
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.begins("web01");
     stage.etcd.revoke_leases(0);
     roll.says(
@@ -433,7 +365,7 @@ fn a_roll_whose_lock_is_lost_begins_no_other_host() {
 fn after_ctrl_c_no_host_begins_and_those_under_way_are_waited_for() {
     let stage = Stage::open(&["web01", "web02"]);
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.begins("web01");
     roll.signal(Signal::SIGINT);
     roll.says("haroll: interrupted (SIGINT): no other host begins\nharoll: waiting for web01, which would finish without this haroll too; SIGINT once more ends it\n");
@@ -449,7 +381,7 @@ fn after_ctrl_c_no_host_begins_and_those_under_way_are_waited_for() {
 fn a_second_ctrl_c_ends_haroll_and_not_the_hosts() {
     let stage = Stage::open(&["web01", "web02"]);
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.begins("web01");
     roll.signal(Signal::SIGTERM);
     roll.says("interrupted (SIGTERM)");
@@ -487,9 +419,9 @@ fn a_roll_whose_operator_was_killed_goes_on_where_it_was() {
         &json!({"v": 1, "host": "web09", "services": ["web"]}),
     );
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     roll.says("so nothing can begin\n");
-    roll.dies();
+    drop(roll);
     stage.run(&["--resume", &id]).is_with(
         1,
         "",
@@ -502,7 +434,7 @@ fn a_roll_whose_operator_was_killed_goes_on_where_it_was() {
     let roll = stage.resume(&id);
     stage.begins("web09");
     stage.slot(&id, "web09");
-    roll.dies();
+    drop(roll);
     stage.delete("down/web09");
     stage.says(&id, "web09", "done", "");
     stage.delete("slots/web09");
@@ -517,7 +449,7 @@ fn a_roll_whose_operator_was_killed_goes_on_where_it_was() {
     roll.says("; 1 done before\n");
     stage.begins("web01");
     stage.slot(&id, "web01");
-    roll.dies();
+    drop(roll);
     stage.end_lock();
     let roll = stage.resume(&id);
     roll.says("haroll: web01: has begun and is waited for (command); 'hacheck fleet release web01 -r WHY'");
@@ -528,7 +460,7 @@ fn a_roll_whose_operator_was_killed_goes_on_where_it_was() {
 
     // While one is under way that has no slot yet, and never got one.
     stage.begins("web02");
-    roll.dies();
+    drop(roll);
     stage.ends("web02", "255");
     let began = stage.file("web02.began");
     wait_until(PATIENCE, "it ends by itself", || !began.exists());
@@ -546,7 +478,7 @@ fn a_roll_whose_operator_was_killed_goes_on_where_it_was() {
 fn a_host_whose_connection_broke_is_waited_for_by_what_etcd_says() {
     let stage = Stage::open(&["web01", "web02"]);
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.begins("web01");
     stage.slot(&id, "web01");
     stage.ends("web01", "255");
@@ -558,7 +490,7 @@ fn a_host_whose_connection_broke_is_waited_for_by_what_etcd_says() {
     roll.ends().code_is(0);
     // It may be silent meanwhile, as one that boots is.
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.begins("web01");
     stage.slot(&id, "web01");
     stage.delete("alive");
@@ -578,7 +510,7 @@ fn a_host_that_is_lost_takes_a_place_and_keeps_the_others_from_beginning() {
     let record = json!({"v": 1, "host": "web07", "services": ["web"]});
     stage.put("hosts/web07", &record);
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     let first = format!(
         "haroll: roll {id}: web on 3 hosts, at most 1 down; now out: web07 (lost), so nothing can begin\n\
          haroll: 'hacheck fleet forget web07' if it is gone for good, or --max-down 2\n"
@@ -596,7 +528,7 @@ fn a_host_that_is_lost_takes_a_place_and_keeps_the_others_from_beginning() {
     stage.put("alive/web01", &json!({}));
     stage.put("alive/web02", &json!({}));
     let roll = stage.begin("2", &["--max-failed", "5"]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.is_done(&id, "web01");
     stage.is_done(&id, "web02");
     let ran = roll.ends();
@@ -616,7 +548,7 @@ fn a_host_that_was_taken_down_is_named_and_comes_first() {
     dry.is(0, "web02\t\tout: local by carol: bad RAM\nweb01\t\tup\n");
     assert_eq!(stage.lock(), None);
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     roll.says("; now out: web02 (local by carol: bad RAM)\n");
     stage.begins("web02");
     stage.delete("down/web02");
@@ -649,7 +581,7 @@ fn names_of_hosts_that_are_none_are_refused_and_named() {
     stage.put("alive/web02", &json!({}));
     stage.put_text("hosts/web03", "no JSON");
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.is_done(&id, "web01");
     let ran = roll.ends();
     ran.code_is(1);
@@ -681,7 +613,7 @@ fn names_of_hosts_that_are_none_are_refused_and_named() {
 fn a_roll_whose_record_was_changed_cannot_be_resumed() {
     let stage = Stage::open(&["web01"]);
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.begins("web01");
     roll.signal(Signal::SIGINT);
     roll.says("waiting for web01");
@@ -707,7 +639,7 @@ fn a_roll_whose_record_was_changed_cannot_be_resumed() {
 fn while_etcd_has_lost_its_majority_no_host_begins() {
     let mut stage = Stage::open(&["web01", "web02"]);
     let roll = stage.begin("1", &[]);
-    let id = roll.id();
+    let id = roll.roll_id();
     stage.begins("web01");
     stage.says(&id, "web01", "done", "");
     stage.etcd.kill(1);

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -19,6 +19,7 @@ use crate::support::process::{Process, bound_to_us, find};
 use crate::support::root::succeed;
 use crate::support::server::free_port;
 use crate::support::upstream::{Upstream, http};
+use crate::support::waiting::Waiting;
 use crate::support::{BINARY, PATIENCE, Ran, TempDir, command, wait_until};
 
 /// What stands for `ssh`: the command runs here, with the `haroll` of that host.
@@ -78,39 +79,25 @@ impl Fleet {
 
     fn haroll(&self, args: &[&str]) -> Command {
         let mut haroll = command("haroll");
-        haroll.arg("--fleet").args(args).arg("--fleet-file");
-        haroll.arg(self.folder.file("ops.yml")).process_group(0);
-        haroll.env("SUDO_USER", "alice");
+        haroll.args(["--fleet", "--fleet-file"]);
+        haroll.arg(self.folder.file("ops.yml")).args(args);
+        haroll.env("SUDO_USER", "alice").process_group(0);
         haroll
     }
 
     /// A roll of `web` that the test leads.
-    fn roll(&self, more: &[&str]) -> Rolled {
+    fn roll(&self, more: &[&str]) -> Waiting {
         let first = ["--max-down", "1", "--min-pollers", "0", "--force"];
-        let mut haroll = command("haroll");
-        haroll
-            .arg("--fleet")
-            .args(first)
-            .args(more)
-            .arg("--fleet-file");
-        haroll.arg(self.folder.file("ops.yml")).process_group(0);
-        haroll.args(["web", "--", "sh", "-c", COMMAND]);
-        haroll.env("SUDO_USER", "alice");
-        let output = self.folder.file("rolled");
-        let file = fs::File::create(&output).unwrap();
-        haroll.stdout(file.try_clone().unwrap()).stderr(file);
-        Rolled {
-            child: haroll.spawn().unwrap(),
-            output,
-        }
+        let last = ["web", "--", "sh", "-c", COMMAND];
+        let haroll = self.haroll(&[&first, more, &last].concat());
+        Waiting::of(haroll, self.folder.file("rolled"))
     }
 
     #[track_caller]
-    fn begins(&self, host: &str, roll: &mut Rolled) {
+    fn begins(&self, host: &str, roll: &mut Waiting) {
         let began = self.of(host, "began");
         wait_until(PATIENCE, &format!("{host} begins"), || {
-            let ended = roll.child.try_wait().unwrap();
-            assert_eq!(ended, None, "{}", roll.said());
+            assert!(!roll.has_ended(), "{}", roll.said());
             began.exists()
         });
     }
@@ -126,53 +113,12 @@ impl Fleet {
     }
 }
 
-/// `haroll --fleet` while it runs; its output is in one file.
-struct Rolled {
-    child: Child,
-    output: PathBuf,
-}
-
-impl Rolled {
-    fn said(&self) -> String {
-        fs::read_to_string(&self.output).unwrap()
-    }
-
-    #[track_caller]
-    fn id(&self) -> String {
-        wait_until(PATIENCE, "the roll begins", || {
-            self.said().contains(": web on ")
-        });
-        let said = self.said();
-        let (_, rest) = said.split_once("haroll: roll ").unwrap();
-        rest.split(':').next().unwrap().to_owned()
-    }
-
-    #[track_caller]
-    fn ends(&mut self) -> Ran {
-        wait_until(PATIENCE, "haroll ends", || {
-            self.child.try_wait().unwrap().is_some()
-        });
-        Ran {
-            code: self.child.wait().unwrap().code(),
-            out: self.said(),
-            err: String::new(),
-        }
-    }
-
-    /// The processes that it has started: one for each host that is under way.
-    fn children(&self) -> Vec<Pid> {
-        let id = self.child.id();
-        let list = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
-        let ids = list.split_whitespace().map(|word| word.parse().unwrap());
-        ids.map(Pid::from_raw).collect()
-    }
-}
-
-impl Drop for Rolled {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
+/// The processes that a roll has started: one for each host that is under way.
+fn children(roll: &Waiting) -> Vec<Pid> {
+    let id = roll.pid();
+    let list = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+    let ids = list.split_whitespace().map(|word| word.parse().unwrap());
+    ids.map(Pid::from_raw).collect()
 }
 
 /// The `haroll` that is in the path of a host.
@@ -240,7 +186,7 @@ fn three_hosts_behind_a_balancer_are_rolled_without_a_failed_request() {
     }
     let ran = roll.ends();
     ran.code_is(0);
-    assert!(ran.out.contains(": done on 3 hosts after "), "{}", ran.out);
+    assert!(ran.err.contains(": done on 3 hosts after "), "{}", ran.err);
     for name in NAMES {
         for line in [
             format!("haroll: {name}: begins\n"),
@@ -248,7 +194,7 @@ fn three_hosts_behind_a_balancer_are_rolled_without_a_failed_request() {
             format!("{name}: haroll: web: seen up after "),
             format!("haroll: {name}: done after "),
         ] {
-            assert!(ran.out.contains(&line), "{line:?} in {}", ran.out);
+            assert!(ran.err.contains(&line), "{line:?} in {}", ran.err);
         }
         assert_eq!(balancer.stat("web", name, "status"), "UP");
         assert!(!fleet.has_slot(name), "{name}");
@@ -261,21 +207,21 @@ fn three_hosts_behind_a_balancer_are_rolled_without_a_failed_request() {
 fn a_command_that_fails_on_a_host_stops_the_roll_and_is_repeated_when_that_is_resumed() {
     let fleet = Fleet::start(&["web01", "web02"]);
     let mut roll = fleet.roll(&["--force"]);
-    let id = roll.id();
+    let id = roll.roll_id();
     fleet.begins("web01", &mut roll);
     fleet.ends("web01", "7");
     let ran = roll.ends();
     ran.code_is(1);
     assert!(
-        ran.out.contains("haroll: web01: failed after "),
+        ran.err.contains("haroll: web01: failed after "),
         "{}",
-        ran.out
+        ran.err
     );
-    assert!(ran.out.contains("exit status: 7"), "{}", ran.out);
+    assert!(ran.err.contains("exit status: 7"), "{}", ran.err);
     assert!(
-        ran.out.contains("failed: web01; not begun: web02\n"),
+        ran.err.contains("failed: web01; not begun: web02\n"),
         "{}",
-        ran.out
+        ran.err
     );
     assert!(fleet.has_slot("web01") && !fleet.of("web02", "began").exists());
     fleet.ends("web01", "0");
@@ -290,10 +236,9 @@ fn a_command_that_fails_on_a_host_stops_the_roll_and_is_repeated_when_that_is_re
 fn hosts_finish_by_themselves_when_the_operators_machine_dies() {
     let fleet = Fleet::start(&["web01", "web02"]);
     let mut roll = fleet.roll(&["--force"]);
-    let id = roll.id();
+    let id = roll.roll_id();
     fleet.begins("web01", &mut roll);
-    roll.child.kill().unwrap();
-    roll.child.wait().unwrap();
+    drop(roll);
     fleet.ends("web01", "0");
     wait_until(PATIENCE, "web01 is done", || {
         let result = fleet
@@ -401,11 +346,11 @@ fn hosts_are_reached_by_ssh_and_a_connection_that_breaks_ends_nothing() {
     let reason = fleet.hosts[0].told("web");
     assert!(reason.ends_with(": it's \"time\" & $HOME"), "{reason}");
     // The network breaks: on this side ssh ends with an error, and the host goes on.
-    let [ssh_to_host] = roll.children()[..] else {
-        panic!("{:?}", roll.children());
+    let [ssh_to_host] = children(&roll)[..] else {
+        panic!("{:?}", children(&roll));
     };
     kill(ssh_to_host, Signal::SIGKILL).unwrap();
-    wait_until(PATIENCE, "ssh is gone", || roll.children().is_empty());
+    wait_until(PATIENCE, "ssh is gone", || children(&roll).is_empty());
     assert!(fleet.has_slot("web01"));
     fleet.ends("web01", "0");
     fleet.begins("web02", &mut roll);
@@ -413,13 +358,13 @@ fn hosts_are_reached_by_ssh_and_a_connection_that_breaks_ends_nothing() {
     let ran = roll.ends();
     ran.code_is(0);
     assert!(
-        ran.out.contains("haroll: web01: done after "),
+        ran.err.contains("haroll: web01: done after "),
         "{}",
-        ran.out
+        ran.err
     );
     assert!(
-        ran.out.contains("web02: haroll: web: command after "),
+        ran.err.contains("web02: haroll: web: command after "),
         "{}",
-        ran.out
+        ran.err
     );
 }

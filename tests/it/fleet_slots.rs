@@ -7,19 +7,19 @@ use std::fs;
 use std::net::TcpListener;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
 use hacheck::fleet::RollId;
 use hacheck::spool::Key;
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
+use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::balancer::Balancer;
 use crate::support::etcd::Etcd;
 use crate::support::fleet::{FleetHost, down, give, paths, up};
+use crate::support::waiting::Waiting;
 use crate::support::{PATIENCE, Ran, command, server, wait_until};
 
 /// Hosts that serve web, in a fleet with a real etcd.
@@ -60,7 +60,6 @@ impl Site {
         command.args(["-p", &port, "--min-pollers", "0"]).args(args);
         command.env("HACHECK_FLEET_FILE", outside.join("fleet.yml"));
         command.env("SUDO_USER", "alice").current_dir(outside);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
         command.process_group(0);
         command
     }
@@ -69,19 +68,17 @@ impl Site {
         self.haroll(host, args).output().unwrap().into()
     }
 
-    /// A roll in the background whose standard error goes to the file `err`.
-    fn begin(&self, host: usize, args: &[&str]) -> Rolling {
-        let err = self.file(host, "err");
-        let mut command = self.haroll(host, args);
-        command.stderr(fs::File::create(&err).unwrap());
-        Rolling {
-            child: command.spawn().unwrap(),
-            err,
-        }
+    fn begin(&self, host: usize, args: &[&str]) -> Waiting {
+        self.begin_as(host, self.haroll(host, args))
+    }
+
+    /// A roll in the background.
+    fn begin_as(&self, host: usize, haroll: Command) -> Waiting {
+        Waiting::of(haroll, self.file(host, "haroll"))
     }
 
     /// A roll whose command begins, and ends when the file `go` is there.
-    fn begin_and_hold(&self, host: usize, args: &[&str]) -> Rolling {
+    fn begin_and_hold(&self, host: usize, args: &[&str]) -> Waiting {
         let hold = ["web", "--", "sh", "-c", HOLD];
         let rolling = self.begin(host, &[&["--max-down", "1"], args, &hold].concat());
         self.wait_for_command(host);
@@ -150,49 +147,6 @@ impl Site {
 /// Says that it began, and ends when it may.
 const HOLD: &str = "touch began; until [ -e go ]; do sleep 0.02; done; rm began go";
 
-/// A roll that runs.
-struct Rolling {
-    child: Child,
-    err: PathBuf,
-}
-
-impl Rolling {
-    fn signal(&self, signal: Signal) {
-        let pid = Pid::from_raw(self.child.id().try_into().unwrap());
-        kill(pid, signal).unwrap();
-    }
-
-    fn said(&self) -> String {
-        fs::read_to_string(&self.err).unwrap()
-    }
-
-    #[track_caller]
-    fn wait_for(&self, text: &str) {
-        let mut said = String::new();
-        wait_until(PATIENCE, &format!("haroll says {text:?}"), || {
-            said = self.said();
-            said.contains(text)
-        });
-    }
-
-    #[track_caller]
-    fn end(mut self) -> Ran {
-        wait_until(PATIENCE, "haroll ends", || {
-            self.child.try_wait().unwrap().is_some()
-        });
-        let err = self.said();
-        let ran = Ran::from(self.child.wait_with_output().unwrap());
-        Ran { err, ..ran }
-    }
-
-    /// Kills it, and what it runs.
-    fn kill(mut self) {
-        let group = Pid::from_raw(self.child.id().try_into().unwrap());
-        nix::sys::signal::killpg(group, Signal::SIGKILL).unwrap();
-        self.child.wait().unwrap();
-    }
-}
-
 fn web() -> Key {
     Key::parse("web").unwrap()
 }
@@ -229,17 +183,17 @@ fn of_two_rolls_at_once_with_one_down_the_second_waits_and_says_for_whom() {
             "ran",
         ],
     );
-    second.wait_for("haroll: roll r-two: web on 2 hosts, at most 1 down; now out: web01 (roll r-one, command since ");
-    second.wait_for("), so nothing can begin\nharoll: 'hacheck fleet release web01 -r WHY' if its roll is dead, or --max-down 2\n");
+    second.says("haroll: roll r-two: web on 2 hosts, at most 1 down; now out: web01 (roll r-one, command since ");
+    second.says("), so nothing can begin\nharoll: 'hacheck fleet release web01 -r WHY' if its roll is dead, or --max-down 2\n");
     assert!(!site.is_down(1) && site.slot(1).is_null());
     site.go(0);
-    let first = first.end();
+    let first = first.ends();
     first.is_with(
         0,
         "",
         "haroll: roll r-one: web01 is done, and its slot is free\n",
     );
-    let second = second.end();
+    let second = second.ends();
     second.is_with(
         0,
         "",
@@ -318,7 +272,7 @@ fn groups_of_a_tag_and_hosts_that_are_not_selected_do_not_wait_for_each_other() 
         "haroll: slot: not within 0.2 s: waiting for web01 (roll r-",
     );
     site.go(0);
-    first.end().code_is(0);
+    first.ends().code_is(0);
     let elsewhere = site.run(
         0,
         &["--max-down", "1", "--where", "zone=b", "web", "--", "true"],
@@ -344,11 +298,10 @@ fn a_lost_host_holds_all_others_back_until_it_is_forgotten() {
         0,
         &["--max-down", "1", "--roll", "r-5k2", "web", "--", "true"],
     );
-    waiting.wait_for("haroll: roll r-5k2: web on 2 hosts, at most 1 down; now out: web07 (lost), so nothing can begin\n");
-    waiting
-        .wait_for("haroll: 'hacheck fleet forget web07' if it is gone for good, or --max-down 2\n");
+    waiting.says("haroll: roll r-5k2: web on 2 hosts, at most 1 down; now out: web07 (lost), so nothing can begin\n");
+    waiting.says("haroll: 'hacheck fleet forget web07' if it is gone for good, or --max-down 2\n");
     site.fleet(&["forget", "web07"]).code_is(0);
-    waiting.end().is_with(0, "", "web01 is done");
+    waiting.ends().is_with(0, "", "web01 is done");
 }
 
 #[test]
@@ -486,7 +439,7 @@ fn a_host_that_is_out_already_may_begin_however_many_others_are() {
     forced.is_with(0, "", "web02 is done");
     assert!(!site.is_down(1));
     site.go(0);
-    first.end().code_is(0);
+    first.ends().code_is(0);
 }
 
 #[test]
@@ -496,9 +449,9 @@ fn who_stops_waiting_holds_nothing() {
     let args = ["--max-down", "1", "web", "--", "touch", "ran"];
     for signal in [Signal::SIGINT, Signal::SIGTERM, Signal::SIGKILL] {
         let waiting = site.begin(1, &args);
-        waiting.wait_for("so nothing can begin");
+        waiting.says("so nothing can begin");
         waiting.signal(signal);
-        let ran = waiting.end();
+        let ran = waiting.ends();
         if signal != Signal::SIGKILL {
             let said = format!(
                 "haroll: slot: interrupted ({}): waiting for web01 (roll r-",
@@ -510,7 +463,7 @@ fn who_stops_waiting_holds_nothing() {
         assert!(site.slot(1).is_null() && !site.is_down(1));
     }
     site.go(0);
-    first.end().code_is(0);
+    first.ends().code_is(0);
     assert!(!site.file(1, "ran").exists());
 }
 
@@ -526,7 +479,7 @@ fn an_interrupted_command_keeps_the_slot_and_a_second_roll_on_the_host_is_refuse
     );
     rolling.signal(Signal::SIGINT);
     rolling
-        .end()
+        .ends()
         .is_with(1, "", "web01 keeps its slot in roll r-");
     assert!(site.is_down(0));
     assert_eq!(site.slot(0)["phase"], "failed");
@@ -548,7 +501,7 @@ fn killed_and_repeated(phase: &str, check: &str, stuck: bool, repair: impl FnOnc
     site.wait_for_phase(0, phase);
     // The slot tells of a step that begins.
     wait_until(PATIENCE, phase, || site.is_down(0) == (phase != "up"));
-    rolling.kill();
+    rolling.kill_group();
     drop(balancer);
     let other = ["--max-down", "1", "--timeout", "0.2", "web", "--", "true"];
     site.run(1, &other)
@@ -606,7 +559,7 @@ fn the_metric_of_a_held_slot_grows_and_falls_with_the_slot() {
         host.metric("slot_held_seconds").unwrap() > 0.0
     });
     site.go(0);
-    rolling.end().code_is(0);
+    rolling.ends().code_is(0);
     host.wait_for_metric("slot_held_seconds", 0.0);
 }
 
@@ -669,22 +622,22 @@ fn without_a_majority_a_roll_waits_and_a_host_that_is_done_gives_its_slot_back_l
     let site = Site::start(2);
     let first = site.begin_and_hold(0, &["--timeout", "60"]);
     let second = site.begin(1, &["--max-down", "1", "web", "--", "true"]);
-    second.wait_for("so nothing can begin");
+    second.says("so nothing can begin");
     let freeze = |etcd: &Etcd| {
         etcd.freeze(0);
         etcd.freeze(1);
     };
     freeze(&site.etcd);
-    second.wait_for("(still waiting)");
+    second.says("(still waiting)");
     site.go(0);
-    first.wait_for("haroll: web: seen up after ");
+    first.says("haroll: web: seen up after ");
     assert!(!site.is_down(0));
     site.etcd.thaw(0);
     site.etcd.thaw(1);
     first
-        .end()
+        .ends()
         .is_with(0, "", "web01 is done, and its slot is free");
-    second.end().is_with(0, "", "web02 is done");
+    second.ends().is_with(0, "", "web02 is done");
     freeze(&site.etcd);
     let refused = site.run(0, &["--max-down", "1", "web", "--", "true"]);
     site.etcd.thaw(0);

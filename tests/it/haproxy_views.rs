@@ -31,7 +31,7 @@ fn the_last_failure_that_is_needed_is_proof_without_another_poll() {
     waiting.says("still sees UP 2/3, told 503 2 times");
     assert!(!waiting.has_ended());
     poll(&daemon, "UP 1/3");
-    let ran = waiting.ends_while(|| {});
+    let ran = waiting.ends();
     ran.is_with(0, "", "done, goes DOWN: sees UP 1/3, told 503");
 }
 
@@ -56,7 +56,7 @@ fn two_processes_with_one_node_name_are_both_waited_for() {
     let patient = balancer("inter 200ms fall 12 rise 9");
     daemon.knows_pollers(1);
     let waiting = Waiting::start(&daemon, "hadown", &["--wait", "-r", "x", "web"]);
-    let ran = waiting.ends_while(|| {});
+    let ran = waiting.ends();
     let status = |lb: &Haproxy| lb.stat("web", "s1", "status");
     assert_eq!(
         (status(&quick), status(&patient)),
@@ -72,7 +72,7 @@ fn two_processes_with_one_node_name_are_both_waited_for() {
     let port = daemon.address.port().to_string();
     let listed = daemon.run("halist", &["-p", &port, "--pollers"]).out;
     assert!(listed.contains("two processes under this name"), "{listed}");
-    let ran = Waiting::start(&daemon, "haup", &["--wait", "web"]).ends_while(|| {});
+    let ran = Waiting::start(&daemon, "haup", &["--wait", "web"]).ends();
     let both = (status(&quick), status(&patient));
     assert_eq!(both, ("UP".into(), "UP".into()), "{}", ran.err);
     ran.code_is(0);
@@ -96,7 +96,7 @@ fn of_a_tracked_server_whose_sessions_are_never_told_drained_is_not_claimed() {
     lb.wait_for("checks", "s1", "UP");
     daemon.knows_pollers(1);
     let down = ["--wait=drained", "--grace", "1", "-r", "x", "web"];
-    let ran = Waiting::start(&daemon, "hadown", &down).ends_while(|| {});
+    let ran = Waiting::start(&daemon, "hadown", &down).ends();
     ran.is_with(
         0,
         "",
@@ -132,7 +132,7 @@ fn a_server_that_was_deleted_at_run_time_is_one_that_stopped_polling() {
         listed.contains("lb1 web/s1 stopped polling ")
     });
     let down = ["--wait", "--force", "-r", "x", "web"];
-    let ran = Waiting::start(&daemon, "hadown", &down).ends_while(|| {});
+    let ran = Waiting::start(&daemon, "hadown", &down).ends();
     ran.is_with(0, "", "lb1 web/s2: done, sees DOWN");
     assert!(!ran.err.contains("web/s1"), "{}", ran.err);
 }

@@ -34,7 +34,7 @@ fn a_balancer_that_polls_seldom_is_given_its_time_and_that_is_said_at_once() {
     waiting.says(&format!("hadown: {needs}\n"));
     drop(waiting);
     let short = [&["--timeout", "1"], &DOWN[..]].concat();
-    let ran = Waiting::start(&daemon, "hadown", &short).ends_while(|| {});
+    let ran = Waiting::start(&daemon, "hadown", &short).ends();
     ran.is_with(1, "", &format!("--timeout 1 s may be too short: {needs}"));
     assert!(ran.err.contains("not within 1 s: "), "{}", ran.err);
 }
@@ -62,7 +62,7 @@ fn requests_without_a_rhythm_hold_nothing_up_and_are_named_and_a_rhythm_is_waite
     sleep(Duration::from_millis(2500));
     poll(&daemon, "ansible");
     let short = [&["--timeout", "2"], &DOWN[..]].concat();
-    let ran = Waiting::start(&daemon, "hadown", &short).ends_while(|| {});
+    let ran = Waiting::start(&daemon, "hadown", &short).ends();
     ran.is_with(
         0,
         "",
@@ -76,7 +76,7 @@ fn requests_without_a_rhythm_hold_nothing_up_and_are_named_and_a_rhythm_is_waite
     );
     daemon.run("haup", &["web"]).is(0, "");
     poll_in_rhythm(&daemon, "nerve");
-    let ran = Waiting::start(&daemon, "hadown", &short).ends_while(|| {});
+    let ran = Waiting::start(&daemon, "hadown", &short).ends();
     ran.is_with(1, "", "127.0.0.1 nerve: ");
 }
 
@@ -118,7 +118,7 @@ fn sessions_that_no_balancer_tells_of_are_given_their_time_and_that_is_said() {
 #[test]
 fn where_nobody_polls_nothing_is_called_drained() {
     let daemon = Daemon::start();
-    let ran = Waiting::start(&daemon, "haroll", &["web", "--", "true"]).ends_while(|| {});
+    let ran = Waiting::start(&daemon, "haroll", &["web", "--", "true"]).ends();
     ran.is_with(0, "", "web: out of rotation after ");
     assert!(!ran.err.contains("drained"), "{}", ran.err);
 }

@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 
 use nix::sys::signal::Signal;
 
-use super::{HOLD, Rolling, SPOOL, Site};
+use super::{HOLD, SPOOL, Site};
 use crate::support::balancer::Balancer;
 use crate::support::etcd::MEMBERS;
 use crate::support::{PATIENCE, Ran, wait_until};
@@ -28,16 +28,12 @@ fn a_roll_whose_command_reboots_the_host_is_finished_after_the_boot() {
         0,
         &["--max-down", "1", "--roll", "r-boot", "web", "--", "true"],
     );
-    let err = site.file(0, "err");
-    command
-        .env("PATH", path)
-        .stderr(fs::File::create(&err).unwrap());
-    let child = command.spawn().unwrap();
-    let rolling = Rolling { child, err };
-    rolling.wait_for("haroll: the host is going down\n");
+    command.env("PATH", path);
+    let rolling = site.begin_as(0, command);
+    rolling.says("haroll: the host is going down\n");
     assert!(site.is_down(0));
     rolling.signal(Signal::SIGTERM);
-    let ran = rolling.end();
+    let ran = rolling.ends();
     ran.is_with(
         255,
         "",
@@ -74,16 +70,12 @@ fn a_command_that_the_reboot_ends_is_finished_too_and_one_that_failed_is_not() {
     let path = going_down(&site);
     let hold = ["--max-down", "1", "web", "--", "sh", "-c", HOLD];
     let mut command = site.haroll(0, &hold);
-    let err = site.file(0, "err");
-    command
-        .env("PATH", &path)
-        .stderr(fs::File::create(&err).unwrap());
-    let child = command.spawn().unwrap();
-    let rolling = Rolling { child, err };
+    command.env("PATH", &path);
+    let rolling = site.begin_as(0, command);
     site.wait_for_command(0);
     rolling.signal(Signal::SIGTERM);
     rolling
-        .end()
+        .ends()
         .is_with(255, "", "interrupted (SIGTERM), sh ended");
     site.run(0, &["--finish"]).is_with(0, "", "web01 is done");
 
@@ -106,14 +98,14 @@ fn a_command_that_the_reboot_ends_is_finished_too_and_one_that_failed_is_not() {
 fn a_roll_that_died_in_its_command_is_finished_without_etcd_up_to_its_slot() {
     let mut site = Site::start(1);
     let rolling = site.begin_and_hold(0, &["--roll", "r-dead"]);
-    rolling.kill();
+    rolling.kill_group();
     (0..MEMBERS).for_each(|member| site.etcd.kill(member));
     let finishing = site.begin(0, &["--finish"]);
-    finishing.wait_for("haroll: web: seen up after ");
+    finishing.says("haroll: web: seen up after ");
     assert!(!site.is_down(0));
     (0..MEMBERS).for_each(|member| site.etcd.start_member(member));
     finishing
-        .end()
+        .ends()
         .is_with(0, "", "web01 is done, and its slot is free");
     assert!(site.slot(0).is_null());
 }
@@ -129,7 +121,7 @@ fn a_roll_that_died_before_its_command_is_not_finished() {
     let rolling = site.begin(0, &["--max-down", "1", "web", "--", "true"]);
     site.wait_for_phase(0, "down");
     wait_until(PATIENCE, "it is down", || site.is_down(0));
-    rolling.kill();
+    rolling.kill_group();
     drop(balancer);
     let left = site.run(0, &["--finish"]);
     left.is_with(

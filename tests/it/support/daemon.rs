@@ -251,7 +251,6 @@ impl Daemon {
         wait_until(PATIENCE, &what, || self.logged(expected_log) > before);
     }
 
-    /// An operator's command on its spool.
     /// Waits until so many pollers have polled often.
     #[track_caller]
     pub fn knows_pollers(&self, count: usize) {
@@ -263,6 +262,7 @@ impl Daemon {
         });
     }
 
+    /// An operator's command on its spool.
     pub fn run(&self, name: &str, args: &[&str]) -> Ran {
         self.spool.run(name, args)
     }

@@ -2,39 +2,56 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, Stdio};
+use std::process::Command;
+
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
 
 use super::daemon::Daemon;
+use super::process::Process;
 use super::{PATIENCE, Ran, wait_until};
 
 /// `hadown --wait`, `haup --wait` or `haroll` while it runs; it is killed when this is dropped.
 pub struct Waiting {
-    child: Child,
-    output: PathBuf,
+    process: Process,
+    /// The files of what it has said, without their extensions.
+    said: PathBuf,
 }
 
 impl Waiting {
     /// Starts one that takes the balancers for known.
     pub fn start(daemon: &Daemon, name: &str, args: &[&str]) -> Self {
-        let output = daemon.spool.outside().join(format!("{name}.err"));
         let port = daemon.address.port().to_string();
         let args = [&["-p", &port, "--min-pollers", "0"], args].concat();
-        let mut command = daemon.spool.command(name, &args);
-        command.stdout(Stdio::null());
-        let child = command.stderr(File::create(&output).unwrap()).spawn();
+        let command = daemon.spool.command(name, &args);
+        Self::of(command, daemon.spool.outside().join(name))
+    }
+
+    /// Starts a command whose output goes to files of a name, with `.out` and `.err` behind it.
+    pub fn of(mut command: Command, said: PathBuf) -> Self {
+        command.stdout(File::create(said.with_extension("out")).unwrap());
+        command.stderr(File::create(said.with_extension("err")).unwrap());
         Self {
-            child: child.unwrap(),
-            output,
+            process: Process::spawn(&mut command),
+            said,
         }
     }
 
-    pub fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
     }
 
-    /// What it has said so far.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    pub fn has_ended(&mut self) -> bool {
+        self.process.ended().is_some()
+    }
+
+    /// What it has said so far on standard error.
     pub fn said(&self) -> String {
-        fs::read_to_string(&self.output).unwrap()
+        fs::read_to_string(self.said.with_extension("err")).unwrap()
     }
 
     /// Waits until it has said something.
@@ -45,6 +62,20 @@ impl Waiting {
         });
     }
 
+    /// The id of the roll of a fleet, once it has begun.
+    #[track_caller]
+    pub fn roll_id(&self) -> String {
+        self.says(": web on ");
+        let said = self.said();
+        let (_, rest) = said.split_once("haroll: roll ").unwrap();
+        rest.split([':', ' ']).next().unwrap().to_owned()
+    }
+
+    #[track_caller]
+    pub fn ends(self) -> Ran {
+        self.ends_while(|| {})
+    }
+
     /// Waits until it ends, and does something meanwhile.
     #[track_caller]
     pub fn ends_while(mut self, mut act: impl FnMut()) -> Ran {
@@ -53,16 +84,14 @@ impl Waiting {
             self.has_ended()
         });
         Ran {
-            code: self.child.wait().unwrap().code(),
-            out: String::new(),
+            code: self.process.ended().unwrap().code(),
+            out: fs::read_to_string(self.said.with_extension("out")).unwrap(),
             err: self.said(),
         }
     }
-}
 
-impl Drop for Waiting {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+    /// Kills it and what it runs: it leads a group of processes.
+    pub fn kill_group(self) {
+        killpg(self.pid(), Signal::SIGKILL).unwrap();
     }
 }
