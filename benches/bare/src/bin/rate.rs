@@ -1,10 +1,12 @@
 //! Asks at a steady rate, whether or not answers come in time, and tells how long they took: from when each request was
-//! due, so that a server that stalls is not asked less often for it.
+//! due, so that a server that stalls is not asked less often for it. Where it has as many connections as there may be,
+//! requests wait for one that is free, which counts too.
 //!
 //! Usage: `rate PORT PER_SECOND SECONDS kept|close PATH [SERVICES]`; with SERVICES the `%` of PATH is one number after the
 //! other below it. Prints one JSON object, times in microseconds.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io;
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -14,6 +16,9 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
+
+/// How many connections there may be at once: more than any server here needs that keeps up.
+const MOST: u32 = 1000;
 
 /// What is asked.
 struct Load {
@@ -25,11 +30,16 @@ struct Load {
     services: u32,
 }
 
-/// What came of it so far, and the connections that nobody uses.
+/// A request by its number, and when it is due.
+type Due = (u32, Instant);
+
+/// What came of it so far, what waits to be sent, and the connections that nobody uses.
 #[derive(Default)]
 struct Shared {
     took: Vec<Duration>,
     errors: u32,
+    waiting: VecDeque<Due>,
+    senders: u32,
     idle: Vec<TcpStream>,
 }
 
@@ -68,7 +78,12 @@ async fn send_all(load: Rc<Load>, shared: Rc<RefCell<Shared>>) {
         while Instant::now() < due {
             tokio::task::yield_now().await;
         }
-        tokio::task::spawn_local(send(Rc::clone(&load), number, due, Rc::clone(&shared)));
+        let mut queue = shared.borrow_mut();
+        queue.waiting.push_back((number, due));
+        if queue.senders < MOST {
+            queue.senders += 1;
+            tokio::task::spawn_local(send_waiting(Rc::clone(&load), Rc::clone(&shared)));
+        }
     }
     let done = |shared: &Shared| shared.took.len() as u32 + shared.errors;
     let last = Instant::now() + Duration::from_secs(10);
@@ -77,9 +92,21 @@ async fn send_all(load: Rc<Load>, shared: Rc<RefCell<Shared>>) {
     }
 }
 
-async fn send(load: Rc<Load>, number: u32, due: Instant, shared: Rc<RefCell<Shared>>) {
+/// Sends one request after the other until none waits.
+async fn send_waiting(load: Rc<Load>, shared: Rc<RefCell<Shared>>) {
+    while let Some(due) = next(&shared) {
+        send(&load, due, &shared).await;
+    }
+    shared.borrow_mut().senders -= 1;
+}
+
+fn next(shared: &RefCell<Shared>) -> Option<Due> {
+    shared.borrow_mut().waiting.pop_front()
+}
+
+async fn send(load: &Load, (number, due): Due, shared: &RefCell<Shared>) {
     let idle = shared.borrow_mut().idle.pop();
-    let answered = ask(&load, number, idle).await;
+    let answered = ask(load, number, idle).await;
     let mut shared = shared.borrow_mut();
     match answered {
         Ok(stream) => {
