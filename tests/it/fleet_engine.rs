@@ -24,13 +24,8 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     })
 }
 
-fn fleet(etcd: &Etcd, more: &str) -> FleetSettings {
-    let (settings, _) = settings::parse(etcd.fleet_yml(more).as_bytes(), "fleet.yml").unwrap();
-    settings
-}
-
 fn engine(etcd: &Etcd) -> Engine {
-    Engine::new(Access::of_daemon(&fleet(etcd, "timeout: 3")).unwrap())
+    Engine::new(Access::of_daemon(&etcd.settings("timeout: 3")).unwrap())
 }
 
 /// A connection to one member.
@@ -324,10 +319,10 @@ fn users_log_in_by_their_password_and_may_do_what_their_roles_grant() {
     };
     let settings = |user: &str, text: &str| {
         let file = password(text);
-        fleet(
-            &etcd,
-            &format!("username: {user}\npassword_file: {}", file.display()),
-        )
+        etcd.settings(&format!(
+            "username: {user}\npassword_file: {}",
+            file.display()
+        ))
     };
     run(async {
         done(write_and_read(&settings("ops", "s3cret\n")).await.unwrap());
@@ -346,7 +341,7 @@ fn users_log_in_by_their_password_and_may_do_what_their_roles_grant() {
             "{wrong}"
         );
         assert!(!wrong.contains("wrong\""), "{wrong}");
-        let nobody = write_and_read(&fleet(&etcd, ""))
+        let nobody = write_and_read(&etcd.settings(""))
             .await
             .unwrap_err()
             .to_string();
@@ -374,7 +369,7 @@ fn the_name_in_a_certificate_is_the_user() {
     run(async {
         for (user, may_write) in [("ops", true), ("web01", false)] {
             let signed = authority.sign_host(user);
-            let settings = fleet(&etcd, &certificate_lines(&authority, &signed));
+            let settings = etcd.settings(&certificate_lines(&authority, &signed));
             let written = write_and_read(&settings).await;
             assert_eq!(written.is_ok(), may_write, "{user}: {written:?}");
         }
@@ -391,13 +386,13 @@ fn a_member_whose_certificate_is_of_another_authority_is_not_spoken_to() {
     let signed = authority.sign_host("ops");
     run(async {
         let lines = certificate_lines(&other, &signed);
-        let failed = write_and_read(&fleet(&etcd, &lines))
+        let failed = write_and_read(&etcd.settings(&lines))
             .await
             .unwrap_err()
             .to_string();
         assert!(failed.contains("TLS handshake failed"), "{failed}");
         let missing = lines.replace("key_file: ", "key_file: /nowhere");
-        let failed = write_and_read(&fleet(&etcd, &missing))
+        let failed = write_and_read(&etcd.settings(&missing))
             .await
             .unwrap_err()
             .to_string();

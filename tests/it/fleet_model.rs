@@ -15,14 +15,14 @@ use std::time::{Duration, Instant};
 
 use hacheck::fleet::agent::{Agent, HostView};
 use hacheck::fleet::engine::{Access, Committed, Engine, KeyRange, Pair, Transaction};
-use hacheck::fleet::settings::{self, FleetSettings};
+use hacheck::fleet::settings::FleetSettings;
 use hacheck::fleet::{FleetFigures, Order, OrderState, Record as _, Report, next_at, now_micros};
 use hacheck::spool::{Gate, Key, Spool};
-use tokio::sync::Notify;
 
 use crate::support::etcd::{Etcd, MEMBERS};
 use crate::support::fleet::{order, paths};
 use crate::support::random::Random;
+use crate::support::running::Running;
 use crate::support::{PATIENCE, TempDir, wait_until};
 
 /// What is ordered up and down.
@@ -96,45 +96,7 @@ impl HostView for NoDaemon {
 fn fleet(etcd: &Etcd, host: &str, folder: &Path) -> FleetSettings {
     let folder = folder.display();
     let more = format!("host: {host}\nstate_dir: {folder}\ntimeout: 2\nlease: 6\nreconcile: 2\n");
-    let text = etcd.fleet_yml(&more);
-    settings::parse(text.as_bytes(), "fleet.yml").unwrap().0
-}
-
-/// Something that runs until it is dropped.
-struct Running {
-    stop: Arc<Notify>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl Running {
-    fn start(work: impl Future<Output = ()> + Send + 'static) -> Self {
-        let stop = Arc::new(Notify::new());
-        let stopped = Arc::clone(&stop);
-        let thread = thread::spawn(move || {
-            let mut builder = tokio::runtime::Builder::new_current_thread();
-            let runtime = builder.enable_all().build().unwrap();
-            runtime.block_on(async {
-                tokio::select! {
-                    () = work => {}
-                    () = stopped.notified() => {}
-                }
-            });
-            runtime.shutdown_background();
-        });
-        Self {
-            stop,
-            thread: Some(thread),
-        }
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        self.stop.notify_one();
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
+    etcd.settings(&more)
 }
 
 /// A host as it is.

@@ -12,14 +12,14 @@ use std::time::{Duration, Instant};
 
 use hacheck::fleet::agent::{Agent, HostView};
 use hacheck::fleet::engine::{Access, Committed, Engine, KeyRange, Transaction};
-use hacheck::fleet::settings::{self, FleetSettings};
+use hacheck::fleet::settings::FleetSettings;
 use hacheck::fleet::{FleetFigures, OrderState, Report};
 use hacheck::spool::{Gate, Key, Spool};
-use tokio::runtime::Runtime;
 
 use crate::support::etcd::Etcd;
 use crate::support::fleet::{order, paths};
-use crate::support::{PATIENCE, TempDir, wait_until};
+use crate::support::running::Running;
+use crate::support::{PATIENCE, TempDir, block_on, wait_until};
 
 /// How often an order goes down and up again.
 const ROUNDS: u64 = 5;
@@ -43,30 +43,22 @@ impl HostView for ServesWeb {
 
 /// Hosts, each with an agent and a folder of its own, in one thread.
 struct Hosts {
+    agents: Option<Running>,
     etcd: Etcd,
     folder: TempDir,
     count: usize,
-    /// The operator's.
-    runtime: Runtime,
 }
 
 impl Hosts {
     fn start(count: usize) -> Self {
-        let hosts = Self {
+        let mut hosts = Self {
+            agents: None,
             etcd: Etcd::start(),
             folder: TempDir::in_memory(),
             count,
-            runtime: runtime(),
         };
         let agents: Vec<Agent> = (0..count).map(|number| hosts.agent(number)).collect();
-        // It ends with the test.
-        thread::spawn(move || {
-            let runtime = runtime();
-            for agent in agents {
-                runtime.spawn(agent.run());
-            }
-            runtime.block_on(std::future::pending::<()>());
-        });
+        hosts.agents = Some(Running::start(run_all(agents)));
         let known = KeyRange::under(&paths().hosts());
         wait_until(PATIENCE, "all hosts are known", || {
             hosts.count_of(&known) == count
@@ -85,8 +77,7 @@ impl Hosts {
 
     fn settings(&self, host: &str, state: &Path) -> FleetSettings {
         let lines = format!("host: {host}\nstate_dir: {}\n", state.display());
-        let text = self.etcd.fleet_yml(&lines);
-        settings::parse(text.as_bytes(), "fleet.yml").unwrap().0
+        self.etcd.settings(&lines)
     }
 
     fn state(&self, number: usize) -> PathBuf {
@@ -99,9 +90,8 @@ impl Hosts {
     }
 
     fn count_of(&self, range: &KeyRange) -> usize {
-        let found = self
-            .runtime
-            .block_on(self.engine().read(std::slice::from_ref(range)));
+        let mut engine = self.engine();
+        let found = block_on(engine.read(std::slice::from_ref(range)));
         found.unwrap().pairs.len()
     }
 
@@ -110,13 +100,15 @@ impl Hosts {
         let order = order(at, state, "web", "*");
         let path = paths().order(&order.key, &order.selector);
         let write = Transaction::new().put(&path, order.to_value());
-        let mut engine = self.engine();
-        // The connection is there before the clock runs.
-        let range = KeyRange::one(&path);
-        self.runtime.block_on(engine.read(&[range])).unwrap();
-        let given = Instant::now();
-        let done = self.runtime.block_on(engine.commit(&write)).unwrap();
-        assert!(matches!(done, Committed::Done(_)));
+        let given = block_on(async {
+            let mut engine = self.engine();
+            // The connection is there before the clock runs.
+            engine.read(&[KeyRange::one(&path)]).await.unwrap();
+            let given = Instant::now();
+            let done = engine.commit(&write).await.unwrap();
+            assert!(matches!(done, Committed::Done(_)));
+            given
+        });
         // Whichever is last, the time is that of the last.
         for number in 0..self.count {
             wait_for(&self.state(number).join("web"), state == OrderState::Down);
@@ -139,9 +131,11 @@ fn wait_for(file: &Path, there: bool) {
     }
 }
 
-fn runtime() -> Runtime {
-    let mut builder = tokio::runtime::Builder::new_current_thread();
-    builder.enable_all().build().unwrap()
+async fn run_all(agents: Vec<Agent>) {
+    for agent in agents {
+        tokio::spawn(agent.run());
+    }
+    std::future::pending::<()>().await;
 }
 
 #[track_caller]

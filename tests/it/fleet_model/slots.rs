@@ -15,10 +15,11 @@ use hacheck::fleet::{Record as _, RollId, RollResult, RollState, Slot, Snapshot,
 use hacheck::spool::Key;
 use serde_json::json;
 
-use super::{Fault, Running, World, host, number};
+use super::{Fault, World, host, number};
 use crate::support::PATIENCE;
 use crate::support::fleet::paths;
 use crate::support::random::Random;
+use crate::support::running::Running;
 
 /// How many hosts roll.
 const ROLLING: usize = 6;

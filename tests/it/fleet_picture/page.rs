@@ -5,12 +5,10 @@ use serde_json::json;
 
 use super::scene::Scene;
 use super::site::Site;
+use crate::page::hostile::{IMAGE, SCRIPT, are_text, requests, shows_command};
 use crate::page::live::{COUNT, IS_STALE, WATCH, refreshed};
-use crate::page::looks::{can_be_read, unfold};
+use crate::page::looks::can_be_read;
 use crate::support::browser::{Browser, Tab};
-
-const IMAGE: &str = "<img src=x onerror=alert(1)>";
-const SCRIPT: &str = "<script>alert(2)</script>";
 
 #[test]
 fn every_situation_can_be_read_in_both_themes_at_all_widths() {
@@ -97,30 +95,18 @@ fn hostile_names_reasons_and_tags_are_text() {
     let site = Site::start(&scene, &[]);
     let tab = site.open(&browser);
     tab.wait_for_text(SCRIPT);
-    for text in [
-        IMAGE,
-        "<u>mallory</u>",
-        "<iframe src=/>",
-        "<u>=<i>x</i>",
-        "<b>r-1</b>",
-        "<b>evil<b>",
-    ] {
-        unfold(&tab);
-        tab.wait_for_text(text);
-    }
-    let kinds =
-        "['img', 'u', 'iframe', 'script'].map(kind => document.querySelectorAll(kind).length)";
-    assert_eq!(tab.value(kinds), json!([0, 0, 0, 1]));
-    let turned = tab.value("document.body.textContent.includes('\\u202e')");
-    assert_eq!(turned, false, "the direction of writing");
-    assert_eq!(tab.console(), [""; 0]);
-    let commands =
-        tab.value("[...document.querySelectorAll('code')].map(code => code.textContent)");
-    let commands = commands.as_array().unwrap();
-    assert!(
-        commands.contains(&json!("hastatus --fleet '$(reboot)'")),
-        "{commands:?}"
+    are_text(
+        &tab,
+        &[
+            IMAGE,
+            "<u>mallory</u>",
+            "<iframe src=/>",
+            "<u>=<i>x</i>",
+            "<b>r-1</b>",
+            "<b>evil<b>",
+        ],
     );
+    shows_command(&tab, "hastatus --fleet '$(reboot)'");
 }
 
 #[test]
@@ -132,13 +118,9 @@ fn the_page_asks_this_host_only_and_leads_to_the_pages_of_hosts() {
     let site = Site::start(&scene, &[]);
     let tab = site.open(&browser);
     tab.wait_for_text("Every service has all its hosts.");
-    let mut requests = tab.requests();
-    requests.retain(|url| !url.starts_with("data:"));
-    requests.sort();
-    requests.dedup();
     let own = |name: &str| format!("http://{}/{name}", site.address);
     assert_eq!(
-        requests,
+        requests(&tab),
         ["", "fleet.css", "fleet.js", "fleet.json?text="].map(own)
     );
     let links =

@@ -1,7 +1,6 @@
 //! Grants and endings that time out, conflict, or find that somebody else was there before.
 
 use hacheck::fleet::engine::{Access, Engine, KeyRange};
-use hacheck::fleet::settings::{self, FleetSettings};
 use hacheck::fleet::slots::{
     Ending, MaxDown, OwnDowntimes, SlotHolder, SlotLook, SlotRequest, SlotScope,
 };
@@ -52,13 +51,9 @@ fn crowded() -> Etcd {
     etcd
 }
 
-fn settings_of(etcd: &Etcd) -> FleetSettings {
-    let text = etcd.fleet_yml("host: web01\ntimeout: 1\n");
-    settings::parse(text.as_bytes(), "fleet.yml").unwrap().0
-}
-
 fn engine(etcd: &Etcd, member: usize) -> Engine {
-    let access = Access::new(&settings_of(etcd), None).unwrap();
+    let settings = etcd.settings("host: web01\ntimeout: 1\n");
+    let access = Access::new(&settings, None).unwrap();
     Engine::beginning_at(access, member)
 }
 

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::looks::unfold;
 use super::situations::Host;
 use crate::support::balancer::Balancer;
 use crate::support::browser::{Browser, Tab};
@@ -9,8 +10,8 @@ use crate::support::daemon::Daemon;
 use crate::support::upstream::{Upstream, http};
 use crate::support::{PATIENCE, wait_until};
 
-const IMAGE: &str = "<img src=x onerror=alert(1)>";
-const SCRIPT: &str = "<script>alert(2)</script>";
+pub const IMAGE: &str = "<img src=x onerror=alert(1)>";
+pub const SCRIPT: &str = "<script>alert(2)</script>";
 
 #[test]
 fn hostile_names_reasons_and_answers_are_text() {
@@ -26,15 +27,26 @@ fn hostile_names_reasons_and_answers_are_text() {
     host.daemon.spool.put("api", &entry);
     host.daemon.spool.put("a<b>$(reboot)", &entry);
     let tab = host.open(&browser);
-    for text in [
-        IMAGE,
-        SCRIPT,
-        "<u>mallory</u>",
-        "<title>x</title>",
-        "<b>lb9</b>",
-        "a<b>$(reboot)",
-    ] {
-        unfold(&tab);
+    are_text(
+        &tab,
+        &[
+            IMAGE,
+            SCRIPT,
+            "<u>mallory</u>",
+            "<title>x</title>",
+            "<b>lb9</b>",
+            "a<b>$(reboot)",
+        ],
+    );
+    // A command to copy is one word where a stranger chose it.
+    shows_command(&tab, "haup 'a<b>$(reboot)'");
+}
+
+/// Checks that a page shows what strangers wrote, and that nothing became of it.
+#[track_caller]
+pub fn are_text(tab: &Tab, texts: &[&str]) {
+    for text in texts {
+        unfold(tab);
         tab.wait_for_text(text);
     }
     let kinds =
@@ -43,16 +55,14 @@ fn hostile_names_reasons_and_answers_are_text() {
     let turned = tab.value("document.body.textContent.includes('\\u202e')");
     assert_eq!(turned, false, "the direction of writing");
     assert_eq!(tab.console(), [""; 0]);
-    // A command to copy is one word where a stranger chose it.
+}
+
+#[track_caller]
+pub fn shows_command(tab: &Tab, command: &str) {
     let commands =
         tab.value("[...document.querySelectorAll('code')].map(code => code.textContent)");
     let commands = commands.as_array().unwrap();
-    let command = Value::from("haup 'a<b>$(reboot)'");
-    assert!(commands.contains(&command), "{commands:?}");
-}
-
-fn unfold(tab: &Tab) {
-    tab.value("document.querySelectorAll('details').forEach(fold => { fold.open = true; })");
+    assert!(commands.contains(&Value::from(command)), "{commands:?}");
 }
 
 #[test]
@@ -60,12 +70,20 @@ fn the_page_asks_this_host_only() {
     let (browser, host) = (Browser::start(), Host::quiet().polled());
     let tab = host.open(&browser);
     tab.wait_for_text("all 2 services take traffic");
+    let own = |name: &str| format!("http://{}/{name}", host.daemon.address);
+    assert_eq!(
+        requests(&tab),
+        ["overview", "ui", "ui.css", "ui.js"].map(own)
+    );
+}
+
+/// The addresses that a page has asked for.
+pub fn requests(tab: &Tab) -> Vec<String> {
     let mut requests = tab.requests();
     requests.retain(|url| !url.starts_with("data:"));
     requests.sort();
     requests.dedup();
-    let own = |name: &str| format!("http://{}/{name}", host.daemon.address);
-    assert_eq!(requests, ["overview", "ui", "ui.css", "ui.js"].map(own));
+    requests
 }
 
 #[test]

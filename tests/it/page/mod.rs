@@ -1,7 +1,7 @@
 //! The host's page in a real browser, and the answers that it is made of.
 
 mod answers;
-mod hostile;
+pub mod hostile;
 pub mod live;
 pub mod looks;
 pub mod situations;

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use hacheck::fleet::settings::{self, FleetSettings};
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -127,6 +128,12 @@ impl Etcd {
             "fleet: test\nendpoints: [{}]\n{more}",
             self.endpoints().join(", ")
         )
+    }
+
+    /// The same, as read.
+    pub fn settings(&self, more: &str) -> FleetSettings {
+        let text = self.fleet_yml(more);
+        settings::parse(text.as_bytes(), "fleet.yml").unwrap().0
     }
 
     fn peer(&self, member: usize) -> String {

@@ -22,6 +22,7 @@ pub mod probing;
 pub mod process;
 pub mod random;
 pub mod root;
+pub mod running;
 pub mod server;
 mod temp;
 pub mod terminal;
