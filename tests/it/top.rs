@@ -197,12 +197,12 @@ fn a_terminal_that_can_put_its_cursor_nowhere_gets_the_state_once() {
     let port = daemon.address.port().to_string();
     let mut terminal = Terminal::run_as("dumb", &["top", "-p", &port]);
     assert_eq!(terminal.ended(), Some(0));
+    terminal.wait_until_output("No load balancer asks this host.");
     assert!(
         !terminal.output().contains('\x1b'),
         "{:?}",
         terminal.output()
     );
-    terminal.wait_for("No load balancer asks this host.");
 }
 
 #[test]

@@ -102,11 +102,11 @@ impl Terminal {
         String::from_utf8_lossy(&self.output.lock().unwrap()).into_owned()
     }
 
-    /// The lines of the picture that was drawn last.
+    /// The lines of the last picture that was drawn to its end: of the next one a part may be there.
     pub fn screen(&self) -> Vec<String> {
         let output = self.output();
-        let drawn = output.rsplit("\x1b[H").next().unwrap_or_default();
-        let complete = drawn.split("\x1b[J").next().unwrap_or_default();
+        let (drawn, _) = output.rsplit_once("\x1b[J").unwrap_or_default();
+        let complete = drawn.rsplit("\x1b[H").next().unwrap_or_default();
         // The terminal itself puts a carriage return before each end of a line.
         let lines = complete.split('\n').map(|line| line.trim_end_matches('\r'));
         lines.map(without_escapes).collect()
