@@ -585,20 +585,9 @@ fn names_of_hosts_that_are_none_are_refused_and_named() {
     stage.is_done(&id, "web01");
     let ran = roll.ends();
     ran.code_is(1);
-    for name in ["-oProxyCommand=touch pwned", "web 9", "web02", "web03"] {
-        assert!(
-            ran.err.contains(&format!("{name:?}")) || ran.err.contains(" more"),
-            "{name}: {}",
-            ran.err
-        );
-    }
-    assert!(
-        ran.err.contains(
-            "haroll: note: refused, since etcd has no sound record of a host of that name: "
-        ),
-        "{}",
-        ran.err
-    );
+    let refused = "haroll: note: refused, since etcd has no sound record of a host of that name: \"$(touch pwned)\", \
+                   \"-oProxyCommand=touch pwned\", \"..\", \"a;touch pwned\", \"web 9\" and 2 more; remove what stands there\n";
+    assert!(ran.err.contains(refused), "{}", ran.err);
     assert!(
         ran.err.contains("1 of 1 host done; refused: "),
         "{}",
@@ -657,7 +646,6 @@ fn while_etcd_has_lost_its_majority_no_host_begins() {
     if stage.began().len() == 2 {
         stage.is_done(&id, "web02");
     }
-    roll.says(&format!("haroll: roll {id}: "));
     let ran = roll.ends();
     assert!(
         ran.err.contains("haroll: web01: done after "),

@@ -102,10 +102,10 @@ fn prepare(folder: &Path, services: &str) {
 fn a_real_mail_server_greets_and_says_goodbye() {
     let postfix = Postfix::start();
     let checked = check(&postfix.path("smtp", postfix.plain));
-    checked.has(200, "Connected in 0.");
+    checked.has(200, "Connected in ");
     // Where the replaced tools ignore a query, we do.
     let asked = format!("{}?deep=1", postfix.path("smtp", postfix.plain));
-    check(&asked).has(200, "Connected in 0.");
+    check(&asked).has(200, "Connected in ");
     assert!(
         checked.steps.contains("greeting '220 "),
         "{}",
@@ -129,17 +129,17 @@ fn a_real_mail_server_is_asked_by_starttls_and_over_tls_from_the_start() {
     let ca = format!("verify: true, ca_file: {}", ca.display());
 
     let checked = by(&format!("{{{ca}, starttls: true}}"), &starttls);
-    checked.has(200, "Connected in 0.");
+    checked.has(200, "Connected in ");
     assert!(checked.steps.contains("TLS"), "{}", checked.steps);
     postfix.logs("ehlo=1 starttls=1 quit=1 commands=3");
-    by("{starttls: true}", &starttls).has(200, "Connected in 0.");
-    by(&format!("{{{ca}}}"), &smtps).has(200, "Connected in 0.");
-    check(&smtps).has(200, "Connected in 0.");
+    by("{starttls: true}", &starttls).has(200, "Connected in ");
+    by(&format!("{{{ca}}}"), &smtps).has(200, "Connected in ");
+    check(&smtps).has(200, "Connected in ");
     let mistaken = format!("{smtps}?starttls=yes");
     check(&mistaken).has(400, "smtps: unknown option 'starttls'; there are none");
     // As smtps by another name.
     let encrypted = postfix.path("smtp", postfix.encrypted);
-    by("{}", &encrypted).has(200, "Connected in 0.");
+    by("{}", &encrypted).has(200, "Connected in ");
 
     let strict = "{verify: true, starttls: true}";
     by(strict, &starttls).has(503, "TLS handshake failed");
