@@ -107,6 +107,19 @@ fn tag(parts: &[&[u8]]) -> String {
 }
 
 #[cfg(test)]
+impl PageFile {
+    /// Fails unless a page is small, writes no HTML, and names no other host. `addresses`: how often it may hold `://`.
+    pub(crate) fn assert_small_and_safe(page: [Self; 3], addresses: usize) {
+        let all = page.map(|file| file.parts.concat());
+        let size: usize = all.iter().map(Vec::len).sum();
+        assert!(size <= 30_000);
+        let text = all.map(|bytes| String::from_utf8(bytes).unwrap()).concat();
+        assert_eq!(text.matches("://").count(), addresses);
+        assert!(!text.contains("innerHTML"));
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

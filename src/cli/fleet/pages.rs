@@ -155,13 +155,8 @@ mod tests {
 
     #[test]
     fn the_page_is_small_and_names_no_other_host() {
-        let all = [PAGE, SCRIPT, STYLE].map(|file| file.parts.concat());
-        let size: usize = all.iter().map(Vec::len).sum();
-        assert!(size <= 30_000, "{size} bytes");
-        let text = all.map(|bytes| String::from_utf8(bytes).unwrap()).concat();
         // A name of XML, and what begins a link to the page of a host.
-        assert_eq!(text.matches("://").count(), 2);
-        assert!(!text.contains("innerHTML"));
+        PageFile::assert_small_and_safe([PAGE, SCRIPT, STYLE], 2);
     }
 
     #[test]
