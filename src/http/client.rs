@@ -18,7 +18,7 @@ use hyper::http::uri::PathAndQuery;
 use hyper::{Method, Request, Response, StatusCode, Uri};
 use hyper_util::rt::TokioIo;
 
-use super::h2::AnyStream;
+use super::any_stream::AnyStream;
 use super::memory::{BodyBuffer, MemoryFull};
 use super::read_after_write::ReadAfterWrite;
 use super::unpack::{self, UnpackError};

@@ -2,9 +2,7 @@
 //!
 //! Rule: everything that is read is bounded, and no task of a connection outlives it.
 
-use std::io;
-use std::pin::{Pin, pin};
-use std::task::{Context, Poll};
+use std::pin::pin;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -14,10 +12,9 @@ use hyper::client::conn::http2;
 use hyper::rt::Executor as _;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::any_stream::AnyStream;
 use super::client::drive;
-use super::forward::forward_writes;
 use super::tasks::{AbortOnDrop, Tasks};
 
 /// Most bytes of a response's headers, and of its trailers.
@@ -33,34 +30,6 @@ pub(crate) struct H2Response {
     /// What fits into the limit. If there is more, nothing behind it is read.
     pub(crate) body: Bytes,
     pub(crate) trailers: HeaderMap,
-}
-
-/// What carries bytes: TCP, a unix socket, or TLS over one of them.
-pub(crate) trait ByteStream: AsyncRead + AsyncWrite + Unpin + Send {}
-
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> ByteStream for T {}
-
-/// Any of them.
-pub(crate) struct AnyStream(Box<dyn ByteStream>);
-
-impl AnyStream {
-    pub(crate) fn new(stream: impl ByteStream + 'static) -> Self {
-        Self(Box::new(stream))
-    }
-}
-
-impl AsyncRead for AnyStream {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.0).poll_read(cx, buf)
-    }
-}
-
-impl AsyncWrite for AnyStream {
-    forward_writes!(0);
 }
 
 /// A request with a whole message as its body.

@@ -1,6 +1,7 @@
 //! HTTP on both sides: connections of pollers and the replies that they get, and the clients of probes.
 
 pub(crate) mod accept;
+pub(crate) mod any_stream;
 pub(crate) mod client;
 pub(crate) mod connections;
 pub(crate) mod foreign;

@@ -20,9 +20,9 @@ use tokio::sync::{Notify, watch};
 
 use super::HttpSettings;
 use super::accept::stopped;
+use super::any_stream::AnyStream;
 use super::connections::{OpenConnection, RequestInFlight};
 use super::foreign::Foreign;
-use super::h2::AnyStream;
 use super::head_memory::HeadMemory;
 use super::proxy::Proxied;
 use super::reply::{self, Reply};

@@ -11,9 +11,9 @@ use hyper::body::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::accept::{Accepted, ConnectionHandler};
+use super::any_stream::AnyStream;
 use super::connections::OpenConnection;
 use super::foreign::Foreign;
-use super::h2::AnyStream;
 use super::proxy::{self, Beginning, Begun, Rewound};
 use super::reply::Reply;
 use super::requests::Requests;
@@ -84,9 +84,9 @@ where
         let open = Arc::clone(&accepted.open);
         let limit = open.settings().write_timeout;
         // Below TLS: there a write that waits means that the peer does not read.
-        let stream = |stream| WriteTimeout::new(stream, limit, Arc::clone(&open));
+        let accepted = accepted.through(|s| WriteTimeout::new(s, limit, Arc::clone(&open)));
         // From here on streams are of one type, so that hyper's server is compiled once for all of them.
-        let accepted = accepted.through(|tcp| AnyStream::new(stream(tcp)));
+        let accepted = accepted.through(AnyStream::new);
         let serving = async {
             match self.takes_header(accepted.peer) {
                 false => self.converse(accepted, Requests::new).await,

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use super::services::ProxyProtocol;
 use super::{Outcome, Probe};
-pub(super) use crate::http::h2::ByteStream;
+pub(super) use crate::http::any_stream::ByteStream;
 use crate::os::cause::cause_text;
 
 #[derive(Debug)]

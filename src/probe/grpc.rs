@@ -10,10 +10,11 @@ use super::connection::Connection;
 use super::{
     Checked, Outcome, Probe, Protocol, QueryError, Request, Target, login, options, settle, tls,
 };
+use crate::http::any_stream::AnyStream;
 use crate::http::client;
 use crate::http::grpc::{self, CHECK, HealthCheckRequest, HealthCheckResponse};
 use crate::http::grpc_client;
-use crate::http::h2::{self, AnyStream, H2Response, MessageRequest};
+use crate::http::h2::{self, H2Response, MessageRequest};
 
 /// The row of `grpc`.
 pub(super) const GRPC: Protocol = Protocol {

@@ -11,8 +11,8 @@ use super::login::{Login, Travel};
 use super::{
     AGENT, Headers, Outcome, Probe, ProbeSettings, Protocol, Request, http_rules, redirects, tls,
 };
+use crate::http::any_stream::AnyStream;
 use crate::http::client::{self, BodilessRequest, ClientError, UpstreamResponse};
-use crate::http::h2::AnyStream;
 use crate::http::memory::BodyBuffer;
 
 /// The row of `http`.

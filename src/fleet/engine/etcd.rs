@@ -26,7 +26,8 @@ use super::messages::{
 use super::transaction::{Committed, Found, KeyRange, Transaction};
 use super::watch::KeyWatch;
 use crate::fleet::settings::Endpoint;
-use crate::http::h2::{self, AnyStream, H2Connection, Ping};
+use crate::http::any_stream::AnyStream;
+use crate::http::h2::{self, H2Connection, Ping};
 use crate::http::{client, grpc, grpc_client};
 use crate::net::Host;
 use crate::os::cause::cause_text;
