@@ -7,6 +7,7 @@
 use hyper::header::{HeaderMap, HeaderValue, ORIGIN};
 
 use super::this_host::{ThisHost, is_page_host};
+use crate::http::named_host::without_dot;
 use crate::net::Host;
 use crate::spool::parse_port;
 
@@ -50,8 +51,7 @@ fn is_proxy_name(host: &Host, page_hosts: &[String]) -> bool {
         return false;
     };
 
-    let name = name.strip_suffix('.').unwrap_or(name);
-    is_page_host(page_hosts, name)
+    is_page_host(page_hosts, without_dot(name))
 }
 
 /// Where a page came from.

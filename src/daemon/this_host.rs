@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use crate::http::named_host::without_dot;
 use crate::net::{Host, LocalAddresses};
 use crate::os::host_names::HostNames;
 
@@ -31,7 +32,7 @@ impl ThisHost<'_> {
 
     fn has_name(self, name: &str) -> bool {
         // A dot at the end keeps resolvers from trying domains of their own.
-        let name = name.strip_suffix('.').unwrap_or(name);
+        let name = without_dot(name);
         name == "localhost" || self.names.has(name)
     }
 }
