@@ -13,9 +13,10 @@ pub(crate) fn sort_by_key<T, K: Ord>(rows: &mut [T], key: impl Fn(&T) -> K) {
 /// Sorts rows; those that are equal stay in their order.
 pub(crate) fn sort_by<T>(rows: &mut [T], order: impl Fn(&T, &T) -> Ordering) {
     let mut places = sorted_places(rows.len(), &|a, b| order(&rows[a], &rows[b]));
+    // Each number of a row stands in `places` once, so none is out of bounds.
     for place in 0..rows.len() {
         let mut from = places[place];
-        // It was swapped away from there, to where another one came from, perhaps more than once.
+        // The places before this one are done: what stood there was swapped to where theirs came from.
         while from < place {
             from = places[from];
         }
@@ -24,7 +25,7 @@ pub(crate) fn sort_by<T>(rows: &mut [T], order: impl Fn(&T, &T) -> Ordering) {
     }
 }
 
-/// Where the rows of an order stand now.
+/// For each place in the order, where its row stands now.
 fn sorted_places(count: usize, order: &dyn Fn(usize, usize) -> Ordering) -> Vec<usize> {
     let mut places: Vec<usize> = (0..count).collect();
     places.sort_by(|a, b| order(*a, *b));
