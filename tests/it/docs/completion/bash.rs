@@ -3,7 +3,7 @@
 use hacheck::cli::{APPLETS, Applet};
 use hacheck::probe::PROTOCOLS;
 
-use super::{ACTIONS, FLEET_FORMATS, FORMATS, TOP_FORMATS, WAITS, arguments};
+use super::{ACTIONS, FLEET_FORMATS, FORMATS, ROLL_FORMATS, TOP_FORMATS, WAITS, arguments};
 use crate::docs::{DO_NOT_EDIT, is_generated, names, options};
 
 const FILE: &str = "packaging/bash-completion/hacheck";
@@ -45,7 +45,7 @@ fn row(applet: &Applet) -> String {
 /// What a value is.
 fn kind(applet: &Applet, value: String) -> String {
     match (applet.name, value.as_str()) {
-        ("top" | "fleet", "format") => format!("{}_format", applet.name),
+        ("top" | "fleet" | "roll", "format") => format!("{}_format", applet.name),
         _ => value,
     }
 }
@@ -63,6 +63,7 @@ fn expected() -> String {
         .replace("@FORMATS@", FORMATS)
         .replace("@TOP_FORMATS@", TOP_FORMATS)
         .replace("@FLEET_FORMATS@", FLEET_FORMATS)
+        .replace("@ROLL_FORMATS@", ROLL_FORMATS)
         .replace("@WAITS@", WAITS)
         .replace("@NAMES@", &names().join(" "))
 }

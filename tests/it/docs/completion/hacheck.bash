@@ -37,6 +37,7 @@ _hacheck_value() {
         format) _hacheck_offer @FORMATS@ ;;
         top_format) _hacheck_offer @TOP_FORMATS@ ;;
         fleet_format) _hacheck_offer @FLEET_FORMATS@ ;;
+        roll_format) _hacheck_offer @ROLL_FORMATS@ ;;
     esac
 }
 

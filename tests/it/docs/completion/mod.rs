@@ -27,6 +27,7 @@ fn arguments(applet: &Applet) -> &'static str {
 const FORMATS: &str = "tsv uber json table";
 const TOP_FORMATS: &str = "text json";
 const FLEET_FORMATS: &str = "tsv json table";
+const ROLL_FORMATS: &str = "json table";
 const ACTIONS: &str = "up down status status_downed list";
 const WAITS: &str = "seen drained";
 
@@ -35,6 +36,7 @@ fn choices(applet: &Applet, long: &str, value: &str) -> Option<&'static str> {
     match (applet.name, long, value) {
         ("top", _, "format") => Some(TOP_FORMATS),
         ("fleet", _, "format") => Some(FLEET_FORMATS),
+        ("roll", _, "format") => Some(ROLL_FORMATS),
         (_, _, "format") => Some(FORMATS),
         (_, _, "action") => Some(ACTIONS),
         ("up", "--wait", _) => Some("seen"),
