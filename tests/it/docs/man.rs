@@ -144,6 +144,7 @@ fn exit_status(name: &str) -> &'static str {
 The exit code of the command where it failed;
 128 and the number of the signal that ended it, as in a shell.
 1 where another step failed or was interrupted, 2 for wrong usage.
+255 where the host is going down, and the rest is done after the boot.
 "
         }
         "hastatus" => "0 where all services are up, 1 where one is down, 2 for wrong usage.\n",
