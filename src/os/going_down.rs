@@ -21,7 +21,7 @@ const ASKED: [(&str, &[&str], &str); 2] = [
 
 /// Whether a shutdown or a reboot has begun. Where nobody can tell, none has.
 #[must_use]
-pub fn is_going_down() -> bool {
+pub(crate) fn is_going_down() -> bool {
     let mut asked = ASKED.into_iter();
     asked.any(|(program, arguments, word)| says(program, arguments, word))
 }

@@ -8,7 +8,7 @@ pub mod cause;
 pub mod figures;
 pub mod file_limit;
 pub mod files;
-pub mod going_down;
+pub(crate) mod going_down;
 pub mod host_names;
 pub(crate) mod listening;
 pub mod logging;
