@@ -56,7 +56,7 @@ fn not_ours(host: &str) -> Reply {
     reply::text(StatusCode::FORBIDDEN, text)
 }
 
-/// Whether a host is an address, which no name server can lead elsewhere, or a name of this host.
+/// Whether a host is this one, or a name that `page_hosts` adds.
 fn is_ours(host: &str, own: &HostNames, page_hosts: &[String]) -> bool {
     is_this_host(host, own) || is_page_host(page_hosts, without_dot(host))
 }
