@@ -7,7 +7,8 @@ use std::process::{Command, Stdio};
 
 use crate::support::daemon::{Daemon, Setup};
 use crate::support::process::permissions_count;
-use crate::support::{BINARY, PATIENCE, Ran, Spool, copy_binary, unix_now as now, wait_until};
+use crate::support::waiting::ended;
+use crate::support::{BINARY, Ran, Spool, copy_binary, unix_now as now};
 
 fn expiration(args: &[&str]) -> f64 {
     let spool = Spool::new();
@@ -389,15 +390,12 @@ fn a_lock_that_is_held_for_too_long_is_told_once_and_does_not_stop_an_operator()
     let spool = Spool::new();
     let lock = fs::File::open(spool.root()).unwrap();
     lock.lock().unwrap();
-    let mut child = spool
+    let child = spool
         .command("hadown", &["-r", "x", "web", "mail", "db"])
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    wait_until(PATIENCE, "hadown went on without the lock", || {
-        child.try_wait().unwrap().is_some()
-    });
-    let ran = Ran::from(child.wait_with_output().unwrap());
+    let ran = ended(child);
     let told = "another process has held the lock of";
     ran.is_with(0, "", told);
     // It is told after each wait, so it was waited for once, not for each service.

@@ -2,7 +2,6 @@
 //! their commands, and writes what they say.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
@@ -17,7 +16,7 @@ use crate::support::etcd::Etcd;
 use crate::support::fleet::paths;
 use crate::support::tmux::Tmux;
 use crate::support::waiting::Waiting;
-use crate::support::{PATIENCE, Ran, TempDir, command, run, wait_until};
+use crate::support::{PATIENCE, Ran, TempDir, command, run, wait_until, write_program};
 
 /// What `via` starts: it tells the test what it was told, and waits for its end.
 const SCRIPT: &str = r#"#!/bin/sh
@@ -52,8 +51,7 @@ impl Stage {
             folder: TempDir::new(),
         };
         let script = stage.file("via");
-        fs::write(&script, SCRIPT).unwrap();
-        fs::set_permissions(&script, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&script, SCRIPT);
         let via = script.display();
         let text = format!("host: ops1\ntimeout: 2\nvia: [{via}, \"{{host}}\"]\n{more}");
         fs::write(stage.file("fleet.yml"), stage.etcd.fleet_yml(&text)).unwrap();

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -20,7 +20,7 @@ use crate::support::root::succeed;
 use crate::support::server::free_port;
 use crate::support::upstream::{Upstream, http};
 use crate::support::waiting::Waiting;
-use crate::support::{BINARY, PATIENCE, Ran, TempDir, command, wait_until};
+use crate::support::{BINARY, PATIENCE, Ran, TempDir, command, wait_until, write_program};
 
 /// What stands for `ssh`: the command runs here, with the `haroll` of that host.
 const VIA: &str = r#"#!/bin/sh
@@ -49,7 +49,7 @@ impl Fleet {
             fs::create_dir(folder.file(name).join("real")).unwrap();
             let real = folder.file(name).join("real/haroll");
             symlink(BINARY, &real).unwrap();
-            script(&folder.file(name).join("haroll"), &haroll_of(&host, &real));
+            write_program(&folder.file(name).join("haroll"), &haroll_of(&host, &real));
             hosts.push(host);
         }
         let fleet = Self {
@@ -57,7 +57,7 @@ impl Fleet {
             folder,
             hosts,
         };
-        script(&fleet.folder.file("via"), VIA);
+        write_program(&fleet.folder.file("via"), VIA);
         let via = format!("[{}, \"{{host}}\"]", fleet.folder.file("via").display());
         fleet.reach_by(&via);
         for host in &fleet.hosts {
@@ -132,11 +132,6 @@ fn haroll_of(host: &FleetHost, real: &Path) -> String {
         root.display(),
         file.display()
     )
-}
-
-fn script(path: &Path, text: &str) {
-    fs::write(path, text).unwrap();
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 fn service(name: &'static str, address: SocketAddr) -> Upstream {

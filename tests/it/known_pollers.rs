@@ -9,6 +9,7 @@ use crate::support::balancer::Balancer;
 use crate::support::daemon::Daemon;
 use crate::support::haproxy::Haproxy;
 use crate::support::upstream::{Upstream, http};
+use crate::support::waiting::{ended, ended_while};
 use crate::support::{PATIENCE, Ran, wait_until};
 
 /// A daemon that a balancer polls for `web` and `api`.
@@ -174,15 +175,12 @@ fn a_server_that_becomes_the_last_one_meanwhile_is_put_back() {
         ("haroll", &["web", "--", "false"]),
     ] {
         let mut command = daemon.spool.command(name, &[&waits, args].concat());
-        let mut waiting = command.stderr(Stdio::piped()).spawn().unwrap();
+        let waiting = command.stderr(Stdio::piped()).spawn().unwrap();
         wait_until(PATIENCE, "the downtime is written", || {
             daemon.spool.files() == ["web"]
         });
         lb.admin("disable server web/s2");
-        wait_until(PATIENCE, "it returns", || {
-            waiting.try_wait().unwrap().is_some()
-        });
-        let ran = Ran::from(waiting.wait_with_output().unwrap());
+        let ran = ended(waiting);
         ran.is_with(1, "", "its backend has no other server left");
         assert!(ran.err.contains("is put back"), "{}", ran.err);
         assert!(daemon.spool.files().is_empty());
@@ -404,12 +402,8 @@ fn pollers_of_one_address_are_told_apart_by_their_user_agent() {
     let port = daemon.address.port().to_string();
     let args = [&["-p", &port], &args[..], &end].concat();
     let mut command = daemon.spool.command("hadown", &args);
-    let mut waiting = command.stderr(Stdio::piped()).spawn().unwrap();
-    wait_until(PATIENCE, "it ends", || {
-        poll("Envoy/HC");
-        waiting.try_wait().unwrap().is_some()
-    });
-    let ran = Ran::from(waiting.wait_with_output().unwrap());
+    let waiting = command.stderr(Stdio::piped()).spawn().unwrap();
+    let ran = ended_while(waiting, || drop(poll("Envoy/HC")));
     ran.is_with(1, "", "127.0.0.1 kube-probe/1.29: ");
     assert!(!ran.err.contains("\n  127.0.0.1 Envoy/HC"), "{}", ran.err);
 }

@@ -6,7 +6,8 @@ use std::process::Stdio;
 use serde_json::json;
 
 use crate::support::daemon::Daemon;
-use crate::support::{PATIENCE, Ran, TempDir, run, wait_until};
+use crate::support::waiting::ended_while;
+use crate::support::{Ran, TempDir, run};
 
 fn poll(daemon: &Daemon, service: &str, user_agent: &str) {
     daemon.get_with(
@@ -31,12 +32,8 @@ fn down_while_polled(daemon: &Daemon, options: &[&str], user_agent: &str) -> Ran
     let wait = ["--wait", "--min-pollers", "0", "-r", "x", "web"];
     let args = [&["-p", &port], options, &wait].concat();
     let mut command = daemon.spool.command("hadown", &args);
-    let mut waiting = command.stderr(Stdio::piped()).spawn().unwrap();
-    wait_until(PATIENCE, "it ends", || {
-        poll(daemon, "web", user_agent);
-        waiting.try_wait().unwrap().is_some()
-    });
-    waiting.wait_with_output().unwrap().into()
+    let waiting = command.stderr(Stdio::piped()).spawn().unwrap();
+    ended_while(waiting, || poll(daemon, "web", user_agent))
 }
 
 #[test]

@@ -13,6 +13,7 @@ use crate::support::daemon::Daemon;
 use crate::support::haproxy::Haproxy;
 use crate::support::load::Load;
 use crate::support::upstream::{Upstream, http};
+use crate::support::waiting::ended;
 use crate::support::{PATIENCE, Ran, wait_until};
 use crate::wait::Site;
 
@@ -83,13 +84,6 @@ fn balancer(node: &str, hosts: &[Host]) -> Haproxy {
     haproxy
 }
 
-fn finish(mut child: Child) -> Ran {
-    wait_until(PATIENCE, "haroll ends", || {
-        child.try_wait().unwrap().is_some()
-    });
-    child.wait_with_output().unwrap().into()
-}
-
 #[test]
 fn three_servers_are_restarted_in_turn_and_no_request_fails() {
     let mut hosts = [
@@ -129,7 +123,7 @@ fn three_servers_are_restarted_in_turn_and_no_request_fails() {
         (0..2).for_each(|_| load.wait_for_more(if host.name == "a" { "b" } else { "a" }));
         host.service = service(host.name, host.service.address);
         fs::write(&started, "").unwrap();
-        let ran = finish(child);
+        let ran = ended(child);
         assert_eq!(
             (ran.code, ran.out.as_str()),
             (Some(0), "restarted\n"),
@@ -322,7 +316,7 @@ fn a_service_that_does_not_recover_stays_down() {
     lb.wait_for("web", "a", "DOWN");
     hosts[0].service.stop();
     fs::write(&gone, "").unwrap();
-    let ran = finish(child);
+    let ran = ended(child);
     ran.is_with(1, "", "healthy: not healthy within 3 s: http 127.0.0.2:");
     assert!(ran.err.contains("connection refused"), "{}", ran.err);
     assert!(
@@ -365,7 +359,7 @@ fn an_interrupted_roll_tells_the_state_that_it_leaves() {
             .unwrap();
         wait_until(PATIENCE, "the command runs", || marker.exists());
         kill(pid(&child), signal).unwrap();
-        let ran = finish(child);
+        let ran = ended(child);
         ran.is_with(
             1,
             "",
@@ -391,7 +385,7 @@ fn an_interrupted_roll_tells_the_state_that_it_leaves() {
             site.daemon.spool.files() == ["web"]
         });
         kill(pid(&child), signal).unwrap();
-        let ran = finish(child);
+        let ran = ended(child);
         ran.is_with(
             1,
             "",

@@ -1,7 +1,6 @@
 //! The drop-in of the examples that drains a service before systemd stops it: its very commands, before a real HAProxy.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +9,7 @@ use crate::boot::{Booted, make_bootable};
 use crate::support::haproxy::Haproxy;
 use crate::support::package::Chroot;
 use crate::support::upstream::{Upstream, http};
-use crate::support::{BINARY, PATIENCE, Ran, TempDir, wait_until};
+use crate::support::{BINARY, PATIENCE, Ran, TempDir, wait_until, write_program};
 use crate::wait::Site;
 
 const DROP_IN: &str = include_str!("../../packaging/examples/service-drain.conf");
@@ -57,9 +56,7 @@ impl Unit {
             "#!/bin/sh\ncase \"$*\" in *--wait*|*--when*) set -- --min-pollers 0 \"$@\";; esac\n\
              exec '{BINARY}' {action} {place} \"$@\"\n"
         );
-        let path = self.programs.path().join(name);
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&self.programs.path().join(name), &script);
     }
 
     /// A command of the file, as systemd would start it.

@@ -1,11 +1,10 @@
 //! `tests/run`, with a cargo and a build of the package that only pretend.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::process::{Command, Stdio};
 
 use crate::support::process::find;
-use crate::support::{PATIENCE, Ran, TempDir, wait_until};
+use crate::support::{PATIENCE, Ran, TempDir, wait_until, write_program};
 
 /// The script in a folder of its own.
 fn stage(cargo: &str, build: &str) -> TempDir {
@@ -13,8 +12,7 @@ fn stage(cargo: &str, build: &str) -> TempDir {
     let script = |path: &str, text: &str| {
         let file = folder.path().join(path);
         fs::create_dir_all(file.parent().unwrap()).unwrap();
-        fs::write(&file, text).unwrap();
-        fs::set_permissions(&file, fs::Permissions::from_mode(0o755)).unwrap();
+        write_program(&file, text);
     };
     script("tests/run", include_str!("../run"));
     script("packaging/build-deb", &format!("#!/bin/sh\n{build}\n"));

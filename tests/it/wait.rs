@@ -10,6 +10,7 @@ use crate::support::haproxy::Haproxy;
 use crate::support::load::Load;
 use crate::support::process::{Process, bound_to_us};
 use crate::support::upstream::{Upstream, http};
+use crate::support::waiting::ended;
 use crate::support::{BINARY, PATIENCE, Ran, Spool, wait_until};
 
 /// A host with hacheck and the service `web`, and another host's service that is always there.
@@ -210,7 +211,7 @@ fn one_that_appears_during_the_wait_counts() {
         "x",
         "web",
     ];
-    let mut waiting = site
+    let waiting = site
         .daemon
         .spool
         .command("hadown", &args)
@@ -230,10 +231,7 @@ fn one_that_appears_during_the_wait_counts() {
     );
     site.known(&["lb3"]);
     lb1.process.signal(Signal::SIGCONT);
-    wait_until(PATIENCE, "hadown returns", || {
-        waiting.try_wait().unwrap().is_some()
-    });
-    let ran = Ran::from(waiting.wait_with_output().unwrap());
+    let ran = ended(waiting);
     assert_eq!(
         (ran.code, lb3.stat("web", "s1", "status").as_str()),
         (Some(0), "DOWN"),
@@ -287,10 +285,7 @@ fn drained_returns_after_the_last_session_and_not_before() {
         "it returned while a session was open"
     );
     drop(held);
-    wait_until(PATIENCE, "hadown returns", || {
-        waiting.try_wait().unwrap().is_some()
-    });
-    let ran = Ran::from(waiting.wait_with_output().unwrap());
+    let ran = ended(waiting);
     assert_eq!(
         (ran.code, lb.stat("web", "s1", "scur").as_str()),
         (Some(0), "0"),
@@ -444,10 +439,7 @@ fn a_daemon_that_starts_anew_meanwhile_forgets_nobody_who_counts() {
         "it did not wait for lb2, which the new daemon never saw"
     );
     lb2.process.signal(Signal::SIGCONT);
-    wait_until(PATIENCE, "hadown returns", || {
-        waiting.try_wait().unwrap().is_some()
-    });
-    let ran = Ran::from(waiting.wait_with_output().unwrap());
+    let ran = ended(waiting);
     assert_eq!(
         (ran.code, lb2.stat("web", "s1", "status").as_str()),
         (Some(0), "DOWN"),
@@ -472,7 +464,7 @@ fn a_wait_ends_when_somebody_else_lifts_the_downtime() {
         "x",
         "web",
     ];
-    let mut waiting = site
+    let waiting = site
         .daemon
         .spool
         .command("hadown", &args)
@@ -483,10 +475,7 @@ fn a_wait_ends_when_somebody_else_lifts_the_downtime() {
         site.daemon.spool.files() == ["web"]
     });
     site.run("haup", &["web"]).is(0, "");
-    wait_until(PATIENCE, "hadown returns", || {
-        waiting.try_wait().unwrap().is_some()
-    });
-    let ran = Ran::from(waiting.wait_with_output().unwrap());
+    let ran = ended(waiting);
     ran.is_with(1, "", "the downtime of web has ended meanwhile");
     assert!(!ran.err.contains("stays"), "{}", ran.err);
 }

@@ -1,22 +1,22 @@
 //! `haroll --finish`: what a reboot, or the end of haroll in its command, leaves.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 
 use nix::sys::signal::Signal;
 
 use super::{HOLD, SPOOL, Site};
 use crate::support::balancer::Balancer;
 use crate::support::etcd::MEMBERS;
-use crate::support::{PATIENCE, Ran, wait_until};
+use crate::support::{PATIENCE, Ran, wait_until, write_program};
 
 /// A folder with a `systemctl` that says that the host is going down, as the whole PATH would have it.
 fn going_down(site: &Site) -> String {
     let folder = site.file(0, "bin");
     fs::create_dir(&folder).unwrap();
-    let program = folder.join("systemctl");
-    fs::write(&program, "#!/bin/sh\necho stopping\nexit 1\n").unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    write_program(
+        &folder.join("systemctl"),
+        "#!/bin/sh\necho stopping\nexit 1\n",
+    );
     format!("{}:/usr/bin:/bin", folder.display())
 }
 

@@ -31,6 +31,7 @@ pub mod upstream;
 pub mod waiting;
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -120,6 +121,12 @@ pub fn copy_binary(to: &Path) {
             .unwrap()
             .success()
     );
+}
+
+/// Writes a script that can be run.
+pub fn write_program(path: &Path, script: &str) {
+    fs::write(path, script).unwrap();
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Runs the binary, called by a name.

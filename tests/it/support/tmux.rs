@@ -1,7 +1,6 @@
 //! A terminal as an operator has it: a shell in tmux, whose screen and history can be read.
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -11,7 +10,7 @@ use hacheck::cli::APPLETS;
 
 use super::daemon::Daemon;
 use super::process::{Process, bound_to_us, find};
-use super::{BINARY, PATIENCE, TempDir, wait_until};
+use super::{BINARY, PATIENCE, TempDir, wait_until, write_program};
 
 /// What the shell says when it waits for a command.
 const PROMPT: &str = "$";
@@ -160,11 +159,6 @@ fn write_names(folder: &Path, daemon: &Daemon) {
         root.display()
     );
     write_program(&folder.join("hacheck"), &script);
-}
-
-fn write_program(path: &Path, script: &str) {
-    fs::write(path, script).unwrap();
-    fs::set_permissions(path, Permissions::from_mode(0o755)).unwrap();
 }
 
 /// Without the empty ones at the end.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Child, Command};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -94,4 +94,19 @@ impl Waiting {
     pub fn kill_group(self) {
         killpg(self.pid(), Signal::SIGKILL).unwrap();
     }
+}
+
+/// Waits until a command ends whose output goes into pipes, and does something meanwhile.
+#[track_caller]
+pub fn ended_while(mut child: Child, mut act: impl FnMut()) -> Ran {
+    wait_until(PATIENCE, "it ends", || {
+        act();
+        child.try_wait().unwrap().is_some()
+    });
+    child.wait_with_output().unwrap().into()
+}
+
+#[track_caller]
+pub fn ended(child: Child) -> Ran {
+    ended_while(child, || {})
 }
