@@ -1,6 +1,6 @@
 //! What each host of a fleet is as a whole.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -197,15 +197,15 @@ impl<'a> SurveyedHost<'a> {
         }
     }
 
-    /// What it serves, and what it has down without being asked for it.
-    pub(super) fn services(&self) -> impl Iterator<Item = &'a str> {
+    /// What it serves, and what it has down without being asked for it; each once.
+    pub(super) fn services(&self) -> BTreeSet<&'a str> {
+        let mut names = BTreeSet::new();
+        names.extend(self.record.services.iter().map(String::as_str));
+        // Several instances of a service may be down, each with a key of its own.
         let down = self.down.into_iter().flat_map(BTreeMap::keys);
-        let own = self.record.services.iter().map(String::as_str);
-        let others = down.map(|key| service_of(key));
-        let record = self.record;
-        let is_other =
-            move |name: &&str| *name != ALL && !record.services.iter().any(|s| s == name);
-        own.chain(others.filter(is_other))
+        let services = down.map(|key| service_of(key));
+        names.extend(services.filter(|name| *name != ALL));
+        names
     }
 
     /// What it is for one service.

@@ -135,6 +135,22 @@ fn services_tell_how_many_hosts_are_up_and_why_others_are_not() {
 }
 
 #[test]
+fn a_host_counts_once_for_a_service_of_which_several_instances_are_down() {
+    let fleet = Fleet::new()
+        .host("web01", "a", &none())
+        .down("web01", "mail:25", "local")
+        .down("web01", "mail:465", "local")
+        .put("hosts/web02", &json!({"v": 1, "services": ["web", "web"]}))
+        .put("alive/web02", &"{}");
+    let services = overview(&fleet).services;
+    let counts: Vec<(&str, usize)> = services
+        .iter()
+        .map(|service| (service.name.as_str(), service.counts.hosts))
+        .collect();
+    assert_eq!(counts, [("mail", 1), ("web", 2)]);
+}
+
+#[test]
 fn the_verdict_names_what_is_wrong_and_holds_no_time() {
     assert_eq!(
         overview(&mixed()).verdict.text,
