@@ -3,12 +3,13 @@
 //!
 //! Rule: of two orders the newer one is decided by their own stamps, never by when they were read.
 
+use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::records::{Record, RecordError, VALUE_MAX, Version};
+use super::records::{Record, RecordError, VALUE_MAX, Version, WaivedOrder};
 use super::selector::Selector;
 use crate::names::Key;
 
@@ -140,6 +141,17 @@ impl Order {
     pub fn holds(&self, now: f64) -> bool {
         let is_over = self.expiration.is_some_and(|end| end < now);
         self.state == OrderState::Down && !is_over
+    }
+
+    /// The waiver among those of a host, by register, that is for it.
+    #[must_use]
+    pub fn waiver<'w>(
+        &self,
+        waivers: &'w BTreeMap<String, WaivedOrder>,
+    ) -> Option<&'w WaivedOrder> {
+        let waiver = waivers.get(&self.register())?;
+        // By the id: the next order of this register is one that the host obeys again.
+        (waiver.order == self.id).then_some(waiver)
     }
 
     /// The JSON for the engine. A reason that is too long for it is cut.

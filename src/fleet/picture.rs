@@ -272,10 +272,7 @@ impl<'a> Holding<'a> {
 
 /// What an order that selects a host is for it: waived, or to be obeyed.
 fn note_order<'a>(row: &mut HostRow<'a>, order: &'a Order) {
-    let register = order.register();
-    let waived = row.record.waived.get(&register);
-    // By the id: the next order of this register is one that the host obeys again.
-    if let Some(waived) = waived.filter(|waived| waived.order == order.id) {
+    if let Some(waived) = order.waiver(&row.record.waived) {
         row.waived = Some(waived);
         return;
     }
@@ -300,7 +297,7 @@ pub fn covering(key: &Key) -> Vec<String> {
 }
 
 /// Whether a host knows an order: it holds it, or a later one of the same register.
-fn knows(record: &HostRecord, order: &Order) -> bool {
+pub(in crate::fleet) fn knows(record: &HostRecord, order: &Order) -> bool {
     let held = record.held.get(&order.register());
     held.is_some_and(|at| *at >= order.at)
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{Held, waivers};
+use super::Held;
 use crate::fleet::{Order, Selector, WaivedOrder};
 use crate::names::text::one_line;
 use crate::spool::unix_now;
@@ -24,7 +24,7 @@ impl Held {
     pub fn waived(&self) -> BTreeMap<String, WaivedOrder> {
         let mut waived = BTreeMap::new();
         for order in self.in_force() {
-            if let Some(waiver) = waivers::of(&self.waivers, order) {
+            if let Some(waiver) = order.waiver(&self.waivers) {
                 waived.insert(order.register(), waiver.clone());
             }
         }
@@ -35,7 +35,7 @@ impl Held {
     /// The orders in force that no waiver is for.
     pub(super) fn obeyed(&self) -> impl Iterator<Item = &Order> {
         let orders = self.in_force();
-        orders.filter(|order| waivers::of(&self.waivers, order).is_none())
+        orders.filter(|order| order.waiver(&self.waivers).is_none())
     }
 
     fn in_force(&self) -> impl Iterator<Item = &Order> {

@@ -21,12 +21,6 @@ pub(super) fn read(spool: &Spool) -> Result<Waivers, SpoolError> {
     Ok(serde_json::from_slice(&content).unwrap_or_default())
 }
 
-/// The waiver of an order, where it has one.
-pub(super) fn of<'a>(waivers: &'a Waivers, order: &Order) -> Option<&'a WaivedOrder> {
-    let waiver = waivers.get(&order.register())?;
-    (waiver.order == order.id).then_some(waiver)
-}
-
 /// Waives the orders that hold a key down on this host, and lifts what they wrote. Gives those orders; there may be none.
 ///
 /// # Errors

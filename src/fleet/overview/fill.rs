@@ -11,7 +11,7 @@ use super::entries::{
 use super::survey::{FleetSurvey, SurveyedHost};
 use super::tallies::{Counts, OrderTally};
 use super::{INNER_MAX, NAME_MAX, REASON_MAX};
-use crate::fleet::picture::is_local;
+use crate::fleet::picture::{is_local, knows};
 use crate::fleet::{HostRecord, Order, OrderState, Report, Slot, Snapshot, WaivedOrder};
 use crate::names::text::shown;
 
@@ -113,14 +113,13 @@ pub(super) fn down_entry(
 }
 
 fn late_entry(host: &SurveyedHost<'_>, order: &Order) -> LateEntry {
-    let held = host.record.held.get(&order.register());
     LateEntry {
         order: name(&order.register()),
         key: name(&order.key.file_name()),
         state: order.state,
         by: name(&order.by),
         at: seconds(order.at),
-        knows: order.state == OrderState::Down && held.is_some_and(|at| *at >= order.at),
+        knows: order.state == OrderState::Down && knows(host.record, order),
     }
 }
 

@@ -122,10 +122,10 @@ impl<'a> FleetSurvey<'a> {
             host.note_order(self.snapshot, order);
         }
 
-        for (register, at) in &record.held {
+        for register in record.held.keys() {
             match self.snapshot.orders.get(register) {
                 None => self.unknown.push(register),
-                Some(order) => host.note_lift(order, *at),
+                Some(order) => host.note_lift(self.snapshot, order),
             }
         }
 
@@ -153,9 +153,10 @@ impl<'a> SurveyedHost<'a> {
         }
     }
 
-    /// An order that stands where it holds an older one: a lift that it has not done.
-    fn note_lift(&mut self, order: &'a Order, held: u64) {
-        if order.state == OrderState::Up && held <= order.at {
+    /// The order of a register that it holds: it may be a lift that it has not done.
+    fn note_lift(&mut self, snapshot: &Snapshot, order: &'a Order) {
+        let is_lift = order.state == OrderState::Up;
+        if is_lift && !has_done(snapshot, self.name, self.record, order) {
             self.late.push(order);
         }
     }
@@ -165,8 +166,7 @@ impl<'a> SurveyedHost<'a> {
             return;
         }
 
-        let waiver = self.record.waived.get(&order.register());
-        if let Some(waiver) = waiver.filter(|waiver| waiver.order == order.id) {
+        if let Some(waiver) = order.waiver(&self.record.waived) {
             self.waived.push((order, waiver));
             return;
         }
