@@ -13,7 +13,7 @@ use std::time::Duration;
 use super::engine::{Access, Engine, EngineError};
 use super::figures::FleetFigures;
 use super::held::Held;
-use super::order::random_word;
+use super::order::{jittered, random_word};
 use super::settings::FleetSettings;
 use super::{Alive, Paths, Report};
 use crate::names::Key;
@@ -74,7 +74,7 @@ impl Agent {
         }
 
         Self {
-            paths: Paths::new(&settings.prefix, &settings.fleet),
+            paths: settings.paths(),
             settings,
             host,
             held,
@@ -150,27 +150,5 @@ impl Agent {
         figures.waived = self.held.waived().len();
         figures.unknown = self.held.unknown();
         figures.problems = self.held.problems();
-    }
-}
-
-/// Between half of a time and all of it, so that not all hosts come back at once.
-fn jittered(time: Duration) -> Duration {
-    let part = f64::from(random_word()) / f64::from(u16::MAX);
-    time.mul_f64(0.5 + part / 2.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn waits_differ_within_their_bounds() {
-        let waits: Vec<Duration> = (0..100).map(|_| jittered(WAIT_MAX)).collect();
-        assert!(
-            waits
-                .iter()
-                .all(|wait| *wait >= WAIT_MAX / 2 && *wait <= WAIT_MAX)
-        );
-        assert!(waits.iter().any(|wait| *wait != waits[0]));
     }
 }

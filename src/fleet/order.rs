@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -214,6 +214,16 @@ pub fn random_word() -> u16 {
     u16::try_from(word & 0xffff).unwrap_or_default()
 }
 
+/// Between half of a time and all of it, so that many hosts do not come at once.
+pub(super) fn jittered(time: Duration) -> Duration {
+    time.mul_f64(0.5 + random_part() / 2.0)
+}
+
+/// A number from 0 to 1 that differs as [`random_word`] does.
+pub(super) fn random_part() -> f64 {
+    f64::from(random_word()) / f64::from(u16::MAX)
+}
+
 /// Keys as the names of their spool files.
 pub(super) mod key_text {
     use serde::de::Error as _;
@@ -358,6 +368,18 @@ mod tests {
                     .starts_with(text)
             );
         }
+    }
+
+    #[test]
+    fn waits_differ_within_their_bounds() {
+        const LONGEST: Duration = Duration::from_secs(30);
+        let waits: Vec<Duration> = (0..100).map(|_| jittered(LONGEST)).collect();
+        assert!(
+            waits
+                .iter()
+                .all(|wait| *wait >= LONGEST / 2 && *wait <= LONGEST)
+        );
+        assert!(waits.iter().any(|wait| *wait != waits[0]));
     }
 
     #[test]

@@ -15,7 +15,7 @@ pub use ending::Ending;
 pub use grant::{OwnDowntimes, SlotLook};
 pub use holder::{SlotHolder, SlotRequest};
 
-use super::order::random_word;
+use super::order::jittered;
 use super::picture::covering;
 use super::{HostRecord, Report, Selector, Slot, Snapshot};
 use crate::names::{ALL, Key};
@@ -159,8 +159,7 @@ impl Admission {
         #[allow(clippy::cast_precision_loss)] // some million hosts at most
         let seconds = self.hosts as f64 / LOOKS_A_SECOND;
         let longest = Duration::from_secs_f64(seconds).clamp(POLL_MIN, POLL_MAX);
-        let part = f64::from(random_word()) / f64::from(u16::MAX);
-        longest.mul_f64(0.5 + part / 2.0)
+        jittered(longest)
     }
 }
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-use super::{Agent, jittered};
+use super::Agent;
 use crate::fleet::engine::{Changes, EngineError, EngineSession, Found, KeyRange, KeyWatch, Pair};
-use crate::fleet::order::{now_micros, random_word};
+use crate::fleet::order::{jittered, now_micros, random_part};
 use crate::fleet::report::{OwnKeys, OwnRecords, Reported};
 use crate::fleet::{HostRecord, Order, Record as _, Report, Version};
 use crate::names::Key;
@@ -373,7 +373,7 @@ fn spread_all(hosts: u64) -> Duration {
 
 /// This host's place in that time.
 fn spread(hosts: u64) -> Duration {
-    spread_all(hosts).mul_f64(f64::from(random_word()) / f64::from(u16::MAX))
+    spread_all(hosts).mul_f64(random_part())
 }
 
 #[cfg(test)]
