@@ -22,7 +22,7 @@ pub mod slots;
 mod snapshot;
 
 pub use figures::{AgentFigures, FleetFigures};
-pub use order::{AT_MAX, Order, OrderState, next_at, now_micros, random_word, register};
+pub use order::{Order, OrderState, in_seconds, next_at, now_micros, register};
 pub use paths::Paths;
 pub use records::{
     Alive, AuditLine, GateRecord, HostRecord, Record, RecordError, Report, Slot, VALUE_MAX,

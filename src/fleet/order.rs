@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::records::{Record, RecordError, VALUE_MAX, Version, WaivedOrder};
 use super::selector::Selector;
 use crate::names::Key;
+use crate::spool::Mark;
 
 /// The last stamp, in microseconds of unix time: what every reader of JSON can hold, in the year 2255.
 pub const AT_MAX: u64 = (1 << 53) - 1;
@@ -143,6 +144,16 @@ impl Order {
         self.state == OrderState::Down && !is_over
     }
 
+    /// How it is told to load balancers, if not as usual.
+    #[must_use]
+    pub fn mark(&self) -> Option<Mark> {
+        match (self.soft, self.drain) {
+            (true, _) => Some(Mark::Soft),
+            (false, true) => Some(Mark::Drain),
+            (false, false) => None,
+        }
+    }
+
     /// The waiver among those of a host, by register, that is for it.
     #[must_use]
     pub fn waiver<'w>(
@@ -199,6 +210,13 @@ pub fn now_micros() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     let micros = since.unwrap_or_default().as_micros();
     u64::try_from(micros).unwrap_or(AT_MAX)
+}
+
+/// Microseconds as seconds.
+#[must_use]
+#[allow(clippy::cast_precision_loss)] // a loss is less than a microsecond until the year 2255
+pub fn in_seconds(micros: u64) -> f64 {
+    micros as f64 / 1e6
 }
 
 /// `1795632137020409-3fa9`.

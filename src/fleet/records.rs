@@ -188,6 +188,7 @@ impl Slot {
     /// Since when what is done now is done, in seconds of unix time.
     #[must_use]
     pub fn changed(&self) -> f64 {
+        // Other programs tell only when they got it.
         self.phase_since.max(self.since)
     }
 }

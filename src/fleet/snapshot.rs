@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::{Engine, EngineError, Found, KeyRange, Pair};
+use super::picture::is_local;
 use super::{HostRecord, Order, Paths, Record, RecordError, Report, Selector, Slot, register};
 use crate::names::Key;
 
@@ -165,6 +166,17 @@ impl Snapshot {
     #[must_use]
     pub fn report(&self, host: &str, key: &Key) -> Option<&Report> {
         self.down.get(host)?.get(&key.file_name())
+    }
+
+    /// The order that a downtime follows, where the engine still has it.
+    #[must_use]
+    pub fn order_behind(&self, report: &Report) -> Option<&Order> {
+        if is_local(report) {
+            return None;
+        }
+
+        let mut orders = self.orders.values();
+        orders.find(|order| order.id == report.order)
     }
 
     /// A host's slot for one key of the spool.

@@ -10,7 +10,7 @@ use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::times;
 use crate::fleet::engine::{KeyRange, Pair};
-use crate::fleet::{AuditLine, Record as _, RecordError};
+use crate::fleet::{AuditLine, Record as _, RecordError, in_seconds};
 use crate::names::sort::sort_by_key;
 use crate::names::text::one_line;
 
@@ -59,7 +59,7 @@ fn print(fleet: &FleetCall<'_>, lines: &[AuditLine]) -> Result<u8, Failure> {
 
 fn cells(line: &AuditLine) -> [String; 6] {
     let cells = [
-        times::show(seconds(line.at)),
+        times::show(in_seconds(line.at)),
         author(line),
         line.what.clone(),
         line.key.clone(),
@@ -67,11 +67,6 @@ fn cells(line: &AuditLine) -> [String; 6] {
         line.reason.clone(),
     ];
     cells.map(|cell| one_line(&cell))
-}
-
-#[allow(clippy::cast_precision_loss)] // a loss is less than a microsecond until the year 2255
-fn seconds(micros: u64) -> f64 {
-    micros as f64 / 1e6
 }
 
 fn author(line: &AuditLine) -> String {

@@ -118,16 +118,11 @@ pub(super) fn cause(snapshot: &Snapshot, report: &Report) -> String {
 fn author(snapshot: &Snapshot, report: &Report) -> String {
     let mut by = one_line(&report.by);
     // The report has no host of the order's author; the order has, while the engine still has that.
-    let from = order_of(snapshot, report).map_or("", |order| order.from.as_str());
+    let from = snapshot.order_behind(report);
+    let from = from.map_or("", |order| order.from.as_str());
     if !from.is_empty() && !by.is_empty() {
         by += &format!("@{}", one_line(from));
     }
 
     by
-}
-
-/// The order that a downtime follows, where the engine still has it.
-fn order_of<'a>(snapshot: &'a Snapshot, report: &Report) -> Option<&'a Order> {
-    let mut orders = snapshot.orders.values();
-    orders.find(|order| order.id == report.order)
 }

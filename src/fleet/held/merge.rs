@@ -64,20 +64,12 @@ fn mark(orders: &[&Order]) -> Option<Mark> {
     let mut strongest = Mark::Drain;
     for order in orders {
         // One order that is told as usual is the strongest: without a mark of its own.
-        if mark_of(order)? == Mark::Soft {
+        if order.mark()? == Mark::Soft {
             strongest = Mark::Soft;
         }
     }
 
     Some(strongest)
-}
-
-fn mark_of(order: &Order) -> Option<Mark> {
-    match (order.soft, order.drain) {
-        (true, _) => Some(Mark::Soft),
-        (false, true) => Some(Mark::Drain),
-        (false, false) => None,
-    }
 }
 
 /// The orders that an entry was made of.

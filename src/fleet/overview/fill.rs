@@ -12,8 +12,9 @@ use super::survey::{FleetSurvey, SurveyedHost};
 use super::tallies::{Counts, OrderTally};
 use super::{INNER_MAX, NAME_MAX, REASON_MAX};
 use crate::fleet::picture::{is_local, knows};
-use crate::fleet::{HostRecord, Order, OrderState, Report, Slot, Snapshot, WaivedOrder};
+use crate::fleet::{HostRecord, Order, OrderState, Report, Slot, WaivedOrder, in_seconds};
 use crate::names::text::shown;
+use crate::spool::Mark;
 
 impl FleetSurvey<'_> {
     /// The row of a host.
@@ -48,7 +49,7 @@ impl FleetSurvey<'_> {
 
     fn down_entry(&self, host: &SurveyedHost<'_>, key: &str, report: &Report) -> DownEntry {
         let slot = host.slots.and_then(|slots| slots.get(key));
-        down_entry(key, report, order_of(self.snapshot, report), slot)
+        down_entry(key, report, self.snapshot.order_behind(report), slot)
     }
 }
 
@@ -81,15 +82,6 @@ fn problems(record: &HostRecord) -> Vec<String> {
     problems.map(|text| shown(text, REASON_MAX)).collect()
 }
 
-/// The order that a downtime follows, where the engine still has it.
-fn order_of<'a>(snapshot: &'a Snapshot, report: &Report) -> Option<&'a Order> {
-    let mut orders = snapshot.orders.values();
-    match is_local(report) {
-        true => None,
-        false => orders.find(|order| order.id == report.order),
-    }
-}
-
 pub(super) fn down_entry(
     key: &str,
     report: &Report,
@@ -118,7 +110,7 @@ fn late_entry(host: &SurveyedHost<'_>, order: &Order) -> LateEntry {
         key: name(&order.key.file_name()),
         state: order.state,
         by: name(&order.by),
-        at: seconds(order.at),
+        at: in_seconds(order.at),
         knows: order.state == OrderState::Down && knows(host.record, order),
     }
 }
@@ -139,8 +131,7 @@ fn slot_entry(host: &str, key: &str, slot: &Slot) -> SlotEntry {
         key: name(key),
         roll: name(&slot.roll),
         phase: name(&slot.phase),
-        // Other programs tell only when they got it.
-        since: slot.phase_since.max(slot.since),
+        since: slot.changed(),
     }
 }
 
@@ -166,13 +157,9 @@ impl OrderEntry {
             by: name(&order.by),
             from: name(&order.from),
             reason: shown(&order.reason, REASON_MAX),
-            since: order.creation.unwrap_or_else(|| seconds(order.at)),
+            since: order.creation.unwrap_or_else(|| in_seconds(order.at)),
             until: order.expiration,
-            mark: match (order.soft, order.drain) {
-                (true, _) => Some("soft"),
-                (_, true) => Some("drain"),
-                _ => None,
-            },
+            mark: order.mark().map(Mark::as_str),
             hosts: tally.hosts,
             done: tally.done,
             waived: tally.waived,
@@ -217,10 +204,4 @@ impl TagEntry {
 
 fn name(text: &str) -> String {
     shown(text, NAME_MAX)
-}
-
-/// Microseconds as seconds.
-#[allow(clippy::cast_precision_loss)] // a loss is less than a microsecond until the year 2255
-fn seconds(micros: u64) -> f64 {
-    micros as f64 / 1e6
 }

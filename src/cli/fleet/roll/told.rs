@@ -12,6 +12,7 @@ use crate::cli::applet::Call;
 use crate::cli::failure::{Failure, failed};
 use crate::cli::fleet::scope;
 use crate::cli::output::times;
+use crate::fleet::in_seconds;
 use crate::fleet::rolling::{HostStanding, Over, RollHost};
 use crate::names::text::one_line;
 
@@ -43,8 +44,7 @@ pub(super) fn refused(names: &[String]) -> String {
 /// That an old roll goes on: its command is shown, as it is what will run.
 pub(super) fn resumed(call: &Call, begun: &BegunRoll) {
     let record = &begun.plan.record;
-    #[allow(clippy::cast_precision_loss)] // less than a microsecond
-    let since = times::brief(record.at as f64 / 1e6);
+    let since = times::brief(in_seconds(record.at));
     let command = one_line(&shell_words::join(&record.command));
     let (by, from) = (one_line(&record.by), one_line(&record.from));
     call.say(&format!(
