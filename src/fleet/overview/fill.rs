@@ -138,10 +138,8 @@ fn slot_entry(host: &str, key: &str, slot: &Slot) -> SlotEntry {
 impl ServiceEntry {
     /// Those that lack most hosts first, then by name.
     pub(super) fn worst_first(&self, other: &Self) -> Ordering {
-        // Compared as fractions, without dividing: a of b is less than c of d when a·d is less than c·b.
-        let own = self.serving * other.counts.hosts;
-        let others = other.serving * self.counts.hosts;
-        own.cmp(&others).then_with(|| self.name.cmp(&other.name))
+        let by_share = self.counts.by_share(&other.counts);
+        by_share.then_with(|| self.name.cmp(&other.name))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The sums over all hosts: of each service, order, roll and tag.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
 use serde::Serialize;
@@ -47,6 +48,14 @@ impl Counts {
     /// Those that serve: no order and no downtime keeps them from it.
     pub(crate) fn serving(&self) -> usize {
         self.up + self.waived
+    }
+
+    /// Of which fewer serve, in proportion.
+    pub(super) fn by_share(&self, other: &Self) -> Ordering {
+        // Compared as fractions, without dividing: a of b is less than c of d when a·d is less than c·b.
+        let own = self.serving() * other.hosts;
+        let others = other.serving() * self.hosts;
+        own.cmp(&others)
     }
 }
 

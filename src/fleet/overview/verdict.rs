@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::NAME_MAX;
-use super::survey::{FleetState, FleetSurvey, SurveyedHost};
+use super::survey::{FleetState, FleetSurvey};
 use super::tallies::{Counts, Tallies};
 use crate::names::text::shown;
 
@@ -99,19 +99,12 @@ fn none_up(tallies: &Tallies<'_>) -> Option<String> {
 /// `web01 and web02 are lost.`
 fn hosts_in(survey: &FleetSurvey<'_>, state: FleetState) -> Option<String> {
     let hosts = survey.hosts.iter().filter(|host| host.state == state);
-    let names: Vec<String> = hosts
-        .map(|host: &SurveyedHost<'_>| host.name.to_owned())
-        .collect();
+    let names: Vec<String> = hosts.map(|host| host.name.to_owned()).collect();
     let what = match (state, names.len()) {
-        (FleetState::Late, 1) => "has not done yet what was ordered",
-        (FleetState::Late, _) => "have not done yet what was ordered",
-        (_, 1) => "is",
-        _ => "are",
-    };
-
-    let what = match state {
-        FleetState::Late => what.to_owned(),
-        _ => format!("{what} {}", state.words()),
+        (FleetState::Late, 1) => "has not done yet what was ordered".to_owned(),
+        (FleetState::Late, _) => "have not done yet what was ordered".to_owned(),
+        (_, 1) => format!("is {}", state.words()),
+        _ => format!("are {}", state.words()),
     };
 
     match names.len() {
@@ -124,10 +117,8 @@ fn hosts_in(survey: &FleetSurvey<'_>, state: FleetState) -> Option<String> {
 fn services(survey: &FleetSurvey<'_>, tallies: &Tallies<'_>) -> String {
     let lacking = tallies.services.iter();
     let lacking = lacking.filter(|(_, tally)| tally.counts.serving() < tally.counts.hosts);
-    let fewest = lacking.clone().min_by(|(_, a), (_, b)| {
-        let (a, b) = (&a.counts, &b.counts);
-        (a.serving() * b.hosts).cmp(&(b.serving() * a.hosts))
-    });
+    let fewest = lacking.clone();
+    let fewest = fewest.min_by(|(_, a), (_, b)| a.counts.by_share(&b.counts));
     match (fewest, tallies.services.len()) {
         (None, 0) => "No service is known yet.".to_owned(),
         (None, 1) => "Its service has all its hosts.".to_owned(),
