@@ -138,13 +138,9 @@ impl Selector {
             return Err(SelectorError::NoRelation(text.trim().to_owned()));
         };
 
-        let (tag, relation) = match left.strip_suffix('!') {
-            Some(tag) => (tag.trim(), Relation::IsNot),
-            None => (left.trim(), Relation::Is),
-        };
-
+        let (tag, relation) = tag_and_relation(left);
         let values = values.split(',').map(decoded);
-        self.read_values(tag, relation, values)
+        self.read_values(tag.trim(), relation, values)
     }
 
     fn read_values(
@@ -213,6 +209,14 @@ pub fn is_tag(text: &str) -> bool {
     !text.is_empty() && fits_url(text)
 }
 
+/// What stands on the left of a condition: `zone`, or `zone!`.
+fn tag_and_relation(left: &str) -> (&str, Relation) {
+    match left.strip_suffix('!') {
+        Some(tag) => (tag, Relation::IsNot),
+        None => (left, Relation::Is),
+    }
+}
+
 /// What a host has for a tag; its own name is one of its tags.
 fn value<'h>(host: &'h str, tags: &'h BTreeMap<String, String>, tag: &str) -> Option<&'h str> {
     match tag {
@@ -259,10 +263,7 @@ impl<'de> Deserialize<'de> for Selector {
 fn read_where(conditions: Where) -> Result<Selector, SelectorError> {
     let mut selector = Selector::default();
     for (left, values) in conditions {
-        let (tag, relation) = match left.strip_suffix('!') {
-            Some(tag) => (tag, Relation::IsNot),
-            None => (left.as_str(), Relation::Is),
-        };
+        let (tag, relation) = tag_and_relation(&left);
         selector.read_values(tag, relation, values.into_iter())?;
     }
 

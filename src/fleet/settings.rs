@@ -18,8 +18,8 @@ use crate::os::host_names::HostNames;
 use crate::os::process::Argv;
 use crate::settings::{
     self, ExaminedFile, Fault, FaultSink, Faults, Fields, Kind, Node, Reader, Setting, WarnOfMore,
-    YamlValue, collect, command, content, list, map, map_of_settings, path, quoted, read_text,
-    seconds, settings,
+    YamlValue, collect, command, content, list, map, map_of_settings, path, quoted, read_table,
+    read_text, seconds, settings,
 };
 
 /// The file unless told otherwise.
@@ -153,19 +153,15 @@ fn read_all(
 }
 
 fn read(root: &Node, sink: &FaultSink, look: WarnOfMore<FleetSettings>) -> FleetSettings {
-    let mut settings = FleetSettings::default();
     let table = FleetSettings::table();
     let Some(fields) = fields(root, sink, &table) else {
         if matches!(root.value, YamlValue::Null) {
             REQUIRED.iter().for_each(|key| missing(root, sink, key));
         }
-        return settings;
+        return FleetSettings::default();
     };
 
-    for setting in &table {
-        setting.read(&mut settings, &fields);
-    }
-
+    let settings = read_table(&table, &fields);
     for key in REQUIRED.iter().filter(|key| fields.get(key).is_none()) {
         missing(root, sink, key);
     }

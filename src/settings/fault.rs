@@ -2,11 +2,11 @@
 //!
 //! Rule: faults are collected, never thrown one by one, and none ever quotes a secret.
 
-use crate::names::sort::sort_by_key;
 use std::cell::RefCell;
 use std::fmt;
 
 use super::raw::Place;
+use crate::names::sort::sort_by_key;
 
 /// Faults and warnings that are kept, each; the rest is counted. A line costs a look through the file, so that of
 /// a large file fewer are kept.
