@@ -47,8 +47,20 @@ impl GroupResult {
     /// `group node: 2 of 3 checks passed, 3 must`, and which did not.
     #[must_use]
     pub(crate) fn summary(&self) -> String {
+        self.with_failed(|check| check.text.clone())
+    }
+
+    /// The summary with what each check that failed answered, for the log.
+    #[must_use]
+    pub fn told(&self) -> String {
+        self.with_failed(CheckResult::cause)
+    }
+
+    /// The counts, and what is to be told of each check that failed.
+    fn with_failed(&self, tell: fn(&CheckResult) -> String) -> String {
         let counts = self.counts();
-        let failed = self.failed();
+        let failed = self.checks.iter().filter(|check| !check.outcome.passes());
+        let failed: Vec<String> = failed.map(tell).collect();
         if failed.is_empty() {
             return counts;
         }
@@ -57,28 +69,10 @@ impl GroupResult {
         format!("{counts}; failed: {}", failed.join(", "))
     }
 
-    /// The summary with what each check that failed answered, for the log.
-    #[must_use]
-    pub fn told(&self) -> String {
-        let failed = self.checks.iter().filter(|check| !check.outcome.passes());
-        let causes: Vec<String> = failed.map(CheckResult::cause).collect();
-        if causes.is_empty() {
-            return self.counts();
-        }
-
-        format!("{}; failed: {}", self.counts(), causes.join(", "))
-    }
-
     fn counts(&self) -> String {
         let (name, required) = (&self.name, self.required);
         let (passed, checks) = (self.passed(), self.checks.len());
         format!("group {name}: {passed} of {checks} checks passed, {required} must")
-    }
-
-    fn failed(&self) -> Vec<&str> {
-        let checks = self.checks.iter();
-        let failed = checks.filter(|check| !check.outcome.passes());
-        failed.map(|check| check.text.as_str()).collect()
     }
 
     /// Each check with result and time, a line each.
