@@ -177,9 +177,7 @@ impl Spool {
         new: Downtime,
         may: &mut dyn FnMut() -> bool,
     ) -> Result<bool, SpoolError> {
-        let writer = self.writer();
-        let writer =
-            writer.map_err(|e| SpoolError::new("write", self.root.join(key.file_name()), e))?;
+        let writer = self.writer_for(key)?;
         if !may() {
             return Ok(false);
         }
@@ -195,9 +193,8 @@ impl Spool {
         new: Downtime,
         replace: bool,
     ) -> Result<Option<Downtime>, SpoolError> {
-        let fail = |e| SpoolError::new("write", self.root.join(key.file_name()), e);
         // The lock before the first look: what is in force decides what is written.
-        let writer = self.writer().map_err(fail)?;
+        let writer = self.writer_for(key)?;
         let before = match self.in_force(&self.names_of(key)) {
             // An entry that cannot be read is replaced: down is what the operator wants.
             Err(_) if replace => None,
@@ -210,6 +207,11 @@ impl Spool {
 
         self.put(&writer, key, new, before.as_ref())?;
         Ok(before)
+    }
+
+    fn writer_for(&self, key: &Key) -> Result<Writer<'_>, SpoolError> {
+        let fail = |e| SpoolError::new("write", self.root.join(key.file_name()), e);
+        self.writer().map_err(fail)
     }
 
     /// Writes a downtime in the place of what was in force.
