@@ -13,8 +13,8 @@
 //! - [`spool`]: downtimes in files. `gate` is asked first and ranks downtimes, `listing` keeps the folder's list, `read` and
 //!   `replace` touch files.
 //! - [`ledger`]: who polls, what each balancer sees, what changed lately.
-//! - [`fleet`]: orders for all hosts, kept in etcd (`engine`). `order`, `selector`, `records` and `paths` are what it holds
-//!   there; `agent` is the daemon's side, `held` what this host holds, `report` what it tells of itself.
+//! - [`fleet`]: orders for all hosts, kept in etcd (`engine`). `order`, `selector`, `records`, `rolls` and `paths` are what it
+//!   holds there; `agent` is the daemon's side, `held` what this host holds, `report` what it tells of itself.
 //!   `rolling` says which host of a roll is next, `overview` is all of it at a glance, `settings` is fleet.yml.
 //! - [`http`]: `accept`, limits of `connections`, replies (`reply`, `phrase`), the HTTP clients of probes (`client`, `h2`).
 //! - [`config`]: the settings of all rooms, from one file.

@@ -28,6 +28,6 @@ pub use records::{
     Alive, AuditLine, GateRecord, HostRecord, Record, RecordError, Report, Slot, VALUE_MAX,
     Version, WaivedOrder, is_host_name,
 };
-pub use rolls::{RollId, RollResult, RollState};
+pub use rolls::{RollId, RollLock, RollRecord, RollResult, RollState};
 pub use selector::{HOST_TAG, Relation, Selector, SelectorError, is_tag};
 pub use snapshot::Snapshot;

@@ -1,160 +1,342 @@
-//! A roll over the hosts of a fleet: what the engine keeps of it, and which host is next.
+//! Which host of a roll is next.
 //!
-//! Rules: pure. What a roll runs is bound to its id: whoever can write to the engine can spoil a record, and then it is no
-//! record any more; another command it never becomes.
+//! Rules: pure, and the same for the same picture. Hosts that are out already come first, else those that are broken would
+//! block their own repair; then by name. This keeps needless waits away from the hosts; what holds is what each host is
+//! granted.
 
-mod next;
+use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use super::slots::MaxDown;
 
-pub use next::{HostStanding, Next, Over, RollHost, next};
-
-use super::order::key_text;
-use super::{Record, RecordError, RollId, Selector, Version};
-use crate::names::Key;
-
-/// A roll: written once, before its first host begins.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RollRecord {
-    /// The form of the record.
-    pub v: Version,
-    /// Made of all else: see [`RollRecord::with_id`].
-    pub id: String,
-    /// What is taken down on each host.
-    #[serde(with = "key_text")]
-    pub key: Key,
-    /// The hosts among which the limit counts.
-    #[serde(rename = "where", default)]
-    pub selector: Selector,
-    /// How many of them may be out, as it was typed.
-    pub max_down: String,
-    /// The limit counts for each value of this tag.
-    #[serde(default)]
-    pub per: Option<String>,
-    /// How many hosts may fail until no other one begins.
-    pub max_failed: u32,
-    /// What haroll on each host is told besides, as words of its command line.
-    #[serde(default)]
-    pub options: Vec<String>,
-    /// What runs on each host, as program and arguments.
-    pub command: Vec<String>,
-    /// Whose it is, as the command line says.
-    pub by: String,
-    /// From which host.
-    pub from: String,
-    /// When it began, in microseconds of unix time.
-    pub at: u64,
-    /// The hosts, by name.
-    pub hosts: Vec<String>,
+/// Where a host stands in a roll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostStanding {
+    /// It has not begun.
+    Waiting,
+    /// It has begun, and there is no result yet.
+    UnderWay,
+    /// Its result is good.
+    Done,
+    /// It is not.
+    Failed,
 }
 
-impl RollRecord {
-    /// The same with the id that belongs to it.
-    #[must_use]
-    pub fn with_id(mut self) -> Self {
-        self.id = self.own_id().to_string();
-        self
+/// A host of a roll.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RollHost {
+    /// Its name.
+    pub name: String,
+    /// Its value of the tag for which the limit counts; the same for all where there is none.
+    pub group: String,
+    /// Where it stands.
+    pub standing: HostStanding,
+}
+
+/// What is to be done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Next {
+    /// This host begins; by its place in the list.
+    Begin(usize),
+    /// Those that are under way are waited for.
+    Wait,
+    /// Nothing is under way, and so many others are out that nothing can begin.
+    Blocked,
+    /// No host begins any more.
+    Over(Over),
+}
+
+/// Why no host begins any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// All are done.
+    Done,
+    /// More failed than may, or those that failed keep all places.
+    Failed,
+    /// All that are left are lost.
+    Lost,
+}
+
+/// What is to be done next. `out` are the hosts that are out, `lost` those among them that give no sign of life.
+#[must_use]
+pub fn next(
+    hosts: &[RollHost],
+    max_down: MaxDown,
+    max_failed: usize,
+    out: &BTreeSet<String>,
+    lost: &BTreeSet<String>,
+) -> Next {
+    let roll = RollView::new(hosts, max_down, out);
+    let failed = roll.count(HostStanding::Failed);
+    let can_go_on = failed <= max_failed;
+    let waiting = roll.waiting(lost);
+    if can_go_on && let Some(host) = waiting.iter().find(|host| roll.may_begin(host)) {
+        return Next::Begin(roll.place(host));
     }
-
-    /// Reads the record of a roll.
-    ///
-    /// # Errors
-    /// Why it is none, or not the one that had this id when it began.
-    pub fn read(id: &RollId, value: &[u8]) -> Result<Self, RecordError> {
-        let record = Self::parse(value)?;
-        if record.own_id() != *id {
-            let changed = "it was changed since the roll began".to_owned();
-            return Err(RecordError::Content(changed));
-        }
-
-        // What it says of its id is no part of it.
-        Ok(record.with_id())
+    if roll.count(HostStanding::UnderWay) > 0 {
+        return Next::Wait;
     }
+    if roll.count(HostStanding::Done) == hosts.len() {
+        return Next::Over(Over::Done);
+    }
+    // With no place left to wait for, nothing but a failure that is mended helps.
+    let is_stuck = !waiting.is_empty() && waiting.iter().all(|host| roll.is_stuck(host));
+    match waiting.is_empty() {
+        _ if !can_go_on || is_stuck => Next::Over(Over::Failed),
+        true if failed > 0 => Next::Over(Over::Failed),
+        true => Next::Over(Over::Lost),
+        false => Next::Blocked,
+    }
+}
 
-    /// The id that belongs to all else.
-    #[must_use]
-    pub fn own_id(&self) -> RollId {
-        let nameless = Self {
-            id: String::new(),
-            ..self.clone()
+/// How many hosts of a group are what.
+#[derive(Default)]
+struct GroupCounts {
+    hosts: usize,
+    under_way: usize,
+    /// Out, or under way.
+    taken: usize,
+    /// Out since they have failed.
+    failed: usize,
+}
+
+struct RollView<'a> {
+    hosts: &'a [RollHost],
+    max_down: MaxDown,
+    out: &'a BTreeSet<String>,
+    /// Counted once, as a fleet may have thousands of hosts.
+    groups: BTreeMap<&'a str, GroupCounts>,
+}
+
+impl<'a> RollView<'a> {
+    fn new(hosts: &'a [RollHost], max_down: MaxDown, out: &'a BTreeSet<String>) -> Self {
+        let mut view = Self {
+            hosts,
+            max_down,
+            out,
+            groups: BTreeMap::new(),
         };
-        RollId::of_content(nameless.to_json().as_bytes())
+        for host in hosts {
+            view.count_in_group(host);
+        }
+        view
+    }
+
+    fn count_in_group(&mut self, host: &'a RollHost) {
+        let is_out = self.is_out(host);
+        let is_under_way = host.standing == HostStanding::UnderWay;
+        let has_failed = host.standing == HostStanding::Failed;
+        let group = self.groups.entry(&host.group).or_default();
+        group.hosts += 1;
+        group.under_way += usize::from(is_under_way);
+        group.taken += usize::from(is_out || is_under_way);
+        group.failed += usize::from(is_out && has_failed);
+    }
+
+    fn count(&self, standing: HostStanding) -> usize {
+        let hosts = self.hosts.iter();
+        hosts.filter(|host| host.standing == standing).count()
+    }
+
+    fn place(&self, host: &RollHost) -> usize {
+        let mut hosts = self.hosts.iter();
+        hosts.position(|other| other.name == host.name).unwrap_or(0)
+    }
+
+    fn is_out(&self, host: &RollHost) -> bool {
+        self.out.contains(&host.name)
+    }
+
+    /// Those that can be reached and have not begun, in their order.
+    fn waiting(&self, lost: &BTreeSet<String>) -> Vec<&'a RollHost> {
+        let is_ready =
+            |host: &&RollHost| host.standing == HostStanding::Waiting && !lost.contains(&host.name);
+        let mut waiting: Vec<&RollHost> = self.hosts.iter().filter(is_ready).collect();
+        waiting.sort_by_key(|host| (!self.is_out(host), &host.name));
+        waiting
+    }
+
+    fn max(&self, group: &GroupCounts) -> usize {
+        self.max_down.of(group.hosts)
+    }
+
+    /// Whether a host that waits may begin.
+    fn may_begin(&self, host: &RollHost) -> bool {
+        let Some(group) = self.groups.get(host.group.as_str()) else {
+            return false;
+        };
+        let max = self.max(group);
+        // One that is out has its place already.
+        group.under_way < max && (self.is_out(host) || group.taken < max)
+    }
+
+    /// Whether hosts that failed keep all places of its group.
+    fn is_stuck(&self, host: &RollHost) -> bool {
+        let group = self.groups.get(host.group.as_str());
+        group.is_some_and(|group| group.failed >= self.max(group))
     }
 }
-
-/// Who rolls a key now: as long as a lease lives.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct RollLock {
-    /// The form of the record.
-    pub v: Version,
-    /// Which roll.
-    pub roll: String,
-    /// Whose.
-    pub by: String,
-    /// From which host.
-    pub from: String,
-    /// Since when, in seconds of unix time.
-    pub since: f64,
-    /// The process there.
-    #[serde(default)]
-    pub pid: u32,
-}
-
-impl Record for RollRecord {}
-impl Record for RollLock {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn record() -> RollRecord {
-        RollRecord {
-            v: Version,
-            id: String::new(),
-            key: Key::parse("web").unwrap(),
-            selector: Selector::parse("zone=a").unwrap(),
-            max_down: "1".into(),
-            per: None,
-            max_failed: 0,
-            options: Vec::new(),
-            command: vec!["systemctl".into(), "restart".into(), "web".into()],
-            by: "alice".into(),
-            from: "ops1".into(),
-            at: 1_795_632_137_020_409,
-            hosts: vec!["web01".into(), "web02".into()],
+    /// A list of hosts: `a.` waits, `a>` is under way, `a+` is done, `a!` has failed; behind that `o` for out and `l` for
+    /// lost; in front of it a group and a slash.
+    fn after(text: &str, max_down: &str, max_failed: usize) -> String {
+        let (mut hosts, mut out, mut lost) = (Vec::new(), BTreeSet::new(), BTreeSet::new());
+        for word in text.split(' ') {
+            let (group, rest) = word.split_once('/').unwrap_or(("", word));
+            let sign = rest.find(['.', '>', '+', '!']).unwrap();
+            let name = rest[..sign].to_owned();
+            let standing = match &rest[sign..=sign] {
+                "." => HostStanding::Waiting,
+                ">" => HostStanding::UnderWay,
+                "+" => HostStanding::Done,
+                _ => HostStanding::Failed,
+            };
+            if rest.ends_with(['o', 'l']) {
+                out.insert(name.clone());
+            }
+            if rest.ends_with('l') {
+                lost.insert(name.clone());
+            }
+            hosts.push(RollHost {
+                name,
+                group: group.to_owned(),
+                standing,
+            });
         }
-        .with_id()
+        let max_down = MaxDown::parse(max_down).unwrap();
+        match next(&hosts, max_down, max_failed, &out, &lost) {
+            Next::Begin(at) => hosts[at].name.clone(),
+            Next::Wait => "wait".to_owned(),
+            Next::Blocked => "blocked".to_owned(),
+            Next::Over(why) => format!("{why:?}"),
+        }
     }
 
     #[test]
-    fn a_roll_is_read_as_it_was_written() {
-        let roll = record();
-        assert_eq!(roll.id.len(), 18, "{}", roll.id);
-        let json = roll.to_json();
-        assert!(json.contains(r#""key":"web","where":{"zone":["a"]},"max_down":"1","per":null"#));
-        assert_eq!(RollRecord::read(&roll.own_id(), json.as_bytes()), Ok(roll));
-    }
-
-    /// Whoever can write to the engine must not choose what an operator runs.
-    #[test]
-    fn a_roll_that_was_changed_is_none() {
-        let roll = record();
-        for (from, to) in [
-            ("systemctl", "/tmp/evil"),
-            ("web01", "evil1"),
-            (r#""zone":["a"]"#, ""),
-            (r#""max_down":"1""#, r#""max_down":"9""#),
-            (r#""max_failed":0"#, r#""max_failed":1"#),
-            (r#""options":[]"#, r#""options":["--force"]"#),
-            ("alice", "bob"),
+    fn hosts_begin_by_name_and_at_most_as_many_as_may_be_out() {
+        for (hosts, max, then) in [
+            ("a. b. c.", "1", "a"),
+            ("c. b. a.", "1", "a"),
+            ("a> b. c.", "1", "wait"),
+            ("a> b. c.", "2", "b"),
+            ("a> b> c.", "2", "wait"),
+            ("a+ b. c.", "1", "b"),
+            ("a+ b+ c>", "1", "wait"),
+            ("a+ b+ c+", "1", "Done"),
+            ("a> b. c. d.", "50%", "b"),
+            ("a> b> c. d.", "50%", "wait"),
+            ("a> b. c. d.", "10%", "wait"),
         ] {
-            let json = roll.to_json();
-            assert!(json.contains(from), "{from}");
-            let read = RollRecord::read(&roll.own_id(), json.replace(from, to).as_bytes());
-            let said = read.unwrap_err().to_string();
-            assert_eq!(said, "it was changed since the roll began", "{from}");
+            assert_eq!(after(hosts, max, 0), then, "{hosts} {max}");
         }
-        let other = RollId::parse("r-5k2").unwrap();
-        assert!(RollRecord::read(&other, roll.to_json().as_bytes()).is_err());
+    }
+
+    #[test]
+    fn a_host_that_is_out_already_comes_first_and_keeps_the_others_waiting() {
+        for (hosts, max, then) in [
+            ("a. b.o c.", "1", "b"),
+            ("a. b>o c.", "1", "wait"),
+            ("a. b+o c.", "1", "blocked"),
+            ("a. b+o c.", "2", "a"),
+            ("a.o b.o c.", "1", "a"),
+            ("a>o b.o c.", "1", "wait"),
+            ("a+o b+o c.", "2", "blocked"),
+        ] {
+            assert_eq!(after(hosts, max, 0), then, "{hosts} {max}");
+        }
+    }
+
+    #[test]
+    fn a_lost_host_takes_a_place_and_does_not_begin() {
+        for (hosts, max, then) in [
+            ("a. b.l", "1", "blocked"),
+            ("a. b.l", "2", "a"),
+            ("a+ b.l", "1", "Lost"),
+            ("a> b.l", "2", "wait"),
+            ("a.l b.l", "1", "Lost"),
+            ("a!o b.l", "2", "Failed"),
+        ] {
+            assert_eq!(after(hosts, max, 9), then, "{hosts} {max}");
+        }
+    }
+
+    #[test]
+    fn a_roll_stops_when_too_many_have_failed_or_when_they_keep_all_places() {
+        for (hosts, max, max_failed, then) in [
+            ("a! b. c.", "1", 0, "Failed"),
+            ("a! b> c.", "2", 0, "wait"),
+            ("a! b. c.", "1", 1, "b"),
+            ("a!o b. c.", "1", 9, "Failed"),
+            ("a!o b. c.", "2", 9, "b"),
+            ("a!o b!o c. d.", "3", 9, "c"),
+            ("a!o b!o c!o d.", "3", 9, "Failed"),
+            ("a!o b. c.o", "1", 9, "c"),
+            ("a!o b+o c.", "2", 9, "blocked"),
+            ("a! b+", "1", 9, "Failed"),
+        ] {
+            assert_eq!(
+                after(hosts, max, max_failed),
+                then,
+                "{hosts} {max} {max_failed}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_limit_counts_for_each_group_of_its_own() {
+        for (hosts, max, then) in [
+            ("x/a. x/b. y/c. y/d.", "1", "a"),
+            ("x/a> x/b. y/c. y/d.", "1", "c"),
+            ("x/a> x/b. y/c> y/d.", "1", "wait"),
+            ("x/a+ x/b. y/c> y/d.", "1", "b"),
+            ("x/a+o x/b. y/c.", "1", "c"),
+            ("x/a> x/b. y/c> y/d. y/e. y/f.", "50%", "d"),
+        ] {
+            assert_eq!(after(hosts, max, 0), then, "{hosts} {max}");
+        }
+        assert_eq!(after("x/a!o x/b. y/c. y/d.", "1", 9), "c");
+        assert_eq!(after("x/a!o x/b. y/c+o y/d.", "1", 9), "blocked");
+    }
+
+    /// Every roll in which hosts succeed ends with all of them done, and never has more under way than may be.
+    #[test]
+    fn a_roll_that_goes_well_reaches_every_host() {
+        for hosts in 1..8 {
+            for max in 1..4 {
+                let mut list: Vec<RollHost> = (0..hosts)
+                    .map(|n| RollHost {
+                        name: format!("h{n}"),
+                        group: String::new(),
+                        standing: HostStanding::Waiting,
+                    })
+                    .collect();
+                goes_well(&mut list, max);
+            }
+        }
+    }
+
+    #[track_caller]
+    fn goes_well(list: &mut [RollHost], max: usize) {
+        let max_down = MaxDown::Hosts(u32::try_from(max).unwrap());
+        for _ in 0..3 * list.len() {
+            let none = BTreeSet::new();
+            match next(list, max_down, 0, &none, &none) {
+                Next::Begin(at) => list[at].standing = HostStanding::UnderWay,
+                Next::Wait => {
+                    let is_under_way =
+                        |host: &&mut RollHost| host.standing == HostStanding::UnderWay;
+                    let under_way = list.iter().filter(|h| h.standing == HostStanding::UnderWay);
+                    assert!(under_way.count() <= max);
+                    let ended = list.iter_mut().find(is_under_way).unwrap();
+                    ended.standing = HostStanding::Done;
+                }
+                Next::Over(Over::Done) => return,
+                other => panic!("{other:?} of {list:?}"),
+            }
+        }
+        panic!("it never ends: {list:?}");
     }
 }

@@ -11,11 +11,11 @@ use crate::cli::failure::{Failure, failed};
 use crate::cli::fleet::client::FleetClient;
 use crate::cli::fleet::write::author;
 use crate::fleet::engine::{Found, KeyRange};
-use crate::fleet::rolling::{HostStanding, RollHost, RollRecord};
+use crate::fleet::rolling::{HostStanding, RollHost};
 use crate::fleet::slots::MaxDown;
 use crate::fleet::{
-    Paths, Record as _, RollId, RollResult, RollState, Snapshot, VALUE_MAX, Version, is_host_name,
-    is_tag, now_micros,
+    Paths, Record as _, RollId, RollRecord, RollResult, RollState, Snapshot, VALUE_MAX, Version,
+    is_host_name, is_tag, now_micros,
 };
 
 /// What is rolled, and how.

@@ -11,8 +11,7 @@ use crate::cli::fleet::client::FleetClient;
 use crate::cli::fleet::write::author;
 use crate::cli::output::times;
 use crate::fleet::engine::{Committed, KeyRange, Transaction};
-use crate::fleet::rolling::{RollLock, RollRecord};
-use crate::fleet::{AuditLine, Record as _, Version, now_micros};
+use crate::fleet::{AuditLine, Record as _, RollLock, RollRecord, Version, now_micros};
 use crate::names::text::one_line;
 use crate::spool::unix_now;
 

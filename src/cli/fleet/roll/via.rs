@@ -6,7 +6,7 @@
 use std::process::Command;
 
 use crate::cli::failure::{Failure, failed};
-use crate::fleet::rolling::RollRecord;
+use crate::fleet::RollRecord;
 use crate::fleet::settings::HOST_IN_VIA;
 use crate::os::process::{Argv, can_be_run};
 
