@@ -2,9 +2,12 @@
 //! their commands, and writes what they say.
 
 use std::fs;
+use std::io::Read as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
@@ -404,6 +407,32 @@ fn a_second_ctrl_c_ends_haroll_and_not_the_hosts() {
     let again = stage.resume(&id);
     stage.is_done(&id, "web02");
     again.ends().code_is(0);
+}
+
+#[test]
+fn a_host_that_never_stops_writing_keeps_nobody_from_ending_the_roll() {
+    let stage = Stage::open(&["web01", "web02"]);
+    let script = "#!/bin/sh\nexec yes\n";
+    fs::write(stage.file("via"), script).unwrap();
+    let (mut lines, output) = std::io::pipe().unwrap();
+    let haroll = stage.haroll(&["--max-down", "1", "web", "--", "true"]);
+    fs::write(stage.file("roll.out"), "").unwrap();
+    let roll = Waiting::of_into(haroll, output.into(), stage.file("roll"));
+    let mut first = vec![0; 1 << 20];
+    lines.read_exact(&mut first).unwrap();
+    assert!(first.starts_with(b"web01: y\nweb01: y\n"));
+    // As a slow terminal: from here on there is always a line that waits.
+    let reader = thread::spawn(move || {
+        let mut part = [0; 64];
+        while matches!(lines.read(&mut part), Ok(1..)) {
+            thread::sleep(Duration::from_millis(1));
+        }
+    });
+    roll.signal(Signal::SIGINT);
+    roll.says("interrupted (SIGINT): no other host begins\n");
+    roll.signal(Signal::SIGINT);
+    roll.ends().code_is(1);
+    reader.join().unwrap();
 }
 
 /// The operator's machine dies at each step: hosts finish by themselves, no other one begins, and the roll goes on later.

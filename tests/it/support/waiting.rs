@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
@@ -28,8 +28,14 @@ impl Waiting {
     }
 
     /// Starts a command whose output goes to files of a name, with `.out` and `.err` behind it.
-    pub fn of(mut command: Command, said: PathBuf) -> Self {
-        command.stdout(File::create(said.with_extension("out")).unwrap());
+    pub fn of(command: Command, said: PathBuf) -> Self {
+        let out = File::create(said.with_extension("out")).unwrap();
+        Self::of_into(command, out.into(), said)
+    }
+
+    /// The same with another standard output.
+    pub fn of_into(mut command: Command, out: Stdio, said: PathBuf) -> Self {
+        command.stdout(out);
         command.stderr(File::create(said.with_extension("err")).unwrap());
         Self {
             process: Process::spawn(&mut command),

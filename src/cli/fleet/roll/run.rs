@@ -260,15 +260,16 @@ impl<'a> RunningRoll<'a> {
         }
     }
 
-    /// Writes what hosts said, and waits for more for a while.
+    /// Writes what hosts said, and waits for more for a while; no more at once than waits, since a host that never stops
+    /// writing must keep nobody from the lock and from Ctrl-C.
     fn pass_on(&mut self, limit: Duration) {
         let end = Instant::now() + limit;
-        // This side can send too, so an error is the end of the time.
-        while let Ok(line) = self
-            .lines
-            .1
-            .recv_timeout(end.saturating_duration_since(Instant::now()))
-        {
+        for _ in 0..LINES {
+            let left = end.saturating_duration_since(Instant::now());
+            // This side can send too, so an error is the end of the time.
+            let Ok(line) = self.lines.1.recv_timeout(left) else {
+                return;
+            };
             self.screen.pass_on(&line);
         }
     }
