@@ -10,6 +10,7 @@ use crate::fleet::overview::{
     Advice, Counts, DownEntry, FleetOverview, FleetState, HostEntry, LateEntry, SlotEntry,
     WaiverEntry,
 };
+use crate::os::process::shell_word;
 
 /// Columns of names.
 pub(super) const NAME: usize = 16;
@@ -195,41 +196,14 @@ pub(super) fn by(by: &str, from: &str) -> String {
     }
 }
 
-/// `    web02$ haup --wait web   # puts it back`.
+/// `    web02$ haup --wait web   # puts it back`. What a stranger made up must not become a word of its own.
 pub(super) fn advice_line(advice: &Advice) -> String {
-    let words: Vec<String> = advice.command.iter().map(|word| quoted(word)).collect();
+    let words: Vec<String> = advice.command.iter().map(|word| shell_word(word)).collect();
     let on = advice.on.as_deref().unwrap_or_default();
     format!("    {on}$ {}   # {}", words.join(" "), advice.effect)
-}
-
-/// A word for a shell: what a stranger made up must not become one of its own.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.to_owned(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    }
 }
 
 /// A text as wide as its column.
 pub(super) fn column(text: &str, width: usize) -> String {
     format!("{:width$}", shortened(text, width))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_of_a_stranger_stays_one_word() {
-        for (word, shown) in [
-            ("web:80", "web:80"),
-            ("a b", "'a b'"),
-            ("$(reboot)", "'$(reboot)'"),
-            ("it's", r"'it'\''s'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), shown);
-        }
-    }
 }

@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::cli::failure::{Failure, failed};
 use crate::fleet::RollRecord;
 use crate::fleet::settings::HOST_IN_VIA;
-use crate::os::process::{Argv, can_be_run};
+use crate::os::process::{Argv, can_be_run, shell_word};
 
 /// What runs on the hosts.
 const HAROLL: &str = "haroll";
@@ -31,8 +31,13 @@ pub(super) fn command(via: &Argv, host: &str, record: &RollRecord) -> Command {
         command.arg(word.replace(HOST_IN_VIA, host));
     }
     // ssh joins its words with blanks and gives them to a shell there, so what is one word here must be quoted once.
-    command.arg(shell_words::join(words(record)));
+    command.arg(quoted(&words(record)));
     command
+}
+
+fn quoted(words: &[String]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
+    quoted.join(" ")
 }
 
 /// The command line for a host: haroll there, as a part of this roll.
@@ -88,15 +93,15 @@ mod tests {
         assert_eq!(
             words[4..],
             [
-                "haroll --roll r-5k2 --max-down '10%' --per zone --where 'cluster!=blue;zone=a,b' -r 'it'\\''s time' web:80 -- echo '$HOME'"
+                "haroll --roll r-5k2 --max-down 10% --per zone --where 'cluster!=blue;zone=a,b' -r 'it'\\''s time' web:80 -- echo '$HOME'"
             ]
         );
     }
 
     /// The words that a real shell makes of the text, which it gives to a program.
-    fn through_a_shell(text: &str) -> Vec<String> {
+    fn through_a_shell(shell: &str, text: &str) -> Vec<String> {
         let script = format!("haroll() {{ for word; do printf '%s\\0' \"$word\"; done; }}\n{text}");
-        let ran = Command::new("sh").arg("-c").arg(script).output().unwrap();
+        let ran = Command::new(shell).arg("-c").arg(script).output().unwrap();
         assert!(ran.status.success() && ran.stderr.is_empty(), "{ran:?}");
         let said = String::from_utf8(ran.stdout).unwrap();
         said.split_terminator('\0').map(str::to_owned).collect()
@@ -105,8 +110,13 @@ mod tests {
     #[track_caller]
     fn arrives(command: &[&str]) {
         let words = words(&record(command));
-        let arrived = through_a_shell(&shell_words::join(&words));
-        assert_eq!(arrived, words[1..]);
+        // Each host gives it to the login shell of a user.
+        for shell in ["sh", "bash", "zsh"] {
+            if shell == "sh" || can_be_run(shell) {
+                let arrived = through_a_shell(shell, &quoted(&words));
+                assert_eq!(arrived, words[1..], "{shell}");
+            }
+        }
     }
 
     #[test]
@@ -119,7 +129,8 @@ mod tests {
             "$HOME", "${X}", "$(id)", "`id`", "!!", "!$", "~", "~root", "*", "?", "[a]",
         ]);
         arrives(&[
-            "a;id", "a&id", "a|id", "(id)", "{a,b}", "<x", ">x", "2>&1", "#x", "a#", "A=b",
+            "a;id", "a&id", "a|id", "(id)", "{a,b}", "{1..3}", "<x", ">x", "2>&1", "#x", "a#",
+            "A=b", "=ls",
         ]);
         arrives(&[
             "é", "𝄞", "\u{1}", "\u{7f}", "\r", "a\nb", "%s", "if", "while",
@@ -129,9 +140,9 @@ mod tests {
     /// Words of everything that means something to a shell, in any order.
     #[test]
     fn a_shell_makes_the_same_words_of_anything() {
-        const PIECES: [&str; 24] = [
+        const PIECES: [&str; 27] = [
             "'", "\"", "\\", "$", "`", " ", "\n", "(", ")", ";", "&", "|", "<", ">", "*", "?", "[",
-            "~", "#", "=", "!", "-", "a", "é",
+            "~", "#", "=", "!", "-", "a", "é", "{", ",", "}",
         ];
         let mut seed: u64 = 0x9e37_79b9_7f4a_7c15;
         let mut draw = |below: usize| {
