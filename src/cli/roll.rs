@@ -6,6 +6,7 @@
 
 mod args;
 mod command;
+mod ending;
 mod finish;
 mod fleet;
 mod output;
@@ -19,25 +20,21 @@ use argh::ArgsInfo as _;
 use crate::cli::applet::{Applet, Call};
 use crate::cli::args::{reason, values};
 use crate::cli::client::{DaemonClient, DaemonError};
-use crate::cli::failure::{Failure, failed, usage};
+use crate::cli::failure::{Failure, failed};
 use crate::cli::fleet::local;
 use crate::cli::fleet::request::FleetFile;
 use crate::cli::fleet::slot::{RollSlot, RollWords};
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::output::warnings;
 use crate::cli::wait::acted::Goal;
-use crate::cli::wait::limits::{LimitWords, WaitLimits};
-use crate::cli::wait::{Reached, Unfinished, Waiter, guard, seen};
+use crate::cli::wait::{Waiter, guard, seen};
 use crate::ledger::PollersPage;
 use crate::spool::{Downtime, Key, Spool};
-use args::RollArgs;
+use args::{RollArgs, limits, reason, split};
 use command::RollCommand;
 
 /// Passed checks in a row after the command.
 const PASSES: u32 = 3;
-
-/// How long sessions may take to end unless told otherwise.
-const DRAIN_TIMEOUT: &str = "60s";
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -137,14 +134,7 @@ impl Roll {
         self.run_while_down(before)?;
         self.refuse_if_going_down()
             .map_err(|failure| self.and_left_down(failure))?;
-        // A daemon that does not answer now must not keep the services down.
-        let before = self.waiter.everybody();
-        self.step("up", Self::lift)
-            .map_err(|failure| self.and_left_down(failure))?;
-        let reached = self
-            .step("seen up", |roll| roll.waiter.until_acted(Goal::Up, before))
-            .map_err(|failure| self.and_left_up(failure))?;
-        self.waiter.progress.say_all(&reached.now);
+        self.put_up(Self::lift)?;
         self.say(&format!("done: {}", self.durations()));
         Ok(())
     }
@@ -155,63 +145,62 @@ impl Roll {
         let is_polled = is_polled(&before.of(&self.waiter.names));
         self.step("down", Self::write)
             .map_err(|failure| self.and_left_down(failure))?;
-        self.drain(before)?;
+        self.drain(before, is_polled)?;
         // Only now may the command disturb the service.
         self.run_command_to_success()
             .map_err(|failure| self.and_left_down(failure))?;
+        self.until_healthy(is_polled)
+            .map_err(|failure| self.unless_going_down(failure))
+            .map_err(|failure| self.and_left_down(failure))
+    }
+
+    /// Waits until the balancers have acted and the sessions have ended, or had their time.
+    fn drain(&mut self, before: PollersPage, is_polled: bool) -> Result<(), Failure> {
+        let start = Instant::now();
+        let reached = match self.waiter.until_acted(Goal::Drained, Ok(before)) {
+            Ok(reached) => reached,
+            Err(why) => return Err(self.not_drained(&why)),
+        };
+
+        let step = match &reached.left {
+            Some(left) => {
+                self.say(&format!(
+                    "going on though sessions are left (--drain-timeout): {left}"
+                ));
+                "out of rotation"
+            }
+            None if reached.hides_sessions => {
+                self.say("whether all sessions have ended is unknown: not every balancer tells; --grace gives them time");
+                "out of rotation"
+            }
+            None if !is_polled => "out of rotation",
+            None => "drained",
+        };
+        self.done(step, start);
+        Ok(())
+    }
+
+    /// Waits until what the balancers ask passes.
+    fn until_healthy(&mut self, is_polled: bool) -> Result<(), Failure> {
         if !is_polled {
             self.say("nobody polls it, so whether it is healthy is unknown");
             return Ok(());
         }
 
         self.step("healthy", |roll| roll.waiter.until_healthy(PASSES))
-            .map_err(|failure| self.unless_going_down(failure))
-            .map_err(|failure| self.and_left_down(failure))
     }
 
-    /// Waits until the balancers have acted and the sessions have ended, or had their time.
-    fn drain(&mut self, before: PollersPage) -> Result<(), Failure> {
-        let start = Instant::now();
-        let is_polled = is_polled(&before.of(&self.waiter.names));
-        match self.waiter.until_acted(Goal::Drained, Ok(before)) {
-            Ok(Reached {
-                left: Some(left), ..
-            }) => {
-                self.say(&format!(
-                    "going on though sessions are left (--drain-timeout): {left}"
-                ));
-                self.done("out of rotation", start);
-                Ok(())
-            }
-            Ok(reached) if reached.hides_sessions => {
-                self.say("whether all sessions have ended is unknown: not every balancer tells; --grace gives them time");
-                self.done("out of rotation", start);
-                Ok(())
-            }
-            Ok(_) if !is_polled => {
-                self.done("out of rotation", start);
-                Ok(())
-            }
-            Ok(_) => {
-                self.done("drained", start);
-                Ok(())
-            }
-            Err(why) => {
-                let failure = failed!("drained: {why}");
-                Err(match why {
-                    Unfinished::LastServer(_) => self.put_back(failure),
-                    _ => self.and_left_down(failure),
-                })
-            }
-        }
-    }
-
-    fn put_back(&mut self, failure: Failure) -> Failure {
-        let names = self.waiter.names.join(", ");
-        match self.lift() {
-            Ok(()) => failure.and_line(format!("{names} is put back; the command was not run")),
-            Err(e) => self.and_left_down(failure.and_line(e)),
-        }
+    /// Lifts the downtimes, and waits until every balancer sees it.
+    fn put_up(&mut self, lift: fn(&mut Self) -> Result<(), Failure>) -> Result<(), Failure> {
+        // A daemon that does not answer now must not keep the services down.
+        let before = self.waiter.everybody();
+        self.step("up", lift)
+            .map_err(|failure| self.and_left_down(failure))?;
+        let reached = self
+            .step("seen up", |roll| roll.waiter.until_acted(Goal::Up, before))
+            .map_err(|failure| self.and_left_up(failure))?;
+        self.waiter.progress.say_all(&reached.now);
+        Ok(())
     }
 
     /// Everything that speaks against it is looked at before anything is changed.
@@ -314,18 +303,6 @@ impl Roll {
         self.waiter.spool.read(key).map_err(Failure::failed)
     }
 
-    fn was_changed(&self, key: &Key, now: Option<Downtime>) -> Failure {
-        match now {
-            Some(other) => {
-                let other = description(&other, owner(&self.waiter.spool, key));
-                failed!(
-                    "{key} was taken down by somebody else meanwhile, {other}; that downtime is left alone"
-                )
-            }
-            None => failed!("{key} was put back by somebody else meanwhile"),
-        }
-    }
-
     fn run_command_to_success(&mut self) -> Result<(), Failure> {
         let ran = self.step("command", |roll| roll.command.run(&roll.waiter.interrupt));
         let status = ran.map_err(|failure| self.unless_going_down(failure))?;
@@ -365,60 +342,6 @@ impl Roll {
         }
 
         texts.join(", ")
-    }
-
-    fn and_left_down(&self, failure: Failure) -> Failure {
-        let names = self.waiter.names.join(", ");
-        let mut down = Vec::new();
-        for key in &self.waiter.keys {
-            match self.waiter.spool.read(key) {
-                Ok(Some(_)) => down.push(key.file_name()),
-                Ok(None) => {}
-                Err(e) => {
-                    return failure.and_line(format!("whether {names} is down is unknown: {e}"));
-                }
-            }
-        }
-
-        if down.is_empty() {
-            return failure.and_line(format!("{names} is not down"));
-        }
-
-        let (list, words) = (down.join(", "), down.join(" "));
-        failure.and_line(format!("{list} stays down; 'haup {words}' puts it back"))
-    }
-
-    fn and_left_up(&self, failure: Failure) -> Failure {
-        let names = self.waiter.names.join(", ");
-        failure.and_line(format!("the downtime of {names} is lifted all the same"))
-    }
-}
-
-/// The services in front of `--`, and the command behind it.
-fn split(words: &[String]) -> Result<(&[String], &[String]), Failure> {
-    match words.iter().position(|word| word == "--") {
-        Some(at) if at > 0 && at + 1 < words.len() => Ok((&words[..at], &words[at + 1..])),
-        _ => Err(usage!(
-            "give services, two dashes, and a command: haroll web -- COMMAND"
-        )),
-    }
-}
-
-fn limits(args: &RollArgs) -> Result<WaitLimits, Failure> {
-    WaitLimits::parse(&LimitWords {
-        timeout: args.timeout.as_deref(),
-        polls: args.polls.as_deref(),
-        min_pollers: args.min_pollers.as_deref(),
-        drain_timeout: args.drain_timeout.as_deref().or(Some(DRAIN_TIMEOUT)),
-        grace: args.grace.as_deref(),
-        force: args.force,
-    })
-}
-
-fn reason(given: Option<String>, command: &[String]) -> String {
-    match given {
-        Some(reason) if !reason.is_empty() => reason,
-        _ => format!("{}: {}", reason::user(), command.join(" ")),
     }
 }
 

@@ -1,6 +1,13 @@
-//! The options of haroll.
+//! The options of haroll, and what they mean for each host.
 
 use argh::{ArgsInfo, FromArgs};
+
+use crate::cli::args::reason;
+use crate::cli::failure::{Failure, usage};
+use crate::cli::wait::limits::{LimitWords, WaitLimits};
+
+/// How long sessions may take to end unless told otherwise.
+const DRAIN_TIMEOUT: &str = "60s";
 
 /// The command line.
 #[derive(FromArgs, ArgsInfo)]
@@ -81,4 +88,32 @@ pub(super) struct RollArgs {
     /// services or instances, --, and the command
     #[argh(positional, arg_name = "command")]
     pub(super) words: Vec<String>,
+}
+
+/// The services in front of `--`, and the command behind it.
+pub(super) fn split(words: &[String]) -> Result<(&[String], &[String]), Failure> {
+    match words.iter().position(|word| word == "--") {
+        Some(at) if at > 0 && at + 1 < words.len() => Ok((&words[..at], &words[at + 1..])),
+        _ => Err(usage!(
+            "give services, two dashes, and a command: haroll web -- COMMAND"
+        )),
+    }
+}
+
+pub(super) fn limits(args: &RollArgs) -> Result<WaitLimits, Failure> {
+    WaitLimits::parse(&LimitWords {
+        timeout: args.timeout.as_deref(),
+        polls: args.polls.as_deref(),
+        min_pollers: args.min_pollers.as_deref(),
+        drain_timeout: args.drain_timeout.as_deref().or(Some(DRAIN_TIMEOUT)),
+        grace: args.grace.as_deref(),
+        force: args.force,
+    })
+}
+
+pub(super) fn reason(given: Option<String>, command: &[String]) -> String {
+    match given {
+        Some(reason) if !reason.is_empty() => reason,
+        _ => format!("{}: {}", reason::user(), command.join(" ")),
+    }
 }

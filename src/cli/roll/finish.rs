@@ -5,7 +5,7 @@
 
 use super::args::RollArgs;
 use super::command::RollCommand;
-use super::{PASSES, Roll, is_polled, limits};
+use super::{Roll, is_polled, limits};
 use crate::cli::applet::Call;
 use crate::cli::args::values;
 use crate::cli::client::DaemonClient;
@@ -14,7 +14,6 @@ use crate::cli::fleet::request::FleetFile;
 use crate::cli::fleet::slot::kept::KeptRoll;
 use crate::cli::fleet::slot::{RollSlot, kept_rolls};
 use crate::cli::wait::Waiter;
-use crate::cli::wait::acted::Goal;
 use crate::spool::Key;
 
 /// Finishes all rolls that are to be finished here.
@@ -96,24 +95,13 @@ impl Roll {
             self.until_fit()
                 .map_err(|failure| self.and_left_down(failure))?;
         }
-        let before = self.waiter.everybody();
-        self.step("up", Self::lift_own)
-            .map_err(|failure| self.and_left_down(failure))?;
-        let reached = self
-            .step("seen up", |roll| roll.waiter.until_acted(Goal::Up, before))
-            .map_err(|failure| self.and_left_up(failure))?;
-        self.waiter.progress.say_all(&reached.now);
-        Ok(())
+        self.put_up(Self::lift_own)
     }
 
     /// Waits until it is known who polls, and what they ask passes.
     fn until_fit(&mut self) -> Result<(), Failure> {
         let page = self.waiter.until_known()?;
-        if !is_polled(&page.of(&self.waiter.names)) {
-            self.say("nobody polls it, so whether it is healthy is unknown");
-            return Ok(());
-        }
-        self.step("healthy", |roll| roll.waiter.until_healthy(PASSES))
+        self.until_healthy(is_polled(&page.of(&self.waiter.names)))
     }
 
     /// Lifts what this roll wrote, as far as it is there.

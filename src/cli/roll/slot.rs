@@ -14,6 +14,18 @@ use crate::fleet::{HOST_TAG, RollId, is_tag};
 use crate::os::going_down::is_going_down;
 use crate::spool::{Downtime, Key};
 
+/// The exit code where the host goes down: the same as when ssh loses the connection to it.
+const GOING_DOWN: u8 = 255;
+
+/// How long a host may take until it ends what runs on it.
+const GOING_DOWN_TIME: Duration = Duration::from_secs(600);
+
+/// How often it is looked whether it does.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// The step that is no phase of its own: the host is up, and waits to be seen.
+const SEEN: &str = "seen up";
+
 /// What the options ask for; `None` without `--max-down`.
 pub(super) fn options(args: &RollArgs) -> Result<Option<SlotOptions>, Failure> {
     let Some(max) = &args.max_down else {
@@ -214,15 +226,3 @@ impl Roll {
         }
     }
 }
-
-/// The exit code where the host goes down: the same as when ssh loses the connection to it.
-const GOING_DOWN: u8 = 255;
-
-/// How long a host may take until it ends what runs on it.
-const GOING_DOWN_TIME: Duration = Duration::from_secs(600);
-
-/// How often it is looked whether it does.
-const GLANCE: Duration = Duration::from_millis(50);
-
-/// The step that is no phase of its own: the host is up, and waits to be seen.
-const SEEN: &str = "seen up";
