@@ -1,6 +1,8 @@
 //! The engine as a command asks it: without waiting for anything but an answer, and with an error that tells what to do.
 
-use std::path::{Path, PathBuf};
+mod follow;
+mod identity;
+
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
@@ -12,25 +14,17 @@ use super::waiting::WaitEnd;
 use crate::cli::applet::Call;
 use crate::cli::failure::{Failure, failed};
 use crate::cli::wait::interrupt::Interrupt;
-use crate::fleet::engine::{
-    Access, Changes, Committed, Engine, EngineError, Found, KeyRange, Transaction,
-};
+use crate::fleet::engine::{Access, Committed, Engine, EngineError, Found, KeyRange, Transaction};
 use crate::fleet::settings::{self, FleetSettings};
 use crate::fleet::{Paths, Snapshot};
-use crate::os::access;
-
-/// Name the certificate and the key of the commands, and win over the file of the fleet.
-const CERT_VARIABLE: &str = "HACHECK_FLEET_CERT";
-const KEY_VARIABLE: &str = "HACHECK_FLEET_KEY";
+use follow::Following;
+use identity::{CERT_VARIABLE, CertAndKey, KEY_VARIABLE, host_identity, identity};
 
 /// How long a line of the log lives: 90 days.
 const LOG_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 /// How often a wait looks at the clock and at Ctrl-C.
 const TICK: Duration = Duration::from_millis(100);
-
-/// How long a wait pauses before it asks an engine again that did not answer.
-const PAUSE: Duration = Duration::from_millis(200);
 
 /// The engine, and what the file of the fleet says.
 pub(super) struct FleetClient {
@@ -261,141 +255,7 @@ pub(super) fn runtime() -> Result<Runtime, Failure> {
     built.map_err(|e| failed!("cannot start: {e}"))
 }
 
-/// Certificate and key of this host's daemon; `None` where it has none, this user may not read them, or others are named.
-fn host_identity(settings: &FleetSettings) -> Option<CertAndKey> {
-    if std::env::var_os(CERT_VARIABLE).is_some() {
-        return None;
-    }
-
-    let (cert, key) = settings.cert_file.clone().zip(settings.key_file.clone())?;
-    let is_readable = |file: &Path| access::unreadable(file).is_none();
-    (is_readable(&cert) && is_readable(&key)).then_some((cert, key))
-}
-
-/// Certificate and key of the commands.
-type CertAndKey = (PathBuf, PathBuf);
-
 fn access(settings: &FleetSettings, identity: Option<&CertAndKey>) -> Result<Access, Failure> {
     let pair = identity.map(|(cert, key)| (cert.as_path(), key.as_path()));
     Access::new(settings, pair).map_err(Failure::failed)
-}
-
-/// What shows who the operator is, as the environment says, else the settings.
-fn identity(settings: &FleetSettings) -> Result<Option<CertAndKey>, Failure> {
-    let pair = match (variable(CERT_VARIABLE), variable(KEY_VARIABLE)) {
-        (Some(cert), Some(key)) => Some((cert, key)),
-        (None, None) => of_settings(settings),
-        (Some(_), None) => return Err(half(CERT_VARIABLE, KEY_VARIABLE)),
-        (None, Some(_)) => return Err(half(KEY_VARIABLE, CERT_VARIABLE)),
-    };
-
-    if let Some((cert, key)) = &pair {
-        expect_readable(cert)?;
-        expect_readable(key)?;
-    }
-
-    Ok(pair)
-}
-
-fn variable(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os(name)?;
-    (!path.is_empty()).then(|| path.into())
-}
-
-fn of_settings(settings: &FleetSettings) -> Option<CertAndKey> {
-    let cert = settings.ops_cert_file.clone()?;
-    let key = settings.ops_key_file.clone()?;
-    Some((cert, key))
-}
-
-fn half(given: &str, missing: &str) -> Failure {
-    failed!("{given} is set without {missing}; set both")
-}
-
-fn expect_readable(file: &Path) -> Result<(), Failure> {
-    // Told here, as the library's error would be that of a broken certificate.
-    let Some(cause) = access::unreadable(file) else {
-        return Ok(());
-    };
-
-    let file = file.display();
-    Err(failed!(
-        "cannot read {file}: {cause}; run as root or as a member of the group hacheck-ops, or set {CERT_VARIABLE} and {KEY_VARIABLE}"
-    ))
-}
-
-/// A snapshot that is kept up to date.
-struct Following<'a> {
-    engine: &'a mut Engine,
-    paths: &'a Paths,
-    snapshot: &'a mut Snapshot,
-    end: Instant,
-    interrupt: &'a Interrupt,
-    is_done: &'a dyn Fn(&Snapshot) -> bool,
-}
-
-impl Following<'_> {
-    async fn run(&mut self) -> WaitEnd {
-        loop {
-            let trouble = match self.watch().await {
-                Ok(ended) => return ended,
-                Err(e) => e,
-            };
-            // The watch is lost with its member; another one may know more.
-            if let Some(ended) = self.ended(Some(&trouble)) {
-                return ended;
-            }
-            tokio::time::sleep(PAUSE).await;
-            if let Ok(new) = Snapshot::of(self.engine, self.paths).await {
-                *self.snapshot = new;
-            }
-        }
-    }
-
-    async fn watch(&mut self) -> Result<WaitEnd, EngineError> {
-        if let Some(ended) = self.ended(None) {
-            return Ok(ended);
-        }
-
-        let all = KeyRange::under(&format!("{}/", self.paths.root()));
-        let from = self.snapshot.revision + 1;
-        let mut watch = self.engine.watch(&all, from).await?;
-        loop {
-            let left = self.end.saturating_duration_since(Instant::now());
-            let mut limit = TICK.min(left);
-            // All that has come is taken before it is looked at: a look costs more than a change.
-            while let Ok(changes) = timeout(limit, watch.next()).await {
-                self.apply(&changes?);
-                limit = Duration::ZERO;
-            }
-            if let Some(ended) = self.ended(None) {
-                return Ok(ended);
-            }
-        }
-    }
-
-    fn apply(&mut self, changes: &Changes) {
-        for pair in &changes.deletes {
-            self.snapshot.drop_key(self.paths, &pair.key);
-        }
-
-        for pair in &changes.puts {
-            self.snapshot.take(self.paths, pair);
-        }
-
-        self.snapshot.revision = self.snapshot.revision.max(changes.revision);
-    }
-
-    fn ended(&self, trouble: Option<&EngineError>) -> Option<WaitEnd> {
-        if (self.is_done)(self.snapshot) {
-            return Some(WaitEnd::Done);
-        }
-
-        if let Some(signal) = self.interrupt.came() {
-            return Some(WaitEnd::Interrupted(signal));
-        }
-
-        let is_over = Instant::now() >= self.end;
-        is_over.then(|| WaitEnd::TimeUp(trouble.map(ToString::to_string)))
-    }
 }
