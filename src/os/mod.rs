@@ -9,6 +9,7 @@ pub mod figures;
 pub mod file_limit;
 pub mod files;
 pub(crate) mod going_down;
+pub(crate) mod held_signals;
 pub mod host_names;
 pub(crate) mod listening;
 pub mod logging;

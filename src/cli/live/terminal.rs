@@ -5,14 +5,14 @@ use std::os::fd::{AsFd, BorrowedFd};
 
 use nix::errno::Errno;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
-use nix::sys::signal::{SigSet, Signal, kill};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::{Signal, kill};
 use nix::sys::termios::{LocalFlags, SetArg, Termios, tcgetattr, tcsetattr};
 use nix::unistd::{Pid, read};
 
 use crate::cli::failure::{Failure, failed};
 use crate::cli::output::terminal::{Size, is_plain};
 use crate::os::cause::cause_text;
+use crate::os::held_signals::HeldSignals;
 
 /// What comes while the screen is shown.
 const SIGNALS: [Signal; 5] = [
@@ -44,14 +44,14 @@ pub(super) enum Wake {
 pub(super) struct Terminal {
     /// How its keys were, where it has keys.
     keys: Option<Termios>,
-    signals: SignalFd,
+    signals: HeldSignals,
 }
 
 impl Terminal {
     /// Takes the terminal over, and holds signals back.
     pub(super) fn open() -> Result<Self, Failure> {
-        let signals =
-            hold_signals().map_err(|e| failed!("cannot watch for Ctrl-C: {}", e.desc()))?;
+        let signals = HeldSignals::hold(&SIGNALS)
+            .map_err(|e| failed!("cannot watch for Ctrl-C: {}", e.desc()))?;
         let terminal = Self {
             keys: tcgetattr(io::stdin()).ok(),
             signals,
@@ -129,15 +129,11 @@ impl Terminal {
     }
 
     fn signal(&self) -> Result<Option<Wake>, Failure> {
-        let Ok(Some(info)) = self.signals.read_signal() else {
-            return Ok(None);
-        };
-
-        let number = i32::try_from(info.ssi_signo).unwrap_or_default();
-        match Signal::try_from(number) {
-            Ok(Signal::SIGWINCH) => Ok(Some(Wake::Redraw)),
-            Ok(Signal::SIGTSTP) => self.stop(),
-            _ => Ok(Some(Wake::End)),
+        match self.signals.next() {
+            None => Ok(None),
+            Some(Signal::SIGWINCH) => Ok(Some(Wake::Redraw)),
+            Some(Signal::SIGTSTP) => self.stop(),
+            Some(_) => Ok(Some(Wake::End)),
         }
     }
 
@@ -178,12 +174,6 @@ fn without_enter(keys: &Termios) -> Termios {
     let mut raw = keys.clone();
     raw.local_flags -= LocalFlags::ICANON | LocalFlags::ECHO;
     raw
-}
-
-fn hold_signals() -> Result<SignalFd, Errno> {
-    let set: SigSet = SIGNALS.into_iter().collect();
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
 
 /// What the keys mean that were pressed.

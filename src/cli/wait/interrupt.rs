@@ -3,15 +3,22 @@
 
 use std::cell::Cell;
 
-use nix::errno::Errno;
-use nix::sys::signal::{SigSet, Signal};
-use nix::sys::signalfd::{SfdFlags, SignalFd};
+use nix::sys::signal::Signal;
 
 use crate::cli::failure::{Failure, failed};
+use crate::os::held_signals::HeldSignals;
+
+/// What is looked at. SIGCONT has its effect all the same; that it came is told.
+const SIGNALS: [Signal; 4] = [
+    Signal::SIGINT,
+    Signal::SIGTERM,
+    Signal::SIGHUP,
+    Signal::SIGCONT,
+];
 
 /// The signals that ask for an end; held back from the moment that this exists.
 pub(crate) struct Interrupt {
-    signals: SignalFd,
+    signals: HeldSignals,
     /// One that came.
     end: Cell<Option<Signal>>,
     /// SIGCONT came.
@@ -22,7 +29,7 @@ impl Interrupt {
     /// Holds the signals back. Commands that are started later would inherit that: see
     /// [`with_default_signals`](crate::os::sys::with_default_signals).
     pub(crate) fn hold() -> Result<Self, Failure> {
-        match signals() {
+        match HeldSignals::hold(&SIGNALS) {
             Ok(signals) => Ok(Self {
                 signals,
                 end: Cell::new(None),
@@ -48,28 +55,11 @@ impl Interrupt {
     }
 
     fn read_all(&self) {
-        while let Some(signal) = self.next() {
+        while let Some(signal) = self.signals.next() {
             match signal {
                 Signal::SIGCONT => self.went_on.set(true),
                 end => self.end.set(Some(end)),
             }
         }
     }
-
-    fn next(&self) -> Option<Signal> {
-        let info = self.signals.read_signal().ok()??;
-        let number = i32::try_from(info.ssi_signo).ok()?;
-        Signal::try_from(number).ok()
-    }
-}
-
-fn signals() -> Result<SignalFd, Errno> {
-    let mut set = SigSet::empty();
-    set.add(Signal::SIGINT);
-    set.add(Signal::SIGTERM);
-    set.add(Signal::SIGHUP);
-    // It goes on all the same; that it did is told.
-    set.add(Signal::SIGCONT);
-    set.thread_block()?;
-    SignalFd::with_flags(&set, SfdFlags::SFD_NONBLOCK | SfdFlags::SFD_CLOEXEC)
 }
