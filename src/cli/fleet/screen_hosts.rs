@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::scope::{self, listed};
-use crate::cli::output::terminal::shortened;
+use crate::cli::output::terminal::column;
 use crate::cli::output::times;
 use crate::fleet::OrderState;
 use crate::fleet::overview::{
@@ -201,9 +201,4 @@ pub(super) fn advice_line(advice: &Advice) -> String {
     let words: Vec<String> = advice.command.iter().map(|word| shell_word(word)).collect();
     let on = advice.on.as_deref().unwrap_or_default();
     format!("    {on}$ {}   # {}", words.join(" "), advice.effect)
-}
-
-/// A text as wide as its column.
-pub(super) fn column(text: &str, width: usize) -> String {
-    format!("{:width$}", shortened(text, width))
 }

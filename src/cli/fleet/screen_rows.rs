@@ -1,6 +1,7 @@
 //! The lines of services, orders and rolls.
 
-use super::screen_hosts::{NAME, advice_line, by, column, down_text};
+use super::screen_hosts::{NAME, advice_line, by, down_text};
+use crate::cli::output::terminal::column;
 use crate::cli::output::times;
 use crate::fleet::OrderState;
 use crate::fleet::overview::{

@@ -62,6 +62,11 @@ pub(crate) fn shortened(text: &str, width: usize) -> String {
     format!("{head}…{tail}")
 }
 
+/// A text as wide as its column.
+pub(crate) fn column(text: &str, width: usize) -> String {
+    format!("{:width$}", shortened(text, width))
+}
+
 /// A text that is no longer than this. What does not fit is told by an ellipsis.
 pub(crate) fn cut(text: &str, width: usize) -> String {
     if text.chars().count() <= width {

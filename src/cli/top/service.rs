@@ -1,7 +1,7 @@
 //! The lines of one service: its state, its last hour, and why; under it who polls, where that wants a look.
 
 use crate::cli::output::pollers::age;
-use crate::cli::output::terminal::shortened;
+use crate::cli::output::terminal::column;
 use crate::ledger::Told;
 use crate::ledger::overview::{CheckRow, DowntimeRow, Overview, PollingRow, Rotation, ServiceRow};
 use crate::names::ALL;
@@ -34,11 +34,6 @@ pub(super) fn lines(overview: &Overview, service: &ServiceRow) -> Vec<String> {
     }
 
     lines
-}
-
-/// A text as wide as its column.
-fn column(text: &str, width: usize) -> String {
-    format!("{:width$}", shortened(text, width))
 }
 
 /// The last hour of all checks, the worst of each three minutes as one bar.
