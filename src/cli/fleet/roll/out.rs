@@ -4,12 +4,10 @@ use std::collections::BTreeSet;
 
 use super::begin::RollPlan;
 use crate::cli::fleet::output::cause;
-use crate::cli::fleet::slot::told::remedy;
-use crate::cli::output::times;
+use crate::cli::fleet::slot::told::{in_slot, remedy};
 use crate::fleet::Snapshot;
 use crate::fleet::rolling::{Next, Over, RollHost, next};
 use crate::fleet::slots::{Admission, OutCause, SlotScope};
-use crate::names::text::one_line;
 
 /// Most hosts of which is told why they are out.
 const NAMED: usize = 5;
@@ -107,11 +105,6 @@ pub(super) fn why(snapshot: &Snapshot, why: &OutCause) -> String {
     match why {
         OutCause::Lost => "lost".to_owned(),
         OutCause::Down(report) => cause(snapshot, report),
-        OutCause::InSlot(slot) => format!(
-            "roll {}, {} since {}",
-            one_line(&slot.roll),
-            one_line(&slot.phase),
-            times::brief(slot.changed())
-        ),
+        OutCause::InSlot(slot) => in_slot(slot),
     }
 }

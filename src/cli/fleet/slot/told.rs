@@ -4,9 +4,9 @@
 
 use crate::cli::fleet::scope;
 use crate::cli::output::times;
-use crate::fleet::RollId;
 use crate::fleet::picture::is_local;
 use crate::fleet::slots::{Admission, OutCause, OutHost};
+use crate::fleet::{RollId, Slot};
 use crate::names::text::one_line;
 
 /// `roll r-5k2: web on 40 hosts, at most 1 down; now out: web07 (lost), so nothing can begin`.
@@ -61,11 +61,7 @@ pub(crate) fn described(host: &OutHost) -> String {
     let name = &host.name;
     match &host.cause {
         OutCause::Lost => format!("{name} (lost)"),
-        OutCause::InSlot(slot) => {
-            let (roll, phase) = (one_line(&slot.roll), one_line(&slot.phase));
-            let since = times::brief(slot.changed());
-            format!("{name} (roll {roll}, {phase} since {since})")
-        }
+        OutCause::InSlot(slot) => format!("{name} ({})", in_slot(slot)),
         OutCause::Down(report) => {
             let origin = match is_local(report) {
                 true => "local",
@@ -74,6 +70,13 @@ pub(crate) fn described(host: &OutHost) -> String {
             format!("{name} (down, {origin})")
         }
     }
+}
+
+/// `roll r-5k2, command since 18:22`.
+pub(crate) fn in_slot(slot: &Slot) -> String {
+    let (roll, phase) = (one_line(&slot.roll), one_line(&slot.phase));
+    let since = times::brief(slot.changed());
+    format!("roll {roll}, {phase} since {since}")
 }
 
 fn remedy_of(host: &OutHost, admission: &Admission) -> String {
@@ -93,7 +96,7 @@ fn remedy_of(host: &OutHost, admission: &Admission) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fleet::{Report, Slot};
+    use crate::fleet::Report;
     use crate::names::Key;
 
     fn admission(out: Vec<OutHost>) -> Admission {
