@@ -22,7 +22,7 @@ const PAGE: u32 = 1;
 #[derive(Debug, Clone, Default)]
 pub(super) struct Reading {
     /// Empty before the first.
-    pub(super) snapshot: Snapshot,
+    snapshot: Snapshot,
     pub(super) state: EngineState,
 }
 

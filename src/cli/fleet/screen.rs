@@ -26,11 +26,6 @@ impl FleetScreen {
         }
     }
 
-    pub(super) fn show(&mut self, overview: FleetOverview, engine: EngineState) {
-        self.overview = Some(overview);
-        self.engine = engine;
-    }
-
     /// Why the engine cannot be read now.
     pub(super) fn trouble(&self) -> Option<&str> {
         self.engine.error.as_deref()
@@ -62,7 +57,8 @@ impl LivePicture<(FleetOverview, EngineState)> for FleetScreen {
     const REMEDY: &'static str = "choose hosts by --where or --hosts";
 
     fn take(&mut self, (overview, engine): (FleetOverview, EngineState)) {
-        self.show(overview, engine);
+        self.overview = Some(overview);
+        self.engine = engine;
     }
 
     fn lines(&self, width: usize) -> Vec<String> {

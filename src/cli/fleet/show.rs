@@ -9,7 +9,7 @@ use super::reading::{FleetAnswer, Reading};
 use super::screen::FleetScreen;
 use super::screen_hosts::host_text;
 use crate::cli::failure::{Failure, failed};
-use crate::cli::live::{self, can_be_drawn_on};
+use crate::cli::live::{self, LivePicture as _, can_be_drawn_on};
 use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
 use crate::fleet::overview::{FleetOverview, HostEntry, OverviewRequest};
@@ -46,7 +46,7 @@ fn once(
         Some(OutputFormat::Tsv) => Ok(lines(&overview)),
         None | Some(OutputFormat::Table | OutputFormat::Uber) => {
             let mut screen = FleetScreen::new(fleet);
-            screen.show(overview, reading.state);
+            screen.take((overview, reading.state));
             Ok(live::text_of(&screen))
         }
     }

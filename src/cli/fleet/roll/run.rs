@@ -218,8 +218,7 @@ impl<'a> RunningRoll<'a> {
         let host = self.tasks.hosts[at].name.clone();
         self.screen.say(&format!("{host}: begins"));
         let how = (&self.plan, &self.client.settings.via);
-        let failed = self.tasks.begin(at, how, &self.snapshot, &self.lines.0);
-        if failed.is_some() {
+        if !self.tasks.begin(at, how, &self.snapshot, &self.lines.0) {
             self.tell_end(&host);
         }
     }

@@ -69,14 +69,14 @@ impl RollTasks {
         hosts.filter(|host| host.standing == standing).count()
     }
 
-    /// Begins a host. What is given back is what kept it from that.
+    /// Begins a host; whether it has begun.
     pub(super) fn begin(
         &mut self,
         at: usize,
         (plan, via): (&RollPlan, &Argv),
         snapshot: &Snapshot,
         lines: &SyncSender<HostLine>,
-    ) -> Option<String> {
+    ) -> bool {
         let host = self.hosts[at].name.clone();
         let mut task = HostTask::new(&host, snapshot.revision);
         let command = via::command(via, &host, &plan.record);
@@ -85,11 +85,11 @@ impl RollTasks {
                 task.command = Some(command);
                 self.hosts[at].standing = HostStanding::UnderWay;
                 self.under_way.push(task);
-                None
+                true
             }
             Err(failure) => {
-                self.end(&task, HostStanding::Failed, None, failure.message.clone());
-                Some(failure.message)
+                self.end(&task, HostStanding::Failed, None, failure.message);
+                false
             }
         }
     }

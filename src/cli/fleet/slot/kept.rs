@@ -158,13 +158,10 @@ impl Drop for RollFiles {
 impl RollFile {
     /// `None` where another roll has it.
     fn lock(path: &Path) -> io::Result<Option<Self>> {
-        if let Some(folder) = path.parent()
-            && !folder.exists()
-        {
-            DirBuilder::new()
-                .recursive(true)
-                .mode(0o750)
-                .create(folder)?;
+        if let Some(folder) = path.parent() {
+            let mut builder = DirBuilder::new();
+            // One that is there is no error, and stays as it is.
+            builder.recursive(true).mode(0o750).create(folder)?;
         }
 
         loop {

@@ -84,12 +84,11 @@ impl<'a> SlotWait<'a> {
 
     /// Why nothing came of it.
     pub(super) fn ended(&self, stopped: Stopped) -> Failure {
-        let (what, mut failure) = (&self.what, None);
-        if let Some(trouble) = &self.trouble {
-            failure = Some(trouble.to_string());
-        }
+        let what = match &self.trouble {
+            Some(trouble) => trouble.to_string(),
+            None => format!("waiting for {}", self.what),
+        };
 
-        let what = failure.unwrap_or_else(|| format!("waiting for {what}"));
         match stopped {
             Stopped::Interrupted(signal) => {
                 failed!("slot: interrupted ({}): {what}", signal.as_str())
