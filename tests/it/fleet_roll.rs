@@ -184,7 +184,7 @@ fn hosts_are_rolled_one_after_the_other_and_their_output_bears_their_names() {
     let id = roll.roll_id();
     stage.begins("web01");
     let told =
-        format!("haroll --roll {id} --max-down 1 --where 'zone=a' -r 'it'\\''s time' web -- true");
+        format!("haroll --roll {id} --max-down 1 --where zone=a -r 'it'\\''s time' web -- true");
     assert_eq!(stage.told("web01"), told);
     let record = stage.get(&format!("rolls/{id}")).unwrap();
     let expected = json!({

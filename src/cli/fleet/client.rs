@@ -10,7 +10,6 @@ use tokio::runtime::Runtime;
 use tokio::time::timeout;
 
 use super::request::FleetFile;
-use super::waiting::WaitEnd;
 use crate::cli::applet::Call;
 use crate::cli::failure::{Failure, failed};
 use crate::cli::wait::interrupt::Interrupt;
@@ -18,6 +17,7 @@ use crate::fleet::engine::{Access, Committed, Engine, EngineError, Found, KeyRan
 use crate::fleet::settings::{self, FleetSettings};
 use crate::fleet::{Paths, Snapshot};
 use follow::Following;
+pub(super) use follow::WaitEnd;
 use identity::{CERT_VARIABLE, CertAndKey, KEY_VARIABLE, host_identity, identity};
 
 /// How long a line of the log lives: 90 days.

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use nix::sys::signal::Signal;
 use serde_json::json;
 
-use super::client::FleetClient;
+use super::client::{FleetClient, WaitEnd};
 use super::plan::{self, HostsStanding};
 use super::request::FleetRequest;
 use super::scope;
@@ -21,15 +20,6 @@ use crate::names::Key;
 
 /// How long balancers may take, unless told otherwise.
 const BALANCERS: Duration = Duration::from_secs(60);
-
-/// How a wait ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum WaitEnd {
-    Done,
-    /// With the last trouble that the engine made.
-    TimeUp(Option<String>),
-    Interrupted(Signal),
-}
 
 /// What is waited for: the orders of one key, and the hosts that they are for.
 struct KeyOrders<'a> {

@@ -2,16 +2,25 @@
 
 use std::time::{Duration, Instant};
 
+use nix::sys::signal::Signal;
 use tokio::time::timeout;
 
 use super::TICK;
-use crate::cli::fleet::waiting::WaitEnd;
 use crate::cli::wait::interrupt::Interrupt;
 use crate::fleet::engine::{Changes, Engine, EngineError, KeyRange};
 use crate::fleet::{Paths, Snapshot};
 
 /// How long a wait pauses before it asks an engine again that did not answer.
 const PAUSE: Duration = Duration::from_millis(200);
+
+/// How a wait ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::cli::fleet) enum WaitEnd {
+    Done,
+    /// With the last trouble that the engine made.
+    TimeUp(Option<String>),
+    Interrupted(Signal),
+}
 
 /// A snapshot that is kept up to date.
 pub(super) struct Following<'a> {
