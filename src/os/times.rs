@@ -37,6 +37,11 @@ pub(crate) fn date(unix: f64) -> Option<Date> {
     local(unix).map(|time| time.date())
 }
 
+/// The end of a downtime, where there is one: beyond the calendar is never.
+pub(crate) fn in_calendar(end: Option<f64>) -> Option<f64> {
+    end.filter(|end| *end <= LATEST)
+}
+
 /// The time of day, local.
 pub(crate) fn clock(unix: f64) -> String {
     match local(unix) {

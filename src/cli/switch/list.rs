@@ -10,7 +10,7 @@ use serde_json::ser::{Formatter, Serializer};
 use super::notes::note_end;
 use super::request::SwitchRequest;
 use super::{Task, info, run};
-use crate::cli::applet::{Applet, Call};
+use crate::cli::applet::Applet;
 use crate::cli::client::{ANSWER_TIME, DaemonClient};
 use crate::cli::failure::Failure;
 use crate::cli::output;
@@ -31,31 +31,33 @@ pub(crate) const APPLET: Applet = Applet {
     run: |call| run(call, Task::List),
 };
 
-pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
+pub(super) fn act(request: &SwitchRequest) -> Result<u8, Failure> {
     let body = request.client.recent(ANSWER_TIME)?;
+    // Also for JSON, which is printed as it came: what is no answer of a daemon is not passed on.
     let services = seen_services(request.client, &body)?;
-    if request.format == OutputFormat::Json {
-        print_json(&body)?;
-        return Ok(0);
+    match request.format {
+        OutputFormat::Json => {
+            print_json(&body)?;
+            return Ok(0);
+        }
+        OutputFormat::Table => print_table(request, &services)?,
+        OutputFormat::Tsv | OutputFormat::Uber => print_lines(&services)?,
     }
 
-    if request.format == OutputFormat::Table {
-        print_table(call, &services)?;
-        note_ends(call, request, &services);
-        return Ok(0);
-    }
-
-    let mut lines: Vec<String> = services.iter().map(line).collect();
-    lines.sort();
-    output::print(&lines.concat())?;
-    note_ends(call, request, &services);
+    note_ends(request, &services);
     Ok(0)
 }
 
+fn print_lines(services: &[Value]) -> Result<(), Failure> {
+    let mut lines: Vec<String> = services.iter().map(line).collect();
+    lines.sort();
+    output::print(&lines.concat())
+}
+
 /// The services by name, each with its last answer, how long ago that was, and who asked.
-fn print_table(call: &Call, services: &[Value]) -> Result<(), Failure> {
+fn print_table(request: &SwitchRequest, services: &[Value]) -> Result<(), Failure> {
     if services.is_empty() {
-        call.note("nobody has polled lately");
+        request.note("nobody has polled lately");
         return Ok(());
     }
 
@@ -66,13 +68,13 @@ fn print_table(call: &Call, services: &[Value]) -> Result<(), Failure> {
 }
 
 fn cells(seen: &Value) -> [String; 4] {
-    let name = one_line(service_name(seen).unwrap_or("?"));
+    // Null has no fields: older daemons tell names only, and leave the other cells empty.
     let last = seen.get(1).unwrap_or(&Value::Null);
     let code = last["code"].as_u64().map(|code| code.to_string());
     let ago = last["ts"].as_f64().map(|at| age(unix_now() - at));
     let asker = last["remote_ip"].as_str().map(one_line);
     [
-        name,
+        shown_name(seen),
         code.unwrap_or_default(),
         ago.unwrap_or_default(),
         asker.unwrap_or_default(),
@@ -87,14 +89,15 @@ fn print_json(body: &[u8]) -> Result<(), Failure> {
 /// Each service with its last answer; older daemons tell names only.
 fn seen_services(client: DaemonClient, body: &[u8]) -> Result<Vec<Value>, Failure> {
     let mut answer: Value = client.parse(body)?;
-    match answer.get_mut("seen_services").map(Value::take) {
+    let services = answer.get_mut("seen_services");
+    match services.map(Value::take) {
         Some(Value::Array(services)) => Ok(services),
         _ => Err(client.strange().into()),
     }
 }
 
 /// Tells which of the services come back by themselves.
-fn note_ends(call: &Call, request: &SwitchRequest, services: &[Value]) {
+fn note_ends(request: &SwitchRequest, services: &[Value]) {
     // The list is the daemon's; a spool that cannot be read here is no fault of it.
     let Ok(listing) = request.spool.list() else {
         return;
@@ -102,10 +105,20 @@ fn note_ends(call: &Call, request: &SwitchRequest, services: &[Value]) {
 
     for (key, downtime) in &listing.downtimes {
         let name = key.service_name().as_str();
-        if name == ALL || services.iter().any(|seen| service_name(seen) == Some(name)) {
-            note_end(call, key, downtime);
+        if name == ALL || has_service(services, name) {
+            note_end(request, key, downtime);
         }
     }
+}
+
+fn has_service(services: &[Value], name: &str) -> bool {
+    let mut names = services.iter().map(service_name);
+    names.any(|seen| seen == Some(name))
+}
+
+/// The name comes over the network, so it may hold anything.
+fn shown_name(seen: &Value) -> String {
+    one_line(service_name(seen).unwrap_or("?"))
 }
 
 fn service_name(seen: &Value) -> Option<&str> {
@@ -118,8 +131,7 @@ fn service_name(seen: &Value) -> Option<&str> {
 
 /// `web last_response={"code": 200, …}`.
 fn line(seen: &Value) -> String {
-    let name = service_name(seen).unwrap_or("?");
-    let name = one_line(name);
+    let name = shown_name(seen);
     match seen.get(1) {
         Some(last) => format!("{name} last_response={}\n", spaced(last)),
         None => format!("{name}\n"),

@@ -5,12 +5,15 @@ pub(crate) mod down;
 pub(crate) mod downed;
 mod fleet;
 pub(crate) mod list;
+mod misplaced;
 mod notes;
 mod options;
 mod pollers;
 mod request;
 pub(crate) mod status;
+mod subjects;
 pub(crate) mod up;
+mod words;
 
 use argh::{ArgsInfo as _, CommandInfoWithArgs};
 
@@ -46,14 +49,14 @@ impl Task {
         }
     }
 
-    fn run(self, call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
+    fn run(self, request: &SwitchRequest) -> Result<u8, Failure> {
         match self {
-            Self::Up => up::act(call, request),
-            Self::Down => down::act(call, request),
-            Self::Status => status::act(call, request),
-            Self::Downed => downed::act(call, request),
-            Self::List if request.pollers => pollers::act(call, request),
-            Self::List => list::act(call, request),
+            Self::Up => up::act(request),
+            Self::Down => down::act(request),
+            Self::Status => status::act(request),
+            Self::Downed => downed::act(request),
+            Self::List if request.pollers => pollers::act(request),
+            Self::List => list::act(request),
         }
     }
 
@@ -86,15 +89,20 @@ fn run(call: &Call, called: Task) -> Result<u8, Failure> {
         None => called,
     };
 
-    if args.fleet {
-        return fleet::run(call, &args, task);
+    match args.fleet {
+        true => fleet::run(call, &args, task),
+        false => run_here(call, args, task),
     }
+}
 
-    let mut request = request::read(args, task)?;
+/// Acts on this host alone.
+fn run_here(call: &Call, args: SwitchArgs, task: Task) -> Result<u8, Failure> {
+    let mut request = request::read(call, args, task)?;
+    // Only now: a wrong command line ends before the file of the fleet is read, and told of.
     if task.looks_at_fleet() {
         request.fleet_spool = local::spool(call, &request.fleet_file);
     }
 
-    notes::note_other_case(call, &request);
-    task.run(call, &request)
+    notes::note_other_case(&request);
+    task.run(&request)
 }

@@ -2,31 +2,27 @@
 
 use std::fs;
 use std::io::ErrorKind;
+use std::path::Path;
 use std::time::Duration;
 
 use super::request::SwitchRequest;
-use crate::cli::applet::Call;
 use crate::cli::output::times;
 use crate::cli::wait::polled::{Unpolled, unpolled};
 use crate::ledger::PollersPage;
-use crate::spool::{ALL, Downtime, Key, Mark, Spool};
+use crate::spool::{ALL, Downtime, Key, Mark};
 
 /// Says when a timed downtime ends, in a form for people.
-pub(super) fn note_end(call: &Call, key: &Key, downtime: &Downtime) {
-    match downtime.expiration {
-        // Beyond the calendar is never.
-        Some(end) if end <= times::LATEST => {
-            let end = times::show(end);
-            call.note(&format!("the downtime of '{key}' ends at {end}"));
-        }
-        _ => {}
+pub(super) fn note_end(request: &SwitchRequest, key: &Key, downtime: &Downtime) {
+    if let Some(end) = times::in_calendar(downtime.expiration) {
+        let end = times::show(end);
+        request.note(&format!("the downtime of '{key}' ends at {end}"));
     }
 }
 
 /// Says who is told, where not everybody is: the line looks like that of any downtime, as in the replaced tools.
-pub(super) fn note_agent_only(call: &Call, key: &Key, downtime: &Downtime) {
+pub(super) fn note_agent_only(request: &SwitchRequest, key: &Key, downtime: &Downtime) {
     if downtime.mark() == Some(Mark::AgentOnly) {
-        call.note(&format!(
+        request.note(&format!(
             "the downtime of '{key}' is told to HAProxy's agents only; checks say what they find"
         ));
     }
@@ -37,47 +33,58 @@ pub(super) const GLANCE: Duration = Duration::from_secs(1);
 
 /// What the daemon says of all pollers; `None` where none answers that obeys this spool. Tells what an operator may not
 /// expect: that it is another spool, that nobody polls what was named.
-pub(super) fn glance(call: &Call, request: &SwitchRequest) -> Option<PollersPage> {
+pub(super) fn glance(request: &SwitchRequest) -> Option<PollersPage> {
+    // A daemon that does not answer is no news: the change is made, and read when it starts.
     let page = request.client.everybody(&request.names(), GLANCE).ok()?;
     if let Err(other) = request.client.check_spool(&page, &request.spool) {
-        call.note(&format!("{other}; it does not see this change"));
+        request.note(&format!("{other}; it does not see this change"));
         return None;
     }
 
-    match unpolled(&page, &request.keys()) {
-        None => {}
-        Some(Unpolled::Everything) => call.note("nobody polls anything here"),
-        Some(Unpolled::AmongOthers(sentences)) => {
-            for sentence in sentences {
-                call.note(&sentence);
-            }
-        }
-    }
-
+    note_unpolled(request, &page);
     Some(page)
 }
 
+fn note_unpolled(request: &SwitchRequest, page: &PollersPage) {
+    match unpolled(page, &request.keys()) {
+        None => {}
+        Some(Unpolled::Everything) => request.note("nobody polls anything here"),
+        Some(Unpolled::AmongOthers(sentences)) => request.note_all(&sentences),
+    }
+}
+
 /// No folder is no downtime, but perhaps also the wrong folder.
-pub(super) fn note_missing_root(call: &Call, spool: &Spool) {
-    // Without following links: a link to nothing is there, and is another fault.
-    match fs::symlink_metadata(spool.root()) {
-        Err(e) if e.kind() == ErrorKind::NotFound => call.note(&format!(
+pub(super) fn note_missing_root(request: &SwitchRequest) {
+    let root = request.spool.root();
+    if is_missing(root) {
+        request.note(&format!(
             "there is no spool folder {}, so nothing is down there",
-            spool.root().display()
-        )),
-        _ => {}
+            root.display()
+        ));
+    }
+}
+
+fn is_missing(root: &Path) -> bool {
+    // Without following links: a link to nothing is there, and is another fault.
+    match fs::symlink_metadata(root) {
+        Ok(_) => false,
+        Err(e) => e.kind() == ErrorKind::NotFound,
     }
 }
 
 /// The name that takes the whole host down is written in one way only.
-pub(super) fn note_other_case(call: &Call, request: &SwitchRequest) {
-    for subject in &request.subjects {
-        let name = subject.key.service_name().as_str();
-        if name != ALL && name.eq_ignore_ascii_case(ALL) {
-            call.note(&format!(
-                "'{name}' is a service like any other; the name for everything on this host is '{ALL}'"
-            ));
-            return;
-        }
+pub(super) fn note_other_case(request: &SwitchRequest) {
+    let mut keys = request.subjects.iter().map(|subject| &subject.key);
+    // Once, whatever else is named: two such notes tell no more than one.
+    if let Some(key) = keys.find(|key| is_all_in_other_case(key)) {
+        let name = key.service_name().as_str();
+        request.note(&format!(
+            "'{name}' is a service like any other; the name for everything on this host is '{ALL}'"
+        ));
     }
+}
+
+fn is_all_in_other_case(key: &Key) -> bool {
+    let name = key.service_name().as_str();
+    name != ALL && name.eq_ignore_ascii_case(ALL)
 }

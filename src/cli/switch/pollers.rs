@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::request::SwitchRequest;
-use crate::cli::applet::Call;
-use crate::cli::client::{self, ANSWER_TIME};
+use crate::cli::client::ANSWER_TIME;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
@@ -12,11 +11,10 @@ use crate::cli::output::pollers::line;
 use crate::ledger::{PollerRow, PollersPage};
 use crate::names::sort::sort_by_key;
 
-pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
-    let names = client::names(&request.keys());
-    let page = request.client.pollers(&names, ANSWER_TIME)?;
+pub(super) fn act(request: &SwitchRequest) -> Result<u8, Failure> {
+    let page = request.client.pollers(&request.names(), ANSWER_TIME)?;
     if page.pollers.is_empty() {
-        call.note("nobody has polled lately");
+        request.note("nobody has polled lately");
     }
 
     let text = match request.format {
@@ -36,10 +34,7 @@ fn json(page: &PollersPage) -> String {
 
 fn text(page: &PollersPage) -> String {
     let mut text = String::new();
-    let mut rows: Vec<&PollerRow> = page.pollers.iter().collect();
-    // Those that still poll are what matters, and others may be many.
-    sort_by_key(&mut rows, |row| !row.is_polling(page.now));
-    for row in rows {
+    for row in sorted_rows(page) {
         let line = line(row, &page.pollers, page.now);
         text.push_str(&format!("{}\t{line}\n", row.service));
     }
@@ -52,13 +47,18 @@ fn text(page: &PollersPage) -> String {
     text
 }
 
+/// Those that still poll come first: they are what matters, and others may be many.
+fn sorted_rows(page: &PollersPage) -> Vec<&PollerRow> {
+    let mut rows: Vec<&PollerRow> = page.pollers.iter().collect();
+    sort_by_key(&mut rows, |row| !row.is_polling(page.now));
+    rows
+}
+
 /// Services that some balancers send traffic to and others do not, with the view of each.
 fn disagreements(page: &PollersPage) -> Vec<(&str, Vec<String>)> {
     let mut disagreements = Vec::new();
     for ((service, _), rows) in rows_by_check(page) {
-        // A check stands in the map because of a row.
-        let is_first_out = rows[0].is_out();
-        if rows.iter().any(|row| row.is_out() != is_first_out) {
+        if disagree(&rows) {
             let views = rows.into_iter().map(view);
             disagreements.push((service, views.collect()));
         }
@@ -67,9 +67,18 @@ fn disagreements(page: &PollersPage) -> Vec<(&str, Vec<String>)> {
     disagreements
 }
 
-/// The pollers that tell their view, by service and check.
-fn rows_by_check(page: &PollersPage) -> BTreeMap<(&str, &str), Vec<&PollerRow>> {
-    let mut checks: BTreeMap<(&str, &str), Vec<&PollerRow>> = BTreeMap::new();
+fn disagree(rows: &[&PollerRow]) -> bool {
+    // A check stands in the map because of a row.
+    let is_first_out = rows[0].is_out();
+    rows.iter().any(|row| row.is_out() != is_first_out)
+}
+
+/// By service and check: two checks of one service may rightly differ.
+type RowsByCheck<'a> = BTreeMap<(&'a str, &'a str), Vec<&'a PollerRow>>;
+
+/// The pollers that tell their view.
+fn rows_by_check(page: &PollersPage) -> RowsByCheck<'_> {
+    let mut checks = RowsByCheck::new();
     for row in &page.pollers {
         if row.is_polling(page.now) && row.is_out().is_some() {
             let check = (row.service.as_str(), row.check.as_str());

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use super::request::SwitchRequest;
 use super::{Task, info, notes, run};
-use crate::cli::applet::{Applet, Call};
+use crate::cli::applet::Applet;
 use crate::cli::failure::{Failure, failed};
 use crate::cli::fleet::local;
 use crate::cli::output::downtimes::{description, owner};
 use crate::cli::wait::{Unfinished, Waiter};
-use crate::spool::{ALL, Key, Spool};
+use crate::spool::{ALL, Key, Mark, Spool};
 
 /// The row of the table.
 pub(crate) const APPLET: Applet = Applet {
@@ -22,33 +22,33 @@ pub(crate) const APPLET: Applet = Applet {
     run: |call| run(call, Task::Up),
 };
 
-pub(super) fn act(call: &Call, request: &SwitchRequest) -> Result<u8, Failure> {
+pub(super) fn act(request: &SwitchRequest) -> Result<u8, Failure> {
     if let Some(why) = &request.override_fleet {
-        local::waive(call, &request.fleet_file, &request.keys(), why)?;
+        local::waive(request.call, &request.fleet_file, &request.keys(), why)?;
     }
 
-    let root = request.spool.root();
-    // A folder that cannot be looked at is not one that is missing.
-    if matches!(root.try_exists(), Ok(false)) {
-        lift_in_missing(call, root)?;
-        for held in held_by_fleet(request) {
-            call.note(&held);
-        }
-    } else if request.wait.is_none() && request.when_healthy.is_none() {
-        lift(call, request)?;
-        notes::glance(call, request);
-        for holding in all_holding(request) {
-            call.note(&holding);
-        }
-    } else {
-        lift_and_wait(call, request)?;
+    let waits = request.wait.is_some() || request.when_healthy.is_some();
+    match request.spool.root().try_exists() {
+        Ok(false) => lift_in_missing(request)?,
+        // A folder that cannot be looked at is not one that is missing.
+        _ if waits => lift_and_wait(request)?,
+        _ => lift_only(request)?,
     }
 
     Ok(0)
 }
 
+/// Without `--wait` and `--when-healthy`.
+fn lift_only(request: &SwitchRequest) -> Result<(), Failure> {
+    lift(request)?;
+    notes::glance(request);
+    request.note_all(&all_holding(request));
+    Ok(())
+}
+
 /// A folder that is gone is not created: an empty one would lift all that a daemon still holds.
-fn lift_in_missing(call: &Call, root: &Path) -> Result<(), Failure> {
+fn lift_in_missing(request: &SwitchRequest) -> Result<(), Failure> {
+    let root = request.spool.root();
     let folder = root.display();
     if is_missing_above(root) {
         return Err(failed!(
@@ -56,9 +56,10 @@ fn lift_in_missing(call: &Call, root: &Path) -> Result<(), Failure> {
         ));
     }
 
-    call.note(&format!(
+    request.note(&format!(
         "there is no spool folder {folder}, so nothing is down in it"
     ));
+    request.note_all(&held_by_fleet(request));
     Ok(())
 }
 
@@ -69,21 +70,22 @@ fn is_missing_above(root: &Path) -> bool {
     }
 }
 
-fn lift_and_wait(call: &Call, request: &SwitchRequest) -> Result<(), Failure> {
-    let mut waiter = request.waiter(&call.program)?;
+fn lift_and_wait(request: &SwitchRequest) -> Result<(), Failure> {
+    let mut waiter = request.waiter()?;
     if let Some(passes) = request.when_healthy {
         wait_for_health(request, &mut waiter, passes)?;
     }
 
     // Asked again, since health may have taken minutes, and who polls now is who counts.
     let before = request.pollers_before_change()?;
-    let lifted = lift(call, request)?;
+    let lifted = lift(request)?;
     let holding = all_holding(request);
     let Some(goal) = request.wait else {
-        holding.iter().for_each(|sentence| call.note(sentence));
+        request.note_all(&holding);
         return Ok(());
     };
 
+    // No balancer would see it up, so there is nothing to wait for.
     if !holding.is_empty() {
         return Err(and_lifted(failed!("{}", holding.join("\n")), &lifted));
     }
@@ -128,24 +130,29 @@ fn holding(spool: &Spool, keys: &[Key]) -> Vec<String> {
 
     let mut sentences = Vec::new();
     for (other, downtime) in &listing.downtimes {
-        let Some(key) = keys.iter().find(|key| holds(other, key)) else {
-            continue;
-        };
-        let what = description(downtime, owner(spool, other));
-        let mark = match downtime.mark() {
-            Some(mark) => format!(" ({})", mark.as_str()),
-            None => String::new(),
-        };
-        let part = match covers(other, key) {
-            true => "",
-            false => " in part",
-        };
-        sentences.push(format!(
-            "{key} is still held{part} by the downtime of {other}{mark} {what}; 'haup {other}' lifts it"
-        ));
+        if let Some(key) = keys.iter().find(|key| holds(other, key)) {
+            let what = description(downtime, owner(spool, other));
+            sentences.push(still_held(key, other, downtime.mark(), &what));
+        }
     }
 
     sentences
+}
+
+fn still_held(key: &Key, other: &Key, mark: Option<Mark>, what: &str) -> String {
+    let mark = match mark {
+        Some(mark) => format!(" ({})", mark.as_str()),
+        None => String::new(),
+    };
+
+    let part = match covers(other, key) {
+        true => "",
+        false => " in part",
+    };
+
+    format!(
+        "{key} is still held{part} by the downtime of {other}{mark} {what}; 'haup {other}' lifts it"
+    )
 }
 
 /// Whether a downtime of `other` also takes `key` down, or a part of it.
@@ -159,8 +166,9 @@ fn holds(other: &Key, key: &Key) -> bool {
 
 /// Whether a downtime of `wide` takes all of `key` down.
 fn covers(wide: &Key, key: &Key) -> bool {
-    let is_service = wide.port().is_none();
-    is_service && (wide.service_name().as_str() == ALL || wide.service_name() == key.service_name())
+    let service = wide.service_name();
+    let is_instance = wide.port().is_some();
+    !is_instance && (service.as_str() == ALL || service == key.service_name())
 }
 
 fn wait_for_health(
@@ -180,19 +188,25 @@ fn wait_for_health(
 }
 
 /// Lifts the downtimes; gives the names of those that there were.
-fn lift(call: &Call, request: &SwitchRequest) -> Result<Vec<String>, Failure> {
+fn lift(request: &SwitchRequest) -> Result<Vec<String>, Failure> {
     let mut lifted = Vec::new();
     let mut failures = Vec::new();
-    for subject in &request.subjects {
-        match request.spool.up(&subject.key) {
-            Ok(true) => lifted.push(subject.key.file_name()),
-            // What was waived was told already.
-            Ok(false) if request.override_fleet.is_some() => {}
-            Ok(false) => call.note(&format!("{} was not down", subject.key)),
+    for key in request.keys() {
+        match request.spool.up(&key) {
+            Ok(true) => lifted.push(key.file_name()),
+            Ok(false) => note_not_down(request, &key),
+            // One that cannot be lifted does not keep the others down.
             Err(e) => failures.push(Failure::failed(e)),
         }
     }
 
     Failure::unless_empty(&failures)?;
     Ok(lifted)
+}
+
+fn note_not_down(request: &SwitchRequest, key: &Key) {
+    // What was waived was told already.
+    if request.override_fleet.is_none() {
+        request.note(&format!("{key} was not down"));
+    }
 }
