@@ -1,11 +1,27 @@
 //! Texts that others wrote, made fit to be shown on one line of a log, a list or a terminal.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 /// A text on one line: control characters and line separators become spaces.
 #[must_use]
 pub(crate) fn one_line(text: &str) -> String {
     text.chars().map(visible).collect()
+}
+
+/// Most names in a list within a sentence.
+const NAMES_MAX: usize = 8;
+
+/// `lb1, lb2 and 3 more`, on one line.
+#[must_use]
+pub(crate) fn first_of(names: &BTreeSet<String>) -> String {
+    let first = names.iter().take(NAMES_MAX);
+    let shown: Vec<String> = first.map(|name| one_line(name)).collect();
+    let shown = shown.join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
 }
 
 /// The first `most` characters of a text, on one line.

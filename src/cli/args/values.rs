@@ -13,6 +13,18 @@ pub(crate) fn spool(root: Option<String>) -> Spool {
     }
 }
 
+/// The value of an option, where it was given.
+pub(crate) fn given<T>(
+    option: &str,
+    text: Option<&str>,
+    parse: fn(&str, &str) -> Result<T, Failure>,
+) -> Result<Option<T>, Failure> {
+    match text {
+        Some(text) => Ok(Some(parse(option, text)?)),
+        None => Ok(None),
+    }
+}
+
 /// A TCP port.
 pub(crate) fn port(option: &str, text: &str) -> Result<u16, Failure> {
     parse_port(text).map_err(|e| usage!("{option}: {e}"))

@@ -45,10 +45,7 @@ impl SwitchArgs {
     }
 
     fn service_port(&self) -> Result<Option<u16>, Failure> {
-        match &self.service_port {
-            Some(text) => values::port("-P", text).map(Some),
-            None => Ok(None),
-        }
+        values::given("-P", self.service_port.as_deref(), values::port)
     }
 
     /// Whether services are named, as they have to be for some tasks, and cannot be for others.

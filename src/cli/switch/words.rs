@@ -5,12 +5,12 @@ use std::time::Duration;
 use super::Task;
 use super::options::SwitchArgs;
 use crate::cli::args::times::{self, TimeError};
-use crate::cli::args::values::number;
+use crate::cli::args::values::{given, number};
 use crate::cli::failure::{Failure, usage};
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::table;
 use crate::cli::wait::acted::Goal;
-use crate::cli::wait::limits::{self, LimitWords, WaitLimits};
+use crate::cli::wait::limits::{LimitWords, WaitLimits, positive};
 use crate::spool::{Mark, unix_now};
 
 impl SwitchArgs {
@@ -50,10 +50,7 @@ impl SwitchArgs {
     }
 
     pub(super) fn when_healthy(&self) -> Result<Option<u32>, Failure> {
-        match &self.when_healthy {
-            Some(text) => number("--when-healthy", text).map(Some),
-            None => Ok(None),
-        }
+        given("--when-healthy", self.when_healthy.as_deref(), number)
     }
 
     /// What to wait for.
@@ -98,10 +95,7 @@ impl SwitchArgs {
     }
 
     pub(super) fn timeout(&self) -> Result<Option<Duration>, Failure> {
-        match &self.timeout {
-            Some(text) => limits::positive("--timeout", text).map(Some),
-            None => Ok(None),
-        }
+        given("--timeout", self.timeout.as_deref(), positive)
     }
 
     pub(super) fn mark(&self) -> Result<Option<Mark>, Failure> {

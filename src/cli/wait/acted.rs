@@ -83,18 +83,14 @@ impl Rules {
 
     /// Whether a poller sends no new traffic any more, whatever its sessions.
     pub(crate) fn has_acted(&self, row: &PollerRow, now: f64) -> bool {
-        match self.goal {
-            Goal::Out | Goal::Drained => self.out(row, now).is_done(),
-            Goal::Up => self.up(row, now).is_done(),
-        }
+        self.in_or_out(row, now).is_done()
     }
 
     /// Judges a poller at a time of the daemon's clock.
     pub(crate) fn judge(&self, row: &PollerRow, now: f64) -> Standing {
         let standing = match self.goal {
-            Goal::Out => self.out(row, now),
             Goal::Drained => self.drained(row, now),
-            Goal::Up => self.up(row, now),
+            Goal::Out | Goal::Up => self.in_or_out(row, now),
         };
 
         match standing {
@@ -103,6 +99,14 @@ impl Rules {
                 Standing::Waiting(format!("silent for {silence}, before that: {why}"))
             }
             standing => standing,
+        }
+    }
+
+    /// New traffic alone, whatever the sessions.
+    fn in_or_out(&self, row: &PollerRow, now: f64) -> Standing {
+        match self.goal {
+            Goal::Out | Goal::Drained => self.out(row, now),
+            Goal::Up => self.up(row, now),
         }
     }
 
@@ -117,15 +121,11 @@ impl Rules {
     fn out_by_last_poll(&self, row: &PollerRow, now: f64) -> Standing {
         match self.told_since(row) {
             None => not_asked(row),
-            Some(Told::Down) if is_told_last_failure(row) && now >= row.told_at + ANSWER_TAKEN => {
-                let (sees, told) = (sees(row), told(row));
-                Standing::Done(format!("goes DOWN: {sees}, told {told}"))
-            }
-            Some(Told::Down) => self.seen_out(row),
-            Some(Told::Drain) if row.is_out().is_none() && !row.is_agent() => {
+            Some(Told::Down) if goes_down(row, now) => going_down(row),
+            Some(Told::Drain) if hides_draining(row) => {
                 Standing::Waiting("does not say whether it drains (no send-state)".to_owned())
             }
-            Some(Told::Drain) => self.seen_out(row),
+            Some(Told::Down | Told::Drain) => self.seen_out(row),
             Some(Told::Up | Told::Fail) => {
                 let told = told(row);
                 Standing::Waiting(format!("was told {told}, not that it is down"))
@@ -135,9 +135,9 @@ impl Rules {
 
     fn seen_out(&self, row: &PollerRow) -> Standing {
         match row.is_out() {
-            // Left behind by a soft downtime: it still serves old sessions.
-            Some(true) if row.view == Some(View::NoLb) && is_hard(row) => still(row),
+            Some(true) if is_soft_yet(row) => still(row),
             Some(true) if row.after_closed => Standing::Done(sees(row)),
+            // It was out before it was told: its next poll says whether that is for this reason too.
             Some(true) => Standing::Waiting(format!("{}; its next poll counts", sees(row))),
             Some(false) => still(row),
             None => self.told_often(row),
@@ -151,12 +151,11 @@ impl Rules {
         };
 
         match row.known_sessions() {
+            // It is about to go DOWN, so what it told is from before that.
             Some(_) if row.is_out() == Some(false) => {
                 Standing::Waiting(format!("{text}; its next poll tells of sessions"))
             }
-            Some(0) => Standing::Done(format!("{text}, no sessions")),
-            Some(1) => Standing::Waiting(format!("{text}, 1 session left")),
-            Some(n) => Standing::Waiting(format!("{text}, {n} sessions left")),
+            Some(left) => sessions_left(&text, left),
             None => self.given_grace(&text, row, now),
         }
     }
@@ -164,21 +163,17 @@ impl Rules {
     /// Sessions that are not known are given their time.
     fn given_grace(&self, text: &str, row: &PollerRow, now: f64) -> Standing {
         let grace = self.grace;
-        let why = match row.sessions {
-            None => "its sessions are unknown (no send-state)",
-            // Of a server that is tracked from another backend HAProxy says 0 for ever.
-            Some(_) => "no sessions were ever seen there, so whether any are left is unknown",
-        };
-
-        if now < self.acted_at + grace && grace > 0.0 {
-            return Standing::Waiting(format!("{text}; {why}: they are given {grace} s (--grace)"));
+        let why = why_unknown(row);
+        // Without any, there is nothing to say of it.
+        if grace <= 0.0 {
+            return Standing::Done(format!("{text}; {why}"));
         }
 
-        match grace > 0.0 {
-            true => Standing::Done(format!(
+        match now < self.acted_at + grace {
+            true => Standing::Waiting(format!("{text}; {why}: they are given {grace} s (--grace)")),
+            false => Standing::Done(format!(
                 "{text}; {why}: they were given {grace} s (--grace)"
             )),
-            false => Standing::Done(format!("{text}; {why}")),
         }
     }
 
@@ -237,16 +232,56 @@ impl Rules {
 
     /// Equal answers after which this balancer has acted.
     fn polls_of(&self, row: &PollerRow) -> u64 {
-        let known = match self.goal {
+        // What the operator says of this one wait comes before what the configuration says.
+        match self.polls {
+            Some(polls) => polls,
+            None => self.expected_polls(row).map_or(POLLS, u64::from),
+        }
+    }
+
+    /// What the configuration says of this balancer.
+    fn expected_polls(&self, row: &PollerRow) -> Option<u32> {
+        match self.goal {
             Goal::Out | Goal::Drained => row.expected.polls_down,
             Goal::Up => row.expected.polls_up,
-        };
-
-        match (self.polls, known) {
-            (Some(polls), _) => polls,
-            (None, Some(polls)) => polls.into(),
-            (None, None) => POLLS,
         }
+    }
+}
+
+/// Whether it is DOWN by now, though it has not polled since to say so.
+fn goes_down(row: &PollerRow, now: f64) -> bool {
+    is_told_last_failure(row) && now >= row.told_at + ANSWER_TAKEN
+}
+
+fn going_down(row: &PollerRow) -> Standing {
+    let (sees, told) = (sees(row), told(row));
+    Standing::Done(format!("goes DOWN: {sees}, told {told}"))
+}
+
+/// Whether it may drain without a word: the agent sets the weight, and a check without send-state does not tell it.
+fn hides_draining(row: &PollerRow) -> bool {
+    row.is_out().is_none() && !row.is_agent()
+}
+
+/// Left behind by a soft downtime: it still serves old sessions.
+fn is_soft_yet(row: &PollerRow) -> bool {
+    row.view == Some(View::NoLb) && is_hard(row)
+}
+
+fn sessions_left(text: &str, left: u32) -> Standing {
+    match left {
+        0 => Standing::Done(format!("{text}, no sessions")),
+        1 => Standing::Waiting(format!("{text}, 1 session left")),
+        n => Standing::Waiting(format!("{text}, {n} sessions left")),
+    }
+}
+
+/// Why nobody knows of its sessions.
+fn why_unknown(row: &PollerRow) -> &'static str {
+    match row.sessions {
+        None => "its sessions are unknown (no send-state)",
+        // Of a server that is tracked from another backend HAProxy says 0 for ever.
+        Some(_) => "no sessions were ever seen there, so whether any are left is unknown",
     }
 }
 

@@ -97,20 +97,17 @@ impl Balancers {
 
     /// What the slowest of them may need.
     pub(super) fn need(&self) -> Option<Need> {
-        let rows: Vec<PollerRow> = self.rows.values().cloned().collect();
-        Need::of(&rows, &self.rules)
+        Need::of(&self.all(), &self.rules)
+    }
+
+    fn all(&self) -> Vec<PollerRow> {
+        self.rows.values().cloned().collect()
     }
 
     /// Takes in what the daemon says of all pollers now.
     pub(super) fn take(&mut self, page: &PollersPage) {
-        if page.daemon != self.daemon {
-            self.take_new_daemon(page);
-        } else if self.rules.since.is_infinite() {
-            // The first look after the change.
-            self.rules.since = page.now;
-        }
-
-        self.now = page.now;
+        self.take_clock(page);
+        // Once known, always known: a daemon that is restarted meanwhile has a clock that begins at 0.
         self.is_complete |= page.now >= SETTLED;
         self.rules.weights = page.agent_weights;
         self.forgotten = page.forgotten_lately;
@@ -119,6 +116,17 @@ impl Balancers {
         if self.rules.acted_at.is_infinite() && self.have_acted() {
             self.rules.acted_at = self.now;
         }
+    }
+
+    fn take_clock(&mut self, page: &PollersPage) {
+        if page.daemon != self.daemon {
+            self.take_new_daemon(page);
+        } else if self.rules.since.is_infinite() {
+            // The first look after the change.
+            self.rules.since = page.now;
+        }
+
+        self.now = page.now;
     }
 
     fn take_rows(&mut self, page: &PollersPage) {
@@ -150,7 +158,7 @@ impl Balancers {
     /// Whether none sends new traffic any more, whatever their sessions.
     pub(super) fn have_acted(&self) -> bool {
         let mut rows = self.rows.values();
-        rows.all(|row| self.rules.has_acted(row, self.now))
+        rows.all(|row| self.acts(row))
     }
 
     /// Whether the sessions of one are unknown.
@@ -161,24 +169,20 @@ impl Balancers {
 
     /// What a balancer says that has no server left of a backend to which it sent traffic.
     pub(super) fn emptied(&self) -> Option<String> {
-        let rows = self.rows.iter();
-        let rows = rows.filter(|(id, _)| self.sent_traffic.contains(*id));
-        let rows: Vec<&PollerRow> = rows.map(|(_, row)| row).collect();
-        let all: Vec<PollerRow> = self.rows.values().cloned().collect();
-        guard::emptied(&rows, &all)
+        // One that sent no traffic here loses none.
+        let mut sent = Vec::new();
+        for (id, row) in &self.rows {
+            if self.sent_traffic.contains(id) {
+                sent.push(row);
+            }
+        }
+
+        guard::emptied(&sent, &self.all())
     }
 
     /// `12 of 41 balancers have acted`, and how many are done with sessions.
     pub(super) fn count(&self) -> String {
-        let mut acted: BTreeMap<Balancer, bool> = BTreeMap::new();
-        let mut done: BTreeMap<Balancer, bool> = BTreeMap::new();
-        for row in self.rows.values() {
-            // A balancer that polls several servers has acted when it has for all of them.
-            let balancer = (row.address, &row.node, &row.user_agent);
-            *acted.entry(balancer).or_insert(true) &= self.rules.has_acted(row, self.now);
-            *done.entry(balancer).or_insert(true) &= self.standing(row).is_done();
-        }
-
+        let acted = self.for_all_servers(|row| self.acts(row));
         let acted_count = how_many(&acted);
         let count = count_words(acted.len(), acted_count);
         // Before anybody has acted, nobody can be done either.
@@ -186,8 +190,23 @@ impl Balancers {
             return count;
         }
 
-        let done = how_many(&done);
-        format!("{count}, {done} done")
+        let done = self.for_all_servers(|row| self.standing(row).is_done());
+        format!("{count}, {} done", how_many(&done))
+    }
+
+    /// For each balancer, whether something is so for all the servers that it polls.
+    fn for_all_servers(&self, is_so: impl Fn(&PollerRow) -> bool) -> BTreeMap<Balancer<'_>, bool> {
+        let mut balancers = BTreeMap::new();
+        for row in self.rows.values() {
+            let balancer = (row.address, &row.node, &row.user_agent);
+            *balancers.entry(balancer).or_insert(true) &= is_so(row);
+        }
+
+        balancers
+    }
+
+    fn acts(&self, row: &PollerRow) -> bool {
+        self.rules.has_acted(row, self.now)
     }
 
     /// Those that one of these names takes out of rotation.
@@ -199,18 +218,13 @@ impl Balancers {
 
     /// Where each balancer stands.
     pub(super) fn standings(&self) -> Vec<PollerStanding> {
-        let rows: Vec<PollerRow> = self.rows.values().cloned().collect();
-        let several_services = rows.iter().any(|row| row.service != rows[0].service);
+        let all = self.all();
         let mut standings = Vec::new();
-        for row in &rows {
-            let label = label(row, &rows);
+        for row in &all {
             standings.push(PollerStanding {
-                label: match several_services {
-                    true => format!("{} {label}", row.service),
-                    false => label,
-                },
+                label: label_among(row, &all),
                 id: row.id(),
-                has_acted: self.rules.has_acted(row, self.now),
+                has_acted: self.acts(row),
                 standing: self.standing(row),
             });
         }
@@ -251,6 +265,17 @@ fn counts(row: &PollerRow, before: &PollersPage, force: bool) -> bool {
 
     // In MAINT a balancer sends no poll, and may come back while the server is being worked at.
     !force && stopped_in_traffic(row) && !polls_others(row, before)
+}
+
+/// Its label, with the service where several are waited for.
+fn label_among(row: &PollerRow, all: &[PollerRow]) -> String {
+    let label = label(row, all);
+    let service = &row.service;
+    let is_only_service = all.iter().all(|other| other.service == *service);
+    match is_only_service {
+        true => label,
+        false => format!("{service} {label}"),
+    }
 }
 
 fn how_many(balancers: &BTreeMap<Balancer, bool>) -> usize {

@@ -14,8 +14,14 @@ use crate::ledger::{PollerRow, PollersPage, View};
 pub(crate) fn last_servers(page: &PollersPage) -> Vec<String> {
     // One that fell silent may speak of a backend as it was long ago.
     let rows: Vec<&PollerRow> = polling(page).collect();
-    let whole = backends(&rows).into_values().filter(|rows| is_whole(rows));
-    whole.map(|rows| sentence(&rows, &page.pollers)).collect()
+    let mut sentences = Vec::new();
+    for rows in backends(&rows).values() {
+        if is_whole(rows) {
+            sentences.push(sentence(rows, &page.pollers));
+        }
+    }
+
+    sentences
 }
 
 /// Refuses to take down the last servers of a backend.
@@ -41,11 +47,12 @@ pub(super) fn emptied(rows: &[&PollerRow], all: &[PollerRow]) -> Option<String> 
     ))
 }
 
-/// Rows by what says them: an address and a node, and the backend that it speaks of. Each server once.
-fn backends<'a>(
-    rows: &[&'a PollerRow],
-) -> BTreeMap<(IpAddr, Option<&'a str>, &'a str), Vec<&'a PollerRow>> {
-    let mut backends: BTreeMap<_, Vec<&PollerRow>> = BTreeMap::new();
+/// Rows by what says them: an address and a node, and the backend that it speaks of.
+type Backends<'a> = BTreeMap<(IpAddr, Option<&'a str>, &'a str), Vec<&'a PollerRow>>;
+
+/// The backends that these speak of, each server once.
+fn backends<'a>(rows: &[&'a PollerRow]) -> Backends<'a> {
+    let mut backends = Backends::new();
     for row in rows {
         let balancer = (row.address, row.node.as_deref(), backend(row));
         let known = backends.entry(balancer).or_default();
@@ -69,6 +76,7 @@ fn is_whole(rows: &[&PollerRow]) -> bool {
     let up = rows.iter().filter(|row| row.is_out() == Some(false));
     let mut own = 0;
     let mut whole = 0;
+    // Two checks of one backend may be moments apart, so the larger whole is believed.
     for [weight, total] in up.filter_map(|row| row.weight) {
         own += u64::from(weight);
         whole = whole.max(u64::from(total));
@@ -79,9 +87,13 @@ fn is_whole(rows: &[&PollerRow]) -> bool {
 
 /// Whether all of them are out, and nothing is left.
 fn is_empty(rows: &[&PollerRow]) -> bool {
-    let is_out = |row: &&PollerRow| row.is_out() == Some(true);
-    let is_last = |row: &&PollerRow| matches!(row.weight, Some([_, 0]));
-    rows.iter().all(is_out) && rows.iter().any(is_last)
+    let are_out = rows.iter().all(|row| row.is_out() == Some(true));
+    are_out && rows.iter().any(|row| leaves_nothing(row))
+}
+
+/// Its backend has no weight left.
+fn leaves_nothing(row: &PollerRow) -> bool {
+    matches!(row.weight, Some([_own, 0]))
 }
 
 fn sentence(rows: &[&PollerRow], all: &[PollerRow]) -> String {
@@ -127,10 +139,11 @@ pub(crate) fn agents_of_soft(page: &PollersPage) -> Option<&'static str> {
 }
 
 /// Where no agent asks, a downtime for agents alone changes nothing.
-pub(crate) fn nobody_for_agent_only(page: &PollersPage) -> Option<String> {
-    let is_told = polling(page).any(PollerRow::is_agent);
-    let sentence = "no agent asks here, so --agent-only tells nobody; checks go on passing";
-    (!is_told).then(|| sentence.to_owned())
+pub(crate) fn nobody_for_agent_only(page: &PollersPage) -> Option<&'static str> {
+    match polling(page).any(PollerRow::is_agent) {
+        true => None,
+        false => Some("no agent asks here, so --agent-only tells nobody; checks go on passing"),
+    }
 }
 
 fn polling(page: &PollersPage) -> impl Iterator<Item = &PollerRow> {

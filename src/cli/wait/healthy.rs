@@ -3,7 +3,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Deadline, Unfinished, Waiter};
+use super::deadline::Deadline;
+use super::{Unfinished, Waiter};
 use crate::cli::client::{CheckHealth, Health};
 
 /// Time between the beginnings of two rounds of checks.
@@ -23,25 +24,25 @@ impl Waiter {
         let mut said = String::new();
         loop {
             let next_round = Instant::now() + EVERY;
-            let missing = match self.failing_check(deadline) {
-                Some(why) => {
-                    // In a row: a service that flaps is not healthy.
-                    passed = 0;
-                    why
-                }
-                None => {
-                    passed += 1;
-                    format!("the check passed {passed} of {passes} times")
-                }
+            let failing = self.failing_check(deadline);
+            passed = match failing {
+                // In a row: a service that flaps is not healthy.
+                Some(_) => 0,
+                None => passed + 1,
             };
+
+            let count = || format!("the check passed {passed} of {passes} times");
+            let missing = failing.unwrap_or_else(count);
             if missing != said {
                 self.progress.say(&missing);
                 said.clone_from(&missing);
             }
+
             if passed >= passes {
                 return Ok(());
             }
-            self.pause(next_round, deadline, missing)?;
+
+            self.pause(next_round, deadline, &missing)?;
         }
     }
 
@@ -60,24 +61,33 @@ impl Waiter {
         &self,
         next_round: Instant,
         deadline: Deadline,
-        missing: String,
+        missing: &str,
     ) -> Result<(), Unfinished> {
         loop {
-            if let Some(signal) = self.interrupt.came() {
-                let missing = format!("the service is not healthy yet: {missing}");
-                return Err(Unfinished::Interrupted { signal, missing });
-            }
-            if deadline.left().is_zero() {
-                let limit = deadline.limit;
-                let why = missing;
-                return Err(Unfinished::NotHealthy { limit, why });
-            }
+            self.check_health_end(deadline, missing)?;
             let left = next_round.saturating_duration_since(Instant::now());
             if left.is_zero() {
                 return Ok(());
             }
+
             std::thread::sleep(left.min(deadline.left()).min(GLANCE));
         }
+    }
+
+    /// Ends the wait where somebody interrupts it, or time is up.
+    fn check_health_end(&self, deadline: Deadline, missing: &str) -> Result<(), Unfinished> {
+        if let Some(signal) = self.interrupt.came() {
+            let missing = format!("the service is not healthy yet: {missing}");
+            return Err(Unfinished::Interrupted { signal, missing });
+        }
+
+        if deadline.is_over() {
+            let limit = deadline.limit;
+            let why = missing.to_owned();
+            return Err(Unfinished::NotHealthy { limit, why });
+        }
+
+        Ok(())
     }
 }
 
@@ -89,14 +99,18 @@ fn failure(health: &Health) -> Option<String> {
         return Some(answer(failed));
     }
 
+    let why = unknown(health)?;
+    Some(why.to_owned())
+}
+
+/// Why it is unknown whether the service is healthy, where it is.
+fn unknown(health: &Health) -> Option<&'static str> {
     if health.unknown > 0 {
-        let why = "a poller's check is refused, or too long to be remembered: it cannot be run";
-        return Some(why.to_owned());
+        return Some("a poller's check is refused, or too long to be remembered: it cannot be run");
     }
 
     if health.checks.is_empty() && health.spool_only == 0 {
-        let why = "no poller has asked for it yet, so how to check it is unknown";
-        return Some(why.to_owned());
+        return Some("no poller has asked for it yet, so how to check it is unknown");
     }
 
     None

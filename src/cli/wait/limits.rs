@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::cli::args::times;
-use crate::cli::args::values::number;
+use crate::cli::args::values::{given, number};
 use crate::cli::failure::{Failure, usage};
 
 /// How long sessions that nobody tells of are given unless told otherwise.
@@ -45,38 +45,26 @@ pub(crate) struct LimitWords<'a> {
 impl WaitLimits {
     /// Parses the values.
     pub(crate) fn parse(words: &LimitWords) -> Result<Self, Failure> {
+        let grace = given("--grace", words.grace, duration)?;
+        let polls = given("--polls", words.polls, number)?;
         Ok(Self {
-            timeout: match words.timeout {
-                Some(text) => Some(positive("--timeout", text)?),
-                None => None,
-            },
-            polls: match words.polls {
-                Some(text) => Some(number("--polls", text)?.into()),
-                None => None,
-            },
-            min_pollers: match words.min_pollers {
-                Some(text) => Some(min_pollers(text)?),
-                None => None,
-            },
-            drain: match words.drain_timeout {
-                Some(text) => Some(duration("--drain-timeout", text)?),
-                None => None,
-            },
-            grace: match words.grace {
-                Some(text) => duration("--grace", text)?,
-                None => GRACE,
-            },
+            timeout: given("--timeout", words.timeout, positive)?,
+            polls: polls.map(u64::from),
+            min_pollers: given("--min-pollers", words.min_pollers, count)?,
+            drain: given("--drain-timeout", words.drain_timeout, duration)?,
+            grace: grace.unwrap_or(GRACE),
             force: words.force,
         })
     }
 }
 
-fn min_pollers(text: &str) -> Result<usize, Failure> {
+/// A whole number from 0: nobody at all need be known.
+fn count(option: &str, text: &str) -> Result<usize, Failure> {
     if text == "0" {
         return Ok(0);
     }
 
-    let number = number("--min-pollers", text)?;
+    let number = number(option, text)?;
     Ok(usize::try_from(number).unwrap_or(usize::MAX))
 }
 
@@ -90,8 +78,8 @@ pub(crate) fn positive(option: &str, text: &str) -> Result<Duration, Failure> {
 
 /// Seconds, or a duration such as `5m`.
 fn duration(option: &str, text: &str) -> Result<Duration, Failure> {
-    let duration = Duration::try_from_secs_f64(seconds(option, text)?);
-    match duration {
+    let seconds = seconds(option, text)?;
+    match Duration::try_from_secs_f64(seconds) {
         Ok(duration) if duration.as_secs() < TIMEOUT_MAX => Ok(duration),
         _ => Err(not_valid(option, text)),
     }
@@ -106,7 +94,11 @@ fn seconds(option: &str, text: &str) -> Result<f64, Failure> {
         return Ok(seconds);
     }
 
-    times::parse_for(text, 0.0).map_err(|e| usage!("{option}: {e}"))
+    // From the beginning of time on, so that the end is the duration itself.
+    match times::parse_for(text, 0.0) {
+        Ok(seconds) => Ok(seconds),
+        Err(e) => Err(usage!("{option}: {e}")),
+    }
 }
 
 #[cfg(test)]

@@ -11,18 +11,23 @@ const NAMED_MAX: usize = 5;
 
 /// A sentence for each that is not waited for, though it could be taken for a poller.
 pub(super) fn sentences(page: &PollersPage) -> Vec<String> {
-    let rows = page.pollers.iter().filter(|row| is_look(row, page.now));
-    let rows: Vec<&PollerRow> = rows.collect();
+    let looks: Vec<&PollerRow> = looks(page).collect();
     let mut sentences = Vec::new();
-    for row in rows.iter().take(NAMED_MAX) {
+    for row in looks.iter().take(NAMED_MAX) {
         sentences.push(sentence(row, &page.pollers));
     }
 
-    if let Some(more) = rows.len().checked_sub(NAMED_MAX + 1) {
-        sentences.push(format!("and {} more like them", more + 1));
+    let more = looks.len().saturating_sub(NAMED_MAX);
+    if more > 0 {
+        sentences.push(format!("and {more} more like them"));
     }
 
     sentences
+}
+
+fn looks(page: &PollersPage) -> impl Iterator<Item = &PollerRow> {
+    let rows = page.pollers.iter();
+    rows.filter(|row| is_look(row, page.now))
 }
 
 fn is_look(row: &PollerRow, now: f64) -> bool {

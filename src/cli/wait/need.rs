@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::acted::Rules;
 use super::balancers::Balancers;
-use super::{Deadline, Waiter, looks};
+use super::deadline::Deadline;
+use super::{Waiter, looks};
 use crate::cli::output::pollers::{age, label};
 use crate::ledger::{PollerRow, PollersPage};
 
@@ -28,10 +29,7 @@ pub(super) struct Need {
 impl Need {
     /// Of these balancers; `None` without any.
     pub(super) fn of(rows: &[PollerRow], rules: &Rules) -> Option<Self> {
-        let slowest = rows.iter().max_by(|a, b| {
-            let (a, b) = (time(a, rules), time(b, rules));
-            a.total_cmp(&b)
-        })?;
+        let slowest = slowest(rows, rules)?;
         Some(Self {
             time: time(slowest, rules),
             label: label(slowest, rows),
@@ -49,16 +47,27 @@ impl Need {
     pub(super) fn note(&self, timeout: Option<Duration>) -> Option<String> {
         let needs = self.sentence();
         match timeout {
+            None => self.note_of_limit(needs),
             Some(timeout) if timeout.as_secs_f64() < self.time => Some(format!(
                 "--timeout {} s may be too short: {needs}",
                 timeout.as_secs_f64()
             )),
-            None if self.time + MARGIN > MOST.as_secs_f64() => Some(format!(
+            Some(_) => None,
+        }
+    }
+
+    fn note_of_limit(&self, needs: String) -> Option<String> {
+        if self.time + MARGIN > MOST.as_secs_f64() {
+            return Some(format!(
                 "{needs}; {} s are waited, unless --timeout says more",
                 MOST.as_secs()
-            )),
-            None if self.limit() > LEAST => Some(needs),
-            _ => None,
+            ));
+        }
+
+        // A minute is what everybody gets, and not worth a line.
+        match self.limit() > LEAST {
+            true => Some(needs),
+            false => None,
         }
     }
 
@@ -105,6 +114,11 @@ impl Waiter {
             self.tell_need(balancers);
         }
     }
+}
+
+fn slowest<'a>(rows: &'a [PollerRow], rules: &Rules) -> Option<&'a PollerRow> {
+    rows.iter()
+        .max_by(|a, b| time(a, rules).total_cmp(&time(b, rules)))
 }
 
 /// How long a balancer may need, in seconds.

@@ -4,11 +4,8 @@ use std::collections::BTreeSet;
 
 use crate::ledger::{PollerRow, PollersPage};
 use crate::names::nearest::nearest;
-use crate::names::text::one_line;
+use crate::names::text::{first_of, one_line};
 use crate::spool::{ALL, Key};
-
-/// Most polled names that are listed.
-const NAMES_MAX: usize = 8;
 
 /// Services that nobody polls.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,6 +27,7 @@ pub(crate) fn unpolled(everybody: &PollersPage, keys: &[Key]) -> Option<Unpolled
     let mut sentences = Vec::new();
     for key in keys {
         let name = key.file_name();
+        // Whatever is polled on this host, `all` is polled with it.
         if name != ALL && !polled.contains(&name) {
             sentences.push(sentence(&name, &polled, &services));
         }
@@ -58,23 +56,18 @@ fn polling(page: &PollersPage) -> impl Iterator<Item = &PollerRow> {
 
 /// `nobody polls 'wbe' here; polled: api, web (did you mean web?)`.
 fn sentence(name: &str, polled: &BTreeSet<String>, services: &BTreeSet<String>) -> String {
-    let known = services.iter().chain(polled).map(String::as_str);
-    let meant = match nearest(name, known) {
-        Some(meant) => format!(" (did you mean {}?)", one_line(meant)),
-        None => String::new(),
-    };
-
+    let meant = meant(name, polled, services);
     let name = one_line(name);
-    let services = list(services);
+    let services = first_of(services);
     format!("nobody polls '{name}' here; polled: {services}{meant}")
 }
 
-fn list(services: &BTreeSet<String>) -> String {
-    let shown = services.iter().take(NAMES_MAX);
-    let shown: Vec<String> = shown.map(|name| one_line(name)).collect();
-    let more = match services.len().saturating_sub(NAMES_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{}{more}", shown.join(", "))
+/// ` (did you mean web?)`.
+fn meant(name: &str, polled: &BTreeSet<String>, services: &BTreeSet<String>) -> String {
+    // Services first: of two that are as near the plain name is likelier.
+    let known = services.iter().chain(polled).map(String::as_str);
+    match nearest(name, known) {
+        Some(meant) => format!(" (did you mean {}?)", one_line(meant)),
+        None => String::new(),
+    }
 }

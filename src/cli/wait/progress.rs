@@ -97,17 +97,25 @@ impl Progress {
     fn tell_changes(&mut self, balancers: &[PollerStanding]) {
         let mut text = String::new();
         for balancer in balancers {
-            let standing = &balancer.standing;
-            if !is_change(self.told.get(&balancer.id), standing) {
-                continue;
+            let before = self.told.get(&balancer.id);
+            if is_change(before, &balancer.standing) {
+                text.push_str(&self.line(balancer));
+                let now = balancer.standing.clone();
+                self.told.insert(balancer.id.clone(), now);
             }
-            let (program, label) = (&self.program, &balancer.label);
-            let done = if standing.is_done() { "done, " } else { "" };
-            text.push_str(&format!("{program}: {label}: {done}{}\n", standing.text()));
-            self.told.insert(balancer.id.clone(), standing.clone());
         }
 
+        // In one write, so that lines of other programs do not come between.
         self.screen.write(&text);
+    }
+
+    fn line(&self, balancer: &PollerStanding) -> String {
+        let (program, label) = (&self.program, &balancer.label);
+        let text = balancer.standing.text();
+        match balancer.standing.is_done() {
+            true => format!("{program}: {label}: done, {text}\n"),
+            false => format!("{program}: {label}: {text}\n"),
+        }
     }
 }
 
@@ -117,16 +125,16 @@ fn table(head: &str, balancers: &[PollerStanding], room: Size) -> Vec<String> {
     sort_by_key(&mut order, |balancer| {
         (balancer.standing.is_done(), balancer.has_acted)
     });
-    let shown = shown(order.len(), room);
-    let name = name_width(&order[..shown], room);
+
+    let (shown, hidden) = order.split_at(shown(order.len(), room));
+    let name = name_width(shown, room);
     let mut lines = vec![head.to_owned()];
-    for balancer in &order[..shown] {
+    for balancer in shown {
         lines.push(row(balancer, name));
     }
 
-    match order.len() - shown {
-        0 => {}
-        hidden => lines.push(format!("  and {hidden} more")),
+    if !hidden.is_empty() {
+        lines.push(format!("  and {} more", hidden.len()));
     }
 
     lines

@@ -9,16 +9,13 @@ use super::balancers::Balancers;
 use crate::cli::output::downtimes::{in_brief, owner};
 use crate::cli::output::pollers::has_no_weight;
 use crate::ledger::PollerRow;
-use crate::names::text::one_line;
+use crate::names::text::{first_of, one_line};
 use crate::spool::{ALL, Key, Spool};
 
-/// Most balancers that are named.
-const NAMES_MAX: usize = 8;
-
 /// `web is out of rotation on lb1, lb2; drained; down since 14:02 by alice`.
-pub(super) fn sentence(goal: Goal, key: &Key, balancers: &Balancers, spool: &Spool) -> String {
+pub(super) fn sentence(key: &Key, balancers: &Balancers, spool: &Spool) -> String {
     let rows = balancers.rows_of(key.file_name());
-    match goal {
+    match balancers.rules.goal {
         Goal::Up => up(&subject(key), &rows),
         Goal::Out | Goal::Drained => out(&subject(key), &rows, &downtime(key, spool)),
     }
@@ -40,60 +37,61 @@ fn downtime(key: &Key, spool: &Spool) -> String {
 }
 
 fn up(service: &str, rows: &[&PollerRow]) -> String {
-    let (mut sending, mut weightless, mut silent) = (Vec::new(), Vec::new(), Vec::new());
-    for row in rows {
-        match row.view {
-            Some(_) if has_no_weight(row) => weightless.push(*row),
-            Some(_) => sending.push(*row),
-            None => silent.push(*row),
-        }
-    }
-
     let mut parts = Vec::new();
-    if !sending.is_empty() {
-        parts.push(format!("{service} is in rotation on {}", names(&sending)));
-    }
-
-    if !weightless.is_empty() {
-        let names = names(&weightless);
-        parts.push(format!(
-            "{service} is up with weight 0, so without traffic, on {names}"
-        ));
-    }
-
-    if !silent.is_empty() {
-        parts.push(told(&silent, service, "up"));
-    }
-
+    parts.extend(in_rotation(service, rows));
+    parts.extend(without_weight(service, rows));
+    parts.extend(told(rows, service, "up"));
     match parts.is_empty() {
         true => format!("{service} is up, and nobody polls it"),
         false => parts.join("; "),
     }
 }
 
+fn in_rotation(service: &str, rows: &[&PollerRow]) -> Option<String> {
+    let sends = |row: &PollerRow| row.view.is_some() && !has_no_weight(row);
+    let names = names_of(rows, sends)?;
+    Some(format!("{service} is in rotation on {names}"))
+}
+
+fn without_weight(service: &str, rows: &[&PollerRow]) -> Option<String> {
+    let is_weightless = |row: &PollerRow| row.view.is_some() && has_no_weight(row);
+    let names = names_of(rows, is_weightless)?;
+    Some(format!(
+        "{service} is up with weight 0, so without traffic, on {names}"
+    ))
+}
+
 fn out(service: &str, rows: &[&PollerRow], downtime: &str) -> String {
-    let (seen, silent): (Vec<_>, Vec<_>) = rows.iter().partition(|row| row.view.is_some());
     let mut parts = Vec::new();
-    if !seen.is_empty() {
-        parts.push(format!("{service} is out of rotation on {}", names(&seen)));
-    }
-
-    if !silent.is_empty() {
-        parts.push(told(&silent, service, "down"));
-    }
-
+    parts.extend(out_of_rotation(service, rows));
+    parts.extend(told(rows, service, "down"));
     match parts.is_empty() {
         true => format!("{service} is {downtime}"),
         false => format!("{}; {}; {downtime}", parts.join("; "), sessions(rows)),
     }
 }
 
+fn out_of_rotation(service: &str, rows: &[&PollerRow]) -> Option<String> {
+    let names = names_of(rows, |row| row.view.is_some())?;
+    Some(format!("{service} is out of rotation on {names}"))
+}
+
 /// Of balancers that do not say what they do it is known what they were told.
-fn told(silent: &[&PollerRow], service: &str, state: &str) -> String {
-    format!(
-        "{} was told often enough that {service} is {state}",
-        names(silent)
-    )
+fn told(rows: &[&PollerRow], service: &str, state: &str) -> Option<String> {
+    let names = names_of(rows, |row| row.view.is_none())?;
+    Some(format!(
+        "{names} was told often enough that {service} is {state}"
+    ))
+}
+
+/// The balancers of the rows for which something is so; `None` where it is so for none.
+fn names_of(rows: &[&PollerRow], is_so: fn(&PollerRow) -> bool) -> Option<String> {
+    let rows = rows.iter().copied();
+    let meant: Vec<&PollerRow> = rows.filter(|row| is_so(row)).collect();
+    match meant.is_empty() {
+        true => None,
+        false => Some(names(&meant)),
+    }
 }
 
 fn sessions(rows: &[&PollerRow]) -> String {
@@ -120,12 +118,7 @@ fn names(rows: &[&PollerRow]) -> String {
         names.insert(name(row, rows));
     }
 
-    let shown: Vec<&str> = names.iter().take(NAMES_MAX).map(String::as_str).collect();
-    let more = match names.len().saturating_sub(NAMES_MAX) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    format!("{}{more}", shown.join(", "))
+    first_of(&names)
 }
 
 /// Its node, with the address where several have the same, else the address.

@@ -71,7 +71,7 @@ impl Hadown<'_> {
             ),
             Some(Mark::AgentOnly) => {
                 if let Some(sentence) = guard::nobody_for_agent_only(page) {
-                    self.request.note(&sentence);
+                    self.request.note(sentence);
                 }
             }
             _ => {}
