@@ -50,16 +50,19 @@ impl MaxDown {
     #[must_use]
     pub fn of(self, hosts: usize) -> usize {
         match self {
-            Self::Hosts(n) => usize::try_from(n).unwrap_or(usize::MAX),
-            Self::Percent(n) => {
-                let n = usize::try_from(n).unwrap_or(usize::MAX);
-                (hosts.saturating_mul(n) / 100).max(1)
-            }
+            Self::Hosts(n) => count(n),
+            // At least one, or in a small fleet nothing could ever begin.
+            Self::Percent(n) => (hosts.saturating_mul(count(n)) / 100).max(1),
         }
     }
 }
 
+fn count(n: u32) -> usize {
+    usize::try_from(n).unwrap_or(usize::MAX)
+}
+
 fn positive(digits: &str) -> Option<u32> {
+    // `parse` alone would take a sign, too: `+2`.
     let is_number = digits.bytes().all(|b| b.is_ascii_digit());
     let number = digits.parse().ok().filter(|_| is_number)?;
     (number > 0).then_some(number)
@@ -78,8 +81,11 @@ impl SlotScope {
     /// Whether a host is one of them, by its name and its tags.
     #[must_use]
     pub fn selects(&self, host: &str, tags: &BTreeMap<String, String>) -> bool {
-        let is_in_group = |(tag, value): &(String, String)| tags.get(tag) == Some(value);
-        self.selector.selects(host, tags) && self.per.as_ref().is_none_or(is_in_group)
+        let is_in_group = match &self.per {
+            Some((tag, value)) => tags.get(tag) == Some(value),
+            None => true,
+        };
+        is_in_group && self.selector.selects(host, tags)
     }
 }
 
@@ -133,17 +139,17 @@ impl Admission {
             scope,
         };
 
-        let others = counting.hosts().filter(|name| *name != host);
-        let others: Vec<&str> = others.collect();
+        // The host itself is left out: what it is already is no reason against it, see `Ground`.
+        let mut others = counting.hosts();
+        others.retain(|name| *name != host);
+        let out = others.iter().filter_map(|name| counting.out(name));
+        // It is in scope even where nobody has asked it for the service yet.
         let hosts = others.len() + 1;
         Self {
             key: key.clone(),
             hosts,
             max: max.of(hosts),
-            out: others
-                .into_iter()
-                .filter_map(|name| counting.out(name))
-                .collect(),
+            out: out.collect(),
         }
     }
 
@@ -173,26 +179,43 @@ struct Counting<'a> {
 }
 
 impl<'a> Counting<'a> {
-    /// The hosts in scope, each once.
-    fn hosts(&self) -> impl Iterator<Item = &'a str> {
-        let snapshot = self.snapshot;
-        let registered = snapshot.hosts.iter();
-        let registered = registered.filter(|(name, record)| self.counts(name, record));
-        // Of these nobody knows the tags, and so they count everywhere.
-        let strangers = snapshot.down.keys().chain(snapshot.slots.keys());
-        let strangers = strangers.chain(&snapshot.unread_hosts);
-        let strangers = strangers.filter(|name| self.is_out_stranger(name));
-        let mut names: Vec<&str> = registered.map(|(name, _)| name.as_str()).collect();
-        names.extend(strangers.map(String::as_str));
+    /// The hosts in scope by name, each once.
+    fn hosts(&self) -> Vec<&'a str> {
+        let mut names = Vec::new();
+        for (name, record) in &self.snapshot.hosts {
+            if self.counts(name, record) {
+                names.push(name.as_str());
+            }
+        }
+
+        names.extend(self.strangers());
         names.sort_unstable();
         names.dedup();
-        names.into_iter()
+        names
+    }
+
+    /// Hosts that are out and have no record, some of them several times. Of these nobody knows the tags, and so they count
+    /// everywhere: one that was forgotten too early must not let the limit be passed.
+    fn strangers(&self) -> impl Iterator<Item = &'a str> {
+        let snapshot = self.snapshot;
+        let taken = snapshot.down.keys().chain(snapshot.slots.keys());
+        let named = taken.chain(&snapshot.unread_hosts);
+        let strangers = named.filter(|name| self.is_out_stranger(name));
+        strangers.map(String::as_str)
     }
 
     fn counts(&self, name: &str, record: &HostRecord) -> bool {
+        if !self.scope.selects(name, &record.tags) {
+            return false;
+        }
+
+        // One that was not polled since its daemon began names no service, and may still be down.
+        self.serves(record) || self.is_taken(name)
+    }
+
+    fn serves(&self, record: &HostRecord) -> bool {
         let service = self.key.service_name().as_str();
-        let serves = || service == ALL || record.services.iter().any(|s| s == service);
-        self.scope.selects(name, &record.tags) && (serves() || self.is_taken(name))
+        service == ALL || record.services.iter().any(|name| name == service)
     }
 
     fn is_out_stranger(&self, name: &str) -> bool {
@@ -207,6 +230,7 @@ impl<'a> Counting<'a> {
     }
 
     fn out(&self, name: &str) -> Option<OutHost> {
+        // Before all else: what a lost host said last may no longer be so, and it serves nobody.
         let is_lost = !self.snapshot.alive.contains(name);
         let cause = match (self.slot(name), self.report(name)) {
             _ if is_lost => OutCause::Lost,
@@ -220,23 +244,38 @@ impl<'a> Counting<'a> {
     }
 
     fn slot(&self, name: &str) -> Option<&'a Slot> {
-        let mut slots = self.snapshot.slots.get(name)?.iter();
-        slots.find_map(|(taken, slot)| self.concerns(taken).then_some(slot))
+        let slots = self.snapshot.slots.get(name)?;
+        self.first_of(slots)
     }
 
     fn report(&self, name: &str) -> Option<&'a Report> {
-        let mut reports = self.snapshot.down.get(name)?.iter();
-        reports.find_map(|(taken, report)| self.concerns(taken).then_some(report))
+        let reports = self.snapshot.down.get(name)?;
+        self.first_of(reports)
+    }
+
+    /// The first of what a host has taken, by keys of the spool, that concerns the key.
+    fn first_of<T>(&self, taken: &'a BTreeMap<String, T>) -> Option<&'a T> {
+        for (key, value) in taken {
+            if self.concerns(key) {
+                return Some(value);
+            }
+        }
+
+        None
     }
 
     /// Whether what is taken there takes the key, or a part of it: `all` takes web, and `web:80` is a part of it.
     fn concerns(&self, taken: &str) -> bool {
-        if self.names.iter().any(|name| name == taken) {
-            return true;
-        }
+        let takes_key = self.names.iter().any(|name| name == taken);
+        takes_key || self.is_part(taken)
+    }
 
-        let name = self.key.file_name();
-        Key::parse(taken).is_ok_and(|taken| covering(&taken).contains(&name))
+    fn is_part(&self, taken: &str) -> bool {
+        match Key::parse(taken) {
+            Ok(taken) => covering(&taken).contains(&self.key.file_name()),
+            // None such stands in a snapshot.
+            Err(_) => false,
+        }
     }
 }
 

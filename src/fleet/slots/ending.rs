@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::holder::{HeldSlot, SlotHolder};
-use crate::fleet::engine::{Committed, Engine, EngineError, KeyRange, Transaction};
+use crate::fleet::engine::{Committed, Engine, EngineError, KeyRange, Pair, Transaction};
 use crate::fleet::{Record as _, RollResult, Slot};
 use crate::spool::unix_now;
 
@@ -23,17 +23,29 @@ pub enum Ending {
     GivenBack,
 }
 
+impl Ending {
+    fn frees(self, held: HeldSlot) -> bool {
+        match self {
+            Self::Released => true,
+            // A slot that expired would let one host after the other go down with what broke this one.
+            Self::Kept => false,
+            // One that was there before is of a roll that failed here, and still needs somebody.
+            Self::GivenBack => held.is_new,
+        }
+    }
+}
+
 impl SlotHolder {
     /// Tells what this host does now.
     ///
     /// # Errors
     /// When it is not told. Nothing else depends on it.
     pub async fn enter(&mut self, engine: &mut Engine, phase: &str) -> Result<(), EngineError> {
-        phase.clone_into(&mut self.slot.phase);
-        self.slot.phase_since = unix_now();
-        let transaction = self.with_slots(Transaction::new());
+        self.set_phase(phase);
+        let transaction = self.with_slots(Transaction::new(), Ending::Kept);
         match engine.commit(&transaction).await? {
             Committed::Done(revision) => self.written(revision),
+            // Not tried again: the next phase writes the slots anew, and with the right revisions by then.
             Committed::Conflict | Committed::Unknown(_) => {
                 let (_, fewer) = self.reread(engine).await?;
                 self.is_lost |= fewer;
@@ -43,13 +55,21 @@ impl SlotHolder {
         Ok(())
     }
 
-    /// Writes the slots that are held, as they are now.
-    fn with_slots(&self, mut transaction: Transaction) -> Transaction {
+    fn set_phase(&mut self, phase: &str) {
+        phase.clone_into(&mut self.slot.phase);
+        self.slot.phase_since = unix_now();
+    }
+
+    /// Writes the slots that are held, as they are now, but for those that an ending frees.
+    fn with_slots(&self, mut transaction: Transaction, ending: Ending) -> Transaction {
         let value = self.slot.to_json();
         for (path, held) in &self.held {
-            transaction = transaction
-                .unchanged(path, held.revision)
-                .put(path, value.as_str());
+            // Whoever released the slot by hand meanwhile must not get it back by this write.
+            transaction = transaction.unchanged(path, held.revision);
+            transaction = match ending.frees(*held) {
+                true => transaction.delete(KeyRange::one(path)),
+                false => transaction.put(path, value.as_str()),
+            };
         }
 
         transaction
@@ -66,40 +86,41 @@ impl SlotHolder {
         &mut self,
         engine: &mut Engine,
     ) -> Result<(Option<RollResult>, bool), EngineError> {
-        let result = self
-            .paths
-            .roll_result(&self.request.roll, &self.request.host);
+        let result = self.result_path();
         let mut ranges = vec![KeyRange::one(&result)];
         ranges.extend(self.held.keys().map(|path| KeyRange::one(path)));
         let found = engine.read(&ranges).await?;
-        let mut held = BTreeMap::new();
+
         let mut ended = None;
+        let mut held = BTreeMap::new();
+        // As etcd has it: the revision of a key that is not there is 0.
         self.result_revision = 0;
         for pair in found.pairs {
-            let path = String::from_utf8_lossy(&pair.key).into_owned();
-            if path == result {
+            if pair.key == result.as_bytes() {
                 self.result_revision = pair.mod_revision;
                 ended = RollResult::parse(&pair.value).ok();
-                continue;
-            }
-            let slot = Slot::parse(&pair.value).ok();
-            if let Some(before) = self.held.get(&path)
-                && self.is_own(slot.as_ref())
-            {
-                let revision = pair.mod_revision;
-                held.insert(
-                    path,
-                    HeldSlot {
-                        revision,
-                        ..*before
-                    },
-                );
+            } else if let Some((path, slot)) = self.still_held(&pair) {
+                held.insert(path, slot);
             }
         }
 
         let fewer = held.len() < self.held.len();
         self.held = held;
         Ok((ended, fewer))
+    }
+
+    /// A slot as it is now, if it is still this roll's: an operator may have released it, and another roll taken it since.
+    fn still_held(&self, pair: &Pair) -> Option<(String, HeldSlot)> {
+        let path = String::from_utf8_lossy(&pair.key).into_owned();
+        let before = *self.held.get(&path)?;
+        let slot = Slot::parse(&pair.value).ok();
+        if !self.is_own(slot.as_ref()) {
+            return None;
+        }
+
+        let revision = pair.mod_revision;
+        let held = HeldSlot { revision, ..before };
+        Some((path, held))
     }
 
     /// Ends the roll on this host: its result, together with what becomes of the slots. Gives whether that is known to be
@@ -113,38 +134,50 @@ impl SlotHolder {
         result: &RollResult,
         ending: Ending,
     ) -> Result<bool, EngineError> {
+        // What is kept tells whoever waits for it that nobody works here any more.
         if ending != Ending::Released {
-            "failed".clone_into(&mut self.slot.phase);
-            self.slot.phase_since = unix_now();
+            self.set_phase("failed");
         }
 
         for _ in 0..TRIES {
-            let lease = self.lease(engine).await?;
-            let transaction = self.ended(result, ending, lease);
-            match engine.commit(&transaction).await {
-                Ok(Committed::Done(revision)) => {
-                    self.after(ending, revision);
-                    return Ok(true);
-                }
-                Ok(Committed::Conflict | Committed::Unknown(_)) => {}
-                Err(e) => self.unless_lease(e)?,
-            }
-            // Its time tells it from every other one.
-            let (found, fewer) = self.reread(engine).await?;
-            if found.is_some_and(|found| found.at == result.at) {
+            if self.try_end(engine, result, ending).await? {
                 return Ok(true);
             }
-            self.is_lost |= fewer;
         }
 
         Ok(false)
     }
 
+    async fn try_end(
+        &mut self,
+        engine: &mut Engine,
+        result: &RollResult,
+        ending: Ending,
+    ) -> Result<bool, EngineError> {
+        let lease = self.lease(engine).await?;
+        let transaction = self.ended(result, ending, lease);
+        match engine.commit(&transaction).await {
+            Ok(Committed::Done(revision)) => {
+                self.after(ending, revision);
+                return Ok(true);
+            }
+            Ok(Committed::Conflict | Committed::Unknown(_)) => {}
+            Err(e) => self.unless_lease(e)?,
+        }
+
+        // Read back, as a write that timed out may have been applied: then the slots are gone since this roll freed them,
+        // and not since somebody else did. The time of a result tells it from every other one.
+        let (found, fewer) = self.reread(engine).await?;
+        let is_done = found.is_some_and(|found| found.at == result.at);
+        self.is_lost |= fewer && !is_done;
+        Ok(is_done)
+    }
+
+    /// The result, the line of the log, and the slots in one transaction: a slot that was given back without a result would
+    /// leave the roll waiting for this host.
     fn ended(&self, result: &RollResult, ending: Ending, lease: i64) -> Transaction {
-        let path = self
-            .paths
-            .roll_result(&self.request.roll, &self.request.host);
-        let mut transaction = Transaction::new()
+        let path = self.result_path();
+        let transaction = Transaction::new()
             .unchanged(&path, self.result_revision)
             .put_leased(&path, result.to_json(), lease);
         let what = match ending {
@@ -152,30 +185,18 @@ impl SlotHolder {
             Ending::Kept | Ending::GivenBack => "roll failed",
         };
 
-        transaction = self.logged(transaction, what, result.at, lease);
-        let value = self.slot.to_json();
-        for (slot, held) in &self.held {
-            transaction = transaction.unchanged(slot, held.revision);
-            transaction = match is_freed(ending, *held) {
-                true => transaction.delete(KeyRange::one(slot)),
-                false => transaction.put(slot, value.as_str()),
-            };
-        }
+        let logged = self.logged(transaction, what, result.at, lease);
+        self.with_slots(logged, ending)
+    }
 
-        transaction
+    fn result_path(&self) -> String {
+        let request = &self.request;
+        self.paths.roll_result(&request.roll, &request.host)
     }
 
     fn after(&mut self, ending: Ending, revision: i64) {
         self.result_revision = revision;
-        self.held.retain(|_, held| !is_freed(ending, *held));
+        self.held.retain(|_, held| !ending.frees(*held));
         self.written(revision);
-    }
-}
-
-fn is_freed(ending: Ending, held: HeldSlot) -> bool {
-    match ending {
-        Ending::Released => true,
-        Ending::Kept => false,
-        Ending::GivenBack => held.is_new,
     }
 }

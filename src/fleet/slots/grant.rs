@@ -2,7 +2,7 @@
 //!
 //! Rule: what is cheap is read first; the whole picture decides, and nothing may have been granted since it was read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Admission;
 use super::holder::{HeldSlot, SlotHolder};
@@ -40,6 +40,7 @@ impl SlotHolder {
         engine: &mut Engine,
         own: &mut impl OwnDowntimes,
     ) -> Result<SlotLook, EngineError> {
+        // The hosts of a large fleet are megabytes, and those that wait look again and again.
         if !self.known.hosts.is_empty() {
             let cheap = self.cheap(engine).await?;
             let waiting = self.admissions(&cheap, own);
@@ -84,38 +85,43 @@ impl SlotHolder {
         let mut snapshot = Snapshot::read(&self.paths, &found);
         snapshot.hosts.clone_from(&self.known.hosts);
         snapshot.unread_hosts.clone_from(&self.known.unread_hosts);
-        let hosts = snapshot.hosts.keys();
-        let taken = snapshot.slots.keys().chain(snapshot.down.keys());
-        let all = hosts.chain(taken).chain(&snapshot.unread_hosts);
-        snapshot.alive = all.cloned().collect();
+        snapshot.alive = named_hosts(&snapshot);
         Ok(snapshot)
     }
 
     fn admissions(&self, snapshot: &Snapshot, own: &mut impl OwnDowntimes) -> Vec<Judged> {
-        let request = &self.request;
         let mut all = Vec::new();
-        for key in &request.keys {
-            let (scope, host) = (&request.scope, &request.host);
-            let admission = Admission::new(snapshot, key, scope, host, request.max);
-            let ground = match snapshot.slot(host, key) {
-                Some(_) => Ground::Held,
-                None if admission.is_free() => Ground::Free,
-                // Else a broken host would block its own repair.
-                None if own.is_out(key) => Ground::Out,
-                None => Ground::None,
-            };
-            all.push(Judged { admission, ground });
+        for key in &self.request.keys {
+            all.push(self.judge(snapshot, key, own));
         }
 
         all
     }
 
+    fn judge(&self, snapshot: &Snapshot, key: &Key, own: &mut impl OwnDowntimes) -> Judged {
+        let request = &self.request;
+        let (scope, host) = (&request.scope, &request.host);
+        let admission = Admission::new(snapshot, key, scope, host, request.max);
+        let ground = match snapshot.slot(host, key) {
+            // Whoever tries again after a failure has its place already.
+            Some(_) => Ground::Held,
+            None if admission.is_free() => Ground::Free,
+            // Else a broken host would block its own repair.
+            None if own.is_out(key) => Ground::Out,
+            None => Ground::None,
+        };
+        Judged { admission, ground }
+    }
+
     /// Makes the downtimes the roll's own by which this host is out; whether all of them still hold.
     fn take_over(&self, admissions: &[Judged], own: &mut impl OwnDowntimes) -> bool {
-        let mut out = admissions
-            .iter()
-            .filter(|judged| judged.ground == Ground::Out);
-        out.all(|judged| own.take_over(&judged.admission.key))
+        for judged in admissions {
+            if judged.ground == Ground::Out && !own.take_over(&judged.admission.key) {
+                return false;
+            }
+        }
+
+        true
     }
 
     /// Takes all slots together: whether they are this host's now.
@@ -124,6 +130,7 @@ impl SlotHolder {
         engine: &mut Engine,
         snapshot: &Snapshot,
     ) -> Result<bool, EngineError> {
+        // A grant that timed out may have been applied since, and then there is nothing to write.
         if let Some(held) = self.already_taken(snapshot) {
             self.held = held;
             self.is_unknown = false;
@@ -141,15 +148,20 @@ impl SlotHolder {
 
         match committed {
             Ok(Committed::Done(revision)) => {
-                self.held = std::mem::take(&mut self.wanted);
-                self.written(revision);
-                self.is_unknown = false;
+                self.granted(revision);
                 Ok(true)
             }
             // The next look tells whether one has come that nobody knew of.
             Ok(Committed::Conflict | Committed::Unknown(_)) => Ok(false),
             Err(e) => self.unless_lease(e).map(|()| false),
         }
+    }
+
+    fn granted(&mut self, revision: i64) {
+        self.held = std::mem::take(&mut self.wanted);
+        self.written(revision);
+        // All earlier ones were compared with a gate that has moved: none of them can still come.
+        self.is_unknown = false;
     }
 
     /// The transaction that takes all slots, where nobody else was granted one since.
@@ -160,20 +172,28 @@ impl SlotHolder {
         let mut wanted = BTreeMap::new();
         for key in &self.request.keys {
             let path = self.paths.slot(&self.request.host, key);
-            let before = snapshot.slot(&self.request.host, key);
-            let is_new = match self.wanted.get(&path) {
-                Some(wanted) if self.is_own(before) => wanted.is_new,
-                _ => before.is_none(),
-            };
-            let revision = snapshot.mod_revision(&path);
+            let slot = self.wanted_slot(snapshot, key, &path);
             transaction = transaction
-                .unchanged(&path, revision)
+                .unchanged(&path, slot.revision)
                 .put(&path, value.as_str());
-            wanted.insert(path, HeldSlot { revision, is_new });
+            wanted.insert(path, slot);
         }
 
         self.wanted = wanted;
         self.logged(transaction, "roll", now, lease)
+    }
+
+    /// The slot as it stands now, and whether it is this roll's that puts it there.
+    fn wanted_slot(&self, snapshot: &Snapshot, key: &Key, path: &str) -> HeldSlot {
+        let before = snapshot.slot(&self.request.host, key);
+        let is_new = match self.wanted.get(path) {
+            // By a try before this one, of which nobody knew.
+            Some(wanted) if self.is_own(before) => wanted.is_new,
+            _ => before.is_none(),
+        };
+
+        let revision = snapshot.mod_revision(path);
+        HeldSlot { revision, is_new }
     }
 
     /// The gate moves, and with it whatever else was compared with it is void.
@@ -196,6 +216,7 @@ impl SlotHolder {
             return None;
         }
 
+        // All or none, as they were written in one transaction; with one of them missing, somebody has released it since.
         for key in &self.request.keys {
             if !self.is_own(snapshot.slot(&self.request.host, key)) {
                 return None;
@@ -216,13 +237,7 @@ impl SlotHolder {
     pub async fn withdraw(&mut self, engine: &mut Engine) -> Result<(), EngineError> {
         while self.is_unknown {
             self.read(engine).await?;
-            let own = self.already_taken(&self.known).unwrap_or_default();
-            let mut transaction = self.passing(&self.known, now_micros());
-            for (path, held) in own.iter().filter(|(_, held)| held.is_new) {
-                transaction = transaction
-                    .unchanged(path, held.revision)
-                    .delete(KeyRange::one(path));
-            }
+            let transaction = self.leaving();
             if let Committed::Done(_) = engine.commit(&transaction).await? {
                 self.is_unknown = false;
             }
@@ -230,6 +245,29 @@ impl SlotHolder {
 
         Ok(())
     }
+
+    /// Gives back what this roll took, and moves the gate, so that what was sent before and has not come yet never will.
+    fn leaving(&self) -> Transaction {
+        let own = self.already_taken(&self.known).unwrap_or_default();
+        let mut transaction = self.passing(&self.known, now_micros());
+        for (path, held) in own {
+            if held.is_new {
+                transaction = transaction
+                    .unchanged(&path, held.revision)
+                    .delete(KeyRange::one(&path));
+            }
+        }
+
+        transaction
+    }
+}
+
+/// Every host that is named anywhere in a snapshot.
+fn named_hosts(snapshot: &Snapshot) -> BTreeSet<String> {
+    let hosts = snapshot.hosts.keys();
+    let taken = snapshot.slots.keys().chain(snapshot.down.keys());
+    let named = hosts.chain(taken).chain(&snapshot.unread_hosts);
+    named.cloned().collect()
 }
 
 /// On what ground a host may go down with a key.
@@ -255,8 +293,12 @@ fn is_blocked(all: &[Judged]) -> bool {
 }
 
 fn blocked(all: Vec<Judged>) -> Vec<Admission> {
-    let blocked = all
-        .into_iter()
-        .filter(|judged| judged.ground == Ground::None);
-    blocked.map(|judged| judged.admission).collect()
+    let mut blocked = Vec::new();
+    for judged in all {
+        if judged.ground == Ground::None {
+            blocked.push(judged.admission);
+        }
+    }
+
+    blocked
 }

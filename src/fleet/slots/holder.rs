@@ -39,6 +39,37 @@ pub struct SlotRequest {
     pub reason: String,
 }
 
+impl SlotRequest {
+    /// The slot as it begins.
+    fn waiting(&self, now: f64) -> Slot {
+        Slot {
+            roll: self.roll.to_string(),
+            by: self.by.clone(),
+            from: self.from.clone(),
+            since: now,
+            phase: "waiting".to_owned(),
+            phase_since: now,
+            ..Slot::default()
+        }
+    }
+
+    /// A line of the log about this host.
+    fn line(&self, what: &str, at: u64) -> AuditLine {
+        let keys: Vec<String> = self.keys.iter().map(Key::file_name).collect();
+        AuditLine {
+            at,
+            by: self.by.clone(),
+            from: self.from.clone(),
+            what: what.to_owned(),
+            key: keys.join(" "),
+            selector: format!("host={}", self.host),
+            reason: self.reason.clone(),
+            order: self.roll.to_string(),
+            ..AuditLine::default()
+        }
+    }
+}
+
 /// A slot that this host has.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct HeldSlot {
@@ -72,17 +103,8 @@ impl SlotHolder {
     /// Nothing is asked yet.
     #[must_use]
     pub fn new(paths: Paths, request: SlotRequest) -> Self {
-        let now = unix_now();
         Self {
-            slot: Slot {
-                roll: request.roll.to_string(),
-                by: request.by.clone(),
-                from: request.from.clone(),
-                since: now,
-                phase: "waiting".to_owned(),
-                phase_since: now,
-                ..Slot::default()
-            },
+            slot: request.waiting(unix_now()),
             paths,
             request,
             held: BTreeMap::new(),
@@ -100,15 +122,16 @@ impl SlotHolder {
     pub fn resume(paths: Paths, request: SlotRequest, since: f64) -> Self {
         let mut holder = Self::new(paths, request);
         holder.slot.since = since;
+        // No slot has this revision, so the first write finds out the right one.
+        let unread = HeldSlot {
+            revision: -1,
+            is_new: true,
+        };
         for key in &holder.request.keys {
             let path = holder.paths.slot(&holder.request.host, key);
-            // No slot has this revision, so the first write finds out the right one.
-            let held = HeldSlot {
-                revision: -1,
-                is_new: true,
-            };
-            holder.held.insert(path, held);
+            holder.held.insert(path, unread);
         }
+
         holder
     }
 
@@ -170,6 +193,7 @@ impl SlotHolder {
         engine: &mut Engine,
         prefixes: &[String],
     ) -> Result<Found, EngineError> {
+        // The gate at the same moment: whoever is granted a slot after it moves it, and then what is read here is void.
         let mut ranges = vec![KeyRange::one(&self.paths.gate())];
         ranges.extend(prefixes.iter().map(|prefix| KeyRange::under(prefix)));
         engine.read(&ranges).await
@@ -178,7 +202,12 @@ impl SlotHolder {
     /// Whether a slot was written by this very holder.
     pub(super) fn is_own(&self, slot: Option<&Slot>) -> bool {
         let own = &self.slot;
-        slot.is_some_and(|slot| slot.roll == own.roll && (slot.since - own.since).abs() < SAME)
+        let Some(slot) = slot else {
+            return false;
+        };
+
+        // By the time, too: ids of rolls are short, so that the same one may come again.
+        slot.roll == own.roll && (slot.since - own.since).abs() < SAME
     }
 
     pub(super) async fn lease(&mut self, engine: &mut Engine) -> Result<i64, EngineError> {
@@ -186,6 +215,7 @@ impl SlotHolder {
             return Ok(lease);
         }
 
+        // One for all that this roll writes on this host: each lease costs every member memory for 90 days.
         let lease = engine.grant(LOG_LIFE).await?;
         self.lease = Some(lease);
         Ok(lease)
@@ -206,19 +236,8 @@ impl SlotHolder {
         at: u64,
         lease: i64,
     ) -> Transaction {
-        let request = &self.request;
-        let keys: Vec<String> = request.keys.iter().map(Key::file_name).collect();
-        let line = AuditLine {
-            at,
-            by: request.by.clone(),
-            from: request.from.clone(),
-            what: what.to_owned(),
-            key: keys.join(" "),
-            selector: format!("host={}", request.host),
-            reason: request.reason.clone(),
-            order: request.roll.to_string(),
-            ..AuditLine::default()
-        };
-        transaction.put_leased(&self.paths.log_line(at), line.to_json(), lease)
+        let line = self.request.line(what, at);
+        let path = self.paths.log_line(at);
+        transaction.put_leased(&path, line.to_json(), lease)
     }
 }
