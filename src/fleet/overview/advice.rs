@@ -86,6 +86,7 @@ fn of_order(command: &str, order: &Order, effect: &'static str) -> Advice {
     let selector = order.selector.to_string();
     let key = order.key.file_name();
     let mut words = vec![command, "--fleet"];
+    // The reason of an order is its author's: whoever orders anew has one of their own.
     if command == "hadown" {
         words.extend(["-r", "WHY"]);
     }

@@ -91,6 +91,15 @@ pub(crate) struct LeftOut {
     pub(crate) odd: usize,
 }
 
+impl LeftOut {
+    fn note_hosts(&mut self, rest: &[&SurveyedHost<'_>]) {
+        // Told apart, so that a page can say that all the others are up.
+        let up = rest.iter().filter(|host| host.state == FleetState::Up);
+        self.hosts_up = up.count();
+        self.hosts = rest.len();
+    }
+}
+
 impl FleetOverview {
     /// The overview of a fleet at a time of the wall clock, in seconds of unix time.
     pub(crate) fn new(snapshot: &Snapshot, request: &OverviewRequest, now: f64) -> Self {
@@ -117,22 +126,25 @@ impl FleetOverview {
         sort_by_key(&mut hosts, |host| (host.state, host.name));
 
         let rest = hosts.split_off(request.hosts_max.min(hosts.len()));
-        let up = rest.iter().filter(|host| host.state == FleetState::Up);
-        self.left_out.hosts_up = up.count();
-        self.left_out.hosts = rest.len();
-
+        self.left_out.note_hosts(&rest);
         self.hosts = hosts.iter().map(|host| survey.entry(host)).collect();
         advice::once_each(&mut self.hosts);
     }
 
     fn take_tallies(&mut self, tallies: Tallies<'_>) {
-        let services = tallies.services.iter();
-        self.services = services.map(|(name, t)| t.entry(name)).collect();
+        for (name, tally) in &tallies.services {
+            self.services.push(tally.entry(name));
+        }
+
+        // Before anything is cut, so that what is left out is the least bad.
         sort_by(&mut self.services, ServiceEntry::worst_first);
         self.orders = tallies.orders.iter().map(OrderEntry::of).collect();
         self.rolls = tallies.rolls.into_values().collect();
         self.tags = tallies.tags.iter().map(TagEntry::of).collect();
+        self.cut_rows();
+    }
 
+    fn cut_rows(&mut self) {
         self.left_out.services = cut(&mut self.services, ROWS_MAX);
         self.left_out.orders = cut(&mut self.orders, ROWS_MAX);
         self.left_out.rolls = cut(&mut self.rolls, ROWS_MAX);
@@ -147,8 +159,10 @@ impl FleetOverview {
     }
 
     fn take_odd(&mut self, snapshot: &Snapshot) {
-        let odd = snapshot.odd.iter().take(INNER_MAX);
-        self.odd = odd.map(|odd| shown(odd, REASON_MAX)).collect();
+        for odd in snapshot.odd.iter().take(INNER_MAX) {
+            self.odd.push(shown(odd, REASON_MAX));
+        }
+
         self.left_out.odd = snapshot.odd.len() - self.odd.len();
     }
 }

@@ -103,9 +103,7 @@ impl<'a> FleetSurvey<'a> {
 
         // Without a record nobody knows what selects them.
         if scope.is_every_host() {
-            let slots = snapshot.slots.iter();
-            let strange = slots.filter(|(name, _)| !snapshot.hosts.contains_key(*name));
-            survey.strange_slots = strange.map(|(name, s)| (name.as_str(), s)).collect();
+            survey.note_strange_slots();
         }
 
         for (name, record) in snapshot.selected(scope) {
@@ -116,12 +114,21 @@ impl<'a> FleetSurvey<'a> {
         survey
     }
 
+    fn note_strange_slots(&mut self) {
+        for (name, slots) in &self.snapshot.slots {
+            if !self.snapshot.hosts.contains_key(name) {
+                self.strange_slots.push((name, slots));
+            }
+        }
+    }
+
     fn look_at(&mut self, name: &'a str, record: &'a HostRecord) -> SurveyedHost<'a> {
         let mut host = SurveyedHost::of(self.snapshot, name, record);
         for order in &self.holding {
             host.note_order(self.snapshot, order);
         }
 
+        // A register that is no order any more is either a lift, or one that the engine has lost.
         for register in record.held.keys() {
             match self.snapshot.orders.get(register) {
                 None => self.unknown.push(register),
@@ -182,19 +189,24 @@ impl<'a> SurveyedHost<'a> {
             return FleetState::Late;
         }
 
-        let Some(down) = self.down else {
-            return match self.waived.is_empty() {
-                true => FleetState::Up,
-                false => FleetState::Waived,
-            };
-        };
-
-        let mut services = self.record.services.iter();
-        let is_whole = !self.record.services.is_empty() && services.all(|s| down.contains_key(s));
-        match is_whole || down.contains_key(ALL) {
-            true => FleetState::Down,
-            false => FleetState::Partly,
+        match self.down {
+            Some(down) if self.is_whole(down) => FleetState::Down,
+            Some(_) => FleetState::Partly,
+            None if self.waived.is_empty() => FleetState::Up,
+            None => FleetState::Waived,
         }
+    }
+
+    /// Whether these downtimes are of everything on it.
+    fn is_whole(&self, down: &BTreeMap<String, Report>) -> bool {
+        if down.contains_key(ALL) {
+            return true;
+        }
+
+        // Of a host that was not polled yet nobody knows what else it serves.
+        let services = &self.record.services;
+        let are_down = services.iter().all(|service| down.contains_key(service));
+        are_down && !services.is_empty()
     }
 
     /// What it serves, and what it has down without being asked for it; each once.
@@ -210,47 +222,75 @@ impl<'a> SurveyedHost<'a> {
 
     /// What it is for one service.
     pub(super) fn state_of(&self, service: &str) -> FleetState {
-        let concerns = |order: &Order| {
-            let name = order.key.service_name().as_str();
-            name == ALL || name == service
-        };
-
+        // In this order: an order that was not obeyed yet says more than what the host still reports.
         if !self.is_alive {
             FleetState::Lost
-        } else if self.late.iter().any(|order| concerns(order)) {
+        } else if self.is_late_for(service) {
             FleetState::Late
         } else if self.report_of(service).is_some() {
             FleetState::Down
-        } else if self.waived.iter().any(|(order, _)| concerns(order)) {
+        } else if self.waives_for(service) {
             FleetState::Waived
         } else {
             FleetState::Up
         }
     }
 
+    fn is_late_for(&self, service: &str) -> bool {
+        self.late.iter().any(|order| concerns(order, service))
+    }
+
+    fn waives_for(&self, service: &str) -> bool {
+        let mut waived = self.waived.iter();
+        waived.any(|(order, _)| concerns(order, service))
+    }
+
     /// The downtime that takes a service down, the widest first.
     pub(super) fn report_of(&self, service: &str) -> Option<(&'a str, &'a Report)> {
         let down = self.down?;
-        let found = down
-            .get_key_value(ALL)
-            .or_else(|| down.get_key_value(service));
-        found.map(|(key, report)| (key.as_str(), report))
+        let (key, report) = match down.get_key_value(ALL) {
+            Some(widest) => widest,
+            None => down.get_key_value(service)?,
+        };
+        Some((key, report))
     }
 
     /// Whether a text in lower case stands in what is told of it.
     pub(super) fn holds(&self, text: &str) -> bool {
-        let has = |part: &str| part.to_lowercase().contains(text);
-        let has_tag = |(tag, value): (&String, &String)| has(&format!("{tag}={value}"));
-        let has_down = |(key, report): (&String, &Report)| {
-            has(key) || has(&report.by) || has(&report.reason) || has(&report.origin)
-        };
-
-        has(self.name)
-            || has(self.state.words())
-            || self.record.tags.iter().any(has_tag)
-            || self.record.services.iter().any(|name| has(name))
-            || self.down.into_iter().flatten().any(has_down)
+        let mut services = self.record.services.iter();
+        stands_in(self.name, text)
+            || stands_in(self.state.words(), text)
+            || self.tags_hold(text)
+            || services.any(|name| stands_in(name, text))
+            || self.downtimes_hold(text)
     }
+
+    fn tags_hold(&self, text: &str) -> bool {
+        // As people type them for `--where`.
+        let mut tags = self.record.tags.iter();
+        tags.any(|(tag, value)| stands_in(&format!("{tag}={value}"), text))
+    }
+
+    fn downtimes_hold(&self, text: &str) -> bool {
+        for (key, report) in self.down.into_iter().flatten() {
+            let parts = [key, &report.by, &report.reason, &report.origin];
+            if parts.iter().any(|part| stands_in(part, text)) {
+                return true;
+            }
+        }
+
+        false
+    }
+}
+
+fn stands_in(part: &str, text: &str) -> bool {
+    part.to_lowercase().contains(text)
+}
+
+/// Whether an order is for a service, for an instance of it, or for everything.
+fn concerns(order: &Order, service: &str) -> bool {
+    let name = order.key.service_name().as_str();
+    name == ALL || name == service
 }
 
 /// The service of a key of the spool.

@@ -50,6 +50,10 @@ impl Counts {
         self.up + self.waived
     }
 
+    pub(super) fn lacks_some(&self) -> bool {
+        self.serving() < self.hosts
+    }
+
     /// Of which fewer serve, in proportion.
     pub(super) fn by_share(&self, other: &Self) -> Ordering {
         // Compared as fractions, without dividing: a of b is less than c of d when a·d is less than c·b.
@@ -93,7 +97,7 @@ pub(super) struct OrderTally<'a> {
 impl<'a> Tallies<'a> {
     pub(super) fn of(survey: &'a FleetSurvey<'a>) -> Self {
         let mut tallies = Self::default();
-        let mut orders = BTreeMap::new();
+        let mut orders = OrderTallies::new();
         for order in &survey.holding {
             orders.insert(order.register(), OrderTally::new(order));
         }
@@ -148,12 +152,15 @@ impl<'a> Tallies<'a> {
             *values.entry(tag).or_default() += 1;
         }
 
-        self.tags
-            .retain(|(tag, _), _| (2..=VALUES_MAX).contains(&values[tag]));
+        let tags = &mut self.tags;
+        tags.retain(|(tag, _), _| (2..=VALUES_MAX).contains(&values[tag]));
     }
 }
 
-fn add_orders<'a>(orders: &mut BTreeMap<String, OrderTally<'a>>, host: &SurveyedHost<'a>) {
+/// Orders by their registers.
+type OrderTallies<'a> = BTreeMap<String, OrderTally<'a>>;
+
+fn add_orders<'a>(orders: &mut OrderTallies<'a>, host: &SurveyedHost<'a>) {
     for (order, _) in &host.waived {
         if let Some(tally) = orders.get_mut(&order.register()) {
             tally.hosts += 1;
@@ -167,16 +174,18 @@ fn add_orders<'a>(orders: &mut BTreeMap<String, OrderTally<'a>>, host: &Surveyed
         }
     }
 
-    let lifts = host
-        .late
-        .iter()
-        .filter(|order| order.state == OrderState::Up);
-    for lift in lifts {
-        let tally = orders.entry(lift.register());
-        tally
-            .or_insert_with(|| OrderTally::new(lift))
-            .add(host, lift);
+    for order in &host.late {
+        if order.state == OrderState::Up {
+            add_lift(orders, host, order);
+        }
     }
+}
+
+fn add_lift<'a>(orders: &mut OrderTallies<'a>, host: &SurveyedHost<'a>, lift: &'a Order) {
+    // Only now: a lift that every host has done is no order in force, and is not shown.
+    let tally = orders.entry(lift.register());
+    let tally = tally.or_insert_with(|| OrderTally::new(lift));
+    tally.add(host, lift);
 }
 
 impl<'a> OrderTally<'a> {
@@ -216,6 +225,7 @@ impl<'a> ServiceTally<'a> {
             return;
         }
 
+        // Thousands may be down, and only a few of each state are named.
         let out = self.out.entry(state).or_default();
         if out.len() < INNER_MAX {
             out.push(host);
@@ -248,7 +258,6 @@ impl<'a> ServiceTally<'a> {
 
     /// A letter for each host, by name; of many hosts as many of each as there are in proportion, the worst first.
     fn bars(&self) -> String {
-        let letters = |states: &[FleetState]| states.iter().map(|s| s.letter()).collect();
         if self.states.len() <= BARS_MAX {
             return letters(&self.states);
         }
@@ -274,6 +283,10 @@ impl<'a> ServiceTally<'a> {
         bars.map(|bar| states[bar * last / (BARS_MAX - 1)])
             .collect()
     }
+}
+
+fn letters(states: &[FleetState]) -> String {
+    states.iter().map(|state| state.letter()).collect()
 }
 
 fn out_entry(host: &SurveyedHost<'_>, state: FleetState, service: &str) -> OutEntry {

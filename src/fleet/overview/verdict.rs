@@ -43,6 +43,7 @@ impl FleetVerdict {
             };
         }
 
+        // What is worst comes first: a terminal or a title may show only the beginning.
         let mut parts = Vec::new();
         if !survey.unknown.is_empty() {
             parts.push("Hosts hold orders that etcd has lost.".to_owned());
@@ -83,16 +84,17 @@ fn tone(survey: &FleetSurvey<'_>, tallies: &Tallies<'_>) -> Tone {
 
 /// Services that nobody serves.
 fn none_up(tallies: &Tallies<'_>) -> Option<String> {
-    let services = tallies.services.iter();
-    let none = services.filter(|(_, tally)| tally.counts.serving() == 0);
-    let names: Vec<String> = none.map(|(name, _)| shown(name, NAME_MAX)).collect();
-    match names.as_slice() {
-        [] => None,
-        [one] => Some(format!("No host is up for {one}.")),
-        several if several.len() <= NAMED_MAX => {
-            Some(format!("No host is up for {}.", listed(several)))
+    let mut names = Vec::new();
+    for (name, tally) in &tallies.services {
+        if tally.counts.serving() == 0 {
+            names.push(shown(name, NAME_MAX));
         }
-        many => Some(format!("No host is up for {} services.", many.len())),
+    }
+
+    match names.len() {
+        0 => None,
+        1..=NAMED_MAX => Some(format!("No host is up for {}.", listed(&names))),
+        many => Some(format!("No host is up for {many} services.")),
     }
 }
 
@@ -100,13 +102,7 @@ fn none_up(tallies: &Tallies<'_>) -> Option<String> {
 fn hosts_in(survey: &FleetSurvey<'_>, state: FleetState) -> Option<String> {
     let hosts = survey.hosts.iter().filter(|host| host.state == state);
     let names: Vec<String> = hosts.map(|host| host.name.to_owned()).collect();
-    let what = match (state, names.len()) {
-        (FleetState::Late, 1) => "has not done yet what was ordered".to_owned(),
-        (FleetState::Late, _) => "have not done yet what was ordered".to_owned(),
-        (_, 1) => format!("is {}", state.words()),
-        _ => format!("are {}", state.words()),
-    };
-
+    let what = predicate(state, names.len());
     match names.len() {
         0 => None,
         1..=NAMED_MAX => Some(format!("{} {what}.", listed(&names))),
@@ -114,24 +110,60 @@ fn hosts_in(survey: &FleetSurvey<'_>, state: FleetState) -> Option<String> {
     }
 }
 
+/// What so many hosts of a state are.
+fn predicate(state: FleetState, hosts: usize) -> String {
+    match (state, hosts) {
+        (FleetState::Late, 1) => "has not done yet what was ordered".to_owned(),
+        (FleetState::Late, _) => "have not done yet what was ordered".to_owned(),
+        (_, 1) => format!("is {}", state.words()),
+        _ => format!("are {}", state.words()),
+    }
+}
+
 fn services(survey: &FleetSurvey<'_>, tallies: &Tallies<'_>) -> String {
-    let lacking = tallies.services.iter();
-    let lacking = lacking.filter(|(_, tally)| tally.counts.serving() < tally.counts.hosts);
-    let fewest = lacking.clone();
-    let fewest = fewest.min_by(|(_, a), (_, b)| a.counts.by_share(&b.counts));
-    match (fewest, tallies.services.len()) {
-        (None, 0) => "No service is known yet.".to_owned(),
-        (None, 1) => "Its service has all its hosts.".to_owned(),
-        (None, _) if survey.hosts.len() == 1 => "All services are up.".to_owned(),
-        (None, _) => "Every service has all its hosts.".to_owned(),
-        (Some((name, tally)), all) => {
-            let (up, of) = (tally.counts.serving(), tally.counts.hosts);
-            let name = shown(name, NAME_MAX);
-            let count = lacking.count();
-            let lack = if count == 1 { "lacks" } else { "lack" };
-            let noun = if all == 1 { "service" } else { "services" };
-            format!("{count} of {all} {noun} {lack} hosts; fewest: {name}, {up} of {of}.")
-        }
+    let all = tallies.services.len();
+    if let Some(lacking) = Lacking::of(tallies) {
+        return lacking.sentence(all);
+    }
+
+    match (all, survey.hosts.len()) {
+        (0, _) => "No service is known yet.".to_owned(),
+        (1, _) => "Its service has all its hosts.".to_owned(),
+        (_, 1) => "All services are up.".to_owned(),
+        _ => "Every service has all its hosts.".to_owned(),
+    }
+}
+
+/// The services that some of their hosts do not serve.
+struct Lacking<'a> {
+    count: usize,
+    /// The one that lacks most, in proportion; of several the first by name.
+    name: &'a str,
+    counts: &'a Counts,
+}
+
+impl<'a> Lacking<'a> {
+    /// `None` where none lacks any.
+    fn of(tallies: &'a Tallies<'_>) -> Option<Self> {
+        let services = tallies.services.iter();
+        let lacking = services.filter(|(_, tally)| tally.counts.lacks_some());
+        let count = lacking.clone().count();
+        let (name, tally) = lacking.min_by(|(_, a), (_, b)| a.counts.by_share(&b.counts))?;
+        let counts = &tally.counts;
+        Some(Self {
+            count,
+            name,
+            counts,
+        })
+    }
+
+    fn sentence(&self, all: usize) -> String {
+        let count = self.count;
+        let lack = if count == 1 { "lacks" } else { "lack" };
+        let noun = if all == 1 { "service" } else { "services" };
+        let name = shown(self.name, NAME_MAX);
+        let (up, of) = (self.counts.serving(), self.counts.hosts);
+        format!("{count} of {all} {noun} {lack} hosts; fewest: {name}, {up} of {of}.")
     }
 }
 
