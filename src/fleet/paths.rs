@@ -34,6 +34,15 @@ impl Paths {
         format!("{}/{name}/", self.root)
     }
 
+    /// In which of the fleet's folders a key is: `hosts`; empty when it is in none.
+    pub(super) fn folder_of<'p>(&self, path: &'p [u8]) -> &'p str {
+        let text = str::from_utf8(path).unwrap_or_default();
+        let rest = text.strip_prefix(&self.root).unwrap_or_default();
+        // With the slash, as the name of another fleet may begin with this one's.
+        let rest = rest.strip_prefix('/').unwrap_or_default();
+        rest.split('/').next().unwrap_or_default()
+    }
+
     /// The prefix of all orders.
     #[must_use]
     pub fn orders(&self) -> String {
@@ -54,7 +63,9 @@ impl Paths {
         let (key, selector) = rest.split_once('/')?;
         let key = Key::parse(key).ok()?;
         let selector = Selector::parse(selector).ok()?;
-        (register(&key, &selector) == rest).then_some((key, selector))
+        // In another form it would be a second register of the same, which no lift would find.
+        let is_canonical = register(&key, &selector) == rest;
+        is_canonical.then_some((key, selector))
     }
 
     /// The prefix of what hosts say of themselves.
@@ -168,14 +179,17 @@ impl Paths {
     /// The host's name in a key under a prefix such as [`Paths::hosts`].
     #[must_use]
     pub fn read_host<'p>(&self, prefix: &str, path: &'p [u8]) -> Option<&'p str> {
-        let host = str::from_utf8(path).ok()?.strip_prefix(prefix)?;
+        let path = str::from_utf8(path).ok()?;
+        let host = path.strip_prefix(prefix)?;
+        // It becomes a word of a command line: `-oProxyCommand=x` is no host.
         is_host_name(host).then_some(host)
     }
 
     /// The host's name and the key of the spool in a key under [`Paths::all_down`] or [`Paths::slots`].
     #[must_use]
     pub fn read_host_and_key<'p>(&self, prefix: &str, path: &'p [u8]) -> Option<(&'p str, Key)> {
-        let rest = str::from_utf8(path).ok()?.strip_prefix(prefix)?;
+        let path = str::from_utf8(path).ok()?;
+        let rest = path.strip_prefix(prefix)?;
         let (host, key) = rest.split_once('/')?;
         let key = Key::parse(key).ok()?;
         is_host_name(host).then_some((host, key))

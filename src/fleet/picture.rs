@@ -84,6 +84,22 @@ pub struct Sums {
     pub waived: usize,
 }
 
+impl Sums {
+    fn add(&mut self, row: &HostRow<'_>) {
+        self.hosts += 1;
+        match row.state {
+            HostState::Down => self.down += 1,
+            HostState::Up => self.up += 1,
+            HostState::Lost => self.lost += 1,
+        }
+
+        // A waiver keeps nobody up who took the host down by hand.
+        if row.state == HostState::Up && row.waived.is_some() {
+            self.waived += 1;
+        }
+    }
+}
+
 /// The hosts that serve a key, as far as a selector selects them.
 #[derive(Debug, Clone, PartialEq)]
 pub struct FleetPicture<'a> {
@@ -107,10 +123,8 @@ impl<'a> FleetPicture<'a> {
             }
         }
 
-        let orders = holding.orders.iter().copied();
-        let orders = orders.filter(|order| rows.iter().any(|row| selects(order, row)));
         Self {
-            orders: orders.collect(),
+            orders: holding.orders_for(&rows),
             unknown: holding.unknown(&rows),
             rows,
         }
@@ -121,15 +135,7 @@ impl<'a> FleetPicture<'a> {
     pub fn sums(&self) -> Sums {
         let mut sums = Sums::default();
         for row in &self.rows {
-            sums.hosts += 1;
-            match row.state {
-                HostState::Down => sums.down += 1,
-                HostState::Up => sums.up += 1,
-                HostState::Lost => sums.lost += 1,
-            }
-            if row.state == HostState::Up && row.waived.is_some() {
-                sums.waived += 1;
-            }
+            sums.add(row);
         }
 
         sums
@@ -147,11 +153,10 @@ impl<'a> FleetPicture<'a> {
     #[must_use]
     pub fn left_without(&self, other: &Selector) -> usize {
         // One that is lost serves nobody, and one that is ordered down will not for long.
-        let is_left = |row: &&HostRow<'_>| {
-            let is_taken = other.selects(row.name, &row.record.tags);
-            row.state == HostState::Up && row.order.is_none() && !is_taken
-        };
-        self.rows.iter().filter(is_left).count()
+        let serves = |row: &&HostRow<'_>| row.state == HostState::Up && row.order.is_none();
+        let serving = self.rows.iter().filter(serves);
+        let left = serving.filter(|row| !other.selects(row.name, &row.record.tags));
+        left.count()
     }
 }
 
@@ -179,14 +184,19 @@ impl<'a> Holding<'a> {
             }
         }
 
-        let service = key.service_name().as_str();
-        let service = (service != ALL).then(|| service.to_owned());
         Self {
             snapshot,
             names,
-            service,
+            service: service_of(key),
             orders,
         }
+    }
+
+    /// The orders that select one of these hosts at least.
+    fn orders_for(&self, rows: &[HostRow<'_>]) -> Vec<&'a Order> {
+        let mut orders = self.orders.clone();
+        orders.retain(|order| rows.iter().any(|row| selects(order, row)));
+        orders
     }
 
     /// Whether a host serves the key, or has it down: one that was not polled since its daemon began is still down.
@@ -200,17 +210,14 @@ impl<'a> Holding<'a> {
     /// The report of the key itself, not of everything.
     fn own_report(&self, host: &str) -> Option<&'a Report> {
         let reports = self.snapshot.down.get(host)?;
-        let own = self.names.iter().filter(|name| *name != ALL);
-        own.filter_map(|name| reports.get(name)).next()
+        let mut own = self.names.iter().filter(|name| *name != ALL);
+        own.find_map(|name| reports.get(name))
     }
 
     fn report(&self, host: &str) -> Option<(&'a str, &'a Report)> {
         let reports = self.snapshot.down.get(host)?;
-        let found = self
-            .names
-            .iter()
-            .find_map(|name| reports.get_key_value(name));
-        let (key, report) = found?;
+        let mut names = self.names.iter();
+        let (key, report) = names.find_map(|name| reports.get_key_value(name))?;
         Some((key, report))
     }
 
@@ -258,15 +265,30 @@ impl<'a> Holding<'a> {
     fn unknown(&self, rows: &[HostRow<'_>]) -> Vec<String> {
         let mut unknown = Vec::new();
         for register in rows.iter().flat_map(|row| row.record.held.keys()) {
-            let name = register.split_once('/').map_or("", |(key, _)| key);
-            let is_of_key = self.names.iter().any(|own| own == name);
-            let is_known = self.snapshot.orders.contains_key(register);
-            if is_of_key && !is_known && !unknown.contains(register) {
+            // Each once: what the engine has lost, many hosts hold.
+            if self.is_unknown(register) && !unknown.contains(register) {
                 unknown.push(register.clone());
             }
         }
 
         unknown
+    }
+
+    fn is_unknown(&self, register: &str) -> bool {
+        let name = match register.split_once('/') {
+            Some((key, _)) => key,
+            None => "",
+        };
+        let is_of_key = self.names.iter().any(|own| own == name);
+        is_of_key && !self.snapshot.orders.contains_key(register)
+    }
+}
+
+/// The service of a key; `None` for everything.
+fn service_of(key: &Key) -> Option<String> {
+    match key.service_name().as_str() {
+        ALL => None,
+        service => Some(service.to_owned()),
     }
 }
 

@@ -76,53 +76,60 @@ impl Snapshot {
     pub fn take(&mut self, paths: &Paths, pair: &Pair) {
         let text = String::from_utf8_lossy(&pair.key).into_owned();
         if let Err(cause) = self.put(paths, &pair.key, &pair.value) {
-            let what = text.escape_debug();
-            self.odd.push(format!("{what} cannot be read: {cause}"));
-            let host = text.strip_prefix(&paths.hosts());
-            self.odd_hosts.extend(host.map(str::to_owned));
+            self.note_odd(paths, &text, &cause);
         }
 
+        // Of what cannot be read, too: whoever writes over it compares this revision.
         self.revisions.insert(text, pair.mod_revision);
+    }
+
+    fn note_odd(&mut self, paths: &Paths, path: &str, cause: &RecordError) {
+        let what = path.escape_debug();
+        self.odd.push(format!("{what} cannot be read: {cause}"));
+        if let Some(host) = path.strip_prefix(&paths.hosts()) {
+            self.odd_hosts.push(host.to_owned());
+        }
     }
 
     fn put(&mut self, paths: &Paths, path: &[u8], value: &[u8]) -> Result<(), RecordError> {
         match EngineKey::read(paths, path)? {
-            EngineKey::Host(host) => self.put_host(host, value)?,
-            EngineKey::Alive(host) => drop(self.alive.insert(host)),
-            EngineKey::Order(key, selector) => {
-                let order = Order::read(&key, &selector, value)?;
-                self.orders.insert(order.register(), order);
+            EngineKey::Host(host) => self.put_host(host, value),
+            EngineKey::Alive(host) => {
+                // What stands there is the host's own affair: that the key lives is all that counts.
+                self.alive.insert(host);
+                Ok(())
             }
-            EngineKey::Down(host, key) => {
-                let report = Report::parse(value);
-                let reports = self.down.entry(host).or_default();
-                // A downtime of which nothing more is known is one all the same, and so is a slot.
-                reports.insert(key, report.clone().unwrap_or_default());
-                report?;
-            }
-            EngineKey::Slot(host, key) => {
-                let slot = Slot::parse(value);
-                let slots = self.slots.entry(host).or_default();
-                slots.insert(key, slot.clone().unwrap_or_default());
-                slot?;
-            }
-            EngineKey::Elsewhere => {}
+            EngineKey::Order(key, selector) => self.put_order(&key, &selector, value),
+            EngineKey::Down(host, key) => put_at(&mut self.down, host, key, value),
+            EngineKey::Slot(host, key) => put_at(&mut self.slots, host, key, value),
+            EngineKey::Elsewhere => Ok(()),
         }
+    }
 
+    fn put_order(
+        &mut self,
+        key: &Key,
+        selector: &Selector,
+        value: &[u8],
+    ) -> Result<(), RecordError> {
+        let order = Order::read(key, selector, value)?;
+        self.orders.insert(order.register(), order);
         Ok(())
     }
 
     fn put_host(&mut self, host: String, value: &[u8]) -> Result<(), RecordError> {
+        // It stands in one of the two lists, whichever it stood in before.
         self.forget_host(&host);
         match HostRecord::parse(value) {
-            Ok(record) => drop(self.hosts.insert(host, record)),
+            Ok(record) => {
+                self.hosts.insert(host, record);
+                Ok(())
+            }
             Err(e) => {
                 self.unread_hosts.insert(host);
-                return Err(e);
+                Err(e)
             }
         }
-
-        Ok(())
     }
 
     fn forget_host(&mut self, host: &str) {
@@ -133,20 +140,18 @@ impl Snapshot {
     /// Forgets what a key of the engine said.
     pub fn drop_key(&mut self, paths: &Paths, path: &[u8]) {
         self.revisions.remove(&*String::from_utf8_lossy(path));
-        match EngineKey::read(paths, path) {
-            Ok(EngineKey::Host(host)) => self.forget_host(&host),
-            Ok(EngineKey::Alive(host)) => drop(self.alive.remove(&host)),
-            Ok(EngineKey::Order(key, selector)) => {
-                self.orders.remove(&register(&key, &selector));
-            }
-            Ok(EngineKey::Down(host, key)) => {
-                self.down.entry(host).or_default().remove(&key);
-            }
-            Ok(EngineKey::Slot(host, key)) => {
-                self.slots.entry(host).or_default().remove(&key);
-            }
-            // What could not be read is not there.
-            Ok(EngineKey::Elsewhere) | Err(_) => {}
+        // What could not be read is not there.
+        let Ok(key) = EngineKey::read(paths, path) else {
+            return;
+        };
+
+        match key {
+            EngineKey::Host(host) => self.forget_host(&host),
+            EngineKey::Alive(host) => drop(self.alive.remove(&host)),
+            EngineKey::Order(key, selector) => drop(self.orders.remove(&register(&key, &selector))),
+            EngineKey::Down(host, key) => drop_at(&mut self.down, &host, &key),
+            EngineKey::Slot(host, key) => drop_at(&mut self.slots, &host, &key),
+            EngineKey::Elsewhere => {}
         }
     }
 
@@ -199,39 +204,58 @@ enum EngineKey {
 
 impl EngineKey {
     fn read(paths: &Paths, path: &[u8]) -> Result<Self, RecordError> {
-        let text = str::from_utf8(path).unwrap_or_default();
-        let rest = text.strip_prefix(paths.root()).unwrap_or_default();
-        let rest = rest.strip_prefix('/').unwrap_or_default();
-        match rest.split('/').next().unwrap_or_default() {
+        let key = match paths.folder_of(path) {
             "hosts" => host(paths, &paths.hosts(), path).map(Self::Host),
             "alive" => host(paths, &paths.all_alive(), path).map(Self::Alive),
-            "orders" => {
-                let (key, selector) = paths.read_order(path).ok_or_else(not_ours)?;
-                Ok(Self::Order(key, selector))
-            }
+            "orders" => order(paths, path),
             "down" => {
-                let (host, key) = host_and_key(paths, &paths.all_down(), path)?;
-                Ok(Self::Down(host, key))
+                let place = host_and_key(paths, &paths.all_down(), path);
+                place.map(|(host, key)| Self::Down(host, key))
             }
             "slots" => {
-                let (host, key) = host_and_key(paths, &paths.slots(), path)?;
-                Ok(Self::Slot(host, key))
+                let place = host_and_key(paths, &paths.slots(), path);
+                place.map(|(host, key)| Self::Slot(host, key))
             }
-            _ => Ok(Self::Elsewhere),
-        }
+            // The gate, rolls and the log are read where they are needed.
+            _ => Some(Self::Elsewhere),
+        };
+        key.ok_or_else(|| RecordError::Content("its name is none of ours".to_owned()))
     }
 }
 
-fn host(paths: &Paths, prefix: &str, path: &[u8]) -> Result<String, RecordError> {
-    let host = paths.read_host(prefix, path).ok_or_else(not_ours)?;
-    Ok(host.to_owned())
+/// What each host has of one kind, by the key of the spool.
+type ByHostAndKey<T> = BTreeMap<String, BTreeMap<String, T>>;
+
+fn put_at<T: Record + Clone + Default>(
+    records: &mut ByHostAndKey<T>,
+    host: String,
+    key: String,
+    value: &[u8],
+) -> Result<(), RecordError> {
+    let read = T::parse(value);
+    // A downtime of which nothing more is known is one all the same, and so is a slot.
+    let record = read.clone().unwrap_or_default();
+    records.entry(host).or_default().insert(key, record);
+    read.map(drop)
 }
 
-fn host_and_key(paths: &Paths, prefix: &str, path: &[u8]) -> Result<(String, String), RecordError> {
-    let (host, key) = paths.read_host_and_key(prefix, path).ok_or_else(not_ours)?;
-    Ok((host.to_owned(), key.file_name()))
+fn drop_at<T>(records: &mut ByHostAndKey<T>, host: &str, key: &str) {
+    if let Some(records) = records.get_mut(host) {
+        records.remove(key);
+    }
 }
 
-fn not_ours() -> RecordError {
-    RecordError::Content("its name is none of ours".to_owned())
+fn host(paths: &Paths, prefix: &str, path: &[u8]) -> Option<String> {
+    let host = paths.read_host(prefix, path)?;
+    Some(host.to_owned())
+}
+
+fn order(paths: &Paths, path: &[u8]) -> Option<EngineKey> {
+    let (key, selector) = paths.read_order(path)?;
+    Some(EngineKey::Order(key, selector))
+}
+
+fn host_and_key(paths: &Paths, prefix: &str, path: &[u8]) -> Option<(String, String)> {
+    let (host, key) = paths.read_host_and_key(prefix, path)?;
+    Some((host.to_owned(), key.file_name()))
 }
