@@ -177,13 +177,19 @@ impl Order {
                 return json;
             }
             // An escaped character has six bytes at most, so this never cuts more than is needed by much.
-            let mut end = order.reason.len().saturating_sub(excess.div_ceil(6));
-            while !order.reason.is_char_boundary(end) {
-                end -= 1;
-            }
-            order.reason.truncate(end);
+            cut(&mut order.reason, excess.div_ceil(6));
         }
     }
+}
+
+/// Cuts so many bytes off a text at least, between characters.
+fn cut(text: &mut String, bytes: usize) {
+    let mut end = text.len().saturating_sub(bytes);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+
+    text.truncate(end);
 }
 
 impl Record for Order {}
@@ -256,6 +262,7 @@ pub(super) mod key_text {
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Key, D::Error> {
         let text = String::deserialize(deserializer)?;
         let key = Key::parse(&text).map_err(D::Error::custom)?;
+        // `web:080` would be another order than `web:80`, and hold the same file.
         match key.file_name() == text {
             true => Ok(key),
             false => Err(D::Error::custom("the key is not in its usual form")),

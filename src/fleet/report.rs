@@ -74,10 +74,12 @@ impl OwnKeys {
         let slots = self.paths.slots_of(&self.host);
         for pair in found.pairs {
             let path = String::from_utf8_lossy(&pair.key).into_owned();
+            // Slots are haroll's: what this host does not find among its own reports, it would delete.
             if path.starts_with(&slots) {
                 self.note_slot(&pair.value);
                 continue;
             }
+
             let value = String::from_utf8_lossy(&pair.value).into_owned();
             self.has.insert(path, (value, pair.mod_revision));
         }
@@ -85,6 +87,7 @@ impl OwnKeys {
 
     fn note_slot(&mut self, value: &[u8]) {
         if let Ok(slot) = Slot::parse(value) {
+            // The oldest one: an alert tells of slots that are held too long.
             let before = self.slot_since.unwrap_or(f64::INFINITY);
             self.slot_since = Some(before.min(slot.since));
         }
@@ -108,13 +111,13 @@ impl OwnKeys {
             let write = Transaction::new()
                 .unchanged(&path, self.revision(&path))
                 .put_leased(&path, value.as_str(), lease);
-            match session.commit(&write).await? {
-                Committed::Done(revision) => {
-                    self.has.insert(path, (value, revision));
-                    return Ok(Reported::Done);
-                }
-                Committed::Conflict | Committed::Unknown(_) => self.read(session).await?,
+            if let Committed::Done(revision) = session.commit(&write).await? {
+                self.has.insert(path, (value, revision));
+                return Ok(Reported::Done);
             }
+
+            // Read back, as the sign may be another machine's, or this one's by a write of which nobody knows.
+            self.read(session).await?;
         }
 
         // The next beat tries again.
@@ -149,6 +152,7 @@ impl OwnKeys {
         while let Some((transaction, changes)) = self.next(told) {
             match session.commit(&transaction).await? {
                 Committed::Done(revision) => self.done(changes, revision),
+                // The next look, a second later, finds the same differences.
                 _ if tries >= TRIES => return Ok(()),
                 Committed::Conflict | Committed::Unknown(_) => {
                     tries += 1;
@@ -199,15 +203,7 @@ impl OwnKeys {
 
     fn changes(&self, told: &OwnRecords) -> PathChanges {
         let wanted = self.wanted(told);
-        let mut changes = PathChanges::new();
-        // The life sign goes with its lease, and never here.
-        let alive = self.paths.alive(&self.host);
-        for path in self.has.keys() {
-            if *path != alive && !wanted.contains_key(path) {
-                changes.insert(path.clone(), None);
-            }
-        }
-
+        let mut changes = self.deletions(&wanted);
         for (path, value) in wanted {
             if self.value(&path) != Some(&value) {
                 changes.insert(path, Some(value));
@@ -215,6 +211,19 @@ impl OwnKeys {
         }
 
         changes
+    }
+
+    fn deletions(&self, wanted: &BTreeMap<String, String>) -> PathChanges {
+        let mut deletions = PathChanges::new();
+        // The life sign goes with its lease, and never here.
+        let alive = self.paths.alive(&self.host);
+        for path in self.has.keys() {
+            if *path != alive && !wanted.contains_key(path) {
+                deletions.insert(path.clone(), None);
+            }
+        }
+
+        deletions
     }
 
     fn wanted(&self, told: &OwnRecords) -> BTreeMap<String, String> {

@@ -72,19 +72,20 @@ pub fn next(
     if can_go_on && let Some(host) = waiting.iter().find(|host| roll.may_begin(host)) {
         return Next::Begin(roll.place(host));
     }
+
+    // Also after too many failures: what has begun is waited for, or a host would stay down with nobody to tell of it.
     if roll.count(HostStanding::UnderWay) > 0 {
         return Next::Wait;
     }
+
     if roll.count(HostStanding::Done) == hosts.len() {
         return Next::Over(Over::Done);
     }
-    // With no place left to wait for, nothing but a failure that is mended helps.
-    let is_stuck = !waiting.is_empty() && waiting.iter().all(|host| roll.is_stuck(host));
-    match waiting.is_empty() {
-        _ if !can_go_on || is_stuck => Next::Over(Over::Failed),
-        true if failed > 0 => Next::Over(Over::Failed),
-        true => Next::Over(Over::Lost),
-        false => Next::Blocked,
+
+    match failed {
+        _ if can_go_on && roll.has_hope(&waiting) => Next::Blocked,
+        0 => Next::Over(Over::Lost),
+        _ => Next::Over(Over::Failed),
     }
 }
 
@@ -148,9 +149,14 @@ impl<'a> RollView<'a> {
 
     /// Those that can be reached and have not begun, in their order.
     fn waiting(&self, lost: &BTreeSet<String>) -> Vec<&'a RollHost> {
-        let is_ready =
-            |host: &&RollHost| host.standing == HostStanding::Waiting && !lost.contains(&host.name);
-        let mut waiting: Vec<&RollHost> = self.hosts.iter().filter(is_ready).collect();
+        let mut waiting = Vec::new();
+        for host in self.hosts {
+            if host.standing == HostStanding::Waiting && !lost.contains(&host.name) {
+                waiting.push(host);
+            }
+        }
+
+        // Those that are out come first: it takes nothing more away to begin with them.
         waiting.sort_by_key(|host| (!self.is_out(host), &host.name));
         waiting
     }
@@ -167,6 +173,11 @@ impl<'a> RollView<'a> {
         let max = self.max(group);
         // One that is out has its place already.
         group.under_way < max && (self.is_out(host) || group.taken < max)
+    }
+
+    /// Whether one of those that wait may get a place by itself. Where failures keep all places, only a person helps.
+    fn has_hope(&self, waiting: &[&RollHost]) -> bool {
+        waiting.iter().any(|host| !self.is_stuck(host))
     }
 
     /// Whether hosts that failed keep all places of its group.

@@ -63,9 +63,12 @@ impl RollId {
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let rest = text.strip_prefix(ID_BEGIN)?;
-        let fits = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        let is_id = !rest.is_empty() && text.len() <= ID_MAX && rest.chars().all(fits);
-        is_id.then(|| Self(text.to_owned()))
+        // A slash would make another key of it.
+        let fits = rest.chars().all(|c| c.is_ascii_alphanumeric() || c == '-');
+        match fits && !rest.is_empty() && text.len() <= ID_MAX {
+            true => Some(Self(text.to_owned())),
+            false => None,
+        }
     }
 
     /// As it is shown.
@@ -77,8 +80,14 @@ impl RollId {
 
 /// Five bits from a place on, as a number.
 fn five_bits(bytes: &[u8], from: usize) -> usize {
-    let bit = |at: usize| usize::from(bytes[at / 8] >> (7 - at % 8) & 1);
-    (from..from + 5).fold(0, |number, at| number << 1 | bit(at))
+    let mut number = 0;
+    for at in from..from + 5 {
+        // The highest bit of a byte is its first.
+        let bit = bytes[at / 8] >> (7 - at % 8) & 1;
+        number = number << 1 | usize::from(bit);
+    }
+
+    number
 }
 
 /// By the library that TLS has it from.

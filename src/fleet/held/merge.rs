@@ -1,5 +1,7 @@
 //! Orders for one key as the downtime that this host writes. Pure.
 
+use std::cmp::Ordering;
+
 use serde_json::{Value, json};
 
 use crate::fleet::picture::FLEET_ORIGIN;
@@ -42,11 +44,13 @@ pub(super) fn downtime(orders: &[&Order]) -> Option<Downtime> {
 /// The orders by their ends, the last one first; of those with one end the newest first.
 fn last_first<'a>(orders: &[&'a Order]) -> Vec<&'a Order> {
     let mut orders = orders.to_vec();
-    sort_by(&mut orders, |a, b| {
-        let by_end = ends(b).total_cmp(&ends(a));
-        by_end.then(b.at.cmp(&a.at))
-    });
+    sort_by(&mut orders, |a, b| by_end(b, a));
     orders
+}
+
+fn by_end(one: &Order, other: &Order) -> Ordering {
+    let by_end = ends(one).total_cmp(&ends(other));
+    by_end.then(one.at.cmp(&other.at))
 }
 
 fn ends(order: &Order) -> f64 {
@@ -77,16 +81,10 @@ fn mark(orders: &[&Order]) -> Option<Mark> {
 pub(super) fn orders(key: &Key, downtime: &Downtime) -> Vec<Order> {
     let first = downtime.extra.get(ORDER);
     let others = downtime.extra.get(OTHERS).and_then(Value::as_array);
-    let mut orders = Vec::new();
-    for value in first.into_iter().chain(others.into_iter().flatten()) {
-        // Anybody may write into the folder: an order of another key would lift what it names.
-        if let Some(order) = read(value)
-            && order.key == *key
-        {
-            orders.push(order);
-        }
-    }
-
+    let values = first.into_iter().chain(others.into_iter().flatten());
+    let mut orders: Vec<Order> = values.filter_map(read).collect();
+    // Anybody may write into the folder: an order of another key would lift what it names.
+    orders.retain(|order| order.key == *key);
     orders
 }
 

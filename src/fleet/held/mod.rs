@@ -16,7 +16,7 @@ use std::sync::Arc;
 use self::known::Known;
 use self::waivers::Waivers;
 use super::engine::Pair;
-use super::{Order, Paths};
+use super::{Order, Paths, Selector};
 use crate::names::Key;
 use crate::spool::{ALL, Downtime, Gate};
 
@@ -68,6 +68,7 @@ impl Held {
             unsaved: None,
         };
 
+        // Beside the file: what holds this host down must outlive the loss of either.
         held.read_entries();
         // Before anything is written, or an order that was waived would take the host down for a moment.
         held.read_waivers();
@@ -164,12 +165,18 @@ impl Held {
             return None;
         }
 
-        let register = super::register(&key, &selector);
-        match Order::read(&key, &selector, &pair.value) {
-            Ok(order) => self.take(register, order).then_some(key),
+        let is_news = self.learn_order(&key, &selector, &pair.value);
+        is_news.then_some(key)
+    }
+
+    fn learn_order(&mut self, key: &Key, selector: &Selector, value: &[u8]) -> bool {
+        let register = super::register(key, selector);
+        match Order::read(key, selector, value) {
+            Ok(order) => self.take(register, order),
+            // Neither taken for a lift nor for none: the order that was read last is held on.
             Err(e) => {
                 self.cannot_read(register, e.to_string());
-                None
+                false
             }
         }
     }
@@ -215,6 +222,10 @@ impl Held {
         self.knows_engine = true;
         // Before anybody is told so, or a crash in between would make this host wait once more.
         self.save();
+        self.end_wait();
+    }
+
+    fn end_wait(&mut self) {
         self.gate.let_go(ALL);
         // The wait may have stood in the place of an order for everything that could not be written.
         let all = self.unwritten.keys().find(|key| key.file_name() == ALL);

@@ -33,13 +33,7 @@ pub fn waive(spool: &Spool, key: &Key, by: &str, reason: &str) -> Result<Vec<Ord
     let orders = merge::orders(key, &downtime);
     let mut waivers = read(spool)?;
     for order in &orders {
-        let waiver = WaivedOrder {
-            order: order.id.clone(),
-            by: by.to_owned(),
-            reason: reason.to_owned(),
-            since: unix_now(),
-        };
-        waivers.insert(order.register(), waiver);
+        waivers.insert(order.register(), waiver(order, by, reason));
     }
 
     // First the waivers, or the daemon would write the entry again.
@@ -48,4 +42,13 @@ pub fn waive(spool: &Spool, key: &Key, by: &str, reason: &str) -> Result<Vec<Ord
     spool.replace_beside(FILE, &json)?;
     spool.up(key)?;
     Ok(orders)
+}
+
+fn waiver(order: &Order, by: &str, reason: &str) -> WaivedOrder {
+    WaivedOrder {
+        order: order.id.clone(),
+        by: by.to_owned(),
+        reason: reason.to_owned(),
+        since: unix_now(),
+    }
 }
