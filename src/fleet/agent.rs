@@ -7,6 +7,7 @@ mod boot;
 mod session;
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -66,22 +67,26 @@ impl Agent {
     ) -> Self {
         let host = settings.host_name();
         let held = Held::load(&host, &settings.tags, gate);
-        let alive = boot::alive();
-        let since = unix_now();
-        // Only after a boot: a daemon that is restarted must not take a host down that was up all the time.
-        if !settings.boot_wait.is_zero() && held.is_new_boot(&alive.boot) {
-            held.wait_until(since + settings.boot_wait.as_secs_f64());
-        }
-
-        Self {
+        let agent = Self {
             paths: settings.paths(),
             settings,
             host,
             held,
             view,
             figures,
-            alive,
-            since,
+            alive: boot::alive(),
+            since: unix_now(),
+        };
+
+        agent.wait_after_boot();
+        agent
+    }
+
+    fn wait_after_boot(&self) {
+        let longest = self.settings.boot_wait;
+        // Only after a boot: a daemon that is restarted must not take a host down that was up all the time.
+        if !longest.is_zero() && self.held.is_new_boot(&self.alive.boot) {
+            self.held.wait_until(self.since + longest.as_secs_f64());
         }
     }
 
@@ -91,7 +96,7 @@ impl Agent {
         let mut next_member = usize::from(random_word());
         loop {
             let begun = tokio::time::Instant::now();
-            let ended = self.session(&mut next_member).await;
+            let Err(ended) = self.session(&mut next_member).await;
             // Else a member that takes connections and ends them at once would be asked twenty times a second.
             if begun.elapsed() >= GOOD {
                 wait = WAIT_MIN;
@@ -103,26 +108,15 @@ impl Agent {
         }
     }
 
-    /// One session; gives why it ended.
-    async fn session(&mut self, next_member: &mut usize) -> EngineError {
+    /// One session, which ends only by an error.
+    async fn session(&mut self, next_member: &mut usize) -> Result<Infallible, EngineError> {
         // Read again for each session, as certificates are renewed.
-        let access = match Access::of_daemon(&self.settings) {
-            Ok(access) => access,
-            Err(e) => return e,
-        };
-
+        let access = Access::of_daemon(&self.settings)?;
         let mut engine = Engine::beginning_at(access, *next_member);
         // The next session begins at another member: the one that failed may fail for a while.
         *next_member = next_member.wrapping_add(1);
-        let session = match engine.connect().await {
-            Ok(session) => session,
-            Err(e) => return e,
-        };
-
-        match Session::new(self, &session).run().await {
-            Ok(never) => match never {},
-            Err(e) => e,
-        }
+        let session = engine.connect().await?;
+        Session::new(self, &session).run().await
     }
 
     fn note_end(&self, ended: &EngineError, wait: Duration) {

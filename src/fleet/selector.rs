@@ -153,10 +153,8 @@ impl Selector {
             return Err(SelectorError::Tag(tag.to_owned()));
         }
 
-        // `zone=a` and `zone=b` together: one host has one zone, so it would select nobody. Of `!=` both can hold.
-        let is_there = self.0.contains_key(&(tag.to_owned(), relation));
-        if is_there && relation == Relation::Is {
-            return Err(SelectorError::Twice(tag.to_owned()));
+        if relation == Relation::Is {
+            self.expect_first(tag)?;
         }
 
         let values: Vec<String> = values.collect();
@@ -169,6 +167,15 @@ impl Selector {
         }
 
         Ok(())
+    }
+
+    /// `zone=a` and `zone=b` together: one host has one zone, so it would select nobody. Of `!=` both can hold.
+    fn expect_first(&self, tag: &str) -> Result<(), SelectorError> {
+        let condition = (tag.to_owned(), Relation::Is);
+        match self.0.contains_key(&condition) {
+            true => Err(SelectorError::Twice(condition.0)),
+            false => Ok(()),
+        }
     }
 
     fn add(&mut self, tag: &str, relation: Relation, value: &str) {
@@ -241,16 +248,24 @@ impl fmt::Display for Selector {
         let mut before = "";
         for (tag, relation, values) in self.conditions() {
             write!(f, "{before}{tag}{}", relation.sign())?;
+            write_values(f, values)?;
             before = ";";
-            let mut comma = "";
-            for value in values {
-                write!(f, "{comma}{}", utf8_percent_encode(value, ESCAPED))?;
-                comma = ",";
-            }
         }
 
         Ok(())
     }
+}
+
+fn write_values(f: &mut fmt::Formatter<'_>, values: &BTreeSet<String>) -> fmt::Result {
+    let mut before = "";
+    for value in values {
+        // A comma or a semicolon in a value would else part it.
+        let escaped = utf8_percent_encode(value, ESCAPED);
+        write!(f, "{before}{escaped}")?;
+        before = ",";
+    }
+
+    Ok(())
 }
 
 impl<'de> Deserialize<'de> for Selector {

@@ -155,20 +155,26 @@ fn read_all(
 fn read(root: &Node, sink: &FaultSink, look: WarnOfMore<FleetSettings>) -> FleetSettings {
     let table = FleetSettings::table();
     let Some(fields) = fields(root, sink, &table) else {
+        // What is no map at all was told already; an empty file lacks what any other would.
         if matches!(root.value, YamlValue::Null) {
-            REQUIRED.iter().for_each(|key| missing(root, sink, key));
+            expect(root, sink, |_| false);
         }
         return FleetSettings::default();
     };
 
     let settings = read_table(&table, &fields);
-    for key in REQUIRED.iter().filter(|key| fields.get(key).is_none()) {
-        missing(root, sink, key);
-    }
-
+    expect(root, sink, |key| fields.get(key).is_some());
     relations::check(&settings, &fields);
     look(&settings, &fields);
     settings
+}
+
+fn expect(root: &Node, sink: &FaultSink, is_there: impl Fn(&str) -> bool) {
+    for key in REQUIRED {
+        if !is_there(key) {
+            missing(root, sink, key);
+        }
+    }
 }
 
 /// What has no default.
@@ -229,25 +235,26 @@ fn is_name(text: &str) -> bool {
     begins && text.len() <= NAME_MAX && fits_url(text)
 }
 
-fn is_tag_value(text: &str) -> bool {
+fn tag_value(text: &str) -> Option<String> {
     // In characters: what people write here may be in any script.
     let length = text.chars().count();
-    (1..=NAME_MAX).contains(&length) && !text.chars().any(char::is_control)
+    let fits = (1..=NAME_MAX).contains(&length) && !text.chars().any(char::is_control);
+    fits.then(|| text.to_owned())
 }
 
 fn endpoints() -> Kind<Vec<Endpoint>> {
-    let read = |reader: &Reader<'_>| {
-        let found = reader.each(read_endpoint)?;
-        if found.is_empty() {
-            reader.fault_of_key("has no endpoint", "write one such as https://etcd1:2379");
-            return None;
-        }
-        Some(found)
-    };
+    let show = |endpoints: &Vec<Endpoint>| list(endpoints);
+    Kind::new("list of URLs", read_endpoints, show)
+}
 
-    Kind::new("list of URLs", read, |endpoints: &Vec<Endpoint>| {
-        list(endpoints)
-    })
+fn read_endpoints(reader: &Reader<'_>) -> Option<Vec<Endpoint>> {
+    let found = reader.each(read_endpoint)?;
+    if found.is_empty() {
+        reader.fault_of_key("has no endpoint", "write one such as https://etcd1:2379");
+        return None;
+    }
+
+    Some(found)
 }
 
 fn read_endpoint(reader: &Reader<'_>) -> Option<Endpoint> {
@@ -271,10 +278,13 @@ fn prefix_of(text: &str) -> Option<String> {
 fn host_name() -> Kind<String> {
     let read = |reader: &Reader<'_>| {
         let remedy = "use letters, digits, '.' and '-', a letter or digit first";
-        let host = |text: &str| is_host_name(text).then(|| text.to_owned());
         reader.parsed("is not the name of a host", remedy, host)
     };
     Kind::new("name", read, |name| quoted(name))
+}
+
+fn host(text: &str) -> Option<String> {
+    is_host_name(text).then(|| text.to_owned())
 }
 
 fn tags() -> Kind<BTreeMap<String, String>> {
@@ -295,12 +305,8 @@ fn read_tag(tag: &str, reader: &Reader<'_>) -> Option<String> {
         return None;
     }
 
-    let value = |text: &str| is_tag_value(text).then(|| text.to_owned());
-    reader.parsed(
-        "is not a value of a tag",
-        "write one text of up to 64 characters",
-        value,
-    )
+    let remedy = "write one text of up to 64 characters";
+    reader.parsed("is not a value of a tag", remedy, tag_value)
 }
 
 fn services() -> Kind<Vec<String>> {
@@ -310,10 +316,12 @@ fn services() -> Kind<Vec<String>> {
 
 fn read_service(reader: &Reader<'_>) -> Option<String> {
     let remedy = "use letters, digits, '.', '_' and '-'";
-    reader.parsed("is not the name of a service", remedy, |text| {
-        let name = ServiceName::parse(text).ok()?;
-        Some(name.as_str().to_owned())
-    })
+    reader.parsed("is not the name of a service", remedy, service)
+}
+
+fn service(text: &str) -> Option<String> {
+    let name = ServiceName::parse(text).ok()?;
+    Some(name.as_str().to_owned())
 }
 
 fn via() -> Kind<Argv> {
@@ -322,6 +330,7 @@ fn via() -> Kind<Argv> {
 
 fn read_via(reader: &Reader<'_>) -> Option<Argv> {
     let argv = command(reader)?;
+    // Else what is meant for each host would run at one and the same place.
     let names_host = argv.words().iter().any(|word| word.contains(HOST_IN_VIA));
     if !names_host {
         reader.fault_of_key("names no host", "write {host} where its name belongs");

@@ -29,8 +29,11 @@ pub(super) fn alive() -> Alive {
 fn id(path: &str) -> Option<String> {
     let content = read_regular(Path::new(path), ID_MAX).ok()?;
     let text = String::from_utf8(content).ok()?;
-    let text = text.trim();
-    (!text.is_empty()).then(|| text.to_owned())
+    match text.trim() {
+        // As in images of containers, which get their own at the first boot.
+        "" => None,
+        id => Some(id.to_owned()),
+    }
 }
 
 /// When this host was booted, to ten minutes: the clock may be set meanwhile.

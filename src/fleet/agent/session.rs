@@ -110,11 +110,9 @@ impl<'a> Session<'a> {
         let from = self.agent.held.next_revision().unwrap_or(0);
         let found = self.engine.read(orders, from).await?;
         let goes_on = is_continued(known, &found);
-        if known.0 != 0 && !goes_on {
-            log::error!(
-                "fleet: etcd is not what it was: it was set up anew, or restored from a backup; what was ordered is held, \
-                 and 'haup --fleet' lifts it"
-            );
+        let knew_engine = known.0 != 0;
+        if knew_engine && !goes_on {
+            log_regress();
         }
 
         let is_whole = from == 0;
@@ -123,6 +121,7 @@ impl<'a> Session<'a> {
             return Ok(found.revision);
         }
 
+        // A part of another history: what it lacks may never have been there.
         let all = self.engine.read(orders, 0).await?;
         self.take(&all, true);
         Ok(all.revision)
@@ -143,15 +142,16 @@ impl<'a> Session<'a> {
     /// Tells of orders that the engine has lost. They stay in force: of an engine that was wiped, absence would lift all.
     fn warn_of_missing(&self) {
         let missing = self.agent.held.missing();
-        let was_known = self.agent.figures.lock().missing == missing.len();
-        if !missing.is_empty() && !was_known {
+        let mut figures = self.agent.figures.lock();
+        let known = std::mem::replace(&mut figures.missing, missing.len());
+        drop(figures);
+        // Once, and not with each change and each reading.
+        if !missing.is_empty() && known != missing.len() {
             let registers = missing.join(", ");
             log::error!(
                 "fleet: etcd no longer has the orders {registers}; they are held until 'haup --fleet' lifts them"
             );
         }
-
-        self.agent.figures.lock().missing = missing.len();
     }
 
     fn learn(&mut self, pairs: &[Pair]) {
@@ -173,15 +173,9 @@ impl<'a> Session<'a> {
         self.note_skew(&changes.puts);
         self.show(changes.revision);
         self.warn_of_missing();
-        let hosts = self.hosts_of(&changes.puts);
+        // All hosts learn of an order at the same moment, and etcd would have to take all their reports at the next.
+        let hosts = hosts_of(&changes.puts);
         self.next_report = Instant::now() + spread(hosts);
-    }
-
-    /// For how many hosts these orders are.
-    fn hosts_of(&self, pairs: &[Pair]) -> u64 {
-        let orders = pairs.iter().filter_map(order_in);
-        let hosts = orders.map(|order| order.hosts);
-        hosts.max().unwrap_or_default()
     }
 
     /// An order that has just come was given just now, by its own clock.
@@ -231,18 +225,25 @@ impl<'a> Session<'a> {
     /// Keeps the lease alive. One that is gone is begun anew, and with it nothing else.
     async fn beat(&mut self) -> Result<(), EngineError> {
         let is_there = self.engine.keep_alive(self.lease).await?;
-        // One that is mute has no life sign to keep; it looks whether the other machine still is there.
-        if is_there && !self.is_mute {
+        let lives = is_there && !self.is_mute;
+        if lives {
             self.agent.figures.lock().last_sync = Some(unix_now());
-            // A host that is up and has no slot will hardly have one: the engine is not asked for that.
-            if self.own.slot_since.is_some() || !self.reported.is_empty() {
-                self.own.read(self.engine).await?;
-            }
-            return Ok(());
         }
 
-        self.own.read(self.engine).await?;
-        self.live().await
+        if !lives || self.may_have_slot() {
+            self.own.read(self.engine).await?;
+        }
+
+        match lives {
+            true => Ok(()),
+            // One that is mute has no life sign to keep; it looks whether the other machine still is there.
+            false => self.live().await,
+        }
+    }
+
+    fn may_have_slot(&self) -> bool {
+        // A host that is up and has no slot will hardly have one: the engine is not asked for that.
+        self.own.slot_since.is_some() || !self.reported.is_empty()
     }
 
     /// Looks at this host, and reports what changed.
@@ -253,10 +254,13 @@ impl<'a> Session<'a> {
         // Ten thousand hosts that report each second would be more writes than etcd takes.
         let spread = spread_all(self.agent.held.most_hosts());
         self.next_report = Instant::now() + LOOK.max(spread);
-        if self.is_mute {
-            return Ok(());
+        match self.is_mute {
+            true => Ok(()),
+            false => self.tell().await,
         }
+    }
 
+    async fn tell(&mut self) -> Result<(), EngineError> {
         let told = self.told();
         self.reported.clone_from(&told.down);
         let telling = self.own.tell(self.engine, &told).await;
@@ -281,12 +285,15 @@ impl<'a> Session<'a> {
 
         let mut figures = self.agent.figures.lock();
         figures.write_errors += 1;
+        let is_first = figures.write_errors == 1;
+        drop(figures);
+        // Whatever else it is, another connection may help.
         if !error.is_certain() || error.ends_login() {
             return Err(error);
         }
 
         // Once: a role that lacks a right would fill the log each second.
-        if figures.write_errors == 1 {
+        if is_first {
             log::error!("fleet: cannot report: {error}");
         }
 
@@ -348,10 +355,25 @@ impl<'a> Session<'a> {
     }
 }
 
+/// The revision went back, or it is another cluster: then nothing that the engine says of before can be believed.
+fn log_regress() {
+    log::error!(
+        "fleet: etcd is not what it was: it was set up anew, or restored from a backup; what was ordered is held, \
+         and 'haup --fleet' lifts it"
+    );
+}
+
 /// Whether the engine's history goes on from the cluster and the revision that are known. One that was set up anew has
 /// another cluster id, and one that was restored from a backup an earlier revision.
 fn is_continued((cluster, revision): (u64, i64), found: &Found) -> bool {
     found.cluster == cluster && found.revision >= revision
+}
+
+/// For how many hosts these orders are.
+fn hosts_of(pairs: &[Pair]) -> u64 {
+    let orders = pairs.iter().filter_map(order_in);
+    let hosts = orders.map(|order| order.hosts);
+    hosts.max().unwrap_or_default()
 }
 
 fn order_in(pair: &Pair) -> Option<Order> {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::client::WantsClientCert;
 use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::{ClientConfig, RootCertStore};
+use tokio_rustls::rustls::{ClientConfig, ConfigBuilder, RootCertStore};
 
 use super::error::EngineError;
 use crate::fleet::settings::{Endpoint, FleetSettings};
@@ -40,6 +41,11 @@ impl Access {
         let certificate = settings.cert_file.as_deref();
         let identity = certificate.zip(settings.key_file.as_deref());
         Self::new(settings, identity)
+    }
+
+    /// A member by a number, which may be any. There is one at least: `fleet.yml` cannot do without.
+    pub(super) fn member(&self, number: usize) -> &Endpoint {
+        &self.endpoints[number % self.endpoints.len()]
     }
 
     /// As the settings say, with a certificate and its key; with none where there is none.
@@ -94,17 +100,23 @@ fn connector(
         .with_root_certificates(roots(ca_file)?);
     let mut config = match identity {
         None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
-            let chain = tls::certificates(certificate).map_err(|e| of_file(certificate, e))?;
-            let private = tls::key(key).map_err(|e| of_file(key, e))?;
-            let builder = builder.with_client_auth_cert(chain, private);
-            builder.map_err(|e| of_file(key, e))?
-        }
+        Some((certificate, key)) => proving(builder, certificate, key)?,
     };
 
     // On the same port etcd serves its JSON gateway over HTTP/1.1, which refuses certificates that have a CN.
     config.alpn_protocols = vec![b"h2".to_vec()];
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+fn proving(
+    builder: ConfigBuilder<ClientConfig, WantsClientCert>,
+    certificate: &Path,
+    key: &Path,
+) -> Result<ClientConfig, EngineError> {
+    let chain = tls::certificates(certificate).map_err(|e| of_file(certificate, e))?;
+    let private = tls::key(key).map_err(|e| of_file(key, e))?;
+    let config = builder.with_client_auth_cert(chain, private);
+    config.map_err(|e| of_file(key, e))
 }
 
 fn roots(ca_file: &Path) -> Result<RootCertStore, EngineError> {

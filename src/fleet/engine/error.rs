@@ -146,11 +146,7 @@ impl fmt::Display for EngineError {
                 member,
                 code,
                 message,
-            } => {
-                let said = said(*code, message);
-                let remedy = remedy(*code, message);
-                write!(f, "etcd at {member} refuses: {said}{remedy}")
-            }
+            } => refusal(f, member, *code, message),
             Self::Compacted => f.write_str("etcd has forgotten the changes since then"),
         }
     }
@@ -164,6 +160,12 @@ fn causes(members: &[(Endpoint, String)]) -> String {
     }
 
     causes.join("; ")
+}
+
+fn refusal(f: &mut fmt::Formatter<'_>, member: &Endpoint, code: u32, message: &str) -> fmt::Result {
+    let said = said(code, message);
+    let remedy = remedy(code, message);
+    write!(f, "etcd at {member} refuses: {said}{remedy}")
 }
 
 fn said(code: u32, message: &str) -> String {

@@ -53,12 +53,9 @@ pub struct EngineSession {
 impl EngineSession {
     /// Connects to a member, and logs in where there is a password.
     pub(super) async fn open(access: &Access, member: &Endpoint) -> Result<Self, EngineError> {
-        let connection = match timeout(access.timeout, connect(access, member)).await {
-            Ok(Ok(connection)) => connection,
-            Ok(Err(cause)) => return Err(EngineError::lost(member, cause)),
-            Err(_) => return Err(EngineError::lost(member, no_answer(access.timeout))),
-        };
-
+        let connected = timeout(access.timeout, connect(access, member)).await;
+        let connected = connected.unwrap_or_else(|_| Err(no_answer(access.timeout)));
+        let connection = connected.map_err(|cause| EngineError::lost(member, cause))?;
         let mut session = Self {
             member: member.clone(),
             connection,
@@ -66,6 +63,7 @@ impl EngineSession {
             timeout: access.timeout,
         };
 
+        // etcd forgets tokens after some minutes, so each connection gets one of its own.
         if let Some((user, password)) = &access.login {
             session.log_in(user, password.reveal()).await?;
         }
@@ -106,16 +104,7 @@ impl EngineSession {
     /// # Errors
     /// When no answer came, or a refusal.
     pub async fn read_all(&self, ranges: &[KeyRange]) -> Result<Found, EngineError> {
-        // As a transaction: ranges that are asked for one after the other may be of two revisions, and what moved from one
-        // to the other in between would be in both or in neither.
-        let mut request = TxnRequest::default();
-        for range in ranges {
-            request.success.push(RequestOp {
-                range: Some(range.request(0)),
-                ..RequestOp::default()
-            });
-        }
-
+        let request = reading(ranges);
         let answer: TxnResponse = self.call("KV/Txn", &request).await?;
         let ranges = answer.responses.into_iter().filter_map(|r| r.range);
         let pairs = ranges.flat_map(|range| range.kvs).collect();
@@ -148,6 +137,7 @@ impl EngineSession {
             }
             Ok(_) => Ok(Committed::Conflict),
             Err(e) if e.is_certain() => Err(e),
+            // It may have been applied, and it may be applied much later: a member that hung goes on when it thaws.
             Err(e) => Ok(Committed::Unknown(e)),
         }
     }
@@ -272,6 +262,20 @@ impl EngineSession {
     fn malformed(&self) -> EngineError {
         EngineError::malformed(&self.member)
     }
+}
+
+/// As a transaction: ranges that are asked for one after the other may be of two revisions, and what moved from one to the
+/// other in between would be in both or in neither.
+fn reading(ranges: &[KeyRange]) -> TxnRequest {
+    let mut request = TxnRequest::default();
+    for range in ranges {
+        request.success.push(RequestOp {
+            range: Some(range.request(0)),
+            ..RequestOp::default()
+        });
+    }
+
+    request
 }
 
 fn no_answer(limit: Duration) -> String {

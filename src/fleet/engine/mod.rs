@@ -56,11 +56,12 @@ impl Engine {
     pub async fn connect(&mut self) -> Result<EngineSession, EngineError> {
         let mut causes = Vec::new();
         for _ in 0..self.access.endpoints.len() {
-            let member = &self.access.endpoints[self.next % self.access.endpoints.len()];
+            let member = self.access.member(self.next);
             self.next = self.next.wrapping_add(1);
             match EngineSession::open(&self.access, member).await {
                 Ok(session) => return Ok(session),
                 Err(EngineError::Lost { member, cause }) => causes.push((member, cause)),
+                // A wrong password or a missing right is wrong at each member, and its sentence says more.
                 Err(e) if e.is_certain() => return Err(e),
                 Err(e) => causes.push((member.clone(), e.to_string())),
             }
@@ -130,7 +131,9 @@ impl Engine {
     /// When it certainly was not applied.
     pub async fn commit(&mut self, transaction: &Transaction) -> Result<Committed, EngineError> {
         let session = self.session().await?;
+        // Not at the next member when it fails: this one may have been applied, and twice is not once.
         let committed = session.commit(transaction).await?;
+        // The connection is as doubtful as the answer.
         if !matches!(committed, Committed::Unknown(_)) {
             self.session = Some(session);
         }

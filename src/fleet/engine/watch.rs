@@ -30,6 +30,26 @@ pub struct Changes {
     pub deletes: Vec<Pair>,
 }
 
+impl Changes {
+    fn of(message: WatchResponse) -> Self {
+        let mut changes = Self {
+            revision: message.header.map_or(0, |header| header.revision),
+            ..Self::default()
+        };
+
+        for event in message.events {
+            let pair = event.kv.unwrap_or_default();
+            match event.kind {
+                // etcd's mvccpb.Event: PUT is 0, DELETE is 1.
+                0 => changes.puts.push(pair),
+                _ => changes.deletes.push(pair),
+            }
+        }
+
+        changes
+    }
+}
+
 impl KeyWatch {
     /// The next changes. Nothing is lost when this is dropped before it is ready.
     ///
@@ -70,6 +90,7 @@ impl KeyWatch {
             return Ok(None);
         };
 
+        // By its head alone, before anything of it is kept.
         if length > ANSWER_MAX {
             return Err(self.lost("a message is too long".to_owned()));
         }
@@ -78,10 +99,14 @@ impl KeyWatch {
             return Ok(None);
         }
 
-        let message: Option<WatchResponse> = grpc::unframed(&self.unread[..length]);
-        self.unread.advance(length);
-        let message = message.ok_or_else(|| EngineError::malformed(&self.member))?;
+        let message = self.take_message(length)?;
         self.changes(message).map(Some)
+    }
+
+    fn take_message(&mut self, length: usize) -> Result<WatchResponse, EngineError> {
+        let message = grpc::unframed(&self.unread[..length]);
+        self.unread.advance(length);
+        message.ok_or_else(|| EngineError::malformed(&self.member))
     }
 
     fn changes(&self, message: WatchResponse) -> Result<Changes, EngineError> {
@@ -94,20 +119,7 @@ impl KeyWatch {
             return Err(self.lost(format!("the watch ended: {}", message.cancel_reason)));
         }
 
-        let mut changes = Changes {
-            revision: message.header.map_or(0, |header| header.revision),
-            ..Changes::default()
-        };
-
-        for event in message.events {
-            let pair = event.kv.unwrap_or_default();
-            match event.kind {
-                0 => changes.puts.push(pair),
-                _ => changes.deletes.push(pair),
-            }
-        }
-
-        Ok(changes)
+        Ok(Changes::of(message))
     }
 
     fn ended(&self, trailers: &HeaderMap) -> EngineError {

@@ -26,10 +26,11 @@ impl Endpoint {
     pub fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
         let text = text.strip_suffix('/').unwrap_or(text);
+        let (scheme, authority) = text.split_once("://")?;
         // Exactly as written: what looks like https and is read as http would send passwords in clear text.
-        let (tls, authority) = match text.split_once("://")? {
-            ("https", authority) => (true, authority),
-            ("http", authority) => (false, authority),
+        let tls = match scheme {
+            "https" => true,
+            "http" => false,
             _ => return None,
         };
 
@@ -55,23 +56,29 @@ fn is_loopback(address: IpAddr) -> bool {
 
 /// Host and port of `etcd1`, `etcd1:2379`, `[::1]:2379`.
 fn split_port(authority: &str) -> Option<(&str, u16)> {
+    // An address of IPv6 has colons of its own, and so stands in brackets.
     if let Some((host, behind)) = authority.rsplit_once(']') {
         let address = host.strip_prefix('[')?;
-        return match behind.strip_prefix(':') {
-            Some(port) => Some((address, port_of(port)?)),
-            None if behind.is_empty() => Some((address, ETCD_PORT)),
-            None => None,
-        };
+        return Some((address, port_behind(behind)?));
     }
 
-    match authority.split_once(':') {
-        Some((host, port)) => Some((host, port_of(port)?)),
+    match authority.find(':') {
+        Some(colon) => {
+            let (host, behind) = authority.split_at(colon);
+            Some((host, port_behind(behind)?))
+        }
         None => Some((authority, ETCD_PORT)),
     }
 }
 
-fn port_of(text: &str) -> Option<u16> {
-    let port = parse_port(text).ok()?;
+/// The port of `:2380`; etcd's own where there is none.
+fn port_behind(text: &str) -> Option<u16> {
+    if text.is_empty() {
+        return Some(ETCD_PORT);
+    }
+
+    let port = parse_port(text.strip_prefix(':')?).ok()?;
+    // What cannot be connected to is a slip in the file.
     (port != 0).then_some(port)
 }
 

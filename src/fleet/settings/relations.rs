@@ -30,6 +30,7 @@ fn expect_both(fields: &Fields<'_>, key: &str, other: &str) {
 
 fn warn_of_clear_text(settings: &FleetSettings, fields: &Fields<'_>) {
     let endpoints = &settings.endpoints;
+    // Once for all of them: they stand beside one another in the file.
     let afar = endpoints.iter().find(|e| !e.tls && !e.is_loopback());
     if let (Some(endpoint), Some(reader)) = (afar, fields.get("endpoints")) {
         reader.warn(format!(
@@ -37,10 +38,13 @@ fn warn_of_clear_text(settings: &FleetSettings, fields: &Fields<'_>) {
         ));
     }
 
-    if endpoints.iter().any(|endpoint| endpoint.tls) {
-        return;
+    if !endpoints.iter().any(|endpoint| endpoint.tls) {
+        warn_of_idle_files(fields);
     }
+}
 
+/// Files of TLS where nothing is spoken to within TLS.
+fn warn_of_idle_files(fields: &Fields<'_>) {
     for key in ["ca_file", "cert_file", "ops_cert_file"] {
         if let Some(reader) = fields.get(key) {
             reader.warn("no endpoint begins with https://, so it does nothing; use https://");
@@ -59,11 +63,15 @@ pub fn warn_of_named_files(settings: &FleetSettings, fields: &Fields<'_>) {
         ("password_file", &settings.password_file),
     ];
     for (key, file) in files {
-        if let (Some(reader), Some(file)) = (fields.get(key), file)
-            && let Some(text) = unreadable(file)
-        {
-            reader.warn(text);
+        if let Some(file) = file {
+            warn_of_file(fields, key, file);
         }
+    }
+}
+
+fn warn_of_file(fields: &Fields<'_>, key: &str, file: &Path) {
+    if let (Some(reader), Some(text)) = (fields.get(key), unreadable(file)) {
+        reader.warn(text);
     }
 }
 
