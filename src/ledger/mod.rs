@@ -119,6 +119,7 @@ impl Ledger {
 
     /// Counts what is remembered, and forgets who has been silent for long.
     pub fn figures(&mut self, now: Duration) -> LedgerFigures {
+        // First, or who has been silent for long would be counted once more.
         self.pollers.prune(now);
         let (services, services_forgotten) = self.services.figures();
         LedgerFigures {

@@ -39,14 +39,11 @@ struct Side {
 impl Side {
     /// Notes a poll; gaps count while `is_late`, when those of one process alone would have ended.
     fn note(&mut self, now: Duration, is_late: bool) {
-        let gap = match self.at {
-            Some(before) if is_late => now.saturating_sub(before),
+        self.gap = match self.at {
+            Some(before) if is_late => self.gap.max(now.saturating_sub(before)),
+            None if is_late => self.gap,
+            // So far one process alone would poll so, too.
             _ => Duration::ZERO,
-        };
-
-        self.gap = match is_late {
-            true => self.gap.max(gap),
-            false => Duration::ZERO,
         };
         self.at = Some(now);
     }
@@ -95,6 +92,7 @@ impl Views {
                 self.was_down |= has_failed;
                 self.resting.note(now, !has_failed);
             }
+            // Both of two processes may say it, and of neither it shows what it makes of the answers.
             View::NoLb => {}
         }
     }
@@ -115,6 +113,7 @@ impl Views {
             _ => false,
         };
 
+        // A process that went DOWN sends no traffic again while the answers fail.
         if is_other_count || self.was_down {
             self.are_two = true;
             self.two_at = Some(now);

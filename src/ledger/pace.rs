@@ -52,10 +52,12 @@ impl Pace {
 
     fn note(&mut self, now: Duration) {
         let gap = now.saturating_sub(self.at);
+        // Not even the time: a burst must not shorten the gap that is measured next.
         if gap < BURST {
             return;
         }
 
+        // One that is established stays so: a balancer under load may be late once.
         let is_uneven = self.polls > 1 && gap > self.longest * UNEVEN;
         if is_uneven && !self.is_established(now) {
             // The poll before and this one may be the first of another pace.
@@ -75,6 +77,7 @@ impl Pace {
 
     fn is_established(&self, now: Duration) -> bool {
         let silence = now.saturating_sub(self.at);
+        // By its own pace, too: one may poll each hour.
         self.polls >= ENOUGH && silence <= STAYS.max(self.longest * UNEVEN)
     }
 }
@@ -115,6 +118,7 @@ impl Paces {
             return;
         }
 
+        // With all of them established the new one is passed over: balancers ask one question, seldom two.
         let others = self.0.iter_mut().filter(|(_, p)| !p.is_established(now));
         if let Some(least) = others.min_by_key(|(_, p)| p.polls) {
             *least = new;

@@ -70,6 +70,7 @@ impl Pollers {
 
     /// From now on these rules count.
     pub(crate) fn set_rules(&mut self, rules: &PollerRules) {
+        // Most reloads change none, and there may be ten thousand records.
         if self.rules == *rules {
             return;
         }
@@ -92,14 +93,15 @@ impl Pollers {
         let Some(record) = self.records.get_mut(&**poller) else {
             let history = self.histories.of(poller, now);
             let mut record = PollerRecord::new(Arc::clone(poller), now, stated, check, history);
-            record.expected = self.rules.expectation(poller);
             record.note_pace(question, now);
             self.add(record, now);
+            // A pace takes several polls to show.
             return false;
         };
 
         record.asked(now, stated, check);
         let is_established = record.note_pace(question, now);
+        // Only where that changes, as most polls change nothing and each new place costs two look-ups.
         if record.regard(now) != record.turn.0 {
             self.put_in_line(poller, now);
         }
@@ -107,8 +109,10 @@ impl Pollers {
         is_established
     }
 
-    fn add(&mut self, record: PollerRecord, now: Duration) {
+    fn add(&mut self, mut record: PollerRecord, now: Duration) {
         let poller = Arc::clone(&record.poller);
+        record.expected = self.rules.expectation(&poller);
+        // One that finds no room is answered all the same; it is not remembered, and that is counted.
         if self.make_room(poller.address, now) {
             self.records.insert(Arc::clone(&poller), record);
             self.put_in_line(&poller, now);
@@ -123,9 +127,10 @@ impl Pollers {
 
         let before = record.turn;
         self.turns += 1;
-        record.turn = (record.regard(now), self.turns);
+        let turn = (record.regard(now), self.turns);
+        record.turn = turn;
         record.polls_in_line = record.polls;
-        let turn = record.turn;
+        // Each poller stands in two orders: among all, and among those of its address.
         let of_address = self.addresses.entry(poller.address).or_default();
         for share in [&mut self.all, of_address] {
             share.remove(before);
@@ -136,6 +141,7 @@ impl Pollers {
     /// Notes the answer to a poll that was noted before; gives what is news of it.
     pub fn answered(&mut self, at: Moment, poller: &Poller, answer: &PollAnswer<'_>) -> News {
         let hasher = self.records.hasher().clone();
+        // It may have made room while its check ran.
         let Some(record) = self.records.get_mut(poller) else {
             return News::default();
         };
@@ -197,15 +203,21 @@ impl Pollers {
 
     /// Forgets who has been silent for long.
     pub(crate) fn prune(&mut self, now: Duration) {
-        let records = self.records.values();
-        let changed = records.filter(|r| r.is_gone(now) || r.regard(now) != r.turn.0);
-        let changed: Vec<_> = changed.map(|r| Arc::clone(&r.poller)).collect();
-        for poller in changed {
-            match self.records.get(&*poller).is_some_and(|r| r.is_gone(now)) {
+        for poller in self.changed(now) {
+            let record = self.records.get(&*poller);
+            match record.is_some_and(|record| record.is_gone(now)) {
                 true => self.remove(&poller),
+                // It is no longer established: from now on it makes room as others do.
                 false => self.put_in_line(&poller, now),
             }
         }
+    }
+
+    /// Those that time has changed, though they did nothing.
+    fn changed(&self, now: Duration) -> Vec<Arc<Poller>> {
+        let records = self.records.values();
+        let changed = records.filter(|r| r.is_gone(now) || r.regard(now) != r.turn.0);
+        changed.map(|r| Arc::clone(&r.poller)).collect()
     }
 
     /// Most pollers of one address.
@@ -216,13 +228,14 @@ impl Pollers {
     /// Makes room for a poller of an address; gives whether there is any.
     fn make_room(&mut self, address: IpAddr, now: Duration) -> bool {
         while let Some(next) = self.next_to_go(address) {
+            // All who are there are established, and make room for nobody.
             let Some(next) = next else {
                 self.forgot_one(now);
                 return false;
             };
-            let came_meanwhile =
-                |r: &PollerRecord| r.turn.0 == Regard::Again && r.polls > r.polls_in_line;
-            if self.records.get(&*next).is_some_and(came_meanwhile) {
+
+            // A second chance; it ends, as each one that gets it loses it with that.
+            if self.came_meanwhile(&next) {
                 self.put_in_line(&next, now);
             } else {
                 self.remove(&next);
@@ -233,10 +246,19 @@ impl Pollers {
         true
     }
 
+    /// Whether a poller that had come again before has polled since it got its turn.
+    fn came_meanwhile(&self, poller: &Poller) -> bool {
+        match self.records.get(poller) {
+            Some(record) => record.turn.0 == Regard::Again && record.polls > record.polls_in_line,
+            None => false,
+        }
+    }
+
     /// Nothing where there is room; else who is to make room, if anybody.
     fn next_to_go(&self, address: IpAddr) -> Option<Option<Arc<Poller>>> {
         let most = self.limit_of_address();
         let of_address = self.addresses.get(&address);
+        // First of its own address: who makes up pollers pushes out those that they made up.
         if let Some(full) = of_address.filter(|share| share.len() >= most) {
             return Some(full.next(most).cloned());
         }
@@ -252,6 +274,7 @@ impl Pollers {
         self.all.remove(record.turn);
         if let Some(share) = self.addresses.get_mut(&poller.address) {
             share.remove(record.turn);
+            // Addresses are what strangers bring: none stays that has no poller.
             if share.len() == 0 {
                 self.addresses.remove(&poller.address);
             }

@@ -85,14 +85,19 @@ impl RecentServices {
             false => 1,
         };
 
-        if let Some(known) = self.services.get_mut(&poller.service) {
-            known.came_again = true;
-            self.counted -= known.counts.len();
-            known.asked(now, poller.address, most);
-            self.counted += known.counts.len();
+        let Some(known) = self.services.get_mut(&poller.service) else {
+            self.add(now, poller, most);
             return;
-        }
+        };
 
+        known.came_again = true;
+        // Before and after, as a new address may have taken the place of another one.
+        self.counted -= known.counts.len();
+        known.asked(now, poller.address, most);
+        self.counted += known.counts.len();
+    }
+
+    fn add(&mut self, now: f64, poller: &Poller, most: usize) {
         self.make_room();
         self.order.push_back(poller.service.clone());
         let mut new = ServiceRecord::default();
@@ -103,6 +108,7 @@ impl RecentServices {
 
     /// Notes an answer.
     pub fn answered(&mut self, now: f64, poller: &Poller, code: u16) {
+        // The service may have been evicted while its check ran.
         if let Some(service) = self.services.get_mut(&poller.service) {
             service.last = Some(LastAnswer {
                 code,
@@ -160,6 +166,7 @@ impl ServiceRecord {
             return;
         }
 
+        // The one that asked least, as a balancer's count is soon above that of whoever looks once.
         if self.counts.len() >= most {
             self.remove_least();
         }

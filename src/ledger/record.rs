@@ -92,6 +92,7 @@ impl PollerRecord {
 
     /// Notes the pace of a question; whether the poller is established by it.
     pub(super) fn note_pace(&mut self, question: u64, now: Duration) -> bool {
+        // From outside nobody is established, however steadily they poll.
         !self.stated.outside && self.paces.note(question, now)
     }
 
@@ -108,6 +109,7 @@ impl PollerRecord {
 
     pub(super) fn asked(&mut self, now: Duration, stated: &Stated, check: Option<&Check>) {
         let gap = now.saturating_sub(self.polled_at);
+        // By the view that it polls with: the gap behind it was of that view's interval.
         self.gaps.add(stated.view, stated.words.as_deref(), gap);
         self.stated = stated.clone();
         self.polls += 1;
@@ -115,10 +117,12 @@ impl PollerRecord {
         self.after_closed = self.told.is_some_and(|told| told != Told::Up);
         self.has_had_sessions |= has_sessions(stated);
         self.note_view(now);
+        // The last one: a query string may change with each poll.
         self.check = check.filter(|c| is_short(c)).cloned();
     }
 
     fn note_view(&mut self, now: Duration) {
+        // By the answer before this poll: that is what its view can be of.
         let has_failed = self.told.is_some_and(|told| !told.passes());
         if let (Some(view), Some(words)) = (self.stated.view, &self.stated.words) {
             self.views.note(now, view, words, has_failed);
@@ -145,6 +149,7 @@ impl PollerRecord {
         if told == Told::Up {
             self.sessions_at_close = None;
         } else if !was_closed {
+            // Only the first time: later ones are what is left of them.
             self.sessions_at_close = self.stated.sessions.map(|[own, _]| own);
         }
     }
@@ -269,6 +274,7 @@ pub(crate) fn polled_checks<'a>(
 ) -> PolledChecks {
     let mut found = PolledChecks::default();
     for record in records {
+        // Nobody waits for these, so what they ask need not pass either.
         if !record.is_polling(now) || record.is_person() || record.is_disregarded() {
             continue;
         }
@@ -298,6 +304,7 @@ impl PolledChecks {
 fn is_same(one: &Check, other: &Check) -> bool {
     let (a, b) = (&one.target, &other.target);
     let is_same_protocol = one.protocol.name == other.protocol.name;
+    // For most protocols the service is a name in the path, and decides nothing.
     let is_same_service = !one.protocol.keyed_by_service || a.service == b.service;
     let is_same_place = a.port == b.port && a.host == b.host;
     let is_same_request = a.path == b.path && a.headers == b.headers;

@@ -216,14 +216,20 @@ impl PollerRow {
     pub fn label(&self) -> String {
         let label = match (&self.node, &self.server) {
             (Some(node), Some(server)) => format!("{node} {server}"),
+            // One of the two alone is often the same on several balancers.
             (Some(name), None) | (None, Some(name)) => format!("{name} ({})", self.address),
-            (None, None) if self.is_agent() => format!("agent of {}", self.address),
-            (None, None) => match &self.user_agent {
-                Some(user_agent) => format!("{} {user_agent}", self.address),
-                None => self.address.to_string(),
-            },
+            (None, None) => self.nameless(),
         };
         one_line(&label)
+    }
+
+    fn nameless(&self) -> String {
+        let address = self.address;
+        match &self.user_agent {
+            _ if self.is_agent() => format!("agent of {address}"),
+            Some(user_agent) => format!("{address} {user_agent}"),
+            None => address.to_string(),
+        }
     }
 
     /// Whether it asks by HAProxy's agent-check.
@@ -252,6 +258,7 @@ impl PollerRow {
     fn has_rhythm(&self) -> bool {
         match self.rhythm {
             Some(rhythm) => rhythm,
+            // By the count alone, as before it was told.
             None => self.polls >= LOOP,
         }
     }
@@ -260,6 +267,7 @@ impl PollerRow {
     #[must_use]
     pub fn processes(&self) -> usize {
         match self.namesakes {
+            // That there are more than two cannot be seen from their polls.
             Some(_) => 2,
             None => 1,
         }

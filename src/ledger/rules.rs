@@ -85,6 +85,7 @@ impl KnownPoller {
             polls_down: self.polls_down,
             polls_up: self.polls_up,
             interval: self.is_balancer.then_some(PRESUMED),
+            // With an interval it is known to be a balancer, which counts from its first poll unless told otherwise.
             counts: (!self.is_balancer).then_some(false),
             ..PollerRule::default()
         }
@@ -175,6 +176,7 @@ impl PollerRules {
         let own = self.0.iter().find(|rule| rule.fits(poller));
         let own = own.map(PollerRule::expectation).unwrap_or_default();
         match poller.user_agent.as_deref().and_then(known) {
+            // Only where the configuration leaves something open: it knows its balancers better.
             Some(known) => own.or(known.rule().expectation()),
             None => own,
         }

@@ -51,7 +51,9 @@ impl Share {
         let once = self.first(Regard::Once);
         let again = self.first(Regard::Again);
         match self.once > limit / 8 {
+            // Beyond their eighth those that came once push out each other.
             true => once.or(again),
+            // Within it they stay until they can come again, or no new balancer would ever get in.
             false => again.or(once),
         }
     }

@@ -71,6 +71,7 @@ impl CheckHistory {
         let worst = self.questions.note(at.since_start, question, answer.told);
         self.hour.note(minute(at.since_start), worst.into());
         let before = self.told.replace(worst);
+        // By what is told, and not by what changes within it: another cause is no new state.
         if before != Some(worst) {
             self.since = at.unix;
         }
@@ -98,6 +99,7 @@ impl CheckHistory {
     }
 
     fn passes(&mut self, now: f64) -> Option<Turn> {
+        // A check that never failed has not turned.
         let since = self.failing_since.take()?;
         Some(Turn::Pass(now - since))
     }
@@ -253,6 +255,7 @@ impl Histories {
             return SharedHistory(known);
         }
 
+        // Before it grows: made-up checks come and go with their pollers.
         self.sweep_when_full();
         let history = Arc::new(Mutex::new(CheckHistory::new(minute(now))));
         self.known.insert(key, Arc::downgrade(&history));

@@ -125,6 +125,7 @@ impl HostEvent {
     }
 
     fn is_of_same_check(&self, other: &Self) -> bool {
+        // Downtimes and starts are of no check, and each of them is told.
         self.check.is_some() && (&self.service, &self.check) == (&other.service, &other.check)
     }
 }
@@ -156,6 +157,7 @@ impl Events {
         let places = 0..self.kept.len();
         let mut same = places.filter(|place| self.kept[*place].is_of_same_check(new));
         match (same.next(), same.count()) {
+            // Whether there is room or not: of a check that comes and goes the last ones tell all.
             (Some(oldest), others) if others + 1 >= OF_CHECK_MAX => {
                 self.kept.remove(oldest);
             }
@@ -194,15 +196,16 @@ impl Events {
             return None;
         }
 
-        let fails: Vec<_> = all.iter().filter(|e| e.kind == EventKind::Fail).collect();
+        let mut fails = all.iter().filter(|e| e.kind == EventKind::Fail);
+        let times = fails.clone().count();
         // Why it failed is worth more than that it passes now.
-        let cause = fails.last().and_then(|fail| fail.text.clone());
+        let cause = fails.next_back().and_then(|fail| fail.text.clone());
         Some(HostEvent {
             kind: EventKind::Flap,
             text: cause,
             after: None,
             from: all.first().map(|e| e.at),
-            times: u64::try_from(fails.len()).ok(),
+            times: u64::try_from(times).ok(),
             ..newest.clone()
         })
     }

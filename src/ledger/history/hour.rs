@@ -2,6 +2,7 @@
 //! minute, and in none while there is nothing to tell apart.
 
 use std::fmt::{self, Write as _};
+use std::ops::RangeInclusive;
 
 /// Minutes that are remembered.
 const MINUTES: u32 = 60;
@@ -71,11 +72,8 @@ impl Hour {
         let (first, last) = (self.first, self.last);
         let flags = self.flags.get_or_insert_with(|| plain(first, last));
         // The minutes since hold flags of an hour ago.
-        let skipped = last + 1..=minute;
-        for passed in skipped.rev().take(MINUTES as usize) {
-            flags[index(passed)] = MinuteFlag::Unasked;
-        }
-
+        fill(flags, last + 1..=minute, MinuteFlag::Unasked);
+        // The worst of a minute counts, whatever came last.
         let known = &mut flags[index(minute)];
         *known = flag.max(*known);
         self.last = minute.max(last);
@@ -117,11 +115,15 @@ fn is_plain(flags: &Flags) -> bool {
 /// An hour that was up from its first minute to its last.
 fn plain(first: u32, last: u32) -> Box<Flags> {
     let mut flags = Box::new([MinuteFlag::Unasked; MINUTES as usize]);
-    for minute in (first..=last).rev().take(MINUTES as usize) {
-        flags[index(minute)] = MinuteFlag::Up;
-    }
-
+    fill(&mut flags, first..=last, MinuteFlag::Up);
     flags
+}
+
+/// Sets minutes, of which only the last hour has a place.
+fn fill(flags: &mut Flags, minutes: RangeInclusive<u32>, flag: MinuteFlag) {
+    for minute in minutes.rev().take(MINUTES as usize) {
+        flags[index(minute)] = flag;
+    }
 }
 
 /// An hour as text.

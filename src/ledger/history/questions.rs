@@ -68,6 +68,7 @@ impl Questions {
 
         self.0.push(Question {
             hash,
+            // Until its answer comes, which is noted next.
             fails: false,
             asked: now,
             interval: PRESUMED,
@@ -85,6 +86,7 @@ impl Questions {
 
 impl Question {
     fn ask_again(&mut self, now: Duration) {
+        // Several pollers may ask it in turn, and then the gaps are shorter than any interval.
         self.interval = now.saturating_sub(self.asked).max(PRESUMED);
         self.asked = now;
     }

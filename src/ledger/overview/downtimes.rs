@@ -21,6 +21,7 @@ pub fn changes(before: &[DowntimeRow], after: &[DowntimeRow], now: f64) -> Vec<H
 
 /// The downtime of the same name in the same spool.
 fn find<'a>(rows: &'a [DowntimeRow], wanted: &DowntimeRow) -> Option<&'a DowntimeRow> {
+    // The host's spool and the fleet's may each have one of that name: neither is the other's end.
     let is_same = |row: &&DowntimeRow| {
         row.name == wanted.name && row.origin.is_some() == wanted.origin.is_some()
     };
@@ -46,6 +47,7 @@ fn lifted(row: &DowntimeRow, now: f64) -> HostEvent {
     HostEvent {
         service: Some(row.name.clone()),
         after: row.since.map(|since| now - since),
+        // By its own end, as a file that is gone does not tell who removed it.
         expired: Some(row.until.is_some_and(|until| until <= now)),
         ..HostEvent::new(now, EventKind::Lifted)
     }

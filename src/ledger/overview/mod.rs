@@ -114,6 +114,7 @@ impl DowntimeRow {
     #[must_use]
     pub(crate) fn author(&self) -> Option<&str> {
         let owner = self.file_owner.as_deref();
+        // The default reason of hadown is the user's name.
         let owner = owner.filter(|owner| !self.reason.starts_with(owner));
         self.by.as_deref().or(owner)
     }
@@ -278,6 +279,7 @@ impl BalancerRow {
         self.polling |= poller.polling;
         self.polled = self.polled.max(poller.polled);
         self.polls += poller.polls;
+        // Nobody waits for the sessions of a server in rotation.
         if poller.polling && poller.out == Some(true) {
             self.left += u64::from(poller.sessions.unwrap_or(0));
         }

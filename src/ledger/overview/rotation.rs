@@ -84,6 +84,7 @@ impl Rotation {
     /// Decides. The pollers are those of one check; `told` is what the last of them was told.
     #[must_use]
     pub fn of(told: Option<Told>, pollers: &[PollingRow]) -> Self {
+        // Who has stopped sends no traffic, or none that anybody knows of.
         let polling: Vec<&PollingRow> = pollers.iter().filter(|p| p.polling).collect();
         if polling.is_empty() {
             return Self::Silent;
@@ -98,6 +99,7 @@ impl Rotation {
     }
 
     fn taken_down(polling: &[&PollingRow]) -> Self {
+        // One balancer that still sends is enough: the operator must not stop the service yet.
         if polling.iter().any(|p| !has_left(p)) {
             Self::Leaving
         } else if polling.iter().any(|p| p.sessions > Some(0)) {
@@ -108,6 +110,7 @@ impl Rotation {
     }
 
     fn told_up(polling: &[&PollingRow]) -> Self {
+        // Those that do not say what they see are taken to have come back at once.
         if polling.iter().any(|p| p.out == Some(true)) {
             Self::Returning
         } else {

@@ -24,6 +24,7 @@ impl Summary {
     /// Sums up the services, the worst first; `whole` when the whole host is down.
     #[must_use]
     pub fn of(services: &[ServiceRow], whole: bool) -> Self {
+        // What nobody asks for is in no rotation.
         let asked = services.iter().filter(|s| s.state != Rotation::Silent);
         let asked: Vec<&ServiceRow> = asked.collect();
         let inside = asked.iter().filter(|s| s.state == Rotation::In).count();
@@ -55,6 +56,7 @@ fn sentence(worst: Rotation, asked: &[&ServiceRow], inside: usize) -> String {
 
 /// How far a host is that is taken down as a whole.
 fn phase(asked: &[&ServiceRow]) -> &'static str {
+    // The slowest of its services is how far the host is.
     let has = |state| asked.iter().any(|s| s.state == state);
     if has(Rotation::Leaving) {
         "Leaving rotation"
