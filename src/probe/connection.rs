@@ -115,17 +115,13 @@ async fn connect_to_one_of(
 ) -> Result<Connection, Outcome> {
     let mut failure = None;
     for (i, address) in addresses.iter().enumerate() {
+        // One that is silent must leave time for the others.
         let limit = share(probe.deadline, addresses.len() - i);
-        match connect_within(limit, *address).await {
-            Ok(stream) => {
-                probe.trace.note(|| format!("connected to {address}"));
-                return Ok(Connection::Tcp(stream));
-            }
-            Err(e) => {
-                let text = || format!("{address}: {}", cause_text(&e));
-                probe.trace.note(text);
-                failure = Some(telling(failure, e));
-            }
+        let connected = connect_within(limit, *address).await;
+        note_attempt(probe, *address, &connected);
+        match connected {
+            Ok(stream) => return Ok(Connection::Tcp(stream)),
+            Err(e) => failure = Some(telling(failure, e)),
         }
     }
 
@@ -133,6 +129,13 @@ async fn connect_to_one_of(
         Some(e) => probe.failed(cause_text(e)),
         None => probe.failed("the host has no address"),
     })
+}
+
+fn note_attempt(probe: &Probe<'_>, address: SocketAddr, connected: &io::Result<TcpStream>) {
+    probe.trace.note(|| match connected {
+        Ok(_) => format!("connected to {address}"),
+        Err(e) => format!("{address}: {}", cause_text(e)),
+    });
 }
 
 /// The failure that tells more: not that this host has no IPv6, where something else is wrong over IPv4.

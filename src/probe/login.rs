@@ -92,6 +92,14 @@ fn may_log_in(context: &Context, places: &[LoginTo], login: &Login, address: Soc
     places.any(|place| place.admits(address, is_own, login.port))
 }
 
+/// The narrowest entry that would let a check log in, for whoever copies it.
+fn narrowest_entry(context: &Context, address: SocketAddr) -> String {
+    match is_own(context, address.ip()) {
+        true => format!("{}:{}", LoginTo::LOCAL, address.port()),
+        false => address.to_string(),
+    }
+}
+
 /// Whether an address is this host's. Of 127.0.0.0/8 those are not that nobody gave to an interface: a server that
 /// listens on 127.0.0.1 leaves its port on all others to any local user.
 fn is_own(context: &Context, ip: IpAddr) -> bool {
@@ -109,12 +117,7 @@ fn refusal(context: &Context, host: &Host, address: SocketAddr) -> Outcome {
     };
 
     let port = address.port();
-    // The narrowest entry that would let this check log in, for whoever copies it.
-    let entry = match is_own(context, address.ip()) {
-        true => format!("{}:{port}", LoginTo::LOCAL),
-        false => address.to_string(),
-    };
-
+    let entry = narrowest_entry(context, address);
     forbidden(format!(
         "host {host}{resolved} may not be logged in to at port {port} from here: it is outside login_to; add {entry} to it"
     ))

@@ -171,13 +171,7 @@ impl QueryError {
 impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Unknown { name, known } => {
-                let name = name.escape_debug();
-                match known {
-                    [] => write!(f, "unknown option '{name}'; there are none"),
-                    known => write!(f, "unknown option '{name}'; there are {}", known.join(", ")),
-                }
-            }
+            Self::Unknown { name, known } => unknown(f, name, known),
             Self::Twice(name) => write!(f, "option {name} is given twice"),
             Self::Empty(name) => {
                 write!(f, "option {name} has no value; leave it out or give one")
@@ -191,6 +185,14 @@ impl fmt::Display for QueryError {
             Self::ControlCharacter(name) => write!(f, "{name} has a control character"),
             Self::Contradiction(why) => f.write_str(why),
         }
+    }
+}
+
+fn unknown(f: &mut fmt::Formatter<'_>, name: &str, known: OptionNames) -> fmt::Result {
+    let name = name.escape_debug();
+    match known {
+        [] => write!(f, "unknown option '{name}'; there are none"),
+        known => write!(f, "unknown option '{name}'; there are {}", known.join(", ")),
     }
 }
 

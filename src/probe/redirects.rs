@@ -33,13 +33,17 @@ pub(super) async fn follow(
         if compat == Compat::Heartbeat {
             cookies.take(&url, &answer.headers);
         }
+
         headers = carried(&headers, &url, &next);
         if let Some(cookie) = cookies.of(&next) {
             headers.set(COOKIE, cookie);
         }
+
+        // Where it leads nowhere that can be probed, the redirect itself is the answer.
         let Some((protocol, target)) = step(probe, &next, &headers) else {
             break;
         };
+
         note_redirect(probe, &next);
         let redirected = probe.redirected(protocol, &target);
         answer = http::ask_once(&redirected, method.clone(), &target.path, &headers).await?;
@@ -57,23 +61,21 @@ fn note_redirect(probe: &Probe<'_>, next: &Url) {
 /// What was asked first.
 fn url_of(probe: &Probe<'_>, headers: &Headers) -> Url {
     let target = probe.target;
-    let https = probe.protocol.name == "https";
-    let mut url = Url {
-        https,
-        host: target.host.to_string(),
-        port: target.port,
-        path: target.path.to_string(),
+    let host = match host_header(headers) {
+        // heartbeat's own header is the name that its file has; a poller's is not where the check went.
+        Some(host) if probe.context.settings.compat == Compat::Heartbeat => {
+            let port = format!(":{}", target.port);
+            host.strip_suffix(&port).unwrap_or(host).to_owned()
+        }
+        _ => target.host.to_string(),
     };
 
-    // heartbeat's own header is the name that its file has; a poller's is not where the check went.
-    if probe.context.settings.compat == Compat::Heartbeat
-        && let Some(host) = host_header(headers)
-    {
-        let port = format!(":{}", target.port);
-        url.host = host.strip_suffix(&port).unwrap_or(host).to_owned();
+    Url {
+        https: probe.protocol.name == "https",
+        host,
+        port: target.port,
+        path: target.path.to_string(),
     }
-
-    url
 }
 
 fn host_header(headers: &Headers) -> Option<&str> {

@@ -79,11 +79,12 @@ async fn take<'a>(
     number: usize,
     step: &'a ScriptStep,
 ) -> Result<(), Outcome> {
+    // Before it is sent: servers quote what they do not understand, whole or in part.
+    for secret in step.secrets() {
+        lines.hide(secret);
+    }
+
     if let Some(text) = &step.send {
-        // Before it is sent: servers quote what they do not understand, whole or in part.
-        for secret in step.secrets() {
-            lines.hide(secret);
-        }
         let sent = lines.send(text.reveal().as_bytes()).await;
         sent.map_err(|e| probe.failed(format_args!("step {number}: {e}")))?;
     }

@@ -111,11 +111,9 @@ impl ProbeSettings {
         let own = self.services.values().filter_map(password);
         let all = global.into_iter().flatten().chain(own);
         let mut all: Vec<&str> = all.map(Secret::reveal).collect();
-        for service in self.services.values() {
-            let steps = service.script.iter().flatten();
-            all.extend(steps.flat_map(ScriptStep::secrets));
-        }
-
+        // What a script sends may be a password: no setting says which of its words is one.
+        let scripts = self.services.values().flat_map(|entry| &entry.script);
+        all.extend(scripts.flatten().flat_map(ScriptStep::secrets));
         all
     }
 

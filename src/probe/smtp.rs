@@ -61,13 +61,7 @@ async fn greet_and_start_tls<'a>(probe: &Probe<'a>) -> Result<Lines<'a>, Outcome
     let mut connection = Connection::open(probe).await?;
     let mut lines = Lines::over(&mut connection, probe.trace);
     greet(probe, &mut lines).await?;
-    // STARTTLS is an extension, which a server offers only to those who say EHLO.
-    probe.trace.stage("waiting for the answer to EHLO");
-    let hello = ask(&mut lines, b"EHLO localhost\r\n").await;
-    expect(probe, &lines, "EHLO response", "250", hello)?;
-    probe.trace.stage("waiting for the answer to STARTTLS");
-    let ready = ask(&mut lines, b"STARTTLS\r\n").await;
-    expect(probe, &lines, "STARTTLS response", "220", ready)?;
+    start_tls(probe, &mut lines).await?;
     // What somebody in between adds here would pass for the server's own words later.
     if lines.has_more() {
         return Err(probe.failed("the server sent more than its answer to STARTTLS before TLS"));
@@ -115,6 +109,16 @@ fn goes_on(line: &[u8]) -> bool {
         Some((code, [b'-', ..])) => code.iter().all(u8::is_ascii_digit),
         _ => false,
     }
+}
+
+async fn start_tls(probe: &Probe<'_>, lines: &mut Lines<'_>) -> Result<(), Outcome> {
+    // STARTTLS is an extension, which a server offers only to those who say EHLO.
+    probe.trace.stage("waiting for the answer to EHLO");
+    let hello = ask(lines, b"EHLO localhost\r\n").await;
+    expect(probe, lines, "EHLO response", "250", hello)?;
+    probe.trace.stage("waiting for the answer to STARTTLS");
+    let ready = ask(lines, b"STARTTLS\r\n").await;
+    expect(probe, lines, "STARTTLS response", "220", ready)
 }
 
 /// Fails unless a reply came with this code.

@@ -145,10 +145,14 @@ fn seconds(tag: u8, text: &str) -> Option<i64> {
     };
 
     let year = full_year(tag, year.parse().ok()?);
-    let part = |at: usize| rest.get(at..at + 2)?.parse::<i64>().ok();
-    let (month, day) = (part(0)?, part(2)?);
-    let time = part(4)? * 3600 + part(6)? * 60 + part(8)?;
+    let (month, day) = (two_digits(rest, 0)?, two_digits(rest, 2)?);
+    let (hour, minute) = (two_digits(rest, 4)?, two_digits(rest, 6)?);
+    let time = hour * 3600 + minute * 60 + two_digits(rest, 8)?;
     Some(days_from_civil(year, month, day) * DAY + time)
+}
+
+fn two_digits(text: &str, at: usize) -> Option<i64> {
+    text.get(at..at + 2)?.parse().ok()
 }
 
 /// The tag of a UTCTime.

@@ -69,18 +69,14 @@ impl<'a> AmqpWire<'a> {
         }
 
         let length = length.unwrap_or_default();
+        // Before it is waited for: the length is the server's word.
         if length >= FRAME_MAX {
             return Err(AmqpError::TooLong(length));
         }
 
         // The length does not count the byte that ends the frame.
         let frame = self.lines.exact(length + 1).await?;
-        let method = match frame.split_last() {
-            Some((&FRAME_END, payload)) => Method::decode(payload),
-            _ => None,
-        };
-
-        match method {
+        match method_in(&frame) {
             Some(Method::Close(close)) => {
                 let text = self.lines.shown(close.text.as_bytes());
                 Err(AmqpError::Closed(Close { text, ..close }))
@@ -208,6 +204,14 @@ pub(super) fn start_ok(user: &str, password: &str) -> Vec<u8> {
     put_long_bytes(&mut method, response.as_bytes());
     put_short_text(&mut method, "en_US");
     method
+}
+
+/// The method of a frame, where its last byte shows that it is whole.
+fn method_in(frame: &[u8]) -> Option<Method> {
+    match frame.split_last() {
+        Some((&FRAME_END, payload)) => Method::decode(payload),
+        _ => None,
+    }
 }
 
 /// What the server is told of us: the name for its log, and that a refused login is to be answered.
