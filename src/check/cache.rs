@@ -6,6 +6,7 @@
 
 mod contents;
 mod entry;
+mod eviction;
 mod ticket;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
