@@ -19,7 +19,6 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{self, timeout, timeout_at};
 
-use super::handler;
 use super::poll::Poll;
 use super::poll::decide::Verdict;
 use super::poll::named::{NAME_MAX, Named, NamedError};
@@ -52,7 +51,7 @@ pub(crate) struct Agents(pub Arc<DaemonState>);
 
 impl ConnectionHandler<TcpStream> for Agents {
     fn admits(&self, peer: IpAddr) -> bool {
-        handler::admits(&self.0, peer)
+        self.0.admits(peer)
     }
 
     async fn serve(self, accepted: Accepted<TcpStream>) {

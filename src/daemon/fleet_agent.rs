@@ -84,13 +84,9 @@ impl HostView for DaemonView {
 }
 
 fn report(row: &DowntimeRow, services: &[ServiceRow]) -> Report {
-    let concerned = services.iter().flat_map(|service| &service.checks);
-    let concerned = concerned.filter(|check| row.name == ALL || check.names.contains(&row.name));
-    let pollers: Vec<&PollingRow> = concerned
-        .flat_map(|check| &check.pollers)
-        .filter(|poller| poller.polling)
-        .collect();
+    let pollers = pollers_of(row, services);
     let acted = pollers.iter().filter(|poller| poller.acted == Some(true));
+    // No sum where none of them tells its sessions: 0 would mean drained.
     let sessions = pollers.iter().filter_map(|poller| poller.sessions);
     Report {
         since: row.since,
@@ -104,4 +100,16 @@ fn report(row: &DowntimeRow, services: &[ServiceRow]) -> Report {
         sessions: sessions.map(u64::from).reduce(|a, b| a + b),
         ..Report::default()
     }
+}
+
+/// Who polls something that a downtime takes down.
+fn pollers_of<'a>(row: &DowntimeRow, services: &'a [ServiceRow]) -> Vec<&'a PollingRow> {
+    let mut pollers = Vec::new();
+    for check in services.iter().flat_map(|service| &service.checks) {
+        if row.name == ALL || check.names.contains(&row.name) {
+            pollers.extend(check.pollers.iter().filter(|poller| poller.polling));
+        }
+    }
+
+    pollers
 }

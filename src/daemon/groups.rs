@@ -15,7 +15,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::error::GroupListenError;
-use super::handler;
 use super::poll::decide::Verdict;
 use super::poll::route::CheckPath;
 use super::poll::{Poll, answer};
@@ -234,11 +233,11 @@ struct GroupHandler {
 
 impl Handler for GroupHandler {
     fn admits(&self, poller: IpAddr) -> bool {
-        handler::admits(&self.state, poller)
+        self.state.admits(poller)
     }
 
     fn takes_proxy_header(&self, peer: IpAddr) -> bool {
-        handler::takes_proxy_header(&self.state, peer)
+        self.state.takes_proxy_header(peer)
     }
 
     async fn handle(

@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use hyper::header::HeaderMap;
 use hyper::{Request, StatusCode};
 
-use super::poll::route::{self, CheckPath, Refusal, Route};
+use super::poll::route::{self, CheckPath, Route};
 use super::poll::{Poll, answer};
 use super::state::DaemonState;
 use super::{grpc, pages, spool_change};
@@ -17,45 +17,18 @@ use crate::http::reply::{self, Reply};
 use crate::http::server::Handler;
 use crate::http::tls::TlsServer;
 use crate::ledger::Face;
-use crate::net::Network;
-use crate::os::logging::Seldom;
 
 /// Answers the requests of pollers.
 #[derive(Clone)]
 pub struct HttpHandler(pub Arc<DaemonState>);
 
-/// How often connections of strangers are logged.
-static STRANGERS: Seldom = Seldom::new();
-
-/// Whether an address may ask; that it may not is logged, though not each time.
-pub(super) fn admits(state: &DaemonState, poller: IpAddr) -> bool {
-    let live = state.live();
-    let admitted = Network::any_contains(&live.config.daemon.allow_from, poller);
-    if !admitted {
-        log_stranger(poller);
-    }
-    admitted
-}
-
-fn log_stranger(address: IpAddr) {
-    if let Some(times) = STRANGERS.now() {
-        log::warn!("dropped a connection of {address}, which is outside allow_from{times}");
-    }
-}
-
-/// Whether connections from an address may tell for whom they were made.
-pub(super) fn takes_proxy_header(state: &DaemonState, peer: IpAddr) -> bool {
-    let live = state.live();
-    Network::any_contains(&live.config.daemon.proxy_protocol_from, peer)
-}
-
 impl Handler for HttpHandler {
     fn admits(&self, poller: IpAddr) -> bool {
-        admits(&self.0, poller)
+        self.0.admits(poller)
     }
 
     fn takes_proxy_header(&self, peer: IpAddr) -> bool {
-        takes_proxy_header(&self.0, peer)
+        self.0.takes_proxy_header(peer)
     }
 
     fn tls(&self) -> Option<Arc<TlsServer>> {
@@ -109,16 +82,15 @@ async fn respond(
     let uri = request.uri();
     let route = match route::parse(request.method(), uri.path(), uri.query()) {
         Ok(route) => route,
-        Err(refusal) => return refused(&refusal),
+        Err(refusal) => return refusal.reply(),
     };
+
     if is_for_some(&route) && claims_this_host(&request, from) {
         return refused_claim();
     }
+
     match route {
-        Route::Check(path) => {
-            let headers = request.headers();
-            poll(state, path, headers, from, arrived).await
-        }
+        Route::Check(path) => poll(state, path, request.headers(), from, arrived).await,
         // What is rare is boxed, so that it takes no part in the memory of each connection.
         Route::SpoolChange(service, port) => {
             Box::pin(spool_change::post(state, service, port, *request, from)).await
@@ -164,24 +136,4 @@ fn is_for_some(route: &Route<'_>) -> bool {
 /// Whether an address of the loopback comes from a header.
 fn claims_this_host(request: &Request<Incoming>, from: IpAddr) -> bool {
     from.is_loopback() && request.extensions().get::<Proxied>().is_some()
-}
-
-fn refused(refusal: &Refusal) -> Reply {
-    match refusal {
-        Refusal::NotFound => reply::text(
-            StatusCode::NOT_FOUND,
-            "not found; checks are /<protocol>/<service>/<port>/<query>, pages are /ui, /status, /recent and /metrics\n",
-        ),
-        Refusal::Protocol(name) => unknown_protocol(name),
-        Refusal::Method(allowed) => reply::method_not_allowed(allowed),
-        Refusal::Name(e) => reply::text(StatusCode::BAD_REQUEST, format!("{e}\n")),
-        Refusal::Port => reply::text(StatusCode::BAD_REQUEST, "the port must be 0 to 65535\n"),
-    }
-}
-
-fn unknown_protocol(name: &str) -> Reply {
-    let text = route::unknown_protocol(name);
-    let reply = reply::text(StatusCode::NOT_FOUND, format!("{text}\n"));
-    // HAProxy shows the phrase, and not the body.
-    reply::phrased(reply, &text)
 }

@@ -63,21 +63,25 @@ fn group_event(name: &str, group: &GroupState, known: &mut KnownGroups) -> Optio
     let up = group.up?;
     let changed = group.changed.unwrap_or_else(unix_now);
     let before = known.insert(name.to_owned(), (up, changed));
+    // One that is up when it is first seen is no news; one that is down is.
     let was_up = before.is_none_or(|(was_up, _)| was_up);
     if was_up == up {
         return None;
     }
 
-    let (after, text) = match up {
-        true => (before.map(|(_, since)| changed - since), None),
-        false => (None, Some(group.summary.clone())),
-    };
-
-    Some(HostEvent {
+    let event = HostEvent {
         service: Some(name.to_owned()),
-        after,
-        text,
         ..HostEvent::new(changed, EventKind::Group)
+    };
+    Some(match up {
+        true => HostEvent {
+            after: before.map(|(_, since)| changed - since),
+            ..event
+        },
+        false => HostEvent {
+            text: Some(group.summary.clone()),
+            ..event
+        },
     })
 }
 

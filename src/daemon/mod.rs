@@ -4,6 +4,7 @@
 //! shared, so `-n` changes nothing but the number of cores used.
 
 mod agent;
+mod allow_from;
 mod counters;
 mod cross_site;
 mod error;
@@ -224,14 +225,7 @@ async fn serve(
 
     let sockets = sockets::open(passed, options, &state.live().config)?;
     host_watch::start(state, PortWatch::new(&sockets.listening()));
-    if let Some(path) = sockets.http.unix_path() {
-        state.live().own.listeners.set_unix(path);
-    }
-
-    if let Some(fleet) = &state.fleet {
-        fleet.answers_at(&sockets.addresses());
-    }
-
+    note_own(&sockets, state);
     // Before the first answer, so that whoever got one finds all listeners there.
     let mut groups = GroupTasks::start(state, sockets.addresses()).map_err(StartError::Group)?;
     let (stop, stopped) = watch::channel(false);
@@ -289,6 +283,18 @@ fn status(reloaded: &Reloaded) -> String {
 }
 
 /// Starts accepting on all threads, this one too. Gives the name of the unix socket, to be kept until the end.
+/// Tells the rooms that have to know them where this daemon itself listens.
+fn note_own(sockets: &Sockets, state: &DaemonState) {
+    // Or strangers could have the daemon check itself.
+    if let Some(path) = sockets.http.unix_path() {
+        state.live().own.listeners.set_unix(path);
+    }
+
+    if let Some(fleet) = &state.fleet {
+        fleet.answers_at(&sockets.addresses());
+    }
+}
+
 fn accept_everywhere(
     options: &Options,
     sockets: Sockets,

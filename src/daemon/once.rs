@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -11,8 +12,10 @@ use hyper::{Method, StatusCode, Uri};
 
 use super::error::{SetupError, StartError};
 use super::poll::decide::{Verdict, decide};
-use super::poll::route::{self, CheckPath, Refusal, Route};
-pub(crate) use super::poll::route::{SPOOL, unknown_protocol};
+use super::poll::refusal::Refusal;
+pub(crate) use super::poll::refusal::unknown_protocol;
+pub(crate) use super::poll::route::SPOOL;
+use super::poll::route::{self, CheckPath, Route};
 use super::poll::{Poll, answer};
 use super::state::Live;
 use super::tokens::Tokens;
@@ -96,7 +99,7 @@ fn check_path(uri: &Uri) -> Result<CheckPath<'_>, OnceError> {
         Ok(_) | Err(Refusal::NotFound | Refusal::Method(_)) => {
             format!("'{uri}' is no check; service names are letters, digits, '.', '_', '-'")
         }
-        Err(Refusal::Protocol(name)) => route::unknown_protocol(&name),
+        Err(Refusal::Protocol(name)) => unknown_protocol(&name),
         Err(Refusal::Name(e)) => e.to_string(),
         Err(Refusal::Port) => "the port must be 0 to 65535".into(),
     };
@@ -115,12 +118,7 @@ fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError
     let last = Arc::new(Mutex::new(LastProbe::default()));
     let checker = Checker::new(&live.config.check, noting(&last)).tracing();
     let ordered = fleet::spool(&live.config).map_err(OnceError::Start)?;
-    // Not opened as the daemon's: a look must not make the folder.
-    let mut gate = Gate::new(spool.clone());
-    if let Some(ordered) = &ordered {
-        gate = gate.with_fleet(Arc::new(Gate::new(ordered.clone())));
-    }
-
+    let gate = gate(spool, ordered.as_ref());
     let runtime = super::runtime().map_err(OnceError::Start)?;
     let verdict = runtime.block_on(decide(poll, live, &gate, &checker));
     // Name look-ups may hang in threads of the runtime.
@@ -131,6 +129,16 @@ fn run(poll: &Poll, live: &Live, spool: &Spool) -> Result<ProbeAnswer, OnceError
 
     let why = |result| why(&verdict, result, spool, ordered.as_ref());
     Ok(probe_answer(&verdict, taken(&last), &why))
+}
+
+/// The gates of both spools.
+fn gate(spool: &Spool, ordered: Option<&Spool>) -> Gate {
+    // Not opened as the daemon's: a look must not make the folder.
+    let gate = Gate::new(spool.clone());
+    match ordered {
+        Some(ordered) => gate.with_fleet(Arc::new(Gate::new(ordered.clone()))),
+        None => gate,
+    }
 }
 
 fn probe_answer(
@@ -181,13 +189,7 @@ fn why(verdict: &Verdict, result: String, spool: &Spool, ordered: Option<&Spool>
     let root = spool.root();
     match verdict {
         Verdict::Down(closed) => {
-            let own = root.join(&*closed.entry);
-            let entry = match ordered {
-                Some(ordered) if own.symlink_metadata().is_err() => {
-                    ordered.root().join(&*closed.entry)
-                }
-                _ => own,
-            };
+            let entry = path_of_entry(&closed.entry, root, ordered);
             format!("the spool entry {} takes it down", entry.display())
         }
         Verdict::Refused(_) => "it was refused before a probe".to_owned(),
@@ -198,6 +200,15 @@ fn why(verdict: &Verdict, result: String, spool: &Spool, ordered: Option<&Spool>
         Verdict::Open { outcome: None, .. } => {
             format!("nothing in {} takes it down", root.display())
         }
+    }
+}
+
+/// Where an entry is: in this host's own spool, or else in the fleet's.
+fn path_of_entry(entry: &str, root: &Path, ordered: Option<&Spool>) -> PathBuf {
+    let own = root.join(entry);
+    match ordered {
+        Some(ordered) if own.symlink_metadata().is_err() => ordered.root().join(entry),
+        _ => own,
     }
 }
 

@@ -98,11 +98,16 @@ fn read_again(file: &Path, options: &Options, state: &DaemonState) -> Reloaded {
         ));
     }
 
-    set_log(options, &new.config);
-    state.set_live(new);
+    put_in_force(new, options, state);
     log::info!("SIGHUP: configuration read from {}", file.display());
     reloaded.is_new = true;
     reloaded
+}
+
+fn put_in_force(new: Live, options: &Options, state: &DaemonState) {
+    // The command line wins over the file, also at a reload.
+    set_log(options, &new.config);
+    state.set_live(new);
 }
 
 fn set_log(options: &Options, config: &Config) {

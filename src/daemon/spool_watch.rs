@@ -103,6 +103,19 @@ struct Looks {
     fleet: Option<FolderLook>,
 }
 
+impl Looks {
+    /// What stands in both spools now.
+    fn look(&mut self, gate: &Gate, before: &SpoolSeen) -> SpoolPart {
+        let (own, ordered) = before.parts();
+        let mut all = own.looked(gate, &mut self.own).of_host();
+        if let Some(fleet) = gate.fleet() {
+            all.add(ordered.looked(fleet, &mut self.fleet).of_fleet());
+        }
+
+        all
+    }
+}
+
 /// A look, by which the next one knows whether anything can have changed.
 #[derive(Debug, Clone, Copy)]
 struct FolderLook {
@@ -128,12 +141,7 @@ impl SpoolWatch {
         };
 
         let before = self.seen();
-        let (own, ordered) = before.parts();
-        let mut all = own.looked(gate, &mut last.own).of_host();
-        if let Some(fleet) = gate.fleet() {
-            all.add(ordered.looked(fleet, &mut last.fleet).of_fleet());
-        }
-
+        let all = last.look(gate, &before);
         let now = unix_now();
         let trouble = trouble(gate, &before, now);
         let seen = before.next(all, trouble);
@@ -261,6 +269,7 @@ impl SpoolPart {
         let root = gate.spool().root();
         let mut rows = Vec::new();
         for (key, downtime) in &listing.downtimes {
+            // Beside what the downtime says: of one that was made by `touch` this is all that tells who did it.
             let owner = users::owner(&root.join(key.file_name()));
             rows.push(row(key, downtime, owner));
         }

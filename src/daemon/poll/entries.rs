@@ -19,13 +19,10 @@ pub(crate) fn names(
     };
 
     // `service:port` for whatever gets to this host, `service:host:port` for every host that was named.
-    let mut hosts = Vec::new();
-    if this_host.is(host) || leads_here || is_unspecified(host) {
-        hosts.push(None);
-    }
-
-    hosts.extend(named_hosts(host, stated, this_host).map(Some));
-    for host in hosts {
+    let is_here = this_host.is(host) || leads_here || is_unspecified(host);
+    let here = is_here.then_some(None);
+    let named = named_hosts(host, stated, this_host).map(Some);
+    for host in here.into_iter().chain(named) {
         let name = instance_name(&poller.service, host.as_deref(), *port);
         // Often several of them are spelled alike, and each name costs a look at a file.
         names.extend(name.filter(|name| !names.contains(name)));

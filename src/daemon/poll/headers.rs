@@ -54,9 +54,7 @@ impl<'a> Said<'a> {
             }
         }
 
-        // A server behind a unix socket has no address: it can only be on this host.
-        let server = said.host.filter(|host| *host != "unix");
-        said.host = server.or(nerve).filter(|host| !host.is_empty());
+        said.host = host(said.host, nerve);
         said
     }
 
@@ -112,6 +110,13 @@ impl<'a> Said<'a> {
             _ => {}
         }
     }
+}
+
+/// The host to check: the server's own address before the one that nerve names.
+fn host<'a>(server: Option<&'a str>, nerve: Option<&'a str>) -> Option<&'a str> {
+    // A server behind a unix socket has no address: it can only be on this host.
+    let server = server.filter(|host| *host != "unix");
+    server.or(nerve).filter(|host| !host.is_empty())
 }
 
 fn is_by_hand(user_agent: &[u8]) -> bool {

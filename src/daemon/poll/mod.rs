@@ -11,7 +11,9 @@ pub(super) mod decide;
 pub(super) mod entries;
 pub(super) mod headers;
 pub(super) mod named;
+mod news;
 mod note;
+pub(super) mod refusal;
 pub(super) mod route;
 pub(super) mod target;
 

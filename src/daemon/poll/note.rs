@@ -1,6 +1,5 @@
 //! What is remembered of a poll: in the ledger, in the counters, and in the log where its answer is news.
 
-use std::net::IpAddr;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -8,16 +7,8 @@ use super::super::event_log;
 use super::super::state::DaemonState;
 use super::Poll;
 use super::decide::Verdict;
+use super::news;
 use crate::ledger::{Moment, News, PollAnswer};
-use crate::names::text::one_line;
-use crate::probe::Outcome;
-use crate::spool::Closed;
-
-/// Most of an answer's body that is logged, in bytes.
-const LOGGED_MAX: usize = 400;
-
-/// Most lines of it.
-const LINES_MAX: usize = 3;
 
 /// Notes a poll when it comes: it may have to wait for its answer. Gives whether its poller is established.
 pub(super) fn asked(state: &DaemonState, poll: &Poll) -> bool {
@@ -77,7 +68,7 @@ fn log_news(poll: &Poll, verdict: &Verdict, news: &News) {
         return;
     }
 
-    let text = change(poll, verdict, news.pollers);
+    let text = news::change(poll, verdict, news.pollers);
     match &news.event {
         Some(event) => event_log::log(event, &text),
         None => log::info!("{text}"),
@@ -92,64 +83,4 @@ fn count(state: &DaemonState, verdict: &Verdict) {
         Verdict::Open { .. } => return,
     };
     counter.fetch_add(1, Ordering::Relaxed);
-}
-
-/// Says that a check passes again, or no more.
-fn change(poll: &Poll, verdict: &Verdict, pollers: usize) -> String {
-    let poller = &poll.poller;
-    let state = if verdict.passes() { "up" } else { "DOWN" };
-    format!(
-        "{} ({}) is now {state} for {}{}",
-        poller.service,
-        poller.check,
-        who(poller.address, pollers),
-        why(verdict)
-    )
-}
-
-/// The one that asked; where it is not alone, how many there are.
-fn who(address: IpAddr, pollers: usize) -> String {
-    match pollers {
-        0 | 1 => address.to_string(),
-        many => format!("{many} pollers, first {address}"),
-    }
-}
-
-fn why(verdict: &Verdict) -> String {
-    match (verdict, verdict.outcome()) {
-        (Verdict::Down(closed), _) => why_down(closed),
-        (_, Some(outcome)) => format!(": {}", said(outcome)),
-        (_, None) => String::new(),
-    }
-}
-
-fn why_down(closed: &Closed) -> String {
-    let reason = closed.downtime.one_line();
-    let text = format!(": {} is down: {reason}", closed.subject());
-    if closed.held {
-        text + " (the spool cannot be read; this is what it said last)"
-    } else {
-        text
-    }
-}
-
-/// The first lines of a body that say anything, as one.
-fn first_lines(body: &[u8]) -> String {
-    // Cut before anything else is done: a body may be as long as max_body.
-    let start = &body[..body.len().min(LOGGED_MAX)];
-    let start = String::from_utf8_lossy(start);
-    let lines = start.lines().map(str::trim);
-    let told = lines.filter(|line| !line.is_empty());
-    let first: Vec<&str> = told.take(LINES_MAX).collect();
-    one_line(&first.join(" | "))
-}
-
-/// Status, cause and the beginning of the body.
-fn said(outcome: &Outcome) -> String {
-    let code = outcome.status.as_u16();
-    let body = first_lines(&outcome.body);
-    match &outcome.cause {
-        Some(cause) => format!("{code} ({cause}) {body}"),
-        None => format!("{code} {body}"),
-    }
 }

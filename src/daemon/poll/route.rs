@@ -6,8 +6,8 @@
 use hyper::Method;
 use percent_encoding::percent_decode_str;
 
-use crate::names::nearest::nearest;
-use crate::probe::{PROTOCOLS, Protocol};
+use super::refusal::Refusal;
+use crate::probe::Protocol;
 use crate::spool::{self, NameError, ServiceName};
 
 /// What a request asks for.
@@ -58,21 +58,6 @@ pub(crate) struct CheckPath<'a> {
     pub rest: &'a str,
     /// The query string.
     pub query: Option<&'a str>,
-}
-
-/// Why a request leads nowhere.
-#[derive(Debug)]
-pub(crate) enum Refusal {
-    /// 404: there is no such path.
-    NotFound,
-    /// 404: a check by a protocol that there is not.
-    Protocol(String),
-    /// 405, with the methods that work.
-    Method(&'static str),
-    /// 400: the service cannot be named so.
-    Name(NameError),
-    /// 400: the port is above 65535.
-    Port,
 }
 
 /// The word that stands in place of a protocol where downtimes alone are asked for.
@@ -188,19 +173,6 @@ fn no_protocol(name: &str, service: &str, rest: &str) -> Refusal {
 
 fn is_of_protocol(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_')
-}
-
-/// What is said of a protocol that there is not: the nearest, else all that there are.
-#[must_use]
-pub(crate) fn unknown_protocol(name: &str) -> String {
-    let mut known: Vec<&str> = PROTOCOLS.iter().map(|protocol| protocol.name).collect();
-    // Asks for downtimes alone, so it is no protocol of a probe.
-    known.push(SPOOL);
-    let remedy = match nearest(name, known.iter().copied()) {
-        Some(near) => format!("did you mean {near}?"),
-        None => format!("there are {}", known.join(", ")),
-    };
-    format!("unknown protocol '{name}'; {remedy}")
 }
 
 /// The digits of the port, and what follows the slash behind it.

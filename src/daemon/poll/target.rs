@@ -5,7 +5,6 @@
 //!
 //! Rule: a host is an address or a host name, nothing else of a header reaches a probe's address.
 
-use hyper::StatusCode;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::headers::Said;
@@ -25,20 +24,12 @@ pub(crate) fn place(
     said: &Said<'_>,
     own: &LocalAddresses,
 ) -> Result<(Host, u16), Outcome> {
-    read_place(path, said, own).map_err(|refused| as_failure(path, refused))
-}
-
-fn read_place(
-    path: &CheckPath<'_>,
-    said: &Said<'_>,
-    own: &LocalAddresses,
-) -> Result<(Host, u16), Outcome> {
     // HAProxy's word first: it knows the port that it sends traffic to, and the path may serve several servers.
-    let port = match (port(said)?, path.port) {
+    let port = match (port(path, said)?, path.port) {
         (Some(port), _) | (None, Some(port)) => port,
-        (None, None) => return Err(bad("the port in the path is above 65535")),
+        (None, None) => return Err(refused(path, "the port in the path is above 65535")),
     };
-    Ok((host(said.host, own)?, port))
+    Ok((host(path, said.host, own)?, port))
 }
 
 /// The target of a probe.
@@ -74,24 +65,16 @@ fn no_port() -> Outcome {
     Outcome::unavailable(text)
 }
 
-/// A port that cannot be is a failing check for a balancer that probes, as the originals' 5xx was.
-fn as_failure(path: &CheckPath<'_>, refused: Outcome) -> Outcome {
-    if path.port.is_none() {
-        Outcome {
-            status: StatusCode::SERVICE_UNAVAILABLE,
-            ..refused
-        }
-    } else {
-        refused
+fn refused(path: &CheckPath<'_>, text: impl Into<String>) -> Outcome {
+    match path.port {
+        Some(_) => Outcome::bad_request(text),
+        // A port that cannot be is a failing check for a balancer that probes, as the originals' 5xx was.
+        None => Outcome::unavailable(text),
     }
 }
 
-fn bad(text: impl Into<String>) -> Outcome {
-    Outcome::new(StatusCode::BAD_REQUEST, text)
-}
-
 /// The host to check, from what a header names.
-fn host(named: Option<&str>, own: &LocalAddresses) -> Result<Host, Outcome> {
+fn host(path: &CheckPath<'_>, named: Option<&str>, own: &LocalAddresses) -> Result<Host, Outcome> {
     let Some(text) = named else {
         return Ok(Host::Local);
     };
@@ -100,15 +83,14 @@ fn host(named: Option<&str>, own: &LocalAddresses) -> Result<Host, Outcome> {
         // Contract: the replaced tools took this address for 127.0.0.1, for the probe as for the spool.
         Ok(Host::Address(address)) if Some(address) == own.by_own_name() => Ok(Host::Local),
         Ok(host) => Ok(host),
-        Err(_) => Err(no_host(text)),
+        Err(_) => Err(no_host(path, text)),
     }
 }
 
-fn no_host(text: &str) -> Outcome {
+fn no_host(path: &CheckPath<'_>, text: &str) -> Outcome {
     let text = text.escape_debug();
-    bad(format!(
-        "'{text}' is not a host to check: give an address or a host name"
-    ))
+    let text = format!("'{text}' is not a host to check: give an address or a host name");
+    refused(path, text)
 }
 
 /// What the target is asked for: as it came, still encoded.
@@ -166,15 +148,16 @@ fn copied(from: &HeaderMap, name: &HeaderName) -> Option<HeaderValue> {
 }
 
 /// HAProxy sends an empty port for a unix socket and 0 for a server without one; the path's port counts then.
-fn port(said: &Said<'_>) -> Result<Option<u16>, Outcome> {
-    match said.port {
-        None | Some("" | "0") => Ok(None),
-        Some(text) => stated_port(text).map(Some),
-    }
-}
+fn port(path: &CheckPath<'_>, said: &Said<'_>) -> Result<Option<u16>, Outcome> {
+    let text = match said.port {
+        None | Some("" | "0") => return Ok(None),
+        Some(text) => text,
+    };
 
-fn stated_port(text: &str) -> Result<u16, Outcome> {
-    parse_port(text).map_err(|e| bad(format!("X-Haproxy-Server-State: {e}")))
+    match parse_port(text) {
+        Ok(port) => Ok(Some(port)),
+        Err(e) => Err(refused(path, format!("X-Haproxy-Server-State: {e}"))),
+    }
 }
 
 #[cfg(test)]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::daemon::poll::refusal::unknown_protocol;
 
 fn get(path: &str) -> Result<Route<'_>, Refusal> {
     parse(&Method::GET, path, None)

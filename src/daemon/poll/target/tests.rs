@@ -1,6 +1,8 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use hyper::StatusCode;
+
 use super::super::route;
 use super::super::{Asked, Poll};
 use super::*;
