@@ -93,6 +93,7 @@ impl Agent {
     /// Holds session after session, for ever.
     pub async fn run(mut self) {
         let mut wait = WAIT_MIN;
+        // Drawn, so that hosts spread over the members.
         let mut next_member = usize::from(random_word());
         loop {
             let begun = tokio::time::Instant::now();

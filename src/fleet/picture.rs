@@ -294,11 +294,13 @@ fn service_of(key: &Key) -> Option<String> {
 
 /// What an order that selects a host is for it: waived, or to be obeyed.
 fn note_order<'a>(row: &mut HostRow<'a>, order: &'a Order) {
+    // Another order of the key may still hold, so the row goes on with those.
     if let Some(waived) = order.waiver(&row.record.waived) {
         row.waived = Some(waived);
         return;
     }
 
+    // All of them, as each holds the key down by itself.
     row.knows &= knows(row.record, order);
     if row.order.is_none_or(|other| order.is_newer_than(other)) {
         row.order = Some(order);

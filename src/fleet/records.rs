@@ -65,6 +65,7 @@ pub trait Record: Serialize + DeserializeOwned {
     /// # Errors
     /// Why it is no such record.
     fn parse(value: &[u8]) -> Result<Self, RecordError> {
+        // Before it is parsed: who can write to the engine must not take this host's memory.
         if value.len() > VALUE_MAX {
             return Err(RecordError::TooLong(value.len()));
         }

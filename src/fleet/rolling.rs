@@ -126,6 +126,7 @@ impl<'a> RollView<'a> {
         let is_out = self.is_out(host);
         let is_under_way = host.standing == HostStanding::UnderWay;
         let has_failed = host.standing == HostStanding::Failed;
+        // Those that failed and came back by hand take no place any more.
         let group = self.groups.entry(&host.group).or_default();
         group.hosts += 1;
         group.under_way += usize::from(is_under_way);

@@ -161,6 +161,7 @@ impl RollRecord {
     /// Why it is none, or not the one that had this id when it began.
     pub fn read(id: &RollId, value: &[u8]) -> Result<Self, RecordError> {
         let record = Self::parse(value)?;
+        // Whoever can write to the engine must not choose what an operator runs.
         if record.own_id() != *id {
             let changed = "it was changed since the roll began".to_owned();
             return Err(RecordError::Content(changed));

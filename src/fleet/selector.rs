@@ -138,6 +138,7 @@ impl Selector {
             return Err(SelectorError::NoRelation(text.trim().to_owned()));
         };
 
+        // Of `zone!=a` the left side is `zone!`.
         let (tag, relation) = tag_and_relation(left);
         let values = values.split(',').map(decoded);
         self.read_values(tag.trim(), relation, values)

@@ -113,6 +113,7 @@ impl FleetSettings {
 pub fn examine(path: &Path) -> ExaminedFile<FleetSettings> {
     let name = path.to_string_lossy();
     match content(&name, File::open(path), OPTION) {
+        // Only here: the daemon may be able to read what whoever asks cannot.
         Ok(bytes) => read_all(&bytes, &name, relations::warn_of_named_files),
         Err(faults) => ExaminedFile {
             value: FleetSettings::default(),

@@ -40,6 +40,7 @@ impl Snapshot {
     /// # Errors
     /// When no member answered, or when one refuses.
     pub async fn of(engine: &mut Engine, paths: &Paths) -> Result<Self, EngineError> {
+        // At one moment, so that no host is down in one part and without a slot in another.
         let found = engine.read(&Self::ranges(paths)).await?;
         Ok(Self::read(paths, &found))
     }

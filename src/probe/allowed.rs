@@ -14,6 +14,7 @@ use crate::net::{Host, Network, is_metadata};
 /// Refuses ports outside `allowed_ports`. Port 0 stands for none.
 pub(super) fn port(context: &Context, target: &Target) -> Result<(), Outcome> {
     let port = target.port;
+    // Port 0 is a service behind a socket, which has no port.
     if port == 0 || target.trusted || is_allowed(context, port) {
         return Ok(());
     }

@@ -150,6 +150,7 @@ fn telling(earlier: Option<io::Error>, later: io::Error) -> io::Error {
 /// How long one of so many addresses may take. The last one has all that is left, until the probe's deadline ends it.
 fn share(deadline: Instant, to_come: usize) -> Option<Duration> {
     let to_come = u32::try_from(to_come).unwrap_or(u32::MAX);
+    // The last one has all that is left: the probe's own deadline ends it.
     match to_come {
         0 | 1 => None,
         _ => Some(deadline.saturating_duration_since(Instant::now()) / to_come),

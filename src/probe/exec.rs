@@ -64,6 +64,7 @@ fn find_command<'a>(probe: &Probe<'a>, name: &str) -> Result<&'a Argv, Outcome> 
         return Ok(argv);
     }
 
+    // It is a stranger's text.
     let name = name.escape_debug();
     let text = format!("exec: the configuration has no command '{name}'");
     // Which ones there are is not for every poller.

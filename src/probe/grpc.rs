@@ -110,6 +110,7 @@ fn expect_success(probe: &Probe<'_>, response: &H2Response) -> Result<(), Outcom
 
 /// The names stand in health.proto; `None` is no answer to the question.
 fn judge_status(probe: &Probe<'_>, status: Option<i32>) -> Checked {
+    // The numbers of `grpc.health.v1.HealthCheckResponse.ServingStatus`.
     let cause = match status {
         Some(1) => return Ok(Outcome::healthy("SERVING")),
         Some(0) => "UNKNOWN",

@@ -13,6 +13,7 @@ const SEARCHED: usize = 64 << 10;
 
 /// Asks as the rule says and judges the answer by it.
 pub(super) async fn check(probe: &Probe<'_>, rule: &HttpRule) -> Outcome {
+    // The rule's own ones win over what was copied from the poller.
     let headers = request_headers(probe, rule);
     let method = rule.method.unwrap_or("GET").parse();
     // Those that the configuration takes all parse.

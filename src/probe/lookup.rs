@@ -52,6 +52,7 @@ impl Resolver {
 }
 
 fn unresolved(name: &str, error: &io::Error) -> Outcome {
+    // The C library's beginning says the same as our own.
     let text = error.to_string();
     let cause = match text.strip_prefix("failed to lookup address information: ") {
         Some(cause) => cause,

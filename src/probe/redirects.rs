@@ -23,6 +23,7 @@ pub(super) async fn follow(
 ) -> Result<UpstreamResponse, Outcome> {
     let compat = probe.context.settings.compat;
     let mut url = url_of(probe, headers);
+    // Each step may drop some: what is private is not for another place.
     let mut headers = headers.clone();
     let mut cookies = Cookies::default();
     for _ in 0..compat.redirects() {

@@ -162,6 +162,7 @@ pub(super) fn refused(text: String) -> Outcome {
 
 /// A command in the form that takes any byte: an array of counted strings.
 fn command(words: &[&str]) -> Vec<u8> {
+    // As an array of bulk strings, so that a password may hold any bytes.
     let mut command = format!("*{}\r\n", words.len());
     for word in words {
         command.push_str(&format!("${}\r\n{word}\r\n", word.len()));

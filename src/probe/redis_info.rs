@@ -211,6 +211,7 @@ impl Info {
             return Some(value);
         }
 
+        // `db0.keys` is a part of the field `db0`.
         let (field, name) = field.rsplit_once('.')?;
         part(self.0.get(field)?, name)
     }

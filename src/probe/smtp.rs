@@ -53,6 +53,7 @@ async fn check(probe: &Probe<'_>) -> Checked {
 /// Whether TLS begins before the greeting: always by `smtps`, else where `tls` says so without `starttls`.
 fn is_encrypted(probe: &Probe<'_>) -> bool {
     let service = probe.service();
+    // With STARTTLS the connection begins in clear text.
     let is_wanted = service.wants_tls() == Some(true) && !service.starts_tls();
     probe.protocol.name == SMTPS.name || is_wanted
 }
@@ -143,6 +144,7 @@ fn expect(
 
 /// Whether a line begins with a code, and then ends or goes on with a blank or a hyphen.
 fn has_code(line: &[u8], code: &str) -> bool {
+    // `220-` goes on, and `2200` is another code.
     match line.strip_prefix(code.as_bytes()) {
         Some([]) => true,
         Some([next, ..]) => *next == b'-' || next.is_ascii_whitespace(),

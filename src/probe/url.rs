@@ -34,6 +34,7 @@ impl Url {
 
     /// Where a `Location` leads from here.
     pub(super) fn join(&self, location: &[u8]) -> Option<Self> {
+        // Servers send spaces and other characters as they are.
         let text = escaped(location.trim_ascii());
         // A fragment is for whoever reads the answer; it is never sent (RFC 3986 section 3.5).
         let text = before(&text, '#');

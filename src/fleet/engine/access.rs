@@ -120,6 +120,7 @@ fn proving(
 }
 
 fn roots(ca_file: &Path) -> Result<RootCertStore, EngineError> {
+    // Without authorities no member could be believed, and each connection would fail with less of a cause.
     let trusted = tls::certificates(ca_file).map_err(|e| of_file(ca_file, e))?;
     let mut roots = RootCertStore::empty();
     // The system's may hold old ones that rustls cannot read.

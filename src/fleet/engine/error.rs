@@ -169,6 +169,7 @@ fn refusal(f: &mut fmt::Formatter<'_>, member: &Endpoint, code: u32, message: &s
 }
 
 fn said(code: u32, message: &str) -> String {
+    // What stands in between may give a code alone.
     match message.is_empty() {
         true => format!("grpc-status {code}"),
         false => message.to_owned(),

@@ -83,6 +83,7 @@ impl EngineSession {
             password: password.to_owned(),
         };
 
+        // It is sent as it is: fleet.yml warns of an endpoint without TLS.
         let answer: AuthenticateResponse = self.call("Auth/Authenticate", &request).await?;
         let token = HeaderValue::from_str(&answer.token);
         self.token = Some(token.map_err(|_| self.malformed())?);
@@ -147,6 +148,7 @@ impl EngineSession {
     /// # Errors
     /// When no answer came, or a refusal.
     pub async fn grant(&self, life: Duration) -> Result<i64, EngineError> {
+        // etcd counts in whole seconds.
         let ttl = i64::try_from(life.as_secs().max(1)).unwrap_or(i64::MAX);
         let request = LeaseGrantRequest { ttl };
         let answer: LeaseResponse = self.call("Lease/LeaseGrant", &request).await?;
@@ -214,6 +216,7 @@ impl EngineSession {
         };
 
         let answer = self.in_time(exchange).await?;
+        // In the trailers, or in the headers where there is no body at all.
         let ended = grpc_client::expect_success(&answer.trailers, &answer.headers);
         ended.map_err(|failed| EngineError::failed(&self.member, failed))?;
         Ok(answer.body)
@@ -292,6 +295,7 @@ async fn stream(access: &Access, member: &Endpoint) -> Result<AnyStream, String>
     let host = host_text(&member.host);
     let tcp = TcpStream::connect((host.as_str(), member.port)).await;
     let tcp = tcp.map_err(cause_text)?;
+    // Requests are small and complete, so there is nothing to wait for.
     tcp.set_nodelay(true).map_err(cause_text)?;
     match &access.tls {
         Some(connector) if member.tls => encrypted(connector, host, tcp).await,

@@ -57,6 +57,7 @@ impl Engine {
         let mut causes = Vec::new();
         for _ in 0..self.access.endpoints.len() {
             let member = self.access.member(self.next);
+            // Whatever comes of it, the next one is tried next: this one may fail for a while.
             self.next = self.next.wrapping_add(1);
             match EngineSession::open(&self.access, member).await {
                 Ok(session) => return Ok(session),

@@ -77,6 +77,7 @@ impl KeyWatch {
                 Ok(())
             }
             Err(other) => {
+                // What is no data is how the stream ends.
                 let trailers = other.into_trailers().unwrap_or_default();
                 Err(self.ended(&trailers))
             }

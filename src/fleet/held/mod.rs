@@ -148,6 +148,7 @@ impl Held {
 
     /// All orders are read again: what the engine does not have is not in it.
     pub fn begin_whole(&mut self) {
+        // Neither is forgotten by a reading that fails: this one has come.
         self.in_engine.clear();
         self.unknown.clear();
     }

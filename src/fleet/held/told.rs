@@ -67,6 +67,7 @@ impl Held {
     /// The most hosts that an order in force is for.
     #[must_use]
     pub fn most_hosts(&self) -> u64 {
+        // By the largest order: its hosts all report the same at the same time.
         let hosts = self.in_force().map(|order| order.hosts);
         hosts.max().unwrap_or_default()
     }

@@ -85,6 +85,7 @@ pub(super) fn for_order(order: &Order) -> Option<Advice> {
 fn of_order(command: &str, order: &Order, effect: &'static str) -> Advice {
     let selector = order.selector.to_string();
     let key = order.key.file_name();
+    // Each word by itself, as a shell needs other quotes than a page does.
     let mut words = vec![command, "--fleet"];
     // The reason of an order is its author's: whoever orders anew has one of their own.
     if command == "hadown" {
@@ -101,6 +102,7 @@ fn of_order(command: &str, order: &Order, effect: &'static str) -> Advice {
 
 /// Leaves the same advice with the last of the hosts that share it.
 pub(super) fn once_each(hosts: &mut [HostEntry]) {
+    // They stand side by side, as the list is sorted by state.
     for next in 1..hosts.len() {
         if hosts[next - 1].advice == hosts[next].advice {
             hosts[next - 1].advice = None;

@@ -111,6 +111,7 @@ fn late_entry(host: &SurveyedHost<'_>, order: &Order) -> LateEntry {
         state: order.state,
         by: name(&order.by),
         at: in_seconds(order.at),
+        // Of a lift it is not told: a host that knows it has done it.
         knows: order.state == OrderState::Down && knows(host.record, order),
     }
 }
@@ -146,6 +147,7 @@ impl ServiceEntry {
 impl OrderEntry {
     pub(super) fn of(tally: &OrderTally<'_>) -> Self {
         let order = tally.order;
+        // A few are enough to look at one; how many there are stands beside them.
         let late = tally.late.iter().take(INNER_MAX);
         Self {
             order: name(&order.register()),
@@ -155,6 +157,7 @@ impl OrderEntry {
             by: name(&order.by),
             from: name(&order.from),
             reason: shown(&order.reason, REASON_MAX),
+            // When the downtime began, which an order that only prolongs it keeps.
             since: order.creation.unwrap_or_else(|| in_seconds(order.at)),
             until: order.expiration,
             mark: order.mark().map(Mark::as_str),
@@ -183,6 +186,7 @@ impl RollEntry {
 
     pub(super) fn add(&mut self, host: &str, key: &str, slot: &Slot) {
         self.count += 1;
+        // Its hosts begin one after the other, so the first slot tells when the roll began.
         self.since = self.since.min(slot.since);
         if self.slots.len() < INNER_MAX {
             self.slots.push(slot_entry(host, key, slot));

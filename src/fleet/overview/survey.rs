@@ -173,6 +173,7 @@ impl<'a> SurveyedHost<'a> {
             return;
         }
 
+        // Not late, whatever it has done: somebody there has decided it.
         if let Some(waiver) = order.waiver(&self.record.waived) {
             self.waived.push((order, waiver));
             return;

@@ -42,6 +42,7 @@ impl Counts {
             FleetState::Waived => &mut self.waived,
             FleetState::Up => &mut self.up,
         };
+        // Each host is in one of them, so that they add up to all.
         *count += 1;
     }
 
@@ -107,10 +108,12 @@ impl<'a> Tallies<'a> {
             add_orders(&mut orders, host);
         }
 
+        // They hold up rolls as others do, so they must be seen where rolls are.
         for (name, slots) in &survey.strange_slots {
             tallies.add_slots(name, slots);
         }
 
+        // Only now, as all hosts together show what a tag tells.
         tallies.drop_tags_of_one();
         tallies.orders = orders.into_values().collect();
         sort_by_key(&mut tallies.orders, OrderTally::rank);
@@ -121,6 +124,7 @@ impl<'a> Tallies<'a> {
         self.all.add(host.state);
         for name in host.services() {
             let tally = self.services.entry(name).or_default();
+            // By the service, and not by the host: one that is partly down serves the others.
             tally.add(host, host.state_of(name));
         }
 
@@ -204,6 +208,7 @@ impl<'a> OrderTally<'a> {
         self.hosts += 1;
         if !host.is_alive {
             self.lost += 1;
+        // By the id: a host may be late with another order of the same register.
         } else if host.late.iter().any(|late| late.id == order.id) {
             self.late.push(host.name);
         } else {
@@ -278,6 +283,7 @@ impl<'a> ServiceTally<'a> {
         let mut states = self.states.clone();
         states.sort();
 
+        // The first and the last are in it, so that the worst and the best are seen.
         let last = states.len() - 1;
         let bars = 0..BARS_MAX;
         bars.map(|bar| states[bar * last / (BARS_MAX - 1)])
@@ -295,6 +301,7 @@ fn out_entry(host: &SurveyedHost<'_>, state: FleetState, service: &str) -> OutEn
     OutEntry {
         host: host.name.to_owned(),
         state,
+        // Order and slot stand with the host itself.
         down: report.map(|(key, report)| down_entry(key, report, None, None)),
     }
 }

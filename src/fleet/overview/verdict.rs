@@ -71,6 +71,7 @@ fn tone(survey: &FleetSurvey<'_>, tallies: &Tallies<'_>) -> Tone {
         partly,
         ..
     } = tallies.all;
+    // A host that is lost may be down or not: nobody knows, and so it is as bad as one that is.
     if lost > 0 || !survey.unknown.is_empty() || none_up(tallies).is_some() {
         Tone::Bad
     } else if late + waived > 0 {
@@ -84,6 +85,7 @@ fn tone(survey: &FleetSurvey<'_>, tallies: &Tallies<'_>) -> Tone {
 
 /// Services that nobody serves.
 fn none_up(tallies: &Tallies<'_>) -> Option<String> {
+    // By the name as it is shown, which may be a stranger's text.
     let mut names = Vec::new();
     for (name, tally) in &tallies.services {
         if tally.counts.serving() == 0 {
@@ -101,6 +103,7 @@ fn none_up(tallies: &Tallies<'_>) -> Option<String> {
 /// `web01 and web02 are lost.`
 fn hosts_in(survey: &FleetSurvey<'_>, state: FleetState) -> Option<String> {
     let hosts = survey.hosts.iter().filter(|host| host.state == state);
+    // Names of hosts are checked where they are read, and need no cutting.
     let names: Vec<String> = hosts.map(|host| host.name.to_owned()).collect();
     let what = predicate(state, names.len());
     match names.len() {

@@ -90,6 +90,7 @@ fn speaks_tls(service: ServiceSettings<'_>) -> bool {
 
 async fn check(probe: &Probe<'_>) -> Checked {
     let options = probe.options(AmqpOptions::parse)?;
+    // Without an account the greeting alone shows that a broker is there.
     let credentials = credentials(probe.service());
     let Some(user) = credentials.username else {
         return greet(probe, &options).await;

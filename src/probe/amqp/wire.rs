@@ -64,6 +64,7 @@ impl<'a> AmqpWire<'a> {
         let head = self.lines.exact(7).await?;
         let mut fields = MethodFields(&head);
         let (kind, _channel, length) = (fields.byte(), fields.short(), fields.long());
+        // A heartbeat does not come before it was agreed on, so nothing else is expected here.
         if kind != Some(METHOD) {
             return Err(AmqpError::NoMethod(self.lines.shown(&head)));
         }

@@ -53,6 +53,7 @@ impl<'a> ServiceSettings<'a> {
         };
 
         let all = services.get_key_value(ALL);
+        // The nearest first: what it leaves out, the next one may say.
         let found = [own, pattern, all];
         Self {
             global,

@@ -31,6 +31,7 @@ impl Ask {
             ask.set(name, &value)?;
         }
 
+        // Only now, as options come in any order.
         ask.expect_no_contradiction()?;
         Ok(ask)
     }

@@ -57,6 +57,7 @@ fn login(settings: &ProbeSettings, service: &str) -> Option<Login> {
 
 async fn check(probe: &Probe<'_>) -> Checked {
     let ask = probe.options(Ask::parse)?;
+    // All that it needs goes with it, as its thread outlives nobody's borrow.
     let session = session(probe, ask).await?;
     match run(probe, session).await {
         Ok(Ok(found)) => Ok(passed(&found)),

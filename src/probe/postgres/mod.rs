@@ -78,6 +78,7 @@ async fn check(probe: &Probe<'_>) -> Checked {
 }
 
 fn credentials<'a>(probe: &Probe<'a>) -> Option<PostgresCredentials<'a>> {
+    // A password without a user is nobody's.
     let account = account(&probe.context.settings, probe.service());
     Some(PostgresCredentials {
         user: account.username?,

@@ -61,6 +61,7 @@ impl Frame {
 
     /// The error that an ErrorResponse tells of.
     pub(super) fn refusal(self) -> PostgresError {
+        // Now, as decoding consumes the frame.
         let unexpected = self.unexpected();
         match self.decode() {
             Ok(Message::ErrorResponse(body)) => PostgresError::Refused(ServerError::read(&body)),

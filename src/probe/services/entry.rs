@@ -76,6 +76,7 @@ fn or_off<T: 'static>(
     read: fn(&Reader<'_>) -> Option<T>,
     show: fn(&T) -> String,
 ) -> Kind<OrOff<T>> {
+    // `off` keeps a part of a wider entry from this one.
     let read = move |reader: &Reader<'_>| match says_off(reader) {
         true => Some(OrOff::Off),
         false => read(reader).map(OrOff::On),

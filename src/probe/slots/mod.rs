@@ -29,6 +29,7 @@ enum SlotKey {
 
 impl SlotKey {
     fn of(protocol: &Protocol, target: &Target) -> Self {
+        // A command has no target: how often it runs at once is limited by its name.
         if protocol.name == EXEC.name {
             return Self::Command(target.segment().into());
         }

@@ -107,6 +107,7 @@ fn client_config(settings: TlsSettings<'_>) -> Result<ClientConfig, TlsError> {
 
 /// What the library refuses names neither file.
 fn unfit(certificate: &Path, key: &Path, error: Error) -> TlsError {
+    // Told apart, as rustls's own words leave open which of the two files is meant.
     match error {
         Error::InconsistentKeys(_) => {
             let cause = format!("its key is not the one in {}", key.display());

@@ -136,6 +136,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     probe.trace.stage("in the TLS handshake");
+    // It is not always the host: a service or a rule may name another one.
     probe.trace.note(|| format!("TLS name {}", name.to_str()));
     match connector.connect(name, stream).await {
         Ok(stream) => Ok(stream),
