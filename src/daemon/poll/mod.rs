@@ -2,7 +2,8 @@
 //!
 //! [`route`] finds the check that a path names, [`headers`] reads what the balancer says, [`target`] puts both together
 //! to what is probed, [`entries`] names the spool entries that can take it down; that makes a [`Poll`]. [`decide()`] gives
-//! its [`Verdict`], [`answer`] is that over HTTP, [`note`] remembers both.
+//! its [`Verdict`], [`answer`] is that over HTTP, [`note`] remembers both, and [`news`] puts what has changed into words.
+//! [`refusal`] is for what leads nowhere.
 //!
 //! Rule: every face makes a [`Poll`], and all of them are decided by the same function.
 
