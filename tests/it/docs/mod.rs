@@ -7,6 +7,7 @@ mod blocks;
 mod completion;
 mod config_file;
 mod dead_links;
+mod fleet_story;
 mod links;
 mod man;
 mod markdown;

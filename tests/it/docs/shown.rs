@@ -12,9 +12,13 @@ use crate::support::server::free_port;
 use crate::support::{Ran, Spool, command};
 
 /// Commands that are not run here, by how they begin: which test runs them instead, or why none does.
-const NOT_RUN: [(&str, &str); 25] = [
+const NOT_RUN: [(&str, &str); 29] = [
     ("cargo run", "the tests run the same binary; see story.rs"),
     ("haproxy -f packaging/haproxy/try.cfg", "story.rs"),
+    ("packaging/fleet/try", "fleet_story.rs"),
+    ("export HACHECK_FLEET_FILE", "fleet_story.rs"),
+    ("curl http://127.0.0.1:3341/", "fleet_story.rs"),
+    ("target/release/hacheck fleet", "fleet_story.rs"),
     ("tests/run", "it runs this test"),
     ("packaging/build-deb", "tests/it/the_package.rs"),
     ("packaging/build-rpm", "tests/it/the_rpm.rs"),
