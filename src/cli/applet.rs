@@ -92,4 +92,10 @@ impl Call {
     pub(crate) fn note(&self, text: &str) {
         complain(&format!("{}: note: {text}", self.program));
     }
+
+    pub(crate) fn note_all(&self, texts: &[String]) {
+        for text in texts {
+            self.note(text);
+        }
+    }
 }

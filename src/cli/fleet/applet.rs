@@ -84,32 +84,45 @@ pub(super) struct FleetCall<'a> {
 fn run(call: &Call) -> Result<u8, Failure> {
     let args: FleetArgs = call.parse()?;
     let fleet = FleetCall::of(call, &args)?;
-    if let Some(address) = &args.serve {
-        let site = Site::of(address, &args.from)?;
-        return match args.words.is_empty() && args.output.is_none() {
-            true => serve::serve(&fleet, site),
-            false => Err(usage!(
-                "--serve serves the page alone; leave out words and -o"
-            )),
-        };
+    match &args.serve {
+        Some(address) => serve_page(&fleet, &args, address),
+        None => run_words(&fleet, &args),
     }
+}
+
+fn serve_page(fleet: &FleetCall<'_>, args: &FleetArgs, address: &str) -> Result<u8, Failure> {
+    let site = Site::of(address, &args.from)?;
+    if args.words.is_empty() && args.output.is_none() {
+        return serve::serve(fleet, site);
+    }
+
+    Err(usage!(
+        "--serve serves the page alone; leave out words and -o"
+    ))
+}
+
+fn run_words(fleet: &FleetCall<'_>, args: &FleetArgs) -> Result<u8, Failure> {
     if !args.from.is_empty() {
         return Err(usage!("--from is for --serve alone"));
     }
+
     let words: Vec<&str> = args.words.iter().map(String::as_str).collect();
     match words.as_slice() {
-        [] => show::show(&fleet, format(args.output.as_deref())?),
-        ["hosts"] => hosts::show(&fleet),
-        ["log"] => log::show(&fleet),
-        ["forget", host] => forget::forget(&fleet, host_name(host)?),
-        ["release", host] => forget::release(&fleet, host_name(host)?, None),
-        ["release", host, key] => {
-            let key = values::service(key)?;
-            forget::release(&fleet, host_name(host)?, Some(&key))
-        }
-        ["roles", hosts @ ..] => roles::show(&fleet, hosts),
+        // Whether there is an -o matters here: only without one it is live.
+        [] => show::show(fleet, format(args.output.as_deref())?),
+        ["hosts"] => hosts::show(fleet),
+        ["log"] => log::show(fleet),
+        ["forget", host] => forget::forget(fleet, host_name(host)?),
+        ["release", host] => forget::release(fleet, host_name(host)?, None),
+        ["release", host, key] => release_one(fleet, host, key),
+        ["roles", hosts @ ..] => roles::show(fleet, hosts),
         other => Err(misused(other)),
     }
+}
+
+fn release_one(fleet: &FleetCall<'_>, host: &str, key: &str) -> Result<u8, Failure> {
+    let key = values::service(key)?;
+    forget::release(fleet, host_name(host)?, Some(&key))
 }
 
 impl<'a> FleetCall<'a> {
@@ -148,6 +161,7 @@ fn format(given: Option<&str>) -> Result<Option<OutputFormat>, Failure> {
     let Some(text) = given else {
         return Ok(None);
     };
+
     match OutputFormat::parse(text) {
         Ok(OutputFormat::Uber) | Err(_) => Err(usage!(
             "-o: {text:?} is not a format; give tsv, json or table"
@@ -157,11 +171,9 @@ fn format(given: Option<&str>) -> Result<Option<OutputFormat>, Failure> {
 }
 
 fn lines(given: Option<&str>) -> Result<usize, Failure> {
-    let number = match given {
-        Some(text) => number("-n", text)?,
-        None => LINES,
-    };
-    Ok(usize::try_from(number).unwrap_or(usize::MAX))
+    let number = values::given("-n", given, number)?;
+    let lines = number.unwrap_or(LINES);
+    Ok(usize::try_from(lines).unwrap_or(usize::MAX))
 }
 
 /// A word that can be the name of a host.

@@ -33,7 +33,7 @@ fn order(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
         plan::down(request, snapshot, &fleet, &author)
     })?;
 
-    written.notes.iter().for_each(|note| call.note(note));
+    call.note_all(&written.notes);
     finish(call, &mut client, request, &mut written, &interrupt)
 }
 

@@ -3,12 +3,12 @@
 use serde_json::{Value, json};
 
 use super::client::FleetClient;
-use super::output::{end, listed_rows, moment, refuse_uber};
+use super::output::{end, moment, print_listed, refuse_uber};
 use super::request::FleetRequest;
 use crate::cli::applet::Call;
 use crate::cli::failure::Failure;
 use crate::cli::output::entries::OutputFormat;
-use crate::cli::output::{self, times};
+use crate::cli::output::times;
 use crate::fleet::{Report, Selector, Slot, Snapshot};
 use crate::names::text::one_line;
 
@@ -21,14 +21,13 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
     let mut client = FleetClient::open(call, &request.file)?;
     let snapshot = client.snapshot()?;
     let downtimes = downtimes(&snapshot, &request.selector);
-    let rows: Vec<[String; 8]> = downtimes.iter().map(cells).collect();
-    let objects = downtimes.iter().map(json_of);
-    output::print(&listed_rows(request.format, HEADS, &rows, objects))?;
-    if rows.is_empty() && request.format != OutputFormat::Json {
+    print_listed(request.format, HEADS, &downtimes, cells, json_of)?;
+    // An empty array says so itself.
+    if downtimes.is_empty() && request.format != OutputFormat::Json {
         call.note("nothing is down");
     }
 
-    snapshot.odd.iter().for_each(|odd| call.note(odd));
+    call.note_all(&snapshot.odd);
     Ok(0)
 }
 
@@ -44,6 +43,7 @@ struct HostDowntime<'a> {
 fn downtimes<'a>(snapshot: &'a Snapshot, selector: &Selector) -> Vec<HostDowntime<'a>> {
     let mut downtimes = Vec::new();
     for (host, _) in snapshot.selected(selector) {
+        // A host that has written none has no entry at all.
         for (service, report) in snapshot.down.get(host).into_iter().flatten() {
             downtimes.push(HostDowntime {
                 host,

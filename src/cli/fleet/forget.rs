@@ -11,7 +11,7 @@ use super::scope;
 use super::write::author;
 use crate::cli::args::reason;
 use crate::cli::failure::{Failure, failed, usage};
-use crate::cli::output::{self, times};
+use crate::cli::output::times;
 use crate::fleet::engine::{Committed, KeyRange, Transaction};
 use crate::fleet::{AuditLine, Paths, Record as _, Slot, Snapshot, now_micros};
 use crate::names::Key;
@@ -32,10 +32,8 @@ pub(super) fn forget(fleet: &FleetCall<'_>, host: &str) -> Result<u8, Failure> {
         Ok(removal(paths, snapshot, host))
     })?;
 
-    let program = &fleet.call.program;
-    output::complain(&format!(
-        "{program}: {host} is forgotten; it registers again should it come back"
-    ));
+    let done = format!("{host} is forgotten; it registers again should it come back");
+    fleet.call.say(&done);
     Ok(0)
 }
 
@@ -88,83 +86,106 @@ pub(super) fn release(fleet: &FleetCall<'_>, host: &str, key: Option<&Key>) -> R
         ));
     };
 
+    let slots = HostSlots { host, key };
     let mut client = FleetClient::open(fleet.call, &fleet.file)?;
-    let snapshot = client.snapshot()?;
+    // Read here, too: afterwards nobody can tell whose the slots were.
+    let before = client.snapshot()?;
     let mut line = audit_line("release", host, why);
     line.key = key.map(Key::file_name).unwrap_or_default();
     write_logged(&mut client, host, &line, &|paths, snapshot| {
-        release_of_slots(paths, snapshot, host, key)
+        slots.removal(paths, snapshot)
     })?;
-    let program = &fleet.call.program;
-    output::complain(&match key {
-        Some(key) => format!("{program}: the slot of {host} for {key} is free"),
-        None => format!("{program}: the slots of {host} are free"),
-    });
-    for (name, slot) in slots(&snapshot, host, key) {
-        tell_released(fleet, &snapshot, host, name, slot);
+
+    slots.tell_free(fleet);
+    for (name, slot) in slots.of(&before) {
+        tell_holder(fleet, name, slot);
+        slots.tell_what_is_left(fleet, &before, name);
     }
 
     Ok(0)
 }
 
-fn release_of_slots(
-    paths: &Paths,
-    snapshot: &Snapshot,
-    host: &str,
-    key: Option<&Key>,
-) -> Result<Transaction, Failure> {
-    let slots = slots(snapshot, host, key);
-    if slots.is_empty() {
-        return Err(no_slot(snapshot, host, key));
-    }
-
-    let mut transaction = Transaction::new();
-    for (name, _) in slots {
-        let slot = format!("{}{name}", paths.slots_of(host));
-        transaction = transaction
-            .unchanged(&slot, snapshot.mod_revision(&slot))
-            .delete(KeyRange::one(&slot));
-    }
-
-    Ok(transaction)
+/// The slots of a host that are meant: the one of a key, else all.
+struct HostSlots<'a> {
+    host: &'a str,
+    key: Option<&'a Key>,
 }
 
-/// The slots of a host that are meant.
-fn slots<'a>(snapshot: &'a Snapshot, host: &str, key: Option<&Key>) -> Vec<(&'a String, &'a Slot)> {
-    let wanted = key.map(Key::file_name);
-    let all = snapshot.slots.get(host).into_iter().flatten();
-    let meant = all.filter(|(name, _)| wanted.as_ref().is_none_or(|wanted| wanted == *name));
-    meant.collect()
-}
-
-fn no_slot(snapshot: &Snapshot, host: &str, key: Option<&Key>) -> Failure {
-    let others = slots(snapshot, host, None);
-    match key {
-        Some(key) if !others.is_empty() => {
-            let others = scope::listed(others.into_iter().map(|(name, _)| name));
-            failed!("{host} has no slot for {key}; it has one for {others}")
+impl HostSlots<'_> {
+    fn of<'s>(&self, snapshot: &'s Snapshot) -> Vec<(&'s String, &'s Slot)> {
+        let wanted = self.key.map(Key::file_name);
+        let mut meant = Vec::new();
+        for (name, slot) in snapshot.slots.get(self.host).into_iter().flatten() {
+            if wanted.as_ref().is_none_or(|wanted| wanted == name) {
+                meant.push((name, slot));
+            }
         }
-        _ => failed!("{host} has no slot; 'hacheck fleet hosts' lists the hosts"),
+
+        meant
+    }
+
+    fn removal(&self, paths: &Paths, snapshot: &Snapshot) -> Result<Transaction, Failure> {
+        let slots = self.of(snapshot);
+        if slots.is_empty() {
+            return Err(self.none(snapshot));
+        }
+
+        let mut transaction = Transaction::new();
+        for (name, _) in slots {
+            let slot = format!("{}{name}", paths.slots_of(self.host));
+            // Compared: a roll that goes on meanwhile keeps its slot.
+            transaction = transaction
+                .unchanged(&slot, snapshot.mod_revision(&slot))
+                .delete(KeyRange::one(&slot));
+        }
+
+        Ok(transaction)
+    }
+
+    fn none(&self, snapshot: &Snapshot) -> Failure {
+        let host = self.host;
+        let all = HostSlots { host, key: None };
+        let others = all.of(snapshot);
+        match self.key {
+            Some(key) if !others.is_empty() => {
+                let others = scope::listed(others.into_iter().map(|(name, _)| name));
+                failed!("{host} has no slot for {key}; it has one for {others}")
+            }
+            _ => failed!("{host} has no slot; 'hacheck fleet hosts' lists the hosts"),
+        }
+    }
+
+    fn tell_free(&self, fleet: &FleetCall<'_>) {
+        let host = self.host;
+        fleet.call.say(&match self.key {
+            Some(key) => format!("the slot of {host} for {key} is free"),
+            None => format!("the slots of {host} are free"),
+        });
+    }
+
+    /// What still keeps the host out.
+    fn tell_what_is_left(&self, fleet: &FleetCall<'_>, snapshot: &Snapshot, name: &str) {
+        let host = self.host;
+        let reports = snapshot.down.get(host);
+        if reports.is_some_and(|reports| reports.contains_key(name)) {
+            fleet.call.note(&format!(
+                "{host} still counts as out, as {name} is down there; 'haup {name}' on it puts it back"
+            ));
+        } else if !snapshot.alive.contains(host) {
+            fleet.call.note(&format!(
+                "{host} still counts as out, as it is lost; 'hacheck fleet forget {host}' if it is gone for good"
+            ));
+        }
     }
 }
 
-/// Says whose slot that was, and what still keeps the host out.
-fn tell_released(fleet: &FleetCall<'_>, snapshot: &Snapshot, host: &str, name: &str, slot: &Slot) {
+/// Says whose slot that was.
+fn tell_holder(fleet: &FleetCall<'_>, name: &str, slot: &Slot) {
     let (roll, by) = (one_line(&slot.roll), one_line(&slot.by));
     let (phase, since) = (one_line(&slot.phase), times::brief(slot.changed()));
     fleet.call.note(&format!(
         "roll {roll} by {by} had it for {name}: {phase} since {since}"
     ));
-    let reports = snapshot.down.get(host);
-    if reports.is_some_and(|reports| reports.contains_key(name)) {
-        fleet.call.note(&format!(
-            "{host} still counts as out, as {name} is down there; 'haup {name}' on it puts it back"
-        ));
-    } else if !snapshot.alive.contains(host) {
-        fleet.call.note(&format!(
-            "{host} still counts as out, as it is lost; 'hacheck fleet forget {host}' if it is gone for good"
-        ));
-    }
 }
 
 /// What is to be done, by what was read.
@@ -177,29 +198,34 @@ fn write_logged(
     line: &AuditLine,
     make: Make<'_>,
 ) -> Result<(), Failure> {
-    let path = client.paths.log_line(line.at);
     for _ in 0..ATTEMPTS {
-        let snapshot = client.snapshot()?;
-        // An earlier try of which nobody knew has come there after all.
-        let own_line = client.read(&[KeyRange::one(&path)])?;
-        if !own_line.pairs.is_empty() {
+        if is_written(client, line, make)? {
             return Ok(());
-        }
-
-        let transaction = make(&client.paths, &snapshot)?;
-        let lease = client.log_lease()?;
-        let transaction = transaction
-            .absent(&path)
-            .put_leased(&path, line.to_json(), lease);
-        match client.commit(&transaction)? {
-            Committed::Done(_) => return Ok(()),
-            Committed::Conflict | Committed::Unknown(_) => {}
         }
     }
 
     Err(failed!(
         "{host} changes all the time; nothing was changed; try again"
     ))
+}
+
+/// Tries once; whether it is done.
+fn is_written(client: &mut FleetClient, line: &AuditLine, make: Make<'_>) -> Result<bool, Failure> {
+    let path = client.paths.log_line(line.at);
+    let snapshot = client.snapshot()?;
+    // An earlier try of which nobody knew has come there after all.
+    let own_line = client.read(&[KeyRange::one(&path)])?;
+    if !own_line.pairs.is_empty() {
+        return Ok(true);
+    }
+
+    let transaction = make(&client.paths, &snapshot)?;
+    let lease = client.log_lease()?;
+    let transaction = transaction
+        .absent(&path)
+        .put_leased(&path, line.to_json(), lease);
+    let committed = client.commit(&transaction)?;
+    Ok(matches!(committed, Committed::Done(_)))
 }
 
 fn audit_line(what: &str, host: &str, why: &str) -> AuditLine {

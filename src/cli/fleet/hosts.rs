@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 
 use super::applet::FleetCall;
 use super::client::FleetClient;
-use super::output::listed_rows;
+use super::output::print_listed;
 use crate::cli::failure::Failure;
-use crate::cli::output;
 use crate::fleet::{HostRecord, Selector, Snapshot};
 use crate::names::text::one_line;
 
@@ -19,23 +18,25 @@ const HEADS: [&str; 8] = [
 pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     let mut client = FleetClient::open(fleet.call, &fleet.file)?;
     let snapshot = client.snapshot()?;
-    let hosts: Vec<HostOfSnapshot<'_>> = selected(&snapshot, &fleet.selector);
-    let rows: Vec<[String; 8]> = hosts.iter().map(cells).collect();
-    let objects = hosts.iter().map(json_of);
-    output::print(&listed_rows(fleet.format, HEADS, &rows, objects))?;
+    let hosts = selected(&snapshot, &fleet.selector);
+    print_listed(fleet.format, HEADS, &hosts, cells, json_of)?;
     if hosts.is_empty() {
-        let (name, selector) = (&client.settings.fleet, &fleet.selector);
-        fleet.call.note(&format!(
-            "no host of the fleet {name} is selected by {selector}"
-        ));
+        note_nobody(fleet, &client.settings.fleet);
     }
 
     for host in &hosts {
         host.note_problems(fleet);
     }
 
-    snapshot.odd.iter().for_each(|odd| fleet.call.note(odd));
+    fleet.call.note_all(&snapshot.odd);
     Ok(0)
+}
+
+fn note_nobody(fleet: &FleetCall<'_>, name: &str) {
+    let selector = &fleet.selector;
+    fleet.call.note(&format!(
+        "no host of the fleet {name} is selected by {selector}"
+    ));
 }
 
 /// A host, and what is known of it.
@@ -86,6 +87,7 @@ fn cells(host: &HostOfSnapshot<'_>) -> [String; 8] {
         keys(&record.waived),
         record.version.clone(),
     ];
+    // Hosts write all of it themselves, and one of them may write anything.
     cells.map(|cell| one_line(&cell))
 }
 

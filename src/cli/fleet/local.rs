@@ -6,7 +6,6 @@ use super::request::FleetFile;
 use crate::cli::applet::Call;
 use crate::cli::args::reason;
 use crate::cli::failure::{Failure, failed};
-use crate::cli::output;
 use crate::fleet::Order;
 use crate::fleet::held;
 use crate::fleet::picture::{FLEET_ORIGIN, covering};
@@ -79,10 +78,12 @@ pub(crate) fn sentence(key: &Key, ordered: &Key, downtime: &Downtime) -> String 
 pub(crate) fn waive(call: &Call, file: &FleetFile, keys: &[Key], why: &str) -> Result<(), Failure> {
     let settings = client::settings(call, file)?;
     let spool = Spool::at(settings.state_dir);
+    let by = reason::user();
     let mut failures = Vec::new();
     for key in keys {
-        match held::waive(&spool, key, &reason::user(), why) {
+        match held::waive(&spool, key, &by, why) {
             Ok(orders) => tell_waived(call, key, &orders),
+            // One that cannot be waived does not keep the others from it.
             Err(e) => failures.push(failed!("{e}")),
         }
     }
@@ -96,10 +97,9 @@ fn tell_waived(call: &Call, key: &Key, orders: &[Order]) {
     }
 
     for order in orders {
-        let program = &call.program;
         let order = described_order(order);
-        output::complain(&format!(
-            "{program}: {key}: waived on this host: {order}; the next order counts again"
+        call.say(&format!(
+            "{key}: waived on this host: {order}; the next order counts again"
         ));
     }
 }

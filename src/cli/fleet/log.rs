@@ -4,9 +4,8 @@ use serde_json::json;
 
 use super::applet::FleetCall;
 use super::client::FleetClient;
-use super::output::listed_rows;
+use super::output::print_listed;
 use crate::cli::failure::Failure;
-use crate::cli::output;
 use crate::cli::output::entries::OutputFormat;
 use crate::cli::output::times;
 use crate::fleet::engine::{KeyRange, Pair};
@@ -22,7 +21,8 @@ pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     let found = client.read(&[range])?;
     let lines = readable(fleet, &found.pairs);
     let first = lines.len().saturating_sub(fleet.lines);
-    print(fleet, &lines[first..])
+    print(fleet, &lines[first..])?;
+    Ok(0)
 }
 
 /// The lines, the newest last. Those that cannot be read are noted.
@@ -46,15 +46,13 @@ fn note_unreadable(fleet: &FleetCall<'_>, pair: &Pair, cause: &RecordError) {
     fleet.call.note(&format!("{key} cannot be read: {cause}"));
 }
 
-fn print(fleet: &FleetCall<'_>, lines: &[AuditLine]) -> Result<u8, Failure> {
-    let rows: Vec<[String; 6]> = lines.iter().map(cells).collect();
-    let objects = lines.iter().map(|line| json!(line));
-    output::print(&listed_rows(fleet.format, HEADS, &rows, objects))?;
+fn print(fleet: &FleetCall<'_>, lines: &[AuditLine]) -> Result<(), Failure> {
+    print_listed(fleet.format, HEADS, lines, cells, |line| json!(line))?;
     if lines.is_empty() && fleet.format != OutputFormat::Json {
         fleet.call.note("nothing was ordered lately");
     }
 
-    Ok(0)
+    Ok(())
 }
 
 fn cells(line: &AuditLine) -> [String; 6] {

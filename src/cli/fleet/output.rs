@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use crate::cli::failure::{Failure, usage};
+use crate::cli::output;
 use crate::cli::output::entries::{OutputFormat, array_of_lines};
 use crate::cli::output::table::{table, width};
 use crate::cli::output::times;
@@ -20,10 +21,8 @@ pub(super) fn refuse_uber(format: OutputFormat) -> Result<(), Failure> {
 
 /// A line of fields, each without tabs and line breaks.
 pub(super) fn tab_line<T: AsRef<str>>(fields: &[T]) -> String {
-    let fields: Vec<String> = fields
-        .iter()
-        .map(|field| one_line(field.as_ref()))
-        .collect();
+    let fields = fields.iter().map(AsRef::as_ref);
+    let fields: Vec<String> = fields.map(one_line).collect();
     format!("{}\n", fields.join("\t"))
 }
 
@@ -31,6 +30,19 @@ pub(super) fn tab_line<T: AsRef<str>>(fields: &[T]) -> String {
 pub(super) fn json_lines(objects: &[Value]) -> String {
     let lines: Vec<String> = objects.iter().map(Value::to_string).collect();
     array_of_lines(&lines)
+}
+
+/// Prints things as they were asked for, each by its cells or as its object.
+pub(super) fn print_listed<T, const N: usize>(
+    format: OutputFormat,
+    heads: [&str; N],
+    things: &[T],
+    cells: fn(&T) -> [String; N],
+    object: fn(&T) -> Value,
+) -> Result<(), Failure> {
+    let rows: Vec<[String; N]> = things.iter().map(cells).collect();
+    let objects = things.iter().map(object);
+    output::print(&listed_rows(format, heads, &rows, objects))
 }
 
 /// Rows as they were asked for: as columns, as lines of fields, or each as its object.
@@ -61,16 +73,23 @@ pub(super) fn described(
         text += &format!(" by {}", one_line(by));
     }
 
+    text += &span(since, until);
+    if !reason.is_empty() {
+        text += &format!(", for {:?}", one_line(reason));
+    }
+
+    text
+}
+
+/// ` since 18:05 until 20:05`, as far as it is known.
+fn span(since: Option<f64>, until: Option<f64>) -> String {
+    let mut text = String::new();
     if let Some(since) = since {
         text += &format!(" since {}", times::brief(since));
     }
 
     if let Some(until) = until {
         text += &format!(" until {}", times::brief(until));
-    }
-
-    if !reason.is_empty() {
-        text += &format!(", for {:?}", one_line(reason));
     }
 
     text

@@ -13,7 +13,7 @@ use hyper::{Method, Request, StatusCode};
 use tokio::sync::Semaphore;
 
 use super::board::{Board, LastRead};
-use super::reading::FleetAnswer;
+use super::reading::{EngineState, FleetAnswer};
 use super::site::Site;
 use crate::fleet::overview::FleetOverview;
 use crate::http::memory::MemoryBudget;
@@ -89,9 +89,7 @@ impl FleetPages {
         // Without a name it is no browser, and so nobody was led here.
         let named = named_host(request);
         if let Some(host) = named.filter(|host| !is_this_host(host, &self.own)) {
-            let host = shown(host, TEXT_MAX);
-            let text = format!("'{host}' is no name of this host: ask by an address\n");
-            return Some(reply::text(StatusCode::FORBIDDEN, text));
+            return Some(other_name(host));
         }
 
         match request.method {
@@ -114,17 +112,18 @@ impl FleetPages {
     async fn answer(&self, text: &str) -> Reply {
         let (read, engine) = self.board.look();
         if text.is_empty() {
-            let answer = FleetAnswer::new(&self.fleet, &engine, text, &read.overview);
-            return reply::json_page(&answer, &self.memory);
+            return self.json(&engine, text, &read.overview);
         }
 
         match self.search(read, text).await {
-            Some(overview) => {
-                let answer = FleetAnswer::new(&self.fleet, &engine, text, &overview);
-                reply::json_page(&answer, &self.memory)
-            }
+            Some(overview) => self.json(&engine, text, &overview),
             None => reply::text(StatusCode::INTERNAL_SERVER_ERROR, "the search broke off\n"),
         }
+    }
+
+    fn json(&self, engine: &EngineState, text: &str, overview: &FleetOverview) -> Reply {
+        let answer = FleetAnswer::new(&self.fleet, engine, text, overview);
+        reply::json_page(&answer, &self.memory)
     }
 
     /// The hosts that hold a text; `None` where the search panicked.
@@ -137,6 +136,12 @@ impl FleetPages {
         let search = tokio::task::spawn_blocking(move || board.search(&read, text));
         search.await.ok()
     }
+}
+
+fn other_name(host: &str) -> Reply {
+    let host = shown(host, TEXT_MAX);
+    let text = format!("'{host}' is no name of this host: ask by an address\n");
+    reply::text(StatusCode::FORBIDDEN, text)
 }
 
 /// The text of `?text=`, as long as one may be.

@@ -32,26 +32,30 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
     let snapshot = fleet.snapshot()?;
     let hosts = live_hosts(&snapshot, request);
     if hosts.is_empty() {
-        let (name, selector) = (&fleet.settings.fleet, &request.selector);
-        return Err(failed!(
-            "no host of the fleet {name} that is selected by {selector} is alive"
-        ));
+        return Err(nobody_alive(&fleet.settings.fleet, request));
     }
 
     let names = client::names(&request.keys);
     let mut answers = ask_all(&hosts, &names);
+    // They come as fast as each host is.
     sort_by(&mut answers, |a, b| a.0.cmp(b.0));
     output::print(&text(request, &answers))?;
-    tell_silent(call, &answers)
+    tell_silent(call, &answers)?;
+    Ok(0)
 }
+
+fn nobody_alive(fleet: &str, request: &FleetRequest) -> Failure {
+    let selector = &request.selector;
+    failed!("no host of the fleet {fleet} that is selected by {selector} is alive")
+}
+
+/// A host that is asked.
+type AskedHost<'a> = (&'a String, &'a HostRecord);
 
 /// The name of a host, and what its daemon says.
 type HostAnswer<'a> = (&'a str, io::Result<PollersPage>);
 
-fn live_hosts<'a>(
-    snapshot: &'a Snapshot,
-    request: &FleetRequest,
-) -> Vec<(&'a String, &'a HostRecord)> {
+fn live_hosts<'a>(snapshot: &'a Snapshot, request: &FleetRequest) -> Vec<AskedHost<'a>> {
     let mut hosts = Vec::new();
     for (name, record) in snapshot.selected(&request.selector) {
         // One that is lost would only be waited for.
@@ -64,7 +68,7 @@ fn live_hosts<'a>(
 }
 
 /// Asks all of them, each thread one after the other.
-fn ask_all<'a>(hosts: &[(&'a String, &'a HostRecord)], names: &[String]) -> Vec<HostAnswer<'a>> {
+fn ask_all<'a>(hosts: &[AskedHost<'a>], names: &[String]) -> Vec<HostAnswer<'a>> {
     let left = Mutex::new(hosts.iter());
     let answers = Mutex::new(Vec::new());
     thread::scope(|threads| {
@@ -76,7 +80,7 @@ fn ask_all<'a>(hosts: &[(&'a String, &'a HostRecord)], names: &[String]) -> Vec<
 }
 
 fn ask_those_left<'h, 'a: 'h>(
-    left: &Mutex<slice::Iter<'h, (&'a String, &'a HostRecord)>>,
+    left: &Mutex<slice::Iter<'h, AskedHost<'a>>>,
     names: &[String],
     answers: &Mutex<Vec<HostAnswer<'a>>>,
 ) {
@@ -99,6 +103,15 @@ fn ask(record: &HostRecord, names: &[String]) -> io::Result<PollersPage> {
 }
 
 fn text(request: &FleetRequest, answers: &[HostAnswer<'_>]) -> String {
+    let pages = pages(answers);
+    match request.format {
+        OutputFormat::Json => json(&pages),
+        _ => lines(&pages),
+    }
+}
+
+/// The answers of those that have answered.
+fn pages<'a>(answers: &'a [HostAnswer<'_>]) -> Vec<(&'a str, &'a PollersPage)> {
     let mut pages = Vec::new();
     for (host, answer) in answers {
         if let Ok(page) = answer {
@@ -106,10 +119,7 @@ fn text(request: &FleetRequest, answers: &[HostAnswer<'_>]) -> String {
         }
     }
 
-    match request.format {
-        OutputFormat::Json => json(&pages),
-        _ => lines(&pages),
-    }
+    pages
 }
 
 fn json(pages: &[(&str, &PollersPage)]) -> String {
@@ -134,8 +144,8 @@ fn lines(pages: &[(&str, &PollersPage)]) -> String {
     text
 }
 
-/// Names the hosts of which nothing is known, or that nobody polls.
-fn tell_silent(call: &Call, answers: &[HostAnswer<'_>]) -> Result<u8, Failure> {
+/// Names the hosts of which nothing is known, or that nobody polls; fails where one did not answer.
+fn tell_silent(call: &Call, answers: &[HostAnswer<'_>]) -> Result<(), Failure> {
     let mut silent = Vec::new();
     for (host, answer) in answers {
         match answer {
@@ -155,12 +165,11 @@ fn tell_silent(call: &Call, answers: &[HostAnswer<'_>]) -> Result<u8, Failure> {
     refuse_silent(&silent)
 }
 
-fn refuse_silent(silent: &[(&str, &io::Error)]) -> Result<u8, Failure> {
+fn refuse_silent(silent: &[(&str, &io::Error)]) -> Result<(), Failure> {
     if silent.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
 
-    let names: Vec<String> = silent.iter().map(|(host, _)| (*host).to_owned()).collect();
-    let names = scope::listed(&names);
+    let names = scope::listed(silent.iter().map(|(host, _)| *host));
     Err(failed!("no answer from {names}"))
 }

@@ -7,30 +7,37 @@ use super::client;
 use crate::cli::failure::Failure;
 use crate::cli::output;
 use crate::fleet::Paths;
+use crate::fleet::settings::FleetSettings;
 
 /// The role of operators.
 const OPERATORS: &str = "fleet-ops";
 
 pub(super) fn show(fleet: &FleetCall<'_>, hosts: &[&str]) -> Result<u8, Failure> {
     let settings = client::settings(fleet.call, &fleet.file)?;
+    let paths = settings.paths();
+    let mut text = operators(&paths);
+    for name in names(&settings, hosts)? {
+        text += &of_host(&paths, &name);
+    }
+
+    // Last, as etcd refuses everybody from then on who has no role.
+    text += "# Once there is a user root with the role root: etcdctl auth enable\n";
+    output::print(&text)?;
+    Ok(0)
+}
+
+/// The hosts that are named, else this one.
+fn names(settings: &FleetSettings, hosts: &[&str]) -> Result<Vec<String>, Failure> {
+    if hosts.is_empty() {
+        return Ok(vec![settings.host_name()]);
+    }
+
     let mut names = Vec::new();
     for host in hosts {
         names.push(host_name(host)?.to_owned());
     }
 
-    if names.is_empty() {
-        names.push(settings.host_name());
-    }
-
-    let paths = settings.paths();
-    let mut text = operators(&paths);
-    for name in names {
-        text += &of_host(&paths, &name);
-    }
-
-    text += "# Once there is a user root with the role root: etcdctl auth enable\n";
-    output::print(&text)?;
-    Ok(0)
+    Ok(names)
 }
 
 fn operators(paths: &Paths) -> String {
@@ -48,19 +55,25 @@ fn of_host(paths: &Paths, host: &str) -> String {
     let mut text =
         format!("# The host {host}: its certificate has the CN {host}.\netcdctl role add {role}\n");
     text += &grant(&role, "read", &format!("{}/", paths.root()), true);
-    for (path, is_prefix) in [
-        (paths.host(host), false),
-        (paths.alive(host), false),
-        (paths.down_of(host), true),
-        (paths.slots_of(host), true),
-        (paths.gate(), false),
-        (paths.rolls(), true),
-        (paths.log(), true),
-    ] {
+    for (path, is_prefix) in written_by(paths, host) {
         text += &grant(&role, "readwrite", &path, is_prefix);
     }
 
     text + &user(host, &role)
+}
+
+/// What a host writes, and whether that is the beginning of many paths.
+fn written_by(paths: &Paths, host: &str) -> [(String, bool); 7] {
+    [
+        (paths.host(host), false),
+        (paths.alive(host), false),
+        (paths.down_of(host), true),
+        (paths.slots_of(host), true),
+        // Shared by all hosts: whose turn it is, the results of rolls, and the log.
+        (paths.gate(), false),
+        (paths.rolls(), true),
+        (paths.log(), true),
+    ]
 }
 
 fn grant(role: &str, how: &str, path: &str, is_prefix: bool) -> String {

@@ -119,8 +119,9 @@ fn did_you_mean(word: &str, known: &BTreeSet<String>) -> String {
 }
 
 /// `a, b, c, d, e and 12 more`.
-pub(super) fn listed<'a>(names: impl IntoIterator<Item = &'a String>) -> String {
-    let names: Vec<&str> = names.into_iter().map(String::as_str).collect();
+pub(super) fn listed<T: AsRef<str>>(names: impl IntoIterator<Item = T>) -> String {
+    let names: Vec<T> = names.into_iter().collect();
+    let names: Vec<&str> = names.iter().map(AsRef::as_ref).collect();
     let more = names.len().saturating_sub(NAMED);
     // One name is no longer than the words that would stand for it.
     if more <= 1 {

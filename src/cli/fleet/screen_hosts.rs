@@ -49,14 +49,13 @@ fn groups(overview: &FleetOverview) -> Vec<Alike<'_>> {
             groups.push(Alike::new(host.state, text));
         }
 
-        groups[place].names.push(host.host.clone());
-        groups[place].advice = groups[place].advice.or(host.advice.as_ref());
+        groups[place].add(host);
     }
 
     groups
 }
 
-impl Alike<'_> {
+impl<'a> Alike<'a> {
     fn new(state: FleetState, text: String) -> Self {
         Self {
             state,
@@ -66,55 +65,72 @@ impl Alike<'_> {
         }
     }
 
-    fn line(&self) -> String {
-        let (name, rest) = match self.names.as_slice() {
-            [one] => (one.clone(), self.text.clone()),
-            many if self.text.is_empty() => (scope::hosts(many.len()), listed(many)),
-            many => (
-                scope::hosts(many.len()),
-                format!("{} ({})", self.text, listed(many)),
-            ),
-        };
+    fn add(&mut self, host: &'a HostEntry) {
+        self.names.push(host.host.clone());
+        // One command is enough to show how it is done.
+        self.advice = self.advice.or(host.advice.as_ref());
+    }
 
-        let line = format!(
-            "{} {} {:STATE$} {rest}",
-            self.state.sign(),
-            column(&name, NAME),
-            self.state.words()
-        );
+    fn line(&self) -> String {
+        let name = column(&self.name(), NAME);
+        let (sign, state) = (self.state.sign(), self.state.words());
+        let rest = self.rest();
+        let line = format!("{sign} {name} {state:STATE$} {rest}");
         line.trim_end().to_owned()
+    }
+
+    fn name(&self) -> String {
+        match self.names.as_slice() {
+            [one] => one.clone(),
+            many => scope::hosts(many.len()),
+        }
+    }
+
+    /// What is the matter, and with whom where these are several.
+    fn rest(&self) -> String {
+        let text = &self.text;
+        match self.names.as_slice() {
+            [_] => text.clone(),
+            many if text.is_empty() => listed(many),
+            many => format!("{text} ({})", listed(many)),
+        }
     }
 }
 
 /// `40 known: 38 up, 1 down, 1 lost`.
 fn sums(counts: &Counts) -> String {
-    let mut parts = Vec::new();
-    for (count, state) in [
-        (counts.up, FleetState::Up),
-        (counts.waived, FleetState::Waived),
-        (counts.partly, FleetState::Partly),
-        (counts.down, FleetState::Down),
-        (counts.late, FleetState::Late),
-        (counts.lost, FleetState::Lost),
-    ] {
-        if count > 0 {
-            parts.push(format!("{count} {}", state.words()));
-        }
-    }
-
+    let parts = parts_of(counts);
     match parts.is_empty() {
         true => "none is known".to_owned(),
         false => format!("{} known: {}", counts.hosts, parts.join(", ")),
     }
 }
 
+/// `38 up`, `1 down`: the states that there are.
+fn parts_of(counts: &Counts) -> Vec<String> {
+    let all = [
+        (counts.up, FleetState::Up),
+        (counts.waived, FleetState::Waived),
+        (counts.partly, FleetState::Partly),
+        (counts.down, FleetState::Down),
+        (counts.late, FleetState::Late),
+        (counts.lost, FleetState::Lost),
+    ];
+
+    let mut parts = Vec::new();
+    for (count, state) in all {
+        if count > 0 {
+            parts.push(format!("{count} {}", state.words()));
+        }
+    }
+
+    parts
+}
+
 /// What is the matter with a host: nothing where it is up.
 pub(super) fn host_text(host: &HostEntry) -> String {
     let mut parts = Vec::new();
-    if host.state == FleetState::Lost && host.seen > 0.0 {
-        parts.push(format!("last heard of {}", times::brief(host.seen)));
-    }
-
+    parts.extend(lost_text(host));
     parts.extend(host.late.iter().map(late_text));
     parts.extend(host.down.iter().map(down_text));
     if host.left_out > 0 {
@@ -125,6 +141,12 @@ pub(super) fn host_text(host: &HostEntry) -> String {
     parts.extend(host.slots.iter().map(slot_text));
     parts.extend(host.problems.iter().cloned());
     parts.join("; ")
+}
+
+fn lost_text(host: &HostEntry) -> Option<String> {
+    // A host that was never heard of has a record that somebody else wrote.
+    let is_known = host.state == FleetState::Lost && host.seen > 0.0;
+    is_known.then(|| format!("last heard of {}", times::brief(host.seen)))
 }
 
 fn waiver_text(waiver: &WaiverEntry) -> String {
@@ -146,22 +168,14 @@ fn late_text(late: &LateEntry) -> String {
         OrderState::Up => "lifted",
     };
 
-    let by = match late.by.as_str() {
-        "" => String::new(),
-        by => format!(" by {by}"),
+    let knows = match late.knows {
+        true => "it knows",
+        false => "it has not heard of it",
     };
 
-    let knows = if late.knows {
-        "it knows"
-    } else {
-        "it has not heard of it"
-    };
-
-    format!(
-        "{} {what}{by} at {}, {knows}",
-        late.key,
-        times::brief(late.at)
-    )
+    let (key, by) = (&late.key, by(&late.by, ""));
+    let at = times::brief(late.at);
+    format!("{key} {what}{by} at {at}, {knows}")
 }
 
 /// `web by alice@ops1: new disk, since 18:05 until 20:05`.

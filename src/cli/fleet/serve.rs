@@ -42,17 +42,25 @@ pub(super) fn serve(fleet: &FleetCall<'_>, site: Site) -> Result<u8, Failure> {
     // Before the runtime below: the client has one of its own, which must not end within another.
     keep(&board, client)?;
 
-    runtime()?.block_on(async {
-        // First: whoever finds the socket open may also end this process in order.
-        let mut signals = StopSignals::listen().map_err(Failure::failed)?;
-        let socket = bind(site.address)?;
-        announce(&fleet.call.program, &name, &socket);
+    runtime()?.block_on(serve_until_stopped(&fleet.call.program, &name, board, site))?;
+    Ok(0)
+}
 
-        let memory = MemoryBudget::new(MEMORY);
-        let pages = FleetPages::new(&name, board, site, Arc::clone(&memory));
-        accept_until(pages, socket, memory, &mut signals).await;
-        Ok(0)
-    })
+async fn serve_until_stopped(
+    program: &str,
+    fleet: &str,
+    board: Arc<Board>,
+    site: Site,
+) -> Result<(), Failure> {
+    // First: whoever finds the socket open may also end this process in order.
+    let mut signals = StopSignals::listen().map_err(Failure::failed)?;
+    let socket = bind(site.address)?;
+    announce(program, fleet, &socket);
+
+    let memory = MemoryBudget::new(MEMORY);
+    let pages = FleetPages::new(fleet, board, site, Arc::clone(&memory));
+    accept_until(pages, socket, memory, &mut signals).await;
+    Ok(())
 }
 
 /// Has a thread read the engine until this process ends.

@@ -37,19 +37,26 @@ fn once(
     reading.read(&mut client)?;
     let overview = reading.overview(request);
     let fleet = client.settings.fleet.as_str();
-    match format {
-        Some(OutputFormat::Json) => {
-            let answer = FleetAnswer::new(fleet, &reading.state, &request.text, &overview);
-            // Texts, numbers and maps with texts as keys: these always have a JSON.
-            Ok(serde_json::to_string(&answer).unwrap_or_default() + "\n")
-        }
-        Some(OutputFormat::Tsv) => Ok(lines(&overview)),
+    Ok(match format {
+        Some(OutputFormat::Json) => json(&FleetAnswer::new(
+            fleet,
+            &reading.state,
+            &request.text,
+            &overview,
+        )),
+        Some(OutputFormat::Tsv) => lines(&overview),
         None | Some(OutputFormat::Table | OutputFormat::Uber) => {
             let mut screen = FleetScreen::new(fleet);
             screen.take((overview, reading.state));
-            Ok(live::text_of(&screen))
+            live::text_of(&screen)
         }
-    }
+    })
+}
+
+fn json(answer: &FleetAnswer<'_>) -> String {
+    // Texts, numbers and maps with texts as keys: these always have a JSON.
+    let json = serde_json::to_string(answer).unwrap_or_default();
+    format!("{json}\n")
 }
 
 /// A line for each host: `lost\tweb07\tlast heard of 17:51`.

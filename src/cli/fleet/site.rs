@@ -24,18 +24,25 @@ impl Site {
         for text in from {
             networks.extend(networks_of(text)?);
         }
+
         let site = Self {
             address: address_of(address)?,
             from: networks,
         };
-        if site.from.is_empty() && !is_loopback(site.address.ip()) {
-            return Err(usage!(
-                "--serve: {} is no address of loopback, so others could see the fleet; add --from with who may, or serve 127.0.0.1:{}",
-                site.address,
-                site.address.port()
-            ));
-        }
+        site.refuse_open()?;
         Ok(site)
+    }
+
+    fn refuse_open(&self) -> Result<(), Failure> {
+        if !self.from.is_empty() || is_loopback(self.address.ip()) {
+            return Ok(());
+        }
+
+        Err(usage!(
+            "--serve: {} is no address of loopback, so others could see the fleet; add --from with who may, or serve 127.0.0.1:{}",
+            self.address,
+            self.address.port()
+        ))
     }
 
     /// Whether an address may see it.
@@ -66,9 +73,12 @@ fn address_of(text: &str) -> Result<SocketAddr, Failure> {
     if let Ok(address) = text.parse() {
         return Ok(address);
     }
+
     if let Ok(port) = text.parse() {
         return Ok((Ipv4Addr::LOCALHOST, port).into());
     }
+
+    // Without asking anybody: what a resolver says of it may be another host.
     let host = text.replace("localhost", "127.0.0.1");
     match (host.parse::<SocketAddr>(), host.parse::<IpAddr>()) {
         (Ok(address), _) => Ok(address),

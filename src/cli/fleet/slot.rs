@@ -9,6 +9,7 @@ mod takeover;
 pub(crate) mod told;
 mod wait;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 pub(crate) use takeover::Takeover;
@@ -49,6 +50,9 @@ pub(crate) struct RollWords<'a> {
     pub(crate) spool_root: Option<&'a str>,
 }
 
+/// The tags of a host, by name.
+type Tags = BTreeMap<String, String>;
+
 /// The slot of this host.
 pub(crate) struct RollSlot {
     client: FleetClient,
@@ -72,18 +76,8 @@ impl RollSlot {
         let snapshot = client.snapshot()?;
         let host = client.settings.host_name();
         let scope = scope(&client, &snapshot, &host, &options)?;
-        snapshot.odd.iter().for_each(|odd| call.note(odd));
-        let author = author();
-        let request = SlotRequest {
-            host,
-            keys: words.keys.to_vec(),
-            scope,
-            max: options.max,
-            roll: options.roll.unwrap_or_default(),
-            by: author.by,
-            from: author.from,
-            reason: words.reason.to_owned(),
-        };
+        call.note_all(&snapshot.odd);
+        let request = request(host, scope, options, words);
         let holder = SlotHolder::new(client.paths.clone(), request);
         Ok(Self {
             kept: kept(&holder, words),
@@ -156,34 +150,50 @@ impl RollSlot {
         wait: &mut SlotWait<'_>,
         own: &mut Takeover<'_>,
     ) -> Result<(), Failure> {
-        loop {
-            let holder = &mut self.holder;
-            let looking = async |engine: &mut Engine| holder.look(engine, own).await;
-            let pause = match self.client.ask(wait.limits(), looking) {
-                EngineAnswer::Got(SlotLook::Granted(admissions)) => {
-                    wait.say_granted(self.roll(), &admissions);
-                    return Ok(());
-                }
-                EngineAnswer::Got(SlotLook::Waiting(admissions)) => {
-                    wait.say_waiting(self.roll(), &admissions);
-                    longest(&admissions)
-                }
-                EngineAnswer::Got(SlotLook::Again) => SOON,
-                EngineAnswer::Trouble(failure, true) => return Err(failure),
-                EngineAnswer::Trouble(failure, false) => {
-                    wait.say_trouble(failure);
-                    SOON
-                }
-                EngineAnswer::Stopped(stopped) => return Err(wait.ended(stopped)),
-            };
+        while let Some(pause) = self.look(wait, own)? {
             own.check()?;
-            let pausing = async |_: &mut Engine| {
-                tokio::time::sleep(pause).await;
-                Ok(())
-            };
-            if let EngineAnswer::Stopped(stopped) = self.client.ask(wait.limits(), pausing) {
-                return Err(wait.ended(stopped));
+            self.pause(wait, pause)?;
+        }
+
+        Ok(())
+    }
+
+    /// Looks once for the slot; how long to pause before the next look, `None` when it is granted.
+    fn look(
+        &mut self,
+        wait: &mut SlotWait<'_>,
+        own: &mut Takeover<'_>,
+    ) -> Result<Option<Duration>, Failure> {
+        let holder = &mut self.holder;
+        let looking = async |engine: &mut Engine| holder.look(engine, own).await;
+        match self.client.ask(wait.limits(), looking) {
+            EngineAnswer::Got(SlotLook::Granted(admissions)) => {
+                wait.say_granted(self.roll(), &admissions);
+                Ok(None)
             }
+            EngineAnswer::Got(SlotLook::Waiting(admissions)) => {
+                wait.say_waiting(self.roll(), &admissions);
+                Ok(Some(longest(&admissions)))
+            }
+            EngineAnswer::Got(SlotLook::Again) => Ok(Some(SOON)),
+            EngineAnswer::Trouble(failure, true) => Err(failure),
+            EngineAnswer::Trouble(failure, false) => {
+                wait.say_trouble(failure);
+                Ok(Some(SOON))
+            }
+            EngineAnswer::Stopped(stopped) => Err(wait.ended(stopped)),
+        }
+    }
+
+    /// In the runtime of the client, so that Ctrl-C and the end of the wait break it off.
+    fn pause(&mut self, wait: &SlotWait<'_>, pause: Duration) -> Result<(), Failure> {
+        let pausing = async |_: &mut Engine| {
+            tokio::time::sleep(pause).await;
+            Ok(())
+        };
+        match self.client.ask(wait.limits(), pausing) {
+            EngineAnswer::Stopped(stopped) => Err(wait.ended(stopped)),
+            EngineAnswer::Got(()) | EngineAnswer::Trouble(..) => Ok(()),
         }
     }
 
@@ -196,6 +206,7 @@ impl RollSlot {
         if matches!(left, EngineAnswer::Got(())) {
             return failure;
         }
+
         let host = self.host();
         failure.and_line(format!(
             "whether {host} has a slot is unknown; 'hacheck fleet release {host} -r WHY' frees it when etcd answers"
@@ -219,13 +230,21 @@ impl RollSlot {
         if matches!(phase, "down" | "command") {
             written?;
         }
+
         if !self.is_away {
-            let limits = self.soon();
-            let holder = &mut self.holder;
-            let telling = async |engine: &mut Engine| holder.enter(engine, phase).await;
-            self.is_away = !matches!(self.client.ask(limits, telling), EngineAnswer::Got(()));
+            self.tell(phase);
         }
+
         Ok(())
+    }
+
+    /// Tells the fleet, which is for those who look only: where nobody answers, the roll goes on.
+    fn tell(&mut self, phase: &str) {
+        let limits = self.soon();
+        let holder = &mut self.holder;
+        let telling = async |engine: &mut Engine| holder.enter(engine, phase).await;
+        let told = self.client.ask(limits, telling);
+        self.is_away = !matches!(told, EngineAnswer::Got(()));
     }
 }
 
@@ -238,6 +257,25 @@ pub(crate) fn kept_rolls(call: &Call, file: &FleetFile) -> Result<Vec<KeptRoll>,
     kept::found(&kept::folder(&settings))
 }
 
+fn request(
+    host: String,
+    scope: SlotScope,
+    options: SlotOptions,
+    words: &RollWords<'_>,
+) -> SlotRequest {
+    let author = author();
+    SlotRequest {
+        host,
+        keys: words.keys.to_vec(),
+        scope,
+        max: options.max,
+        roll: options.roll.unwrap_or_default(),
+        by: author.by,
+        from: author.from,
+        reason: words.reason.to_owned(),
+    }
+}
+
 /// The scope, as far as this host is in it.
 fn scope(
     client: &FleetClient,
@@ -245,34 +283,47 @@ fn scope(
     host: &str,
     options: &SlotOptions,
 ) -> Result<SlotScope, Failure> {
-    let fleet = &client.settings.fleet;
-    let record = snapshot.hosts.get(host);
-    if record.is_none() && !options.force {
-        return Err(failed!(
-            "the fleet {fleet} does not know {host}, so nobody would see it go down; set fleet_file in hacheck.yml and restart hacheck, or add --force"
-        ));
-    }
-    let tags = record.map_or(&client.settings.tags, |record| &record.tags);
-    let per = match &options.per {
-        None => None,
-        Some(tag) => match tags.get(tag) {
-            Some(value) => Some((tag.clone(), value.clone())),
-            None => {
-                return Err(failed!(
-                    "{host} has no tag {tag}, so --per {tag} puts it into no group; set tags in the file of the fleet"
-                ));
-            }
-        },
-    };
+    let tags = tags(client, snapshot, host, options.force)?;
     let scope = SlotScope {
         selector: options.selector.clone(),
-        per,
+        per: match &options.per {
+            Some(tag) => Some(group(host, tags, tag)?),
+            None => None,
+        },
     };
+
     match scope.selects(host, tags) {
         true => Ok(scope),
         false => Err(failed!(
             "{host} is not selected by {}; run it on a host that is",
             options.selector
+        )),
+    }
+}
+
+/// A host's tags, as the engine has them: those are what all others count by.
+fn tags<'a>(
+    client: &'a FleetClient,
+    snapshot: &'a Snapshot,
+    host: &str,
+    force: bool,
+) -> Result<&'a Tags, Failure> {
+    let fleet = &client.settings.fleet;
+    match snapshot.hosts.get(host) {
+        Some(record) => Ok(&record.tags),
+        None if force => Ok(&client.settings.tags),
+        None => Err(failed!(
+            "the fleet {fleet} does not know {host}, so nobody would see it go down; set fleet_file in hacheck.yml and restart hacheck, or add --force"
+        )),
+    }
+}
+
+/// The tag of `--per` with this host's value: hosts with the same are counted together.
+fn group(host: &str, tags: &Tags, tag: &str) -> Result<(String, String), Failure> {
+    match tags.get(tag) {
+        Some(value) => Ok((tag.to_owned(), value.clone())),
+        None => Err(failed!(
+            "{host} has no tag {tag}, so --per {tag} puts it into no group; set tags in the file of the fleet"
         )),
     }
 }

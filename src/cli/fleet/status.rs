@@ -32,7 +32,7 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
     }
 
     output::print(&status.text())?;
-    snapshot.odd.iter().for_each(|odd| call.note(odd));
+    call.note_all(&snapshot.odd);
     // After the output, so that one that nobody serves does not hide the others.
     Failure::unless_empty(&status.failures)?;
     Ok(u8::from(!status.is_up))
@@ -78,28 +78,32 @@ impl<'a> FleetStatus<'a> {
             return;
         }
 
-        let picture = FleetPicture::new(self.snapshot, key, selector, now);
-        let sums = picture.sums();
-        self.is_up &= sums.up == sums.hosts;
-        let name = key.file_name();
-        self.show(&name, &picture);
-        note_unknown(self.call, &name, &picture);
+        let status = KeyStatus {
+            name: key.file_name(),
+            snapshot: self.snapshot,
+            picture: FleetPicture::new(self.snapshot, key, selector, now),
+        };
+
+        self.is_up &= status.is_up();
+        self.show(&status);
+        status.note_unknown(self.call);
     }
 
-    fn show(&mut self, name: &str, picture: &FleetPicture<'_>) {
+    fn show(&mut self, status: &KeyStatus<'_>) {
         match self.request.format {
-            OutputFormat::Json => {
-                let object = json_of(name, self.snapshot, picture);
-                self.objects.push(object);
-            }
-            OutputFormat::Tsv => self.text += &lines(name, self.snapshot, picture),
-            OutputFormat::Table | OutputFormat::Uber => {
-                if self.request.keys.len() > 1 {
-                    self.text += &format!("{name}:\n");
-                }
-                self.text += &for_people(self.snapshot, picture);
-            }
+            OutputFormat::Json => self.objects.push(status.json()),
+            OutputFormat::Tsv => self.text += &status.lines(),
+            OutputFormat::Table | OutputFormat::Uber => self.show_to_people(status),
         }
+    }
+
+    fn show_to_people(&mut self, status: &KeyStatus<'_>) {
+        // One service needs no head.
+        if self.request.keys.len() > 1 {
+            self.text += &format!("{}:\n", status.name);
+        }
+
+        self.text += &status.for_people();
     }
 
     fn text(&self) -> String {
@@ -107,15 +111,6 @@ impl<'a> FleetStatus<'a> {
             OutputFormat::Json => json_lines(&self.objects),
             _ => self.text.clone(),
         }
-    }
-}
-
-/// What hosts hold and the engine has lost.
-fn note_unknown(call: &Call, name: &str, picture: &FleetPicture<'_>) {
-    for register in &picture.unknown {
-        call.note(&format!(
-            "hosts hold {register}, which etcd does not have (any more); they keep it until 'haup --fleet {name}' lifts it"
-        ));
     }
 }
 
@@ -127,33 +122,6 @@ struct HostGroup<'a> {
     /// Whose names are told: those that are not as ordered.
     names: Option<Vec<&'a str>>,
     count: usize,
-}
-
-fn for_people(snapshot: &Snapshot, picture: &FleetPicture<'_>) -> String {
-    let groups = groups(snapshot, picture);
-    let width = width_of_ends(&groups);
-    let mut text = String::new();
-    for group in groups {
-        let state = group.state.as_str();
-        let (count, until) = (group.count, &group.until);
-        let what = group.what();
-        let line = format!("{state:<4}{count:>5}   {until:<width$}   {what}");
-        text += line.trim_end();
-        text.push('\n');
-    }
-
-    text
-}
-
-/// How many columns the ends take.
-fn width_of_ends(groups: &[HostGroup<'_>]) -> usize {
-    // Never less than a usual end, so that the columns of several services stand below each other.
-    let mut width = "until 20:05".len();
-    for group in groups {
-        width = width.max(group.until.chars().count());
-    }
-
-    width
 }
 
 impl<'a> HostGroup<'a> {
@@ -172,14 +140,22 @@ impl<'a> HostGroup<'a> {
         }
     }
 
+    /// `DOWN    2   until 20:05   web07, web12: local by carol: bad RAM`.
+    fn line(&self, width: usize) -> String {
+        let state = self.state.as_str();
+        let (count, until) = (self.count, &self.until);
+        let what = self.what();
+        let line = format!("{state:<4}{count:>5}   {until:<width$}   {what}");
+        format!("{}\n", line.trim_end())
+    }
+
     /// The names, where they matter, and what is to be told.
     fn what(&self) -> String {
         let Some(names) = &self.names else {
             return self.text.clone();
         };
 
-        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
-        let names = scope::listed(&names);
+        let names = scope::listed(names.iter().copied());
         match self.text.is_empty() {
             true => names,
             false => format!("{names}: {}", self.text),
@@ -187,59 +163,15 @@ impl<'a> HostGroup<'a> {
     }
 }
 
-/// The groups: by state, the largest first.
-fn groups<'a>(snapshot: &Snapshot, picture: &FleetPicture<'a>) -> Vec<HostGroup<'a>> {
-    let mut groups: Vec<HostGroup<'a>> = Vec::new();
-    for row in &picture.rows {
-        let new = group(snapshot, row);
-        match groups.iter_mut().find(|group| group.is_like(&new)) {
-            Some(group) => group.add(row.name),
-            None => groups.push(new),
-        }
+/// How many columns the ends take.
+fn width_of_ends(groups: &[HostGroup<'_>]) -> usize {
+    // Never less than a usual end, so that the columns of several services stand below each other.
+    let mut width = "until 20:05".len();
+    for group in groups {
+        width = width.max(group.until.chars().count());
     }
 
-    sort_by_key(&mut groups, |group| (group.state, Reverse(group.count)));
-    groups
-}
-
-fn group<'a>(snapshot: &Snapshot, row: &HostRow<'a>) -> HostGroup<'a> {
-    let mut group = HostGroup {
-        state: row.state,
-        until: String::new(),
-        text: String::new(),
-        names: Some(vec![row.name]),
-        count: 1,
-    };
-
-    match (row.state, row.report) {
-        (HostState::Down, Some(report)) => {
-            group.until = format!("until {}", end(report.until));
-            group.text = down_text(snapshot, row, report);
-            if !is_local(report) && row.slot.is_none() {
-                group.names = None;
-            }
-        }
-        (HostState::Lost, _) => group.text = lost_text(row),
-        _ => {
-            group.text = up_text(row);
-            if group.text.is_empty() {
-                group.names = None;
-            }
-        }
-    }
-
-    group
-}
-
-fn down_text(snapshot: &Snapshot, row: &HostRow<'_>, report: &Report) -> String {
-    let cause = cause(snapshot, report);
-    let Some(slot) = row.slot else {
-        return cause;
-    };
-
-    let roll = one_line(&slot.roll);
-    let phase = one_line(&slot.phase);
-    format!("slot {roll}, {phase}: {cause}")
+    width
 }
 
 fn up_text(row: &HostRow<'_>) -> String {
@@ -263,35 +195,15 @@ fn lost_text(row: &HostRow<'_>) -> String {
         parts.push(format!("last heard of {seen}"));
     }
 
-    match (row.order, row.knows) {
-        (None, _) => {}
-        (Some(_), true) => parts.push("knew the order: yes".to_owned()),
-        (Some(_), false) => parts.push("knew the order: no".to_owned()),
+    if row.order.is_some() {
+        let knew = match row.knows {
+            true => "knew the order: yes",
+            false => "knew the order: no",
+        };
+        parts.push(knew.to_owned());
     }
 
     parts.join(", ")
-}
-
-/// A line for each host: `DOWN\t<until or inf>\tweb01\tweb\tfleet:*\talice\tnew disk`.
-fn lines(name: &str, snapshot: &Snapshot, picture: &FleetPicture<'_>) -> String {
-    let mut text = String::new();
-    for row in &picture.rows {
-        let (origin, by) = match row.report {
-            Some(report) => (report.origin.as_str(), report.by.as_str()),
-            None => ("", ""),
-        };
-        text += &tab_line(&[
-            row.state.as_str(),
-            &exact_end(row),
-            row.name,
-            name,
-            origin,
-            by,
-            &reason(snapshot, row),
-        ]);
-    }
-
-    text
 }
 
 /// When a downtime ends, for programs; nothing where there is none.
@@ -306,42 +218,162 @@ fn exact_end(row: &HostRow<'_>) -> String {
     }
 }
 
-fn reason(snapshot: &Snapshot, row: &HostRow<'_>) -> String {
-    match (row.state, row.report) {
-        (HostState::Down, Some(report)) => report.reason.clone(),
-        (HostState::Down, None) => String::new(),
-        _ => group(snapshot, row).text,
+/// One key, and what is known of the hosts that serve it.
+struct KeyStatus<'a> {
+    name: String,
+    snapshot: &'a Snapshot,
+    picture: FleetPicture<'a>,
+}
+
+impl<'a> KeyStatus<'a> {
+    fn is_up(&self) -> bool {
+        let sums = self.picture.sums();
+        sums.up == sums.hosts
+    }
+
+    /// What hosts hold and the engine has lost.
+    fn note_unknown(&self, call: &Call) {
+        let name = &self.name;
+        for register in &self.picture.unknown {
+            call.note(&format!(
+                "hosts hold {register}, which etcd does not have (any more); they keep it until 'haup --fleet {name}' lifts it"
+            ));
+        }
+    }
+
+    fn for_people(&self) -> String {
+        let groups = self.groups();
+        let width = width_of_ends(&groups);
+        groups.iter().map(|group| group.line(width)).collect()
+    }
+
+    /// The groups: by state, the largest first.
+    fn groups(&self) -> Vec<HostGroup<'a>> {
+        let mut groups: Vec<HostGroup<'a>> = Vec::new();
+        for row in &self.picture.rows {
+            let new = self.group(row);
+            match groups.iter_mut().find(|group| group.is_like(&new)) {
+                Some(group) => group.add(row.name),
+                None => groups.push(new),
+            }
+        }
+
+        sort_by_key(&mut groups, |group| (group.state, Reverse(group.count)));
+        groups
+    }
+
+    /// The group of one host.
+    fn group(&self, row: &HostRow<'a>) -> HostGroup<'a> {
+        let text = self.row_text(row);
+        HostGroup {
+            state: row.state,
+            until: shown_end(row),
+            names: match is_as_ordered(row, &text) {
+                true => None,
+                false => Some(vec![row.name]),
+            },
+            text,
+            count: 1,
+        }
+    }
+
+    /// What is to be told of a host.
+    fn row_text(&self, row: &HostRow<'_>) -> String {
+        match (row.state, row.report) {
+            (HostState::Down, Some(report)) => self.down_text(row, report),
+            (HostState::Lost, _) => lost_text(row),
+            _ => up_text(row),
+        }
+    }
+
+    fn down_text(&self, row: &HostRow<'_>, report: &Report) -> String {
+        let cause = cause(self.snapshot, report);
+        let Some(slot) = row.slot else {
+            return cause;
+        };
+
+        let roll = one_line(&slot.roll);
+        let phase = one_line(&slot.phase);
+        format!("slot {roll}, {phase}: {cause}")
+    }
+
+    /// A line for each host: `DOWN\t<until or inf>\tweb01\tweb\tfleet:*\talice\tnew disk`.
+    fn lines(&self) -> String {
+        let rows = self.picture.rows.iter();
+        rows.map(|row| self.line(row)).collect()
+    }
+
+    fn line(&self, row: &HostRow<'_>) -> String {
+        let (origin, by) = match row.report {
+            Some(report) => (report.origin.as_str(), report.by.as_str()),
+            None => ("", ""),
+        };
+        tab_line(&[
+            row.state.as_str(),
+            &exact_end(row),
+            row.name,
+            &self.name,
+            origin,
+            by,
+            &self.reason(row),
+        ])
+    }
+
+    /// The reason alone, where there is one: a program has the author in a field of its own.
+    fn reason(&self, row: &HostRow<'_>) -> String {
+        match (row.state, row.report) {
+            (HostState::Down, Some(report)) => report.reason.clone(),
+            (HostState::Down, None) => String::new(),
+            _ => self.row_text(row),
+        }
+    }
+
+    fn json(&self) -> Value {
+        let sums = self.picture.sums();
+        let rows = self.picture.rows.iter();
+        let rows: Vec<Value> = rows.map(|row| self.row_json(row)).collect();
+        json!({
+            "service": self.name,
+            "hosts": sums.hosts,
+            "down": sums.down,
+            "up": sums.up,
+            "lost": sums.lost,
+            "waived": sums.waived,
+            "orders": self.picture.orders,
+            "unknown": self.picture.unknown,
+            "rows": rows,
+        })
+    }
+
+    fn row_json(&self, row: &HostRow<'_>) -> Value {
+        let state = row.state.as_str().to_lowercase();
+        json!({
+            "host": row.name,
+            "state": state,
+            "report": row.report,
+            "of": row.report.map(|_| row.report_key),
+            "slot": row.slot,
+            "waived": row.waived,
+            "order": row.order.map(|order| &order.id),
+            "knows": row.order.map(|_| row.knows),
+            "text": self.row_text(row),
+        })
     }
 }
 
-fn json_of(name: &str, snapshot: &Snapshot, picture: &FleetPicture<'_>) -> Value {
-    let sums = picture.sums();
-    let rows = picture.rows.iter();
-    let rows: Vec<Value> = rows.map(|row| row_json(snapshot, row)).collect();
-    json!({
-        "service": name,
-        "hosts": sums.hosts,
-        "down": sums.down,
-        "up": sums.up,
-        "lost": sums.lost,
-        "waived": sums.waived,
-        "orders": picture.orders,
-        "unknown": picture.unknown,
-        "rows": rows,
-    })
+/// `until 20:05`; nothing where the host is not down.
+fn shown_end(row: &HostRow<'_>) -> String {
+    match (row.state, row.report) {
+        (HostState::Down, Some(report)) => format!("until {}", end(report.until)),
+        _ => String::new(),
+    }
 }
 
-fn row_json(snapshot: &Snapshot, row: &HostRow<'_>) -> Value {
-    let state = row.state.as_str().to_lowercase();
-    json!({
-        "host": row.name,
-        "state": state,
-        "report": row.report,
-        "of": row.report.map(|_| row.report_key),
-        "slot": row.slot,
-        "waived": row.waived,
-        "order": row.order.map(|order| &order.id),
-        "knows": row.order.map(|_| row.knows),
-        "text": group(snapshot, row).text,
-    })
+/// Whether a host is as it was ordered, so that only the number of such hosts matters.
+fn is_as_ordered(row: &HostRow<'_>, text: &str) -> bool {
+    match (row.state, row.report) {
+        (HostState::Down, Some(report)) => !is_local(report) && row.slot.is_none(),
+        (HostState::Lost, _) => false,
+        _ => text.is_empty(),
+    }
 }

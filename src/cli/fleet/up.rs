@@ -24,7 +24,7 @@ pub(crate) fn act(call: &Call, request: &FleetRequest) -> Result<u8, Failure> {
         Ok(plan)
     })?;
 
-    written.notes.iter().for_each(|note| call.note(note));
+    call.note_all(&written.notes);
     finish(call, &mut client, request, &mut written, &interrupt)
 }
 

@@ -41,34 +41,23 @@ pub(super) fn finish(
     let all = all(request, &written.orders, &snapshot);
     let limit = limit(client, request);
     let end = written.began + limit;
-    let ended = client.follow(&mut snapshot, end, interrupt, &|snapshot| {
-        all.iter().all(|task| task.is_done(request, snapshot))
-    });
-    let outcome = Waited {
+    let are_done = |snapshot: &Snapshot| all.iter().all(|task| task.is_done(request, snapshot));
+    let ended = client.follow(&mut snapshot, end, interrupt, &are_done);
+    let waited = Waited {
+        call,
+        request,
         ended,
         limit,
         elapsed: written.began.elapsed(),
         snapshot,
     };
 
+    // Before the failures below: a program reads what was done in any case.
     if request.format == OutputFormat::Json {
-        print_json(request, &all, &outcome)?;
+        waited.print_json(&all)?;
     }
 
-    tell(call, request, &all, &outcome)
-}
-
-fn print_json(
-    request: &FleetRequest,
-    all: &[KeyOrders<'_>],
-    outcome: &Waited,
-) -> Result<(), Failure> {
-    let mut objects = Vec::new();
-    for task in all {
-        objects.push(task.json(request, outcome));
-    }
-
-    output::print(&format!("{}\n", json!(objects)))
+    waited.tell(&all)
 }
 
 fn limit(client: &FleetClient, request: &FleetRequest) -> Duration {
@@ -86,7 +75,8 @@ fn all<'a>(
 ) -> Vec<KeyOrders<'a>> {
     let mut all = Vec::new();
     for key in &request.keys {
-        let orders: Vec<&Order> = orders.iter().filter(|order| order.key == *key).collect();
+        let own = orders.iter().filter(|order| order.key == *key);
+        let orders: Vec<&Order> = own.collect();
         let scope = plan::scope(snapshot, key, &orders);
         all.push(KeyOrders { key, orders, scope });
     }
@@ -95,33 +85,58 @@ fn all<'a>(
 }
 
 /// How a wait went.
-struct Waited {
+struct Waited<'a> {
+    call: &'a Call,
+    request: &'a FleetRequest,
     ended: WaitEnd,
     limit: Duration,
     elapsed: Duration,
     snapshot: Snapshot,
 }
 
-fn tell(
-    call: &Call,
-    request: &FleetRequest,
-    all: &[KeyOrders<'_>],
-    outcome: &Waited,
-) -> Result<u8, Failure> {
-    let mut failures = Vec::new();
-    for task in all {
-        task.tell_hosts(call, request, outcome, &mut failures);
-        task.tell_rest(call, request, outcome, &mut failures);
+impl Waited<'_> {
+    fn print_json(&self, all: &[KeyOrders<'_>]) -> Result<(), Failure> {
+        let mut objects = Vec::new();
+        for task in all {
+            objects.push(task.json(self));
+        }
+
+        output::print(&format!("{}\n", json!(objects)))
     }
 
-    Failure::unless_empty(&failures)?;
-    Ok(0)
-}
+    fn tell(&self, all: &[KeyOrders<'_>]) -> Result<u8, Failure> {
+        let mut failures = Vec::new();
+        for task in all {
+            failures.extend(task.tell_hosts(self));
+            failures.extend(task.tell_rest(self));
+        }
 
-/// Says what is no failure, unless a program reads.
-fn say(call: &Call, request: &FleetRequest, sentence: &str) {
-    if request.format != OutputFormat::Json {
-        output::complain(&format!("{}: {sentence}", call.program));
+        Failure::unless_empty(&failures)?;
+        Ok(0)
+    }
+
+    /// Says what is no failure, unless a program reads.
+    fn say(&self, sentence: &str) {
+        if self.request.format != OutputFormat::Json {
+            output::complain(&format!("{}: {sentence}", self.call.program));
+        }
+    }
+
+    /// `39 have done it after 0.1 s`.
+    fn done(&self, count: usize) -> String {
+        let done = match count {
+            1 => "1 has done it".to_owned(),
+            n => format!("{n} have done it"),
+        };
+
+        match &self.ended {
+            WaitEnd::Done => format!("{done} after {:.1} s", self.elapsed.as_secs_f64()),
+            WaitEnd::TimeUp(_) => format!("{done} within {} s", self.limit.as_secs_f64()),
+            WaitEnd::Interrupted(signal) => {
+                let signal = signal.as_str();
+                format!("{done} when it was interrupted ({signal})")
+            }
+        }
     }
 }
 
@@ -143,34 +158,33 @@ impl KeyOrders<'_> {
         self.standing(request, snapshot).missing.is_empty()
     }
 
-    /// Tells how far the hosts are.
-    fn tell_hosts(
-        &self,
-        call: &Call,
-        request: &FleetRequest,
-        outcome: &Waited,
-        failures: &mut Vec<Failure>,
-    ) {
+    /// Tells how far the hosts are; fails where one has not done it.
+    fn tell_hosts(&self, waited: &Waited<'_>) -> Option<Failure> {
         if self.orders.is_empty() {
-            return;
+            return None;
         }
 
-        let standing = self.standing(request, &outcome.snapshot);
-        let sentence = self.sentence(&standing, outcome);
-        match standing.missing.is_empty() {
-            true => say(call, request, &sentence),
-            false => failures.push(Failure::failed(sentence)),
+        let standing = self.standing(waited.request, &waited.snapshot);
+        let sentence = self.sentence(&standing, waited);
+        let are_done = standing.missing.is_empty();
+        if are_done {
+            waited.say(&sentence);
         }
 
         if !standing.lost.is_empty() {
-            say(call, request, &lost(&standing.lost));
+            waited.say(&lost(&standing.lost));
+        }
+
+        match are_done {
+            true => None,
+            false => Some(Failure::failed(sentence)),
         }
     }
 
     /// `web: ordered down on 40 hosts until 20:05; 39 have done it after 0.1 s`.
-    fn sentence(&self, standing: &HostsStanding, outcome: &Waited) -> String {
+    fn sentence(&self, standing: &HostsStanding, waited: &Waited<'_>) -> String {
         let what = self.what();
-        let done = done(standing.done, outcome);
+        let done = waited.done(standing.done);
         let mut text = format!("{}: {what}; {done}", self.key);
         if !standing.missing.is_empty() {
             let missing = scope::listed(&standing.missing);
@@ -178,7 +192,7 @@ impl KeyOrders<'_> {
             text += &format!(", but not {missing}; {stays}");
         }
 
-        if let WaitEnd::TimeUp(Some(trouble)) = &outcome.ended {
+        if let WaitEnd::TimeUp(Some(trouble)) = &waited.ended {
             text += &format!("\n{trouble}");
         }
 
@@ -208,28 +222,16 @@ impl KeyOrders<'_> {
     }
 
     /// After a lift: what else holds hosts down.
-    fn tell_rest(
-        &self,
-        call: &Call,
-        request: &FleetRequest,
-        outcome: &Waited,
-        failures: &mut Vec<Failure>,
-    ) {
-        if self.is_down() {
-            return;
+    fn tell_rest(&self, waited: &Waited<'_>) -> Vec<Failure> {
+        let rest = self.rest(waited);
+        let mut failing = rest.orders;
+        match waited.request.wait {
+            // Who waits for balancers waits in vain for a host that somebody holds down.
+            Some(_) => failing.extend(rest.local),
+            None => rest.local.iter().for_each(|local| waited.say(local)),
         }
 
-        let rest = self.rest(request, &outcome.snapshot);
-        for sentence in rest.orders {
-            failures.push(Failure::failed(sentence));
-        }
-
-        for sentence in rest.local {
-            match request.wait {
-                Some(_) => failures.push(Failure::failed(sentence)),
-                None => say(call, request, &sentence),
-            }
-        }
+        failing.into_iter().map(Failure::failed).collect()
     }
 
     /// Whether these are downtimes. All orders of a command are of one kind.
@@ -238,12 +240,17 @@ impl KeyOrders<'_> {
         first.is_some_and(|order| order.state == OrderState::Down)
     }
 
-    fn rest(&self, request: &FleetRequest, snapshot: &Snapshot) -> plan::Rest {
-        plan::rest(snapshot, self.key, &self.orders, &request.selector)
+    /// What else holds hosts down; nothing where they were to go down.
+    fn rest(&self, waited: &Waited<'_>) -> plan::Rest {
+        let selector = &waited.request.selector;
+        match self.is_down() {
+            true => plan::Rest::default(),
+            false => plan::rest(&waited.snapshot, self.key, &self.orders, selector),
+        }
     }
 
-    fn json(&self, request: &FleetRequest, outcome: &Waited) -> serde_json::Value {
-        let standing = self.standing(request, &outcome.snapshot);
+    fn json(&self, waited: &Waited<'_>) -> serde_json::Value {
+        let standing = self.standing(waited.request, &waited.snapshot);
         json!({
             "service": self.key.file_name(),
             "state": if self.is_down() { "down" } else { "up" },
@@ -253,8 +260,8 @@ impl KeyOrders<'_> {
             "done": standing.done,
             "missing": standing.missing,
             "lost": standing.lost,
-            "seconds": outcome.elapsed.as_secs_f64(),
-            "held": self.held(request, outcome),
+            "seconds": waited.elapsed.as_secs_f64(),
+            "held": self.held(waited),
         })
     }
 
@@ -269,33 +276,10 @@ impl KeyOrders<'_> {
     }
 
     /// What still holds hosts down after a lift.
-    fn held(&self, request: &FleetRequest, outcome: &Waited) -> Vec<String> {
-        if self.is_down() {
-            return Vec::new();
-        }
-
-        let rest = self.rest(request, &outcome.snapshot);
+    fn held(&self, waited: &Waited<'_>) -> Vec<String> {
+        let rest = self.rest(waited);
         let mut held = rest.orders;
         held.extend(rest.local);
         held
-    }
-}
-
-/// `39 have done it after 0.1 s`.
-fn done(count: usize, outcome: &Waited) -> String {
-    let done = match count {
-        1 => "1 has done it".to_owned(),
-        n => format!("{n} have done it"),
-    };
-
-    let seconds = outcome.elapsed.as_secs_f64();
-    let limit = outcome.limit.as_secs_f64();
-    match &outcome.ended {
-        WaitEnd::Done => format!("{done} after {seconds:.1} s"),
-        WaitEnd::TimeUp(_) => format!("{done} within {limit} s"),
-        WaitEnd::Interrupted(signal) => {
-            let signal = signal.as_str();
-            format!("{done} when it was interrupted ({signal})")
-        }
     }
 }

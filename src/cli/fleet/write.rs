@@ -42,44 +42,70 @@ pub(super) fn write(
     client: &mut FleetClient,
     make: &dyn Fn(&Snapshot) -> Result<Plan, Failure>,
 ) -> Result<WrittenOrders, Failure> {
-    let mut unknown = Vec::new();
-    let written = try_to_write(client, make, &mut unknown);
-    written.map_err(|failure| with_doubt(failure, &unknown))
+    let mut writer = OrderWriter {
+        client,
+        make,
+        unknown: Vec::new(),
+    };
+
+    match writer.write() {
+        Ok(written) => Ok(written),
+        Err(failure) => Err(with_doubt(failure, &writer.unknown)),
+    }
 }
 
-/// Keeps in `unknown` the plans of which nobody knows whether they were written.
-fn try_to_write(
-    client: &mut FleetClient,
-    make: &dyn Fn(&Snapshot) -> Result<Plan, Failure>,
-    unknown: &mut Vec<Plan>,
-) -> Result<WrittenOrders, Failure> {
-    for _ in 0..ATTEMPTS {
-        let snapshot = client.snapshot()?;
-        // A write that timed out may have been done, and may still come at a member that was frozen. In the prototype one
-        // that nobody compared came two seconds later, over the order that had followed it.
-        if let Some(at) = unknown.iter().position(|plan| is_there(&snapshot, plan)) {
-            return Ok(written(unknown.swap_remove(at), snapshot));
+/// Tries to write until it is known whether something was written.
+struct OrderWriter<'a> {
+    client: &'a mut FleetClient,
+    make: &'a dyn Fn(&Snapshot) -> Result<Plan, Failure>,
+    /// The plans of which nobody knows whether they were written.
+    unknown: Vec<Plan>,
+}
+
+impl OrderWriter<'_> {
+    fn write(&mut self) -> Result<WrittenOrders, Failure> {
+        for _ in 0..ATTEMPTS {
+            if let Some(written) = self.try_once()? {
+                return Ok(written);
+            }
         }
 
-        let plan = make(&snapshot)?;
-        refuse_too_many(&plan)?;
-        if plan.orders.is_empty() {
-            return Ok(written(plan, snapshot));
-        }
-
-        // The line of the log is written with the orders, or not at all: what happened is what is logged.
-        let lease = client.log_lease()?;
-        let transaction = transaction(&client.paths, &snapshot, &plan.orders, lease);
-        match client.commit(&transaction)? {
-            Committed::Done(_) => return Ok(written(plan, snapshot)),
-            Committed::Conflict => {}
-            Committed::Unknown(_) => unknown.push(plan),
-        }
+        Err(failed!(
+            "others keep changing these orders; nothing was ordered; try again"
+        ))
     }
 
-    Err(failed!(
-        "others keep changing these orders; nothing was ordered; try again"
-    ))
+    /// `None` where somebody else came before, or nobody knows what came of it.
+    fn try_once(&mut self) -> Result<Option<WrittenOrders>, Failure> {
+        let snapshot = self.client.snapshot()?;
+        // A write that timed out may have been done, and may still come at a member that was frozen. In the prototype one
+        // that nobody compared came two seconds later, over the order that had followed it.
+        let mut unknown = self.unknown.iter();
+        if let Some(at) = unknown.position(|plan| is_there(&snapshot, plan)) {
+            return Ok(Some(written(self.unknown.swap_remove(at), snapshot)));
+        }
+
+        let plan = (self.make)(&snapshot)?;
+        refuse_too_many(&plan)?;
+        if plan.orders.is_empty() {
+            return Ok(Some(written(plan, snapshot)));
+        }
+
+        match self.commit(&plan, &snapshot)? {
+            Committed::Done(_) => return Ok(Some(written(plan, snapshot))),
+            Committed::Conflict => {}
+            Committed::Unknown(_) => self.unknown.push(plan),
+        }
+
+        Ok(None)
+    }
+
+    fn commit(&mut self, plan: &Plan, snapshot: &Snapshot) -> Result<Committed, Failure> {
+        // The line of the log is written with the orders, or not at all: what happened is what is logged.
+        let lease = self.client.log_lease()?;
+        let transaction = transaction(&self.client.paths, snapshot, &plan.orders, lease);
+        self.client.commit(&transaction)
+    }
 }
 
 fn written(plan: Plan, snapshot: Snapshot) -> WrittenOrders {

@@ -56,9 +56,7 @@ impl SwitchRequest<'_> {
     }
 
     pub(super) fn note_all(&self, texts: &[String]) {
-        for text in texts {
-            self.note(text);
-        }
+        self.call.note_all(texts);
     }
 
     /// The spool entries to act on.

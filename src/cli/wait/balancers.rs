@@ -139,8 +139,8 @@ impl Balancers {
         }
 
         // In MAINT a balancer polls its other servers only, and sends no traffic here.
-        let counts = |row: &PollerRow| row.is_polling(page.now) || !polls_others(row, page);
-        self.rows.retain(|_, row| counts(row));
+        let may_come_back = |row: &PollerRow| row.is_polling(page.now) || !polls_others(row, page);
+        self.rows.retain(|_, row| may_come_back(row));
     }
 
     /// A new daemon has a clock of its own: all that it has seen came after the change, and it has

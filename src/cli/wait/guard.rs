@@ -73,6 +73,7 @@ fn backend(row: &PollerRow) -> &str {
 
 /// Whether those of them that are up carry the whole backend.
 fn is_whole(rows: &[&PollerRow]) -> bool {
+    // Of a server that is down the weight says something else, as told above.
     let up = rows.iter().filter(|row| row.is_out() == Some(false));
     let mut own = 0;
     let mut whole = 0;
@@ -97,19 +98,18 @@ fn leaves_nothing(row: &PollerRow) -> bool {
 }
 
 fn sentence(rows: &[&PollerRow], all: &[PollerRow]) -> String {
+    // A backend is there because of a row.
     let from = polls_from(rows[0]);
-    if let [row] = rows {
-        let balancer = label(row, all);
-        return format!(
-            "{balancer} says that this server carries its whole backend{from}: it is the last one"
-        );
-    }
-
     let balancers: Vec<String> = rows.iter().map(|row| label(row, all)).collect();
     let balancers = balancers.join(", ");
-    format!(
-        "{balancers} say that these servers carry their whole backend{from}: no other would be left"
-    )
+    match rows.len() {
+        1 => format!(
+            "{balancers} says that this server carries its whole backend{from}: it is the last one"
+        ),
+        _ => format!(
+            "{balancers} say that these servers carry their whole backend{from}: no other would be left"
+        ),
+    }
 }
 
 /// A sentence for each balancer for which a 404 changes nothing, since it sent no traffic before.

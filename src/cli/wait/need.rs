@@ -95,9 +95,10 @@ impl Waiter {
     }
 
     fn tell_need(&mut self, balancers: &Balancers) {
-        let need = balancers.need();
-        let note = need.and_then(|need| need.note(self.limits.timeout));
-        if let Some(note) = note {
+        let timeout = self.limits.timeout;
+        if let Some(need) = balancers.need()
+            && let Some(note) = need.note(timeout)
+        {
             self.progress.say(&note);
         }
     }

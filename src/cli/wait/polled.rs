@@ -25,8 +25,7 @@ pub(crate) fn unpolled(everybody: &PollersPage, keys: &[Key]) -> Option<Unpolled
 
     let services = services(everybody);
     let mut sentences = Vec::new();
-    for key in keys {
-        let name = key.file_name();
+    for name in keys.iter().map(Key::file_name) {
         // Whatever is polled on this host, `all` is polled with it.
         if name != ALL && !polled.contains(&name) {
             sentences.push(sentence(&name, &polled, &services));

@@ -26,13 +26,16 @@ pub(crate) fn refuse_unseen(
         let Ok(page) = client.pollers(&names, PATIENCE) else {
             return Ok(());
         };
+
         let unseen = unseen(&page, spool, keys);
         if unseen.is_empty() {
             return Ok(());
         }
+
         if Instant::now() >= end {
             return Err(failure(client, spool, &unseen));
         }
+
         std::thread::sleep(EVERY);
     }
 }
@@ -52,25 +55,31 @@ fn unseen<'p>(page: &'p PollersPage, spool: &Spool, keys: &[Key]) -> Vec<(&'p st
 /// Whether the downtime of this name is still there: somebody may have lifted it, and its end may have come.
 fn stands(name: &str, spool: &Spool, keys: &[Key]) -> bool {
     let mut keys = keys.iter();
-    let key = keys.find(|key| client::names([*key]) == [name]);
-    // What this command cannot read itself is left to what the daemon says.
-    key.is_none_or(|key| !matches!(spool.read(key), Ok(None)))
+    match keys.find(|key| client::names([*key]) == [name]) {
+        // What this command cannot read itself is left to what the daemon says.
+        Some(key) => !matches!(spool.read(key), Ok(None)),
+        None => true,
+    }
 }
 
 fn failure(client: DaemonClient, spool: &Spool, unseen: &[(&str, EntrySeen)]) -> Failure {
     let (port, root) = (client.port, spool.root().display());
     let mut lines = Vec::new();
     for (name, seen) in unseen {
-        let says = match seen {
-            EntrySeen::Up => "and goes on saying that it is up",
-            EntrySeen::Unreadable | EntrySeen::Down => "and knows neither its reason nor its end",
-        };
+        let says = says(*seen);
         lines.push(format!(
             "the downtime of {name} is written, but the hacheck on port {port} cannot read it, {says}; let its user enter and read {root}, and read {root}/{name}"
         ));
     }
 
     failed!("{}", lines.join("\n"))
+}
+
+fn says(seen: EntrySeen) -> &'static str {
+    match seen {
+        EntrySeen::Up => "and goes on saying that it is up",
+        EntrySeen::Unreadable | EntrySeen::Down => "and knows neither its reason nor its end",
+    }
 }
 
 #[cfg(test)]

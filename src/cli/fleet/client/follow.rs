@@ -39,14 +39,20 @@ impl Following<'_> {
                 Ok(ended) => return ended,
                 Err(e) => e,
             };
-            // The watch is lost with its member; another one may know more.
+
             if let Some(ended) = self.ended(Some(&trouble)) {
                 return ended;
             }
-            tokio::time::sleep(PAUSE).await;
-            if let Ok(new) = Snapshot::of(self.engine, self.paths).await {
-                *self.snapshot = new;
-            }
+
+            self.read_again().await;
+        }
+    }
+
+    /// The watch is lost with its member; another one may know more.
+    async fn read_again(&mut self) {
+        tokio::time::sleep(PAUSE).await;
+        if let Ok(new) = Snapshot::of(self.engine, self.paths).await {
+            *self.snapshot = new;
         }
     }
 
@@ -56,6 +62,7 @@ impl Following<'_> {
         }
 
         let all = KeyRange::under(&format!("{}/", self.paths.root()));
+        // What came since the snapshot was read is told, too.
         let from = self.snapshot.revision + 1;
         let mut watch = self.engine.watch(&all, from).await?;
         loop {
@@ -66,6 +73,7 @@ impl Following<'_> {
                 self.apply(&changes?);
                 limit = Duration::ZERO;
             }
+
             if let Some(ended) = self.ended(None) {
                 return Ok(ended);
             }
@@ -93,7 +101,9 @@ impl Following<'_> {
             return Some(WaitEnd::Interrupted(signal));
         }
 
-        let is_over = Instant::now() >= self.end;
-        is_over.then(|| WaitEnd::TimeUp(trouble.map(ToString::to_string)))
+        match Instant::now() >= self.end {
+            true => Some(WaitEnd::TimeUp(trouble.map(ToString::to_string))),
+            false => None,
+        }
     }
 }

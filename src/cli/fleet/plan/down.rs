@@ -107,8 +107,8 @@ impl<'a> DownPlanner<'a> {
         let selector = &self.request.selector;
         let mut sentences = Vec::new();
         for service in scope::services(self.snapshot, key, selector) {
-            let every_host = Selector::every_host();
-            let picture = FleetPicture::new(self.snapshot, &service, &every_host, self.now);
+            // Those that are not selected may be the ones that are left.
+            let picture = self.picture(&service, &Selector::every_host());
             if is_emptied(&picture, selector) {
                 let who = who_goes(&picture, selector);
                 sentences.push(format!("that leaves {service} without a server: {who}"));
@@ -131,15 +131,18 @@ impl<'a> DownPlanner<'a> {
     fn order(&self, key: &Key, before: Option<&Order>) -> Order {
         let request = self.request;
         let selector = &request.selector;
-        let picture = FleetPicture::new(self.snapshot, key, selector, self.now);
         let mut order = new_order(self.snapshot, key, selector, OrderState::Down, self.author);
         order.reason = request.reason.clone().unwrap_or_default();
         order.expiration = request.expiration;
         order.creation = Some(creation(before, &order.reason, self.now));
         order.soft = request.mark == Some(Mark::Soft);
         order.drain = request.mark == Some(Mark::Drain);
-        order.hosts = count(picture.rows.len());
+        order.hosts = count(self.picture(key, selector).rows.len());
         order
+    }
+
+    fn picture(&self, key: &Key, selector: &Selector) -> FleetPicture<'a> {
+        FleetPicture::new(self.snapshot, key, selector, self.now)
     }
 }
 

@@ -26,10 +26,10 @@ pub(in crate::cli::fleet) fn up(
         }
 
         for selector in selectors {
-            let mut order = new_order(snapshot, key, &selector, OrderState::Up, author);
-            order.reason = request.reason.clone().unwrap_or_default();
-            order.hosts = count(snapshot.selected(&selector).count());
-            plan.orders.push(order);
+            let mut lift = new_order(snapshot, key, &selector, OrderState::Up, author);
+            lift.reason = request.reason.clone().unwrap_or_default();
+            lift.hosts = count(snapshot.selected(&selector).count());
+            plan.orders.push(lift);
         }
     }
 
@@ -45,13 +45,7 @@ fn not_ordered(request: &FleetRequest, key: &Key) -> String {
 
 /// The selectors of a key whose orders hold, in the engine or on any host.
 fn selectors_to_lift(request: &FleetRequest, snapshot: &Snapshot, key: &Key) -> Vec<Selector> {
-    let mut selectors = Vec::new();
-    for order in snapshot.orders.values() {
-        if order.key == *key && order.state == OrderState::Down {
-            selectors.push(order.selector.clone());
-        }
-    }
-
+    let mut selectors = ordered_down(snapshot, key);
     // After the engine was wiped, only hosts know of orders, and nothing but a lift brings them up.
     for selector in snapshot.hosts.values().flat_map(|host| held_of(host, key)) {
         if !selectors.contains(&selector) && is_not_lifted(snapshot, key, &selector) {
@@ -59,8 +53,21 @@ fn selectors_to_lift(request: &FleetRequest, snapshot: &Snapshot, key: &Key) -> 
         }
     }
 
+    // Without --where every order of the key is lifted, whomever it was for.
     if !request.selector.is_every_host() {
         selectors.retain(|selector| *selector == request.selector);
+    }
+
+    selectors
+}
+
+/// The selectors of a key whose orders hold in the engine.
+fn ordered_down(snapshot: &Snapshot, key: &Key) -> Vec<Selector> {
+    let mut selectors = Vec::new();
+    for order in snapshot.orders.values() {
+        if order.key == *key && order.state == OrderState::Down {
+            selectors.push(order.selector.clone());
+        }
     }
 
     selectors
@@ -116,22 +123,34 @@ pub(in crate::cli::fleet) fn rest(
     selector: &Selector,
 ) -> Rest {
     let picture = FleetPicture::new(snapshot, key, selector, unix_now());
-    let mut rest = Rest::default();
+    Rest {
+        orders: other_orders(&picture, key, lifts),
+        local: local_downtimes(&picture, key),
+    }
+}
+
+fn other_orders(picture: &FleetPicture<'_>, key: &Key, lifts: &[&Order]) -> Vec<String> {
+    let mut sentences = Vec::new();
     for order in &picture.orders {
         // Of a register that was lifted, an order is a newer one.
         let is_ours = lifts.iter().any(|lift| lift.id == order.id);
         if !is_ours {
-            rest.orders.push(still_ordered(order, key, &picture));
+            sentences.push(still_ordered(order, key, picture));
         }
     }
 
+    sentences
+}
+
+fn local_downtimes(picture: &FleetPicture<'_>, key: &Key) -> Vec<String> {
+    let mut sentences = Vec::new();
     for row in &picture.rows {
         if row.is_down_locally() {
-            rest.local.push(still_local(row, key));
+            sentences.push(still_local(row, key));
         }
     }
 
-    rest
+    sentences
 }
 
 /// `web12: web stays down: local by carol since 09:12, for "bad RAM"; 'haup web' there lifts it`.

@@ -60,6 +60,12 @@ pub(in crate::cli::fleet) fn standing(
     orders: &[&Order],
     goal: Option<Goal>,
 ) -> HostsStanding {
+    let goal = HostGoal {
+        snapshot,
+        orders,
+        goal,
+    };
+
     let mut standing = HostsStanding::default();
     for name in scope {
         // One that was forgotten meanwhile is none.
@@ -69,7 +75,7 @@ pub(in crate::cli::fleet) fn standing(
         // A host that is lost is told and not waited for: when its lease ends it may have been dead for a minute.
         if !snapshot.alive.contains(name) {
             standing.lost.push(name.clone());
-        } else if is_done(snapshot, name, record, orders, goal) {
+        } else if goal.is_done(name, record) {
             standing.done += 1;
         } else {
             standing.missing.push(name.clone());
@@ -79,19 +85,31 @@ pub(in crate::cli::fleet) fn standing(
     standing
 }
 
-fn is_done(
-    snapshot: &Snapshot,
-    name: &str,
-    record: &HostRecord,
-    orders: &[&Order],
+/// What hosts are to have done.
+struct HostGoal<'a> {
+    snapshot: &'a Snapshot,
+    orders: &'a [&'a Order],
     goal: Option<Goal>,
-) -> bool {
-    let own = orders.iter().copied();
-    let mut own = own.filter(|order| order.selector.selects(name, &record.tags));
-    own.all(|order| {
-        let report = snapshot.report(name, &order.key);
-        has_done(snapshot, name, record, order) && is_reached(goal, report)
-    })
+}
+
+impl HostGoal<'_> {
+    /// Whether a host has done all of it that is for this host.
+    fn is_done(&self, name: &str, record: &HostRecord) -> bool {
+        for order in self.orders {
+            let is_own = order.selector.selects(name, &record.tags);
+            if is_own && !self.has_done(name, record, order) {
+                return false;
+            }
+        }
+
+        true
+    }
+
+    fn has_done(&self, name: &str, record: &HostRecord, order: &Order) -> bool {
+        // The host alone does not tell that its balancers have acted.
+        let report = self.snapshot.report(name, &order.key);
+        has_done(self.snapshot, name, record, order) && is_reached(self.goal, report)
+    }
 }
 
 /// Whether a host's balancers have done what is waited for, by what it reports.

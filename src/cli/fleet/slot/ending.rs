@@ -15,6 +15,9 @@ use crate::names::text::beginning;
 /// How long the release may take unless told otherwise.
 const RELEASE: Duration = Duration::from_secs(60);
 
+/// Why an ending is not known to be done.
+const NO_ANSWER: &str = "etcd did not answer in time";
+
 /// Most bytes of what failed, in the result.
 const WHY_MAX: usize = 4096;
 
@@ -28,30 +31,37 @@ impl RollSlot {
             interrupt: Some(wait.interrupt),
         };
         let had = self.holder.holds();
-        loop {
-            let trouble = match self.end(limits, &result, Ending::Released) {
-                EngineAnswer::Got(true) => break,
-                EngineAnswer::Got(false) => "etcd did not answer in time".to_owned(),
-                EngineAnswer::Trouble(failure, false) => failure.to_string(),
-                EngineAnswer::Trouble(failure, true) => {
-                    return Err(self.unreleased(&failure.to_string()));
-                }
-                EngineAnswer::Stopped(_) => {
-                    return Err(self.unreleased("etcd did not answer in time"));
-                }
-            };
+        while let Some(trouble) = self.try_to_release(limits, &result)? {
             if Instant::now() >= end {
                 return Err(self.unreleased(&trouble));
             }
+
             std::thread::sleep(SOON);
         }
+
         let (host, roll) = (self.host().to_owned(), self.roll().clone());
         let is_lost = had && self.holder.is_lost();
+        // Only now: where the release fails, --finish goes on from what stands there.
         self.files.remove()?;
         Ok(match is_lost {
             false => format!("roll {roll}: {host} is done, and its slot is free"),
             true => format!("roll {roll}: {host} is done; somebody else released its slot before"),
         })
+    }
+
+    /// Tries once; gives what kept it from being done, where another try may do it.
+    fn try_to_release(
+        &mut self,
+        limits: AskLimits<'_>,
+        result: &RollResult,
+    ) -> Result<Option<String>, Failure> {
+        match self.end(limits, result, Ending::Released) {
+            EngineAnswer::Got(true) => Ok(None),
+            EngineAnswer::Got(false) => Ok(Some(NO_ANSWER.to_owned())),
+            EngineAnswer::Trouble(failure, false) => Ok(Some(failure.to_string())),
+            EngineAnswer::Trouble(failure, true) => Err(self.unreleased(&failure.to_string())),
+            EngineAnswer::Stopped(_) => Err(self.unreleased(NO_ANSWER)),
+        }
     }
 
     fn unreleased(&self, trouble: &str) -> Failure {
@@ -105,10 +115,9 @@ impl RollSlot {
         let trouble = match ended {
             EngineAnswer::Got(true) => return failure,
             EngineAnswer::Trouble(trouble, _) => trouble.to_string(),
-            EngineAnswer::Got(false) | EngineAnswer::Stopped(_) => {
-                "etcd did not answer in time".to_owned()
-            }
+            EngineAnswer::Got(false) | EngineAnswer::Stopped(_) => NO_ANSWER.to_owned(),
         };
+
         failure.and_line(format!("the fleet does not know of it: {trouble}"))
     }
 }

@@ -3,7 +3,7 @@
 //! Rule: whoever rolls holds a lock on the file; so what lies there without one is of a roll that is dead, and the next one
 //! may go on from it. A file is replaced, never written in place.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{
     DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
@@ -72,26 +72,40 @@ pub(crate) fn folder(settings: &FleetSettings) -> PathBuf {
 /// The rolls that left something in a folder, each once.
 pub(crate) fn found(folder: &Path) -> Result<Vec<KeptRoll>, Failure> {
     let mut rolls: Vec<KeptRoll> = Vec::new();
-    let entries = match fs::read_dir(folder) {
-        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(rolls),
-        entries => entries.map_err(|e| cannot("read", folder, e))?,
-    };
-    for entry in entries {
-        let path = entry.map_err(|e| cannot("read", folder, e))?.path();
-        let is_ours = path.extension().is_some_and(|end| end == "json");
-        let Some(kept) = is_ours.then(|| read(&path)).flatten() else {
-            continue;
-        };
+    let paths = paths_in(folder).map_err(|e| cannot("read", folder, e))?;
+    for kept in paths.iter().filter_map(|path| read(path)) {
+        // Each key of a roll has a file, and all of them say the same.
         if !rolls.iter().any(|known| known.roll == kept.roll) {
             rolls.push(kept);
         }
     }
+
     sort_by(&mut rolls, |a, b| a.keys.cmp(&b.keys));
     Ok(rolls)
 }
 
+/// The paths in a folder; none where there is no folder, as before the first roll.
+fn paths_in(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+
+    let mut paths = Vec::new();
+    for entry in entries {
+        paths.push(entry?.path());
+    }
+
+    Ok(paths)
+}
+
 /// What a file says; one that says nothing is of a roll that never changed anything.
 fn read(path: &Path) -> Option<KeptRoll> {
+    // The others are those that were about to take the place of one.
+    if path.extension()? != "json" {
+        return None;
+    }
+
     let content = read_regular(path, CONTENT_MAX).ok()?;
     KeptRoll::parse(&content).ok()
 }
@@ -159,9 +173,7 @@ impl RollFile {
     /// `None` where another roll has it.
     fn lock(path: &Path) -> io::Result<Option<Self>> {
         if let Some(folder) = path.parent() {
-            let mut builder = DirBuilder::new();
-            // One that is there is no error, and stays as it is.
-            builder.recursive(true).mode(0o750).create(folder)?;
+            make_folder(folder)?;
         }
 
         loop {
@@ -171,23 +183,29 @@ impl RollFile {
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(e)) => return Err(e),
             }
+
             let found = lock.metadata()?;
             // Whoever had it may have removed or replaced it.
-            if found.nlink() == 0 {
-                continue;
+            if found.nlink() > 0 {
+                return Self::of(path, lock, &found).map(Some);
             }
-            if !found.is_file() {
-                return Err(io::Error::other("it is not a regular file"));
-            }
-            let mut content = Vec::new();
-            let mut most = (&lock).take(CONTENT_MAX);
-            most.read_to_end(&mut content)?;
-            return Ok(Some(Self {
-                path: path.to_owned(),
-                lock,
-                before: KeptRoll::parse(&content).ok(),
-            }));
         }
+    }
+
+    /// A file that is locked, with what it says.
+    fn of(path: &Path, lock: File, found: &Metadata) -> io::Result<Self> {
+        if !found.is_file() {
+            return Err(io::Error::other("it is not a regular file"));
+        }
+
+        let mut content = Vec::new();
+        let mut most = (&lock).take(CONTENT_MAX);
+        most.read_to_end(&mut content)?;
+        Ok(Self {
+            path: path.to_owned(),
+            lock,
+            before: KeptRoll::parse(&content).ok(),
+        })
     }
 
     /// The new file is locked before it takes the place of the old one.
@@ -202,6 +220,7 @@ impl RollFile {
         file.write_all(content)?;
         file.sync_all()?;
         fs::rename(&temp, &self.path)?;
+        // The name of the file is in the folder: without this a power cut may bring back the old one.
         if let Some(folder) = self.path.parent() {
             File::open(folder)?.sync_all()?;
         }
@@ -209,6 +228,12 @@ impl RollFile {
         self.lock = file;
         Ok(())
     }
+}
+
+fn make_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    // One that is there is no error, and stays as it is.
+    builder.recursive(true).mode(0o750).create(folder)
 }
 
 /// Others may write in the folder, too: no link is followed, and nothing is waited for.

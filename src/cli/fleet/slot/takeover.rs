@@ -37,23 +37,32 @@ impl Takeover<'_> {
     }
 
     fn found(&self, key: &Key) -> Option<Out> {
-        let read = |spool: &Spool, key: &Key| spool.read(key).ok().flatten();
         if let Some(own) = read(self.spool, key) {
             return self.may_replace(&own).then_some(Out::Itself);
         }
 
-        let spools = [Some(self.spool), self.fleet];
         for name in covering(key) {
             // Names that cover a key are names of spool entries themselves.
             let other = Key::parse(&name).ok()?;
-            let mut spools = spools.into_iter().flatten();
-            if spools.any(|spool| read(spool, &other).is_some()) {
+            if self.is_down(&other) {
                 return Some(Out::Covered);
             }
         }
 
         None
     }
+
+    /// By a downtime of this host, or an order of the fleet.
+    fn is_down(&self, key: &Key) -> bool {
+        let spools = [Some(self.spool), self.fleet];
+        let mut spools = spools.into_iter().flatten();
+        spools.any(|spool| read(spool, key).is_some())
+    }
+}
+
+fn read(spool: &Spool, key: &Key) -> Option<Downtime> {
+    // What cannot be read is no reason to begin.
+    spool.read(key).ok().flatten()
 }
 
 /// How a key is out.
@@ -77,6 +86,7 @@ impl OwnDowntimes for Takeover<'_> {
         };
 
         let taken = self.spool.take_over(key, self.downtime.clone(), &mut look);
+        // What covers the key stays, and what was written for the key alone has to go in the end.
         if found == Some(Out::Covered) {
             self.added.push(key.clone());
         }

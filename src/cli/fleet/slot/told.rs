@@ -19,18 +19,22 @@ pub(crate) fn blocked(roll: &RollId, admission: &Admission) -> String {
 pub(crate) fn standing(roll: &RollId, admission: &Admission) -> String {
     let (key, max) = (&admission.key, admission.max);
     let hosts = scope::hosts(admission.hosts);
-    let out: Vec<String> = admission.out.iter().map(described).collect();
-    let out = match out.is_empty() {
-        true => "none".to_owned(),
-        false => scope::listed(&out),
-    };
+    let out = out(admission);
     format!("roll {roll}: {key} on {hosts}, at most {max} down; now out: {out}")
+}
+
+fn out(admission: &Admission) -> String {
+    match admission.out.is_empty() {
+        true => "none".to_owned(),
+        false => scope::listed(admission.out.iter().map(described)),
+    }
 }
 
 /// `'hacheck fleet forget web07' if it is gone for good, or --max-down 2`; for the first host of each cause.
 pub(crate) fn remedy(admission: &Admission) -> String {
     let mut remedies: Vec<String> = Vec::new();
     let mut told = Vec::new();
+    // Ten hosts that are lost need one piece of advice, not ten.
     for host in &admission.out {
         let kind = std::mem::discriminant(&host.cause);
         if !told.contains(&kind) {
@@ -62,13 +66,8 @@ pub(crate) fn described(host: &OutHost) -> String {
     match &host.cause {
         OutCause::Lost => format!("{name} (lost)"),
         OutCause::InSlot(slot) => format!("{name} ({})", in_slot(slot)),
-        OutCause::Down(report) => {
-            let origin = match is_local(report) {
-                true => "local",
-                false => "by the fleet",
-            };
-            format!("{name} (down, {origin})")
-        }
+        OutCause::Down(report) if is_local(report) => format!("{name} (down, local)"),
+        OutCause::Down(_) => format!("{name} (down, by the fleet)"),
     }
 }
 

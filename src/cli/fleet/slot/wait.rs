@@ -57,13 +57,10 @@ impl<'a> SlotWait<'a> {
 
     pub(super) fn say_waiting(&mut self, roll: &RollId, admissions: &[Admission]) {
         self.trouble = None;
-        let all = admissions.iter().flat_map(|admission| &admission.out);
-        let out: Vec<String> = all.map(|host| host.name.clone()).collect();
+        let out = names_out(admissions);
+        // Only where somebody else is out than before: a line for each look would bury the ones that matter.
         if self.out.as_ref() != Some(&out) {
-            for admission in admissions {
-                self.progress.say(&told::blocked(roll, admission));
-                self.progress.say(&told::remedy(admission));
-            }
+            self.say_blocked(roll, admissions);
             self.out = Some(out);
         }
 
@@ -71,6 +68,13 @@ impl<'a> SlotWait<'a> {
         let spent = self.begin.elapsed().as_secs();
         let head = format!("waiting for {}, {spent} s", self.what);
         self.progress.show(&head, &[]);
+    }
+
+    fn say_blocked(&mut self, roll: &RollId, admissions: &[Admission]) {
+        for admission in admissions {
+            self.progress.say(&told::blocked(roll, admission));
+            self.progress.say(&told::remedy(admission));
+        }
     }
 
     /// Once for each outage.
@@ -99,4 +103,9 @@ impl<'a> SlotWait<'a> {
             }
         }
     }
+}
+
+fn names_out(admissions: &[Admission]) -> Vec<String> {
+    let hosts = admissions.iter().flat_map(|admission| &admission.out);
+    hosts.map(|host| host.name.clone()).collect()
 }
