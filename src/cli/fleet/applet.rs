@@ -163,6 +163,7 @@ fn format(given: Option<&str>) -> Result<Option<OutputFormat>, Failure> {
     };
 
     match OutputFormat::parse(text) {
+        // Uber's tools know no fleet, so nobody reads their format here.
         Ok(OutputFormat::Uber) | Err(_) => Err(usage!(
             "-o: {text:?} is not a format; give tsv, json or table"
         )),
@@ -178,6 +179,7 @@ fn lines(given: Option<&str>) -> Result<usize, Failure> {
 
 /// A word that can be the name of a host.
 pub(super) fn host_name(word: &str) -> Result<&str, Failure> {
+    // It becomes a part of keys in etcd, where '/' would lead elsewhere.
     match is_host_name(word) {
         true => Ok(word),
         false => Err(usage!("{word:?} is not the name of a host")),

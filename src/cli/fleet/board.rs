@@ -77,6 +77,7 @@ impl Board {
     }
 
     fn lock(&self) -> MutexGuard<'_, (Arc<LastRead>, EngineState)> {
+        // What a panic leaves is whole: each part is replaced in one step.
         self.now.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

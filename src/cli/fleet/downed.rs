@@ -108,6 +108,7 @@ fn cells(downtime: &HostDowntime<'_>) -> [String; 8] {
         one_line(&downtime.origin()),
         one_line(downtime.by()),
         format!("{}/{}", report.acted, report.pollers),
+        // Where there is no reason, the phase of the roll stands behind a blank.
         one_line(downtime.reason().trim_start()),
     ]
 }

@@ -38,6 +38,7 @@ pub(super) fn forget(fleet: &FleetCall<'_>, host: &str) -> Result<u8, Failure> {
 }
 
 fn refuse_unknown(snapshot: &Snapshot, host: &str) -> Result<(), Failure> {
+    // Also one of which only remains are left: those are what is to be removed.
     let is_known = snapshot.hosts.contains_key(host)
         || snapshot.alive.contains(host)
         || has_any(&snapshot.slots, host)

@@ -28,6 +28,7 @@ pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
         host.note_problems(fleet);
     }
 
+    // Last, as it is seldom what was asked for.
     fleet.call.note_all(&snapshot.odd);
     Ok(0)
 }

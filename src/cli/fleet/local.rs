@@ -19,6 +19,7 @@ pub(crate) fn spool(call: &Call, file: &FleetFile) -> Option<Spool> {
     }
 
     match settings::load(&file.path) {
+        // What is odd about the file is told by the commands of the fleet, and would only stand in the way here.
         Ok((settings, _)) => Some(Spool::at(settings.state_dir)),
         Err(faults) => {
             call.note(&format!(

@@ -20,6 +20,7 @@ pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     let range = KeyRange::under(&client.paths.log());
     let found = client.read(&[range])?;
     let lines = readable(fleet, &found.pairs);
+    // The newest stand last, where a terminal ends.
     let first = lines.len().saturating_sub(fleet.lines);
     print(fleet, &lines[first..])?;
     Ok(0)

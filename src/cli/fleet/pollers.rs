@@ -98,6 +98,7 @@ fn next<I: Iterator>(left: &Mutex<I>) -> Option<I::Item> {
 }
 
 fn ask(record: &HostRecord, names: &[String]) -> io::Result<PollersPage> {
+    // What hosts write of themselves: a name in its place would be looked up for them.
     let address: IpAddr = record.address.parse().map_err(io::Error::other)?;
     pollers_at(SocketAddr::new(address, record.port), names, ANSWER_TIME)
 }

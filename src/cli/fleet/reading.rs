@@ -50,6 +50,7 @@ impl EngineState {
             }
             Some(error) => {
                 self.error = Some(error);
+                // The first failure of an outage: how long it lasts is what matters.
                 self.since = self.since.or(Some(now));
             }
         }

@@ -90,6 +90,7 @@ fn host_condition(hosts: &[String]) -> Option<String> {
         return None;
     }
 
+    // So that one parser and one sentence are there for both.
     let is = Relation::Is.sign();
     let names = hosts.join(",");
     Some(format!("{HOST_TAG}{is}{names}"))

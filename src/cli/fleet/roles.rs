@@ -54,6 +54,7 @@ fn of_host(paths: &Paths, host: &str) -> String {
     let role = format!("fleet-host-{host}");
     let mut text =
         format!("# The host {host}: its certificate has the CN {host}.\netcdctl role add {role}\n");
+    // All may read all: a host that rolls counts which others are out.
     text += &grant(&role, "read", &format!("{}/", paths.root()), true);
     for (path, is_prefix) in written_by(paths, host) {
         text += &grant(&role, "readwrite", &path, is_prefix);

@@ -146,6 +146,7 @@ pub(super) fn services(snapshot: &Snapshot, key: &Key, selector: &Selector) -> V
     }
 
     let mut names = BTreeSet::new();
+    // 'all' is no service that anybody polls: what it takes down are those of the hosts.
     for (_, record) in snapshot.selected(selector) {
         names.extend(&record.services);
     }

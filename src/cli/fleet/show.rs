@@ -77,6 +77,7 @@ fn watch(mut client: FleetClient, request: OverviewRequest) -> Result<(), Failur
         let _ = reading.read(&mut client);
         (reading.overview(&request), reading.state.clone())
     })?;
+    // The screen is gone now, and what stood on it last would be lost with it.
     match screen.trouble() {
         Some(trouble) => Err(failed!("{trouble}")),
         None => Ok(()),

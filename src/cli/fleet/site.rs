@@ -47,6 +47,7 @@ impl Site {
 
     /// Whether an address may see it.
     pub(super) fn admits(&self, peer: IpAddr) -> bool {
+        // This host in any case: whoever has started it looks at it here.
         is_loopback(peer) || Network::any_contains(&self.from, peer)
     }
 }

@@ -102,6 +102,7 @@ impl RollSlot {
         let request = SlotRequest {
             host: client.settings.host_name(),
             keys: keys.to_vec(),
+            // These two are not looked at any more: the slot was granted, and is only given back.
             scope: SlotScope::default(),
             max: MaxDown::Hosts(1),
             roll,

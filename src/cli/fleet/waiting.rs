@@ -61,6 +61,7 @@ pub(super) fn finish(
 }
 
 fn limit(client: &FleetClient, request: &FleetRequest) -> Duration {
+    // Hosts that hear of an order do it at once; their balancers need some polls.
     let usual = match request.wait {
         Some(_) => BALANCERS,
         None => client.settings.timeout,

@@ -133,6 +133,7 @@ fn is_written(snapshot: &Snapshot, order: &Order) -> bool {
 
 /// A failure after a write of which nobody knows.
 fn with_doubt(failure: Failure, unknown: &[Plan]) -> Failure {
+    // One stands for all: they are written together or not at all.
     let Some(order) = unknown.iter().flat_map(|plan| &plan.orders).next() else {
         return failure;
     };

@@ -39,6 +39,7 @@ fn entry<'a>(request: &SwitchRequest, key: &'a Key, downtime: &Downtime) -> Entr
     EntryState {
         key,
         host: key.host(),
+        // Nothing was typed here that could be left out.
         names_port: true,
         downtime: Some(downtime.clone()),
         owner: downtimes::owner(&request.spool, key),

@@ -50,6 +50,7 @@ pub(super) fn act(request: &SwitchRequest) -> Result<u8, Failure> {
 
 fn print_lines(services: &[Value]) -> Result<(), Failure> {
     let mut lines: Vec<String> = services.iter().map(line).collect();
+    // By name, whatever the order of the daemon.
     lines.sort();
     output::print(&lines.concat())
 }

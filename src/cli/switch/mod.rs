@@ -84,6 +84,7 @@ fn info() -> CommandInfoWithArgs {
 fn run(call: &Call, called: Task) -> Result<u8, Failure> {
     warnings::show();
     let args: SwitchArgs = call.parse()?;
+    // `hadown -a up` is haup, as in the replaced tools.
     let task = match args.action.as_deref() {
         Some(action) => Task::parse(action)?,
         None => called,

@@ -182,6 +182,7 @@ fn services_of_instances<'a>(keys: &[&'a Key]) -> Vec<&'a ServiceName> {
     for key in keys {
         let service = key.service_name();
         let is_instance = key.port().is_some() && service.as_str() != ALL;
+        // Several instances of one service are held by the same downtime, which is told once.
         if is_instance && !services.contains(&service) {
             services.push(service);
         }

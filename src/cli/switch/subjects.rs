@@ -78,6 +78,7 @@ impl Subject {
             None => values::service(word)?,
         };
 
+        // As it was given: the key has no 127.0.0.1, which lines of output show.
         let host = host.or(key.host()).map(str::to_owned);
         Ok(Self {
             names_port: port.is_none() && key.port().is_some(),

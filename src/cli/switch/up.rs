@@ -112,6 +112,7 @@ fn and_lifted(failure: Failure, lifted: &[String]) -> Failure {
 
 /// What else keeps them out of rotation: downtimes of this host, and orders of the fleet.
 fn all_holding(request: &SwitchRequest) -> Vec<String> {
+    // Read after the lift, so that what was just lifted is not told.
     let mut sentences = holding(&request.spool, &request.keys());
     sentences.extend(held_by_fleet(request));
     sentences
@@ -167,6 +168,7 @@ fn holds(other: &Key, key: &Key) -> bool {
 /// Whether a downtime of `wide` takes all of `key` down.
 fn covers(wide: &Key, key: &Key) -> bool {
     let service = wide.service_name();
+    // An instance covers nothing but itself.
     let is_instance = wide.port().is_some();
     !is_instance && (service.as_str() == ALL || service == key.service_name())
 }

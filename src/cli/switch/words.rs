@@ -59,6 +59,7 @@ impl SwitchArgs {
             return Ok(None);
         };
 
+        // First: 'hadown --wait drained' is a downtime of 'drained' otherwise, and waits for the wrong thing.
         self.refuse_value_as_service()?;
         match (task, wait.as_str()) {
             (Task::Down, "seen") => Ok(Some(Goal::Out)),

@@ -208,6 +208,7 @@ impl Rules {
 
     /// The last answer, where it was given after the change.
     fn told_since(&self, row: &PollerRow) -> Option<Told> {
+        // An answer that was given before says nothing of the change.
         row.told.filter(|_| row.told_at > self.since)
     }
 

@@ -56,6 +56,7 @@ impl Balancers {
             daemon: before.daemon.clone(),
             rules,
             now: before.now,
+            // The daemon's clock begins with the daemon.
             is_complete: before.now >= SETTLED,
             is_told_unknown: false,
             sent_traffic: BTreeSet::new(),
@@ -75,6 +76,7 @@ impl Balancers {
     fn add(&mut self, row: PollerRow) {
         let id = row.id();
         if row.is_out() == Some(false) {
+            // Kept beside the row, which says otherwise once the balancer has acted.
             self.sent_traffic.insert(id.clone());
         }
 

@@ -26,6 +26,7 @@ pub(crate) fn last_servers(page: &PollersPage) -> Vec<String> {
 
 /// Refuses to take down the last servers of a backend.
 pub(crate) fn refuse_last_server(page: &PollersPage) -> Result<(), Failure> {
+    // One is reason enough, and names what is meant.
     match last_servers(page).first() {
         None => Ok(()),
         Some(first) => Err(failed!(

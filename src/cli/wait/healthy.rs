@@ -23,6 +23,7 @@ impl Waiter {
         let mut passed = 0;
         let mut said = String::new();
         loop {
+            // From beginning to beginning: a check that takes long is not run more seldom for it.
             let next_round = Instant::now() + EVERY;
             let failing = self.failing_check(deadline);
             passed = match failing {

@@ -58,6 +58,7 @@ impl Interrupt {
         while let Some(signal) = self.signals.next() {
             match signal {
                 Signal::SIGCONT => self.went_on.set(true),
+                // Of two that came together the last one ends this: both ask for the same.
                 end => self.end.set(Some(end)),
             }
         }

@@ -45,6 +45,7 @@ pub(crate) struct LimitWords<'a> {
 impl WaitLimits {
     /// Parses the values.
     pub(crate) fn parse(words: &LimitWords) -> Result<Self, Failure> {
+        // Unlike a timeout a grace may be 0: then sessions that nobody tells of are not waited for.
         let grace = given("--grace", words.grace, duration)?;
         let polls = given("--polls", words.polls, number)?;
         Ok(Self {

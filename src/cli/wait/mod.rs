@@ -70,6 +70,7 @@ impl Waiter {
             names: client::names(&keys),
             keys,
             limits,
+            // Before anything is changed: what comes from here on waits until it can be answered.
             interrupt: Interrupt::hold()?,
             progress: Progress::new(program),
         })

@@ -81,6 +81,7 @@ impl Progress {
 
     /// Shows where each balancer stands, under a head that says how far the wait is.
     pub(crate) fn show(&mut self, head: &str, balancers: &[PollerStanding]) {
+        // A log gets each change once, where a terminal gets the state again and again.
         if self.screen.can_redraw() {
             let table = table(head, balancers, self.screen.room());
             self.screen.redraw(&table);

@@ -55,6 +55,7 @@ fn unseen<'p>(page: &'p PollersPage, spool: &Spool, keys: &[Key]) -> Vec<(&'p st
 /// Whether the downtime of this name is still there: somebody may have lifted it, and its end may have come.
 fn stands(name: &str, spool: &Spool, keys: &[Key]) -> bool {
     let mut keys = keys.iter();
+    // The daemon's names are those of entries, in which an instance on 127.0.0.1 has no host.
     match keys.find(|key| client::names([*key]) == [name]) {
         // What this command cannot read itself is left to what the daemon says.
         Some(key) => !matches!(spool.read(key), Ok(None)),

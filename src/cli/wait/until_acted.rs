@@ -106,6 +106,7 @@ impl Waiter {
         }
 
         state.balancers.trouble = Some(trouble);
+        // Shown all the same: time goes on, and whoever watches sees that it does.
         self.show(state);
     }
 

@@ -29,6 +29,7 @@ pub(super) fn identity(settings: &FleetSettings) -> Result<Option<CertAndKey>, F
     let pair = match (variable(CERT_VARIABLE), variable(KEY_VARIABLE)) {
         (Some(cert), Some(key)) => Some((cert, key)),
         (None, None) => of_settings(settings),
+        // Half of a pair is a slip: taken for none, it would let another identity be shown.
         (Some(_), None) => return Err(half(CERT_VARIABLE, KEY_VARIABLE)),
         (None, Some(_)) => return Err(half(KEY_VARIABLE, CERT_VARIABLE)),
     };

@@ -149,6 +149,7 @@ impl<'a> DownPlanner<'a> {
 /// When the downtime began: as before for an equal reason.
 fn creation(before: Option<&Order>, reason: &str, now: f64) -> f64 {
     match before {
+        // The same downtime with another end: since when it is down is what people ask.
         Some(before) if before.reason == reason => before.creation.unwrap_or(now),
         _ => now,
     }
@@ -156,6 +157,7 @@ fn creation(before: Option<&Order>, reason: &str, now: f64) -> f64 {
 
 /// Whether a service has servers now, and none without those that are selected.
 fn is_emptied(picture: &FleetPicture<'_>, selector: &Selector) -> bool {
+    // What nobody serves now is left no worse.
     picture.left_without(selector) == 0 && picture.sums().up > 0
 }
 

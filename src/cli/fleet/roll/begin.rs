@@ -145,6 +145,7 @@ impl RollPlan {
     fn changed(mut self, resumed: &ResumedRoll) -> Self {
         if let Some(text) = &resumed.max_down {
             self.record.max_down.clone_from(text);
+            // The command line has refused what is no limit.
             self.max_down = MaxDown::parse(text).unwrap_or(self.max_down);
         }
 

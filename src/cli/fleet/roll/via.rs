@@ -26,6 +26,7 @@ pub(super) fn refuse_unless_runnable(via: &Argv) -> Result<(), Failure> {
 
 /// The command that has a host do its part.
 pub(super) fn command(via: &Argv, host: &str, record: &RollRecord) -> Command {
+    // After the words were split: a name stands in one word, whatever is in it.
     let mut command = Command::new(via.program().replace(HOST_IN_VIA, host));
     for word in via.arguments() {
         command.arg(word.replace(HOST_IN_VIA, host));

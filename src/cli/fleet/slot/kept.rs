@@ -204,6 +204,7 @@ impl RollFile {
         Ok(Self {
             path: path.to_owned(),
             lock,
+            // One that was just made is empty, and so is one of a roll that changed nothing.
             before: KeptRoll::parse(&content).ok(),
         })
     }

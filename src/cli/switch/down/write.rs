@@ -97,6 +97,7 @@ impl Hadown<'_> {
 
     /// Lifts what was written, where nothing was down before, and nobody has changed it since.
     pub(super) fn put_back(&self, mut failure: Failure, written: &[Written]) -> Failure {
+        // Also those that stay as they are: whoever reads this has to know the state of each.
         for one in written {
             failure = failure.and_line(self.put_one_back(one));
         }
