@@ -6,7 +6,7 @@ its own host's service by a unix socket.
 import http.client, json, pathlib, re, socket, sys, threading, time
 
 import lib
-from lib import expect, folder, free_port, start, stop, tool, wait_for
+from lib import expect, folder, free_port, run, start, stop, wait_for
 
 HERE = pathlib.Path(__file__).resolve().parent
 DOCUMENT = HERE.parent.parent / "docs" / "balancers.md"
@@ -20,16 +20,19 @@ def block(heading, language, number=0):
 
 
 class Host:
-    """A host: `stop_service` and `start_service` are what a restart does; `requests` are the moments at which clients came."""
+    """A host: `stop_service` and `start_service` are what a restart does; `requests` are the moments at which clients came. With
+    `network` it is in the network namespace of that name, where it has all addresses for itself."""
 
-    def __init__(self, address, hacheck_port, service_port, config=""):
+    def __init__(self, address, hacheck_port, service_port, config="", network=None):
         self.address, self.port, self.service_port = address, hacheck_port, service_port
+        self.inside = ["ip", "netns", "exec", network] if network else []
         self.folder = folder()
         self.spool = self.folder / "spool"
         self.spool.mkdir()
         (self.folder / "hacheck.yml").write_text(f"cache_time: 0\nservices: {{web: {{socket: {self.folder}/service.sock}}}}\n{config}")
         self.start_service()
-        argv = [lib.binaries() / "hacheck", "-c", self.folder / "hacheck.yml", "-p", hacheck_port, "-B", address, "--spool-root", self.spool]
+        listens = "0.0.0.0" if network else address
+        argv = [*self.inside, lib.binaries() / "hacheck", "-c", self.folder / "hacheck.yml", "-p", hacheck_port, "-B", listens, "--spool-root", self.spool]
         with open(self.folder / "log", "wb") as log:
             self.hacheck = start(argv, stdout=log, stderr=log)
         wait_for(lambda: socket.create_connection((address, hacheck_port), 1).close() or True)
@@ -45,7 +48,7 @@ echo $! > {self.folder}/pid
         self.restart.chmod(0o755)
 
     def argv(self):
-        return [sys.executable, HERE / "service.py", self.address, self.address, self.service_port, self.folder / "service.sock", self.folder / "requests"]
+        return [*self.inside, sys.executable, HERE / "service.py", self.address, self.address, self.service_port, self.folder / "service.sock", self.folder / "requests"]
 
     def start_service(self):
         self.service = start(self.argv())
@@ -61,14 +64,15 @@ echo $! > {self.folder}/pid
         return [float(line) for line in lines if float(line) > since]
 
     def tool(self, name, *args, **kw):
-        return tool(name, "--spool-root", self.spool, "-p", self.port, *args, timeout=kw.pop("timeout", 60), **kw)
+        argv = [*self.inside, lib.binaries() / name, "--spool-root", self.spool, "-p", self.port, *args]
+        return run(argv, timeout=kw.pop("timeout", 60), **kw)
 
 
 class Site:
-    """Two hosts and the port of the balancer in front of them."""
+    """Two hosts, and the address and port of the balancer in front of them."""
 
     def __init__(self, config=""):
-        self.port, hacheck, service = free_port(), free_port(), free_port()
+        self.address, self.port, hacheck, service = "127.0.0.1", free_port(), free_port(), free_port()
         self.one, self.two = [Host(f"127.0.0.{n}", hacheck, service, config) for n in (1, 2)]
         self.folder = folder()
 
@@ -89,7 +93,7 @@ class Site:
         seen = set()
 
         def ask():
-            status, who = request(self.port)
+            status, who = request(self)
             seen.update([who] if status == 200 else [])
             return len(seen) == 2
 
@@ -101,14 +105,16 @@ class Site:
     def is_polled(self, times=4):
         """Waits until the first host's hacheck was polled so often."""
         def polls():
-            answer = lib.ask(self.one.port, "/pollers")
-            return [p for p in json.loads(answer.body)["pollers"] if p["polls"] >= times]
-        expect(wait_for(polls, 30), f"it polls {times} times", lib.ask(self.one.port, "/pollers").body[:300])
+            return [p for p in json.loads(self.pollers())["pollers"] if p["polls"] >= times]
+        expect(wait_for(polls, 30), f"it polls {times} times", self.pollers()[:300])
+
+    def pollers(self):
+        return lib.ask(self.one.port, "/pollers", host=self.one.address).body
 
 
-def request(port, timeout=10):
+def request(site, timeout=10):
     """One request of a client: status, and which host answered."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+    connection = http.client.HTTPConnection(site.address, site.port, timeout=timeout)
     try:
         connection.request("GET", "/", headers={"Host": "web.example"})
         answer = connection.getresponse()
@@ -122,8 +128,8 @@ def request(port, timeout=10):
 class Load:
     """Forty requests a second until its end; `errors` are those that did not get 200."""
 
-    def __init__(self, port):
-        self.port, self.count, self.errors, self.ended = port, 0, [], threading.Event()
+    def __init__(self, site):
+        self.site, self.count, self.errors, self.ended = site, 0, [], threading.Event()
         self.threads = [threading.Thread(target=self._ask, args=(n / 40,), daemon=True) for n in range(8)]
         for thread in self.threads:
             thread.start()
@@ -132,7 +138,7 @@ class Load:
         next_time = time.monotonic() + first
         while not self.ended.wait(max(0.0, next_time - time.monotonic())):
             next_time += 0.2
-            status, said = request(self.port)
+            status, said = request(self.site)
             self.count += 1
             if status != 200:
                 self.errors.append((time.time(), status, said[:80]))
@@ -145,7 +151,7 @@ class Load:
 
 def rolls(site, waits=True):
     """What each balancer must stand: out, a restart, in, and the same by haroll, without an error or a late request."""
-    one, load = site.one, Load(site.port)
+    one, load = site.one, Load(site)
     options = ["--wait", "--min-pollers", "1"] if waits else []
     wait_for(lambda: load.count > 40, 20)
 

@@ -1,7 +1,7 @@
 """Real balancers, each with its configuration of docs/balancers.md."""
 import os, pathlib, shutil
 
-import lib
+import guest, lib
 from hosts import Site, block, rolls
 from lib import Skipped, case, fail, main, start, wait_for
 
@@ -148,16 +148,26 @@ def nginx_with_groups_on_the_balancer():
     rolls(site)
 
 
+def with_ipvs(name):
+    """A case of ipvs.py: only few kernels have IPVS, so it gets one of its own."""
+    program("keepalived")
+    program("ip")
+    guest.runs_case("ipvs.py", name)
+
+
 @case
 def keepalived():
-    keepalived = program("keepalived")
-    if not os.path.exists("/proc/net/ip_vs"):
-        raise Skipped("SKIP this kernel has no IPVS (/proc/net/ip_vs), without which keepalived balances nothing")
-    site = Site()
-    text = site.text(block("keepalived", "keepalived")).replace("10.0.0.10", "127.0.0.1").replace("delay_loop 2", "delay_loop 1")
-    running(site, keepalived, "--dont-fork", "--check", "--log-console", "-f", site.write("keepalived.conf", text), "-p", site.folder / "k.pid", "-c", site.folder / "c.pid")
-    site.is_polled()
-    rolls(site)
+    with_ipvs("keepalived")
+
+
+@case
+def keepalived_lets_connections_end():
+    with_ipvs("keepalived_lets_connections_end")
+
+
+@case
+def keepalived_takes_a_server_out_after_its_retries():
+    with_ipvs("keepalived_takes_a_server_out_after_its_retries")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 //!
 //! Rule: whatever is generated is made of the tables APPLETS, config::settings and PROTOCOLS, and of docs/'s own tables.
 
+mod balancers;
 mod blocks;
 mod completion;
 mod config_file;
