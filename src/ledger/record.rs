@@ -168,7 +168,7 @@ impl PollerRecord {
             node: who.node.as_deref().map(str::to_owned),
             server: who.server.as_deref().map(str::to_owned),
             user_agent: who.user_agent.as_deref().map(str::to_owned),
-            interval: self.gaps.interval(),
+            interval: self.usual_interval(),
             expected: self.expected,
             by_hand: self.stated.by_hand,
             polls: self.polls,
@@ -190,9 +190,16 @@ impl PollerRecord {
         }
     }
 
-    /// Its interval in seconds, once it polled twice.
+    /// Its interval in seconds as its polls show it, once it polled twice.
     pub(super) fn interval(&self) -> Option<f64> {
         self.gaps.interval()
+    }
+
+    /// The same, and not less than the configuration says.
+    fn usual_interval(&self) -> Option<f64> {
+        let measured = self.gaps.interval()?;
+        let least = self.expected.least_interval.unwrap_or_default();
+        Some(measured.max(least))
     }
 
     /// Whether a person looked, rather than a balancer polled.
@@ -229,14 +236,14 @@ impl PollerRecord {
     pub(super) fn is_gone(&self, now: Duration) -> bool {
         let silence = now.saturating_sub(self.polled_at).as_secs_f64();
         // Somebody may poll once in a day.
-        let own_limit = self.gaps.interval().unwrap_or_default() * 3.0;
+        let own_limit = self.usual_interval().unwrap_or_default() * 3.0;
         silence > own_limit.max(FORGET_AFTER.as_secs_f64())
     }
 
     pub(super) fn is_polling(&self, now: Duration) -> bool {
         let presumed = row::presumed_interval(self.poller.server.is_some(), self.expected);
         row::is_polling(
-            self.gaps.interval().unwrap_or(presumed),
+            self.usual_interval().unwrap_or(presumed),
             self.polled_at.as_secs_f64(),
             now.as_secs_f64(),
         )

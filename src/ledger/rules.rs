@@ -105,7 +105,7 @@ settings! {
         polls_down: Option<u32> = None, times(POLLS_MAX).or_unset();
         /// Equal answers after which they have put it back.
         polls_up: Option<u32> = None, times(POLLS_MAX).or_unset();
-        /// How often they poll, until that is known from their polls.
+        /// How often they poll, until their polls show a longer interval.
         interval: Option<Duration> = None, seconds(0.1, LONGEST).or_unset();
         /// Whether a change has to wait for them: from the first poll, or never.
         counts: Option<bool> = None, flag().or_unset();
@@ -162,6 +162,7 @@ impl PollerRule {
             polls_up: self.polls_up,
             interval: self.interval.map(|interval| interval.as_secs_f64()),
             counts: self.counts,
+            least_interval: None,
         }
     }
 }
@@ -175,6 +176,11 @@ impl PollerRules {
     pub(super) fn expectation(&self, poller: &Poller) -> Expectation {
         let own = self.0.iter().find(|rule| rule.fits(poller));
         let own = own.map(PollerRule::expectation).unwrap_or_default();
+        let own = Expectation {
+            least_interval: own.interval,
+            ..own
+        };
+
         match poller.user_agent.as_deref().and_then(known) {
             // Only where the configuration leaves something open: it knows its balancers better.
             Some(known) => own.or(known.rule().expectation()),
@@ -216,6 +222,10 @@ pub struct Expectation {
     pub interval: Option<f64>,
     /// Whether a change waits for it, where that is settled.
     pub counts: Option<bool>,
+    /// Its interval in seconds as the configuration says, below which no measure of its polls goes: several machines
+    /// that poll from one address come close together, and are silent until their next round.
+    #[serde(skip)]
+    pub least_interval: Option<f64>,
 }
 
 impl Expectation {
@@ -226,6 +236,7 @@ impl Expectation {
             polls_up: self.polls_up.or(other.polls_up),
             interval: self.interval.or(other.interval),
             counts: self.counts.or(other.counts),
+            least_interval: self.least_interval.or(other.least_interval),
         }
     }
 }

@@ -14,8 +14,8 @@ settings! {
         /// counts. `from` (networks), `user_agent` (its beginning) and `service` (or a pattern such as `web-*`) say whom a
         /// rule is of; `polls_down` and `polls_up` how often a balancer that does not tell its view must be told before it
         /// has acted (3 unless known; `--polls` overrides both), `interval` how many seconds are between its polls until
-        /// that is known, and `counts` whether it is waited for from its first poll (`true`) or never (`false`, a monitor).
-        /// What a rule leaves out is as built in, which `hacheck config` shows.
+        /// they show a longer one, and `counts` whether it is waited for from its first poll (`true`) or never (`false`, a
+        /// monitor). What a rule leaves out is as built in, which `hacheck config` shows.
         pollers: PollerRules = PollerRules::default(), poller_rules();
         /// Pollers that `/status/count` counts for one service; the one that asked least makes room.
         max_addresses_per_service: usize = 256, count("addresses", 1, 100_000), restart;

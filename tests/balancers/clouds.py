@@ -1,25 +1,27 @@
 """Pollers of the clouds, which cannot be installed: each asks as its manual documents it, and goes by the answers with its documented
 thresholds. `--wait` must not return before it has taken the server out."""
-import http.client, json, threading, time
+import http.client, json, socket, threading, time
 
-import lib
+from hosts import block
 from lib import Daemon, case, expect, main, wait_for
 
 
 class Cloud:
-    """A poller that asks every `every` seconds with these headers; it takes the server out after `down` failures in a row, and back
-    after `up` passed checks."""
+    """A poller that asks every `every` seconds, the first time after `first`, with these headers; it takes the server out after `down`
+    failures in a row, and back after `up` passed checks."""
 
-    def __init__(self, port, headers, down, up, every=1.0, version="HTTP/1.1"):
+    def __init__(self, port, headers, down, up, every=1.0, version="HTTP/1.1", first=None):
         self.port, self.headers, self.down, self.up, self.every, self.version = port, headers, down, up, every, version
         self.is_in, self.in_a_row, self.polls, self.took_out, self.put_back = True, 0, 0, None, None
-        self.ended = threading.Event()
+        self.ended, self.polled_at, self.first = threading.Event(), None, every if first is None else first
         threading.Thread(target=self._poll, daemon=True).start()
 
     def _poll(self):
-        while not self.ended.wait(self.every):
+        gap = self.first
+        while not self.ended.wait(gap):
+            gap = self.every
             passed = self._ask() == 200
-            self.polls += 1
+            self.polls, self.polled_at = self.polls + 1, time.time()
             self.in_a_row = 0 if passed == self.is_in else self.in_a_row + 1
             if self.is_in and self.in_a_row >= self.down:
                 self.is_in, self.in_a_row, self.took_out = False, 0, time.time()
@@ -65,6 +67,54 @@ def aws_asks_as_its_manual_says():
     # User guide for Application Load Balancers, "Health checks for your target groups": UnhealthyThresholdCount 2, HealthyThresholdCount 5.
     headers = [("Host", "127.0.0.1:3333"), ("Connection", "close"), ("User-Agent", "ELB-HealthChecker/2.0"), ("Accept-Encoding", "gzip, compressed")]
     waits_for(headers, 2, 5, "ELB-HealthChecker")
+
+
+class Machines:
+    """Machines of a Network Load Balancer: they ask from one address, one soon after the other, and agree among themselves. How is not
+    documented, so the last of them counts."""
+
+    EVERY, COUNT, THRESHOLD = 2.0, 5, 3
+
+    def __init__(self, port):
+        # "The host header contains the IP address of the load balancer node and the listener port".
+        headers = [("Host", "127.0.0.1:80"), ("Connection", "close"), ("User-Agent", "ELB-HealthChecker/2.0"), ("Accept-Encoding", "gzip, compressed")]
+        # "The approximate amount of time".
+        each = lambda n: Cloud(port, headers, self.THRESHOLD, self.THRESHOLD, every=self.EVERY + n / 100, first=0.05 + n / 20)
+        self.all = [each(n) for n in range(self.COUNT)]
+
+    def are(self, state):
+        return all(machine.is_in == state for machine in self.all)
+
+    def between_rounds(self):
+        """Waits until all have polled twice, and none does for a while."""
+        last = lambda: max(machine.polled_at for machine in self.all)
+        expect(wait_for(lambda: all(machine.polls >= 2 for machine in self.all) and 0.9 < time.time() - last() < 1.1, 30), "a break between rounds", last())
+
+
+@case
+def nlb_asks_as_its_manual_says():
+    # User guide for Network Load Balancers, "Health checks for your target groups": they "are distributed and use a consensus mechanism to
+    # determine target health. Therefore, targets receive more than the configured number of health checks."
+    rules = block("Clouds", "yaml")
+    expect("interval: 30," in rules, "the document sets the interval of the target group", rules)
+    daemon = Daemon(rules.replace("interval: 30,", f"interval: {Machines.EVERY},"))
+    machines = Machines(daemon.port)
+    for tool, state in ((("hadown", "-r", "new kernel"), False), (("haup",), True)):
+        machines.between_rounds()
+        done = daemon.tool(*tool, "--wait", "--min-pollers", "0", "web", timeout=90)
+        expect(done.code == 0 and machines.are(state), f"{tool[0]} --wait returns after each machine has acted", f"{[m.in_a_row for m in machines.all]}, {done}")
+
+
+@case
+def tcp_checks_never_see_a_downtime():
+    # What a Network Load Balancer does unless told otherwise: "The default is the TCP protocol."
+    daemon = Daemon()
+    connects = lambda: socket.create_connection(("127.0.0.1", daemon.port), 5).close() or True
+    for _ in range(5):
+        connects()
+    done = daemon.tool("hadown", "--wait", "--min-pollers", "1", "--timeout", "2", "-r", "new kernel", "web")
+    expect(done.code == 1 and "0 of 1 load balancers are known" in done.err, "hadown --wait knows of no load balancer", done)
+    expect(connects() and json.loads(daemon.get("/pollers").body)["pollers"] == [], "a TCP check passes during a downtime, and is no poll", daemon.get("/pollers"))
 
 
 @case

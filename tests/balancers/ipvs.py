@@ -103,7 +103,7 @@ def kept_connection_to(site, address):
 VIRTUAL = {8100: ("none", 0), 8101: ("one", 1), 8103: ("three", 3), 8105: ("five", 5), 8111: ("both", 1), 8112: ("both", 1)}
 RULES = """pollers:
   - {user_agent: KeepAliveClient, service: five, polls_down: 6}
-  - {user_agent: KeepAliveClient, service: both, polls_down: 6, polls_up: 6}
+  - {user_agent: KeepAliveClient, service: both, interval: 2, polls_down: 6, polls_up: 6}
 """
 
 

@@ -120,6 +120,18 @@ fn the_first_rule_that_fits_says_how_often_a_balancer_must_be_told_and_polls_ove
 }
 
 #[test]
+fn polls_that_are_closer_together_than_the_configured_interval_do_not_shorten_it() {
+    for (rule, is_short) in [("interval: 30", false), ("polls_down: 9", true)] {
+        let daemon = Daemon::with_config(&format!("pollers: [{{user_agent: ELB, {rule}}}]\n"));
+        // Machines that poll from one address, one after the other.
+        (0..4).for_each(|_| poll(&daemon, "web", "ELB-HealthChecker/2.0"));
+        let page = daemon.get("/pollers").json();
+        let interval = page["pollers"][0]["interval"].as_f64().unwrap();
+        assert_eq!(interval < 30.0, is_short, "{rule}: {page}");
+    }
+}
+
+#[test]
 fn the_rules_are_shown_with_what_is_built_in_and_read_back_as_they_were() {
     let folder = TempDir::new();
     let file = folder.path().join("hacheck.yml");
