@@ -3,7 +3,8 @@
 //! # The map
 //! - [`cli`]: the names of the binary, one file or folder for each command. `switch` has hadown, haup, hastatus,
 //!   hashowdowned and halist; `wait` what `--wait` and haroll wait for; `top` shows the host in a terminal, by `live`; `client`
-//!   asks the daemon on this host; `args` and `output` are shared; `compat` has health-checker and heartbeat.
+//!   asks the daemon on this host; `args` and `output` are shared; `compat` has health-checker and heartbeat; `fleet` has the
+//!   commands of the fleet, and `fleet::roll` its rolls with their `lock`.
 //! - [`daemon`]: the life of the process. `poll` is one poll (below), `pages` are `/metrics`, `/status`, `/overview` and
 //!   their like, `spool_change` is `POST /spool` with its `tokens`, `reload` is SIGHUP.
 //! - [`check`]: the result of a check: a stored one (`cache`, `key`), one of a running probe, or a new one.
@@ -12,10 +13,11 @@
 //!   deadline, `lookup` resolves names, `allowed` refuses targets, `login` refuses logins, `slots` limits what runs at once.
 //! - [`spool`]: downtimes in files. `gate` is asked first and ranks downtimes, `listing` keeps the folder's list, `read` and
 //!   `replace` touch files.
-//! - [`ledger`]: who polls, what each balancer sees, what changed lately.
+//! - [`ledger`]: who polls, what each balancer sees, what changed lately (`history`).
 //! - [`fleet`]: orders for all hosts, kept in etcd (`engine`). `order`, `selector`, `records`, `rolls` and `paths` are what it
 //!   holds there; `agent` is the daemon's side, `held` what this host holds, `report` what it tells of itself.
-//!   `rolling` says which host of a roll is next, `overview` is all of it at a glance, `settings` is fleet.yml.
+//!   `rolling` says which host of a roll is next, `slots` how many may be down at once, `overview` is all of it at a glance,
+//!   `settings` is fleet.yml.
 //! - [`http`]: `accept`, limits of `connections`, replies (`reply`, `phrase`), the HTTP clients of probes (`client`, `h2`).
 //! - [`config`]: the settings of all rooms, from one file.
 //! - `settings`: from the text of a file to typed values, with every fault reported at once.

@@ -179,7 +179,7 @@ fn groups_within<'a>(groups: &'a Groups, name: &str) -> Vec<&'a str> {
     }
 }
 
-/// Whether two groups would listen on the same address.
+/// Finds fault with a group that would listen on the address of another.
 fn check_listeners(entries: &Entries<'_>, groups: &Groups) {
     let mut first: HashMap<SocketAddr, &str> = HashMap::new();
     for (name, reader, group) in good(entries, groups) {

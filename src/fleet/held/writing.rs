@@ -59,6 +59,7 @@ impl Held {
             }
         }
 
+        // Also where it is in memory only: `unwritten` has it tried again.
         self.written.insert(key.clone(), ids);
     }
 
