@@ -539,6 +539,18 @@ fn programs_get_json_and_lines_of_fields() {
 }
 
 #[test]
+fn where_no_host_is_listed_the_remedy_is_told() {
+    let shop = Shop::open();
+    let hosts = || shop.run("hacheck", &["fleet", "hosts", "--where", "zone=b"]);
+    let ran = hosts();
+    assert!(ran.err.contains("shop is known; set fleet_file"), "{ran:?}");
+    shop.host("web01", "a");
+    let ran = hosts();
+    assert!(ran.err.contains("zone=b: zone is never b"), "{ran:?}");
+    assert_eq!(ran.code, Some(0), "{ran:?}");
+}
+
+#[test]
 fn a_host_that_is_gone_is_forgotten_and_its_slots_are_released_only_with_a_reason() {
     let shop = Shop::open();
     shop.host("web01", "a");

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::applet::FleetCall;
 use super::client::FleetClient;
 use super::output::print_listed;
+use super::scope::nobody_selected;
 use crate::cli::failure::Failure;
 use crate::fleet::{HostRecord, Selector, Snapshot};
 use crate::names::text::one_line;
@@ -20,8 +21,9 @@ pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     let snapshot = client.snapshot()?;
     let hosts = selected(&snapshot, &fleet.selector);
     print_listed(fleet.format, HEADS, &hosts, cells, json_of)?;
-    if hosts.is_empty() {
-        note_nobody(fleet, &client.settings.fleet);
+    let name = &client.settings.fleet;
+    if let Some(nobody) = nobody_selected(&snapshot, name, &fleet.selector) {
+        fleet.call.note(&nobody);
     }
 
     for host in &hosts {
@@ -31,13 +33,6 @@ pub(super) fn show(fleet: &FleetCall<'_>) -> Result<u8, Failure> {
     // Last, as it is seldom what was asked for.
     fleet.call.note_all(&snapshot.odd);
     Ok(0)
-}
-
-fn note_nobody(fleet: &FleetCall<'_>, name: &str) {
-    let selector = &fleet.selector;
-    fleet.call.note(&format!(
-        "no host of the fleet {name} is selected by {selector}"
-    ));
 }
 
 /// A host, and what is known of it.

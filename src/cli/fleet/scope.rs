@@ -21,17 +21,8 @@ pub(super) fn refuse_empty(
     selector: &Selector,
     now: f64,
 ) -> Result<(), Failure> {
-    if snapshot.hosts.is_empty() {
-        return Err(failed!(
-            "no host of the fleet {fleet} is known; set fleet_file in their hacheck.yml, and restart hacheck there"
-        ));
-    }
-
-    if snapshot.selected(selector).next().is_none() {
-        let why = unselected(snapshot, selector);
-        return Err(failed!(
-            "no host of the fleet {fleet} is selected by {selector}{why}"
-        ));
+    if let Some(nobody) = nobody_selected(snapshot, fleet, selector) {
+        return Err(Failure::failed(nobody));
     }
 
     let picture = FleetPicture::new(snapshot, key, selector, now);
@@ -39,6 +30,28 @@ pub(super) fn refuse_empty(
         true => Err(nobody_serves(snapshot, fleet, key, selector)),
         false => Ok(()),
     }
+}
+
+/// What to say where no host is selected, and what to do; `None` where there is one.
+pub(super) fn nobody_selected(
+    snapshot: &Snapshot,
+    fleet: &str,
+    selector: &Selector,
+) -> Option<String> {
+    if snapshot.hosts.is_empty() {
+        return Some(format!(
+            "no host of the fleet {fleet} is known; set fleet_file in their hacheck.yml, and restart hacheck there"
+        ));
+    }
+
+    if snapshot.selected(selector).next().is_some() {
+        return None;
+    }
+
+    let why = unselected(snapshot, selector);
+    Some(format!(
+        "no host of the fleet {fleet} is selected by {selector}{why}"
+    ))
 }
 
 fn nobody_serves(snapshot: &Snapshot, fleet: &str, key: &Key, selector: &Selector) -> Failure {
