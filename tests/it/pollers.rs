@@ -173,6 +173,16 @@ fn an_instance_is_waited_for_by_its_own_pollers_alone() {
 }
 
 #[test]
+fn where_nobody_polls_what_is_asked_for_it_is_told_who_is_polled() {
+    let daemon = Daemon::with_config("pollers: [{interval: 900}]\n");
+    let port = daemon.address.port().to_string();
+    daemon.get("/spool/web/80");
+    let expected = "halist: note: nobody polls 'wbe' here; polled: web (did you mean web?)";
+    let ran = daemon.run("halist", &["-p", &port, "--pollers", "wbe"]);
+    ran.is_with(0, "", expected);
+}
+
+#[test]
 fn a_poller_without_send_state_must_be_told_so_many_times() {
     let daemon = Daemon::start();
     let port = daemon.address.port().to_string();

@@ -45,8 +45,9 @@ pub(super) fn glance(request: &SwitchRequest) -> Option<PollersPage> {
     Some(page)
 }
 
-fn note_unpolled(request: &SwitchRequest, page: &PollersPage) {
-    match unpolled(page, &request.keys()) {
+/// Tells which of what was named nobody polls, by what the daemon says of all pollers.
+pub(super) fn note_unpolled(request: &SwitchRequest, everybody: &PollersPage) {
+    match unpolled(everybody, &request.keys()) {
         None => {}
         Some(Unpolled::Everything) => request.note("nobody polls anything here"),
         Some(Unpolled::AmongOthers(sentences)) => request.note_all(&sentences),

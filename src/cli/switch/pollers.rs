@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::notes::note_unpolled;
 use super::request::SwitchRequest;
 use crate::cli::client::ANSWER_TIME;
 use crate::cli::failure::Failure;
@@ -14,7 +15,7 @@ use crate::names::sort::sort_by_key;
 pub(super) fn act(request: &SwitchRequest) -> Result<u8, Failure> {
     let page = request.client.pollers(&request.names(), ANSWER_TIME)?;
     if page.pollers.is_empty() {
-        request.note("nobody has polled lately");
+        note_nobody(request)?;
     }
 
     let text = match request.format {
@@ -24,6 +25,19 @@ pub(super) fn act(request: &SwitchRequest) -> Result<u8, Failure> {
 
     output::print(&text)?;
     Ok(0)
+}
+
+/// Says that nobody polls, or that only others are polled, one of which may be meant.
+fn note_nobody(request: &SwitchRequest) -> Result<(), Failure> {
+    if request.subjects.is_empty() {
+        request.note("nobody has polled lately");
+        return Ok(());
+    }
+
+    let names = request.names();
+    let everybody = request.client.everybody(&names, ANSWER_TIME)?;
+    note_unpolled(request, &everybody);
+    Ok(())
 }
 
 fn json(page: &PollersPage) -> String {
