@@ -205,7 +205,8 @@ impl PollerRecord {
     /// Whether a person looked, rather than a balancer polled.
     #[must_use]
     pub(crate) fn is_person(&self) -> bool {
-        row::is_person(self.stated.by_hand, self.polls)
+        let is_established = self.paces.is_established(self.polled_at);
+        row::is_person(self.stated.by_hand, is_established)
     }
 
     /// Whether nobody ever waits for it, and what it asks does not matter: a monitor, or what polls from elsewhere.

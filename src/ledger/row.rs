@@ -20,7 +20,7 @@ const PRESUMED_BALANCER: f64 = 20.0;
 /// The same for a poller that does not say what it is: HAProxy's default. It may be a person who looked once.
 const PRESUMED: f64 = 2.0;
 
-/// Requests from which on anybody is a poller: two gaps make a rhythm, and somebody who asks by hand wrote a loop.
+/// Requests from which on anybody is a poller: two gaps make a rhythm.
 const LOOP: u64 = 3;
 
 /// A balancer's view of a server.
@@ -241,7 +241,7 @@ impl PollerRow {
     /// Whether a person looked, rather than a balancer polled.
     #[must_use]
     pub(crate) fn is_person(&self) -> bool {
-        is_person(self.by_hand, self.polls)
+        is_person(self.by_hand, self.established)
     }
 
     /// Whether a change has to wait for it: not for somebody who asks without a rhythm, nor for what polls from outside
@@ -257,6 +257,8 @@ impl PollerRow {
 
     fn has_rhythm(&self) -> bool {
         match self.rhythm {
+            // Three looks before, during and after a downtime come at even gaps, too.
+            Some(_) if self.by_hand => self.established,
             Some(rhythm) => rhythm,
             // By the count alone, as before it was told.
             None => self.polls >= LOOP,
@@ -317,9 +319,9 @@ fn yes() -> bool {
     true
 }
 
-/// What the records of the daemon and the rows of its page mean by a person.
-pub(super) fn is_person(by_hand: bool, polls: u64) -> bool {
-    by_hand && polls < LOOP
+/// What the records of the daemon and the rows of its page mean by a person: who asks by hand, and wrote no loop.
+pub(super) fn is_person(by_hand: bool, established: bool) -> bool {
+    by_hand && !established
 }
 
 /// Whether it polled within the last three of its intervals.

@@ -222,6 +222,33 @@ fn a_poller_counts_for_three_of_its_own_intervals() {
 }
 
 #[test]
+fn somebody_who_looks_by_hand_at_even_gaps_is_not_waited_for_and_a_loop_is() {
+    let mut pollers = Pollers::new(8);
+    let person = Arc::new(Poller {
+        node: None,
+        server: None,
+        ..Arc::into_inner(poller("web", "lb1")).unwrap()
+    });
+    let by_hand = Stated {
+        by_hand: true,
+        ..Stated::default()
+    };
+    for (look, is_loop) in [(1, false), (2, false), (3, false), (4, false), (5, true)] {
+        let now = 50 * look;
+        pollers.asked(seconds(now), &person, &by_hand, None);
+        answer(&mut pollers, now, &person, Told::Up);
+        let [row] = &rows(&pollers, "web")[..] else {
+            panic!("one poller");
+        };
+        assert_eq!(
+            (row.counts(), row.is_person()),
+            (is_loop, !is_loop),
+            "{look}"
+        );
+    }
+}
+
+#[test]
 fn a_poller_that_is_silent_for_an_hour_is_forgotten() {
     let mut pollers = Pollers::new(10);
     poll(&mut pollers, 0, &poller("web", "lb1"), "UP", Told::Up);
