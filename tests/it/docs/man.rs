@@ -279,9 +279,9 @@ fn about(cells: &[String]) -> String {
 }
 
 fn subcommands() -> Vec<(String, String)> {
-    let name = |a: &Applet| {
-        a.alias
-            .map_or_else(|| a.name.to_owned(), |alias| format!("{}, {alias}", a.name))
+    let name = |a: &Applet| match a.alias {
+        Some(alias) if alias != a.name => format!("{}, {alias}", a.name),
+        _ => a.name.to_owned(),
     };
     APPLETS
         .iter()
