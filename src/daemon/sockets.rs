@@ -68,7 +68,7 @@ impl Sockets {
         if self.http.ports.is_empty() {
             self.http.ports = bind_all(options, &options.ports, LISTENING)?;
         } else {
-            log::info!("-p and -B are not used: the service manager says where to listen");
+            log::info!("the service manager says where to listen, and not -p or -B");
         }
 
         if self.http.tls.is_empty() {
