@@ -4,7 +4,7 @@
 
 use super::order::{random_word, register};
 use super::records::is_host_name;
-use super::rolls::RollId;
+use super::rolls::{ID_BEGIN, RollId};
 use super::selector::Selector;
 use crate::names::Key;
 
@@ -134,10 +134,14 @@ impl Paths {
         format!("{}/gate", self.root)
     }
 
-    /// The prefix of all rolls.
-    #[must_use]
-    pub fn rolls(&self) -> String {
+    fn rolls(&self) -> String {
         self.folder("rolls")
+    }
+
+    /// The prefix of all rolls and their results: of all below `rolls/` but the locks.
+    #[must_use]
+    pub fn rolls_by_id(&self) -> String {
+        self.rolls() + ID_BEGIN
     }
 
     /// A roll.

@@ -19,7 +19,7 @@ use crate::names::Key;
 const ID_MAX: usize = 64;
 
 /// What the id of a roll begins with.
-const ID_BEGIN: &str = "r-";
+pub(super) const ID_BEGIN: &str = "r-";
 
 /// How many ids there are with three signs behind `r-`.
 const IDS: u32 = 36 * 36 * 36;

@@ -12,7 +12,7 @@ use nix::unistd::Pid;
 
 use crate::support::daemon::Setup;
 use crate::support::etcd::Etcd;
-use crate::support::fleet::{FleetHost, paths};
+use crate::support::fleet::{FleetHost, down, give, paths};
 use crate::support::haproxy::Haproxy;
 use crate::support::load::Load;
 use crate::support::process::{Process, bound_to_us, find};
@@ -31,19 +31,32 @@ PATH="$dir:$PATH" HOST_DIR="$dir" exec sh -c "$2"
 /// Tells the test that it has begun, and ends when the test says so.
 const COMMAND: &str = r#"touch "$HOST_DIR/began"; until [ -e "$HOST_DIR/end" ]; do sleep 0.02; done; exit $(cat "$HOST_DIR/end")"#;
 
+/// Lines of the `fleet.yml` of a host, or of the operator.
+pub type Lines<'a> = dyn Fn(&str) -> String + 'a;
+
+/// The operator's name among them.
+pub const OPERATOR: &str = "fleet-ops";
+
 /// A fleet of hosts, and who rolls them.
-struct Fleet {
-    etcd: Etcd,
+pub struct Fleet {
+    pub etcd: Etcd,
     folder: TempDir,
-    hosts: Vec<FleetHost>,
+    pub hosts: Vec<FleetHost>,
+    /// What the operator's file says besides.
+    more: String,
 }
 
 impl Fleet {
     fn start(names: &[&str]) -> Self {
-        let (etcd, folder) = (Etcd::start(), TempDir::new());
+        Self::start_on(Etcd::start(), names, &|_| String::new())
+    }
+
+    pub fn start_on(etcd: Etcd, names: &[&str], lines: &Lines<'_>) -> Self {
+        let folder = TempDir::new();
         let mut hosts = Vec::new();
         for name in names {
-            let host = FleetHost::start_as(Setup::new(), &etcd, name, "services: [web]\n");
+            let more = format!("services: [web]\n{}", lines(name));
+            let host = FleetHost::start_as(Setup::new(), &etcd, name, &more);
             host.wait_until_connected();
             fs::create_dir(folder.file(name)).unwrap();
             fs::create_dir(folder.file(name).join("real")).unwrap();
@@ -56,6 +69,7 @@ impl Fleet {
             etcd,
             folder,
             hosts,
+            more: lines(OPERATOR),
         };
         write_program(&fleet.folder.file("via"), VIA);
         let via = format!("[{}, \"{{host}}\"]", fleet.folder.file("via").display());
@@ -69,24 +83,34 @@ impl Fleet {
     }
 
     fn reach_by(&self, via: &str) {
-        let text = format!("host: ops1\ntimeout: 2\nvia: {via}\n");
+        let more = &self.more;
+        let text = format!("host: ops1\ntimeout: 2\nvia: {via}\n{more}");
         fs::write(self.folder.file("ops.yml"), self.etcd.fleet_yml(&text)).unwrap();
     }
 
-    fn of(&self, host: &str, file: &str) -> PathBuf {
+    pub fn of(&self, host: &str, file: &str) -> PathBuf {
         self.folder.file(host).join(file)
     }
 
-    fn haroll(&self, args: &[&str]) -> Command {
-        let mut haroll = command("haroll");
-        haroll.args(["--fleet", "--fleet-file"]);
-        haroll.arg(self.folder.file("ops.yml")).args(args);
-        haroll.env("SUDO_USER", "alice").process_group(0);
-        haroll
+    pub fn haroll(&self, args: &[&str]) -> Command {
+        self.command("haroll", &[&["--fleet"], args].concat())
+    }
+
+    /// A command of the operator.
+    pub fn command(&self, name: &str, args: &[&str]) -> Command {
+        let mut command = command(name);
+        command.args(args).process_group(0);
+        command.env("HACHECK_FLEET_FILE", self.folder.file("ops.yml"));
+        command.env("SUDO_USER", "alice");
+        command
+    }
+
+    pub fn run(&self, name: &str, args: &[&str]) -> Ran {
+        self.command(name, args).output().unwrap().into()
     }
 
     /// A roll of `web` that the test leads.
-    fn roll(&self, more: &[&str]) -> Waiting {
+    pub fn roll(&self, more: &[&str]) -> Waiting {
         let first = ["--max-down", "1", "--min-pollers", "0", "--force"];
         let last = ["web", "--", "sh", "-c", COMMAND];
         let haroll = self.haroll(&[&first, more, &last].concat());
@@ -94,7 +118,7 @@ impl Fleet {
     }
 
     #[track_caller]
-    fn begins(&self, host: &str, roll: &mut Waiting) {
+    pub fn begins(&self, host: &str, roll: &mut Waiting) {
         let began = self.of(host, "began");
         wait_until(PATIENCE, &format!("{host} begins"), || {
             assert!(!roll.has_ended(), "{}", roll.said());
@@ -102,12 +126,12 @@ impl Fleet {
         });
     }
 
-    fn ends(&self, host: &str, code: &str) {
+    pub fn ends(&self, host: &str, code: &str) {
         fs::write(self.of(host, "new"), code).unwrap();
         fs::rename(self.of(host, "new"), self.of(host, "end")).unwrap();
     }
 
-    fn has_slot(&self, host: &str) -> bool {
+    pub fn has_slot(&self, host: &str) -> bool {
         let path = format!("{}/slots/{host}/web", paths().root());
         self.etcd.value(0, &path).is_some()
     }
@@ -254,6 +278,61 @@ fn hosts_finish_by_themselves_when_the_operators_machine_dies() {
     let ran = ran.unwrap();
     ran.is_with(0, "", "; 1 done before\n");
     assert!(fleet.of("web02", "began").exists());
+}
+
+/// For longer than the lock of a roll lives: no order can be given, hosts hold what they hold, and afterwards all goes on.
+#[test]
+fn a_majority_that_is_away_for_long_changes_nothing_and_all_goes_on_when_it_is_back() {
+    const NAMES: [&str; 3] = ["web01", "web02", "web03"];
+    let fleet = Fleet::start(&NAMES);
+    give(&fleet.etcd, 0, &down(1, "api", "*"));
+    let all_told = |text: &str| {
+        let hosts = fleet.hosts.iter();
+        hosts.for_each(|host| host.wait_until_told("api", text));
+    };
+    all_told("reason 1");
+    let mut roll = fleet.roll(&[]);
+    let id = roll.roll_id();
+    fleet.begins("web01", &mut roll);
+    let (leader, follower) = fleet.etcd.leader_and_follower();
+    fleet.etcd.freeze(leader);
+    fleet.etcd.freeze(follower);
+    for name in ["hadown", "haup", "hastatus"] {
+        let ran = fleet.run(name, &["--fleet", "api"]);
+        ran.is_with(1, "", "etcd cannot be reached (");
+        assert!(ran.err.contains("endpoints in fleet.yml"), "{}", ran.err);
+    }
+    roll.says("; until it answers no host begins\n");
+    // After half a minute.
+    roll.says("the lock of web is lost: ");
+    all_told("reason 1");
+    // The host needs etcd for its slot alone.
+    fleet.ends("web01", "0");
+    let entry = fleet.hosts[0].daemon.spool.path("web");
+    wait_until(PATIENCE, "web01 is up again", || !entry.exists());
+    for name in &NAMES[1..] {
+        assert!(!fleet.of(name, "began").exists(), "{name}");
+    }
+
+    fleet.etcd.thaw(leader);
+    fleet.etcd.thaw(follower);
+    let ran = roll.ends();
+    ran.is_with(
+        1,
+        &ran.out,
+        "; 1 of 3 hosts done; not begun: web02, web03\n",
+    );
+    assert!(!fleet.has_slot("web01"));
+    let up = fleet.run("haup", &["--fleet", "--timeout", "60", "api"]);
+    up.is_with(0, "", "api: lifted on 3 hosts; 3 have done it");
+    all_told("");
+    // As half a minute without a sign would.
+    fleet
+        .etcd
+        .delete(0, &format!("{}/rolls/lock/web", paths().root()));
+    NAMES[1..].iter().for_each(|name| fleet.ends(name, "0"));
+    let resumed = fleet.haroll(&["--resume", &id]).output().unwrap();
+    Ran::from(resumed).is_with(0, &ran.out, "; 1 done before\n");
 }
 
 /// An `sshd` for each host, at loopback, for this user alone.

@@ -35,6 +35,7 @@ mod dashboard;
 mod docs;
 mod exec;
 mod fairness;
+mod fleet_access;
 mod fleet_commands;
 mod fleet_engine;
 mod fleet_host;

@@ -83,6 +83,24 @@ impl EngineError {
         Self::lost(member, "the answer is not etcd's".to_owned())
     }
 
+    /// Notes what kept a member from answering, once for each member.
+    pub(super) fn note(self, causes: &mut Vec<(Endpoint, String)>) {
+        let (member, cause) = match self {
+            Self::Lost { member, cause } => (member, cause),
+            Self::Refused {
+                member,
+                code,
+                message,
+            } => (member, said(code, &message)),
+            // Not about a member, and none that is tried again.
+            Self::File { .. } | Self::Unreachable(_) | Self::Compacted => return,
+        };
+
+        if causes.iter().all(|(known, _)| *known != member) {
+            causes.push((member, cause));
+        }
+    }
+
     /// Whether the proof of who we are no longer counts: a new session logs in anew.
     #[must_use]
     pub fn ends_login(&self) -> bool {

@@ -61,10 +61,9 @@ impl Engine {
             self.next = self.next.wrapping_add(1);
             match EngineSession::open(&self.access, member).await {
                 Ok(session) => return Ok(session),
-                Err(EngineError::Lost { member, cause }) => causes.push((member, cause)),
                 // A wrong password or a missing right is wrong at each member, and its sentence says more.
                 Err(e) if e.is_certain() => return Err(e),
-                Err(e) => causes.push((member.clone(), e.to_string())),
+                Err(e) => e.note(&mut causes),
             }
         }
 
@@ -76,7 +75,7 @@ impl Engine {
     /// # Errors
     /// When no member answered, or when one refuses.
     pub async fn read(&mut self, ranges: &[KeyRange]) -> Result<Found, EngineError> {
-        let mut last = EngineError::Unreachable(Vec::new());
+        let mut causes = Vec::new();
         // Once more than there are members: the connection that is there may have ended long ago.
         for _ in 0..=self.access.endpoints.len() {
             let session = self.session().await?;
@@ -86,11 +85,11 @@ impl Engine {
                     return Ok(found);
                 }
                 Err(e) if e.is_certain() => return Err(e),
-                Err(e) => last = e,
+                Err(e) => e.note(&mut causes),
             }
         }
 
-        Err(last)
+        Err(EngineError::Unreachable(causes))
     }
 
     /// Begins a lease; at the next member when one fails.
@@ -98,7 +97,7 @@ impl Engine {
     /// # Errors
     /// When no member answered, or when one refuses.
     pub async fn grant(&mut self, life: Duration) -> Result<i64, EngineError> {
-        let mut last = EngineError::Unreachable(Vec::new());
+        let mut causes = Vec::new();
         for _ in 0..=self.access.endpoints.len() {
             let session = self.session().await?;
             match session.grant(life).await {
@@ -108,11 +107,11 @@ impl Engine {
                 }
                 Err(e) if e.is_certain() => return Err(e),
                 // A lease that nobody knows of ends by itself.
-                Err(e) => last = e,
+                Err(e) => e.note(&mut causes),
             }
         }
 
-        Err(last)
+        Err(EngineError::Unreachable(causes))
     }
 
     /// Keeps a lease alive, at the member that answered last; whether it still was.

@@ -114,8 +114,13 @@ impl Etcd {
         format!("{}://127.0.0.1:{}", self.scheme, self.clients[member])
     }
 
+    /// Where the tests find one member, without TLS.
+    pub fn plain_endpoint(&self, member: usize) -> String {
+        format!("http://127.0.0.1:{}", self.plain[member])
+    }
+
     fn listens(&self, member: usize) -> String {
-        let plain = format!("http://127.0.0.1:{}", self.plain[member]);
+        let plain = self.plain_endpoint(member);
         match self.endpoint(member) {
             same if same == plain => plain,
             encrypted => format!("{encrypted},{plain}"),
