@@ -164,6 +164,12 @@ def get(port, path, timeout=5):
         return r.read()
 
 
+def post(port, path, body, timeout=5):
+    asked = urllib.request.Request('http://127.0.0.1:%d%s' % (port, path), body)
+    with urllib.request.urlopen(asked, timeout=timeout) as r:
+        return r.read()
+
+
 def memory(process):
     """Resident memory, in bytes."""
     with open('/proc/%d/status' % process.pid) as f:
