@@ -89,6 +89,13 @@ impl Shop {
         serde_json::from_str(&text).ok()
     }
 
+    /// When a key was written, in revisions.
+    fn revision(&self, path: &str) -> Value {
+        let key = BASE64.encode(format!("{}/{path}", self.paths().root()));
+        let found = self.etcd.post(0, "kv/range", &json!({"key": key}));
+        found.unwrap()["kvs"][0]["mod_revision"].clone()
+    }
+
     /// Takes a host's sign of life away.
     fn lose(&self, host: &str) {
         let key = BASE64.encode(self.paths().alive(host));
@@ -415,6 +422,32 @@ fn of_operators_who_order_at_once_each_is_told_what_is_so_and_the_log_has_all() 
         }
     }
     assert_eq!(done, 1);
+}
+
+/// Where a command dies, of its orders all are there or none; the hosts go on without it.
+#[test]
+fn the_orders_of_one_command_are_given_at_once_and_outlive_it() {
+    let shop = Shop::open();
+    let record = json!({"v": 1, "host": "web01", "services": ["api", "web"]});
+    shop.put("hosts/web01", &record);
+    shop.put("alive/web01", &json!({}));
+    let mut child = shop.spawn("hadown", &["--fleet", "--timeout", "60", "api", "web"]);
+    wait_until(PATIENCE, "an order is given", || {
+        shop.get("orders/api/*").is_some() || shop.get("orders/web/*").is_some()
+    });
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let given: Vec<Value> = ["orders/api/*", "orders/web/*"]
+        .iter()
+        .map(|path| shop.revision(path))
+        .collect();
+    assert!(given[0].is_string() && given[0] == given[1], "{given:?}");
+    let log = shop.run("hacheck", &["fleet", "log", "-o", "tsv"]);
+    assert_eq!(log.out.lines().count(), 2, "{}", log.out);
+    let _hosts = shop.play(&["web01"]);
+    wait_until(PATIENCE, "the host obeys", || {
+        shop.get("down/web01/api").is_some() && shop.get("down/web01/web").is_some()
+    });
 }
 
 #[test]

@@ -238,6 +238,22 @@ fn after_a_boot_a_host_waits_for_the_orders_as_long_as_it_is_told_to() {
 }
 
 #[test]
+fn a_host_that_is_set_up_anew_waits_for_the_orders_if_told_to_and_learns_them_at_once() {
+    let mut etcd = Etcd::start();
+    let host = FleetHost::start(&etcd, "web01", "");
+    give(&etcd, 0, &down(1, "web", "*"));
+    host.wait_until_told("web", "reason 1");
+    (0..MEMBERS).for_each(|member| etcd.kill(member));
+    fs::remove_dir_all(host.state()).unwrap();
+    let host = host.restart(&etcd, "boot_wait: 600");
+    host.wait_until_told("web", "waiting for the fleet");
+    (0..MEMBERS).for_each(|member| etcd.start_member(member));
+    host.wait_until_told("web", "reason 1");
+    host.wait_until_told("api", "");
+    assert!(host.state().join("web").exists());
+}
+
+#[test]
 fn an_order_that_cannot_be_written_is_held_in_memory() {
     let etcd = Etcd::start();
     let setup = Setup::new().privileges(&permissions_count());
