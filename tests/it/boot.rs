@@ -15,7 +15,7 @@ const BOOT: Duration = Duration::from_secs(120);
 
 /// A booted system; it ends when this is dropped.
 pub struct Booted {
-    _nspawn: Process,
+    nspawn: Process,
     /// Process 1 of it, as seen from here.
     leader: String,
 }
@@ -47,10 +47,7 @@ impl Booted {
             !leader.is_empty() && matches!(state().trim(), "running" | "degraded")
         });
         let _ = std::fs::remove_file(chroot.root().with_extension("console"));
-        Self {
-            _nspawn: nspawn,
-            leader,
-        }
+        Self { nspawn, leader }
     }
 
     fn enter(leader: &str, script: &str) -> Output {
@@ -81,6 +78,14 @@ impl Booted {
             self.journal()
         );
         String::from_utf8_lossy(&ran.stdout).into_owned()
+    }
+
+    /// Waits until it goes down for a reboot: then systemd-nspawn ends, and whoever started it boots it again.
+    #[track_caller]
+    pub fn reboots(mut self) {
+        wait_until(BOOT, "the system goes down", || {
+            self.nspawn.ended().is_some()
+        });
     }
 
     fn journal(&self) -> String {
@@ -275,4 +280,48 @@ fn booted_another_port_and_a_port_for_agents_are_had_by_the_commands_of_the_docu
     system.run("systemctl reload hacheck");
     system.run(&format!("dpkg -i {package} >/dev/null 2>&1; {answers}"));
     assert_eq!(system.run(ASK_AGENT), "up\n");
+}
+
+/// What the engine has below a key of the fleet.
+const IN_ETCD: &str = "ETCDCTL_API=3 etcdctl get --prefix --print-value-only /hacheck/v1/test";
+
+#[test]
+#[ignore = "boots a system in systemd-nspawn, which not every place may do: run it with --ignored"]
+fn booted_a_roll_that_reboots_its_host_is_finished_after_the_boot_and_gives_the_slot_back() {
+    let chroot = Chroot::new();
+    let package = chroot.bring(package());
+    make_bootable(&chroot);
+    let in_fleet = "printf '%s\\n' 'fleet: test' \"endpoints: ['http://127.0.0.1:2379']\" 'host: web01' 'services: [web]' \\
+             > /etc/hacheck/fleet.yml; echo 'fleet_file: /etc/hacheck/fleet.yml' >> /etc/hacheck/hacheck.yml";
+    chroot.run(&format!(
+        "apt-get install -qq -y --no-install-recommends etcd-server etcd-client >/dev/null; dpkg -i {package}; {in_fleet};
+         echo '127.0.0.1 localhost' >> /etc/hosts"
+    ));
+    let system = Booted::boot(&chroot);
+    wait_until(BOOT, "the host is known", || {
+        let hosts = system.says("hacheck fleet hosts -o tsv");
+        hosts.starts_with("web01\talive\t")
+    });
+    let boot = system.run("cat /proc/sys/kernel/random/boot_id");
+    let roll =
+        "haroll --max-down 1 --roll r-boot -r kernel --min-pollers 0 web -- systemctl reboot";
+    system.run(&format!("systemd-run --quiet --unit roll {roll}"));
+    system.reboots();
+
+    let system = Booted::boot(&chroot);
+    assert_ne!(system.run("cat /proc/sys/kernel/random/boot_id"), boot);
+    let result = format!("{IN_ETCD}/rolls/r-boot/web01");
+    wait_until(BOOT, "the roll is finished", || {
+        system.says(&result).contains("\"state\":\"done\"")
+    });
+    let journal = system.run("journalctl --no-pager -u hacheck-roll-finish.service");
+    for line in [
+        "haroll: roll r-boot of web goes on after its command: systemctl reboot",
+        "haroll: roll r-boot: web01 is done, and its slot is free",
+    ] {
+        assert!(journal.contains(line), "no {line:?} in {journal}");
+    }
+    assert_eq!(system.run(&format!("{IN_ETCD}/slots/")), "");
+    assert_eq!(system.run("hastatus web"), "UP\tweb\n");
+    assert_eq!(system.run("ls -A /var/lib/hacheck/roll"), "");
 }
