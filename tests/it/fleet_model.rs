@@ -380,6 +380,7 @@ fn no_host_comes_up_that_is_not_owed_a_lift_whatever_happens_to_the_engine() {
         history.downs,
         history.ups
     );
+    println!("{told}");
     assert!(
         history.violations.is_empty(),
         "{:#?}\n{told}",

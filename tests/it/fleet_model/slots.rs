@@ -285,6 +285,7 @@ fn rolls_never_take_more_than_max_down_whatever_happens_to_the_engine_and_to_hos
     }
     let down = rolls.down.lock().unwrap();
     let told = format!("seed {seed}: {} rolls under {happened:?}", down.rolls);
+    println!("{told}");
     assert!(down.most <= MAX, "{} were down at once; {told}", down.most);
     assert!(
         down.most == MAX && down.rolls > 0,
