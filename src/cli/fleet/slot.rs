@@ -10,6 +10,7 @@ pub(crate) mod told;
 mod wait;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 pub(crate) use takeover::Takeover;
@@ -92,6 +93,7 @@ impl RollSlot {
     pub(crate) fn resume(
         call: &Call,
         file: &FleetFile,
+        files: RollFiles,
         kept: KeptRoll,
         keys: &[Key],
     ) -> Result<Self, Failure> {
@@ -111,7 +113,7 @@ impl RollSlot {
             reason: kept.reason.clone(),
         };
         Ok(Self {
-            files: RollFiles::lock(&kept::folder(&client.settings), keys)?,
+            files,
             holder: SlotHolder::resume(client.paths.clone(), request, kept.since),
             client,
             kept,
@@ -249,13 +251,13 @@ impl RollSlot {
     }
 }
 
-/// The rolls that left something on this host.
-pub(crate) fn kept_rolls(call: &Call, file: &FleetFile) -> Result<Vec<KeptRoll>, Failure> {
+/// Where rolls leave something on this host; nowhere, where it is in no fleet.
+pub(crate) fn kept_folder(call: &Call, file: &FleetFile) -> Result<PathBuf, Failure> {
     if file.is_none() {
-        return Ok(Vec::new());
+        return Ok(PathBuf::new());
     }
     let settings = client::settings(call, file)?;
-    kept::found(&kept::folder(&settings))
+    Ok(kept::folder(&settings))
 }
 
 fn request(

@@ -1,7 +1,9 @@
 //! `haroll --finish`: what is left of a roll after its command has rebooted the host, or its haroll died.
 //!
 //! Rule: only what the command came after is finished: healthy, up, seen up, and the slot is given back. A roll that failed,
-//! or never came to its command, is left as it is.
+//! or never came to its command, is left as it is. What a roll says of itself counts once nobody runs it.
+
+use std::path::Path;
 
 use super::args::RollArgs;
 use super::command::RollCommand;
@@ -11,8 +13,8 @@ use crate::cli::args::values;
 use crate::cli::client::DaemonClient;
 use crate::cli::failure::{Failure, failed, usage};
 use crate::cli::fleet::request::FleetFile;
-use crate::cli::fleet::slot::kept::KeptRoll;
-use crate::cli::fleet::slot::{RollSlot, kept_rolls};
+use crate::cli::fleet::slot::kept::{KeptRoll, RollFiles, found};
+use crate::cli::fleet::slot::{RollSlot, kept_folder};
 use crate::cli::wait::Waiter;
 use crate::spool::Key;
 
@@ -24,27 +26,14 @@ pub(super) fn run(call: &Call, args: &RollArgs) -> Result<u8, Failure> {
         ));
     }
     let file = FleetFile::of(args.fleet_file.as_deref());
-    let rolls = kept_rolls(call, &file)?;
+    let folder = kept_folder(call, &file)?;
+    let rolls = found(&folder)?;
     if rolls.is_empty() {
         call.note("no roll is to be finished here");
     }
     let mut failures = Vec::new();
-    for kept in rolls {
-        let finished = match kept.phase.as_str() {
-            "command" | "healthy" | "up" => finish(call, args, &file, kept),
-            "failed" => {
-                call.note(&format!(
-                    "{} has failed, and is left as it is",
-                    named(&kept)
-                ));
-                Ok(())
-            }
-            _ => Err(failed!(
-                "{} ended before its command, which was: {}\nrun it again",
-                named(&kept),
-                kept.command.join(" ")
-            )),
-        };
+    for kept in &rolls {
+        let finished = finish(call, args, &file, &folder, kept);
         failures.extend(finished.err());
     }
     Failure::unless_empty(&failures)?;
@@ -55,11 +44,47 @@ fn named(kept: &KeptRoll) -> String {
     format!("roll {} of {}", kept.roll, kept.keys.join(" "))
 }
 
-fn finish(call: &Call, args: &RollArgs, file: &FleetFile, kept: KeptRoll) -> Result<(), Failure> {
+fn finish(
+    call: &Call,
+    args: &RollArgs,
+    file: &FleetFile,
+    folder: &Path,
+    found: &KeptRoll,
+) -> Result<(), Failure> {
     let mut keys = Vec::new();
-    for name in &kept.keys {
+    for name in &found.keys {
         keys.push(values::service(name).map_err(Failure::failed)?);
     }
+
+    // A roll that runs has come to its command, or not yet: only one that has died stays as it is.
+    let files = RollFiles::lock(folder, &keys)?;
+    let Some(kept) = files.of_roll(&found.roll) else {
+        return Ok(());
+    };
+    match kept.phase.as_str() {
+        "command" | "healthy" | "up" => go_on(call, args, (file, files), kept, keys),
+        "failed" => {
+            call.note(&format!(
+                "{} has failed, and is left as it is",
+                named(&kept)
+            ));
+            Ok(())
+        }
+        _ => Err(failed!(
+            "{} ended before its command, which was: {}\nrun it again",
+            named(&kept),
+            kept.command.join(" ")
+        )),
+    }
+}
+
+fn go_on(
+    call: &Call,
+    args: &RollArgs,
+    (file, files): (&FleetFile, RollFiles),
+    kept: KeptRoll,
+    keys: Vec<Key>,
+) -> Result<(), Failure> {
     let port = args.port.as_ref().or(kept.port.as_ref());
     let client = DaemonClient {
         port: values::daemon_port(port.map(String::as_str))?,
@@ -83,7 +108,13 @@ fn finish(call: &Call, args: &RollArgs, file: &FleetFile, kept: KeptRoll) -> Res
         named(&kept)
     ));
     let phase = kept.phase.clone();
-    roll.slot = Some(RollSlot::resume(call, file, kept, &roll.waiter.keys)?);
+    roll.slot = Some(RollSlot::resume(
+        call,
+        file,
+        files,
+        kept,
+        &roll.waiter.keys,
+    )?);
     let done = roll.finish_steps(&phase);
     let done = done.map_err(|failure| roll.unless_going_down(failure));
     roll.end_slot(done)

@@ -136,3 +136,27 @@ fn a_roll_that_died_before_its_command_is_not_finished() {
         "it takes no service and no command",
     );
 }
+
+/// A roll that runs has said that it has come to its command, or that it has not: neither is how it ended.
+#[test]
+fn a_roll_that_still_runs_is_not_taken_for_one_that_has_ended() {
+    let site = Site::start(1);
+    let running = "haroll: a roll of web is running on this host\n";
+    let rolling = site.begin_and_hold(0, &[]);
+    site.run(0, &["--finish"]).is_with(1, "", running);
+    let said = site.run(0, &["--finish"]).err;
+    assert_eq!(said, running);
+    site.go(0);
+    rolling.ends().code_is(0);
+
+    let address = site.hosts[0].daemon.address;
+    let balancer = Balancer::stuck(address, "lb1", &[SPOOL], true);
+    wait_until(PATIENCE, "the balancer is known", || {
+        site.hosts[0].daemon.get("/pollers").body.contains("lb1")
+    });
+    let rolling = site.begin(0, &["--max-down", "1", "web", "--", "true"]);
+    site.wait_for_phase(0, "down");
+    let said = site.run(0, &["--finish"]).err;
+    assert_eq!(said, running);
+    drop((rolling, balancer));
+}

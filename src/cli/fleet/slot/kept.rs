@@ -135,6 +135,12 @@ impl RollFiles {
         self.files.iter().filter_map(|file| file.before.as_ref())
     }
 
+    /// What a roll of these keys left, unless that is gone.
+    pub(crate) fn of_roll(&self, roll: &str) -> Option<KeptRoll> {
+        let mut before = self.before();
+        before.find(|kept| kept.roll == roll).cloned()
+    }
+
     /// Writes what is so now.
     pub(crate) fn write(&mut self, roll: &KeptRoll) -> Result<(), Failure> {
         let content = roll.to_json();
