@@ -18,6 +18,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::{Value, json};
 
+use crate::support::authority::Authority;
 use crate::support::etcd::{Etcd, MEMBERS};
 use crate::support::fleet::FleetHost;
 use crate::support::root::succeed;
@@ -808,6 +809,47 @@ fn what_keeps_a_command_from_the_engine_is_one_sentence_with_its_remedy() {
         .output()
         .unwrap();
     Ran::from(half).is_with(1, "", "HACHECK_FLEET_CERT is set without HACHECK_FLEET_KEY");
+}
+
+#[test]
+fn an_empty_variable_names_no_certificate_for_a_host_either() {
+    let (folder, authority) = (TempDir::new(), Authority::new());
+    let file = |name: &str| folder.file(name).display().to_string();
+    let (own, ops) = (file("own.pem"), file("ops.pem"));
+    for name in [&own, &ops] {
+        fs::write(name, "no certificate").unwrap();
+    }
+    let fleet = file("fleet.yml");
+    let text = format!(
+        "fleet: shop\nendpoints: [https://127.0.0.1:1]\nca_file: {}\nstate_dir: {}\n\
+         cert_file: {own}\nkey_file: {own}\nops_cert_file: {ops}\nops_key_file: {ops}\n",
+        authority.cert().display(),
+        folder.file("fleet").display()
+    );
+    fs::write(&fleet, text).unwrap();
+    let roll = [
+        "--fleet-file",
+        &fleet,
+        "--max-down",
+        "1",
+        "web",
+        "--",
+        "true",
+    ];
+    for (cert, key, said) in [
+        ("", "", format!("cannot use {own}: ")),
+        (ops.as_str(), ops.as_str(), format!("cannot use {ops}: ")),
+        (
+            "",
+            ops.as_str(),
+            "HACHECK_FLEET_KEY is set without HACHECK_FLEET_CERT".to_owned(),
+        ),
+    ] {
+        let mut haroll = command("haroll");
+        haroll.args(roll).env("HACHECK_FLEET_CERT", cert);
+        let ran = haroll.env("HACHECK_FLEET_KEY", key).output().unwrap();
+        Ran::from(ran).is_with(1, "", &said);
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ pub(super) type CertAndKey = (PathBuf, PathBuf);
 
 /// Certificate and key of this host's daemon; `None` where it has none, this user may not read them, or others are named.
 pub(super) fn host_identity(settings: &FleetSettings) -> Option<CertAndKey> {
-    if std::env::var_os(CERT_VARIABLE).is_some() {
+    if variable(CERT_VARIABLE).is_some() || variable(KEY_VARIABLE).is_some() {
         return None;
     }
 
