@@ -12,6 +12,7 @@ mod order;
 pub(crate) mod overview;
 mod paths;
 pub mod picture;
+mod progress;
 mod records;
 mod report;
 pub mod rolling;
@@ -24,6 +25,7 @@ mod snapshot;
 pub use figures::{AgentFigures, FleetFigures};
 pub use order::{Order, OrderState, in_seconds, next_at, now_micros, register};
 pub use paths::Paths;
+pub use progress::RollProgress;
 pub use records::{
     Alive, AuditLine, GateRecord, HostRecord, Record, RecordError, Report, Slot, VALUE_MAX,
     Version, WaivedOrder, is_host_name,

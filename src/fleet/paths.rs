@@ -162,10 +162,16 @@ impl Paths {
         self.roll_results(id) + host
     }
 
+    /// The prefix of who rolls over the fleet now.
+    #[must_use]
+    pub fn roll_locks(&self) -> String {
+        self.folder("rolls/lock")
+    }
+
     /// Who rolls a key over the fleet now. No id of a roll is `lock`.
     #[must_use]
     pub fn roll_lock(&self, key: &Key) -> String {
-        format!("{}lock/{key}", self.rolls())
+        format!("{}{key}", self.roll_locks())
     }
 
     /// The prefix of the log.

@@ -1,4 +1,4 @@
-//! What the engine holds of a fleet at one moment: hosts, who is alive, orders, downtimes, slots.
+//! What the engine holds of a fleet at one moment: hosts, who is alive, orders, downtimes, slots, who rolls.
 //!
 //! Rule: a value that cannot be read is told, and is never the same as none: an operator must see what a host may hold.
 
@@ -6,7 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::engine::{Engine, EngineError, Found, KeyRange, Pair};
 use super::picture::is_local;
-use super::{HostRecord, Order, Paths, Record, RecordError, Report, Selector, Slot, register};
+use super::{
+    HostRecord, Order, Paths, Record, RecordError, Report, RollLock, RollProgress, Selector, Slot,
+    register,
+};
 use crate::names::Key;
 
 /// What was read of a fleet.
@@ -26,6 +29,10 @@ pub struct Snapshot {
     pub down: BTreeMap<String, BTreeMap<String, Report>>,
     /// The slots of each host, by the key of the spool.
     pub slots: BTreeMap<String, BTreeMap<String, Slot>>,
+    /// Who rolls over the fleet, by the key of the spool.
+    pub locks: BTreeMap<String, RollLock>,
+    /// How far the rolls are, by their ids; none unless they were read.
+    pub rolls: BTreeMap<String, RollProgress>,
     /// When each key of the engine was changed last, in revisions.
     revisions: BTreeMap<String, i64>,
     /// What cannot be read, as a sentence each.
@@ -47,13 +54,14 @@ impl Snapshot {
 
     /// What is read of the engine.
     #[must_use]
-    pub fn ranges(paths: &Paths) -> [KeyRange; 5] {
+    pub fn ranges(paths: &Paths) -> [KeyRange; 6] {
         let prefixes = [
             paths.hosts(),
             paths.all_alive(),
             paths.orders(),
             paths.all_down(),
             paths.slots(),
+            paths.roll_locks(),
         ];
         prefixes.map(|prefix| KeyRange::under(&prefix))
     }
@@ -103,6 +111,10 @@ impl Snapshot {
             EngineKey::Order(key, selector) => self.put_order(&key, &selector, value),
             EngineKey::Down(host, key) => put_at(&mut self.down, host, key, value),
             EngineKey::Slot(host, key) => put_at(&mut self.slots, host, key, value),
+            EngineKey::Lock(key) => {
+                self.locks.insert(key, RollLock::parse(value)?);
+                Ok(())
+            }
             EngineKey::Elsewhere => Ok(()),
         }
     }
@@ -152,6 +164,7 @@ impl Snapshot {
             EngineKey::Order(key, selector) => drop(self.orders.remove(&register(&key, &selector))),
             EngineKey::Down(host, key) => drop_at(&mut self.down, &host, &key),
             EngineKey::Slot(host, key) => drop_at(&mut self.slots, &host, &key),
+            EngineKey::Lock(key) => drop(self.locks.remove(&key)),
             EngineKey::Elsewhere => {}
         }
     }
@@ -199,6 +212,8 @@ enum EngineKey {
     Order(Key, Selector),
     Down(String, String),
     Slot(String, String),
+    /// Of a key of the spool alone.
+    Lock(String),
     /// Of something that is no part of a snapshot.
     Elsewhere,
 }
@@ -217,7 +232,8 @@ impl EngineKey {
                 let place = host_and_key(paths, &paths.slots(), path);
                 place.map(|(host, key)| Self::Slot(host, key))
             }
-            // The gate, rolls and the log are read where they are needed.
+            "rolls" => roll_lock(paths, path),
+            // The gate and the log are read where they are needed.
             _ => Some(Self::Elsewhere),
         };
         key.ok_or_else(|| RecordError::Content("its name is none of ours".to_owned()))
@@ -254,6 +270,17 @@ fn host(paths: &Paths, prefix: &str, path: &[u8]) -> Option<String> {
 fn order(paths: &Paths, path: &[u8]) -> Option<EngineKey> {
     let (key, selector) = paths.read_order(path)?;
     Some(EngineKey::Order(key, selector))
+}
+
+/// Who rolls; all else of rolls is read where it is needed.
+fn roll_lock(paths: &Paths, path: &[u8]) -> Option<EngineKey> {
+    let text = str::from_utf8(path).unwrap_or_default();
+    let Some(key) = text.strip_prefix(&paths.roll_locks()) else {
+        return Some(EngineKey::Elsewhere);
+    };
+
+    let key = Key::parse(key).ok()?;
+    Some(EngineKey::Lock(key.file_name()))
 }
 
 fn host_and_key(paths: &Paths, prefix: &str, path: &[u8]) -> Option<(String, String)> {

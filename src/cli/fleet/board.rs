@@ -9,7 +9,8 @@ use crate::fleet::overview::{FleetOverview, OverviewRequest};
 use crate::fleet::{Selector, Snapshot};
 use crate::spool::unix_now;
 
-/// From one reading to the next.
+/// From one reading to the next. Whole readings, and no watch: one that is silent would not tell old from new, and what is
+/// on the screen must tell how old it is.
 const EVERY: Duration = Duration::from_secs(2);
 
 /// Most hosts of an answer.

@@ -23,6 +23,9 @@ use identity::{CERT_VARIABLE, CertAndKey, KEY_VARIABLE, host_identity, identity}
 /// How long a line of the log lives: 90 days.
 const LOG_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
+/// How long something that goes on may wait for an answer.
+const LOOK_MAX: Duration = Duration::from_secs(10);
+
 /// How often a wait looks at the clock and at Ctrl-C.
 const TICK: Duration = Duration::from_millis(100);
 
@@ -93,11 +96,16 @@ impl FleetClient {
         read.map_err(|e| self.failure(&e))
     }
 
-    /// The same, where nobody can wait for long.
+    /// The same with how far the rolls are, where nobody can wait for long.
     pub(super) fn snapshot_within(&mut self, limit: Duration) -> Result<Snapshot, Failure> {
         let (engine, paths) = (&mut self.engine, &self.paths);
+        let reading = async {
+            let mut snapshot = Snapshot::of(engine, paths).await?;
+            snapshot.read_rolls(engine, paths).await?;
+            Ok(snapshot)
+        };
         // A timer needs the runtime that it is made in.
-        let read = async { timeout(limit, Snapshot::of(engine, paths)).await };
+        let read = async { timeout(limit, reading).await };
         match self.runtime.block_on(read) {
             Ok(read) => read.map_err(|e| self.failure(&e)),
             Err(_) => Err(failed!(
@@ -130,16 +138,10 @@ impl FleetClient {
         granted.map_err(|e| self.failure(&e))
     }
 
-    /// Keeps a lease alive; whether it still was.
-    pub(super) fn keep_alive(&mut self, lease: i64) -> Result<bool, Failure> {
-        let kept = self.runtime.block_on(self.engine.keep_alive(lease));
-        kept.map_err(|e| self.failure(&e))
-    }
-
     /// The same as [`Self::read`], for something that goes on while nobody answers: all members together have the time that
-    /// two of them would.
+    /// two of them would by default, at most: a roll has a lock to keep meanwhile.
     pub(super) fn look(&mut self, ranges: &[KeyRange]) -> Result<Found, Failure> {
-        let limit = 2 * self.settings.timeout;
+        let limit = LOOK_MAX.min(2 * self.settings.timeout);
         let reading = async { timeout(limit, self.engine.read(ranges)).await };
         match self.runtime.block_on(reading) {
             Ok(found) => found.map_err(|e| self.failure(&e)),

@@ -2,7 +2,7 @@
 
 use super::reading::EngineState;
 use super::screen_hosts::hosts;
-use super::screen_rows::{order_lines, roll_line, service_line};
+use super::screen_rows::{order_lines, roll_lines, service_line};
 use crate::cli::live::{LivePicture, with_clock};
 use crate::cli::output::pollers::age;
 use crate::cli::output::times;
@@ -134,7 +134,7 @@ fn rolls(overview: &FleetOverview) -> Vec<String> {
     }
 
     let mut lines = vec![format!("Rolls     {} under way", overview.rolls.len())];
-    lines.extend(overview.rolls.iter().map(roll_line));
+    lines.extend(overview.rolls.iter().flat_map(roll_lines));
     lines.extend(more(overview.left_out.rolls, "rolls"));
     lines
 }

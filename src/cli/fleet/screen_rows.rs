@@ -5,7 +5,7 @@ use crate::cli::output::terminal::column;
 use crate::cli::output::times;
 use crate::fleet::OrderState;
 use crate::fleet::overview::{
-    FleetState, OrderEntry, OutEntry, RollEntry, ServiceEntry, SlotEntry,
+    FleetState, OrderEntry, OutEntry, ProgressEntry, RollEntry, ServiceEntry, SlotEntry,
 };
 
 /// Columns of `38 of 40 up`.
@@ -128,17 +128,48 @@ fn progress(order: &OrderEntry) -> String {
     text
 }
 
-/// `  r-5k2 by deploy@ops1 since 18:20: web13 all command since 18:22`.
-pub(super) fn roll_line(roll: &RollEntry) -> String {
-    let mut slots: Vec<String> = roll.slots.iter().map(slot_text).collect();
-    let more = roll.count - slots.len();
+/// `  r-5k2 by deploy@ops1 since 18:20: all, 3 of 40 done, 1 under way, 36 waiting; web13 all: command since 18:22`.
+pub(super) fn roll_lines(roll: &RollEntry) -> Vec<String> {
+    let mut parts: Vec<String> = roll.progress.iter().map(roll_progress).collect();
+    match &roll.held {
+        Some(held) if roll.progress.is_some() => {
+            let since = times::brief(held.since);
+            parts.push(format!("run{} since {since}", by(&held.by, &held.from)));
+        }
+        None if roll.progress.is_some() => parts.push("nobody runs it".to_owned()),
+        _ => {}
+    }
+
+    parts.extend(roll.slots.iter().map(slot_text));
+    let more = roll.count - roll.slots.len();
     if more > 0 {
-        slots.push(format!("and {more} more"));
+        parts.push(format!("and {more} more"));
     }
 
     let by = by(&roll.by, &roll.from);
     let since = times::brief(roll.since);
-    format!("  {}{by} since {since}: {}", roll.roll, slots.join("; "))
+    let line = format!("  {}{by} since {since}: {}", roll.roll, parts.join("; "));
+    let mut lines = vec![line];
+    lines.extend(roll.advice.as_ref().map(advice_line));
+    lines
+}
+
+fn roll_progress(progress: &ProgressEntry) -> String {
+    let mut text = format!(
+        "{}, at most {} down, {} of {} done",
+        progress.key, progress.max_down, progress.done, progress.hosts
+    );
+    for (count, words) in [
+        (progress.failed, "failed"),
+        (progress.under_way, "under way"),
+        (progress.waiting, "waiting"),
+    ] {
+        if count > 0 {
+            text += &format!(", {count} {words}");
+        }
+    }
+
+    text
 }
 
 fn slot_text(slot: &SlotEntry) -> String {

@@ -82,6 +82,12 @@ pub(super) fn for_order(order: &Order) -> Option<Advice> {
     }
 }
 
+/// What to type about a roll over the fleet that nobody runs any more.
+pub(super) fn for_roll(id: &str) -> Advice {
+    let words = ["haroll", "--fleet", "--resume", id];
+    Advice::new(&words, "goes on with the hosts that are not done")
+}
+
 fn of_order(command: &str, order: &Order, effect: &'static str) -> Advice {
     let selector = order.selector.to_string();
     let key = order.key.file_name();

@@ -140,7 +140,7 @@ pub(crate) struct OrderEntry {
     pub(crate) advice: Option<Advice>,
 }
 
-/// A roll, as far as hosts have slots for it.
+/// A roll that somebody runs, or that hosts have slots for.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct RollEntry {
     pub(crate) roll: String,
@@ -150,6 +150,32 @@ pub(crate) struct RollEntry {
     pub(crate) slots: Vec<SlotEntry>,
     /// How many slots there are.
     pub(crate) count: usize,
+    /// Who runs it; nobody does, or each host for itself, where there is none.
+    pub(crate) held: Option<HolderEntry>,
+    /// How far it is; none of a roll of one host alone.
+    pub(crate) progress: Option<ProgressEntry>,
+    pub(crate) advice: Option<Advice>,
+}
+
+/// Who runs a roll over the fleet.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct HolderEntry {
+    pub(crate) by: String,
+    pub(crate) from: String,
+    pub(crate) since: f64,
+}
+
+/// How many hosts of a roll are what.
+#[derive(Debug, Clone, Serialize)]
+pub(crate) struct ProgressEntry {
+    pub(crate) key: String,
+    /// How many may be out, as it was typed.
+    pub(crate) max_down: String,
+    pub(crate) hosts: usize,
+    pub(crate) done: usize,
+    pub(crate) failed: usize,
+    pub(crate) under_way: usize,
+    pub(crate) waiting: usize,
 }
 
 /// The hosts with one value of a tag.

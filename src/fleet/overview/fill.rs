@@ -5,14 +5,17 @@ use std::collections::BTreeMap;
 
 use super::advice;
 use super::entries::{
-    DownEntry, HostEntry, LateEntry, OrderEntry, RollEntry, ServiceEntry, SlotEntry, TagEntry,
-    WaiverEntry,
+    DownEntry, HolderEntry, HostEntry, LateEntry, OrderEntry, ProgressEntry, RollEntry,
+    ServiceEntry, SlotEntry, TagEntry, WaiverEntry,
 };
 use super::survey::{FleetSurvey, SurveyedHost};
 use super::tallies::{Counts, OrderTally};
 use super::{INNER_MAX, NAME_MAX, REASON_MAX};
 use crate::fleet::picture::{is_local, knows};
-use crate::fleet::{HostRecord, Order, OrderState, Report, Slot, WaivedOrder, in_seconds};
+use crate::fleet::{
+    HostRecord, Order, OrderState, Report, RollLock, RollProgress, Slot, Snapshot, WaivedOrder,
+    in_seconds,
+};
 use crate::names::text::shown;
 use crate::spool::Mark;
 
@@ -181,7 +184,39 @@ impl RollEntry {
             since: slot.since,
             slots: Vec::new(),
             count: 0,
+            held: None,
+            progress: None,
+            advice: None,
         }
+    }
+
+    /// One that no host has a slot for now.
+    pub(super) fn of_lock(lock: &RollLock) -> Self {
+        Self::new(&Slot {
+            roll: lock.roll.clone(),
+            by: lock.by.clone(),
+            from: lock.from.clone(),
+            since: lock.since,
+            ..Slot::default()
+        })
+    }
+
+    pub(super) fn take_lock(&mut self, lock: &RollLock) {
+        self.held = Some(HolderEntry {
+            by: name(&lock.by),
+            from: name(&lock.from),
+            since: lock.since,
+        });
+    }
+
+    pub(super) fn take_progress(&mut self, snapshot: &Snapshot, roll: &RollProgress) {
+        let progress = ProgressEntry::of(snapshot, roll);
+        if self.held.is_none() && progress.done < progress.hosts {
+            self.advice = Some(advice::for_roll(&roll.record.id));
+        }
+
+        self.since = in_seconds(roll.record.at);
+        self.progress = Some(progress);
     }
 
     pub(super) fn add(&mut self, host: &str, key: &str, slot: &Slot) {
@@ -191,6 +226,35 @@ impl RollEntry {
         if self.slots.len() < INNER_MAX {
             self.slots.push(slot_entry(host, key, slot));
         }
+    }
+}
+
+impl ProgressEntry {
+    fn of(snapshot: &Snapshot, roll: &RollProgress) -> Self {
+        let record = &roll.record;
+        let mut progress = Self {
+            key: name(&record.key.file_name()),
+            max_down: name(&record.max_down),
+            hosts: record.hosts.len(),
+            done: 0,
+            failed: 0,
+            under_way: 0,
+            waiting: 0,
+        };
+        for host in &record.hosts {
+            let slot = snapshot.slot(host, &record.key);
+            let slot = slot.filter(|slot| slot.roll == record.id);
+            let count = match slot {
+                // The result may be of an earlier try.
+                Some(slot) if slot.phase != "failed" => &mut progress.under_way,
+                _ if roll.done.contains(host) => &mut progress.done,
+                None if !roll.failed.contains(host) => &mut progress.waiting,
+                _ => &mut progress.failed,
+            };
+            *count += 1;
+        }
+
+        progress
     }
 }
 

@@ -17,8 +17,8 @@ use serde::Serialize;
 
 pub(crate) use self::advice::Advice;
 pub(crate) use self::entries::{
-    DownEntry, HostEntry, LateEntry, OrderEntry, OutEntry, RollEntry, ServiceEntry, SlotEntry,
-    TagEntry, WaiverEntry,
+    DownEntry, HostEntry, LateEntry, OrderEntry, OutEntry, ProgressEntry, RollEntry, ServiceEntry,
+    SlotEntry, TagEntry, WaiverEntry,
 };
 pub(crate) use self::survey::FleetState;
 use self::survey::{FleetSurvey, SurveyedHost};

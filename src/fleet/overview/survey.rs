@@ -70,6 +70,7 @@ pub(super) struct FleetSurvey<'a> {
     pub(super) holding: Vec<&'a Order>,
     /// Registers that hosts hold and the engine lacks; some several times.
     pub(super) unknown: Vec<&'a str>,
+    is_of_all: bool,
     /// Slots of hosts that have told nothing of themselves: they hold up others all the same.
     pub(super) strange_slots: Vec<(&'a str, &'a BTreeMap<String, Slot>)>,
 }
@@ -98,11 +99,12 @@ impl<'a> FleetSurvey<'a> {
             hosts: Vec::new(),
             holding: orders.filter(|order| order.holds(now)).collect(),
             unknown: Vec::new(),
+            is_of_all: scope.is_every_host(),
             strange_slots: Vec::new(),
         };
 
         // Without a record nobody knows what selects them.
-        if scope.is_every_host() {
+        if survey.is_of_all {
             survey.note_strange_slots();
         }
 
@@ -120,6 +122,16 @@ impl<'a> FleetSurvey<'a> {
                 self.strange_slots.push((name, slots));
             }
         }
+    }
+
+    /// Whether a roll is of hosts that are looked at.
+    pub(super) fn concerns(&self, roll: &str) -> bool {
+        let Some(roll) = self.snapshot.rolls.get(roll) else {
+            return self.is_of_all;
+        };
+
+        let is_here = |name: &String| self.hosts.binary_search_by(|host| host.name.cmp(name));
+        self.is_of_all || roll.record.hosts.iter().any(|name| is_here(name).is_ok())
     }
 
     fn look_at(&mut self, name: &'a str, record: &'a HostRecord) -> SurveyedHost<'a> {

@@ -113,6 +113,7 @@ impl<'a> Tallies<'a> {
             tallies.add_slots(name, slots);
         }
 
+        tallies.add_rolls(survey);
         // Only now, as all hosts together show what a tag tells.
         tallies.drop_tags_of_one();
         tallies.orders = orders.into_values().collect();
@@ -139,6 +140,24 @@ impl<'a> Tallies<'a> {
             let roll = self.rolls.entry(&slot.roll);
             let roll = roll.or_insert_with(|| RollEntry::new(slot));
             roll.add(host, key, slot);
+        }
+    }
+
+    /// Adds who runs the rolls, and how far they are.
+    fn add_rolls(&mut self, survey: &'a FleetSurvey<'a>) {
+        let snapshot = survey.snapshot;
+        for lock in snapshot.locks.values() {
+            if survey.concerns(&lock.roll) {
+                let roll = self.rolls.entry(&lock.roll);
+                let roll = roll.or_insert_with(|| RollEntry::of_lock(lock));
+                roll.take_lock(lock);
+            }
+        }
+
+        for (id, roll) in &mut self.rolls {
+            if let Some(known) = snapshot.rolls.get(*id) {
+                roll.take_progress(snapshot, known);
+            }
         }
     }
 

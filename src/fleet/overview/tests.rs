@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::fleet::picture::tests::{Fleet, NOW};
+use crate::fleet::{Record as _, RollRecord};
 
 fn request() -> OverviewRequest {
     OverviewRequest {
@@ -275,6 +276,90 @@ fn slots_are_told_by_their_rolls_and_keep_their_advice() {
     assert_eq!(web01["down"][0]["roll"], "r-5k2");
     let command = json!(["hacheck", "fleet", "release", "-r", "WHY", "web01"]);
     assert_eq!(web01["advice"]["command"], command);
+}
+
+/// A roll over five hosts: one is done, one has failed and has its slot, one is tried again, one waits, one was refused.
+fn rolled(fleet: Fleet) -> (Fleet, String) {
+    let record = json!({
+        "v": 1, "id": "", "key": "web", "max_down": "2", "max_failed": 1, "command": ["true"], "by": "deploy",
+        "from": "ops1", "at": 1_795_632_000_000_000_u64, "hosts": ["web01", "web02", "web03", "web04", "web05"],
+    });
+    let record: RollRecord = serde_json::from_value(record).unwrap();
+    let record = record.with_id();
+    let slot = |phase: &str| json!({"v": 1, "roll": record.id, "by": "deploy", "from": "ops1", "since": NOW, "phase": phase});
+    let result = |state: &str| json!({"v": 1, "state": state, "at": 1});
+    let path = format!("rolls/{}", record.id);
+    let fleet = fleet
+        .put(&path, &record.to_json())
+        .put(&format!("{path}/web01"), &result("done"))
+        .put(&format!("{path}/web02"), &result("failed"))
+        .put("slots/web02/web", &slot("failed"))
+        .put(&format!("{path}/web03"), &result("failed"))
+        .put("slots/web03/web", &slot("command"))
+        .put(&format!("{path}/web05"), &result("failed"));
+    (fleet, record.id)
+}
+
+fn lock(fleet: Fleet, roll: &str) -> Fleet {
+    let lock = json!({"v": 1, "roll": roll, "by": "bob", "from": "ops2", "since": NOW - 5.0});
+    fleet.put("rolls/lock/web", &lock)
+}
+
+#[test]
+fn a_roll_tells_how_far_it_is_and_who_runs_it_or_how_to_go_on() {
+    let (fleet, id) = rolled(Fleet::new().host("web01", "a", &none()));
+    let roll = value(&fleet)["rolls"][0].clone();
+    let progress = json!({
+        "key": "web", "max_down": "2", "hosts": 5, "done": 1, "failed": 2, "under_way": 1, "waiting": 1,
+    });
+    assert_eq!(
+        (&roll["progress"], &roll["held"]),
+        (&progress, &Value::Null)
+    );
+    let command = json!(["haroll", "--fleet", "--resume", id]);
+    assert_eq!(roll["advice"]["command"], command);
+    let roll = value(&lock(fleet, &id))["rolls"][0].clone();
+    let held = json!({"by": "bob", "from": "ops2", "since": NOW - 5.0});
+    assert_eq!((&roll["held"], &roll["advice"]), (&held, &Value::Null));
+    assert_eq!(
+        (&roll["by"], &roll["since"]),
+        (&json!("deploy"), &json!(1_795_632_000.0))
+    );
+}
+
+#[test]
+fn a_roll_is_told_between_two_hosts_too_and_only_where_it_concerns_the_hosts_that_are_shown() {
+    let fleet = Fleet::new()
+        .host("web04", "a", &none())
+        .host("api01", "b", &none());
+    let (fleet, id) = rolled(fleet);
+    let mut snapshot = lock(fleet, &id).snapshot();
+    snapshot.slots.clear();
+    let rolls = |scope: &str| {
+        let scope = Selector::parse(scope).unwrap();
+        let request = OverviewRequest { scope, ..request() };
+        FleetOverview::new(&snapshot, &request, NOW).rolls
+    };
+    assert_eq!(
+        (rolls("*")[0].roll.as_str(), rolls("*")[0].count),
+        (id.as_str(), 0)
+    );
+    assert_eq!((rolls("zone=a").len(), rolls("zone=b").len()), (1, 0));
+    // A record that somebody changed is none.
+    let spoiled = Fleet::new()
+        .put(&format!("rolls/{id}"), &"{}")
+        .host("web01", "a", &none());
+    let roll = value(&lock(spoiled, &id))["rolls"][0].clone();
+    assert_eq!(
+        (&roll["by"], &roll["progress"]),
+        (&json!("bob"), &Value::Null)
+    );
+    let odd = Fleet::new().put("rolls/lock/web", &"{}");
+    let odd = overview(&odd).odd;
+    assert!(
+        odd[0].starts_with("/p/f/rolls/lock/web cannot be read: "),
+        "{odd:?}"
+    );
 }
 
 #[test]

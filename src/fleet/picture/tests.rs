@@ -65,7 +65,10 @@ impl Fleet {
             pairs: pairs.collect(),
             ..Found::default()
         };
-        Snapshot::read(&Paths::new("/p", "f"), &found)
+        let paths = Paths::new("/p", "f");
+        let mut snapshot = Snapshot::read(&paths, &found);
+        snapshot.take_rolls(&paths, &snapshot.roll_ids(), &found);
+        snapshot
     }
 }
 

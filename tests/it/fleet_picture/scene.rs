@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use hacheck::fleet::{Alive, OrderState, Record as _, now_micros};
+use hacheck::fleet::{Alive, OrderState, Record as _, RollRecord, now_micros};
 use serde_json::{Value, json};
 
 use crate::support::etcd::Etcd;
@@ -88,6 +88,7 @@ impl Scene {
             .host("api01", "c", &json!({"services": ["api"]}))
             .host("api02", "c", &json!({"services": ["api"]}))
             .reports("api02", "api:8080", "local", "dave", "one instance")
+            .rolled(&["api01", "web05", "api02"])
     }
 
     /// A host that lives and serves `api` and `web`, unless its record says otherwise.
@@ -139,6 +140,25 @@ impl Scene {
         });
         self.put(&format!("slots/{host}/{key}"), &slot.to_string());
         self
+    }
+
+    /// A roll of `api` over some hosts: the first is done, the second under way.
+    pub fn rolled(self, hosts: &[&str]) -> Self {
+        let record = json!({
+            "v": 1, "id": "", "key": "api", "max_down": "1", "max_failed": 0, "command": ["true"], "by": "deploy", "from": "ops1",
+            "at": now_micros() - 600_000_000, "hosts": hosts,
+        });
+        let record: RollRecord = serde_json::from_value(record).unwrap();
+        let record = record.with_id();
+        self.put(&format!("rolls/{}", record.id), &record.to_json());
+        let done = json!({"v": 1, "state": "done", "at": 1});
+        self.put(
+            &format!("rolls/{}/{}", record.id, hosts[0]),
+            &done.to_string(),
+        );
+        let lock = json!({"v": 1, "roll": record.id, "by": "bob", "from": "ops2", "since": unix_now() - 300.0});
+        self.put("rolls/lock/api", &lock.to_string());
+        self.slot(hosts[1], "api", &record.id)
     }
 
     pub fn put(&self, key: &str, value: &str) {

@@ -33,6 +33,8 @@ fn it_prints_the_fleet_once_where_there_is_no_terminal_and_ends_with_0() {
         head.contains("web02 and web03 have not done yet what was ordered."),
         "{head}"
     );
+    let rolled = "api, at most 1 down, 1 of 3 done, 1 under way, 1 waiting; run by bob@ops2 since ";
+    assert!(text.contains(rolled), "{text}");
     for (begin, parts) in [
         (
             "Hosts     9 known: ",
@@ -75,6 +77,7 @@ fn it_prints_the_fleet_once_where_there_is_no_terminal_and_ends_with_0() {
             ],
         ),
         ("  r-5k2 by deploy@ops1", &["web07 web: command since "]),
+        ("Rolls     2 under way", &[]),
         (
             "    $ hacheck fleet forget web05",
             &["# if it is gone for good"],

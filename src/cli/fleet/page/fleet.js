@@ -229,11 +229,21 @@ function order(o) {
   return [o.late_count ? 'late' : 'down', clock(o.since) + ' · ' + ago(o.since), [...text, ...typed(o.advice)]];
 }
 
+// How far a roll is, and who runs it: `web, at most 1 down: 3 of 40 hosts done, 36 waiting; run by alice@ops1, for 4 min`.
+function progress({progress: p, held}) {
+  if (!p) return [];
+  const parts = [[p.failed, 'failed'], [p.under_way, 'under way'], [p.waiting, 'waiting']].filter(([n]) => n);
+  const rest = parts.map(([n, what]) => ', ' + many(n) + ' ' + what).join('');
+  const run = held ? say`run${by(held.by, held.from)}${lasts(held.since)}` : say`nobody runs it`;
+  return [say`${p.key}, at most ${p.max_down} down: ${many(p.done)} of ${plural(p.hosts, 'host')} done${rest}`, run];
+}
+
 function roll(r) {
-  const slots = r.slots.map(s => say`${s.host} ${s.key}, ${s.phase}${lasts(s.since)}`);
-  const more = r.count - slots.length;
-  if (more) slots.push(say`and ${many(more)} more`);
-  return ['late', clock(r.since) + ' · ' + ago(r.since), say`Roll ${r.roll}${by(r.by, r.from)}: ${join(slots)}.`];
+  const parts = [...progress(r), ...r.slots.map(s => say`${s.host} ${s.key}, ${s.phase}${lasts(s.since)}`)];
+  const more = r.count - r.slots.length;
+  if (more) parts.push(say`and ${many(more)} more`);
+  const text = say`Roll ${r.roll}${by(r.by, r.from)}: ${join(parts)}. `;
+  return ['late', clock(r.since) + ' · ' + ago(r.since), [...text, ...typed(r.advice)]];
 }
 
 const WORST_FIRST = Object.keys(STATES);
