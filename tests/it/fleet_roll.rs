@@ -15,7 +15,7 @@ use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use crate::support::daemon::Daemon;
-use crate::support::etcd::Etcd;
+use crate::support::etcd::{Etcd, MEMBERS};
 use crate::support::fleet::paths;
 use crate::support::tmux::Tmux;
 use crate::support::waiting::Waiting;
@@ -379,6 +379,68 @@ fn after_ctrl_c_no_host_begins_and_those_under_way_are_waited_for() {
 }
 
 #[test]
+fn the_first_ctrl_c_waits_for_hosts_under_way_also_where_the_lock_was_lost_before() {
+    let stage = Stage::open(&["web01", "web02"]);
+    let roll = stage.begin("1", &[]);
+    let id = roll.roll_id();
+    stage.begins("web01");
+    stage.end_lock();
+    roll.says(": no other host begins\n");
+    roll.signal(Signal::SIGINT);
+    roll.says("haroll: waiting for web01, which would finish without this haroll too; SIGINT once more ends it\n");
+    stage.is_done(&id, "web01");
+    let ran = roll.ends();
+    ran.is_with(
+        1,
+        "web01: hello from web01\n",
+        "; 1 of 2 hosts done; not begun: web02\n",
+    );
+    assert!(
+        ran.err.contains("haroll: web01: done after "),
+        "{}",
+        ran.err
+    );
+}
+
+/// Whoever takes the lock then may be told of hosts that nobody else knows.
+#[test]
+fn a_lock_that_somebody_deleted_is_missed_before_the_next_host_begins() {
+    let stage = Stage::open(&["web01", "web02"]);
+    let roll = stage.begin("1", &[]);
+    let id = roll.roll_id();
+    stage.begins("web01");
+    // Its lease lives on.
+    let lock = format!("{}/rolls/lock/web", paths().root());
+    stage.etcd.delete(0, &lock);
+    stage.is_done(&id, "web01");
+    let ran = roll.ends();
+    ran.is_with(
+        1,
+        "web01: hello from web01\n",
+        "; 1 of 2 hosts done; not begun: web02\n",
+    );
+    assert_eq!(stage.began(), ["web01"]);
+}
+
+/// However long one of them may take by the file of the fleet.
+#[test]
+fn members_that_all_hang_end_the_lock_and_not_in_silence() {
+    let stage = Stage::open(&["web01", "web02"]);
+    let text = fs::read_to_string(stage.file("fleet.yml")).unwrap();
+    let text = text.replace("timeout: 2\n", "timeout: 60\n");
+    fs::write(stage.file("fleet.yml"), text).unwrap();
+    let roll = stage.begin("1", &[]);
+    stage.begins("web01");
+    (0..MEMBERS).for_each(|member| stage.etcd.freeze(member));
+    roll.says("the lock of web is lost: etcd does not answer within 5s: no other host begins\n");
+    roll.signal(Signal::SIGINT);
+    roll.says("waiting for web01");
+    roll.signal(Signal::SIGINT);
+    roll.ends().code_is(1);
+    assert_eq!(stage.began(), ["web01"]);
+}
+
+#[test]
 fn a_second_ctrl_c_ends_haroll_and_not_the_hosts() {
     let stage = Stage::open(&["web01", "web02"]);
     let roll = stage.begin("1", &[]);
@@ -433,6 +495,53 @@ fn a_host_that_never_stops_writing_keeps_nobody_from_ending_the_roll() {
     roll.signal(Signal::SIGINT);
     roll.ends().code_is(1);
     reader.join().unwrap();
+}
+
+/// As `haroll --fleet | less` does while somebody looks at the first page.
+#[test]
+fn a_reader_that_pauses_stops_neither_the_roll_nor_the_hosts() {
+    let stage = Stage::open(&["web01", "web02"]);
+    let flood = SCRIPT.replace("touch", "yes | head -n 300000\ntouch");
+    fs::write(stage.file("via"), flood).unwrap();
+    let (mut lines, output) = std::io::pipe().unwrap();
+    let haroll = stage.haroll(&["--max-down", "1", "web", "--", "true"]);
+    fs::write(stage.file("roll.out"), "").unwrap();
+    let roll = Waiting::of_into(haroll, output.into(), stage.file("roll"));
+    let id = roll.roll_id();
+    for host in ["web01", "web02"] {
+        stage.is_done(&id, host);
+    }
+    wait_until(PATIENCE, "the lock is given back", || {
+        stage.lock().is_none()
+    });
+    let reader = thread::spawn(move || {
+        let mut said = String::new();
+        lines.read_to_string(&mut said).unwrap();
+        said
+    });
+    let ran = roll.ends();
+    ran.code_is(0);
+    let said = reader.join().unwrap();
+    assert!(said.starts_with("web01: hello from web01\nweb01: y\n"));
+    let kept = said.lines().count();
+    let (mut begin, mut missing) = (0, 0);
+    for text in [
+        "haroll: web01: begins\n",
+        "haroll: lines of hosts that are dropped here, as nobody read them: ",
+        "haroll: web01: done after ",
+        "haroll: web02: begins\n",
+        "haroll: web02: done after ",
+        "done on 2 hosts after ",
+    ] {
+        let found = ran.err[begin..].find(text);
+        begin += found.unwrap_or_else(|| panic!("{text:?} in {}", ran.err));
+    }
+    for line in ran.err.lines() {
+        let count = line.split_once("as nobody read them: ");
+        missing += count.map_or(0, |(_, count)| count.parse::<usize>().unwrap());
+        missing += usize::from(line.ends_with(" complains"));
+    }
+    assert_eq!(kept + missing, 2 * (300_000 + 2));
 }
 
 /// The operator's machine dies at each step: hosts finish by themselves, no other one begins, and the roll goes on later.

@@ -5,10 +5,11 @@
 use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc::SyncSender;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
+use super::lines::RollLines;
 use crate::cli::failure::{Failure, failed};
 use crate::os::cause::cause_text;
 use crate::os::sys::with_default_signals;
@@ -38,7 +39,7 @@ impl HostCommand {
     pub(super) fn start(
         mut command: Command,
         host: &str,
-        lines: &SyncSender<HostLine>,
+        lines: &Arc<RollLines>,
     ) -> Result<Self, Failure> {
         // ssh would take what is typed for this terminal.
         command
@@ -83,16 +84,14 @@ fn reader(
     pipe: impl Read + Send + 'static,
     host: &str,
     is_error: bool,
-    lines: &SyncSender<HostLine>,
+    lines: &Arc<RollLines>,
 ) -> Option<JoinHandle<()>> {
-    let (host, lines) = (host.to_owned(), lines.clone());
+    let (host, lines) = (host.to_owned(), Arc::clone(lines));
     let work = move || {
         let mut pipe = BufReader::new(pipe);
         while let Some(text) = line(&mut pipe) {
-            let host = host.clone();
-            // It fails once nobody takes lines any more: read on, the command must not wait.
-            let _ = lines.send(HostLine {
-                host,
+            lines.pass_on(HostLine {
+                host: host.clone(),
                 text,
                 is_error,
             });

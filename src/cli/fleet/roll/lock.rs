@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use super::begin::RollPlan;
 use crate::cli::failure::{Failure, failed};
-use crate::cli::fleet::client::FleetClient;
+use crate::cli::fleet::client::{AskLimits, EngineAnswer, FleetClient};
 use crate::cli::fleet::write::author;
 use crate::cli::output::times;
-use crate::fleet::engine::{Committed, KeyRange, Transaction};
-use crate::fleet::{AuditLine, Record as _, RollLock, RollRecord, Version, now_micros};
+use crate::fleet::engine::{Committed, Engine, KeyRange, Transaction};
+use crate::fleet::{AuditLine, Record as _, RollLock, RollRecord, Snapshot, Version, now_micros};
 use crate::names::text::one_line;
 use crate::spool::unix_now;
 
@@ -21,8 +21,14 @@ const LIFE: Duration = Duration::from_secs(30);
 /// How often a sign is given.
 const EVERY: Duration = Duration::from_secs(10);
 
+/// How long one may take, of all members together: several fit into what the lock has left then.
+const SIGN: Duration = Duration::from_secs(5);
+
 /// How soon it is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
+
+/// Why it is lost.
+const GONE: &str = "its lease has ended, or somebody took it";
 
 /// How often it is tried where nobody knows how it went.
 const ATTEMPTS: usize = 5;
@@ -124,20 +130,35 @@ impl HeldLock {
                 self.until = now + LIFE;
                 self.due = now + EVERY;
             }
-            Ok(false) => self.lost = Some("its lease has ended, or somebody took it".to_owned()),
+            Ok(false) => self.lost = Some(GONE.to_owned()),
             Err(e) if Instant::now() >= self.until => self.lost = Some(e.message),
             Err(_) => self.due = Instant::now() + AGAIN,
         }
         self.lost.clone()
     }
 
-    /// Whether the lock is there, and was kept alive.
+    /// Looks whether it is still there: an administrator may delete a key and leave its lease, and this machine's clock
+    /// may have stood still. What is given back is why it is lost, when that has just been found.
+    pub(super) fn check(&mut self, snapshot: &Snapshot) -> Option<String> {
+        if self.lost.is_some() || snapshot.mod_revision(&self.path) == self.revision {
+            return None;
+        }
+        self.lost = Some(GONE.to_owned());
+        self.lost.clone()
+    }
+
+    /// Whether its lease was kept alive.
     fn give_sign(&self, client: &mut FleetClient) -> Result<bool, Failure> {
-        let is_alive = client.keep_alive(self.lease)?;
-        // An administrator may have deleted the key, which leaves the lease.
-        let found = client.look(&[KeyRange::one(&self.path)])?;
-        let pair = found.pairs.first();
-        Ok(is_alive && pair.is_some_and(|pair| pair.value == self.value.as_bytes()))
+        let limits = AskLimits {
+            end: Some(Instant::now() + SIGN),
+            interrupt: None,
+        };
+        let asking = async |engine: &mut Engine| engine.keep_alive(self.lease).await;
+        match client.ask(limits, asking) {
+            EngineAnswer::Got(is_alive) => Ok(is_alive),
+            EngineAnswer::Trouble(failure, _) => Err(failure),
+            EngineAnswer::Stopped(_) => Err(failed!("etcd does not answer within {SIGN:?}")),
+        }
     }
 
     /// Whether nobody else can have it now.

@@ -8,6 +8,7 @@ mod begin;
 mod dry;
 mod host;
 mod json;
+mod lines;
 mod lock;
 mod out;
 mod outcome;

@@ -1,13 +1,11 @@
-//! The roll itself: one loop that begins hosts, passes on what they say, and looks at the engine.
+//! The roll itself: one loop that begins hosts, and looks at the engine.
 //!
-//! Rules: the engine alone tells how a host ended. Once the lock may be lost, or somebody pressed Ctrl-C, no host begins;
+//! Rules: nothing in it waits for whoever reads. The engine alone tells how a host ended. Once the lock may be lost, or somebody pressed Ctrl-C, no host begins;
 //! those that have begun are waited for.
 
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::time::{Duration, Instant};
 
 use super::begin::{self, BegunRoll, RollPlan};
-use super::host::HostLine;
 use super::lock::HeldLock;
 use super::out::OutHosts;
 use super::screen::RollScreen;
@@ -24,9 +22,6 @@ use crate::fleet::rolling::{HostStanding, Next, Over};
 
 /// How often is looked whether something has ended.
 const TICK: Duration = Duration::from_millis(50);
-
-/// Lines of hosts that wait to be written; a host that writes more waits.
-const LINES: usize = 1000;
 
 /// For how long nothing may begin until that is told: a host reports a little later than it ends.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -50,12 +45,14 @@ pub(super) struct RunningRoll<'a> {
     pub(super) snapshot: Snapshot,
     pub(super) out: OutHosts,
     pub(super) began: Instant,
-    lines: (SyncSender<HostLine>, Receiver<HostLine>),
     /// When the engine is looked at next.
     due: Instant,
     /// The engine did not answer the last look.
     is_blind: bool,
     blocked: Blocked,
+    is_interrupted: bool,
+    /// By the second signal.
+    is_left: bool,
     /// Why no host begins any more, though some could.
     pub(super) stopped: Option<String>,
     pub(super) over: Option<Over>,
@@ -76,11 +73,12 @@ pub(super) fn run(
     interrupt: &Interrupt,
     format: OutputFormat,
 ) -> Result<u8, Failure> {
-    let screen = RollScreen::new(&call.program, format == OutputFormat::Json);
+    let screen = RollScreen::new(&call.program, format == OutputFormat::Json)?;
     let mut roll = RunningRoll::new(client, begun, interrupt, screen);
     roll.run();
-    roll.screen.clear();
+    // Before the last lines: whoever reads them may take their time.
     roll.lock.release(roll.client);
+    roll.screen.finish(interrupt, roll.is_left);
     if format == OutputFormat::Json {
         json::print(&roll)?;
     }
@@ -106,11 +104,12 @@ impl<'a> RunningRoll<'a> {
             refused: begun.refused,
             snapshot: begun.snapshot,
             began: now,
-            lines: sync_channel(LINES),
             due: now,
             is_blind: false,
             // Who is out at the beginning was told with it.
             blocked: Blocked::Told,
+            is_interrupted: false,
+            is_left: false,
             stopped: None,
             over: None,
         }
@@ -127,7 +126,7 @@ impl<'a> RunningRoll<'a> {
                 return;
             }
             self.show();
-            self.pass_on(TICK);
+            std::thread::sleep(TICK);
             self.find_ends();
         }
     }
@@ -138,10 +137,12 @@ impl<'a> RunningRoll<'a> {
             return false;
         };
         let under_way = self.tasks.names_under_way();
-        if self.stopped.is_some() {
+        if self.is_interrupted {
             self.screen.say(&told::left_alone(&under_way));
+            self.is_left = true;
             return true;
         }
+        self.is_interrupted = true;
         self.stop(format!("interrupted ({})", signal.as_str()));
         if !under_way.is_empty() {
             self.screen.say(&told::interrupted(signal, &under_way));
@@ -150,7 +151,12 @@ impl<'a> RunningRoll<'a> {
     }
 
     fn keep_lock(&mut self) {
-        if let Some(why) = self.lock.keep(self.client) {
+        let lost = self.lock.keep(self.client);
+        self.stop_if_lost(lost);
+    }
+
+    fn stop_if_lost(&mut self, lost: Option<String>) {
+        if let Some(why) = lost {
             let key = &self.plan.record.key;
             self.stop(format!("the lock of {key} is lost: {why}"));
         }
@@ -186,7 +192,9 @@ impl<'a> RunningRoll<'a> {
     fn take(&mut self, found: &Found) {
         let paths = &self.client.paths;
         self.snapshot = Snapshot::read(paths, found);
+        let lost = self.lock.check(&self.snapshot);
         let results = begin::results(paths, &self.plan.id, found);
+        self.stop_if_lost(lost);
         for host in self.tasks.settle(&self.plan, &self.snapshot, &results) {
             self.tell_end(&host);
         }
@@ -218,7 +226,10 @@ impl<'a> RunningRoll<'a> {
         let host = self.tasks.hosts[at].name.clone();
         self.screen.say(&format!("{host}: begins"));
         let how = (&self.plan, &self.client.settings.via);
-        if !self.tasks.begin(at, how, &self.snapshot, &self.lines.0) {
+        if !self
+            .tasks
+            .begin(at, how, &self.snapshot, self.screen.lines())
+        {
             self.tell_end(&host);
         }
     }
@@ -254,22 +265,7 @@ impl<'a> RunningRoll<'a> {
     /// Finds the commands that have ended: then the engine is to be looked at.
     fn find_ends(&mut self) {
         if self.tasks.find_ends() {
-            self.pass_on(Duration::ZERO);
             self.due = Instant::now();
-        }
-    }
-
-    /// Writes what hosts said, and waits for more for a while; no more at once than waits, since a host that never stops
-    /// writing must keep nobody from the lock and from Ctrl-C.
-    fn pass_on(&mut self, limit: Duration) {
-        let end = Instant::now() + limit;
-        for _ in 0..LINES {
-            let left = end.saturating_duration_since(Instant::now());
-            // This side can send too, so an error is the end of the time.
-            let Ok(line) = self.lines.1.recv_timeout(left) else {
-                return;
-            };
-            self.screen.pass_on(&line);
         }
     }
 
@@ -283,6 +279,6 @@ impl<'a> RunningRoll<'a> {
             let phase = slot.map_or("", |slot| slot.phase.as_str());
             lines.push(told::row(&task.host, phase, task.began.elapsed()));
         }
-        self.screen.show(&lines);
+        self.screen.show(lines);
     }
 }

@@ -1,43 +1,125 @@
 //! What is seen while a roll runs: on a terminal a table of the hosts that are under way, below what was said; else lines.
+//!
+//! Rule: it is written on a thread of its own, so that a pager that pauses stops neither the roll nor its hosts.
 
 use std::io::{self, Write as _};
+use std::sync::Arc;
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::host::HostLine;
+use super::lines::{RollLine, RollLines};
+use crate::cli::failure::{Failure, failed};
 use crate::cli::output::screen::Screen;
+use crate::cli::wait::interrupt::Interrupt;
 use crate::names::text::for_terminal;
+use crate::os::cause::cause_text;
 
-/// What stands on the terminal.
+/// How often is looked whether all is written.
+const GLANCE: Duration = Duration::from_millis(10);
+
+/// How long the last lines may take where haroll is to end at once.
+const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// What is seen.
 pub(super) struct RollScreen {
     program: String,
-    screen: Screen,
-    /// Standard output is for the document at the end.
-    keeps_output: bool,
+    can_redraw: bool,
+    lines: Arc<RollLines>,
+    writer: JoinHandle<()>,
 }
 
 impl RollScreen {
-    pub(super) fn new(program: &str, keeps_output: bool) -> Self {
-        Self {
+    /// `keeps_output`: standard output is for the document at the end.
+    pub(super) fn new(program: &str, keeps_output: bool) -> Result<Self, Failure> {
+        let mut writer = LineWriter {
             program: program.to_owned(),
             screen: Screen::new(),
             keeps_output,
+        };
+        let can_redraw = writer.screen.can_redraw();
+        let lines = Arc::new(RollLines::default());
+        let queue = Arc::clone(&lines);
+        let thread = thread::Builder::new().name("lines".into());
+        match thread.spawn(move || writer.run(&queue)) {
+            Ok(writer) => Ok(Self {
+                program: program.to_owned(),
+                can_redraw,
+                lines,
+                writer,
+            }),
+            Err(e) => Err(failed!("cannot begin to write: {}", cause_text(e))),
         }
     }
 
     pub(super) fn can_redraw(&self) -> bool {
-        self.screen.can_redraw()
+        self.can_redraw
+    }
+
+    /// Where hosts put their lines.
+    pub(super) fn lines(&self) -> &Arc<RollLines> {
+        &self.lines
     }
 
     /// A line of haroll that stays.
-    pub(super) fn say(&mut self, text: &str) {
-        self.screen.erase_table();
+    pub(super) fn say(&self, text: &str) {
         let next_line = format!("\n{}: ", self.program);
         let lines = text.replace('\n', &next_line);
-        self.screen.write(&format!("{}: {lines}\n", self.program));
+        self.lines.say(format!("{}: {lines}\n", self.program));
+    }
+
+    /// Draws the table; its first line is its head.
+    pub(super) fn show(&self, lines: Vec<String>) {
+        self.lines.show(lines);
+    }
+
+    /// Waits until all is written, or somebody presses Ctrl-C; not for long where somebody has.
+    pub(super) fn finish(&self, interrupt: &Interrupt, is_left: bool) {
+        self.lines.close();
+        let begin = Instant::now();
+        while !self.writer.is_finished() && interrupt.came().is_none() {
+            if is_left && begin.elapsed() >= LAST_WORDS {
+                return;
+            }
+            thread::sleep(GLANCE);
+        }
+    }
+}
+
+/// What writes.
+struct LineWriter {
+    program: String,
+    screen: Screen,
+    keeps_output: bool,
+}
+
+impl LineWriter {
+    fn run(&mut self, lines: &RollLines) {
+        while let Some(line) = lines.next() {
+            self.write(&line);
+        }
+        self.screen.erase_table();
+    }
+
+    fn write(&mut self, line: &RollLine) {
+        if let RollLine::Table(table) = line {
+            return self.screen.redraw(table);
+        }
+
+        self.screen.erase_table();
+        match line {
+            RollLine::OfHost(line) => self.pass_on(line),
+            RollLine::Own(text) => self.screen.write(text),
+            RollLine::Missing(count) => self.screen.write(&format!(
+                "{}: lines of hosts that are dropped here, as nobody read them: {count}\n",
+                self.program
+            )),
+            RollLine::Table(_) => {}
+        }
     }
 
     /// A line of a host's output, behind its name.
-    pub(super) fn pass_on(&mut self, line: &HostLine) {
-        self.screen.erase_table();
+    fn pass_on(&mut self, line: &HostLine) {
         let text = format!("{}: {}\n", line.host, line.text);
         if line.is_error || self.keeps_output {
             return self.screen.write(&text);
@@ -47,14 +129,5 @@ impl RollScreen {
         // Nobody who stops reading stops the roll.
         let written = out.write_all(for_terminal(&text).as_bytes());
         let _ = written.and_then(|()| out.flush());
-    }
-
-    /// Draws the table; its first line is its head.
-    pub(super) fn show(&mut self, lines: &[String]) {
-        self.screen.redraw(lines);
-    }
-
-    pub(super) fn clear(&mut self) {
-        self.screen.erase_table();
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::process::ExitStatus;
-use std::sync::mpsc::SyncSender;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::begin::{HostResult, RollPlan, holds_slot};
-use super::host::{HostCommand, HostLine};
+use super::host::HostCommand;
+use super::lines::RollLines;
 use super::outcome::{PartEnd, Seen, outcome};
 use super::via;
 use crate::fleet::Snapshot;
@@ -75,7 +76,7 @@ impl RollTasks {
         at: usize,
         (plan, via): (&RollPlan, &Argv),
         snapshot: &Snapshot,
-        lines: &SyncSender<HostLine>,
+        lines: &Arc<RollLines>,
     ) -> bool {
         let host = self.hosts[at].name.clone();
         let mut task = HostTask::new(&host, snapshot.revision);
