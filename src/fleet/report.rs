@@ -124,6 +124,11 @@ impl OwnKeys {
         Ok(Reported::Done)
     }
 
+    /// Whether the engine has a life sign of this name.
+    pub(super) fn is_alive(&self) -> bool {
+        self.has.contains_key(&self.paths.alive(&self.host))
+    }
+
     /// Whether the name lives on another machine.
     fn is_another(&self, path: &str, alive: &Alive) -> bool {
         let Some((value, _)) = self.has.get(path) else {

@@ -187,6 +187,22 @@ fn a_host_whose_lease_is_lost_registers_anew() {
     wait_until(PATIENCE, "it is lost", || !lives());
 }
 
+/// As `hacheck fleet forget --force` does, and whoever tidies up by hand.
+#[test]
+fn a_host_whose_keys_are_deleted_while_its_lease_lives_registers_anew() {
+    let etcd = Etcd::start();
+    let host = FleetHost::start(&etcd, "web01", "reconcile: 2");
+    host.wait_until_connected();
+    let (alive, record) = (paths().alive("web01"), paths().host("web01"));
+    let is_there = || [&alive, &record].map(|path| etcd.value(0, path).is_some());
+    wait_until(PATIENCE, "it has registered", || is_there() == [true; 2]);
+    etcd.delete(0, &alive);
+    etcd.delete(0, &record);
+    wait_until(PATIENCE, "it has registered again", || {
+        is_there() == [true; 2]
+    });
+}
+
 #[test]
 fn an_order_that_cannot_be_read_holds_what_is_held_and_is_told() {
     let etcd = Etcd::start();

@@ -96,7 +96,7 @@ impl<'a> Session<'a> {
                 }
                 () = sleep_until(next_sync) => {
                     self.sync(orders).await?;
-                    self.own.read(self.engine).await?;
+                    self.read_own().await?;
                     next_sync = Instant::now() + jittered(reconcile);
                 }
             }
@@ -234,7 +234,7 @@ impl<'a> Session<'a> {
             self.own.read(self.engine).await?;
         }
 
-        match lives {
+        match lives && self.own.is_alive() {
             true => Ok(()),
             // One that is mute has no life sign to keep; it looks whether the other machine still is there.
             false => self.live().await,
@@ -244,6 +244,16 @@ impl<'a> Session<'a> {
     fn may_have_slot(&self) -> bool {
         // A host that is up and has no slot will hardly have one: the engine is not asked for that.
         self.own.slot_since.is_some() || !self.reported.is_empty()
+    }
+
+    /// Reads what the engine has of this host. A life sign may be gone though its lease lives, as by
+    /// `hacheck fleet forget --force`: the host would be lost for as long as this session holds.
+    async fn read_own(&mut self) -> Result<(), EngineError> {
+        self.own.read(self.engine).await?;
+        match self.own.is_alive() {
+            true => Ok(()),
+            false => self.live().await,
+        }
     }
 
     /// Looks at this host, and reports what changed.
