@@ -37,7 +37,7 @@ pub struct Held {
     waivers: Waivers,
     /// What each entry was written of, by ids.
     written: BTreeMap<Key, Vec<String>>,
-    /// The registers that the engine has now.
+    /// The registers that the engine has now, also those that cannot be read.
     in_engine: BTreeSet<String>,
     /// They were all read once. No file tells them, so the first reading of a process is of all.
     knows_engine: bool,
@@ -176,6 +176,7 @@ impl Held {
             Ok(order) => self.take(register, order),
             // Neither taken for a lift nor for none: the order that was read last is held on.
             Err(e) => {
+                self.in_engine.insert(register.clone());
                 self.cannot_read(register, e.to_string());
                 false
             }

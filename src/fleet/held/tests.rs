@@ -198,11 +198,14 @@ fn a_value_that_cannot_be_read_holds_what_is_held_and_is_counted() {
     let mut bad = pair(&down(2, "web", "*"));
     for value in ["", "{", r#"{"v":2,"state":"up"}"#, r#"{"v":1}"#] {
         bad.value = value.into();
+        held.begin_whole();
         assert_eq!(held.learn(&paths(), &bad), None, "{value}");
         assert_eq!(
             (held.unknown(), reason(&held, "web").as_deref()),
             (1, Some("r1"))
         );
+        // The engine has it, whatever it is.
+        assert!(held.missing().is_empty());
     }
     bad.key = b"/hacheck/v1/test/orders/odd".to_vec();
     assert_eq!(held.learn(&paths(), &bad), None);
