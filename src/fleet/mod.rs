@@ -23,6 +23,7 @@ pub mod slots;
 mod snapshot;
 
 pub use figures::{AgentFigures, FleetFigures};
+pub(crate) use order::AT_CREDIBLE;
 pub use order::{Order, OrderState, in_seconds, next_at, now_micros, register};
 pub use paths::Paths;
 pub use progress::RollProgress;

@@ -17,6 +17,10 @@ use crate::spool::Mark;
 /// The last stamp, in microseconds of unix time: what every reader of JSON can hold, in the year 2255.
 pub const AT_MAX: u64 = (1 << 53) - 1;
 
+/// What a host may claim to hold: there is room for later orders above it. With a stamp near the end of time a single
+/// host could take the order from all later ones, as all would have the last stamp.
+pub(crate) const AT_CREDIBLE: u64 = AT_MAX - 1_000_000_000_000;
+
 /// Whether an order takes down, or lifts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]

@@ -451,6 +451,22 @@ fn the_orders_of_one_command_are_given_at_once_and_outlive_it() {
     });
 }
 
+/// A host may say that it holds whatever it likes; and operators may have ordered hosts down one by one.
+#[test]
+fn more_orders_than_one_transaction_holds_are_lifted_all_the_same() {
+    let shop = Shop::open();
+    let held: BTreeMap<String, u64> = (0..130).map(|n| (format!("web/zone=x{n}"), 5)).collect();
+    let record = json!({"v": 1, "host": "web01", "services": ["web"], "held": held});
+    shop.put("hosts/web01", &record);
+    shop.put("alive/web01", &json!({}));
+    shop.fleet("hadown", &["--timeout", "0.1", "-r", "new disk", "web"]);
+    assert_eq!(shop.get("orders/web/*").unwrap()["state"], "down");
+    shop.fleet("haup", &["--timeout", "0.1", "web"]);
+    let orders = shop.snapshot().orders;
+    assert_eq!(orders.len(), 131);
+    assert!(orders.values().all(|order| order.state == OrderState::Up));
+}
+
 #[test]
 fn an_interrupted_wait_says_that_the_order_stays() {
     let shop = Shop::open();

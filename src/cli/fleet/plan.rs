@@ -9,8 +9,13 @@ mod standing;
 pub(super) use self::down::down;
 pub(super) use self::lift::{Rest, rest, up};
 pub(super) use self::standing::{HostsStanding, scope, standing};
-use crate::fleet::{Order, OrderState, Selector, Snapshot, next_at, now_micros, register};
+use crate::fleet::{
+    AT_CREDIBLE, Order, OrderState, Selector, Snapshot, next_at, now_micros, register,
+};
 use crate::names::Key;
+
+/// Most orders of one transaction: etcd takes 128 operations, and each order has a line of the log.
+pub(super) const ORDERS_MAX: usize = 60;
 
 /// Who orders.
 #[derive(Debug, Clone)]
@@ -60,9 +65,8 @@ fn new_stamp(snapshot: &Snapshot, register: &str) -> u64 {
 
     // The engine may have been restored from a backup: hosts still hold what it has forgotten.
     for host in snapshot.hosts.values() {
-        if let Some(held) = host.held.get(register) {
-            stamps.push(*held);
-        }
+        let held = host.held.get(register).copied();
+        stamps.extend(held.filter(|at| *at < AT_CREDIBLE));
     }
 
     next_at(now_micros(), stamps)

@@ -6,7 +6,7 @@
 use std::time::Instant;
 
 use super::client::FleetClient;
-use super::plan::{Author, Plan};
+use super::plan::{Author, ORDERS_MAX, Plan};
 use crate::cli::args::reason;
 use crate::cli::failure::{Failure, failed};
 use crate::fleet::engine::{Committed, Transaction};
@@ -15,9 +15,6 @@ use crate::os::host_names::HostNames;
 
 /// How often a write is tried that others come before.
 const ATTEMPTS: usize = 10;
-
-/// Most orders of one transaction: etcd takes 128 operations, and each order has a line of the log.
-const ORDERS_MAX: usize = 60;
 
 /// What was written.
 pub(super) struct WrittenOrders {

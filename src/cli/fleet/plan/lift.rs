@@ -3,7 +3,7 @@
 //! Rule: a lift is an order of its own, newer than what it lifts. Nothing comes up because an order is gone: of
 //! 224 lifts of a prototype where absence lifted, 51 brought up a host that was to be down, because the engine was wiped.
 
-use super::{Author, Plan, count, new_order};
+use super::{Author, ORDERS_MAX, Plan, count, new_order};
 use crate::cli::fleet::output::{described, described_order};
 use crate::cli::fleet::request::FleetRequest;
 use crate::cli::fleet::scope;
@@ -12,7 +12,8 @@ use crate::fleet::{HostRecord, Order, OrderState, Selector, Snapshot, register};
 use crate::names::Key;
 use crate::spool::unix_now;
 
-/// Plans lifts: of every selector, or of exactly the one that is named.
+/// Plans lifts: of every selector, or of exactly the one that is named; no more than can be written together, those of the
+/// engine's orders first.
 pub(in crate::cli::fleet) fn up(
     request: &FleetRequest,
     snapshot: &Snapshot,
@@ -33,6 +34,8 @@ pub(in crate::cli::fleet) fn up(
         }
     }
 
+    // What hosts say that they hold must keep nobody from lifting the rest, and they may say much.
+    plan.orders.truncate(ORDERS_MAX);
     plan
 }
 

@@ -164,6 +164,24 @@ fn a_new_order_is_later_than_what_any_clock_has_stamped() {
     assert_eq!(plan.orders[0].at, ahead + 8);
 }
 
+/// One host's word must not end the order of all later ones.
+#[test]
+fn a_stamp_at_the_end_of_time_that_a_host_claims_counts_for_nothing() {
+    let last = (1 << 53) - 2;
+    let mut snapshot = fleet();
+    hold(
+        &mut snapshot,
+        "web02",
+        &order("web/*", last, OrderState::Down),
+    );
+    let plan = plan_of(&request("web", "*"), &snapshot);
+    assert!(
+        plan.orders[0].at < last - 1_000_000,
+        "{}",
+        plan.orders[0].at
+    );
+}
+
 #[test]
 fn the_last_hosts_of_a_service_are_noted_and_with_wait_refused_unless_forced() {
     let snapshot = fleet();
