@@ -71,20 +71,25 @@ impl BegunRoll {
         let lock = HeldLock::take(client, &plan, false)?;
         // Only now does no other haroll begin hosts of it.
         let found = client.read(&ranges(&client.paths, &plan.id))?;
-        let snapshot = Snapshot::read(&client.paths, &found);
-        let scope = RollScope::found(&snapshot, &plan.record.key, &plan.record.selector);
-        let mut begun = Self {
-            hosts: hosts(&snapshot, &plan.record),
+        let results = results(&client.paths, &plan.id, &found);
+        let mut begun = Self::of(plan, lock, Snapshot::read(&client.paths, &found));
+        begun.go_on(&results);
+        told::resumed(call, &begun);
+        begun.tell(call);
+        Ok(begun)
+    }
+
+    fn of(plan: RollPlan, lock: HeldLock, snapshot: Snapshot) -> Self {
+        let record = &plan.record;
+        let scope = RollScope::found(&snapshot, &record.key, &record.selector);
+        Self {
+            // Those of its beginning: a host that came later is not rolled unseen.
+            hosts: hosts(&snapshot, record),
             refused: scope.refused,
             lock,
             snapshot,
             plan,
-        };
-
-        begun.go_on(&results(&client.paths, &begun.plan.id, &found));
-        told::resumed(call, &begun);
-        begun.tell(call);
-        Ok(begun)
+        }
     }
 
     /// Where the hosts stand by what they said. One that has a slot of this roll and no result is under way by itself.
@@ -126,15 +131,14 @@ impl RollPlan {
 
     /// Fails where the record holds what nobody could have typed.
     fn of(record: RollRecord) -> Result<Self, Failure> {
-        let max_down = MaxDown::parse(&record.max_down);
-        match max_down.filter(|_| is_sound(&record)) {
-            Some(max_down) => Ok(Self {
+        match MaxDown::parse(&record.max_down) {
+            Some(max_down) if is_sound(&record) => Ok(Self {
                 id: record.own_id(),
                 max_down,
                 max_failed: usize::try_from(record.max_failed).unwrap_or(usize::MAX),
                 record,
             }),
-            None => Err(failed!(
+            _ => Err(failed!(
                 "roll {} holds names or limits that are none; begin another one",
                 record.id
             )),
@@ -159,6 +163,7 @@ impl RollPlan {
 }
 
 fn is_sound(record: &RollRecord) -> bool {
+    // What stands in etcd anybody with its password may have written, and these words go to a shell on other hosts.
     let are_hosts = record.hosts.iter().all(|host| is_host_name(host));
     let is_tagged = record.per.as_ref().is_none_or(|tag| is_tag(tag));
     are_hosts && is_tagged && !record.hosts.is_empty() && !record.command.is_empty()

@@ -30,9 +30,7 @@ impl OutHosts {
 
         // As of a host without a name, to which all others are others.
         let admission = Admission::new(snapshot, &plan.record.key, &scope, "", plan.max_down);
-        let is_lost = |host: &&RollHost| !snapshot.alive.contains(&host.name);
-        let lost = hosts.iter().filter(is_lost);
-        let lost: BTreeSet<String> = lost.map(|host| host.name.clone()).collect();
+        let lost = lost(snapshot, hosts);
         let out = admission.out.iter().map(|host| host.name.clone());
         Self {
             names: out.chain(lost.iter().cloned()).collect(),
@@ -73,6 +71,7 @@ impl OutHosts {
         }
 
         let list = self.listed(snapshot);
+        // Whatever has failed: what is told here is who is out, and why a roll ends is told at its end.
         match self.next_of(plan, hosts, usize::MAX) {
             Next::Begin(_) | Next::Wait | Next::Over(Over::Done) => {
                 vec![format!("{head}; now out: {list}")]
@@ -98,6 +97,18 @@ impl OutHosts {
             more => format!("{list} and {more} more"),
         }
     }
+}
+
+/// The hosts of a roll that give no sign of life: also those whose record is gone, so that nothing else tells of them.
+fn lost(snapshot: &Snapshot, hosts: &[RollHost]) -> BTreeSet<String> {
+    let mut lost = BTreeSet::new();
+    for host in hosts {
+        if !snapshot.alive.contains(&host.name) {
+            lost.insert(host.name.clone());
+        }
+    }
+
+    lost
 }
 
 /// Why a host is out.

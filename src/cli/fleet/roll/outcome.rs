@@ -40,17 +40,29 @@ pub(super) enum PartEnd {
 /// The outcome, once the command on this side has ended.
 pub(super) fn outcome(seen: &Seen<'_>) -> PartEnd {
     match seen.result {
-        Some(result) if result.state == RollState::Done => return PartEnd::Done,
-        Some(result) => return PartEnd::Failed(cause(result)),
-        None => {}
+        Some(result) if result.state == RollState::Done => PartEnd::Done,
+        Some(result) => PartEnd::Failed(cause(result)),
+        None if seen.may_go_on() && seen.silent < SILENCE => PartEnd::UnderWay,
+        None => PartEnd::Failed(seen.why_nothing_came()),
+    }
+}
+
+impl Seen<'_> {
+    /// The connection broke, or another haroll's was it, and the host still has its slot.
+    fn may_go_on(&self) -> bool {
+        let broke = match self.ended {
+            Some(status) => !has_ended_there(status),
+            None => true,
+        };
+        broke && self.holds_slot
     }
 
-    let broke = seen.ended.is_none_or(|status| !has_ended_there(status));
-    match (broke && seen.holds_slot, seen.ended) {
-        (true, _) if seen.silent < SILENCE => PartEnd::UnderWay,
-        (true, _) => PartEnd::Failed("it was lost, and did not come back".to_owned()),
-        (false, Some(status)) => PartEnd::Failed(format!("no result came; {status}")),
-        (false, None) => PartEnd::Failed("its slot was released without a result".to_owned()),
+    fn why_nothing_came(&self) -> String {
+        match self.ended {
+            _ if self.may_go_on() => "it was lost, and did not come back".to_owned(),
+            Some(status) => format!("no result came; {status}"),
+            None => "its slot was released without a result".to_owned(),
+        }
     }
 }
 

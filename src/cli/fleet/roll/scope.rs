@@ -53,10 +53,7 @@ impl RollScope {
             return Ok(());
         };
 
-        let names = self.names.iter();
-        let without: Vec<&String> = names
-            .filter(|name| value(snapshot, name, tag).is_none())
-            .collect();
+        let without = self.without_tag(snapshot, tag);
         match without.is_empty() {
             true => Ok(()),
             false => Err(failed!(
@@ -64,6 +61,12 @@ impl RollScope {
                 scope::listed(without)
             )),
         }
+    }
+
+    fn without_tag(&self, snapshot: &Snapshot, tag: &str) -> Vec<&String> {
+        let names = self.names.iter();
+        let without = names.filter(|name| value(snapshot, name, tag).is_none());
+        without.collect()
     }
 }
 
@@ -85,6 +88,6 @@ pub(super) fn group(snapshot: &Snapshot, per: Option<&str>, host: &str) -> Strin
 
 /// Names that may be anything.
 pub(super) fn quoted(names: &[String]) -> String {
-    let quoted: Vec<String> = names.iter().map(|name| format!("{name:?}")).collect();
-    scope::listed(&quoted)
+    let quoted = names.iter().map(|name| format!("{name:?}"));
+    scope::listed(quoted)
 }

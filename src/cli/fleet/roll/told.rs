@@ -25,12 +25,16 @@ pub(super) fn first(plan: &RollPlan, hosts: &[RollHost]) -> String {
         text += &format!(" per {tag}");
     }
 
-    let done = hosts.iter();
-    let done = done.filter(|host| host.standing == HostStanding::Done);
-    match done.count() {
+    match done_before(hosts) {
         0 => text,
         done => format!("{text}; {done} done before"),
     }
+}
+
+fn done_before(hosts: &[RollHost]) -> usize {
+    let done = hosts.iter();
+    done.filter(|host| host.standing == HostStanding::Done)
+        .count()
 }
 
 /// What of the engine is no host of the roll though it stands among them.
@@ -43,19 +47,23 @@ pub(super) fn refused(names: &[String]) -> String {
 
 /// That an old roll goes on: its command is shown, as it is what will run.
 pub(super) fn resumed(call: &Call, begun: &BegunRoll) {
-    let record = &begun.plan.record;
-    let since = times::brief(in_seconds(record.at));
-    let command = one_line(&shell_words::join(&record.command));
-    let (by, from) = (one_line(&record.by), one_line(&record.from));
-    call.say(&format!(
-        "roll {} by {by}@{from} since {since} goes on: {command}",
-        begun.plan.id
-    ));
+    call.say(&goes_on(&begun.plan));
     for host in &begun.hosts {
         if host.standing == HostStanding::UnderWay {
             call.say(&waited_for(begun, &host.name));
         }
     }
+}
+
+fn goes_on(plan: &RollPlan) -> String {
+    let record = &plan.record;
+    let since = times::brief(in_seconds(record.at));
+    let command = one_line(&shell_words::join(&record.command));
+    let (by, from) = (one_line(&record.by), one_line(&record.from));
+    format!(
+        "roll {} by {by}@{from} since {since} goes on: {command}",
+        plan.id
+    )
 }
 
 /// Of a host that an earlier haroll has begun.
@@ -157,11 +165,17 @@ fn parts(roll: &RunningRoll<'_>) -> Vec<String> {
 
 /// `failed: web02`.
 fn part(roll: &RunningRoll<'_>, what: &str, standing: HostStanding) -> Option<String> {
-    let hosts = roll.tasks.hosts.iter();
-    let hosts = hosts.filter(|host| host.standing == standing);
-    let names: Vec<&String> = hosts.map(|host| &host.name).collect();
-    let is_some = !names.is_empty();
-    is_some.then(|| format!("{what}: {}", scope::listed(names)))
+    let mut names = Vec::new();
+    for host in &roll.tasks.hosts {
+        if host.standing == standing {
+            names.push(&host.name);
+        }
+    }
+
+    match names.is_empty() {
+        true => None,
+        false => Some(format!("{what}: {}", scope::listed(names))),
+    }
 }
 
 /// Why it ended before all hosts were done, where their states do not tell.
@@ -174,15 +188,18 @@ pub(super) fn why(roll: &RunningRoll<'_>) -> Option<String> {
         return None;
     }
 
+    match roll.over {
+        Some(Over::Failed) => Some(too_many_failed(roll)),
+        _ => Some("those that are left are lost".to_owned()),
+    }
+}
+
+fn too_many_failed(roll: &RunningRoll<'_>) -> String {
     let failed = roll.tasks.count(HostStanding::Failed);
     let (max_failed, max_down) = (roll.plan.max_failed, &roll.plan.record.max_down);
-    match roll.over {
-        Some(Over::Failed) if failed > max_failed => Some(format!(
-            "stopped, since {failed} failed (--max-failed {max_failed})"
-        )),
-        Some(Over::Failed) => Some(format!(
-            "stopped, since those that failed stay down (--max-down {max_down})"
-        )),
-        _ => Some("those that are left are lost".to_owned()),
+    // Fewer may have failed than may, and still fill the number that may be down.
+    match failed > max_failed {
+        true => format!("stopped, since {failed} failed (--max-failed {max_failed})"),
+        false => format!("stopped, since those that failed stay down (--max-down {max_down})"),
     }
 }

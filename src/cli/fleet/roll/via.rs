@@ -44,6 +44,7 @@ fn quoted(words: &[String]) -> String {
 /// The command line for a host: haroll there, as a part of this roll.
 fn words(record: &RollRecord) -> Vec<String> {
     let mut words = vec![HAROLL.to_owned()];
+    // As a part of the roll: the host takes its slot itself, and counts for itself who is out.
     let mut option = |name: &str, value: String| words.extend([name.to_owned(), value]);
     option("--roll", record.id.clone());
     option("--max-down", record.max_down.clone());
