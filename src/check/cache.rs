@@ -70,27 +70,6 @@ impl Cache {
         }
     }
 
-    /// Changes the limits. Results are forgotten when they would now count for another time.
-    pub fn set(&self, settings: &CheckSettings) {
-        self.lock().set(settings);
-    }
-
-    /// Forgets all results. Probes that run go on and will be stored.
-    pub fn clear(&self) {
-        self.lock().clear();
-    }
-
-    /// Drops what has expired, so that its memory is free although nobody asks for it again.
-    pub(crate) fn drop_expired(&self, now: Instant) {
-        loop {
-            // The lock is held for this line only. The bodies are freed at the end of the turn, without it.
-            let dropped = self.lock().take_expired(now);
-            if dropped.is_empty() {
-                return;
-            }
-        }
-    }
-
     /// Looks a key up.
     pub(crate) fn look_up(
         self: &Arc<Self>,
@@ -114,7 +93,7 @@ impl Cache {
     /// The counts so far.
     #[must_use]
     pub fn counts(&self) -> CacheCounts {
-        self.lock().counts()
+        self.lock().counts
     }
 
     /// Stored results and their bytes.

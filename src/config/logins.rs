@@ -11,6 +11,7 @@ use crate::settings::Fields;
 
 /// Which ports passwords go to, where credentials are set and `login_to` is not.
 pub(super) fn note(settings: &ProbeSettings, fields: &Fields<'_>) -> Option<String> {
+    // Who has set it knows of it.
     if fields.get("login_to").is_some() {
         return None;
     }

@@ -85,6 +85,7 @@ impl HostView for DaemonView {
 
 fn report(row: &DowntimeRow, services: &[ServiceRow]) -> Report {
     let pollers = pollers_of(row, services);
+    // Only those that poll still: nobody waits for the others.
     let acted = pollers.iter().filter(|poller| poller.acted == Some(true));
     // No sum where none of them tells its sessions: 0 would mean drained.
     let sessions = pollers.iter().filter_map(|poller| poller.sessions);
@@ -106,6 +107,7 @@ fn report(row: &DowntimeRow, services: &[ServiceRow]) -> Report {
 fn pollers_of<'a>(row: &DowntimeRow, services: &'a [ServiceRow]) -> Vec<&'a PollingRow> {
     let mut pollers = Vec::new();
     for check in services.iter().flat_map(|service| &service.checks) {
+        // `all` takes everything down, and is no name of a check.
         if row.name == ALL || check.names.contains(&row.name) {
             pollers.extend(check.pollers.iter().filter(|poller| poller.polling));
         }

@@ -57,7 +57,7 @@ fn polled(path: &CheckPath<'_>, state: &[u8], nerve: &[u8]) {
 
     let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let poll = Poll::new(Face::Http, address, path, &headers, &LIVE, Instant::now());
-    for name in &poll.entries(&LIVE) {
+    for name in &poll.entries(&LIVE, false) {
         assert!(
             Key::parse(name).is_ok_and(|k| k.file_name() == *name),
             "{name:?} is no spool entry"

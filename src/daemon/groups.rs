@@ -158,6 +158,7 @@ impl GroupTasks {
             state: Arc::clone(&self.state),
             name,
         };
+        // One for each listener, as a reload may take one group's away.
         let (stop, stopped) = watch::channel(false);
         let connections = Arc::clone(&self.state.connections);
         let service = Http::new(handler);

@@ -175,7 +175,7 @@ fn noting(last: &Arc<Mutex<LastProbe>>) -> Arc<Observer> {
 
 /// An entry that cannot be read may be a downtime: an answer without it would be a guess.
 fn all_readable(poll: &Poll, live: &Live, spool: &Spool) -> Result<(), SpoolError> {
-    let mut names = poll.entries(live);
+    let mut names = poll.entries(live, false);
     names.push(ALL.to_owned());
     // Names of the daemon's own making are keys.
     for key in names.iter().filter_map(|name| Key::parse(name).ok()) {

@@ -44,14 +44,6 @@ impl Contents {
         }
     }
 
-    pub(super) fn counts(&self) -> CacheCounts {
-        self.counts
-    }
-
-    pub(super) fn size(&self) -> (usize, usize) {
-        (self.order.len(), self.bytes)
-    }
-
     /// A result or a probe that will do, and counts what was found.
     pub(super) fn look_up(
         &mut self,

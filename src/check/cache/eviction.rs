@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::Cache;
 use super::contents::Contents;
 use super::entry::StoredResult;
 use crate::check::CheckSettings;
@@ -14,7 +15,34 @@ use crate::probe::Outcome;
 /// How many expired results are taken out before others get the lock.
 const EXPIRED_AT_ONCE: usize = 256;
 
+impl Cache {
+    /// Changes the limits. Results are forgotten when they would now count for another time.
+    pub fn set(&self, settings: &CheckSettings) {
+        self.lock().set(settings);
+    }
+
+    /// Forgets all results. Probes that run go on and will be stored.
+    pub fn clear(&self) {
+        self.lock().clear();
+    }
+
+    /// Drops what has expired, so that its memory is free although nobody asks for it again.
+    pub(crate) fn drop_expired(&self, now: Instant) {
+        loop {
+            // The lock is held for this line only. The bodies are freed at the end of the turn, without it.
+            let dropped = self.lock().take_expired(now);
+            if dropped.is_empty() {
+                return;
+            }
+        }
+    }
+}
+
 impl Contents {
+    pub(super) fn size(&self) -> (usize, usize) {
+        (self.order.len(), self.bytes)
+    }
+
     pub(super) fn set(&mut self, settings: &CheckSettings) {
         // A result holds the time at which it expires, computed from the `cache_time` of its day.
         if self.settings.cache_time != settings.cache_time {

@@ -111,6 +111,7 @@ fn polled(state: &DaemonState, wanted: &ServiceFilter, live: &Live) -> PolledChe
     let mut records = state.ledger().pollers.records(|p| wanted.may_take(p));
     records.retain(|record| wanted.names(record, live.this_host()).is_some());
     let mut polled = ledger::polled_checks(&records, state.now());
+    // What is not run is unknown: nobody may take it for passing.
     polled.unknown += polled.checks.len().saturating_sub(CHECKS_MAX);
     polled.checks.truncate(CHECKS_MAX);
     polled

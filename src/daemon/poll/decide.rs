@@ -65,7 +65,7 @@ fn told_open(outcome: Option<&Outcome>, drains: bool) -> Told {
 /// Decides a poll.
 pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Checker) -> Verdict {
     let spool = SpoolQuestion { poll, live, gate };
-    let drain = match spool.ask() {
+    let drain = match spool.ask(false, poll.arrived) {
         Ok(drain) => drain,
         Err(down) => return Verdict::Down(down),
     };
@@ -84,7 +84,8 @@ pub(crate) async fn decide(poll: &Poll, live: &Live, gate: &Gate, checker: &Chec
 
 /// Asks the spool once more, now that it is known that the check is one of this host.
 fn decide_here(spool: &SpoolQuestion<'_>, outcome: Option<Arc<Outcome>>) -> Verdict {
-    match spool.ask_here() {
+    // The probe took its time, so the clock is read again: the gate's list of the folder may have aged.
+    match spool.ask(true, Instant::now()) {
         Ok(drain) => Verdict::Open { outcome, drain },
         Err(down) => Verdict::Down(down),
     }
@@ -101,28 +102,18 @@ struct SpoolQuestion<'a> {
 type SpoolAnswer = Result<Option<Closed>, Closed>;
 
 impl SpoolQuestion<'_> {
-    fn ask(&self) -> SpoolAnswer {
-        let entries = || self.poll.entries(self.live);
-        self.closed(&entries, self.poll.arrived)
-    }
-
-    fn ask_here(&self) -> SpoolAnswer {
-        let entries = || self.poll.entries_here(self.live);
-        // The probe took its time, so the clock is read again: the gate's list of the folder may have aged.
-        self.closed(&entries, Instant::now())
-    }
-
-    fn closed(&self, entries: &dyn Fn() -> Vec<String>, now: Instant) -> SpoolAnswer {
+    /// Asks; `leads_here` once a look-up has shown that the check is one of this host.
+    fn ask(&self, leads_here: bool, now: Instant) -> SpoolAnswer {
         let poller = &self.poll.poller;
         let asker = GateAsker {
             weights: self.live.config.daemon.agent_weights,
             agent: poller.check.is_agent(),
         };
 
-        match self
-            .gate
-            .closed(poller.service.as_str(), entries, asker, now)
-        {
+        let service = poller.service.as_str();
+        // Named only when the gate asks: mostly nothing is down, and no name is needed.
+        let entries = || self.poll.entries(self.live, leads_here);
+        match self.gate.closed(service, &entries, asker, now) {
             Some(closed) if closed.lets_pass(asker) => Ok(Some(closed)),
             Some(closed) => Err(closed),
             None => Ok(None),

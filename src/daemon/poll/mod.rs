@@ -135,14 +135,10 @@ impl Poll {
         }
     }
 
-    /// The names of the spool entries that can take the check down, besides `all`, in the order to ask.
-    pub(super) fn entries(&self, live: &Live) -> Vec<String> {
-        entries::names(&self.poller, &self.stated, live.this_host(), false)
-    }
-
-    /// The same, when the look-up of the host's name led to this host.
-    pub(super) fn entries_here(&self, live: &Live) -> Vec<String> {
-        entries::names(&self.poller, &self.stated, live.this_host(), true)
+    /// The names of the spool entries that can take the check down, besides `all`, in the order to ask; `leads_here` when
+    /// the look-up of the host's name led to this host.
+    pub(super) fn entries(&self, live: &Live, leads_here: bool) -> Vec<String> {
+        entries::names(&self.poller, &self.stated, live.this_host(), leads_here)
     }
 
     /// Notes that it was asked, and decides it. What it is answered is to be noted with [`Poll::answered`].

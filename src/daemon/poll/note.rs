@@ -44,6 +44,7 @@ fn moment(state: &DaemonState, poll: &Poll, later: Duration) -> Moment {
 
 /// Notes what it was answered.
 pub(super) fn answered(state: &DaemonState, poll: &Poll, verdict: &Verdict, code: u16) {
+    // All of them, also those that say nothing of a service.
     count(state, verdict);
     if !poll.counts() {
         return;

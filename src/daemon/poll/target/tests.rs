@@ -178,7 +178,7 @@ fn spool_entries_name_service_and_instance() {
         ),
     ] {
         let (poll, live) = poll("/spool/web/80", &headers);
-        assert_eq!(poll.entries(&live), names, "{headers:?}");
+        assert_eq!(poll.entries(&live, false), names, "{headers:?}");
     }
 }
 
