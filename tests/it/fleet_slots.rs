@@ -664,13 +664,12 @@ fn grant_as_printed(site: &Site, user: &str) {
         let [.., _, kind, path] = words[..] else {
             panic!("{line}");
         };
-        let end = match words.len() {
-            4 => path
-                .strip_suffix('/')
-                .map(|path| format!("{path}0"))
-                .unwrap(),
-            _ => String::new(),
-        };
+        let mut end = path.as_bytes().to_vec();
+        match words.len() {
+            // A prefix: up to the first key behind all that begin with it.
+            4 => *end.last_mut().unwrap() += 1,
+            _ => end.clear(),
+        }
         let (key, end) = (BASE64.encode(path), BASE64.encode(end));
         let permission = json!({"permType": kind.to_uppercase(), "key": key, "range_end": end});
         let body = json!({"name": user, "perm": permission});
