@@ -33,7 +33,6 @@ mod postgres;
 mod protocol;
 mod redirects;
 mod redis;
-mod redis_info;
 mod run;
 mod script;
 mod services;
@@ -79,9 +78,9 @@ pub const PROTOCOLS: &[Protocol] = &[
     mysql::MYSQL,
     postgres::POSTGRES,
     redis::REDIS,
-    redis_info::REDIS_INFO,
+    redis::info::REDIS_INFO,
     redis::SENTINEL,
-    redis_info::SENTINEL_INFO,
+    redis::info::SENTINEL_INFO,
     haproxy::HAPROXY,
     smtp::SMTP,
     smtp::SMTPS,

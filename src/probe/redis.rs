@@ -1,6 +1,8 @@
 //! `redis` and `sentinel`: `PING` is answered by `+PONG`, after a login where one is configured (Redis protocol
 //! specification, RESP; commands PING and AUTH).
 
+pub(super) mod info;
+
 use hyper::StatusCode;
 
 use super::effective::{Account, Credentials, ServiceSettings};

@@ -7,29 +7,29 @@ use std::net::SocketAddrV4;
 
 use bytes::Bytes;
 
-use super::lines::{Incomplete, Lines, contains};
-use super::redis::{self, LINE_MAX, refused};
-use super::shown::on_one_line;
-use super::{Checked, Outcome, Probe, Protocol, Request, settle};
+use super::{LINE_MAX, REDIS, SENTINEL, is_sentinel, open, refused};
 use crate::http::memory::MemoryPermit;
+use crate::probe::lines::{Incomplete, Lines, contains};
+use crate::probe::shown::on_one_line;
+use crate::probe::{Checked, Outcome, Probe, Protocol, Request, settle};
 
 /// Longest reply, in bytes. A busy server's is about 10 KiB.
 const INFO_MAX: usize = 1 << 20;
 
 /// The row of `redis-info`.
-pub(super) const REDIS_INFO: Protocol = Protocol {
+pub(in crate::probe) const REDIS_INFO: Protocol = Protocol {
     name: "redis-info",
     request: Request::Whole,
     probe: |probe| settle(check(probe, b"Keyspace")),
-    ..redis::REDIS
+    ..REDIS
 };
 
 /// The row of `sentinel-info`.
-pub(super) const SENTINEL_INFO: Protocol = Protocol {
+pub(in crate::probe) const SENTINEL_INFO: Protocol = Protocol {
     name: "sentinel-info",
     request: Request::Whole,
     probe: |probe| settle(check(probe, b"sentinels")),
-    ..redis::SENTINEL
+    ..SENTINEL
 };
 
 async fn check(probe: &Probe<'_>, last_section: &'static [u8]) -> Checked {
@@ -83,7 +83,7 @@ async fn ask(
     last_section: &[u8],
     memory: &mut MemoryPermit,
 ) -> Result<Info, Outcome> {
-    let mut lines = redis::open(probe).await?;
+    let mut lines = open(probe).await?;
     probe.trace.stage("waiting for the answer to INFO");
     let reply = read(probe, &mut lines, last_section, memory).await?;
     match parse(probe, &reply) {
@@ -97,7 +97,7 @@ fn parse(probe: &Probe<'_>, reply: &[u8]) -> Option<Info> {
     let mut info = Info::parse(&text);
     // What has no version is no answer to INFO, whatever else it is.
     info.get("redis_version")?;
-    if redis::is_sentinel(probe) {
+    if is_sentinel(probe) {
         info.add_master(&text);
     }
 
