@@ -6,6 +6,7 @@ use std::io::{self, BufRead, BufReader, Read};
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -14,8 +15,11 @@ use crate::cli::failure::{Failure, failed};
 use crate::os::cause::cause_text;
 use crate::os::sys::with_default_signals;
 
-/// How long output may come after the end of the command, from what it left behind.
+/// After the end of the command, the pause that ends its output: what it left behind may keep the pipes open.
 const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// How long output may come after the end of the command without such a pause.
+const OUTPOURING_MAX: Duration = Duration::from_secs(5);
 
 /// Most bytes of a line; longer ones are broken.
 const LINE_MAX: u64 = 16 << 10;
@@ -31,7 +35,19 @@ pub(super) struct HostLine {
 pub(super) struct HostCommand {
     child: Child,
     readers: Vec<JoinHandle<()>>,
-    ended: Option<(ExitStatus, Instant)>,
+    /// Lines that were read.
+    read: Arc<AtomicUsize>,
+    ended: Option<CommandEnd>,
+}
+
+/// The end of a command, and of its output.
+#[derive(Clone, Copy)]
+struct CommandEnd {
+    status: ExitStatus,
+    at: Instant,
+    /// How many lines had come at the last look, and since when none has.
+    read: usize,
+    quiet: Instant,
 }
 
 impl HostCommand {
@@ -52,26 +68,44 @@ impl HostCommand {
         let mut child =
             started.map_err(|e| failed!("cannot start {program}: {}", cause_text(e)))?;
         let (output, errors) = (child.stdout.take(), child.stderr.take());
+        let read = Arc::new(AtomicUsize::new(0));
         let mut readers = Vec::new();
-        readers.extend(output.and_then(|pipe| reader(pipe, host, false, lines)));
-        readers.extend(errors.and_then(|pipe| reader(pipe, host, true, lines)));
+        readers.extend(output.and_then(|pipe| reader(pipe, host, false, lines, &read)));
+        readers.extend(errors.and_then(|pipe| reader(pipe, host, true, lines, &read)));
         Ok(Self {
             child,
             readers,
+            read,
             ended: None,
         })
     }
 
     /// How it ended, once all of its output is there.
     pub(super) fn ended(&mut self) -> Option<ExitStatus> {
-        if self.ended.is_none() {
-            // One that cannot be waited for any more has ended, nobody knows how: as by a broken connection.
-            let status = self.child.try_wait().unwrap_or(Some(unknown()));
-            self.ended = status.map(|status| (status, Instant::now()));
+        let mut end = self.ended.or_else(|| self.end())?;
+        let read = self.read.load(Ordering::Relaxed);
+        if read != end.read {
+            end.read = read;
+            end.quiet = Instant::now();
         }
-        let (status, at) = self.ended?;
+
+        self.ended = Some(end);
         let is_read = self.readers.iter().all(JoinHandle::is_finished);
-        (is_read || at.elapsed() > LAST_WORDS).then_some(status)
+        let is_quiet = end.quiet.elapsed() > LAST_WORDS;
+        let is_late = end.at.elapsed() > OUTPOURING_MAX;
+        (is_read || is_quiet || is_late).then_some(end.status)
+    }
+
+    fn end(&mut self) -> Option<CommandEnd> {
+        // One that cannot be waited for any more has ended, nobody knows how: as by a broken connection.
+        let status = self.child.try_wait().unwrap_or(Some(unknown()))?;
+        let now = Instant::now();
+        Some(CommandEnd {
+            status,
+            at: now,
+            read: 0,
+            quiet: now,
+        })
     }
 }
 
@@ -85,8 +119,9 @@ fn reader(
     host: &str,
     is_error: bool,
     lines: &Arc<RollLines>,
+    read: &Arc<AtomicUsize>,
 ) -> Option<JoinHandle<()>> {
-    let (host, lines) = (host.to_owned(), Arc::clone(lines));
+    let (host, lines, read) = (host.to_owned(), Arc::clone(lines), Arc::clone(read));
     let work = move || {
         let mut pipe = BufReader::new(pipe);
         while let Some(text) = line(&mut pipe) {
@@ -95,6 +130,7 @@ fn reader(
                 text,
                 is_error,
             });
+            read.fetch_add(1, Ordering::Relaxed);
         }
     };
     let thread = std::thread::Builder::new().name("output".into());
