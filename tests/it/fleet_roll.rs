@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD as BASE64;
+use hacheck::spool::Key;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -340,6 +341,16 @@ fn a_second_operator_is_told_who_rolls_and_since_when() {
     stage.is_done(&id, "web01");
     roll.ends().code_is(0);
     assert_eq!(stage.began(), ["web01"]);
+}
+
+#[test]
+fn a_lock_that_nobody_can_read_holds_and_says_how_it_goes() {
+    let stage = Stage::open(&["web01"]);
+    let path = paths().roll_lock(&Key::parse("web").unwrap());
+    stage.etcd.put(0, &path, "nonsense");
+    let ran = stage.run(&["--max-down", "1", "web", "--", "true"]);
+    let told = format!("nothing was begun; 'etcdctl del {path}' if nobody rolls it\n");
+    ran.is_with(1, "", &told);
 }
 
 #[test]

@@ -92,7 +92,7 @@ impl HeldLock {
         match found.pairs.first() {
             None => Ok(None),
             Some(pair) if pair.value == self.value.as_bytes() => Ok(Some(pair.mod_revision)),
-            Some(pair) => Err(held(record, &pair.value)),
+            Some(pair) => Err(held(record, &self.path, &pair.value)),
         }
     }
 
@@ -190,10 +190,13 @@ fn content(plan: &RollPlan) -> RollLock {
     }
 }
 
-fn held(record: &RollRecord, value: &[u8]) -> Failure {
+fn held(record: &RollRecord, path: &str, value: &[u8]) -> Failure {
     let key = &record.key;
     let Ok(other) = RollLock::parse(value) else {
-        return failed!("{key} is being rolled already, by whom cannot be read; nothing was begun");
+        // Whoever wrote it may have given it no lease, so it might never go.
+        return failed!(
+            "{key} is being rolled already, by whom cannot be read; nothing was begun; 'etcdctl del {path}' if nobody rolls it"
+        );
     };
     failed!(
         "{key} is being rolled already: roll {} by {}@{} since {}; nothing was begun; wait for its end (the lock of a haroll that is dead goes after {} s)",
