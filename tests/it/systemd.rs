@@ -91,7 +91,9 @@ fn several_passed_sockets_are_served_and_the_command_line_is_not() {
     }
     assert!(TcpStream::connect(not_used).is_err(), "-p was used too");
     wait_until(PATIENCE, "the log says so", || {
-        manager.log().contains("the service manager says where to listen")
+        manager
+            .log()
+            .contains("the service manager says where to listen")
     });
 }
 
