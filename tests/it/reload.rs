@@ -99,6 +99,10 @@ fn what_does_not_hold_at_once_or_at_all_is_told() {
 fn a_daemon_that_hangs_is_gone_or_tells_nothing_is_a_failure() {
     let folder = TempDir::new();
     let mut daemon = start("", folder.path());
+    // It listens before it is ready, which it tells after this.
+    wait_until(PATIENCE, "reloads are reported", || {
+        folder.file("reload.json").exists()
+    });
     let pid = daemon.process.child().id();
     daemon.process.signal(Signal::SIGSTOP);
     let args = ["--timeout", "0.2"];
