@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::support::client;
 use crate::support::daemon::{Daemon, Setup};
-use crate::support::{PATIENCE, TempDir, run, timed_out_after, wait_until};
+use crate::support::{PATIENCE, TempDir, run, timed_out_after, until_there, wait_until};
 
 /// A daemon with `zk` and other commands made of shell scripts.
 fn daemon(scripts: &[(&str, &str)]) -> Daemon {
@@ -226,7 +226,7 @@ fn a_poller_that_hangs_up_does_not_stop_a_check_that_others_wait_for() {
     let folder = TempDir::new();
     let (go, begun) = (folder.path().join("go"), folder.path().join("begun"));
     let script = format!(
-        "echo x > {}; while [ ! -e {} ]; do sleep 0.01; done; echo done",
+        concat!("echo x > {}; ", until_there!("{}"), "; echo done"),
         begun.display(),
         go.display()
     );

@@ -20,10 +20,13 @@ use crate::support::etcd::{Etcd, MEMBERS};
 use crate::support::fleet::paths;
 use crate::support::tmux::Tmux;
 use crate::support::waiting::Waiting;
-use crate::support::{PATIENCE, Ran, TempDir, command, run, wait_until, write_program};
+use crate::support::{
+    PATIENCE, Ran, TempDir, command, run, until_there, wait_until, write_program,
+};
 
 /// What `via` starts: it tells the test what it was told, and waits for its end.
-const SCRIPT: &str = r#"#!/bin/sh
+const SCRIPT: &str = concat!(
+    r#"#!/bin/sh
 dir=$(dirname "$0")
 host=$1
 echo "$host" >> "$dir/log"
@@ -31,11 +34,14 @@ printf '%s' "$2" > "$dir/$host.told"
 echo "hello from $host"
 echo "$host complains" >&2
 touch "$dir/$host.began"
-while [ ! -e "$dir/$host.end" ]; do sleep 0.02; done
+"#,
+    until_there!(r#""$dir/$host.end""#),
+    r#"
 code=$(cat "$dir/$host.end")
 rm -f "$dir/$host.end" "$dir/$host.began"
 exit "$code"
-"#;
+"#
+);
 
 /// A fleet, its etcd, and the place from which it is rolled.
 struct Stage {

@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
 
 use crate::support::daemon::Setup;
 use crate::support::etcd::Etcd;
@@ -20,7 +19,9 @@ use crate::support::root::succeed;
 use crate::support::server::free_port;
 use crate::support::upstream::{Upstream, http};
 use crate::support::waiting::Waiting;
-use crate::support::{BINARY, PATIENCE, Ran, TempDir, command, wait_until, write_program};
+use crate::support::{
+    BINARY, PATIENCE, Ran, TempDir, command, until_there, wait_until, write_program,
+};
 
 /// What stands for `ssh`: the command runs here, with the `haroll` of that host.
 const VIA: &str = r#"#!/bin/sh
@@ -29,7 +30,11 @@ PATH="$dir:$PATH" HOST_DIR="$dir" exec sh -c "$2"
 "#;
 
 /// Tells the test that it has begun, and ends when the test says so.
-const COMMAND: &str = r#"touch "$HOST_DIR/began"; until [ -e "$HOST_DIR/end" ]; do sleep 0.02; done; exit $(cat "$HOST_DIR/end")"#;
+const COMMAND: &str = concat!(
+    r#"touch "$HOST_DIR/began"; "#,
+    until_there!(r#""$HOST_DIR/end""#),
+    r#"; exit $(cat "$HOST_DIR/end")"#
+);
 
 /// Lines of the `fleet.yml` of a host, or of the operator.
 pub type Lines<'a> = dyn Fn(&str) -> String + 'a;
@@ -135,14 +140,6 @@ impl Fleet {
         let path = format!("{}/slots/{host}/web", paths().root());
         self.etcd.value(0, &path).is_some()
     }
-}
-
-/// The processes that a roll has started: one for each host that is under way.
-fn children(roll: &Waiting) -> Vec<Pid> {
-    let id = roll.pid();
-    let list = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
-    let ids = list.split_whitespace().map(|word| word.parse().unwrap());
-    ids.map(Pid::from_raw).collect()
 }
 
 /// The `haroll` that is in the path of a host.
@@ -420,11 +417,11 @@ fn hosts_are_reached_by_ssh_and_a_connection_that_breaks_ends_nothing() {
     let reason = fleet.hosts[0].told("web");
     assert!(reason.ends_with(": it's \"time\" & $HOME"), "{reason}");
     // The network breaks: on this side ssh ends with an error, and the host goes on.
-    let [ssh_to_host] = children(&roll)[..] else {
-        panic!("{:?}", children(&roll));
+    let [ssh_to_host] = roll.children()[..] else {
+        panic!("{:?}", roll.children());
     };
     kill(ssh_to_host, Signal::SIGKILL).unwrap();
-    wait_until(PATIENCE, "ssh is gone", || children(&roll).is_empty());
+    wait_until(PATIENCE, "ssh is gone", || roll.children().is_empty());
     assert!(fleet.has_slot("web01"));
     fleet.ends("web01", "0");
     fleet.begins("web02", &mut roll);

@@ -20,7 +20,7 @@ use crate::support::balancer::Balancer;
 use crate::support::etcd::Etcd;
 use crate::support::fleet::{FleetHost, down, give, paths, up};
 use crate::support::waiting::Waiting;
-use crate::support::{PATIENCE, Ran, command, server, wait_until};
+use crate::support::{PATIENCE, Ran, command, server, until_there, wait_until};
 
 /// Hosts that serve web, in a fleet with a real etcd.
 struct Site {
@@ -145,7 +145,7 @@ impl Site {
 }
 
 /// Says that it began, and ends when it may.
-const HOLD: &str = "touch began; until [ -e go ]; do sleep 0.02; done; rm began go";
+const HOLD: &str = concat!("touch began; ", until_there!("go"), "; rm began go");
 
 fn web() -> Key {
     Key::parse("web").unwrap()

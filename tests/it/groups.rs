@@ -9,7 +9,7 @@ use crate::support::daemon::{Daemon, Setup};
 use crate::support::run;
 use crate::support::server::free_port;
 use crate::support::upstream::{Upstream, http};
-use crate::support::{PATIENCE, TempDir, timed_out_after};
+use crate::support::{PATIENCE, TempDir, timed_out_after, until_there};
 
 /// A listener that counts as a service.
 fn service() -> (TcpListener, u16) {
@@ -176,7 +176,7 @@ fn concurrent_requests_share_one_run_of_a_group() {
     let folder = TempDir::new();
     let (runs, go) = (folder.path().join("runs"), folder.path().join("go"));
     let script = format!(
-        "echo run >> {}; while [ ! -e {} ]; do sleep 0.01; done",
+        concat!("echo run >> {}; ", until_there!("{}")),
         runs.display(),
         go.display()
     );

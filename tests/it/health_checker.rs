@@ -11,7 +11,7 @@ use std::time::Duration;
 use crate::support::client::{self, Response};
 use crate::support::process::{Process, bound_to_us};
 use crate::support::server::free_port;
-use crate::support::{BINARY, PATIENCE, TempDir, run, wait_until};
+use crate::support::{BINARY, PATIENCE, TempDir, run, until_there, wait_until};
 
 /// A running health-checker; it is killed when this is dropped.
 struct Checker {
@@ -77,7 +77,11 @@ impl Script {
     fn new(folder: &TempDir) -> Self {
         let path = |name: &str| folder.path().join(name);
         let (file, runs, go) = (path("script.sh"), path("runs"), path("go"));
-        let body = "#!/bin/sh\necho $$ >> \"$1\"\nwhile [ ! -e \"$2\" ]; do sleep 0.3; done\n";
+        let body = concat!(
+            "#!/bin/sh\necho $$ >> \"$1\"\n",
+            until_there!("\"$2\""),
+            "\n"
+        );
         fs::write(&file, body).unwrap();
         let text = format!(
             "/bin/sh {} {} {}",

@@ -10,7 +10,7 @@ use crate::support::daemon::Daemon;
 use crate::support::haproxy::Haproxy;
 use crate::support::upstream::{Upstream, http};
 use crate::support::waiting::{ended, ended_while};
-use crate::support::{PATIENCE, Ran, wait_until};
+use crate::support::{PATIENCE, Ran, until_there, wait_until};
 
 /// A daemon that a balancer polls for `web` and `api`.
 struct Polled {
@@ -333,8 +333,11 @@ fn a_command_goes_on_when_nobody_reads_its_output_any_more() {
     let port = polled.daemon.address.port().to_string();
     let (closed, written) = ("closed", "written");
     let [closed, written] = [closed, written].map(|name| polled.daemon.spool.outside().join(name));
-    let script = "echo begin; until [ -e \"$0\" ]; do sleep 0.02; done; \
-                  for i in 1 2 3; do echo lost; echo lost >&2; done; touch \"$1\"";
+    let script = concat!(
+        "echo begin; ",
+        until_there!("\"$0\""),
+        "; for i in 1 2 3; do echo lost; echo lost >&2; done; touch \"$1\""
+    );
     let args = [
         "-p",
         &port,

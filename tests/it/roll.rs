@@ -14,7 +14,7 @@ use crate::support::haproxy::Haproxy;
 use crate::support::load::Load;
 use crate::support::upstream::{Upstream, http};
 use crate::support::waiting::ended;
-use crate::support::{PATIENCE, Ran, wait_until};
+use crate::support::{PATIENCE, Ran, until_there, wait_until};
 use crate::wait::Site;
 
 /// A host with a daemon and the service `web` of its own.
@@ -97,7 +97,7 @@ fn three_servers_are_restarted_in_turn_and_no_request_fails() {
         load.wait_for_more(host.name);
         // The command stops the service, and starts it again: here the test does both.
         let (stop, started) = (host.path("stop"), host.path("started"));
-        let script = "touch \"$1\"; until [ -e \"$2\" ]; do sleep 0.02; done; echo restarted";
+        let script = concat!("touch \"$1\"; ", until_there!("\"$2\""), "; echo restarted");
         let command = [
             "web",
             "--",
@@ -300,7 +300,7 @@ fn a_service_that_does_not_recover_stays_down() {
     let mut hosts = [Host::start("a", "127.0.0.2"), Host::start("b", "127.0.0.3")];
     let lb = balancer("lb1", &hosts);
     let gone = hosts[0].path("gone");
-    let script = "until [ -e \"$1\" ]; do sleep 0.02; done";
+    let script = until_there!("\"$1\"");
     let command = [
         "--timeout",
         "3",

@@ -123,6 +123,18 @@ pub fn copy_binary(to: &Path) {
     );
 }
 
+/// Shell: waits for a file, and gives up after some minutes, as nobody makes one where the test was killed.
+macro_rules! until_there {
+    ($file:literal) => {
+        concat!(
+            "n=0; until [ -e ",
+            $file,
+            " ]; do n=$((n + 1)); [ $n -lt 20000 ] || exit 99; sleep 0.02; done"
+        )
+    };
+}
+pub(crate) use until_there;
+
 /// Writes a script that can be run.
 pub fn write_program(path: &Path, script: &str) {
     fs::write(path, script).unwrap();

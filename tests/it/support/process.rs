@@ -14,6 +14,11 @@ use super::{PATIENCE, wait_until};
 /// A command that the kernel kills when the thread that started it ends, where `setpriv` (util-linux) is there to ask
 /// for it. `more` are further options for `setpriv`, which must then be there.
 pub fn bound_to_us(program: &str, more: &[&str]) -> Command {
+    bound_by("KILL", program, more)
+}
+
+/// The same with another signal, for what ends others when it ends.
+pub fn bound_by(signal: &str, program: &str, more: &[&str]) -> Command {
     let Some(setpriv) = find("setpriv") else {
         assert!(
             more.is_empty(),
@@ -23,7 +28,7 @@ pub fn bound_to_us(program: &str, more: &[&str]) -> Command {
     };
     let mut command = Command::new(setpriv);
     command
-        .args(["--pdeathsig", "KILL"])
+        .args(["--pdeathsig", signal])
         .args(more)
         .arg("--")
         .arg(program);
@@ -70,6 +75,14 @@ impl Process {
 
     pub fn pid(&self) -> Pid {
         Pid::from_raw(i32::try_from(self.0.id()).unwrap())
+    }
+
+    /// The processes that it has started and not yet waited for.
+    pub fn children(&self) -> Vec<Pid> {
+        let id = self.pid();
+        let list = std::fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap();
+        let ids = list.split_whitespace().map(|word| word.parse().unwrap());
+        ids.map(Pid::from_raw).collect()
     }
 
     /// Stops it, and waits until all of its threads have: for some time after the signal was sent, others may still run.

@@ -43,8 +43,9 @@ impl Waiting {
         }
     }
 
-    pub fn pid(&self) -> Pid {
-        self.process.pid()
+    /// What it has started and not yet waited for: of a roll over a fleet one process for each host under way.
+    pub fn children(&self) -> Vec<Pid> {
+        self.process.children()
     }
 
     pub fn signal(&self, signal: Signal) {
@@ -98,7 +99,7 @@ impl Waiting {
 
     /// Kills it and what it runs: it leads a group of processes.
     pub fn kill_group(self) {
-        killpg(self.pid(), Signal::SIGKILL).unwrap();
+        killpg(self.process.pid(), Signal::SIGKILL).unwrap();
     }
 }
 
