@@ -1,33 +1,33 @@
 //! The story of docs/fleet.md, typed as it stands there but for ports and folder: a fleet of two hosts on one machine.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
-use crate::support::process::{Process, bound_to_us};
+use super::typed::{at_ports, typed};
+use crate::support::process::{Process, bound_by};
 use crate::support::server::free_port;
-use crate::support::{BINARY, PATIENCE, TempDir, wait_until};
-
-/// The ports of `packaging/fleet/try` that the text shows.
-const SHOWN: [&str; 2] = ["3341", "3342"];
+use crate::support::{BINARY, PATIENCE, TempDir, wait_until, write_program};
 
 /// The script and where it is here.
 struct Story {
     folder: TempDir,
-    hosts: [u16; 2],
+    /// The ports that the text shows, and those that are here.
+    hosts: [(&'static str, u16); 2],
     script: Process,
 }
 
 impl Story {
-    fn start() -> Self {
+    fn start(hacheck: &Path) -> Self {
         let folder = TempDir::new();
         let etcd = [free_port(), free_port()];
-        let hosts = [free_port(), free_port()];
-        let ports = [etcd, hosts].concat();
+        let hosts = ["3341", "3342"].map(|shown| (shown, free_port()));
+        let ports = [etcd, hosts.map(|(_, port)| port)].concat();
         let ports: Vec<String> = ports.iter().map(u16::to_string).collect();
-        let mut script = bound_to_us("packaging/fleet/try", &[]);
-        script.arg(folder.file("fleet")).env("HACHECK", BINARY);
+        let mut script = bound_by("TERM", "packaging/fleet/try", &[]);
+        script.arg(folder.file("fleet")).env("HACHECK", hacheck);
         script.env("PORTS", ports.join(" "));
         script.stdin(Stdio::null()).stdout(Stdio::null());
         let script = Process::spawn(script.stderr(Stdio::null()));
@@ -41,29 +41,27 @@ impl Story {
     /// A text with the folder and the ports of this test.
     fn here(&self, text: &str) -> String {
         let folder = self.folder.file("fleet");
-        let mut text = text
-            .replace("/tmp/hacheck-fleet", folder.to_str().unwrap())
-            .replace("target/release/hacheck", BINARY);
-        for (shown, port) in SHOWN.iter().zip(self.hosts) {
-            text = text.replace(&format!(":{shown}"), &format!(":{port}"));
-        }
-        text
+        let text = text.replace("/tmp/hacheck-fleet", folder.to_str().unwrap());
+        at_ports(&text, &self.hosts)
     }
 
     /// Whether a command ends well, and what it prints.
     fn run(&self, shown: &str) -> (bool, String) {
-        let line = self.here(shown);
-        let ran = Command::new("sh").args(["-c", &line]).output().unwrap();
-        let text = [ran.stdout, ran.stderr].concat();
-        (ran.status.success(), String::from_utf8(text).unwrap())
+        typed(&self.here(shown))
+    }
+
+    /// As Ctrl-C does: the script ends etcd and both daemons, if it is not killed.
+    fn end(&mut self) -> bool {
+        self.script.signal(Signal::SIGTERM);
+        self.script.ends_within(PATIENCE)
     }
 }
 
 impl Drop for Story {
-    /// The script ends etcd and both daemons, if it is not killed.
     fn drop(&mut self) {
-        self.script.signal(Signal::SIGTERM);
-        self.script.ends_within(PATIENCE);
+        if self.script.ended().is_none() {
+            self.end();
+        }
     }
 }
 
@@ -72,7 +70,7 @@ fn the_story_of_the_fleet_goes_as_it_is_told() {
     let text = fs::read_to_string("docs/fleet.md").unwrap();
     let told = text.split("## ").find(|s| s.starts_with("Try it\n"));
     let told: Vec<&str> = told.unwrap().lines().collect();
-    let story = Story::start();
+    let story = Story::start(Path::new(BINARY));
     let export = told.iter().find(|l| l.starts_with("$ export ")).unwrap();
     let export = &export[2..];
 
@@ -99,4 +97,21 @@ fn the_story_of_the_fleet_goes_as_it_is_told() {
 fn until_a_time(line: &str) -> &str {
     let end = line.find(" since ").or_else(|| line.find(" after "));
     &line[..end.unwrap_or(line.len())]
+}
+
+#[test]
+fn a_fleet_to_try_leaves_no_folder_though_a_daemon_has_ended_before() {
+    let folder = TempDir::new();
+    let (daemon, ended) = (folder.file("daemon"), folder.file("ended"));
+    write_program(
+        &daemon,
+        &format!("#!/bin/sh\necho >> {}\n", ended.display()),
+    );
+    let mut story = Story::start(&daemon);
+    wait_until(PATIENCE, "no daemon runs any more", || {
+        let both = fs::read_to_string(&ended).is_ok_and(|text| text.lines().count() == 2);
+        both && story.script.children().len() <= 1
+    });
+    assert!(story.end());
+    assert!(!story.folder.file("fleet").exists());
 }

@@ -18,6 +18,7 @@ mod options;
 pub mod section;
 mod shown;
 mod story;
+mod typed;
 
 use std::fs;
 use std::path::Path;

@@ -2,12 +2,13 @@
 //! out of traffic and put back.
 
 use std::fs;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
+use super::typed::{at_ports, typed};
 use crate::support::daemon::Daemon;
 use crate::support::process::{Process, bound_to_us};
 use crate::support::server::free_port;
-use crate::support::{BINARY, PATIENCE, TempDir, wait_until};
+use crate::support::{PATIENCE, TempDir, wait_until};
 
 /// What stands in the README and `try.cfg`, and here.
 struct Story {
@@ -18,11 +19,8 @@ struct Story {
 impl Story {
     /// A text with the ports of this test.
     fn here(&self, text: &str) -> String {
-        let mut text = text.replace("3333", &self.daemon.address.port().to_string());
-        for (shown, port) in self.ports {
-            text = text.replace(&format!(":{shown}"), &format!(":{port}"));
-        }
-        text
+        let text = text.replace("3333", &self.daemon.address.port().to_string());
+        at_ports(&text, &self.ports)
     }
 
     /// What a command that the README shows prints.
@@ -30,17 +28,14 @@ impl Story {
         let spool = self.daemon.spool.root();
         let mut line = self
             .here(shown)
-            .replace("target/release/hacheck", BINARY)
             .replace("/tmp/hacheck-spool", spool.to_str().unwrap());
         if shown.contains("hacheck ") {
             // Half a minute after the start it needs no --min-pollers.
             let port = self.daemon.address.port();
             line += &format!(" -p {port} --min-pollers 1");
         }
-        let ran = Command::new("sh").args(["-c", &line]).output().unwrap();
-        let text = [&ran.stdout[..], &ran.stderr[..]].concat();
-        let text = String::from_utf8(text).unwrap();
-        assert!(ran.status.success(), "{line}\n{text}");
+        let (well, text) = typed(&line);
+        assert!(well, "{line}\n{text}");
         text
     }
 
