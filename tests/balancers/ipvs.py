@@ -59,7 +59,6 @@ class Routed(Site):
         log = open(self.folder / "balancer.log", "wb")
         return start(argv, stdout=log, stderr=log)
 
-
     def weights(self, port):
         """The weights that the real servers of a virtual one have in the kernel's table."""
         table = subprocess.run([*IN_LB, "cat", "/proc/net/ip_vs"], check=True, capture_output=True, text=True).stdout

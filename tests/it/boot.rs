@@ -88,6 +88,20 @@ impl Booted {
         });
     }
 
+    /// Runs commands while a balancer polls, which is answered each time.
+    #[track_caller]
+    fn loses_no_poll_while(&self, commands: &str) {
+        let polled = self.run(&format!(
+            "{POLL} trap \"touch /tmp/stop\" EXIT; poll > /tmp/polled 2>&1 & {commands}\n\
+             sleep 0.3; touch /tmp/stop; wait; cat /tmp/polled"
+        ));
+        assert!(
+            polled.trim().ends_with(" lost=0") && !polled.contains("asked=0"),
+            "{polled}\n{}",
+            self.journal()
+        );
+    }
+
     fn journal(&self) -> String {
         both(&Self::enter(
             &self.leader,
@@ -133,6 +147,15 @@ pub fn make_bootable(chroot: &Chroot) {
     ));
 }
 
+/// A system that can boot, with the package installed, and where that is in it.
+fn installed() -> (Chroot, String) {
+    let chroot = Chroot::new();
+    let package = chroot.bring(package());
+    make_bootable(&chroot);
+    chroot.run(&format!("dpkg -i {package}"));
+    (chroot, package)
+}
+
 /// A shell function that polls until told, and says what it saw.
 const POLL: &str = "poll() { n=0; bad=0; while [ ! -e /tmp/stop ]; do
     curl -s -m 10 -o /dev/null -f http://127.0.0.1:3333/spool/web/80 || bad=$((bad + 1)); n=$((n + 1)); done
@@ -141,10 +164,7 @@ const POLL: &str = "poll() { n=0; bad=0; while [ ! -e /tmp/stop ]; do
 #[test]
 #[ignore = "boots a system in systemd-nspawn, which not every place may do: run it with --ignored"]
 fn booted_the_unit_holds_what_it_promises() {
-    let chroot = Chroot::new();
-    let package = chroot.bring(package());
-    make_bootable(&chroot);
-    chroot.run(&format!("dpkg -i {package}"));
+    let (chroot, package) = installed();
     let system = Booted::boot(&chroot);
 
     assert_eq!(
@@ -160,15 +180,7 @@ fn booted_the_unit_holds_what_it_promises() {
 
     let upgrade = format!("dpkg -i {package} >/dev/null 2>&1");
     let restarts = "systemctl restart hacheck; sleep 0.3; systemctl restart hacheck; sleep 0.3; systemctl reload hacheck";
-    let script = format!(
-        "{POLL} trap \"touch /tmp/stop\" EXIT; poll > /tmp/polled 2>&1 & {restarts}; {upgrade}; sleep 0.3; touch /tmp/stop; wait; cat /tmp/polled"
-    );
-    let polled = system.run(&script);
-    assert!(
-        polled.trim().ends_with(" lost=0") && !polled.contains("asked=0"),
-        "{polled}\n{}",
-        system.journal()
-    );
+    system.loses_no_poll_while(&format!("{restarts}; {upgrade}"));
 
     system.run("echo 'rlimit_nofile: max' >> /etc/hacheck/hacheck.yml; systemctl restart hacheck");
     system.run(
@@ -240,22 +252,10 @@ const ASK_AGENT: &str =
 #[test]
 #[ignore = "boots a system in systemd-nspawn, which not every place may do: run it with --ignored"]
 fn booted_another_port_and_a_port_for_agents_are_had_by_the_commands_of_the_documents() {
-    let chroot = Chroot::new();
-    let package = chroot.bring(package());
-    make_bootable(&chroot);
-    chroot.run(&format!("dpkg -i {package}"));
+    let (chroot, package) = installed();
     let system = Booted::boot(&chroot);
 
-    let commands = blocks("A port for agents", "sh");
-    let script = format!(
-        "{POLL} trap \"touch /tmp/stop\" EXIT; poll > /tmp/polled 2>&1 & {commands} sleep 0.3; touch /tmp/stop; wait; cat /tmp/polled"
-    );
-    let polled = system.run(&script);
-    assert!(
-        polled.trim().ends_with(" lost=0") && !polled.contains("asked=0"),
-        "{polled}\n{}",
-        system.journal()
-    );
+    system.loses_no_poll_while(&blocks("A port for agents", "sh"));
     assert_eq!(system.run(ASK_AGENT), "up\n");
     system.run("hadown -r disk web");
     assert!(system.run(ASK_AGENT).contains("disk"));
@@ -288,13 +288,11 @@ const IN_ETCD: &str = "ETCDCTL_API=3 etcdctl get --prefix --print-value-only /ha
 #[test]
 #[ignore = "boots a system in systemd-nspawn, which not every place may do: run it with --ignored"]
 fn booted_a_roll_that_reboots_its_host_is_finished_after_the_boot_and_gives_the_slot_back() {
-    let chroot = Chroot::new();
-    let package = chroot.bring(package());
-    make_bootable(&chroot);
+    let (chroot, _) = installed();
     let in_fleet = "printf '%s\\n' 'fleet: test' \"endpoints: ['http://127.0.0.1:2379']\" 'host: web01' 'services: [web]' \\
              > /etc/hacheck/fleet.yml; echo 'fleet_file: /etc/hacheck/fleet.yml' >> /etc/hacheck/hacheck.yml";
     chroot.run(&format!(
-        "apt-get install -qq -y --no-install-recommends etcd-server etcd-client >/dev/null; dpkg -i {package}; {in_fleet};
+        "apt-get install -qq -y --no-install-recommends etcd-server etcd-client >/dev/null; {in_fleet};
          echo '127.0.0.1 localhost' >> /etc/hosts"
     ));
     let system = Booted::boot(&chroot);

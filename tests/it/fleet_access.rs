@@ -162,8 +162,9 @@ fn a_daemon_obeys_and_reports_by_its_certificate_and_says_when_that_is_another_h
     });
 
     another.wait_until_told("web", "reason 1");
-    let log = format!("fleet: cannot report: etcd at {}", "https://127.0.0.1:");
-    another.daemon.wait_for_log(&log);
+    another
+        .daemon
+        .wait_for_log("fleet: cannot report: etcd at https://127.0.0.1:");
     another.daemon.wait_for_log(DENIED);
     assert!(another.metric("write_errors_total").unwrap() > 0.0);
     assert_eq!(another.record(&etcd, 0), Value::Null);

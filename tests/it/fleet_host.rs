@@ -74,13 +74,19 @@ fn a_host_is_down_until_both_its_own_downtime_and_the_fleet_s_are_lifted() {
     host.wait_until_told("web", "");
 }
 
-#[test]
-fn without_the_engine_the_disk_says_what_holds_also_at_the_start() {
+/// A host that was ordered down, and whose engine is gone.
+fn holds_without_the_engine() -> (Etcd, FleetHost) {
     let mut etcd = Etcd::start();
     let host = FleetHost::start(&etcd, "web01", "");
     give(&etcd, 0, &down(1, "web", "*"));
     host.wait_until_told("web", "reason 1");
     (0..MEMBERS).for_each(|member| etcd.kill(member));
+    (etcd, host)
+}
+
+#[test]
+fn without_the_engine_the_disk_says_what_holds_also_at_the_start() {
+    let (mut etcd, host) = holds_without_the_engine();
     host.wait_for_metric("connected", 0.0);
     host.wait_until_told("web", "reason 1");
     let host = host.restart(&etcd, "");
@@ -255,11 +261,7 @@ fn after_a_boot_a_host_waits_for_the_orders_as_long_as_it_is_told_to() {
 
 #[test]
 fn a_host_that_is_set_up_anew_waits_for_the_orders_if_told_to_and_learns_them_at_once() {
-    let mut etcd = Etcd::start();
-    let host = FleetHost::start(&etcd, "web01", "");
-    give(&etcd, 0, &down(1, "web", "*"));
-    host.wait_until_told("web", "reason 1");
-    (0..MEMBERS).for_each(|member| etcd.kill(member));
+    let (mut etcd, host) = holds_without_the_engine();
     fs::remove_dir_all(host.state()).unwrap();
     let host = host.restart(&etcd, "boot_wait: 600");
     host.wait_until_told("web", "waiting for the fleet");

@@ -153,6 +153,20 @@ impl Stage {
         self.ends(host, "0");
     }
 
+    /// The first of two hosts is done, and the roll ends without the other one.
+    #[track_caller]
+    fn ends_after_web01(&self, id: &str, roll: Waiting) -> Ran {
+        self.is_done(id, "web01");
+        let ran = roll.ends();
+        ran.is_with(
+            1,
+            "web01: hello from web01\n",
+            "; 1 of 2 hosts done; not begun: web02\n",
+        );
+        assert_eq!(self.began(), ["web01"]);
+        ran
+    }
+
     /// The hosts that have begun, in order.
     fn began(&self) -> Vec<String> {
         let log = fs::read_to_string(self.file("log")).unwrap_or_default();
@@ -182,6 +196,16 @@ impl Stage {
         let slot = json!({"v": 1, "roll": id, "by": "alice", "from": "ops1", "since": 1e9, "phase": "command"});
         self.put(&format!("slots/{host}/web"), &slot);
     }
+}
+
+/// A roll over two hosts that has begun with the first one, and its id.
+#[track_caller]
+fn web01_of_two_begins() -> (Stage, Waiting, String) {
+    let stage = Stage::open(&["web01", "web02"]);
+    let roll = stage.begin("1", &[]);
+    let id = roll.roll_id();
+    stage.begins("web01");
+    (stage, roll, id)
 }
 
 #[test]
@@ -361,57 +385,34 @@ fn a_lock_that_nobody_can_read_holds_and_says_how_it_goes() {
 
 #[test]
 fn a_roll_whose_lock_is_lost_begins_no_other_host() {
-    let stage = Stage::open(&["web01", "web02"]);
-    let roll = stage.begin("1", &[]);
-    let id = roll.roll_id();
-    stage.begins("web01");
+    let (stage, roll, id) = web01_of_two_begins();
     stage.etcd.revoke_leases(0);
     roll.says(
         "the lock of web is lost: its lease has ended, or somebody took it: no other host begins",
     );
-    stage.is_done(&id, "web01");
-    let ran = roll.ends();
-    ran.is_with(
-        1,
-        "web01: hello from web01\n",
-        "; 1 of 2 hosts done; not begun: web02\n",
-    );
-    assert_eq!(stage.began(), ["web01"]);
+    stage.ends_after_web01(&id, roll);
 }
 
 #[test]
 fn after_ctrl_c_no_host_begins_and_those_under_way_are_waited_for() {
-    let stage = Stage::open(&["web01", "web02"]);
-    let roll = stage.begin("1", &[]);
-    let id = roll.roll_id();
-    stage.begins("web01");
+    let (stage, roll, id) = web01_of_two_begins();
     roll.signal(Signal::SIGINT);
     roll.says("haroll: interrupted (SIGINT): no other host begins\nharoll: waiting for web01, which would finish without this haroll too; SIGINT once more ends it\n");
-    stage.is_done(&id, "web01");
-    let ran = roll.ends();
+    let ran = stage.ends_after_web01(&id, roll);
     let last =
         format!("haroll: roll {id}: interrupted (SIGINT); 1 of 2 hosts done; not begun: web02\n");
-    ran.is_with(1, "web01: hello from web01\n", &last);
+    assert!(ran.err.contains(&last), "{}", ran.err);
     assert_eq!(stage.lock(), None);
 }
 
 #[test]
 fn the_first_ctrl_c_waits_for_hosts_under_way_also_where_the_lock_was_lost_before() {
-    let stage = Stage::open(&["web01", "web02"]);
-    let roll = stage.begin("1", &[]);
-    let id = roll.roll_id();
-    stage.begins("web01");
+    let (stage, roll, id) = web01_of_two_begins();
     stage.end_lock();
     roll.says(": no other host begins\n");
     roll.signal(Signal::SIGINT);
     roll.says("haroll: waiting for web01, which would finish without this haroll too; SIGINT once more ends it\n");
-    stage.is_done(&id, "web01");
-    let ran = roll.ends();
-    ran.is_with(
-        1,
-        "web01: hello from web01\n",
-        "; 1 of 2 hosts done; not begun: web02\n",
-    );
+    let ran = stage.ends_after_web01(&id, roll);
     assert!(
         ran.err.contains("haroll: web01: done after "),
         "{}",
@@ -422,21 +423,11 @@ fn the_first_ctrl_c_waits_for_hosts_under_way_also_where_the_lock_was_lost_befor
 /// Whoever takes the lock then may be told of hosts that nobody else knows.
 #[test]
 fn a_lock_that_somebody_deleted_is_missed_before_the_next_host_begins() {
-    let stage = Stage::open(&["web01", "web02"]);
-    let roll = stage.begin("1", &[]);
-    let id = roll.roll_id();
-    stage.begins("web01");
+    let (stage, roll, id) = web01_of_two_begins();
     // Its lease lives on.
     let lock = format!("{}/rolls/lock/web", paths().root());
     stage.etcd.delete(0, &lock);
-    stage.is_done(&id, "web01");
-    let ran = roll.ends();
-    ran.is_with(
-        1,
-        "web01: hello from web01\n",
-        "; 1 of 2 hosts done; not begun: web02\n",
-    );
-    assert_eq!(stage.began(), ["web01"]);
+    stage.ends_after_web01(&id, roll);
 }
 
 /// However long one of them may take by the file of the fleet.
@@ -459,10 +450,7 @@ fn members_that_all_hang_end_the_lock_and_not_in_silence() {
 
 #[test]
 fn a_second_ctrl_c_ends_haroll_and_not_the_hosts() {
-    let stage = Stage::open(&["web01", "web02"]);
-    let roll = stage.begin("1", &[]);
-    let id = roll.roll_id();
-    stage.begins("web01");
+    let (stage, roll, id) = web01_of_two_begins();
     roll.signal(Signal::SIGTERM);
     roll.says("interrupted (SIGTERM)");
     roll.signal(Signal::SIGTERM);
@@ -629,10 +617,7 @@ fn a_roll_whose_operator_was_killed_goes_on_where_it_was() {
 /// The connection to a host is not what it does: it goes on, and its result counts.
 #[test]
 fn a_host_whose_connection_broke_is_waited_for_by_what_etcd_says() {
-    let stage = Stage::open(&["web01", "web02"]);
-    let roll = stage.begin("1", &[]);
-    let id = roll.roll_id();
-    stage.begins("web01");
+    let (stage, roll, id) = web01_of_two_begins();
     stage.slot(&id, "web01");
     stage.ends("web01", "255");
     let began = stage.file("web01.began");

@@ -7,6 +7,7 @@ use nix::sys::signal::Signal;
 use super::{HOLD, SPOOL, Site};
 use crate::support::balancer::Balancer;
 use crate::support::etcd::MEMBERS;
+use crate::support::waiting::Waiting;
 use crate::support::{PATIENCE, Ran, wait_until, write_program};
 
 /// A folder with a `systemctl` that says that the host is going down, as the whole PATH would have it.
@@ -18,6 +19,18 @@ fn going_down(site: &Site) -> String {
         "#!/bin/sh\necho stopping\nexit 1\n",
     );
     format!("{}:/usr/bin:/bin", folder.display())
+}
+
+/// A roll that waits for a balancer, which never acts while it is there.
+fn begin_before_command(site: &Site) -> (Waiting, Balancer) {
+    let address = site.hosts[0].daemon.address;
+    let balancer = Balancer::stuck(address, "lb1", &[SPOOL], true);
+    wait_until(PATIENCE, "the balancer is known", || {
+        site.hosts[0].daemon.get("/pollers").body.contains("lb1")
+    });
+    let rolling = site.begin(0, &["--max-down", "1", "web", "--", "true"]);
+    site.wait_for_phase(0, "down");
+    (rolling, balancer)
 }
 
 #[test]
@@ -113,13 +126,7 @@ fn a_roll_that_died_in_its_command_is_finished_without_etcd_up_to_its_slot() {
 #[test]
 fn a_roll_that_died_before_its_command_is_not_finished() {
     let site = Site::start(1);
-    let address = site.hosts[0].daemon.address;
-    let balancer = Balancer::stuck(address, "lb1", &[SPOOL], true);
-    wait_until(PATIENCE, "the balancer is known", || {
-        site.hosts[0].daemon.get("/pollers").body.contains("lb1")
-    });
-    let rolling = site.begin(0, &["--max-down", "1", "web", "--", "true"]);
-    site.wait_for_phase(0, "down");
+    let (rolling, balancer) = begin_before_command(&site);
     wait_until(PATIENCE, "it is down", || site.is_down(0));
     rolling.kill_group();
     drop(balancer);
@@ -149,13 +156,7 @@ fn a_roll_that_still_runs_is_not_taken_for_one_that_has_ended() {
     site.go(0);
     rolling.ends().code_is(0);
 
-    let address = site.hosts[0].daemon.address;
-    let balancer = Balancer::stuck(address, "lb1", &[SPOOL], true);
-    wait_until(PATIENCE, "the balancer is known", || {
-        site.hosts[0].daemon.get("/pollers").body.contains("lb1")
-    });
-    let rolling = site.begin(0, &["--max-down", "1", "web", "--", "true"]);
-    site.wait_for_phase(0, "down");
+    let (rolling, balancer) = begin_before_command(&site);
     let said = site.run(0, &["--finish"]).err;
     assert_eq!(said, running);
     drop((rolling, balancer));
