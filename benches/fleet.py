@@ -31,17 +31,15 @@ class Etcd:
     def __init__(self, b):
         self.clients, members = ([peers.free_port() for _ in range(MEMBERS)] for _ in range(2))
         cluster = ','.join('m%d=http://127.0.0.1:%d' % pair for pair in enumerate(members))
-        self.running = []
+        running = []
         for n, (client, member) in enumerate(zip(self.clients, members)):
             own, peer = 'http://127.0.0.1:%d' % client, 'http://127.0.0.1:%d' % member
             argv = ['etcd', '--name', 'm%d' % n, '--data-dir', os.path.join(b.folder, 'etcd-%d' % client), '--initial-cluster', cluster,
                     '--listen-client-urls', own, '--advertise-client-urls', own, '--listen-peer-urls', peer,
                     '--initial-advertise-peer-urls', peer]
             # A member listens once it has a leader, so all are to be started first.
-            p = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-            b.running.append(p)
-            self.running.append(p)
-        for port, p in zip(self.clients, self.running):
+            running.append(b.spawn(argv))
+        for port, p in zip(self.clients, running):
             peers.wait_for(port, p)
         self.call('kv/range', {'key': text(ROOT)})
 

@@ -48,9 +48,13 @@ class Bench:
         self.files = raise_files(65536)
         self.running = []
 
-    def start(self, argv, port, **kw):
+    def spawn(self, argv, **kw):
         p = subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **kw)
         self.running.append(p)
+        return p
+
+    def start(self, argv, port, **kw):
+        p = self.spawn(argv, **kw)
         wait_for(port, p)
         return p
 
