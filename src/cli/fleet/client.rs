@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use tokio::runtime::Runtime;
-use tokio::time::timeout;
 
 use super::request::FleetFile;
 use crate::cli::applet::Call;
@@ -98,17 +97,16 @@ impl FleetClient {
 
     /// The same with how far the rolls are, where nobody can wait for long.
     pub(super) fn snapshot_within(&mut self, limit: Duration) -> Result<Snapshot, Failure> {
-        let (engine, paths) = (&mut self.engine, &self.paths);
-        let reading = async {
-            let mut snapshot = Snapshot::of(engine, paths).await?;
-            snapshot.read_rolls(engine, paths).await?;
+        let paths = self.paths.clone();
+        let reading = async |engine: &mut Engine| {
+            let mut snapshot = Snapshot::of(engine, &paths).await?;
+            snapshot.read_rolls(engine, &paths).await?;
             Ok(snapshot)
         };
-        // A timer needs the runtime that it is made in.
-        let read = async { timeout(limit, reading).await };
-        match self.runtime.block_on(read) {
-            Ok(read) => read.map_err(|e| self.failure(&e)),
-            Err(_) => Err(failed!(
+        match self.ask(AskLimits::within(limit), reading) {
+            EngineAnswer::Got(snapshot) => Ok(snapshot),
+            EngineAnswer::Trouble(failure, _) => Err(failure),
+            EngineAnswer::Stopped(_) => Err(failed!(
                 "etcd did not answer within {} s; see endpoints in fleet.yml, and whether etcd runs there",
                 limit.as_secs()
             )),
@@ -138,15 +136,11 @@ impl FleetClient {
         granted.map_err(|e| self.failure(&e))
     }
 
-    /// The same as [`Self::read`], for something that goes on while nobody answers: all members together have the time that
-    /// two of them would by default, at most: a roll has a lock to keep meanwhile.
+    /// The same as [`Self::read`], for a roll: it has a lock to keep meanwhile, so all members together have the time that
+    /// two of them would by default, at most.
     pub(super) fn look(&mut self, ranges: &[KeyRange]) -> Result<Found, Failure> {
         let limit = LOOK_MAX.min(2 * self.settings.timeout);
-        let reading = async { timeout(limit, self.engine.read(ranges)).await };
-        match self.runtime.block_on(reading) {
-            Ok(found) => found.map_err(|e| self.failure(&e)),
-            Err(_) => Err(failed!("etcd does not answer within {limit:?}")),
-        }
+        self.ask_within(limit, async |engine: &mut Engine| engine.read(ranges).await)
     }
 
     pub(super) fn commit(&mut self, transaction: &Transaction) -> Result<Committed, Failure> {
@@ -171,6 +165,19 @@ impl FleetClient {
             Ok(Ok(answer)) => EngineAnswer::Got(answer),
             Ok(Err(e)) => EngineAnswer::Trouble(self.failure(&e), e.is_certain()),
             Err(stopped) => EngineAnswer::Stopped(stopped),
+        }
+    }
+
+    /// The same for something that goes on while nobody answers.
+    pub(super) fn ask_within<T>(
+        &mut self,
+        limit: Duration,
+        work: impl AsyncFnOnce(&mut Engine) -> Result<T, EngineError>,
+    ) -> Result<T, Failure> {
+        match self.ask(AskLimits::within(limit), work) {
+            EngineAnswer::Got(answer) => Ok(answer),
+            EngineAnswer::Trouble(failure, _) => Err(failure),
+            EngineAnswer::Stopped(_) => Err(failed!("etcd does not answer within {limit:?}")),
         }
     }
 
@@ -222,6 +229,14 @@ pub(super) struct AskLimits<'a> {
 }
 
 impl AskLimits<'_> {
+    /// For what has to come to its end, and may not take long.
+    pub(super) fn within(limit: Duration) -> Self {
+        Self {
+            end: Some(Instant::now() + limit),
+            interrupt: None,
+        }
+    }
+
     /// Waits until one of them is reached.
     async fn stopped(self) -> Stopped {
         loop {

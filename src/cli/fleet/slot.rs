@@ -11,7 +11,7 @@ mod wait;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 pub(crate) use takeover::Takeover;
 pub(crate) use wait::SlotWait;
@@ -218,11 +218,7 @@ impl RollSlot {
 
     /// For what has to come to an end, and may not take long.
     fn soon(&self) -> AskLimits<'static> {
-        let limit = 2 * self.client.settings.timeout;
-        AskLimits {
-            end: Some(Instant::now() + limit),
-            interrupt: None,
-        }
+        AskLimits::within(2 * self.client.settings.timeout)
     }
 
     /// Tells what is done now; on this host's disk before anything is down.

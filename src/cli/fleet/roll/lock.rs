@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use super::begin::RollPlan;
 use crate::cli::failure::{Failure, failed};
-use crate::cli::fleet::client::{AskLimits, EngineAnswer, FleetClient};
+use crate::cli::fleet::client::FleetClient;
 use crate::cli::fleet::write::author;
 use crate::cli::output::times;
 use crate::fleet::engine::{Committed, Engine, KeyRange, Transaction};
@@ -149,16 +149,8 @@ impl HeldLock {
 
     /// Whether its lease was kept alive.
     fn give_sign(&self, client: &mut FleetClient) -> Result<bool, Failure> {
-        let limits = AskLimits {
-            end: Some(Instant::now() + SIGN),
-            interrupt: None,
-        };
         let asking = async |engine: &mut Engine| engine.keep_alive(self.lease).await;
-        match client.ask(limits, asking) {
-            EngineAnswer::Got(is_alive) => Ok(is_alive),
-            EngineAnswer::Trouble(failure, _) => Err(failure),
-            EngineAnswer::Stopped(_) => Err(failed!("etcd does not answer within {SIGN:?}")),
-        }
+        client.ask_within(SIGN, asking)
     }
 
     /// Whether nobody else can have it now.
