@@ -10,7 +10,7 @@ use crate::fleet::overview::{
     Advice, Counts, DownEntry, FleetOverview, FleetState, HostEntry, LateEntry, SlotEntry,
     WaiverEntry,
 };
-use crate::os::process::shell_word;
+use crate::os::process::shell_line;
 
 /// Columns of names.
 pub(super) const NAME: usize = 16;
@@ -212,7 +212,7 @@ pub(super) fn by(by: &str, from: &str) -> String {
 
 /// `    web02$ haup --wait web   # puts it back`. What a stranger made up must not become a word of its own.
 pub(super) fn advice_line(advice: &Advice) -> String {
-    let words: Vec<String> = advice.command.iter().map(|word| shell_word(word)).collect();
+    let command = shell_line(&advice.command);
     let on = advice.on.as_deref().unwrap_or_default();
-    format!("    {on}$ {}   # {}", words.join(" "), advice.effect)
+    format!("    {on}$ {command}   # {}", advice.effect)
 }

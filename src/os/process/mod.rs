@@ -9,7 +9,7 @@ mod argv;
 mod capture;
 mod environment;
 mod program;
-mod shell_word;
+mod shell_line;
 
 use std::fmt;
 use std::io;
@@ -29,7 +29,7 @@ pub use argv::{Argv, CommandError};
 pub use environment::Environment;
 pub(crate) use environment::all_names;
 pub(crate) use program::can_be_run;
-pub(crate) use shell_word::shell_word;
+pub(crate) use shell_line::shell_line;
 
 /// How a program ended, and what it wrote.
 #[derive(Debug)]

@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::cli::failure::{Failure, failed};
 use crate::fleet::RollRecord;
 use crate::fleet::settings::HOST_IN_VIA;
-use crate::os::process::{Argv, can_be_run, shell_word};
+use crate::os::process::{Argv, can_be_run, shell_line};
 
 /// What runs on the hosts.
 const HAROLL: &str = "haroll";
@@ -32,13 +32,8 @@ pub(super) fn command(via: &Argv, host: &str, record: &RollRecord) -> Command {
         command.arg(word.replace(HOST_IN_VIA, host));
     }
     // ssh joins its words with blanks and gives them to a shell there, so what is one word here must be quoted once.
-    command.arg(quoted(&words(record)));
+    command.arg(shell_line(&words(record)));
     command
-}
-
-fn quoted(words: &[String]) -> String {
-    let quoted: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
-    quoted.join(" ")
 }
 
 /// The command line for a host: haroll there, as a part of this roll.
@@ -115,7 +110,7 @@ mod tests {
         // Each host gives it to the login shell of a user.
         for shell in ["sh", "bash", "zsh"] {
             if shell == "sh" || can_be_run(shell) {
-                let arrived = through_a_shell(shell, &quoted(&words));
+                let arrived = through_a_shell(shell, &shell_line(&words));
                 assert_eq!(arrived, words[1..], "{shell}");
             }
         }

@@ -1,7 +1,13 @@
-//! A word as it is typed into a shell.
+//! Words as they are typed into a shell.
+
+/// A command line of which a shell makes these words.
+pub(crate) fn shell_line(words: &[String]) -> String {
+    let quoted: Vec<String> = words.iter().map(|word| shell_word(word)).collect();
+    quoted.join(" ")
+}
 
 /// Quotes a word, unless it means nothing else to any shell: bash and zsh know more than POSIX does, as `{a,b}` and `=ls`.
-pub(crate) fn shell_word(word: &str) -> String {
+fn shell_word(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "_@%+=:,./-".contains(c);
     let is_safe = !word.is_empty() && !word.starts_with('=');
     match is_safe && word.chars().all(is_plain) {
