@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 use super::client::FleetClient;
-use super::output::{end, moment, print_listed, refuse_uber};
+use super::output::{print_listed, refuse_uber};
 use super::request::FleetRequest;
 use crate::cli::applet::Call;
 use crate::cli::failure::Failure;
-use crate::cli::output::entries::OutputFormat;
+use crate::cli::output::entries::{OutputFormat, moment};
 use crate::cli::output::times;
 use crate::fleet::{Report, Selector, Slot, Snapshot};
 use crate::names::text::one_line;
@@ -103,8 +103,8 @@ fn cells(downtime: &HostDowntime<'_>) -> [String; 8] {
     [
         downtime.host(),
         downtime.service.to_owned(),
-        moment(report.since),
-        end(report.until),
+        moment(report.since, ""),
+        moment(report.until, "inf"),
         one_line(&downtime.origin()),
         one_line(downtime.by()),
         format!("{}/{}", report.acted, report.pollers),

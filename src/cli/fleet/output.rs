@@ -40,24 +40,26 @@ pub(super) fn print_listed<T, const N: usize>(
     cells: fn(&T) -> [String; N],
     object: fn(&T) -> Value,
 ) -> Result<(), Failure> {
+    if format == OutputFormat::Json {
+        let objects: Vec<Value> = things.iter().map(object).collect();
+        return output::print(&json_lines(&objects));
+    }
+
     let rows: Vec<[String; N]> = things.iter().map(cells).collect();
-    let objects = things.iter().map(object);
-    output::print(&listed_rows(format, heads, &rows, objects))
+    output::print(&listed_rows(format, heads, &rows))
 }
 
-/// Rows as they were asked for: as columns, as lines of fields, or each as its object.
-pub(super) fn listed_rows<const N: usize>(
+/// Rows as lines of fields, else as columns.
+fn listed_rows<const N: usize>(
     format: OutputFormat,
     heads: [&str; N],
     rows: &[[String; N]],
-    objects: impl Iterator<Item = Value>,
 ) -> String {
     match format {
-        OutputFormat::Json => json_lines(&objects.collect::<Vec<_>>()),
         OutputFormat::Tsv => rows.iter().map(|row| tab_line(row)).collect(),
         // Heads over nothing say less than the note that follows.
-        OutputFormat::Table | OutputFormat::Uber if rows.is_empty() => String::new(),
-        OutputFormat::Table | OutputFormat::Uber => table(heads, rows, width()),
+        _ if rows.is_empty() => String::new(),
+        _ => table(heads, rows, width()),
     }
 }
 
@@ -82,7 +84,7 @@ pub(super) fn described(
 }
 
 /// ` since 18:05 until 20:05`, as far as it is known.
-fn span(since: Option<f64>, until: Option<f64>) -> String {
+pub(super) fn span(since: Option<f64>, until: Option<f64>) -> String {
     let mut text = String::new();
     if let Some(since) = since {
         text += &format!(" since {}", times::brief(since));
@@ -99,19 +101,6 @@ fn span(since: Option<f64>, until: Option<f64>) -> String {
 pub(super) fn described_order(order: &Order) -> String {
     let time = (order.creation, order.expiration);
     described("fleet order", &order.by, time, &order.reason)
-}
-
-/// `until 20:05`'s time, or `inf`.
-pub(super) fn end(until: Option<f64>) -> String {
-    match until {
-        Some(end) => times::brief(end),
-        None => "inf".to_owned(),
-    }
-}
-
-/// A time, or nothing.
-pub(super) fn moment(unix: Option<f64>) -> String {
-    unix.map(times::brief).unwrap_or_default()
 }
 
 /// `fleet by alice@ops1: new disk`, `local by carol: bad RAM`.

@@ -1,5 +1,6 @@
 //! The lines of services, orders and rolls.
 
+use super::output::span;
 use super::screen_hosts::{NAME, advice_line, by, down_text};
 use crate::cli::output::terminal::column;
 use crate::cli::output::times;
@@ -81,11 +82,7 @@ pub(super) fn order_lines(order: &OrderEntry) -> Vec<String> {
     };
 
     text += &by(&order.by, &order.from);
-    text += &format!(" since {}", times::brief(order.since));
-    if let Some(until) = order.until {
-        text += &format!(" until {}", times::brief(until));
-    }
-
+    text += &span(Some(order.since), order.until);
     if let Some(mark) = order.mark {
         text += &format!(" ({mark})");
     }

@@ -7,13 +7,13 @@ use std::cmp::Reverse;
 use serde_json::{Value, json};
 
 use super::client::FleetClient;
-use super::output::{cause, end, json_lines, refuse_uber, tab_line};
+use super::output::{cause, json_lines, refuse_uber, tab_line};
 use super::request::FleetRequest;
 use super::scope;
 use crate::cli::applet::Call;
 use crate::cli::failure::Failure;
 use crate::cli::output;
-use crate::cli::output::entries::OutputFormat;
+use crate::cli::output::entries::{OutputFormat, exact_end, moment};
 use crate::cli::output::times;
 use crate::fleet::picture::{FleetPicture, HostRow, HostState, is_local};
 use crate::fleet::{Report, Snapshot};
@@ -207,14 +207,10 @@ fn lost_text(row: &HostRow<'_>) -> String {
 }
 
 /// When a downtime ends, for programs; nothing where there is none.
-fn exact_end(row: &HostRow<'_>) -> String {
-    if row.state != HostState::Down {
-        return String::new();
-    }
-
-    match row.report.and_then(|report| report.until) {
-        Some(end) => format!("{end:.6}"),
-        None => "inf".to_owned(),
+fn row_end(row: &HostRow<'_>) -> String {
+    match row.state {
+        HostState::Down => exact_end(row.report.and_then(|report| report.until)),
+        _ => String::new(),
     }
 }
 
@@ -310,7 +306,7 @@ impl<'a> KeyStatus<'a> {
         };
         tab_line(&[
             row.state.as_str(),
-            &exact_end(row),
+            &row_end(row),
             row.name,
             &self.name,
             origin,
@@ -364,7 +360,7 @@ impl<'a> KeyStatus<'a> {
 /// `until 20:05`; nothing where the host is not down.
 fn shown_end(row: &HostRow<'_>) -> String {
     match (row.state, row.report) {
-        (HostState::Down, Some(report)) => format!("until {}", end(report.until)),
+        (HostState::Down, Some(report)) => format!("until {}", moment(report.until, "inf")),
         _ => String::new(),
     }
 }

@@ -70,15 +70,19 @@ fn tsv(entry: &EntryState) -> String {
         };
     };
 
-    let expiration = match downtime.expiration {
-        Some(end) => format!("{end:.6}"),
-        None => "inf".to_owned(),
-    };
-
+    let expiration = exact_end(downtime.expiration);
     let instance = instance(entry);
     let reason = downtime.one_line();
     // Contract: scripts cut these lines at their tabs.
     format!("DOWN\t{expiration}\t{service}{instance}\t{reason}\n")
+}
+
+/// When a downtime ends, for programs.
+pub(crate) fn exact_end(until: Option<f64>) -> String {
+    match until {
+        Some(end) => format!("{end:.6}"),
+        None => "inf".to_owned(),
+    }
 }
 
 fn instance(entry: &EntryState) -> String {
@@ -130,7 +134,8 @@ fn cells(entry: &EntryState) -> [String; 7] {
     ]
 }
 
-fn moment(unix: Option<f64>, unknown: &str) -> String {
+/// A time, or a word where there is none.
+pub(crate) fn moment(unix: Option<f64>, unknown: &str) -> String {
     match unix {
         Some(unix) => times::brief(unix),
         None => unknown.to_owned(),
