@@ -83,6 +83,12 @@ pub(super) fn described(
     text
 }
 
+/// The same of an order.
+pub(super) fn described_order(order: &Order) -> String {
+    let time = (order.creation, order.expiration);
+    described("fleet order", &order.by, time, &order.reason)
+}
+
 /// ` since 18:05 until 20:05`, as far as it is known.
 pub(super) fn span(since: Option<f64>, until: Option<f64>) -> String {
     let mut text = String::new();
@@ -95,12 +101,6 @@ pub(super) fn span(since: Option<f64>, until: Option<f64>) -> String {
     }
 
     text
-}
-
-/// The same of an order.
-pub(super) fn described_order(order: &Order) -> String {
-    let time = (order.creation, order.expiration);
-    described("fleet order", &order.by, time, &order.reason)
 }
 
 /// `fleet by alice@ops1: new disk`, `local by carol: bad RAM`.
