@@ -48,17 +48,20 @@ impl Failure {
     /// The failure as it is shown: each line behind the program's name, and a usage line where the
     /// usage was wrong.
     pub(crate) fn shown_by(self, program: &str, usage: Option<&str>) -> Self {
-        // Each line, as several commands may write to one terminal or one log.
-        let next_line = format!("\n{program}: ");
-        let lines = self.message.replace('\n', &next_line);
+        let lines = behind_name(program, &self.message);
         let message = match usage {
-            Some(usage) if self.code == 2 => {
-                format!("{program}: {lines}\nusage: {program} {usage}")
-            }
-            _ => format!("{program}: {lines}"),
+            Some(usage) if self.code == 2 => format!("{lines}\nusage: {program} {usage}"),
+            _ => lines,
         };
         Self { message, ..self }
     }
+}
+
+/// A text with a program's name in front of each line, as several programs may write to one terminal or one log.
+pub(crate) fn behind_name(program: &str, text: &str) -> String {
+    let next_line = format!("\n{program}: ");
+    let lines = text.replace('\n', &next_line);
+    format!("{program}: {lines}")
 }
 
 impl Display for Failure {

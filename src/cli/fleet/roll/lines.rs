@@ -18,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is to be written.
 pub(super) enum RollLine {
-    /// Of haroll itself.
+    /// Of haroll itself: one or several.
     Own(String),
     OfHost(HostLine),
     /// So many lines of hosts are not there.

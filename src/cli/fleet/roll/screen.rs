@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::host::HostLine;
 use super::lines::{RollLine, RollLines};
-use crate::cli::failure::{Failure, failed};
+use crate::cli::failure::{Failure, behind_name, failed};
 use crate::cli::output::screen::Screen;
 use crate::cli::wait::interrupt::Interrupt;
 use crate::names::text::for_terminal;
@@ -23,7 +23,6 @@ const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// What is seen.
 pub(super) struct RollScreen {
-    program: String,
     can_redraw: bool,
     lines: Arc<RollLines>,
     writer: JoinHandle<()>,
@@ -43,7 +42,6 @@ impl RollScreen {
         let thread = thread::Builder::new().name("lines".into());
         match thread.spawn(move || writer.run(&queue)) {
             Ok(writer) => Ok(Self {
-                program: program.to_owned(),
                 can_redraw,
                 lines,
                 writer,
@@ -63,9 +61,7 @@ impl RollScreen {
 
     /// A line of haroll that stays.
     pub(super) fn say(&self, text: &str) {
-        let next_line = format!("\n{}: ", self.program);
-        let lines = text.replace('\n', &next_line);
-        self.lines.say(format!("{}: {lines}\n", self.program));
+        self.lines.say(text.to_owned());
     }
 
     /// Draws the table; its first line is its head.
@@ -96,30 +92,31 @@ struct LineWriter {
 impl LineWriter {
     fn run(&mut self, lines: &RollLines) {
         while let Some(line) = lines.next() {
-            self.write(&line);
+            self.write(line);
         }
         self.screen.erase_table();
     }
 
-    fn write(&mut self, line: &RollLine) {
-        if let RollLine::Table(table) = line {
-            return self.screen.redraw(table);
-        }
-
-        self.screen.erase_table();
+    fn write(&mut self, line: RollLine) {
         match line {
-            RollLine::OfHost(line) => self.pass_on(line),
-            RollLine::Own(text) => self.screen.write(text),
-            RollLine::Missing(count) => self.screen.write(&format!(
-                "{}: lines of hosts that are dropped here, as nobody read them: {count}\n",
-                self.program
+            RollLine::Table(table) => self.screen.redraw(&table),
+            RollLine::OfHost(line) => self.pass_on(&line),
+            RollLine::Own(text) => self.say(&text),
+            RollLine::Missing(count) => self.say(&format!(
+                "lines of hosts that are dropped here, as nobody read them: {count}"
             )),
-            RollLine::Table(_) => {}
         }
+    }
+
+    fn say(&mut self, text: &str) {
+        self.screen.erase_table();
+        let lines = behind_name(&self.program, text);
+        self.screen.write(&format!("{lines}\n"));
     }
 
     /// A line of a host's output, behind its name.
     fn pass_on(&mut self, line: &HostLine) {
+        self.screen.erase_table();
         let text = format!("{}: {}\n", line.host, line.text);
         if line.is_error || self.keeps_output {
             return self.screen.write(&text);
