@@ -66,7 +66,7 @@ pub fn next(
     lost: &BTreeSet<String>,
 ) -> Next {
     let roll = RollView::new(hosts, max_down, out);
-    let failed = roll.count(HostStanding::Failed);
+    let failed = count(hosts, HostStanding::Failed);
     let can_go_on = failed <= max_failed;
     let waiting = roll.waiting(lost);
     if can_go_on && let Some(host) = waiting.iter().find(|host| roll.may_begin(host)) {
@@ -74,11 +74,11 @@ pub fn next(
     }
 
     // Also after too many failures: what has begun is waited for, or a host would stay down with nobody to tell of it.
-    if roll.count(HostStanding::UnderWay) > 0 {
+    if count(hosts, HostStanding::UnderWay) > 0 {
         return Next::Wait;
     }
 
-    if roll.count(HostStanding::Done) == hosts.len() {
+    if count(hosts, HostStanding::Done) == hosts.len() {
         return Next::Over(Over::Done);
     }
 
@@ -87,6 +87,12 @@ pub fn next(
         0 => Next::Over(Over::Lost),
         _ => Next::Over(Over::Failed),
     }
+}
+
+/// How many hosts stand somewhere.
+pub(crate) fn count(hosts: &[RollHost], standing: HostStanding) -> usize {
+    let hosts = hosts.iter();
+    hosts.filter(|host| host.standing == standing).count()
 }
 
 /// How many hosts of a group are what.
@@ -132,11 +138,6 @@ impl<'a> RollView<'a> {
         group.under_way += usize::from(is_under_way);
         group.taken += usize::from(is_out || is_under_way);
         group.failed += usize::from(is_out && has_failed);
-    }
-
-    fn count(&self, standing: HostStanding) -> usize {
-        let hosts = self.hosts.iter();
-        hosts.filter(|host| host.standing == standing).count()
     }
 
     fn place(&self, host: &RollHost) -> usize {

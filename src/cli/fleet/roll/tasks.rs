@@ -11,7 +11,7 @@ use super::lines::RollLines;
 use super::outcome::{PartEnd, Seen, outcome};
 use super::via;
 use crate::fleet::Snapshot;
-use crate::fleet::rolling::{HostStanding, RollHost};
+use crate::fleet::rolling::{HostStanding, RollHost, count};
 use crate::os::process::Argv;
 
 /// A host that has begun.
@@ -66,8 +66,7 @@ impl RollTasks {
     }
 
     pub(super) fn count(&self, standing: HostStanding) -> usize {
-        let hosts = self.hosts.iter();
-        hosts.filter(|host| host.standing == standing).count()
+        count(&self.hosts, standing)
     }
 
     /// Begins a host; whether it has begun.

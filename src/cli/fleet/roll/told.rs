@@ -13,7 +13,7 @@ use crate::cli::failure::{Failure, failed};
 use crate::cli::fleet::scope;
 use crate::cli::output::times;
 use crate::fleet::in_seconds;
-use crate::fleet::rolling::{HostStanding, Over, RollHost};
+use crate::fleet::rolling::{HostStanding, Over, RollHost, count};
 use crate::names::text::one_line;
 
 /// What is said first; who is out follows.
@@ -25,16 +25,10 @@ pub(super) fn first(plan: &RollPlan, hosts: &[RollHost]) -> String {
         text += &format!(" per {tag}");
     }
 
-    match done_before(hosts) {
+    match count(hosts, HostStanding::Done) {
         0 => text,
         done => format!("{text}; {done} done before"),
     }
-}
-
-fn done_before(hosts: &[RollHost]) -> usize {
-    let done = hosts.iter();
-    done.filter(|host| host.standing == HostStanding::Done)
-        .count()
 }
 
 /// What of the engine is no host of the roll though it stands among them.
@@ -105,13 +99,13 @@ pub(super) fn left_alone(under_way: &[String]) -> String {
 
 /// The head of the table.
 pub(super) fn head(roll: &RunningRoll<'_>) -> String {
-    let count = |standing| roll.tasks.count(standing);
-    let failed = match count(HostStanding::Failed) {
+    let failed = match roll.tasks.count(HostStanding::Failed) {
         0 => String::new(),
         failed => format!(", {failed} failed"),
     };
 
-    let (done, waiting) = (count(HostStanding::Done), count(HostStanding::Waiting));
+    let done = roll.tasks.count(HostStanding::Done);
+    let waiting = roll.tasks.count(HostStanding::Waiting);
     let (key, all) = (&roll.plan.record.key, roll.tasks.hosts.len());
     format!("{key}: {done} of {all} done{failed}, {waiting} waiting")
 }
