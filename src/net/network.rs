@@ -23,6 +23,15 @@ impl Network {
         }
     }
 
+    /// The networks that a word means: `private` and `any` stand for several; `None` for what is none.
+    pub(crate) fn parse_word(word: &str) -> Option<Vec<Self>> {
+        match word {
+            "private" => Some(Self::private()),
+            "any" => Some(Self::any()),
+            other => Some(vec![Self::parse(other)?]),
+        }
+    }
+
     fn with_prefix(address: &str, prefix: &str) -> Option<Self> {
         let base: IpAddr = address.parse().ok()?;
         let prefix = prefix.parse().ok()?;

@@ -56,11 +56,7 @@ pub(crate) fn networks(reader: &Reader<'_>) -> Option<Vec<Network>> {
 }
 
 fn networks_of(text: &str) -> Option<Vec<Network>> {
-    match text.trim() {
-        "private" => Some(Network::private()),
-        "any" => Some(Network::any()),
-        other => Some(vec![Network::parse(other)?]),
-    }
+    Network::parse_word(text.trim())
 }
 
 /// Networks as they are shown: the word that stands for all or for the private ones, where it fits.

@@ -57,15 +57,11 @@ fn is_loopback(address: IpAddr) -> bool {
 }
 
 fn networks_of(text: &str) -> Result<Vec<Network>, Failure> {
-    match text {
-        "private" => Ok(Network::private()),
-        "any" => Ok(Network::any()),
-        other => match Network::parse(other) {
-            Some(network) => Ok(vec![network]),
-            None => Err(usage!(
-                "--from: {other:?} is not a network; give one such as 10.0.0.0/8, or private, or any"
-            )),
-        },
+    match Network::parse_word(text) {
+        Some(networks) => Ok(networks),
+        None => Err(usage!(
+            "--from: {text:?} is not a network; give one such as 10.0.0.0/8, or private, or any"
+        )),
     }
 }
 
