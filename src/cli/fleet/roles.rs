@@ -70,8 +70,8 @@ fn written_by(paths: &Paths, host: &str) -> [(String, bool); 7] {
         (paths.alive(host), false),
         (paths.down_of(host), true),
         (paths.slots_of(host), true),
-        // Shared by all hosts: whose turn it is, how their parts of rolls ended, and the log. With the locks of rolls beside them a host
-        // could begin rolls, and end those of operators.
+        // Shared by all hosts: whose turn it is, how their parts of rolls ended, and the log. With the locks of rolls beside
+        // them a host could begin rolls, and end those of operators.
         (paths.gate(), false),
         (paths.rolls_by_id(), true),
         (paths.log(), true),

@@ -1,7 +1,7 @@
 //! The roll itself: one loop that begins hosts, and looks at the engine.
 //!
-//! Rules: nothing in it waits for whoever reads. The engine alone tells how a host ended. Once the lock may be lost, or somebody pressed Ctrl-C, no host begins;
-//! those that have begun are waited for.
+//! Rules: nothing in it waits for whoever reads. The engine alone tells how a host ended. Once the lock may be lost, or
+//! somebody pressed Ctrl-C, no host begins; those that have begun are waited for.
 
 use std::time::{Duration, Instant};
 
