@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::time::Duration;
 
 use serde::de::{DeserializeOwned, Error as _};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -227,6 +228,11 @@ pub struct AuditLine {
     pub reason: String,
     /// The order's id.
     pub order: String,
+}
+
+impl AuditLine {
+    /// How long a line of the log lives, and with it the record of a roll, and how that ended: 90 days.
+    pub(crate) const LIFE: Duration = Duration::from_secs(90 * 86_400);
 }
 
 impl Record for HostRecord {}

@@ -14,13 +14,10 @@ use crate::cli::failure::{Failure, failed};
 use crate::cli::wait::interrupt::Interrupt;
 use crate::fleet::engine::{Access, Committed, Engine, EngineError, Found, KeyRange, Transaction};
 use crate::fleet::settings::{self, FleetSettings};
-use crate::fleet::{Paths, Snapshot};
+use crate::fleet::{AuditLine, Paths, Snapshot};
 use follow::Following;
 pub(super) use follow::WaitEnd;
 use identity::{CERT_VARIABLE, CertAndKey, KEY_VARIABLE, host_identity, identity};
-
-/// How long a line of the log lives: 90 days.
-const LOG_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 /// How long something that goes on may wait for an answer.
 const LOOK_MAX: Duration = Duration::from_secs(10);
@@ -125,7 +122,7 @@ impl FleetClient {
             return Ok(lease);
         }
 
-        let lease = self.grant(LOG_LIFE)?;
+        let lease = self.grant(AuditLine::LIFE)?;
         self.log_lease = Some(lease);
         Ok(lease)
     }

@@ -4,16 +4,12 @@
 //! reading. Slots that were there before are kept where nothing came of the roll: somebody else failed with them.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use super::{MaxDown, SlotScope};
 use crate::fleet::engine::{Engine, EngineError, Found, KeyRange, Transaction};
 use crate::fleet::{AuditLine, Paths, Record as _, RollId, Slot, Snapshot};
 use crate::names::Key;
 use crate::spool::unix_now;
-
-/// How long a line of the log lives, and how a roll ended: 90 days.
-const LOG_LIFE: Duration = Duration::from_secs(90 * 86_400);
 
 /// Slots of one roll have the same time to less than this, in seconds; JSON may cost a bit of it.
 const SAME: f64 = 1e-3;
@@ -216,7 +212,7 @@ impl SlotHolder {
         }
 
         // One for all that this roll writes on this host: each lease costs every member memory for 90 days.
-        let lease = engine.grant(LOG_LIFE).await?;
+        let lease = engine.grant(AuditLine::LIFE).await?;
         self.lease = Some(lease);
         Ok(lease)
     }
